@@ -1,0 +1,124 @@
+import { dirname } from "@std/path";
+import type { Network } from "../bytes/network.ts";
+import { backingPath } from "./backing_path.ts";
+import type { LogicalUnitConfig, TargetConfig } from "./config.ts";
+import { type Diagnostics, quote } from "./diagnostics.ts";
+import type { IniSection } from "./ini_text.ts";
+import { defaultOf, type GivenOptions, readOptions } from "./read_options.ts";
+import { TargetNames } from "./target_names.ts";
+
+/** The global options that matter to targets. */
+export interface TargetGlobals {
+  readonly storage: string;
+  readonly node: string;
+  readonly networks: readonly Network[];
+  readonly initiators: readonly string[];
+}
+
+/** A section whose options have been read. */
+interface Draft {
+  /** Undefined when the section has no name that can be used, which has been reported. */
+  readonly name: string | undefined;
+  /** The section in a message. */
+  readonly label: string;
+  readonly line: number;
+  readonly given: GivenOptions;
+  readonly logicalUnits: readonly LogicalUnitConfig[];
+}
+
+/** Makes the targets of all sections; what keeps one from being good is reported. */
+export function buildTargets(
+  sections: readonly IniSection[],
+  globals: TargetGlobals,
+  diagnostics: Diagnostics,
+): readonly TargetConfig[] {
+  const names = new TargetNames(globals.node, diagnostics);
+  const drafts = sections.map((section): Draft => {
+    const name = section.name === undefined
+      ? undefined
+      : names.takeName({ text: section.name, line: section.line });
+    const label = section.name === undefined ? "section" : `[${section.name}]`;
+    const given = readOptions(section.assignments, "target", diagnostics);
+    const draft = { name, label, line: section.line, given };
+    return { ...draft, logicalUnits: buildLogicalUnits(draft, globals.storage, diagnostics) };
+  });
+  reportSharedFiles(drafts, diagnostics);
+  // Aliases come after all names, so that of a name and an alias that clash the alias is at fault.
+  return drafts.map((draft) => buildTarget(draft, { globals, names })).filter((target) =>
+    target !== undefined
+  );
+}
+
+function buildTarget(
+  { name, line, given, logicalUnits }: Draft,
+  { globals, names }: { globals: TargetGlobals; names: TargetNames },
+): TargetConfig | undefined {
+  const { alias, ...values } = given.values;
+  const aliasLine = given.lines.get("alias") ?? line;
+  const aliasIscsiName = alias === undefined
+    ? undefined
+    : names.takeAlias({ text: alias, line: aliasLine }, name);
+  if (name === undefined) return undefined;
+  return {
+    name,
+    iscsiName: names.iscsiName(name),
+    aliasIscsiName,
+    comment: values.comment ?? name,
+    readOnly: values.readonly ?? defaultOf("readonly"),
+    networks: values.networks ?? globals.networks,
+    initiators: values.initiators ?? globals.initiators,
+    logicalUnits,
+    line,
+  };
+}
+
+function buildLogicalUnits(
+  draft: Omit<Draft, "logicalUnits">,
+  storage: string,
+  diagnostics: Diagnostics,
+): readonly LogicalUnitConfig[] {
+  const { values, lines } = draft.given;
+  const line = lines.get("size");
+  if (line === undefined) {
+    diagnostics.error(draft.line, `Missing size in ${draft.label}: add a line such as "size = 750GB"`);
+  }
+  const file = lines.has("file") ? values.file : draft.name;
+  if (file === undefined) return [];
+  const { path, problem } = backingPath(file, storage);
+  if (problem !== undefined) {
+    diagnostics.error(fileLine(draft), `Cannot use file ${quote(file)}: ${problem}`);
+    return [];
+  }
+  if (line === undefined || values.size === undefined) return [];
+  return values.size.map((sizeBytes, number) => {
+    return { number, path: number === 0 ? path : `${path}_${number}`, sizeBytes, line };
+  });
+}
+
+/** Reports LUNs that have one file, or of which one has a file where another has a folder. */
+function reportSharedFiles(drafts: readonly Draft[], diagnostics: Diagnostics): void {
+  const holders = new Map<string, string>();
+  const units = drafts.flatMap((draft) => draft.logicalUnits.map((unit) => ({ draft, ...unit })));
+  for (const { draft, number, path, line } of units) {
+    const holder = holders.get(path);
+    if (holder === undefined) {
+      holders.set(path, `LUN ${number} of ${draft.label} (line ${line})`);
+    } else {
+      const message = `Cannot use file ${quote(path)} for LUN ${number} of ${draft.label}`;
+      diagnostics.error(fileLine(draft), `${message}: ${holder} has it already; choose another name`);
+    }
+  }
+  for (const { draft, path } of units) {
+    for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) {
+      const holder = holders.get(folder);
+      if (holder === undefined) continue;
+      const problem = `${quote(folder)} is the file of ${holder}, not a folder; choose another name`;
+      diagnostics.error(fileLine(draft), `Cannot use file ${quote(path)}: ${problem}`);
+    }
+  }
+}
+
+/** The line that decides the names of a target's files. */
+function fileLine(draft: Omit<Draft, "logicalUnits">): number {
+  return draft.given.lines.get("file") ?? draft.line;
+}

@@ -1,0 +1,56 @@
+/**
+ * The configuration as the rest of the program sees it: complete, valid and frozen.
+ *
+ * It is made only by `parseConfig`, and is plain data, so that it can be posted to a worker as it is.
+ */
+import type { Network } from "../bytes/network.ts";
+
+/** One logical unit of a target: a size and the file that holds it. */
+export interface LogicalUnitConfig {
+  /** Logical unit number, from 0. */
+  readonly number: number;
+  /** Absolute path of the backing file or block device. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Line of the conf that promised the size, for messages. */
+  readonly line: number;
+}
+
+/** One target: a name, who may use it from where, and its logical units. */
+export interface TargetConfig {
+  /** The section's name, folded to lower case: `xenserver`. */
+  readonly name: string;
+  /** The iSCSI name, `node:name`. */
+  readonly iscsiName: string;
+  /** The second iSCSI name by which the target is reached, if the conf gives an `alias`. */
+  readonly aliasIscsiName: string | undefined;
+  /** The friendly name; sent as TargetAlias. */
+  readonly comment: string;
+  readonly readOnly: boolean;
+  /** Empty: every network. */
+  readonly networks: readonly Network[];
+  /** Folded iSCSI names of the initiators granted access. Empty: everyone. */
+  readonly initiators: readonly string[];
+  /** In order of their numbers; at least one. */
+  readonly logicalUnits: readonly LogicalUnitConfig[];
+  /** Line of the section header, for messages. */
+  readonly line: number;
+}
+
+/** What a conf file says, with every default filled in. */
+export interface Config {
+  /** The conf file, as the user named it, for messages. */
+  readonly file: string;
+  /** Absolute path of the folder that holds the backing files. */
+  readonly storage: string;
+  /** Base of the targets' iSCSI names. */
+  readonly node: string;
+  /** Most sessions at once, over all targets. */
+  readonly sessions: number;
+  /** Most connections in full-feature phase at once, over all targets. */
+  readonly connections: number;
+  /** TCP port of every portal. */
+  readonly port: number;
+  /** In the order of the file. */
+  readonly targets: readonly TargetConfig[];
+}

@@ -1,0 +1,138 @@
+/** Readers of the values of options: from text to a value of its type, or undefined when the text is reported. */
+import { isAbsolute, resolve } from "@std/path";
+import { type Network, parseNetwork, plainAddress } from "../bytes/network.ts";
+import { quote, type Report } from "./diagnostics.ts";
+import { foldIscsiName, iscsiNameProblem } from "./iscsi_name.ts";
+import { parseSize } from "./size.ts";
+
+/** Most bytes of a text value on the wire (RFC 7143, 6.1), which binds the friendly name. */
+const TEXT_BYTES_MAX = 255;
+/** Most LUNs of a target: as many as a LUN field's single-level peripheral form can name (SAM-5, 4.7.7.2). */
+const LOGICAL_UNITS_MAX = 256;
+
+const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
+  ...["y", "yes", "true", "on", "1"].map((word) => [word, true] as const),
+  ...["n", "no", "false", "off", "0"].map((word) => [word, false] as const),
+]);
+
+/** Where a reader says what is wrong with the value of an option. */
+export interface ValueReport extends Report {
+  /** Name of the option. */
+  readonly option: string;
+}
+
+/** Reads the value of an option; undefined when it cannot be used, which has been reported. */
+export type ReadValue<T> = (text: string, report: ValueReport) => T | undefined;
+
+export function readText(text: string, report: ValueReport): string | undefined {
+  const lengthBytes = new TextEncoder().encode(text).length;
+  if (lengthBytes <= TEXT_BYTES_MAX) return text;
+  const problem = `it is ${lengthBytes} bytes long; write at most ${TEXT_BYTES_MAX}`;
+  report.error(`Cannot use ${report.option} ${quote(text)}: ${problem}`);
+  return undefined;
+}
+
+/** A name as written; whether it is a good one depends on where it is used. */
+export function readName(text: string): string {
+  return text;
+}
+
+export function readBoolean(text: string, report: ValueReport): boolean | undefined {
+  const value = BOOLEANS.get(text.toLowerCase());
+  if (value === undefined) report.error(`Cannot use ${report.option} ${quote(text)}: write y or n`);
+  return value;
+}
+
+/** A reader of whole numbers in decimal digits from 1 to `max`. */
+export function integerUpTo(max: number): ReadValue<number> {
+  return function readInteger(text, report): number | undefined {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : 0;
+    if (value >= 1 && value <= max) return value;
+    report.error(`Cannot use ${report.option} ${quote(text)}: write a whole number from 1 to ${max}`);
+    return undefined;
+  };
+}
+
+export function readFolder(text: string, report: ValueReport): string | undefined {
+  if (isAbsolute(text)) return resolve(text);
+  report.error(`Cannot use ${report.option} ${quote(text)}: write its absolute path, which begins with "/"`);
+  return undefined;
+}
+
+/** A path as written, which ends in the name of a file. */
+export function readFile(text: string, report: ValueReport): string | undefined {
+  if (!/(^|\/)\.{0,2}$/.test(text)) return text;
+  report.error(`Cannot use file ${quote(text)}: it is the name of a folder; write the name of a file`);
+  return undefined;
+}
+
+export function readNode(text: string, report: ValueReport): string | undefined {
+  const name = foldIscsiName(text);
+  const problem = !name.startsWith("iqn.")
+    ? 'write it as "iqn.YEAR-MONTH.REVERSED-DOMAIN"'
+    : name.endsWith(":")
+    ? 'remove the last ":"; a target\'s name is appended with a ":" of its own'
+    : iscsiNameProblem(name);
+  if (problem !== undefined) {
+    report.error(`Cannot use node ${quote(text)}: ${problem}`);
+    return undefined;
+  }
+  if (name !== text) report.warning(`Node ${quote(text)} becomes ${quote(name)}: write it so`);
+  return name;
+}
+
+/** Sizes in bytes, one for each LUN. */
+export function readSizes(text: string, report: ValueReport): readonly number[] | undefined {
+  // A unit on its own can only belong to the number before it.
+  const entries = splitList(text.replaceAll(/(\d)\s+([MGT]B)(?=\s|$)/gi, "$1$2"), report);
+  if (entries !== undefined && entries.length > LOGICAL_UNITS_MAX) {
+    report.error(`Cannot make ${entries.length} LUNs: write at most ${LOGICAL_UNITS_MAX} sizes`);
+    return undefined;
+  }
+  return readEach(entries, (entry) => {
+    const { sizeBytes, problem } = parseSize(entry);
+    if (problem !== undefined) report.error(`Cannot use size ${quote(entry)}: ${problem}`);
+    return sizeBytes;
+  });
+}
+
+export function readNetworks(text: string, report: ValueReport): readonly Network[] | undefined {
+  return readEach(splitList(text, report), (entry) => {
+    const network = parseNetwork(entry);
+    if (network === undefined) {
+      const remedy = "write a network such as 192.168.100.0/24, or an address of this server";
+      report.error(`Cannot use network ${quote(entry)}: ${remedy}`);
+    } else if (network.prefixLength !== undefined && plainAddress(entry.split("/")[0]!) !== network.address) {
+      const meant = `${network.address}/${network.prefixLength}`;
+      report.warning(`Network ${quote(entry)} means all of ${quote(meant)}: write it so`);
+    }
+    return network;
+  });
+}
+
+/** Folded iSCSI names, each once. */
+export function readInitiators(text: string, report: ValueReport): readonly string[] | undefined {
+  const names = readEach(splitList(text, report), (entry) => {
+    const name = foldIscsiName(entry);
+    const problem = iscsiNameProblem(name);
+    if (problem === undefined) return name;
+    report.error(`Cannot use initiator ${quote(entry)}: ${problem}`);
+    return undefined;
+  });
+  return names && [...new Set(names)];
+}
+
+function splitList(text: string, report: ValueReport): string[] | undefined {
+  if (!/[,;]/.test(text)) return text.split(/\s+/);
+  report.error(`Cannot read ${report.option} ${quote(text)}: separate the entries with spaces only`);
+  return undefined;
+}
+
+/** Reads every entry, so that all that are wrong get reported; undefined when one is. */
+function readEach<T>(
+  entries: readonly string[] | undefined,
+  read: (entry: string) => T | undefined,
+): T[] | undefined {
+  const values = entries?.map(read);
+  return values?.every((value) => value !== undefined) ? values : undefined;
+}

@@ -1,0 +1,122 @@
+import {
+  integerUpTo,
+  readBoolean,
+  readFile,
+  readFolder,
+  readInitiators,
+  readName,
+  readNetworks,
+  readNode,
+  readSizes,
+  readText,
+  type ReadValue,
+} from "./option_values.ts";
+
+/** What the conf means when an option is absent: a value, as the conf would write it, or something else, in words. */
+export type OptionDefault = { readonly value: string } | { readonly meaning: string };
+
+/** One option of the conf. */
+export interface Option<T> {
+  /** Where it may stand: above the first section, in a target's section, or in both, of which the latter wins. */
+  readonly place: "global" | "target" | "both";
+  /** Undefined when the option is mandatory. */
+  readonly default: OptionDefault | undefined;
+  readonly read: ReadValue<T>;
+  /** One line for help and documentation. */
+  readonly description: string;
+}
+
+/** Every option that a conf may have, in the order in which it is documented. */
+export const OPTIONS = {
+  storage: row({
+    place: "global",
+    default: { value: "/usr/shares/iscsi" },
+    read: readFolder,
+    description: "folder of the backing files; created when missing",
+  }),
+  node: row({
+    place: "global",
+    default: { value: "iqn.2002-08.info.netmanager" },
+    read: readNode,
+    description: "base IQN of the server, to which a target's name is appended",
+  }),
+  sessions: row({
+    place: "global",
+    default: { value: "32" },
+    read: integerUpTo(65_535),
+    description: "most sessions at once, over all targets",
+  }),
+  connections: row({
+    place: "global",
+    default: { value: "8" },
+    read: integerUpTo(65_535),
+    description: "most connections at once, over all targets",
+  }),
+  port: row({
+    place: "global",
+    default: { value: "3260" },
+    read: integerUpTo(65_535),
+    description: "TCP port on which to listen",
+  }),
+  size: row({
+    place: "target",
+    default: undefined,
+    read: readSizes,
+    description: "size of each LUN, such as 750GB; several sizes make several LUNs",
+  }),
+  file: row({
+    place: "target",
+    default: { meaning: "the target's name" },
+    read: readFile,
+    description: "backing file of LUN 0, in the storage folder unless absolute; LUN n appends _n",
+  }),
+  comment: row({
+    place: "target",
+    default: { meaning: "the target's name" },
+    read: readText,
+    description: "friendly name",
+  }),
+  alias: row({
+    place: "target",
+    default: { meaning: "no second name" },
+    read: readName,
+    description: "another name by which the target is reached",
+  }),
+  readonly: row({
+    place: "target",
+    default: { value: "n" },
+    read: readBoolean,
+    description: "y to protect the target from writing",
+  }),
+  networks: row({
+    place: "both",
+    default: { meaning: "every network" },
+    read: readNetworks,
+    description: "networks, or addresses of this server, on which to listen and from which to accept",
+  }),
+  initiators: row({
+    place: "both",
+    default: { meaning: "every initiator" },
+    read: readInitiators,
+    description: "IQNs of the initiators that are granted access",
+  }),
+} as const;
+
+/** Name of an option. */
+export type OptionName = keyof typeof OPTIONS;
+
+/** Type of an option's value. */
+export type OptionValue<Name extends OptionName> = NonNullable<ReturnType<typeof OPTIONS[Name]["read"]>>;
+
+/** The names of all options, in the order of the table. */
+export const OPTION_NAMES = Object.keys(OPTIONS) as readonly OptionName[];
+
+/** Whether there is an option of that name. */
+export function isOptionName(name: string): name is OptionName {
+  return Object.hasOwn(OPTIONS, name);
+}
+
+/** Infers the type of a row's values from its reader. */
+function row<T>(option: Option<T>): Option<T> {
+  return option;
+}

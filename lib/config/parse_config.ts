@@ -1,0 +1,47 @@
+import { buildTargets } from "./build_targets.ts";
+import type { Config } from "./config.ts";
+import type { Diagnostic } from "./diagnostic.ts";
+import { Diagnostics } from "./diagnostics.ts";
+import { readIniText } from "./ini_text.ts";
+import { defaultOf, readOptions } from "./read_options.ts";
+
+/** What a conf says, if it is free of errors, and what there is to say about it. */
+export interface ParsedConfig {
+  /** Undefined exactly when one of the diagnostics is an error. Frozen in depth. */
+  readonly config: Config | undefined;
+  /** In the order of lines. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * Reads a conf. Everything wrong with it is reported at once; nothing is thrown, whatever the text.
+ *
+ * @param options.file the file as the user named it, for messages
+ */
+export function parseConfig(text: string, options: { readonly file: string }): ParsedConfig {
+  const diagnostics = new Diagnostics(options.file);
+  const ini = readIniText(text, diagnostics);
+  const { values } = readOptions(ini.globals, "global", diagnostics);
+  const globals = {
+    storage: values.storage ?? defaultOf("storage"),
+    node: values.node ?? defaultOf("node"),
+    sessions: values.sessions ?? defaultOf("sessions"),
+    connections: values.connections ?? defaultOf("connections"),
+    port: values.port ?? defaultOf("port"),
+  };
+  const inherited = { networks: values.networks ?? [], initiators: values.initiators ?? [] };
+  if (ini.sections.length === 0) {
+    diagnostics.warning(1, "File has no target: add a [NAME] line with a size below it");
+  }
+  const targets = buildTargets(ini.sections, { ...globals, ...inherited }, diagnostics);
+  const config = diagnostics.hasErrors ? undefined : deepFreeze({ file: options.file, ...globals, targets });
+  return deepFreeze({ config, diagnostics: diagnostics.toArray() });
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+    Object.values(value).forEach(deepFreeze);
+    Object.freeze(value);
+  }
+  return value;
+}

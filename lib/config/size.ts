@@ -1,0 +1,55 @@
+/** Sizes as people write them. Units are powers of 1024. */
+
+/** Bytes in a block, of which every LUN is made. */
+const BLOCK_BYTES = 512;
+/** Most bytes of one LUN: 8 PiB, up to which every number of bytes is exact. */
+export const SIZE_BYTES_MAX = 2 ** 53;
+
+const UNIT_BYTES = { TB: 2 ** 40, GB: 2 ** 30, MB: 2 ** 20, KB: 2 ** 10 } as const;
+
+/** A size, or what is wrong with the text and how to mend it. */
+export type ParsedSize =
+  | { readonly sizeBytes: number; readonly problem: undefined }
+  | { readonly sizeBytes: undefined; readonly problem: string };
+
+/**
+ * Reads the size of a LUN: `750GB`, `1.5tb` or a number of bytes. `MB`, `GB` and `TB` may be written in any letter
+ * case. The result is a whole number of 512-byte blocks, from one to 8 PiB.
+ */
+export function parseSize(text: string): ParsedSize {
+  const match = /^(\d+)(?:\.(\d+))?(MB|GB|TB)?$/i.exec(text);
+  if (!match) return problem("write a number with MB, GB or TB, such as 750GB");
+  const [, whole = "", fraction = "", unit = ""] = match;
+  if (fraction !== "" && unit === "") return problem("bytes are whole; write a unit, such as 1.5GB");
+  // Longer numbers are beyond the limits anyway, and must not cost time.
+  if (whole.length > 40 || fraction.length > 40) return problem("write at most 40 digits");
+  const unitBytes = BigInt(unit === "" ? 1 : UNIT_BYTES[unit.toUpperCase() as keyof typeof UNIT_BYTES]);
+  const scale = 10n ** BigInt(fraction.length);
+  const scaledBytes = BigInt(whole + fraction) * unitBytes;
+  if (scaledBytes === 0n) return problem("a LUN has at least one block, 512 bytes");
+  if (scaledBytes > BigInt(SIZE_BYTES_MAX) * scale) return problem("a LUN has at most 8192TB");
+  const scaledBlock = BigInt(BLOCK_BYTES) * scale;
+  if (scaledBytes % scaledBlock !== 0n) {
+    const below = scaledBytes / scaledBlock;
+    const choices = [below, below + 1n].filter((blocks) => blocks > 0n).map((blocks) => blocks * 512n);
+    return problem(`it is not a whole number of 512-byte blocks; write ${choices.join(" or ")}`);
+  }
+  return { sizeBytes: Number(scaledBytes / scale), problem: undefined };
+}
+
+/**
+ * Writes a number of bytes for people: `750 GB`, `1.5 TB`, `1025 GB`, `512 bytes`. The unit is the largest in which
+ * two decimals say it exactly; where none does so briefly, the result is rounded (`114.98 GB`).
+ */
+export function formatSize(sizeBytes: number): string {
+  const units = Object.entries(UNIT_BYTES).filter(([, unitBytes]) => sizeBytes >= unitBytes);
+  const exact = units.find(([, unitBytes]) => {
+    return Number.isInteger(sizeBytes * 100 / unitBytes) && sizeBytes / unitBytes < 10_240;
+  });
+  const [unit, unitBytes] = exact ?? units[0] ?? [sizeBytes === 1 ? "byte" : "bytes", 1];
+  return `${Number((sizeBytes / unitBytes).toFixed(2))} ${unit}`;
+}
+
+function problem(text: string): ParsedSize {
+  return { sizeBytes: undefined, problem: text };
+}

@@ -1,0 +1,47 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { isOptionName, OPTION_NAMES, OPTIONS } from "../../lib/config/options.ts";
+import { defaultOf } from "../../lib/config/read_options.ts";
+
+Deno.test("OPTIONS has every option of the description, where the description says", () => {
+  const places = Object.fromEntries(Object.entries(OPTIONS).map(([name, { place }]) => [name, place]));
+  assertEquals(places, {
+    storage: "global",
+    node: "global",
+    sessions: "global",
+    connections: "global",
+    port: "global",
+    size: "target",
+    file: "target",
+    comment: "target",
+    alias: "target",
+    readonly: "target",
+    networks: "both",
+    initiators: "both",
+  });
+});
+
+Deno.test("OPTIONS has a default for all but size, and those that are values can be read", () => {
+  const mandatory = OPTION_NAMES.filter((name) => OPTIONS[name].default === undefined);
+  assertEquals(mandatory, ["size"]);
+  const values = OPTION_NAMES.filter((name) => "value" in (OPTIONS[name].default ?? {}));
+  assertEquals<unknown>(values.map(defaultOf), [
+    "/usr/shares/iscsi",
+    "iqn.2002-08.info.netmanager",
+    32,
+    8,
+    3260,
+    false,
+  ]);
+  assertThrows(() => defaultOf("size"), Error, 'Option "size" has no default value');
+});
+
+Deno.test("OPTIONS describes every option in one line", () => {
+  for (const { description } of Object.values(OPTIONS)) {
+    assert(/^\S.{5,100}[^.\s]$/.test(description), description);
+  }
+});
+
+Deno.test("isOptionName() knows no more than the table", () => {
+  assertEquals(["size", "port"].every(isOptionName), true);
+  assertEquals(["", "Size", "toString", "__proto__"].some(isOptionName), false);
+});

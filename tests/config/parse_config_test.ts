@@ -1,0 +1,256 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Config, TargetConfig } from "../../lib/config/config.ts";
+import { formatDiagnostic } from "../../lib/config/diagnostic.ts";
+import { parseConfig } from "../../lib/config/parse_config.ts";
+
+const MB = 1024 ** 2;
+const GB = 1024 ** 3;
+
+/** The example of the service's description, with the line breaks that its web page lost. */
+const EXAMPLE = `storage=/data/iscsi
+initiators=iqn.2011-07.com.example:89abcdef iqn.2011-07.com.example:01234567
+
+[xenserver]
+size=750GB 500MB
+networks=192.168.100.0/24
+`;
+
+function parseGood(text: string): Config {
+  const { config, diagnostics } = parseConfig(text, { file: "conf" });
+  assertEquals(diagnostics.map(formatDiagnostic), []);
+  assert(config);
+  return config;
+}
+
+function parseTarget(text: string): TargetConfig {
+  return parseGood(text).targets[0]!;
+}
+
+Deno.test("parseConfig() reads the example of the description", () => {
+  assertEquals(parseGood(EXAMPLE), {
+    file: "conf",
+    storage: "/data/iscsi",
+    node: "iqn.2002-08.info.netmanager",
+    sessions: 32,
+    connections: 8,
+    port: 3260,
+    targets: [{
+      name: "xenserver",
+      iscsiName: "iqn.2002-08.info.netmanager:xenserver",
+      aliasIscsiName: undefined,
+      comment: "xenserver",
+      readOnly: false,
+      networks: [{ text: "192.168.100.0/24", address: "192.168.100.0", prefixLength: 24, family: "ipv4" }],
+      initiators: ["iqn.2011-07.com.example:89abcdef", "iqn.2011-07.com.example:01234567"],
+      logicalUnits: [
+        { number: 0, path: "/data/iscsi/xenserver", sizeBytes: 750 * GB, line: 5 },
+        { number: 1, path: "/data/iscsi/xenserver_1", sizeBytes: 500 * MB, line: 5 },
+      ],
+      line: 4,
+    }],
+  });
+});
+
+Deno.test("parseConfig() fills in every default", () => {
+  assertEquals(parseGood("[a]\nsize = 1GB"), {
+    file: "conf",
+    storage: "/usr/shares/iscsi",
+    node: "iqn.2002-08.info.netmanager",
+    sessions: 32,
+    connections: 8,
+    port: 3260,
+    targets: [{
+      name: "a",
+      iscsiName: "iqn.2002-08.info.netmanager:a",
+      aliasIscsiName: undefined,
+      comment: "a",
+      readOnly: false,
+      networks: [],
+      initiators: [],
+      logicalUnits: [{ number: 0, path: "/usr/shares/iscsi/a", sizeBytes: GB, line: 2 }],
+      line: 1,
+    }],
+  });
+});
+
+Deno.test("parseConfig() reads every option", () => {
+  const config = parseGood(`
+storage = /data//iscsi/
+node = iqn.2020-01.com.example:box
+sessions = 1
+connections = 65535
+port = 860
+networks = 10.0.0.0/8
+initiators = eui.02004567A425678D
+
+[a.b:c-1]
+size = 1GB
+file = sub/folder/../disk.img
+comment = Bob's "big" disk; # 1 = one
+alias = old
+readonly = y
+networks = 192.168.100.7 fd00:1::/64
+initiators = iqn.2011-07.com.Example:A iqn.2011-07.com.example:a naa.52004567BA64678D
+
+[plain]
+size = 512
+file = /dev/sdb
+`);
+  const { targets, ...globals } = config;
+  assertEquals(globals, {
+    file: "conf",
+    storage: "/data/iscsi",
+    node: "iqn.2020-01.com.example:box",
+    sessions: 1,
+    connections: 65535,
+    port: 860,
+  });
+  assertEquals(targets, [{
+    name: "a.b:c-1",
+    iscsiName: "iqn.2020-01.com.example:box:a.b:c-1",
+    aliasIscsiName: "iqn.2020-01.com.example:box:old",
+    comment: `Bob's "big" disk; # 1 = one`,
+    readOnly: true,
+    networks: [
+      { text: "192.168.100.7", address: "192.168.100.7", prefixLength: undefined, family: "ipv4" },
+      { text: "fd00:1::/64", address: "fd00:1::", prefixLength: 64, family: "ipv6" },
+    ],
+    initiators: ["iqn.2011-07.com.example:a", "naa.52004567ba64678d"],
+    logicalUnits: [{ number: 0, path: "/data/iscsi/sub/disk.img", sizeBytes: GB, line: 11 }],
+    line: 10,
+  }, {
+    name: "plain",
+    iscsiName: "iqn.2020-01.com.example:box:plain",
+    aliasIscsiName: undefined,
+    comment: "plain",
+    readOnly: false,
+    networks: [{ text: "10.0.0.0/8", address: "10.0.0.0", prefixLength: 8, family: "ipv4" }],
+    initiators: ["eui.02004567a425678d"],
+    logicalUnits: [{ number: 0, path: "/dev/sdb", sizeBytes: 512, line: 20 }],
+    line: 19,
+  }]);
+});
+
+Deno.test("parseConfig() appends the number of a LUN to the name of its file", () => {
+  const target = parseTarget("[a]\nsize = 1GB 750 MB 512\nfile = /srv/disk.img");
+  assertEquals(target.logicalUnits, [
+    { number: 0, path: "/srv/disk.img", sizeBytes: GB, line: 2 },
+    { number: 1, path: "/srv/disk.img_1", sizeBytes: 750 * MB, line: 2 },
+    { number: 2, path: "/srv/disk.img_2", sizeBytes: 512, line: 2 },
+  ]);
+});
+
+Deno.test("parseConfig() keeps values as they are written", () => {
+  const rows = [
+    ["007", "007"],
+    ["1e3", "1e3"],
+    ["true", "true"],
+    ["null", "null"],
+    ["=", "="],
+    ["a=b", "a=b"],
+    ['"a" b', '"a" b'],
+    ['a "b"', 'a "b"'],
+    ['"', '"'],
+    ['"in quotes"', "in quotes"],
+    ["'in quotes'", "in quotes"],
+    ['""twice""', '"twice"'],
+    ["\\n\\\\", "\\n\\\\"],
+    ["[a]", "[a]"],
+    ["\u732b \u{1f600}", "\u732b \u{1f600}"],
+  ] as const;
+  for (const [written, comment] of rows) {
+    assertEquals(parseTarget(`[a]\nsize = 1GB\ncomment = ${written}`).comment, comment);
+  }
+});
+
+Deno.test("parseConfig() takes what stands in quotation marks for a value of any option", () => {
+  const target = parseTarget(
+    `[a]\nsize = " 1GB 1GB "\nfile = "a # b size=1"\nreadonly = 'on'\nnetworks="::/0"`,
+  );
+  assertEquals(target.logicalUnits.map(({ path }) => path), [
+    "/usr/shares/iscsi/a # b size=1",
+    "/usr/shares/iscsi/a # b size=1_1",
+  ]);
+  assertEquals(target.readOnly, true);
+  assertEquals(target.networks.length, 1);
+});
+
+Deno.test("parseConfig() reads both words of every pair for readonly", () => {
+  for (const word of ["y", "Y", "yes", "true", "ON", "1"]) {
+    assertEquals(parseTarget(`[a]\nsize=1GB\nreadonly=${word}`).readOnly, true, word);
+  }
+  for (const word of ["n", "No", "FALSE", "off", "0"]) {
+    assertEquals(parseTarget(`[a]\nsize=1GB\nreadonly=${word}`).readOnly, false, word);
+  }
+});
+
+Deno.test("parseConfig() takes a full iSCSI name as alias", () => {
+  for (const alias of ["iqn.1999-01.org.example:old", "eui.02004567a425678d"]) {
+    assertEquals(parseTarget(`[a]\nsize=1GB\nalias=${alias}`).aliasIscsiName, alias);
+  }
+});
+
+Deno.test("parseConfig() does not mind how lines end, nor white space, nor comments", () => {
+  const expected = parseGood(EXAMPLE);
+  const variants = [
+    EXAMPLE.replaceAll("\n", "\r\n"),
+    EXAMPLE.replaceAll("\n", "\r"),
+    EXAMPLE.trimEnd(),
+    `\ufeff${EXAMPLE}`,
+    EXAMPLE.replaceAll("\n", " \t\n\t "),
+    EXAMPLE.replaceAll("=", " \t=\t "),
+    EXAMPLE.replace("\n\n", "\n  # [a]\n") + "; size = 1\n// size = 2\n#",
+    EXAMPLE.replace("[xenserver]", "[ xenserver\t]"),
+    EXAMPLE.replaceAll(" iqn", "\t  iqn"),
+  ];
+  for (const variant of variants) assertEquals(parseGood(variant), expected, JSON.stringify(variant));
+});
+
+Deno.test("parseConfig() freezes what it returns", () => {
+  const { config, diagnostics } = parseConfig(EXAMPLE, { file: "conf" });
+  const pending: unknown[] = [config, diagnostics];
+  let objects = 0;
+  while (pending.length > 0) {
+    const value = pending.pop();
+    if (typeof value !== "object" || value === null) continue;
+    objects++;
+    assert(Object.isFrozen(value));
+    pending.push(...Object.values(value));
+  }
+  assertEquals(objects, 10);
+});
+
+Deno.test("parseConfig() returns plain data that can be posted to a worker", () => {
+  const config = parseGood(EXAMPLE);
+  assertEquals(structuredClone(config), config);
+});
+
+Deno.test("parseConfig() warns, and goes on, where the meaning is clear", () => {
+  const text = `node = iqn.2002-08.info.NetManager
+[XenServer]
+size = 1GB
+alias = Old
+networks = 192.168.100.7/24 10.0.0.0/255.0.0.0
+`;
+  const { config, diagnostics } = parseConfig(text, { file: "conf" });
+  assertEquals(diagnostics.map(formatDiagnostic), [
+    'conf:1: warning: Node "iqn.2002-08.info.NetManager" becomes "iqn.2002-08.info.netmanager": write it so',
+    'conf:2: warning: Target name "XenServer" becomes "xenserver": write it so',
+    'conf:4: warning: Alias "Old" becomes "old": write it so',
+    'conf:5: warning: Network "192.168.100.7/24" means all of "192.168.100.0/24": write it so',
+  ]);
+  assertEquals(config?.targets[0]?.iscsiName, "iqn.2002-08.info.netmanager:xenserver");
+  assertEquals(config?.targets[0]?.aliasIscsiName, "iqn.2002-08.info.netmanager:old");
+  assertEquals(config?.targets[0]?.logicalUnits[0]?.path, "/usr/shares/iscsi/xenserver");
+  assertEquals(config?.targets[0]?.networks[0]?.address, "192.168.100.0");
+});
+
+Deno.test("parseConfig() warns of a file without target", () => {
+  for (const text of ["", "\n\n", "# only a comment", "port = 860"]) {
+    const { config, diagnostics } = parseConfig(text, { file: "conf" });
+    assertEquals(diagnostics.map(formatDiagnostic), [
+      "conf:1: warning: File has no target: add a [NAME] line with a size below it",
+    ]);
+    assertEquals(config?.targets, []);
+  }
+});

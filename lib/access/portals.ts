@@ -1,0 +1,56 @@
+import { type Network, networkContains } from "../bytes/network.ts";
+import { type InterfaceAddress, isLinkLocal } from "./interfaces.ts";
+
+/** Where a target is to be reached, as far as listening is concerned. */
+export interface ListeningTarget {
+  readonly name: string;
+  /** Empty: every network. */
+  readonly networks: readonly Network[];
+}
+
+/** A place to listen at. */
+export interface Portal {
+  /** An address of this server, or `::` for all of them, IPv4 included. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Where to listen now. */
+export interface PortalPlan {
+  /** Whether the one portal is the wildcard address `::`. Who has no IPv6 listens at `0.0.0.0` instead. */
+  readonly wildcard: boolean;
+  /** Without repetition, in the order of the interfaces; empty when there is no target, or no interface for one. */
+  readonly portals: readonly Portal[];
+  /** The networks in which this server has no address now. */
+  readonly unmatched: readonly { readonly networkText: string; readonly targetName: string }[];
+}
+
+/**
+ * Says where to listen: at every address of this server that lies in a network of a target, or at the wildcard
+ * address if a target has no networks. Link-local IPv6 addresses, which mean nothing without an interface, are
+ * left out.
+ */
+export function planPortals(
+  { targets, port, interfaces }: {
+    readonly targets: readonly ListeningTarget[];
+    readonly port: number;
+    readonly interfaces: readonly InterfaceAddress[];
+  },
+): PortalPlan {
+  const addresses = new Set(
+    interfaces.map(({ address }) => address).filter((address) => !isLinkLocal(address)),
+  );
+  const unmatched = targets.flatMap(({ name, networks }) => {
+    return networks
+      .filter((network) => !addresses.values().some((address) => networkContains(network, address)))
+      .map((network) => ({ networkText: network.text, targetName: name }));
+  });
+  if (targets.some(({ networks }) => networks.length === 0)) {
+    return { wildcard: true, portals: [{ address: "::", port }], unmatched };
+  }
+  const networks = targets.flatMap((target) => target.networks);
+  const portals = [...addresses]
+    .filter((address) => networks.some((network) => networkContains(network, address)))
+    .map((address) => ({ address, port }));
+  return { wildcard: false, portals, unmatched };
+}

@@ -1,0 +1,229 @@
+import { type BlockStore, StoreError, type StoreErrorKind } from "./block_store.ts";
+import { HandlePool } from "./handle_pool.ts";
+
+/** How to open a `FileStore`. */
+export interface FileStoreOptions {
+  /** How much of the file is the store; the file may be larger (a block device often is) but not smaller. */
+  readonly sizeBytes: number;
+  readonly readOnly: boolean;
+}
+
+/** What the operating system calls "no space": ENOSPC, and EDQUOT when a quota is what is full. */
+const OUT_OF_SPACE_ERRNOS: readonly number[] = [28, 122];
+
+/**
+ * A block store on a file or a block device.
+ *
+ * It holds handles for three kinds of work, because a handle has one position and one operation at a time: one for
+ * the `...Now` forms, a pool for the forms that complete later, and one for flushes, so that a flush, which may
+ * take seconds, stands in nobody's way. The `...Now` forms are always taken here: they are as fast as the page
+ * cache and, where that misses, as slow as the disk.
+ */
+export class FileStore implements BlockStore {
+  readonly sizeBytes: number;
+  readonly readOnly: boolean;
+  readonly #path: string;
+  readonly #now: Deno.FsFile;
+  readonly #flusher: Deno.FsFile;
+  readonly #pool: HandlePool;
+  #runningFlush: Promise<void> | undefined;
+  #queuedFlush: Promise<void> | undefined;
+  #flushFailure: StoreError | undefined;
+
+  /**
+   * Opens the file at `path`, which must exist.
+   *
+   * @throws {StoreError} of kind `readFailed` when it cannot be opened or is smaller than `sizeBytes`
+   */
+  static open(path: string, options: FileStoreOptions): FileStore {
+    const opened: Deno.FsFile[] = [];
+    try {
+      const first = openHandle(path, options.readOnly);
+      opened.push(first);
+      // For a block device, stat says 0; the end of the medium is where a seek to the end arrives.
+      const actualBytes = first.seekSync(0, Deno.SeekMode.End);
+      if (actualBytes < options.sizeBytes) {
+        const missing = options.sizeBytes - actualBytes;
+        throw new StoreError("readFailed", `Cannot open "${path}": file is ${missing} bytes short`);
+      }
+      const again = (): Deno.FsFile => openSame(path, options.readOnly, first);
+      const flusher = again();
+      opened.push(flusher);
+      return new FileStore(path, options, first, flusher, new HandlePool(again));
+    } catch (error) {
+      for (const handle of opened) handle.close();
+      throw storeError("readFailed", `Cannot open "${path}"`, error);
+    }
+  }
+
+  private constructor(
+    path: string,
+    options: FileStoreOptions,
+    now: Deno.FsFile,
+    flusher: Deno.FsFile,
+    pool: HandlePool,
+  ) {
+    this.sizeBytes = options.sizeBytes;
+    this.readOnly = options.readOnly;
+    this.#path = path;
+    this.#now = now;
+    this.#flusher = flusher;
+    this.#pool = pool;
+  }
+
+  readNow(offset: number, into: Uint8Array): boolean {
+    try {
+      this.#now.seekSync(offset, Deno.SeekMode.Start);
+      for (let filled = 0; filled < into.length;) {
+        filled += bytesMoved(this.#now.readSync(rest(into, filled)));
+      }
+      return true;
+    } catch (error) {
+      throw this.#readError(offset, into, error);
+    }
+  }
+
+  async read(offset: number, into: Uint8Array): Promise<void> {
+    try {
+      await this.#pool.use(async (handle) => {
+        handle.seekSync(offset, Deno.SeekMode.Start);
+        for (let filled = 0; filled < into.length;) {
+          filled += bytesMoved(await handle.read(rest(into, filled)));
+        }
+      });
+    } catch (error) {
+      throw this.#readError(offset, into, error);
+    }
+  }
+
+  writeNow(offset: number, from: Uint8Array): boolean {
+    this.#assertWritable();
+    try {
+      this.#now.seekSync(offset, Deno.SeekMode.Start);
+      for (let written = 0; written < from.length;) {
+        written += bytesMoved(this.#now.writeSync(rest(from, written)));
+      }
+      return true;
+    } catch (error) {
+      throw this.#writeError(offset, from, error);
+    }
+  }
+
+  async write(offset: number, from: Uint8Array): Promise<void> {
+    this.#assertWritable();
+    try {
+      await this.#pool.use(async (handle) => {
+        handle.seekSync(offset, Deno.SeekMode.Start);
+        for (let written = 0; written < from.length;) {
+          written += bytesMoved(await handle.write(rest(from, written)));
+        }
+      });
+    } catch (error) {
+      throw this.#writeError(offset, from, error);
+    }
+  }
+
+  /**
+   * At most one flush runs and one waits: whoever calls while one runs cannot use it, since it may have begun before
+   * the caller's writes completed, but all who call meanwhile can share the one that follows.
+   */
+  flush(): Promise<void> {
+    if (this.readOnly) return Promise.resolve();
+    if (this.#queuedFlush !== undefined) return this.#queuedFlush;
+    if (this.#runningFlush === undefined) return this.#startFlush();
+    this.#queuedFlush = this.#flushAfter(this.#runningFlush);
+    return this.#queuedFlush;
+  }
+
+  close(): void {
+    this.#now.close();
+    this.#flusher.close();
+    this.#pool.close();
+  }
+
+  async #flushAfter(running: Promise<void>): Promise<void> {
+    // A failure of the running flush is told to its own callers, and remembered for those of this one.
+    await running.catch(() => {});
+    this.#queuedFlush = undefined;
+    await this.#startFlush();
+  }
+
+  #startFlush(): Promise<void> {
+    this.#runningFlush = this.#syncData().finally(() => this.#runningFlush = undefined);
+    return this.#runningFlush;
+  }
+
+  /**
+   * A failed flush is final. When writing back fails, Linux drops the pages, reports the error once per handle, and
+   * lets the next fdatasync succeed although the data of acknowledged writes is gone. Passing that success on would
+   * be a lie about those writes, so every later flush fails too, until the file is opened anew.
+   */
+  async #syncData(): Promise<void> {
+    if (this.#flushFailure !== undefined) throw this.#flushFailure;
+    try {
+      await this.#flusher.syncData();
+    } catch (error) {
+      this.#flushFailure = storeError("flushFailed", `Cannot flush "${this.#path}"`, error);
+      throw this.#flushFailure;
+    }
+  }
+
+  #assertWritable(): void {
+    if (this.readOnly) {
+      throw new StoreError("readOnly", `Cannot write "${this.#path}": it is opened read-only`);
+    }
+  }
+
+  #readError(offset: number, into: Uint8Array, error: unknown): StoreError {
+    return storeError(
+      "readFailed",
+      `Cannot read ${into.length} bytes at ${offset} of "${this.#path}"`,
+      error,
+    );
+  }
+
+  #writeError(offset: number, from: Uint8Array, error: unknown): StoreError {
+    return storeError(
+      "writeFailed",
+      `Cannot write ${from.length} bytes at ${offset} of "${this.#path}"`,
+      error,
+    );
+  }
+}
+
+function openHandle(path: string, readOnly: boolean): Deno.FsFile {
+  return Deno.openSync(path, { read: true, write: !readOnly });
+}
+
+/** Opens `path` once more, and makes sure that it still is the file that `first` is open on. */
+function openSame(path: string, readOnly: boolean, first: Deno.FsFile): Deno.FsFile {
+  const handle = openHandle(path, readOnly);
+  const [expected, actual] = [first.statSync(), handle.statSync()];
+  if (actual.dev === expected.dev && actual.ino === expected.ino) return handle;
+  handle.close();
+  throw new Error("another file has taken its place");
+}
+
+/**
+ * The result of a read or write call: how many bytes it moved, which is never none. The store lies within the
+ * file, so an end of file means that somebody cut it off: zeros in its place would be invented data.
+ */
+function bytesMoved(count: number | null): number {
+  if (count === null) throw new Error("the file ends before");
+  if (count === 0) throw new Error("the medium takes no more");
+  return count;
+}
+
+/** What is left of a buffer: the buffer itself, without a new view, in the case that counts. */
+function rest(bytes: Uint8Array, doneBytes: number): Uint8Array {
+  return doneBytes === 0 ? bytes : bytes.subarray(doneBytes);
+}
+
+/** Gives an operating system's error its kind. Deno has no `code` for every errno, but always names the number. */
+function storeError(kind: StoreErrorKind, action: string, error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  const errno = /\(os error (\d+)\)/.exec(reason)?.[1];
+  const full = kind === "writeFailed" && OUT_OF_SPACE_ERRNOS.includes(Number(errno));
+  return new StoreError(full ? "outOfSpace" : kind, `${action}: ${reason}`, { cause: error });
+}

@@ -1,0 +1,279 @@
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
+import { join } from "@std/path";
+import { StoreError, type StoreErrorKind } from "../../lib/store/block_store.ts";
+import { FileStore } from "../../lib/store/file_store.ts";
+
+const SIZE_BYTES = 1 << 20;
+
+/** Runs `test` with a store on a new sparse file. */
+async function withStore(test: (store: FileStore, path: string) => Promise<void> | void): Promise<void> {
+  const folder = Deno.makeTempDirSync();
+  const path = join(folder, "file");
+  Deno.writeFileSync(path, new Uint8Array());
+  Deno.truncateSync(path, SIZE_BYTES);
+  const store = FileStore.open(path, { sizeBytes: SIZE_BYTES, readOnly: false });
+  try {
+    await test(store, path);
+  } finally {
+    store.close();
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+function pattern(length: number, seed: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from({ length }, (_, index) => (index * 31 + seed) & 0xff);
+}
+
+function assertKind(error: unknown, kind: StoreErrorKind): void {
+  assertInstanceOf(error, StoreError);
+  assertEquals(error.kind, kind);
+}
+
+Deno.test("FileStore reads in both forms what was written in both forms", async () => {
+  await withStore(async (store, path) => {
+    const [first, last] = [pattern(4096, 1), pattern(1536, 2)];
+    assert(store.writeNow(512, first));
+    await store.write(SIZE_BYTES - last.length, last);
+    const now = new Uint8Array(first.length);
+    assert(store.readNow(512, now));
+    assertEquals(now, first);
+    const later = new Uint8Array(last.length);
+    await store.read(SIZE_BYTES - last.length, later);
+    assertEquals(later, last);
+    const file = Deno.readFileSync(path);
+    assertEquals(file.length, SIZE_BYTES);
+    assertEquals(file.subarray(512, 512 + first.length), first);
+    assertEquals(file.subarray(SIZE_BYTES - last.length), last);
+  });
+});
+
+Deno.test("FileStore keeps apart many reads and writes that are under way at once", async () => {
+  await withStore(async (store) => {
+    const pieces = Array.from({ length: 100 }, (_, index) => pattern(4096, index));
+    await Promise.all(pieces.map((piece, index) => store.write(index * 4096, piece)));
+    const now = new Uint8Array(4096);
+    const reads = pieces.map(async (piece, index) => {
+      const into = new Uint8Array(4096);
+      const reading = store.read(index * 4096, into);
+      // The handle of this form must not be moved by those of the other.
+      store.readNow((99 - index) * 4096, now);
+      assertEquals(now, pieces[99 - index]);
+      await reading;
+      assertEquals(into, piece);
+    });
+    await Promise.all(reads);
+  });
+});
+
+Deno.test("FileStore invents no data when the file has been cut off", async () => {
+  await withStore(async (store, path) => {
+    Deno.truncateSync(path, SIZE_BYTES - 512);
+    const into = new Uint8Array(1024);
+    const now = assertThrows(() => store.readNow(SIZE_BYTES - 1024, into), StoreError, "file ends");
+    assertKind(now, "readFailed");
+    assertKind(await assertRejects(() => store.read(SIZE_BYTES - 1024, into)), "readFailed");
+    assert(store.readNow(SIZE_BYTES - 1024, into.subarray(512)), "the part that is there can be read");
+  });
+});
+
+Deno.test("FileStore.open() refuses a file that is too short or missing", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const path = join(folder, "short");
+    Deno.writeFileSync(path, new Uint8Array(512));
+    const options = { sizeBytes: 1024, readOnly: false };
+    const short = assertThrows(() => FileStore.open(path, options), StoreError, "file is 512 bytes short");
+    assertKind(short, "readFailed");
+    assertThrows(
+      () => FileStore.open(join(folder, "none"), options),
+      StoreError,
+      `Cannot open "${folder}/none"`,
+    );
+    FileStore.open(path, { sizeBytes: 512, readOnly: false }).close();
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("FileStore opened read-only reads and refuses to write", async () => {
+  await withStore(async (store, path) => {
+    store.writeNow(0, pattern(512, 3));
+    const reader = FileStore.open(path, { sizeBytes: SIZE_BYTES, readOnly: true });
+    try {
+      const into = new Uint8Array(512);
+      reader.readNow(0, into);
+      assertEquals(into, pattern(512, 3));
+      assertKind(assertThrows(() => reader.writeNow(0, new Uint8Array(512))), "readOnly");
+      assertKind(await assertRejects(() => reader.write(0, new Uint8Array(512))), "readOnly");
+      await reader.flush();
+      reader.readNow(0, into);
+      assertEquals(into, pattern(512, 3));
+    } finally {
+      reader.close();
+    }
+  });
+});
+
+Deno.test("FileStore does not take another file for its own when the path is replaced", async () => {
+  await withStore(async (store, path) => {
+    store.writeNow(0, pattern(512, 4));
+    Deno.renameSync(path, `${path}.old`);
+    Deno.writeFileSync(path, pattern(SIZE_BYTES, 5));
+    const buffers = Array.from({ length: 8 }, () => new Uint8Array(512));
+    await Promise.all(buffers.map((into) => store.read(0, into)));
+    for (const into of buffers) assertEquals(into, pattern(512, 4));
+  });
+});
+
+/**
+ * Counts how many calls of `Deno.FsFile.syncData` run at once, and makes them wait for `release`; what the
+ * store does to its handles is not visible from outside otherwise.
+ */
+async function withHeldFlushes(
+  test: (
+    held: { begun: number; running: number; runningMax: number; release(error?: Error): void },
+  ) => Promise<void>,
+): Promise<void> {
+  const original = Deno.FsFile.prototype.syncData;
+  const waiting: ((error?: Error) => void)[] = [];
+  const held = {
+    begun: 0,
+    running: 0,
+    runningMax: 0,
+    release: (error?: Error) => waiting.shift()!(error),
+  };
+  Deno.FsFile.prototype.syncData = function (): Promise<void> {
+    held.begun++;
+    held.running++;
+    held.runningMax = Math.max(held.runningMax, held.running);
+    return new Promise<void>((resolve, reject) => {
+      waiting.push((error) => {
+        held.running--;
+        if (error === undefined) resolve();
+        else reject(error);
+      });
+    });
+  };
+  try {
+    await test(held);
+  } finally {
+    Deno.FsFile.prototype.syncData = original;
+  }
+}
+
+/** Lets every promise that can settle do so. */
+function settle(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+Deno.test("FileStore.flush() shares one waiting flush among all who call while one runs", async () => {
+  await withStore(async (store) => {
+    await withHeldFlushes(async (held) => {
+      let [firstDone, laterDone] = [false, 0];
+      const first = store.flush().then(() => firstDone = true);
+      const later = [1, 2, 3].map(() => store.flush().then(() => laterDone++));
+      await settle();
+      assertEquals(held.begun, 1);
+      held.release();
+      await settle();
+      assertEquals(
+        [firstDone, laterDone, held.begun],
+        [true, 0, 2],
+        "a flush that began before does not count",
+      );
+      const last = store.flush();
+      held.release();
+      await Promise.all([first, ...later]);
+      await settle();
+      held.release();
+      await last;
+      assertEquals([held.begun, held.runningMax], [3, 1]);
+    });
+  });
+});
+
+Deno.test("FileStore.flush() never runs two flushes when called just as one ends", async () => {
+  await withStore(async (store) => {
+    await withHeldFlushes(async (held) => {
+      const flushes: Promise<void>[] = [store.flush()];
+      // Each caller comes a microtask after another, all around the end of the first flush.
+      flushes.push(store.flush());
+      held.release();
+      for (let turn = 0; turn < 20; turn++) {
+        flushes.push(store.flush());
+        await Promise.resolve();
+      }
+      while (held.running > 0) {
+        held.release();
+        await settle();
+      }
+      await Promise.all(flushes);
+      assertEquals(held.runningMax, 1);
+    });
+  });
+});
+
+Deno.test("FileStore.flush() fails for ever after it failed once, until the file is opened anew", async () => {
+  await withStore(async (store, path) => {
+    await withHeldFlushes(async (held) => {
+      const [first, second] = [store.flush(), store.flush()];
+      held.release(new Error("Input/output error (os error 5)"));
+      assertKind(await assertRejects(() => first), "flushFailed");
+      assertKind(await assertRejects(() => second), "flushFailed");
+      assertKind(await assertRejects(() => store.flush()), "flushFailed");
+      assertEquals(held.begun, 1);
+    });
+    await assertRejects(() => store.flush(), StoreError, `Cannot flush "${path}": Input/output error`);
+    const again = FileStore.open(path, { sizeBytes: SIZE_BYTES, readOnly: false });
+    await again.flush();
+    again.close();
+  });
+});
+
+Deno.test("FileStore tells a full medium from a broken one", async () => {
+  await withStore(async (store) => {
+    const original = Deno.FsFile.prototype.writeSync;
+    const rows: readonly (readonly [number, StoreErrorKind])[] = [
+      [28, "outOfSpace"],
+      [122, "outOfSpace"],
+      [5, "writeFailed"],
+      [27, "writeFailed"],
+    ];
+    try {
+      for (const [errno, kind] of rows) {
+        Deno.FsFile.prototype.writeSync = () => {
+          throw new Error(`Some words (os error ${errno})`);
+        };
+        assertKind(assertThrows(() => store.writeNow(0, new Uint8Array(512))), kind);
+      }
+    } finally {
+      Deno.FsFile.prototype.writeSync = original;
+    }
+    await store.write(0, new Uint8Array(512));
+  });
+});
+
+/** /dev/full, on which every write fails for want of space; Deno opens devices only with every permission. */
+function canOpenDevices(): boolean {
+  try {
+    Deno.openSync("/dev/full", { write: true }).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+Deno.test({
+  name: "FileStore passes on what a full device says (needs --allow-all)",
+  ignore: !canOpenDevices(),
+  fn: async () => {
+    const store = FileStore.open("/dev/full", { sizeBytes: 0, readOnly: false });
+    try {
+      assertKind(assertThrows(() => store.writeNow(0, new Uint8Array(512))), "outOfSpace");
+      assertKind(await assertRejects(() => store.write(0, new Uint8Array(512))), "outOfSpace");
+      assertKind(await assertRejects(() => store.flush()), "flushFailed");
+    } finally {
+      store.close();
+    }
+  },
+});

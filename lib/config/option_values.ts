@@ -24,6 +24,7 @@ export interface ValueReport extends Report {
 /** Reads the value of an option; undefined when it cannot be used, which has been reported. */
 export type ReadValue<T> = (text: string, report: ValueReport) => T | undefined;
 
+/** A text as written, of a length that fits on the wire. */
 export function readText(text: string, report: ValueReport): string | undefined {
   const lengthBytes = new TextEncoder().encode(text).length;
   if (lengthBytes <= TEXT_BYTES_MAX) return text;
@@ -37,6 +38,7 @@ export function readName(text: string): string {
   return text;
 }
 
+/** A yes or no, in any of the words of `BOOLEANS`. */
 export function readBoolean(text: string, report: ValueReport): boolean | undefined {
   const value = BOOLEANS.get(text.toLowerCase());
   if (value === undefined) report.error(`Cannot use ${report.option} ${quote(text)}: write y or n`);
@@ -53,6 +55,7 @@ export function integerUpTo(max: number): ReadValue<number> {
   };
 }
 
+/** The absolute path of a folder. */
 export function readFolder(text: string, report: ValueReport): string | undefined {
   if (isAbsolute(text)) return resolve(text);
   report.error(`Cannot use ${report.option} ${quote(text)}: write its absolute path, which begins with "/"`);
@@ -66,6 +69,7 @@ export function readFile(text: string, report: ValueReport): string | undefined 
   return undefined;
 }
 
+/** The base of iSCSI names, folded. */
 export function readNode(text: string, report: ValueReport): string | undefined {
   const name = foldIscsiName(text);
   const problem = !name.startsWith("iqn.")
@@ -96,6 +100,7 @@ export function readSizes(text: string, report: ValueReport): readonly number[] 
   });
 }
 
+/** Networks and addresses, each once. */
 export function readNetworks(text: string, report: ValueReport): readonly Network[] | undefined {
   return readEach(splitList(text, report), (entry) => {
     const network = parseNetwork(entry);

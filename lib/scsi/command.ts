@@ -1,0 +1,29 @@
+import type { ItlNexus } from "./itl_nexus.ts";
+import type { Operation } from "./operation.ts";
+import type { TargetDescription } from "./target_description.ts";
+
+/**
+ * What a command does to the medium. A logical unit that is not ready refuses all but `none`; one that is write
+ * protected refuses `writes`.
+ */
+export type MediumAccess = "none" | "reads" | "writes" | "synchronizes";
+
+/** One row of the command table. */
+export interface Command {
+  readonly opcode: number;
+  /** Of an operation code that several commands share: bits 4-0 of byte 1. */
+  readonly serviceAction?: number;
+  /**
+   * CDB usage data (SPC-4, 6.35.3): the operation code, then for each byte the bits that this target looks at, with
+   * the service action as it is. As long as the CDB.
+   */
+  readonly usage: readonly number[];
+  readonly access: MediumAccess;
+  /** Executes the command. `cdb` is only valid during the call. */
+  readonly execute: (nexus: ItlNexus, cdb: Uint8Array) => Operation;
+  /**
+   * Executes the command where there is no logical unit. Only INQUIRY, REPORT LUNS and REQUEST SENSE
+   * have it, and the same three are executed although a unit attention condition is pending (SAM-5, 5.14).
+   */
+  readonly executeWithoutLogicalUnit?: (target: TargetDescription, cdb: Uint8Array) => Operation;
+}

@@ -1,0 +1,79 @@
+/** INQUIRY (SPC-4, 6.6). */
+import { readUint16, writeUint16 } from "../../bytes/big_endian.ts";
+import { refusedForField } from "../finished.ts";
+import type { ItlNexus } from "../itl_nexus.ts";
+import type { Operation } from "../operation.ts";
+import { sendParameterData } from "../parameter_data.ts";
+import type { TargetDescription } from "../target_description.ts";
+import { encodeVitalProductData } from "../vital_product_data.ts";
+
+const EVPD = 0x01;
+/** CMDDT, which is obsolete: whoever sets it wants command support data, and not what he would get. */
+const CMDDT = 0x02;
+
+/** PERIPHERAL QUALIFIER and PERIPHERAL DEVICE TYPE: a disk that is there, and one that cannot be (SPC-4, 6.6.2). */
+const DIRECT_ACCESS_BLOCK_DEVICE = 0x00;
+const NO_LOGICAL_UNIT = 0x7f;
+
+/** VERSION: SPC-4. */
+const VERSION_SPC4 = 0x06;
+/** RESPONSE DATA FORMAT. HISUP is zero: logical units have one level. */
+const RESPONSE_DATA_FORMAT = 0x02;
+/** CMDQUE in byte 7: the full task management model. */
+const CMDQUE = 0x02;
+
+/** VERSION DESCRIPTOR: SAM-5, iSCSI, SPC-4 and SBC-3, each in no particular revision. */
+const VERSION_DESCRIPTORS = [0x00a0, 0x0960, 0x0460, 0x04c0];
+
+const STANDARD_LENGTH_BYTES = 96;
+
+/**
+ * Standard INQUIRY data (SPC-4, 6.6.2).
+ *
+ * ```text
+ *      0 | peripheral qualifier and device type
+ *      1 | RMB 0
+ *    2-4 | version, response data format, additional length
+ *    5-7 | flags: CMDQUE and no others
+ *   8-15 | T10 vendor identification
+ *  16-31 | product identification
+ *  32-35 | product revision level
+ *  58-73 | version descriptors
+ * ```
+ */
+function encodeStandardData(peripheral: number, identification: string): Uint8Array {
+  const data = new Uint8Array(STANDARD_LENGTH_BYTES);
+  data[0] = peripheral;
+  data[2] = VERSION_SPC4;
+  data[3] = RESPONSE_DATA_FORMAT;
+  data[4] = STANDARD_LENGTH_BYTES - 5;
+  data[7] = CMDQUE;
+  new TextEncoder().encodeInto(identification, data.subarray(8, 36));
+  for (const [index, descriptor] of VERSION_DESCRIPTORS.entries()) {
+    writeUint16(data, 58 + index * 2, descriptor);
+  }
+  return data;
+}
+
+/** INQUIRY: standard data, or a page of vital product data. */
+export function inquiry(nexus: ItlNexus, cdb: Uint8Array): Operation {
+  const flags = cdb[1]!;
+  const pageCode = cdb[2]!;
+  const allocationLength = readUint16(cdb, 3);
+  if ((flags & CMDDT) !== 0) return refusedForField(1, 1);
+  if ((flags & EVPD) !== 0) {
+    const page = encodeVitalProductData(nexus, pageCode);
+    return page === undefined ? refusedForField(2) : sendParameterData(page, allocationLength);
+  }
+  if (pageCode !== 0) return refusedForField(2);
+  const { vendor, product, revision } = nexus.logicalUnit;
+  const data = encodeStandardData(DIRECT_ACCESS_BLOCK_DEVICE, vendor + product + revision);
+  return sendParameterData(data, allocationLength);
+}
+
+/** INQUIRY where there is no logical unit: standard data that says so, and nothing else. */
+export function inquiryWithoutLogicalUnit(_target: TargetDescription, cdb: Uint8Array): Operation {
+  if ((cdb[1]! & (CMDDT | EVPD)) !== 0) return refusedForField(1, (cdb[1]! & CMDDT) === 0 ? 0 : 1);
+  if (cdb[2] !== 0) return refusedForField(2);
+  return sendParameterData(encodeStandardData(NO_LOGICAL_UNIT, " ".repeat(28)), readUint16(cdb, 3));
+}

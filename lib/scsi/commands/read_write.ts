@@ -1,0 +1,146 @@
+/**
+ * READ and WRITE (SBC-3, 5.11 to 5.13 and 5.33 to 5.35; the forms of 6 bytes are in SBC-2).
+ *
+ * ```text
+ *            (6)            (10)           (12)           (16)
+ *   byte 1   address high   RDPROTECT or WRPROTECT (7-5), DPO (4), FUA (3)
+ *   address  1-3, 21 bits   2-5            2-5            2-9
+ *   length   4, 0 is 256    7-8            6-9            10-13
+ * ```
+ *
+ * DPO only advises about caching and is left to the page cache. A read with FUA is a plain read, as what the page cache
+ * holds is what the file holds; a write with FUA ends with a flush.
+ */
+import { readUint16, readUint24, readUint32, readUint64 } from "../../bytes/big_endian.ts";
+import type { BlockStore } from "../../store/block_store.ts";
+import { FINISHED_GOOD, refusedForField } from "../finished.ts";
+import type { ItlNexus } from "../itl_nexus.ts";
+import type { LogicalUnit } from "../logical_unit.ts";
+import { finishLater, flush, outcomeOfFailure, refuseTransfer } from "../medium.ts";
+import type { DataIn, DataOut, Operation } from "../operation.ts";
+import { GOOD, type Outcome } from "../outcome.ts";
+
+const PROTECT = 0xe0;
+const FUA = 0x08;
+
+/** Blocks on their way from the medium. One is made per command: it holds no more than it must. */
+class ReadBlocks implements DataIn {
+  readonly kind = "dataIn";
+  readonly lengthBytes: number;
+  readonly #store: BlockStore;
+  readonly #startBytes: number;
+
+  constructor(unit: LogicalUnit, lba: number, blocks: number) {
+    this.lengthBytes = blocks * unit.blockSizeBytes;
+    this.#store = unit.store;
+    this.#startBytes = lba * unit.blockSizeBytes;
+  }
+
+  readNow(offset: number, into: Uint8Array): Outcome | undefined {
+    try {
+      return this.#store.readNow(this.#startBytes + offset, into) ? GOOD : undefined;
+    } catch (error) {
+      return outcomeOfFailure(error);
+    }
+  }
+
+  async read(offset: number, into: Uint8Array): Promise<Outcome> {
+    try {
+      await this.#store.read(this.#startBytes + offset, into);
+      return GOOD;
+    } catch (error) {
+      return outcomeOfFailure(error);
+    }
+  }
+}
+
+/** Blocks on their way to the medium. */
+class WriteBlocks implements DataOut {
+  readonly kind = "dataOut";
+  readonly lengthBytes: number;
+  readonly #unit: LogicalUnit;
+  readonly #startBytes: number;
+  readonly #forceUnitAccess: boolean;
+
+  constructor(unit: LogicalUnit, lba: number, blocks: number, forceUnitAccess: boolean) {
+    this.lengthBytes = blocks * unit.blockSizeBytes;
+    this.#unit = unit;
+    this.#startBytes = lba * unit.blockSizeBytes;
+    this.#forceUnitAccess = forceUnitAccess;
+  }
+
+  writeNow(offset: number, from: Uint8Array): Outcome | undefined {
+    try {
+      return this.#unit.store.writeNow(this.#startBytes + offset, from) ? GOOD : undefined;
+    } catch (error) {
+      return outcomeOfFailure(error);
+    }
+  }
+
+  async write(offset: number, from: Uint8Array): Promise<Outcome> {
+    try {
+      await this.#unit.store.write(this.#startBytes + offset, from);
+      return GOOD;
+    } catch (error) {
+      return outcomeOfFailure(error);
+    }
+  }
+
+  finish(): Operation {
+    return this.#forceUnitAccess ? finishLater(flush(this.#unit)) : FINISHED_GOOD;
+  }
+}
+
+function read(unit: LogicalUnit, flags: number, lba: number, blocks: number, lengthByte: number): Operation {
+  if ((flags & PROTECT) !== 0) return refusedForField(1, 7);
+  const refusal = refuseTransfer(unit, lba, blocks, lengthByte);
+  if (refusal !== undefined) return refusal;
+  return blocks === 0 ? FINISHED_GOOD : new ReadBlocks(unit, lba, blocks);
+}
+
+function write(unit: LogicalUnit, flags: number, lba: number, blocks: number, lengthByte: number): Operation {
+  if ((flags & PROTECT) !== 0) return refusedForField(1, 7);
+  const refusal = refuseTransfer(unit, lba, blocks, lengthByte);
+  if (refusal !== undefined) return refusal;
+  return blocks === 0 ? FINISHED_GOOD : new WriteBlocks(unit, lba, blocks, (flags & FUA) !== 0);
+}
+
+/** READ(6), which has no flags and cannot ask for nothing. */
+export function read6(nexus: ItlNexus, cdb: Uint8Array): Operation {
+  return read(nexus.logicalUnit, 0, readUint24(cdb, 1) & 0x1fffff, cdb[4]! || 256, 4);
+}
+
+/** READ(10). */
+export function read10(nexus: ItlNexus, cdb: Uint8Array): Operation {
+  return read(nexus.logicalUnit, cdb[1]!, readUint32(cdb, 2), readUint16(cdb, 7), 7);
+}
+
+/** READ(12). */
+export function read12(nexus: ItlNexus, cdb: Uint8Array): Operation {
+  return read(nexus.logicalUnit, cdb[1]!, readUint32(cdb, 2), readUint32(cdb, 6), 6);
+}
+
+/** READ(16). */
+export function read16(nexus: ItlNexus, cdb: Uint8Array): Operation {
+  return read(nexus.logicalUnit, cdb[1]!, readUint64(cdb, 2), readUint32(cdb, 10), 10);
+}
+
+/** WRITE(6), which has no flags and cannot write nothing. */
+export function write6(nexus: ItlNexus, cdb: Uint8Array): Operation {
+  return write(nexus.logicalUnit, 0, readUint24(cdb, 1) & 0x1fffff, cdb[4]! || 256, 4);
+}
+
+/** WRITE(10). */
+export function write10(nexus: ItlNexus, cdb: Uint8Array): Operation {
+  return write(nexus.logicalUnit, cdb[1]!, readUint32(cdb, 2), readUint16(cdb, 7), 7);
+}
+
+/** WRITE(12). */
+export function write12(nexus: ItlNexus, cdb: Uint8Array): Operation {
+  return write(nexus.logicalUnit, cdb[1]!, readUint32(cdb, 2), readUint32(cdb, 6), 6);
+}
+
+/** WRITE(16). */
+export function write16(nexus: ItlNexus, cdb: Uint8Array): Operation {
+  return write(nexus.logicalUnit, cdb[1]!, readUint64(cdb, 2), readUint32(cdb, 10), 10);
+}

@@ -1,0 +1,103 @@
+import { executeCommand, executeWithoutLogicalUnit } from "./device_server.ts";
+import { ItlNexus } from "./itl_nexus.ts";
+import type { Operation } from "./operation.ts";
+import { Sense } from "./sense.ts";
+import type { TargetDescription } from "./target_description.ts";
+import type { Task } from "./task.ts";
+import type { TaskManagementFunction, TaskManagementResponse } from "./task_management.ts";
+import type { Attention } from "./unit_attention.ts";
+
+/**
+ * An I_T nexus (SAM-5): an initiator port and a target port that know each other, from login to logout. It leads
+ * each command to the I_T_L nexus that it is meant for.
+ */
+export class Nexus {
+  readonly initiatorPortName: string;
+  readonly #target: TargetDescription;
+  readonly #itlNexuses = new Map<number, ItlNexus>();
+
+  constructor(target: TargetDescription, initiatorPortName: string) {
+    this.initiatorPortName = initiatorPortName;
+    this.#target = target;
+    for (const [lun, logicalUnit] of target.logicalUnits) {
+      this.#itlNexuses.set(lun, new ItlNexus(target, logicalUnit));
+    }
+  }
+
+  /**
+   * Says what becomes of a command.
+   *
+   * @param lun undefined when the field that should hold it names none
+   * @param cdb 16 bytes or more, whatever the command's length; only read during the call
+   */
+  execute(lun: number | undefined, cdb: Uint8Array): Operation {
+    const itlNexus = this.#find(lun);
+    return itlNexus === undefined
+      ? executeWithoutLogicalUnit(this.#target, cdb)
+      : executeCommand(itlNexus, cdb);
+  }
+
+  /** A task that did not finish during `execute` joins the task set of its logical unit, if there is one. */
+  enter(lun: number | undefined, task: Task): void {
+    this.#find(lun)?.enter(task);
+  }
+
+  /** A task that has ended leaves the task set of its logical unit. */
+  leave(lun: number | undefined, task: Task): void {
+    this.#find(lun)?.leave(task);
+  }
+
+  /** Carries out a task management function (SAM-5, 7). */
+  manage(fn: TaskManagementFunction, lun: number | undefined): TaskManagementResponse {
+    switch (fn) {
+      case "clearAca":
+        return "functionNotSupported";
+      case "targetWarmReset":
+        return this.#resetAll(Sense.scsiBusResetOccurred);
+      case "targetColdReset":
+        // A cold reset amounts to power on, after which a stopped unit is started again.
+        for (const { logicalUnit } of this.#itlNexuses.values()) logicalUnit.start();
+        return this.#resetAll(Sense.powerOnOccurred);
+      case "abortTaskSet":
+      case "clearTaskSet":
+      case "logicalUnitReset": {
+        const itlNexus = this.#find(lun);
+        return itlNexus === undefined ? "lunDoesNotExist" : this.#manageUnit(fn, itlNexus);
+      }
+    }
+  }
+
+  /** The I_T nexus is lost (SAM-5, 6.3.4): its tasks are aborted. */
+  close(): void {
+    for (const itlNexus of this.#itlNexuses.values()) itlNexus.close();
+    this.#itlNexuses.clear();
+  }
+
+  #find(lun: number | undefined): ItlNexus | undefined {
+    return lun === undefined ? undefined : this.#itlNexuses.get(lun);
+  }
+
+  #manageUnit(
+    fn: "abortTaskSet" | "clearTaskSet" | "logicalUnitReset",
+    itlNexus: ItlNexus,
+  ): TaskManagementResponse {
+    switch (fn) {
+      case "abortTaskSet":
+        itlNexus.abortTasks();
+        break;
+      case "clearTaskSet":
+        itlNexus.logicalUnit.clearTaskSet(itlNexus);
+        break;
+      case "logicalUnitReset":
+        itlNexus.logicalUnit.reset(Sense.busDeviceResetFunctionOccurred);
+        break;
+    }
+    return "functionComplete";
+  }
+
+  /** A hard reset (SAM-5, 6.3.2) resets every logical unit of the target device. */
+  #resetAll(cause: Attention): TaskManagementResponse {
+    for (const { logicalUnit } of this.#itlNexuses.values()) logicalUnit.reset(cause);
+    return "functionComplete";
+  }
+}

@@ -1,0 +1,13 @@
+import type { LogicalUnit } from "./logical_unit.ts";
+
+/** A SCSI target device with one target port, as its commands speak of it (SAM-5, 4.6). */
+export interface TargetDescription {
+  /** The device's SCSI name string: an iSCSI name. */
+  readonly name: string;
+  /** The port's SCSI name string: `iqn...,t,0x0001`. */
+  readonly portName: string;
+  /** RELATIVE TARGET PORT IDENTIFIER, from 1. */
+  readonly relativePortIdentifier: number;
+  /** By logical unit number. */
+  readonly logicalUnits: ReadonlyMap<number, LogicalUnit>;
+}

@@ -1,0 +1,36 @@
+import { Sense, type SenseCondition } from "./sense.ts";
+
+/**
+ * What an initiator must hear of before it is served again, in the order in which it is told (SAM-5, 5.14: resets
+ * come first, the more sweeping before the lesser). A write error that was found too late to be the status of its
+ * own command is told in the same way, and after everything that may have caused it.
+ */
+const ATTENTIONS = [
+  Sense.powerOnOccurred,
+  Sense.powerOnResetOrBusDeviceResetOccurred,
+  Sense.scsiBusResetOccurred,
+  Sense.busDeviceResetFunctionOccurred,
+  Sense.commandsClearedByAnotherInitiator,
+  Sense.deferredWriteError,
+] as const;
+
+/** One of the conditions that wait for an initiator. */
+export type Attention = typeof ATTENTIONS[number];
+
+/** The conditions that wait on one I_T_L nexus: each at most once, however often it was established. */
+export class UnitAttentionQueue {
+  readonly #pending = new Set<Attention>();
+
+  get isEmpty(): boolean {
+    return this.#pending.size === 0;
+  }
+
+  establish(attention: Attention): void {
+    this.#pending.add(attention);
+  }
+
+  /** The condition to tell of next, which is thereby cleared; undefined when there is none. */
+  take(): SenseCondition | undefined {
+    return ATTENTIONS.find((attention) => this.#pending.delete(attention));
+  }
+}

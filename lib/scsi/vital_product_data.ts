@@ -1,0 +1,166 @@
+/**
+ * Vital product data: what INQUIRY tells page by page (SPC-4, 7.8; SBC-3, 6.6).
+ *
+ * ```text
+ *    0 | peripheral qualifier and device type
+ *    1 | page code
+ *  2-3 | page length: the bytes that follow
+ *  4-  | what the tables below make
+ * ```
+ */
+import { writeUint16, writeUint32 } from "../bytes/big_endian.ts";
+import type { ItlNexus } from "./itl_nexus.ts";
+
+type Page = (nexus: ItlNexus) => Uint8Array;
+
+/** The pages in ascending order of their codes, which is the order in which page 00h lists them. */
+const PAGES: ReadonlyMap<number, Page> = new Map<number, Page>([
+  [0x00, supportedPages],
+  [0x80, unitSerialNumber],
+  [0x83, deviceIdentification],
+  [0xb0, blockLimits],
+  [0xb1, blockDeviceCharacteristics],
+  [0xb2, logicalBlockProvisioning],
+]);
+
+const HEADER_LENGTH_BYTES = 4;
+
+/** The vital product data page with this code; undefined when there is none. */
+export function encodeVitalProductData(nexus: ItlNexus, code: number): Uint8Array | undefined {
+  const content = PAGES.get(code)?.(nexus);
+  if (content === undefined) return undefined;
+  const page = new Uint8Array(HEADER_LENGTH_BYTES + content.length);
+  page[1] = code;
+  writeUint16(page, 2, content.length);
+  page.set(content, HEADER_LENGTH_BYTES);
+  return page;
+}
+
+/** 00h, Supported VPD Pages. */
+function supportedPages(): Uint8Array {
+  return Uint8Array.from(PAGES.keys());
+}
+
+/** 80h, Unit Serial Number. */
+function unitSerialNumber({ logicalUnit }: ItlNexus): Uint8Array {
+  return encodeText(logicalUnit.identity.serialNumber);
+}
+
+/** CODE SET. */
+const CodeSet = { binary: 0x1, ascii: 0x2, utf8: 0x3 } as const;
+/** ASSOCIATION: what a designator names. */
+const Association = { logicalUnit: 0x00, targetPort: 0x10, targetDevice: 0x20 } as const;
+/** DESIGNATOR TYPE. */
+const DesignatorType = { t10VendorId: 0x1, naa: 0x3, relativeTargetPort: 0x4, scsiNameString: 0x8 } as const;
+
+/** PROTOCOL IDENTIFIER in the upper half of byte 0, valid where PIV is set in byte 1 (SPC-4, 7.6.1). */
+const PROTOCOL_ISCSI = 0x50;
+const PIV = 0x80;
+
+/** Makes a designator: code set, association and type, length, and what it says. */
+function designator(
+  codeSet: typeof CodeSet[keyof typeof CodeSet],
+  association: typeof Association[keyof typeof Association],
+  type: typeof DesignatorType[keyof typeof DesignatorType],
+  content: Uint8Array,
+): Uint8Array {
+  const isProtocolSpecific = association !== Association.logicalUnit;
+  const header = [
+    (isProtocolSpecific ? PROTOCOL_ISCSI : 0) | codeSet,
+    (isProtocolSpecific ? PIV : 0) | association | type,
+    0,
+    content.length,
+  ];
+  return Uint8Array.of(...header, ...content);
+}
+
+/** 83h, Device Identification: what never changes comes first, and the ways to get there follow. */
+function deviceIdentification({ logicalUnit, target }: ItlNexus): Uint8Array {
+  const { identity, vendor } = logicalUnit;
+  const portIdentifier = new Uint8Array(4);
+  writeUint16(portIdentifier, 2, target.relativePortIdentifier);
+  const designators = [
+    designator(CodeSet.binary, Association.logicalUnit, DesignatorType.naa, encodeHex(identity.naa)),
+    designator(
+      CodeSet.ascii,
+      Association.logicalUnit,
+      DesignatorType.t10VendorId,
+      encodeText(vendor + identity.serialNumber),
+    ),
+    designator(
+      CodeSet.utf8,
+      Association.targetPort,
+      DesignatorType.scsiNameString,
+      encodeNameString(target.portName),
+    ),
+    designator(
+      CodeSet.binary,
+      Association.targetPort,
+      DesignatorType.relativeTargetPort,
+      portIdentifier,
+    ),
+    designator(
+      CodeSet.utf8,
+      Association.targetDevice,
+      DesignatorType.scsiNameString,
+      encodeNameString(target.name),
+    ),
+  ];
+  return Uint8Array.from(designators.flatMap((bytes) => [...bytes]));
+}
+
+/** What a host should prefer to transfer at once. */
+const OPTIMAL_TRANSFER_LENGTH_BYTES = 1024 * 1024;
+
+/**
+ * B0h, Block Limits (SBC-3, 6.6.3). Zero where a command is not there to be limited.
+ *
+ * ```text
+ *    6-7 | OPTIMAL TRANSFER LENGTH GRANULARITY
+ *   8-11 | MAXIMUM TRANSFER LENGTH
+ *  12-15 | OPTIMAL TRANSFER LENGTH
+ *  16-63 | limits of PRE-FETCH, UNMAP and WRITE SAME; reserved
+ * ```
+ */
+function blockLimits({ logicalUnit }: ItlNexus): Uint8Array {
+  const { blockSizeBytes, physicalBlockSizeBytes, transferLengthMaxBlocks } = logicalUnit;
+  const content = new Uint8Array(0x3c);
+  writeUint16(content, 2, physicalBlockSizeBytes / blockSizeBytes);
+  writeUint32(content, 4, transferLengthMaxBlocks);
+  writeUint32(content, 8, OPTIMAL_TRANSFER_LENGTH_BYTES / blockSizeBytes);
+  return content;
+}
+
+/** MEDIUM ROTATION RATE of a medium that does not rotate. */
+const NON_ROTATING = 0x0001;
+
+/** B1h, Block Device Characteristics (SBC-3, 6.6.2). */
+function blockDeviceCharacteristics(): Uint8Array {
+  const content = new Uint8Array(0x3c);
+  writeUint16(content, 0, NON_ROTATING);
+  return content;
+}
+
+/**
+ * B2h, Logical Block Provisioning (SBC-3, 6.6.4): all zero, as no command unmaps blocks and the unit does not present
+ * itself as thinly provisioned.
+ */
+function logicalBlockProvisioning(): Uint8Array {
+  return new Uint8Array(4);
+}
+
+function encodeText(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+function encodeHex(digits: string): Uint8Array {
+  return Uint8Array.from(digits.match(/../g)!, (pair) => Number.parseInt(pair, 16));
+}
+
+/** A SCSI name string: ended by a null character and filled with more to a multiple of four. */
+function encodeNameString(name: string): Uint8Array {
+  const text = encodeText(name);
+  const padded = new Uint8Array(Math.ceil((text.length + 1) / 4) * 4);
+  padded.set(text);
+  return padded;
+}

@@ -1,0 +1,59 @@
+import type { BlockStore } from "./block_store.ts";
+import { Pace } from "./pace.ts";
+
+/**
+ * A store that notices by itself when its medium is slow, and when it is fast again.
+ *
+ * As long as data comes from the page cache nothing beats doing it at once. When it comes from a disk, each read done
+ * at once makes everybody wait for it, and reads wait for each other; then the `...Now` forms decline, and the work is
+ * done off the event loop, many at a time. Reads and writes are judged apart: a disk that must be read may well have
+ * room in the cache for what is written.
+ */
+export class AdaptiveStore implements BlockStore {
+  readonly sizeBytes: number;
+  readonly readOnly: boolean;
+  readonly #store: BlockStore;
+  readonly #now: () => number;
+  readonly #readPace = new Pace();
+  readonly #writePace = new Pace();
+
+  /** @param now a clock in milliseconds that never goes back */
+  constructor(store: BlockStore, now: () => number) {
+    this.sizeBytes = store.sizeBytes;
+    this.readOnly = store.readOnly;
+    this.#store = store;
+    this.#now = now;
+  }
+
+  readNow(offset: number, into: Uint8Array): boolean {
+    const began = this.#now();
+    if (!this.#readPace.mayTry(began)) return false;
+    if (!this.#store.readNow(offset, into)) return false;
+    this.#readPace.took(began, this.#now(), into.length);
+    return true;
+  }
+
+  read(offset: number, into: Uint8Array): Promise<void> {
+    return this.#store.read(offset, into);
+  }
+
+  writeNow(offset: number, from: Uint8Array): boolean {
+    const began = this.#now();
+    if (!this.#writePace.mayTry(began)) return false;
+    if (!this.#store.writeNow(offset, from)) return false;
+    this.#writePace.took(began, this.#now(), from.length);
+    return true;
+  }
+
+  write(offset: number, from: Uint8Array): Promise<void> {
+    return this.#store.write(offset, from);
+  }
+
+  flush(): Promise<void> {
+    return this.#store.flush();
+  }
+
+  close(): void {
+    this.#store.close();
+  }
+}

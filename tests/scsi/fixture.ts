@@ -1,0 +1,222 @@
+/**
+ * What the tests of SCSI share: a target with memory behind it, CDBs, and a transport that carries an operation to its
+ * end as a real one would.
+ */
+import { assertEquals } from "@std/assert";
+import {
+  readUint16,
+  writeUint16,
+  writeUint24,
+  writeUint32,
+  writeUint64,
+} from "../../lib/bytes/big_endian.ts";
+import { COMMANDS } from "../../lib/scsi/command_table.ts";
+import type { Command } from "../../lib/scsi/command.ts";
+import { LogicalUnit, type LogicalUnitOptions } from "../../lib/scsi/logical_unit.ts";
+import type { Nexus } from "../../lib/scsi/nexus.ts";
+import type { DataIn, DataOut, Operation } from "../../lib/scsi/operation.ts";
+import { GOOD, type Outcome } from "../../lib/scsi/outcome.ts";
+import { Sense, type SenseCondition } from "../../lib/scsi/sense.ts";
+import { Status } from "../../lib/scsi/status.ts";
+import { TargetDevice } from "../../lib/scsi/target_device.ts";
+import { MemoryStore } from "../support/memory_store.ts";
+
+export const IDENTITY = { naa: "3123456789abcdef", serialNumber: "0123456789ABCDEF" } as const;
+
+/** A unit of 1 MiB in blocks of 512 bytes, unless options say otherwise. */
+export function makeUnit(options: Partial<LogicalUnitOptions> = {}): LogicalUnit {
+  const store = options.store ?? new MemoryStore({ sizeBytes: 1024 * 1024 });
+  return new LogicalUnit({ identity: IDENTITY, readOnly: false, ...options, store });
+}
+
+/** A target that has these units as LUN 0, 1 ... */
+export function makeTarget(...units: readonly LogicalUnit[]): TargetDevice {
+  return makeTargetWithLuns(new Map(units.entries()));
+}
+
+/** A target that has units under numbers of choice. */
+export function makeTargetWithLuns(logicalUnits: ReadonlyMap<number, LogicalUnit>): TargetDevice {
+  return new TargetDevice({
+    name: "iqn.2007-01.tld.node:disk",
+    portName: "iqn.2007-01.tld.node:disk,t,0x0001",
+    relativePortIdentifier: 1,
+    logicalUnits,
+  });
+}
+
+/** A nexus whose initiator has already been told of the power on, on LUN 0, 1 ... `unitCount` - 1. */
+export function openReadyNexus(target: TargetDevice, unitCount = 1): Nexus {
+  const nexus = target.openNexus("iqn.2007-01.tld.host:client,i,0x400001370000");
+  for (let lun = 0; lun < unitCount; lun++) nexus.execute(lun, cdb("03 00 00 00 12 00"));
+  return nexus;
+}
+
+/** A nexus with a unit of its own, behind `options`, as LUN 0. */
+export function openUnit(options: Partial<LogicalUnitOptions> = {}): Nexus {
+  return openReadyNexus(makeTarget(makeUnit(options)));
+}
+
+/** The bytes that hexadecimal digits, in any arrangement of lines and spaces, stand for. */
+export function bytes(hex: string): Uint8Array {
+  return Uint8Array.from(
+    hex.trim() === "" ? [] : hex.trim().split(/\s+/),
+    (pair) => Number.parseInt(pair, 16),
+  );
+}
+
+/** A CDB, filled up to 16 bytes as a transport hands it over. */
+export function cdb(hex: string): Uint8Array {
+  const block = new Uint8Array(16);
+  block.set(bytes(hex));
+  return block;
+}
+
+/** The row with this name. */
+export function command(name: string): Command {
+  const row = COMMANDS[name];
+  if (row === undefined) throw new Error(`Cannot find command "${name}"`);
+  return row;
+}
+
+/** What a CDB that addresses blocks says. */
+export interface Blocks {
+  readonly lba?: number;
+  readonly blocks?: number;
+  /** Byte 1, but for the address bits of the 6-byte forms. */
+  readonly flags?: number;
+}
+
+/** A CDB of a command that addresses blocks, laid out by its length as all of them are (SPC-4, 4.2.2). */
+export function blocksCdb(name: string, { lba = 0, blocks = 1, flags = 0 }: Blocks): Uint8Array {
+  const { opcode, usage } = command(name);
+  const block = new Uint8Array(16);
+  switch (usage.length) {
+    case 6:
+      writeUint24(block, 1, lba);
+      block[4] = blocks;
+      break;
+    case 10:
+      writeUint32(block, 2, lba);
+      writeUint16(block, 7, blocks);
+      break;
+    case 12:
+      writeUint32(block, 2, lba);
+      writeUint32(block, 6, blocks);
+      break;
+    default:
+      writeUint64(block, 2, lba);
+      writeUint32(block, 10, blocks);
+  }
+  block[0] = opcode;
+  block[1]! |= flags;
+  return block;
+}
+
+/** The name of the condition in fixed format sense data, or its numbers when it has none. */
+export function nameOfSense(sense: Uint8Array): string {
+  const code = readUint16(sense, 12);
+  const isDeferred = sense[0] === 0x71;
+  const found = Object.entries<SenseCondition>(Sense).find(([, condition]) =>
+    condition.key === sense[2] && condition.code === code && (condition.deferred ?? false) === isDeferred
+  );
+  return found?.[0] ?? `${sense[2]!.toString(16)}/${code.toString(16)}`;
+}
+
+/** How a command ended, in words: `good`, or the name of a sense condition, or the number of another status. */
+export function nameOfOutcome({ status, sense }: Outcome): string {
+  if (status === Status.good) return "good";
+  return sense === undefined ? status.toString(16) : nameOfSense(sense);
+}
+
+/** A command that has been carried to its end. */
+export interface Result {
+  /** As `nameOfOutcome` says it. */
+  readonly outcome: string;
+  readonly sense: Uint8Array | undefined;
+  /** What was sent to the initiator. */
+  readonly data: Uint8Array;
+  /** How much the command had to send, or wanted. */
+  readonly lengthBytes: number;
+}
+
+/** What the initiator gives and allows, and how the transport cuts it. */
+export interface Transfer {
+  readonly dataOut?: Uint8Array;
+  /** Most that the transport moves at a time. */
+  readonly pieceBytes?: number;
+}
+
+function endOf({ status, sense }: Outcome, lengthBytes = 0, data = new Uint8Array()): Result {
+  return { outcome: nameOfOutcome({ status, sense }), sense, data, lengthBytes };
+}
+
+async function receive(operation: DataIn, pieceBytes: number): Promise<Result> {
+  const data = new Uint8Array(operation.lengthBytes);
+  for (let offset = 0; offset < data.length; offset += pieceBytes) {
+    const into = data.subarray(offset, offset + pieceBytes);
+    const outcome = operation.readNow(offset, into) ?? await operation.read(offset, into);
+    if (outcome !== GOOD) return endOf(outcome, data.length, data.subarray(0, offset));
+  }
+  return endOf(GOOD, data.length, data);
+}
+
+async function send(operation: DataOut, dataOut: Uint8Array, pieceBytes: number): Promise<Result> {
+  const { lengthBytes } = operation;
+  const data = dataOut.subarray(0, lengthBytes);
+  for (let offset = 0; offset < data.length; offset += pieceBytes) {
+    const from = data.subarray(offset, offset + pieceBytes);
+    const outcome = operation.writeNow(offset, from) ?? await operation.write(offset, from);
+    if (outcome !== GOOD) return endOf(outcome, lengthBytes);
+  }
+  return { ...await complete(operation.finish(data.length)), lengthBytes };
+}
+
+/** Carries an operation to its end. */
+export async function complete(operation: Operation, transfer: Transfer = {}): Promise<Result> {
+  const { dataOut = new Uint8Array(), pieceBytes = 1000 } = transfer;
+  switch (operation.kind) {
+    case "finished":
+      return endOf(operation.outcome);
+    case "later":
+      return await complete(await operation.operation, transfer);
+    case "dataIn":
+      return await receive(operation, pieceBytes);
+    case "dataOut":
+      return await send(operation, dataOut, pieceBytes);
+  }
+}
+
+/** Executes a command on LUN 0 and carries it to its end. */
+export function run(nexus: Nexus, block: Uint8Array, transfer: Transfer = {}): Promise<Result> {
+  return complete(nexus.execute(0, block), transfer);
+}
+
+/** Asserts that bytes are what a dump of them says. */
+export function assertHex(actual: Uint8Array, expected: string): void {
+  assertEquals(dump(actual), dump(bytes(expected)));
+}
+
+/** Bytes in lines of 16, each with its offset. */
+function dump(data: Uint8Array): string[] {
+  const lines: string[] = [];
+  for (let offset = 0; offset < data.length; offset += 16) {
+    const digits = [...data.subarray(offset, offset + 16)].map((byte) => byte.toString(16).padStart(2, "0"));
+    lines.push(`${offset.toString(16).padStart(4, "0")}  ${digits.join(" ")}`);
+  }
+  return lines;
+}
+
+/** Asserts that a command was refused for a field of its CDB, and that the sense data points at it (SPC-4, 4.5.2.4). */
+export function assertFieldRefused(result: Result, byte: number, bit?: number): void {
+  assertEquals(result.outcome, "invalidFieldInCdb");
+  const pointer = bit === undefined ? [0xc0, 0, byte] : [0xc8 | bit, 0, byte];
+  assertEquals([...result.sense!.subarray(15, 18)], pointer);
+}
+
+/** Bytes that differ from those with another seed at nearly every place. */
+export function pattern(lengthBytes: number, seed = 1): Uint8Array {
+  return Uint8Array.from(
+    { length: lengthBytes },
+    (_, index) => (index * 7 + (index >> 8) + seed * 31) & 0xff,
+  );
+}

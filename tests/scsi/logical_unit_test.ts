@@ -1,0 +1,38 @@
+import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
+import { MemoryStore } from "../support/memory_store.ts";
+import { makeUnit } from "./fixture.ts";
+
+Deno.test("LogicalUnit counts whole blocks only", () => {
+  const store = new MemoryStore({ sizeBytes: 4096 * 3 + 512 * 7 + 1 });
+  assertEquals(makeUnit({ store }).capacityBlocks, 31);
+  assertEquals(makeUnit({ store, blockSizeBytes: 4096 }).capacityBlocks, 3);
+});
+
+Deno.test("LogicalUnit takes 512 and 4096 bytes for its blocks by default", () => {
+  const unit = makeUnit();
+  assertEquals([unit.blockSizeBytes, unit.physicalBlockSizeBytes], [512, 4096]);
+  assertEquals(makeUnit({ blockSizeBytes: 8192 }).physicalBlockSizeBytes, 8192);
+});
+
+Deno.test("LogicalUnit throws for sizes that cannot be", () => {
+  for (const blockSizeBytes of [0, 256, 513, 131072, -512, NaN]) {
+    assertThrows(() => makeUnit({ blockSizeBytes }), RangeError, "blocks of");
+  }
+  for (const physicalBlockSizeBytes of [512, 6000, 131072]) {
+    assertThrows(() => makeUnit({ blockSizeBytes: 1024, physicalBlockSizeBytes }), RangeError, "physical");
+  }
+  assertThrows(() => makeUnit({ store: new MemoryStore({ sizeBytes: 511 }) }), RangeError, "not one block");
+});
+
+Deno.test("LogicalUnit throws for an identity or a text that does not fit", () => {
+  assertThrows(() => makeUnit({ identity: { naa: "", serialNumber: "1" } }), TypeError);
+  assertThrows(() => makeUnit({ vendor: "123456789" }), RangeError, "vendor");
+  assertThrows(() => makeUnit({ product: "12345678901234567" }), RangeError, "product");
+  assertThrows(() => makeUnit({ revision: "\n" }), RangeError, "revision");
+});
+
+Deno.test("LogicalUnit is write protected when it or its store is read-only", () => {
+  assertFalse(makeUnit().writeProtected);
+  assert(makeUnit({ readOnly: true }).writeProtected);
+  assert(makeUnit({ store: new MemoryStore({ sizeBytes: 4096, readOnly: true }) }).writeProtected);
+});

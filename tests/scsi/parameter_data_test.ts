@@ -1,0 +1,28 @@
+import { assertEquals } from "@std/assert";
+import { FINISHED_GOOD } from "../../lib/scsi/finished.ts";
+import { GOOD } from "../../lib/scsi/outcome.ts";
+import { sendParameterData } from "../../lib/scsi/parameter_data.ts";
+import { complete } from "./fixture.ts";
+
+const DATA = Uint8Array.from({ length: 10 }, (_, index) => index);
+
+Deno.test("sendParameterData() sends no more than is allocated, in pieces of any size", async () => {
+  for (let allocationLength = 0; allocationLength < 12; allocationLength++) {
+    for (const pieceBytes of [1, 3, 10, 100]) {
+      const result = await complete(sendParameterData(DATA, allocationLength), { pieceBytes });
+      assertEquals(result.outcome, "good");
+      assertEquals(result.data, DATA.subarray(0, allocationLength));
+    }
+  }
+});
+
+Deno.test("sendParameterData() has nothing to move when nothing is allocated", () => {
+  assertEquals(sendParameterData(DATA, 0), FINISHED_GOOD);
+});
+
+Deno.test("sendParameterData() also sends to a transport that waits", async () => {
+  const operation = sendParameterData(DATA, 5);
+  const into = new Uint8Array(2);
+  assertEquals(operation.kind === "dataIn" && await operation.read(3, into), GOOD);
+  assertEquals([...into], [3, 4]);
+});

@@ -1,0 +1,133 @@
+/**
+ * The order of a session's commands (RFC 7143, 4.2.2.1): which command comes next, which wait for those before them,
+ * and how many the initiator may send ahead.
+ */
+import { serialAdd, serialDistance } from "../bytes/serial_number.ts";
+import type { Frame } from "./framing.ts";
+import { Limits } from "./limits.ts";
+import { connectionBroken } from "./protocol_error.ts";
+
+/** A command that came before its turn: its PDU and the Data-Out PDUs that followed it, copied from the stream. */
+export interface HeldCommand {
+  readonly initiatorTaskTag: number;
+  readonly frames: Frame[];
+}
+
+/** A session's CmdSN window. The invariant: ExpCmdSN - 1 <= MaxCmdSN, and MaxCmdSN never decreases. */
+export class CommandWindow {
+  #expCmdSN: number;
+  #maxCmdSN: number;
+  /** By CmdSN. A command that was aborted before it came is held as undefined: its number is used up. */
+  readonly #held = new Map<number, HeldCommand | undefined>();
+  #heldBytes = 0;
+
+  /** @param cmdSN the number of the next command, as the login carried it */
+  constructor(cmdSN: number) {
+    this.#expCmdSN = cmdSN;
+    this.#maxCmdSN = serialAdd(cmdSN, Limits.commandWindow - 1);
+  }
+
+  /** The next command expected. */
+  get expCmdSN(): number {
+    return this.#expCmdSN;
+  }
+
+  /** The last command that may be sent. */
+  get maxCmdSN(): number {
+    return this.#maxCmdSN;
+  }
+
+  /** The initiator may send nothing but immediate commands. */
+  get isClosed(): boolean {
+    return serialDistance(this.#expCmdSN, this.#maxCmdSN) < 0;
+  }
+
+  /** Whether the command comes in its turn, before its turn, or outside the window (4.2.2.1: then it is ignored). */
+  place(cmdSN: number): "next" | "early" | "outside" {
+    const distance = serialDistance(this.#expCmdSN, cmdSN);
+    if (distance === 0 && serialDistance(cmdSN, this.#maxCmdSN) >= 0) return "next";
+    return distance > 0 && serialDistance(cmdSN, this.#maxCmdSN) >= 0 ? "early" : "outside";
+  }
+
+  /** The next command has been taken up. */
+  advance(): void {
+    this.#expCmdSN = serialAdd(this.#expCmdSN, 1);
+  }
+
+  /** Lets the initiator send ahead as much as is left of the window beside `outstanding` commands. */
+  open(outstanding: number): void {
+    const maxCmdSN = serialAdd(this.#expCmdSN, Limits.commandWindow - 1 - outstanding);
+    if (serialDistance(this.#maxCmdSN, maxCmdSN) > 0) this.#maxCmdSN = maxCmdSN;
+  }
+
+  /** A command with this number waits for its turn. */
+  isHeld(cmdSN: number): boolean {
+    return this.#held.get(cmdSN) !== undefined;
+  }
+
+  /**
+   * Keeps a command that came early; a second one with the same number is ignored.
+   *
+   * @throws {ProtocolError} when too much is held
+   */
+  hold(cmdSN: number, initiatorTaskTag: number, frame: Frame): void {
+    if (this.#held.has(cmdSN)) return;
+    this.#held.set(cmdSN, { initiatorTaskTag, frames: [this.#copy(frame)] });
+  }
+
+  /** Keeps a Data-Out for a command that is held; false when there is no such command. */
+  holdData(initiatorTaskTag: number, frame: Frame): boolean {
+    if (this.#held.size === 0) return false;
+    for (const command of this.#held.values()) {
+      if (command?.initiatorTaskTag === initiatorTaskTag) {
+        command.frames.push(this.#copy(frame));
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Takes out the held command whose turn it is, if there is one. */
+  release(): HeldCommand | undefined {
+    while (this.#held.has(this.#expCmdSN)) {
+      const command = this.#held.get(this.#expCmdSN);
+      this.#held.delete(this.#expCmdSN);
+      if (command !== undefined) {
+        this.#heldBytes -= command.frames.reduce((sum, frame) => sum + frameBytes(frame), 0);
+        return command;
+      }
+      this.advance();
+    }
+    return undefined;
+  }
+
+  /**
+   * Uses up the number of a command that was not received yet, is held (RFC 7143, 11.5.5: ABORT TASK), or cannot be
+   * carried out. The next `release` goes on behind it.
+   *
+   * @returns whether the number lay within the window and ahead
+   */
+  cancel(cmdSN: number): boolean {
+    if (this.place(cmdSN) === "outside") return false;
+    const command = this.#held.get(cmdSN);
+    if (command !== undefined) {
+      this.#heldBytes -= command.frames.reduce((sum, frame) => sum + frameBytes(frame), 0);
+    }
+    this.#held.set(cmdSN, undefined);
+    return true;
+  }
+
+  #copy(frame: Frame): Frame {
+    this.#heldBytes += frameBytes(frame);
+    if (this.#heldBytes > Limits.heldCommandBytes) {
+      throw connectionBroken(
+        `More than ${Limits.heldCommandBytes} bytes of commands wait for an earlier one`,
+      );
+    }
+    return { header: frame.header.slice(), data: frame.data.slice() };
+  }
+}
+
+function frameBytes(frame: Frame): number {
+  return frame.header.length + frame.data.length;
+}

@@ -1,0 +1,297 @@
+/**
+ * One connection: the stages of its life, `login` -> `fullFeature` -> `finishing` -> `closed` (it only ever moves
+ * forward).
+ *
+ * It is also the one file of this folder that touches a socket, as a `ByteStream`. Receiving and sending go on at the
+ * same time, so that a peer that sends before it reads does not stand still; but when too much waits to be sent,
+ * nothing more is received: a peer that never reads holds back only itself.
+ */
+import type { ByteStream } from "./byte_stream.ts";
+import type { EventLog } from "./event_log.ts";
+import { type Frame, FrameBuffer } from "./framing.ts";
+import { FullFeaturePhase } from "./full_feature_phase.ts";
+import { decodeLoginRequest, type LoginRequest } from "./initiator_pdus.ts";
+import { Limits } from "./limits.ts";
+import { Login, type LoginAuthority, type LoginIdentity } from "./login.ts";
+import { ProtocolError } from "./protocol_error.ts";
+import { ReplyWriter } from "./reply_writer.ts";
+import type { Session } from "./session.ts";
+import type { KeyValue } from "./text.ts";
+
+/** The two ends of a connection, as addresses. */
+export interface ConnectionEnds {
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly peerAddress: string;
+}
+
+/** What a connection needs of the node that it is connected to. */
+export interface ConnectionOwner {
+  readonly log: EventLog;
+  authorize(connection: Connection, identity: LoginIdentity): string | undefined;
+  establish(connection: Connection, identity: LoginIdentity, cmdSN: number): Establishment;
+  endSession(session: Session): void;
+  resetTarget(session: Session): void;
+  sendTargets(connection: Connection, session: Session, value: string): readonly KeyValue[] | undefined;
+  settling(session: Session, work: Promise<unknown>): void;
+  settled(session: Session): Promise<unknown> | undefined;
+}
+
+/** A session that has begun, and what must be over before its initiator hears so. */
+export interface Establishment {
+  readonly session: Session;
+  readonly predecessor: Promise<unknown> | undefined;
+}
+
+type Stage = "login" | "fullFeature" | "finishing" | "closed";
+
+/** A peer, from being accepted to being gone. */
+export class Connection {
+  readonly ends: ConnectionEnds;
+  readonly #stream: ByteStream;
+  readonly #owner: ConnectionOwner;
+  readonly #replies = new ReplyWriter();
+  readonly #frames = new FrameBuffer(Limits.receiveBufferLoginBytes, Limits.loginDataSegmentBytes);
+  readonly #login: Login;
+  #stage: Stage = "login";
+  #loginRequest: LoginRequest | undefined;
+  #session: Session | undefined;
+  #phase: FullFeaturePhase | undefined;
+  #isSending = false;
+  #warnings = 0;
+  readonly #closed = Promise.withResolvers<void>();
+  /** Resolved at the next progress: something was sent or completed, or the connection was closed. */
+  #nextProgress: PromiseWithResolvers<void> | undefined;
+  /** Nothing is received or sent until this resolves: work of the session that this one replaces goes on. */
+  #predecessor: Promise<unknown> | undefined;
+
+  constructor(stream: ByteStream, ends: ConnectionEnds, owner: ConnectionOwner) {
+    this.#stream = stream;
+    this.ends = ends;
+    this.#owner = owner;
+    const authority: LoginAuthority = {
+      authorize: (identity) => owner.authorize(this, identity),
+      establish: (identity) => this.#establish(identity),
+    };
+    this.#login = new Login(authority);
+  }
+
+  /** Has not logged in, and may still take up the time and memory of one who has not. */
+  get isInLogin(): boolean {
+    return this.#phase === undefined && this.#stage !== "closed";
+  }
+
+  /** Resolves when the connection is closed. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  /** Serves the peer until it is gone. Never rejects for a fault of the peer's. */
+  async run(): Promise<void> {
+    const deadline = setTimeout(() => this.#loginTimedOut(), Limits.loginMs);
+    try {
+      while (await this.#receiveMore());
+      // The peer sends no more, but may still read: what waits is sent before the connection is closed.
+      this.finish();
+      await this.closed;
+    } finally {
+      clearTimeout(deadline);
+      this.close();
+    }
+  }
+
+  /** Ends the connection at once, and its session with it. */
+  close(): void {
+    if (this.#stage === "closed") return;
+    this.#stage = "closed";
+    this.#closed.resolve();
+    this.#progress();
+    if (this.#session !== undefined) this.#owner.endSession(this.#session);
+    this.#stream.close();
+  }
+
+  /** Takes nothing more from the peer; what waits is sent, and then the connection is closed. */
+  finish(): void {
+    if (!this.#isReceiving) return;
+    this.#stage = "finishing";
+    const deadline = setTimeout(() => this.close(), Limits.finishMs);
+    this.#drain().finally(() => {
+      clearTimeout(deadline);
+      this.close();
+    });
+  }
+
+  #loginTimedOut(): void {
+    if (this.#stage !== "login") return;
+    this.#warn(`login not complete within ${Limits.loginMs / 1000} s`);
+    this.close();
+  }
+
+  /** Receives once and carries out what has come; false when nothing more is to be received. */
+  async #receiveMore(): Promise<boolean> {
+    const count = await this.#stream.read(this.#frames.space()).catch(() => null);
+    if (count === null || !this.#isReceiving) return false;
+    this.#frames.received(count);
+    while (this.#isReceiving) {
+      const frame = this.#nextFrame();
+      if (frame === undefined) break;
+      this.#receive(frame);
+      if (this.#predecessor !== undefined) await this.#untilPredecessorSettled();
+      if (this.#isCongested) await this.#untilRoom();
+    }
+    this.#send();
+    return this.#isReceiving;
+  }
+
+  get #isReceiving(): boolean {
+    return this.#stage === "login" || this.#stage === "fullFeature";
+  }
+
+  #nextFrame(): Frame | undefined {
+    try {
+      return this.#frames.next();
+    } catch (error) {
+      this.#answerFault(error);
+      return undefined;
+    }
+  }
+
+  #receive(frame: Frame): void {
+    try {
+      if (this.#phase !== undefined) this.#phase.receive(frame);
+      else this.#receiveLogin(frame);
+    } catch (error) {
+      this.#answerFault(error);
+    }
+  }
+
+  #receiveLogin(frame: Frame): void {
+    const request = decodeLoginRequest(frame);
+    // 11.13.3: before there is a session there is a window too, in which only the login fits.
+    if (this.#loginRequest === undefined) {
+      this.#replies.follow({ expCmdSN: request.cmdSN, maxCmdSN: request.cmdSN });
+    }
+    this.#loginRequest = request;
+    const reply = this.#login.receive(request);
+    this.#replies.loginResponse(request, reply);
+    if (this.#login.complete) this.#enterFullFeature(this.#session!, request);
+  }
+
+  #establish(identity: LoginIdentity): number {
+    const { session, predecessor } = this.#owner.establish(this, identity, this.#loginRequest!.cmdSN);
+    this.#session = session;
+    this.#predecessor = predecessor;
+    this.#replies.follow(session.window);
+    return session.tsih;
+  }
+
+  #enterFullFeature(session: Session, request: LoginRequest): void {
+    const owner = this.#owner;
+    this.#stage = "fullFeature";
+    this.#frames.resize(Limits.receiveBufferBytes, Limits.dataSegmentBytes);
+    this.#phase = new FullFeaturePhase({
+      session,
+      cid: request.cid,
+      negotiation: this.#login.negotiation,
+      replies: this.#replies,
+      owner: {
+        warn: (message) => this.#warn(message),
+        wake: () => this.#wake(),
+        finish: () => this.finish(),
+        endSession: () => owner.endSession(session),
+        settling: (work) => owner.settling(session, work),
+        settled: () => owner.settled(session),
+        resetTarget: () => owner.resetTarget(session),
+        sendTargets: (value) => owner.sendTargets(this, session, value),
+      },
+    });
+  }
+
+  /** A peer's fault ends the connection, with a word about a login that failed; every other fault is ours. */
+  #answerFault(error: unknown): void {
+    if (!(error instanceof ProtocolError)) throw error;
+    this.#warn(error.message);
+    if (error.response.kind !== "login") return this.close();
+    // A first PDU that is no Login Request has nothing that a Login Response could refer to (RFC 7143, 7.12).
+    if (this.#loginRequest !== undefined) {
+      this.#replies.loginFailure(this.#loginRequest, error.response.status);
+    }
+    this.finish();
+  }
+
+  #warn(message: string): void {
+    this.#warnings++;
+    if (this.#warnings > Limits.warnings) return;
+    if (this.#warnings === Limits.warnings) {
+      message += "; it is not told what else this connection does wrong";
+    }
+    const name = this.#login.identity?.initiatorName;
+    const who = name === undefined ? this.ends.peerAddress : `${this.ends.peerAddress} (${name})`;
+    this.#owner.log.warning(`${who}: ${message}`);
+  }
+
+  get #isCongested(): boolean {
+    return this.#phase?.isCongested ?? this.#replies.buffer.length >= Limits.sendBufferBytes;
+  }
+
+  async #untilRoom(): Promise<void> {
+    this.#send();
+    while (this.#isReceiving && this.#isCongested) await this.#untilProgress();
+  }
+
+  async #untilPredecessorSettled(): Promise<void> {
+    await Promise.race([this.#predecessor, this.closed]);
+    this.#predecessor = undefined;
+  }
+
+  #untilProgress(): Promise<void> {
+    this.#nextProgress ??= Promise.withResolvers();
+    return this.#nextProgress.promise;
+  }
+
+  #progress(): void {
+    this.#nextProgress?.resolve();
+    this.#nextProgress = undefined;
+  }
+
+  /** Something outside of this connection's own requests made progress. */
+  #wake(): void {
+    if (this.#stage === "closed") return;
+    this.#phase?.pump();
+    this.#send();
+    this.#progress();
+  }
+
+  /** Begins to send what waits, unless that is under way already. */
+  #send(): void {
+    if (this.#isSending || this.#stage === "closed") return;
+    this.#isSending = true;
+    this.#sendAll().finally(() => {
+      this.#isSending = false;
+      this.#progress();
+    });
+  }
+
+  async #sendAll(): Promise<void> {
+    const { buffer } = this.#replies;
+    while (buffer.length > 0 && this.#stage !== "closed") {
+      // When the peer is gone, the receiving side may wait for it; closing ends that wait.
+      await this.#writeAll(buffer.take()).catch(() => this.close());
+      this.#phase?.pump();
+      this.#progress();
+    }
+  }
+
+  async #writeAll(bytes: Uint8Array): Promise<void> {
+    let offset = 0;
+    while (offset < bytes.length) offset += await this.#stream.write(bytes.subarray(offset));
+  }
+
+  /** Waits until the last replies have been sent. */
+  async #drain(): Promise<void> {
+    while (this.#stage !== "closed" && (this.#isSending || this.#replies.buffer.length > 0)) {
+      this.#send();
+      await this.#untilProgress();
+    }
+  }
+}

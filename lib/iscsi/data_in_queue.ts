@@ -1,0 +1,143 @@
+/**
+ * Data on its way to the initiator (RFC 7143, 11.7): reads pieces straight into the send buffer and makes Data-In PDUs
+ * of them, as long as there is room; the last one carries the status of a command that went well.
+ */
+import { finished } from "../scsi/finished.ts";
+import type { DataIn, Operation } from "../scsi/operation.ts";
+import { GOOD, type Outcome } from "../scsi/outcome.ts";
+import { BASIC_HEADER_BYTES } from "./framing.ts";
+import { Limits } from "./limits.ts";
+import type { ReplyWriter } from "./reply_writer.ts";
+import type { DataInProgress, ScsiTask } from "./scsi_task.ts";
+import type { Staging } from "./staging.ts";
+
+/** What the queue needs of the phase it serves. */
+export interface DataInOwner {
+  readonly replies: ReplyWriter;
+  readonly staging: Staging;
+  /** The longest data segment and the longest sequence that the initiator takes. */
+  readonly parameters: {
+    readonly initiatorMaxRecvDataSegmentLength: number;
+    readonly maxBurstLength: number;
+  };
+  /** The data has gone out, with its status: the task is over. */
+  taskAnswered(task: ScsiTask): void;
+  /** The command goes on without further data. */
+  proceed(task: ScsiTask, operation: Operation): void;
+  /** Something happened outside of a request: what can be sent should be. */
+  wake(): void;
+  /** Work that goes on whatever becomes of its task. */
+  settling(work: Promise<unknown>): void;
+}
+
+/** A connection's commands that have data to send, in the order in which they began. */
+export class DataInQueue {
+  readonly #owner: DataInOwner;
+  #tasks: ScsiTask[] = [];
+
+  constructor(owner: DataInOwner) {
+    this.#owner = owner;
+  }
+
+  /** Begins to send a command's data; it may be over when this returns. */
+  start(task: ScsiTask, operation: DataIn): void {
+    const lengthBytes = Math.min(operation.lengthBytes, task.expectedDataIn);
+    task.transferBytes = operation.lengthBytes;
+    task.expectedBytes = task.expectedDataIn;
+    if (lengthBytes === 0) {
+      this.#owner.proceed(task, finished(GOOD));
+      return;
+    }
+    const progress = { operation, lengthBytes, sentBytes: 0, staged: undefined, isReading: false };
+    task.dataIn = progress;
+    if (!this.#send(task, progress)) this.#tasks.push(task);
+  }
+
+  /** Sends what there is room for. */
+  pump(): void {
+    if (this.#tasks.length === 0) return;
+    this.#tasks = this.#tasks.filter((task) => !task.isAborted && !this.#send(task, task.dataIn!));
+  }
+
+  /** Sends what can be sent of one command; true when nothing more will come. */
+  #send(task: ScsiTask, progress: DataInProgress): boolean {
+    const { replies } = this.#owner;
+    while (replies.buffer.length < Limits.sendBufferBytes && !progress.isReading) {
+      const staged = progress.staged;
+      const outcome = staged === undefined
+        ? this.#readPiece(task, progress)
+        : this.#sendStaged(task, progress, staged);
+      if (outcome === undefined) return false;
+      if (outcome !== GOOD) {
+        task.transferBytes = progress.sentBytes;
+        this.#owner.proceed(task, finished(outcome));
+        return true;
+      }
+      if (progress.sentBytes === progress.lengthBytes) {
+        this.#owner.taskAnswered(task);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Reads a piece into the send buffer and sends it; undefined when the piece comes later. */
+  #readPiece(task: ScsiTask, progress: DataInProgress): Outcome | undefined {
+    const length = this.#pieceLength(progress);
+    const into = this.#owner.replies.reserveDataIn(length);
+    const data = into.subarray(BASIC_HEADER_BYTES, BASIC_HEADER_BYTES + length);
+    const outcome = progress.operation.readNow(progress.sentBytes, data);
+    if (outcome === GOOD) this.#sendPiece(task, progress, into, length);
+    if (outcome === undefined && this.#owner.staging.hasRoom) this.#readLater(task, progress, length);
+    return outcome;
+  }
+
+  #sendStaged(
+    task: ScsiTask,
+    progress: DataInProgress,
+    staged: { readonly data: Uint8Array; readonly outcome: Outcome },
+  ): Outcome {
+    progress.staged = undefined;
+    this.#owner.staging.release(staged.data.length);
+    if (staged.outcome !== GOOD) return staged.outcome;
+    const into = this.#owner.replies.reserveDataIn(staged.data.length);
+    into.set(staged.data, BASIC_HEADER_BYTES);
+    this.#sendPiece(task, progress, into, staged.data.length);
+    return GOOD;
+  }
+
+  #readLater(task: ScsiTask, progress: DataInProgress, length: number): void {
+    const data = new Uint8Array(length);
+    progress.isReading = true;
+    this.#owner.staging.take(length);
+    const read = progress.operation.read(progress.sentBytes, data).then((outcome) => {
+      progress.isReading = false;
+      if (task.isAborted) this.#owner.staging.release(length);
+      else progress.staged = { data, outcome };
+      this.#owner.wake();
+    });
+    this.#owner.settling(read);
+  }
+
+  #sendPiece(task: ScsiTask, progress: DataInProgress, into: Uint8Array, dataLength: number): void {
+    const bufferOffset = progress.sentBytes;
+    progress.sentBytes += dataLength;
+    const isLast = progress.sentBytes === progress.lengthBytes;
+    this.#owner.replies.dataIn(into, task, {
+      bufferOffset,
+      dataLength,
+      final: isLast || progress.sentBytes % this.#owner.parameters.maxBurstLength === 0,
+      status: isLast,
+      residual: task.residual(),
+    });
+  }
+
+  /** A piece ends where a sequence ends (MaxBurstLength), so that the F bit can say so. */
+  #pieceLength(progress: DataInProgress): number {
+    const { initiatorMaxRecvDataSegmentLength, maxBurstLength } = this.#owner.parameters;
+    // 11.7.8: but for the last one of a sequence, data segments are whole words.
+    const segmentBytesMax = Math.min(Limits.dataInSegmentBytes, initiatorMaxRecvDataSegmentLength) & ~3;
+    const sequenceLeft = maxBurstLength - progress.sentBytes % maxBurstLength;
+    return Math.min(segmentBytesMax, sequenceLeft, progress.lengthBytes - progress.sentBytes);
+  }
+}

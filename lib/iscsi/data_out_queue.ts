@@ -1,0 +1,216 @@
+/**
+ * Data on its way from the initiator (RFC 7143, 4.2.4 and 11.7 to 11.8): immediate data, unsolicited Data-Out and the
+ * Data-Out that R2Ts ask for, each handed to its command straight from the receive buffer.
+ *
+ * DataPDUInOrder and DataSequenceInOrder are Yes in every session, so that all of a command's data comes in the order
+ * of its offsets; a byte out of order is the initiator's fault and costs it the command.
+ */
+import { serialAdd } from "../bytes/serial_number.ts";
+import { checkCondition, finished } from "../scsi/finished.ts";
+import type { DataOut as DataOutOperation, Operation } from "../scsi/operation.ts";
+import { GOOD, type Outcome } from "../scsi/outcome.ts";
+import { Sense } from "../scsi/sense.ts";
+import { type DataOut, RESERVED_TAG, type ScsiCommand } from "./initiator_pdus.ts";
+import { Limits } from "./limits.ts";
+import type { SessionParameters } from "./negotiation.ts";
+import type { ReplyWriter } from "./reply_writer.ts";
+import type { DataOutProgress, OutstandingR2T, ScsiTask } from "./scsi_task.ts";
+import type { Staging } from "./staging.ts";
+
+/** What an initiator's mistakes in sending data cost it: the command (RFC 7143, 11.4.7.2). */
+const DataOutFault = {
+  unexpectedUnsolicitedData: checkCondition(Sense.writeErrorUnexpectedUnsolicitedData),
+  incorrectAmountOfData: checkCondition(Sense.writeErrorNotEnoughUnsolicitedData),
+} as const;
+
+/** What the queue needs of the phase it serves. */
+export interface DataOutOwner {
+  readonly replies: ReplyWriter;
+  readonly staging: Staging;
+  readonly parameters: SessionParameters;
+  /** All data has come, or the command has failed and none is under way any more. */
+  proceed(task: ScsiTask, operation: Operation): void;
+  /** Something happened outside of a request: what can be sent should be. */
+  wake(): void;
+  /** A write that may still reach the medium, whatever becomes of its task. */
+  settling(write: Promise<unknown>): void;
+}
+
+/** A connection's commands that take data. */
+export class DataOutQueue {
+  readonly #owner: DataOutOwner;
+  #lastTransferTag = 0;
+  /** Bytes that R2Ts have asked for and that have not come. */
+  #solicitedBytes = 0;
+  /** Commands that would ask for more data if there were room for it. */
+  #waiting = new Set<ScsiTask>();
+
+  constructor(owner: DataOutOwner) {
+    this.#owner = owner;
+  }
+
+  /** Begins to take a command's data; it may be over when this returns. */
+  start(task: ScsiTask, operation: DataOutOperation, pdu: ScsiCommand): void {
+    const lengthBytes = Math.min(operation.lengthBytes, task.expectedDataOut);
+    const progress: DataOutProgress = {
+      operation,
+      lengthBytes,
+      unsolicited: !pdu.final,
+      unsolicitedDataSN: 0,
+      receivedBytes: 0,
+      solicitedBytes: 0,
+      readyToTransfers: [],
+      writesUnderWay: 0,
+      failure: this.#immediateDataFailure(pdu),
+    };
+    task.transferBytes = operation.lengthBytes;
+    task.expectedBytes = task.expectedDataOut;
+    task.dataOut = progress;
+    this.#accept(task, progress, pdu.data);
+    this.#advance(task, progress);
+  }
+
+  /** Takes a Data-Out of a command that is under way. */
+  receive(task: ScsiTask, pdu: DataOut): void {
+    const progress = task.dataOut;
+    if (progress === undefined) return;
+    const isSolicited = pdu.targetTransferTag !== RESERVED_TAG;
+    const failure = isSolicited
+      ? this.#receiveSolicited(progress, pdu)
+      : this.#receiveUnsolicited(task, progress, pdu);
+    progress.failure ??= failure;
+    this.#accept(task, progress, pdu.data);
+    this.#advance(task, progress);
+    this.pump();
+  }
+
+  /** Asks for data that waits for room. */
+  pump(): void {
+    if (this.#waiting.size === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = new Set();
+    for (const task of waiting) {
+      if (!task.isAborted && task.dataOut !== undefined) this.#advance(task, task.dataOut);
+    }
+  }
+
+  /** The data of a task that was aborted is not expected any more. */
+  forget(task: ScsiTask): void {
+    if (task.dataOut !== undefined) this.#dropReadyToTransfers(task.dataOut);
+  }
+
+  #dropReadyToTransfers(progress: DataOutProgress): void {
+    for (const { offset, end } of progress.readyToTransfers) {
+      this.#solicitedBytes -= Math.max(end - offset, 0);
+    }
+    progress.readyToTransfers.length = 0;
+  }
+
+  /** 4.2.4.2: what the negotiated parameters do not allow to come unasked. */
+  #immediateDataFailure(pdu: ScsiCommand): Outcome | undefined {
+    const { immediateData, initialR2T, firstBurstLength } = this.#owner.parameters;
+    if (pdu.data.length > 0 && !immediateData) return DataOutFault.unexpectedUnsolicitedData;
+    if (!pdu.final && initialR2T) return DataOutFault.unexpectedUnsolicitedData;
+    const allowed = Math.min(firstBurstLength, pdu.expectedDataOut);
+    return pdu.data.length > allowed ? DataOutFault.incorrectAmountOfData : undefined;
+  }
+
+  #receiveUnsolicited(task: ScsiTask, progress: DataOutProgress, pdu: DataOut): Outcome | undefined {
+    if (!progress.unsolicited) return DataOutFault.unexpectedUnsolicitedData;
+    if (pdu.final) progress.unsolicited = false;
+    const isNext = pdu.dataSN === progress.unsolicitedDataSN && pdu.bufferOffset === progress.receivedBytes;
+    progress.unsolicitedDataSN = serialAdd(progress.unsolicitedDataSN, 1);
+    const end = progress.receivedBytes + pdu.data.length;
+    return isNext && end <= Math.min(this.#owner.parameters.firstBurstLength, task.expectedDataOut)
+      ? undefined
+      : DataOutFault.incorrectAmountOfData;
+  }
+
+  #receiveSolicited(progress: DataOutProgress, pdu: DataOut): Outcome | undefined {
+    const r2t: OutstandingR2T | undefined = progress.readyToTransfers[0];
+    if (r2t === undefined || r2t.targetTransferTag !== pdu.targetTransferTag) {
+      // Who answers what was not asked cannot be waited for.
+      this.#dropReadyToTransfers(progress);
+      return DataOutFault.incorrectAmountOfData;
+    }
+    const isNext = pdu.dataSN === r2t.nextDataSN && pdu.bufferOffset === r2t.offset;
+    r2t.nextDataSN = serialAdd(r2t.nextDataSN, 1);
+    this.#solicitedBytes -= Math.min(pdu.data.length, Math.max(r2t.end - r2t.offset, 0));
+    r2t.offset += pdu.data.length;
+    if (!pdu.final) return isNext && r2t.offset <= r2t.end ? undefined : DataOutFault.incorrectAmountOfData;
+    progress.readyToTransfers.shift();
+    this.#solicitedBytes -= Math.max(r2t.end - r2t.offset, 0);
+    // 11.7.1: the last PDU of a sequence ends where its R2T ends.
+    return isNext && r2t.offset === r2t.end ? undefined : DataOutFault.incorrectAmountOfData;
+  }
+
+  /** Hands a piece to the command; what goes beyond its end, or follows a failure, is discarded. */
+  #accept(task: ScsiTask, progress: DataOutProgress, data: Uint8Array): void {
+    const offset = progress.receivedBytes;
+    progress.receivedBytes += data.length;
+    const wanted = Math.min(data.length, progress.lengthBytes - offset);
+    if (wanted <= 0 || progress.failure !== undefined) return;
+    const piece = wanted === data.length ? data : data.subarray(0, wanted);
+    const outcome = progress.operation.writeNow(offset, piece);
+    if (outcome === undefined) this.#writeLater(task, progress, offset, piece.slice());
+    else if (outcome !== GOOD) progress.failure = outcome;
+  }
+
+  #writeLater(task: ScsiTask, progress: DataOutProgress, offset: number, piece: Uint8Array): void {
+    progress.writesUnderWay++;
+    this.#owner.staging.take(piece.length);
+    const write = progress.operation.write(offset, piece).then((outcome) => {
+      progress.writesUnderWay--;
+      this.#owner.staging.release(piece.length);
+      if (outcome !== GOOD) progress.failure ??= outcome;
+      if (!task.isAborted) this.#advance(task, progress);
+      this.#owner.wake();
+    });
+    this.#owner.settling(write);
+  }
+
+  /** Asks for what is missing, or lets the command go on when nothing is. */
+  #advance(task: ScsiTask, progress: DataOutProgress): void {
+    if (progress.unsolicited) return;
+    if (progress.failure === undefined) this.#solicit(task, progress);
+    if (progress.readyToTransfers.length > 0 || progress.writesUnderWay > 0) return;
+    const { failure, operation, lengthBytes } = progress;
+    const receivedBytes = Math.min(progress.receivedBytes, lengthBytes);
+    if (failure === undefined && receivedBytes < lengthBytes) return;
+    task.dataOut = undefined;
+    if (failure !== undefined) task.transferBytes = receivedBytes;
+    this.#owner.proceed(task, failure === undefined ? operation.finish(receivedBytes) : finished(failure));
+  }
+
+  #solicit(task: ScsiTask, progress: DataOutProgress): void {
+    const { maxOutstandingR2T, maxBurstLength } = this.#owner.parameters;
+    progress.solicitedBytes = Math.max(progress.solicitedBytes, progress.receivedBytes);
+    while (
+      progress.solicitedBytes < progress.lengthBytes && progress.readyToTransfers.length < maxOutstandingR2T
+    ) {
+      const offset = progress.solicitedBytes;
+      const length = Math.min(maxBurstLength, progress.lengthBytes - offset);
+      if (!this.#hasRoomFor(length)) {
+        this.#waiting.add(task);
+        return;
+      }
+      this.#solicitedBytes += length;
+      const targetTransferTag = this.#nextTransferTag();
+      progress.readyToTransfers.push({ targetTransferTag, offset, end: offset + length, nextDataSN: 0 });
+      progress.solicitedBytes += length;
+      this.#owner.replies.readyToTransfer(task, targetTransferTag, offset, length);
+    }
+  }
+
+  /** What is asked for arrives, whatever comes behind it on the stream: it must not be more than can be taken soon. */
+  #hasRoomFor(length: number): boolean {
+    const fits = this.#solicitedBytes === 0 || this.#solicitedBytes + length <= Limits.solicitedBytes;
+    return fits && this.#owner.staging.hasRoom;
+  }
+
+  #nextTransferTag(): number {
+    this.#lastTransferTag = serialAdd(this.#lastTransferTag, 1);
+    if (this.#lastTransferTag === RESERVED_TAG) this.#lastTransferTag = 0;
+    return this.#lastTransferTag;
+  }
+}

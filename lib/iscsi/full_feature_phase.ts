@@ -1,0 +1,343 @@
+/**
+ * Full-feature phase of one connection (RFC 7143, 4.2 and 4.3): PDUs in, replies out, no I/O on sockets.
+ *
+ * A command's way: `receive` -> `#inOrder` (CmdSN) -> `#execute` -> the nexus, which answers with an operation ->
+ * `proceed`, which answers it or hands it to the queue that moves its data.
+ */
+import { refused } from "../scsi/finished.ts";
+import type { DataOut as DataOutOperation, Operation } from "../scsi/operation.ts";
+import { GOOD } from "../scsi/outcome.ts";
+import { Sense } from "../scsi/sense.ts";
+import { DataInQueue } from "./data_in_queue.ts";
+import { DataOutQueue } from "./data_out_queue.ts";
+import type { Frame } from "./framing.ts";
+import {
+  cmdSNOf,
+  type DataOut,
+  decodePdu,
+  type LogoutRequest,
+  type NopOut,
+  type NumberedPdu,
+  RESERVED_TAG,
+  type ScsiCommand,
+  type TaskManagementRequest,
+  type TextRequest,
+} from "./initiator_pdus.ts";
+import { Limits } from "./limits.ts";
+import type { Negotiation, SessionParameters } from "./negotiation.ts";
+import { ProtocolError, rejected } from "./protocol_error.ts";
+import { RejectReason } from "./reject_reason.ts";
+import type { ReplyWriter } from "./reply_writer.ts";
+import { ScsiTask, type TaskOwner } from "./scsi_task.ts";
+import type { Session } from "./session.ts";
+import { Staging } from "./staging.ts";
+import { manageTasks, TaskManagementFunctionCode, TaskManagementResponseCode } from "./task_management.ts";
+import type { KeyValue } from "./text.ts";
+import { TextNegotiation } from "./text_negotiation.ts";
+
+/** Reasons of a Logout Request and responses to it (RFC 7143, 11.14.1 and 11.15.1). */
+const LogoutReason = { closeSession: 0, closeConnection: 1, removeForRecovery: 2 } as const;
+const LogoutResponse = { success: 0, cidNotFound: 1, recoveryNotSupported: 2 } as const;
+
+/** What the phase needs of the connection and the node it belongs to. */
+export interface FullFeatureOwner {
+  /** Tells the log what the peer did wrong. */
+  warn(message: string): void;
+  /** Something is to be sent that no request from this connection brought about. */
+  wake(): void;
+  /** Nothing more is received; what waits is sent, and then the connection is closed. */
+  finish(): void;
+  /** The session is over: its tasks end, and its nexus. */
+  endSession(): void;
+  /** Work that goes on, and may still reach the medium, whatever becomes of its task. */
+  settling(work: Promise<unknown>): void;
+  /** Resolves when all such work under way at this node is done; undefined when there is none. */
+  settled(): Promise<unknown> | undefined;
+  /** TARGET COLD RESET: every session with this session's target ends. */
+  resetTarget(): void;
+  /** The targets that this initiator may be told of, for a SendTargets; undefined when the value is not served here. */
+  sendTargets(value: string): readonly KeyValue[] | undefined;
+}
+
+/** One connection of a session. */
+export class FullFeaturePhase implements TaskOwner {
+  readonly replies: ReplyWriter;
+  readonly staging = new Staging();
+  parameters: SessionParameters;
+  readonly session: Session;
+  readonly #owner: FullFeatureOwner;
+  readonly #cid: number;
+  readonly #negotiation: Negotiation;
+  readonly #dataIn: DataInQueue;
+  readonly #dataOut: DataOutQueue;
+  readonly #text: TextNegotiation;
+  /** The initiator has logged out: what it may have sent besides is not carried out. */
+  #isOver = false;
+  /** Responses that wait for work under way. */
+  #waitingResponses = 0;
+
+  constructor(options: {
+    session: Session;
+    cid: number;
+    negotiation: Negotiation;
+    replies: ReplyWriter;
+    owner: FullFeatureOwner;
+  }) {
+    this.session = options.session;
+    this.replies = options.replies;
+    this.#negotiation = options.negotiation;
+    this.parameters = options.negotiation.parameters();
+    this.#owner = options.owner;
+    this.#cid = options.cid;
+    this.#dataIn = new DataInQueue(this);
+    this.#dataOut = new DataOutQueue(this);
+    this.#text = new TextNegotiation(options.negotiation, (value) => this.#owner.sendTargets(value));
+  }
+
+  /** Enough is under way: nothing more should be received until some of it has gone. */
+  get isCongested(): boolean {
+    return this.replies.buffer.length >= Limits.sendBufferBytes || !this.staging.hasRoom;
+  }
+
+  /**
+   * Carries out a PDU, or keeps it until those before it have come, and then those that have waited for it. A PDU that
+   * cannot be carried out is rejected.
+   *
+   * @throws {ProtocolError} of kind `close`
+   */
+  receive(frame: Frame): void {
+    this.#receiveOne(frame);
+    for (let held = this.session.window.release(); held !== undefined; held = this.session.window.release()) {
+      for (const heldFrame of held.frames) this.#receiveOne(heldFrame);
+    }
+    this.session.openWindow();
+  }
+
+  #receiveOne(frame: Frame): void {
+    if (this.#isOver) return;
+    try {
+      const pdu = this.#decode(frame);
+      if (pdu.kind === "dataOut") this.#receiveData(pdu, frame);
+      else if (pdu.immediate) this.#execute(pdu);
+      else this.#inOrder(pdu, frame);
+    } catch (error) {
+      if (!(error instanceof ProtocolError) || error.response.kind !== "reject") throw error;
+      this.#owner.warn(error.message);
+      this.replies.reject(error.response.reason, frame.header);
+    }
+  }
+
+  #decode(frame: Frame): NumberedPdu | DataOut {
+    try {
+      return decodePdu(frame);
+    } catch (error) {
+      // A request that is rejected has used up its number all the same, or every later one would wait for it.
+      const cmdSN = cmdSNOf(frame);
+      const { window } = this.session;
+      if (cmdSN !== undefined && !window.isHeld(cmdSN)) window.cancel(cmdSN);
+      throw error;
+    }
+  }
+
+  /** Sends data that waits for room. */
+  pump(): void {
+    this.#dataIn.pump();
+    this.#dataOut.pump();
+  }
+
+  #receiveData(pdu: DataOut, frame: Frame): void {
+    const task = this.session.task(pdu.initiatorTaskTag);
+    // Data of a task that was aborted, or was answered early, is still on its way: it is dropped without a word.
+    if (task !== undefined) this.#dataOut.receive(task, pdu);
+    else this.session.window.holdData(pdu.initiatorTaskTag, frame);
+  }
+
+  #inOrder(pdu: NumberedPdu, frame: Frame): void {
+    const window = this.session.window;
+    const place = window.place(pdu.cmdSN);
+    if (place === "early") window.hold(pdu.cmdSN, pdu.initiatorTaskTag, frame);
+    if (place !== "next") return;
+    window.advance();
+    this.#execute(pdu);
+  }
+
+  #execute(pdu: NumberedPdu): void {
+    switch (pdu.kind) {
+      case "scsiCommand":
+        return this.#scsiCommand(pdu);
+      case "nopOut":
+        return this.#nopOut(pdu);
+      case "taskManagementRequest":
+        return this.#taskManagementRequest(pdu);
+      case "textRequest":
+        return this.#textRequest(pdu);
+      case "logoutRequest":
+        return this.#logoutRequest(pdu);
+      default:
+        return pdu satisfies never;
+    }
+  }
+
+  #scsiCommand(pdu: ScsiCommand): void {
+    const { session } = this;
+    if (session.nexus === undefined) {
+      throw rejected(RejectReason.protocolError, "SCSI command in a discovery session");
+    }
+    if (session.task(pdu.initiatorTaskTag) !== undefined) {
+      throw rejected(RejectReason.taskInProgress, `Initiator task tag ${pdu.initiatorTaskTag} is in use`);
+    }
+    if (pdu.immediate && !session.hasRoomForImmediate) {
+      throw rejected(RejectReason.immediateCommandReject, "Too many immediate commands");
+    }
+    const task = new ScsiTask(pdu, this);
+    const operation = inDirection(pdu, session.nexus.execute(pdu.lun, pdu.cdb));
+    if (operation.kind === "dataOut") this.#dataOut.start(task, operation, pdu);
+    else if (pdu.final) this.proceed(task, operation);
+    // Unsolicited data follows that nothing wants: it is taken off the stream before the command goes on.
+    else this.#dataOut.start(task, discardThen(operation), pdu);
+    if (!task.isAnswered) session.list(task);
+  }
+
+  /** Does what an operation says next; the task is over when it has finished. */
+  proceed(task: ScsiTask, operation: Operation): void {
+    switch (operation.kind) {
+      case "finished":
+        this.replies.scsiResponse(task, operation.outcome);
+        return this.taskAnswered(task);
+      case "later":
+        return this.#proceedLater(task, operation.operation);
+      case "dataIn":
+        return this.#dataIn.start(task, operation);
+      case "dataOut":
+        throw new Error("A command asks for data twice");
+      default:
+        return operation satisfies never;
+    }
+  }
+
+  #proceedLater(task: ScsiTask, operation: Promise<Operation>): void {
+    this.settling(operation);
+    operation.then((next) => {
+      if (task.isAborted) return;
+      this.proceed(task, next);
+      this.wake();
+    });
+  }
+
+  taskAnswered(task: ScsiTask): void {
+    task.isAnswered = true;
+    if (task.isListed) this.session.unlist(task);
+    this.session.openWindow();
+  }
+
+  taskAborted(task: ScsiTask): void {
+    const staged = task.dataIn?.staged;
+    if (staged !== undefined) this.staging.release(staged.data.length);
+    this.#dataOut.forget(task);
+    if (!task.isListed) return;
+    const { window } = this.session;
+    const wasClosed = window.isClosed;
+    this.session.unlist(task);
+    this.session.openWindow();
+    // 11.19: when no other PDU tells the initiator that it may go on, a NOP-In does.
+    if (wasClosed && !window.isClosed) {
+      this.replies.nopInForWindow();
+      this.wake();
+    }
+  }
+
+  #nopOut(pdu: NopOut): void {
+    // 11.18.1: without a task tag it answers a NOP-In, and wants no answer itself.
+    if (pdu.initiatorTaskTag === RESERVED_TAG) return;
+    this.replies.nopIn(pdu, pdu.data.subarray(0, this.parameters.initiatorMaxRecvDataSegmentLength));
+  }
+
+  #taskManagementRequest(pdu: TaskManagementRequest): void {
+    if (this.#waitingResponses >= Limits.immediateCommands) {
+      throw rejected(RejectReason.immediateCommandReject, "Too many task management requests");
+    }
+    const response = manageTasks(this.session, pdu);
+    // 11.5.1: the response says that nothing of the tasks reaches the medium any more.
+    this.#whenSettled(() => this.#taskManagementResponse(pdu, response));
+  }
+
+  /** Answers when nothing that was begun before can reach the medium any more: mostly at once. */
+  #whenSettled(answer: () => void): void {
+    const settled = this.#owner.settled();
+    if (settled === undefined) return answer();
+    this.#waitingResponses++;
+    settled.then(() => {
+      this.#waitingResponses--;
+      answer();
+      this.wake();
+    });
+  }
+
+  #taskManagementResponse(pdu: TaskManagementRequest, response: number): void {
+    this.replies.taskManagementResponse(pdu.initiatorTaskTag, response);
+    const isReset = pdu.function === TaskManagementFunctionCode.targetColdReset;
+    if (isReset && response === TaskManagementResponseCode.functionComplete) this.#owner.resetTarget();
+  }
+
+  #textRequest(pdu: TextRequest): void {
+    const reply = this.#text.receive(pdu, this.parameters.initiatorMaxRecvDataSegmentLength);
+    // Only the length of the initiator's data segments can have changed.
+    this.parameters = this.#negotiation.parameters();
+    this.replies.textResponse(pdu, reply);
+  }
+
+  #logoutRequest(pdu: LogoutRequest): void {
+    const response = this.#logoutResponse(pdu);
+    const { defaultTime2Wait: time2Wait, defaultTime2Retain: time2Retain } = this.parameters;
+    const reply = { response, time2Wait, time2Retain };
+    if (response !== LogoutResponse.success) return this.replies.logoutResponse(pdu, reply);
+    // The session is over before the initiator hears so: what it held (tasks, reservations) is free by then.
+    this.#isOver = true;
+    this.#owner.endSession();
+    this.#whenSettled(() => {
+      this.replies.logoutResponse(pdu, reply);
+      this.#owner.finish();
+    });
+  }
+
+  #logoutResponse(pdu: LogoutRequest): number {
+    switch (pdu.reason) {
+      case LogoutReason.closeSession:
+        return LogoutResponse.success;
+      case LogoutReason.closeConnection:
+        return pdu.cid === this.#cid ? LogoutResponse.success : LogoutResponse.cidNotFound;
+      case LogoutReason.removeForRecovery:
+        return LogoutResponse.recoveryNotSupported;
+      default:
+        throw rejected(RejectReason.invalidPduField, `Logout for the unknown reason ${pdu.reason}`);
+    }
+  }
+
+  wake(): void {
+    this.#owner.wake();
+  }
+
+  settling(work: Promise<unknown>): void {
+    this.#owner.settling(work);
+  }
+}
+
+/**
+ * A command that takes data, by a PDU that only expects some, is refused: GOOD would say that the data was taken. (One
+ * that sends data, by a PDU without room for it, has read it all the same, and overflows.)
+ */
+function inDirection(pdu: ScsiCommand, operation: Operation): Operation {
+  const isBackwards = operation.kind === "dataOut" && pdu.expectedDataOut === 0 && pdu.expectedDataIn > 0;
+  return isBackwards ? refused(Sense.invalidFieldInCommandInformationUnit) : operation;
+}
+
+/** Takes the unsolicited data of a command that wants none, then goes on. */
+function discardThen(operation: Operation): DataOutOperation {
+  return {
+    kind: "dataOut",
+    lengthBytes: 0,
+    writeNow: () => GOOD,
+    write: () => Promise.resolve(GOOD),
+    finish: () => operation,
+  };
+}

@@ -1,0 +1,51 @@
+/**
+ * Every limit of the protocol engine, with its unit. What a peer can make the target hold or do is bounded by one of
+ * these, and by nothing else.
+ */
+export const Limits = {
+  /** How long a connection may take from being accepted to full-feature phase. */
+  loginMs: 15_000,
+  /** How long a connection that is to be closed may take to read its last replies. */
+  finishMs: 2_000,
+  /** Warnings about one connection that go to the log. */
+  warnings: 16,
+  /** Login requests on one connection, each of which costs an answer. */
+  loginRequests: 64,
+  /** Text of one login or text negotiation request, over all its PDUs joined by the C bit. */
+  textBytes: 65_536,
+  /** Key=value pairs in one login or text negotiation request. */
+  textKeys: 256,
+  /** Connections that have not logged in yet, over all portals. */
+  connectionsInLogin: 64,
+  /** Connections of one peer address that have not logged in yet. */
+  connectionsInLoginPerAddress: 32,
+  /** Discovery sessions at once: an allowance of their own, so that a full server can still be asked. */
+  discoverySessions: 16,
+  /** Commands that one session may have outstanding: the width of the window ExpCmdSN ... MaxCmdSN. */
+  commandWindow: 128,
+  /** Immediate commands, which the window does not hold back, that one session may have outstanding. */
+  immediateCommands: 32,
+  /** Bytes of commands held until the commands before them arrive (CmdSN order), per session. */
+  heldCommandBytes: 4_194_304,
+  /** Data segment of a PDU before full-feature phase (RFC 7143, 13.12: the default of every connection). */
+  loginDataSegmentBytes: 8_192,
+  /** Data segment of a PDU in full-feature phase: what the target declares as MaxRecvDataSegmentLength. */
+  dataSegmentBytes: 262_144,
+  /** Data segment of a Data-In PDU, however much more the initiator would take. */
+  dataInSegmentBytes: 262_144,
+  /** Data asked for by one R2T: what the target offers as MaxBurstLength. */
+  burstBytes: 1_048_576,
+  /** Unsolicited data of one command: what the target offers as FirstBurstLength. */
+  firstBurstBytes: 262_144,
+  /** Data that all R2Ts of one connection together ask for: what may stand between a NOP-Out and its answer. */
+  solicitedBytes: 8_388_608,
+  /** R2Ts of one command that may be outstanding: what the target offers as MaxOutstandingR2T. */
+  outstandingR2Ts: 8,
+  /** Receive buffer of a connection before and in full-feature phase: each holds the largest PDU allowed there. */
+  receiveBufferLoginBytes: 16_384,
+  receiveBufferBytes: 1_048_576,
+  /** Replies of a connection that wait for the socket; beyond it the connection takes no further requests. */
+  sendBufferBytes: 1_048_576,
+  /** Data of a connection on its way to or from a medium that completes later; beyond it, likewise. */
+  stagedBytes: 4_194_304,
+} as const;

@@ -1,0 +1,217 @@
+/**
+ * The login phase of one connection (RFC 7143, 6.3 and 11.12 to 11.13): requests in, responses out, no I/O.
+ *
+ * A login walks through stages: security (0), operational (1), full-feature phase (3). The initiator asks for a
+ * transition with T, and the target, which has nothing to ask for itself, agrees once it has answered every key.
+ */
+import { foldIscsiName, iscsiNameProblem } from "../config/iscsi_name.ts";
+import { Limits } from "./limits.ts";
+import { LoginStatus } from "./login_status.ts";
+import type { LoginRequest } from "./initiator_pdus.ts";
+import { Negotiation } from "./negotiation.ts";
+import { loginFailed, type ProtocolError } from "./protocol_error.ts";
+import { decodeText, encodeText, type KeyValue, TextAssembly, TextPieces } from "./text.ts";
+
+const SECURITY_STAGE = 0;
+const OPERATIONAL_STAGE = 1;
+const FULL_FEATURE_PHASE = 3;
+
+/** The one portal group that a target has. */
+export const TARGET_PORTAL_GROUP_TAG = 1;
+
+/** Who asks to log in, and to what: names are folded. */
+export interface LoginIdentity {
+  readonly initiatorName: string;
+  /** Undefined in a discovery session. */
+  readonly targetName: string | undefined;
+  readonly isid: number;
+  readonly tsih: number;
+  readonly cid: number;
+}
+
+/** Who decides: asked when the initiator has said who it is, before anything is negotiated. */
+export interface LoginAuthority {
+  /**
+   * @returns the friendly name of the target, if it has one to declare
+   * @throws {ProtocolError} of kind `login` when this initiator may not log in there
+   */
+  authorize(identity: LoginIdentity): string | undefined;
+  /**
+   * Takes the initiator in.
+   *
+   * @returns the target session identifying handle
+   * @throws {ProtocolError} of kind `login` when there is no room
+   */
+  establish(identity: LoginIdentity): number;
+}
+
+/** What is answered to one request. */
+export interface LoginReply {
+  readonly transit: boolean;
+  readonly continued: boolean;
+  readonly currentStage: number;
+  readonly nextStage: number;
+  readonly tsih: number;
+  readonly data: Uint8Array;
+}
+
+/** A connection's login, until `complete`. */
+export class Login {
+  readonly negotiation = new Negotiation();
+  readonly #authority: LoginAuthority;
+  readonly #incoming = new TextAssembly(Limits.textBytes);
+  #outgoing = new TextPieces(new Uint8Array());
+  #first: LoginRequest | undefined;
+  #identity: LoginIdentity | undefined;
+  #stage = SECURITY_STAGE;
+  #requests = 0;
+  #hasDeclared = false;
+  #tsih = 0;
+
+  constructor(authority: LoginAuthority) {
+    this.#authority = authority;
+  }
+
+  /** Full-feature phase has been reached: the last reply said so. */
+  get complete(): boolean {
+    return this.#stage === FULL_FEATURE_PHASE;
+  }
+
+  /** Who has been authorized; undefined before. */
+  get identity(): LoginIdentity | undefined {
+    return this.#identity;
+  }
+
+  /**
+   * Answers a request.
+   *
+   * @throws {ProtocolError} of kind `login`: the login has failed
+   */
+  receive(request: LoginRequest): LoginReply {
+    this.#check(request);
+    if (!this.#outgoing.done) return this.#reply(request);
+    if (!this.#incoming.add(request.data)) {
+      throw loginFailed(LoginStatus.initiatorError, `Login text is longer than ${Limits.textBytes} bytes`);
+    }
+    if (!request.continued) this.#outgoing = new TextPieces(encodeText(this.#answer(this.#incoming.take())));
+    return this.#reply(request);
+  }
+
+  #check(request: LoginRequest): void {
+    this.#requests++;
+    if (this.#requests > Limits.loginRequests) {
+      throw loginFailed(LoginStatus.initiatorError, `Login takes more than ${Limits.loginRequests} requests`);
+    }
+    if (this.#first === undefined) {
+      this.#first = request;
+      this.#stage = request.currentStage;
+      this.#tsih = request.tsih;
+    }
+    const problem = this.#contradiction(this.#first, request) ?? this.#stageProblem(request);
+    if (problem !== undefined) throw problem;
+  }
+
+  #contradiction(first: LoginRequest, request: LoginRequest): ProtocolError | undefined {
+    if (request.versionMin > 0) {
+      return loginFailed(LoginStatus.unsupportedVersion, `Version ${request.versionMin} is not supported`);
+    }
+    // 11.12: these stay the same throughout a login.
+    for (const field of ["isid", "tsih", "cid", "initiatorTaskTag"] as const) {
+      if (request[field] !== first[field]) {
+        return loginFailed(LoginStatus.initiatorError, `Login request changes its ${field}`);
+      }
+    }
+    if (!this.#outgoing.done && request.data.length > 0) {
+      return loginFailed(LoginStatus.initiatorError, "Login request has text before the answer is complete");
+    }
+    return undefined;
+  }
+
+  #stageProblem(request: LoginRequest): ProtocolError | undefined {
+    const { currentStage, nextStage, transit, continued } = request;
+    const isStage = currentStage === SECURITY_STAGE || currentStage === OPERATIONAL_STAGE;
+    if (!isStage || currentStage !== this.#stage) {
+      return loginFailed(
+        LoginStatus.initiatorError,
+        `Login request is in stage ${currentStage}, not ${this.#stage}`,
+      );
+    }
+    if (transit && continued) {
+      return loginFailed(LoginStatus.initiatorError, "Login request asks for transition with text to come");
+    }
+    const isNext = nextStage === OPERATIONAL_STAGE || nextStage === FULL_FEATURE_PHASE;
+    if (transit && (!isNext || nextStage <= currentStage)) {
+      return loginFailed(
+        LoginStatus.initiatorError,
+        `Login request asks for stage ${nextStage} from ${currentStage}`,
+      );
+    }
+    return undefined;
+  }
+
+  #answer(text: Uint8Array): KeyValue[] {
+    const pairs = decodeText(text, Limits);
+    if (typeof pairs === "string") throw loginFailed(LoginStatus.initiatorError, pairs);
+    const declarations = this.#identity === undefined ? this.#identify(pairs) : [];
+    const stage = this.#stage === SECURITY_STAGE ? "security" : "operational";
+    const answers = this.negotiation.answer(pairs, stage);
+    if (typeof answers === "string") throw loginFailed(LoginStatus.initiatorError, answers);
+    if (answers.some(([key, value]) => key === "AuthMethod" && value === "Reject")) {
+      throw loginFailed(LoginStatus.authenticationFailure, "No offered AuthMethod is supported");
+    }
+    if (stage === "operational" && !this.#hasDeclared) {
+      this.#hasDeclared = true;
+      declarations.push(["MaxRecvDataSegmentLength", String(Limits.dataSegmentBytes)]);
+    }
+    return [...declarations, ...answers];
+  }
+
+  /** 6.3: the first request says who logs in, and what for. */
+  #identify(pairs: readonly KeyValue[]): KeyValue[] {
+    const first = this.#first!;
+    const keys = new Map(pairs);
+    const initiatorName = requiredName(keys, "InitiatorName");
+    const sessionType = keys.get("SessionType") ?? "Normal";
+    if (sessionType !== "Normal" && sessionType !== "Discovery") {
+      throw loginFailed(LoginStatus.sessionTypeNotSupported, `SessionType ${JSON.stringify(sessionType)}`);
+    }
+    const isDiscovery = sessionType === "Discovery";
+    if (isDiscovery) this.negotiation.enterDiscovery();
+    const targetName = isDiscovery ? undefined : requiredName(keys, "TargetName");
+    const identity = { initiatorName, targetName, isid: first.isid, tsih: first.tsih, cid: first.cid };
+    const alias = this.#authority.authorize(identity);
+    this.#identity = identity;
+    if (isDiscovery) return [];
+    const portalGroup: KeyValue = ["TargetPortalGroupTag", String(TARGET_PORTAL_GROUP_TAG)];
+    return alias === undefined ? [portalGroup] : [["TargetAlias", alias], portalGroup];
+  }
+
+  #reply(request: LoginRequest): LoginReply {
+    const data = this.#outgoing.take(Limits.loginDataSegmentBytes);
+    const continued = !this.#outgoing.done;
+    const transit = request.transit && !continued;
+    const currentStage = this.#stage;
+    if (transit) this.#enter(request.nextStage);
+    return { transit, continued, currentStage, nextStage: request.nextStage, tsih: this.#tsih, data };
+  }
+
+  #enter(stage: number): void {
+    // A request that may transit has had its text answered, and the first text answered identifies the initiator.
+    if (stage === FULL_FEATURE_PHASE) this.#tsih = this.#authority.establish(this.#identity!);
+    this.#stage = stage;
+  }
+}
+
+function requiredName(keys: ReadonlyMap<string, string>, key: string): string {
+  const value = keys.get(key);
+  if (value === undefined) throw loginFailed(LoginStatus.missingParameter, `Login request has no ${key}`);
+  const name = foldIscsiName(value);
+  const problem = iscsiNameProblem(name);
+  if (problem !== undefined) {
+    throw loginFailed(
+      LoginStatus.initiatorError,
+      `${key} ${JSON.stringify(value)} is no iSCSI name: ${problem}`,
+    );
+  }
+  return name;
+}

@@ -1,0 +1,177 @@
+/**
+ * Negotiation of operational parameters (RFC 7143, 6.2 and 6.3), all of it driven by the table of keys.
+ */
+import { type KeyRule, type LoginKey, loginKey, LoginKeys } from "./login_keys.ts";
+import type { KeyValue } from "./text.ts";
+
+/** Where a pair was received. `full` is full-feature phase. */
+export type NegotiationStage = "security" | "operational" | "full";
+
+/** What holds for a session, or would if it ended its login now. */
+export interface SessionParameters {
+  readonly initialR2T: boolean;
+  readonly immediateData: boolean;
+  readonly maxBurstLength: number;
+  readonly firstBurstLength: number;
+  readonly maxOutstandingR2T: number;
+  readonly defaultTime2Wait: number;
+  readonly defaultTime2Retain: number;
+  /** The longest data segment that the initiator takes. */
+  readonly initiatorMaxRecvDataSegmentLength: number;
+}
+
+/** What one offer comes to. */
+interface Resolution {
+  /** What to send back; undefined for a declaration, which wants no answer. */
+  readonly answer: string | undefined;
+  /** What holds from now on; undefined when the offer changes nothing. */
+  readonly value?: string | number | boolean;
+}
+
+const REJECT: Resolution = { answer: "Reject" };
+
+/** Values that end an exchange about a key that the target itself sent (RFC 7143, 6.2). */
+const CLOSING_ANSWERS: readonly string[] = ["NotUnderstood", "Irrelevant", "Reject"];
+
+/** The value of a numerical key: decimal or hexadecimal (RFC 7143, 6.1), undefined when it is neither. */
+export function parseNumber(text: string): number | undefined {
+  return /^(0[xX][0-9a-fA-F]{1,8}|[0-9]{1,10})$/.test(text) ? Number(text) : undefined;
+}
+
+/** What becomes of an offer, by the rule of its key. */
+export function resolve(rule: KeyRule, offer: string): Resolution {
+  switch (rule.kind) {
+    case "list": {
+      const chosen = offer.split(",").find((item) => rule.supported.includes(item));
+      return chosen === undefined ? REJECT : { answer: chosen, value: chosen };
+    }
+    case "smaller":
+    case "greater": {
+      const number = numberWithin(rule, offer);
+      if (number === undefined) return REJECT;
+      const value = rule.kind === "smaller" ? Math.min(number, rule.ours) : Math.max(number, rule.ours);
+      return { answer: String(value), value };
+    }
+    case "declaredNumber": {
+      const value = numberWithin(rule, offer);
+      return value === undefined ? REJECT : { answer: undefined, value };
+    }
+    case "and":
+    case "or": {
+      if (offer !== "Yes" && offer !== "No") return REJECT;
+      const theirs = offer === "Yes";
+      const value = rule.kind === "and" ? theirs && rule.ours : theirs || rule.ours;
+      return { answer: value ? "Yes" : "No", value };
+    }
+    case "declaredText":
+      return { answer: undefined, value: offer };
+    case "obsolete":
+      return { answer: rule.answer };
+    case "targetOnly":
+    case "request":
+      return REJECT;
+    default:
+      return rule satisfies never;
+  }
+}
+
+function numberWithin(range: { min: number; max: number }, text: string): number | undefined {
+  const number = parseNumber(text);
+  return number === undefined || number < range.min || number > range.max ? undefined : number;
+}
+
+/** The keys of one connection, from its first login request to its end. */
+export class Negotiation {
+  readonly #values = new Map<string, string | number | boolean>();
+  readonly #received = new Map<string, string>();
+  #isDiscovery = false;
+
+  /** From now on, keys that mean nothing in a discovery session are answered Irrelevant. */
+  enterDiscovery(): void {
+    this.#isDiscovery = true;
+  }
+
+  /**
+   * Answers pairs in their order.
+   *
+   * @returns the answers, or a sentence that says how the initiator broke the rules of negotiation
+   */
+  answer(pairs: readonly KeyValue[], stage: NegotiationStage): KeyValue[] | string {
+    const answers: KeyValue[] = [];
+    for (const [name, offer] of pairs) {
+      const problem = this.#problem(name, offer, stage);
+      if (problem !== undefined) return problem;
+      const answer = this.#answerOne(name, offer, stage);
+      if (answer !== undefined) answers.push([name, answer]);
+    }
+    return answers.map((pair) => this.#withinBurst(pair));
+  }
+
+  #answerOne(name: string, offer: string, stage: NegotiationStage): string | undefined {
+    const key = loginKey(name);
+    if (key === undefined) return "NotUnderstood";
+    if (CLOSING_ANSWERS.includes(offer)) return undefined;
+    if (this.#isDiscovery && key.normalOnly) return "Irrelevant";
+    // 6.3: in full-feature phase only what may change there is negotiated.
+    if (stage === "full" && key.when !== "operationalOrFull") return "Reject";
+    this.#received.set(name, offer);
+    const { answer, value } = resolve(key.rule, offer);
+    if (value !== undefined) this.#values.set(name, value);
+    return answer;
+  }
+
+  /** 13.14: FirstBurstLength never exceeds MaxBurstLength, whatever was offered and in whatever order. */
+  #withinBurst(pair: KeyValue): KeyValue {
+    if (pair[0] !== "FirstBurstLength" || parseNumber(pair[1]) === undefined) return pair;
+    return ["FirstBurstLength", String(this.parameters().firstBurstLength)];
+  }
+
+  #problem(name: string, offer: string, stage: NegotiationStage): string | undefined {
+    const key = loginKey(name);
+    if (key === undefined || stage === "full") return undefined;
+    if (key.when === "security" && stage !== "security") return `${name} after the security stage`;
+    if (key.when.startsWith("operational") && stage === "security") return `${name} in the security stage`;
+    if (key.when === "full") return `${name} during login`;
+    // 6.2: a key is negotiated once. Initiators do repeat who they are in every stage, which changes nothing.
+    const before = this.#received.get(name);
+    if (before !== undefined && (key.rule.kind !== "declaredText" || before !== offer)) {
+      return `${name} twice`;
+    }
+    return undefined;
+  }
+
+  /** The text that the initiator declared, if it did. */
+  text(name: LoginKey): string | undefined {
+    const value = this.#values.get(name);
+    return value === undefined ? undefined : String(value);
+  }
+
+  /** A numerical key's value in force. */
+  number(name: LoginKey): number {
+    return Number(this.#inForce(name));
+  }
+
+  #flag(name: LoginKey): boolean {
+    return Boolean(this.#inForce(name));
+  }
+
+  #inForce(name: LoginKey): string | number | boolean | undefined {
+    const rule: KeyRule = LoginKeys[name].rule;
+    return this.#values.get(name) ?? ("default" in rule ? rule.default : undefined);
+  }
+
+  /** What holds now. */
+  parameters(): SessionParameters {
+    return {
+      initialR2T: this.#flag("InitialR2T"),
+      immediateData: this.#flag("ImmediateData"),
+      maxBurstLength: this.number("MaxBurstLength"),
+      // The defaults, too, may contradict each other, when only a small MaxBurstLength was negotiated.
+      firstBurstLength: Math.min(this.number("FirstBurstLength"), this.number("MaxBurstLength")),
+      maxOutstandingR2T: this.number("MaxOutstandingR2T"),
+      defaultTime2Wait: this.number("DefaultTime2Wait"),
+      defaultTime2Retain: this.number("DefaultTime2Retain"),
+      initiatorMaxRecvDataSegmentLength: this.number("MaxRecvDataSegmentLength"),
+    };
+  }
+}

@@ -1,0 +1,31 @@
+/** Opcodes of PDUs that an initiator sends (RFC 7143, 11.2.1.2). */
+export const InitiatorOpcode = {
+  nopOut: 0x00,
+  scsiCommand: 0x01,
+  taskManagementRequest: 0x02,
+  loginRequest: 0x03,
+  textRequest: 0x04,
+  dataOut: 0x05,
+  logoutRequest: 0x06,
+  snackRequest: 0x10,
+} as const;
+
+/** Opcodes of PDUs that a target sends (RFC 7143, 11.2.1.2). */
+export const TargetOpcode = {
+  nopIn: 0x20,
+  scsiResponse: 0x21,
+  taskManagementResponse: 0x22,
+  loginResponse: 0x23,
+  textResponse: 0x24,
+  dataIn: 0x25,
+  logoutResponse: 0x26,
+  readyToTransfer: 0x31,
+  asynchronousMessage: 0x32,
+  reject: 0x3f,
+} as const;
+
+/** The name of an initiator's opcode for messages: `scsiCommand`, or `opcode 0x1c` for one that is not defined. */
+export function initiatorOpcodeName(opcode: number): string {
+  const entry = Object.entries(InitiatorOpcode).find(([, value]) => value === opcode);
+  return entry === undefined ? `opcode 0x${opcode.toString(16).padStart(2, "0")}` : entry[0];
+}

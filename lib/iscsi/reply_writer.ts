@@ -1,0 +1,220 @@
+/**
+ * Writes a connection's replies into its send buffer, and owns StatSN (RFC 7143, 4.2.2.2): the one place that gives
+ * out status numbers.
+ */
+import { serialAdd } from "../bytes/serial_number.ts";
+import type { Outcome } from "../scsi/outcome.ts";
+import { writeUint16 } from "../bytes/big_endian.ts";
+import { BASIC_HEADER_BYTES, paddedLength } from "./framing.ts";
+import type { LoginReply } from "./login.ts";
+import { LoginStatus } from "./login_status.ts";
+import {
+  type LoginRequest,
+  type LogoutRequest,
+  type NopOut,
+  RESERVED_TAG,
+  type TextRequest,
+} from "./initiator_pdus.ts";
+import type { RejectReason } from "./reject_reason.ts";
+import type { ScsiTask } from "./scsi_task.ts";
+import type { Residual } from "./residual.ts";
+import { SendBuffer } from "./send_buffer.ts";
+import {
+  encodeDataIn,
+  encodeLoginResponse,
+  encodeLogoutResponse,
+  encodeNopIn,
+  encodeReadyToTransfer,
+  encodeReject,
+  encodeScsiResponse,
+  encodeTaskManagementResponse,
+  encodeTextResponse,
+} from "./target_pdus.ts";
+
+/** Where ExpCmdSN and MaxCmdSN come from. */
+export interface WindowNumbers {
+  readonly expCmdSN: number;
+  readonly maxCmdSN: number;
+}
+
+const NO_DATA = new Uint8Array();
+
+/** One connection's replies. */
+export class ReplyWriter {
+  readonly buffer = new SendBuffer();
+  #statSN = 1;
+  #window: WindowNumbers = { expCmdSN: 0, maxCmdSN: 0 };
+  /** One object for all replies, filled anew for each: a reply is encoded before the next one begins. */
+  readonly #numbers = { statSN: 0, expCmdSN: 0, maxCmdSN: 0 };
+
+  /** Follows the session's window from now on. */
+  follow(window: WindowNumbers): void {
+    this.#window = window;
+  }
+
+  scsiResponse(task: ScsiTask, outcome: Outcome): void {
+    const sense = outcome.sense;
+    const dataLength = sense === undefined ? 0 : 2 + sense.length;
+    const into = this.#reserve(dataLength);
+    encodeScsiResponse(into, {
+      initiatorTaskTag: task.initiatorTaskTag,
+      status: outcome.status,
+      residual: task.residual(),
+      expDataSN: task.dataSN,
+      dataLength,
+      numbers: this.#withStatus(),
+    });
+    if (sense !== undefined) {
+      writeUint16(into, BASIC_HEADER_BYTES, sense.length);
+      into.set(sense, BASIC_HEADER_BYTES + 2);
+    }
+    this.#commit(into, dataLength);
+  }
+
+  /** Space for a Data-In with `dataLength` bytes of data, which the caller puts behind the header. */
+  reserveDataIn(dataLength: number): Uint8Array {
+    return this.#reserve(dataLength);
+  }
+
+  /** Sends what was put into the space of `reserveDataIn`; with `status` it also ends the command with GOOD. */
+  dataIn(
+    into: Uint8Array,
+    task: ScsiTask,
+    piece: { bufferOffset: number; dataLength: number; final: boolean; status: boolean; residual: Residual },
+  ): void {
+    encodeDataIn(into, {
+      initiatorTaskTag: task.initiatorTaskTag,
+      final: piece.final,
+      status: piece.status,
+      residual: piece.residual,
+      dataSN: task.dataSN++,
+      bufferOffset: piece.bufferOffset,
+      dataLength: piece.dataLength,
+      numbers: piece.status ? this.#withStatus() : this.#withoutStatus(0),
+    });
+    this.#commit(into, piece.dataLength);
+  }
+
+  readyToTransfer(task: ScsiTask, targetTransferTag: number, bufferOffset: number, length: number): void {
+    const into = this.#reserve(0);
+    encodeReadyToTransfer(into, {
+      initiatorTaskTag: task.initiatorTaskTag,
+      targetTransferTag,
+      lunField: task.lunField,
+      r2tSN: task.r2tSN++,
+      bufferOffset,
+      desiredDataTransferLength: length,
+      // 11.8: the next StatSN, which is not used up.
+      numbers: this.#withoutStatus(this.#statSN),
+    });
+    this.#commit(into, 0);
+  }
+
+  nopIn(pdu: NopOut, data: Uint8Array): void {
+    const into = this.#reserve(data.length);
+    const { lunField, initiatorTaskTag } = pdu;
+    encodeNopIn(into, { lunField, initiatorTaskTag, dataLength: data.length, numbers: this.#withStatus() });
+    into.set(data, BASIC_HEADER_BYTES);
+    this.#commit(into, data.length);
+  }
+
+  /** 11.19: tells the initiator of the window when nothing else does. It uses up no StatSN. */
+  nopInForWindow(): void {
+    const into = this.#reserve(0);
+    const numbers = this.#withoutStatus(this.#statSN);
+    encodeNopIn(into, { lunField: undefined, initiatorTaskTag: RESERVED_TAG, dataLength: 0, numbers });
+    this.#commit(into, 0);
+  }
+
+  taskManagementResponse(initiatorTaskTag: number, response: number): void {
+    const into = this.#reserve(0);
+    encodeTaskManagementResponse(into, { initiatorTaskTag, response, numbers: this.#withStatus() });
+    this.#commit(into, 0);
+  }
+
+  textResponse(
+    pdu: TextRequest,
+    reply: { final: boolean; continued: boolean; targetTransferTag: number; data: Uint8Array },
+  ): void {
+    const into = this.#reserve(reply.data.length);
+    encodeTextResponse(into, {
+      initiatorTaskTag: pdu.initiatorTaskTag,
+      final: reply.final,
+      continued: reply.continued,
+      targetTransferTag: reply.targetTransferTag,
+      dataLength: reply.data.length,
+      numbers: this.#withStatus(),
+    });
+    into.set(reply.data, BASIC_HEADER_BYTES);
+    this.#commit(into, reply.data.length);
+  }
+
+  loginResponse(request: LoginRequest, reply: LoginReply): void {
+    this.#loginResponse(request, reply, LoginStatus.success);
+  }
+
+  /** 11.13.5: a login that failed. Status-Class other than 0 leaves everything but the status without meaning. */
+  loginFailure(request: LoginRequest, status: LoginStatus): void {
+    const { currentStage, nextStage, tsih } = request;
+    const reply = { transit: false, continued: false, currentStage, nextStage, tsih, data: NO_DATA };
+    this.#loginResponse(request, reply, status);
+  }
+
+  #loginResponse(request: LoginRequest, reply: LoginReply, status: LoginStatus): void {
+    const { data, ...header } = reply;
+    const into = this.#reserve(data.length);
+    const { isid, initiatorTaskTag } = request;
+    const numbers = this.#withStatus();
+    encodeLoginResponse(into, {
+      ...header,
+      isid,
+      initiatorTaskTag,
+      status,
+      dataLength: data.length,
+      numbers,
+    });
+    into.set(data, BASIC_HEADER_BYTES);
+    this.#commit(into, data.length);
+  }
+
+  logoutResponse(
+    pdu: LogoutRequest,
+    reply: { response: number; time2Wait: number; time2Retain: number },
+  ): void {
+    const into = this.#reserve(0);
+    const { initiatorTaskTag } = pdu;
+    encodeLogoutResponse(into, { initiatorTaskTag, ...reply, numbers: this.#withStatus() });
+    this.#commit(into, 0);
+  }
+
+  /** Sends back the header of the PDU that is rejected. */
+  reject(reason: RejectReason, header: Uint8Array): void {
+    const rejected = header.slice(0, BASIC_HEADER_BYTES);
+    const into = this.#reserve(rejected.length);
+    encodeReject(into, { reason, dataLength: rejected.length, numbers: this.#withStatus() });
+    into.set(rejected, BASIC_HEADER_BYTES);
+    this.#commit(into, rejected.length);
+  }
+
+  #reserve(dataLength: number): Uint8Array {
+    return this.buffer.reserve(BASIC_HEADER_BYTES + paddedLength(dataLength));
+  }
+
+  #commit(into: Uint8Array, dataLength: number): void {
+    into.fill(0, BASIC_HEADER_BYTES + dataLength);
+    this.buffer.commit(into.length);
+  }
+
+  #withStatus(): { statSN: number; expCmdSN: number; maxCmdSN: number } {
+    const numbers = this.#withoutStatus(this.#statSN);
+    this.#statSN = serialAdd(this.#statSN, 1);
+    return numbers;
+  }
+
+  #withoutStatus(statSN: number): { statSN: number; expCmdSN: number; maxCmdSN: number } {
+    this.#numbers.statSN = statSN;
+    this.#numbers.expCmdSN = this.#window.expCmdSN;
+    this.#numbers.maxCmdSN = this.#window.maxCmdSN;
+    return this.#numbers;
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * Task management requests (RFC 7143, 11.5 and 11.6): the numbers that iSCSI gives to SAM's functions and responses.
+ */
+import { serialDistance } from "../bytes/serial_number.ts";
+import type { TaskManagementFunction, TaskManagementResponse } from "../scsi/task_management.ts";
+import type { TaskManagementRequest } from "./initiator_pdus.ts";
+import type { Session } from "./session.ts";
+
+/** Functions (RFC 7143, 11.5.1). */
+export const TaskManagementFunctionCode = {
+  abortTask: 1,
+  abortTaskSet: 2,
+  clearAca: 3,
+  clearTaskSet: 4,
+  logicalUnitReset: 5,
+  targetWarmReset: 6,
+  targetColdReset: 7,
+  taskReassign: 8,
+} as const;
+
+/** Responses (RFC 7143, 11.6.1). */
+export const TaskManagementResponseCode = {
+  functionComplete: 0,
+  taskDoesNotExist: 1,
+  lunDoesNotExist: 2,
+  taskAllegianceReassignmentNotSupported: 4,
+  functionNotSupported: 5,
+  functionRejected: 255,
+} as const satisfies Record<TaskManagementResponse, number> & Record<string, number>;
+
+/** Carries out a function and returns the number of its response. */
+export function manageTasks(session: Session, pdu: TaskManagementRequest): number {
+  const code = TaskManagementFunctionCode;
+  if (session.nexus === undefined) return TaskManagementResponseCode.functionRejected;
+  if (pdu.function === code.abortTask) return abortTask(session, pdu);
+  if (pdu.function === code.taskReassign) {
+    return TaskManagementResponseCode.taskAllegianceReassignmentNotSupported;
+  }
+  const name = nameOf(pdu.function);
+  return name === undefined
+    ? TaskManagementResponseCode.functionNotSupported
+    : TaskManagementResponseCode[session.nexus.manage(name, pdu.lun)];
+}
+
+function nameOf(code: number): TaskManagementFunction | undefined {
+  for (const [name, value] of Object.entries(TaskManagementFunctionCode)) {
+    if (value === code && name !== "abortTask" && name !== "taskReassign") {
+      return name as TaskManagementFunction;
+    }
+  }
+  return undefined;
+}
+
+function abortTask(session: Session, pdu: TaskManagementRequest): number {
+  const task = session.task(pdu.referencedTaskTag);
+  if (task !== undefined && task.lun === pdu.lun) {
+    task.abort();
+    return TaskManagementResponseCode.functionComplete;
+  }
+  // 11.5.5: a command that has not been received yet, but was sent before this request, never will be carried out.
+  const isEarlier = serialDistance(pdu.refCmdSN, pdu.cmdSN) > 0;
+  return isEarlier && session.window.cancel(pdu.refCmdSN)
+    ? TaskManagementResponseCode.functionComplete
+    : TaskManagementResponseCode.taskDoesNotExist;
+}

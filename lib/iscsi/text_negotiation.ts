@@ -1,0 +1,87 @@
+/**
+ * Text requests in full-feature phase (RFC 7143, 6.4, 11.10 and 11.11): one exchange at a time on a connection, in as
+ * many PDUs as either side's text needs.
+ */
+import { serialAdd } from "../bytes/serial_number.ts";
+import { RESERVED_TAG, type TextRequest } from "./initiator_pdus.ts";
+import { Limits } from "./limits.ts";
+import type { Negotiation } from "./negotiation.ts";
+import { rejected } from "./protocol_error.ts";
+import { RejectReason } from "./reject_reason.ts";
+import { decodeText, encodeText, type KeyValue, TextAssembly, TextPieces } from "./text.ts";
+
+/** What is answered to one Text Request. */
+export interface TextReply {
+  readonly final: boolean;
+  readonly continued: boolean;
+  readonly targetTransferTag: number;
+  readonly data: Uint8Array;
+}
+
+/** A connection's text exchanges. */
+export class TextNegotiation {
+  readonly #negotiation: Negotiation;
+  readonly #sendTargets: (value: string) => readonly KeyValue[] | undefined;
+  #incoming = new TextAssembly(Limits.textBytes);
+  #outgoing = new TextPieces(new Uint8Array());
+  #targetTransferTag = 0;
+
+  constructor(negotiation: Negotiation, sendTargets: (value: string) => readonly KeyValue[] | undefined) {
+    this.#negotiation = negotiation;
+    this.#sendTargets = sendTargets;
+  }
+
+  /**
+   * Answers a request with at most `bytesMax` of text.
+   *
+   * @throws {ProtocolError} to be answered by Reject, which ends the exchange
+   */
+  receive(pdu: TextRequest, bytesMax: number): TextReply {
+    // 11.10.4: without a tag it begins a new exchange, whatever became of the one before.
+    if (pdu.targetTransferTag === RESERVED_TAG) this.#begin();
+    else if (pdu.targetTransferTag !== this.#targetTransferTag) {
+      throw rejected(RejectReason.protocolError, "Text request continues an exchange that is not under way");
+    }
+    if (!this.#outgoing.done) return this.#reply(pdu, bytesMax);
+    if (!this.#incoming.add(pdu.data)) {
+      this.#begin();
+      throw rejected(RejectReason.protocolError, `Text is longer than ${Limits.textBytes} bytes`);
+    }
+    if (!pdu.continued) this.#outgoing = new TextPieces(encodeText(this.#answer(this.#incoming.take())));
+    return this.#reply(pdu, bytesMax);
+  }
+
+  #begin(): void {
+    this.#incoming = new TextAssembly(Limits.textBytes);
+    this.#outgoing = new TextPieces(new Uint8Array());
+    this.#targetTransferTag = serialAdd(this.#targetTransferTag, 1) & 0x7fffffff;
+  }
+
+  #answer(text: Uint8Array): KeyValue[] {
+    const pairs = decodeText(text, Limits);
+    if (typeof pairs === "string") throw rejected(RejectReason.protocolError, pairs);
+    if (new Set(pairs.map(([key]) => key)).size < pairs.length) {
+      // 6.2: a key is negotiated once. A list of targets, asked for again and again, would be endless too.
+      throw rejected(RejectReason.protocolError, "Text request has a key twice");
+    }
+    const answers: KeyValue[] = [];
+    for (const [key, value] of pairs) {
+      if (key === "SendTargets") {
+        answers.push(...this.#sendTargets(value) ?? [[key, "Reject"] as const]);
+        continue;
+      }
+      const answer = this.#negotiation.answer([[key, value]], "full");
+      if (typeof answer === "string") throw rejected(RejectReason.protocolError, answer);
+      answers.push(...answer);
+    }
+    return answers;
+  }
+
+  #reply(pdu: TextRequest, bytesMax: number): TextReply {
+    const data = this.#outgoing.take(bytesMax);
+    const continued = !this.#outgoing.done;
+    // 11.11.1: the answer to a request that is not final is not final either.
+    const final = pdu.final && !continued;
+    return { final, continued, targetTransferTag: final ? RESERVED_TAG : this.#targetTransferTag, data };
+  }
+}

@@ -1,0 +1,90 @@
+import type { Config, TargetConfig } from "../config/config.ts";
+import { formatSize } from "../config/size.ts";
+import type { Context } from "./context.ts";
+import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
+import { loadConfig } from "./load_config.ts";
+import type { OptionValues } from "./options.ts";
+import { LINE_COLUMNS_MAX, wrapWords } from "./wrap_words.ts";
+
+/**
+ * `iscsi check`: prints what a conf exports.
+ *
+ * With `--json`, an object with `file`, `diagnostics` (each `severity`, `file`, `line`, `message`) and `config`:
+ * null when the conf has errors, else `storage`, `node`, `port`, `sessions`, `connections` and `targets` (each
+ * `name`, `iscsiName`, `aliasIscsiName` or null, `comment`, `readOnly`, `networks` and `initiators` as lists of
+ * texts of which an empty one means all, and `logicalUnits`, each `number`, `path`, `sizeBytes`).
+ */
+export function check(context: Context, options: OptionValues): Promise<ExitCode> {
+  const loaded = loadConfig(options.conf, context);
+  const { config, diagnostics } = loaded;
+  const exitCode = config === undefined ? loaded.exitCode : EXIT_CODES.done.code;
+  if (options.json && exitCode !== EXIT_CODES.failed.code) {
+    const document = {
+      file: options.conf,
+      diagnostics,
+      config: config === undefined ? null : toJson(config),
+    };
+    context.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+  } else if (config !== undefined) {
+    context.stdout.write(describe(config));
+  }
+  return Promise.resolve(exitCode);
+}
+
+function toJson({ storage, node, port, sessions, connections, targets }: Config): unknown {
+  return { storage, node, port, sessions, connections, targets: targets.map(targetToJson) };
+}
+
+function targetToJson(target: TargetConfig): unknown {
+  const { name, iscsiName, comment, readOnly, initiators } = target;
+  return {
+    name,
+    iscsiName,
+    aliasIscsiName: target.aliasIscsiName ?? null,
+    comment,
+    readOnly,
+    networks: target.networks.map((network) => network.text),
+    initiators,
+    logicalUnits: target.logicalUnits.map(({ number, path, sizeBytes }) => ({ number, path, sizeBytes })),
+  };
+}
+
+function describe(config: Config): string {
+  const { storage, port, sessions, connections, targets } = config;
+  return [
+    ...field("Storage", [storage]),
+    ...field("Port", [String(port)]),
+    ...field("Limits", [`${sessions} sessions, ${connections} connections`]),
+    ...targets.flatMap(describeTarget),
+    "",
+  ].join("\n");
+}
+
+function describeTarget(target: TargetConfig): string[] {
+  const sizes = target.logicalUnits.map((unit) => formatSize(unit.sizeBytes));
+  const width = Math.max(...sizes.map((size) => size.length));
+  return [
+    "",
+    ...field("Target", [target.iscsiName]),
+    ...(target.aliasIscsiName === undefined ? [] : field("  alias", [target.aliasIscsiName])),
+    ...field("  comment", [target.comment]),
+    ...field("  access", [target.readOnly ? "read only" : "read and write"]),
+    ...field("  networks", listOr(target.networks.map((network) => network.text), "all")),
+    ...field("  initiators", listOr(target.initiators, "all")),
+    ...target.logicalUnits.flatMap(({ number, path }, index) =>
+      field(`  LUN ${number}`, [`${sizes[index]!.padStart(width)}  ${path}`])
+    ),
+  ];
+}
+
+function listOr(items: readonly string[], whenEmpty: string): readonly string[] {
+  return items.length === 0 ? [whenEmpty] : items;
+}
+
+const LABEL_COLUMNS = 14;
+
+/** A label and its values, each on a line of its own. */
+function field(label: string, values: readonly string[]): string[] {
+  const lines = values.flatMap((value) => wrapWords(value, LINE_COLUMNS_MAX - LABEL_COLUMNS));
+  return lines.map((line, index) => (index === 0 ? label : "").padEnd(LABEL_COLUMNS) + line);
+}

@@ -1,0 +1,18 @@
+import type { Context } from "./context.ts";
+import type { ExitCode } from "./exit_code.ts";
+import type { OptionName, OptionValues } from "./options.ts";
+
+/** Does what a command is for, and says how it went. */
+export type RunCommand = (context: Context, options: OptionValues) => Promise<ExitCode>;
+
+/** One command of the program. */
+export interface Command {
+  readonly name: string;
+  /** One line. */
+  readonly summary: string;
+  /** What a user should know besides the options; one paragraph an entry. */
+  readonly description: readonly string[];
+  readonly options: readonly OptionName[];
+  /** Loads the code, so that a command costs no more time to start than it needs itself. */
+  readonly load: () => Promise<RunCommand>;
+}

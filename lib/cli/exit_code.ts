@@ -1,0 +1,10 @@
+/** What the process tells its caller when it ends, and what each code means. */
+export const EXIT_CODES = {
+  done: { code: 0, meaning: "done" },
+  failed: { code: 1, meaning: "failed: the message says why" },
+  wrongUsage: { code: 2, meaning: "wrong usage: unknown command, option or argument" },
+  confErrors: { code: 3, meaning: "the conf has errors, and nothing was done" },
+} as const;
+
+/** One of the codes of `EXIT_CODES`. */
+export type ExitCode = typeof EXIT_CODES[keyof typeof EXIT_CODES]["code"];

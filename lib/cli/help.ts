@@ -1,0 +1,65 @@
+import type { Command } from "./command.ts";
+import { COMMANDS } from "./commands.ts";
+import { EXIT_CODES } from "./exit_code.ts";
+import { type Option, type OptionName, OPTIONS } from "./options.ts";
+import { LINE_COLUMNS_MAX, wrapWords } from "./wrap_words.ts";
+
+/** The help text of the whole program. */
+export function programHelp(version: string): string {
+  return [
+    `iscsi ${version}: an iSCSI target in one executable`,
+    "",
+    "Usage: iscsi COMMAND [OPTION]...",
+    "",
+    "Commands:",
+    ...columns([
+      ...COMMANDS.map(({ name, summary }): Row => [name, summary]),
+      ["help", "print this, or with a COMMAND what it does"],
+    ]),
+    "",
+    "Options:",
+    ...columns([optionRow("help"), optionRow("version")]),
+    "",
+    ...exitCodes(),
+    "",
+  ].join("\n");
+}
+
+/** The help text of a command. */
+export function commandHelp(command: Command): string {
+  const synopsis = command.options.map((name) => `[${optionSyntax(OPTIONS[name])}]`);
+  return [
+    `iscsi ${command.name}: ${command.summary}`,
+    "",
+    `Usage: ${["iscsi", command.name, ...synopsis].join(" ")}`,
+    ...command.description.flatMap((paragraph) => ["", ...wrapWords(paragraph, LINE_COLUMNS_MAX)]),
+    "",
+    "Options:",
+    ...columns([...command.options, "help" as const].map(optionRow)),
+    "",
+    ...exitCodes(),
+    "",
+  ].join("\n");
+}
+
+type Row = readonly [term: string, meaning: string];
+
+function optionRow(name: OptionName): Row {
+  const option: Option = OPTIONS[name];
+  const absent = option.default === undefined ? "" : ` (default ${option.default})`;
+  return [optionSyntax(option), option.summary + absent];
+}
+
+function optionSyntax({ flag, value }: Option): string {
+  return value === undefined ? `--${flag}` : `--${flag} ${value}`;
+}
+
+function exitCodes(): string[] {
+  const rows = Object.values(EXIT_CODES).map(({ code, meaning }): Row => [String(code), meaning]);
+  return ["Exit codes:", ...columns(rows)];
+}
+
+function columns(rows: readonly Row[]): string[] {
+  const width = Math.max(...rows.map(([term]) => term.length));
+  return rows.map(([term, meaning]) => `  ${term.padEnd(width)}  ${meaning}`);
+}

@@ -1,0 +1,31 @@
+/** One option of the command line. */
+export interface Option {
+  /** As typed, without the dashes. */
+  readonly flag: string;
+  /** What the value stands for; undefined when the option takes none. */
+  readonly value?: string;
+  readonly default?: string;
+  readonly summary: string;
+}
+
+/** Every option of every command. */
+export const OPTIONS = {
+  conf: {
+    flag: "conf",
+    value: "FILE",
+    default: "/etc/netmanager/iscsi.conf",
+    summary: "the conf",
+  },
+  dryRun: { flag: "dry-run", summary: "print what would be done, and do nothing" },
+  json: { flag: "json", summary: "print the result as JSON" },
+  help: { flag: "help", summary: "print this" },
+  version: { flag: "version", summary: "print the version" },
+} as const satisfies Record<string, Option>;
+
+/** Name of an option in the program. */
+export type OptionName = keyof typeof OPTIONS;
+
+/** The values of all options: as given, or their defaults. A command looks only at those that it has. */
+export type OptionValues = {
+  readonly [Name in OptionName]: typeof OPTIONS[Name] extends { readonly value: string } ? string : boolean;
+};

@@ -1,0 +1,90 @@
+import { parseArgs } from "@std/cli/parse-args";
+import { nearestWord } from "../config/nearest_word.ts";
+import type { Command } from "./command.ts";
+import { COMMANDS } from "./commands.ts";
+import { type Option, type OptionName, OPTIONS, type OptionValues } from "./options.ts";
+
+/** What the user wants. */
+export type CommandLine =
+  | { readonly kind: "run"; readonly command: Command; readonly options: OptionValues }
+  /** Of everything, when there is no command. */
+  | { readonly kind: "help"; readonly command: Command | undefined }
+  | { readonly kind: "version" }
+  /** Something that is not understood; the problem names the remedy. */
+  | { readonly kind: "wrong"; readonly problem: string };
+
+const OPTION_ENTRIES = Object.entries(OPTIONS) as readonly (readonly [OptionName, Option])[];
+/** Accepted without a command. */
+const GLOBAL_OPTIONS: readonly OptionName[] = ["help", "version"];
+const HELP = "help";
+
+/** Takes the arguments of the process apart. The command is the first that is no option. */
+export function parseCommandLine(args: readonly string[]): CommandLine {
+  const unknownOptions: string[] = [];
+  const parsed = parseArgs([...args], {
+    boolean: OPTION_ENTRIES.filter(([, option]) => option.value === undefined).map(([, { flag }]) => flag),
+    string: [
+      ...OPTION_ENTRIES.filter(([, option]) => option.value !== undefined).map(([, { flag }]) => flag),
+      "_",
+    ],
+    alias: { [OPTIONS.help.flag]: "h" },
+    unknown: (arg, key) => key === undefined || unknownOptions.push(arg) === 0,
+  });
+  const given: Readonly<Record<string, unknown>> = parsed;
+  const words = parsed._.map(String);
+  const wantsHelp = words[0] === HELP || given[OPTIONS.help.flag] === true;
+  const [name, ...extra] = words[0] === HELP ? words.slice(1) : words;
+  const command = COMMANDS.find((command) => command.name === name);
+  const problem = commandProblem(name, command) ?? optionProblem(command, unknownOptions, given) ??
+    extraProblem(extra);
+  if (problem !== undefined) return { kind: "wrong", problem };
+  if (wantsHelp) return { kind: "help", command };
+  if (command !== undefined) return { kind: "run", command, options: optionValues(given) };
+  if (given[OPTIONS.version.flag] === true) return { kind: "version" };
+  return { kind: "wrong", problem: "No command is given" };
+}
+
+function commandProblem(name: string | undefined, command: Command | undefined): string | undefined {
+  if (name === undefined || command !== undefined) return undefined;
+  const names = [...COMMANDS.map((command) => command.name), HELP];
+  return `Unknown command "${name}"${suggest(name, names, "")}`;
+}
+
+function optionProblem(
+  command: Command | undefined,
+  unknownOptions: readonly string[],
+  given: Readonly<Record<string, unknown>>,
+): string | undefined {
+  const allowed: readonly OptionName[] = command === undefined
+    ? GLOBAL_OPTIONS
+    : [...command.options, "help"];
+  const [unknown] = unknownOptions;
+  if (unknown !== undefined) {
+    const flag = unknown.replace(/^-+/, "").replace(/=.*/s, "");
+    return `Unknown option "${unknown}"${suggest(flag, allowed.map((name) => OPTIONS[name].flag), "--")}`;
+  }
+  for (const [name, { flag, value }] of OPTION_ENTRIES) {
+    const isGiven = given[flag] !== undefined && given[flag] !== false;
+    if (isGiven && !allowed.includes(name)) {
+      return command === undefined
+        ? `Option "--${flag}" needs a command`
+        : `Option "--${flag}" is not one of "${command.name}"`;
+    }
+    if (isGiven && value !== undefined && given[flag] === "") return `Option "--${flag}" needs a ${value}`;
+  }
+  return undefined;
+}
+
+function extraProblem([extra]: readonly string[]): string | undefined {
+  return extra === undefined ? undefined : `Unexpected argument "${extra}"`;
+}
+
+function suggest(word: string, candidates: readonly string[], prefix: string): string {
+  const nearest = nearestWord(word, candidates);
+  return nearest === undefined ? "" : `: did you mean "${prefix}${nearest}"?`;
+}
+
+function optionValues(given: Readonly<Record<string, unknown>>): OptionValues {
+  const entries = OPTION_ENTRIES.map(([name, { flag, default: absent }]) => [name, given[flag] ?? absent]);
+  return Object.fromEntries(entries) as OptionValues;
+}

@@ -1,0 +1,46 @@
+import { ProvisionError } from "../provision/provision_error.ts";
+import type { Context } from "./context.ts";
+import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
+import { commandHelp, programHelp } from "./help.ts";
+import { type CommandLine, parseCommandLine } from "./parse_command_line.ts";
+
+/**
+ * Does what the arguments of the process ask for.
+ *
+ * @throws {Error} (rejects) only when this program is at fault; what the system refuses is reported
+ */
+export async function runCommandLine(args: readonly string[], context: Context): Promise<ExitCode> {
+  try {
+    return await obey(parseCommandLine(args), context);
+  } catch (error) {
+    if (!(error instanceof Error) || !isOutsideFault(error)) throw error;
+    context.stderr.write(`iscsi: ${error.message}\n`);
+    return EXIT_CODES.failed.code;
+  }
+}
+
+async function obey(commandLine: CommandLine, context: Context): Promise<ExitCode> {
+  switch (commandLine.kind) {
+    case "wrong":
+      context.stderr.write(`iscsi: ${commandLine.problem}\nRun "iscsi --help" for help\n`);
+      return EXIT_CODES.wrongUsage.code;
+    case "help": {
+      const { command } = commandLine;
+      context.stdout.write(command === undefined ? programHelp(context.version) : commandHelp(command));
+      return EXIT_CODES.done.code;
+    }
+    case "version":
+      context.stdout.write(`iscsi ${context.version}\n`);
+      return EXIT_CODES.done.code;
+    case "run": {
+      const run = await commandLine.command.load();
+      return await run(context, commandLine.options);
+    }
+  }
+}
+
+/** Whether an error is the system's answer, rather than a fault of this program, which deserves a stack trace. */
+function isOutsideFault(error: Error): boolean {
+  return error instanceof ProvisionError || error instanceof Deno.errors.NotCapable ||
+    /\(os error \d+\)/.test(error.message);
+}

@@ -1,0 +1,99 @@
+import { interfaceAddresses } from "../access/interfaces.ts";
+import type { Config } from "../config/config.ts";
+import type { EventLog } from "../iscsi/event_log.ts";
+import { DeviceNodes } from "../provision/device_nodes.ts";
+import { type Exports, findExports } from "../provision/find_exports.ts";
+import { stateFolderOf } from "../provision/state_folder.ts";
+import { StorageLock } from "../provision/storage_lock.ts";
+import { Supervisor } from "../server/supervisor.ts";
+import type { Context } from "./context.ts";
+import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
+import { loadConfig, reportDiagnostics } from "./load_config.ts";
+import type { OptionValues } from "./options.ts";
+
+/**
+ * `iscsi serve`: the target, until SIGTERM or SIGINT. Prints `listening on ADDRESS:PORT` for each portal, then `ready`;
+ * what happens goes to standard error, one line an event.
+ */
+export async function serve(context: Context, options: OptionValues): Promise<ExitCode> {
+  const loaded = loadConfig(options.conf, context);
+  return loaded.config === undefined ? loaded.exitCode : await serveConfig(loaded.config, context);
+}
+
+/**
+ * Serves what was built for a conf, until SIGTERM or SIGINT.
+ *
+ * @param onReady called whenever the targets can be reached at all portals
+ */
+export async function serveConfig(
+  config: Config,
+  context: Context,
+  onReady: () => void = () => context.stdout.write("ready\n"),
+): Promise<ExitCode> {
+  const stateFolder = stateFolderOf(config.storage);
+  // Where nothing was built there is no lock to take; what the disk lacks says more than that.
+  if (!isFolder(stateFolder) && findExportsOrReport(config, context) === undefined) {
+    return EXIT_CODES.failed.code;
+  }
+  const attempt = await StorageLock.acquire(stateFolder, "serve");
+  if ("holderPid" in attempt) {
+    const holder = attempt.holderPid === undefined ? "another process" : `process ${attempt.holderPid}`;
+    context.stderr.write(`iscsi: Cannot serve "${config.storage}": ${holder} serves it already\n`);
+    return EXIT_CODES.failed.code;
+  }
+  using _lock = attempt.lock;
+  const found = findExportsOrReport(config, context);
+  if (found === undefined) return EXIT_CODES.failed.code;
+  const { exports, devices } = found;
+  using deviceNodes = new DeviceNodes(config.storage, devices);
+  const supervisor = new Supervisor({
+    config,
+    identities: new Map([...exports].map(([path, { identity }]) => [path, identity])),
+    makeDeviceNodes: () => deviceNodes.renew(),
+    interfaces: () => interfaceAddresses(Deno.networkInterfaces()),
+    log: eventLog(context),
+    onListening: (address, port) => context.stdout.write(`listening on ${formatPortal(address, port)}\n`),
+    onReady,
+  });
+  const failure = await supervisor.run(stopSignal());
+  if (failure === undefined) return EXIT_CODES.done.code;
+  context.stderr.write(`iscsi: ${failure}\n`);
+  return EXIT_CODES.failed.code;
+}
+
+/** What there is to serve; undefined when something is wrong with it, which is reported then. */
+function findExportsOrReport(config: Config, context: Context): Exports | undefined {
+  const found = findExports(config);
+  if (found.errors.length === 0) return found;
+  reportDiagnostics(found.errors, context);
+  return undefined;
+}
+
+/** Whether there is a folder at `path` itself, and not a link to one. */
+function isFolder(path: string): boolean {
+  try {
+    return Deno.lstatSync(path).isDirectory;
+  } catch {
+    return false;
+  }
+}
+
+/** Aborted when the process is told to end. */
+function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  const stop = (): void => controller.abort();
+  Deno.addSignalListener("SIGTERM", stop);
+  Deno.addSignalListener("SIGINT", stop);
+  return controller.signal;
+}
+
+function eventLog({ stderr }: Context): EventLog {
+  return {
+    info: (message) => stderr.write(`iscsi: ${message}\n`),
+    warning: (message) => stderr.write(`iscsi: warning: ${message}\n`),
+  };
+}
+
+function formatPortal(address: string, port: number): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}

@@ -1,0 +1,62 @@
+import { assertIdentity, type Identity } from "../scsi/identity.ts";
+import { reasonOf } from "./reason_of.ts";
+
+/**
+ * Identities by the backing file's place: its path relative to the storage folder, so that the folder can move, or
+ * its absolute path when it lies elsewhere.
+ */
+export type Identities = ReadonlyMap<string, Identity>;
+
+const VERSION = 1;
+
+/** The text of the identities file: JSON, a key a line, sorted, so that two versions compare well. */
+export function formatIdentities(identities: Identities): string {
+  const sorted = [...identities].sort(([a], [b]) => a < b ? -1 : 1);
+  const logicalUnits = Object.fromEntries(sorted);
+  return JSON.stringify({ version: VERSION, logicalUnits }, null, 2) + "\n";
+}
+
+/**
+ * Reads the text of an identities file.
+ *
+ * Everything is checked, because a wrong identity makes initiators mistake one disk for another.
+ *
+ * @throws {SyntaxError} that says what is wrong with the text
+ */
+export function parseIdentities(text: string): Identities {
+  const document: unknown = JSON.parse(text);
+  if (!isRecord(document)) throw new SyntaxError("it is not a JSON object");
+  if (document["version"] !== VERSION) {
+    throw new SyntaxError(`its version is ${JSON.stringify(document["version"])}, not ${VERSION}`);
+  }
+  const logicalUnits = document["logicalUnits"];
+  if (!isRecord(logicalUnits)) throw new SyntaxError('it has no object "logicalUnits"');
+  const identities = new Map<string, Identity>();
+  const owners = new Map<string, string>();
+  for (const [key, value] of Object.entries(logicalUnits)) {
+    const identity = toIdentity(key, value);
+    for (const mark of [identity.naa.toLowerCase(), identity.serialNumber]) {
+      const owner = owners.get(mark);
+      if (owner !== undefined) throw new SyntaxError(`"${owner}" and "${key}" share ${mark}`);
+      owners.set(mark, key);
+    }
+    identities.set(key, identity);
+  }
+  return identities;
+}
+
+function toIdentity(key: string, value: unknown): Identity {
+  const { naa, serialNumber } = isRecord(value) ? value : {};
+  if (typeof naa !== "string") throw new SyntaxError(`"${key}" has no text "naa"`);
+  if (typeof serialNumber !== "string") throw new SyntaxError(`"${key}" has no text "serialNumber"`);
+  try {
+    assertIdentity({ naa, serialNumber });
+  } catch (error) {
+    throw new SyntaxError(`"${key}" has no identity: ${reasonOf(error)}`);
+  }
+  return { naa, serialNumber };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

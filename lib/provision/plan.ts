@@ -1,0 +1,126 @@
+/**
+ * What has to be done so that every logical unit of a conf has its backing file: a function of the conf and of
+ * what the disk looks like.
+ *
+ * The steps are in an order in which each can be the last before a power failure: identities are recorded before
+ * the files that bear them exist, and a survey taken afterwards leads to a plan of what is left.
+ */
+import { dirname } from "@std/path";
+import type { Config, LogicalUnitConfig } from "../config/config.ts";
+import type { Diagnostic } from "../config/diagnostic.ts";
+import { Diagnostics } from "../config/diagnostics.ts";
+import type { Identity } from "../scsi/identity.ts";
+import { examine } from "./examine.ts";
+import type { Backing } from "./examine_backing.ts";
+import { findOvercommitments } from "./find_overcommitments.ts";
+import { identityKey, pathOfKey } from "./identity_key.ts";
+import type { Identities } from "./identities.ts";
+import { identitiesFileOf } from "./state_folder.ts";
+import type { Step } from "./step.ts";
+import type { Survey } from "./survey.ts";
+
+/** What to do, or why nothing can be done. */
+export interface Plan {
+  /** Empty while there is an error. */
+  readonly steps: readonly Step[];
+  readonly errors: readonly Diagnostic[];
+  readonly warnings: readonly Diagnostic[];
+}
+
+/** Everybody may look for files in the storage folder; what is in them has a mode of its own. */
+const FOLDER_MODE = 0o755;
+const STATE_FOLDER_MODE = 0o700;
+/** The permission bits of everybody but the owner. */
+const OTHERS_BITS = 0o077;
+
+/** Plans the provisioning of `config`; `makeIdentity` makes a new random identity at each call. */
+export function plan(config: Config, survey: Survey, makeIdentity: () => Identity): Plan {
+  const units = config.targets.flatMap((target) => target.logicalUnits);
+  const { problems, backings } = examine(config, survey);
+  const diagnostics = new Diagnostics(config.file);
+  for (const { line, message } of problems) diagnostics.error(line, message);
+  for (const { line, message } of findOvercommitments(units, survey)) diagnostics.warning(line, message);
+  const all = diagnostics.toArray();
+  const steps = diagnostics.hasErrors ? [] : [
+    ...planFolders(units, survey),
+    ...planIdentities(units, survey, makeIdentity),
+    ...[...backings].map(([unit, backing]) => planBacking(unit, backing)),
+    ...findUnusedFiles(units, survey),
+  ];
+  return {
+    steps,
+    errors: all.filter((diagnostic) => diagnostic.severity === "error"),
+    warnings: all.filter((diagnostic) => diagnostic.severity === "warning"),
+  };
+}
+
+function planFolders(units: readonly LogicalUnitConfig[], survey: Survey): Step[] {
+  const { storage, stateFolder } = survey;
+  const steps: Step[] = [];
+  if (storage.entry.kind === "missing") {
+    steps.push({ kind: "createFolder", path: storage.path, mode: FOLDER_MODE });
+  }
+  if (stateFolder.entry.kind === "missing") {
+    steps.push({ kind: "createFolder", path: stateFolder.path, mode: STATE_FOLDER_MODE });
+  } else if (stateFolder.entry.kind === "folder" && (stateFolder.entry.mode & OTHERS_BITS) !== 0) {
+    steps.push({ kind: "restrictFolder", path: stateFolder.path, mode: STATE_FOLDER_MODE });
+  }
+  const folders = new Set(
+    units.filter((unit) => lacksFolder(unit, survey)).map((unit) => dirname(unit.path)),
+  );
+  folders.delete(storage.path);
+  return [
+    ...steps,
+    ...[...folders].map((path) => ({ kind: "createFolder", path, mode: FOLDER_MODE } as const)),
+  ];
+}
+
+function lacksFolder(unit: LogicalUnitConfig, survey: Survey): boolean {
+  return survey.places.get(unit.path)!.ancestor.path !== dirname(unit.path);
+}
+
+function planIdentities(
+  units: readonly LogicalUnitConfig[],
+  survey: Survey,
+  makeIdentity: () => Identity,
+): Step[] {
+  const recorded = recordedIdentities(survey);
+  const added = units.filter((unit) => !recorded.has(identityKey(survey.storage, unit.path)));
+  if (added.length === 0) return [];
+  const identities = new Map(recorded);
+  for (const unit of added) identities.set(identityKey(survey.storage, unit.path), makeIdentity());
+  const path = identitiesFileOf(survey.storage.path);
+  return [{ kind: "recordIdentities", path, identities, added: added.map((unit) => unit.path) }];
+}
+
+function planBacking({ path, sizeBytes }: LogicalUnitConfig, backing: Backing): Step {
+  switch (backing.state) {
+    case "missing":
+      return { kind: "createFile", path, sizeBytes };
+    case "short": {
+      const { fileBytes, allocatedBytes } = backing;
+      return { kind: "growFile", path, fromBytes: fileBytes, sizeBytes, allocatedBytes };
+    }
+    case "ready":
+      return { kind: "keepFile", path, sizeBytes, allocatedBytes: backing.allocatedBytes };
+    case "device":
+      return { kind: "useDevice", path, sizeBytes, deviceBytes: backing.deviceBytes };
+  }
+}
+
+/** The files that were made for logical units that the conf no longer has. */
+function findUnusedFiles(units: readonly LogicalUnitConfig[], survey: Survey): Step[] {
+  const used = new Set(units.map((unit) => identityKey(survey.storage, unit.path)));
+  const unused = [...recordedIdentities(survey).keys()].filter((key) => !used.has(key));
+  return unused.flatMap((key): Step[] => {
+    const path = pathOfKey(survey.storage.path, key);
+    const entry = survey.places.get(path)!.entry;
+    if (entry.kind !== "file") return [];
+    const { sizeBytes, allocatedBytes } = entry;
+    return [{ kind: "keepUnusedFile", path, sizeBytes, allocatedBytes }];
+  });
+}
+
+function recordedIdentities(survey: Survey): Identities {
+  return survey.recorded.kind === "recorded" ? survey.recorded.identities : new Map();
+}

@@ -1,0 +1,70 @@
+import type { Config } from "../config/config.ts";
+import type { Diagnostic } from "../config/diagnostic.ts";
+import type { Identity } from "../scsi/identity.ts";
+import { applyStep } from "./apply_step.ts";
+import { type Plan, plan } from "./plan.ts";
+import { ProvisionError } from "./provision_error.ts";
+import { randomIdentity } from "./random_identity.ts";
+import { stateFolderOf } from "./state_folder.ts";
+import { isChange, type Step } from "./step.ts";
+import { StorageLock } from "./storage_lock.ts";
+import { survey } from "./survey.ts";
+
+/** How to provision. */
+export interface ProvisionOptions {
+  /** Only find out what would be done. */
+  readonly dryRun?: boolean;
+  /** Called after each step, or for each step of a dry run. */
+  readonly onStep?: (step: Step) => void;
+  /** Where new identities come from; random unless given. */
+  readonly makeIdentity?: () => Identity;
+}
+
+/** How it went. */
+export interface ProvisionReport {
+  /** What was done, or would be; empty when there is an error. */
+  readonly steps: readonly Step[];
+  /** Why nothing was done. */
+  readonly errors: readonly Diagnostic[];
+  readonly warnings: readonly Diagnostic[];
+}
+
+/**
+ * Makes the disk what a conf says: every logical unit gets its backing file and its identity.
+ *
+ * It may be interrupted at any moment; called again, it does what is left.
+ *
+ * @throws {ProvisionError} (rejects) when the disk refuses a step, or another process is provisioning the folder
+ */
+export async function provision(config: Config, options: ProvisionOptions = {}): Promise<ProvisionReport> {
+  const { makeIdentity = randomIdentity, dryRun = false, onStep = () => {} } = options;
+  const first = plan(config, survey(config), makeIdentity);
+  if (dryRun || first.errors.length > 0 || !first.steps.some(isChange)) {
+    first.steps.forEach(onStep);
+    return first;
+  }
+  const done: Step[] = [];
+  function take(step: Step): void {
+    applyStep(step);
+    done.push(step);
+    onStep(step);
+  }
+  // The lock is in the state folder, so that comes first; making it twice at a time does no harm.
+  const stateFolder = stateFolderOf(config.storage);
+  const last = first.steps.findIndex((step) => step.kind === "createFolder" && step.path === stateFolder);
+  first.steps.slice(0, last + 1).forEach(take);
+  using _lock = await lockForBuild(stateFolder);
+  // Whoever had the lock before may have done all this, so the disk is looked at again.
+  const rest: Plan = plan(config, survey(config), makeIdentity);
+  rest.steps.forEach(take);
+  return { ...rest, steps: done };
+}
+
+async function lockForBuild(stateFolder: string): Promise<StorageLock> {
+  const result = await StorageLock.acquire(stateFolder, "build");
+  if ("lock" in result) return result.lock;
+  const holder = result.holderPid === undefined ? "" : ` (pid ${result.holderPid})`;
+  throw new ProvisionError(
+    `Cannot build in "${stateFolder}": another "iscsi build" is running${holder}; wait for it`,
+  );
+}

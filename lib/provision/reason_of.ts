@@ -1,0 +1,17 @@
+/** What to do about what the system says, by errno; for some of them Deno has neither a class nor a code. */
+const REMEDIES: Readonly<Record<number, string>> = {
+  1: "run it as root",
+  13: "run it as root",
+  27:
+    "the file system holds no file as large; lower the size or use another file system, such as ext4 or XFS",
+  28: "make room and run it again",
+  30: "mount the file system for writing",
+  122: "raise the quota and run it again",
+};
+
+/** What an error has to say, to be put after a colon, with the remedy where there is a known one. */
+export function reasonOf(error: unknown): string {
+  const reason = error instanceof Error ? error.message : String(error);
+  const remedy = REMEDIES[Number(/\(os error (\d+)\)/.exec(reason)?.[1])];
+  return remedy === undefined ? reason : `${reason}; ${remedy}`;
+}

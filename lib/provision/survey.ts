@@ -1,0 +1,188 @@
+/**
+ * What the disk looks like, seen from a conf: everything that the plan needs to know, and nothing changed.
+ */
+import { statfsSync } from "node:fs";
+import { dirname, join } from "@std/path";
+import type { Config } from "../config/config.ts";
+import { type BlockDevice, DEVICES_FOLDER, readBlockDevice } from "./block_device.ts";
+import { type Identities, parseIdentities } from "./identities.ts";
+import { pathOfKey } from "./identity_key.ts";
+import { isInside } from "./is_inside.ts";
+import { reasonOf } from "./reason_of.ts";
+import { identitiesFileOf, stateFolderOf } from "./state_folder.ts";
+
+/** What stands at a path, symbolic links followed. */
+export type Entry =
+  | { readonly kind: "missing" }
+  /** A symbolic link to something that does not exist, or to itself. */
+  | { readonly kind: "danglingLink"; readonly leadsTo: string }
+  | {
+    readonly kind: "file";
+    readonly sizeBytes: number;
+    /** What it takes on the disk. */
+    readonly allocatedBytes: number;
+    /** The file itself, whatever it is called. */
+    readonly device: number;
+    readonly inode: number;
+  }
+  | { readonly kind: "blockDevice" } & BlockDevice
+  | { readonly kind: "folder"; /** Permission bits. */ readonly mode: number }
+  | { readonly kind: "special"; /** Such as `a socket`. */ readonly name: string }
+  | { readonly kind: "unreadable"; readonly reason: string };
+
+/** The file system that holds a path, or will. */
+export interface FileSystem {
+  readonly device: number;
+  /** The kernel's number of the type (`f_type` of statfs). */
+  readonly type: number;
+  readonly availableBytes: number;
+}
+
+/** A path and all around it. */
+export interface Place {
+  readonly path: string;
+  readonly entry: Entry;
+  /**
+   * Where the path leads when every symbolic link is followed; for a missing entry, where it would lead. Links in
+   * /dev are not followed: they are the system's, and a device is known by its number.
+   */
+  readonly realPath: string;
+  /** The nearest ancestor that exists. It is the parent folder, or folders are missing in between. */
+  readonly ancestor: { readonly path: string; readonly isFolder: boolean };
+  /** Undefined for a device, and where the disk would not say. */
+  readonly fileSystem: FileSystem | undefined;
+}
+
+/** The identities recorded in the state folder. */
+export type RecordedIdentities =
+  | { readonly kind: "recorded"; readonly identities: Identities }
+  /** The text is there and is not to be believed. */
+  | { readonly kind: "corrupt"; readonly reason: string }
+  /** The text could not be had. */
+  | { readonly kind: "unreadable"; readonly reason: string };
+
+/** The disk as the plan needs to know it. */
+export interface Survey {
+  readonly storage: Place;
+  readonly stateFolder: Place;
+  readonly recorded: RecordedIdentities;
+  /** Every path that the conf names or the recorded identities name, by path. */
+  readonly places: ReadonlyMap<string, Place>;
+}
+
+/** Looks at the disk for a conf. Whatever is found wrong becomes part of the result. */
+export function survey(config: Config): Survey {
+  const recorded = readIdentities(identitiesFileOf(config.storage));
+  const keys = recorded.kind === "recorded" ? [...recorded.identities.keys()] : [];
+  const paths = [
+    ...config.targets.flatMap((target) => target.logicalUnits.map((unit) => unit.path)),
+    ...keys.map((key) => pathOfKey(config.storage, key)),
+  ];
+  return {
+    storage: lookAt(config.storage),
+    stateFolder: lookAt(stateFolderOf(config.storage)),
+    recorded,
+    places: new Map(paths.map((path) => [path, lookAt(path)])),
+  };
+}
+
+function readIdentities(file: string): RecordedIdentities {
+  try {
+    return { kind: "recorded", identities: parseIdentities(Deno.readTextFileSync(file)) };
+  } catch (error) {
+    if (isAbsence(error)) return { kind: "recorded", identities: new Map() };
+    return { kind: error instanceof SyntaxError ? "corrupt" : "unreadable", reason: reasonOf(error) };
+  }
+}
+
+function lookAt(path: string): Place {
+  if (isInside(DEVICES_FOLDER, path)) return lookAtDevice(path);
+  const ancestor = nearestAncestor(path);
+  const entry = entryAt(path);
+  const realPath = entry.kind === "missing" || entry.kind === "danglingLink" || entry.kind === "unreadable"
+    ? join(realPathOr(ancestor.path), path.slice(ancestor.path.length))
+    : realPathOr(path);
+  const fileSystem = entry.kind === "file" || entry.kind === "folder"
+    ? fileSystemOf(path)
+    : entry.kind === "missing" && ancestor.isFolder
+    ? fileSystemOf(ancestor.path)
+    : undefined;
+  return { path, entry, realPath, ancestor, fileSystem };
+}
+
+/** Looks at a path in the folder of devices, in which Deno itself lets nobody look. */
+function lookAtDevice(path: string): Place {
+  const ancestor = { path: dirname(path), isFolder: true };
+  return { path, entry: deviceEntry(path), realPath: path, ancestor, fileSystem: undefined };
+}
+
+function deviceEntry(path: string): Entry {
+  try {
+    const device = readBlockDevice(path);
+    return typeof device === "string"
+      ? { kind: "special", name: device }
+      : { kind: "blockDevice", ...device };
+  } catch (error) {
+    return { kind: "unreadable", reason: reasonOf(error) };
+  }
+}
+
+function entryAt(path: string): Entry {
+  try {
+    return toEntry(path, Deno.statSync(path));
+  } catch (error) {
+    if (!isAbsence(error)) return { kind: "unreadable", reason: reasonOf(error) };
+    return danglingLinkAt(path) ?? { kind: "missing" };
+  }
+}
+
+function toEntry(path: string, info: Deno.FileInfo): Entry {
+  if (info.isFile) {
+    const allocatedBytes = (info.blocks ?? 0) * 512;
+    return { kind: "file", sizeBytes: info.size, allocatedBytes, device: info.dev, inode: info.ino ?? 0 };
+  }
+  if (info.isDirectory) return { kind: "folder", mode: (info.mode ?? 0) & 0o7777 };
+  if (info.isBlockDevice === true) return deviceEntry(path);
+  if (info.isSocket === true) return { kind: "special", name: "a socket" };
+  if (info.isFifo === true) return { kind: "special", name: "a named pipe" };
+  return { kind: "special", name: "a character device" };
+}
+
+function danglingLinkAt(path: string): Entry | undefined {
+  try {
+    return { kind: "danglingLink", leadsTo: Deno.readLinkSync(path) };
+  } catch {
+    return undefined;
+  }
+}
+
+function nearestAncestor(path: string): Place["ancestor"] {
+  const parent = dirname(path);
+  if (parent === path) return { path, isFolder: true };
+  try {
+    return { path: parent, isFolder: Deno.statSync(parent).isDirectory };
+  } catch (error) {
+    if (isAbsence(error) && danglingLinkAt(parent) === undefined) return nearestAncestor(parent);
+    return { path: parent, isFolder: false };
+  }
+}
+
+function realPathOr(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+function fileSystemOf(path: string): FileSystem | undefined {
+  const device = Deno.statSync(path).dev;
+  const { type, bavail, bsize } = statfsSync(path);
+  return { device, type, availableBytes: bavail * bsize };
+}
+
+/** Whether an error says that there is nothing at a path, be it that an ancestor is no folder. */
+function isAbsence(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
+    error instanceof Deno.errors.FilesystemLoop;
+}

@@ -1,0 +1,48 @@
+/**
+ * The target worker's entry: runs a `TargetServer` for the supervisor, under the rights of `workerPermissions`.
+ *
+ * What is thrown here and not caught is a fault of ours: it ends the worker, and the supervisor starts another.
+ */
+import type { EventLog } from "../iscsi/event_log.ts";
+import type { FromWorker, ToWorker } from "./messages.ts";
+import { TargetServer } from "./target_server.ts";
+
+/** A worker's global scope, of which Deno's types for main programs know nothing. */
+interface WorkerScope {
+  postMessage(message: FromWorker): void;
+  onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
+  close(): void;
+}
+
+serve(globalThis as unknown as WorkerScope);
+
+function serve(scope: WorkerScope): void {
+  let server: TargetServer | undefined;
+  scope.onmessage = async ({ data }) => {
+    try {
+      if (data.kind === "start") server = start(scope, data);
+      else await stop(scope, server);
+    } catch (error) {
+      scope.postMessage({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
+    }
+  };
+}
+
+function start(scope: WorkerScope, options: ToWorker & { kind: "start" }): TargetServer {
+  const log: EventLog = {
+    info: (message) => scope.postMessage({ kind: "log", level: "info", message }),
+    warning: (message) => scope.postMessage({ kind: "log", level: "warning", message }),
+  };
+  const server = TargetServer.start({ ...options, log });
+  for (const { hostname: address, port } of server.addresses) {
+    scope.postMessage({ kind: "listening", address, port });
+  }
+  scope.postMessage({ kind: "ready" });
+  return server;
+}
+
+async function stop(scope: WorkerScope, server: TargetServer | undefined): Promise<void> {
+  await server?.stop();
+  scope.postMessage({ kind: "stopped" });
+  scope.close();
+}

@@ -1,0 +1,49 @@
+import { relative } from "@std/path";
+import type { Portal } from "../access/portals.ts";
+import type { Config } from "../config/config.ts";
+
+/** What a worker is to serve, as far as it takes rights. */
+export interface WorkerNeeds {
+  readonly config: Config;
+  readonly portals: readonly Portal[];
+  /** What to open in place of a block device, by its path. */
+  readonly deviceNodes: ReadonlyMap<string, string>;
+}
+
+/**
+ * The rights of the target worker, which parses every byte that an initiator sends: it may listen at the portals, and
+ * read and write the storage folder and the backing files that the conf places elsewhere. Nothing else, and no asking.
+ * Block devices need no rights of their own: the worker opens them by nodes that lie in the storage folder.
+ *
+ * This is the one place that says so. Deno fixes the rights of a worker when it starts.
+ */
+export function workerPermissions(
+  { config, portals, deviceNodes }: WorkerNeeds,
+): Deno.PermissionOptionsObject {
+  const units = config.targets.flatMap(({ readOnly, logicalUnits }) =>
+    logicalUnits.map(({ path }) => ({ path, readOnly }))
+  );
+  const elsewhere = units.filter(({ path }) => !deviceNodes.has(path) && !isWithin(config.storage, path));
+  const writable = elsewhere.filter(({ readOnly }) => !readOnly);
+  return {
+    net: portals.flatMap(netRights),
+    read: [config.storage, ...elsewhere.map(({ path }) => path)],
+    write: [config.storage, ...writable.map(({ path }) => path)],
+    env: false,
+    ffi: false,
+    import: false,
+    run: false,
+    sys: false,
+  };
+}
+
+/** The wildcard address of IPv6 takes in IPv4 as well; a machine without IPv6 listens at that of IPv4. */
+function netRights({ address, port }: Portal): string[] {
+  if (address === "::") return [`[::]:${port}`, `0.0.0.0:${port}`];
+  return [address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`];
+}
+
+function isWithin(folder: string, path: string): boolean {
+  const way = relative(folder, path);
+  return way !== ".." && !way.startsWith("../");
+}

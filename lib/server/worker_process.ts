@@ -1,0 +1,64 @@
+import type { FromWorker, ToWorker } from "./messages.ts";
+
+/** How a worker came to its end. */
+export type WorkerEnd =
+  /** In order, as it was told to. */
+  | { readonly kind: "stopped" }
+  /** It could not do what it was told to, and said why. */
+  | { readonly kind: "failed"; readonly message: string }
+  /** A fault of ours ended it. */
+  | { readonly kind: "crashed"; readonly message: string };
+
+/** The target worker as its supervisor sees it: started once, with its rights, and ended once. */
+export class WorkerProcess {
+  readonly #worker: Worker;
+  readonly #ended = Promise.withResolvers<WorkerEnd>();
+
+  /**
+   * Starts a worker.
+   *
+   * @param permissions all that it may do, for as long as it lives
+   * @param onMessage hears everything it says of its work
+   */
+  constructor(
+    start: ToWorker & { kind: "start" },
+    permissions: Deno.PermissionOptionsObject,
+    onMessage: (message: FromWorker) => void,
+  ) {
+    this.#worker = new Worker(new URL("./target_worker.ts", import.meta.url).href, {
+      type: "module",
+      name: "target",
+      deno: { permissions },
+    });
+    this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+      if (data.kind === "stopped" || data.kind === "failed") this.#end(data);
+      else onMessage(data);
+    };
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#end({ kind: "crashed", message: event.message });
+    };
+    this.#worker.postMessage(start);
+  }
+
+  /** Resolves when the worker has ended, in whatever way. */
+  get ended(): Promise<WorkerEnd> {
+    return this.#ended.promise;
+  }
+
+  /** Ends the worker in order, or by force when it has not ended after `limitMs`. */
+  async stop(limitMs: number): Promise<WorkerEnd> {
+    this.#worker.postMessage({ kind: "stop" } satisfies ToWorker);
+    const timeout = setTimeout(() => {
+      this.#end({ kind: "failed", message: `target worker has not stopped within ${limitMs} ms` });
+    }, limitMs);
+    const end = await this.ended;
+    clearTimeout(timeout);
+    return end;
+  }
+
+  #end(end: WorkerEnd): void {
+    this.#worker.terminate();
+    this.#ended.resolve(end);
+  }
+}

@@ -1,0 +1,151 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { join } from "@std/path";
+import { snapshot, withScratch } from "../provision/scratch.ts";
+import { runCommand } from "./command_run.ts";
+
+const CONF = `storage=/data/iscsi
+initiators=iqn.2011-07.com.example:89abcdef iqn.2011-07.com.example:01234567
+connections=16
+
+[xenserver]
+size=750GB 500MB
+networks=192.168.100.0/24
+
+[backup]
+size=1.5TB
+file=/mnt/backup/disk
+alias=old-backup
+comment=The backups of the whole house, which are written every night at two o'clock and read never
+readonly=y
+initiators=iqn.2011-07.com.example:backup
+networks=fd00:1::/64 10.0.0.1
+`;
+
+const TEXT = `Storage       /data/iscsi
+Port          3260
+Limits        32 sessions, 16 connections
+
+Target        iqn.2002-08.info.netmanager:xenserver
+  comment     xenserver
+  access      read and write
+  networks    192.168.100.0/24
+  initiators  iqn.2011-07.com.example:89abcdef
+              iqn.2011-07.com.example:01234567
+  LUN 0       750 GB  /data/iscsi/xenserver
+  LUN 1       500 MB  /data/iscsi/xenserver_1
+
+Target        iqn.2002-08.info.netmanager:backup
+  alias       iqn.2002-08.info.netmanager:old-backup
+  comment     The backups of the whole house, which are written every night at
+              two o'clock and read never
+  access      read only
+  networks    fd00:1::/64
+              10.0.0.1
+  initiators  iqn.2011-07.com.example:backup
+  LUN 0       1.5 TB  /mnt/backup/disk
+`;
+
+async function checkConf(conf: string, ...args: readonly string[]): ReturnType<typeof runCommand> {
+  let result: Awaited<ReturnType<typeof runCommand>> | undefined;
+  await withScratch(async (folder) => {
+    Deno.writeTextFileSync(join(folder, "conf"), conf);
+    const before = snapshot(folder);
+    result = await runCommand(["check", "--conf", join(folder, "conf"), ...args], folder);
+    assertEquals(snapshot(folder), before);
+  });
+  return result!;
+}
+
+Deno.test("iscsi check prints what a conf exports", async () => {
+  assertEquals(await checkConf(CONF), { stdout: TEXT, stderr: "", exitCode: 0 });
+});
+
+Deno.test("iscsi check says that a target without restrictions is for all", async () => {
+  const { stdout } = await checkConf("[a]\nsize=512\n");
+  assertMatch(stdout, /^ {2}networks {4}all$/m);
+  assertMatch(stdout, /^ {2}initiators {2}all$/m);
+  assertMatch(stdout, /^ {2}LUN 0 {7}512 bytes {2}\/usr\/shares\/iscsi\/a$/m);
+});
+
+Deno.test("iscsi check --json prints the same for programs", async () => {
+  const { stdout, stderr, exitCode } = await checkConf(CONF, "--json");
+  assertEquals([stderr, exitCode], ["", 0]);
+  assertEquals(JSON.parse(stdout), {
+    file: "/scratch/conf",
+    diagnostics: [],
+    config: {
+      storage: "/data/iscsi",
+      node: "iqn.2002-08.info.netmanager",
+      port: 3260,
+      sessions: 32,
+      connections: 16,
+      targets: [
+        {
+          name: "xenserver",
+          iscsiName: "iqn.2002-08.info.netmanager:xenserver",
+          aliasIscsiName: null,
+          comment: "xenserver",
+          readOnly: false,
+          networks: ["192.168.100.0/24"],
+          initiators: ["iqn.2011-07.com.example:89abcdef", "iqn.2011-07.com.example:01234567"],
+          logicalUnits: [
+            { number: 0, path: "/data/iscsi/xenserver", sizeBytes: 750 * 2 ** 30 },
+            { number: 1, path: "/data/iscsi/xenserver_1", sizeBytes: 500 * 2 ** 20 },
+          ],
+        },
+        {
+          name: "backup",
+          iscsiName: "iqn.2002-08.info.netmanager:backup",
+          aliasIscsiName: "iqn.2002-08.info.netmanager:old-backup",
+          comment:
+            "The backups of the whole house, which are written every night at two o'clock and read never",
+          readOnly: true,
+          networks: ["fd00:1::/64", "10.0.0.1"],
+          initiators: ["iqn.2011-07.com.example:backup"],
+          logicalUnits: [{ number: 0, path: "/mnt/backup/disk", sizeBytes: 1.5 * 2 ** 40 }],
+        },
+      ],
+    },
+  });
+});
+
+Deno.test("iscsi check reports every error of a conf and exits with 3", async () => {
+  const conf = "[a]\nsize=12XB\nnetwroks=10.0.0.0/8\n";
+  const { stdout, stderr, exitCode } = await checkConf(conf);
+  assertEquals([stdout, exitCode], ["", 3]);
+  assertMatch(stderr, /^\/scratch\/conf:2: .*12XB.*\n\/scratch\/conf:3: .*netwroks.*networks.*\n$/);
+  const json = await checkConf(conf, "--json");
+  assertEquals([json.stderr, json.exitCode], [stderr, 3]);
+  const { config, diagnostics } = JSON.parse(json.stdout);
+  assertEquals(config, null);
+  assertEquals(
+    diagnostics.map(({ severity, line }: { severity: string; line: number }) => [severity, line]),
+    [
+      ["error", 2],
+      ["error", 3],
+    ],
+  );
+});
+
+Deno.test("iscsi check passes on warnings and goes on", async () => {
+  const { stdout, stderr, exitCode } = await checkConf("[A]\nsize=1GB\n");
+  assertMatch(stderr, /^\/scratch\/conf:1: warning: .*\n$/);
+  assertMatch(stdout, /^Target {8}iqn\.2002-08\.info\.netmanager:a$/m);
+  assertEquals(exitCode, 0);
+});
+
+Deno.test("commands say how to go on without a conf and exit with 1", async () => {
+  await withScratch(async (folder) => {
+    for (const args of [["check"], ["check", "--json"], ["build"], ["build", "--json"]]) {
+      assertEquals(await runCommand([...args, "--conf", join(folder, "none")], folder), {
+        stdout: "",
+        stderr:
+          'iscsi: Cannot read "/scratch/none": it does not exist; create it, or name another with --conf FILE\n',
+        exitCode: 1,
+      });
+    }
+    const { stderr, exitCode } = await runCommand(["check", "--conf", folder], folder);
+    assertEquals(exitCode, 1);
+    assertMatch(stderr, /^iscsi: Cannot read "\/scratch": Is a directory .*\n$/);
+  });
+});

@@ -1,0 +1,81 @@
+import { assert, assertEquals } from "@std/assert";
+import { COMMANDS } from "../../lib/cli/commands.ts";
+import { parseCommandLine } from "../../lib/cli/parse_command_line.ts";
+
+const DEFAULTS = {
+  conf: "/etc/netmanager/iscsi.conf",
+  dryRun: false,
+  json: false,
+  help: false,
+  version: false,
+};
+
+const build = COMMANDS.find((command) => command.name === "build")!;
+
+/** Arguments, and the options of `build` that they mean. */
+const GOOD_LINES: readonly (readonly [string, Partial<typeof DEFAULTS>])[] = [
+  ["build", {}],
+  ["build --conf a.conf", { conf: "a.conf" }],
+  ["build --conf=a.conf --json", { conf: "a.conf", json: true }],
+  ["--dry-run build --json", { dryRun: true, json: true }],
+  ["build --conf 0", { conf: "0" }],
+];
+
+for (const [line, values] of GOOD_LINES) {
+  Deno.test(`parseCommandLine() understands "${line}"`, () => {
+    const options = { ...DEFAULTS, ...values };
+    assertEquals(parseCommandLine(line.split(" ")), { kind: "run", command: build, options });
+  });
+}
+
+const HELP_LINES = ["help build", "build --help", "--help build", "build -h", "help build --help"];
+
+for (const line of HELP_LINES) {
+  Deno.test(`parseCommandLine() takes "${line}" for a question about build`, () => {
+    assertEquals(parseCommandLine(line.split(" ")), { kind: "help", command: build });
+  });
+}
+
+Deno.test("parseCommandLine() takes help and version without a command", () => {
+  for (const line of ["help", "--help", "-h", "--help --version"]) {
+    assertEquals(parseCommandLine(line.split(" ")), { kind: "help", command: undefined }, line);
+  }
+  assertEquals(parseCommandLine(["--version"]), { kind: "version" });
+});
+
+/** Arguments that are not understood, and what is said about them. */
+const WRONG_LINES: readonly (readonly [string, string])[] = [
+  ["", "No command is given"],
+  ["biuld", 'Unknown command "biuld": did you mean "build"?'],
+  ["halp", 'Unknown command "halp": did you mean "help"?'],
+  ["zzzzzz", 'Unknown command "zzzzzz"'],
+  ["help chek", 'Unknown command "chek": did you mean "check"?'],
+  ["help build check", 'Unexpected argument "check"'],
+  ["build now", 'Unexpected argument "now"'],
+  ["build 7", 'Unexpected argument "7"'],
+  ["build -- --json", 'Unexpected argument "--json"'],
+  ["build --dryrun", 'Unknown option "--dryrun": did you mean "--dry-run"?'],
+  ["build --cnf=x", 'Unknown option "--cnf=x": did you mean "--conf"?'],
+  ["build -x", 'Unknown option "-x"'],
+  ["build --no-json", 'Unknown option "--no-json"'],
+  ["build --conf", 'Option "--conf" needs a FILE'],
+  ["build --conf --json", 'Option "--conf" needs a FILE'],
+  ["check --dry-run", 'Option "--dry-run" is not one of "check"'],
+  ["build --version", 'Option "--version" is not one of "build"'],
+  ["--json", 'Option "--json" needs a command'],
+  ["--vresion", 'Unknown option "--vresion": did you mean "--version"?'],
+];
+
+for (const [line, problem] of WRONG_LINES) {
+  Deno.test(`parseCommandLine() does not take "${line}"`, () => {
+    const args = line === "" ? [] : line.split(" ");
+    assertEquals(parseCommandLine(args), { kind: "wrong", problem });
+  });
+}
+
+Deno.test("COMMANDS have names of their own, and code to load", async () => {
+  const names = COMMANDS.map((command) => command.name);
+  assertEquals(new Set([...names, "help"]).size, names.length + 1);
+  for (const command of COMMANDS) assertEquals(typeof await command.load(), "function", command.name);
+  assert(names.includes("check") && names.includes("build"));
+});

@@ -1,0 +1,95 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { COMMANDS } from "../../lib/cli/commands.ts";
+import { runCommandLine } from "../../lib/cli/run_command_line.ts";
+import { runCommand } from "./command_run.ts";
+
+Deno.test("iscsi --version prints the version", async () => {
+  assertEquals(await runCommand(["--version"]), { stdout: "iscsi 1.2.3\n", stderr: "", exitCode: 0 });
+});
+
+Deno.test("iscsi --help names every command and every exit code within 80 columns", async () => {
+  const { stdout, stderr, exitCode } = await runCommand(["--help"]);
+  assertEquals([stderr, exitCode], ["", 0]);
+  for (const { name, summary } of COMMANDS) {
+    assert(
+      stdout.split("\n").some((line) => line.startsWith(`  ${name} `) && line.endsWith(` ${summary}`)),
+      name,
+    );
+  }
+  assertStringIncludes(
+    stdout,
+    [
+      "Exit codes:",
+      "  0  done",
+      "  1  failed: the message says why",
+      "  2  wrong usage: unknown command, option or argument",
+      "  3  the conf has errors, and nothing was done",
+      "",
+    ].join("\n"),
+  );
+  assertEquals(await runCommand(["help"]), { stdout, stderr, exitCode });
+});
+
+Deno.test("iscsi help COMMAND fits into 80 columns", async () => {
+  for (const args of [[], ...COMMANDS.map((command) => [command.name])]) {
+    const { stdout, exitCode } = await runCommand(["help", ...args]);
+    assertEquals(exitCode, 0);
+    assertEquals(stdout.split("\n").filter((line) => line.length > 80), []);
+  }
+});
+
+Deno.test("iscsi help build explains build", async () => {
+  const { stdout } = await runCommand(["help", "build"]);
+  assertEquals(
+    stdout,
+    `iscsi build: create and grow the backing files of a conf
+
+Usage: iscsi build [--conf FILE] [--dry-run] [--json]
+
+Creates the storage folder, a sparse file for each LUN that has none, and the
+identity by which initiators know the LUN again; makes files longer whose size
+was raised. Never shrinks, overwrites or deletes a file. Does nothing at all
+while one thing is wrong; can be run again at any time.
+
+Options:
+  --conf FILE  the conf (default /etc/netmanager/iscsi.conf)
+  --dry-run    print what would be done, and do nothing
+  --json       print the result as JSON
+  --help       print this
+
+Exit codes:
+  0  done
+  1  failed: the message says why
+  2  wrong usage: unknown command, option or argument
+  3  the conf has errors, and nothing was done
+`,
+  );
+  assertEquals((await runCommand(["build", "--help"])).stdout, stdout);
+});
+
+Deno.test("iscsi used wrongly says so on standard error and exits with 2", async () => {
+  assertEquals(await runCommand(["chekc"]), {
+    stdout: "",
+    stderr: 'iscsi: Unknown command "chekc": did you mean "check"?\nRun "iscsi --help" for help\n',
+    exitCode: 2,
+  });
+});
+
+Deno.test("iscsi reports what the system refuses, and lets its own faults through", async () => {
+  for (
+    const [message, isReported] of [["No space left (os error 28)", true], ["x is undefined", false]] as const
+  ) {
+    let stderr = "";
+    const run = runCommandLine(["--version"], {
+      stdout: {
+        write: () => {
+          throw new Error(message);
+        },
+      },
+      stderr: { write: (text) => stderr += text },
+      version: "1",
+    });
+    if (!isReported) await assertRejects(() => run, Error, message);
+    else assertEquals([await run, stderr], [1, `iscsi: ${message}\n`]);
+  }
+});

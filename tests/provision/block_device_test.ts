@@ -1,0 +1,72 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { parseBlockDevice, readBlockDevice } from "../../lib/provision/block_device.ts";
+import { DeviceNodes } from "../../lib/provision/device_nodes.ts";
+import { findExports } from "../../lib/provision/find_exports.ts";
+import { provision } from "../../lib/provision/provision.ts";
+import { ProvisionError } from "../../lib/provision/provision_error.ts";
+import { configOf } from "./conf.ts";
+import { snapshot, withScratch } from "./scratch.ts";
+
+const UNUSED = { isWriteProtected: false, mountPoint: undefined };
+
+Deno.test("parseBlockDevice() reads the device from the first line", () => {
+  assertEquals(parseBlockDevice("7:0 67108864 0 \n"), { major: 7, minor: 0, sizeBytes: 2 ** 26, ...UNUSED });
+  assertEquals(parseBlockDevice("259:1048575 1024 1 \n7:1 512 0 \n"), {
+    major: 259,
+    minor: 1048575,
+    sizeBytes: 1024,
+    isWriteProtected: true,
+    mountPoint: undefined,
+  });
+  // Without the space at the end, and padded as in a table.
+  assertEquals(parseBlockDevice("  8:16  1024  0\n"), { major: 8, minor: 16, sizeBytes: 1024, ...UNUSED });
+});
+
+Deno.test("parseBlockDevice() finds a mount of the device, or of anything on it", () => {
+  assertEquals(parseBlockDevice("8:0 4096 0 /mnt\n")?.mountPoint, "/mnt");
+  assertEquals(parseBlockDevice("8:0 4096 0 \n8:1 1024 0 \n253:0 512 0 [SWAP]\n")?.mountPoint, "[SWAP]");
+  assertEquals(parseBlockDevice("8:0 4096 0 /m\\x20\\xc3\\xa9\\x5cn\n")?.mountPoint, "/m \u00e9\\n");
+});
+
+Deno.test("parseBlockDevice() takes nothing else for a device", () => {
+  for (const text of ["", "\n", "lsblk: unknown column\n", "8:0 4096\n", "8:0 4096 2 \n"]) {
+    assertEquals(parseBlockDevice(text), undefined, text);
+  }
+});
+
+Deno.test("readBlockDevice() says of what is none that it is none", () => {
+  const none = "not a block device, or does not exist";
+  for (const path of ["/dev/null", "/dev/none", "/dev/shm", "/"]) assertEquals(readBlockDevice(path), none);
+});
+
+Deno.test("provision() refuses whatever in /dev is no block device", async () => {
+  await withScratch(async (folder) => {
+    const config = configOf(`storage=${folder}`, "[a]", "size=512", "file=/dev/none");
+    const message =
+      'Cannot use "/dev/none" as a backing file: it is not a block device, or does not exist; ' +
+      'set "file" to the path of a file';
+    assertEquals((await provision(config)).errors.map((error) => error.message), [message]);
+    assertEquals(findExports(config).errors.map((error) => error.message), [message]);
+    assertEquals(snapshot(folder), {});
+  });
+});
+
+Deno.test("DeviceNodes removes what an earlier process has left, and makes nothing without a device", async () => {
+  await withScratch((folder) => {
+    Deno.mkdirSync(`${folder}/.iscsi/devices`, { recursive: true });
+    Deno.writeTextFileSync(`${folder}/.iscsi/devices/8:0`, "");
+    const nodes = new DeviceNodes(folder, []);
+    assertEquals(nodes.renew(), new Map());
+    assertEquals(Object.keys(snapshot(folder)), [".iscsi"]);
+    nodes.remove();
+  });
+});
+
+Deno.test("DeviceNodes says of a device that has gone which one it was", async () => {
+  await withScratch((folder) => {
+    Deno.mkdirSync(`${folder}/.iscsi`);
+    using nodes = new DeviceNodes(folder, [{ path: "/dev/none", readOnly: false }]);
+    const message = 'Cannot serve "/dev/none": it is not a block device, or does not exist';
+    assertThrows(() => nodes.renew(), ProvisionError, message);
+  });
+});

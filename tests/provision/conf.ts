@@ -1,0 +1,26 @@
+import { fail } from "@std/assert";
+import type { Config } from "../../lib/config/config.ts";
+import { formatDiagnostic } from "../../lib/config/diagnostic.ts";
+import { parseConfig } from "../../lib/config/parse_config.ts";
+import type { Identity } from "../../lib/scsi/identity.ts";
+
+/** The configuration of a conf that must be good; its file is called `conf`. */
+export function configOf(...lines: readonly string[]): Config {
+  const { config, diagnostics } = parseConfig(lines.join("\n"), { file: "conf" });
+  return config ?? fail(diagnostics.map(formatDiagnostic).join("\n"));
+}
+
+/** A source of identities that are all different and the same in every run: number 1, 2, 3... */
+export function numberedIdentities(): () => Identity {
+  let number = 0;
+  return function makeIdentity(): Identity {
+    number++;
+    return identityNumber(number);
+  };
+}
+
+/** The identity that a source of numbered ones gives at its call `number`, from 1. */
+export function identityNumber(number: number): Identity {
+  const digits = String(number);
+  return { naa: `3${digits.padStart(15, "0")}`, serialNumber: digits.padStart(20, "0") };
+}

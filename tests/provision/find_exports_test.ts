@@ -1,0 +1,59 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { join } from "@std/path";
+import { formatDiagnostic } from "../../lib/config/diagnostic.ts";
+import { findExports } from "../../lib/provision/find_exports.ts";
+import { parseIdentities } from "../../lib/provision/identities.ts";
+import { provision } from "../../lib/provision/provision.ts";
+import { configOf } from "./conf.ts";
+import { snapshot, withScratch } from "./scratch.ts";
+
+Deno.test("findExports() gives every LUN of a conf that was built", async () => {
+  await withScratch(async (folder) => {
+    const config = configOf(`storage=${folder}`, "[a]", "size=1MB 2MB");
+    await provision(config);
+    const recorded = parseIdentities(Deno.readTextFileSync(join(folder, ".iscsi/identities.json")));
+    const { exports, devices, errors } = findExports(config);
+    assertEquals(errors, []);
+    assertEquals(devices, []);
+    assertEquals([...exports.values()], [
+      { path: join(folder, "a"), sizeBytes: 2 ** 20, identity: recorded.get("a")! },
+      { path: join(folder, "a_1"), sizeBytes: 2 ** 21, identity: recorded.get("a_1")! },
+    ]);
+  });
+});
+
+Deno.test("findExports() sends whoever did not build to iscsi build, and changes nothing", async () => {
+  await withScratch(async (folder) => {
+    await provision(configOf(`storage=${folder}/s`, "[a]", "size=1MB"));
+    Deno.writeFileSync(join(folder, "s/foreign"), new Uint8Array(512));
+    const before = snapshot(folder);
+    const lines = ["[a]", "size=2MB", "[b]", "size=1MB", "[foreign]", "size=512"];
+    const config = configOf(`storage=${folder}/s`, ...lines);
+    const { exports, errors } = findExports(config);
+    assertEquals(errors.map(formatDiagnostic), [
+      `conf:3: Cannot serve "${folder}/s/a": file is 1048576 bytes short; run "iscsi build"`,
+      `conf:5: Cannot serve "${folder}/s/b": it does not exist; run "iscsi build"`,
+      `conf:7: Cannot serve "${folder}/s/foreign": it has no identity; run "iscsi build"`,
+    ]);
+    assertEquals(exports.size, 0);
+    assertEquals(snapshot(folder), before);
+  });
+});
+
+Deno.test("findExports() refuses what the plan refuses", async () => {
+  await withScratch(async (folder) => {
+    const config = configOf(`storage=${folder}`, "[a]", "size=1MB");
+    await provision(config);
+    Deno.renameSync(join(folder, "a"), join(folder, "b"));
+    Deno.symlinkSync("b", join(folder, "a"));
+    const { errors } = findExports(config);
+    assertEquals(errors.map((error) => error.line), [3]);
+    assertMatch(errors[0]!.message, /symbolic link leads from it to/);
+    Deno.removeSync(join(folder, "a"));
+    Deno.renameSync(join(folder, "b"), join(folder, "a"));
+    Deno.writeTextFileSync(join(folder, ".iscsi/identities.json"), "{");
+    const corrupt = findExports(config);
+    assertEquals(corrupt.errors.map((error) => error.line), [1]);
+    assertEquals(corrupt.exports.size, 0);
+  });
+});

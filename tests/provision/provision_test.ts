@@ -1,0 +1,378 @@
+import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import type { Config } from "../../lib/config/config.ts";
+import { formatDiagnostic } from "../../lib/config/diagnostic.ts";
+import { applyStep } from "../../lib/provision/apply_step.ts";
+import { plan } from "../../lib/provision/plan.ts";
+import { provision } from "../../lib/provision/provision.ts";
+import { ProvisionError } from "../../lib/provision/provision_error.ts";
+import { randomIdentity } from "../../lib/provision/random_identity.ts";
+import { isChange, type Step } from "../../lib/provision/step.ts";
+import { StorageLock } from "../../lib/provision/storage_lock.ts";
+import { survey } from "../../lib/provision/survey.ts";
+import { configOf } from "./conf.ts";
+import { readAt, snapshot, withScratch, writeAt } from "./scratch.ts";
+
+const GB = 2 ** 30;
+const MB = 2 ** 20;
+
+function kinds(steps: readonly Step[]): string[] {
+  return steps.map((step) => step.kind);
+}
+
+Deno.test("provision() makes the example of the documentation, which takes no space", async () => {
+  await withScratch(async (folder) => {
+    const config = configOf(`storage=${folder}/data/iscsi`, "[xenserver]", "size=750GB 500MB");
+    const seen: Step[] = [];
+    const report = await provision(config, { onStep: (step) => seen.push(step) });
+    assertEquals(report.errors, []);
+    assertEquals(kinds(report.steps), [
+      "createFolder",
+      "createFolder",
+      "recordIdentities",
+      "createFile",
+      "createFile",
+    ]);
+    assertEquals(seen, report.steps);
+    for (const [name, sizeBytes] of [["xenserver", 750 * GB], ["xenserver_1", 500 * MB]] as const) {
+      const { size, blocks, mode } = Deno.statSync(join(folder, "data/iscsi", name));
+      assertEquals(size, sizeBytes);
+      assertLess(blocks!, 64, "a sparse file takes next to nothing");
+      assertEquals(mode! & 0o777, 0o600);
+    }
+    assertEquals(Deno.statSync(join(folder, "data/iscsi/.iscsi")).mode! & 0o777, 0o700);
+    assertEquals(Deno.statSync(join(folder, "data/iscsi/.iscsi/identities.json")).mode! & 0o777, 0o600);
+  });
+});
+
+Deno.test("provision() the second time changes nothing", async () => {
+  await withScratch(async (folder) => {
+    const config = configOf(`storage=${folder}/s`, "[a]", "size=1GB 2GB", "[b]", "size=1MB");
+    await provision(config);
+    const before = snapshot(folder);
+    const { steps } = await provision(config);
+    assertEquals(kinds(steps), ["keepFile", "keepFile", "keepFile"]);
+    assertEquals(snapshot(folder), before);
+  });
+});
+
+Deno.test("provision() of a dry run tells all and changes nothing", async () => {
+  await withScratch(async (folder) => {
+    const config = configOf(`storage=${folder}/s`, "[a]", "size=1GB");
+    const seen: Step[] = [];
+    const dry = await provision(config, { dryRun: true, onStep: (step) => seen.push(step) });
+    assertEquals(snapshot(folder), {});
+    assertEquals(seen, dry.steps);
+    const real = await provision(config);
+    assertEquals(kinds(dry.steps), kinds(real.steps));
+  });
+});
+
+Deno.test("provision() grows a file and keeps what is in it", async () => {
+  await withScratch(async (folder) => {
+    await provision(configOf(`storage=${folder}`, "[a]", "size=1MB"));
+    const path = join(folder, "a");
+    writeAt(path, MB - 5, "hello");
+    const identities = Deno.readTextFileSync(join(folder, ".iscsi/identities.json"));
+    const { steps } = await provision(configOf(`storage=${folder}`, "[a]", "size=750GB"));
+    assertEquals(kinds(steps), ["growFile"]);
+    assertEquals(readAt(path, MB - 5, 6), "hello\0");
+    const { size, blocks } = Deno.statSync(path);
+    assertEquals(size, 750 * GB);
+    assertLess(blocks!, 64);
+    assertEquals(Deno.readTextFileSync(join(folder, ".iscsi/identities.json")), identities);
+  });
+});
+
+Deno.test("provision() keeps the file and the identity of a target that comes and goes", async () => {
+  await withScratch(async (folder) => {
+    const both = configOf(`storage=${folder}`, "[a]", "size=1MB", "[b]", "size=1MB");
+    await provision(both);
+    writeAt(join(folder, "b"), 0, "precious");
+    const before = snapshot(folder);
+    const { steps } = await provision(configOf(`storage=${folder}`, "[a]", "size=1MB"));
+    assertEquals(kinds(steps), ["keepFile", "keepUnusedFile"]);
+    await provision(both);
+    assertEquals(snapshot(folder), before);
+    assertEquals(readAt(join(folder, "b"), 0, 8), "precious");
+  });
+});
+
+Deno.test("provision() finds the same identities when the storage folder has moved", async () => {
+  await withScratch(async (folder) => {
+    await provision(configOf(`storage=${folder}/old`, "[a]", "size=1MB 2MB"));
+    const identities = Deno.readTextFileSync(join(folder, "old/.iscsi/identities.json"));
+    Deno.renameSync(join(folder, "old"), join(folder, "new"));
+    const { steps } = await provision(configOf(`storage=${folder}/new`, "[a]", "size=1MB 2MB"));
+    assertEquals(kinds(steps), ["keepFile", "keepFile"]);
+    assertEquals(Deno.readTextFileSync(join(folder, "new/.iscsi/identities.json")), identities);
+  });
+});
+
+Deno.test("provision() accepts a storage folder that is a link, and a file elsewhere", async () => {
+  await withScratch(async (folder) => {
+    Deno.mkdirSync(join(folder, "real"));
+    Deno.mkdirSync(join(folder, "elsewhere"));
+    Deno.symlinkSync(join(folder, "real"), join(folder, "s"));
+    const lines = [`storage=${folder}/s`, "[a]", "size=1MB", "[b]", "size=1MB", `file=${folder}/elsewhere/b`];
+    assertEquals((await provision(configOf(...lines))).errors, []);
+    const names = Object.keys(snapshot(folder)).filter((name) => !name.includes(".iscsi"));
+    assertEquals(names, ["elsewhere", "elsewhere/b", "real", "real/a", "s"]);
+    assertEquals(kinds((await provision(configOf(...lines))).steps), ["keepFile", "keepFile"]);
+  });
+});
+
+Deno.test("provision() refuses every kind of wrong path, all at once, and changes nothing", async () => {
+  await withScratch(async (folder) => {
+    const s = join(folder, "s");
+    Deno.mkdirSync(join(s, "folder"), { recursive: true });
+    Deno.mkdirSync(join(folder, "other"));
+    Deno.writeTextFileSync(join(folder, "other/secret"), "x".repeat(MB));
+    Deno.symlinkSync(join(folder, "other/secret"), join(s, "link"));
+    Deno.symlinkSync(join(folder, "other"), join(s, "linked"));
+    Deno.symlinkSync("nothing", join(s, "dangling"));
+    Deno.symlinkSync("loop", join(s, "loop"));
+    Deno.writeTextFileSync(join(s, "large"), "x".repeat(2 * MB));
+    Deno.writeTextFileSync(join(s, "twin"), "x".repeat(MB));
+    Deno.linkSync(join(s, "twin"), join(s, "twin2"));
+    const before = snapshot(folder);
+    const names = ["good", "folder", "link", "dangling", "loop", "large", "twin", "twin2"];
+    const files = [...names, "linked/new", "linked/secret", `${folder}/none/a`, "large/below"];
+    const lines = files.flatMap((file, index) => [`[t${index}]`, "size=1MB", `file=${file}`]);
+    const { steps, errors } = await provision(configOf(`storage=${s}`, ...lines.slice(0, -3)));
+    assertEquals(steps, []);
+    assertEquals(errors.map(formatDiagnostic), [
+      `conf:6: Cannot use "${s}/folder" as a backing file: it is a folder; set "file" to the path of a file`,
+      `conf:9: Cannot use "${s}/link" as a backing file: a symbolic link leads from it to "${folder}/other/secret"; ` +
+      'set "file" to that path or remove the link',
+      `conf:12: Cannot use "${s}/dangling" as a backing file: it is a symbolic link to "nothing", which leads ` +
+      "nowhere; remove the link",
+      `conf:15: Cannot use "${s}/loop" as a backing file: it is a symbolic link to "loop", which leads nowhere; ` +
+      "remove the link",
+      `conf:18: Cannot use "${s}/large" for size 1 MB (1048576 bytes): the file has 2 MB (2097152 bytes), and files ` +
+      'are never shrunk; raise "size" or set "file" to another one',
+      `conf:24: Cannot use "${s}/twin2" as a backing file: it is the same file as "${s}/twin" of line 21, and two ` +
+      'LUNs on one file destroy each other\'s data; set "file" to another path',
+      `conf:27: Cannot use "${s}/linked/new" as a backing file: a symbolic link leads from it to ` +
+      `"${folder}/other/new"; set "file" to that path or remove the link`,
+      `conf:30: Cannot use "${s}/linked/secret" as a backing file: a symbolic link leads from it to ` +
+      `"${folder}/other/secret"; set "file" to that path or remove the link`,
+      `conf:33: Cannot create "${folder}/none/a": folder "${folder}/none" does not exist; create it or mount it`,
+    ]);
+    assertEquals(snapshot(folder), before);
+  });
+});
+
+/** Identities files that must not be believed, and what is said about each. */
+const CORRUPT_IDENTITIES: readonly (readonly [string, string])[] = [
+  ["", "Unexpected end of JSON input"],
+  ['{"version":1,"logicalUnits":{"a":{"naa":"3', "JSON"],
+  ["[]", "it is not a JSON object"],
+  ['{"version":2,"logicalUnits":{}}', "its version is 2, not 1"],
+  ['{"version":1}', 'it has no object "logicalUnits"'],
+  ['{"version":1,"logicalUnits":{"a":7}}', '"a" has no text "naa"'],
+  ['{"version":1,"logicalUnits":{"a":{"naa":"3000000000000001"}}}', '"a" has no text "serialNumber"'],
+  ['{"version":1,"logicalUnits":{"a":{"naa":"5000000000000001","serialNumber":"x"}}}', '"a" has no identity'],
+  [
+    '{"version":1,"logicalUnits":{"a":{"naa":"3000000000000001","serialNumber":"x"},' +
+    '"b":{"naa":"3000000000000001","serialNumber":"y"}}}',
+    '"a" and "b" share 3000000000000001',
+  ],
+];
+
+Deno.test("provision() neither believes nor replaces a corrupt identities file", async () => {
+  await withScratch(async (folder) => {
+    const config = configOf(`storage=${folder}`, "[a]", "size=1MB");
+    await provision(config);
+    const path = join(folder, ".iscsi/identities.json");
+    for (const [text, problem] of CORRUPT_IDENTITIES) {
+      Deno.writeTextFileSync(path, text);
+      const { errors, steps } = await provision(config);
+      assertEquals(steps, []);
+      assertEquals(errors.length, 1);
+      assert(errors[0]!.message.includes(problem), errors[0]!.message);
+      assert(errors[0]!.message.startsWith(`Cannot read "${path}": `), errors[0]!.message);
+      assert(errors[0]!.message.includes("; restore it from a backup"), errors[0]!.message);
+      assertEquals(Deno.readTextFileSync(path), text);
+    }
+  });
+});
+
+Deno.test("provision() restricts a state folder that others may enter", async () => {
+  await withScratch(async (folder) => {
+    const config = configOf(`storage=${folder}`, "[a]", "size=1MB");
+    await provision(config);
+    Deno.chmodSync(join(folder, ".iscsi"), 0o755);
+    assertEquals(kinds((await provision(config)).steps), ["restrictFolder", "keepFile"]);
+    assertEquals(Deno.statSync(join(folder, ".iscsi")).mode! & 0o777, 0o700);
+  });
+});
+
+Deno.test("provision() is refused while another one has the lock, and names it", async () => {
+  await withScratch(async (folder) => {
+    const config = configOf(`storage=${folder}`, "[a]", "size=1MB");
+    const stateFolder = join(folder, ".iscsi");
+    Deno.mkdirSync(stateFolder, { mode: 0o700 });
+    const held = await StorageLock.acquire(stateFolder, "build");
+    assert("lock" in held);
+    await assertRejects(() => provision(config), ProvisionError, `(pid ${Deno.pid}); wait for it`);
+    assertEquals(Object.keys(snapshot(folder)), [".iscsi"]);
+    held.lock.release();
+    assertEquals(kinds((await provision(config)).steps), ["recordIdentities", "createFile"]);
+  });
+});
+
+Deno.test("provision() twice at a time makes one set of identities", async () => {
+  await withScratch(async (folder) => {
+    const config = configOf(`storage=${folder}/s`, "[a]", "size=1MB 2MB 3MB");
+    const results = await Promise.allSettled([provision(config), provision(config), provision(config)]);
+    assertGreater(results.filter((result) => result.status === "fulfilled").length, 0);
+    const before = snapshot(folder);
+    assertEquals(kinds((await provision(config)).steps), ["keepFile", "keepFile", "keepFile"]);
+    assertEquals(snapshot(folder), before);
+  });
+});
+
+Deno.test("provision() says what the disk refuses and what to do, and completes when that is done", async () => {
+  await withScratch(async (folder) => {
+    const config = configOf(`storage=${folder}`, "[a]", "size=1GB");
+    const original = Deno.FsFile.prototype.truncateSync;
+    try {
+      Deno.FsFile.prototype.truncateSync = function (length): void {
+        if (length === GB) throw new Error("File too large (os error 27)");
+        original.call(this, length);
+      };
+      const error = await assertRejects(() => provision(config), ProvisionError);
+      assertEquals(
+        error.message,
+        `Cannot create "${folder}/a" with 1 GB: File too large (os error 27); the file system holds no file as ` +
+          "large; lower the size or use another file system, such as ext4 or XFS",
+      );
+    } finally {
+      Deno.FsFile.prototype.truncateSync = original;
+    }
+    assertEquals(kinds((await provision(config)).steps), ["growFile"]);
+    assertEquals(Deno.statSync(join(folder, "a")).size, GB);
+  });
+});
+
+/** Brings a folder into the state in which the conf of the crash tests finds it. */
+function prepareForCrash(folder: string): Config {
+  const s = join(folder, "s");
+  Deno.mkdirSync(s);
+  Deno.writeTextFileSync(join(s, "grown"), "old data");
+  Deno.truncateSync(join(s, "grown"), MB);
+  Deno.writeTextFileSync(join(s, "kept"), "x".repeat(512));
+  return configOf(
+    ...[`storage=${s}`, "[a]", "size=1GB 2GB", "[grown]", "size=2MB", "[kept]", "size=512"],
+    ...["[deep]", "file=folder/deep", "size=1MB"],
+  );
+}
+
+/** A snapshot in which identities are only told from other text. */
+function snapshotButIdentities(folder: string): unknown {
+  return JSON.parse(
+    JSON.stringify(snapshot(folder)).replace(/\b3[0-9a-f]{15}\b|\b[0-9a-z]{20}\b/g, "random"),
+  );
+}
+
+Deno.test("provision() interrupted after any step is completed by the next run", async () => {
+  let expected: unknown;
+  let stepCount = 0;
+  await withScratch(async (folder) => {
+    const { steps } = await provision(prepareForCrash(folder));
+    stepCount = steps.length;
+    expected = snapshotButIdentities(folder);
+  });
+  assertEquals(stepCount, 8);
+  for (let done = 0; done <= stepCount; done++) {
+    await withScratch(async (folder) => {
+      const config = prepareForCrash(folder);
+      const first = plan(config, survey(config), randomIdentity);
+      first.steps.slice(0, done).forEach(applyStep);
+      const recorded = snapshot(folder)["s/.iscsi/identities.json"];
+      const { errors } = await provision(config);
+      assertEquals(errors, []);
+      assertEquals(snapshotButIdentities(folder), expected, `interrupted after ${done} steps`);
+      if (recorded !== undefined) assertEquals(snapshot(folder)["s/.iscsi/identities.json"], recorded);
+      assertEquals(readAt(join(folder, "s/grown"), 0, 8), "old data");
+      assertEquals((await provision(config)).steps.filter(isChange), []);
+    });
+  }
+});
+
+Deno.test("provision() interrupted in the middle of a step is completed by the next run", async () => {
+  await withScratch(async (folder) => {
+    const config = configOf(`storage=${folder}`, "[a]", "size=1GB");
+    // A file that was created and had not got its size yet, and identities that were not in their place yet.
+    Deno.mkdirSync(join(folder, ".iscsi"), { mode: 0o700 });
+    Deno.writeTextFileSync(join(folder, ".iscsi/identities.json.new"), '{"version":1,"logical');
+    Deno.writeTextFileSync(join(folder, "a"), "");
+    assertEquals(kinds((await provision(config)).steps), ["recordIdentities", "growFile"]);
+    assertEquals(Deno.statSync(join(folder, "a")).size, GB);
+    assertEquals((await provision(config)).steps.filter(isChange), []);
+  });
+});
+
+/** A generator of numbers that are the same for the same seed (mulberry32). */
+function seededRandom(seed: number): (below: number) => number {
+  let state = seed;
+  return function random(below): number {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}
+
+Deno.test("provision() takes no byte and no name away, whatever confs follow one another", async () => {
+  const seed = Date.now() | 0;
+  const random = seededRandom(seed);
+  await withScratch(async (folder) => {
+    const contents = new Map<string, string>();
+    const identities = new Map<string, string>();
+    for (let round = 0; round < 40; round++) {
+      const names = ["a", "b", "c", "d", "e"].filter(() => random(3) > 0);
+      const lines = names.flatMap((name) => [`[${name}]`, `size=${(1 + random(64)) * 512}`]);
+      await provision(configOf(`storage=${folder}`, ...lines));
+      for (const [name, content] of contents) {
+        const now = Deno.readTextFileSync(join(folder, name));
+        assertEquals(now.slice(0, content.length), content, `seed ${seed}, round ${round}, file ${name}`);
+      }
+      for (const { name, isFile } of Deno.readDirSync(folder)) {
+        if (!isFile) continue;
+        const path = join(folder, name);
+        writeAt(path, random(Deno.statSync(path).size), `round ${round}`);
+        contents.set(name, Deno.readTextFileSync(path));
+      }
+      const recorded = JSON.parse(Deno.readTextFileSync(join(folder, ".iscsi/identities.json"))).logicalUnits;
+      for (const [name, identity] of identities) assertEquals(JSON.stringify(recorded[name]), identity);
+      for (const name of Object.keys(recorded)) identities.set(name, JSON.stringify(recorded[name]));
+    }
+    assertGreater(contents.size, 2, `seed ${seed}`);
+  });
+});
+
+Deno.test("applyStep() creates and grows only what is as the plan saw it", async () => {
+  await withScratch((folder) => {
+    const path = join(folder, "a");
+    Deno.writeTextFileSync(path, "x".repeat(1024));
+    const grow = { kind: "growFile", path, allocatedBytes: 0 } as const;
+    const refused: readonly Step[] = [
+      { kind: "createFile", path, sizeBytes: 512 },
+      { ...grow, fromBytes: 512, sizeBytes: 2048 },
+      { ...grow, fromBytes: 1024, sizeBytes: 512 },
+    ];
+    for (const step of refused) {
+      let message = "";
+      try {
+        applyStep(step);
+      } catch (error) {
+        assert(error instanceof ProvisionError);
+        message = error.message;
+      }
+      assert(message.startsWith("Cannot "), `${step.kind} was not refused`);
+      assertEquals(Deno.readTextFileSync(path), "x".repeat(1024));
+    }
+  });
+});

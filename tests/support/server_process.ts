@@ -1,0 +1,185 @@
+/**
+ * The program under test as a process of its own: from source, or the compiled file that `ISCSI_BINARY` names.
+ */
+import { getAvailablePort } from "@std/net";
+import { fromFileUrl, join } from "@std/path";
+import denoConfig from "../../deno.json" with { type: "json" };
+import { withTimeLimit } from "./initiator_connection.ts";
+import { runTool, type ToolOptions, type ToolResult } from "./tools.ts";
+
+const ROOT = fromFileUrl(new URL("../../", import.meta.url));
+
+/** Longest that a server may take until it serves, and until it has ended; the product promises 5 s for the latter. */
+const READY_LIMIT_MS = 20_000;
+const STOP_LIMIT_MS = 20_000;
+
+/** A port below those from which connections are given theirs, so that no client of another test takes it first. */
+export function freePort(): number {
+  const [lowest, count, attempts] = [16384, 16384, 100];
+  for (let i = 0; i < attempts; i++) {
+    const preferredPort = lowest + Math.floor(Math.random() * count);
+    if (getAvailablePort({ preferredPort }) === preferredPort) return preferredPort;
+  }
+  throw new Error(`Cannot find a free port in ${attempts} attempts`);
+}
+
+/** The program and the arguments that come before a command's own. */
+export function iscsiCommand(): { program: string; args: readonly string[] } {
+  const binary = Deno.env.get("ISCSI_BINARY");
+  if (binary !== undefined) return { program: binary, args: [] };
+  const { program, args } = parseTask(denoConfig.tasks.iscsi);
+  if (program !== "deno") throw new Error(`Task "iscsi" does not run deno: ${program}`);
+  return {
+    program: Deno.execPath(),
+    args: args.map((arg) => arg.endsWith("main.ts") ? join(ROOT, arg) : arg),
+  };
+}
+
+/** Task lines of this project are words, without quotes. */
+function parseTask(task: string): { program: string; args: readonly string[] } {
+  const [program = "", ...args] = task.split(" ");
+  return {
+    program,
+    args: args[0] === "run" ? ["run", "--config", join(ROOT, "deno.json"), ...args.slice(1)] : args,
+  };
+}
+
+/** Runs a command of the program to its end. */
+export function runIscsi(args: readonly string[], options: ToolOptions = {}): Promise<ToolResult> {
+  const command = iscsiCommand();
+  return runTool(command.program, [...command.args, ...args], options);
+}
+
+/** How a server ended. */
+export interface ServerEnd {
+  readonly code: number;
+  readonly signal: Deno.Signal | null;
+  /** From the signal that was to end it. */
+  readonly durationMs: number;
+}
+
+/** A stream of a process, as text, from its start to what has come of it so far. */
+class TextCollector {
+  readonly #watchers: ((text: string) => boolean)[] = [];
+  #text = "";
+  /** Resolves at the end of the stream. */
+  readonly ended: Promise<void>;
+
+  constructor(stream: ReadableStream<Uint8Array>) {
+    this.ended = this.#collect(stream);
+  }
+
+  get text(): string {
+    return this.#text;
+  }
+
+  /** Resolves to true when the text contains what is looked for, and to false when it ends without. */
+  async includes(wanted: string): Promise<boolean> {
+    const found = Promise.withResolvers<boolean>();
+    const look = (text: string): boolean => {
+      if (text.includes(wanted)) found.resolve(true);
+      return text.includes(wanted);
+    };
+    if (!look(this.#text)) this.#watchers.push(look);
+    return await Promise.race([found.promise, this.ended.then(() => this.#text.includes(wanted))]);
+  }
+
+  async #collect(stream: ReadableStream<Uint8Array>): Promise<void> {
+    const decoder = new TextDecoder();
+    for await (const piece of stream) {
+      this.#text += decoder.decode(piece, { stream: true });
+      for (const look of this.#watchers) look(this.#text);
+    }
+  }
+}
+
+/** A running `iscsi serve`. */
+export class ServerProcess {
+  readonly #child: Deno.ChildProcess;
+  readonly #stdout: TextCollector;
+  readonly #stderr: TextCollector;
+  #isEnded = false;
+
+  private constructor(child: Deno.ChildProcess) {
+    this.#child = child;
+    this.#stdout = new TextCollector(child.stdout);
+    this.#stderr = new TextCollector(child.stderr);
+    child.status.then(() => this.#isEnded = true);
+  }
+
+  /**
+   * Starts a server and waits until it serves.
+   *
+   * @throws when it does not, with what it said
+   */
+  static async start(confPath: string): Promise<ServerProcess> {
+    const { program, args } = iscsiCommand();
+    const child = new Deno.Command(program, {
+      args: [...args, "serve", "--conf", confPath],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+      env: { NO_COLOR: "1" },
+    }).spawn();
+    const server = new ServerProcess(child);
+    const isReady = await withTimeLimit(
+      server.#stdout.includes("ready\n"),
+      READY_LIMIT_MS,
+      "see the server ready",
+    )
+      .catch(() => false);
+    if (isReady) return server;
+    await server.kill();
+    throw new Error(`The server did not become ready:\n${server.stdout}${server.stderr}`);
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+  /** What it has printed so far. */
+  get stdout(): string {
+    return this.#stdout.text;
+  }
+  get stderr(): string {
+    return this.#stderr.text;
+  }
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** Waits until the server has said something on stderr. */
+  async waitForLog(text: string, timeLimitMs = 5000): Promise<void> {
+    const isFound = await withTimeLimit(this.#stderr.includes(text), timeLimitMs, `see "${text}" in the log`)
+      .catch(() => false);
+    if (!isFound) throw new Error(`The server did not log "${text}" but:\n${this.stderr}`);
+  }
+
+  /** Resident memory of the server in bytes. */
+  residentBytes(): number {
+    const status = Deno.readTextFileSync(`/proc/${this.pid}/status`);
+    return Number(status.match(/^VmRSS:\s+(\d+) kB$/m)![1]) * 1024;
+  }
+
+  /** Ends the server in order. */
+  async stop(signal: Deno.Signal = "SIGTERM"): Promise<ServerEnd> {
+    const start = performance.now();
+    if (!this.#isEnded) this.#child.kill(signal);
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), STOP_LIMIT_MS);
+    const { code, signal: cause } = await this.#child.status.finally(() => clearTimeout(timer));
+    const durationMs = performance.now() - start;
+    await Promise.all([this.#stdout.ended, this.#stderr.ended]);
+    return { code, signal: cause, durationMs };
+  }
+
+  /** Ends the server as a power failure would. */
+  async kill(): Promise<void> {
+    await this.stop("SIGKILL");
+  }
+
+  /** Ends the server, unless a test has done so; a server that ends otherwise than in order is a fault. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isEnded) return void await this.stop();
+    const { code, signal } = await this.stop();
+    if (code !== 0) throw new Error(`The server ended with code ${code}, signal ${signal}:\n${this.stderr}`);
+  }
+}

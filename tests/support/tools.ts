@@ -1,0 +1,123 @@
+/**
+ * Programs that no one here wrote, for tests: running them with a time limit, and saying which are missing.
+ */
+
+/** How a program ended. */
+export interface ToolResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** How a program is run. */
+export interface ToolOptions {
+  readonly timeLimitMs?: number;
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const TIME_LIMIT_MS = 60_000;
+
+/** What the end-to-end tests need, and the Debian package that has it. */
+const PACKAGES = {
+  "iscsi-ls": "libiscsi-bin",
+  "iscsi-inq": "libiscsi-bin",
+  "iscsi-readcapacity16": "libiscsi-bin",
+  "iscsi-test-cu": "libiscsi-bin",
+  "qemu-img": "qemu-utils",
+  "qemu-io": "qemu-utils",
+  "block-iscsi.so": "qemu-block-extra",
+  "tgtd": "tgt",
+  "tgtadm": "tgt",
+} as const;
+
+/** A program, or a part of one, that the end-to-end tests need. */
+export type Tool = keyof typeof PACKAGES;
+
+/** Where programs are, and where QEMU's modules are on every architecture of Debian. */
+function searchFolders(): string[] {
+  const triplets = [...Deno.readDirSync("/usr/lib")].map(({ name }) => name).filter((name) =>
+    name.includes("-linux-")
+  );
+  return [
+    ...(Deno.env.get("PATH") ?? "").split(":").filter((folder) => folder !== ""),
+    "/usr/sbin",
+    ...triplets.map((triplet) => `/usr/lib/${triplet}/qemu`),
+  ];
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/** What these folders lack of the tools, and how to get it; undefined when all are there. */
+export function findMissing(tools: readonly Tool[], folders = searchFolders()): string | undefined {
+  const missing = tools.filter((tool) => !folders.some((folder) => exists(`${folder}/${tool}`)));
+  if (missing.length === 0) return undefined;
+  const packages = [...new Set(missing.map((tool) => PACKAGES[tool]))];
+  return `${missing.join(", ")} not installed: apt-get install ${packages.join(" ")}`;
+}
+
+/**
+ * Registers a test that needs tools.
+ *
+ * Where tools are missing the test is reported as ignored, with the reason in its name; under CI, where everything
+ * is installed, it fails.
+ */
+export function testWithTools(name: string, tools: readonly Tool[], fn: () => void | Promise<void>): void {
+  const missing = findMissing(tools);
+  if (missing === undefined) return Deno.test(name, fn);
+  if (Deno.env.get("CI") === undefined) return Deno.test({ name: `${name} (${missing})`, ignore: true, fn });
+  Deno.test(name, () => {
+    throw new Error(missing);
+  });
+}
+
+/**
+ * Runs a program to its end.
+ *
+ * @throws when it does not end in time; it is killed then
+ */
+export async function runTool(
+  program: string,
+  args: readonly string[],
+  options: ToolOptions = {},
+): Promise<ToolResult> {
+  const { timeLimitMs = TIME_LIMIT_MS, cwd, env } = options;
+  const child = new Deno.Command(program, {
+    args: [...args],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    ...(cwd === undefined ? {} : { cwd }),
+    env: { NO_COLOR: "1", ...env },
+  }).spawn();
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    child.kill("SIGKILL");
+  }, timeLimitMs);
+  const { code, stdout, stderr } = await child.output().finally(() => clearTimeout(timer));
+  const result = { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+  if (isLate) {
+    throw new Error(
+      `${program} ${args.join(" ")}: not finished within ${timeLimitMs} ms\n${result.stdout}${result.stderr}`,
+    );
+  }
+  return result;
+}
+
+/** Runs a program that must succeed, and returns what it printed on stdout. */
+export async function runToolOk(
+  program: string,
+  args: readonly string[],
+  options: ToolOptions = {},
+): Promise<string> {
+  const { code, stdout, stderr } = await runTool(program, args, options);
+  if (code !== 0) throw new Error(`${program} ${args.join(" ")}: exit code ${code}\n${stdout}${stderr}`);
+  return stdout;
+}

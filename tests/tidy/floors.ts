@@ -1,0 +1,134 @@
+/**
+ * The house: every folder is a floor, and an import goes to the same folder or to a lower floor.
+ *
+ * Two folders of one floor do not know each other. What stands outside (tests, tools) may look into the house;
+ * nothing in the house looks out.
+ */
+import type { SourceFile } from "./source_tree.ts";
+import { type Finding, readSyntax, type Syntax } from "./syntax.ts";
+
+/** A file that breaks a rule. */
+export interface Breach extends Finding {
+  readonly path: string;
+}
+
+/** The floor of each folder, and of each file that lives in none. */
+const FLOORS: Readonly<Record<string, number>> = {
+  "main.ts": 7,
+  "lib/cli": 6,
+  "lib/server": 5,
+  "lib/control": 4,
+  "lib/provision": 4,
+  "lib/iscsi": 3,
+  "lib/scsi": 2,
+  "lib/config": 1,
+  "lib/access": 1,
+  "lib/store": 1,
+  "lib/bytes": 0,
+  "deno.json": 0,
+};
+
+/** The packages behind `@std/*`: they are part of the house only under those names. */
+const PACKAGES = "lib/std";
+
+/** What a floor may import besides files of the house and `@std/*`, for want of a Deno call. */
+const ALLOWED_PACKAGES = ["node:net", "node:fs"];
+
+/**
+ * Who touches the world, in the folders that are otherwise functions of values. A folder that is not listed may;
+ * of a listed one, only the files named.
+ */
+const WORLDLY_FILES: Readonly<Record<string, readonly string[]>> = {
+  "lib/bytes": [],
+  "lib/config": [],
+  "lib/access": [],
+  "lib/scsi": [],
+  "lib/iscsi": ["lib/iscsi/connection.ts"],
+};
+
+/** The folder, or single file, of the house that a path belongs to; undefined outside. */
+function roomOf(path: string): string | undefined {
+  return Object.keys(FLOORS).find((room) => path === room || path.startsWith(`${room}/`));
+}
+
+function isPackageFile(path: string): boolean {
+  return path.startsWith(`${PACKAGES}/`);
+}
+
+/** The path that a relative specifier leads to; undefined for a package. */
+function resolve(path: string, specifier: string): string | undefined {
+  return specifier.startsWith(".") ? new URL(specifier, `file:///${path}`).pathname.slice(1) : undefined;
+}
+
+/** Why a file of the house may not import a package; undefined when it may. */
+function packageFault(specifier: string): string | undefined {
+  const isAllowed = specifier.startsWith("@std/") || ALLOWED_PACKAGES.includes(specifier);
+  return isAllowed ? undefined : `imports "${specifier}", which is not on the list`;
+}
+
+/** Why a file may not import another; undefined when it may. */
+function importFault(path: string, specifier: string): string | undefined {
+  const target = resolve(path, specifier);
+  if (target !== undefined && isPackageFile(target) !== isPackageFile(path)) {
+    return `imports "${specifier}" across the border of ${PACKAGES}`;
+  }
+  const room = roomOf(path);
+  if (room === undefined) return undefined;
+  if (target === undefined) return packageFault(specifier);
+  const targetRoom = roomOf(target);
+  if (targetRoom === undefined) return `imports "${specifier}", which is outside the house`;
+  if (targetRoom === room || FLOORS[targetRoom]! < FLOORS[room]!) return undefined;
+  const way = FLOORS[targetRoom] === FLOORS[room] ? "sideways" : "up";
+  return `imports "${specifier}": ${way}, from ${room} to ${targetRoom}`;
+}
+
+/** Why a file may not use one of the world's doors; undefined when it may. */
+function worldlyFault(path: string, name: string): string | undefined {
+  const room = roomOf(path);
+  const worldlyFiles = room === undefined ? undefined : WORLDLY_FILES[room];
+  if (worldlyFiles === undefined || worldlyFiles.includes(path)) return undefined;
+  return `uses ${name}; in ${room} ${worldlyFiles.length === 0 ? "no file may" : `only ${worldlyFiles} may`}`;
+}
+
+/** The circles in which files import one another, each from the file that comes first by name. */
+function findCycles(syntaxes: ReadonlyMap<string, Syntax>): Breach[] {
+  const breaches: Breach[] = [];
+  const done = new Set<string>();
+  const way: string[] = [];
+  function visit(path: string): void {
+    if (way.includes(path)) {
+      const cycle = [...way.slice(way.indexOf(path)), path];
+      breaches.push({ path, line: 1, text: `is in a circle: ${cycle.join(" -> ")}` });
+      return;
+    }
+    if (done.has(path)) return;
+    way.push(path);
+    for (const { text } of syntaxes.get(path)?.imports ?? []) {
+      const target = resolve(path, text);
+      if (target !== undefined) visit(target);
+    }
+    way.pop();
+    done.add(path);
+  }
+  for (const path of syntaxes.keys()) visit(path);
+  return breaches;
+}
+
+/** Every breach of the rules above in a tree of TypeScript files. */
+export function findBreaches(files: readonly SourceFile[]): Breach[] {
+  const breaches: Breach[] = [];
+  const syntaxes = new Map(files.map((file) => [file.path, readSyntax(file)]));
+  for (const [path, syntax] of syntaxes) {
+    if (path.startsWith("lib/") && roomOf(path) === undefined && !isPackageFile(path)) {
+      breaches.push({ path, line: 1, text: "is on no floor: give its folder one" });
+    }
+    const faults = [
+      ...syntax.imports.map(({ line, text }) => ({ line, text: importFault(path, text) })),
+      ...syntax.worldly.map(({ line, text }) => ({ line, text: worldlyFault(path, text) })),
+    ];
+    for (const { line, text } of faults) {
+      if (text !== undefined) breaches.push({ path, line, text });
+    }
+  }
+  return [...breaches, ...findCycles(syntaxes)];
+}

@@ -1,0 +1,209 @@
+/**
+ * What the rules of this house need to know of a file, as Deno's own parser sees it: nothing here is fooled by a
+ * comment or a string that looks like code.
+ *
+ * `Deno.lint.runPlugin` is the one door to that parser, and is open only under `deno test`.
+ */
+import type { SourceFile } from "./source_tree.ts";
+
+/** A thing found on a line, counted from 1. */
+export interface Finding {
+  readonly line: number;
+  readonly text: string;
+}
+
+/** A function with a body. */
+export interface FunctionFinding extends Finding {
+  readonly lengthLines: number;
+}
+
+/** What a file imports, uses and declares. */
+export interface Syntax {
+  /** Specifiers of imports and re-exports, of types and `import()` too, and of `new URL(..., import.meta.url)`. */
+  readonly imports: readonly Finding[];
+  /** Names of the world's doors that are used: `Deno`, `Date`, `Math.random` ... */
+  readonly worldly: readonly Finding[];
+  readonly functions: readonly FunctionFinding[];
+  readonly comments: readonly Finding[];
+  /** Constructs that this house does without, each with the reason. */
+  readonly unwelcome: readonly Finding[];
+  /** Exported functions and classes without a docstring. */
+  readonly undocumented: readonly Finding[];
+}
+
+/** The globals through which a program learns or changes what its arguments do not say. */
+const WORLDLY_GLOBALS = ["Deno", "Date", "performance", "crypto", "globalThis", "fetch"];
+
+/** What a function of values may import of Node: it only looks at text. */
+const HARMLESS_OF_NODE = ["isIP", "isIPv4", "isIPv6"];
+
+type Note = (kind: keyof Syntax, range: Deno.lint.Node["range"], text: string) => void;
+
+function isSameNode(a: Deno.lint.Node, b: Deno.lint.Node): boolean {
+  return a.type === b.type && a.range[0] === b.range[0] && a.range[1] === b.range[1];
+}
+
+/** Whether an identifier is only the name of a member, and not a reference to something in scope. */
+function isMemberName(node: Deno.lint.Identifier): boolean {
+  const parent = node.parent;
+  switch (parent.type) {
+    case "MemberExpression":
+      return !parent.computed && isSameNode(parent.property, node);
+    case "Property":
+      return !parent.computed && !parent.shorthand && isSameNode(parent.key, node);
+    case "PropertyDefinition":
+    case "MethodDefinition":
+    case "TSPropertySignature":
+    case "TSMethodSignature":
+      return isSameNode(parent.key, node);
+    case "TSQualifiedName":
+      return isSameNode(parent.right, node);
+    default:
+      return false;
+  }
+}
+
+function noteImports(note: Note): Deno.lint.LintVisitor {
+  function noteLiteral(node: Deno.lint.Node | null | undefined): void {
+    if (node?.type === "Literal" && typeof node.value === "string") note("imports", node.range, node.value);
+  }
+  return {
+    ImportDeclaration: (node) => noteLiteral(node.source),
+    ExportNamedDeclaration: (node) => noteLiteral(node.source),
+    ExportAllDeclaration: (node) => noteLiteral(node.source),
+    ImportExpression: (node) => noteLiteral(node.source),
+    TSImportType: (node) => {
+      if (node.argument.type === "TSLiteralType") noteLiteral(node.argument.literal);
+    },
+    NewExpression: (node) => {
+      const isUrl = node.callee.type === "Identifier" && node.callee.name === "URL";
+      const base = node.arguments[1];
+      if (isUrl && base?.type === "MemberExpression" && base.object.type === "MetaProperty") {
+        noteLiteral(node.arguments[0]);
+      }
+    },
+  };
+}
+
+function noteWorldly(note: Note): Deno.lint.LintVisitor {
+  return {
+    Identifier: (node) => {
+      if (WORLDLY_GLOBALS.includes(node.name) && !isMemberName(node)) note("worldly", node.range, node.name);
+    },
+    ImportDeclaration: (node) => {
+      if (!node.source.value.startsWith("node:") || node.importKind === "type") return;
+      for (const { type, local, range } of node.specifiers) {
+        const isHarmless = type === "ImportSpecifier" && HARMLESS_OF_NODE.includes(local.name);
+        if (!isHarmless) note("worldly", range, `${local.name} of ${node.source.value}`);
+      }
+    },
+    MemberExpression: (node) => {
+      const isMath = node.object.type === "Identifier" && node.object.name === "Math";
+      if (isMath && node.property.type === "Identifier" && node.property.name === "random") {
+        note("worldly", node.range, "Math.random");
+      }
+    },
+  };
+}
+
+function noteUnwelcome(note: Note): Deno.lint.LintVisitor {
+  function noteAccessibility(node: Deno.lint.Node & { readonly accessibility?: string | undefined }): void {
+    if (node.accessibility) {
+      note("unwelcome", node.range, `${node.accessibility}: take a #name for what is private`);
+    }
+  }
+  return {
+    TSAnyKeyword: (node) => note("unwelcome", node.range, "any: name the type, or take unknown"),
+    TSEnumDeclaration: (node) => note("unwelcome", node.range, "enum: take a table that is as const"),
+    MethodDefinition: (node) => {
+      // A private constructor has no other spelling.
+      if (node.kind !== "constructor") noteAccessibility(node);
+    },
+    PropertyDefinition: (node) => noteAccessibility(node),
+    TSParameterProperty: (node) => note("unwelcome", node.range, "parameter property: declare the member"),
+    "Program > VariableDeclaration > VariableDeclarator > ArrowFunctionExpression": (node: Deno.lint.Node) =>
+      note("unwelcome", node.range, "arrow function in a top-level const: take a function"),
+    "Program > ExportNamedDeclaration > VariableDeclaration > VariableDeclarator > ArrowFunctionExpression": (
+      node: Deno.lint.Node,
+    ) => note("unwelcome", node.range, "arrow function in a top-level const: take a function"),
+    "Program > VariableDeclaration[kind='let']": (node: Deno.lint.Node) =>
+      note("unwelcome", node.range, "let at the top level: state has an owner"),
+    "Program > ExportNamedDeclaration > VariableDeclaration[kind='let']": (node: Deno.lint.Node) =>
+      note("unwelcome", node.range, "let at the top level: state has an owner"),
+  };
+}
+
+/** The name by which a person would look for a function: its own, or that of the member that it is. */
+function functionName(
+  node: Deno.lint.FunctionDeclaration | Deno.lint.FunctionExpression | Deno.lint.ArrowFunctionExpression,
+): string {
+  if (node.type !== "ArrowFunctionExpression" && node.id) return node.id.name;
+  const parent = node.parent;
+  const isMember = parent.type === "MethodDefinition" || parent.type === "PropertyDefinition" ||
+    parent.type === "Property";
+  if (isMember && parent.key.type === "Identifier") return parent.key.name;
+  if (isMember && parent.key.type === "PrivateIdentifier") return `#${parent.key.name}`;
+  return "an anonymous function";
+}
+
+function noteUndocumented(note: Note, text: string): Deno.lint.LintVisitor {
+  return {
+    ExportNamedDeclaration: (node) => {
+      const { declaration } = node;
+      if (declaration?.type !== "FunctionDeclaration" && declaration?.type !== "ClassDeclaration") return;
+      const isDocumented = text.slice(0, node.range[0]).trimEnd().endsWith("*/");
+      if (!isDocumented) note("undocumented", node.range, declaration.id?.name ?? "an anonymous export");
+    },
+  };
+}
+
+function mergeVisitors(visitors: readonly Deno.lint.LintVisitor[]): Deno.lint.LintVisitor {
+  const merged: Record<string, (node: Deno.lint.Node) => void> = {};
+  for (const visitor of visitors) {
+    for (const [selector, visit] of Object.entries(visitor)) {
+      const earlier = merged[selector];
+      const later = visit as (node: Deno.lint.Node) => void;
+      merged[selector] = earlier === undefined ? later : (node) => {
+        earlier(node);
+        later(node);
+      };
+    }
+  }
+  return merged;
+}
+
+/** Reads a file as the parser sees it. Throws a SyntaxError where it is no TypeScript. */
+export function readSyntax(file: SourceFile): Syntax {
+  const lineStarts = [0, ...[...file.text.matchAll(/\n/g)].map((match) => match.index + 1)];
+  const lineOf = (offset: number): number => lineStarts.filter((start) => start <= offset).length;
+  const found = {
+    imports: [] as Finding[],
+    worldly: [] as Finding[],
+    functions: [] as FunctionFinding[],
+    comments: [] as Finding[],
+    unwelcome: [] as Finding[],
+    undocumented: [] as Finding[],
+  };
+  const note: Note = (kind, range, text) => {
+    const line = lineOf(range[0]);
+    found[kind].push({ line, text, lengthLines: lineOf(range[1]) - line + 1 });
+  };
+  const create = (context: Deno.lint.RuleContext): Deno.lint.LintVisitor =>
+    mergeVisitors([
+      noteImports(note),
+      noteWorldly(note),
+      noteUnwelcome(note),
+      noteUndocumented(note, file.text),
+      {
+        Program: () =>
+          context.sourceCode.getAllComments().forEach((comment) =>
+            note("comments", comment.range, comment.value)
+          ),
+        FunctionDeclaration: (node) => note("functions", node.range, functionName(node)),
+        FunctionExpression: (node) => note("functions", node.range, functionName(node)),
+        ArrowFunctionExpression: (node) => note("functions", node.range, functionName(node)),
+      },
+    ]);
+  Deno.lint.runPlugin({ name: "house", rules: { syntax: { create } } }, file.path, file.text);
+  return found;
+}

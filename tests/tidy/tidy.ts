@@ -1,0 +1,65 @@
+/**
+ * The small rules that keep every file of this repository readable by a stranger.
+ */
+import type { SourceFile } from "./source_tree.ts";
+import { type Finding, readSyntax } from "./syntax.ts";
+
+const LINE_LENGTH_MAX = 120;
+const FUNCTION_LENGTH_LINES_MAX = 70;
+
+/** What a comment must not say, each with what is wrong with it. */
+const BANNED_IN_COMMENTS: readonly (readonly [RegExp, string])[] = [
+  [/\b(?:TODO|FIXME|XXX|HACK)\b/, "do it, or file it where work is filed"],
+  [
+    /(?:^|[^&\w])#\d+\b|\bissues?[ /]#?\d+\b|\bPR[ #]\d+\b/i,
+    "a number from a tracker means nothing to a stranger",
+  ],
+];
+
+/** Upstream's type declarations are not ours to format. */
+function isForeign(path: string): boolean {
+  return path.startsWith("lib/std/") && path.endsWith(".d.ts");
+}
+
+function* lineFaults(text: string): Generator<Finding> {
+  for (const [index, line] of text.split("\n").entries()) {
+    if (line.length > LINE_LENGTH_MAX) {
+      yield { line: index + 1, text: `${line.length} characters, of at most ${LINE_LENGTH_MAX}` };
+    }
+    const foreign = line.match(/[^\x20-\x7e]/);
+    if (foreign !== null) {
+      yield { line: index + 1, text: `character ${foreign[0].codePointAt(0)!.toString(16)}h is not ASCII` };
+    }
+  }
+}
+
+function* commentFaults(comments: readonly Finding[]): Generator<Finding> {
+  for (const comment of comments) {
+    for (const [pattern, reason] of BANNED_IN_COMMENTS) {
+      const match = comment.text.match(pattern);
+      if (match !== null) yield { line: comment.line, text: `"${match[0].trim()}" in a comment: ${reason}` };
+    }
+  }
+}
+
+/** What is untidy in a file. */
+export function findFaults(file: SourceFile): Finding[] {
+  if (isForeign(file.path)) return [];
+  const syntax = readSyntax(file);
+  const faults = [...lineFaults(file.text), ...commentFaults(syntax.comments), ...syntax.unwelcome];
+  if (!/^[a-z0-9_]+(?:\.d)?\.ts$/.test(file.path.split("/").at(-1)!)) {
+    faults.push({ line: 1, text: "the file's name is not in snake_case" });
+  }
+  for (const { line, text, lengthLines } of syntax.functions) {
+    if (lengthLines > FUNCTION_LENGTH_LINES_MAX) {
+      faults.push({
+        line,
+        text: `${text} has ${lengthLines} lines, of at most ${FUNCTION_LENGTH_LINES_MAX}`,
+      });
+    }
+  }
+  return [
+    ...faults,
+    ...syntax.undocumented.map(({ line, text }) => ({ line, text: `${text} has no docstring` })),
+  ];
+}

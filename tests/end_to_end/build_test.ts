@@ -1,0 +1,104 @@
+/** `iscsi build` and `iscsi check` as a person runs them. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { runIscsi } from "../support/server_process.ts";
+import { runToolOk } from "../support/tools.ts";
+import { Appliance, XENSERVER, XENSERVER_BYTES } from "./appliance.ts";
+
+/** What `ls` and `stat` say of the files, without what `ls -l` of today need not say tomorrow. */
+function listStorage(appliance: Appliance): Promise<string> {
+  return runToolOk("sh", ["-c", `ls -lsa --full-time . .iscsi && md5sum .iscsi/*`], {
+    cwd: appliance.storage,
+  });
+}
+
+Deno.test("build makes sparse files that take no space, and a second build changes nothing", async () => {
+  using appliance = Appliance.create();
+  const { code, stdout, stderr } = await appliance.build();
+  assertEquals(code, 0, stderr);
+  assertStringIncludes(stdout, `${appliance.storage}/xenserver_1`);
+  for (
+    const [name, bytes] of [["xenserver", XENSERVER_BYTES[0]], ["xenserver_1", XENSERVER_BYTES[1]]] as const
+  ) {
+    const { size, blocks } = Deno.statSync(`${appliance.storage}/${name}`);
+    assertEquals({ size, blocks }, { size: bytes, blocks: 0 });
+  }
+  assertEquals(Deno.statSync(`${appliance.storage}/.iscsi`).mode! & 0o777, 0o700);
+  const before = await listStorage(appliance);
+  const again = await appliance.build();
+  assertEquals(again.code, 0, again.stderr);
+  assertStringIncludes(again.stdout, "Nothing to do");
+  assertEquals(await listStorage(appliance), before);
+});
+
+Deno.test("build --dry-run prints the plan and touches nothing", async () => {
+  using appliance = Appliance.create();
+  const { code, stdout } = await appliance.build("--dry-run");
+  assertEquals(code, 0);
+  assertStringIncludes(stdout, `${appliance.storage}/xenserver`);
+  assertEquals([...Deno.readDirSync(appliance.folder)].map(({ name }) => name), ["iscsi.conf"]);
+});
+
+Deno.test("build grows a file whose size was raised and keeps what is in it", async () => {
+  using appliance = Appliance.create("[a]\nsize = 1MB\n");
+  assertEquals((await appliance.build()).code, 0);
+  const path = `${appliance.storage}/a`;
+  const content = crypto.getRandomValues(new Uint8Array(1024));
+  const file = Deno.openSync(path, { write: true });
+  file.writeSync(content);
+  file.close();
+  appliance.writeConf("[a]\nsize = 2MB\n");
+  assertEquals((await appliance.build()).code, 0);
+  assertEquals(Deno.statSync(path).size, 2 * 1024 ** 2);
+  assertEquals(Deno.readFileSync(path).subarray(0, 1024), content);
+  appliance.writeConf("[a]\nsize = 1MB\n");
+  const shrink = await appliance.build();
+  assertEquals(shrink.code, 1, shrink.stdout);
+  assert(shrink.stderr.includes("2 MB") && shrink.stderr.includes("1 MB"), shrink.stderr);
+  assertEquals(Deno.statSync(path).size, 2 * 1024 ** 2);
+});
+
+Deno.test("check prints what would be exported and touches nothing", async () => {
+  using appliance = Appliance.create();
+  const { code, stdout, stderr } = await runIscsi(["check", "--conf", appliance.confPath]);
+  assertEquals([code, stderr], [0, ""]);
+  assertStringIncludes(stdout, XENSERVER);
+  assertStringIncludes(stdout, "750 GB");
+  const json = JSON.parse((await runIscsi(["check", "--json", "--conf", appliance.confPath])).stdout);
+  assertEquals(json.config.targets[0].logicalUnits.map(({ sizeBytes }: { sizeBytes: number }) => sizeBytes), [
+    ...XENSERVER_BYTES,
+  ]);
+  assertEquals([...Deno.readDirSync(appliance.folder)].length, 1);
+});
+
+Deno.test("the exit codes tell usage, conf and failure apart", async () => {
+  using appliance = Appliance.create("netwroks = 127.0.0.0/8\n[a]\nsize = 1XB\n");
+  const codes: Readonly<Record<string, number>> = {
+    "--version": 0,
+    "--help": 0,
+    "serve --help": 0,
+    "frobnicate": 2,
+    "build --frobnicate": 2,
+    [`check --conf ${appliance.confPath}`]: 3,
+    [`build --conf ${appliance.confPath}`]: 3,
+    [`serve --conf ${appliance.confPath}`]: 3,
+    [`check --conf ${appliance.folder}/absent`]: 1,
+  };
+  for (const [line, code] of Object.entries(codes)) {
+    const result = await runIscsi(line.split(" "));
+    assertEquals(result.code, code, `iscsi ${line}: ${result.stdout}${result.stderr}`);
+    assertEquals(result.stderr === "", code === 0, line);
+  }
+});
+
+Deno.test("serve refuses a conf that was not built, and names the command", async () => {
+  using appliance = Appliance.create();
+  for (const prepare of ["nothing", "an empty file"]) {
+    if (prepare === "an empty file") {
+      assertEquals((await appliance.build()).code, 0);
+      Deno.truncateSync(`${appliance.storage}/xenserver_1`, 512);
+    }
+    const { code, stderr } = await runIscsi(["serve", "--conf", appliance.confPath]);
+    assertEquals(code, 1, stderr);
+    assertStringIncludes(stderr, "iscsi build");
+  }
+});

@@ -1,0 +1,46 @@
+/**
+ * libiscsi's examination, `iscsi-test-cu`: each test is a run by itself, so that none suffers from another.
+ */
+import { runTool, type ToolResult } from "../support/tools.ts";
+
+/** How a test ended, and in whose words. */
+export interface Verdict {
+  readonly kind: "passed" | "failed" | "skipped";
+  readonly reason: string;
+}
+
+const TEST_LIMIT_MS = 30_000;
+
+/** Reads what one run of one test printed. */
+export function readVerdict({ code, stdout, stderr }: ToolResult): Verdict {
+  // What comes after the verdict is of the cleaning up.
+  const match = stdout.match(/ Test: \S+ \.\.\.([\s\S]*?)((?<!\[)FAILED|passed)([\s\S]*)/);
+  if (match === null || code !== 0) {
+    return { kind: "failed", reason: `exit code ${code}: ${stdout}${stderr}` };
+  }
+  const [, said = "", verdict, after = ""] = match;
+  if (verdict === "FAILED") return { kind: "failed", reason: `${said}${after}` };
+  const skipped = said.match(/\[SKIPPED\]\s*(.*)/);
+  // A test that finds a command missing on its way passes, but has not done all it should.
+  const isHalfDone = /not (?:implemented|supported)/.test(said);
+  if (skipped !== null) return { kind: "skipped", reason: skipped[1]! };
+  return isHalfDone ? { kind: "skipped", reason: `in part: ${said.trim()}` } : { kind: "passed", reason: "" };
+}
+
+/** The names of all tests of the given families, as `FAMILY.TEST`. */
+export async function listTests(families: readonly string[]): Promise<string[]> {
+  const { stdout } = await runTool("iscsi-test-cu", ["--list"]);
+  const names = stdout.split("\n").map((line) => line.trim().split("."))
+    .filter((parts) => parts.length === 3 && parts[0] === "ALL" && families.includes(parts[1]!));
+  return names.map(([, family, test]) => `${family}.${test}`);
+}
+
+/** Runs one test against a LUN, which it may write to, and the same LUN by a second path. */
+export async function runTest(name: string, lunUrl: string): Promise<Verdict> {
+  const args = ["--dataloss", "--allow-sanitize", "--test", `ALL.${name}`, lunUrl, lunUrl];
+  try {
+    return readVerdict(await runTool("iscsi-test-cu", args, { timeLimitMs: TEST_LIMIT_MS }));
+  } catch (error) {
+    return { kind: "failed", reason: String(error) };
+  }
+}

@@ -1,0 +1,280 @@
+/**
+ * The whole target in one process, for tests: a node with stores in memory, and initiators at the other ends of pipes.
+ *
+ * When a test is over, every connection must have come to its end: what still serves a peer that is gone is a leak.
+ */
+import { assertEquals } from "@std/assert";
+import { parseNetwork } from "../../lib/bytes/network.ts";
+import type { TargetConfig } from "../../lib/config/config.ts";
+import type { ConnectionEnds } from "../../lib/iscsi/connection.ts";
+import { type Target, TargetNode, type TargetNodeOptions } from "../../lib/iscsi/target_node.ts";
+import { LogicalUnit } from "../../lib/scsi/logical_unit.ts";
+import { TargetDevice } from "../../lib/scsi/target_device.ts";
+import type { BlockStore } from "../../lib/store/block_store.ts";
+import { Initiator, type InitiatorOptions } from "../support/initiator.ts";
+import { testUnitReady } from "../support/initiator_cdb.ts";
+import { withTimeLimit } from "../support/initiator_connection.ts";
+import type { LoginOptions } from "../support/initiator_login.ts";
+import { type Pdu, TargetFault } from "../support/initiator_pdu.ts";
+import { nopOut } from "../support/initiator_request.ts";
+import { ScsiStatus } from "../support/initiator_sense.ts";
+import type { SessionParameters } from "../support/initiator_text.ts";
+import { type Command, type CommandResult, CommandTransfer } from "../support/initiator_transfer.ts";
+import { MemoryStore } from "../support/memory_store.ts";
+import { type ByteStream, createPipe, type PipeOptions } from "../support/pipe.ts";
+
+/** The node of every target here: `NODE:NAME`. */
+export const NODE = "iqn.2002-08.info.netmanager";
+
+/** A target to make. */
+export interface TargetSpec {
+  /** `disk` unless told. */
+  readonly name?: string;
+  readonly alias?: string;
+  readonly comment?: string;
+  readonly readOnly?: boolean;
+  readonly networks?: readonly string[];
+  readonly initiators?: readonly string[];
+  /** LUN 0, 1 ...; one of 64 MiB unless told. */
+  readonly stores?: readonly BlockStore[];
+}
+
+/** A node to make. */
+export interface HarnessOptions {
+  readonly targets?: readonly TargetSpec[];
+  readonly sessions?: number;
+  readonly connections?: number;
+  readonly interfaces?: TargetNodeOptions["interfaces"];
+}
+
+/** How one connection deviates from the usual. */
+export interface ConnectOptions extends PipeOptions, InitiatorOptions {
+  readonly ends?: Partial<ConnectionEnds>;
+}
+
+/** A connection seen from outside. */
+export interface Served {
+  readonly initiator: Initiator;
+  /** Resolves when the node is done with the connection. */
+  readonly served: Promise<void>;
+  /** Bytes that the node has taken and given so far. */
+  readonly traffic: { taken: number; given: number };
+  /** The node has closed its end. */
+  readonly isClosed: () => boolean;
+}
+
+const IDENTITY = { naa: "3123456789abcdef", serialNumber: "0123456789ABCDEF" } as const;
+
+/** Our end and theirs, as a socket would report them. */
+export const ENDS: ConnectionEnds = { localAddress: "10.0.0.1", localPort: 3260, peerAddress: "10.0.0.2" };
+
+/** The iSCSI name of a target. */
+export function nameOf(name = "disk"): string {
+  return `${NODE}:${name}`;
+}
+
+function makeTarget(spec: TargetSpec): Target {
+  const { name = "disk", readOnly = false, stores = [new MemoryStore({ sizeBytes: 64 * 1024 * 1024 })] } =
+    spec;
+  const config: TargetConfig = {
+    name,
+    iscsiName: nameOf(name),
+    aliasIscsiName: spec.alias === undefined ? undefined : nameOf(spec.alias),
+    comment: spec.comment ?? "",
+    readOnly,
+    networks: (spec.networks ?? []).map((text) => parseNetwork(text)!),
+    initiators: spec.initiators ?? [],
+    logicalUnits: stores.map(({ sizeBytes }, number) => ({ number, path: `/${name}`, sizeBytes, line: 1 })),
+    line: 1,
+  };
+  const units = stores.map((store) => new LogicalUnit({ store, identity: IDENTITY, readOnly }));
+  const device = new TargetDevice({
+    name: config.iscsiName,
+    portName: `${config.iscsiName},t,0x0001`,
+    relativePortIdentifier: 1,
+    logicalUnits: new Map(units.entries()),
+  });
+  return { config, device };
+}
+
+/** Counts what passes the node's end of a connection. */
+class CountedStream implements ByteStream {
+  readonly traffic = { taken: 0, given: 0 };
+  isClosed = false;
+  readonly #inner: ByteStream;
+
+  constructor(inner: ByteStream) {
+    this.#inner = inner;
+  }
+
+  async read(into: Uint8Array): Promise<number | null> {
+    const count = await this.#inner.read(into);
+    this.traffic.taken += count ?? 0;
+    return count;
+  }
+
+  async write(from: Uint8Array): Promise<number> {
+    const count = await this.#inner.write(from);
+    this.traffic.given += count;
+    return count;
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.#inner.close();
+  }
+}
+
+/** A node and those who are connected to it. */
+export class Harness {
+  readonly node: TargetNode;
+  /** `warning: ...` or `info: ...`, one line per event. */
+  readonly log: string[] = [];
+  readonly #connections: Served[] = [];
+
+  constructor(options: HarnessOptions = {}) {
+    const { targets = [{}], sessions = 100, connections = 100, interfaces = [] } = options;
+    this.node = new TargetNode({
+      targets: targets.map(makeTarget),
+      limits: { sessions, connections },
+      interfaces,
+      log: {
+        info: (message) => this.log.push(`info: ${message}`),
+        warning: (message) => this.log.push(`warning: ${message}`),
+      },
+    });
+  }
+
+  /** Connects, and shows both sides. */
+  open({ ends = {}, ...options }: ConnectOptions = {}): Served {
+    const [ours, theirs] = createPipe(options);
+    const stream = new CountedStream(theirs);
+    const served = this.node.serve(stream, { ...ENDS, ...ends });
+    // Whoever looks at it sees the rejection; until then it must not end the test run.
+    served.catch(() => {});
+    const initiator = new Initiator(ours, { firstCmdSn: 1, ...options });
+    const connection = { initiator, served, traffic: stream.traffic, isClosed: () => stream.isClosed };
+    this.#connections.push(connection);
+    return connection;
+  }
+
+  /** Connects. */
+  connect(options: ConnectOptions = {}): Initiator {
+    return this.open(options).initiator;
+  }
+
+  /** Connects and logs in to a target, `disk` unless told, and hears its units' first unit attention. */
+  async logIn(
+    options: LoginOptions & { unitCount?: number } = {},
+    connect: ConnectOptions = {},
+  ): Promise<Initiator> {
+    const initiator = this.connect(connect);
+    await initiator.login({ targetName: nameOf(), ...options });
+    for (let lun = 0; lun < (options.unitCount ?? 1); lun++) {
+      const { status } = await initiator.command({ cdb: testUnitReady(), lun });
+      if (status !== ScsiStatus.checkCondition) throw new TargetFault(`LUN ${lun} has no unit attention`);
+    }
+    return initiator;
+  }
+
+  /** The end of a test: whoever is still connected goes, and the node must notice. */
+  async end(): Promise<void> {
+    for (const { initiator } of this.#connections) await initiator.close();
+    for (const { served } of this.#connections) await withTimeLimit(served, 5000, "end a connection");
+  }
+}
+
+/** Runs a test with a node, and ends it whatever happens. */
+export async function withHarness(
+  options: HarnessOptions,
+  test: (harness: Harness) => Promise<void>,
+): Promise<void> {
+  const harness = new Harness(options);
+  try {
+    await test(harness);
+  } finally {
+    await harness.end();
+  }
+}
+
+/** Fields of a request that continue an initiator's own numbering. */
+export function numbered(
+  initiator: Initiator,
+  isImmediate = false,
+): { isImmediate: boolean; initiatorTaskTag: number; cmdSn: number; expStatSn: number } {
+  const cmdSn = isImmediate ? initiator.nextCmdSn : initiator.takeCmdSn();
+  return { isImmediate, initiatorTaskTag: initiator.nextTaskTag(), cmdSn, expStatSn: initiator.expStatSn };
+}
+
+/** Lets everything that can go on go on: all promises, and the timers that are due. */
+export async function settle(): Promise<void> {
+  for (let round = 0; round < 3; round++) await new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/** Waits until a condition holds. */
+export async function until(condition: () => boolean, what: string): Promise<void> {
+  for (let round = 0; round < 2000; round++) {
+    if (condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, round < 100 ? 0 : 1));
+  }
+  throw new Error(`Cannot wait any longer until ${what}`);
+}
+
+/** What has come for nothing that is under way, up to the answer to a ping sent now. */
+export async function drain(initiator: Initiator): Promise<Pdu[]> {
+  const request = numbered(initiator, true);
+  await initiator.send(nopOut(request));
+  const pdus: Pdu[] = [];
+  for (let count = 0; count < 10_000; count++) {
+    const pdu = await initiator.receive();
+    if (pdu.initiatorTaskTag === request.initiatorTaskTag) return pdus;
+    pdus.push(pdu);
+  }
+  throw new TargetFault("The target sends without end");
+}
+
+/** Bytes that differ from those with another seed at nearly every place. */
+export function pattern(lengthBytes: number, seed = 1): Uint8Array {
+  const bytes = new Uint8Array(lengthBytes);
+  for (let index = 0; index < lengthBytes; index++) bytes[index] = index * 7 + (index >> 8) + seed * 31;
+  return bytes;
+}
+
+/** Bytes in short, for comparing many of them at once: equal texts are equal bytes. */
+export async function digest(bytes: Uint8Array): Promise<string> {
+  const copy = new Uint8Array(bytes);
+  return `${bytes.length} bytes ${new Uint8Array(await crypto.subtle.digest("SHA-1", copy)).toHex()}`;
+}
+
+/** Asserts that bytes are equal, without a difference of megabytes. */
+export async function assertSameBytes(actual: Uint8Array, expected: Uint8Array, what = ""): Promise<void> {
+  assertEquals(await digest(actual), await digest(expected), what);
+}
+
+/** The bytes of a store. */
+export function contentOf(store: BlockStore, offset: number, lengthBytes: number): Uint8Array {
+  const bytes = new Uint8Array(lengthBytes);
+  store.readNow(offset, bytes);
+  return bytes;
+}
+
+/** Sends a command by hand and carries it to its end, under other parameters than those that the login settled. */
+export async function transfer(
+  initiator: Initiator,
+  command: Command,
+  parameters: Partial<SessionParameters> = {},
+): Promise<CommandResult> {
+  const { initiatorTaskTag, cmdSn, expStatSn } = numbered(initiator, command.isImmediate);
+  const following = new CommandTransfer(command, initiatorTaskTag, {
+    ...initiator.parameters,
+    ...parameters,
+  });
+  await initiator.send(...following.begin(cmdSn, expStatSn));
+  while (following.result === undefined) {
+    const pdu = await initiator.receive();
+    if (pdu.initiatorTaskTag !== initiatorTaskTag) throw new TargetFault(`Received ${pdu.name} for nobody`);
+    const answers = following.accept(pdu, initiator.expStatSn);
+    if (answers.length > 0) await initiator.send(...answers);
+  }
+  return following.result;
+}

@@ -1,0 +1,133 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { CommandWindow } from "../../lib/iscsi/command_window.ts";
+import type { Frame } from "../../lib/iscsi/framing.ts";
+import { Limits } from "../../lib/iscsi/limits.ts";
+import { ProtocolError } from "../../lib/iscsi/protocol_error.ts";
+import { serialAdd } from "../../lib/bytes/serial_number.ts";
+
+const WIDTH = Limits.commandWindow;
+
+function frame(byte = 0, dataBytes = 0): Frame {
+  return { header: new Uint8Array(48).fill(byte), data: new Uint8Array(dataBytes).fill(byte) };
+}
+
+/** Starts where the numbers are plain, and where they wrap in the middle of the window. */
+for (const start of [1, 0xffffffc0]) {
+  const at = (offset: number): number => serialAdd(start, offset);
+
+  Deno.test(`CommandWindow from ${start} places numbers`, () => {
+    const window = new CommandWindow(start);
+    assertEquals([window.expCmdSN, window.maxCmdSN], [start, at(WIDTH - 1)]);
+    assertEquals(window.place(at(0)), "next");
+    assertEquals(window.place(at(1)), "early");
+    assertEquals(window.place(at(WIDTH - 1)), "early");
+    for (const offset of [-1, -1000, WIDTH, 1000, 0x7fffffff]) {
+      assertEquals(window.place(at(offset)), "outside");
+    }
+  });
+
+  Deno.test(`CommandWindow from ${start} takes nothing when it is closed`, () => {
+    const window = new CommandWindow(start);
+    for (let count = 0; count < WIDTH; count++) window.advance();
+    window.open(WIDTH);
+    assertEquals([window.expCmdSN, window.maxCmdSN], [at(WIDTH), at(WIDTH - 1)]);
+    assertEquals(window.place(at(WIDTH)), "outside");
+    window.open(WIDTH - 1);
+    assertEquals(window.place(at(WIDTH)), "next");
+    assertEquals(window.place(at(WIDTH + 1)), "outside");
+  });
+
+  Deno.test(`CommandWindow from ${start} releases held commands in their order`, () => {
+    const window = new CommandWindow(start);
+    for (const offset of [3, 1, 2, 5]) window.hold(at(offset), 100 + offset, frame(offset));
+    assertEquals(window.release(), undefined);
+    window.advance();
+    for (const offset of [1, 2, 3]) {
+      const held = window.release()!;
+      assertEquals([held.initiatorTaskTag, held.frames[0]!.header[0]], [100 + offset, offset]);
+      window.advance();
+    }
+    assertEquals(window.release(), undefined);
+  });
+
+  Deno.test(`CommandWindow from ${start} skips the numbers of cancelled commands`, () => {
+    const window = new CommandWindow(start);
+    window.hold(at(3), 103, frame());
+    assert(window.cancel(at(1)));
+    assert(window.cancel(at(2)));
+    window.advance();
+    assertEquals(window.release()!.initiatorTaskTag, 103);
+    assertEquals(window.expCmdSN, at(3));
+  });
+}
+
+Deno.test("open() never takes back what was given", () => {
+  const window = new CommandWindow(10);
+  const before = window.maxCmdSN;
+  for (const outstanding of [WIDTH, 1, 0, 64]) {
+    window.open(outstanding);
+    assertEquals(window.maxCmdSN, before);
+  }
+  window.advance();
+  window.open(0);
+  assertEquals(window.maxCmdSN, before + 1);
+  window.open(1);
+  assertEquals(window.maxCmdSN, before + 1);
+});
+
+Deno.test("hold() keeps a copy, and of two commands with one number the first", () => {
+  const window = new CommandWindow(0);
+  const original = frame(7, 3);
+  window.hold(1, 70, original);
+  original.header.fill(0);
+  original.data.fill(0);
+  window.hold(1, 71, frame(8));
+  window.advance();
+  const held = window.release()!;
+  assertEquals(held.initiatorTaskTag, 70);
+  assertEquals([held.frames.length, held.frames[0]!.header[0], [...held.frames[0]!.data]], [1, 7, [7, 7, 7]]);
+});
+
+Deno.test("holdData() keeps data for a held command only", () => {
+  const window = new CommandWindow(0);
+  assert(!window.holdData(70, frame()));
+  window.hold(1, 70, frame(1));
+  assert(window.holdData(70, frame(2, 5)));
+  assert(window.holdData(70, frame(3, 5)));
+  assert(!window.holdData(71, frame()));
+  window.advance();
+  assertEquals(window.release()!.frames.map(({ header }) => header[0]), [1, 2, 3]);
+});
+
+Deno.test("cancel() takes a number of the window once sent or not, and none outside", () => {
+  const window = new CommandWindow(100);
+  assert(!window.cancel(99));
+  assert(!window.cancel(100 + WIDTH));
+  assert(window.cancel(100 + WIDTH - 1));
+  window.hold(101, 7, frame());
+  assert(window.cancel(101));
+  assert(!window.holdData(7, frame()));
+});
+
+Deno.test("what is held is bounded, and what was released makes room", () => {
+  const window = new CommandWindow(0);
+  const piece = 262_144;
+  const fits = Math.floor(Limits.heldCommandBytes / (piece + 48));
+  for (let round = 0; round < 3; round++) {
+    const base = window.expCmdSN;
+    window.hold(base + 1, 1, frame(0, piece));
+    for (let count = 1; count < fits; count++) assert(window.holdData(1, frame(0, piece)));
+    if (round === 1) assert(window.cancel(base + 1));
+    window.advance();
+    if (round !== 1) {
+      assertEquals(window.release()!.frames.length, fits);
+      window.advance();
+    }
+  }
+  window.release();
+  window.hold(window.expCmdSN + 1, 1, frame(0, piece));
+  const error = assertThrows(() => {
+    for (let count = 0; count < fits; count++) window.holdData(1, frame(0, piece));
+  }, ProtocolError);
+  assertEquals(error.response.kind, "close");
+});

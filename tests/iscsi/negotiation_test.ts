@@ -1,0 +1,267 @@
+/** The keys of RFC 7143, 13, as the RFC says of each what is answered where. */
+import { assert, assertEquals } from "@std/assert";
+import { LoginKeys } from "../../lib/iscsi/login_keys.ts";
+import { Negotiation, type NegotiationStage, parseNumber } from "../../lib/iscsi/negotiation.ts";
+
+/** Where a key may be used: in which stages, and whether a discovery session knows it. */
+type Use = "security" | "operational" | "any" | "operational and full" | "full";
+
+/** What comes of one value: the answer, `none` where none is due. */
+type Row = readonly [use: Use, isNormalOnly: boolean, values: Readonly<Record<string, string>>];
+
+const YES_OR_NO_GARBAGE = { yes: "Reject", "": "Reject", "1": "Reject", "Yes,No": "Reject", "No ": "Reject" };
+const DIGEST = {
+  None: "None",
+  "CRC32C,None": "None",
+  "None,CRC32C": "None",
+  CRC32C: "Reject",
+  none: "Reject",
+  "": "Reject",
+};
+const IN_ORDER = { Yes: "Yes", No: "Yes", ...YES_OR_NO_GARBAGE };
+
+const KEYS: Readonly<Record<string, Row>> = {
+  AuthMethod: ["security", false, {
+    None: "None",
+    "CHAP,None": "None",
+    CHAP: "Reject",
+    "KRB5,SRP,CHAP": "Reject",
+    "": "Reject",
+  }],
+  HeaderDigest: ["operational", false, DIGEST],
+  DataDigest: ["operational", false, DIGEST],
+  MaxConnections: ["operational", true, {
+    "1": "1",
+    "8": "1",
+    "65535": "1",
+    "0": "Reject",
+    "65536": "Reject",
+  }],
+  SendTargets: ["full", false, {}],
+  TargetName: ["any", false, { "iqn.2000-01.a:b": "none" }],
+  InitiatorName: ["any", false, { "iqn.2000-01.a:b": "none" }],
+  TargetAlias: ["any", false, { x: "Reject" }],
+  InitiatorAlias: ["any", false, { x: "none", "": "none" }],
+  TargetAddress: ["any", false, { "10.0.0.1:3260,1": "Reject" }],
+  TargetPortalGroupTag: ["any", false, { "1": "Reject" }],
+  InitialR2T: ["operational", true, { Yes: "Yes", No: "No", ...YES_OR_NO_GARBAGE }],
+  ImmediateData: ["operational", true, { Yes: "Yes", No: "No", ...YES_OR_NO_GARBAGE }],
+  MaxRecvDataSegmentLength: ["operational and full", false, {
+    "512": "none",
+    "16777215": "none",
+    "0x200": "none",
+    "511": "Reject",
+    "16777216": "Reject",
+    "0": "Reject",
+    "512~1024": "Reject",
+  }],
+  MaxBurstLength: ["operational", true, {
+    "512": "512",
+    "16776192": "1048576",
+    "0x1000": "4096",
+    "16777215": "1048576",
+    "511": "Reject",
+    "16777216": "Reject",
+  }],
+  FirstBurstLength: ["operational", true, {
+    "512": "512",
+    "65536": "65536",
+    "16777215": "262144",
+    "511": "Reject",
+    "0": "Reject",
+    "16777216": "Reject",
+  }],
+  DefaultTime2Wait: ["operational", false, {
+    "0": "0",
+    "2": "2",
+    "3600": "3600",
+    "3601": "Reject",
+    "-1": "Reject",
+  }],
+  DefaultTime2Retain: ["operational", false, { "0": "0", "20": "0", "3600": "0", "3601": "Reject" }],
+  MaxOutstandingR2T: ["operational", true, {
+    "1": "1",
+    "8": "8",
+    "65535": "8",
+    "0": "Reject",
+    "65536": "Reject",
+  }],
+  DataPDUInOrder: ["operational", true, IN_ORDER],
+  DataSequenceInOrder: ["operational", true, IN_ORDER],
+  ErrorRecoveryLevel: ["operational", false, { "0": "0", "1": "0", "2": "0", "3": "Reject" }],
+  SessionType: ["any", false, { Normal: "none" }],
+  TaskReporting: ["operational", true, {
+    RFC3720: "RFC3720",
+    "FastAbort,ResponseFence,RFC3720": "RFC3720",
+    FastAbort: "Reject",
+  }],
+  iSCSIProtocolLevel: ["operational", true, { "0": "0", "1": "1", "2": "1", "31": "1", "32": "Reject" }],
+  // 13.25: never NotUnderstood.
+  IFMarker: ["operational", false, { Yes: "No", No: "No" }],
+  OFMarker: ["operational", false, { Yes: "No", No: "No" }],
+  IFMarkInt: ["operational", false, { "2048": "Reject", "1~65535": "Reject" }],
+  OFMarkInt: ["operational", false, { "2048": "Reject" }],
+};
+
+const STAGES: readonly NegotiationStage[] = ["security", "operational", "full"];
+
+function isUsable(use: Use, stage: NegotiationStage): boolean {
+  if (use === "any") return stage !== "full";
+  return use === "operational and full" ? stage !== "security" : use === stage;
+}
+
+function answerTo(key: string, value: string, stage: NegotiationStage, isDiscovery = false): string {
+  const negotiation = new Negotiation();
+  if (isDiscovery) negotiation.enterDiscovery();
+  const answers = negotiation.answer([[key, value]], stage);
+  if (typeof answers === "string") return "fault";
+  assert(answers.length <= 1 && answers.every(([name]) => name === key), "only what was asked is answered");
+  return answers[0]?.[1] ?? "none";
+}
+
+Deno.test("this test knows every key of the table, and no other", () => {
+  assertEquals(Object.keys(KEYS).toSorted(), Object.keys(LoginKeys).toSorted());
+});
+
+for (const [key, [use, isNormalOnly, values]] of Object.entries(KEYS)) {
+  Deno.test(`answer() to ${key}`, () => {
+    for (const stage of STAGES) {
+      for (const [value, answer] of Object.entries(values)) {
+        // Outside its place a key is a fault of the initiator during login, and not negotiable afterwards.
+        const misplaced = stage === "full" ? "Reject" : "fault";
+        const what = `${key}=${value} in stage ${stage}`;
+        assertEquals(answerTo(key, value, stage), isUsable(use, stage) ? answer : misplaced, what);
+        if (stage !== "operational" || use === "security") continue;
+        assertEquals(
+          answerTo(key, value, stage, true),
+          isNormalOnly ? "Irrelevant" : answer,
+          `${what}, discovery`,
+        );
+      }
+    }
+  });
+
+  Deno.test(`answer() takes an ending of an exchange about ${key} as no offer (6.2)`, () => {
+    const stage = use === "security" || use === "any" ? "security" : "operational";
+    if (use === "full") return assertEquals(answerTo(key, "Reject", "full"), "none");
+    for (const ending of ["NotUnderstood", "Irrelevant", "Reject"]) {
+      assertEquals(answerTo(key, ending, stage), "none");
+    }
+  });
+
+  Deno.test(`answer() to ${key} a second time`, () => {
+    const [value] = Object.keys(values);
+    const stage = use === "security" || use === "any" ? "security" : "operational";
+    if (value === undefined) return assertEquals(answerTo(key, "All", stage), "fault");
+    const negotiation = new Negotiation();
+    assert(Array.isArray(negotiation.answer([[key, value]], stage)));
+    // Initiators repeat who they are in every stage; everything else comes once (6.2).
+    const isName = use === "any" && values[value] === "none";
+    assertEquals(typeof negotiation.answer([[key, value]], stage), isName ? "object" : "string");
+    assertEquals(typeof negotiation.answer([[key, `${value}1`]], stage), "string");
+  });
+}
+
+Deno.test("answer() does not understand other keys, however often, in any stage, and goes on", () => {
+  for (const stage of STAGES) {
+    const pairs = ["X-com.example.key", "toString", "__proto__", "constructor", "SessionTyp", "X#a"];
+    const negotiation = new Negotiation();
+    const offers = [...pairs, ...pairs].map((key) => [key, "1"] as const);
+    assertEquals(negotiation.answer(offers, stage), offers.map(([key]) => [key, "NotUnderstood"]));
+  }
+});
+
+Deno.test("answer() answers in the order of the offers and keeps what it settled", () => {
+  const negotiation = new Negotiation();
+  const offers = [["MaxBurstLength", "8192"], ["InitialR2T", "No"], ["MaxRecvDataSegmentLength", "1024"], [
+    "HeaderDigest",
+    "None",
+  ]] as const;
+  assertEquals(negotiation.answer(offers, "operational"), [
+    ["MaxBurstLength", "8192"],
+    ["InitialR2T", "No"],
+    ["HeaderDigest", "None"],
+  ]);
+  const { initialR2T, maxBurstLength, firstBurstLength, initiatorMaxRecvDataSegmentLength } = negotiation
+    .parameters();
+  assertEquals([initialR2T, maxBurstLength, firstBurstLength], [false, 8192, 8192]);
+  assertEquals(initiatorMaxRecvDataSegmentLength, 1024);
+});
+
+Deno.test("parameters() are the RFC's defaults when nothing was negotiated (13)", () => {
+  assertEquals(new Negotiation().parameters(), {
+    initialR2T: true,
+    immediateData: true,
+    maxBurstLength: 262_144,
+    firstBurstLength: 65_536,
+    maxOutstandingR2T: 1,
+    defaultTime2Wait: 2,
+    defaultTime2Retain: 20,
+    initiatorMaxRecvDataSegmentLength: 8192,
+  });
+});
+
+Deno.test("parameters() are not changed by an offer that was rejected", () => {
+  const negotiation = new Negotiation();
+  const before = negotiation.parameters();
+  const offers = Object.entries(KEYS).flatMap(([key, [use, , values]]) =>
+    use.startsWith("operational")
+      ? Object.keys(values).filter((value) => values[value] === "Reject").slice(0, 1).map((value) =>
+        [key, value] as const
+      )
+      : []
+  );
+  const answers = negotiation.answer(offers, "operational");
+  assertEquals(answers, offers.map(([key]) => [key, "Reject"]));
+  assertEquals(negotiation.parameters(), before);
+});
+
+const LENGTHS = [512, 513, 4096, 65_536, 262_144, 262_145, 1_048_576, 1_048_577, 0xffffff];
+
+Deno.test("FirstBurstLength never exceeds MaxBurstLength, in whatever order they come (13.14)", () => {
+  for (const first of LENGTHS) {
+    for (const max of LENGTHS) {
+      const pairs = [["FirstBurstLength", `${first}`], ["MaxBurstLength", `${max}`]] as const;
+      for (const offers of [pairs, pairs.toReversed()]) {
+        const negotiation = new Negotiation();
+        const answers = new Map(negotiation.answer(offers, "operational") as [string, string][]);
+        const { firstBurstLength, maxBurstLength } = negotiation.parameters();
+        assertEquals(Number(answers.get("FirstBurstLength")), firstBurstLength);
+        assertEquals(Number(answers.get("MaxBurstLength")), maxBurstLength);
+        assertEquals(maxBurstLength, Math.min(max, 1_048_576));
+        assertEquals(firstBurstLength, Math.min(first, 262_144, maxBurstLength));
+      }
+    }
+  }
+});
+
+Deno.test("parseNumber() reads decimal and hexadecimal numbers (6.1) and nothing else", () => {
+  const numbers = { "0": 0, "7": 7, "512": 512, "4294967295": 0xffffffff, "0x0": 0, "0xFf": 255, "0X10": 16 };
+  for (const [text, value] of Object.entries(numbers)) assertEquals(parseNumber(text), value);
+  const garbage = [
+    "",
+    " 1",
+    "1 ",
+    "+1",
+    "-1",
+    "1.0",
+    "1e3",
+    "0x",
+    "0xg",
+    "x10",
+    "0b1",
+    "0b" + "AA==",
+    "1,2",
+    "1~2",
+  ];
+  garbage.push("\u0661", "99999999999", "0x123456789", "Infinity", "NaN", "1_000", "0o7");
+  for (const text of garbage) assertEquals(parseNumber(text), undefined, text);
+});
+
+Deno.test("MaxRecvDataSegmentLength changes in full-feature phase, again and again", () => {
+  const negotiation = new Negotiation();
+  for (const value of [1024, 65_536, 512, 512]) {
+    assertEquals(negotiation.answer([["MaxRecvDataSegmentLength", `${value}`]], "full"), []);
+    assertEquals(negotiation.parameters().initiatorMaxRecvDataSegmentLength, value);
+  }
+});

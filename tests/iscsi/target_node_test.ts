@@ -1,0 +1,324 @@
+/** Who may connect to what, and what becomes of sessions (RFC 7143, 4.4.3, 6.3.5 and Appendix C), through the whole node. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Limits } from "../../lib/iscsi/limits.ts";
+import type { InterfaceAddress } from "../../lib/access/interfaces.ts";
+import { read10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
+import { ISID, LoginRefused, Stage } from "../support/initiator_login.ts";
+import { loginRequest } from "../support/initiator_request.ts";
+import { ScsiStatus, SenseKey } from "../support/initiator_sense.ts";
+import { encodeText } from "../support/initiator_text.ts";
+import { MemoryStore } from "../support/memory_store.ts";
+import { SlowStore } from "../support/slow_store.ts";
+import {
+  assertSameBytes,
+  type ConnectOptions,
+  type Harness,
+  nameOf,
+  pattern,
+  settle,
+  type TargetSpec,
+  until,
+  withHarness,
+} from "./_harness.ts";
+
+const OTHER_ISID = Uint8Array.of(0x80, 0, 0, 0, 0, 2);
+const SIZE = 1024 * 1024;
+
+/** All bytes that the node sends to who logs in like this, up to the end of the connection. */
+async function refusalBytes(
+  harness: Harness,
+  login: { name?: string; target?: string },
+  connect: ConnectOptions = {},
+): Promise<string> {
+  const { initiator, served } = harness.open(connect);
+  const text = encodeText([["InitiatorName", login.name ?? "iqn.2000-01.a:b"], [
+    "TargetName",
+    nameOf(login.target),
+  ]]);
+  await initiator.send(loginRequest({
+    isTransit: true,
+    currentStage: Stage.operational,
+    nextStage: Stage.fullFeature,
+    isid: ISID,
+    initiatorTaskTag: 1,
+    cmdSn: 1,
+    expStatSn: 0,
+    text,
+  }));
+  const pdus = await initiator.receiveEnd();
+  await served;
+  return pdus.map(({ header, data }) => header.toHex() + data.toHex()).join(" ");
+}
+
+Deno.test("default deny: whoever is refused sees the same bytes, and the log tells why", () =>
+  withHarness({
+    targets: [
+      { name: "listed", initiators: ["iqn.2000-01.a:friend"] },
+      { name: "near", networks: ["192.168.0.0/16"] },
+      { name: "both", initiators: ["iqn.2000-01.a:b"], networks: ["192.168.0.0/16"] },
+    ],
+  }, async (harness) => {
+    const seen = [
+      await refusalBytes(harness, { target: "unknown" }),
+      await refusalBytes(harness, { target: "listed" }),
+      await refusalBytes(harness, { target: "near" }),
+      await refusalBytes(harness, { target: "both" }),
+      await refusalBytes(harness, { target: "both" }, { ends: { localAddress: "192.168.0.1" } }),
+      await refusalBytes(harness, { target: "near" }, { ends: { peerAddress: "192.168.0.9" } }),
+    ];
+    assertEquals(new Set(seen).size, 1, "all look the same");
+    assert(seen[0]!.startsWith("23"), "it is a login response");
+    const reasons = ["no target", "initiators of [listed]", "networks of [near]", "networks of [both]"];
+    for (const reason of reasons) assert(harness.log.some((line) => line.includes(reason)), reason);
+    assert(harness.log.every((line) => line.startsWith("warning: 10.0.0.2") || line.includes("192.168.0.9")));
+  }));
+
+Deno.test("a network admits who comes from it and connects to an address in it", () =>
+  withHarness({ targets: [{ networks: ["192.168.0.0/16"] }] }, async (harness) => {
+    const ends = { localAddress: "192.168.0.1", peerAddress: "192.168.0.9" };
+    await harness.logIn({}, { ends });
+    await assertRejects(() => harness.connect().login({ targetName: nameOf() }), LoginRefused);
+  }));
+
+const INTERFACES: readonly InterfaceAddress[] = [
+  { name: "eth0", address: "10.0.0.1", prefixLength: 24, family: "ipv4" },
+  { name: "eth1", address: "10.0.1.1", prefixLength: 24, family: "ipv4" },
+  { name: "eth1", address: "fd00::1", prefixLength: 64, family: "ipv6" },
+];
+
+Deno.test("SendTargets tells of the targets that this initiator may use from here, each with its portals", () =>
+  withHarness({
+    targets: [
+      { name: "open", alias: "second" },
+      { name: "theirs", initiators: ["iqn.2000-01.a:friend"] },
+      { name: "mine", initiators: ["iqn.2011-07.com.example:89abcdef"] },
+      { name: "wide", networks: ["10.0.0.0/16", "fd00::/64"] },
+      { name: "far", networks: ["192.168.0.0/16"] },
+    ],
+    interfaces: INTERFACES,
+  }, async (harness) => {
+    const initiator = harness.connect();
+    await initiator.login();
+    const here = "10.0.0.1:3260,1";
+    const targets = [
+      { name: nameOf("open"), addresses: [here] },
+      { name: nameOf("mine"), addresses: [here] },
+      { name: nameOf("wide"), addresses: [here, "10.0.1.1:3260,1", "[fd00::1]:3260,1"] },
+    ];
+    assertEquals(await initiator.sendTargets("All"), targets);
+    assertEquals(await initiator.sendTargets(nameOf("open")), [targets[0]!]);
+    assertEquals(await initiator.sendTargets(nameOf("second").toUpperCase()), [
+      { name: nameOf("second"), addresses: [here] },
+    ]);
+    for (const name of ["theirs", "far", "unknown"]) {
+      assertEquals(await initiator.sendTargets(nameOf(name)), []);
+    }
+    assertEquals(await initiator.text([["SendTargets", ""]]), [["SendTargets", "Reject"]]);
+  }));
+
+Deno.test("SendTargets tells an initiator that no target lists of nothing", () =>
+  withHarness({ targets: [{ initiators: ["iqn.2000-01.a:friend"] }] }, async (harness) => {
+    const initiator = harness.connect();
+    await initiator.login();
+    assertEquals(await initiator.sendTargets("All"), []);
+  }));
+
+Deno.test("SendTargets in a normal session tells of its own target only (Appendix C)", () =>
+  withHarness({ targets: [{ alias: "second" }, { name: "other" }] }, async (harness) => {
+    const initiator = await harness.logIn({ targetName: nameOf("second") });
+    const own = [{ name: nameOf("second"), addresses: ["10.0.0.1:3260,1"] }];
+    assertEquals(await initiator.sendTargets(""), own);
+    assertEquals(await initiator.sendTargets(nameOf("second")), own);
+    for (const what of ["All", nameOf("other"), nameOf("unknown")]) {
+      assertEquals(await initiator.text([["SendTargets", what]]), [["SendTargets", "Reject"]]);
+    }
+  }));
+
+Deno.test("SendTargets tells of 1,000 targets in as many PDUs as it takes", () =>
+  withHarness({
+    targets: Array.from({ length: 1000 }, (_, index): TargetSpec => ({ name: `t${index}` })),
+  }, async (harness) => {
+    const initiator = harness.connect();
+    await initiator.login({ keys: { MaxRecvDataSegmentLength: "8192" } });
+    const targets = await initiator.sendTargets("All");
+    assertEquals(
+      targets.map(({ name }) => name),
+      Array.from({ length: 1000 }, (_, index) => nameOf(`t${index}`)),
+    );
+    assertEquals((await initiator.sendTargets("All")).length, 1000);
+  }));
+
+Deno.test("session reinstatement ends the old connection and its tasks before the new login is answered (6.3.5)", async () => {
+  const store = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
+  await withHarness({ targets: [{ stores: [store] }] }, async (harness) => {
+    const first = harness.open();
+    await first.initiator.login({ targetName: nameOf() });
+    await first.initiator.command({ cdb: testUnitReady() });
+    await first.initiator.begin({ cdb: write10(0, 1), write: pattern(512) });
+    await first.initiator.begin({ cdb: write10(1, 1), write: pattern(512, 2) });
+    await until(() => store.pending.length === 2, "both writes are under way");
+    const second = harness.open();
+    let isAnswered = false;
+    const login = second.initiator.login({ targetName: nameOf() }).then(() => isAnswered = true);
+    assertEquals(await first.initiator.receiveEnd(), []);
+    await settle();
+    assertEquals(isAnswered, false);
+    store.release(1);
+    await settle();
+    assertEquals(isAnswered, false, "one write is still under way");
+    store.release(0);
+    await login;
+    await first.served;
+    assert(harness.log.some((line) => line.includes("reinstated")));
+    const { status, sense } = await second.initiator.command({ cdb: testUnitReady() });
+    assertEquals([status, sense?.key], [ScsiStatus.checkCondition, SenseKey.unitAttention]);
+  });
+});
+
+Deno.test("a login waits until nothing of a connection that broke can reach the medium any more", async () => {
+  const store = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
+  await withHarness({ targets: [{ stores: [store] }] }, async (harness) => {
+    const { initiator: broken, served } = harness.open();
+    await broken.login({ targetName: nameOf() });
+    await broken.command({ cdb: testUnitReady() });
+    await broken.begin({ cdb: write10(0, 1), write: pattern(512, 1) });
+    await until(() => store.pending.length === 1, "its write is under way");
+    await broken.close();
+    await served;
+    let isIn = false;
+    const login = harness.connect().login({ targetName: nameOf() }).then(() => isIn = true);
+    await settle();
+    assertEquals(isIn, false);
+    store.releaseAll();
+    await login;
+  });
+});
+
+Deno.test("a logout is answered when nothing of the session can reach the medium any more", async () => {
+  const store = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
+  await withHarness({ targets: [{ stores: [store] }] }, async (harness) => {
+    const initiator = await harness.logIn();
+    await initiator.begin({ cdb: write10(0, 1), write: pattern(512) });
+    await until(() => store.pending.length === 1, "the write is under way");
+    let isOut = false;
+    const logout = initiator.logout().then((response) => {
+      isOut = true;
+      return response;
+    });
+    await settle();
+    assertEquals(isOut, false);
+    store.releaseAll();
+    assertEquals(await logout, 0);
+  });
+});
+
+Deno.test("a login waits for no other target's medium", async () => {
+  const slow = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
+  await withHarness({ targets: [{ stores: [slow] }, { name: "other" }] }, async (harness) => {
+    const initiator = await harness.logIn();
+    await initiator.begin({ cdb: write10(0, 1), write: pattern(512) });
+    await until(() => slow.pending.length === 1, "the write is under way");
+    const other = await harness.logIn({ targetName: nameOf("other") });
+    assertEquals(await other.logout(), 0);
+    await harness.logIn({ targetName: nameOf("other") });
+    slow.releaseAll();
+  });
+});
+
+Deno.test("of logins that wait for a medium which never answers only the last one is kept", async () => {
+  const store = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
+  await withHarness({ targets: [{ stores: [store] }] }, async (harness) => {
+    const initiator = await harness.logIn();
+    await initiator.begin({ cdb: write10(0, 1), write: pattern(512) });
+    await until(() => store.pending.length === 1, "the write is under way");
+    let before: Promise<void> = Promise.resolve();
+    for (let round = 0; round < 5; round++) {
+      const { initiator: again, served } = harness.open();
+      const login = assertRejects(() => again.login({ targetName: nameOf() }));
+      await settle();
+      await before;
+      before = served;
+      await again.close();
+      await login;
+    }
+    store.releaseAll();
+    await before;
+  });
+});
+
+Deno.test("two sessions of one initiator have units, tasks and attentions of their own (multipath)", () =>
+  withHarness({}, async (harness) => {
+    const first = await harness.logIn();
+    const second = await harness.logIn({ isid: OTHER_ISID });
+    assertEquals((await first.command({ cdb: write10(0, 1), write: pattern(512) })).status, ScsiStatus.good);
+    const { data } = await second.command({ cdb: read10(0, 1), read: 512 });
+    await assertSameBytes(data, pattern(512));
+    assertEquals(await first.logout(), 0);
+    assertEquals((await second.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+  }));
+
+Deno.test("sessions of two initiators, and of one initiator with two targets, do not replace one another", () =>
+  withHarness({ targets: [{}, { name: "other" }] }, async (harness) => {
+    const sessions = [
+      await harness.logIn(),
+      await harness.logIn({ initiatorName: "iqn.2000-01.a:b" }),
+      await harness.logIn({ targetName: nameOf("other") }),
+      harness.connect(),
+    ];
+    await sessions[3]!.login();
+    for (const session of sessions) await session.nop();
+    for (const session of sessions) assertEquals(await session.logout(), 0);
+  }));
+
+Deno.test("TSIHs are not zero and differ", () =>
+  withHarness({}, async (harness) => {
+    const seen = new Set<number>();
+    for (let index = 0; index < 10; index++) {
+      const isid = Uint8Array.of(0x80, 0, 0, 0, 9, index);
+      seen.add((await harness.connect().login({ targetName: nameOf(), isid })).tsih);
+    }
+    assertEquals([seen.size, seen.has(0)], [10, false]);
+  }));
+
+Deno.test("a target that is read-only says so and keeps its bytes", async () => {
+  const store = new MemoryStore({ sizeBytes: SIZE });
+  await withHarness({ targets: [{ stores: [store], readOnly: true }] }, async (harness) => {
+    const initiator = await harness.logIn();
+    const { sense, residual } = await initiator.command({ cdb: write10(0, 8), write: pattern(4096) });
+    assertEquals([sense?.key, sense?.code, residual], [SenseKey.dataProtect, 0x2700, -4096]);
+    assertEquals(store.writeCount, 0);
+  });
+});
+
+Deno.test("a new connection is refused while too many have not logged in, from its address or at all", () =>
+  withHarness({}, async (harness) => {
+    const open = (peerAddress: string): ReturnType<Harness["open"]> =>
+      harness.open({ ends: { peerAddress } });
+    const waiting = Array.from({ length: Limits.connectionsInLoginPerAddress }, () => open("10.0.0.9"));
+    assert(open("10.0.0.9").isClosed(), "there are too many from this address");
+    const rest = Limits.connectionsInLogin - Limits.connectionsInLoginPerAddress;
+    waiting.push(...Array.from({ length: rest }, (_, index) => open(`10.0.1.${index}`)));
+    assert(open("10.0.0.2").isClosed(), "there are too many");
+    assert(waiting.every(({ isClosed }) => !isClosed()), "the others are not disturbed");
+    await waiting[0]!.initiator.login({ targetName: nameOf() });
+    assert(!open("10.0.0.2").isClosed(), "who has logged in makes room");
+  }));
+
+Deno.test("stop() ends every connection, lets writes settle, and takes no more", async () => {
+  const store = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
+  await withHarness({ targets: [{ stores: [store] }] }, async (harness) => {
+    const initiator = await harness.logIn();
+    const inLogin = harness.open();
+    await initiator.begin({ cdb: write10(0, 1), write: pattern(512) });
+    await until(() => store.pending.length === 1, "the write is under way");
+    let isStopped = false;
+    const stopped = harness.node.stop().then(() => isStopped = true);
+    assertEquals(await initiator.receiveEnd(), []);
+    await inLogin.served;
+    await settle();
+    assertEquals(isStopped, false);
+    assert(harness.open().isClosed(), "nobody is let in any more");
+    store.releaseAll();
+    await stopped;
+  });
+});

@@ -1,0 +1,181 @@
+/**
+ * Block devices as backing: what `iscsi` does with a loop device under the rights of its task, which are not enough
+ * to look at anything in /dev.
+ */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { Appliance, XENSERVER } from "../end_to_end/appliance.ts";
+import { iscsiCommand, ServerProcess } from "../support/server_process.ts";
+import { runTool, runToolOk, testWithTools, type Tool, type ToolResult } from "../support/tools.ts";
+
+const MB = 1024 ** 2;
+const DEVICE_BYTES = 16 * MB;
+
+/** A file as a block device. */
+class LoopDevice {
+  readonly file: string;
+  readonly path: string;
+
+  private constructor(file: string, path: string) {
+    this.file = file;
+    this.path = path;
+  }
+
+  /** @throws when the system has no loop devices, or does not give one to us */
+  static attach(...options: readonly string[]): LoopDevice {
+    const file = Deno.makeTempFileSync({ prefix: "iscsi-loop-" });
+    Deno.truncateSync(file, DEVICE_BYTES);
+    const args = ["--find", "--show", ...options, file];
+    const { success, stdout, stderr } = new Deno.Command("losetup", { args }).outputSync();
+    if (success) return new LoopDevice(file, new TextDecoder().decode(stdout).trim());
+    Deno.removeSync(file);
+    throw new Error(new TextDecoder().decode(stderr).trim());
+  }
+
+  /** What an initiator has left on it, to be read when the server has ended. */
+  read(offset: number, length: number): Uint8Array {
+    return Deno.readFileSync(this.file).slice(offset, offset + length);
+  }
+
+  [Symbol.dispose](): void {
+    new Deno.Command("losetup", { args: ["--detach", this.path] }).outputSync();
+    Deno.removeSync(this.file);
+  }
+}
+
+/** Why there can be no loop device here. */
+function findObstacle(): string | undefined {
+  if (Deno.uid() !== 0) return "takes root";
+  try {
+    LoopDevice.attach()[Symbol.dispose]();
+    return undefined;
+  } catch (error) {
+    return `no loop device: ${error instanceof Error ? error.message : error}`;
+  }
+}
+
+const OBSTACLE = findObstacle();
+
+function testWithDevice(name: string, tools: readonly Tool[], fn: () => Promise<void>): void {
+  if (OBSTACLE === undefined) testWithTools(name, tools, fn);
+  else Deno.test({ name: `${name} (${OBSTACLE})`, ignore: true, fn });
+}
+
+function confOf(device: string, ...lines: readonly string[]): string {
+  return ["networks=127.0.0.0/8", "[xenserver]", "size=8MB", `file=${device}`, ...lines, ""].join("\n");
+}
+
+function nodesOf(appliance: Appliance): string[] {
+  return [...Deno.readDirSync(`${appliance.storage}/.iscsi/devices`)].map(({ name }) => name);
+}
+
+function hasNodesFolder(appliance: Appliance): boolean {
+  return [...Deno.readDirSync(`${appliance.storage}/.iscsi`)].some(({ name }) => name === "devices");
+}
+
+/** Runs a command of the program below another one. */
+function runBelow(
+  program: string,
+  args: readonly string[],
+  ...words: readonly string[]
+): Promise<ToolResult> {
+  const iscsi = iscsiCommand();
+  return runTool(program, [...args, iscsi.program, ...iscsi.args, ...words]);
+}
+
+const INITIATORS: readonly Tool[] = ["iscsi-inq", "qemu-io", "block-iscsi.so"];
+
+testWithDevice("a block device is served as it is, and its node is gone afterwards", INITIATORS, async () => {
+  using device = LoopDevice.attach();
+  using appliance = Appliance.create(confOf(device.path));
+  const built = await appliance.build("--json");
+  const useDevice = { kind: "useDevice", path: device.path, sizeBytes: 8 * MB, deviceBytes: DEVICE_BYTES };
+  assertEquals(JSON.parse(built.stdout).steps.at(-1), useDevice);
+  await using server = await ServerProcess.start(appliance.confPath);
+  const [node] = nodesOf(appliance);
+  const { isBlockDevice, mode } = Deno.statSync(`${appliance.storage}/.iscsi/devices/${node}`);
+  assertEquals([isBlockDevice, mode! & 0o777], [true, 0o600]);
+  assertStringIncludes(await runToolOk("iscsi-inq", [appliance.lunUrl(0)]), "DIRECT_ACCESS");
+  const write = ["-f", "raw", "-c", "write -P 7 1M 64k", "-c", "flush", "-c", "read -P 7 1M 64k"];
+  const output = await runToolOk("qemu-io", [...write, appliance.lunUrl(0)]);
+  assert(!output.includes("failed"), output);
+  assertEquals((await server.stop()).code, 0, server.stderr);
+  assertEquals(hasNodesFolder(appliance), false);
+  await runToolOk("blockdev", ["--flushbufs", device.path]);
+  assertEquals(device.read(MB, 65536), new Uint8Array(65536).fill(7));
+  assertEquals(device.read(MB + 65536, 512), new Uint8Array(512));
+});
+
+testWithDevice("a server that was killed leaves a node, which the next one removes", [], async () => {
+  using first = LoopDevice.attach();
+  using second = LoopDevice.attach();
+  using appliance = Appliance.create(confOf(first.path));
+  await using killed = await appliance.serve();
+  const [leftBehind] = nodesOf(appliance);
+  await killed.kill();
+  assertEquals(nodesOf(appliance), [leftBehind]);
+  appliance.writeConf(confOf(second.path));
+  await using _server = await appliance.serve();
+  const nodes = nodesOf(appliance);
+  assertEquals(nodes.length, 1);
+  assert(nodes[0] !== leftBehind, nodes[0]);
+});
+
+testWithDevice("a device that cannot be written is served read-only, or not at all", INITIATORS, async () => {
+  using device = LoopDevice.attach("--read-only");
+  using appliance = Appliance.create(confOf(device.path));
+  const { code, stderr } = await appliance.build();
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, `Cannot use block device "${device.path}": it is write-protected`);
+  appliance.writeConf(confOf(device.path, "readonly=y"));
+  await using _server = await appliance.serve();
+  const args = ["-r", "-f", "raw", "-c", "read -P 0 0 1M", appliance.lunUrl(0, XENSERVER)];
+  const output = await runToolOk("qemu-io", args);
+  assert(!output.includes("failed"), output);
+});
+
+testWithDevice("a device that is mounted here is not exported for writing", [], async () => {
+  using device = LoopDevice.attach();
+  using appliance = Appliance.create(confOf(device.path));
+  await runToolOk("mkfs.ext4", ["-q", device.path]);
+  const mount = 'mount "$0" "$1" && shift && exec "$@"';
+  const args = ["--mount", "sh", "-c", mount, device.path, appliance.folder];
+  const conf = Deno.makeTempFileSync();
+  try {
+    // The mount hides the appliance's folder, so the conf stands elsewhere.
+    Deno.copyFileSync(appliance.confPath, conf);
+    const { code, stderr } = await runBelow("unshare", args, "build", "--conf", conf);
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, `it, or a part of it, is mounted at "${appliance.folder}"`);
+  } finally {
+    Deno.removeSync(conf);
+  }
+});
+
+testWithDevice("a storage folder on which devices cannot be opened is told with the remedy", [], async () => {
+  using device = LoopDevice.attach();
+  using appliance = Appliance.create(confOf(device.path));
+  Deno.mkdirSync(appliance.storage);
+  const mount =
+    'mount -t tmpfs -o nodev none "$0" && "$@" build --conf "$CONF" && exec "$@" serve --conf "$CONF"';
+  const iscsi = iscsiCommand();
+  const args = ["--mount", "sh", "-c", mount, appliance.storage, iscsi.program, ...iscsi.args];
+  const { code, stderr } = await runTool("unshare", args, { env: { CONF: appliance.confPath } });
+  assertEquals(code, 1);
+  const state = `${appliance.storage}/.iscsi`;
+  assertStringIncludes(stderr, `Cannot open block device "${device.path}": Permission denied`);
+  assertStringIncludes(stderr, `mount the file system of "${state}" without "nodev"`);
+});
+
+testWithDevice("whoever may not make nodes is told what it takes", [], async () => {
+  using device = LoopDevice.attach();
+  using appliance = Appliance.create(confOf(device.path));
+  assertEquals((await appliance.build()).code, 0);
+  const args = ["--bounding-set", "-mknod"];
+  const { code, stderr } = await runBelow("setpriv", args, "serve", "--conf", appliance.confPath);
+  assertEquals(code, 1);
+  assertMatch(
+    stderr,
+    /Cannot make a node for block device .*not permitted; run it as root, with CAP_MKNOD\n/,
+  );
+  assertEquals(hasNodesFolder(appliance), false);
+});

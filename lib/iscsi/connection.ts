@@ -143,6 +143,10 @@ export class Connection {
     return this.#isReceiving;
   }
 
+  get #isClosed(): boolean {
+    return this.#stage === "closed";
+  }
+
   get #isReceiving(): boolean {
     return this.#stage === "login" || this.#stage === "fullFeature";
   }
@@ -264,22 +268,22 @@ export class Connection {
 
   /** Begins to send what waits, unless that is under way already. */
   #send(): void {
-    if (this.#isSending || this.#stage === "closed") return;
-    this.#isSending = true;
-    this.#sendAll().finally(() => {
-      this.#isSending = false;
-      this.#progress();
-    });
+    if (this.#isSending || this.#stage === "closed" || this.#replies.buffer.length === 0) return;
+    this.#sendAll();
   }
 
   async #sendAll(): Promise<void> {
     const { buffer } = this.#replies;
-    while (buffer.length > 0 && this.#stage !== "closed") {
+    this.#isSending = true;
+    while (buffer.length > 0 && !this.#isClosed) {
       // When the peer is gone, the receiving side may wait for it; closing ends that wait.
       await this.#writeAll(buffer.take()).catch(() => this.close());
       this.#phase?.pump();
       this.#progress();
     }
+    // At once after the last look at the buffer: a reply that is put in from now on begins to be sent anew.
+    this.#isSending = false;
+    this.#progress();
   }
 
   async #writeAll(bytes: Uint8Array): Promise<void> {

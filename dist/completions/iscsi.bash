@@ -1,0 +1,47 @@
+# Bash completion of iscsi(8): copy it to /usr/share/bash-completion/completions/iscsi
+
+_iscsi() {
+    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
+    local command='' options='' i
+    COMPREPLY=()
+
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+            --conf)
+                # In --conf=FILE the "=" is a word of its own.
+                [[ ${COMP_WORDS[i+1]} == = ]] && ((i++))
+                ((i++))
+                ;;
+            -*) ;;
+            *)
+                command=${COMP_WORDS[i]}
+                break
+                ;;
+        esac
+    done
+
+    if [[ $previous == --conf || ($previous == = && ${COMP_WORDS[COMP_CWORD-2]} == --conf) ]]; then
+        [[ $word == = ]] && word=''
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return
+    fi
+    if [[ $previous == help && $command == help ]]; then
+        mapfile -t COMPREPLY < <(compgen -W 'check build serve demo' -- "$word")
+        return
+    fi
+
+    case $command in
+        '')
+            options='--help --version'
+            [[ $word == -* ]] || options='check build serve demo help'
+            ;;
+        check) options='--conf --json --help' ;;
+        build) options='--conf --dry-run --json --help' ;;
+        serve) options='--conf --help' ;;
+        demo) options='--help' ;;
+    esac
+    mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
+}
+
+complete -F _iscsi iscsi

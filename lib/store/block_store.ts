@@ -1,3 +1,6 @@
+import type { ByteRange } from "./byte_range.ts";
+import type { Extent } from "./space_map.ts";
+
 /**
  * Where a logical unit's bytes live.
  *
@@ -12,6 +15,8 @@ export interface BlockStore {
   readonly sizeBytes: number;
   /** Opened for reading only: the write forms throw a `StoreError` of kind `readOnly`. */
   readonly readOnly: boolean;
+  /** Whether `unmap` gives space back to where it came from. */
+  readonly canUnmap: boolean;
 
   /**
    * Fills `into` with the bytes from `offset` and returns true, or returns false at once: then use `read`.
@@ -47,6 +52,17 @@ export interface BlockStore {
    * @throws {StoreError} (rejects) when that cannot be promised
    */
   flush(): Promise<void>;
+
+  /**
+   * Makes bytes zero. Their space goes back, if it can (`canUnmap`); else zeros are written. When the promise resolves,
+   * all of them read as zeros; a write that begins after that is never undone.
+   *
+   * @throws {StoreError} (rejects) when the medium fails; some of the bytes may be zero then
+   */
+  unmap(ranges: readonly ByteRange[]): Promise<void>;
+
+  /** Whether the bytes at and behind `offset` take space. */
+  extentAt(offset: number): Extent;
 
   /** Releases the medium. Nothing may be under way and nothing may follow. */
   close(): void;

@@ -1,5 +1,8 @@
 import { type BlockStore, StoreError, type StoreErrorKind } from "./block_store.ts";
+import type { ByteRange } from "./byte_range.ts";
 import { HandlePool } from "./handle_pool.ts";
+import type { Extent } from "./space_map.ts";
+import { writeZeros } from "./zero_fill.ts";
 
 /** How to open a `FileStore`. */
 export interface FileStoreOptions {
@@ -22,6 +25,7 @@ const OUT_OF_SPACE_ERRNOS: readonly number[] = [28, 122];
 export class FileStore implements BlockStore {
   readonly sizeBytes: number;
   readonly readOnly: boolean;
+  readonly canUnmap = false;
   readonly #path: string;
   readonly #now: Deno.FsFile;
   readonly #flusher: Deno.FsFile;
@@ -133,6 +137,20 @@ export class FileStore implements BlockStore {
     if (this.#runningFlush === undefined) return this.#startFlush();
     this.#queuedFlush = this.#flushAfter(this.#runningFlush);
     return this.#queuedFlush;
+  }
+
+  async unmap(ranges: readonly ByteRange[]): Promise<void> {
+    for (const range of ranges) await writeZeros((offset, from) => this.write(offset, from), range);
+  }
+
+  /** The kernel's map of the file is out of reach: all of it may take space. */
+  extentAt(): Extent {
+    return { isMapped: true, endBytes: this.sizeBytes };
+  }
+
+  /** Whether nothing of the file takes space. */
+  get isEmpty(): boolean {
+    return this.#now.statSync().blocks === 0;
   }
 
   close(): void {

@@ -1,5 +1,5 @@
 /** Most handles of one pool, and so the most reads and writes of one file that the kernel works on at once. */
-const HANDLES_MAX = 16;
+const HANDLES_MAX = 32;
 
 /**
  * Handles on one file for work that takes its time: an asynchronous read or write occupies a handle, because its

@@ -1,42 +1,86 @@
-/** Above this a transfer has waited for something: four to ten times what the page cache takes for 4 KiB. */
-const FAST_MS = 0.025;
-
-/** What the page cache takes for each byte beside that, generously: 2 GB/s. */
+/** What the page cache takes for each byte, generously: 2 GB/s. */
 const FAST_MS_PER_BYTE = 1 / 2_000_000;
 
 /** How much one transfer counts in the running share of slow ones. */
 const WEIGHT = 1 / 16;
 
 /**
- * From this share of slow transfers on they are done off the event loop, and below the other at once again. Being
- * interrupted makes a fast transfer look slow now and then, so that one alone must not decide.
+ * From this share of slow transfers on they are done off the event loop. Being interrupted makes a fast transfer look
+ * slow now and then, so that one alone must not decide.
  */
-const SLOW_FROM = 0.25;
-const FAST_BELOW = 0.1;
+const SLOW_SHARE = 0.25;
 
-/** While transfers are slow, trying takes at most one hundredth of the time; a try is due at least this often. */
-const TRY_COST = 100;
-const TRY_INTERVAL_MS_MAX = 2_000;
+/** So many fast transfers within one attempt, and they are done at once again. */
+const FAST_TO_RETURN = 16;
 
-/** Judges from how long transfers take whether the next one should be done at once. Times are in milliseconds. */
+/** So many slow ones, and the attempt is over. One that takes longer than any interruption counts for all. */
+const SLOW_TO_GIVE_UP = 3;
+const SLOW_BEYOND_DOUBT_MS = 5;
+
+/** An attempt takes at most one hundredth of the time, and is made at least this often. */
+const ATTEMPT_COST = 100;
+const ATTEMPT_INTERVAL_MS_MAX = 2_000;
+
+/**
+ * Judges from how long transfers take whether the next one should be done at once. Times are in milliseconds.
+ *
+ * While transfers are fast, all are done at once. Once they are slow, only those of an attempt are, to see whether they
+ * have become fast again.
+ */
 export class Pace {
+  readonly #fastMs: number;
   #slowShare = 0;
   #isSlow = false;
-  #nextTry = 0;
+  #nextAttempt = 0;
+  #fastCount = 0;
+  #slowCount = 0;
+  /** The shortest slow transfer of an attempt: what the medium takes, without interruptions. */
+  #shortestSlowMs = 0;
 
-  /** Whether a transfer that begins now should be done at once: always while they are fast, now and then while slow. */
+  /** @param fastMs a small transfer that takes longer is slow */
+  constructor(fastMs: number) {
+    this.#fastMs = fastMs;
+  }
+
+  /** Whether a transfer that begins now should be done at once. */
   mayTry(now: number): boolean {
-    return !this.#isSlow || now >= this.#nextTry;
+    return !this.#isSlow || now >= this.#nextAttempt;
   }
 
   /** Takes note of a transfer that was done at once. */
   took(began: number, ended: number, bytes: number): void {
     const duration = ended - began;
-    const wasSlow = duration > FAST_MS + bytes * FAST_MS_PER_BYTE;
+    const wasSlow = duration > this.#fastMs + bytes * FAST_MS_PER_BYTE;
     this.#slowShare += ((wasSlow ? 1 : 0) - this.#slowShare) * WEIGHT;
-    if (this.#isSlow) this.#isSlow = this.#slowShare > FAST_BELOW;
-    else this.#isSlow = this.#slowShare > SLOW_FROM;
-    // After a fast one the next is tried at once; after a slow one only when its cost has been forgotten.
-    this.#nextTry = wasSlow ? ended + Math.min(duration * TRY_COST, TRY_INTERVAL_MS_MAX) : ended;
+    if (this.#isSlow) this.#judgeAttempt(wasSlow, duration, ended);
+    else if (this.#slowShare > SLOW_SHARE) this.#becomeSlow(duration, ended);
+  }
+
+  #becomeSlow(duration: number, now: number): void {
+    this.#isSlow = true;
+    this.#endAttempt(duration, now);
+  }
+
+  #judgeAttempt(wasSlow: boolean, duration: number, now: number): void {
+    if (!wasSlow) {
+      this.#fastCount++;
+      if (this.#fastCount >= FAST_TO_RETURN) this.#becomeFast();
+      return;
+    }
+    this.#slowCount += duration > SLOW_BEYOND_DOUBT_MS ? SLOW_TO_GIVE_UP : 1;
+    this.#shortestSlowMs = Math.min(this.#shortestSlowMs, duration);
+    if (this.#slowCount >= SLOW_TO_GIVE_UP) this.#endAttempt(this.#shortestSlowMs * this.#slowCount, now);
+  }
+
+  #becomeFast(): void {
+    this.#isSlow = false;
+    this.#slowShare = 0;
+  }
+
+  #endAttempt(cost: number, now: number): void {
+    this.#nextAttempt = now + Math.min(cost * ATTEMPT_COST, ATTEMPT_INTERVAL_MS_MAX);
+    this.#fastCount = 0;
+    this.#slowCount = 0;
+    this.#shortestSlowMs = Infinity;
   }
 }

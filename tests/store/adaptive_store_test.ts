@@ -6,6 +6,7 @@ import type { BlockStore } from "../../lib/store/block_store.ts";
 class TimedStore implements BlockStore {
   readonly sizeBytes = 1 << 20;
   readonly readOnly = false;
+  readonly canUnmap = false;
   now = 0;
   readMs = 0.004;
   writeMs = 0.004;
@@ -33,6 +34,14 @@ class TimedStore implements BlockStore {
 
   flush(): Promise<void> {
     return Promise.resolve();
+  }
+
+  unmap(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  extentAt(): { isMapped: boolean; endBytes: number } {
+    return { isMapped: true, endBytes: this.sizeBytes };
   }
 
   close(): void {}

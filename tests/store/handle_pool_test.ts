@@ -1,4 +1,4 @@
-import { assertEquals, assertLessOrEqual, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { HandlePool } from "../../lib/store/handle_pool.ts";
 
 /** A pool on a scratch file; `open` may fail from its call number `failFrom` on. */
@@ -45,7 +45,7 @@ Deno.test("HandlePool opens handles as they are needed, up to a limit, and serve
   assertEquals(opened(), 1);
   const { runningMax, order } = await useAtOnce(pool, 100);
   assertEquals(runningMax, opened());
-  assertLessOrEqual(opened(), 16);
+  assertEquals(opened(), 32);
   assertEquals(order, order.toSorted((a, b) => a - b));
   close();
 });

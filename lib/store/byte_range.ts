@@ -1,0 +1,54 @@
+/** Bytes of a store: `lengthBytes` of them, from `offset` on. */
+export interface ByteRange {
+  readonly offset: number;
+  readonly lengthBytes: number;
+}
+
+/** The same bytes in ascending order of their offsets, in as few ranges as possible. */
+export function mergeRanges(ranges: readonly ByteRange[]): ByteRange[] {
+  const merged: ByteRange[] = [];
+  for (const range of ranges.toSorted((a, b) => a.offset - b.offset)) {
+    if (range.lengthBytes === 0) continue;
+    const last = merged.at(-1);
+    if (last === undefined || range.offset > endOf(last)) merged.push(range);
+    else merged[merged.length - 1] = spanning(last, range);
+  }
+  return merged;
+}
+
+/** Whether any of `ranges`, which are as `mergeRanges` makes them, has a byte of the one given. */
+export function overlapsAny(ranges: readonly ByteRange[], offset: number, lengthBytes: number): boolean {
+  let low = 0;
+  let high = ranges.length;
+  // Finds the first range that ends behind `offset`.
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (endOf(ranges[middle]!) > offset) high = middle;
+    else low = middle + 1;
+  }
+  return low < ranges.length && ranges[low]!.offset < offset + lengthBytes;
+}
+
+/** The whole granules of a range, and what remains of it before and behind them; each may be empty. */
+export function cutAtGranules(
+  { offset, lengthBytes }: ByteRange,
+  granuleBytes: number,
+): { readonly whole: ByteRange; readonly edges: readonly ByteRange[] } {
+  const end = offset + lengthBytes;
+  const first = Math.ceil(offset / granuleBytes) * granuleBytes;
+  const last = Math.floor(end / granuleBytes) * granuleBytes;
+  if (first >= last) return { whole: { offset, lengthBytes: 0 }, edges: [{ offset, lengthBytes }] };
+  return {
+    whole: { offset: first, lengthBytes: last - first },
+    edges: [{ offset, lengthBytes: first - offset }, { offset: last, lengthBytes: end - last }]
+      .filter((edge) => edge.lengthBytes > 0),
+  };
+}
+
+function endOf({ offset, lengthBytes }: ByteRange): number {
+  return offset + lengthBytes;
+}
+
+function spanning(first: ByteRange, second: ByteRange): ByteRange {
+  return { offset: first.offset, lengthBytes: Math.max(endOf(first), endOf(second)) - first.offset };
+}

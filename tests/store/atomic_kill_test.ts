@@ -1,0 +1,92 @@
+/** Atomic writes and SIGKILL, with real processes. */
+import { assert, assertEquals } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import { AtomicJournalFile } from "../../lib/store/atomic_journal.ts";
+import { FileStore } from "../../lib/store/file_store.ts";
+import { LENGTH, OFFSET, SIZE } from "./_atomic_writer.ts";
+
+const SEED = Number(Deno.env.get("FUZZ_SEED") ?? 20070101);
+const WRITER = fromFileUrl(new URL("./_atomic_writer.ts", import.meta.url));
+const CONFIG = fromFileUrl(new URL("../../deno.json", import.meta.url));
+
+/** Runs the writer and kills it after a time. */
+async function runAndKill(file: string, journal: string, delayMs: number): Promise<void> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--quiet",
+      "--no-check",
+      "--config",
+      CONFIG,
+      "--allow-read",
+      "--allow-write",
+      WRITER,
+      file,
+      journal,
+    ],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const reader = child.stdout.getReader();
+  const { value } = await reader.read();
+  assertEquals(new TextDecoder().decode(value), "ready\n");
+  await new Promise((resolve) => setTimeout(resolve, delayMs));
+  child.kill("SIGKILL");
+  await child.status;
+  while (!(await reader.read()).done);
+}
+
+interface Left {
+  readonly isTorn: boolean;
+  readonly wasTakenBack: boolean;
+  /** Whether the bytes around the range are what they were. */
+  readonly isUntouchedAround: boolean;
+}
+
+/** What a process has left, when it is opened again. */
+function open(file: string, journal: string): Left {
+  const store = FileStore.open(file, { sizeBytes: SIZE, readOnly: false });
+  const kept = new AtomicJournalFile(journal);
+  const wasTakenBack = kept.recover(store);
+  kept.close();
+  const bytes = new Uint8Array(SIZE);
+  store.readNow(0, bytes);
+  store.close();
+  const range = bytes.subarray(OFFSET, OFFSET + LENGTH);
+  const around = [bytes.subarray(0, OFFSET), bytes.subarray(OFFSET + LENGTH)];
+  return {
+    isTorn: range.some((byte) => byte !== range[0]),
+    wasTakenBack,
+    isUntouchedAround: around.every((part) => part.every((byte) => byte === 0)),
+  };
+}
+
+/** Kills a writer in its work a few times, and looks each time at what it has left. */
+async function killRepeatedly(count: number, hasJournal: boolean): Promise<readonly Left[]> {
+  const folder = Deno.makeTempDirSync({ prefix: "iscsi-kill-" });
+  try {
+    const [file, journal] = [`${folder}/disk`, `${folder}/journal`];
+    Deno.writeFileSync(file, new Uint8Array(SIZE));
+    const all: Left[] = [];
+    for (let death = 0, state = SEED; death < count; death++) {
+      state = Math.imul(state, 1664525) + 1013904223 >>> 0;
+      await runAndKill(file, hasJournal ? journal : "none", 5 + state / 2 ** 32 * 60);
+      all.push(open(file, journal));
+    }
+    return all;
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+Deno.test(`a process that is killed while it writes atomically leaves nothing torn (FUZZ_SEED=${SEED})`, async () => {
+  const all = await killRepeatedly(10, true);
+  assertEquals(all.filter(({ isTorn, isUntouchedAround }) => isTorn || !isUntouchedAround), []);
+  assert(all.some(({ wasTakenBack }) => wasTakenBack), "none was killed in the middle of a write");
+});
+
+Deno.test(`without a journal there are torn writes, so that the test above can fail (FUZZ_SEED=${SEED})`, async () => {
+  const all = await killRepeatedly(6, false);
+  assert(all.some(({ isTorn }) => isTorn));
+});

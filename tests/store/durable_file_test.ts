@@ -1,0 +1,49 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { join } from "@std/path";
+import { StoreError } from "../../lib/store/block_store.ts";
+import { DurableFile } from "../../lib/store/durable_file.ts";
+
+async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
+  const folder = Deno.makeTempDirSync({ prefix: "iscsi-" });
+  try {
+    await test(folder);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+Deno.test("DurableFile keeps the last text, in a folder that it makes, and nothing else", () =>
+  withFolder(async (folder) => {
+    const path = join(folder, "state", "a.json");
+    const file = new DurableFile(path);
+    assertEquals(file.read(), undefined);
+    await file.replace("one");
+    await file.replace("a longer one");
+    await file.replace("two");
+    assertEquals(new DurableFile(path).read(), "two");
+    assertEquals([...Deno.readDirSync(join(folder, "state"))].map(({ name }) => name), ["a.json"]);
+    assertEquals(Deno.statSync(path).mode! & 0o777, 0o600);
+    assertEquals(Deno.statSync(join(folder, "state")).mode! & 0o777, 0o700);
+  }));
+
+Deno.test("DurableFile is not harmed by what a killed server has left half written", () =>
+  withFolder(async (folder) => {
+    const path = join(folder, "a.json");
+    const file = new DurableFile(path);
+    await file.replace("whole");
+    Deno.writeTextFileSync(`${path}.new`, "hal");
+    assertEquals(file.read(), "whole");
+    await file.replace("next");
+    assertEquals(file.read(), "next");
+  }));
+
+Deno.test("DurableFile says which file cannot be replaced or read, and leaves the one before", () =>
+  withFolder(async (folder) => {
+    const path = join(folder, "a.json");
+    const file = new DurableFile(path);
+    await file.replace("before");
+    Deno.mkdirSync(`${path}.new`);
+    await assertRejects(() => file.replace("after"), StoreError, path);
+    assertEquals(file.read(), "before");
+    assertThrows(() => new DurableFile(folder).read(), StoreError, folder);
+  }));

@@ -1,0 +1,191 @@
+import { assert, assertEquals, assertFalse, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import { StoreError } from "../../lib/store/block_store.ts";
+import { FileStore } from "../../lib/store/file_store.ts";
+import { ThinStore } from "../../lib/store/thin_store.ts";
+import { fallocatePuncher } from "../support/fallocate_puncher.ts";
+import { FaultyStore } from "../support/faulty_store.ts";
+import { GatedPuncher } from "../support/gated_puncher.ts";
+import { MemoryStore } from "../support/memory_store.ts";
+import { testWithTools } from "../support/tools.ts";
+
+const KIB4 = 4096;
+const SIZE_BYTES = 64 * KIB4;
+
+interface Fixture {
+  readonly memory: MemoryStore;
+  readonly puncher: GatedPuncher;
+  readonly store: ThinStore;
+}
+
+/** A thin store, every byte of which is A5h. */
+function fullStore(): Fixture {
+  const memory = new MemoryStore({ sizeBytes: SIZE_BYTES, canUnmap: true });
+  memory.writeNow(0, new Uint8Array(SIZE_BYTES).fill(0xa5));
+  const puncher = new GatedPuncher(memory);
+  return { memory, puncher, store: new ThinStore(memory, { puncher, isEmpty: false }) };
+}
+
+function contentOf(memory: MemoryStore, offset: number, lengthBytes: number): Uint8Array {
+  const into = new Uint8Array(lengthBytes);
+  memory.readNow(offset, into);
+  return into;
+}
+
+/** Lets everything run that need not wait. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+}
+
+Deno.test("ThinStore punches whole granules, and writes zeros to what remains of a range", async () => {
+  const { memory, puncher, store } = fullStore();
+  const done = store.unmap([{ offset: KIB4 - 512, lengthBytes: 3 * KIB4 }]);
+  assertEquals(puncher.requests, [[{ offset: KIB4, lengthBytes: 2 * KIB4 }]]);
+  puncher.release();
+  await done;
+  assertEquals(contentOf(memory, KIB4 - 513, 1), Uint8Array.of(0xa5));
+  assertEquals(contentOf(memory, KIB4 - 512, 3 * KIB4), new Uint8Array(3 * KIB4));
+  assertEquals(contentOf(memory, 4 * KIB4 - 512, 1), Uint8Array.of(0xa5));
+  assertEquals(memory.pageCount, 62);
+  assertEquals(store.extentAt(KIB4), { isMapped: false, endBytes: 3 * KIB4 });
+});
+
+Deno.test("ThinStore merges what is asked for while a hole is made into one request", async () => {
+  const { memory, puncher, store } = fullStore();
+  const all = [0, 1, 2, 3, 9].map((page) => store.unmap([{ offset: page * KIB4, lengthBytes: KIB4 }]));
+  puncher.release();
+  await all[0];
+  assertEquals(puncher.requests, [
+    [{ offset: 0, lengthBytes: KIB4 }],
+    [{ offset: KIB4, lengthBytes: 3 * KIB4 }, { offset: 9 * KIB4, lengthBytes: KIB4 }],
+  ]);
+  puncher.release();
+  await Promise.all(all);
+  assertEquals(memory.pageCount, 59);
+});
+
+Deno.test("ThinStore makes a write wait for a hole that it touches, and no other", async () => {
+  const { memory, puncher, store } = fullStore();
+  const unmapped = store.unmap([{ offset: 8 * KIB4, lengthBytes: KIB4 }]);
+  const next = store.unmap([{ offset: 20 * KIB4, lengthBytes: KIB4 }]);
+  const bytes = new Uint8Array(512).fill(0x5a);
+  assertFalse(store.writeNow(0, bytes), "the kernel would make the event loop wait");
+  assertFalse(store.readNow(0, new Uint8Array(512)));
+  await store.write(0, bytes);
+  const ended: string[] = [];
+  const touching = store.write(9 * KIB4 - 512, bytes).then(() => ended.push("touching"));
+  const touchingNext = store.write(20 * KIB4, bytes).then(() => ended.push("touching next"));
+  await settle();
+  assertEquals(ended, []);
+  puncher.release();
+  await Promise.all([unmapped, touching]);
+  assertEquals(ended, ["touching"]);
+  puncher.release();
+  await Promise.all([next, touchingNext]);
+  assertEquals(contentOf(memory, 9 * KIB4 - 512, 512), bytes);
+  assertEquals(contentOf(memory, 20 * KIB4, 512), bytes);
+  assertEquals(contentOf(memory, 8 * KIB4, 512), new Uint8Array(512));
+  assert(store.writeNow(0, bytes), "nothing is under way any more");
+});
+
+Deno.test("ThinStore does not ask for holes where it knows that there are some", async () => {
+  const memory = new MemoryStore({ sizeBytes: SIZE_BYTES, canUnmap: true });
+  const puncher = new GatedPuncher(memory);
+  const store = new ThinStore(memory, { puncher, isEmpty: true });
+  await store.unmap([{ offset: 100, lengthBytes: SIZE_BYTES - 200 }]);
+  assertEquals([puncher.requests.length, memory.writeCount], [0, 0]);
+  assert(store.writeNow(5 * KIB4, new Uint8Array(512)));
+  const done = store.unmap([{ offset: 100, lengthBytes: SIZE_BYTES - 200 }]);
+  puncher.release();
+  await done;
+  assertEquals([puncher.requests.length, memory.pageCount], [1, 0]);
+});
+
+Deno.test("ThinStore writes zeros where the file system takes no hole", async () => {
+  const { memory, puncher, store } = fullStore();
+  const done = store.unmap([{ offset: 0, lengthBytes: 2 * KIB4 }]);
+  puncher.release("refused");
+  await done;
+  assertEquals(contentOf(memory, 0, 2 * KIB4), new Uint8Array(2 * KIB4));
+  assertEquals(store.extentAt(0).isMapped, true);
+});
+
+Deno.test("ThinStore fails when holes are given up, and when zeros cannot be written", async () => {
+  const { puncher, store } = fullStore();
+  const abandoned = assertRejects(() => store.unmap([{ offset: 0, lengthBytes: KIB4 }]), StoreError);
+  puncher.release("abandoned");
+  assertEquals((await abandoned).kind, "writeFailed");
+
+  const faulty = new FaultyStore(new MemoryStore({ sizeBytes: SIZE_BYTES }));
+  const refusing = new GatedPuncher(faulty);
+  const full = new ThinStore(faulty, { puncher: refusing, isEmpty: false });
+  faulty.inject({ operation: "write", kind: "outOfSpace" });
+  const failed = assertRejects(() => full.unmap([{ offset: 0, lengthBytes: KIB4 }]), StoreError);
+  refusing.release("refused");
+  assertEquals((await failed).kind, "outOfSpace");
+  faulty.heal();
+  assert(full.writeNow(0, new Uint8Array(512)), "the failure is over with its command");
+});
+
+const SEED = Number(Deno.env.get("FUZZ_SEED") ?? 20070103);
+
+Deno.test(`ThinStore loses no write among holes (FUZZ_SEED=${SEED})`, async () => {
+  let state = SEED;
+  const random = (below: number): number => {
+    state = Math.imul(state, 1664525) + 1013904223 >>> 0;
+    return Math.floor(state / 2 ** 32 * below);
+  };
+  const memory = new MemoryStore({ sizeBytes: SIZE_BYTES, canUnmap: true });
+  // Holes are made some turns after they were asked for, and what is written meanwhile must survive them.
+  const store = new ThinStore(memory, {
+    isEmpty: true,
+    puncher: {
+      async punch(ranges): Promise<"punched" | "refused"> {
+        for (let turn = random(30); turn > 0; turn--) await Promise.resolve();
+        if (random(10) === 0) return "refused";
+        await memory.unmap(ranges);
+        return "punched";
+      },
+    },
+  });
+  const expected = new Uint8Array(SIZE_BYTES);
+  for (let round = 0; round < 300; round++) {
+    // Commands of one round are under way together, so each has bytes of its own, but shares granules with others.
+    const work: Promise<void>[] = [];
+    for (let offset = random(KIB4); offset < SIZE_BYTES;) {
+      const lengthBytes = Math.min(1 + random(3 * KIB4), SIZE_BYTES - offset);
+      const value = random(2) === 0 ? 0 : 1 + random(255);
+      const bytes = new Uint8Array(lengthBytes).fill(value);
+      if (value === 0) work.push(store.unmap([{ offset, lengthBytes }]));
+      else if (!store.writeNow(offset, bytes)) work.push(store.write(offset, bytes));
+      expected.fill(value, offset, offset + lengthBytes);
+      offset += lengthBytes + random(KIB4);
+    }
+    await Promise.all(work);
+    assertEquals(contentOf(memory, 0, SIZE_BYTES), expected, `round ${round}`);
+    for (let offset = 0; offset < SIZE_BYTES;) {
+      const { isMapped, endBytes } = store.extentAt(offset);
+      if (!isMapped) assertEquals(expected.subarray(offset, endBytes).some((byte) => byte !== 0), false);
+      offset = endBytes;
+    }
+  }
+});
+
+testWithTools("ThinStore on a file gives its space back", ["fallocate"], async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const path = join(folder, "disk");
+    Deno.writeFileSync(path, new Uint8Array(SIZE_BYTES).fill(0xa5));
+    const file = FileStore.open(path, { sizeBytes: SIZE_BYTES, readOnly: false });
+    const store = new ThinStore(file, { puncher: fallocatePuncher(path), isEmpty: file.isEmpty });
+    const before = Deno.statSync(path).blocks!;
+    await store.unmap([{ offset: 512, lengthBytes: SIZE_BYTES - 1024 }]);
+    const content = Deno.readFileSync(path);
+    assertEquals(content.subarray(512, -512), new Uint8Array(SIZE_BYTES - 1024));
+    assertEquals([content.length, content[511], content.at(-512)], [SIZE_BYTES, 0xa5, 0xa5]);
+    assert(Deno.statSync(path).blocks! < before / 4);
+    store.close();
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});

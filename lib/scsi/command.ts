@@ -1,12 +1,7 @@
+import type { Access } from "./access.ts";
 import type { ItlNexus } from "./itl_nexus.ts";
 import type { Operation } from "./operation.ts";
 import type { TargetDescription } from "./target_description.ts";
-
-/**
- * What a command does to the medium. A logical unit that is not ready refuses all but `none`; one that is write
- * protected refuses `writes`.
- */
-export type MediumAccess = "none" | "reads" | "writes" | "synchronizes";
 
 /** One row of the command table. */
 export interface Command {
@@ -18,7 +13,12 @@ export interface Command {
    * the service action as it is. As long as the CDB.
    */
   readonly usage: readonly number[];
-  readonly access: MediumAccess;
+  readonly access: Access;
+  /**
+   * Whether a form of the command is allowed whatever others have reserved, although its access class is not: that
+   * of START STOP UNIT which starts, of PREVENT ALLOW MEDIUM REMOVAL which allows (SBC-3, 4.17).
+   */
+  readonly passesReservations?: (cdb: Uint8Array) => boolean;
   /** Executes the command. `cdb` is only valid during the call. */
   readonly execute: (nexus: ItlNexus, cdb: Uint8Array) => Operation;
   /**

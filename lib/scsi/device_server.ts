@@ -3,25 +3,17 @@
  */
 import type { Command } from "./command.ts";
 import { findCommand, isKnownOpcode } from "./command_table.ts";
-import { refused, refusedForField } from "./finished.ts";
+import { refused, refusedForField, RESERVATION_CONFLICT } from "./finished.ts";
 import type { ItlNexus } from "./itl_nexus.ts";
-import type { LogicalUnit } from "./logical_unit.ts";
+import { refuseMediumAccess } from "./medium_access.ts";
 import type { Finished, Operation } from "./operation.ts";
+import { refuseSanitizing } from "./refuse_sanitizing.ts";
 import { Sense } from "./sense.ts";
 import type { TargetDescription } from "./target_description.ts";
 
 /** NACA in the CONTROL byte, which asks for what NORMACA in the standard INQUIRY data denies (SAM-5, 5.2). */
 const NACA = 0x04;
 const NACA_BIT = 2;
-
-/** Why a command cannot be executed on the medium as it is; undefined when it can. */
-function refuseAccess(command: Command, unit: LogicalUnit): Finished | undefined {
-  if (command.access === "none") return undefined;
-  const { notReady } = unit;
-  if (notReady !== undefined) return refused(notReady);
-  if (command.access === "writes" && unit.writeProtected) return refused(Sense.writeProtected);
-  return undefined;
-}
 
 /** An operation code that is unknown, or known but not with this service action (SPC-4, 4.2.5). */
 function refuseUnknown(cdb: Uint8Array): Finished {
@@ -33,14 +25,33 @@ function refuseControl(command: Command, cdb: Uint8Array): Finished | undefined 
   return (cdb[controlByte]! & NACA) === 0 ? undefined : refusedForField(controlByte, NACA_BIT);
 }
 
+/** Why a command must leave to others what they have reserved; undefined when it need not. */
+function refuseReserved(command: Command, cdb: Uint8Array, nexus: ItlNexus): Finished | undefined {
+  const { reservations } = nexus.logicalUnit;
+  if (!reservations.isRestricting || !reservations.conflictsWith(command.access, nexus)) return undefined;
+  return command.passesReservations?.(cdb) === true ? undefined : RESERVATION_CONFLICT;
+}
+
+/** What a command ends with that comes while the initiator must be told of something. */
+function tellOfAttention(command: Command | undefined, cdb: Uint8Array, nexus: ItlNexus): Finished {
+  const { attentions } = nexus;
+  // SAM-5, 5.3.3: a conflict comes after resets, and before every other unit attention condition, which stays pending.
+  const conflict = command === undefined || attentions.tellOfReset
+    ? undefined
+    : refuseReserved(command, cdb, nexus);
+  return conflict ?? refused(attentions.take()!);
+}
+
 /** Executes a command that is addressed to a logical unit. `cdb` is only valid during the call. */
 export function executeCommand(nexus: ItlNexus, cdb: Uint8Array): Operation {
   const command = findCommand(cdb);
   if (!nexus.attentions.isEmpty && command?.executeWithoutLogicalUnit === undefined) {
-    return refused(nexus.attentions.take()!);
+    return tellOfAttention(command, cdb, nexus);
   }
   if (command === undefined) return refuseUnknown(cdb);
-  return refuseControl(command, cdb) ?? refuseAccess(command, nexus.logicalUnit) ??
+  return refuseReserved(command, cdb, nexus) ?? refuseControl(command, cdb) ??
+    refuseSanitizing(command, nexus.logicalUnit) ??
+    refuseMediumAccess(command.access, nexus.logicalUnit) ??
     command.execute(nexus, cdb);
 }
 

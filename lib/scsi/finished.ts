@@ -21,8 +21,20 @@ export function refused(condition: SenseCondition): Finished {
   return { kind: "finished", outcome: checkCondition(condition) };
 }
 
+/** A command that conflicts with what others have reserved. */
+export const RESERVATION_CONFLICT: Finished = Object.freeze({
+  kind: "finished",
+  outcome: { status: Status.reservationConflict, sense: undefined },
+});
+
 /** A command that is refused for a field of its CDB; `bit` is the highest bit of a field smaller than its bytes. */
 export function refusedForField(byte: number, bit?: number): Finished {
   const sense = encodeSense(Sense.invalidFieldInCdb, { byte, bit });
+  return { kind: "finished", outcome: { status: Status.checkCondition, sense } };
+}
+
+/** A command that is refused for a field of its parameter list, of which `bit` is the highest bit as above. */
+export function refusedForParameter(byte: number, bit?: number): Finished {
+  const sense = encodeSense(Sense.invalidFieldInParameterList, { byte, bit, inParameterList: true });
   return { kind: "finished", outcome: { status: Status.checkCondition, sense } };
 }

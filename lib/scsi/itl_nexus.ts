@@ -1,5 +1,10 @@
-import type { AttachedNexus, LogicalUnit } from "./logical_unit.ts";
+import { COLLECTED_BYTES_MAX } from "./atomic_limits.ts";
+import { ByteBudget } from "./byte_budget.ts";
+import { CopyRecords } from "./copy/copy_records.ts";
+import type { AttachedNexus } from "./attached_nexus.ts";
+import type { LogicalUnit } from "./logical_unit.ts";
 import { Sense } from "./sense.ts";
+import { nexusId, type NexusIdentity } from "./reservations/nexus_identity.ts";
 import type { TargetDescription } from "./target_description.ts";
 import type { Task } from "./task.ts";
 import { type Attention, UnitAttentionQueue } from "./unit_attention.ts";
@@ -11,11 +16,26 @@ import { type Attention, UnitAttentionQueue } from "./unit_attention.ts";
 export class ItlNexus implements AttachedNexus {
   readonly target: TargetDescription;
   readonly logicalUnit: LogicalUnit;
+  readonly identity: NexusIdentity;
+  readonly id: string;
   readonly attentions = new UnitAttentionQueue();
+  /** Memory for the data of commands that are not begun before all of it is there. */
+  readonly collected = new ByteBudget(COLLECTED_BYTES_MAX);
+  readonly copyRecords = new CopyRecords();
+  /** The I_T_L nexus of the same initiator with the logical unit that has this NAA; undefined if it has none. */
+  readonly reach: (naa: string) => ItlNexus | undefined;
   readonly #tasks = new Set<Task>();
 
-  constructor(target: TargetDescription, logicalUnit: LogicalUnit) {
+  constructor(
+    target: TargetDescription,
+    logicalUnit: LogicalUnit,
+    initiatorPort: string,
+    reach: ItlNexus["reach"],
+  ) {
     this.target = target;
+    this.identity = { initiatorPort, targetPort: target.relativePortIdentifier };
+    this.id = nexusId(this.identity);
+    this.reach = reach;
     this.logicalUnit = logicalUnit;
     this.attentions.establish(Sense.powerOnResetOrBusDeviceResetOccurred);
     logicalUnit.attach(this);
@@ -33,11 +53,34 @@ export class ItlNexus implements AttachedNexus {
     this.attentions.establish(attention);
   }
 
-  abortTasks(): boolean {
+  /** There is a task that has not ended (QUERY TASK SET). */
+  get hasTasks(): boolean {
+    return this.#tasks.size > 0;
+  }
+
+  abortTasks(): Promise<unknown> | undefined {
     const tasks = [...this.#tasks];
     this.#tasks.clear();
-    for (const task of tasks) task.abort();
-    return tasks.length > 0;
+    return tasks.length === 0 ? undefined : Promise.all(tasks.map((task) => task.abort()));
+  }
+
+  reset(cause: Attention): void {
+    this.abortTasks();
+    this.copyRecords.clear();
+    this.establish(cause);
+  }
+
+  preemptAndAbort(): Promise<unknown> | undefined {
+    this.logicalUnit.allowRemoval(this);
+    const aborted = this.abortTasks();
+    if (aborted !== undefined) this.establish(Sense.commandsClearedByAnotherInitiator);
+    return aborted;
+  }
+
+  /** What the loss of the nexus means to its logical unit, although it goes on (I_T NEXUS RESET; SAM-5, 6.3.4). */
+  lose(): void {
+    this.logicalUnit.loseNexus(this);
+    this.reset(Sense.nexusLossOccurred);
   }
 
   /** The end of the nexus: its tasks are aborted, and the logical unit forgets it. */

@@ -1,21 +1,31 @@
+import type { AtomicJournal } from "../store/atomic_journal.ts";
 import type { BlockStore } from "../store/block_store.ts";
+import type { AttachedNexus } from "./attached_nexus.ts";
+import { CountedStore } from "./counted_store.ts";
+import { ErrorCounters } from "./error_counters.ts";
 import { assertIdentity, type Identity } from "./identity.ts";
-import { Sense } from "./sense.ts";
+import { MODE_PAGES, ModeParameters, PageControl } from "./mode_pages.ts";
+import type { SpaceFigures } from "./provisioning.ts";
+import { RangeLocks } from "./range_locks.ts";
+import { ReadAhead } from "./read_ahead.ts";
+import type { ReservationStore } from "./reservations/reservation_store.ts";
+import { Reservations } from "./reservations/reservations.ts";
+import { Sanitizer } from "./sanitizer.ts";
+import { Sense, type SenseCondition } from "./sense.ts";
+import { Threshold } from "./threshold.ts";
 import type { Attention } from "./unit_attention.ts";
-
-/** An I_T_L nexus as its logical unit needs to know it. */
-export interface AttachedNexus {
-  /** Something that the initiator must be told of. */
-  establish(attention: Attention): void;
-  /** Ends every task of this nexus; returns whether there was any. */
-  abortTasks(): boolean;
-}
 
 /** What a logical unit is made of. */
 export interface LogicalUnitOptions {
   readonly store: BlockStore;
+  /** What keeps atomic writes whole when the process is killed; without one if the store does not outlive that. */
+  readonly journal?: AtomicJournal;
   readonly identity: Identity;
   readonly readOnly: boolean;
+  /** Where persistent reservations outlive a loss of power; without it they cannot. */
+  readonly reservationStore?: ReservationStore;
+  /** The medium can be ejected and loaded again: no by default. */
+  readonly removable?: boolean;
   /** Logical block size, the unit of every address: 512 by default. */
   readonly blockSizeBytes?: number;
   /** The size that writes should be a multiple of: 4096 by default, or a logical block if that is larger. */
@@ -56,22 +66,39 @@ function padField(name: string, text: string, width: number): string {
  */
 export class LogicalUnit {
   readonly store: BlockStore;
+  /** The same, for what is read to be verified: that is counted apart. */
+  readonly verifyingStore: BlockStore;
+  readonly journal: AtomicJournal | undefined;
   readonly identity: Identity;
   readonly blockSizeBytes: number;
   readonly physicalBlockSizeBytes: number;
   readonly capacityBlocks: number;
   readonly transferLengthMaxBlocks: number;
   readonly writeProtected: boolean;
+  readonly removable: boolean;
   /** Padded to their fields' widths: 8, 16 and 4. */
   readonly vendor: string;
   readonly product: string;
   readonly revision: string;
+  readonly modes = new ModeParameters();
+  readonly counters = new ErrorCounters();
+  readonly readAhead: ReadAhead;
+  /** Who is at work where on the medium. */
+  readonly ranges = new RangeLocks();
+  readonly sanitizer: Sanitizer;
+  readonly #threshold = new Threshold();
+  #space: SpaceFigures | undefined;
+  readonly reservations: Reservations;
   readonly #nexuses = new Set<AttachedNexus>();
+  /** Those who have asked that the medium stays where it is. */
+  readonly #removalPreventers = new Set<AttachedNexus>();
   #stopped = false;
+  #ejected = false;
 
   /**
    * @throws {RangeError} when a size or a text does not fit
    * @throws {TypeError} when the identity is malformed
+   * @throws {SyntaxError} when what was kept of the reservations cannot be read
    */
   constructor(options: LogicalUnitOptions) {
     const { store, identity, readOnly, blockSizeBytes = 512 } = options;
@@ -91,21 +118,48 @@ export class LogicalUnit {
     if (store.sizeBytes < blockSizeBytes) {
       throw new RangeError(`Cannot make a logical unit of ${store.sizeBytes} bytes: not one block fits`);
     }
-    this.store = store;
+    this.store = new CountedStore(store, this.counters);
+    this.verifyingStore = new CountedStore(store, { ...this.counters, read: this.counters.verify });
+    this.sanitizer = new Sanitizer(store.sizeBytes, this.ranges);
+    this.journal = options.journal;
+    this.readAhead = new ReadAhead(store);
     this.identity = identity;
     this.blockSizeBytes = blockSizeBytes;
     this.physicalBlockSizeBytes = physicalBlockSizeBytes;
     this.capacityBlocks = Math.floor(store.sizeBytes / blockSizeBytes);
     this.transferLengthMaxBlocks = TRANSFER_LENGTH_MAX_BYTES / blockSizeBytes;
     this.writeProtected = readOnly || store.readOnly;
+    this.removable = options.removable ?? false;
     this.vendor = padField("vendor", options.vendor ?? "NETMGR", 8);
     this.product = padField("product", options.product ?? "ISCSI DISK", 16);
     this.revision = padField("revision", options.revision ?? "1", 4);
+    this.reservations = new Reservations(this.#nexuses, options.reservationStore);
   }
 
-  /** Why the medium cannot be accessed now (SBC-3, 4.20: the stopped power condition); undefined when it can. */
-  get notReady(): typeof Sense.initializingCommandRequired | undefined {
+  /**
+   * Why the medium cannot be accessed now: it is not there, or is stopped (SBC-3, 4.20: the stopped power condition).
+   * Undefined when it can.
+   */
+  get notReady(): SenseCondition | undefined {
+    if (this.#ejected) return Sense.mediumNotPresent;
     return this.#stopped ? Sense.initializingCommandRequired : undefined;
+  }
+
+  /** The space that it takes and could take; undefined while nobody has said. */
+  get space(): SpaceFigures | undefined {
+    return this.#space;
+  }
+
+  /** Takes note of the space there is, and tells initiators when there is little (SBC-3, 4.7.3.7). */
+  updateSpace(space: SpaceFigures): void {
+    this.#space = space;
+    const parameters = this.modes.values(MODE_PAGES.logicalBlockProvisioning, PageControl.current);
+    if (!this.store.canUnmap || !this.#threshold.reaches(space, parameters)) return;
+    for (const nexus of this.#nexuses) nexus.establish(Sense.thinProvisioningSoftThresholdReached);
+  }
+
+  get isEjected(): boolean {
+    return this.#ejected;
   }
 
   start(): void {
@@ -116,29 +170,83 @@ export class LogicalUnit {
     this.#stopped = true;
   }
 
+  /** Takes the medium out; only of a unit that is removable. */
+  eject(): void {
+    this.#ejected = true;
+  }
+
+  /** Puts the medium in, of which all but `nexus`, who asked for it, are told. */
+  load(nexus: AttachedNexus): void {
+    if (!this.#ejected) return;
+    this.#ejected = false;
+    for (const other of this.#nexuses) {
+      if (other !== nexus) other.establish(Sense.notReadyToReadyChange);
+    }
+  }
+
+  /** Whether any initiator has asked that the medium stays where it is (SPC-4, 6.14). */
+  get removalPrevented(): boolean {
+    return this.#removalPreventers.size > 0;
+  }
+
+  preventRemoval(nexus: AttachedNexus): void {
+    this.#removalPreventers.add(nexus);
+  }
+
+  allowRemoval(nexus: AttachedNexus): void {
+    this.#removalPreventers.delete(nexus);
+  }
+
+  /** Those who can reach it now. */
+  get nexuses(): ReadonlySet<AttachedNexus> {
+    return this.#nexuses;
+  }
+
   attach(nexus: AttachedNexus): void {
     this.#nexuses.add(nexus);
   }
 
   detach(nexus: AttachedNexus): void {
     this.#nexuses.delete(nexus);
+    this.loseNexus(nexus);
+  }
+
+  /** A nexus is lost (SAM-5, 6.3.4): it prevents nothing any more, and what it has reserved by RESERVE is free. */
+  loseNexus(nexus: AttachedNexus): void {
+    this.#removalPreventers.delete(nexus);
+    this.reservations.loseNexus(nexus);
   }
 
   /**
-   * CLEAR TASK SET (SAM-5, 7.5). The control mode page says that there is one task set for all initiators (TST) and
+   * CLEAR TASK SET (SAM-5, 7.5). The control mode page says whether there is one task set for all initiators (TST), and
    * that those who lose a task to another hear of it by a unit attention and not by a status (TAS).
    */
   clearTaskSet(nexus: AttachedNexus): void {
+    if (this.modes.hasTaskSetPerNexus) return void nexus.abortTasks();
     for (const other of this.#nexuses) {
       if (other.abortTasks() && other !== nexus) other.establish(Sense.commandsClearedByAnotherInitiator);
     }
   }
 
-  /** A logical unit reset (SAM-5, 6.3.3), of which every initiator hears in the words of what caused it. */
+  /** Changes mode parameters for `nexus`; if `change` says that it did, all others are told of it (SPC-4, 6.9). */
+  changeModes(nexus: AttachedNexus, change: (modes: ModeParameters) => boolean): void {
+    if (!change(this.modes)) return;
+    for (const other of this.#nexuses) {
+      if (other !== nexus) other.establish(Sense.modeParametersChanged);
+    }
+  }
+
+  /**
+   * A logical unit reset (SAM-5, 6.3.3), of which every initiator hears in the words of what caused it. Mode parameters
+   * are the default ones again, as none are saved, nobody prevents the removal of the medium any more, and what RESERVE
+   * has reserved is free. Persistent reservations are not affected.
+   */
   reset(cause: Attention): void {
+    this.modes.reset();
+    this.reservations.reset();
+    this.#removalPreventers.clear();
     for (const nexus of this.#nexuses) {
-      nexus.abortTasks();
-      nexus.establish(cause);
+      nexus.reset(cause);
     }
   }
 }

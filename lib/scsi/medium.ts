@@ -55,6 +55,7 @@ export function refuseTransfer(
 export async function flush(unit: LogicalUnit): Promise<Outcome> {
   try {
     await unit.store.flush();
+    await unit.journal?.flush();
     return GOOD;
   } catch (error) {
     return outcomeOfFailure(error);
@@ -62,8 +63,11 @@ export async function flush(unit: LogicalUnit): Promise<Outcome> {
 }
 
 /** Ends a command with what becomes of an outcome that takes time. */
-export function finishLater(outcome: Promise<Outcome>): Later {
-  return { kind: "later", operation: outcome.then(finished) };
+export function finishLater(
+  outcome: Promise<Outcome>,
+  options: Pick<Later, "changesNothing"> = {},
+): Later {
+  return { kind: "later", operation: outcome.then(finished), ...options };
 }
 
 /** Makes everything written so far durable for a command that does not wait: a failure is told of afterwards. */

@@ -1,6 +1,8 @@
+import { toDescriptorFormat } from "./descriptor_sense.ts";
 import { executeCommand, executeWithoutLogicalUnit } from "./device_server.ts";
 import { ItlNexus } from "./itl_nexus.ts";
 import type { Operation } from "./operation.ts";
+import type { Outcome } from "./outcome.ts";
 import { Sense } from "./sense.ts";
 import type { TargetDescription } from "./target_description.ts";
 import type { Task } from "./task.ts";
@@ -16,11 +18,17 @@ export class Nexus {
   readonly #target: TargetDescription;
   readonly #itlNexuses = new Map<number, ItlNexus>();
 
-  constructor(target: TargetDescription, initiatorPortName: string) {
+  /** @param others what the same initiator may use of this server besides, through its other nexuses */
+  constructor(
+    target: TargetDescription,
+    initiatorPortName: string,
+    others: () => Iterable<Nexus> = () => [],
+  ) {
     this.initiatorPortName = initiatorPortName;
     this.#target = target;
+    const reach = (naa: string): ItlNexus | undefined => this.#reach(naa, others());
     for (const [lun, logicalUnit] of target.logicalUnits) {
-      this.#itlNexuses.set(lun, new ItlNexus(target, logicalUnit));
+      this.#itlNexuses.set(lun, new ItlNexus(target, logicalUnit, initiatorPortName, reach));
     }
   }
 
@@ -35,6 +43,15 @@ export class Nexus {
     return itlNexus === undefined
       ? executeWithoutLogicalUnit(this.#target, cdb)
       : executeCommand(itlNexus, cdb);
+  }
+
+  /** An outcome in the words of its logical unit: with D_SENSE in its control mode page, in descriptor format. */
+  present(lun: number | undefined, outcome: Outcome): Outcome {
+    const { status, sense } = outcome;
+    if (sense === undefined || this.#find(lun)?.logicalUnit.modes.usesDescriptorSense !== true) {
+      return outcome;
+    }
+    return { status, sense: toDescriptorFormat(sense) };
   }
 
   /** A task that did not finish during `execute` joins the task set of its logical unit, if there is one. */
@@ -58,8 +75,12 @@ export class Nexus {
         // A cold reset amounts to power on, after which a stopped unit is started again.
         for (const { logicalUnit } of this.#itlNexuses.values()) logicalUnit.start();
         return this.#resetAll(Sense.powerOnOccurred);
+      case "nexusReset":
+        for (const itlNexus of this.#itlNexuses.values()) itlNexus.lose();
+        return "functionComplete";
       case "abortTaskSet":
       case "clearTaskSet":
+      case "queryTaskSet":
       case "logicalUnitReset": {
         const itlNexus = this.#find(lun);
         return itlNexus === undefined ? "lunDoesNotExist" : this.#manageUnit(fn, itlNexus);
@@ -73,12 +94,22 @@ export class Nexus {
     this.#itlNexuses.clear();
   }
 
+  #reach(naa: string, others: Iterable<Nexus>): ItlNexus | undefined {
+    for (const nexus of [this, ...others]) {
+      const found = nexus.#itlNexuses.values().find(({ logicalUnit }) =>
+        logicalUnit.identity.naa.toLowerCase() === naa
+      );
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
   #find(lun: number | undefined): ItlNexus | undefined {
     return lun === undefined ? undefined : this.#itlNexuses.get(lun);
   }
 
   #manageUnit(
-    fn: "abortTaskSet" | "clearTaskSet" | "logicalUnitReset",
+    fn: "abortTaskSet" | "clearTaskSet" | "queryTaskSet" | "logicalUnitReset",
     itlNexus: ItlNexus,
   ): TaskManagementResponse {
     switch (fn) {
@@ -88,6 +119,8 @@ export class Nexus {
       case "clearTaskSet":
         itlNexus.logicalUnit.clearTaskSet(itlNexus);
         break;
+      case "queryTaskSet":
+        return itlNexus.hasTasks ? "functionSucceeded" : "functionComplete";
       case "logicalUnitReset":
         itlNexus.logicalUnit.reset(Sense.busDeviceResetFunctionOccurred);
         break;

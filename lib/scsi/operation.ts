@@ -17,6 +17,10 @@ export interface Finished {
 export interface Later {
   readonly kind: "later";
   readonly operation: Promise<Operation>;
+  /** What of it goes on after the task has been aborted stores nothing (a flush, a verification). */
+  readonly changesNothing?: true;
+  /** The task is aborted: what has not begun must not begin. What has begun goes on, until the promise resolves. */
+  readonly cancel?: () => void;
 }
 
 /**
@@ -31,6 +35,8 @@ export interface DataIn {
   readNow(offset: number, into: Uint8Array): Outcome | undefined;
   /** Fills `into` from `offset`; `into` belongs to the operation until the promise resolves. It never rejects. */
   read(offset: number, into: Uint8Array): Promise<Outcome>;
+  /** The transport asks for no further piece, though neither the last one nor one that failed has been. */
+  end?(): void;
 }
 
 /**
@@ -47,6 +53,10 @@ export interface DataOut {
   write(offset: number, from: Uint8Array): Promise<Outcome>;
   /** Says what follows when `receivedBytes` (at most `lengthBytes`) have been handed over. */
   finish(receivedBytes: number): Operation;
+  /** The transport hands over no further piece and does not call `finish`: the task has failed or is aborted. */
+  end?(): void;
+  /** What the command comes to, if an initiator that has more or less to offer than `lengthBytes` misunderstands it. */
+  readonly refusalOfOtherLength?: Finished | undefined;
 }
 
 export type Operation = Finished | Later | DataIn | DataOut;

@@ -12,7 +12,7 @@
  *  16-17 | field pointer                   } with INVALID FIELD IN CDB
  * ```
  */
-import { writeUint16 } from "../bytes/big_endian.ts";
+import { writeUint16, writeUint32 } from "../bytes/big_endian.ts";
 
 /** Sense keys (SPC-4, 4.5). */
 export const SenseKey = {
@@ -22,6 +22,7 @@ export const SenseKey = {
   illegalRequest: 0x5,
   unitAttention: 0x6,
   dataProtect: 0x7,
+  copyAborted: 0xa,
   abortedCommand: 0xb,
   miscompare: 0xe,
 } as const;
@@ -41,43 +42,73 @@ export interface SenseCondition {
 /** Every condition that this target reports, by its name in SPC-4. */
 export const Sense = {
   noAdditionalSenseInformation: { key: SenseKey.noSense, code: 0x0000 },
+  mediumNotPresent: { key: SenseKey.notReady, code: 0x3a00 },
   initializingCommandRequired: { key: SenseKey.notReady, code: 0x0402 },
+  sanitizeInProgress: { key: SenseKey.notReady, code: 0x041b },
   writeError: { key: SenseKey.mediumError, code: 0x0c00 },
   deferredWriteError: { key: SenseKey.mediumError, code: 0x0c00, deferred: true },
   unrecoveredReadError: { key: SenseKey.mediumError, code: 0x1100 },
+  operationInProgress: { key: SenseKey.illegalRequest, code: 0x0016 },
+  sanitizeCommandFailed: { key: SenseKey.mediumError, code: 0x3103 },
   invalidFieldInCommandInformationUnit: { key: SenseKey.illegalRequest, code: 0x0e03 },
+  parameterListLengthError: { key: SenseKey.illegalRequest, code: 0x1a00 },
   invalidCommandOperationCode: { key: SenseKey.illegalRequest, code: 0x2000 },
   logicalBlockAddressOutOfRange: { key: SenseKey.illegalRequest, code: 0x2100 },
   invalidFieldInCdb: { key: SenseKey.illegalRequest, code: 0x2400 },
   logicalUnitNotSupported: { key: SenseKey.illegalRequest, code: 0x2500 },
+  invalidFieldInParameterList: { key: SenseKey.illegalRequest, code: 0x2600 },
+  invalidReleaseOfPersistentReservation: { key: SenseKey.illegalRequest, code: 0x2604 },
+  insufficientRegistrationResources: { key: SenseKey.illegalRequest, code: 0x5504 },
+  mediumRemovalPrevented: { key: SenseKey.illegalRequest, code: 0x5302 },
+  notReadyToReadyChange: { key: SenseKey.unitAttention, code: 0x2800 },
+  tooManyTargetDescriptors: { key: SenseKey.illegalRequest, code: 0x2606 },
+  unsupportedTargetDescriptorTypeCode: { key: SenseKey.illegalRequest, code: 0x2607 },
+  tooManySegmentDescriptors: { key: SenseKey.illegalRequest, code: 0x2608 },
+  unsupportedSegmentDescriptorTypeCode: { key: SenseKey.illegalRequest, code: 0x2609 },
+  inlineDataLengthExceeded: { key: SenseKey.illegalRequest, code: 0x260b },
   savingParametersNotSupported: { key: SenseKey.illegalRequest, code: 0x3900 },
   powerOnResetOrBusDeviceResetOccurred: { key: SenseKey.unitAttention, code: 0x2900 },
   powerOnOccurred: { key: SenseKey.unitAttention, code: 0x2901 },
   scsiBusResetOccurred: { key: SenseKey.unitAttention, code: 0x2902 },
   busDeviceResetFunctionOccurred: { key: SenseKey.unitAttention, code: 0x2903 },
+  nexusLossOccurred: { key: SenseKey.unitAttention, code: 0x2907 },
+  reservationsPreempted: { key: SenseKey.unitAttention, code: 0x2a03 },
+  reservationsReleased: { key: SenseKey.unitAttention, code: 0x2a04 },
+  registrationsPreempted: { key: SenseKey.unitAttention, code: 0x2a05 },
+  modeParametersChanged: { key: SenseKey.unitAttention, code: 0x2a01 },
   commandsClearedByAnotherInitiator: { key: SenseKey.unitAttention, code: 0x2f00 },
+  thinProvisioningSoftThresholdReached: { key: SenseKey.unitAttention, code: 0x3807 },
   writeProtected: { key: SenseKey.dataProtect, code: 0x2700 },
+  logicalUnitSoftwareWriteProtected: { key: SenseKey.dataProtect, code: 0x2702 },
   spaceAllocationFailedWriteProtect: { key: SenseKey.dataProtect, code: 0x2707 },
+  copyAborted: { key: SenseKey.copyAborted, code: 0x0000 },
+  unreachableCopyTarget: { key: SenseKey.copyAborted, code: 0x0804 },
+  thirdPartyDeviceFailure: { key: SenseKey.copyAborted, code: 0x0d01 },
+  copyTargetDeviceNotReachable: { key: SenseKey.copyAborted, code: 0x0d02 },
+  incorrectCopyTargetDeviceType: { key: SenseKey.copyAborted, code: 0x0d03 },
+  unexpectedInexactSegment: { key: SenseKey.copyAborted, code: 0x260a },
   writeErrorUnexpectedUnsolicitedData: { key: SenseKey.abortedCommand, code: 0x0c0c },
   writeErrorNotEnoughUnsolicitedData: { key: SenseKey.abortedCommand, code: 0x0c0d },
   miscompareDuringVerifyOperation: { key: SenseKey.miscompare, code: 0x1d00 },
 } as const satisfies Record<string, SenseCondition>;
 
 const FIXED_LENGTH_BYTES = 18;
-const DESCRIPTOR_HEADER_LENGTH_BYTES = 8;
 
-/** Response codes (SPC-4, 4.5); each is followed by the one for deferred errors. */
+/** Response code (SPC-4, 4.5), which is followed by the one for deferred errors. */
 const RESPONSE_CODE_FIXED = 0x70;
-const RESPONSE_CODE_DESCRIPTOR = 0x72;
 
+/** VALID in byte 0: INFORMATION in bytes 3-6 has the meaning that the command's standard gives it. */
+const VALID = 0x80;
 const SKSV = 0x80;
 const COMMAND_NOT_DATA = 0x40;
 const BIT_POINTER_VALID = 0x08;
 
-/** The field of a CDB that a command is refused for: its first byte and, if it is known, its highest bit. */
+/** The field that a command is refused for: its first byte and, if it is known, its highest bit. */
 export interface FieldPointer {
   readonly byte: number;
   readonly bit?: number | undefined;
+  /** The field is one of the parameter list, and not of the CDB. */
+  readonly inParameterList?: boolean;
 }
 
 /** Sense data in fixed format. */
@@ -88,17 +119,21 @@ export function encodeSense(condition: SenseCondition, field?: FieldPointer): Ui
   sense[7] = FIXED_LENGTH_BYTES - 8;
   writeUint16(sense, 12, condition.code);
   if (field !== undefined) {
-    sense[15] = SKSV | COMMAND_NOT_DATA | (field.bit === undefined ? 0 : BIT_POINTER_VALID | field.bit);
+    const inData = field.inParameterList === true;
+    sense[15] = SKSV | (inData ? 0 : COMMAND_NOT_DATA) |
+      (field.bit === undefined ? 0 : BIT_POINTER_VALID | field.bit);
     writeUint16(sense, 16, field.byte);
   }
   return sense;
 }
 
-/** Sense data in descriptor format (SPC-4, 4.5.2), without descriptors: conditions alone have nothing to put there. */
-export function encodeDescriptorSense(condition: SenseCondition): Uint8Array<ArrayBuffer> {
-  const sense = new Uint8Array(DESCRIPTOR_HEADER_LENGTH_BYTES);
-  sense[0] = RESPONSE_CODE_DESCRIPTOR + (condition.deferred ? 1 : 0);
-  sense[1] = condition.key;
-  writeUint16(sense, 2, condition.code);
+/** Sense data in fixed format with INFORMATION, a number below 2^32. */
+export function encodeSenseWithInformation(
+  condition: SenseCondition,
+  information: number,
+): Uint8Array<ArrayBuffer> {
+  const sense = encodeSense(condition);
+  sense[0]! |= VALID;
+  writeUint32(sense, 3, information);
   return sense;
 }

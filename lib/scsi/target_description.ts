@@ -1,5 +1,8 @@
 import type { LogicalUnit } from "./logical_unit.ts";
 
+/** TARGET PORT GROUP of the one group to which the one port belongs (SPC-4, 5.15.2). */
+export const TARGET_PORT_GROUP = 1;
+
 /** A SCSI target device with one target port, as its commands speak of it (SAM-5, 4.6). */
 export interface TargetDescription {
   /** The device's SCSI name string: an iSCSI name. */

@@ -13,8 +13,9 @@ export class TargetDevice {
    * Makes an initiator port known to the logical units.
    *
    * @param initiatorPortName the SCSI name of the initiator port, `iqn...,i,0x...`
+   * @param others the nexuses of the same initiator whose logical units it may copy to and from, as they are then
    */
-  openNexus(initiatorPortName: string): Nexus {
-    return new Nexus(this.#description, initiatorPortName);
+  openNexus(initiatorPortName: string, others?: () => Iterable<Nexus>): Nexus {
+    return new Nexus(this.#description, initiatorPortName, others);
   }
 }

@@ -3,6 +3,10 @@
  * needs to know it. The transport implements it.
  */
 export interface Task {
-  /** The task ends without a status, whatever it was waiting for; nothing of it reaches the medium afterwards. */
-  abort(): void;
+  /**
+   * The task ends without a status, whatever it was waiting for.
+   *
+   * @returns what resolves when nothing of it reaches the medium any more; undefined when nothing does already
+   */
+  abort(): Promise<unknown> | undefined;
 }

@@ -10,9 +10,19 @@ const ATTENTIONS = [
   Sense.powerOnResetOrBusDeviceResetOccurred,
   Sense.scsiBusResetOccurred,
   Sense.busDeviceResetFunctionOccurred,
+  Sense.nexusLossOccurred,
+  Sense.notReadyToReadyChange,
+  Sense.modeParametersChanged,
+  Sense.reservationsPreempted,
+  Sense.reservationsReleased,
+  Sense.registrationsPreempted,
   Sense.commandsClearedByAnotherInitiator,
+  Sense.thinProvisioningSoftThresholdReached,
   Sense.deferredWriteError,
 ] as const;
+
+/** ADDITIONAL SENSE CODE of all resets, and of the loss of a nexus. */
+const RESET_CODE = 0x29;
 
 /** One of the conditions that wait for an initiator. */
 export type Attention = typeof ATTENTIONS[number];
@@ -23,6 +33,14 @@ export class UnitAttentionQueue {
 
   get isEmpty(): boolean {
     return this.#pending.size === 0;
+  }
+
+  /**
+   * One of them is of the additional sense code 29h, a reset or the loss of the nexus: these come before a reservation
+   * conflict, and all others after it (SAM-5, 5.3.3).
+   */
+  get tellOfReset(): boolean {
+    return this.#pending.values().some(({ code }) => code >>> 8 === RESET_CODE);
   }
 
   establish(attention: Attention): void {

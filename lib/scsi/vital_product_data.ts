@@ -9,7 +9,12 @@
  * ```
  */
 import { writeUint16, writeUint32 } from "../bytes/big_endian.ts";
+import { atomicWriteMaxBlocks, compareAndWriteMaxBlocks } from "./atomic_limits.ts";
+import { thirdPartyCopy } from "./copy/third_party_copy_page.ts";
 import type { ItlNexus } from "./itl_nexus.ts";
+import { TARGET_PORT_GROUP } from "./target_description.ts";
+import { encodeProvisioningLimits, encodeProvisioningPage } from "./provisioning.ts";
+import { READ_AHEAD_MAX_BYTES } from "./read_ahead.ts";
 
 type Page = (nexus: ItlNexus) => Uint8Array;
 
@@ -18,6 +23,10 @@ const PAGES: ReadonlyMap<number, Page> = new Map<number, Page>([
   [0x00, supportedPages],
   [0x80, unitSerialNumber],
   [0x83, deviceIdentification],
+  [0x86, extendedInquiryData],
+  [0x87, modePagePolicy],
+  [0x88, scsiPorts],
+  [0x8f, thirdPartyCopy],
   [0xb0, blockLimits],
   [0xb1, blockDeviceCharacteristics],
   [0xb2, logicalBlockProvisioning],
@@ -51,7 +60,13 @@ const CodeSet = { binary: 0x1, ascii: 0x2, utf8: 0x3 } as const;
 /** ASSOCIATION: what a designator names. */
 const Association = { logicalUnit: 0x00, targetPort: 0x10, targetDevice: 0x20 } as const;
 /** DESIGNATOR TYPE. */
-const DesignatorType = { t10VendorId: 0x1, naa: 0x3, relativeTargetPort: 0x4, scsiNameString: 0x8 } as const;
+const DesignatorType = {
+  t10VendorId: 0x1,
+  naa: 0x3,
+  relativeTargetPort: 0x4,
+  targetPortGroup: 0x5,
+  scsiNameString: 0x8,
+} as const;
 
 /** PROTOCOL IDENTIFIER in the upper half of byte 0, valid where PIV is set in byte 1 (SPC-4, 7.6.1). */
 const PROTOCOL_ISCSI = 0x50;
@@ -74,6 +89,11 @@ function designator(
   return Uint8Array.of(...header, ...content);
 }
 
+function portNameDesignator(portName: string): Uint8Array {
+  const { scsiNameString } = DesignatorType;
+  return designator(CodeSet.utf8, Association.targetPort, scsiNameString, encodeNameString(portName));
+}
+
 /** 83h, Device Identification: what never changes comes first, and the ways to get there follow. */
 function deviceIdentification({ logicalUnit, target }: ItlNexus): Uint8Array {
   const { identity, vendor } = logicalUnit;
@@ -87,17 +107,18 @@ function deviceIdentification({ logicalUnit, target }: ItlNexus): Uint8Array {
       DesignatorType.t10VendorId,
       encodeText(vendor + identity.serialNumber),
     ),
-    designator(
-      CodeSet.utf8,
-      Association.targetPort,
-      DesignatorType.scsiNameString,
-      encodeNameString(target.portName),
-    ),
+    portNameDesignator(target.portName),
     designator(
       CodeSet.binary,
       Association.targetPort,
       DesignatorType.relativeTargetPort,
       portIdentifier,
+    ),
+    designator(
+      CodeSet.binary,
+      Association.targetPort,
+      DesignatorType.targetPortGroup,
+      Uint8Array.of(0, 0, 0, TARGET_PORT_GROUP),
     ),
     designator(
       CodeSet.utf8,
@@ -109,6 +130,47 @@ function deviceIdentification({ logicalUnit, target }: ItlNexus): Uint8Array {
   return Uint8Array.from(designators.flatMap((bytes) => [...bytes]));
 }
 
+/** SIMPSUP: simple task attributes. V_SUP: there is a volatile cache. RTD_SUP: MODE SELECT takes RTD. */
+const SIMPSUP = 0x01;
+const V_SUP = 0x01;
+const RTD_SUP = 0x08;
+
+/** 86h, Extended INQUIRY Data (SPC-4, 7.8.7): no protection information, no priorities, no referrals. */
+function extendedInquiryData(): Uint8Array {
+  const content = new Uint8Array(0x3c);
+  content[1] = SIMPSUP;
+  content[2] = V_SUP;
+  content[4] = RTD_SUP;
+  return content;
+}
+
+/**
+ * 87h, Mode Page Policy (SPC-4, 7.8.9): all pages and subpages are the same for all initiators (MODE PAGE POLICY 00b),
+ * and each logical unit has its own.
+ */
+function modePagePolicy(): Uint8Array {
+  return Uint8Array.of(0x3f, 0xff, 0, 0);
+}
+
+/**
+ * 88h, SCSI Ports (SPC-4, 7.8.14): the one that there is.
+ *
+ * ```text
+ *    6-7 | RELATIVE PORT IDENTIFIER
+ *  10-11 | INITIATOR PORT TRANSPORTID LENGTH 0
+ *  14-15 | TARGET PORT DESCRIPTORS LENGTH
+ *    16- | target port descriptors
+ * ```
+ */
+function scsiPorts({ target }: ItlNexus): Uint8Array {
+  const name = portNameDesignator(target.portName);
+  const content = new Uint8Array(12 + name.length);
+  writeUint16(content, 2, target.relativePortIdentifier);
+  writeUint16(content, 10, name.length);
+  content.set(name, 12);
+  return content;
+}
+
 /** What a host should prefer to transfer at once. */
 const OPTIMAL_TRANSFER_LENGTH_BYTES = 1024 * 1024;
 
@@ -116,10 +178,14 @@ const OPTIMAL_TRANSFER_LENGTH_BYTES = 1024 * 1024;
  * B0h, Block Limits (SBC-3, 6.6.3). Zero where a command is not there to be limited.
  *
  * ```text
+ *      5 | MAXIMUM COMPARE AND WRITE LENGTH
  *    6-7 | OPTIMAL TRANSFER LENGTH GRANULARITY
  *   8-11 | MAXIMUM TRANSFER LENGTH
  *  12-15 | OPTIMAL TRANSFER LENGTH
- *  16-63 | limits of PRE-FETCH, UNMAP and WRITE SAME; reserved
+ *  16-19 | MAXIMUM PREFETCH LENGTH
+ *  20-43 | limits of UNMAP and WRITE SAME; WSNZ in byte 4 is zero
+ *  44-47 | MAXIMUM ATOMIC TRANSFER LENGTH (from here on SBC-4)
+ *  48-63 | atomic writes at any address, of any number of blocks, without boundaries
  * ```
  */
 function blockLimits({ logicalUnit }: ItlNexus): Uint8Array {
@@ -128,25 +194,30 @@ function blockLimits({ logicalUnit }: ItlNexus): Uint8Array {
   writeUint16(content, 2, physicalBlockSizeBytes / blockSizeBytes);
   writeUint32(content, 4, transferLengthMaxBlocks);
   writeUint32(content, 8, OPTIMAL_TRANSFER_LENGTH_BYTES / blockSizeBytes);
+  content[1] = compareAndWriteMaxBlocks(logicalUnit);
+  writeUint32(content, 12, READ_AHEAD_MAX_BYTES / blockSizeBytes);
+  content.set(encodeProvisioningLimits(logicalUnit), 16);
+  writeUint32(content, 40, atomicWriteMaxBlocks(logicalUnit));
   return content;
 }
 
 /** MEDIUM ROTATION RATE of a medium that does not rotate. */
 const NON_ROTATING = 0x0001;
 
+/** WABEREQ 01b: what was erased by SANITIZE can be read without being written before. */
+const WABEREQ = 0x40;
+
 /** B1h, Block Device Characteristics (SBC-3, 6.6.2). */
 function blockDeviceCharacteristics(): Uint8Array {
   const content = new Uint8Array(0x3c);
   writeUint16(content, 0, NON_ROTATING);
+  content[3] = WABEREQ;
   return content;
 }
 
-/**
- * B2h, Logical Block Provisioning (SBC-3, 6.6.4): all zero, as no command unmaps blocks and the unit does not present
- * itself as thinly provisioned.
- */
-function logicalBlockProvisioning(): Uint8Array {
-  return new Uint8Array(4);
+/** B2h, Logical Block Provisioning (SBC-3, 6.6.4). */
+function logicalBlockProvisioning({ logicalUnit }: ItlNexus): Uint8Array {
+  return encodeProvisioningPage(logicalUnit);
 }
 
 function encodeText(text: string): Uint8Array {

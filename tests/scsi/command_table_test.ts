@@ -40,5 +40,22 @@ Deno.test("findCommand() finds nothing for operation codes that no row has", () 
 
 Deno.test("only the commands that write are said to write", () => {
   const writing = Object.keys(COMMANDS).filter((name) => command(name).access === "writes");
-  assertEquals(writing, ["WRITE(6)", "WRITE(10)", "WRITE(16)", "WRITE(12)"]);
+  assertEquals(writing, [
+    "WRITE(6)",
+    "WRITE(10)",
+    "WRITE AND VERIFY(10)",
+    "WRITE SAME(10)",
+    "UNMAP",
+    "SANITIZE OVERWRITE",
+    "SANITIZE BLOCK ERASE",
+    "SANITIZE EXIT FAILURE MODE",
+    "COMPARE AND WRITE",
+    "WRITE(16)",
+    "ORWRITE(16)",
+    "WRITE AND VERIFY(16)",
+    "WRITE SAME(16)",
+    "WRITE ATOMIC(16)",
+    "WRITE(12)",
+    "WRITE AND VERIFY(12)",
+  ]);
 });

@@ -1,4 +1,5 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
+import { ACCESS } from "../../lib/scsi/access.ts";
 import { COMMANDS, findCommand } from "../../lib/scsi/command_table.ts";
 import type { Command } from "../../lib/scsi/command.ts";
 import type { Nexus } from "../../lib/scsi/nexus.ts";
@@ -92,7 +93,7 @@ Deno.test("a stopped unit refuses every command that accesses the medium, and TE
   const nexus = openUnit();
   await run(nexus, cdb("1b 00 00 00 00 00"));
   for (const [name, { outcome }] of await outcomesOf(nexus)) {
-    const needsMedium = name === "TEST UNIT READY" || COMMANDS[name]!.access !== "none";
+    const needsMedium = name === "TEST UNIT READY" || ACCESS[COMMANDS[name]!.access].needsMedium;
     assertEquals(outcome === "initializingCommandRequired", needsMedium, name);
   }
 });
@@ -115,6 +116,12 @@ const TELLING_CDBS: readonly Uint8Array[] = [
   "2a 00 00 00 00 00 00 00 01",
   "2f 00 00 00 00 00 00 00 01",
   "35 00 00 00 00 00 00 00 01",
+  "41 08 00 00 00 00 00 00 01",
+  "42 00 00 00 00 00 00 00 18",
+  "48 01 00 00 00 00 00 00 05",
+  "48 a2 00 00 00 00 00 00 00",
+  "93 08 00 00 00 00 00 00 00 00 00 00 00 01",
+  "9e 12 00 00 00 00 00 00 00 00 00 00 00 ff",
   "5a 00 3f 00 00 00 00 00 ff",
   "88 00 00 00 00 00 00 00 00 00 00 00 00 01",
   "8a 00 00 00 00 00 00 00 00 00 00 00 00 01",

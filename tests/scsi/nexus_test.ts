@@ -10,7 +10,7 @@ const TEST_UNIT_READY = cdb("00");
 class FakeTask implements Task {
   abortCount = 0;
 
-  abort(): void {
+  abort(): undefined {
     this.abortCount++;
   }
 }
@@ -162,7 +162,7 @@ Deno.test("a task may leave, and its nexus may close, while it is being aborted"
   const [one, two] = [openReadyNexus(target), openReadyNexus(target)];
   const last = new FakeTask();
   const first: Task = {
-    abort(): void {
+    abort(): undefined {
       one.leave(0, first);
       one.close();
     },

@@ -7,7 +7,7 @@ import {
   refusedForField,
 } from "../../lib/scsi/finished.ts";
 import { GOOD } from "../../lib/scsi/outcome.ts";
-import { encodeDescriptorSense, encodeSense, Sense, type SenseCondition } from "../../lib/scsi/sense.ts";
+import { encodeSense, Sense, type SenseCondition } from "../../lib/scsi/sense.ts";
 import { assertHex, nameOfSense } from "./fixture.ts";
 
 Deno.test("encodeSense() makes sense data in fixed format", () => {
@@ -30,11 +30,6 @@ Deno.test("encodeSense() points at a field of the CDB, and at a bit of it if it 
     encodeSense(Sense.invalidFieldInCdb, { byte: 1, bit: 7 }),
     "70 00 05 00 00 00 00 0a 00 00 00 00 24 00 00 cf 00 01",
   );
-});
-
-Deno.test("encodeDescriptorSense() makes sense data in descriptor format", () => {
-  assertHex(encodeDescriptorSense(Sense.busDeviceResetFunctionOccurred), "72 06 29 03 00 00 00 00");
-  assertHex(encodeDescriptorSense(Sense.deferredWriteError), "73 03 0c 00 00 00 00 00");
 });
 
 Deno.test("no two conditions in Sense look alike", () => {

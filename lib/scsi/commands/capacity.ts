@@ -1,8 +1,11 @@
 /** READ CAPACITY (SBC-3, 5.15 and 5.16). */
 import { readUint32, writeUint32, writeUint64 } from "../../bytes/big_endian.ts";
+import { refused } from "../finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { Operation } from "../operation.ts";
 import { sendParameterData } from "../parameter_data.ts";
+import { capacityFlags } from "../provisioning.ts";
+import { Sense } from "../sense.ts";
 
 /** What READ CAPACITY(10) says of an address that needs more than 32 bits: ask with READ CAPACITY(16). */
 const ADDRESS_TOO_LARGE = 0xffff_ffff;
@@ -16,7 +19,8 @@ const ADDRESS_TOO_LARGE = 0xffff_ffff;
  * ```
  */
 export function readCapacity10(nexus: ItlNexus): Operation {
-  const { capacityBlocks, blockSizeBytes } = nexus.logicalUnit;
+  const { capacityBlocks, blockSizeBytes, isEjected } = nexus.logicalUnit;
+  if (isEjected) return refused(Sense.mediumNotPresent);
   const data = new Uint8Array(8);
   writeUint32(data, 0, Math.min(capacityBlocks - 1, ADDRESS_TOO_LARGE));
   writeUint32(data, 4, blockSizeBytes);
@@ -31,15 +35,17 @@ export function readCapacity10(nexus: ItlNexus): Operation {
  *   8-11 | block length in bytes
  *     12 | no protection information
  *     13 | LOGICAL BLOCKS PER PHYSICAL BLOCK EXPONENT
- *  14-15 | LBPME 0: fully provisioned as far as an initiator can tell; physical blocks start at address 0
+ *  14-15 | LBPME, LBPRZ; physical blocks start at address 0
  *  16-31 | reserved
  * ```
  */
 export function readCapacity16(nexus: ItlNexus, cdb: Uint8Array): Operation {
-  const { capacityBlocks, blockSizeBytes, physicalBlockSizeBytes } = nexus.logicalUnit;
+  const { capacityBlocks, blockSizeBytes, physicalBlockSizeBytes, isEjected } = nexus.logicalUnit;
+  if (isEjected) return refused(Sense.mediumNotPresent);
   const data = new Uint8Array(32);
   writeUint64(data, 0, capacityBlocks - 1);
   writeUint32(data, 8, blockSizeBytes);
   data[13] = Math.log2(physicalBlockSizeBytes / blockSizeBytes);
+  data[14] = capacityFlags(nexus.logicalUnit);
   return sendParameterData(data, readUint32(cdb, 10));
 }

@@ -19,11 +19,17 @@ const NO_LOGICAL_UNIT = 0x7f;
 const VERSION_SPC4 = 0x06;
 /** RESPONSE DATA FORMAT. HISUP is zero: logical units have one level. */
 const RESPONSE_DATA_FORMAT = 0x02;
+/** TPGS 01b in byte 5: REPORT TARGET PORT GROUPS, no SET; 3PC: EXTENDED COPY. */
+const TPGS = 0x10;
+const THIRD_PARTY_COPY = 0x08;
 /** CMDQUE in byte 7: the full task management model. */
 const CMDQUE = 0x02;
 
 /** VERSION DESCRIPTOR: SAM-5, iSCSI, SPC-4 and SBC-3, each in no particular revision. */
 const VERSION_DESCRIPTORS = [0x00a0, 0x0960, 0x0460, 0x04c0];
+
+/** RMB in byte 1: the medium can be removed. */
+const RMB = 0x80;
 
 const STANDARD_LENGTH_BYTES = 96;
 
@@ -32,9 +38,9 @@ const STANDARD_LENGTH_BYTES = 96;
  *
  * ```text
  *      0 | peripheral qualifier and device type
- *      1 | RMB 0
+ *      1 | RMB
  *    2-4 | version, response data format, additional length
- *    5-7 | flags: CMDQUE and no others
+ *    5-7 | flags: TPGS, 3PC, CMDQUE and no others
  *   8-15 | T10 vendor identification
  *  16-31 | product identification
  *  32-35 | product revision level
@@ -66,8 +72,10 @@ export function inquiry(nexus: ItlNexus, cdb: Uint8Array): Operation {
     return page === undefined ? refusedForField(2) : sendParameterData(page, allocationLength);
   }
   if (pageCode !== 0) return refusedForField(2);
-  const { vendor, product, revision } = nexus.logicalUnit;
+  const { vendor, product, revision, removable } = nexus.logicalUnit;
   const data = encodeStandardData(DIRECT_ACCESS_BLOCK_DEVICE, vendor + product + revision);
+  data[1] = removable ? RMB : 0;
+  data[5] = TPGS | THIRD_PARTY_COPY;
   return sendParameterData(data, allocationLength);
 }
 

@@ -14,7 +14,7 @@ import { readUint16, writeUint16, writeUint32, writeUint64 } from "../../bytes/b
 import { refused, refusedForField } from "../finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
-import { ALL_SUBPAGES, encodeModePages, PageControl } from "../mode_pages.ts";
+import { ALL_SUBPAGES, modePageHeader, PageControl, selectModePages } from "../mode_pages.ts";
 import type { Finished, Operation } from "../operation.ts";
 import { sendParameterData } from "../parameter_data.ts";
 import { Sense } from "../sense.ts";
@@ -31,7 +31,7 @@ const LONGLBA = 0x01;
 const TOO_MANY_BLOCKS = 0xffff_ffff;
 
 function deviceSpecificParameter(unit: LogicalUnit): number {
-  return (unit.writeProtected ? WP : 0) | DPOFUA;
+  return (unit.writeProtected || unit.modes.softwareWriteProtected ? WP : 0) | DPOFUA;
 }
 
 /** Short LBA mode parameter block descriptor: blocks in 4 bytes, block length in 3 (SBC-3, 6.5.2). */
@@ -51,12 +51,18 @@ function encodeLongDescriptor(unit: LogicalUnit): Uint8Array {
 }
 
 /** The pages that a CDB asks for, or why it cannot have them. */
-function selectPages(cdb: Uint8Array): Uint8Array | Finished {
+function encodePages(unit: LogicalUnit, cdb: Uint8Array): Uint8Array | Finished {
   const pageControl = cdb[2]! >>> 6;
-  const subpageCode = cdb[3]!;
+  const pageCode = cdb[2]! & 0x3f;
   if (pageControl === PageControl.saved) return refused(Sense.savingParametersNotSupported);
-  if (subpageCode !== 0 && subpageCode !== ALL_SUBPAGES) return refusedForField(3);
-  return encodeModePages(cdb[2]! & 0x3f, pageControl) ?? refusedForField(2, 5);
+  const pages = selectModePages(pageCode, cdb[3]!);
+  if (pages.length === 0) {
+    return selectModePages(pageCode, ALL_SUBPAGES).length === 0 ? refusedForField(2, 5) : refusedForField(3);
+  }
+  return Uint8Array.from(pages.flatMap((page) => [
+    ...modePageHeader(page),
+    ...Array.from(unit.modes.values(page, pageControl)),
+  ]));
 }
 
 /** The block descriptor that the flags of a CDB ask for; empty if they ask for none. */
@@ -67,7 +73,7 @@ function encodeDescriptor(unit: LogicalUnit, flags: number): Uint8Array {
 
 /** MODE SENSE(6). */
 export function modeSense6({ logicalUnit }: ItlNexus, cdb: Uint8Array): Operation {
-  const pages = selectPages(cdb);
+  const pages = encodePages(logicalUnit, cdb);
   if (!(pages instanceof Uint8Array)) return pages;
   const descriptor = encodeDescriptor(logicalUnit, cdb[1]! & DBD);
   const header = Uint8Array.of(0, 0, deviceSpecificParameter(logicalUnit), descriptor.length);
@@ -78,7 +84,7 @@ export function modeSense6({ logicalUnit }: ItlNexus, cdb: Uint8Array): Operatio
 
 /** MODE SENSE(10). */
 export function modeSense10({ logicalUnit }: ItlNexus, cdb: Uint8Array): Operation {
-  const pages = selectPages(cdb);
+  const pages = encodePages(logicalUnit, cdb);
   if (!(pages instanceof Uint8Array)) return pages;
   const flags = cdb[1]!;
   const header = new Uint8Array(8);

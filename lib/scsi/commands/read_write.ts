@@ -12,82 +12,83 @@
  * holds is what the file holds; a write with FUA ends with a flush.
  */
 import { readUint16, readUint24, readUint32, readUint64 } from "../../bytes/big_endian.ts";
-import type { BlockStore } from "../../store/block_store.ts";
+import { BlockTransfer } from "../block_transfer.ts";
 import { FINISHED_GOOD, refusedForField } from "../finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
 import { finishLater, flush, outcomeOfFailure, refuseTransfer } from "../medium.ts";
 import type { DataIn, DataOut, Operation } from "../operation.ts";
 import { GOOD, type Outcome } from "../outcome.ts";
+import { inTurn } from "../range_access.ts";
 
 const PROTECT = 0xe0;
 const FUA = 0x08;
 
 /** Blocks on their way from the medium. One is made per command: it holds no more than it must. */
-class ReadBlocks implements DataIn {
+class ReadBlocks extends BlockTransfer implements DataIn {
   readonly kind = "dataIn";
-  readonly lengthBytes: number;
-  readonly #store: BlockStore;
-  readonly #startBytes: number;
-
-  constructor(unit: LogicalUnit, lba: number, blocks: number) {
-    this.lengthBytes = blocks * unit.blockSizeBytes;
-    this.#store = unit.store;
-    this.#startBytes = lba * unit.blockSizeBytes;
-  }
 
   readNow(offset: number, into: Uint8Array): Outcome | undefined {
+    if (!this.mayMoveNow(into.length)) return undefined;
     try {
-      return this.#store.readNow(this.#startBytes + offset, into) ? GOOD : undefined;
+      if (!this.unit.store.readNow(this.startBytes + offset, into)) return undefined;
     } catch (error) {
+      this.end();
       return outcomeOfFailure(error);
     }
+    if (offset + into.length === this.lengthBytes) this.end();
+    return GOOD;
   }
 
   async read(offset: number, into: Uint8Array): Promise<Outcome> {
+    await this.enter();
     try {
-      await this.#store.read(this.#startBytes + offset, into);
+      await this.unit.store.read(this.startBytes + offset, into);
+      if (offset + into.length === this.lengthBytes) this.end();
       return GOOD;
     } catch (error) {
+      this.end();
       return outcomeOfFailure(error);
+    } finally {
+      this.leave();
     }
   }
 }
 
 /** Blocks on their way to the medium. */
-class WriteBlocks implements DataOut {
+class WriteBlocks extends BlockTransfer implements DataOut {
   readonly kind = "dataOut";
-  readonly lengthBytes: number;
-  readonly #unit: LogicalUnit;
-  readonly #startBytes: number;
   readonly #forceUnitAccess: boolean;
 
   constructor(unit: LogicalUnit, lba: number, blocks: number, forceUnitAccess: boolean) {
-    this.lengthBytes = blocks * unit.blockSizeBytes;
-    this.#unit = unit;
-    this.#startBytes = lba * unit.blockSizeBytes;
+    super(unit, lba, blocks);
     this.#forceUnitAccess = forceUnitAccess;
   }
 
   writeNow(offset: number, from: Uint8Array): Outcome | undefined {
+    if (!this.mayMoveNow(from.length)) return undefined;
     try {
-      return this.#unit.store.writeNow(this.#startBytes + offset, from) ? GOOD : undefined;
+      return this.unit.store.writeNow(this.startBytes + offset, from) ? GOOD : undefined;
     } catch (error) {
       return outcomeOfFailure(error);
     }
   }
 
   async write(offset: number, from: Uint8Array): Promise<Outcome> {
+    await this.enter();
     try {
-      await this.#unit.store.write(this.#startBytes + offset, from);
+      await this.unit.store.write(this.startBytes + offset, from);
       return GOOD;
     } catch (error) {
       return outcomeOfFailure(error);
+    } finally {
+      this.leave();
     }
   }
 
   finish(): Operation {
-    return this.#forceUnitAccess ? finishLater(flush(this.#unit)) : FINISHED_GOOD;
+    this.end();
+    return this.#forceUnitAccess ? finishLater(flush(this.unit)) : FINISHED_GOOD;
   }
 }
 
@@ -95,7 +96,12 @@ function read(unit: LogicalUnit, flags: number, lba: number, blocks: number, len
   if ((flags & PROTECT) !== 0) return refusedForField(1, 7);
   const refusal = refuseTransfer(unit, lba, blocks, lengthByte);
   if (refusal !== undefined) return refusal;
-  return blocks === 0 ? FINISHED_GOOD : new ReadBlocks(unit, lba, blocks);
+  if (blocks === 0) return FINISHED_GOOD;
+  const { ranges, blockSizeBytes } = unit;
+  const [startBytes, lengthBytes] = [lba * blockSizeBytes, blocks * blockSizeBytes];
+  return ranges.isAwaited(startBytes, lengthBytes)
+    ? inTurn(unit, startBytes, lengthBytes, (hold) => new ReadBlocks(unit, lba, blocks).startWith(hold))
+    : new ReadBlocks(unit, lba, blocks);
 }
 
 function write(unit: LogicalUnit, flags: number, lba: number, blocks: number, lengthByte: number): Operation {

@@ -112,7 +112,7 @@ const LENGTH_BYTES = 4;
 export function reportSupportedTaskManagement(_nexus: ItlNexus, cdb: Uint8Array): Operation {
   const isExtended = (cdb[2]! & REPD) !== 0;
   const data = new Uint8Array(isExtended ? EXTENDED_LENGTH_BYTES : LENGTH_BYTES);
-  for (const bit of Object.values(TaskManagement)) data[0]! |= bit;
+  writeUint16(data, 0, Object.values(TaskManagement).reduce((bits: number, bit) => bits | bit, 0));
   if (isExtended) data[3] = EXTENDED_LENGTH_BYTES - LENGTH_BYTES;
   return sendParameterData(data, readUint32(cdb, 6));
 }

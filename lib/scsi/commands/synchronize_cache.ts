@@ -10,7 +10,7 @@ const IMMED = 0x02;
 function synchronizeCache(nexus: ItlNexus, flags: number, lba: number, blocks: number): Operation {
   const refusal = refuseRange(nexus.logicalUnit, lba, blocks);
   if (refusal !== undefined) return refusal;
-  if ((flags & IMMED) === 0) return finishLater(flush(nexus.logicalUnit));
+  if ((flags & IMMED) === 0) return finishLater(flush(nexus.logicalUnit), { changesNothing: true });
   flushInBackground(nexus);
   return FINISHED_GOOD;
 }

@@ -4,11 +4,13 @@
  * Nobody waits for the bytes themselves, so all reading takes the form that leaves the event loop to others.
  */
 import { readUint16, readUint32, readUint64 } from "../../bytes/big_endian.ts";
+import { BlockTransfer } from "../block_transfer.ts";
 import { checkCondition, FINISHED_GOOD, refused, refusedForField } from "../finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
 import { finishLater, outcomeOfFailure, refuseTransfer } from "../medium.ts";
-import type { DataOut, Operation } from "../operation.ts";
+import { sharing } from "../range_access.ts";
+import type { DataOut, Later, Operation } from "../operation.ts";
 import { GOOD, type Outcome } from "../outcome.ts";
 import { Sense } from "../sense.ts";
 
@@ -18,9 +20,10 @@ const VRPROTECT = 0xe0;
 const PIECE_BYTES = 256 * 1024;
 
 /** Whether `medium`, which was read at `offset` from where the verification starts, is as it should be. */
-type Check = (medium: Uint8Array, offset: number) => boolean;
+export type Check = (medium: Uint8Array, offset: number) => boolean;
 
-function isEqual(a: Uint8Array, b: Uint8Array): boolean {
+/** Whether bytes, which are as many, are the same. */
+export function isEqual(a: Uint8Array, b: Uint8Array): boolean {
   for (let index = 0; index < a.length; index++) {
     if (a[index] !== b[index]) return false;
   }
@@ -36,7 +39,7 @@ function isRepetition(bytes: Uint8Array, block: Uint8Array): boolean {
 }
 
 /** Reads a range piece by piece and checks each. */
-async function verifyRange(
+export async function verifyRange(
   unit: LogicalUnit,
   startBytes: number,
   lengthBytes: number,
@@ -46,7 +49,7 @@ async function verifyRange(
   for (let offset = 0; offset < lengthBytes; offset += PIECE_BYTES) {
     const piece = scratch.subarray(0, lengthBytes - offset);
     try {
-      await unit.store.read(startBytes + offset, piece);
+      await unit.verifyingStore.read(startBytes + offset, piece);
     } catch (error) {
       return outcomeOfFailure(error);
     }
@@ -55,34 +58,40 @@ async function verifyRange(
   return GOOD;
 }
 
-/** BYTCHK 01b: the initiator sends what the blocks should hold. */
-class VerifyBlocks implements DataOut {
-  readonly kind = "dataOut";
-  readonly lengthBytes: number;
-  readonly #unit: LogicalUnit;
-  readonly #startBytes: number;
+/** Ends a command with the verification of a range. */
+function verifyLater(unit: LogicalUnit, startBytes: number, lengthBytes: number, check: Check): Later {
+  const verified = sharing(
+    unit,
+    startBytes,
+    lengthBytes,
+    () => verifyRange(unit, startBytes, lengthBytes, check),
+  );
+  return finishLater(verified, { changesNothing: true });
+}
 
-  constructor(unit: LogicalUnit, lba: number, blocks: number) {
-    this.lengthBytes = blocks * unit.blockSizeBytes;
-    this.#unit = unit;
-    this.#startBytes = lba * unit.blockSizeBytes;
-  }
+/** BYTCHK 01b: the initiator sends what the blocks should hold. */
+class VerifyBlocks extends BlockTransfer implements DataOut {
+  readonly kind = "dataOut";
 
   writeNow(): undefined {
     return undefined;
   }
 
-  write(offset: number, from: Uint8Array): Promise<Outcome> {
-    return verifyRange(
-      this.#unit,
-      this.#startBytes + offset,
+  async write(offset: number, from: Uint8Array): Promise<Outcome> {
+    await this.enter();
+    const outcome = await verifyRange(
+      this.unit,
+      this.startBytes + offset,
       from.length,
       (medium, at) => isEqual(medium, from.subarray(at, at + medium.length)),
     );
+    this.leave();
+    return outcome;
   }
 
   /** GOOD would speak for blocks that were never compared, if the initiator did not send them all. */
   finish(receivedBytes: number): Operation {
+    this.end();
     return receivedBytes < this.lengthBytes
       ? refused(Sense.invalidFieldInCommandInformationUnit)
       : FINISHED_GOOD;
@@ -120,12 +129,8 @@ class VerifyRepeatedBlock implements DataOut {
   finish(receivedBytes: number): Operation {
     const pattern = this.#pattern;
     if (receivedBytes < pattern.length) return refused(Sense.invalidFieldInCommandInformationUnit);
-    return finishLater(verifyRange(
-      this.#unit,
-      this.#lba * pattern.length,
-      this.#blocks * pattern.length,
-      (medium) => isRepetition(medium, pattern),
-    ));
+    const [offset, length] = [this.#lba * pattern.length, this.#blocks * pattern.length];
+    return verifyLater(this.#unit, offset, length, (medium) => isRepetition(medium, pattern));
   }
 }
 
@@ -149,7 +154,7 @@ function verify(
       return new VerifyRepeatedBlock(unit, lba, blocks);
     default: {
       const { blockSizeBytes } = unit;
-      return finishLater(verifyRange(unit, lba * blockSizeBytes, blocks * blockSizeBytes, () => true));
+      return verifyLater(unit, lba * blockSizeBytes, blocks * blockSizeBytes, () => true);
     }
   }
 }

@@ -6,7 +6,7 @@ Deno.test("INQUIRY gives standard data", async () => {
   assertHex(
     data,
     `
-    00 00 06 02 5b 00 00 02 4e 45 54 4d 47 52 20 20
+    00 00 06 02 5b 18 00 02 4e 45 54 4d 47 52 20 20
     49 53 43 53 49 20 44 49 53 4b 20 20 20 20 20 20
     31 20 20 20 00 00 00 00 00 00 00 00 00 00 00 00
     00 00 00 00 00 00 00 00 00 00 00 a0 09 60 04 60
@@ -49,4 +49,11 @@ Deno.test("INQUIRY where there is no unit says so, and has no more to say", asyn
   assertFieldRefused(await complete(nexus.execute(5, cdb("12 01 00 00 ff"))), 1, 0);
   assertFieldRefused(await complete(nexus.execute(5, cdb("12 02 00 00 ff"))), 1, 1);
   assertFieldRefused(await complete(nexus.execute(5, cdb("12 00 80 00 ff"))), 2);
+});
+
+Deno.test("INQUIRY says whether the medium can be removed", async () => {
+  for (const removable of [false, true]) {
+    const { data } = await run(openUnit({ removable }), cdb("12 00 00 00 60"));
+    assertEquals(data[1], removable ? 0x80 : 0x00);
+  }
 });

@@ -4,8 +4,22 @@ import { assertFieldRefused, assertHex, bytes, cdb, openUnit, run } from "../fix
 
 const CACHING = "08 12 04 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00";
 const CONTROL = "0a 0a 00 10 00 00 00 00 ff ff 00 00";
+const CONTROL_EXTENSION = `4a 01 00 1c ${"00 ".repeat(0x1c)}`;
+const POWER_CONDITION = `1a 26 ${"00 ".repeat(0x26)}`;
 const INFORMATIONAL_EXCEPTIONS = "1c 0a 08 00 00 00 00 00 00 00 00 00";
-const ALL = `${CACHING} ${CONTROL} ${INFORMATIONAL_EXCEPTIONS}`;
+/** A threshold of 4 GiB, in sets of 1 MiB. */
+const PROVISIONING = `5c 02 00 14 ${"00 ".repeat(12)} 80 01 00 00 00 00 10 00`;
+const ERROR_RECOVERY = "01 0a c0 00 00 00 00 80 00 00 00 00";
+const PAGES = `${ERROR_RECOVERY} ${CACHING} ${CONTROL} ${POWER_CONDITION} ${INFORMATIONAL_EXCEPTIONS}`;
+const SUBPAGES = [
+  ERROR_RECOVERY,
+  CACHING,
+  CONTROL,
+  CONTROL_EXTENSION,
+  POWER_CONDITION,
+  INFORMATIONAL_EXCEPTIONS,
+  PROVISIONING,
+].join(" ");
 const BLOCKS = "00 00 08 00 00 00 02 00";
 
 Deno.test("MODE SENSE(6) gives a header, a block descriptor and the page", async () => {
@@ -21,18 +35,18 @@ Deno.test("MODE SENSE(6) gives a header, a block descriptor and the page", async
 Deno.test("MODE SENSE(10) gives the same with longer fields", async () => {
   const nexus = openUnit();
   const allPages = await run(nexus, cdb("5a 00 3f 00 00 00 00 00 ff"));
-  assertHex(allPages.data, `00 3a 00 10 00 00 00 08 ${BLOCKS} ${ALL}`);
+  assertHex(allPages.data, `00 6e 00 10 00 00 00 08 ${BLOCKS} ${PAGES}`);
 });
 
-Deno.test("MODE SENSE gives all pages, with and without their subpages, of which there are none", async () => {
+Deno.test("MODE SENSE gives all pages, with and without their subpages", async () => {
   const nexus = openUnit();
-  const header = `37 00 10 08 ${BLOCKS}`;
-  for (const subpage of ["00", "ff"]) {
-    assertHex((await run(nexus, cdb(`1a 00 3f ${subpage} ff`))).data, `${header} ${ALL}`);
-    assertHex((await run(nexus, cdb(`1a 08 0a ${subpage} ff`))).data, `0f 00 10 00 ${CONTROL}`);
-  }
-  assertFieldRefused(await run(nexus, cdb("1a 00 3f 01 ff")), 3);
-  assertFieldRefused(await run(nexus, cdb("5a 00 0a 01 00 00 00 00 ff")), 3);
+  assertHex((await run(nexus, cdb("1a 00 3f 00 ff"))).data, `6b 00 10 08 ${BLOCKS} ${PAGES}`);
+  assertHex((await run(nexus, cdb("1a 00 3f ff ff"))).data, `a3 00 10 08 ${BLOCKS} ${SUBPAGES}`);
+  assertHex((await run(nexus, cdb("1a 08 0a 00 ff"))).data, `0f 00 10 00 ${CONTROL}`);
+  assertHex((await run(nexus, cdb("1a 08 0a 01 ff"))).data, `23 00 10 00 ${CONTROL_EXTENSION}`);
+  assertHex((await run(nexus, cdb("1a 08 0a ff ff"))).data, `2f 00 10 00 ${CONTROL} ${CONTROL_EXTENSION}`);
+  assertFieldRefused(await run(nexus, cdb("1a 00 08 01 ff")), 3);
+  assertFieldRefused(await run(nexus, cdb("5a 00 0a 02 00 00 00 00 ff")), 3);
 });
 
 Deno.test("MODE SENSE leaves the block descriptor out with DBD", async () => {
@@ -59,11 +73,15 @@ Deno.test("MODE SENSE says of too many blocks that they are too many for a short
   }
 });
 
-Deno.test("MODE SENSE gives defaults that are the current values, and a mask that changes nothing", async () => {
+Deno.test("MODE SENSE gives defaults, and the bits that can be changed", async () => {
   const nexus = openUnit();
-  assertHex((await run(nexus, cdb("1a 08 bf 00 ff"))).data, `2f 00 10 00 ${ALL}`);
-  const mask = `08 12 ${"00 ".repeat(18)} 0a 0a ${"00 ".repeat(10)} 1c 0a ${"00 ".repeat(10)}`;
-  assertHex((await run(nexus, cdb("1a 08 7f 00 ff"))).data, `2f 00 10 00 ${mask}`);
+  assertHex((await run(nexus, cdb("1a 08 bf ff ff"))).data, `9b 00 10 00 ${SUBPAGES}`);
+  assertHex(
+    (await run(nexus, cdb("1a 08 4a 00 ff"))).data,
+    "0f 00 10 00 0a 0a e4 00 08 00 00 00 00 00 00 00",
+  );
+  assertHex((await run(nexus, cdb("1a 08 48 00 ff"))).data, `17 00 10 00 08 12 ${"00 ".repeat(18)}`);
+  assertHex((await run(nexus, cdb("1a 08 5c 00 ff"))).data, `0f 00 10 00 1c 0a ${"00 ".repeat(10)}`);
 });
 
 Deno.test("MODE SENSE refuses saved values and pages that there are not", async () => {
@@ -74,7 +92,7 @@ Deno.test("MODE SENSE refuses saved values and pages that there are not", async 
     const block = cdb("1a 00 00 00 ff");
     block[2] = code;
     const result = await run(nexus, block);
-    if ([0x08, 0x0a, 0x1c].includes(code)) assertEquals(result.outcome, "good");
+    if ([0x01, 0x08, 0x0a, 0x1a, 0x1c].includes(code)) assertEquals(result.outcome, "good");
     else assertFieldRefused(result, 2, 5);
   }
 });
@@ -87,7 +105,7 @@ Deno.test("MODE SENSE tells of write protection", async () => {
 
 Deno.test("MODE SENSE states its whole length, whatever is allocated", async () => {
   const nexus = openUnit();
-  assertHex((await run(nexus, cdb("1a 00 3f 00 04"))).data, "37 00 10 08");
-  assertHex((await run(nexus, cdb("5a 00 3f 00 00 00 00 00 02"))).data, "00 3a");
-  assertEquals((await run(nexus, cdb("1a 00 3f 00 ff"))).data.length, bytes(ALL).length + 12);
+  assertHex((await run(nexus, cdb("1a 00 3f 00 04"))).data, "6b 00 10 08");
+  assertHex((await run(nexus, cdb("5a 00 3f 00 00 00 00 00 02"))).data, "00 6e");
+  assertEquals((await run(nexus, cdb("1a 00 3f 00 ff"))).data.length, bytes(PAGES).length + 12);
 });

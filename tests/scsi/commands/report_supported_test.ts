@@ -67,11 +67,11 @@ Deno.test("REPORT SUPPORTED OPERATION CODES refuses reserved options, and cuts i
 
 Deno.test("REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS tells what a nexus carries out", async () => {
   const nexus = openUnit();
-  assertHex((await run(nexus, cdb("a3 0d 00 00 00 00 00 00 00 ff"))).data, "da 00 00 00");
+  assertHex((await run(nexus, cdb("a3 0d 00 00 00 00 00 00 00 ff"))).data, "de 03 00 00");
   assertHex(
     (await run(nexus, cdb("a3 0d 80 00 00 00 00 00 00 ff"))).data,
-    "da 00 00 0c 00 00 00 00 00 00 00 00 00 00 00 00",
+    "de 03 00 0c 00 00 00 00 00 00 00 00 00 00 00 00",
   );
-  assertHex((await run(nexus, cdb("a3 0d 80 00 00 00 00 00 00 02"))).data, "da 00");
+  assertHex((await run(nexus, cdb("a3 0d 80 00 00 00 00 00 00 02"))).data, "de 03");
   assert(nexus.manage("clearAca", 0) === "functionNotSupported", "and CACAS is zero");
 });

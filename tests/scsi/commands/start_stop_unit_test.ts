@@ -78,18 +78,86 @@ Deno.test("START STOP UNIT refuses to load or eject a medium that cannot be remo
   assertEquals(await readiness(nexus), "good");
 });
 
-Deno.test("START STOP UNIT knows one power condition, ACTIVE, with which other bits do not count", async () => {
+Deno.test("START STOP UNIT serves from every power condition that there is, whatever the other bits", async () => {
   const nexus = openUnit();
+  for (const powerCondition of [0x1, 0x2, 0x3, 0x7, 0xa, 0xb]) {
+    await run(nexus, STOP);
+    const block = cdb("1b 00 00 00 02");
+    block[4]! |= powerCondition << 4;
+    assertEquals((await run(nexus, block)).outcome, "good");
+    assertEquals(await readiness(nexus), "good");
+  }
   await run(nexus, STOP);
-  for (let powerCondition = 2; powerCondition < 16; powerCondition++) {
-    const block = cdb("1b");
-    block[4] = powerCondition << 4 | 0x01;
+  for (const powerCondition of [0x4, 0x5, 0x6, 0x8, 0x9, 0xc, 0xd, 0xe, 0xf]) {
+    const block = cdb("1b 00 00 00 01");
+    block[4]! |= powerCondition << 4;
     assertFieldRefused(await run(nexus, block), 4, 7);
   }
   for (const powerCondition of ["00", "10"]) {
     assertFieldRefused(await run(nexus, cdb(`1b 00 00 01 ${powerCondition}`)), 3, 3);
   }
   assertEquals(await readiness(nexus), "initializingCommandRequired");
-  assertEquals((await run(nexus, cdb("1b 00 00 00 12"))).outcome, "good");
+});
+
+const EJECT = cdb("1b 00 00 00 02");
+const EJECT_AT_ONCE = cdb("1b 01 00 00 02");
+const LOAD = cdb("1b 00 00 00 03");
+
+Deno.test("a removable unit ejects after a flush, and is not ready until it is loaded", async () => {
+  const store = memory();
+  const nexus = openUnit({ store, removable: true });
+  assertEquals((await run(nexus, EJECT)).outcome, "good");
+  assertEquals([await readiness(nexus), store.flushCount], ["mediumNotPresent", 1]);
+  for (const block of ["25", "9e 10", "28", "2a", "35", "34", "89", "9c", "2e"]) {
+    assertEquals((await run(nexus, cdb(block))).outcome, "mediumNotPresent", block);
+  }
+  for (
+    const block of ["12 00 00 00 ff", "03 00 00 00 ff", "1a 00 3f 00 ff", "a0 00 00 00 00 00 00 00 00 ff"]
+  ) {
+    assertEquals((await run(nexus, cdb(block))).outcome, "good", block);
+  }
+  assertEquals((await run(nexus, EJECT)).outcome, "good");
+  assertEquals((await run(nexus, LOAD)).outcome, "good");
   assertEquals(await readiness(nexus), "good");
+  assertEquals((await run(nexus, EJECT_AT_ONCE)).outcome, "good");
+  assertEquals(await readiness(nexus), "mediumNotPresent");
+  await settle();
+  assertEquals(store.flushCount, 2);
+});
+
+Deno.test("a removable unit tells all others that its medium is back", async () => {
+  const target = makeTarget(makeUnit({ removable: true }));
+  const [first, second] = [openReadyNexus(target), openReadyNexus(target)];
+  await run(first, LOAD);
+  assertEquals(await readiness(second), "good");
+  await run(first, EJECT);
+  assertEquals(await readiness(second), "mediumNotPresent");
+  await run(first, LOAD);
+  assertEquals(await readiness(first), "good");
+  assertEquals([await readiness(second), await readiness(second)], ["notReadyToReadyChange", "good"]);
+});
+
+Deno.test("a removable unit whose flush fails keeps its medium", async () => {
+  const store = new FaultyStore(memory());
+  store.inject({ operation: "flush", kind: "flushFailed" });
+  const nexus = openUnit({ store, removable: true });
+  assertEquals((await run(nexus, EJECT)).outcome, "writeError");
+  assertEquals(await readiness(nexus), "good");
+});
+
+Deno.test("a removable unit stays ready when it is stopped, and in every power condition", async () => {
+  const store = memory();
+  const nexus = openUnit({ store, removable: true });
+  for (const block of [STOP, STOP_AT_ONCE, STOP_WITHOUT_FLUSH, START]) {
+    assertEquals((await run(nexus, block)).outcome, "good");
+    assertEquals(await readiness(nexus), "good");
+  }
+  assertEquals(store.flushCount, 2);
+  for (let powerCondition = 1; powerCondition < 16; powerCondition++) {
+    assertEquals(
+      (await run(nexus, Uint8Array.of(0x1b, 1, 0, 0, powerCondition << 4 | 2, 0))).outcome,
+      "good",
+    );
+    assertEquals(await readiness(nexus), "good");
+  }
 });

@@ -1,0 +1,21 @@
+import type { NexusIdentity } from "./reservations/nexus_identity.ts";
+import type { Attention } from "./unit_attention.ts";
+
+/** An I_T_L nexus as its logical unit needs to know it. */
+export interface AttachedNexus {
+  readonly identity: NexusIdentity;
+  /** The identity as `nexusId` writes it. */
+  readonly id: string;
+  /** Something that the initiator must be told of. */
+  establish(attention: Attention): void;
+  /**
+   * Ends every task of this nexus.
+   *
+   * @returns what resolves when nothing of them reaches the medium any more; undefined when there was none
+   */
+  abortTasks(): Promise<unknown> | undefined;
+  /** PREEMPT AND ABORT by another nexus (SPC-4, 5.13.11.2.6): what `abortTasks` does, and the medium may be removed. */
+  preemptAndAbort(): Promise<unknown> | undefined;
+  /** The logical unit is reset: every task ends, and the initiator must be told why. */
+  reset(cause: Attention): void;
+}

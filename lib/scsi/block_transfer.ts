@@ -1,0 +1,65 @@
+/**
+ * What a command that moves blocks to or from the initiator has to do with those that must not be interrupted: it stays
+ * away from a range that one of them has, and, from its first piece to its last, keeps them away from its own.
+ *
+ * A command whose data comes in one piece that is moved at once needs no hold, as nothing can come in between. That is
+ * nearly every command, and costs it two comparisons.
+ */
+import type { LogicalUnit } from "./logical_unit.ts";
+import type { RangeHold } from "./range_locks.ts";
+
+/** The blocks of one command on their way. */
+export abstract class BlockTransfer {
+  readonly lengthBytes: number;
+  protected readonly unit: LogicalUnit;
+  protected readonly startBytes: number;
+  #hold: RangeHold | undefined = undefined;
+  #entering: Promise<RangeHold> | undefined = undefined;
+  /** Pieces that a medium which completes later is at work on, or that wait for the range. */
+  #underWay = 0;
+  #isOver = false;
+
+  constructor(unit: LogicalUnit, lba: number, blocks: number) {
+    this.lengthBytes = blocks * unit.blockSizeBytes;
+    this.unit = unit;
+    this.startBytes = lba * unit.blockSizeBytes;
+  }
+
+  /** Begins with a hold on the range. */
+  startWith(hold: RangeHold): this {
+    this.#hold = hold;
+    return this;
+  }
+
+  /** Whether a piece may be moved at once. */
+  protected mayMoveNow(pieceBytes: number): boolean {
+    if (this.#hold !== undefined) return true;
+    const { ranges } = this.unit;
+    if (ranges.isLocked(this.startBytes, this.lengthBytes)) return false;
+    if (pieceBytes < this.lengthBytes) this.#hold = ranges.share(this.startBytes, this.lengthBytes);
+    return true;
+  }
+
+  /** Resolves when a piece may be moved, and keeps the range until `leave` at least. */
+  protected async enter(): Promise<void> {
+    this.#underWay++;
+    if (this.#hold !== undefined) return;
+    this.#entering ??= this.unit.ranges.shareLater(this.startBytes, this.lengthBytes);
+    this.#hold = await this.#entering;
+  }
+
+  /** A piece that entered has been moved. */
+  protected leave(): void {
+    this.#underWay--;
+    if (this.#isOver) this.end();
+  }
+
+  /** No further piece will be moved, but for those under way. */
+  end(): void {
+    this.#isOver = true;
+    if (this.#hold === undefined || this.#underWay > 0) return;
+    this.unit.ranges.release(this.#hold);
+    this.#hold = undefined;
+    this.#entering = undefined;
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * MODE SELECT (SPC-4, 6.9 and 6.10): a parameter list in the layout of MODE SENSE, of which either everything is taken
+ * or nothing.
+ *
+ * Nothing is saved, so that SP is refused. With RTD every page takes its default values again; there is no list then.
+ */
+import { readUint16, readUint24, readUint32, readUint64 } from "../../bytes/big_endian.ts";
+import { FINISHED_GOOD, refused, refusedForField, refusedForParameter } from "../finished.ts";
+import type { ItlNexus } from "../itl_nexus.ts";
+import type { LogicalUnit } from "../logical_unit.ts";
+import {
+  findModePage,
+  type ModePage,
+  modePageHeader,
+  type ModeParameters,
+  PageControl,
+} from "../mode_pages.ts";
+import type { Finished, Operation } from "../operation.ts";
+import { takeParameterList } from "../parameter_list.ts";
+import { Sense } from "../sense.ts";
+
+/** Byte 1 of the CDB. */
+const PF = 0x10;
+const RTD = 0x02;
+const SP = 0x01;
+
+/** PS in the first byte of a page, which is reserved in MODE SELECT. */
+const PS = 0x80;
+
+const SHORT_DESCRIPTOR_BYTES = 8;
+const LONG_DESCRIPTOR_BYTES = 16;
+
+/** Where the two forms of the header have their fields. MODE DATA LENGTH is reserved, WP and DPOFUA are not set so. */
+interface HeaderLayout {
+  readonly lengthBytes: number;
+  readonly mediumTypeByte: number;
+  /** Undefined where block descriptors are always short. */
+  readonly longLbaByte: number | undefined;
+  readonly descriptorLengthByte: number;
+  readonly readDescriptorLength: (list: Uint8Array) => number;
+}
+
+const HEADER_6: HeaderLayout = {
+  lengthBytes: 4,
+  mediumTypeByte: 1,
+  longLbaByte: undefined,
+  descriptorLengthByte: 3,
+  readDescriptorLength: (list) => list[3]!,
+};
+
+const HEADER_10: HeaderLayout = {
+  lengthBytes: 8,
+  mediumTypeByte: 2,
+  longLbaByte: 4,
+  descriptorLengthByte: 6,
+  readDescriptorLength: (list) => readUint16(list, 6),
+};
+
+/** Parameters that a list gives to a page. */
+interface Change {
+  readonly page: ModePage;
+  readonly parameters: Uint8Array;
+}
+
+/**
+ * Why a block descriptor is not taken. The number of blocks and their length can only be what they are, in the words
+ * of MODE SENSE, or in those that mean no change or all there are (SBC-3, 6.5.2): another length wants a format.
+ */
+function refuseDescriptor(
+  unit: LogicalUnit,
+  list: Uint8Array,
+  offset: number,
+  isLong: boolean,
+): Finished | undefined {
+  const blocks = isLong ? readUint64(list, offset) : readUint32(list, offset);
+  const most = isLong ? 2 ** 64 : 0xffff_ffff;
+  if (blocks !== 0 && blocks !== most && blocks !== unit.capacityBlocks) return refusedForParameter(offset);
+  const lengthByte = offset + (isLong ? 12 : 5);
+  const blockLength = isLong ? readUint32(list, lengthByte) : readUint24(list, lengthByte);
+  return blockLength === unit.blockSizeBytes ? undefined : refusedForParameter(lengthByte);
+}
+
+/** Why what comes before the pages is not taken. */
+function refuseHeader(unit: LogicalUnit, list: Uint8Array, layout: HeaderLayout): Finished | undefined {
+  if (list[layout.mediumTypeByte] !== 0) return refusedForParameter(layout.mediumTypeByte);
+  const isLong = layout.longLbaByte !== undefined && (list[layout.longLbaByte]! & 1) !== 0;
+  const length = layout.readDescriptorLength(list);
+  if (length === 0) return undefined;
+  if (length !== (isLong ? LONG_DESCRIPTOR_BYTES : SHORT_DESCRIPTOR_BYTES)) {
+    return refusedForParameter(layout.descriptorLengthByte);
+  }
+  if (layout.lengthBytes + length > list.length) return refused(Sense.parameterListLengthError);
+  return refuseDescriptor(unit, list, layout.lengthBytes, isLong);
+}
+
+/** The highest of some bits. */
+function highestBit(bits: number): number {
+  return 31 - Math.clz32(bits);
+}
+
+/** Why parameters of a page are not taken: they change what cannot be changed, or to what is not supported. */
+function refuseParameters(
+  modes: ModeParameters,
+  page: ModePage,
+  parameters: Uint8Array,
+  offset: number,
+): Finished | undefined {
+  const current = modes.values(page, PageControl.current);
+  const changeable = modes.values(page, PageControl.changeable);
+  for (const [index, value] of parameters.entries()) {
+    const fixed = (value ^ current[index]!) & ~changeable[index]!;
+    if (fixed !== 0) return refusedForParameter(offset + index, highestBit(fixed));
+  }
+  const fault = page.findFault?.(parameters);
+  return fault === undefined ? undefined : refusedForParameter(offset + fault.byte, fault.bit);
+}
+
+/** The page that starts at `offset` of a list, or why it is not taken. */
+function readPage(modes: ModeParameters, list: Uint8Array, offset: number): Change | Finished {
+  if (offset + 2 > list.length) return refused(Sense.parameterListLengthError);
+  const page = findModePage(list, offset);
+  if (page === undefined) return refusedForParameter(offset, 5);
+  const header = modePageHeader(page);
+  const start = offset + header.length;
+  const end = start + page.defaults.length;
+  if (start > list.length) return refused(Sense.parameterListLengthError);
+  const wrong = header.findIndex((byte, index) =>
+    (list[offset + index]! & (index === 0 ? ~PS : 0xff)) !== byte
+  );
+  if (wrong >= 0) return refusedForParameter(offset + wrong);
+  if (end > list.length) return refused(Sense.parameterListLengthError);
+  const parameters = list.subarray(start, end);
+  return refuseParameters(modes, page, parameters, start) ?? { page, parameters };
+}
+
+/** Takes a list that has come in full. */
+function select(nexus: ItlNexus, list: Uint8Array, layout: HeaderLayout): Operation {
+  const { logicalUnit } = nexus;
+  if (list.length < layout.lengthBytes) return refused(Sense.parameterListLengthError);
+  const refusal = refuseHeader(logicalUnit, list, layout);
+  if (refusal !== undefined) return refusal;
+  const changes: Change[] = [];
+  for (let offset = layout.lengthBytes + layout.readDescriptorLength(list); offset < list.length;) {
+    const change = readPage(logicalUnit.modes, list, offset);
+    if ("kind" in change) return change;
+    changes.push(change);
+    offset += modePageHeader(change.page).length + change.parameters.length;
+  }
+  logicalUnit.changeModes(nexus, (modes) =>
+    // Every page is set, whether or not one before it was changed.
+    changes.filter(({ page, parameters }) => modes.set(page, parameters)).length > 0);
+  return FINISHED_GOOD;
+}
+
+function modeSelect(
+  nexus: ItlNexus,
+  cdb: Uint8Array,
+  lengthByte: number,
+  lengthBytes: number,
+  layout: HeaderLayout,
+): Operation {
+  const flags = cdb[1]!;
+  if ((flags & SP) !== 0) return refusedForField(1, 0);
+  if ((flags & RTD) !== 0) {
+    if (lengthBytes !== 0) return refusedForField(lengthByte);
+    nexus.logicalUnit.changeModes(nexus, (modes) => modes.reset());
+    return FINISHED_GOOD;
+  }
+  if (lengthBytes === 0) return FINISHED_GOOD;
+  // Without PF the pages would be in a format of the vendor's own, and there is none.
+  if ((flags & PF) === 0) return refusedForField(1, 4);
+  return takeParameterList(lengthBytes, (list) => select(nexus, list, layout));
+}
+
+/** MODE SELECT(6). */
+export function modeSelect6(nexus: ItlNexus, cdb: Uint8Array): Operation {
+  return modeSelect(nexus, cdb, 4, cdb[4]!, HEADER_6);
+}
+
+/** MODE SELECT(10). */
+export function modeSelect10(nexus: ItlNexus, cdb: Uint8Array): Operation {
+  return modeSelect(nexus, cdb, 7, readUint16(cdb, 7), HEADER_10);
+}

@@ -1,0 +1,135 @@
+/**
+ * PERSISTENT RESERVE IN (SPC-4, 6.15). All parameter data but that of REPORT CAPABILITIES begins with the same header:
+ *
+ * ```text
+ *  0-3 | PRGENERATION
+ *  4-7 | ADDITIONAL LENGTH, whatever is allocated
+ * ```
+ */
+import { readUint16, writeUint16, writeUint32 } from "../../bytes/big_endian.ts";
+import { RESERVATION_CONFLICT } from "../finished.ts";
+import type { ItlNexus } from "../itl_nexus.ts";
+import type { Operation } from "../operation.ts";
+import { sendParameterData } from "../parameter_data.ts";
+import { isHolder, type PersistentState } from "../reservations/persistent_state.ts";
+import { NO_KEY, writeKey } from "../reservations/reservation_key.ts";
+import { RESERVATION_TYPES } from "../reservations/reservation_types.ts";
+import { encodeTransportId } from "../reservations/transport_id.ts";
+
+/** Sends what `encode` makes of the state, unless RESERVE holds the logical unit (SPC-2, 5.5.1). */
+function report(
+  { logicalUnit: { reservations } }: ItlNexus,
+  cdb: Uint8Array,
+  encode: (state: PersistentState) => Uint8Array,
+): Operation {
+  if (reservations.isReserved) return RESERVATION_CONFLICT;
+  return sendParameterData(encode(reservations.state), readUint16(cdb, 7));
+}
+
+function withHeader({ generation }: PersistentState, content: Uint8Array): Uint8Array {
+  const data = new Uint8Array(8 + content.length);
+  writeUint32(data, 0, generation);
+  writeUint32(data, 4, content.length);
+  data.set(content, 8);
+  return data;
+}
+
+/** SCOPE, which is always that of the logical unit (0h), and TYPE of the reservation, if there is one. */
+function scopeAndType({ reservation }: PersistentState): number {
+  return reservation === undefined ? 0 : RESERVATION_TYPES[reservation.type].code;
+}
+
+/** READ KEYS: the key of every registration, eight bytes each. */
+export function readKeys(nexus: ItlNexus, cdb: Uint8Array): Operation {
+  return report(nexus, cdb, (state) => {
+    const keys = [...state.registrations.values()].map(({ key }) => key);
+    return withHeader(state, Uint8Array.fromHex(keys.join("")));
+  });
+}
+
+/**
+ * READ RESERVATION (6.15.3): nothing when there is none, else
+ *
+ * ```text
+ *   8-15 | the holder's RESERVATION KEY; zero when every registrant is a holder
+ *     21 | SCOPE, TYPE
+ * ```
+ */
+export function readReservation(nexus: ItlNexus, cdb: Uint8Array): Operation {
+  return report(nexus, cdb, (state) => {
+    const { reservation, registrations } = state;
+    if (reservation === undefined) return withHeader(state, new Uint8Array());
+    const content = new Uint8Array(16);
+    const { holder } = reservation;
+    writeKey(content, 0, holder === undefined ? NO_KEY : registrations.get(holder)!.key);
+    content[13] = scopeAndType(state);
+    return withHeader(state, content);
+  });
+}
+
+/** Byte 2 of the capabilities: RESERVE and RELEASE as SPC-4 wants them, SPEC_I_PT, ALL_TG_PT, APTPL. */
+const CRH = 0x10;
+const SIP_C = 0x08;
+const ATP_C = 0x04;
+const PTPL_C = 0x01;
+/**
+ * Byte 3. ALLOW COMMANDS 100b: TEST UNIT READY and RECEIVE COPY RESULTS pass every type of reservation, MODE SENSE and
+ * the like all that exclude only writing, as `ACCESS` says.
+ */
+const TMV = 0x80;
+const ALLOW_COMMANDS = 0b100 << 4;
+const PTPL_A = 0x01;
+
+/**
+ * REPORT CAPABILITIES (6.15.4).
+ *
+ * ```text
+ *  0-1 | LENGTH: 8
+ *  2-3 | flags
+ *  4-5 | PERSISTENT RESERVATION TYPE MASK: bit TYPE of byte 4, for type 8h bit 0 of byte 5
+ * ```
+ */
+export function reportCapabilities(nexus: ItlNexus, cdb: Uint8Array): Operation {
+  const { canPersist } = nexus.logicalUnit.reservations;
+  return report(nexus, cdb, ({ persists }) => {
+    const data = new Uint8Array(8);
+    writeUint16(data, 0, data.length);
+    data[2] = CRH | SIP_C | ATP_C | (canPersist ? PTPL_C : 0);
+    data[3] = TMV | ALLOW_COMMANDS | (persists ? PTPL_A : 0);
+    for (const { code } of Object.values(RESERVATION_TYPES)) data[4 + (code >>> 3)]! |= 1 << (code & 7);
+    return data;
+  });
+}
+
+const R_HOLDER = 0x01;
+
+/**
+ * READ FULL STATUS (6.15.5): a descriptor for each registration, never one for all target ports.
+ *
+ * ```text
+ *    0-7 | RESERVATION KEY
+ *     12 | ALL_TG_PT 0, R_HOLDER
+ *     13 | SCOPE, TYPE, of a holder
+ *  18-19 | RELATIVE TARGET PORT IDENTIFIER
+ *  20-23 | ADDITIONAL DESCRIPTOR LENGTH
+ *  24-   | TransportID
+ * ```
+ */
+export function readFullStatus(nexus: ItlNexus, cdb: Uint8Array): Operation {
+  return report(nexus, cdb, (state) => {
+    const descriptors = [...state.registrations].map(([id, { key, initiatorPort, targetPort }]) => {
+      const transportId = encodeTransportId(initiatorPort);
+      const descriptor = new Uint8Array(24 + transportId.length);
+      writeKey(descriptor, 0, key);
+      if (isHolder(state, id)) {
+        descriptor[12] = R_HOLDER;
+        descriptor[13] = scopeAndType(state);
+      }
+      writeUint16(descriptor, 18, targetPort);
+      writeUint32(descriptor, 20, transportId.length);
+      descriptor.set(transportId, 24);
+      return descriptor;
+    });
+    return withHeader(state, Uint8Array.from(descriptors.flatMap((descriptor) => [...descriptor])));
+  });
+}

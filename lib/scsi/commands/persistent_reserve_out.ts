@@ -1,0 +1,190 @@
+/**
+ * PERSISTENT RESERVE OUT (SPC-4, 6.16). SCOPE and TYPE are in byte 2 of the CDB, the rest in the parameter list:
+ *
+ * ```text
+ *        basic (6.16.3)                          REGISTER AND MOVE (6.16.4)
+ *    0-7 | RESERVATION KEY                         0-7 | RESERVATION KEY
+ *   8-15 | SERVICE ACTION RESERVATION KEY         8-15 | SERVICE ACTION RESERVATION KEY
+ *     20 | SPEC_I_PT, ALL_TG_PT, APTPL              17 | UNREG, APTPL
+ *  24-27 | TRANSPORTID PARAMETER DATA LENGTH     18-19 | RELATIVE TARGET PORT IDENTIFIER
+ *  28-   | TransportIDs                          20-23 | TRANSPORTID LENGTH
+ *        |   (both with SPEC_I_PT only)          24-   | TransportID
+ * ```
+ *
+ * A target device has one port here, so that ALL_TG_PT registers what is registered anyway.
+ */
+import { readUint16, readUint32 } from "../../bytes/big_endian.ts";
+import {
+  FINISHED_GOOD,
+  refused,
+  refusedForField,
+  refusedForParameter,
+  RESERVATION_CONFLICT,
+} from "../finished.ts";
+import type { ItlNexus } from "../itl_nexus.ts";
+import type { Finished, Operation } from "../operation.ts";
+import { takeParameterList } from "../parameter_list.ts";
+import type { NexusIdentity } from "../reservations/nexus_identity.ts";
+import { readKey } from "../reservations/reservation_key.ts";
+import { findReservationType } from "../reservations/reservation_types.ts";
+import type { ReservationResult } from "../reservations/reservations.ts";
+import {
+  isAuthorized,
+  type ReservationRefusal,
+  type ReservationRequest,
+} from "../reservations/transition.ts";
+import { decodeTransportId, initiatorNameOf } from "../reservations/transport_id.ts";
+import { Sense } from "../sense.ts";
+
+type Action = ReservationRequest["action"];
+
+const LIST_LENGTH_BYTES = 24;
+/** Most of a parameter list that is taken: some hundred TransportIDs. */
+const LIST_LENGTH_MAX_BYTES = 64 * 1024;
+const TRANSPORT_ID_LENGTH_MIN_BYTES = 24;
+
+/** Flags of the two layouts, and where they are. */
+const FLAGS_BYTE = 20;
+const SPEC_I_PT = 0x08;
+const APTPL = 0x01;
+const MOVE_FLAGS_BYTE = 17;
+const UNREG = 0x02;
+
+/** How a request that is refused ends. */
+const REFUSALS: Readonly<Record<ReservationRefusal | "cannotSave", Finished>> = {
+  conflict: RESERVATION_CONFLICT,
+  invalidScope: refusedForField(2, 7),
+  invalidType: refusedForField(2, 3),
+  invalidServiceActionKey: refusedForParameter(8),
+  invalidInitiatorPorts: refusedForParameter(FLAGS_BYTE, 3),
+  invalidTargetPort: refusedForParameter(18),
+  invalidDestination: refusedForParameter(24),
+  nothingToMove: refusedForField(1, 4),
+  invalidRelease: refused(Sense.invalidReleaseOfPersistentReservation),
+  tooManyRegistrations: refused(Sense.insufficientRegistrationResources),
+  cannotSave: refused(Sense.insufficientRegistrationResources),
+};
+
+const LENGTH_ERROR = refused(Sense.parameterListLengthError);
+
+/** Every I_T nexus of an initiator that the device server knows: those logged in, and those registered. */
+function knownNexusesOf({ logicalUnit, identity }: ItlNexus, initiatorName: string): NexusIdentity[] {
+  const { nexuses, reservations } = logicalUnit;
+  const known = [
+    ...[...nexuses].map((nexus) => nexus.identity),
+    ...reservations.state.registrations.values(),
+  ];
+  return known.filter(({ initiatorPort, targetPort }) =>
+    initiatorNameOf(initiatorPort) === initiatorName && targetPort === identity.targetPort
+  );
+}
+
+/** The nexuses that the TransportIDs of a list name (SPC-4, table 215), or why they cannot be taken. */
+function readInitiatorPorts(nexus: ItlNexus, list: Uint8Array): NexusIdentity[] | Finished {
+  if (list.length < LIST_LENGTH_BYTES + 4) return LENGTH_ERROR;
+  const { targetPort } = nexus.identity;
+  const start = LIST_LENGTH_BYTES + 4;
+  const end = start + readUint32(list, LIST_LENGTH_BYTES);
+  if (end > list.length) return LENGTH_ERROR;
+  const nexuses: NexusIdentity[] = [];
+  for (let offset = start; offset < end;) {
+    const decoded = decodeTransportId(list.subarray(offset, end));
+    if (decoded === undefined) return refusedForParameter(offset);
+    const { id, lengthBytes } = decoded;
+    if (id.kind === "port") nexuses.push({ initiatorPort: id.initiatorPort, targetPort });
+    else nexuses.push(...knownNexusesOf(nexus, id.initiatorName));
+    offset += lengthBytes;
+  }
+  return nexuses;
+}
+
+/** The nexus that a reservation is to be moved to; undefined when there is no such target port. */
+function readDestination(nexus: ItlNexus, list: Uint8Array): NexusIdentity | undefined | Finished {
+  const lengthBytes = readUint32(list, 20);
+  if (LIST_LENGTH_BYTES + lengthBytes > list.length) return LENGTH_ERROR;
+  if (lengthBytes < TRANSPORT_ID_LENGTH_MIN_BYTES || lengthBytes % 4 !== 0) return refusedForParameter(20);
+  const decoded = decodeTransportId(list.subarray(LIST_LENGTH_BYTES, LIST_LENGTH_BYTES + lengthBytes));
+  // An initiator is not one port, and a reservation has one holder.
+  if (decoded?.id.kind !== "port") return refusedForParameter(LIST_LENGTH_BYTES);
+  const targetPort = readUint16(list, 18);
+  const { initiatorPort } = decoded.id;
+  return targetPort === nexus.target.relativePortIdentifier ? { initiatorPort, targetPort } : undefined;
+}
+
+/** The request that CDB and parameter list make together, or why they make none. */
+function readRequest(
+  nexus: ItlNexus,
+  action: Action,
+  scopeAndType: number,
+  list: Uint8Array,
+): ReservationRequest | Finished {
+  const key = readKey(list, 0);
+  const newKey = readKey(list, 8);
+  if (action === "registerAndMove") {
+    const destination = readDestination(nexus, list);
+    if (destination !== undefined && "kind" in destination) return destination;
+    const flags = list[MOVE_FLAGS_BYTE]!;
+    const [unregisters, persists] = [(flags & UNREG) !== 0, (flags & APTPL) !== 0];
+    return { action, key, newKey, unregisters, persists, destination };
+  }
+  const flags = list[FLAGS_BYTE]!;
+  const persists = (flags & APTPL) !== 0;
+  const specifiesPorts = (flags & SPEC_I_PT) !== 0;
+  if (specifiesPorts && action !== "register") return refusedForParameter(FLAGS_BYTE, 3);
+  if (!specifiesPorts && list.length !== LIST_LENGTH_BYTES) return LENGTH_ERROR;
+  const reserving = {
+    key,
+    isUnitScope: scopeAndType >>> 4 === 0,
+    type: findReservationType(scopeAndType & 0x0f),
+  };
+  switch (action) {
+    case "register": {
+      const others = specifiesPorts ? readInitiatorPorts(nexus, list) : undefined;
+      return others !== undefined && "kind" in others ? others : { action, key, newKey, persists, others };
+    }
+    case "registerAndIgnoreExistingKey":
+      return { action, key, newKey, persists };
+    case "clear":
+      return { action, key };
+    case "reserve":
+    case "release":
+      return { action, ...reserving };
+    case "preempt":
+    case "preemptAndAbort":
+      return { action, victimKey: newKey, ...reserving };
+  }
+}
+
+/** APTPL where nothing can be kept. */
+function refusePersistence({ logicalUnit }: ItlNexus, request: ReservationRequest): Finished | undefined {
+  if (!("persists" in request) || !request.persists || logicalUnit.reservations.canPersist) return undefined;
+  return refusedForParameter(request.action === "registerAndMove" ? MOVE_FLAGS_BYTE : FLAGS_BYTE, 0);
+}
+
+/** Ends the command: after PREEMPT AND ABORT when nothing of what it has aborted reaches the medium any more. */
+function finish(result: ReservationResult): Operation {
+  if (result.kind === "refused") return REFUSALS[result.refusal];
+  if (result.settled === undefined) return FINISHED_GOOD;
+  return { kind: "later", operation: result.settled.then(() => FINISHED_GOOD), changesNothing: true };
+}
+
+function perform(nexus: ItlNexus, action: Action, scopeAndType: number, list: Uint8Array): Operation {
+  const { identity, id, logicalUnit: { reservations } } = nexus;
+  const request = readRequest(nexus, action, scopeAndType, list);
+  const refusal = "kind" in request ? request : refusePersistence(nexus, request);
+  if (refusal === undefined) return reservations.perform(identity, request as ReservationRequest, finish);
+  // SAM-5, 5.3.3: a conflict comes before whatever else is wrong.
+  const isConflict = reservations.isReserved ||
+    !isAuthorized(reservations.state, id, { action, key: readKey(list, 0) });
+  return isConflict ? RESERVATION_CONFLICT : refusal;
+}
+
+/** PERSISTENT RESERVE OUT with the service action that stands for `action`. */
+export function persistentReserveOut(action: Action): (nexus: ItlNexus, cdb: Uint8Array) => Operation {
+  return (nexus, cdb) => {
+    const lengthBytes = readUint32(cdb, 5);
+    const scopeAndType = cdb[2]!;
+    if (lengthBytes < LIST_LENGTH_BYTES || lengthBytes > LIST_LENGTH_MAX_BYTES) return LENGTH_ERROR;
+    return takeParameterList(lengthBytes, (list) => perform(nexus, action, scopeAndType, list));
+  };
+}

@@ -1,0 +1,162 @@
+/**
+ * SANITIZE (SBC-3, 5.24): all blocks at once, for good. BLOCK ERASE unmaps them; OVERWRITE writes a pattern everywhere;
+ * there is no CRYPTOGRAPHIC ERASE, as there is no key that could be forgotten.
+ *
+ * ```text
+ *  CDB                              parameter list of OVERWRITE
+ *  1   | IMMED (7), ZNR (6),        0   | INVERT (7), TEST (6-5), OVERWRITE COUNT (4-0)
+ *        AUSE (5), service action   2-3 | INITIALIZATION PATTERN LENGTH
+ *  7-8 | length                     4-  | INITIALIZATION PATTERN
+ * ```
+ *
+ * The reserved bits of the CDB are looked at, and refused: nobody should lose a disk to a command that he did not mean.
+ * ZNR is one of them, as there are no zones.
+ */
+import { readUint16 } from "../../bytes/big_endian.ts";
+import { finished, FINISHED_GOOD, refusedForField, refusedForParameter } from "../finished.ts";
+import type { ItlNexus } from "../itl_nexus.ts";
+import type { LogicalUnit } from "../logical_unit.ts";
+import { outcomeOfFailure } from "../medium.ts";
+import type { Finished, Operation } from "../operation.ts";
+import { GOOD } from "../outcome.ts";
+import { takeParameterList } from "../parameter_list.ts";
+import { writeRepeated } from "../repeat_block.ts";
+import type { SanitizeMethod } from "../sanitizer.ts";
+
+/** Byte 1. */
+const IMMED = 0x80;
+const ZNR = 0x40;
+const AUSE = 0x20;
+
+/** Byte 0 of the parameter list of OVERWRITE. */
+const INVERT = 0x80;
+const TEST = 0x60;
+const OVERWRITE_COUNT = 0x1f;
+
+const OVERWRITE_HEADER_BYTES = 4;
+
+/** What is unmapped, or written before it is flushed, at a time: so often there is progress to report. */
+const UNMAP_BYTES = 1024 * 1024 * 1024;
+const WRITE_BYTES = 64 * 1024 * 1024;
+
+/** Why the CDB is refused, whatever is to be done. */
+function refuseCdb(cdb: Uint8Array): Finished | undefined {
+  if ((cdb[1]! & ZNR) !== 0) return refusedForField(1, 6);
+  const reserved = cdb.subarray(2, 7).findIndex((byte) => byte !== 0);
+  return reserved < 0 ? undefined : refusedForField(2 + reserved);
+}
+
+/** Of the forms that have no parameter list. */
+function refuseList(cdb: Uint8Array): Finished | undefined {
+  return refuseCdb(cdb) ?? (readUint16(cdb, 7) === 0 ? undefined : refusedForField(7));
+}
+
+/** Sets a sanitize operation going. Whatever becomes of the task, it goes on: only who waits for it is another. */
+function begin({ logicalUnit }: ItlNexus, flags: number, method: SanitizeMethod): Operation {
+  const { sanitizer } = logicalUnit;
+  // Another one may have begun while the parameter list was on its way.
+  if (sanitizer.isUnderWay) return finished(sanitizer.outcome!);
+  const outcome = sanitizer.sanitize(method, (flags & AUSE) !== 0).then(() => GOOD, outcomeOfFailure);
+  // A failure that nobody waits for is what every later command is told. The work is not that of the task: whoever
+  // aborts the task need not wait for it.
+  return (flags & IMMED) !== 0
+    ? FINISHED_GOOD
+    : { kind: "later", operation: outcome.then(finished), changesNothing: true };
+}
+
+/** Everything that blocks are in, in stretches. */
+function* stretches(
+  unit: LogicalUnit,
+  stretchBytes: number,
+): Generator<{ offset: number; lengthBytes: number }> {
+  const end = unit.capacityBlocks * unit.blockSizeBytes;
+  for (let offset = 0; offset < end; offset += stretchBytes) {
+    yield { offset, lengthBytes: Math.min(stretchBytes, end - offset) };
+  }
+}
+
+/** What was there before must not come back, not even out of the journal. */
+async function makeDurable({ store, journal }: LogicalUnit): Promise<void> {
+  await store.flush();
+  await journal?.flush();
+}
+
+function eraseMethod(unit: LogicalUnit): SanitizeMethod {
+  return {
+    workBytes: unit.capacityBlocks * unit.blockSizeBytes,
+    perform: async ({ isCancelled, onProgress }) => {
+      for (const stretch of stretches(unit, unit.store.canUnmap ? UNMAP_BYTES : WRITE_BYTES)) {
+        if (isCancelled()) break;
+        await unit.store.unmap([stretch]);
+        onProgress(stretch.lengthBytes);
+      }
+      await makeDurable(unit);
+    },
+  };
+}
+
+/** @param passes the block to write in each pass */
+function overwriteMethod(unit: LogicalUnit, passes: readonly Uint8Array[]): SanitizeMethod {
+  return {
+    workBytes: unit.capacityBlocks * unit.blockSizeBytes * passes.length,
+    perform: async (supervision) => {
+      for (const block of passes) {
+        for (const stretch of stretches(unit, WRITE_BYTES)) {
+          await writeRepeated(unit.store, stretch, block, supervision);
+          // Each stretch reaches the disk before the next: the page cache is for others, too.
+          await makeDurable(unit);
+        }
+      }
+    },
+  };
+}
+
+/** A block that is nothing but a pattern, again and again, the last time as much of it as fits. */
+function fillBlock(blockSizeBytes: number, pattern: Uint8Array): Uint8Array {
+  return Uint8Array.from({ length: blockSizeBytes }, (_, index) => pattern[index % pattern.length]!);
+}
+
+/** What a parameter list of OVERWRITE asks for, or why it is not taken. */
+function readOverwrite(unit: LogicalUnit, list: Uint8Array): SanitizeMethod | Finished {
+  const flags = list[0]!;
+  const patternLength = readUint16(list, 2);
+  const count = flags & OVERWRITE_COUNT;
+  if ((flags & TEST) !== 0) return refusedForParameter(0, 6);
+  if (count === 0) return refusedForParameter(0, 4);
+  if (patternLength === 0 || patternLength > list.length - OVERWRITE_HEADER_BYTES) {
+    return refusedForParameter(2);
+  }
+  const pattern = list.subarray(OVERWRITE_HEADER_BYTES, OVERWRITE_HEADER_BYTES + patternLength);
+  const block = fillBlock(unit.blockSizeBytes, pattern);
+  const inverted = (flags & INVERT) === 0 ? block : block.map((byte) => ~byte);
+  return overwriteMethod(unit, Array.from({ length: count }, (_, pass) => pass % 2 === 0 ? block : inverted));
+}
+
+/** OVERWRITE. */
+export function sanitizeOverwrite(nexus: ItlNexus, cdb: Uint8Array): Operation {
+  const refusal = refuseCdb(cdb);
+  if (refusal !== undefined) return refusal;
+  const { logicalUnit } = nexus;
+  const flags = cdb[1]!;
+  const lengthBytes = readUint16(cdb, 7);
+  // A pattern has one byte at least, and one block at most.
+  const patternRoom = lengthBytes - OVERWRITE_HEADER_BYTES;
+  if (patternRoom < 1 || patternRoom > logicalUnit.blockSizeBytes) return refusedForField(7);
+  return takeParameterList(lengthBytes, (list) => {
+    const method = readOverwrite(logicalUnit, list);
+    if ("kind" in method) return method;
+    return begin(nexus, flags, method);
+  });
+}
+
+/** BLOCK ERASE. */
+export function sanitizeBlockErase(nexus: ItlNexus, cdb: Uint8Array): Operation {
+  return refuseList(cdb) ?? begin(nexus, cdb[1]!, eraseMethod(nexus.logicalUnit));
+}
+
+/** EXIT FAILURE MODE. */
+export function sanitizeExitFailureMode({ logicalUnit }: ItlNexus, cdb: Uint8Array): Operation {
+  const refusal = refuseList(cdb);
+  if (refusal !== undefined) return refusal;
+  return logicalUnit.sanitizer.exitFailureMode() ? FINISHED_GOOD : refusedForField(1, 4);
+}

@@ -1,0 +1,127 @@
+/**
+ * WRITE SAME (SBC-3, 5.42 and 5.43): one block again and again, or zeros, which may mean that blocks are unmapped.
+ *
+ * ```text
+ *            (10)                       (16)
+ *   byte 1   WRPROTECT (7-5), ANCHOR (4), UNMAP (3)
+ *            PBDATA (2), LBDATA (1)     NDOB (0): no block is sent, and zeros are meant
+ *   address  2-5                        2-9
+ *   length   7-8                        10-13
+ * ```
+ *
+ * No blocks at all means all from the address on, as WSNZ is zero. With UNMAP, blocks whose block is all zeros are
+ * unmapped; as others cannot read as what was asked for when they are, they are written.
+ */
+import { readUint16, readUint32, readUint64 } from "../../bytes/big_endian.ts";
+import { finished, refused, refusedForField } from "../finished.ts";
+import type { ItlNexus } from "../itl_nexus.ts";
+import type { LogicalUnit } from "../logical_unit.ts";
+import { finishLater, outcomeOfFailure, refuseRange } from "../medium.ts";
+import type { DataOut, Finished, Operation } from "../operation.ts";
+import { GOOD, type Outcome } from "../outcome.ts";
+import { sharing } from "../range_access.ts";
+import { writeRepeated } from "../repeat_block.ts";
+import { Sense } from "../sense.ts";
+import { unmapRanges } from "../unmap_ranges.ts";
+
+const WRPROTECT = 0xe0;
+const ANCHOR = 0x10;
+const UNMAP = 0x08;
+/** Obsolete, and both ask for other data in each block. */
+const PBDATA = 0x04;
+const LBDATA = 0x02;
+const NDOB = 0x01;
+
+/** The blocks to write, and whether they may be unmapped. */
+interface Extent {
+  readonly unit: LogicalUnit;
+  readonly lba: number;
+  readonly blocks: number;
+  readonly mayUnmap: boolean;
+}
+
+/** Writes a block to all of them. */
+function writeAll({ unit, lba, blocks, mayUnmap }: Extent, block: Uint8Array): Operation {
+  const range = { offset: lba * block.length, lengthBytes: blocks * block.length };
+  if (mayUnmap && block.every((byte) => byte === 0)) return finishLater(unmapRanges(unit, [range]));
+  let isCancelled = false;
+  const supervision = { isCancelled: () => isCancelled };
+  const written = sharing(
+    unit,
+    range.offset,
+    range.lengthBytes,
+    () => writeRepeated(unit.store, range, block, supervision),
+  ).then(() => GOOD, outcomeOfFailure);
+  return { kind: "later", operation: written.then(finished), cancel: () => isCancelled = true };
+}
+
+/** The block that is to be written everywhere. */
+class RepeatedBlock implements DataOut {
+  readonly kind = "dataOut";
+  /** Half a block, or two, is no block. */
+  readonly refusalOfOtherLength = refused(Sense.invalidFieldInCommandInformationUnit);
+  readonly #extent: Extent;
+  readonly #block: Uint8Array;
+
+  constructor(extent: Extent) {
+    this.#extent = extent;
+    this.#block = new Uint8Array(extent.unit.blockSizeBytes);
+  }
+
+  get lengthBytes(): number {
+    return this.#block.length;
+  }
+
+  writeNow(offset: number, from: Uint8Array): Outcome {
+    this.#block.set(from, offset);
+    return GOOD;
+  }
+
+  write(offset: number, from: Uint8Array): Promise<Outcome> {
+    return Promise.resolve(this.writeNow(offset, from));
+  }
+
+  finish(receivedBytes: number): Operation {
+    return receivedBytes < this.lengthBytes
+      ? refused(Sense.invalidFieldInCommandInformationUnit)
+      : writeAll(this.#extent, this.#block);
+  }
+}
+
+/** The blocks that a CDB names, or why it is refused. */
+function readExtent(
+  unit: LogicalUnit,
+  flags: number,
+  lba: number,
+  length: number,
+  lengthByte: number,
+): Extent | Finished {
+  if ((flags & WRPROTECT) !== 0) return refusedForField(1, 7);
+  // ANC_SUP is zero; and without UNMAP, ANCHOR is an error anyway.
+  if ((flags & ANCHOR) !== 0) return refusedForField(1, 4);
+  // No blocks are those up to the end, of which there must be one.
+  const refusal = refuseRange(unit, lba, Math.max(length, 1));
+  if (refusal !== undefined) return refusal;
+  const blocks = length === 0 ? unit.capacityBlocks - lba : length;
+  if (blocks > unit.transferLengthMaxBlocks) return refusedForField(lengthByte);
+  return { unit, lba, blocks, mayUnmap: (flags & UNMAP) !== 0 };
+}
+
+/** WRITE SAME(10). */
+export function writeSame10({ logicalUnit }: ItlNexus, cdb: Uint8Array): Operation {
+  const flags = cdb[1]!;
+  if ((flags & PBDATA) !== 0) return refusedForField(1, 2);
+  if ((flags & LBDATA) !== 0) return refusedForField(1, 1);
+  const extent = readExtent(logicalUnit, flags, readUint32(cdb, 2), readUint16(cdb, 7), 7);
+  return "kind" in extent ? extent : new RepeatedBlock(extent);
+}
+
+/** WRITE SAME(16). */
+export function writeSame16({ logicalUnit }: ItlNexus, cdb: Uint8Array): Operation {
+  const flags = cdb[1]!;
+  const extent = readExtent(logicalUnit, flags, readUint64(cdb, 2), readUint32(cdb, 10), 10);
+  if ("kind" in extent) return extent;
+  return (flags & NDOB) === 0
+    ? new RepeatedBlock(extent)
+    : writeAll(extent, new Uint8Array(logicalUnit.blockSizeBytes));
+}

@@ -1,0 +1,235 @@
+/**
+ * The copy itself (SPC-4, 5.17): segment by segment, each in pieces small enough that everybody else's commands get
+ * their turn in between.
+ *
+ * A copy takes no space where its source takes none or holds zeros: there the destination is unmapped, if it can be,
+ * and otherwise written only where it does not hold zeros already.
+ */
+import { RESERVATION_CONFLICT } from "../finished.ts";
+import type { ItlNexus } from "../itl_nexus.ts";
+import type { LogicalUnit } from "../logical_unit.ts";
+import { outcomeOfFailure, refuseRange } from "../medium.ts";
+import { refuseMediumAccess } from "../medium_access.ts";
+import { GOOD, type Outcome } from "../outcome.ts";
+import { sharing } from "../range_access.ts";
+import { Sense, type SenseCondition } from "../sense.ts";
+import { copyAborted, type DeviceFailure } from "./copy_failure.ts";
+import type { Cscd, Segment } from "./copy_parameters.ts";
+import type { CopyProgress } from "./copy_records.ts";
+
+/** Most that is copied at a time: a multiple of every block size. */
+const PIECE_BYTES = 256 * 1024;
+
+/** Most that is unmapped at a time. */
+const UNMAP_BYTES = 64 * 1024 * 1024;
+
+/** Zeros are looked for in parts of this size. */
+const PART_BYTES = 4096;
+
+/** A CSCD with what it turned out to be; undefined if it cannot be reached. */
+export interface ResolvedCscd extends Cscd {
+  readonly nexus: ItlNexus | undefined;
+}
+
+/** A source and a destination that belong together, in bytes. */
+interface Span {
+  readonly source: ItlNexus;
+  readonly sourceBytes: number;
+  readonly destination: ItlNexus;
+  readonly destinationBytes: number;
+  readonly lengthBytes: number;
+}
+
+/** Why a segment was not processed. */
+interface Failure {
+  readonly condition: SenseCondition;
+  readonly device?: DeviceFailure;
+}
+
+/** One EXTENDED COPY under way. */
+export class CopyJob {
+  readonly #cscds: readonly ResolvedCscd[];
+  readonly #segments: readonly Segment[];
+  readonly #progress: CopyProgress;
+  readonly #scratch = new Uint8Array(PIECE_BYTES);
+  #isCancelled = false;
+
+  constructor(cscds: readonly ResolvedCscd[], segments: readonly Segment[], progress: CopyProgress) {
+    this.#cscds = cscds;
+    this.#segments = segments;
+    this.#progress = progress;
+  }
+
+  /** The task is aborted: nothing further is copied. */
+  cancel(): void {
+    this.#isCancelled = true;
+  }
+
+  /** Processes all segments, or up to the first that cannot be. */
+  async run(): Promise<Outcome> {
+    for (const [index, segment] of this.#segments.entries()) {
+      const failure = await this.#process(segment);
+      if (failure !== undefined) return copyAborted(failure.condition, index, failure.device);
+      if (this.#isCancelled) return copyAborted(Sense.copyAborted, index);
+      this.#progress.segmentsProcessed++;
+    }
+    return GOOD;
+  }
+
+  #process(segment: Segment): Failure | undefined | Promise<Failure | undefined> {
+    const source = this.#reach(segment.source);
+    if ("condition" in source) return source;
+    const destination = this.#reach(segment.destination);
+    if ("condition" in destination) return destination;
+    const sourceUnit = source.logicalUnit;
+    const destinationUnit = destination.logicalUnit;
+    const unit = segment.countsDestinationBlocks ? destinationUnit : sourceUnit;
+    const lengthBytes = segment.blocks * unit.blockSizeBytes;
+    const sourceBlocks = lengthBytes / sourceUnit.blockSizeBytes;
+    const destinationBlocks = lengthBytes / destinationUnit.blockSizeBytes;
+    if (!Number.isInteger(sourceBlocks) || !Number.isInteger(destinationBlocks)) {
+      return { condition: Sense.unexpectedInexactSegment };
+    }
+    const refusal = refuseBlocks(source, "source", segment.sourceLba, sourceBlocks) ??
+      refuseBlocks(destination, "destination", segment.destinationLba, destinationBlocks);
+    return refusal ?? this.#copy({
+      source,
+      sourceBytes: segment.sourceLba * sourceUnit.blockSizeBytes,
+      destination,
+      destinationBytes: segment.destinationLba * destinationUnit.blockSizeBytes,
+      lengthBytes,
+    });
+  }
+
+  #reach(index: number): ItlNexus | Failure {
+    const cscd = this.#cscds[index];
+    if (cscd === undefined) return { condition: Sense.unreachableCopyTarget };
+    if (!cscd.isBlockDevice) return { condition: Sense.incorrectCopyTargetDeviceType };
+    return cscd.nexus ?? { condition: Sense.copyTargetDeviceNotReachable };
+  }
+
+  /** Copies piece by piece, from the end if the destination overlaps what is still to be read before its start. */
+  async #copy(span: Span): Promise<Failure | undefined> {
+    const { source, destination, sourceBytes, destinationBytes, lengthBytes } = span;
+    const isBackwards = source.logicalUnit === destination.logicalUnit && destinationBytes > sourceBytes &&
+      destinationBytes < sourceBytes + lengthBytes;
+    for (let done = 0; done < lengthBytes && !this.#isCancelled;) {
+      const left = lengthBytes - done;
+      const holeBytes = isBackwards
+        ? 0
+        : holeAt(source.logicalUnit, sourceBytes + done, Math.min(left, UNMAP_BYTES));
+      const pieceBytes = holeBytes || Math.min(PIECE_BYTES, left);
+      const offset = isBackwards ? left - pieceBytes : done;
+      // What others have reserved or protected since the last piece is theirs from now on.
+      const failure = refuseDevice(source, "source") ?? refuseDevice(destination, "destination") ??
+        (holeBytes > 0
+          ? await clearHole(destination.logicalUnit, destinationBytes + offset, pieceBytes)
+          : await this.#copyPiece(span, offset, this.#scratch.subarray(0, pieceBytes)));
+      if (failure !== undefined) return failure;
+      done += pieceBytes;
+      this.#progress.bytesWritten += pieceBytes;
+    }
+    return undefined;
+  }
+
+  async #copyPiece(span: Span, offset: number, piece: Uint8Array): Promise<Failure | undefined> {
+    const source = span.source.logicalUnit;
+    const destination = span.destination.logicalUnit;
+    const sourceBytes = span.sourceBytes + offset;
+    const destinationBytes = span.destinationBytes + offset;
+    const failure = await attempt(
+      "source",
+      () => sharing(source, sourceBytes, piece.length, () => source.store.read(sourceBytes, piece)),
+    );
+    if (failure !== undefined || this.#isCancelled) return failure;
+    return await attempt(
+      "destination",
+      () =>
+        sharing(destination, destinationBytes, piece.length, async () => {
+          for (const { start, end, isZero } of zeroRuns(piece)) {
+            if (isZero) await clear(destination, destinationBytes + start, end - start);
+            else await destination.store.write(destinationBytes + start, piece.subarray(start, end));
+          }
+        }),
+    );
+  }
+}
+
+/** Why blocks of a device of a segment are not there. */
+function refuseBlocks(
+  { logicalUnit }: ItlNexus,
+  role: DeviceFailure["role"],
+  lba: number,
+  blocks: number,
+): Failure | undefined {
+  const refusal = refuseRange(logicalUnit, lba, blocks);
+  return refusal && { condition: Sense.copyAborted, device: { role, outcome: refusal.outcome } };
+}
+
+/** Why a device of a segment cannot be accessed now: as for a command that the initiator sends to it itself. */
+function refuseDevice(nexus: ItlNexus, role: DeviceFailure["role"]): Failure | undefined {
+  const access = role === "source" ? "reads" : "writes";
+  const { reservations, sanitizer } = nexus.logicalUnit;
+  const isReserved = reservations.isRestricting && reservations.conflictsWith(access, nexus);
+  const outcome = isReserved
+    ? RESERVATION_CONFLICT.outcome
+    : sanitizer.outcome ?? refuseMediumAccess(access, nexus.logicalUnit)?.outcome;
+  return outcome && { condition: Sense.thirdPartyDeviceFailure, device: { role, outcome } };
+}
+
+/** Does something to a device, and says how it failed. */
+async function attempt(role: DeviceFailure["role"], work: () => Promise<void>): Promise<Failure | undefined> {
+  try {
+    await work();
+    return undefined;
+  } catch (error) {
+    return { condition: Sense.thirdPartyDeviceFailure, device: { role, outcome: outcomeOfFailure(error) } };
+  }
+}
+
+/** How many bytes from `offset` on, up to a limit, take no space. */
+function holeAt({ store }: LogicalUnit, offset: number, limitBytes: number): number {
+  const { isMapped, endBytes } = store.extentAt(offset);
+  return isMapped ? 0 : Math.min(endBytes - offset, limitBytes);
+}
+
+/** Has a range of the destination be zero where the source takes no space. */
+function clearHole(unit: LogicalUnit, offset: number, lengthBytes: number): Promise<Failure | undefined> {
+  return attempt(
+    "destination",
+    () => sharing(unit, offset, lengthBytes, () => clear(unit, offset, lengthBytes)),
+  );
+}
+
+/** Has a range be zero, without taking space for that if it can be avoided. */
+async function clear(unit: LogicalUnit, offset: number, lengthBytes: number): Promise<void> {
+  if (holeAt(unit, offset, lengthBytes) === lengthBytes) return;
+  if (unit.store.canUnmap) return await unit.store.unmap([{ offset, lengthBytes }]);
+  // What cannot be unmapped may still never have been written: zeros are only written where there are none.
+  const held = new Uint8Array(Math.min(PIECE_BYTES, lengthBytes));
+  for (let done = 0; done < lengthBytes; done += PIECE_BYTES) {
+    const piece = held.subarray(0, lengthBytes - done);
+    await unit.store.read(offset + done, piece);
+    if (!isZero(piece)) await unit.store.write(offset + done, piece.fill(0));
+  }
+}
+
+/** The parts of a piece that are zero, and those that are not, each as long as can be. */
+function zeroRuns(piece: Uint8Array): { start: number; end: number; isZero: boolean }[] {
+  const runs: { start: number; end: number; isZero: boolean }[] = [];
+  for (let start = 0; start < piece.length; start += PART_BYTES) {
+    const part = piece.subarray(start, start + PART_BYTES);
+    const last = runs.at(-1);
+    const partIsZero = isZero(part);
+    if (last?.isZero === partIsZero) last.end = start + part.length;
+    else runs.push({ start, end: start + part.length, isZero: partIsZero });
+  }
+  return runs;
+}
+
+function isZero(bytes: Uint8Array): boolean {
+  for (let index = 0; index < bytes.length; index++) {
+    if (bytes[index] !== 0) return false;
+  }
+  return true;
+}

@@ -1,0 +1,25 @@
+/**
+ * What this copy manager can do, as RECEIVE COPY OPERATING PARAMETERS and the Third-party Copy VPD page tell, and as
+ * EXTENDED COPY enforces.
+ */
+export const CopyLimits = {
+  /** MAXIMUM CSCD DESCRIPTOR COUNT. */
+  cscdDescriptors: 16,
+  /** MAXIMUM SEGMENT DESCRIPTOR COUNT. */
+  segmentDescriptors: 256,
+  /** MAXIMUM CONCURRENT COPIES, of one I_T_L nexus. */
+  concurrentCopies: 8,
+} as const;
+
+/** Descriptor type codes (SPC-4, 6.4.4), all with their length in bytes. */
+export const CopyDescriptor = {
+  /** Block device to block device. */
+  blockToBlock: { type: 0x02, lengthBytes: 28 },
+  /** Identification descriptor CSCD. */
+  identification: { type: 0xe4, lengthBytes: 32 },
+} as const;
+
+/** MAXIMUM DESCRIPTOR LIST LENGTH: all descriptors that there may be. */
+export const DESCRIPTOR_LIST_LENGTH_MAX_BYTES =
+  CopyLimits.cscdDescriptors * CopyDescriptor.identification.lengthBytes +
+  CopyLimits.segmentDescriptors * CopyDescriptor.blockToBlock.lengthBytes;

@@ -1,0 +1,41 @@
+import { refused } from "./finished.ts";
+import type { DataOut, Operation } from "./operation.ts";
+import { GOOD, type Outcome } from "./outcome.ts";
+import { Sense } from "./sense.ts";
+
+/** A parameter list that a command takes, complete before anything is done with it. */
+class ParameterList implements DataOut {
+  readonly kind = "dataOut";
+  readonly #bytes: Uint8Array;
+  readonly #use: (list: Uint8Array) => Operation;
+
+  constructor(lengthBytes: number, use: (list: Uint8Array) => Operation) {
+    this.#bytes = new Uint8Array(lengthBytes);
+    this.#use = use;
+  }
+
+  get lengthBytes(): number {
+    return this.#bytes.length;
+  }
+
+  writeNow(offset: number, from: Uint8Array): Outcome {
+    this.#bytes.set(from, offset);
+    return GOOD;
+  }
+
+  write(offset: number, from: Uint8Array): Promise<Outcome> {
+    return Promise.resolve(this.writeNow(offset, from));
+  }
+
+  /** A list of which the initiator sends less than its CDB says is none. */
+  finish(receivedBytes: number): Operation {
+    return receivedBytes < this.lengthBytes
+      ? refused(Sense.invalidFieldInCommandInformationUnit)
+      : this.#use(this.#bytes);
+  }
+}
+
+/** Takes the parameter list of a command. The caller has limited its length; `use` says what becomes of the command. */
+export function takeParameterList(lengthBytes: number, use: (list: Uint8Array) => Operation): Operation {
+  return new ParameterList(lengthBytes, use);
+}

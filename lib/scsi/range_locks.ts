@@ -1,0 +1,170 @@
+/**
+ * Who is at work where on a medium, so that commands which promise to be uninterrupted (COMPARE AND WRITE, WRITE
+ * ATOMIC, ORWRITE) are so with regard to every other command, however slow the medium and however many pieces it comes
+ * in.
+ *
+ * Two kinds of holds, as with any lock of readers and writers: transfers share a range with each other, and an
+ * uninterrupted command has it for itself. One rule keeps it free of deadlocks: a transfer that has begun waits only
+ * for a command that *has* its range, which depends on nothing but the medium, and never for one that waits for it. (A
+ * transfer may itself wait for its initiator's data, and that for buffers which other transfers occupy.) One that has
+ * not begun, and so occupies nothing, waits for its turn. A command that is passed too often by those who need not
+ * wait is told so, and ends with a status that asks to try again.
+ */
+
+/** Bytes that a command holds; only whoever got it gives it back. */
+export interface RangeHold {
+  readonly startBytes: number;
+  readonly endBytes: number;
+}
+
+/** For what somebody waits: a range of his own; his turn to share one; or only that nobody else has it. */
+type Wish = "own" | "turn" | "share";
+
+interface Waiting extends RangeHold {
+  readonly wish: Wish;
+  readonly settle: (hold: RangeHold | undefined) => void;
+  /** Holds that were given to others, on bytes of this one, since it began to wait. */
+  passedCount: number;
+}
+
+/** A request for a range, of one's own or in one's turn. */
+export interface RangeRequest {
+  /** Resolves to the hold, or to undefined when the request was cancelled, or passed too often. */
+  readonly hold: Promise<RangeHold | undefined>;
+  /** Gives up waiting; without effect on a hold that has been given. */
+  cancel(): void;
+}
+
+/** How often a request for a range of its own may be passed by transfers. */
+export const PASSES_MAX = 1000;
+
+function overlap(a: RangeHold, b: RangeHold): boolean {
+  return a.startBytes < b.endBytes && b.startBytes < a.endBytes;
+}
+
+/** The holds on one medium. */
+export class RangeLocks {
+  readonly #shared = new Set<RangeHold>();
+  readonly #exclusive = new Set<RangeHold>();
+  #exclusiveCount = 0;
+  /** In the order in which they came. */
+  #waiting: Waiting[] = [];
+
+  /** Whether somebody has some of these bytes for itself. This is all that it costs while nobody has any. */
+  isLocked(startBytes: number, lengthBytes: number): boolean {
+    return this.#exclusiveCount !== 0 && this.#isLocked({ startBytes, endBytes: startBytes + lengthBytes });
+  }
+
+  /** Whether somebody waits to have some of these bytes for himself. */
+  isAwaited(startBytes: number, lengthBytes: number): boolean {
+    if (this.#waiting.length === 0) return false;
+    return this.#isAwaited({ startBytes, endBytes: startBytes + lengthBytes }, this.#waiting.length);
+  }
+
+  /** Holds a range that is not locked, together with others. */
+  share(startBytes: number, lengthBytes: number): RangeHold {
+    return this.#give({ startBytes, endBytes: startBytes + lengthBytes }, false);
+  }
+
+  /** Holds a range together with others, as soon as it is not locked. */
+  async shareLater(startBytes: number, lengthBytes: number): Promise<RangeHold> {
+    const range = { startBytes, endBytes: startBytes + lengthBytes };
+    if (!this.#isLocked(range)) return this.#give(range, false);
+    const hold = await this.#wait(range, "share").hold;
+    if (hold === undefined) throw new Error("Only requests for a range of one's own are given up");
+    return hold;
+  }
+
+  /** Asks for a range that nobody else holds any of. */
+  lock(startBytes: number, lengthBytes: number): RangeRequest {
+    const range = { startBytes, endBytes: startBytes + lengthBytes };
+    if (!this.#isFree(range)) return this.#wait(range, "own");
+    return { hold: Promise.resolve(this.#give(range, true)), cancel: () => {} };
+  }
+
+  /** Asks to share a range when those have had it who wait for it now. */
+  queue(startBytes: number, lengthBytes: number): RangeRequest {
+    const request = this.#wait({ startBytes, endBytes: startBytes + lengthBytes }, "turn");
+    this.#serve();
+    return request;
+  }
+
+  /** Gives a hold back, and passes on what it kept from others. */
+  release(hold: RangeHold): void {
+    if (this.#exclusive.delete(hold)) this.#exclusiveCount--;
+    this.#shared.delete(hold);
+    if (this.#waiting.length > 0) this.#serve();
+  }
+
+  #isLocked(range: RangeHold): boolean {
+    for (const hold of this.#exclusive) {
+      if (overlap(hold, range)) return true;
+    }
+    return false;
+  }
+
+  /** Whether one of the first `count` who wait wants some of a range for himself. */
+  #isAwaited(range: RangeHold, count: number): boolean {
+    for (let index = 0; index < count; index++) {
+      const waiting = this.#waiting[index]!;
+      if (waiting.wish === "own" && overlap(waiting, range)) return true;
+    }
+    return false;
+  }
+
+  #isFree(range: RangeHold): boolean {
+    if (this.#isLocked(range)) return false;
+    for (const hold of this.#shared) {
+      if (overlap(hold, range)) return false;
+    }
+    return true;
+  }
+
+  #give(range: RangeHold, isExclusive: boolean): RangeHold {
+    if (isExclusive) {
+      this.#exclusive.add(range);
+      this.#exclusiveCount++;
+    } else this.#shared.add(range);
+    if (this.#waiting.length > 0) this.#countPass(range);
+    return range;
+  }
+
+  #countPass(range: RangeHold): void {
+    for (const waiting of this.#waiting.slice()) {
+      if (waiting.wish !== "own" || !overlap(waiting, range)) continue;
+      if (++waiting.passedCount > PASSES_MAX) this.#forget(waiting);
+    }
+  }
+
+  #wait({ startBytes, endBytes }: RangeHold, wish: Wish): RangeRequest {
+    const { promise, resolve } = Promise.withResolvers<RangeHold | undefined>();
+    const waiting: Waiting = { startBytes, endBytes, wish, settle: resolve, passedCount: 0 };
+    this.#waiting.push(waiting);
+    return { hold: promise, cancel: () => this.#forget(waiting) };
+  }
+
+  /** Ends a request without a hold, if it still waits. */
+  #forget(waiting: Waiting): void {
+    const index = this.#waiting.indexOf(waiting);
+    if (index < 0) return;
+    this.#waiting.splice(index, 1);
+    waiting.settle(undefined);
+  }
+
+  /** Gives what has become free to those who wait for it, the oldest first. */
+  #serve(): void {
+    for (const waiting of this.#waiting.slice()) {
+      const index = this.#waiting.indexOf(waiting);
+      if (index < 0 || !this.#mayHave(waiting, index)) continue;
+      this.#waiting.splice(index, 1);
+      const { startBytes, endBytes } = waiting;
+      waiting.settle(this.#give({ startBytes, endBytes }, waiting.wish === "own"));
+    }
+  }
+
+  #mayHave(waiting: Waiting, index: number): boolean {
+    if (waiting.wish === "own") return this.#isFree(waiting);
+    if (this.#isLocked(waiting)) return false;
+    return waiting.wish === "share" || !this.#isAwaited(waiting, index);
+  }
+}

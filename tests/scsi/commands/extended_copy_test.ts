@@ -1,0 +1,360 @@
+import { assert, assertEquals } from "@std/assert";
+import { writeUint16, writeUint24, writeUint32, writeUint64 } from "../../../lib/bytes/big_endian.ts";
+import type { LogicalUnitOptions } from "../../../lib/scsi/logical_unit.ts";
+import type { Nexus } from "../../../lib/scsi/nexus.ts";
+import { FaultyStore } from "../../support/faulty_store.ts";
+import { MemoryStore } from "../../support/memory_store.ts";
+import {
+  assertHex,
+  blocksCdb,
+  cdb,
+  complete,
+  makeTarget,
+  makeUnit,
+  openReadyNexus,
+  pattern,
+  type Result,
+  run,
+} from "../fixture.ts";
+
+const NAAS = ["3000000000000001", "3000000000000002"] as const;
+const SIZE_BYTES = 1024 * 1024;
+
+interface Segment {
+  readonly source?: number;
+  readonly destination?: number;
+  readonly blocks?: number;
+  readonly from?: number;
+  readonly to?: number;
+  readonly countsDestination?: boolean;
+}
+
+interface Request {
+  readonly listId?: number;
+  readonly listIdUsage?: number;
+  readonly naas?: readonly string[];
+  readonly blockLengths?: readonly number[];
+  readonly segments: readonly Segment[];
+}
+
+function encodeCscd(naa: string, blockLength: number): Uint8Array {
+  const cscd = new Uint8Array(32);
+  cscd.set([0xe4, 0, 0, 0, 0x01, 0x03, 0, 8]);
+  cscd.set(Uint8Array.fromHex(naa), 8);
+  writeUint24(cscd, 29, blockLength);
+  return cscd;
+}
+
+function encodeSegment(segment: Segment): Uint8Array {
+  const { source = 0, destination = 1, blocks = 1, from = 0, to = 0, countsDestination = false } = segment;
+  const bytes = new Uint8Array(28);
+  bytes.set([0x02, countsDestination ? 0x02 : 0, 0, 0x18]);
+  writeUint16(bytes, 4, source);
+  writeUint16(bytes, 6, destination);
+  writeUint16(bytes, 10, blocks);
+  writeUint64(bytes, 12, from);
+  writeUint64(bytes, 20, to);
+  return bytes;
+}
+
+function encodeRequest(request: Request): Uint8Array {
+  const { listId = 7, listIdUsage = 0, naas = NAAS, blockLengths = [], segments } = request;
+  const header = new Uint8Array(16);
+  header[0] = listId;
+  header[1] = listIdUsage << 3;
+  writeUint16(header, 2, naas.length * 32);
+  writeUint32(header, 8, segments.length * 28);
+  const cscds = naas.map((naa, index) => encodeCscd(naa, blockLengths[index] ?? 512));
+  return Uint8Array.from([header, ...cscds, ...segments.map(encodeSegment)].flatMap((part) => [...part]));
+}
+
+function copyCdb(lengthBytes: number): Uint8Array {
+  const block = cdb("83");
+  writeUint32(block, 10, lengthBytes);
+  return block;
+}
+
+function copyList(nexus: Nexus, list: Uint8Array): Promise<Result> {
+  return run(nexus, copyCdb(list.length), { dataOut: list });
+}
+
+function copy(nexus: Nexus, request: Request): Promise<Result> {
+  return copyList(nexus, encodeRequest(request));
+}
+
+/** A nexus with two units of 1 MiB. */
+function openPair(
+  source: Partial<LogicalUnitOptions> = {},
+  destination: Partial<LogicalUnitOptions> = {},
+): Nexus {
+  const units = [source, destination].map((options, index) =>
+    makeUnit({ identity: { naa: NAAS[index]!, serialNumber: `${index}` }, ...options })
+  );
+  return openReadyNexus(makeTarget(...units), 2);
+}
+
+async function write(nexus: Nexus, lun: number, lba: number, dataOut: Uint8Array): Promise<void> {
+  const block = blocksCdb("WRITE(10)", { lba, blocks: dataOut.length / 512 });
+  assertEquals((await complete(nexus.execute(lun, block), { dataOut })).outcome, "good");
+}
+
+async function read(nexus: Nexus, lun: number, lba: number, blocks: number): Promise<Uint8Array> {
+  return (await complete(nexus.execute(lun, blocksCdb("READ(10)", { lba, blocks })))).data;
+}
+
+/** Where sense data of a copy that was aborted has the number of the segment, and whose status it repeats. */
+function senseOf({ sense }: Result): { segment: number; source: number; destination: number } {
+  assert(sense !== undefined);
+  return { segment: sense[10]! << 8 | sense[11]!, source: sense[8]!, destination: sense[9]! };
+}
+
+Deno.test("EXTENDED COPY copies from unit to unit, segment by segment", async () => {
+  const nexus = openPair();
+  const data = pattern(1024 * 512);
+  await write(nexus, 0, 0, data);
+  const segments = [{ blocks: 1000, from: 0, to: 24 }, { blocks: 24, from: 1000, to: 0 }];
+  assertEquals((await copy(nexus, { segments })).outcome, "good");
+  assertEquals(await read(nexus, 1, 24, 1000), data.subarray(0, 1000 * 512));
+  assertEquals(await read(nexus, 1, 0, 24), data.subarray(1000 * 512));
+  assertEquals(await read(nexus, 1, 1024, 1), new Uint8Array(512));
+});
+
+Deno.test("EXTENDED COPY within a unit copies what was there, even if the ranges overlap", async () => {
+  const data = pattern(1200 * 512);
+  for (const [from, to] of [[0, 100], [100, 0]] as const) {
+    const nexus = openPair();
+    await write(nexus, 0, from, data);
+    assertEquals(
+      (await copy(nexus, { segments: [{ destination: 0, blocks: 1200, from, to }] })).outcome,
+      "good",
+    );
+    assertEquals(await read(nexus, 0, to, 1200), data);
+  }
+});
+
+Deno.test("EXTENDED COPY between blocks of two sizes copies whole blocks of both", async () => {
+  const nexus = openPair({}, { blockSizeBytes: 4096 });
+  const data = pattern(16 * 512);
+  await write(nexus, 0, 0, data);
+  const request = { blockLengths: [512, 4096] };
+  assertEquals((await copy(nexus, { ...request, segments: [{ blocks: 16, to: 1 }] })).outcome, "good");
+  const copied = await complete(nexus.execute(1, blocksCdb("READ(10)", { lba: 1, blocks: 2 })));
+  assertEquals(copied.data, data);
+  const inBlocksOfDestination = [{ blocks: 1, to: 8, countsDestination: true }];
+  assertEquals((await copy(nexus, { ...request, segments: inBlocksOfDestination })).outcome, "good");
+  const inexact = await copy(nexus, { ...request, segments: [{ blocks: 9 }] });
+  assertEquals(inexact.outcome, "unexpectedInexactSegment");
+});
+
+Deno.test("EXTENDED COPY stays sparse where the source is, and makes zeros of what was there before", async () => {
+  for (const [knowsHoles, canUnmap] of [[false, false], [false, true], [true, false], [true, true]]) {
+    const store = new MemoryStore({ sizeBytes: SIZE_BYTES, canUnmap: canUnmap! });
+    const source = new MemoryStore({ sizeBytes: SIZE_BYTES, canUnmap: knowsHoles! });
+    const nexus = openPair({ store: source }, { store });
+    await write(nexus, 0, 800, pattern(8 * 512));
+    await write(nexus, 1, 1600, pattern(16 * 512, 9));
+    const writesBefore = store.writeCount;
+    assertEquals((await copy(nexus, { segments: [{ blocks: 2048 }] })).outcome, "good");
+    assertEquals(await read(nexus, 1, 0, 2048), await read(nexus, 0, 0, 2048));
+    // One change is the data, and one is for what was there; all else was zero already.
+    assertEquals(store.writeCount - writesBefore, 2);
+    if (!canUnmap) continue;
+    assertEquals(store.extentAt(0), { isMapped: false, endBytes: 800 * 512 });
+    assertEquals(store.extentAt(800 * 512), { isMapped: true, endBytes: 808 * 512 });
+    assertEquals(store.extentAt(808 * 512), { isMapped: false, endBytes: SIZE_BYTES });
+  }
+});
+
+Deno.test("EXTENDED COPY without a list does nothing, and with too long a one is refused", async () => {
+  const nexus = openPair();
+  assertEquals((await run(nexus, copyCdb(0))).outcome, "good");
+  assertEquals((await run(nexus, copyCdb(0x10000))).outcome, "parameterListLengthError");
+});
+
+Deno.test("EXTENDED COPY refuses lists that end within something", async () => {
+  const nexus = openPair();
+  const whole = encodeRequest({ segments: [{}] });
+  for (const length of [1, 15, 16, 47, 80, whole.length - 1]) {
+    const { outcome } = await copyList(nexus, whole.slice(0, length));
+    assertEquals(outcome, "parameterListLengthError", `${length}`);
+  }
+});
+
+/** A list in which some bytes are others. */
+function altered(changes: Readonly<Record<number, number>>): Uint8Array {
+  const list = encodeRequest({ segments: [{}] });
+  for (const [offset, byte] of Object.entries(changes)) list[Number(offset)] = byte;
+  return list;
+}
+
+Deno.test("EXTENDED COPY refuses what it does not know, before anything is copied", async () => {
+  const nexus = openPair();
+  const outcomes: readonly (readonly [Readonly<Record<number, number>>, string])[] = [
+    [{ 1: 0x08 }, "invalidFieldInParameterList"],
+    [{ 1: 0x18 }, "invalidFieldInParameterList"],
+    [{ 15: 0x01 }, "inlineDataLengthExceeded"],
+    [{ 16: 0xe0 }, "unsupportedTargetDescriptorTypeCode"],
+    [{ 23: 21 }, "invalidFieldInParameterList"],
+    [{ 46: 0x10 }, "invalidFieldInParameterList"],
+    [{ 80: 0x03 }, "unsupportedSegmentDescriptorTypeCode"],
+    [{ 83: 0x19 }, "invalidFieldInParameterList"],
+  ];
+  for (const [changes, expected] of outcomes) {
+    assertEquals((await copyList(nexus, altered(changes))).outcome, expected, JSON.stringify(changes));
+  }
+});
+
+Deno.test("EXTENDED COPY refuses more descriptors than it has promised", async () => {
+  const nexus = openPair();
+  const naas = Array.from({ length: 17 }, () => NAAS[0]);
+  const segments = Array.from({ length: 257 }, () => ({}));
+  assertEquals((await copy(nexus, { naas, segments: [{}] })).outcome, "tooManyTargetDescriptors");
+  assertEquals((await copy(nexus, { naas: [NAAS[0]], segments })).outcome, "tooManySegmentDescriptors");
+  assertEquals((await copy(nexus, { naas, segments })).outcome, "parameterListLengthError");
+});
+
+Deno.test("EXTENDED COPY ends at the segment that cannot be processed, and says which and why", async () => {
+  const nexus = openPair();
+  const data = pattern(512);
+  await write(nexus, 0, 0, data);
+  const beyond = await copy(nexus, { segments: [{ to: 5 }, { to: 2048 }, { to: 6 }] });
+  assertEquals([beyond.outcome, senseOf(beyond)], ["copyAborted", {
+    segment: 1,
+    source: 0,
+    destination: 18,
+  }]);
+  assertHex(beyond.sense!.subarray(18), "02 70 00 05 00 00 00 00 0a 00 00 00 00 21 00 00 00 00 00");
+  assertEquals(await read(nexus, 1, 5, 1), data);
+  assertEquals(await read(nexus, 1, 6, 1), new Uint8Array(512));
+  const nowhere = await copy(nexus, { segments: [{}, { destination: 2 }] });
+  assertEquals([nowhere.outcome, senseOf(nowhere).segment], ["unreachableCopyTarget", 1]);
+});
+
+Deno.test("EXTENDED COPY reaches only units that the initiator is logged in to", async () => {
+  const nexus = openPair();
+  const stranger = await copy(nexus, { naas: [NAAS[0], "3fffffffffffffff"], segments: [{}] });
+  assertEquals(stranger.outcome, "copyTargetDeviceNotReachable");
+  const notADisk = encodeRequest({ segments: [{}] });
+  notADisk[49] = 0x01;
+  assertEquals((await copyList(nexus, notADisk)).outcome, "incorrectCopyTargetDeviceType");
+});
+
+Deno.test("EXTENDED COPY reaches the units of the initiator's other nexuses, as long as they are there", async () => {
+  const [here, there] = NAAS.map((naa) => makeTarget(makeUnit({ identity: { naa, serialNumber: naa } })));
+  const other = openReadyNexus(there!);
+  const others = [other];
+  const nexus = here!.openNexus("iqn.2007-01.tld.host:client,i,0x400001370000", () => others);
+  await run(nexus, cdb("03"));
+  await write(nexus, 0, 0, pattern(512));
+  assertEquals((await copy(nexus, { segments: [{}] })).outcome, "good");
+  assertEquals(await read(other, 0, 0, 1), pattern(512));
+  others.length = 0;
+  assertEquals((await copy(nexus, { segments: [{}] })).outcome, "copyTargetDeviceNotReachable");
+});
+
+Deno.test("EXTENDED COPY does not write where the initiator may not", async () => {
+  const nexus = openPair({}, { readOnly: true });
+  const result = await copy(nexus, { segments: [{}] });
+  assertEquals([result.outcome, senseOf(result)], [
+    "thirdPartyDeviceFailure",
+    { segment: 0, source: 0, destination: 18 },
+  ]);
+  assertHex(result.sense!.subarray(18, 22), "02 70 00 07");
+});
+
+Deno.test("EXTENDED COPY does not write to what another initiator has reserved", async () => {
+  const units = NAAS.map((naa) => makeUnit({ identity: { naa, serialNumber: naa } }));
+  const target = makeTarget(...units);
+  const nexus = openReadyNexus(target, 2);
+  const other = target.openNexus("iqn.2007-01.tld.host:other,i,0x400001370000");
+  await complete(other.execute(1, cdb("03")));
+  assertEquals((await complete(other.execute(1, cdb("16 00 00 00 00")))).outcome, "good");
+  const result = await copy(nexus, { segments: [{}] });
+  assertEquals(result.outcome, "thirdPartyDeviceFailure");
+  assertHex(result.sense!.subarray(18), "18");
+  assertEquals((await complete(other.execute(1, cdb("17 00 00 00 00")))).outcome, "good");
+  assertEquals((await copy(nexus, { segments: [{}] })).outcome, "good");
+});
+
+Deno.test("EXTENDED COPY tells a failure of the medium, and whose it is", async () => {
+  const store = new FaultyStore(new MemoryStore({ sizeBytes: SIZE_BYTES }));
+  const nexus = openPair({ store });
+  store.inject({ operation: "read", kind: "readFailed" });
+  const result = await copy(nexus, { segments: [{}] });
+  assertEquals([result.outcome, senseOf(result).source], ["thirdPartyDeviceFailure", 18]);
+  assertHex(result.sense!.subarray(18, 22), "02 70 00 03");
+});
+
+Deno.test("EXTENDED COPY that is aborted copies nothing more", async () => {
+  const store = new MemoryStore({ sizeBytes: SIZE_BYTES });
+  const nexus = openPair({}, { store });
+  await write(nexus, 0, 0, pattern(2048 * 512));
+  const list = encodeRequest({ segments: [{ blocks: 2048 }] });
+  const operation = nexus.execute(0, copyCdb(list.length));
+  assert(operation.kind === "dataOut");
+  operation.writeNow(0, list);
+  const later = operation.finish(list.length);
+  assert(later.kind === "later");
+  const status = cdb("84 00 07 00 00 00 00 00 00 00 00 00 00 ff");
+  assertEquals((await run(nexus, status)).data[4], 0x00);
+  assertEquals((await copy(nexus, { segments: [{}] })).outcome, "operationInProgress");
+  const writesBefore = store.writeCount;
+  later.cancel!();
+  await later.operation;
+  assert(store.writeCount - writesBefore <= 1, `${store.writeCount - writesBefore} pieces were written`);
+  assertEquals((await run(nexus, status)).data[4], 0x02);
+});
+
+const COPY_STATUS = cdb("84 00 07 00 00 00 00 00 00 00 00 00 00 ff");
+const FAILURE_DETAILS = cdb("84 04 07 00 00 00 00 00 00 00 00 00 00 ff");
+
+Deno.test("RECEIVE COPY STATUS tells how far a copy came, once", async () => {
+  const nexus = openPair();
+  assertEquals((await run(nexus, COPY_STATUS)).outcome, "invalidFieldInCdb");
+  await copy(nexus, { segments: [{ blocks: 3 }, {}] });
+  assertHex((await run(nexus, COPY_STATUS)).data, "00 00 00 08 01 00 02 00 00 00 08 00");
+  assertEquals((await run(nexus, COPY_STATUS)).outcome, "invalidFieldInCdb");
+  await copy(nexus, { segments: [{}, { to: 2048 }] });
+  assertHex((await run(nexus, COPY_STATUS)).data, "00 00 00 08 02 00 01 00 00 00 02 00");
+});
+
+Deno.test("RECEIVE COPY STATUS knows nothing of copies whose results need not be kept", async () => {
+  const nexus = openPair();
+  for (const request of [{ listIdUsage: 0b10 }, { listIdUsage: 0b11, listId: 0 }]) {
+    assertEquals((await copy(nexus, { ...request, segments: [{}] })).outcome, "good");
+    assertEquals((await run(nexus, COPY_STATUS)).outcome, "invalidFieldInCdb");
+  }
+});
+
+Deno.test("RECEIVE COPY STATUS knows nothing of what was before a reset", async () => {
+  const nexus = openPair();
+  await copy(nexus, { segments: [{}] });
+  nexus.manage("logicalUnitReset", 0);
+  await run(nexus, cdb("00"));
+  assertEquals((await run(nexus, COPY_STATUS)).outcome, "invalidFieldInCdb");
+});
+
+Deno.test("RECEIVE COPY FAILURE DETAILS repeats how a copy failed, until all of it has been sent", async () => {
+  const nexus = openPair();
+  assertHex((await run(nexus, FAILURE_DETAILS)).data, "00 00 00 00");
+  const { sense } = await copy(nexus, { segments: [{ to: 2048 }] });
+  const short = Uint8Array.from(FAILURE_DETAILS);
+  short[13] = 4;
+  assertHex((await run(nexus, short)).data, "00 00 00 5d");
+  const { data } = await run(nexus, FAILURE_DETAILS);
+  assertHex(data.subarray(0, 4), "00 00 00 5d");
+  assertHex(data.subarray(56, 60), "02 00 00 25");
+  assertEquals(data.subarray(60), Uint8Array.from(sense!));
+  assertHex((await run(nexus, FAILURE_DETAILS)).data, "00 00 00 00");
+});
+
+Deno.test("RECEIVE COPY OPERATING PARAMETERS tells the limits", async () => {
+  const { data } = await run(openPair(), cdb("84 03 00 00 00 00 00 00 00 00 00 00 00 ff"));
+  assertHex(
+    data,
+    `
+    00 00 00 2a 01 00 00 00 00 10 01 00 00 00 1e 00 00 00 00 00 00 00 00 00
+    00 00 00 00 00 00 00 00 00 00 00 08 08 09 00 00 00 00 00 02 02 e4
+    `,
+  );
+});

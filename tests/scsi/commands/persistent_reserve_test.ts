@@ -1,0 +1,347 @@
+import { assert, assertEquals } from "@std/assert";
+import { writeUint16 } from "../../../lib/bytes/big_endian.ts";
+import type { LogicalUnit } from "../../../lib/scsi/logical_unit.ts";
+import type { Nexus } from "../../../lib/scsi/nexus.ts";
+import type { ReservationStore } from "../../../lib/scsi/reservations/reservation_store.ts";
+import type { Task } from "../../../lib/scsi/task.ts";
+import type { TargetDevice } from "../../../lib/scsi/target_device.ts";
+import { StoreError } from "../../../lib/store/block_store.ts";
+import {
+  assertFieldRefused,
+  assertHex,
+  cdb,
+  complete,
+  makeTarget,
+  makeUnit,
+  nameOfOutcome,
+  run,
+} from "../fixture.ts";
+import {
+  beginReserveOut,
+  parameterList,
+  type ReserveOut,
+  reserveOut,
+  reserveOutCdb,
+  transportId,
+} from "../reservations/_reserve_out.ts";
+
+const ANNA = "iqn.2007-01.tld.a:anna,i,0x400001370000";
+const BEN = "iqn.2007-01.tld.a:ben,i,0x400001370000";
+const REGISTER = "REGISTER AND IGNORE EXISTING KEY";
+
+/** A key that a number would round. */
+const KEY = 0xffff_ffff_ffff_ff01n;
+
+function open(target: TargetDevice, port: string): Nexus {
+  const nexus = target.openNexus(port);
+  nexus.execute(0, cdb("03 00 00 00 12 00"));
+  return nexus;
+}
+
+/** A reservation store in memory that fails or waits when it is told to. */
+class FakeStore implements ReservationStore {
+  readonly saved: string | undefined;
+  readonly texts: string[] = [];
+  isFull = false;
+  #gate: Promise<void> | undefined;
+
+  constructor(saved?: string) {
+    this.saved = saved;
+  }
+
+  hold(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#gate = promise;
+    return resolve;
+  }
+
+  async save(text: string): Promise<void> {
+    await this.#gate;
+    if (this.isFull) throw new StoreError("writeFailed", "full");
+    this.texts.push(text);
+  }
+}
+
+function setUp(
+  store?: ReservationStore,
+): { target: TargetDevice; unit: LogicalUnit; anna: Nexus; ben: Nexus } {
+  const unit = makeUnit(store === undefined ? {} : { reservationStore: store });
+  const target = makeTarget(unit);
+  return { target, unit, anna: open(target, ANNA), ben: open(target, BEN) };
+}
+
+async function reserveIn(
+  nexus: Nexus,
+  serviceAction: number,
+  allocationLength = 0xffff,
+): Promise<Uint8Array> {
+  const block = cdb(`5e 0${serviceAction} 00 00 00 00 00 00`);
+  writeUint16(block, 7, allocationLength);
+  const { outcome, data } = await run(nexus, block);
+  assertEquals(outcome, "good");
+  return data;
+}
+
+async function outcomeOf(nexus: Nexus, action: string, request: ReserveOut): Promise<string> {
+  const { outcome } = await complete(beginReserveOut(nexus, action, request));
+  return outcome;
+}
+
+/** How TEST UNIT READY ends, again and again until it is good. */
+function attentionsOf(nexus: Nexus): string[] {
+  const names: string[] = [];
+  for (let times = 0; times < 9; times++) {
+    const operation = nexus.execute(0, cdb("00"));
+    const name = operation.kind === "finished" ? nameOfOutcome(operation.outcome) : operation.kind;
+    if (name === "good") break;
+    names.push(name);
+  }
+  return names;
+}
+
+Deno.test("PERSISTENT RESERVE IN reports keys, the reservation and who holds it", async () => {
+  const { anna, ben } = setUp();
+  assertHex(await reserveIn(anna, 0), "00 00 00 00 00 00 00 00");
+  assertHex(await reserveIn(anna, 1), "00 00 00 00 00 00 00 00");
+  assertHex(await reserveIn(anna, 3), "00 00 00 00 00 00 00 00");
+  assertEquals(reserveOut(anna, REGISTER, { newKey: KEY }), "good");
+  assertEquals(reserveOut(ben, REGISTER, { newKey: 2n }), "good");
+  assertHex(
+    await reserveIn(ben, 0),
+    "00 00 00 02 00 00 00 10 ff ff ff ff ff ff ff 01 00 00 00 00 00 00 00 02",
+  );
+  assertHex(await reserveIn(ben, 0, 10), "00 00 00 02 00 00 00 10 ff ff");
+  assertHex(await reserveIn(ben, 1), "00 00 00 02 00 00 00 00");
+  assertEquals(reserveOut(anna, "RESERVE", { key: KEY, type: 5 }), "good");
+  assertHex(
+    await reserveIn(ben, 1),
+    "00 00 00 02 00 00 00 10 ff ff ff ff ff ff ff 01 00 00 00 00 00 05 00 00",
+  );
+  assertHex(
+    await reserveIn(ben, 3),
+    `00 00 00 02 00 00 00 84
+     ff ff ff ff ff ff ff 01 00 00 00 00 01 05 00 00 00 00 00 01 00 00 00 2c
+     45 00 00 28 69 71 6e 2e 32 30 30 37 2d 30 31 2e 74 6c 64 2e 61 3a 61 6e 6e 61
+     2c 69 2c 30 78 34 30 30 30 30 31 33 37 30 30 30 30 00
+     00 00 00 00 00 00 00 02 00 00 00 00 00 00 00 00 00 00 00 01 00 00 00 2c
+     45 00 00 28 69 71 6e 2e 32 30 30 37 2d 30 31 2e 74 6c 64 2e 61 3a 62 65 6e
+     2c 69 2c 30 78 34 30 30 30 30 31 33 37 30 30 30 30 00 00`.replace("84", "88"),
+  );
+});
+
+Deno.test("READ RESERVATION gives no key where all registrants hold", async () => {
+  const { anna } = setUp();
+  reserveOut(anna, REGISTER, { newKey: KEY });
+  reserveOut(anna, "RESERVE", { key: KEY, type: 8 });
+  assertHex((await reserveIn(anna, 1)).subarray(8), "00 00 00 00 00 00 00 00 00 00 00 00 00 08 00 00");
+});
+
+Deno.test("REPORT CAPABILITIES tells what can be kept, and what is", async () => {
+  assertHex(await reserveIn(setUp().anna, 2), "00 08 1c c0 ea 01 00 00");
+  const { anna } = setUp(new FakeStore());
+  assertHex(await reserveIn(anna, 2), "00 08 1d c0 ea 01 00 00");
+  await outcomeOf(anna, REGISTER, { newKey: 1n, persists: true });
+  assertHex(await reserveIn(anna, 2), "00 08 1d c1 ea 01 00 00");
+  assertHex(await reserveIn(anna, 2, 3), "00 08 1d");
+});
+
+Deno.test("PERSISTENT RESERVE OUT wants a list of 24 bytes, or as long as its TransportIDs say", async () => {
+  const { anna, ben } = setUp();
+  reserveOut(anna, REGISTER, { newKey: KEY });
+  for (
+    const action of ["REGISTER", REGISTER, "RESERVE", "RELEASE", "CLEAR", "PREEMPT", "PREEMPT AND ABORT"]
+  ) {
+    for (const length of [0, 23, 25, 28, 65_537]) {
+      const { outcome } = await run(anna, reserveOutCdb(action, length, {}), {
+        dataOut: new Uint8Array(length).fill(0xff, 0, 7).fill(0x01, 7, 8),
+      });
+      assertEquals(outcome, "parameterListLengthError", `${action}, ${length}`);
+    }
+  }
+  const list = parameterList("REGISTER", { newKey: 1n, transportIds: [transportId(BEN)] });
+  for (let length = 24; length < list.length; length++) {
+    const block = reserveOutCdb("REGISTER", length, {});
+    const { outcome } = await run(ben, block, { dataOut: list.subarray(0, length) });
+    assertEquals(outcome, "parameterListLengthError", `${length}`);
+  }
+  const { outcome } = await run(ben, reserveOutCdb("REGISTER", 24, {}), { dataOut: new Uint8Array(8) });
+  assertEquals(outcome, "invalidFieldInCommandInformationUnit", "the initiator sends less than it says");
+  assertHex(await reserveIn(anna, 0), "00 00 00 01 00 00 00 08 ff ff ff ff ff ff ff 01");
+});
+
+Deno.test("PERSISTENT RESERVE OUT points at what is wrong, unless it conflicts", async () => {
+  const { anna, ben } = setUp();
+  reserveOut(anna, REGISTER, { newKey: 1n });
+  const refused = async (action: string, request: ReserveOut): Promise<[string, number[]]> => {
+    const { outcome, sense } = await complete(beginReserveOut(anna, action, { key: 1n, ...request }));
+    return [outcome, [...sense!.subarray(15, 18)]];
+  };
+  assertFieldRefused(await complete(beginReserveOut(anna, "RESERVE", { key: 1n, type: 1, scope: 1 })), 2, 7);
+  for (const type of [0, 2, 4, 9, 15]) {
+    assertFieldRefused(await complete(beginReserveOut(anna, "RESERVE", { key: 1n, type })), 2, 3);
+  }
+  const list = "invalidFieldInParameterList";
+  for (const action of ["RESERVE", "RELEASE", "CLEAR", "PREEMPT", REGISTER]) {
+    assertEquals(await refused(action, { type: 1, transportIds: [] }), [list, [0x8b, 0, 20]], action);
+  }
+  assertEquals(await refused("REGISTER", { newKey: 1n, transportIds: [] }), [list, [0x8b, 0, 20]]);
+  assertEquals(await refused("REGISTER", { newKey: 1n, persists: true }), [list, [0x88, 0, 20]]);
+  assertEquals(await refused("PREEMPT", { type: 1 }), [list, [0x80, 0, 8]]);
+  reserveOut(anna, "RESERVE", { key: 1n, type: 1 });
+  const move = "REGISTER AND MOVE";
+  assertEquals(await refused(move, { newKey: 2n, port: BEN, targetPort: 2 }), [list, [0x80, 0, 18]]);
+  assertEquals(await refused(move, { newKey: 2n, port: ANNA }), [list, [0x80, 0, 24]]);
+  assertEquals(await refused(move, { newKey: 2n, port: "iqn.2007-01.tld.a:ben" }), [list, [0x80, 0, 24]]);
+  assertEquals(await refused(move, { newKey: 2n }), [list, [0x80, 0, 20]]);
+  assertEquals(await refused(move, { port: BEN }), [list, [0x80, 0, 8]]);
+  assertEquals((await refused("RELEASE", { type: 3 }))[0], "invalidReleaseOfPersistentReservation");
+  assertEquals(reserveOut(ben, "CLEAR", { transportIds: [] }), "18");
+  assertEquals(reserveOut(ben, move, {}), "18");
+  assertEquals((await run(anna, cdb("5f 08"))).outcome, "invalidFieldInCdb");
+});
+
+Deno.test("SPEC_I_PT registers others, by port and by the name of those that are known", async () => {
+  const { target, anna, ben } = setUp();
+  const second = BEN.replace("0x4", "0x5");
+  open(target, second);
+  const absent = "iqn.2007-01.tld.a:carl,i,0x000000000001";
+  const transportIds = [transportId(absent), transportId("iqn.2007-01.tld.a:ben"), transportId(ANNA)];
+  assertEquals(reserveOut(anna, "REGISTER", { newKey: 9n, transportIds }), "good");
+  const status = new TextDecoder().decode(await reserveIn(ben, 3));
+  assertEquals([...status.matchAll(/iqn[^\0]+/g)].map(([name]) => name), [ANNA, absent, BEN, second]);
+  assertEquals(reserveOut(open(target, absent), "RESERVE", { key: 9n, type: 1 }), "good");
+});
+
+Deno.test("REGISTER AND MOVE hands the reservation to a nexus that is not even there", async () => {
+  const { target, anna } = setUp();
+  reserveOut(anna, REGISTER, { newKey: 1n });
+  reserveOut(anna, "RESERVE", { key: 1n, type: 3 });
+  const absent = "iqn.2007-01.tld.a:carl,i,0x000000000001";
+  assertEquals(
+    reserveOut(anna, "REGISTER AND MOVE", { key: 1n, newKey: 7n, port: absent, unregisters: true }),
+    "good",
+  );
+  assertEquals((await run(anna, cdb("28 00 00 00 00 00 00 00 01"))).outcome, "18");
+  assertEquals((await run(open(target, absent), cdb("28 00 00 00 00 00 00 00 01"))).outcome, "good");
+});
+
+Deno.test("unit attentions tell those who are there, and never the sender", () => {
+  const { anna, ben } = setUp();
+  const prepare = (type: number): void => {
+    reserveOut(anna, REGISTER, { newKey: 1n });
+    reserveOut(ben, REGISTER, { newKey: 2n });
+    reserveOut(anna, "RESERVE", { key: 1n, type });
+  };
+  prepare(6);
+  assertEquals(reserveOut(anna, "RELEASE", { key: 1n, type: 6 }), "good");
+  assertEquals([attentionsOf(anna), attentionsOf(ben)], [[], ["reservationsReleased"]]);
+  prepare(1);
+  assertEquals(reserveOut(anna, "CLEAR", { key: 1n }), "good");
+  assertEquals([attentionsOf(anna), attentionsOf(ben)], [[], ["reservationsPreempted"]]);
+  prepare(1);
+  assertEquals(reserveOut(ben, "PREEMPT", { key: 2n, newKey: 1n, type: 3 }), "good");
+  assertEquals([attentionsOf(anna), attentionsOf(ben)], [["registrationsPreempted"], []]);
+});
+
+Deno.test("registrations and reservation survive logout, resets and I_T NEXUS RESET", async () => {
+  const { target, anna, ben } = setUp();
+  reserveOut(anna, REGISTER, { newKey: KEY });
+  reserveOut(anna, "RESERVE", { key: KEY, type: 3 });
+  ben.manage("logicalUnitReset", 0);
+  ben.manage("targetWarmReset", 0);
+  ben.manage("targetColdReset", 0);
+  anna.manage("nexusReset", undefined);
+  anna.close();
+  attentionsOf(ben);
+  assertEquals((await run(ben, cdb("28 00 00 00 00 00 00 00 01"))).outcome, "18");
+  const again = open(target, ANNA);
+  assertEquals((await run(again, cdb("28 00 00 00 00 00 00 00 01"))).outcome, "good");
+  assertEquals(reserveOut(again, "RELEASE", { key: KEY, type: 3 }), "good");
+});
+
+Deno.test("PREEMPT AND ABORT ends when nothing of the preempted commands reaches the medium any more", async () => {
+  const { unit, anna, ben } = setUp();
+  reserveOut(anna, REGISTER, { newKey: 1n });
+  reserveOut(ben, REGISTER, { newKey: 2n });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const aborted: string[] = [];
+  const taskOf = (name: string): Task => ({
+    abort: () => {
+      aborted.push(name);
+      return promise;
+    },
+  });
+  anna.enter(0, taskOf("anna"));
+  ben.enter(0, taskOf("ben"));
+  assertEquals(reserveOut(ben, "PREEMPT", { key: 2n, newKey: 1n }), "good");
+  assertEquals(aborted, []);
+  assertEquals(attentionsOf(anna), ["registrationsPreempted"]);
+  reserveOut(anna, REGISTER, { newKey: 1n });
+  const operation = beginReserveOut(ben, "PREEMPT AND ABORT", { key: 2n, newKey: 1n });
+  assertEquals(aborted, ["anna"]);
+  assert(operation.kind === "later");
+  let isOver = false;
+  const ended = complete(operation).finally(() => isOver = true);
+  await new Promise((done) => setTimeout(done, 0));
+  assertEquals(isOver, false);
+  resolve();
+  assertEquals((await ended).outcome, "good");
+  assertEquals(attentionsOf(anna), ["registrationsPreempted", "commandsClearedByAnotherInitiator"]);
+  anna.execute(0, cdb("1e 00 00 00 01"));
+  reserveOut(anna, REGISTER, { newKey: 1n });
+  assert(unit.removalPrevented);
+  assertEquals(reserveOut(ben, "PREEMPT AND ABORT", { key: 2n, newKey: 1n }), "good");
+  assert(!unit.removalPrevented, "who is preempted does not keep the medium in");
+});
+
+Deno.test("APTPL is saved before it holds, and a unit made from it has the same reservations", async () => {
+  const store = new FakeStore();
+  const { anna, ben } = setUp(store);
+  assertEquals(reserveOut(ben, REGISTER, { newKey: 2n }), "good", "nothing is to be kept");
+  assertEquals(store.texts.length, 0);
+  assertEquals(await outcomeOf(anna, REGISTER, { newKey: KEY, persists: true }), "good");
+  assertEquals(await outcomeOf(anna, "RESERVE", { key: KEY, type: 3 }), "good");
+  assertEquals(store.texts.length, 2);
+  const after = setUp(new FakeStore(store.texts.at(-1)));
+  assertHex((await reserveIn(after.anna, 0)).subarray(8), "00 00 00 00 00 00 00 02 ff ff ff ff ff ff ff 01");
+  assertHex((await reserveIn(after.ben, 1)).subarray(8, 16), "ff ff ff ff ff ff ff 01");
+  assertEquals((await run(after.ben, cdb("28 00 00 00 00 00 00 00 01"))).outcome, "18");
+  assertEquals(await outcomeOf(anna, REGISTER, { newKey: 3n }), "good", "APTPL is zero now");
+  const forgotten = setUp(new FakeStore(store.texts.at(-1)));
+  assertHex(await reserveIn(forgotten.anna, 0), "00 00 00 00 00 00 00 00");
+});
+
+Deno.test("what cannot be saved has not happened", async () => {
+  const store = new FakeStore();
+  const { anna, ben } = setUp(store);
+  await outcomeOf(anna, REGISTER, { newKey: 1n, persists: true });
+  await outcomeOf(ben, REGISTER, { newKey: 2n, persists: true });
+  const before = await reserveIn(anna, 3);
+  store.isFull = true;
+  assertEquals(await outcomeOf(anna, "CLEAR", { key: 1n }), "insufficientRegistrationResources");
+  assertEquals(await outcomeOf(anna, REGISTER, { newKey: 5n }), "insufficientRegistrationResources");
+  assertEquals(await reserveIn(anna, 3), before);
+  assertEquals(attentionsOf(ben), []);
+});
+
+Deno.test("requests wait for the one that is being saved, and an aborted one does nothing", async () => {
+  const store = new FakeStore();
+  const { anna, ben } = setUp(store);
+  const release = store.hold();
+  const first = complete(beginReserveOut(anna, REGISTER, { newKey: 1n, persists: true }));
+  const second = complete(beginReserveOut(ben, REGISTER, { newKey: 2n, persists: true }));
+  const third = beginReserveOut(ben, "CLEAR", { key: 2n });
+  const reserve = complete(ben.execute(0, cdb("16")));
+  assert(third.kind === "later");
+  third.cancel?.();
+  assertHex(await reserveIn(anna, 0), "00 00 00 00 00 00 00 00");
+  release();
+  assertEquals([(await first).outcome, (await second).outcome, (await reserve).outcome], [
+    "good",
+    "good",
+    "18",
+  ]);
+  await complete(third);
+  assertEquals(store.texts.length, 2);
+  assertHex((await reserveIn(anna, 0)).subarray(0, 8), "00 00 00 02 00 00 00 10");
+});

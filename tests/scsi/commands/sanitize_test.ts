@@ -1,0 +1,183 @@
+import { assert, assertEquals } from "@std/assert";
+import { readUint16, writeUint16 } from "../../../lib/bytes/big_endian.ts";
+import type { Nexus } from "../../../lib/scsi/nexus.ts";
+import { FaultyStore } from "../../support/faulty_store.ts";
+import { MemoryStore } from "../../support/memory_store.ts";
+import { SlowStore } from "../../support/slow_store.ts";
+import {
+  assertFieldRefused,
+  blocksCdb,
+  bytes,
+  cdb,
+  complete,
+  makeTarget,
+  makeUnit,
+  nameOfSense,
+  openReadyNexus,
+  openUnit,
+  type Result,
+  run,
+} from "../fixture.ts";
+
+const OVERWRITE = 0x01;
+const BLOCK_ERASE = 0x02;
+const EXIT_FAILURE_MODE = 0x1f;
+const IMMED = 0x80;
+const AUSE = 0x20;
+
+function sanitizeCdb(byte1: number, length = 0): Uint8Array {
+  const block = Uint8Array.of(0x48, byte1, ...new Uint8Array(14));
+  writeUint16(block, 7, length);
+  return block;
+}
+
+function overwrite(nexus: Nexus, list: string, flags = 0): Promise<Result> {
+  const dataOut = bytes(list);
+  return run(nexus, sanitizeCdb(OVERWRITE | flags, dataOut.length), { dataOut });
+}
+
+function makeStore(): MemoryStore {
+  const store = new MemoryStore({ sizeBytes: 1024 * 1024, canUnmap: true });
+  store.writeNow(0, new Uint8Array(store.sizeBytes).fill(0xa5));
+  return store;
+}
+
+function contentOf(store: MemoryStore): Uint8Array {
+  const content = new Uint8Array(store.sizeBytes);
+  store.readNow(0, content);
+  return content;
+}
+
+/** What REQUEST SENSE tells: the condition, and how far something has come. */
+async function senseOf(nexus: Nexus): Promise<{ condition: string; progress: number | undefined }> {
+  const { data } = await run(nexus, cdb("03 00 00 00 12"));
+  return { condition: nameOfSense(data), progress: data[15] === 0x80 ? readUint16(data, 16) : undefined };
+}
+
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+}
+
+Deno.test("SANITIZE with BLOCK ERASE unmaps everything, and makes that durable", async () => {
+  const store = makeStore();
+  assertEquals((await run(openUnit({ store }), sanitizeCdb(BLOCK_ERASE))).outcome, "good");
+  assertEquals([store.pageCount, store.flushCount], [0, 1]);
+});
+
+Deno.test("SANITIZE with OVERWRITE writes its pattern into each block", async () => {
+  const store = makeStore();
+  assertEquals((await overwrite(openUnit({ store }), "01 00 00 03 01 02 03")).outcome, "good");
+  const content = contentOf(store);
+  for (const at of [0, 511, 512, 1024 * 1024 - 1]) assertEquals(content[at], at % 512 % 3 + 1);
+  assert(store.flushCount > 0);
+});
+
+Deno.test("SANITIZE with OVERWRITE and INVERT ends with what its last pass writes", async () => {
+  for (const [header, last] of [["81", 0x0f], ["82", 0xf0], ["83", 0x0f], ["02", 0x0f]] as const) {
+    const store = makeStore();
+    assertEquals((await overwrite(openUnit({ store }), `${header} 00 00 01 0f`)).outcome, "good");
+    assertEquals(contentOf(store), new Uint8Array(store.sizeBytes).fill(last), header);
+  }
+});
+
+Deno.test("SANITIZE refuses what it does not do, and erases nothing then", async () => {
+  const store = makeStore();
+  const nexus = openUnit({ store });
+  for (const action of [OVERWRITE, BLOCK_ERASE, EXIT_FAILURE_MODE]) {
+    assertFieldRefused(await run(nexus, sanitizeCdb(action | 0x40, 5)), 1, 6);
+    for (let byte = 2; byte < 7; byte++) {
+      const block = sanitizeCdb(action, 5);
+      block[byte] = 1;
+      assertFieldRefused(await run(nexus, block), byte);
+    }
+  }
+  assertFieldRefused(await run(nexus, sanitizeCdb(0x03)), 1, 4);
+  assertFieldRefused(await run(nexus, sanitizeCdb(BLOCK_ERASE, 8)), 7);
+  assertFieldRefused(await run(nexus, sanitizeCdb(EXIT_FAILURE_MODE, 8)), 7);
+  for (const length of [0, 4, 517]) assertFieldRefused(await run(nexus, sanitizeCdb(OVERWRITE, length)), 7);
+  for (const list of ["00 00 00 01 aa", "21 00 00 01 aa", "01 00 00 00 aa", "01 00 00 02 aa"]) {
+    assertEquals((await overwrite(nexus, list)).outcome, "invalidFieldInParameterList", list);
+  }
+  assertEquals(store.writeCount, 1);
+});
+
+Deno.test("SANITIZE under way lets through only what needs no logical unit, and tells how far it is", async () => {
+  const slow = new SlowStore(makeStore());
+  const target = makeTarget(makeUnit({ store: slow }));
+  const nexus = openReadyNexus(target);
+  const other = openReadyNexus(target);
+  const immediate = await run(nexus, sanitizeCdb(OVERWRITE | IMMED, 5), { dataOut: bytes("01 00 00 01 aa") });
+  assertEquals(immediate.outcome, "good");
+  await settle();
+  assertEquals(await senseOf(other), { condition: "sanitizeInProgress", progress: 0 });
+  slow.release();
+  await settle();
+  assertEquals(await senseOf(other), { condition: "sanitizeInProgress", progress: 0x4000 });
+  for (
+    const block of [cdb("00"), cdb("1b 00 00 00 01"), blocksCdb("READ(10)", {}), sanitizeCdb(BLOCK_ERASE)]
+  ) {
+    const { outcome, sense } = await run(other, block);
+    assertEquals([outcome, sense![15], readUint16(sense!, 16)], ["sanitizeInProgress", 0x80, 0x4000]);
+  }
+  assertEquals((await run(other, cdb("12 00 00 00 24"))).outcome, "good");
+  assertEquals((await run(other, cdb("a0 00 00 00 00 00 00 00 01 00"))).outcome, "good");
+  while (slow.pending.length > 0) {
+    slow.releaseAll();
+    await settle();
+  }
+  assertEquals((await run(other, cdb("00"))).outcome, "good");
+  assertEquals((await senseOf(nexus)).condition, "noAdditionalSenseInformation");
+});
+
+Deno.test("SANITIZE goes on when its task is gone and the unit is reset", async () => {
+  const store = makeStore();
+  const slow = new SlowStore(store);
+  const target = makeTarget(makeUnit({ store: slow }));
+  const nexus = openReadyNexus(target);
+  const other = openReadyNexus(target);
+  const operation = nexus.execute(0, sanitizeCdb(BLOCK_ERASE));
+  await settle();
+  if (operation.kind === "later") operation.cancel?.();
+  nexus.manage("logicalUnitReset", 0);
+  nexus.close();
+  await run(other, cdb("03 00 00 00 12"));
+  assertEquals((await run(other, cdb("00"))).outcome, "sanitizeInProgress");
+  while (slow.pending.length > 0) {
+    slow.releaseAll();
+    await settle();
+  }
+  await settle();
+  assertEquals([(await run(other, cdb("00"))).outcome, store.pageCount], ["good", 0]);
+});
+
+Deno.test("SANITIZE waits for a write that is under way, and erases what it writes", async () => {
+  const store = makeStore();
+  const nexus = openUnit({ store });
+  const write = nexus.execute(0, blocksCdb("WRITE(10)", { blocks: 2 }));
+  if (write.kind !== "dataOut") throw new Error("It takes no data");
+  assertEquals(write.writeNow(0, new Uint8Array(512)), { status: 0, sense: undefined });
+  const sanitized = run(nexus, sanitizeCdb(BLOCK_ERASE));
+  await settle();
+  assertEquals(store.pageCount, 256, "half of the write is still to come");
+  write.writeNow(512, new Uint8Array(512));
+  await complete(write.finish(1024));
+  assertEquals((await sanitized).outcome, "good");
+  assertEquals(store.pageCount, 0);
+});
+
+Deno.test("SANITIZE that fails leaves nothing to do but to try again, or to give up if that was allowed", async () => {
+  for (const mayGiveUp of [true, false]) {
+    const store = new FaultyStore(makeStore());
+    const nexus = openUnit({ store });
+    store.inject({ operation: "unmap", kind: "writeFailed" });
+    assertEquals((await run(nexus, sanitizeCdb(BLOCK_ERASE | (mayGiveUp ? AUSE : 0)))).outcome, "writeError");
+    assertEquals((await run(nexus, blocksCdb("READ(10)", {}))).outcome, "sanitizeCommandFailed");
+    assertEquals((await senseOf(nexus)).condition, "sanitizeCommandFailed");
+    const exit = await run(nexus, sanitizeCdb(EXIT_FAILURE_MODE));
+    if (mayGiveUp) assertEquals(exit.outcome, "good");
+    else assertFieldRefused(exit, 1, 4);
+    store.heal();
+    if (!mayGiveUp) assertEquals((await run(nexus, sanitizeCdb(BLOCK_ERASE))).outcome, "good");
+    assertEquals((await run(nexus, blocksCdb("READ(10)", {}))).outcome, "good");
+  }
+});

@@ -3,6 +3,7 @@ import type { Network } from "../bytes/network.ts";
 import { backingPath } from "./backing_path.ts";
 import type { LogicalUnitConfig, TargetConfig } from "./config.ts";
 import { type Diagnostics, quote } from "./diagnostics.ts";
+import { diskOf, reportDisk, reportSharedSerials } from "./disk.ts";
 import type { IniSection } from "./ini_text.ts";
 import { defaultOf, type GivenOptions, readOptions } from "./read_options.ts";
 import { TargetNames } from "./target_names.ts";
@@ -43,6 +44,8 @@ export function buildTargets(
     return { ...draft, logicalUnits: buildLogicalUnits(draft, globals.storage, diagnostics) };
   });
   reportSharedFiles(drafts, diagnostics);
+  for (const draft of drafts) reportDisk(draft, diagnostics);
+  reportSharedSerials(drafts, diagnostics);
   // Aliases come after all names, so that of a name and an alias that clash the alias is at fault.
   return drafts.map((draft) => buildTarget(draft, { globals, names })).filter((target) =>
     target !== undefined
@@ -65,6 +68,7 @@ function buildTarget(
     aliasIscsiName,
     comment: values.comment ?? name,
     readOnly: values.readonly ?? defaultOf("readonly"),
+    disk: diskOf(values),
     networks: values.networks ?? globals.networks,
     initiators: values.initiators ?? globals.initiators,
     logicalUnits,

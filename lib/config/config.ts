@@ -16,6 +16,21 @@ export interface LogicalUnitConfig {
   readonly line: number;
 }
 
+/** What kind of disk the logical units of a target are. */
+export interface DiskConfig {
+  /** Logical block size. */
+  readonly blockSizeBytes: number;
+  /** A power of two, at least a logical block. */
+  readonly physicalBlockSizeBytes: number;
+  readonly removable: boolean;
+  /** Printable ASCII of up to 8, 16 and 4 characters; undefined for the program's own. */
+  readonly vendor: string | undefined;
+  readonly product: string | undefined;
+  readonly revision: string | undefined;
+  /** Printable ASCII; of LUN 0, and of LUN n with `_n` appended. Undefined for the recorded ones. */
+  readonly serialNumber: string | undefined;
+}
+
 /** One target: a name, who may use it from where, and its logical units. */
 export interface TargetConfig {
   /** The section's name, folded to lower case: `xenserver`. */
@@ -27,6 +42,7 @@ export interface TargetConfig {
   /** The friendly name; sent as TargetAlias. */
   readonly comment: string;
   readonly readOnly: boolean;
+  readonly disk: DiskConfig;
   /** Empty: every network. */
   readonly networks: readonly Network[];
   /** Folded iSCSI names of the initiators granted access. Empty: everyone. */

@@ -10,6 +10,11 @@ const TEXT_BYTES_MAX = 255;
 /** Most LUNs of a target: as many as a LUN field's single-level peripheral form can name (SAM-5, 4.7.7.2). */
 const LOGICAL_UNITS_MAX = 256;
 
+/** Longest serial number, so that every designator made of one fits into 255 bytes (SPC-4, 7.8.6). */
+export const SERIAL_NUMBER_LENGTH_MAX = 64;
+/** Block sizes go in powers of two up to this. */
+const BLOCK_SIZE_BYTES = [512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536];
+
 const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
   ...["y", "yes", "true", "on", "1"].map((word) => [word, true] as const),
   ...["n", "no", "false", "off", "0"].map((word) => [word, false] as const),
@@ -51,6 +56,30 @@ export function integerUpTo(max: number): ReadValue<number> {
     const value = /^\d{1,15}$/.test(text) ? Number(text) : 0;
     if (value >= 1 && value <= max) return value;
     report.error(`Cannot use ${report.option} ${quote(text)}: write a whole number from 1 to ${max}`);
+    return undefined;
+  };
+}
+
+/** A reader of one of a few numbers in decimal digits. */
+export function oneOf(numbers: readonly number[]): ReadValue<number> {
+  return function readChoice(text, report): number | undefined {
+    const value = numbers.find((number) => String(number) === text);
+    if (value !== undefined) return value;
+    const choices = `${numbers.slice(0, -1).join(", ")} or ${numbers.at(-1)}`;
+    report.error(`Cannot use ${report.option} ${quote(text)}: write ${choices}`);
+    return undefined;
+  };
+}
+
+/** A block size in bytes. */
+export const readBlockSize: ReadValue<number> = oneOf(BLOCK_SIZE_BYTES);
+
+/** A reader of printable ASCII (SPC-4, 4.4.1) of a field's width. */
+export function printableUpTo(lengthMax: number): ReadValue<string> {
+  return function readPrintable(text, report): string | undefined {
+    if (/^[\x20-\x7e]*$/.test(text) && text.length <= lengthMax) return text;
+    const remedy = `write up to ${lengthMax} printable ASCII characters`;
+    report.error(`Cannot use ${report.option} ${quote(text)}: ${remedy}`);
     return undefined;
   };
 }

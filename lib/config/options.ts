@@ -1,5 +1,8 @@
 import {
   integerUpTo,
+  oneOf,
+  printableUpTo,
+  readBlockSize,
   readBoolean,
   readFile,
   readFolder,
@@ -10,6 +13,7 @@ import {
   readSizes,
   readText,
   type ReadValue,
+  SERIAL_NUMBER_LENGTH_MAX,
 } from "./option_values.ts";
 
 /** What the conf means when an option is absent: a value, as the conf would write it, or something else, in words. */
@@ -87,6 +91,48 @@ export const OPTIONS = {
     default: { value: "n" },
     read: readBoolean,
     description: "y to protect the target from writing",
+  }),
+  blocksize: row({
+    place: "target",
+    default: { value: "512" },
+    read: oneOf([512, 4096]),
+    description: "logical block size in bytes, 512 or 4096",
+  }),
+  physicalblocksize: row({
+    place: "target",
+    default: { meaning: "4096" },
+    read: readBlockSize,
+    description: "physical block size in bytes, to which initiators should align",
+  }),
+  removable: row({
+    place: "target",
+    default: { value: "n" },
+    read: readBoolean,
+    description: "y for disks whose medium can be ejected and loaded",
+  }),
+  vendor: row({
+    place: "target",
+    default: { meaning: "the program's own" },
+    read: printableUpTo(8),
+    description: "vendor that initiators are told, up to 8 characters",
+  }),
+  product: row({
+    place: "target",
+    default: { meaning: "the program's own" },
+    read: printableUpTo(16),
+    description: "product that initiators are told, up to 16 characters",
+  }),
+  revision: row({
+    place: "target",
+    default: { meaning: "the program's own" },
+    read: printableUpTo(4),
+    description: "product revision that initiators are told, up to 4 characters",
+  }),
+  serial: row({
+    place: "target",
+    default: { meaning: "the one that was made when the LUN was built" },
+    read: printableUpTo(SERIAL_NUMBER_LENGTH_MAX),
+    description: "serial number of LUN 0; LUN n appends _n",
   }),
   networks: row({
     place: "both",

@@ -13,10 +13,12 @@ import { FullFeaturePhase } from "./full_feature_phase.ts";
 import { decodeLoginRequest, type LoginRequest } from "./initiator_pdus.ts";
 import { Limits } from "./limits.ts";
 import { Login, type LoginAuthority, type LoginIdentity } from "./login.ts";
+import { nextTurn } from "./next_turn.ts";
 import { ProtocolError } from "./protocol_error.ts";
 import { ReplyWriter } from "./reply_writer.ts";
 import type { Session } from "./session.ts";
 import type { KeyValue } from "./text.ts";
+import type { Work } from "./work_under_way.ts";
 
 /** The two ends of a connection, as addresses. */
 export interface ConnectionEnds {
@@ -33,8 +35,8 @@ export interface ConnectionOwner {
   endSession(session: Session): void;
   resetTarget(session: Session): void;
   sendTargets(connection: Connection, session: Session, value: string): readonly KeyValue[] | undefined;
-  settling(session: Session, work: Promise<unknown>): void;
-  settled(session: Session): Promise<unknown> | undefined;
+  underWay(session: Session, work: Work): void;
+  settled(session: Session, lun?: number): Promise<unknown> | undefined;
 }
 
 /** A session that has begun, and what must be over before its initiator hears so. */
@@ -132,10 +134,11 @@ export class Connection {
     const count = await this.#stream.read(this.#frames.space()).catch(() => null);
     if (count === null || !this.#isReceiving) return false;
     this.#frames.received(count);
-    while (this.#isReceiving) {
+    for (let count = 1; this.#isReceiving; count++) {
       const frame = this.#nextFrame();
       if (frame === undefined) break;
       this.#receive(frame);
+      if (count % Limits.turnPdus === 0) await this.#letOthersGo();
       if (this.#predecessor !== undefined) await this.#untilPredecessorSettled();
       if (this.#isCongested) await this.#untilRoom();
     }
@@ -203,8 +206,8 @@ export class Connection {
         wake: () => this.#wake(),
         finish: () => this.finish(),
         endSession: () => owner.endSession(session),
-        settling: (work) => owner.settling(session, work),
-        settled: () => owner.settled(session),
+        underWay: (work) => owner.underWay(session, work),
+        settled: (lun) => owner.settled(session, lun),
         resetTarget: () => owner.resetTarget(session),
         sendTargets: (value) => owner.sendTargets(this, session, value),
       },
@@ -241,6 +244,12 @@ export class Connection {
   async #untilRoom(): Promise<void> {
     this.#send();
     while (this.#isReceiving && this.#isCongested) await this.#untilProgress();
+  }
+
+  /** A long queue of one peer must not make all others wait for its end. */
+  async #letOthersGo(): Promise<void> {
+    this.#send();
+    await nextTurn();
   }
 
   async #untilPredecessorSettled(): Promise<void> {

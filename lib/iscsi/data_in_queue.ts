@@ -10,6 +10,7 @@ import { Limits } from "./limits.ts";
 import type { ReplyWriter } from "./reply_writer.ts";
 import type { DataInProgress, ScsiTask } from "./scsi_task.ts";
 import type { Staging } from "./staging.ts";
+import type { Work } from "./work_under_way.ts";
 
 /** What the queue needs of the phase it serves. */
 export interface DataInOwner {
@@ -20,14 +21,14 @@ export interface DataInOwner {
     readonly initiatorMaxRecvDataSegmentLength: number;
     readonly maxBurstLength: number;
   };
-  /** The data has gone out, with its status: the task is over. */
-  taskAnswered(task: ScsiTask): void;
+  /** The task is over: the PDU with its status is about to be encoded. */
+  answering(task: ScsiTask): void;
   /** The command goes on without further data. */
   proceed(task: ScsiTask, operation: Operation): void;
   /** Something happened outside of a request: what can be sent should be. */
   wake(): void;
   /** Work that goes on whatever becomes of its task. */
-  settling(work: Promise<unknown>): void;
+  underWay(work: Work): void;
 }
 
 /** A connection's commands that have data to send, in the order in which they began. */
@@ -45,6 +46,7 @@ export class DataInQueue {
     task.transferBytes = operation.lengthBytes;
     task.expectedBytes = task.expectedDataIn;
     if (lengthBytes === 0) {
+      operation.end?.();
       this.#owner.proceed(task, finished(GOOD));
       return;
     }
@@ -74,7 +76,7 @@ export class DataInQueue {
         return true;
       }
       if (progress.sentBytes === progress.lengthBytes) {
-        this.#owner.taskAnswered(task);
+        if (progress.lengthBytes < progress.operation.lengthBytes) progress.operation.end?.();
         return true;
       }
     }
@@ -110,19 +112,20 @@ export class DataInQueue {
     const data = new Uint8Array(length);
     progress.isReading = true;
     this.#owner.staging.take(length);
-    const read = progress.operation.read(progress.sentBytes, data).then((outcome) => {
+    const done = progress.operation.read(progress.sentBytes, data).then((outcome) => {
       progress.isReading = false;
       if (task.isAborted) this.#owner.staging.release(length);
       else progress.staged = { data, outcome };
       this.#owner.wake();
     });
-    this.#owner.settling(read);
+    this.#owner.underWay({ lun: task.lun, changesMedium: false, done });
   }
 
   #sendPiece(task: ScsiTask, progress: DataInProgress, into: Uint8Array, dataLength: number): void {
     const bufferOffset = progress.sentBytes;
     progress.sentBytes += dataLength;
     const isLast = progress.sentBytes === progress.lengthBytes;
+    if (isLast) this.#owner.answering(task);
     this.#owner.replies.dataIn(into, task, {
       bufferOffset,
       dataLength,

@@ -16,6 +16,7 @@ import type { SessionParameters } from "./negotiation.ts";
 import type { ReplyWriter } from "./reply_writer.ts";
 import type { DataOutProgress, OutstandingR2T, ScsiTask } from "./scsi_task.ts";
 import type { Staging } from "./staging.ts";
+import type { Work } from "./work_under_way.ts";
 
 /** What an initiator's mistakes in sending data cost it: the command (RFC 7143, 11.4.7.2). */
 const DataOutFault = {
@@ -32,8 +33,8 @@ export interface DataOutOwner {
   proceed(task: ScsiTask, operation: Operation): void;
   /** Something happened outside of a request: what can be sent should be. */
   wake(): void;
-  /** A write that may still reach the medium, whatever becomes of its task. */
-  settling(write: Promise<unknown>): void;
+  /** Work that goes on whatever becomes of its task. */
+  underWay(work: Work): void;
 }
 
 /** A connection's commands that take data. */
@@ -96,7 +97,9 @@ export class DataOutQueue {
 
   /** The data of a task that was aborted is not expected any more. */
   forget(task: ScsiTask): void {
-    if (task.dataOut !== undefined) this.#dropReadyToTransfers(task.dataOut);
+    if (task.dataOut === undefined) return;
+    this.#dropReadyToTransfers(task.dataOut);
+    task.dataOut.operation.end?.();
   }
 
   #dropReadyToTransfers(progress: DataOutProgress): void {
@@ -159,14 +162,14 @@ export class DataOutQueue {
   #writeLater(task: ScsiTask, progress: DataOutProgress, offset: number, piece: Uint8Array): void {
     progress.writesUnderWay++;
     this.#owner.staging.take(piece.length);
-    const write = progress.operation.write(offset, piece).then((outcome) => {
+    const done = progress.operation.write(offset, piece).then((outcome) => {
       progress.writesUnderWay--;
       this.#owner.staging.release(piece.length);
       if (outcome !== GOOD) progress.failure ??= outcome;
       if (!task.isAborted) this.#advance(task, progress);
       this.#owner.wake();
     });
-    this.#owner.settling(write);
+    this.#owner.underWay({ lun: task.lun, changesMedium: true, done });
   }
 
   /** Asks for what is missing, or lets the command go on when nothing is. */
@@ -178,7 +181,10 @@ export class DataOutQueue {
     const receivedBytes = Math.min(progress.receivedBytes, lengthBytes);
     if (failure === undefined && receivedBytes < lengthBytes) return;
     task.dataOut = undefined;
-    if (failure !== undefined) task.transferBytes = receivedBytes;
+    if (failure !== undefined) {
+      task.transferBytes = receivedBytes;
+      operation.end?.();
+    }
     this.#owner.proceed(task, failure === undefined ? operation.finish(receivedBytes) : finished(failure));
   }
 

@@ -5,8 +5,8 @@
  * `proceed`, which answers it or hands it to the queue that moves its data.
  */
 import { refused } from "../scsi/finished.ts";
-import type { DataOut as DataOutOperation, Operation } from "../scsi/operation.ts";
-import { GOOD } from "../scsi/outcome.ts";
+import type { DataOut as DataOutOperation, Finished, Later, Operation } from "../scsi/operation.ts";
+import { GOOD, type Outcome } from "../scsi/outcome.ts";
 import { Sense } from "../scsi/sense.ts";
 import { DataInQueue } from "./data_in_queue.ts";
 import { DataOutQueue } from "./data_out_queue.ts";
@@ -34,6 +34,7 @@ import { Staging } from "./staging.ts";
 import { manageTasks, TaskManagementFunctionCode, TaskManagementResponseCode } from "./task_management.ts";
 import type { KeyValue } from "./text.ts";
 import { TextNegotiation } from "./text_negotiation.ts";
+import type { Work } from "./work_under_way.ts";
 
 /** Reasons of a Logout Request and responses to it (RFC 7143, 11.14.1 and 11.15.1). */
 const LogoutReason = { closeSession: 0, closeConnection: 1, removeForRecovery: 2 } as const;
@@ -49,10 +50,10 @@ export interface FullFeatureOwner {
   finish(): void;
   /** The session is over: its tasks end, and its nexus. */
   endSession(): void;
-  /** Work that goes on, and may still reach the medium, whatever becomes of its task. */
-  settling(work: Promise<unknown>): void;
-  /** Resolves when all such work under way at this node is done; undefined when there is none. */
-  settled(): Promise<unknown> | undefined;
+  /** Work that goes on, whatever becomes of its task. */
+  underWay(work: Work): void;
+  /** Resolves when none of it can change a medium any more, of one LUN or of all; undefined when none can now. */
+  settled(lun?: number): Promise<unknown> | undefined;
   /** TARGET COLD RESET: every session with this session's target ends. */
   resetTarget(): void;
   /** The targets that this initiator may be told of, for a SendTargets; undefined when the value is not served here. */
@@ -96,7 +97,7 @@ export class FullFeaturePhase implements TaskOwner {
 
   /** Enough is under way: nothing more should be received until some of it has gone. */
   get isCongested(): boolean {
-    return this.replies.buffer.length >= Limits.sendBufferBytes || !this.staging.hasRoom;
+    return this.replies.buffer.length >= Limits.sendBufferBytes || this.staging.isFull;
   }
 
   /**
@@ -117,6 +118,7 @@ export class FullFeaturePhase implements TaskOwner {
     if (this.#isOver) return;
     try {
       const pdu = this.#decode(frame);
+      if (pdu === undefined) return;
       if (pdu.kind === "dataOut") this.#receiveData(pdu, frame);
       else if (pdu.immediate) this.#execute(pdu);
       else this.#inOrder(pdu, frame);
@@ -127,14 +129,21 @@ export class FullFeaturePhase implements TaskOwner {
     }
   }
 
-  #decode(frame: Frame): NumberedPdu | DataOut {
+  /**
+   * @returns undefined for a request that is to be ignored
+   * @throws {ProtocolError}
+   */
+  #decode(frame: Frame): NumberedPdu | DataOut | undefined {
     try {
       return decodePdu(frame);
     } catch (error) {
-      // A request that is rejected has used up its number all the same, or every later one would wait for it.
       const cmdSN = cmdSNOf(frame);
+      if (cmdSN === undefined) throw error;
       const { window } = this.session;
-      if (cmdSN !== undefined && !window.isHeld(cmdSN)) window.cancel(cmdSN);
+      // 4.2.2.1: what lies outside the window, or is there already, is ignored whatever it is.
+      if (window.place(cmdSN) === "outside" || window.isHeld(cmdSN)) return undefined;
+      // A request that is rejected has used up its number all the same, or every later one would wait for it.
+      window.cancel(cmdSN);
       throw error;
     }
   }
@@ -158,6 +167,8 @@ export class FullFeaturePhase implements TaskOwner {
     if (place === "early") window.hold(pdu.cmdSN, pdu.initiatorTaskTag, frame);
     if (place !== "next") return;
     window.advance();
+    // Whatever is answered at once says how far the window is open behind it. A SCSI command may take its time.
+    if (pdu.kind !== "scsiCommand") this.session.openWindow();
     this.#execute(pdu);
   }
 
@@ -202,10 +213,9 @@ export class FullFeaturePhase implements TaskOwner {
   proceed(task: ScsiTask, operation: Operation): void {
     switch (operation.kind) {
       case "finished":
-        this.replies.scsiResponse(task, operation.outcome);
-        return this.taskAnswered(task);
+        return this.#respond(task, operation.outcome);
       case "later":
-        return this.#proceedLater(task, operation.operation);
+        return this.#proceedLater(task, operation);
       case "dataIn":
         return this.#dataIn.start(task, operation);
       case "dataOut":
@@ -215,24 +225,38 @@ export class FullFeaturePhase implements TaskOwner {
     }
   }
 
-  #proceedLater(task: ScsiTask, operation: Promise<Operation>): void {
-    this.settling(operation);
-    operation.then((next) => {
-      if (task.isAborted) return;
+  #respond(task: ScsiTask, outcome: Outcome): void {
+    this.answering(task);
+    const presented = outcome === GOOD ? GOOD : this.session.nexus!.present(task.lun, outcome);
+    this.replies.scsiResponse(task, presented);
+  }
+
+  #proceedLater(task: ScsiTask, later: Later): void {
+    task.later = later;
+    this.underWay({ lun: task.lun, changesMedium: later.changesNothing !== true, done: later.operation });
+    later.operation.then((next) => {
+      task.later = undefined;
+      if (task.isAborted) return next.kind === "dataIn" ? next.end?.() : undefined;
       this.proceed(task, next);
       this.wake();
     });
   }
 
-  taskAnswered(task: ScsiTask): void {
+  answering(task: ScsiTask): void {
     task.isAnswered = true;
     if (task.isListed) this.session.unlist(task);
     this.session.openWindow();
   }
 
+  settled(lun: number | undefined): Promise<unknown> | undefined {
+    return this.#owner.settled(lun);
+  }
+
   taskAborted(task: ScsiTask): void {
     const staged = task.dataIn?.staged;
     if (staged !== undefined) this.staging.release(staged.data.length);
+    task.dataIn?.operation.end?.();
+    task.later?.cancel?.();
     this.#dataOut.forget(task);
     if (!task.isListed) return;
     const { window } = this.session;
@@ -256,14 +280,31 @@ export class FullFeaturePhase implements TaskOwner {
     if (this.#waitingResponses >= Limits.immediateCommands) {
       throw rejected(RejectReason.immediateCommandReject, "Too many task management requests");
     }
-    const response = manageTasks(this.session, pdu);
+    const response = manageTasks(this.session, pdu, this.parameters.protocolLevel);
+    const isDone = response === TaskManagementResponseCode.functionComplete;
     // 11.5.1: the response says that nothing of the tasks reaches the medium any more.
-    this.#whenSettled(() => this.#taskManagementResponse(pdu, response));
+    this.#whenSettled(isDone ? this.#settledFor(pdu) : undefined, () => {
+      this.#taskManagementResponse(pdu, response);
+    });
+  }
+
+  /** A function for a target or a nexus concerns all logical units, a query none, every other one only its own. */
+  #settledFor(pdu: TaskManagementRequest): Promise<unknown> | undefined {
+    switch (pdu.function) {
+      case TaskManagementFunctionCode.queryTask:
+      case TaskManagementFunctionCode.queryTaskSet:
+        return undefined;
+      case TaskManagementFunctionCode.targetWarmReset:
+      case TaskManagementFunctionCode.targetColdReset:
+      case TaskManagementFunctionCode.nexusReset:
+        return this.#owner.settled();
+      default:
+        return this.#owner.settled(pdu.lun);
+    }
   }
 
   /** Answers when nothing that was begun before can reach the medium any more: mostly at once. */
-  #whenSettled(answer: () => void): void {
-    const settled = this.#owner.settled();
+  #whenSettled(settled: Promise<unknown> | undefined, answer: () => void): void {
     if (settled === undefined) return answer();
     this.#waitingResponses++;
     settled.then(() => {
@@ -294,7 +335,7 @@ export class FullFeaturePhase implements TaskOwner {
     // The session is over before the initiator hears so: what it held (tasks, reservations) is free by then.
     this.#isOver = true;
     this.#owner.endSession();
-    this.#whenSettled(() => {
+    this.#whenSettled(this.#owner.settled(), () => {
       this.replies.logoutResponse(pdu, reply);
       this.#owner.finish();
     });
@@ -317,18 +358,29 @@ export class FullFeaturePhase implements TaskOwner {
     this.#owner.wake();
   }
 
-  settling(work: Promise<unknown>): void {
-    this.#owner.settling(work);
+  underWay(work: Work): void {
+    this.#owner.underWay(work);
   }
 }
 
 /**
  * A command that takes data, by a PDU that only expects some, is refused: GOOD would say that the data was taken. (One
- * that sends data, by a PDU without room for it, has read it all the same, and overflows.)
+ * that sends data, by a PDU without room for it, has read it all the same, and overflows.) So is one whose data means
+ * something else in another amount.
  */
 function inDirection(pdu: ScsiCommand, operation: Operation): Operation {
-  const isBackwards = operation.kind === "dataOut" && pdu.expectedDataOut === 0 && pdu.expectedDataIn > 0;
-  return isBackwards ? refused(Sense.invalidFieldInCommandInformationUnit) : operation;
+  if (operation.kind !== "dataOut") return operation;
+  const refusal = refuseDirection(pdu, operation);
+  if (refusal === undefined) return operation;
+  operation.end?.();
+  return refusal;
+}
+
+function refuseDirection(pdu: ScsiCommand, operation: DataOutOperation): Finished | undefined {
+  const isBackwards = pdu.expectedDataOut === 0 && pdu.expectedDataIn > 0;
+  if (isBackwards) return refused(Sense.invalidFieldInCommandInformationUnit);
+  const { lengthBytes, refusalOfOtherLength } = operation;
+  return pdu.expectedDataOut === lengthBytes ? undefined : refusalOfOtherLength;
 }
 
 /** Takes the unsolicited data of a command that wants none, then goes on. */

@@ -7,6 +7,8 @@ export const Limits = {
   loginMs: 15_000,
   /** How long a connection that is to be closed may take to read its last replies. */
   finishMs: 2_000,
+  /** PDUs of one connection that are carried out before the others have their turn. */
+  turnPdus: 32,
   /** Warnings about one connection that go to the log. */
   warnings: 16,
   /** Login requests on one connection, each of which costs an answer. */
@@ -38,7 +40,7 @@ export const Limits = {
   /** Unsolicited data of one command: what the target offers as FirstBurstLength. */
   firstBurstBytes: 262_144,
   /** Data that all R2Ts of one connection together ask for: what may stand between a NOP-Out and its answer. */
-  solicitedBytes: 8_388_608,
+  solicitedBytes: 4_194_304,
   /** R2Ts of one command that may be outstanding: what the target offers as MaxOutstandingR2T. */
   outstandingR2Ts: 8,
   /** Receive buffer of a connection before and in full-feature phase: each holds the largest PDU allowed there. */
@@ -46,6 +48,9 @@ export const Limits = {
   receiveBufferBytes: 1_048_576,
   /** Replies of a connection that wait for the socket; beyond it the connection takes no further requests. */
   sendBufferBytes: 1_048_576,
-  /** Data of a connection on its way to or from a medium that completes later; beyond it, likewise. */
-  stagedBytes: 4_194_304,
+  /**
+   * Data of a connection on its way to or from a medium that completes later; beyond it no more is read or asked for.
+   * What was asked for before is still taken, or pings would wait behind it.
+   */
+  stagedBytes: 2_097_152,
 } as const;

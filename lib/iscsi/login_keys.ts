@@ -118,9 +118,9 @@ export const LoginKeys = {
     when: "operational",
     normalOnly: true,
   },
-  // RFC 7144, 7.1.1: level 1 is RFC 7143 without the additions of RFC 7144.
+  // RFC 7144, 7.1.1: level 1 is RFC 7143, level 2 adds the task management functions of RFC 7144.
   iSCSIProtocolLevel: {
-    rule: { kind: "smaller", min: 0, max: 31, ours: 1, default: 1 },
+    rule: { kind: "smaller", min: 0, max: 31, ours: 2, default: 1 },
     when: "operational",
     normalOnly: true,
   },

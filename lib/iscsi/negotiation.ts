@@ -16,6 +16,8 @@ export interface SessionParameters {
   readonly maxOutstandingR2T: number;
   readonly defaultTime2Wait: number;
   readonly defaultTime2Retain: number;
+  /** iSCSIProtocolLevel: 2 with RFC 7144. */
+  readonly protocolLevel: number;
   /** The longest data segment that the initiator takes. */
   readonly initiatorMaxRecvDataSegmentLength: number;
 }
@@ -171,6 +173,7 @@ export class Negotiation {
       maxOutstandingR2T: this.number("MaxOutstandingR2T"),
       defaultTime2Wait: this.number("DefaultTime2Wait"),
       defaultTime2Retain: this.number("DefaultTime2Retain"),
+      protocolLevel: this.number("iSCSIProtocolLevel"),
       initiatorMaxRecvDataSegmentLength: this.number("MaxRecvDataSegmentLength"),
     };
   }

@@ -4,7 +4,7 @@
  * One of a connection's engines owns it at a time: `FullFeaturePhase` while nothing moves, `DataInQueue` while data
  * goes out, `DataOutQueue` while data comes in.
  */
-import type { DataIn, DataOut } from "../scsi/operation.ts";
+import type { DataIn, DataOut, Later } from "../scsi/operation.ts";
 import type { Outcome } from "../scsi/outcome.ts";
 import type { Task } from "../scsi/task.ts";
 import type { ScsiCommand } from "./initiator_pdus.ts";
@@ -13,6 +13,8 @@ import { type Residual, residualOf } from "./residual.ts";
 /** Who must be told when a task ends from outside. */
 export interface TaskOwner {
   taskAborted(task: ScsiTask): void;
+  /** Resolves when nothing that was begun for a LUN can change its medium any more; undefined when nothing can now. */
+  settled(lun: number | undefined): Promise<unknown> | undefined;
 }
 
 /** Data on its way to the initiator. */
@@ -78,6 +80,8 @@ export class ScsiTask implements Task {
   r2tSN = 0;
   dataIn: DataInProgress | undefined;
   dataOut: DataOutProgress | undefined;
+  /** What the command waits for while nothing moves. */
+  later: Later | undefined;
 
   constructor(pdu: ScsiCommand, owner: TaskOwner) {
     this.initiatorTaskTag = pdu.initiatorTaskTag;
@@ -96,9 +100,10 @@ export class ScsiTask implements Task {
     return residualOf(this.expectedBytes, this.transferBytes);
   }
 
-  abort(): void {
-    if (this.isAborted) return;
+  abort(): Promise<unknown> | undefined {
+    if (this.isAborted) return undefined;
     this.isAborted = true;
     this.#owner.taskAborted(this);
+    return this.#owner.settled(this.lun);
   }
 }

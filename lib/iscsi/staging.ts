@@ -13,6 +13,11 @@ export class Staging {
     return this.#bytes < Limits.stagedBytes;
   }
 
+  /** Not even data that was asked for could be taken: somebody sends too much unasked. */
+  get isFull(): boolean {
+    return this.#bytes >= Limits.stagedBytes + Limits.solicitedBytes;
+  }
+
   take(bytes: number): void {
     this.#bytes += bytes;
   }

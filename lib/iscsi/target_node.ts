@@ -10,6 +10,7 @@ import { mayUse } from "../access/policy.ts";
 import { targetPortals } from "../access/target_portals.ts";
 import type { Config, TargetConfig } from "../config/config.ts";
 import { foldIscsiName } from "../config/iscsi_name.ts";
+import type { Nexus } from "../scsi/nexus.ts";
 import type { TargetDevice } from "../scsi/target_device.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import { Connection, type ConnectionEnds, type ConnectionOwner, type Establishment } from "./connection.ts";
@@ -20,6 +21,7 @@ import { LoginStatus } from "./login_status.ts";
 import { loginFailed } from "./protocol_error.ts";
 import { Session } from "./session.ts";
 import type { KeyValue } from "./text.ts";
+import { type Work, WorkUnderWay } from "./work_under_way.ts";
 
 /** A target as its conf describes it, and the SCSI device behind it. */
 export interface Target {
@@ -53,8 +55,7 @@ export class TargetNode implements ConnectionOwner {
   readonly #connections = new Set<Connection>();
   /** By target session identifying handle. */
   readonly #sessions = new Map<number, Registration>();
-  /** Work under way that may still reach a medium, by target: a slow one holds up nobody else. */
-  readonly #settling = new Map<Target, Set<Promise<unknown>>>();
+  readonly #underWay = new Map<Target, WorkUnderWay>();
   #lastTsih = 0;
   #isStopping = false;
 
@@ -63,6 +64,7 @@ export class TargetNode implements ConnectionOwner {
     this.#limits = options.limits;
     this.#interfaces = options.interfaces;
     for (const target of options.targets) {
+      this.#underWay.set(target, new WorkUnderWay());
       this.#targets.set(target.config.iscsiName, target);
       if (target.config.aliasIscsiName !== undefined) this.#targets.set(target.config.aliasIscsiName, target);
     }
@@ -95,7 +97,7 @@ export class TargetNode implements ConnectionOwner {
     const connections = [...this.#connections];
     for (const connection of connections) connection.finish();
     await Promise.all(connections.map((connection) => connection.closed));
-    await Promise.all([...this.#settling.values()].flatMap((works) => [...works]));
+    await Promise.all(this.#underWay.values().map((works) => works.done()));
   }
 
   authorize({ ends }: Connection, identity: LoginIdentity): string | undefined {
@@ -125,13 +127,27 @@ export class TargetNode implements ConnectionOwner {
       predecessor.connection.close();
     }
     const target = this.#targetOf({ identity });
-    const nexus = target?.device.openNexus(`${identity.initiatorName},i,0x${hex(identity.isid, 12)}`);
+    const portName = `${identity.initiatorName},i,0x${hex(identity.isid, 12)}`;
+    const nexus = target?.device.openNexus(portName, () => this.#nexusesInReach(connection, identity));
     const session = new Session({ tsih: this.#newTsih(), identity, cmdSN, nexus });
     const registration = { session, connection, target };
     this.#sessions.set(session.tsih, registration);
     if (target !== undefined) this.log.info(`${this.#describe(registration)}: session begins`);
     // Whatever an earlier session left under way must not reach the medium behind the back of this one.
     return { session, predecessor: this.settled(session) };
+  }
+
+  /**
+   * What an initiator may copy to and from: the nexuses of its other sessions, with targets that it may also use over
+   * this connection. A name that somebody else has logged in with from elsewhere opens nothing.
+   */
+  #nexusesInReach({ ends }: Connection, { initiatorName }: LoginIdentity): Nexus[] {
+    return [...this.#sessions.values()].flatMap(({ session, target }) => {
+      const isOfInitiator = session.identity.initiatorName === initiatorName;
+      if (!isOfInitiator || target === undefined || session.nexus === undefined) return [];
+      const { allowed } = mayUse(target.config, { initiatorName, ...ends }, this.#interfaces);
+      return allowed ? [session.nexus] : [];
+    });
   }
 
   /** 6.3.1: a TSIH asks to join a session, which holds one connection only (MaxConnections=1). */
@@ -187,7 +203,8 @@ export class TargetNode implements ConnectionOwner {
 
   /** RFC 7143, 11.5.1: TARGET COLD RESET ends all sessions with the target. */
   resetTarget(session: Session): void {
-    const target = this.#sessions.get(session.tsih)?.target;
+    const target = this.#targetOf(session);
+    if (target === undefined) return;
     for (const registration of [...this.#sessions.values()]) {
       if (registration.target === target) registration.connection.finish();
     }
@@ -225,18 +242,14 @@ export class TargetNode implements ConnectionOwner {
     ];
   }
 
-  settling(session: Session, work: Promise<unknown>): void {
+  underWay(session: Session, work: Work): void {
     const target = this.#targetOf(session);
-    if (target === undefined) return;
-    const works = this.#settling.get(target) ?? new Set();
-    this.#settling.set(target, works.add(work));
-    work.finally(() => works.delete(work));
+    if (target !== undefined) this.#underWay.get(target)!.add(work);
   }
 
-  settled(session: Session): Promise<unknown> | undefined {
+  settled(session: Session, lun?: number): Promise<unknown> | undefined {
     const target = this.#targetOf(session);
-    const works = target === undefined ? undefined : this.#settling.get(target);
-    return works === undefined || works.size === 0 ? undefined : Promise.all(works);
+    return target === undefined ? undefined : this.#underWay.get(target)!.settled(lun);
   }
 
   #targetOf({ identity: { targetName } }: Pick<Session, "identity">): Target | undefined {

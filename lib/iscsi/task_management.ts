@@ -16,7 +16,14 @@ export const TaskManagementFunctionCode = {
   targetWarmReset: 6,
   targetColdReset: 7,
   taskReassign: 8,
+  // RFC 7144, 5.1.4; QUERY ASYNCHRONOUS EVENT (12) is not supported.
+  queryTask: 9,
+  queryTaskSet: 10,
+  nexusReset: 11,
 } as const;
+
+/** The iSCSIProtocolLevel from which RFC 7144's functions may be used. */
+const QUERY_PROTOCOL_LEVEL = 2;
 
 /** Responses (RFC 7143, 11.6.1). */
 export const TaskManagementResponseCode = {
@@ -25,14 +32,24 @@ export const TaskManagementResponseCode = {
   lunDoesNotExist: 2,
   taskAllegianceReassignmentNotSupported: 4,
   functionNotSupported: 5,
+  // RFC 7144, 5.2.1.
+  functionSucceeded: 7,
   functionRejected: 255,
 } as const satisfies Record<TaskManagementResponse, number> & Record<string, number>;
 
-/** Carries out a function and returns the number of its response. */
-export function manageTasks(session: Session, pdu: TaskManagementRequest): number {
+/**
+ * Carries out a function and returns the number of its response.
+ *
+ * @param protocolLevel the negotiated iSCSIProtocolLevel
+ */
+export function manageTasks(session: Session, pdu: TaskManagementRequest, protocolLevel: number): number {
   const code = TaskManagementFunctionCode;
   if (session.nexus === undefined) return TaskManagementResponseCode.functionRejected;
+  if (pdu.function >= code.queryTask && protocolLevel < QUERY_PROTOCOL_LEVEL) {
+    return TaskManagementResponseCode.functionNotSupported;
+  }
   if (pdu.function === code.abortTask) return abortTask(session, pdu);
+  if (pdu.function === code.queryTask) return queryTask(session, pdu);
   if (pdu.function === code.taskReassign) {
     return TaskManagementResponseCode.taskAllegianceReassignmentNotSupported;
   }
@@ -44,11 +61,19 @@ export function manageTasks(session: Session, pdu: TaskManagementRequest): numbe
 
 function nameOf(code: number): TaskManagementFunction | undefined {
   for (const [name, value] of Object.entries(TaskManagementFunctionCode)) {
-    if (value === code && name !== "abortTask" && name !== "taskReassign") {
+    if (value === code && name !== "abortTask" && name !== "queryTask" && name !== "taskReassign") {
       return name as TaskManagementFunction;
     }
   }
   return undefined;
+}
+
+/** RFC 7144, 5.1.4: the response says whether the task is in the task set. */
+function queryTask(session: Session, pdu: TaskManagementRequest): number {
+  const task = session.task(pdu.referencedTaskTag);
+  return task !== undefined && task.lun === pdu.lun
+    ? TaskManagementResponseCode.functionSucceeded
+    : TaskManagementResponseCode.functionComplete;
 }
 
 function abortTask(session: Session, pdu: TaskManagementRequest): number {

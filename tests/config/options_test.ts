@@ -15,6 +15,13 @@ Deno.test("OPTIONS has every option of the description, where the description sa
     comment: "target",
     alias: "target",
     readonly: "target",
+    blocksize: "target",
+    physicalblocksize: "target",
+    removable: "target",
+    vendor: "target",
+    product: "target",
+    revision: "target",
+    serial: "target",
     networks: "both",
     initiators: "both",
   });
@@ -30,6 +37,8 @@ Deno.test("OPTIONS has a default for all but size, and those that are values can
     32,
     8,
     3260,
+    false,
+    512,
     false,
   ]);
   assertThrows(() => defaultOf("size"), Error, 'Option "size" has no default value');

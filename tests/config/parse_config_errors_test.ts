@@ -40,12 +40,16 @@ Deno.test("parseConfig() reports control characters, and reads the rest of the l
   ]);
 });
 
+const TARGET_OPTIONS =
+  "size, file, comment, alias, readonly, blocksize, physicalblocksize, removable, vendor, " +
+  "product, revision, serial, networks, initiators";
+
 Deno.test("parseConfig() reports unknown options, with the word that was meant", () => {
   assertTargetError("netwroks=10.0.0.0/8", '3: Unknown option "netwroks": did you mean "networks"?');
   assertTargetError("Size=1GB", '3: Unknown option "Size": did you mean "size"?');
   assertTargetError(
     "password=x",
-    '3: Unknown option "password": known here are size, file, comment, alias, readonly, networks, initiators',
+    `3: Unknown option "password": known here are ${TARGET_OPTIONS}`,
   );
   assertGlobalError(
     "password=x",
@@ -53,8 +57,7 @@ Deno.test("parseConfig() reports unknown options, with the word that was meant",
       "storage, node, sessions, connections, port, networks, initiators",
   );
   for (const name of ["__proto__", "constructor", "toString"]) {
-    const known = "size, file, comment, alias, readonly, networks, initiators";
-    assertTargetError(`${name}=1`, `3: Unknown option "${name}": known here are ${known}`);
+    assertTargetError(`${name}=1`, `3: Unknown option "${name}": known here are ${TARGET_OPTIONS}`);
   }
 });
 
@@ -332,5 +335,44 @@ initiators =
     '11: Cannot use alias "good": [Good] at line 3 has that name already; choose another',
     '13: Cannot use size "2GX": write a number with MB, GB or TB, such as 750GB',
     '15: Missing value of "initiators": write one, or remove the line to have the global value',
+  ]);
+});
+
+Deno.test("parseConfig() reports kinds of disk that cannot be", () => {
+  assertTargetError("blocksize=1024", '3: Cannot use blocksize "1024": write 512 or 4096');
+  assertTargetError(
+    "physicalblocksize=3000",
+    '3: Cannot use physicalblocksize "3000": write 512, 1024, 2048, 4096, 8192, 16384, 32768 or 65536',
+  );
+  assertTargetError(
+    "blocksize=4096\nphysicalblocksize=512",
+    "4: Cannot use physicalblocksize 512: a block has 4096 bytes; write at least as many",
+  );
+  const fields = [["vendor", 8], ["product", 16], ["revision", 4], ["serial", 64]] as const;
+  for (const [option, lengthMax] of fields) {
+    for (const value of ["x".repeat(lengthMax + 1), "\u00e9"]) {
+      assertTargetError(
+        `${option}=${value}`,
+        `3: Cannot use ${option} "${value}": write up to ${lengthMax} printable ASCII characters`,
+      );
+    }
+  }
+});
+
+Deno.test("parseConfig() reports sizes that are no whole blocks of the target", () => {
+  assertErrors("[a]\nsize=1GB 4608 512\nblocksize=4096", [
+    "2: Cannot use size of 4608 bytes: it is not a whole number of 4096-byte blocks; write 4096 or 8192",
+    "2: Cannot use size of 512 bytes: it is not a whole number of 4096-byte blocks; write 4096",
+  ]);
+});
+
+Deno.test("parseConfig() reports serial numbers that two LUNs would have, or that get too long", () => {
+  assertErrors("[a]\nsize=1GB 1GB\nserial=S\n[b]\nsize=1GB\nserial=S_1", [
+    '6: Cannot use serial number "S_1" for LUN 0 of [b]: LUN 1 of [a] (line 3) has it already; ' +
+    "choose another serial",
+  ]);
+  const serial = "S".repeat(63);
+  assertErrors(`[a]\nsize=1GB 1GB\nserial=${serial}`, [
+    `3: Cannot use serial "${serial}": the last LUN's would be 65 characters long; shorten it`,
   ]);
 });

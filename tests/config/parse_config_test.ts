@@ -1,10 +1,22 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Config, TargetConfig } from "../../lib/config/config.ts";
 import { formatDiagnostic } from "../../lib/config/diagnostic.ts";
+import { serialNumberOf } from "../../lib/config/disk.ts";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 
 const MB = 1024 ** 2;
 const GB = 1024 ** 3;
+
+/** What a disk is that the conf says nothing about. */
+const DISK = {
+  blockSizeBytes: 512,
+  physicalBlockSizeBytes: 4096,
+  removable: false,
+  vendor: undefined,
+  product: undefined,
+  revision: undefined,
+  serialNumber: undefined,
+} as const;
 
 /** The example of the service's description, with the line breaks that its web page lost. */
 const EXAMPLE = `storage=/data/iscsi
@@ -40,6 +52,7 @@ Deno.test("parseConfig() reads the example of the description", () => {
       aliasIscsiName: undefined,
       comment: "xenserver",
       readOnly: false,
+      disk: DISK,
       networks: [{ text: "192.168.100.0/24", address: "192.168.100.0", prefixLength: 24, family: "ipv4" }],
       initiators: ["iqn.2011-07.com.example:89abcdef", "iqn.2011-07.com.example:01234567"],
       logicalUnits: [
@@ -65,6 +78,7 @@ Deno.test("parseConfig() fills in every default", () => {
       aliasIscsiName: undefined,
       comment: "a",
       readOnly: false,
+      disk: DISK,
       networks: [],
       initiators: [],
       logicalUnits: [{ number: 0, path: "/usr/shares/iscsi/a", sizeBytes: GB, line: 2 }],
@@ -111,6 +125,7 @@ file = /dev/sdb
     aliasIscsiName: "iqn.2020-01.com.example:box:old",
     comment: `Bob's "big" disk; # 1 = one`,
     readOnly: true,
+    disk: DISK,
     networks: [
       { text: "192.168.100.7", address: "192.168.100.7", prefixLength: undefined, family: "ipv4" },
       { text: "fd00:1::/64", address: "fd00:1::", prefixLength: 64, family: "ipv6" },
@@ -124,6 +139,7 @@ file = /dev/sdb
     aliasIscsiName: undefined,
     comment: "plain",
     readOnly: false,
+    disk: DISK,
     networks: [{ text: "10.0.0.0/8", address: "10.0.0.0", prefixLength: 8, family: "ipv4" }],
     initiators: ["eui.02004567a425678d"],
     logicalUnits: [{ number: 0, path: "/dev/sdb", sizeBytes: 512, line: 20 }],
@@ -217,7 +233,7 @@ Deno.test("parseConfig() freezes what it returns", () => {
     assert(Object.isFrozen(value));
     pending.push(...Object.values(value));
   }
-  assertEquals(objects, 10);
+  assertEquals(objects, 11);
 });
 
 Deno.test("parseConfig() returns plain data that can be posted to a worker", () => {
@@ -253,4 +269,36 @@ Deno.test("parseConfig() warns of a file without target", () => {
     ]);
     assertEquals(config?.targets, []);
   }
+});
+
+Deno.test("parseConfig() reads what kind of disk the LUNs are", () => {
+  const lines = [
+    "blocksize=4096",
+    "removable=y",
+    "vendor=ACME",
+    "product=Old Disk 3000",
+    "revision=2.1",
+    "serial=SN 0815/a",
+  ];
+  assertEquals(parseTarget(`[a]\nsize=1GB\n${lines.join("\n")}`).disk, {
+    blockSizeBytes: 4096,
+    physicalBlockSizeBytes: 4096,
+    removable: true,
+    vendor: "ACME",
+    product: "Old Disk 3000",
+    revision: "2.1",
+    serialNumber: "SN 0815/a",
+  });
+  const physical = parseTarget("[a]\nsize=1GB\nphysicalblocksize=65536").disk;
+  assertEquals(physical, { ...DISK, physicalBlockSizeBytes: 65_536 });
+  assertEquals(
+    parseTarget("[a]\nsize=1GB\nphysicalblocksize=512").disk,
+    { ...DISK, physicalBlockSizeBytes: 512 },
+  );
+});
+
+Deno.test("serialNumberOf() appends the numbers of all LUNs but the first", () => {
+  const { disk } = parseTarget("[a]\nsize=1GB 1GB\nserial=X");
+  assertEquals([0, 1, 12].map((lun) => serialNumberOf(disk, lun)), ["X", "X_1", "X_12"]);
+  assertEquals(serialNumberOf({ ...disk, serialNumber: undefined }, 1), undefined);
 });

@@ -37,6 +37,8 @@ export interface TargetSpec {
   readonly initiators?: readonly string[];
   /** LUN 0, 1 ...; one of 64 MiB unless told. */
   readonly stores?: readonly BlockStore[];
+  /** Of all its LUNs; the same for all targets unless told. */
+  readonly naa?: string;
 }
 
 /** A node to make. */
@@ -63,6 +65,16 @@ export interface Served {
   readonly isClosed: () => boolean;
 }
 
+const DISK = {
+  blockSizeBytes: 512,
+  physicalBlockSizeBytes: 4096,
+  removable: false,
+  vendor: undefined,
+  product: undefined,
+  revision: undefined,
+  serialNumber: undefined,
+} as const;
+
 const IDENTITY = { naa: "3123456789abcdef", serialNumber: "0123456789ABCDEF" } as const;
 
 /** Our end and theirs, as a socket would report them. */
@@ -82,12 +94,14 @@ function makeTarget(spec: TargetSpec): Target {
     aliasIscsiName: spec.alias === undefined ? undefined : nameOf(spec.alias),
     comment: spec.comment ?? "",
     readOnly,
+    disk: DISK,
     networks: (spec.networks ?? []).map((text) => parseNetwork(text)!),
     initiators: spec.initiators ?? [],
     logicalUnits: stores.map(({ sizeBytes }, number) => ({ number, path: `/${name}`, sizeBytes, line: 1 })),
     line: 1,
   };
-  const units = stores.map((store) => new LogicalUnit({ store, identity: IDENTITY, readOnly }));
+  const identity = { ...IDENTITY, naa: spec.naa ?? IDENTITY.naa };
+  const units = stores.map((store) => new LogicalUnit({ store, identity, readOnly }));
   const device = new TargetDevice({
     name: config.iscsiName,
     portName: `${config.iscsiName},t,0x0001`,
@@ -192,9 +206,12 @@ export async function withHarness(
   const harness = new Harness(options);
   try {
     await test(harness);
-  } finally {
-    await harness.end();
+  } catch (error) {
+    // What the test found matters more than what that leaves behind.
+    await harness.end().catch(() => {});
+    throw error;
   }
+  await harness.end();
 }
 
 /** Fields of a request that continue an initiator's own numbering. */
@@ -211,9 +228,9 @@ export async function settle(): Promise<void> {
   for (let round = 0; round < 3; round++) await new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-/** Waits until a condition holds. */
+/** Waits until a condition holds: on a busy machine the start of a worker alone can take many seconds. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
-  for (let round = 0; round < 2000; round++) {
+  for (let round = 0; round < 20_000; round++) {
     if (condition()) return;
     await new Promise((resolve) => setTimeout(resolve, round < 100 ? 0 : 1));
   }

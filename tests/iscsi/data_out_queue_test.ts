@@ -427,7 +427,7 @@ Deno.test("a write whose PDU only reads is not acknowledged as if it were done",
     assertEquals(store.writeCount, 0);
   }));
 
-Deno.test("a failure in between ends the command when its data has come, with no further R2T and an exact residual", async () => {
+Deno.test("a failure in between asks for no more, takes what was asked for, and has an exact residual", async () => {
   const inner = new MemoryStore({ sizeBytes: SIZE });
   const store = new FaultyStore(inner);
   store.inject({ operation: "write", kind: "outOfSpace", startBytes: 2048 });

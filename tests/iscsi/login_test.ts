@@ -63,7 +63,7 @@ function statusOf(pdu: Pdu): string {
   return (pdu.statusClass << 8 | pdu.statusDetail).toString(16).padStart(4, "0");
 }
 
-/** Logs in as the steps say; all but the last succeed, and the last is refused with this status, and with the connection. */
+/** Logs in as the steps say: the last is refused with this status, and the connection ends; the others succeed. */
 async function assertRefused(harness: Harness, status: string, ...steps: readonly Step[]): Promise<Pdu> {
   const { initiator, served, isClosed } = harness.open();
   for (const step of steps.slice(0, -1)) assertEquals(statusOf(await answer(initiator, step)), "0000");

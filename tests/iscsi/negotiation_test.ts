@@ -95,7 +95,7 @@ const KEYS: Readonly<Record<string, Row>> = {
     "FastAbort,ResponseFence,RFC3720": "RFC3720",
     FastAbort: "Reject",
   }],
-  iSCSIProtocolLevel: ["operational", true, { "0": "0", "1": "1", "2": "1", "31": "1", "32": "Reject" }],
+  iSCSIProtocolLevel: ["operational", true, { "0": "0", "1": "1", "2": "2", "31": "2", "32": "Reject" }],
   // 13.25: never NotUnderstood.
   IFMarker: ["operational", false, { Yes: "No", No: "No" }],
   OFMarker: ["operational", false, { Yes: "No", No: "No" }],
@@ -197,6 +197,7 @@ Deno.test("parameters() are the RFC's defaults when nothing was negotiated (13)"
     maxOutstandingR2T: 1,
     defaultTime2Wait: 2,
     defaultTime2Retain: 20,
+    protocolLevel: 1,
     initiatorMaxRecvDataSegmentLength: 8192,
   });
 });

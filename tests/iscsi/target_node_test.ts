@@ -1,4 +1,6 @@
-/** Who may connect to what, and what becomes of sessions (RFC 7143, 4.4.3, 6.3.5 and Appendix C), through the whole node. */
+/**
+ * Who may connect to what, and what becomes of sessions (RFC 7143, 4.4.3, 6.3.5 and Appendix C).
+ */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Limits } from "../../lib/iscsi/limits.ts";
 import type { InterfaceAddress } from "../../lib/access/interfaces.ts";
@@ -148,7 +150,7 @@ Deno.test("SendTargets tells of 1,000 targets in as many PDUs as it takes", () =
     assertEquals((await initiator.sendTargets("All")).length, 1000);
   }));
 
-Deno.test("session reinstatement ends the old connection and its tasks before the new login is answered (6.3.5)", async () => {
+Deno.test("session reinstatement ends the old connection and its tasks before it is answered (6.3.5)", async () => {
   const store = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
   await withHarness({ targets: [{ stores: [store] }] }, async (harness) => {
     const first = harness.open();

@@ -1,0 +1,543 @@
+/**
+ * The order of commands and everything that is no SCSI data (RFC 7143, 4.2.2, 11.10 to 11.19), through the whole node.
+ */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { serialAdd, serialDistance } from "../../lib/bytes/serial_number.ts";
+import { Limits } from "../../lib/iscsi/limits.ts";
+import { RejectReason } from "../../lib/iscsi/reject_reason.ts";
+import type { Initiator } from "../support/initiator.ts";
+import { read10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
+import { Rejected } from "../support/initiator_dispatcher.ts";
+import { NO_TAG, Opcode, type Pdu } from "../support/initiator_pdu.ts";
+import {
+  dataOut,
+  LogoutReason,
+  logoutRequest,
+  nopOut,
+  RequestPdu,
+  scsiCommand,
+  snackRequest,
+  TaskManagement,
+  taskManagementRequest,
+  textRequest,
+} from "../support/initiator_request.ts";
+import { ScsiStatus } from "../support/initiator_sense.ts";
+import { decodeText, encodeText } from "../support/initiator_text.ts";
+import { MemoryStore } from "../support/memory_store.ts";
+import { SlowStore } from "../support/slow_store.ts";
+import {
+  assertSameBytes,
+  contentOf,
+  drain,
+  type Harness,
+  type HarnessOptions,
+  nameOf,
+  numbered,
+  pattern,
+  settle,
+  until,
+  withHarness,
+} from "./_harness.ts";
+
+const SIZE = 4 * 1024 * 1024;
+
+/** A write of one block, with its data in the command, in Data-Out, or in both. */
+function writeOf(
+  initiator: Initiator,
+  write: {
+    readonly cmdSn: number;
+    readonly data: Uint8Array;
+    readonly immediate?: number;
+    readonly tag?: number;
+  },
+): RequestPdu[] {
+  const { cmdSn, data, immediate = data.length, tag = initiator.nextTaskTag() } = write;
+  const numbers = { initiatorTaskTag: tag, expStatSn: initiator.expStatSn };
+  const command = scsiCommand({
+    ...numbers,
+    cmdSn,
+    isFinal: immediate === data.length,
+    reads: false,
+    writes: true,
+    lun: 0,
+    expectedLength: data.length,
+    cdb: write10(0, data.length / 512),
+    data: data.subarray(0, immediate),
+  });
+  if (immediate === data.length) return [command];
+  const rest = data.subarray(immediate);
+  return [
+    command,
+    dataOut({ ...numbers, isFinal: true, lun: 0, dataSn: 0, bufferOffset: immediate, data: rest }),
+  ];
+}
+
+/** Runs a test with a session and its store. */
+function withSession(
+  test: (initiator: Initiator, store: MemoryStore, harness: Harness) => Promise<void>,
+  options: { readonly firstCmdSn?: number } = {},
+): Promise<void> {
+  const store = new MemoryStore({ sizeBytes: SIZE });
+  return withHarness({ targets: [{ stores: [store] }] }, async (harness) => {
+    await test(await harness.logIn({}, options), store, harness);
+  });
+}
+
+/** Runs a test with a discovery session. */
+function withDiscovery(
+  test: (initiator: Initiator) => Promise<void>,
+  options: HarnessOptions = {},
+): Promise<void> {
+  return withHarness(options, async (harness) => {
+    const initiator = harness.connect();
+    await initiator.login();
+    await test(initiator);
+  });
+}
+
+async function assertRejectedWith(initiator: Initiator, reason: number, pdu: RequestPdu): Promise<void> {
+  await initiator.send(pdu);
+  const answer = await initiator.receive();
+  assertEquals([answer.opcode, answer.response], [Opcode.reject, reason]);
+  assertEquals(answer.data, pdu.header, "the header comes back");
+  assertEquals(await drain(initiator), []);
+}
+
+Deno.test("commands that come before their turn are carried out in the order of CmdSN", async () => {
+  // Once where the numbers are plain, once where they wrap.
+  for (const firstCmdSn of [100, 0xfffffffa]) {
+    await withSession(async (initiator, store) => {
+      const first = initiator.nextCmdSn;
+      for (let offset = 9; offset >= 0; offset--) {
+        assertEquals(store.writeCount, 0);
+        const immediate = offset % 3 === 0 ? 512 : offset % 3 === 1 ? 0 : 100;
+        const cmdSn = serialAdd(first, offset);
+        await initiator.send(...writeOf(initiator, { cmdSn, data: pattern(512, offset), immediate }));
+        if (offset > 0) assertEquals(await drain(initiator), []);
+      }
+      for (let offset = 0; offset < 10; offset++) initiator.takeCmdSn();
+      const answers: Pdu[] = [];
+      for (let count = 0; count < 10; count++) answers.push(await initiator.receive());
+      assert(
+        answers.every(({ opcode, status }) => opcode === Opcode.scsiResponse && status === ScsiStatus.good),
+      );
+      assertEquals(initiator.expCmdSn, initiator.nextCmdSn);
+      await assertSameBytes(contentOf(store, 0, 512), pattern(512, 9));
+    }, { firstCmdSn });
+  }
+});
+
+Deno.test("a second command with a number that is held or done is ignored", () =>
+  withSession(async (initiator, store) => {
+    const cmdSn = initiator.takeCmdSn();
+    const later = initiator.takeCmdSn();
+    await initiator.send(...writeOf(initiator, { cmdSn: later, data: pattern(512, 1) }));
+    await initiator.send(...writeOf(initiator, { cmdSn: later, data: pattern(512, 2) }));
+    await initiator.send(...writeOf(initiator, { cmdSn, data: pattern(512, 3) }));
+    await initiator.send(...writeOf(initiator, { cmdSn, data: pattern(512, 4) }));
+    await initiator.send(...writeOf(initiator, { cmdSn: later, data: pattern(512, 5) }));
+    assertEquals((await drain(initiator)).length, 2);
+    assertEquals(store.writeCount, 2);
+    await assertSameBytes(contentOf(store, 0, 512), pattern(512, 1));
+  }));
+
+Deno.test("commands outside the window are ignored, whatever they are", () =>
+  withSession(async (initiator, store) => {
+    const { maxCmdSn, expCmdSn } = initiator;
+    for (const cmdSn of [serialAdd(expCmdSn!, -1), serialAdd(expCmdSn!, -1000), serialAdd(maxCmdSn!, 1)]) {
+      await initiator.send(...writeOf(initiator, { cmdSn, data: pattern(512) }));
+      const numbers = { initiatorTaskTag: initiator.nextTaskTag(), cmdSn, expStatSn: initiator.expStatSn };
+      await initiator.send(nopOut(numbers));
+      await initiator.send(logoutRequest({ ...numbers, reason: LogoutReason.closeSession }));
+      await initiator.send(textRequest({ ...numbers, isFinal: true, isContinued: true }));
+    }
+    assertEquals(await drain(initiator), []);
+    assertEquals([store.writeCount, initiator.expCmdSn], [0, expCmdSn]);
+    await initiator.send(...writeOf(initiator, { cmdSn: maxCmdSn!, data: pattern(512) }));
+    assertEquals(await drain(initiator), [], "the last one of the window is held");
+  }));
+
+Deno.test("the window is bounded by what a slow medium holds, stays open for pings, and opens again", async () => {
+  const store = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
+  await withHarness({ targets: [{ stores: [store] }] }, async (harness) => {
+    const initiator = await harness.logIn();
+    const commands = [];
+    for (let index = 0; index < Limits.commandWindow; index++) {
+      commands.push(await initiator.begin({ cdb: write10(index, 1), write: pattern(512) }));
+    }
+    await initiator.nop();
+    assertEquals(serialDistance(initiator.expCmdSn!, initiator.maxCmdSn!), -1, "the window is closed");
+    await initiator.send(...writeOf(initiator, { cmdSn: initiator.nextCmdSn, data: pattern(512) }));
+    await initiator.nop();
+    assertEquals(store.pending.length, Limits.commandWindow);
+    store.releaseAll();
+    for (const command of commands) assertEquals((await command.result()).status, ScsiStatus.good);
+    await initiator.nop();
+    assertEquals(serialDistance(initiator.expCmdSn!, initiator.maxCmdSn!), Limits.commandWindow - 1);
+  });
+});
+
+/** Requests that use up a number and are no SCSI commands; more of them than the window has room for. */
+const MANY = 3 * Limits.commandWindow;
+
+Deno.test("the window stays open over many pings that are not immediate", () =>
+  withSession(async (initiator) => {
+    for (let count = 0; count < MANY; count++) {
+      const request = numbered(initiator);
+      assertEquals(
+        (await initiator.exchange(request.initiatorTaskTag, nopOut(request))).opcode,
+        Opcode.nopIn,
+      );
+    }
+    assertEquals((await initiator.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+  }, { firstCmdSn: 0xffffff80 }));
+
+Deno.test("the window stays open over many text requests of a discovery session", () =>
+  withDiscovery(async (initiator) => {
+    const text = encodeText([["SendTargets", "All"]]);
+    for (let count = 0; count < MANY; count++) {
+      const request = numbered(initiator);
+      const pdu = await initiator.exchange(
+        request.initiatorTaskTag,
+        textRequest({ ...request, isFinal: true, text }),
+      );
+      assertEquals(pdu.opcode, Opcode.textResponse);
+    }
+  }));
+
+Deno.test("the window stays open over many task management requests and rejected ones", () =>
+  withSession(async (initiator) => {
+    for (let count = 0; count < MANY; count++) {
+      const request = numbered(initiator);
+      const pdu = count % 2 === 0
+        ? taskManagementRequest({ ...request, function: TaskManagement.abortTask, referencedTaskTag: 1 })
+        : textRequest({ ...request, isFinal: true, isContinued: true });
+      await initiator.send(pdu);
+      assertEquals(
+        (await initiator.receive()).opcode,
+        [Opcode.taskManagementResponse, Opcode.reject][count % 2],
+      );
+    }
+    assertEquals((await initiator.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+  }));
+
+Deno.test("a rejected request uses up its number, for those that wait for it", () =>
+  withSession(async (initiator) => {
+    const missing = numbered(initiator);
+    const [waiting] = writeOf(initiator, { cmdSn: initiator.takeCmdSn(), data: pattern(512) });
+    await initiator.send(waiting!);
+    assertEquals(await drain(initiator), []);
+    await initiator.send(textRequest({ ...missing, isFinal: true, isContinued: true }));
+    const opcodes = [(await initiator.receive()).opcode, (await initiator.receive()).opcode];
+    assertEquals(opcodes.toSorted(), [Opcode.scsiResponse, Opcode.reject]);
+    assertEquals((await initiator.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+  }));
+
+Deno.test("a request that is rejected before its turn uses up its number when its turn comes", () =>
+  withSession(async (initiator) => {
+    const first = initiator.takeCmdSn();
+    const bad = textRequest({ ...numbered(initiator), isFinal: true, isContinued: true });
+    const [last] = writeOf(initiator, { cmdSn: initiator.takeCmdSn(), data: pattern(512, 2) });
+    await initiator.send(bad, last!);
+    assertEquals((await initiator.receive()).opcode, Opcode.reject);
+    assertEquals(await drain(initiator), []);
+    await initiator.send(...writeOf(initiator, { cmdSn: first, data: pattern(512, 1) }));
+    assertEquals((await drain(initiator)).map(({ opcode }) => opcode), [
+      Opcode.scsiResponse,
+      Opcode.scsiResponse,
+    ]);
+    assertEquals((await initiator.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+  }));
+
+Deno.test("a bad copy of a command that is held does it no harm", () =>
+  withSession(async (initiator) => {
+    const first = initiator.takeCmdSn();
+    const held = initiator.takeCmdSn();
+    await initiator.send(...writeOf(initiator, { cmdSn: held, data: pattern(512, 2) }));
+    const copy = { initiatorTaskTag: initiator.nextTaskTag(), cmdSn: held, expStatSn: initiator.expStatSn };
+    await initiator.send(textRequest({ ...copy, isFinal: true, isContinued: true }));
+    await drain(initiator);
+    await initiator.send(...writeOf(initiator, { cmdSn: first, data: pattern(512, 1) }));
+    const answers = await drain(initiator);
+    assertEquals(answers.map(({ opcode }) => opcode), [Opcode.scsiResponse, Opcode.scsiResponse]);
+  }));
+
+Deno.test("immediate commands are carried out at once and use up no number", () =>
+  withSession(async (initiator, store) => {
+    const missing = initiator.takeCmdSn();
+    await initiator.send(...writeOf(initiator, { cmdSn: initiator.takeCmdSn(), data: pattern(512, 1) }));
+    const before = initiator.expCmdSn;
+    const { status } = await initiator.command({
+      cdb: write10(1, 1),
+      write: pattern(512, 2),
+      isImmediate: true,
+    });
+    assertEquals([status, store.writeCount, initiator.expCmdSn], [ScsiStatus.good, 1, before]);
+    await initiator.send(...writeOf(initiator, { cmdSn: missing, data: pattern(512, 3) }));
+    assertEquals((await drain(initiator)).length, 2);
+    await assertSameBytes(contentOf(store, 0, 512), pattern(512, 1));
+  }));
+
+Deno.test("more immediate commands than there may be are rejected; the others go on", async () => {
+  const store = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
+  await withHarness({ targets: [{ stores: [store] }] }, async (harness) => {
+    const initiator = await harness.logIn();
+    const commands = [];
+    for (let index = 0; index < Limits.immediateCommands; index++) {
+      commands.push(
+        await initiator.begin({ cdb: write10(index, 1), write: pattern(512), isImmediate: true }),
+      );
+    }
+    const error = await assertRejects(
+      () => initiator.command({ cdb: write10(0, 1), write: pattern(512), isImmediate: true }),
+      Rejected,
+    );
+    assertEquals(error.reason, RejectReason.immediateCommandReject);
+    store.releaseAll();
+    for (const command of commands) assertEquals((await command.result()).status, ScsiStatus.good);
+    const again = initiator.command({ cdb: write10(0, 1), write: pattern(512), isImmediate: true });
+    await until(() => store.pending.length === 1, "there is room again");
+    store.releaseAll();
+    assertEquals((await again).status, ScsiStatus.good);
+  });
+});
+
+Deno.test("what waits for an earlier command is bounded: beyond it the connection ends", () =>
+  withHarness({}, async (harness) => {
+    const { initiator, served } = harness.open();
+    await initiator.login({ targetName: nameOf(), keys: { FirstBurstLength: "262144" } });
+    initiator.takeCmdSn();
+    const data = pattern(262_144);
+    const sending = (async (): Promise<void> => {
+      for (let count = 0; count < 20; count++) {
+        await initiator.send(...writeOf(initiator, { cmdSn: initiator.takeCmdSn(), data }));
+      }
+    })().catch(() => "the connection is gone");
+    assertEquals(await initiator.receiveEnd(), []);
+    await served;
+    assertEquals(await sending, "the connection is gone");
+  }));
+
+Deno.test("a ping is answered with its data and its LUN field, as far as the initiator takes it (11.18)", () =>
+  withHarness({}, async (harness) => {
+    const initiator = await harness.logIn({ keys: { MaxRecvDataSegmentLength: "1000" } });
+    for (const length of [0, 1, 2, 3, 4, 999, 1000, 1001, 5000]) {
+      const lun = Uint8Array.of(0x40, 7, 0, 0, 0, 0, 0, length & 0xff);
+      const answer = await initiator.nop(pattern(length), lun);
+      assertEquals([answer.targetTransferTag, answer.lun], [NO_TAG, lun]);
+    }
+  }));
+
+Deno.test("a ping that asks for no answer gets none", () =>
+  withSession(async (initiator) => {
+    const request = { ...numbered(initiator, true), initiatorTaskTag: NO_TAG };
+    await initiator.send(nopOut({ ...request, targetTransferTag: 5, data: pattern(100) }));
+    assertEquals(await drain(initiator), []);
+  }));
+
+Deno.test("a text exchange takes a request and gives an answer in pieces", () =>
+  withHarness(
+    { targets: Array.from({ length: 50 }, (_, index) => ({ name: `t${index}` })) },
+    async (harness) => {
+      const initiator = harness.connect();
+      await initiator.login({ keys: { MaxRecvDataSegmentLength: "512" } });
+      const answer = await initiator.text([["X-a", "1"], ["SendTargets", "All"], ["X-b", ""]], 5);
+      assertEquals([answer.length, answer[0], answer[101]], [102, ["X-a", "NotUnderstood"], [
+        "X-b",
+        "NotUnderstood",
+      ]]);
+    },
+  ));
+
+Deno.test("a text request without tag begins anew, whatever became of the exchange before (11.10.4)", () =>
+  withDiscovery(async (initiator) => {
+    const first = numbered(initiator);
+    const text = encodeText([["SendTargets", "All"]]);
+    const begun = await initiator.exchange(
+      first.initiatorTaskTag,
+      textRequest({ ...first, isFinal: false, isContinued: true, text: text.subarray(0, 4) }),
+    );
+    assertEquals([begun.isFinal, begun.isContinued, begun.data.length], [false, false, 0]);
+    assertEquals((await initiator.sendTargets("All")).length, 1);
+    const stale = textRequest({
+      ...numbered(initiator),
+      isFinal: true,
+      targetTransferTag: begun.targetTransferTag,
+    });
+    await assertRejectedWith(initiator, RejectReason.protocolError, stale);
+  }));
+
+Deno.test("text that cannot be is rejected, and the session goes on", () =>
+  withDiscovery(async (initiator) => {
+    const texts = [
+      new TextEncoder().encode("nonsense\0"),
+      Uint8Array.of(0x41, 0x3d, 0xff, 0),
+      encodeText(Array.from({ length: Limits.textKeys + 1 }, (_, index) => [`K${index}`, ""] as const)),
+      encodeText([["SendTargets", "All"], ["SendTargets", "All"]]),
+      new Uint8Array(Limits.textBytes + 1).fill(0x41),
+    ];
+    for (const text of texts) {
+      const pdu = textRequest({ ...numbered(initiator), isFinal: true, text });
+      await assertRejectedWith(initiator, RejectReason.protocolError, pdu);
+      assertEquals((await initiator.sendTargets("All")).length, 1);
+    }
+  }));
+
+Deno.test("text without end is rejected at the limit", () =>
+  withDiscovery(async (initiator) => {
+    let targetTransferTag = NO_TAG;
+    const text = new Uint8Array(8192).fill(0x41);
+    for (let count = 0; count < 8; count++) {
+      const request = numbered(initiator);
+      const pdu = await initiator.exchange(
+        request.initiatorTaskTag,
+        textRequest({ ...request, isFinal: false, isContinued: true, targetTransferTag, text }),
+      );
+      targetTransferTag = pdu.targetTransferTag;
+    }
+    const last = textRequest({
+      ...numbered(initiator),
+      isFinal: false,
+      isContinued: true,
+      targetTransferTag,
+      text,
+    });
+    await assertRejectedWith(initiator, RejectReason.protocolError, last);
+    assertEquals((await initiator.sendTargets("All")).length, 1);
+  }));
+
+Deno.test("MaxRecvDataSegmentLength may change in full-feature phase, and holds at once; other keys may not", () =>
+  withSession(async (initiator) => {
+    assertEquals(await initiator.text([["MaxRecvDataSegmentLength", "512"]]), []);
+    await initiator.send(nopOut({ ...numbered(initiator, true), data: pattern(1000) }));
+    assertEquals((await initiator.receive()).data.length, 512);
+    const answer = await initiator.text([["MaxBurstLength", "512"], ["AuthMethod", "None"], ["X-a", "1"]]);
+    assertEquals(answer, [["MaxBurstLength", "Reject"], ["AuthMethod", "Reject"], ["X-a", "NotUnderstood"]]);
+  }));
+
+Deno.test("a text response that is not final carries a tag, and a final one none (11.11)", () =>
+  withDiscovery(async (initiator) => {
+    const request = numbered(initiator);
+    const pdu = await initiator.exchange(
+      request.initiatorTaskTag,
+      textRequest({ ...request, isFinal: false, text: encodeText([["SendTargets", "All"]]) }),
+    );
+    assertEquals([pdu.isFinal, pdu.targetTransferTag === NO_TAG], [false, false]);
+    assertEquals(decodeText(pdu.data).length, 2);
+    const next = numbered(initiator);
+    const { targetTransferTag } = pdu;
+    const last = await initiator.exchange(
+      next.initiatorTaskTag,
+      textRequest({ ...next, isFinal: true, targetTransferTag }),
+    );
+    assertEquals([last.isFinal, last.targetTransferTag, last.data.length], [true, NO_TAG, 0]);
+  }));
+
+Deno.test("a discovery session does nothing but text, pings and logout (4.3)", () =>
+  withDiscovery(async (initiator) => {
+    const numbers = numbered(initiator);
+    const command = scsiCommand({
+      ...numbers,
+      isFinal: true,
+      reads: false,
+      writes: false,
+      lun: 0,
+      expectedLength: 0,
+      cdb: testUnitReady(),
+    });
+    await assertRejectedWith(initiator, RejectReason.protocolError, command);
+    assert(
+      await initiator.taskManagement(TaskManagement.logicalUnitReset) !== 0,
+      "there is no unit to reset",
+    );
+    await initiator.nop();
+    assertEquals(await initiator.logout(), 0);
+  }));
+
+Deno.test("a logout for the session or for its connection ends both (11.14)", async () => {
+  for (const reason of [LogoutReason.closeSession, LogoutReason.closeConnection]) {
+    await withHarness({}, async (harness) => {
+      const { initiator, served } = harness.open();
+      await initiator.login({ targetName: nameOf() });
+      assertEquals(await initiator.logout(reason), 0);
+      await served;
+      assert(harness.log.some((line) => line.includes("session ends")));
+    });
+  }
+});
+
+Deno.test("a logout that cannot be leaves the session as it is (11.15.1)", () =>
+  withSession(async (initiator) => {
+    assertEquals(await initiator.logout(LogoutReason.removeForRecovery), 2);
+    const request = numbered(initiator);
+    const other = logoutRequest({ ...request, reason: LogoutReason.closeConnection, connectionId: 9 });
+    assertEquals((await initiator.exchange(request.initiatorTaskTag, other)).response, 1);
+    await assertRejectedWith(
+      initiator,
+      RejectReason.invalidPduField,
+      logoutRequest({ ...numbered(initiator), reason: 3 }),
+    );
+    assertEquals((await initiator.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+  }));
+
+Deno.test("a logout response says how long to wait, as was settled (11.15)", () =>
+  withHarness({}, async (harness) => {
+    const initiator = await harness.logIn({ keys: { DefaultTime2Wait: "7", DefaultTime2Retain: "20" } });
+    const request = numbered(initiator);
+    const pdu = await initiator.exchange(
+      request.initiatorTaskTag,
+      logoutRequest({ ...request, reason: LogoutReason.closeSession }),
+    );
+    assertEquals([pdu.response, pdu.time2Wait, pdu.time2Retain], [0, 7, 0]);
+  }));
+
+Deno.test("what comes behind a logout is not carried out", () =>
+  withSession(async (initiator, store) => {
+    const logout = logoutRequest({ ...numbered(initiator), reason: LogoutReason.closeSession });
+    const [write] = writeOf(initiator, { cmdSn: initiator.takeCmdSn(), data: pattern(512) });
+    await initiator.send(write!, logout, nopOut(numbered(initiator, true)));
+    assertEquals((await initiator.receiveEnd()).map(({ opcode }) => opcode), [Opcode.logoutResponse]);
+    assertEquals(store.writeCount, 0);
+  }));
+
+Deno.test("what is no request, or none here, is rejected, and the session goes on", () =>
+  withSession(async (initiator, _store, harness) => {
+    const unknown = new RequestPdu(0x1c, 0x80, pattern(10));
+    unknown.header[0] = 0x5c;
+    await assertRejectedWith(initiator, RejectReason.commandNotSupported, unknown);
+    const snack = { type: 0, initiatorTaskTag: 1, expStatSn: initiator.expStatSn, begRun: 0, runLength: 0 };
+    await assertRejectedWith(initiator, RejectReason.snackReject, snackRequest(snack));
+    assertEquals((await initiator.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+    const before = harness.log.length;
+    for (let count = 0; count < 1000; count++) await initiator.send(snackRequest(snack));
+    await drain(initiator);
+    assert(harness.log.length - before < 100, "the log is not flooded");
+  }));
+
+Deno.test("a task tag in use is rejected, and its task is not disturbed", async () => {
+  const store = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
+  await withHarness({ targets: [{ stores: [store] }] }, async (harness) => {
+    const initiator = await harness.logIn();
+    const first = await initiator.begin({ cdb: read10(0, 1), read: 512 });
+    await until(() => store.pending.length === 1, "the read is under way");
+    const cmdSn = initiator.takeCmdSn();
+    const [copy] = writeOf(initiator, { cmdSn, data: pattern(512), tag: first.initiatorTaskTag });
+    first.forget();
+    await initiator.send(copy!);
+    assertEquals((await initiator.receive()).response, RejectReason.taskInProgress);
+    store.releaseAll();
+    const pdu = await initiator.receive();
+    assertEquals([pdu.opcode, pdu.initiatorTaskTag], [Opcode.dataIn, first.initiatorTaskTag]);
+    await settle();
+    assertEquals(store.pending.length, 0);
+  });
+});
+
+Deno.test("a Login Request in full-feature phase ends the connection", () =>
+  withHarness({}, async (harness) => {
+    const { initiator, served } = harness.open();
+    await initiator.login({ targetName: nameOf() });
+    await initiator.send(new RequestPdu(0x43, 0x87));
+    assertEquals(await initiator.receiveEnd(), []);
+    await served;
+  }));

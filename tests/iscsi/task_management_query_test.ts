@@ -1,0 +1,150 @@
+/** Task management functions of RFC 7144, and PREEMPT AND ABORT, through the whole node. */
+import { assert, assertEquals } from "@std/assert";
+import type { Initiator } from "../support/initiator.ts";
+import { read10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
+import { ScsiStatus } from "../support/initiator_sense.ts";
+import { MemoryStore } from "../support/memory_store.ts";
+import { SlowStore } from "../support/slow_store.ts";
+import { drain, type Harness, pattern, settle, until, withHarness } from "./_harness.ts";
+
+const SIZE = 1024 * 1024;
+const BEN = { initiatorName: "iqn.2000-01.a:ben", isid: Uint8Array.of(0x80, 0, 0, 0, 0, 2), unitCount: 2 };
+
+/** Functions (RFC 7144, 5.1.4) and responses (RFC 7143, 11.6.1; RFC 7144, 5.2.1). */
+const QUERY_TASK = 9;
+const QUERY_TASK_SET = 10;
+const NEXUS_RESET = 11;
+const QUERY_ASYNCHRONOUS_EVENT = 12;
+const Response = { complete: 0, lunDoesNotExist: 2, notSupported: 5, succeeded: 7 } as const;
+
+const LEVEL_2 = { keys: { iSCSIProtocolLevel: "2" }, unitCount: 2 };
+
+interface Slow {
+  readonly inner: MemoryStore;
+  readonly store: SlowStore;
+  readonly harness: Harness;
+}
+
+/** Runs a test with a target whose LUN 0 is slow and whose LUN 1 is not. */
+async function withSlowUnit(test: (slow: Slow) => Promise<void>): Promise<void> {
+  const inner = new MemoryStore({ sizeBytes: SIZE });
+  const store = new SlowStore(inner);
+  await withHarness(
+    { targets: [{ stores: [store, new MemoryStore({ sizeBytes: SIZE })] }] },
+    async (harness) => {
+      await test({ inner, store, harness });
+      store.releaseAll();
+    },
+  );
+}
+
+/** ADDITIONAL SENSE CODE and QUALIFIER of a TEST UNIT READY; zero when it is good. */
+async function attentionOf(initiator: Initiator, lun: number): Promise<number> {
+  const { status, sense } = await initiator.command({ cdb: testUnitReady(), lun });
+  if (status === ScsiStatus.good) return 0;
+  assert(sense !== undefined);
+  return sense.code;
+}
+
+/** PERSISTENT RESERVE OUT with a basic parameter list. */
+async function reserveOut(
+  initiator: Initiator,
+  serviceAction: number,
+  { key = 0, newKey = 0, type = 0 }: { key?: number; newKey?: number; type?: number },
+): Promise<number> {
+  const cdb = Uint8Array.of(0x5f, serviceAction, type, 0, 0, 0, 0, 0, 24, 0);
+  const list = new Uint8Array(24);
+  list[7] = key;
+  list[15] = newKey;
+  return (await initiator.command({ cdb, write: list })).status;
+}
+
+Deno.test("the functions of RFC 7144 are for sessions that have negotiated iSCSIProtocolLevel 2", () =>
+  withHarness({ targets: [{ stores: [new MemoryStore({ sizeBytes: SIZE })] }] }, async (harness) => {
+    for (const keys of [{}, { iSCSIProtocolLevel: "1" }]) {
+      const initiator = await harness.logIn({ keys });
+      for (const fn of [QUERY_TASK, QUERY_TASK_SET, NEXUS_RESET, QUERY_ASYNCHRONOUS_EVENT]) {
+        assertEquals(await initiator.taskManagement(fn), Response.notSupported, `${fn}`);
+      }
+      assertEquals(await attentionOf(initiator, 0), 0);
+    }
+    const initiator = await harness.logIn({ keys: { iSCSIProtocolLevel: "2" } });
+    assertEquals(await initiator.taskManagement(QUERY_ASYNCHRONOUS_EVENT), Response.notSupported);
+    assertEquals(await initiator.taskManagement(QUERY_TASK_SET), Response.complete);
+  }));
+
+Deno.test("QUERY TASK says whether a task has not ended, without waiting for anything", () =>
+  withSlowUnit(async ({ store, harness }) => {
+    const initiator = await harness.logIn(LEVEL_2);
+    const write = await initiator.begin({ cdb: write10(0, 1), write: pattern(512) });
+    await until(() => store.pending.length === 1, "the write is under way");
+    const referencedTaskTag = write.initiatorTaskTag;
+    const ask = (options = {}): Promise<number> =>
+      initiator.taskManagement(QUERY_TASK, { referencedTaskTag, ...options });
+    assertEquals(await ask(), Response.succeeded);
+    assertEquals(await ask({ lun: 1 }), Response.complete, "it is a task of another unit");
+    assertEquals(await ask({ referencedTaskTag: 9999 }), Response.complete);
+    assertEquals(store.pending.length, 1);
+    store.releaseAll();
+    assertEquals((await write.result()).status, ScsiStatus.good);
+    assertEquals(await ask(), Response.complete);
+  }));
+
+Deno.test("QUERY TASK SET says whether this nexus has a task on a unit", () =>
+  withSlowUnit(async ({ store, harness }) => {
+    const initiator = await harness.logIn(LEVEL_2);
+    const ben = await harness.logIn({ ...BEN, keys: LEVEL_2.keys });
+    const read = await initiator.begin({ cdb: read10(0, 1), read: 512 });
+    await until(() => store.pending.length === 1, "the read is under way");
+    assertEquals(await initiator.taskManagement(QUERY_TASK_SET), Response.succeeded);
+    assertEquals(await initiator.taskManagement(QUERY_TASK_SET, { lun: 1 }), Response.complete);
+    assertEquals(await initiator.taskManagement(QUERY_TASK_SET, { lun: 2 }), Response.lunDoesNotExist);
+    assertEquals(await ben.taskManagement(QUERY_TASK_SET), Response.complete);
+    store.releaseAll();
+    assertEquals((await read.result()).status, ScsiStatus.good);
+  }));
+
+Deno.test("I_T NEXUS RESET ends the tasks of its nexus on all units, and tells that initiator alone", () =>
+  withSlowUnit(async ({ inner, store, harness }) => {
+    const initiator = await harness.logIn(LEVEL_2);
+    const ben = await harness.logIn(BEN);
+    const reserve = Uint8Array.of(0x16, 0, 0, 0, 0, 0);
+    assertEquals((await initiator.command({ cdb: reserve, lun: 1 })).status, ScsiStatus.good);
+    const write = await initiator.begin({ cdb: write10(0, 1), write: pattern(512) });
+    await until(() => store.pending.length === 1, "the write is under way");
+    write.forget();
+    let isAnswered = false;
+    const reset = initiator.taskManagement(NEXUS_RESET).finally(() => isAnswered = true);
+    await settle();
+    assertEquals([isAnswered, inner.writeCount], [false, 0], "what has begun may still reach the medium");
+    store.releaseAll();
+    assertEquals(await reset, Response.complete);
+    assertEquals(await drain(initiator), []);
+    for (const lun of [0, 1]) {
+      assertEquals([await attentionOf(initiator, lun), await attentionOf(initiator, lun)], [0x2907, 0]);
+    }
+    assertEquals([await attentionOf(ben, 0), await attentionOf(ben, 1)], [0, 0], "and RESERVE has ended");
+  }));
+
+Deno.test("PREEMPT AND ABORT is answered when no write of the preempted initiator can come any more", () =>
+  withSlowUnit(async ({ inner, store, harness }) => {
+    const anna = await harness.logIn({ unitCount: 2 });
+    const ben = await harness.logIn(BEN);
+    assertEquals(await reserveOut(anna, 0, { newKey: 1 }), ScsiStatus.good);
+    assertEquals(await reserveOut(ben, 0, { newKey: 2 }), ScsiStatus.good);
+    assertEquals(await reserveOut(anna, 1, { key: 1, type: 5 }), ScsiStatus.good);
+    const write = await anna.begin({ cdb: write10(0, 1), write: pattern(512) });
+    await until(() => store.pending.length === 1, "the write is under way");
+    write.forget();
+    let isAnswered = false;
+    const preempt = reserveOut(ben, 5, { key: 2, newKey: 1, type: 5 }).finally(() => isAnswered = true);
+    await settle();
+    assertEquals([isAnswered, inner.writeCount], [false, 0]);
+    store.releaseAll();
+    assertEquals(await preempt, ScsiStatus.good);
+    assertEquals(inner.writeCount, 1);
+    assertEquals(await drain(anna), [], "the aborted write has no status");
+    const { status } = await anna.command({ cdb: write10(0, 1), write: pattern(512) });
+    assertEquals(status, 0x18, "and no other one is let through");
+    assertEquals(inner.writeCount, 1);
+  }));

@@ -5,6 +5,7 @@ import { DeviceNodes } from "../provision/device_nodes.ts";
 import { type Exports, findExports } from "../provision/find_exports.ts";
 import { stateFolderOf } from "../provision/state_folder.ts";
 import { StorageLock } from "../provision/storage_lock.ts";
+import { HoleService } from "../server/hole_service.ts";
 import { Supervisor } from "../server/supervisor.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
@@ -46,12 +47,15 @@ export async function serveConfig(
   if (found === undefined) return EXIT_CODES.failed.code;
   const { exports, devices } = found;
   using deviceNodes = new DeviceNodes(config.storage, devices);
+  const log = eventLog(context);
+  await using holes = await HoleService.open({ config, devicePaths: devices.map(({ path }) => path), log });
   const supervisor = new Supervisor({
     config,
     identities: new Map([...exports].map(([path, { identity }]) => [path, identity])),
     makeDeviceNodes: () => deviceNodes.renew(),
     interfaces: () => interfaceAddresses(Deno.networkInterfaces()),
-    log: eventLog(context),
+    holes,
+    log,
     onListening: (address, port) => context.stdout.write(`listening on ${formatPortal(address, port)}\n`),
     onReady,
   });

@@ -11,7 +11,22 @@ export function devicesFolderOf(storage: string): string {
   return join(stateFolderOf(storage), "devices");
 }
 
+/** The folder of the state folder by which the files of one run of the server are reached to make holes in them. */
+export function holesFolderOf(storage: string): string {
+  return join(stateFolderOf(storage), "holes");
+}
+
 /** The file of the state folder in which the identities are recorded. */
 export function identitiesFileOf(storage: string): string {
   return join(stateFolderOf(storage), "identities.json");
+}
+
+/** The file of the state folder that keeps the atomic writes to a LUN whole, wherever its backing file lies. */
+export function atomicJournalOf(storage: string, naa: string): string {
+  return join(stateFolderOf(storage), `atomic-${naa.toLowerCase()}.journal`);
+}
+
+/** The file of the state folder that keeps the persistent reservations of the logical unit with this NAA identifier. */
+export function reservationsFileOf(storage: string, naa: string): string {
+  return join(stateFolderOf(storage), "reservations", `${naa.toLowerCase()}.json`);
 }

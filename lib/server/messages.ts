@@ -3,6 +3,9 @@ import type { InterfaceAddress } from "../access/interfaces.ts";
 import type { Portal } from "../access/portals.ts";
 import type { Config } from "../config/config.ts";
 import type { Identity } from "../scsi/identity.ts";
+import type { SpaceFigures } from "../scsi/provisioning.ts";
+import type { PunchResult } from "../store/hole_puncher.ts";
+import type { PunchRequest } from "./remote_puncher.ts";
 
 /** What a worker is to do. */
 export type ToWorker =
@@ -15,7 +18,13 @@ export type ToWorker =
     readonly deviceNodes: ReadonlyMap<string, string>;
     readonly interfaces: readonly InterfaceAddress[];
     readonly portals: readonly Portal[];
+    /** The backing files in which holes can be made. */
+    readonly sparsePaths: readonly string[];
   }
+  /** How a request for holes ended. */
+  | { readonly kind: "punched"; readonly id: number; readonly result: PunchResult }
+  /** The space that backing files take, by their paths; told again and again. */
+  | { readonly kind: "space"; readonly figures: ReadonlyMap<string, SpaceFigures> }
   | { readonly kind: "stop" };
 
 /** What a worker has done. */
@@ -23,6 +32,7 @@ export type FromWorker =
   | { readonly kind: "log"; readonly level: "info" | "warning"; readonly message: string }
   | { readonly kind: "listening"; readonly address: string; readonly port: number }
   | { readonly kind: "ready" }
+  | PunchRequest
   /** It cannot serve; the reason is for the user. */
   | { readonly kind: "failed"; readonly message: string }
   /** Everything that was written is on stable storage, and every connection is closed. */

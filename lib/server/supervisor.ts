@@ -9,7 +9,10 @@ import type { Config } from "../config/config.ts";
 import type { EventLog } from "../iscsi/event_log.ts";
 import { ProvisionError } from "../provision/provision_error.ts";
 import type { Identity } from "../scsi/identity.ts";
+import type { HoleService } from "./hole_service.ts";
+import { measureSpace } from "./measure_space.ts";
 import type { FromWorker } from "./messages.ts";
+import type { PunchRequest } from "./remote_puncher.ts";
 import { WorkerProcess } from "./worker_process.ts";
 import { workerPermissions } from "./worker_permissions.ts";
 
@@ -18,6 +21,10 @@ const SupervisorLimits = {
   stopMs: 4_500,
   /** How often the server's addresses are looked at. */
   interfacesMs: 5_000,
+  /** How long a worker that ends may still have holes made; then what has not begun is left alone. */
+  punchMs: 2_000,
+  /** How often the worker is told what space there is. */
+  spaceMs: 2_000,
   /** How long to wait before a worker is started again that crashed or could not start. */
   restartMs: 1_000,
   /** Crashes without a minute's pause after which the supervisor gives up. */
@@ -39,6 +46,8 @@ export interface SupervisorOptions {
   readonly makeDeviceNodes: () => ReadonlyMap<string, string>;
   /** The server's addresses now. */
   readonly interfaces: () => readonly InterfaceAddress[];
+  /** Gives space back; undefined where none can be given back. */
+  readonly holes?: HoleService | undefined;
   readonly log: EventLog;
   /** The target listens here now. */
   readonly onListening: (address: string, port: number) => void;
@@ -84,13 +93,31 @@ export class Supervisor {
 
   /** Runs one worker to its end, and returns why there must not be another, if so. */
   async #runWorker(stop: AbortSignal): Promise<string | undefined> {
+    const { holes } = this.#options;
+    // No hole that an earlier worker asked for may be made while the next one writes.
+    await holes?.renew();
     const surroundings = this.#survey();
     const worker = this.#start(surroundings);
     if (!(worker instanceof WorkerProcess)) return await this.#endure(worker, stop);
+    const space = setInterval(() => this.#tellSpace(worker), SupervisorLimits.spaceMs);
+    this.#tellSpace(worker);
     const cause = await this.#untilCause(worker, surroundings, stop);
+    clearInterval(space);
     if (cause !== "stop" && cause !== "moved") return await this.#endure(cause, stop);
+    const patience = setTimeout(() => holes?.abandon(), SupervisorLimits.punchMs);
     const end = await worker.stop(SupervisorLimits.stopMs);
+    clearTimeout(patience);
     return end.kind === "stopped" ? undefined : end.message;
+  }
+
+  #tellSpace(worker: WorkerProcess): void {
+    const { holes } = this.#options;
+    if (holes !== undefined) worker.post({ kind: "space", figures: measureSpace(holes.paths) });
+  }
+
+  async #punch(worker: WorkerProcess, { id, path, ranges }: PunchRequest): Promise<void> {
+    const result = await this.#options.holes?.punch(path, ranges) ?? "refused";
+    worker.post({ kind: "punched", id, result });
   }
 
   #survey(): Surroundings {
@@ -111,18 +138,20 @@ export class Supervisor {
     }
     try {
       const needs = { config, portals: plan.portals, deviceNodes: this.#options.makeDeviceNodes() };
-      return new WorkerProcess(
-        { kind: "start", ...needs, identities, interfaces },
+      const sparsePaths = this.#options.holes?.paths ?? [];
+      const worker = new WorkerProcess(
+        { kind: "start", ...needs, identities, interfaces, sparsePaths },
         workerPermissions(needs),
-        (message) => this.#hear(message),
+        (message) => message.kind === "punch" ? this.#punch(worker, message) : this.#hear(message),
       );
+      return worker;
     } catch (error) {
       if (!(error instanceof ProvisionError)) throw error;
       return { kind: "failed", message: error.message };
     }
   }
 
-  #hear(message: FromWorker): void {
+  #hear(message: Exclude<FromWorker, PunchRequest>): void {
     const { log, onListening, onReady } = this.#options;
     if (message.kind === "log") log[message.level](message.message);
     if (message.kind === "listening") onListening(message.address, message.port);

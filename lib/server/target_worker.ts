@@ -5,6 +5,7 @@
  */
 import type { EventLog } from "../iscsi/event_log.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
+import { RemotePunching } from "./remote_puncher.ts";
 import { TargetServer } from "./target_server.ts";
 
 /** A worker's global scope, of which Deno's types for main programs know nothing. */
@@ -18,22 +19,39 @@ serve(globalThis as unknown as WorkerScope);
 
 function serve(scope: WorkerScope): void {
   let server: TargetServer | undefined;
+  const punching = new RemotePunching((request) => scope.postMessage(request));
   scope.onmessage = async ({ data }) => {
     try {
-      if (data.kind === "start") server = start(scope, data);
-      else await stop(scope, server);
+      switch (data.kind) {
+        case "start":
+          return void (server = start(scope, data, punching));
+        case "punched":
+          return punching.answer(data.id, data.result);
+        case "space":
+          return server?.updateSpace(data.figures);
+        case "stop":
+          return await stop(scope, server);
+      }
     } catch (error) {
       scope.postMessage({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
     }
   };
 }
 
-function start(scope: WorkerScope, options: ToWorker & { kind: "start" }): TargetServer {
+function start(
+  scope: WorkerScope,
+  options: ToWorker & { kind: "start" },
+  punching: RemotePunching,
+): TargetServer {
   const log: EventLog = {
     info: (message) => scope.postMessage({ kind: "log", level: "info", message }),
     warning: (message) => scope.postMessage({ kind: "log", level: "warning", message }),
   };
-  const server = TargetServer.start({ ...options, log });
+  const server = TargetServer.start({
+    ...options,
+    log,
+    puncherOf: (path) => options.sparsePaths.includes(path) ? punching.puncherOf(path) : undefined,
+  });
   for (const { hostname: address, port } of server.addresses) {
     scope.postMessage({ kind: "listening", address, port });
   }

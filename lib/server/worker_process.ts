@@ -46,9 +46,14 @@ export class WorkerProcess {
     return this.#ended.promise;
   }
 
+  /** Tells the worker something while it runs. */
+  post(message: ToWorker): void {
+    this.#worker.postMessage(message);
+  }
+
   /** Ends the worker in order, or by force when it has not ended after `limitMs`. */
   async stop(limitMs: number): Promise<WorkerEnd> {
-    this.#worker.postMessage({ kind: "stop" } satisfies ToWorker);
+    this.post({ kind: "stop" });
     const timeout = setTimeout(() => {
       this.#end({ kind: "failed", message: `target worker has not stopped within ${limitMs} ms` });
     }, limitMs);

@@ -1,0 +1,206 @@
+/**
+ * Makes holes in backing files for the target worker, which may not run programs: `fallocate --punch-hole`, of
+ * util-linux. What a worker asks for is checked against the conf; nothing but its files is ever touched.
+ *
+ * A hole must not be made after this server has gone, when the next one may already write there. A program that was
+ * started cannot be called back; so it reaches the file by a link in a folder of this run, which the next server
+ * removes before it serves. What is on its way then does not find the file any more.
+ */
+import { join } from "@std/path";
+import type { Config } from "../config/config.ts";
+import type { EventLog } from "../iscsi/event_log.ts";
+import { ProvisionError } from "../provision/provision_error.ts";
+import { runHelper } from "../provision/run_helper.ts";
+import { holesFolderOf } from "../provision/state_folder.ts";
+import type { ByteRange } from "../store/byte_range.ts";
+import type { PunchResult } from "../store/hole_puncher.ts";
+import { GRANULE_BYTES_MIN } from "../store/space_map.ts";
+
+/** Most that is asked of the kernel at once: it locks the file for so long. */
+const STRETCH_BYTES = 1024 * 1024 * 1024;
+
+/** How many programs run at a time: starting one takes far longer than the hole. */
+const PROGRAMS_MAX = 2;
+
+/** How long a program of an earlier run that has opened its file already is given to have done its work. */
+const LEFTOVER_MS = 250;
+
+/** A file in which holes can be made. */
+interface SparseFile {
+  readonly link: string;
+  readonly sizeBytes: number;
+}
+
+/** What a hole service is for. */
+export interface HoleServiceOptions {
+  readonly config: Config;
+  /** Paths of the conf that are block devices. */
+  readonly devicePaths: readonly string[];
+  readonly log: EventLog;
+}
+
+/** The supervisor's side of thin provisioning. */
+export class HoleService {
+  readonly #files: ReadonlyMap<string, SparseFile>;
+  readonly #folder: string;
+  readonly #log: EventLog;
+  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #refused = new Set<string>();
+  #isAbandoned = false;
+
+  /**
+   * Finds out in which backing files holes can be made. Nobody else may serve the storage folder.
+   *
+   * @throws {Error} (rejects) when the state folder cannot be written
+   */
+  static async open({ config, devicePaths, log }: HoleServiceOptions): Promise<HoleService> {
+    const folder = holesFolderOf(config.storage);
+    if (removeFolder(folder)) await new Promise((resolve) => setTimeout(resolve, LEFTOVER_MS));
+    const run = join(folder, crypto.randomUUID());
+    Deno.mkdirSync(run, { recursive: true, mode: 0o700 });
+    const files = new Map<string, SparseFile>();
+    const units = config.targets.filter(({ readOnly }) => !readOnly).flatMap(({ logicalUnits }) =>
+      logicalUnits
+    );
+    for (const [index, { path, sizeBytes }] of units.entries()) {
+      if (devicePaths.includes(path)) continue;
+      const link = join(run, String(index));
+      Deno.symlinkSync(path, link);
+      const fault = probe(link);
+      if (fault === undefined) files.set(path, { link, sizeBytes });
+      else log.warning(`Cannot give unused space of "${path}" back: ${fault}`);
+    }
+    return new HoleService(files, folder, log);
+  }
+
+  private constructor(files: ReadonlyMap<string, SparseFile>, folder: string, log: EventLog) {
+    this.#files = files;
+    this.#folder = folder;
+    this.#log = log;
+  }
+
+  /** The backing files in which holes can be made. */
+  get paths(): readonly string[] {
+    return [...this.#files.keys()];
+  }
+
+  /** Makes holes in a file, or says why not; whoever asks for what he may not is told `refused`. */
+  async punch(path: string, ranges: readonly ByteRange[]): Promise<PunchResult> {
+    const file = this.#files.get(path);
+    if (file === undefined || !ranges.every((range) => isWithin(range, file.sizeBytes))) {
+      this.#log.warning(`Target worker asked for a hole that it has no right to, in "${path}"`);
+      return "refused";
+    }
+    const work = this.#punchAll(path, file, ranges.flatMap(cutIntoStretches));
+    this.#underWay.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#underWay.delete(work);
+    }
+  }
+
+  /** Ends what a worker that has gone has asked for, and then serves the next. */
+  async renew(): Promise<void> {
+    this.abandon();
+    await Promise.all(this.#underWay);
+    this.#isAbandoned = false;
+  }
+
+  /** What has not begun does not begin, until `renew`. */
+  abandon(): void {
+    this.#isAbandoned = true;
+  }
+
+  /** Ends the service. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.renew();
+    removeFolder(this.#folder);
+  }
+
+  async #punchAll(path: string, { link }: SparseFile, stretches: ByteRange[]): Promise<PunchResult> {
+    let fault: string | undefined;
+    const lane = async (): Promise<void> => {
+      for (let next = stretches.shift(); next !== undefined; next = stretches.shift()) {
+        if (this.#isAbandoned || fault !== undefined) return void stretches.unshift(next);
+        fault ??= await punchHole(link, next);
+      }
+    };
+    await Promise.all(Array.from({ length: PROGRAMS_MAX }, lane));
+    if (fault !== undefined) {
+      this.#warnOnce(path, fault);
+      return "refused";
+    }
+    return stretches.length === 0 ? "punched" : "abandoned";
+  }
+
+  #warnOnce(path: string, fault: string): void {
+    if (this.#refused.has(path)) return;
+    this.#refused.add(path);
+    this.#log.warning(`Cannot make a hole in "${path}": ${fault}; writing zeros instead`);
+  }
+}
+
+/** Removes a folder with all that is in it; false when there was none. */
+function removeFolder(folder: string): boolean {
+  try {
+    Deno.removeSync(folder, { recursive: true });
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Why no holes can be made in a file. A hole behind its end changes nothing, and is refused by whoever makes none. */
+function probe(link: string): string | undefined {
+  try {
+    const end = Math.ceil(Deno.statSync(link).size / GRANULE_BYTES_MIN) * GRANULE_BYTES_MIN;
+    const { success, stderr } = runHelper(
+      "fallocate",
+      punchArguments(link, { offset: end, lengthBytes: GRANULE_BYTES_MIN }),
+    );
+    return success ? undefined : stderr;
+  } catch (error) {
+    if (error instanceof ProvisionError) return error.message;
+    throw error;
+  }
+}
+
+function punchArguments(link: string, { offset, lengthBytes }: ByteRange): string[] {
+  return ["--punch-hole", "--keep-size", "--offset", String(offset), "--length", String(lengthBytes), link];
+}
+
+/** Makes one hole, or returns why not. */
+async function punchHole(link: string, range: ByteRange): Promise<string | undefined> {
+  const args = punchArguments(link, range);
+  const command = new Deno.Command("fallocate", {
+    args,
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+    env: { LC_ALL: "C" },
+  });
+  try {
+    const { success, stderr } = await command.output();
+    return success ? undefined : new TextDecoder().decode(stderr).trimEnd();
+  } catch (error) {
+    return String(error);
+  }
+}
+
+/** Whether a range consists of whole granules of the store; it came from the worker, which is not trusted. */
+function isWithin({ offset, lengthBytes }: ByteRange, sizeBytes: number): boolean {
+  return [offset, lengthBytes].every((bytes) =>
+    Number.isSafeInteger(bytes) && bytes % GRANULE_BYTES_MIN === 0
+  ) &&
+    offset >= 0 && lengthBytes > 0 && offset + lengthBytes <= sizeBytes;
+}
+
+function cutIntoStretches({ offset, lengthBytes }: ByteRange): ByteRange[] {
+  const count = Math.ceil(lengthBytes / STRETCH_BYTES);
+  return Array.from({ length: count }, (_, index) => ({
+    offset: offset + index * STRETCH_BYTES,
+    lengthBytes: Math.min(STRETCH_BYTES, lengthBytes - index * STRETCH_BYTES),
+  }));
+}

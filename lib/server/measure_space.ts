@@ -1,0 +1,20 @@
+import { statfsSync } from "node:fs";
+import type { SpaceFigures } from "../scsi/provisioning.ts";
+
+/** A block of `Deno.FileInfo.blocks`, whatever the file system's are. */
+const STAT_BLOCK_BYTES = 512;
+
+/** What backing files take of their file systems, and what is left there, by their paths. */
+export function measureSpace(paths: readonly string[]): Map<string, SpaceFigures> {
+  const figures = new Map<string, SpaceFigures>();
+  for (const path of paths) {
+    try {
+      const { bavail, bsize } = statfsSync(path);
+      const usedBytes = (Deno.statSync(path).blocks ?? 0) * STAT_BLOCK_BYTES;
+      figures.set(path, { usedBytes, availableBytes: bavail * bsize });
+    } catch {
+      // A file that cannot be looked at has no figures; what is wrong with it, its reads and writes will say.
+    }
+  }
+  return figures;
+}

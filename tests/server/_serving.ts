@@ -1,0 +1,86 @@
+/** What the tests of the server share: a storage folder with files in it, and what it takes to serve them. */
+import { assertEquals } from "@std/assert";
+import type { InterfaceAddress } from "../../lib/access/interfaces.ts";
+import type { Config } from "../../lib/config/config.ts";
+import type { EventLog } from "../../lib/iscsi/event_log.ts";
+import type { Identity } from "../../lib/scsi/identity.ts";
+import { drain, numbered } from "../iscsi/_harness.ts";
+import { configOf, identityNumber } from "../provision/conf.ts";
+import type { Initiator } from "../support/initiator.ts";
+import { write10 } from "../support/initiator_cdb.ts";
+import { Opcode } from "../support/initiator_pdu.ts";
+import { scsiCommand } from "../support/initiator_request.ts";
+
+/** The size of each backing file. */
+export const FILE_BYTES = 4 * 1024 * 1024;
+
+/** The loopback interface. */
+export const LOOPBACK: InterfaceAddress = {
+  name: "lo",
+  address: "127.0.0.1",
+  prefixLength: 8,
+  family: "ipv4",
+};
+
+/** Something to serve. */
+export interface Served {
+  readonly config: Config;
+  readonly identities: ReadonlyMap<string, Identity>;
+  readonly deviceNodes: ReadonlyMap<string, string>;
+  readonly interfaces: readonly InterfaceAddress[];
+  readonly portals: readonly { readonly address: string; readonly port: number }[];
+}
+
+/** A log that keeps its lines. */
+export class KeptLog implements EventLog {
+  readonly lines: string[] = [];
+
+  info(message: string): void {
+    this.lines.push(`info: ${message}`);
+  }
+
+  warning(message: string): void {
+    this.lines.push(`warning: ${message}`);
+  }
+}
+
+/** Makes the backing files of targets `a` and `b`, and what it takes to serve them at any free port. */
+export function makeServed(storage: string): Served {
+  const parsed = configOf(
+    ...[`storage=${storage}`, "networks=127.0.0.0/8"],
+    ...["[a]", "size=4MB", "[b]", "size=4MB"],
+  );
+  const units = parsed.targets.flatMap(({ logicalUnits }) => logicalUnits);
+  for (const { path } of units) {
+    Deno.writeFileSync(path, new Uint8Array());
+    Deno.truncateSync(path, FILE_BYTES);
+  }
+  return {
+    // Port 0 is no port of a conf; to a listener it is whichever is free.
+    config: { ...parsed, port: 0 },
+    identities: new Map(units.map(({ path }, index) => [path, identityNumber(index + 1)])),
+    deviceNodes: new Map(),
+    interfaces: [LOOPBACK],
+    portals: [{ address: "127.0.0.1", port: 0 }],
+  };
+}
+
+/** The path of a target's backing file. */
+export function pathOf({ config }: Served, name: string): string {
+  return config.targets.find((target) => target.name === name)!.logicalUnits[0]!.path;
+}
+
+/** Begins a write and answers none of the R2Ts that ask for its data. */
+export async function leaveWriteOpen(initiator: Initiator): Promise<void> {
+  await initiator.send(scsiCommand({
+    ...numbered(initiator),
+    isFinal: true,
+    reads: false,
+    writes: true,
+    lun: 0,
+    expectedLength: 1024 * 1024,
+    cdb: write10(0, 2048),
+  }));
+  assertEquals((await initiator.receive()).opcode, Opcode.readyToTransfer);
+  await drain(initiator);
+}

@@ -1,0 +1,132 @@
+/** The supervisor's side of thin provisioning, with the real program. */
+import { assert, assertEquals, assertFalse } from "@std/assert";
+import { join } from "@std/path";
+import { HoleService } from "../../lib/server/hole_service.ts";
+import { RemotePunching } from "../../lib/server/remote_puncher.ts";
+import { measureSpace } from "../../lib/server/measure_space.ts";
+import { withScratch } from "../provision/scratch.ts";
+import { testWithTools } from "../support/tools.ts";
+import { FILE_BYTES, KeptLog, makeServed, pathOf } from "./_serving.ts";
+
+const KIB4 = 4096;
+
+function fill(path: string): void {
+  const file = Deno.openSync(path, { write: true });
+  file.writeSync(new Uint8Array(FILE_BYTES).fill(0xa5));
+  file.close();
+}
+
+testWithTools("HoleService makes holes in the files of the conf", ["fallocate"], async () => {
+  await withScratch(async (storage) => {
+    const { config, ...served } = makeServed(storage);
+    const [a, b] = ["a", "b"].map((name) => pathOf({ config, ...served }, name)) as [string, string];
+    fill(a);
+    const log = new KeptLog();
+    {
+      await using holes = await HoleService.open({ config, devicePaths: [b], log });
+      assertEquals(holes.paths, [a]);
+      const before = measureSpace([a]).get(a)!;
+      const result = await holes.punch(a, [
+        { offset: 0, lengthBytes: KIB4 },
+        { offset: FILE_BYTES / 2, lengthBytes: FILE_BYTES / 2 },
+      ]);
+      assertEquals(result, "punched");
+      const content = Deno.readFileSync(a);
+      assertEquals([content.length, content[0], content[KIB4], content[FILE_BYTES / 2]], [
+        FILE_BYTES,
+        0,
+        0xa5,
+        0,
+      ]);
+      assertEquals(before.usedBytes - measureSpace([a]).get(a)!.usedBytes, FILE_BYTES / 2 + KIB4);
+    }
+    assertEquals([...Deno.readDirSync(join(storage, ".iscsi"))].map(({ name }) => name), []);
+    assertEquals(log.lines, []);
+  });
+});
+
+testWithTools("HoleService does nothing that a worker has no right to ask for", ["fallocate"], async () => {
+  await withScratch(async (storage) => {
+    const served = makeServed(storage);
+    const path = pathOf(served, "a");
+    fill(path);
+    const other = join(storage, "other");
+    Deno.writeFileSync(other, new Uint8Array(FILE_BYTES).fill(0xa5));
+    const log = new KeptLog();
+    await using holes = await HoleService.open({ config: served.config, devicePaths: [], log });
+    const requests: readonly (readonly [string, number, number])[] = [
+      [other, 0, KIB4],
+      [`${storage}/b/../a`, 0, KIB4],
+      [path, 1, KIB4],
+      [path, 0, 100],
+      [path, -KIB4, KIB4],
+      [path, 0, 0],
+      [path, FILE_BYTES, KIB4],
+      [path, FILE_BYTES - KIB4, 2 * KIB4],
+      [path, 0, Infinity],
+      [path, NaN, KIB4],
+    ];
+    for (const [name, offset, lengthBytes] of requests) {
+      assertEquals(
+        await holes.punch(name, [{ offset: 0, lengthBytes: KIB4 }, { offset, lengthBytes }]),
+        "refused",
+      );
+    }
+    assertEquals(log.lines.length, requests.length);
+    for (const file of [path, other]) assert(Deno.readFileSync(file).every((byte) => byte === 0xa5));
+  });
+});
+
+testWithTools(
+  "HoleService takes the files from what an earlier run has left behind",
+  ["fallocate"],
+  async () => {
+    await withScratch(async (storage) => {
+      const { config } = makeServed(storage);
+      const left = join(storage, ".iscsi", "holes", "earlier");
+      Deno.mkdirSync(left, { recursive: true });
+      Deno.symlinkSync(join(storage, "a"), join(left, "0"));
+      await using holes = await HoleService.open({ config, devicePaths: [], log: new KeptLog() });
+      assertFalse(
+        [...Deno.readDirSync(join(storage, ".iscsi", "holes"))].some(({ name }) => name === "earlier"),
+      );
+      assertEquals(holes.paths.length, 2);
+    });
+  },
+);
+
+testWithTools(
+  "HoleService gives up what has not begun, and is there for the next worker",
+  ["fallocate"],
+  async () => {
+    await withScratch(async (storage) => {
+      const served = makeServed(storage);
+      const path = pathOf(served, "a");
+      await using holes = await HoleService.open({
+        config: served.config,
+        devicePaths: [],
+        log: new KeptLog(),
+      });
+      const many = Array.from(
+        { length: 100 },
+        (_, index) => ({ offset: index * 2 * KIB4, lengthBytes: KIB4 }),
+      );
+      const asked = holes.punch(path, many);
+      await holes.renew();
+      assertEquals(await asked, "abandoned");
+      assertEquals(await holes.punch(path, many.slice(0, 2)), "punched");
+    });
+  },
+);
+
+Deno.test("RemotePunching gives each request the answer that is its own", async () => {
+  const posted: { id: number; path: string }[] = [];
+  const punching = new RemotePunching(({ id, path }) => posted.push({ id, path }));
+  const first = punching.puncherOf("/a").punch([{ offset: 0, lengthBytes: KIB4 }]);
+  const second = punching.puncherOf("/b").punch([{ offset: 0, lengthBytes: KIB4 }]);
+  assertEquals(posted, [{ id: 1, path: "/a" }, { id: 2, path: "/b" }]);
+  punching.answer(7, "refused");
+  punching.answer(2, "refused");
+  punching.answer(1, "punched");
+  assertEquals(await Promise.all([first, second]), ["punched", "refused"]);
+});

@@ -1,0 +1,107 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { TargetServer } from "../../lib/server/target_server.ts";
+import { pattern } from "../iscsi/_harness.ts";
+import { withScratch } from "../provision/scratch.ts";
+import { Initiator } from "../support/initiator.ts";
+import { read10, synchronizeCache10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
+import { ScsiStatus } from "../support/initiator_sense.ts";
+import { FILE_BYTES, KeptLog, leaveWriteOpen, makeServed, pathOf, type Served } from "./_serving.ts";
+
+/** Logs in over TCP, and hears the unit attention. */
+async function logIn(
+  server: TargetServer,
+  { config }: Served,
+  name: string,
+  isid?: Uint8Array,
+): Promise<Initiator> {
+  const initiator = await Initiator.connect(server.addresses[0]!.port);
+  const targetName = config.targets.find((target) => target.name === name)!.iscsiName;
+  await initiator.login({ targetName, ...(isid === undefined ? {} : { isid }) });
+  await initiator.command({ cdb: testUnitReady() });
+  return initiator;
+}
+
+Deno.test("a server serves its files over TCP, and they keep what was written", () =>
+  withScratch(async (folder) => {
+    const served = makeServed(folder);
+    const log = new KeptLog();
+    const server = TargetServer.start({ ...served, log });
+    const first = await logIn(server, served, "a");
+    assertEquals(
+      (await first.command({ cdb: write10(8, 256), write: pattern(131_072) })).status,
+      ScsiStatus.good,
+    );
+    assertEquals((await first.command({ cdb: synchronizeCache10() })).status, ScsiStatus.good);
+    await first.close();
+    const second = await logIn(server, served, "b");
+    assertEquals((await second.command({ cdb: read10(8, 1), read: 512 })).data, new Uint8Array(512));
+    await server.stop();
+    await second.receiveEnd();
+    await second.close();
+    assertEquals(Deno.readFileSync(pathOf(served, "a")).subarray(4096, 4096 + 131_072), pattern(131_072));
+    assertEquals(Deno.statSync(pathOf(served, "a")).size, FILE_BYTES);
+    assert(log.lines.some((line) => line.includes("[a]: session begins")));
+  }));
+
+Deno.test("many initiators at once each find what they wrote", () =>
+  withScratch(async (folder) => {
+    const served = makeServed(folder);
+    const server = TargetServer.start({ ...served, log: new KeptLog() });
+    const work = Array.from({ length: 8 }, async (_, index) => {
+      const initiator = await logIn(
+        server,
+        served,
+        index % 2 === 0 ? "a" : "b",
+        Uint8Array.of(0x80, 0, 0, 0, 0, index),
+      );
+      for (let round = 0; round < 4; round++) {
+        const lba = index * 512 + round * 128;
+        const write = pattern(65_536, index * 10 + round);
+        assertEquals((await initiator.command({ cdb: write10(lba, 128), write })).status, ScsiStatus.good);
+        assertEquals((await initiator.command({ cdb: read10(lba, 128), read: 65_536 })).data, write);
+      }
+      assertEquals(await initiator.logout(), 0);
+      await initiator.close();
+    });
+    await Promise.all(work);
+    await server.stop();
+  }));
+
+Deno.test("stop() ends in order in the middle of a write", () =>
+  withScratch(async (folder) => {
+    const served = makeServed(folder);
+    const server = TargetServer.start({ ...served, log: new KeptLog() });
+    const initiator = await logIn(server, served, "a");
+    await leaveWriteOpen(initiator);
+    await server.stop();
+    assertEquals(await initiator.receiveEnd(), []);
+    await initiator.close();
+  }));
+
+Deno.test("start() leaves nothing open when a file is missing or too small", () =>
+  withScratch((folder) => {
+    const served = makeServed(folder);
+    const log = new KeptLog();
+    Deno.truncateSync(pathOf(served, "b"), FILE_BYTES - 1);
+    assertThrows(() => TargetServer.start({ ...served, log }), Error, "1 bytes short");
+    Deno.removeSync(pathOf(served, "b"));
+    assertThrows(() => TargetServer.start({ ...served, log }), Error, pathOf(served, "b"));
+  }));
+
+Deno.test("start() leaves nothing open when somebody else listens at a portal", () =>
+  withScratch((folder) => {
+    const served = makeServed(folder);
+    using other = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const portals = [...served.portals, { address: "127.0.0.1", port: other.addr.port }];
+    assertThrows(() => TargetServer.start({ ...served, portals, log: new KeptLog() }), Deno.errors.AddrInUse);
+  }));
+
+Deno.test("start() at the wildcard address takes connections of IPv4", () =>
+  withScratch(async (folder) => {
+    const served = { ...makeServed(folder), portals: [{ address: "::", port: 0 }] };
+    const server = TargetServer.start({ ...served, log: new KeptLog() });
+    const initiator = await logIn(server, served, "a");
+    assertEquals(await initiator.logout(), 0);
+    await initiator.close();
+    await server.stop();
+  }));

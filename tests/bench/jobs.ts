@@ -89,15 +89,6 @@ export const LOAD_JOBS: readonly LoadJob[] = [
     wanted: { tgt: 3 },
   },
   {
-    name: "4 KiB random read, QD 32, cold",
-    kind: "randread",
-    blockBytes: 4 * KIB,
-    depth: 32,
-    sessions: 1,
-    cold: true,
-    wanted: { tgt: 1.4 },
-  },
-  {
     name: "4 KiB write + flush, 8 x QD 1",
     kind: "flush",
     blockBytes: 4 * KIB,
@@ -113,6 +104,15 @@ export const LOAD_JOBS: readonly LoadJob[] = [
     sessions: 2,
     rivalDepth: 128,
     wanted: {},
+  },
+  {
+    name: "4 KiB random read, QD 32, cold",
+    kind: "randread",
+    blockBytes: 4 * KIB,
+    depth: 32,
+    sessions: 1,
+    cold: true,
+    wanted: { tgt: 1.4 },
   },
 ];
 

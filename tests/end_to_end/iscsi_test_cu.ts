@@ -5,7 +5,7 @@ import { runTool, type ToolResult } from "../support/tools.ts";
 
 /** How a test ended, and in whose words. */
 export interface Verdict {
-  readonly kind: "passed" | "failed" | "skipped";
+  readonly kind: "passed" | "failed" | "skipped" | "hung";
   readonly reason: string;
 }
 
@@ -27,11 +27,11 @@ export function readVerdict({ code, stdout, stderr }: ToolResult): Verdict {
   return isHalfDone ? { kind: "skipped", reason: `in part: ${said.trim()}` } : { kind: "passed", reason: "" };
 }
 
-/** The names of all tests of the given families, as `FAMILY.TEST`. */
-export async function listTests(families: readonly string[]): Promise<string[]> {
+/** The names of all tests, or of those of the given families, as `FAMILY.TEST`. */
+export async function listTests(families?: readonly string[]): Promise<string[]> {
   const { stdout } = await runTool("iscsi-test-cu", ["--list"]);
   const names = stdout.split("\n").map((line) => line.trim().split("."))
-    .filter((parts) => parts.length === 3 && parts[0] === "ALL" && families.includes(parts[1]!));
+    .filter((parts) => parts.length === 3 && parts[0] === "ALL" && (families?.includes(parts[1]!) ?? true));
   return names.map(([, family, test]) => `${family}.${test}`);
 }
 
@@ -41,6 +41,6 @@ export async function runTest(name: string, lunUrl: string): Promise<Verdict> {
   try {
     return readVerdict(await runTool("iscsi-test-cu", args, { timeLimitMs: TEST_LIMIT_MS }));
   } catch (error) {
-    return { kind: "failed", reason: String(error) };
+    return { kind: "hung", reason: String(error) };
   }
 }

@@ -1,10 +1,12 @@
 import { type BlockStore, StoreError, type StoreErrorKind } from "../../lib/store/block_store.ts";
+import type { ByteRange } from "../../lib/store/byte_range.ts";
+import type { Extent } from "../../lib/store/space_map.ts";
 
 /** What shall fail, and how. */
 export interface Fault {
-  readonly operation: "read" | "write" | "flush";
+  readonly operation: "read" | "write" | "flush" | "unmap";
   readonly kind: StoreErrorKind;
-  /** Reads and writes that touch a byte from here ... (0 by default) */
+  /** Reads, writes and unmappings that touch a byte from here ... (0 by default) */
   readonly startBytes?: number;
   /** ... and before here (the end of the store by default). */
   readonly endBytes?: number;
@@ -25,6 +27,10 @@ export class FaultyStore implements BlockStore {
 
   get readOnly(): boolean {
     return this.#inner.readOnly;
+  }
+
+  get canUnmap(): boolean {
+    return this.#inner.canUnmap;
   }
 
   /** Adds a fault, which stays until `heal`. */
@@ -59,6 +65,15 @@ export class FaultyStore implements BlockStore {
   async flush(): Promise<void> {
     this.#fail("flush", 0, this.sizeBytes);
     await this.#inner.flush();
+  }
+
+  async unmap(ranges: readonly ByteRange[]): Promise<void> {
+    for (const { offset, lengthBytes } of ranges) this.#fail("unmap", offset, lengthBytes);
+    await this.#inner.unmap(ranges);
+  }
+
+  extentAt(offset: number): Extent {
+    return this.#inner.extentAt(offset);
   }
 
   close(): void {

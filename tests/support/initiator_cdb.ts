@@ -92,6 +92,14 @@ export function verify10(lba: number, blocks: number, options: BlockOptions = {}
 export function verify16(lba: number, blocks: number, options: BlockOptions = {}): Uint8Array {
   return cdb16(0x8f, lba, blocks, options);
 }
+/** COMPARE AND WRITE. */
+export function compareAndWrite(lba: number, blocks: number, options: BlockOptions = {}): Uint8Array {
+  return cdb16(0x89, lba, blocks, options);
+}
+/** WRITE ATOMIC (16), without boundaries. */
+export function writeAtomic16(lba: number, blocks: number, options: BlockOptions = {}): Uint8Array {
+  return cdb16(0x9c, lba, blocks, options);
+}
 /** SYNCHRONIZE CACHE (10). */
 export function synchronizeCache10(lba = 0, blocks = 0): Uint8Array {
   return cdb10(0x35, lba, blocks, {});

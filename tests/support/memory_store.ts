@@ -1,9 +1,13 @@
 import { type BlockStore, StoreError } from "../../lib/store/block_store.ts";
+import type { ByteRange } from "../../lib/store/byte_range.ts";
+import type { Extent } from "../../lib/store/space_map.ts";
 
 /** How to make a `MemoryStore`. */
 export interface MemoryStoreOptions {
   readonly sizeBytes: number;
   readonly readOnly?: boolean;
+  /** Pages that are unmapped are given back: false by default. */
+  readonly canUnmap?: boolean;
 }
 
 const PAGE_BYTES = 4096;
@@ -16,6 +20,7 @@ const PAGE_BYTES = 4096;
 export class MemoryStore implements BlockStore {
   readonly sizeBytes: number;
   readonly readOnly: boolean;
+  readonly canUnmap: boolean;
   readonly #pages = new Map<number, Uint8Array>();
   #writeCount = 0;
   #flushCount = 0;
@@ -24,6 +29,7 @@ export class MemoryStore implements BlockStore {
   constructor(options: MemoryStoreOptions) {
     this.sizeBytes = options.sizeBytes;
     this.readOnly = options.readOnly ?? false;
+    this.canUnmap = options.canUnmap ?? false;
   }
 
   get writeCount(): number {
@@ -32,6 +38,11 @@ export class MemoryStore implements BlockStore {
 
   get flushCount(): number {
     return this.#flushCount;
+  }
+
+  /** How many pages hold something. */
+  get pageCount(): number {
+    return this.#pages.size;
   }
 
   get isClosed(): boolean {
@@ -76,8 +87,43 @@ export class MemoryStore implements BlockStore {
     this.#flushCount++;
   }
 
+  // deno-lint-ignore require-await
+  async unmap(ranges: readonly ByteRange[]): Promise<void> {
+    if (this.readOnly) throw new StoreError("readOnly", "Cannot unmap in a store that is read-only");
+    this.#writeCount++;
+    for (const { offset, lengthBytes } of ranges) {
+      this.#assertWithin(offset, lengthBytes);
+      this.#unmap(offset, lengthBytes);
+    }
+  }
+
+  extentAt(offset: number): Extent {
+    const pageEnd = (at: number): number =>
+      Math.min((Math.floor(at / PAGE_BYTES) + 1) * PAGE_BYTES, this.sizeBytes);
+    const isMapped = this.#isMapped(offset);
+    let endBytes = pageEnd(offset);
+    while (endBytes < this.sizeBytes && this.#isMapped(endBytes) === isMapped) endBytes = pageEnd(endBytes);
+    return { isMapped, endBytes };
+  }
+
   close(): void {
     this.#isClosed = true;
+  }
+
+  #isMapped(offset: number): boolean {
+    return !this.canUnmap || this.#pages.has(Math.floor(offset / PAGE_BYTES));
+  }
+
+  #unmap(offset: number, lengthBytes: number): void {
+    const end = offset + lengthBytes;
+    // Looks at the pages that there are, of which there are few, and not at those that there could be.
+    for (const [page, bytes] of this.#pages) {
+      const start = page * PAGE_BYTES;
+      if (start >= end || start + PAGE_BYTES <= offset) continue;
+      const isWhole = start >= offset && Math.min(start + PAGE_BYTES, this.sizeBytes) <= end;
+      if (isWhole && this.canUnmap) this.#pages.delete(page);
+      else bytes.fill(0, Math.max(offset - start, 0), end - start);
+    }
   }
 
   #assertWithin(offset: number, length: number): void {

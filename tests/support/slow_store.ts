@@ -1,8 +1,10 @@
 import type { BlockStore } from "../../lib/store/block_store.ts";
+import type { ByteRange } from "../../lib/store/byte_range.ts";
+import type { Extent } from "../../lib/store/space_map.ts";
 
 /** Something that a `SlowStore` was asked to do and has not begun. */
 export interface PendingWork {
-  readonly operation: "read" | "write" | "flush";
+  readonly operation: "read" | "write" | "flush" | "unmap";
   readonly offset: number;
   readonly lengthBytes: number;
 }
@@ -37,6 +39,10 @@ export class SlowStore implements BlockStore {
 
   get readOnly(): boolean {
     return this.#inner.readOnly;
+  }
+
+  get canUnmap(): boolean {
+    return this.#inner.canUnmap;
   }
 
   /** What waits to be released, oldest first. */
@@ -81,6 +87,15 @@ export class SlowStore implements BlockStore {
   async flush(): Promise<void> {
     await this.#wait("flush", 0, 0);
     await this.#inner.flush();
+  }
+
+  async unmap(ranges: readonly ByteRange[]): Promise<void> {
+    for (const { offset, lengthBytes } of ranges) await this.#wait("unmap", offset, lengthBytes);
+    await this.#inner.unmap(ranges);
+  }
+
+  extentAt(offset: number): Extent {
+    return this.#inner.extentAt(offset);
   }
 
   close(): void {

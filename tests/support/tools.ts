@@ -27,6 +27,7 @@ const PACKAGES = {
   "qemu-img": "qemu-utils",
   "qemu-io": "qemu-utils",
   "block-iscsi.so": "qemu-block-extra",
+  "fallocate": "util-linux",
   "tgtd": "tgt",
   "tgtadm": "tgt",
 } as const;

@@ -108,9 +108,8 @@ function noteWorldly(note: Note): Deno.lint.LintVisitor {
 
 function noteUnwelcome(note: Note): Deno.lint.LintVisitor {
   function noteAccessibility(node: Deno.lint.Node & { readonly accessibility?: string | undefined }): void {
-    if (node.accessibility) {
-      note("unwelcome", node.range, `${node.accessibility}: take a #name for what is private`);
-    }
+    if (node.accessibility === "private") note("unwelcome", node.range, "private: take a #name");
+    if (node.accessibility === "public") note("unwelcome", node.range, "public: what has no #name is");
   }
   return {
     TSAnyKeyword: (node) => note("unwelcome", node.range, "any: name the type, or take unknown"),

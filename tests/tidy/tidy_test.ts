@@ -22,7 +22,12 @@ Deno.test("findFaults() finds nothing in a tidy file", () => {
     export interface Pair { readonly any: number }
     /** Adds them: RFC 7143, 11.3 and the 16#ff of others; &#39; is a quote. */
     export function add(pair: Pair): number { return pair.any; }
-    class Local { private constructor() {} #private = "TODO #12 enum"; method(): string { return this.#private; } }
+    class Local {
+      private constructor() {}
+      protected own = 1;
+      #private = "TODO #12 enum";
+      method(): string { return this.#private; }
+    }
     Local.name;
   `;
   assertEquals(faultsOf(text), []);

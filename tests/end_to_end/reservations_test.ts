@@ -1,0 +1,97 @@
+/** Persistent reservations through the death of the server, in real files. */
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import type { Initiator } from "../support/initiator.ts";
+import { read10, testUnitReady } from "../support/initiator_cdb.ts";
+import { ScsiStatus } from "../support/initiator_sense.ts";
+import { runIscsi, ServerProcess } from "../support/server_process.ts";
+import { Appliance } from "./appliance.ts";
+
+const CONF = "[disk]\nsize = 16MB 16MB\nnetworks = 127.0.0.0/8\n";
+const DISK = "iqn.2002-08.info.netmanager:disk";
+const ANNA = { targetName: DISK, initiatorName: "iqn.2011-07.com.example:anna", isid: isidOf(1) };
+const BEN = { targetName: DISK, initiatorName: "iqn.2011-07.com.example:ben", isid: isidOf(2) };
+
+const REGISTER = 0;
+const RESERVE = 1;
+const APTPL = 0x01;
+const EXCLUSIVE_ACCESS = 3;
+const RESERVATION_CONFLICT = 0x18;
+
+/** A key that no number holds. */
+const KEY = "ffffffffffffff01";
+
+function isidOf(last: number): Uint8Array {
+  return Uint8Array.of(0x80, 0, 0, 0, 0, last);
+}
+
+async function logIn(appliance: Appliance, options: typeof ANNA): Promise<Initiator> {
+  const initiator = await appliance.login(options);
+  for (const lun of [0, 1]) await initiator.command({ cdb: testUnitReady(), lun });
+  return initiator;
+}
+
+async function reserveOut(
+  initiator: Initiator,
+  lun: number,
+  serviceAction: number,
+  { key = "", newKey = "", flags = 0, type = 0 },
+): Promise<void> {
+  const list = new Uint8Array(24);
+  list.set(Uint8Array.fromHex(key), 0);
+  list.set(Uint8Array.fromHex(newKey), 8);
+  list[20] = flags;
+  const cdb = Uint8Array.of(0x5f, serviceAction, type, 0, 0, 0, 0, 0, 24, 0);
+  assertEquals((await initiator.command({ cdb, lun, write: list })).status, ScsiStatus.good);
+}
+
+/** What PERSISTENT RESERVE IN says after its header. */
+async function reserveIn(initiator: Initiator, lun: number, serviceAction: number): Promise<string> {
+  const cdb = Uint8Array.of(0x5e, serviceAction, 0, 0, 0, 0, 0, 1, 0, 0);
+  const { status, data } = await initiator.command({ cdb, lun, read: 256 });
+  assertEquals(status, ScsiStatus.good);
+  return data.slice(8).toHex();
+}
+
+Deno.test("with APTPL reservations are there after kill -9, and without it they are gone", async () => {
+  using appliance = Appliance.create(CONF);
+  {
+    const server = await appliance.serve();
+    await using anna = await logIn(appliance, ANNA);
+    for (const [lun, flags] of [[0, APTPL], [1, 0]] as const) {
+      await reserveOut(anna, lun, REGISTER, { newKey: KEY, flags });
+      await reserveOut(anna, lun, RESERVE, { key: KEY, type: EXCLUSIVE_ACCESS });
+    }
+    await server.kill();
+  }
+  await using _server = await ServerProcess.start(appliance.confPath);
+  await using ben = await logIn(appliance, BEN);
+  assertEquals([await reserveIn(ben, 0, 0), await reserveIn(ben, 1, 0)], [KEY, ""]);
+  assertEquals([await reserveIn(ben, 0, 1), await reserveIn(ben, 1, 1)], [`${KEY}0000000000030000`, ""]);
+  const read = { cdb: read10(0, 1), read: 512 };
+  assertEquals((await ben.command({ ...read, lun: 0 })).status, RESERVATION_CONFLICT);
+  assertEquals((await ben.command({ ...read, lun: 1 })).status, ScsiStatus.good);
+  await using anna = await logIn(appliance, ANNA);
+  assertEquals((await anna.command({ ...read, lun: 0 })).status, ScsiStatus.good);
+  await reserveOut(anna, 0, REGISTER, { key: KEY });
+  assertEquals((await ben.command({ ...read, lun: 0 })).status, ScsiStatus.good);
+});
+
+Deno.test("reservations that are damaged keep the server from starting, and it says what to do", async () => {
+  using appliance = Appliance.create(CONF);
+  {
+    await using _server = await appliance.serve();
+    await using anna = await logIn(appliance, ANNA);
+    await reserveOut(anna, 0, REGISTER, { newKey: KEY, flags: APTPL });
+  }
+  const folder = `${appliance.storage}/.iscsi/reservations`;
+  const [{ name } = { name: "" }] = [...Deno.readDirSync(folder)];
+  const path = `${folder}/${name}`;
+  Deno.writeTextFileSync(path, Deno.readTextFileSync(path).slice(0, -10));
+  const { code, stderr } = await runIscsi(["serve", "--conf", appliance.confPath]);
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, `Cannot read the reservations in "${path}"`);
+  assertStringIncludes(stderr, "remove it");
+  await assertRejects(() => ServerProcess.start(appliance.confPath));
+  Deno.removeSync(path);
+  await using _server = await ServerProcess.start(appliance.confPath);
+});

@@ -1,0 +1,151 @@
+/** Thin provisioning as initiators and the file system see it. */
+import { assert, assertEquals } from "@std/assert";
+import { writeUint16, writeUint32, writeUint64 } from "../../lib/bytes/big_endian.ts";
+import type { Initiator } from "../support/initiator.ts";
+import { read10, synchronizeCache10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
+import { runToolOk, testWithTools } from "../support/tools.ts";
+import { Appliance } from "./appliance.ts";
+
+const MIB = 1024 ** 2;
+const TARGET = "iqn.2002-08.info.netmanager:disk";
+const CONF = "[disk]\nsize = 64MB\nnetworks = 127.0.0.0/8\n";
+
+function allocatedBytes(appliance: Appliance): number {
+  return Deno.statSync(`${appliance.storage}/disk`).blocks! * 512;
+}
+
+/** An initiator that is logged in and has been told all there is to tell. */
+async function logIn(appliance: Appliance): Promise<Initiator> {
+  const initiator = await appliance.login({ targetName: TARGET });
+  await initiator.command({ cdb: testUnitReady() });
+  return initiator;
+}
+
+async function unmap(initiator: Initiator, lba: number, blocks: number): Promise<number> {
+  const list = new Uint8Array(24);
+  writeUint16(list, 0, 22);
+  writeUint16(list, 2, 16);
+  writeUint64(list, 8, lba);
+  writeUint32(list, 16, blocks);
+  return (await initiator.command({ cdb: Uint8Array.of(0x42, 0, 0, 0, 0, 0, 0, 0, 24, 0), write: list }))
+    .status;
+}
+
+testWithTools(
+  "what QEMU discards goes back to the file system, and is mapped no more",
+  ["fallocate", "qemu-io", "qemu-img", "block-iscsi.so"],
+  async () => {
+    using appliance = Appliance.create(CONF);
+    await using _server = await appliance.serve();
+    const url = appliance.lunUrl(0, TARGET);
+    await runToolOk("qemu-io", ["-f", "raw", "-c", "write -P 0xab 0 48M", "-c", "flush", url]);
+    const before = allocatedBytes(appliance);
+    assert(before >= 48 * MIB);
+    await runToolOk("qemu-io", ["-f", "raw", "-d", "unmap", "-c", "discard 1000k 40M", url]);
+    assertEquals(before - allocatedBytes(appliance), 40 * MIB);
+    const reads = ["read -P 0 1000k 40M", "read -P 0xab 0 1000k", "read -P 0xab 41960k 7M"];
+    const stdout = await runToolOk("qemu-io", [
+      "-f",
+      "raw",
+      ...reads.flatMap((read) => ["-c", read]),
+      url,
+    ]);
+    assertEquals(stdout.includes("Pattern verification failed"), false, stdout);
+    const map = JSON.parse(await runToolOk("qemu-img", ["map", "-f", "raw", "--output=json", url]));
+    assertEquals(
+      map.map(({ start, length, data }: Record<string, unknown>) => [start, length, data]),
+      [
+        [0, 1000 * 1024, true],
+        [1000 * 1024, 40 * MIB, false],
+        [41960 * 1024, 48 * MIB - 41960 * 1024, true],
+        [48 * MIB, 16 * MIB, false],
+      ],
+    );
+  },
+);
+
+testWithTools(
+  "no write is lost to a hole that a killed server was about to make",
+  ["fallocate"],
+  async () => {
+    using appliance = Appliance.create(CONF);
+    for (let round = 1; round <= 3; round++) {
+      await using server = await appliance.serve();
+      await using initiator = await logIn(appliance);
+      // Holes that cannot be merged keep the supervisor busy until it is killed.
+      const holes = Array.from({ length: 64 }, (_, index) => unmap(initiator, 16 * index, 8).catch(() => -1));
+      await holes[0];
+      await server.kill();
+      await Promise.all(holes);
+      await using _next = await appliance.serve();
+      await using writer = await logIn(appliance);
+      const data = new Uint8Array(MIB).fill(round);
+      assertEquals((await writer.command({ cdb: write10(0, 2048), write: data })).status, 0);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      assertEquals((await writer.command({ cdb: read10(0, 2048), read: MIB })).data, data);
+    }
+  },
+);
+
+/** A file system in memory, which is full when `sizeMib` are written. */
+class SmallFileSystem {
+  readonly folder: string;
+
+  constructor(folder: string, sizeMib: number) {
+    Deno.mkdirSync(folder, { recursive: true });
+    const args = ["-t", "tmpfs", "-o", `size=${sizeMib}m`, "none", folder];
+    const { success, stderr } = new Deno.Command("mount", { args }).outputSync();
+    if (!success) throw new Error(new TextDecoder().decode(stderr));
+    this.folder = folder;
+  }
+
+  [Symbol.dispose](): void {
+    const { success, stderr } = new Deno.Command("umount", { args: [this.folder] }).outputSync();
+    if (!success) throw new Error(new TextDecoder().decode(stderr));
+  }
+}
+
+/** Why there can be no small file system here. */
+function findObstacle(): string | undefined {
+  if (Deno.uid() !== 0) return "takes root";
+  const folder = Deno.makeTempDirSync({ prefix: "iscsi-" });
+  try {
+    new SmallFileSystem(folder, 1)[Symbol.dispose]();
+    return undefined;
+  } catch (error) {
+    return `cannot mount: ${error instanceof Error ? error.message : error}`;
+  } finally {
+    Deno.removeSync(folder);
+  }
+}
+
+const OBSTACLE = findObstacle();
+
+Deno.test({
+  name: `a full file system costs the write that finds it full, and nothing else${
+    OBSTACLE ? ` (${OBSTACLE})` : ""
+  }`,
+  ignore: OBSTACLE !== undefined,
+  fn: async () => {
+    using appliance = Appliance.create(CONF);
+    using _small = new SmallFileSystem(appliance.storage, 16);
+    await using _server = await appliance.serve();
+    await using initiator = await logIn(appliance);
+    const data = new Uint8Array(MIB).fill(0xab);
+    let written = 0;
+    let sense: { key: number; code: number } | undefined;
+    while (sense === undefined && written < 20) {
+      const result = await initiator.command({ cdb: write10(written * 2048, 2048), write: data });
+      if (result.status === 0) written++;
+      else sense = { key: result.sense!.key, code: result.sense!.code };
+    }
+    assertEquals(sense, { key: 0x07, code: 0x2707 });
+    assert(written >= 14, `${written} MiB were written to a file system of 16 MiB`);
+    assertEquals((await initiator.command({ cdb: testUnitReady() })).status, 0);
+    assertEquals((await initiator.command({ cdb: read10(0, 2048), read: MIB })).data, data);
+    assertEquals((await initiator.command({ cdb: write10(0, 2048), write: data })).status, 0);
+    assertEquals(await unmap(initiator, 4 * 2048, 4 * 2048), 0);
+    assertEquals((await initiator.command({ cdb: write10(written * 2048, 2048), write: data })).status, 0);
+    assertEquals((await initiator.command({ cdb: synchronizeCache10() })).status, 0);
+  },
+});

@@ -39,6 +39,7 @@ export class AdaptiveStore implements BlockStore {
   }
 
   readNow(offset: number, into: Uint8Array): boolean {
+    if (!this.#readPace.isTimed()) return this.#store.readNow(offset, into);
     const began = this.#now();
     if (!this.#readPace.mayTry(began)) return false;
     if (!this.#store.readNow(offset, into)) return false;
@@ -51,6 +52,7 @@ export class AdaptiveStore implements BlockStore {
   }
 
   writeNow(offset: number, from: Uint8Array): boolean {
+    if (!this.#writePace.isTimed()) return this.#store.writeNow(offset, from);
     const began = this.#now();
     if (!this.#writePace.mayTry(began)) return false;
     if (!this.#store.writeNow(offset, from)) return false;

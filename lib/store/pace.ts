@@ -1,6 +1,15 @@
 /** What the page cache takes for each byte, generously: 2 GB/s. */
 const FAST_MS_PER_BYTE = 1 / 2_000_000;
 
+/**
+ * While all is fast only every so many transfers are timed, since that takes a tenth of a small one. A slow one among
+ * them has all of the following ones timed, for as long as it counts.
+ */
+const TIMED_ONE_IN = 4;
+
+/** Below this share no slow transfer is remembered. */
+const FORGOTTEN_SHARE = 0.01;
+
 /** How much one transfer counts in the running share of slow ones. */
 const WEIGHT = 1 / 16;
 
@@ -31,6 +40,7 @@ export class Pace {
   readonly #fastMs: number;
   #slowShare = 0;
   #isSlow = false;
+  #untimed = 0;
   #nextAttempt = 0;
   #fastCount = 0;
   #slowCount = 0;
@@ -40,6 +50,13 @@ export class Pace {
   /** @param fastMs a small transfer that takes longer is slow */
   constructor(fastMs: number) {
     this.#fastMs = fastMs;
+  }
+
+  /** Whether the next transfer is to be timed; one that is not is to be done at once. */
+  isTimed(): boolean {
+    if (this.#isSlow || this.#slowShare > FORGOTTEN_SHARE) return true;
+    this.#untimed = (this.#untimed + 1) % TIMED_ONE_IN;
+    return this.#untimed === 0;
   }
 
   /** Whether a transfer that begins now should be done at once. */

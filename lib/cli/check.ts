@@ -1,4 +1,4 @@
-import type { Config, TargetConfig } from "../config/config.ts";
+import type { Config, DiskConfig, TargetConfig } from "../config/config.ts";
 import { formatSize } from "../config/size.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
@@ -12,7 +12,8 @@ import { LINE_COLUMNS_MAX, wrapWords } from "./wrap_words.ts";
  * With `--json`, an object with `file`, `diagnostics` (each `severity`, `file`, `line`, `message`) and `config`:
  * null when the conf has errors, else `storage`, `node`, `port`, `sessions`, `connections` and `targets` (each
  * `name`, `iscsiName`, `aliasIscsiName` or null, `comment`, `readOnly`, `networks` and `initiators` as lists of
- * texts of which an empty one means all, and `logicalUnits`, each `number`, `path`, `sizeBytes`).
+ * texts of which an empty one means all, `disk` with `blockSizeBytes`, `physicalBlockSizeBytes`, `removable`, and
+ * `vendor`, `product`, `revision` and `serialNumber` or null, and `logicalUnits`, each `number`, `path`, `sizeBytes`).
  */
 export function check(context: Context, options: OptionValues): Promise<ExitCode> {
   const loaded = loadConfig(options.conf, context);
@@ -45,8 +46,15 @@ function targetToJson(target: TargetConfig): unknown {
     readOnly,
     networks: target.networks.map((network) => network.text),
     initiators,
+    disk: diskToJson(target.disk),
     logicalUnits: target.logicalUnits.map(({ number, path, sizeBytes }) => ({ number, path, sizeBytes })),
   };
+}
+
+function diskToJson(disk: DiskConfig): unknown {
+  const { blockSizeBytes, physicalBlockSizeBytes, removable, ...texts } = disk;
+  const orNull = Object.entries(texts).map(([name, text]) => [name, text ?? null]);
+  return { blockSizeBytes, physicalBlockSizeBytes, removable, ...Object.fromEntries(orNull) };
 }
 
 function describe(config: Config): string {
@@ -69,12 +77,23 @@ function describeTarget(target: TargetConfig): string[] {
     ...(target.aliasIscsiName === undefined ? [] : field("  alias", [target.aliasIscsiName])),
     ...field("  comment", [target.comment]),
     ...field("  access", [target.readOnly ? "read only" : "read and write"]),
+    ...field("  disk", [describeDisk(target.disk)]),
     ...field("  networks", listOr(target.networks.map((network) => network.text), "all")),
     ...field("  initiators", listOr(target.initiators, "all")),
     ...target.logicalUnits.flatMap(({ number, path }, index) =>
       field(`  LUN ${number}`, [`${sizes[index]!.padStart(width)}  ${path}`])
     ),
   ];
+}
+
+function describeDisk(disk: DiskConfig): string {
+  const { blockSizeBytes, physicalBlockSizeBytes, removable, ...texts } = disk;
+  const named = Object.entries({ ...texts, serialNumber: undefined, serial: texts.serialNumber });
+  return [
+    `blocks of ${blockSizeBytes} bytes on ${physicalBlockSizeBytes}`,
+    ...(removable ? ["removable"] : []),
+    ...named.flatMap(([name, text]) => text === undefined ? [] : [`${name} "${text}"`]),
+  ].join(", ");
 }
 
 function listOr(items: readonly string[], whenEmpty: string): readonly string[] {

@@ -19,6 +19,10 @@ comment=The backups of the whole house, which are written every night at two o'c
 readonly=y
 initiators=iqn.2011-07.com.example:backup
 networks=fd00:1::/64 10.0.0.1
+blocksize=4096
+removable=y
+vendor=ACME
+serial=OLD-1
 `;
 
 const TEXT = `Storage       /data/iscsi
@@ -28,6 +32,7 @@ Limits        32 sessions, 16 connections
 Target        iqn.2002-08.info.netmanager:xenserver
   comment     xenserver
   access      read and write
+  disk        blocks of 512 bytes on 4096
   networks    192.168.100.0/24
   initiators  iqn.2011-07.com.example:89abcdef
               iqn.2011-07.com.example:01234567
@@ -39,6 +44,8 @@ Target        iqn.2002-08.info.netmanager:backup
   comment     The backups of the whole house, which are written every night at
               two o'clock and read never
   access      read only
+  disk        blocks of 4096 bytes on 4096, removable, vendor "ACME", serial
+              "OLD-1"
   networks    fd00:1::/64
               10.0.0.1
   initiators  iqn.2011-07.com.example:backup
@@ -88,6 +95,15 @@ Deno.test("iscsi check --json prints the same for programs", async () => {
           readOnly: false,
           networks: ["192.168.100.0/24"],
           initiators: ["iqn.2011-07.com.example:89abcdef", "iqn.2011-07.com.example:01234567"],
+          disk: {
+            blockSizeBytes: 512,
+            physicalBlockSizeBytes: 4096,
+            removable: false,
+            vendor: null,
+            product: null,
+            revision: null,
+            serialNumber: null,
+          },
           logicalUnits: [
             { number: 0, path: "/data/iscsi/xenserver", sizeBytes: 750 * 2 ** 30 },
             { number: 1, path: "/data/iscsi/xenserver_1", sizeBytes: 500 * 2 ** 20 },
@@ -102,6 +118,15 @@ Deno.test("iscsi check --json prints the same for programs", async () => {
           readOnly: true,
           networks: ["fd00:1::/64", "10.0.0.1"],
           initiators: ["iqn.2011-07.com.example:backup"],
+          disk: {
+            blockSizeBytes: 4096,
+            physicalBlockSizeBytes: 4096,
+            removable: true,
+            vendor: "ACME",
+            product: null,
+            revision: null,
+            serialNumber: "OLD-1",
+          },
           logicalUnits: [{ number: 0, path: "/mnt/backup/disk", sizeBytes: 1.5 * 2 ** 40 }],
         },
       ],

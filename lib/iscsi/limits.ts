@@ -47,7 +47,7 @@ export const Limits = {
   receiveBufferLoginBytes: 16_384,
   receiveBufferBytes: 1_048_576,
   /** Replies of a connection that wait for the socket; beyond it the connection takes no further requests. */
-  sendBufferBytes: 1_048_576,
+  sendBufferBytes: 524_288,
   /**
    * Data of a connection on its way to or from a medium that completes later; beyond it no more is read or asked for.
    * What was asked for before is still taken, or pings would wait behind it.

@@ -1,15 +1,21 @@
 import { refused } from "./finished.ts";
-import type { DataOut, Operation } from "./operation.ts";
+import type { DataOut, Finished, Operation } from "./operation.ts";
 import { GOOD, type Outcome } from "./outcome.ts";
 import { Sense } from "./sense.ts";
 
 /** A parameter list that a command takes, complete before anything is done with it. */
 class ParameterList implements DataOut {
   readonly kind = "dataOut";
+  readonly refusalOfOtherLength: Finished | undefined;
   readonly #bytes: Uint8Array;
   readonly #use: (list: Uint8Array) => Operation;
 
-  constructor(lengthBytes: number, use: (list: Uint8Array) => Operation) {
+  constructor(
+    lengthBytes: number,
+    use: (list: Uint8Array) => Operation,
+    refusalOfOtherLength: Finished | undefined,
+  ) {
+    this.refusalOfOtherLength = refusalOfOtherLength;
     this.#bytes = new Uint8Array(lengthBytes);
     this.#use = use;
   }
@@ -35,7 +41,15 @@ class ParameterList implements DataOut {
   }
 }
 
-/** Takes the parameter list of a command. The caller has limited its length; `use` says what becomes of the command. */
-export function takeParameterList(lengthBytes: number, use: (list: Uint8Array) => Operation): Operation {
-  return new ParameterList(lengthBytes, use);
+/**
+ * Takes the parameter list of a command. The caller has limited its length; `use` says what becomes of the command.
+ *
+ * @param refusalOfOtherLength answers an initiator that has more or less to offer than `lengthBytes`
+ */
+export function takeParameterList(
+  lengthBytes: number,
+  use: (list: Uint8Array) => Operation,
+  refusalOfOtherLength?: Finished,
+): Operation {
+  return new ParameterList(lengthBytes, use, refusalOfOtherLength);
 }

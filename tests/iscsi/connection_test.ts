@@ -160,7 +160,7 @@ Deno.test("a peer that never reads its replies is held back, and only itself", a
       () => nopOut({ ...numbered(initiator, true), data: pattern(65_536) }),
     );
     const sending = initiator.send(...pings).catch(() => "the connection is gone");
-    await until(() => traffic.taken > taken + MIB, "it has sent a lot");
+    await until(() => traffic.taken > taken + Limits.sendBufferBytes, "it has sent a lot");
     let before = -1;
     while (before !== traffic.taken) {
       before = traffic.taken;
@@ -184,7 +184,7 @@ Deno.test("data that nobody reads is not read from the medium either", async () 
     await initiator.login({ targetName: nameOf() });
     await initiator.command({ cdb: testUnitReady() });
     await initiator.send(...Array.from({ length: 40 }, () => readPdu(initiator)));
-    await until(() => readBytes >= MIB, "it reads");
+    await until(() => readBytes >= Limits.sendBufferBytes, "it reads");
     await settle();
     assertLess(readBytes, 3 * MIB, "40 MiB were asked for");
     const pdus = await drain(initiator);

@@ -17,8 +17,9 @@ import { finished, refused, refusedForField } from "../finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
 import { finishLater, outcomeOfFailure, refuseRange } from "../medium.ts";
-import type { DataOut, Finished, Operation } from "../operation.ts";
-import { GOOD, type Outcome } from "../outcome.ts";
+import type { Finished, Operation } from "../operation.ts";
+import { GOOD } from "../outcome.ts";
+import { takeParameterList } from "../parameter_list.ts";
 import { sharing } from "../range_access.ts";
 import { writeRepeated } from "../repeat_block.ts";
 import { Sense } from "../sense.ts";
@@ -55,37 +56,10 @@ function writeAll({ unit, lba, blocks, mayUnmap }: Extent, block: Uint8Array): O
   return { kind: "later", operation: written.then(finished), cancel: () => isCancelled = true };
 }
 
-/** The block that is to be written everywhere. */
-class RepeatedBlock implements DataOut {
-  readonly kind = "dataOut";
-  /** Half a block, or two, is no block. */
-  readonly refusalOfOtherLength = refused(Sense.invalidFieldInCommandInformationUnit);
-  readonly #extent: Extent;
-  readonly #block: Uint8Array;
-
-  constructor(extent: Extent) {
-    this.#extent = extent;
-    this.#block = new Uint8Array(extent.unit.blockSizeBytes);
-  }
-
-  get lengthBytes(): number {
-    return this.#block.length;
-  }
-
-  writeNow(offset: number, from: Uint8Array): Outcome {
-    this.#block.set(from, offset);
-    return GOOD;
-  }
-
-  write(offset: number, from: Uint8Array): Promise<Outcome> {
-    return Promise.resolve(this.writeNow(offset, from));
-  }
-
-  finish(receivedBytes: number): Operation {
-    return receivedBytes < this.lengthBytes
-      ? refused(Sense.invalidFieldInCommandInformationUnit)
-      : writeAll(this.#extent, this.#block);
-  }
+/** Takes the block that is to be written everywhere; half a block, or two, is none. */
+function takeBlock(extent: Extent): Operation {
+  const refusal = refused(Sense.invalidFieldInCommandInformationUnit);
+  return takeParameterList(extent.unit.blockSizeBytes, (block) => writeAll(extent, block), refusal);
 }
 
 /** The blocks that a CDB names, or why it is refused. */
@@ -113,7 +87,7 @@ export function writeSame10({ logicalUnit }: ItlNexus, cdb: Uint8Array): Operati
   if ((flags & PBDATA) !== 0) return refusedForField(1, 2);
   if ((flags & LBDATA) !== 0) return refusedForField(1, 1);
   const extent = readExtent(logicalUnit, flags, readUint32(cdb, 2), readUint16(cdb, 7), 7);
-  return "kind" in extent ? extent : new RepeatedBlock(extent);
+  return "kind" in extent ? extent : takeBlock(extent);
 }
 
 /** WRITE SAME(16). */
@@ -122,6 +96,6 @@ export function writeSame16({ logicalUnit }: ItlNexus, cdb: Uint8Array): Operati
   const extent = readExtent(logicalUnit, flags, readUint64(cdb, 2), readUint32(cdb, 10), 10);
   if ("kind" in extent) return extent;
   return (flags & NDOB) === 0
-    ? new RepeatedBlock(extent)
+    ? takeBlock(extent)
     : writeAll(extent, new Uint8Array(logicalUnit.blockSizeBytes));
 }

@@ -2,7 +2,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { writeUint16, writeUint32, writeUint64 } from "../../lib/bytes/big_endian.ts";
 import type { Initiator } from "../support/initiator.ts";
-import { read10, synchronizeCache10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
+import {
+  read10,
+  read16,
+  synchronizeCache10,
+  testUnitReady,
+  write10,
+  write16,
+} from "../support/initiator_cdb.ts";
 import { runToolOk, testWithTools } from "../support/tools.ts";
 import { Appliance } from "./appliance.ts";
 
@@ -147,5 +154,27 @@ Deno.test({
     assertEquals(await unmap(initiator, 4 * 2048, 4 * 2048), 0);
     assertEquals((await initiator.command({ cdb: write10(written * 2048, 2048), write: data })).status, 0);
     assertEquals((await initiator.command({ cdb: synchronizeCache10() })).status, 0);
+  },
+});
+
+// ext4 holds files of up to 16 TiB less one block; a file system in memory knows no such limit.
+Deno.test({
+  name: `a disk of 16 TiB works to its last block${OBSTACLE ? ` (${OBSTACLE})` : ""}`,
+  ignore: OBSTACLE !== undefined,
+  fn: async () => {
+    using appliance = Appliance.create("[disk]\nsize = 16TB\nnetworks = 127.0.0.0/8\n");
+    using _small = new SmallFileSystem(appliance.storage, 16);
+    await using _server = await appliance.serve();
+    await using initiator = await logIn(appliance);
+    const last = 2 ** 35 - 1;
+    const data = new Uint8Array(512).fill(0x5a);
+    assertEquals((await initiator.command({ cdb: write16(last, 1), write: data })).status, 0);
+    assertEquals((await initiator.command({ cdb: read16(last, 1), read: 512 })).data, data);
+    assertEquals((await initiator.command({ cdb: synchronizeCache10() })).status, 0);
+    assert(allocatedBytes(appliance) <= MIB);
+    assertEquals(await unmap(initiator, last - 7, 8), 0);
+    assertEquals((await initiator.command({ cdb: read16(last, 1), read: 512 })).data, new Uint8Array(512));
+    const { sense } = await initiator.command({ cdb: read16(last, 2), read: 1024 });
+    assertEquals([sense?.key, sense?.code], [0x05, 0x2100]);
   },
 });

@@ -246,7 +246,7 @@ Deno.test("provision() says what the disk refuses and what to do, and completes 
       assertEquals(
         error.message,
         `Cannot create "${folder}/a" with 1 GB: File too large (os error 27); the file system holds no file as ` +
-          "large; lower the size or use another file system, such as ext4 or XFS",
+          "large; lower the size or use another file system, such as XFS",
       );
     } finally {
       Deno.FsFile.prototype.truncateSync = original;

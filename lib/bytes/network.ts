@@ -44,6 +44,11 @@ export function plainAddress(address: string): string {
   return bits >> 32n === 0xffffn ? formatBits(bits & 0xffff_ffffn, "ipv4") : formatBits(bits, "ipv6");
 }
 
+/** `192.168.100.1:3260`, or `[fd00:1::1]:3260` for IPv6 (RFC 3986, 3.2.2; RFC 7143, 13.8). */
+export function formatPortal(address: string, port: number): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
 /**
  * Reads `ADDRESS/LENGTH`, `IPV4/NETMASK` or a bare address; undefined when `text` is none of them. The host part
  * of the address is cleared, so the network of `192.168.100.7/24` has the address `192.168.100.0`.

@@ -1,4 +1,5 @@
 import { interfaceAddresses } from "../access/interfaces.ts";
+import { formatPortal } from "../bytes/network.ts";
 import type { Config } from "../config/config.ts";
 import type { EventLog } from "../iscsi/event_log.ts";
 import { DeviceNodes } from "../provision/device_nodes.ts";
@@ -96,8 +97,4 @@ function eventLog({ stderr }: Context): EventLog {
     info: (message) => stderr.write(`iscsi: ${message}\n`),
     warning: (message) => stderr.write(`iscsi: warning: ${message}\n`),
   };
-}
-
-function formatPortal(address: string, port: number): string {
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }

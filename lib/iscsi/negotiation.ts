@@ -142,14 +142,7 @@ export class Negotiation {
     return undefined;
   }
 
-  /** The text that the initiator declared, if it did. */
-  text(name: LoginKey): string | undefined {
-    const value = this.#values.get(name);
-    return value === undefined ? undefined : String(value);
-  }
-
-  /** A numerical key's value in force. */
-  number(name: LoginKey): number {
+  #number(name: LoginKey): number {
     return Number(this.#inForce(name));
   }
 
@@ -167,14 +160,14 @@ export class Negotiation {
     return {
       initialR2T: this.#flag("InitialR2T"),
       immediateData: this.#flag("ImmediateData"),
-      maxBurstLength: this.number("MaxBurstLength"),
+      maxBurstLength: this.#number("MaxBurstLength"),
       // The defaults, too, may contradict each other, when only a small MaxBurstLength was negotiated.
-      firstBurstLength: Math.min(this.number("FirstBurstLength"), this.number("MaxBurstLength")),
-      maxOutstandingR2T: this.number("MaxOutstandingR2T"),
-      defaultTime2Wait: this.number("DefaultTime2Wait"),
-      defaultTime2Retain: this.number("DefaultTime2Retain"),
-      protocolLevel: this.number("iSCSIProtocolLevel"),
-      initiatorMaxRecvDataSegmentLength: this.number("MaxRecvDataSegmentLength"),
+      firstBurstLength: Math.min(this.#number("FirstBurstLength"), this.#number("MaxBurstLength")),
+      maxOutstandingR2T: this.#number("MaxOutstandingR2T"),
+      defaultTime2Wait: this.#number("DefaultTime2Wait"),
+      defaultTime2Retain: this.#number("DefaultTime2Retain"),
+      protocolLevel: this.#number("iSCSIProtocolLevel"),
+      initiatorMaxRecvDataSegmentLength: this.#number("MaxRecvDataSegmentLength"),
     };
   }
 }

@@ -8,6 +8,7 @@
 import type { InterfaceAddress } from "../access/interfaces.ts";
 import { mayUse } from "../access/policy.ts";
 import { targetPortals } from "../access/target_portals.ts";
+import { formatPortal } from "../bytes/network.ts";
 import type { Config, TargetConfig } from "../config/config.ts";
 import { foldIscsiName } from "../config/iscsi_name.ts";
 import type { Nexus } from "../scsi/nexus.ts";
@@ -237,7 +238,7 @@ export class TargetNode implements ConnectionOwner {
       ["TargetName", name],
       ...addresses.map((address): KeyValue => [
         "TargetAddress",
-        `${address.includes(":") ? `[${address}]` : address}:${ends.localPort},${TARGET_PORTAL_GROUP_TAG}`,
+        `${formatPortal(address, ends.localPort)},${TARGET_PORTAL_GROUP_TAG}`,
       ]),
     ];
   }

@@ -1,6 +1,7 @@
-import { relative } from "@std/path";
 import type { Portal } from "../access/portals.ts";
+import { formatPortal } from "../bytes/network.ts";
 import type { Config } from "../config/config.ts";
+import { isInside } from "../provision/is_inside.ts";
 
 /** What a worker is to serve, as far as it takes rights. */
 export interface WorkerNeeds {
@@ -23,7 +24,7 @@ export function workerPermissions(
   const units = config.targets.flatMap(({ readOnly, logicalUnits }) =>
     logicalUnits.map(({ path }) => ({ path, readOnly }))
   );
-  const elsewhere = units.filter(({ path }) => !deviceNodes.has(path) && !isWithin(config.storage, path));
+  const elsewhere = units.filter(({ path }) => !deviceNodes.has(path) && !isInside(config.storage, path));
   const writable = elsewhere.filter(({ readOnly }) => !readOnly);
   return {
     net: portals.flatMap(netRights),
@@ -39,11 +40,6 @@ export function workerPermissions(
 
 /** The wildcard address of IPv6 takes in IPv4 as well; a machine without IPv6 listens at that of IPv4. */
 function netRights({ address, port }: Portal): string[] {
-  if (address === "::") return [`[::]:${port}`, `0.0.0.0:${port}`];
-  return [address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`];
-}
-
-function isWithin(folder: string, path: string): boolean {
-  const way = relative(folder, path);
-  return way !== ".." && !way.startsWith("../");
+  if (address === "::") return [formatPortal("::", port), formatPortal("0.0.0.0", port)];
+  return [formatPortal(address, port)];
 }

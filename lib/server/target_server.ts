@@ -4,7 +4,6 @@
  */
 import type { InterfaceAddress } from "../access/interfaces.ts";
 import type { Portal } from "../access/portals.ts";
-import { plainAddress } from "../bytes/network.ts";
 import type { Config, DiskConfig, TargetConfig } from "../config/config.ts";
 import { serialNumberOf } from "../config/disk.ts";
 import type { EventLog } from "../iscsi/event_log.ts";
@@ -21,6 +20,7 @@ import type { BlockStore } from "../store/block_store.ts";
 import { FileStore } from "../store/file_store.ts";
 import type { HolePuncher } from "../store/hole_puncher.ts";
 import { ThinStore } from "../store/thin_store.ts";
+import { PortalListener } from "./portal_listener.ts";
 import { describeDamage, openReservationFile } from "./reservation_file.ts";
 
 /** What is to be served, and where. */
@@ -42,31 +42,24 @@ type UnitKind = Omit<
   "store" | "journal" | "identity" | "readOnly" | "reservationStore"
 >;
 
-/** How long to wait when the system has no more sockets to give. */
-const ACCEPT_RETRY_MS = 100;
-
 /** A running target. */
 export class TargetServer {
   readonly #node: TargetNode;
   readonly #stores: readonly BlockStore[];
   /** By the path of the backing file. */
   readonly #units: ReadonlyMap<string, LogicalUnit>;
-  readonly #listeners: readonly Deno.TcpListener[];
-  readonly #log: EventLog;
-  #isStopping = false;
+  readonly #listeners: readonly PortalListener[];
 
   private constructor(
     node: TargetNode,
     stores: readonly BlockStore[],
     units: ReadonlyMap<string, LogicalUnit>,
-    listeners: readonly Deno.TcpListener[],
-    log: EventLog,
+    listeners: readonly PortalListener[],
   ) {
     this.#node = node;
     this.#stores = stores;
     this.#units = units;
     this.#listeners = listeners;
-    this.#log = log;
   }
 
   /**
@@ -77,16 +70,15 @@ export class TargetServer {
   static start(options: TargetServerOptions): TargetServer {
     const { config, interfaces, portals, log } = options;
     const stores: BlockStore[] = [];
-    const listeners: Deno.TcpListener[] = [];
+    const listeners: PortalListener[] = [];
     try {
       const targets: Target[] = [];
       const units = new Map<string, LogicalUnit>();
       for (const target of config.targets) targets.push(openTarget(target, options, stores, units));
-      for (const portal of portals) listeners.push(listen(portal));
       const node = new TargetNode({ targets, limits: config, interfaces, log });
-      const server = new TargetServer(node, stores, units, listeners, log);
-      for (const listener of listeners) server.#accept(listener);
-      return server;
+      const serve = node.serve.bind(node);
+      for (const portal of portals) listeners.push(new PortalListener(portal, { serve, log }));
+      return new TargetServer(node, stores, units, listeners);
     } catch (error) {
       for (const listener of listeners) listener.close();
       for (const store of stores) store.close();
@@ -96,7 +88,7 @@ export class TargetServer {
 
   /** Where it listens. */
   get addresses(): readonly Deno.NetAddr[] {
-    return this.#listeners.map(({ addr }) => addr);
+    return this.#listeners.map(({ address }) => address);
   }
 
   /** Takes note of the space that backing files take, by their paths. */
@@ -110,7 +102,6 @@ export class TargetServer {
    * @throws {StoreError} when what was written cannot be made safe
    */
   async stop(): Promise<void> {
-    this.#isStopping = true;
     for (const listener of this.#listeners) listener.close();
     const sanitized = [...this.#units.values()].map(({ sanitizer }) => sanitizer.cancel());
     await this.#node.stop();
@@ -121,31 +112,6 @@ export class TargetServer {
       journal?.close();
     }
     for (const store of this.#stores) store.close();
-  }
-
-  async #accept(listener: Deno.TcpListener): Promise<void> {
-    while (!this.#isStopping) {
-      try {
-        this.#serve(await listener.accept());
-      } catch (error) {
-        if (this.#isStopping) return;
-        // Mostly no file descriptor is left; the peer tries again.
-        this.#log.warning(`Cannot accept a connection: ${error instanceof Error ? error.message : error}`);
-        await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
-      }
-    }
-  }
-
-  #serve(connection: Deno.TcpConn): void {
-    const { localAddr, remoteAddr } = connection;
-    connection.setNoDelay(true);
-    // A peer that was switched off is found out, if late, and its session and limits are free again.
-    connection.setKeepAlive(true);
-    this.#node.serve(connection, {
-      localAddress: plainAddress(localAddr.hostname),
-      localPort: localAddr.port,
-      peerAddress: plainAddress(remoteAddr.hostname),
-    });
   }
 }
 
@@ -227,14 +193,4 @@ function kindOf({ blockSizeBytes, physicalBlockSizeBytes, removable, ...texts }:
     ...(product !== undefined && { product }),
     ...(revision !== undefined && { revision }),
   };
-}
-
-function listen({ address, port }: Portal): Deno.TcpListener {
-  if (address !== "::") return Deno.listen({ hostname: address, port });
-  try {
-    return Deno.listen({ hostname: "::", port });
-  } catch (error) {
-    if (error instanceof Deno.errors.AddrInUse || error instanceof Deno.errors.PermissionDenied) throw error;
-    return Deno.listen({ hostname: "0.0.0.0", port });
-  }
 }

@@ -1,0 +1,76 @@
+import type { Portal } from "../access/portals.ts";
+import { plainAddress } from "../bytes/network.ts";
+import type { ConnectionEnds } from "../iscsi/connection.ts";
+import type { EventLog } from "../iscsi/event_log.ts";
+
+/** How long to wait when the system has no more sockets to give. */
+const ACCEPT_RETRY_MS = 100;
+
+/** What becomes of the connections that a listener accepts. */
+export interface PortalListenerOptions {
+  readonly serve: (connection: Deno.TcpConn, ends: ConnectionEnds) => void;
+  readonly log: EventLog;
+}
+
+/** Listens at one portal until it is closed, and hands over every connection. */
+export class PortalListener {
+  readonly #listener: Deno.TcpListener;
+  readonly #options: PortalListenerOptions;
+  #isClosed = false;
+
+  /** @throws {Error} when the address cannot be listened at */
+  constructor(portal: Portal, options: PortalListenerOptions) {
+    this.#listener = listen(portal);
+    this.#options = options;
+    this.#accept();
+  }
+
+  /** Where it listens. */
+  get address(): Deno.NetAddr {
+    return this.#listener.addr;
+  }
+
+  /** Accepts no more; connections that were handed over go on. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#listener.close();
+  }
+
+  async #accept(): Promise<void> {
+    while (!this.#isClosed) {
+      try {
+        this.#handOver(await this.#listener.accept());
+      } catch (error) {
+        if (this.#isClosed) return;
+        // Mostly no file descriptor is left; the peer tries again.
+        const reason = error instanceof Error ? error.message : error;
+        this.#options.log.warning(`Cannot accept a connection: ${reason}`);
+        await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
+      }
+    }
+  }
+
+  #handOver(connection: Deno.TcpConn): void {
+    const { localAddr, remoteAddr } = connection;
+    connection.setNoDelay(true);
+    // A peer that was switched off is found out, if late, and its session and limits are free again.
+    connection.setKeepAlive(true);
+    this.#options.serve(connection, {
+      localAddress: plainAddress(localAddr.hostname),
+      localPort: localAddr.port,
+      peerAddress: plainAddress(remoteAddr.hostname),
+    });
+  }
+}
+
+/** The wildcard address of IPv6 takes in IPv4 as well; a machine without IPv6 listens at that of IPv4. */
+function listen({ address, port }: Portal): Deno.TcpListener {
+  if (address !== "::") return Deno.listen({ hostname: address, port });
+  try {
+    return Deno.listen({ hostname: "::", port });
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse || error instanceof Deno.errors.PermissionDenied) throw error;
+    return Deno.listen({ hostname: "0.0.0.0", port });
+  }
+}

@@ -7,6 +7,8 @@
  * nothing more is received: a peer that never reads holds back only itself.
  */
 import type { ByteStream } from "./byte_stream.ts";
+import type { Clock } from "./clock.ts";
+import type { ConnectionEnds } from "./connection_ends.ts";
 import type { EventLog } from "./event_log.ts";
 import { type Frame, FrameBuffer } from "./framing.ts";
 import { FullFeaturePhase } from "./full_feature_phase.ts";
@@ -16,23 +18,20 @@ import { Login, type LoginAuthority, type LoginIdentity } from "./login.ts";
 import { nextTurn } from "./next_turn.ts";
 import { ProtocolError } from "./protocol_error.ts";
 import { ReplyWriter } from "./reply_writer.ts";
-import type { Session } from "./session.ts";
+import type { Session, SessionConnection } from "./session.ts";
 import type { KeyValue } from "./text.ts";
 import type { Work } from "./work_under_way.ts";
-
-/** The two ends of a connection, as addresses. */
-export interface ConnectionEnds {
-  readonly localAddress: string;
-  readonly localPort: number;
-  readonly peerAddress: string;
-}
 
 /** What a connection needs of the node that it is connected to. */
 export interface ConnectionOwner {
   readonly log: EventLog;
+  readonly clock: Clock;
   authorize(connection: Connection, identity: LoginIdentity): string | undefined;
   establish(connection: Connection, identity: LoginIdentity, cmdSN: number): Establishment;
-  endSession(session: Session): void;
+  /** The session is over: its tasks end, and its nexus. Its connections may still have something to say. */
+  retire(session: Session): void;
+  /** A connection of the session is closed; with the last one the session is over. */
+  disconnected(connection: Connection, session: Session): void;
   resetTarget(session: Session): void;
   sendTargets(connection: Connection, session: Session, value: string): readonly KeyValue[] | undefined;
   underWay(session: Session, work: Work): void;
@@ -48,7 +47,7 @@ export interface Establishment {
 type Stage = "login" | "fullFeature" | "finishing" | "closed";
 
 /** A peer, from being accepted to being gone. */
-export class Connection {
+export class Connection implements SessionConnection {
   readonly ends: ConnectionEnds;
   readonly #stream: ByteStream;
   readonly #owner: ConnectionOwner;
@@ -60,6 +59,8 @@ export class Connection {
   #session: Session | undefined;
   #phase: FullFeaturePhase | undefined;
   #isSending = false;
+  /** The initiator has been asked to log out: what keeps its time from running out. */
+  #cancelLogoutDeadline: (() => void) | undefined;
   #warnings = 0;
   readonly #closed = Promise.withResolvers<void>();
   /** Resolved at the next progress: something was sent or completed, or the connection was closed. */
@@ -90,25 +91,26 @@ export class Connection {
 
   /** Serves the peer until it is gone. Never rejects for a fault of the peer's. */
   async run(): Promise<void> {
-    const deadline = setTimeout(() => this.#loginTimedOut(), Limits.loginMs);
+    const cancelDeadline = this.#owner.clock.after(Limits.loginMs, () => this.#loginTimedOut());
     try {
       while (await this.#receiveMore());
       // The peer sends no more, but may still read: what waits is sent before the connection is closed.
       this.finish();
       await this.closed;
     } finally {
-      clearTimeout(deadline);
+      cancelDeadline();
       this.close();
     }
   }
 
-  /** Ends the connection at once, and its session with it. */
+  /** Ends the connection at once, and its session with it if it is the last one. */
   close(): void {
     if (this.#stage === "closed") return;
     this.#stage = "closed";
     this.#closed.resolve();
     this.#progress();
-    if (this.#session !== undefined) this.#owner.endSession(this.#session);
+    this.#cancelLogoutDeadline?.();
+    if (this.#session !== undefined) this.#owner.disconnected(this, this.#session);
     this.#stream.close();
   }
 
@@ -116,11 +118,22 @@ export class Connection {
   finish(): void {
     if (!this.#isReceiving) return;
     this.#stage = "finishing";
-    const deadline = setTimeout(() => this.close(), Limits.finishMs);
+    const cancelDeadline = this.#owner.clock.after(Limits.finishMs, () => this.close());
     this.#drain().finally(() => {
-      clearTimeout(deadline);
+      cancelDeadline();
       this.close();
     });
+  }
+
+  /** RFC 7143, 11.9.1: the initiator should log out; until then everything goes on. */
+  requestLogout(seconds: number): void {
+    if (this.#stage !== "fullFeature" || this.#cancelLogoutDeadline !== undefined) return;
+    this.#replies.logoutWanted(seconds);
+    this.#cancelLogoutDeadline = this.#owner.clock.after(seconds * 1000, () => {
+      this.#warn(`no logout within the ${seconds} s that it was given`);
+      this.close();
+    });
+    this.#wake();
   }
 
   #loginTimedOut(): void {
@@ -205,7 +218,7 @@ export class Connection {
         warn: (message) => this.#warn(message),
         wake: () => this.#wake(),
         finish: () => this.finish(),
-        endSession: () => owner.endSession(session),
+        retire: () => owner.retire(session),
         underWay: (work) => owner.underWay(session, work),
         settled: (lun) => owner.settled(session, lun),
         resetTarget: () => owner.resetTarget(session),

@@ -49,7 +49,7 @@ export interface FullFeatureOwner {
   /** Nothing more is received; what waits is sent, and then the connection is closed. */
   finish(): void;
   /** The session is over: its tasks end, and its nexus. */
-  endSession(): void;
+  retire(): void;
   /** Work that goes on, whatever becomes of its task. */
   underWay(work: Work): void;
   /** Resolves when none of it can change a medium any more, of one LUN or of all; undefined when none can now. */
@@ -334,7 +334,7 @@ export class FullFeaturePhase implements TaskOwner {
     if (response !== LogoutResponse.success) return this.replies.logoutResponse(pdu, reply);
     // The session is over before the initiator hears so: what it held (tasks, reservations) is free by then.
     this.#isOver = true;
-    this.#owner.endSession();
+    this.#owner.retire();
     this.#whenSettled(this.#owner.settled(), () => {
       this.replies.logoutResponse(pdu, reply);
       this.#owner.finish();

@@ -20,6 +20,7 @@ import type { ScsiTask } from "./scsi_task.ts";
 import type { Residual } from "./residual.ts";
 import { SendBuffer } from "./send_buffer.ts";
 import {
+  encodeAsynchronousMessage,
   encodeDataIn,
   encodeLoginResponse,
   encodeLogoutResponse,
@@ -36,6 +37,9 @@ export interface WindowNumbers {
   readonly expCmdSN: number;
   readonly maxCmdSN: number;
 }
+
+/** Events of an Asynchronous Message (RFC 7143, 11.9.1). */
+const AsyncEvent = { logoutWanted: 1 } as const;
 
 const NO_DATA = new Uint8Array();
 
@@ -184,6 +188,19 @@ export class ReplyWriter {
     const into = this.#reserve(0);
     const { initiatorTaskTag } = pdu;
     encodeLogoutResponse(into, { initiatorTaskTag, ...reply, numbers: this.#withStatus() });
+    this.#commit(into, 0);
+  }
+
+  /** Asks the initiator to log out within some seconds. */
+  logoutWanted(seconds: number): void {
+    const into = this.#reserve(0);
+    encodeAsynchronousMessage(into, {
+      event: AsyncEvent.logoutWanted,
+      parameter1: 0,
+      parameter2: 0,
+      parameter3: seconds,
+      numbers: this.#withStatus(),
+    });
     this.#commit(into, 0);
   }
 

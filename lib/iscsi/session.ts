@@ -1,29 +1,94 @@
 /**
- * A session (RFC 7143, 4.2): one initiator port at one target, or a discovery session. It owns what outlives a PDU: the
- * order of commands, the tasks that are not answered yet, and the I_T nexus.
+ * A session (RFC 7143, 4.2): one initiator port at one target, or a discovery session. It owns its connections and what
+ * outlives a PDU: the order of commands, the tasks that are not answered yet, and the I_T nexus.
  */
 import type { Nexus } from "../scsi/nexus.ts";
 import { CommandWindow } from "./command_window.ts";
+import type { ConnectionEnds } from "./connection_ends.ts";
 import { Limits } from "./limits.ts";
 import type { LoginIdentity } from "./login.ts";
 import type { ScsiTask } from "./scsi_task.ts";
+import type { Target } from "./target.ts";
+
+/** A connection in full-feature phase, as its session needs it. */
+export interface SessionConnection {
+  readonly ends: ConnectionEnds;
+  /** Ends it at once. */
+  close(): void;
+  /** Takes nothing more from the peer; what waits is sent, and then it is closed. */
+  finish(): void;
+  /** Asks the initiator to log out, and closes the connection when it has not within that time. */
+  requestLogout(seconds: number): void;
+}
+
+/** What a session is from its beginning to its end. */
+export interface SessionOptions {
+  /** Target session identifying handle. */
+  readonly tsih: number;
+  readonly identity: LoginIdentity;
+  /** Undefined for a discovery session. */
+  readonly target: Target | undefined;
+  /** Undefined for a discovery session, which carries no commands. */
+  readonly nexus: Nexus | undefined;
+  /** The number of the first command. */
+  readonly cmdSN: number;
+  /** Where its leading connection comes from. */
+  readonly peerAddress: string;
+  /** When it began, in milliseconds since 1970. */
+  readonly beganAtMs: number;
+}
 
 /** An initiator that has logged in. */
 export class Session {
   readonly tsih: number;
   readonly identity: LoginIdentity;
-  readonly window: CommandWindow;
-  /** Undefined in a discovery session, which carries no commands. */
+  readonly target: Target | undefined;
   readonly nexus: Nexus | undefined;
+  readonly peerAddress: string;
+  readonly beganAtMs: number;
+  readonly window: CommandWindow;
+  /** By connection identifier (CID). */
+  readonly #connections = new Map<number, SessionConnection>();
   /** Commands that are not answered yet, by initiator task tag. */
   readonly #tasks = new Map<number, ScsiTask>();
   #immediateTasks = 0;
 
-  constructor(options: { tsih: number; identity: LoginIdentity; cmdSN: number; nexus: Nexus | undefined }) {
+  constructor(options: SessionOptions) {
     this.tsih = options.tsih;
     this.identity = options.identity;
-    this.window = new CommandWindow(options.cmdSN);
+    this.target = options.target;
     this.nexus = options.nexus;
+    this.peerAddress = options.peerAddress;
+    this.beganAtMs = options.beganAtMs;
+    this.window = new CommandWindow(options.cmdSN);
+  }
+
+  /** The connections that belong to it, by connection identifier (CID). */
+  get connections(): ReadonlyMap<number, SessionConnection> {
+    return this.#connections;
+  }
+
+  /** Who it is, for messages. */
+  get description(): string {
+    const what = this.target === undefined ? "discovery" : `[${this.target.config.name}]`;
+    return `${this.peerAddress} (${this.identity.initiatorName}) at ${what}`;
+  }
+
+  /** A connection has logged in. */
+  join(cid: number, connection: SessionConnection): void {
+    this.#connections.set(cid, connection);
+  }
+
+  /** A connection is closed. */
+  leave(connection: SessionConnection): void {
+    for (const [cid, other] of this.#connections) {
+      if (other === connection) this.#connections.delete(cid);
+    }
+  }
+
+  /** RFC 7143, 11.9.1: asks the initiator to log out on every connection. */
+  requestLogout(seconds: number): void {
+    for (const connection of [...this.#connections.values()]) connection.requestLogout(seconds);
   }
 
   task(initiatorTaskTag: number): ScsiTask | undefined {

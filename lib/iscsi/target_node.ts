@@ -9,33 +9,23 @@ import type { InterfaceAddress } from "../access/interfaces.ts";
 import { mayUse } from "../access/policy.ts";
 import { targetPortals } from "../access/target_portals.ts";
 import { formatPortal } from "../bytes/network.ts";
-import type { Config, TargetConfig } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
 import { foldIscsiName } from "../config/iscsi_name.ts";
 import type { Nexus } from "../scsi/nexus.ts";
-import type { TargetDevice } from "../scsi/target_device.ts";
 import type { ByteStream } from "./byte_stream.ts";
-import { Connection, type ConnectionEnds, type ConnectionOwner, type Establishment } from "./connection.ts";
+import type { Clock } from "./clock.ts";
+import { Connection, type ConnectionOwner, type Establishment } from "./connection.ts";
+import type { ConnectionEnds } from "./connection_ends.ts";
 import type { EventLog } from "./event_log.ts";
 import { Limits } from "./limits.ts";
 import { type LoginIdentity, TARGET_PORTAL_GROUP_TAG } from "./login.ts";
 import { LoginStatus } from "./login_status.ts";
 import { loginFailed } from "./protocol_error.ts";
 import { Session } from "./session.ts";
+import { SessionRegister } from "./session_register.ts";
+import type { Target } from "./target.ts";
 import type { KeyValue } from "./text.ts";
 import { type Work, WorkUnderWay } from "./work_under_way.ts";
-
-/** A target as its conf describes it, and the SCSI device behind it. */
-export interface Target {
-  readonly config: TargetConfig;
-  readonly device: TargetDevice;
-}
-
-interface Registration {
-  readonly session: Session;
-  readonly connection: Connection;
-  /** Undefined for a discovery session. */
-  readonly target: Target | undefined;
-}
 
 /** What a node is made of. */
 export interface TargetNodeOptions {
@@ -44,25 +34,25 @@ export interface TargetNodeOptions {
   readonly limits: Pick<Config, "sessions" | "connections">;
   readonly interfaces: readonly InterfaceAddress[];
   readonly log: EventLog;
+  readonly clock: Clock;
 }
 
 /** All targets of a server. */
 export class TargetNode implements ConnectionOwner {
   readonly log: EventLog;
-  readonly #limits: Pick<Config, "sessions" | "connections">;
+  readonly clock: Clock;
   readonly #interfaces: readonly InterfaceAddress[];
   /** By folded iSCSI name; a target with an alias is listed twice. */
   readonly #targets = new Map<string, Target>();
   readonly #connections = new Set<Connection>();
-  /** By target session identifying handle. */
-  readonly #sessions = new Map<number, Registration>();
+  readonly #sessions: SessionRegister;
   readonly #underWay = new Map<Target, WorkUnderWay>();
-  #lastTsih = 0;
   #isStopping = false;
 
   constructor(options: TargetNodeOptions) {
     this.log = options.log;
-    this.#limits = options.limits;
+    this.clock = options.clock;
+    this.#sessions = new SessionRegister(options.limits);
     this.#interfaces = options.interfaces;
     for (const target of options.targets) {
       this.#underWay.set(target, new WorkUnderWay());
@@ -118,22 +108,45 @@ export class TargetNode implements ConnectionOwner {
     return target.config.comment;
   }
 
+  /** Every session there is now, discovery sessions included, in the order in which they began. */
+  sessions(): Iterable<Session> {
+    return this.#sessions;
+  }
+
+  /** Ends a session at once: its tasks, its nexus and its connections. */
+  endSession(session: Session): void {
+    this.retire(session);
+    for (const connection of [...session.connections.values()]) connection.close();
+  }
+
+  /** Asks a session's initiator to log out, and closes what is still connected after that time. */
+  requestLogout(session: Session, seconds: number): void {
+    session.requestLogout(seconds);
+  }
+
   establish(connection: Connection, identity: LoginIdentity, cmdSN: number): Establishment {
     if (identity.tsih !== 0) throw this.#refusalToJoin(identity);
-    const predecessor = this.#predecessorOf(identity);
-    this.#checkRoom(identity, predecessor);
+    const target = this.#targetOf(identity);
+    const predecessor = this.#sessions.ofNexus(identity, target);
+    this.#sessions.checkRoom(identity, predecessor);
     if (predecessor !== undefined) {
       // 6.3.5: the tasks of the session that is reinstated end before the new one begins.
-      this.log.info(`${this.#describe(predecessor)}: session is reinstated by its initiator`);
-      predecessor.connection.close();
+      this.log.info(`${predecessor.description}: session is reinstated by its initiator`);
+      this.endSession(predecessor);
     }
-    const target = this.#targetOf({ identity });
     const portName = `${identity.initiatorName},i,0x${hex(identity.isid, 12)}`;
-    const nexus = target?.device.openNexus(portName, () => this.#nexusesInReach(connection, identity));
-    const session = new Session({ tsih: this.#newTsih(), identity, cmdSN, nexus });
-    const registration = { session, connection, target };
-    this.#sessions.set(session.tsih, registration);
-    if (target !== undefined) this.log.info(`${this.#describe(registration)}: session begins`);
+    const session = new Session({
+      tsih: this.#sessions.newTsih(),
+      identity,
+      target,
+      nexus: target?.device.openNexus(portName, () => this.#nexusesInReach(connection, identity)),
+      cmdSN,
+      peerAddress: connection.ends.peerAddress,
+      beganAtMs: this.clock.now(),
+    });
+    this.#sessions.add(session);
+    session.join(identity.cid, connection);
+    if (target !== undefined) this.log.info(`${session.description}: session begins`);
     // Whatever an earlier session left under way must not reach the medium behind the back of this one.
     return { session, predecessor: this.settled(session) };
   }
@@ -143,17 +156,17 @@ export class TargetNode implements ConnectionOwner {
    * this connection. A name that somebody else has logged in with from elsewhere opens nothing.
    */
   #nexusesInReach({ ends }: Connection, { initiatorName }: LoginIdentity): Nexus[] {
-    return [...this.#sessions.values()].flatMap(({ session, target }) => {
-      const isOfInitiator = session.identity.initiatorName === initiatorName;
-      if (!isOfInitiator || target === undefined || session.nexus === undefined) return [];
+    return [...this.#sessions].flatMap(({ identity, target, nexus }) => {
+      const isOfInitiator = identity.initiatorName === initiatorName;
+      if (!isOfInitiator || target === undefined || nexus === undefined) return [];
       const { allowed } = mayUse(target.config, { initiatorName, ...ends }, this.#interfaces);
-      return allowed ? [session.nexus] : [];
+      return allowed ? [nexus] : [];
     });
   }
 
   /** 6.3.1: a TSIH asks to join a session, which holds one connection only (MaxConnections=1). */
   #refusalToJoin(identity: LoginIdentity): Error {
-    const theirs = this.#sessions.get(identity.tsih)?.session.identity;
+    const theirs = this.#sessions.get(identity.tsih)?.identity;
     const exists = theirs !== undefined && theirs.initiatorName === identity.initiatorName &&
       theirs.isid === identity.isid && theirs.targetName === identity.targetName;
     return exists
@@ -161,53 +174,23 @@ export class TargetNode implements ConnectionOwner {
       : loginFailed(LoginStatus.sessionDoesNotExist, `there is no session ${identity.tsih} to join`);
   }
 
-  /** The session of the same I_T nexus: same initiator port, that is name and ISID, and same target (4.4.3). */
-  #predecessorOf(identity: LoginIdentity): Registration | undefined {
-    const { initiatorName, isid } = identity;
-    const target = this.#targetOf({ identity });
-    return this.#sessions.values().find(({ session, target: theirs }) =>
-      session.identity.initiatorName === initiatorName && session.identity.isid === isid && theirs === target
-    );
-  }
-
-  #checkRoom(identity: LoginIdentity, predecessor: Registration | undefined): void {
-    const isDiscovery = identity.targetName === undefined;
-    const alike = [...this.#sessions.values()].filter((other) =>
-      other !== predecessor && (other.target === undefined) === isDiscovery
-    );
-    const limits = isDiscovery
-      ? [["discovery sessions", Limits.discoverySessions] as const]
-      : [["sessions", this.#limits.sessions] as const, ["connections", this.#limits.connections] as const];
-    for (const [name, limit] of limits) {
-      if (alike.length < limit) continue;
-      throw loginFailed(
-        LoginStatus.outOfResources,
-        `login of "${identity.initiatorName}" refused: the limit of ${limit} ${name} is reached`,
-      );
-    }
-  }
-
-  #newTsih(): number {
-    do {
-      this.#lastTsih = this.#lastTsih % 0xffff + 1;
-    } while (this.#sessions.has(this.#lastTsih));
-    return this.#lastTsih;
-  }
-
-  endSession(session: Session): void {
-    const registration = this.#sessions.get(session.tsih);
-    if (registration?.session !== session) return;
-    this.#sessions.delete(session.tsih);
+  retire(session: Session): void {
+    if (!this.#sessions.has(session)) return;
+    this.#sessions.delete(session);
     session.close();
-    if (registration.target !== undefined) this.log.info(`${this.#describe(registration)}: session ends`);
+    if (session.target !== undefined) this.log.info(`${session.description}: session ends`);
+  }
+
+  disconnected(connection: Connection, session: Session): void {
+    session.leave(connection);
+    if (session.connections.size === 0) this.retire(session);
   }
 
   /** RFC 7143, 11.5.1: TARGET COLD RESET ends all sessions with the target. */
-  resetTarget(session: Session): void {
-    const target = this.#targetOf(session);
-    if (target === undefined) return;
-    for (const registration of [...this.#sessions.values()]) {
-      if (registration.target === target) registration.connection.finish();
+  resetTarget({ target }: Session): void {
+    for (const session of this.#sessions) {
+      if (target === undefined || session.target !== target) continue;
+      for (const connection of [...session.connections.values()]) connection.finish();
     }
   }
 
@@ -243,23 +226,16 @@ export class TargetNode implements ConnectionOwner {
     ];
   }
 
-  underWay(session: Session, work: Work): void {
-    const target = this.#targetOf(session);
+  underWay({ target }: Session, work: Work): void {
     if (target !== undefined) this.#underWay.get(target)!.add(work);
   }
 
-  settled(session: Session, lun?: number): Promise<unknown> | undefined {
-    const target = this.#targetOf(session);
+  settled({ target }: Session, lun?: number): Promise<unknown> | undefined {
     return target === undefined ? undefined : this.#underWay.get(target)!.settled(lun);
   }
 
-  #targetOf({ identity: { targetName } }: Pick<Session, "identity">): Target | undefined {
+  #targetOf({ targetName }: LoginIdentity): Target | undefined {
     return targetName === undefined ? undefined : this.#targets.get(targetName);
-  }
-
-  #describe({ session, connection, target }: Registration): string {
-    const what = target === undefined ? "discovery" : `[${target.config.name}]`;
-    return `${connection.ends.peerAddress} (${session.identity.initiatorName}) at ${what}`;
   }
 }
 

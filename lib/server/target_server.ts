@@ -7,8 +7,9 @@ import type { Portal } from "../access/portals.ts";
 import type { Config, DiskConfig, TargetConfig } from "../config/config.ts";
 import { serialNumberOf } from "../config/disk.ts";
 import type { EventLog } from "../iscsi/event_log.ts";
-import { type Target, TargetNode } from "../iscsi/target_node.ts";
 import { TARGET_PORTAL_GROUP_TAG } from "../iscsi/login.ts";
+import type { Target } from "../iscsi/target.ts";
+import { TargetNode } from "../iscsi/target_node.ts";
 import { atomicJournalOf } from "../provision/state_folder.ts";
 import type { Identity } from "../scsi/identity.ts";
 import { LogicalUnit, type LogicalUnitOptions } from "../scsi/logical_unit.ts";
@@ -22,6 +23,7 @@ import type { HolePuncher } from "../store/hole_puncher.ts";
 import { ThinStore } from "../store/thin_store.ts";
 import { PortalListener } from "./portal_listener.ts";
 import { describeDamage, openReservationFile } from "./reservation_file.ts";
+import { systemClock } from "./system_clock.ts";
 
 /** What is to be served, and where. */
 export interface TargetServerOptions {
@@ -75,7 +77,7 @@ export class TargetServer {
       const targets: Target[] = [];
       const units = new Map<string, LogicalUnit>();
       for (const target of config.targets) targets.push(openTarget(target, options, stores, units));
-      const node = new TargetNode({ targets, limits: config, interfaces, log });
+      const node = new TargetNode({ targets, limits: config, interfaces, log, clock: systemClock });
       const serve = node.serve.bind(node);
       for (const portal of portals) listeners.push(new PortalListener(portal, { serve, log }));
       return new TargetServer(node, stores, units, listeners);

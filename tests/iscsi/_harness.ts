@@ -6,8 +6,9 @@
 import { assertEquals } from "@std/assert";
 import { parseNetwork } from "../../lib/bytes/network.ts";
 import type { TargetConfig } from "../../lib/config/config.ts";
-import type { ConnectionEnds } from "../../lib/iscsi/connection.ts";
-import { type Target, TargetNode, type TargetNodeOptions } from "../../lib/iscsi/target_node.ts";
+import type { ConnectionEnds } from "../../lib/iscsi/connection_ends.ts";
+import type { Target } from "../../lib/iscsi/target.ts";
+import { TargetNode, type TargetNodeOptions } from "../../lib/iscsi/target_node.ts";
 import { LogicalUnit } from "../../lib/scsi/logical_unit.ts";
 import { TargetDevice } from "../../lib/scsi/target_device.ts";
 import type { BlockStore } from "../../lib/store/block_store.ts";
@@ -20,6 +21,7 @@ import { nopOut } from "../support/initiator_request.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
 import type { SessionParameters } from "../support/initiator_text.ts";
 import { type Command, type CommandResult, CommandTransfer } from "../support/initiator_transfer.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import { type ByteStream, createPipe, type PipeOptions } from "../support/pipe.ts";
 
@@ -142,6 +144,8 @@ class CountedStream implements ByteStream {
 /** A node and those who are connected to it. */
 export class Harness {
   readonly node: TargetNode;
+  /** Stands still until the test moves it. */
+  readonly clock = new FakeClock();
   /** `warning: ...` or `info: ...`, one line per event. */
   readonly log: string[] = [];
   readonly #connections: Served[] = [];
@@ -152,6 +156,7 @@ export class Harness {
       targets: targets.map(makeTarget),
       limits: { sessions, connections },
       interfaces,
+      clock: this.clock,
       log: {
         info: (message) => this.log.push(`info: ${message}`),
         warning: (message) => this.log.push(`warning: ${message}`),

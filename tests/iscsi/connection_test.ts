@@ -36,12 +36,6 @@ function readPdu(initiator: Initiator, isImmediate = false): RequestPdu {
   });
 }
 
-/** The global functions that make timers, as far as they matter here; Deno and Node have different types for an id. */
-interface Timers {
-  setTimeout: (run: () => void, delayMs?: number) => unknown;
-  clearTimeout: (id: unknown) => void;
-}
-
 /** A store that tells of each read before it is done. */
 class WatchedStore extends MemoryStore {
   readonly #onRead: (lengthBytes: number) => void;
@@ -54,36 +48,6 @@ class WatchedStore extends MemoryStore {
   override readNow(offset: number, into: Uint8Array): boolean {
     this.#onRead(into.length);
     return super.readNow(offset, into);
-  }
-}
-
-/** Holds back the timers of one duration while a test runs: `fire` lets them run out. Others go their way. */
-async function withTimersHeld(
-  durationMs: number,
-  test: (clock: { fire(): void; readonly count: () => number }) => Promise<void>,
-): Promise<void> {
-  const timers = globalThis as unknown as Timers;
-  const { setTimeout: set, clearTimeout: clear } = timers;
-  const held = new Map<unknown, () => void>();
-  timers.setTimeout = (run, delayMs) => {
-    if (delayMs !== durationMs) return set(run, delayMs);
-    const id = {};
-    held.set(id, run);
-    return id;
-  };
-  timers.clearTimeout = (id) => {
-    if (!held.delete(id)) clear(id);
-  };
-  try {
-    await test({
-      fire: () => {
-        for (const [id, run] of [...held]) if (held.delete(id)) run();
-      },
-      count: () => held.size,
-    });
-  } finally {
-    timers.setTimeout = set;
-    timers.clearTimeout = clear;
   }
 }
 
@@ -284,42 +248,41 @@ Deno.test("slow reads make the target hold little, and go on when they are fetch
 
 Deno.test("a login that is not complete in time ends the connection", () =>
   withHarness({}, async (harness) => {
-    await withTimersHeld(Limits.loginMs, async (clock) => {
-      const [silent, slow, quick] = [harness.open(), harness.open(), harness.open()];
-      await slow.initiator.send(new RequestPdu(0x43, 0x40, new Uint8Array(100).fill(0x41)));
-      assertEquals((await slow.initiator.receive()).opcode, Opcode.loginResponse);
-      await quick.initiator.login({ targetName: nameOf() });
-      clock.fire();
-      assertEquals(await silent.initiator.receiveEnd(), []);
-      assertEquals(await slow.initiator.receiveEnd(), []);
-      await Promise.all([silent.served, slow.served]);
-      await quick.initiator.nop();
-      assertEquals(harness.log.filter((line) => line.includes("15 s")).length, 2);
-      await quick.initiator.close();
-      await quick.served;
-      assertEquals(clock.count(), 0);
-    });
+    const { clock } = harness;
+    const [silent, slow, quick] = [harness.open(), harness.open(), harness.open()];
+    await slow.initiator.send(new RequestPdu(0x43, 0x40, new Uint8Array(100).fill(0x41)));
+    assertEquals((await slow.initiator.receive()).opcode, Opcode.loginResponse);
+    await quick.initiator.login({ targetName: nameOf() });
+    clock.advance(Limits.loginMs - 1);
+    assert(!silent.isClosed() && !slow.isClosed(), "there is time left");
+    clock.advance(1);
+    assertEquals(await silent.initiator.receiveEnd(), []);
+    assertEquals(await slow.initiator.receiveEnd(), []);
+    await Promise.all([silent.served, slow.served]);
+    await quick.initiator.nop();
+    assertEquals(harness.log.filter((line) => line.includes("15 s")).length, 2);
+    await quick.initiator.close();
+    await quick.served;
+    assertEquals(clock.waiting, 0);
   }));
 
 Deno.test("a peer that does not read its last replies loses them in time", () =>
   withHarness({}, async (harness) => {
-    await withTimersHeld(Limits.finishMs, async (clock) => {
-      const { initiator, served, isClosed } = harness.open({ capacityBytes: 4096 });
-      await initiator.login({ targetName: nameOf() });
-      // The initiator may have begun to receive one PDU; not a second one.
-      for (let count = 0; count < 3; count++) {
-        await initiator.send(nopOut({ ...numbered(initiator, true), data: pattern(60_000) }));
-      }
-      await settle();
-      const stopped = harness.node.stop();
-      await settle();
-      assert(!isClosed(), "there is something to read");
-      clock.fire();
-      assert(isClosed(), "the time is over");
-      await served;
-      await stopped;
-      assertEquals(clock.count(), 0);
-    });
+    const { initiator, served, isClosed } = harness.open({ capacityBytes: 4096 });
+    await initiator.login({ targetName: nameOf() });
+    // The initiator may have begun to receive one PDU; not a second one.
+    for (let count = 0; count < 3; count++) {
+      await initiator.send(nopOut({ ...numbered(initiator, true), data: pattern(60_000) }));
+    }
+    await settle();
+    const stopped = harness.node.stop();
+    await settle();
+    assert(!isClosed(), "there is something to read");
+    harness.clock.advance(Limits.finishMs);
+    assert(isClosed(), "the time is over");
+    await served;
+    await stopped;
+    assertEquals(harness.clock.waiting, 0);
   }));
 
 Deno.test("a peer that sends no more but reads gets what waits for it", () =>

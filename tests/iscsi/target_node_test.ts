@@ -3,9 +3,11 @@
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Limits } from "../../lib/iscsi/limits.ts";
+import type { Session } from "../../lib/iscsi/session.ts";
 import type { InterfaceAddress } from "../../lib/access/interfaces.ts";
 import { read10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
-import { ISID, LoginRefused, Stage } from "../support/initiator_login.ts";
+import { INITIATOR_NAME, ISID, LoginRefused, Stage } from "../support/initiator_login.ts";
+import { Opcode } from "../support/initiator_pdu.ts";
 import { loginRequest } from "../support/initiator_request.ts";
 import { ScsiStatus, SenseKey } from "../support/initiator_sense.ts";
 import { encodeText } from "../support/initiator_text.ts";
@@ -247,6 +249,77 @@ Deno.test("of logins that wait for a medium which never answers only the last on
     await before;
   });
 });
+
+/** The only session that there is. */
+function onlySession({ node }: Harness): Session {
+  const [session, ...others] = [...node.sessions()];
+  assertEquals(others, []);
+  return session!;
+}
+
+Deno.test("sessions() tells who is logged in to what, since when and from where", () =>
+  withHarness({}, async (harness) => {
+    harness.clock.advance(1000);
+    await harness.connect().login();
+    const initiator = await harness.logIn();
+    const seen = [...harness.node.sessions()].map((
+      { target, identity, connections, peerAddress, beganAtMs },
+    ) => [
+      target?.config.name,
+      identity.initiatorName,
+      [...connections.keys()],
+      peerAddress,
+      new Date(beganAtMs).toISOString(),
+    ]);
+    const common = [INITIATOR_NAME, [0], "10.0.0.2", "2026-01-01T00:00:01.000Z"];
+    assertEquals(seen, [[undefined, ...common], ["disk", ...common]]);
+    assertEquals(await initiator.logout(), 0);
+    assertEquals([...harness.node.sessions()].length, 1);
+  }));
+
+Deno.test("endSession() ends its tasks, its nexus and its connection", async () => {
+  const store = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
+  await withHarness({ targets: [{ stores: [store] }] }, async (harness) => {
+    const initiator = await harness.logIn();
+    await initiator.begin({ cdb: write10(0, 1), write: pattern(512) });
+    await until(() => store.pending.length === 1, "the write is under way");
+    harness.node.endSession(onlySession(harness));
+    assertEquals(await initiator.receiveEnd(), []);
+    assertEquals([...harness.node.sessions()], []);
+    store.releaseAll();
+  });
+});
+
+Deno.test("requestLogout() asks, lets everything go on, and waits no longer than it said (11.9.1)", () =>
+  withHarness({}, async (harness) => {
+    const initiator = await harness.logIn();
+    harness.node.requestLogout(onlySession(harness), 10);
+    harness.node.requestLogout(onlySession(harness), 10);
+    const message = await initiator.receive();
+    assertEquals(
+      [message.opcode, message.asynchronousEvent, message.header.subarray(38, 44).toHex()],
+      [Opcode.asynchronousMessage, 1, "00000000000a"],
+    );
+    assertEquals((await initiator.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+    harness.clock.advance(9999);
+    await initiator.nop();
+    harness.clock.advance(1);
+    assertEquals(await initiator.receiveEnd(), []);
+    assertEquals([...harness.node.sessions()], []);
+    assert(harness.log.some((line) => line.includes("no logout within the 10 s")));
+  }));
+
+Deno.test("who logs out as asked is not closed by the clock", () =>
+  withHarness({}, async (harness) => {
+    const { initiator, served } = harness.open();
+    await initiator.login({ targetName: nameOf() });
+    harness.node.requestLogout(onlySession(harness), 10);
+    assertEquals((await initiator.receive()).opcode, Opcode.asynchronousMessage);
+    assertEquals(await initiator.logout(), 0);
+    await served;
+    assertEquals(harness.clock.waiting, 0);
+    assert(!harness.log.some((line) => line.startsWith("warning")));
+  }));
 
 Deno.test("two sessions of one initiator have units, tasks and attentions of their own (multipath)", () =>
   withHarness({}, async (harness) => {

@@ -1,0 +1,7 @@
+/** Time, as the node knows it: a test brings a clock of its own, which stands still until the test moves it. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Calls back once; what is returned prevents it. */
+  after(delayMs: number, callback: () => void): () => void;
+}

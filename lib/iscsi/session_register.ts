@@ -1,0 +1,79 @@
+import type { Config } from "../config/config.ts";
+import { Limits } from "./limits.ts";
+import type { LoginIdentity } from "./login.ts";
+import { LoginStatus } from "./login_status.ts";
+import { loginFailed } from "./protocol_error.ts";
+import type { Session } from "./session.ts";
+import type { Target } from "./target.ts";
+
+/** All sessions of a node, by target session identifying handle, and how many there may be. */
+export class SessionRegister {
+  readonly #limits: Pick<Config, "sessions" | "connections">;
+  readonly #sessions = new Map<number, Session>();
+  #lastTsih = 0;
+
+  constructor(limits: Pick<Config, "sessions" | "connections">) {
+    this.#limits = limits;
+  }
+
+  /** Every session, in the order in which they began. The register may change meanwhile. */
+  [Symbol.iterator](): IterableIterator<Session> {
+    return [...this.#sessions.values()][Symbol.iterator]();
+  }
+
+  get(tsih: number): Session | undefined {
+    return this.#sessions.get(tsih);
+  }
+
+  has(session: Session): boolean {
+    return this.#sessions.get(session.tsih) === session;
+  }
+
+  add(session: Session): void {
+    this.#sessions.set(session.tsih, session);
+  }
+
+  delete(session: Session): void {
+    if (this.has(session)) this.#sessions.delete(session.tsih);
+  }
+
+  /** A handle that no session has. */
+  newTsih(): number {
+    do {
+      this.#lastTsih = this.#lastTsih % 0xffff + 1;
+    } while (this.#sessions.has(this.#lastTsih));
+    return this.#lastTsih;
+  }
+
+  /** The session of the same I_T nexus: same initiator port, that is name and ISID, and same target (4.4.3). */
+  ofNexus({ initiatorName, isid }: LoginIdentity, target: Target | undefined): Session | undefined {
+    return this.#sessions.values().find(({ identity, target: theirs }) =>
+      identity.initiatorName === initiatorName && identity.isid === isid && theirs === target
+    );
+  }
+
+  /**
+   * Whether one session more is within the limits.
+   *
+   * @param predecessor the session that ends when this one begins
+   * @throws {ProtocolError} of kind `login` when it is not
+   */
+  checkRoom({ initiatorName, targetName }: LoginIdentity, predecessor: Session | undefined): void {
+    const isDiscovery = targetName === undefined;
+    const alike = [...this].filter((other) =>
+      other !== predecessor && (other.target === undefined) === isDiscovery
+    );
+    const connections = alike.reduce((sum, session) => sum + session.connections.size, 0);
+    const limits = isDiscovery ? [["discovery sessions", alike.length, Limits.discoverySessions] as const] : [
+      ["sessions", alike.length, this.#limits.sessions] as const,
+      ["connections", connections, this.#limits.connections] as const,
+    ];
+    for (const [name, count, limit] of limits) {
+      if (count < limit) continue;
+      throw loginFailed(
+        LoginStatus.outOfResources,
+        `login of "${initiatorName}" refused: the limit of ${limit} ${name} is reached`,
+      );
+    }
+  }
+}

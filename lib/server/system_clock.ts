@@ -1,0 +1,10 @@
+import type { Clock } from "../iscsi/clock.ts";
+
+/** The clock and the timers of the machine. */
+export const systemClock: Clock = {
+  now: Date.now,
+  after(delayMs, callback): () => void {
+    const timer = setTimeout(callback, delayMs);
+    return () => clearTimeout(timer);
+  },
+};

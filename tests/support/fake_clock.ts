@@ -1,0 +1,36 @@
+/** A clock that stands still until the test moves it. */
+export class FakeClock {
+  #nowMs = Date.UTC(2026, 0, 1);
+  readonly #timers = new Set<{ readonly atMs: number; readonly callback: () => void }>();
+
+  now(): number {
+    return this.#nowMs;
+  }
+
+  after(delayMs: number, callback: () => void): () => void {
+    const timer = { atMs: this.#nowMs + delayMs, callback };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  }
+
+  /** How many callbacks wait for their time. */
+  get waiting(): number {
+    return this.#timers.size;
+  }
+
+  /** Moves on, and calls back in order all whose time comes meanwhile, those that they set in turn included. */
+  advance(byMs: number): void {
+    const endMs = this.#nowMs + byMs;
+    for (let next = this.#nextUntil(endMs); next !== undefined; next = this.#nextUntil(endMs)) {
+      this.#timers.delete(next);
+      this.#nowMs = next.atMs;
+      next.callback();
+    }
+    this.#nowMs = endMs;
+  }
+
+  #nextUntil(endMs: number): { readonly atMs: number; readonly callback: () => void } | undefined {
+    const due = [...this.#timers].filter(({ atMs }) => atMs <= endMs);
+    return due.sort((a, b) => a.atMs - b.atMs)[0];
+  }
+}

@@ -1,0 +1,189 @@
+import { assert, assertEquals } from "@std/assert";
+import {
+  type Change,
+  configDifference,
+  consequenceOf,
+  CONSEQUENCES,
+  describeChange,
+} from "../../lib/config/config_difference.ts";
+import { OPTION_NAMES, OPTIONS } from "../../lib/config/options.ts";
+import { configOf } from "../provision/conf.ts";
+
+const MB = 1024 ** 2;
+
+/** What is different when lines take the place of others below `[a]`, or above it. */
+function differenceOf(before: readonly string[], after: readonly string[]): Change[] {
+  const make = (lines: readonly string[]): ReturnType<typeof configOf> => configOf("storage=/data", ...lines);
+  return configDifference(make(before), make(after));
+}
+
+/** The lines of `[a]` with `options`, and before it the global ones. */
+function conf(options: readonly string[], globals: readonly string[] = []): string[] {
+  return [...globals, "[a]", ...options];
+}
+
+Deno.test("configDifference() finds none where only the writing differs", () => {
+  const before = [
+    "networks=10.0.0.0/8 fd00::/8",
+    "initiators=iqn.2001-01.a:1 iqn.2001-01.a:2",
+    "[a]",
+    "size=1GB",
+  ];
+  const after = [
+    "# The same in other words.",
+    ...["initiators=iqn.2001-01.A:2 iqn.2001-01.a:1", "networks=fd00:0::/8 10.1.2.3/8", "port=3260"],
+    ...["[a]", "size=1024MB", "comment=a", "file=/data/a", "blocksize=512"],
+  ];
+  assertEquals(differenceOf(before, after), []);
+});
+
+Deno.test("configDifference() has an answer for every option of the conf", () => {
+  const base: Readonly<Record<string, string>> = { size: "size=2MB" };
+  const values: Readonly<Record<string, string>> = {
+    storage: "storage=/other",
+    node: "node=iqn.2001-01.other",
+    sessions: "sessions=7",
+    connections: "connections=7",
+    port: "port=7",
+    size: "size=4MB",
+    file: "file=b",
+    comment: "comment=b",
+    alias: "alias=b",
+    readonly: "readonly=y",
+    blocksize: "blocksize=4096",
+    physicalblocksize: "physicalblocksize=512",
+    removable: "removable=y",
+    vendor: "vendor=b",
+    product: "product=b",
+    revision: "revision=b",
+    serial: "serial=b",
+    networks: "networks=10.0.0.0/8",
+    initiators: "initiators=iqn.2001-01.b:b",
+  };
+  const found = OPTION_NAMES.map((name) => {
+    const value = values[name];
+    assert(value !== undefined, `option "${name}" has no value here`);
+    const isGlobal = OPTIONS[name].place === "global";
+    const options = isGlobal ? base : { ...base, [name]: value };
+    const storage = name === "storage" ? [] : ["storage=/data"];
+    const globals = isGlobal ? [...storage, value] : storage;
+    const after = configOf(...conf(Object.values(options), globals));
+    const changes = configDifference(configOf("storage=/data", ...conf(["size=2MB"])), after);
+    return [name, changes.map((change) => `${change.kind}: ${consequenceOf(change)}`)] as const;
+  });
+  assertEquals(Object.fromEntries(found), {
+    storage: ["serverOptionChanged: ended"],
+    node: ["serverOptionChanged: ended"],
+    sessions: ["serverOptionChanged: unnoticed"],
+    connections: ["serverOptionChanged: unnoticed"],
+    port: ["serverOptionChanged: unnoticed"],
+    size: ["logicalUnitGrown: told"],
+    file: ["logicalUnitReplaced: loggedIn"],
+    comment: ["targetOptionChanged: unnoticed"],
+    alias: ["targetOptionChanged: admitted"],
+    readonly: ["targetOptionChanged: told"],
+    blocksize: ["logicalUnitReplaced: loggedIn"],
+    physicalblocksize: ["logicalUnitReplaced: loggedIn"],
+    removable: ["logicalUnitReplaced: loggedIn"],
+    vendor: ["targetOptionChanged: told"],
+    product: ["targetOptionChanged: told"],
+    revision: ["targetOptionChanged: told"],
+    serial: ["logicalUnitReplaced: loggedIn"],
+    networks: ["targetOptionChanged: admitted"],
+    initiators: ["targetOptionChanged: admitted"],
+  });
+});
+
+Deno.test("configDifference() says what goes before what comes, target by target", () => {
+  const before = ["[a]", "size=1MB 1MB", "[b]", "size=1MB", "[c]", "size=1MB"];
+  const after = ["[d]", "size=1MB 1MB", "[a]", "size=2MB", "[c]", "size=1MB 3MB"];
+  assertEquals(differenceOf(before, after), [
+    { kind: "targetRemoved", target: "b" },
+    { kind: "targetAdded", target: "d", logicalUnits: 2 },
+    { kind: "logicalUnitRemoved", target: "a", lun: 1, path: "/data/a_1" },
+    {
+      kind: "logicalUnitGrown",
+      target: "a",
+      lun: 0,
+      path: "/data/a",
+      fromBytes: MB,
+      sizeBytes: 2 * MB,
+    },
+    { kind: "logicalUnitAdded", target: "c", lun: 1, path: "/data/c_1", sizeBytes: 3 * MB },
+  ]);
+});
+
+Deno.test("configDifference() takes a LUN that is smaller or differs in several ways for another disk", () => {
+  const before = conf(["size=2MB 1MB", "vendor=x"]);
+  const after = conf(["size=1MB 4MB", "file=b", "blocksize=4096", "serial=S", "vendor=y"]);
+  assertEquals(differenceOf(before, after), [
+    {
+      kind: "logicalUnitReplaced",
+      target: "a",
+      lun: 0,
+      path: "/data/b",
+      options: ["blocksize", "serial", "file", "size"],
+    },
+    {
+      kind: "logicalUnitReplaced",
+      target: "a",
+      lun: 1,
+      path: "/data/b_1",
+      options: ["blocksize", "serial", "file"],
+    },
+    {
+      kind: "targetOptionChanged",
+      target: "a",
+      option: "vendor",
+      from: '"x"',
+      to: '"y"',
+      consequence: "told",
+    },
+  ]);
+});
+
+Deno.test("configDifference() knows files again in a storage folder of another name", () => {
+  const before = configOf("storage=/data", "[a]", "size=1MB", "[b]", "size=1MB", "file=/elsewhere/b");
+  const after = configOf("storage=/more/data", "[a]", "size=1MB", "[b]", "size=1MB", "file=/data/b");
+  assertEquals(configDifference(before, after).map(({ kind }) => kind), [
+    "serverOptionChanged",
+    "logicalUnitReplaced",
+  ]);
+});
+
+Deno.test("configDifference() names globals that targets inherit once for each of them", () => {
+  const targets = ["[a]", "size=1MB", "[b]", "size=1MB", "initiators=iqn.2001-01.b:b", "[c]", "size=1MB"];
+  const changes = differenceOf(targets, ["initiators=iqn.2001-01.a:a", ...targets]);
+  assertEquals(changes.map((change) => "target" in change && change.target), ["a", "c"]);
+});
+
+Deno.test("describeChange() says every change in a line", () => {
+  const before = ["[a]", "size=1GB 1MB", "comment=old", "[b]", "size=1MB", "[c]", "size=1MB"];
+  const after = [
+    ...[
+      "port=3261",
+      "[a]",
+      "size=1536MB",
+      "comment=new",
+      "readonly=y",
+      "alias=x",
+      "initiators=iqn.2001-01.a:a",
+    ],
+    ...["[b]", "size=1MB 1MB", "file=bb", "[d]", "size=1MB"],
+  ];
+  const changes = differenceOf(before, after);
+  assertEquals(changes.map((change) => `${describeChange(change)}: ${CONSEQUENCES[consequenceOf(change)]}`), [
+    "set port from 3260 to 3261: no session notices",
+    "remove target [c]: sessions are asked to log out",
+    'remove LUN 1 of [a] ("/data/a_1"): sessions are told by a unit attention',
+    'grow LUN 0 of [a] ("/data/a") from 1 GB to 1.5 GB: sessions are told by a unit attention',
+    "set initiators of [a] from all to iqn.2001-01.a:a: sessions that are no longer allowed are asked to log out",
+    'set alias of [a] from none to "iqn.2002-08.info.netmanager:x": ' +
+    "sessions that are no longer allowed are asked to log out",
+    'set comment of [a] from "old" to "new": no session notices',
+    "set readonly of [a] from n to y: sessions are told by a unit attention",
+    'replace LUN 0 of [b] ("/data/bb"): another file: sessions are asked to log in again',
+    'add LUN 1 of [b] ("/data/bb_1") with 1 MB: sessions are told by a unit attention',
+    "add target [d] with 1 LUN: no session notices",
+  ]);
+});

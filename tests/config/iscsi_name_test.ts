@@ -15,6 +15,57 @@ Deno.test("foldIscsiName() folds letter case and compatible characters", () => {
   }
 });
 
+Deno.test("foldIscsiName() maps, folds and normalizes as RFC 3722 says", () => {
+  const rows = [
+    ["soft\u00adhyphen\u200d\ufe0f\ufeff", "softhyphen"],
+    ["Stra\u00dfe", "strasse"],
+    ["\u039f\u0394\u039f\u03a3", "\u03bf\u03b4\u03bf\u03c3"],
+    ["\u03bf\u03b4\u03bf\u03c2", "\u03bf\u03b4\u03bf\u03c3"],
+    ["\ufb03x", "ffix"],
+    ["\u0130\u0131I", "i\u0307\u0131i"],
+    ["\u2121", "tel"],
+    ["\u017f\u212a", "sk"],
+    ["\ud835\udc00", "a"],
+    ["\u01c4", "d\u017e"],
+    ["\u1f88", "\u1f00\u03b9"],
+  ] as const;
+  for (const [name, folded] of rows) {
+    assertEquals(foldIscsiName(name), folded);
+    assertEquals(foldIscsiName(folded), folded);
+  }
+});
+
+Deno.test("iscsiNameProblem() prohibits what RFC 3722 prohibits in a name of any script", () => {
+  const prohibited = [
+    // Spaces, controls, private use, no characters, half a pair, tags.
+    ..."\u00a0\u2003\u3000\u0085\u2028\u2062\ue000\ufffe\u{1ffff}\u{e0061}",
+    "\ud800",
+    // Not for text, and what describes characters instead of being one.
+    ..."\ufff9\ufffc\ufffd\u2ff0\u2ffb",
+    // What changes the direction, and letters that are written in the other one.
+    ..."\u200e\u202e\u206a\u05d0\u0627\u0710\u0780\u0640",
+    // ASCII that is no letter, digit or one of "-.:".
+    ..." !\"#$%&'()*+,/;<=>?@[\\]^`{|}~\u0000\u001f\u007f",
+    "\u3002",
+  ];
+  for (const character of prohibited) {
+    const name = `iqn.2001-04.com.example:x${character}y`;
+    assertEquals(iscsiNameProblem(name), `name contains ${JSON.stringify(character)}`);
+  }
+  for (const character of "\u00e4\u03c3\u0436\u0e01\u4e2d\uac00\u{20000}") {
+    assertEquals(iscsiNameProblem(`iqn.2001-04.com.example:x${character}y`), undefined);
+  }
+});
+
+Deno.test("iscsiNameProblem() counts bytes of the folded name, not characters", () => {
+  const room = 223 - "iqn.2001-04.com.example:".length;
+  const name = (count: number): string => `iqn.2001-04.com.example:${"\u4e2d".repeat(count)}`;
+  assertEquals(iscsiNameProblem(name(Math.floor(room / 3))), undefined);
+  assertEquals(iscsiNameProblem(name(Math.floor(room / 3) + 1)), "name is longer than 223 bytes");
+  const written = `iqn.2001-04.com.example:${"A\u00ad".repeat(room)}`;
+  assertEquals(iscsiNameProblem(foldIscsiName(written)), undefined);
+});
+
 Deno.test("iscsiNameProblem() accepts iqn., eui. and naa. names", () => {
   const names = [
     "iqn.2001-04.com.example",

@@ -121,6 +121,10 @@ export function decodePdu(frame: Frame): NumberedPdu | DataOut {
     // 11.2.1.8: only a NOP-Out may do without a task tag.
     throw rejected(RejectReason.invalidPduField, `${initiatorOpcodeName(opcode)} without initiator task tag`);
   }
+  if (opcode !== InitiatorOpcode.scsiCommand && frame.header.length > BASIC_HEADER_BYTES) {
+    // 11.2.1.5: only a SCSI Command has additional header segments.
+    throw rejected(RejectReason.invalidPduField, `${initiatorOpcodeName(opcode)} with additional header`);
+  }
   switch (opcode) {
     case InitiatorOpcode.scsiCommand:
       return decodeScsiCommand(frame);
@@ -162,6 +166,9 @@ export function decodeLoginRequest(frame: Frame): LoginRequest {
   if (opcode !== InitiatorOpcode.loginRequest) {
     // 7.12: no other PDU may come before the login has succeeded.
     throw loginFailed(LoginStatus.invalidDuringLogin, `${initiatorOpcodeName(opcode)} during login`);
+  }
+  if (header.length > BASIC_HEADER_BYTES) {
+    throw loginFailed(LoginStatus.initiatorError, "Login request with additional header");
   }
   const flags = header[1]!;
   return {

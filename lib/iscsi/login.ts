@@ -175,6 +175,7 @@ export class Login {
     if (sessionType !== "Normal" && sessionType !== "Discovery") {
       throw loginFailed(LoginStatus.sessionTypeNotSupported, `SessionType ${JSON.stringify(sessionType)}`);
     }
+    this.negotiation.assume("SessionType", sessionType);
     const isDiscovery = sessionType === "Discovery";
     if (isDiscovery) this.negotiation.enterDiscovery();
     const targetName = isDiscovery ? undefined : requiredName(keys, "TargetName");

@@ -26,7 +26,7 @@ export type KeyRule =
     readonly ours: number;
     readonly default: number;
   }
-  /** The initiator declares a text; the target takes note and answers nothing. */
+  /** The initiator declares a text of at most 255 bytes (6.1); the target takes note and answers nothing. */
   | { readonly kind: "declaredText" }
   /** Only a target may send it. */
   | { readonly kind: "targetOnly" }
@@ -38,11 +38,10 @@ export type KeyRule =
 interface Key {
   readonly rule: KeyRule;
   /**
-   * When it may be negotiated: `security` and `operational` stage of login, `leading` = operational stage of the first
-   * connection's login, `any` = the login's first request or any later one, `full` = full-feature phase only,
-   * `operationalOrFull` = both.
+   * When it may be negotiated: `security` and `operational` stage of login, `any` = the login's first request or any
+   * later one, `full` = full-feature phase only, `operationalOrFull` = both, `always` = everywhere.
    */
-  readonly when: "security" | "operational" | "any" | "full" | "operationalOrFull";
+  readonly when: "security" | "operational" | "any" | "full" | "operationalOrFull" | "always";
   /** Means nothing in a discovery session, and is answered Irrelevant there. */
   readonly normalOnly?: true;
 }
@@ -63,7 +62,7 @@ export const LoginKeys = {
   TargetName: { rule: { kind: "declaredText" }, when: "any" },
   InitiatorName: { rule: { kind: "declaredText" }, when: "any" },
   TargetAlias: { rule: { kind: "targetOnly" }, when: "any" },
-  InitiatorAlias: { rule: { kind: "declaredText" }, when: "any" },
+  InitiatorAlias: { rule: { kind: "declaredText" }, when: "always" },
   TargetAddress: { rule: { kind: "targetOnly" }, when: "any" },
   TargetPortalGroupTag: { rule: { kind: "targetOnly" }, when: "any" },
   InitialR2T: { rule: { kind: "or", ours: false, default: true }, when: "operational", normalOnly: true },

@@ -35,9 +35,15 @@ const REJECT: Resolution = { answer: "Reject" };
 /** Values that end an exchange about a key that the target itself sent (RFC 7143, 6.2). */
 const CLOSING_ANSWERS: readonly string[] = ["NotUnderstood", "Irrelevant", "Reject"];
 
-/** The value of a numerical key: decimal or hexadecimal (RFC 7143, 6.1), undefined when it is neither. */
+/** Most bytes of a value, unless its key says otherwise (RFC 7143, 6.1). */
+const VALUE_BYTES_MAX = 255;
+
+/**
+ * The value of a numerical key, decimal or hexadecimal, of up to 64 bits (RFC 7143, 6.1); undefined when it is neither.
+ * Beyond 53 bits it is rounded, which is far outside of every key's range.
+ */
 export function parseNumber(text: string): number | undefined {
-  return /^(0[xX][0-9a-fA-F]{1,8}|[0-9]{1,10})$/.test(text) ? Number(text) : undefined;
+  return /^(0[xX][0-9a-fA-F]{1,16}|0|[1-9][0-9]{0,19})$/.test(text) ? Number(text) : undefined;
 }
 
 /** What becomes of an offer, by the rule of its key. */
@@ -66,7 +72,7 @@ export function resolve(rule: KeyRule, offer: string): Resolution {
       return { answer: value ? "Yes" : "No", value };
     }
     case "declaredText":
-      return { answer: undefined, value: offer };
+      return fitsOneValue(offer) ? { answer: undefined, value: offer } : REJECT;
     case "obsolete":
       return { answer: rule.answer };
     case "targetOnly":
@@ -77,6 +83,10 @@ export function resolve(rule: KeyRule, offer: string): Resolution {
   }
 }
 
+function fitsOneValue(text: string): boolean {
+  return new TextEncoder().encode(text).length <= VALUE_BYTES_MAX;
+}
+
 function numberWithin(range: { min: number; max: number }, text: string): number | undefined {
   const number = parseNumber(text);
   return number === undefined || number < range.min || number > range.max ? undefined : number;
@@ -85,12 +95,30 @@ function numberWithin(range: { min: number; max: number }, text: string): number
 /** The keys of one connection, from its first login request to its end. */
 export class Negotiation {
   readonly #values = new Map<string, string | number | boolean>();
+  /** Values of a text negotiation that has not ended: they hold when it does (6.4). */
+  readonly #proposed = new Map<string, string | number | boolean>();
   readonly #received = new Map<string, string>();
   #isDiscovery = false;
 
   /** From now on, keys that mean nothing in a discovery session are answered Irrelevant. */
   enterDiscovery(): void {
     this.#isDiscovery = true;
+  }
+
+  /** Takes note of what a key is by default, when the initiator has not said so: it cannot say otherwise later. */
+  assume(name: LoginKey, value: string): void {
+    this.#received.set(name, value);
+  }
+
+  /** A text negotiation in full-feature phase has come to its end: what it settled holds from now on. */
+  conclude(): void {
+    for (const [name, value] of this.#proposed) this.#values.set(name, value);
+    this.#proposed.clear();
+  }
+
+  /** A text negotiation was abandoned: everything is as it was before (6.4). */
+  abandon(): void {
+    this.#proposed.clear();
   }
 
   /**
@@ -115,10 +143,10 @@ export class Negotiation {
     if (CLOSING_ANSWERS.includes(offer)) return undefined;
     if (this.#isDiscovery && key.normalOnly) return "Irrelevant";
     // 6.3: in full-feature phase only what may change there is negotiated.
-    if (stage === "full" && key.when !== "operationalOrFull") return "Reject";
+    if (stage === "full" && key.when !== "operationalOrFull" && key.when !== "always") return "Reject";
     this.#received.set(name, offer);
     const { answer, value } = resolve(key.rule, offer);
-    if (value !== undefined) this.#values.set(name, value);
+    if (value !== undefined) (stage === "full" ? this.#proposed : this.#values).set(name, value);
     return answer;
   }
 

@@ -25,6 +25,8 @@ export class TextNegotiation {
   #incoming = new TextAssembly(Limits.textBytes);
   #outgoing = new TextPieces(new Uint8Array());
   #targetTransferTag = 0;
+  /** Keys that this exchange has been about so far. */
+  #keys = new Set<string>();
 
   constructor(negotiation: Negotiation, sendTargets: (value: string) => readonly KeyValue[] | undefined) {
     this.#negotiation = negotiation;
@@ -43,29 +45,42 @@ export class TextNegotiation {
       throw rejected(RejectReason.protocolError, "Text request continues an exchange that is not under way");
     }
     if (!this.#outgoing.done) return this.#reply(pdu, bytesMax);
-    if (!this.#incoming.add(pdu.data)) {
+    try {
+      this.#take(pdu);
+    } catch (error) {
+      // 6.4: what was settled in an exchange that ends with a Reject never holds, and nothing can be added to it.
       this.#begin();
-      throw rejected(RejectReason.protocolError, `Text is longer than ${Limits.textBytes} bytes`);
+      throw error;
     }
-    if (!pdu.continued) this.#outgoing = new TextPieces(encodeText(this.#answer(this.#incoming.take())));
     return this.#reply(pdu, bytesMax);
   }
 
   #begin(): void {
+    this.#negotiation.abandon();
+    this.#keys = new Set();
     this.#incoming = new TextAssembly(Limits.textBytes);
     this.#outgoing = new TextPieces(new Uint8Array());
     this.#targetTransferTag = serialAdd(this.#targetTransferTag, 1) & 0x7fffffff;
   }
 
+  #take(pdu: TextRequest): void {
+    if (!this.#incoming.add(pdu.data)) {
+      throw rejected(RejectReason.protocolError, `Text is longer than ${Limits.textBytes} bytes`);
+    }
+    if (!pdu.continued) this.#outgoing = new TextPieces(encodeText(this.#answer(this.#incoming.take())));
+  }
+
   #answer(text: Uint8Array): KeyValue[] {
     const pairs = decodeText(text, Limits);
     if (typeof pairs === "string") throw rejected(RejectReason.protocolError, pairs);
-    if (new Set(pairs.map(([key]) => key)).size < pairs.length) {
-      // 6.2: a key is negotiated once. A list of targets, asked for again and again, would be endless too.
-      throw rejected(RejectReason.protocolError, "Text request has a key twice");
-    }
     const answers: KeyValue[] = [];
     for (const [key, value] of pairs) {
+      // 6.2: a key is negotiated once. A list of targets, asked for again and again, would be endless too.
+      if (this.#keys.has(key)) throw rejected(RejectReason.protocolError, `Text exchange has ${key} twice`);
+      if (this.#keys.size === Limits.textKeys) {
+        throw rejected(RejectReason.protocolError, `Text exchange has more than ${Limits.textKeys} keys`);
+      }
+      this.#keys.add(key);
       if (key === "SendTargets") {
         answers.push(...this.#sendTargets(value) ?? [[key, "Reject"] as const]);
         continue;
@@ -82,6 +97,7 @@ export class TextNegotiation {
     const continued = !this.#outgoing.done;
     // 11.11.1: the answer to a request that is not final is not final either.
     const final = pdu.final && !continued;
+    if (final) this.#negotiation.conclude();
     return { final, continued, targetTransferTag: final ? RESERVED_TAG : this.#targetTransferTag, data };
   }
 }

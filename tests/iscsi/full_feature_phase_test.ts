@@ -22,7 +22,7 @@ import {
   textRequest,
 } from "../support/initiator_request.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
-import { decodeText, encodeText } from "../support/initiator_text.ts";
+import { decodeText, encodeText, type TextPairs } from "../support/initiator_text.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import { SlowStore } from "../support/slow_store.ts";
 import {
@@ -413,6 +413,58 @@ Deno.test("MaxRecvDataSegmentLength may change in full-feature phase, and holds 
     assertEquals((await initiator.receive()).data.length, 512);
     const answer = await initiator.text([["MaxBurstLength", "512"], ["AuthMethod", "None"], ["X-a", "1"]]);
     assertEquals(answer, [["MaxBurstLength", "Reject"], ["AuthMethod", "Reject"], ["X-a", "NotUnderstood"]]);
+  }));
+
+Deno.test("MaxRecvDataSegmentLength holds when its exchange has ended, and not when that is abandoned (6.4)", () =>
+  withSession(async (initiator) => {
+    const declare = async (pairs: TextPairs, targetTransferTag = NO_TAG, isFinal = false): Promise<Pdu> => {
+      const request = { ...numbered(initiator), isFinal, targetTransferTag, text: encodeText(pairs) };
+      return await initiator.exchange(request.initiatorTaskTag, textRequest(request));
+    };
+    const echoed = async (): Promise<number> => {
+      await initiator.send(nopOut({ ...numbered(initiator, true), data: pattern(1000) }));
+      return (await initiator.receive()).data.length;
+    };
+    await declare([["MaxRecvDataSegmentLength", "512"]]);
+    assertEquals(await echoed(), 1000);
+    // Another exchange begins: the one before was abandoned.
+    const { targetTransferTag } = await declare([["MaxRecvDataSegmentLength", "600"]]);
+    await declare([], targetTransferTag, true);
+    assertEquals(await echoed(), 600);
+    const begun = await declare([["MaxRecvDataSegmentLength", "700"]]);
+    const twice = textRequest({
+      ...numbered(initiator),
+      isFinal: true,
+      targetTransferTag: begun.targetTransferTag,
+      text: encodeText([["MaxRecvDataSegmentLength", "800"]]),
+    });
+    await assertRejectedWith(initiator, RejectReason.protocolError, twice);
+    // Nothing can be added to what was rejected.
+    const more = { ...numbered(initiator), isFinal: true, targetTransferTag: begun.targetTransferTag };
+    await assertRejectedWith(initiator, RejectReason.protocolError, textRequest(more));
+    assertEquals(await echoed(), 600);
+  }));
+
+Deno.test("InitiatorAlias may be told at any time (13.7)", () =>
+  withSession(async (initiator) => {
+    assertEquals(await initiator.text([["InitiatorAlias", "\u732b"]]), []);
+    assertEquals(await initiator.text([["InitiatorAlias", "another"], ["TargetAlias", "x"]]), [
+      ["TargetAlias", "Reject"],
+    ]);
+  }));
+
+Deno.test("text requests of an exchange are limited in keys, however many requests it has", () =>
+  withDiscovery(async (initiator) => {
+    let targetTransferTag = NO_TAG;
+    for (let count = 0; count < Limits.textKeys / 64; count++) {
+      const pairs = Array.from({ length: 64 }, (_, index) => [`X-${count}.${index}`, ""] as const);
+      const request = { ...numbered(initiator), isFinal: false, targetTransferTag, text: encodeText(pairs) };
+      const pdu = await initiator.exchange(request.initiatorTaskTag, textRequest(request));
+      targetTransferTag = pdu.targetTransferTag;
+    }
+    const text = encodeText([["X-one.more", ""]]);
+    const last = textRequest({ ...numbered(initiator), isFinal: true, targetTransferTag, text });
+    await assertRejectedWith(initiator, RejectReason.protocolError, last);
   }));
 
 Deno.test("a text response that is not final carries a tag, and a final one none (11.11)", () =>

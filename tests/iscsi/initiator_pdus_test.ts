@@ -228,6 +228,15 @@ Deno.test("decodePdu() rejects the reserved task tag where a task must be named 
   }
 });
 
+Deno.test("only a SCSI Command has additional header segments (11.2.1.5)", () => {
+  for (const opcode of ["00", "02", "04", "05", "06"]) {
+    const header = `${opcode}800200 00000000 00000000 00000000 00000001 ffffffff 00000001 00000001 ${TAIL}`;
+    assertRejected(extended(header, "00050200 00010203"), RejectReason.invalidPduField);
+  }
+  const error = assertThrows(() => decodeLoginRequest(extended(LOGIN, "00050200 00010203")), ProtocolError);
+  assertEquals(error.response, { kind: "login", status: LoginStatus.initiatorError });
+});
+
 Deno.test("cmdSNOf() is the number of a request that uses one up", () => {
   const rest = "800000 00000000 00000000 00000000 00000001 00000000 01020304 00000001";
   const numbers = ["00", "01", "02", "04", "06"].map((opcode) => cmdSNOf(frame(`${opcode}${rest} ${TAIL}`)));

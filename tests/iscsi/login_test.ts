@@ -230,6 +230,13 @@ testRefusal("0200: a key comes twice, or where it has no place", async (harness)
   );
 });
 
+testRefusal("0200: the type of the session changes after the first request (13.21)", async (harness) => {
+  const normal: Step = { next: undefined, pairs: NORMAL };
+  await assertRefused(harness, "0200", normal, { pairs: [["SessionType", "Discovery"]] });
+  const discovery: Step = { next: undefined, pairs: DISCOVERY };
+  await assertRefused(harness, "0200", discovery, { pairs: [["SessionType", "Normal"]] });
+});
+
 testRefusal("0200: a name is no iSCSI name (4.2.7)", async (harness) => {
   for (
     const name of [

@@ -4,7 +4,7 @@ import { LoginKeys } from "../../lib/iscsi/login_keys.ts";
 import { Negotiation, type NegotiationStage, parseNumber } from "../../lib/iscsi/negotiation.ts";
 
 /** Where a key may be used: in which stages, and whether a discovery session knows it. */
-type Use = "security" | "operational" | "any" | "operational and full" | "full";
+type Use = "security" | "operational" | "any" | "operational and full" | "full" | "always";
 
 /** What comes of one value: the answer, `none` where none is due. */
 type Row = readonly [use: Use, isNormalOnly: boolean, values: Readonly<Record<string, string>>];
@@ -41,7 +41,13 @@ const KEYS: Readonly<Record<string, Row>> = {
   TargetName: ["any", false, { "iqn.2000-01.a:b": "none" }],
   InitiatorName: ["any", false, { "iqn.2000-01.a:b": "none" }],
   TargetAlias: ["any", false, { x: "Reject" }],
-  InitiatorAlias: ["any", false, { x: "none", "": "none" }],
+  InitiatorAlias: ["always", false, {
+    x: "none",
+    "": "none",
+    ["a".repeat(255)]: "none",
+    ["a".repeat(256)]: "Reject",
+    ["\u4e2d".repeat(86)]: "Reject",
+  }],
   TargetAddress: ["any", false, { "10.0.0.1:3260,1": "Reject" }],
   TargetPortalGroupTag: ["any", false, { "1": "Reject" }],
   InitialR2T: ["operational", true, { Yes: "Yes", No: "No", ...YES_OR_NO_GARBAGE }],
@@ -103,9 +109,20 @@ const KEYS: Readonly<Record<string, Row>> = {
   OFMarkInt: ["operational", false, { "2048": "Reject" }],
 };
 
+/** A stage of login in which a key may be used, if there is one. */
+const LOGIN_STAGE: Readonly<Record<Use, NegotiationStage>> = {
+  security: "security",
+  operational: "operational",
+  any: "security",
+  "operational and full": "operational",
+  full: "operational",
+  always: "security",
+};
+
 const STAGES: readonly NegotiationStage[] = ["security", "operational", "full"];
 
 function isUsable(use: Use, stage: NegotiationStage): boolean {
+  if (use === "always") return true;
   if (use === "any") return stage !== "full";
   return use === "operational and full" ? stage !== "security" : use === stage;
 }
@@ -142,7 +159,7 @@ for (const [key, [use, isNormalOnly, values]] of Object.entries(KEYS)) {
   });
 
   Deno.test(`answer() takes an ending of an exchange about ${key} as no offer (6.2)`, () => {
-    const stage = use === "security" || use === "any" ? "security" : "operational";
+    const stage = LOGIN_STAGE[use];
     if (use === "full") return assertEquals(answerTo(key, "Reject", "full"), "none");
     for (const ending of ["NotUnderstood", "Irrelevant", "Reject"]) {
       assertEquals(answerTo(key, ending, stage), "none");
@@ -151,12 +168,12 @@ for (const [key, [use, isNormalOnly, values]] of Object.entries(KEYS)) {
 
   Deno.test(`answer() to ${key} a second time`, () => {
     const [value] = Object.keys(values);
-    const stage = use === "security" || use === "any" ? "security" : "operational";
+    const stage = LOGIN_STAGE[use];
     if (value === undefined) return assertEquals(answerTo(key, "All", stage), "fault");
     const negotiation = new Negotiation();
     assert(Array.isArray(negotiation.answer([[key, value]], stage)));
     // Initiators repeat who they are in every stage; everything else comes once (6.2).
-    const isName = use === "any" && values[value] === "none";
+    const isName = (use === "any" || use === "always") && values[value] === "none";
     assertEquals(typeof negotiation.answer([[key, value]], stage), isName ? "object" : "string");
     assertEquals(typeof negotiation.answer([[key, `${value}1`]], stage), "string");
   });
@@ -237,7 +254,18 @@ Deno.test("FirstBurstLength never exceeds MaxBurstLength, in whatever order they
 });
 
 Deno.test("parseNumber() reads decimal and hexadecimal numbers (6.1) and nothing else", () => {
-  const numbers = { "0": 0, "7": 7, "512": 512, "4294967295": 0xffffffff, "0x0": 0, "0xFf": 255, "0X10": 16 };
+  const numbers = {
+    "0": 0,
+    "7": 7,
+    "512": 512,
+    "4294967295": 0xffffffff,
+    "18446744073709551615": 2 ** 64,
+    "0x0": 0,
+    "0xFf": 255,
+    "0X10": 16,
+    "0x0000000000000200": 512,
+    "0xffffffffffffffff": 2 ** 64,
+  };
   for (const [text, value] of Object.entries(numbers)) assertEquals(parseNumber(text), value);
   const garbage = [
     "",
@@ -255,14 +283,27 @@ Deno.test("parseNumber() reads decimal and hexadecimal numbers (6.1) and nothing
     "1,2",
     "1~2",
   ];
-  garbage.push("\u0661", "99999999999", "0x123456789", "Infinity", "NaN", "1_000", "0o7");
+  garbage.push("\u0661", "123456789012345678901", "0x12345678901234567", "Infinity", "NaN", "1_000", "0o7");
+  garbage.push("00", "0512");
   for (const text of garbage) assertEquals(parseNumber(text), undefined, text);
 });
 
 Deno.test("MaxRecvDataSegmentLength changes in full-feature phase, again and again", () => {
   const negotiation = new Negotiation();
   for (const value of [1024, 65_536, 512, 512]) {
+    const before = negotiation.parameters().initiatorMaxRecvDataSegmentLength;
     assertEquals(negotiation.answer([["MaxRecvDataSegmentLength", `${value}`]], "full"), []);
+    assertEquals(negotiation.parameters().initiatorMaxRecvDataSegmentLength, before);
+    negotiation.conclude();
     assertEquals(negotiation.parameters().initiatorMaxRecvDataSegmentLength, value);
   }
+});
+
+Deno.test("what a text negotiation settles is forgotten when it is abandoned (6.4)", () => {
+  const negotiation = new Negotiation();
+  negotiation.answer([["MaxRecvDataSegmentLength", "1024"]], "operational");
+  negotiation.answer([["MaxRecvDataSegmentLength", "512"]], "full");
+  negotiation.abandon();
+  negotiation.conclude();
+  assertEquals(negotiation.parameters().initiatorMaxRecvDataSegmentLength, 1024);
 });

@@ -79,14 +79,15 @@ const TARGET_FIELDS: Fields<Omit<TargetConfig, "name" | "iscsiName" | "disk" | "
 
 /**
  * The fields of the kind of disk. An initiator that has asked once what blocks a disk has, whether its medium can be
- * removed, or by which serial number it is known, goes by that until it logs in again: such a disk is replaced.
+ * removed, or by which vendor's serial number it is known, goes by that until it logs in again: such a disk is
+ * replaced.
  */
 const DISK_FIELDS: Fields<DiskConfig> = {
   blockSizeBytes: { option: "blocksize", show: String, consequence: "loggedIn" },
   physicalBlockSizeBytes: { option: "physicalblocksize", show: String, consequence: "loggedIn" },
   removable: { option: "removable", show: showBoolean, consequence: "loggedIn" },
   serialNumber: { option: "serial", show: showText, consequence: "loggedIn" },
-  vendor: { option: "vendor", show: showText, consequence: "told" },
+  vendor: { option: "vendor", show: showText, consequence: "loggedIn" },
   product: { option: "product", show: showText, consequence: "told" },
   revision: { option: "revision", show: showText, consequence: "told" },
 };

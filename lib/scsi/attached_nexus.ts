@@ -14,6 +14,8 @@ export interface AttachedNexus {
    * @returns what resolves when nothing of them reaches the medium any more; undefined when there was none
    */
   abortTasks(): Promise<unknown> | undefined;
+  /** Resolves when every task that this nexus has now has come to its end. */
+  tasksEnded(): Promise<unknown>;
   /** PREEMPT AND ABORT by another nexus (SPC-4, 5.13.11.2.6): what `abortTasks` does, and the medium may be removed. */
   preemptAndAbort(): Promise<unknown> | undefined;
   /** The logical unit is reset: every task ends, and the initiator must be told why. */

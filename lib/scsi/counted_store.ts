@@ -5,20 +5,26 @@ import type { ErrorCounter } from "./error_counters.ts";
 
 /** A store that counts what is read and written, whichever command does it: bytes where it went well, failures else. */
 export class CountedStore implements BlockStore {
-  readonly sizeBytes: number;
-  readonly readOnly: boolean;
-  readonly canUnmap: boolean;
   readonly #store: BlockStore;
   readonly #reads: ErrorCounter;
   readonly #writes: ErrorCounter;
 
   constructor(store: BlockStore, counters: { readonly read: ErrorCounter; readonly write: ErrorCounter }) {
-    this.sizeBytes = store.sizeBytes;
-    this.readOnly = store.readOnly;
-    this.canUnmap = store.canUnmap;
     this.#store = store;
     this.#reads = counters.read;
     this.#writes = counters.write;
+  }
+
+  get sizeBytes(): number {
+    return this.#store.sizeBytes;
+  }
+
+  get readOnly(): boolean {
+    return this.#store.readOnly;
+  }
+
+  get canUnmap(): boolean {
+    return this.#store.canUnmap;
   }
 
   readNow(offset: number, into: Uint8Array): boolean {

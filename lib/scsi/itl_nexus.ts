@@ -24,18 +24,22 @@ export class ItlNexus implements AttachedNexus {
   readonly copyRecords = new CopyRecords();
   /** The I_T_L nexus of the same initiator with the logical unit that has this NAA; undefined if it has none. */
   readonly reach: (naa: string) => ItlNexus | undefined;
+  /** The initiator has been told which logical units there are. */
+  readonly onLunsReported: () => void;
   readonly #tasks = new Set<Task>();
+  /** Those who wait for the end of the tasks that they saw. */
+  #waiting: { readonly tasks: Set<Task>; readonly ended: () => void }[] = [];
 
   constructor(
     target: TargetDescription,
     logicalUnit: LogicalUnit,
-    initiatorPort: string,
-    reach: ItlNexus["reach"],
+    options: Pick<ItlNexus, "reach" | "onLunsReported"> & { readonly initiatorPort: string },
   ) {
     this.target = target;
-    this.identity = { initiatorPort, targetPort: target.relativePortIdentifier };
+    this.identity = { initiatorPort: options.initiatorPort, targetPort: target.relativePortIdentifier };
     this.id = nexusId(this.identity);
-    this.reach = reach;
+    this.reach = options.reach;
+    this.onLunsReported = options.onLunsReported;
     this.logicalUnit = logicalUnit;
     this.attentions.establish(Sense.powerOnResetOrBusDeviceResetOccurred);
     logicalUnit.attach(this);
@@ -47,6 +51,7 @@ export class ItlNexus implements AttachedNexus {
 
   leave(task: Task): void {
     this.#tasks.delete(task);
+    if (this.#waiting.length > 0) this.#noteEnds();
   }
 
   establish(attention: Attention): void {
@@ -61,7 +66,21 @@ export class ItlNexus implements AttachedNexus {
   abortTasks(): Promise<unknown> | undefined {
     const tasks = [...this.#tasks];
     this.#tasks.clear();
+    this.#noteEnds();
     return tasks.length === 0 ? undefined : Promise.all(tasks.map((task) => task.abort()));
+  }
+
+  tasksEnded(): Promise<void> {
+    if (this.#tasks.size === 0) return Promise.resolve();
+    return new Promise((ended) => this.#waiting.push({ tasks: new Set(this.#tasks), ended }));
+  }
+
+  #noteEnds(): void {
+    this.#waiting = this.#waiting.filter(({ tasks, ended }) => {
+      const goesOn = !tasks.isDisjointFrom(this.#tasks);
+      if (!goesOn) ended();
+      return goesOn;
+    });
   }
 
   reset(cause: Attention): void {

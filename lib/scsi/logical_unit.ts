@@ -15,8 +15,18 @@ import { Sense, type SenseCondition } from "./sense.ts";
 import { Threshold } from "./threshold.ts";
 import type { Attention } from "./unit_attention.ts";
 
+/** What a disk is called in its standard INQUIRY data (SPC-4, 6.6.2), where it is not as the program has it. */
+export interface InquiryTexts {
+  /** PRODUCT IDENTIFICATION, up to 16 characters. */
+  readonly product?: string;
+  /** PRODUCT REVISION LEVEL, up to 4 characters. */
+  readonly revision?: string;
+}
+
+type PaddedTexts = Required<InquiryTexts>;
+
 /** What a logical unit is made of. */
-export interface LogicalUnitOptions {
+export interface LogicalUnitOptions extends InquiryTexts {
   readonly store: BlockStore;
   /** What keeps atomic writes whole when the process is killed; without one if the store does not outlive that. */
   readonly journal?: AtomicJournal;
@@ -30,12 +40,8 @@ export interface LogicalUnitOptions {
   readonly blockSizeBytes?: number;
   /** The size that writes should be a multiple of: 4096 by default, or a logical block if that is larger. */
   readonly physicalBlockSizeBytes?: number;
-  /** T10 VENDOR IDENTIFICATION, up to 8 characters. */
+  /** T10 VENDOR IDENTIFICATION, up to 8 characters; part of what identifies the unit. */
   readonly vendor?: string;
-  /** PRODUCT IDENTIFICATION, up to 16 characters. */
-  readonly product?: string;
-  /** PRODUCT REVISION LEVEL, up to 4 characters. */
-  readonly revision?: string;
 }
 
 /** Most that one command may transfer; told in the Block Limits VPD page (SBC-3, 6.6.3) and enforced. */
@@ -58,6 +64,13 @@ function padField(name: string, text: string, width: number): string {
   return text.padEnd(width);
 }
 
+function padTexts(texts: InquiryTexts): PaddedTexts {
+  return {
+    product: padField("product", texts.product ?? "ISCSI DISK", 16),
+    revision: padField("revision", texts.revision ?? "1", 4),
+  };
+}
+
 /**
  * A direct access block device (SBC-3) on a store: everything about it that is the same for all initiators.
  *
@@ -72,20 +85,19 @@ export class LogicalUnit {
   readonly identity: Identity;
   readonly blockSizeBytes: number;
   readonly physicalBlockSizeBytes: number;
-  readonly capacityBlocks: number;
   readonly transferLengthMaxBlocks: number;
-  readonly writeProtected: boolean;
   readonly removable: boolean;
-  /** Padded to their fields' widths: 8, 16 and 4. */
+  /** Padded to its field's width, 8. */
   readonly vendor: string;
-  readonly product: string;
-  readonly revision: string;
   readonly modes = new ModeParameters();
   readonly counters = new ErrorCounters();
   readonly readAhead: ReadAhead;
   /** Who is at work where on the medium. */
   readonly ranges = new RangeLocks();
   readonly sanitizer: Sanitizer;
+  #capacityBlocks: number;
+  #writeProtected: boolean;
+  #texts: PaddedTexts;
   readonly #threshold = new Threshold();
   #space: SpaceFigures | undefined;
   readonly reservations: Reservations;
@@ -120,20 +132,68 @@ export class LogicalUnit {
     }
     this.store = new CountedStore(store, this.counters);
     this.verifyingStore = new CountedStore(store, { ...this.counters, read: this.counters.verify });
-    this.sanitizer = new Sanitizer(store.sizeBytes, this.ranges);
+    this.sanitizer = new Sanitizer(this.ranges);
     this.journal = options.journal;
     this.readAhead = new ReadAhead(store);
     this.identity = identity;
     this.blockSizeBytes = blockSizeBytes;
     this.physicalBlockSizeBytes = physicalBlockSizeBytes;
-    this.capacityBlocks = Math.floor(store.sizeBytes / blockSizeBytes);
+    this.#capacityBlocks = Math.floor(store.sizeBytes / blockSizeBytes);
     this.transferLengthMaxBlocks = TRANSFER_LENGTH_MAX_BYTES / blockSizeBytes;
-    this.writeProtected = readOnly || store.readOnly;
+    this.#writeProtected = readOnly || store.readOnly;
     this.removable = options.removable ?? false;
     this.vendor = padField("vendor", options.vendor ?? "NETMGR", 8);
-    this.product = padField("product", options.product ?? "ISCSI DISK", 16);
-    this.revision = padField("revision", options.revision ?? "1", 4);
+    this.#texts = padTexts(options);
     this.reservations = new Reservations(this.#nexuses, options.reservationStore);
+  }
+
+  get capacityBlocks(): number {
+    return this.#capacityBlocks;
+  }
+
+  get writeProtected(): boolean {
+    return this.#writeProtected;
+  }
+
+  /** Padded to their fields' widths: 16 and 4. */
+  get texts(): PaddedTexts {
+    return this.#texts;
+  }
+
+  /** Offers what the store has gained, of which every initiator is told (SBC-3, 4.4: CAPACITY DATA HAS CHANGED). */
+  followCapacity(): void {
+    const capacityBlocks = Math.floor(this.store.sizeBytes / this.blockSizeBytes);
+    if (capacityBlocks === this.#capacityBlocks) return;
+    this.#capacityBlocks = capacityBlocks;
+    this.#tell(Sense.capacityDataHasChanged);
+  }
+
+  /**
+   * Protects the medium from writing, or no longer. WP is one of the mode parameters, of whose change every initiator
+   * is told (SPC-4, 5.8).
+   */
+  protect(isProtected: boolean): void {
+    if (isProtected === this.#writeProtected) return;
+    this.#writeProtected = isProtected;
+    this.#tell(Sense.modeParametersChanged);
+  }
+
+  /** Says something else of what disk it is (SPC-4, 6.6.1: INQUIRY DATA HAS CHANGED). */
+  rename(texts: InquiryTexts): void {
+    const padded = padTexts(texts);
+    const { product, revision } = this.#texts;
+    if (product === padded.product && revision === padded.revision) return;
+    this.#texts = padded;
+    this.#tell(Sense.inquiryDataHasChanged);
+  }
+
+  /** Resolves when every task that it works on now has come to its end, whatever follows. */
+  async tasksEnded(): Promise<void> {
+    await Promise.all([...this.#nexuses].map((nexus) => nexus.tasksEnded()));
+  }
+
+  #tell(attention: Attention): void {
+    for (const nexus of this.#nexuses) nexus.establish(attention);
   }
 
   /**
@@ -155,7 +215,7 @@ export class LogicalUnit {
     this.#space = space;
     const parameters = this.modes.values(MODE_PAGES.logicalBlockProvisioning, PageControl.current);
     if (!this.store.canUnmap || !this.#threshold.reaches(space, parameters)) return;
-    for (const nexus of this.#nexuses) nexus.establish(Sense.thinProvisioningSoftThresholdReached);
+    this.#tell(Sense.thinProvisioningSoftThresholdReached);
   }
 
   get isEjected(): boolean {

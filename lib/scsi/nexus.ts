@@ -1,6 +1,7 @@
 import { toDescriptorFormat } from "./descriptor_sense.ts";
 import { executeCommand, executeWithoutLogicalUnit } from "./device_server.ts";
 import { ItlNexus } from "./itl_nexus.ts";
+import type { LogicalUnit } from "./logical_unit.ts";
 import type { Operation } from "./operation.ts";
 import type { Outcome } from "./outcome.ts";
 import { Sense } from "./sense.ts";
@@ -9,6 +10,13 @@ import type { Task } from "./task.ts";
 import type { TaskManagementFunction, TaskManagementResponse } from "./task_management.ts";
 import type { Attention } from "./unit_attention.ts";
 
+/** What a nexus has to do with others. */
+export interface NexusOptions {
+  /** What the same initiator may use of this server besides, through its other nexuses. */
+  readonly others?: () => Iterable<Nexus>;
+  readonly onClose?: (nexus: Nexus) => void;
+}
+
 /**
  * An I_T nexus (SAM-5): an initiator port and a target port that know each other, from login to logout. It leads
  * each command to the I_T_L nexus that it is meant for.
@@ -16,19 +24,60 @@ import type { Attention } from "./unit_attention.ts";
 export class Nexus {
   readonly initiatorPortName: string;
   readonly #target: TargetDescription;
+  readonly #others: () => Iterable<Nexus>;
+  readonly #onClose: (nexus: Nexus) => void;
   readonly #itlNexuses = new Map<number, ItlNexus>();
+  /** Those of logical units that were taken away, until their last task has ended. */
+  readonly #departing = new Set<ItlNexus>();
 
-  /** @param others what the same initiator may use of this server besides, through its other nexuses */
-  constructor(
-    target: TargetDescription,
-    initiatorPortName: string,
-    others: () => Iterable<Nexus> = () => [],
-  ) {
+  constructor(target: TargetDescription, initiatorPortName: string, options: NexusOptions = {}) {
+    const { others = () => [], onClose = () => {} } = options;
     this.initiatorPortName = initiatorPortName;
     this.#target = target;
-    const reach = (naa: string): ItlNexus | undefined => this.#reach(naa, others());
-    for (const [lun, logicalUnit] of target.logicalUnits) {
-      this.#itlNexuses.set(lun, new ItlNexus(target, logicalUnit, initiatorPortName, reach));
+    this.#others = others;
+    this.#onClose = onClose;
+    for (const [lun, logicalUnit] of target.logicalUnits) this.#attach(lun, logicalUnit);
+  }
+
+  /** The target has one more logical unit, of which the initiator is told. */
+  add(lun: number, logicalUnit: LogicalUnit): void {
+    this.#attach(lun, logicalUnit);
+    this.#tellOfLuns();
+  }
+
+  /**
+   * The target has a logical unit no more, of which the initiator is told. No more commands are led to it; those that
+   * are under way end as they would.
+   *
+   * @returns what resolves when they have
+   */
+  async remove(lun: number, logicalUnit: LogicalUnit): Promise<void> {
+    const itlNexus = this.#itlNexuses.get(lun);
+    if (itlNexus?.logicalUnit !== logicalUnit) return;
+    this.#itlNexuses.delete(lun);
+    this.#tellOfLuns();
+    this.#departing.add(itlNexus);
+    await itlNexus.tasksEnded();
+    this.#departing.delete(itlNexus);
+    itlNexus.close();
+  }
+
+  /** The list of logical units has changed (SPC-4, 6.33): the initiator is told, on every one that there is. */
+  #tellOfLuns(): void {
+    for (const itlNexus of this.#itlNexuses.values()) itlNexus.establish(Sense.reportedLunsDataHasChanged);
+  }
+
+  #attach(lun: number, logicalUnit: LogicalUnit): void {
+    const reach = (naa: string): ItlNexus | undefined => this.#reach(naa, this.#others());
+    const onLunsReported = (): void => this.#forgetLuns();
+    const options = { initiatorPort: this.initiatorPortName, reach, onLunsReported };
+    this.#itlNexuses.set(lun, new ItlNexus(this.#target, logicalUnit, options));
+  }
+
+  /** SPC-4, 6.33: whoever has asked for the list need not be told that it has changed, on whatever unit. */
+  #forgetLuns(): void {
+    for (const { attentions } of this.#itlNexuses.values()) {
+      attentions.clear(Sense.reportedLunsDataHasChanged);
     }
   }
 
@@ -62,6 +111,7 @@ export class Nexus {
   /** A task that has ended leaves the task set of its logical unit. */
   leave(lun: number | undefined, task: Task): void {
     this.#find(lun)?.leave(task);
+    for (const itlNexus of this.#departing) itlNexus.leave(task);
   }
 
   /** Carries out a task management function (SAM-5, 7). */
@@ -90,8 +140,9 @@ export class Nexus {
 
   /** The I_T nexus is lost (SAM-5, 6.3.4): its tasks are aborted. */
   close(): void {
-    for (const itlNexus of this.#itlNexuses.values()) itlNexus.close();
+    for (const itlNexus of [...this.#itlNexuses.values(), ...this.#departing]) itlNexus.close();
     this.#itlNexuses.clear();
+    this.#onClose(this);
   }
 
   #reach(naa: string, others: Iterable<Nexus>): ItlNexus | undefined {

@@ -29,7 +29,6 @@ export interface SanitizeSupervision {
  * sanitize again, or, if the command allowed unrestricted exit (AUSE), leave that state.
  */
 export class Sanitizer {
-  readonly #sizeBytes: number;
   readonly #ranges: RangeLocks;
   #doneBytes = 0;
   #workBytes = 0;
@@ -38,9 +37,8 @@ export class Sanitizer {
   #isCancelled = false;
   #ended: Promise<void> = Promise.resolve();
 
-  /** @param sizeBytes of the medium that `ranges` are those of */
-  constructor(sizeBytes: number, ranges: RangeLocks) {
-    this.#sizeBytes = sizeBytes;
+  /** @param ranges those of the unit's medium */
+  constructor(ranges: RangeLocks) {
     this.#ranges = ranges;
   }
 
@@ -73,7 +71,7 @@ export class Sanitizer {
   async #sanitize(method: SanitizeMethod, mayExitFailure: boolean): Promise<void> {
     let hold: RangeHold | undefined;
     // Transfers that are under way may pass often, but not for ever: no new ones begin.
-    while (hold === undefined) hold = await this.#ranges.lock(0, this.#sizeBytes).hold;
+    while (hold === undefined) hold = await this.#ranges.lock(0, Infinity).hold;
     try {
       await method.perform({
         isCancelled: () => this.#isCancelled,

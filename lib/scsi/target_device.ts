@@ -1,12 +1,21 @@
+import type { LogicalUnit } from "./logical_unit.ts";
 import { Nexus } from "./nexus.ts";
 import type { TargetDescription } from "./target_description.ts";
 
-/** A SCSI target device (SAM-5, 4.6) with one target port. */
+/** A SCSI target device (SAM-5, 4.6) with one target port: the owner of the list of its logical units. */
 export class TargetDevice {
   readonly #description: TargetDescription;
+  readonly #logicalUnits: Map<number, LogicalUnit>;
+  readonly #nexuses = new Set<Nexus>();
 
   constructor(description: TargetDescription) {
-    this.#description = description;
+    this.#logicalUnits = new Map(description.logicalUnits);
+    this.#description = { ...description, logicalUnits: this.#logicalUnits };
+  }
+
+  /** By logical unit number. */
+  get logicalUnits(): ReadonlyMap<number, LogicalUnit> {
+    return this.#logicalUnits;
   }
 
   /**
@@ -15,7 +24,40 @@ export class TargetDevice {
    * @param initiatorPortName the SCSI name of the initiator port, `iqn...,i,0x...`
    * @param others the nexuses of the same initiator whose logical units it may copy to and from, as they are then
    */
-  openNexus(initiatorPortName: string, others?: () => Iterable<Nexus>): Nexus {
-    return new Nexus(this.#description, initiatorPortName, others);
+  openNexus(initiatorPortName: string, others: () => Iterable<Nexus> = () => []): Nexus {
+    const onClose = (nexus: Nexus): void => void this.#nexuses.delete(nexus);
+    const nexus = new Nexus(this.#description, initiatorPortName, { others, onClose });
+    this.#nexuses.add(nexus);
+    return nexus;
+  }
+
+  /** Those who can reach it now. */
+  get nexuses(): ReadonlySet<Nexus> {
+    return this.#nexuses;
+  }
+
+  /**
+   * Has one more logical unit, of which every initiator is told.
+   *
+   * @param strangers who must not know it before they log in again: they would take it for the one that had its number
+   */
+  add(lun: number, logicalUnit: LogicalUnit, strangers: ReadonlySet<Nexus> = new Set()): void {
+    this.#logicalUnits.set(lun, logicalUnit);
+    for (const nexus of this.#nexuses) {
+      if (!strangers.has(nexus)) nexus.add(lun, logicalUnit);
+    }
+  }
+
+  /**
+   * Has a logical unit no more, of which every initiator is told: whatever is sent to it from now on is refused. What
+   * is under way ends as it would.
+   *
+   * @returns what resolves when nothing is
+   */
+  async remove(lun: number): Promise<void> {
+    const logicalUnit = this.#logicalUnits.get(lun);
+    if (logicalUnit === undefined) return;
+    this.#logicalUnits.delete(lun);
+    await Promise.all([...this.#nexuses].map((nexus) => nexus.remove(lun, logicalUnit)));
   }
 }

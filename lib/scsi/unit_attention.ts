@@ -2,8 +2,9 @@ import { Sense, type SenseCondition } from "./sense.ts";
 
 /**
  * What an initiator must hear of before it is served again, in the order in which it is told (SAM-5, 5.14: resets
- * come first, the more sweeping before the lesser). A write error that was found too late to be the status of its
- * own command is told in the same way, and after everything that may have caused it.
+ * come first, the more sweeping before the lesser). What the target consists of comes before what a unit is, and that
+ * before how it is set up, since each makes obsolete what is known of the next. A write error that was found too late
+ * to be the status of its own command is told in the same way, and after everything that may have caused it.
  */
 const ATTENTIONS = [
   Sense.powerOnOccurred,
@@ -11,6 +12,9 @@ const ATTENTIONS = [
   Sense.scsiBusResetOccurred,
   Sense.busDeviceResetFunctionOccurred,
   Sense.nexusLossOccurred,
+  Sense.reportedLunsDataHasChanged,
+  Sense.inquiryDataHasChanged,
+  Sense.capacityDataHasChanged,
   Sense.notReadyToReadyChange,
   Sense.modeParametersChanged,
   Sense.reservationsPreempted,
@@ -45,6 +49,11 @@ export class UnitAttentionQueue {
 
   establish(attention: Attention): void {
     this.#pending.add(attention);
+  }
+
+  /** Forgets a condition that the initiator has found out about in another way. */
+  clear(attention: Attention): void {
+    this.#pending.delete(attention);
   }
 
   /** The condition to tell of next, which is thereby cleared; undefined when there is none. */

@@ -21,9 +21,6 @@ const FAST_WRITE_MS = 1;
  * room in the cache for what is written.
  */
 export class AdaptiveStore implements BlockStore {
-  readonly sizeBytes: number;
-  readonly readOnly: boolean;
-  readonly canUnmap: boolean;
   readonly #store: BlockStore;
   readonly #now: () => number;
   readonly #readPace = new Pace(FAST_READ_MS);
@@ -31,11 +28,20 @@ export class AdaptiveStore implements BlockStore {
 
   /** @param now a clock in milliseconds that never goes back */
   constructor(store: BlockStore, now: () => number) {
-    this.sizeBytes = store.sizeBytes;
-    this.readOnly = store.readOnly;
-    this.canUnmap = store.canUnmap;
     this.#store = store;
     this.#now = now;
+  }
+
+  get sizeBytes(): number {
+    return this.#store.sizeBytes;
+  }
+
+  get readOnly(): boolean {
+    return this.#store.readOnly;
+  }
+
+  get canUnmap(): boolean {
+    return this.#store.canUnmap;
   }
 
   readNow(offset: number, into: Uint8Array): boolean {

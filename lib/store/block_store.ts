@@ -12,6 +12,7 @@ import type { Extent } from "./space_map.ts";
  * of logical units, block sizes or the network.
  */
 export interface BlockStore {
+  /** It never becomes smaller. */
   readonly sizeBytes: number;
   /** Opened for reading only: the write forms throw a `StoreError` of kind `readOnly`. */
   readonly readOnly: boolean;

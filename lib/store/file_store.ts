@@ -23,13 +23,15 @@ const OUT_OF_SPACE_ERRNOS: readonly number[] = [28, 122];
  * cache and, where that misses, as slow as the disk.
  */
 export class FileStore implements BlockStore {
-  readonly sizeBytes: number;
-  readonly readOnly: boolean;
   readonly canUnmap = false;
   readonly #path: string;
-  readonly #now: Deno.FsFile;
-  readonly #flusher: Deno.FsFile;
-  readonly #pool: HandlePool;
+  #sizeBytes: number;
+  #readOnly: boolean;
+  /** It has never been open for writing, so that there is nothing to flush. */
+  #neverWritten: boolean;
+  #now: Deno.FsFile;
+  #flusher: Deno.FsFile;
+  #pool: HandlePool;
   #runningFlush: Promise<void> | undefined;
   #queuedFlush: Promise<void> | undefined;
   #flushFailure: StoreError | undefined;
@@ -44,12 +46,7 @@ export class FileStore implements BlockStore {
     try {
       const first = openHandle(path, options.readOnly);
       opened.push(first);
-      // For a block device, stat says 0; the end of the medium is where a seek to the end arrives.
-      const actualBytes = first.seekSync(0, Deno.SeekMode.End);
-      if (actualBytes < options.sizeBytes) {
-        const missing = options.sizeBytes - actualBytes;
-        throw new StoreError("readFailed", `Cannot open "${path}": file is ${missing} bytes short`);
-      }
+      assertLength(first, path, options.sizeBytes);
       const again = (): Deno.FsFile => openSame(path, options.readOnly, first);
       const flusher = again();
       opened.push(flusher);
@@ -67,12 +64,56 @@ export class FileStore implements BlockStore {
     flusher: Deno.FsFile,
     pool: HandlePool,
   ) {
-    this.sizeBytes = options.sizeBytes;
-    this.readOnly = options.readOnly;
+    this.#sizeBytes = options.sizeBytes;
+    this.#readOnly = options.readOnly;
+    this.#neverWritten = options.readOnly;
     this.#path = path;
     this.#now = now;
     this.#flusher = flusher;
     this.#pool = pool;
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  get readOnly(): boolean {
+    return this.#readOnly;
+  }
+
+  /**
+   * Takes in more of the file, which has become longer.
+   *
+   * @throws {StoreError} of kind `readFailed` when it has not; nothing has changed then
+   */
+  grow(sizeBytes: number): void {
+    assertLength(this.#now, this.#path, sizeBytes);
+    this.#sizeBytes = sizeBytes;
+  }
+
+  /**
+   * Opens the file in another mode, by whatever path leads to it now. What is under way goes on as it began.
+   *
+   * @throws {StoreError} of kind `readFailed` when that cannot be; nothing has changed then
+   */
+  reopen(path: string, readOnly: boolean): void {
+    const opened: Deno.FsFile[] = [];
+    const again = (): Deno.FsFile => openSame(path, readOnly, this.#now);
+    try {
+      opened.push(again(), again());
+      const [now, flusher] = opened as [Deno.FsFile, Deno.FsFile];
+      const pool = new HandlePool(again);
+      const before = [this.#now, this.#flusher, this.#pool] as const;
+      [this.#now, this.#flusher, this.#pool] = [now, flusher, pool];
+      before[0].close();
+      before[2].close();
+      (this.#runningFlush ?? Promise.resolve()).catch(() => {}).then(() => before[1].close());
+      this.#readOnly = readOnly;
+      if (!readOnly) this.#neverWritten = false;
+    } catch (error) {
+      for (const handle of opened) handle.close();
+      throw storeError("readFailed", `Cannot open "${path}"`, error);
+    }
   }
 
   readNow(offset: number, into: Uint8Array): boolean {
@@ -132,7 +173,7 @@ export class FileStore implements BlockStore {
    * the caller's writes completed, but all who call meanwhile can share the one that follows.
    */
   flush(): Promise<void> {
-    if (this.readOnly) return Promise.resolve();
+    if (this.#neverWritten) return Promise.resolve();
     if (this.#queuedFlush !== undefined) return this.#queuedFlush;
     if (this.#runningFlush === undefined) return this.#startFlush();
     this.#queuedFlush = this.#flushAfter(this.#runningFlush);
@@ -153,6 +194,7 @@ export class FileStore implements BlockStore {
     return this.#now.statSync().blocks === 0;
   }
 
+  /** What is under way goes on; what follows fails. */
   close(): void {
     this.#now.close();
     this.#flusher.close();
@@ -206,6 +248,15 @@ export class FileStore implements BlockStore {
       `Cannot write ${from.length} bytes at ${offset} of "${this.#path}"`,
       error,
     );
+  }
+}
+
+/** @throws {StoreError} of kind `readFailed` when a file is too short */
+function assertLength(file: Deno.FsFile, path: string, sizeBytes: number): void {
+  // For a block device, stat says 0; the end of the medium is where a seek to the end arrives.
+  const missing = sizeBytes - file.seekSync(0, Deno.SeekMode.End);
+  if (missing > 0) {
+    throw new StoreError("readFailed", `Cannot open "${path}": file is ${missing} bytes short`);
   }
 }
 

@@ -13,6 +13,7 @@ export class HandlePool {
   readonly #idle: Deno.FsFile[] = [];
   readonly #waiting: ((handle: Deno.FsFile) => void)[] = [];
   #openCount = 0;
+  #isClosed = false;
 
   /**
    * @param open opens a further handle on the same file
@@ -24,20 +25,27 @@ export class HandlePool {
     this.#openCount = 1;
   }
 
-  /** Gives `work` a handle of its own until its promise settles; the oldest caller first when all are taken. */
+  /**
+   * Gives `work` a handle of its own until its promise settles; the oldest caller first when all are taken.
+   *
+   * @throws {Error} (rejects) when the pool is closed already; and whatever `work` throws
+   */
   async use<T>(work: (handle: Deno.FsFile) => Promise<T>): Promise<T> {
+    if (this.#isClosed) throw new Error("it is closed");
     const handle = this.#idle.pop() ?? this.#openAnother() ?? await this.#nextReturned();
     try {
       return await work(handle);
     } finally {
       const next = this.#waiting.shift();
-      if (next === undefined) this.#idle.push(handle);
-      else next(handle);
+      if (next !== undefined) next(handle);
+      else if (this.#isClosed) handle.close();
+      else this.#idle.push(handle);
     }
   }
 
-  /** Closes all handles. No work may be under way. */
+  /** Closes all handles: those that work has as soon as it has done with them. No further work begins. */
   close(): void {
+    this.#isClosed = true;
     for (const handle of this.#idle.splice(0)) handle.close();
   }
 

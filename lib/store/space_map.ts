@@ -31,6 +31,17 @@ export class SpaceMap {
     if (isUnmapped) this.#unmapped.fill(0xff);
   }
 
+  /** The same for a larger store, of which nothing more is known than before. */
+  resized(sizeBytes: number): SpaceMap {
+    const map = new SpaceMap(sizeBytes, false);
+    for (let offset = 0; offset < this.#sizeBytes;) {
+      const { isMapped, endBytes } = this.extentAt(offset);
+      if (!isMapped) map.markUnmapped(offset, endBytes - offset);
+      offset = endBytes;
+    }
+    return map;
+  }
+
   /** Takes note of a write, before it takes place. */
   markMapped(offset: number, lengthBytes: number): void {
     const last = Math.floor((offset + lengthBytes - 1) / this.#granuleBytes);

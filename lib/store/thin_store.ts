@@ -20,20 +20,29 @@ export interface ThinStoreOptions {
  * waits. All else goes on, but off the event loop: the kernel locks the file while it makes a hole.
  */
 export class ThinStore implements BlockStore {
-  readonly sizeBytes: number;
-  readonly readOnly: boolean;
   readonly canUnmap = true;
   readonly #store: BlockStore;
   readonly #puncher: HolePuncher;
-  readonly #map: SpaceMap;
+  #map: SpaceMap;
   readonly #holes = new PunchQueue((ranges) => this.#punch(ranges));
 
   constructor(store: BlockStore, { puncher, isEmpty }: ThinStoreOptions) {
-    this.sizeBytes = store.sizeBytes;
-    this.readOnly = store.readOnly;
     this.#store = store;
     this.#puncher = puncher;
     this.#map = new SpaceMap(store.sizeBytes, isEmpty);
+  }
+
+  get sizeBytes(): number {
+    return this.#store.sizeBytes;
+  }
+
+  get readOnly(): boolean {
+    return this.#store.readOnly;
+  }
+
+  /** The store within has become larger. What it has gained may take space. */
+  follow(): void {
+    this.#map = this.#map.resized(this.#store.sizeBytes);
   }
 
   readNow(offset: number, into: Uint8Array): boolean {

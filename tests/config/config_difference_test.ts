@@ -85,7 +85,7 @@ Deno.test("configDifference() has an answer for every option of the conf", () =>
     blocksize: ["logicalUnitReplaced: loggedIn"],
     physicalblocksize: ["logicalUnitReplaced: loggedIn"],
     removable: ["logicalUnitReplaced: loggedIn"],
-    vendor: ["targetOptionChanged: told"],
+    vendor: ["logicalUnitReplaced: loggedIn"],
     product: ["targetOptionChanged: told"],
     revision: ["targetOptionChanged: told"],
     serial: ["logicalUnitReplaced: loggedIn"],
@@ -114,8 +114,8 @@ Deno.test("configDifference() says what goes before what comes, target by target
 });
 
 Deno.test("configDifference() takes a LUN that is smaller or differs in several ways for another disk", () => {
-  const before = conf(["size=2MB 1MB", "vendor=x"]);
-  const after = conf(["size=1MB 4MB", "file=b", "blocksize=4096", "serial=S", "vendor=y"]);
+  const before = conf(["size=2MB 1MB", "product=x"]);
+  const after = conf(["size=1MB 4MB", "file=b", "blocksize=4096", "serial=S", "product=y"]);
   assertEquals(differenceOf(before, after), [
     {
       kind: "logicalUnitReplaced",
@@ -134,7 +134,7 @@ Deno.test("configDifference() takes a LUN that is smaller or differs in several 
     {
       kind: "targetOptionChanged",
       target: "a",
-      option: "vendor",
+      option: "product",
       from: '"x"',
       to: '"y"',
       consequence: "told",

@@ -5,11 +5,15 @@ import type { Task } from "../../lib/scsi/task.ts";
 import { makeUnit } from "./fixture.ts";
 
 const TARGET = { name: "a", portName: "a,t,0x0001", relativePortIdentifier: 1, logicalUnits: new Map() };
-const PORT = "iqn.2007-01.tld.host:client,i,0x400001370000";
+const OPTIONS = {
+  initiatorPort: "iqn.2007-01.tld.host:client,i,0x400001370000",
+  reach: () => undefined,
+  onLunsReported: () => {},
+};
 
 Deno.test("ItlNexus hears of its logical unit from when it is made until it is closed", () => {
   const unit = makeUnit();
-  const nexus = new ItlNexus(TARGET, unit, PORT, () => undefined);
+  const nexus = new ItlNexus(TARGET, unit, OPTIONS);
   assertEquals(nexus.attentions.take(), Sense.powerOnResetOrBusDeviceResetOccurred);
   unit.reset(Sense.busDeviceResetFunctionOccurred);
   assertEquals(nexus.attentions.take(), Sense.busDeviceResetFunctionOccurred);
@@ -19,10 +23,33 @@ Deno.test("ItlNexus hears of its logical unit from when it is made until it is c
 });
 
 Deno.test("ItlNexus says whether there was a task to abort", () => {
-  const nexus = new ItlNexus(TARGET, makeUnit(), PORT, () => undefined);
+  const nexus = new ItlNexus(TARGET, makeUnit(), OPTIONS);
   const task: Task = { abort: () => undefined };
   assertFalse(nexus.abortTasks());
   nexus.enter(task);
   assert(nexus.abortTasks());
   assertFalse(nexus.abortTasks());
+});
+
+Deno.test("ItlNexus says when the tasks that it has now have ended, whatever follows", async () => {
+  const nexus = new ItlNexus(TARGET, makeUnit(), OPTIONS);
+  const [one, two, three] = Array.from({ length: 3 }, (): Task => ({ abort: () => undefined }));
+  let ended = 0;
+  const wait = (): Promise<void> => nexus.tasksEnded().then(() => void ended++);
+  await wait();
+  assertEquals(ended, 1);
+  nexus.enter(one!);
+  nexus.enter(two!);
+  const waiting = [wait()];
+  nexus.enter(three!);
+  waiting.push(wait());
+  nexus.leave(one!);
+  await Promise.resolve();
+  assertEquals(ended, 1);
+  nexus.leave(two!);
+  await waiting[0];
+  assertEquals(ended, 2);
+  nexus.abortTasks();
+  await waiting[1];
+  assertEquals(ended, 3);
 });

@@ -7,6 +7,10 @@ const IN_ORDER: readonly Attention[] = [
   Sense.powerOnResetOrBusDeviceResetOccurred,
   Sense.scsiBusResetOccurred,
   Sense.busDeviceResetFunctionOccurred,
+  Sense.reportedLunsDataHasChanged,
+  Sense.inquiryDataHasChanged,
+  Sense.capacityDataHasChanged,
+  Sense.modeParametersChanged,
   Sense.commandsClearedByAnotherInitiator,
   Sense.deferredWriteError,
 ];
@@ -33,4 +37,13 @@ Deno.test("UnitAttentionQueue tells of each condition once", () => {
   queue.establish(Sense.powerOnOccurred);
   assertFalse(queue.isEmpty);
   assertEquals(takeAll(queue), [Sense.powerOnOccurred]);
+});
+
+Deno.test("UnitAttentionQueue forgets what the initiator knows already", () => {
+  const queue = new UnitAttentionQueue();
+  queue.establish(Sense.reportedLunsDataHasChanged);
+  queue.establish(Sense.capacityDataHasChanged);
+  queue.clear(Sense.reportedLunsDataHasChanged);
+  queue.clear(Sense.powerOnOccurred);
+  assertEquals(takeAll(queue), [Sense.capacityDataHasChanged]);
 });

@@ -277,3 +277,81 @@ Deno.test({
     }
   },
 });
+
+Deno.test("FileStore takes in what its file has gained, and nothing that is not there", async () => {
+  await withStore((store, path) => {
+    Deno.truncateSync(path, 2 * SIZE_BYTES);
+    assertKind(assertThrows(() => store.grow(2 * SIZE_BYTES + 512)), "readFailed");
+    assertEquals(store.sizeBytes, SIZE_BYTES);
+    store.grow(2 * SIZE_BYTES);
+    assertEquals(store.sizeBytes, 2 * SIZE_BYTES);
+    assert(store.writeNow(2 * SIZE_BYTES - 512, pattern(512, 3)));
+    assertEquals(Deno.readFileSync(path).subarray(-512), pattern(512, 3));
+  });
+});
+
+/** The handles on a file that this process has, by the modes in which they are open. */
+function handlesOn(path: string): string[] {
+  const handles = [...Deno.readDirSync("/proc/self/fd")].flatMap(({ name }) => {
+    try {
+      if (Deno.readLinkSync(`/proc/self/fd/${name}`) !== path) return [];
+      const flags = /^flags:\s+(\d+)$/m.exec(Deno.readTextFileSync(`/proc/self/fdinfo/${name}`))![1]!;
+      return [Number.parseInt(flags, 8) % 4 === 0 ? "read" : "write"];
+    } catch {
+      // The handle by which the folder is read is gone by now.
+      return [];
+    }
+  });
+  return [...new Set(handles)];
+}
+
+Deno.test("FileStore changes its mode in the middle of work, and closes what it had open", async () => {
+  await withStore(async (store, path) => {
+    const link = `${path}.link`;
+    Deno.symlinkSync(path, link);
+    const writes = Array.from({ length: 40 }, (_, index) => store.write(index * 4096, pattern(4096, index)));
+    const flush = store.flush();
+    store.reopen(link, true);
+    assert(store.readOnly);
+    assertKind(assertThrows(() => store.writeNow(0, pattern(512, 1))), "readOnly");
+    const results = await Promise.allSettled(writes);
+    for (const [index, { status }] of results.entries()) {
+      const read = new Uint8Array(4096);
+      await store.read(index * 4096, read);
+      if (status === "fulfilled") assertEquals(read, pattern(4096, index));
+    }
+    assertEquals(results.map(({ status }) => status).filter((status) => status === "rejected"), []);
+    await flush;
+    // What was written before is made durable even now.
+    await store.flush();
+    assertEquals(handlesOn(path), ["read"]);
+    store.reopen(path, false);
+    assert(store.writeNow(0, pattern(512, 9)));
+    await store.write(4096, pattern(512, 10));
+    assertEquals(handlesOn(path), ["write"]);
+  });
+});
+
+Deno.test("FileStore stays as it is when it cannot be opened in another mode", async () => {
+  await withStore((store, path) => {
+    const other = `${path}.other`;
+    Deno.writeFileSync(other, new Uint8Array(SIZE_BYTES));
+    assertKind(assertThrows(() => store.reopen(other, true)), "readFailed");
+    assertKind(assertThrows(() => store.reopen(`${path}.none`, true)), "readFailed");
+    assert(!store.readOnly && store.writeNow(0, pattern(512, 1)));
+  });
+});
+
+Deno.test("FileStore that is closed lets end what is under way, and refuses what follows", async () => {
+  await withStore(async (store, path) => {
+    const second = FileStore.open(path, { sizeBytes: SIZE_BYTES, readOnly: false });
+    const writes = Array.from({ length: 40 }, (_, index) => second.write(index * 4096, pattern(4096, index)));
+    second.close();
+    await Promise.all(writes);
+    assertKind(await assertRejects(() => second.write(0, pattern(512, 1))), "writeFailed");
+    assertKind(assertThrows(() => second.readNow(0, new Uint8Array(512))), "readFailed");
+    const last = new Uint8Array(4096);
+    store.readNow(39 * 4096, last);
+    assertEquals(last, pattern(4096, 39));
+  });
+});

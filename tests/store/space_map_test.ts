@@ -64,3 +64,15 @@ Deno.test("SpaceMap agrees with a list of granules", () => {
     );
   }
 });
+
+Deno.test("SpaceMap knows as much of a larger store as it knew before", () => {
+  const map = new SpaceMap(10 * KIB4 - 512, true);
+  map.markMapped(3 * KIB4, 1);
+  const larger = map.resized(20 * KIB4);
+  assertEquals(larger.extentAt(0), { isMapped: false, endBytes: 3 * KIB4 });
+  assertEquals(larger.extentAt(4 * KIB4), { isMapped: false, endBytes: 9 * KIB4 });
+  // The end of its last granule was none of the smaller one's.
+  assertEquals(larger.extentAt(9 * KIB4), { isMapped: true, endBytes: 20 * KIB4 });
+  const coarse = map.resized(2 ** 40);
+  assertEquals(coarse.extentAt(0), { isMapped: true, endBytes: 2 ** 40 });
+});

@@ -189,3 +189,16 @@ testWithTools("ThinStore on a file gives its space back", ["fallocate"], async (
     Deno.removeSync(folder, { recursive: true });
   }
 });
+
+Deno.test("ThinStore follows the store within when that becomes larger", async () => {
+  const { memory, puncher, store } = fullStore();
+  const done = store.unmap([{ offset: 0, lengthBytes: SIZE_BYTES }]);
+  puncher.release();
+  await done;
+  memory.sizeBytes = 2 * SIZE_BYTES;
+  store.follow();
+  assertEquals(store.sizeBytes, 2 * SIZE_BYTES);
+  assertEquals(store.extentAt(0), { isMapped: false, endBytes: SIZE_BYTES });
+  assertEquals(store.extentAt(SIZE_BYTES), { isMapped: true, endBytes: 2 * SIZE_BYTES });
+  assert(store.writeNow(2 * SIZE_BYTES - KIB4, new Uint8Array(KIB4).fill(1)));
+});

@@ -72,7 +72,7 @@ export function inquiry(nexus: ItlNexus, cdb: Uint8Array): Operation {
     return page === undefined ? refusedForField(2) : sendParameterData(page, allocationLength);
   }
   if (pageCode !== 0) return refusedForField(2);
-  const { vendor, product, revision, removable } = nexus.logicalUnit;
+  const { vendor, texts: { product, revision }, removable } = nexus.logicalUnit;
   const data = encodeStandardData(DIRECT_ACCESS_BLOCK_DEVICE, vendor + product + revision);
   data[1] = removable ? RMB : 0;
   data[5] = TPGS | THIRD_PARTY_COPY;

@@ -50,5 +50,7 @@ export function reportLunsWithoutLogicalUnit(target: TargetDescription, cdb: Uin
 
 /** REPORT LUNS, through a logical unit. */
 export function reportLuns(nexus: ItlNexus, cdb: Uint8Array): Operation {
-  return reportLunsWithoutLogicalUnit(nexus.target, cdb);
+  const operation = reportLunsWithoutLogicalUnit(nexus.target, cdb);
+  if (operation.kind !== "finished") nexus.onLunsReported();
+  return operation;
 }

@@ -1,0 +1,168 @@
+/** A target whose logical units come, go and change while initiators use it. */
+import { assert, assertEquals } from "@std/assert";
+import { readUint32, readUint64 } from "../../lib/bytes/big_endian.ts";
+import type { Nexus } from "../../lib/scsi/nexus.ts";
+import type { Operation } from "../../lib/scsi/operation.ts";
+import { GOOD } from "../../lib/scsi/outcome.ts";
+import { Sense } from "../../lib/scsi/sense.ts";
+import type { Task } from "../../lib/scsi/task.ts";
+import { MemoryStore } from "../support/memory_store.ts";
+import { blocksCdb, cdb, complete, IDENTITY, makeTarget, makeUnit, openReadyNexus, run } from "./fixture.ts";
+
+const TEST_UNIT_READY = cdb("00");
+const READ_CAPACITY_16 = cdb("9e 10 00 00 00 00 00 00 00 00 00 00 00 20");
+const REPORT_LUNS = cdb("a0 00 00 00 00 00 00 00 01 00");
+
+/** How TEST UNIT READY ends, again and again until it is good or is refused for good. */
+async function attentionsOf(nexus: Nexus, lun = 0): Promise<string[]> {
+  const outcomes: string[] = [];
+  for (let times = 0; times < 10; times++) {
+    const { outcome } = await complete(nexus.execute(lun, TEST_UNIT_READY));
+    if (outcome === "good") break;
+    outcomes.push(outcome);
+    if (outcome === "logicalUnitNotSupported") break;
+  }
+  return outcomes;
+}
+
+function lunsIn(data: Uint8Array): number[] {
+  return Array.from({ length: readUint32(data, 0) / 8 }, (_, index) => data[8 + index * 8 + 1]!);
+}
+
+Deno.test("a unit that is added is told of on every unit, once, and begins with a unit attention", async () => {
+  const target = makeTarget(makeUnit());
+  const nexuses = [openReadyNexus(target), openReadyNexus(target)];
+  target.add(1, makeUnit());
+  for (const nexus of nexuses) {
+    assertEquals(await attentionsOf(nexus), ["reportedLunsDataHasChanged"]);
+    assertEquals(await attentionsOf(nexus, 1), [
+      "powerOnResetOrBusDeviceResetOccurred",
+      "reportedLunsDataHasChanged",
+    ]);
+    assertEquals(lunsIn((await run(nexus, REPORT_LUNS)).data), [0, 1]);
+  }
+});
+
+Deno.test("REPORT LUNS makes it known on every unit that the list has changed", async () => {
+  const target = makeTarget(makeUnit(), makeUnit());
+  const [one, two] = [openReadyNexus(target, 2), openReadyNexus(target, 2)];
+  target.add(2, makeUnit());
+  assertEquals((await run(one, cdb("a0 00 05 00 00 00 00 00 01 00"))).outcome, "invalidFieldInCdb");
+  assertEquals(lunsIn((await run(one, REPORT_LUNS)).data), [0, 1, 2]);
+  assertEquals([await attentionsOf(one, 0), await attentionsOf(one, 1)], [[], []]);
+  assertEquals(await attentionsOf(two, 1), ["reportedLunsDataHasChanged"]);
+});
+
+Deno.test("a unit that is removed lets its tasks end, refuses what comes, and no other unit notices", async () => {
+  const target = makeTarget(makeUnit(), makeUnit());
+  const [one, two] = [openReadyNexus(target, 2), openReadyNexus(target, 2)];
+  let aborted = 0;
+  const task: Task = { abort: () => void aborted++ };
+  one.enter(1, task);
+  const write = one.execute(1, blocksCdb("WRITE(10)", { blocks: 1 })) as Operation & { kind: "dataOut" };
+  let isGone = false;
+  const gone = target.remove(1).then(() => isGone = true);
+  for (const nexus of [one, two]) {
+    assertEquals(await attentionsOf(nexus, 1), ["logicalUnitNotSupported"]);
+    assertEquals(await attentionsOf(nexus), ["reportedLunsDataHasChanged"]);
+    assertEquals(lunsIn((await run(nexus, REPORT_LUNS)).data), [0]);
+  }
+  assertEquals(write.writeNow(0, new Uint8Array(512)), GOOD);
+  assertEquals((await complete(write.finish(512))).outcome, "good");
+  assertEquals([isGone, aborted], [false, 0]);
+  one.leave(1, task);
+  await gone;
+  assertEquals(aborted, 0);
+  assertEquals([one.manage("logicalUnitReset", 1), one.manage("logicalUnitReset", 0)], [
+    "lunDoesNotExist",
+    "functionComplete",
+  ]);
+});
+
+Deno.test("the end of its session ends what waits for a unit that was removed", async () => {
+  const target = makeTarget(makeUnit(), makeUnit());
+  const nexus = openReadyNexus(target, 2);
+  nexus.enter(1, { abort: () => undefined });
+  const gone = target.remove(1);
+  nexus.close();
+  await gone;
+  assertEquals(target.nexuses.size, 0);
+});
+
+Deno.test("a unit that takes the number of another is found by those who log in afterwards only", async () => {
+  const target = makeTarget(makeUnit());
+  const before = openReadyNexus(target);
+  const strangers = new Set(target.nexuses);
+  await target.remove(0);
+  const between = openReadyNexus(target);
+  target.add(0, makeUnit({ blockSizeBytes: 4096 }), strangers);
+  assertEquals(await attentionsOf(before), ["logicalUnitNotSupported"]);
+  for (const nexus of [between, openReadyNexus(target)]) {
+    await attentionsOf(nexus);
+    assertEquals(readUint32((await run(nexus, READ_CAPACITY_16)).data, 8), 4096);
+  }
+});
+
+Deno.test("a unit that grows says so to every initiator, and takes what lies behind its old end", async () => {
+  const store = new MemoryStore({ sizeBytes: 1024 * 1024 });
+  const unit = makeUnit({ store });
+  const target = makeTarget(unit, makeUnit());
+  const nexuses = [openReadyNexus(target, 2), openReadyNexus(target, 2)];
+  const behind = blocksCdb("WRITE(10)", { lba: 2048, blocks: 2048 });
+  assertEquals((await run(nexuses[0]!, behind)).outcome, "logicalBlockAddressOutOfRange");
+  store.sizeBytes *= 2;
+  unit.followCapacity();
+  unit.followCapacity();
+  for (const nexus of nexuses) {
+    assertEquals(await attentionsOf(nexus), ["capacityDataHasChanged"]);
+    assertEquals(await attentionsOf(nexus, 1), []);
+    assertEquals(readUint64((await run(nexus, READ_CAPACITY_16)).data, 0), 4095);
+    assertEquals(readUint32((await run(nexus, cdb("1a 00 3f 00 ff"))).data, 4) & 0xff_ffff, 4096);
+    const dataOut = new Uint8Array(1024 * 1024).fill(1);
+    assertEquals((await run(nexus, behind, { dataOut })).outcome, "good");
+  }
+});
+
+Deno.test("a unit that is protected from writing says so, and is as it was when it no longer is", async () => {
+  const unit = makeUnit();
+  const nexus = openReadyNexus(makeTarget(unit));
+  const write = (): Promise<{ outcome: string }> =>
+    run(nexus, blocksCdb("WRITE(10)", {}), { dataOut: new Uint8Array(512) });
+  const isProtected = async (): Promise<boolean> =>
+    ((await run(nexus, cdb("1a 00 3f 00 ff"))).data[2]! & 0x80) !== 0;
+  for (const wanted of [true, false]) {
+    unit.protect(wanted);
+    unit.protect(wanted);
+    assertEquals(await attentionsOf(nexus), ["modeParametersChanged"]);
+    assertEquals(await isProtected(), wanted);
+    assertEquals((await write()).outcome, wanted ? "writeProtected" : "good");
+  }
+});
+
+Deno.test("a unit with another product's name says so", async () => {
+  const unit = makeUnit({ product: "ONE" });
+  const nexus = openReadyNexus(makeTarget(unit));
+  unit.rename({ product: "ONE" });
+  assert((await attentionsOf(nexus)).length === 0);
+  unit.rename({ product: "TWO", revision: "2" });
+  assertEquals(await attentionsOf(nexus), ["inquiryDataHasChanged"]);
+  const { data } = await run(nexus, cdb("12 00 00 00 ff"));
+  assertEquals(new TextDecoder().decode(data.subarray(8, 36)), "NETMGR  TWO             2   ");
+});
+
+Deno.test("a unit says when the tasks of all its initiators have ended", async () => {
+  const unit = makeUnit();
+  const target = makeTarget(unit);
+  const nexuses = [openReadyNexus(target), openReadyNexus(target)];
+  const task: Task = { abort: () => undefined };
+  for (const nexus of nexuses) nexus.enter(0, task);
+  let isOver = false;
+  const over = unit.tasksEnded().then(() => isOver = true);
+  nexuses[0]!.leave(0, task);
+  await Promise.resolve();
+  assertEquals(isOver, false);
+  nexuses[1]!.leave(0, task);
+  await over;
+  assertEquals(unit.identity, IDENTITY);
+  unit.reset(Sense.busDeviceResetFunctionOccurred);
+});

@@ -2,9 +2,11 @@ import { interfaceAddresses } from "../access/interfaces.ts";
 import { formatPortal } from "../bytes/network.ts";
 import type { Config } from "../config/config.ts";
 import type { EventLog } from "../iscsi/event_log.ts";
+import { ControlServer } from "../control/control_server.ts";
+import { controlHandlers } from "../server/control_handlers.ts";
 import { DeviceNodes } from "../provision/device_nodes.ts";
 import { type Exports, findExports } from "../provision/find_exports.ts";
-import { stateFolderOf } from "../provision/state_folder.ts";
+import { controlSocketOf, stateFolderOf } from "../provision/state_folder.ts";
 import { StorageLock } from "../provision/storage_lock.ts";
 import { HoleService } from "../server/hole_service.ts";
 import { Supervisor } from "../server/supervisor.ts";
@@ -60,10 +62,30 @@ export async function serveConfig(
     onListening: (address, port) => context.stdout.write(`listening on ${formatPortal(address, port)}\n`),
     onReady,
   });
+  using _control = await openControl(config.storage, supervisor, context);
   const failure = await supervisor.run(stopSignal());
   if (failure === undefined) return EXIT_CODES.done.code;
   context.stderr.write(`iscsi: ${failure}\n`);
   return EXIT_CODES.failed.code;
+}
+
+/** Takes requests of `iscsi status` and its like; where that cannot be, everything else is served all the same. */
+async function openControl(
+  storage: string,
+  supervisor: Supervisor,
+  context: Context,
+): Promise<ControlServer | undefined> {
+  const { version } = context;
+  try {
+    return await ControlServer.listen(
+      controlSocketOf(storage),
+      controlHandlers({ supervisor, storage, version }),
+    );
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    eventLog(context).warning(`Cannot take requests at "${controlSocketOf(storage)}": ${reason}`);
+    return undefined;
+  }
 }
 
 /** What there is to serve; undefined when something is wrong with it, which is reported then. */

@@ -7,6 +7,7 @@ import { CommandWindow } from "./command_window.ts";
 import type { ConnectionEnds } from "./connection_ends.ts";
 import { Limits } from "./limits.ts";
 import type { LoginIdentity } from "./login.ts";
+import type { SessionSnapshot } from "./node_snapshot.ts";
 import type { ScsiTask } from "./scsi_task.ts";
 import type { Target } from "./target.ts";
 
@@ -74,6 +75,19 @@ export class Session {
     return `${this.peerAddress} (${this.identity.initiatorName}) at ${what}`;
   }
 
+  /** How it is at this moment. */
+  snapshot(): SessionSnapshot {
+    const { tsih, identity, beganAtMs } = this;
+    return {
+      tsih,
+      isid: formatIsid(identity.isid),
+      initiatorName: identity.initiatorName,
+      targetName: this.target?.config.iscsiName ?? null,
+      beganAtMs,
+      connections: [...this.#connections].map(([cid, { ends }]) => ({ cid, ...ends })),
+    };
+  }
+
   /** A connection has logged in. */
   join(cid: number, connection: SessionConnection): void {
     this.#connections.set(cid, connection);
@@ -126,4 +140,9 @@ export class Session {
     for (const task of [...this.#tasks.values()]) task.abort();
     this.nexus?.close();
   }
+}
+
+/** An initiator session identifier as its 12 hexadecimal digits. */
+export function formatIsid(isid: number): string {
+  return isid.toString(16).padStart(12, "0");
 }

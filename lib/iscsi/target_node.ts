@@ -20,8 +20,9 @@ import type { EventLog } from "./event_log.ts";
 import { Limits } from "./limits.ts";
 import { type LoginIdentity, TARGET_PORTAL_GROUP_TAG } from "./login.ts";
 import { LoginStatus } from "./login_status.ts";
+import type { NodeSnapshot } from "./node_snapshot.ts";
 import { loginFailed } from "./protocol_error.ts";
-import { Session } from "./session.ts";
+import { formatIsid, Session } from "./session.ts";
 import { SessionRegister } from "./session_register.ts";
 import type { Target } from "./target.ts";
 import type { KeyValue } from "./text.ts";
@@ -91,6 +92,11 @@ export class TargetNode implements ConnectionOwner {
     await Promise.all(this.#underWay.values().map((works) => works.done()));
   }
 
+  /** How the node is at this moment. */
+  snapshot(): NodeSnapshot {
+    return { sessions: [...this.#sessions].map((session) => session.snapshot()) };
+  }
+
   authorize({ ends }: Connection, identity: LoginIdentity): string | undefined {
     const { initiatorName, targetName } = identity;
     if (targetName === undefined) return undefined;
@@ -134,7 +140,7 @@ export class TargetNode implements ConnectionOwner {
       this.log.info(`${predecessor.description}: session is reinstated by its initiator`);
       this.endSession(predecessor);
     }
-    const portName = `${identity.initiatorName},i,0x${hex(identity.isid, 12)}`;
+    const portName = `${identity.initiatorName},i,0x${formatIsid(identity.isid)}`;
     const session = new Session({
       tsih: this.#sessions.newTsih(),
       identity,
@@ -237,8 +243,4 @@ export class TargetNode implements ConnectionOwner {
   #targetOf({ targetName }: LoginIdentity): Target | undefined {
     return targetName === undefined ? undefined : this.#targets.get(targetName);
   }
-}
-
-function hex(value: number, digits: number): string {
-  return value.toString(16).padStart(digits, "0");
 }

@@ -30,3 +30,8 @@ export function atomicJournalOf(storage: string, naa: string): string {
 export function reservationsFileOf(storage: string, naa: string): string {
   return join(stateFolderOf(storage), "reservations", `${naa.toLowerCase()}.json`);
 }
+
+/** The socket of the state folder at which the server that runs on a storage folder takes requests. */
+export function controlSocketOf(storage: string): string {
+  return join(stateFolderOf(storage), "control");
+}

@@ -5,6 +5,7 @@ import type { Config } from "../config/config.ts";
 import type { Identity } from "../scsi/identity.ts";
 import type { SpaceFigures } from "../scsi/provisioning.ts";
 import type { PunchResult } from "../store/hole_puncher.ts";
+import type { Answered, Question } from "./questions.ts";
 import type { PunchRequest } from "./remote_puncher.ts";
 
 /** What a worker is to do. */
@@ -25,6 +26,8 @@ export type ToWorker =
   | { readonly kind: "punched"; readonly id: number; readonly result: PunchResult }
   /** The space that backing files take, by their paths; told again and again. */
   | { readonly kind: "space"; readonly figures: ReadonlyMap<string, SpaceFigures> }
+  /** To be answered, by the number. */
+  | { readonly kind: "ask"; readonly id: number; readonly question: Question }
   | { readonly kind: "stop" };
 
 /** What a worker has done. */
@@ -33,6 +36,7 @@ export type FromWorker =
   | { readonly kind: "listening"; readonly address: string; readonly port: number }
   | { readonly kind: "ready" }
   | PunchRequest
+  | Answered
   /** It cannot serve; the reason is for the user. */
   | { readonly kind: "failed"; readonly message: string }
   /** Everything that was written is on stable storage, and every connection is closed. */

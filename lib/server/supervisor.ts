@@ -4,16 +4,16 @@
  */
 import type { InterfaceAddress } from "../access/interfaces.ts";
 import { planPortals, type PortalPlan } from "../access/portals.ts";
-import { networkContains } from "../bytes/network.ts";
+import { formatPortal, networkContains } from "../bytes/network.ts";
 import type { Config } from "../config/config.ts";
 import type { EventLog } from "../iscsi/event_log.ts";
 import { ProvisionError } from "../provision/provision_error.ts";
 import type { Identity } from "../scsi/identity.ts";
 import type { HoleService } from "./hole_service.ts";
 import { measureSpace } from "./measure_space.ts";
-import type { FromWorker } from "./messages.ts";
 import type { PunchRequest } from "./remote_puncher.ts";
-import { WorkerProcess } from "./worker_process.ts";
+import type { AnswerTo, Question } from "./questions.ts";
+import { type WorkerNews, WorkerProcess } from "./worker_process.ts";
 import { workerPermissions } from "./worker_permissions.ts";
 
 const SupervisorLimits = {
@@ -23,6 +23,8 @@ const SupervisorLimits = {
   interfacesMs: 5_000,
   /** How long a worker that ends may still have holes made; then what has not begun is left alone. */
   punchMs: 2_000,
+  /** How long a worker may take to answer a question, unless told otherwise. */
+  answerMs: 5_000,
   /** How often the worker is told what space there is. */
   spaceMs: 2_000,
   /** How long to wait before a worker is started again that crashed or could not start. */
@@ -73,6 +75,10 @@ export class Supervisor {
   #wasReady = false;
   #crashes = 0;
   #lastCrash = 0;
+  /** Undefined while none runs, which is for a moment at most. */
+  #worker: WorkerProcess | undefined;
+  /** Where it listens now. */
+  #portals: string[] = [];
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -91,14 +97,40 @@ export class Supervisor {
     return undefined;
   }
 
+  /** Where the target listens now, as `address:port`. */
+  get portals(): readonly string[] {
+    return this.#portals;
+  }
+
+  /** Whether a worker is there to be asked. */
+  get hasWorker(): boolean {
+    return this.#worker !== undefined;
+  }
+
+  /**
+   * Asks the worker something.
+   *
+   * @throws {Error} (rejects) when there is no answer; the message is for the user
+   */
+  async ask<Asked extends Question>(
+    question: Asked,
+    limitMs: number = SupervisorLimits.answerMs,
+  ): Promise<AnswerTo<Asked>> {
+    if (this.#worker === undefined) throw new Error("no target worker is running at the moment: try again");
+    return await this.#worker.ask(question, limitMs);
+  }
+
   /** Runs one worker to its end, and returns why there must not be another, if so. */
   async #runWorker(stop: AbortSignal): Promise<string | undefined> {
     const { holes } = this.#options;
     // No hole that an earlier worker asked for may be made while the next one writes.
     await holes?.renew();
     const surroundings = this.#survey();
+    this.#portals = [];
     const worker = this.#start(surroundings);
     if (!(worker instanceof WorkerProcess)) return await this.#endure(worker, stop);
+    this.#worker = worker;
+    worker.ended.then(() => this.#worker = undefined);
     const space = setInterval(() => this.#tellSpace(worker), SupervisorLimits.spaceMs);
     this.#tellSpace(worker);
     const cause = await this.#untilCause(worker, surroundings, stop);
@@ -151,10 +183,13 @@ export class Supervisor {
     }
   }
 
-  #hear(message: Exclude<FromWorker, PunchRequest>): void {
+  #hear(message: Exclude<WorkerNews, PunchRequest>): void {
     const { log, onListening, onReady } = this.#options;
     if (message.kind === "log") log[message.level](message.message);
-    if (message.kind === "listening") onListening(message.address, message.port);
+    if (message.kind === "listening") {
+      this.#portals.push(formatPortal(message.address, message.port));
+      onListening(message.address, message.port);
+    }
     if (message.kind === "ready") {
       this.#wasReady = true;
       onReady();

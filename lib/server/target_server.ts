@@ -8,6 +8,7 @@ import type { Config, DiskConfig, TargetConfig } from "../config/config.ts";
 import { serialNumberOf } from "../config/disk.ts";
 import type { EventLog } from "../iscsi/event_log.ts";
 import { TARGET_PORTAL_GROUP_TAG } from "../iscsi/login.ts";
+import type { NodeSnapshot } from "../iscsi/node_snapshot.ts";
 import type { Target } from "../iscsi/target.ts";
 import { TargetNode } from "../iscsi/target_node.ts";
 import { atomicJournalOf } from "../provision/state_folder.ts";
@@ -96,6 +97,11 @@ export class TargetServer {
   /** Takes note of the space that backing files take, by their paths. */
   updateSpace(figures: ReadonlyMap<string, SpaceFigures>): void {
     for (const [path, space] of figures) this.#units.get(path)?.updateSpace(space);
+  }
+
+  /** How it is at this moment. */
+  snapshot(): NodeSnapshot {
+    return this.#node.snapshot();
   }
 
   /**

@@ -6,6 +6,7 @@
 import type { EventLog } from "../iscsi/event_log.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 import { RemotePunching } from "./remote_puncher.ts";
+import type { Answers, Question } from "./questions.ts";
 import { TargetServer } from "./target_server.ts";
 
 /** A worker's global scope, of which Deno's types for main programs know nothing. */
@@ -29,6 +30,8 @@ function serve(scope: WorkerScope): void {
           return punching.answer(data.id, data.result);
         case "space":
           return server?.updateSpace(data.figures);
+        case "ask":
+          return answer(scope, data, server);
         case "stop":
           return await stop(scope, server);
       }
@@ -57,6 +60,31 @@ function start(
   }
   scope.postMessage({ kind: "ready" });
   return server;
+}
+
+function answerOf(server: TargetServer, question: Question): Answers[keyof Answers] {
+  switch (question.kind) {
+    case "snapshot":
+      return server.snapshot();
+  }
+}
+
+/** Answers a question of the supervisor's; a fault is told and ends nothing, as it is the asker's or the disk's. */
+function answer(
+  scope: WorkerScope,
+  { id, question }: ToWorker & { kind: "ask" },
+  server: TargetServer | undefined,
+): void {
+  try {
+    if (server === undefined) throw new Error("target worker has not started");
+    scope.postMessage({ kind: "answered", id, answer: answerOf(server, question) });
+  } catch (error) {
+    scope.postMessage({
+      kind: "answered",
+      id,
+      fault: error instanceof Error ? error.message : String(error),
+    });
+  }
 }
 
 async function stop(scope: WorkerScope, server: TargetServer | undefined): Promise<void> {

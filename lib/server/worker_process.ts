@@ -1,4 +1,8 @@
 import type { FromWorker, ToWorker } from "./messages.ts";
+import type { Answered, AnswerTo, Question } from "./questions.ts";
+
+/** What a worker says of its work, unasked. */
+export type WorkerNews = Exclude<FromWorker, Answered | { readonly kind: "stopped" | "failed" }>;
 
 /** How a worker came to its end. */
 export type WorkerEnd =
@@ -13,6 +17,9 @@ export type WorkerEnd =
 export class WorkerProcess {
   readonly #worker: Worker;
   readonly #ended = Promise.withResolvers<WorkerEnd>();
+  /** Who waits for an answer, by the number of the question. */
+  readonly #waiting = new Map<number, (answered: Answered) => void>();
+  #lastQuestion = 0;
 
   /**
    * Starts a worker.
@@ -23,7 +30,7 @@ export class WorkerProcess {
   constructor(
     start: ToWorker & { kind: "start" },
     permissions: Deno.PermissionOptionsObject,
-    onMessage: (message: FromWorker) => void,
+    onMessage: (message: WorkerNews) => void,
   ) {
     this.#worker = new Worker(new URL("./target_worker.ts", import.meta.url).href, {
       type: "module",
@@ -32,6 +39,7 @@ export class WorkerProcess {
     });
     this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
       if (data.kind === "stopped" || data.kind === "failed") this.#end(data);
+      else if (data.kind === "answered") this.#waiting.get(data.id)?.(data);
       else onMessage(data);
     };
     this.#worker.onerror = (event) => {
@@ -51,6 +59,25 @@ export class WorkerProcess {
     this.#worker.postMessage(message);
   }
 
+  /**
+   * Asks the worker something while it runs.
+   *
+   * @throws {Error} (rejects) when it says that it cannot, ends, or takes longer than `limitMs`
+   */
+  async ask<Asked extends Question>(question: Asked, limitMs: number): Promise<AnswerTo<Asked>> {
+    const id = ++this.#lastQuestion;
+    const answered = Promise.withResolvers<Answered>();
+    this.#waiting.set(id, answered.resolve);
+    const fail = (fault: string): void => answered.resolve({ kind: "answered", id, fault });
+    const timer = setTimeout(() => fail(`target worker has not answered within ${limitMs} ms`), limitMs);
+    this.post({ kind: "ask", id, question });
+    const result = await answered.promise;
+    clearTimeout(timer);
+    this.#waiting.delete(id);
+    if ("fault" in result) throw new Error(result.fault);
+    return result.answer as AnswerTo<Asked>;
+  }
+
   /** Ends the worker in order, or by force when it has not ended after `limitMs`. */
   async stop(limitMs: number): Promise<WorkerEnd> {
     this.post({ kind: "stop" });
@@ -65,5 +92,6 @@ export class WorkerProcess {
   #end(end: WorkerEnd): void {
     this.#worker.terminate();
     this.#ended.resolve(end);
+    for (const [id, tell] of this.#waiting) tell({ kind: "answered", id, fault: "target worker has ended" });
   }
 }

@@ -1,5 +1,5 @@
 /** The supervisor with its real worker, under the worker's real rights. */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { InterfaceAddress } from "../../lib/access/interfaces.ts";
 import { Supervisor } from "../../lib/server/supervisor.ts";
 import { pattern, until } from "../iscsi/_harness.ts";
@@ -11,6 +11,7 @@ import { KeptLog, leaveWriteOpen, LOOPBACK, makeServed, pathOf, type Served } fr
 
 /** A supervisor that runs. */
 interface Running {
+  readonly supervisor: Supervisor;
   readonly log: KeptLog;
   /** Ports in the order in which workers said that they listen there. */
   readonly ports: number[];
@@ -34,7 +35,7 @@ function start(served: Served, interfaces: () => readonly InterfaceAddress[] = (
   });
   const controller = new AbortController();
   const ended = supervisor.run(controller.signal);
-  return { log, ports, readyCount: () => readyCount, stop: () => controller.abort(), ended };
+  return { supervisor, log, ports, readyCount: () => readyCount, stop: () => controller.abort(), ended };
 }
 
 async function logIn({ config }: Served, port: number): Promise<Initiator> {
@@ -91,6 +92,26 @@ Deno.test("a supervisor starts its worker, serves, and stops in order in the mid
     await initiator.close();
     assertEquals(Deno.readFileSync(pathOf(served, "a")).subarray(0, 4096), pattern(4096));
     assert(running.log.lines.some((line) => line.includes("session begins")));
+  }));
+
+Deno.test("a supervisor asks its worker who is there, and has nobody to ask when it has stopped", () =>
+  withScratch(async (folder) => {
+    const served = makeServed(folder);
+    const { supervisor, ...running } = start(served);
+    await until(() => running.readyCount() === 1, "it is ready");
+    assertEquals(supervisor.portals, [`127.0.0.1:${running.ports[0]}`]);
+    assertEquals(await supervisor.ask({ kind: "snapshot" }), { sessions: [] });
+    const initiator = await logIn(served, running.ports[0]!);
+    const { sessions } = await supervisor.ask({ kind: "snapshot" });
+    assertEquals(sessions.map(({ targetName }) => targetName), [served.config.targets[0]!.iscsiName]);
+    assertEquals(sessions[0]!.connections.map(({ peerAddress }) => peerAddress), ["127.0.0.1"]);
+    await initiator.close();
+    running.stop();
+    const unanswered = supervisor.ask({ kind: "snapshot" }).catch(() => {});
+    assertEquals(await running.ended, undefined);
+    await unanswered;
+    assertEquals(supervisor.hasWorker, false);
+    await assertRejects(() => supervisor.ask({ kind: "snapshot" }), Error, "no target worker is running");
   }));
 
 Deno.test("a supervisor whose worker cannot start says why", () =>

@@ -50,6 +50,11 @@ export const WORLDLY_FILES: Readonly<Record<string, readonly string[]>> = {
     "lib/store/file_store.ts",
     "lib/store/handle_pool.ts",
   ],
+  "lib/control": [
+    "lib/control/control_client.ts",
+    "lib/control/control_server.ts",
+    "lib/control/socket_path.ts",
+  ],
   "lib/provision": [
     "lib/provision/apply_step.ts",
     "lib/provision/device_nodes.ts",

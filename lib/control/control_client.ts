@@ -1,0 +1,86 @@
+/** The client's end of the control socket: asks the running server for something. */
+import { ControlError } from "./control_error.ts";
+import { ControlLimits } from "./control_limits.ts";
+import { decodeReply, encodeLine, type Reply } from "./control_message.ts";
+import {
+  CONTROL_REQUESTS,
+  type ControlResults,
+  type ParametersOf,
+  type RequestName,
+} from "./control_requests.ts";
+import { LineBuffer } from "./line_buffer.ts";
+import { withSocketPath } from "./socket_path.ts";
+import { withLimit } from "./with_limit.ts";
+
+const READ_BYTES = 64 * 1024;
+
+/** Asks the server that listens at a socket. */
+export class ControlClient {
+  readonly #path: string;
+
+  /** @param path of the socket */
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /**
+   * Sends a request and waits for its result.
+   *
+   * @param onProgress hears how far the server has come
+   * @throws {ControlError} (rejects)
+   */
+  async request<Name extends RequestName>(
+    request: Name,
+    parameters: ParametersOf<Name>,
+    onProgress: (message: string) => void = () => {},
+  ): Promise<ControlResults[Name]> {
+    using connection = await connect(this.#path);
+    const limitMs = CONTROL_REQUESTS[request].limitMs + ControlLimits.patienceMs;
+    const onLimit = (): Error =>
+      new ControlError("broken", `The server does not answer within ${limitMs} ms`);
+    const bytes = new TextEncoder().encode(encodeLine({ request, parameters }));
+    try {
+      const conversation = converse(connection, bytes, onProgress);
+      return await withLimit(conversation, limitMs, onLimit) as ControlResults[Name];
+    } catch (error) {
+      if (error instanceof ControlError) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new ControlError("broken", `Cannot talk to the server: ${reason}`, { cause: error });
+    }
+  }
+}
+
+async function connect(path: string): Promise<Deno.UnixConn> {
+  try {
+    return await withSocketPath(path, (path) => Deno.connect({ transport: "unix", path }));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.ConnectionRefused) {
+      throw new ControlError("noServer", `No server listens at "${path}"`, { cause: error });
+    }
+    const reason = error instanceof Error ? error.message : String(error);
+    const kind = error instanceof Deno.errors.PermissionDenied ? "notPermitted" : "broken";
+    throw new ControlError(kind, `Cannot ask the server at "${path}": ${reason}`, { cause: error });
+  }
+}
+
+async function converse(
+  connection: Deno.UnixConn,
+  request: Uint8Array,
+  onProgress: (message: string) => void,
+): Promise<unknown> {
+  for (let written = 0; written < request.length;) {
+    written += await connection.write(request.subarray(written));
+  }
+  const lines = new LineBuffer(ControlLimits.replyBytes);
+  const buffer = new Uint8Array(READ_BYTES);
+  for (;;) {
+    const count = await connection.read(buffer);
+    if (count === null) throw new ControlError("broken", "The server has gone in the middle of its answer");
+    for (const line of lines.push(buffer.subarray(0, count))) {
+      const reply: Reply = decodeReply(line);
+      if (reply.kind === "result") return reply.result;
+      if (reply.kind === "error") throw new ControlError("refused", reply.message);
+      onProgress(reply.message);
+    }
+  }
+}

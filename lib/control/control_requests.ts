@@ -1,0 +1,80 @@
+import { ControlError } from "./control_error.ts";
+import { isRecord, type RawRequest } from "./control_message.ts";
+import type { ServerStatus } from "./server_status.ts";
+
+interface RequestRow<Parameters> {
+  /**
+   * The parameters of a request, checked.
+   *
+   * @throws {ControlError}
+   */
+  readonly decode: (parameters: unknown) => Parameters;
+  /** How long the server may take for the answer. */
+  readonly limitMs: number;
+}
+
+/** Every request of the control socket. */
+export const CONTROL_REQUESTS = {
+  /** How the server is, and who uses it. */
+  status: { decode: decodeNothing, limitMs: 10_000 },
+} as const satisfies Record<string, RequestRow<unknown>>;
+
+/** What each request is answered with. */
+export interface ControlResults {
+  readonly status: ServerStatus;
+}
+
+/** The name of a request. */
+export type RequestName = keyof typeof CONTROL_REQUESTS;
+
+/** What a request asks for in particular. */
+export type ParametersOf<Name extends RequestName> = ReturnType<typeof CONTROL_REQUESTS[Name]["decode"]>;
+
+/** A request as its handler sees it, besides the parameters. */
+export interface RequestContext {
+  /** Tells the client how far the work has come; it may be too slow to hear it. */
+  readonly progress: (message: string) => void;
+  /** Aborted when the client is gone. */
+  readonly signal: AbortSignal;
+}
+
+/** What the server does for each request; an `Error` that is thrown reaches the client as its message. */
+export type ControlHandlers = {
+  readonly [Name in RequestName]: (
+    parameters: ParametersOf<Name>,
+    context: RequestContext,
+  ) => Promise<ControlResults[Name]>;
+};
+
+/**
+ * The name of the request that a client asks for.
+ *
+ * @throws {ControlError} when there is none of that name
+ */
+export function requestNameOf({ request }: RawRequest): RequestName {
+  if (Object.hasOwn(CONTROL_REQUESTS, request)) return request as RequestName;
+  const names = Object.keys(CONTROL_REQUESTS).join(", ");
+  throw new ControlError("refused", `There is no request ${JSON.stringify(request)}, only ${names}`);
+}
+
+/**
+ * Has a request handled.
+ *
+ * @throws {ControlError} (rejects) when its parameters are wrong; else whatever the handler throws
+ */
+export async function performRequest<Name extends RequestName>(
+  name: Name,
+  parameters: unknown,
+  handlers: ControlHandlers,
+  context: RequestContext,
+): Promise<ControlResults[Name]> {
+  const checked = CONTROL_REQUESTS[name].decode(parameters) as ParametersOf<Name>;
+  return await handlers[name](checked, context);
+}
+
+function decodeNothing(parameters: unknown): Readonly<Record<string, never>> {
+  if (!isRecord(parameters) || Object.keys(parameters).length > 0) {
+    throw new ControlError("broken", 'Parameters of the request must be "{}"');
+  }
+  return {};
+}

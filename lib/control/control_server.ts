@@ -1,0 +1,209 @@
+/** The server's end of the control socket. A client costs the server at most some memory for some time. */
+import { ControlError } from "./control_error.ts";
+import { ControlLimits } from "./control_limits.ts";
+import { decodeRequest, encodeLine, type Reply } from "./control_message.ts";
+import { CONTROL_REQUESTS, type ControlHandlers, performRequest, requestNameOf } from "./control_requests.ts";
+import { LineBuffer } from "./line_buffer.ts";
+import { withSocketPath } from "./socket_path.ts";
+import { withLimit } from "./with_limit.ts";
+
+const READ_BYTES = 4096;
+
+/** Only its owner may speak to the server. */
+const SOCKET_MODE = 0o600;
+
+/** How long to wait when the system has no more sockets to give. */
+const ACCEPT_RETRY_MS = 100;
+
+/** What a client may hold or do. */
+export type ClientLimits = {
+  readonly [Name in "requestBytes" | "requestMs" | "replyMs" | "clients"]: number;
+};
+
+/** Answers requests at the control socket. */
+export class ControlServer {
+  readonly #path: string;
+  readonly #listener: Deno.UnixListener;
+  readonly #handlers: ControlHandlers;
+  readonly #limits: ClientLimits;
+  /** Those who are being served, and the promises that they have been. */
+  readonly #clients = new Map<Client, Promise<void>>();
+  #isClosed = false;
+
+  /**
+   * Listens at `path`, in a folder that is closed to others. What lies there is left of a server that has gone: the
+   * caller makes sure that no other is running.
+   *
+   * @throws {Error} (rejects) when that cannot be; the message is for the user
+   */
+  static async listen(
+    path: string,
+    handlers: ControlHandlers,
+    limits: ClientLimits = ControlLimits,
+  ): Promise<ControlServer> {
+    removeSocket(path);
+    const listener = await withSocketPath(
+      path,
+      (path) => Promise.resolve(Deno.listen({ transport: "unix", path })),
+    );
+    Deno.chmodSync(path, SOCKET_MODE);
+    const server = new ControlServer(path, listener, handlers, limits);
+    server.#accept();
+    return server;
+  }
+
+  private constructor(
+    path: string,
+    listener: Deno.UnixListener,
+    handlers: ControlHandlers,
+    limits: ClientLimits,
+  ) {
+    this.#path = path;
+    this.#listener = listener;
+    this.#handlers = handlers;
+    this.#limits = limits;
+  }
+
+  /** Ends every conversation, and listens no more. */
+  [Symbol.dispose](): void {
+    this.#isClosed = true;
+    this.#listener.close();
+    removeSocket(this.#path);
+    for (const client of this.#clients.keys()) client.close();
+  }
+
+  async #accept(): Promise<void> {
+    while (!this.#isClosed) {
+      // Whoever comes when there is no more room waits at the door.
+      if (this.#clients.size === this.#limits.clients) await Promise.race(this.#clients.values());
+      try {
+        const client = new Client(await this.#listener.accept(), this.#limits);
+        this.#clients.set(client, this.#serve(client));
+      } catch {
+        // Mostly no file descriptor is left.
+        if (!this.#isClosed) await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
+      }
+    }
+  }
+
+  async #serve(client: Client): Promise<void> {
+    try {
+      await client.converse(this.#handlers);
+    } catch {
+      // The client is gone, or too slow.
+    }
+    this.#clients.delete(client);
+    client.close();
+  }
+}
+
+/** A client that has one request. */
+class Client {
+  readonly #connection: Deno.UnixConn;
+  readonly #limits: ClientLimits;
+  readonly #lines: LineBuffer;
+  readonly #gone = new AbortController();
+  /** The line of progress that is on its way, or was the last. */
+  #sending: Promise<void> = Promise.resolve();
+  #isSending = false;
+
+  constructor(connection: Deno.UnixConn, limits: ClientLimits) {
+    this.#connection = connection;
+    this.#limits = limits;
+    this.#lines = new LineBuffer(limits.requestBytes);
+  }
+
+  /** Takes the request and sends the answer. */
+  async converse(handlers: ControlHandlers): Promise<void> {
+    let reply: Reply;
+    try {
+      reply = { kind: "result", result: await this.#perform(handlers) };
+    } catch (error) {
+      reply = { kind: "error", message: error instanceof Error ? error.message : String(error) };
+    }
+    await this.#sending;
+    await this.#send(reply);
+  }
+
+  close(): void {
+    this.#gone.abort();
+    try {
+      this.#connection.close();
+    } catch {
+      // Closed twice, which is once enough.
+    }
+  }
+
+  async #perform(handlers: ControlHandlers): Promise<unknown> {
+    const raw = decodeRequest(
+      await withLimit(
+        this.#receiveLine(),
+        this.#limits.requestMs,
+        () => new ControlError("broken", `No request came within ${this.#limits.requestMs} ms`),
+      ),
+    );
+    const name = requestNameOf(raw);
+    const { limitMs } = CONTROL_REQUESTS[name];
+    this.#watch();
+    const context = { progress: (message: string) => this.#tell(message), signal: this.#gone.signal };
+    return await withLimit(
+      Promise.race([performRequest(name, raw.parameters, handlers, context), this.#untilGone()]),
+      limitMs,
+      () => new ControlError("refused", `The server has not answered within ${limitMs} ms`),
+    );
+  }
+
+  async #receiveLine(): Promise<string> {
+    const buffer = new Uint8Array(READ_BYTES);
+    for (;;) {
+      const count = await this.#connection.read(buffer);
+      if (count === null) throw new ControlError("broken", "Request has no end");
+      const [line, ...more] = this.#lines.push(buffer.subarray(0, count));
+      if (line === undefined) continue;
+      if (more.length === 0 && !this.#lines.isInLine) return line;
+      throw new ControlError("broken", "More came than one request");
+    }
+  }
+
+  /** Notices when the client goes before it is answered; one that says more is treated like one that goes. */
+  async #watch(): Promise<void> {
+    await this.#connection.read(new Uint8Array(1)).catch(() => {});
+    this.#gone.abort();
+  }
+
+  /** Rejects when the client has gone: nobody waits for the rest of the work then. */
+  #untilGone(): Promise<never> {
+    return new Promise((_resolve, reject) => {
+      const onAbort = (): void => reject(new ControlError("broken", "Client has gone"));
+      this.#gone.signal.addEventListener("abort", onAbort, { once: true });
+    });
+  }
+
+  /** What cannot be told at once is not worth telling any more. */
+  #tell(message: string): void {
+    if (this.#isSending) return;
+    this.#sending = this.#send({ kind: "progress", message }).catch(() => this.#gone.abort());
+  }
+
+  async #send(reply: Reply): Promise<void> {
+    this.#isSending = true;
+    const bytes = new TextEncoder().encode(encodeLine(reply));
+    const onLimit = (): Error => new ControlError("broken", "Client does not take its answer");
+    await withLimit(this.#write(bytes), this.#limits.replyMs, onLimit);
+    this.#isSending = false;
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    for (let written = 0; written < bytes.length;) {
+      written += await this.#connection.write(bytes.subarray(written));
+    }
+  }
+}
+
+function removeSocket(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}

@@ -83,6 +83,12 @@ export class TargetNode implements ConnectionOwner {
     return hasRoom;
   }
 
+  /** What it holds on behalf of its peers at this moment. */
+  get holdings(): { readonly connections: number; readonly sessions: number; readonly works: number } {
+    const works = this.#underWay.values().reduce((sum, { count }) => sum + count, 0);
+    return { connections: this.#connections.size, sessions: [...this.#sessions].length, works };
+  }
+
   /** Takes no more commands, lets what was answered go out, and ends every connection. */
   async stop(): Promise<void> {
     this.#isStopping = true;

@@ -16,6 +16,10 @@ export class WorkUnderWay {
     work.done.then(() => this.#works.delete(work));
   }
 
+  get count(): number {
+    return this.#works.size;
+  }
+
   /** Resolves when all that is under way now is done; undefined when nothing is. */
   done(): Promise<unknown> | undefined {
     return allDone([...this.#works]);

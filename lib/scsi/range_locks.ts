@@ -50,6 +50,11 @@ export class RangeLocks {
   /** In the order in which they came. */
   #waiting: Waiting[] = [];
 
+  /** Nobody is at work anywhere, nor waits to be. */
+  get isIdle(): boolean {
+    return this.#shared.size === 0 && this.#exclusive.size === 0 && this.#waiting.length === 0;
+  }
+
   /** Whether somebody has some of these bytes for itself. This is all that it costs while nobody has any. */
   isLocked(startBytes: number, lengthBytes: number): boolean {
     return this.#exclusiveCount !== 0 && this.#isLocked({ startBytes, endBytes: startBytes + lengthBytes });

@@ -30,7 +30,9 @@ export class Random {
   }
 
   bytes(length: number): Uint8Array {
-    return Uint8Array.from({ length }, () => this.uint32());
+    const words = new Uint32Array((length + 3) >> 2);
+    for (let index = 0; index < words.length; index++) words[index] = this.uint32();
+    return new Uint8Array(words.buffer, 0, length);
   }
 }
 

@@ -87,7 +87,11 @@ export function nameOf(name = "disk"): string {
   return `${NODE}:${name}`;
 }
 
-function makeTarget(spec: TargetSpec): Target {
+interface MadeTarget extends Target {
+  readonly units: readonly LogicalUnit[];
+}
+
+function makeTarget(spec: TargetSpec): MadeTarget {
   const { name = "disk", readOnly = false, stores = [new MemoryStore({ sizeBytes: 64 * 1024 * 1024 })] } =
     spec;
   const config: TargetConfig = {
@@ -110,7 +114,7 @@ function makeTarget(spec: TargetSpec): Target {
     relativePortIdentifier: 1,
     logicalUnits: new Map(units.entries()),
   });
-  return { config, device };
+  return { config, device, units };
 }
 
 /** Counts what passes the node's end of a connection. */
@@ -148,12 +152,16 @@ export class Harness {
   readonly clock = new FakeClock();
   /** `warning: ...` or `info: ...`, one line per event. */
   readonly log: string[] = [];
+  /** By name of their target. */
+  readonly units: ReadonlyMap<string, readonly LogicalUnit[]>;
   readonly #connections: Served[] = [];
 
   constructor(options: HarnessOptions = {}) {
     const { targets = [{}], sessions = 100, connections = 100, interfaces = [] } = options;
+    const made = targets.map(makeTarget);
+    this.units = new Map(made.map(({ config, units }) => [config.name, units]));
     this.node = new TargetNode({
-      targets: targets.map(makeTarget),
+      targets: made,
       limits: { sessions, connections },
       interfaces,
       clock: this.clock,

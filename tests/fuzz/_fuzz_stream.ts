@@ -1,0 +1,89 @@
+/**
+ * A connection for fuzzing: it never waits for a network, and knows when the target has done all that it can.
+ */
+import type { ByteStream } from "../support/pipe.ts";
+
+/** How long a target may have something to do with what it was sent; it takes microseconds. */
+const TIME_LIMIT_MS = 10_000;
+
+/** The target's end of a connection; the methods that are not of a `ByteStream` are the other end's. */
+export class FuzzStream implements ByteStream {
+  #incoming: Uint8Array[] = [];
+  #outgoing: Uint8Array[] = [];
+  #isEnded = false;
+  #isClosed = false;
+  /** The target waits for more: what it gives to whom. */
+  #reader: { into: Uint8Array; resolve: (count: number | null) => void } | undefined;
+  #idle: PromiseWithResolvers<void> | undefined;
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  read(into: Uint8Array): Promise<number | null> {
+    if (this.#isClosed) return Promise.reject(new Deno.errors.BadResource("Cannot read: this end is closed"));
+    return new Promise((resolve) => {
+      this.#reader = { into, resolve };
+      this.#serve();
+    });
+  }
+
+  write(from: Uint8Array): Promise<number> {
+    if (this.#isClosed) {
+      return Promise.reject(new Deno.errors.BadResource("Cannot write: this end is closed"));
+    }
+    if (this.#isEnded) return Promise.reject(new Deno.errors.BrokenPipe("Cannot write: the peer is gone"));
+    this.#outgoing.push(from.slice());
+    return Promise.resolve(from.length);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#reader?.resolve(null);
+    this.#reader = undefined;
+    this.#idle?.resolve();
+  }
+
+  /** Sends bytes to the target. */
+  push(bytes: Uint8Array): void {
+    if (bytes.length > 0) this.#incoming.push(bytes);
+    this.#serve();
+  }
+
+  /** The peer goes: without a word, or after all that it sent has been read. */
+  end(): void {
+    this.#isEnded = true;
+    this.#serve();
+  }
+
+  /** What the target has sent since the last call. */
+  take(): Uint8Array[] {
+    return this.#outgoing.splice(0);
+  }
+
+  /** Resolves when the target has read everything and waits for more, or has closed its end. */
+  async untilIdle(): Promise<void> {
+    const deadline = performance.now() + TIME_LIMIT_MS;
+    while (!this.#isClosed && (this.#reader === undefined || this.#incoming.length > 0)) {
+      this.#idle = Promise.withResolvers();
+      const timer = setTimeout(() => this.#idle!.resolve(), TIME_LIMIT_MS);
+      await this.#idle.promise;
+      clearTimeout(timer);
+      if (performance.now() > deadline) throw new Error("The target does not read what was sent");
+    }
+  }
+
+  #serve(): void {
+    const reader = this.#reader;
+    if (reader === undefined) return;
+    const [piece] = this.#incoming;
+    if (piece === undefined && !this.#isEnded) return void this.#idle?.resolve();
+    this.#reader = undefined;
+    if (piece === undefined) return reader.resolve(null);
+    const count = Math.min(piece.length, reader.into.length);
+    reader.into.set(piece.subarray(0, count));
+    if (count === piece.length) this.#incoming.shift();
+    else this.#incoming[0] = piece.subarray(count);
+    reader.resolve(count);
+  }
+}

@@ -1,0 +1,425 @@
+/**
+ * An initiator for fuzzing: it does what an initiator may do, answers what it is asked, and then does some of it wrong.
+ *
+ * A step makes PDUs, some of which are spoiled, and sends them; it goes on when the target has done all that it can.
+ * What comes of it depends on the seed alone.
+ */
+import { readUint32 } from "../../lib/bytes/big_endian.ts";
+import * as cdbs from "../support/initiator_cdb.ts";
+import { checkLayout, HEADER_BYTES, NO_TAG, Opcode, paddingBytes, Pdu } from "../support/initiator_pdu.ts";
+import {
+  dataOut,
+  logoutRequest,
+  nopOut,
+  RequestPdu,
+  scsiCommand,
+  snackRequest,
+  taskManagementRequest,
+  textRequest,
+} from "../support/initiator_request.ts";
+import { encodeText, joinBytes } from "../support/initiator_text.ts";
+import type { FuzzStream } from "./_fuzz_stream.ts";
+import { loginPdu, loginSteps, textPairs } from "./_login_grammar.ts";
+import { mutate } from "./_mutation.ts";
+import type { Random } from "./_random.ts";
+import { SentWrites, writesOtherwise } from "./_sent_writes.ts";
+
+/** An R2T, or leave to send unsolicited data, that is still to be answered. */
+interface Solicitation {
+  readonly initiatorTaskTag: number;
+  readonly targetTransferTag: number;
+  readonly lun: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Told of everything that passes. */
+export interface Witness {
+  sent(header: Uint8Array): void;
+  received(pdu: Pdu): void;
+}
+
+/** How mad it is. */
+export interface Madness {
+  /** Spoils what is said before the login is complete. */
+  readonly spoilsLogin: boolean;
+  /** One PDU in so many is spoiled. */
+  readonly oneIn: number;
+}
+
+type Action = () => RequestPdu[];
+
+/** One connection of a mad initiator. */
+export class MadInitiator {
+  readonly sentWrites = new SentWrites();
+  readonly stream: FuzzStream;
+  readonly #random: Random;
+  readonly #madness: Madness;
+  readonly #witness: Witness;
+  readonly #isid: Uint8Array;
+  /** Data of writes under way, by task tag. */
+  readonly #writeData = new Map<number, Uint8Array>();
+  readonly #solicitations: Solicitation[] = [];
+  readonly #history: Uint8Array[] = [];
+  #received: Uint8Array = new Uint8Array();
+  #cmdSn: number;
+  #expStatSn = 0;
+  #nextTag = 1;
+  #textTag = NO_TAG;
+  /** The last TSIH that a login was given: joined now and then. */
+  tsih = 0;
+  isLoggedIn = false;
+
+  constructor(stream: FuzzStream, random: Random, madness: Madness, witness: Witness) {
+    this.stream = stream;
+    this.#random = random;
+    this.#madness = madness;
+    this.#witness = witness;
+    this.#cmdSn = random.oneIn(3) ? 0xfffffff0 + random.below(16) : 1;
+    this.#isid = Uint8Array.of(0x80, 0, 0, 0, 0, random.below(3));
+  }
+
+  /** Logs in, in as many requests as it takes. `join` is the TSIH of a session to join. */
+  async logIn(join: number): Promise<void> {
+    const random = this.#random;
+    const numbers = {
+      isid: this.#isid,
+      tsih: random.oneIn(50) ? random.below(5) : join,
+      connectionId: random.below(4),
+      initiatorTaskTag: random.oneIn(20) ? random.uint32() : 0,
+    };
+    if (this.#madness.spoilsLogin && random.oneIn(10)) await this.#send([random.bytes(random.below(5000))]);
+    for (const step of loginSteps(random)) {
+      if (this.stream.isClosed) return;
+      const pdu = loginPdu(step, { ...numbers, cmdSn: this.#cmdSn, expStatSn: this.#expStatSn });
+      await this.#send([this.#madness.spoilsLogin && this.#isSpoiled() ? this.#spoil(pdu) : pdu.encode()]);
+    }
+  }
+
+  /** Hears the first unit attention of both units, so that what follows is carried out. */
+  async hearAttentions(): Promise<void> {
+    const common = {
+      isFinal: true,
+      reads: false,
+      writes: false,
+      expectedLength: 0,
+      cdb: cdbs.testUnitReady(),
+    };
+    const pdus = [0, 1].map((lun) => scsiCommand({ ...this.#numbers(false), ...common, lun }));
+    await this.#send(pdus.map((pdu) => pdu.encode()));
+  }
+
+  /** Does something, or several things at once. */
+  async act(): Promise<void> {
+    const random = this.#random;
+    const pieces: Uint8Array[] = [];
+    for (let count = 1 + random.below(random.oneIn(3) ? 20 : 4); count > 0; count--) {
+      for (const pdu of this.#nextAction()()) {
+        pieces.push(this.#isSpoiled() ? this.#spoil(pdu) : withoutOtherWriting(pdu).encode());
+      }
+    }
+    this.#shuffle(pieces);
+    await this.#send(pieces);
+  }
+
+  #isSpoiled(): boolean {
+    return this.#random.oneIn(this.#madness.oneIn);
+  }
+
+  #spoil(pdu: RequestPdu): Uint8Array {
+    const bytes = mutate(this.#random, pdu);
+    const isCommand = bytes.length >= HEADER_BYTES && (bytes[0]! & 0x3f) === Opcode.scsiCommand;
+    if (isCommand && writesOtherwise(bytes[32]!)) bytes[32] = 0;
+    return bytes;
+  }
+
+  /** Some are lost, doubled or swapped. */
+  #shuffle(pieces: Uint8Array[]): void {
+    const random = this.#random;
+    while (pieces.length > 0 && random.oneIn(this.#madness.oneIn)) {
+      const at = random.below(pieces.length);
+      const other = random.below(pieces.length);
+      if (random.oneIn(3)) pieces.splice(at, 1);
+      else if (random.oneIn(2)) pieces.splice(at, 0, pieces[other]!);
+      else [pieces[at], pieces[other]] = [pieces[other]!, pieces[at]!];
+    }
+    if (random.oneIn(300)) pieces.push(random.bytes(random.below(200)));
+  }
+
+  async #send(pieces: readonly Uint8Array[]): Promise<void> {
+    if (this.isLoggedIn) { for (const piece of pieces) this.#remember(piece); }
+    const bytes = joinBytes(pieces);
+    this.sentWrites.add(bytes, (header) => this.#witness.sent(header));
+    const cut = this.#random.oneIn(4) ? this.#random.below(bytes.length + 1) : 0;
+    this.stream.push(bytes.subarray(0, cut));
+    this.stream.push(bytes.subarray(cut));
+    await this.stream.untilIdle();
+    this.hear();
+  }
+
+  #remember(piece: Uint8Array): void {
+    if (this.#history.length < 50) this.#history.push(piece);
+    else this.#history[this.#random.below(50)] = piece;
+  }
+
+  /** Takes in what the target has sent. */
+  hear(): void {
+    const bytes = joinBytes([this.#received, ...this.stream.take()]);
+    let start = 0;
+    while (bytes.length - start >= HEADER_BYTES) {
+      const dataBytes = readUint32(bytes, start + 4) & 0xffffff;
+      const end = start + HEADER_BYTES + bytes[start + 4]! * 4 + dataBytes + paddingBytes(dataBytes);
+      if (end > bytes.length) break;
+      const pdu = new Pdu(bytes.slice(start, end));
+      checkLayout(pdu);
+      this.#witness.received(pdu);
+      this.#take(pdu);
+      start = end;
+    }
+    this.#received = bytes.slice(start);
+  }
+
+  #take(pdu: Pdu): void {
+    if (pdu.opcode !== Opcode.dataIn || pdu.hasStatus) this.#expStatSn = pdu.statSn + 1 >>> 0;
+    switch (pdu.opcode) {
+      case Opcode.loginResponse:
+        this.isLoggedIn = pdu.statusClass === 0 && pdu.isTransit && pdu.nextStage === 3;
+        if (this.isLoggedIn) this.tsih = pdu.tsih;
+        break;
+      case Opcode.textResponse:
+        this.#textTag = pdu.targetTransferTag;
+        break;
+      case Opcode.readyToTransfer: {
+        const { initiatorTaskTag, targetTransferTag, bufferOffset: offset, desiredLength: length } = pdu;
+        this.#solicitations.push({ initiatorTaskTag, targetTransferTag, lun: pdu.lun[1]!, offset, length });
+        break;
+      }
+    }
+  }
+
+  #numbers(isImmediate = this.#random.oneIn(5)): {
+    isImmediate: boolean;
+    initiatorTaskTag: number;
+    cmdSn: number;
+    expStatSn: number;
+  } {
+    const random = this.#random;
+    let cmdSn = this.#cmdSn;
+    if (!isImmediate) this.#cmdSn = this.#cmdSn + 1 >>> 0;
+    // Behind the window, or before it: a hole, a repetition, or far away.
+    if (random.oneIn(40)) cmdSn = cmdSn + random.below(random.oneIn(2) ? 5 : 300) - 2 >>> 0;
+    const reuses = random.oneIn(30) && this.#nextTag > 1;
+    const initiatorTaskTag = reuses ? random.below(this.#nextTag) : this.#nextTag++;
+    return { isImmediate, initiatorTaskTag, cmdSn, expStatSn: this.#expStatSn };
+  }
+
+  #nextAction(): Action {
+    const random = this.#random;
+    if (this.#solicitations.length > 0 && random.oneIn(2)) return () => this.#answerSolicitation();
+    const actions: readonly (readonly [weight: number, action: Action])[] = [
+      [14, () => this.#write()],
+      [10, () => this.#read()],
+      [5, () => this.#otherCommand()],
+      [5, () => this.#nop()],
+      [4, () => this.#text()],
+      [4, () => this.#taskManagement()],
+      [1, () => this.#strayData()],
+      [1, () => this.#snack()],
+      [1, () => this.#repeat()],
+      [1, () => this.#rare()],
+    ];
+    let number = random.below(actions.reduce((sum, [weight]) => sum + weight, 0));
+    return actions.find(([weight]) => (number -= weight) < 0)![1];
+  }
+
+  #lun(): number {
+    return this.#random.oneIn(15) ? this.#random.below(300) : this.#random.below(2);
+  }
+
+  #nop(): RequestPdu[] {
+    const data = this.#random.bytes(this.#random.below(this.#random.oneIn(10) ? 9000 : 100));
+    const isUnasked = this.#random.oneIn(10);
+    const pdu = nopOut({ ...this.#numbers(isUnasked || this.#random.oneIn(5)), lun: this.#lun(), data });
+    if (isUnasked) pdu.header.fill(0xff, 16, 20);
+    return [pdu];
+  }
+
+  #read(): RequestPdu[] {
+    const random = this.#random;
+    const blocks = random.below(random.oneIn(10) ? 300 : 20);
+    const lba = random.oneIn(8) ? 2040 + random.below(20) : random.below(2000);
+    const make = random.pick([cdbs.read10, cdbs.read16, cdbs.read6, cdbs.read12]);
+    const expectedLength = random.oneIn(8) ? random.below(20_000) : blocks * 512;
+    const cdb = make(lba, blocks);
+    const common = { isFinal: true, reads: true, writes: random.oneIn(50), lun: this.#lun() };
+    return [scsiCommand({ ...this.#numbers(), ...common, expectedLength, cdb })];
+  }
+
+  #write(): RequestPdu[] {
+    const random = this.#random;
+    const blocks = random.below(random.oneIn(10) ? 300 : 20);
+    const lba = random.oneIn(8) ? 2040 + random.below(20) : random.below(1700);
+    const make = random.pick([cdbs.write10, cdbs.write16, cdbs.write6, cdbs.write12]);
+    const data = random.bytes(blocks * 512);
+    const expectedLength = random.oneIn(10) ? random.below(20_000) : data.length;
+    const immediate = random.oneIn(2) ? 0 : Math.min(data.length, random.below(8192));
+    const isFinal = !random.oneIn(3);
+    const lun = this.#lun();
+    const numbers = this.#numbers();
+    const { initiatorTaskTag } = numbers;
+    const direction = { isFinal, reads: random.oneIn(50), writes: true };
+    this.#writeData.set(initiatorTaskTag, data);
+    if (!isFinal) {
+      const length = Math.min(data.length - immediate, random.below(66_000));
+      const whole = { initiatorTaskTag, targetTransferTag: NO_TAG, lun, offset: immediate, length };
+      this.#solicitations.push(whole);
+    }
+    const pdu = scsiCommand({
+      ...numbers,
+      ...direction,
+      lun,
+      expectedLength,
+      cdb: make(lba, blocks),
+      data: data.subarray(0, immediate),
+    });
+    return [pdu];
+  }
+
+  /** Data for an R2T, or unsolicited: mostly what is due, in pieces. */
+  #answerSolicitation(): RequestPdu[] {
+    const random = this.#random;
+    const index = random.oneIn(8) ? random.below(this.#solicitations.length) : 0;
+    const [due] = this.#solicitations.splice(index, 1);
+    const data = this.#writeData.get(due!.initiatorTaskTag) ?? random.bytes(due!.length);
+    const { initiatorTaskTag, lun, offset } = due!;
+    const targetTransferTag = random.oneIn(40) ? random.below(10) : due!.targetTransferTag;
+    const end = offset + (random.oneIn(30) ? random.below(2 * due!.length + 512) : due!.length);
+    const pdus: RequestPdu[] = [];
+    const expStatSn = this.#expStatSn;
+    for (let at = offset, dataSn = 0; (at < end || dataSn === 0) && dataSn < 100; dataSn++) {
+      const length = Math.min(end - at, 512 + random.below(16_384));
+      const bufferOffset = random.oneIn(80) ? random.below(20_000) : at;
+      const piece = paddedTo(data.subarray(at, at + length), length);
+      const common = { initiatorTaskTag, targetTransferTag, lun, expStatSn, dataSn, bufferOffset };
+      at += length;
+      pdus.push(dataOut({ ...common, isFinal: at >= end && !random.oneIn(50), data: piece }));
+    }
+    return pdus;
+  }
+
+  #strayData(): RequestPdu[] {
+    const random = this.#random;
+    return [dataOut({
+      isFinal: random.oneIn(2),
+      lun: this.#lun(),
+      initiatorTaskTag: random.below(this.#nextTag + 3),
+      targetTransferTag: random.oneIn(2) ? NO_TAG : random.below(20),
+      expStatSn: this.#expStatSn,
+      dataSn: random.below(4),
+      bufferOffset: 512 * random.below(8),
+      data: random.bytes(random.below(2000)),
+    })];
+  }
+
+  #otherCommand(): RequestPdu[] {
+    const random = this.#random;
+    const known = [
+      cdbs.testUnitReady(),
+      cdbs.inquiry(random.below(300), random.pick([0, 0x80, 0x83, 0xb0, 0xff])),
+      cdbs.reportLuns(random.below(64)),
+      cdbs.modeSense10(0x3f, random.below(500)),
+      cdbs.requestSense(random.below(252)),
+      cdbs.readCapacity16(random.below(40)),
+      cdbs.synchronizeCache10(random.below(3000), random.below(10)),
+      cdbs.verify10(random.below(2100), random.below(10)),
+    ];
+    const cdb = random.oneIn(4)
+      ? random.bytes(random.oneIn(4) ? 16 + random.below(240) : 16)
+      : random.pick(known);
+    const reads = random.oneIn(2);
+    const writes = random.oneIn(8);
+    const expectedLength = reads || writes ? random.below(1000) : 0;
+    const isFinal = !writes || random.oneIn(2);
+    const common = { isFinal, reads, writes, lun: this.#lun(), expectedLength, cdb };
+    const data = random.bytes(writes ? random.below(600) : 0);
+    return [withoutOtherWriting(scsiCommand({ ...this.#numbers(), ...common, data }))];
+  }
+
+  #text(): RequestPdu[] {
+    const random = this.#random;
+    const text = random.oneIn(20) ? random.bytes(random.below(100)) : encodeText(textPairs(random));
+    const isFinal = random.oneIn(2);
+    const targetTransferTag = random.oneIn(3) ? this.#textTag : NO_TAG;
+    const isContinued = !isFinal && random.oneIn(2);
+    return [textRequest({ ...this.#numbers(), isFinal, isContinued, targetTransferTag, text })];
+  }
+
+  #taskManagement(): RequestPdu[] {
+    const random = this.#random;
+    const numbers = this.#numbers(random.oneIn(2));
+    // A cold reset ends the session, which would be dull if it came often.
+    const functions = random.oneIn(40) ? [7, random.below(128)] : [1, 1, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11];
+    return [taskManagementRequest({
+      ...numbers,
+      function: random.pick(functions),
+      lun: this.#lun(),
+      referencedTaskTag: random.below(this.#nextTag + 2),
+      refCmdSn: numbers.cmdSn - random.below(6) >>> 0,
+    })];
+  }
+
+  #snack(): RequestPdu[] {
+    const random = this.#random;
+    return [
+      snackRequest({ ...this.#numbers(true), type: random.below(16), begRun: random.below(9), runLength: 1 }),
+    ];
+  }
+
+  /** What was sent before comes again, as it was. */
+  #repeat(): RequestPdu[] {
+    const random = this.#random;
+    const bytes = this.#history.length === 0 ? undefined : random.pick(this.#history);
+    if (bytes === undefined || bytes.length < HEADER_BYTES) return [];
+    const pdu = new RequestPdu(0, 0, bytes.slice(HEADER_BYTES));
+    pdu.header.set(bytes.subarray(0, HEADER_BYTES));
+    return [pdu];
+  }
+
+  #rare(): RequestPdu[] {
+    const random = this.#random;
+    switch (random.below(6)) {
+      case 0:
+        return [
+          logoutRequest({ ...this.#numbers(), reason: random.below(5), connectionId: random.below(3) }),
+        ];
+      case 1:
+        return [new RequestPdu(random.below(64), 0x80, random.bytes(random.below(64)))];
+      case 2: {
+        if (!random.oneIn(10)) return [];
+        const step = { currentStage: 1, nextStage: 3, isTransit: true, isContinued: false };
+        const common = { isid: this.#isid, tsih: this.tsih, connectionId: 0 };
+        return [
+          loginPdu({ ...step, text: encodeText(textPairs(random)) }, { ...common, ...this.#numbers(true) }),
+        ];
+      }
+      default: {
+        // A burst of immediate requests, which no window holds back.
+        const count = random.below(60);
+        return Array.from({ length: count }, () => this.#nop()[0]!);
+      }
+    }
+  }
+}
+
+function paddedTo(bytes: Uint8Array, length: number): Uint8Array {
+  const padded = new Uint8Array(length);
+  padded.set(bytes);
+  return padded;
+}
+
+/** Leaves out of a command what would change the medium in a way that is not followed. */
+function withoutOtherWriting(pdu: RequestPdu): RequestPdu {
+  const isCommand = (pdu.header[0]! & 0x3f) === Opcode.scsiCommand;
+  if (isCommand && writesOtherwise(pdu.header[32]!)) pdu.header[32] = 0;
+  return pdu;
+}

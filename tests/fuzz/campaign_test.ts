@@ -1,0 +1,29 @@
+/**
+ * Initiators gone mad, against the whole node: a short campaign. `deno task fuzz` runs long ones.
+ *
+ * `FUZZ_PDUS` makes it longer, `FUZZ_SEED` begins elsewhere.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { runCampaign } from "./_campaign.ts";
+import { numberFromEnvironment } from "./_random.ts";
+
+const SEED = numberFromEnvironment("FUZZ_SEED", 7143);
+const PDUS = numberFromEnvironment("FUZZ_PDUS", 10_000);
+
+Deno.test("whatever mad initiators send, they harm only themselves", async () => {
+  const report = await runCampaign({ pdus: PDUS, seed: SEED });
+  // A campaign that gets nowhere shows nothing.
+  assert(report.storeWrites > PDUS / 100, `${report.storeWrites} writes reached a medium`);
+  const reached = ["PDUs received", "Login statuses", "Reject reasons"].map((name) =>
+    report.names(name).length
+  );
+  assert(reached[0]! >= 9 && reached[1]! >= 6 && reached[2]! >= 5, `of everything there was ${reached}`);
+});
+
+Deno.test("a campaign sends the same for the same seed", async () => {
+  const sent = async (): Promise<unknown[]> => {
+    const report = await runCampaign({ pdus: 1000, seed: 5 });
+    return report.names("PDUs sent").map((name) => [name, report.counted("PDUs sent", name)]);
+  };
+  assertEquals(await sent(), await sent());
+});

@@ -21,7 +21,13 @@ export interface Petitioner {
 }
 
 /** Yes, or the rule that refused, in words for our log only: from outside all refusals look the same. */
-export type Decision = { readonly allowed: true } | { readonly allowed: false; readonly rule: string };
+export type Decision = { readonly allowed: true } | ({ readonly allowed: false } & Refusal);
+
+/** Why not: the option that refuses, and what exactly it says. */
+export interface Refusal {
+  readonly option: "networks" | "initiators";
+  readonly rule: string;
+}
 
 /**
  * Decides whether an initiator may use a target, which includes knowing that it exists: both ends of the connection
@@ -32,8 +38,11 @@ export function mayUse(
   petitioner: Petitioner,
   interfaces: readonly InterfaceAddress[],
 ): Decision {
-  const rule = networksRule(target, petitioner, interfaces) ?? initiatorsRule(target, petitioner);
-  return rule === undefined ? { allowed: true } : { allowed: false, rule };
+  const networks = networksRule(target, petitioner, interfaces);
+  if (networks !== undefined) return { allowed: false, option: "networks", rule: networks };
+  const initiators = initiatorsRule(target, petitioner);
+  if (initiators !== undefined) return { allowed: false, option: "initiators", rule: initiators };
+  return { allowed: true };
 }
 
 /** The rule of `networks` that refuses; undefined when none does. */

@@ -2,6 +2,8 @@
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
+  /** Milliseconds that never go back, since whenever. */
+  monotonicMs(): number;
   /** Calls back once; what is returned prevents it. */
   after(delayMs: number, callback: () => void): () => void;
 }

@@ -8,6 +8,7 @@
  */
 import type { ByteStream } from "./byte_stream.ts";
 import type { Clock } from "./clock.ts";
+import { CommandMeter } from "./command_meter.ts";
 import type { ConnectionEnds } from "./connection_ends.ts";
 import type { EventLog } from "./event_log.ts";
 import { type Frame, FrameBuffer } from "./framing.ts";
@@ -16,7 +17,8 @@ import { decodeLoginRequest, type LoginRequest } from "./initiator_pdus.ts";
 import { Limits } from "./limits.ts";
 import { Login, type LoginAuthority, type LoginIdentity } from "./login.ts";
 import { nextTurn } from "./next_turn.ts";
-import { ProtocolError } from "./protocol_error.ts";
+import { type LoginRefusal, ProtocolError } from "./protocol_error.ts";
+import type { SessionParameters } from "./negotiation.ts";
 import { ReplyWriter } from "./reply_writer.ts";
 import type { Session, SessionConnection } from "./session.ts";
 import type { KeyValue } from "./text.ts";
@@ -30,6 +32,8 @@ export interface ConnectionOwner {
   establish(connection: Connection, identity: LoginIdentity, cmdSN: number): Establishment;
   /** The session is over: its tasks end, and its nexus. Its connections may still have something to say. */
   retire(session: Session): void;
+  /** A login over this connection is refused. */
+  refused(connection: Connection, refusal: LoginRefusal): void;
   /** A connection of the session is closed; with the last one the session is over. */
   disconnected(connection: Connection, session: Session): void;
   resetTarget(session: Session): void;
@@ -53,6 +57,7 @@ export class Connection implements SessionConnection {
   readonly #owner: ConnectionOwner;
   readonly #replies = new ReplyWriter();
   readonly #frames = new FrameBuffer(Limits.receiveBufferLoginBytes, Limits.loginDataSegmentBytes);
+  readonly #meter: CommandMeter;
   readonly #login: Login;
   #stage: Stage = "login";
   #loginRequest: LoginRequest | undefined;
@@ -77,6 +82,17 @@ export class Connection implements SessionConnection {
       establish: (identity) => this.#establish(identity),
     };
     this.#login = new Login(authority);
+    this.#meter = new CommandMeter(owner.clock);
+  }
+
+  /** Who says that it is at the other end; undefined when nobody has said so yet. */
+  get claim(): LoginIdentity | undefined {
+    return this.#login.claim;
+  }
+
+  /** What holds on this connection, once it is in full-feature phase. */
+  get parameters(): SessionParameters {
+    return this.#login.negotiation.parameters();
   }
 
   /** Has not logged in, and may still take up the time and memory of one who has not. */
@@ -138,7 +154,9 @@ export class Connection implements SessionConnection {
 
   #loginTimedOut(): void {
     if (this.#stage !== "login") return;
-    this.#warn(`login not complete within ${Limits.loginMs / 1000} s`);
+    const rule = `login not complete within ${Limits.loginMs / 1000} s`;
+    this.#owner.refused(this, { reason: "time", rule });
+    this.#warn(rule);
     this.close();
   }
 
@@ -147,6 +165,7 @@ export class Connection implements SessionConnection {
     const count = await this.#stream.read(this.#frames.space()).catch(() => null);
     if (count === null || !this.#isReceiving) return false;
     this.#frames.received(count);
+    this.#meter.received();
     for (let count = 1; this.#isReceiving; count++) {
       const frame = this.#nextFrame();
       if (frame === undefined) break;
@@ -214,6 +233,7 @@ export class Connection implements SessionConnection {
       cid: request.cid,
       negotiation: this.#login.negotiation,
       replies: this.#replies,
+      meter: this.#meter,
       owner: {
         warn: (message) => this.#warn(message),
         wake: () => this.#wake(),
@@ -232,6 +252,7 @@ export class Connection implements SessionConnection {
     if (!(error instanceof ProtocolError)) throw error;
     this.#warn(error.message);
     if (error.response.kind !== "login") return this.close();
+    this.#owner.refused(this, error.response);
     // A first PDU that is no Login Request has nothing that a Login Response could refer to (RFC 7143, 7.12).
     if (this.#loginRequest !== undefined) {
       this.#replies.loginFailure(this.#loginRequest, error.response.status);
@@ -290,6 +311,7 @@ export class Connection implements SessionConnection {
 
   /** Begins to send what waits, unless that is under way already. */
   #send(): void {
+    this.#meter.sent();
     if (this.#isSending || this.#stage === "closed" || this.#replies.buffer.length === 0) return;
     this.#sendAll();
   }
@@ -301,6 +323,7 @@ export class Connection implements SessionConnection {
       // When the peer is gone, the receiving side may wait for it; closing ends that wait.
       await this.#writeAll(buffer.take()).catch(() => this.close());
       this.#phase?.pump();
+      this.#meter.sent();
       this.#progress();
     }
     // At once after the last look at the buffer: a reply that is put in from now on begins to be sent anew.

@@ -4,10 +4,12 @@
  * A command's way: `receive` -> `#inOrder` (CmdSN) -> `#execute` -> the nexus, which answers with an operation ->
  * `proceed`, which answers it or hands it to the queue that moves its data.
  */
+import { kindOfCommand } from "../scsi/command_table.ts";
 import { refused } from "../scsi/finished.ts";
 import type { DataOut as DataOutOperation, Finished, Later, Operation } from "../scsi/operation.ts";
 import { GOOD, type Outcome } from "../scsi/outcome.ts";
 import { Sense } from "../scsi/sense.ts";
+import type { CommandMeter } from "./command_meter.ts";
 import { DataInQueue } from "./data_in_queue.ts";
 import { DataOutQueue } from "./data_out_queue.ts";
 import type { Frame } from "./framing.ts";
@@ -67,6 +69,7 @@ export class FullFeaturePhase implements TaskOwner {
   parameters: SessionParameters;
   readonly session: Session;
   readonly #owner: FullFeatureOwner;
+  readonly #meter: CommandMeter;
   readonly #cid: number;
   readonly #negotiation: Negotiation;
   readonly #dataIn: DataInQueue;
@@ -82,12 +85,14 @@ export class FullFeaturePhase implements TaskOwner {
     cid: number;
     negotiation: Negotiation;
     replies: ReplyWriter;
+    meter: CommandMeter;
     owner: FullFeatureOwner;
   }) {
     this.session = options.session;
     this.replies = options.replies;
     this.#negotiation = options.negotiation;
     this.parameters = options.negotiation.parameters();
+    this.#meter = options.meter;
     this.#owner = options.owner;
     this.#cid = options.cid;
     this.#dataIn = new DataInQueue(this);
@@ -200,13 +205,16 @@ export class FullFeaturePhase implements TaskOwner {
     if (pdu.immediate && !session.hasRoomForImmediate) {
       throw rejected(RejectReason.immediateCommandReject, "Too many immediate commands");
     }
-    const task = new ScsiTask(pdu, this);
+    const traffic = session.nexus.trafficOf(pdu.lun);
+    const task = new ScsiTask(pdu, kindOfCommand(pdu.cdb), traffic, this);
     const operation = inDirection(pdu, session.nexus.execute(pdu.lun, pdu.cdb));
     if (operation.kind === "dataOut") this.#dataOut.start(task, operation, pdu);
     else if (pdu.final) this.proceed(task, operation);
     // Unsolicited data follows that nothing wants: it is taken off the stream before the command goes on.
     else this.#dataOut.start(task, discardThen(operation), pdu);
-    if (!task.isAnswered) session.list(task);
+    if (task.isAnswered) return;
+    this.#meter.postponed(task);
+    session.list(task);
   }
 
   /** Does what an operation says next; the task is over when it has finished. */
@@ -227,6 +235,7 @@ export class FullFeaturePhase implements TaskOwner {
 
   #respond(task: ScsiTask, outcome: Outcome): void {
     this.answering(task);
+    if (outcome !== GOOD) this.#meter.failed(task, outcome);
     const presented = outcome === GOOD ? GOOD : this.session.nexus!.present(task.lun, outcome);
     this.replies.scsiResponse(task, presented);
   }
@@ -244,6 +253,7 @@ export class FullFeaturePhase implements TaskOwner {
 
   answering(task: ScsiTask): void {
     task.isAnswered = true;
+    this.#meter.answered(task);
     if (task.isListed) this.session.unlist(task);
     this.session.openWindow();
   }
@@ -253,6 +263,7 @@ export class FullFeaturePhase implements TaskOwner {
   }
 
   taskAborted(task: ScsiTask): void {
+    task.traffic.failed("aborted");
     const staged = task.dataIn?.staged;
     if (staged !== undefined) this.staging.release(staged.data.length);
     task.dataIn?.operation.end?.();

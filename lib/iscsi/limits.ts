@@ -11,6 +11,8 @@ export const Limits = {
   turnPdus: 48,
   /** Warnings about one connection that go to the log. */
   warnings: 16,
+  /** Refusals that are remembered one by one, equal ones as one. */
+  recentRefusals: 64,
   /** Login requests on one connection, each of which costs an answer. */
   loginRequests: 64,
   /** Text of one login or text negotiation request, over all its PDUs joined by the C bit. */

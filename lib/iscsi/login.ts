@@ -9,7 +9,7 @@ import { Limits } from "./limits.ts";
 import { LoginStatus } from "./login_status.ts";
 import type { LoginRequest } from "./initiator_pdus.ts";
 import { Negotiation } from "./negotiation.ts";
-import { loginFailed, type ProtocolError } from "./protocol_error.ts";
+import { loginFailed, loginRefused, type ProtocolError } from "./protocol_error.ts";
 import { decodeText, encodeText, type KeyValue, TextAssembly, TextPieces } from "./text.ts";
 
 const SECURITY_STAGE = 0;
@@ -62,6 +62,7 @@ export class Login {
   readonly #incoming = new TextAssembly(Limits.textBytes);
   #outgoing = new TextPieces(new Uint8Array());
   #first: LoginRequest | undefined;
+  #claim: LoginIdentity | undefined;
   #identity: LoginIdentity | undefined;
   #stage = SECURITY_STAGE;
   #requests = 0;
@@ -75,6 +76,11 @@ export class Login {
   /** Full-feature phase has been reached: the last reply said so. */
   get complete(): boolean {
     return this.#stage === FULL_FEATURE_PHASE;
+  }
+
+  /** Who asks to log in, authorized or not; undefined before it has said so. */
+  get claim(): LoginIdentity | undefined {
+    return this.#claim;
   }
 
   /** Who has been authorized; undefined before. */
@@ -157,7 +163,10 @@ export class Login {
     const answers = this.negotiation.answer(pairs, stage);
     if (typeof answers === "string") throw loginFailed(LoginStatus.initiatorError, answers);
     if (answers.some(([key, value]) => key === "AuthMethod" && value === "Reject")) {
-      throw loginFailed(LoginStatus.authenticationFailure, "No offered AuthMethod is supported");
+      throw loginRefused(LoginStatus.authenticationFailure, this.#identity!.initiatorName, {
+        reason: "authentication",
+        rule: "no AuthMethod that it offers is supported",
+      });
     }
     if (stage === "operational" && !this.#hasDeclared) {
       this.#hasDeclared = true;
@@ -180,6 +189,7 @@ export class Login {
     if (isDiscovery) this.negotiation.enterDiscovery();
     const targetName = isDiscovery ? undefined : requiredName(keys, "TargetName");
     const identity = { initiatorName, targetName, isid: first.isid, tsih: first.tsih, cid: first.cid };
+    this.#claim = identity;
     const alias = this.#authority.authorize(identity);
     this.#identity = identity;
     if (isDiscovery) return [];

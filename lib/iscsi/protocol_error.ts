@@ -1,4 +1,5 @@
 import type { LoginStatus } from "./login_status.ts";
+import type { RefusalReason } from "./refusals.ts";
 import type { RejectReason } from "./reject_reason.ts";
 
 /**
@@ -21,17 +22,34 @@ export class ProtocolError extends Error {
 /** What the peer is answered. */
 export type ProtocolErrorResponse =
   | { readonly kind: "reject"; readonly reason: RejectReason }
-  | { readonly kind: "login"; readonly status: LoginStatus }
+  | ({ readonly kind: "login"; readonly status: LoginStatus } & LoginRefusal)
   | { readonly kind: "close" };
+
+/** Why a login is refused, for our log only. */
+export interface LoginRefusal {
+  readonly reason: RefusalReason;
+  /** What exactly refused. */
+  readonly rule: string;
+}
 
 /** The PDU cannot be carried out: it is answered with a Reject (RFC 7143, 11.17). */
 export function rejected(reason: RejectReason, message: string): ProtocolError {
   return new ProtocolError({ kind: "reject", reason }, message);
 }
 
-/** The login fails with a status (RFC 7143, 11.13.5). */
+/** The login fails with a status (RFC 7143, 11.13.5), as it is against the rules of the protocol. */
 export function loginFailed(status: LoginStatus, message: string): ProtocolError {
-  return new ProtocolError({ kind: "login", status }, message);
+  return new ProtocolError({ kind: "login", status, reason: "protocol", rule: message }, message);
+}
+
+/** The login of an initiator that keeps to the protocol is refused. */
+export function loginRefused(
+  status: LoginStatus,
+  initiatorName: string,
+  { reason, rule }: LoginRefusal,
+): ProtocolError {
+  const message = `login of "${initiatorName}" refused: ${rule}`;
+  return new ProtocolError({ kind: "login", status, reason, rule }, message);
 }
 
 /** The connection cannot go on. */

@@ -6,7 +6,9 @@
  */
 import type { DataIn, DataOut, Later } from "../scsi/operation.ts";
 import type { Outcome } from "../scsi/outcome.ts";
+import type { CommandKind } from "../scsi/command_kind.ts";
 import type { Task } from "../scsi/task.ts";
+import type { Traffic } from "../scsi/traffic.ts";
 import type { ScsiCommand } from "./initiator_pdus.ts";
 import { type Residual, residualOf } from "./residual.ts";
 
@@ -63,7 +65,12 @@ export class ScsiTask implements Task {
   readonly immediate: boolean;
   readonly expectedDataIn: number;
   readonly expectedDataOut: number;
+  /** What it counts as, and where. */
+  readonly kind: CommandKind;
+  readonly traffic: Traffic;
   readonly #owner: TaskOwner;
+  /** When it came, if it is not answered at once. */
+  receivedMs: number | undefined;
   /** It ends without a status: whoever still holds it drops it. */
   isAborted = false;
   /** Its status has been sent. */
@@ -83,7 +90,7 @@ export class ScsiTask implements Task {
   /** What the command waits for while nothing moves. */
   later: Later | undefined;
 
-  constructor(pdu: ScsiCommand, owner: TaskOwner) {
+  constructor(pdu: ScsiCommand, kind: CommandKind, traffic: Traffic, owner: TaskOwner) {
     this.initiatorTaskTag = pdu.initiatorTaskTag;
     this.lun = pdu.lun;
     this.lunField = pdu.lunField;
@@ -92,6 +99,8 @@ export class ScsiTask implements Task {
     this.expectedDataOut = pdu.expectedDataOut;
     // Until the command moves data it leaves over all that is expected, in whatever direction.
     this.expectedBytes = Math.max(pdu.expectedDataIn, pdu.expectedDataOut);
+    this.kind = kind;
+    this.traffic = traffic;
     this.#owner = owner;
   }
 

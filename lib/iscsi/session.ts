@@ -7,6 +7,7 @@ import { CommandWindow } from "./command_window.ts";
 import type { ConnectionEnds } from "./connection_ends.ts";
 import { Limits } from "./limits.ts";
 import type { LoginIdentity } from "./login.ts";
+import type { SessionParameters } from "./negotiation.ts";
 import type { SessionSnapshot } from "./node_snapshot.ts";
 import type { ScsiTask } from "./scsi_task.ts";
 import type { Target } from "./target.ts";
@@ -14,6 +15,7 @@ import type { Target } from "./target.ts";
 /** A connection in full-feature phase, as its session needs it. */
 export interface SessionConnection {
   readonly ends: ConnectionEnds;
+  readonly parameters: SessionParameters;
   /** Ends it at once. */
   close(): void;
   /** Takes nothing more from the peer; what waits is sent, and then it is closed. */
@@ -77,14 +79,20 @@ export class Session {
 
   /** How it is at this moment. */
   snapshot(): SessionSnapshot {
-    const { tsih, identity, beganAtMs } = this;
+    const { tsih, identity, beganAtMs, nexus } = this;
     return {
       tsih,
       isid: formatIsid(identity.isid),
       initiatorName: identity.initiatorName,
       targetName: this.target?.config.iscsiName ?? null,
       beganAtMs,
-      connections: [...this.#connections].map(([cid, { ends }]) => ({ cid, ...ends })),
+      connections: [...this.#connections].map(([cid, { ends, parameters }]) => ({
+        cid,
+        ...ends,
+        parameters,
+      })),
+      reservations: nexus?.reservations() ?? [],
+      traffic: nexus?.traffic().figures() ?? null,
     };
   }
 

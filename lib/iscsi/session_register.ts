@@ -2,18 +2,18 @@ import type { Config } from "../config/config.ts";
 import { Limits } from "./limits.ts";
 import type { LoginIdentity } from "./login.ts";
 import { LoginStatus } from "./login_status.ts";
-import { loginFailed } from "./protocol_error.ts";
+import { loginRefused } from "./protocol_error.ts";
 import type { Session } from "./session.ts";
 import type { Target } from "./target.ts";
 
 /** All sessions of a node, by target session identifying handle, and how many there may be. */
 export class SessionRegister {
-  readonly #limits: Pick<Config, "sessions" | "connections">;
+  readonly limits: Pick<Config, "sessions" | "connections">;
   readonly #sessions = new Map<number, Session>();
   #lastTsih = 0;
 
   constructor(limits: Pick<Config, "sessions" | "connections">) {
-    this.#limits = limits;
+    this.limits = { sessions: limits.sessions, connections: limits.connections };
   }
 
   /** Every session, in the order in which they began. The register may change meanwhile. */
@@ -65,15 +65,15 @@ export class SessionRegister {
     );
     const connections = alike.reduce((sum, session) => sum + session.connections.size, 0);
     const limits = isDiscovery ? [["discovery sessions", alike.length, Limits.discoverySessions] as const] : [
-      ["sessions", alike.length, this.#limits.sessions] as const,
-      ["connections", connections, this.#limits.connections] as const,
+      ["sessions", alike.length, this.limits.sessions] as const,
+      ["connections", connections, this.limits.connections] as const,
     ];
     for (const [name, count, limit] of limits) {
       if (count < limit) continue;
-      throw loginFailed(
-        LoginStatus.outOfResources,
-        `login of "${initiatorName}" refused: the limit of ${limit} ${name} is reached`,
-      );
+      throw loginRefused(LoginStatus.outOfResources, initiatorName, {
+        reason: "limit",
+        rule: `the limit of ${limit} ${name} is reached`,
+      });
     }
   }
 }

@@ -20,8 +20,9 @@ import type { EventLog } from "./event_log.ts";
 import { Limits } from "./limits.ts";
 import { type LoginIdentity, TARGET_PORTAL_GROUP_TAG } from "./login.ts";
 import { LoginStatus } from "./login_status.ts";
-import type { NodeSnapshot } from "./node_snapshot.ts";
-import { loginFailed } from "./protocol_error.ts";
+import { loginFailed, type LoginRefusal, loginRefused } from "./protocol_error.ts";
+import { type NodeSnapshot, snapshotTarget } from "./node_snapshot.ts";
+import { Refusals } from "./refusals.ts";
 import { formatIsid, Session } from "./session.ts";
 import { SessionRegister } from "./session_register.ts";
 import type { Target } from "./target.ts";
@@ -47,6 +48,7 @@ export class TargetNode implements ConnectionOwner {
   readonly #targets = new Map<string, Target>();
   readonly #connections = new Set<Connection>();
   readonly #sessions: SessionRegister;
+  readonly #refusals = new Refusals();
   readonly #underWay = new Map<Target, WorkUnderWay>();
   #isStopping = false;
 
@@ -79,7 +81,14 @@ export class TargetNode implements ConnectionOwner {
     const fromThere = inLogin.filter(({ ends }) => ends.peerAddress === peerAddress);
     const hasRoom = inLogin.length < Limits.connectionsInLogin &&
       fromThere.length < Limits.connectionsInLoginPerAddress;
-    if (!hasRoom) this.log.warning(`${peerAddress}: refused, too many connections are logging in`);
+    if (!hasRoom) {
+      const rule = "too many connections are logging in";
+      this.#refusals.add(
+        { peerAddress, initiatorName: null, targetName: null, reason: "limit", rule },
+        this.clock.now(),
+      );
+      this.log.warning(`${peerAddress}: refused, ${rule}`);
+    }
     return hasRoom;
   }
 
@@ -98,26 +107,39 @@ export class TargetNode implements ConnectionOwner {
     await Promise.all(this.#underWay.values().map((works) => works.done()));
   }
 
-  /** How the node is at this moment. */
-  snapshot(): NodeSnapshot {
-    return { sessions: [...this.#sessions].map((session) => session.snapshot()) };
-  }
-
   authorize({ ends }: Connection, identity: LoginIdentity): string | undefined {
     const { initiatorName, targetName } = identity;
     if (targetName === undefined) return undefined;
     const target = this.#targets.get(targetName);
     if (target === undefined) {
-      throw loginFailed(
-        LoginStatus.notFound,
-        `login of "${initiatorName}" refused: there is no target "${targetName}"`,
-      );
+      throw loginRefused(LoginStatus.notFound, initiatorName, {
+        reason: "target",
+        rule: `there is no target "${targetName}"`,
+      });
     }
     const decision = mayUse(target.config, { initiatorName, ...ends }, this.#interfaces);
     if (!decision.allowed) {
-      throw loginFailed(LoginStatus.notFound, `login of "${initiatorName}" refused: ${decision.rule}`);
+      const { option: reason, rule } = decision;
+      throw loginRefused(LoginStatus.notFound, initiatorName, { reason, rule });
     }
     return target.config.comment;
+  }
+
+  refused({ ends: { peerAddress }, claim }: Connection, { reason, rule }: LoginRefusal): void {
+    const { initiatorName = null, targetName = null } = claim ?? {};
+    this.#refusals.add({ peerAddress, initiatorName, targetName, reason, rule }, this.clock.now());
+  }
+
+  /** How the node is at this moment. */
+  snapshot(): NodeSnapshot {
+    return {
+      sessions: [...this.#sessions].map((session) => session.snapshot()),
+      // A target with an alias is listed twice.
+      targets: [...new Set(this.#targets.values())].map(snapshotTarget),
+      connectionsInLogin: [...this.#connections].filter(({ isInLogin }) => isInLogin).length,
+      limits: this.#sessions.limits,
+      refusals: this.#refusals.figures(),
+    };
   }
 
   /** Every session there is now, discovery sessions included, in the order in which they began. */

@@ -1,4 +1,5 @@
 import type { NexusIdentity } from "./reservations/nexus_identity.ts";
+import type { Traffic } from "./traffic.ts";
 import type { Attention } from "./unit_attention.ts";
 
 /** An I_T_L nexus as its logical unit needs to know it. */
@@ -6,6 +7,8 @@ export interface AttachedNexus {
   readonly identity: NexusIdentity;
   /** The identity as `nexusId` writes it. */
   readonly id: string;
+  /** What goes on between the initiator and the logical unit. */
+  readonly traffic: Traffic;
   /** Something that the initiator must be told of. */
   establish(attention: Attention): void;
   /**

@@ -1,4 +1,5 @@
 import type { Access } from "./access.ts";
+import type { CommandKind } from "./command_kind.ts";
 import type { ItlNexus } from "./itl_nexus.ts";
 import type { Operation } from "./operation.ts";
 import type { TargetDescription } from "./target_description.ts";
@@ -14,6 +15,8 @@ export interface Command {
    */
   readonly usage: readonly number[];
   readonly access: Access;
+  /** It moves user data, and counts as a read or a write of its initiator; every other command is one of the rest. */
+  readonly countsAs?: Exclude<keyof typeof CommandKind, "other">;
   /**
    * Whether a form of the command is allowed whatever others have reserved, although its access class is not: that
    * of START STOP UNIT which starts, of PREVENT ALLOW MEDIUM REMOVAL which allows (SBC-3, 4.17).

@@ -3,6 +3,7 @@
  * by its row what protects the medium from it, and is what REPORT SUPPORTED OPERATION CODES says.
  */
 import type { Command } from "./command.ts";
+import { CommandKind } from "./command_kind.ts";
 import { readCapacity10, readCapacity16 } from "./commands/capacity.ts";
 import { getLbaStatus } from "./commands/get_lba_status.ts";
 import {
@@ -65,12 +66,14 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     opcode: 0x08,
     usage: [0x08, 0x1f, 0xff, 0xff, 0xff, CONTROL],
     access: "reads",
+    countsAs: "read",
     execute: readWrite.read6,
   },
   "WRITE(6)": {
     opcode: 0x0a,
     usage: [0x0a, 0x1f, 0xff, 0xff, 0xff, CONTROL],
     access: "writes",
+    countsAs: "write",
     execute: readWrite.write6,
   },
   "INQUIRY": {
@@ -128,18 +131,21 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     opcode: 0x28,
     usage: [0x28, 0xf8, 0xff, 0xff, 0xff, 0xff, 0, 0xff, 0xff, CONTROL],
     access: "reads",
+    countsAs: "read",
     execute: readWrite.read10,
   },
   "WRITE(10)": {
     opcode: 0x2a,
     usage: [0x2a, 0xf8, 0xff, 0xff, 0xff, 0xff, 0, 0xff, 0xff, CONTROL],
     access: "writes",
+    countsAs: "write",
     execute: readWrite.write10,
   },
   "WRITE AND VERIFY(10)": {
     opcode: 0x2e,
     usage: [0x2e, 0xf6, 0xff, 0xff, 0xff, 0xff, 0, 0xff, 0xff, CONTROL],
     access: "writes",
+    countsAs: "write",
     execute: writeAndVerify10,
   },
   "VERIFY(10)": {
@@ -170,6 +176,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     opcode: 0x41,
     usage: [0x41, 0xfe, 0xff, 0xff, 0xff, 0xff, 0, 0xff, 0xff, CONTROL],
     access: "writes",
+    countsAs: "write",
     execute: writeSame10,
   },
   "UNMAP": {
@@ -345,30 +352,35 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     opcode: 0x88,
     usage: [0x88, 0xf8, ...ADDRESS_AND_LENGTH_16, 0, CONTROL],
     access: "reads",
+    countsAs: "read",
     execute: readWrite.read16,
   },
   "COMPARE AND WRITE": {
     opcode: 0x89,
     usage: [0x89, 0xf8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0xff, 0, CONTROL],
     access: "writes",
+    countsAs: "write",
     execute: compareAndWrite,
   },
   "WRITE(16)": {
     opcode: 0x8a,
     usage: [0x8a, 0xf8, ...ADDRESS_AND_LENGTH_16, 0, CONTROL],
     access: "writes",
+    countsAs: "write",
     execute: readWrite.write16,
   },
   "ORWRITE(16)": {
     opcode: 0x8b,
     usage: [0x8b, 0xf8, ...ADDRESS_AND_LENGTH_16, 0, CONTROL],
     access: "writes",
+    countsAs: "write",
     execute: orWrite16,
   },
   "WRITE AND VERIFY(16)": {
     opcode: 0x8e,
     usage: [0x8e, 0xf6, ...ADDRESS_AND_LENGTH_16, 0, CONTROL],
     access: "writes",
+    countsAs: "write",
     execute: writeAndVerify16,
   },
   "VERIFY(16)": {
@@ -393,12 +405,14 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     opcode: 0x93,
     usage: [0x93, 0xf9, ...ADDRESS_AND_LENGTH_16, 0, CONTROL],
     access: "writes",
+    countsAs: "write",
     execute: writeSame16,
   },
   "WRITE ATOMIC(16)": {
     opcode: 0x9c,
     usage: [0x9c, 0xf8, ...ADDRESS_AND_LENGTH_16, 0, CONTROL],
     access: "writes",
+    countsAs: "write",
     execute: writeAtomic16,
   },
   "READ CAPACITY(16)": {
@@ -447,18 +461,21 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     opcode: 0xa8,
     usage: [0xa8, 0xf8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, CONTROL],
     access: "reads",
+    countsAs: "read",
     execute: readWrite.read12,
   },
   "WRITE(12)": {
     opcode: 0xaa,
     usage: [0xaa, 0xf8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, CONTROL],
     access: "writes",
+    countsAs: "write",
     execute: readWrite.write12,
   },
   "WRITE AND VERIFY(12)": {
     opcode: 0xae,
     usage: [0xae, 0xf6, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, CONTROL],
     access: "writes",
+    countsAs: "write",
     execute: writeAndVerify12,
   },
   "VERIFY(12)": {
@@ -500,4 +517,20 @@ export function findCommand(cdb: Uint8Array): Command | undefined {
 /** Whether any command has this operation code. */
 export function isKnownOpcode(opcode: number): boolean {
   return Object.values(COMMANDS).some((command) => command.opcode === opcode);
+}
+
+/** What commands count as, by operation code: none shares its own with a command that counts as something else. */
+const KINDS: readonly CommandKind[] = indexKinds();
+
+function indexKinds(): CommandKind[] {
+  const kinds = Array.from({ length: 0x100 }, (): CommandKind => CommandKind.other);
+  for (const { opcode, countsAs } of Object.values(COMMANDS)) {
+    if (countsAs !== undefined) kinds[opcode] = CommandKind[countsAs];
+  }
+  return kinds;
+}
+
+/** What the command of a CDB counts as. */
+export function kindOfCommand(cdb: Uint8Array): CommandKind {
+  return KINDS[cdb[0]!]!;
 }

@@ -7,6 +7,7 @@ import { Sense } from "./sense.ts";
 import { nexusId, type NexusIdentity } from "./reservations/nexus_identity.ts";
 import type { TargetDescription } from "./target_description.ts";
 import type { Task } from "./task.ts";
+import { Traffic } from "./traffic.ts";
 import { type Attention, UnitAttentionQueue } from "./unit_attention.ts";
 
 /**
@@ -19,6 +20,7 @@ export class ItlNexus implements AttachedNexus {
   readonly identity: NexusIdentity;
   readonly id: string;
   readonly attentions = new UnitAttentionQueue();
+  readonly traffic = new Traffic();
   /** Memory for the data of commands that are not begun before all of it is there. */
   readonly collected = new ByteBudget(COLLECTED_BYTES_MAX);
   readonly copyRecords = new CopyRecords();

@@ -13,6 +13,7 @@ import { Reservations } from "./reservations/reservations.ts";
 import { Sanitizer } from "./sanitizer.ts";
 import { Sense, type SenseCondition } from "./sense.ts";
 import { Threshold } from "./threshold.ts";
+import { totalTraffic, Traffic } from "./traffic.ts";
 import type { Attention } from "./unit_attention.ts";
 
 /** What a disk is called in its standard INQUIRY data (SPC-4, 6.6.2), where it is not as the program has it. */
@@ -102,6 +103,8 @@ export class LogicalUnit {
   #space: SpaceFigures | undefined;
   readonly reservations: Reservations;
   readonly #nexuses = new Set<AttachedNexus>();
+  /** What those have done who are gone. */
+  readonly #pastTraffic = new Traffic();
   /** Those who have asked that the medium stays where it is. */
   readonly #removalPreventers = new Set<AttachedNexus>();
   #stopped = false;
@@ -262,12 +265,18 @@ export class LogicalUnit {
     return this.#nexuses;
   }
 
+  /** What all have done who ever used it, since it was opened. */
+  traffic(): Traffic {
+    return totalTraffic([this.#pastTraffic, ...this.#nexuses.values().map(({ traffic }) => traffic)]);
+  }
+
   attach(nexus: AttachedNexus): void {
     this.#nexuses.add(nexus);
   }
 
   detach(nexus: AttachedNexus): void {
-    this.#nexuses.delete(nexus);
+    // A nexus may be closed while it waits for the end of its tasks to be detached.
+    if (this.#nexuses.delete(nexus)) this.#pastTraffic.add(nexus.traffic);
     this.loseNexus(nexus);
   }
 

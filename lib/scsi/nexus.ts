@@ -4,10 +4,12 @@ import { ItlNexus } from "./itl_nexus.ts";
 import type { LogicalUnit } from "./logical_unit.ts";
 import type { Operation } from "./operation.ts";
 import type { Outcome } from "./outcome.ts";
+import type { ReservationType } from "./reservations/reservation_types.ts";
 import { Sense } from "./sense.ts";
 import type { TargetDescription } from "./target_description.ts";
 import type { Task } from "./task.ts";
 import type { TaskManagementFunction, TaskManagementResponse } from "./task_management.ts";
+import { totalTraffic, Traffic } from "./traffic.ts";
 import type { Attention } from "./unit_attention.ts";
 
 /** What a nexus has to do with others. */
@@ -15,6 +17,15 @@ export interface NexusOptions {
   /** What the same initiator may use of this server besides, through its other nexuses. */
   readonly others?: () => Iterable<Nexus>;
   readonly onClose?: (nexus: Nexus) => void;
+}
+
+/** What an initiator has reserved of a logical unit. */
+export interface NexusReservation {
+  readonly lun: number;
+  /** It has registered a key for persistent reservations. */
+  readonly isRegistered: boolean;
+  /** By its type; "reserve" by RESERVE; null when it holds none. */
+  readonly holds: ReservationType | "reserve" | null;
 }
 
 /**
@@ -29,6 +40,8 @@ export class Nexus {
   readonly #itlNexuses = new Map<number, ItlNexus>();
   /** Those of logical units that were taken away, until their last task has ended. */
   readonly #departing = new Set<ItlNexus>();
+  /** What is not that of a logical unit: of commands to where there is none, and of those that were taken away. */
+  readonly #otherTraffic = new Traffic();
 
   constructor(target: TargetDescription, initiatorPortName: string, options: NexusOptions = {}) {
     const { others = () => [], onClose = () => {} } = options;
@@ -59,6 +72,7 @@ export class Nexus {
     this.#departing.add(itlNexus);
     await itlNexus.tasksEnded();
     this.#departing.delete(itlNexus);
+    this.#otherTraffic.add(itlNexus.traffic);
     itlNexus.close();
   }
 
@@ -92,6 +106,27 @@ export class Nexus {
     return itlNexus === undefined
       ? executeWithoutLogicalUnit(this.#target, cdb)
       : executeCommand(itlNexus, cdb);
+  }
+
+  /** Where the transport counts what it does for a logical unit. */
+  trafficOf(lun: number | undefined): Traffic {
+    return this.#find(lun)?.traffic ?? this.#otherTraffic;
+  }
+
+  /** What the initiator has done through this nexus, over all logical units. */
+  traffic(): Traffic {
+    const itlNexuses = [...this.#itlNexuses.values(), ...this.#departing];
+    return totalTraffic([this.#otherTraffic, ...itlNexuses.map(({ traffic }) => traffic)]);
+  }
+
+  /** What the initiator has reserved of each logical unit where it has, and whether it has registered there. */
+  reservations(): NexusReservation[] {
+    return [...this.#itlNexuses].flatMap(([lun, nexus]) => {
+      const { reservations } = nexus.logicalUnit;
+      const holds = reservations.heldBy(nexus);
+      const isRegistered = reservations.state.registrations.has(nexus.id);
+      return holds === null && !isRegistered ? [] : [{ lun, isRegistered, holds }];
+    });
   }
 
   /** An outcome in the words of its logical unit: with D_SENSE in its control mode page, in descriptor format. */

@@ -1,5 +1,5 @@
 import type { ByteRange } from "../store/byte_range.ts";
-import type { LogicalUnit } from "./logical_unit.ts";
+import type { ItlNexus } from "./itl_nexus.ts";
 import { outcomeOfFailure } from "./medium.ts";
 import { GOOD, type Outcome } from "./outcome.ts";
 
@@ -7,13 +7,17 @@ import { GOOD, type Outcome } from "./outcome.ts";
  * Makes ranges of a medium zero and gives their space back if it can be. It is a transfer like others: it waits for
  * commands that have any of the ranges for themselves, and keeps such commands away until it is done.
  */
-export async function unmapRanges(unit: LogicalUnit, ranges: readonly ByteRange[]): Promise<Outcome> {
+export async function unmapRanges(
+  { logicalUnit: unit, traffic }: ItlNexus,
+  ranges: readonly ByteRange[],
+): Promise<Outcome> {
   const holds = [];
   try {
     for (const { offset, lengthBytes } of ranges) {
       holds.push(await unit.ranges.shareLater(offset, lengthBytes));
     }
     await unit.store.unmap(ranges);
+    for (const { lengthBytes } of ranges) traffic.unmapped(lengthBytes);
     return GOOD;
   } catch (error) {
     return outcomeOfFailure(error);

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { COMMANDS, findCommand, isKnownOpcode } from "../../lib/scsi/command_table.ts";
+import { CommandKind } from "../../lib/scsi/command_kind.ts";
+import { COMMANDS, findCommand, isKnownOpcode, kindOfCommand } from "../../lib/scsi/command_table.ts";
 import { command } from "./fixture.ts";
 
 /** CDB lengths by the three highest bits of the operation code (SPC-4, 4.2.5.1). */
@@ -58,4 +59,26 @@ Deno.test("only the commands that write are said to write", () => {
     "WRITE(12)",
     "WRITE AND VERIFY(12)",
   ]);
+});
+
+Deno.test("what moves user data counts as a read or a write, and everything else as neither", () => {
+  const kinds = Object.values(COMMANDS).map(({ opcode }) => kindOfCommand(Uint8Array.of(opcode)));
+  const namesOf = (kind: CommandKind): string[] =>
+    Object.keys(COMMANDS).filter((_, index) => kinds[index] === kind);
+  assertEquals(namesOf(CommandKind.read), ["READ(6)", "READ(10)", "READ(16)", "READ(12)"]);
+  assertEquals(namesOf(CommandKind.write), [
+    "WRITE(6)",
+    "WRITE(10)",
+    "WRITE AND VERIFY(10)",
+    "WRITE SAME(10)",
+    "COMPARE AND WRITE",
+    "WRITE(16)",
+    "ORWRITE(16)",
+    "WRITE AND VERIFY(16)",
+    "WRITE SAME(16)",
+    "WRITE ATOMIC(16)",
+    "WRITE(12)",
+    "WRITE AND VERIFY(12)",
+  ]);
+  assertEquals(kindOfCommand(Uint8Array.of(0xff)), CommandKind.other);
 });

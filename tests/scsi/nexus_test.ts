@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { Nexus } from "../../lib/scsi/nexus.ts";
 import type { Operation } from "../../lib/scsi/operation.ts";
 import type { Task } from "../../lib/scsi/task.ts";
+import { reserveOut } from "./reservations/_reserve_out.ts";
 import { cdb, makeTarget, makeUnit, nameOfOutcome, openReadyNexus, run } from "./fixture.ts";
 
 const TEST_UNIT_READY = cdb("00");
@@ -187,4 +188,21 @@ Deno.test("a unit behind two targets is one unit: its resets are heard at both",
   const [one, two] = [openReadyNexus(makeTarget(unit)), openReadyNexus(makeTarget(unit))];
   one.manage("logicalUnitReset", 0);
   assertEquals(attentionsOf(two), ["busDeviceResetFunctionOccurred"]);
+});
+
+Deno.test("Nexus says what its initiator has reserved, of each unit where it has", () => {
+  const target = makeTarget(makeUnit(), makeUnit());
+  const [anna, ben] = ["a", "b"].map((name) =>
+    target.openNexus(`iqn.2007-01.tld.host:${name},i,0x400001370000`)
+  );
+  for (const nexus of [anna!, ben!]) attentionsOf(nexus);
+  assertEquals(anna!.reservations(), []);
+  for (const [nexus, newKey] of [[anna!, 1n], [ben!, 2n]] as const) reserveOut(nexus, "REGISTER", { newKey });
+  reserveOut(anna!, "RESERVE", { key: 1n, type: 5 });
+  const holds = "writeExclusiveRegistrantsOnly";
+  assertEquals(anna!.reservations(), [{ lun: 0, isRegistered: true, holds }]);
+  assertEquals(ben!.reservations(), [{ lun: 0, isRegistered: true, holds: null }]);
+  attentionsOf(ben!, 1);
+  assertEquals(nameOf(ben!.execute(1, cdb("16"))), "good");
+  assertEquals(ben!.reservations().at(-1), { lun: 1, isRegistered: false, holds: "reserve" });
 });

@@ -100,7 +100,7 @@ Deno.test("a supervisor asks its worker who is there, and has nobody to ask when
     const { supervisor, ...running } = start(served);
     await until(() => running.readyCount() === 1, "it is ready");
     assertEquals(supervisor.portals, [`127.0.0.1:${running.ports[0]}`]);
-    assertEquals(await supervisor.ask({ kind: "snapshot" }), { sessions: [] });
+    assertEquals((await supervisor.ask({ kind: "snapshot" })).sessions, []);
     const initiator = await logIn(served, running.ports[0]!);
     const { sessions } = await supervisor.ask({ kind: "snapshot" });
     assertEquals(sessions.map(({ targetName }) => targetName), [served.config.targets[0]!.iscsiName]);

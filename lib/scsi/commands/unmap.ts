@@ -49,14 +49,14 @@ function readRanges(unit: LogicalUnit, list: Uint8Array): ByteRange[] | Finished
 }
 
 /** UNMAP. Nothing is unmapped unless every descriptor is right. */
-export function unmapBlocks({ logicalUnit }: ItlNexus, cdb: Uint8Array): Operation {
+export function unmapBlocks(nexus: ItlNexus, cdb: Uint8Array): Operation {
   if ((cdb[1]! & ANCHOR) !== 0) return refusedForField(1, 0);
   const lengthBytes = readUint16(cdb, 7);
   if (lengthBytes === 0) return FINISHED_GOOD;
   if (lengthBytes < HEADER_BYTES) return refused(Sense.parameterListLengthError);
   return takeParameterList(lengthBytes, (list) => {
-    const ranges = readRanges(logicalUnit, list);
+    const ranges = readRanges(nexus.logicalUnit, list);
     if (!Array.isArray(ranges)) return ranges;
-    return ranges.length === 0 ? FINISHED_GOOD : finishLater(unmapRanges(logicalUnit, ranges));
+    return ranges.length === 0 ? FINISHED_GOOD : finishLater(unmapRanges(nexus, ranges));
   });
 }

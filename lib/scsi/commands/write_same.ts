@@ -15,7 +15,6 @@
 import { readUint16, readUint32, readUint64 } from "../../bytes/big_endian.ts";
 import { finished, refused, refusedForField } from "../finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
-import type { LogicalUnit } from "../logical_unit.ts";
 import { finishLater, outcomeOfFailure, refuseRange } from "../medium.ts";
 import type { Finished, Operation } from "../operation.ts";
 import { GOOD } from "../outcome.ts";
@@ -35,16 +34,17 @@ const NDOB = 0x01;
 
 /** The blocks to write, and whether they may be unmapped. */
 interface Extent {
-  readonly unit: LogicalUnit;
+  readonly nexus: ItlNexus;
   readonly lba: number;
   readonly blocks: number;
   readonly mayUnmap: boolean;
 }
 
 /** Writes a block to all of them. */
-function writeAll({ unit, lba, blocks, mayUnmap }: Extent, block: Uint8Array): Operation {
+function writeAll({ nexus, lba, blocks, mayUnmap }: Extent, block: Uint8Array): Operation {
+  const unit = nexus.logicalUnit;
   const range = { offset: lba * block.length, lengthBytes: blocks * block.length };
-  if (mayUnmap && block.every((byte) => byte === 0)) return finishLater(unmapRanges(unit, [range]));
+  if (mayUnmap && block.every((byte) => byte === 0)) return finishLater(unmapRanges(nexus, [range]));
   let isCancelled = false;
   const supervision = { isCancelled: () => isCancelled };
   const written = sharing(
@@ -59,12 +59,16 @@ function writeAll({ unit, lba, blocks, mayUnmap }: Extent, block: Uint8Array): O
 /** Takes the block that is to be written everywhere; half a block, or two, is none. */
 function takeBlock(extent: Extent): Operation {
   const refusal = refused(Sense.invalidFieldInCommandInformationUnit);
-  return takeParameterList(extent.unit.blockSizeBytes, (block) => writeAll(extent, block), refusal);
+  return takeParameterList(
+    extent.nexus.logicalUnit.blockSizeBytes,
+    (block) => writeAll(extent, block),
+    refusal,
+  );
 }
 
 /** The blocks that a CDB names, or why it is refused. */
 function readExtent(
-  unit: LogicalUnit,
+  nexus: ItlNexus,
   flags: number,
   lba: number,
   length: number,
@@ -74,28 +78,29 @@ function readExtent(
   // ANC_SUP is zero; and without UNMAP, ANCHOR is an error anyway.
   if ((flags & ANCHOR) !== 0) return refusedForField(1, 4);
   // No blocks are those up to the end, of which there must be one.
+  const unit = nexus.logicalUnit;
   const refusal = refuseRange(unit, lba, Math.max(length, 1));
   if (refusal !== undefined) return refusal;
   const blocks = length === 0 ? unit.capacityBlocks - lba : length;
   if (blocks > unit.transferLengthMaxBlocks) return refusedForField(lengthByte);
-  return { unit, lba, blocks, mayUnmap: (flags & UNMAP) !== 0 };
+  return { nexus, lba, blocks, mayUnmap: (flags & UNMAP) !== 0 };
 }
 
 /** WRITE SAME(10). */
-export function writeSame10({ logicalUnit }: ItlNexus, cdb: Uint8Array): Operation {
+export function writeSame10(nexus: ItlNexus, cdb: Uint8Array): Operation {
   const flags = cdb[1]!;
   if ((flags & PBDATA) !== 0) return refusedForField(1, 2);
   if ((flags & LBDATA) !== 0) return refusedForField(1, 1);
-  const extent = readExtent(logicalUnit, flags, readUint32(cdb, 2), readUint16(cdb, 7), 7);
+  const extent = readExtent(nexus, flags, readUint32(cdb, 2), readUint16(cdb, 7), 7);
   return "kind" in extent ? extent : takeBlock(extent);
 }
 
 /** WRITE SAME(16). */
-export function writeSame16({ logicalUnit }: ItlNexus, cdb: Uint8Array): Operation {
+export function writeSame16(nexus: ItlNexus, cdb: Uint8Array): Operation {
   const flags = cdb[1]!;
-  const extent = readExtent(logicalUnit, flags, readUint64(cdb, 2), readUint32(cdb, 10), 10);
+  const extent = readExtent(nexus, flags, readUint64(cdb, 2), readUint32(cdb, 10), 10);
   if ("kind" in extent) return extent;
   return (flags & NDOB) === 0
     ? takeBlock(extent)
-    : writeAll(extent, new Uint8Array(logicalUnit.blockSizeBytes));
+    : writeAll(extent, new Uint8Array(nexus.logicalUnit.blockSizeBytes));
 }

@@ -5,8 +5,9 @@ import type { AttachedNexus } from "../attached_nexus.ts";
 import type { Finished, Operation } from "../operation.ts";
 import { Sense } from "../sense.ts";
 import type { NexusIdentity } from "./nexus_identity.ts";
-import { conflicts, isAdmitted, type PersistentState, UNRESERVED } from "./persistent_state.ts";
+import { conflicts, isAdmitted, isHolder, type PersistentState, UNRESERVED } from "./persistent_state.ts";
 import type { ReservationStore } from "./reservation_store.ts";
+import type { ReservationType } from "./reservation_types.ts";
 import { formatReservations, parseReservations } from "./reservation_text.ts";
 import {
   type ReservationRefusal,
@@ -64,6 +65,12 @@ export class Reservations {
   /** The reservation of RESERVE is held, by whomever: PERSISTENT RESERVE IN and OUT conflict (SPC-2, 5.5.1). */
   get isReserved(): boolean {
     return this.#reserver !== undefined;
+  }
+
+  /** What a nexus holds: a persistent reservation, by its type, or that of RESERVE; null when it holds none. */
+  heldBy(nexus: AttachedNexus): ReservationType | "reserve" | null {
+    if (this.#reserver === nexus) return "reserve";
+    return isHolder(this.#state, nexus.id) ? this.#state.reservation!.type : null;
   }
 
   /** Whether a command of this class, from this nexus, conflicts with what others have reserved. */

@@ -55,6 +55,7 @@ Deno.test("UNMAP makes blocks zero, in any order and overlapping", async () => {
     const nexus = openUnit({ store });
     assertEquals((await unmap(nexus, listOf([[40, 2], [7, 1], [41, 2], [2047, 1], [9, 0]]))).outcome, "good");
     assertEquals(zeroBlocks(store), [7, 40, 41, 42, 2047]);
+    assertEquals(nexus.traffic().figures().unmappedBytes, 6 * 512);
   }
 });
 

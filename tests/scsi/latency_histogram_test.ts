@@ -1,0 +1,29 @@
+import { assertEquals } from "@std/assert";
+import { LATENCY_BOUNDS_MS, LatencyHistogram } from "../../lib/scsi/latency_histogram.ts";
+
+Deno.test("the bounds of latencies ascend", () => {
+  assertEquals([...LATENCY_BOUNDS_MS], LATENCY_BOUNDS_MS.toSorted((a, b) => a - b));
+  assertEquals(new Set(LATENCY_BOUNDS_MS).size, LATENCY_BOUNDS_MS.length);
+});
+
+Deno.test("LatencyHistogram counts each latency in the first class that it fits into", () => {
+  for (const [index, bound] of LATENCY_BOUNDS_MS.entries()) {
+    const histogram = new LatencyHistogram();
+    histogram.add(bound, 1);
+    histogram.add(bound + bound / 1000, 3);
+    const { counts, totalMs } = histogram.latencies();
+    assertEquals([counts[index], counts[index + 1]], [1, 3], `at ${bound} ms`);
+    assertEquals(counts.length, LATENCY_BOUNDS_MS.length + 1);
+    assertEquals(totalMs, bound + (bound + bound / 1000) * 3);
+  }
+});
+
+Deno.test("LatencyHistogram adds up with another", () => {
+  const histograms = [new LatencyHistogram(), new LatencyHistogram()] as const;
+  histograms[0].add(0, 2);
+  histograms[1].add(0, 3);
+  histograms[1].add(60_000, 1);
+  histograms[0].addAll(histograms[1]);
+  const { counts, totalMs } = histograms[0].latencies();
+  assertEquals([counts[0], counts.at(-1), totalMs], [5, 1, 60_000]);
+});

@@ -8,9 +8,10 @@ import type { Target } from "./target.ts";
 
 /** All sessions of a node, by target session identifying handle, and how many there may be. */
 export class SessionRegister {
-  readonly limits: Pick<Config, "sessions" | "connections">;
   readonly #sessions = new Map<number, Session>();
   #lastTsih = 0;
+  /** How many there may be, from the next login on. */
+  limits: Pick<Config, "sessions" | "connections">;
 
   constructor(limits: Pick<Config, "sessions" | "connections">) {
     this.limits = { sessions: limits.sessions, connections: limits.connections };

@@ -9,7 +9,7 @@ import type { InterfaceAddress } from "../access/interfaces.ts";
 import { mayUse } from "../access/policy.ts";
 import { targetPortals } from "../access/target_portals.ts";
 import { formatPortal } from "../bytes/network.ts";
-import type { Config } from "../config/config.ts";
+import type { Config, TargetConfig } from "../config/config.ts";
 import { foldIscsiName } from "../config/iscsi_name.ts";
 import type { Nexus } from "../scsi/nexus.ts";
 import type { ByteStream } from "./byte_stream.ts";
@@ -29,12 +29,16 @@ import type { Target } from "./target.ts";
 import type { KeyValue } from "./text.ts";
 import { type Work, WorkUnderWay } from "./work_under_way.ts";
 
-/** What a node is made of. */
-export interface TargetNodeOptions {
+/** What a node serves, and under which rules: what can change while it serves. */
+export interface TargetNodeSettings {
   readonly targets: readonly Target[];
   /** Most sessions and connections in full-feature phase, over all targets. */
   readonly limits: Pick<Config, "sessions" | "connections">;
   readonly interfaces: readonly InterfaceAddress[];
+}
+
+/** What a node is made of. */
+export interface TargetNodeOptions extends TargetNodeSettings {
   readonly log: EventLog;
   readonly clock: Clock;
 }
@@ -43,13 +47,15 @@ export interface TargetNodeOptions {
 export class TargetNode implements ConnectionOwner {
   readonly log: EventLog;
   readonly clock: Clock;
-  readonly #interfaces: readonly InterfaceAddress[];
-  /** By folded iSCSI name; a target with an alias is listed twice. */
-  readonly #targets = new Map<string, Target>();
+  #interfaces: readonly InterfaceAddress[];
+  /** By folded iSCSI name; a target with an alias is listed twice. It is replaced as a whole. */
+  #targets: ReadonlyMap<string, Target>;
   readonly #connections = new Set<Connection>();
   readonly #sessions: SessionRegister;
   readonly #refusals = new Refusals();
   readonly #underWay = new Map<Target, WorkUnderWay>();
+  /** Who waits for the end of the last session with a target that is listed no more. */
+  readonly #draining = new Map<Target, () => void>();
   #isStopping = false;
 
   constructor(options: TargetNodeOptions) {
@@ -57,11 +63,56 @@ export class TargetNode implements ConnectionOwner {
     this.clock = options.clock;
     this.#sessions = new SessionRegister(options.limits);
     this.#interfaces = options.interfaces;
-    for (const target of options.targets) {
-      this.#underWay.set(target, new WorkUnderWay());
-      this.#targets.set(target.config.iscsiName, target);
-      if (target.config.aliasIscsiName !== undefined) this.#targets.set(target.config.aliasIscsiName, target);
+    this.#targets = byName(options.targets);
+  }
+
+  /**
+   * Serves these targets from now on, under these rules. Sessions go on, whatever becomes of their targets: who is to
+   * go is asked to by `requestLogout`.
+   */
+  reconfigure({ targets, limits, interfaces }: TargetNodeSettings): void {
+    this.#targets = byName(targets);
+    this.#sessions.limits = { sessions: limits.sessions, connections: limits.connections };
+    this.#interfaces = interfaces;
+  }
+
+  /** The sessions whose initiators could not log in again where these targets are served, under these rules. */
+  refusedBy(targets: readonly TargetConfig[], interfaces: readonly InterfaceAddress[]): Session[] {
+    const names = byName(targets.map((config) => ({ config })));
+    return [...this.#sessions].filter(({ identity, target, connections }) => {
+      if (target === undefined) return false;
+      const { initiatorName, targetName } = identity;
+      const config = names.get(targetName!)?.config;
+      if (config?.name !== target.config.name) return true;
+      return connections.values().some(({ ends }) =>
+        !mayUse(config, { initiatorName, ...ends }, interfaces).allowed
+      );
+    });
+  }
+
+  /** Resolves when a target that is listed no more has no session left, and nothing is under way at it. */
+  async drained(target: Target): Promise<void> {
+    if (this.#hasSession(target)) {
+      await new Promise<void>((resolve) => this.#draining.set(target, resolve));
+      this.#draining.delete(target);
     }
+    await this.#worksAt(target).done();
+    this.#underWay.delete(target);
+  }
+
+  /** Resolves when nothing that is under way at a target now is so any more. */
+  async workDone(target: Target): Promise<void> {
+    await this.#worksAt(target).done();
+  }
+
+  #hasSession(target: Target): boolean {
+    return [...this.#sessions].some((session) => session.target === target);
+  }
+
+  #worksAt(target: Target): WorkUnderWay {
+    const works = this.#underWay.get(target) ?? new WorkUnderWay();
+    this.#underWay.set(target, works);
+    return works;
   }
 
   /** Serves a peer until it is gone. */
@@ -159,6 +210,8 @@ export class TargetNode implements ConnectionOwner {
   }
 
   establish(connection: Connection, identity: LoginIdentity, cmdSN: number): Establishment {
+    // The rules, and the target itself, may have changed since the initiator has said who it is.
+    this.authorize(connection, identity);
     if (identity.tsih !== 0) throw this.#refusalToJoin(identity);
     const target = this.#targetOf(identity);
     const predecessor = this.#sessions.ofNexus(identity, target);
@@ -212,7 +265,10 @@ export class TargetNode implements ConnectionOwner {
     if (!this.#sessions.has(session)) return;
     this.#sessions.delete(session);
     session.close();
-    if (session.target !== undefined) this.log.info(`${session.description}: session ends`);
+    const { target } = session;
+    if (target === undefined) return;
+    this.log.info(`${session.description}: session ends`);
+    if (!this.#hasSession(target)) this.#draining.get(target)?.();
   }
 
   disconnected(connection: Connection, session: Session): void {
@@ -229,11 +285,11 @@ export class TargetNode implements ConnectionOwner {
   }
 
   sendTargets(connection: Connection, session: Session, value: string): readonly KeyValue[] | undefined {
-    const own = session.identity.targetName;
+    const { identity: { targetName: own }, target } = session;
     // RFC 7143, Appendix C: only a discovery session may ask for more than its own target.
-    if (own !== undefined) {
+    if (own !== undefined && target !== undefined) {
       return value === "" || foldIscsiName(value) === own
-        ? this.#targetRecord(connection, own, this.#targets.get(own)!)
+        ? this.#targetRecord(connection, own, target)
         : undefined;
     }
     if (value === "") return undefined;
@@ -261,14 +317,25 @@ export class TargetNode implements ConnectionOwner {
   }
 
   underWay({ target }: Session, work: Work): void {
-    if (target !== undefined) this.#underWay.get(target)!.add(work);
+    if (target !== undefined) this.#worksAt(target).add(work);
   }
 
   settled({ target }: Session, lun?: number): Promise<unknown> | undefined {
-    return target === undefined ? undefined : this.#underWay.get(target)!.settled(lun);
+    return target === undefined ? undefined : this.#worksAt(target).settled(lun);
   }
 
   #targetOf({ targetName }: LoginIdentity): Target | undefined {
     return targetName === undefined ? undefined : this.#targets.get(targetName);
   }
+}
+
+/** Targets by their names, of which one that has an alias has two. */
+function byName<Named extends { readonly config: TargetConfig }>(
+  targets: readonly Named[],
+): ReadonlyMap<string, Named> {
+  return new Map(targets.flatMap((target) => {
+    const { iscsiName, aliasIscsiName } = target.config;
+    const names = aliasIscsiName === undefined ? [iscsiName] : [iscsiName, aliasIscsiName];
+    return names.map((name) => [name, target] as const);
+  }));
 }

@@ -16,7 +16,7 @@ export type ToWorker =
     /** By the path of its backing file. */
     readonly identities: ReadonlyMap<string, Identity>;
     /** What to open in place of a block device, by its path. */
-    readonly deviceNodes: ReadonlyMap<string, string>;
+    readonly standIns: ReadonlyMap<string, string>;
     readonly interfaces: readonly InterfaceAddress[];
     readonly portals: readonly Portal[];
     /** The backing files in which holes can be made. */

@@ -169,7 +169,7 @@ export class Supervisor {
       log.warning(`No interface is in network ${networkText} of [${targetName}] now; waiting for one`);
     }
     try {
-      const needs = { config, portals: plan.portals, deviceNodes: this.#options.makeDeviceNodes() };
+      const needs = { config, portals: plan.portals, standIns: this.#options.makeDeviceNodes() };
       const sparsePaths = this.#options.holes?.paths ?? [];
       const worker = new WorkerProcess(
         { kind: "start", ...needs, identities, interfaces, sparsePaths },

@@ -1,102 +1,123 @@
 /**
- * Everything that the target worker runs: stores, logical units, the node, and the sockets it listens at. It knows
- * nothing of workers and messages, so that tests run it as it is.
+ * Everything that the target worker runs: logical units, the node, and the sockets it listens at, and how they become
+ * others while they are in use. It knows nothing of workers and messages, so that tests run it as it is.
  */
 import type { InterfaceAddress } from "../access/interfaces.ts";
 import type { Portal } from "../access/portals.ts";
-import type { Config, DiskConfig, TargetConfig } from "../config/config.ts";
-import { serialNumberOf } from "../config/disk.ts";
+import { formatPortal } from "../bytes/network.ts";
+import type { Config, LogicalUnitConfig, TargetConfig } from "../config/config.ts";
+import { type Change, configDifference, consequenceOf, describeChange } from "../config/config_difference.ts";
+import type { ReportedChange, TouchedSession } from "../control/reported_change.ts";
+import type { Clock } from "../iscsi/clock.ts";
 import type { EventLog } from "../iscsi/event_log.ts";
-import { TARGET_PORTAL_GROUP_TAG } from "../iscsi/login.ts";
 import type { NodeSnapshot } from "../iscsi/node_snapshot.ts";
-import type { Target } from "../iscsi/target.ts";
+import type { Session } from "../iscsi/session.ts";
 import { TargetNode } from "../iscsi/target_node.ts";
-import { atomicJournalOf } from "../provision/state_folder.ts";
-import type { Identity } from "../scsi/identity.ts";
-import { LogicalUnit, type LogicalUnitOptions } from "../scsi/logical_unit.ts";
+import type { Nexus } from "../scsi/nexus.ts";
 import type { SpaceFigures } from "../scsi/provisioning.ts";
-import { TargetDevice } from "../scsi/target_device.ts";
-import { AdaptiveStore } from "../store/adaptive_store.ts";
-import { type AtomicJournal, AtomicJournalFile } from "../store/atomic_journal.ts";
-import type { BlockStore } from "../store/block_store.ts";
-import { FileStore } from "../store/file_store.ts";
-import type { HolePuncher } from "../store/hole_puncher.ts";
-import { ThinStore } from "../store/thin_store.ts";
 import { PortalListener } from "./portal_listener.ts";
-import { describeDamage, openReservationFile } from "./reservation_file.ts";
-import { systemClock } from "./system_clock.ts";
+import { ServedTarget } from "./served_target.ts";
+import { type BackingOptions, GRACE_SECONDS, ServedUnit } from "./served_unit.ts";
 
-/** What is to be served, and where. */
-export interface TargetServerOptions {
+/** What is to be served, and where: what can change while it is. */
+export interface TargetServerSettings extends Omit<BackingOptions, "storage" | "log" | "clock"> {
   readonly config: Config;
-  /** By the path of the backing file. */
-  readonly identities: ReadonlyMap<string, Identity>;
-  /** What to open in place of a block device, by its path. */
-  readonly deviceNodes: ReadonlyMap<string, string>;
   readonly interfaces: readonly InterfaceAddress[];
   readonly portals: readonly Portal[];
-  /** What makes holes in a backing file; undefined where nothing can. By default nothing can anywhere. */
-  readonly puncherOf?: (path: string) => HolePuncher | undefined;
-  readonly log: EventLog;
 }
 
-type UnitKind = Omit<
-  LogicalUnitOptions,
-  "store" | "journal" | "identity" | "readOnly" | "reservationStore"
->;
+/** What is to be served, where, and who hears of it. */
+export interface TargetServerOptions extends TargetServerSettings {
+  readonly log: EventLog;
+  readonly clock: Clock;
+}
+
+/** What must not fail any more when a change begins to hold. */
+interface Prepared {
+  /** Of new logical units, by their paths; not of those whose files are still in use by others. */
+  readonly units: Map<string, ServedUnit>;
+  readonly listeners: ReadonlyMap<string, PortalListener>;
+}
 
 /** A running target. */
 export class TargetServer {
+  readonly #log: EventLog;
+  readonly #clock: Clock;
   readonly #node: TargetNode;
-  readonly #stores: readonly BlockStore[];
-  /** By the path of the backing file. */
-  readonly #units: ReadonlyMap<string, LogicalUnit>;
-  readonly #listeners: readonly PortalListener[];
-
-  private constructor(
-    node: TargetNode,
-    stores: readonly BlockStore[],
-    units: ReadonlyMap<string, LogicalUnit>,
-    listeners: readonly PortalListener[],
-  ) {
-    this.#node = node;
-    this.#stores = stores;
-    this.#units = units;
-    this.#listeners = listeners;
-  }
+  readonly #targets = new Map<string, ServedTarget>();
+  /** Every unit that is open, by its path: those of the targets, and those that are about to be closed. */
+  readonly #open = new Map<string, ServedUnit>();
+  /** By path: resolves when what was there is closed. */
+  readonly #leaving = new Map<string, Promise<void>>();
+  /** By the portal at which they were to listen. */
+  #listeners: ReadonlyMap<string, PortalListener> = new Map();
+  #settings: TargetServerSettings;
+  #isStopping = false;
 
   /**
    * Opens every backing file, listens at every portal, and serves.
    *
    * @throws {Error} when a file cannot be opened or an address cannot be listened at; nothing stays open then
    */
-  static start(options: TargetServerOptions): TargetServer {
-    const { config, interfaces, portals, log } = options;
-    const stores: BlockStore[] = [];
-    const listeners: PortalListener[] = [];
-    try {
-      const targets: Target[] = [];
-      const units = new Map<string, LogicalUnit>();
-      for (const target of config.targets) targets.push(openTarget(target, options, stores, units));
-      const node = new TargetNode({ targets, limits: config, interfaces, log, clock: systemClock });
-      const serve = node.serve.bind(node);
-      for (const portal of portals) listeners.push(new PortalListener(portal, { serve, log }));
-      return new TargetServer(node, stores, units, listeners);
-    } catch (error) {
-      for (const listener of listeners) listener.close();
-      for (const store of stores) store.close();
-      throw error;
-    }
+  static start({ log, clock, ...settings }: TargetServerOptions): TargetServer {
+    const nothing = { ...settings, config: { ...settings.config, targets: [] }, portals: [] };
+    const server = new TargetServer({ ...nothing, log, clock });
+    server.reconfigure(settings);
+    return server;
+  }
+
+  private constructor({ log, clock, ...settings }: TargetServerOptions) {
+    const { config, interfaces } = settings;
+    this.#settings = settings;
+    this.#log = log;
+    this.#clock = clock;
+    this.#node = new TargetNode({ targets: [], limits: config, interfaces, log, clock });
   }
 
   /** Where it listens. */
   get addresses(): readonly Deno.NetAddr[] {
-    return this.#listeners.map(({ address }) => address);
+    return [...this.#listeners.values()].map(({ address }) => address);
   }
 
   /** Takes note of the space that backing files take, by their paths. */
   updateSpace(figures: ReadonlyMap<string, SpaceFigures>): void {
-    for (const [path, space] of figures) this.#units.get(path)?.updateSpace(space);
+    for (const [path, space] of figures) this.#open.get(path)?.logicalUnit.updateSpace(space);
+  }
+
+  /** What would change if this were served, and which sessions would notice. */
+  preview({ config, interfaces }: Pick<TargetServerSettings, "config" | "interfaces">): ReportedChange[] {
+    const refused = new Set(this.#node.refusedBy(config.targets, interfaces));
+    return configDifference(this.#settings.config, config).map((change) => ({
+      description: describeChange(change),
+      consequence: consequenceOf(change),
+      sessions: this.#touchedBy(change, refused).map(describeSession),
+    }));
+  }
+
+  /**
+   * Serves something else from now on, or as soon as what is under way allows it. Whom that does not concern does not
+   * notice.
+   *
+   * @returns what has changed
+   * @throws {Error} when a file cannot be opened or an address cannot be listened at; nothing has changed then
+   */
+  reconfigure(settings: TargetServerSettings): ReportedChange[] {
+    const { config, interfaces } = settings;
+    const changes = configDifference(this.#settings.config, config);
+    const report = this.preview(settings);
+    const refused = new Set(this.#node.refusedBy(config.targets, interfaces));
+    const prepared = this.#prepare(changes, settings);
+    const leaving = changes.flatMap((change) =>
+      this.#touchedBy(change, refused).filter(() => isFarewell(change))
+    );
+    this.#settings = settings;
+    this.#replaceListeners(prepared.listeners);
+    for (const change of changes) this.#apply(change, prepared.units);
+    for (const target of config.targets) this.#targets.get(target.name)!.follow(target, settings.standIns);
+    const targets = config.targets.map(({ name }) => this.#targets.get(name)!);
+    this.#node.reconfigure({ targets, limits: config, interfaces });
+    for (const session of new Set(leaving)) this.#node.requestLogout(session, GRACE_SECONDS);
+    return report;
   }
 
   /** How it is at this moment. */
@@ -110,95 +131,220 @@ export class TargetServer {
    * @throws {StoreError} when what was written cannot be made safe
    */
   async stop(): Promise<void> {
-    for (const listener of this.#listeners) listener.close();
-    const sanitized = [...this.#units.values()].map(({ sanitizer }) => sanitizer.cancel());
+    this.#isStopping = true;
+    for (const listener of this.#listeners.values()) listener.close();
+    const sanitized = [...this.#open.values()].map(({ logicalUnit }) => logicalUnit.sanitizer.cancel());
     await this.#node.stop();
-    await Promise.all(sanitized);
-    await Promise.all(this.#stores.map((store) => store.readOnly ? undefined : store.flush()));
-    for (const { journal, writeProtected } of this.#units.values()) {
-      if (!writeProtected) await journal?.flush();
-      journal?.close();
+    await Promise.all([...sanitized, ...this.#leaving.values()]);
+    await Promise.all(this.#open.values().map((unit) => unit.flush()));
+    for (const unit of this.#open.values()) unit.close();
+    this.#open.clear();
+  }
+
+  #touchedBy(change: Change, refused: ReadonlySet<Session>): Session[] {
+    const concerned = [...this.#node.sessions()].filter(({ target }) =>
+      target !== undefined && (!("target" in change) || target.config.name === change.target)
+    );
+    switch (consequenceOf(change)) {
+      case "unnoticed":
+        return [];
+      case "admitted":
+        return concerned.filter((session) => refused.has(session));
+      default:
+        return concerned;
     }
-    for (const store of this.#stores) store.close();
+  }
+
+  /** Does all that may fail. What is done by then is undone when something fails. */
+  #prepare(changes: readonly Change[], settings: TargetServerSettings): Prepared {
+    const units = new Map<string, ServedUnit>();
+    const listeners = new Map(this.#listeners);
+    try {
+      for (const { target, unit } of newUnits(changes, settings.config)) {
+        if (!this.#open.has(unit.path)) units.set(unit.path, this.#openUnit(target, unit, settings));
+      }
+      for (const target of settings.config.targets) this.#prepareUnits(target, changes, settings);
+      const wanted = new Map(settings.portals.map((portal) => [keyOf(portal), portal]));
+      for (const key of listeners.keys()) if (!wanted.has(key)) listeners.delete(key);
+      for (const [key, portal] of wanted) if (!listeners.has(key)) listeners.set(key, this.#listen(portal));
+      return { units, listeners };
+    } catch (error) {
+      for (const unit of units.values()) unit.close();
+      for (const [key, listener] of listeners) if (!this.#listeners.has(key)) listener.close();
+      throw error;
+    }
+  }
+
+  /** Prepares the units that a target keeps. */
+  #prepareUnits(target: TargetConfig, changes: readonly Change[], { standIns }: TargetServerSettings): void {
+    const replaced = changes.flatMap((change) =>
+      change.kind === "logicalUnitReplaced" && change.target === target.name ? [change.lun] : []
+    );
+    for (const unit of target.logicalUnits) {
+      if (replaced.includes(unit.number)) continue;
+      this.#targets.get(target.name)?.units.get(unit.number)?.prepare(target, unit, standIns);
+    }
+  }
+
+  #openUnit(target: TargetConfig, unit: LogicalUnitConfig, settings: TargetServerSettings): ServedUnit {
+    const { config: { storage } } = settings;
+    return ServedUnit.open(target, unit, { ...settings, storage, log: this.#log, clock: this.#clock });
+  }
+
+  #listen(portal: Portal): PortalListener {
+    return new PortalListener(portal, { serve: this.#node.serve.bind(this.#node), log: this.#log });
+  }
+
+  #replaceListeners(listeners: ReadonlyMap<string, PortalListener>): void {
+    for (const [key, listener] of this.#listeners) if (!listeners.has(key)) listener.close();
+    this.#listeners = listeners;
+  }
+
+  #apply(change: Change, units: Map<string, ServedUnit>): void {
+    switch (change.kind) {
+      case "targetAdded":
+        return this.#addTarget(change.target, units);
+      case "targetRemoved":
+        return this.#removeTarget(change.target);
+      case "logicalUnitAdded":
+        return this.#addUnit(change, units);
+      case "logicalUnitRemoved":
+        return this.#removeUnit(change);
+      case "logicalUnitReplaced":
+        return this.#replaceUnit(change, units);
+      case "logicalUnitGrown":
+      case "targetOptionChanged":
+      case "serverOptionChanged":
+        // The target follows its conf, and the node its limits.
+        return;
+    }
+  }
+
+  #addTarget(name: string, units: Map<string, ServedUnit>): void {
+    const config = this.#configOf(name)!;
+    const ready = config.logicalUnits.filter(({ path }) => units.has(path));
+    const target = new ServedTarget(
+      config,
+      new Map(ready.map(({ number, path }) => [number, units.get(path)!])),
+    );
+    this.#targets.set(name, target);
+    for (const { path } of ready) this.#open.set(path, units.get(path)!);
+    for (const { number, path } of config.logicalUnits) {
+      if (!units.has(path)) this.#addWhenFree(target, number, path);
+    }
+  }
+
+  #removeTarget(name: string): void {
+    const target = this.#targets.get(name)!;
+    this.#targets.delete(name);
+    const drained = this.#node.drained(target);
+    for (const unit of target.units.values()) this.#leave(unit, drained);
+  }
+
+  #addUnit({ target: name, lun, path }: UnitChange, units: Map<string, ServedUnit>): void {
+    const target = this.#targets.get(name)!;
+    const unit = units.get(path);
+    if (unit === undefined) this.#addWhenFree(target, lun, path);
+    else this.#place(target, lun, unit);
+  }
+
+  #removeUnit({ target: name, lun }: UnitChange): void {
+    const target = this.#targets.get(name)!;
+    const unit = target.units.get(lun);
+    if (unit === undefined) return;
+    target.units.delete(lun);
+    this.#leave(unit, target.device.remove(lun).then(() => this.#node.workDone(target)));
+  }
+
+  #replaceUnit(change: UnitChange, units: Map<string, ServedUnit>): void {
+    const target = this.#targets.get(change.target)!;
+    const strangers = new Set(target.device.nexuses);
+    this.#removeUnit(change);
+    const unit = units.get(change.path);
+    if (unit === undefined) this.#addWhenFree(target, change.lun, change.path, strangers);
+    else this.#place(target, change.lun, unit, strangers);
+  }
+
+  #place(target: ServedTarget, lun: number, unit: ServedUnit, strangers?: ReadonlySet<Nexus>): void {
+    this.#open.set(unit.path, unit);
+    target.units.set(lun, unit);
+    target.device.add(lun, unit.logicalUnit, strangers);
+  }
+
+  /** Adds a unit once its file is closed by another one. By then the conf may want it otherwise, or not any more. */
+  async #addWhenFree(
+    target: ServedTarget,
+    lun: number,
+    path: string,
+    strangers?: ReadonlySet<Nexus>,
+  ): Promise<void> {
+    // What is to leave in the same change may not have been told so yet.
+    await Promise.resolve();
+    for (let left = this.#leaving.get(path); left !== undefined; left = this.#leaving.get(path)) await left;
+    const unit = target.config.logicalUnits.find((unit) => unit.number === lun && unit.path === path);
+    const isWanted = !this.#isStopping && this.#targets.get(target.config.name) === target &&
+      unit !== undefined && !target.units.has(lun);
+    if (!isWanted) return;
+    try {
+      this.#place(target, lun, this.#openUnit(target.config, unit, this.#settings), strangers);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : error;
+      this.#log.warning(`Cannot serve LUN ${lun} of [${target.config.name}]: ${reason}`);
+    }
+  }
+
+  /** Closes a unit when nothing is under way at it any more. */
+  #leave(unit: ServedUnit, idle: Promise<void>): void {
+    const left = this.#closeAfter(unit, idle);
+    this.#leaving.set(unit.path, left);
+  }
+
+  async #closeAfter(unit: ServedUnit, idle: Promise<void>): Promise<void> {
+    const { path, logicalUnit } = unit;
+    await Promise.all([idle, logicalUnit.sanitizer.cancel()]);
+    if (this.#isStopping) return void this.#leaving.delete(path);
+    try {
+      await unit.flush();
+    } catch (error) {
+      this.#log.warning(`Cannot flush "${path}", which is not served any more: ${error}`);
+    }
+    unit.close();
+    this.#open.delete(path);
+    this.#leaving.delete(path);
+  }
+
+  #configOf(name: string): TargetConfig | undefined {
+    return this.#settings.config.targets.find((target) => target.name === name);
   }
 }
 
-function openTarget(
-  config: TargetConfig,
-  options: TargetServerOptions,
-  stores: BlockStore[],
-  units: Map<string, LogicalUnit>,
-): Target {
-  const { identities, deviceNodes } = options;
-  const { disk } = config;
-  const logicalUnits = new Map<number, LogicalUnit>();
-  for (const { number, path, sizeBytes } of config.logicalUnits) {
-    const file = FileStore.open(deviceNodes.get(path) ?? path, { sizeBytes, readOnly: config.readOnly });
-    const journal = openJournal(file, identities.get(path)!, options);
-    const puncher = options.puncherOf?.(path);
-    const thin = puncher === undefined ? file : new ThinStore(file, { puncher, isEmpty: file.isEmpty });
-    const store = new AdaptiveStore(thin, () => performance.now());
-    stores.push(store);
-    const recorded = identities.get(path)!;
-    const identity = { ...recorded, serialNumber: serialNumberOf(disk, number) ?? recorded.serialNumber };
-    const reservationStore = openReservationFile(options.config.storage, identity, options.log);
-    const unit = makeUnit({
-      store,
-      journal,
-      identity,
-      readOnly: config.readOnly,
-      reservationStore,
-      ...kindOf(disk),
-    }, options);
-    logicalUnits.set(number, unit);
-    units.set(path, unit);
-  }
-  const portalGroup = TARGET_PORTAL_GROUP_TAG.toString(16).padStart(4, "0");
-  const device = new TargetDevice({
-    name: config.iscsiName,
-    portName: `${config.iscsiName},t,0x${portalGroup}`,
-    relativePortIdentifier: TARGET_PORTAL_GROUP_TAG,
-    logicalUnits,
+/** What a change of a logical unit says of its place. */
+type UnitChange = Pick<Change & { kind: "logicalUnitAdded" }, "target" | "lun" | "path">;
+
+/** Whether those who are touched by a change are to log out. */
+function isFarewell(change: Change): boolean {
+  return ["admitted", "loggedIn", "loggedOut"].includes(consequenceOf(change));
+}
+
+/** The logical units that a change of the conf brings. */
+function newUnits(
+  changes: readonly Change[],
+  { targets }: Config,
+): { readonly target: TargetConfig; readonly unit: LogicalUnitConfig }[] {
+  return changes.flatMap((change) => {
+    const target = targets.find(({ name }) => "target" in change && name === change.target);
+    if (target === undefined) return [];
+    const isNew = (lun: number): boolean =>
+      change.kind === "targetAdded" ||
+      ((change.kind === "logicalUnitAdded" || change.kind === "logicalUnitReplaced") && change.lun === lun);
+    return target.logicalUnits.filter(({ number }) => isNew(number)).map((unit) => ({ target, unit }));
   });
-  return { config, device };
 }
 
-/** Makes a logical unit, or says which file keeps it from being made. */
-function makeUnit(unit: LogicalUnitOptions, { config }: TargetServerOptions): LogicalUnit {
-  try {
-    return new LogicalUnit(unit);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new Error(describeDamage(config.storage, unit.identity, error.message), { cause: error });
-  }
+function keyOf({ address, port }: Portal): string {
+  return formatPortal(address, port);
 }
 
-/** Opens the journal of a backing file, and first takes back what the death of a server has left half done. */
-function openJournal(
-  file: FileStore,
-  { naa }: Identity,
-  { config, log }: TargetServerOptions,
-): AtomicJournal {
-  const path = atomicJournalOf(config.storage, naa);
-  const journal = new AtomicJournalFile(path);
-  try {
-    if (journal.recover(file)) log.warning(`Took back an interrupted atomic write, recorded in "${path}"`);
-  } catch (error) {
-    file.close();
-    throw error;
-  }
-  return journal;
-}
-
-/** What the conf says of the disk, as far as it says anything, in the words of a logical unit. */
-function kindOf({ blockSizeBytes, physicalBlockSizeBytes, removable, ...texts }: DiskConfig): UnitKind {
-  const { vendor, product, revision } = texts;
-  return {
-    blockSizeBytes,
-    physicalBlockSizeBytes,
-    removable,
-    ...(vendor !== undefined && { vendor }),
-    ...(product !== undefined && { product }),
-    ...(revision !== undefined && { revision }),
-  };
+function describeSession({ identity, peerAddress, target }: Session): TouchedSession {
+  return { initiator: identity.initiatorName, address: peerAddress, target: target?.config.name ?? "" };
 }

@@ -7,6 +7,7 @@ import type { EventLog } from "../iscsi/event_log.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 import { RemotePunching } from "./remote_puncher.ts";
 import type { Answers, Question } from "./questions.ts";
+import { systemClock } from "./system_clock.ts";
 import { TargetServer } from "./target_server.ts";
 
 /** A worker's global scope, of which Deno's types for main programs know nothing. */
@@ -53,6 +54,7 @@ function start(
   const server = TargetServer.start({
     ...options,
     log,
+    clock: systemClock,
     puncherOf: (path) => options.sparsePaths.includes(path) ? punching.puncherOf(path) : undefined,
   });
   for (const { hostname: address, port } of server.addresses) {

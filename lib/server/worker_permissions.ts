@@ -8,7 +8,7 @@ export interface WorkerNeeds {
   readonly config: Config;
   readonly portals: readonly Portal[];
   /** What to open in place of a block device, by its path. */
-  readonly deviceNodes: ReadonlyMap<string, string>;
+  readonly standIns: ReadonlyMap<string, string>;
 }
 
 /**
@@ -19,12 +19,12 @@ export interface WorkerNeeds {
  * This is the one place that says so. Deno fixes the rights of a worker when it starts.
  */
 export function workerPermissions(
-  { config, portals, deviceNodes }: WorkerNeeds,
+  { config, portals, standIns }: WorkerNeeds,
 ): Deno.PermissionOptionsObject {
   const units = config.targets.flatMap(({ readOnly, logicalUnits }) =>
     logicalUnits.map(({ path }) => ({ path, readOnly }))
   );
-  const elsewhere = units.filter(({ path }) => !deviceNodes.has(path) && !isInside(config.storage, path));
+  const elsewhere = units.filter(({ path }) => !standIns.has(path) && !isInside(config.storage, path));
   const writable = elsewhere.filter(({ readOnly }) => !readOnly);
   return {
     net: portals.flatMap(netRights),

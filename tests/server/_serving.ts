@@ -2,8 +2,10 @@
 import { assertEquals } from "@std/assert";
 import type { InterfaceAddress } from "../../lib/access/interfaces.ts";
 import type { Config } from "../../lib/config/config.ts";
+import type { Clock } from "../../lib/iscsi/clock.ts";
 import type { EventLog } from "../../lib/iscsi/event_log.ts";
 import type { Identity } from "../../lib/scsi/identity.ts";
+import { systemClock } from "../../lib/server/system_clock.ts";
 import { drain, numbered } from "../iscsi/_harness.ts";
 import { configOf, identityNumber } from "../provision/conf.ts";
 import type { Initiator } from "../support/initiator.ts";
@@ -26,9 +28,10 @@ export const LOOPBACK: InterfaceAddress = {
 export interface Served {
   readonly config: Config;
   readonly identities: ReadonlyMap<string, Identity>;
-  readonly deviceNodes: ReadonlyMap<string, string>;
+  readonly standIns: ReadonlyMap<string, string>;
   readonly interfaces: readonly InterfaceAddress[];
   readonly portals: readonly { readonly address: string; readonly port: number }[];
+  readonly clock: Clock;
 }
 
 /** A log that keeps its lines. */
@@ -59,9 +62,10 @@ export function makeServed(storage: string): Served {
     // Port 0 is no port of a conf; to a listener it is whichever is free.
     config: { ...parsed, port: 0 },
     identities: new Map(units.map(({ path }, index) => [path, identityNumber(index + 1)])),
-    deviceNodes: new Map(),
+    standIns: new Map(),
     interfaces: [LOOPBACK],
     portals: [{ address: "127.0.0.1", port: 0 }],
+    clock: systemClock,
   };
 }
 

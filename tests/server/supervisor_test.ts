@@ -27,7 +27,7 @@ function start(served: Served, interfaces: () => readonly InterfaceAddress[] = (
   const supervisor = new Supervisor({
     config: served.config,
     identities: served.identities,
-    makeDeviceNodes: () => served.deviceNodes,
+    makeDeviceNodes: () => served.standIns,
     interfaces,
     log,
     onListening: (_address, port) => ports.push(port),

@@ -8,8 +8,8 @@ Deno.test("workerPermissions() gives the portals, the storage folder, and files 
     ...["[kept]", "size=1MB", "file=/other/kept", "readonly=y", "[device]", "size=1MB", "file=/dev/sdx"],
   );
   const portals = [{ address: "10.0.0.1", port: 3260 }, { address: "fd00::1", port: 3260 }];
-  const deviceNodes = new Map([["/dev/sdx", "/data/.iscsi/devices/8:16"]]);
-  assertEquals(workerPermissions({ config, portals, deviceNodes }), {
+  const standIns = new Map([["/dev/sdx", "/data/.iscsi/devices/8:16"]]);
+  assertEquals(workerPermissions({ config, portals, standIns }), {
     net: ["10.0.0.1:3260", "[fd00::1]:3260"],
     read: ["/data", "/other/out", "/other/kept"],
     write: ["/data", "/other/out"],
@@ -26,7 +26,7 @@ Deno.test("workerPermissions() for the wildcard address take in that of IPv4", (
   const { net } = workerPermissions({
     config,
     portals: [{ address: "::", port: 860 }],
-    deviceNodes: new Map(),
+    standIns: new Map(),
   });
   assertEquals(net, ["[::]:860", "0.0.0.0:860"]);
 });

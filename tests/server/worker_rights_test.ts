@@ -82,7 +82,7 @@ Deno.test("a worker with the rights of the target worker can do what it must, an
       ...["[c]", "size=1MB", `file=${folder}/elsewhere/kept`, "readonly=y"],
     );
     const portals = [{ address: "127.0.0.1", port: task.portalPort }];
-    const permissions = workerPermissions({ config, portals, deviceNodes: new Map() });
+    const permissions = workerPermissions({ config, portals, standIns: new Map() });
     const attempts = Object.keys(ATTEMPTS);
     assertEquals(await probe(permissions, { ...task, attempts }), expectedOutcomes(attempts));
     assertEquals(Deno.readTextFileSync(`${task.outside}/secret`), "a secret");
@@ -98,7 +98,7 @@ Deno.test("a worker without portals has no right to any network", () =>
       "size=1MB",
       "file=disk",
     );
-    const permissions = workerPermissions({ config, portals: [], deviceNodes: new Map() });
+    const permissions = workerPermissions({ config, portals: [], standIns: new Map() });
     const attempts = Object.keys(ATTEMPTS).filter((name) => /connect|listen|fetch/.test(name));
     const expected = Object.fromEntries(["ask for more", ...attempts].map((name) => [name, "NotCapable"]));
     assertEquals(await probe(permissions, { ...task, attempts }), expected);

@@ -1,0 +1,35 @@
+import type { TargetConfig } from "../config/config.ts";
+import { TARGET_PORTAL_GROUP_TAG } from "../iscsi/login.ts";
+import type { Target } from "../iscsi/target.ts";
+import { TargetDevice } from "../scsi/target_device.ts";
+import type { ServedUnit } from "./served_unit.ts";
+
+/** A target and the logical units that it is made of: it stays the same while the conf says other things of it. */
+export class ServedTarget implements Target {
+  readonly device: TargetDevice;
+  /** Those that are open, by logical unit number. */
+  readonly units: Map<number, ServedUnit>;
+  #config: TargetConfig;
+
+  constructor(config: TargetConfig, units: ReadonlyMap<number, ServedUnit>) {
+    const portalGroup = TARGET_PORTAL_GROUP_TAG.toString(16).padStart(4, "0");
+    this.#config = config;
+    this.units = new Map(units);
+    this.device = new TargetDevice({
+      name: config.iscsiName,
+      portName: `${config.iscsiName},t,0x${portalGroup}`,
+      relativePortIdentifier: TARGET_PORTAL_GROUP_TAG,
+      logicalUnits: new Map([...units].map(([lun, { logicalUnit }]) => [lun, logicalUnit])),
+    });
+  }
+
+  get config(): TargetConfig {
+    return this.#config;
+  }
+
+  /** Is what the conf says now, with the units that are open. */
+  follow(config: TargetConfig, standIns: ReadonlyMap<string, string>): void {
+    this.#config = config;
+    for (const unit of this.units.values()) unit.follow(config, standIns);
+  }
+}

@@ -1,0 +1,365 @@
+/** A server that becomes another while initiators use it, in one process and on real files. */
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import type { Config } from "../../lib/config/config.ts";
+import { TargetServer, type TargetServerSettings } from "../../lib/server/target_server.ts";
+import { numbered, until } from "../iscsi/_harness.ts";
+import { configOf, identityNumber } from "../provision/conf.ts";
+import { withScratch } from "../provision/scratch.ts";
+import { DiligentInitiator } from "../support/diligent_initiator.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { Initiator } from "../support/initiator.ts";
+import {
+  inquiry,
+  modeSense6,
+  read10,
+  readCapacity16,
+  reportLuns,
+  testUnitReady,
+  write10,
+} from "../support/initiator_cdb.ts";
+import { LoginRefused } from "../support/initiator_login.ts";
+import { Opcode } from "../support/initiator_pdu.ts";
+import { dataOut, scsiCommand } from "../support/initiator_request.ts";
+import { ScsiStatus } from "../support/initiator_sense.ts";
+import { KeptLog, leaveWriteOpen, LOOPBACK } from "./_serving.ts";
+
+const NODE = "iqn.2002-08.info.netmanager";
+const NOT_FOUND = 0x0203;
+
+/** A server in a scratch folder, and what its conf says. */
+class Bed {
+  readonly log = new KeptLog();
+  readonly clock = new FakeClock();
+  readonly server: TargetServer;
+  readonly #storage: string;
+  readonly #initiators: { stop(): Promise<void> }[] = [];
+  readonly #port: number;
+
+  constructor(storage: string, ...lines: readonly string[]) {
+    this.#storage = storage;
+    const settings = this.settings(...lines);
+    this.server = TargetServer.start({ ...settings, log: this.log, clock: this.clock });
+    this.#port = this.server.addresses[0]!.port;
+  }
+
+  /** What it takes to serve a conf, whose files are made and made longer as `iscsi build` does. */
+  settings(...lines: readonly string[]): TargetServerSettings {
+    const parsed = configOf(`storage=${this.#storage}`, ...lines);
+    const config: Config = { ...parsed, port: 0 };
+    const units = config.targets.flatMap(({ logicalUnits }) => logicalUnits);
+    for (const { path, sizeBytes } of units) {
+      using file = Deno.openSync(path, { write: true, create: true });
+      if (file.statSync().size < sizeBytes) file.truncateSync(sizeBytes);
+    }
+    // A file keeps its identity, whichever target it belongs to.
+    const identities = new Map(units.map(({ path }) => [path, identityNumber(numberOf(path))]));
+    const portals = [{ address: "127.0.0.1", port: 0 }];
+    return { config, identities, standIns: new Map(), interfaces: [LOOPBACK], portals };
+  }
+
+  /** Serves another conf; says what has changed, and who noticed. */
+  reconfigure(...lines: readonly string[]): string[] {
+    const settings = this.settings(...lines);
+    const preview = this.server.preview(settings);
+    const report = this.server.reconfigure(settings);
+    assertEquals(report, preview);
+    return report.map(({ description, sessions }) => {
+      const names = sessions.map(({ initiator }) => initiator.split(":")[1]);
+      return `${description.replace(/ \(".*"\)/, "")}: ${names.join(" ") || "nobody"}`;
+    });
+  }
+
+  /** An initiator at work at a target. */
+  async work(
+    name: string,
+    target: string,
+    options: { lun?: number; obeys?: boolean } = {},
+  ): Promise<DiligentInitiator> {
+    const index = this.#initiators.length;
+    const initiator = await DiligentInitiator.start({
+      port: this.#port,
+      targetName: `${NODE}:${target}`,
+      initiatorName: `iqn.2000-01.test:${name}`,
+      isid: Uint8Array.of(0x80, 0, 0, 0, 0, index),
+      lba: index * 256,
+      ...options,
+    });
+    this.#initiators.push(initiator);
+    return initiator;
+  }
+
+  /** An initiator that does what the test does, and has heard its first unit attention. */
+  async connect(target: string, name = "tester"): Promise<Initiator> {
+    const initiator = await Initiator.connect(this.#port);
+    try {
+      await initiator.login({ targetName: `${NODE}:${target}`, initiatorName: `iqn.2000-01.test:${name}` });
+    } catch (error) {
+      await initiator.close();
+      throw error;
+    }
+    await initiator.command({ cdb: testUnitReady() });
+    this.#initiators.push({ stop: () => initiator.close() });
+    return initiator;
+  }
+
+  pathOf(file: string): string {
+    return `${this.#storage}/${file}`;
+  }
+
+  async end(): Promise<void> {
+    for (const initiator of this.#initiators) await initiator.stop();
+    await this.server.stop();
+  }
+}
+
+/** A number for a path. */
+function numberOf(path: string): number {
+  return [...path.split("/").at(-1)!].reduce((sum, letter) => sum * 37 % 1_000_003 + letter.charCodeAt(0), 7);
+}
+
+async function withBed(lines: readonly string[], test: (bed: Bed) => Promise<void>): Promise<void> {
+  await withScratch(async (folder) => {
+    Deno.mkdirSync(`${folder}/.iscsi`);
+    const bed = new Bed(folder, ...lines);
+    try {
+      await test(bed);
+    } finally {
+      await bed.end();
+    }
+  });
+}
+
+/** The additional sense code that a command ends with; 0 when it is good. */
+async function codeOf(initiator: Initiator, cdb: Uint8Array, lun = 0): Promise<number> {
+  return (await initiator.command({ cdb, lun, read: 255 })).sense?.code ?? 0;
+}
+
+async function blocksOf(initiator: Initiator, lun = 0): Promise<number> {
+  const { data } = await initiator.command({ cdb: readCapacity16(), lun, read: 32 });
+  return new DataView(data.buffer, data.byteOffset).getUint32(4) + 1;
+}
+
+const A = ["[a]", "size=4MB"];
+const B = ["[b]", "size=4MB"];
+
+Deno.test("sessions that no change concerns see no error, no unit attention and no end", () =>
+  withBed([...A, "[b]", "size=4MB 4MB", "[c]", "size=4MB"], async (bed) => {
+    const calm = await Promise.all([bed.work("one", "a"), bed.work("two", "a")]);
+    const grower = await bed.work("three", "b");
+    const loser = await bed.work("four", "b", { lun: 1 });
+    const stranger = await bed.work("five", "c");
+    const obstinate = await bed.work("six", "c", { obeys: false });
+    for (const initiator of calm) await initiator.untilRounds(5);
+    assertEquals(
+      bed.reconfigure(
+        ...[...A, "comment=new", "[b]", "size=8MB", "[c]", "size=4MB", "initiators=iqn.2000-01.test:other"],
+        ...["[d]", "size=4MB"],
+      ),
+      [
+        'set comment of [a] from "a" to "new": nobody',
+        "remove LUN 1 of [b]: three four",
+        "grow LUN 0 of [b] from 4 MB to 8 MB: three four",
+        "set initiators of [c] from all to iqn.2000-01.test:other: five six",
+        "add target [d] with 1 LUN: nobody",
+      ],
+    );
+    await loser.ended;
+    assertEquals(loser.diary, ["2500"]);
+    await grower.untilRounds(5);
+    assertEquals(grower.diary, ["3f0e", "2a09"]);
+    await stranger.ended;
+    assertEquals(stranger.diary, ["asked to log out", "login refused: 203"]);
+    await obstinate.untilNoted("asked to log out");
+    await obstinate.untilRounds(3);
+    bed.clock.advance(10_000);
+    await obstinate.ended;
+    assertEquals(obstinate.diary, ["asked to log out", "cut off"]);
+    const newcomer = await bed.work("seven", "d");
+    await newcomer.untilRounds(5);
+    for (const initiator of [...calm, newcomer]) {
+      await initiator.untilRounds(5);
+      assertEquals(initiator.diary, []);
+    }
+  }));
+
+Deno.test("reconfigure() grows a LUN to its last block, for the session that is there and for the next", () =>
+  withBed(A, async (bed) => {
+    const initiator = await bed.connect("a");
+    bed.reconfigure("[a]", "size=6MB");
+    assertEquals(await codeOf(initiator, testUnitReady()), 0x2a09);
+    assertEquals(await codeOf(initiator, testUnitReady()), 0);
+    assertEquals(await blocksOf(initiator), 12288);
+    const write = new Uint8Array(512).fill(7);
+    assertEquals((await initiator.command({ cdb: write10(12287, 1), write })).status, ScsiStatus.good);
+    assertEquals((await initiator.command({ cdb: write10(12288, 1), write })).sense?.code, 0x2100);
+    const next = await bed.connect("a", "next");
+    assertEquals(await blocksOf(next), 12288);
+    assertEquals((await next.command({ cdb: read10(12287, 1), read: 512 })).data, write);
+  }));
+
+Deno.test("reconfigure() lets a write end that is under way at a LUN which goes", () =>
+  withBed(["[a]", "size=4MB 4MB"], async (bed) => {
+    const initiator = await bed.connect("a");
+    await initiator.command({ cdb: testUnitReady(), lun: 1 });
+    const request = { ...numbered(initiator), isFinal: true, reads: false, writes: true, lun: 1 };
+    await initiator.send(scsiCommand({ ...request, expectedLength: 4096, cdb: write10(0, 8) }));
+    const wanted = await initiator.receive();
+    assertEquals([wanted.opcode, wanted.desiredLength], [Opcode.readyToTransfer, 4096]);
+    bed.reconfigure(...A);
+    assertEquals(await codeOf(initiator, testUnitReady(), 1), 0x2500);
+    await initiator.send(dataOut({
+      ...request,
+      expStatSn: initiator.expStatSn,
+      targetTransferTag: wanted.targetTransferTag,
+      dataSn: 0,
+      bufferOffset: 0,
+      data: new Uint8Array(4096).fill(9),
+    }));
+    const response = await initiator.receive();
+    assertEquals([response.opcode, response.header[3]], [Opcode.scsiResponse, ScsiStatus.good]);
+    assertEquals(Deno.readFileSync(bed.pathOf("a_1")).subarray(0, 4096), new Uint8Array(4096).fill(9));
+    const { data } = await initiator.command({ cdb: reportLuns(64), read: 64 });
+    assertEquals(data.length, 16);
+    assertEquals(await codeOf(initiator, testUnitReady()), 0, "REPORT LUNS has told of it");
+  }));
+
+Deno.test("reconfigure() has a new target take over the file of one that goes, when its sessions have gone", () =>
+  withBed(A, async (bed) => {
+    const initiator = await bed.connect("a");
+    const write = new Uint8Array(512).fill(0x31);
+    await initiator.command({ cdb: write10(5, 1), write });
+    await leaveWriteOpen(initiator);
+    bed.reconfigure("[z]", "size=4MB", "file=a");
+    const refusal = await assertRejects(() => bed.connect("a", "late"), LoginRefused);
+    assertEquals(refusal.status, NOT_FOUND);
+    const early = await Initiator.connect(bed.server.addresses[0]!.port);
+    await early.login({ targetName: `${NODE}:z` });
+    assertEquals(await codeOf(early, testUnitReady()), 0x2500);
+    bed.clock.advance(10_000);
+    assert((await initiator.receiveEnd()).length > 0);
+    await until(
+      () => bed.server.preview(bed.settings("[z]", "size=4MB", "file=a")).length === 0,
+      "it is z's",
+    );
+    for (let tries = 0; await codeOf(early, testUnitReady()) !== 0 && tries < 1000; tries++);
+    assertEquals((await early.command({ cdb: read10(5, 1), read: 512 })).data, write);
+    await early.close();
+  }));
+
+Deno.test("reconfigure() replaces a LUN of another kind, which only those find who log in afterwards", () =>
+  withBed([...A, ...B], async (bed) => {
+    const calm = await bed.work("one", "b");
+    const worker = await bed.work("two", "a", { obeys: false });
+    const changed = ["[a]", "size=4MB", "blocksize=4096"];
+    assertEquals(bed.reconfigure(...changed, ...B), ["replace LUN 0 of [a]: another blocksize: two"]);
+    await worker.ended;
+    assertEquals(worker.diary.filter((entry) => entry !== "asked to log out"), ["2500"]);
+    const next = await bed.connect("a", "next");
+    for (let tries = 0; await codeOf(next, testUnitReady()) !== 0 && tries < 1000; tries++);
+    assertEquals(await blocksOf(next), 1024);
+    await calm.untilRounds(3);
+    assertEquals(calm.diary, []);
+  }));
+
+Deno.test("reconfigure() exchanges the files of two targets", () =>
+  withBed([...A, ...B], async (bed) => {
+    const initiator = await bed.connect("a");
+    const write = new Uint8Array(512).fill(0x77);
+    await initiator.command({ cdb: write10(0, 1), write });
+    await initiator.close();
+    bed.reconfigure(...A, "file=b", ...B, "file=a");
+    const next = await bed.connect("b", "next");
+    for (let tries = 0; await codeOf(next, testUnitReady()) !== 0 && tries < 1000; tries++);
+    assertEquals((await next.command({ cdb: read10(0, 1), read: 512 })).data, write);
+  }));
+
+Deno.test("reconfigure() protects a target from writing and gives it free again, under its sessions", () =>
+  withBed(A, async (bed) => {
+    const initiator = await bed.connect("a");
+    const write = new Uint8Array(512).fill(1);
+    const isProtected = async (): Promise<boolean> =>
+      ((await initiator.command({ cdb: modeSense6(0x3f, 255), read: 255 })).data[2]! & 0x80) !== 0;
+    for (const readOnly of [true, false, true]) {
+      bed.reconfigure(...A, `readonly=${readOnly ? "y" : "n"}`);
+      assertEquals(await codeOf(initiator, testUnitReady()), 0x2a01);
+      assertEquals(await isProtected(), readOnly);
+      const { status, sense } = await initiator.command({ cdb: write10(0, 1), write });
+      assertEquals(
+        [status, sense?.code],
+        readOnly ? [ScsiStatus.checkCondition, 0x2700] : [ScsiStatus.good, undefined],
+      );
+      assertEquals((await initiator.command({ cdb: read10(0, 1), read: 512 })).status, ScsiStatus.good);
+    }
+  }));
+
+Deno.test("reconfigure() tells of another product, and gives new logins another comment and alias", () =>
+  withBed(A, async (bed) => {
+    const initiator = await bed.connect("a");
+    bed.reconfigure(...A, "product=OTHER", "comment=Friendly", "alias=x");
+    assertEquals(await codeOf(initiator, testUnitReady()), 0x3f03);
+    const { data } = await initiator.command({ cdb: inquiry(36), read: 36 });
+    assertStringIncludes(new TextDecoder().decode(data), "OTHER");
+    const next = await Initiator.connect(bed.server.addresses[0]!.port);
+    const { answered } = await next.login({ targetName: `${NODE}:x` });
+    assertEquals(new Map(answered).get("TargetAlias"), "Friendly");
+    bed.reconfigure(...A, "product=OTHER", "comment=Friendly");
+    assertEquals((await next.receive()).asynchronousEvent, 1);
+    await next.close();
+    assertEquals(await codeOf(initiator, testUnitReady()), 0);
+  }));
+
+Deno.test("reconfigure() that fails changes nothing, and a later one does", () =>
+  withBed(A, async (bed) => {
+    const calm = await bed.work("one", "a");
+    const lines = ["[a]", "size=8MB", "[b]", "size=4MB", "[c]", "size=4MB"];
+    const settings = bed.settings(...lines);
+    const { path } = settings.config.targets[2]!.logicalUnits[0]!;
+    Deno.removeSync(path);
+    assertThrows(() => bed.server.reconfigure(settings), Error, path);
+    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const portals = [...settings.portals, { address: "127.0.0.1", port: taken.addr.port }];
+    assertThrows(() => bed.server.reconfigure({ ...bed.settings(...lines), portals }), Deno.errors.AddrInUse);
+    await calm.untilRounds(3);
+    assertEquals(calm.diary, []);
+    await assertRejects(() => bed.connect("b"), LoginRefused);
+    assertEquals(bed.reconfigure(...lines).length, 3);
+    await calm.untilNoted("2a09");
+    assertEquals(await codeOf(await bed.connect("b"), testUnitReady()), 0);
+  }));
+
+Deno.test("reconfigure() listens elsewhere for new connections, and keeps those that there are", () =>
+  withBed(A, async (bed) => {
+    const calm = await bed.work("one", "a");
+    const settings = bed.settings(...A);
+    const before = bed.server.addresses[0]!.port;
+    bed.server.reconfigure({ ...settings, portals: [{ address: "127.0.0.2", port: 0 }] });
+    const [address] = bed.server.addresses;
+    assertEquals(address!.hostname, "127.0.0.2");
+    await assertRejects(() => Initiator.connect(before));
+    const other = await Initiator.connect(address!.port, {}, "127.0.0.2");
+    await other.login({ targetName: `${NODE}:a` });
+    await other.close();
+    await calm.untilRounds(3);
+    assertEquals(calm.diary, []);
+  }));
+
+Deno.test("reconfigure() makes limits hold for new logins only", () =>
+  withBed(A, async (bed) => {
+    const calm = await Promise.all([bed.work("one", "a"), bed.work("two", "a")]);
+    bed.reconfigure("sessions=1", ...A);
+    assertEquals((await assertRejects(() => bed.connect("a"), LoginRefused)).status, 0x0302);
+    for (const initiator of calm) {
+      await initiator.untilRounds(3);
+      assertEquals(initiator.diary, []);
+    }
+  }));
+
+Deno.test("stop() ends in order while a target drains and another waits for its file", () =>
+  withBed(A, async (bed) => {
+    const obstinate = await bed.work("one", "a", { obeys: false });
+    bed.reconfigure("[z]", "size=4MB", "file=a");
+    await obstinate.untilNoted("asked to log out");
+    await bed.server.stop();
+    await obstinate.ended;
+    assertEquals(obstinate.diary, ["asked to log out", "cut off"]);
+  }));

@@ -5,11 +5,19 @@
 import { serialAdd, serialDistance } from "../bytes/serial_number.ts";
 import type { Frame } from "./framing.ts";
 import { Limits } from "./limits.ts";
-import { connectionBroken } from "./protocol_error.ts";
+
+/** The connection that a command came over: there it is carried out when its turn has come. */
+export interface CommandReceiver {
+  /** Its turn has come. */
+  carryOut(frame: Frame): void;
+  /** Something is to be sent that no request from this connection brought about. */
+  wake(): void;
+}
 
 /** A command that came before its turn: its PDU and the Data-Out PDUs that followed it, copied from the stream. */
 export interface HeldCommand {
   readonly initiatorTaskTag: number;
+  readonly receiver: CommandReceiver;
   readonly frames: Frame[];
 }
 
@@ -65,21 +73,27 @@ export class CommandWindow {
     return this.#held.get(cmdSN) !== undefined;
   }
 
-  /**
-   * Keeps a command that came early; a second one with the same number is ignored.
-   *
-   * @throws {ProtocolError} when too much is held
-   */
-  hold(cmdSN: number, initiatorTaskTag: number, frame: Frame): void {
-    if (this.#held.has(cmdSN)) return;
-    this.#held.set(cmdSN, { initiatorTaskTag, frames: [this.#copy(frame)] });
+  /** Too much is held. */
+  get isFull(): boolean {
+    return this.#heldBytes > Limits.heldCommandBytes;
   }
 
-  /** Keeps a Data-Out for a command that is held; false when there is no such command. */
-  holdData(initiatorTaskTag: number, frame: Frame): boolean {
+  /** A command that came over this connection is held. */
+  holdsFor(receiver: CommandReceiver): boolean {
+    return this.#held.values().some((command) => command?.receiver === receiver);
+  }
+
+  /** Keeps a command that came early; a second one with the same number is ignored. */
+  hold(cmdSN: number, initiatorTaskTag: number, frame: Frame, receiver: CommandReceiver): void {
+    if (this.#held.has(cmdSN)) return;
+    this.#held.set(cmdSN, { initiatorTaskTag, receiver, frames: [this.#copy(frame)] });
+  }
+
+  /** Keeps a Data-Out for a command of the same connection that is held; false when there is no such command. */
+  holdData(initiatorTaskTag: number, frame: Frame, receiver: CommandReceiver): boolean {
     if (this.#held.size === 0) return false;
     for (const command of this.#held.values()) {
-      if (command?.initiatorTaskTag === initiatorTaskTag) {
+      if (command?.initiatorTaskTag === initiatorTaskTag && command.receiver === receiver) {
         command.frames.push(this.#copy(frame));
         return true;
       }
@@ -93,7 +107,7 @@ export class CommandWindow {
       const command = this.#held.get(this.#expCmdSN);
       this.#held.delete(this.#expCmdSN);
       if (command !== undefined) {
-        this.#heldBytes -= command.frames.reduce((sum, frame) => sum + frameBytes(frame), 0);
+        this.#heldBytes -= commandBytes(command);
         return command;
       }
       this.advance();
@@ -111,21 +125,29 @@ export class CommandWindow {
     if (this.place(cmdSN) === "outside") return false;
     const command = this.#held.get(cmdSN);
     if (command !== undefined) {
-      this.#heldBytes -= command.frames.reduce((sum, frame) => sum + frameBytes(frame), 0);
+      this.#heldBytes -= commandBytes(command);
     }
     this.#held.set(cmdSN, undefined);
     return true;
   }
 
+  /** Drops what a connection brought that is gone (11.14): its numbers stay open, for the initiator to fill. */
+  forget(receiver: CommandReceiver): void {
+    for (const [cmdSN, command] of this.#held) {
+      if (command?.receiver !== receiver) continue;
+      this.#held.delete(cmdSN);
+      this.#heldBytes -= commandBytes(command);
+    }
+  }
+
   #copy(frame: Frame): Frame {
     this.#heldBytes += frameBytes(frame);
-    if (this.#heldBytes > Limits.heldCommandBytes) {
-      throw connectionBroken(
-        `More than ${Limits.heldCommandBytes} bytes of commands wait for an earlier one`,
-      );
-    }
     return { header: frame.header.slice(), data: frame.data.slice() };
   }
+}
+
+function commandBytes({ frames }: HeldCommand): number {
+  return frames.reduce((sum, frame) => sum + frameBytes(frame), 0);
 }
 
 function frameBytes(frame: Frame): number {

@@ -29,20 +29,33 @@ export interface ConnectionOwner {
   readonly log: EventLog;
   readonly clock: Clock;
   authorize(connection: Connection, identity: LoginIdentity): string | undefined;
-  establish(connection: Connection, identity: LoginIdentity, cmdSN: number): Establishment;
+  /**
+   * The session that a login with its TSIH joins.
+   *
+   * @throws {ProtocolError} of kind `login` when it may not
+   */
+  sessionToJoin(identity: LoginIdentity): Session;
+  establish(connection: Connection, identity: LoginIdentity, login: NewSession): Establishment;
   /** The session is over: its tasks end, and its nexus. Its connections may still have something to say. */
   retire(session: Session): void;
   /** A login over this connection is refused. */
   refused(connection: Connection, refusal: LoginRefusal): void;
   /** A connection of the session is closed; with the last one the session is over. */
-  disconnected(connection: Connection, session: Session): void;
+  disconnected(connection: SessionConnection, session: Session): void;
   resetTarget(session: Session): void;
   sendTargets(connection: Connection, session: Session, value: string): readonly KeyValue[] | undefined;
   underWay(session: Session, work: Work): void;
   settled(session: Session, lun?: number): Promise<unknown> | undefined;
 }
 
-/** A session that has begun, and what must be over before its initiator hears so. */
+/** What the login of a leading connection settles for its session. */
+export interface NewSession {
+  readonly parameters: SessionParameters;
+  /** The number of the first command. */
+  readonly cmdSN: number;
+}
+
+/** A session that has begun or been joined, and what must be over before its initiator hears so. */
 export interface Establishment {
   readonly session: Session;
   readonly predecessor: Promise<unknown> | undefined;
@@ -51,7 +64,7 @@ export interface Establishment {
 type Stage = "login" | "fullFeature" | "finishing" | "closed";
 
 /** A peer, from being accepted to being gone. */
-export class Connection implements SessionConnection {
+export class Connection {
   readonly ends: ConnectionEnds;
   readonly #stream: ByteStream;
   readonly #owner: ConnectionOwner;
@@ -61,7 +74,6 @@ export class Connection implements SessionConnection {
   readonly #login: Login;
   #stage: Stage = "login";
   #loginRequest: LoginRequest | undefined;
-  #session: Session | undefined;
   #phase: FullFeaturePhase | undefined;
   #isSending = false;
   /** The initiator has been asked to log out: what keeps its time from running out. */
@@ -78,7 +90,7 @@ export class Connection implements SessionConnection {
     this.ends = ends;
     this.#owner = owner;
     const authority: LoginAuthority = {
-      authorize: (identity) => owner.authorize(this, identity),
+      authorize: (identity) => this.#authorize(identity),
       establish: (identity) => this.#establish(identity),
     };
     this.#login = new Login(authority);
@@ -88,11 +100,6 @@ export class Connection implements SessionConnection {
   /** Who says that it is at the other end; undefined when nobody has said so yet. */
   get claim(): LoginIdentity | undefined {
     return this.#login.claim;
-  }
-
-  /** What holds on this connection, once it is in full-feature phase. */
-  get parameters(): SessionParameters {
-    return this.#login.negotiation.parameters();
   }
 
   /** Has not logged in, and may still take up the time and memory of one who has not. */
@@ -126,7 +133,7 @@ export class Connection implements SessionConnection {
     this.#closed.resolve();
     this.#progress();
     this.#cancelLogoutDeadline?.();
-    if (this.#session !== undefined) this.#owner.disconnected(this, this.#session);
+    if (this.#phase !== undefined) this.#owner.disconnected(this.#phase, this.#phase.session);
     this.#stream.close();
   }
 
@@ -142,7 +149,7 @@ export class Connection implements SessionConnection {
   }
 
   /** RFC 7143, 11.9.1: the initiator should log out; until then everything goes on. */
-  requestLogout(seconds: number): void {
+  #requestLogout(seconds: number): void {
     if (this.#stage !== "fullFeature" || this.#cancelLogoutDeadline !== undefined) return;
     this.#replies.logoutWanted(seconds);
     this.#cancelLogoutDeadline = this.#owner.clock.after(seconds * 1000, () => {
@@ -213,31 +220,45 @@ export class Connection implements SessionConnection {
     this.#loginRequest = request;
     const reply = this.#login.receive(request);
     this.#replies.loginResponse(request, reply);
-    if (this.#login.complete) this.#enterFullFeature(this.#session!, request);
+    if (this.#login.complete) {
+      this.#stage = "fullFeature";
+      this.#frames.resize(Limits.receiveBufferBytes, Limits.dataSegmentBytes);
+    }
+  }
+
+  #authorize(identity: LoginIdentity): string | undefined {
+    const alias = this.#owner.authorize(this, identity);
+    // The window is the session's: what its other connections have sent is not acknowledged by this login.
+    if (identity.tsih !== 0) this.#replies.follow(this.#owner.sessionToJoin(identity).window);
+    return alias;
   }
 
   #establish(identity: LoginIdentity): number {
-    const { session, predecessor } = this.#owner.establish(this, identity, this.#loginRequest!.cmdSN);
-    this.#session = session;
+    const { cmdSN } = this.#loginRequest!;
+    const parameters = this.#login.negotiation.sessionParameters();
+    const { session, predecessor } = this.#owner.establish(this, identity, { parameters, cmdSN });
     this.#predecessor = predecessor;
     this.#replies.follow(session.window);
+    this.#phase = this.#fullFeaturePhase(session, identity.cid);
+    session.join(this.#phase);
     return session.tsih;
   }
 
-  #enterFullFeature(session: Session, request: LoginRequest): void {
+  #fullFeaturePhase(session: Session, cid: number): FullFeaturePhase {
     const owner = this.#owner;
-    this.#stage = "fullFeature";
-    this.#frames.resize(Limits.receiveBufferBytes, Limits.dataSegmentBytes);
-    this.#phase = new FullFeaturePhase({
+    return new FullFeaturePhase({
       session,
-      cid: request.cid,
+      cid,
       negotiation: this.#login.negotiation,
       replies: this.#replies,
       meter: this.#meter,
       owner: {
+        ends: this.ends,
         warn: (message) => this.#warn(message),
         wake: () => this.#wake(),
+        close: () => this.close(),
         finish: () => this.finish(),
+        requestLogout: (seconds) => this.#requestLogout(seconds),
         retire: () => owner.retire(session),
         underWay: (work) => owner.underWay(session, work),
         settled: (lun) => owner.settled(session, lun),
@@ -313,6 +334,8 @@ export class Connection implements SessionConnection {
   #send(): void {
     this.#meter.sent();
     if (this.#isSending || this.#stage === "closed" || this.#replies.buffer.length === 0) return;
+    // The login is not answered yet, whoever has something to say besides.
+    if (this.#predecessor !== undefined) return;
     this.#sendAll();
   }
 

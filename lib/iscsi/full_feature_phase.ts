@@ -26,12 +26,13 @@ import {
   type TextRequest,
 } from "./initiator_pdus.ts";
 import { Limits } from "./limits.ts";
-import type { Negotiation, SessionParameters } from "./negotiation.ts";
-import { ProtocolError, rejected } from "./protocol_error.ts";
+import type { ConnectionEnds } from "./connection_ends.ts";
+import type { NegotiatedParameters, Negotiation } from "./negotiation.ts";
+import { connectionBroken, ProtocolError, rejected } from "./protocol_error.ts";
 import { RejectReason } from "./reject_reason.ts";
 import type { ReplyWriter } from "./reply_writer.ts";
-import { ScsiTask, type TaskOwner } from "./scsi_task.ts";
-import type { Session } from "./session.ts";
+import { ScsiTask } from "./scsi_task.ts";
+import type { Session, SessionConnection } from "./session.ts";
 import { Staging } from "./staging.ts";
 import { manageTasks, TaskManagementFunctionCode, TaskManagementResponseCode } from "./task_management.ts";
 import type { KeyValue } from "./text.ts";
@@ -44,10 +45,15 @@ const LogoutResponse = { success: 0, cidNotFound: 1, recoveryNotSupported: 2 } a
 
 /** What the phase needs of the connection and the node it belongs to. */
 export interface FullFeatureOwner {
+  readonly ends: ConnectionEnds;
   /** Tells the log what the peer did wrong. */
   warn(message: string): void;
   /** Something is to be sent that no request from this connection brought about. */
   wake(): void;
+  /** The connection is closed at once. */
+  close(): void;
+  /** The initiator is asked to log out, and has so long to do it. */
+  requestLogout(seconds: number): void;
   /** Nothing more is received; what waits is sent, and then the connection is closed. */
   finish(): void;
   /** The session is over: its tasks end, and its nexus. */
@@ -63,14 +69,14 @@ export interface FullFeatureOwner {
 }
 
 /** One connection of a session. */
-export class FullFeaturePhase implements TaskOwner {
+export class FullFeaturePhase implements SessionConnection {
   readonly replies: ReplyWriter;
   readonly staging = new Staging();
-  parameters: SessionParameters;
+  parameters: NegotiatedParameters;
   readonly session: Session;
+  readonly cid: number;
   readonly #owner: FullFeatureOwner;
   readonly #meter: CommandMeter;
-  readonly #cid: number;
   readonly #negotiation: Negotiation;
   readonly #dataIn: DataInQueue;
   readonly #dataOut: DataOutQueue;
@@ -91,35 +97,43 @@ export class FullFeaturePhase implements TaskOwner {
     this.session = options.session;
     this.replies = options.replies;
     this.#negotiation = options.negotiation;
-    this.parameters = options.negotiation.parameters();
+    this.parameters = { ...options.session.parameters, ...options.negotiation.connectionParameters() };
     this.#meter = options.meter;
     this.#owner = options.owner;
-    this.#cid = options.cid;
+    this.cid = options.cid;
     this.#dataIn = new DataInQueue(this);
     this.#dataOut = new DataOutQueue(this);
     this.#text = new TextNegotiation(options.negotiation, (value) => this.#owner.sendTargets(value));
   }
 
+  get ends(): ConnectionEnds {
+    return this.#owner.ends;
+  }
+
   /** Enough is under way: nothing more should be received until some of it has gone. */
   get isCongested(): boolean {
-    return this.replies.buffer.length >= Limits.sendBufferBytes || this.staging.isFull;
+    return this.replies.buffer.length >= Limits.sendBufferBytes || this.staging.isFull ||
+      (this.session.window.isFull && this.session.window.holdsFor(this));
   }
 
   /**
-   * Carries out a PDU, or keeps it until those before it have come, and then those that have waited for it. A PDU that
-   * cannot be carried out is rejected.
+   * Carries out a PDU, or keeps it until those before it have come, and then those that have waited for it, each over
+   * the connection that it came over. A PDU that cannot be carried out is rejected.
    *
    * @throws {ProtocolError} of kind `close`
    */
   receive(frame: Frame): void {
-    this.#receiveOne(frame);
-    for (let held = this.session.window.release(); held !== undefined; held = this.session.window.release()) {
-      for (const heldFrame of held.frames) this.#receiveOne(heldFrame);
+    this.carryOut(frame);
+    const { window } = this.session;
+    for (let held = window.release(); held !== undefined; held = window.release()) {
+      for (const heldFrame of held.frames) held.receiver.carryOut(heldFrame);
+      if (held.receiver !== this) held.receiver.wake();
     }
     this.session.openWindow();
   }
 
-  #receiveOne(frame: Frame): void {
+  /** Carries out one PDU, or keeps it until those before it have come. */
+  carryOut(frame: Frame): void {
     if (this.#isOver) return;
     try {
       const pdu = this.#decode(frame);
@@ -162,19 +176,38 @@ export class FullFeaturePhase implements TaskOwner {
   #receiveData(pdu: DataOut, frame: Frame): void {
     const task = this.session.task(pdu.initiatorTaskTag);
     // Data of a task that was aborted, or was answered early, is still on its way: it is dropped without a word.
-    if (task !== undefined) this.#dataOut.receive(task, pdu);
-    else this.session.window.holdData(pdu.initiatorTaskTag, frame);
+    if (task === undefined) {
+      if (this.session.window.holdData(pdu.initiatorTaskTag, frame, this)) this.#checkHeld();
+      return;
+    }
+    // 4.2.5.1: all PDUs of a command go over the connection that it came over.
+    if (task.owner !== this) {
+      throw rejected(RejectReason.protocolError, "Data-Out over another connection than its command");
+    }
+    this.#dataOut.receive(task, pdu);
   }
 
   #inOrder(pdu: NumberedPdu, frame: Frame): void {
     const window = this.session.window;
     const place = window.place(pdu.cmdSN);
-    if (place === "early") window.hold(pdu.cmdSN, pdu.initiatorTaskTag, frame);
+    if (place === "early") {
+      window.hold(pdu.cmdSN, pdu.initiatorTaskTag, frame, this);
+      this.#checkHeld();
+    }
     if (place !== "next") return;
     window.advance();
     // Whatever is answered at once says how far the window is open behind it. A SCSI command may take its time.
     if (pdu.kind !== "scsiCommand") this.session.openWindow();
     this.#execute(pdu);
+  }
+
+  /**
+   * Each connection carries commands in the order of their numbers (4.2.2.1). So what a single connection lacks will
+   * never come; of several, those that have sent ahead wait until another has brought it.
+   */
+  #checkHeld(): void {
+    if (!this.session.window.isFull || this.session.connections.size > 1) return;
+    throw connectionBroken(`More than ${Limits.heldCommandBytes} bytes of commands wait for an earlier one`);
   }
 
   #execute(pdu: NumberedPdu): void {
@@ -334,7 +367,7 @@ export class FullFeaturePhase implements TaskOwner {
   #textRequest(pdu: TextRequest): void {
     const reply = this.#text.receive(pdu, this.parameters.initiatorMaxRecvDataSegmentLength);
     // Only the length of the initiator's data segments can have changed.
-    this.parameters = this.#negotiation.parameters();
+    this.parameters = { ...this.parameters, ...this.#negotiation.connectionParameters() };
     this.replies.textResponse(pdu, reply);
   }
 
@@ -343,12 +376,16 @@ export class FullFeaturePhase implements TaskOwner {
     const { defaultTime2Wait: time2Wait, defaultTime2Retain: time2Retain } = this.parameters;
     const reply = { response, time2Wait, time2Retain };
     if (response !== LogoutResponse.success) return this.replies.logoutResponse(pdu, reply);
-    // The session is over before the initiator hears so: what it held (tasks, reservations) is free by then.
-    this.#isOver = true;
-    this.#owner.retire();
+    const { connections } = this.session;
+    const leaving = pdu.reason === LogoutReason.closeSession
+      ? [...connections.values()]
+      : [connections.get(pdu.cid)!];
+    // What it held (tasks, reservations) is free before the initiator hears that the session is over.
+    if (leaving.length === connections.size) this.#owner.retire();
+    for (const connection of leaving) this.session.leave(connection);
     this.#whenSettled(this.#owner.settled(), () => {
       this.replies.logoutResponse(pdu, reply);
-      this.#owner.finish();
+      for (const connection of leaving) connection.finish();
     });
   }
 
@@ -357,12 +394,31 @@ export class FullFeaturePhase implements TaskOwner {
       case LogoutReason.closeSession:
         return LogoutResponse.success;
       case LogoutReason.closeConnection:
-        return pdu.cid === this.#cid ? LogoutResponse.success : LogoutResponse.cidNotFound;
+        if (this.session.target === undefined) {
+          throw rejected(RejectReason.protocolError, "Logout of a connection in a discovery session");
+        }
+        return this.session.connections.has(pdu.cid) ? LogoutResponse.success : LogoutResponse.cidNotFound;
       case LogoutReason.removeForRecovery:
         return LogoutResponse.recoveryNotSupported;
       default:
         throw rejected(RejectReason.invalidPduField, `Logout for the unknown reason ${pdu.reason}`);
     }
+  }
+
+  close(): void {
+    this.#owner.close();
+  }
+
+  finish(): void {
+    this.#owner.finish();
+  }
+
+  endRequests(): void {
+    this.#isOver = true;
+  }
+
+  requestLogout(seconds: number): void {
+    this.#owner.requestLogout(seconds);
   }
 
   wake(): void {

@@ -25,6 +25,8 @@ export const Limits = {
   connectionsInLoginPerAddress: 32,
   /** Discovery sessions at once: an allowance of their own, so that a full server can still be asked. */
   discoverySessions: 16,
+  /** Connections of one session: what the target offers as MaxConnections. */
+  connectionsPerSession: 8,
   /** Commands that one session may have outstanding: the width of the window ExpCmdSN ... MaxCmdSN. */
   commandWindow: 128,
   /** Immediate commands, which the window does not hold back, that one session may have outstanding. */

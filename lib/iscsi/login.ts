@@ -19,12 +19,17 @@ const FULL_FEATURE_PHASE = 3;
 /** The one portal group that a target has. */
 export const TARGET_PORTAL_GROUP_TAG = 1;
 
-/** Who asks to log in, and to what: names are folded. */
-export interface LoginIdentity {
+/** Whose a session is, and with what: names are folded. */
+export interface SessionIdentity {
   readonly initiatorName: string;
   /** Undefined in a discovery session. */
   readonly targetName: string | undefined;
   readonly isid: number;
+}
+
+/** Who asks to log in, and to what. */
+export interface LoginIdentity extends SessionIdentity {
+  /** Target session identifying handle of the session to join; 0 for a new one. */
   readonly tsih: number;
   readonly cid: number;
 }
@@ -192,6 +197,7 @@ export class Login {
     this.#claim = identity;
     const alias = this.#authority.authorize(identity);
     this.#identity = identity;
+    if (identity.tsih !== 0) this.negotiation.joinSession();
     if (isDiscovery) return [];
     const portalGroup: KeyValue = ["TargetPortalGroupTag", String(TARGET_PORTAL_GROUP_TAG)];
     return alias === undefined ? [portalGroup] : [["TargetAlias", alias], portalGroup];

@@ -42,6 +42,8 @@ interface Key {
    * later one, `full` = full-feature phase only, `operationalOrFull` = both, `always` = everywhere.
    */
   readonly when: "security" | "operational" | "any" | "full" | "operationalOrFull" | "always";
+  /** LO in section 13: the login of a session's first connection settles it for all of them. */
+  readonly leadingOnly?: true;
   /** Means nothing in a discovery session, and is answered Irrelevant there. */
   readonly normalOnly?: true;
 }
@@ -54,8 +56,9 @@ export const LoginKeys = {
   HeaderDigest: { rule: { kind: "list", supported: ["None"], default: "None" }, when: "operational" },
   DataDigest: { rule: { kind: "list", supported: ["None"], default: "None" }, when: "operational" },
   MaxConnections: {
-    rule: { kind: "smaller", min: 1, max: 65_535, ours: 1, default: 1 },
+    rule: { kind: "smaller", min: 1, max: 65_535, ours: Limits.connectionsPerSession, default: 1 },
     when: "operational",
+    leadingOnly: true,
     normalOnly: true,
   },
   SendTargets: { rule: { kind: "request" }, when: "full" },
@@ -65,8 +68,18 @@ export const LoginKeys = {
   InitiatorAlias: { rule: { kind: "declaredText" }, when: "always" },
   TargetAddress: { rule: { kind: "targetOnly" }, when: "any" },
   TargetPortalGroupTag: { rule: { kind: "targetOnly" }, when: "any" },
-  InitialR2T: { rule: { kind: "or", ours: false, default: true }, when: "operational", normalOnly: true },
-  ImmediateData: { rule: { kind: "and", ours: true, default: true }, when: "operational", normalOnly: true },
+  InitialR2T: {
+    rule: { kind: "or", ours: false, default: true },
+    when: "operational",
+    leadingOnly: true,
+    normalOnly: true,
+  },
+  ImmediateData: {
+    rule: { kind: "and", ours: true, default: true },
+    when: "operational",
+    leadingOnly: true,
+    normalOnly: true,
+  },
   MaxRecvDataSegmentLength: {
     rule: {
       kind: "declaredNumber",
@@ -80,47 +93,61 @@ export const LoginKeys = {
   MaxBurstLength: {
     rule: { kind: "smaller", min: 512, max: LENGTH_MAX, ours: Limits.burstBytes, default: 262_144 },
     when: "operational",
+    leadingOnly: true,
     normalOnly: true,
   },
   FirstBurstLength: {
     rule: { kind: "smaller", min: 512, max: LENGTH_MAX, ours: Limits.firstBurstBytes, default: 65_536 },
     when: "operational",
+    leadingOnly: true,
     normalOnly: true,
   },
   DefaultTime2Wait: {
     rule: { kind: "greater", min: 0, max: 3_600, ours: 0, default: 2 },
     when: "operational",
+    leadingOnly: true,
   },
   // At error recovery level 0 no task outlives its connection, so there is nothing to retain.
   DefaultTime2Retain: {
     rule: { kind: "smaller", min: 0, max: 3_600, ours: 0, default: 20 },
     when: "operational",
+    leadingOnly: true,
   },
   MaxOutstandingR2T: {
     rule: { kind: "smaller", min: 1, max: 65_535, ours: Limits.outstandingR2Ts, default: 1 },
     when: "operational",
+    leadingOnly: true,
     normalOnly: true,
   },
-  DataPDUInOrder: { rule: { kind: "or", ours: true, default: true }, when: "operational", normalOnly: true },
+  DataPDUInOrder: {
+    rule: { kind: "or", ours: true, default: true },
+    when: "operational",
+    leadingOnly: true,
+    normalOnly: true,
+  },
   DataSequenceInOrder: {
     rule: { kind: "or", ours: true, default: true },
     when: "operational",
+    leadingOnly: true,
     normalOnly: true,
   },
   ErrorRecoveryLevel: {
     rule: { kind: "smaller", min: 0, max: 2, ours: 0, default: 0 },
     when: "operational",
+    leadingOnly: true,
   },
   SessionType: { rule: { kind: "declaredText" }, when: "any" },
   TaskReporting: {
     rule: { kind: "list", supported: ["RFC3720"], default: "RFC3720" },
     when: "operational",
+    leadingOnly: true,
     normalOnly: true,
   },
   // RFC 7144, 7.1.1: level 1 is RFC 7143, level 2 adds the task management functions of RFC 7144.
   iSCSIProtocolLevel: {
     rule: { kind: "smaller", min: 0, max: 31, ours: 2, default: 1 },
     when: "operational",
+    leadingOnly: true,
     normalOnly: true,
   },
   IFMarker: { rule: { kind: "obsolete", answer: "No" }, when: "operational" },

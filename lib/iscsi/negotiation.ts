@@ -7,8 +7,9 @@ import type { KeyValue } from "./text.ts";
 /** Where a pair was received. `full` is full-feature phase. */
 export type NegotiationStage = "security" | "operational" | "full";
 
-/** What holds for a session, or would if it ended its login now. */
+/** What holds for a whole session: the login of its leading connection settles it. */
 export interface SessionParameters {
+  readonly maxConnections: number;
   readonly initialR2T: boolean;
   readonly immediateData: boolean;
   readonly maxBurstLength: number;
@@ -18,9 +19,16 @@ export interface SessionParameters {
   readonly defaultTime2Retain: number;
   /** iSCSIProtocolLevel: 2 with RFC 7144. */
   readonly protocolLevel: number;
+}
+
+/** What holds for one connection. */
+export interface ConnectionParameters {
   /** The longest data segment that the initiator takes. */
   readonly initiatorMaxRecvDataSegmentLength: number;
 }
+
+/** Everything that holds for a connection. */
+export type NegotiatedParameters = SessionParameters & ConnectionParameters;
 
 /** What one offer comes to. */
 interface Resolution {
@@ -99,10 +107,16 @@ export class Negotiation {
   readonly #proposed = new Map<string, string | number | boolean>();
   readonly #received = new Map<string, string>();
   #isDiscovery = false;
+  #isLeading = true;
 
   /** From now on, keys that mean nothing in a discovery session are answered Irrelevant. */
   enterDiscovery(): void {
     this.#isDiscovery = true;
+  }
+
+  /** From now on, keys that the leading connection has settled for the session are answered Irrelevant. */
+  joinSession(): void {
+    this.#isLeading = false;
   }
 
   /** Takes note of what a key is by default, when the initiator has not said so: it cannot say otherwise later. */
@@ -141,7 +155,7 @@ export class Negotiation {
     const key = loginKey(name);
     if (key === undefined) return "NotUnderstood";
     if (CLOSING_ANSWERS.includes(offer)) return undefined;
-    if (this.#isDiscovery && key.normalOnly) return "Irrelevant";
+    if ((this.#isDiscovery && key.normalOnly) || (!this.#isLeading && key.leadingOnly)) return "Irrelevant";
     // 6.3: in full-feature phase only what may change there is negotiated.
     if (stage === "full" && key.when !== "operationalOrFull" && key.when !== "always") return "Reject";
     this.#received.set(name, offer);
@@ -153,7 +167,7 @@ export class Negotiation {
   /** 13.14: FirstBurstLength never exceeds MaxBurstLength, whatever was offered and in whatever order. */
   #withinBurst(pair: KeyValue): KeyValue {
     if (pair[0] !== "FirstBurstLength" || parseNumber(pair[1]) === undefined) return pair;
-    return ["FirstBurstLength", String(this.parameters().firstBurstLength)];
+    return ["FirstBurstLength", String(this.sessionParameters().firstBurstLength)];
   }
 
   #problem(name: string, offer: string, stage: NegotiationStage): string | undefined {
@@ -183,9 +197,10 @@ export class Negotiation {
     return this.#values.get(name) ?? ("default" in rule ? rule.default : undefined);
   }
 
-  /** What holds now. */
-  parameters(): SessionParameters {
+  /** What would hold for the session if the login ended now. */
+  sessionParameters(): SessionParameters {
     return {
+      maxConnections: this.#number("MaxConnections"),
       initialR2T: this.#flag("InitialR2T"),
       immediateData: this.#flag("ImmediateData"),
       maxBurstLength: this.#number("MaxBurstLength"),
@@ -195,7 +210,11 @@ export class Negotiation {
       defaultTime2Wait: this.#number("DefaultTime2Wait"),
       defaultTime2Retain: this.#number("DefaultTime2Retain"),
       protocolLevel: this.#number("iSCSIProtocolLevel"),
-      initiatorMaxRecvDataSegmentLength: this.#number("MaxRecvDataSegmentLength"),
     };
+  }
+
+  /** What holds for the connection now. */
+  connectionParameters(): ConnectionParameters {
+    return { initiatorMaxRecvDataSegmentLength: this.#number("MaxRecvDataSegmentLength") };
   }
 }

@@ -9,7 +9,7 @@ import type { NexusReservation } from "../scsi/nexus.ts";
 import type { SpaceFigures } from "../scsi/provisioning.ts";
 import type { TrafficFigures } from "../scsi/traffic.ts";
 import type { ConnectionEnds } from "./connection_ends.ts";
-import type { SessionParameters } from "./negotiation.ts";
+import type { NegotiatedParameters } from "./negotiation.ts";
 import type { RefusalFigures } from "./refusals.ts";
 import type { Target } from "./target.ts";
 
@@ -46,7 +46,7 @@ export interface SessionSnapshot {
 export interface ConnectionSnapshot extends ConnectionEnds {
   /** Connection identifier. */
   readonly cid: number;
-  readonly parameters: SessionParameters;
+  readonly parameters: NegotiatedParameters;
 }
 
 /** A target. */

@@ -68,9 +68,10 @@ export class ScsiTask implements Task {
   /** What it counts as, and where. */
   readonly kind: CommandKind;
   readonly traffic: Traffic;
-  readonly #owner: TaskOwner;
   /** When it came, if it is not answered at once. */
   receivedMs: number | undefined;
+  /** The connection that it is allegiant to (RFC 7143, 4.2.5.1): everything about it goes over this one. */
+  readonly owner: TaskOwner;
   /** It ends without a status: whoever still holds it drops it. */
   isAborted = false;
   /** Its status has been sent. */
@@ -101,7 +102,7 @@ export class ScsiTask implements Task {
     this.expectedBytes = Math.max(pdu.expectedDataIn, pdu.expectedDataOut);
     this.kind = kind;
     this.traffic = traffic;
-    this.#owner = owner;
+    this.owner = owner;
   }
 
   /** How far what the command transfers and what the initiator expects differ. */
@@ -112,7 +113,7 @@ export class ScsiTask implements Task {
   abort(): Promise<unknown> | undefined {
     if (this.isAborted) return undefined;
     this.isAborted = true;
-    this.#owner.taskAborted(this);
-    return this.#owner.settled(this.lun);
+    this.owner.taskAborted(this);
+    return this.owner.settled(this.lun);
   }
 }

@@ -3,23 +3,27 @@
  * outlives a PDU: the order of commands, the tasks that are not answered yet, and the I_T nexus.
  */
 import type { Nexus } from "../scsi/nexus.ts";
-import { CommandWindow } from "./command_window.ts";
+import { type CommandReceiver, CommandWindow } from "./command_window.ts";
 import type { ConnectionEnds } from "./connection_ends.ts";
 import { Limits } from "./limits.ts";
-import type { LoginIdentity } from "./login.ts";
-import type { SessionParameters } from "./negotiation.ts";
+import type { SessionIdentity } from "./login.ts";
+import type { NegotiatedParameters, SessionParameters } from "./negotiation.ts";
 import type { SessionSnapshot } from "./node_snapshot.ts";
-import type { ScsiTask } from "./scsi_task.ts";
+import type { ScsiTask, TaskOwner } from "./scsi_task.ts";
 import type { Target } from "./target.ts";
 
 /** A connection in full-feature phase, as its session needs it. */
-export interface SessionConnection {
+export interface SessionConnection extends TaskOwner, CommandReceiver {
+  /** Connection identifier. */
+  readonly cid: number;
   readonly ends: ConnectionEnds;
-  readonly parameters: SessionParameters;
+  readonly parameters: NegotiatedParameters;
   /** Ends it at once. */
   close(): void;
   /** Takes nothing more from the peer; what waits is sent, and then it is closed. */
   finish(): void;
+  /** It is logged out: what the initiator may have sent besides is not carried out. */
+  endRequests(): void;
   /** Asks the initiator to log out, and closes the connection when it has not within that time. */
   requestLogout(seconds: number): void;
 }
@@ -28,7 +32,8 @@ export interface SessionConnection {
 export interface SessionOptions {
   /** Target session identifying handle. */
   readonly tsih: number;
-  readonly identity: LoginIdentity;
+  readonly identity: SessionIdentity;
+  readonly parameters: SessionParameters;
   /** Undefined for a discovery session. */
   readonly target: Target | undefined;
   /** Undefined for a discovery session, which carries no commands. */
@@ -44,7 +49,8 @@ export interface SessionOptions {
 /** An initiator that has logged in. */
 export class Session {
   readonly tsih: number;
-  readonly identity: LoginIdentity;
+  readonly identity: SessionIdentity;
+  readonly parameters: SessionParameters;
   readonly target: Target | undefined;
   readonly nexus: Nexus | undefined;
   readonly peerAddress: string;
@@ -59,6 +65,7 @@ export class Session {
   constructor(options: SessionOptions) {
     this.tsih = options.tsih;
     this.identity = options.identity;
+    this.parameters = options.parameters;
     this.target = options.target;
     this.nexus = options.nexus;
     this.peerAddress = options.peerAddress;
@@ -96,16 +103,19 @@ export class Session {
     };
   }
 
-  /** A connection has logged in. */
-  join(cid: number, connection: SessionConnection): void {
-    this.#connections.set(cid, connection);
+  /** A connection has logged in. One that has the same identifier is reinstated by it, and is closed (6.3.4). */
+  join(connection: SessionConnection): void {
+    const predecessor = this.#connections.get(connection.cid);
+    this.#connections.set(connection.cid, connection);
+    predecessor?.close();
   }
 
-  /** A connection is closed. */
+  /** A connection is logged out or closed: its tasks end, and what it has brought before its turn is dropped. */
   leave(connection: SessionConnection): void {
-    for (const [cid, other] of this.#connections) {
-      if (other === connection) this.#connections.delete(cid);
-    }
+    if (this.#connections.get(connection.cid) === connection) this.#connections.delete(connection.cid);
+    connection.endRequests();
+    this.window.forget(connection);
+    for (const task of [...this.#tasks.values()]) if (task.owner === connection) task.abort();
   }
 
   /** RFC 7143, 11.9.1: asks the initiator to log out on every connection. */
@@ -143,8 +153,9 @@ export class Session {
     this.window.open(this.#tasks.size - this.#immediateTasks);
   }
 
-  /** Ends every task and the nexus. */
+  /** Ends every task and the nexus. Its connections may still have something to say. */
   close(): void {
+    for (const connection of this.#connections.values()) connection.endRequests();
     for (const task of [...this.#tasks.values()]) task.abort();
     this.nexus?.close();
   }

@@ -1,6 +1,6 @@
 import type { Config } from "../config/config.ts";
 import { Limits } from "./limits.ts";
-import type { LoginIdentity } from "./login.ts";
+import type { SessionIdentity } from "./login.ts";
 import { LoginStatus } from "./login_status.ts";
 import { loginRefused } from "./protocol_error.ts";
 import type { Session } from "./session.ts";
@@ -47,34 +47,45 @@ export class SessionRegister {
   }
 
   /** The session of the same I_T nexus: same initiator port, that is name and ISID, and same target (4.4.3). */
-  ofNexus({ initiatorName, isid }: LoginIdentity, target: Target | undefined): Session | undefined {
+  ofNexus({ initiatorName, isid }: SessionIdentity, target: Target | undefined): Session | undefined {
     return this.#sessions.values().find(({ identity, target: theirs }) =>
       identity.initiatorName === initiatorName && identity.isid === isid && theirs === target
     );
   }
 
   /**
-   * Whether one session more is within the limits.
+   * Whether a new session is within the limits.
    *
    * @param predecessor the session that ends when this one begins
    * @throws {ProtocolError} of kind `login` when it is not
    */
-  checkRoom({ initiatorName, targetName }: LoginIdentity, predecessor: Session | undefined): void {
-    const isDiscovery = targetName === undefined;
+  checkRoom(identity: SessionIdentity, predecessor: Session | undefined): void {
+    const isDiscovery = identity.targetName === undefined;
     const alike = [...this].filter((other) =>
       other !== predecessor && (other.target === undefined) === isDiscovery
     );
-    const connections = alike.reduce((sum, session) => sum + session.connections.size, 0);
-    const limits = isDiscovery ? [["discovery sessions", alike.length, Limits.discoverySessions] as const] : [
-      ["sessions", alike.length, this.limits.sessions] as const,
-      ["connections", connections, this.limits.connections] as const,
-    ];
-    for (const [name, count, limit] of limits) {
-      if (count < limit) continue;
-      throw loginRefused(LoginStatus.outOfResources, initiatorName, {
-        reason: "limit",
-        rule: `the limit of ${limit} ${name} is reached`,
-      });
-    }
+    if (isDiscovery) return check(identity, "discovery sessions", alike.length, Limits.discoverySessions);
+    check(identity, "sessions", alike.length, this.limits.sessions);
+    check(identity, "connections", connectionCount(alike), this.limits.connections);
   }
+
+  /**
+   * Whether one connection more is within the limits.
+   *
+   * @throws {ProtocolError} of kind `login` when it is not
+   */
+  checkRoomToJoin(identity: SessionIdentity): void {
+    const sessions = [...this].filter(({ target }) => target !== undefined);
+    check(identity, "connections", connectionCount(sessions), this.limits.connections);
+  }
+}
+
+function connectionCount(sessions: readonly Session[]): number {
+  return sessions.reduce((sum, { connections }) => sum + connections.size, 0);
+}
+
+function check({ initiatorName }: SessionIdentity, what: string, count: number, limit: number): void {
+  if (count < limit) return;
+  const rule = `the limit of ${limit} ${what} is reached`;
+  throw loginRefused(LoginStatus.outOfResources, initiatorName, { reason: "limit", rule });
 }

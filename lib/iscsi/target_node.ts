@@ -14,16 +14,16 @@ import { foldIscsiName } from "../config/iscsi_name.ts";
 import type { Nexus } from "../scsi/nexus.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import type { Clock } from "./clock.ts";
-import { Connection, type ConnectionOwner, type Establishment } from "./connection.ts";
+import { Connection, type ConnectionOwner, type Establishment, type NewSession } from "./connection.ts";
 import type { ConnectionEnds } from "./connection_ends.ts";
 import type { EventLog } from "./event_log.ts";
 import { Limits } from "./limits.ts";
-import { type LoginIdentity, TARGET_PORTAL_GROUP_TAG } from "./login.ts";
+import { type LoginIdentity, type SessionIdentity, TARGET_PORTAL_GROUP_TAG } from "./login.ts";
 import { LoginStatus } from "./login_status.ts";
 import { loginFailed, type LoginRefusal, loginRefused } from "./protocol_error.ts";
 import { type NodeSnapshot, snapshotTarget } from "./node_snapshot.ts";
 import { Refusals } from "./refusals.ts";
-import { formatIsid, Session } from "./session.ts";
+import { formatIsid, Session, type SessionConnection } from "./session.ts";
 import { SessionRegister } from "./session_register.ts";
 import type { Target } from "./target.ts";
 import type { KeyValue } from "./text.ts";
@@ -209,10 +209,47 @@ export class TargetNode implements ConnectionOwner {
     session.requestLogout(seconds);
   }
 
-  establish(connection: Connection, identity: LoginIdentity, cmdSN: number): Establishment {
+  sessionToJoin(identity: LoginIdentity): Session {
+    const { initiatorName, isid, tsih, cid } = identity;
+    const session = this.#sessions.get(tsih);
+    if (session?.identity.initiatorName !== initiatorName || session.identity.isid !== isid) {
+      throw loginFailed(LoginStatus.sessionDoesNotExist, `there is no session ${tsih} to join`);
+    }
+    if (session.target !== this.#targetOf(identity)) {
+      throw loginFailed(LoginStatus.cannotIncludeInSession, `session ${tsih} is with another target`);
+    }
+    // A connection that is reinstated makes room for its successor.
+    if (session.connections.has(cid)) return session;
+    const { maxConnections } = session.parameters;
+    if (session.connections.size >= maxConnections) {
+      throw loginFailed(
+        LoginStatus.tooManyConnections,
+        `session ${tsih} has its ${maxConnections} connections already`,
+      );
+    }
+    this.#sessions.checkRoomToJoin(identity);
+    return session;
+  }
+
+  establish(connection: Connection, identity: LoginIdentity, login: NewSession): Establishment {
     // The rules, and the target itself, may have changed since the initiator has said who it is.
     this.authorize(connection, identity);
-    if (identity.tsih !== 0) throw this.#refusalToJoin(identity);
+    return identity.tsih === 0
+      ? this.#begin(connection, identity, login)
+      : this.#join(connection, this.sessionToJoin(identity), identity.cid);
+  }
+
+  #join({ ends }: Connection, session: Session, cid: number): Establishment {
+    const isReinstatement = session.connections.has(cid);
+    const what = isReinstatement
+      ? `is reinstated from ${ends.peerAddress}`
+      : `joins from ${ends.peerAddress}`;
+    this.log.info(`${session.description}: connection ${cid} ${what}`);
+    // 6.3.4: whatever is under way of a connection that is reinstated ends before its successor begins.
+    return { session, predecessor: isReinstatement ? this.settled(session) : undefined };
+  }
+
+  #begin(connection: Connection, identity: LoginIdentity, login: NewSession): Establishment {
     const target = this.#targetOf(identity);
     const predecessor = this.#sessions.ofNexus(identity, target);
     this.#sessions.checkRoom(identity, predecessor);
@@ -225,14 +262,13 @@ export class TargetNode implements ConnectionOwner {
     const session = new Session({
       tsih: this.#sessions.newTsih(),
       identity,
+      ...login,
       target,
       nexus: target?.device.openNexus(portName, () => this.#nexusesInReach(connection, identity)),
-      cmdSN,
       peerAddress: connection.ends.peerAddress,
       beganAtMs: this.clock.now(),
     });
     this.#sessions.add(session);
-    session.join(identity.cid, connection);
     if (target !== undefined) this.log.info(`${session.description}: session begins`);
     // Whatever an earlier session left under way must not reach the medium behind the back of this one.
     return { session, predecessor: this.settled(session) };
@@ -251,16 +287,6 @@ export class TargetNode implements ConnectionOwner {
     });
   }
 
-  /** 6.3.1: a TSIH asks to join a session, which holds one connection only (MaxConnections=1). */
-  #refusalToJoin(identity: LoginIdentity): Error {
-    const theirs = this.#sessions.get(identity.tsih)?.identity;
-    const exists = theirs !== undefined && theirs.initiatorName === identity.initiatorName &&
-      theirs.isid === identity.isid && theirs.targetName === identity.targetName;
-    return exists
-      ? loginFailed(LoginStatus.tooManyConnections, `session ${identity.tsih} has its one connection already`)
-      : loginFailed(LoginStatus.sessionDoesNotExist, `there is no session ${identity.tsih} to join`);
-  }
-
   retire(session: Session): void {
     if (!this.#sessions.has(session)) return;
     this.#sessions.delete(session);
@@ -271,7 +297,7 @@ export class TargetNode implements ConnectionOwner {
     if (!this.#hasSession(target)) this.#draining.get(target)?.();
   }
 
-  disconnected(connection: Connection, session: Session): void {
+  disconnected(connection: SessionConnection, session: Session): void {
     session.leave(connection);
     if (session.connections.size === 0) this.retire(session);
   }
@@ -324,7 +350,7 @@ export class TargetNode implements ConnectionOwner {
     return target === undefined ? undefined : this.#worksAt(target).settled(lun);
   }
 
-  #targetOf({ targetName }: LoginIdentity): Target | undefined {
+  #targetOf({ targetName }: SessionIdentity): Target | undefined {
     return targetName === undefined ? undefined : this.#targets.get(targetName);
   }
 }

@@ -29,6 +29,13 @@ export class Random {
     return items[this.below(items.length)]!;
   }
 
+  /** The same items in another order. */
+  shuffled<T>(items: readonly T[]): T[] {
+    const result: T[] = [];
+    for (const item of items) result.splice(this.below(result.length + 1), 0, item);
+    return result;
+  }
+
   bytes(length: number): Uint8Array {
     const words = new Uint32Array((length + 3) >> 2);
     for (let index = 0; index < words.length; index++) words[index] = this.uint32();

@@ -13,11 +13,11 @@ import { LogicalUnit } from "../../lib/scsi/logical_unit.ts";
 import { TargetDevice } from "../../lib/scsi/target_device.ts";
 import type { BlockStore } from "../../lib/store/block_store.ts";
 import { Initiator, type InitiatorOptions } from "../support/initiator.ts";
-import { testUnitReady } from "../support/initiator_cdb.ts";
+import { testUnitReady, write10 } from "../support/initiator_cdb.ts";
 import { withTimeLimit } from "../support/initiator_connection.ts";
 import type { LoginOptions } from "../support/initiator_login.ts";
-import { type Pdu, TargetFault } from "../support/initiator_pdu.ts";
-import { nopOut } from "../support/initiator_request.ts";
+import { Opcode, type Pdu, TargetFault } from "../support/initiator_pdu.ts";
+import { dataOut, nopOut, scsiCommand } from "../support/initiator_request.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
 import type { SessionParameters } from "../support/initiator_text.ts";
 import { type Command, type CommandResult, CommandTransfer } from "../support/initiator_transfer.ts";
@@ -145,6 +145,22 @@ class CountedStream implements ByteStream {
   }
 }
 
+/** A session with several connections. */
+export interface MultipleConnections {
+  readonly tsih: number;
+  /** By connection identifier. */
+  readonly connections: readonly Served[];
+  readonly initiators: readonly Initiator[];
+}
+
+/** Hears the first unit attention of each unit. */
+async function hearAttentions(initiator: Initiator, unitCount: number): Promise<void> {
+  for (let lun = 0; lun < unitCount; lun++) {
+    const { status } = await initiator.command({ cdb: testUnitReady(), lun });
+    if (status !== ScsiStatus.checkCondition) throw new TargetFault(`LUN ${lun} has no unit attention`);
+  }
+}
+
 /** A node and those who are connected to it. */
 export class Harness {
   readonly node: TargetNode;
@@ -197,11 +213,38 @@ export class Harness {
   ): Promise<Initiator> {
     const initiator = this.connect(connect);
     await initiator.login({ targetName: nameOf(), ...options });
-    for (let lun = 0; lun < (options.unitCount ?? 1); lun++) {
-      const { status } = await initiator.command({ cdb: testUnitReady(), lun });
-      if (status !== ScsiStatus.checkCondition) throw new TargetFault(`LUN ${lun} has no unit attention`);
-    }
+    await hearAttentions(initiator, options.unitCount ?? 1);
     return initiator;
+  }
+
+  /**
+   * Connects and logs in a session with several connections, of which connection n has n as its identifier. All units
+   * have told of their first unit attention.
+   */
+  async logInSession(
+    count: number,
+    { connect = {}, ...options }: LoginOptions & { unitCount?: number; connect?: ConnectOptions } = {},
+  ): Promise<MultipleConnections> {
+    const keys = { MaxConnections: "8", ...options.keys };
+    const leading = this.open(connect);
+    const { tsih } = await leading.initiator.login({ targetName: nameOf(), ...options, keys });
+    await hearAttentions(leading.initiator, options.unitCount ?? 1);
+    const connections = [leading];
+    for (let connectionId = 1; connectionId < count; connectionId++) {
+      connections.push(await this.join(leading.initiator, { ...options, tsih, connectionId }, connect));
+    }
+    return { tsih, connections, initiators: connections.map(({ initiator }) => initiator) };
+  }
+
+  /** Connects and joins a session. */
+  async join(
+    leading: Initiator,
+    options: LoginOptions & { readonly tsih: number },
+    connect: ConnectOptions = {},
+  ): Promise<Served> {
+    const served = this.open({ ...connect, numbers: leading.numbers });
+    await served.initiator.join(leading, { targetName: nameOf(), ...options, keys: {} });
+    return served;
   }
 
   /** The end of a test: whoever is still connected goes, and the node must notice. */
@@ -234,6 +277,38 @@ export function numbered(
 ): { isImmediate: boolean; initiatorTaskTag: number; cmdSn: number; expStatSn: number } {
   const cmdSn = isImmediate ? initiator.nextCmdSn : initiator.takeCmdSn();
   return { isImmediate, initiatorTaskTag: initiator.nextTaskTag(), cmdSn, expStatSn: initiator.expStatSn };
+}
+
+/** A write of 8 blocks that waits for its data. */
+export interface SolicitedWrite {
+  readonly tag: number;
+  readonly r2t: Pdu;
+}
+
+/** Begins a write of 8 blocks by hand, and returns its tag and the R2T that asks for its data. */
+export async function beginSolicited(initiator: Initiator): Promise<SolicitedWrite> {
+  const request = numbered(initiator);
+  const cdb = write10(0, 8);
+  await initiator.send(
+    scsiCommand({ ...request, isFinal: true, reads: false, writes: true, lun: 0, expectedLength: 4096, cdb }),
+  );
+  const r2t = await initiator.receive();
+  assertEquals(r2t.opcode, Opcode.readyToTransfer);
+  return { tag: request.initiatorTaskTag, r2t };
+}
+
+/** Sends the data that an R2T asked for. */
+export async function sendSolicited(initiator: Initiator, { tag, r2t }: SolicitedWrite): Promise<void> {
+  await initiator.send(dataOut({
+    isFinal: true,
+    lun: 0,
+    initiatorTaskTag: tag,
+    targetTransferTag: r2t.targetTransferTag,
+    expStatSn: initiator.expStatSn,
+    dataSn: 0,
+    bufferOffset: 0,
+    data: pattern(4096),
+  }));
 }
 
 /** Lets everything that can go on go on: all promises, and the timers that are due. */

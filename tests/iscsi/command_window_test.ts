@@ -1,8 +1,7 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
-import { CommandWindow } from "../../lib/iscsi/command_window.ts";
+import { assert, assertEquals } from "@std/assert";
+import { type CommandReceiver, CommandWindow } from "../../lib/iscsi/command_window.ts";
 import type { Frame } from "../../lib/iscsi/framing.ts";
 import { Limits } from "../../lib/iscsi/limits.ts";
-import { ProtocolError } from "../../lib/iscsi/protocol_error.ts";
 import { serialAdd } from "../../lib/bytes/serial_number.ts";
 
 const WIDTH = Limits.commandWindow;
@@ -10,6 +9,10 @@ const WIDTH = Limits.commandWindow;
 function frame(byte = 0, dataBytes = 0): Frame {
   return { header: new Uint8Array(48).fill(byte), data: new Uint8Array(dataBytes).fill(byte) };
 }
+
+/** Two connections that commands may come over. */
+const HERE: CommandReceiver = { carryOut: () => {}, wake: () => {} };
+const THERE: CommandReceiver = { carryOut: () => {}, wake: () => {} };
 
 /** Starts where the numbers are plain, and where they wrap in the middle of the window. */
 for (const start of [1, 0xffffffc0]) {
@@ -39,7 +42,7 @@ for (const start of [1, 0xffffffc0]) {
 
   Deno.test(`CommandWindow from ${start} releases held commands in their order`, () => {
     const window = new CommandWindow(start);
-    for (const offset of [3, 1, 2, 5]) window.hold(at(offset), 100 + offset, frame(offset));
+    for (const offset of [3, 1, 2, 5]) window.hold(at(offset), 100 + offset, frame(offset), HERE);
     assertEquals(window.release(), undefined);
     window.advance();
     for (const offset of [1, 2, 3]) {
@@ -52,7 +55,7 @@ for (const start of [1, 0xffffffc0]) {
 
   Deno.test(`CommandWindow from ${start} skips the numbers of cancelled commands`, () => {
     const window = new CommandWindow(start);
-    window.hold(at(3), 103, frame());
+    window.hold(at(3), 103, frame(), HERE);
     assert(window.cancel(at(1)));
     assert(window.cancel(at(2)));
     window.advance();
@@ -78,10 +81,10 @@ Deno.test("open() never takes back what was given", () => {
 Deno.test("hold() keeps a copy, and of two commands with one number the first", () => {
   const window = new CommandWindow(0);
   const original = frame(7, 3);
-  window.hold(1, 70, original);
+  window.hold(1, 70, original, HERE);
   original.header.fill(0);
   original.data.fill(0);
-  window.hold(1, 71, frame(8));
+  window.hold(1, 71, frame(8), HERE);
   window.advance();
   const held = window.release()!;
   assertEquals(held.initiatorTaskTag, 70);
@@ -90,11 +93,11 @@ Deno.test("hold() keeps a copy, and of two commands with one number the first", 
 
 Deno.test("holdData() keeps data for a held command only", () => {
   const window = new CommandWindow(0);
-  assert(!window.holdData(70, frame()));
-  window.hold(1, 70, frame(1));
-  assert(window.holdData(70, frame(2, 5)));
-  assert(window.holdData(70, frame(3, 5)));
-  assert(!window.holdData(71, frame()));
+  assert(!window.holdData(70, frame(), HERE));
+  window.hold(1, 70, frame(1), HERE);
+  assert(window.holdData(70, frame(2, 5), HERE));
+  assert(window.holdData(70, frame(3, 5), HERE));
+  assert(!window.holdData(71, frame(), HERE));
   window.advance();
   assertEquals(window.release()!.frames.map(({ header }) => header[0]), [1, 2, 3]);
 });
@@ -104,9 +107,9 @@ Deno.test("cancel() takes a number of the window once sent or not, and none outs
   assert(!window.cancel(99));
   assert(!window.cancel(100 + WIDTH));
   assert(window.cancel(100 + WIDTH - 1));
-  window.hold(101, 7, frame());
+  window.hold(101, 7, frame(), HERE);
   assert(window.cancel(101));
-  assert(!window.holdData(7, frame()));
+  assert(!window.holdData(7, frame(), HERE));
 });
 
 Deno.test("what is held is bounded, and what was released makes room", () => {
@@ -115,8 +118,8 @@ Deno.test("what is held is bounded, and what was released makes room", () => {
   const fits = Math.floor(Limits.heldCommandBytes / (piece + 48));
   for (let round = 0; round < 3; round++) {
     const base = window.expCmdSN;
-    window.hold(base + 1, 1, frame(0, piece));
-    for (let count = 1; count < fits; count++) assert(window.holdData(1, frame(0, piece)));
+    window.hold(base + 1, 1, frame(0, piece), HERE);
+    for (let count = 1; count < fits; count++) assert(window.holdData(1, frame(0, piece), HERE));
     if (round === 1) assert(window.cancel(base + 1));
     window.advance();
     if (round !== 1) {
@@ -125,9 +128,26 @@ Deno.test("what is held is bounded, and what was released makes room", () => {
     }
   }
   window.release();
-  window.hold(window.expCmdSN + 1, 1, frame(0, piece));
-  const error = assertThrows(() => {
-    for (let count = 0; count < fits; count++) window.holdData(1, frame(0, piece));
-  }, ProtocolError);
-  assertEquals(error.response.kind, "close");
+  window.hold(window.expCmdSN + 1, 1, frame(0, piece), HERE);
+  for (let count = 1; count < fits; count++) window.holdData(1, frame(0, piece), HERE);
+  assert(!window.isFull);
+  window.holdData(1, frame(0, piece), HERE);
+  assert(window.isFull);
+  window.forget(HERE);
+  assert(!window.isFull);
+});
+
+Deno.test("a command is held for its connection, and only that can add to it or take it away", () => {
+  const window = new CommandWindow(0);
+  window.hold(2, 70, frame(2), HERE);
+  window.hold(1, 71, frame(1), THERE);
+  assert(!window.holdData(70, frame(), THERE));
+  assertEquals([window.holdsFor(HERE), window.holdsFor(THERE)], [true, true]);
+  window.forget(HERE);
+  assertEquals([window.holdsFor(HERE), window.holdsFor(THERE)], [false, true]);
+  window.advance();
+  assertEquals(window.release()!.receiver, THERE);
+  window.advance();
+  // The number of the command that is gone stays open: the initiator sends it again, over another connection.
+  assertEquals([window.release(), window.expCmdSN, window.place(2)], [undefined, 2, "next"]);
 });

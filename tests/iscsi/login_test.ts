@@ -326,6 +326,26 @@ Deno.test("0206: a session has its one connection; it is not disturbed", () =>
     const { tsih } = await answer(initiator, { pairs: NORMAL });
     await assertRefused(harness, "0206", { pairs: NORMAL, tsih, connectionId: 1 });
     await initiator.nop();
+    const discovery = harness.connect();
+    const { tsih: other } = await answer(discovery, { pairs: DISCOVERY });
+    await assertRefused(harness, "0206", { pairs: DISCOVERY, tsih: other, connectionId: 1 });
+  }));
+
+Deno.test("0206: a session takes as many connections as it has settled, and at most 8", () =>
+  withHarness({}, async (harness) => {
+    for (const [isid, offer, settled] of [[1, "2", 2], [2, "8", 8], [3, "65535", 8]] as const) {
+      const step = { pairs: NORMAL, isid: Uint8Array.of(0x80, 0, 0, 0, 0, isid) };
+      const leading = await answer(harness.connect(), {
+        ...step,
+        pairs: [...NORMAL, ["MaxConnections", offer]],
+      });
+      assertEquals(decodeText(leading.data).find(([key]) => key === "MaxConnections")?.[1], `${settled}`);
+      for (let connectionId = 1; connectionId < settled; connectionId++) {
+        const pdu = await answer(harness.connect(), { ...step, tsih: leading.tsih, connectionId });
+        assertEquals([statusOf(pdu), pdu.tsih], ["0000", leading.tsih]);
+      }
+      await assertRefused(harness, "0206", { ...step, tsih: leading.tsih, connectionId: settled });
+    }
   }));
 
 testRefusal("0207: a name is missing", async (harness) => {
@@ -335,6 +355,16 @@ testRefusal("0207: a name is missing", async (harness) => {
   await assertRefused(harness, "0207", {});
 });
 
+Deno.test("0208: the session is with another target, or of another type", () =>
+  withHarness({ targets: [{}, { name: "other" }] }, async (harness) => {
+    const initiator = harness.connect();
+    const { tsih } = await answer(initiator, { pairs: [...NORMAL, ["MaxConnections", "8"]] });
+    const other: TextPairs = [...INITIATOR, ["TargetName", nameOf("other")]];
+    await assertRefused(harness, "0208", { pairs: other, tsih, connectionId: 1 });
+    await assertRefused(harness, "0208", { pairs: DISCOVERY, tsih, connectionId: 1 });
+    await initiator.nop();
+  }));
+
 testRefusal("0209: the session is of a type that is none", async (harness) => {
   for (const type of ["discovery", "", "Discovery,Normal"]) {
     await assertRefused(harness, "0209", { pairs: [...NORMAL, ["SessionType", type]] });
@@ -342,13 +372,12 @@ testRefusal("0209: the session is of a type that is none", async (harness) => {
 });
 
 Deno.test("020a: there is no session that the initiator could join", () =>
-  withHarness({ targets: [{}, { name: "other" }] }, async (harness) => {
+  withHarness({}, async (harness) => {
     await assertRefused(harness, "020a", { pairs: NORMAL, tsih: 1 });
     const initiator = harness.connect();
     const { tsih } = await answer(initiator, { pairs: NORMAL });
     await assertRefused(harness, "020a", { pairs: NORMAL, tsih: tsih + 1 });
     await assertRefused(harness, "020a", { pairs: NORMAL, tsih, isid: Uint8Array.of(0x80, 0, 0, 0, 0, 9) });
-    await assertRefused(harness, "020a", { pairs: [...INITIATOR, ["TargetName", nameOf("other")]], tsih });
     const stranger: TextPairs = [["InitiatorName", "iqn.2000-01.a:b"], ["TargetName", nameOf()]];
     await assertRefused(harness, "020a", { pairs: stranger, tsih });
     await initiator.nop();

@@ -32,8 +32,8 @@ const KEYS: Readonly<Record<string, Row>> = {
   DataDigest: ["operational", false, DIGEST],
   MaxConnections: ["operational", true, {
     "1": "1",
-    "8": "1",
-    "65535": "1",
+    "8": "8",
+    "65535": "8",
     "0": "Reject",
     "65536": "Reject",
   }],
@@ -179,6 +179,33 @@ for (const [key, [use, isNormalOnly, values]] of Object.entries(KEYS)) {
   });
 }
 
+Deno.test("keys that the leading connection settles are irrelevant to those that join it (13: LO)", () => {
+  const negotiation = new Negotiation();
+  negotiation.joinSession();
+  const irrelevant: string[] = [];
+  for (const [key, [use, , values]] of Object.entries(KEYS)) {
+    if (use === "full" || use === "security") continue;
+    const answers = negotiation.answer([[key, Object.keys(values)[0]!]], "operational");
+    if (answers[0]?.[1] === "Irrelevant") irrelevant.push(key);
+  }
+  assertEquals(irrelevant.toSorted(), [
+    "DataPDUInOrder",
+    "DataSequenceInOrder",
+    "DefaultTime2Retain",
+    "DefaultTime2Wait",
+    "ErrorRecoveryLevel",
+    "FirstBurstLength",
+    "ImmediateData",
+    "InitialR2T",
+    "MaxBurstLength",
+    "MaxConnections",
+    "MaxOutstandingR2T",
+    "TaskReporting",
+    "iSCSIProtocolLevel",
+  ]);
+  assertEquals(negotiation.sessionParameters(), new Negotiation().sessionParameters());
+});
+
 Deno.test("answer() does not understand other keys, however often, in any stage, and goes on", () => {
   for (const stage of STAGES) {
     const pairs = ["X-com.example.key", "toString", "__proto__", "constructor", "SessionTyp", "X#a"];
@@ -199,14 +226,14 @@ Deno.test("answer() answers in the order of the offers and keeps what it settled
     ["InitialR2T", "No"],
     ["HeaderDigest", "None"],
   ]);
-  const { initialR2T, maxBurstLength, firstBurstLength, initiatorMaxRecvDataSegmentLength } = negotiation
-    .parameters();
+  const { initialR2T, maxBurstLength, firstBurstLength } = negotiation.sessionParameters();
   assertEquals([initialR2T, maxBurstLength, firstBurstLength], [false, 8192, 8192]);
-  assertEquals(initiatorMaxRecvDataSegmentLength, 1024);
+  assertEquals(negotiation.connectionParameters().initiatorMaxRecvDataSegmentLength, 1024);
 });
 
-Deno.test("parameters() are the RFC's defaults when nothing was negotiated (13)", () => {
-  assertEquals(new Negotiation().parameters(), {
+Deno.test("parameters are the RFC's defaults when nothing was negotiated (13)", () => {
+  assertEquals(new Negotiation().sessionParameters(), {
+    maxConnections: 1,
     initialR2T: true,
     immediateData: true,
     maxBurstLength: 262_144,
@@ -215,13 +242,18 @@ Deno.test("parameters() are the RFC's defaults when nothing was negotiated (13)"
     defaultTime2Wait: 2,
     defaultTime2Retain: 20,
     protocolLevel: 1,
-    initiatorMaxRecvDataSegmentLength: 8192,
   });
+  assertEquals(new Negotiation().connectionParameters(), { initiatorMaxRecvDataSegmentLength: 8192 });
 });
 
-Deno.test("parameters() are not changed by an offer that was rejected", () => {
+/** Everything that holds for a connection. */
+function parametersOf(negotiation: Negotiation): unknown {
+  return { ...negotiation.sessionParameters(), ...negotiation.connectionParameters() };
+}
+
+Deno.test("parameters are not changed by an offer that was rejected", () => {
   const negotiation = new Negotiation();
-  const before = negotiation.parameters();
+  const before = parametersOf(negotiation);
   const offers = Object.entries(KEYS).flatMap(([key, [use, , values]]) =>
     use.startsWith("operational")
       ? Object.keys(values).filter((value) => values[value] === "Reject").slice(0, 1).map((value) =>
@@ -231,7 +263,7 @@ Deno.test("parameters() are not changed by an offer that was rejected", () => {
   );
   const answers = negotiation.answer(offers, "operational");
   assertEquals(answers, offers.map(([key]) => [key, "Reject"]));
-  assertEquals(negotiation.parameters(), before);
+  assertEquals(parametersOf(negotiation), before);
 });
 
 const LENGTHS = [512, 513, 4096, 65_536, 262_144, 262_145, 1_048_576, 1_048_577, 0xffffff];
@@ -243,7 +275,7 @@ Deno.test("FirstBurstLength never exceeds MaxBurstLength, in whatever order they
       for (const offers of [pairs, pairs.toReversed()]) {
         const negotiation = new Negotiation();
         const answers = new Map(negotiation.answer(offers, "operational") as [string, string][]);
-        const { firstBurstLength, maxBurstLength } = negotiation.parameters();
+        const { firstBurstLength, maxBurstLength } = negotiation.sessionParameters();
         assertEquals(Number(answers.get("FirstBurstLength")), firstBurstLength);
         assertEquals(Number(answers.get("MaxBurstLength")), maxBurstLength);
         assertEquals(maxBurstLength, Math.min(max, 1_048_576));
@@ -291,11 +323,11 @@ Deno.test("parseNumber() reads decimal and hexadecimal numbers (6.1) and nothing
 Deno.test("MaxRecvDataSegmentLength changes in full-feature phase, again and again", () => {
   const negotiation = new Negotiation();
   for (const value of [1024, 65_536, 512, 512]) {
-    const before = negotiation.parameters().initiatorMaxRecvDataSegmentLength;
+    const before = negotiation.connectionParameters().initiatorMaxRecvDataSegmentLength;
     assertEquals(negotiation.answer([["MaxRecvDataSegmentLength", `${value}`]], "full"), []);
-    assertEquals(negotiation.parameters().initiatorMaxRecvDataSegmentLength, before);
+    assertEquals(negotiation.connectionParameters().initiatorMaxRecvDataSegmentLength, before);
     negotiation.conclude();
-    assertEquals(negotiation.parameters().initiatorMaxRecvDataSegmentLength, value);
+    assertEquals(negotiation.connectionParameters().initiatorMaxRecvDataSegmentLength, value);
   }
 });
 
@@ -305,5 +337,5 @@ Deno.test("what a text negotiation settles is forgotten when it is abandoned (6.
   negotiation.answer([["MaxRecvDataSegmentLength", "512"]], "full");
   negotiation.abandon();
   negotiation.conclude();
-  assertEquals(negotiation.parameters().initiatorMaxRecvDataSegmentLength, 1024);
+  assertEquals(negotiation.connectionParameters().initiatorMaxRecvDataSegmentLength, 1024);
 });

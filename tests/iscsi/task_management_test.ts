@@ -3,21 +3,22 @@ import { assert, assertEquals } from "@std/assert";
 import { serialAdd } from "../../lib/bytes/serial_number.ts";
 import { Limits } from "../../lib/iscsi/limits.ts";
 import { RejectReason } from "../../lib/iscsi/reject_reason.ts";
-import type { Initiator } from "../support/initiator.ts";
 import { read10, synchronizeCache10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
-import { NO_TAG, Opcode, type Pdu } from "../support/initiator_pdu.ts";
-import { dataOut, scsiCommand, TaskManagement, taskManagementRequest } from "../support/initiator_request.ts";
+import { NO_TAG, Opcode } from "../support/initiator_pdu.ts";
+import { scsiCommand, TaskManagement, taskManagementRequest } from "../support/initiator_request.ts";
 import { ScsiStatus, SenseKey } from "../support/initiator_sense.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import { SlowStore } from "../support/slow_store.ts";
 import {
   assertSameBytes,
+  beginSolicited,
   contentOf,
   drain,
   type Harness,
   nameOf,
   numbered,
   pattern,
+  sendSolicited,
   settle,
   until,
   withHarness,
@@ -58,31 +59,6 @@ async function withSlowUnit(test: (slow: Slow) => Promise<void>): Promise<void> 
 function watch<T>(promise: Promise<T>): { readonly promise: Promise<T>; readonly isDone: () => boolean } {
   let isDone = false;
   return { promise: promise.finally(() => isDone = true), isDone: () => isDone };
-}
-
-/** Begins a write of 8 blocks by hand, and returns its tag and the R2T that asks for its data. */
-async function beginSolicited(initiator: Initiator): Promise<{ tag: number; r2t: Pdu }> {
-  const request = numbered(initiator);
-  const cdb = write10(0, 8);
-  await initiator.send(
-    scsiCommand({ ...request, isFinal: true, reads: false, writes: true, lun: 0, expectedLength: 4096, cdb }),
-  );
-  const r2t = await initiator.receive();
-  assertEquals(r2t.opcode, Opcode.readyToTransfer);
-  return { tag: request.initiatorTaskTag, r2t };
-}
-
-async function sendSolicited(initiator: Initiator, { tag, r2t }: { tag: number; r2t: Pdu }): Promise<void> {
-  await initiator.send(dataOut({
-    isFinal: true,
-    lun: 0,
-    initiatorTaskTag: tag,
-    targetTransferTag: r2t.targetTransferTag,
-    expStatSn: initiator.expStatSn,
-    dataSn: 0,
-    bufferOffset: 0,
-    data: pattern(4096),
-  }));
 }
 
 Deno.test("ABORT TASK ends a task that waits for data; what still comes of it is dropped", () =>

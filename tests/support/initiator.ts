@@ -1,15 +1,16 @@
 /**
- * An iSCSI initiator for tests (RFC 7143): one connection, which is one session.
+ * An iSCSI initiator for tests (RFC 7143): one connection, which is one session or shares one with others.
  *
  * It does what a good initiator does, with any number of commands under way, and watches the target meanwhile: a
  * PDU whose form, order, numbers or lengths the RFC forbids is thrown as a `TargetFault`. For a bad initiator, take
  * `send` and `receive`, and `nextTaskTag`, `nextCmdSn` and `expStatSn` for the fields that should be right.
  */
-import { serialAdd, serialDistance } from "../../lib/bytes/serial_number.ts";
+import { serialDistance } from "../../lib/bytes/serial_number.ts";
 import { ConnectionClosed, InitiatorConnection, TIME_LIMIT_MS } from "./initiator_connection.ts";
 import { Dispatcher } from "./initiator_dispatcher.ts";
 import { type LoginOptions, type LoginResult, runLogin } from "./initiator_login.ts";
 import { checkLayout, NO_TAG, Opcode, type Pdu, TargetFault } from "./initiator_pdu.ts";
+import { SessionNumbers } from "./initiator_numbers.ts";
 import {
   encodeLun,
   LogoutReason,
@@ -27,6 +28,7 @@ import {
   encodeText,
   groupTargets,
   joinBytes,
+  OFFERED_KEYS,
   type SessionParameters,
   settleParameters,
   splitBytes,
@@ -41,6 +43,8 @@ export interface InitiatorOptions {
   readonly firstCmdSn?: number;
   /** Answers pings of the target; unless told, it does. */
   readonly answersPings?: boolean;
+  /** Those of the session's other connections, to share one session. */
+  readonly numbers?: SessionNumbers;
 }
 
 /** A command under way. */
@@ -53,18 +57,25 @@ export interface PendingCommand {
   forget(): void;
 }
 
+/** A login to join a session offers nothing that the leading one has settled (13: LO). */
+const CONNECTION_KEYS_ONLY: LoginOptions["keys"] = {
+  ...Object.fromEntries(Object.keys(OFFERED_KEYS).map((key) => [key, undefined])),
+  HeaderDigest: "None",
+  DataDigest: "None",
+  MaxRecvDataSegmentLength: OFFERED_KEYS["MaxRecvDataSegmentLength"],
+};
+
 /** A text exchange never takes more rounds than this. */
 const TEXT_ROUNDS_MAX = 64;
 
 /** An initiator with one connection. */
 export class Initiator {
   readonly connection: InitiatorConnection;
+  readonly numbers: SessionNumbers;
   readonly #answersPings: boolean;
   readonly #dispatcher: Dispatcher;
   readonly #observer = new SequenceObserver();
   #parameters: SessionParameters = settleParameters([], []);
-  #nextTag = 1;
-  #nextCmdSn: number;
   /** Commands are numbered and sent one after the other. */
   #admission: Promise<unknown> = Promise.resolve();
 
@@ -73,7 +84,7 @@ export class Initiator {
       ? connection
       : new InitiatorConnection(connection);
     this.#answersPings = options.answersPings ?? true;
-    this.#nextCmdSn = options.firstCmdSn ?? 0xfffffff8;
+    this.numbers = options.numbers ?? new SessionNumbers(options.firstCmdSn ?? 0xfffffff8);
     this.#dispatcher = new Dispatcher(this.connection, (pdu) => this.#inspect(pdu));
   }
 
@@ -88,14 +99,14 @@ export class Initiator {
   }
   /** The number that the next command gets. */
   get nextCmdSn(): number {
-    return this.#nextCmdSn;
+    return this.numbers.nextCmdSn;
   }
   /** The last number that the target takes. */
   get maxCmdSn(): number | undefined {
-    return this.#observer.maxCmdSn;
+    return this.numbers.maxCmdSn;
   }
   get expCmdSn(): number | undefined {
-    return this.#observer.expCmdSn;
+    return this.numbers.expCmdSn;
   }
   /** Acknowledges all that has been received. */
   get expStatSn(): number {
@@ -103,13 +114,11 @@ export class Initiator {
   }
   /** A tag that no other exchange has. */
   nextTaskTag(): number {
-    return this.#nextTag++;
+    return this.numbers.takeTag();
   }
   /** Takes the next number, for a command that is sent by `send`. */
   takeCmdSn(): number {
-    const cmdSn = this.#nextCmdSn;
-    this.#nextCmdSn = serialAdd(cmdSn, 1);
-    return cmdSn;
+    return this.numbers.takeCmdSn();
   }
 
   /** Sends PDUs, or any bytes, as they are. */
@@ -160,6 +169,18 @@ export class Initiator {
   async login(options: LoginOptions = {}): Promise<LoginResult> {
     const result = await runLogin(this, options);
     this.#parameters = settleParameters(result.offered, result.answered);
+    return result;
+  }
+
+  /**
+   * Logs in to join the session of a connection that has logged in.
+   *
+   * @throws {LoginRefused} when the target refuses, with its status
+   */
+  async join(leading: Initiator, options: LoginOptions & { readonly tsih: number }): Promise<LoginResult> {
+    const result = await runLogin(this, { ...options, keys: { ...CONNECTION_KEYS_ONLY, ...options.keys } });
+    const { receiveBytesMax, sendBytesMax } = settleParameters(result.offered, result.answered);
+    this.#parameters = { ...leading.parameters, receiveBytesMax, sendBytesMax };
     return result;
   }
 
@@ -241,11 +262,11 @@ export class Initiator {
   }
 
   /** Logs out and returns the target's response (11.15.1): 0 is success, and either side may close the connection. */
-  async logout(reason: number = LogoutReason.closeSession): Promise<number> {
+  async logout(reason: number = LogoutReason.closeSession, connectionId = 0): Promise<number> {
     const initiatorTaskTag = this.nextTaskTag();
     const answer = await this.exchange(
       initiatorTaskTag,
-      logoutRequest({ ...this.#immediate(initiatorTaskTag), reason }),
+      logoutRequest({ ...this.#immediate(initiatorTaskTag), reason, connectionId }),
     );
     this.#expectAnswer(answer, Opcode.logoutResponse);
     return answer.response;
@@ -264,7 +285,7 @@ export class Initiator {
   #immediate(
     initiatorTaskTag: number,
   ): { isImmediate: true; initiatorTaskTag: number; cmdSn: number; expStatSn: number } {
-    return { isImmediate: true, initiatorTaskTag, cmdSn: this.#nextCmdSn, expStatSn: this.expStatSn };
+    return { isImmediate: true, initiatorTaskTag, cmdSn: this.nextCmdSn, expStatSn: this.expStatSn };
   }
 
   #expectAnswer(pdu: Pdu, opcode: number): void {
@@ -275,6 +296,7 @@ export class Initiator {
   #inspect(pdu: Pdu): boolean {
     checkLayout(pdu);
     this.#observer.observe(pdu);
+    this.numbers.observe(pdu);
     if (pdu.dataSegmentLength > this.#parameters.receiveBytesMax) {
       throw new TargetFault(`${pdu.name} has ${pdu.dataSegmentLength} bytes of data, more than we take`);
     }
@@ -293,7 +315,7 @@ export class Initiator {
   async #begin(command: Command, timeLimitMs: number): Promise<PendingCommand> {
     const isNumbered = !command.isImmediate && command.cmdSn === undefined;
     if (isNumbered) await this.#waitForWindow(timeLimitMs);
-    const cmdSn = command.cmdSn ?? (isNumbered ? this.takeCmdSn() : this.#nextCmdSn);
+    const cmdSn = command.cmdSn ?? (isNumbered ? this.takeCmdSn() : this.nextCmdSn);
     const initiatorTaskTag = this.nextTaskTag();
     const transfer = new CommandTransfer(
       { ...command, lun: encodeLun(command.lun ?? 0) },
@@ -325,7 +347,7 @@ export class Initiator {
   /** Waits until the target's window takes the next command; any PDU may open it. */
   async #waitForWindow(timeLimitMs: number): Promise<void> {
     const deadline = performance.now() + timeLimitMs;
-    while (serialDistance(this.#nextCmdSn, this.maxCmdSn ?? this.#nextCmdSn) < 0) {
+    while (serialDistance(this.nextCmdSn, this.maxCmdSn ?? this.nextCmdSn) < 0) {
       const remaining = Math.max(1, deadline - performance.now());
       await this.#dispatcher.waitForAny(remaining);
     }

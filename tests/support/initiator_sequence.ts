@@ -31,16 +31,6 @@ export class SequenceObserver {
     return this.#nextStatSn ?? 0;
   }
 
-  /** The first CmdSN that the target has not received. */
-  get expCmdSn(): number | undefined {
-    return this.#expCmdSn;
-  }
-
-  /** The last CmdSN that the target takes. */
-  get maxCmdSn(): number | undefined {
-    return this.#maxCmdSn;
-  }
-
   /**
    * Takes note of a received PDU.
    *

@@ -107,6 +107,11 @@ export class Connection {
     return this.#phase === undefined && this.#stage !== "closed";
   }
 
+  /** It has said who it is, and may log in for all that is known. */
+  get isIdentified(): boolean {
+    return this.#login.identity !== undefined;
+  }
+
   /** Resolves when the connection is closed. */
   get closed(): Promise<void> {
     return this.#closed.promise;

@@ -19,9 +19,9 @@ export const Limits = {
   textBytes: 65_536,
   /** Key=value pairs in one login or text negotiation request. */
   textKeys: 256,
-  /** Connections that have not logged in yet, over all portals. */
+  /** Connections that have not logged in yet, over all portals. One more displaces one of them. */
   connectionsInLogin: 64,
-  /** Connections of one peer address that have not logged in yet. */
+  /** Connections of one peer's address (IPv6: network of 64 bits) that have not logged in yet. */
   connectionsInLoginPerAddress: 32,
   /** Discovery sessions at once: an allowance of their own, so that a full server can still be asked. */
   discoverySessions: 16,

@@ -17,8 +17,8 @@ import type { Clock } from "./clock.ts";
 import { Connection, type ConnectionOwner, type Establishment, type NewSession } from "./connection.ts";
 import type { ConnectionEnds } from "./connection_ends.ts";
 import type { EventLog } from "./event_log.ts";
-import { Limits } from "./limits.ts";
 import { type LoginIdentity, type SessionIdentity, TARGET_PORTAL_GROUP_TAG } from "./login.ts";
+import { whoGivesWay } from "./login_crowd.ts";
 import { LoginStatus } from "./login_status.ts";
 import { loginFailed, type LoginRefusal, loginRefused } from "./protocol_error.ts";
 import { type NodeSnapshot, snapshotTarget } from "./node_snapshot.ts";
@@ -57,6 +57,8 @@ export class TargetNode implements ConnectionOwner {
   /** Who waits for the end of the last session with a target that is listed no more. */
   readonly #draining = new Map<Target, () => void>();
   #isStopping = false;
+  /** Connections that had not logged in and gave way to others. */
+  #displacedCount = 0;
 
   constructor(options: TargetNodeOptions) {
     this.log = options.log;
@@ -117,7 +119,8 @@ export class TargetNode implements ConnectionOwner {
 
   /** Serves a peer until it is gone. */
   async serve(stream: ByteStream, ends: ConnectionEnds): Promise<void> {
-    if (this.#isStopping || !this.#hasRoomForLogin(ends)) return stream.close();
+    if (this.#isStopping) return stream.close();
+    this.#makeRoomForLogin(ends);
     const connection = new Connection(stream, ends, this);
     this.#connections.add(connection);
     try {
@@ -127,20 +130,20 @@ export class TargetNode implements ConnectionOwner {
     }
   }
 
-  #hasRoomForLogin({ peerAddress }: ConnectionEnds): boolean {
+  #makeRoomForLogin({ peerAddress }: ConnectionEnds): void {
     const inLogin = [...this.#connections].filter((connection) => connection.isInLogin);
-    const fromThere = inLogin.filter(({ ends }) => ends.peerAddress === peerAddress);
-    const hasRoom = inLogin.length < Limits.connectionsInLogin &&
-      fromThere.length < Limits.connectionsInLoginPerAddress;
-    if (!hasRoom) {
-      const rule = "too many connections are logging in";
-      this.#refusals.add(
-        { peerAddress, initiatorName: null, targetName: null, reason: "limit", rule },
-        this.clock.now(),
-      );
-      this.log.warning(`${peerAddress}: refused, ${rule}`);
-    }
-    return hasRoom;
+    const giving = whoGivesWay(inLogin, peerAddress);
+    if (giving === undefined) return;
+    const rule = "too many connections are logging in";
+    this.#refusals.add(
+      { peerAddress: giving.ends.peerAddress, initiatorName: null, targetName: null, reason: "limit", rule },
+      this.clock.now(),
+    );
+    giving.close();
+    // A flood must not flood the log as well: it is told of at the 1st, 2nd, 4th, 8th ... of them.
+    this.#displacedCount++;
+    if ((this.#displacedCount & (this.#displacedCount - 1)) !== 0) return;
+    this.log.warning(`${giving.ends.peerAddress}: closed, ${rule} (${this.#displacedCount} so far)`);
   }
 
   /** What it holds on behalf of its peers at this moment. */
@@ -152,14 +155,17 @@ export class TargetNode implements ConnectionOwner {
   /** Takes no more commands, lets what was answered go out, and ends every connection. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    const connections = [...this.#connections];
-    for (const connection of connections) connection.finish();
-    await Promise.all(connections.map((connection) => connection.closed));
+    // Whoever logs in meanwhile is told that it is no use.
+    const loggedIn = [...this.#connections].filter(({ isInLogin }) => !isInLogin);
+    for (const connection of loggedIn) connection.finish();
+    await Promise.all(loggedIn.map(({ closed }) => closed));
     await Promise.all(this.#underWay.values().map((works) => works.done()));
+    for (const connection of this.#connections) connection.close();
   }
 
   authorize({ ends }: Connection, identity: LoginIdentity): string | undefined {
     const { initiatorName, targetName } = identity;
+    this.#checkServing(identity);
     if (targetName === undefined) return undefined;
     const target = this.#targets.get(targetName);
     if (target === undefined) {
@@ -207,6 +213,12 @@ export class TargetNode implements ConnectionOwner {
   /** Asks a session's initiator to log out, and closes what is still connected after that time. */
   requestLogout(session: Session, seconds: number): void {
     session.requestLogout(seconds);
+  }
+
+  #checkServing({ initiatorName }: LoginIdentity): void {
+    if (!this.#isStopping) return;
+    const refusal = { reason: "limit", rule: "the server is about to end" } as const;
+    throw loginRefused(LoginStatus.serviceUnavailable, initiatorName, refusal);
   }
 
   sessionToJoin(identity: LoginIdentity): Session {

@@ -8,7 +8,7 @@ import type { InterfaceAddress } from "../../lib/access/interfaces.ts";
 import { read10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
 import { INITIATOR_NAME, ISID, LoginRefused, Stage } from "../support/initiator_login.ts";
 import { Opcode } from "../support/initiator_pdu.ts";
-import { loginRequest } from "../support/initiator_request.ts";
+import { loginRequest, type RequestPdu } from "../support/initiator_request.ts";
 import { ScsiStatus, SenseKey } from "../support/initiator_sense.ts";
 import { encodeText } from "../support/initiator_text.ts";
 import { MemoryStore } from "../support/memory_store.ts";
@@ -19,6 +19,7 @@ import {
   type Harness,
   nameOf,
   pattern,
+  type Served,
   settle,
   type TargetSpec,
   until,
@@ -365,19 +366,55 @@ Deno.test("a target that is read-only says so and keeps its bytes", async () => 
   });
 });
 
-Deno.test("a new connection is refused while too many have not logged in, from its address or at all", () =>
+Deno.test("of too many connections that have not logged in the oldest gives way, and newcomers log in", () =>
   withHarness({}, async (harness) => {
-    const open = (peerAddress: string): ReturnType<Harness["open"]> =>
-      harness.open({ ends: { peerAddress } });
-    const waiting = Array.from({ length: Limits.connectionsInLoginPerAddress }, () => open("10.0.0.9"));
-    assert(open("10.0.0.9").isClosed(), "there are too many from this address");
+    const open = (peerAddress: string): Served => harness.open({ ends: { peerAddress } });
+    const flood = Array.from({ length: Limits.connectionsInLoginPerAddress + 5 }, () => open("10.0.0.9"));
+    assertEquals(flood.map(({ isClosed }) => isClosed()), flood.map((_, index) => index < 5));
     const rest = Limits.connectionsInLogin - Limits.connectionsInLoginPerAddress;
-    waiting.push(...Array.from({ length: rest }, (_, index) => open(`10.0.1.${index}`)));
-    assert(open("10.0.0.2").isClosed(), "there are too many");
-    assert(waiting.every(({ isClosed }) => !isClosed()), "the others are not disturbed");
-    await waiting[0]!.initiator.login({ targetName: nameOf() });
-    assert(!open("10.0.0.2").isClosed(), "who has logged in makes room");
+    const others = Array.from({ length: rest }, (_, index) => open(`10.0.1.${index}`));
+    // From now on there are too many: somebody of the crowd gives way.
+    await open("10.0.0.2").initiator.login({ targetName: nameOf() });
+    assert(flood[5]!.isClosed(), "one of the largest crowd gave way");
+    assert(others.every(({ isClosed }) => !isClosed()), "nobody else did");
+    await open("10.0.0.9").initiator.login({ targetName: nameOf(), isid: OTHER_ISID });
+    for (const { initiator } of others) await initiator.login({ initiatorName: "iqn.2000-01.a:o" });
+    const told = harness.log.filter((line) => line.includes("too many connections are logging in"));
+    assertEquals(told.length, 3, "the log tells of the 1st, 2nd and 4th only");
   }));
+
+Deno.test("stop() tells who is logging in that it is no use (0301)", async () => {
+  const store = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
+  await withHarness({ targets: [{ stores: [store] }] }, async (harness) => {
+    const initiator = await harness.logIn();
+    const [early, late] = [harness.connect(), harness.connect()];
+    await initiator.begin({ cdb: write10(0, 1), write: pattern(512) });
+    await until(() => store.pending.length === 1, "the write is under way");
+    const request = (text: Uint8Array, isTransit: boolean): RequestPdu =>
+      loginRequest({
+        isTransit,
+        currentStage: Stage.operational,
+        nextStage: isTransit ? Stage.fullFeature : 0,
+        isid: OTHER_ISID,
+        initiatorTaskTag: 1,
+        cmdSn: 1,
+        expStatSn: 0,
+        text,
+      });
+    const names = encodeText([["InitiatorName", "iqn.2000-01.a:b"], ["TargetName", nameOf()]]);
+    await early.send(request(names, false));
+    assertEquals((await early.receive()).statusClass, 0);
+    const stopped = harness.node.stop();
+    await early.send(request(new Uint8Array(0), true));
+    await late.send(request(names, true));
+    for (const each of [early, late]) {
+      const pdus = await each.receiveEnd();
+      assertEquals(pdus.map(({ statusClass, statusDetail }) => [statusClass, statusDetail]), [[3, 1]]);
+    }
+    store.releaseAll();
+    await stopped;
+  });
+});
 
 Deno.test("stop() ends every connection, lets writes settle, and takes no more", async () => {
   const store = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
@@ -389,11 +426,11 @@ Deno.test("stop() ends every connection, lets writes settle, and takes no more",
     let isStopped = false;
     const stopped = harness.node.stop().then(() => isStopped = true);
     assertEquals(await initiator.receiveEnd(), []);
-    await inLogin.served;
     await settle();
     assertEquals(isStopped, false);
     assert(harness.open().isClosed(), "nobody is let in any more");
     store.releaseAll();
     await stopped;
+    assert(inLogin.isClosed(), "who had not logged in is gone as well");
   });
 });

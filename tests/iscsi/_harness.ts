@@ -247,6 +247,13 @@ export class Harness {
     return served;
   }
 
+  /** Everybody but one goes, and the node must notice. */
+  async endOthers(staying: Initiator): Promise<void> {
+    const going = this.#connections.filter(({ initiator }) => initiator !== staying);
+    for (const { initiator } of going) await initiator.close();
+    for (const { served } of going) await withTimeLimit(served, 5000, "end a connection");
+  }
+
   /** The end of a test: whoever is still connected goes, and the node must notice. */
   async end(): Promise<void> {
     for (const { initiator } of this.#connections) await initiator.close();

@@ -277,6 +277,7 @@ export class Connection {
   #answerFault(error: unknown): void {
     if (!(error instanceof ProtocolError)) throw error;
     this.#warn(error.message);
+    if (error.response.kind === "session") return this.#closeSession();
     if (error.response.kind !== "login") return this.close();
     this.#owner.refused(this, error.response);
     // A first PDU that is no Login Request has nothing that a Login Response could refer to (RFC 7143, 7.12).
@@ -284,6 +285,10 @@ export class Connection {
       this.#replies.loginFailure(this.#loginRequest, error.response.status);
     }
     this.finish();
+  }
+
+  #closeSession(): void {
+    for (const connection of [...this.#phase!.session.connections.values()]) connection.close();
   }
 
   #warn(message: string): void {

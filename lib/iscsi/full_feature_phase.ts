@@ -211,6 +211,9 @@ export class FullFeaturePhase implements SessionConnection {
   }
 
   #execute(pdu: NumberedPdu): void {
+    if (this.session.nexus === undefined && !isForDiscovery(pdu)) {
+      throw rejected(RejectReason.protocolError, `${pdu.kind} in a discovery session`);
+    }
     switch (pdu.kind) {
       case "scsiCommand":
         return this.#scsiCommand(pdu);
@@ -229,18 +232,17 @@ export class FullFeaturePhase implements SessionConnection {
 
   #scsiCommand(pdu: ScsiCommand): void {
     const { session } = this;
-    if (session.nexus === undefined) {
-      throw rejected(RejectReason.protocolError, "SCSI command in a discovery session");
-    }
     if (session.task(pdu.initiatorTaskTag) !== undefined) {
       throw rejected(RejectReason.taskInProgress, `Initiator task tag ${pdu.initiatorTaskTag} is in use`);
     }
     if (pdu.immediate && !session.hasRoomForImmediate) {
       throw rejected(RejectReason.immediateCommandReject, "Too many immediate commands");
     }
-    const traffic = session.nexus.trafficOf(pdu.lun);
+    // A discovery session has none, and no command gets here.
+    const nexus = session.nexus!;
+    const traffic = nexus.trafficOf(pdu.lun);
     const task = new ScsiTask(pdu, kindOfCommand(pdu.cdb), traffic, this);
-    const operation = inDirection(pdu, session.nexus.execute(pdu.lun, pdu.cdb));
+    const operation = inDirection(pdu, nexus.execute(pdu.lun, pdu.cdb));
     if (operation.kind === "dataOut") this.#dataOut.start(task, operation, pdu);
     else if (pdu.final) this.proceed(task, operation);
     // Unsolicited data follows that nothing wants: it is taken off the stream before the command goes on.
@@ -427,6 +429,20 @@ export class FullFeaturePhase implements SessionConnection {
 
   underWay(work: Work): void {
     this.#owner.underWay(work);
+  }
+}
+
+/** 4.3: in a discovery session there is text, and the logout that ends it. What answers a ping asks for nothing. */
+function isForDiscovery(pdu: NumberedPdu): boolean {
+  switch (pdu.kind) {
+    case "textRequest":
+      return true;
+    case "logoutRequest":
+      return pdu.reason === LogoutReason.closeSession;
+    case "nopOut":
+      return pdu.initiatorTaskTag === RESERVED_TAG;
+    default:
+      return false;
   }
 }
 

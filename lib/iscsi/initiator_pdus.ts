@@ -15,7 +15,7 @@ import { readUint16, readUint32, readUint48 } from "../bytes/big_endian.ts";
 import { decodeLun } from "../scsi/logical_unit_number.ts";
 import { BASIC_HEADER_BYTES, type Frame } from "./framing.ts";
 import { InitiatorOpcode, initiatorOpcodeName } from "./opcodes.ts";
-import { connectionBroken, loginFailed, rejected } from "./protocol_error.ts";
+import { connectionBroken, formatError, loginFailed, rejected } from "./protocol_error.ts";
 import { RejectReason } from "./reject_reason.ts";
 import { LoginStatus } from "./login_status.ts";
 
@@ -113,7 +113,7 @@ export type NumberedPdu = NopOut | ScsiCommand | TaskManagementRequest | TextReq
 /**
  * Decodes a PDU of full-feature phase.
  *
- * @throws {ProtocolError} to be answered by Reject, or with the connection when the opcode has no place here
+ * @throws {ProtocolError} to be answered by Reject, or with the end of the connection or of the session
  */
 export function decodePdu(frame: Frame): NumberedPdu | DataOut {
   const opcode = frame.header[0]! & 0x3f;
@@ -123,7 +123,7 @@ export function decodePdu(frame: Frame): NumberedPdu | DataOut {
   }
   if (opcode !== InitiatorOpcode.scsiCommand && frame.header.length > BASIC_HEADER_BYTES) {
     // 11.2.1.5: only a SCSI Command has additional header segments.
-    throw rejected(RejectReason.invalidPduField, `${initiatorOpcodeName(opcode)} with additional header`);
+    throw formatError(`${initiatorOpcodeName(opcode)} with additional header`);
   }
   switch (opcode) {
     case InitiatorOpcode.scsiCommand:
@@ -216,7 +216,7 @@ function decodeScsiCommand({ header, data }: Frame): ScsiCommand {
   const expected = readUint32(header, 20);
   // 11.3.1: without W there is no data to follow, and without R and W none to expect.
   if (!writes && (!final || (!reads && expected > 0))) {
-    throw rejected(RejectReason.invalidPduField, "SCSI command contradicts itself about its data");
+    throw formatError("SCSI command contradicts itself about its data");
   }
   const additional = header.length > BASIC_HEADER_BYTES
     ? decodeAdditionalHeaders(header)
@@ -254,10 +254,7 @@ function decodeAdditionalHeaders(header: Uint8Array): AdditionalHeaders {
     const type = header[offset + 2]! & 0x3f;
     const end = offset + 3 + length;
     if (length === 0 || end > header.length) {
-      throw rejected(
-        RejectReason.invalidPduField,
-        `Additional header segment of length ${length} does not fit`,
-      );
+      throw formatError(`Additional header segment of length ${length} does not fit`);
     }
     if (type === 1) {
       extendedCdb = new Uint8Array(16 + length - 1);
@@ -266,7 +263,7 @@ function decodeAdditionalHeaders(header: Uint8Array): AdditionalHeaders {
     } else if (type === 2 && length === 5) {
       bidirectionalRead = readUint32(header, offset + 4);
     } else {
-      throw rejected(RejectReason.invalidPduField, `Additional header segment of unknown type ${type}`);
+      throw formatError(`Additional header segment of unknown type ${type}`);
     }
     offset += (3 + length + 3) & ~3;
   }

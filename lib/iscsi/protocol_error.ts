@@ -7,6 +7,7 @@ import type { RejectReason } from "./reject_reason.ts";
  *
  * - `reject`: the PDU is answered with a Reject and the connection goes on (`FullFeaturePhase.receive`);
  * - `login`: the login is answered with a status, then the connection is closed (`Connection`);
+ * - `session`: a PDU contradicts its own layout, and all connections of its session are closed (`Connection`);
  * - `close`: the stream can no longer be understood or trusted, and the connection is closed (`Connection`).
  */
 export class ProtocolError extends Error {
@@ -23,6 +24,7 @@ export class ProtocolError extends Error {
 export type ProtocolErrorResponse =
   | { readonly kind: "reject"; readonly reason: RejectReason }
   | ({ readonly kind: "login"; readonly status: LoginStatus } & LoginRefusal)
+  | { readonly kind: "session" }
   | { readonly kind: "close" };
 
 /** Why a login is refused, for our log only. */
@@ -50,6 +52,11 @@ export function loginRefused(
 ): ProtocolError {
   const message = `login of "${initiatorName}" refused: ${rule}`;
   return new ProtocolError({ kind: "login", status, reason, rule }, message);
+}
+
+/** A format error (RFC 7143, 7.6), which shows that one of both sides does not know the protocol. */
+export function formatError(message: string): ProtocolError {
+  return new ProtocolError({ kind: "session" }, message);
 }
 
 /** The connection cannot go on. */

@@ -44,7 +44,6 @@ export const TaskManagementResponseCode = {
  */
 export function manageTasks(session: Session, pdu: TaskManagementRequest, protocolLevel: number): number {
   const code = TaskManagementFunctionCode;
-  if (session.nexus === undefined) return TaskManagementResponseCode.functionRejected;
   if (pdu.function >= code.queryTask && protocolLevel < QUERY_PROTOCOL_LEVEL) {
     return TaskManagementResponseCode.functionNotSupported;
   }
@@ -56,7 +55,7 @@ export function manageTasks(session: Session, pdu: TaskManagementRequest, protoc
   const name = nameOf(pdu.function);
   return name === undefined
     ? TaskManagementResponseCode.functionNotSupported
-    : TaskManagementResponseCode[session.nexus.manage(name, pdu.lun)];
+    : TaskManagementResponseCode[session.nexus!.manage(name, pdu.lun)];
 }
 
 function nameOf(code: number): TaskManagementFunction | undefined {

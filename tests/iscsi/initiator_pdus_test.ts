@@ -22,6 +22,12 @@ function assertRejected(pdu: Frame, reason: number): void {
   assertEquals(error.response, { kind: "reject", reason } as ProtocolError["response"]);
 }
 
+/** Asserts that a frame ends its session (7.6). */
+function assertFormatError(pdu: Frame): void {
+  const error = assertThrows(() => decodePdu(pdu), ProtocolError);
+  assertEquals(error.response, { kind: "session" });
+}
+
 const TAIL = "00000000 00000000 00000000 00000000";
 const READ =
   "01c10000 00000000 00030000 00000000 aabbccdd 00000200 01020304 11121314 28000000 00010000 01000000 00000000";
@@ -90,7 +96,7 @@ Deno.test("decodePdu() expects to read nothing of a command both ways that does 
   assertEquals(pdu.kind === "scsiCommand" && [pdu.expectedDataIn, pdu.expectedDataOut], [0, 0x200]);
 });
 
-Deno.test("decodePdu() rejects additional header segments that are not what they say", () => {
+Deno.test("decodePdu() takes additional header segments that are not what they say for a format error (7.6)", () => {
   const segments = [
     "00000100 00000000",
     "ffff0100 00000000",
@@ -101,18 +107,18 @@ Deno.test("decodePdu() rejects additional header segments that are not what they
     "00040100 aabbcc00 ffff0100",
   ];
   for (const segment of segments) {
-    assertRejected(extended(`01c10200 ${READ.slice(9)}`, segment), RejectReason.invalidPduField);
+    assertFormatError(extended(`01c10200 ${READ.slice(9)}`, segment));
   }
 });
 
-Deno.test("decodePdu() rejects a command with neither W nor F, for which data would never come (11.3.1)", () => {
+Deno.test("decodePdu() takes a command with neither W nor F, for which data would never come, for one (11.3.1)", () => {
   for (const flags of ["00", "40", "01", "41"]) {
-    assertRejected(frame(`01${flags}0000 ${READ.slice(9)}`), RejectReason.invalidPduField);
+    assertFormatError(frame(`01${flags}0000 ${READ.slice(9)}`));
   }
 });
 
-Deno.test("decodePdu() rejects a command without direction that expects data all the same (11.3.1)", () => {
-  assertRejected(frame(`01800000 ${READ.slice(9)}`), RejectReason.invalidPduField);
+Deno.test("decodePdu() takes a command without direction that expects data for a format error (11.3.1)", () => {
+  assertFormatError(frame(`01800000 ${READ.slice(9)}`));
 });
 
 Deno.test("decodePdu() decodes a NOP-Out (11.18)", () => {
@@ -231,7 +237,7 @@ Deno.test("decodePdu() rejects the reserved task tag where a task must be named 
 Deno.test("only a SCSI Command has additional header segments (11.2.1.5)", () => {
   for (const opcode of ["00", "02", "04", "05", "06"]) {
     const header = `${opcode}800200 00000000 00000000 00000000 00000001 ffffffff 00000001 00000001 ${TAIL}`;
-    assertRejected(extended(header, "00050200 00010203"), RejectReason.invalidPduField);
+    assertFormatError(extended(header, "00050200 00010203"));
   }
   const error = assertThrows(() => decodeLoginRequest(extended(LOGIN, "00050200 00010203")), ProtocolError);
   assertObjectMatch(error.response, { kind: "login", status: LoginStatus.initiatorError });

@@ -342,7 +342,7 @@ Deno.test("sessions of two initiators, and of one initiator with two targets, do
       harness.connect(),
     ];
     await sessions[3]!.login();
-    for (const session of sessions) await session.nop();
+    for (const session of sessions) await session.text([]);
     for (const session of sessions) assertEquals(await session.logout(), 0);
   }));
 

@@ -65,6 +65,10 @@ export interface Config {
   readonly sessions: number;
   /** Most connections in full-feature phase at once, over all targets. */
   readonly connections: number;
+  /** How long a peer may be silent before it is pinged; 0 for ever. */
+  readonly pingSeconds: number;
+  /** How long it may take to answer. */
+  readonly pingTimeoutSeconds: number;
   /** TCP port of every portal. */
   readonly port: number;
   /** In the order of the file. */

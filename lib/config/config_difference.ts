@@ -66,6 +66,8 @@ const SERVER_FIELDS: Fields<Omit<Config, "file" | "targets">> = {
   port: { option: "port", show: String, consequence: "unnoticed" },
   sessions: { option: "sessions", show: String, consequence: "unnoticed" },
   connections: { option: "connections", show: String, consequence: "unnoticed" },
+  pingSeconds: { option: "ping", show: String, consequence: "unnoticed" },
+  pingTimeoutSeconds: { option: "pingtimeout", show: String, consequence: "unnoticed" },
 };
 
 /** The fields of a target that can change while its logical units stay the disks that they are. */

@@ -50,12 +50,12 @@ export function readBoolean(text: string, report: ValueReport): boolean | undefi
   return value;
 }
 
-/** A reader of whole numbers in decimal digits from 1 to `max`. */
-export function integerUpTo(max: number): ReadValue<number> {
+/** A reader of whole numbers in decimal digits. */
+export function integerWithin(min: number, max: number): ReadValue<number> {
   return function readInteger(text, report): number | undefined {
-    const value = /^\d{1,15}$/.test(text) ? Number(text) : 0;
-    if (value >= 1 && value <= max) return value;
-    report.error(`Cannot use ${report.option} ${quote(text)}: write a whole number from 1 to ${max}`);
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+    if (value !== undefined && value >= min && value <= max) return value;
+    report.error(`Cannot use ${report.option} ${quote(text)}: write a whole number from ${min} to ${max}`);
     return undefined;
   };
 }

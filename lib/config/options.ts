@@ -1,5 +1,5 @@
 import {
-  integerUpTo,
+  integerWithin,
   oneOf,
   printableUpTo,
   readBlockSize,
@@ -47,20 +47,32 @@ export const OPTIONS = {
   sessions: row({
     place: "global",
     default: { value: "32" },
-    read: integerUpTo(65_535),
+    read: integerWithin(1, 65_535),
     description: "most sessions at once, over all targets",
   }),
   connections: row({
     place: "global",
     default: { value: "8" },
-    read: integerUpTo(65_535),
+    read: integerWithin(1, 65_535),
     description: "most connections at once, over all targets",
   }),
   port: row({
     place: "global",
     default: { value: "3260" },
-    read: integerUpTo(65_535),
+    read: integerWithin(1, 65_535),
     description: "TCP port on which to listen",
+  }),
+  ping: row({
+    place: "global",
+    default: { value: "30" },
+    read: integerWithin(0, 65_535),
+    description: "seconds of silence after which an initiator is asked whether it is there; 0 never",
+  }),
+  pingtimeout: row({
+    place: "global",
+    default: { value: "30" },
+    read: integerWithin(1, 65_535),
+    description: "seconds in which it must answer that, or its connection is closed",
   }),
   size: row({
     place: "target",

@@ -28,6 +28,8 @@ export function parseConfig(text: string, options: { readonly file: string }): P
     sessions: values.sessions ?? defaultOf("sessions"),
     connections: values.connections ?? defaultOf("connections"),
     port: values.port ?? defaultOf("port"),
+    pingSeconds: values.ping ?? defaultOf("ping"),
+    pingTimeoutSeconds: values.pingtimeout ?? defaultOf("pingtimeout"),
   };
   const inherited = { networks: values.networks ?? [], initiators: values.initiators ?? [] };
   if (ini.sections.length === 0) {

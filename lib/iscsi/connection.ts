@@ -19,6 +19,7 @@ import { Login, type LoginAuthority, type LoginIdentity } from "./login.ts";
 import { nextTurn } from "./next_turn.ts";
 import { type LoginRefusal, ProtocolError } from "./protocol_error.ts";
 import type { SessionParameters } from "./negotiation.ts";
+import { type PingSettings, SignsOfLife, type WatchedConnection } from "./peer_watch.ts";
 import { ReplyWriter } from "./reply_writer.ts";
 import type { Session, SessionConnection } from "./session.ts";
 import type { KeyValue } from "./text.ts";
@@ -64,7 +65,7 @@ export interface Establishment {
 type Stage = "login" | "fullFeature" | "finishing" | "closed";
 
 /** A peer, from being accepted to being gone. */
-export class Connection {
+export class Connection implements WatchedConnection {
   readonly ends: ConnectionEnds;
   readonly #stream: ByteStream;
   readonly #owner: ConnectionOwner;
@@ -75,6 +76,7 @@ export class Connection {
   #stage: Stage = "login";
   #loginRequest: LoginRequest | undefined;
   #phase: FullFeaturePhase | undefined;
+  readonly #signsOfLife = new SignsOfLife();
   #isSending = false;
   /** The initiator has been asked to log out: what keeps its time from running out. */
   #cancelLogoutDeadline: (() => void) | undefined;
@@ -154,6 +156,22 @@ export class Connection {
   }
 
   /** RFC 7143, 11.9.1: the initiator should log out; until then everything goes on. */
+  watch(nowMs: number, settings: PingSettings): void {
+    if (this.#stage !== "fullFeature" || this.#phase === undefined) return;
+    // Who is not listened to, because of a slow medium, cannot give a sign of life.
+    if (this.#phase.staging.isFull || this.#predecessor !== undefined) this.#signsOfLife.hasCome = true;
+    switch (this.#signsOfLife.look(nowMs, settings)) {
+      case "nothing":
+        return;
+      case "ping":
+        this.#phase.replies.ping();
+        return this.#wake();
+      case "close":
+        this.#warn(`no answer to a ping within ${settings.pingTimeoutSeconds} s: the peer is taken for gone`);
+        return this.close();
+    }
+  }
+
   #requestLogout(seconds: number): void {
     if (this.#stage !== "fullFeature" || this.#cancelLogoutDeadline !== undefined) return;
     this.#replies.logoutWanted(seconds);
@@ -177,6 +195,7 @@ export class Connection {
     const count = await this.#stream.read(this.#frames.space()).catch(() => null);
     if (count === null || !this.#isReceiving) return false;
     this.#frames.received(count);
+    this.#signsOfLife.hasCome = true;
     this.#meter.received();
     for (let count = 1; this.#isReceiving; count++) {
       const frame = this.#nextFrame();
@@ -356,6 +375,8 @@ export class Connection {
       // When the peer is gone, the receiving side may wait for it; closing ends that wait.
       await this.#writeAll(buffer.take()).catch(() => this.close());
       this.#phase?.pump();
+      // Who takes one thing after another is there, though it may have nothing to say.
+      if (buffer.length > 0) this.#signsOfLife.hasCome = true;
       this.#meter.sent();
       this.#progress();
     }

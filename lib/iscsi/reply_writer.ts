@@ -47,6 +47,7 @@ const NO_DATA = new Uint8Array();
 export class ReplyWriter {
   readonly buffer = new SendBuffer();
   #statSN = 1;
+  #lastPingTag = 0;
   #window: WindowNumbers = { expCmdSN: 0, maxCmdSN: 0 };
   /** One object for all replies, filled anew for each: a reply is encoded before the next one begins. */
   readonly #numbers = { statSN: 0, expCmdSN: 0, maxCmdSN: 0 };
@@ -117,16 +118,40 @@ export class ReplyWriter {
   nopIn(pdu: NopOut, data: Uint8Array): void {
     const into = this.#reserve(data.length);
     const { lunField, initiatorTaskTag } = pdu;
-    encodeNopIn(into, { lunField, initiatorTaskTag, dataLength: data.length, numbers: this.#withStatus() });
+    const targetTransferTag = RESERVED_TAG;
+    const dataLength = data.length;
+    encodeNopIn(into, {
+      lunField,
+      initiatorTaskTag,
+      targetTransferTag,
+      dataLength,
+      numbers: this.#withStatus(),
+    });
     into.set(data, BASIC_HEADER_BYTES);
     this.#commit(into, data.length);
   }
 
   /** 11.19: tells the initiator of the window when nothing else does. It uses up no StatSN. */
   nopInForWindow(): void {
+    this.#unaskedNopIn(RESERVED_TAG);
+  }
+
+  /** 11.19: asks the initiator for a NOP-Out with the same tag. It uses up no StatSN. */
+  ping(): void {
+    this.#lastPingTag = (this.#lastPingTag + 1) & 0x7fffffff;
+    this.#unaskedNopIn(this.#lastPingTag);
+  }
+
+  #unaskedNopIn(targetTransferTag: number): void {
     const into = this.#reserve(0);
-    const numbers = this.#withoutStatus(this.#statSN);
-    encodeNopIn(into, { lunField: undefined, initiatorTaskTag: RESERVED_TAG, dataLength: 0, numbers });
+    encodeNopIn(into, {
+      // Where there is a tag there must be a LUN (11.19.3): 0, which every target has.
+      lunField: undefined,
+      initiatorTaskTag: RESERVED_TAG,
+      targetTransferTag,
+      dataLength: 0,
+      numbers: this.#withoutStatus(this.#statSN),
+    });
     this.#commit(into, 0);
   }
 

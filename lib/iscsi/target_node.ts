@@ -22,6 +22,7 @@ import { whoGivesWay } from "./login_crowd.ts";
 import { LoginStatus } from "./login_status.ts";
 import { loginFailed, type LoginRefusal, loginRefused } from "./protocol_error.ts";
 import { type NodeSnapshot, snapshotTarget } from "./node_snapshot.ts";
+import { PeerWatch, type PingSettings } from "./peer_watch.ts";
 import { Refusals } from "./refusals.ts";
 import { formatIsid, Session, type SessionConnection } from "./session.ts";
 import { SessionRegister } from "./session_register.ts";
@@ -35,6 +36,7 @@ export interface TargetNodeSettings {
   /** Most sessions and connections in full-feature phase, over all targets. */
   readonly limits: Pick<Config, "sessions" | "connections">;
   readonly interfaces: readonly InterfaceAddress[];
+  readonly ping: PingSettings;
 }
 
 /** What a node is made of. */
@@ -51,6 +53,7 @@ export class TargetNode implements ConnectionOwner {
   /** By folded iSCSI name; a target with an alias is listed twice. It is replaced as a whole. */
   #targets: ReadonlyMap<string, Target>;
   readonly #connections = new Set<Connection>();
+  readonly #peerWatch: PeerWatch;
   readonly #sessions: SessionRegister;
   readonly #refusals = new Refusals();
   readonly #underWay = new Map<Target, WorkUnderWay>();
@@ -65,6 +68,7 @@ export class TargetNode implements ConnectionOwner {
     this.clock = options.clock;
     this.#sessions = new SessionRegister(options.limits);
     this.#interfaces = options.interfaces;
+    this.#peerWatch = new PeerWatch(options.clock, this.#connections, options.ping);
     this.#targets = byName(options.targets);
   }
 
@@ -72,10 +76,11 @@ export class TargetNode implements ConnectionOwner {
    * Serves these targets from now on, under these rules. Sessions go on, whatever becomes of their targets: who is to
    * go is asked to by `requestLogout`.
    */
-  reconfigure({ targets, limits, interfaces }: TargetNodeSettings): void {
+  reconfigure({ targets, limits, interfaces, ping }: TargetNodeSettings): void {
     this.#targets = byName(targets);
     this.#sessions.limits = { sessions: limits.sessions, connections: limits.connections };
     this.#interfaces = interfaces;
+    this.#peerWatch.settings = ping;
   }
 
   /** The sessions whose initiators could not log in again where these targets are served, under these rules. */
@@ -123,10 +128,12 @@ export class TargetNode implements ConnectionOwner {
     this.#makeRoomForLogin(ends);
     const connection = new Connection(stream, ends, this);
     this.#connections.add(connection);
+    this.#peerWatch.update();
     try {
       await connection.run();
     } finally {
       this.#connections.delete(connection);
+      this.#peerWatch.update();
     }
   }
 

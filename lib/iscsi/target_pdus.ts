@@ -111,16 +111,18 @@ export function encodeTaskManagementResponse(into: Uint8Array, pdu: {
   into[2] = pdu.response;
 }
 
-/** RFC 7143, 11.19. An answer to a NOP-Out, or a PDU that only carries numbers: it asks for no answer itself. */
+/** RFC 7143, 11.19. An answer to a NOP-Out, a PDU that only carries numbers, or, with a target transfer tag, a ping. */
 export function encodeNopIn(into: Uint8Array, pdu: {
+  /** Undefined: LUN 0. */
   lunField: Uint8Array | undefined;
   initiatorTaskTag: number;
+  targetTransferTag: number;
   dataLength: number;
   numbers: SequenceNumbers;
 }): void {
   encodeCommon(into, TargetOpcode.nopIn, FINAL, pdu.dataLength, pdu.initiatorTaskTag, pdu.numbers);
   if (pdu.lunField !== undefined) into.set(pdu.lunField, 8);
-  writeUint32(into, 20, RESERVED_TAG);
+  writeUint32(into, 20, pdu.targetTransferTag);
 }
 
 /** RFC 7143, 11.13. */

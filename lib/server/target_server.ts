@@ -71,7 +71,7 @@ export class TargetServer {
     this.#settings = settings;
     this.#log = log;
     this.#clock = clock;
-    this.#node = new TargetNode({ targets: [], limits: config, interfaces, log, clock });
+    this.#node = new TargetNode({ targets: [], limits: config, interfaces, ping: config, log, clock });
   }
 
   /** Where it listens. */
@@ -115,7 +115,7 @@ export class TargetServer {
     for (const change of changes) this.#apply(change, prepared.units);
     for (const target of config.targets) this.#targets.get(target.name)!.follow(target, settings.standIns);
     const targets = config.targets.map(({ name }) => this.#targets.get(name)!);
-    this.#node.reconfigure({ targets, limits: config, interfaces });
+    this.#node.reconfigure({ targets, limits: config, interfaces, ping: config });
     for (const session of new Set(leaving)) this.#node.requestLogout(session, GRACE_SECONDS);
     return report;
   }

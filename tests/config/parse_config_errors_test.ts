@@ -54,7 +54,7 @@ Deno.test("parseConfig() reports unknown options, with the word that was meant",
   assertGlobalError(
     "password=x",
     '1: Unknown option "password": known here are ' +
-      "storage, node, sessions, connections, port, networks, initiators",
+      "storage, node, sessions, connections, port, ping, pingtimeout, networks, initiators",
   );
   for (const name of ["__proto__", "constructor", "toString"]) {
     assertTargetError(`${name}=1`, `3: Unknown option "${name}": known here are ${TARGET_OPTIONS}`);
@@ -95,6 +95,7 @@ Deno.test("parseConfig() reports empty values, and what removing the line would 
     ["sessions", "the default, 32"],
     ["connections", "the default, 8"],
     ["port", "the default, 3260"],
+    ["ping", "the default, 30"],
     ["networks", "every network"],
     ["initiators", "every initiator"],
   ] as const;
@@ -153,9 +154,22 @@ Deno.test("parseConfig() reports every bad size of a list", () => {
 });
 
 Deno.test("parseConfig() reports numbers out of range", () => {
-  for (const name of ["sessions", "connections", "port"]) {
-    for (const value of ["0", "65536", "-1", "1.5", "0x10", "1e3", "many", "99999999999999999999"]) {
-      const message = `Cannot use ${name} "${value}": write a whole number from 1 to 65535`;
+  for (
+    const [name, min] of [["sessions", 1], ["connections", 1], ["port", 1], ["ping", 0], ["pingtimeout", 1]]
+  ) {
+    for (
+      const value of [
+        ...(min === 0 ? [] : ["0"]),
+        "65536",
+        "-1",
+        "1.5",
+        "0x10",
+        "1e3",
+        "many",
+        "99999999999999999999",
+      ]
+    ) {
+      const message = `Cannot use ${name} "${value}": write a whole number from ${min} to 65535`;
       assertGlobalError(`${name}=${value}`, `1: ${message}`);
     }
   }

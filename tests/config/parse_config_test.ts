@@ -46,6 +46,8 @@ Deno.test("parseConfig() reads the example of the description", () => {
     sessions: 32,
     connections: 8,
     port: 3260,
+    pingSeconds: 30,
+    pingTimeoutSeconds: 30,
     targets: [{
       name: "xenserver",
       iscsiName: "iqn.2002-08.info.netmanager:xenserver",
@@ -72,6 +74,8 @@ Deno.test("parseConfig() fills in every default", () => {
     sessions: 32,
     connections: 8,
     port: 3260,
+    pingSeconds: 30,
+    pingTimeoutSeconds: 30,
     targets: [{
       name: "a",
       iscsiName: "iqn.2002-08.info.netmanager:a",
@@ -94,6 +98,8 @@ node = iqn.2020-01.com.example:box
 sessions = 1
 connections = 65535
 port = 860
+ping = 0
+pingtimeout = 65535
 networks = 10.0.0.0/8
 initiators = eui.02004567A425678D
 
@@ -118,6 +124,8 @@ file = /dev/sdb
     sessions: 1,
     connections: 65535,
     port: 860,
+    pingSeconds: 0,
+    pingTimeoutSeconds: 65535,
   });
   assertEquals(targets, [{
     name: "a.b:c-1",
@@ -131,8 +139,8 @@ file = /dev/sdb
       { text: "fd00:1::/64", address: "fd00:1::", prefixLength: 64, family: "ipv6" },
     ],
     initiators: ["iqn.2011-07.com.example:a", "naa.52004567ba64678d"],
-    logicalUnits: [{ number: 0, path: "/data/iscsi/sub/disk.img", sizeBytes: GB, line: 11 }],
-    line: 10,
+    logicalUnits: [{ number: 0, path: "/data/iscsi/sub/disk.img", sizeBytes: GB, line: 13 }],
+    line: 12,
   }, {
     name: "plain",
     iscsiName: "iqn.2020-01.com.example:box:plain",
@@ -142,8 +150,8 @@ file = /dev/sdb
     disk: DISK,
     networks: [{ text: "10.0.0.0/8", address: "10.0.0.0", prefixLength: 8, family: "ipv4" }],
     initiators: ["eui.02004567a425678d"],
-    logicalUnits: [{ number: 0, path: "/dev/sdb", sizeBytes: 512, line: 20 }],
-    line: 19,
+    logicalUnits: [{ number: 0, path: "/dev/sdb", sizeBytes: 512, line: 22 }],
+    line: 21,
   }]);
 });
 

@@ -49,6 +49,7 @@ export interface HarnessOptions {
   readonly sessions?: number;
   readonly connections?: number;
   readonly interfaces?: TargetNodeOptions["interfaces"];
+  readonly ping?: TargetNodeOptions["ping"];
 }
 
 /** How one connection deviates from the usual. */
@@ -180,6 +181,7 @@ export class Harness {
       targets: made,
       limits: { sessions, connections },
       interfaces,
+      ping: options.ping ?? { pingSeconds: 30, pingTimeoutSeconds: 30 },
       clock: this.clock,
       log: {
         info: (message) => this.log.push(`info: ${message}`),

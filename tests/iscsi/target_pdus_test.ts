@@ -104,10 +104,25 @@ Deno.test("encodeNopIn() is laid out as 11.19 and echoes the LUN field as it cam
       pdus.encodeNopIn(into, {
         lunField: Uint8Array.of(0x40, 5, 1, 2, 3, 4, 5, 6),
         initiatorTaskTag: TAG,
+        targetTransferTag: NO_TAG,
         dataLength: 3,
         numbers: NUMBERS,
       }),
     "20800000 00000003 40050102 03040506 aabbccdd ffffffff 01020304 11121314 21222324 00000000 00000000 00000000",
+  );
+});
+
+Deno.test("encodeNopIn() of a ping has a tag to be repeated, and LUN 0", () => {
+  assertHeader(
+    (into) =>
+      pdus.encodeNopIn(into, {
+        lunField: undefined,
+        initiatorTaskTag: NO_TAG,
+        targetTransferTag: 0x31323334,
+        dataLength: 0,
+        numbers: NUMBERS,
+      }),
+    "20800000 00000000 00000000 00000000 ffffffff 31323334 01020304 11121314 21222324 00000000 00000000 00000000",
   );
 });
 

@@ -1,0 +1,81 @@
+/**
+ * Finds out which peers are gone (RFC 7143, 11.19): one that was silent for a while is pinged, and one that does not
+ * answer that in time is taken for gone. Whatever comes is a sign of life; it is only noted that something has come,
+ * and looked at once in a while for all connections together, so that it costs a command nothing.
+ */
+import type { Clock } from "./clock.ts";
+import type { Config } from "../config/config.ts";
+import { Limits } from "./limits.ts";
+
+/** How patient the node is. */
+export type PingSettings = Pick<Config, "pingSeconds" | "pingTimeoutSeconds">;
+
+/** What is known of one peer. */
+export class SignsOfLife {
+  /** Something has come since the last look. */
+  hasCome = true;
+  #lastMs = 0;
+  #pingedMs: number | undefined;
+
+  /** What is to be done about the peer now. */
+  look(nowMs: number, { pingSeconds, pingTimeoutSeconds }: PingSettings): "nothing" | "ping" | "close" {
+    if (this.hasCome) {
+      this.hasCome = false;
+      this.#lastMs = nowMs;
+      this.#pingedMs = undefined;
+      return "nothing";
+    }
+    if (this.#pingedMs !== undefined) {
+      return nowMs - this.#pingedMs < pingTimeoutSeconds * 1000 ? "nothing" : "close";
+    }
+    if (nowMs - this.#lastMs < pingSeconds * 1000) return "nothing";
+    this.#pingedMs = nowMs;
+    return "ping";
+  }
+}
+
+/** A connection that is watched. */
+export interface WatchedConnection {
+  /** Pings the peer, or closes the connection, if it is time to. */
+  watch(nowMs: number, settings: PingSettings): void;
+}
+
+/** Looks at all connections, as long as there are any. */
+export class PeerWatch {
+  readonly #clock: Clock;
+  readonly #connections: ReadonlySet<WatchedConnection>;
+  #settings: PingSettings;
+  #cancel: (() => void) | undefined;
+
+  constructor(clock: Clock, connections: ReadonlySet<WatchedConnection>, settings: PingSettings) {
+    this.#clock = clock;
+    this.#connections = connections;
+    this.#settings = settings;
+  }
+
+  /** Is this patient from now on. */
+  set settings(settings: PingSettings) {
+    this.#settings = settings;
+    this.update();
+  }
+
+  /** There are other connections, or other settings, than there were. */
+  update(): void {
+    const isWanted = this.#connections.size > 0 && this.#settings.pingSeconds > 0;
+    if (isWanted) this.#cancel ??= this.#clock.after(Limits.peerWatchMs, () => this.#look());
+    else this.#stop();
+  }
+
+  #stop(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+
+  #look(): void {
+    this.#cancel = undefined;
+    for (const connection of [...this.#connections]) {
+      connection.watch(this.#clock.monotonicMs(), this.#settings);
+    }
+    this.update();
+  }
+}

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { TargetServer } from "../../lib/server/target_server.ts";
 import { pattern } from "../iscsi/_harness.ts";
+import { configOf } from "../provision/conf.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { Initiator } from "../support/initiator.ts";
 import { read10, synchronizeCache10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
@@ -13,8 +14,9 @@ async function logIn(
   { config }: Served,
   name: string,
   isid?: Uint8Array,
+  hostname?: string,
 ): Promise<Initiator> {
-  const initiator = await Initiator.connect(server.addresses[0]!.port);
+  const initiator = await Initiator.connect(server.addresses[0]!.port, {}, hostname);
   const targetName = config.targets.find((target) => target.name === name)!.iscsiName;
   await initiator.login({ targetName, ...(isid === undefined ? {} : { isid }) });
   await initiator.command({ cdb: testUnitReady() });
@@ -102,6 +104,24 @@ Deno.test("start() at the wildcard address takes connections of IPv4", () =>
     const server = TargetServer.start({ ...served, log: new KeptLog() });
     const initiator = await logIn(server, served, "a");
     assertEquals(await initiator.logout(), 0);
+    await initiator.close();
+    await server.stop();
+  }));
+
+Deno.test("a server is reached over IPv6, and says so", () =>
+  withScratch(async (folder) => {
+    const config = configOf(`storage=${folder}`, "networks=::1/128", "[a]", "size=4MB");
+    const made = makeServed(folder);
+    const identities = new Map([...made.identities].slice(0, 1));
+    const portals = [{ address: "::1", port: 0 }];
+    const server = TargetServer.start({ ...made, config, identities, portals, log: new KeptLog() });
+    const { port } = server.addresses[0]!;
+    const initiator = await logIn(server, { ...made, config }, "a", undefined, "::1");
+    const write = pattern(65_536);
+    assertEquals((await initiator.command({ cdb: write10(0, 128), write })).status, ScsiStatus.good);
+    assertEquals((await initiator.command({ cdb: read10(0, 128), read: write.length })).data, write);
+    const [target] = await initiator.sendTargets("");
+    assertEquals(target, { name: config.targets[0]!.iscsiName, addresses: [`[::1]:${port},1`] });
     await initiator.close();
     await server.stop();
   }));

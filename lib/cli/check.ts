@@ -1,3 +1,4 @@
+import { formatPortal } from "../bytes/network.ts";
 import type { Config, DiskConfig, TargetConfig } from "../config/config.ts";
 import { formatSize } from "../config/size.ts";
 import type { Context } from "./context.ts";
@@ -10,7 +11,8 @@ import { LINE_COLUMNS_MAX, wrapWords } from "./wrap_words.ts";
  * `iscsi check`: prints what a conf exports.
  *
  * With `--json`, an object with `file`, `diagnostics` (each `severity`, `file`, `line`, `message`) and `config`:
- * null when the conf has errors, else `storage`, `node`, `port`, `sessions`, `connections` and `targets` (each
+ * null when the conf has errors, else `storage`, `node`, `port`, `sessions`, `connections`, `metrics` (`address` and
+ * `port`, or null) and `targets` (each
  * `name`, `iscsiName`, `aliasIscsiName` or null, `comment`, `readOnly`, `networks` and `initiators` as lists of
  * texts of which an empty one means all, `disk` with `blockSizeBytes`, `physicalBlockSizeBytes`, `removable`, and
  * `vendor`, `product`, `revision` and `serialNumber` or null, and `logicalUnits`, each `number`, `path`, `sizeBytes`).
@@ -32,8 +34,9 @@ export function check(context: Context, options: OptionValues): Promise<ExitCode
   return Promise.resolve(exitCode);
 }
 
-function toJson({ storage, node, port, sessions, connections, targets }: Config): unknown {
-  return { storage, node, port, sessions, connections, targets: targets.map(targetToJson) };
+function toJson({ storage, node, port, sessions, connections, metrics, targets }: Config): unknown {
+  const globals = { storage, node, port, sessions, connections, metrics: metrics ?? null };
+  return { ...globals, targets: targets.map(targetToJson) };
 }
 
 function targetToJson(target: TargetConfig): unknown {
@@ -58,11 +61,12 @@ function diskToJson(disk: DiskConfig): unknown {
 }
 
 function describe(config: Config): string {
-  const { storage, port, sessions, connections, targets } = config;
+  const { storage, port, sessions, connections, metrics, targets } = config;
   return [
     ...field("Storage", [storage]),
     ...field("Port", [String(port)]),
     ...field("Limits", [`${sessions} sessions, ${connections} connections`]),
+    ...(metrics === undefined ? [] : field("Metrics", [formatPortal(metrics.address, metrics.port)])),
     ...targets.flatMap(describeTarget),
     "",
   ].join("\n");

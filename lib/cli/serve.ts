@@ -8,7 +8,9 @@ import { DeviceNodes } from "../provision/device_nodes.ts";
 import { type Exports, findExports } from "../provision/find_exports.ts";
 import { controlSocketOf, stateFolderOf } from "../provision/state_folder.ts";
 import { StorageLock } from "../provision/storage_lock.ts";
+import { collectMetrics } from "../server/collect_metrics.ts";
 import { HoleService } from "../server/hole_service.ts";
+import { MetricsService } from "../server/metrics_service.ts";
 import { Supervisor } from "../server/supervisor.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
@@ -63,6 +65,8 @@ export async function serveConfig(
     onReady,
   });
   using _control = await openControl(config.storage, supervisor, context);
+  using metrics = new MetricsService({ collect: () => collectMetrics(supervisor, context.version), log });
+  metrics.apply(config.metrics);
   const failure = await supervisor.run(stopSignal());
   if (failure === undefined) return EXIT_CODES.done.code;
   context.stderr.write(`iscsi: ${failure}\n`);

@@ -53,6 +53,13 @@ export interface TargetConfig {
   readonly line: number;
 }
 
+/** An address of this server and a TCP port. */
+export interface Endpoint {
+  /** In its shortest form, without brackets. */
+  readonly address: string;
+  readonly port: number;
+}
+
 /** What a conf file says, with every default filled in. */
 export interface Config {
   /** The conf file, as the user named it, for messages. */
@@ -71,6 +78,8 @@ export interface Config {
   readonly pingTimeoutSeconds: number;
   /** TCP port of every portal. */
   readonly port: number;
+  /** Where metrics are served; undefined when they are not. */
+  readonly metrics: Endpoint | undefined;
   /** In the order of the file. */
   readonly targets: readonly TargetConfig[];
 }

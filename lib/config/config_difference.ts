@@ -2,8 +2,8 @@
  * The difference between two configurations as a value: what a running server has to do to get from one to the other,
  * and what its sessions notice of that.
  */
-import type { Network } from "../bytes/network.ts";
-import type { Config, DiskConfig, LogicalUnitConfig, TargetConfig } from "./config.ts";
+import { formatPortal, type Network } from "../bytes/network.ts";
+import type { Config, DiskConfig, Endpoint, LogicalUnitConfig, TargetConfig } from "./config.ts";
 import { formatSize } from "./size.ts";
 
 /** What sessions notice of a change: none of the others, and of those that it concerns as much as this says. */
@@ -68,6 +68,7 @@ const SERVER_FIELDS: Fields<Omit<Config, "file" | "targets">> = {
   connections: { option: "connections", show: String, consequence: "unnoticed" },
   pingSeconds: { option: "ping", show: String, consequence: "unnoticed" },
   pingTimeoutSeconds: { option: "pingtimeout", show: String, consequence: "unnoticed" },
+  metrics: { option: "metrics", show: showEndpoint, consequence: "unnoticed" },
 };
 
 /** The fields of a target that can change while its logical units stay the disks that they are. */
@@ -234,6 +235,10 @@ function differentFields<T extends object>(fields: Fields<T>, before: T, after: 
 
 function showText(value: string | undefined): string {
   return value === undefined ? "none" : `"${value}"`;
+}
+
+function showEndpoint(endpoint: Endpoint | undefined): string {
+  return endpoint === undefined ? "none" : formatPortal(endpoint.address, endpoint.port);
 }
 
 function showBoolean(value: boolean): string {

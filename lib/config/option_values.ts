@@ -1,6 +1,8 @@
 /** Readers of the values of options: from text to a value of its type, or undefined when the text is reported. */
 import { isAbsolute, resolve } from "@std/path";
-import { type Network, parseNetwork, plainAddress } from "../bytes/network.ts";
+import { isIPv6 } from "node:net";
+import { addressFamily, type Network, parseNetwork, plainAddress } from "../bytes/network.ts";
+import type { Endpoint } from "./config.ts";
 import { quote, type Report } from "./diagnostics.ts";
 import { foldIscsiName, iscsiNameProblem } from "./iscsi_name.ts";
 import { parseSize } from "./size.ts";
@@ -14,6 +16,10 @@ const LOGICAL_UNITS_MAX = 256;
 export const SERIAL_NUMBER_LENGTH_MAX = 64;
 /** Block sizes go in powers of two up to this. */
 const BLOCK_SIZE_BYTES = [512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536];
+
+const PORT_MAX = 65_535;
+/** Where metrics are served unless the conf says otherwise: they tell who uses what. */
+const LOOPBACK = "127.0.0.1";
 
 const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
   ...["y", "yes", "true", "on", "1"].map((word) => [word, true] as const),
@@ -58,6 +64,17 @@ export function integerWithin(min: number, max: number): ReadValue<number> {
     report.error(`Cannot use ${report.option} ${quote(text)}: write a whole number from ${min} to ${max}`);
     return undefined;
   };
+}
+
+/** `PORT` on loopback, `ADDRESS:PORT`, or `[ADDRESS]:PORT` for an address of IPv6. */
+export function readEndpoint(text: string, report: ValueReport): Endpoint | undefined {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]:|([^:]*):)?(\d{1,5})$/.exec(text) ?? [];
+  const address = plainAddress(bracketed ?? plain ?? LOOPBACK);
+  const isAddress = addressFamily(address) !== undefined && (bracketed === undefined || isIPv6(bracketed));
+  if (isAddress && Number(port) >= 1 && Number(port) <= PORT_MAX) return { address, port: Number(port) };
+  const remedy = "write PORT, ADDRESS:PORT or [ADDRESS]:PORT, with an IP address and a port from 1 to 65535";
+  report.error(`Cannot use ${report.option} ${quote(text)}: ${remedy}`);
+  return undefined;
 }
 
 /** A reader of one of a few numbers in decimal digits. */

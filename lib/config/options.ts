@@ -4,6 +4,7 @@ import {
   printableUpTo,
   readBlockSize,
   readBoolean,
+  readEndpoint,
   readFile,
   readFolder,
   readInitiators,
@@ -73,6 +74,12 @@ export const OPTIONS = {
     default: { value: "30" },
     read: integerWithin(1, 65_535),
     description: "seconds in which it must answer that, or its connection is closed",
+  }),
+  metrics: row({
+    place: "global",
+    default: { meaning: "no metrics" },
+    read: readEndpoint,
+    description: "[ADDRESS:]PORT at which to serve metrics to Prometheus, on loopback without ADDRESS",
   }),
   size: row({
     place: "target",

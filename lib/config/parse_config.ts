@@ -21,7 +21,7 @@ export interface ParsedConfig {
 export function parseConfig(text: string, options: { readonly file: string }): ParsedConfig {
   const diagnostics = new Diagnostics(options.file);
   const ini = readIniText(text, diagnostics);
-  const { values } = readOptions(ini.globals, "global", diagnostics);
+  const { values, lines } = readOptions(ini.globals, "global", diagnostics);
   const globals = {
     storage: values.storage ?? defaultOf("storage"),
     node: values.node ?? defaultOf("node"),
@@ -30,7 +30,14 @@ export function parseConfig(text: string, options: { readonly file: string }): P
     port: values.port ?? defaultOf("port"),
     pingSeconds: values.ping ?? defaultOf("ping"),
     pingTimeoutSeconds: values.pingtimeout ?? defaultOf("pingtimeout"),
+    metrics: values.metrics,
   };
+  if (globals.metrics?.port === globals.port) {
+    diagnostics.error(
+      lines.get("metrics")!,
+      `Cannot serve metrics at port ${globals.port}: initiators connect to it; write another port`,
+    );
+  }
   const inherited = { networks: values.networks ?? [], initiators: values.initiators ?? [] };
   if (ini.sections.length === 0) {
     diagnostics.warning(1, "File has no target: add a [NAME] line with a size below it");

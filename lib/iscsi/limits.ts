@@ -15,6 +15,8 @@ export const Limits = {
   warnings: 16,
   /** Refusals that are remembered one by one, equal ones as one. */
   recentRefusals: 64,
+  /** Initiators that are gone and whose traffic is remembered, each at one target. */
+  pastInitiators: 256,
   /** Login requests on one connection, each of which costs an answer. */
   loginRequests: 64,
   /** Text of one login or text negotiation request, over all its PDUs joined by the C bit. */

@@ -19,6 +19,7 @@ export interface NodeSnapshot {
   readonly sessions: readonly SessionSnapshot[];
   /** In the order of the conf. */
   readonly targets: readonly TargetSnapshot[];
+  readonly initiators: readonly InitiatorSnapshot[];
   readonly connectionsInLogin: number;
   /** Most sessions and connections there may be. */
   readonly limits: Pick<Config, "sessions" | "connections">;
@@ -47,6 +48,16 @@ export interface ConnectionSnapshot extends ConnectionEnds {
   /** Connection identifier. */
   readonly cid: number;
   readonly parameters: NegotiatedParameters;
+}
+
+/** What an initiator has done at a target, in all its sessions, as plain data. */
+export interface InitiatorSnapshot {
+  readonly initiatorName: string;
+  /** The iSCSI name of the target, and not its alias. */
+  readonly targetName: string;
+  /** How many there are now. */
+  readonly sessions: number;
+  readonly traffic: TrafficFigures;
 }
 
 /** A target. */

@@ -17,6 +17,7 @@ import type { Clock } from "./clock.ts";
 import { Connection, type ConnectionOwner, type Establishment, type NewSession } from "./connection.ts";
 import type { ConnectionEnds } from "./connection_ends.ts";
 import type { EventLog } from "./event_log.ts";
+import { InitiatorTraffic } from "./initiator_traffic.ts";
 import { type LoginIdentity, type SessionIdentity, TARGET_PORTAL_GROUP_TAG } from "./login.ts";
 import { whoGivesWay } from "./login_crowd.ts";
 import { LoginStatus } from "./login_status.ts";
@@ -56,6 +57,7 @@ export class TargetNode implements ConnectionOwner {
   readonly #peerWatch: PeerWatch;
   readonly #sessions: SessionRegister;
   readonly #refusals = new Refusals();
+  readonly #initiators = new InitiatorTraffic();
   readonly #underWay = new Map<Target, WorkUnderWay>();
   /** Who waits for the end of the last session with a target that is listed no more. */
   readonly #draining = new Map<Target, () => void>();
@@ -200,6 +202,7 @@ export class TargetNode implements ConnectionOwner {
       sessions: [...this.#sessions].map((session) => session.snapshot()),
       // A target with an alias is listed twice.
       targets: [...new Set(this.#targets.values())].map(snapshotTarget),
+      initiators: this.#initiators.snapshot([...this.#sessions]),
       connectionsInLogin: [...this.#connections].filter(({ isInLogin }) => isInLogin).length,
       limits: this.#sessions.limits,
       refusals: this.#refusals.figures(),
@@ -310,6 +313,7 @@ export class TargetNode implements ConnectionOwner {
     if (!this.#sessions.has(session)) return;
     this.#sessions.delete(session);
     session.close();
+    this.#initiators.add(session);
     const { target } = session;
     if (target === undefined) return;
     this.log.info(`${session.description}: session ends`);

@@ -275,8 +275,8 @@ export class LogicalUnit {
   }
 
   detach(nexus: AttachedNexus): void {
-    // A nexus may be closed while it waits for the end of its tasks to be detached.
-    if (this.#nexuses.delete(nexus)) this.#pastTraffic.add(nexus.traffic);
+    this.#nexuses.delete(nexus);
+    this.#pastTraffic.add(nexus.traffic);
     this.loseNexus(nexus);
   }
 

@@ -40,7 +40,7 @@ export class Nexus {
   readonly #itlNexuses = new Map<number, ItlNexus>();
   /** Those of logical units that were taken away, until their last task has ended. */
   readonly #departing = new Set<ItlNexus>();
-  /** What is not that of a logical unit: of commands to where there is none, and of those that were taken away. */
+  /** What is not that of a logical unit: of commands to where there is none, and of those that are closed. */
   readonly #otherTraffic = new Traffic();
 
   constructor(target: TargetDescription, initiatorPortName: string, options: NexusOptions = {}) {
@@ -71,9 +71,7 @@ export class Nexus {
     this.#tellOfLuns();
     this.#departing.add(itlNexus);
     await itlNexus.tasksEnded();
-    this.#departing.delete(itlNexus);
-    this.#otherTraffic.add(itlNexus.traffic);
-    itlNexus.close();
+    if (this.#departing.delete(itlNexus)) this.#close(itlNexus);
   }
 
   /** The list of logical units has changed (SPC-4, 6.33): the initiator is told, on every one that there is. */
@@ -175,9 +173,15 @@ export class Nexus {
 
   /** The I_T nexus is lost (SAM-5, 6.3.4): its tasks are aborted. */
   close(): void {
-    for (const itlNexus of [...this.#itlNexuses.values(), ...this.#departing]) itlNexus.close();
+    for (const itlNexus of [...this.#itlNexuses.values(), ...this.#departing]) this.#close(itlNexus);
     this.#itlNexuses.clear();
+    this.#departing.clear();
     this.#onClose(this);
+  }
+
+  #close(itlNexus: ItlNexus): void {
+    itlNexus.close();
+    this.#otherTraffic.add(itlNexus.traffic);
   }
 
   #reach(naa: string, others: Iterable<Nexus>): ItlNexus | undefined {

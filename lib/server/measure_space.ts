@@ -9,8 +9,11 @@ export function measureSpace(paths: readonly string[]): Map<string, SpaceFigures
   const figures = new Map<string, SpaceFigures>();
   for (const path of paths) {
     try {
+      const { isFile, blocks } = Deno.statSync(path);
+      // What a block device takes is no file system's.
+      if (!isFile) continue;
       const { bavail, bsize } = statfsSync(path);
-      const usedBytes = (Deno.statSync(path).blocks ?? 0) * STAT_BLOCK_BYTES;
+      const usedBytes = (blocks ?? 0) * STAT_BLOCK_BYTES;
       figures.set(path, { usedBytes, availableBytes: bavail * bsize });
     } catch {
       // A file that cannot be looked at has no figures; what is wrong with it, its reads and writes will say.

@@ -75,6 +75,7 @@ export class Supervisor {
   #wasReady = false;
   #crashes = 0;
   #lastCrash = 0;
+  #workerStarts = 0;
   /** Undefined while none runs, which is for a moment at most. */
   #worker: WorkerProcess | undefined;
   /** Where it listens now. */
@@ -100,6 +101,11 @@ export class Supervisor {
   /** Where the target listens now, as `address:port`. */
   get portals(): readonly string[] {
     return this.#portals;
+  }
+
+  /** How many workers there have been. */
+  get workerStarts(): number {
+    return this.#workerStarts;
   }
 
   /** Whether a worker is there to be asked. */
@@ -130,6 +136,7 @@ export class Supervisor {
     const worker = this.#start(surroundings);
     if (!(worker instanceof WorkerProcess)) return await this.#endure(worker, stop);
     this.#worker = worker;
+    this.#workerStarts++;
     worker.ended.then(() => this.#worker = undefined);
     const space = setInterval(() => this.#tellSpace(worker), SupervisorLimits.spaceMs);
     this.#tellSpace(worker);

@@ -1,6 +1,6 @@
 import type { Portal } from "../access/portals.ts";
 import { formatPortal } from "../bytes/network.ts";
-import type { Config } from "../config/config.ts";
+import type { Config, Endpoint } from "../config/config.ts";
 import { isInside } from "../provision/is_inside.ts";
 
 /** What a worker is to serve, as far as it takes rights. */
@@ -36,6 +36,20 @@ export function workerPermissions(
     run: false,
     sys: false,
   };
+}
+
+/** The rights of the metrics worker, which reads what comes over HTTP: to listen there, and nothing else. */
+export function metricsPermissions({ address, port }: Endpoint): Deno.PermissionOptionsObject {
+  const nothing = {
+    read: false,
+    write: false,
+    env: false,
+    ffi: false,
+    import: false,
+    run: false,
+    sys: false,
+  };
+  return { net: [formatPortal(address, port)], ...nothing };
 }
 
 /** The wildcard address of IPv6 takes in IPv4 as well; a machine without IPv6 listens at that of IPv4. */

@@ -84,6 +84,7 @@ Deno.test("iscsi check --json prints the same for programs", async () => {
       storage: "/data/iscsi",
       node: "iqn.2002-08.info.netmanager",
       port: 3260,
+      metrics: null,
       sessions: 32,
       connections: 16,
       targets: [

@@ -12,6 +12,7 @@ Deno.test("OPTIONS has every option of the description, where the description sa
     port: "global",
     ping: "global",
     pingtimeout: "global",
+    metrics: "global",
     size: "target",
     file: "target",
     comment: "target",

@@ -54,7 +54,7 @@ Deno.test("parseConfig() reports unknown options, with the word that was meant",
   assertGlobalError(
     "password=x",
     '1: Unknown option "password": known here are ' +
-      "storage, node, sessions, connections, port, ping, pingtimeout, networks, initiators",
+      "storage, node, sessions, connections, port, ping, pingtimeout, metrics, networks, initiators",
   );
   for (const name of ["__proto__", "constructor", "toString"]) {
     assertTargetError(`${name}=1`, `3: Unknown option "${name}": known here are ${TARGET_OPTIONS}`);
@@ -388,5 +388,17 @@ Deno.test("parseConfig() reports serial numbers that two LUNs would have, or tha
   const serial = "S".repeat(63);
   assertErrors(`[a]\nsize=1GB 1GB\nserial=${serial}`, [
     `3: Cannot use serial "${serial}": the last LUN's would be 65 characters long; shorten it`,
+  ]);
+});
+
+Deno.test("parseConfig() reports where metrics cannot be served", () => {
+  const remedy = "write PORT, ADDRESS:PORT or [ADDRESS]:PORT, with an IP address and a port from 1 to 65535";
+  for (
+    const value of ["0", "65536", "x", ":1", "1:", "localhost:1", "::1:9860", "[::1]", "[1.2.3.4]:1", "[]:1"]
+  ) {
+    assertErrors(`metrics=${value}\n[a]\nsize=1GB`, [`1: Cannot use metrics "${value}": ${remedy}`]);
+  }
+  assertErrors("metrics=[::1]:3260\n[a]\nsize=1GB", [
+    "1: Cannot serve metrics at port 3260: initiators connect to it; write another port",
   ]);
 });

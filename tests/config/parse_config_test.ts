@@ -48,6 +48,7 @@ Deno.test("parseConfig() reads the example of the description", () => {
     port: 3260,
     pingSeconds: 30,
     pingTimeoutSeconds: 30,
+    metrics: undefined,
     targets: [{
       name: "xenserver",
       iscsiName: "iqn.2002-08.info.netmanager:xenserver",
@@ -76,6 +77,7 @@ Deno.test("parseConfig() fills in every default", () => {
     port: 3260,
     pingSeconds: 30,
     pingTimeoutSeconds: 30,
+    metrics: undefined,
     targets: [{
       name: "a",
       iscsiName: "iqn.2002-08.info.netmanager:a",
@@ -126,6 +128,7 @@ file = /dev/sdb
     port: 860,
     pingSeconds: 0,
     pingTimeoutSeconds: 65535,
+    metrics: undefined,
   });
   assertEquals(targets, [{
     name: "a.b:c-1",
@@ -309,4 +312,17 @@ Deno.test("serialNumberOf() appends the numbers of all LUNs but the first", () =
   const { disk } = parseTarget("[a]\nsize=1GB 1GB\nserial=X");
   assertEquals([0, 1, 12].map((lun) => serialNumberOf(disk, lun)), ["X", "X_1", "X_12"]);
   assertEquals(serialNumberOf({ ...disk, serialNumber: undefined }, 1), undefined);
+});
+
+Deno.test("parseConfig() reads where to serve metrics", () => {
+  const endpoints = [
+    ["9860", "127.0.0.1", 9860],
+    ["192.168.1.7:1", "192.168.1.7", 1],
+    ["0.0.0.0:65535", "0.0.0.0", 65_535],
+    ["[::1]:9860", "::1", 9860],
+    ["[fd00:0:0::7]:9860", "fd00::7", 9860],
+  ] as const;
+  for (const [text, address, port] of endpoints) {
+    assertEquals(parseGood(`metrics=${text}\n[a]\nsize=1GB`).metrics, { address, port });
+  }
 });

@@ -1,0 +1,147 @@
+/** What the server tells Prometheus, made of what it knows of itself. */
+import type { LogicalUnitSnapshot, NodeSnapshot } from "../iscsi/node_snapshot.ts";
+import { REFUSAL_REASONS } from "../iscsi/refusals.ts";
+import type { SpaceFigures } from "../scsi/provisioning.ts";
+import type { Family, Labels } from "./exposition.ts";
+import { trafficFamilies } from "./traffic_metrics.ts";
+
+/** What the server knows of itself. */
+export interface ServerFigures {
+  /** Null while no target worker runs, which is for a moment after a crash. */
+  readonly node: NodeSnapshot | null;
+  /** By the path of the backing file. */
+  readonly space: ReadonlyMap<string, SpaceFigures>;
+  /** How often a target worker has been started. */
+  readonly workerStarts: number;
+  readonly versions: Readonly<Record<"version" | "deno", string>>;
+  readonly process: {
+    readonly cpuSeconds: number;
+    readonly residentBytes: number;
+    /** Seconds since 1970. */
+    readonly startSeconds: number;
+  };
+}
+
+/** A logical unit with the labels that tell it from others. */
+interface LabelledUnit {
+  readonly unit: LogicalUnitSnapshot;
+  readonly labels: Labels;
+}
+
+/** All metrics of a server. */
+export function serverFamilies(figures: ServerFigures): Family[] {
+  const { node, space, workerStarts, versions } = figures;
+  return [
+    gauge("iscsi_build_info", "The program that serves.", 1, versions),
+    gauge("iscsi_target_worker_up", "Whether the part that serves initiators runs.", node === null ? 0 : 1),
+    counter("iscsi_target_worker_starts_total", "Starts of the part that serves initiators.", workerStarts),
+    ...(node === null ? [] : nodeFamilies(node, space)),
+    ...processFamilies(figures.process),
+  ];
+}
+
+function nodeFamilies(node: NodeSnapshot, space: ServerFigures["space"]): Family[] {
+  const units = node.targets.flatMap(({ name, logicalUnits }) =>
+    logicalUnits.map((unit): LabelledUnit => ({ unit, labels: { target: name, lun: String(unit.lun) } }))
+  );
+  return [
+    ...sessionFamilies(node),
+    refusals(node),
+    ...spaceFamilies(units, space),
+    ...trafficFamilies("iscsi_lun", units.map(({ unit: { traffic }, labels }) => ({ labels, traffic }))),
+    ...initiatorFamilies(node),
+  ];
+}
+
+function sessionFamilies({ sessions, connectionsInLogin, limits }: NodeSnapshot): Family[] {
+  const normal = sessions.filter(({ targetName }) => targetName !== null);
+  const connections = normal.reduce((sum, session) => sum + session.connections.length, 0);
+  const discoveries = sessions.length - normal.length;
+  return [
+    gauge("iscsi_sessions", "Sessions with targets.", normal.length),
+    gauge("iscsi_sessions_limit", "Most sessions with targets that there may be.", limits.sessions),
+    gauge("iscsi_connections", "Connections of sessions with targets.", connections),
+    gauge("iscsi_connections_limit", "Most such connections that there may be.", limits.connections),
+    gauge("iscsi_discovery_sessions", "Sessions that only ask which targets there are.", discoveries),
+    gauge("iscsi_logins", "Connections that have not logged in yet.", connectionsInLogin),
+  ];
+}
+
+function refusals({ refusals: { totals } }: NodeSnapshot): Family {
+  return {
+    name: "iscsi_refusals_total",
+    type: "counter",
+    help: "Connections and logins that were refused, by what refused them.",
+    samples: REFUSAL_REASONS.map((reason) => ({ labels: { reason }, value: totals[reason] })),
+  };
+}
+
+function spaceFamilies(units: readonly LabelledUnit[], space: ServerFigures["space"]): Family[] {
+  const measured = units.flatMap(({ unit, labels }) => {
+    const figures = space.get(unit.path);
+    return figures === undefined ? [] : [{ labels, ...figures }];
+  });
+  return [
+    {
+      name: "iscsi_lun_info",
+      type: "gauge",
+      help: "A logical unit, as initiators know it.",
+      samples: units.map(({ unit: { identity: { naa, serialNumber } }, labels }) => ({
+        labels: { ...labels, naa, serial_number: serialNumber },
+        value: 1,
+      })),
+    },
+    {
+      name: "iscsi_lun_size_bytes",
+      type: "gauge",
+      help: "Size that initiators see.",
+      samples: units.map(({ unit: { promisedBytes }, labels }) => ({ labels, value: promisedBytes })),
+    },
+    {
+      name: "iscsi_lun_allocated_bytes",
+      type: "gauge",
+      help: "Space that the backing file takes.",
+      samples: measured.map(({ usedBytes, labels }) => ({ labels, value: usedBytes })),
+    },
+    {
+      name: "iscsi_lun_available_bytes",
+      type: "gauge",
+      help: "Space that is left on the file system of the backing file.",
+      samples: measured.map(({ availableBytes, labels }) => ({ labels, value: availableBytes })),
+    },
+  ];
+}
+
+function initiatorFamilies({ initiators, targets }: NodeSnapshot): Family[] {
+  const names = new Map(targets.map(({ name, iscsiName }) => [iscsiName, name]));
+  const labelled = initiators.map(({ initiatorName, targetName, sessions, traffic }) => ({
+    labels: { initiator: initiatorName, target: names.get(targetName) ?? targetName },
+    sessions,
+    traffic,
+  }));
+  return [
+    {
+      name: "iscsi_initiator_sessions",
+      type: "gauge",
+      help: "Sessions of an initiator with a target.",
+      samples: labelled.map(({ labels, sessions }) => ({ labels, value: sessions })),
+    },
+    ...trafficFamilies("iscsi_initiator", labelled),
+  ];
+}
+
+function processFamilies({ cpuSeconds, residentBytes, startSeconds }: ServerFigures["process"]): Family[] {
+  return [
+    counter("process_cpu_seconds_total", "Processor time of the server, user and system.", cpuSeconds),
+    gauge("process_resident_memory_bytes", "Memory of the server.", residentBytes),
+    gauge("process_start_time_seconds", "When the server started, in seconds since 1970.", startSeconds),
+  ];
+}
+
+function gauge(name: string, help: string, value: number, labels: Labels = {}): Family {
+  return { name, type: "gauge", help, samples: [{ labels, value }] };
+}
+
+function counter(name: string, help: string, value: number): Family {
+  return { name, type: "counter", help, samples: [{ labels: {}, value }] };
+}

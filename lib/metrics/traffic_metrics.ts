@@ -1,0 +1,88 @@
+import { COMMAND_FAILURES } from "../scsi/command_failure.ts";
+import { LATENCY_BOUNDS_MS } from "../scsi/latency_histogram.ts";
+import type { TrafficFigures, TransferFigures } from "../scsi/traffic.ts";
+import { type Family, histogramSamples, type Labels, type Sample } from "./exposition.ts";
+
+const LATENCY_BOUNDS_SECONDS = LATENCY_BOUNDS_MS.map((ms) => ms / 1000);
+
+/** Traffic of somebody, and by which labels it is told from that of others. */
+export interface LabelledTraffic {
+  readonly labels: Labels;
+  readonly traffic: TrafficFigures;
+}
+
+/** A metric of traffic: its name without what it is the traffic of, and its samples for one of these. */
+interface Row {
+  readonly name: string;
+  readonly type: Family["type"];
+  readonly help: string;
+  readonly samples: (traffic: TrafficFigures, labels: Labels) => readonly Sample[];
+}
+
+/** The metrics of traffic, whosever it is. */
+const ROWS: readonly Row[] = [
+  {
+    name: "commands_total",
+    type: "counter",
+    help: "Commands that have been answered.",
+    samples: ({ reads, writes, otherCommands }, labels) => [
+      { labels: { ...labels, kind: "read" }, value: reads.commands },
+      { labels: { ...labels, kind: "write" }, value: writes.commands },
+      { labels: { ...labels, kind: "other" }, value: otherCommands },
+    ],
+  },
+  {
+    name: "failed_commands_total",
+    type: "counter",
+    help: "Commands that did not end well, by why.",
+    samples: ({ failures }, labels) =>
+      COMMAND_FAILURES.map((failure) => ({
+        labels: { ...labels, reason: snakeCase(failure) },
+        value: failures[failure] ?? 0,
+      })),
+  },
+  counter("read_bytes_total", "Bytes that reads have moved to initiators.", ({ reads }) => reads.bytes),
+  counter(
+    "written_bytes_total",
+    "Bytes that writes have moved from initiators.",
+    ({ writes }) => writes.bytes,
+  ),
+  counter(
+    "unmapped_bytes_total",
+    "Bytes that initiators have given back.",
+    ({ unmappedBytes }) => unmappedBytes,
+  ),
+  latencies("read_duration_seconds", "From the arrival of a read to its answer.", ({ reads }) => reads),
+  latencies("write_duration_seconds", "From the arrival of a write to its answer.", ({ writes }) => writes),
+];
+
+function counter(name: string, help: string, valueOf: (traffic: TrafficFigures) => number): Row {
+  return { name, type: "counter", help, samples: (traffic, labels) => [{ labels, value: valueOf(traffic) }] };
+}
+
+function latencies(name: string, help: string, figuresOf: (traffic: TrafficFigures) => TransferFigures): Row {
+  return {
+    name,
+    type: "histogram",
+    help,
+    samples: (traffic, labels) => {
+      const { counts, totalMs } = figuresOf(traffic).latencies;
+      return histogramSamples(labels, LATENCY_BOUNDS_SECONDS, { counts, sum: totalMs / 1000 });
+    },
+  };
+}
+
+/** The metrics of the traffic of several, named after what these are: `iscsi_lun`, `iscsi_initiator`. */
+export function trafficFamilies(prefix: string, all: readonly LabelledTraffic[]): Family[] {
+  return ROWS.map(({ name, type, help, samples }) => ({
+    name: `${prefix}_${name}`,
+    type,
+    help,
+    samples: all.flatMap(({ labels, traffic }) => samples(traffic, labels)),
+  }));
+}
+
+/** A name of the program's as label values are written. */
+export function snakeCase(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

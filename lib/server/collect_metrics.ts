@@ -1,0 +1,33 @@
+import { cpuUsage } from "node:process";
+import type { NodeSnapshot } from "../iscsi/node_snapshot.ts";
+import { formatExposition } from "../metrics/exposition.ts";
+import { serverFamilies } from "../metrics/server_metrics.ts";
+import { measureSpace } from "./measure_space.ts";
+import type { Supervisor } from "./supervisor.ts";
+
+/** How things stand with the server now, in Prometheus' words. */
+export async function collectMetrics(supervisor: Supervisor, version: string): Promise<string> {
+  const node = await askForSnapshot(supervisor);
+  const units = node?.targets.flatMap(({ logicalUnits }) => logicalUnits) ?? [];
+  const { user, system } = cpuUsage();
+  return formatExposition(serverFamilies({
+    node,
+    space: measureSpace(units.map(({ path }) => path)),
+    workerStarts: supervisor.workerStarts,
+    versions: { version, deno: Deno.version.deno },
+    process: {
+      cpuSeconds: (user + system) / 1_000_000,
+      residentBytes: Deno.memoryUsage().rss,
+      startSeconds: performance.timeOrigin / 1000,
+    },
+  }));
+}
+
+/** Null while there is no worker to answer. */
+async function askForSnapshot(supervisor: Supervisor): Promise<NodeSnapshot | null> {
+  try {
+    return await supervisor.ask({ kind: "snapshot" });
+  } catch {
+    return null;
+  }
+}

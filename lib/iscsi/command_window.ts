@@ -27,6 +27,8 @@ export class CommandWindow {
   #maxCmdSN: number;
   /** By CmdSN. A command that was aborted before it came is held as undefined: its number is used up. */
   readonly #held = new Map<number, HeldCommand | undefined>();
+  /** Immediate requests that wait until every command before a number has come. */
+  #behind: { readonly cmdSN: number; readonly request: HeldCommand }[] = [];
   #heldBytes = 0;
 
   /** @param cmdSN the number of the next command, as the login carried it */
@@ -89,6 +91,22 @@ export class CommandWindow {
     this.#held.set(cmdSN, { initiatorTaskTag, receiver, frames: [this.#copy(frame)] });
   }
 
+  /** Commands before this number are still to come. */
+  isAhead(cmdSN: number): boolean {
+    const distance = serialDistance(this.#expCmdSN, cmdSN);
+    return distance > 0 && distance <= Limits.commandWindow;
+  }
+
+  /** Keeps an immediate request until every command before its number has come. */
+  holdBehind(cmdSN: number, initiatorTaskTag: number, frame: Frame, receiver: CommandReceiver): void {
+    this.#behind.push({ cmdSN, request: { initiatorTaskTag, receiver, frames: [this.#copy(frame)] } });
+  }
+
+  /** How many immediate requests are kept. */
+  get heldBehind(): number {
+    return this.#behind.length;
+  }
+
   /** Keeps a Data-Out for a command of the same connection that is held; false when there is no such command. */
   holdData(initiatorTaskTag: number, frame: Frame, receiver: CommandReceiver): boolean {
     if (this.#held.size === 0) return false;
@@ -101,9 +119,12 @@ export class CommandWindow {
     return false;
   }
 
-  /** Takes out the held command whose turn it is, if there is one. */
+  /** Takes out what is held and whose turn it is, if there is something. */
   release(): HeldCommand | undefined {
-    while (this.#held.has(this.#expCmdSN)) {
+    while (true) {
+      const request = this.#behind.length === 0 ? undefined : this.#releaseBehind();
+      if (request !== undefined) return request;
+      if (!this.#held.has(this.#expCmdSN)) return undefined;
       const command = this.#held.get(this.#expCmdSN);
       this.#held.delete(this.#expCmdSN);
       if (command !== undefined) {
@@ -112,7 +133,19 @@ export class CommandWindow {
       }
       this.advance();
     }
-    return undefined;
+  }
+
+  #releaseBehind(): HeldCommand | undefined {
+    const index = this.#behind.findIndex(({ cmdSN }) => cmdSN === this.#expCmdSN);
+    const request = index < 0 ? undefined : this.#behind.splice(index, 1)[0]?.request;
+    if (request !== undefined) this.#heldBytes -= commandBytes(request);
+    return request;
+  }
+
+  /** Uses up every number before this one whose command has not come (4.2.3.3 b), or is held. */
+  plug(cmdSN: number): void {
+    if (!this.isAhead(cmdSN)) return;
+    for (let next = this.#expCmdSN; next !== cmdSN; next = serialAdd(next, 1)) this.cancel(next);
   }
 
   /**
@@ -138,6 +171,10 @@ export class CommandWindow {
       this.#held.delete(cmdSN);
       this.#heldBytes -= commandBytes(command);
     }
+    for (const { request } of this.#behind) {
+      if (request.receiver === receiver) this.#heldBytes -= commandBytes(request);
+    }
+    this.#behind = this.#behind.filter(({ request }) => request.receiver !== receiver);
   }
 
   #copy(frame: Frame): Frame {

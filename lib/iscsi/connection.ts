@@ -37,6 +37,8 @@ export interface ConnectionOwner {
    */
   sessionToJoin(identity: LoginIdentity): Session;
   establish(connection: Connection, identity: LoginIdentity, login: NewSession): Establishment;
+  /** Ends the session at once, and all its connections. */
+  endSession(session: Session): void;
   /** The session is over: its tasks end, and its nexus. Its connections may still have something to say. */
   retire(session: Session): void;
   /** A login over this connection is refused. */
@@ -177,7 +179,8 @@ export class Connection implements WatchedConnection {
     this.#replies.logoutWanted(seconds);
     this.#cancelLogoutDeadline = this.#owner.clock.after(seconds * 1000, () => {
       this.#warn(`no logout within the ${seconds} s that it was given`);
-      this.close();
+      this.#phase?.announceDrop(this.#phase.cid);
+      this.finish();
     });
     this.#wake();
   }
@@ -278,6 +281,7 @@ export class Connection implements WatchedConnection {
       meter: this.#meter,
       owner: {
         ends: this.ends,
+        clock: owner.clock,
         warn: (message) => this.#warn(message),
         wake: () => this.#wake(),
         close: () => this.close(),
@@ -296,7 +300,7 @@ export class Connection implements WatchedConnection {
   #answerFault(error: unknown): void {
     if (!(error instanceof ProtocolError)) throw error;
     this.#warn(error.message);
-    if (error.response.kind === "session") return this.#closeSession();
+    if (error.response.kind === "session") return this.#owner.endSession(this.#phase!.session);
     if (error.response.kind !== "login") return this.close();
     this.#owner.refused(this, error.response);
     // A first PDU that is no Login Request has nothing that a Login Response could refer to (RFC 7143, 7.12).
@@ -304,10 +308,6 @@ export class Connection implements WatchedConnection {
       this.#replies.loginFailure(this.#loginRequest, error.response.status);
     }
     this.finish();
-  }
-
-  #closeSession(): void {
-    for (const connection of [...this.#phase!.session.connections.values()]) connection.close();
   }
 
   #warn(message: string): void {

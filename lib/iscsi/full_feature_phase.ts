@@ -5,11 +5,14 @@
  * `proceed`, which answers it or hands it to the queue that moves its data.
  */
 import { kindOfCommand } from "../scsi/command_table.ts";
+import { readUint32 } from "../bytes/big_endian.ts";
 import { refused } from "../scsi/finished.ts";
 import type { DataOut as DataOutOperation, Finished, Later, Operation } from "../scsi/operation.ts";
 import { GOOD, type Outcome } from "../scsi/outcome.ts";
 import { Sense } from "../scsi/sense.ts";
 import type { CommandMeter } from "./command_meter.ts";
+import { AwaitedData } from "./awaited_data.ts";
+import type { Clock } from "./clock.ts";
 import { DataInQueue } from "./data_in_queue.ts";
 import { DataOutQueue } from "./data_out_queue.ts";
 import type { Frame } from "./framing.ts";
@@ -34,7 +37,12 @@ import type { ReplyWriter } from "./reply_writer.ts";
 import { ScsiTask } from "./scsi_task.ts";
 import type { Session, SessionConnection } from "./session.ts";
 import { Staging } from "./staging.ts";
-import { manageTasks, TaskManagementFunctionCode, TaskManagementResponseCode } from "./task_management.ts";
+import {
+  manageTasks,
+  TaskManagementFunctionCode,
+  TaskManagementResponseCode,
+  TaskSetScope,
+} from "./task_management.ts";
 import type { KeyValue } from "./text.ts";
 import { TextNegotiation } from "./text_negotiation.ts";
 import type { Work } from "./work_under_way.ts";
@@ -46,6 +54,7 @@ const LogoutResponse = { success: 0, cidNotFound: 1, recoveryNotSupported: 2 } a
 /** What the phase needs of the connection and the node it belongs to. */
 export interface FullFeatureOwner {
   readonly ends: ConnectionEnds;
+  readonly clock: Clock;
   /** Tells the log what the peer did wrong. */
   warn(message: string): void;
   /** Something is to be sent that no request from this connection brought about. */
@@ -81,6 +90,9 @@ export class FullFeaturePhase implements SessionConnection {
   readonly #dataIn: DataInQueue;
   readonly #dataOut: DataOutQueue;
   readonly #text: TextNegotiation;
+  readonly #awaitedData = new AwaitedData();
+  /** Somebody waits for the initiator to acknowledge everything before this status. */
+  #awaitedAcknowledgement: { readonly statSN: number; readonly resolve: () => void } | undefined;
   /** The initiator has logged out: what it may have sent besides is not carried out. */
   #isOver = false;
   /** Responses that wait for work under way. */
@@ -123,6 +135,8 @@ export class FullFeaturePhase implements SessionConnection {
    * @throws {ProtocolError} of kind `close`
    */
   receive(frame: Frame): void {
+    this.replies.acknowledge(readUint32(frame.header, 28));
+    if (this.#awaitedAcknowledgement !== undefined) this.#lookForAcknowledgement();
     this.carryOut(frame);
     const { window } = this.session;
     for (let held = window.release(); held !== undefined; held = window.release()) {
@@ -139,7 +153,7 @@ export class FullFeaturePhase implements SessionConnection {
       const pdu = this.#decode(frame);
       if (pdu === undefined) return;
       if (pdu.kind === "dataOut") this.#receiveData(pdu, frame);
-      else if (pdu.immediate) this.#execute(pdu);
+      else if (pdu.immediate) this.#executeImmediate(pdu, frame);
       else this.#inOrder(pdu, frame);
     } catch (error) {
       if (!(error instanceof ProtocolError) || error.response.kind !== "reject") throw error;
@@ -177,6 +191,7 @@ export class FullFeaturePhase implements SessionConnection {
     const task = this.session.task(pdu.initiatorTaskTag);
     // Data of a task that was aborted, or was answered early, is still on its way: it is dropped without a word.
     if (task === undefined) {
+      this.#awaitedData.receive(pdu);
       if (this.session.window.holdData(pdu.initiatorTaskTag, frame, this)) this.#checkHeld();
       return;
     }
@@ -208,6 +223,24 @@ export class FullFeaturePhase implements SessionConnection {
   #checkHeld(): void {
     if (!this.session.window.isFull || this.session.connections.size > 1) return;
     throw connectionBroken(`More than ${Limits.heldCommandBytes} bytes of commands wait for an earlier one`);
+  }
+
+  #executeImmediate(pdu: NumberedPdu, frame: Frame): void {
+    const { window } = this.session;
+    if (pdu.kind !== "taskManagementRequest" || !window.isAhead(pdu.cmdSN)) return this.#execute(pdu);
+    // 4.2.3.3 b: what ends a set of tasks ends those, too, that were sent before it and are still on their way.
+    switch (TaskSetScope[pdu.function]) {
+      case "target":
+        window.plug(pdu.cmdSN);
+        return this.#execute(pdu);
+      case "logicalUnit":
+        if (window.heldBehind < Limits.immediateCommands) {
+          return window.holdBehind(pdu.cmdSN, pdu.initiatorTaskTag, frame, this);
+        }
+        throw rejected(RejectReason.immediateCommandReject, "Too many task management requests");
+      default:
+        return this.#execute(pdu);
+    }
   }
 
   #execute(pdu: NumberedPdu): void {
@@ -326,12 +359,29 @@ export class FullFeaturePhase implements SessionConnection {
     if (this.#waitingResponses >= Limits.immediateCommands) {
       throw rejected(RejectReason.immediateCommandReject, "Too many task management requests");
     }
-    const response = manageTasks(this.session, pdu, this.parameters.protocolLevel);
+    const owed = this.#owedFor(pdu);
+    const response = manageTasks(this.session, pdu, this);
     const isDone = response === TaskManagementResponseCode.functionComplete;
     // 11.5.1: the response says that nothing of the tasks reaches the medium any more.
-    this.#whenSettled(isDone ? this.#settledFor(pdu) : undefined, () => {
+    const waits = isDone ? [this.#settledFor(pdu), owed].filter((wait) => wait !== undefined) : [];
+    this.#whenSettled(waits.length === 0 ? undefined : Promise.all(waits), () => {
       this.#taskManagementResponse(pdu, response);
     });
+  }
+
+  /** Resolves when the initiator has done what it owes before the end of a set of tasks, or has not for too long. */
+  #owedFor(pdu: TaskManagementRequest): Promise<void> | undefined {
+    const scope = TaskSetScope[pdu.function];
+    if (scope === undefined) return undefined;
+    const owed = this.session.owed(scope === "target" ? undefined : pdu.lun);
+    if (owed.length === 0) return undefined;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#owner.clock.after(Limits.owedMs, resolve);
+    Promise.all(owed).then(() => {
+      cancel();
+      resolve();
+    });
+    return promise;
   }
 
   /** A function for a target or a nexus concerns all logical units, a query none, every other one only its own. */
@@ -396,9 +446,6 @@ export class FullFeaturePhase implements SessionConnection {
       case LogoutReason.closeSession:
         return LogoutResponse.success;
       case LogoutReason.closeConnection:
-        if (this.session.target === undefined) {
-          throw rejected(RejectReason.protocolError, "Logout of a connection in a discovery session");
-        }
         return this.session.connections.has(pdu.cid) ? LogoutResponse.success : LogoutResponse.cidNotFound;
       case LogoutReason.removeForRecovery:
         return LogoutResponse.recoveryNotSupported;
@@ -417,6 +464,41 @@ export class FullFeaturePhase implements SessionConnection {
 
   endRequests(): void {
     this.#isOver = true;
+    this.#awaitedData.giveUp();
+    this.#awaitedAcknowledgement?.resolve();
+  }
+
+  announceDrop(cid: number): void {
+    this.replies.connectionDropped(cid, this.parameters);
+    this.wake();
+  }
+
+  announceEnd(): void {
+    this.replies.sessionDropped(this.parameters);
+  }
+
+  awaitData(targetTransferTags: readonly number[]): Promise<void> {
+    return this.#awaitedData.expect(targetTransferTags);
+  }
+
+  acknowledged(): Promise<void> | undefined {
+    const { statSN } = this.replies;
+    if (this.replies.isAcknowledged(statSN)) return undefined;
+    // Its answer says what the initiator has received.
+    this.replies.ping();
+    this.wake();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const before = this.#awaitedAcknowledgement;
+    this.#awaitedAcknowledgement = { statSN, resolve };
+    if (before !== undefined) promise.then(before.resolve);
+    return promise;
+  }
+
+  #lookForAcknowledgement(): void {
+    const awaited = this.#awaitedAcknowledgement;
+    if (awaited === undefined || !this.replies.isAcknowledged(awaited.statSN)) return;
+    this.#awaitedAcknowledgement = undefined;
+    awaited.resolve();
   }
 
   requestLogout(seconds: number): void {

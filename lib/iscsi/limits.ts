@@ -7,6 +7,11 @@ export const Limits = {
   loginMs: 15_000,
   /** How long a connection that is to be closed may take to read its last replies. */
   finishMs: 2_000,
+  /**
+   * How long a task management response waits for what the initiator owes: data that was asked for, and that many
+   * initiators do not send any more, and acknowledgements.
+   */
+  owedMs: 1_000,
   /** How often it is looked which peers have been silent. */
   peerWatchMs: 1_000,
   /** PDUs of one connection that are carried out before the others have their turn; a queue of 32 fits into one. */

@@ -2,7 +2,7 @@
  * Writes a connection's replies into its send buffer, and owns StatSN (RFC 7143, 4.2.2.2): the one place that gives
  * out status numbers.
  */
-import { serialAdd } from "../bytes/serial_number.ts";
+import { serialAdd, serialDistance } from "../bytes/serial_number.ts";
 import type { Outcome } from "../scsi/outcome.ts";
 import { writeUint16 } from "../bytes/big_endian.ts";
 import { BASIC_HEADER_BYTES, paddedLength } from "./framing.ts";
@@ -39,7 +39,13 @@ export interface WindowNumbers {
 }
 
 /** Events of an Asynchronous Message (RFC 7143, 11.9.1). */
-const AsyncEvent = { logoutWanted: 1 } as const;
+const AsyncEvent = { logoutWanted: 1, connectionDropped: 2, sessionDropped: 3 } as const;
+
+/** The negotiated seconds before and in which a lost connection may be followed by another (RFC 7143, 13.15, 13.16). */
+interface ReconnectTimes {
+  readonly defaultTime2Wait: number;
+  readonly defaultTime2Retain: number;
+}
 
 const NO_DATA = new Uint8Array();
 
@@ -47,10 +53,27 @@ const NO_DATA = new Uint8Array();
 export class ReplyWriter {
   readonly buffer = new SendBuffer();
   #statSN = 1;
+  /** The next StatSN that the initiator expects: it has received all before. */
+  #expStatSN = 1;
   #lastPingTag = 0;
   #window: WindowNumbers = { expCmdSN: 0, maxCmdSN: 0 };
   /** One object for all replies, filled anew for each: a reply is encoded before the next one begins. */
   readonly #numbers = { statSN: 0, expCmdSN: 0, maxCmdSN: 0 };
+
+  /** The number of the next status. */
+  get statSN(): number {
+    return this.#statSN;
+  }
+
+  /** Every request says how much the initiator has received (4.2.2.2). */
+  acknowledge(expStatSN: number): void {
+    this.#expStatSN = expStatSN;
+  }
+
+  /** The initiator has received everything before this status. */
+  isAcknowledged(statSN: number): boolean {
+    return serialDistance(statSN, this.#expStatSN) >= 0;
+  }
 
   /** Follows the session's window from now on. */
   follow(window: WindowNumbers): void {
@@ -218,14 +241,22 @@ export class ReplyWriter {
 
   /** Asks the initiator to log out within some seconds. */
   logoutWanted(seconds: number): void {
+    this.#asynchronousMessage(AsyncEvent.logoutWanted, [0, 0, seconds]);
+  }
+
+  /** Says that a connection of the session is closed, or is about to be. */
+  connectionDropped(cid: number, { defaultTime2Wait, defaultTime2Retain }: ReconnectTimes): void {
+    this.#asynchronousMessage(AsyncEvent.connectionDropped, [cid, defaultTime2Wait, defaultTime2Retain]);
+  }
+
+  /** Says that all connections of the session are about to be closed. */
+  sessionDropped({ defaultTime2Wait, defaultTime2Retain }: ReconnectTimes): void {
+    this.#asynchronousMessage(AsyncEvent.sessionDropped, [0, defaultTime2Wait, defaultTime2Retain]);
+  }
+
+  #asynchronousMessage(event: number, parameters: readonly [number, number, number]): void {
     const into = this.#reserve(0);
-    encodeAsynchronousMessage(into, {
-      event: AsyncEvent.logoutWanted,
-      parameter1: 0,
-      parameter2: 0,
-      parameter3: seconds,
-      numbers: this.#withStatus(),
-    });
+    encodeAsynchronousMessage(into, { event, parameters, numbers: this.#withStatus() });
     this.#commit(into, 0);
   }
 

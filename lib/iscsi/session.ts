@@ -24,6 +24,14 @@ export interface SessionConnection extends TaskOwner, CommandReceiver {
   finish(): void;
   /** It is logged out: what the initiator may have sent besides is not carried out. */
   endRequests(): void;
+  /** RFC 7143, 11.9.1: tells the initiator that a connection of the session is closed, or is about to be. */
+  announceDrop(cid: number): void;
+  /** Tells the initiator that the target is about to close all connections of the session. */
+  announceEnd(): void;
+  /** Resolves when the data has come that was asked for with these tags, for tasks that are about to end. */
+  awaitData(targetTransferTags: readonly number[]): Promise<void>;
+  /** Resolves when the initiator has acknowledged every status sent so far; undefined when it has. */
+  acknowledged(): Promise<void> | undefined;
   /** Asks the initiator to log out, and closes the connection when it has not within that time. */
   requestLogout(seconds: number): void;
 }
@@ -110,12 +118,49 @@ export class Session {
     predecessor?.close();
   }
 
-  /** A connection is logged out or closed: its tasks end, and what it has brought before its turn is dropped. */
-  leave(connection: SessionConnection): void {
-    if (this.#connections.get(connection.cid) === connection) this.#connections.delete(connection.cid);
+  /**
+   * A connection is logged out or closed: its tasks end, and what it has brought before its turn is dropped.
+   *
+   * @returns whether it has belonged to the session until now
+   */
+  leave(connection: SessionConnection): boolean {
+    const isMember = this.#connections.get(connection.cid) === connection;
+    if (isMember) this.#connections.delete(connection.cid);
     connection.endRequests();
     this.window.forget(connection);
     for (const task of [...this.#tasks.values()]) if (task.owner === connection) task.abort();
+    return isMember;
+  }
+
+  /** Says over the connections that there are that another one is gone. */
+  announceDrop(cid: number): void {
+    for (const connection of this.#connections.values()) connection.announceDrop(cid);
+  }
+
+  /** The target ends the session: the initiator is told, what was answered goes out, and every connection is closed. */
+  finish(): void {
+    for (const connection of [...this.#connections.values()]) {
+      connection.announceEnd();
+      connection.finish();
+    }
+  }
+
+  /**
+   * What the initiator owes before it may be told that all tasks of a logical unit, or of all of them, have ended
+   * (4.2.3.3): the data that the target has asked for and, since one connection's PDUs may overtake another's, that it
+   * has received what was sent before.
+   */
+  owed(lun: number | undefined): Promise<unknown>[] {
+    const connections = [...this.#connections.values()];
+    const tasks = [...this.#tasks.values()].filter((task) => lun === undefined || task.lun === lun);
+    const data = connections.flatMap((connection) => {
+      const tags = tasks.filter(({ owner }) => owner === connection).flatMap(({ dataOut }) =>
+        dataOut?.readyToTransfers.map(({ targetTransferTag }) => targetTransferTag) ?? []
+      );
+      return tags.length === 0 ? [] : [connection.awaitData(tags)];
+    });
+    if (connections.length === 1) return data;
+    return [...data, ...connections.flatMap((connection) => connection.acknowledged() ?? [])];
   }
 
   /** RFC 7143, 11.9.1: asks the initiator to log out on every connection. */

@@ -166,6 +166,7 @@ export class TargetNode implements ConnectionOwner {
     this.#isStopping = true;
     // Whoever logs in meanwhile is told that it is no use.
     const loggedIn = [...this.#connections].filter(({ isInLogin }) => !isInLogin);
+    for (const session of this.#sessions) session.finish();
     for (const connection of loggedIn) connection.finish();
     await Promise.all(loggedIn.map(({ closed }) => closed));
     await Promise.all(this.#underWay.values().map((works) => works.done()));
@@ -321,15 +322,15 @@ export class TargetNode implements ConnectionOwner {
   }
 
   disconnected(connection: SessionConnection, session: Session): void {
-    session.leave(connection);
+    const wasMember = session.leave(connection);
     if (session.connections.size === 0) this.retire(session);
+    else if (wasMember && this.#sessions.has(session)) session.announceDrop(connection.cid);
   }
 
   /** RFC 7143, 11.5.1: TARGET COLD RESET ends all sessions with the target. */
   resetTarget({ target }: Session): void {
     for (const session of this.#sessions) {
-      if (target === undefined || session.target !== target) continue;
-      for (const connection of [...session.connections.values()]) connection.finish();
+      if (target !== undefined && session.target === target) session.finish();
     }
   }
 

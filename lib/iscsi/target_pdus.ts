@@ -177,16 +177,12 @@ export function encodeLogoutResponse(into: Uint8Array, pdu: {
 /** RFC 7143, 11.9, without the SCSI event, which has a data segment. What the parameters mean depends on the event. */
 export function encodeAsynchronousMessage(into: Uint8Array, pdu: {
   event: number;
-  parameter1: number;
-  parameter2: number;
-  parameter3: number;
+  parameters: readonly [number, number, number];
   numbers: SequenceNumbers;
 }): void {
   encodeCommon(into, TargetOpcode.asynchronousMessage, FINAL, 0, RESERVED_TAG, pdu.numbers);
   into[36] = pdu.event;
-  writeUint16(into, 38, pdu.parameter1);
-  writeUint16(into, 40, pdu.parameter2);
-  writeUint16(into, 42, pdu.parameter3);
+  for (const [index, parameter] of pdu.parameters.entries()) writeUint16(into, 38 + index * 2, parameter);
 }
 
 /** RFC 7143, 11.17. The data segment repeats the header of the PDU that is rejected. */

@@ -4,6 +4,7 @@
 import { serialDistance } from "../bytes/serial_number.ts";
 import type { TaskManagementFunction, TaskManagementResponse } from "../scsi/task_management.ts";
 import type { TaskManagementRequest } from "./initiator_pdus.ts";
+import type { ScsiTask, TaskOwner } from "./scsi_task.ts";
 import type { Session } from "./session.ts";
 
 /** Functions (RFC 7143, 11.5.1). */
@@ -22,6 +23,15 @@ export const TaskManagementFunctionCode = {
   nexusReset: 11,
 } as const;
 
+/** What a function that ends a set of tasks waits for and ends: those of one logical unit, or of all. */
+export const TaskSetScope: Readonly<Record<number, "logicalUnit" | "target">> = {
+  [TaskManagementFunctionCode.abortTaskSet]: "logicalUnit",
+  [TaskManagementFunctionCode.clearTaskSet]: "logicalUnit",
+  [TaskManagementFunctionCode.logicalUnitReset]: "logicalUnit",
+  [TaskManagementFunctionCode.targetWarmReset]: "target",
+  [TaskManagementFunctionCode.targetColdReset]: "target",
+};
+
 /** The iSCSIProtocolLevel from which RFC 7144's functions may be used. */
 const QUERY_PROTOCOL_LEVEL = 2;
 
@@ -30,6 +40,7 @@ export const TaskManagementResponseCode = {
   functionComplete: 0,
   taskDoesNotExist: 1,
   lunDoesNotExist: 2,
+  taskStillAllegiant: 3,
   taskAllegianceReassignmentNotSupported: 4,
   functionNotSupported: 5,
   // RFC 7144, 5.2.1.
@@ -37,17 +48,13 @@ export const TaskManagementResponseCode = {
   functionRejected: 255,
 } as const satisfies Record<TaskManagementResponse, number> & Record<string, number>;
 
-/**
- * Carries out a function and returns the number of its response.
- *
- * @param protocolLevel the negotiated iSCSIProtocolLevel
- */
-export function manageTasks(session: Session, pdu: TaskManagementRequest, protocolLevel: number): number {
+/** Carries out a function that came over one of a session's connections, and returns the number of its response. */
+export function manageTasks(session: Session, pdu: TaskManagementRequest, connection: TaskOwner): number {
   const code = TaskManagementFunctionCode;
-  if (pdu.function >= code.queryTask && protocolLevel < QUERY_PROTOCOL_LEVEL) {
+  if (pdu.function >= code.queryTask && session.parameters.protocolLevel < QUERY_PROTOCOL_LEVEL) {
     return TaskManagementResponseCode.functionNotSupported;
   }
-  if (pdu.function === code.abortTask) return abortTask(session, pdu);
+  if (pdu.function === code.abortTask) return abortTask(session, pdu, connection);
   if (pdu.function === code.queryTask) return queryTask(session, pdu);
   if (pdu.function === code.taskReassign) {
     return TaskManagementResponseCode.taskAllegianceReassignmentNotSupported;
@@ -75,15 +82,19 @@ function queryTask(session: Session, pdu: TaskManagementRequest): number {
     : TaskManagementResponseCode.functionComplete;
 }
 
-function abortTask(session: Session, pdu: TaskManagementRequest): number {
+function abortTask(session: Session, pdu: TaskManagementRequest, connection: TaskOwner): number {
   const task = session.task(pdu.referencedTaskTag);
-  if (task !== undefined && task.lun === pdu.lun) {
-    task.abort();
-    return TaskManagementResponseCode.functionComplete;
-  }
+  if (task !== undefined && task.lun === pdu.lun) return abort(task, connection);
   // 11.5.5: a command that has not been received yet, but was sent before this request, never will be carried out.
   const isEarlier = serialDistance(pdu.refCmdSN, pdu.cmdSN) > 0;
   return isEarlier && session.window.cancel(pdu.refCmdSN)
     ? TaskManagementResponseCode.functionComplete
     : TaskManagementResponseCode.taskDoesNotExist;
+}
+
+/** 11.5.1: a task is aborted over the connection that it is allegiant to. */
+function abort(task: ScsiTask, connection: TaskOwner): number {
+  if (task.owner !== connection) return TaskManagementResponseCode.taskStillAllegiant;
+  task.abort();
+  return TaskManagementResponseCode.functionComplete;
 }

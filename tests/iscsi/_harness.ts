@@ -4,6 +4,7 @@
  * When a test is over, every connection must have come to its end: what still serves a peer that is gone is a leak.
  */
 import { assertEquals } from "@std/assert";
+import { readUint16 } from "../../lib/bytes/big_endian.ts";
 import { parseNetwork } from "../../lib/bytes/network.ts";
 import type { TargetConfig } from "../../lib/config/config.ts";
 import type { ConnectionEnds } from "../../lib/iscsi/connection_ends.ts";
@@ -332,6 +333,13 @@ export async function until(condition: () => boolean, what: string): Promise<voi
     await new Promise((resolve) => setTimeout(resolve, round < 100 ? 0 : 1));
   }
   throw new Error(`Cannot wait any longer until ${what}`);
+}
+
+/** The event of an Asynchronous Message (11.9.1) and its three parameters. */
+export function asynchronousMessage(pdu: Pdu): number[] {
+  assertEquals([pdu.name, pdu.lun.toHex()], ["asynchronousMessage", "0000000000000000"]);
+  const { header } = pdu;
+  return [pdu.asynchronousEvent, ...[38, 40, 42].map((offset) => readUint16(header, offset))];
 }
 
 /** What has come for nothing that is under way, up to the answer to a ping sent now. */

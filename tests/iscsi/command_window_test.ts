@@ -151,3 +151,56 @@ Deno.test("a command is held for its connection, and only that can add to it or 
   // The number of the command that is gone stays open: the initiator sends it again, over another connection.
   assertEquals([window.release(), window.expCmdSN, window.place(2)], [undefined, 2, "next"]);
 });
+
+Deno.test("what waits behind a number is released when all before it has come, and before it itself", () => {
+  const window = new CommandWindow(0xfffffffe);
+  window.holdBehind(1, 80, frame(8), HERE);
+  window.holdBehind(1, 81, frame(9), THERE);
+  for (const cmdSN of [0xffffffff, 0, 1]) window.hold(cmdSN, 70 + cmdSN % 8, frame(cmdSN), HERE);
+  assertEquals([window.release(), window.heldBehind], [undefined, 2]);
+  const released: number[] = [];
+  for (let count = 0; count < 4; count++) {
+    window.advance();
+    for (let held = window.release(); held !== undefined; held = window.release()) {
+      released.push(held.initiatorTaskTag);
+      if (held.initiatorTaskTag < 80) break;
+    }
+  }
+  assertEquals(released, [77, 70, 80, 81, 71]);
+  assertEquals(window.heldBehind, 0);
+});
+
+Deno.test("what waits behind a number comes out, too, when those before it are cancelled", () => {
+  const window = new CommandWindow(5);
+  window.holdBehind(7, 80, frame(), HERE);
+  window.plug(7);
+  assertEquals(window.release()!.initiatorTaskTag, 80);
+  assertEquals([window.expCmdSN, window.release()], [7, undefined]);
+});
+
+Deno.test("what waits behind a number goes with its connection, and takes up room", () => {
+  const window = new CommandWindow(0);
+  window.holdBehind(1, 80, frame(0, Limits.heldCommandBytes), HERE);
+  window.holdBehind(1, 81, frame(), THERE);
+  assert(window.isFull);
+  window.forget(HERE);
+  assertEquals([window.isFull, window.heldBehind], [false, 1]);
+  window.advance();
+  assertEquals(window.release()!.initiatorTaskTag, 81);
+});
+
+Deno.test("isAhead() knows numbers that the window could have come to", () => {
+  const window = new CommandWindow(0xfffffff0);
+  const places = [0xffffffef, 0xfffffff0, 0xfffffff1, WIDTH - 16, WIDTH - 15, 0x7fffffff];
+  assertEquals(places.map((cmdSN) => window.isAhead(cmdSN)), [false, false, true, true, false, false]);
+});
+
+Deno.test("plug() uses up every number before, held or not, and leaves the others", () => {
+  const window = new CommandWindow(0);
+  for (const cmdSN of [1, 4]) window.hold(cmdSN, cmdSN, frame(), HERE);
+  window.plug(3);
+  window.plug(1000);
+  assertEquals([window.release(), window.expCmdSN], [undefined, 3]);
+  window.advance();
+  assertEquals(window.release()!.initiatorTaskTag, 4);
+});

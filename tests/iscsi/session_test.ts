@@ -13,6 +13,7 @@ import { MemoryStore } from "../support/memory_store.ts";
 import { SlowStore } from "../support/slow_store.ts";
 import {
   assertSameBytes,
+  asynchronousMessage,
   beginSolicited,
   contentOf,
   drain,
@@ -306,6 +307,65 @@ Deno.test("a logout for a connection, over itself or another, ends its tasks and
     });
   }
 });
+
+Deno.test("the others are told of a connection that is dropped (11.9.1), and of none that has logged out", () =>
+  withHarness({ ping: { pingSeconds: 30, pingTimeoutSeconds: 10 } }, async (harness) => {
+    const { tsih, initiators } = await harness.logInSession(4, { connect: { answersPings: false } });
+    const [first, second, third, fourth] = initiators as [Initiator, Initiator, Initiator, Initiator];
+    assertEquals(await first.logout(LogoutReason.closeConnection, 1), 0);
+    const again = await harness.join(first, { tsih, connectionId: 2 });
+    await assertEnds(second);
+    await assertEnds(third);
+    for (const initiator of [first, again.initiator, fourth]) assertEquals(await drain(initiator), []);
+    // A broken connection is noticed at once, one that is silent in time.
+    await again.initiator.close();
+    for (const initiator of [first, fourth]) {
+      assertEquals(asynchronousMessage(await initiator.receive()), [2, 2, 2, 0]);
+    }
+    for (let seconds = 0; seconds < 42; seconds++) {
+      harness.clock.advance(1000);
+      await first.nop();
+    }
+    assertEquals(asynchronousMessage(await first.receive()), [2, 3, 2, 0]);
+    assertEquals((await fourth.receiveEnd()).map(({ name }) => name), ["nopIn"]);
+  }));
+
+Deno.test("an initiator is asked to log out on each connection, and may do so one by one", () =>
+  withHarness({}, async (harness) => {
+    const { initiators, connections } = await harness.logInSession(3);
+    harness.node.requestLogout([...harness.node.sessions()][0]!, 10);
+    for (const initiator of initiators) {
+      assertEquals(asynchronousMessage(await initiator.receive()), [1, 0, 0, 10]);
+    }
+    for (const [connectionId, initiator] of initiators.entries()) {
+      assertEquals(await initiator.logout(LogoutReason.closeConnection, connectionId), 0);
+      await connections[connectionId]!.served;
+    }
+    assertEquals([...harness.node.sessions()], []);
+    assertEquals(harness.clock.waiting, 0);
+  }));
+
+Deno.test("a session with several connections that does not log out is closed as a whole", () =>
+  withHarness({}, async (harness) => {
+    const { initiators } = await harness.logInSession(2);
+    harness.node.requestLogout([...harness.node.sessions()][0]!, 10);
+    harness.clock.advance(10_000);
+    for (const [cid, initiator] of initiators.entries()) {
+      const events = (await initiator.receiveEnd()).map(asynchronousMessage);
+      assertEquals(events.slice(0, 2), [[1, 0, 0, 10], [2, cid, 2, 0]]);
+    }
+    assertEquals([...harness.node.sessions()], []);
+  }));
+
+Deno.test("the end of the server is told over every connection before it is closed (11.9.1)", () =>
+  withHarness({}, async (harness) => {
+    const { initiators } = await harness.logInSession(3, { keys: { DefaultTime2Wait: "7" } });
+    const stopped = harness.node.stop();
+    for (const initiator of initiators) {
+      assertEquals((await initiator.receiveEnd()).map(asynchronousMessage)[0], [3, 0, 7, 0]);
+    }
+    await stopped;
+  }));
 
 Deno.test("an identifier is free again when its connection has logged out", () =>
   withHarness({}, async (harness) => {

@@ -15,6 +15,7 @@ import { MemoryStore } from "../support/memory_store.ts";
 import { SlowStore } from "../support/slow_store.ts";
 import {
   assertSameBytes,
+  asynchronousMessage,
   type ConnectOptions,
   type Harness,
   nameOf,
@@ -296,16 +297,13 @@ Deno.test("requestLogout() asks, lets everything go on, and waits no longer than
     const initiator = await harness.logIn();
     harness.node.requestLogout(onlySession(harness), 10);
     harness.node.requestLogout(onlySession(harness), 10);
-    const message = await initiator.receive();
-    assertEquals(
-      [message.opcode, message.asynchronousEvent, message.header.subarray(38, 44).toHex()],
-      [Opcode.asynchronousMessage, 1, "00000000000a"],
-    );
+    assertEquals(asynchronousMessage(await initiator.receive()), [1, 0, 0, 10]);
     assertEquals((await initiator.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
     harness.clock.advance(9999);
     await initiator.nop();
     harness.clock.advance(1);
-    assertEquals(await initiator.receiveEnd(), []);
+    // The connection with identifier 0 is dropped; Time2Wait is 2, Time2Retain 0.
+    assertEquals((await initiator.receiveEnd()).map(asynchronousMessage), [[2, 0, 2, 0]]);
     assertEquals([...harness.node.sessions()], []);
     assert(harness.log.some((line) => line.includes("no logout within the 10 s")));
   }));
@@ -425,7 +423,7 @@ Deno.test("stop() ends every connection, lets writes settle, and takes no more",
     await until(() => store.pending.length === 1, "the write is under way");
     let isStopped = false;
     const stopped = harness.node.stop().then(() => isStopped = true);
-    assertEquals(await initiator.receiveEnd(), []);
+    assertEquals((await initiator.receiveEnd()).map(asynchronousMessage), [[3, 0, 2, 0]]);
     await settle();
     assertEquals(isStopped, false);
     assert(harness.open().isClosed(), "nobody is let in any more");

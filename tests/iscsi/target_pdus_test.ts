@@ -191,9 +191,7 @@ Deno.test("encodeAsynchronousMessage() is laid out as 11.9", () => {
     (into) =>
       pdus.encodeAsynchronousMessage(into, {
         event: 2,
-        parameter1: 0x4142,
-        parameter2: 0x5152,
-        parameter3: 0x6162,
+        parameters: [0x4142, 0x5152, 0x6162],
         numbers: NUMBERS,
       }),
     "32800000 00000000 00000000 00000000 ffffffff 00000000 01020304 11121314 21222324 02004142 51526162 00000000",

@@ -11,6 +11,7 @@ import { MemoryStore } from "../support/memory_store.ts";
 import { SlowStore } from "../support/slow_store.ts";
 import {
   assertSameBytes,
+  asynchronousMessage,
   beginSolicited,
   contentOf,
   drain,
@@ -306,8 +307,9 @@ Deno.test("a cold reset is answered and then ends every session with the target,
     const other = await harness.logIn({ targetName: nameOf("other") });
     const [first, second] = sessions.map(({ initiator }) => initiator);
     assertEquals(await first!.taskManagement(TaskManagement.targetColdReset), Response.functionComplete);
-    assertEquals(await first!.receiveEnd(), []);
-    assertEquals(await second!.receiveEnd(), []);
+    // Both are told that all connections of their sessions are dropped.
+    assertEquals((await first!.receiveEnd()).map(asynchronousMessage), [[3, 0, 2, 0]]);
+    assertEquals((await second!.receiveEnd()).map(asynchronousMessage), [[3, 0, 2, 0]]);
     for (const { served } of sessions) await served;
     assertEquals((await other.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
     const again = await harness.logIn();

@@ -7,7 +7,7 @@ _iscsi() {
 
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-            --conf)
+            --conf | --log | --log-level)
                 # In --conf=FILE the "=" is a word of its own.
                 [[ ${COMP_WORDS[i+1]} == = ]] && ((i++))
                 ((i++))
@@ -20,6 +20,19 @@ _iscsi() {
         esac
     done
 
+    local option=$previous
+    [[ $previous == = ]] && option=${COMP_WORDS[COMP_CWORD-2]}
+    [[ $word == = && ($previous == --log || $previous == --log-level) ]] && word=''
+    case $option in
+        --log)
+            mapfile -t COMPREPLY < <(compgen -W 'text journal json' -- "$word")
+            return
+            ;;
+        --log-level)
+            mapfile -t COMPREPLY < <(compgen -W 'error warning info debug' -- "$word")
+            return
+            ;;
+    esac
     if [[ $previous == --conf || ($previous == = && ${COMP_WORDS[COMP_CWORD-2]} == --conf) ]]; then
         [[ $word == = ]] && word=''
         compopt -o filenames 2>/dev/null
@@ -38,7 +51,7 @@ _iscsi() {
             ;;
         check) options='--conf --json --help' ;;
         build) options='--conf --dry-run --json --help' ;;
-        serve) options='--conf --help' ;;
+        serve) options='--conf --log --log-level --help' ;;
         demo) options='--help' ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")

@@ -30,7 +30,7 @@ export const COMMANDS: readonly Command[] = [
       "Serves what the last build has made, until SIGTERM or SIGINT, which end it in order. Prints a line for each " +
       'address that it listens at, then "ready"; what happens goes to standard error, one line an event.',
     ],
-    options: ["conf"],
+    options: ["conf", "log", "logLevel"],
     load: async () => (await import("./serve.ts")).serve,
   },
   {

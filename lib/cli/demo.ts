@@ -5,6 +5,7 @@ import { build } from "./build.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { loadConfig } from "./load_config.ts";
+import { eventLog } from "./log_format.ts";
 import type { OptionValues } from "./options.ts";
 import { serveConfig } from "./serve.ts";
 
@@ -36,7 +37,8 @@ export async function demo(context: Context, options: OptionValues): Promise<Exi
     const built = await build(context, { ...options, conf });
     const { config } = loadConfig(conf, context);
     if (built !== EXIT_CODES.done.code || config === undefined) return built;
-    return await serveConfig(config, context, () => context.stdout.write(instructions(config)));
+    const onReady = (): void => context.stdout.write(instructions(config));
+    return await serveConfig(config, context, { log: eventLog(context, options), onReady });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

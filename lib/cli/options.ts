@@ -1,3 +1,6 @@
+import { LOG_LEVELS } from "../iscsi/event_log.ts";
+import { LOG_FORMAT_NAMES } from "./log_format.ts";
+
 /** One option of the command line. */
 export interface Option {
   /** As typed, without the dashes. */
@@ -5,6 +8,8 @@ export interface Option {
   /** What the value stands for; undefined when the option takes none. */
   readonly value?: string;
   readonly default?: string;
+  /** All that the value can be, if it is one of a few words. */
+  readonly choices?: readonly string[];
   readonly summary: string;
 }
 
@@ -18,6 +23,20 @@ export const OPTIONS = {
   },
   dryRun: { flag: "dry-run", summary: "print what would be done, and do nothing" },
   json: { flag: "json", summary: "print the result as JSON" },
+  log: {
+    flag: "log",
+    value: "FORMAT",
+    default: "text",
+    choices: LOG_FORMAT_NAMES,
+    summary: "how events are written: text, journal, json",
+  },
+  logLevel: {
+    flag: "log-level",
+    value: "LEVEL",
+    default: "info",
+    choices: LOG_LEVELS,
+    summary: "events to tell: error, warning, info, debug",
+  },
   help: { flag: "help", summary: "print this" },
   version: { flag: "version", summary: "print the version" },
 } as const satisfies Record<string, Option>;

@@ -63,7 +63,7 @@ function optionProblem(
     const flag = unknown.replace(/^-+/, "").replace(/=.*/s, "");
     return `Unknown option "${unknown}"${suggest(flag, allowed.map((name) => OPTIONS[name].flag), "--")}`;
   }
-  for (const [name, { flag, value }] of OPTION_ENTRIES) {
+  for (const [name, { flag, value, choices }] of OPTION_ENTRIES) {
     const isGiven = given[flag] !== undefined && given[flag] !== false;
     if (isGiven && !allowed.includes(name)) {
       return command === undefined
@@ -71,6 +71,9 @@ function optionProblem(
         : `Option "--${flag}" is not one of "${command.name}"`;
     }
     if (isGiven && value !== undefined && given[flag] === "") return `Option "--${flag}" needs a ${value}`;
+    if (isGiven && choices !== undefined && !choices.includes(String(given[flag]))) {
+      return `Option "--${flag}" cannot be "${given[flag]}": write one of ${choices.join(", ")}`;
+    }
   }
   return undefined;
 }

@@ -13,6 +13,7 @@ import { HoleService } from "../server/hole_service.ts";
 import { MetricsService } from "../server/metrics_service.ts";
 import { Supervisor } from "../server/supervisor.ts";
 import type { Context } from "./context.ts";
+import { eventLog } from "./log_format.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { loadConfig, reportDiagnostics } from "./load_config.ts";
 import type { OptionValues } from "./options.ts";
@@ -23,18 +24,22 @@ import type { OptionValues } from "./options.ts";
  */
 export async function serve(context: Context, options: OptionValues): Promise<ExitCode> {
   const loaded = loadConfig(options.conf, context);
-  return loaded.config === undefined ? loaded.exitCode : await serveConfig(loaded.config, context);
+  if (loaded.config === undefined) return loaded.exitCode;
+  return await serveConfig(loaded.config, context, { log: eventLog(context, options) });
 }
 
-/**
- * Serves what was built for a conf, until SIGTERM or SIGINT.
- *
- * @param onReady called whenever the targets can be reached at all portals
- */
+/** How a server tells of itself. */
+export interface ServeOptions {
+  readonly log: EventLog;
+  /** Called whenever the targets can be reached at all portals; prints `ready` by default. */
+  readonly onReady?: () => void;
+}
+
+/** Serves what was built for a conf, until SIGTERM or SIGINT. */
 export async function serveConfig(
   config: Config,
   context: Context,
-  onReady: () => void = () => context.stdout.write("ready\n"),
+  { log, onReady = () => context.stdout.write("ready\n") }: ServeOptions,
 ): Promise<ExitCode> {
   const stateFolder = stateFolderOf(config.storage);
   // Where nothing was built there is no lock to take; what the disk lacks says more than that.
@@ -52,7 +57,6 @@ export async function serveConfig(
   if (found === undefined) return EXIT_CODES.failed.code;
   const { exports, devices } = found;
   using deviceNodes = new DeviceNodes(config.storage, devices);
-  const log = eventLog(context);
   await using holes = await HoleService.open({ config, devicePaths: devices.map(({ path }) => path), log });
   const supervisor = new Supervisor({
     config,
@@ -64,7 +68,7 @@ export async function serveConfig(
     onListening: (address, port) => context.stdout.write(`listening on ${formatPortal(address, port)}\n`),
     onReady,
   });
-  using _control = await openControl(config.storage, supervisor, context);
+  using _control = await openControl(config.storage, supervisor, { version: context.version, log });
   using metrics = new MetricsService({ collect: () => collectMetrics(supervisor, context.version), log });
   metrics.apply(config.metrics);
   const failure = await supervisor.run(stopSignal());
@@ -77,9 +81,8 @@ export async function serveConfig(
 async function openControl(
   storage: string,
   supervisor: Supervisor,
-  context: Context,
+  { version, log }: { version: string; log: EventLog },
 ): Promise<ControlServer | undefined> {
-  const { version } = context;
   try {
     return await ControlServer.listen(
       controlSocketOf(storage),
@@ -87,7 +90,7 @@ async function openControl(
     );
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    eventLog(context).warning(`Cannot take requests at "${controlSocketOf(storage)}": ${reason}`);
+    log.warning(`Cannot take requests at "${controlSocketOf(storage)}": ${reason}`);
     return undefined;
   }
 }
@@ -116,11 +119,4 @@ function stopSignal(): AbortSignal {
   Deno.addSignalListener("SIGTERM", stop);
   Deno.addSignalListener("SIGINT", stop);
   return controller.signal;
-}
-
-function eventLog({ stderr }: Context): EventLog {
-  return {
-    info: (message) => stderr.write(`iscsi: ${message}\n`),
-    warning: (message) => stderr.write(`iscsi: warning: ${message}\n`),
-  };
 }

@@ -20,6 +20,7 @@ import { nextTurn } from "./next_turn.ts";
 import { type LoginRefusal, ProtocolError } from "./protocol_error.ts";
 import type { SessionParameters } from "./negotiation.ts";
 import { type PingSettings, SignsOfLife, type WatchedConnection } from "./peer_watch.ts";
+import type { RefusalReason } from "./refusals.ts";
 import { ReplyWriter } from "./reply_writer.ts";
 import type { Session, SessionConnection } from "./session.ts";
 import type { KeyValue } from "./text.ts";
@@ -189,7 +190,7 @@ export class Connection implements WatchedConnection {
     if (this.#stage !== "login") return;
     const rule = `login not complete within ${Limits.loginMs / 1000} s`;
     this.#owner.refused(this, { reason: "time", rule });
-    this.#warn(rule);
+    this.#warn(rule, "time");
     this.close();
   }
 
@@ -299,7 +300,7 @@ export class Connection implements WatchedConnection {
   /** A peer's fault ends the connection, with a word about a login that failed; every other fault is ours. */
   #answerFault(error: unknown): void {
     if (!(error instanceof ProtocolError)) throw error;
-    this.#warn(error.message);
+    this.#warn(error.message, error.response.kind === "login" ? error.response.reason : undefined);
     if (error.response.kind === "session") return this.#owner.endSession(this.#phase!.session);
     if (error.response.kind !== "login") return this.close();
     this.#owner.refused(this, error.response);
@@ -310,7 +311,8 @@ export class Connection implements WatchedConnection {
     this.finish();
   }
 
-  #warn(message: string): void {
+  /** @param reason why a login is refused, if that is what the message says */
+  #warn(message: string, reason?: RefusalReason): void {
     this.#warnings++;
     if (this.#warnings > Limits.warnings) return;
     if (this.#warnings === Limits.warnings) {
@@ -318,7 +320,10 @@ export class Connection implements WatchedConnection {
     }
     const name = this.#login.identity?.initiatorName;
     const who = name === undefined ? this.ends.peerAddress : `${this.ends.peerAddress} (${name})`;
-    this.#owner.log.warning(`${who}: ${message}`);
+    const { initiatorName: initiator, targetName: target } = this.claim ?? {};
+    const event = reason === undefined ? "peerFault" : "loginRefused";
+    const details = { event, peer: this.ends.peerAddress, initiator, target, reason } as const;
+    this.#owner.log.warning(`${who}: ${message}`, details);
   }
 
   get #isCongested(): boolean {

@@ -20,6 +20,8 @@ export const Limits = {
   warnings: 16,
   /** Refusals that are remembered one by one, equal ones as one. */
   recentRefusals: 64,
+  /** Peers whose events are counted apart, for each kind and level, so that repeated ones are not told. */
+  loggedPeers: 256,
   /** Initiators that are gone and whose traffic is remembered, each at one target. */
   pastInitiators: 256,
   /** Login requests on one connection, each of which costs an answer. */

@@ -5,6 +5,7 @@
 import type { Nexus } from "../scsi/nexus.ts";
 import { type CommandReceiver, CommandWindow } from "./command_window.ts";
 import type { ConnectionEnds } from "./connection_ends.ts";
+import type { EventDetails, EventKind } from "./event_log.ts";
 import { Limits } from "./limits.ts";
 import type { SessionIdentity } from "./login.ts";
 import type { NegotiatedParameters, SessionParameters } from "./negotiation.ts";
@@ -90,6 +91,12 @@ export class Session {
   get description(): string {
     const what = this.target === undefined ? "discovery" : `[${this.target.config.name}]`;
     return `${this.peerAddress} (${this.identity.initiatorName}) at ${what}`;
+  }
+
+  /** Who it is, for programs that read the log. */
+  eventDetails(event: EventKind): EventDetails {
+    const { initiatorName: initiator } = this.identity;
+    return { event, peer: this.peerAddress, initiator, target: this.target?.config.iscsiName };
   }
 
   /** How it is at this moment. */

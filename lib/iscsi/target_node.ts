@@ -16,7 +16,7 @@ import type { ByteStream } from "./byte_stream.ts";
 import type { Clock } from "./clock.ts";
 import { Connection, type ConnectionOwner, type Establishment, type NewSession } from "./connection.ts";
 import type { ConnectionEnds } from "./connection_ends.ts";
-import type { EventLog } from "./event_log.ts";
+import type { EventKind, EventLog } from "./event_log.ts";
 import { InitiatorTraffic } from "./initiator_traffic.ts";
 import { type LoginIdentity, type SessionIdentity, TARGET_PORTAL_GROUP_TAG } from "./login.ts";
 import { whoGivesWay } from "./login_crowd.ts";
@@ -152,7 +152,8 @@ export class TargetNode implements ConnectionOwner {
     // A flood must not flood the log as well: it is told of at the 1st, 2nd, 4th, 8th ... of them.
     this.#displacedCount++;
     if ((this.#displacedCount & (this.#displacedCount - 1)) !== 0) return;
-    this.log.warning(`${giving.ends.peerAddress}: closed, ${rule} (${this.#displacedCount} so far)`);
+    const details = { event: "loginRefused", peer: giving.ends.peerAddress, reason: "limit" } as const;
+    this.log.warning(`${giving.ends.peerAddress}: closed, ${rule} (${this.#displacedCount} so far)`, details);
   }
 
   /** What it holds on behalf of its peers at this moment. */
@@ -267,7 +268,8 @@ export class TargetNode implements ConnectionOwner {
     const what = isReinstatement
       ? `is reinstated from ${ends.peerAddress}`
       : `joins from ${ends.peerAddress}`;
-    this.log.info(`${session.description}: connection ${cid} ${what}`);
+    const details = session.eventDetails("connectionJoins");
+    this.log.info(`${session.description}: connection ${cid} ${what}`, details);
     // 6.3.4: whatever is under way of a connection that is reinstated ends before its successor begins.
     return { session, predecessor: isReinstatement ? this.settled(session) : undefined };
   }
@@ -278,7 +280,8 @@ export class TargetNode implements ConnectionOwner {
     this.#sessions.checkRoom(identity, predecessor);
     if (predecessor !== undefined) {
       // 6.3.5: the tasks of the session that is reinstated end before the new one begins.
-      this.log.info(`${predecessor.description}: session is reinstated by its initiator`);
+      const details = predecessor.eventDetails("sessionReinstated");
+      this.log.info(`${predecessor.description}: session is reinstated by its initiator`, details);
       this.endSession(predecessor);
     }
     const portName = `${identity.initiatorName},i,0x${formatIsid(identity.isid)}`;
@@ -292,7 +295,7 @@ export class TargetNode implements ConnectionOwner {
       beganAtMs: this.clock.now(),
     });
     this.#sessions.add(session);
-    if (target !== undefined) this.log.info(`${session.description}: session begins`);
+    this.#tell(session, "sessionBegins", "session begins");
     // Whatever an earlier session left under way must not reach the medium behind the back of this one.
     return { session, predecessor: this.settled(session) };
   }
@@ -315,10 +318,15 @@ export class TargetNode implements ConnectionOwner {
     this.#sessions.delete(session);
     session.close();
     this.#initiators.add(session);
+    this.#tell(session, "sessionEnds", "session ends");
     const { target } = session;
-    if (target === undefined) return;
-    this.log.info(`${session.description}: session ends`);
-    if (!this.#hasSession(target)) this.#draining.get(target)?.();
+    if (target !== undefined && !this.#hasSession(target)) this.#draining.get(target)?.();
+  }
+
+  /** Discovery sessions are many and short. */
+  #tell(session: Session, event: EventKind, message: string): void {
+    const level = session.target === undefined ? "debug" : "info";
+    this.log[level](`${session.description}: ${message}`, session.eventDetails(event));
   }
 
   disconnected(connection: SessionConnection, session: Session): void {

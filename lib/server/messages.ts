@@ -2,6 +2,7 @@
 import type { InterfaceAddress } from "../access/interfaces.ts";
 import type { Portal } from "../access/portals.ts";
 import type { Config } from "../config/config.ts";
+import type { LogEvent } from "../iscsi/event_log.ts";
 import type { Identity } from "../scsi/identity.ts";
 import type { SpaceFigures } from "../scsi/provisioning.ts";
 import type { PunchResult } from "../store/hole_puncher.ts";
@@ -32,7 +33,7 @@ export type ToWorker =
 
 /** What a worker has done. */
 export type FromWorker =
-  | { readonly kind: "log"; readonly level: "info" | "warning"; readonly message: string }
+  | { readonly kind: "log"; readonly event: LogEvent }
   | { readonly kind: "listening"; readonly address: string; readonly port: number }
   | { readonly kind: "ready" }
   | PunchRequest

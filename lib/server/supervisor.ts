@@ -192,7 +192,7 @@ export class Supervisor {
 
   #hear(message: Exclude<WorkerNews, PunchRequest>): void {
     const { log, onListening, onReady } = this.#options;
-    if (message.kind === "log") log[message.level](message.message);
+    if (message.kind === "log") log.write(message.event);
     if (message.kind === "listening") {
       this.#portals.push(formatPortal(message.address, message.port));
       onListening(message.address, message.port);
@@ -238,7 +238,7 @@ export class Supervisor {
   #judge({ kind, message }: UnwantedEnd): string | undefined {
     // What could not start once will not start the next time either, unless it has run before.
     if (kind === "failed" && !this.#wasReady) return message;
-    this.#options.log.warning(`Target worker ended: ${message}`);
+    this.#options.log.error(`Target worker ended: ${message}`, { event: "workerEnded" });
     const now = Date.now();
     this.#crashes = now - this.#lastCrash < SupervisorLimits.crashPauseMs ? this.#crashes + 1 : 1;
     this.#lastCrash = now;

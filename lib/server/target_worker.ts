@@ -3,7 +3,8 @@
  *
  * What is thrown here and not caught is a fault of ours: it ends the worker, and the supervisor starts another.
  */
-import type { EventLog } from "../iscsi/event_log.ts";
+import { EventLog } from "../iscsi/event_log.ts";
+import { RepetitionFilter } from "../iscsi/repetition_filter.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 import { RemotePunching } from "./remote_puncher.ts";
 import type { Answers, Question } from "./questions.ts";
@@ -22,11 +23,13 @@ serve(globalThis as unknown as WorkerScope);
 function serve(scope: WorkerScope): void {
   let server: TargetServer | undefined;
   const punching = new RemotePunching((request) => scope.postMessage(request));
+  const events = new RepetitionFilter((event) => scope.postMessage({ kind: "log", event }), systemClock);
+  const log = new EventLog((event) => events.write(event));
   scope.onmessage = async ({ data }) => {
     try {
       switch (data.kind) {
         case "start":
-          return void (server = start(scope, data, punching));
+          return void (server = start(scope, data, { punching, log }));
         case "punched":
           return punching.answer(data.id, data.result);
         case "space":
@@ -34,7 +37,10 @@ function serve(scope: WorkerScope): void {
         case "ask":
           return answer(scope, data, server);
         case "stop":
-          return await stop(scope, server);
+          await server?.stop();
+          events.flush();
+          scope.postMessage({ kind: "stopped" });
+          return scope.close();
       }
     } catch (error) {
       scope.postMessage({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
@@ -45,12 +51,8 @@ function serve(scope: WorkerScope): void {
 function start(
   scope: WorkerScope,
   options: ToWorker & { kind: "start" },
-  punching: RemotePunching,
+  { punching, log }: { punching: RemotePunching; log: EventLog },
 ): TargetServer {
-  const log: EventLog = {
-    info: (message) => scope.postMessage({ kind: "log", level: "info", message }),
-    warning: (message) => scope.postMessage({ kind: "log", level: "warning", message }),
-  };
   const server = TargetServer.start({
     ...options,
     log,
@@ -87,10 +89,4 @@ function answer(
       fault: error instanceof Error ? error.message : String(error),
     });
   }
-}
-
-async function stop(scope: WorkerScope, server: TargetServer | undefined): Promise<void> {
-  await server?.stop();
-  scope.postMessage({ kind: "stopped" });
-  scope.close();
 }

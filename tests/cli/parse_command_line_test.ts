@@ -6,6 +6,8 @@ const DEFAULTS = {
   conf: "/etc/netmanager/iscsi.conf",
   dryRun: false,
   json: false,
+  log: "text",
+  logLevel: "info",
   help: false,
   version: false,
 };
@@ -62,6 +64,10 @@ const WRONG_LINES: readonly (readonly [string, string])[] = [
   ["build --conf --json", 'Option "--conf" needs a FILE'],
   ["check --dry-run", 'Option "--dry-run" is not one of "check"'],
   ["build --version", 'Option "--version" is not one of "build"'],
+  ["serve --log xml", 'Option "--log" cannot be "xml": write one of text, journal, json'],
+  ["serve --log-level=", 'Option "--log-level" needs a LEVEL'],
+  ["serve --log-level=all", 'Option "--log-level" cannot be "all": write one of error, warning, info, debug'],
+  ["build --log json", 'Option "--log" is not one of "build"'],
   ["--json", 'Option "--json" needs a command'],
   ["--vresion", 'Unknown option "--vresion": did you mean "--version"?'],
 ];
@@ -78,4 +84,10 @@ Deno.test("COMMANDS have names of their own, and code to load", async () => {
   assertEquals(new Set([...names, "help"]).size, names.length + 1);
   for (const command of COMMANDS) assertEquals(typeof await command.load(), "function", command.name);
   assert(names.includes("check") && names.includes("build"));
+});
+
+Deno.test("parseCommandLine() takes one of an option's choices", () => {
+  const line = parseCommandLine(["serve", "--log", "journal", "--log-level=debug"]);
+  assert(line.kind === "run");
+  assertEquals(line.options, { ...DEFAULTS, log: "journal", logLevel: "debug" });
 });

@@ -3,7 +3,11 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { COMMANDS } from "../../lib/cli/commands.ts";
 import { EXIT_CODES } from "../../lib/cli/exit_code.ts";
-import { type OptionName, OPTIONS as COMMAND_OPTIONS } from "../../lib/cli/options.ts";
+import {
+  type Option as CommandOption,
+  type OptionName,
+  OPTIONS as COMMAND_OPTIONS,
+} from "../../lib/cli/options.ts";
 import { type Option, OPTION_NAMES, OPTIONS } from "../../lib/config/options.ts";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import { runTool, runToolOk } from "../support/tools.ts";
@@ -154,9 +158,23 @@ Deno.test("bash completes the name of the conf, and options after it", async () 
   }
 });
 
+Deno.test("bash completes what an option can be, and options after it", async () => {
+  for (const [name, { flag, choices = [] }] of Object.entries<CommandOption>(COMMAND_OPTIONS)) {
+    if (choices.length === 0) continue;
+    const words = choices.toSorted();
+    assertEquals(await complete("serve", `--${flag}`, ""), words, name);
+    assertEquals(await complete("serve", `--${flag}`, "="), words, name);
+    assertEquals(
+      await complete("serve", `--${flag}`, "=", words[0]!.slice(0, 1)),
+      words.filter((word) => word.startsWith(words[0]!.slice(0, 1))),
+    );
+    assertEquals(await complete(`--${flag}`, words[0]!, "serve", "--c"), ["--conf"]);
+  }
+});
+
 Deno.test("the systemd unit names the program, and exit codes that a restart does not mend", () => {
   const unit = read("iscsi.service");
-  assertMatch(unit, /^ExecStart=\/usr\/local\/sbin\/iscsi serve$/m);
+  assertMatch(unit, /^ExecStart=\/usr\/local\/sbin\/iscsi serve --log journal$/m);
   const { wrongUsage, confErrors } = EXIT_CODES;
   assertMatch(unit, new RegExp(`^RestartPreventExitStatus=${wrongUsage.code} ${confErrors.code}$`, "m"));
   // A comment has a line of its own: at the end of a line it would be part of the value.

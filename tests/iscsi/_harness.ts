@@ -8,6 +8,7 @@ import { readUint16 } from "../../lib/bytes/big_endian.ts";
 import { parseNetwork } from "../../lib/bytes/network.ts";
 import type { TargetConfig } from "../../lib/config/config.ts";
 import type { ConnectionEnds } from "../../lib/iscsi/connection_ends.ts";
+import { EventLog, type LogEvent } from "../../lib/iscsi/event_log.ts";
 import type { Target } from "../../lib/iscsi/target.ts";
 import { TargetNode, type TargetNodeOptions } from "../../lib/iscsi/target_node.ts";
 import { LogicalUnit } from "../../lib/scsi/logical_unit.ts";
@@ -168,11 +169,16 @@ export class Harness {
   readonly node: TargetNode;
   /** Stands still until the test moves it. */
   readonly clock = new FakeClock();
-  /** `warning: ...` or `info: ...`, one line per event. */
-  readonly log: string[] = [];
+  readonly events: LogEvent[] = [];
   /** By name of their target. */
   readonly units: ReadonlyMap<string, readonly LogicalUnit[]>;
   readonly #connections: Served[] = [];
+
+  /** What the log says unless it is asked for more: `warning: ...` or `info: ...`, one line per event. */
+  get log(): readonly string[] {
+    const told = this.events.filter(({ level }) => level !== "debug");
+    return told.map(({ level, message }) => `${level}: ${message}`);
+  }
 
   constructor(options: HarnessOptions = {}) {
     const { targets = [{}], sessions = 100, connections = 100, interfaces = [] } = options;
@@ -184,10 +190,7 @@ export class Harness {
       interfaces,
       ping: options.ping ?? { pingSeconds: 30, pingTimeoutSeconds: 30 },
       clock: this.clock,
-      log: {
-        info: (message) => this.log.push(`info: ${message}`),
-        warning: (message) => this.log.push(`warning: ${message}`),
-      },
+      log: new EventLog((event) => this.events.push(event)),
     });
   }
 

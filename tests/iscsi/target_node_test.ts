@@ -432,3 +432,31 @@ Deno.test("stop() ends every connection, lets writes settle, and takes no more",
     assert(inLogin.isClosed(), "who had not logged in is gone as well");
   });
 });
+
+Deno.test("events say for programs, too, who it was, at which target, and what refused", () =>
+  withHarness(
+    { targets: [{}, { name: "listed", initiators: ["iqn.2000-01.a:friend"] }] },
+    async (harness) => {
+      const initiator = await harness.logIn();
+      await initiator.logout();
+      await assertRejects(() => harness.connect().login({ targetName: nameOf("listed") }), LoginRefused);
+      await harness.connect().login();
+      await until(() => harness.events.length === 4, "all is told");
+      const peer = "10.0.0.2";
+      const name = "iqn.2011-07.com.example:89abcdef";
+      const told = harness.events.map(({ level, details }) => ({ level, ...details }));
+      assertEquals(told, [
+        { level: "info", event: "sessionBegins", peer, initiator: name, target: nameOf() },
+        { level: "info", event: "sessionEnds", peer, initiator: name, target: nameOf() },
+        {
+          level: "warning",
+          event: "loginRefused",
+          peer,
+          initiator: name,
+          target: nameOf("listed"),
+          reason: "initiators",
+        },
+        { level: "debug", event: "sessionBegins", peer, initiator: name, target: undefined },
+      ]);
+    },
+  ));

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import type { InterfaceAddress } from "../../lib/access/interfaces.ts";
 import type { Config } from "../../lib/config/config.ts";
 import type { Clock } from "../../lib/iscsi/clock.ts";
-import type { EventLog } from "../../lib/iscsi/event_log.ts";
+import { EventLog } from "../../lib/iscsi/event_log.ts";
 import type { Identity } from "../../lib/scsi/identity.ts";
 import { systemClock } from "../../lib/server/system_clock.ts";
 import { drain, numbered } from "../iscsi/_harness.ts";
@@ -35,15 +35,11 @@ export interface Served {
 }
 
 /** A log that keeps its lines. */
-export class KeptLog implements EventLog {
+export class KeptLog extends EventLog {
   readonly lines: string[] = [];
 
-  info(message: string): void {
-    this.lines.push(`info: ${message}`);
-  }
-
-  warning(message: string): void {
-    this.lines.push(`warning: ${message}`);
+  constructor() {
+    super(({ level, message }) => this.lines.push(`${level}: ${message}`));
   }
 }
 

@@ -1,0 +1,49 @@
+/** How events are written down. */
+import { EventLog, LOG_LEVELS, type LogEvent, type LogLevel } from "../iscsi/event_log.ts";
+import type { Context } from "./context.ts";
+
+/** What journald takes at the start of a line for how much it matters (sd-daemon(3)). */
+const PRIORITIES: Readonly<Record<LogLevel, number>> = { error: 3, warning: 4, info: 6, debug: 7 };
+
+/** The forms, by what the command line calls them: each makes one line of an event, and of when it happened. */
+export const LOG_FORMATS = {
+  /** For people. */
+  text: ({ level, ...event }: LogEvent): string =>
+    `iscsi: ${level === "info" ? "" : `${level}: `}${sentence(event)}`,
+  /** For journald, which knows whose line it is. */
+  journal: ({ level, ...event }: LogEvent): string => `<${PRIORITIES[level]}>${sentence(event)}`,
+  /** For programs: what an event does not have is left out. */
+  json: ({ level, message, details, repeats }: LogEvent, atMs: number): string =>
+    JSON.stringify({ time: new Date(atMs).toISOString(), level, message, ...details, repeats }),
+} as const satisfies Record<string, (event: LogEvent, atMs: number) => string>;
+
+/** One of the forms. */
+export type LogFormat = keyof typeof LOG_FORMATS;
+
+/** The names of the forms. */
+export const LOG_FORMAT_NAMES = Object.keys(LOG_FORMATS) as readonly LogFormat[];
+
+/** Writes events of a level and above, in a form, to standard error. */
+export function eventLog(
+  { stderr }: Pick<Context, "stderr">,
+  options: { readonly log: string; readonly logLevel: string },
+): EventLog {
+  const format: (event: LogEvent, atMs: number) => string = LOG_FORMATS[options.log as LogFormat];
+  const told = LOG_LEVELS.slice(0, LOG_LEVELS.indexOf(options.logLevel as LogLevel) + 1);
+  return new EventLog((event) => {
+    if (told.includes(event.level)) stderr.write(`${format(event, Date.now())}\n`);
+  });
+}
+
+function sentence({ message, repeats = 0 }: Pick<LogEvent, "message" | "repeats">): string {
+  const more = repeats === 0 ? "" : ` (and ${repeats} more like this in the last minute)`;
+  return `${escapeControls(message)}${more}`;
+}
+
+/** Makes a text one line that does nothing to a terminal, whatever an initiator has put into it. */
+function escapeControls(text: string): string {
+  return text.replaceAll(
+    /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

@@ -1,0 +1,74 @@
+import type { Clock } from "./clock.ts";
+import type { LogEvent, LogLevel } from "./event_log.ts";
+import { Limits } from "./limits.ts";
+
+const PERIOD_MS = 60_000;
+
+/** How many events of one kind, from one peer, are told one by one within a minute. */
+const TOLD: Readonly<Record<LogLevel, number>> = { error: 32, warning: 5, info: 32, debug: 32 };
+
+/** Events of one kind, from one peer, within a minute. */
+interface Run {
+  told: number;
+  untold: number;
+  /** The last one of which nothing was said. */
+  last: LogEvent | undefined;
+  readonly cancel: () => void;
+}
+
+/**
+ * Keeps peers from flooding the log: what one of them does again and again is told a few times, then counted, and the
+ * count is told when the minute is over. Events without a peer pass.
+ */
+export class RepetitionFilter {
+  readonly #write: (event: LogEvent) => void;
+  readonly #clock: Clock;
+  readonly #runs = new Map<string, Run>();
+
+  constructor(write: (event: LogEvent) => void, clock: Clock) {
+    this.#write = write;
+    this.#clock = clock;
+  }
+
+  /** Takes an event. */
+  write(event: LogEvent): void {
+    const { details, level } = event;
+    if (details?.peer === undefined) return this.#write(event);
+    const run = this.#runOf(`${level} ${details.event}`, details.peer);
+    if (run.told < TOLD[level]) {
+      run.told++;
+      return this.#write(event);
+    }
+    run.untold++;
+    run.last = event;
+  }
+
+  /** Tells all that was not told. */
+  flush(): void {
+    for (const key of [...this.#runs.keys()]) this.#end(key);
+  }
+
+  /** When there are many peers, those that come later share what each of the others has for itself. */
+  #runOf(kind: string, peer: string): Run {
+    const own = `${kind} ${peer}`;
+    const isKnown = this.#runs.has(own);
+    const key = isKnown || this.#runs.size < Limits.loggedPeers ? own : kind;
+    const known = this.#runs.get(key);
+    if (known !== undefined) return known;
+    const run = {
+      told: 0,
+      untold: 0,
+      last: undefined,
+      cancel: this.#clock.after(PERIOD_MS, () => this.#end(key)),
+    };
+    this.#runs.set(key, run);
+    return run;
+  }
+
+  #end(key: string): void {
+    const { cancel, last, untold } = this.#runs.get(key)!;
+    cancel();
+    this.#runs.delete(key);
+    if (last !== undefined) this.#write({ ...last, repeats: untold - 1 });
+  }
+}

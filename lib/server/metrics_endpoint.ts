@@ -23,6 +23,8 @@ export class MetricsEndpoint {
   readonly #connections = new Set<Deno.TcpConn>();
   /** The text of a moment ago, or the one that is being made. */
   #text: Promise<string> | undefined;
+  /** From when on another one is made. */
+  #staleMs = Infinity;
   #isClosed = false;
 
   /**
@@ -111,9 +113,10 @@ export class MetricsEndpoint {
 
   /** One text serves all who ask at about the same time: however many do, the server makes no more. */
   #recentText(): Promise<string> {
-    this.#text ??= this.#collect().finally(() => {
-      setTimeout(() => this.#text = undefined, MetricsLimits.freshMs);
-    });
+    if (this.#text === undefined || performance.now() > this.#staleMs) {
+      this.#staleMs = Infinity;
+      this.#text = this.#collect().finally(() => this.#staleMs = performance.now() + MetricsLimits.freshMs);
+    }
     return this.#text;
   }
 }

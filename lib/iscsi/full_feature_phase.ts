@@ -278,11 +278,17 @@ export class FullFeaturePhase implements SessionConnection {
     const operation = inDirection(pdu, nexus.execute(pdu.lun, pdu.cdb));
     if (operation.kind === "dataOut") this.#dataOut.start(task, operation, pdu);
     else if (pdu.final) this.proceed(task, operation);
-    // Unsolicited data follows that nothing wants: it is taken off the stream before the command goes on.
-    else this.#dataOut.start(task, discardThen(operation), pdu);
+    else this.#discardThen(task, operation, pdu);
     if (task.isAnswered) return;
     this.#meter.postponed(task);
     session.list(task);
+  }
+
+  /** Unsolicited data follows that nothing wants: it is taken off the stream before the command goes on. */
+  #discardThen(task: ScsiTask, operation: Operation, pdu: ScsiCommand): void {
+    // What completes later has begun all the same.
+    if (operation.kind === "later") this.#workOf(task, operation);
+    this.#dataOut.start(task, discarding(operation), pdu);
   }
 
   /** Does what an operation says next; the task is over when it has finished. */
@@ -310,13 +316,17 @@ export class FullFeaturePhase implements SessionConnection {
 
   #proceedLater(task: ScsiTask, later: Later): void {
     task.later = later;
-    this.underWay({ lun: task.lun, changesMedium: later.changesNothing !== true, done: later.operation });
+    this.#workOf(task, later);
     later.operation.then((next) => {
       task.later = undefined;
-      if (task.isAborted) return next.kind === "dataIn" ? next.end?.() : undefined;
+      if (task.isAborted) return abandon(next);
       this.proceed(task, next);
       this.wake();
     });
+  }
+
+  #workOf({ lun }: ScsiTask, { changesNothing, operation }: Later): void {
+    this.underWay({ lun, changesMedium: changesNothing !== true, done: operation });
   }
 
   answering(task: ScsiTask): void {
@@ -548,13 +558,22 @@ function refuseDirection(pdu: ScsiCommand, operation: DataOutOperation): Finishe
   return pdu.expectedDataOut === lengthBytes ? undefined : refusalOfOtherLength;
 }
 
-/** Takes the unsolicited data of a command that wants none, then goes on. */
-function discardThen(operation: Operation): DataOutOperation {
+/** Takes the unsolicited data of a command that wants none, then goes on; or never does, when that does not come. */
+function discarding(operation: Operation): DataOutOperation {
   return {
     kind: "dataOut",
     lengthBytes: 0,
     writeNow: () => GOOD,
     write: () => Promise.resolve(GOOD),
     finish: () => operation,
+    end: () => abandon(operation),
   };
+}
+
+/** Gives up an operation that nobody waits for any more, with whatever it holds of the medium. */
+function abandon(operation: Operation): void {
+  if (operation.kind === "dataIn") operation.end?.();
+  if (operation.kind !== "later") return;
+  operation.cancel?.();
+  operation.operation.then(abandon);
 }

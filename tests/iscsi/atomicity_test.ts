@@ -4,13 +4,13 @@ import { Limits } from "../../lib/iscsi/limits.ts";
 import type { BlockStore } from "../../lib/store/block_store.ts";
 import { incrementCounter, readCounter } from "../support/counters.ts";
 import type { Initiator } from "../support/initiator.ts";
-import { compareAndWrite, read16, write16, writeAtomic16 } from "../support/initiator_cdb.ts";
+import { compareAndWrite, read16, testUnitReady, write16, writeAtomic16 } from "../support/initiator_cdb.ts";
 import { Opcode } from "../support/initiator_pdu.ts";
 import { dataOut, scsiCommand, TaskManagement } from "../support/initiator_request.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import { SlowStore } from "../support/slow_store.ts";
-import { contentOf, type Harness, numbered, settle, until, withHarness } from "./_harness.ts";
+import { contentOf, type Harness, nameOf, numbered, settle, until, withHarness } from "./_harness.ts";
 
 const BLOCK = 512;
 const SIZE = 4 * 1024 * 1024;
@@ -145,6 +145,38 @@ Deno.test("a COMPARE AND WRITE that waits for a stalled write can be aborted, an
     assertEquals((await stalled.receive()).opcode, Opcode.scsiResponse);
     await settle();
     assertEquals(contentOf(inner, BLOCK, 1)[0], 1);
+  });
+});
+
+Deno.test("a read that waits for its turn, and whose unwanted data never comes, leaves no hold behind", async () => {
+  const inner = new MemoryStore({ sizeBytes: SIZE });
+  await withHarness({ targets: [{ stores: [inner] }] }, async (harness) => {
+    const stalled = await harness.logIn({ isid: Uint8Array.of(0x80, 0, 0, 0, 2, 0) });
+    const waiting = await harness.logIn({ isid: Uint8Array.of(0x80, 0, 0, 0, 2, 1) });
+    const reading = harness.open();
+    await reading.initiator.login({ targetName: nameOf(), isid: Uint8Array.of(0x80, 0, 0, 0, 2, 2) });
+    await reading.initiator.command({ cdb: testUnitReady() });
+    const resume = await stall(stalled);
+    const written = waiting.command({ cdb: compareAndWrite(1, 1), write: new Uint8Array(2 * BLOCK) });
+    await settle();
+    const read = {
+      isFinal: false,
+      reads: true,
+      writes: true,
+      lun: 0,
+      expectedLength: BLOCK,
+      cdb: read16(0, 2),
+    };
+    await reading.initiator.send(scsiCommand({ ...numbered(reading.initiator), ...read }));
+    await settle();
+    await reading.initiator.close();
+    await reading.served;
+    await resume();
+    await stalled.receive();
+    await written;
+    await settle();
+    const [unit] = harness.units.get("disk")!;
+    assertEquals(unit!.ranges.isIdle, true);
   });
 });
 

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { FaultyStore } from "../support/faulty_store.ts";
 import type { Initiator } from "../support/initiator.ts";
-import { read10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
+import { read10, testUnitReady, verify10, write10 } from "../support/initiator_cdb.ts";
 import { NO_TAG, Opcode, type Pdu } from "../support/initiator_pdu.ts";
 import { dataOut, encodeLun, type Lun, scsiCommand } from "../support/initiator_request.ts";
 import { ScsiStatus, SenseKey, senseOfResponse } from "../support/initiator_sense.ts";
@@ -13,6 +13,7 @@ import {
   contentOf,
   drain,
   type Harness,
+  nameOf,
   numbered,
   pattern,
   settle,
@@ -386,6 +387,31 @@ Deno.test("a command that fails early takes its unsolicited data off the stream 
     await write.sendData(2048, 2560);
     assertEquals(await drain(initiator), []);
   }));
+
+Deno.test("a slow verification whose unwanted data never comes is work under way until it is done", async () => {
+  const store = new SlowStore(new MemoryStore({ sizeBytes: 1024 * 1024 }));
+  await withHarness({ targets: [{ stores: [store] }] }, async (harness) => {
+    const { initiator, served } = harness.open();
+    await initiator.login({ targetName: nameOf() });
+    await initiator.command({ cdb: testUnitReady() });
+    const command = {
+      isFinal: false,
+      reads: false,
+      writes: true,
+      lun: 0,
+      expectedLength: 512,
+      cdb: verify10(0, 8),
+    };
+    await initiator.send(scsiCommand({ ...numbered(initiator), ...command }));
+    await until(() => store.pending.length === 1, "the verification is under way");
+    await initiator.close();
+    await served;
+    assertEquals(harness.node.holdings.works, 1);
+    store.releaseAll();
+    await until(() => harness.node.holdings.works === 0, "the verification is done");
+    assertEquals(harness.units.get("disk")![0]!.ranges.isIdle, true);
+  });
+});
 
 Deno.test("Data-Out for a task that is none is dropped", () =>
   withSession(UNSOLICITED, async (initiator, store) => {

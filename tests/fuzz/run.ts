@@ -24,7 +24,9 @@ async function main(pdus: number, seed: number): Promise<void> {
   console.log(`\n${report}\n\nseed ${seed}, ${seconds()}: all invariants held`);
 }
 
-const { pdus: pdusText, seed: seedText } = parseArgs(Deno.args, { string: ["pdus", "seed"] });
+// `deno task` passes on the "--" that some put before a task's own options.
+const ARGUMENTS = Deno.args.filter((argument) => argument !== "--");
+const { pdus: pdusText, seed: seedText } = parseArgs(ARGUMENTS, { string: ["pdus", "seed"] });
 const pdus = Number(pdusText ?? 1_000_000);
 const seed = Number(seedText ?? Date.now() % 2 ** 32);
 if (!Number.isSafeInteger(pdus) || !Number.isSafeInteger(seed)) {

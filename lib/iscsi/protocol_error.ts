@@ -54,7 +54,7 @@ export function loginRefused(
   return new ProtocolError({ kind: "login", status, reason, rule }, message);
 }
 
-/** A format error (RFC 7143, 7.6), which shows that one of both sides does not know the protocol. */
+/** A format error (RFC 7143, 7.7), which shows that one of both sides does not know the protocol. */
 export function formatError(message: string): ProtocolError {
   return new ProtocolError({ kind: "session" }, message);
 }

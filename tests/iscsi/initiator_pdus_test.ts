@@ -22,7 +22,7 @@ function assertRejected(pdu: Frame, reason: number): void {
   assertEquals(error.response, { kind: "reject", reason } as ProtocolError["response"]);
 }
 
-/** Asserts that a frame ends its session (7.6). */
+/** Asserts that a frame ends its session (7.7). */
 function assertFormatError(pdu: Frame): void {
   const error = assertThrows(() => decodePdu(pdu), ProtocolError);
   assertEquals(error.response, { kind: "session" });
@@ -96,7 +96,7 @@ Deno.test("decodePdu() expects to read nothing of a command both ways that does 
   assertEquals(pdu.kind === "scsiCommand" && [pdu.expectedDataIn, pdu.expectedDataOut], [0, 0x200]);
 });
 
-Deno.test("decodePdu() takes additional header segments that are not what they say for a format error (7.6)", () => {
+Deno.test("decodePdu() takes additional header segments that are not what they say for a format error (7.7)", () => {
   const segments = [
     "00000100 00000000",
     "ffff0100 00000000",

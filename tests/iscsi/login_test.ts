@@ -394,7 +394,7 @@ Deno.test("020b: another PDU comes during the login", () =>
     await served;
   }));
 
-Deno.test("a first PDU that is no login ends the connection without a word (7.12)", () =>
+Deno.test("a first PDU that is no login ends the connection without a word (7.13)", () =>
   withHarness({}, async (harness) => {
     const { initiator, served, traffic } = harness.open();
     await initiator.send(nopOut(numbered(initiator, true)));

@@ -181,6 +181,22 @@ Deno.test("session reinstatement ends the old connection and its tasks before it
   });
 });
 
+Deno.test("a discovery session is reinstated by one of the same initiator port, and by no normal one (7.4.2)", () =>
+  withHarness({}, async (harness) => {
+    const first = harness.open();
+    await first.initiator.login();
+    const other = harness.open();
+    await other.initiator.login({ isid: OTHER_ISID });
+    const normal = await harness.logIn();
+    assertEquals((await first.initiator.sendTargets()).length, 1);
+    const second = harness.open();
+    await second.initiator.login();
+    await first.served;
+    assert(first.isClosed() && !other.isClosed(), "only the session of the same port has ended");
+    await normal.nop();
+    assertEquals((await second.initiator.sendTargets()).length, 1);
+  }));
+
 Deno.test("a login waits until nothing of a connection that broke can reach the medium any more", async () => {
   const store = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
   await withHarness({ targets: [{ stores: [store] }] }, async (harness) => {

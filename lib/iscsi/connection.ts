@@ -304,7 +304,7 @@ export class Connection implements WatchedConnection {
     if (error.response.kind === "session") return this.#owner.endSession(this.#phase!.session);
     if (error.response.kind !== "login") return this.close();
     this.#owner.refused(this, error.response);
-    // A first PDU that is no Login Request has nothing that a Login Response could refer to (RFC 7143, 7.13).
+    // A first PDU that is no Login Request has nothing that a Login Response could refer to (RFC 7143, 7.12).
     if (this.#loginRequest !== undefined) {
       this.#replies.loginFailure(this.#loginRequest, error.response.status);
     }

@@ -24,12 +24,14 @@ import type { RefusalReason } from "./refusals.ts";
 import { ReplyWriter } from "./reply_writer.ts";
 import type { Session, SessionConnection } from "./session.ts";
 import type { KeyValue } from "./text.ts";
+import type { Turns } from "./turns.ts";
 import type { Work } from "./work_under_way.ts";
 
 /** What a connection needs of the node that it is connected to. */
 export interface ConnectionOwner {
   readonly log: EventLog;
   readonly clock: Clock;
+  readonly turns: Turns;
   authorize(connection: Connection, identity: LoginIdentity): string | undefined;
   /**
    * The session that a login with its TSIH joins.
@@ -201,16 +203,27 @@ export class Connection implements WatchedConnection {
     this.#frames.received(count);
     this.#signsOfLife.hasCome = true;
     this.#meter.received();
-    for (let count = 1; this.#isReceiving; count++) {
+    const nowMs = this.#owner.clock.monotonicMs();
+    const turnPdus = this.#owner.turns.lengthFor(this, nowMs);
+    const pdus = await this.#receiveAll(turnPdus);
+    this.#owner.turns.received(this, pdus, nowMs);
+    this.#send();
+    return this.#isReceiving;
+  }
+
+  /** Carries out what has been received; returns how many PDUs that were. */
+  async #receiveAll(turnPdus: number): Promise<number> {
+    let count = 0;
+    while (this.#isReceiving) {
       const frame = this.#nextFrame();
       if (frame === undefined) break;
       this.#receive(frame);
-      if (count % Limits.turnPdus === 0) await this.#letOthersGo();
+      count++;
+      if (count % turnPdus === 0) await this.#letOthersGo();
       if (this.#predecessor !== undefined) await this.#untilPredecessorSettled();
       if (this.#isCongested) await this.#untilRoom();
     }
-    this.#send();
-    return this.#isReceiving;
+    return count;
   }
 
   get #isClosed(): boolean {

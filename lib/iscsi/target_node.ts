@@ -29,6 +29,7 @@ import { formatIsid, Session, type SessionConnection } from "./session.ts";
 import { SessionRegister } from "./session_register.ts";
 import type { Target } from "./target.ts";
 import type { KeyValue } from "./text.ts";
+import { Turns } from "./turns.ts";
 import { type Work, WorkUnderWay } from "./work_under_way.ts";
 
 /** What a node serves, and under which rules: what can change while it serves. */
@@ -50,6 +51,7 @@ export interface TargetNodeOptions extends TargetNodeSettings {
 export class TargetNode implements ConnectionOwner {
   readonly log: EventLog;
   readonly clock: Clock;
+  readonly turns = new Turns();
   #interfaces: readonly InterfaceAddress[];
   /** By folded iSCSI name; a target with an alias is listed twice. It is replaced as a whole. */
   #targets: ReadonlyMap<string, Target>;

@@ -70,6 +70,8 @@ export class Session {
   /** Commands that are not answered yet, by initiator task tag. */
   readonly #tasks = new Map<number, ScsiTask>();
   #immediateTasks = 0;
+  /** All its connections are about to be closed. */
+  #isEnding = false;
 
   constructor(options: SessionOptions) {
     this.tsih = options.tsih;
@@ -125,27 +127,30 @@ export class Session {
     predecessor?.close();
   }
 
-  /**
-   * A connection is logged out or closed: its tasks end, and what it has brought before its turn is dropped.
-   *
-   * @returns whether it has belonged to the session until now
-   */
-  leave(connection: SessionConnection): boolean {
-    const isMember = this.#connections.get(connection.cid) === connection;
-    if (isMember) this.#connections.delete(connection.cid);
+  /** A connection is logged out or closed: its tasks end, and what it has brought before its turn is dropped. */
+  leave(connection: SessionConnection): void {
+    if (this.#belongs(connection)) this.#connections.delete(connection.cid);
     connection.endRequests();
     this.window.forget(connection);
     for (const task of [...this.#tasks.values()]) if (task.owner === connection) task.abort();
-    return isMember;
   }
 
-  /** Says over the connections that there are that another one is gone. */
-  announceDrop(cid: number): void {
-    for (const connection of this.#connections.values()) connection.announceDrop(cid);
+  /** A connection is closed. If that comes as a surprise to the initiator, it is told over the others. */
+  lose(connection: SessionConnection): void {
+    const isSurprise = this.#belongs(connection) && !this.#isEnding;
+    this.leave(connection);
+    if (!isSurprise) return;
+    for (const other of this.#connections.values()) other.announceDrop(connection.cid);
+  }
+
+  /** One that is logged out, or has been reinstated by another, does not. */
+  #belongs(connection: SessionConnection): boolean {
+    return this.#connections.get(connection.cid) === connection;
   }
 
   /** The target ends the session: the initiator is told, what was answered goes out, and every connection is closed. */
   finish(): void {
+    this.#isEnding = true;
     for (const connection of [...this.#connections.values()]) {
       connection.announceEnd();
       connection.finish();
@@ -207,6 +212,7 @@ export class Session {
 
   /** Ends every task and the nexus. Its connections may still have something to say. */
   close(): void {
+    this.#isEnding = true;
     for (const connection of this.#connections.values()) connection.endRequests();
     for (const task of [...this.#tasks.values()]) task.abort();
     this.nexus?.close();

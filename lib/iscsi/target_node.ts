@@ -332,9 +332,8 @@ export class TargetNode implements ConnectionOwner {
   }
 
   disconnected(connection: SessionConnection, session: Session): void {
-    const wasMember = session.leave(connection);
+    session.lose(connection);
     if (session.connections.size === 0) this.retire(session);
-    else if (wasMember && this.#sessions.has(session)) session.announceDrop(connection.cid);
   }
 
   /** RFC 7143, 11.5.1: TARGET COLD RESET ends all sessions with the target. */

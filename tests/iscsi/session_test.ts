@@ -362,7 +362,7 @@ Deno.test("the end of the server is told over every connection before it is clos
     const { initiators } = await harness.logInSession(3, { keys: { DefaultTime2Wait: "7" } });
     const stopped = harness.node.stop();
     for (const initiator of initiators) {
-      assertEquals((await initiator.receiveEnd()).map(asynchronousMessage)[0], [3, 0, 7, 0]);
+      assertEquals((await initiator.receiveEnd()).map(asynchronousMessage), [[3, 0, 7, 0]]);
     }
     await stopped;
   }));

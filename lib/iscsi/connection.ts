@@ -163,8 +163,9 @@ export class Connection implements WatchedConnection {
   /** RFC 7143, 11.9.1: the initiator should log out; until then everything goes on. */
   watch(nowMs: number, settings: PingSettings): void {
     if (this.#stage !== "fullFeature" || this.#phase === undefined) return;
-    // Who is not listened to, because of a slow medium, cannot give a sign of life.
-    if (this.#phase.staging.isFull || this.#predecessor !== undefined) this.#signsOfLife.hasCome = true;
+    // Who is not listened to, or waits for the answer to a login or logout, has nothing to say: the medium is slow.
+    const isWaiting = this.#phase.isOver || this.#phase.staging.isFull || this.#predecessor !== undefined;
+    if (isWaiting) this.#signsOfLife.hasCome = true;
     switch (this.#signsOfLife.look(nowMs, settings)) {
       case "nothing":
         return;
@@ -181,6 +182,7 @@ export class Connection implements WatchedConnection {
     if (this.#stage !== "fullFeature" || this.#cancelLogoutDeadline !== undefined) return;
     this.#replies.logoutWanted(seconds);
     this.#cancelLogoutDeadline = this.#owner.clock.after(seconds * 1000, () => {
+      if (this.#phase?.isOver) return;
       this.#warn(`no logout within the ${seconds} s that it was given`);
       this.#phase?.announceDrop(this.#phase.cid);
       this.finish();

@@ -118,6 +118,11 @@ export class FullFeaturePhase implements SessionConnection {
     this.#text = new TextNegotiation(options.negotiation, (value) => this.#owner.sendTargets(value));
   }
 
+  /** The initiator has logged out, or the session is over. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   get ends(): ConnectionEnds {
     return this.#owner.ends;
   }

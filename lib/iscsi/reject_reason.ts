@@ -1,4 +1,8 @@
-/** Reasons of a Reject (RFC 7143, 11.17.1). */
+/**
+ * Reasons of a Reject (RFC 7143, 11.17.1), those that a target gives at error recovery level 0. The others are about
+ * acknowledged data, transfer tags that have run out (long operations), and requests that a target which waits for a
+ * logout need not refuse.
+ */
 export const RejectReason = {
   dataDigestError: 0x02,
   snackReject: 0x03,
@@ -6,10 +10,7 @@ export const RejectReason = {
   commandNotSupported: 0x05,
   immediateCommandReject: 0x06,
   taskInProgress: 0x07,
-  invalidDataAcknowledgement: 0x08,
   invalidPduField: 0x09,
-  longOperationReject: 0x0a,
-  waitingForLogout: 0x0c,
 } as const;
 
 /** One of the values of `RejectReason`. */

@@ -5,7 +5,8 @@
  * A header is six lines of two words; text follows in quotation marks, with \0 where a pair ends.
  */
 import { assertEquals } from "@std/assert";
-import { type Served, withHarness } from "./_harness.ts";
+import type { Initiator } from "../support/initiator.ts";
+import { type Harness, type Served, withHarness } from "./_harness.ts";
 
 /** What passes over a connection: `>` to the target, `<` from it. */
 interface Step {
@@ -166,18 +167,90 @@ function bytesOf(pdu: string): Uint8Array {
   return Uint8Array.from(parts);
 }
 
+/** What the target then says over connection 0 of its own accord. */
+const UNASKED: readonly { readonly what: string; readonly pdu: string }[] = [
+  {
+    what: "NOP-In: a ping, 30 s after the last sign of life",
+    pdu: `
+      20800000 00000000  opcode 20h; F
+      00000000 00000000  LUN 0
+      ffffffff 00000001  no initiator task tag; target transfer tag 1, to be repeated
+      00000003 00000003  StatSN 3, which it does not use up; ExpCmdSN 3
+      00000082 00000000
+      00000000 00000000
+    `,
+  },
+  {
+    what: "Asynchronous Message: connection 1 is dropped",
+    pdu: `
+      32800000 00000000  opcode 32h; F
+      00000000 00000000
+      ffffffff 00000000
+      00000003 00000003  StatSN 3, ExpCmdSN 3
+      00000082 02000001  MaxCmdSN 130; event 2, CID 1
+      00020014 00000000  Time2Wait 2, Time2Retain 20
+    `,
+  },
+  {
+    what: "Asynchronous Message: the target wants a logout within 10 s",
+    pdu: `
+      32800000 00000000
+      00000000 00000000
+      ffffffff 00000000
+      00000004 00000003  StatSN 4
+      00000082 01000000  event 1
+      0000000a 00000000  10 s
+    `,
+  },
+  {
+    what: "Asynchronous Message: all connections are dropped",
+    pdu: `
+      32800000 00000000
+      00000000 00000000
+      ffffffff 00000000
+      00000005 00000003  StatSN 5
+      00000082 03000000  event 3
+      00020014 00000000  Time2Wait 2, Time2Retain 20
+    `,
+  },
+];
+
+/** Carries the exchange out, and leaves out the last so many steps. */
+async function exchange(harness: Harness, stepsLeftOut = 0): Promise<readonly Served[]> {
+  const connections = [0, 1].map(() => harness.open({ answersPings: false }));
+  for (const { over, way, what, pdu } of EXCHANGE.slice(0, EXCHANGE.length - stepsLeftOut)) {
+    const { initiator } = connections[over]!;
+    if (way === ">") await initiator.send(bytesOf(pdu));
+    else await assertReceives(initiator, what, pdu);
+  }
+  return connections;
+}
+
+async function assertReceives(initiator: Initiator, what: string, pdu: string): Promise<void> {
+  const { header, data, padding } = await initiator.receive();
+  assertEquals(header.toHex() + data.toHex() + padding.toHex(), bytesOf(pdu).toHex(), what);
+}
+
 Deno.test("a session with two connections, byte by byte", () =>
   withHarness({ targets: [{ comment: "a disk" }] }, async (harness) => {
-    const connections: readonly Served[] = [harness.open(), harness.open()];
-    for (const { over, way, what, pdu } of EXCHANGE) {
-      const { initiator } = connections[over]!;
-      if (way === ">") {
-        await initiator.send(bytesOf(pdu));
-        continue;
-      }
-      const { header, data, padding } = await initiator.receive();
-      assertEquals(header.toHex() + data.toHex() + padding.toHex(), bytesOf(pdu).toHex(), what);
-    }
+    const connections = await exchange(harness);
     assertEquals(await connections[1]!.initiator.receiveEnd(), []);
     assertEquals(connections[0]!.isClosed(), false);
+  }));
+
+Deno.test("what a target says unasked, byte by byte", () =>
+  withHarness({ targets: [{ comment: "a disk" }] }, async (harness) => {
+    // The logout of connection 1 is left out.
+    const [first, second] = await exchange(harness, 2) as [Served, Served];
+    const causes: readonly (() => unknown)[] = [
+      () => harness.clock.advance(31_000),
+      () => second.initiator.close(),
+      () => harness.node.requestLogout([...harness.node.sessions()][0]!, 10),
+      () => harness.node.stop(),
+    ];
+    for (const [index, { what, pdu }] of UNASKED.entries()) {
+      const caused = causes[index]!();
+      await assertReceives(first.initiator, what, pdu);
+      await caused;
+    }
   }));

@@ -324,6 +324,25 @@ Deno.test("requestLogout() asks, lets everything go on, and waits no longer than
     assert(harness.log.some((line) => line.includes("no logout within the 10 s")));
   }));
 
+Deno.test("who has logged out as asked waits for its answer as long as the medium takes", async () => {
+  const store = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
+  await withHarness({ targets: [{ stores: [store] }] }, async (harness) => {
+    const { initiator } = harness.open({ answersPings: false });
+    await initiator.login({ targetName: nameOf() });
+    await initiator.command({ cdb: testUnitReady() });
+    await initiator.begin({ cdb: write10(0, 1), write: pattern(512) });
+    await until(() => store.pending.length === 1, "the write is under way");
+    harness.node.requestLogout(onlySession(harness), 10);
+    assertEquals((await initiator.receive()).opcode, Opcode.asynchronousMessage);
+    const logout = initiator.logout();
+    await until(() => [...harness.node.sessions()].length === 0, "the session is over");
+    harness.clock.advance(1_000_000);
+    store.releaseAll();
+    assertEquals(await logout, 0);
+    assertEquals(await initiator.receiveEnd(), [], "nobody has asked whether it is there");
+  });
+});
+
 Deno.test("who logs out as asked is not closed by the clock", () =>
   withHarness({}, async (harness) => {
     const { initiator, served } = harness.open();

@@ -23,6 +23,15 @@ testWithTools("iscsi-ls lists the target and its LUNs to both initiators", ["isc
   }
 });
 
+testWithTools("iscsi-ls and iscsi-inq find a target over IPv6", ["iscsi-ls", "iscsi-inq"], async () => {
+  using appliance = Appliance.create("networks = ::1/128\n[xenserver]\nsize = 8MB\ncomment = six");
+  await using _server = await appliance.serve();
+  const url = `iscsi://[::1]:${appliance.port}`;
+  const listing = await runToolOk("iscsi-ls", ["-s", url]);
+  assertStringIncludes(listing, `Target:${XENSERVER} Portal:[::1]:${appliance.port},1`);
+  assertMatch(await runToolOk("iscsi-inq", [`${url}/${XENSERVER}/0`]), /Vendor:NETMGR/);
+});
+
 testWithTools("a stranger sees no target and is refused, and the log names the rule", [
   "iscsi-ls",
   "iscsi-inq",

@@ -1,10 +1,16 @@
 import { ConsoleWriter } from "./lib/cli/console_writer.ts";
 import { runCommandLine } from "./lib/cli/run_command_line.ts";
+import { findConfirmation } from "./lib/cli/confirmation.ts";
+import { findTerminal } from "./lib/cli/terminal.ts";
 import { VERSION } from "./lib/cli/version.ts";
 
+const stderr = new ConsoleWriter(Deno.stderr);
 const context = {
   stdout: new ConsoleWriter(Deno.stdout),
-  stderr: new ConsoleWriter(Deno.stderr),
+  stderr,
+  terminal: findTerminal(),
+  confirm: findConfirmation(stderr),
+  showsProgress: Deno.stderr.isTerminal(),
   version: VERSION,
 };
 Deno.exit(await runCommandLine(Deno.args, context));

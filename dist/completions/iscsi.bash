@@ -40,18 +40,21 @@ _iscsi() {
         return
     fi
     if [[ $previous == help && $command == help ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'check build serve demo' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'check build serve status disconnect reservations demo' -- "$word")
         return
     fi
 
     case $command in
         '')
             options='--help --version'
-            [[ $word == -* ]] || options='check build serve demo help'
+            [[ $word == -* ]] || options='check build serve status disconnect reservations demo help'
             ;;
         check) options='--conf --json --help' ;;
         build) options='--conf --dry-run --json --help' ;;
         serve) options='--conf --log --log-level --help' ;;
+        status) options='--conf --watch --json --help' ;;
+        disconnect) options='--conf --now --yes --help' ;;
+        reservations) options='--conf --yes --json --help' ;;
         demo) options='--help' ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")

@@ -6,6 +6,7 @@ import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { loadConfig, reportDiagnostics } from "./load_config.ts";
 import type { OptionValues } from "./options.ts";
+import { ProgressLine } from "./progress_line.ts";
 import { stepPrinter, summarizeSteps } from "./step_table.ts";
 import { totalsOf } from "./step_totals.ts";
 
@@ -28,7 +29,13 @@ export async function build(context: Context, options: OptionValues): Promise<Ex
     return loaded.exitCode;
   }
   const { config, diagnostics } = loaded;
-  const onStep = options.json ? () => {} : stepPrinter(context.stdout);
+  const printStep = options.json ? () => {} : stepPrinter(context.stdout);
+  using progress = new ProgressLine(context);
+  const onStep = (step: Step, left: number): void => {
+    progress.clear();
+    printStep(step);
+    if (left > 0) progress.show(left === 1 ? "1 more step" : `${left} more steps`);
+  };
   const report = await provision(config, { dryRun: options.dryRun, onStep });
   reportDiagnostics([...report.errors, ...report.warnings], context);
   const isRefused = report.errors.length > 0;

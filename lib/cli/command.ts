@@ -3,7 +3,20 @@ import type { ExitCode } from "./exit_code.ts";
 import type { OptionName, OptionValues } from "./options.ts";
 
 /** Does what a command is for, and says how it went. */
-export type RunCommand = (context: Context, options: OptionValues) => Promise<ExitCode>;
+export type RunCommand = (
+  context: Context,
+  options: OptionValues,
+  args: readonly string[],
+) => Promise<ExitCode>;
+
+/** The arguments of a command, besides options. */
+export interface CommandArguments {
+  /** As in a usage. */
+  readonly syntax: string;
+  /** How many there may be. */
+  readonly min: number;
+  readonly max: number;
+}
 
 /** One command of the program. */
 export interface Command {
@@ -12,6 +25,8 @@ export interface Command {
   readonly summary: string;
   /** What a user should know besides the options; one paragraph an entry. */
   readonly description: readonly string[];
+  /** Undefined when it takes none. */
+  readonly arguments?: CommandArguments;
   readonly options: readonly OptionName[];
   /** Loads the code, so that a command costs no more time to start than it needs itself. */
   readonly load: () => Promise<RunCommand>;

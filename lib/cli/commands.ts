@@ -34,6 +34,43 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import("./serve.ts")).serve,
   },
   {
+    name: "status",
+    summary: "show what the running server does, and for whom",
+    description: [
+      "Asks the server that runs on the storage folder of the conf: its portals, what each LUN is promised and " +
+      "takes, how fast that grows and when the file system will be full, who is logged in and does how much, and " +
+      "who was refused by which rule. Rates are those of one second, or with --watch of the time between two " +
+      "looks. Where no server runs it says so, shows what is on the disk, and ends with 1.",
+    ],
+    options: ["conf", "watch", "json"],
+    load: async () => (await import("./status.ts")).status,
+  },
+  {
+    name: "disconnect",
+    summary: "end sessions of the running server",
+    description: [
+      "Ends a session by its number in iscsi status, or all sessions of an initiator or at a target by their names. " +
+      "Says which, and asks first. The initiators are asked to log out, and cut when they have not after 10 seconds; " +
+      "with --now at once. Whom the conf admits may log in again, and mostly does.",
+    ],
+    arguments: { syntax: "SESSION|INITIATOR|TARGET", min: 1, max: 1 },
+    options: ["conf", "now", "yes"],
+    load: async () => (await import("./disconnect.ts")).disconnect,
+  },
+  {
+    name: "reservations",
+    summary: "show what initiators have reserved, or clear it",
+    description: [
+      "Shows the reservations of the LUNs of the running server: who has registered with which key, who holds " +
+      "what, and whether that outlives a loss of power.",
+      "With clear TARGET [LUN] all of it is cleared, after asking: of a LUN, or of all of a target's. The initiators " +
+      "are told by the unit attentions that the standard has for it.",
+    ],
+    arguments: { syntax: "[clear TARGET [LUN]]", min: 0, max: 3 },
+    options: ["conf", "yes", "json"],
+    load: async () => (await import("./reservations.ts")).reservations,
+  },
+  {
     name: "demo",
     summary: "try it: serve an example on loopback",
     description: [

@@ -17,6 +17,10 @@ export class ConsoleWriter implements TextWriter {
     this.#stream = stream;
   }
 
+  get isBroken(): boolean {
+    return this.#isBroken;
+  }
+
   write(text: string): void {
     const bytes = new TextEncoder().encode(text);
     for (let written = 0; written < bytes.length && !this.#isBroken;) {

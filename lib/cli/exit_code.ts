@@ -4,6 +4,7 @@ export const EXIT_CODES = {
   failed: { code: 1, meaning: "failed: the message says why" },
   wrongUsage: { code: 2, meaning: "wrong usage: unknown command, option or argument" },
   confErrors: { code: 3, meaning: "the conf has errors, and nothing was done" },
+  interrupted: { code: 130, meaning: "interrupted" },
 } as const;
 
 /** One of the codes of `EXIT_CODES`. */

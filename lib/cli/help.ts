@@ -1,7 +1,7 @@
 import type { Command } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { EXIT_CODES } from "./exit_code.ts";
-import { type Option, type OptionName, OPTIONS } from "./options.ts";
+import { type Option, type OptionName, OPTIONS, optionSyntax } from "./options.ts";
 import { LINE_COLUMNS_MAX, wrapWords } from "./wrap_words.ts";
 
 /** The help text of the whole program. */
@@ -27,7 +27,8 @@ export function programHelp(version: string): string {
 
 /** The help text of a command. */
 export function commandHelp(command: Command): string {
-  const synopsis = command.options.map((name) => `[${optionSyntax(OPTIONS[name])}]`);
+  const options = command.options.map((name) => `[${optionSyntax(OPTIONS[name])}]`);
+  const synopsis = command.arguments === undefined ? options : [command.arguments.syntax, ...options];
   return [
     `iscsi ${command.name}: ${command.summary}`,
     "",
@@ -48,10 +49,6 @@ function optionRow(name: OptionName): Row {
   const option: Option = OPTIONS[name];
   const absent = option.default === undefined ? "" : ` (default ${option.default})`;
   return [optionSyntax(option), option.summary + absent];
-}
-
-function optionSyntax({ flag, value }: Option): string {
-  return value === undefined ? `--${flag}` : `--${flag} ${value}`;
 }
 
 function exitCodes(): string[] {

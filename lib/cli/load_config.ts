@@ -25,7 +25,8 @@ export function reportDiagnostics(diagnostics: readonly Diagnostic[], context: C
   for (const diagnostic of diagnostics) context.stderr.write(`${formatDiagnostic(diagnostic)}\n`);
 }
 
-function readConf(file: string, context: Context): string | undefined {
+/** The text of the conf in `file`; undefined when it cannot be read, which is said on standard error then. */
+export function readConf(file: string, context: Context): string | undefined {
   try {
     return Deno.readTextFileSync(file);
   } catch (error) {

@@ -7,6 +7,8 @@ export interface Option {
   readonly flag: string;
   /** What the value stands for; undefined when the option takes none. */
   readonly value?: string;
+  /** The option may stand without its value. */
+  readonly isValueOptional?: boolean;
   readonly default?: string;
   /** All that the value can be, if it is one of a few words. */
   readonly choices?: readonly string[];
@@ -22,6 +24,14 @@ export const OPTIONS = {
     summary: "the conf",
   },
   dryRun: { flag: "dry-run", summary: "print what would be done, and do nothing" },
+  watch: {
+    flag: "watch",
+    value: "SECONDS",
+    isValueOptional: true,
+    summary: "print it again and again, every 2 seconds by default",
+  },
+  now: { flag: "now", summary: "cut at once, and do not ask initiators to log out first" },
+  yes: { flag: "yes", summary: "do it without asking" },
   json: { flag: "json", summary: "print the result as JSON" },
   log: {
     flag: "log",
@@ -44,7 +54,18 @@ export const OPTIONS = {
 /** Name of an option in the program. */
 export type OptionName = keyof typeof OPTIONS;
 
+/** The value of an option: undefined for one that is absent, is not a flag and has no default. */
+type OptionValue<Row extends Option> = Row extends { readonly value: string }
+  ? Row extends { readonly default: string } ? string : string | undefined
+  : boolean;
+
 /** The values of all options: as given, or their defaults. A command looks only at those that it has. */
 export type OptionValues = {
-  readonly [Name in OptionName]: typeof OPTIONS[Name] extends { readonly value: string } ? string : boolean;
+  readonly [Name in OptionName]: OptionValue<typeof OPTIONS[Name]>;
 };
+
+/** An option as a usage shows it. */
+export function optionSyntax({ flag, value, isValueOptional }: Option): string {
+  if (value === undefined) return `--${flag}`;
+  return isValueOptional ? `--${flag} [${value}]` : `--${flag} ${value}`;
+}

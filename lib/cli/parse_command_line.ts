@@ -6,7 +6,12 @@ import { type Option, type OptionName, OPTIONS, type OptionValues } from "./opti
 
 /** What the user wants. */
 export type CommandLine =
-  | { readonly kind: "run"; readonly command: Command; readonly options: OptionValues }
+  | {
+    readonly kind: "run";
+    readonly command: Command;
+    readonly options: OptionValues;
+    readonly args: readonly string[];
+  }
   /** Of everything, when there is no command. */
   | { readonly kind: "help"; readonly command: Command | undefined }
   | { readonly kind: "version" }
@@ -33,13 +38,13 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   const given: Readonly<Record<string, unknown>> = parsed;
   const words = parsed._.map(String);
   const wantsHelp = words[0] === HELP || given[OPTIONS.help.flag] === true;
-  const [name, ...extra] = words[0] === HELP ? words.slice(1) : words;
+  const [name, ...rest] = words[0] === HELP ? words.slice(1) : words;
   const command = COMMANDS.find((command) => command.name === name);
   const problem = commandProblem(name, command) ?? optionProblem(command, unknownOptions, given) ??
-    extraProblem(extra);
+    argumentProblem(rest, wantsHelp ? undefined : command);
   if (problem !== undefined) return { kind: "wrong", problem };
   if (wantsHelp) return { kind: "help", command };
-  if (command !== undefined) return { kind: "run", command, options: optionValues(given) };
+  if (command !== undefined) return { kind: "run", command, options: optionValues(given), args: rest };
   if (given[OPTIONS.version.flag] === true) return { kind: "version" };
   return { kind: "wrong", problem: "No command is given" };
 }
@@ -63,14 +68,16 @@ function optionProblem(
     const flag = unknown.replace(/^-+/, "").replace(/=.*/s, "");
     return `Unknown option "${unknown}"${suggest(flag, allowed.map((name) => OPTIONS[name].flag), "--")}`;
   }
-  for (const [name, { flag, value, choices }] of OPTION_ENTRIES) {
+  for (const [name, { flag, value, choices, isValueOptional = false }] of OPTION_ENTRIES) {
     const isGiven = given[flag] !== undefined && given[flag] !== false;
     if (isGiven && !allowed.includes(name)) {
       return command === undefined
         ? `Option "--${flag}" needs a command`
         : `Option "--${flag}" is not one of "${command.name}"`;
     }
-    if (isGiven && value !== undefined && given[flag] === "") return `Option "--${flag}" needs a ${value}`;
+    if (isGiven && value !== undefined && !isValueOptional && given[flag] === "") {
+      return `Option "--${flag}" needs a ${value}`;
+    }
     if (isGiven && choices !== undefined && !choices.includes(String(given[flag]))) {
       return `Option "--${flag}" cannot be "${given[flag]}": write one of ${choices.join(", ")}`;
     }
@@ -78,8 +85,10 @@ function optionProblem(
   return undefined;
 }
 
-function extraProblem([extra]: readonly string[]): string | undefined {
-  return extra === undefined ? undefined : `Unexpected argument "${extra}"`;
+function argumentProblem(args: readonly string[], command: Command | undefined): string | undefined {
+  const { min = 0, max = 0, syntax = "" } = command?.arguments ?? {};
+  if (args.length < min) return `Command "${command!.name}" needs ${syntax}`;
+  return args.length <= max ? undefined : `Unexpected argument "${args[max]}"`;
 }
 
 function suggest(word: string, candidates: readonly string[], prefix: string): string {

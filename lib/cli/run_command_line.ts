@@ -34,7 +34,7 @@ async function obey(commandLine: CommandLine, context: Context): Promise<ExitCod
       return EXIT_CODES.done.code;
     case "run": {
       const run = await commandLine.command.load();
-      return await run(context, commandLine.options);
+      return await run(context, commandLine.options, commandLine.args);
     }
   }
 }

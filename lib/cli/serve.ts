@@ -3,7 +3,7 @@ import { formatPortal } from "../bytes/network.ts";
 import type { Config } from "../config/config.ts";
 import type { EventLog } from "../iscsi/event_log.ts";
 import { ControlServer } from "../control/control_server.ts";
-import { controlHandlers } from "../server/control_handlers.ts";
+import { controlHandlers, type ControlHandlersOptions } from "../server/control_handlers.ts";
 import { DeviceNodes } from "../provision/device_nodes.ts";
 import { type Exports, findExports } from "../provision/find_exports.ts";
 import { controlSocketOf, stateFolderOf } from "../provision/state_folder.ts";
@@ -11,6 +11,7 @@ import { StorageLock } from "../provision/storage_lock.ts";
 import { collectMetrics } from "../server/collect_metrics.ts";
 import { HoleService } from "../server/hole_service.ts";
 import { MetricsService } from "../server/metrics_service.ts";
+import { SpaceWatch } from "../server/space_watch.ts";
 import { Supervisor } from "../server/supervisor.ts";
 import type { Context } from "./context.ts";
 import { eventLog } from "./log_format.ts";
@@ -68,9 +69,13 @@ export async function serveConfig(
     onListening: (address, port) => context.stdout.write(`listening on ${formatPortal(address, port)}\n`),
     onReady,
   });
-  using _control = await openControl(config.storage, supervisor, { version: context.version, log });
   using metrics = new MetricsService({ collect: () => collectMetrics(supervisor, context.version), log });
   metrics.apply(config.metrics);
+  using space = new SpaceWatch({ config: () => config, log });
+  using _control = await openControl(
+    { supervisor, space, storage: config.storage, version: context.version },
+    log,
+  );
   const failure = await supervisor.run(stopSignal());
   if (failure === undefined) return EXIT_CODES.done.code;
   context.stderr.write(`iscsi: ${failure}\n`);
@@ -79,18 +84,14 @@ export async function serveConfig(
 
 /** Takes requests of `iscsi status` and its like; where that cannot be, everything else is served all the same. */
 async function openControl(
-  storage: string,
-  supervisor: Supervisor,
-  { version, log }: { version: string; log: EventLog },
+  options: ControlHandlersOptions,
+  log: EventLog,
 ): Promise<ControlServer | undefined> {
+  const path = controlSocketOf(options.storage);
   try {
-    return await ControlServer.listen(
-      controlSocketOf(storage),
-      controlHandlers({ supervisor, storage, version }),
-    );
+    return await ControlServer.listen(path, controlHandlers(options));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    log.warning(`Cannot take requests at "${controlSocketOf(storage)}": ${reason}`);
+    log.warning(`Cannot take requests at "${path}": ${error instanceof Error ? error.message : error}`);
     return undefined;
   }
 }

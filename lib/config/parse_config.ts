@@ -47,6 +47,13 @@ export function parseConfig(text: string, options: { readonly file: string }): P
   return deepFreeze({ config, diagnostics: diagnostics.toArray() });
 }
 
+/** The storage folder of a conf, whatever is wrong with the rest of it; undefined when that itself is not right. */
+export function findStorage(text: string): string | undefined {
+  const diagnostics = new Diagnostics("");
+  const { values, lines } = readOptions(readIniText(text, diagnostics).globals, "global", diagnostics);
+  return lines.has("storage") ? values.storage : defaultOf("storage");
+}
+
 function deepFreeze<T>(value: T): T {
   if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
     Object.values(value).forEach(deepFreeze);

@@ -1,6 +1,14 @@
+import type { DisconnectReport, DisconnectRequest } from "./disconnect_report.ts";
 import { ControlError } from "./control_error.ts";
 import { isRecord, type RawRequest } from "./control_message.ts";
 import type { ServerStatus } from "./server_status.ts";
+import type { UnitReservations } from "./unit_reservations.ts";
+
+/** A LUN, by the name of its target in the conf. */
+export interface UnitAddress {
+  readonly target: string;
+  readonly lun: number;
+}
 
 interface RequestRow<Parameters> {
   /**
@@ -17,11 +25,20 @@ interface RequestRow<Parameters> {
 export const CONTROL_REQUESTS = {
   /** How the server is, and who uses it. */
   status: { decode: decodeNothing, limitMs: 10_000 },
+  /** End sessions. */
+  disconnect: { decode: decodeDisconnect, limitMs: 60_000 },
+  /** What is reserved of the LUNs. */
+  reservations: { decode: decodeNothing, limitMs: 10_000 },
+  /** Clear all that is reserved of a LUN. */
+  clearReservations: { decode: decodeUnit, limitMs: 10_000 },
 } as const satisfies Record<string, RequestRow<unknown>>;
 
 /** What each request is answered with. */
 export interface ControlResults {
   readonly status: ServerStatus;
+  readonly disconnect: DisconnectReport;
+  readonly reservations: readonly UnitReservations[];
+  readonly clearReservations: null;
 }
 
 /** The name of a request. */
@@ -77,4 +94,23 @@ function decodeNothing(parameters: unknown): Readonly<Record<string, never>> {
     throw new ControlError("broken", 'Parameters of the request must be "{}"');
   }
   return {};
+}
+
+function decodeDisconnect(parameters: unknown): DisconnectRequest {
+  const { sessions, now } = isRecord(parameters) ? parameters : {};
+  if (!Array.isArray(sessions) || !sessions.every(Number.isSafeInteger) || typeof now !== "boolean") {
+    throw new ControlError(
+      "broken",
+      'Parameters of "disconnect" must be numbers "sessions" and a boolean "now"',
+    );
+  }
+  return { sessions, now };
+}
+
+function decodeUnit(parameters: unknown): UnitAddress {
+  const { target, lun } = isRecord(parameters) ? parameters : {};
+  if (typeof target !== "string" || typeof lun !== "number") {
+    throw new ControlError("broken", 'Parameters must be a text "target" and a number "lun"');
+  }
+  return { target, lun };
 }

@@ -1,4 +1,5 @@
 import type { NodeSnapshot } from "../iscsi/node_snapshot.ts";
+import type { SpaceReport } from "./space_report.ts";
 
 /** What a running server says of itself. */
 export interface ServerStatus {
@@ -6,9 +7,12 @@ export interface ServerStatus {
   readonly version: string;
   readonly pid: number;
   readonly uptimeSeconds: number;
+  /** When this was so, by a clock that never goes back: what happened between two of them took their difference. */
+  readonly monotonicMs: number;
   readonly storage: string;
   /** Where it listens, `address:port`. */
   readonly portals: readonly string[];
+  readonly space: SpaceReport;
   /** Null while no target worker runs, which is for a moment after a crash. */
   readonly node: NodeSnapshot | null;
 }

@@ -14,8 +14,8 @@ import { survey } from "./survey.ts";
 export interface ProvisionOptions {
   /** Only find out what would be done. */
   readonly dryRun?: boolean;
-  /** Called after each step, or for each step of a dry run. */
-  readonly onStep?: (step: Step) => void;
+  /** Called after each step, or for each step of a dry run, with how many there are yet to come. */
+  readonly onStep?: (step: Step, left: number) => void;
   /** Where new identities come from; random unless given. */
   readonly makeIdentity?: () => Identity;
 }
@@ -40,23 +40,25 @@ export async function provision(config: Config, options: ProvisionOptions = {}):
   const { makeIdentity = randomIdentity, dryRun = false, onStep = () => {} } = options;
   const first = plan(config, survey(config), makeIdentity);
   if (dryRun || first.errors.length > 0 || !first.steps.some(isChange)) {
-    first.steps.forEach(onStep);
+    for (const [index, step] of first.steps.entries()) onStep(step, first.steps.length - index - 1);
     return first;
   }
   const done: Step[] = [];
-  function take(step: Step): void {
-    applyStep(step);
-    done.push(step);
-    onStep(step);
+  function take(steps: readonly Step[]): void {
+    for (const [index, step] of steps.entries()) {
+      applyStep(step);
+      done.push(step);
+      onStep(step, steps.length - index - 1);
+    }
   }
   // The lock is in the state folder, so that comes first; making it twice at a time does no harm.
   const stateFolder = stateFolderOf(config.storage);
   const last = first.steps.findIndex((step) => step.kind === "createFolder" && step.path === stateFolder);
-  first.steps.slice(0, last + 1).forEach(take);
+  take(first.steps.slice(0, last + 1));
   using _lock = await lockForBuild(stateFolder);
   // Whoever had the lock before may have done all this, so the disk is looked at again.
   const rest: Plan = plan(config, survey(config), makeIdentity);
-  rest.steps.forEach(take);
+  take(rest.steps);
   return { ...rest, steps: done };
 }
 

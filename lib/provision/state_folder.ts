@@ -35,3 +35,8 @@ export function reservationsFileOf(storage: string, naa: string): string {
 export function controlSocketOf(storage: string): string {
   return join(stateFolderOf(storage), "control");
 }
+
+/** The file of the state folder that remembers what the backing files took in the last days. */
+export function growthFileOf(storage: string): string {
+  return join(stateFolderOf(storage), "growth.json");
+}

@@ -2,7 +2,7 @@ import { statfsSync } from "node:fs";
 import type { SpaceFigures } from "../scsi/provisioning.ts";
 
 /** A block of `Deno.FileInfo.blocks`, whatever the file system's are. */
-const STAT_BLOCK_BYTES = 512;
+export const STAT_BLOCK_BYTES = 512;
 
 /** What backing files take of their file systems, and what is left there, by their paths. */
 export function measureSpace(paths: readonly string[]): Map<string, SpaceFigures> {

@@ -1,14 +1,30 @@
 /** What the supervisor asks its worker while that serves, and what the worker answers: plain data, posted as it is. */
+import type { UnitReservations } from "../control/unit_reservations.ts";
 import type { NodeSnapshot } from "../iscsi/node_snapshot.ts";
 
 /** Something that the supervisor wants to know, or to have done and to know how it went. */
 export type Question =
   /** How the node is at this moment. */
-  { readonly kind: "snapshot" };
+  | { readonly kind: "snapshot" }
+  /** Ask the initiators of these sessions to log out, and cut those that have not by then; null cuts them at once. */
+  | {
+    readonly kind: "disconnect";
+    /** By their target session identifying handles. */
+    readonly sessions: readonly number[];
+    readonly graceSeconds: number | null;
+  }
+  /** What is reserved of the logical units. */
+  | { readonly kind: "reservations" }
+  /** Clear everything that is reserved of a logical unit. */
+  | { readonly kind: "clearReservations"; readonly target: string; readonly lun: number };
 
 /** What each question is answered with. */
 export interface Answers {
   readonly snapshot: NodeSnapshot;
+  /** Those of the sessions that there are. */
+  readonly disconnect: readonly number[];
+  readonly reservations: readonly UnitReservations[];
+  readonly clearReservations: null;
 }
 
 /** The answer to a question. */

@@ -9,6 +9,7 @@ import type { Config, LogicalUnitConfig, TargetConfig } from "../config/config.t
 import { type Change, configDifference, consequenceOf, describeChange } from "../config/config_difference.ts";
 import type { ReportedChange, TouchedSession } from "../control/reported_change.ts";
 import type { Clock } from "../iscsi/clock.ts";
+import type { UnitReservations } from "../control/unit_reservations.ts";
 import type { EventLog } from "../iscsi/event_log.ts";
 import type { NodeSnapshot } from "../iscsi/node_snapshot.ts";
 import type { Session } from "../iscsi/session.ts";
@@ -16,6 +17,7 @@ import { TargetNode } from "../iscsi/target_node.ts";
 import type { Nexus } from "../scsi/nexus.ts";
 import type { SpaceFigures } from "../scsi/provisioning.ts";
 import { PortalListener } from "./portal_listener.ts";
+import { reportReservations } from "./report_reservations.ts";
 import { ServedTarget } from "./served_target.ts";
 import { type BackingOptions, GRACE_SECONDS, ServedUnit } from "./served_unit.ts";
 
@@ -123,6 +125,39 @@ export class TargetServer {
   /** How it is at this moment. */
   snapshot(): NodeSnapshot {
     return this.#node.snapshot();
+  }
+
+  /**
+   * Ends sessions, by their target session identifying handles: their initiators are asked to log out and cut when they
+   * have not after a while, or at once if `graceSeconds` is null.
+   *
+   * @returns those that there are
+   */
+  disconnect(tsihs: readonly number[], graceSeconds: number | null): readonly number[] {
+    const sessions = [...this.#node.sessions()].filter(({ tsih }) => tsihs.includes(tsih));
+    for (const session of sessions) {
+      this.#log.info(`${session.description}: disconnected by the administrator`);
+      if (graceSeconds === null) this.#node.endSession(session);
+      else this.#node.requestLogout(session, graceSeconds);
+    }
+    return sessions.map(({ tsih }) => tsih);
+  }
+
+  /** What is reserved of the logical units. */
+  reservations(): UnitReservations[] {
+    return [...this.#targets.values()].flatMap(reportReservations);
+  }
+
+  /**
+   * Clears what is reserved of a logical unit.
+   *
+   * @throws {Error} (rejects) when there is no such unit, or when that cannot be kept
+   */
+  async clearReservations(name: string, lun: number): Promise<void> {
+    const unit = this.#targets.get(name)?.units.get(lun);
+    if (unit === undefined) throw new Error(`There is no LUN ${lun} of [${name}]`);
+    await unit.logicalUnit.reservations.clear();
+    this.#log.info(`Reservations of LUN ${lun} of [${name}] cleared by the administrator`);
   }
 
   /**

@@ -35,7 +35,7 @@ function serve(scope: WorkerScope): void {
         case "space":
           return server?.updateSpace(data.figures);
         case "ask":
-          return answer(scope, data, server);
+          return await answer(scope, data, server);
         case "stop":
           await server?.stop();
           events.flush();
@@ -66,22 +66,29 @@ function start(
   return server;
 }
 
-function answerOf(server: TargetServer, question: Question): Answers[keyof Answers] {
+async function answerOf(server: TargetServer, question: Question): Promise<Answers[keyof Answers]> {
   switch (question.kind) {
     case "snapshot":
       return server.snapshot();
+    case "disconnect":
+      return server.disconnect(question.sessions, question.graceSeconds);
+    case "reservations":
+      return server.reservations();
+    case "clearReservations":
+      await server.clearReservations(question.target, question.lun);
+      return null;
   }
 }
 
 /** Answers a question of the supervisor's; a fault is told and ends nothing, as it is the asker's or the disk's. */
-function answer(
+async function answer(
   scope: WorkerScope,
   { id, question }: ToWorker & { kind: "ask" },
   server: TargetServer | undefined,
-): void {
+): Promise<void> {
   try {
     if (server === undefined) throw new Error("target worker has not started");
-    scope.postMessage({ kind: "answered", id, answer: answerOf(server, question) });
+    scope.postMessage({ kind: "answered", id, answer: await answerOf(server, question) });
   } catch (error) {
     scope.postMessage({
       kind: "answered",

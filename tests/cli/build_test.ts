@@ -182,3 +182,15 @@ Deno.test("iscsi build is refused while another one runs", async () => {
     held.lock.release();
   });
 });
+
+Deno.test("iscsi build shows on a terminal how much there is to do yet, and takes it away again", async () => {
+  await withScratch(async (folder) => {
+    const conf = join(folder, "conf");
+    Deno.writeTextFileSync(conf, [`storage=${folder}/s`, ...LINES, ""].join("\n"));
+    const { stdout, stderr } = await runCommand(["build", "--conf", conf], folder, { showsProgress: true });
+    assertEquals(stdout, FIRST_STEPS);
+    const shown = stderr.split("\r\x1b[K").filter((text) => text !== "");
+    assertEquals(shown, ["1 more step", "3 more steps", "2 more steps", "1 more step"]);
+    assert(stderr.endsWith("\r\x1b[K"));
+  });
+});

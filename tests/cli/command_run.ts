@@ -1,3 +1,4 @@
+import type { Context } from "../../lib/cli/context.ts";
 import { runCommandLine } from "../../lib/cli/run_command_line.ts";
 
 /** What a command said and how it ended. */
@@ -8,12 +9,17 @@ export interface CommandRun {
 }
 
 /** Runs `iscsi` with arguments in this process. Scratch folders in its output are shown as `/scratch`. */
-export async function runCommand(args: readonly string[], scratch?: string): Promise<CommandRun> {
+export async function runCommand(
+  args: readonly string[],
+  scratch?: string,
+  surroundings: Partial<Context> = {},
+): Promise<CommandRun> {
   let [stdout, stderr] = ["", ""];
   const exitCode = await runCommandLine(args, {
     stdout: { write: (text) => stdout += text },
     stderr: { write: (text) => stderr += text },
     version: "1.2.3",
+    ...surroundings,
   });
   const show = (text: string): string => scratch === undefined ? text : text.replaceAll(scratch, "/scratch");
   return { stdout: show(stdout), stderr: show(stderr), exitCode };

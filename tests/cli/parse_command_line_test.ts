@@ -5,6 +5,9 @@ import { parseCommandLine } from "../../lib/cli/parse_command_line.ts";
 const DEFAULTS = {
   conf: "/etc/netmanager/iscsi.conf",
   dryRun: false,
+  watch: undefined,
+  now: false,
+  yes: false,
   json: false,
   log: "text",
   logLevel: "info",
@@ -26,9 +29,24 @@ const GOOD_LINES: readonly (readonly [string, Partial<typeof DEFAULTS>])[] = [
 for (const [line, values] of GOOD_LINES) {
   Deno.test(`parseCommandLine() understands "${line}"`, () => {
     const options = { ...DEFAULTS, ...values };
-    assertEquals(parseCommandLine(line.split(" ")), { kind: "run", command: build, options });
+    assertEquals(parseCommandLine(line.split(" ")), { kind: "run", command: build, options, args: [] });
   });
 }
+
+Deno.test("parseCommandLine() takes --watch with and without its value", () => {
+  const lines = [["status", undefined], ["status --watch", ""], ["status --watch --json", ""], [
+    "status --watch 5",
+    "5",
+  ], ["status --watch=5", "5"]] as const;
+  for (const [line, watch] of lines) {
+    const parsed = parseCommandLine(line.split(" "));
+    assertEquals(parsed.kind === "run" && parsed.options.watch, watch, line);
+  }
+  assertEquals(parseCommandLine(["build", "--watch"]), {
+    kind: "wrong",
+    problem: 'Option "--watch" is not one of "build"',
+  });
+});
 
 const HELP_LINES = ["help build", "build --help", "--help build", "build -h", "help build --help"];
 

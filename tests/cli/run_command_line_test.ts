@@ -20,10 +20,11 @@ Deno.test("iscsi --help names every command and every exit code within 80 column
     stdout,
     [
       "Exit codes:",
-      "  0  done",
-      "  1  failed: the message says why",
-      "  2  wrong usage: unknown command, option or argument",
-      "  3  the conf has errors, and nothing was done",
+      "  0    done",
+      "  1    failed: the message says why",
+      "  2    wrong usage: unknown command, option or argument",
+      "  3    the conf has errors, and nothing was done",
+      "  130  interrupted",
       "",
     ].join("\n"),
   );
@@ -58,10 +59,11 @@ Options:
   --help       print this
 
 Exit codes:
-  0  done
-  1  failed: the message says why
-  2  wrong usage: unknown command, option or argument
-  3  the conf has errors, and nothing was done
+  0    done
+  1    failed: the message says why
+  2    wrong usage: unknown command, option or argument
+  3    the conf has errors, and nothing was done
+  130  interrupted
 `,
   );
   assertEquals((await runCommand(["build", "--help"])).stdout, stdout);

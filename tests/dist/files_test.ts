@@ -7,6 +7,7 @@ import {
   type Option as CommandOption,
   type OptionName,
   OPTIONS as COMMAND_OPTIONS,
+  optionSyntax,
 } from "../../lib/cli/options.ts";
 import { type Option, OPTION_NAMES, OPTIONS } from "../../lib/config/options.ts";
 import { parseConfig } from "../../lib/config/parse_config.ts";
@@ -25,8 +26,7 @@ function defaultValue(option: Option<unknown>): string | undefined {
 
 /** An option of the command line as a usage shows it. */
 function usage(name: OptionName): string {
-  const { flag, value }: { flag: string; value?: string } = COMMAND_OPTIONS[name];
-  return value === undefined ? `--${flag}` : `--${flag} ${value}`;
+  return optionSyntax(COMMAND_OPTIONS[name]);
 }
 
 Deno.test("the example conf is a good conf, also with everything in it that is commented out", () => {
@@ -80,8 +80,13 @@ function manTags(title: string): string[] {
 
 Deno.test("the man page has every command with its options, and no other", () => {
   const synopses = manSection("SYNOPSIS").map(({ text }) => text).join(" ").split("  ");
-  const expected = COMMANDS.map(({ name, options }) =>
-    ["iscsi", name, ...options.map((option) => `[${usage(option)}]`)].join(" ")
+  const expected = COMMANDS.map(({ name, arguments: args, options }) =>
+    [
+      "iscsi",
+      name,
+      ...(args === undefined ? [] : [args.syntax]),
+      ...options.map((option) => `[${usage(option)}]`),
+    ].join(" ")
   );
   assertEquals(synopses, [...expected, "iscsi help [COMMAND]", "iscsi --version"]);
   assertEquals(manTags("COMMANDS"), [...COMMANDS.map(({ name }) => name), "help"]);

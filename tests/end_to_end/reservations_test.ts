@@ -4,6 +4,7 @@ import type { Initiator } from "../support/initiator.ts";
 import { read10, testUnitReady } from "../support/initiator_cdb.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
 import { runIscsi, ServerProcess } from "../support/server_process.ts";
+import { APTPL, EXCLUSIVE_ACCESS, REGISTER, RESERVE, reserveOut } from "./_reserve_out.ts";
 import { Appliance } from "./appliance.ts";
 
 const CONF = "[disk]\nsize = 16MB 16MB\nnetworks = 127.0.0.0/8\n";
@@ -11,10 +12,6 @@ const DISK = "iqn.2002-08.info.netmanager:disk";
 const ANNA = { targetName: DISK, initiatorName: "iqn.2011-07.com.example:anna", isid: isidOf(1) };
 const BEN = { targetName: DISK, initiatorName: "iqn.2011-07.com.example:ben", isid: isidOf(2) };
 
-const REGISTER = 0;
-const RESERVE = 1;
-const APTPL = 0x01;
-const EXCLUSIVE_ACCESS = 3;
 const RESERVATION_CONFLICT = 0x18;
 
 /** A key that no number holds. */
@@ -28,20 +25,6 @@ async function logIn(appliance: Appliance, options: typeof ANNA): Promise<Initia
   const initiator = await appliance.login(options);
   for (const lun of [0, 1]) await initiator.command({ cdb: testUnitReady(), lun });
   return initiator;
-}
-
-async function reserveOut(
-  initiator: Initiator,
-  lun: number,
-  serviceAction: number,
-  { key = "", newKey = "", flags = 0, type = 0 },
-): Promise<void> {
-  const list = new Uint8Array(24);
-  list.set(Uint8Array.fromHex(key), 0);
-  list.set(Uint8Array.fromHex(newKey), 8);
-  list[20] = flags;
-  const cdb = Uint8Array.of(0x5f, serviceAction, type, 0, 0, 0, 0, 0, 24, 0);
-  assertEquals((await initiator.command({ cdb, lun, write: list })).status, ScsiStatus.good);
 }
 
 /** What PERSISTENT RESERVE IN says after its header. */

@@ -6,6 +6,7 @@ import { pattern, until } from "../iscsi/_harness.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { Initiator } from "../support/initiator.ts";
 import { testUnitReady, write10 } from "../support/initiator_cdb.ts";
+import { Opcode } from "../support/initiator_pdu.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
 import { KeptLog, leaveWriteOpen, LOOPBACK, makeServed, pathOf, type Served } from "./_serving.ts";
 
@@ -88,7 +89,8 @@ Deno.test("a supervisor starts its worker, serves, and stops in order in the mid
     await leaveWriteOpen(initiator);
     running.stop();
     assertEquals(await running.ended, undefined);
-    assertEquals(await initiator.receiveEnd(), []);
+    // The initiator is told that its connections are about to be dropped (RFC 7143, 11.9.1).
+    assertEquals((await initiator.receiveEnd()).map(({ opcode }) => opcode), [Opcode.asynchronousMessage]);
     await initiator.close();
     assertEquals(Deno.readFileSync(pathOf(served, "a")).subarray(0, 4096), pattern(4096));
     assert(running.log.lines.some((line) => line.includes("session begins")));

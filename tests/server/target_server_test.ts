@@ -5,6 +5,7 @@ import { configOf } from "../provision/conf.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { Initiator } from "../support/initiator.ts";
 import { read10, synchronizeCache10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
+import { Opcode } from "../support/initiator_pdu.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
 import { FILE_BYTES, KeptLog, leaveWriteOpen, makeServed, pathOf, type Served } from "./_serving.ts";
 
@@ -76,7 +77,8 @@ Deno.test("stop() ends in order in the middle of a write", () =>
     const initiator = await logIn(server, served, "a");
     await leaveWriteOpen(initiator);
     await server.stop();
-    assertEquals(await initiator.receiveEnd(), []);
+    // The initiator is told that its connections are about to be dropped (RFC 7143, 11.9.1).
+    assertEquals((await initiator.receiveEnd()).map(({ opcode }) => opcode), [Opcode.asynchronousMessage]);
     await initiator.close();
   }));
 

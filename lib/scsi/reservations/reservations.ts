@@ -10,6 +10,7 @@ import type { ReservationStore } from "./reservation_store.ts";
 import type { ReservationType } from "./reservation_types.ts";
 import { formatReservations, parseReservations } from "./reservation_text.ts";
 import {
+  clearByAdministrator,
   type ReservationRefusal,
   type ReservationRequest,
   type Transition,
@@ -55,6 +56,11 @@ export class Reservations {
   /** The persistent reservations as they are now. */
   get state(): PersistentState {
     return this.#state;
+  }
+
+  /** Who holds the reservation of RESERVE; undefined when nobody does. */
+  get reserver(): NexusIdentity | undefined {
+    return this.#reserver?.identity;
   }
 
   /** Whether they can outlive a loss of power. */
@@ -132,6 +138,28 @@ export class Reservations {
       this.#saving = saved;
       return { kind: "later", operation: saved.then(finish) };
     });
+  }
+
+  /**
+   * Clears everything that anybody has registered or reserved, of either kind, on behalf of an administrator, and tells
+   * all whom that concerns.
+   *
+   * @throws {StoreError} (rejects) when what was to outlive a loss of power cannot be removed; nothing has changed then
+   */
+  async clear(): Promise<void> {
+    while (this.#saving !== undefined) await this.#saving;
+    const next = clearByAdministrator(this.#state);
+    const store = this.#storeToSave(next.state);
+    if (store === undefined) this.#commit(next);
+    else {
+      const saved = this.#save(store, next);
+      this.#saving = saved;
+      if ((await saved).kind === "refused") {
+        throw new StoreError("writeFailed", "Cannot save that they are cleared");
+      }
+    }
+    this.#reserver?.establish(Sense.reservationsReleased);
+    this.reset();
   }
 
   /** Does something when no request is being saved any more: mostly at once. */

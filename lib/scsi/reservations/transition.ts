@@ -157,6 +157,16 @@ export function transition(
   }
 }
 
+/**
+ * What it makes of a state that an administrator clears it: the same as CLEAR (SPC-4, 5.13.11.2.7), of which every
+ * nexus is told that had registered, as none of them has asked for it. Nothing is left to outlive a loss of power.
+ */
+export function clearByAdministrator(state: PersistentState): Transition & { kind: "accepted" } {
+  const next = { ...state, registrations: new Map(), reservation: undefined, persists: false };
+  const notices = noticesFor(state, "reservationsPreempted", () => false);
+  return { kind: "accepted", state: countOn(next), notices, aborted: [] };
+}
+
 /** Tables 67 and 68. */
 function register(
   state: PersistentState,

@@ -1,7 +1,8 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { writeUint16 } from "../../../lib/bytes/big_endian.ts";
 import type { LogicalUnit } from "../../../lib/scsi/logical_unit.ts";
 import type { Nexus } from "../../../lib/scsi/nexus.ts";
+import { UNRESERVED } from "../../../lib/scsi/reservations/persistent_state.ts";
 import type { ReservationStore } from "../../../lib/scsi/reservations/reservation_store.ts";
 import type { Task } from "../../../lib/scsi/task.ts";
 import type { TargetDevice } from "../../../lib/scsi/target_device.ts";
@@ -344,4 +345,42 @@ Deno.test("requests wait for the one that is being saved, and an aborted one doe
   await complete(third);
   assertEquals(store.texts.length, 2);
   assertHex((await reserveIn(anna, 0)).subarray(0, 8), "00 00 00 02 00 00 00 10");
+});
+
+Deno.test("an administrator clears reservations of both kinds, all are told, and nothing outlives that", async () => {
+  const store = new FakeStore();
+  const { unit, anna, ben } = setUp(store);
+  attentionsOf(anna);
+  attentionsOf(ben);
+  assertEquals(await outcomeOf(anna, REGISTER, { newKey: KEY, persists: true }), "good");
+  assertEquals(await outcomeOf(ben, REGISTER, { newKey: 2n, persists: true }), "good");
+  assertEquals(await outcomeOf(anna, "RESERVE", { key: KEY, type: 3 }), "good");
+  await unit.reservations.clear();
+  assertEquals(attentionsOf(anna), ["reservationsPreempted"]);
+  assertEquals(attentionsOf(ben), ["reservationsPreempted"]);
+  assertEquals(unit.reservations.state, { ...UNRESERVED, generation: 3 });
+  assertEquals(JSON.parse(store.texts.at(-1)!).registrations, []);
+  assertEquals((await run(anna, cdb("16 00 00 00 00 00"))).outcome, "good");
+  assertEquals(unit.reservations.reserver?.initiatorPort, ANNA);
+  await unit.reservations.clear();
+  assertEquals(unit.reservations.reserver, undefined);
+  assertEquals(attentionsOf(anna), ["reservationsReleased"]);
+  assertEquals(attentionsOf(ben), []);
+});
+
+Deno.test("what cannot be cleared for good is not cleared, and requests under way come first", async () => {
+  const store = new FakeStore();
+  const { unit, anna } = setUp(store);
+  const release = store.hold();
+  const registering = outcomeOf(anna, REGISTER, { newKey: KEY, persists: true });
+  const clearing = unit.reservations.clear();
+  release();
+  assertEquals(await registering, "good");
+  await clearing;
+  assertEquals([unit.reservations.state.registrations.size, unit.reservations.state.generation], [0, 2]);
+  assertEquals(attentionsOf(anna).at(-1), "reservationsPreempted");
+  assertEquals(await outcomeOf(anna, REGISTER, { newKey: KEY, persists: true }), "good");
+  store.isFull = true;
+  await assertRejects(() => unit.reservations.clear(), StoreError);
+  assertEquals(unit.reservations.state.registrations.size, 1);
 });

@@ -1,0 +1,95 @@
+import { foldIscsiName } from "../config/iscsi_name.ts";
+import type { UnitReservations } from "../control/unit_reservations.ts";
+import { refuseUnlessConfirmed } from "./confirmation.ts";
+import type { Context } from "./context.ts";
+import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
+import { withServer } from "./find_server.ts";
+import type { OptionValues } from "./options.ts";
+import { RESERVATION_LABELS } from "./reservation_labels.ts";
+import { printable, shorten } from "./show_text.ts";
+import { LINE_COLUMNS_MAX } from "./wrap_words.ts";
+
+const CLEAR = "clear";
+
+/** What stands behind the name of an initiator that has registered: its ISID, and whether it is there. */
+const RIGHT_COLUMNS = "  00023d000001  logged in".length;
+
+/**
+ * `iscsi reservations`: what initiators have reserved of the LUNs. With `--json`, a list of `UnitReservations`. With
+ * `clear TARGET [LUN]` it is cleared.
+ */
+export function reservations(
+  context: Context,
+  options: OptionValues,
+  [action, target, lun]: readonly string[],
+): Promise<ExitCode> {
+  const isRight = action === undefined ||
+    action === CLEAR && target !== undefined && /^\d*$/.test(lun ?? "");
+  if (!isRight) {
+    context.stderr.write('iscsi: Write "iscsi reservations", or "iscsi reservations clear TARGET [LUN]"\n');
+    return Promise.resolve(EXIT_CODES.wrongUsage.code);
+  }
+  return withServer(options.conf, context, async (client) => {
+    const all = await client.request("reservations", {});
+    if (target === undefined) return show(all, context, options);
+    const units = all.filter((unit) =>
+      (unit.target === target.toLowerCase() || unit.targetName === foldIscsiName(target)) &&
+      (lun === undefined || unit.lun === Number(lun))
+    );
+    if (units.length === 0) {
+      const what = lun === undefined ? `[${target}]` : `LUN ${lun} of [${target}]`;
+      context.stdout.write(`Nothing of ${what} is reserved\n`);
+      return EXIT_CODES.done.code;
+    }
+    for (const line of units.flatMap((unit) => describe(unit, columnsOf(context)))) {
+      context.stdout.write(`${line}\n`);
+    }
+    const refusal = await refuseUnlessConfirmed(context, {
+      yes: options.yes,
+      question: "Clear all of this? Whom it keeps out may write then.",
+      command: "reservations clear",
+    });
+    if (refusal !== undefined) return refusal;
+    for (const { target, lun } of units) {
+      await client.request("clearReservations", { target, lun });
+      context.stdout.write(`Cleared LUN ${lun} of [${target}]\n`);
+    }
+    return EXIT_CODES.done.code;
+  });
+}
+
+function show(units: readonly UnitReservations[], context: Context, options: OptionValues): ExitCode {
+  if (options.json) context.stdout.write(`${JSON.stringify(units, null, 2)}\n`);
+  else if (units.length === 0) context.stdout.write("Nothing is reserved\n");
+  else {
+    const lines = units.flatMap((unit) => describe(unit, columnsOf(context)));
+    context.stdout.write(lines.map((line) => `${line}\n`).join(""));
+  }
+  return EXIT_CODES.done.code;
+}
+
+function columnsOf({ terminal }: Context): number {
+  return terminal?.size().columns ?? LINE_COLUMNS_MAX;
+}
+
+/** What is reserved of a LUN: the kind, then a line for each that has registered. */
+function describe(unit: UnitReservations, columns: number): string[] {
+  const { target, lun, type, generation, persists, registrations, reservedBy } = unit;
+  const persistent = type === null ? "no persistent reservation" : RESERVATION_LABELS[type];
+  const survives = persists ? "kept through a loss of power" : "gone with a loss of power";
+  const heads = registrations.length === 0 ? [] : [`  ${persistent}; generation ${generation}; ${survives}`];
+  const names = registrations.map(({ initiatorName }) => printable(initiatorName));
+  const rows = registrations.map(({ isid, key, holds, isLoggedIn }, index) => {
+    const left = `  ${holds ? "holds" : "     "}  ${key}  `;
+    const right = `  ${isid}  ${isLoggedIn ? "logged in" : "away"}`;
+    const room = Math.min(
+      Math.max(...names.map((name) => name.length)),
+      columns - left.length - RIGHT_COLUMNS,
+    );
+    return left + shorten(names[index]!, room).padEnd(room) + right;
+  });
+  const legacy = reservedBy === null ? [] : [`  RESERVE by ${reservedBy.initiatorName}  ${reservedBy.isid}`];
+  return [`LUN ${lun} of [${target}]`, ...heads, ...rows, ...legacy].map((line) =>
+    shorten(printable(line), columns)
+  );
+}

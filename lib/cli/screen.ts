@@ -1,0 +1,47 @@
+import type { TextWriter } from "./context.ts";
+import type { Terminal, TerminalSize } from "./terminal.ts";
+
+const ENTER = "\x1b[?1049h\x1b[?25l";
+const LEAVE = "\x1b[?25h\x1b[?1049l";
+const HOME = "\x1b[H";
+const CLEAR_TO_END_OF_LINE = "\x1b[K";
+const CLEAR_BELOW = "\x1b[J";
+
+/**
+ * The whole terminal, drawn again and again in place, on its alternate screen: what was there before is there again
+ * afterwards.
+ */
+export class Screen {
+  readonly #writer: TextWriter;
+  readonly #terminal: Terminal;
+  readonly #onResize = (): void => this.#draw();
+  #render: (size: TerminalSize) => readonly string[] = () => [];
+
+  constructor(writer: TextWriter, terminal: Terminal) {
+    this.#writer = writer;
+    this.#terminal = terminal;
+    writer.write(ENTER);
+    Deno.addSignalListener("SIGWINCH", this.#onResize);
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSignalListener("SIGWINCH", this.#onResize);
+    this.#writer.write(LEAVE);
+  }
+
+  /** Shows lines, now and whenever the terminal has got another size. */
+  show(render: (size: TerminalSize) => readonly string[]): void {
+    this.#render = render;
+    this.#draw();
+  }
+
+  #draw(): void {
+    const size = this.#terminal.size();
+    const { rows } = size;
+    const lines = this.#render(size);
+    const hidden = lines.length - rows;
+    const shown = hidden > 0 ? [...lines.slice(0, rows - 1), `... ${hidden + 1} more lines`] : lines;
+    const text = shown.map((line) => `${line}${CLEAR_TO_END_OF_LINE}`).join("\r\n");
+    this.#writer.write(`${HOME}${text}${CLEAR_BELOW}`);
+  }
+}

@@ -1,0 +1,143 @@
+import { ControlError } from "../control/control_error.ts";
+import type { ServerStatus } from "../control/server_status.ts";
+import { recallSpace } from "../server/space_watch.ts";
+import type { Context } from "./context.ts";
+import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
+import { explainControlError, findServer, type ServerPlace } from "./find_server.ts";
+import { Interruption, pause } from "./interruption.ts";
+import type { OptionValues } from "./options.ts";
+import { Screen } from "./screen.ts";
+import { reportDisk, reportServer, type StatusReport } from "./status_report.ts";
+import { showStatus } from "./status_text.ts";
+import { COLOURED_STYLE, PLAIN_STYLE } from "./terminal.ts";
+import { LINE_COLUMNS_MAX } from "./wrap_words.ts";
+
+/** Over which rates are averages, when nothing else is asked for. */
+const LOOK_MS = 1000;
+
+const WATCH_SECONDS = 2;
+const WATCH_SECONDS_MAX = 24 * 60 * 60;
+
+/**
+ * `iscsi status`: what a running server does; where none runs, what the disk has. With `--json` as a `StatusReport`.
+ */
+export async function status(context: Context, options: OptionValues): Promise<ExitCode> {
+  const seconds = options.watch === "" ? WATCH_SECONDS : Number(options.watch ?? 0);
+  if (options.watch !== undefined && !(seconds >= 0.1 && seconds <= WATCH_SECONDS_MAX)) {
+    context.stderr.write(
+      `iscsi: Cannot watch every "${options.watch}" seconds: write a number from 0.1 to ${WATCH_SECONDS_MAX}\n`,
+    );
+    return EXIT_CODES.wrongUsage.code;
+  }
+  const place = findServer(options.conf, context);
+  if ("exitCode" in place) return place.exitCode;
+  const looker = new Looker(context, options, place);
+  return options.watch === undefined ? await looker.once() : await looker.watch(seconds);
+}
+
+/** Looks at a server and shows what it sees. */
+class Looker {
+  readonly #context: Context;
+  readonly #options: OptionValues;
+  readonly #place: ServerPlace;
+
+  constructor(context: Context, options: OptionValues, place: ServerPlace) {
+    this.#context = context;
+    this.#options = options;
+    this.#place = place;
+  }
+
+  /** Looks for a second, where there is anybody to look at. */
+  async once(): Promise<ExitCode> {
+    try {
+      const first = await this.#ask();
+      if (first.node === null || first.node.sessions.length === 0) {
+        this.#print(reportServer(undefined, first));
+      } else {
+        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+        this.#print(reportServer(first, await this.#ask()));
+      }
+      return EXIT_CODES.done.code;
+    } catch (error) {
+      if (!(error instanceof ControlError)) throw error;
+      const { config, storage } = this.#place;
+      if (error.kind === "noServer" && config !== undefined) {
+        this.#print(reportDisk(config, recallSpace(config)));
+      }
+      this.#context.stderr.write(`iscsi: ${explainControlError(error, storage)}\n`);
+      return EXIT_CODES.failed.code;
+    }
+  }
+
+  /** Looks again and again, until it is interrupted: in place on a terminal, else one below the other. */
+  async watch(seconds: number): Promise<ExitCode> {
+    const { stdout, terminal } = this.#context;
+    using interruption = new Interruption();
+    const { signal } = interruption;
+    using screen = terminal === undefined || this.#options.json ? undefined : new Screen(stdout, terminal);
+    let before: ServerStatus | undefined;
+    while (!signal.aborted && stdout.isBroken !== true) {
+      const isFirst = before === undefined;
+      try {
+        const now = await this.#ask();
+        this.#showNext(reportServer(before, now), seconds, screen);
+        before = now;
+      } catch (error) {
+        if (!(error instanceof ControlError)) throw error;
+        const message = explainControlError(error, this.#place.storage);
+        if (screen === undefined) {
+          this.#context.stderr.write(`iscsi: ${message}\n`);
+          return EXIT_CODES.failed.code;
+        }
+        before = undefined;
+        screen.show(({ columns }) => [this.#headline(seconds, columns), "", message.slice(0, columns)]);
+      }
+      // The first look has no rates; whoever waits for them should not wait long.
+      await pause(Math.min(seconds * 1000, isFirst ? LOOK_MS : Infinity), signal);
+    }
+    return signal.aborted ? EXIT_CODES.interrupted.code : EXIT_CODES.done.code;
+  }
+
+  #ask(): Promise<ServerStatus> {
+    return this.#place.client.request("status", {});
+  }
+
+  #showNext(report: StatusReport, seconds: number, screen: Screen | undefined): void {
+    const { stdout } = this.#context;
+    if (this.#options.json) stdout.write(`${JSON.stringify(report)}\n`);
+    else if (screen === undefined) {
+      stdout.write(`${new Date().toISOString()}\n${this.#text(report, LINE_COLUMNS_MAX)}\n`);
+    } else {
+      screen.show(({ columns, rows }) => {
+        const head = [this.#headline(seconds, columns), ""];
+        const lines = [...head, ...this.#lines(report, columns)];
+        return lines.length <= rows ? lines : [...head, ...this.#lines(report, columns, { isBrief: true })];
+      });
+    }
+  }
+
+  #headline(seconds: number, columns: number): string {
+    const time = new Date().toTimeString().slice(0, 8);
+    const left = `iscsi status, every ${seconds} s: ${time}`;
+    const right = "Ctrl-C ends it";
+    return `${left.padEnd(Math.max(columns - right.length, left.length + 1))}${right}`.slice(0, columns);
+  }
+
+  #print(report: StatusReport): void {
+    const { stdout, terminal } = this.#context;
+    stdout.write(
+      this.#options.json
+        ? `${JSON.stringify(report, null, 2)}\n`
+        : this.#text(report, terminal?.size().columns ?? LINE_COLUMNS_MAX),
+    );
+  }
+
+  #text(report: StatusReport, columns: number): string {
+    return this.#lines(report, columns).map((line) => `${line}\n`).join("");
+  }
+
+  #lines(report: StatusReport, columns: number, { isBrief = false } = {}): string[] {
+    const style = this.#context.terminal?.hasColours === true ? COLOURED_STYLE : PLAIN_STYLE;
+    return showStatus(report, { columns, isBrief, style, nowMs: Date.now() });
+  }
+}

@@ -1,0 +1,243 @@
+/**
+ * What `iscsi status` shows, as people and programs get it: made of what a server says at two moments, or of the conf
+ * and the disk where none runs. Its fields are those of `--json`, and stay what they are.
+ */
+import type { Config } from "../config/config.ts";
+import { serialNumberOf } from "../config/disk.ts";
+import type { ServerStatus } from "../control/server_status.ts";
+import type { FileSystemSpace, SpaceReport } from "../control/space_report.ts";
+import type { LogicalUnitSnapshot, SessionSnapshot } from "../iscsi/node_snapshot.ts";
+import type { RefusalReason } from "../iscsi/refusals.ts";
+import type { TrafficFigures } from "../scsi/traffic.ts";
+import { ratesBetween, type TrafficRates } from "./traffic_rates.ts";
+
+/** How a server is. */
+export interface StatusReport {
+  /** Null when none runs. */
+  readonly server: ServerReport | null;
+  readonly storage: string;
+  /** Over which the rates are averages; null where there are none. */
+  readonly intervalSeconds: number | null;
+  readonly targets: readonly TargetReport[];
+  readonly fileSystems: readonly FileSystemSpace[];
+  readonly sessions: readonly SessionReport[];
+  /** Null when no server runs that could refuse. */
+  readonly refusals: RefusalsReport | null;
+}
+
+/** The process that serves. */
+export interface ServerReport {
+  readonly version: string;
+  readonly pid: number;
+  readonly uptimeSeconds: number;
+  /** `address:port`. */
+  readonly portals: readonly string[];
+  /** Most sessions and connections there may be; null while the target worker is being started. */
+  readonly limits: { readonly sessions: number; readonly connections: number } | null;
+}
+
+/** A target. */
+export interface TargetReport {
+  readonly name: string;
+  readonly iscsiName: string;
+  readonly comment: string;
+  readonly logicalUnits: readonly LogicalUnitReport[];
+}
+
+/** A LUN. */
+export interface LogicalUnitReport {
+  readonly lun: number;
+  readonly path: string;
+  /** Its identity; null where only a server knows it. */
+  readonly naa: string | null;
+  readonly serialNumber: string | null;
+  readonly readOnly: boolean;
+  readonly promisedBytes: number;
+  readonly allocatedBytes: number | null;
+  readonly growthBytesPerDay: number | null;
+  readonly traffic: TrafficReport | null;
+}
+
+/** What was done since the LUN was opened or the session began, and the rates of the interval. */
+export interface TrafficReport {
+  readonly readCommands: number;
+  readonly readBytes: number;
+  readonly writeCommands: number;
+  readonly writeBytes: number;
+  readonly otherCommands: number;
+  readonly unmappedBytes: number;
+  readonly failures: TrafficFigures["failures"];
+  /** Null when there was only one look. */
+  readonly rates: TrafficRates | null;
+}
+
+/** A session. */
+export interface SessionReport {
+  /** Its number: the target session identifying handle. */
+  readonly session: number;
+  readonly isid: string;
+  readonly initiatorName: string;
+  /** Null for a discovery session. */
+  readonly targetName: string | null;
+  readonly since: string;
+  readonly connections: SessionSnapshot["connections"];
+  readonly reservations: SessionSnapshot["reservations"];
+  readonly traffic: TrafficReport | null;
+}
+
+/** Who was refused. */
+export interface RefusalsReport {
+  readonly totals: Readonly<Record<RefusalReason, number>>;
+  /** Newest first; equal ones together. */
+  readonly recent: readonly RefusalReport[];
+}
+
+/** Who was refused what, and by which rule. */
+export interface RefusalReport {
+  readonly peerAddress: string;
+  readonly initiatorName: string | null;
+  readonly targetName: string | null;
+  readonly reason: RefusalReason;
+  readonly rule: string;
+  readonly count: number;
+  readonly first: string;
+  readonly last: string;
+}
+
+/**
+ * The report of a running server.
+ *
+ * @param before what it said a while before; without it there are no rates
+ */
+export function reportServer(before: ServerStatus | undefined, now: ServerStatus): StatusReport {
+  const { version, pid, uptimeSeconds, portals, storage, space, node } = now;
+  const seconds = before !== undefined && before.pid === pid
+    ? (now.monotonicMs - before.monotonicMs) / 1000
+    : 0;
+  const earlier = seconds > 0 ? before?.node ?? undefined : undefined;
+  const unitsBefore = earlier?.targets.flatMap(({ logicalUnits }) => logicalUnits) ?? [];
+  return {
+    server: { version, pid, uptimeSeconds, portals, limits: node?.limits ?? null },
+    storage,
+    intervalSeconds: earlier === undefined ? null : seconds,
+    targets: (node?.targets ?? []).map(({ name, iscsiName, comment, logicalUnits }) => ({
+      name,
+      iscsiName,
+      comment,
+      logicalUnits: logicalUnits.map((unit) => {
+        const same = unitsBefore.find(({ identity }) => identity.naa === unit.identity.naa);
+        return reportUnit(unit, space, reportTraffic(same?.traffic, unit.traffic, seconds));
+      }),
+    })),
+    fileSystems: space.fileSystems,
+    sessions: (node?.sessions ?? []).map((session) => {
+      const same = earlier?.sessions.find(({ tsih, beganAtMs }) =>
+        tsih === session.tsih && beganAtMs === session.beganAtMs
+      );
+      return reportSession(session, same, seconds);
+    }),
+    refusals: node === null ? null : {
+      totals: node.refusals.totals,
+      recent: node.refusals.recent.map(({ firstAtMs, lastAtMs, ...refusal }) => ({
+        ...refusal,
+        first: formatTime(firstAtMs),
+        last: formatTime(lastAtMs),
+      })),
+    },
+  };
+}
+
+/** The report of what a conf describes and the disk has, where no server runs. */
+export function reportDisk({ storage, targets }: Config, space: SpaceReport): StatusReport {
+  return {
+    server: null,
+    storage,
+    intervalSeconds: null,
+    targets: targets.map(({ name, iscsiName, comment, readOnly, disk, logicalUnits }) => ({
+      name,
+      iscsiName,
+      comment,
+      logicalUnits: logicalUnits.map(({ number, path, sizeBytes }) => ({
+        lun: number,
+        path,
+        naa: null,
+        serialNumber: serialNumberOf(disk, number) ?? null,
+        readOnly,
+        promisedBytes: sizeBytes,
+        ...spaceOf(path, space),
+        traffic: null,
+      })),
+    })),
+    fileSystems: space.fileSystems,
+    sessions: [],
+    refusals: null,
+  };
+}
+
+function reportUnit(
+  { lun, path, identity, promisedBytes, writeProtected }: LogicalUnitSnapshot,
+  space: SpaceReport,
+  traffic: TrafficReport,
+): LogicalUnitReport {
+  const { naa, serialNumber } = identity;
+  return {
+    lun,
+    path,
+    naa,
+    serialNumber,
+    readOnly: writeProtected,
+    promisedBytes,
+    ...spaceOf(path, space),
+    traffic,
+  };
+}
+
+function spaceOf(
+  path: string,
+  { files }: SpaceReport,
+): Pick<LogicalUnitReport, "allocatedBytes" | "growthBytesPerDay"> {
+  const file = files.find((file) => file.path === path);
+  return {
+    allocatedBytes: file?.allocatedBytes ?? null,
+    growthBytesPerDay: file?.growthBytesPerDay ?? null,
+  };
+}
+
+function reportSession(
+  { tsih, isid, initiatorName, targetName, beganAtMs, connections, reservations, traffic }: SessionSnapshot,
+  before: SessionSnapshot | undefined,
+  seconds: number,
+): SessionReport {
+  return {
+    session: tsih,
+    isid,
+    initiatorName,
+    targetName,
+    since: formatTime(beganAtMs),
+    connections,
+    reservations,
+    traffic: traffic === null ? null : reportTraffic(before?.traffic ?? undefined, traffic, seconds),
+  };
+}
+
+function reportTraffic(
+  before: TrafficFigures | undefined,
+  figures: TrafficFigures,
+  seconds: number,
+): TrafficReport {
+  const { reads, writes, otherCommands, unmappedBytes, failures } = figures;
+  return {
+    readCommands: reads.commands,
+    readBytes: reads.bytes,
+    writeCommands: writes.commands,
+    writeBytes: writes.bytes,
+    otherCommands,
+    unmappedBytes,
+    failures,
+    rates: seconds > 0 ? ratesBetween(before, figures, seconds) : null,
+  };
+}
+
+function formatTime(atMs: number): string {
+  return new Date(atMs).toISOString();
+}

@@ -1,0 +1,289 @@
+/** `iscsi status` for people: lines that fit the terminal, the same columns under one another. */
+import { formatPortal } from "../bytes/network.ts";
+import { formatSize } from "../config/size.ts";
+import type { FileSystemSpace } from "../control/space_report.ts";
+import { RESERVATION_LABELS } from "./reservation_labels.ts";
+import {
+  formatCount,
+  formatDuration,
+  formatGrowth,
+  formatLatency,
+  formatMegabytes,
+  printable,
+  shorten,
+} from "./show_text.ts";
+import type {
+  LogicalUnitReport,
+  RefusalReport,
+  RefusalsReport,
+  ServerReport,
+  SessionReport,
+  StatusReport,
+  TargetReport,
+  TrafficReport,
+} from "./status_report.ts";
+import type { Style } from "./terminal.ts";
+import { wrapWords } from "./wrap_words.ts";
+
+/** How a report is shown. */
+export interface StatusTextOptions {
+  /** Widest line. */
+  readonly columns: number;
+  /** A line for each session, and not what it has negotiated. */
+  readonly isBrief?: boolean;
+  readonly style: Style;
+  /** Milliseconds since 1970, now. */
+  readonly nowMs: number;
+}
+
+/** From here on there is room for paths. */
+const WIDE_COLUMNS = 110;
+
+/** The first column of what belongs to a session or a refusal. */
+const INDENT = "     ";
+
+/** How many refusals are shown. */
+const REFUSALS_MAX = 5;
+
+/** A file system that will be full within so many days is pointed out, as is one of which so little is left. */
+const FULL_SOON_DAYS = 14;
+const LITTLE_LEFT = 0.1;
+
+/** After so long a forecast says nothing. */
+const FORECAST_DAYS_MAX = 3650;
+
+const NOT_KNOWN = "not known yet";
+
+/** A report as lines. */
+export function showStatus(report: StatusReport, options: StatusTextOptions): string[] {
+  const { server, targets, fileSystems, refusals } = report;
+  const parts = [
+    showServer(report, options),
+    showTargets(targets, options),
+    fileSystems.flatMap((fileSystem) => showFileSystem(fileSystem, options)),
+    server === null ? [] : showSessions(report, server, options),
+    refusals === null ? [] : showRefusals(refusals, options),
+  ];
+  return parts.filter((lines) => lines.length > 0).flatMap((lines, index) =>
+    index === 0 ? lines : ["", ...lines]
+  );
+}
+
+function showServer({ server, storage }: StatusReport, options: StatusTextOptions): string[] {
+  const where = field("Storage", storage, options);
+  if (server === null) return [...field("Server", "none is running", options), ...where];
+  const { version, pid, uptimeSeconds, portals } = server;
+  const running = `iscsi ${version}, pid ${pid}, up ${formatDuration(uptimeSeconds)}`;
+  return [
+    ...field("Server", running, options),
+    ...where,
+    ...field("Portals", portals.length === 0 ? "none" : portals.join(" "), options),
+  ];
+}
+
+function field(label: string, value: string, { columns, style }: StatusTextOptions): string[] {
+  const width = 10;
+  return wrapWords(printable(value), columns - width).map((line, index) =>
+    style.heading((index === 0 ? label : "").padEnd(width)) + shorten(line, columns - width)
+  );
+}
+
+/** What is at the right of a line: cells of fixed widths. */
+function rightCells(cells: readonly (readonly [text: string, width: number])[]): string {
+  return cells.map(([text, width]) => `  ${text.padStart(width)}`).join("");
+}
+
+/** A line with a first cell that takes what the others leave. */
+function row(first: string, right: string, columns: number): string {
+  const width = columns - right.length;
+  return (shorten(first, width).padEnd(width) + right).trimEnd();
+}
+
+function unitCells(promised: string, allocated: string, growth: string, traffic: readonly string[]): string {
+  const [commands = "", megabytes = "", latency = ""] = traffic;
+  return rightCells([
+    [promised, 10],
+    [allocated, 10],
+    [growth, 13],
+    [commands, 7],
+    [megabytes, 7],
+    [latency, 7],
+  ]);
+}
+
+function trafficCells(traffic: TrafficReport | null): string[] {
+  if (traffic === null || traffic.rates === null) return ["-", "-", "-"];
+  const { commandsPerSecond, bytesPerSecond, meanLatencyMs } = traffic.rates.total;
+  return [formatCount(commandsPerSecond), formatMegabytes(bytesPerSecond), formatLatency(meanLatencyMs)];
+}
+
+const TRAFFIC_HEADS = ["IOPS", "MB/s", "LATENCY"];
+
+function showTargets(targets: readonly TargetReport[], { columns, style }: StatusTextOptions): string[] {
+  const heads = unitCells("PROMISED", "ALLOCATED", "GROWTH/DAY", TRAFFIC_HEADS);
+  const isWide = columns >= WIDE_COLUMNS;
+  return [
+    style.heading(row(isWide ? "TARGET, LUN, FILE" : "TARGET, LUN", heads, columns)),
+    ...targets.flatMap(({ name, iscsiName, comment, logicalUnits }) => {
+      const about = comment === name ? iscsiName : `${iscsiName}  ${comment}`;
+      const line = printable(shorten(`${name}  ${about}`, columns));
+      return [
+        line.slice(0, name.length) + style.aside(line.slice(name.length)),
+        ...logicalUnits.map((unit) => showUnit(unit, isWide, columns)),
+      ];
+    }),
+  ];
+}
+
+function showUnit(unit: LogicalUnitReport, isWide: boolean, columns: number): string {
+  const { lun, path, readOnly, promisedBytes, allocatedBytes, growthBytesPerDay, traffic } = unit;
+  const right = unitCells(
+    formatSize(promisedBytes),
+    allocatedBytes === null ? "-" : formatSize(allocatedBytes),
+    growthBytesPerDay === null
+      ? (allocatedBytes === null ? "-" : NOT_KNOWN)
+      : formatGrowth(growthBytesPerDay),
+    trafficCells(traffic),
+  );
+  const label = `  ${String(lun).padStart(2)}${readOnly ? " ro" : ""}`;
+  return row(isWide ? `${label.padEnd(9)}${printable(path)}` : label, right, columns);
+}
+
+function showFileSystem(space: FileSystemSpace, { columns, style }: StatusTextOptions): string[] {
+  const { path, totalBytes, availableBytes, fullInDays } = space;
+  const left = `${formatSize(availableBytes)} of ${formatSize(totalBytes)} left`;
+  const isLittle = availableBytes < totalBytes * LITTLE_LEFT;
+  const isSoon = fullInDays !== null && fullInDays < FULL_SOON_DAYS;
+  const setOff = isLittle || isSoon ? style.warning : asItIs;
+  const text = `File system ${printable(path)}: ${left}, ${forecast(space)}`;
+  return wrapWords(text, columns).map((line) => setOff(shorten(line, columns)));
+}
+
+function forecast({ growthBytesPerDay, fullInDays }: FileSystemSpace): string {
+  if (growthBytesPerDay === null) return `growth ${NOT_KNOWN}`;
+  if (fullInDays === null) return "not growing";
+  const rate = `(${formatGrowth(growthBytesPerDay)}/day)`;
+  if (fullInDays > FORECAST_DAYS_MAX) return `not full for years ${rate}`;
+  return `full in ${formatDuration(fullInDays * 24 * 60 * 60)} ${rate}`;
+}
+
+function showSessions(
+  { sessions, targets }: StatusReport,
+  { limits }: ServerReport,
+  options: StatusTextOptions,
+): string[] {
+  const { columns, style } = options;
+  if (limits === null) return [style.warning("THE TARGET WORKER IS BEING STARTED")];
+  if (sessions.length === 0) return [style.heading("NO SESSIONS")];
+  const normal = sessions.filter(({ targetName }) => targetName !== null);
+  const connections = normal.reduce((sum, session) => sum + session.connections.length, 0);
+  const use =
+    `${normal.length} OF ${limits.sessions} SESSIONS, ${connections} OF ${limits.connections} CONNECTIONS`;
+  const nameOf = (iscsiName: string | null): string =>
+    iscsiName === null
+      ? "discovery"
+      : targets.find((target) => target.iscsiName === iscsiName)?.name ?? iscsiName;
+  return [
+    style.heading(row(use, sessionCells("SINCE", TRAFFIC_HEADS), columns)),
+    ...sessions.flatMap((session) => showSession(session, nameOf(session.targetName), options)),
+  ];
+}
+
+function sessionCells(
+  since: string,
+  [commands = "", megabytes = "", latency = ""]: readonly string[],
+): string {
+  return rightCells([[since, 10], [commands, 7], [megabytes, 7], [latency, 7]]);
+}
+
+function showSession(
+  session: SessionReport,
+  target: string,
+  { columns, style, nowMs, isBrief = false }: StatusTextOptions,
+): string[] {
+  const { initiatorName, since, connections, reservations, traffic } = session;
+  const right = sessionCells(
+    formatDuration(Math.max(nowMs - Date.parse(since), 0) / 1000),
+    trafficCells(traffic),
+  );
+  const number = String(session.session).padStart(3);
+  if (isBrief) {
+    const left = `${number}  ${shorten(printable(target), 12)} `;
+    return [left + row(printable(initiatorName), right, columns - left.length)];
+  }
+  const room = columns - INDENT.length;
+  const ends = connections.map(({ peerAddress, localAddress, localPort }) =>
+    `from ${peerAddress} to ${formatPortal(localAddress, localPort)}`
+  );
+  const asides = [
+    ...fit(
+      [printable(target), [...new Set(ends)].join(", ")].join(" ").trimEnd(),
+      room,
+    ),
+    ...[...new Set(connections.map(({ parameters }) => describeParameters(parameters)))]
+      .flatMap((text) => fit(text, room)),
+  ];
+  return [
+    row(`${number}  ${printable(initiatorName)}`, right, columns),
+    ...asides.map((line) => INDENT + style.aside(line)),
+    ...describeReservations(reservations).flatMap((text) => fit(text, room)).map((line) => INDENT + line),
+  ];
+}
+
+/** A text in lines of so many columns, broken between words; a word that is longer loses its middle. */
+function fit(text: string, columns: number): string[] {
+  return wrapWords(text, columns).map((line) => shorten(line, columns));
+}
+
+/** What initiator and target have agreed upon, by the names of RFC 7143 in short. */
+function describeParameters(parameters: SessionReport["connections"][number]["parameters"]): string {
+  const { initialR2T, immediateData, firstBurstLength, maxBurstLength } = parameters;
+  return [
+    `InitialR2T=${yesOrNo(initialR2T)}`,
+    `ImmediateData=${yesOrNo(immediateData)}`,
+    `FirstBurst=${kilobytes(firstBurstLength)}`,
+    `MaxBurst=${kilobytes(maxBurstLength)}`,
+    `Segment=${kilobytes(parameters.initiatorMaxRecvDataSegmentLength)}`,
+  ].join(" ");
+}
+
+function yesOrNo(value: boolean): string {
+  return value ? "Yes" : "No";
+}
+
+function kilobytes(bytes: number): string {
+  return bytes % 1024 === 0 ? `${bytes / 1024}K` : String(bytes);
+}
+
+function describeReservations(reservations: SessionReport["reservations"]): string[] {
+  return reservations.map(({ lun, isRegistered, holds }) => {
+    const held = holds === null ? [] : [`holds ${RESERVATION_LABELS[holds]}`];
+    return `LUN ${lun}: ${[...held, ...(isRegistered ? ["registered"] : [])].join(", ")}`;
+  });
+}
+
+function showRefusals({ totals, recent }: RefusalsReport, options: StatusTextOptions): string[] {
+  const { style } = options;
+  const total = Object.values(totals).reduce((sum, count) => sum + count, 0);
+  if (total === 0) return [style.heading("NO REFUSALS")];
+  const shown = recent.slice(0, REFUSALS_MAX);
+  return [
+    style.heading(`REFUSALS, THE LAST OF ${total}`),
+    ...shown.flatMap((refusal) => showRefusal(refusal, options)),
+  ];
+}
+
+function showRefusal(refusal: RefusalReport, { columns, style, nowMs }: StatusTextOptions): string[] {
+  const { peerAddress, initiatorName, rule, count, last } = refusal;
+  const times = count === 1 ? "" : ` ${count} times`;
+  const ago = `${formatDuration(Math.max(nowMs - Date.parse(last), 0) / 1000)} ago${times}`;
+  const who = printable(initiatorName === null ? peerAddress : `${peerAddress} ${initiatorName}`);
+  return [
+    row(`  ${who}`, `  ${ago}`, columns),
+    ...fit(printable(rule), columns - INDENT.length).map((line) => INDENT + style.warning(line)),
+  ];
+}
+
+function asItIs(text: string): string {
+  return text;
+}

@@ -1,0 +1,84 @@
+import { statfsSync } from "node:fs";
+import type { Config } from "../config/config.ts";
+import type { FileSpace, FileSystemSpace, SpaceReport } from "../control/space_report.ts";
+import { growthBytesPerDay, type SpaceSample } from "./growth_history.ts";
+import { STAT_BLOCK_BYTES } from "./measure_space.ts";
+
+/** A place in a file system. */
+interface Place {
+  readonly path: string;
+  /** Of the file system. */
+  readonly device: number;
+}
+
+/** A backing file that could be measured. */
+interface MeasuredFile extends Place {
+  readonly allocatedBytes: number;
+}
+
+/** What the backing files of a conf take of their file systems now, and how that compares with the past. */
+export function reportSpace(config: Config, history: readonly SpaceSample[], atMs: number): SpaceReport {
+  const measured = measure(config);
+  const files = pathsOf(config).map((path): FileSpace => {
+    const file = measured.find((file) => file.path === path);
+    if (file === undefined) return { path, allocatedBytes: null, growthBytesPerDay: null };
+    const { allocatedBytes } = file;
+    const growth = growthBytesPerDay(history, path, { atMs, allocatedBytes });
+    return { path, allocatedBytes, growthBytesPerDay: growth ?? null };
+  });
+  const places = [...placeOf(config.storage), ...measured];
+  const firsts = places.filter(({ device }, index) =>
+    places.findIndex((other) => other.device === device) === index
+  );
+  const fileSystems = firsts.flatMap(({ path, device }) => {
+    const paths = measured.filter((file) => file.device === device).map((file) => file.path);
+    return describeFileSystem(path, files.filter((file) => paths.includes(file.path)));
+  });
+  return { files, fileSystems };
+}
+
+/** What the backing files of a conf take now, to remember. */
+export function takeSample(config: Config, atMs: number): SpaceSample {
+  const allocatedBytes = measure(config).map((file) => [file.path, file.allocatedBytes]);
+  return { atMs, allocatedBytes: Object.fromEntries(allocatedBytes) };
+}
+
+function measure(config: Config): MeasuredFile[] {
+  return pathsOf(config).flatMap((path) => {
+    try {
+      const { isFile, blocks, dev } = Deno.statSync(path);
+      return isFile ? [{ path, device: dev, allocatedBytes: (blocks ?? 0) * STAT_BLOCK_BYTES }] : [];
+    } catch {
+      // What is wrong with a file, its reads and writes will say.
+      return [];
+    }
+  });
+}
+
+function pathsOf({ targets }: Config): string[] {
+  return targets.flatMap(({ logicalUnits }) => logicalUnits.map(({ path }) => path));
+}
+
+function placeOf(path: string): Place[] {
+  try {
+    return [{ path, device: Deno.statSync(path).dev }];
+  } catch {
+    return [];
+  }
+}
+
+function describeFileSystem(path: string, files: readonly FileSpace[]): FileSystemSpace[] {
+  try {
+    const { bavail, blocks, bsize } = statfsSync(path);
+    const growths = files.map((file) => file.growthBytesPerDay);
+    const isKnown = growths.length > 0 && growths.every((growth) => growth !== null);
+    const growthBytesPerDay = isKnown ? growths.reduce((sum, growth) => sum + growth!, 0) : null;
+    const availableBytes = bavail * bsize;
+    const fullInDays = growthBytesPerDay !== null && growthBytesPerDay > 0
+      ? availableBytes / growthBytesPerDay
+      : null;
+    return [{ path, totalBytes: blocks * bsize, availableBytes, growthBytesPerDay, fullInDays }];
+  } catch {
+    return [];
+  }
+}

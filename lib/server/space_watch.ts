@@ -1,0 +1,79 @@
+import type { SpaceReport } from "../control/space_report.ts";
+import type { Config } from "../config/config.ts";
+import type { EventLog } from "../iscsi/event_log.ts";
+import { growthFileOf } from "../provision/state_folder.ts";
+import { DurableFile } from "../store/durable_file.ts";
+import {
+  addSample,
+  formatHistory,
+  parseHistory,
+  SAMPLE_INTERVAL_MS,
+  type SpaceSample,
+} from "./growth_history.ts";
+import { reportSpace, takeSample } from "./report_space.ts";
+
+/** What a space watch is for. */
+export interface SpaceWatchOptions {
+  /** The conf of the moment. */
+  readonly config: () => Config;
+  readonly log: EventLog;
+}
+
+/** Knows what the backing files take, and remembers what they took. */
+export class SpaceWatch {
+  readonly #config: () => Config;
+  readonly #log: EventLog;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #history: readonly SpaceSample[];
+
+  /** Begins to take samples. */
+  constructor({ config, log }: SpaceWatchOptions) {
+    this.#config = config;
+    this.#log = log;
+    this.#history = readHistory(config(), (reason) => log.warning(`${reason}: beginning anew`));
+    this.#timer = setInterval(() => this.#sample(), SAMPLE_INTERVAL_MS);
+    this.#sample();
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+
+  /** How it is now. */
+  report(): SpaceReport {
+    return reportSpace(this.#config(), this.#history, Date.now());
+  }
+
+  async #sample(): Promise<void> {
+    const sample = takeSample(this.#config(), Date.now());
+    const history = addSample(this.#history, sample);
+    if (history.at(-1) !== sample) return;
+    this.#history = history;
+    try {
+      await fileOf(this.#config()).replace(formatHistory(history));
+    } catch (error) {
+      this.#log.warning(error instanceof Error ? error.message : String(error));
+    }
+  }
+}
+
+/** What backing files take now, and how that compares with what a server has remembered, where none runs. */
+export function recallSpace(config: Config): SpaceReport {
+  return reportSpace(config, readHistory(config, () => {}), Date.now());
+}
+
+/** Where samples are kept; the conf may move it with the storage folder. */
+function fileOf({ storage }: Config): DurableFile {
+  return new DurableFile(growthFileOf(storage));
+}
+
+/** What is remembered. A file that cannot be read, or tells nonsense, is as good as none: that costs nobody a disk. */
+function readHistory(config: Config, onFault: (reason: string) => void): readonly SpaceSample[] {
+  try {
+    const text = fileOf(config).read();
+    return text === undefined ? [] : parseHistory(text);
+  } catch (error) {
+    onFault(`Cannot read how the LUNs have grown: ${error instanceof Error ? error.message : error}`);
+    return [];
+  }
+}

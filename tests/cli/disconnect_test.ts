@@ -1,0 +1,208 @@
+/** `iscsi disconnect` and `iscsi reservations` in this process, against a server that is made up. */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import type { ControlHandlers } from "../../lib/control/control_requests.ts";
+import { ControlServer } from "../../lib/control/control_server.ts";
+import type { DisconnectRequest } from "../../lib/control/disconnect_report.ts";
+import type { UnitReservations } from "../../lib/control/unit_reservations.ts";
+import type { SessionSnapshot } from "../../lib/iscsi/node_snapshot.ts";
+import { handlersWith } from "../control/_handlers.ts";
+import { withScratch } from "../provision/scratch.ts";
+import { type CommandRun, runCommand } from "./command_run.ts";
+
+const NODE = "iqn.2002-08.info.netmanager";
+const ANNA = "iqn.2011-07.com.example:anna";
+const ISID = "00023d000001";
+
+function sessionOf(tsih: number, initiatorName: string, targetName: string | null): SessionSnapshot {
+  return {
+    tsih,
+    isid: ISID,
+    initiatorName,
+    targetName,
+    beganAtMs: 0,
+    connections: [],
+    reservations: [],
+    traffic: null,
+  };
+}
+
+const SESSIONS = [
+  sessionOf(1, ANNA, `${NODE}:a`),
+  sessionOf(2, ANNA, `${NODE}:b`),
+  sessionOf(3, `${NODE}:a`, `${NODE}:b`),
+  sessionOf(4, ANNA, null),
+];
+
+const TARGETS = ["a", "b"].map((name) => ({
+  name,
+  iscsiName: `${NODE}:${name}`,
+  comment: name,
+  logicalUnits: [],
+}));
+
+const STATUS = {
+  version: "1",
+  pid: 1,
+  uptimeSeconds: 0,
+  monotonicMs: 0,
+  storage: "/data",
+  portals: [],
+  space: { files: [], fileSystems: [] },
+  node: {
+    sessions: SESSIONS,
+    initiators: [],
+    targets: TARGETS,
+    connectionsInLogin: 0,
+    limits: { sessions: 32, connections: 8 },
+    refusals: {
+      totals: { target: 0, networks: 0, initiators: 0, authentication: 0, limit: 0, time: 0, protocol: 0 },
+      recent: [],
+    },
+  },
+};
+
+/** Runs a command against a server with these handlers. */
+function runAgainst(
+  handlers: Partial<ControlHandlers>,
+  args: readonly string[],
+  answer?: boolean,
+): Promise<CommandRun & { questions: string[] }> {
+  const questions: string[] = [];
+  return new Promise((resolve, reject) => {
+    withScratch(async (folder) => {
+      const conf = join(folder, "iscsi.conf");
+      Deno.writeTextFileSync(conf, `storage=${folder}\n[a]\nsize=1MB\n`);
+      Deno.mkdirSync(join(folder, ".iscsi"));
+      using _server = await ControlServer.listen(join(folder, ".iscsi", "control"), handlersWith(handlers));
+      const confirm = (question: string): Promise<boolean> => {
+        questions.push(question);
+        return Promise.resolve(answer!);
+      };
+      const run = await runCommand(
+        [...args, "--conf", conf],
+        folder,
+        answer === undefined ? {} : { confirm },
+      );
+      resolve({ ...run, questions });
+    }).catch(reject);
+  });
+}
+
+/** What the server is asked for by `iscsi disconnect`. */
+async function disconnected(...args: readonly string[]): Promise<DisconnectRequest | undefined> {
+  let asked: DisconnectRequest | undefined;
+  await runAgainst({
+    status: () => Promise.resolve(STATUS),
+    disconnect: (request) => {
+      asked = request;
+      return Promise.resolve({ ended: request.sessions, remaining: [] });
+    },
+  }, ["disconnect", ...args, "--yes"]);
+  return asked;
+}
+
+Deno.test("iscsi disconnect finds sessions by number, initiator and target, and others not at all", async () => {
+  assertEquals(await disconnected("2"), { sessions: [2], now: false });
+  assertEquals(await disconnected("4", "--now"), { sessions: [4], now: true });
+  assertEquals(await disconnected(ANNA.toUpperCase()), { sessions: [1, 2, 4], now: false });
+  assertEquals(await disconnected("B"), { sessions: [2, 3], now: false });
+  // An initiator that calls itself as a target does: both are meant, and shown before.
+  assertEquals(await disconnected(`${NODE}:a`), { sessions: [1, 3], now: false });
+  for (const nobody of ["0", "5", "c", "anna", ""]) {
+    assertEquals(await disconnected(nobody), undefined, nobody);
+  }
+});
+
+Deno.test("iscsi disconnect asks the person at the terminal, and takes no for an answer", async () => {
+  const handlers: Partial<ControlHandlers> = {
+    status: () => Promise.resolve(STATUS),
+    disconnect: () => Promise.resolve({ ended: [1], remaining: [2] }),
+  };
+  const declined = await runAgainst(handlers, ["disconnect", "a"], false);
+  assertEquals(declined, {
+    stdout: `session 1: ${ANNA} at [a]\n`,
+    stderr: "iscsi: Nothing was done\n",
+    exitCode: 1,
+    questions: ["Ask these initiators to log out?"],
+  });
+  const accepted = await runAgainst(handlers, ["disconnect", "1", "--now"], true);
+  assertEquals(accepted.questions, ["Cut these sessions at once?"]);
+  assertEquals(accepted.stdout.split("\n")[1], "1 session has ended");
+  assertEquals([accepted.stderr, accepted.exitCode], ["iscsi: Sessions that are still there: 2\n", 1]);
+  const unasked = await runAgainst(handlers, ["disconnect", "1"]);
+  assertEquals(unasked.exitCode, 2);
+  assertStringIncludes(unasked.stderr, 'Nobody is there to be asked: "iscsi disconnect" needs --yes');
+});
+
+const UNITS: readonly UnitReservations[] = [
+  {
+    target: "a",
+    targetName: `${NODE}:a`,
+    lun: 0,
+    generation: 7,
+    persists: true,
+    registrations: [
+      { initiatorName: ANNA, isid: ISID, key: "00000000000000aa", holds: true, isLoggedIn: true },
+      {
+        initiatorName: "iqn.2008-11.org.linux-kvm:build-server-17.rack-4.example.com",
+        isid: "00023d000002",
+        key: "ffffffffffffff01",
+        holds: false,
+        isLoggedIn: false,
+      },
+    ],
+    type: "writeExclusiveRegistrantsOnly",
+    reservedBy: null,
+  },
+  {
+    target: "a",
+    targetName: `${NODE}:a`,
+    lun: 1,
+    generation: 0,
+    persists: false,
+    registrations: [],
+    type: null,
+    reservedBy: { initiatorName: ANNA, isid: ISID },
+  },
+];
+
+const SHOWN = `\
+LUN 0 of [a]
+  write exclusive, registrants only; generation 7; kept through a loss of power
+  holds  00000000000000aa  iqn.2011-07.com.example:anna  00023d000001  logged in
+         ffffffffffffff01  iqn.2008...ack-4.example.com  00023d000002  away
+LUN 1 of [a]
+  RESERVE by iqn.2011-07.com.example:anna  00023d000001
+`;
+
+Deno.test("iscsi reservations shows who has reserved what in 80 columns", async () => {
+  const handlers: Partial<ControlHandlers> = { reservations: () => Promise.resolve(UNITS) };
+  const { stdout, stderr, exitCode } = await runAgainst(handlers, ["reservations"]);
+  assertEquals([stdout, stderr, exitCode], [SHOWN, "", 0]);
+  assertEquals(stdout.split("\n").filter((line) => line.length > 80), []);
+  const json = await runAgainst(handlers, ["reservations", "--json"]);
+  assertEquals(JSON.parse(json.stdout), UNITS);
+});
+
+Deno.test("iscsi reservations clear clears what is shown once that is confirmed", async () => {
+  const cleared: unknown[] = [];
+  const handlers: Partial<ControlHandlers> = {
+    reservations: () => Promise.resolve(UNITS),
+    clearReservations: (unit) => {
+      cleared.push(unit);
+      return Promise.resolve(null);
+    },
+  };
+  const declined = await runAgainst(handlers, ["reservations", "clear", "a"], false);
+  assertEquals([declined.stdout, declined.exitCode, cleared], [SHOWN, 1, []]);
+  const one = await runAgainst(handlers, ["reservations", "clear", `${NODE}:A`, "1"], true);
+  assertEquals([one.stdout.split("\n").at(-2), one.exitCode], ["Cleared LUN 1 of [a]", 0]);
+  await runAgainst(handlers, ["reservations", "clear", "a", "--yes"]);
+  assertEquals(cleared, [{ target: "a", lun: 1 }, { target: "a", lun: 0 }, { target: "a", lun: 1 }]);
+  const none = await runAgainst(handlers, ["reservations", "clear", "a", "2"]);
+  assertEquals([none.stdout, none.exitCode], ["Nothing of LUN 2 of [a] is reserved\n", 0]);
+  for (const wrong of [["clear"], ["show"], ["clear", "a", "x"]]) {
+    assertEquals((await runAgainst(handlers, ["reservations", ...wrong])).exitCode, 2);
+  }
+});

@@ -1,0 +1,46 @@
+import { assertEquals } from "@std/assert";
+import { ProgressLine } from "../../lib/cli/progress_line.ts";
+import { Screen } from "../../lib/cli/screen.ts";
+import { until } from "../iscsi/_harness.ts";
+
+const ENTER = "\x1b[?1049h\x1b[?25l";
+const LEAVE = "\x1b[?25h\x1b[?1049l";
+
+Deno.test("a screen is drawn in place, cut to its rows, drawn again when resized, and left as it was", async () => {
+  let written = "";
+  let rows = 3;
+  const terminal = { size: () => ({ columns: 10, rows }), hasColours: false };
+  {
+    using screen = new Screen({ write: (text) => written += text }, terminal);
+    screen.show(({ columns }) => ["a", "b", `${columns}`]);
+    assertEquals(written, `${ENTER}\x1b[Ha\x1b[K\r\nb\x1b[K\r\n10\x1b[K\x1b[J`);
+    written = "";
+    rows = 2;
+    Deno.kill(Deno.pid, "SIGWINCH");
+    await until(() => written !== "", "it is drawn again");
+    assertEquals(written, "\x1b[Ha\x1b[K\r\n... 2 more lines\x1b[K\x1b[J");
+    written = "";
+  }
+  assertEquals(written, LEAVE);
+});
+
+Deno.test("a line of progress is there on a terminal only, and gone afterwards", () => {
+  let written = "";
+  const context = {
+    stdout: { write: () => {} },
+    stderr: { write: (text: string) => written += text },
+    version: "1",
+  };
+  {
+    using progress = new ProgressLine(context);
+    progress.show("half");
+  }
+  assertEquals(written, "");
+  {
+    using progress = new ProgressLine({ ...context, showsProgress: true });
+    progress.clear();
+    progress.show("half");
+    progress.show("all");
+  }
+  assertEquals(written, "\r\x1b[Khalf\r\x1b[Kall\r\x1b[K");
+});

@@ -1,0 +1,137 @@
+/** `iscsi status` in this process, against servers that are made up. */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { ControlServer } from "../../lib/control/control_server.ts";
+import type { ServerStatus } from "../../lib/control/server_status.ts";
+import { handlersWith } from "../control/_handlers.ts";
+import { withScratch } from "../provision/scratch.ts";
+import { runCommand } from "./command_run.ts";
+
+/** A conf for two LUNs in a storage folder that has its state folder, and nothing else. */
+function makeConf(folder: string, ...lines: readonly string[]): string {
+  const conf = join(folder, "iscsi.conf");
+  const storage = join(folder, "storage");
+  Deno.writeTextFileSync(conf, [`storage=${storage}`, "[a]", "size=1GB 1MB", ...lines].join("\n"));
+  Deno.mkdirSync(join(storage, ".iscsi"), { recursive: true });
+  return conf;
+}
+
+function statusOf(storage: string): ServerStatus {
+  return {
+    version: "9.9.9",
+    pid: 4711,
+    uptimeSeconds: 61,
+    monotonicMs: 61_000,
+    storage,
+    portals: ["127.0.0.1:3260"],
+    space: { files: [], fileSystems: [] },
+    node: null,
+  };
+}
+
+function serve(folder: string, onLook: () => void = () => {}): Promise<ControlServer> {
+  const storage = join(folder, "storage");
+  const handlers = handlersWith({
+    status: async () => {
+      await Promise.resolve();
+      onLook();
+      return statusOf("/scratch/storage");
+    },
+  });
+  return ControlServer.listen(join(storage, ".iscsi", "control"), handlers);
+}
+
+Deno.test("iscsi status shows what the server says", () =>
+  withScratch(async (folder) => {
+    const conf = makeConf(folder);
+    using _server = await serve(folder);
+    const { stdout, stderr, exitCode } = await runCommand(["status", "--conf", conf]);
+    assertEquals([stderr, exitCode], ["", 0]);
+    assertEquals(
+      stdout,
+      `Server    iscsi 9.9.9, pid 4711, up 1 m 1 s
+Storage   /scratch/storage
+Portals   127.0.0.1:3260
+
+TARGET, LUN       PROMISED   ALLOCATED     GROWTH/DAY     IOPS     MB/s  LATENCY
+
+THE TARGET WORKER IS BEING STARTED
+`,
+    );
+    const json = await runCommand(["status", "--conf", conf, "--json"]);
+    assertEquals([json.exitCode, JSON.parse(json.stdout)], [0, {
+      server: { version: "9.9.9", pid: 4711, uptimeSeconds: 61, portals: ["127.0.0.1:3260"], limits: null },
+      storage: "/scratch/storage",
+      intervalSeconds: null,
+      targets: [],
+      fileSystems: [],
+      sessions: [],
+      refusals: null,
+    }]);
+  }));
+
+Deno.test("iscsi status finds the server of a conf that has errors since", () =>
+  withScratch(async (folder) => {
+    const conf = makeConf(folder, "sise=2GB");
+    const absent = await runCommand(["status", "--conf", conf], folder);
+    assertEquals(
+      absent,
+      { stdout: "", stderr: 'iscsi: No server is running on "/scratch/storage"\n', exitCode: 1 },
+    );
+    using _server = await serve(folder);
+    const { stdout, stderr, exitCode } = await runCommand(["status", "--conf", conf]);
+    assertEquals([stderr, exitCode], ["", 0]);
+    assertStringIncludes(stdout, "pid 4711");
+    Deno.writeTextFileSync(conf, "storage=nowhere\n");
+    assertEquals((await runCommand(["status", "--conf", conf])).exitCode, 3);
+  }));
+
+Deno.test("iscsi status without a server shows the disk, and fails", () =>
+  withScratch(async (folder) => {
+    const conf = makeConf(folder);
+    Deno.writeTextFileSync(join(folder, "storage", "a_1"), "x".repeat(4096));
+    const { stdout, stderr, exitCode } = await runCommand(["status", "--conf", conf], folder);
+    assertEquals([stderr, exitCode], ['iscsi: No server is running on "/scratch/storage"\n', 1]);
+    assertEquals(
+      stdout.split("\n").slice(0, 7),
+      [
+        "Server    none is running",
+        "Storage   /scratch/storage",
+        "",
+        "TARGET, LUN       PROMISED   ALLOCATED     GROWTH/DAY     IOPS     MB/s  LATENCY",
+        "a  iqn.2002-08.info.netmanager:a",
+        "   0                  1 GB           -              -        -        -        -",
+        "   1                  1 MB        4 KB  not known yet        -        -        -",
+      ],
+    );
+    const json = await runCommand(["status", "--conf", conf, "--json"]);
+    const { server, targets } = JSON.parse(json.stdout);
+    assertEquals([json.exitCode, server, targets[0].logicalUnits[1].allocatedBytes], [1, null, 4096]);
+  }));
+
+Deno.test("iscsi status --watch appends one look after the other, until the server refuses", () =>
+  withScratch(async (folder) => {
+    const conf = makeConf(folder);
+    let looks = 0;
+    using _server = await serve(folder, () => {
+      if (++looks > 2) throw new Error("enough is enough");
+    });
+    const { stdout, stderr, exitCode } = await runCommand([
+      "status",
+      "--conf",
+      conf,
+      "--json",
+      "--watch",
+      "0.1",
+    ]);
+    assertEquals(stdout.trimEnd().split("\n").map((line) => JSON.parse(line).server.pid), [4711, 4711]);
+    assertEquals([stderr, exitCode], ["iscsi: The server refuses: enough is enough\n", 1]);
+  }));
+
+Deno.test("iscsi status does not take every interval", async () => {
+  for (const seconds of ["0", "0.05", "x", "-1", "86401", "NaN"]) {
+    const { stderr, exitCode } = await runCommand(["status", `--watch=${seconds}`]);
+    assertEquals(exitCode, 2);
+    assertStringIncludes(stderr, `Cannot watch every "${seconds}" seconds`);
+  }
+});

@@ -1,0 +1,315 @@
+/** What a person sees, as it is: a line of a golden is a line of the terminal. */
+import { assert, assertEquals } from "@std/assert";
+import type { StatusReport, TrafficReport } from "../../lib/cli/status_report.ts";
+import { showStatus } from "../../lib/cli/status_text.ts";
+import { COLOURED_STYLE, PLAIN_STYLE } from "../../lib/cli/terminal.ts";
+
+const NOW_MS = Date.parse("2026-11-26T12:00:00Z");
+const GB = 1024 ** 3;
+const LONG_NAME = "iqn.2008-11.org.linux-kvm:build-server-17.rack-4.datacentre-2.example.com";
+
+function trafficOf(
+  commandsPerSecond: number,
+  bytesPerSecond: number,
+  meanLatencyMs: number | null,
+): TrafficReport {
+  const rates = { commandsPerSecond, bytesPerSecond, meanLatencyMs };
+  return {
+    readCommands: 0,
+    readBytes: 0,
+    writeCommands: 0,
+    writeBytes: 0,
+    otherCommands: 0,
+    unmappedBytes: 0,
+    failures: {},
+    rates: { reads: rates, writes: rates, total: rates },
+  };
+}
+
+const PARAMETERS = {
+  maxConnections: 1,
+  initialR2T: true,
+  immediateData: true,
+  maxBurstLength: 16_776_192,
+  firstBurstLength: 262_144,
+  maxOutstandingR2T: 1,
+  defaultTime2Wait: 2,
+  defaultTime2Retain: 0,
+  protocolLevel: 1,
+  initiatorMaxRecvDataSegmentLength: 1_000_000,
+};
+
+const IDENTITY = { naa: "3000000000000001", serialNumber: "00000000000000000001" };
+
+const NO_REFUSALS = {
+  target: 0,
+  networks: 0,
+  initiators: 0,
+  authentication: 0,
+  limit: 0,
+  time: 0,
+  protocol: 0,
+};
+
+const IDLE: StatusReport = {
+  server: {
+    version: "1.2.3",
+    pid: 4711,
+    uptimeSeconds: 59,
+    portals: [],
+    limits: { sessions: 32, connections: 8 },
+  },
+  storage: "/data/iscsi",
+  intervalSeconds: null,
+  targets: [],
+  fileSystems: [],
+  sessions: [],
+  refusals: { totals: NO_REFUSALS, recent: [] },
+};
+
+const BUSY: StatusReport = {
+  server: {
+    version: "1.2.3",
+    pid: 4711,
+    uptimeSeconds: 276_660,
+    portals: ["192.168.100.1:3260", "[fd00::1]:3260"],
+    limits: { sessions: 32, connections: 8 },
+  },
+  storage: "/data/iscsi",
+  intervalSeconds: 1,
+  targets: [
+    {
+      name: "xenserver",
+      iscsiName: "iqn.2002-08.info.netmanager:xenserver",
+      comment: "The pool's disks",
+      logicalUnits: [
+        {
+          lun: 0,
+          path: "/data/iscsi/xenserver",
+          ...IDENTITY,
+          readOnly: false,
+          promisedBytes: 750 * GB,
+          allocatedBytes: 120.5 * GB,
+          growthBytesPerDay: 3.5 * GB,
+          traffic: trafficOf(123_456.7, 512.3 * 1024 ** 2, 0.4567),
+        },
+        {
+          lun: 1,
+          path: "/data/iscsi/xenserver_1",
+          ...IDENTITY,
+          readOnly: true,
+          promisedBytes: GB / 2,
+          allocatedBytes: 0,
+          growthBytesPerDay: null,
+          traffic: trafficOf(0.4, 0, 12.34),
+        },
+      ],
+    },
+    {
+      name: "raw",
+      iscsiName: "iqn.2002-08.info.netmanager:raw",
+      comment: "raw",
+      logicalUnits: [{
+        lun: 255,
+        path: "/dev/sdb",
+        ...IDENTITY,
+        readOnly: false,
+        promisedBytes: 1.25 * 1024 * GB,
+        allocatedBytes: null,
+        growthBytesPerDay: null,
+        traffic: trafficOf(0, 0, null),
+      }],
+    },
+  ],
+  fileSystems: [
+    {
+      path: "/data/iscsi",
+      totalBytes: 1024 * GB,
+      availableBytes: 120 * GB,
+      growthBytesPerDay: 3.5 * GB,
+      fullInDays: 120 / 3.5,
+    },
+    { path: "/big/one", totalBytes: 1024 * GB, availableBytes: GB, growthBytesPerDay: -GB, fullInDays: null },
+  ],
+  sessions: [
+    {
+      session: 7,
+      isid: "00023d000001",
+      initiatorName: "iqn.2011-07.com.example:89abcdef",
+      targetName: "iqn.2002-08.info.netmanager:xenserver",
+      since: "2026-11-23T08:00:00.000Z",
+      connections: [{
+        cid: 0,
+        localAddress: "192.168.100.1",
+        localPort: 3260,
+        peerAddress: "192.168.100.7",
+        parameters: PARAMETERS,
+      }],
+      reservations: [
+        { lun: 0, isRegistered: true, holds: "writeExclusiveRegistrantsOnly" },
+        { lun: 1, isRegistered: false, holds: "reserve" },
+      ],
+      traffic: trafficOf(9.94, 1024 ** 2, 1234),
+    },
+    {
+      session: 65535,
+      isid: "00023d000002",
+      initiatorName: LONG_NAME,
+      targetName: null,
+      since: "2026-11-26T11:59:59.000Z",
+      connections: [],
+      reservations: [],
+      traffic: null,
+    },
+  ],
+  refusals: {
+    totals: { ...NO_REFUSALS, initiators: 1233, target: 1 },
+    recent: [
+      {
+        peerAddress: "192.168.100.9",
+        initiatorName: LONG_NAME,
+        targetName: null,
+        reason: "initiators",
+        rule: `initiators of [xenserver] does not list "${LONG_NAME}"`,
+        count: 1233,
+        first: "2026-11-20T00:00:00.000Z",
+        last: "2026-11-26T11:57:55.000Z",
+      },
+      {
+        peerAddress: "fd00::2",
+        initiatorName: null,
+        targetName: null,
+        reason: "protocol",
+        rule: "what \x1b[2Jcame \u009bis no login",
+        count: 1,
+        first: "2026-11-26T11:00:00.000Z",
+        last: "2026-11-26T11:00:00.000Z",
+      },
+    ],
+  },
+};
+
+function showPlain(report: StatusReport, columns: number): string[] {
+  return showStatus(report, { columns, style: PLAIN_STYLE, nowMs: NOW_MS });
+}
+
+Deno.test("iscsi status shows a busy server in 80 columns", () => {
+  assertEquals(
+    showPlain(BUSY, 80).join("\n"),
+    `\
+Server    iscsi 1.2.3, pid 4711, up 3 d 4 h
+Storage   /data/iscsi
+Portals   192.168.100.1:3260 [fd00::1]:3260
+
+TARGET, LUN       PROMISED   ALLOCATED     GROWTH/DAY     IOPS     MB/s  LATENCY
+xenserver  iqn.2002-08.info.netmanager:xenserver  The pool's disks
+   0                750 GB    120.5 GB         3.5 GB  123,457    512.3  0.46 ms
+   1 ro             512 MB     0 bytes  not known yet      0.4      0.0    12 ms
+raw  iqn.2002-08.info.netmanager:raw
+  255              1.25 TB           -              -        0      0.0        -
+
+File system /data/iscsi: 120 GB of 1 TB left, full in 34 d 6 h (3.5 GB/day)
+File system /big/one: 1 GB of 1 TB left, not growing
+
+1 OF 32 SESSIONS, 1 OF 8 CONNECTIONS            SINCE     IOPS     MB/s  LATENCY
+  7  iqn.2011-07.com.example:89abcdef         3 d 4 h      9.9      1.0    1.2 s
+     xenserver from 192.168.100.7 to 192.168.100.1:3260
+     InitialR2T=Yes ImmediateData=Yes FirstBurst=256K MaxBurst=16383K
+     Segment=1000000
+     LUN 0: holds write exclusive, registrants only, registered
+     LUN 1: holds RESERVE
+65535  iqn.2...4.datacentre-2.example.com         1 s        -        -        -
+     discovery
+
+REFUSALS, THE LAST OF 1234
+  192.168.100.9 i...r-17.rack-4.datacentre-2.example.com  2 m 5 s ago 1233 times
+     initiators of [xenserver] does not list
+     "iqn.2008-11.org.linux-kvm:build-server-17.rack-4.datacentre-2.example.com"
+  fd00::2                                                            1 h 0 m ago
+     what ?[2Jcame ?is no login`,
+  );
+});
+
+Deno.test("iscsi status shows more where the terminal is wider", () => {
+  assertEquals(
+    showPlain(BUSY, 118).slice(4, 9).join("\n"),
+    `\
+TARGET, LUN, FILE                                       PROMISED   ALLOCATED     GROWTH/DAY     IOPS     MB/s  LATENCY
+xenserver  iqn.2002-08.info.netmanager:xenserver  The pool's disks
+   0     /data/iscsi/xenserver                            750 GB    120.5 GB         3.5 GB  123,457    512.3  0.46 ms
+   1 ro  /data/iscsi/xenserver_1                          512 MB     0 bytes  not known yet      0.4      0.0    12 ms
+raw  iqn.2002-08.info.netmanager:raw`,
+  );
+});
+
+Deno.test("iscsi status shows a server that nobody uses, and one whose worker is being started", () => {
+  assertEquals(
+    showPlain(IDLE, 80).join("\n"),
+    `\
+Server    iscsi 1.2.3, pid 4711, up 59 s
+Storage   /data/iscsi
+Portals   none
+
+TARGET, LUN       PROMISED   ALLOCATED     GROWTH/DAY     IOPS     MB/s  LATENCY
+
+NO SESSIONS
+
+NO REFUSALS`,
+  );
+  const starting = { ...IDLE, server: { ...IDLE.server!, limits: null }, refusals: null };
+  assertEquals(showPlain(starting, 80).at(-1), "THE TARGET WORKER IS BEING STARTED");
+});
+
+Deno.test("iscsi status shows what the disk has where no server runs", () => {
+  const stopped: StatusReport = {
+    ...BUSY,
+    server: null,
+    sessions: [],
+    refusals: null,
+    targets: BUSY.targets.slice(0, 1).map((target) => ({
+      ...target,
+      logicalUnits: target.logicalUnits.map((unit) => ({ ...unit, traffic: null })),
+    })),
+  };
+  assertEquals(
+    showPlain(stopped, 80).join("\n"),
+    `\
+Server    none is running
+Storage   /data/iscsi
+
+TARGET, LUN       PROMISED   ALLOCATED     GROWTH/DAY     IOPS     MB/s  LATENCY
+xenserver  iqn.2002-08.info.netmanager:xenserver  The pool's disks
+   0                750 GB    120.5 GB         3.5 GB        -        -        -
+   1 ro             512 MB     0 bytes  not known yet        -        -        -
+
+File system /data/iscsi: 120 GB of 1 TB left, full in 34 d 6 h (3.5 GB/day)
+File system /big/one: 1 GB of 1 TB left, not growing`,
+  );
+});
+
+Deno.test("no line of iscsi status is wider than the terminal, or commands it", () => {
+  for (let columns = 72; columns <= 200; columns++) {
+    for (const line of showPlain(BUSY, columns)) {
+      assert(line.length <= columns, `${columns}: ${line}`);
+      assert(/^[\x20-\x7e]*$/.test(line), line);
+    }
+  }
+});
+
+Deno.test("iscsi status is the same text in colours", () => {
+  const coloured = showStatus(BUSY, { columns: 80, style: COLOURED_STYLE, nowMs: NOW_MS });
+  // deno-lint-ignore no-control-regex -- these are the colours
+  const withoutColours = coloured.map((line) => line.replaceAll(/\x1b\[\d+m/g, ""));
+  assertEquals(withoutColours, showPlain(BUSY, 80));
+  assert(coloured.join("\n") !== withoutColours.join("\n"));
+});
+
+Deno.test("iscsi status in brief has one line for each session", () => {
+  const lines = showStatus(BUSY, { columns: 80, isBrief: true, style: PLAIN_STYLE, nowMs: NOW_MS });
+  const start = lines.findIndex((line) => line.startsWith("1 OF 32"));
+  assertEquals(lines.slice(start + 1, start + 4), [
+    "  7  xenserver iqn.201...example:89abcdef     3 d 4 h      9.9      1.0    1.2 s",
+    "65535  discovery iqn.200...-2.example.com         1 s        -        -        -",
+    "",
+  ]);
+});

@@ -1,0 +1,67 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { recallSpace, SpaceWatch } from "../../lib/server/space_watch.ts";
+import { formatHistory } from "../../lib/server/growth_history.ts";
+import { until } from "../iscsi/_harness.ts";
+import { withScratch } from "../provision/scratch.ts";
+import { KeptLog, makeServed, pathOf } from "./_serving.ts";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+Deno.test("a space watch knows what files take, and remembers it", () =>
+  withScratch(async (folder) => {
+    const served = makeServed(folder);
+    const growthFile = join(folder, ".iscsi", "growth.json");
+    const log = new KeptLog();
+    {
+      using watch = new SpaceWatch({ config: () => served.config, log });
+      const { files, fileSystems } = watch.report();
+      assertEquals(
+        files.map(({ allocatedBytes, growthBytesPerDay }) => [allocatedBytes, growthBytesPerDay]),
+        [
+          [0, null],
+          [0, null],
+        ],
+      );
+      assertEquals(fileSystems.map(({ path, growthBytesPerDay }) => [path, growthBytesPerDay]), [[
+        folder,
+        null,
+      ]]);
+      assert(fileSystems[0]!.totalBytes > fileSystems[0]!.availableBytes);
+      await until(() => exists(growthFile), "the sample is kept");
+    }
+    const paths = [pathOf(served, "a"), pathOf(served, "b")];
+    const allocatedBytes = Object.fromEntries(paths.map((path) => [path, 0]));
+    Deno.writeTextFileSync(growthFile, formatHistory([{ atMs: Date.now() - DAY_MS, allocatedBytes }]));
+    Deno.writeFileSync(paths[0]!, new Uint8Array(1024 * 1024).fill(1));
+    using watch = new SpaceWatch({ config: () => served.config, log });
+    const { files, fileSystems } = watch.report();
+    const [growth, none] = files.map(({ growthBytesPerDay }) => growthBytesPerDay!);
+    assert(Math.abs(growth! - 1024 * 1024) < 10_000, String(growth));
+    assertEquals(none, 0);
+    const [{ availableBytes, fullInDays }] = fileSystems as [typeof fileSystems[0]];
+    assertEquals(Math.round(availableBytes! / fullInDays!), Math.round(growth!));
+    assertEquals(log.lines, []);
+    const recalled = recallSpace(served.config);
+    assertEquals(recalled.files.map(({ path }) => path), paths);
+    assert(Math.abs(recalled.files[0]!.growthBytesPerDay! - growth!) < 10_000);
+  }));
+
+Deno.test("a space watch whose file is damaged says so and begins anew", () =>
+  withScratch((folder) => {
+    const served = makeServed(folder);
+    Deno.mkdirSync(join(folder, ".iscsi"));
+    Deno.writeTextFileSync(join(folder, ".iscsi", "growth.json"), "{");
+    const log = new KeptLog();
+    using watch = new SpaceWatch({ config: () => served.config, log });
+    assertEquals(watch.report().files[0]!.growthBytesPerDay, null);
+    assertStringIncludes(log.lines[0]!, "Cannot read how the LUNs have grown");
+  }));
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}

@@ -3,8 +3,8 @@
  *
  * Every command is counted. What has to wait for anything is timed by itself, from when it came to when its status is
  * sent. But a reading of the clock costs a twentieth of a small command, so what is answered at once is timed together:
- * it came in one piece, and its replies leave in one. Of these batches only one in four is timed, and stands for those
- * before it that were not.
+ * it came in one piece, and its replies leave in one. Of these batches, but for a connection's first ones, only one in
+ * eight is timed, and stands for those before it that were not.
  */
 import { commandFailure } from "../scsi/command_failure.ts";
 import type { Outcome } from "../scsi/outcome.ts";
@@ -12,14 +12,15 @@ import type { Traffic } from "../scsi/traffic.ts";
 import type { Clock } from "./clock.ts";
 import type { ScsiTask } from "./scsi_task.ts";
 
-const TIMED_ONE_IN = 4;
+/** A connection that is soon over has no more. */
+const TIMED_AT_FIRST = 64;
+const TIMED_ONE_IN = 8;
 
 /** Where a connection's commands are counted and timed. */
 export class CommandMeter {
   readonly #clock: Clock;
-  /** Batches until one is timed. */
-  #untimedBatches = 0;
-  /** When what is carried out now has come; undefined when nobody has asked yet. */
+  #batches = 0;
+  /** When what is carried out now has come; undefined while nobody asks. */
   #receivedMs: number | undefined;
   /** Those with commands that have been answered and not been timed: mostly one. */
   readonly #untimed: Traffic[] = [];
@@ -30,10 +31,9 @@ export class CommandMeter {
 
   /** The socket has delivered something, which is carried out from now on. */
   received(): void {
-    this.#receivedMs = undefined;
-    if (this.#untimedBatches-- > 0) return;
-    this.#untimedBatches = TIMED_ONE_IN - 1;
-    this.#receivedMs = this.#clock.monotonicMs();
+    this.#batches++;
+    const isTimed = this.#batches <= TIMED_AT_FIRST || this.#batches % TIMED_ONE_IN === 0;
+    this.#receivedMs = isTimed ? this.#clock.monotonicMs() : undefined;
   }
 
   /** A command is not answered at once: it is timed by itself. */

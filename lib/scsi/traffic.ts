@@ -31,6 +31,8 @@ export interface TrafficFigures {
 }
 
 const KINDS = Object.values(CommandKind);
+/** Those whose commands are timed. */
+const TIMED_KINDS = [CommandKind.read, CommandKind.write] as const;
 
 /** Counts what one I_T_L nexus does. */
 export class Traffic {
@@ -38,7 +40,8 @@ export class Traffic {
   readonly #bytes = new Float64Array(KINDS.length);
   /** Commands that have been answered, and whose time is not known yet. */
   readonly #untimed = new Float64Array(KINDS.length);
-  readonly #latencies = KINDS.map(() => new LatencyHistogram());
+  /** By kind. */
+  readonly #latencies = TIMED_KINDS.map(() => new LatencyHistogram());
   readonly #failures = new Map<CommandFailure, number>();
   #unmappedBytes = 0;
 
@@ -51,7 +54,7 @@ export class Traffic {
 
   /** All that was answered since this was last said took so long. */
   took(elapsedMs: number): void {
-    for (const kind of KINDS) {
+    for (const kind of TIMED_KINDS) {
       const count = this.#untimed[kind]!;
       if (count === 0) continue;
       this.#untimed[kind] = 0;
@@ -63,7 +66,7 @@ export class Traffic {
   answeredAfter(elapsedMs: number, kind: CommandKind, bytes: number): void {
     this.#commands[kind]! += 1;
     this.#bytes[kind]! += bytes;
-    this.#latencies[kind]!.add(elapsedMs, 1);
+    this.#latencies[kind]?.add(elapsedMs, 1);
   }
 
   /** A command has not ended well. */
@@ -81,8 +84,8 @@ export class Traffic {
     for (const kind of KINDS) {
       this.#commands[kind]! += other.#commands[kind]!;
       this.#bytes[kind]! += other.#bytes[kind]!;
-      this.#latencies[kind]!.addAll(other.#latencies[kind]!);
     }
+    for (const kind of TIMED_KINDS) this.#latencies[kind]!.addAll(other.#latencies[kind]!);
     for (const [failure, count] of other.#failures) {
       this.#failures.set(failure, (this.#failures.get(failure) ?? 0) + count);
     }
@@ -104,7 +107,7 @@ export class Traffic {
     };
   }
 
-  #transfers(kind: CommandKind): TransferFigures {
+  #transfers(kind: typeof TIMED_KINDS[number]): TransferFigures {
     return {
       commands: this.#commands[kind]!,
       bytes: this.#bytes[kind]!,

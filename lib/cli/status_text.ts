@@ -42,6 +42,9 @@ const WIDE_COLUMNS = 110;
 /** The first column of what belongs to a session or a refusal. */
 const INDENT = "     ";
 
+/** Widest name of a target in a line that has more to tell. */
+const TARGET_COLUMNS_MAX = 12;
+
 /** How many refusals are shown. */
 const REFUSALS_MAX = 5;
 
@@ -183,9 +186,15 @@ function showSessions(
     iscsiName === null
       ? "discovery"
       : targets.find((target) => target.iscsiName === iscsiName)?.name ?? iscsiName;
+  const targetColumns = Math.min(
+    Math.max(...sessions.map(({ targetName }) => nameOf(targetName).length)),
+    TARGET_COLUMNS_MAX,
+  );
   return [
     style.heading(row(use, sessionCells("SINCE", TRAFFIC_HEADS), columns)),
-    ...sessions.flatMap((session) => showSession(session, nameOf(session.targetName), options)),
+    ...sessions.flatMap((session) =>
+      showSession(session, { target: nameOf(session.targetName), targetColumns }, options)
+    ),
   ];
 }
 
@@ -198,7 +207,7 @@ function sessionCells(
 
 function showSession(
   session: SessionReport,
-  target: string,
+  { target, targetColumns }: { target: string; targetColumns: number },
   { columns, style, nowMs, isBrief = false }: StatusTextOptions,
 ): string[] {
   const { initiatorName, since, connections, reservations, traffic } = session;
@@ -208,7 +217,7 @@ function showSession(
   );
   const number = String(session.session).padStart(3);
   if (isBrief) {
-    const left = `${number}  ${shorten(printable(target), 12)} `;
+    const left = `${number}  ${shorten(printable(target), targetColumns).padEnd(targetColumns)} `;
     return [left + row(printable(initiatorName), right, columns - left.length)];
   }
   const room = columns - INDENT.length;

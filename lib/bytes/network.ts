@@ -50,6 +50,29 @@ export function formatPortal(address: string, port: number): string {
 }
 
 /**
+ * Reads `ADDRESS` or `ADDRESS:PORT`, where the address is an IP address (IPv6 in square brackets, or bare without a
+ * port) or the name of a host; undefined when `text` is none of them.
+ */
+export function parsePortal(
+  text: string,
+  defaultPort: number,
+): { address: string; port: number } | undefined {
+  if (addressFamily(text) !== undefined) return { address: plainAddress(text), port: defaultPort };
+  const [, bracketed, named, digits] = /^(?:\[([^\]]*)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const port = digits === undefined ? defaultPort : Number(digits);
+  if (port < 1 || port > 65_535) return undefined;
+  if (bracketed !== undefined) {
+    return addressFamily(bracketed) === "ipv6" ? { address: plainAddress(bracketed), port } : undefined;
+  }
+  if (named === undefined) return undefined;
+  // A name whose last part is a number could only be a mistyped address (RFC 3696, 2).
+  const isHost = addressFamily(named) === "ipv4" ||
+    (named.length <= 253 &&
+      /^([a-z\d]([a-z\d-]{0,61}[a-z\d])?\.)*[a-z]([a-z\d-]{0,61}[a-z\d])?$/i.test(named));
+  return isHost ? { address: named.toLowerCase(), port } : undefined;
+}
+
+/**
  * Reads `ADDRESS/LENGTH`, `IPV4/NETMASK` or a bare address; undefined when `text` is none of them. The host part
  * of the address is cleared, so the network of `192.168.100.7/24` has the address `192.168.100.0`.
  */

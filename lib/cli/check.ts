@@ -1,4 +1,5 @@
 import { formatPortal } from "../bytes/network.ts";
+import type { ChapConfig } from "../config/chap.ts";
 import type { Config, DiskConfig, TargetConfig } from "../config/config.ts";
 import { formatSize } from "../config/size.ts";
 import type { Context } from "./context.ts";
@@ -12,10 +13,11 @@ import { LINE_COLUMNS_MAX, wrapWords } from "./wrap_words.ts";
  *
  * With `--json`, an object with `file`, `diagnostics` (each `severity`, `file`, `line`, `message`) and `config`:
  * null when the conf has errors, else `storage`, `node`, `port`, `sessions`, `connections`, `metrics` (`address` and
- * `port`, or null) and `targets` (each
- * `name`, `iscsiName`, `aliasIscsiName` or null, `comment`, `readOnly`, `networks` and `initiators` as lists of
- * texts of which an empty one means all, `disk` with `blockSizeBytes`, `physicalBlockSizeBytes`, `removable`, and
- * `vendor`, `product`, `revision` and `serialNumber` or null, and `logicalUnits`, each `number`, `path`, `sizeBytes`).
+ * `port`, or null), `chapMinimum`, `chap` (of discovery sessions: null, or `names`, how many are accepted, and
+ * `mutual`, whether the target proves itself too) and `targets` (each `name`, `iscsiName`, `aliasIscsiName` or null,
+ * `comment`, `readOnly`, `networks` and `initiators` as lists of texts of which an empty one means all, `chap` as
+ * above, `redirect` or null, `disk` with `blockSizeBytes`, `physicalBlockSizeBytes`, `removable`, and `vendor`,
+ * `product`, `revision` and `serialNumber` or null, and `logicalUnits`, each `number`, `path`, `sizeBytes`).
  */
 export function check(context: Context, options: OptionValues): Promise<ExitCode> {
   const loaded = loadConfig(options.conf, context);
@@ -34,9 +36,14 @@ export function check(context: Context, options: OptionValues): Promise<ExitCode
   return Promise.resolve(exitCode);
 }
 
-function toJson({ storage, node, port, sessions, connections, metrics, targets }: Config): unknown {
-  const globals = { storage, node, port, sessions, connections, metrics: metrics ?? null };
-  return { ...globals, targets: targets.map(targetToJson) };
+function toJson(config: Config): unknown {
+  const { storage, node, port, sessions, connections, metrics = null, chapMinimum } = config;
+  const globals = { storage, node, port, sessions, connections, metrics, chapMinimum };
+  return { ...globals, chap: chapToJson(config.chap), targets: config.targets.map(targetToJson) };
+}
+
+function chapToJson(chap: ChapConfig | undefined): unknown {
+  return chap === undefined ? null : { names: chap.initiators.size, mutual: chap.mutual !== undefined };
 }
 
 function targetToJson(target: TargetConfig): unknown {
@@ -49,6 +56,8 @@ function targetToJson(target: TargetConfig): unknown {
     readOnly,
     networks: target.networks.map((network) => network.text),
     initiators,
+    chap: chapToJson(target.chap),
+    redirect: target.redirect ?? null,
     disk: diskToJson(target.disk),
     logicalUnits: target.logicalUnits.map(({ number, path, sizeBytes }) => ({ number, path, sizeBytes })),
   };
@@ -67,6 +76,7 @@ function describe(config: Config): string {
     ...field("Port", [String(port)]),
     ...field("Limits", [`${sessions} sessions, ${connections} connections`]),
     ...(metrics === undefined ? [] : field("Metrics", [formatPortal(metrics.address, metrics.port)])),
+    ...field("Discovery", [describeChap(config.chap)]),
     ...targets.flatMap(describeTarget),
     "",
   ].join("\n");
@@ -84,10 +94,18 @@ function describeTarget(target: TargetConfig): string[] {
     ...field("  disk", [describeDisk(target.disk)]),
     ...field("  networks", listOr(target.networks.map((network) => network.text), "all")),
     ...field("  initiators", listOr(target.initiators, "all")),
+    ...field("  login", [describeChap(target.chap)]),
+    ...(target.redirect === undefined ? [] : field("  redirect", [target.redirect])),
     ...target.logicalUnits.flatMap(({ number, path }, index) =>
       field(`  LUN ${number}`, [`${sizes[index]!.padStart(width)}  ${path}`])
     ),
   ];
+}
+
+function describeChap(chap: ChapConfig | undefined): string {
+  if (chap === undefined) return "without CHAP";
+  const { size } = chap.initiators;
+  return `${chap.mutual === undefined ? "" : "mutual "}CHAP, ${size} ${size === 1 ? "name" : "names"}`;
 }
 
 function describeDisk(disk: DiskConfig): string {

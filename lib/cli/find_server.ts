@@ -6,7 +6,7 @@ import { controlSocketOf, stateFolderOf } from "../provision/state_folder.ts";
 import { StorageLock } from "../provision/storage_lock.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
-import { readConf, reportDiagnostics } from "./load_config.ts";
+import { readConf, readFile, reportDiagnostics } from "./load_config.ts";
 
 /** Where the server of a conf is to be found. */
 export interface ServerPlace {
@@ -18,10 +18,10 @@ export interface ServerPlace {
 
 /** Finds the server of a conf, or says why not and returns how the command ends. */
 export function findServer(file: string, context: Context): ServerPlace | { readonly exitCode: ExitCode } {
-  const text = readConf(file, context);
-  if (text === undefined) return { exitCode: EXIT_CODES.failed.code };
-  const { config, diagnostics } = parseConfig(text, { file });
-  const storage = config?.storage ?? findStorage(text);
+  const conf = readConf(file, context);
+  if (conf === undefined) return { exitCode: EXIT_CODES.failed.code };
+  const { config, diagnostics } = parseConfig(conf.text, { file, readFile });
+  const storage = config?.storage ?? findStorage(conf.text);
   if (storage === undefined) {
     reportDiagnostics(diagnostics, context);
     return { exitCode: EXIT_CODES.confErrors.code };

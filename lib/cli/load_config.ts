@@ -1,3 +1,4 @@
+import type { FileReading } from "../config/build_chap.ts";
 import type { Config } from "../config/config.ts";
 import { type Diagnostic, formatDiagnostic } from "../config/diagnostic.ts";
 import { parseConfig } from "../config/parse_config.ts";
@@ -11,9 +12,9 @@ export type LoadedConfig =
 
 /** Reads the conf in `file` and says on standard error what there is to say about it. */
 export function loadConfig(file: string, context: Context): LoadedConfig {
-  const text = readConf(file, context);
-  if (text === undefined) return { config: undefined, diagnostics: [], exitCode: EXIT_CODES.failed.code };
-  const { config, diagnostics } = parseConfig(text, { file });
+  const conf = readConf(file, context);
+  if (conf === undefined) return { config: undefined, diagnostics: [], exitCode: EXIT_CODES.failed.code };
+  const { config, diagnostics } = parseConfig(conf.text, { file, mode: conf.mode, readFile });
   reportDiagnostics(diagnostics, context);
   return config === undefined
     ? { config, diagnostics, exitCode: EXIT_CODES.confErrors.code }
@@ -25,17 +26,34 @@ export function reportDiagnostics(diagnostics: readonly Diagnostic[], context: C
   for (const diagnostic of diagnostics) context.stderr.write(`${formatDiagnostic(diagnostic)}\n`);
 }
 
-/** The text of the conf in `file`; undefined when it cannot be read, which is said on standard error then. */
-export function readConf(file: string, context: Context): string | undefined {
+/** The conf in `file` and its mode; undefined when it cannot be read, which is said on standard error then. */
+export function readConf(file: string, context: Context): { text: string; mode: number } | undefined {
   try {
-    return Deno.readTextFileSync(file);
+    return { text: Deno.readTextFileSync(file), mode: modeOf(file) };
   } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    const isMissing = error instanceof Deno.errors.NotFound;
-    const problem = isMissing
-      ? "it does not exist; create it, or name another with --conf FILE"
-      : error.message;
+    const problem = problemOf(error, "it does not exist; create it, or name another with --conf FILE");
     context.stderr.write(`iscsi: Cannot read "${file}": ${problem}\n`);
     return undefined;
   }
+}
+
+/** Reads a file that the conf names. */
+export function readFile(path: string): FileReading {
+  try {
+    // A pipe would have to be waited for, and never end.
+    if (!Deno.statSync(path).isFile) return { problem: "it is not a file; name one" };
+    return { text: Deno.readTextFileSync(path), mode: modeOf(path) };
+  } catch (error) {
+    return { problem: problemOf(error, "it does not exist; create it") };
+  }
+}
+
+/** The permission bits of a file; none where the system has no such thing. */
+function modeOf(path: string): number {
+  return (Deno.statSync(path).mode ?? 0) & 0o7777;
+}
+
+function problemOf(error: unknown, whenMissing: string): string {
+  if (!(error instanceof Error)) throw error;
+  return error instanceof Deno.errors.NotFound ? whenMissing : error.message;
 }

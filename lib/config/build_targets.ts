@@ -1,5 +1,6 @@
 import { dirname } from "@std/path";
 import type { Network } from "../bytes/network.ts";
+import type { ChapBuilder } from "./build_chap.ts";
 import { backingPath } from "./backing_path.ts";
 import type { LogicalUnitConfig, TargetConfig } from "./config.ts";
 import { type Diagnostics, quote } from "./diagnostics.ts";
@@ -14,6 +15,15 @@ export interface TargetGlobals {
   readonly node: string;
   readonly networks: readonly Network[];
   readonly initiators: readonly string[];
+  readonly chap: ChapBuilder;
+}
+
+/** A section with its options read. */
+export interface GivenSection {
+  /** Undefined when the header cannot be read, which has been reported. */
+  readonly name: string | undefined;
+  readonly line: number;
+  readonly given: GivenOptions;
 }
 
 /** A section whose options have been read. */
@@ -27,9 +37,16 @@ interface Draft {
   readonly logicalUnits: readonly LogicalUnitConfig[];
 }
 
+/** Reads the options of all sections. */
+export function readSections(sections: readonly IniSection[], diagnostics: Diagnostics): GivenSection[] {
+  return sections.map(({ name, line, assignments }) => {
+    return { name, line, given: readOptions(assignments, "target", diagnostics) };
+  });
+}
+
 /** Makes the targets of all sections; what keeps one from being good is reported. */
 export function buildTargets(
-  sections: readonly IniSection[],
+  sections: readonly GivenSection[],
   globals: TargetGlobals,
   diagnostics: Diagnostics,
 ): readonly TargetConfig[] {
@@ -39,8 +56,7 @@ export function buildTargets(
       ? undefined
       : names.takeName({ text: section.name, line: section.line });
     const label = section.name === undefined ? "section" : `[${section.name}]`;
-    const given = readOptions(section.assignments, "target", diagnostics);
-    const draft = { name, label, line: section.line, given };
+    const draft = { name, label, line: section.line, given: section.given };
     return { ...draft, logicalUnits: buildLogicalUnits(draft, globals.storage, diagnostics) };
   });
   reportSharedFiles(drafts, diagnostics);
@@ -61,6 +77,7 @@ function buildTarget(
   const aliasIscsiName = alias === undefined
     ? undefined
     : names.takeAlias({ text: alias, line: aliasLine }, name);
+  const chap = globals.chap.buildTarget(given);
   if (name === undefined) return undefined;
   return {
     name,
@@ -71,6 +88,8 @@ function buildTarget(
     disk: diskOf(values),
     networks: values.networks ?? globals.networks,
     initiators: values.initiators ?? globals.initiators,
+    chap,
+    redirect: values.redirect,
     logicalUnits,
     line,
   };

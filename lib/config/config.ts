@@ -4,6 +4,7 @@
  * It is made only by `parseConfig`, and is plain data, so that it can be posted to a worker as it is.
  */
 import type { Network } from "../bytes/network.ts";
+import type { ChapAlgorithm, ChapConfig } from "./chap.ts";
 
 /** One logical unit of a target: a size and the file that holds it. */
 export interface LogicalUnitConfig {
@@ -47,6 +48,10 @@ export interface TargetConfig {
   readonly networks: readonly Network[];
   /** Folded iSCSI names of the initiators granted access. Empty: everyone. */
   readonly initiators: readonly string[];
+  /** What an initiator has to prove; undefined for nothing. */
+  readonly chap: ChapConfig | undefined;
+  /** The other server to which logins are sent, as a TargetAddress says it; undefined when it is served here. */
+  readonly redirect: string | undefined;
   /** In order of their numbers; at least one. */
   readonly logicalUnits: readonly LogicalUnitConfig[];
   /** Line of the section header, for messages. */
@@ -80,6 +85,10 @@ export interface Config {
   readonly port: number;
   /** Where metrics are served; undefined when they are not. */
   readonly metrics: Endpoint | undefined;
+  /** The weakest algorithm of CHAP that is accepted. */
+  readonly chapMinimum: ChapAlgorithm;
+  /** What an initiator has to prove that asks for the list of targets; undefined for nothing. */
+  readonly chap: ChapConfig | undefined;
   /** In the order of the file. */
   readonly targets: readonly TargetConfig[];
 }

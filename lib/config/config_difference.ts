@@ -3,7 +3,9 @@
  * and what its sessions notice of that.
  */
 import { formatPortal, type Network } from "../bytes/network.ts";
+import type { ChapConfig } from "./chap.ts";
 import type { Config, DiskConfig, Endpoint, LogicalUnitConfig, TargetConfig } from "./config.ts";
+import type { Secret } from "./secret.ts";
 import { formatSize } from "./size.ts";
 
 /** What sessions notice of a change: none of the others, and of those that it concerns as much as this says. */
@@ -69,6 +71,8 @@ const SERVER_FIELDS: Fields<Omit<Config, "file" | "targets">> = {
   pingSeconds: { option: "ping", show: String, consequence: "unnoticed" },
   pingTimeoutSeconds: { option: "pingtimeout", show: String, consequence: "unnoticed" },
   metrics: { option: "metrics", show: showEndpoint, consequence: "unnoticed" },
+  chapMinimum: { option: "chap_minimum", show: String, consequence: "unnoticed" },
+  chap: { option: "CHAP of discovery", show: showChap, meaning: meaningOfChap, consequence: "unnoticed" },
 };
 
 /** The fields of a target that can change while its logical units stay the disks that they are. */
@@ -78,6 +82,8 @@ const TARGET_FIELDS: Fields<Omit<TargetConfig, "name" | "iscsiName" | "disk" | "
   aliasIscsiName: { option: "alias", show: showText, consequence: "admitted" },
   comment: { option: "comment", show: showText, consequence: "unnoticed" },
   readOnly: { option: "readonly", show: showBoolean, consequence: "told" },
+  chap: { option: "CHAP", show: showChap, meaning: meaningOfChap, consequence: "admitted" },
+  redirect: { option: "redirect", show: showText, consequence: "loggedIn" },
 };
 
 /**
@@ -252,6 +258,27 @@ function showList(values: readonly string[]): string {
 /** It does not matter in which order somebody is admitted. */
 function meaningOfList(values: readonly string[]): string {
   return values.toSorted().join(" ");
+}
+
+/** Secrets, and the names that go with them, are not for showing. */
+function showChap(chap: ChapConfig | undefined): string {
+  return chap === undefined
+    ? "none"
+    : `${chap.initiators.size} ${chap.initiators.size === 1 ? "name" : "names"}`;
+}
+
+/** Unlike what is shown, this has the secrets in it. */
+function meaningOfChap(chap: ChapConfig | undefined): string {
+  if (chap === undefined) return "";
+  const { initiators, mutual } = chap;
+  const entries = [...initiators].map(([name, secret]) => `${name} ${hexOf(secret)}`);
+  return [mutual === undefined ? "" : `${mutual.name} ${hexOf(mutual.secret)}`, ...entries.toSorted()].join(
+    "\n",
+  );
+}
+
+function hexOf({ bytes }: Secret): string {
+  return new Uint8Array(bytes).toHex();
 }
 
 function showNetworks(networks: readonly Network[]): string {

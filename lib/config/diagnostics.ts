@@ -3,9 +3,16 @@ import type { Diagnostic } from "./diagnostic.ts";
 /** Longest piece of the user's text that a message repeats, in UTF-16 units. */
 const QUOTED_LENGTH_MAX = 120;
 
-/** Repeats the user's text in a message, in double quotes, with control characters escaped. */
+/** What stands behind the name of a secret, as in `user=a secret=...`, in a text that was meant for something else. */
+const MISPLACED_SECRET = /(secrets?)(\s*=\s*|\s+)\S.*$/is;
+
+/**
+ * Repeats the user's text in a message, in double quotes, with control characters escaped. A secret that got into it
+ * is left out.
+ */
 export function quote(text: string): string {
-  const shown = text.length > QUOTED_LENGTH_MAX ? `${text.slice(0, QUOTED_LENGTH_MAX)}...` : text;
+  const open = text.replace(MISPLACED_SECRET, "$1$2...");
+  const shown = open.length > QUOTED_LENGTH_MAX ? `${open.slice(0, QUOTED_LENGTH_MAX)}...` : open;
   return JSON.stringify(shown);
 }
 
@@ -15,10 +22,11 @@ export interface Report {
   warning(message: string): void;
 }
 
-/** Collects what there is to say about one file. */
+/** Collects what there is to say about one file, and about those that it names. */
 export class Diagnostics {
   readonly #file: string;
   readonly #list: Diagnostic[] = [];
+  readonly #named: Diagnostics[] = [];
 
   constructor(file: string) {
     this.#file = file;
@@ -40,12 +48,21 @@ export class Diagnostics {
     };
   }
 
-  get hasErrors(): boolean {
-    return this.#list.some((diagnostic) => diagnostic.severity === "error");
+  /** Takes in what there is to say about another file, which this one names. */
+  of(file: string): Diagnostics {
+    const diagnostics = new Diagnostics(file);
+    this.#named.push(diagnostics);
+    return diagnostics;
   }
 
-  /** Everything said so far, in the order of lines. */
+  get hasErrors(): boolean {
+    return this.#list.some((diagnostic) => diagnostic.severity === "error") ||
+      this.#named.some((diagnostics) => diagnostics.hasErrors);
+  }
+
+  /** Everything said so far, in the order of lines, and of one file after the other. */
   toArray(): Diagnostic[] {
-    return this.#list.toSorted((a, b) => a.line - b.line);
+    const named = this.#named.flatMap((diagnostics) => diagnostics.toArray());
+    return [...this.#list.toSorted((a, b) => a.line - b.line), ...named];
   }
 }

@@ -80,11 +80,12 @@ function readHeader(content: string, line: number, diagnostics: Diagnostics): st
 function annotateAssignment(content: string, line: number, diagnostics: Diagnostics): string {
   const equals = content.indexOf("=");
   if (equals < 0) {
-    diagnostics.error(line, `Missing "=" in ${quote(content)}: write "NAME = VALUE"`);
+    // The line is not repeated: a secret may stand on it alone.
+    diagnostics.error(line, 'Missing "=": write "NAME = VALUE"');
     return "";
   }
   if (equals === 0) {
-    diagnostics.error(line, `Missing name before "=" in ${quote(content)}: write "NAME = VALUE"`);
+    diagnostics.error(line, 'Missing name before "=": write "NAME = VALUE"');
     return "";
   }
   const name = content.slice(0, equals).trim();

@@ -1,16 +1,28 @@
 /** Readers of the values of options: from text to a value of its type, or undefined when the text is reported. */
 import { isAbsolute, resolve } from "@std/path";
 import { isIPv6 } from "node:net";
-import { addressFamily, type Network, parseNetwork, plainAddress } from "../bytes/network.ts";
+import {
+  addressFamily,
+  formatPortal,
+  type Network,
+  parseNetwork,
+  parsePortal,
+  plainAddress,
+} from "../bytes/network.ts";
+import { CHAP_ALGORITHMS, type ChapAlgorithm } from "./chap.ts";
+import { chapNameProblem } from "./chap_name.ts";
 import type { Endpoint } from "./config.ts";
 import { quote, type Report } from "./diagnostics.ts";
 import { foldIscsiName, iscsiNameProblem } from "./iscsi_name.ts";
+import { readSecretText, type Secret } from "./secret.ts";
 import { parseSize } from "./size.ts";
 
 /** Most bytes of a text value on the wire (RFC 7143, 6.1), which binds the friendly name. */
 const TEXT_BYTES_MAX = 255;
 /** Most LUNs of a target: as many as a LUN field's single-level peripheral form can name (SAM-5, 4.7.7.2). */
 const LOGICAL_UNITS_MAX = 256;
+/** Where a server listens unless told otherwise (RFC 7143, 13.8). */
+const DEFAULT_PORT = 3260;
 
 /** Longest serial number, so that every designator made of one fits into 255 bytes (SPC-4, 7.8.6). */
 export const SERIAL_NUMBER_LENGTH_MAX = 64;
@@ -112,6 +124,48 @@ export function readFolder(text: string, report: ValueReport): string | undefine
 export function readFile(text: string, report: ValueReport): string | undefined {
   if (!/(^|\/)\.{0,2}$/.test(text)) return text;
   report.error(`Cannot use file ${quote(text)}: it is the name of a folder; write the name of a file`);
+  return undefined;
+}
+
+/** The absolute path of a file. */
+export function readAbsoluteFile(text: string, report: ValueReport): string | undefined {
+  const path = isAbsolute(text) ? readFile(text, report) : undefined;
+  if (isAbsolute(text)) return path && resolve(path);
+  report.error(`Cannot use ${report.option} ${quote(text)}: write its absolute path, which begins with "/"`);
+  return undefined;
+}
+
+/** The name of a CHAP user, as it is. */
+export function readChapName(text: string, report: ValueReport): string | undefined {
+  const problem = chapNameProblem(text);
+  if (problem === undefined) return text;
+  report.error(`Cannot use ${report.option} ${quote(text)}: ${problem}`);
+  return undefined;
+}
+
+/** A CHAP secret, which no message repeats. */
+export function readSecret(text: string, report: ValueReport): Secret | undefined {
+  const { secret, problem, doubt } = readSecretText(text);
+  if (problem !== undefined) report.error(`Cannot use ${report.option}: ${problem}`);
+  if (doubt !== undefined) report.warning(`${report.option} is long: ${doubt}`);
+  return secret;
+}
+
+/** The name of a CHAP algorithm. */
+export function readAlgorithm(text: string, report: ValueReport): ChapAlgorithm | undefined {
+  const value = CHAP_ALGORITHMS.find((name) => name === text.toLowerCase());
+  if (value !== undefined) return value;
+  const choices = `${CHAP_ALGORITHMS.slice(0, -1).join(", ")} or ${CHAP_ALGORITHMS.at(-1)}`;
+  report.error(`Cannot use ${report.option} ${quote(text)}: write ${choices}`);
+  return undefined;
+}
+
+/** Where another server is, in the form of a TargetAddress (RFC 7143, 13.8). */
+export function readPortal(text: string, report: ValueReport): string | undefined {
+  const portal = parsePortal(text, DEFAULT_PORT);
+  if (portal !== undefined) return formatPortal(portal.address, portal.port);
+  const remedy = "write ADDRESS or ADDRESS:PORT, an IPv6 address in square brackets, or the name of a host";
+  report.error(`Cannot use ${report.option} ${quote(text)}: ${remedy}`);
   return undefined;
 }
 

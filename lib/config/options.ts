@@ -2,8 +2,11 @@ import {
   integerWithin,
   oneOf,
   printableUpTo,
+  readAbsoluteFile,
+  readAlgorithm,
   readBlockSize,
   readBoolean,
+  readChapName,
   readEndpoint,
   readFile,
   readFolder,
@@ -11,6 +14,8 @@ import {
   readName,
   readNetworks,
   readNode,
+  readPortal,
+  readSecret,
   readSizes,
   readText,
   type ReadValue,
@@ -27,6 +32,8 @@ export interface Option<T> {
   /** Undefined when the option is mandatory. */
   readonly default: OptionDefault | undefined;
   readonly read: ReadValue<T>;
+  /** No message may repeat the value. */
+  readonly isSecret?: true;
   /** One line for help and documentation. */
   readonly description: string;
 }
@@ -80,6 +87,12 @@ export const OPTIONS = {
     default: { meaning: "no metrics" },
     read: readEndpoint,
     description: "[ADDRESS:]PORT at which to serve metrics to Prometheus, on loopback without ADDRESS",
+  }),
+  chap_minimum: row({
+    place: "global",
+    default: { value: "md5" },
+    read: readAlgorithm,
+    description: "weakest CHAP algorithm that is accepted: md5, sha1, sha256 or sha3-256",
   }),
   size: row({
     place: "target",
@@ -153,6 +166,12 @@ export const OPTIONS = {
     read: printableUpTo(SERIAL_NUMBER_LENGTH_MAX),
     description: "serial number of LUN 0; LUN n appends _n",
   }),
+  redirect: row({
+    place: "target",
+    default: { meaning: "no redirection" },
+    read: readPortal,
+    description: "ADDRESS[:PORT] of another server to which logins are sent",
+  }),
   networks: row({
     place: "both",
     default: { meaning: "every network" },
@@ -164,6 +183,38 @@ export const OPTIONS = {
     default: { meaning: "every initiator" },
     read: readInitiators,
     description: "IQNs of the initiators that are granted access",
+  }),
+  user: row({
+    place: "both",
+    default: { meaning: "no CHAP" },
+    read: readChapName,
+    description: "CHAP name that initiators have to give; none for no CHAP",
+  }),
+  secret: row({
+    place: "both",
+    default: { meaning: "no CHAP" },
+    read: readSecret,
+    isSecret: true,
+    description: "CHAP secret of the user, 12 to 16 characters",
+  }),
+  secrets: row({
+    place: "both",
+    default: { meaning: "no further names" },
+    read: readAbsoluteFile,
+    description: "file of further CHAP names and secrets, one NAME SECRET a line",
+  }),
+  mutual_user: row({
+    place: "both",
+    default: { meaning: "no mutual CHAP" },
+    read: readChapName,
+    description: "CHAP name by which the target proves itself to initiators that ask",
+  }),
+  mutual_secret: row({
+    place: "both",
+    default: { meaning: "no mutual CHAP" },
+    read: readSecret,
+    isSecret: true,
+    description: "CHAP secret of the target, another than any initiator's",
   }),
 } as const;
 

@@ -1,4 +1,5 @@
-import { buildTargets } from "./build_targets.ts";
+import { ChapBuilder, type FileReading, type ReadFile, reportExposure } from "./build_chap.ts";
+import { buildTargets, readSections } from "./build_targets.ts";
 import type { Config } from "./config.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import { Diagnostics } from "./diagnostics.ts";
@@ -13,15 +14,23 @@ export interface ParsedConfig {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/**
- * Reads a conf. Everything wrong with it is reported at once; nothing is thrown, whatever the text.
- *
- * @param options.file the file as the user named it, for messages
- */
-export function parseConfig(text: string, options: { readonly file: string }): ParsedConfig {
-  const diagnostics = new Diagnostics(options.file);
+/** What is known of a conf besides its text. */
+export interface ConfSource {
+  /** The file as the user named it, for messages. */
+  readonly file: string;
+  /** Its permission bits; undefined for a text that is no file. */
+  readonly mode?: number;
+  /** Reads the files that it names; unless told, none can be read. */
+  readonly readFile?: ReadFile;
+}
+
+/** Reads a conf. Everything wrong with it is reported at once; nothing is thrown, whatever the text. */
+export function parseConfig(text: string, source: ConfSource): ParsedConfig {
+  const { file, mode, readFile = noFile } = source;
+  const diagnostics = new Diagnostics(file);
   const ini = readIniText(text, diagnostics);
-  const { values, lines } = readOptions(ini.globals, "global", diagnostics);
+  const given = readOptions(ini.globals, "global", diagnostics);
+  const { values, lines } = given;
   const globals = {
     storage: values.storage ?? defaultOf("storage"),
     node: values.node ?? defaultOf("node"),
@@ -31,6 +40,7 @@ export function parseConfig(text: string, options: { readonly file: string }): P
     pingSeconds: values.ping ?? defaultOf("ping"),
     pingTimeoutSeconds: values.pingtimeout ?? defaultOf("pingtimeout"),
     metrics: values.metrics,
+    chapMinimum: values.chap_minimum ?? defaultOf("chap_minimum"),
   };
   if (globals.metrics?.port === globals.port) {
     diagnostics.error(
@@ -38,12 +48,18 @@ export function parseConfig(text: string, options: { readonly file: string }): P
       `Cannot serve metrics at port ${globals.port}: initiators connect to it; write another port`,
     );
   }
+  const chap = new ChapBuilder(given, diagnostics, readFile);
   const inherited = { networks: values.networks ?? [], initiators: values.initiators ?? [] };
   if (ini.sections.length === 0) {
     diagnostics.warning(1, "File has no target: add a [NAME] line with a size below it");
   }
-  const targets = buildTargets(ini.sections, { ...globals, ...inherited }, diagnostics);
-  const config = diagnostics.hasErrors ? undefined : deepFreeze({ file: options.file, ...globals, targets });
+  const sections = readSections(ini.sections, diagnostics);
+  const targets = buildTargets(sections, { ...globals, ...inherited, chap }, diagnostics);
+  chap.reportWhole();
+  reportExposure([given, ...sections.map((section) => section.given)], mode, diagnostics);
+  const config = diagnostics.hasErrors
+    ? undefined
+    : deepFreeze({ file, ...globals, chap: chap.globals, targets });
   return deepFreeze({ config, diagnostics: diagnostics.toArray() });
 }
 
@@ -52,6 +68,10 @@ export function findStorage(text: string): string | undefined {
   const diagnostics = new Diagnostics("");
   const { values, lines } = readOptions(readIniText(text, diagnostics).globals, "global", diagnostics);
   return lines.has("storage") ? values.storage : defaultOf("storage");
+}
+
+function noFile(): FileReading {
+  return { problem: "no file can be read here" };
 }
 
 function deepFreeze<T>(value: T): T {

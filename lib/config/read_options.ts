@@ -87,7 +87,9 @@ function plainValue(
   }
   // Free text may contain anything, and quotation marks say that a value is meant as it is.
   const problem = quoted || report.option === "comment" ? undefined : mixedValueProblem(text);
-  if (problem !== undefined) report.error(`Cannot read ${report.option} ${quote(text)}: ${problem}`);
+  const option: Option<unknown> = OPTIONS[report.option];
+  const shown = option.isSecret ? report.option : `${report.option} ${quote(text)}`;
+  if (problem !== undefined) report.error(`Cannot read ${shown}: ${problem}`);
   return problem === undefined ? text : undefined;
 }
 

@@ -6,6 +6,7 @@
  * same time, so that a peer that sends before it reads does not stand still; but when too much waits to be sent,
  * nothing more is received: a peer that never reads holds back only itself.
  */
+import { serialAdd } from "../bytes/serial_number.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import type { Clock } from "./clock.ts";
 import { CommandMeter } from "./command_meter.ts";
@@ -15,13 +16,14 @@ import { type Frame, FrameBuffer } from "./framing.ts";
 import { FullFeaturePhase } from "./full_feature_phase.ts";
 import { decodeLoginRequest, type LoginRequest } from "./initiator_pdus.ts";
 import { Limits } from "./limits.ts";
-import { Login, type LoginAuthority, type LoginIdentity } from "./login.ts";
+import { type Admission, Login, type LoginAuthority, type LoginIdentity } from "./login.ts";
 import { nextTurn } from "./next_turn.ts";
-import { type LoginRefusal, ProtocolError } from "./protocol_error.ts";
+import { LoginStatus } from "./login_status.ts";
 import type { SessionParameters } from "./negotiation.ts";
 import { type PingSettings, SignsOfLife, type WatchedConnection } from "./peer_watch.ts";
+import { type LoginRefusal, ProtocolError } from "./protocol_error.ts";
 import type { RefusalReason } from "./refusals.ts";
-import { ReplyWriter } from "./reply_writer.ts";
+import { ReplyWriter, type WindowNumbers } from "./reply_writer.ts";
 import type { Session, SessionConnection } from "./session.ts";
 import type { KeyValue } from "./text.ts";
 import type { Turns } from "./turns.ts";
@@ -32,7 +34,9 @@ export interface ConnectionOwner {
   readonly log: EventLog;
   readonly clock: Clock;
   readonly turns: Turns;
-  authorize(connection: Connection, identity: LoginIdentity): string | undefined;
+  authorize(connection: Connection, identity: LoginIdentity): Admission;
+  /** The peer has failed to prove what it had to: for how long its answer is held back. */
+  authenticationFailed(connection: Connection): number;
   /**
    * The session that a login with its TSIH joins.
    *
@@ -83,6 +87,8 @@ export class Connection implements WatchedConnection {
   #phase: FullFeaturePhase | undefined;
   readonly #signsOfLife = new SignsOfLife();
   #isSending = false;
+  /** The answer to a failed login is held back: what keeps its time from coming. */
+  #cancelRefusal: (() => void) | undefined;
   /** The initiator has been asked to log out: what keeps its time from running out. */
   #cancelLogoutDeadline: (() => void) | undefined;
   #warnings = 0;
@@ -97,7 +103,8 @@ export class Connection implements WatchedConnection {
     this.ends = ends;
     this.#owner = owner;
     const authority: LoginAuthority = {
-      authorize: (identity) => this.#authorize(identity),
+      authorize: (identity) => owner.authorize(this, identity),
+      admitted: (identity) => this.#admitted(identity),
       establish: (identity) => this.#establish(identity),
     };
     this.#login = new Login(authority);
@@ -117,6 +124,11 @@ export class Connection implements WatchedConnection {
   /** It has said who it is, and may log in for all that is known. */
   get isIdentified(): boolean {
     return this.#login.identity !== undefined;
+  }
+
+  /** Whether this is the challenge that the peer is still to answer. */
+  isOutstanding(challenge: Uint8Array): boolean {
+    return this.isInLogin && this.#login.isOutstanding(challenge);
   }
 
   /** Resolves when the connection is closed. */
@@ -146,12 +158,17 @@ export class Connection implements WatchedConnection {
     this.#progress();
     this.#cancelLogoutDeadline?.();
     if (this.#phase !== undefined) this.#owner.disconnected(this.#phase, this.#phase.session);
+    this.#cancelRefusal?.();
     this.#stream.close();
   }
 
   /** Takes nothing more from the peer; what waits is sent, and then the connection is closed. */
   finish(): void {
     if (!this.#isReceiving) return;
+    this.#sendLast();
+  }
+
+  #sendLast(): void {
     this.#stage = "finishing";
     const cancelDeadline = this.#owner.clock.after(Limits.finishMs, () => this.close());
     this.#drain().finally(() => {
@@ -257,9 +274,7 @@ export class Connection implements WatchedConnection {
   #receiveLogin(frame: Frame): void {
     const request = decodeLoginRequest(frame);
     // 11.13.3: before there is a session there is a window too, in which only the login fits.
-    if (this.#loginRequest === undefined) {
-      this.#replies.follow({ expCmdSN: request.cmdSN, maxCmdSN: request.cmdSN });
-    }
+    if (this.#loginRequest === undefined) this.#replies.follow(windowOfLogin(request));
     this.#loginRequest = request;
     const reply = this.#login.receive(request);
     this.#replies.loginResponse(request, reply);
@@ -269,11 +284,9 @@ export class Connection implements WatchedConnection {
     }
   }
 
-  #authorize(identity: LoginIdentity): string | undefined {
-    const alias = this.#owner.authorize(this, identity);
-    // The window is the session's: what its other connections have sent is not acknowledged by this login.
+  /** The window is the session's: what its other connections have sent is not acknowledged by this login. */
+  #admitted(identity: LoginIdentity): void {
     if (identity.tsih !== 0) this.#replies.follow(this.#owner.sessionToJoin(identity).window);
-    return alias;
   }
 
   #establish(identity: LoginIdentity): number {
@@ -315,15 +328,31 @@ export class Connection implements WatchedConnection {
   /** A peer's fault ends the connection, with a word about a login that failed; every other fault is ours. */
   #answerFault(error: unknown): void {
     if (!(error instanceof ProtocolError)) throw error;
-    this.#warn(error.message, error.response.kind === "login" ? error.response.reason : undefined);
-    if (error.response.kind === "session") return this.#owner.endSession(this.#phase!.session);
-    if (error.response.kind !== "login") return this.close();
-    this.#owner.refused(this, error.response);
+    const { response } = error;
+    // A redirection is no fault of the peer's.
+    if (response.kind === "redirect") this.#owner.log.info(`${this.ends.peerAddress}: ${error.message}`);
+    else this.#warn(error.message, response.kind === "login" ? response.reason : undefined);
+    if (response.kind === "session") return this.#owner.endSession(this.#phase!.session);
+    if (response.kind === "login") this.#owner.refused(this, response);
+    else if (response.kind !== "redirect") return this.close();
     // A first PDU that is no Login Request has nothing that a Login Response could refer to (RFC 7143, 7.12).
-    if (this.#loginRequest !== undefined) {
-      this.#replies.loginFailure(this.#loginRequest, error.response.status);
-    }
-    this.finish();
+    if (this.#loginRequest === undefined) return this.finish();
+    const request = this.#loginRequest;
+    const answer = (): void => {
+      this.#replies.loginFailure(request, response);
+      this.#sendLast();
+    };
+    if (response.kind !== "login" || response.status !== LoginStatus.authenticationFailure) return answer();
+    this.#holdBack(answer);
+  }
+
+  /** Who guesses secrets waits for the answer, and nobody else. */
+  #holdBack(answer: () => void): void {
+    this.#stage = "finishing";
+    this.#cancelRefusal = this.#owner.clock.after(this.#owner.authenticationFailed(this), () => {
+      this.#cancelRefusal = undefined;
+      answer();
+    });
   }
 
   /** @param reason why a login is refused, if that is what the message says */
@@ -417,4 +446,14 @@ export class Connection implements WatchedConnection {
       await this.#untilProgress();
     }
   }
+}
+
+/**
+ * The window until a login has proved what it has to. Of a session that it is to join it learns nothing before, and
+ * nothing of what the session's other connections have sent is acknowledged.
+ */
+function windowOfLogin({ tsih, cmdSN }: LoginRequest): WindowNumbers {
+  if (tsih === 0) return { expCmdSN: cmdSN, maxCmdSN: cmdSN };
+  const expCmdSN = serialAdd(cmdSN, -Limits.commandWindow);
+  return { expCmdSN, maxCmdSN: serialAdd(expCmdSN, -1) };
 }

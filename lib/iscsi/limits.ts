@@ -29,6 +29,13 @@ export const Limits = {
   pastInitiators: 256,
   /** Login requests on one connection, each of which costs an answer. */
   loginRequests: 64,
+  /** How long the answer to a first login waits that fails to prove who it is; that to the next, twice as long. */
+  failedLoginFirstMs: 250,
+  failedLoginMaxMs: 8_000,
+  /** How long after its last failed login a peer address is treated like any other. */
+  failedLoginMemoryMs: 60_000,
+  /** Peer addresses whose failed logins are counted. */
+  failedLoginAddresses: 1_024,
   /** Text of one login or text negotiation request, over all its PDUs joined by the C bit. */
   textBytes: 65_536,
   /** Key=value pairs in one login or text negotiation request. */

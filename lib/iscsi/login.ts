@@ -2,9 +2,11 @@
  * The login phase of one connection (RFC 7143, 6.3 and 11.12 to 11.13): requests in, responses out, no I/O.
  *
  * A login walks through stages: security (0), operational (1), full-feature phase (3). The initiator asks for a
- * transition with T, and the target, which has nothing to ask for itself, agrees once it has answered every key.
+ * transition with T, and the target agrees once it has answered every key and the initiator has proved what it had to.
  */
+import type { Credentials } from "../config/chap.ts";
 import { foldIscsiName, iscsiNameProblem } from "../config/iscsi_name.ts";
+import { ChapExchange, type ChapTerms, isChapKey } from "./chap.ts";
 import { Limits } from "./limits.ts";
 import { LoginStatus } from "./login_status.ts";
 import type { LoginRequest } from "./initiator_pdus.ts";
@@ -25,6 +27,8 @@ export interface SessionIdentity {
   /** Undefined in a discovery session. */
   readonly targetName: string | undefined;
   readonly isid: number;
+  /** What the initiator has proved to be; undefined where nothing had to be proved. */
+  readonly proved: Credentials | undefined;
 }
 
 /** Who asks to log in, and to what. */
@@ -34,13 +38,25 @@ export interface LoginIdentity extends SessionIdentity {
   readonly cid: number;
 }
 
+/** What becomes of a login, and what the initiator has to prove before it hears so. */
+export interface Admission {
+  /** Undefined when nothing has to be proved. */
+  readonly chap: ChapTerms | undefined;
+  /** Why the login fails all the same; only who has proved what it had to is told so. */
+  readonly refusal: ProtocolError | undefined;
+  /** The friendly name of the target, if it has one to declare. */
+  readonly alias: string | undefined;
+}
+
 /** Who decides: asked when the initiator has said who it is, before anything is negotiated. */
 export interface LoginAuthority {
+  authorize(identity: LoginIdentity): Admission;
   /**
-   * @returns the friendly name of the target, if it has one to declare
-   * @throws {ProtocolError} of kind `login` when this initiator may not log in there
+   * The initiator has proved what it had to.
+   *
+   * @throws {ProtocolError} of kind `login` when there is no session for it to join
    */
-  authorize(identity: LoginIdentity): string | undefined;
+  admitted(identity: LoginIdentity): void;
   /**
    * Takes the initiator in.
    *
@@ -67,8 +83,10 @@ export class Login {
   readonly #incoming = new TextAssembly(Limits.textBytes);
   #outgoing = new TextPieces(new Uint8Array());
   #first: LoginRequest | undefined;
-  #claim: LoginIdentity | undefined;
   #identity: LoginIdentity | undefined;
+  #admission: Admission | undefined;
+  #chap: ChapExchange | undefined;
+  #isAdmitted = false;
   #stage = SECURITY_STAGE;
   #requests = 0;
   #hasDeclared = false;
@@ -85,12 +103,17 @@ export class Login {
 
   /** Who asks to log in, authorized or not; undefined before it has said so. */
   get claim(): LoginIdentity | undefined {
-    return this.#claim;
+    return this.#identity;
   }
 
   /** Who has been authorized; undefined before. */
   get identity(): LoginIdentity | undefined {
-    return this.#identity;
+    return this.#isAdmitted ? this.#identity : undefined;
+  }
+
+  /** Whether this is the challenge that the initiator is still to answer. */
+  isOutstanding(challenge: Uint8Array): boolean {
+    return this.#chap?.isOutstanding(challenge) ?? false;
   }
 
   /**
@@ -165,19 +188,20 @@ export class Login {
     if (typeof pairs === "string") throw loginFailed(LoginStatus.initiatorError, pairs);
     const declarations = this.#identity === undefined ? this.#identify(pairs) : [];
     const stage = this.#stage === SECURITY_STAGE ? "security" : "operational";
-    const answers = this.negotiation.answer(pairs, stage);
+    const isProof = ([key]: KeyValue): boolean => stage === "security" && isChapKey(key);
+    const answers = this.negotiation.answer(pairs.filter((pair) => !isProof(pair)), stage);
     if (typeof answers === "string") throw loginFailed(LoginStatus.initiatorError, answers);
-    if (answers.some(([key, value]) => key === "AuthMethod" && value === "Reject")) {
-      throw loginRefused(LoginStatus.authenticationFailure, this.#identity!.initiatorName, {
-        reason: "authentication",
-        rule: "no AuthMethod that it offers is supported",
-      });
+    const method = answers.find(([key]) => key === "AuthMethod")?.[1];
+    if (method === "Reject") throw this.#authenticationFailed("it offers no AuthMethod that it may");
+    const admitted = this.#admit(pairs.filter(isProof), method);
+    if (stage === "operational" && !this.#isAdmitted) {
+      throw this.#authenticationFailed("it leaves out the security stage, where CHAP is required");
     }
     if (stage === "operational" && !this.#hasDeclared) {
       this.#hasDeclared = true;
       declarations.push(["MaxRecvDataSegmentLength", String(Limits.dataSegmentBytes)]);
     }
-    return [...declarations, ...answers];
+    return [...admitted, ...declarations, ...answers];
   }
 
   /** 6.3: the first request says who logs in, and what for. */
@@ -193,23 +217,64 @@ export class Login {
     const isDiscovery = sessionType === "Discovery";
     if (isDiscovery) this.negotiation.enterDiscovery();
     const targetName = isDiscovery ? undefined : requiredName(keys, "TargetName");
-    const identity = { initiatorName, targetName, isid: first.isid, tsih: first.tsih, cid: first.cid };
-    this.#claim = identity;
-    const alias = this.#authority.authorize(identity);
-    this.#identity = identity;
-    if (identity.tsih !== 0) this.negotiation.joinSession();
-    if (isDiscovery) return [];
-    const portalGroup: KeyValue = ["TargetPortalGroupTag", String(TARGET_PORTAL_GROUP_TAG)];
-    return alias === undefined ? [portalGroup] : [["TargetAlias", alias], portalGroup];
+    const { isid, tsih, cid } = first;
+    this.#identity = { initiatorName, targetName, isid, tsih, cid, proved: undefined };
+    this.#admission = this.#authority.authorize(this.#identity);
+    if (this.#admission.chap !== undefined) {
+      this.#chap = new ChapExchange(this.#admission.chap);
+      this.negotiation.requireChap();
+    }
+    if (tsih !== 0) this.negotiation.joinSession();
+    // 13.9: the tag is in the first response to who names a target, even if it is one that is not there.
+    return isDiscovery ? [] : [["TargetPortalGroupTag", String(TARGET_PORTAL_GROUP_TAG)]];
+  }
+
+  /** Lets the initiator in when it has proved what it had to, and answers its proofs. */
+  #admit(proofs: readonly KeyValue[], method: string | undefined): KeyValue[] {
+    const answers = proofs.length === 0 ? [] : this.#prove(proofs);
+    if (method === "CHAP") this.#chap!.begin();
+    const proved = this.#chap?.proved;
+    if (this.#isAdmitted || (this.#chap !== undefined && proved === undefined)) return [...answers];
+    const { refusal, alias } = this.#admission!;
+    this.#identity = { ...this.#identity!, proved };
+    if (refusal !== undefined) throw refusal;
+    this.#authority.admitted(this.#identity);
+    this.#isAdmitted = true;
+    return alias === undefined ? [...answers] : [["TargetAlias", alias], ...answers];
+  }
+
+  #prove(proofs: readonly KeyValue[]): readonly KeyValue[] {
+    if (this.#chap === undefined) {
+      throw loginFailed(LoginStatus.initiatorError, `${proofs[0]![0]} without AuthMethod=CHAP`);
+    }
+    const reply = this.#chap.receive(proofs);
+    if ("answers" in reply) return reply.answers;
+    if (reply.failure === LoginStatus.authenticationFailure) throw this.#authenticationFailed(reply.reason);
+    throw loginFailed(reply.failure, reply.reason);
+  }
+
+  /** Our log says besides what else would have refused. */
+  #authenticationFailed(reason: string): ProtocolError {
+    const refusal = this.#admission!.refusal?.response;
+    const rule = refusal?.kind === "login" ? `${reason}; besides, ${refusal.rule}` : reason;
+    const { initiatorName } = this.#identity!;
+    return loginRefused(LoginStatus.authenticationFailure, initiatorName, { reason: "authentication", rule });
   }
 
   #reply(request: LoginRequest): LoginReply {
     const data = this.#outgoing.take(Limits.loginDataSegmentBytes);
     const continued = !this.#outgoing.done;
-    const transit = request.transit && !continued;
+    const transit = request.transit && !continued && this.#mayTransit();
     const currentStage = this.#stage;
     if (transit) this.#enter(request.nextStage);
     return { transit, continued, currentStage, nextStage: request.nextStage, tsih: this.#tsih, data };
+  }
+
+  /** Nobody leaves the security stage who still has to prove who it is. */
+  #mayTransit(): boolean {
+    if (this.#isAdmitted) return true;
+    if (this.#chap!.hasBegun) return false;
+    throw this.#authenticationFailed("it goes on without AuthMethod, where CHAP is required");
   }
 
   #enter(stage: number): void {

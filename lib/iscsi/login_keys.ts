@@ -28,6 +28,8 @@ export type KeyRule =
   }
   /** The initiator declares a text of at most 255 bytes (6.1); the target takes note and answers nothing. */
   | { readonly kind: "declaredText" }
+  /** Belongs to an authentication method, which has a place for it that is not negotiated. */
+  | { readonly kind: "authentication" }
   /** Only a target may send it. */
   | { readonly kind: "targetOnly" }
   /** A request for a list of targets, in full-feature phase only. */
@@ -50,9 +52,15 @@ interface Key {
 
 const LENGTH_MAX = 0xffffff;
 
-/** The keys, in the order of RFC 7143 (AuthMethod: 12, the others: 13.1 to 13.25). */
+/** The keys, in the order of RFC 7143 (AuthMethod and CHAP: 12, the others: 13.1 to 13.25). */
 export const LoginKeys = {
-  AuthMethod: { rule: { kind: "list", supported: ["None"], default: "None" }, when: "security" },
+  // Which of the two it is depends on the target: see Negotiation.requireChap().
+  AuthMethod: { rule: { kind: "list", supported: ["CHAP", "None"], default: "None" }, when: "security" },
+  CHAP_A: { rule: { kind: "authentication" }, when: "security" },
+  CHAP_I: { rule: { kind: "authentication" }, when: "security" },
+  CHAP_C: { rule: { kind: "authentication" }, when: "security" },
+  CHAP_N: { rule: { kind: "authentication" }, when: "security" },
+  CHAP_R: { rule: { kind: "authentication" }, when: "security" },
   HeaderDigest: { rule: { kind: "list", supported: ["None"], default: "None" }, when: "operational" },
   DataDigest: { rule: { kind: "list", supported: ["None"], default: "None" }, when: "operational" },
   MaxConnections: {

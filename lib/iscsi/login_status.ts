@@ -1,6 +1,7 @@
 /** Status-Class (high byte) and Status-Detail (low byte) of a Login Response (RFC 7143, 11.13.5). */
 export const LoginStatus = {
   success: 0x0000,
+  movedTemporarily: 0x0101,
   initiatorError: 0x0200,
   authenticationFailure: 0x0201,
   authorizationFailure: 0x0202,

@@ -83,6 +83,7 @@ export function resolve(rule: KeyRule, offer: string): Resolution {
       return fitsOneValue(offer) ? { answer: undefined, value: offer } : REJECT;
     case "obsolete":
       return { answer: rule.answer };
+    case "authentication":
     case "targetOnly":
     case "request":
       return REJECT;
@@ -108,10 +109,16 @@ export class Negotiation {
   readonly #received = new Map<string, string>();
   #isDiscovery = false;
   #isLeading = true;
+  #authMethod: "CHAP" | "None" = "None";
 
   /** From now on, keys that mean nothing in a discovery session are answered Irrelevant. */
   enterDiscovery(): void {
     this.#isDiscovery = true;
+  }
+
+  /** From now on CHAP is the one authentication method; before, it is None. */
+  requireChap(): void {
+    this.#authMethod = "CHAP";
   }
 
   /** From now on, keys that the leading connection has settled for the session are answered Irrelevant. */
@@ -159,9 +166,14 @@ export class Negotiation {
     // 6.3: in full-feature phase only what may change there is negotiated.
     if (stage === "full" && key.when !== "operationalOrFull" && key.when !== "always") return "Reject";
     this.#received.set(name, offer);
-    const { answer, value } = resolve(key.rule, offer);
+    const rule = name === "AuthMethod" ? this.#authMethodRule() : key.rule;
+    const { answer, value } = resolve(rule, offer);
     if (value !== undefined) (stage === "full" ? this.#proposed : this.#values).set(name, value);
     return answer;
+  }
+
+  #authMethodRule(): KeyRule {
+    return { ...LoginKeys.AuthMethod.rule, supported: [this.#authMethod] };
   }
 
   /** 13.14: FirstBurstLength never exceeds MaxBurstLength, whatever was offered and in whatever order. */

@@ -7,6 +7,7 @@ import type { RejectReason } from "./reject_reason.ts";
  *
  * - `reject`: the PDU is answered with a Reject and the connection goes on (`FullFeaturePhase.receive`);
  * - `login`: the login is answered with a status, then the connection is closed (`Connection`);
+ * - `redirect`: likewise, with the address where the target is to be found (`Connection`);
  * - `session`: a PDU contradicts its own layout, and all connections of its session are closed (`Connection`);
  * - `close`: the stream can no longer be understood or trusted, and the connection is closed (`Connection`).
  */
@@ -25,6 +26,8 @@ export type ProtocolErrorResponse =
   | { readonly kind: "reject"; readonly reason: RejectReason }
   | ({ readonly kind: "login"; readonly status: LoginStatus } & LoginRefusal)
   | { readonly kind: "session" }
+  /** The target is to be found elsewhere. */
+  | { readonly kind: "redirect"; readonly targetAddress: string }
   | { readonly kind: "close" };
 
 /** Why a login is refused, for our log only. */
@@ -57,6 +60,11 @@ export function loginRefused(
 /** A format error (RFC 7143, 7.7), which shows that one of both sides does not know the protocol. */
 export function formatError(message: string): ProtocolError {
   return new ProtocolError({ kind: "session" }, message);
+}
+
+/** The login is sent on to another address (RFC 7143, 11.13.5). */
+export function redirected(targetAddress: string, message: string): ProtocolError {
+  return new ProtocolError({ kind: "redirect", targetAddress }, message);
 }
 
 /** The connection cannot go on. */

@@ -15,6 +15,7 @@ import {
   RESERVED_TAG,
   type TextRequest,
 } from "./initiator_pdus.ts";
+import type { ProtocolErrorResponse } from "./protocol_error.ts";
 import type { RejectReason } from "./reject_reason.ts";
 import type { ScsiTask } from "./scsi_task.ts";
 import type { Residual } from "./residual.ts";
@@ -31,6 +32,10 @@ import {
   encodeTaskManagementResponse,
   encodeTextResponse,
 } from "./target_pdus.ts";
+import { encodeText } from "./text.ts";
+
+/** How a login fails, or goes on elsewhere. */
+type LoginFailure = Extract<ProtocolErrorResponse, { readonly kind: "login" | "redirect" }>;
 
 /** Where ExpCmdSN and MaxCmdSN come from. */
 export interface WindowNumbers {
@@ -206,9 +211,12 @@ export class ReplyWriter {
   }
 
   /** 11.13.5: a login that failed. Status-Class other than 0 leaves everything but the status without meaning. */
-  loginFailure(request: LoginRequest, status: LoginStatus): void {
+  loginFailure(request: LoginRequest, response: LoginFailure): void {
     const { currentStage, nextStage, tsih } = request;
-    const reply = { transit: false, continued: false, currentStage, nextStage, tsih, data: NO_DATA };
+    const isElsewhere = response.kind === "redirect";
+    const status = isElsewhere ? LoginStatus.movedTemporarily : response.status;
+    const data = isElsewhere ? encodeText([["TargetAddress", response.targetAddress]]) : NO_DATA;
+    const reply = { transit: false, continued: false, currentStage, nextStage, tsih, data };
     this.#loginResponse(request, reply, status);
   }
 

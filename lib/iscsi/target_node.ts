@@ -9,19 +9,27 @@ import type { InterfaceAddress } from "../access/interfaces.ts";
 import { mayUse } from "../access/policy.ts";
 import { targetPortals } from "../access/target_portals.ts";
 import { formatPortal } from "../bytes/network.ts";
+import type { ChapConfig } from "../config/chap.ts";
 import type { Config, TargetConfig } from "../config/config.ts";
 import { foldIscsiName } from "../config/iscsi_name.ts";
 import type { Nexus } from "../scsi/nexus.ts";
 import type { ByteStream } from "./byte_stream.ts";
 import type { Clock } from "./clock.ts";
+import { isProofFor, isSameProof, isSuccessor, proofOfRefused } from "./authentication.ts";
 import { Connection, type ConnectionOwner, type Establishment, type NewSession } from "./connection.ts";
 import type { ConnectionEnds } from "./connection_ends.ts";
 import type { EventKind, EventLog } from "./event_log.ts";
+import { FailedLogins } from "./failed_logins.ts";
 import { InitiatorTraffic } from "./initiator_traffic.ts";
-import { type LoginIdentity, type SessionIdentity, TARGET_PORTAL_GROUP_TAG } from "./login.ts";
+import {
+  type Admission,
+  type LoginIdentity,
+  type SessionIdentity,
+  TARGET_PORTAL_GROUP_TAG,
+} from "./login.ts";
 import { whoGivesWay } from "./login_crowd.ts";
 import { LoginStatus } from "./login_status.ts";
-import { loginFailed, type LoginRefusal, loginRefused } from "./protocol_error.ts";
+import { loginFailed, type LoginRefusal, loginRefused, redirected } from "./protocol_error.ts";
 import { type NodeSnapshot, snapshotTarget } from "./node_snapshot.ts";
 import { PeerWatch, type PingSettings } from "./peer_watch.ts";
 import { Refusals } from "./refusals.ts";
@@ -39,12 +47,16 @@ export interface TargetNodeSettings {
   readonly limits: Pick<Config, "sessions" | "connections">;
   readonly interfaces: readonly InterfaceAddress[];
   readonly ping: PingSettings;
+  /** What is asked for in discovery sessions, and how strong CHAP has to be everywhere. */
+  readonly chap: Pick<Config, "chap" | "chapMinimum">;
 }
 
 /** What a node is made of. */
 export interface TargetNodeOptions extends TargetNodeSettings {
   readonly log: EventLog;
   readonly clock: Clock;
+  /** Bytes that nobody can guess. */
+  readonly randomBytes: (length: number) => Uint8Array;
 }
 
 /** All targets of a server. */
@@ -63,6 +75,9 @@ export class TargetNode implements ConnectionOwner {
   readonly #underWay = new Map<Target, WorkUnderWay>();
   /** Who waits for the end of the last session with a target that is listed no more. */
   readonly #draining = new Map<Target, () => void>();
+  #chap: Pick<Config, "chap" | "chapMinimum">;
+  readonly #randomBytes: (length: number) => Uint8Array;
+  readonly #failedLogins: FailedLogins;
   #isStopping = false;
   /** Connections that had not logged in and gave way to others. */
   #displacedCount = 0;
@@ -73,6 +88,9 @@ export class TargetNode implements ConnectionOwner {
     this.#sessions = new SessionRegister(options.limits);
     this.#interfaces = options.interfaces;
     this.#peerWatch = new PeerWatch(options.clock, this.#connections, options.ping);
+    this.#chap = options.chap;
+    this.#randomBytes = options.randomBytes;
+    this.#failedLogins = new FailedLogins(options.clock);
     this.#targets = byName(options.targets);
   }
 
@@ -80,7 +98,8 @@ export class TargetNode implements ConnectionOwner {
    * Serves these targets from now on, under these rules. Sessions go on, whatever becomes of their targets: who is to
    * go is asked to by `requestLogout`.
    */
-  reconfigure({ targets, limits, interfaces, ping }: TargetNodeSettings): void {
+  reconfigure({ targets, limits, interfaces, ping, chap }: TargetNodeSettings): void {
+    this.#chap = chap;
     this.#targets = byName(targets);
     this.#sessions.limits = { sessions: limits.sessions, connections: limits.connections };
     this.#interfaces = interfaces;
@@ -92,9 +111,9 @@ export class TargetNode implements ConnectionOwner {
     const names = byName(targets.map((config) => ({ config })));
     return [...this.#sessions].filter(({ identity, target, connections }) => {
       if (target === undefined) return false;
-      const { initiatorName, targetName } = identity;
+      const { initiatorName, targetName, proved } = identity;
       const config = names.get(targetName!)?.config;
-      if (config?.name !== target.config.name) return true;
+      if (config?.name !== target.config.name || !isProofFor(config.chap, proved)) return true;
       return connections.values().some(({ ends }) =>
         !mayUse(config, { initiatorName, ...ends }, interfaces).allowed
       );
@@ -176,23 +195,47 @@ export class TargetNode implements ConnectionOwner {
     for (const connection of this.#connections) connection.close();
   }
 
-  authorize({ ends }: Connection, identity: LoginIdentity): string | undefined {
+  authorize({ ends }: Connection, identity: LoginIdentity): Admission {
     const { initiatorName, targetName } = identity;
     this.#checkServing(identity);
-    if (targetName === undefined) return undefined;
+    if (targetName === undefined) return this.#admission(this.#chap.chap);
     const target = this.#targets.get(targetName);
     if (target === undefined) {
-      throw loginRefused(LoginStatus.notFound, initiatorName, {
-        reason: "target",
-        rule: `there is no target "${targetName}"`,
-      });
+      return this.#refusal(identity, { reason: "target", rule: `there is no target "${targetName}"` });
     }
     const decision = mayUse(target.config, { initiatorName, ...ends }, this.#interfaces);
-    if (!decision.allowed) {
-      const { option: reason, rule } = decision;
-      throw loginRefused(LoginStatus.notFound, initiatorName, { reason, rule });
-    }
-    return target.config.comment;
+    if (!decision.allowed) return this.#refusal(identity, { reason: decision.option, rule: decision.rule });
+    const { chap, redirect, comment: alias } = target.config;
+    if (redirect === undefined) return this.#admission(chap, { alias });
+    const message = `login of "${initiatorName}" redirected: [${target.config.name}] is at ${redirect}`;
+    return this.#admission(chap, { refusal: redirected(redirect, message) });
+  }
+
+  /** A login that fails, whatever the initiator proves before. */
+  #refusal({ initiatorName }: LoginIdentity, why: LoginRefusal): Admission {
+    const refusal = loginRefused(LoginStatus.notFound, initiatorName, why);
+    return this.#admission(proofOfRefused(this.#chap, this.#targets.values()), { refusal });
+  }
+
+  #admission(
+    chap: ChapConfig | undefined,
+    { refusal, alias }: Partial<Pick<Admission, "refusal" | "alias">> = {},
+  ): Admission {
+    return {
+      chap: chap && {
+        ...chap,
+        minimum: this.#chap.chapMinimum,
+        randomBytes: this.#randomBytes,
+        isOutstanding: (challenge) =>
+          this.#connections.values().some((other) => other.isOutstanding(challenge)),
+      },
+      refusal,
+      alias,
+    };
+  }
+
+  authenticationFailed({ ends }: Connection): number {
+    return this.#failedLogins.add(ends.peerAddress);
   }
 
   refused({ ends: { peerAddress }, claim }: Connection, { reason, rule }: LoginRefusal): void {
@@ -238,7 +281,9 @@ export class TargetNode implements ConnectionOwner {
   sessionToJoin(identity: LoginIdentity): Session {
     const { initiatorName, isid, tsih, cid } = identity;
     const session = this.#sessions.get(tsih);
-    if (session?.identity.initiatorName !== initiatorName || session.identity.isid !== isid) {
+    const isTheirs = session?.identity.initiatorName === initiatorName && session.identity.isid === isid &&
+      isSameProof(session.identity, identity);
+    if (!isTheirs) {
       throw loginFailed(LoginStatus.sessionDoesNotExist, `there is no session ${tsih} to join`);
     }
     if (session.target !== this.#targetOf(identity)) {
@@ -259,10 +304,21 @@ export class TargetNode implements ConnectionOwner {
 
   establish(connection: Connection, identity: LoginIdentity, login: NewSession): Establishment {
     // The rules, and the target itself, may have changed since the initiator has said who it is.
-    this.authorize(connection, identity);
+    const { refusal } = this.authorize(connection, identity);
+    if (refusal !== undefined) throw refusal;
+    if (!isProofFor(this.#proofWanted(identity), identity.proved)) throw this.#refusalOfProof(identity);
     return identity.tsih === 0
       ? this.#begin(connection, identity, login)
       : this.#join(connection, this.sessionToJoin(identity), identity.cid);
+  }
+
+  #proofWanted(identity: SessionIdentity): ChapConfig | undefined {
+    return identity.targetName === undefined ? this.#chap.chap : this.#targetOf(identity)!.config.chap;
+  }
+
+  #refusalOfProof({ initiatorName }: SessionIdentity): Error {
+    const rule = "what it has proved is not good any more";
+    return loginRefused(LoginStatus.authenticationFailure, initiatorName, { reason: "authentication", rule });
   }
 
   #join({ ends }: Connection, session: Session, cid: number): Establishment {
@@ -281,6 +337,7 @@ export class TargetNode implements ConnectionOwner {
     const predecessor = this.#sessions.ofNexus(identity, target);
     this.#sessions.checkRoom(identity, predecessor);
     if (predecessor !== undefined) {
+      if (!isSuccessor(identity, predecessor)) throw this.#refusalToReinstate(identity);
       // 6.3.5: the tasks of the session that is reinstated end before the new one begins.
       const details = predecessor.eventDetails("sessionReinstated");
       this.log.info(`${predecessor.description}: session is reinstated by its initiator`, details);
@@ -297,21 +354,28 @@ export class TargetNode implements ConnectionOwner {
       beganAtMs: this.clock.now(),
     });
     this.#sessions.add(session);
-    this.#tell(session, "sessionBegins", "session begins");
+    const proof = identity.proved === undefined ? "" : `, CHAP name ${JSON.stringify(identity.proved.name)}`;
+    this.#tell(session, "sessionBegins", `session begins${proof}`);
     // Whatever an earlier session left under way must not reach the medium behind the back of this one.
     return { session, predecessor: this.settled(session) };
   }
 
+  /** Who knows a name and an ISID, but another secret, is somebody else: it takes no session away. */
+  #refusalToReinstate({ initiatorName, proved }: LoginIdentity): Error {
+    const rule = `its session has another CHAP name than ${JSON.stringify(proved?.name)}`;
+    return loginRefused(LoginStatus.authorizationFailure, initiatorName, { reason: "authentication", rule });
+  }
+
   /**
    * What an initiator may copy to and from: the nexuses of its other sessions, with targets that it may also use over
-   * this connection. A name that somebody else has logged in with from elsewhere opens nothing.
+   * this connection, by what it has proved here. A name that somebody else has logged in with opens nothing.
    */
-  #nexusesInReach({ ends }: Connection, { initiatorName }: LoginIdentity): Nexus[] {
+  #nexusesInReach({ ends }: Connection, { initiatorName, proved }: LoginIdentity): Nexus[] {
     return [...this.#sessions].flatMap(({ identity, target, nexus }) => {
       const isOfInitiator = identity.initiatorName === initiatorName;
       if (!isOfInitiator || target === undefined || nexus === undefined) return [];
       const { allowed } = mayUse(target.config, { initiatorName, ...ends }, this.#interfaces);
-      return allowed ? [nexus] : [];
+      return allowed && isProofFor(target.config.chap, proved) ? [nexus] : [];
     });
   }
 

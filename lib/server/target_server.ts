@@ -17,6 +17,7 @@ import { TargetNode } from "../iscsi/target_node.ts";
 import type { Nexus } from "../scsi/nexus.ts";
 import type { SpaceFigures } from "../scsi/provisioning.ts";
 import { PortalListener } from "./portal_listener.ts";
+import { randomBytes } from "./random_bytes.ts";
 import { reportReservations } from "./report_reservations.ts";
 import { ServedTarget } from "./served_target.ts";
 import { type BackingOptions, GRACE_SECONDS, ServedUnit } from "./served_unit.ts";
@@ -73,7 +74,16 @@ export class TargetServer {
     this.#settings = settings;
     this.#log = log;
     this.#clock = clock;
-    this.#node = new TargetNode({ targets: [], limits: config, interfaces, ping: config, log, clock });
+    this.#node = new TargetNode({
+      targets: [],
+      limits: config,
+      interfaces,
+      log,
+      clock,
+      ping: config,
+      chap: config,
+      randomBytes,
+    });
   }
 
   /** Where it listens. */
@@ -117,7 +127,7 @@ export class TargetServer {
     for (const change of changes) this.#apply(change, prepared.units);
     for (const target of config.targets) this.#targets.get(target.name)!.follow(target, settings.standIns);
     const targets = config.targets.map(({ name }) => this.#targets.get(name)!);
-    this.#node.reconfigure({ targets, limits: config, interfaces, ping: config });
+    this.#node.reconfigure({ targets, limits: config, interfaces, ping: config, chap: config });
     for (const session of new Set(leaving)) this.#node.requestLogout(session, GRACE_SECONDS);
     return report;
   }

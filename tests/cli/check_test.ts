@@ -23,11 +23,15 @@ blocksize=4096
 removable=y
 vendor=ACME
 serial=OLD-1
+user=backup
+secret=not-for-showing
+redirect=10.0.0.9
 `;
 
 const TEXT = `Storage       /data/iscsi
 Port          3260
 Limits        32 sessions, 16 connections
+Discovery     without CHAP
 
 Target        iqn.2002-08.info.netmanager:xenserver
   comment     xenserver
@@ -36,6 +40,7 @@ Target        iqn.2002-08.info.netmanager:xenserver
   networks    192.168.100.0/24
   initiators  iqn.2011-07.com.example:89abcdef
               iqn.2011-07.com.example:01234567
+  login       without CHAP
   LUN 0       750 GB  /data/iscsi/xenserver
   LUN 1       500 MB  /data/iscsi/xenserver_1
 
@@ -49,13 +54,15 @@ Target        iqn.2002-08.info.netmanager:backup
   networks    fd00:1::/64
               10.0.0.1
   initiators  iqn.2011-07.com.example:backup
+  login       CHAP, 1 name
+  redirect    10.0.0.9:3260
   LUN 0       1.5 TB  /mnt/backup/disk
 `;
 
 async function checkConf(conf: string, ...args: readonly string[]): ReturnType<typeof runCommand> {
   let result: Awaited<ReturnType<typeof runCommand>> | undefined;
   await withScratch(async (folder) => {
-    Deno.writeTextFileSync(join(folder, "conf"), conf);
+    Deno.writeTextFileSync(join(folder, "conf"), conf, { mode: 0o600 });
     const before = snapshot(folder);
     result = await runCommand(["check", "--conf", join(folder, "conf"), ...args], folder);
     assertEquals(snapshot(folder), before);
@@ -87,6 +94,8 @@ Deno.test("iscsi check --json prints the same for programs", async () => {
       metrics: null,
       sessions: 32,
       connections: 16,
+      chapMinimum: "md5",
+      chap: null,
       targets: [
         {
           name: "xenserver",
@@ -96,6 +105,8 @@ Deno.test("iscsi check --json prints the same for programs", async () => {
           readOnly: false,
           networks: ["192.168.100.0/24"],
           initiators: ["iqn.2011-07.com.example:89abcdef", "iqn.2011-07.com.example:01234567"],
+          chap: null,
+          redirect: null,
           disk: {
             blockSizeBytes: 512,
             physicalBlockSizeBytes: 4096,
@@ -119,6 +130,8 @@ Deno.test("iscsi check --json prints the same for programs", async () => {
           readOnly: true,
           networks: ["fd00:1::/64", "10.0.0.1"],
           initiators: ["iqn.2011-07.com.example:backup"],
+          chap: { names: 1, mutual: false },
+          redirect: "10.0.0.9:3260",
           disk: {
             blockSizeBytes: 4096,
             physicalBlockSizeBytes: 4096,

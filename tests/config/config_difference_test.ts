@@ -37,34 +37,43 @@ Deno.test("configDifference() finds none where only the writing differs", () => 
   assertEquals(differenceOf(before, after), []);
 });
 
+/** Another value than the default of every option, and what goes with it. */
+const VALUES: Readonly<Record<string, string>> = {
+  storage: "storage=/other",
+  node: "node=iqn.2001-01.other",
+  sessions: "sessions=7",
+  connections: "connections=7",
+  port: "port=7",
+  ping: "ping=7",
+  pingtimeout: "pingtimeout=7",
+  metrics: "metrics=7",
+  size: "size=4MB",
+  file: "file=b",
+  comment: "comment=b",
+  alias: "alias=b",
+  readonly: "readonly=y",
+  blocksize: "blocksize=4096",
+  physicalblocksize: "physicalblocksize=512",
+  removable: "removable=y",
+  vendor: "vendor=b",
+  product: "product=b",
+  revision: "revision=b",
+  serial: "serial=b",
+  networks: "networks=10.0.0.0/8",
+  initiators: "initiators=iqn.2001-01.b:b",
+  chap_minimum: "chap_minimum=sha1",
+  redirect: "redirect=10.0.0.9",
+  user: "user=b\nsecret=secretofuser1",
+  secret: "user=b\nsecret=secretofuser1",
+  secrets: "secrets=/b",
+  mutual_user: "secrets=/b\nmutual_user=b\nmutual_secret=secretofours1",
+  mutual_secret: "secrets=/b\nmutual_user=b\nmutual_secret=secretofours1",
+};
+
 Deno.test("configDifference() has an answer for every option of the conf", () => {
   const base: Readonly<Record<string, string>> = { size: "size=2MB" };
-  const values: Readonly<Record<string, string>> = {
-    storage: "storage=/other",
-    node: "node=iqn.2001-01.other",
-    sessions: "sessions=7",
-    connections: "connections=7",
-    port: "port=7",
-    ping: "ping=7",
-    pingtimeout: "pingtimeout=7",
-    metrics: "metrics=7",
-    size: "size=4MB",
-    file: "file=b",
-    comment: "comment=b",
-    alias: "alias=b",
-    readonly: "readonly=y",
-    blocksize: "blocksize=4096",
-    physicalblocksize: "physicalblocksize=512",
-    removable: "removable=y",
-    vendor: "vendor=b",
-    product: "product=b",
-    revision: "revision=b",
-    serial: "serial=b",
-    networks: "networks=10.0.0.0/8",
-    initiators: "initiators=iqn.2001-01.b:b",
-  };
   const found = OPTION_NAMES.map((name) => {
-    const value = values[name];
+    const value = VALUES[name];
     assert(value !== undefined, `option "${name}" has no value here`);
     const isGlobal = OPTIONS[name].place === "global";
     const options = isGlobal ? base : { ...base, [name]: value };
@@ -97,6 +106,12 @@ Deno.test("configDifference() has an answer for every option of the conf", () =>
     serial: ["logicalUnitReplaced: loggedIn"],
     networks: ["targetOptionChanged: admitted"],
     initiators: ["targetOptionChanged: admitted"],
+    chap_minimum: ["serverOptionChanged: unnoticed"],
+    redirect: ["targetOptionChanged: loggedIn"],
+    ...Object.fromEntries(
+      ["user", "secret", "secrets", "mutual_user", "mutual_secret"]
+        .map((name) => [name, ["targetOptionChanged: admitted"]]),
+    ),
   });
 });
 
@@ -192,4 +207,15 @@ Deno.test("describeChange() says every change in a line", () => {
     'add LUN 1 of [b] ("/data/bb_1") with 1 MB: sessions are told by a unit attention',
     "add target [d] with 1 LUN: no session notices",
   ]);
+});
+
+Deno.test("configDifference() finds another secret, and shows neither", () => {
+  const before = conf(["size=1MB", "user=b", "secret=secretofuser1"]);
+  for (const option of ["secret=secretofuser2", "mutual_user=m\nmutual_secret=secretofours1"]) {
+    const after = [...before.filter((line) => option.startsWith("m") || !line.startsWith("secret")), option];
+    const changes = differenceOf(before, after);
+    assertEquals(changes.map(describeChange), ["set CHAP of [a] from 1 name to 1 name"]);
+    assertEquals(JSON.stringify(changes).includes("secretof"), false);
+  }
+  assertEquals(differenceOf(before, before), []);
 });

@@ -13,6 +13,7 @@ Deno.test("OPTIONS has every option of the description, where the description sa
     ping: "global",
     pingtimeout: "global",
     metrics: "global",
+    chap_minimum: "global",
     size: "target",
     file: "target",
     comment: "target",
@@ -25,8 +26,14 @@ Deno.test("OPTIONS has every option of the description, where the description sa
     product: "target",
     revision: "target",
     serial: "target",
+    redirect: "target",
     networks: "both",
     initiators: "both",
+    user: "both",
+    secret: "both",
+    secrets: "both",
+    mutual_user: "both",
+    mutual_secret: "both",
   });
 });
 
@@ -42,6 +49,7 @@ Deno.test("OPTIONS has a default for all but size, and those that are values can
     3260,
     30,
     30,
+    "md5",
     false,
     512,
     false,

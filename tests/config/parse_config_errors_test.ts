@@ -22,8 +22,8 @@ function assertGlobalError(lines: string, expected: string): void {
 
 Deno.test("parseConfig() reports lines that are no INI", () => {
   const header = 'write "[NAME]", and nothing else on the line';
-  assertErrors("[a]\nsize=1GB\nreadonly", ['3: Missing "=" in "readonly": write "NAME = VALUE"']);
-  assertTargetError("= 3", '3: Missing name before "=" in "= 3": write "NAME = VALUE"');
+  assertErrors("[a]\nsize=1GB\nreadonly", ['3: Missing "=": write "NAME = VALUE"']);
+  assertTargetError("= 3", '3: Missing name before "=": write "NAME = VALUE"');
   assertErrors("[a\nsize=1GB", [`1: Cannot read section header "[a": ${header}`]);
   assertErrors("[a] # main\nsize=1GB", [`1: Cannot read section header "[a] # main": ${header}`]);
   assertErrors("[a]]\nsize=1GB", [`1: Cannot read section header "[a]]": ${header}`]);
@@ -42,7 +42,7 @@ Deno.test("parseConfig() reports control characters, and reads the rest of the l
 
 const TARGET_OPTIONS =
   "size, file, comment, alias, readonly, blocksize, physicalblocksize, removable, vendor, " +
-  "product, revision, serial, networks, initiators";
+  "product, revision, serial, redirect, networks, initiators, user, secret, secrets, mutual_user, mutual_secret";
 
 Deno.test("parseConfig() reports unknown options, with the word that was meant", () => {
   assertTargetError("netwroks=10.0.0.0/8", '3: Unknown option "netwroks": did you mean "networks"?');
@@ -54,7 +54,8 @@ Deno.test("parseConfig() reports unknown options, with the word that was meant",
   assertGlobalError(
     "password=x",
     '1: Unknown option "password": known here are ' +
-      "storage, node, sessions, connections, port, ping, pingtimeout, metrics, networks, initiators",
+      "storage, node, sessions, connections, port, ping, pingtimeout, metrics, chap_minimum, networks, " +
+      "initiators, user, secret, secrets, mutual_user, mutual_secret",
   );
   for (const name of ["__proto__", "constructor", "toString"]) {
     assertTargetError(`${name}=1`, `3: Unknown option "${name}": known here are ${TARGET_OPTIONS}`);

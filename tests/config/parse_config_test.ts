@@ -49,6 +49,8 @@ Deno.test("parseConfig() reads the example of the description", () => {
     pingSeconds: 30,
     pingTimeoutSeconds: 30,
     metrics: undefined,
+    chapMinimum: "md5",
+    chap: undefined,
     targets: [{
       name: "xenserver",
       iscsiName: "iqn.2002-08.info.netmanager:xenserver",
@@ -58,6 +60,8 @@ Deno.test("parseConfig() reads the example of the description", () => {
       disk: DISK,
       networks: [{ text: "192.168.100.0/24", address: "192.168.100.0", prefixLength: 24, family: "ipv4" }],
       initiators: ["iqn.2011-07.com.example:89abcdef", "iqn.2011-07.com.example:01234567"],
+      chap: undefined,
+      redirect: undefined,
       logicalUnits: [
         { number: 0, path: "/data/iscsi/xenserver", sizeBytes: 750 * GB, line: 5 },
         { number: 1, path: "/data/iscsi/xenserver_1", sizeBytes: 500 * MB, line: 5 },
@@ -78,6 +82,8 @@ Deno.test("parseConfig() fills in every default", () => {
     pingSeconds: 30,
     pingTimeoutSeconds: 30,
     metrics: undefined,
+    chapMinimum: "md5",
+    chap: undefined,
     targets: [{
       name: "a",
       iscsiName: "iqn.2002-08.info.netmanager:a",
@@ -87,6 +93,8 @@ Deno.test("parseConfig() fills in every default", () => {
       disk: DISK,
       networks: [],
       initiators: [],
+      chap: undefined,
+      redirect: undefined,
       logicalUnits: [{ number: 0, path: "/usr/shares/iscsi/a", sizeBytes: GB, line: 2 }],
       line: 1,
     }],
@@ -129,6 +137,8 @@ file = /dev/sdb
     pingSeconds: 0,
     pingTimeoutSeconds: 65535,
     metrics: undefined,
+    chapMinimum: "md5",
+    chap: undefined,
   });
   assertEquals(targets, [{
     name: "a.b:c-1",
@@ -142,6 +152,8 @@ file = /dev/sdb
       { text: "fd00:1::/64", address: "fd00:1::", prefixLength: 64, family: "ipv6" },
     ],
     initiators: ["iqn.2011-07.com.example:a", "naa.52004567ba64678d"],
+    chap: undefined,
+    redirect: undefined,
     logicalUnits: [{ number: 0, path: "/data/iscsi/sub/disk.img", sizeBytes: GB, line: 13 }],
     line: 12,
   }, {
@@ -153,6 +165,8 @@ file = /dev/sdb
     disk: DISK,
     networks: [{ text: "10.0.0.0/8", address: "10.0.0.0", prefixLength: 8, family: "ipv4" }],
     initiators: ["eui.02004567a425678d"],
+    chap: undefined,
+    redirect: undefined,
     logicalUnits: [{ number: 0, path: "/dev/sdb", sizeBytes: 512, line: 22 }],
     line: 21,
   }]);

@@ -9,6 +9,7 @@ import {
   OPTIONS as COMMAND_OPTIONS,
   optionSyntax,
 } from "../../lib/cli/options.ts";
+import type { FileReading } from "../../lib/config/build_chap.ts";
 import { type Option, OPTION_NAMES, OPTIONS } from "../../lib/config/options.ts";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import { runTool, runToolOk } from "../support/tools.ts";
@@ -33,7 +34,8 @@ Deno.test("the example conf is a good conf, also with everything in it that is c
   const example = read("iscsi.conf.example");
   const whole = example.replaceAll(/^#(?=[a-z])/gm, "");
   for (const text of [example, whole]) {
-    const { config, diagnostics } = parseConfig(text, { file: "iscsi.conf.example" });
+    const readFile = (): FileReading => ({ text: "name one-more-secret", mode: 0o600 });
+    const { config, diagnostics } = parseConfig(text, { file: "iscsi.conf.example", readFile });
     assertEquals(diagnostics, []);
     assertEquals(config?.targets.map(({ logicalUnits }) => logicalUnits.length), [2]);
   }

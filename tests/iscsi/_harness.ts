@@ -6,6 +6,7 @@
 import { assertEquals } from "@std/assert";
 import { readUint16 } from "../../lib/bytes/big_endian.ts";
 import { parseNetwork } from "../../lib/bytes/network.ts";
+import type { ChapConfig } from "../../lib/config/chap.ts";
 import type { TargetConfig } from "../../lib/config/config.ts";
 import type { ConnectionEnds } from "../../lib/iscsi/connection_ends.ts";
 import { EventLog, type LogEvent } from "../../lib/iscsi/event_log.ts";
@@ -39,6 +40,8 @@ export interface TargetSpec {
   readonly readOnly?: boolean;
   readonly networks?: readonly string[];
   readonly initiators?: readonly string[];
+  readonly chap?: ChapConfig;
+  readonly redirect?: string;
   /** LUN 0, 1 ...; one of 64 MiB unless told. */
   readonly stores?: readonly BlockStore[];
   /** Of all its LUNs; the same for all targets unless told. */
@@ -52,6 +55,10 @@ export interface HarnessOptions {
   readonly connections?: number;
   readonly interfaces?: TargetNodeOptions["interfaces"];
   readonly ping?: TargetNodeOptions["ping"];
+  /** What discovery sessions have to prove, and how strong CHAP has to be. */
+  readonly chap?: Partial<TargetNodeOptions["chap"]>;
+  /** Where challenges come from: zeros, ones and so on unless told. */
+  readonly randomBytes?: TargetNodeOptions["randomBytes"];
 }
 
 /** How one connection deviates from the usual. */
@@ -106,6 +113,8 @@ function makeTarget(spec: TargetSpec): MadeTarget {
     disk: DISK,
     networks: (spec.networks ?? []).map((text) => parseNetwork(text)!),
     initiators: spec.initiators ?? [],
+    chap: spec.chap,
+    redirect: spec.redirect,
     logicalUnits: stores.map(({ sizeBytes }, number) => ({ number, path: `/${name}`, sizeBytes, line: 1 })),
     line: 1,
   };
@@ -118,6 +127,12 @@ function makeTarget(spec: TargetSpec): MadeTarget {
     logicalUnits: new Map(units.entries()),
   });
   return { config, device, units };
+}
+
+/** A source of bytes that is anything but random, and never gives out the same twice in a row. */
+function countingBytes(): (length: number) => Uint8Array {
+  const state = { next: 0 };
+  return (length) => new Uint8Array(length).fill(state.next++);
 }
 
 /** Counts what passes the node's end of a connection. */
@@ -190,6 +205,8 @@ export class Harness {
       interfaces,
       ping: options.ping ?? { pingSeconds: 30, pingTimeoutSeconds: 30 },
       clock: this.clock,
+      chap: { chap: undefined, chapMinimum: "md5", ...options.chap },
+      randomBytes: options.randomBytes ?? countingBytes(),
       log: new EventLog((event) => this.events.push(event)),
     });
   }
@@ -258,6 +275,36 @@ export class Harness {
     const going = this.#connections.filter(({ initiator }) => initiator !== staying);
     for (const { initiator } of going) await initiator.close();
     for (const { served } of going) await withTimeLimit(served, 5000, "end a connection");
+  }
+
+  /** Lets time go by until what is waited for has come, or has failed to. */
+  async passTimeUntil<T>(awaited: Promise<T>): Promise<T> {
+    let isSettled = false;
+    const settled = awaited.finally(() => isSettled = true);
+    settled.catch(() => {});
+    for (let passedMs = 0; passedMs < 60_000; passedMs += 250) {
+      await settle();
+      if (isSettled) break;
+      this.clock.advance(250);
+    }
+    return await settled;
+  }
+
+  /**
+   * Lets the time go by for which the answer to a failed login is held back, when the log has more than these lines.
+   *
+   * @returns how long it was, in steps of 250 ms
+   */
+  async passTime(logLines: number): Promise<number> {
+    await until(() => this.log.length > logLines, "a login fails");
+    const given = (): number => this.#connections.reduce((sum, { traffic }) => sum + traffic.given, 0);
+    const before = given();
+    for (let passedMs = 0; passedMs < 60_000; passedMs += 250) {
+      await settle();
+      if (given() > before) return passedMs;
+      this.clock.advance(250);
+    }
+    throw new Error("The answer to a failed login never comes");
   }
 
   /** The end of a test: whoever is still connected goes, and the node must notice. */

@@ -67,7 +67,8 @@ function statusOf(pdu: Pdu): string {
 async function assertRefused(harness: Harness, status: string, ...steps: readonly Step[]): Promise<Pdu> {
   const { initiator, served, isClosed } = harness.open();
   for (const step of steps.slice(0, -1)) assertEquals(statusOf(await answer(initiator, step)), "0000");
-  const pdu = await answer(initiator, steps.at(-1)!);
+  const last = answer(initiator, steps.at(-1)!);
+  const pdu = await (status === "0201" ? harness.passTimeUntil(last) : last);
   assertEquals([statusOf(pdu), pdu.isTransit, pdu.isContinued, pdu.data.length], [status, false, false, 0]);
   assertEquals(await initiator.receiveEnd(), []);
   await served;

@@ -28,6 +28,12 @@ const KEYS: Readonly<Record<string, Row>> = {
     "KRB5,SRP,CHAP": "Reject",
     "": "Reject",
   }],
+  // 12.1.3: the exchange has a place for them; they are never negotiated.
+  CHAP_A: ["security", false, { "5": "Reject" }],
+  CHAP_I: ["security", false, { "1": "Reject" }],
+  CHAP_C: ["security", false, { "0x00": "Reject" }],
+  CHAP_N: ["security", false, { bob: "Reject" }],
+  CHAP_R: ["security", false, { "0x00": "Reject" }],
   HeaderDigest: ["operational", false, DIGEST],
   DataDigest: ["operational", false, DIGEST],
   MaxConnections: ["operational", true, {
@@ -135,6 +141,19 @@ function answerTo(key: string, value: string, stage: NegotiationStage, isDiscove
   assert(answers.length <= 1 && answers.every(([name]) => name === key), "only what was asked is answered");
   return answers[0]?.[1] ?? "none";
 }
+
+Deno.test("answer() to AuthMethod is CHAP and nothing else where CHAP is required", () => {
+  for (
+    const [offer, answer] of [["CHAP,None", "CHAP"], ["None,CHAP", "CHAP"], ["None", "Reject"], [
+      "",
+      "Reject",
+    ]]
+  ) {
+    const negotiation = new Negotiation();
+    negotiation.requireChap();
+    assertEquals(negotiation.answer([["AuthMethod", offer!]], "security"), [["AuthMethod", answer!]]);
+  }
+});
 
 Deno.test("this test knows every key of the table, and no other", () => {
   assertEquals(Object.keys(KEYS).toSorted(), Object.keys(LoginKeys).toSorted());

@@ -1,12 +1,14 @@
 import { fail } from "@std/assert";
+import type { FileReading } from "../../lib/config/build_chap.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { formatDiagnostic } from "../../lib/config/diagnostic.ts";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import type { Identity } from "../../lib/scsi/identity.ts";
 
-/** The configuration of a conf that must be good; its file is called `conf`. */
+/** The configuration of a conf that must be good; its file is called `conf`, and every file of secrets has one. */
 export function configOf(...lines: readonly string[]): Config {
-  const { config, diagnostics } = parseConfig(lines.join("\n"), { file: "conf" });
+  const readFile = (path: string): FileReading => ({ text: `${path} secretoffile1`, mode: 0o600 });
+  const { config, diagnostics } = parseConfig(lines.join("\n"), { file: "conf", readFile });
   return config ?? fail(diagnostics.map(formatDiagnostic).join("\n"));
 }
 

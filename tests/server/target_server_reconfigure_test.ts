@@ -1,6 +1,7 @@
 /** A server that becomes another while initiators use it, in one process and on real files. */
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import type { Config } from "../../lib/config/config.ts";
+import { Limits } from "../../lib/iscsi/limits.ts";
 import { TargetServer, type TargetServerSettings } from "../../lib/server/target_server.ts";
 import { numbered, until } from "../iscsi/_harness.ts";
 import { configOf, identityNumber } from "../provision/conf.ts";
@@ -17,6 +18,7 @@ import {
   testUnitReady,
   write10,
 } from "../support/initiator_cdb.ts";
+import type { ChapOptions } from "../support/initiator_chap.ts";
 import { LoginRefused } from "../support/initiator_login.ts";
 import { Opcode } from "../support/initiator_pdu.ts";
 import { dataOut, scsiCommand } from "../support/initiator_request.ts";
@@ -89,10 +91,11 @@ class Bed {
   }
 
   /** An initiator that does what the test does, and has heard its first unit attention. */
-  async connect(target: string, name = "tester"): Promise<Initiator> {
+  async connect(target: string, name = "tester", chap?: ChapOptions): Promise<Initiator> {
     const initiator = await Initiator.connect(this.#port);
+    const initiatorName = `iqn.2000-01.test:${name}`;
     try {
-      await initiator.login({ targetName: `${NODE}:${target}`, initiatorName: `iqn.2000-01.test:${name}` });
+      await initiator.login({ targetName: `${NODE}:${target}`, initiatorName, chap });
     } catch (error) {
       await initiator.close();
       throw error;
@@ -180,6 +183,28 @@ Deno.test("sessions that no change concerns see no error, no unit attention and 
       await initiator.untilRounds(5);
       assertEquals(initiator.diary, []);
     }
+  }));
+
+Deno.test("reconfigure() asks those to log out whose secrets hold no more, and takes the new ones", () =>
+  withBed([...A, "user=bob", "secret=bobsecret-one"], async (bed) => {
+    const [one, two] = ["bobsecret-one", "bobsecret-two"].map((secret) => ({ name: "bob", secret }));
+    await bed.connect("a", "one", one);
+    const mutual = ["mutual_user=box", "mutual_secret=targetsecret1"];
+    const change = "set CHAP of [a] from 1 name to 1 name";
+    assertEquals(bed.reconfigure(...A, "user=bob", "secret=bobsecret-one", ...mutual), [`${change}: nobody`]);
+    assertEquals(bed.reconfigure(...A, "user=rob", "secret=bobsecret-two"), [`${change}: one`]);
+    // An initiator that has the new name and secret takes back its session, which began under the old ones.
+    await bed.connect("a", "one", { ...two!, name: "rob" });
+    const refused = assertRejects(() => bed.connect("a", "two", one), LoginRefused, "0201h");
+    await until(
+      () => bed.log.lines.some((line) => line.includes("is not known")),
+      "the old secret is refused",
+    );
+    bed.clock.advance(Limits.failedLoginFirstMs);
+    await refused;
+    assertEquals(bed.reconfigure(...A), ["set CHAP of [a] from 1 name to none: nobody"]);
+    await bed.connect("a", "two");
+    assertEquals(bed.log.lines.filter((line) => line.includes("secret-")), []);
   }));
 
 Deno.test("reconfigure() grows a LUN to its last block, for the session that is there and for the next", () =>

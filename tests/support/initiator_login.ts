@@ -9,6 +9,7 @@ import {
   splitBytes,
   type TextPairs,
 } from "./initiator_text.ts";
+import { answerChallenge, type ChapOptions, checkTarget } from "./initiator_chap.ts";
 import { Opcode, type Pdu, TargetFault } from "./initiator_pdu.ts";
 import { loginRequest, type RequestPdu } from "./initiator_request.ts";
 
@@ -30,6 +31,8 @@ export interface LoginOptions {
   readonly keys?: Readonly<Record<string, string | undefined>>;
   /** The security stage comes first; unless told, it does. */
   readonly hasSecurityStage?: boolean;
+  /** Proves who it is; unless told, it offers nothing but AuthMethod=None. */
+  readonly chap?: ChapOptions | undefined;
   /** Sends the text of each stage in PDUs of this size, all but the last with C. */
   readonly pieceBytes?: number;
 }
@@ -103,10 +106,10 @@ export async function runLogin(initiator: LoginInitiator, options: LoginOptions)
   const login = new Login(initiator, options);
   const operational = operationalKeys(options);
   if (options.hasSecurityStage ?? true) {
-    await login.passStage(Stage.security, Stage.operational, [...securityKeys(options), [
-      "AuthMethod",
-      "None",
-    ]]);
+    const method = options.chap === undefined ? "None" : "CHAP,None";
+    const security: TextPairs = [...securityKeys(options), ["AuthMethod", method]];
+    if (options.chap === undefined) await login.passStage(Stage.security, Stage.operational, security);
+    else await login.prove(security, options.chap);
     await login.passStage(Stage.operational, Stage.fullFeature, operational);
   } else {
     await login.passStage(Stage.operational, Stage.fullFeature, [...securityKeys(options), ...operational]);
@@ -142,7 +145,7 @@ class Login {
       const response = await this.#step(
         currentStage,
         nextStage,
-        !isContinued,
+        isContinued ? "continue" : "transit",
         pieces[round] ?? new Uint8Array(0),
       );
       answer.push(response.data);
@@ -157,18 +160,45 @@ class Login {
     throw new TargetFault(`Stage ${currentStage} of the login took more than ${ROUNDS_MAX} rounds`);
   }
 
+  /** Passes the security stage by CHAP (12.1.3), or without where the target wants none. */
+  async prove(pairs: TextPairs, chap: ChapOptions): Promise<void> {
+    const method = await this.#ask(pairs);
+    if (method.get("AuthMethod") !== "CHAP") {
+      return await this.passStage(Stage.security, Stage.operational, []);
+    }
+    const challenge = await this.#ask([["CHAP_A", chap.algorithms ?? "8,7,6,5"]]);
+    const from = this.#answered.length;
+    await this.passStage(Stage.security, Stage.operational, answerChallenge([...challenge], chap));
+    checkTarget(this.#answered.slice(from), challenge.get("CHAP_A")!, chap);
+  }
+
+  /** Sends keys in the security stage, and stays there. */
+  async #ask(pairs: TextPairs): Promise<ReadonlyMap<string, string>> {
+    this.#offered.push(...pairs);
+    const { data } = await this.#step(Stage.security, Stage.security, "stay", encodeText(pairs));
+    const answers = decodeText(data);
+    this.#answered.push(...answers);
+    return new Map(answers);
+  }
+
   finish(): LoginResult {
     const last = this.#responses.at(-1)!;
     if (last.tsih === 0) throw new TargetFault("TSIH of the final login response is 0");
     return { tsih: last.tsih, offered: this.#offered, answered: this.#answered, responses: this.#responses };
   }
 
-  async #step(currentStage: number, nextStage: number, isTransit: boolean, text: Uint8Array): Promise<Pdu> {
+  async #step(
+    currentStage: number,
+    nextStage: number,
+    mode: "transit" | "continue" | "stay",
+    text: Uint8Array,
+  ): Promise<Pdu> {
+    const isTransit = mode === "transit";
     const response = await this.#initiator.exchange(
       this.#tag,
       loginRequest({
         isTransit,
-        isContinued: !isTransit,
+        isContinued: mode === "continue",
         currentStage,
         nextStage: isTransit ? nextStage : 0,
         isid: this.#isid,

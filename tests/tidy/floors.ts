@@ -33,7 +33,7 @@ const FLOORS: Readonly<Record<string, number>> = {
 const PACKAGES = "lib/std";
 
 /** What a floor may import besides files of the house and `@std/*`, for want of a Deno call. */
-const ALLOWED_PACKAGES = ["node:net", "node:fs", "node:process"];
+const ALLOWED_PACKAGES = ["node:net", "node:fs", "node:process", "node:crypto"];
 
 /**
  * Who touches the world, in the folders that are otherwise functions of values. A folder that is not listed may;

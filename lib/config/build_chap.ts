@@ -1,0 +1,194 @@
+/** From the options of CHAP to what is asked of initiators, for the whole server and for each target. */
+import type { ChapConfig, Credentials } from "./chap.ts";
+import { type Diagnostics, quote } from "./diagnostics.ts";
+import type { GivenOptions } from "./read_options.ts";
+import { isSameSecret } from "./secret.ts";
+import { parseSecretsFile } from "./secrets_file.ts";
+
+/** What a file holds and its permission bits, or what keeps it from being read, as the end of a sentence. */
+export type FileReading = { readonly text: string; readonly mode: number } | { readonly problem: string };
+
+/** Reads a file that the conf names. */
+export type ReadFile = (path: string) => FileReading;
+
+/** The name that stands for no CHAP. */
+const NOBODY = "none";
+/** Permission bits that let others than the owner read or change a file. */
+const OTHERS = 0o077;
+
+const ONE_WAY = ["user", "secret", "secrets"] as const;
+
+/** What one part of the conf says of CHAP, its own options only. */
+interface ChapPart {
+  /** Undefined when it says nothing of initiators; empty when none has to prove anything. */
+  readonly initiators: readonly Credentials[] | undefined;
+  readonly mutual: Credentials | undefined;
+  /** Whether it asks initiators for anything, be its values good or not. */
+  readonly isAsking: boolean;
+  /** The line that has a mutual option, if one has. */
+  readonly mutualLine: number | undefined;
+}
+
+/** Makes what the conf says of CHAP, and reports what does not go together. */
+export class ChapBuilder {
+  readonly #diagnostics: Diagnostics;
+  readonly #readFile: ReadFile;
+  readonly #files = new Map<string, readonly Credentials[]>();
+  readonly #globals: ChapPart;
+  readonly #all: ChapPart[] = [];
+
+  constructor(globals: GivenOptions, diagnostics: Diagnostics, readFile: ReadFile) {
+    this.#diagnostics = diagnostics;
+    this.#readFile = readFile;
+    this.#globals = this.#readPart(globals);
+  }
+
+  /** What the whole server asks for; undefined for nothing. */
+  get globals(): ChapConfig | undefined {
+    return configOf(this.#globals);
+  }
+
+  /** What a target asks for: as its own options say, else as the global ones do; undefined for nothing. */
+  buildTarget(given: GivenOptions): ChapConfig | undefined {
+    const own = this.#readPart(given);
+    const asking = own.initiators === undefined ? this.#globals : own;
+    if (own.mutualLine !== undefined && !asking.isAsking) this.#reportUselessMutual(own.mutualLine);
+    return configOf({ ...asking, mutual: own.mutual ?? this.#globals.mutual });
+  }
+
+  /** Reports what only the whole of the conf shows; to be called when every target has been built. */
+  reportWhole(): void {
+    const { mutualLine } = this.#globals;
+    if (mutualLine !== undefined && !this.#all.some(({ isAsking }) => isAsking)) {
+      this.#reportUselessMutual(mutualLine);
+    }
+    const initiators = this.#all.flatMap((part) => part.initiators ?? []);
+    for (const { mutual, mutualLine } of this.#all) {
+      // RFC 7143, 9.2.1: who knows the one could else pass for the other.
+      if (mutual === undefined || !initiators.some(({ secret }) => isSameSecret(secret, mutual.secret))) {
+        continue;
+      }
+      const problem = "an initiator has the same secret; choose another for one of them";
+      this.#diagnostics.error(mutualLine!, `Cannot use mutual_secret: ${problem}`);
+    }
+  }
+
+  #reportUselessMutual(line: number): void {
+    const remedy = 'add "user" and "secret", or "secrets", or remove the line';
+    this.#diagnostics.error(
+      line,
+      `Cannot use mutual CHAP where no initiator is asked for a secret: ${remedy}`,
+    );
+  }
+
+  #readPart(given: GivenOptions): ChapPart {
+    const { values, lines } = given;
+    const mutual = this.#readPair(given, "mutual_user", "mutual_secret");
+    const mutualLine = lines.get("mutual_secret") ?? lines.get("mutual_user");
+    const isSilent = ONE_WAY.every((name) => !lines.has(name));
+    const isNobody = values.user === NOBODY;
+    if (isNobody) this.#reportSecretsOfNobody(given);
+    const part = {
+      initiators: isSilent ? undefined : isNobody ? [] : this.#readInitiators(given),
+      mutual,
+      isAsking: !isSilent && !isNobody,
+      mutualLine,
+    };
+    this.#all.push(part);
+    return part;
+  }
+
+  #reportSecretsOfNobody({ lines }: GivenOptions): void {
+    for (const name of ["secret", "secrets"] as const) {
+      const line = lines.get(name);
+      if (line === undefined) continue;
+      const problem = `user "${NOBODY}" (line ${lines.get("user")}) asks for none; remove one of the lines`;
+      this.#diagnostics.error(line, `Cannot use ${name}: ${problem}`);
+    }
+  }
+
+  #readInitiators(given: GivenOptions): readonly Credentials[] {
+    const { values: { secrets }, lines } = given;
+    const own = this.#readPair(given, "user", "secret");
+    const listed = secrets === undefined ? [] : this.#readFileOnce(secrets, lines.get("secrets")!);
+    if (own !== undefined && listed.some(({ name }) => name === own.name)) {
+      const problem = `"secrets" (line ${lines.get("secrets")}) has that name too; remove one of them`;
+      this.#diagnostics.error(lines.get("user")!, `Cannot use user ${quote(own.name)}: ${problem}`);
+    }
+    const all = own === undefined ? listed : [own, ...listed];
+    const distinct = new Set(all.map(({ secret }) => new Uint8Array(secret.bytes).toHex()));
+    if (distinct.size < all.length) {
+      const line = lines.get("secrets")!;
+      this.#diagnostics.warning(line, "Several names have one secret, so each can pass for the other");
+    }
+    return all;
+  }
+
+  /** A name and its secret, of which neither goes without the other. */
+  #readPair(
+    { values, lines }: GivenOptions,
+    user: "user" | "mutual_user",
+    secret: "secret" | "mutual_secret",
+  ): Credentials | undefined {
+    for (const [present, absent] of [[user, secret], [secret, user]] as const) {
+      const line = lines.get(present);
+      if (line === undefined || lines.has(absent) || values[present] === NOBODY) continue;
+      this.#diagnostics.error(
+        line,
+        `Missing ${absent}: ${present} means nothing without it; add a line with it`,
+      );
+    }
+    const [name, value] = [values[user], values[secret]];
+    return name === undefined || value === undefined ? undefined : { name, secret: value };
+  }
+
+  #readFileOnce(path: string, line: number): readonly Credentials[] {
+    const known = this.#files.get(path);
+    if (known !== undefined) return known;
+    const credentials = this.#readSecrets(path, line);
+    this.#files.set(path, credentials);
+    return credentials;
+  }
+
+  #readSecrets(path: string, line: number): readonly Credentials[] {
+    const file = this.#readFile(path);
+    const problem = "problem" in file
+      ? file.problem
+      : (file.mode & OTHERS) !== 0
+      ? `its mode is ${formatMode(file.mode)}, which lets others read or change it; run "chmod 600 ${path}"`
+      : undefined;
+    if ("text" in file && problem === undefined) {
+      return parseSecretsFile(file.text, this.#diagnostics.of(path));
+    }
+    this.#diagnostics.error(line, `Cannot use secrets file ${JSON.stringify(path)}: ${problem}`);
+    return [];
+  }
+}
+
+/** Warns when others can read a conf that has a secret in it. */
+export function reportExposure(
+  parts: readonly GivenOptions[],
+  mode: number | undefined,
+  diagnostics: Diagnostics,
+): void {
+  if (mode === undefined || (mode & OTHERS) === 0) return;
+  const lines = parts.flatMap(({ lines }) => [lines.get("secret"), lines.get("mutual_secret")]);
+  const line = lines.find((line) => line !== undefined);
+  if (line === undefined) return;
+  const remedy = 'run "chmod 600" on it';
+  diagnostics.warning(
+    line,
+    `The mode of this file is ${formatMode(mode)}, which shows others its secrets: ${remedy}`,
+  );
+}
+
+function configOf(
+  { initiators = [], mutual }: Pick<ChapPart, "initiators" | "mutual">,
+): ChapConfig | undefined {
+  if (initiators.length === 0) return undefined;
+  return { initiators: new Map(initiators.map(({ name, secret }) => [name, secret])), mutual };
+}
+
+function formatMode(mode: number): string {
+  return (mode & 0o7777).toString(8).padStart(4, "0");
+}

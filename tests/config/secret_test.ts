@@ -1,0 +1,78 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { isSameSecret, readSecretText, Secret } from "../../lib/config/secret.ts";
+
+const TEXT = "correct-horse-1";
+
+function bytesOf(text: string): string | undefined {
+  const { secret } = readSecretText(text);
+  return secret && new Uint8Array(secret.bytes).toHex();
+}
+
+Deno.test("readSecretText() takes printable ASCII as it is, and 0x as hexadecimal", () => {
+  assertEquals(bytesOf("abcdefghijkl"), "6162636465666768696a6b6c");
+  assertEquals(bytesOf('!"#$%&()*+,-./:;<=>?@[~'), "2122232425262829" + "2a2b2c2d2e2f3a3b3c3d3e3f405b7e");
+  assertEquals(bytesOf("0x000102030405060708090a0b"), "000102030405060708090a0b");
+  assertEquals(bytesOf("0XFF0102030405060708090A0B"), "ff0102030405060708090a0b");
+});
+
+Deno.test("readSecretText() takes 12 to 255 bytes, and doubts more than 16", () => {
+  const rows = [
+    [11, "it is 11 bytes long; write 12 to 16", undefined],
+    [12, undefined, undefined],
+    [16, undefined, undefined],
+    [17, undefined, "it is 17 bytes long; initiators such as Windows take 12 to 16"],
+    [255, undefined, "it is 255 bytes long; initiators such as Windows take 12 to 16"],
+    [256, "it is 256 bytes long; write at most 255", undefined],
+  ] as const;
+  for (const [length, problem, doubt] of rows) {
+    for (const text of ["a".repeat(length), `0x${"0a".repeat(length)}`]) {
+      const reading = readSecretText(text);
+      assertEquals([reading.problem, reading.doubt], [problem, doubt], String(length));
+      assertEquals(reading.secret === undefined, problem !== undefined);
+    }
+  }
+  assertEquals(readSecretText("").problem, "it is 0 bytes long; write 12 to 16");
+});
+
+Deno.test("readSecretText() says what is wrong without repeating it", () => {
+  for (
+    const text of [
+      "a secret of words",
+      "geheimnis\u00e4\u00f6\u00fcss",
+      "0x00112233445566778899aabbc",
+      "0xnothex-at-all",
+    ]
+  ) {
+    const { problem } = readSecretText(text);
+    assertMatch(problem ?? "", /^(it contains something else than printable|after "0x" write two)/);
+    assertEquals(problem!.includes(text), false);
+  }
+});
+
+Deno.test("a Secret shows itself in no text", () => {
+  const secret = new Secret(new TextEncoder().encode(TEXT));
+  const shown = [
+    String(secret),
+    `${secret}`,
+    JSON.stringify({ secret }),
+    Deno.inspect({ secret }, { depth: 10, showHidden: true }),
+    new Error("fails", { cause: secret }).toString(),
+  ];
+  for (const text of shown) {
+    assertEquals(text.includes(TEXT), false, text);
+    assertEquals(text.includes("63 6f 72"), false, text);
+  }
+});
+
+Deno.test("a Secret arrives in a worker, and shows itself in no text of its there either", () => {
+  const { secret } = structuredClone({ secret: new Secret(new TextEncoder().encode(TEXT)) });
+  assertEquals(new TextDecoder().decode(secret.bytes), TEXT);
+  assertEquals([`${secret}`, JSON.stringify(secret)], ["[object Object]", '{"bytes":{}}']);
+});
+
+Deno.test("isSameSecret() compares bytes", () => {
+  const [a, b, c, d] = ["abcdefghijkl", "0x6162636465666768696a6b6c", "abcdefghijkm", "abcdefghijklm"]
+    .map((text) => readSecretText(text).secret);
+  assert(isSameSecret(a!, b!));
+  assertEquals([isSameSecret(a!, c!), isSameSecret(a!, d!), isSameSecret(d!, a!)], [false, false, false]);
+});

@@ -1,0 +1,338 @@
+/** CHAP and redirection as a peer sees them, through the whole node (RFC 7143, 12.1.3, 9.2.1 and 11.13.5). */
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import type { ChapConfig } from "../../lib/config/chap.ts";
+import { Secret } from "../../lib/config/secret.ts";
+import { Limits } from "../../lib/iscsi/limits.ts";
+import { chapHash, type ChapOptions, fromHexValue } from "../support/initiator_chap.ts";
+import { INITIATOR_NAME, ISID, LoginRefused, Stage } from "../support/initiator_login.ts";
+import type { Pdu } from "../support/initiator_pdu.ts";
+import type { Initiator } from "../support/initiator.ts";
+import { loginRequest } from "../support/initiator_request.ts";
+import { decodeText, encodeText, type TextPairs } from "../support/initiator_text.ts";
+import { type ConnectOptions, type Harness, nameOf, settle, withHarness } from "./_harness.ts";
+
+const BOB = { name: "bob", secret: "bobsecret123" };
+const ALICE = { name: "alice", secret: "alicesecret12" };
+const BOX = { name: "box", secret: "targetsecret1" };
+const CHALLENGE = Uint8Array.from({ length: 20 }, (_, index) => 200 - index);
+
+function chapOf(users: readonly typeof BOB[], mutual?: typeof BOX): ChapConfig {
+  const secretOf = (text: string): Secret => new Secret(new TextEncoder().encode(text));
+  return {
+    initiators: new Map(users.map(({ name, secret }) => [name, secretOf(secret)])),
+    mutual: mutual && { name: mutual.name, secret: secretOf(mutual.secret) },
+  };
+}
+
+const GUARDED = { name: "disk", chap: chapOf([BOB, ALICE], BOX) };
+
+/** The pairs with which an initiator says who it is and that it may prove it. */
+function greeting(targetName: string | undefined, method = "CHAP,None"): TextPairs {
+  const session: TextPairs = targetName === undefined
+    ? [["SessionType", "Discovery"]]
+    : [["TargetName", targetName]];
+  return [["InitiatorName", INITIATOR_NAME], ...session, ["AuthMethod", method]];
+}
+
+/** One Login Request of the security stage, and its answer. */
+async function say(initiator: Initiator, pairs: TextPairs, next: number = Stage.security): Promise<Pdu> {
+  await initiator.send(loginRequest({
+    isTransit: next !== Stage.security,
+    isContinued: false,
+    currentStage: Stage.security,
+    nextStage: next,
+    isid: ISID,
+    tsih: 0,
+    connectionId: 0,
+    initiatorTaskTag: 1,
+    cmdSn: initiator.nextCmdSn,
+    expStatSn: initiator.expStatSn,
+    text: encodeText(pairs),
+  }));
+  return await initiator.receive(20_000);
+}
+
+function statusOf(pdu: Pdu): string {
+  return (pdu.statusClass << 8 | pdu.statusDetail).toString(16).padStart(4, "0");
+}
+
+/** All that a peer sees of a login that does not succeed: flags, status and text of each answer. */
+async function transcript(
+  harness: Harness,
+  steps: readonly TextPairs[],
+  options: ConnectOptions = {},
+): Promise<string[]> {
+  const initiator = harness.connect(options);
+  const seen: string[] = [];
+  for (const pairs of steps) {
+    const pdu = await harness.passTimeUntil(say(initiator, pairs, Stage.operational));
+    const text = decodeText(pdu.data).map((pair) => pair.join("="));
+    seen.push(`${pdu.flags.toString(16)} ${statusOf(pdu)} ${text.join(" ")}`);
+    if (statusOf(pdu) !== "0000") break;
+  }
+  return seen;
+}
+
+/** Logs in, or says with which status that was refused. */
+async function attempt(
+  harness: Harness,
+  targetName: string | undefined,
+  chap?: ChapOptions,
+  options: { isid?: Uint8Array; initiatorName?: string } = {},
+): Promise<string> {
+  const initiator = harness.connect();
+  try {
+    await harness.passTimeUntil(initiator.login({ targetName, chap, ...options }));
+    return "0000";
+  } catch (error) {
+    if (!(error instanceof LoginRefused)) throw error;
+    return error.status.toString(16).padStart(4, "0");
+  }
+}
+
+for (const algorithms of ["5", "6", "7", "8", "5,6", "8,7,6,5"]) {
+  Deno.test(`an initiator that offers CHAP_A=${algorithms} logs in, one-way and mutually`, () =>
+    withHarness({ targets: [GUARDED] }, async (harness) => {
+      assertEquals(await attempt(harness, nameOf(), { ...BOB, algorithms }), "0000");
+      const mutual = { ...BOX, challenge: CHALLENGE };
+      assertEquals(await attempt(harness, nameOf(), { ...BOB, algorithms, mutual }), "0000");
+      assert(
+        harness.log.some((line) => line.includes('session begins, CHAP name "bob"')),
+        harness.log.join("\n"),
+      );
+    }));
+}
+
+Deno.test("a whole login with CHAP, as pairs", () =>
+  withHarness({ targets: [{ ...GUARDED, comment: "a friendly name" }] }, async (harness) => {
+    const initiator = harness.connect();
+    // The transition that it asks for has to wait until it has proved who it is.
+    const first = await say(initiator, greeting(nameOf()), Stage.operational);
+    assertEquals([first.flags, statusOf(first)], [0, "0000"]);
+    assertEquals(decodeText(first.data), [["TargetPortalGroupTag", "1"], ["AuthMethod", "CHAP"]]);
+    const second = await say(initiator, [["CHAP_A", "7,5"]], Stage.operational);
+    assertEquals([second.flags, statusOf(second)], [0, "0000"]);
+    const challenge = `0x${"00".repeat(32)}`;
+    assertEquals(decodeText(second.data), [["CHAP_A", "7"], ["CHAP_I", "1"], ["CHAP_C", challenge]]);
+    const response = chapHash("7", 1, BOB.secret, fromHexValue(challenge));
+    const third = await say(
+      initiator,
+      [["CHAP_N", "bob"], ["CHAP_R", `0b${response.toBase64()}`], ["CHAP_I", "0x20"], ["CHAP_C", "0bAAEC"]],
+      Stage.operational,
+    );
+    assertEquals([third.flags, statusOf(third)], [0x81, "0000"]);
+    const proof = chapHash("7", 32, BOX.secret, Uint8Array.of(0, 1, 2));
+    assertEquals(decodeText(third.data), [
+      ["TargetAlias", "a friendly name"],
+      ["CHAP_N", "box"],
+      ["CHAP_R", `0x${proof.toHex()}`],
+    ]);
+  }));
+
+Deno.test("0201: wrong secret, wrong name, no name, and a target that cannot prove itself", () =>
+  withHarness({ targets: [GUARDED, { name: "oneway", chap: chapOf([BOB]) }] }, async (harness) => {
+    assertEquals(await attempt(harness, nameOf(), { ...BOB, secret: ALICE.secret }), "0201");
+    assertEquals(await attempt(harness, nameOf(), { ...BOB, name: "nobody" }), "0201");
+    assertEquals(await attempt(harness, nameOf()), "0201");
+    const mutual = { ...BOX, challenge: CHALLENGE };
+    assertEquals(await attempt(harness, nameOf("oneway"), { ...BOB, mutual }), "0201");
+    const log = harness.log.join("\n");
+    assertMatch(
+      log,
+      /warning: 10\.0\.0\.2: login of "iqn[^"]*" refused: it gives the CHAP name "bob", but does not/,
+    );
+    assertMatch(log, /it gives the CHAP name "nobody", which is not known/);
+    for (const { secret } of [BOB, ALICE, BOX]) assertEquals(log.includes(secret), false);
+  }));
+
+Deno.test("0201: no algorithm that is offered is strong enough", () =>
+  withHarness({ targets: [GUARDED], chap: { chapMinimum: "sha256" } }, async (harness) => {
+    assertEquals(await attempt(harness, nameOf(), { ...BOB, algorithms: "5,6" }), "0201");
+    assertEquals(await attempt(harness, nameOf(), { ...BOB, algorithms: "5,6,7" }), "0000");
+    assertMatch(harness.log.join("\n"), /it offers CHAP_A="5,6", none of which is as strong as sha256/);
+  }));
+
+Deno.test("0201: who leaves CHAP out does not get past the security stage", () =>
+  withHarness({ targets: [GUARDED] }, async (harness) => {
+    const none = [["InitiatorName", INITIATOR_NAME], ["TargetName", nameOf()]] as const;
+    assertEquals(await transcript(harness, [none]), ["0 0201 "]);
+    await assertRejects(
+      () => harness.passTimeUntil(harness.connect().login({ targetName: nameOf(), hasSecurityStage: false })),
+      LoginRefused,
+      "0201h",
+    );
+    // Time and again the transition is denied, up to the limit of requests.
+    const initiator = harness.connect();
+    await say(initiator, greeting(nameOf()));
+    for (let request = 1; request < Limits.loginRequests; request++) {
+      const pdu = await say(initiator, [], Stage.fullFeature);
+      assertEquals([pdu.flags, statusOf(pdu)], [0, "0000"]);
+    }
+    assertEquals(statusOf(await say(initiator, [], Stage.fullFeature)), "0200");
+  }));
+
+Deno.test("0200 and 0207: keys of CHAP where they have no place", () =>
+  withHarness({ targets: [GUARDED, { name: "open" }] }, async (harness) => {
+    const [hello, open] = [greeting(nameOf()), greeting(nameOf("open"))];
+    const challenge: TextPairs = [["CHAP_A", "5"]];
+    const rows: readonly [string, readonly TextPairs[]][] = [
+      ["0200", [[...hello, ...challenge]]],
+      ["0200", [open.slice(0, 2), challenge]],
+      ["0200", [hello, [["CHAP_N", "bob"], ["CHAP_R", "0x00"]]]],
+      ["0200", [hello, challenge, challenge]],
+      ["0200", [hello, challenge, [["AuthMethod", "CHAP"]]]],
+      ["0200", [hello, [...challenge, ["CHAP_A", "5"]]]],
+      ["0207", [hello, challenge, [["CHAP_N", "bob"]]]],
+      ["0200", [hello, challenge, [["CHAP_N", "bob"], ["CHAP_R", "garbage"]]]],
+    ];
+    for (const [status, steps] of rows) {
+      const initiator = harness.connect();
+      for (const pairs of steps.slice(0, -1)) assertEquals(statusOf(await say(initiator, pairs)), "0000");
+      assertEquals(statusOf(await say(initiator, steps.at(-1)!)), status, JSON.stringify(steps));
+    }
+  }));
+
+Deno.test("a target without CHAP takes None, beside one that wants CHAP", () =>
+  withHarness({ targets: [GUARDED, { name: "open" }] }, async (harness) => {
+    assertEquals(await attempt(harness, nameOf("open")), "0000");
+    assertEquals(await attempt(harness, nameOf("open"), BOB), "0000");
+    assertEquals(await attempt(harness, undefined), "0000");
+  }));
+
+Deno.test("discovery asks for the global secret, and lists the targets that have others", () =>
+  withHarness({ targets: [GUARDED, { name: "open" }], chap: { chap: chapOf([ALICE]) } }, async (harness) => {
+    assertEquals(await attempt(harness, undefined), "0201");
+    assertEquals(await attempt(harness, undefined, BOB), "0201");
+    const initiator = harness.connect();
+    await initiator.login({ chap: ALICE });
+    const targets = await initiator.sendTargets();
+    assertEquals(targets.map(({ name }) => name), [nameOf(), nameOf("open")]);
+  }));
+
+Deno.test("without a secret, a target that is not there looks like one that wants CHAP", () =>
+  withHarness(
+    { targets: [GUARDED, { ...GUARDED, name: "others", initiators: ["iqn.2000-01.a:b"] }] },
+    async (harness) => {
+      const wrong: TextPairs = [["CHAP_N", "bob"], ["CHAP_R", `0x${"00".repeat(16)}`]];
+      const dialogues = (name: string): TextPairs[][] => [
+        [greeting(name, "None")],
+        [greeting(name).slice(0, 2)],
+        [greeting(name), [["CHAP_A", "4"]]],
+        [greeting(name), [["CHAP_A", "5,8"]], wrong],
+        [greeting(name), [["CHAP_A", "5"]], [...wrong, ["CHAP_I", "1"], ["CHAP_C", "0x55"]]],
+      ];
+      const seen: string[][] = [];
+      // Each from an address of its own, so that none has to wait longer than another.
+      for (const [host, name] of ["disk", "others", "nowhere"].entries()) {
+        const answers: string[] = [];
+        for (const steps of dialogues(nameOf(name))) {
+          const options = { ends: { peerAddress: `10.0.1.${host}` } };
+          answers.push(...await transcript(harness, steps, options));
+        }
+        seen.push(answers.map((line) => line.replace(/CHAP_I=.*/, "CHAP_I=...")));
+      }
+      assertEquals(seen[0]!.filter((line) => line.includes("0201")).length, 5, seen[0]!.join("\n"));
+      assertEquals(seen[1], seen[0]);
+      assertEquals(seen[2], seen[0]);
+      assertMatch(harness.log.join("\n"), /not known; besides, there is no target "iqn/);
+      assertMatch(harness.log.join("\n"), /not known; besides, initiators of \[others\]/);
+    },
+  ));
+
+Deno.test("0203: who has the global secret is told that a target is not there", () =>
+  withHarness({ targets: [GUARDED], chap: { chap: chapOf([ALICE]) } }, async (harness) => {
+    assertEquals(await attempt(harness, nameOf("nowhere"), ALICE), "0203");
+    assertEquals(await attempt(harness, nameOf("nowhere"), BOB), "0201");
+    assertEquals(await attempt(harness, nameOf("nowhere")), "0201");
+  }));
+
+Deno.test("0201: the challenge of another connection comes back", () =>
+  withHarness({ targets: [GUARDED] }, async (harness) => {
+    const victim = harness.connect();
+    await say(victim, greeting(nameOf()));
+    const { data } = await say(victim, [["CHAP_A", "5"]]);
+    const challenge = fromHexValue(new Map(decodeText(data)).get("CHAP_C"));
+    const mutual = { ...BOX, challenge };
+    assertEquals(await attempt(harness, nameOf(), { ...BOB, mutual }), "0201");
+    assertMatch(harness.log.join("\n"), /its CHAP_C is a challenge of our own/);
+    await victim.close();
+    await settle();
+    assertEquals(await attempt(harness, nameOf(), { ...BOB, mutual }), "0000");
+  }));
+
+Deno.test("answers to failed logins wait, longer each time, by address, and hold up nobody else", () =>
+  withHarness({ targets: [GUARDED] }, async (harness) => {
+    const fail = async (peerAddress: string): Promise<number> => {
+      const initiator = harness.connect({ ends: { peerAddress } });
+      const answer = say(initiator, greeting(nameOf(), "None"));
+      const passedMs = await harness.passTime(harness.log.length);
+      assertEquals(statusOf(await answer), "0201");
+      return passedMs;
+    };
+    const first = Limits.failedLoginFirstMs;
+    assertEquals([await fail("10.0.0.7"), await fail("10.0.0.7"), await fail("10.0.0.7")], [
+      first,
+      2 * first,
+      4 * first,
+    ]);
+    assertEquals(await fail("10.0.0.8"), first);
+    const held = harness.open({ ends: { peerAddress: "10.0.0.7" } });
+    await held.initiator.send(loginRequest({
+      isTransit: false,
+      isContinued: false,
+      currentStage: 0,
+      nextStage: 0,
+      isid: ISID,
+      tsih: 0,
+      connectionId: 0,
+      initiatorTaskTag: 1,
+      cmdSn: 1,
+      expStatSn: 0,
+      text: encodeText(greeting(nameOf(), "None")),
+    }));
+    await settle();
+    assertEquals(held.traffic.given, 0);
+    assertEquals(await attempt(harness, nameOf(), BOB), "0000");
+    assertEquals(held.traffic.given, 0);
+    // Who stops the node does not wait for it either.
+    await harness.node.stop();
+    assert(held.isClosed());
+  }));
+
+Deno.test("a session is not taken away by who has another secret", () =>
+  withHarness({ targets: [GUARDED] }, async (harness) => {
+    const initiator = harness.connect();
+    const { tsih } = await initiator.login({ targetName: nameOf(), chap: BOB });
+    assertEquals(await attempt(harness, nameOf(), ALICE), "0202");
+    await assertRejects(
+      () => harness.connect().login({ targetName: nameOf(), chap: ALICE, tsih, connectionId: 1 }),
+      LoginRefused,
+      "020ah",
+    );
+    await initiator.nop();
+    assertEquals(await attempt(harness, nameOf(), BOB), "0000");
+    assertEquals((await initiator.receiveEnd()).length, 0);
+  }));
+
+Deno.test("a login is redirected, after the initiator has proved what it had to", () =>
+  withHarness({
+    targets: [{ name: "open", redirect: "192.0.2.1:3261" }, { ...GUARDED, redirect: "[2001:db8::1]:3260" }],
+  }, async (harness) => {
+    const open = await transcript(harness, [greeting(nameOf("open"))]);
+    assertEquals(open, ["0 0101 TargetAddress=192.0.2.1:3261"]);
+    assertEquals(await attempt(harness, nameOf(), { ...BOB, secret: "another secret" }), "0201");
+    const refusal = await assertRejects(
+      () => harness.connect().login({ targetName: nameOf(), chap: BOB }),
+      LoginRefused,
+    );
+    assertEquals(refusal.status, 0x0101);
+    assertEquals(decodeText(refusal.pdu.data), [["TargetAddress", "[2001:db8::1]:3260"]]);
+    assert(
+      harness.log.some((line) =>
+        line.startsWith("info: ") && line.includes("redirected: [disk] is at [2001")
+      ),
+    );
+    const initiator = harness.connect();
+    await initiator.login();
+    assertEquals((await initiator.sendTargets()).map(({ name }) => name), [nameOf("open"), nameOf()]);
+  }));

@@ -96,7 +96,7 @@ export class Crc32cKernel {
   }
 }
 
-/** `fold(state, address, lastBlock)`: the state behind the data from `address`, at least two blocks, to the end of the last. */
+/** `fold(state, address, lastBlock)`: the state behind the data from `address`, of two blocks at least, to its last. */
 function foldFunction(): WebAssemblyFunction {
   return {
     name: "fold",
@@ -122,7 +122,7 @@ function foldFunction(): WebAssemblyFunction {
   };
 }
 
-/** Each vector of the quotient takes the place of the one 14 vectors before, which is looked back at for the last time. */
+/** Each vector of the quotient takes the place of the one 14 vectors before, which is needed for the last time. */
 function quotientOfBlock(): Code {
   return indices(VECTORS).map((index) =>
     localSet(

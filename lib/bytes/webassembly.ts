@@ -68,62 +68,77 @@ function signed(value: number): Code {
   return value >= -0x40 && value < 0x40 ? value & 0x7f : [value & 0x7f | 0x80, signed(value >> 7)];
 }
 
+/** The value of a local. */
 export function localGet(local: number): Code {
   return [0x20, unsigned(local)];
 }
 
+/** Gives a local a value. */
 export function localSet(local: number, value: Code): Code {
   return [value, 0x21, unsigned(local)];
 }
 
+/** A number. */
 export function i32Const(value: number): Code {
   return [0x41, signed(value)];
 }
 
+/** Four bytes of memory as a number, the least significant first. */
 export function i32Load(offset: number, address: Code): Code {
   return [address, 0x28, 0, unsigned(offset)];
 }
 
+/** Puts a number into four bytes of memory. */
 export function i32Store(offset: number, address: Code, value: Code): Code {
   return [address, value, 0x36, 0, unsigned(offset)];
 }
 
+/** 1 when `left` is less than `right`, both without sign, else 0. */
 export function i32LtU(left: Code, right: Code): Code {
   return [left, right, 0x49];
 }
 
+/** The sum, modulo 2^32. */
 export function i32Add(left: Code, right: Code): Code {
   return [left, right, 0x6a];
 }
 
+/** The bits that both have. */
 export function i32And(left: Code, right: Code): Code {
   return [left, right, 0x71];
 }
 
+/** The bits in which they differ. */
 export function i32Xor(left: Code, right: Code): Code {
   return [left, right, 0x73];
 }
 
+/** Shifted towards the most significant bit. */
 export function i32Shl(value: Code, bits: Code): Code {
   return [value, bits, 0x74];
 }
 
+/** Shifted towards the least significant bit, zeros behind. */
 export function i32ShrU(value: Code, bits: Code): Code {
   return [value, bits, 0x76];
 }
 
+/** 16 bytes of memory. */
 export function v128Load(offset: number, address: Code): Code {
   return [address, 0xfd, 0x00, 0, unsigned(offset)];
 }
 
+/** Puts a vector into 16 bytes of memory. */
 export function v128Store(offset: number, address: Code, value: Code): Code {
   return [address, value, 0xfd, 0x0b, 0, unsigned(offset)];
 }
 
+/** The bits in which they differ. */
 export function v128Xor(left: Code, right: Code): Code {
   return [left, right, 0xfd, 0x51];
 }
 
+/** A vector of zeros. */
 export const V128_ZERO: Code = [0xfd, 0x0c, new Array<number>(16).fill(0)];
 
 /** The 16 bytes of `first` and then `second` that begin at byte `start`. */

@@ -179,7 +179,8 @@ export class CommandWindow {
 
   #copy(frame: Frame): Frame {
     this.#heldBytes += frameBytes(frame);
-    return { header: frame.header.slice(), data: frame.data.slice() };
+    const { header, data, hasDataDigestError } = frame;
+    return { header: header.slice(), data: data.slice(), hasDataDigestError };
   }
 }
 

@@ -11,6 +11,7 @@ import type { ByteStream } from "./byte_stream.ts";
 import type { Clock } from "./clock.ts";
 import { CommandMeter } from "./command_meter.ts";
 import type { ConnectionEnds } from "./connection_ends.ts";
+import { Digests } from "./digests.ts";
 import type { EventLog } from "./event_log.ts";
 import { type Frame, FrameBuffer } from "./framing.ts";
 import { FullFeaturePhase } from "./full_feature_phase.ts";
@@ -281,6 +282,10 @@ export class Connection implements WatchedConnection {
     if (this.#login.complete) {
       this.#stage = "fullFeature";
       this.#frames.resize(Limits.receiveBufferBytes, Limits.dataSegmentBytes);
+      // 6.3: the login itself, its last response included, is without digests.
+      const digests = new Digests(this.#login.negotiation.connectionParameters());
+      this.#frames.expectDigests(digests);
+      this.#replies.addDigests(digests);
     }
   }
 

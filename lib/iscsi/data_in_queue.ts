@@ -5,7 +5,6 @@
 import { finished } from "../scsi/finished.ts";
 import type { DataIn, Operation } from "../scsi/operation.ts";
 import { GOOD, type Outcome } from "../scsi/outcome.ts";
-import { BASIC_HEADER_BYTES } from "./framing.ts";
 import { Limits } from "./limits.ts";
 import type { ReplyWriter } from "./reply_writer.ts";
 import type { DataInProgress, ScsiTask } from "./scsi_task.ts";
@@ -87,7 +86,8 @@ export class DataInQueue {
   #readPiece(task: ScsiTask, progress: DataInProgress): Outcome | undefined {
     const length = this.#pieceLength(progress);
     const into = this.#owner.replies.reserveDataIn(length);
-    const data = into.subarray(BASIC_HEADER_BYTES, BASIC_HEADER_BYTES + length);
+    const { dataOffset } = this.#owner.replies;
+    const data = into.subarray(dataOffset, dataOffset + length);
     const outcome = progress.operation.readNow(progress.sentBytes, data);
     if (outcome === GOOD) this.#sendPiece(task, progress, into, length);
     if (outcome === undefined && this.#owner.staging.hasRoom) this.#readLater(task, progress, length);
@@ -103,7 +103,7 @@ export class DataInQueue {
     this.#owner.staging.release(staged.data.length);
     if (staged.outcome !== GOOD) return staged.outcome;
     const into = this.#owner.replies.reserveDataIn(staged.data.length);
-    into.set(staged.data, BASIC_HEADER_BYTES);
+    into.set(staged.data, this.#owner.replies.dataOffset);
     this.#sendPiece(task, progress, into, staged.data.length);
     return GOOD;
   }

@@ -22,6 +22,7 @@ import type { Work } from "./work_under_way.ts";
 const DataOutFault = {
   unexpectedUnsolicitedData: checkCondition(Sense.writeErrorUnexpectedUnsolicitedData),
   incorrectAmountOfData: checkCondition(Sense.writeErrorNotEnoughUnsolicitedData),
+  dataDigestError: checkCondition(Sense.protocolServiceCrcError),
 } as const;
 
 /** What the queue needs of the phase it serves. */
@@ -71,10 +72,14 @@ export class DataOutQueue {
     this.#advance(task, progress);
   }
 
-  /** Takes a Data-Out of a command that is under way. */
-  receive(task: ScsiTask, pdu: DataOut): void {
+  /**
+   * Takes a Data-Out of a command that is under way. Without data that can be relied on it costs the command, which
+   * ends when all data that is under way for it has come (RFC 7143, 7.8).
+   */
+  receive(task: ScsiTask, pdu: DataOut, hasDataDigestError: boolean): void {
     const progress = task.dataOut;
     if (progress === undefined) return;
+    if (hasDataDigestError) progress.failure ??= DataOutFault.dataDigestError;
     const isSolicited = pdu.targetTransferTag !== RESERVED_TAG;
     const failure = isSolicited
       ? this.#receiveSolicited(progress, pdu)

@@ -1,15 +1,16 @@
 /**
  * Cuts a byte stream into PDUs (RFC 7143, 11.1), without doing any I/O and without copying:
  *
- *     +----------------------+----------------------+----------------------+
- *     | basic header segment | additional header    | data segment         |
- *     | 48 bytes             | TotalAHSLength words | padded to 4 bytes    |
- *     +----------------------+----------------------+----------------------+
+ *     +----------------------+----------------------+---------+----------------------+---------+
+ *     | basic header segment | additional header    | header  | data segment         | data    |
+ *     | 48 bytes             | TotalAHSLength words | digest  | padded to 4 bytes    | digest  |
+ *     +----------------------+----------------------+---------+----------------------+---------+
  *
  * The invariant: 0 <= start <= end <= buffer.length. Bytes before `start` have been handed out as PDUs, those from
  * `start` to `end` have been received, those after `end` are free.
  */
 import { readUint24 } from "../bytes/big_endian.ts";
+import { DIGEST_BYTES, type Digests, NO_DIGESTS } from "./digests.ts";
 import { connectionBroken } from "./protocol_error.ts";
 
 /** Length of the basic header segment in bytes. */
@@ -24,6 +25,8 @@ export interface Frame {
   readonly header: Uint8Array;
   /** The data segment without its padding. */
   readonly data: Uint8Array;
+  /** The data segment is not what its digest says: the PDU is to be rejected, and nothing of the data to be used. */
+  readonly hasDataDigestError: boolean;
 }
 
 /** The next multiple of 4, to which data segments are padded (RFC 7143, 11.2.3). */
@@ -31,9 +34,9 @@ export function paddedLength(length: number): number {
   return (length + 3) & ~3;
 }
 
-/** The size of the largest PDU with a data segment of `dataSegmentBytes`. */
+/** The size of the largest PDU with a data segment of `dataSegmentBytes`, both digests included. */
 export function frameBytesMax(dataSegmentBytes: number): number {
-  return BASIC_HEADER_BYTES + ADDITIONAL_HEADER_BYTES_MAX + paddedLength(dataSegmentBytes);
+  return BASIC_HEADER_BYTES + ADDITIONAL_HEADER_BYTES_MAX + paddedLength(dataSegmentBytes) + 2 * DIGEST_BYTES;
 }
 
 /** A connection's receive buffer. */
@@ -42,6 +45,9 @@ export class FrameBuffer {
   #start = 0;
   #end = 0;
   #dataSegmentBytesMax: number;
+  #digests = NO_DIGESTS;
+  /** The header of the PDU at `start` has come, and is what its digest says. */
+  #isHeaderChecked = false;
 
   /**
    * @param capacityBytes at least `frameBytesMax(dataSegmentBytesMax)`
@@ -61,6 +67,11 @@ export class FrameBuffer {
     this.#start = 0;
     this.#end = rest.length;
     this.#dataSegmentBytesMax = dataSegmentBytesMax;
+  }
+
+  /** Expects digests from the next PDU on. */
+  expectDigests(digests: Digests): void {
+    this.#digests = digests;
   }
 
   /** Free space for what comes next, never empty; ends the life of every frame handed out before. */
@@ -89,24 +100,42 @@ export class FrameBuffer {
   /**
    * The next complete PDU, or undefined when it has not been received yet.
    *
-   * @throws {ProtocolError} when its data segment is longer than allowed
+   * @throws {ProtocolError} when its header digest is wrong, or its data segment longer than allowed
    */
   next(): Frame | undefined {
     const available = this.#end - this.#start;
     if (available < BASIC_HEADER_BYTES) return undefined;
     const headerBytes = this.#headerBytes();
+    if (available < headerBytes + this.#digests.headerDigestBytes) return undefined;
+    this.#checkHeader(headerBytes);
+    if (available < this.#pduBytes()) return undefined;
+    return this.#take(headerBytes, this.#dataBytes());
+  }
+
+  /** Before a header is known to be right, nothing that it says of lengths is relied on (RFC 7143, 7.8). */
+  #checkHeader(headerBytes: number): void {
+    if (this.#isHeaderChecked) return;
+    if (!this.#digests.isHeaderRight(this.#buffer, this.#start, this.#start + headerBytes)) {
+      throw connectionBroken("Header digest error");
+    }
     const dataBytes = this.#dataBytes();
     if (dataBytes > this.#dataSegmentBytesMax) {
       throw connectionBroken(
         `Data segment of ${dataBytes} bytes is longer than the limit of ${this.#dataSegmentBytesMax}`,
       );
     }
-    if (available < headerBytes + paddedLength(dataBytes)) return undefined;
-    const dataStart = this.#start + headerBytes;
-    const header = this.#buffer.subarray(this.#start, dataStart);
+    this.#isHeaderChecked = true;
+  }
+
+  #take(headerBytes: number, dataBytes: number): Frame {
+    const dataStart = this.#start + headerBytes + this.#digests.headerDigestBytes;
+    const dataEnd = dataStart + paddedLength(dataBytes);
+    const header = this.#buffer.subarray(this.#start, this.#start + headerBytes);
     const data = this.#buffer.subarray(dataStart, dataStart + dataBytes);
-    this.#start = dataStart + paddedLength(dataBytes);
-    return { header, data };
+    const hasDataDigestError = !this.#digests.isDataRight(this.#buffer, dataStart, dataEnd);
+    this.#start = dataEnd + this.#digests.dataDigestBytes(dataBytes);
+    this.#isHeaderChecked = false;
+    return { header, data, hasDataDigestError };
   }
 
   #headerBytes(): number {
@@ -117,10 +146,15 @@ export class FrameBuffer {
     return readUint24(this.#buffer, this.#start + 5);
   }
 
+  #pduBytes(): number {
+    const dataBytes = this.#dataBytes();
+    return this.#headerBytes() + this.#digests.headerDigestBytes + paddedLength(dataBytes) +
+      this.#digests.dataDigestBytes(dataBytes);
+  }
+
   /** How many bytes complete the PDU at `start`, or at least its basic header, whichever can be known. */
   #missing(): number {
     const available = this.#end - this.#start;
-    if (available < BASIC_HEADER_BYTES) return BASIC_HEADER_BYTES - available;
-    return this.#headerBytes() + paddedLength(this.#dataBytes()) - available;
+    return (this.#isHeaderChecked ? this.#pduBytes() : BASIC_HEADER_BYTES) - available;
   }
 }

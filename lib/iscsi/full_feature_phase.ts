@@ -30,6 +30,7 @@ import {
 } from "./initiator_pdus.ts";
 import { Limits } from "./limits.ts";
 import type { ConnectionEnds } from "./connection_ends.ts";
+import { InitiatorOpcode, initiatorOpcodeName } from "./opcodes.ts";
 import type { NegotiatedParameters, Negotiation } from "./negotiation.ts";
 import { connectionBroken, ProtocolError, rejected } from "./protocol_error.ts";
 import { RejectReason } from "./reject_reason.ts";
@@ -142,13 +143,26 @@ export class FullFeaturePhase implements SessionConnection {
   receive(frame: Frame): void {
     this.replies.acknowledge(readUint32(frame.header, 28));
     if (this.#awaitedAcknowledgement !== undefined) this.#lookForAcknowledgement();
-    this.carryOut(frame);
+    if (frame.hasDataDigestError) this.#discard(frame);
+    else this.carryOut(frame);
     const { window } = this.session;
     for (let held = window.release(); held !== undefined; held = window.release()) {
       for (const heldFrame of held.frames) held.receiver.carryOut(heldFrame);
       if (held.receiver !== this) held.receiver.wake();
     }
     this.session.openWindow();
+  }
+
+  /**
+   * RFC 7143, 7.8: a PDU whose data is not what was sent is rejected. A request counts as not received (7.3): its
+   * CmdSN stays open, for the initiator to send it once more or to abort it. A Data-Out costs its command.
+   */
+  #discard(frame: Frame): void {
+    if (this.#isOver) return;
+    const opcode = frame.header[0]! & 0x3f;
+    this.#owner.warn(`Data digest error in ${initiatorOpcodeName(opcode)}`);
+    this.replies.reject(RejectReason.dataDigestError, frame.header);
+    if (opcode === InitiatorOpcode.dataOut) this.carryOut(frame);
   }
 
   /** Carries out one PDU, or keeps it until those before it have come. */
@@ -204,7 +218,7 @@ export class FullFeaturePhase implements SessionConnection {
     if (task.owner !== this) {
       throw rejected(RejectReason.protocolError, "Data-Out over another connection than its command");
     }
-    this.#dataOut.receive(task, pdu);
+    this.#dataOut.receive(task, pdu, frame.hasDataDigestError);
   }
 
   #inOrder(pdu: NumberedPdu, frame: Frame): void {

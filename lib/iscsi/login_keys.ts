@@ -61,8 +61,11 @@ export const LoginKeys = {
   CHAP_C: { rule: { kind: "authentication" }, when: "security" },
   CHAP_N: { rule: { kind: "authentication" }, when: "security" },
   CHAP_R: { rule: { kind: "authentication" }, when: "security" },
-  HeaderDigest: { rule: { kind: "list", supported: ["None"], default: "None" }, when: "operational" },
-  DataDigest: { rule: { kind: "list", supported: ["None"], default: "None" }, when: "operational" },
+  HeaderDigest: {
+    rule: { kind: "list", supported: ["CRC32C", "None"], default: "None" },
+    when: "operational",
+  },
+  DataDigest: { rule: { kind: "list", supported: ["CRC32C", "None"], default: "None" }, when: "operational" },
   MaxConnections: {
     rule: { kind: "smaller", min: 1, max: 65_535, ours: Limits.connectionsPerSession, default: 1 },
     when: "operational",

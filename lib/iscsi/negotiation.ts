@@ -25,6 +25,9 @@ export interface SessionParameters {
 export interface ConnectionParameters {
   /** The longest data segment that the initiator takes. */
   readonly initiatorMaxRecvDataSegmentLength: number;
+  /** A CRC32C follows the headers of all PDUs, or their data segments. */
+  readonly headerDigest: boolean;
+  readonly dataDigest: boolean;
 }
 
 /** Everything that holds for a connection. */
@@ -227,6 +230,10 @@ export class Negotiation {
 
   /** What holds for the connection now. */
   connectionParameters(): ConnectionParameters {
-    return { initiatorMaxRecvDataSegmentLength: this.#number("MaxRecvDataSegmentLength") };
+    return {
+      initiatorMaxRecvDataSegmentLength: this.#number("MaxRecvDataSegmentLength"),
+      headerDigest: this.#inForce("HeaderDigest") === "CRC32C",
+      dataDigest: this.#inForce("DataDigest") === "CRC32C",
+    };
   }
 }

@@ -5,6 +5,7 @@
 import { serialAdd, serialDistance } from "../bytes/serial_number.ts";
 import type { Outcome } from "../scsi/outcome.ts";
 import { writeUint16 } from "../bytes/big_endian.ts";
+import { type Digests, NO_DIGESTS } from "./digests.ts";
 import { BASIC_HEADER_BYTES, paddedLength } from "./framing.ts";
 import type { LoginReply } from "./login.ts";
 import { LoginStatus } from "./login_status.ts";
@@ -57,6 +58,7 @@ const NO_DATA = new Uint8Array();
 /** One connection's replies. */
 export class ReplyWriter {
   readonly buffer = new SendBuffer();
+  #digests = NO_DIGESTS;
   #statSN = 1;
   /** The next StatSN that the initiator expects: it has received all before. */
   #expStatSN = 1;
@@ -85,6 +87,16 @@ export class ReplyWriter {
     this.#window = window;
   }
 
+  /** Adds digests from the next reply on. */
+  addDigests(digests: Digests): void {
+    this.#digests = digests;
+  }
+
+  /** Where the data segment of a reply begins. */
+  get dataOffset(): number {
+    return BASIC_HEADER_BYTES + this.#digests.headerDigestBytes;
+  }
+
   scsiResponse(task: ScsiTask, outcome: Outcome): void {
     const sense = outcome.sense;
     const dataLength = sense === undefined ? 0 : 2 + sense.length;
@@ -98,13 +110,13 @@ export class ReplyWriter {
       numbers: this.#withStatus(),
     });
     if (sense !== undefined) {
-      writeUint16(into, BASIC_HEADER_BYTES, sense.length);
-      into.set(sense, BASIC_HEADER_BYTES + 2);
+      writeUint16(into, this.dataOffset, sense.length);
+      into.set(sense, this.dataOffset + 2);
     }
     this.#commit(into, dataLength);
   }
 
-  /** Space for a Data-In with `dataLength` bytes of data, which the caller puts behind the header. */
+  /** Space for a Data-In with `dataLength` bytes of data, which the caller puts at `dataOffset`. */
   reserveDataIn(dataLength: number): Uint8Array {
     return this.#reserve(dataLength);
   }
@@ -155,7 +167,7 @@ export class ReplyWriter {
       dataLength,
       numbers: this.#withStatus(),
     });
-    into.set(data, BASIC_HEADER_BYTES);
+    into.set(data, this.dataOffset);
     this.#commit(into, data.length);
   }
 
@@ -202,7 +214,7 @@ export class ReplyWriter {
       dataLength: reply.data.length,
       numbers: this.#withStatus(),
     });
-    into.set(reply.data, BASIC_HEADER_BYTES);
+    into.set(reply.data, this.dataOffset);
     this.#commit(into, reply.data.length);
   }
 
@@ -233,7 +245,7 @@ export class ReplyWriter {
       dataLength: data.length,
       numbers,
     });
-    into.set(data, BASIC_HEADER_BYTES);
+    into.set(data, this.dataOffset);
     this.#commit(into, data.length);
   }
 
@@ -273,16 +285,19 @@ export class ReplyWriter {
     const rejected = header.slice(0, BASIC_HEADER_BYTES);
     const into = this.#reserve(rejected.length);
     encodeReject(into, { reason, dataLength: rejected.length, numbers: this.#withStatus() });
-    into.set(rejected, BASIC_HEADER_BYTES);
+    into.set(rejected, this.dataOffset);
     this.#commit(into, rejected.length);
   }
 
   #reserve(dataLength: number): Uint8Array {
-    return this.buffer.reserve(BASIC_HEADER_BYTES + paddedLength(dataLength));
+    const bytes = this.dataOffset + paddedLength(dataLength) + this.#digests.dataDigestBytes(dataLength);
+    return this.buffer.reserve(bytes);
   }
 
   #commit(into: Uint8Array, dataLength: number): void {
-    into.fill(0, BASIC_HEADER_BYTES + dataLength);
+    const dataEnd = this.dataOffset + paddedLength(dataLength);
+    into.fill(0, this.dataOffset + dataLength, dataEnd);
+    this.#digests.complete(into, BASIC_HEADER_BYTES, dataEnd);
     this.buffer.commit(into.length);
   }
 

@@ -92,6 +92,7 @@ export const Sense = {
   unexpectedInexactSegment: { key: SenseKey.copyAborted, code: 0x260a },
   writeErrorUnexpectedUnsolicitedData: { key: SenseKey.abortedCommand, code: 0x0c0c },
   writeErrorNotEnoughUnsolicitedData: { key: SenseKey.abortedCommand, code: 0x0c0d },
+  protocolServiceCrcError: { key: SenseKey.abortedCommand, code: 0x4705 },
   miscompareDuringVerifyOperation: { key: SenseKey.miscompare, code: 0x1d00 },
 } as const satisfies Record<string, SenseCondition>;
 

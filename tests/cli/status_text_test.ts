@@ -37,6 +37,8 @@ const PARAMETERS = {
   defaultTime2Retain: 0,
   protocolLevel: 1,
   initiatorMaxRecvDataSegmentLength: 1_000_000,
+  headerDigest: true,
+  dataDigest: false,
 };
 
 const IDENTITY = { naa: "3000000000000001", serialNumber: "00000000000000000001" };

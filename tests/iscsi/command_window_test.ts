@@ -7,7 +7,8 @@ import { serialAdd } from "../../lib/bytes/serial_number.ts";
 const WIDTH = Limits.commandWindow;
 
 function frame(byte = 0, dataBytes = 0): Frame {
-  return { header: new Uint8Array(48).fill(byte), data: new Uint8Array(dataBytes).fill(byte) };
+  const data = new Uint8Array(dataBytes).fill(byte);
+  return { header: new Uint8Array(48).fill(byte), data, hasDataDigestError: false };
 }
 
 /** Two connections that commands may come over. */

@@ -8,12 +8,12 @@ import { ProtocolError } from "../../lib/iscsi/protocol_error.ts";
 import { RejectReason } from "../../lib/iscsi/reject_reason.ts";
 
 function frame(header: string, data = ""): Frame {
-  return { header: hex(header), data: hex(data) };
+  return { header: hex(header), data: hex(data), hasDataDigestError: false };
 }
 
 /** A frame whose header is followed by additional header segments. */
 function extended(header: string, additional: string): Frame {
-  return { header: hex(header, additional), data: new Uint8Array() };
+  return { header: hex(header, additional), data: new Uint8Array(), hasDataDigestError: false };
 }
 
 /** Asserts that a frame is answered with a Reject for this reason. */

@@ -6,6 +6,7 @@
  */
 import { assertEquals } from "@std/assert";
 import type { Initiator } from "../support/initiator.ts";
+import { bytesOf } from "./_golden.ts";
 import { type Harness, type Served, withHarness } from "./_harness.ts";
 
 /** What passes over a connection: `>` to the target, `<` from it. */
@@ -153,19 +154,6 @@ const EXCHANGE: readonly Step[] = [
     `,
   },
 ];
-
-/** The bytes of a PDU as it is written above. */
-function bytesOf(pdu: string): Uint8Array {
-  const parts: number[] = [];
-  for (const line of pdu.trim().split("\n").map((text) => text.trim())) {
-    const quoted = /^"(.*)"$/.exec(line)?.[1];
-    const words = /^(?:[0-9a-f]{8}(?: |$))+/.exec(line)?.[0];
-    if (quoted !== undefined) parts.push(...new TextEncoder().encode(quoted.replaceAll("\\0", "\0")));
-    else parts.push(...Uint8Array.fromHex(words!.replaceAll(" ", "")));
-  }
-  while (parts.length % 4 !== 0) parts.push(0);
-  return Uint8Array.from(parts);
-}
 
 /** What the target then says over connection 0 of its own accord. */
 const UNASKED: readonly { readonly what: string; readonly pdu: string }[] = [

@@ -7,6 +7,7 @@
  */
 import { serialDistance } from "../../lib/bytes/serial_number.ts";
 import { ConnectionClosed, InitiatorConnection, TIME_LIMIT_MS } from "./initiator_connection.ts";
+import { settleDigests } from "./initiator_digest.ts";
 import { Dispatcher } from "./initiator_dispatcher.ts";
 import { type LoginOptions, type LoginResult, runLogin } from "./initiator_login.ts";
 import { checkLayout, NO_TAG, Opcode, type Pdu, TargetFault } from "./initiator_pdu.ts";
@@ -169,6 +170,7 @@ export class Initiator {
   async login(options: LoginOptions = {}): Promise<LoginResult> {
     const result = await runLogin(this, options);
     this.#parameters = settleParameters(result.offered, result.answered);
+    this.connection.digests = settleDigests(result.answered);
     return result;
   }
 
@@ -181,6 +183,7 @@ export class Initiator {
     const result = await runLogin(this, { ...options, keys: { ...CONNECTION_KEYS_ONLY, ...options.keys } });
     const { receiveBytesMax, sendBytesMax } = settleParameters(result.offered, result.answered);
     this.#parameters = { ...leading.parameters, receiveBytesMax, sendBytesMax };
+    this.connection.digests = settleDigests(result.answered);
     return result;
   }
 

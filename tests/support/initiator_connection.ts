@@ -4,8 +4,14 @@
  * It never reads ahead of what was asked for, keeps nothing running when nobody waits, and checks nothing: that is
  * for those who know what should come.
  */
-import { readUint24 } from "../../lib/bytes/big_endian.ts";
-import { HEADER_BYTES, paddingBytes, Pdu } from "./initiator_pdu.ts";
+import {
+  bytesWithDigests,
+  type DigestUse,
+  NO_DIGESTS,
+  withDigests,
+  withoutDigests,
+} from "./initiator_digest.ts";
+import { HEADER_BYTES, Pdu } from "./initiator_pdu.ts";
 import type { RequestPdu } from "./initiator_request.ts";
 import type { ByteStream } from "./pipe.ts";
 
@@ -39,6 +45,8 @@ export async function withTimeLimit<T>(promise: Promise<T>, timeLimitMs: number,
 
 /** Sends and receives PDUs over a byte stream. */
 export class InitiatorConnection {
+  /** The digests that PDUs have in both directions from now on. Bytes that are no `RequestPdu` are sent as they are. */
+  digests: DigestUse = NO_DIGESTS;
   readonly #stream: ByteStream;
   /** Received bytes that are not yet part of a PDU that was handed out. */
   #received = new Uint8Array(65536);
@@ -63,7 +71,9 @@ export class InitiatorConnection {
   /** Sends PDUs, or any bytes. Resolves when the last of them has been taken. */
   send(...parts: readonly (RequestPdu | Uint8Array)[]): Promise<void> {
     const sending = this.#writing.then(async () => {
-      for (const part of parts) await this.#write(part instanceof Uint8Array ? part : part.encode());
+      for (const part of parts) {
+        await this.#write(part instanceof Uint8Array ? part : withDigests(part.encode(), this.digests));
+      }
     });
     this.#writing = sending.catch(() => {});
     return sending;
@@ -79,7 +89,9 @@ export class InitiatorConnection {
     const deadline = performance.now() + timeLimitMs;
     while (true) {
       const pduBytes = this.#nextPduBytes();
-      if (this.#receivedBytes >= pduBytes) return new Pdu(this.#takeBytes(pduBytes));
+      if (this.#receivedBytes >= pduBytes) {
+        return new Pdu(withoutDigests(this.#takeBytes(pduBytes), this.digests));
+      }
       this.#reserve(pduBytes);
       this.#reading ??= this.#read().finally(() => this.#reading = undefined);
       await withTimeLimit(this.#reading, deadline - performance.now(), "receive a PDU");
@@ -107,8 +119,7 @@ export class InitiatorConnection {
   /** The size of the PDU whose first bytes have been received, or of a header when not even that has come. */
   #nextPduBytes(): number {
     if (this.#receivedBytes < HEADER_BYTES) return HEADER_BYTES;
-    const dataBytes = readUint24(this.#received, 5);
-    return HEADER_BYTES + this.#received[4]! * 4 + dataBytes + paddingBytes(dataBytes);
+    return bytesWithDigests(this.#received, this.digests);
   }
 
   #reserve(bytes: number): void {

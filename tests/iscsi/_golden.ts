@@ -1,0 +1,14 @@
+/** PDUs as tests write them down: words in hexadecimal, remarks behind two blanks, and text in quotation marks. */
+
+/** The bytes of a PDU that is written down. */
+export function bytesOf(pdu: string): Uint8Array {
+  const parts: number[] = [];
+  for (const line of pdu.trim().split("\n").map((text) => text.trim())) {
+    const quoted = /^"(.*)"$/.exec(line)?.[1];
+    const words = /^(?:[0-9a-f]{8}(?: |$))+/.exec(line)?.[0];
+    if (quoted !== undefined) parts.push(...new TextEncoder().encode(quoted.replaceAll("\\0", "\0")));
+    else parts.push(...Uint8Array.fromHex(words!.replaceAll(" ", "")));
+  }
+  while (parts.length % 4 !== 0) parts.push(0);
+  return Uint8Array.from(parts);
+}

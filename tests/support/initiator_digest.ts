@@ -1,0 +1,87 @@
+/**
+ * Digests (RFC 7143, 11.2.3 and A.4), for tests. Like all of the initiator it shares no code with the target: the CRC
+ * is computed byte by byte, each by a table that is made by long division.
+ */
+import { readUint24 } from "../../lib/bytes/big_endian.ts";
+import { HEADER_BYTES, paddingBytes, TargetFault } from "./initiator_pdu.ts";
+import { joinBytes, type TextPairs } from "./initiator_text.ts";
+
+/** Which digests a connection has. */
+export interface DigestUse {
+  readonly header: boolean;
+  readonly data: boolean;
+}
+
+export const NO_DIGESTS: DigestUse = { header: false, data: false };
+
+/** Every combination of the two. */
+export const DIGEST_USES: readonly DigestUse[] = [
+  NO_DIGESTS,
+  { header: true, data: false },
+  { header: false, data: true },
+  { header: true, data: true },
+];
+
+/** The login keys that ask for digests. */
+export function digestKeys({ header, data }: DigestUse): Readonly<Record<string, string>> {
+  return { HeaderDigest: header ? "CRC32C" : "None", DataDigest: data ? "CRC32C" : "None" };
+}
+
+/** The digests that a login settled. */
+export function settleDigests(answered: TextPairs): DigestUse {
+  const settled = new Map(answered);
+  return { header: settled.get("HeaderDigest") === "CRC32C", data: settled.get("DataDigest") === "CRC32C" };
+}
+
+/** The remainder of each byte, by the polynomial 11edc6f41h with its bits reversed. */
+const REMAINDERS = Array.from({ length: 256 }, (_, byte) => {
+  let remainder = byte;
+  for (let bit = 0; bit < 8; bit++) {
+    remainder = (remainder & 1) === 1 ? (remainder >>> 1) ^ 0x82f63b78 : remainder >>> 1;
+  }
+  return remainder;
+});
+
+/** The digest of bytes as it is on the wire: least significant byte first. */
+export function digestOf(bytes: Uint8Array): Uint8Array {
+  let remainder = -1;
+  for (const byte of bytes) remainder = (remainder >>> 8) ^ REMAINDERS[(remainder ^ byte) & 0xff]!;
+  const digest = new Uint8Array(4);
+  new DataView(digest.buffer).setInt32(0, ~remainder, true);
+  return digest;
+}
+
+/** Where the parts of a PDU without digests end, by its own header. */
+function partsOf(bytes: Uint8Array): { headerEnd: number; dataBytes: number } {
+  const dataBytes = readUint24(bytes, 5);
+  return { headerEnd: HEADER_BYTES + bytes[4]! * 4, dataBytes: dataBytes + paddingBytes(dataBytes) };
+}
+
+/** A PDU with its digests put in. */
+export function withDigests(pdu: Uint8Array, { header, data }: DigestUse): Uint8Array {
+  const { headerEnd } = partsOf(pdu);
+  const [head, rest] = [pdu.subarray(0, headerEnd), pdu.subarray(headerEnd)];
+  const parts = [head, ...header ? [digestOf(head)] : [], rest];
+  return joinBytes(data && rest.length > 0 ? [...parts, digestOf(rest)] : parts);
+}
+
+/** How long a PDU is with its digests, by its header. */
+export function bytesWithDigests(start: Uint8Array, { header, data }: DigestUse): number {
+  const { headerEnd, dataBytes } = partsOf(start);
+  return headerEnd + (header ? 4 : 0) + dataBytes + (data && dataBytes > 0 ? 4 : 0);
+}
+
+/**
+ * A PDU without its digests.
+ *
+ * @throws {TargetFault} when one of them is wrong
+ */
+export function withoutDigests(bytes: Uint8Array, use: DigestUse): Uint8Array {
+  const { headerEnd, dataBytes } = partsOf(bytes);
+  const dataStart = headerEnd + (use.header ? 4 : 0);
+  const pdu = joinBytes([bytes.subarray(0, headerEnd), bytes.subarray(dataStart, dataStart + dataBytes)]);
+  const expected = withDigests(pdu, use);
+  const wrong = bytes.findIndex((byte, index) => byte !== expected[index]);
+  if (wrong >= 0) throw new TargetFault(`The ${wrong < dataStart ? "header" : "data"} digest is wrong`);
+  return pdu;
+}

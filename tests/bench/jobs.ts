@@ -12,6 +12,8 @@ export interface LoadJob {
   readonly pinned?: true;
   /** The file is not in the page cache at the start. */
   readonly cold?: true;
+  /** All PDUs have header and data digests. The bound has none to compare with. */
+  readonly digests?: true;
   /** Session 0 alone is measured, at depth 1, beside another one at this depth. */
   readonly rivalDepth?: number;
   /** Ratios that the project wants at least, against tgt and against the bound. */
@@ -95,6 +97,15 @@ export const LOAD_JOBS: readonly LoadJob[] = [
     depth: 1,
     sessions: 8,
     wanted: { tgt: 2 },
+  },
+  {
+    name: "4 KiB random read, QD 32, digests",
+    kind: "randread",
+    blockBytes: 4 * KIB,
+    depth: 32,
+    sessions: 1,
+    digests: true,
+    wanted: { tgt: 1.5 },
   },
   {
     name: "QD 1 beside QD 128 (fairness)",

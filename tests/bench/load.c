@@ -7,6 +7,7 @@
 //   JOB: randread randwrite mix seqread seqwrite flush (a write, then SYNCHRONIZE CACHE, as one operation)
 //   With a last argument N, session 0 has depth 1 and is measured alone, while the others have depth N (fairness).
 // With SERVER_PID in the environment the processor time of that process is measured over the same span.
+// With DIGESTS in the environment all PDUs have header and data digests, which are checked.
 // Prints one line of JSON: operations, seconds, p50Us, p99Us, maxUs, initiatorCpuUs and serverCpuUs per operation.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -34,9 +35,9 @@ typedef struct {
 
 typedef struct {
   int fd, depth;
-  uint32_t cmdSN, expStatSN, segmentMax;
+  uint32_t cmdSN, expStatSN, segmentMax, digestBytes;
   uint8_t *in, *out;
-  size_t inStart, inEnd, outStart, outEnd, outCapacity;
+  size_t inStart, inEnd, outStart, outSealed, outEnd, outCapacity;
   uint64_t nextBlock;
   Slot slots[DEPTH_MAX];
 } Session;
@@ -93,16 +94,54 @@ static double percentile(double share) {
   return 0;
 }
 
+// CRC32C, by the processor's instruction where it has one.
+#ifdef __x86_64__
+__attribute__((target("sse4.2"))) static uint32_t digestOf(const uint8_t *p, size_t n) {
+  uint64_t crc = 0xffffffff;
+  for (; n >= 8; n -= 8, p += 8) { uint64_t v; memcpy(&v, p, 8); crc = __builtin_ia32_crc32di(crc, v); }
+  for (; n; n--, p++) crc = __builtin_ia32_crc32qi(crc, *p);
+  return ~(uint32_t)crc;
+}
+#else
+static uint32_t digestOf(const uint8_t *p, size_t n) {
+  static uint32_t table[256];
+  if (!table[1]) for (uint32_t i = 0; i < 256; i++) {
+    uint32_t v = i;
+    for (int bit = 0; bit < 8; bit++) v = v >> 1 ^ (v & 1 ? 0x82f63b78 : 0);
+    table[i] = v;
+  }
+  uint32_t crc = 0xffffffff;
+  for (; n; n--, p++) crc = crc >> 8 ^ table[(crc ^ *p) & 0xff];
+  return ~crc;
+}
+#endif
+
+static uint32_t dataBytesOf(const uint8_t *h) { return padded(get32(h + 4) & 0xffffff); }
+static size_t frameBytesOf(const Session *s, uint32_t dataBytes) {
+  return HEADER + s->digestBytes + dataBytes + (dataBytes ? s->digestBytes : 0);
+}
+// Puts digests into a PDU, the least significant byte first, or checks those that it has.
+static void seal(uint8_t *h) {
+  uint32_t n = dataBytesOf(h), header = digestOf(h, HEADER), data = n ? digestOf(h + HEADER + 4, n) : 0;
+  memcpy(h + HEADER, &header, 4);
+  if (n) memcpy(h + HEADER + 4 + n, &data, 4);
+}
+static void check(const uint8_t *h) {
+  uint32_t n = dataBytesOf(h), header = digestOf(h, HEADER), data = n ? digestOf(h + HEADER + 4, n) : 0;
+  errno = 0;
+  if (memcmp(h + HEADER, &header, 4) || (n && memcmp(h + HEADER + 4 + n, &data, 4))) die("a digest is wrong");
+}
+
 static uint8_t *reserve(Session *s, uint8_t opcode, uint8_t flags, uint32_t dataBytes, uint32_t itt) {
-  size_t need = HEADER + padded(dataBytes);
-  if (s->outStart == s->outEnd) s->outStart = s->outEnd = 0;
+  size_t need = frameBytesOf(s, padded(dataBytes));
+  if (s->outStart == s->outEnd) s->outStart = s->outSealed = s->outEnd = 0;
   if (s->outEnd + need > s->outCapacity) {
     s->outCapacity = (s->outEnd + need) * 2;
     if (!(s->out = realloc(s->out, s->outCapacity))) die("memory");
   }
   uint8_t *h = s->out + s->outEnd;
   memset(h, 0, HEADER);
-  memset(h + HEADER + dataBytes, 0, padded(dataBytes) - dataBytes);
+  memset(h + HEADER + s->digestBytes + dataBytes, 0, padded(dataBytes) - dataBytes);
   h[0] = opcode; h[1] = flags; put24(h + 5, dataBytes); put32(h + 16, itt); put32(h + 28, s->expStatSN);
   s->outEnd += need;
   return h;
@@ -130,7 +169,7 @@ static void issue(Session *s, uint32_t itt) {
   uint8_t *h = command(s, itt, slot->isWrite ? 0x20 : 0x40, blockBytes, immediate);
   h[32] = slot->isWrite ? 0x8a : 0x88;
   put64(h + 34, slot->lba); put32(h + 42, blockBytes / sectorBytes);
-  if (immediate) memcpy(h + HEADER, pattern, immediate);
+  if (immediate) memcpy(h + HEADER + s->digestBytes, pattern, immediate);
 }
 
 static void answerR2T(Session *s, const uint8_t *r2t) {
@@ -140,7 +179,7 @@ static void answerR2T(Session *s, const uint8_t *r2t) {
     uint8_t *h = reserve(s, 0x05, offset + n == end ? 0x80 : 0, n, get32(r2t + 16));
     memcpy(h + 8, r2t + 8, 8); memcpy(h + 20, r2t + 20, 4);
     put32(h + 36, dataSN++); put32(h + 40, offset);
-    memcpy(h + HEADER, pattern, n);
+    memcpy(h + HEADER + s->digestBytes, pattern, n);
     offset += n;
   }
 }
@@ -168,6 +207,8 @@ static void handle(Session *s, const uint8_t *h, bool isCounted) {
 }
 
 static void sendSome(Session *s) {
+  for (; s->outSealed < s->outEnd; s->outSealed += frameBytesOf(s, dataBytesOf(s->out + s->outSealed)))
+    if (s->digestBytes) seal(s->out + s->outSealed);
   while (s->outStart < s->outEnd) {
     ssize_t n = write(s->fd, s->out + s->outStart, s->outEnd - s->outStart);
     if (n < 0 && errno == EAGAIN) return;
@@ -180,8 +221,10 @@ static size_t frameAt(const Session *s) {
   size_t have = s->inEnd - s->inStart;
   if (have < HEADER) return 0;
   const uint8_t *h = s->in + s->inStart;
-  size_t need = HEADER + padded(get32(h + 4) & 0xffffff);
-  return have >= need ? need : 0;
+  size_t need = frameBytesOf(s, dataBytesOf(h));
+  if (have < need) return 0;
+  if (s->digestBytes) check(h);
+  return need;
 }
 
 static bool receiveSome(Session *s) {
@@ -209,11 +252,12 @@ static const uint8_t *await(Session *s) {
 
 static void login(Session *s, const char *target, int number) {
   char text[1024];
+  const char *digest = getenv("DIGESTS") ? "CRC32C" : "None";
   int n = snprintf(text, sizeof text,
-    "InitiatorName=iqn.2026-11.bench:load%cTargetName=%s%cSessionType=Normal%cHeaderDigest=None%cDataDigest=None%c"
+    "InitiatorName=iqn.2026-11.bench:load%cTargetName=%s%cSessionType=Normal%cHeaderDigest=%s%cDataDigest=%s%c"
     "InitialR2T=No%cImmediateData=Yes%cMaxRecvDataSegmentLength=%d%cMaxBurstLength=%d%cFirstBurstLength=%d%c"
     "MaxOutstandingR2T=8%cMaxConnections=1%cErrorRecoveryLevel=0%c",
-    0, target, 0, 0, 0, 0, 0, 0, SEGMENT_MAX, 0, BURST_MAX, 0, FIRST_BURST, 0, 0, 0, 0);
+    0, target, 0, 0, digest, 0, digest, 0, 0, 0, SEGMENT_MAX, 0, BURST_MAX, 0, FIRST_BURST, 0, 0, 0, 0);
   uint8_t *h = reserve(s, 0x43, 0x87, n, 1);
   h[8] = 0x80; h[13] = number; put32(h + 24, s->cmdSN = 1); put32(h + 28, 0);
   memcpy(h + HEADER, text, n);
@@ -222,9 +266,13 @@ static void login(Session *s, const char *target, int number) {
   s->expStatSN = get32(r + 24) + 1;
   uint32_t length = get32(r + 4) & 0xffffff;
   s->segmentMax = 8192;
+  int digests = 0;
   for (const char *k = (const char *)r + HEADER, *e = k + length; k < e; k += strlen(k) + 1)
     if (!strncmp(k, "MaxRecvDataSegmentLength=", 25)) s->segmentMax = atoi(k + 25);
+    else if (!strcmp(k, "HeaderDigest=CRC32C") || !strcmp(k, "DataDigest=CRC32C")) digests++;
   if (s->segmentMax > SEGMENT_MAX) s->segmentMax = SEGMENT_MAX;
+  if (getenv("DIGESTS") && digests != 2) { fprintf(stderr, "load: the target wants no digests\n"); exit(1); }
+  s->digestBytes = digests == 2 ? 4 : 0;
 }
 
 static void prepare(Session *s) {
@@ -237,7 +285,8 @@ static void prepare(Session *s) {
   command(s, 0, 0x40, 8, 0)[32] = 0x25;
   const uint8_t *r = await(s);
   s->expStatSN = get32(r + 24) + 1;
-  sectors = (uint64_t)get32(r + HEADER) + 1; sectorBytes = get32(r + HEADER + 4);
+  const uint8_t *capacity = r + HEADER + s->digestBytes;
+  sectors = (uint64_t)get32(capacity) + 1; sectorBytes = get32(capacity + 4);
   while (r[0] == 0x25 && !(r[1] & 1)) { r = await(s); s->expStatSN = get32(r + 24) + 1; }
 }
 

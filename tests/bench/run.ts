@@ -73,7 +73,8 @@ async function main(): Promise<void> {
 async function measureAll(sides: readonly Side[], load: string): Promise<Row[]> {
   const rows: Row[] = [];
   for (const job of LOAD_JOBS.filter(({ name }) => name.includes(args.only))) {
-    rows.push(await measure(job.name, job.wanted, sides, (side) => runLoad(load, job, side)));
+    const able = sides.filter(({ name }) => !job.digests || name !== "bound");
+    rows.push(await measure(job.name, job.wanted, able, (side) => runLoad(load, job, side)));
   }
   // The last job left some of the files out of the page cache.
   for (const { file } of sides) {
@@ -131,7 +132,8 @@ async function runLoad(load: string, job: LoadJob, side: Side): Promise<Result> 
     String(seconds),
     ...(job.rivalDepth === undefined ? [] : [String(job.rivalDepth)]),
   ];
-  const output = await run("env", [`SERVER_PID=${side.pid}`, ...command]);
+  const digests = job.digests ? ["DIGESTS=yes"] : [];
+  const output = await run("env", [`SERVER_PID=${side.pid}`, ...digests, ...command]);
   if (job.pinned) {
     await run("taskset", ["-a", "-cp", `0-${navigator.hardwareConcurrency - 1}`, String(side.pid)]);
   }

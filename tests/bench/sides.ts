@@ -113,6 +113,10 @@ export async function startTgt(file: string): Promise<Side> {
     run("tgtadm", ["-C", control, "--lld", "iscsi", ...args]);
   await admin("--op", "new", "--mode", "target", "--tid", "1", "-T", target);
   await admin("--op", "new", "--mode", "logicalunit", "--tid", "1", "--lun", "1", "-b", file);
+  // It takes digests only from initiators that ask for them, and only if told.
+  for (const name of ["HeaderDigest", "DataDigest"]) {
+    await admin("--op", "update", "--mode", "target", "--tid", "1", "--name", name, "--value", "CRC32C");
+  }
   await admin("--op", "bind", "--mode", "target", "--tid", "1", "-I", "ALL");
   const version = (await run("tgtd", ["-V"])).trim();
   const stop = (): Promise<void> => end(child, "SIGKILL");

@@ -2,6 +2,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Initiator } from "../support/initiator.ts";
 import { inquiry, read10, readCapacity10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
+import { DIGEST_USES, digestKeys } from "../support/initiator_digest.ts";
 import { LoginRefused } from "../support/initiator_login.ts";
 import { TaskManagement } from "../support/initiator_request.ts";
 import { SenseKey } from "../support/initiator_sense.ts";
@@ -22,9 +23,11 @@ testWithTools("our initiator does with tgt all that it can do", TGT_TOOLS, async
     LoginRefused,
     "0203h",
   );
-  for (const initialR2T of ["Yes", "No"]) {
+  for (const [round, initialR2T] of ["Yes", "No", "Yes", "No"].entries()) {
     await using initiator = await Initiator.connect(tgt.port);
-    await initiator.login({ targetName: tgt.targetName, keys: { InitialR2T: initialR2T } });
+    const keys = { InitialR2T: initialR2T, ...digestKeys(DIGEST_USES[round]!) };
+    await initiator.login({ targetName: tgt.targetName, keys });
+    assertEquals(initiator.connection.digests, DIGEST_USES[round]);
     assertEquals(initiator.parameters.initialR2T, initialR2T === "Yes");
     const attention = await initiator.command({ cdb: testUnitReady(), lun: 1 });
     assertEquals(attention.sense?.key, SenseKey.unitAttention);

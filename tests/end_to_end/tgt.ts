@@ -52,18 +52,11 @@ export class Tgt {
         "-b",
         `${folder}/disk`,
       );
-      await tgt.#administer(
-        "--op",
-        "update",
-        "--mode",
-        "target",
-        "--tid",
-        "1",
-        "-n",
-        "InitialR2T",
-        "-v",
-        "No",
-      );
+      for (
+        const [name, value] of [["InitialR2T", "No"], ["HeaderDigest", "CRC32C"], ["DataDigest", "CRC32C"]]
+      ) {
+        await tgt.#administer("--op", "update", "--mode", "target", "--tid", "1", "-n", name!, "-v", value!);
+      }
       await tgt.#administer("--op", "bind", "--mode", "target", "--tid", "1", "-I", "ALL");
       return tgt;
     } catch (error) {

@@ -22,6 +22,7 @@ const TIME_LIMIT_MS = 60_000;
 const PACKAGES = {
   "iscsi-ls": "libiscsi-bin",
   "iscsi-inq": "libiscsi-bin",
+  "iscsi-perf": "libiscsi-bin",
   "iscsi-readcapacity16": "libiscsi-bin",
   "iscsi-test-cu": "libiscsi-bin",
   "qemu-img": "qemu-utils",

@@ -306,6 +306,24 @@ Deno.test("iscsi status is the same text in colours", () => {
   assert(coloured.join("\n") !== withoutColours.join("\n"));
 });
 
+/** The names of everything in a report but what others define: negotiated keys, kinds of failures, reasons. */
+function fieldsOf(value: unknown): string[] {
+  if (Array.isArray(value)) return value.flatMap(fieldsOf);
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([name, field]) =>
+    ["parameters", "failures", "totals"].includes(name) ? [name] : [name, ...fieldsOf(field)]
+  );
+}
+
+Deno.test("the README has every field of iscsi status --json", () => {
+  const readme = Deno.readTextFileSync(new URL("../../README.md", import.meta.url));
+  const start = readme.indexOf("**`--json`** of `status`");
+  const section = readme.slice(start, readme.indexOf("\n**", start));
+  const fields = new Set(fieldsOf(BUSY));
+  assertEquals([...fields].filter((field) => !section.includes(`\`${field}\``)), []);
+  assert(fields.size > 50);
+});
+
 Deno.test("iscsi status in brief has one line for each session", () => {
   const lines = showStatus(BUSY, { columns: 80, isBrief: true, style: PLAIN_STYLE, nowMs: NOW_MS });
   const start = lines.findIndex((line) => line.startsWith("1 OF 32"));

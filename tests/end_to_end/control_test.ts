@@ -116,12 +116,31 @@ Deno.test("iscsi disconnect asks initiators to log out, and ends those that are 
   assertEquals(await who(), ["anna at disk", "anna at other"]);
   assertEquals((await run(appliance, "disconnect", "other", "--now", "--yes")).code, 0);
   await other.receiveEnd();
+  await assertInterruptible(appliance, anna);
   assertEquals(await who(), ["anna at disk"]);
   assertEquals((await anna.command({ cdb: read10(0, 1), read: 512, lun: 0 })).status, ScsiStatus.good);
   assertEquals((await run(appliance, "disconnect", ANNA.toUpperCase(), "--now", "--yes")).code, 0);
   assertEquals(await who(), []);
   assertStringIncludes(server.stderr, `(${ANNA}) at [disk]: disconnected by the administrator`);
 });
+
+/** Ctrl-C while the server waits for an initiator that does not log out. */
+async function assertInterruptible(appliance: Appliance, initiator: Initiator): Promise<void> {
+  const { program, args } = iscsiCommand();
+  const child = new Deno.Command(program, {
+    args: [...args, "disconnect", "1", "--yes", "--conf", appliance.confPath],
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  assertEquals((await initiator.receive()).opcode, Opcode.asynchronousMessage);
+  child.kill("SIGINT");
+  const { code, stderr } = await child.output();
+  assertEquals([code, new TextDecoder().decode(stderr)], [
+    130,
+    "iscsi: Interrupted: the server goes on ending the sessions\n",
+  ]);
+}
 
 Deno.test("iscsi reservations shows what is reserved and clears it for good, and all are told", async () => {
   using appliance = Appliance.create(CONF);

@@ -246,13 +246,16 @@ function fit(text: string, columns: number): string[] {
 
 /** What initiator and target have agreed upon, by the names of RFC 7143 in short. */
 function describeParameters(parameters: SessionReport["connections"][number]["parameters"]): string {
-  const { initialR2T, immediateData, firstBurstLength, maxBurstLength } = parameters;
+  const { initialR2T, immediateData, firstBurstLength, maxBurstLength, headerDigest, dataDigest } =
+    parameters;
   return [
     `InitialR2T=${yesOrNo(initialR2T)}`,
     `ImmediateData=${yesOrNo(immediateData)}`,
     `FirstBurst=${kilobytes(firstBurstLength)}`,
     `MaxBurst=${kilobytes(maxBurstLength)}`,
     `Segment=${kilobytes(parameters.initiatorMaxRecvDataSegmentLength)}`,
+    ...(headerDigest ? ["HeaderDigest=CRC32C"] : []),
+    ...(dataDigest ? ["DataDigest=CRC32C"] : []),
   ].join(" ");
 }
 

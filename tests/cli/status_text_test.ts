@@ -38,7 +38,7 @@ const PARAMETERS = {
   protocolLevel: 1,
   initiatorMaxRecvDataSegmentLength: 1_000_000,
   headerDigest: true,
-  dataDigest: false,
+  dataDigest: true,
 };
 
 const IDENTITY = { naa: "3000000000000001", serialNumber: "00000000000000000001" };
@@ -217,7 +217,7 @@ File system /big/one: 1 GB of 1 TB left, not growing
   7  iqn.2011-07.com.example:89abcdef         3 d 4 h      9.9      1.0    1.2 s
      xenserver from 192.168.100.7 to 192.168.100.1:3260
      InitialR2T=Yes ImmediateData=Yes FirstBurst=256K MaxBurst=16383K
-     Segment=1000000
+     Segment=1000000 HeaderDigest=CRC32C DataDigest=CRC32C
      LUN 0: holds write exclusive, registrants only, registered
      LUN 1: holds RESERVE
 65535  iqn.2...4.datacentre-2.example.com         1 s        -        -        -

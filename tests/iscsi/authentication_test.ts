@@ -35,14 +35,19 @@ function greeting(targetName: string | undefined, method = "CHAP,None"): TextPai
 }
 
 /** One Login Request of the security stage, and its answer. */
-async function say(initiator: Initiator, pairs: TextPairs, next: number = Stage.security): Promise<Pdu> {
+async function say(
+  initiator: Initiator,
+  pairs: TextPairs,
+  next: number = Stage.security,
+  tsih = 0,
+): Promise<Pdu> {
   await initiator.send(loginRequest({
     isTransit: next !== Stage.security,
     isContinued: false,
     currentStage: Stage.security,
     nextStage: next,
     isid: ISID,
-    tsih: 0,
+    tsih,
     connectionId: 0,
     initiatorTaskTag: 1,
     cmdSn: initiator.nextCmdSn,
@@ -312,6 +317,23 @@ Deno.test("a session is not taken away by who has another secret", () =>
     await initiator.nop();
     assertEquals(await attempt(harness, nameOf(), BOB), "0000");
     assertEquals((await initiator.receiveEnd()).length, 0);
+  }));
+
+Deno.test("each connection of a session proves who it is, and learns nothing of the session before", () =>
+  withHarness({ targets: [GUARDED] }, async (harness) => {
+    const { tsih, initiators } = await harness.logInSession(3, { chap: BOB });
+    for (const initiator of initiators) await initiator.nop();
+    const seen: unknown[] = [];
+    for (const claimed of [tsih, tsih + 1]) {
+      const initiator = harness.connect();
+      for (const pairs of [greeting(nameOf()), [["CHAP_A", "5"]] as const]) {
+        const pdu = await say(initiator, pairs, Stage.security, claimed);
+        const text = decodeText(pdu.data).filter(([key]) => key !== "CHAP_C" && key !== "CHAP_I");
+        seen.push([pdu.flags, statusOf(pdu), pdu.expCmdSn, pdu.maxCmdSn, text]);
+      }
+    }
+    assertEquals(seen.slice(2), seen.slice(0, 2));
+    for (const initiator of initiators) await initiator.nop();
   }));
 
 Deno.test("a login is redirected, after the initiator has proved what it had to", () =>

@@ -1,6 +1,6 @@
 /**
- * Good initiators with everything under way at once, over media that finish in any order: every command ends, and
- * what is read is what was written.
+ * Good initiators with everything under way at once, over one connection or several of a session, over media that
+ * finish in any order: every command ends, and what is read is what was written.
  *
  * `FUZZ_RUNS` makes it longer, `FUZZ_SEED` repeats a run that failed (with `FUZZ_RUNS=1`).
  */
@@ -105,10 +105,12 @@ async function fuzz(seed: number): Promise<void> {
   const isSlow = random.oneIn(2);
   await withHarness({ targets: [{ stores: [isSlow ? slow : inner] }] }, async (harness) => {
     const pipe = { capacityBytes: 100 + random.below(50_000), firstCmdSn: random.uint32() };
-    const initiator = await harness.logIn({ keys: randomKeys(random) }, pipe);
+    const keys = randomKeys(random);
+    const { initiators } = await harness.logInSession(random.pick([1, 2, 8]), { keys, connect: pipe });
     const streams: Promise<void>[] = [];
     for (let region = 0; region < 16; region++) {
       const own = new Random(random.uint32());
+      const initiator = own.pick(initiators);
       streams.push(
         region < 12 ? runStream(initiator, own, inner, region) : runAborted(initiator, own, region),
       );
@@ -116,7 +118,7 @@ async function fuzz(seed: number): Promise<void> {
     let isOver = false;
     const all = Promise.all(streams).finally(() => isOver = true);
     await Promise.all([all, finishWork(slow, random, () => isOver)]);
-    assertEquals(await initiator.logout(), 0);
+    assertEquals(await random.pick(initiators).logout(), 0);
   });
 }
 

@@ -12,7 +12,7 @@ import type { Clock } from "./clock.ts";
 import { CommandMeter } from "./command_meter.ts";
 import type { ConnectionEnds } from "./connection_ends.ts";
 import { Digests } from "./digests.ts";
-import type { EventLog } from "./event_log.ts";
+import type { EventDetails, EventKind, EventLog } from "./event_log.ts";
 import { type Frame, FrameBuffer } from "./framing.ts";
 import { FullFeaturePhase } from "./full_feature_phase.ts";
 import { decodeLoginRequest, type LoginRequest } from "./initiator_pdus.ts";
@@ -335,8 +335,12 @@ export class Connection implements WatchedConnection {
     if (!(error instanceof ProtocolError)) throw error;
     const { response } = error;
     // A redirection is no fault of the peer's.
-    if (response.kind === "redirect") this.#owner.log.info(`${this.ends.peerAddress}: ${error.message}`);
-    else this.#warn(error.message, response.kind === "login" ? response.reason : undefined);
+    if (response.kind === "redirect") {
+      this.#owner.log.info(
+        `${this.ends.peerAddress}: ${error.message}`,
+        this.#eventDetails("loginRedirected"),
+      );
+    } else this.#warn(error.message, response.kind === "login" ? response.reason : undefined);
     if (response.kind === "session") return this.#owner.endSession(this.#phase!.session);
     if (response.kind === "login") this.#owner.refused(this, response);
     else if (response.kind !== "redirect") return this.close();
@@ -369,10 +373,13 @@ export class Connection implements WatchedConnection {
     }
     const name = this.#login.identity?.initiatorName;
     const who = name === undefined ? this.ends.peerAddress : `${this.ends.peerAddress} (${name})`;
+    const details = this.#eventDetails(reason === undefined ? "peerFault" : "loginRefused");
+    this.#owner.log.warning(`${who}: ${message}`, { ...details, reason });
+  }
+
+  #eventDetails(event: EventKind): EventDetails {
     const { initiatorName: initiator, targetName: target } = this.claim ?? {};
-    const event = reason === undefined ? "peerFault" : "loginRefused";
-    const details = { event, peer: this.ends.peerAddress, initiator, target, reason } as const;
-    this.#owner.log.warning(`${who}: ${message}`, details);
+    return { event, peer: this.ends.peerAddress, initiator, target };
   }
 
   get #isCongested(): boolean {

@@ -14,6 +14,7 @@ export type LogLevel = typeof LOG_LEVELS[number];
 export const EVENT_KINDS = [
   /** A login, or a connection that wants to log in. */
   "loginRefused",
+  "loginRedirected",
   /** What a peer does against the rules, or does not do in time. */
   "peerFault",
   "sessionBegins",

@@ -7,7 +7,7 @@ _iscsi() {
 
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-            --conf | --log | --log-level)
+            --conf | --storage | --log | --log-level)
                 # In --conf=FILE the "=" is a word of its own.
                 [[ ${COMP_WORDS[i+1]} == = ]] && ((i++))
                 ((i++))
@@ -22,7 +22,7 @@ _iscsi() {
 
     local option=$previous
     [[ $previous == = ]] && option=${COMP_WORDS[COMP_CWORD-2]}
-    [[ $word == = && ($previous == --log || $previous == --log-level) ]] && word=''
+    [[ $word == = ]] && word=''
     case $option in
         --log)
             mapfile -t COMPREPLY < <(compgen -W 'text journal json' -- "$word")
@@ -32,26 +32,26 @@ _iscsi() {
             mapfile -t COMPREPLY < <(compgen -W 'error warning info debug' -- "$word")
             return
             ;;
+        --conf | --storage)
+            compopt -o filenames 2>/dev/null
+            mapfile -t COMPREPLY < <(compgen -f -- "$word")
+            return
+            ;;
     esac
-    if [[ $previous == --conf || ($previous == = && ${COMP_WORDS[COMP_CWORD-2]} == --conf) ]]; then
-        [[ $word == = ]] && word=''
-        compopt -o filenames 2>/dev/null
-        mapfile -t COMPREPLY < <(compgen -f -- "$word")
-        return
-    fi
     if [[ $previous == help && $command == help ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'check build serve status disconnect reservations demo' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'check build serve reload status disconnect reservations demo' -- "$word")
         return
     fi
 
     case $command in
         '')
             options='--help --version'
-            [[ $word == -* ]] || options='check build serve status disconnect reservations demo help'
+            [[ $word == -* ]] || options='check build serve reload status disconnect reservations demo help'
             ;;
         check) options='--conf --json --help' ;;
-        build) options='--conf --dry-run --json --help' ;;
+        build) options='--conf --dry-run --force --json --help' ;;
         serve) options='--conf --log --log-level --help' ;;
+        reload) options='--conf --storage --force --json --help' ;;
         status) options='--conf --watch --json --help' ;;
         disconnect) options='--conf --now --yes --help' ;;
         reservations) options='--conf --yes --json --help' ;;

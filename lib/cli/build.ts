@@ -1,23 +1,25 @@
 import { provision, type ProvisionReport } from "../provision/provision.ts";
-import { stateFolderOf } from "../provision/state_folder.ts";
 import { isChange, type Step } from "../provision/step.ts";
-import { type LockHolder, StorageLock } from "../provision/storage_lock.ts";
 import type { Context } from "./context.ts";
+import { reportTold, toldToJson } from "./describe_told.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { loadConfig, reportDiagnostics } from "./load_config.ts";
 import type { OptionValues } from "./options.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { stepPrinter, summarizeSteps } from "./step_table.ts";
 import { totalsOf } from "./step_totals.ts";
+import { tellServer, type Told } from "./tell_server.ts";
 
 /**
- * `iscsi build`: makes the backing files what the conf says.
+ * `iscsi build`: makes the backing files what the conf says, and then has the running server take it over.
  *
  * With `--json`, an object with `file`, `diagnostics` (as `check` prints them), `dryRun`, `changed`, `steps`,
- * `promisedBytes` and `allocatedBytes` of all LUNs, and `server`: null, or an object with the `pid` (or null) of the
- * server that is running on the storage folder. A step has a `kind` and a `path`, and where it is about a file
- * `sizeBytes` and `allocatedBytes`; kinds are `createFolder`, `restrictFolder`, `recordIdentities`, `createFile`,
- * `growFile` (with `fromBytes`), `keepFile`, `useDevice` (with `deviceBytes`) and `keepUnusedFile`.
+ * `promisedBytes` and `allocatedBytes` of all LUNs, and `live`: null where no server runs on the storage folder, or an
+ * object with its `pid` (or null) and either `error`, for which it keeps what it has, or `changes`, each `description`,
+ * `consequence` and `sessions` (each `initiator`, `address` and `target`), and `obstacle`, null or what takes
+ * `--force`. A step has a `kind` and a `path`, and where it is about a file `sizeBytes` and `allocatedBytes`; kinds are
+ * `createFolder`, `restrictFolder`, `recordIdentities`, `createFile`, `growFile` (with `fromBytes`), `keepFile`,
+ * `useDevice` (with `deviceBytes`) and `keepUnusedFile`.
  */
 export async function build(context: Context, options: OptionValues): Promise<ExitCode> {
   const loaded = loadConfig(options.conf, context);
@@ -39,29 +41,28 @@ export async function build(context: Context, options: OptionValues): Promise<Ex
   const report = await provision(config, { dryRun: options.dryRun, onStep });
   reportDiagnostics([...report.errors, ...report.warnings], context);
   const isRefused = report.errors.length > 0;
-  const server = isRefused ? undefined : StorageLock.holder(stateFolderOf(config.storage), "serve");
+  if (!options.json && !isRefused) context.stdout.write(summarizeSteps(report.steps, options.dryRun));
+  const { conf: file, force, dryRun } = options;
+  const told = isRefused ? undefined : await tellServer(config.storage, { file, force, dryRun });
   if (options.json) {
     const warnings = [...diagnostics, ...report.warnings];
-    context.stdout.write(toJson(options, { ...report, warnings }, server));
+    context.stdout.write(toJson(options, { ...report, warnings }, told));
   }
   if (isRefused) {
     if (!report.steps.some(isChange)) context.stderr.write("iscsi: Nothing was changed\n");
     return EXIT_CODES.failed.code;
   }
-  if (!options.json) context.stdout.write(summarizeSteps(report.steps, options.dryRun));
-  if (server !== undefined && !options.dryRun) reportServer(config.storage, server, context);
-  return EXIT_CODES.done.code;
+  if (!options.json) tellOf(told!, config.storage, options.dryRun, context);
+  // A server that keeps its old configuration: whoever changed it must not think that the change is live.
+  return told?.kind === "refused" ? EXIT_CODES.failed.code : EXIT_CODES.done.code;
 }
 
-/** A running server has read its conf long ago; whoever changed it must not think that the change is live. */
-function reportServer(storage: string, { holderPid }: LockHolder, context: Context): void {
-  const process = holderPid === undefined ? "" : ` (pid ${holderPid})`;
-  context.stderr.write(
-    `iscsi: The server running on "${storage}"${process} keeps its old configuration until it is restarted\n`,
-  );
+function tellOf(told: Told, storage: string, dryRun: boolean, context: Context): void {
+  if (told.kind !== "absent") reportTold(told, storage, context);
+  else if (dryRun) context.stdout.write(`No server is running on "${storage}"\n`);
 }
 
-function toJson(options: OptionValues, report: ProvisionReport, server: LockHolder | undefined): string {
+function toJson(options: OptionValues, report: ProvisionReport, told: Told | undefined): string {
   const { promisedBytes, allocatedBytes } = totalsOf(report.steps);
   const document = {
     file: options.conf,
@@ -71,7 +72,7 @@ function toJson(options: OptionValues, report: ProvisionReport, server: LockHold
     steps: report.steps.map(stepToJson),
     promisedBytes,
     allocatedBytes,
-    server: server === undefined ? null : { pid: server.holderPid ?? null },
+    live: toldToJson(told),
   };
   return `${JSON.stringify(document, null, 2)}\n`;
 }

@@ -14,13 +14,16 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "build",
-    summary: "create and grow the backing files of a conf",
+    summary: "create and grow the backing files of a conf, and make it live",
     description: [
       "Creates the storage folder, a sparse file for each LUN that has none, and the identity by which " +
       "initiators know the LUN again; makes files longer whose size was raised. Never shrinks, overwrites or " +
       "deletes a file. Does nothing at all while one thing is wrong; can be run again at any time.",
+      "Then has the running server, if there is one, take over the conf, and says what that has changed. Sessions " +
+      "that a change does not concern do not notice it. With --dry-run it says what would change, and which " +
+      "sessions would notice.",
     ],
-    options: ["conf", "dryRun", "json"],
+    options: ["conf", "dryRun", "force", "json"],
     load: async () => (await import("./build.ts")).build,
   },
   {
@@ -32,6 +35,18 @@ export const COMMANDS: readonly Command[] = [
     ],
     options: ["conf", "log", "logLevel"],
     load: async () => (await import("./serve.ts")).serve,
+  },
+  {
+    name: "reload",
+    summary: "have the running server take over the conf",
+    description: [
+      "Has the server that runs on the storage folder of the conf read its conf again, and says what has changed. A " +
+      "conf that has errors, or was not built, changes nothing. SIGHUP does the same.",
+      "What ends every session (another storage folder, another node) is done only with --force while there are any. " +
+      "Where the conf names another storage folder, --storage says where the server runs.",
+    ],
+    options: ["conf", "storage", "force", "json"],
+    load: async () => (await import("./reload.ts")).reload,
   },
   {
     name: "status",

@@ -1,7 +1,7 @@
 import type { FileReading } from "../config/build_chap.ts";
 import type { Config } from "../config/config.ts";
 import { type Diagnostic, formatDiagnostic } from "../config/diagnostic.ts";
-import { parseConfig } from "../config/parse_config.ts";
+import { parseConfig, type ParsedConfig } from "../config/parse_config.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 
@@ -34,6 +34,19 @@ export function readConf(file: string, context: Context): { text: string; mode: 
     const problem = problemOf(error, "it does not exist; create it, or name another with --conf FILE");
     context.stderr.write(`iscsi: Cannot read "${file}": ${problem}\n`);
     return undefined;
+  }
+}
+
+/**
+ * Reads the conf in `file`, and what it names.
+ *
+ * @throws {Error} when it cannot be read; the message is for the user
+ */
+export function parseFile(file: string): ParsedConfig {
+  try {
+    return parseConfig(Deno.readTextFileSync(file), { file, mode: modeOf(file), readFile });
+  } catch (error) {
+    throw new Error(`Cannot read "${file}": ${problemOf(error, "it does not exist")}`, { cause: error });
   }
 }
 

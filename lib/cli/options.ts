@@ -23,6 +23,12 @@ export const OPTIONS = {
     default: "/etc/netmanager/iscsi.conf",
     summary: "the conf",
   },
+  storage: {
+    flag: "storage",
+    value: "FOLDER",
+    summary: "where the server runs, if the conf names another folder",
+  },
+  force: { flag: "force", summary: "do it even if every session ends" },
   dryRun: { flag: "dry-run", summary: "print what would be done, and do nothing" },
   watch: {
     flag: "watch",

@@ -1,22 +1,22 @@
+import { resolve } from "@std/path";
 import { interfaceAddresses } from "../access/interfaces.ts";
 import { formatPortal } from "../bytes/network.ts";
 import type { Config } from "../config/config.ts";
 import type { EventLog } from "../iscsi/event_log.ts";
-import { ControlServer } from "../control/control_server.ts";
-import { controlHandlers, type ControlHandlersOptions } from "../server/control_handlers.ts";
-import { DeviceNodes } from "../provision/device_nodes.ts";
 import { type Exports, findExports } from "../provision/find_exports.ts";
-import { controlSocketOf, stateFolderOf } from "../provision/state_folder.ts";
-import { StorageLock } from "../provision/storage_lock.ts";
+import { stateFolderOf } from "../provision/state_folder.ts";
+import { ControlDoor } from "../server/control_door.ts";
+import { controlHandlers } from "../server/control_handlers.ts";
 import { collectMetrics } from "../server/collect_metrics.ts";
-import { HoleService } from "../server/hole_service.ts";
 import { MetricsService } from "../server/metrics_service.ts";
+import { Reloader } from "../server/reloader.ts";
+import { describeHolder, StorageTenure } from "../server/storage_tenure.ts";
 import { SpaceWatch } from "../server/space_watch.ts";
 import { Supervisor } from "../server/supervisor.ts";
 import type { Context } from "./context.ts";
 import { eventLog } from "./log_format.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
-import { loadConfig, reportDiagnostics } from "./load_config.ts";
+import { loadConfig, parseFile, reportDiagnostics } from "./load_config.ts";
 import type { OptionValues } from "./options.ts";
 
 /**
@@ -47,53 +47,58 @@ export async function serveConfig(
   if (!isFolder(stateFolder) && findExportsOrReport(config, context) === undefined) {
     return EXIT_CODES.failed.code;
   }
-  const attempt = await StorageLock.acquire(stateFolder, "serve");
-  if ("holderPid" in attempt) {
-    const holder = attempt.holderPid === undefined ? "another process" : `process ${attempt.holderPid}`;
-    context.stderr.write(`iscsi: Cannot serve "${config.storage}": ${holder} serves it already\n`);
+  const tenure = await StorageTenure.begin(config.storage, log);
+  if ("holderPid" in tenure) {
+    context.stderr.write(`iscsi: ${describeHolder(config.storage, tenure)}\n`);
     return EXIT_CODES.failed.code;
   }
-  using _lock = attempt.lock;
   const found = findExportsOrReport(config, context);
-  if (found === undefined) return EXIT_CODES.failed.code;
-  const { exports, devices } = found;
-  using deviceNodes = new DeviceNodes(config.storage, devices);
-  await using holes = await HoleService.open({ config, devicePaths: devices.map(({ path }) => path), log });
+  if (found === undefined) {
+    await tenure.end();
+    return EXIT_CODES.failed.code;
+  }
+  const identities = new Map([...found.exports].map(([path, { identity }]) => [path, identity]));
   const supervisor = new Supervisor({
-    config,
-    identities: new Map([...exports].map(([path, { identity }]) => [path, identity])),
-    makeDeviceNodes: () => deviceNodes.renew(),
+    serving: { config, identities, devices: found.devices, tenure },
     interfaces: () => interfaceAddresses(Deno.networkInterfaces()),
-    holes,
     log,
     onListening: (address, port) => context.stdout.write(`listening on ${formatPortal(address, port)}\n`),
     onReady,
   });
-  using metrics = new MetricsService({ collect: () => collectMetrics(supervisor, context.version), log });
-  metrics.apply(config.metrics);
-  using space = new SpaceWatch({ config: () => config, log });
-  using _control = await openControl(
-    { supervisor, space, storage: config.storage, version: context.version },
+  return await superviseUntilStopped(supervisor, { file: resolve(config.file), context, log });
+}
+
+/** Runs a supervisor until SIGTERM or SIGINT, and takes requests meanwhile. */
+async function superviseUntilStopped(
+  supervisor: Supervisor,
+  { file, context, log }: { file: string; context: Context; log: EventLog },
+): Promise<ExitCode> {
+  const { version } = context;
+  using metrics = new MetricsService({ collect: () => collectMetrics(supervisor, version), log });
+  async function takeOver({ metrics: endpoint, storage }: Config): Promise<void> {
+    metrics.apply(endpoint);
+    await control.moveTo(storage);
+  }
+  using space = new SpaceWatch({ config: () => supervisor.serving.config, log });
+  const reloader = new Reloader({
+    file,
+    parse: () => parseFile(file),
+    supervisor,
     log,
-  );
+    onTakenOver: takeOver,
+  });
+  using control = new ControlDoor(controlHandlers({ supervisor, reloader, space, version }), log);
+  await takeOver(supervisor.serving.config);
+  const onHangup = (): void => {
+    // What came of it is in the log.
+    reloader.reload({ file, force: false, dryRun: false }).catch(() => {});
+  };
+  Deno.addSignalListener("SIGHUP", onHangup);
   const failure = await supervisor.run(stopSignal());
+  Deno.removeSignalListener("SIGHUP", onHangup);
   if (failure === undefined) return EXIT_CODES.done.code;
   context.stderr.write(`iscsi: ${failure}\n`);
   return EXIT_CODES.failed.code;
-}
-
-/** Takes requests of `iscsi status` and its like; where that cannot be, everything else is served all the same. */
-async function openControl(
-  options: ControlHandlersOptions,
-  log: EventLog,
-): Promise<ControlServer | undefined> {
-  const path = controlSocketOf(options.storage);
-  try {
-    return await ControlServer.listen(path, controlHandlers(options));
-  } catch (error) {
-    log.warning(`Cannot take requests at "${path}": ${error instanceof Error ? error.message : error}`);
-    return undefined;
-  }
 }
 
 /** What there is to serve; undefined when something is wrong with it, which is reported then. */

@@ -1,6 +1,7 @@
 import type { DisconnectReport, DisconnectRequest } from "./disconnect_report.ts";
 import { ControlError } from "./control_error.ts";
 import { isRecord, type RawRequest } from "./control_message.ts";
+import type { ReloadReport, ReloadRequest } from "./reload_report.ts";
 import type { ServerStatus } from "./server_status.ts";
 import type { UnitReservations } from "./unit_reservations.ts";
 
@@ -31,6 +32,8 @@ export const CONTROL_REQUESTS = {
   reservations: { decode: decodeNothing, limitMs: 10_000 },
   /** Clear all that is reserved of a LUN. */
   clearReservations: { decode: decodeUnit, limitMs: 10_000 },
+  /** Read the conf again, and serve what it says now. */
+  reload: { decode: decodeReload, limitMs: 60_000 },
 } as const satisfies Record<string, RequestRow<unknown>>;
 
 /** What each request is answered with. */
@@ -39,6 +42,7 @@ export interface ControlResults {
   readonly disconnect: DisconnectReport;
   readonly reservations: readonly UnitReservations[];
   readonly clearReservations: null;
+  readonly reload: ReloadReport;
 }
 
 /** The name of a request. */
@@ -113,4 +117,15 @@ function decodeUnit(parameters: unknown): UnitAddress {
     throw new ControlError("broken", 'Parameters must be a text "target" and a number "lun"');
   }
   return { target, lun };
+}
+
+function decodeReload(parameters: unknown): ReloadRequest {
+  const { file, force, dryRun } = isRecord(parameters) ? parameters : {};
+  if (typeof file !== "string" || typeof force !== "boolean" || typeof dryRun !== "boolean") {
+    throw new ControlError(
+      "broken",
+      'Parameters of "reload" must be a text "file" and booleans "force", "dryRun"',
+    );
+  }
+  return { file, force, dryRun };
 }

@@ -1,7 +1,7 @@
 import { join } from "@std/path";
 import { readBlockDevice } from "./block_device.ts";
+import { makeFolder, removeFolder } from "./passing_folder.ts";
 import { ProvisionError } from "./provision_error.ts";
-import { reasonOf } from "./reason_of.ts";
 import { runHelper } from "./run_helper.ts";
 import { devicesFolderOf, stateFolderOf } from "./state_folder.ts";
 
@@ -28,28 +28,22 @@ const OPEN_REMEDIES: Readonly<Record<number, (storage: string) => string>> = {
  */
 export class DeviceNodes {
   readonly #storage: string;
-  readonly #devices: readonly DeviceExport[];
+  readonly #folder: string;
+  readonly #nodes = new Set<string>();
 
-  constructor(storage: string, devices: readonly DeviceExport[]) {
+  constructor(storage: string) {
     this.#storage = storage;
-    this.#devices = devices;
+    this.#folder = devicesFolderOf(storage);
   }
 
   /**
-   * Makes every node anew, and returns the nodes' paths by those of the devices.
+   * Makes the nodes that there are not yet, and returns the nodes' paths by those of the devices.
    *
    * @throws {ProvisionError} when the system refuses one, or to open it
    */
-  renew(): ReadonlyMap<string, string> {
-    this.remove();
-    if (this.#devices.length === 0) return new Map();
-    const folder = devicesFolderOf(this.#storage);
-    try {
-      Deno.mkdirSync(folder, { mode: 0o700 });
-    } catch (error) {
-      throw new ProvisionError(`Cannot create folder "${folder}": ${reasonOf(error)}`, { cause: error });
-    }
-    return new Map(this.#devices.map((device) => [device.path, this.#makeNode(folder, device)]));
+  extend(devices: readonly DeviceExport[]): ReadonlyMap<string, string> {
+    if (devices.length > 0) makeFolder(this.#folder);
+    return new Map(devices.map((device) => [device.path, this.#nodeOf(device)]));
   }
 
   /**
@@ -58,30 +52,21 @@ export class DeviceNodes {
    * @throws {ProvisionError} when the system refuses
    */
   remove(): void {
-    const folder = devicesFolderOf(this.#storage);
-    try {
-      Deno.removeSync(folder, { recursive: true });
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return;
-      throw new ProvisionError(`Cannot remove folder "${folder}": ${reasonOf(error)}`, { cause: error });
-    }
+    removeFolder(this.#folder);
+    this.#nodes.clear();
   }
 
   [Symbol.dispose](): void {
     this.remove();
   }
 
-  #makeNode(folder: string, { path, readOnly }: DeviceExport): string {
+  #nodeOf({ path, readOnly }: DeviceExport): string {
     const device = readBlockDevice(path);
     if (typeof device === "string") throw new ProvisionError(`Cannot serve "${path}": it is ${device}`);
     const { major, minor } = device;
-    const node = join(folder, `${major}:${minor}`);
-    const { success, stderr } = runHelper("mknod", ["-m", "600", node, "b", `${major}`, `${minor}`]);
-    if (!success) {
-      throw new ProvisionError(
-        `Cannot make a node for block device "${path}": ${stderr}; run it as root, with CAP_MKNOD`,
-      );
-    }
+    const node = join(this.#folder, `${major}:${minor}`);
+    if (!this.#nodes.has(node)) makeNode(node, path, major, minor);
+    this.#nodes.add(node);
     try {
       Deno.openSync(node, { read: true, write: !readOnly }).close();
     } catch (error) {
@@ -91,4 +76,12 @@ export class DeviceNodes {
     }
     return node;
   }
+}
+
+function makeNode(node: string, path: string, major: number, minor: number): void {
+  const { success, stderr } = runHelper("mknod", ["-m", "600", node, "b", `${major}`, `${minor}`]);
+  if (success) return;
+  throw new ProvisionError(
+    `Cannot make a node for block device "${path}": ${stderr}; run it as root, with CAP_MKNOD`,
+  );
 }

@@ -11,6 +11,11 @@ export function devicesFolderOf(storage: string): string {
   return join(stateFolderOf(storage), "devices");
 }
 
+/** The folder of the state folder that holds links to backing files which the target worker has no right to by name. */
+export function linksFolderOf(storage: string): string {
+  return join(stateFolderOf(storage), "links");
+}
+
 /** The folder of the state folder by which the files of one run of the server are reached to make holes in them. */
 export function holesFolderOf(storage: string): string {
   return join(stateFolderOf(storage), "holes");

@@ -1,14 +1,15 @@
 import type { ControlHandlers } from "../control/control_requests.ts";
 import type { ServerStatus } from "../control/server_status.ts";
 import { disconnect } from "./disconnect.ts";
+import type { Reloader } from "./reloader.ts";
 import type { SpaceWatch } from "./space_watch.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 /** What the requests of the control socket are carried out on. */
 export interface ControlHandlersOptions {
   readonly supervisor: Supervisor;
+  readonly reloader: Reloader;
   readonly space: SpaceWatch;
-  readonly storage: string;
   /** Of this program. */
   readonly version: string;
 }
@@ -20,12 +21,13 @@ export function controlHandlers(options: ControlHandlersOptions): ControlHandler
     disconnect: (request, context) => disconnect(options.supervisor, request, context),
     reservations: () => options.supervisor.ask({ kind: "reservations" }),
     clearReservations: (unit) => options.supervisor.ask({ kind: "clearReservations", ...unit }),
+    reload: (request) => options.reloader.reload(request),
     status: async () => await status(options, Math.floor((performance.now() - startedMs) / 1000)),
   };
 }
 
 async function status(
-  { supervisor, space, storage, version }: ControlHandlersOptions,
+  { supervisor, space, version }: ControlHandlersOptions,
   uptimeSeconds: number,
 ): Promise<ServerStatus> {
   const node = supervisor.hasWorker ? await supervisor.ask({ kind: "snapshot" }) : null;
@@ -34,7 +36,7 @@ async function status(
     pid: Deno.pid,
     uptimeSeconds,
     monotonicMs: performance.now(),
-    storage,
+    storage: supervisor.serving.config.storage,
     portals: supervisor.portals,
     space: space.report(),
     node,

@@ -29,54 +29,74 @@ const LEFTOVER_MS = 250;
 interface SparseFile {
   readonly link: string;
   readonly sizeBytes: number;
+  /** Nobody may change it now, though it may become writable. */
+  readonly readOnly: boolean;
 }
 
-/** What a hole service is for. */
-export interface HoleServiceOptions {
+/** What holes are made for. */
+export interface HoleServiceSettings {
   readonly config: Config;
   /** Paths of the conf that are block devices. */
   readonly devicePaths: readonly string[];
-  readonly log: EventLog;
 }
 
 /** The supervisor's side of thin provisioning. */
 export class HoleService {
-  readonly #files: ReadonlyMap<string, SparseFile>;
+  #files: ReadonlyMap<string, SparseFile> = new Map();
   readonly #folder: string;
+  readonly #run: string;
+  /** By path, what came of asking whether holes can be made in a file; a link, if they can. */
+  readonly #links = new Map<string, string | undefined>();
   readonly #log: EventLog;
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #refused = new Set<string>();
   #isAbandoned = false;
 
   /**
-   * Finds out in which backing files holes can be made. Nobody else may serve the storage folder.
+   * Makes none before it follows a conf. Nobody else may serve the storage folder.
    *
    * @throws {Error} (rejects) when the state folder cannot be written
    */
-  static async open({ config, devicePaths, log }: HoleServiceOptions): Promise<HoleService> {
-    const folder = holesFolderOf(config.storage);
+  static async open(storage: string, log: EventLog): Promise<HoleService> {
+    const folder = holesFolderOf(storage);
     if (removeFolder(folder)) await new Promise((resolve) => setTimeout(resolve, LEFTOVER_MS));
-    const run = join(folder, crypto.randomUUID());
-    Deno.mkdirSync(run, { recursive: true, mode: 0o700 });
-    const files = new Map<string, SparseFile>();
-    const units = config.targets.filter(({ readOnly }) => !readOnly).flatMap(({ logicalUnits }) =>
-      logicalUnits
-    );
-    for (const [index, { path, sizeBytes }] of units.entries()) {
-      if (devicePaths.includes(path)) continue;
-      const link = join(run, String(index));
-      Deno.symlinkSync(path, link);
-      const fault = probe(link);
-      if (fault === undefined) files.set(path, { link, sizeBytes });
-      else log.warning(`Cannot give unused space of "${path}" back: ${fault}`);
-    }
-    return new HoleService(files, folder, log);
+    return new HoleService(folder, log);
   }
 
-  private constructor(files: ReadonlyMap<string, SparseFile>, folder: string, log: EventLog) {
-    this.#files = files;
+  private constructor(folder: string, log: EventLog) {
     this.#folder = folder;
+    this.#run = join(folder, crypto.randomUUID());
     this.#log = log;
+    Deno.mkdirSync(this.#run, { recursive: true, mode: 0o700 });
+  }
+
+  /**
+   * Serves a conf from now on, in whose files holes can be made as far as their file systems can. What is not in it, or
+   * may not be changed, is refused.
+   */
+  follow({ config, devicePaths }: HoleServiceSettings): void {
+    const files = new Map<string, SparseFile>();
+    for (const { readOnly, logicalUnits } of config.targets) {
+      for (const { path, sizeBytes } of logicalUnits) {
+        const link = devicePaths.includes(path) ? undefined : this.#linkTo(path, readOnly);
+        if (link !== undefined) files.set(path, { link, sizeBytes, readOnly });
+      }
+    }
+    this.#files = files;
+  }
+
+  /** A link to a file in which holes can be made; undefined when that is not possible. */
+  #linkTo(path: string, readOnly: boolean): string | undefined {
+    if (this.#links.has(path)) return this.#links.get(path);
+    const link = join(this.#run, String(this.#links.size));
+    Deno.symlinkSync(path, link);
+    const fault = probe(link);
+    this.#links.set(path, fault === undefined ? link : undefined);
+    // Of what is not written to, no space could be given back anyway.
+    if (fault !== undefined && !readOnly) {
+      this.#log.warning(`Cannot give unused space of "${path}" back: ${fault}`);
+    }
+    return this.#links.get(path);
   }
 
   /** The backing files in which holes can be made. */
@@ -87,7 +107,7 @@ export class HoleService {
   /** Makes holes in a file, or says why not; whoever asks for what he may not is told `refused`. */
   async punch(path: string, ranges: readonly ByteRange[]): Promise<PunchResult> {
     const file = this.#files.get(path);
-    if (file === undefined || !ranges.every((range) => isWithin(range, file.sizeBytes))) {
+    if (file === undefined || file.readOnly || !ranges.every((range) => isWithin(range, file.sizeBytes))) {
       this.#log.warning(`Target worker asked for a hole that it has no right to, in "${path}"`);
       return "refused";
     }

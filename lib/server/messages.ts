@@ -1,28 +1,14 @@
 /** What supervisor and target worker say to each other: plain data, posted as it is. */
-import type { InterfaceAddress } from "../access/interfaces.ts";
-import type { Portal } from "../access/portals.ts";
-import type { Config } from "../config/config.ts";
 import type { LogEvent } from "../iscsi/event_log.ts";
-import type { Identity } from "../scsi/identity.ts";
 import type { SpaceFigures } from "../scsi/provisioning.ts";
 import type { PunchResult } from "../store/hole_puncher.ts";
 import type { Answered, Question } from "./questions.ts";
 import type { PunchRequest } from "./remote_puncher.ts";
+import type { WorkerSettings } from "./worker_settings.ts";
 
 /** What a worker is to do. */
 export type ToWorker =
-  | {
-    readonly kind: "start";
-    readonly config: Config;
-    /** By the path of its backing file. */
-    readonly identities: ReadonlyMap<string, Identity>;
-    /** What to open in place of a block device, by its path. */
-    readonly standIns: ReadonlyMap<string, string>;
-    readonly interfaces: readonly InterfaceAddress[];
-    readonly portals: readonly Portal[];
-    /** The backing files in which holes can be made. */
-    readonly sparsePaths: readonly string[];
-  }
+  | { readonly kind: "start"; readonly settings: WorkerSettings }
   /** How a request for holes ended. */
   | { readonly kind: "punched"; readonly id: number; readonly result: PunchResult }
   /** The space that backing files take, by their paths; told again and again. */

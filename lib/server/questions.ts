@@ -1,6 +1,9 @@
 /** What the supervisor asks its worker while that serves, and what the worker answers: plain data, posted as it is. */
+import type { Portal } from "../access/portals.ts";
+import type { ReportedChange } from "../control/reported_change.ts";
 import type { UnitReservations } from "../control/unit_reservations.ts";
 import type { NodeSnapshot } from "../iscsi/node_snapshot.ts";
+import type { WorkerSettings } from "./worker_settings.ts";
 
 /** Something that the supervisor wants to know, or to have done and to know how it went. */
 export type Question =
@@ -16,7 +19,18 @@ export type Question =
   /** What is reserved of the logical units. */
   | { readonly kind: "reservations" }
   /** Clear everything that is reserved of a logical unit. */
-  | { readonly kind: "clearReservations"; readonly target: string; readonly lun: number };
+  | { readonly kind: "clearReservations"; readonly target: string; readonly lun: number }
+  /** What would change if this were served, and who would notice. */
+  | { readonly kind: "preview" } & Pick<WorkerSettings, "config" | "interfaces">
+  /** Serve this from now on. */
+  | { readonly kind: "reconfigure"; readonly settings: WorkerSettings };
+
+/** What has become of a server. */
+export interface Reconfigured {
+  readonly changes: readonly ReportedChange[];
+  /** Where it listens now. */
+  readonly addresses: readonly Portal[];
+}
 
 /** What each question is answered with. */
 export interface Answers {
@@ -25,6 +39,8 @@ export interface Answers {
   readonly disconnect: readonly number[];
   readonly reservations: readonly UnitReservations[];
   readonly clearReservations: null;
+  readonly preview: readonly ReportedChange[];
+  readonly reconfigure: Reconfigured;
 }
 
 /** The answer to a question. */

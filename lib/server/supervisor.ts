@@ -3,18 +3,23 @@
  * again after a crash, and to an end in order. It never reads a byte from an initiator.
  */
 import type { InterfaceAddress } from "../access/interfaces.ts";
-import { planPortals, type PortalPlan } from "../access/portals.ts";
+import { planPortals, type Portal, type PortalPlan } from "../access/portals.ts";
 import { formatPortal, networkContains } from "../bytes/network.ts";
 import type { Config } from "../config/config.ts";
+import type { ReportedChange } from "../control/reported_change.ts";
 import type { EventLog } from "../iscsi/event_log.ts";
 import { ProvisionError } from "../provision/provision_error.ts";
-import type { Identity } from "../scsi/identity.ts";
-import type { HoleService } from "./hole_service.ts";
 import { measureSpace } from "./measure_space.ts";
 import type { PunchRequest } from "./remote_puncher.ts";
 import type { AnswerTo, Question } from "./questions.ts";
+import type { Serving } from "./serving.ts";
 import { type WorkerNews, WorkerProcess } from "./worker_process.ts";
-import { workerPermissions } from "./worker_permissions.ts";
+import {
+  filesWithoutRight,
+  portalsWithoutRight,
+  workerPermissions,
+  type WorkerRights,
+} from "./worker_permissions.ts";
 
 const SupervisorLimits = {
   /** How long a worker may take to end in order; the process has 5 s in all. */
@@ -25,6 +30,8 @@ const SupervisorLimits = {
   punchMs: 2_000,
   /** How long a worker may take to answer a question, unless told otherwise. */
   answerMs: 5_000,
+  /** How long it may take to become another: opening many files takes its time. */
+  reconfigureMs: 30_000,
   /** How often the worker is told what space there is. */
   spaceMs: 2_000,
   /** How long to wait before a worker is started again that crashed or could not start. */
@@ -36,20 +43,9 @@ const SupervisorLimits = {
 
 /** What a supervisor is made of. */
 export interface SupervisorOptions {
-  readonly config: Config;
-  /** By the path of the backing file. */
-  readonly identities: ReadonlyMap<string, Identity>;
-  /**
-   * Makes the nodes to open in place of block devices, and returns them by the devices' paths. Called before each
-   * start of a worker, since a device may have got another number while none ran.
-   *
-   * @throws {ProvisionError} when that cannot be
-   */
-  readonly makeDeviceNodes: () => ReadonlyMap<string, string>;
+  readonly serving: Serving;
   /** The server's addresses now. */
   readonly interfaces: () => readonly InterfaceAddress[];
-  /** Gives space back; undefined where none can be given back. */
-  readonly holes?: HoleService | undefined;
   readonly log: EventLog;
   /** The target listens here now. */
   readonly onListening: (address: string, port: number) => void;
@@ -63,6 +59,22 @@ interface Surroundings {
   readonly interfaces: readonly InterfaceAddress[];
 }
 
+/** A worker that runs, and under which circumstances it does. */
+interface Running {
+  readonly worker: WorkerProcess;
+  readonly rights: WorkerRights;
+  /** As it knows them. */
+  surroundings: Surroundings;
+  /** Where it is to listen. */
+  portals: readonly Portal[];
+}
+
+/** What a worker is to serve that takes the place of one that does well. */
+interface Succession {
+  readonly serving: Serving;
+  readonly ready: PromiseWithResolvers<void>;
+}
+
 /** How a worker ended by itself, or did not even start. */
 interface UnwantedEnd {
   readonly kind: string;
@@ -72,35 +84,50 @@ interface UnwantedEnd {
 /** Runs the target until it is told to stop. */
 export class Supervisor {
   readonly #options: SupervisorOptions;
+  #serving: Serving;
   #wasReady = false;
   #crashes = 0;
   #lastCrash = 0;
   #workerStarts = 0;
   /** Undefined while none runs, which is for a moment at most. */
-  #worker: WorkerProcess | undefined;
+  #running: Running | undefined;
   /** Where it listens now. */
-  #portals: string[] = [];
+  #portals: readonly Portal[] = [];
+  /** Changes come one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #succession: Succession | undefined;
+  /** Ends the worker in order, for another to take its place. */
+  #succeed: () => void = () => {};
+  #lastComplaint = "";
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#serving = options.serving;
   }
 
   /**
-   * Runs until `stop` is aborted.
+   * Runs until `stop` is aborted, and gives back what it has of the storage folder.
    *
    * @returns undefined when it ended in order, else what went wrong
    */
   async run(stop: AbortSignal): Promise<string | undefined> {
-    while (!stop.aborted) {
-      const failure = await this.#runWorker(stop);
-      if (failure !== undefined) return failure;
-    }
-    return undefined;
+    let failure: string | undefined;
+    while (!stop.aborted && failure === undefined) failure = await this.#runWorker(stop);
+    // Whoever waits for the next worker waits in vain.
+    this.#succession?.ready.reject(new Error("the server is about to end"));
+    await this.#takeOver();
+    await this.#serving.tenure.end();
+    return failure;
+  }
+
+  /** What is served now. */
+  get serving(): Serving {
+    return this.#serving;
   }
 
   /** Where the target listens now, as `address:port`. */
   get portals(): readonly string[] {
-    return this.#portals;
+    return this.#portals.map(({ address, port }) => formatPortal(address, port));
   }
 
   /** How many workers there have been. */
@@ -110,7 +137,7 @@ export class Supervisor {
 
   /** Whether a worker is there to be asked. */
   get hasWorker(): boolean {
-    return this.#worker !== undefined;
+    return this.#running !== undefined;
   }
 
   /**
@@ -122,68 +149,187 @@ export class Supervisor {
     question: Asked,
     limitMs: number = SupervisorLimits.answerMs,
   ): Promise<AnswerTo<Asked>> {
-    if (this.#worker === undefined) throw new Error("no target worker is running at the moment: try again");
-    return await this.#worker.ask(question, limitMs);
+    return await this.#runningNow().worker.ask(question, limitMs);
+  }
+
+  /**
+   * Says what would change if a conf were served, and which sessions would notice.
+   *
+   * @throws {Error} (rejects) when there is no answer; the message is for the user
+   */
+  async preview(config: Config): Promise<readonly ReportedChange[]> {
+    const { interfaces } = this.#survey(config);
+    return await this.ask({ kind: "preview", config, interfaces });
+  }
+
+  /**
+   * Serves something else from the same storage folder and under the same node, without those noticing whom it does not
+   * concern.
+   *
+   * @returns what has changed
+   * @throws {Error} (rejects) when it cannot; nothing has changed then, and the message is for the user
+   */
+  reconfigure(next: Serving): Promise<readonly ReportedChange[]> {
+    return this.#inTurn(() => this.#reconfigure(next));
+  }
+
+  /** Serves something else by another worker: every session ends. Resolves when that is ready. */
+  replace(next: Serving): Promise<void> {
+    return this.#inTurn(() => this.#startAnew(next));
+  }
+
+  /** Does something when all that was asked for before is done. */
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(act);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
+  #runningNow(): Running {
+    if (this.#running === undefined) throw new Error("no target worker is running at the moment: try again");
+    return this.#running;
+  }
+
+  async #reconfigure(next: Serving): Promise<readonly ReportedChange[]> {
+    const running = this.#runningNow();
+    const { config, identities, devices, tenure } = next;
+    const surroundings = this.#survey(config);
+    const { plan, interfaces } = surroundings;
+    const unreached = portalsWithoutRight(running.rights, plan.portals);
+    const files = filesWithoutRight(running.rights, config).filter((file) =>
+      !devices.some(({ path }) => path === file)
+    );
+    const portals = reachablePortals(plan.portals, unreached, running.portals);
+    const standIns = tenure.standIns.extend(devices, files);
+    followHoles(next);
+    try {
+      const sparsePaths = tenure.holes?.paths ?? [];
+      const settings = { config, identities, standIns, interfaces, portals, sparsePaths };
+      const question = { kind: "reconfigure", settings } as const;
+      const { changes, addresses } = await running.worker.ask(question, SupervisorLimits.reconfigureMs);
+      this.#serving = next;
+      this.#warnOfUnmatched(plan, running.surroundings.plan);
+      Object.assign(running, { surroundings, portals });
+      this.#listenAt(addresses);
+      if (unreached.length > 0) await this.#reach(running, unreached);
+      return changes;
+    } catch (error) {
+      followHoles(this.#serving);
+      throw error;
+    }
+  }
+
+  /**
+   * Portals that the worker has no right to: another worker has, as rights are fixed when a worker starts. It takes its
+   * place as soon as that ends no session; until then the worker keeps listening where it does.
+   */
+  async #reach({ worker }: Running, unreached: readonly Portal[]): Promise<void> {
+    const { sessions } = await worker.ask({ kind: "snapshot" }, SupervisorLimits.answerMs);
+    const places = unreached.map(({ address, port }) => formatPortal(address, port)).join(" ");
+    if (sessions.some(({ targetName }) => targetName !== null)) {
+      return this.#complain(`Cannot listen at ${places} before the last session has ended`);
+    }
+    this.#options.log.info(`Starting anew to listen at ${places}`);
+    await this.#startAnew(this.#serving);
+  }
+
+  async #startAnew(serving: Serving): Promise<void> {
+    this.#runningNow();
+    const ready = Promise.withResolvers<void>();
+    this.#succession = { serving, ready };
+    this.#succeed();
+    await ready.promise;
+  }
+
+  /** Says once what goes wrong again and again. */
+  #complain(message: string): void {
+    if (message !== this.#lastComplaint) this.#options.log.warning(message);
+    this.#lastComplaint = message;
   }
 
   /** Runs one worker to its end, and returns why there must not be another, if so. */
   async #runWorker(stop: AbortSignal): Promise<string | undefined> {
-    const { holes } = this.#options;
+    await this.#takeOver();
+    const { holes } = this.#serving.tenure;
     // No hole that an earlier worker asked for may be made while the next one writes.
     await holes?.renew();
-    const surroundings = this.#survey();
     this.#portals = [];
-    const worker = this.#start(surroundings);
-    if (!(worker instanceof WorkerProcess)) return await this.#endure(worker, stop);
-    this.#worker = worker;
+    const running = this.#start(this.#survey(this.#serving.config));
+    if ("message" in running) return await this.#endure(running, stop);
+    const { worker } = running;
+    this.#running = running;
     this.#workerStarts++;
-    worker.ended.then(() => this.#worker = undefined);
+    worker.ended.then(() => {
+      if (this.#running === running) this.#running = undefined;
+    });
     const space = setInterval(() => this.#tellSpace(worker), SupervisorLimits.spaceMs);
     this.#tellSpace(worker);
-    const cause = await this.#untilCause(worker, surroundings, stop);
+    const cause = await this.#untilCause(running, stop);
     clearInterval(space);
-    if (cause !== "stop" && cause !== "moved") return await this.#endure(cause, stop);
+    if (cause !== "stop" && cause !== "succeeded") return await this.#endure(cause, stop);
+    this.#running = undefined;
     const patience = setTimeout(() => holes?.abandon(), SupervisorLimits.punchMs);
     const end = await worker.stop(SupervisorLimits.stopMs);
     clearTimeout(patience);
     return end.kind === "stopped" ? undefined : end.message;
   }
 
+  /** Goes over to what is to be served next, if that is something else. */
+  async #takeOver(): Promise<void> {
+    if (this.#succession === undefined) return;
+    const { tenure } = this.#serving;
+    this.#serving = this.#succession.serving;
+    if (tenure !== this.#serving.tenure) await tenure.end();
+  }
+
   #tellSpace(worker: WorkerProcess): void {
-    const { holes } = this.#options;
+    const { holes } = this.#serving.tenure;
     if (holes !== undefined) worker.post({ kind: "space", figures: measureSpace(holes.paths) });
   }
 
   async #punch(worker: WorkerProcess, { id, path, ranges }: PunchRequest): Promise<void> {
-    const result = await this.#options.holes?.punch(path, ranges) ?? "refused";
+    const result = await this.#serving.tenure.holes?.punch(path, ranges) ?? "refused";
     worker.post({ kind: "punched", id, result });
   }
 
-  #survey(): Surroundings {
-    const { config, interfaces } = this.#options;
-    const all = interfaces();
-    const networks = config.targets.flatMap((target) => target.networks);
+  #survey({ targets, port }: Config): Surroundings {
+    const all = this.#options.interfaces();
+    const networks = targets.flatMap((target) => target.networks);
     return {
-      plan: planPortals({ targets: config.targets, port: config.port, interfaces: all }),
+      plan: planPortals({ targets, port, interfaces: all }),
       interfaces: all.filter(({ address }) => networks.some((network) => networkContains(network, address))),
     };
   }
 
-  /** Starts a worker, or says why it cannot. */
-  #start({ plan, interfaces }: Surroundings): WorkerProcess | UnwantedEnd {
-    const { config, identities, log } = this.#options;
-    for (const { networkText, targetName } of plan.unmatched) {
-      log.warning(`No interface is in network ${networkText} of [${targetName}] now; waiting for one`);
+  /** Warns of the networks that no interface is in, and was said to be in before. */
+  #warnOfUnmatched({ unmatched }: PortalPlan, before?: PortalPlan): void {
+    const known = new Set(before?.unmatched.map((pair) => JSON.stringify(pair)));
+    for (const pair of unmatched) {
+      if (known.has(JSON.stringify(pair))) continue;
+      const { networkText, targetName } = pair;
+      this.#options.log.warning(
+        `No interface is in network ${networkText} of [${targetName}] now; waiting for one`,
+      );
     }
+  }
+
+  /** Starts a worker, or says why it cannot. */
+  #start(surroundings: Surroundings): Running | UnwantedEnd {
+    const { config, identities, devices, tenure } = this.#serving;
+    const { plan: { portals }, interfaces } = surroundings;
+    this.#warnOfUnmatched(surroundings.plan);
     try {
-      const needs = { config, portals: plan.portals, standIns: this.#options.makeDeviceNodes() };
-      const sparsePaths = this.#options.holes?.paths ?? [];
+      const needs = { config, portals, standIns: tenure.standIns.renew(devices) };
+      const rights = workerPermissions(needs);
+      followHoles(this.#serving);
+      const sparsePaths = tenure.holes?.paths ?? [];
+      const settings = { ...needs, identities, interfaces, sparsePaths };
       const worker = new WorkerProcess(
-        { kind: "start", ...needs, identities, interfaces, sparsePaths },
-        workerPermissions(needs),
+        { kind: "start", settings },
+        rights,
         (message) => message.kind === "punch" ? this.#punch(worker, message) : this.#hear(message),
       );
-      return worker;
+      return { worker, rights, surroundings, portals };
     } catch (error) {
       if (!(error instanceof ProvisionError)) throw error;
       return { kind: "failed", message: error.message };
@@ -191,40 +337,61 @@ export class Supervisor {
   }
 
   #hear(message: Exclude<WorkerNews, PunchRequest>): void {
-    const { log, onListening, onReady } = this.#options;
+    const { log, onReady } = this.#options;
     if (message.kind === "log") log.write(message.event);
     if (message.kind === "listening") {
-      this.#portals.push(formatPortal(message.address, message.port));
-      onListening(message.address, message.port);
+      const { address, port } = message;
+      this.#listenAt([...this.#portals, { address, port }]);
     }
     if (message.kind === "ready") {
       this.#wasReady = true;
+      this.#succession?.ready.resolve();
+      this.#succession = undefined;
       onReady();
     }
   }
 
+  #listenAt(portals: readonly Portal[]): void {
+    const before = new Set(this.portals);
+    this.#portals = portals;
+    for (const { address, port } of portals) {
+      if (!before.has(formatPortal(address, port))) this.#options.onListening(address, port);
+    }
+  }
+
   /** Waits until there is a reason to do something about the worker. */
-  async #untilCause(
-    worker: WorkerProcess,
-    surroundings: Surroundings,
-    stop: AbortSignal,
-  ): Promise<"stop" | "moved" | UnwantedEnd> {
-    const cause = Promise.withResolvers<"stop" | "moved" | UnwantedEnd>();
+  async #untilCause(running: Running, stop: AbortSignal): Promise<"stop" | "succeeded" | UnwantedEnd> {
+    const cause = Promise.withResolvers<"stop" | "succeeded" | UnwantedEnd>();
     const onAbort = (): void => cause.resolve("stop");
     stop.addEventListener("abort", onAbort, { once: true });
     if (stop.aborted) onAbort();
-    const before = JSON.stringify(surroundings);
-    const timer = setInterval(() => {
-      if (JSON.stringify(this.#survey()) !== before) cause.resolve("moved");
-    }, SupervisorLimits.interfacesMs);
-    worker.ended.then((end) =>
+    this.#succeed = () => cause.resolve("succeeded");
+    const timer = setInterval(() => this.#lookAround(running), SupervisorLimits.interfacesMs);
+    running.worker.ended.then((end) =>
       cause.resolve({ kind: end.kind, message: "message" in end ? end.message : "it stopped unasked" })
     );
     const result = await cause.promise;
     clearInterval(timer);
     stop.removeEventListener("abort", onAbort);
-    if (result === "moved") this.#options.log.info("The server's addresses have changed: starting anew");
     return result;
+  }
+
+  /** Follows the server's addresses, and tries again what could not be done before. */
+  async #lookAround(running: Running): Promise<void> {
+    const surroundings = this.#survey(this.#serving.config);
+    const haveMoved = JSON.stringify(surroundings) !== JSON.stringify(running.surroundings);
+    const unreached = portalsWithoutRight(running.rights, surroundings.plan.portals);
+    if (!haveMoved && unreached.length === 0) return;
+    try {
+      await this.#inTurn(async () => {
+        if (this.#running === running) await this.#reconfigure(this.#serving);
+      });
+      if (haveMoved) this.#options.log.info("The server's addresses have changed");
+    } catch (error) {
+      this.#complain(
+        `Cannot follow the server's addresses: ${error instanceof Error ? error.message : error}`,
+      );
+    }
   }
 
   /** Waits until another worker may be started, or returns why none must be. */
@@ -246,6 +413,23 @@ export class Supervisor {
       ? undefined
       : `target worker ended ${this.#crashes} times in a short while, last: ${message}`;
   }
+}
+
+/** Holes are made in what is served, and in nothing else. */
+function followHoles({ config, devices, tenure }: Serving): void {
+  tenure.holes?.follow({ config, devicePaths: devices.map(({ path }) => path) });
+}
+
+/** Where a worker is to listen that has no right to some of the portals: where it does now, rather than nowhere. */
+function reachablePortals(
+  wanted: readonly Portal[],
+  unreached: readonly Portal[],
+  before: readonly Portal[],
+): readonly Portal[] {
+  if (unreached.length === 0) return wanted;
+  const reached = wanted.filter((portal) => !unreached.includes(portal));
+  const names = new Set(reached.map(({ address, port }) => formatPortal(address, port)));
+  return [...reached, ...before.filter(({ address, port }) => !names.has(formatPortal(address, port)))];
 }
 
 /** Waits, but not beyond the abortion of `stop`. */

@@ -3,13 +3,15 @@
  *
  * What is thrown here and not caught is a fault of ours: it ends the worker, and the supervisor starts another.
  */
+import type { Portal } from "../access/portals.ts";
 import { EventLog } from "../iscsi/event_log.ts";
 import { RepetitionFilter } from "../iscsi/repetition_filter.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 import { RemotePunching } from "./remote_puncher.ts";
 import type { Answers, Question } from "./questions.ts";
 import { systemClock } from "./system_clock.ts";
-import { TargetServer } from "./target_server.ts";
+import { TargetServer, type TargetServerSettings } from "./target_server.ts";
+import type { WorkerSettings } from "./worker_settings.ts";
 
 /** A worker's global scope, of which Deno's types for main programs know nothing. */
 interface WorkerScope {
@@ -29,13 +31,13 @@ function serve(scope: WorkerScope): void {
     try {
       switch (data.kind) {
         case "start":
-          return void (server = start(scope, data, { punching, log }));
+          return void (server = start(scope, settingsOf(data.settings, punching), log));
         case "punched":
           return punching.answer(data.id, data.result);
         case "space":
           return server?.updateSpace(data.figures);
         case "ask":
-          return await answer(scope, data, server);
+          return await answer(scope, data, { server, punching });
         case "stop":
           await server?.stop();
           events.flush();
@@ -48,28 +50,42 @@ function serve(scope: WorkerScope): void {
   };
 }
 
-function start(
-  scope: WorkerScope,
-  options: ToWorker & { kind: "start" },
-  { punching, log }: { punching: RemotePunching; log: EventLog },
-): TargetServer {
-  const server = TargetServer.start({
-    ...options,
-    log,
-    clock: systemClock,
-    puncherOf: (path) => options.sparsePaths.includes(path) ? punching.puncherOf(path) : undefined,
-  });
-  for (const { hostname: address, port } of server.addresses) {
-    scope.postMessage({ kind: "listening", address, port });
-  }
+function settingsOf(settings: WorkerSettings, punching: RemotePunching): TargetServerSettings {
+  const sparse = new Set(settings.sparsePaths);
+  return {
+    ...settings,
+    puncherOf: (path) => sparse.has(path) ? punching.puncherOf(path) : undefined,
+  };
+}
+
+function start(scope: WorkerScope, settings: TargetServerSettings, log: EventLog): TargetServer {
+  const server = TargetServer.start({ ...settings, log, clock: systemClock });
+  for (const portal of portalsOf(server)) scope.postMessage({ kind: "listening", ...portal });
   scope.postMessage({ kind: "ready" });
   return server;
 }
 
-async function answerOf(server: TargetServer, question: Question): Promise<Answers[keyof Answers]> {
+function portalsOf({ addresses }: TargetServer): Portal[] {
+  return addresses.map(({ hostname, port }) => ({ address: hostname, port }));
+}
+
+/** What a question is put to. */
+interface Asked {
+  readonly server: TargetServer | undefined;
+  readonly punching: RemotePunching;
+}
+
+async function answerOf({ server, punching }: Asked, question: Question): Promise<Answers[keyof Answers]> {
+  if (server === undefined) throw new Error("target worker has not started");
   switch (question.kind) {
     case "snapshot":
       return server.snapshot();
+    case "preview":
+      return server.preview(question);
+    case "reconfigure": {
+      const changes = server.reconfigure(settingsOf(question.settings, punching));
+      return { changes, addresses: portalsOf(server) };
+    }
     case "disconnect":
       return server.disconnect(question.sessions, question.graceSeconds);
     case "reservations":
@@ -84,11 +100,10 @@ async function answerOf(server: TargetServer, question: Question): Promise<Answe
 async function answer(
   scope: WorkerScope,
   { id, question }: ToWorker & { kind: "ask" },
-  server: TargetServer | undefined,
+  asked: Asked,
 ): Promise<void> {
   try {
-    if (server === undefined) throw new Error("target worker has not started");
-    scope.postMessage({ kind: "answered", id, answer: await answerOf(server, question) });
+    scope.postMessage({ kind: "answered", id, answer: await answerOf(asked, question) });
   } catch (error) {
     scope.postMessage({
       kind: "answered",

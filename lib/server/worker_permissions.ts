@@ -11,6 +11,13 @@ export interface WorkerNeeds {
   readonly standIns: ReadonlyMap<string, string>;
 }
 
+/** The rights of a worker: those that follow from what it serves, and all others denied. */
+export interface WorkerRights extends Deno.PermissionOptionsObject {
+  readonly net: string[];
+  readonly read: string[];
+  readonly write: string[];
+}
+
 /**
  * The rights of the target worker, which parses every byte that an initiator sends: it may listen at the portals, and
  * read and write the storage folder and the backing files that the conf places elsewhere. Nothing else, and no asking.
@@ -18,13 +25,10 @@ export interface WorkerNeeds {
  *
  * This is the one place that says so. Deno fixes the rights of a worker when it starts.
  */
-export function workerPermissions(
-  { config, portals, standIns }: WorkerNeeds,
-): Deno.PermissionOptionsObject {
-  const units = config.targets.flatMap(({ readOnly, logicalUnits }) =>
-    logicalUnits.map(({ path }) => ({ path, readOnly }))
+export function workerPermissions({ config, portals, standIns }: WorkerNeeds): WorkerRights {
+  const elsewhere = unitsOf(config).filter(({ path }) =>
+    !standIns.has(path) && !isInside(config.storage, path)
   );
-  const elsewhere = units.filter(({ path }) => !standIns.has(path) && !isInside(config.storage, path));
   const writable = elsewhere.filter(({ readOnly }) => !readOnly);
   return {
     net: portals.flatMap(netRights),
@@ -50,6 +54,26 @@ export function metricsPermissions({ address, port }: Endpoint): Deno.Permission
     sys: false,
   };
   return { net: [formatPortal(address, port)], ...nothing };
+}
+
+/** The backing files of a conf that a worker with these rights cannot open by name as the conf wants it. */
+export function filesWithoutRight({ read, write }: WorkerRights, config: Config): string[] {
+  return unitsOf(config).filter(({ path, readOnly }) =>
+    ![...(readOnly ? [] : [write]), read].every((granted) =>
+      granted.some((place) => place === path || isInside(place, path))
+    )
+  ).map(({ path }) => path);
+}
+
+/** The portals that a worker with these rights cannot listen at. */
+export function portalsWithoutRight({ net }: WorkerRights, portals: readonly Portal[]): Portal[] {
+  return portals.filter((portal) => !netRights(portal).every((right) => net.includes(right)));
+}
+
+function unitsOf({ targets }: Config): { readonly path: string; readonly readOnly: boolean }[] {
+  return targets.flatMap(({ readOnly, logicalUnits }) =>
+    logicalUnits.map(({ path }) => ({ path, readOnly }))
+  );
 }
 
 /** The wildcard address of IPv6 takes in IPv4 as well; a machine without IPv6 listens at that of IPv4. */

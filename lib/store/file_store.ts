@@ -191,7 +191,7 @@ export class FileStore implements BlockStore {
 
   /** Whether nothing of the file takes space. */
   get isEmpty(): boolean {
-    return this.#now.statSync().blocks === 0;
+    return lookAt(this.#now, this.#path).blocks === 0;
   }
 
   /** What is under way goes on; what follows fails. */
@@ -267,10 +267,23 @@ function openHandle(path: string, readOnly: boolean): Deno.FsFile {
 /** Opens `path` once more, and makes sure that it still is the file that `first` is open on. */
 function openSame(path: string, readOnly: boolean, first: Deno.FsFile): Deno.FsFile {
   const handle = openHandle(path, readOnly);
-  const [expected, actual] = [first.statSync(), handle.statSync()];
+  const [expected, actual] = [lookAt(first, path), lookAt(handle, path)];
   if (actual.dev === expected.dev && actual.ino === expected.ino) return handle;
   handle.close();
   throw new Error("another file has taken its place");
+}
+
+/**
+ * Looks at the file that a handle is open on. Deno wants a right to where the file really is for that, which nobody has
+ * who reaches it by a link; then what the link leads to now is looked at.
+ */
+function lookAt(handle: Deno.FsFile, path: string): Deno.FileInfo {
+  try {
+    return handle.statSync();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    return Deno.statSync(path);
+  }
 }
 
 /**

@@ -17,6 +17,8 @@ function buildConf(
 
 const LINES = ["[a]", "size=2MB 1MB", "[b]", "size=512"];
 
+const NO_SERVER = 'No server is running on "/scratch/s"\n';
+
 const FIRST_STEPS = `STEP               PROMISED   ALLOCATED  PATH
 create folder                            /scratch/s
 create folder                            /scratch/s/.iscsi
@@ -30,7 +32,11 @@ total             3072.5 KB     0 bytes  3 LUNs
 Deno.test("iscsi build prints each step and the totals, and the second time nothing to do", async () => {
   await withScratch(async (folder) => {
     const dry = await buildConf(folder, LINES, "--dry-run");
-    assertEquals(dry, { stdout: `${FIRST_STEPS}Dry run: nothing was done\n`, stderr: "", exitCode: 0 });
+    assertEquals(dry, {
+      stdout: `${FIRST_STEPS}Dry run: nothing was done\n${NO_SERVER}`,
+      stderr: "",
+      exitCode: 0,
+    });
     assertEquals(Object.keys(snapshot(folder)), ["conf"]);
     assertEquals(await buildConf(folder, LINES), { stdout: FIRST_STEPS, stderr: "", exitCode: 0 });
     const before = snapshot(folder);
@@ -82,7 +88,7 @@ Deno.test("iscsi build --json prints the same for programs", async () => {
       ],
       promisedBytes: 2 ** 21,
       allocatedBytes: 0,
-      server: null,
+      live: null,
     });
     Deno.writeTextFileSync(join(folder, "s/a"), "x".repeat(2 ** 21));
     const { blocks } = Deno.statSync(join(folder, "s/a"));
@@ -149,7 +155,7 @@ Deno.test("iscsi build warns when more is promised than the disk has", async () 
   });
 });
 
-Deno.test("iscsi build says that a running server keeps what it has read", async () => {
+Deno.test("iscsi build fails when a running server takes no requests", async () => {
   await withScratch(async (folder) => {
     await buildConf(folder, LINES);
     const held = await StorageLock.acquire(join(folder, "s/.iscsi"), "serve");
@@ -157,12 +163,13 @@ Deno.test("iscsi build says that a running server keeps what it has read", async
     const { stderr, exitCode } = await buildConf(folder, [...LINES, "[c]", "size=512"]);
     assertEquals(
       stderr,
-      `iscsi: The server running on "/scratch/s" (pid ${Deno.pid}) keeps its old configuration until it is ` +
-        "restarted\n",
+      `iscsi: The server running on "/scratch/s" (pid ${Deno.pid}) keeps its configuration:\n` +
+        'No server listens at "/scratch/s/.iscsi/control"\n',
     );
-    assertEquals(exitCode, 0);
+    assertEquals(exitCode, 1);
     const json = JSON.parse((await buildConf(folder, LINES, "--json")).stdout);
-    assertEquals(json.server, { pid: Deno.pid });
+    const error = json.live.error.replace(folder, "/scratch");
+    assertEquals([json.live.pid, error], [Deno.pid, 'No server listens at "/scratch/s/.iscsi/control"']);
     held.lock.release();
     assertEquals((await buildConf(folder, LINES)).stderr, "");
   });

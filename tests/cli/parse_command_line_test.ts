@@ -13,6 +13,8 @@ const DEFAULTS = {
   logLevel: "info",
   help: false,
   version: false,
+  storage: undefined,
+  force: false,
 };
 
 const build = COMMANDS.find((command) => command.name === "build")!;

@@ -43,18 +43,23 @@ Deno.test("iscsi help build explains build", async () => {
   const { stdout } = await runCommand(["help", "build"]);
   assertEquals(
     stdout,
-    `iscsi build: create and grow the backing files of a conf
+    `iscsi build: create and grow the backing files of a conf, and make it live
 
-Usage: iscsi build [--conf FILE] [--dry-run] [--json]
+Usage: iscsi build [--conf FILE] [--dry-run] [--force] [--json]
 
 Creates the storage folder, a sparse file for each LUN that has none, and the
 identity by which initiators know the LUN again; makes files longer whose size
 was raised. Never shrinks, overwrites or deletes a file. Does nothing at all
 while one thing is wrong; can be run again at any time.
 
+Then has the running server, if there is one, take over the conf, and says what
+that has changed. Sessions that a change does not concern do not notice it. With
+--dry-run it says what would change, and which sessions would notice.
+
 Options:
   --conf FILE  the conf (default /etc/netmanager/iscsi.conf)
   --dry-run    print what would be done, and do nothing
+  --force      do it even if every session ends
   --json       print the result as JSON
   --help       print this
 

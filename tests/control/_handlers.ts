@@ -6,5 +6,12 @@ function refuse(): Promise<never> {
 
 /** Handlers of requests: those of a test, and none for the others. */
 export function handlersWith(handlers: Partial<ControlHandlers>): ControlHandlers {
-  return { status: refuse, disconnect: refuse, reservations: refuse, clearReservations: refuse, ...handlers };
+  return {
+    status: refuse,
+    disconnect: refuse,
+    reservations: refuse,
+    clearReservations: refuse,
+    reload: refuse,
+    ...handlers,
+  };
 }

@@ -55,8 +55,9 @@ Deno.test("DeviceNodes removes what an earlier process has left, and makes nothi
   await withScratch((folder) => {
     Deno.mkdirSync(`${folder}/.iscsi/devices`, { recursive: true });
     Deno.writeTextFileSync(`${folder}/.iscsi/devices/8:0`, "");
-    const nodes = new DeviceNodes(folder, []);
-    assertEquals(nodes.renew(), new Map());
+    const nodes = new DeviceNodes(folder);
+    nodes.remove();
+    assertEquals(nodes.extend([]), new Map());
     assertEquals(Object.keys(snapshot(folder)), [".iscsi"]);
     nodes.remove();
   });
@@ -65,8 +66,9 @@ Deno.test("DeviceNodes removes what an earlier process has left, and makes nothi
 Deno.test("DeviceNodes says of a device that has gone which one it was", async () => {
   await withScratch((folder) => {
     Deno.mkdirSync(`${folder}/.iscsi`);
-    using nodes = new DeviceNodes(folder, [{ path: "/dev/none", readOnly: false }]);
+    using nodes = new DeviceNodes(folder);
     const message = 'Cannot serve "/dev/none": it is not a block device, or does not exist';
-    assertThrows(() => nodes.renew(), ProvisionError, message);
+    const devices = [{ path: "/dev/none", readOnly: false }];
+    assertThrows(() => nodes.extend(devices), ProvisionError, message);
   });
 });

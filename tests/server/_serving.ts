@@ -84,3 +84,9 @@ export async function leaveWriteOpen(initiator: Initiator): Promise<void> {
   assertEquals((await initiator.receive()).opcode, Opcode.readyToTransfer);
   await drain(initiator);
 }
+
+/** A server that ends says so (RFC 7143, 11.9.1), closes the connection, and sends nothing besides. */
+export async function assertFarewell(initiator: Initiator): Promise<void> {
+  const opcodes = (await initiator.receiveEnd()).map(({ opcode }) => opcode);
+  assertEquals(opcodes, [Opcode.asynchronousMessage]);
+}

@@ -1,6 +1,7 @@
 /** The supervisor's side of thin provisioning, with the real program. */
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import { join } from "@std/path";
+import type { Config } from "../../lib/config/config.ts";
 import { HoleService } from "../../lib/server/hole_service.ts";
 import { RemotePunching } from "../../lib/server/remote_puncher.ts";
 import { measureSpace } from "../../lib/server/measure_space.ts";
@@ -9,6 +10,12 @@ import { testWithTools } from "../support/tools.ts";
 import { FILE_BYTES, KeptLog, makeServed, pathOf } from "./_serving.ts";
 
 const KIB4 = 4096;
+
+async function open(config: Config, devicePaths: readonly string[], log: KeptLog): Promise<HoleService> {
+  const holes = await HoleService.open(config.storage, log);
+  holes.follow({ config, devicePaths });
+  return holes;
+}
 
 function fill(path: string): void {
   const file = Deno.openSync(path, { write: true });
@@ -23,7 +30,7 @@ testWithTools("HoleService makes holes in the files of the conf", ["fallocate"],
     fill(a);
     const log = new KeptLog();
     {
-      await using holes = await HoleService.open({ config, devicePaths: [b], log });
+      await using holes = await open(config, [b], log);
       assertEquals(holes.paths, [a]);
       const before = measureSpace([a]).get(a)!;
       const result = await holes.punch(a, [
@@ -53,7 +60,7 @@ testWithTools("HoleService does nothing that a worker has no right to ask for", 
     const other = join(storage, "other");
     Deno.writeFileSync(other, new Uint8Array(FILE_BYTES).fill(0xa5));
     const log = new KeptLog();
-    await using holes = await HoleService.open({ config: served.config, devicePaths: [], log });
+    await using holes = await open(served.config, [], log);
     const requests: readonly (readonly [string, number, number])[] = [
       [other, 0, KIB4],
       [`${storage}/b/../a`, 0, KIB4],
@@ -86,7 +93,7 @@ testWithTools(
       const left = join(storage, ".iscsi", "holes", "earlier");
       Deno.mkdirSync(left, { recursive: true });
       Deno.symlinkSync(join(storage, "a"), join(left, "0"));
-      await using holes = await HoleService.open({ config, devicePaths: [], log: new KeptLog() });
+      await using holes = await open(config, [], new KeptLog());
       assertFalse(
         [...Deno.readDirSync(join(storage, ".iscsi", "holes"))].some(({ name }) => name === "earlier"),
       );
@@ -102,11 +109,7 @@ testWithTools(
     await withScratch(async (storage) => {
       const served = makeServed(storage);
       const path = pathOf(served, "a");
-      await using holes = await HoleService.open({
-        config: served.config,
-        devicePaths: [],
-        log: new KeptLog(),
-      });
+      await using holes = await open(served.config, [], new KeptLog());
       const many = Array.from(
         { length: 100 },
         (_, index) => ({ offset: index * 2 * KIB4, lengthBytes: KIB4 }),
@@ -130,3 +133,31 @@ Deno.test("RemotePunching gives each request the answer that is its own", async 
   punching.answer(1, "punched");
   assertEquals(await Promise.all([first, second]), ["punched", "refused"]);
 });
+
+testWithTools(
+  "HoleService follows the conf: what is new, has grown, is protected or gone",
+  ["fallocate"],
+  async () => {
+    await withScratch(async (storage) => {
+      const served = makeServed(storage);
+      const [a, b] = ["a", "b"].map((name) => pathOf(served, name)) as [string, string];
+      const [first, second] = served.config.targets;
+      const log = new KeptLog();
+      await using holes = await open({ ...served.config, targets: [first!] }, [], log);
+      const end = [{ offset: FILE_BYTES, lengthBytes: KIB4 }];
+      const start = [{ offset: 0, lengthBytes: KIB4 }];
+      assertEquals([await holes.punch(a, end), await holes.punch(b, start)], ["refused", "refused"]);
+      Deno.truncateSync(a, 2 * FILE_BYTES);
+      const unit = { ...first!.logicalUnits[0]!, sizeBytes: 2 * FILE_BYTES };
+      const grown = { ...first!, logicalUnits: [unit] };
+      holes.follow({
+        config: { ...served.config, targets: [grown, { ...second!, readOnly: true }] },
+        devicePaths: [],
+      });
+      assertEquals(holes.paths, [a, b]);
+      assertEquals([await holes.punch(a, end), await holes.punch(b, start)], ["punched", "refused"]);
+      holes.follow({ config: { ...served.config, targets: [second!] }, devicePaths: [] });
+      assertEquals([await holes.punch(a, start), await holes.punch(b, start)], ["refused", "punched"]);
+    });
+  },
+);

@@ -1,14 +1,25 @@
 /** The supervisor with its real worker, under the worker's real rights. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { InterfaceAddress } from "../../lib/access/interfaces.ts";
+import { StandIns } from "../../lib/provision/stand_ins.ts";
+import type { Serving } from "../../lib/server/serving.ts";
 import { Supervisor } from "../../lib/server/supervisor.ts";
 import { pattern, until } from "../iscsi/_harness.ts";
+import { configOf, identityNumber } from "../provision/conf.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { Initiator } from "../support/initiator.ts";
-import { testUnitReady, write10 } from "../support/initiator_cdb.ts";
-import { Opcode } from "../support/initiator_pdu.ts";
+import { read10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
-import { KeptLog, leaveWriteOpen, LOOPBACK, makeServed, pathOf, type Served } from "./_serving.ts";
+import {
+  assertFarewell,
+  FILE_BYTES,
+  KeptLog,
+  leaveWriteOpen,
+  LOOPBACK,
+  makeServed,
+  pathOf,
+  type Served,
+} from "./_serving.ts";
 
 /** A supervisor that runs. */
 interface Running {
@@ -21,14 +32,25 @@ interface Running {
   readonly ended: Promise<string | undefined>;
 }
 
-function start(served: Served, interfaces: () => readonly InterfaceAddress[] = () => [LOOPBACK]): Running {
+function servingOf({ config, identities, standIns }: Served): Serving {
+  const tenure = {
+    standIns: { renew: () => standIns, extend: () => standIns },
+    holes: undefined,
+    end: () => Promise.resolve(),
+  };
+  return { config, identities, devices: [], tenure };
+}
+
+function start(
+  served: Served,
+  interfaces: () => readonly InterfaceAddress[] = () => [LOOPBACK],
+  serving = servingOf(served),
+): Running {
   const log = new KeptLog();
   const ports: number[] = [];
   let readyCount = 0;
   const supervisor = new Supervisor({
-    config: served.config,
-    identities: served.identities,
-    makeDeviceNodes: () => served.standIns,
+    serving,
     interfaces,
     log,
     onListening: (_address, port) => ports.push(port),
@@ -89,8 +111,7 @@ Deno.test("a supervisor starts its worker, serves, and stops in order in the mid
     await leaveWriteOpen(initiator);
     running.stop();
     assertEquals(await running.ended, undefined);
-    // The initiator is told that its connections are about to be dropped (RFC 7143, 11.9.1).
-    assertEquals((await initiator.receiveEnd()).map(({ opcode }) => opcode), [Opcode.asynchronousMessage]);
+    await assertFarewell(initiator);
     await initiator.close();
     assertEquals(Deno.readFileSync(pathOf(served, "a")).subarray(0, 4096), pattern(4096));
     assert(running.log.lines.some((line) => line.includes("session begins")));
@@ -167,34 +188,149 @@ Deno.test("a supervisor that is told to stop between two workers stops", () =>
     })
   ));
 
+/** Lets a test say when the supervisor looks at what it looks at every few seconds. */
+async function withIntervalsAtHand(test: (lookAround: () => void) => Promise<void>): Promise<void> {
+  const intervals: (() => void)[] = [];
+  const replaceable = globalThis as unknown as {
+    setInterval: (run: () => void, delayMs?: number) => unknown;
+  };
+  const { setInterval: real } = replaceable;
+  replaceable.setInterval = (run) => {
+    intervals.push(run);
+    return real(() => {}, 2 ** 30);
+  };
+  try {
+    await test(() => intervals.at(-1)!());
+  } finally {
+    replaceable.setInterval = real;
+  }
+}
+
 Deno.test("a supervisor starts a worker with other portals when the server's addresses change", () =>
-  withScratch(async (folder) => {
-    const served = makeServed(folder);
-    const intervals: (() => void)[] = [];
-    const replaceable = globalThis as unknown as {
-      setInterval: (run: () => void, delayMs?: number) => unknown;
-    };
-    const { setInterval: real } = replaceable;
-    // What the supervisor looks at every few seconds is looked at when the test says so.
-    replaceable.setInterval = (run) => {
-      intervals.push(run);
-      return real(() => {}, 2 ** 30);
-    };
-    try {
+  withScratch((folder) =>
+    withIntervalsAtHand(async (lookAround) => {
+      const served = makeServed(folder);
       const now = [LOOPBACK];
       const running = start(served, () => [...now]);
       await until(() => running.readyCount() === 1, "it is ready");
-      intervals.at(-1)!();
+      lookAround();
       now.push({ ...LOOPBACK, address: "127.0.0.2" });
-      intervals.at(-1)!();
+      lookAround();
       await until(() => running.readyCount() === 2, "it is ready again");
-      assertEquals(running.ports.length, 3);
-      const other = await Initiator.connect(running.ports[2]!, {}, "127.0.0.2");
+      const other = await Initiator.connect(running.ports.at(-1)!, {}, "127.0.0.2");
       await other.login({ targetName: served.config.targets[0]!.iscsiName });
       await other.close();
       running.stop();
       assertEquals(await running.ended, undefined);
-    } finally {
-      replaceable.setInterval = real;
-    }
+    })
+  ));
+
+Deno.test("a supervisor gives its worker by links the files that it has no right to by name", () =>
+  withScratch(async (folder) => {
+    const storage = `${folder}/storage`;
+    Deno.mkdirSync(`${storage}/.iscsi`, { recursive: true });
+    const served = makeServed(storage);
+    const running = start(served);
+    const standIns = new StandIns(storage);
+    const serving = {
+      ...servingOf(served),
+      tenure: { standIns, holes: undefined, end: () => Promise.resolve() },
+    };
+    await until(() => running.readyCount() === 1, "it is ready");
+    const calm = await logIn(served, running.ports[0]!);
+    const late = `${folder}/late`;
+    Deno.writeFileSync(late, new Uint8Array(FILE_BYTES).fill(0x4c));
+    const config = configOf(
+      ...[`storage=${storage}`, "networks=127.0.0.0/8", "[a]", "size=4MB", "[b]", "size=4MB"],
+      ...["[late]", "size=4MB", `file=${late}`],
+    );
+    const identities = new Map([...served.identities, [late, identityNumber(77)]]);
+    const next = { ...serving, config: { ...config, port: 0 }, identities };
+    assertEquals((await running.supervisor.preview(next.config)).map(({ description }) => description), [
+      "add target [late] with 1 LUN",
+    ]);
+    assertEquals((await running.supervisor.reconfigure(next)).length, 1);
+    const initiator = await Initiator.connect(running.ports[0]!);
+    await initiator.login({ targetName: config.targets[2]!.iscsiName });
+    await initiator.command({ cdb: testUnitReady() });
+    const { data } = await initiator.command({ cdb: read10(0, 1), read: 512 });
+    assertEquals(data, new Uint8Array(512).fill(0x4c));
+    assertEquals((await calm.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+    await initiator.close();
+    const short = `${folder}/short`;
+    Deno.writeTextFileSync(short, "x");
+    const [target] = config.targets.slice(2);
+    const unit = { ...target!.logicalUnits[0]!, path: short };
+    const unready = { ...target!, logicalUnits: [unit] };
+    const worse = { ...next, config: { ...next.config, targets: [...config.targets.slice(0, 2), unready] } };
+    const unidentified = { ...worse, identities: new Map([...identities, [short, identityNumber(78)]]) };
+    await assertRejects(() => running.supervisor.reconfigure(unidentified), Error, "bytes short");
+    assertEquals(running.supervisor.serving, next);
+    assertEquals((await calm.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+    assertEquals(running.readyCount(), 1);
+    await calm.close();
+    running.stop();
+    assertEquals(await running.ended, undefined);
+  }));
+
+Deno.test("a supervisor stops listening at an address that has gone, and its sessions go on", () =>
+  withScratch((folder) =>
+    withIntervalsAtHand(async (lookAround) => {
+      const served = makeServed(folder);
+      const now = [LOOPBACK, { ...LOOPBACK, address: "127.0.0.2" }];
+      const running = start(served, () => [...now]);
+      await until(() => running.readyCount() === 1, "it is ready");
+      const calm = await logIn(served, running.ports[0]!);
+      now.pop();
+      lookAround();
+      await until(() => running.supervisor.portals.length === 1, "it listens at one address only");
+      await assertRejects(() => Initiator.connect(running.ports[1]!, {}, "127.0.0.2"));
+      now.push({ ...LOOPBACK, address: "127.0.0.3" });
+      lookAround();
+      lookAround();
+      await until(
+        () => running.log.lines.some((line) => line.includes("127.0.0.3")),
+        "it says that it must wait",
+      );
+      assertEquals((await calm.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+      assertEquals(running.readyCount(), 1);
+      await calm.close();
+      await until(
+        () => running.log.lines.some((line) => line.includes("session ends")),
+        "the session has ended",
+      );
+      lookAround();
+      await until(() => running.readyCount() === 2, "another worker is ready");
+      const complaints = running.log.lines.filter((line) =>
+        line.includes("before the last session has ended")
+      );
+      assertEquals(complaints.length, 1);
+      const other = await Initiator.connect(running.ports.at(-1)!, {}, "127.0.0.3");
+      await other.close();
+      running.stop();
+      assertEquals(await running.ended, undefined);
+    })
+  ));
+
+Deno.test("a supervisor goes over to another storage folder, and gives the old one back", () =>
+  withScratch(async (folder) => {
+    const ended: string[] = [];
+    const servingIn = (name: string): Serving => {
+      const storage = `${folder}/${name}`;
+      Deno.mkdirSync(`${storage}/.iscsi`, { recursive: true });
+      const serving = servingOf(makeServed(storage));
+      return { ...serving, tenure: { ...serving.tenure, end: () => Promise.resolve(void ended.push(name)) } };
+    };
+    const served = makeServed(folder);
+    const running = start(served, undefined, servingIn("old"));
+    await until(() => running.readyCount() === 1, "it is ready");
+    const initiator = await logIn(served, running.ports[0]!);
+    await running.supervisor.replace(servingIn("new"));
+    assertEquals([running.readyCount(), ended], [2, ["old"]]);
+    await assertFarewell(initiator);
+    await initiator.close();
+    running.stop();
+    assertEquals(await running.ended, undefined);
+    assertEquals(ended, ["old", "new"]);
+    await assertRejects(() => running.supervisor.preview(served.config), Error, "try again");
   }));

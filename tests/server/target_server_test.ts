@@ -5,9 +5,16 @@ import { configOf } from "../provision/conf.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { Initiator } from "../support/initiator.ts";
 import { read10, synchronizeCache10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
-import { Opcode } from "../support/initiator_pdu.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
-import { FILE_BYTES, KeptLog, leaveWriteOpen, makeServed, pathOf, type Served } from "./_serving.ts";
+import {
+  assertFarewell,
+  FILE_BYTES,
+  KeptLog,
+  leaveWriteOpen,
+  makeServed,
+  pathOf,
+  type Served,
+} from "./_serving.ts";
 
 /** Logs in over TCP, and hears the unit attention. */
 async function logIn(
@@ -77,8 +84,7 @@ Deno.test("stop() ends in order in the middle of a write", () =>
     const initiator = await logIn(server, served, "a");
     await leaveWriteOpen(initiator);
     await server.stop();
-    // The initiator is told that its connections are about to be dropped (RFC 7143, 11.9.1).
-    assertEquals((await initiator.receiveEnd()).map(({ opcode }) => opcode), [Opcode.asynchronousMessage]);
+    await assertFarewell(initiator);
     await initiator.close();
   }));
 

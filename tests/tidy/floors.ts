@@ -60,6 +60,8 @@ export const WORLDLY_FILES: Readonly<Record<string, readonly string[]>> = {
   "lib/provision": [
     "lib/provision/apply_step.ts",
     "lib/provision/device_nodes.ts",
+    "lib/provision/file_links.ts",
+    "lib/provision/passing_folder.ts",
     "lib/provision/random_identity.ts",
     "lib/provision/run_helper.ts",
     "lib/provision/storage_lock.ts",

@@ -1,0 +1,32 @@
+/** Folders of the state folder that hold what one run of the server needs: it means nothing to the next. */
+import { ProvisionError } from "./provision_error.ts";
+import { reasonOf } from "./reason_of.ts";
+
+const FOLDER_MODE = 0o700;
+
+/**
+ * Makes a folder, unless it is there.
+ *
+ * @throws {ProvisionError} when the system refuses
+ */
+export function makeFolder(path: string): void {
+  try {
+    Deno.mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
+  } catch (error) {
+    throw new ProvisionError(`Cannot create folder "${path}": ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/**
+ * Removes a folder with all that is in it, unless there is none.
+ *
+ * @throws {ProvisionError} when the system refuses
+ */
+export function removeFolder(path: string): void {
+  try {
+    Deno.removeSync(path, { recursive: true });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw new ProvisionError(`Cannot remove folder "${path}": ${reasonOf(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * Has the server read its conf again and serve what it says now. A conf that is not good, or was not built, changes
+ * nothing.
+ */
+import type { Config } from "../config/config.ts";
+import { CONSEQUENCES } from "../config/config_difference.ts";
+import { type Diagnostic, formatDiagnostic } from "../config/diagnostic.ts";
+import type { ParsedConfig } from "../config/parse_config.ts";
+import type { ReloadReport, ReloadRequest } from "../control/reload_report.ts";
+import type { ReportedChange } from "../control/reported_change.ts";
+import type { EventLog } from "../iscsi/event_log.ts";
+import { findExports } from "../provision/find_exports.ts";
+import type { Serving, Tenure } from "./serving.ts";
+import { describeHolder, StorageTenure } from "./storage_tenure.ts";
+import type { Supervisor } from "./supervisor.ts";
+
+/** What a reloader works on. */
+export interface ReloaderOptions {
+  /** Path of the conf. */
+  readonly file: string;
+  /**
+   * Reads it.
+   *
+   * @throws {Error} when it cannot be read; the message is for the user
+   */
+  readonly parse: () => ParsedConfig;
+  readonly supervisor: Supervisor;
+  readonly log: EventLog;
+  /** Targets are served as this conf says now: for whatever else follows it. */
+  readonly onTakenOver: (config: Config) => Promise<void>;
+}
+
+/** Reads the conf again whenever it is told to, once at a time. */
+export class Reloader {
+  readonly #options: ReloaderOptions;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ReloaderOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Does what is asked for when all that was asked for before is done.
+   *
+   * @throws {Error} (rejects) when it cannot; the message, of one or more lines, is for the user
+   */
+  reload(request: ReloadRequest): Promise<ReloadReport> {
+    const done = this.#turn.then(() => this.#reload(request));
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
+  async #reload(request: ReloadRequest): Promise<ReloadReport> {
+    try {
+      const report = await this.#perform(request);
+      if (!request.dryRun) this.#tellOf(report.changes);
+      return report;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      if (!request.dryRun) {
+        for (const line of message.split("\n")) this.#options.log.warning(`Conf is not taken over: ${line}`);
+      }
+      throw error;
+    }
+  }
+
+  async #perform({ file, force, dryRun }: ReloadRequest): Promise<ReloadReport> {
+    const { supervisor, onTakenOver } = this.#options;
+    this.#assertOwn(file);
+    const config = this.#read();
+    const changes = await supervisor.preview(config);
+    const obstacle = describeObstacle(changes);
+    if (dryRun) return { dryRun, changes, obstacle };
+    if (obstacle !== null && !force) throw new Error(`${obstacle}; use --force`);
+    const isOther = changes.some(({ consequence }) => consequence === "ended");
+    const done = isOther
+      ? await this.#replace(config, changes)
+      : await supervisor.reconfigure(servingOf(config, supervisor.serving.tenure));
+    await onTakenOver(config);
+    return { dryRun, changes: done, obstacle };
+  }
+
+  /** Serves another storage folder or node, by another worker. */
+  async #replace(config: Config, changes: readonly ReportedChange[]): Promise<readonly ReportedChange[]> {
+    const { supervisor, log } = this.#options;
+    const { config: before, tenure } = supervisor.serving;
+    // What the disk lacks says more than that there is no lock to take.
+    const serving = servingOf(config, tenure);
+    if (before.storage === config.storage) {
+      await supervisor.replace(serving);
+      return changes;
+    }
+    const next = await StorageTenure.begin(config.storage, log);
+    if ("holderPid" in next) throw new Error(describeHolder(config.storage, next));
+    try {
+      await supervisor.replace({ ...serving, tenure: next });
+    } catch (error) {
+      if (supervisor.serving.tenure !== next) await next.end();
+      throw error;
+    }
+    return changes;
+  }
+
+  #assertOwn(file: string): void {
+    const own = this.#options.file;
+    if (realPathOr(file) === realPathOr(own)) return;
+    throw new Error(`The running server reads "${own}", not "${file}"`);
+  }
+
+  #read(): Config {
+    const { parse, log } = this.#options;
+    const { config, diagnostics } = parse();
+    if (config === undefined) throw new Error(describe(diagnostics.filter(isError)));
+    for (const diagnostic of diagnostics) log.warning(formatDiagnostic(diagnostic));
+    return config;
+  }
+
+  #tellOf(changes: readonly ReportedChange[]): void {
+    const { log } = this.#options;
+    if (changes.length === 0) return log.info("Conf was read again: nothing has changed");
+    for (const { description, consequence, sessions } of changes) {
+      const who = sessions.length === 0 ? "" : ` (${sessions.length}: ${CONSEQUENCES[consequence]})`;
+      log.info(`Conf was read again: ${description}${who}`);
+    }
+  }
+}
+
+/**
+ * What there is to serve of a conf.
+ *
+ * @throws {Error} when it was not built, or something is wrong with it
+ */
+function servingOf(config: Config, tenure: Tenure): Serving {
+  const { exports, devices, errors } = findExports(config);
+  if (errors.length > 0) throw new Error(describe(errors));
+  const identities = new Map([...exports].map(([path, { identity }]) => [path, identity]));
+  return { config, identities, devices, tenure };
+}
+
+/** Why a change takes force. */
+function describeObstacle(changes: readonly ReportedChange[]): string | null {
+  const ended = changes.filter(({ consequence, sessions }) => consequence === "ended" && sessions.length > 0);
+  if (ended.length === 0) return null;
+  const count = ended[0]!.sessions.length;
+  const sessions = count === 1 ? "the one session that there is" : `all ${count} sessions that there are`;
+  return `Cannot ${ended.map(({ description }) => description).join(" and ")} without ending ${sessions}`;
+}
+
+function isError({ severity }: Diagnostic): boolean {
+  return severity === "error";
+}
+
+function describe(diagnostics: readonly Diagnostic[]): string {
+  return diagnostics.map(formatDiagnostic).join("\n");
+}
+
+function realPathOr(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return path;
+  }
+}

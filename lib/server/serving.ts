@@ -1,0 +1,24 @@
+import type { Config } from "../config/config.ts";
+import type { DeviceExport } from "../provision/device_nodes.ts";
+import type { StandIns } from "../provision/stand_ins.ts";
+import type { Identity } from "../scsi/identity.ts";
+import type { HoleService } from "./hole_service.ts";
+
+/** What a server has of a storage folder for as long as it serves it, and nobody else at the same time. */
+export interface Tenure {
+  readonly standIns: Pick<StandIns, "renew" | "extend">;
+  /** Gives space back; undefined where none can be given back. */
+  readonly holes: HoleService | undefined;
+  /** Gives everything back: no worker runs any more. */
+  end(): Promise<void>;
+}
+
+/** Something to serve: a conf, what was built for it, and the storage folder that this lies in. */
+export interface Serving {
+  readonly config: Config;
+  /** By the path of the backing file. */
+  readonly identities: ReadonlyMap<string, Identity>;
+  /** The block devices of the conf. */
+  readonly devices: readonly DeviceExport[];
+  readonly tenure: Tenure;
+}

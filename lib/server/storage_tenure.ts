@@ -1,0 +1,49 @@
+import type { EventLog } from "../iscsi/event_log.ts";
+import { StandIns } from "../provision/stand_ins.ts";
+import { stateFolderOf } from "../provision/state_folder.ts";
+import { type LockHolder, StorageLock } from "../provision/storage_lock.ts";
+import { HoleService } from "./hole_service.ts";
+import type { Tenure } from "./serving.ts";
+
+/** The lock of a storage folder, and what is in its state folder for as long as it is held. */
+export class StorageTenure implements Tenure {
+  readonly standIns: StandIns;
+  readonly holes: HoleService;
+  readonly #lock: StorageLock;
+
+  /**
+   * Takes a storage folder for this process, or says who has it.
+   *
+   * @throws {Error} (rejects) when the state folder cannot be written
+   */
+  static async begin(storage: string, log: EventLog): Promise<StorageTenure | LockHolder> {
+    const attempt = await StorageLock.acquire(stateFolderOf(storage), "serve");
+    if ("holderPid" in attempt) return attempt;
+    try {
+      const standIns = new StandIns(storage);
+      standIns.remove();
+      return new StorageTenure(attempt.lock, standIns, await HoleService.open(storage, log));
+    } catch (error) {
+      attempt.lock.release();
+      throw error;
+    }
+  }
+
+  private constructor(lock: StorageLock, standIns: StandIns, holes: HoleService) {
+    this.#lock = lock;
+    this.standIns = standIns;
+    this.holes = holes;
+  }
+
+  async end(): Promise<void> {
+    await this.holes[Symbol.asyncDispose]();
+    this.standIns.remove();
+    this.#lock.release();
+  }
+}
+
+/** What to tell of a storage folder that somebody else serves. */
+export function describeHolder(storage: string, { holderPid }: LockHolder): string {
+  const holder = holderPid === undefined ? "another process" : `process ${holderPid}`;
+  return `Cannot serve "${storage}": ${holder} serves it already`;
+}

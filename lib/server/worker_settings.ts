@@ -1,0 +1,17 @@
+import type { InterfaceAddress } from "../access/interfaces.ts";
+import type { Portal } from "../access/portals.ts";
+import type { Config } from "../config/config.ts";
+import type { Identity } from "../scsi/identity.ts";
+
+/** What a worker serves, and what it needs for that. */
+export interface WorkerSettings {
+  readonly config: Config;
+  /** By the path of its backing file. */
+  readonly identities: ReadonlyMap<string, Identity>;
+  /** What to open in place of a backing file or device, by its path. */
+  readonly standIns: ReadonlyMap<string, string>;
+  readonly interfaces: readonly InterfaceAddress[];
+  readonly portals: readonly Portal[];
+  /** The backing files in which holes can be made. */
+  readonly sparsePaths: readonly string[];
+}

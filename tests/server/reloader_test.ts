@@ -1,0 +1,176 @@
+/** Reading the conf again, with a supervisor that only notes what it is told. */
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import type { Config } from "../../lib/config/config.ts";
+import type { ReportedChange } from "../../lib/control/reported_change.ts";
+import { provision } from "../../lib/provision/provision.ts";
+import { stateFolderOf } from "../../lib/provision/state_folder.ts";
+import { StorageLock } from "../../lib/provision/storage_lock.ts";
+import { parseConfig, type ParsedConfig } from "../../lib/config/parse_config.ts";
+import { Reloader } from "../../lib/server/reloader.ts";
+import type { Serving, Tenure } from "../../lib/server/serving.ts";
+import type { Supervisor } from "../../lib/server/supervisor.ts";
+import { withScratch } from "../provision/scratch.ts";
+import { KeptLog } from "./_serving.ts";
+
+const TENURE: Tenure = {
+  standIns: { renew: () => new Map(), extend: () => new Map() },
+  holes: undefined,
+  end: () => Promise.resolve(),
+};
+
+/** Stands in for a supervisor: `changes` are what it says that a conf changes. */
+class NotedSupervisor {
+  readonly deeds: string[] = [];
+  serving: Serving;
+  changes: readonly ReportedChange[] = [];
+  /** What it waits for before it does anything. */
+  gate: Promise<void> = Promise.resolve();
+
+  constructor(config: Config) {
+    this.serving = { config, identities: new Map(), devices: [], tenure: TENURE };
+  }
+
+  preview(): Promise<readonly ReportedChange[]> {
+    this.deeds.push("preview");
+    return Promise.resolve(this.changes);
+  }
+
+  async reconfigure(next: Serving): Promise<readonly ReportedChange[]> {
+    this.deeds.push(`reconfigure ${next.config.targets.map(({ name }) => name).join(" ")}`);
+    await this.gate;
+    this.deeds.push("done");
+    this.serving = next;
+    return this.changes;
+  }
+
+  async replace(next: Serving): Promise<void> {
+    this.deeds.push(`replace ${next.config.storage.split("/").at(-1)}`);
+    await this.serving.tenure.end();
+    this.serving = next;
+  }
+}
+
+interface Fixture {
+  readonly folder: string;
+  readonly file: string;
+  readonly supervisor: NotedSupervisor;
+  readonly reloader: Reloader;
+  readonly log: KeptLog;
+  readonly moves: string[];
+  /** Writes the conf, and builds what it says. */
+  readonly write: (
+    lines: readonly string[],
+    options?: { storage?: string; build?: boolean },
+  ) => Promise<void>;
+}
+
+function withReloader(test: (fixture: Fixture) => Promise<void>): Promise<void> {
+  return withScratch(async (folder) => {
+    const file = `${folder}/conf`;
+    const parse = (): ParsedConfig => parseConfig(Deno.readTextFileSync(file), { file });
+    const write: Fixture["write"] = async (lines, { storage = "s", build = true } = {}) => {
+      Deno.writeTextFileSync(file, [`storage=${folder}/${storage}`, ...lines, ""].join("\n"));
+      if (build) await provision(parse().config!);
+    };
+    await write(["[a]", "size=1MB"]);
+    const supervisor = new NotedSupervisor(parse().config!);
+    const log = new KeptLog();
+    const moves: string[] = [];
+    const onTakenOver = ({ storage }: Config): Promise<void> => Promise.resolve(void moves.push(storage));
+    const asSupervisor = supervisor as unknown as Supervisor;
+    const reloader = new Reloader({ file, parse, supervisor: asSupervisor, log, onTakenOver });
+    await test({ folder, file, supervisor, reloader, log, moves, write });
+  });
+}
+
+const SESSION = { initiator: "iqn.2000-01.a:b", address: "10.0.0.1", target: "a" };
+
+Deno.test("a reloader takes over a good conf, and tells the log change by change", () =>
+  withReloader(async ({ file, supervisor, reloader, log, write }) => {
+    await write(["[a]", "size=1MB", "[b]", "size=1MB"]);
+    supervisor.changes = [{ description: "do a thing", consequence: "told", sessions: [SESSION] }];
+    const dry = await reloader.reload({ file, force: false, dryRun: true });
+    assertEquals([dry.changes, supervisor.deeds, log.lines], [supervisor.changes, ["preview"], []]);
+    const report = await reloader.reload({ file, force: false, dryRun: false });
+    assertEquals(report, { dryRun: false, changes: supervisor.changes, obstacle: null });
+    assertEquals(supervisor.deeds.slice(1), ["preview", "reconfigure a b", "done"]);
+    assertEquals(log.lines, [
+      "info: Conf was read again: do a thing (1: sessions are told by a unit attention)",
+    ]);
+    supervisor.changes = [];
+    await reloader.reload({ file, force: false, dryRun: false });
+    assertEquals(log.lines.at(-1), "info: Conf was read again: nothing has changed");
+  }));
+
+Deno.test("a reloader refuses a conf that has errors, was not built, is not its own, or is gone", () =>
+  withReloader(async ({ folder, file, supervisor, reloader, log, write }) => {
+    const reload = (named = file): Promise<unknown> =>
+      reloader.reload({ file: named, force: true, dryRun: false });
+    await write(["[a]", "size=1MB", "bad=1", "worse=2"], { build: false });
+    const errors = await assertRejects(() => reload(), Error, `${file}:4: Unknown option "bad"`);
+    assertStringIncludes(errors.message, `\n${file}:5: Unknown option "worse"`);
+    assertEquals(log.lines.length, 2);
+    await write(["[new]", "size=1MB"], { build: false });
+    await assertRejects(() => reload(), Error, 'run "iscsi build"');
+    await assertRejects(() => reload(`${folder}/other`), Error, `reads "${file}", not "${folder}/other"`);
+    Deno.removeSync(file);
+    await assertRejects(() => reload(), Deno.errors.NotFound, file);
+    assertEquals(supervisor.deeds, ["preview"]);
+    const named = (line: string): boolean => line.startsWith("warning: Conf is not taken over: ");
+    assertEquals(log.lines.map(named), log.lines.map(() => true));
+  }));
+
+Deno.test("a reloader does one thing at a time, with the conf that there is when its turn comes", () =>
+  withReloader(async ({ file, supervisor, reloader, write }) => {
+    const gate = Promise.withResolvers<void>();
+    supervisor.gate = gate.promise;
+    const request = { file, force: false, dryRun: false };
+    const works = [reloader.reload(request), reloader.reload(request)];
+    while (supervisor.deeds.length < 2) await new Promise((resolve) => setTimeout(resolve, 0));
+    await write(["[b]", "size=1MB"]);
+    gate.resolve();
+    await Promise.all(works);
+    const [first, second] = [["preview", "reconfigure a", "done"], ["preview", "reconfigure b", "done"]];
+    assertEquals(supervisor.deeds, [...first, ...second]);
+  }));
+
+Deno.test("a reloader ends sessions with force only, and moves to another storage folder with its lock", () =>
+  withReloader(async ({ folder, file, supervisor, reloader, moves, write }) => {
+    await write(["[a]", "size=1MB"], { storage: "t" });
+    const change = { description: "set storage from s to t", consequence: "ended" } as const;
+    supervisor.changes = [{ ...change, sessions: [SESSION, SESSION] }];
+    const reload = (force: boolean): Promise<unknown> => reloader.reload({ file, force, dryRun: false });
+    const refusal =
+      "Cannot set storage from s to t without ending all 2 sessions that there are; use --force";
+    await assertRejects(() => reload(false), Error, refusal);
+    assertEquals(
+      (await reloader.reload({ file, force: false, dryRun: true })).obstacle,
+      refusal.split(";")[0],
+    );
+    const taken = await StorageLock.acquire(stateFolderOf(`${folder}/t`), "serve");
+    await assertRejects(
+      () => reload(true),
+      Error,
+      `Cannot serve "${folder}/t": process ${Deno.pid} serves it already`,
+    );
+    if ("lock" in taken) taken.lock.release();
+    assertEquals(moves, []);
+    await reload(true);
+    assertEquals([moves, supervisor.deeds.at(-1)], [[`${folder}/t`], "replace t"]);
+    assertEquals(StorageLock.holder(stateFolderOf(`${folder}/t`), "serve")?.holderPid, Deno.pid);
+    // Where nobody is there, nobody is asked.
+    await write(["[a]", "size=1MB"]);
+    supervisor.changes = [{ ...change, sessions: [] }];
+    await reload(false);
+    assertEquals(StorageLock.holder(stateFolderOf(`${folder}/t`), "serve"), undefined);
+    assertEquals(StorageLock.holder(stateFolderOf(`${folder}/s`), "serve")?.holderPid, Deno.pid);
+    await supervisor.serving.tenure.end();
+  }));
+
+Deno.test("a reloader changes the node by another worker on the same folder", () =>
+  withReloader(async ({ file, supervisor, reloader, write }) => {
+    await write(["node=iqn.2001-01.other", "[a]", "size=1MB"]);
+    supervisor.changes = [{ description: "set node", consequence: "ended", sessions: [] }];
+    await reloader.reload({ file, force: false, dryRun: false });
+    assertEquals([supervisor.deeds.at(-1), supervisor.serving.tenure === TENURE], ["replace s", true]);
+  }));

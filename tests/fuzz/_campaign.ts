@@ -8,6 +8,8 @@
  * - a well-behaved session, which reads and writes all the while, got its own bytes and no error.
  */
 import { assertEquals } from "@std/assert";
+import type { ChapConfig } from "../../lib/config/chap.ts";
+import { Secret } from "../../lib/config/secret.ts";
 import type { ByteRange } from "../../lib/store/byte_range.ts";
 import type { Initiator } from "../support/initiator.ts";
 import { read10, write10 } from "../support/initiator_cdb.ts";
@@ -17,6 +19,7 @@ import { SlowStore } from "../support/slow_store.ts";
 import { assertSameBytes, ENDS, Harness, nameOf, settle, until } from "../iscsi/_harness.ts";
 import { FuzzReport } from "./_fuzz_report.ts";
 import { FuzzStream } from "./_fuzz_stream.ts";
+import { CREDENTIALS, GUARDED, MOVED } from "./_login_grammar.ts";
 import { MadInitiator } from "./_mad_initiator.ts";
 import { Random } from "./_random.ts";
 import type { StoreWrite } from "./_sent_writes.ts";
@@ -28,6 +31,9 @@ const WITNESS = "0d5c1b7e-2f6a-4b3f-9c55-9e1d2a7b8c40";
 
 /** Exchanges with one node. What an initiator may change for good (mode pages, reservations) stays until the next. */
 const EXCHANGES_PER_NODE = 50;
+
+/** How far the clock moves when the target lets somebody wait: answers to failed logins are held back. */
+const PAUSE_MS = 1500;
 
 /** A store that shows what is written to it. */
 class WatchedStore extends MemoryStore {
@@ -50,6 +56,9 @@ class WatchedStore extends MemoryStore {
   }
 }
 
+const SECRET = new Secret(new TextEncoder().encode(CREDENTIALS.secret));
+const CHAP: ChapConfig = { initiators: new Map([[CREDENTIALS.name, SECRET]]), mutual: undefined };
+
 /** A node with a target for the mad and one for the witness. */
 interface Bench {
   readonly harness: Harness;
@@ -57,11 +66,19 @@ interface Bench {
   readonly witness: Initiator;
 }
 
-async function makeBench(): Promise<Bench> {
+async function makeBench(isSlow: boolean): Promise<Bench> {
   const stores = [new WatchedStore(0), new WatchedStore(1)] as const;
-  const shown = [stores[0], new SlowStore(stores[1], { delayMs: 0 })];
+  const shown = [stores[0], isSlow ? new SlowStore(stores[1], { delayMs: 0 }) : stores[1]];
   const own = new MemoryStore({ sizeBytes: SIZE });
-  const harness = new Harness({ targets: [{ stores: shown }, { name: WITNESS, stores: [own] }] });
+  const guarded = {
+    name: GUARDED,
+    chap: CHAP,
+    stores: [new MemoryStore({ sizeBytes: SIZE, readOnly: true })],
+  };
+  const moved = { name: MOVED, redirect: "10.0.0.9" };
+  const harness = new Harness({
+    targets: [{ stores: shown }, guarded, moved, { name: WITNESS, stores: [own] }],
+  });
   const targetName = nameOf(WITNESS);
   const witness = await harness.logIn({ targetName, initiatorName: "iqn.2000-01.a:witness" });
   return { harness, stores, witness };
@@ -86,14 +103,18 @@ interface MadConnection {
 }
 
 function connect({ harness }: Bench, random: Random, report: FuzzReport): MadConnection {
-  const stream = new FuzzStream();
+  const stream = new FuzzStream(() => harness.clock.advance(PAUSE_MS));
   // The target's own fault is a rejection: it is kept, and looked at when the connection is over.
   const served = harness.node.serve(stream, ENDS).catch((error: unknown) => error);
   const madness = { spoilsLogin: random.oneIn(4), oneIn: random.pick([3, 10, 10, 30, 100]) };
   return { initiator: new MadInitiator(stream, random, madness, report), served };
 }
 
-async function converse(connections: readonly MadConnection[], random: Random): Promise<void> {
+async function converse(
+  { harness }: Bench,
+  connections: readonly MadConnection[],
+  random: Random,
+): Promise<void> {
   let join = 0;
   for (const { initiator } of connections) {
     await initiator.logIn(random.oneIn(2) ? join : 0);
@@ -104,8 +125,9 @@ async function converse(connections: readonly MadConnection[], random: Random): 
     const { initiator } = random.pick(connections);
     if (initiator.stream.isClosed) break;
     if (initiator.isLoggedIn || random.oneIn(4)) await initiator.act();
-    // A medium that completes later has its turn now and then.
+    // A medium that completes later has its turn now and then, and time goes by.
     if (random.oneIn(16)) await settle();
+    if (random.oneIn(40)) harness.clock.advance(PAUSE_MS);
   }
 }
 
@@ -156,7 +178,7 @@ async function exchange(bench: Bench, random: Random, report: FuzzReport): Promi
   const count = random.oneIn(4) ? 2 + random.below(2) : 1;
   for (let index = 0; index < count; index++) connections.push(connect(bench, random, report));
   await Promise.all([
-    converse(connections, random).then(() => endAll(connections, random, report)),
+    converse(bench, connections, random).then(() => endAll(connections, random, report)),
     bearWitness(bench, new Random(random.uint32()), report),
   ]);
   await assertNothingIsLeft(bench);
@@ -164,10 +186,10 @@ async function exchange(bench: Bench, random: Random, report: FuzzReport): Promi
   report.exchanges++;
 }
 
-/** Exchanges with one node, from a seed alone. */
+/** Exchanges with one node, from a seed alone; but a slow medium takes its own time. */
 async function runOnNode(seed: number, pdusMax: number, report: FuzzReport): Promise<void> {
   const random = new Random(seed);
-  const bench = await makeBench();
+  const bench = await makeBench(random.oneIn(2));
   try {
     for (let index = 0; index < EXCHANGES_PER_NODE && report.pdus < pdusMax; index++) {
       await exchange(bench, random, report);

@@ -6,8 +6,12 @@ import type { ByteStream } from "../support/pipe.ts";
 /** How long a target may have something to do with what it was sent; it takes microseconds. */
 const TIME_LIMIT_MS = 10_000;
 
+/** A target that has done nothing after so many turns of the event loop waits for something else. */
+const STALL_TURNS = 3;
+
 /** The target's end of a connection; the methods that are not of a `ByteStream` are the other end's. */
 export class FuzzStream implements ByteStream {
+  readonly #onStall: () => void;
   #incoming: Uint8Array[] = [];
   #outgoing: Uint8Array[] = [];
   #isEnded = false;
@@ -15,6 +19,11 @@ export class FuzzStream implements ByteStream {
   /** The target waits for more: what it gives to whom. */
   #reader: { into: Uint8Array; resolve: (count: number | null) => void } | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
+
+  /** @param onStall called when the target lets us wait: somebody should let the time go by */
+  constructor(onStall: () => void) {
+    this.#onStall = onStall;
+  }
 
   get isClosed(): boolean {
     return this.#isClosed;
@@ -61,16 +70,27 @@ export class FuzzStream implements ByteStream {
     return this.#outgoing.splice(0);
   }
 
-  /** Resolves when the target has read everything and waits for more, or has closed its end. */
-  async untilIdle(): Promise<void> {
+  /**
+   * Resolves when the target has read everything and waits for more, or has closed its end.
+   *
+   * @param mayStall it may do neither for a while, on purpose
+   */
+  async untilIdle(mayStall: boolean): Promise<void> {
     const deadline = performance.now() + TIME_LIMIT_MS;
-    while (!this.#isClosed && (this.#reader === undefined || this.#incoming.length > 0)) {
+    for (let turns = 1; this.#isBusy; turns++) {
       this.#idle = Promise.withResolvers();
-      const timer = setTimeout(() => this.#idle!.resolve(), TIME_LIMIT_MS);
-      await this.#idle.promise;
+      const turn = Promise.withResolvers<void>();
+      // A login is handled at once, so that turns, and not time, tell whether it is held back.
+      const timer = setTimeout(() => turn.resolve(), mayStall ? 0 : TIME_LIMIT_MS);
+      await Promise.race([this.#idle.promise, turn.promise]);
       clearTimeout(timer);
+      if (mayStall && turns % STALL_TURNS === 0) this.#onStall();
       if (performance.now() > deadline) throw new Error("The target does not read what was sent");
     }
+  }
+
+  get #isBusy(): boolean {
+    return !this.#isClosed && (this.#reader === undefined || this.#incoming.length > 0);
   }
 
   #serve(): void {

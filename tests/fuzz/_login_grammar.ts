@@ -24,7 +24,7 @@ const LENGTH: Values = [
   "1e5",
 ];
 const SECONDS: Values = ["0", "2", "20", "3600", "3601", "0x10", "two"];
-const DIGEST: Values = ["None", "None,CRC32C", "None", "SHA1", "", "crc32c"];
+const DIGEST: Values = ["CRC32C,None", "None,CRC32C", "CRC32C", "SHA1", "", "crc32c"];
 
 /** Keys of the operational stage. */
 const OPERATIONAL: Readonly<Record<string, Values>> = {
@@ -86,6 +86,9 @@ export function operationalPairs(random: Random): [string, string][] {
   return pairs;
 }
 
+/** The target that is elsewhere now. */
+export const MOVED = "moved";
+
 /** Who logs in: mostly somebody who may. */
 function names(random: Random, isDiscovery: boolean): [string, string][] {
   const bad = [
@@ -96,13 +99,17 @@ function names(random: Random, isDiscovery: boolean): [string, string][] {
     "eui.02004567A425678D",
   ];
   const initiatorName = random.oneIn(30) ? random.pick(bad) : INITIATOR_NAME;
-  const targetName = random.oneIn(30) ? random.pick([...bad, nameOf("other")]) : nameOf();
+  const targetName = random.oneIn(30) ? random.pick([...bad, nameOf("other"), nameOf(MOVED)]) : nameOf();
   const pairs: [string, string][] = [["InitiatorName", initiatorName]];
   if (isDiscovery) pairs.push(["SessionType", "Discovery"]);
   else pairs.push(["TargetName", targetName]);
   if (random.oneIn(40)) pairs.splice(random.below(pairs.length), 1);
   return pairs;
 }
+
+/** The target that wants to know who somebody is, and how that is proved. */
+export const GUARDED = "guarded";
+export const CREDENTIALS = { name: "user", secret: "secret of user" } as const;
 
 /** One request of a login, before it is given its numbers. */
 export interface LoginStep {
@@ -141,8 +148,41 @@ const PATHS = [
   [Stage.security, Stage.fullFeature],
 ] as const;
 
-/** The requests of a login, in their order. */
+/** The requests of a login to the guarded target up to the challenge, of which a key may be missing or wrong. */
+function guardedSteps(random: Random): LoginStep[] {
+  const stay = { currentStage: Stage.security, nextStage: 0, isTransit: false };
+  const greeting: [string, string][] = [
+    ["InitiatorName", INITIATOR_NAME],
+    ["TargetName", nameOf(GUARDED)],
+    ["AuthMethod", random.pick(["CHAP", "CHAP,None", "CHAP", "None", "SRP"])],
+  ];
+  const algorithms: [string, string][] = [["CHAP_A", random.pick(["5", "8,7,6,5", "5,7", "7", "4", ""])]];
+  if (random.oneIn(8)) {
+    algorithms.push(random.pick([["CHAP_N", "user"], ["CHAP_I", "1"], ["CHAP_C", "0x00"]]));
+  }
+  const next = { ...stay, nextStage: Stage.operational, isTransit: random.oneIn(2) };
+  return [...inPieces(random, encodeText(greeting), next), ...inPieces(random, encodeText(algorithms), stay)];
+}
+
+/** What may go wrong with an answer to a challenge: mostly nothing. */
+export function spoiledAnswer(random: Random, right: TextPairs): [string, string][] {
+  const pairs = right.map(([key, value]): [string, string] => [key, value]);
+  while (random.oneIn(3)) {
+    const index = random.below(pairs.length);
+    const value = random.pick(["", "0x", "0x00", "0b" + "AA==", "somebody", "x".repeat(3000)]);
+    if (random.oneIn(3)) pairs.splice(index, pairs.length > 1 ? 1 : 0);
+    else if (random.oneIn(2)) pairs.push(pairs[index]!);
+    else pairs[index] = [pairs[index]![0], value];
+  }
+  return pairs;
+}
+
+/** The requests of a login, in their order; a challenge of the target comes in between. */
 export function loginSteps(random: Random): LoginStep[] {
+  if (random.oneIn(8)) {
+    const last = { currentStage: Stage.operational, nextStage: Stage.fullFeature, isTransit: true };
+    return [...guardedSteps(random), ...inPieces(random, encodeText(operationalPairs(random)), last)];
+  }
   const isDiscovery = random.oneIn(8);
   const path: readonly number[] = random.pick(PATHS);
   const steps: LoginStep[] = [];

@@ -4,9 +4,17 @@
  * A step makes PDUs, some of which are spoiled, and sends them; it goes on when the target has done all that it can.
  * What comes of it depends on the seed alone.
  */
-import { readUint32 } from "../../lib/bytes/big_endian.ts";
 import * as cdbs from "../support/initiator_cdb.ts";
-import { checkLayout, HEADER_BYTES, NO_TAG, Opcode, paddingBytes, Pdu } from "../support/initiator_pdu.ts";
+import { answerChallenge } from "../support/initiator_chap.ts";
+import {
+  bytesWithDigests,
+  type DigestUse,
+  NO_DIGESTS,
+  settleDigests,
+  withDigests,
+  withoutDigests,
+} from "../support/initiator_digest.ts";
+import { checkLayout, HEADER_BYTES, NO_TAG, Opcode, Pdu } from "../support/initiator_pdu.ts";
 import {
   dataOut,
   logoutRequest,
@@ -17,9 +25,16 @@ import {
   taskManagementRequest,
   textRequest,
 } from "../support/initiator_request.ts";
-import { encodeText, joinBytes } from "../support/initiator_text.ts";
+import { decodeText, encodeText, joinBytes, type TextPairs } from "../support/initiator_text.ts";
 import type { FuzzStream } from "./_fuzz_stream.ts";
-import { loginPdu, loginSteps, textPairs } from "./_login_grammar.ts";
+import {
+  CREDENTIALS,
+  type LoginNumbers,
+  loginPdu,
+  loginSteps,
+  spoiledAnswer,
+  textPairs,
+} from "./_login_grammar.ts";
 import { mutate } from "./_mutation.ts";
 import type { Random } from "./_random.ts";
 import { SentWrites, writesOtherwise } from "./_sent_writes.ts";
@@ -60,7 +75,12 @@ export class MadInitiator {
   /** Data of writes under way, by task tag. */
   readonly #writeData = new Map<number, Uint8Array>();
   readonly #solicitations: Solicitation[] = [];
-  readonly #history: Uint8Array[] = [];
+  readonly #history: RequestPdu[] = [];
+  /** What the login has settled: it holds for whatever comes behind it. */
+  #digests: DigestUse = NO_DIGESTS;
+  readonly #loginAnswers: Uint8Array[] = [];
+  /** The target wants to know who this is. */
+  #challenge: TextPairs | undefined;
   #received: Uint8Array = new Uint8Array();
   #cmdSn: number;
   #expStatSn = 0;
@@ -91,9 +111,29 @@ export class MadInitiator {
     if (this.#madness.spoilsLogin && random.oneIn(10)) await this.#send([random.bytes(random.below(5000))]);
     for (const step of loginSteps(random)) {
       if (this.stream.isClosed) return;
-      const pdu = loginPdu(step, { ...numbers, cmdSn: this.#cmdSn, expStatSn: this.#expStatSn });
-      await this.#send([this.#madness.spoilsLogin && this.#isSpoiled() ? this.#spoil(pdu) : pdu.encode()]);
+      await this.#sendLogin(loginPdu(step, { ...numbers, cmdSn: this.#cmdSn, expStatSn: this.#expStatSn }));
+      if (this.#challenge !== undefined) await this.#answerChallenge(this.#challenge, numbers);
     }
+  }
+
+  async #sendLogin(pdu: RequestPdu): Promise<void> {
+    await this.#send([
+      this.#madness.spoilsLogin && this.#isSpoiled() ? this.#spoil(pdu) : this.#encode(pdu),
+    ]);
+  }
+
+  /** Proves who it is, or tries to. */
+  async #answerChallenge(
+    challenge: TextPairs,
+    numbers: Omit<LoginNumbers, "cmdSn" | "expStatSn">,
+  ): Promise<void> {
+    const random = this.#random;
+    this.#challenge = undefined;
+    const mutual = { ...CREDENTIALS, challenge: random.bytes(20) };
+    const right = answerChallenge(challenge, { ...CREDENTIALS, ...(random.oneIn(4) ? { mutual } : {}) });
+    const text = encodeText(random.oneIn(3) ? spoiledAnswer(random, right) : right);
+    const step = { currentStage: 0, nextStage: 1, isTransit: true, isContinued: false, text };
+    await this.#sendLogin(loginPdu(step, { ...numbers, cmdSn: this.#cmdSn, expStatSn: this.#expStatSn }));
   }
 
   /** Hears the first unit attention of both units, so that what follows is carried out. */
@@ -106,7 +146,7 @@ export class MadInitiator {
       cdb: cdbs.testUnitReady(),
     };
     const pdus = [0, 1].map((lun) => scsiCommand({ ...this.#numbers(false), ...common, lun }));
-    await this.#send(pdus.map((pdu) => pdu.encode()));
+    await this.#send(pdus.map((pdu) => this.#encode(pdu)));
   }
 
   /** Does something, or several things at once. */
@@ -115,7 +155,8 @@ export class MadInitiator {
     const pieces: Uint8Array[] = [];
     for (let count = 1 + random.below(random.oneIn(3) ? 20 : 4); count > 0; count--) {
       for (const pdu of this.#nextAction()()) {
-        pieces.push(this.#isSpoiled() ? this.#spoil(pdu) : withoutOtherWriting(pdu).encode());
+        this.#remember(pdu);
+        pieces.push(this.#isSpoiled() ? this.#spoil(pdu) : this.#encode(withoutOtherWriting(pdu)));
       }
     }
     this.#shuffle(pieces);
@@ -130,7 +171,15 @@ export class MadInitiator {
     const bytes = mutate(this.#random, pdu);
     const isCommand = bytes.length >= HEADER_BYTES && (bytes[0]! & 0x3f) === Opcode.scsiCommand;
     if (isCommand && writesOtherwise(bytes[32]!)) bytes[32] = 0;
-    return bytes;
+    if (bytes.length < HEADER_BYTES) return bytes;
+    const framed = withDigests(bytes, this.#digests);
+    const isDamaged = framed.length > bytes.length && this.#random.oneIn(5);
+    if (isDamaged) framed[this.#random.below(framed.length)]! ^= 1 << this.#random.below(8);
+    return framed;
+  }
+
+  #encode(pdu: RequestPdu): Uint8Array {
+    return withDigests(pdu.encode(), this.#digests);
   }
 
   /** Some are lost, doubled or swapped. */
@@ -147,19 +196,20 @@ export class MadInitiator {
   }
 
   async #send(pieces: readonly Uint8Array[]): Promise<void> {
-    if (this.isLoggedIn) { for (const piece of pieces) this.#remember(piece); }
     const bytes = joinBytes(pieces);
+    this.sentWrites.digests = this.#digests;
     this.sentWrites.add(bytes, (header) => this.#witness.sent(header));
     const cut = this.#random.oneIn(4) ? this.#random.below(bytes.length + 1) : 0;
     this.stream.push(bytes.subarray(0, cut));
     this.stream.push(bytes.subarray(cut));
-    await this.stream.untilIdle();
+    // Answers to failed logins are held back.
+    await this.stream.untilIdle(!this.isLoggedIn);
     this.hear();
   }
 
-  #remember(piece: Uint8Array): void {
-    if (this.#history.length < 50) this.#history.push(piece);
-    else this.#history[this.#random.below(50)] = piece;
+  #remember(pdu: RequestPdu): void {
+    if (this.#history.length < 50) this.#history.push(pdu);
+    else this.#history[this.#random.below(50)] = pdu;
   }
 
   /** Takes in what the target has sent. */
@@ -167,10 +217,9 @@ export class MadInitiator {
     const bytes = joinBytes([this.#received, ...this.stream.take()]);
     let start = 0;
     while (bytes.length - start >= HEADER_BYTES) {
-      const dataBytes = readUint32(bytes, start + 4) & 0xffffff;
-      const end = start + HEADER_BYTES + bytes[start + 4]! * 4 + dataBytes + paddingBytes(dataBytes);
+      const end = start + bytesWithDigests(bytes.subarray(start), this.#digests);
       if (end > bytes.length) break;
-      const pdu = new Pdu(bytes.slice(start, end));
+      const pdu = new Pdu(withoutDigests(bytes.slice(start, end), this.#digests));
       checkLayout(pdu);
       this.#witness.received(pdu);
       this.#take(pdu);
@@ -184,7 +233,11 @@ export class MadInitiator {
     switch (pdu.opcode) {
       case Opcode.loginResponse:
         this.isLoggedIn = pdu.statusClass === 0 && pdu.isTransit && pdu.nextStage === 3;
-        if (this.isLoggedIn) this.tsih = pdu.tsih;
+        this.#loginAnswers.push(pdu.data);
+        this.#challenge = challengeIn(pdu);
+        if (!this.isLoggedIn) break;
+        this.tsih = pdu.tsih;
+        this.#digests = settleDigests(decodeText(joinBytes(this.#loginAnswers)));
         break;
       case Opcode.textResponse:
         this.#textTag = pdu.targetTransferTag;
@@ -378,11 +431,7 @@ export class MadInitiator {
   /** What was sent before comes again, as it was. */
   #repeat(): RequestPdu[] {
     const random = this.#random;
-    const bytes = this.#history.length === 0 ? undefined : random.pick(this.#history);
-    if (bytes === undefined || bytes.length < HEADER_BYTES) return [];
-    const pdu = new RequestPdu(0, 0, bytes.slice(HEADER_BYTES));
-    pdu.header.set(bytes.subarray(0, HEADER_BYTES));
-    return [pdu];
+    return this.#history.length === 0 ? [] : [random.pick(this.#history)];
   }
 
   #rare(): RequestPdu[] {
@@ -402,6 +451,22 @@ export class MadInitiator {
           loginPdu({ ...step, text: encodeText(textPairs(random)) }, { ...common, ...this.#numbers(true) }),
         ];
       }
+      case 3: {
+        // Immediate writes whose data may never come: there is room for a few.
+        const lun = this.#lun();
+        const write = {
+          isFinal: true,
+          reads: false,
+          writes: true,
+          lun,
+          expectedLength: 4096,
+          cdb: cdbs.write10(0, 8),
+        };
+        return Array.from(
+          { length: random.below(40) },
+          () => scsiCommand({ ...this.#numbers(true), ...write }),
+        );
+      }
       default: {
         // A burst of immediate requests, which no window holds back.
         const count = random.below(60);
@@ -409,6 +474,13 @@ export class MadInitiator {
       }
     }
   }
+}
+
+/** The pairs of a response that holds a challenge; undefined when it holds none. */
+function challengeIn({ data, statusClass, isContinued }: Pdu): TextPairs | undefined {
+  if (statusClass !== 0 || isContinued || data.length === 0) return undefined;
+  const pairs = decodeText(data);
+  return pairs.some(([key]) => key === "CHAP_C") ? pairs : undefined;
 }
 
 function paddedTo(bytes: Uint8Array, length: number): Uint8Array {

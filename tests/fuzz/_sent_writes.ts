@@ -3,7 +3,8 @@
  * the target: a byte that the target writes must be one that a WRITE command of that stream puts there.
  */
 import { readUint16, readUint24, readUint32 } from "../../lib/bytes/big_endian.ts";
-import { HEADER_BYTES, Opcode, paddingBytes } from "../support/initiator_pdu.ts";
+import { bytesWithDigests, type DigestUse, NO_DIGESTS } from "../support/initiator_digest.ts";
+import { HEADER_BYTES, Opcode } from "../support/initiator_pdu.ts";
 
 const BLOCK_BYTES = 512;
 
@@ -38,6 +39,8 @@ export interface StoreWrite {
 
 /** The WRITE commands of one connection's stream. */
 export class SentWrites {
+  /** The digests of what is added from now on. They are not looked at: a damaged WRITE is none that writes. */
+  digests: DigestUse = NO_DIGESTS;
   #rest: Uint8Array = new Uint8Array();
   readonly #commands: WriteCommand[] = [];
   readonly #data = new Map<number, DataSegment[]>();
@@ -51,11 +54,11 @@ export class SentWrites {
     stream.set(bytes, this.#rest.length);
     let start = 0;
     while (stream.length - start >= HEADER_BYTES) {
-      const dataBytes = readUint24(stream, start + 5);
-      const dataStart = start + HEADER_BYTES + stream[start + 4]! * 4;
-      const end = dataStart + dataBytes + paddingBytes(dataBytes);
+      const end = start + bytesWithDigests(stream.subarray(start), this.digests);
       if (end > stream.length) break;
-      const header = stream.subarray(start, dataStart);
+      const header = stream.subarray(start, start + HEADER_BYTES + stream[start + 4]! * 4);
+      const dataStart = start + header.length + (this.digests.header ? 4 : 0);
+      const dataBytes = readUint24(stream, start + 5);
       onPdu(header);
       this.#addPdu(header, stream.subarray(dataStart, dataStart + dataBytes));
       start = end;

@@ -121,6 +121,7 @@ export class DiligentInitiator {
       }
     } catch (error) {
       this.diary.push(error instanceof ConnectionClosed ? "cut off" : String(error));
+      await this.#initiator?.close();
       this.#initiator = undefined;
     }
   }

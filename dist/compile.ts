@@ -11,7 +11,11 @@ const ROOT = fromFileUrl(new URL("../", import.meta.url));
 const OUTPUT = "dist/iscsi";
 
 /** What the program starts by its address, where `deno compile` does not see it. */
-const WORKERS = ["lib/server/target_worker.ts", "lib/server/metrics_worker.ts"];
+const WORKERS = [
+  "lib/server/target_worker.ts",
+  "lib/server/relay/relay_worker.ts",
+  "lib/server/metrics_worker.ts",
+];
 
 /** The rights of the program: those that the task `iscsi` runs it with, so that the two cannot differ. */
 export function permissionFlags(task: string = denoConfig.tasks.iscsi): string[] {

@@ -31,9 +31,18 @@ export function workerPermissions({ config, portals, standIns }: WorkerNeeds): W
   );
   const writable = elsewhere.filter(({ readOnly }) => !readOnly);
   return {
-    net: portals.flatMap(netRights),
+    ...portalRights(portals),
     read: [config.storage, ...elsewhere.map(({ path }) => path)],
     write: [config.storage, ...writable.map(({ path }) => path)],
+  };
+}
+
+/** The rights of who only listens at portals. */
+export function portalRights(portals: readonly Portal[]): Deno.PermissionOptionsObject {
+  return {
+    net: portals.flatMap(netRights),
+    read: false,
+    write: false,
     env: false,
     ffi: false,
     import: false,

@@ -1,0 +1,72 @@
+import type { Portal } from "../../access/portals.ts";
+import { portalRights } from "../worker_permissions.ts";
+import type { FromRelay, ToRelay } from "./relay_control.ts";
+
+/** How a relay came to its end: `message` unless it was stopped. */
+export interface RelayEnd {
+  readonly message: string | undefined;
+}
+
+/** What a relay is made of. */
+export interface PortalRelayOptions {
+  readonly portal: Portal;
+  /** Called when it listens. */
+  readonly onListening: (address: string, port: number) => void;
+  readonly onWarning: (message: string) => void;
+}
+
+/**
+ * A relay as the supervisor sees it: a worker that listens at one portal, for a target worker that was started without
+ * the right to do so itself and has sessions that are not to be disturbed.
+ */
+export class PortalRelay {
+  readonly portal: Portal;
+  /** The other end of its link, for the target worker: to be posted once, and transferred. */
+  readonly link: MessagePort;
+  readonly #worker: Worker;
+  readonly #ended = Promise.withResolvers<RelayEnd>();
+
+  constructor({ portal, onListening, onWarning }: PortalRelayOptions) {
+    this.portal = portal;
+    const { port1, port2 } = new MessageChannel();
+    this.link = port1;
+    this.#worker = new Worker(new URL("./relay_worker.ts", import.meta.url).href, {
+      type: "module",
+      name: "relay",
+      deno: { permissions: portalRights([portal]) },
+    });
+    this.#worker.onmessage = ({ data }: MessageEvent<FromRelay>) => {
+      if (data.kind === "listening") onListening(data.address, data.port);
+      if (data.kind === "warning") onWarning(data.message);
+      if (data.kind === "failed") this.#end(data.message);
+      if (data.kind === "stopped") this.#end(undefined);
+    };
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#end(event.message);
+    };
+    const start: ToRelay = { kind: "start", portal, link: port2 };
+    this.#worker.postMessage(start, [port2]);
+  }
+
+  /** Resolves when it relays nothing any more. */
+  get ended(): Promise<RelayEnd> {
+    return this.#ended.promise;
+  }
+
+  /** Accepts no more connections; it ends when those it has are over. */
+  stop(): void {
+    const stop: ToRelay = { kind: "stop" };
+    this.#worker.postMessage(stop);
+  }
+
+  /** Ends it at once, with all its connections. */
+  terminate(): void {
+    this.#end(undefined);
+  }
+
+  #end(message: string | undefined): void {
+    this.#worker.terminate();
+    this.#ended.resolve({ message });
+  }
+}

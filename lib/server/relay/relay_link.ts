@@ -1,0 +1,42 @@
+import type { ConnectionEnds } from "../../iscsi/connection.ts";
+import type { RelayMessage, RelayPort } from "./relay_message.ts";
+import { RelayedStream } from "./relayed_stream.ts";
+
+/** One end of the link between a relay and the target worker: all connections that go over it. */
+export class RelayLink {
+  readonly #port: RelayPort;
+  readonly #onOpen: (stream: RelayedStream, ends: ConnectionEnds) => void;
+  readonly #streams = new Map<number, RelayedStream>();
+  #lastId = 0;
+
+  /** @param onOpen called for each connection that the other end opens */
+  constructor(port: RelayPort, onOpen: (stream: RelayedStream, ends: ConnectionEnds) => void) {
+    this.#port = port;
+    this.#onOpen = onOpen;
+    port.onmessage = ({ data }) => this.#hear(data);
+  }
+
+  /** Opens a connection to the other end. */
+  open(ends: ConnectionEnds): RelayedStream {
+    const id = ++this.#lastId;
+    this.#port.postMessage({ kind: "open", id, ends }, []);
+    return this.#add(id);
+  }
+
+  /** The other end is no more: so are all connections. */
+  close(): void {
+    for (const stream of [...this.#streams.values()]) stream.close();
+  }
+
+  #hear(message: RelayMessage): void {
+    if (message.kind === "open") return this.#onOpen(this.#add(message.id), message.ends);
+    // What was on its way when a connection was closed has nowhere to go.
+    this.#streams.get(message.id)?.hear(message);
+  }
+
+  #add(id: number): RelayedStream {
+    const stream = new RelayedStream(id, this.#port, () => this.#streams.delete(id));
+    this.#streams.set(id, stream);
+    return stream;
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * A relay's entry: listens at a portal that the target worker has no right to, and hands each connection's bytes on to
+ * it. It understands none of them, and its one right is that portal.
+ */
+import type { Portal } from "../../access/portals.ts";
+import { PortalListener } from "../portal_listener.ts";
+import { joinStreams } from "./join_streams.ts";
+import type { FromRelay, ToRelay } from "./relay_control.ts";
+import { RelayLink } from "./relay_link.ts";
+
+/** A worker's global scope, of which Deno's types for main programs know nothing. */
+interface WorkerScope {
+  postMessage(message: FromRelay): void;
+  onmessage: ((event: MessageEvent<ToRelay>) => void) | null;
+}
+
+relay(globalThis as unknown as WorkerScope);
+
+function relay(scope: WorkerScope): void {
+  let listener: PortalListener | undefined;
+  let isStopping = false;
+  let connections = 0;
+  const stopIfOver = (): void => {
+    if (isStopping && connections === 0) scope.postMessage({ kind: "stopped" });
+  };
+  const start = (portal: Portal, port: MessagePort): void => {
+    // Only this end opens connections.
+    const link = new RelayLink(port, (stream) => stream.close());
+    listener = new PortalListener(portal, {
+      log: { info: () => {}, warning: (message) => scope.postMessage({ kind: "warning", message }) },
+      serve: async (connection, ends) => {
+        connections++;
+        await joinStreams(connection, link.open(ends));
+        connections--;
+        stopIfOver();
+      },
+    });
+    const { hostname: address, port: listenedPort } = listener.address;
+    scope.postMessage({ kind: "listening", address, port: listenedPort });
+  };
+  scope.onmessage = ({ data }) => {
+    if (data.kind === "stop") {
+      isStopping = true;
+      listener?.close();
+      return stopIfOver();
+    }
+    try {
+      start(data.portal, data.link);
+    } catch (error) {
+      scope.postMessage({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
+    }
+  };
+}

@@ -15,6 +15,10 @@ export type ToWorker =
   | { readonly kind: "space"; readonly figures: ReadonlyMap<string, SpaceFigures> }
   /** To be answered, by the number. */
   | { readonly kind: "ask"; readonly id: number; readonly question: Question }
+  /** Serve the connections that a relay accepts: `link` is the other end of its link. */
+  | { readonly kind: "relay"; readonly id: number; readonly link: MessagePort }
+  /** That relay is no more, and so are its connections. */
+  | { readonly kind: "relayEnded"; readonly id: number }
   | { readonly kind: "stop" };
 
 /** What a worker has done. */

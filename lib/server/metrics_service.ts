@@ -7,7 +7,7 @@ import type { Endpoint } from "../config/config.ts";
 import type { EventLog } from "../iscsi/event_log.ts";
 import { MetricsLimits } from "./metrics_limits.ts";
 import type { FromMetricsWorker, ToMetricsWorker } from "./metrics_messages.ts";
-import { metricsPermissions } from "./worker_permissions.ts";
+import { listeningPermissions } from "./worker_permissions.ts";
 
 /** What the service needs. */
 export interface MetricsServiceOptions {
@@ -53,7 +53,7 @@ export class MetricsService implements Disposable {
     const worker = new Worker(new URL("./metrics_worker.ts", import.meta.url).href, {
       type: "module",
       name: "metrics",
-      deno: { permissions: metricsPermissions(endpoint) },
+      deno: { permissions: listeningPermissions([endpoint]) },
     });
     this.#worker = worker;
     worker.onmessage = ({ data }: MessageEvent<FromMetricsWorker>) => {

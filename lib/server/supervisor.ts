@@ -10,6 +10,7 @@ import type { ReportedChange } from "../control/reported_change.ts";
 import type { EventLog } from "../iscsi/event_log.ts";
 import { ProvisionError } from "../provision/provision_error.ts";
 import { measureSpace } from "./measure_space.ts";
+import { Relays } from "./relay/relays.ts";
 import type { PunchRequest } from "./remote_puncher.ts";
 import type { AnswerTo, Question } from "./questions.ts";
 import type { Serving } from "./serving.ts";
@@ -65,8 +66,10 @@ interface Running {
   readonly rights: WorkerRights;
   /** As it knows them. */
   surroundings: Surroundings;
-  /** Where it is to listen. */
-  portals: readonly Portal[];
+  /** Where it listens. */
+  addresses: readonly Portal[];
+  /** Listen where it has no right to. */
+  readonly relays: Relays;
 }
 
 /** What a worker is to serve that takes the place of one that does well. */
@@ -199,7 +202,7 @@ export class Supervisor {
     const files = filesWithoutRight(running.rights, config).filter((file) =>
       !devices.some(({ path }) => path === file)
     );
-    const portals = reachablePortals(plan.portals, unreached, running.portals);
+    const portals = plan.portals.filter((portal) => !unreached.includes(portal));
     const standIns = tenure.standIns.extend(devices, files);
     followHoles(next);
     try {
@@ -209,9 +212,10 @@ export class Supervisor {
       const { changes, addresses } = await running.worker.ask(question, SupervisorLimits.reconfigureMs);
       this.#serving = next;
       this.#warnOfUnmatched(plan, running.surroundings.plan);
-      Object.assign(running, { surroundings, portals });
-      this.#listenAt(addresses);
-      if (unreached.length > 0) await this.#reach(running, unreached);
+      running.surroundings = surroundings;
+      running.addresses = addresses;
+      this.#followListening();
+      await this.#reach(running, unreached);
       return changes;
     } catch (error) {
       followHoles(this.#serving);
@@ -220,15 +224,16 @@ export class Supervisor {
   }
 
   /**
-   * Portals that the worker has no right to: another worker has, as rights are fixed when a worker starts. It takes its
-   * place as soon as that ends no session; until then the worker keeps listening where it does.
+   * Portals that the worker has no right to, as rights are fixed when a worker starts: another worker, which has, takes
+   * its place if that ends no session. Until then relays listen there for it.
    */
-  async #reach({ worker }: Running, unreached: readonly Portal[]): Promise<void> {
-    const { sessions } = await worker.ask({ kind: "snapshot" }, SupervisorLimits.answerMs);
-    const places = unreached.map(({ address, port }) => formatPortal(address, port)).join(" ");
-    if (sessions.some(({ targetName }) => targetName !== null)) {
-      return this.#complain(`Cannot listen at ${places} before the last session has ended`);
+  async #reach({ worker, relays }: Running, unreached: readonly Portal[]): Promise<void> {
+    const isInUse = unreached.length === 0 || await hasSessions(worker);
+    if (isInUse) {
+      relays.follow(unreached);
+      return this.#followListening();
     }
+    const places = unreached.map(({ address, port }) => formatPortal(address, port)).join(" ");
     this.#options.log.info(`Starting anew to listen at ${places}`);
     await this.#startAnew(this.#serving);
   }
@@ -256,7 +261,7 @@ export class Supervisor {
     this.#portals = [];
     const running = this.#start(this.#survey(this.#serving.config));
     if ("message" in running) return await this.#endure(running, stop);
-    const { worker } = running;
+    const { worker, relays } = running;
     this.#running = running;
     this.#workerStarts++;
     worker.ended.then(() => {
@@ -266,11 +271,16 @@ export class Supervisor {
     this.#tellSpace(worker);
     const cause = await this.#untilCause(running, stop);
     clearInterval(space);
-    if (cause !== "stop" && cause !== "succeeded") return await this.#endure(cause, stop);
+    if (cause !== "stop" && cause !== "succeeded") {
+      await relays.end();
+      return await this.#endure(cause, stop);
+    }
     this.#running = undefined;
+    relays.follow([]);
     const patience = setTimeout(() => holes?.abandon(), SupervisorLimits.punchMs);
     const end = await worker.stop(SupervisorLimits.stopMs);
     clearTimeout(patience);
+    await relays.end();
     return end.kind === "stopped" ? undefined : end.message;
   }
 
@@ -329,19 +339,29 @@ export class Supervisor {
         rights,
         (message) => message.kind === "punch" ? this.#punch(worker, message) : this.#hear(message),
       );
-      return { worker, rights, surroundings, portals };
+      return { worker, rights, surroundings, addresses: [], relays: this.#relaysOf(worker) };
     } catch (error) {
       if (!(error instanceof ProvisionError)) throw error;
       return { kind: "failed", message: error.message };
     }
   }
 
+  #relaysOf(worker: WorkerProcess): Relays {
+    return new Relays({
+      post: (message, transfer) => worker.post(message, transfer),
+      onListening: () => this.#followListening(),
+      onFailure: (message) => this.#complain(message),
+      log: this.#options.log,
+    });
+  }
+
   #hear(message: Exclude<WorkerNews, PunchRequest>): void {
     const { log, onReady } = this.#options;
     if (message.kind === "log") log.write(message.event);
-    if (message.kind === "listening") {
+    if (message.kind === "listening" && this.#running !== undefined) {
       const { address, port } = message;
-      this.#listenAt([...this.#portals, { address, port }]);
+      this.#running.addresses = [...this.#running.addresses, { address, port }];
+      this.#followListening();
     }
     if (message.kind === "ready") {
       this.#wasReady = true;
@@ -351,10 +371,11 @@ export class Supervisor {
     }
   }
 
-  #listenAt(portals: readonly Portal[]): void {
+  /** Takes note of where worker and relays listen now, and tells what is new. */
+  #followListening(): void {
     const before = new Set(this.portals);
-    this.#portals = portals;
-    for (const { address, port } of portals) {
+    this.#portals = [...this.#running?.addresses ?? [], ...this.#running?.relays.portals ?? []];
+    for (const { address, port } of this.#portals) {
       if (!before.has(formatPortal(address, port))) this.#options.onListening(address, port);
     }
   }
@@ -384,7 +405,9 @@ export class Supervisor {
     if (!haveMoved && unreached.length === 0) return;
     try {
       await this.#inTurn(async () => {
-        if (this.#running === running) await this.#reconfigure(this.#serving);
+        if (this.#running !== running) return;
+        if (haveMoved) await this.#reconfigure(this.#serving);
+        else await this.#reach(running, unreached);
       });
       if (haveMoved) this.#options.log.info("The server's addresses have changed");
     } catch (error) {
@@ -420,16 +443,9 @@ function followHoles({ config, devices, tenure }: Serving): void {
   tenure.holes?.follow({ config, devicePaths: devices.map(({ path }) => path) });
 }
 
-/** Where a worker is to listen that has no right to some of the portals: where it does now, rather than nowhere. */
-function reachablePortals(
-  wanted: readonly Portal[],
-  unreached: readonly Portal[],
-  before: readonly Portal[],
-): readonly Portal[] {
-  if (unreached.length === 0) return wanted;
-  const reached = wanted.filter((portal) => !unreached.includes(portal));
-  const names = new Set(reached.map(({ address, port }) => formatPortal(address, port)));
-  return [...reached, ...before.filter(({ address, port }) => !names.has(formatPortal(address, port)))];
+async function hasSessions(worker: WorkerProcess): Promise<boolean> {
+  const { sessions } = await worker.ask({ kind: "snapshot" }, SupervisorLimits.answerMs);
+  return sessions.some(({ targetName }) => targetName !== null);
 }
 
 /** Waits, but not beyond the abortion of `stop`. */

@@ -8,8 +8,10 @@ import { formatPortal } from "../bytes/network.ts";
 import type { Config, LogicalUnitConfig, TargetConfig } from "../config/config.ts";
 import { type Change, configDifference, consequenceOf, describeChange } from "../config/config_difference.ts";
 import type { ReportedChange, TouchedSession } from "../control/reported_change.ts";
-import type { Clock } from "../iscsi/clock.ts";
 import type { UnitReservations } from "../control/unit_reservations.ts";
+import type { ByteStream } from "../iscsi/byte_stream.ts";
+import type { Clock } from "../iscsi/clock.ts";
+import type { ConnectionEnds } from "../iscsi/connection_ends.ts";
 import type { EventLog } from "../iscsi/event_log.ts";
 import type { NodeSnapshot } from "../iscsi/node_snapshot.ts";
 import type { Session } from "../iscsi/session.ts";
@@ -89,6 +91,11 @@ export class TargetServer {
   /** Where it listens. */
   get addresses(): readonly Deno.NetAddr[] {
     return [...this.#listeners.values()].map(({ address }) => address);
+  }
+
+  /** Serves a peer that somebody else has accepted, until it is gone. */
+  serve(stream: ByteStream, ends: ConnectionEnds): Promise<void> {
+    return this.#node.serve(stream, ends);
   }
 
   /** Takes note of the space that backing files take, by their paths. */
@@ -237,7 +244,7 @@ export class TargetServer {
   }
 
   #listen(portal: Portal): PortalListener {
-    return new PortalListener(portal, { serve: this.#node.serve.bind(this.#node), log: this.#log });
+    return new PortalListener(portal, { serve: this.serve.bind(this), log: this.#log });
   }
 
   #replaceListeners(listeners: ReadonlyMap<string, PortalListener>): void {

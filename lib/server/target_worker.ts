@@ -7,6 +7,7 @@ import type { Portal } from "../access/portals.ts";
 import { EventLog } from "../iscsi/event_log.ts";
 import { RepetitionFilter } from "../iscsi/repetition_filter.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
+import { RelayLink } from "./relay/relay_link.ts";
 import { RemotePunching } from "./remote_puncher.ts";
 import type { Answers, Question } from "./questions.ts";
 import { systemClock } from "./system_clock.ts";
@@ -24,6 +25,7 @@ serve(globalThis as unknown as WorkerScope);
 
 function serve(scope: WorkerScope): void {
   let server: TargetServer | undefined;
+  const relays = new Map<number, RelayLink>();
   const punching = new RemotePunching((request) => scope.postMessage(request));
   const events = new RepetitionFilter((event) => scope.postMessage({ kind: "log", event }), systemClock);
   const log = new EventLog((event) => events.write(event));
@@ -38,6 +40,11 @@ function serve(scope: WorkerScope): void {
           return server?.updateSpace(data.figures);
         case "ask":
           return await answer(scope, data, { server, punching });
+        case "relay":
+          return void relays.set(data.id, new RelayLink(data.link, (...ends) => server?.serve(...ends)));
+        case "relayEnded":
+          relays.get(data.id)?.close();
+          return void relays.delete(data.id);
         case "stop":
           await server?.stop();
           events.flush();

@@ -1,6 +1,6 @@
 import type { Portal } from "../access/portals.ts";
 import { formatPortal } from "../bytes/network.ts";
-import type { Config, Endpoint } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
 import { isInside } from "../provision/is_inside.ts";
 
 /** What a worker is to serve, as far as it takes rights. */
@@ -11,9 +11,13 @@ export interface WorkerNeeds {
   readonly standIns: ReadonlyMap<string, string>;
 }
 
-/** The rights of a worker: those that follow from what it serves, and all others denied. */
-export interface WorkerRights extends Deno.PermissionOptionsObject {
+/** Rights to listen, and all others denied. */
+export interface ListeningRights extends Deno.PermissionOptionsObject {
   readonly net: string[];
+}
+
+/** The rights of a target worker: those that follow from what it serves, and all others denied. */
+export interface WorkerRights extends ListeningRights {
   readonly read: string[];
   readonly write: string[];
 }
@@ -31,14 +35,14 @@ export function workerPermissions({ config, portals, standIns }: WorkerNeeds): W
   );
   const writable = elsewhere.filter(({ readOnly }) => !readOnly);
   return {
-    ...portalRights(portals),
+    ...listeningPermissions(portals),
     read: [config.storage, ...elsewhere.map(({ path }) => path)],
     write: [config.storage, ...writable.map(({ path }) => path)],
   };
 }
 
-/** The rights of who only listens at portals. */
-export function portalRights(portals: readonly Portal[]): Deno.PermissionOptionsObject {
+/** The rights of who only listens: a relay, at a portal, and the metrics worker, which reads what comes over HTTP. */
+export function listeningPermissions(portals: readonly Portal[]): ListeningRights {
   return {
     net: portals.flatMap(netRights),
     read: false,
@@ -49,20 +53,6 @@ export function portalRights(portals: readonly Portal[]): Deno.PermissionOptions
     run: false,
     sys: false,
   };
-}
-
-/** The rights of the metrics worker, which reads what comes over HTTP: to listen there, and nothing else. */
-export function metricsPermissions({ address, port }: Endpoint): Deno.PermissionOptionsObject {
-  const nothing = {
-    read: false,
-    write: false,
-    env: false,
-    ffi: false,
-    import: false,
-    run: false,
-    sys: false,
-  };
-  return { net: [formatPortal(address, port)], ...nothing };
 }
 
 /** The backing files of a conf that a worker with these rights cannot open by name as the conf wants it. */

@@ -55,8 +55,8 @@ export class WorkerProcess {
   }
 
   /** Tells the worker something while it runs. */
-  post(message: ToWorker): void {
-    this.#worker.postMessage(message);
+  post(message: ToWorker, transfer: Transferable[] = []): void {
+    this.#worker.postMessage(message, transfer);
   }
 
   /**

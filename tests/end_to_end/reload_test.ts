@@ -1,5 +1,6 @@
 /** The conf changes under a running server: what becomes of those who use it. */
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { until } from "../iscsi/_harness.ts";
 import { DiligentInitiator } from "../support/diligent_initiator.ts";
 import { Initiator } from "../support/initiator.ts";
 import { runIscsi, ServerProcess } from "../support/server_process.ts";
@@ -14,13 +15,14 @@ Deno.test("eight initiators at work notice of five changes just what concerns th
   await liveSession(() => {});
 });
 
-function work(appliance: Appliance, port = appliance.port): Promise<DiligentInitiator> {
+/** An initiator at work, by the number of its port. */
+function work(appliance: Appliance, port = appliance.port, number = 0): Promise<DiligentInitiator> {
   return DiligentInitiator.start({
     port,
     targetName: XENSERVER,
     initiatorName: FIRST_INITIATOR,
-    isid: Uint8Array.of(0x80, 0, 0, 0, 0, 7),
-    lba: 0,
+    isid: Uint8Array.of(0x80, 0, 0, 0, 0, number),
+    lba: number * 1024,
   });
 }
 
@@ -105,20 +107,25 @@ Deno.test("builds at the same time come one after the other, and the last conf i
   assertEquals(calm.diary, []);
 });
 
-Deno.test("another port waits for the end of the last session, and is listened at then", async () => {
+Deno.test("another port is listened at by a relay while sessions at the old one go on", async () => {
   using appliance = Appliance.create(CONF);
   await using server = await appliance.serve();
   const calm = await work(appliance);
   const port = appliance.port + 1;
   Deno.writeTextFileSync(appliance.confPath, `storage = ${appliance.storage}\nport = ${port}\n${CONF}`);
   assertEquals((await appliance.build()).code, 0);
-  await server.waitForLog(`Cannot listen at 127.0.0.1:${port} before the last session has ended`);
+  await server.waitForLine(`listening on 127.0.0.1:${port}`);
+  const relayed = await work(appliance, port, 1);
+  await relayed.untilRounds(3);
   await calm.untilRounds(3);
-  const next = await Initiator.connect(appliance.port);
-  await next.close();
-  await calm.stop();
-  assertEquals(calm.diary, []);
-  assertEquals((await runIscsi(["reload", "--conf", appliance.confPath])).code, 0);
+  await assertRejects(() => Initiator.connect(appliance.port));
+  for (const worker of [relayed, calm]) {
+    await worker.stop();
+    assertEquals(worker.diary, []);
+  }
+  // Nobody is disturbed any more: the next worker has the right to listen there itself.
+  await server.waitForLog(`Starting anew to listen at 127.0.0.1:${port}`, 15_000);
+  await until(() => server.stdout.split("\n").filter((line) => line === "ready").length === 2, "it is ready");
   const there = await work(appliance, port);
   await there.untilRounds(1);
   await there.stop();

@@ -1,7 +1,7 @@
 /** Metrics through the worker that serves them, with its real rights. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { MetricsService } from "../../lib/server/metrics_service.ts";
-import { metricsPermissions } from "../../lib/server/worker_permissions.ts";
+import { listeningPermissions } from "../../lib/server/worker_permissions.ts";
 import { until } from "../iscsi/_harness.ts";
 import { KeptLog } from "./_serving.ts";
 
@@ -16,7 +16,7 @@ async function get(port: number, host = "127.0.0.1"): Promise<string> {
   return `${response.status} ${await response.text()}`;
 }
 
-Deno.test("metricsPermissions() gives the right to listen at one address, and no other right", () => {
+Deno.test("listeningPermissions() gives the right to listen at one address, and no other right", () => {
   const nothing = {
     read: false,
     write: false,
@@ -26,8 +26,11 @@ Deno.test("metricsPermissions() gives the right to listen at one address, and no
     run: false,
     sys: false,
   };
-  assertEquals(metricsPermissions({ address: "127.0.0.1", port: 7 }), { net: ["127.0.0.1:7"], ...nothing });
-  assertEquals(metricsPermissions({ address: "::1", port: 7 }), { net: ["[::1]:7"], ...nothing });
+  assertEquals(listeningPermissions([{ address: "127.0.0.1", port: 7 }]), {
+    net: ["127.0.0.1:7"],
+    ...nothing,
+  });
+  assertEquals(listeningPermissions([{ address: "::1", port: 7 }]), { net: ["[::1]:7"], ...nothing });
 });
 
 Deno.test("MetricsService serves where it is told to, moves, and ends", async () => {

@@ -147,6 +147,11 @@ export class ServerProcess {
     return this.#isEnded;
   }
 
+  /** Waits until the server has printed a line, which it may have done before. */
+  async waitForLine(line: string, timeLimitMs = 5000): Promise<void> {
+    await withTimeLimit(this.#stdout.includes(`${line}\n`), timeLimitMs, `see "${line}" of the server`);
+  }
+
   /** Waits until the server has said something on stderr. */
   async waitForLog(text: string, timeLimitMs = 5000): Promise<void> {
     const isFound = await withTimeLimit(this.#stderr.includes(text), timeLimitMs, `see "${text}" in the log`)

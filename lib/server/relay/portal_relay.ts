@@ -1,5 +1,6 @@
 import type { Portal } from "../../access/portals.ts";
-import { portalRights } from "../worker_permissions.ts";
+import type { EventLog } from "../../iscsi/event_log.ts";
+import { listeningPermissions } from "../worker_permissions.ts";
 import type { FromRelay, ToRelay } from "./relay_control.ts";
 
 /** How a relay came to its end: `message` unless it was stopped. */
@@ -11,8 +12,8 @@ export interface RelayEnd {
 export interface PortalRelayOptions {
   readonly portal: Portal;
   /** Called when it listens. */
-  readonly onListening: (address: string, port: number) => void;
-  readonly onWarning: (message: string) => void;
+  readonly onListening: (portal: Portal) => void;
+  readonly log: EventLog;
 }
 
 /**
@@ -20,24 +21,22 @@ export interface PortalRelayOptions {
  * the right to do so itself and has sessions that are not to be disturbed.
  */
 export class PortalRelay {
-  readonly portal: Portal;
   /** The other end of its link, for the target worker: to be posted once, and transferred. */
   readonly link: MessagePort;
   readonly #worker: Worker;
   readonly #ended = Promise.withResolvers<RelayEnd>();
 
-  constructor({ portal, onListening, onWarning }: PortalRelayOptions) {
-    this.portal = portal;
+  constructor({ portal, onListening, log }: PortalRelayOptions) {
     const { port1, port2 } = new MessageChannel();
     this.link = port1;
     this.#worker = new Worker(new URL("./relay_worker.ts", import.meta.url).href, {
       type: "module",
       name: "relay",
-      deno: { permissions: portalRights([portal]) },
+      deno: { permissions: listeningPermissions([portal]) },
     });
     this.#worker.onmessage = ({ data }: MessageEvent<FromRelay>) => {
-      if (data.kind === "listening") onListening(data.address, data.port);
-      if (data.kind === "warning") onWarning(data.message);
+      if (data.kind === "listening") onListening(data.portal);
+      if (data.kind === "log") log.write(data.event);
       if (data.kind === "failed") this.#end(data.message);
       if (data.kind === "stopped") this.#end(undefined);
     };
@@ -60,9 +59,13 @@ export class PortalRelay {
     this.#worker.postMessage(stop);
   }
 
-  /** Ends it at once, with all its connections. */
-  terminate(): void {
-    this.#end(undefined);
+  /** Ends it with all its connections, by force when that takes longer than `limitMs`. */
+  async end(limitMs: number): Promise<void> {
+    const end: ToRelay = { kind: "end" };
+    this.#worker.postMessage(end);
+    const timeout = setTimeout(() => this.#end(undefined), limitMs);
+    await this.ended;
+    clearTimeout(timeout);
   }
 
   #end(message: string | undefined): void {

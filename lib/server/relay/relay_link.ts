@@ -1,4 +1,4 @@
-import type { ConnectionEnds } from "../../iscsi/connection.ts";
+import type { ConnectionEnds } from "../../iscsi/connection_ends.ts";
 import type { RelayMessage, RelayPort } from "./relay_message.ts";
 import { RelayedStream } from "./relayed_stream.ts";
 

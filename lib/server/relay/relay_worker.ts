@@ -3,6 +3,7 @@
  * it. It understands none of them, and its one right is that portal.
  */
 import type { Portal } from "../../access/portals.ts";
+import { EventLog } from "../../iscsi/event_log.ts";
 import { PortalListener } from "../portal_listener.ts";
 import { joinStreams } from "./join_streams.ts";
 import type { FromRelay, ToRelay } from "./relay_control.ts";
@@ -17,6 +18,7 @@ interface WorkerScope {
 relay(globalThis as unknown as WorkerScope);
 
 function relay(scope: WorkerScope): void {
+  let link: RelayLink | undefined;
   let listener: PortalListener | undefined;
   let isStopping = false;
   let connections = 0;
@@ -25,23 +27,24 @@ function relay(scope: WorkerScope): void {
   };
   const start = (portal: Portal, port: MessagePort): void => {
     // Only this end opens connections.
-    const link = new RelayLink(port, (stream) => stream.close());
+    const toTarget = link = new RelayLink(port, (stream) => stream.close());
     listener = new PortalListener(portal, {
-      log: { info: () => {}, warning: (message) => scope.postMessage({ kind: "warning", message }) },
+      log: new EventLog((event) => scope.postMessage({ kind: "log", event })),
       serve: async (connection, ends) => {
         connections++;
-        await joinStreams(connection, link.open(ends));
+        await joinStreams(connection, toTarget.open(ends));
         connections--;
         stopIfOver();
       },
     });
-    const { hostname: address, port: listenedPort } = listener.address;
-    scope.postMessage({ kind: "listening", address, port: listenedPort });
+    const { hostname: address, port: portNumber } = listener.address;
+    scope.postMessage({ kind: "listening", portal: { address, port: portNumber } });
   };
   scope.onmessage = ({ data }) => {
-    if (data.kind === "stop") {
+    if (data.kind !== "start") {
       isStopping = true;
       listener?.close();
+      if (data.kind === "end") link?.close();
       return stopIfOver();
     }
     try {

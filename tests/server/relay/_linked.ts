@@ -1,5 +1,5 @@
 /** What the tests of the relay share: two linked ends over a message channel of this process. */
-import type { ConnectionEnds } from "../../../lib/iscsi/connection.ts";
+import type { ConnectionEnds } from "../../../lib/iscsi/connection_ends.ts";
 import { RelayLink } from "../../../lib/server/relay/relay_link.ts";
 import type { RelayPort } from "../../../lib/server/relay/relay_message.ts";
 import type { RelayedStream } from "../../../lib/server/relay/relayed_stream.ts";

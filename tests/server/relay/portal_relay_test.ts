@@ -1,10 +1,11 @@
 /** The relay with its real worker, under the worker's real rights. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { ConnectionEnds } from "../../../lib/iscsi/connection.ts";
+import type { ConnectionEnds } from "../../../lib/iscsi/connection_ends.ts";
 import { PortalRelay } from "../../../lib/server/relay/portal_relay.ts";
 import { RelayLink } from "../../../lib/server/relay/relay_link.ts";
 import type { RelayPort } from "../../../lib/server/relay/relay_message.ts";
 import type { RelayedStream } from "../../../lib/server/relay/relayed_stream.ts";
+import { KeptLog } from "../_serving.ts";
 
 /** Answers whatever comes with the same, until the peer ends. */
 async function echo(stream: RelayedStream): Promise<void> {
@@ -20,8 +21,8 @@ async function startEcho(): Promise<{ relay: PortalRelay; port: number; arrived:
   const listening = Promise.withResolvers<number>();
   const relay = new PortalRelay({
     portal: { address: "127.0.0.1", port: 0 },
-    onListening: (_address, port) => listening.resolve(port),
-    onWarning: () => {},
+    onListening: ({ port }) => listening.resolve(port),
+    log: new KeptLog(),
   });
   const arrived: ConnectionEnds[] = [];
   new RelayLink(relay.link as RelayPort, (stream, ends) => {
@@ -52,7 +53,7 @@ Deno.test("a relay hands connections over, with the addresses of both ends", asy
     const ends = { localAddress: "127.0.0.1", localPort: port, peerAddress: "127.0.0.1" };
     assertEquals(arrived, [ends, ends]);
   } finally {
-    relay.terminate();
+    await relay.end(5_000);
     relay.link.close();
   }
 });
@@ -73,9 +74,19 @@ Deno.test("a relay that is stopped accepts no more, serves those it has to their
     connection.close();
     assertEquals(await relay.ended, { message: undefined });
   } finally {
-    relay.terminate();
+    await relay.end(5_000);
     relay.link.close();
   }
+});
+
+Deno.test("a relay that is ended closes the connections it has", async () => {
+  const { relay, port } = await startEcho();
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  assertEquals(await ask(connection, "before"), "before");
+  await relay.end(5_000);
+  assertEquals(await relay.ended, { message: undefined });
+  assertEquals(await connection.read(new Uint8Array(1)).catch(() => null), null);
+  relay.link.close();
 });
 
 Deno.test("a relay that cannot listen says why", async () => {
@@ -84,7 +95,7 @@ Deno.test("a relay that cannot listen says why", async () => {
   const relay = new PortalRelay({
     portal: { address: "127.0.0.1", port },
     onListening: () => {},
-    onWarning: () => {},
+    log: new KeptLog(),
   });
   const { message } = await relay.ended;
   assertStringIncludes(message!, "in use");

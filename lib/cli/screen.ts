@@ -1,8 +1,9 @@
 import type { TextWriter } from "./context.ts";
 import type { Terminal, TerminalSize } from "./terminal.ts";
 
-const ENTER = "\x1b[?1049h\x1b[?25l";
-const LEAVE = "\x1b[?25h\x1b[?1049l";
+/** The alternate screen without the cursor, and lines that are cut where they do not fit; and the opposite. */
+const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l";
+const LEAVE = "\x1b[?7h\x1b[?25h\x1b[?1049l";
 const HOME = "\x1b[H";
 const CLEAR_TO_END_OF_LINE = "\x1b[K";
 const CLEAR_BELOW = "\x1b[J";

@@ -3,8 +3,8 @@ import { ProgressLine } from "../../lib/cli/progress_line.ts";
 import { Screen } from "../../lib/cli/screen.ts";
 import { until } from "../iscsi/_harness.ts";
 
-const ENTER = "\x1b[?1049h\x1b[?25l";
-const LEAVE = "\x1b[?25h\x1b[?1049l";
+const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l";
+const LEAVE = "\x1b[?7h\x1b[?25h\x1b[?1049l";
 
 Deno.test("a screen is drawn in place, cut to its rows, drawn again when resized, and left as it was", async () => {
   let written = "";

@@ -97,7 +97,7 @@ async function superviseUntilStopped(
   const failure = await supervisor.run(stopSignal());
   Deno.removeSignalListener("SIGHUP", onHangup);
   if (failure === undefined) return EXIT_CODES.done.code;
-  context.stderr.write(`iscsi: ${failure}\n`);
+  log.error(failure);
   return EXIT_CODES.failed.code;
 }
 

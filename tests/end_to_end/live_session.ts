@@ -79,7 +79,9 @@ class Scene {
       this.#noticed.set(name, initiator.diary.length);
       const what = wanted.length === 0 ? "nothing" : wanted.join(", ");
       this.#tell(`  ${name}: ${initiator.rounds} rounds verified, notices ${what}`);
-      if (gone.includes(name)) this.crew.delete(name);
+      if (!gone.includes(name)) continue;
+      await initiator.stop();
+      this.crew.delete(name);
     }
   }
 

@@ -47,6 +47,8 @@ export class HoleService {
   readonly #run: string;
   /** By path, what came of asking whether holes can be made in a file; a link, if they can. */
   readonly #links = new Map<string, string | undefined>();
+  /** Numbers of file systems in which holes can be made. */
+  readonly #sparseFileSystems = new Set<number>();
   readonly #log: EventLog;
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #refused = new Set<string>();
@@ -90,13 +92,25 @@ export class HoleService {
     if (this.#links.has(path)) return this.#links.get(path);
     const link = join(this.#run, String(this.#links.size));
     Deno.symlinkSync(path, link);
-    const fault = probe(link);
+    const fault = this.#probe(link);
     this.#links.set(path, fault === undefined ? link : undefined);
     // Of what is not written to, no space could be given back anyway.
     if (fault !== undefined && !readOnly) {
       this.#log.warning(`Cannot give unused space of "${path}" back: ${fault}`);
     }
     return this.#links.get(path);
+  }
+
+  /**
+   * Why no holes can be made in a file. To ask takes a program, some ten milliseconds; where holes can be made in one
+   * file they can be made in all of the file system, and one that is different is found out when it is asked for.
+   */
+  #probe(link: string): string | undefined {
+    const { dev } = Deno.statSync(link);
+    if (this.#sparseFileSystems.has(dev)) return undefined;
+    const fault = probe(link);
+    if (fault === undefined) this.#sparseFileSystems.add(dev);
+    return fault;
   }
 
   /** The backing files in which holes can be made. */

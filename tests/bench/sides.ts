@@ -1,6 +1,7 @@
 /** The targets that are compared, each started on loopback with a copy of the same file, and stopped at the end. */
 import { getAvailablePort } from "@std/net";
 import { dirname, fromFileUrl, join } from "@std/path";
+import denoConfig from "../../deno.json" with { type: "json" };
 
 /** A running target. */
 export interface Side {
@@ -59,15 +60,23 @@ async function end(child: Deno.ChildProcess, signal: Deno.Signal): Promise<void>
   await child.status;
 }
 
-/** This project's target: the compiled binary where there is one, else from source. */
-export async function startOurs(folder: string, file: string): Promise<Side> {
+/** How this project's program is run: the compiled binary where there is one, else from source. */
+export async function ourCommand(): Promise<{ command: string; prefix: string[]; description: string }> {
   const binary = join(REPOSITORY, "dist", "iscsi");
-  const isCompiled = await Deno.stat(binary).then(() => true, () => false);
-  const source = ["run", "--quiet", "--allow-read", "--allow-write", "--allow-net"];
-  const prefix = isCompiled
-    ? []
-    : [...source, "--allow-sys=networkInterfaces,statfs", join(REPOSITORY, "main.ts")];
-  const command = isCompiled ? binary : Deno.execPath();
+  if (await Deno.stat(binary).then(() => true, () => false)) {
+    return { command: binary, prefix: [], description: "dist/iscsi, compiled" };
+  }
+  const rights = denoConfig.tasks.iscsi.split(" ").filter((word) => word.startsWith("--"));
+  return {
+    command: Deno.execPath(),
+    prefix: ["run", ...rights, join(REPOSITORY, "main.ts")],
+    description: `from source, Deno ${Deno.version.deno}`,
+  };
+}
+
+/** This project's target. */
+export async function startOurs(folder: string, file: string): Promise<Side> {
+  const { command, prefix, description } = await ourCommand();
   const port = getAvailablePort();
   const conf = join(folder, "iscsi.conf");
   const { size } = await Deno.stat(file);
@@ -88,7 +97,7 @@ export async function startOurs(folder: string, file: string): Promise<Side> {
   await untilListening(port);
   return {
     name: "ours",
-    description: isCompiled ? "dist/iscsi, compiled" : "from source",
+    description,
     port,
     target: "iqn.2002-08.info.netmanager:bench",
     lun: 0,

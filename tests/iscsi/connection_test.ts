@@ -246,6 +246,30 @@ Deno.test("slow reads make the target hold little, and go on when they are fetch
   });
 });
 
+Deno.test("reads of a slow medium are under way together, and hold up neither pings nor another medium", async () => {
+  const slow = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
+  const quick = new MemoryStore({ sizeBytes: SIZE });
+  await withHarness({ targets: [{ stores: [slow, quick] }] }, async (harness) => {
+    const busy = await harness.logIn({ isid: Uint8Array.of(0x80, 0, 0, 0, 2, 0) });
+    const other = await harness.logIn({ isid: Uint8Array.of(0x80, 0, 0, 0, 2, 1) });
+    await other.command({ lun: 1, cdb: testUnitReady() });
+    const reads = [];
+    for (let index = 0; index < 32; index++) {
+      reads.push(await busy.begin({ cdb: read10(index * 8, 8), read: 4096 }));
+    }
+    // All take as long as one: the medium has all of them at once.
+    await until(() => slow.pending.length === 32, "32 reads are under way");
+    await busy.nop(pattern(100));
+    for (let index = 0; index < 8; index++) {
+      const { status } = await other.command({ lun: 1, cdb: read10(index * 8, 8), read: 4096 });
+      assertEquals(status, ScsiStatus.good);
+    }
+    assertEquals(slow.pending.length, 32, "the pings and the other medium did not wait for them");
+    slow.releaseAll();
+    for (const read of reads) assertEquals((await read.result()).status, ScsiStatus.good);
+  });
+});
+
 Deno.test("a login that is not complete in time ends the connection", () =>
   withHarness({}, async (harness) => {
     const { clock } = harness;

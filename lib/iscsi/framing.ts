@@ -106,7 +106,10 @@ export class FrameBuffer {
     const available = this.#end - this.#start;
     if (available < BASIC_HEADER_BYTES) return undefined;
     const headerBytes = this.#headerBytes();
-    if (available < headerBytes + this.#digests.headerDigestBytes) return undefined;
+    const { headerDigestBytes } = this.#digests;
+    // Without a digest there is nothing to wait for: a header may lie about its additional segments, too.
+    const checkableBytes = headerDigestBytes === 0 ? BASIC_HEADER_BYTES : headerBytes + headerDigestBytes;
+    if (available < checkableBytes) return undefined;
     this.#checkHeader(headerBytes);
     if (available < this.#pduBytes()) return undefined;
     return this.#take(headerBytes, this.#dataBytes());

@@ -77,11 +77,14 @@ Deno.test("FrameBuffer takes the longest data segment and refuses one that is a 
 });
 
 Deno.test("FrameBuffer refuses a lying length as soon as the header is there", () => {
-  const frames = new FrameBuffer(frameBytesMax(8192), 8192);
-  const header = makePdu(3, 0, 0);
-  writeUint24(header, 5, 0xffffff);
-  assertEquals(feed(frames, header.subarray(0, 47), 47), []);
-  assertThrows(() => feed(frames, header.subarray(47), 1), ProtocolError, "16777215");
+  for (const additionalWords of [0, 32, 255]) {
+    const frames = new FrameBuffer(frameBytesMax(8192), 8192);
+    const header = makePdu(3, 0, 0);
+    header[4] = additionalWords;
+    writeUint24(header, 5, 0xffffff);
+    assertEquals(feed(frames, header.subarray(0, 47), 47), []);
+    assertThrows(() => feed(frames, header.subarray(47), 1), ProtocolError, "16777215");
+  }
 });
 
 Deno.test("resize() keeps what was received and takes longer PDUs from then on", () => {

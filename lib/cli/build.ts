@@ -39,9 +39,9 @@ export async function build(context: Context, options: OptionValues): Promise<Ex
     if (left > 0) progress.show(left === 1 ? "1 more step" : `${left} more steps`);
   };
   const report = await provision(config, { dryRun: options.dryRun, onStep });
-  reportDiagnostics([...report.errors, ...report.warnings], context);
   const isRefused = report.errors.length > 0;
   if (!options.json && !isRefused) context.stdout.write(summarizeSteps(report.steps, options.dryRun));
+  reportDiagnostics([...report.errors, ...report.warnings], context);
   const { conf: file, force, dryRun } = options;
   const told = isRefused ? undefined : await tellServer(config.storage, { file, force, dryRun });
   if (options.json) {

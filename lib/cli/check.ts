@@ -12,12 +12,13 @@ import { LINE_COLUMNS_MAX, wrapWords } from "./wrap_words.ts";
  * `iscsi check`: prints what a conf exports.
  *
  * With `--json`, an object with `file`, `diagnostics` (each `severity`, `file`, `line`, `message`) and `config`:
- * null when the conf has errors, else `storage`, `node`, `port`, `sessions`, `connections`, `metrics` (`address` and
- * `port`, or null), `chapMinimum`, `chap` (of discovery sessions: null, or `names`, how many are accepted, and
- * `mutual`, whether the target proves itself too) and `targets` (each `name`, `iscsiName`, `aliasIscsiName` or null,
- * `comment`, `readOnly`, `networks` and `initiators` as lists of texts of which an empty one means all, `chap` as
- * above, `redirect` or null, `disk` with `blockSizeBytes`, `physicalBlockSizeBytes`, `removable`, and `vendor`,
- * `product`, `revision` and `serialNumber` or null, and `logicalUnits`, each `number`, `path`, `sizeBytes`).
+ * null when the conf has errors, else `storage`, `node`, `port`, `sessions`, `connections`, `pingSeconds`,
+ * `pingTimeoutSeconds`, `metrics` (`address` and `port`, or null), `chapMinimum`, `chap` (of discovery sessions: null,
+ * or `names`, how many are accepted, and `mutual`, whether the target proves itself too) and `targets` (each `name`,
+ * `iscsiName`, `aliasIscsiName` or null, `comment`, `readOnly`, `networks` and `initiators` as lists of texts of which
+ * an empty one means all, `chap` as above, `redirect` or null, `disk` with `blockSizeBytes`, `physicalBlockSizeBytes`,
+ * `removable`, and `vendor`, `product`, `revision` and `serialNumber` or null, and `logicalUnits`, each `number`,
+ * `path`, `sizeBytes`).
  */
 export function check(context: Context, options: OptionValues): Promise<ExitCode> {
   const loaded = loadConfig(options.conf, context);
@@ -37,9 +38,19 @@ export function check(context: Context, options: OptionValues): Promise<ExitCode
 }
 
 function toJson(config: Config): unknown {
-  const { storage, node, port, sessions, connections, metrics = null, chapMinimum } = config;
-  const globals = { storage, node, port, sessions, connections, metrics, chapMinimum };
-  return { ...globals, chap: chapToJson(config.chap), targets: config.targets.map(targetToJson) };
+  const { storage, node, port, sessions, connections, pingSeconds, pingTimeoutSeconds } = config;
+  const { metrics = null, chapMinimum } = config;
+  const limits = { sessions, connections, pingSeconds, pingTimeoutSeconds };
+  return {
+    storage,
+    node,
+    port,
+    ...limits,
+    metrics,
+    chapMinimum,
+    chap: chapToJson(config.chap),
+    targets: config.targets.map(targetToJson),
+  };
 }
 
 function chapToJson(chap: ChapConfig | undefined): unknown {
@@ -75,11 +86,17 @@ function describe(config: Config): string {
     ...field("Storage", [storage]),
     ...field("Port", [String(port)]),
     ...field("Limits", [`${sessions} sessions, ${connections} connections`]),
+    ...field("Ping", [describePing(config)]),
     ...(metrics === undefined ? [] : field("Metrics", [formatPortal(metrics.address, metrics.port)])),
     ...field("Discovery", [describeChap(config.chap)]),
     ...targets.flatMap(describeTarget),
     "",
   ].join("\n");
+}
+
+function describePing({ pingSeconds, pingTimeoutSeconds }: Config): string {
+  if (pingSeconds === 0) return "never";
+  return `after ${pingSeconds} s of silence, ${pingTimeoutSeconds} s for the answer`;
 }
 
 function describeTarget(target: TargetConfig): string[] {

@@ -50,7 +50,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
 }
 
 function commandProblem(name: string | undefined, command: Command | undefined): string | undefined {
-  if (name === undefined || command !== undefined) return undefined;
+  if (name === undefined || name === HELP || command !== undefined) return undefined;
   const names = [...COMMANDS.map((command) => command.name), HELP];
   return `Unknown command "${name}"${suggest(name, names, "")}`;
 }

@@ -5,7 +5,7 @@ import type { Terminal, TerminalSize } from "./terminal.ts";
 const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l";
 const LEAVE = "\x1b[?7h\x1b[?25h\x1b[?1049l";
 const HOME = "\x1b[H";
-const CLEAR_TO_END_OF_LINE = "\x1b[K";
+const CLEAR_LINE = "\x1b[K";
 const CLEAR_BELOW = "\x1b[J";
 
 /**
@@ -42,7 +42,9 @@ export class Screen {
     const lines = this.#render(size);
     const hidden = lines.length - rows;
     const shown = hidden > 0 ? [...lines.slice(0, rows - 1), `... ${hidden + 1} more lines`] : lines;
-    const text = shown.map((line) => `${line}${CLEAR_TO_END_OF_LINE}`).join("\r\n");
-    this.#writer.write(`${HOME}${text}${CLEAR_BELOW}`);
+    // Cleared before it is written: behind a line of full width the cursor still stands on its last character, as lines
+    // do not wrap, and clearing would take that away.
+    const text = shown.map((line) => `${CLEAR_LINE}${line}`).join("\r\n");
+    this.#writer.write(`${HOME}${text}${shown.length < rows ? `\r\n${CLEAR_BELOW}` : ""}`);
   }
 }

@@ -58,7 +58,7 @@ export function summarizeSteps(steps: readonly Step[], dryRun: boolean): string 
   const { logicalUnits, promisedBytes, allocatedBytes } = totalsOf(steps);
   const units = count(logicalUnits, "LUN", "LUNs");
   const total = row("total", formatSize(promisedBytes), formatSize(allocatedBytes), units);
-  if (!steps.some(isChange)) return `${total}Nothing to do\n`;
+  if (!steps.some(isChange)) return `${total}All files are as the conf says\n`;
   return dryRun ? `${total}Dry run: nothing was done\n` : total;
 }
 

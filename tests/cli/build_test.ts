@@ -46,7 +46,7 @@ keep                   2 MB     0 bytes  /scratch/s/a
 keep                   1 MB     0 bytes  /scratch/s/a_1
 keep              512 bytes     0 bytes  /scratch/s/b
 total             3072.5 KB     0 bytes  3 LUNs
-Nothing to do
+All files are as the conf says
 `,
       stderr: "",
       exitCode: 0,

@@ -31,6 +31,7 @@ redirect=10.0.0.9
 const TEXT = `Storage       /data/iscsi
 Port          3260
 Limits        32 sessions, 16 connections
+Ping          after 30 s of silence, 30 s for the answer
 Discovery     without CHAP
 
 Target        iqn.2002-08.info.netmanager:xenserver
@@ -74,6 +75,12 @@ Deno.test("iscsi check prints what a conf exports", async () => {
   assertEquals(await checkConf(CONF), { stdout: TEXT, stderr: "", exitCode: 0 });
 });
 
+Deno.test("iscsi check says when initiators are asked whether they are there", async () => {
+  assertMatch((await checkConf("ping=0\n[a]\nsize=512\n")).stdout, /^Ping {10}never$/m);
+  const { stdout } = await checkConf("ping=5\npingtimeout=7\n[a]\nsize=512\n");
+  assertMatch(stdout, /^Ping {10}after 5 s of silence, 7 s for the answer$/m);
+});
+
 Deno.test("iscsi check says that a target without restrictions is for all", async () => {
   const { stdout } = await checkConf("[a]\nsize=512\n");
   assertMatch(stdout, /^ {2}networks {4}all$/m);
@@ -94,6 +101,8 @@ Deno.test("iscsi check --json prints the same for programs", async () => {
       metrics: null,
       sessions: 32,
       connections: 16,
+      pingSeconds: 30,
+      pingTimeoutSeconds: 30,
       chapMinimum: "md5",
       chap: null,
       targets: [

@@ -59,7 +59,7 @@ for (const line of HELP_LINES) {
 }
 
 Deno.test("parseCommandLine() takes help and version without a command", () => {
-  for (const line of ["help", "--help", "-h", "--help --version"]) {
+  for (const line of ["help", "help help", "--help", "-h", "--help --version"]) {
     assertEquals(parseCommandLine(line.split(" ")), { kind: "help", command: undefined }, line);
   }
   assertEquals(parseCommandLine(["--version"]), { kind: "version" });

@@ -13,12 +13,15 @@ Deno.test("a screen is drawn in place, cut to its rows, drawn again when resized
   {
     using screen = new Screen({ write: (text) => written += text }, terminal);
     screen.show(({ columns }) => ["a", "b", `${columns}`]);
-    assertEquals(written, `${ENTER}\x1b[Ha\x1b[K\r\nb\x1b[K\r\n10\x1b[K\x1b[J`);
+    assertEquals(written, `${ENTER}\x1b[H\x1b[Ka\r\n\x1b[Kb\r\n\x1b[K10`);
     written = "";
     rows = 2;
     Deno.kill(Deno.pid, "SIGWINCH");
     await until(() => written !== "", "it is drawn again");
-    assertEquals(written, "\x1b[Ha\x1b[K\r\n... 2 more lines\x1b[K\x1b[J");
+    assertEquals(written, "\x1b[H\x1b[Ka\r\n\x1b[K... 2 more lines");
+    written = "";
+    screen.show(() => ["a"]);
+    assertEquals(written, "\x1b[H\x1b[Ka\r\n\x1b[J");
     written = "";
   }
   assertEquals(written, LEAVE);

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { isOptionName, OPTION_NAMES, OPTIONS } from "../../lib/config/options.ts";
 import { defaultOf } from "../../lib/config/read_options.ts";
 
@@ -55,12 +55,6 @@ Deno.test("OPTIONS has a default for all but size, and those that are values can
     false,
   ]);
   assertThrows(() => defaultOf("size"), Error, 'Option "size" has no default value');
-});
-
-Deno.test("OPTIONS describes every option in one line", () => {
-  for (const { description } of Object.values(OPTIONS)) {
-    assert(/^\S.{5,100}[^.\s]$/.test(description), description);
-  }
 });
 
 Deno.test("isOptionName() knows no more than the table", () => {

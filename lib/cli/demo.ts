@@ -44,19 +44,23 @@ export async function demo(context: Context, options: OptionValues): Promise<Exi
   }
 }
 
-function instructions({ port, targets }: Config): string {
+function instructions({ file, port, targets }: Config): string {
   const portal = `${ADDRESS}:${port}`;
   const url = `iscsi://${portal}/${targets[0]!.iscsiName}/1`;
   return `ready
 
-Connect from another terminal, as any user:
-  iscsi-ls -s iscsi://${portal}                       (package libiscsi-bin)
+Connect from another terminal, as any user (Debian: libiscsi-bin, qemu-utils and
+qemu-block-extra):
+  iscsi-ls -s iscsi://${portal}
   qemu-img info ${url}
   qemu-io -f raw -c "write -P 7 0 1M" -c "read -P 7 0 1M" \\
     ${url}
 or as root with open-iscsi:
   iscsiadm -m discovery -t sendtargets -p ${portal}
   iscsiadm -m node -T ${targets[0]!.iscsiName} -p ${portal} --login
+
+See who does what ("deno task iscsi" instead of "iscsi" from source):
+  iscsi status --watch --conf ${file}
 
 Ctrl-C ends the demonstration and removes its files.
 `;

@@ -93,7 +93,7 @@ class TextCollector {
   }
 }
 
-/** A running `iscsi serve`. */
+/** A running `iscsi serve` or `iscsi demo`. */
 export class ServerProcess {
   readonly #child: Deno.ChildProcess;
   readonly #stdout: TextCollector;
@@ -112,10 +112,19 @@ export class ServerProcess {
    *
    * @throws when it does not, with what it said
    */
-  static async start(confPath: string): Promise<ServerProcess> {
+  static start(confPath: string): Promise<ServerProcess> {
+    return ServerProcess.#run(["serve", "--conf", confPath]);
+  }
+
+  /** Starts the demonstration and waits until it serves. */
+  static demonstrate(): Promise<ServerProcess> {
+    return ServerProcess.#run(["demo"]);
+  }
+
+  static async #run(words: readonly string[]): Promise<ServerProcess> {
     const { program, args } = iscsiCommand();
     const child = new Deno.Command(program, {
-      args: [...args, "serve", "--conf", confPath],
+      args: [...args, ...words],
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

@@ -25,9 +25,15 @@ const PROGRAMS_MAX = 2;
 /** How long a program of an earlier run that has opened its file already is given to have done its work. */
 const LEFTOVER_MS = 250;
 
-/** A file in which holes can be made. */
-interface SparseFile {
+/** A link to a file, and which file that is. */
+interface FileLink {
   readonly link: string;
+  readonly device: number;
+  readonly inode: number | null;
+}
+
+/** A file in which holes can be made. */
+interface SparseFile extends FileLink {
   readonly sizeBytes: number;
   /** Nobody may change it now, though it may become writable. */
   readonly readOnly: boolean;
@@ -45,8 +51,12 @@ export class HoleService {
   #files: ReadonlyMap<string, SparseFile> = new Map();
   readonly #folder: string;
   readonly #run: string;
-  /** By path, what came of asking whether holes can be made in a file; a link, if they can. */
-  readonly #links = new Map<string, string | undefined>();
+  /**
+   * What came of asking whether holes can be made in a file, by the paths of those that the worker has open; a link, if
+   * they can. It has the file of then, whatever takes its place under that path.
+   */
+  readonly #links = new Map<string, FileLink | undefined>();
+  #lastLink = 0;
   /** Numbers of file systems in which holes can be made. */
   readonly #sparseFileSystems = new Set<number>();
   readonly #log: EventLog;
@@ -81,19 +91,22 @@ export class HoleService {
     for (const { readOnly, logicalUnits } of config.targets) {
       for (const { path, sizeBytes } of logicalUnits) {
         const link = devicePaths.includes(path) ? undefined : this.#linkTo(path, readOnly);
-        if (link !== undefined) files.set(path, { link, sizeBytes, readOnly });
+        if (link !== undefined) files.set(path, { ...link, sizeBytes, readOnly });
       }
     }
+    const wanted = new Set(
+      config.targets.flatMap(({ logicalUnits }) => logicalUnits.map(({ path }) => path)),
+    );
+    for (const path of this.#links.keys()) if (!wanted.has(path)) this.#links.delete(path);
     this.#files = files;
   }
 
   /** A link to a file in which holes can be made; undefined when that is not possible. */
-  #linkTo(path: string, readOnly: boolean): string | undefined {
+  #linkTo(path: string, readOnly: boolean): FileLink | undefined {
     if (this.#links.has(path)) return this.#links.get(path);
-    const link = join(this.#run, String(this.#links.size));
-    Deno.symlinkSync(path, link);
-    const fault = this.#probe(link);
-    this.#links.set(path, fault === undefined ? link : undefined);
+    const link = this.#makeLink(path);
+    const fault = typeof link === "string" ? link : this.#probe(link);
+    this.#links.set(path, typeof link === "string" || fault !== undefined ? undefined : link);
     // Of what is not written to, no space could be given back anyway.
     if (fault !== undefined && !readOnly) {
       this.#log.warning(`Cannot give unused space of "${path}" back: ${fault}`);
@@ -101,15 +114,26 @@ export class HoleService {
     return this.#links.get(path);
   }
 
+  /** Makes a link to a file, or returns why not. */
+  #makeLink(path: string): FileLink | string {
+    const link = join(this.#run, String(++this.#lastLink));
+    Deno.symlinkSync(path, link);
+    try {
+      const { dev, ino } = Deno.statSync(link);
+      return { link, device: dev, inode: ino };
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
   /**
    * Why no holes can be made in a file. To ask takes a program, some ten milliseconds; where holes can be made in one
    * file they can be made in all of the file system, and one that is different is found out when it is asked for.
    */
-  #probe(link: string): string | undefined {
-    const { dev } = Deno.statSync(link);
-    if (this.#sparseFileSystems.has(dev)) return undefined;
+  #probe({ link, device }: FileLink): string | undefined {
+    if (this.#sparseFileSystems.has(device)) return undefined;
     const fault = probe(link);
-    if (fault === undefined) this.#sparseFileSystems.add(dev);
+    if (fault === undefined) this.#sparseFileSystems.add(device);
     return fault;
   }
 
@@ -139,6 +163,7 @@ export class HoleService {
     this.abandon();
     await Promise.all(this.#underWay);
     this.#isAbandoned = false;
+    this.#links.clear();
   }
 
   /** What has not begun does not begin, until `renew`. */
@@ -152,12 +177,12 @@ export class HoleService {
     removeFolder(this.#folder);
   }
 
-  async #punchAll(path: string, { link }: SparseFile, stretches: ByteRange[]): Promise<PunchResult> {
+  async #punchAll(path: string, file: SparseFile, stretches: ByteRange[]): Promise<PunchResult> {
     let fault: string | undefined;
     const lane = async (): Promise<void> => {
       for (let next = stretches.shift(); next !== undefined; next = stretches.shift()) {
         if (this.#isAbandoned || fault !== undefined) return void stretches.unshift(next);
-        fault ??= await punchHole(link, next);
+        fault ??= await punchHole(file, next);
       }
     };
     await Promise.all(Array.from({ length: PROGRAMS_MAX }, lane));
@@ -206,7 +231,10 @@ function punchArguments(link: string, { offset, lengthBytes }: ByteRange): strin
 }
 
 /** Makes one hole, or returns why not. */
-async function punchHole(link: string, range: ByteRange): Promise<string | undefined> {
+async function punchHole({ link, ...file }: FileLink, range: ByteRange): Promise<string | undefined> {
+  // The worker has the file open and writes there, but a path leads to whatever was moved to it: a hole in that would
+  // take from a copy that was put back what was deleted since from the disk.
+  if (!leadsTo(link, file)) return "another file has taken its place";
   const args = punchArguments(link, range);
   const command = new Deno.Command("fallocate", {
     args,
@@ -220,6 +248,15 @@ async function punchHole(link: string, range: ByteRange): Promise<string | undef
     return success ? undefined : new TextDecoder().decode(stderr).trimEnd();
   } catch (error) {
     return String(error);
+  }
+}
+
+function leadsTo(link: string, { device, inode }: Omit<FileLink, "link">): boolean {
+  try {
+    const { dev, ino } = Deno.statSync(link);
+    return dev === device && ino === inode;
+  } catch {
+    return false;
   }
 }
 

@@ -161,3 +161,47 @@ testWithTools(
     });
   },
 );
+
+testWithTools(
+  "HoleService makes no hole in a file that has taken another's place",
+  ["fallocate"],
+  async () => {
+    await withScratch(async (storage) => {
+      const served = makeServed(storage);
+      const path = pathOf(served, "a");
+      const log = new KeptLog();
+      await using holes = await open(served.config, [], log);
+      const copy = join(storage, "copy");
+      Deno.createSync(copy).close();
+      fill(copy);
+      Deno.renameSync(copy, path);
+      holes.follow({ config: served.config, devicePaths: [] });
+      const everything = [{ offset: 0, lengthBytes: FILE_BYTES }];
+      assertEquals(await holes.punch(path, everything), "refused");
+      assertEquals(Deno.readFileSync(path)[0], 0xa5);
+      assertEquals(log.lines, [
+        `warning: Cannot make a hole in "${path}": another file has taken its place; writing zeros instead`,
+      ]);
+      // The next worker opens what is there then.
+      await holes.renew();
+      holes.follow({ config: served.config, devicePaths: [] });
+      assertEquals(await holes.punch(path, everything), "punched");
+    });
+  },
+);
+
+testWithTools("HoleService survives that a file is gone for a while", ["fallocate"], async () => {
+  await withScratch(async (storage) => {
+    const served = makeServed(storage);
+    const path = pathOf(served, "a");
+    Deno.renameSync(path, `${path}.away`);
+    const log = new KeptLog();
+    await using holes = await open(served.config, [], log);
+    assertEquals(holes.paths, [pathOf(served, "b")]);
+    assertEquals(log.lines.length, 1);
+    Deno.renameSync(`${path}.away`, path);
+    await holes.renew();
+    holes.follow({ config: served.config, devicePaths: [] });
+    assertEquals(await holes.punch(path, [{ offset: 0, lengthBytes: FILE_BYTES }]), "punched");
+  });
+});

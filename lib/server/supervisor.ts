@@ -70,11 +70,15 @@ interface Running {
   addresses: readonly Portal[];
   /** Listen where it has no right to. */
   readonly relays: Relays;
+  /** Where they are to. */
+  relayed: readonly Portal[];
 }
 
 /** What a worker is to serve that takes the place of one that does well. */
 interface Succession {
   readonly serving: Serving;
+  /** What was served before, once the new worker is on its way: to go back to, or to be given back. */
+  former?: Serving;
   readonly ready: PromiseWithResolvers<void>;
 }
 
@@ -118,8 +122,9 @@ export class Supervisor {
     while (!stop.aborted && failure === undefined) failure = await this.#runWorker(stop);
     // Whoever waits for the next worker waits in vain.
     this.#succession?.ready.reject(new Error("the server is about to end"));
-    await this.#takeOver();
-    await this.#serving.tenure.end();
+    this.#takeOver();
+    const tenures = new Set([this.#succession?.former, this.#serving].map((serving) => serving?.tenure));
+    for (const tenure of tenures) await tenure?.end();
     return failure;
   }
 
@@ -176,7 +181,11 @@ export class Supervisor {
     return this.#inTurn(() => this.#reconfigure(next));
   }
 
-  /** Serves something else by another worker: every session ends. Resolves when that is ready. */
+  /**
+   * Serves something else by another worker: every session ends. Resolves when that is ready.
+   *
+   * @throws {Error} (rejects) when it cannot; what was served before is served again then
+   */
   replace(next: Serving): Promise<void> {
     return this.#inTurn(() => this.#startAnew(next));
   }
@@ -204,8 +213,12 @@ export class Supervisor {
     );
     const portals = plan.portals.filter((portal) => !unreached.includes(portal));
     const standIns = tenure.standIns.extend(devices, files);
+    const { relayed } = running;
     followHoles(next);
     try {
+      const [fault] = await this.#relay(running, [...relayed, ...unreached]);
+      // The addresses of the server may well change while one of them cannot be listened at.
+      if (fault !== undefined && next !== this.#serving) throw new Error(fault);
       const sparsePaths = tenure.holes?.paths ?? [];
       const settings = { config, identities, standIns, interfaces, portals, sparsePaths };
       const question = { kind: "reconfigure", settings } as const;
@@ -214,28 +227,33 @@ export class Supervisor {
       this.#warnOfUnmatched(plan, running.surroundings.plan);
       running.surroundings = surroundings;
       running.addresses = addresses;
-      this.#followListening();
       await this.#reach(running, unreached);
       return changes;
     } catch (error) {
+      if (next !== this.#serving) await this.#relay(running, relayed);
       followHoles(this.#serving);
       throw error;
     }
   }
 
   /**
-   * Portals that the worker has no right to, as rights are fixed when a worker starts: another worker, which has, takes
-   * its place if that ends no session. Until then relays listen there for it.
+   * Portals that the worker has no right to, as rights are fixed when a worker starts: relays listen there for it.
+   * Another worker, which has, takes its place once nothing speaks against listening there and no session would end.
    */
-  async #reach({ worker, relays }: Running, unreached: readonly Portal[]): Promise<void> {
-    const isInUse = unreached.length === 0 || await hasSessions(worker);
-    if (isInUse) {
-      relays.follow(unreached);
-      return this.#followListening();
-    }
+  async #reach(running: Running, unreached: readonly Portal[]): Promise<void> {
+    const faults = await this.#relay(running, unreached);
+    if (unreached.length === 0 || faults.length > 0 || await hasSessions(running.worker)) return;
     const places = unreached.map(({ address, port }) => formatPortal(address, port)).join(" ");
     this.#options.log.info(`Starting anew to listen at ${places}`);
     await this.#startAnew(this.#serving);
+  }
+
+  /** Has relays listen at these portals and no others, and returns why they do not at some. */
+  async #relay(running: Running, portals: readonly Portal[]): Promise<string[]> {
+    running.relayed = portals;
+    const faults = await running.relays.follow(portals);
+    this.#followListening();
+    return faults;
   }
 
   async #startAnew(serving: Serving): Promise<void> {
@@ -254,7 +272,7 @@ export class Supervisor {
 
   /** Runs one worker to its end, and returns why there must not be another, if so. */
   async #runWorker(stop: AbortSignal): Promise<string | undefined> {
-    await this.#takeOver();
+    this.#takeOver();
     const { holes } = this.#serving.tenure;
     // No hole that an earlier worker asked for may be made while the next one writes.
     await holes?.renew();
@@ -281,15 +299,35 @@ export class Supervisor {
     const end = await worker.stop(SupervisorLimits.stopMs);
     clearTimeout(patience);
     await relays.end();
-    return end.kind === "stopped" ? undefined : end.message;
+    if (end.kind === "stopped") return undefined;
+    // Another is about to take its place: then that is no reason to serve nobody any more.
+    return cause === "stop" ? end.message : await this.#endure(end, stop);
   }
 
   /** Goes over to what is to be served next, if that is something else. */
-  async #takeOver(): Promise<void> {
-    if (this.#succession === undefined) return;
-    const { tenure } = this.#serving;
+  #takeOver(): void {
+    if (this.#succession === undefined || this.#succession.former !== undefined) return;
+    this.#succession.former = this.#serving;
     this.#serving = this.#succession.serving;
-    if (tenure !== this.#serving.tenure) await tenure.end();
+  }
+
+  /** What was to be served is ready: nothing is wanted any more of what was before. */
+  #succeeded(): void {
+    if (this.#succession === undefined) return;
+    const { former, serving, ready } = this.#succession;
+    this.#succession = undefined;
+    if (former === undefined || former.tenure === serving.tenure) return ready.resolve();
+    former.tenure.end().then(ready.resolve, ready.reject);
+  }
+
+  /** Goes back to what was served before, if the first worker that was to serve something else cannot. */
+  #goBack({ message }: UnwantedEnd): boolean {
+    if (this.#succession?.former === undefined) return false;
+    const { former, ready } = this.#succession;
+    this.#succession = undefined;
+    this.#serving = former;
+    ready.reject(new Error(message));
+    return true;
   }
 
   #tellSpace(worker: WorkerProcess): void {
@@ -339,7 +377,7 @@ export class Supervisor {
         rights,
         (message) => message.kind === "punch" ? this.#punch(worker, message) : this.#hear(message),
       );
-      return { worker, rights, surroundings, addresses: [], relays: this.#relaysOf(worker) };
+      return { worker, rights, surroundings, addresses: [], relays: this.#relaysOf(worker), relayed: [] };
     } catch (error) {
       if (!(error instanceof ProvisionError)) throw error;
       return { kind: "failed", message: error.message };
@@ -365,8 +403,7 @@ export class Supervisor {
     }
     if (message.kind === "ready") {
       this.#wasReady = true;
-      this.#succession?.ready.resolve();
-      this.#succession = undefined;
+      this.#succeeded();
       onReady();
     }
   }
@@ -399,11 +436,11 @@ export class Supervisor {
 
   /** Follows the server's addresses, and tries again what could not be done before. */
   async #lookAround(running: Running): Promise<void> {
-    const surroundings = this.#survey(this.#serving.config);
-    const haveMoved = JSON.stringify(surroundings) !== JSON.stringify(running.surroundings);
-    const unreached = portalsWithoutRight(running.rights, surroundings.plan.portals);
-    if (!haveMoved && unreached.length === 0) return;
     try {
+      const surroundings = this.#survey(this.#serving.config);
+      const haveMoved = JSON.stringify(surroundings) !== JSON.stringify(running.surroundings);
+      const unreached = portalsWithoutRight(running.rights, surroundings.plan.portals);
+      if (!haveMoved && unreached.length === 0) return;
       await this.#inTurn(async () => {
         if (this.#running !== running) return;
         if (haveMoved) await this.#reconfigure(this.#serving);
@@ -419,6 +456,7 @@ export class Supervisor {
 
   /** Waits until another worker may be started, or returns why none must be. */
   async #endure(end: UnwantedEnd, stop: AbortSignal): Promise<string | undefined> {
+    if (end.kind === "failed" && this.#goBack(end)) return undefined;
     const failure = this.#judge(end);
     if (failure === undefined) await delay(SupervisorLimits.restartMs, stop);
     return failure;

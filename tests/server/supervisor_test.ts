@@ -100,6 +100,7 @@ async function withCrashingWorkers(urls: readonly string[], test: () => Promise<
 
 const CRASHING = "./_crashing_worker.ts";
 const FAILING = `${CRASHING}?quietly`;
+const FAILING_AT_THE_END = `${CRASHING}?at-the-end`;
 
 Deno.test("a supervisor starts its worker, serves, and stops in order in the middle of a write", () =>
   withScratch(async (folder) => {
@@ -332,3 +333,75 @@ Deno.test("a supervisor goes over to another storage folder, and gives the old o
     assertEquals(ended, ["old", "new"]);
     await assertRejects(() => running.supervisor.preview(served.config), Error, "try again");
   }));
+
+Deno.test("a supervisor that cannot listen where the conf says now keeps what it has", () =>
+  withScratch(async (folder) => {
+    const served = makeServed(folder);
+    const serving = servingOf(served);
+    const running = start(served, undefined, serving);
+    await until(() => running.readyCount() === 1, "it is ready");
+    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = taken.addr as Deno.NetAddr;
+    const next = { ...serving, config: { ...served.config, port } };
+    await assertRejects(() => running.supervisor.reconfigure(next), Error, "Cannot listen at");
+    assertEquals(running.supervisor.serving, serving);
+    assertEquals(running.supervisor.portals, [`127.0.0.1:${running.ports[0]}`]);
+    const initiator = await logIn(served, running.ports[0]!);
+    await initiator.close();
+    running.stop();
+    assertEquals(await running.ended, undefined);
+    assertEquals(running.readyCount(), 1);
+  }));
+
+Deno.test("a supervisor goes back to what it served when another worker cannot serve something else", () =>
+  withScratch(async (folder) => {
+    const ended: string[] = [];
+    const served = makeServed(folder);
+    const { tenure, ...serving } = servingOf(served);
+    const old = { ...serving, tenure: { ...tenure, end: () => Promise.resolve(void ended.push("old")) } };
+    const running = start(served, undefined, old);
+    await until(() => running.readyCount() === 1, "it is ready");
+    const unready = makeServed(Deno.makeTempDirSync({ dir: folder }));
+    Deno.removeSync(pathOf(unready, "b"));
+    await assertRejects(() => running.supervisor.replace(servingOf(unready)), Error, pathOf(unready, "b"));
+    assertEquals([running.supervisor.serving, ended], [old, []]);
+    await until(() => running.readyCount() === 2, "it is ready again");
+    const initiator = await logIn(served, running.ports.at(-1)!);
+    await initiator.close();
+    running.stop();
+    assertEquals(await running.ended, undefined);
+    assertEquals(ended, ["old"]);
+  }));
+
+Deno.test("a worker that does not end in order makes room for another all the same", () =>
+  withScratch((folder) =>
+    withCrashingWorkers([FAILING_AT_THE_END], async () => {
+      const served = makeServed(folder);
+      const running = start(served);
+      await until(() => running.readyCount() === 1, "it is ready");
+      await running.supervisor.replace(servingOf(served));
+      const initiator = await logIn(served, running.ports.at(-1)!);
+      await initiator.close();
+      running.stop();
+      assertEquals(await running.ended, undefined);
+      assert(running.log.lines.some((line) => line.includes("a fault of ours")));
+    })
+  ));
+
+Deno.test("a supervisor that cannot look at the server's addresses says so and goes on", () =>
+  withScratch((folder) =>
+    withIntervalsAtHand(async (lookAround) => {
+      const faults: Error[] = [];
+      const running = start(makeServed(folder), () => {
+        for (const fault of faults) throw fault;
+        return [LOOPBACK];
+      });
+      await until(() => running.readyCount() === 1, "it is ready");
+      faults.push(new Error("too many open files"));
+      lookAround();
+      const complaint = "warning: Cannot follow the server's addresses: too many open files";
+      await until(() => running.log.lines.includes(complaint), "it says so");
+      running.stop();
+      assertEquals(await running.ended, undefined);
+    })
+  ));

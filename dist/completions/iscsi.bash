@@ -52,9 +52,9 @@ _iscsi() {
         build) options='--conf --dry-run --force --json --help' ;;
         serve) options='--conf --log --log-level --help' ;;
         reload) options='--conf --storage --force --json --help' ;;
-        status) options='--conf --watch --json --help' ;;
-        disconnect) options='--conf --now --yes --help' ;;
-        reservations) options='--conf --yes --json --help' ;;
+        status) options='--conf --storage --watch --json --help' ;;
+        disconnect) options='--conf --storage --now --yes --help' ;;
+        reservations) options='--conf --storage --yes --json --help' ;;
         demo) options='--help' ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")

@@ -57,7 +57,7 @@ export const COMMANDS: readonly Command[] = [
       "who was refused by which rule. Rates are those of one second, or with --watch of the time between two " +
       "looks. Where no server runs it says so, shows what is on the disk, and ends with 1.",
     ],
-    options: ["conf", "watch", "json"],
+    options: ["conf", "storage", "watch", "json"],
     load: async () => (await import("./status.ts")).status,
   },
   {
@@ -69,7 +69,7 @@ export const COMMANDS: readonly Command[] = [
       "with --now at once. Whom the conf admits may log in again, and mostly does.",
     ],
     arguments: { syntax: "SESSION|INITIATOR|TARGET", min: 1, max: 1 },
-    options: ["conf", "now", "yes"],
+    options: ["conf", "storage", "now", "yes"],
     load: async () => (await import("./disconnect.ts")).disconnect,
   },
   {
@@ -82,7 +82,7 @@ export const COMMANDS: readonly Command[] = [
       "are told by the unit attentions that the standard has for it.",
     ],
     arguments: { syntax: "[clear TARGET [LUN]]", min: 0, max: 3 },
-    options: ["conf", "yes", "json"],
+    options: ["conf", "storage", "yes", "json"],
     load: async () => (await import("./reservations.ts")).reservations,
   },
   {

@@ -17,7 +17,7 @@ export function disconnect(
   options: OptionValues,
   [whom = ""]: readonly string[],
 ): Promise<ExitCode> {
-  return withServer(options.conf, context, async (client) => {
+  return withServer(options, context, async (client) => {
     const { node } = await client.request("status", {});
     const sessions = node === null ? [] : find(node, whom);
     if (sessions.length === 0) {

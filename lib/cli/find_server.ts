@@ -7,17 +7,25 @@ import { StorageLock } from "../provision/storage_lock.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { readConf, readFile, reportDiagnostics } from "./load_config.ts";
+import type { OptionValues } from "./options.ts";
+
+/** What is said of where the server is. */
+type ServerOptions = Pick<OptionValues, "conf" | "storage">;
 
 /** Where the server of a conf is to be found. */
 export interface ServerPlace {
   readonly storage: string;
-  /** Undefined when the conf has errors, of which a server that runs knows nothing. */
+  /** Undefined when the conf has errors, of which a server that runs knows nothing, or is of another folder. */
   readonly config: Config | undefined;
   readonly client: ControlClient;
 }
 
-/** Finds the server of a conf, or says why not and returns how the command ends. */
-export function findServer(file: string, context: Context): ServerPlace | { readonly exitCode: ExitCode } {
+/** Finds the server of a conf, or that of a storage folder, or says why not and returns how the command ends. */
+export function findServer(
+  { conf: file, storage: elsewhere }: ServerOptions,
+  context: Context,
+): ServerPlace | { readonly exitCode: ExitCode } {
+  if (elsewhere !== undefined) return placeOf(elsewhere, undefined);
   const conf = readConf(file, context);
   if (conf === undefined) return { exitCode: EXIT_CODES.failed.code };
   const { config, diagnostics } = parseConfig(conf.text, { file, readFile });
@@ -26,16 +34,20 @@ export function findServer(file: string, context: Context): ServerPlace | { read
     reportDiagnostics(diagnostics, context);
     return { exitCode: EXIT_CODES.confErrors.code };
   }
+  return placeOf(storage, config);
+}
+
+function placeOf(storage: string, config: Config | undefined): ServerPlace {
   return { storage, config, client: new ControlClient(controlSocketOf(storage)) };
 }
 
 /** Does something with the server of a conf; when the server says no, or is not there, that is told. */
 export async function withServer(
-  file: string,
+  options: ServerOptions,
   context: Context,
   act: (client: ControlClient) => Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const place = findServer(file, context);
+  const place = findServer(options, context);
   if ("exitCode" in place) return place.exitCode;
   try {
     return await act(place.client);

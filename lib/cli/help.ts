@@ -2,7 +2,7 @@ import type { Command } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { EXIT_CODES } from "./exit_code.ts";
 import { type Option, type OptionName, OPTIONS, optionSyntax } from "./options.ts";
-import { LINE_COLUMNS_MAX, wrapWords } from "./wrap_words.ts";
+import { fillLines, LINE_COLUMNS_MAX, wrapWords } from "./wrap_words.ts";
 
 /** The help text of the whole program. */
 export function programHelp(version: string): string {
@@ -32,7 +32,7 @@ export function commandHelp(command: Command): string {
   return [
     `iscsi ${command.name}: ${command.summary}`,
     "",
-    `Usage: ${["iscsi", command.name, ...synopsis].join(" ")}`,
+    ...usage(["iscsi", command.name, ...synopsis]),
     ...command.description.flatMap((paragraph) => ["", ...wrapWords(paragraph, LINE_COLUMNS_MAX)]),
     "",
     "Options:",
@@ -41,6 +41,13 @@ export function commandHelp(command: Command): string {
     ...exitCodes(),
     "",
   ].join("\n");
+}
+
+function usage(parts: readonly string[]): string[] {
+  const heading = "Usage: ";
+  return fillLines(parts, LINE_COLUMNS_MAX - heading.length).map((line, index) =>
+    (index === 0 ? heading : " ".repeat(heading.length)) + line
+  );
 }
 
 type Row = readonly [term: string, meaning: string];

@@ -29,7 +29,7 @@ export function reservations(
     context.stderr.write('iscsi: Write "iscsi reservations", or "iscsi reservations clear TARGET [LUN]"\n');
     return Promise.resolve(EXIT_CODES.wrongUsage.code);
   }
-  return withServer(options.conf, context, async (client) => {
+  return withServer(options, context, async (client) => {
     const all = await client.request("reservations", {});
     if (target === undefined) return show(all, context, options);
     const units = all.filter((unit) =>

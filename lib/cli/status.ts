@@ -29,7 +29,7 @@ export async function status(context: Context, options: OptionValues): Promise<E
     );
     return EXIT_CODES.wrongUsage.code;
   }
-  const place = findServer(options.conf, context);
+  const place = findServer(options, context);
   if ("exitCode" in place) return place.exitCode;
   const looker = new Looker(context, options, place);
   return options.watch === undefined ? await looker.once() : await looker.watch(seconds);

@@ -86,6 +86,24 @@ Deno.test("iscsi status finds the server of a conf that has errors since", () =>
     assertEquals((await runCommand(["status", "--conf", conf])).exitCode, 3);
   }));
 
+Deno.test("iscsi status looks where it is told to, whatever the conf says by now", () =>
+  withScratch(async (folder) => {
+    const conf = makeConf(folder);
+    using _server = await serve(folder);
+    Deno.writeTextFileSync(conf, `storage=${join(folder, "elsewhere")}\n[a]\nsize=1GB\n`);
+    const absent = await runCommand(["status", "--conf", conf], folder);
+    assertEquals(absent.stderr, 'iscsi: No server is running on "/scratch/elsewhere"\n');
+    const args = ["--conf", conf, "--storage", join(folder, "storage")];
+    const { stdout, stderr, exitCode } = await runCommand(["status", ...args]);
+    assertEquals([stderr, exitCode], ["", 0]);
+    assertStringIncludes(stdout, "pid 4711");
+    for (const command of [["reservations"], ["disconnect", "1"]]) {
+      const { stderr } = await runCommand([...command, "--conf", conf], folder);
+      assertEquals(stderr, 'iscsi: No server is running on "/scratch/elsewhere"\n');
+      assertEquals((await runCommand([...command, ...args], folder)).stderr.includes("is running on"), false);
+    }
+  }));
+
 Deno.test("iscsi status without a server shows the disk, and fails", () =>
   withScratch(async (folder) => {
     const conf = makeConf(folder);

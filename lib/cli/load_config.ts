@@ -2,6 +2,7 @@ import type { FileReading } from "../config/build_chap.ts";
 import type { Config } from "../config/config.ts";
 import { type Diagnostic, formatDiagnostic } from "../config/diagnostic.ts";
 import { parseConfig, type ParsedConfig } from "../config/parse_config.ts";
+import { reasonOf } from "../provision/reason_of.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 
@@ -68,5 +69,5 @@ function modeOf(path: string): number {
 
 function problemOf(error: unknown, whenMissing: string): string {
   if (!(error instanceof Error)) throw error;
-  return error instanceof Deno.errors.NotFound ? whenMissing : error.message;
+  return error instanceof Deno.errors.NotFound ? whenMissing : reasonOf(error);
 }

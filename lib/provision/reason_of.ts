@@ -2,6 +2,7 @@
 const REMEDIES: Readonly<Record<number, string>> = {
   1: "run it as root",
   13: "run it as root",
+  21: "name a file",
   27: "the file system holds no file as large; lower the size or use another file system, such as XFS",
   28: "make room and run it again",
   30: "mount the file system for writing",

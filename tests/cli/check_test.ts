@@ -194,6 +194,6 @@ Deno.test("commands say how to go on without a conf and exit with 1", async () =
     }
     const { stderr, exitCode } = await runCommand(["check", "--conf", folder], folder);
     assertEquals(exitCode, 1);
-    assertMatch(stderr, /^iscsi: Cannot read "\/scratch": Is a directory .*\n$/);
+    assertMatch(stderr, /^iscsi: Cannot read "\/scratch": Is a directory .*; name a file\n$/);
   });
 });

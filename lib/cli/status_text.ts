@@ -39,6 +39,9 @@ export interface StatusTextOptions {
 /** From here on there is room for paths. */
 const WIDE_COLUMNS = 110;
 
+/** What the first cell of a line keeps, in however narrow a terminal. */
+const FIRST_COLUMNS_MIN = 7;
+
 /** The first column of what belongs to a session or a refusal. */
 const INDENT = "     ";
 
@@ -91,19 +94,24 @@ function field(label: string, value: string, { columns, style }: StatusTextOptio
   );
 }
 
-/** What is at the right of a line: cells of fixed widths. */
-function rightCells(cells: readonly (readonly [text: string, width: number])[]): string {
-  return cells.map(([text, width]) => `  ${text.padStart(width)}`).join("");
+/** What is at the right of a line: cells of fixed widths, as many as leave the first cell its room. */
+function rightCells(cells: readonly (readonly [text: string, width: number])[], columns: number): string {
+  const texts = cells.map(([text, width]) => `  ${text.padStart(width)}`);
+  while (texts.length > 0 && texts.join("").length > columns - FIRST_COLUMNS_MIN) texts.pop();
+  return texts.join("");
 }
 
 /** A line with a first cell that takes what the others leave. */
 function row(first: string, right: string, columns: number): string {
-  const width = columns - right.length;
-  return (shorten(first, width).padEnd(width) + right).trimEnd();
+  const width = Math.max(columns - right.length, 0);
+  return (shorten(first, width).padEnd(width) + right).slice(0, columns).trimEnd();
 }
 
-function unitCells(promised: string, allocated: string, growth: string, traffic: readonly string[]): string {
-  const [commands = "", megabytes = "", latency = ""] = traffic;
+function unitCells(
+  [promised, allocated, growth]: readonly [string, string, string],
+  [commands = "", megabytes = "", latency = ""]: readonly string[],
+  columns: number,
+): string {
   return rightCells([
     [promised, 10],
     [allocated, 10],
@@ -111,7 +119,7 @@ function unitCells(promised: string, allocated: string, growth: string, traffic:
     [commands, 7],
     [megabytes, 7],
     [latency, 7],
-  ]);
+  ], columns);
 }
 
 function trafficCells(traffic: TrafficReport | null): string[] {
@@ -123,7 +131,7 @@ function trafficCells(traffic: TrafficReport | null): string[] {
 const TRAFFIC_HEADS = ["IOPS", "MB/s", "LATENCY"];
 
 function showTargets(targets: readonly TargetReport[], { columns, style }: StatusTextOptions): string[] {
-  const heads = unitCells("PROMISED", "ALLOCATED", "GROWTH/DAY", TRAFFIC_HEADS);
+  const heads = unitCells(["PROMISED", "ALLOCATED", "GROWTH/DAY"], TRAFFIC_HEADS, columns);
   const isWide = columns >= WIDE_COLUMNS;
   return [
     style.heading(row(isWide ? "TARGET, LUN, FILE" : "TARGET, LUN", heads, columns)),
@@ -140,14 +148,11 @@ function showTargets(targets: readonly TargetReport[], { columns, style }: Statu
 
 function showUnit(unit: LogicalUnitReport, isWide: boolean, columns: number): string {
   const { lun, path, readOnly, promisedBytes, allocatedBytes, growthBytesPerDay, traffic } = unit;
-  const right = unitCells(
-    formatSize(promisedBytes),
-    allocatedBytes === null ? "-" : formatSize(allocatedBytes),
-    growthBytesPerDay === null
-      ? (allocatedBytes === null ? "-" : NOT_KNOWN)
-      : formatGrowth(growthBytesPerDay),
-    trafficCells(traffic),
-  );
+  const allocated = allocatedBytes === null ? "-" : formatSize(allocatedBytes);
+  const growth = growthBytesPerDay === null
+    ? (allocatedBytes === null ? "-" : NOT_KNOWN)
+    : formatGrowth(growthBytesPerDay);
+  const right = unitCells([formatSize(promisedBytes), allocated, growth], trafficCells(traffic), columns);
   const label = `  ${String(lun).padStart(2)}${readOnly ? " ro" : ""}`;
   return row(isWide ? `${label.padEnd(9)}${printable(path)}` : label, right, columns);
 }
@@ -191,7 +196,7 @@ function showSessions(
     TARGET_COLUMNS_MAX,
   );
   return [
-    style.heading(row(use, sessionCells("SINCE", TRAFFIC_HEADS), columns)),
+    style.heading(row(use, sessionCells("SINCE", TRAFFIC_HEADS, columns), columns)),
     ...sessions.flatMap((session) =>
       showSession(session, { target: nameOf(session.targetName), targetColumns }, options)
     ),
@@ -201,8 +206,9 @@ function showSessions(
 function sessionCells(
   since: string,
   [commands = "", megabytes = "", latency = ""]: readonly string[],
+  columns: number,
 ): string {
-  return rightCells([[since, 10], [commands, 7], [megabytes, 7], [latency, 7]]);
+  return rightCells([[since, 10], [commands, 7], [megabytes, 7], [latency, 7]], columns);
 }
 
 function showSession(
@@ -211,15 +217,15 @@ function showSession(
   { columns, style, nowMs, isBrief = false }: StatusTextOptions,
 ): string[] {
   const { initiatorName, since, connections, reservations, traffic } = session;
-  const right = sessionCells(
-    formatDuration(Math.max(nowMs - Date.parse(since), 0) / 1000),
-    trafficCells(traffic),
-  );
+  const duration = formatDuration(Math.max(nowMs - Date.parse(since), 0) / 1000);
   const number = String(session.session).padStart(3);
   if (isBrief) {
     const left = `${number}  ${shorten(printable(target), targetColumns).padEnd(targetColumns)} `;
-    return [left + row(printable(initiatorName), right, columns - left.length)];
+    const room = Math.max(columns - left.length, 0);
+    const right = sessionCells(duration, trafficCells(traffic), room);
+    return [(left + row(printable(initiatorName), right, room)).slice(0, columns)];
   }
+  const right = sessionCells(duration, trafficCells(traffic), columns);
   const room = columns - INDENT.length;
   const ends = connections.map(({ peerAddress, localAddress, localPort }) =>
     `from ${peerAddress} to ${formatPortal(localAddress, localPort)}`

@@ -289,9 +289,19 @@ File system /big/one: 1 GB of 1 TB left, not growing`,
   );
 });
 
+Deno.test("iscsi status leaves out whole columns where the terminal is narrow", () => {
+  const lines = showPlain(BUSY, 60);
+  const start = lines.findIndex((line) => line.startsWith("TARGET"));
+  assertEquals([lines[start], lines[start + 2]], [
+    "TARGET, LUN     PROMISED   ALLOCATED     GROWTH/DAY     IOPS",
+    "   0              750 GB    120.5 GB         3.5 GB  123,457",
+  ]);
+});
+
 Deno.test("no line of iscsi status is wider than the terminal, or commands it", () => {
-  for (let columns = 72; columns <= 200; columns++) {
-    for (const line of showPlain(BUSY, columns)) {
+  for (let columns = 40; columns <= 200; columns++) {
+    const brief = showStatus(BUSY, { columns, isBrief: true, style: PLAIN_STYLE, nowMs: NOW_MS });
+    for (const line of [...showPlain(BUSY, columns), ...brief]) {
       assert(line.length <= columns, `${columns}: ${line}`);
       assert(/^[\x20-\x7e]*$/.test(line), line);
     }

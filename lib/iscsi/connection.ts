@@ -223,27 +223,20 @@ export class Connection implements WatchedConnection {
     this.#frames.received(count);
     this.#signsOfLife.hasCome = true;
     this.#meter.received();
-    const nowMs = this.#owner.clock.monotonicMs();
-    const turnPdus = this.#owner.turns.lengthFor(this, nowMs);
-    const pdus = await this.#receiveAll(turnPdus);
-    this.#owner.turns.received(this, pdus, nowMs);
-    this.#send();
-    return this.#isReceiving;
-  }
-
-  /** Carries out what has been received; returns how many PDUs that were. */
-  async #receiveAll(turnPdus: number): Promise<number> {
-    let count = 0;
-    while (this.#isReceiving) {
-      const frame = this.#nextFrame();
-      if (frame === undefined) break;
+    const { turns } = this.#owner;
+    const turnPdus = turns.lengthFor(this);
+    let pdus = 0;
+    for (let frame = this.#nextFrame(); frame !== undefined; frame = this.#nextFrame()) {
       this.#receive(frame);
-      count++;
-      if (count % turnPdus === 0) await this.#letOthersGo();
+      pdus++;
+      if (pdus % turnPdus === 0) await this.#letOthersGo();
       if (this.#predecessor !== undefined) await this.#untilPredecessorSettled();
       if (this.#isCongested) await this.#untilRoom();
+      if (!this.#isReceiving) break;
     }
-    return count;
+    turns.received(this, pdus);
+    this.#send();
+    return this.#isReceiving;
   }
 
   get #isClosed(): boolean {

@@ -16,9 +16,10 @@ export const Limits = {
   peerWatchMs: 1_000,
   /** PDUs of one connection that are carried out before the others have their turn; a queue of 32 fits into one. */
   turnPdus: 48,
-  /** The same while another connection has received no more than this at a time, and how long that is remembered. */
+  /** The same while another connection receives no more than this at a time. */
   shortTurnPdus: 12,
-  modestMs: 20,
+  /** How many receptions, of whatever connection, that is remembered. */
+  modestReceptions: 64,
   /** Warnings about one connection that go to the log. */
   warnings: 16,
   /** Refusals that are remembered one by one, equal ones as one. */

@@ -3,7 +3,8 @@ import { Limits } from "./limits.ts";
 /** Who has received few PDUs at a time of late, for whom the others make their turns short. */
 interface Modest {
   who: unknown;
-  atMs: number;
+  /** The number of that reception. */
+  at: number;
 }
 
 /**
@@ -13,23 +14,25 @@ interface Modest {
  */
 export class Turns {
   /** The last one, and the last one before who was somebody else. */
-  readonly #last: Modest = { who: undefined, atMs: -Infinity };
-  readonly #other: Modest = { who: undefined, atMs: -Infinity };
+  readonly #last: Modest = { who: undefined, at: -Infinity };
+  readonly #other: Modest = { who: undefined, at: -Infinity };
+  #receptions = 0;
 
   /** How many PDUs `who` may carry out now before the others have their turn. */
-  lengthFor(who: unknown, nowMs: number): number {
+  lengthFor(who: unknown): number {
     const modest = this.#last.who === who ? this.#other : this.#last;
-    return nowMs - modest.atMs < Limits.modestMs ? Limits.shortTurnPdus : Limits.turnPdus;
+    return this.#receptions - modest.at < Limits.modestReceptions ? Limits.shortTurnPdus : Limits.turnPdus;
   }
 
   /** Takes note of how many PDUs `who` has received at once. */
-  received(who: unknown, countPdus: number, nowMs: number): void {
+  received(who: unknown, countPdus: number): void {
+    this.#receptions++;
     if (countPdus > Limits.shortTurnPdus) return;
     if (this.#last.who !== who) {
       this.#other.who = this.#last.who;
-      this.#other.atMs = this.#last.atMs;
+      this.#other.at = this.#last.at;
       this.#last.who = who;
     }
-    this.#last.atMs = nowMs;
+    this.#last.at = this.#receptions;
   }
 }

@@ -10,6 +10,7 @@ import { Interruption } from "./interruption.ts";
 import type { OptionValues } from "./options.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { printable, shorten } from "./show_text.ts";
+import { targetNameOf } from "./target_name_of.ts";
 
 /** `iscsi disconnect`: ends a session, or all of an initiator's or a target's. */
 export function disconnect(
@@ -21,9 +22,10 @@ export function disconnect(
     const { node } = await client.request("status", {});
     const sessions = node === null ? [] : find(node, whom);
     if (sessions.length === 0) {
-      context.stderr.write(
-        `iscsi: Cannot disconnect "${whom}": it is no session, initiator or target that "iscsi status" shows\n`,
-      );
+      const problem = node !== null && targetNameOf(node, whom) !== undefined
+        ? "nobody is logged in there"
+        : 'it is no session, initiator or target that "iscsi status" shows';
+      context.stderr.write(`iscsi: Cannot disconnect "${whom}": ${problem}\n`);
       return EXIT_CODES.failed.code;
     }
     const columns = context.terminal?.size().columns ?? Infinity;
@@ -46,13 +48,6 @@ function find(node: NodeSnapshot, whom: string): readonly SessionSnapshot[] {
   return node.sessions.filter((session) =>
     session.initiatorName === name || (targetName !== undefined && session.targetName === targetName)
   );
-}
-
-/** The iSCSI name of a target by any of its names. */
-function targetNameOf({ targets }: NodeSnapshot, name: string): string | undefined {
-  const folded = foldIscsiName(name);
-  return targets.find((target) => target.name === name.toLowerCase() || target.iscsiName === folded)
-    ?.iscsiName;
 }
 
 /** A session as one line. */

@@ -7,6 +7,7 @@ import { withServer } from "./find_server.ts";
 import type { OptionValues } from "./options.ts";
 import { RESERVATION_LABELS } from "./reservation_labels.ts";
 import { printable, shorten } from "./show_text.ts";
+import { targetNameOf } from "./target_name_of.ts";
 import { LINE_COLUMNS_MAX } from "./wrap_words.ts";
 
 const CLEAR = "clear";
@@ -37,6 +38,11 @@ export function reservations(
       (lun === undefined || unit.lun === Number(lun))
     );
     if (units.length === 0) {
+      const { node } = await client.request("status", {});
+      if (node !== null && targetNameOf(node, target) === undefined) {
+        context.stderr.write(`iscsi: Cannot clear "${target}": it is no target that "iscsi status" shows\n`);
+        return EXIT_CODES.failed.code;
+      }
       const what = lun === undefined ? `[${target}]` : `LUN ${lun} of [${target}]`;
       context.stdout.write(`Nothing of ${what} is reserved\n`);
       return EXIT_CODES.done.code;

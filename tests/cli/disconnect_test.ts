@@ -34,7 +34,7 @@ const SESSIONS = [
   sessionOf(4, ANNA, null),
 ];
 
-const TARGETS = ["a", "b"].map((name) => ({
+const TARGETS = ["a", "b", "idle"].map((name) => ({
   name,
   iscsiName: `${NODE}:${name}`,
   comment: name,
@@ -114,6 +114,14 @@ Deno.test("iscsi disconnect finds sessions by number, initiator and target, and 
   }
 });
 
+Deno.test("iscsi disconnect says why there is nobody to disconnect", async () => {
+  for (const [whom, problem] of [["idle", "nobody is logged in there"], ["c", "it is no session"]] as const) {
+    const run = await runAgainst({ status: () => Promise.resolve(STATUS) }, ["disconnect", whom, "--yes"]);
+    assertStringIncludes(run.stderr, `Cannot disconnect "${whom}": ${problem}`);
+    assertEquals(run.exitCode, 1);
+  }
+});
+
 Deno.test("iscsi disconnect asks the person at the terminal, and takes no for an answer", async () => {
   const handlers: Partial<ControlHandlers> = {
     status: () => Promise.resolve(STATUS),
@@ -188,6 +196,7 @@ Deno.test("iscsi reservations shows who has reserved what in 80 columns", async 
 Deno.test("iscsi reservations clear clears what is shown once that is confirmed", async () => {
   const cleared: unknown[] = [];
   const handlers: Partial<ControlHandlers> = {
+    status: () => Promise.resolve(STATUS),
     reservations: () => Promise.resolve(UNITS),
     clearReservations: (unit) => {
       cleared.push(unit);
@@ -202,6 +211,9 @@ Deno.test("iscsi reservations clear clears what is shown once that is confirmed"
   assertEquals(cleared, [{ target: "a", lun: 1 }, { target: "a", lun: 0 }, { target: "a", lun: 1 }]);
   const none = await runAgainst(handlers, ["reservations", "clear", "a", "2"]);
   assertEquals([none.stdout, none.exitCode], ["Nothing of LUN 2 of [a] is reserved\n", 0]);
+  const unknown = await runAgainst(handlers, ["reservations", "clear", "c"]);
+  assertEquals([unknown.stdout, unknown.exitCode], ["", 1]);
+  assertStringIncludes(unknown.stderr, 'Cannot clear "c": it is no target that "iscsi status" shows');
   for (const wrong of [["clear"], ["show"], ["clear", "a", "x"]]) {
     assertEquals((await runAgainst(handlers, ["reservations", ...wrong])).exitCode, 2);
   }

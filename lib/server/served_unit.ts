@@ -114,6 +114,21 @@ export class ServedUnit {
     if (readOnly && !this.#file.readOnly) this.#closeForWriting(standIns.get(this.path) ?? this.path);
   }
 
+  /**
+   * Waits until nothing is under way on the medium any more, be it a copy that was sent to another logical unit, and
+   * lets nothing begin.
+   *
+   * @returns what lets it begin again
+   */
+  async seize(): Promise<() => void> {
+    const { ranges } = this.logicalUnit;
+    while (true) {
+      // Copies may pass often, but not for ever.
+      const hold = await ranges.lock(0, Infinity).hold;
+      if (hold !== undefined) return () => ranges.release(hold);
+    }
+  }
+
   /** Makes everything that was written durable. */
   async flush(): Promise<void> {
     await this.logicalUnit.store.flush();

@@ -134,6 +134,7 @@ export class TargetServer {
     for (const change of changes) this.#apply(change, prepared.units);
     for (const target of config.targets) this.#targets.get(target.name)!.follow(target, settings.standIns);
     const targets = config.targets.map(({ name }) => this.#targets.get(name)!);
+    for (const target of targets) this.#addMissing(target);
     this.#node.reconfigure({ targets, limits: config, interfaces, ping: config, chap: config });
     for (const session of new Set(leaving)) this.#node.requestLogout(session, GRACE_SECONDS);
     return report;
@@ -281,8 +282,12 @@ export class TargetServer {
     );
     this.#targets.set(name, target);
     for (const { path } of ready) this.#open.set(path, units.get(path)!);
-    for (const { number, path } of config.logicalUnits) {
-      if (!units.has(path)) this.#addWhenFree(target, number, path);
+  }
+
+  /** Adds the units whose files are still in use by others, or could not be opened when they were free. */
+  #addMissing(target: ServedTarget): void {
+    for (const { number, path } of target.config.logicalUnits) {
+      if (!target.units.has(number)) this.#addWhenFree(target, number, path);
     }
   }
 
@@ -296,8 +301,7 @@ export class TargetServer {
   #addUnit({ target: name, lun, path }: UnitChange, units: Map<string, ServedUnit>): void {
     const target = this.#targets.get(name)!;
     const unit = units.get(path);
-    if (unit === undefined) this.#addWhenFree(target, lun, path);
-    else this.#place(target, lun, unit);
+    if (unit !== undefined) this.#place(target, lun, unit);
   }
 
   #removeUnit({ target: name, lun }: UnitChange): void {
@@ -354,14 +358,17 @@ export class TargetServer {
   async #closeAfter(unit: ServedUnit, idle: Promise<void>): Promise<void> {
     const { path, logicalUnit } = unit;
     await Promise.all([idle, logicalUnit.sanitizer.cancel()]);
-    if (this.#isStopping) return void this.#leaving.delete(path);
-    try {
-      await unit.flush();
-    } catch (error) {
-      this.#log.warning(`Cannot flush "${path}", which is not served any more: ${error}`);
+    const release = await unit.seize();
+    if (!this.#isStopping) {
+      try {
+        await unit.flush();
+      } catch (error) {
+        this.#log.warning(`Cannot flush "${path}", which is not served any more: ${error}`);
+      }
+      unit.close();
+      this.#open.delete(path);
     }
-    unit.close();
-    this.#open.delete(path);
+    release();
     this.#leaving.delete(path);
   }
 

@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { Limits } from "../../lib/iscsi/limits.ts";
 import { numbered, until } from "../iscsi/_harness.ts";
+import type { PunchResult } from "../../lib/store/hole_puncher.ts";
 import { Initiator } from "../support/initiator.ts";
 import {
   inquiry,
@@ -158,6 +159,65 @@ Deno.test("reconfigure() has a new target take over the file of one that goes, w
     for (let tries = 0; await codeOf(early, testUnitReady()) !== 0 && tries < 1000; tries++);
     assertEquals((await early.command({ cdb: read10(5, 1), read: 512 })).data, write);
     await early.close();
+  }));
+
+Deno.test("reconfigure() lets a copy to a LUN which goes end where it is, before another one gets the file", () =>
+  withBed(A, async (bed) => {
+    const [reached, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<PunchResult>()];
+    const punch = (): Promise<PunchResult> => {
+      reached.resolve();
+      return gate.promise;
+    };
+    const settings = bed.settings(...A, ...B);
+    const path = bed.pathOf("b");
+    bed.server.reconfigure({ ...settings, puncherOf: (of) => of === path ? { punch } : undefined });
+    const [source, destination] = [await bed.connect("a"), await bed.connect("b")];
+    const write = new Uint8Array(4096).fill(7);
+    assertEquals((await destination.command({ cdb: write10(0, 8), write })).status, ScsiStatus.good);
+    const naas = ["a", "b"].map((file) => settings.identities.get(bed.pathOf(file))!.naa);
+    const list = Uint8Array.fromHex(
+      "00000040000000000000001c00000000" +
+        naas.map((naa) => `e400000001030008${naa}${"00".repeat(13)}000200`.padEnd(64, "0")).join("") +
+        `020000180000000100000008${"00".repeat(16)}`,
+    );
+    const cdb = new Uint8Array(16);
+    cdb.set([0x83]);
+    cdb[13] = list.length;
+    const copied = source.command({ cdb, write: list });
+    await Promise.race([
+      reached.promise,
+      copied.then(({ status, sense }) => assertEquals([status, sense], [])),
+    ]);
+    bed.reconfigure(...A, "[c]", "size=4MB", "file=b");
+    await destination.close();
+    await until(() => bed.log.lines.some((line) => line.includes("session ends")), "the session has ended");
+    const heir = await bed.connect("c", "heir");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    gate.resolve("refused");
+    assertEquals((await copied).status, ScsiStatus.good);
+    await until(() => bed.server.snapshot().targets.at(-1)!.logicalUnits.length === 1, "[c] has its LUN");
+    for (const _attention of ["power on", "LUNs have changed"]) await heir.command({ cdb: testUnitReady() });
+    const { data } = await heir.command({ cdb: read10(0, 8), read: 4096 });
+    assertEquals(data, new Uint8Array(4096));
+  }));
+
+Deno.test("reconfigure() tries again to serve a LUN whose file could not be opened when it was free", () =>
+  withBed(A, async (bed) => {
+    const before = await bed.connect("a");
+    const conf = ["[c]", "size=4MB", "file=a"];
+    const { naa } = bed.settings(...conf).identities.values().next().value!;
+    bed.reconfigure(...conf);
+    const folder = `${bed.pathOf(".iscsi")}/reservations`;
+    Deno.mkdirSync(folder);
+    Deno.writeTextFileSync(`${folder}/${naa.toLowerCase()}.json`, "damaged");
+    await before.close();
+    await until(
+      () => bed.log.lines.some((line) => line.includes("Cannot serve LUN 0 of [c]")),
+      "the file is free, but no LUN",
+    );
+    Deno.removeSync(folder, { recursive: true });
+    assertEquals(bed.reconfigure(...conf), []);
+    await until(() => bed.server.snapshot().targets[0]!.logicalUnits.length === 1, "[c] has its LUN");
   }));
 
 Deno.test("reconfigure() replaces a LUN of another kind, which only those find who log in afterwards", () =>

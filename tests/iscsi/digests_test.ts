@@ -1,5 +1,5 @@
 /** Digests in their places (RFC 7143, 11.2.3): every combination of the two, and every bit of a PDU. */
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
 import { Digests } from "../../lib/iscsi/digests.ts";
 import { type Frame, FrameBuffer, frameBytesMax } from "../../lib/iscsi/framing.ts";
 import { ProtocolError } from "../../lib/iscsi/protocol_error.ts";
@@ -38,6 +38,19 @@ const DIGESTS = new Map(
   DIGEST_USES.map((use) => [use, new Digests({ headerDigest: use.header, dataDigest: use.data })]),
 );
 const BOTH = DIGEST_USES.at(-1)!;
+
+/** What the process has of the address space, in bytes. */
+function addressSpaceBytes(): number {
+  return Number(/^VmSize:\s*(\d+) kB$/m.exec(Deno.readTextFileSync("/proc/self/status"))![1]) * 1024;
+}
+
+Deno.test("connections with a data digest take no address space of their own", () => {
+  const before = addressSpaceBytes();
+  const many = Array.from({ length: 64 }, () => new Digests({ headerDigest: true, dataDigest: true }));
+  assertEquals(many.length, 64);
+  // A WebAssembly memory takes 4 GiB.
+  assertLess(addressSpaceBytes() - before, 1024 ** 3);
+});
 
 function frameBufferFor(use: DigestUse): FrameBuffer {
   const frames = new FrameBuffer(frameBytesMax(8192), 8192);

@@ -6,6 +6,9 @@
 /** Most bytes of a name in UTF-8 (RFC 7143, 4.2.7.1). */
 export const ISCSI_NAME_BYTES_MAX = 223;
 
+/** Longest text that is looked at: folding makes names shorter, too, but not by so much. */
+const TEXT_LENGTH_MAX = 4 * ISCSI_NAME_BYTES_MAX;
+
 /** Characters that are mapped to nothing (RFC 3454, B.1): hyphens and joiners that are not seen, and variations. */
 const INVISIBLE = /[\u00ad\u034f\u1806\u180b-\u180d\u200b-\u200d\u2060\ufe00-\ufe0f\ufeff]/gu;
 
@@ -24,8 +27,12 @@ const PROHIBITED = /[^a-z0-9\-.:_\u0080-\u{10ffff}]|[\p{C}\p{Z}\u3002\ufffc\ufff
 const RIGHT_TO_LEFT =
   /[\u061b\u061f\u0640]|(?![\p{M}\p{N}])[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}]/u;
 
-/** The form in which names are compared (RFC 3722, 3 and 4), whether or not it is a good name. */
+/**
+ * The form in which names are compared (RFC 3722, 3 and 4), whether or not it is a good name. A text that is much too
+ * long for one stays as it is: with many combining marks, normalizing takes time by the square of its length.
+ */
 export function foldIscsiName(name: string): string {
+  if (name.length > TEXT_LENGTH_MAX) return name;
   const visible = name.replaceAll(INVISIBLE, "").normalize("NFKC");
   // Character by character: as a whole, a word would get another sigma at its end.
   return Array.from(visible, foldCase).join("").normalize("NFKC");

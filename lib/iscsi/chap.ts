@@ -15,12 +15,11 @@ import { readBinaryValue, writeBinaryValue } from "./binary_value.ts";
 import { ChapAlgorithms, chapResponse, isSameResponse } from "./chap_hash.ts";
 import { LoginStatus } from "./login_status.ts";
 import { parseNumber } from "./negotiation.ts";
+import { quoted } from "./quoted.ts";
 import type { KeyValue } from "./text.ts";
 
 /** Longest challenge or response (12.1.3). */
 const BINARY_BYTES_MAX = 1024;
-/** Longest part of a name that is repeated in the log. */
-const NAME_LENGTH_MAX = 255;
 
 /** What stands in for the secret of a name that there is not, so that it takes as long to be refused. */
 const NO_SECRET = new Uint8Array(16);
@@ -123,7 +122,7 @@ export class ChapExchange {
     );
     if (algorithm === undefined) {
       return refusal(
-        `it offers CHAP_A=${JSON.stringify(offer.slice(0, NAME_LENGTH_MAX))}, ` +
+        `it offers CHAP_A=${quoted(offer)}, ` +
           `none of which is as strong as ${this.#terms.minimum}`,
       );
     }
@@ -152,7 +151,7 @@ export class ChapExchange {
     const isProof = isSameResponse(response, expected);
     if (known === undefined || !isProof) {
       const why = known === undefined ? "which is not known" : "but does not know its secret";
-      return refusal(`it gives the CHAP name ${JSON.stringify(name.slice(0, NAME_LENGTH_MAX))}, ${why}`);
+      return refusal(`it gives the CHAP name ${quoted(name)}, ${why}`);
     }
     const answers = theirs === undefined ? [] : this.#proveOurselves(theirs, algorithm);
     if (typeof answers === "string") return refusal(answers);

@@ -12,6 +12,7 @@ import { LoginStatus } from "./login_status.ts";
 import type { LoginRequest } from "./initiator_pdus.ts";
 import { Negotiation } from "./negotiation.ts";
 import { loginFailed, loginRefused, type ProtocolError } from "./protocol_error.ts";
+import { quoted } from "./quoted.ts";
 import { decodeText, encodeText, type KeyValue, TextAssembly, TextPieces } from "./text.ts";
 
 const SECURITY_STAGE = 0;
@@ -211,7 +212,7 @@ export class Login {
     const initiatorName = requiredName(keys, "InitiatorName");
     const sessionType = keys.get("SessionType") ?? "Normal";
     if (sessionType !== "Normal" && sessionType !== "Discovery") {
-      throw loginFailed(LoginStatus.sessionTypeNotSupported, `SessionType ${JSON.stringify(sessionType)}`);
+      throw loginFailed(LoginStatus.sessionTypeNotSupported, `SessionType ${quoted(sessionType)}`);
     }
     this.negotiation.assume("SessionType", sessionType);
     const isDiscovery = sessionType === "Discovery";
@@ -292,7 +293,7 @@ function requiredName(keys: ReadonlyMap<string, string>, key: string): string {
   if (problem !== undefined) {
     throw loginFailed(
       LoginStatus.initiatorError,
-      `${key} ${JSON.stringify(value)} is no iSCSI name: ${problem}`,
+      `${key} ${quoted(value)} is no iSCSI name: ${problem}`,
     );
   }
   return name;

@@ -417,11 +417,10 @@ export class TargetNode implements ConnectionOwner {
     }
     if (value === "") return undefined;
     const { initiatorName } = session.identity;
+    const wanted = foldIscsiName(value);
     return [...this.#targets]
       // Under "All" a target is told once, by its own name, and not again by its alias.
-      .filter(([name, { config }]) =>
-        value === "All" ? name === config.iscsiName : name === foldIscsiName(value)
-      )
+      .filter(([name, { config }]) => value === "All" ? name === config.iscsiName : name === wanted)
       .filter(([, { config }]) =>
         mayUse(config, { initiatorName, ...connection.ends }, this.#interfaces).allowed
       )

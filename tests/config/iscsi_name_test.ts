@@ -35,6 +35,15 @@ Deno.test("foldIscsiName() maps, folds and normalizes as RFC 3722 says", () => {
   }
 });
 
+Deno.test("foldIscsiName() spends no time on a text that is much too long for a name", () => {
+  // In fullwidth letters, the longest name has three times its bytes.
+  const wide = "\uff49\uff51\uff4e." + "\uff21".repeat(219);
+  assertEquals(foldIscsiName(wide), "iqn." + "a".repeat(219));
+  const text = "IQN." + "\u0300\u0316".repeat(16_000);
+  assertEquals(foldIscsiName(text), text);
+  assertEquals(iscsiNameProblem(text), "name is longer than 223 bytes");
+});
+
 Deno.test("iscsiNameProblem() prohibits what RFC 3722 prohibits in a name of any script", () => {
   const prohibited = [
     // Spaces, controls, private use, no characters, half a pair, tags.

@@ -1,5 +1,5 @@
 /** The login phase as a peer sees it (RFC 7143, 6.3 and 11.12 to 11.13), through the whole node. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { Limits } from "../../lib/iscsi/limits.ts";
 import { INITIATOR_NAME, ISID, Stage } from "../support/initiator_login.ts";
 import { Opcode, type Pdu } from "../support/initiator_pdu.ts";
@@ -252,6 +252,29 @@ testRefusal("0200: a name is no iSCSI name (4.2.7)", async (harness) => {
     await assertRefused(harness, "0200", { pairs: [...INITIATOR, ["TargetName", name]] });
   }
 });
+
+/** The requests that a text takes which is too long for one. */
+function inPieces(pairs: TextPairs): Step[] {
+  const text = encodeText(pairs);
+  const starts = Array.from({ length: Math.ceil(text.length / 8192) }, (_, index) => index * 8192);
+  const pieces = starts.map((start): Step => ({ text: text.subarray(start, start + 8192) }));
+  return [
+    ...pieces.slice(0, -1).map((step) => ({ ...step, isContinued: true, next: undefined })),
+    pieces.at(-1)!,
+  ];
+}
+
+Deno.test("a name or session type that fills a login's text is not folded, and the log and the status stay short", () =>
+  withHarness({}, async (harness) => {
+    const marks = `IQN.${"\u0300\u0316".repeat(16_000)}`;
+    await assertRefused(harness, "0200", ...inPieces([["InitiatorName", marks], ["TargetName", nameOf()]]));
+    await assertRefused(harness, "0200", ...inPieces([...INITIATOR, ["TargetName", marks]]));
+    await assertRefused(harness, "0209", ...inPieces([...NORMAL, ["SessionType", marks]]));
+    const rules = harness.node.snapshot().refusals.recent.map(({ rule }) => rule);
+    assertEquals(rules.length, 3);
+    for (const told of [...rules, ...harness.log]) assertLess(told.length, 512);
+    assertMatch(rules[2]!, /^InitiatorName "IQN\..* is no iSCSI name: name is longer than 223 bytes$/);
+  }));
 
 testRefusal("0200: the stage is none, or not the one that was reached", async (harness) => {
   for (const stage of [2, 3]) await assertRefused(harness, "0200", { stage, pairs: NORMAL });

@@ -43,6 +43,8 @@ export class PortalListener {
         this.#handOver(await this.#listener.accept());
       } catch (error) {
         if (this.#isClosed) return;
+        // Waiting for others would hold up everybody, as often as somebody likes to reset his connections.
+        if (isPeerGone(error)) continue;
         // Mostly no file descriptor is left; the peer tries again.
         const reason = error instanceof Error ? error.message : error;
         this.#options.log.warning(`Cannot accept a connection: ${reason}`);
@@ -62,6 +64,12 @@ export class PortalListener {
       peerAddress: plainAddress(remoteAddr.hostname),
     });
   }
+}
+
+/** Whether a connection was over before it was accepted, which says nothing about the next one. */
+function isPeerGone(error: unknown): boolean {
+  const { ConnectionAborted, ConnectionReset, NotConnected } = Deno.errors;
+  return [ConnectionAborted, ConnectionReset, NotConnected].some((kind) => error instanceof kind);
 }
 
 /** The wildcard address of IPv6 takes in IPv4 as well; a machine without IPv6 listens at that of IPv4. */

@@ -64,15 +64,23 @@ export class CommandWindow {
     this.#expCmdSN = serialAdd(this.#expCmdSN, 1);
   }
 
+  /**
+   * The command that was taken up last counts as not received (RFC 7143, 7.3): another one with its number is expected.
+   * What the initiator may send ahead, it may all the same.
+   */
+  retreat(): void {
+    this.#expCmdSN = serialAdd(this.#expCmdSN, -1);
+  }
+
   /** Lets the initiator send ahead as much as is left of the window beside `outstanding` commands. */
   open(outstanding: number): void {
     const maxCmdSN = serialAdd(this.#expCmdSN, Limits.commandWindow - 1 - outstanding);
     if (serialDistance(this.#maxCmdSN, maxCmdSN) > 0) this.#maxCmdSN = maxCmdSN;
   }
 
-  /** A command with this number waits for its turn. */
-  isHeld(cmdSN: number): boolean {
-    return this.#held.get(cmdSN) !== undefined;
+  /** A command with this number waits for its turn, or was aborted before it came. */
+  isFilled(cmdSN: number): boolean {
+    return this.#held.has(cmdSN);
   }
 
   /** Too much is held. */
@@ -87,14 +95,14 @@ export class CommandWindow {
 
   /** Keeps a command that came early; a second one with the same number is ignored. */
   hold(cmdSN: number, initiatorTaskTag: number, frame: Frame, receiver: CommandReceiver): void {
-    if (this.#held.has(cmdSN)) return;
+    if (this.isFilled(cmdSN)) return;
     this.#held.set(cmdSN, { initiatorTaskTag, receiver, frames: [this.#copy(frame)] });
   }
 
   /** Commands before this number are still to come. */
   isAhead(cmdSN: number): boolean {
-    const distance = serialDistance(this.#expCmdSN, cmdSN);
-    return distance > 0 && distance <= Limits.commandWindow;
+    // The next command that the initiator may not send yet is as far as its numbers can have come.
+    return serialDistance(this.#expCmdSN, cmdSN) > 0 && serialDistance(cmdSN, this.#maxCmdSN) >= -1;
   }
 
   /** Keeps an immediate request until every command before its number has come. */
@@ -149,8 +157,8 @@ export class CommandWindow {
   }
 
   /**
-   * Uses up the number of a command that was not received yet, is held (RFC 7143, 11.5.5: ABORT TASK), or cannot be
-   * carried out. The next `release` goes on behind it.
+   * Uses up the number of a command that was not received yet or is held (RFC 7143, 11.5.5: ABORT TASK). The next
+   * `release` goes on behind it.
    *
    * @returns whether the number lay within the window and ahead
    */

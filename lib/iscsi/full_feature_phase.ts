@@ -32,7 +32,7 @@ import { Limits } from "./limits.ts";
 import type { ConnectionEnds } from "./connection_ends.ts";
 import { InitiatorOpcode, initiatorOpcodeName } from "./opcodes.ts";
 import type { NegotiatedParameters, Negotiation } from "./negotiation.ts";
-import { connectionBroken, ProtocolError, rejected } from "./protocol_error.ts";
+import { connectionBroken, isRejection, rejected } from "./protocol_error.ts";
 import { RejectReason } from "./reject_reason.ts";
 import type { ReplyWriter } from "./reply_writer.ts";
 import { ScsiTask } from "./scsi_task.ts";
@@ -136,7 +136,8 @@ export class FullFeaturePhase implements SessionConnection {
 
   /**
    * Carries out a PDU, or keeps it until those before it have come, and then those that have waited for it, each over
-   * the connection that it came over. A PDU that cannot be carried out is rejected.
+   * the connection that it came over. A PDU that cannot be carried out is rejected; a request counts as not received
+   * then (7.3), so that those behind it wait until its number is filled.
    *
    * @throws {ProtocolError} of kind `close`
    */
@@ -175,7 +176,7 @@ export class FullFeaturePhase implements SessionConnection {
       else if (pdu.immediate) this.#executeImmediate(pdu, frame);
       else this.#inOrder(pdu, frame);
     } catch (error) {
-      if (!(error instanceof ProtocolError) || error.response.kind !== "reject") throw error;
+      if (!isRejection(error)) throw error;
       this.#owner.warn(error.message);
       this.replies.reject(error.response.reason, frame.header);
     }
@@ -193,9 +194,7 @@ export class FullFeaturePhase implements SessionConnection {
       if (cmdSN === undefined) throw error;
       const { window } = this.session;
       // 4.2.2.1: what lies outside the window, or is there already, is ignored whatever it is.
-      if (window.place(cmdSN) === "outside" || window.isHeld(cmdSN)) return undefined;
-      // A request that is rejected has used up its number all the same, or every later one would wait for it.
-      window.cancel(cmdSN);
+      if (window.place(cmdSN) === "outside" || window.isFilled(cmdSN)) return undefined;
       throw error;
     }
   }
@@ -232,15 +231,23 @@ export class FullFeaturePhase implements SessionConnection {
     window.advance();
     // Whatever is answered at once says how far the window is open behind it. A SCSI command may take its time.
     if (pdu.kind !== "scsiCommand") this.session.openWindow();
-    this.#execute(pdu);
+    try {
+      this.#execute(pdu);
+    } catch (error) {
+      // 7.3: a request that is rejected was not received; its initiator fills the gap, or aborts the task.
+      if (isRejection(error)) window.retreat();
+      throw error;
+    }
   }
 
   /**
-   * Each connection carries commands in the order of their numbers (4.2.2.1). So what a single connection lacks will
-   * never come; of several, those that have sent ahead wait until another has brought it.
+   * Each connection carries commands in the order of their numbers (4.2.2.1): those that have sent ahead wait until
+   * another has brought what they lack. When all have, it was lost or rejected, and no connection that is listened to
+   * would be left to fill the gap.
    */
   #checkHeld(): void {
-    if (!this.session.window.isFull || this.session.connections.size > 1) return;
+    const { window, connections } = this.session;
+    if (!window.isFull || connections.values().some((connection) => !window.holdsFor(connection))) return;
     throw connectionBroken(`More than ${Limits.heldCommandBytes} bytes of commands wait for an earlier one`);
   }
 

@@ -42,6 +42,13 @@ export function rejected(reason: RejectReason, message: string): ProtocolError {
   return new ProtocolError({ kind: "reject", reason }, message);
 }
 
+/** Whether a PDU is to be answered with a Reject for this, and everything else goes on. */
+export function isRejection(
+  error: unknown,
+): error is ProtocolError & { readonly response: ProtocolErrorResponse & { readonly kind: "reject" } } {
+  return error instanceof ProtocolError && error.response.kind === "reject";
+}
+
 /** The login fails with a status (RFC 7143, 11.13.5), as it is against the rules of the protocol. */
 export function loginFailed(status: LoginStatus, message: string): ProtocolError {
   return new ProtocolError({ kind: "login", status, reason: "protocol", rule: message }, message);

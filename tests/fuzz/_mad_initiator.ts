@@ -4,6 +4,7 @@
  * A step makes PDUs, some of which are spoiled, and sends them; it goes on when the target has done all that it can.
  * What comes of it depends on the seed alone.
  */
+import { readUint32 } from "../../lib/bytes/big_endian.ts";
 import * as cdbs from "../support/initiator_cdb.ts";
 import { answerChallenge } from "../support/initiator_chap.ts";
 import {
@@ -83,6 +84,8 @@ export class MadInitiator {
   #challenge: TextPairs | undefined;
   #received: Uint8Array = new Uint8Array();
   #cmdSn: number;
+  /** Numbers of requests that were rejected: open until something fills them (7.3). */
+  readonly #gaps: number[] = [];
   #expStatSn = 0;
   #nextTag = 1;
   #textTag = NO_TAG;
@@ -239,6 +242,9 @@ export class MadInitiator {
         this.tsih = pdu.tsih;
         this.#digests = settleDigests(decodeText(joinBytes(this.#loginAnswers)));
         break;
+      case Opcode.reject:
+        if (isNumbered(pdu.data)) this.#gaps.push(readUint32(pdu.data, 24));
+        break;
       case Opcode.textResponse:
         this.#textTag = pdu.targetTransferTag;
         break;
@@ -257,8 +263,9 @@ export class MadInitiator {
     expStatSn: number;
   } {
     const random = this.#random;
-    let cmdSn = this.#cmdSn;
-    if (!isImmediate) this.#cmdSn = this.#cmdSn + 1 >>> 0;
+    const gap = isImmediate || random.oneIn(8) ? undefined : this.#gaps.shift();
+    let cmdSn = gap ?? this.#cmdSn;
+    if (!isImmediate && gap === undefined) this.#cmdSn = this.#cmdSn + 1 >>> 0;
     // Behind the window, or before it: a hole, a repetition, or far away.
     if (random.oneIn(40)) cmdSn = cmdSn + random.below(random.oneIn(2) ? 5 : 300) - 2 >>> 0;
     const reuses = random.oneIn(30) && this.#nextTag > 1;
@@ -417,7 +424,7 @@ export class MadInitiator {
       function: random.pick(functions),
       lun: this.#lun(),
       referencedTaskTag: random.below(this.#nextTag + 2),
-      refCmdSn: numbers.cmdSn - random.below(6) >>> 0,
+      refCmdSn: (random.oneIn(3) ? this.#gaps.shift() : undefined) ?? numbers.cmdSn - random.below(6) >>> 0,
     })];
   }
 
@@ -474,6 +481,13 @@ export class MadInitiator {
       }
     }
   }
+}
+
+/** Whether the header of a request that was rejected has a number of its own. */
+function isNumbered(header: Uint8Array): boolean {
+  const opcode = header[0]! & 0x3f;
+  const isImmediate = (header[0]! & 0x40) !== 0;
+  return !isImmediate && opcode !== Opcode.dataOut && opcode !== Opcode.snackRequest;
 }
 
 /** The pairs of a response that holds a challenge; undefined when it holds none. */

@@ -4,14 +4,15 @@
  *
  * `FUZZ_RUNS` makes it longer, `FUZZ_SEED` repeats a run that failed (with `FUZZ_RUNS=1`).
  */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import type { Initiator } from "../support/initiator.ts";
-import { read10, synchronizeCache10, write10 } from "../support/initiator_cdb.ts";
-import { TaskManagement } from "../support/initiator_request.ts";
+import { read10, synchronizeCache10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
+import { Rejected } from "../support/initiator_dispatcher.ts";
+import { TaskManagement, textRequest } from "../support/initiator_request.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import { SlowStore } from "../support/slow_store.ts";
-import { assertSameBytes, contentOf, pattern, settle, withHarness } from "../iscsi/_harness.ts";
+import { assertSameBytes, contentOf, numbered, pattern, settle, withHarness } from "../iscsi/_harness.ts";
 import { numberFromEnvironment, Random } from "./_random.ts";
 
 const SEED = numberFromEnvironment("FUZZ_SEED", 5048);
@@ -35,6 +36,19 @@ function randomKeys(random: Random): Record<string, string> {
   };
 }
 
+/** A request that is rejected, and what fills its gap (RFC 7143, 7.3): whatever others have sent meanwhile waits. */
+async function runRejected(initiator: Initiator, random: Random): Promise<void> {
+  const { initiatorTaskTag, cmdSn, ...fields } = numbered(initiator);
+  const request = textRequest({ ...fields, initiatorTaskTag, cmdSn, isFinal: true, isContinued: true });
+  await assertRejects(() => initiator.exchange(initiatorTaskTag, request), Rejected);
+  if (random.oneIn(2)) {
+    const { status } = await initiator.command({ cdb: testUnitReady(), cmdSn });
+    return assertEquals(status, ScsiStatus.good);
+  }
+  const task = { referencedTaskTag: initiatorTaskTag, refCmdSn: cmdSn };
+  assertEquals(await initiator.taskManagement(TaskManagement.abortTask, task), 0);
+}
+
 /** Commands one after the other in a region of their own. */
 async function runStream(
   initiator: Initiator,
@@ -46,7 +60,7 @@ async function runStream(
   for (let round = 0; round < 6; round++) {
     const blocks = 1 + random.below(REGION_BLOCKS);
     const lba = start + random.below(REGION_BLOCKS - blocks + 1);
-    switch (random.below(5)) {
+    switch (random.below(6)) {
       case 0: {
         const { status } = await initiator.command({ cdb: synchronizeCache10() });
         assertEquals(status, ScsiStatus.good);
@@ -57,7 +71,10 @@ async function runStream(
         await initiator.nop(pattern(length));
         break;
       }
-      case 2: {
+      case 2:
+        await runRejected(initiator, random);
+        break;
+      case 3: {
         const before = contentOf(store, lba * 512, blocks * 512);
         const { data, status } = await initiator.command({ cdb: read10(lba, blocks), read: blocks * 512 });
         assertEquals(status, ScsiStatus.good);

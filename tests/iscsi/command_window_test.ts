@@ -196,6 +196,31 @@ Deno.test("isAhead() knows numbers that the window could have come to", () => {
   assertEquals(places.map((cmdSN) => window.isAhead(cmdSN)), [false, false, true, true, false, false]);
 });
 
+Deno.test("retreat() opens the number again that was taken up last, and takes back nothing that was given", () => {
+  const window = new CommandWindow(0xffffffff);
+  const last = WIDTH - 2;
+  for (let round = 0; round < 3; round++) {
+    window.advance();
+    window.open(0);
+    window.retreat();
+    assertEquals([window.expCmdSN, window.maxCmdSN], [0xffffffff, last + 1]);
+  }
+  assertEquals([window.place(0xffffffff), window.place(0)], ["next", "early"]);
+  // As far as the initiator's numbers can have come.
+  assertEquals([window.isAhead(last + 2), window.isAhead(last + 3)], [true, false]);
+  window.hold(0, 70, frame(), HERE);
+  assertEquals(window.release(), undefined, "what is behind waits");
+  window.advance();
+  assertEquals(window.release()!.initiatorTaskTag, 70);
+});
+
+Deno.test("isFilled() knows numbers that are held, or were cancelled", () => {
+  const window = new CommandWindow(0);
+  window.hold(2, 70, frame(), HERE);
+  window.cancel(3);
+  assertEquals([0, 1, 2, 3, 4].map((cmdSN) => window.isFilled(cmdSN)), [false, false, true, true, false]);
+});
+
 Deno.test("plug() uses up every number before, held or not, and leaves the others", () => {
   const window = new CommandWindow(0);
   for (const cmdSN of [1, 4]) window.hold(cmdSN, cmdSN, frame(), HERE);

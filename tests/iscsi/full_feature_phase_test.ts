@@ -2,6 +2,7 @@
  * The order of commands and everything that is no SCSI data (RFC 7143, 4.2.2, 11.10 to 11.19), through the whole node.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { readUint32 } from "../../lib/bytes/big_endian.ts";
 import { serialAdd, serialDistance } from "../../lib/bytes/serial_number.ts";
 import { Limits } from "../../lib/iscsi/limits.ts";
 import { RejectReason } from "../../lib/iscsi/reject_reason.ts";
@@ -94,6 +95,20 @@ function withDiscovery(
     await test(initiator);
   });
 }
+
+/** Fields of a request that is to be rejected: its number is left for the next one (7.3). */
+function toBeRejected(initiator: Initiator): ReturnType<typeof numbered> {
+  return { ...numbered(initiator, true), isImmediate: false };
+}
+
+const TEST_UNIT_READY = {
+  isFinal: true,
+  reads: false,
+  writes: false,
+  lun: 0,
+  expectedLength: 0,
+  cdb: testUnitReady(),
+};
 
 async function assertRejectedWith(
   initiator: Initiator,
@@ -222,48 +237,199 @@ Deno.test("the window stays open over many text requests of a discovery session"
     }
   }));
 
-Deno.test("the window stays open over many task management requests and rejected ones", () =>
+Deno.test("the window stays open over many task management requests, and rejected ones before them", () =>
   withSession(async (initiator) => {
     for (let count = 0; count < MANY; count++) {
-      const request = numbered(initiator);
-      const pdu = count % 2 === 0
-        ? taskManagementRequest({ ...request, function: TaskManagement.abortTask, referencedTaskTag: 1 })
-        : textRequest({ ...request, isFinal: true, isContinued: true });
-      await initiator.send(pdu);
-      assertEquals(
-        (await initiator.receive()).opcode,
-        [Opcode.taskManagementResponse, Opcode.reject][count % 2],
-      );
+      await initiator.send(textRequest({ ...toBeRejected(initiator), isFinal: true, isContinued: true }));
+      assertEquals((await initiator.receive()).opcode, Opcode.reject);
+      const abort = { function: TaskManagement.abortTask, referencedTaskTag: 1 };
+      await initiator.send(taskManagementRequest({ ...numbered(initiator), ...abort }));
+      assertEquals((await initiator.receive()).opcode, Opcode.taskManagementResponse);
+      const width = serialDistance(initiator.expCmdSn!, initiator.maxCmdSn!) + 1;
+      assertEquals(width, Limits.commandWindow, "rejected ones give and take nothing");
     }
     assertEquals((await initiator.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+  }, { firstCmdSn: 0xffffff80 }));
+
+/** A session on a slow medium, where a read is under way. */
+interface BusySession {
+  readonly initiator: Initiator;
+  readonly store: SlowStore;
+  /** Tag of the read. */
+  readonly tagInUse: number;
+}
+
+async function withBusySession(test: (session: BusySession) => Promise<void>): Promise<void> {
+  const store = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
+  await withHarness({ targets: [{ stores: [store] }] }, async (harness) => {
+    const initiator = await harness.logIn();
+    const read = await initiator.begin({ cdb: read10(0, 1), read: 512 });
+    read.forget();
+    await until(() => store.pending.length === 1, "the read is under way");
+    await test({ initiator, store, tagInUse: read.initiatorTaskTag });
+  });
+}
+
+type NumberedFields = ReturnType<typeof numbered>;
+
+/** Every way in which a request that is not immediate can be rejected, but for digests and discovery sessions. */
+const REJECTED: readonly (readonly [
+  how: string,
+  reason: number,
+  make: (fields: NumberedFields, session: BusySession) => RequestPdu,
+])[] = [
+  [
+    "text final and continued at once",
+    RejectReason.protocolError,
+    (fields) => textRequest({ ...fields, isFinal: true, isContinued: true }),
+  ],
+  [
+    "a ping without task tag",
+    RejectReason.protocolError,
+    (fields) => nopOut({ ...fields, initiatorTaskTag: NO_TAG }),
+  ],
+  [
+    "a command without task tag",
+    RejectReason.invalidPduField,
+    (fields) => scsiCommand({ ...fields, ...TEST_UNIT_READY, initiatorTaskTag: NO_TAG }),
+  ],
+  ["an unknown opcode", RejectReason.commandNotSupported, (fields) => {
+    const pdu = nopOut(fields);
+    pdu.header[0] = 0x1c;
+    return pdu;
+  }],
+  [
+    "text that is none",
+    RejectReason.protocolError,
+    (fields) => textRequest({ ...fields, isFinal: true, text: new TextEncoder().encode("nonsense\0") }),
+  ],
+  [
+    "text that continues nothing",
+    RejectReason.protocolError,
+    (fields) => textRequest({ ...fields, isFinal: true, targetTransferTag: 99 }),
+  ],
+  [
+    "a logout for no reason",
+    RejectReason.invalidPduField,
+    (fields) => logoutRequest({ ...fields, reason: 3 }),
+  ],
+  [
+    "a task tag in use",
+    RejectReason.taskInProgress,
+    (fields, { tagInUse }) => scsiCommand({ ...fields, ...TEST_UNIT_READY, initiatorTaskTag: tagInUse }),
+  ],
+];
+
+/** Ways to fill the gap that a rejected request leaves. */
+const FILLED: Readonly<Record<string, (initiator: Initiator, rejected: RequestPdu) => Promise<void>>> = {
+  "another command with its number": async (initiator, rejected) => {
+    const fields = { ...numbered(initiator, true), isImmediate: false, cmdSn: cmdSnOf(rejected) };
+    const answer = await initiator.exchange(
+      fields.initiatorTaskTag,
+      scsiCommand({ ...fields, ...TEST_UNIT_READY }),
+    );
+    assertEquals([answer.opcode, answer.status], [Opcode.scsiResponse, ScsiStatus.good]);
+  },
+  "ABORT TASK": async (initiator, rejected) => {
+    const task = { referencedTaskTag: readUint32(rejected.header, 16), refCmdSn: cmdSnOf(rejected) };
+    assertEquals(await initiator.taskManagement(TaskManagement.abortTask, task), 0);
+  },
+};
+
+function cmdSnOf({ header }: RequestPdu): number {
+  return readUint32(header, 24);
+}
+
+/** Has a request rejected, in its turn or sent before it, with one behind it, and then fills the gap. */
+async function fillGap(
+  session: BusySession,
+  make: (fields: NumberedFields, session: BusySession) => RequestPdu,
+  reason: number,
+  options: { readonly isEarly: boolean; readonly fill: (typeof FILLED)[string] },
+): Promise<void> {
+  const { initiator, store } = session;
+  const before = options.isEarly ? [nopOut(numbered(initiator))] : [];
+  const rejected = make(numbered(initiator), session);
+  const waiting = numbered(initiator);
+  await initiator.send(rejected, scsiCommand({ ...waiting, ...TEST_UNIT_READY }), ...before);
+  const answers = await drain(initiator);
+  assertEquals(answers.map(({ opcode }) => opcode).toSorted(), [
+    ...before.map(() => Opcode.nopIn),
+    Opcode.reject,
+  ]);
+  const reject = answers.find(({ opcode }) => opcode === Opcode.reject)!;
+  assertEquals([reject.response, reject.data], [reason, rejected.header]);
+  assertEquals(initiator.expCmdSn, cmdSnOf(rejected), "its number is expected");
+  store.releaseAll();
+  await until(() => store.pending.length === 0, "the read is done");
+  await settle();
+  await drain(initiator);
+  await options.fill(initiator, rejected);
+  const behind = await initiator.receive();
+  assertEquals([behind.initiatorTaskTag, behind.status], [waiting.initiatorTaskTag, ScsiStatus.good]);
+  assertEquals((await initiator.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+  assertEquals(initiator.expCmdSn, initiator.nextCmdSn);
+}
+
+for (const [how, reason, make] of REJECTED) {
+  for (const [what, fill] of Object.entries(FILLED)) {
+    Deno.test(`a request rejected for ${how} was not received (7.3): ${what} fills the gap`, async () => {
+      for (const isEarly of [false, true]) {
+        await withBusySession((session) => fillGap(session, make, reason, { isEarly, fill }));
+      }
+    });
+  }
+}
+
+Deno.test("a function rejected as too many wait was not received (7.3): sent again, it takes its turn", () =>
+  withBusySession(async ({ initiator, store }) => {
+    const write = await initiator.begin({ cdb: write10(0, 1), write: pattern(512) });
+    write.forget();
+    await until(() => store.pending.length === 2, "the write is under way");
+    const abort = { function: TaskManagement.abortTaskSet };
+    for (let count = 0; count < Limits.immediateCommands; count++) {
+      await initiator.send(taskManagementRequest({ ...numbered(initiator, true), ...abort }));
+    }
+    const pdu = taskManagementRequest({ ...toBeRejected(initiator), ...abort });
+    await assertRejectedWith(initiator, RejectReason.immediateCommandReject, pdu);
+    assertEquals(initiator.expCmdSn, initiator.nextCmdSn);
+    store.releaseAll();
+    for (let count = 0; count < Limits.immediateCommands; count++) {
+      assertEquals((await initiator.receive()).opcode, Opcode.taskManagementResponse);
+    }
+    const again = numbered(initiator);
+    const answer = await initiator.exchange(
+      again.initiatorTaskTag,
+      taskManagementRequest({ ...again, ...abort }),
+    );
+    assertEquals([answer.response, initiator.expCmdSn], [0, initiator.nextCmdSn]);
   }));
 
-Deno.test("a rejected request uses up its number, for those that wait for it", () =>
-  withSession(async (initiator) => {
-    const missing = numbered(initiator);
-    const [waiting] = writeOf(initiator, { cmdSn: initiator.takeCmdSn(), data: pattern(512) });
-    await initiator.send(waiting!);
-    assertEquals(await drain(initiator), []);
-    await initiator.send(textRequest({ ...missing, isFinal: true, isContinued: true }));
-    const opcodes = [(await initiator.receive()).opcode, (await initiator.receive()).opcode];
-    assertEquals(opcodes.toSorted(), [Opcode.scsiResponse, Opcode.reject]);
-    assertEquals((await initiator.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
-  }));
-
-Deno.test("a request that is rejected before its turn uses up its number when its turn comes", () =>
-  withSession(async (initiator) => {
+Deno.test("a request that is rejected before its turn does not stand in the way of a good one", () =>
+  withSession(async (initiator, store) => {
     const first = initiator.takeCmdSn();
-    const bad = textRequest({ ...numbered(initiator), isFinal: true, isContinued: true });
-    const [last] = writeOf(initiator, { cmdSn: initiator.takeCmdSn(), data: pattern(512, 2) });
-    await initiator.send(bad, last!);
-    assertEquals((await initiator.receive()).opcode, Opcode.reject);
-    assertEquals(await drain(initiator), []);
+    const bad = textRequest({ ...toBeRejected(initiator), isFinal: true, isContinued: true });
+    await assertRejectedWith(initiator, RejectReason.protocolError, bad);
+    await initiator.send(...writeOf(initiator, { cmdSn: initiator.takeCmdSn(), data: pattern(512, 2) }));
+    assertEquals(await drain(initiator), [], "it waits for the first");
     await initiator.send(...writeOf(initiator, { cmdSn: first, data: pattern(512, 1) }));
-    assertEquals((await drain(initiator)).map(({ opcode }) => opcode), [
-      Opcode.scsiResponse,
-      Opcode.scsiResponse,
-    ]);
-    assertEquals((await initiator.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+    const answers = await drain(initiator);
+    assertEquals(answers.map(({ opcode }) => opcode), [Opcode.scsiResponse, Opcode.scsiResponse]);
+    await assertSameBytes(contentOf(store, 0, 512), pattern(512, 2));
+  }));
+
+Deno.test("what comes with the number of a command that was aborted before it came is ignored, good or bad", () =>
+  withSession(async (initiator, store) => {
+    const first = initiator.takeCmdSn();
+    const aborted = numbered(initiator);
+    const task = { referencedTaskTag: aborted.initiatorTaskTag, refCmdSn: aborted.cmdSn };
+    assertEquals(await initiator.taskManagement(TaskManagement.abortTask, task), 0);
+    await initiator.send(textRequest({ ...aborted, isFinal: true, isContinued: true }));
+    await initiator.send(...writeOf(initiator, { cmdSn: aborted.cmdSn, data: pattern(512) }));
+    assertEquals(await drain(initiator), []);
+    await initiator.send(nopOut({ ...numbered(initiator, true), isImmediate: false, cmdSn: first }));
+    assertEquals((await drain(initiator)).map(({ opcode }) => opcode), [Opcode.nopIn]);
+    assertEquals([store.writeCount, initiator.expCmdSn], [0, initiator.nextCmdSn]);
   }));
 
 Deno.test("a bad copy of a command that is held does it no harm", () =>
@@ -394,9 +560,12 @@ Deno.test("text that cannot be is rejected, and the session goes on", () =>
       new Uint8Array(Limits.textBytes + 1).fill(0x41),
     ];
     for (const text of texts) {
-      const pdu = textRequest({ ...numbered(initiator), isFinal: true, text });
+      const pdu = textRequest({ ...toBeRejected(initiator), isFinal: true, text });
       await assertRejectedWith(initiator, RejectReason.protocolError, pdu, drainByText);
       assertEquals((await initiator.sendTargets("All")).length, 1);
+      const again = { ...numbered(initiator), isFinal: true, text: encodeText([["SendTargets", "All"]]) };
+      const answer = await initiator.exchange(again.initiatorTaskTag, textRequest(again));
+      assertEquals([answer.opcode, decodeText(answer.data).length], [Opcode.textResponse, 2]);
     }
   }));
 
@@ -450,16 +619,18 @@ Deno.test("MaxRecvDataSegmentLength holds when its exchange has ended, and not w
     assertEquals(await echoed(), 600);
     const begun = await declare([["MaxRecvDataSegmentLength", "700"]]);
     const twice = textRequest({
-      ...numbered(initiator),
+      ...toBeRejected(initiator),
       isFinal: true,
       targetTransferTag: begun.targetTransferTag,
       text: encodeText([["MaxRecvDataSegmentLength", "800"]]),
     });
     await assertRejectedWith(initiator, RejectReason.protocolError, twice);
     // Nothing can be added to what was rejected.
-    const more = { ...numbered(initiator), isFinal: true, targetTransferTag: begun.targetTransferTag };
+    const more = { ...toBeRejected(initiator), isFinal: true, targetTransferTag: begun.targetTransferTag };
     await assertRejectedWith(initiator, RejectReason.protocolError, textRequest(more));
     assertEquals(await echoed(), 600);
+    await declare([["MaxRecvDataSegmentLength", "800"]], NO_TAG, true);
+    assertEquals(await echoed(), 800);
   }));
 
 Deno.test("InitiatorAlias may be told at any time (13.7)", () =>
@@ -504,25 +675,19 @@ Deno.test("a text response that is not final carries a tag, and a final one none
 
 Deno.test("a discovery session takes text and its logout, and rejects all else (4.3)", () =>
   withDiscovery(async (initiator) => {
-    const command = {
-      isFinal: true,
-      reads: false,
-      writes: false,
-      lun: 0,
-      expectedLength: 0,
-      cdb: testUnitReady(),
-    };
     const requests = [
-      scsiCommand({ ...numbered(initiator), ...command }),
-      taskManagementRequest({ ...numbered(initiator), function: TaskManagement.logicalUnitReset }),
-      nopOut(numbered(initiator)),
-      logoutRequest({ ...numbered(initiator), reason: LogoutReason.closeConnection }),
+      scsiCommand({ ...toBeRejected(initiator), ...TEST_UNIT_READY }),
+      taskManagementRequest({ ...toBeRejected(initiator), function: TaskManagement.logicalUnitReset }),
+      nopOut(toBeRejected(initiator)),
+      logoutRequest({ ...toBeRejected(initiator), reason: LogoutReason.closeConnection }),
     ];
     for (const pdu of requests) {
       await assertRejectedWith(initiator, RejectReason.protocolError, pdu, drainByText);
     }
     assertEquals((await initiator.sendTargets()).length, 1);
-    assertEquals(await initiator.logout(), 0);
+    const right = numbered(initiator);
+    const logout = logoutRequest({ ...right, reason: LogoutReason.closeSession });
+    assertEquals((await initiator.exchange(right.initiatorTaskTag, logout)).response, 0);
   }));
 
 Deno.test("a logout for the session or for its connection ends both (11.14)", async () => {
@@ -546,9 +711,17 @@ Deno.test("a logout that cannot be leaves the session as it is (11.15.1)", () =>
     await assertRejectedWith(
       initiator,
       RejectReason.invalidPduField,
-      logoutRequest({ ...numbered(initiator), reason: 3 }),
+      logoutRequest({ ...toBeRejected(initiator), reason: 3 }),
     );
     assertEquals((await initiator.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+    await assertRejectedWith(
+      initiator,
+      RejectReason.invalidPduField,
+      logoutRequest({ ...toBeRejected(initiator), reason: 3 }),
+    );
+    const right = numbered(initiator);
+    const logout = logoutRequest({ ...right, reason: LogoutReason.closeSession });
+    assertEquals((await initiator.exchange(right.initiatorTaskTag, logout)).response, 0);
   }));
 
 Deno.test("a logout response says how long to wait, as was settled (11.15)", () =>

@@ -201,9 +201,12 @@ testHostile(
   "one task tag for everything at once gives each command its due or a Reject",
   async ({ harness }) => {
     const initiator = await harness.logIn();
+    const first = initiator.takeCmdSn();
+    // Whatever is rejected leaves its number to the next one.
     const pdus = Array.from({ length: 100 }, (_, index) =>
       command(initiator, {
         initiatorTaskTag: 7,
+        cmdSn: index === 0 ? first : first + 1,
         ...(index % 2 === 0 ? { writes: true, expectedLength: 8192, cdb: write10(0, 16) } : {}),
       }));
     await initiator.send(...pdus);

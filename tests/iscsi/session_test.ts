@@ -1,5 +1,6 @@
 /** Sessions with several connections (RFC 7143, 4.2.2, 4.2.5.1, 6.3 and 11.14), through the whole node. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { readUint32 } from "../../lib/bytes/big_endian.ts";
 import { Limits } from "../../lib/iscsi/limits.ts";
 import { RejectReason } from "../../lib/iscsi/reject_reason.ts";
 import { Random } from "../fuzz/_random.ts";
@@ -7,7 +8,13 @@ import type { Initiator } from "../support/initiator.ts";
 import { read10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
 import { LoginRefused } from "../support/initiator_login.ts";
 import { Opcode } from "../support/initiator_pdu.ts";
-import { dataOut, LogoutReason, type RequestPdu, scsiCommand } from "../support/initiator_request.ts";
+import {
+  dataOut,
+  LogoutReason,
+  type RequestPdu,
+  scsiCommand,
+  textRequest,
+} from "../support/initiator_request.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import { SlowStore } from "../support/slow_store.ts";
@@ -20,6 +27,7 @@ import {
   type Harness,
   type MultipleConnections,
   nameOf,
+  numbered,
   pattern,
   sendSolicited,
   settle,
@@ -404,6 +412,42 @@ Deno.test("what is sent ahead of another connection's command waits on its own, 
     assertEquals((await first.receive()).status, ScsiStatus.good);
     for (let count = 0; count < 40; count++) assertEquals((await second.receive()).status, ScsiStatus.good);
     await sending;
+  }));
+
+Deno.test("when all connections have sent ahead of a rejected command, one ends, and the gap can be filled", () =>
+  withHarness({}, async (harness) => {
+    const keys = { FirstBurstLength: "262144" };
+    const { connections, initiators } = await harness.logInSession(2, { keys });
+    const [first, second] = initiators as [Initiator, Initiator];
+    const bad = textRequest({ ...numbered(first), isFinal: true, isContinued: true });
+    await first.send(bad, writePdu(first, first.takeCmdSn(), pattern(512)));
+    assertEquals((await first.receive()).opcode, Opcode.reject);
+    await first.nop();
+    const ahead = Array.from({ length: 20 }, () => writePdu(second, second.takeCmdSn(), pattern(262_144)));
+    const sending = second.send(...ahead).catch(() => "the connection is gone");
+    assertEquals(await second.receiveEnd(), []);
+    assertEquals(await sending, "the connection is gone");
+    await connections[1]!.served;
+    assertEquals((await first.receive()).opcode, Opcode.asynchronousMessage);
+    await first.send(writePdu(first, first.expCmdSn!, pattern(512)));
+    for (let count = 0; count < 2; count++) assertEquals((await first.receive()).status, ScsiStatus.good);
+  }));
+
+Deno.test("a number that was rejected over one connection is filled over another (7.3)", () =>
+  withHarness({}, async (harness) => {
+    const [first, second] = (await harness.logInSession(2)).initiators as [Initiator, Initiator];
+    const bad = textRequest({ ...numbered(first), isFinal: true, isContinued: true });
+    const behind = writePdu(second, second.takeCmdSn(), pattern(512));
+    await second.send(behind);
+    assertEquals(await drain(second), []);
+    await first.send(bad);
+    assertEquals((await first.receive()).opcode, Opcode.reject);
+    assertEquals([await drain(first), await drain(second)], [[], []]);
+    const again = writePdu(second, first.expCmdSn!, pattern(512));
+    await second.send(again);
+    const tags = [(await second.receive()).initiatorTaskTag, (await second.receive()).initiatorTaskTag];
+    assertEquals(tags, [again, behind].map(({ header }) => readUint32(header, 16)));
+    assertEquals((await first.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
   }));
 
 Deno.test("a login that joins acknowledges nothing that is still on its way over another connection", () =>

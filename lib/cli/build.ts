@@ -1,8 +1,10 @@
-import { provision, type ProvisionReport } from "../provision/provision.ts";
+import type { Config } from "../config/config.ts";
+import { provision, type ProvisionOptions, type ProvisionReport } from "../provision/provision.ts";
 import { isChange, type Step } from "../provision/step.ts";
 import type { Context } from "./context.ts";
 import { reportTold, toldToJson } from "./describe_told.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
+import { Interruption } from "./interruption.ts";
 import { loadConfig, reportDiagnostics } from "./load_config.ts";
 import type { OptionValues } from "./options.ts";
 import { ProgressLine } from "./progress_line.ts";
@@ -38,7 +40,12 @@ export async function build(context: Context, options: OptionValues): Promise<Ex
     printStep(step);
     if (left > 0) progress.show(left === 1 ? "1 more step" : `${left} more steps`);
   };
-  const report = await provision(config, { dryRun: options.dryRun, onStep });
+  const report = await provisionUnlessInterrupted(config, { dryRun: options.dryRun, onStep });
+  if (report === undefined) {
+    progress.clear();
+    context.stderr.write("iscsi: Interrupted: run it again for the rest\n");
+    return EXIT_CODES.interrupted.code;
+  }
   const isRefused = report.errors.length > 0;
   if (!options.json && !isRefused) context.stdout.write(summarizeSteps(report.steps, options.dryRun));
   reportDiagnostics([...report.errors, ...report.warnings], context);
@@ -55,6 +62,17 @@ export async function build(context: Context, options: OptionValues): Promise<Ex
   if (!options.json) tellOf(told!, config.storage, options.dryRun, context);
   // A server that keeps its old configuration: whoever changed it must not think that the change is live.
   return told?.kind === "refused" ? EXIT_CODES.failed.code : EXIT_CODES.done.code;
+}
+
+/** Provisions, or ends after a step when the user interrupts it, and returns nothing then. */
+async function provisionUnlessInterrupted(
+  config: Config,
+  options: ProvisionOptions,
+): Promise<ProvisionReport | undefined> {
+  using interruption = new Interruption();
+  const { signal } = interruption;
+  const report = await provision(config, { ...options, signal });
+  return signal.aborted ? undefined : report;
 }
 
 function tellOf(told: Told, storage: string, dryRun: boolean, context: Context): void {

@@ -16,6 +16,8 @@ export interface ProvisionOptions {
   readonly dryRun?: boolean;
   /** Called after each step, or for each step of a dry run, with how many there are yet to come. */
   readonly onStep?: (step: Step, left: number) => void;
+  /** Aborted when no further step is to begin; the report has those that were done. */
+  readonly signal?: AbortSignal;
   /** Where new identities come from; random unless given. */
   readonly makeIdentity?: () => Identity;
 }
@@ -37,28 +39,32 @@ export interface ProvisionReport {
  * @throws {ProvisionError} (rejects) when the disk refuses a step, or another process is provisioning the folder
  */
 export async function provision(config: Config, options: ProvisionOptions = {}): Promise<ProvisionReport> {
-  const { makeIdentity = randomIdentity, dryRun = false, onStep = () => {} } = options;
+  const { makeIdentity = randomIdentity, dryRun = false, onStep = () => {}, signal } = options;
   const first = plan(config, survey(config), makeIdentity);
   if (dryRun || first.errors.length > 0 || !first.steps.some(isChange)) {
     for (const [index, step] of first.steps.entries()) onStep(step, first.steps.length - index - 1);
     return first;
   }
   const done: Step[] = [];
-  function take(steps: readonly Step[]): void {
+  async function take(steps: readonly Step[]): Promise<void> {
     for (const [index, step] of steps.entries()) {
+      if (signal?.aborted) return;
       applyStep(step);
       done.push(step);
       onStep(step, steps.length - index - 1);
+      // A signal is heard of only in between.
+      if (isChange(step)) await new Promise((resolve) => setTimeout(resolve));
     }
   }
   // The lock is in the state folder, so that comes first; making it twice at a time does no harm.
   const stateFolder = stateFolderOf(config.storage);
   const last = first.steps.findIndex((step) => step.kind === "createFolder" && step.path === stateFolder);
-  take(first.steps.slice(0, last + 1));
+  await take(first.steps.slice(0, last + 1));
+  if (signal?.aborted) return { ...first, steps: done };
   using _lock = await lockForBuild(stateFolder);
   // Whoever had the lock before may have done all this, so the disk is looked at again.
   const rest: Plan = plan(config, survey(config), makeIdentity);
-  take(rest.steps);
+  await take(rest.steps);
   return { ...rest, steps: done };
 }
 

@@ -1,6 +1,6 @@
 /** `iscsi build` and `iscsi check` as a person runs them. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { runIscsi } from "../support/server_process.ts";
+import { iscsiCommand, runIscsi } from "../support/server_process.ts";
 import { runToolOk } from "../support/tools.ts";
 import { Appliance, XENSERVER, XENSERVER_BYTES } from "./appliance.ts";
 
@@ -88,6 +88,29 @@ Deno.test("the exit codes tell usage, conf and failure apart", async () => {
     assertEquals(result.code, code, `iscsi ${line}: ${result.stdout}${result.stderr}`);
     assertEquals(result.stderr === "", code === 0, line);
   }
+});
+
+Deno.test("Ctrl-C ends a build after a step, and the next one does the rest", async () => {
+  const targets = Array.from({ length: 300 }, (_, index) => `[t${index}]\nsize = 1MB\n`);
+  using appliance = Appliance.create(`networks = 127.0.0.0/8\n${targets.join("")}`);
+  const { program, args } = iscsiCommand();
+  await using build = new Deno.Command(program, {
+    args: [...args, "build", "--conf", appliance.confPath],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const stderr = new Response(build.stderr).text();
+  const steps = build.stdout.getReader();
+  await steps.read();
+  build.kill("SIGINT");
+  while (!(await steps.read()).done);
+  assertEquals([(await build.status).code, await stderr], [
+    130,
+    "iscsi: Interrupted: run it again for the rest\n",
+  ]);
+  assertEquals((await appliance.build()).code, 0);
+  assert(Deno.statSync(`${appliance.storage}/t299`).isFile);
 });
 
 Deno.test("serve refuses a conf that was not built, and names the command", async () => {

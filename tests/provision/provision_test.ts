@@ -56,6 +56,21 @@ Deno.test("provision() the second time changes nothing", async () => {
   });
 });
 
+Deno.test("provision() that is interrupted ends after a step, and the next one does what is left", async () => {
+  await withScratch(async (folder) => {
+    const config = configOf(`storage=${folder}/s`, "[a]", "size=1MB 1MB");
+    const all = ["createFolder", "createFolder", "recordIdentities", "createFile", "createFile"];
+    for (const [index, kind] of all.entries()) {
+      const controller = new AbortController();
+      const onStep = (step: Step): void => isChange(step) ? controller.abort() : undefined;
+      const options = { signal: controller.signal, onStep };
+      const changes = (await provision(config, options)).steps.filter(isChange);
+      assertEquals([index, kinds(changes)], [index, [kind]]);
+    }
+    assertEquals((await provision(config)).steps.some(isChange), false);
+  });
+});
+
 Deno.test("provision() of a dry run tells all and changes nothing", async () => {
   await withScratch(async (folder) => {
     const config = configOf(`storage=${folder}/s`, "[a]", "size=1GB");

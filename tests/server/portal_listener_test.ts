@@ -1,33 +1,37 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { EventLog } from "../../lib/iscsi/event_log.ts";
 import { PortalListener } from "../../lib/server/portal_listener.ts";
 
-/** Connects again and again, and resets each connection at once. */
-const RESETTING = `
-  import { connect } from "node:net";
-  for (let count = 0; count < 20; count++) {
-    const socket = connect(Number(Deno.args[0]), "127.0.0.1");
-    const closed = new Promise((resolve) => socket.once("close", resolve));
-    socket.once("connect", () => socket.resetAndDestroy());
-    await closed;
-  }
-`;
+const { ConnectionAborted, ConnectionReset, NotConnected } = Deno.errors;
+const { listen } = Deno;
+
+/** Makes listeners whose next connections were reset by their peers before they are accepted. */
+function listenAmongResets(options: Deno.TcpListenOptions & { transport?: "tcp" }): Deno.TcpListener {
+  const listener = listen(options);
+  const { accept } = listener;
+  const faults = [NotConnected, NotConnected, ConnectionReset, ConnectionAborted, NotConnected];
+  listener.accept = async () => {
+    const Fault = faults.pop();
+    if (Fault !== undefined) throw new Fault("Transport endpoint is not connected (os error 107)");
+    return await accept.call(listener);
+  };
+  return listener;
+}
 
 Deno.test("peers that are gone before they are accepted hold up nobody, and are nothing to warn of", async () => {
   const served = Promise.withResolvers<void>();
   const warnings: string[] = [];
-  const listener = new PortalListener({ address: "127.0.0.1", port: 0 }, {
-    serve: (connection) => {
+  const options = {
+    serve: (connection: Deno.TcpConn) => {
       connection.close();
       served.resolve();
     },
     log: new EventLog(({ message }) => warnings.push(message)),
-  });
-  const { port } = listener.address;
-  // This process stands still meanwhile, so that none is accepted before it is gone.
-  const args = ["eval", "--ext=ts", RESETTING, String(port)];
-  assert(new Deno.Command(Deno.execPath(), { args }).outputSync().success);
-  using _good = await Deno.connect({ hostname: "127.0.0.1", port });
+  };
+  Deno.listen = listenAmongResets as typeof Deno.listen;
+  const listener = new PortalListener({ address: "127.0.0.1", port: 0 }, options);
+  Deno.listen = listen;
+  using _good = await Deno.connect({ hostname: "127.0.0.1", port: listener.address.port });
   await served.promise;
   listener.close();
   assertEquals(warnings, []);

@@ -12,7 +12,7 @@ import { linksFolderOf } from "./state_folder.ts";
  */
 export class FileLinks {
   readonly #folder: string;
-  /** By the paths of the files. */
+  /** By the paths where the files really are. */
   readonly #links = new Map<string, string>();
 
   constructor(storage: string) {
@@ -27,8 +27,9 @@ export class FileLinks {
   extend(paths: readonly string[]): ReadonlyMap<string, string> {
     if (paths.length > 0) makeFolder(this.#folder);
     return new Map(paths.map((path) => {
-      const link = this.#links.get(path) ?? this.#makeLink(path);
-      this.#links.set(path, link);
+      const file = realPath(path);
+      const link = this.#links.get(file) ?? this.#makeLink(file);
+      this.#links.set(file, link);
       return [path, link];
     }));
   }
@@ -43,13 +44,26 @@ export class FileLinks {
     this.#links.clear();
   }
 
-  #makeLink(path: string): string {
+  #makeLink(file: string): string {
     const link = join(this.#folder, crypto.randomUUID());
     try {
-      Deno.symlinkSync(Deno.realPathSync(path), link);
+      Deno.symlinkSync(file, link);
       return link;
     } catch (error) {
-      throw new ProvisionError(`Cannot make a link to "${path}": ${reasonOf(error)}`, { cause: error });
+      throw cannotLink(file, error);
     }
   }
+}
+
+/** Where a file is now: what leads there may have been changed since it was last in the conf. */
+function realPath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch (error) {
+    throw cannotLink(path, error);
+  }
+}
+
+function cannotLink(path: string, error: unknown): ProvisionError {
+  return new ProvisionError(`Cannot make a link to "${path}": ${reasonOf(error)}`, { cause: error });
 }

@@ -11,6 +11,9 @@ export interface FileStoreOptions {
   readonly readOnly: boolean;
 }
 
+/** Which file it is, whatever its path leads to by now. */
+type FileIdentity = Pick<Deno.FileInfo, "dev" | "ino">;
+
 /** What the operating system calls "no space": ENOSPC, and EDQUOT when a quota is what is full. */
 const OUT_OF_SPACE_ERRNOS: readonly number[] = [28, 122];
 
@@ -25,6 +28,7 @@ const OUT_OF_SPACE_ERRNOS: readonly number[] = [28, 122];
 export class FileStore implements BlockStore {
   readonly canUnmap = false;
   readonly #path: string;
+  readonly #file: FileIdentity;
   #sizeBytes: number;
   #readOnly: boolean;
   /** It has never been open for writing, so that there is nothing to flush. */
@@ -47,10 +51,11 @@ export class FileStore implements BlockStore {
       const first = openHandle(path, options.readOnly);
       opened.push(first);
       assertLength(first, path, options.sizeBytes);
-      const again = (): Deno.FsFile => openSame(path, options.readOnly, first);
+      const file = lookAt(first, path);
+      const again = (): Deno.FsFile => openSame(path, options.readOnly, file);
       const flusher = again();
       opened.push(flusher);
-      return new FileStore(path, options, first, flusher, new HandlePool(again));
+      return new FileStore(path, { ...options, file }, first, flusher, new HandlePool(again));
     } catch (error) {
       for (const handle of opened) handle.close();
       throw storeError("readFailed", `Cannot open "${path}"`, error);
@@ -59,7 +64,7 @@ export class FileStore implements BlockStore {
 
   private constructor(
     path: string,
-    options: FileStoreOptions,
+    options: FileStoreOptions & { readonly file: FileIdentity },
     now: Deno.FsFile,
     flusher: Deno.FsFile,
     pool: HandlePool,
@@ -68,6 +73,7 @@ export class FileStore implements BlockStore {
     this.#readOnly = options.readOnly;
     this.#neverWritten = options.readOnly;
     this.#path = path;
+    this.#file = options.file;
     this.#now = now;
     this.#flusher = flusher;
     this.#pool = pool;
@@ -98,7 +104,7 @@ export class FileStore implements BlockStore {
    */
   reopen(path: string, readOnly: boolean): void {
     const opened: Deno.FsFile[] = [];
-    const again = (): Deno.FsFile => openSame(path, readOnly, this.#now);
+    const again = (): Deno.FsFile => openSame(path, readOnly, this.#file);
     try {
       opened.push(again(), again());
       const [now, flusher] = opened as [Deno.FsFile, Deno.FsFile];
@@ -264,10 +270,10 @@ function openHandle(path: string, readOnly: boolean): Deno.FsFile {
   return Deno.openSync(path, { read: true, write: !readOnly });
 }
 
-/** Opens `path` once more, and makes sure that it still is the file that `first` is open on. */
-function openSame(path: string, readOnly: boolean, first: Deno.FsFile): Deno.FsFile {
+/** Opens `path` once more, and makes sure that it still is the file that was expected. */
+function openSame(path: string, readOnly: boolean, expected: FileIdentity): Deno.FsFile {
   const handle = openHandle(path, readOnly);
-  const [expected, actual] = [lookAt(first, path), lookAt(handle, path)];
+  const actual = lookAt(handle, path);
   if (actual.dev === expected.dev && actual.ino === expected.ino) return handle;
   handle.close();
   throw new Error("another file has taken its place");

@@ -21,6 +21,11 @@ Deno.test("StandIns links to where files really are, once, and removes what an e
     assertEquals(standIns.extend([], [path]), made);
     assertEquals(standIns.extend([], []), new Map());
     assert(Deno.lstatSync(link).isSymlink, "somebody may be about to open it");
+    Deno.mkdirSync(`${folder}/other`);
+    Deno.writeTextFileSync(`${folder}/other/disk`, "there");
+    Deno.removeSync(`${folder}/way`);
+    Deno.symlinkSync(`${folder}/other`, `${folder}/way`);
+    assertEquals(Deno.readTextFileSync(standIns.extend([], [path]).get(path)!), "there");
     standIns.remove();
     assertEquals(Object.keys(snapshot(storage)), [".iscsi"]);
   });

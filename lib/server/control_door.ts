@@ -39,6 +39,7 @@ export class ControlDoor {
       this.#server = await ControlServer.listen(path, this.#handlers);
     } catch (error) {
       this.#server = undefined;
+      this.#path = undefined;
       const reason = error instanceof Error ? error.message : String(error);
       this.#log.warning(`Cannot take requests at "${path}": ${reason}`);
     }

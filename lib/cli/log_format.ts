@@ -31,7 +31,12 @@ export function eventLog(
   const format: (event: LogEvent, atMs: number) => string = LOG_FORMATS[options.log as LogFormat];
   const told = LOG_LEVELS.slice(0, LOG_LEVELS.indexOf(options.logLevel as LogLevel) + 1);
   return new EventLog((event) => {
-    if (told.includes(event.level)) stderr.write(`${format(event, Date.now())}\n`);
+    if (!told.includes(event.level)) return;
+    try {
+      stderr.write(`${format(event, Date.now())}\n`);
+    } catch {
+      // The disk that the log goes to may be full: that ends nobody's session.
+    }
   });
 }
 

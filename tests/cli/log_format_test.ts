@@ -88,3 +88,15 @@ Deno.test("the README names every kind of event, every level and every form", ()
   const words = [...EVENT_KINDS, ...LOG_LEVELS, ...Object.keys(LOG_FORMATS).map((name) => `--log ${name}`)];
   assertEquals(words.filter((word) => !section.includes(`\`${word}\``)), []);
 });
+
+Deno.test("eventLog() goes on where nothing can be written", () => {
+  const events: string[] = [];
+  const write = (text: string): void => {
+    events.push(text);
+    throw new Error("No space left on device (os error 28)");
+  };
+  const log = eventLog({ stderr: { write } }, { log: "text", logLevel: "info" });
+  log.info("one");
+  log.info("two");
+  assertEquals(events, ["iscsi: one\n", "iscsi: two\n"]);
+});

@@ -79,7 +79,7 @@ async function superviseUntilStopped(
     metrics.apply(endpoint);
     await control.moveTo(storage);
   }
-  using space = new SpaceWatch({ config: () => supervisor.serving.config, log });
+  await using space = new SpaceWatch({ config: () => supervisor.serving.config, log });
   const reloader = new Reloader({
     file,
     parse: () => parseFile(file),

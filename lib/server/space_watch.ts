@@ -25,18 +25,22 @@ export class SpaceWatch {
   readonly #log: EventLog;
   readonly #timer: ReturnType<typeof setInterval>;
   #history: readonly SpaceSample[];
+  /** Resolves when the last sample is kept. */
+  #kept: Promise<void>;
 
   /** Begins to take samples. */
   constructor({ config, log }: SpaceWatchOptions) {
     this.#config = config;
     this.#log = log;
     this.#history = readHistory(config(), (reason) => log.warning(`${reason}: beginning anew`));
-    this.#timer = setInterval(() => this.#sample(), SAMPLE_INTERVAL_MS);
-    this.#sample();
+    this.#timer = setInterval(() => this.#kept = this.#sample(), SAMPLE_INTERVAL_MS);
+    this.#kept = this.#sample();
   }
 
-  [Symbol.dispose](): void {
+  /** Takes no more samples; resolves when the last one is kept. */
+  async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
+    await this.#kept;
   }
 
   /** How it is now. */

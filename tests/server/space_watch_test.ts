@@ -14,7 +14,7 @@ Deno.test("a space watch knows what files take, and remembers it", () =>
     const growthFile = join(folder, ".iscsi", "growth.json");
     const log = new KeptLog();
     {
-      using watch = new SpaceWatch({ config: () => served.config, log });
+      await using watch = new SpaceWatch({ config: () => served.config, log });
       const { files, fileSystems } = watch.report();
       assertEquals(
         files.map(({ allocatedBytes, growthBytesPerDay }) => [allocatedBytes, growthBytesPerDay]),
@@ -34,7 +34,7 @@ Deno.test("a space watch knows what files take, and remembers it", () =>
     const allocatedBytes = Object.fromEntries(paths.map((path) => [path, 0]));
     Deno.writeTextFileSync(growthFile, formatHistory([{ atMs: Date.now() - DAY_MS, allocatedBytes }]));
     Deno.writeFileSync(paths[0]!, new Uint8Array(1024 * 1024).fill(1));
-    using watch = new SpaceWatch({ config: () => served.config, log });
+    await using watch = new SpaceWatch({ config: () => served.config, log });
     const { files, fileSystems } = watch.report();
     const [growth, none] = files.map(({ growthBytesPerDay }) => growthBytesPerDay!);
     assert(Math.abs(growth! - 1024 * 1024) < 10_000, String(growth));
@@ -48,12 +48,12 @@ Deno.test("a space watch knows what files take, and remembers it", () =>
   }));
 
 Deno.test("a space watch whose file is damaged says so and begins anew", () =>
-  withScratch((folder) => {
+  withScratch(async (folder) => {
     const served = makeServed(folder);
     Deno.mkdirSync(join(folder, ".iscsi"));
     Deno.writeTextFileSync(join(folder, ".iscsi", "growth.json"), "{");
     const log = new KeptLog();
-    using watch = new SpaceWatch({ config: () => served.config, log });
+    await using watch = new SpaceWatch({ config: () => served.config, log });
     assertEquals(watch.report().files[0]!.growthBytesPerDay, null);
     assertStringIncludes(log.lines[0]!, "Cannot read how the LUNs have grown");
   }));

@@ -73,8 +73,8 @@ function errorCounters({ bytes, uncorrectedErrors }: ErrorCounter): readonly Log
 }
 
 /** Undefined where space is no matter, or where it is not known. */
-function logicalBlockProvisioning({ store, space }: LogicalUnit): readonly LogParameter[] | undefined {
-  if (!store.canUnmap || space === undefined) return undefined;
+function logicalBlockProvisioning({ canUnmap, space }: LogicalUnit): readonly LogParameter[] | undefined {
+  if (!canUnmap || space === undefined) return undefined;
   return encodeResources(space).map(({ code, value }) => ({ code, format: BINARY_LIST, value }));
 }
 

@@ -158,6 +158,11 @@ export class LogicalUnit {
     return this.#writeProtected;
   }
 
+  /** Initiators can give space back: the unit is thinly provisioned. For those who cannot write it is not. */
+  get canUnmap(): boolean {
+    return this.store.canUnmap && !this.#writeProtected;
+  }
+
   /** Padded to their fields' widths: 16 and 4. */
   get texts(): PaddedTexts {
     return this.#texts;
@@ -173,12 +178,13 @@ export class LogicalUnit {
 
   /**
    * Protects the medium from writing, or no longer. WP is one of the mode parameters, of whose change every initiator
-   * is told (SPC-4, 5.8).
+   * is told (SPC-4, 5.8), and with it the VPD pages that tell of thin provisioning.
    */
   protect(isProtected: boolean): void {
     if (isProtected === this.#writeProtected) return;
     this.#writeProtected = isProtected;
     this.#tell(Sense.modeParametersChanged);
+    if (this.store.canUnmap) this.#tell(Sense.inquiryDataHasChanged);
   }
 
   /** Says something else of what disk it is (SPC-4, 6.6.1: INQUIRY DATA HAS CHANGED). */
@@ -217,7 +223,7 @@ export class LogicalUnit {
   updateSpace(space: SpaceFigures): void {
     this.#space = space;
     const parameters = this.modes.values(MODE_PAGES.logicalBlockProvisioning, PageControl.current);
-    if (!this.store.canUnmap || !this.#threshold.reaches(space, parameters)) return;
+    if (!this.canUnmap || !this.#threshold.reaches(space, parameters)) return;
     this.#tell(Sense.thinProvisioningSoftThresholdReached);
   }
 

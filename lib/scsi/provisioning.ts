@@ -2,13 +2,12 @@
  * Logical block provisioning (SBC-3, 4.7): what a logical unit says of the space that its blocks take.
  */
 import { writeUint32, writeUint64 } from "../bytes/big_endian.ts";
-import type { BlockStore } from "../store/block_store.ts";
 import { GRANULE_BYTES_MIN } from "../store/space_map.ts";
 
 /** What of a logical unit matters here. */
 interface Unit {
   readonly transferLengthMaxBlocks: number;
-  readonly store: BlockStore;
+  readonly canUnmap: boolean;
   readonly blockSizeBytes: number;
 }
 
@@ -48,7 +47,7 @@ const UGAVALID = 0x8000_0000;
 export function encodeProvisioningLimits(unit: Unit): Uint8Array {
   const limits = new Uint8Array(24);
   writeUint64(limits, 16, unit.transferLengthMaxBlocks);
-  if (!unit.store.canUnmap) return limits;
+  if (!unit.canUnmap) return limits;
   writeUint32(limits, 0, UNMAP_BLOCKS_MAX);
   writeUint32(limits, 4, UNMAP_DESCRIPTORS_MAX);
   // Less than a block of the file system gives nothing back. Where that is no more than a block of the unit there is
@@ -79,15 +78,15 @@ const THIN_PROVISIONED = 0x02;
  *  6 | PROVISIONING TYPE
  * ```
  */
-export function encodeProvisioningPage({ store, blockSizeBytes }: Unit): Uint8Array {
-  if (!store.canUnmap) return new Uint8Array(4);
+export function encodeProvisioningPage({ canUnmap, blockSizeBytes }: Unit): Uint8Array {
+  if (!canUnmap) return new Uint8Array(4);
   const thresholdExponent = Math.log2(THRESHOLD_SET_BYTES / blockSizeBytes);
   return Uint8Array.of(thresholdExponent, LBPU | LBPWS | LBPWS10 | LBPRZ, THIN_PROVISIONED, 0);
 }
 
 /** LBPME and LBPRZ in byte 14 of the parameter data of READ CAPACITY(16) (SBC-3, 5.16.2). */
-export function capacityFlags({ store }: Unit): number {
-  return store.canUnmap ? 0xc0 : 0;
+export function capacityFlags({ canUnmap }: Unit): number {
+  return canUnmap ? 0xc0 : 0;
 }
 
 /** The resources that are counted: parameter codes of the log page, and values of THRESHOLD RESOURCE. */

@@ -40,6 +40,21 @@ Deno.test("a unit that gives nothing back does not say that it does", async () =
   assertEquals((await run(openUnit(), cdb("9e 10 00 00 00 00 00 00 00 00 00 00 00 20"))).data[14], 0);
 });
 
+Deno.test("a thin unit that is protected from writing offers no unmapping, and its initiators hear of it", async () => {
+  const { nexus, unit } = openThin();
+  const isOffered = async (): Promise<number[]> => [
+    (await run(nexus, cdb("12 01 b2 00 ff"))).data[5]!,
+    (await run(nexus, cdb("9e 10 00 00 00 00 00 00 00 00 00 00 00 20"))).data[14]!,
+  ];
+  for (const [isProtected, expected] of [[true, [0, 0]], [false, [0xe4, 0xc0]]] as const) {
+    unit.protect(isProtected);
+    const testUnitReady = cdb("00 00 00 00 00 00");
+    assertEquals((await run(nexus, testUnitReady)).outcome, "inquiryDataHasChanged");
+    assertEquals((await run(nexus, testUnitReady)).outcome, "modeParametersChanged");
+    assertEquals(await isOffered(), [...expected]);
+  }
+});
+
 Deno.test("the Logical Block Provisioning log page counts in sets of 1 MiB, as soon as somebody knows", async () => {
   const { nexus, unit } = openThin();
   const logSense = cdb("4d 00 4c 00 00 00 00 00 ff");

@@ -141,7 +141,7 @@ export class Connection implements WatchedConnection {
   async run(): Promise<void> {
     const cancelDeadline = this.#owner.clock.after(Limits.loginMs, () => this.#loginTimedOut());
     try {
-      while (await this.#receiveMore());
+      await this.#receiveUntilEnd();
       // The peer sends no more, but may still read: what waits is sent before the connection is closed.
       this.finish();
       await this.closed;
@@ -216,27 +216,37 @@ export class Connection implements WatchedConnection {
     this.close();
   }
 
-  /** Receives once and carries out what has come; false when nothing more is to be received. */
-  async #receiveMore(): Promise<boolean> {
-    const count = await this.#stream.read(this.#frames.space()).catch(() => null);
-    if (count === null || !this.#isReceiving) return false;
-    this.#frames.received(count);
-    this.#signsOfLife.hasCome = true;
-    this.#meter.received();
+  /**
+   * Receives and carries out what has come, until nothing more is to be received. It is one function, and awaits what
+   * the stream returns and nothing around it, because each promise more costs every command of a peer that sends one
+   * at a time.
+   */
+  async #receiveUntilEnd(): Promise<void> {
     const { turns } = this.#owner;
-    const turnPdus = turns.lengthFor(this);
-    let pdus = 0;
-    for (let frame = this.#nextFrame(); frame !== undefined; frame = this.#nextFrame()) {
-      this.#receive(frame);
-      pdus++;
-      if (pdus % turnPdus === 0) await this.#letOthersGo();
-      if (this.#predecessor !== undefined) await this.#untilPredecessorSettled();
-      if (this.#isCongested) await this.#untilRoom();
-      if (!this.#isReceiving) break;
+    while (this.#isReceiving) {
+      let count: number | null;
+      try {
+        count = await this.#stream.read(this.#frames.space());
+      } catch {
+        return;
+      }
+      if (count === null || !this.#isReceiving) return;
+      this.#frames.received(count);
+      this.#signsOfLife.hasCome = true;
+      this.#meter.received();
+      const turnPdus = turns.lengthFor(this);
+      let pdus = 0;
+      for (let frame = this.#nextFrame(); frame !== undefined; frame = this.#nextFrame()) {
+        this.#receive(frame);
+        pdus++;
+        if (pdus % turnPdus === 0) await this.#letOthersGo();
+        if (this.#predecessor !== undefined) await this.#untilPredecessorSettled();
+        if (this.#isCongested) await this.#untilRoom();
+        if (!this.#isReceiving) break;
+      }
+      turns.received(this, pdus);
+      this.#send();
     }
-    turns.received(this, pdus);
-    this.#send();
-    return this.#isReceiving;
   }
 
   get #isClosed(): boolean {
@@ -426,8 +436,13 @@ export class Connection implements WatchedConnection {
     const { buffer } = this.#replies;
     this.#isSending = true;
     while (buffer.length > 0 && !this.#isClosed) {
-      // When the peer is gone, the receiving side may wait for it; closing ends that wait.
-      await this.#writeAll(buffer.take()).catch(() => this.close());
+      let bytes = buffer.take();
+      try {
+        while (bytes.length > 0) bytes = bytes.subarray(await this.#stream.write(bytes));
+      } catch {
+        // When the peer is gone, the receiving side may wait for it; closing ends that wait.
+        this.close();
+      }
       this.#phase?.pump();
       // Who takes one thing after another is there, though it may have nothing to say.
       if (buffer.length > 0) this.#signsOfLife.hasCome = true;
@@ -437,11 +452,6 @@ export class Connection implements WatchedConnection {
     // At once after the last look at the buffer: a reply that is put in from now on begins to be sent anew.
     this.#isSending = false;
     this.#progress();
-  }
-
-  async #writeAll(bytes: Uint8Array): Promise<void> {
-    let offset = 0;
-    while (offset < bytes.length) offset += await this.#stream.write(bytes.subarray(offset));
   }
 
   /** Waits until the last replies have been sent. */

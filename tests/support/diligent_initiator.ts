@@ -98,11 +98,11 @@ export class DiligentInitiator {
     const initiator = await Initiator.connect(port);
     try {
       await initiator.login({ targetName, isid, ...(initiatorName === undefined ? {} : { initiatorName }) });
+      await initiator.command({ cdb: testUnitReady(), lun: this.#options.lun ?? 0 });
     } catch (error) {
       await initiator.close();
       throw error;
     }
-    await initiator.command({ cdb: testUnitReady(), lun: this.#options.lun ?? 0 });
     this.#wantsLogout = false;
     initiator.receive(FOREVER_MS).then((pdu) => {
       if (pdu.opcode !== Opcode.asynchronousMessage || pdu.asynchronousEvent !== 1) return;
@@ -128,8 +128,11 @@ export class DiligentInitiator {
 
   async #logInAgain(initiator: Initiator): Promise<void> {
     this.#initiator = undefined;
-    await initiator.logout();
-    await initiator.close();
+    try {
+      await initiator.logout();
+    } finally {
+      await initiator.close();
+    }
     try {
       this.#initiator = await this.#logIn();
       this.diary.push("logged in again");

@@ -3,6 +3,7 @@
  * nothing of workers and messages, so that tests run it as it is.
  */
 import type { Endpoint } from "../config/config.ts";
+import type { EventLog } from "../iscsi/event_log.ts";
 import { EXPOSITION_CONTENT_TYPE } from "../metrics/exposition.ts";
 import {
   describeStatus,
@@ -11,58 +12,54 @@ import {
   parseHead,
   type Status,
 } from "../metrics/http_request.ts";
+import { ConnectionListener } from "./connection_listener.ts";
 import { MetricsLimits } from "./metrics_limits.ts";
 
 const PATHS = ["/metrics", "/"];
 const METHODS = ["GET", "HEAD"];
 
+/** What an endpoint needs. */
+export interface MetricsEndpointOptions {
+  /** Makes the document; it may reject, and then there is none for now. */
+  readonly collect: () => Promise<string>;
+  readonly log: EventLog;
+}
+
 /** An HTTP server for metrics. */
 export class MetricsEndpoint {
-  readonly #listener: Deno.TcpListener;
+  readonly #listener: ConnectionListener;
   readonly #collect: () => Promise<string>;
   readonly #connections = new Set<Deno.TcpConn>();
   /** The text of a moment ago, or the one that is being made. */
   #text: Promise<string> | undefined;
   /** From when on another one is made. */
   #staleMs = Infinity;
-  #isClosed = false;
 
   /**
    * Listens and serves.
    *
-   * @param collect makes the document; it may reject, and then there is none for now
    * @throws {Error} when the address cannot be listened at
    */
-  constructor({ address, port }: Endpoint, collect: () => Promise<string>) {
-    this.#listener = Deno.listen({ hostname: address, port });
+  constructor(endpoint: Endpoint, { collect, log }: MetricsEndpointOptions) {
     this.#collect = collect;
-    this.#accept();
+    const serve = (connection: Deno.TcpConn): void => this.#admit(connection);
+    this.#listener = new ConnectionListener(endpoint, { serve, log });
   }
 
   /** Where it listens. */
   get port(): number {
-    return this.#listener.addr.port;
+    return this.#listener.address.port;
   }
 
   /** Stops listening, and ends every connection. */
   close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
     this.#listener.close();
     for (const connection of [...this.#connections]) this.#end(connection);
   }
 
-  async #accept(): Promise<void> {
-    while (!this.#isClosed) {
-      try {
-        const connection = await this.#listener.accept();
-        if (this.#connections.size < MetricsLimits.connections) this.#serve(connection);
-        else connection.close();
-      } catch {
-        // Mostly no file descriptor is left; who wants metrics asks again.
-        if (!this.#isClosed) await new Promise((resolve) => setTimeout(resolve, MetricsLimits.retryMs));
-      }
-    }
+  #admit(connection: Deno.TcpConn): void {
+    if (this.#connections.size < MetricsLimits.connections) this.#serve(connection);
+    else connection.close();
   }
 
   async #serve(connection: Deno.TcpConn): Promise<void> {

@@ -10,7 +10,7 @@ export const MetricsLimits = {
   connectionMs: 10_000,
   /** How long a text serves all who ask. */
   freshMs: 1_000,
-  /** How long to wait when the system has no more sockets to give, or before another start. */
+  /** How long to wait before another start. */
   retryMs: 1_000,
   /** How long to wait before another attempt to listen where it failed. */
   listenAgainMs: 10_000,

@@ -68,6 +68,8 @@ export class MetricsService implements Disposable {
 
   #hear(worker: Worker, endpoint: Endpoint, message: FromMetricsWorker): void {
     switch (message.kind) {
+      case "log":
+        return this.#options.log.write(message.event);
       case "listening":
         this.#complaint = undefined;
         this.#options.log.info(`Metrics are served at http://${format(endpoint)}/metrics`);

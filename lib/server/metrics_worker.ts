@@ -2,6 +2,7 @@
  * The metrics worker's entry: reads what comes over HTTP, so that the supervisor need not. Its one right is to listen
  * at its address, and it knows nothing but the text that the supervisor gives it when somebody asks.
  */
+import { EventLog } from "../iscsi/event_log.ts";
 import { MetricsEndpoint } from "./metrics_endpoint.ts";
 import type { FromMetricsWorker, ToMetricsWorker } from "./metrics_messages.ts";
 
@@ -20,6 +21,7 @@ function serve(scope: WorkerScope): void {
     scope.postMessage({ kind: "wanted" });
     return wanted.promise;
   };
+  const log = new EventLog((event) => scope.postMessage({ kind: "log", event }));
   scope.onmessage = ({ data }) => {
     if (data.kind === "text") {
       if (data.text === undefined) wanted.reject(new Error("there are no metrics now"));
@@ -27,7 +29,7 @@ function serve(scope: WorkerScope): void {
       return;
     }
     try {
-      new MetricsEndpoint(data.endpoint, collect);
+      new MetricsEndpoint(data.endpoint, { collect, log });
       scope.postMessage({ kind: "listening" });
     } catch (error) {
       scope.postMessage({ kind: "failed", message: error instanceof Error ? error.message : String(error) });

@@ -18,7 +18,7 @@ import type { Session } from "../iscsi/session.ts";
 import { TargetNode } from "../iscsi/target_node.ts";
 import type { Nexus } from "../scsi/nexus.ts";
 import type { SpaceFigures } from "../scsi/provisioning.ts";
-import { PortalListener } from "./portal_listener.ts";
+import { ConnectionListener } from "./connection_listener.ts";
 import { randomBytes } from "./random_bytes.ts";
 import { reportReservations } from "./report_reservations.ts";
 import { ServedTarget } from "./served_target.ts";
@@ -41,7 +41,7 @@ export interface TargetServerOptions extends TargetServerSettings {
 interface Prepared {
   /** Of new logical units, by their paths; not of those whose files are still in use by others. */
   readonly units: Map<string, ServedUnit>;
-  readonly listeners: ReadonlyMap<string, PortalListener>;
+  readonly listeners: ReadonlyMap<string, ConnectionListener>;
 }
 
 /** A running target. */
@@ -55,7 +55,7 @@ export class TargetServer {
   /** By path: resolves when what was there is closed. */
   readonly #leaving = new Map<string, Promise<void>>();
   /** By the portal at which they were to listen. */
-  #listeners: ReadonlyMap<string, PortalListener> = new Map();
+  #listeners: ReadonlyMap<string, ConnectionListener> = new Map();
   #settings: TargetServerSettings;
   #isStopping = false;
 
@@ -244,11 +244,11 @@ export class TargetServer {
     return ServedUnit.open(target, unit, { ...settings, storage, log: this.#log, clock: this.#clock });
   }
 
-  #listen(portal: Portal): PortalListener {
-    return new PortalListener(portal, { serve: this.serve.bind(this), log: this.#log });
+  #listen(portal: Portal): ConnectionListener {
+    return new ConnectionListener(portal, { serve: this.serve.bind(this), log: this.#log });
   }
 
-  #replaceListeners(listeners: ReadonlyMap<string, PortalListener>): void {
+  #replaceListeners(listeners: ReadonlyMap<string, ConnectionListener>): void {
     for (const [key, listener] of this.#listeners) if (!listeners.has(key)) listener.close();
     this.#listeners = listeners;
   }

@@ -2,6 +2,8 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { MetricsEndpoint } from "../../lib/server/metrics_endpoint.ts";
 import { MetricsLimits } from "../../lib/server/metrics_limits.ts";
 import { withTimeLimit } from "../support/initiator_connection.ts";
+import { listeningAmongFaults, RESETS } from "./_resets.ts";
+import { KeptLog } from "./_serving.ts";
 
 /** A document that says how often it was made. */
 function countedDocument(): () => Promise<string> {
@@ -12,8 +14,12 @@ function countedDocument(): () => Promise<string> {
 async function withEndpoint(
   test: (port: number, endpoint: MetricsEndpoint) => Promise<void>,
   collect: () => Promise<string> = countedDocument(),
+  { faults = [], log = new KeptLog() }: { faults?: readonly Error[]; log?: KeptLog } = {},
 ): Promise<void> {
-  const endpoint = new MetricsEndpoint({ address: "127.0.0.1", port: 0 }, collect);
+  const endpoint = listeningAmongFaults(
+    faults,
+    () => new MetricsEndpoint({ address: "127.0.0.1", port: 0 }, { collect, log }),
+  );
   try {
     await withTimeLimit(test(endpoint.port, endpoint), 30_000, "ask for metrics");
   } finally {
@@ -110,3 +116,26 @@ Deno.test("MetricsEndpoint ends every connection when it is closed", () =>
     endpoint.close();
     assertEquals(await connection.read(new Uint8Array(1)).catch(() => null), null);
   }));
+
+Deno.test("MetricsEndpoint is not held up by peers that are gone before they are accepted", async () => {
+  const log = new KeptLog();
+  // As many as would take longer than the test may, if each cost a tenth of a second.
+  const faults = Array.from({ length: 100 }, () => RESETS).flat();
+  await withEndpoint(
+    async (port) => assertEquals(statusOf(await exchange(port, "GET / HTTP/1.1\r\n\r\n")), "HTTP/1.1 200 OK"),
+    countedDocument(),
+    { faults, log },
+  );
+  assertEquals(log.lines, []);
+});
+
+Deno.test("MetricsEndpoint says why it cannot accept a connection, and accepts the next", async () => {
+  const log = new KeptLog();
+  const faults = [new Error("Too many open files (os error 24)")];
+  await withEndpoint(
+    async (port) => assertEquals(statusOf(await exchange(port, "GET / HTTP/1.1\r\n\r\n")), "HTTP/1.1 200 OK"),
+    countedDocument(),
+    { faults, log },
+  );
+  assertEquals(log.lines, ["warning: Cannot accept a connection: Too many open files (os error 24)"]);
+});

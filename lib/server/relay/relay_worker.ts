@@ -4,7 +4,7 @@
  */
 import type { Portal } from "../../access/portals.ts";
 import { EventLog } from "../../iscsi/event_log.ts";
-import { PortalListener } from "../portal_listener.ts";
+import { ConnectionListener } from "../connection_listener.ts";
 import { joinStreams } from "./join_streams.ts";
 import type { FromRelay, ToRelay } from "./relay_control.ts";
 import { RelayLink } from "./relay_link.ts";
@@ -19,7 +19,7 @@ relay(globalThis as unknown as WorkerScope);
 
 function relay(scope: WorkerScope): void {
   let link: RelayLink | undefined;
-  let listener: PortalListener | undefined;
+  let listener: ConnectionListener | undefined;
   let isStopping = false;
   let connections = 0;
   const stopIfOver = (): void => {
@@ -28,7 +28,7 @@ function relay(scope: WorkerScope): void {
   const start = (portal: Portal, port: MessagePort): void => {
     // Only this end opens connections.
     const toTarget = link = new RelayLink(port, (stream) => stream.close());
-    listener = new PortalListener(portal, {
+    listener = new ConnectionListener(portal, {
       log: new EventLog((event) => scope.postMessage({ kind: "log", event })),
       serve: async (connection, ends) => {
         connections++;

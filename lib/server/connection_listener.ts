@@ -7,19 +7,19 @@ import type { EventLog } from "../iscsi/event_log.ts";
 const ACCEPT_RETRY_MS = 100;
 
 /** What becomes of the connections that a listener accepts. */
-export interface PortalListenerOptions {
+export interface ConnectionListenerOptions {
   readonly serve: (connection: Deno.TcpConn, ends: ConnectionEnds) => void;
   readonly log: EventLog;
 }
 
-/** Listens at one portal until it is closed, and hands over every connection. */
-export class PortalListener {
+/** Listens at one address (a portal, or that of the metrics) until it is closed, and hands over every connection. */
+export class ConnectionListener {
   readonly #listener: Deno.TcpListener;
-  readonly #options: PortalListenerOptions;
+  readonly #options: ConnectionListenerOptions;
   #isClosed = false;
 
   /** @throws {Error} when the address cannot be listened at */
-  constructor(portal: Portal, options: PortalListenerOptions) {
+  constructor(portal: Portal, options: ConnectionListenerOptions) {
     this.#listener = listen(portal);
     this.#options = options;
     this.#accept();

@@ -1,20 +1,11 @@
-import {
-  type AddressFamily,
-  addressFamily,
-  type Network,
-  parseNetwork,
-  plainAddress,
-} from "../bytes/network.ts";
+import { addressFamily, type AddressRange, type Network, parseAddress } from "../bytes/network.ts";
 
-/** One address of this server. */
-export interface InterfaceAddress {
+/** One address of this server, and the network that its interface is in. */
+export interface InterfaceAddress extends AddressRange {
   /** Name of the interface, `eth0`. */
   readonly name: string;
-  /** In the form of `plainAddress`. */
-  readonly address: string;
   /** Length of the network part in bits. */
   readonly prefixLength: number;
-  readonly family: AddressFamily;
 }
 
 /** What `Deno.networkInterfaces()` says of an address, as far as it matters here. */
@@ -28,18 +19,19 @@ export interface InterfaceInfo {
 /** The addresses in the result of `Deno.networkInterfaces()`, in its order. */
 export function interfaceAddresses(list: readonly InterfaceInfo[]): InterfaceAddress[] {
   return list.flatMap(({ name, address: written, cidr }) => {
-    const address = plainAddress(written);
-    const family = addressFamily(address);
+    const address = parseAddress(written);
     const prefixLength = Number(cidr.slice(cidr.lastIndexOf("/") + 1));
-    return family === undefined ? [] : [{ name, address, prefixLength, family }];
+    return address === undefined ? [] : [{ name, prefixLength, ...address }];
   });
 }
 
-/** The network from which a target's network accepts: itself, or that of the interface whose address it names. */
-export function peerNetwork(network: Network, interfaces: readonly InterfaceAddress[]): Network | undefined {
+/** From where a target's network accepts: from itself, or from that of the interface whose address it names. */
+export function peerRange(
+  network: Network,
+  interfaces: readonly InterfaceAddress[],
+): AddressRange | undefined {
   if (network.prefixLength !== undefined) return network;
-  const found = interfaces.find(({ address }) => address === network.address);
-  return found && parseNetwork(`${found.address}/${found.prefixLength}`);
+  return interfaces.find(({ address }) => address === network.address);
 }
 
 /** Whether an address, in the form of `plainAddress`, reaches only the machine itself. */

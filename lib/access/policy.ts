@@ -1,5 +1,5 @@
-import { type Network, networkContains, plainAddress } from "../bytes/network.ts";
-import { type InterfaceAddress, peerNetwork } from "./interfaces.ts";
+import { type Address, type Network, parseAddress, rangeContains } from "../bytes/network.ts";
+import { type InterfaceAddress, peerRange } from "./interfaces.ts";
 
 /** Who may use a target from where. */
 export interface GuardedTarget {
@@ -14,10 +14,28 @@ export interface GuardedTarget {
 export interface Petitioner {
   /** Folded iSCSI name. */
   readonly initiatorName: string;
-  /** Our end of the connection, as the socket reports it. */
-  readonly localAddress: string;
-  /** The initiator's end of the connection, as the socket reports it. */
-  readonly peerAddress: string;
+  /** Our end of the connection. */
+  readonly local: Address;
+  /** The initiator's end of the connection. */
+  readonly peer: Address;
+}
+
+/**
+ * Whoever asks for one target or for a thousand: the addresses are read once, in whatever form the socket reports them.
+ *
+ * @throws {TypeError} when one of them is no address
+ */
+export function petitioner(
+  initiatorName: string,
+  { localAddress, peerAddress }: { readonly localAddress: string; readonly peerAddress: string },
+): Petitioner {
+  return { initiatorName, local: readAddress(localAddress), peer: readAddress(peerAddress) };
+}
+
+function readAddress(text: string): Address {
+  const address = parseAddress(text);
+  if (address === undefined) throw new TypeError(`Cannot read "${text}" as an address`);
+  return address;
 }
 
 /** Yes, or the rule that refused, in words for our log only: from outside all refusals look the same. */
@@ -48,20 +66,20 @@ export function mayUse(
 /** The rule of `networks` that refuses; undefined when none does. */
 function networksRule(
   { name, networks }: GuardedTarget,
-  { localAddress, peerAddress }: Petitioner,
+  petitioner: Petitioner,
   interfaces: readonly InterfaceAddress[],
 ): string | undefined {
   if (networks.length === 0) return undefined;
   const checks = networks.map((network) => {
-    const source = peerNetwork(network, interfaces);
-    const hasLocal = networkContains(network, localAddress);
-    const hasPeer = source !== undefined && networkContains(source, peerAddress);
+    const source = peerRange(network, interfaces);
+    const hasLocal = rangeContains(network, petitioner.local);
+    const hasPeer = source !== undefined && rangeContains(source, petitioner.peer);
     return { hasLocal, hasPeer };
   });
   if (checks.some(({ hasLocal, hasPeer }) => hasLocal && hasPeer)) return undefined;
   const option = `networks of [${name}] (${networks.map(({ text }) => text).join(" ")})`;
-  const local = `local address ${plainAddress(localAddress)}`;
-  const peer = `peer ${plainAddress(peerAddress)}`;
+  const local = `local address ${petitioner.local.address}`;
+  const peer = `peer ${petitioner.peer.address}`;
   if (!checks.some(({ hasLocal }) => hasLocal)) return `${option} do not contain ${local}`;
   if (!checks.some(({ hasPeer }) => hasPeer)) return `${option} do not contain ${peer}`;
   return `${option} do not contain ${local} and ${peer} in one network`;

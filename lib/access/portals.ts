@@ -1,4 +1,4 @@
-import { type Network, networkContains } from "../bytes/network.ts";
+import { type Network, rangeContains } from "../bytes/network.ts";
 import { type InterfaceAddress, isLinkLocal } from "./interfaces.ts";
 
 /** Where a target is to be reached, as far as listening is concerned. */
@@ -37,20 +37,19 @@ export function planPortals(
     readonly interfaces: readonly InterfaceAddress[];
   },
 ): PortalPlan {
-  const addresses = new Set(
-    interfaces.map(({ address }) => address).filter((address) => !isLinkLocal(address)),
-  );
+  const reachable = interfaces.filter(({ address }) => !isLinkLocal(address));
   const unmatched = targets.flatMap(({ name, networks }) => {
     return networks
-      .filter((network) => !addresses.values().some((address) => networkContains(network, address)))
+      .filter((network) => !reachable.some((address) => rangeContains(network, address)))
       .map((network) => ({ networkText: network.text, targetName: name }));
   });
   if (targets.some(({ networks }) => networks.length === 0)) {
     return { wildcard: true, portals: [{ address: "::", port }], unmatched };
   }
   const networks = targets.flatMap((target) => target.networks);
-  const portals = [...addresses]
-    .filter((address) => networks.some((network) => networkContains(network, address)))
-    .map((address) => ({ address, port }));
-  return { wildcard: false, portals, unmatched };
+  const listening = reachable.filter((address) =>
+    networks.some((network) => rangeContains(network, address))
+  );
+  const addresses = new Set(listening.map(({ address }) => address));
+  return { wildcard: false, portals: [...addresses].map((address) => ({ address, port })), unmatched };
 }

@@ -1,4 +1,4 @@
-import { type Network, networkContains, plainAddress } from "../bytes/network.ts";
+import { type Address, type Network, rangeContains } from "../bytes/network.ts";
 import { type InterfaceAddress, isLinkLocal, isLoopback } from "./interfaces.ts";
 
 /**
@@ -9,14 +9,13 @@ import { type InterfaceAddress, isLinkLocal, isLoopback } from "./interfaces.ts"
  */
 export function targetPortals(
   target: { readonly networks: readonly Network[] },
-  connection: { readonly localAddress: string },
+  { local: { address: own } }: { readonly local: Address },
   interfaces: readonly InterfaceAddress[],
 ): string[] {
-  const own = plainAddress(connection.localAddress);
   if (isLoopback(own)) return [own];
   const others = interfaces
+    .filter((address) => target.networks.some((network) => rangeContains(network, address)))
     .map(({ address }) => address)
-    .filter((address) => !isLoopback(address) && !isLinkLocal(address))
-    .filter((address) => target.networks.some((network) => networkContains(network, address)));
+    .filter((address) => !isLoopback(address) && !isLinkLocal(address));
   return [...new Set([own, ...others])];
 }

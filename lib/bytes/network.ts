@@ -1,25 +1,41 @@
 /**
  * IP addresses and networks as values.
  *
- * Addresses are text in the one form that `plainAddress` gives, so that equal addresses are equal strings.
+ * Addresses are text in the one form that `plainAddress` gives, so that equal addresses are equal strings. What is
+ * compared with networks is read once, into an `Address`.
  */
 import { isIP } from "node:net";
 
 /** Version of the Internet Protocol. */
 export type AddressFamily = "ipv4" | "ipv6";
 
+/** An address that has been read. */
+export interface Address {
+  /** In the form of `plainAddress`. */
+  readonly address: string;
+  readonly family: AddressFamily;
+  /** The 4 or 16 bytes of it. */
+  readonly octets: readonly number[];
+}
+
+/** The addresses that have their first bits in common with one of them. */
+export interface AddressRange extends Address {
+  /** How many bits; undefined for all, so that it is the one address. */
+  readonly prefixLength: number | undefined;
+}
+
 /** A network, or one address of this server that stands for the network of the interface that has it. */
-export interface Network {
+export interface Network extends AddressRange {
   /** As written by the user. */
   readonly text: string;
   /** `192.168.100.0` or `fd00:1::`: the network's first address, or the one address. */
   readonly address: string;
-  /** Length of the network part in bits; undefined when the text names one address. */
-  readonly prefixLength: number | undefined;
-  readonly family: AddressFamily;
 }
 
 const FAMILY_BITS = { ipv4: 32, ipv6: 128 } as const;
+
+/** How an address of IPv6 begins that stands for one of IPv4 (RFC 4291, 2.5.5.2). */
+const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff] as const;
 
 /** The version of an address without zone; undefined when `address` is none. */
 export function addressFamily(address: string): AddressFamily | undefined {
@@ -38,10 +54,18 @@ export function addressFamily(address: string): AddressFamily | undefined {
  * 2.5.5.2), as which a dual-stack socket reports an IPv4 peer, as IPv4. What is no address comes back as it is.
  */
 export function plainAddress(address: string): string {
-  const withoutZone = address.replace(/%.*$/s, "");
-  if (addressFamily(withoutZone) !== "ipv6") return address;
-  const bits = addressBits(withoutZone);
-  return bits >> 32n === 0xffffn ? formatBits(bits & 0xffff_ffffn, "ipv4") : formatBits(bits, "ipv6");
+  return parseAddress(address)?.address ?? address;
+}
+
+/** Reads an address in any form, with or without a zone; undefined when `text` is none. */
+export function parseAddress(text: string): Address | undefined {
+  const withoutZone = text.replace(/%.*$/s, "");
+  const family = addressFamily(withoutZone);
+  if (family === undefined) return undefined;
+  if (family === "ipv4") return text === withoutZone ? addressOf(family, readOctets(text)) : undefined;
+  const octets = readGroups(withoutZone);
+  const isMapped = MAPPED.every((octet, index) => octets[index] === octet);
+  return isMapped ? addressOf("ipv4", octets.slice(MAPPED.length)) : addressOf("ipv6", octets);
 }
 
 /** `192.168.100.1:3260`, or `[fd00:1::1]:3260` for IPv6 (RFC 3986, 3.2.2; RFC 7143, 13.8). */
@@ -81,23 +105,25 @@ export function parseNetwork(text: string): Network | undefined {
   const family = addressFamily(written);
   if (family === undefined || rest.length > 0) return undefined;
   // Peers with mapped addresses are known by their IPv4 addresses, so a mapped network would match nobody.
-  const address = plainAddress(written);
-  if (addressFamily(address) !== family) return undefined;
-  if (prefix === undefined) return { text, address, prefixLength: undefined, family };
+  const address = parseAddress(written);
+  if (address?.family !== family) return undefined;
+  if (prefix === undefined) return { text, prefixLength: undefined, ...address };
   const prefixLength = parsePrefix(prefix, family);
   if (prefixLength === undefined) return undefined;
-  const hostBits = BigInt(FAMILY_BITS[family] - prefixLength);
-  const first = formatBits((addressBits(address) >> hostBits) << hostBits, family);
-  return { text, address: first, prefixLength, family };
+  const first = address.octets.map((octet, index) => octet & maskOctet(prefixLength, index));
+  return { text, prefixLength, ...addressOf(family, first) };
 }
 
-/** Whether `address`, in any form, lies in the network; a network without prefix length is the one address. */
-export function networkContains(network: Network, address: string): boolean {
-  const plain = plainAddress(address);
-  if (network.prefixLength === undefined) return plain === network.address;
-  if (addressFamily(plain) !== network.family) return false;
-  const hostBits = BigInt(FAMILY_BITS[network.family] - network.prefixLength);
-  return addressBits(plain) >> hostBits === addressBits(network.address) >> hostBits;
+/** Whether an address lies in a range. */
+export function rangeContains({ family, octets, prefixLength }: AddressRange, address: Address): boolean {
+  if (address.family !== family) return false;
+  const bits = prefixLength ?? FAMILY_BITS[family];
+  return octets.every((octet, index) => ((octet ^ address.octets[index]!) & maskOctet(bits, index)) === 0);
+}
+
+/** The byte of a netmask, of so many one bits that come first. */
+function maskOctet(bits: number, index: number): number {
+  return (0xff00 >> Math.min(Math.max(bits - 8 * index, 0), 8)) & 0xff;
 }
 
 /** A length in bits, or an IPv4 netmask whose one bits all come first. */
@@ -106,35 +132,35 @@ function parsePrefix(prefix: string, family: AddressFamily): number | undefined 
     return Number(prefix) <= FAMILY_BITS[family] ? Number(prefix) : undefined;
   }
   if (family !== "ipv4" || addressFamily(prefix) !== "ipv4") return undefined;
-  const bits = addressBits(prefix).toString(2).padStart(32, "0");
+  const bits = readOctets(prefix).map((octet) => octet.toString(2).padStart(8, "0")).join("");
   return /^1*0*$/.test(bits) ? bits.lastIndexOf("1") + 1 : undefined;
 }
 
-/** The address, which must be valid and without zone, as a number of 32 or 128 bits. */
-function addressBits(address: string): bigint {
-  if (!address.includes(":")) return joinBits(address.split(".").map(Number), 8n);
+function addressOf(family: AddressFamily, octets: readonly number[]): Address {
+  return { address: family === "ipv4" ? octets.join(".") : formatGroups(octets), family, octets };
+}
+
+/** The bytes of a valid address of IPv4. */
+function readOctets(address: string): number[] {
+  return address.split(".").map(Number);
+}
+
+/** The bytes of a valid address of IPv6 without zone. */
+function readGroups(address: string): number[] {
   // The URL parser knows every way to write an IPv6 address and returns groups of hexadecimal digits only.
   const [head = "", tail] = new URL(`http://[${address}]/`).hostname.slice(1, -1).split("::");
   const left = hexGroups(head);
   const right = hexGroups(tail ?? "");
   const zeros = new Array<number>(8 - left.length - right.length).fill(0);
-  return joinBits([...left, ...zeros, ...right], 16n);
+  return [...left, ...zeros, ...right].flatMap((group) => [group >> 8, group & 0xff]);
 }
 
 function hexGroups(text: string): number[] {
   return text === "" ? [] : text.split(":").map((group) => Number.parseInt(group, 16));
 }
 
-function joinBits(groups: readonly number[], groupBits: bigint): bigint {
-  return groups.reduce((bits, group) => (bits << groupBits) | BigInt(group), 0n);
-}
-
-function formatBits(bits: bigint, family: AddressFamily): string {
-  const [groupBits, count] = family === "ipv4" ? [8, 4] : [16, 8];
-  const groups = Array.from({ length: count }, (_, index) => {
-    return BigInt.asUintN(groupBits, bits >> BigInt(groupBits * (count - 1 - index)));
-  });
-  if (family === "ipv4") return groups.join(".");
+function formatGroups(octets: readonly number[]): string {
+  const groups = Array.from({ length: 8 }, (_, index) => octets[2 * index]! << 8 | octets[2 * index + 1]!);
   const text = groups.map((group) => group.toString(16)).join(":");
   return new URL(`http://[${text}]/`).hostname.slice(1, -1);
 }

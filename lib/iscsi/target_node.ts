@@ -6,7 +6,7 @@
  * outside, and are told apart in the log, with the rule that refused.
  */
 import type { InterfaceAddress } from "../access/interfaces.ts";
-import { mayUse } from "../access/policy.ts";
+import { mayUse, type Petitioner, petitioner } from "../access/policy.ts";
 import { targetPortals } from "../access/target_portals.ts";
 import { formatPortal } from "../bytes/network.ts";
 import type { ChapConfig } from "../config/chap.ts";
@@ -115,7 +115,7 @@ export class TargetNode implements ConnectionOwner {
       const config = names.get(targetName!)?.config;
       if (config?.name !== target.config.name || !isProofFor(config.chap, proved)) return true;
       return connections.values().some(({ ends }) =>
-        !mayUse(config, { initiatorName, ...ends }, interfaces).allowed
+        !mayUse(config, petitioner(initiatorName, ends), interfaces).allowed
       );
     });
   }
@@ -203,7 +203,7 @@ export class TargetNode implements ConnectionOwner {
     if (target === undefined) {
       return this.#refusal(identity, { reason: "target", rule: `there is no target "${targetName}"` });
     }
-    const decision = mayUse(target.config, { initiatorName, ...ends }, this.#interfaces);
+    const decision = mayUse(target.config, petitioner(initiatorName, ends), this.#interfaces);
     if (!decision.allowed) return this.#refusal(identity, { reason: decision.option, rule: decision.rule });
     const { chap, redirect, comment: alias } = target.config;
     if (redirect === undefined) return this.#admission(chap, { alias });
@@ -371,10 +371,11 @@ export class TargetNode implements ConnectionOwner {
    * this connection, by what it has proved here. A name that somebody else has logged in with opens nothing.
    */
   #nexusesInReach({ ends }: Connection, { initiatorName, proved }: LoginIdentity): Nexus[] {
+    const asking = petitioner(initiatorName, ends);
     return [...this.#sessions].flatMap(({ identity, target, nexus }) => {
       const isOfInitiator = identity.initiatorName === initiatorName;
       if (!isOfInitiator || target === undefined || nexus === undefined) return [];
-      const { allowed } = mayUse(target.config, { initiatorName, ...ends }, this.#interfaces);
+      const { allowed } = mayUse(target.config, asking, this.#interfaces);
       return allowed && isProofFor(target.config.chap, proved) ? [nexus] : [];
     });
   }
@@ -407,33 +408,36 @@ export class TargetNode implements ConnectionOwner {
     }
   }
 
-  sendTargets(connection: Connection, session: Session, value: string): readonly KeyValue[] | undefined {
-    const { identity: { targetName: own }, target } = session;
+  sendTargets({ ends }: Connection, session: Session, value: string): readonly KeyValue[] | undefined {
+    const { identity: { initiatorName, targetName: own }, target } = session;
+    const asking = petitioner(initiatorName, ends);
+    const { localPort } = ends;
     // RFC 7143, Appendix C: only a discovery session may ask for more than its own target.
     if (own !== undefined && target !== undefined) {
       return value === "" || foldIscsiName(value) === own
-        ? this.#targetRecord(connection, own, target)
+        ? this.#targetRecord(own, target, { asking, localPort })
         : undefined;
     }
     if (value === "") return undefined;
-    const { initiatorName } = session.identity;
     const wanted = foldIscsiName(value);
     return [...this.#targets]
       // Under "All" a target is told once, by its own name, and not again by its alias.
       .filter(([name, { config }]) => value === "All" ? name === config.iscsiName : name === wanted)
-      .filter(([, { config }]) =>
-        mayUse(config, { initiatorName, ...connection.ends }, this.#interfaces).allowed
-      )
-      .flatMap(([name, target]) => this.#targetRecord(connection, name, target));
+      .filter(([, { config }]) => mayUse(config, asking, this.#interfaces).allowed)
+      .flatMap(([name, target]) => this.#targetRecord(name, target, { asking, localPort }));
   }
 
-  #targetRecord({ ends }: Connection, name: string, target: Target): readonly KeyValue[] {
-    const addresses = targetPortals(target.config, ends, this.#interfaces);
+  #targetRecord(
+    name: string,
+    { config }: Target,
+    { asking, localPort }: { readonly asking: Petitioner; readonly localPort: number },
+  ): readonly KeyValue[] {
+    const addresses = targetPortals(config, asking, this.#interfaces);
     return [
       ["TargetName", name],
       ...addresses.map((address): KeyValue => [
         "TargetAddress",
-        `${formatPortal(address, ends.localPort)},${TARGET_PORTAL_GROUP_TAG}`,
+        `${formatPortal(address, localPort)},${TARGET_PORTAL_GROUP_TAG}`,
       ]),
     ];
   }

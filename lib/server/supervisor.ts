@@ -4,7 +4,7 @@
  */
 import type { InterfaceAddress } from "../access/interfaces.ts";
 import { planPortals, type Portal, type PortalPlan } from "../access/portals.ts";
-import { formatPortal, networkContains } from "../bytes/network.ts";
+import { formatPortal, rangeContains } from "../bytes/network.ts";
 import type { Config } from "../config/config.ts";
 import type { ReportedChange } from "../control/reported_change.ts";
 import type { EventLog } from "../iscsi/event_log.ts";
@@ -345,7 +345,7 @@ export class Supervisor {
     const networks = targets.flatMap((target) => target.networks);
     return {
       plan: planPortals({ targets, port, interfaces: all }),
-      interfaces: all.filter(({ address }) => networks.some((network) => networkContains(network, address))),
+      interfaces: all.filter((address) => networks.some((network) => rangeContains(network, address))),
     };
   }
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { interfaceAddresses, isLinkLocal, isLoopback, peerNetwork } from "../../lib/access/interfaces.ts";
-import { parseNetwork } from "../../lib/bytes/network.ts";
+import { interfaceAddresses, isLinkLocal, isLoopback, peerRange } from "../../lib/access/interfaces.ts";
+import { parseAddress, parseNetwork } from "../../lib/bytes/network.ts";
 
 const LIST = [
   { name: "lo", address: "127.0.0.1", cidr: "127.0.0.1/8" },
@@ -11,10 +11,10 @@ const LIST = [
 
 Deno.test("interfaceAddresses() converts what the system says", () => {
   assertEquals(interfaceAddresses(LIST), [
-    { name: "lo", address: "127.0.0.1", prefixLength: 8, family: "ipv4" },
-    { name: "eth0", address: "192.168.100.7", prefixLength: 24, family: "ipv4" },
-    { name: "eth0", address: "fe80::1", prefixLength: 64, family: "ipv6" },
-    { name: "eth0", address: "fd00:1::7", prefixLength: 64, family: "ipv6" },
+    { name: "lo", prefixLength: 8, ...parseAddress("127.0.0.1")! },
+    { name: "eth0", prefixLength: 24, ...parseAddress("192.168.100.7")! },
+    { name: "eth0", prefixLength: 64, ...parseAddress("fe80::1")! },
+    { name: "eth0", prefixLength: 64, ...parseAddress("fd00:1::7")! },
   ]);
 });
 
@@ -31,14 +31,13 @@ Deno.test({
   },
 });
 
-Deno.test("peerNetwork() takes an address of the server for the network of its interface", () => {
+Deno.test("peerRange() takes an address of the server for the network of its interface", () => {
   const interfaces = interfaceAddresses(LIST);
   const network = parseNetwork("10.0.0.0/8")!;
-  assertStrictEquals(peerNetwork(network, interfaces), network);
-  assertEquals(peerNetwork(parseNetwork("192.168.100.7")!, interfaces)?.address, "192.168.100.0");
-  assertEquals(peerNetwork(parseNetwork("192.168.100.7")!, interfaces)?.prefixLength, 24);
-  assertEquals(peerNetwork(parseNetwork("fd00:1:0:0::7")!, interfaces)?.address, "fd00:1::");
-  assertEquals(peerNetwork(parseNetwork("192.168.100.8")!, interfaces), undefined);
+  assertStrictEquals(peerRange(network, interfaces), network);
+  assertStrictEquals(peerRange(parseNetwork("192.168.100.7")!, interfaces), interfaces[1]);
+  assertStrictEquals(peerRange(parseNetwork("fd00:1:0:0::7")!, interfaces), interfaces[3]);
+  assertEquals(peerRange(parseNetwork("192.168.100.8")!, interfaces), undefined);
 });
 
 Deno.test("isLoopback() and isLinkLocal() tell addresses of narrow scope", () => {

@@ -1,6 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { interfaceAddresses } from "../../lib/access/interfaces.ts";
-import { mayUse } from "../../lib/access/policy.ts";
+import { mayUse, petitioner } from "../../lib/access/policy.ts";
 import { parseNetwork } from "../../lib/bytes/network.ts";
 
 const INTERFACES = interfaceAddresses([
@@ -19,8 +19,8 @@ function refusal(
   { local = "192.168.1.7", peer = "192.168.1.50", name = ALICE },
 ): string | undefined {
   const target = { name: "xenserver", networks: networks.map((text) => parseNetwork(text)!), initiators };
-  const petitioner = { initiatorName: name, localAddress: local, peerAddress: peer };
-  const decision = mayUse(target, petitioner, INTERFACES);
+  const asking = petitioner(name, { localAddress: local, peerAddress: peer });
+  const decision = mayUse(target, asking, INTERFACES);
   return decision.allowed ? undefined : decision.rule;
 }
 
@@ -93,5 +93,13 @@ Deno.test("mayUse() wants both rules kept, and names the network first", () => {
   assertEquals(
     refusal(target, { peer: "10.0.0.7", name: "eui.02004567a425678d" })?.startsWith("networks"),
     true,
+  );
+});
+
+Deno.test("petitioner() does not ask for whom has no address", () => {
+  assertThrows(
+    () => petitioner(ALICE, { localAddress: "10.0.0.1", peerAddress: "nowhere" }),
+    TypeError,
+    "nowhere",
   );
 });

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { interfaceAddresses } from "../../lib/access/interfaces.ts";
 import { targetPortals } from "../../lib/access/target_portals.ts";
-import { parseNetwork } from "../../lib/bytes/network.ts";
+import { parseAddress, parseNetwork } from "../../lib/bytes/network.ts";
 
 const INTERFACES = interfaceAddresses([
   { name: "lo", address: "127.0.0.1", cidr: "127.0.0.1/8" },
@@ -26,6 +26,6 @@ Deno.test("targetPortals() names the connection's own address, and then the othe
   ] as const;
   for (const [networks, localAddress, addresses] of rows) {
     const target = { networks: networks.map((text) => parseNetwork(text)!) };
-    assertEquals(targetPortals(target, { localAddress }, INTERFACES), [...addresses]);
+    assertEquals(targetPortals(target, { local: parseAddress(localAddress)! }, INTERFACES), [...addresses]);
   }
 });

@@ -1,5 +1,11 @@
 import { assertEquals } from "@std/assert";
-import { addressFamily, networkContains, parseNetwork, plainAddress } from "../../lib/bytes/network.ts";
+import {
+  addressFamily,
+  parseAddress,
+  parseNetwork,
+  plainAddress,
+  rangeContains,
+} from "../../lib/bytes/network.ts";
 
 Deno.test("parseNetwork() reads networks and bare addresses, and clears the host part", () => {
   const rows = [
@@ -19,7 +25,8 @@ Deno.test("parseNetwork() reads networks and bare addresses, and clears the host
     ["2001:DB8:0:0:0:0:0:1", "2001:db8::1", undefined, "ipv6"],
   ] as const;
   for (const [text, address, prefixLength, family] of rows) {
-    assertEquals(parseNetwork(text), { text, address, prefixLength, family });
+    const { octets } = parseAddress(address)!;
+    assertEquals(parseNetwork(text), { text, address, prefixLength, family, octets });
   }
 });
 
@@ -51,6 +58,22 @@ Deno.test("plainAddress() gives one form to equal addresses", () => {
   for (const [address, plain] of rows) assertEquals(plainAddress(address), plain);
 });
 
+Deno.test("parseAddress() reads every byte, with or without a zone, and nothing else", () => {
+  const rows = [
+    ["10.0.0.7", "0a000007"],
+    ["::ffff:10.0.0.7%2", "0a000007"],
+    ["fe80::1%eth0", "fe800000000000000000000000000001"],
+    ["2001:db8:1234:5678:9abc:def0:ff:7f01", "20010db8123456789abcdef000ff7f01"],
+    ["::", "00000000000000000000000000000000"],
+  ] as const;
+  for (const [text, hex] of rows) {
+    assertEquals(Uint8Array.from(parseAddress(text)!.octets).toHex(), hex, text);
+  }
+  for (const text of ["", "not an address", "10.0.0.7%2", "10.0.0.7/8", "1::2::3"]) {
+    assertEquals(parseAddress(text), undefined, text);
+  }
+});
+
 Deno.test("addressFamily() tells addresses from other text", () => {
   const rows = [
     ["10.0.0.7", "ipv4"],
@@ -63,7 +86,7 @@ Deno.test("addressFamily() tells addresses from other text", () => {
   for (const [address, family] of rows) assertEquals(addressFamily(address), family, address);
 });
 
-Deno.test("networkContains() compares the network part", () => {
+Deno.test("rangeContains() compares the network part", () => {
   const rows = [
     ["192.168.100.0/24", "192.168.100.255", true],
     ["192.168.100.0/24", "192.168.101.0", false],
@@ -82,9 +105,10 @@ Deno.test("networkContains() compares the network part", () => {
     ["10.0.0.7", "::ffff:10.0.0.7", true],
     ["10.0.0.7", "10.0.0.8", false],
     ["fd00::7", "FD00:0::7", true],
-    ["10.0.0.0/8", "not an address", false],
+    ["10.0.0.6/31", "10.0.0.7", true],
+    ["10.0.0.6/31", "10.0.0.8", false],
   ] as const;
   for (const [text, address, contained] of rows) {
-    assertEquals(networkContains(parseNetwork(text)!, address), contained, `${text} ${address}`);
+    assertEquals(rangeContains(parseNetwork(text)!, parseAddress(address)!), contained, `${text} ${address}`);
   }
 });

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { parseNetwork } from "../../lib/bytes/network.ts";
 import type { Config, TargetConfig } from "../../lib/config/config.ts";
 import { formatDiagnostic } from "../../lib/config/diagnostic.ts";
 import { serialNumberOf } from "../../lib/config/disk.ts";
@@ -58,7 +59,7 @@ Deno.test("parseConfig() reads the example of the description", () => {
       comment: "xenserver",
       readOnly: false,
       disk: DISK,
-      networks: [{ text: "192.168.100.0/24", address: "192.168.100.0", prefixLength: 24, family: "ipv4" }],
+      networks: [parseNetwork("192.168.100.0/24")!],
       initiators: ["iqn.2011-07.com.example:89abcdef", "iqn.2011-07.com.example:01234567"],
       chap: undefined,
       redirect: undefined,
@@ -148,8 +149,8 @@ file = /dev/sdb
     readOnly: true,
     disk: DISK,
     networks: [
-      { text: "192.168.100.7", address: "192.168.100.7", prefixLength: undefined, family: "ipv4" },
-      { text: "fd00:1::/64", address: "fd00:1::", prefixLength: 64, family: "ipv6" },
+      parseNetwork("192.168.100.7")!,
+      parseNetwork("fd00:1::/64")!,
     ],
     initiators: ["iqn.2011-07.com.example:a", "naa.52004567ba64678d"],
     chap: undefined,
@@ -163,7 +164,7 @@ file = /dev/sdb
     comment: "plain",
     readOnly: false,
     disk: DISK,
-    networks: [{ text: "10.0.0.0/8", address: "10.0.0.0", prefixLength: 8, family: "ipv4" }],
+    networks: [parseNetwork("10.0.0.0/8")!],
     initiators: ["eui.02004567a425678d"],
     chap: undefined,
     redirect: undefined,
@@ -258,7 +259,7 @@ Deno.test("parseConfig() freezes what it returns", () => {
     assert(Object.isFrozen(value));
     pending.push(...Object.values(value));
   }
-  assertEquals(objects, 11);
+  assertEquals(objects, 12);
 });
 
 Deno.test("parseConfig() returns plain data that can be posted to a worker", () => {

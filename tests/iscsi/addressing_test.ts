@@ -1,21 +1,17 @@
 /** Where a target says that it is to be found (RFC 7143, 13.8 and 13.9), over every kind of address. */
 import { assertEquals } from "@std/assert";
-import type { InterfaceAddress } from "../../lib/access/interfaces.ts";
+import { interfaceAddresses } from "../../lib/access/interfaces.ts";
 import { decodeText } from "../support/initiator_text.ts";
 import { nameOf, withHarness } from "./_harness.ts";
 
-function address(address: string, prefixLength: number): InterfaceAddress {
-  return { name: "eth0", address, prefixLength, family: address.includes(":") ? "ipv6" : "ipv4" };
-}
-
-const INTERFACES: readonly InterfaceAddress[] = [
-  { name: "lo", address: "127.0.0.1", prefixLength: 8, family: "ipv4" },
-  { name: "lo", address: "::1", prefixLength: 128, family: "ipv6" },
-  address("10.0.0.1", 24),
-  address("10.0.1.1", 24),
-  address("fd00:1::7", 64),
-  address("fe80::1", 64),
-];
+const INTERFACES = interfaceAddresses([
+  { name: "lo", address: "127.0.0.1", cidr: "127.0.0.1/8" },
+  { name: "lo", address: "::1", cidr: "::1/128" },
+  { name: "eth0", address: "10.0.0.1", cidr: "10.0.0.1/24" },
+  { name: "eth0", address: "10.0.1.1", cidr: "10.0.1.1/24" },
+  { name: "eth0", address: "fd00:1::7", cidr: "fd00:1::7/64" },
+  { name: "eth0", address: "fe80::1", cidr: "fe80::1/64" },
+]);
 
 /** Our end of a connection as a socket reports it, theirs, and the TargetAddress of a target with all networks. */
 const OWN_ADDRESSES: readonly (readonly [local: string, peer: string, told: string])[] = [

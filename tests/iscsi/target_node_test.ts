@@ -4,7 +4,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Limits } from "../../lib/iscsi/limits.ts";
 import type { Session } from "../../lib/iscsi/session.ts";
-import type { InterfaceAddress } from "../../lib/access/interfaces.ts";
+import { interfaceAddresses } from "../../lib/access/interfaces.ts";
 import { read10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
 import { INITIATOR_NAME, ISID, LoginRefused, Stage } from "../support/initiator_login.ts";
 import { Opcode } from "../support/initiator_pdu.ts";
@@ -86,11 +86,11 @@ Deno.test("a network admits who comes from it and connects to an address in it",
     await assertRejects(() => harness.connect().login({ targetName: nameOf() }), LoginRefused);
   }));
 
-const INTERFACES: readonly InterfaceAddress[] = [
-  { name: "eth0", address: "10.0.0.1", prefixLength: 24, family: "ipv4" },
-  { name: "eth1", address: "10.0.1.1", prefixLength: 24, family: "ipv4" },
-  { name: "eth1", address: "fd00::1", prefixLength: 64, family: "ipv6" },
-];
+const INTERFACES = interfaceAddresses([
+  { name: "eth0", address: "10.0.0.1", cidr: "10.0.0.1/24" },
+  { name: "eth1", address: "10.0.1.1", cidr: "10.0.1.1/24" },
+  { name: "eth1", address: "fd00::1", cidr: "fd00::1/64" },
+]);
 
 Deno.test("SendTargets tells of the targets that this initiator may use from here, each with its portals", () =>
   withHarness({

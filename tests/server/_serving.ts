@@ -20,6 +20,7 @@ export const FILE_BYTES = 4 * 1024 * 1024;
 export const LOOPBACK: InterfaceAddress = {
   name: "lo",
   address: "127.0.0.1",
+  octets: [127, 0, 0, 1],
   prefixLength: 8,
   family: "ipv4",
 };

@@ -156,12 +156,14 @@ export class FullFeaturePhase implements SessionConnection {
 
   /**
    * RFC 7143, 7.8: a PDU whose data is not what was sent is rejected. A request counts as not received (7.3): its
-   * CmdSN stays open, for the initiator to send it once more or to abort it. A Data-Out costs its command.
+   * CmdSN stays open, for the initiator to send it once more or to abort it. A Data-Out costs its command. A second
+   * copy of a request that was received is no more than ignored: a Reject would say of that request that it was not.
    */
   #discard(frame: Frame): void {
     if (this.#isOver) return;
     const opcode = frame.header[0]! & 0x3f;
     this.#owner.warn(`Data digest error in ${initiatorOpcodeName(opcode)}`);
+    if (this.#isIgnored(frame)) return;
     this.replies.reject(RejectReason.dataDigestError, frame.header);
     if (opcode === InitiatorOpcode.dataOut) this.carryOut(frame);
   }
@@ -190,13 +192,17 @@ export class FullFeaturePhase implements SessionConnection {
     try {
       return decodePdu(frame);
     } catch (error) {
-      const cmdSN = cmdSNOf(frame);
-      if (cmdSN === undefined) throw error;
-      const { window } = this.session;
-      // 4.2.2.1: what lies outside the window, or is there already, is ignored whatever it is.
-      if (window.place(cmdSN) === "outside" || window.isFilled(cmdSN)) return undefined;
+      if (this.#isIgnored(frame)) return undefined;
       throw error;
     }
+  }
+
+  /** 4.2.2.1: what lies outside the window, or is there already, is ignored whatever it is. */
+  #isIgnored(frame: Frame): boolean {
+    const cmdSN = cmdSNOf(frame);
+    if (cmdSN === undefined) return false;
+    const { window } = this.session;
+    return window.place(cmdSN) === "outside" || window.isFilled(cmdSN);
   }
 
   /** Sends data that waits for room. */

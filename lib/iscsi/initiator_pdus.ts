@@ -15,12 +15,21 @@ import { readUint16, readUint32, readUint48 } from "../bytes/big_endian.ts";
 import { decodeLun } from "../scsi/logical_unit_number.ts";
 import { BASIC_HEADER_BYTES, type Frame } from "./framing.ts";
 import { InitiatorOpcode, initiatorOpcodeName } from "./opcodes.ts";
-import { connectionBroken, formatError, loginFailed, rejected } from "./protocol_error.ts";
+import {
+  connectionBroken,
+  formatError,
+  loginFailed,
+  type ProtocolError,
+  rejected,
+} from "./protocol_error.ts";
 import { RejectReason } from "./reject_reason.ts";
 import { LoginStatus } from "./login_status.ts";
 
 /** The reserved tag: no task, no transfer. */
 export const RESERVED_TAG = 0xffffffff;
+
+/** The type of a SNACK that acknowledges Data-In PDUs (RFC 7143, 11.16.1). */
+const DATA_ACK = 2;
 
 /** What every request that is numbered carries (RFC 7143, 4.2.2.1). */
 interface Numbered {
@@ -117,8 +126,7 @@ export type NumberedPdu = NopOut | ScsiCommand | TaskManagementRequest | TextReq
  */
 export function decodePdu(frame: Frame): NumberedPdu | DataOut {
   const opcode = frame.header[0]! & 0x3f;
-  if (opcode !== InitiatorOpcode.nopOut && readUint32(frame.header, 16) === RESERVED_TAG) {
-    // 11.2.1.8: only a NOP-Out may do without a task tag.
+  if (!mayLackTaskTag(opcode) && readUint32(frame.header, 16) === RESERVED_TAG) {
     throw rejected(RejectReason.invalidPduField, `${initiatorOpcodeName(opcode)} without initiator task tag`);
   }
   if (opcode !== InitiatorOpcode.scsiCommand && frame.header.length > BASIC_HEADER_BYTES) {
@@ -139,13 +147,27 @@ export function decodePdu(frame: Frame): NumberedPdu | DataOut {
     case InitiatorOpcode.logoutRequest:
       return decodeLogoutRequest(frame);
     case InitiatorOpcode.snackRequest:
-      // 11.16: a SNACK has no place in a session of error recovery level 0.
-      throw rejected(RejectReason.snackReject, "SNACK at error recovery level 0");
+      throw snackRejected(frame);
     case InitiatorOpcode.loginRequest:
       throw connectionBroken("Login request in full-feature phase");
     default:
       throw rejected(RejectReason.commandNotSupported, `Unknown ${initiatorOpcodeName(opcode)}`);
   }
+}
+
+/** 11.2.1.8: every request names its task, but a NOP-Out that answers a ping, and a SNACK about no task (11.16.4). */
+function mayLackTaskTag(opcode: number): boolean {
+  return opcode === InitiatorOpcode.nopOut || opcode === InitiatorOpcode.snackRequest;
+}
+
+/**
+ * RFC 7143, 11.16: at error recovery level 0 nothing is sent a second time. Nor does a Data-In ask to be acknowledged
+ * there (the A bit, 11.7.2), so that the tag which a DataACK has to repeat (11.16.5) was never given out.
+ */
+function snackRejected({ header }: Frame): ProtocolError {
+  return (header[1]! & 0x0f) === DATA_ACK
+    ? rejected(RejectReason.invalidDataAck, "DataACK for no Data-In that has asked for it")
+    : rejected(RejectReason.snackReject, "SNACK at error recovery level 0");
 }
 
 /** The CmdSN that a PDU uses up by itself, whether or not it can be decoded; undefined when it uses none. */

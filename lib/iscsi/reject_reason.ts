@@ -1,7 +1,6 @@
 /**
- * Reasons of a Reject (RFC 7143, 11.17.1), those that a target gives at error recovery level 0. The others are about
- * acknowledged data, transfer tags that have run out (long operations), and requests that a target which waits for a
- * logout need not refuse.
+ * Reasons of a Reject (RFC 7143, 11.17.1), those that this target gives. The others are about transfer tags that have
+ * run out (long operations), and requests that a target which waits for a logout need not refuse.
  */
 export const RejectReason = {
   dataDigestError: 0x02,
@@ -10,6 +9,7 @@ export const RejectReason = {
   commandNotSupported: 0x05,
   immediateCommandReject: 0x06,
   taskInProgress: 0x07,
+  invalidDataAck: 0x08,
   invalidPduField: 0x09,
 } as const;
 

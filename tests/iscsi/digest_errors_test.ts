@@ -230,6 +230,28 @@ Deno.test("an abort plugs the gap of a command that was rejected (7.11)", () =>
     assertEquals((await initiator.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
   }));
 
+Deno.test("a second copy of a command, and one outside of the window, are ignored with a bad digest, too", () =>
+  withSession(async (initiator, store, harness) => {
+    const done = new Write(initiator);
+    const command = done.command({ immediateBytes: done.data.length });
+    await initiator.send(command);
+    assertEquals((await done.receive(Opcode.scsiResponse)).status, ScsiStatus.good);
+    // Its turn has not come: it is held.
+    const gap = initiator.takeCmdSn();
+    const held = new Write(initiator);
+    const early = held.command({ immediateBytes: held.data.length });
+    await initiator.send(early);
+    const beyond = held.command({ immediateBytes: held.data.length });
+    new DataView(beyond.header.buffer).setUint32(24, (initiator.maxCmdSn! + 1) >>> 0);
+    for (const pdu of [command, early, beyond]) await sendCorrupt(initiator, pdu);
+    assertEquals(await drain(initiator), [], "none is rejected: what was received would count as lost");
+    assertEquals(harness.log.filter((line) => line.endsWith("Data digest error in scsiCommand")).length, 3);
+    await initiator.send(nopOut({ ...numbered(initiator), cmdSn: gap }));
+    assertEquals((await initiator.receive()).opcode, Opcode.nopIn);
+    assertEquals((await held.receive(Opcode.scsiResponse)).status, ScsiStatus.good);
+    assertEquals(store.writeCount, 2);
+  }));
+
 Deno.test("an immediate command with a bad data digest is rejected and leaves no gap", () =>
   withSession(async (initiator, store) => {
     const write = new Write(initiator, true);

@@ -750,10 +750,14 @@ Deno.test("what is no request, or none here, is rejected, and the session goes o
     unknown.header[0] = 0x5c;
     await assertRejectedWith(initiator, RejectReason.commandNotSupported, unknown);
     const snack = { type: 0, initiatorTaskTag: 1, expStatSn: initiator.expStatSn, begRun: 0, runLength: 0 };
-    // Data and R2Ts, status, DataACK, R-Data (11.16.1): none has a place at error recovery level 0.
-    for (const type of [0, 1, 2, 3]) {
-      await assertRejectedWith(initiator, RejectReason.snackReject, snackRequest({ ...snack, type }));
+    // Data and R2Ts, status, R-Data (11.16.1): none has a place at error recovery level 0.
+    for (const [type, initiatorTaskTag] of [[0, 1], [1, NO_TAG], [3, 1]] as const) {
+      const pdu = snackRequest({ ...snack, type, initiatorTaskTag });
+      await assertRejectedWith(initiator, RejectReason.snackReject, pdu);
     }
+    // DataACK: no Data-In has asked for it.
+    const acknowledgement = { ...snack, type: 2, initiatorTaskTag: NO_TAG, targetTransferTag: 1, begRun: 1 };
+    await assertRejectedWith(initiator, RejectReason.invalidDataAck, snackRequest(acknowledgement));
     assertEquals((await initiator.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
     const before = harness.log.length;
     for (let count = 0; count < 1000; count++) await initiator.send(snackRequest(snack));

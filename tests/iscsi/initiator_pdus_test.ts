@@ -213,6 +213,10 @@ Deno.test("decodePdu() decodes a Logout Request (11.14)", () => {
 Deno.test("decodePdu() rejects a SNACK, and every opcode that no initiator has", () => {
   const rest = `800000 00000000 00000000 00000000 00000001 00000000 00000001 00000001 ${TAIL}`;
   assertRejected(frame(`10${rest}`), RejectReason.snackReject);
+  const ofNoTask = `0000 00000000 00000000 00000000 ffffffff 00000001 00000000 00000001 ${TAIL}`;
+  // Status SNACK and DataACK name no task (11.16.4); the latter has the tag of a Data-In with the A bit.
+  assertRejected(frame(`1081${ofNoTask}`), RejectReason.snackReject);
+  assertRejected(frame(`1082${ofNoTask}`), RejectReason.invalidDataAck);
   const known = [0, 1, 2, 3, 4, 5, 6, 0x10];
   for (let opcode = 0; opcode < 0x40; opcode++) {
     if (known.includes(opcode)) continue;

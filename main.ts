@@ -4,7 +4,7 @@ import { findConfirmation } from "./lib/cli/confirmation.ts";
 import { findTerminal } from "./lib/cli/terminal.ts";
 import { VERSION } from "./lib/cli/version.ts";
 
-const stderr = new ConsoleWriter(Deno.stderr);
+const stderr = new ConsoleWriter(Deno.stderr, { isLog: true });
 const context = {
   stdout: new ConsoleWriter(Deno.stdout),
   stderr,

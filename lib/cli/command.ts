@@ -28,6 +28,8 @@ export interface Command {
   /** Undefined when it takes none. */
   readonly arguments?: CommandArguments;
   readonly options: readonly OptionName[];
+  /** It goes on when nobody reads its output, or that cannot be written: its end is about what it serves. */
+  readonly isServer?: true;
   /** Loads the code, so that a command costs no more time to start than it needs itself. */
   readonly load: () => Promise<RunCommand>;
 }

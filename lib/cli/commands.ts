@@ -34,6 +34,7 @@ export const COMMANDS: readonly Command[] = [
       'address that it listens at, then "ready"; what happens goes to standard error, one line an event.',
     ],
     options: ["conf", "log", "logLevel"],
+    isServer: true,
     load: async () => (await import("./serve.ts")).serve,
   },
   {
@@ -93,6 +94,7 @@ export const COMMANDS: readonly Command[] = [
       "SIGTERM or SIGINT end it and remove the folder.",
     ],
     options: [],
+    isServer: true,
     load: async () => (await import("./demo.ts")).demo,
   },
 ];

@@ -3,8 +3,8 @@ import type { Terminal } from "./terminal.ts";
 /** Where text goes. */
 export interface TextWriter {
   write(text: string): void;
-  /** Nobody reads it any more. */
-  readonly isBroken?: boolean;
+  /** Why what was written has not arrived; undefined when it has. */
+  readonly failure?: Error | undefined;
 }
 
 /** What a command knows of the process that it runs in. */

@@ -5,6 +5,8 @@ export const EXIT_CODES = {
   wrongUsage: { code: 2, meaning: "wrong usage: unknown command, option or argument" },
   confErrors: { code: 3, meaning: "the conf has errors, and nothing was done" },
   interrupted: { code: 130, meaning: "interrupted" },
+  /** What a shell makes of SIGPIPE, by which most programs end then. */
+  readerGone: { code: 141, meaning: "done, but nobody has read the output to its end" },
 } as const;
 
 /** One of the codes of `EXIT_CODES`. */

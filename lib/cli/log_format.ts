@@ -23,21 +23,28 @@ export type LogFormat = keyof typeof LOG_FORMATS;
 /** The names of the forms. */
 export const LOG_FORMAT_NAMES = Object.keys(LOG_FORMATS) as readonly LogFormat[];
 
-/** Writes events of a level and above, in a form, to standard error. */
+/**
+ * Writes events of a level and above, in a form, to standard error. Where that cannot be, as its disk is full, they are
+ * lost, which ends nobody's session; how many were lost is told in front of the next that can be written.
+ */
 export function eventLog(
   { stderr }: Pick<Context, "stderr">,
   options: { readonly log: string; readonly logLevel: string },
 ): EventLog {
   const format: (event: LogEvent, atMs: number) => string = LOG_FORMATS[options.log as LogFormat];
   const told = LOG_LEVELS.slice(0, LOG_LEVELS.indexOf(options.logLevel as LogLevel) + 1);
+  let lost = 0;
   return new EventLog((event) => {
     if (!told.includes(event.level)) return;
-    try {
-      stderr.write(`${format(event, Date.now())}\n`);
-    } catch {
-      // The disk that the log goes to may be full: that ends nobody's session.
-    }
+    const events = lost === 0 ? [event] : [describeLost(lost), event];
+    stderr.write(events.map((event) => `${format(event, Date.now())}\n`).join(""));
+    lost = stderr.failure === undefined ? 0 : lost + 1;
   });
+}
+
+function describeLost(count: number): LogEvent {
+  const events = count === 1 ? "One event" : `${count} events`;
+  return { level: "warning", message: `${events} before this could not be written to this log` };
 }
 
 function sentence({ message, repeats = 0 }: Pick<LogEvent, "message" | "repeats">): string {

@@ -1,4 +1,5 @@
 import { ProvisionError } from "../provision/provision_error.ts";
+import { reasonOf } from "../provision/reason_of.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { commandHelp, programHelp } from "./help.ts";
@@ -11,7 +12,10 @@ import { type CommandLine, parseCommandLine } from "./parse_command_line.ts";
  */
 export async function runCommandLine(args: readonly string[], context: Context): Promise<ExitCode> {
   try {
-    return await obey(parseCommandLine(args), context);
+    const commandLine = parseCommandLine(args);
+    const exitCode = await obey(commandLine, context);
+    const isServer = commandLine.kind === "run" && commandLine.command.isServer === true;
+    return isServer ? exitCode : judgeOutput(exitCode, context);
   } catch (error) {
     if (!(error instanceof Error) || !isOutsideFault(error)) throw error;
     context.stderr.write(`iscsi: ${error.message}\n`);
@@ -37,6 +41,15 @@ async function obey(commandLine: CommandLine, context: Context): Promise<ExitCod
       return await run(context, commandLine.options, commandLine.args);
     }
   }
+}
+
+/** How a command ends whose output may not have arrived, which is told unless its reader did not want more. */
+function judgeOutput(exitCode: ExitCode, { stdout: { failure }, stderr }: Context): ExitCode {
+  if (failure === undefined) return exitCode;
+  const isReaderGone = failure instanceof Deno.errors.BrokenPipe;
+  if (!isReaderGone) stderr.write(`iscsi: Cannot write to standard output: ${reasonOf(failure)}\n`);
+  if (exitCode !== EXIT_CODES.done.code) return exitCode;
+  return isReaderGone ? EXIT_CODES.readerGone.code : EXIT_CODES.failed.code;
 }
 
 /** Whether an error is the system's answer, rather than a fault of this program, which deserves a stack trace. */

@@ -40,7 +40,7 @@ export interface ServeOptions {
 export async function serveConfig(
   config: Config,
   context: Context,
-  { log, onReady = () => context.stdout.write("ready\n") }: ServeOptions,
+  { log, onReady }: ServeOptions,
 ): Promise<ExitCode> {
   const stateFolder = stateFolderOf(config.storage);
   // Where nothing was built there is no lock to take; what the disk lacks says more than that.
@@ -58,12 +58,13 @@ export async function serveConfig(
     return EXIT_CODES.failed.code;
   }
   const identities = new Map([...found.exports].map(([path, { identity }]) => [path, identity]));
+  const print = (text: string): void => printOrTell(text, context, log);
   const supervisor = new Supervisor({
     serving: { config, identities, devices: found.devices, tenure },
     interfaces: () => interfaceAddresses(Deno.networkInterfaces()),
     log,
-    onListening: (address, port) => context.stdout.write(`listening on ${formatPortal(address, port)}\n`),
-    onReady,
+    onListening: (address, port) => print(`listening on ${formatPortal(address, port)}\n`),
+    onReady: onReady ?? (() => print("ready\n")),
   });
   return await superviseUntilStopped(supervisor, { file: resolve(config.file), context, log });
 }
@@ -99,6 +100,16 @@ async function superviseUntilStopped(
   if (failure === undefined) return EXIT_CODES.done.code;
   log.error(failure);
   return EXIT_CODES.failed.code;
+}
+
+/** Prints what scripts wait for. Where that cannot be written, the log says so: they wait in vain. */
+function printOrTell(text: string, { stdout }: Context, log: EventLog): void {
+  const before = stdout.failure;
+  stdout.write(text);
+  const { failure } = stdout;
+  if (failure !== undefined && failure !== before) {
+    log.warning(`Cannot write to standard output: ${failure.message}`);
+  }
 }
 
 /** What there is to serve; undefined when something is wrong with it, which is reported then. */

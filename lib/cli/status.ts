@@ -76,7 +76,7 @@ class Looker {
     const { signal } = interruption;
     using screen = terminal === undefined || this.#options.json ? undefined : new Screen(stdout, terminal);
     let before: ServerStatus | undefined;
-    while (!signal.aborted && stdout.isBroken !== true) {
+    while (!signal.aborted && stdout.failure === undefined) {
       const isFirst = before === undefined;
       try {
         const now = await this.#ask();

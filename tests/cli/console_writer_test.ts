@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { ConsoleWriter } from "../../lib/cli/console_writer.ts";
 
 Deno.test("ConsoleWriter writes all of a text to a stream that takes little at a time", () => {
@@ -27,11 +27,49 @@ Deno.test("ConsoleWriter drops what nobody reads any more", () => {
   assertEquals(calls, 1);
 });
 
-Deno.test("ConsoleWriter passes on every other fault of the stream", () => {
-  const writer = new ConsoleWriter({
-    writeSync: () => {
-      throw new Error("No space left on device (os error 28)");
+/** A stream that fails with these, in turn, and takes the rest at most eight bytes at a time. */
+function failingStream(
+  ...faults: readonly (Error | undefined)[]
+): { text: string; writeSync(bytes: Uint8Array): number } {
+  const left = [...faults];
+  return {
+    text: "",
+    writeSync(bytes): number {
+      const fault = left.shift();
+      if (fault !== undefined) throw fault;
+      this.text += new TextDecoder().decode(bytes.subarray(0, 8));
+      return Math.min(bytes.length, 8);
     },
-  });
-  assertThrows(() => writer.write("one"), Error, "os error 28");
+  };
+}
+
+const DISK_FULL = new Error("No space left on device (os error 28)");
+const WOULD_BLOCK = new Deno.errors.WouldBlock("Resource temporarily unavailable (os error 11)");
+
+Deno.test("ConsoleWriter writes nothing of a document behind a gap, and keeps why", () => {
+  const stream = failingStream(undefined, DISK_FULL);
+  const writer = new ConsoleWriter(stream);
+  writer.write("one two three\n");
+  writer.write("four\n");
+  assertEquals([stream.text, writer.failure], ["one two ", DISK_FULL]);
+});
+
+Deno.test("ConsoleWriter tries every text of a log, and begins a line after one that came out in part", () => {
+  const stream = failingStream(undefined, DISK_FULL, DISK_FULL);
+  const writer = new ConsoleWriter(stream, { isLog: true });
+  writer.write("one two three\n");
+  writer.write("four\n");
+  assertEquals(writer.failure, DISK_FULL);
+  writer.write("five\n");
+  assertEquals([stream.text, writer.failure], ["one two \nfive\n", undefined]);
+});
+
+Deno.test("ConsoleWriter waits for a slow reader of a pipe that does not block, and not for ever", () => {
+  const slow = failingStream(WOULD_BLOCK, undefined, WOULD_BLOCK, WOULD_BLOCK);
+  const writer = new ConsoleWriter(slow);
+  writer.write("one two three\n");
+  assertEquals([slow.text, writer.failure], ["one two three\n", undefined]);
+  const stuck = new ConsoleWriter(failingStream(WOULD_BLOCK, WOULD_BLOCK), { patienceMs: 5 });
+  stuck.write("one");
+  assertEquals(stuck.failure, WOULD_BLOCK);
 });

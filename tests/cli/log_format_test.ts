@@ -89,14 +89,18 @@ Deno.test("the README names every kind of event, every level and every form", ()
   assertEquals(words.filter((word) => !section.includes(`\`${word}\``)), []);
 });
 
-Deno.test("eventLog() goes on where nothing can be written", () => {
-  const events: string[] = [];
-  const write = (text: string): void => {
-    events.push(text);
-    throw new Error("No space left on device (os error 28)");
+Deno.test("eventLog() counts what cannot be written, and tells of it in its form when it can be again", () => {
+  let text = "";
+  const stderr = {
+    write: (piece: string) => void (text += piece),
+    failure: new Error("full") as Error | undefined,
   };
-  const log = eventLog({ stderr: { write } }, { log: "text", logLevel: "info" });
+  const log = eventLog({ stderr }, { log: "journal", logLevel: "info" });
   log.info("one");
   log.info("two");
-  assertEquals(events, ["iscsi: one\n", "iscsi: two\n"]);
+  log.debug("not to be written");
+  [text, stderr.failure] = ["", undefined];
+  log.info("three");
+  log.info("four");
+  assertEquals(text, "<4>2 events before this could not be written to this log\n<6>three\n<6>four\n");
 });

@@ -33,5 +33,16 @@ Deno.test("main.ts ends quietly when nobody reads its output", async () => {
   const process = iscsi("--help").spawn();
   await process.stdout.cancel();
   const stderr = await new Response(process.stderr).text();
-  assertEquals([stderr, (await process.status).code], ["", 0]);
+  assertEquals([stderr, (await process.status).code], ["", 141]);
+});
+
+Deno.test("main.ts fails when its output cannot be written", async () => {
+  const command = [Deno.execPath(), "run", ...RIGHTS, MAIN, "--help"];
+  const full = new Deno.Command("sh", {
+    args: ["-c", '"$@" > /dev/full', "sh", ...command],
+    stderr: "piped",
+  });
+  const { code, stderr } = await full.output();
+  assertEquals(code, 1);
+  assertMatch(text(stderr), /^iscsi: Cannot write to standard output: No space left on device/);
 });

@@ -25,6 +25,7 @@ Deno.test("iscsi --help names every command and every exit code within 80 column
       "  2    wrong usage: unknown command, option or argument",
       "  3    the conf has errors, and nothing was done",
       "  130  interrupted",
+      "  141  done, but nobody has read the output to its end",
       "",
     ].join("\n"),
   );
@@ -69,6 +70,7 @@ Exit codes:
   2    wrong usage: unknown command, option or argument
   3    the conf has errors, and nothing was done
   130  interrupted
+  141  done, but nobody has read the output to its end
 `,
   );
   assertEquals((await runCommand(["build", "--help"])).stdout, stdout);
@@ -99,4 +101,33 @@ Deno.test("iscsi reports what the system refuses, and lets its own faults throug
     if (!isReported) await assertRejects(() => run, Error, message);
     else assertEquals([await run, stderr], [1, `iscsi: ${message}\n`]);
   }
+});
+
+/** How a command ends whose standard output fails so. */
+async function exitWith(failure: Error, ...args: readonly string[]): Promise<[code: number, stderr: string]> {
+  const { exitCode, stderr } = await runCommand(args, undefined, { stdout: { write: () => {}, failure } });
+  return [exitCode, stderr];
+}
+
+Deno.test("a command fails whose output cannot be written, and says so", async () => {
+  const full = new Error("No space left on device (os error 28)");
+  const told = `iscsi: Cannot write to standard output: ${full.message}; make room and run it again\n`;
+  assertEquals(await exitWith(full, "--version"), [1, told]);
+  const [code, stderr] = await exitWith(full, "check", "--conf", "/nowhere");
+  assertEquals([code, stderr.endsWith(told)], [1, true]);
+});
+
+Deno.test("a command whose output nobody reads to its end says nothing", async () => {
+  const gone = new Deno.errors.BrokenPipe("Broken pipe (os error 32)");
+  assertEquals(await exitWith(gone, "--version"), [141, ""]);
+  assertEquals(
+    (await exitWith(gone, "check", "--conf", "/nowhere"))[0],
+    1,
+    "why it failed is more than that",
+  );
+});
+
+Deno.test("whoever serves does not fail for want of a reader", () => {
+  const servers = COMMANDS.filter(({ isServer }) => isServer).map(({ name }) => name);
+  assertEquals(servers, ["serve", "demo"]);
 });

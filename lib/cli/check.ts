@@ -1,6 +1,7 @@
 import { formatPortal } from "../bytes/network.ts";
 import type { ChapConfig } from "../config/chap.ts";
 import type { Config, DiskConfig, TargetConfig } from "../config/config.ts";
+import { formatRedirection } from "../config/redirection.ts";
 import { formatSize } from "../config/size.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
@@ -16,9 +17,9 @@ import { LINE_COLUMNS_MAX, wrapWords } from "./wrap_words.ts";
  * `pingTimeoutSeconds`, `metrics` (`address` and `port`, or null), `chapMinimum`, `chap` (of discovery sessions: null,
  * or `names`, how many are accepted, and `mutual`, whether the target proves itself too) and `targets` (each `name`,
  * `iscsiName`, `aliasIscsiName` or null, `comment`, `readOnly`, `networks` and `initiators` as lists of texts of which
- * an empty one means all, `chap` as above, `redirect` or null, `disk` with `blockSizeBytes`, `physicalBlockSizeBytes`,
- * `removable`, and `vendor`, `product`, `revision` and `serialNumber` or null, and `logicalUnits`, each `number`,
- * `path`, `sizeBytes`).
+ * an empty one means all, `chap` as above, `redirect` (`targetAddress` and `isPermanent`, or null), `disk` with
+ * `blockSizeBytes`, `physicalBlockSizeBytes`, `removable`, and `vendor`, `product`, `revision` and `serialNumber` or
+ * null, and `logicalUnits`, each `number`, `path`, `sizeBytes`).
  */
 export function check(context: Context, options: OptionValues): Promise<ExitCode> {
   const loaded = loadConfig(options.conf, context);
@@ -112,7 +113,7 @@ function describeTarget(target: TargetConfig): string[] {
     ...field("  networks", listOr(target.networks.map((network) => network.text), "all")),
     ...field("  initiators", listOr(target.initiators, "all")),
     ...field("  login", [describeChap(target.chap)]),
-    ...(target.redirect === undefined ? [] : field("  redirect", [target.redirect])),
+    ...(target.redirect === undefined ? [] : field("  redirect", [formatRedirection(target.redirect)])),
     ...target.logicalUnits.flatMap(({ number, path }, index) =>
       field(`  LUN ${number}`, [`${sizes[index]!.padStart(width)}  ${path}`])
     ),

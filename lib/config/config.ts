@@ -5,6 +5,7 @@
  */
 import type { Network } from "../bytes/network.ts";
 import type { ChapAlgorithm, ChapConfig } from "./chap.ts";
+import type { Redirection } from "./redirection.ts";
 
 /** One logical unit of a target: a size and the file that holds it. */
 export interface LogicalUnitConfig {
@@ -50,8 +51,8 @@ export interface TargetConfig {
   readonly initiators: readonly string[];
   /** What an initiator has to prove; undefined for nothing. */
   readonly chap: ChapConfig | undefined;
-  /** The other server to which logins are sent, as a TargetAddress says it; undefined when it is served here. */
-  readonly redirect: string | undefined;
+  /** Where logins are sent; undefined when it is served here. */
+  readonly redirect: Redirection | undefined;
   /** In order of their numbers; at least one. */
   readonly logicalUnits: readonly LogicalUnitConfig[];
   /** Line of the section header, for messages. */

@@ -5,6 +5,7 @@
 import { formatPortal, type Network } from "../bytes/network.ts";
 import type { ChapConfig } from "./chap.ts";
 import type { Config, DiskConfig, Endpoint, LogicalUnitConfig, TargetConfig } from "./config.ts";
+import { formatRedirection, type Redirection } from "./redirection.ts";
 import type { Secret } from "./secret.ts";
 import { formatSize } from "./size.ts";
 
@@ -83,7 +84,7 @@ const TARGET_FIELDS: Fields<Omit<TargetConfig, "name" | "iscsiName" | "disk" | "
   comment: { option: "comment", show: showText, consequence: "unnoticed" },
   readOnly: { option: "readonly", show: showBoolean, consequence: "told" },
   chap: { option: "CHAP", show: showChap, meaning: meaningOfChap, consequence: "admitted" },
-  redirect: { option: "redirect", show: showText, consequence: "loggedIn" },
+  redirect: { option: "redirect", show: showRedirection, consequence: "loggedIn" },
 };
 
 /**
@@ -241,6 +242,10 @@ function differentFields<T extends object>(fields: Fields<T>, before: T, after: 
 
 function showText(value: string | undefined): string {
   return value === undefined ? "none" : `"${value}"`;
+}
+
+function showRedirection(redirection: Redirection | undefined): string {
+  return showText(redirection && formatRedirection(redirection));
 }
 
 function showEndpoint(endpoint: Endpoint | undefined): string {

@@ -14,6 +14,7 @@ import { chapNameProblem } from "./chap_name.ts";
 import type { Endpoint } from "./config.ts";
 import { quote, type Report } from "./diagnostics.ts";
 import { foldIscsiName, iscsiNameProblem } from "./iscsi_name.ts";
+import { PERMANENTLY, type Redirection } from "./redirection.ts";
 import { readSecretText, type Secret } from "./secret.ts";
 import { parseSize } from "./size.ts";
 
@@ -160,11 +161,15 @@ export function readAlgorithm(text: string, report: ValueReport): ChapAlgorithm 
   return undefined;
 }
 
-/** Where another server is, in the form of a TargetAddress (RFC 7143, 13.8). */
-export function readPortal(text: string, report: ValueReport): string | undefined {
-  const portal = parsePortal(text, DEFAULT_PORT);
-  if (portal !== undefined) return formatPortal(portal.address, portal.port);
-  const remedy = "write ADDRESS or ADDRESS:PORT, an IPv6 address in square brackets, or the name of a host";
+/** Where another server is, after the word `permanently` if the target stays there. */
+export function readRedirection(text: string, report: ValueReport): Redirection | undefined {
+  const words = text.split(/\s+/);
+  const isPermanent = words[0]!.toLowerCase() === PERMANENTLY;
+  const portal = parsePortal(words.slice(isPermanent ? 1 : 0).join(" "), DEFAULT_PORT);
+  if (portal !== undefined) return { targetAddress: formatPortal(portal.address, portal.port), isPermanent };
+  const remedy =
+    "write ADDRESS or ADDRESS:PORT, an IPv6 address in square brackets, or the name of a host, " +
+    `after "${PERMANENTLY}" if the target does not come back`;
   report.error(`Cannot use ${report.option} ${quote(text)}: ${remedy}`);
   return undefined;
 }

@@ -14,7 +14,7 @@ import {
   readName,
   readNetworks,
   readNode,
-  readPortal,
+  readRedirection,
   readSecret,
   readSizes,
   readText,
@@ -146,7 +146,7 @@ export const OPTIONS = {
   redirect: row({
     place: "target",
     default: { meaning: "no redirection" },
-    read: readPortal,
+    read: readRedirection,
   }),
   networks: row({
     place: "both",

@@ -1,4 +1,5 @@
-import type { LoginStatus } from "./login_status.ts";
+import type { Redirection } from "../config/redirection.ts";
+import { LoginStatus } from "./login_status.ts";
 import type { RefusalReason } from "./refusals.ts";
 import type { RejectReason } from "./reject_reason.ts";
 
@@ -27,7 +28,7 @@ export type ProtocolErrorResponse =
   | ({ readonly kind: "login"; readonly status: LoginStatus } & LoginRefusal)
   | { readonly kind: "session" }
   /** The target is to be found elsewhere. */
-  | { readonly kind: "redirect"; readonly targetAddress: string }
+  | { readonly kind: "redirect"; readonly status: LoginStatus; readonly targetAddress: string }
   | { readonly kind: "close" };
 
 /** Why a login is refused, for our log only. */
@@ -70,8 +71,9 @@ export function formatError(message: string): ProtocolError {
 }
 
 /** The login is sent on to another address (RFC 7143, 11.13.5). */
-export function redirected(targetAddress: string, message: string): ProtocolError {
-  return new ProtocolError({ kind: "redirect", targetAddress }, message);
+export function redirected({ targetAddress, isPermanent }: Redirection, message: string): ProtocolError {
+  const status = isPermanent ? LoginStatus.movedPermanently : LoginStatus.movedTemporarily;
+  return new ProtocolError({ kind: "redirect", status, targetAddress }, message);
 }
 
 /** The connection cannot go on. */

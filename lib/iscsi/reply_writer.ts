@@ -225,11 +225,11 @@ export class ReplyWriter {
   /** 11.13.5: a login that failed. Status-Class other than 0 leaves everything but the status without meaning. */
   loginFailure(request: LoginRequest, response: LoginFailure): void {
     const { currentStage, nextStage, tsih } = request;
-    const isElsewhere = response.kind === "redirect";
-    const status = isElsewhere ? LoginStatus.movedTemporarily : response.status;
-    const data = isElsewhere ? encodeText([["TargetAddress", response.targetAddress]]) : NO_DATA;
+    const data = response.kind === "redirect"
+      ? encodeText([["TargetAddress", response.targetAddress]])
+      : NO_DATA;
     const reply = { transit: false, continued: false, currentStage, nextStage, tsih, data };
-    this.#loginResponse(request, reply, status);
+    this.#loginResponse(request, reply, response.status);
   }
 
   #loginResponse(request: LoginRequest, reply: LoginReply, status: LoginStatus): void {

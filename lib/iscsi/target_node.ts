@@ -207,7 +207,8 @@ export class TargetNode implements ConnectionOwner {
     if (!decision.allowed) return this.#refusal(identity, { reason: decision.option, rule: decision.rule });
     const { chap, redirect, comment: alias } = target.config;
     if (redirect === undefined) return this.#admission(chap, { alias });
-    const message = `login of "${initiatorName}" redirected: [${target.config.name}] is at ${redirect}`;
+    const where = `${redirect.isPermanent ? "for good at" : "at"} ${redirect.targetAddress}`;
+    const message = `login of "${initiatorName}" redirected: [${target.config.name}] is ${where}`;
     return this.#admission(chap, { refusal: redirected(redirect, message) });
   }
 

@@ -25,7 +25,7 @@ vendor=ACME
 serial=OLD-1
 user=backup
 secret=not-for-showing
-redirect=10.0.0.9
+redirect=permanently 10.0.0.9
 `;
 
 const TEXT = `Storage       /data/iscsi
@@ -56,7 +56,7 @@ Target        iqn.2002-08.info.netmanager:backup
               10.0.0.1
   initiators  iqn.2011-07.com.example:backup
   login       CHAP, 1 name
-  redirect    10.0.0.9:3260
+  redirect    permanently 10.0.0.9:3260
   LUN 0       1.5 TB  /mnt/backup/disk
 `;
 
@@ -140,7 +140,7 @@ Deno.test("iscsi check --json prints the same for programs", async () => {
           networks: ["fd00:1::/64", "10.0.0.1"],
           initiators: ["iqn.2011-07.com.example:backup"],
           chap: { names: 1, mutual: false },
-          redirect: "10.0.0.9:3260",
+          redirect: { targetAddress: "10.0.0.9:3260", isPermanent: true },
           disk: {
             blockSizeBytes: 4096,
             physicalBlockSizeBytes: 4096,

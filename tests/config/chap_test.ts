@@ -246,9 +246,15 @@ Deno.test("redirect is an address or a name, with or without a port", () => {
     ["[2001:db8::1]", "[2001:db8::1]:3260"],
     ["2001:db8::1", "[2001:db8::1]:3260"],
     ["Box2.Example", "box2.example:3260"],
+    ["permanent", "permanent:3260"],
   ] as const;
-  for (const [value, redirect] of rows) {
-    assertEquals(parse(`${A}redirect=${value}`).config?.targets[0]?.redirect, redirect);
+  for (const [value, targetAddress] of rows) {
+    for (
+      const [prefix, isPermanent] of [["", false], ["permanently ", true], ["Permanently \t", true]] as const
+    ) {
+      const { config } = parse(`${A}redirect=${prefix}${value}`);
+      assertEquals(config?.targets[0]?.redirect, { targetAddress, isPermanent });
+    }
   }
   for (
     const value of [
@@ -260,11 +266,15 @@ Deno.test("redirect is an address or a name, with or without a port", () => {
       "host:",
       "-x",
       "a..b",
+      "permanently",
+      "permanently 192.0.2.1 192.0.2.2",
+      "temporarily 192.0.2.1",
+      "192.0.2.1 permanently",
     ]
   ) {
     assertEquals(messagesOf(`${A}redirect=${value}`), [
       `conf:3: Cannot use redirect "${value}": write ADDRESS or ADDRESS:PORT, an IPv6 address in square brackets, ` +
-      "or the name of a host",
+      'or the name of a host, after "permanently" if the target does not come back',
     ]);
   }
 });

@@ -75,7 +75,7 @@ async function makeBench(isSlow: boolean): Promise<Bench> {
     chap: CHAP,
     stores: [new MemoryStore({ sizeBytes: SIZE, readOnly: true })],
   };
-  const moved = { name: MOVED, redirect: "10.0.0.9" };
+  const moved = { name: MOVED, redirect: { targetAddress: "10.0.0.9:3260", isPermanent: false } };
   const harness = new Harness({
     targets: [{ stores: shown }, guarded, moved, { name: WITNESS, stores: [own] }],
   });

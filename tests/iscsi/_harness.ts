@@ -8,6 +8,7 @@ import { readUint16 } from "../../lib/bytes/big_endian.ts";
 import { parseNetwork } from "../../lib/bytes/network.ts";
 import type { ChapConfig } from "../../lib/config/chap.ts";
 import type { TargetConfig } from "../../lib/config/config.ts";
+import type { Redirection } from "../../lib/config/redirection.ts";
 import type { ConnectionEnds } from "../../lib/iscsi/connection_ends.ts";
 import { EventLog, type LogEvent } from "../../lib/iscsi/event_log.ts";
 import type { Target } from "../../lib/iscsi/target.ts";
@@ -41,7 +42,7 @@ export interface TargetSpec {
   readonly networks?: readonly string[];
   readonly initiators?: readonly string[];
   readonly chap?: ChapConfig;
-  readonly redirect?: string;
+  readonly redirect?: Redirection;
   /** LUN 0, 1 ...; one of 64 MiB unless told. */
   readonly stores?: readonly BlockStore[];
   /** Of all its LUNs; the same for all targets unless told. */

@@ -338,20 +338,30 @@ Deno.test("each connection of a session proves who it is, and learns nothing of 
 
 Deno.test("a login is redirected, after the initiator has proved what it had to", () =>
   withHarness({
-    targets: [{ name: "open", redirect: "192.0.2.1:3261" }, { ...GUARDED, redirect: "[2001:db8::1]:3260" }],
+    targets: [
+      { name: "open", redirect: { targetAddress: "192.0.2.1:3261", isPermanent: false } },
+      { ...GUARDED, redirect: { targetAddress: "[2001:db8::1]:3260", isPermanent: true } },
+      {
+        name: "hidden",
+        initiators: ["iqn.2000-01.a:b"],
+        redirect: { targetAddress: "192.0.2.9:3260", isPermanent: true },
+      },
+    ],
   }, async (harness) => {
     const open = await transcript(harness, [greeting(nameOf("open"))]);
     assertEquals(open, ["0 0101 TargetAddress=192.0.2.1:3261"]);
+    // Whom the target is not for is asked for proof like everybody, and does not learn that it has moved.
+    assertEquals((await transcript(harness, [greeting(nameOf("hidden"))]))[0]!.includes("0102"), false);
     assertEquals(await attempt(harness, nameOf(), { ...BOB, secret: "another secret" }), "0201");
     const refusal = await assertRejects(
       () => harness.connect().login({ targetName: nameOf(), chap: BOB }),
       LoginRefused,
     );
-    assertEquals(refusal.status, 0x0101);
+    assertEquals(refusal.status, 0x0102);
     assertEquals(decodeText(refusal.pdu.data), [["TargetAddress", "[2001:db8::1]:3260"]]);
     assert(
       harness.log.some((line) =>
-        line.startsWith("info: ") && line.includes("redirected: [disk] is at [2001")
+        line.startsWith("info: ") && line.includes("redirected: [disk] is for good at [2001")
       ),
     );
     const initiator = harness.connect();

@@ -1,6 +1,6 @@
 import type { Config, LogicalUnitConfig } from "../config/config.ts";
 import { type Backing, examineBacking } from "./examine_backing.ts";
-import { findDuplicate, findFolderClash } from "./find_clash.ts";
+import { findFolderClash, Holders, unitsByPlace } from "./find_clash.ts";
 import { findFolderProblem, findIdentitiesProblem } from "./find_storage_problem.ts";
 import { isInside } from "./is_inside.ts";
 import type { Survey } from "./survey.ts";
@@ -34,6 +34,8 @@ export function examine(config: Config, survey: Survey): Examination {
   const readOnlyUnits = new Set(
     config.targets.filter((target) => target.readOnly).flatMap((target) => target.logicalUnits),
   );
+  const byPlace = unitsByPlace(units, survey);
+  const holders = new Holders(survey);
   for (const unit of units) {
     // What is wrong with the storage folder is wrong with everything in it, and is said once.
     if (folderProblem !== undefined && isInside(survey.storage.path, unit.path)) continue;
@@ -44,8 +46,8 @@ export function examine(config: Config, survey: Survey): Examination {
       storage: survey.storage,
       place: survey.places.get(unit.path)!,
     });
-    const message = findFolderClash(unit, units, survey) ??
-      (typeof backing === "string" ? backing : findDuplicate(unit, backings.keys(), survey));
+    const message = findFolderClash(unit, byPlace, survey) ??
+      (typeof backing === "string" ? backing : holders.take(unit));
     if (message !== undefined) problems.push({ line: unit.line, message });
     else if (typeof backing !== "string") backings.set(unit, backing);
   }

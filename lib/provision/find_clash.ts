@@ -1,6 +1,20 @@
+import { dirname } from "@std/path";
 import type { LogicalUnitConfig } from "../config/config.ts";
 import { isInside } from "./is_inside.ts";
 import type { Place, Survey } from "./survey.ts";
+
+/** The logical units that have no folder, by where their paths lead. */
+export type UnitsByPlace = ReadonlyMap<string, LogicalUnitConfig>;
+
+/** Finds where the paths of logical units lead; of two that lead to one place, the first has it. */
+export function unitsByPlace(units: readonly LogicalUnitConfig[], { places }: Survey): UnitsByPlace {
+  const found = new Map<string, LogicalUnitConfig>();
+  for (const unit of units) {
+    const { entry, realPath } = places.get(unit.path)!;
+    if (entry.kind !== "folder" && !found.has(realPath)) found.set(realPath, unit);
+  }
+  return found;
+}
 
 /**
  * Why a path cannot be a file: because it is, or lies in, something that belongs to somebody else. The conf has been
@@ -8,7 +22,7 @@ import type { Place, Survey } from "./survey.ts";
  */
 export function findFolderClash(
   unit: LogicalUnitConfig,
-  units: readonly LogicalUnitConfig[],
+  units: UnitsByPlace,
   { storage, stateFolder, places }: Survey,
 ): string | undefined {
   const { path, realPath } = places.get(unit.path)!;
@@ -19,27 +33,31 @@ export function findFolderClash(
   if (realPath === stateFolder.realPath || isInside(stateFolder.realPath, realPath)) {
     return `${use}: "${stateFolder.realPath}" is for the program's own files; set "file" to another path`;
   }
-  const above = units.find((other) => {
-    const place = places.get(other.path)!;
-    return place.entry.kind !== "folder" && isInside(place.realPath, realPath);
-  });
-  if (above === undefined) return undefined;
-  return `${use}: "${above.path}" of line ${above.line} is a file, not a folder; set "file" to another path`;
+  for (let folder = dirname(realPath); folder !== dirname(folder); folder = dirname(folder)) {
+    const above = units.get(folder);
+    if (above === undefined) continue;
+    return `${use}: "${above.path}" of line ${above.line} is a file, not a folder; set "file" to another path`;
+  }
+  return undefined;
 }
 
-/** Why a path cannot be used in addition to `others`: because it leads to the same thing as one of them. */
-export function findDuplicate(
-  unit: LogicalUnitConfig,
-  others: Iterable<LogicalUnitConfig>,
-  survey: Survey,
-): string | undefined {
-  const identification = identify(survey.places.get(unit.path)!);
-  for (const other of others) {
-    if (identify(survey.places.get(other.path)!) !== identification) continue;
+/** What logical units have, by what tells it from all else. */
+export class Holders {
+  readonly #holders = new Map<string, LogicalUnitConfig>();
+  readonly #survey: Survey;
+
+  constructor(survey: Survey) {
+    this.#survey = survey;
+  }
+
+  /** Takes what a path leads to; or says why that cannot be: it is what another one leads to. */
+  take(unit: LogicalUnitConfig): string | undefined {
+    const identification = identify(this.#survey.places.get(unit.path)!);
+    const other = this.#holders.get(identification);
+    if (other === undefined) return void this.#holders.set(identification, unit);
     return `Cannot use "${unit.path}" as a backing file: it is the same file as "${other.path}" of line ` +
       `${other.line}, and two LUNs on one file destroy each other's data; set "file" to another path`;
   }
-  return undefined;
 }
 
 /** What two paths have in common that lead to one thing: hard links share an inode; what is missing has its path. */

@@ -3,7 +3,8 @@
  * what the disk looks like.
  *
  * The steps are in an order in which each can be the last before a power failure: identities are recorded before
- * the files that bear them exist, and a survey taken afterwards leads to a plan of what is left.
+ * the files that bear them exist, files come in whatever order, and a survey taken afterwards leads to a plan of what
+ * is left.
  */
 import { dirname } from "@std/path";
 import type { Config, LogicalUnitConfig } from "../config/config.ts";

@@ -1,7 +1,7 @@
 import type { Config } from "../config/config.ts";
 import type { Diagnostic } from "../config/diagnostic.ts";
 import type { Identity } from "../scsi/identity.ts";
-import { applyStep } from "./apply_step.ts";
+import { applySteps } from "./apply_steps.ts";
 import { type Plan, plan } from "./plan.ts";
 import { ProvisionError } from "./provision_error.ts";
 import { randomIdentity } from "./random_identity.ts";
@@ -47,13 +47,10 @@ export async function provision(config: Config, options: ProvisionOptions = {}):
   }
   const done: Step[] = [];
   async function take(steps: readonly Step[]): Promise<void> {
-    for (const [index, step] of steps.entries()) {
-      if (signal?.aborted) return;
-      applyStep(step);
+    let left = steps.length;
+    for await (const step of applySteps(steps, signal)) {
       done.push(step);
-      onStep(step, steps.length - index - 1);
-      // A signal is heard of only in between.
-      if (isChange(step)) await new Promise((resolve) => setTimeout(resolve));
+      onStep(step, --left);
     }
   }
   // The lock is in the state folder, so that comes first; making it twice at a time does no harm.

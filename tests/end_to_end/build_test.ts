@@ -90,8 +90,8 @@ Deno.test("the exit codes tell usage, conf and failure apart", async () => {
   }
 });
 
-Deno.test("Ctrl-C ends a build after a step, and the next one does the rest", async () => {
-  const targets = Array.from({ length: 300 }, (_, index) => `[t${index}]\nsize = 1MB\n`);
+Deno.test("Ctrl-C ends a build after the files that it has begun, and the next one does the rest", async () => {
+  const targets = Array.from({ length: 2_000 }, (_, index) => `[t${index}]\nsize = 1MB\n`);
   using appliance = Appliance.create(`networks = 127.0.0.0/8\n${targets.join("")}`);
   const { program, args } = iscsiCommand();
   await using build = new Deno.Command(program, {
@@ -110,7 +110,7 @@ Deno.test("Ctrl-C ends a build after a step, and the next one does the rest", as
     "iscsi: Interrupted: run it again for the rest\n",
   ]);
   assertEquals((await appliance.build()).code, 0);
-  assert(Deno.statSync(`${appliance.storage}/t299`).isFile);
+  assert(Deno.statSync(`${appliance.storage}/t1999`).isFile);
 });
 
 Deno.test("serve refuses a conf that was not built, and names the command", async () => {

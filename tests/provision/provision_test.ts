@@ -2,7 +2,7 @@ import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "
 import { join } from "@std/path";
 import type { Config } from "../../lib/config/config.ts";
 import { formatDiagnostic } from "../../lib/config/diagnostic.ts";
-import { applyStep } from "../../lib/provision/apply_step.ts";
+import { applySteps } from "../../lib/provision/apply_steps.ts";
 import { plan } from "../../lib/provision/plan.ts";
 import { provision } from "../../lib/provision/provision.ts";
 import { ProvisionError } from "../../lib/provision/provision_error.ts";
@@ -56,16 +56,16 @@ Deno.test("provision() the second time changes nothing", async () => {
   });
 });
 
-Deno.test("provision() that is interrupted ends after a step, and the next one does what is left", async () => {
+Deno.test("provision() that is interrupted completes what it has begun, and the next one does the rest", async () => {
   await withScratch(async (folder) => {
     const config = configOf(`storage=${folder}/s`, "[a]", "size=1MB 1MB");
-    const all = ["createFolder", "createFolder", "recordIdentities", "createFile", "createFile"];
-    for (const [index, kind] of all.entries()) {
+    const all = [["createFolder"], ["createFolder"], ["recordIdentities"], ["createFile", "createFile"]];
+    for (const [index, together] of all.entries()) {
       const controller = new AbortController();
       const onStep = (step: Step): void => isChange(step) ? controller.abort() : undefined;
       const options = { signal: controller.signal, onStep };
       const changes = (await provision(config, options)).steps.filter(isChange);
-      assertEquals([index, kinds(changes)], [index, [kind]]);
+      assertEquals([index, kinds(changes)], [index, together]);
     }
     assertEquals((await provision(config)).steps.some(isChange), false);
   });
@@ -304,7 +304,7 @@ Deno.test("provision() interrupted after any step is completed by the next run",
     await withScratch(async (folder) => {
       const config = prepareForCrash(folder);
       const first = plan(config, survey(config), randomIdentity);
-      first.steps.slice(0, done).forEach(applyStep);
+      await Array.fromAsync(applySteps(first.steps.slice(0, done)));
       const recorded = snapshot(folder)["s/.iscsi/identities.json"];
       const { errors } = await provision(config);
       assertEquals(errors, []);
@@ -368,26 +368,51 @@ Deno.test("provision() takes no byte and no name away, whatever confs follow one
   });
 });
 
-Deno.test("applyStep() creates and grows only what is as the plan saw it", async () => {
-  await withScratch((folder) => {
-    const path = join(folder, "a");
-    Deno.writeTextFileSync(path, "x".repeat(1024));
-    const grow = { kind: "growFile", path, allocatedBytes: 0 } as const;
-    const refused: readonly Step[] = [
-      { kind: "createFile", path, sizeBytes: 512 },
-      { ...grow, fromBytes: 512, sizeBytes: 2048 },
-      { ...grow, fromBytes: 1024, sizeBytes: 512 },
-    ];
-    for (const step of refused) {
-      let message = "";
-      try {
-        applyStep(step);
-      } catch (error) {
-        assert(error instanceof ProvisionError);
-        message = error.message;
-      }
-      assert(message.startsWith("Cannot "), `${step.kind} was not refused`);
-      assertEquals(Deno.readTextFileSync(path), "x".repeat(1024));
-    }
+/**
+ * The sizes that files of `prepareForCrash` may have after a power failure while they were made together: any of them
+ * may have come onto the disk, with its size or without, and any may not (undefined).
+ */
+const SIZES_FOUND: Readonly<Record<string, readonly (number | undefined)[]>> = {
+  "a": [undefined, 0, GB],
+  "a_1": [undefined, 0, 2 * GB],
+  "grown": [MB, 2 * MB],
+  "folder/deep": [undefined, 0, MB],
+};
+
+/** Every way to take one value of each list. */
+function product<T>(...[first, ...rest]: readonly (readonly T[])[]): T[][] {
+  if (first === undefined) return [[]];
+  return first.flatMap((value) => product(...rest).map((values) => [value, ...values]));
+}
+
+/** Gives a file a size, and makes it if there is none. */
+function setSize(path: string, sizeBytes: number): void {
+  using file = Deno.openSync(path, { write: true, create: true, mode: 0o600 });
+  file.truncateSync(sizeBytes);
+}
+
+Deno.test("provision() after a power failure while files were made is completed by the next run", async () => {
+  let expected: unknown;
+  await withScratch(async (folder) => {
+    await provision(prepareForCrash(folder));
+    expected = snapshotButIdentities(folder);
   });
+  for (const sizes of product(...Object.values(SIZES_FOUND))) {
+    await withScratch(async (folder) => {
+      const config = prepareForCrash(folder);
+      const { steps } = plan(config, survey(config), randomIdentity);
+      const isAboutFiles = ({ kind }: Step): boolean => kind === "createFile" || kind === "growFile";
+      await Array.fromAsync(applySteps(steps.filter((step) => !isAboutFiles(step))));
+      for (const [index, name] of Object.keys(SIZES_FOUND).entries()) {
+        const size = sizes[index];
+        if (size !== undefined) setSize(join(folder, "s", name), size);
+      }
+      const recorded = snapshot(folder)["s/.iscsi/identities.json"];
+      assertEquals((await provision(config)).errors, []);
+      assertEquals(snapshotButIdentities(folder), expected, `sizes ${sizes}`);
+      assertEquals(snapshot(folder)["s/.iscsi/identities.json"], recorded);
+      assertEquals(readAt(join(folder, "s/grown"), 0, 8), "old data");
+      assertEquals((await provision(config)).steps.filter(isChange), []);
+    });
+  }
 });

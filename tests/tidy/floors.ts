@@ -58,7 +58,7 @@ export const WORLDLY_FILES: Readonly<Record<string, readonly string[]>> = {
   ],
   "lib/metrics": [],
   "lib/provision": [
-    "lib/provision/apply_step.ts",
+    "lib/provision/apply_steps.ts",
     "lib/provision/device_nodes.ts",
     "lib/provision/file_links.ts",
     "lib/provision/passing_folder.ts",

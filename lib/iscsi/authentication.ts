@@ -12,10 +12,10 @@ const NOBODY: ChapConfig = { initiators: new Map(), mutual: undefined };
  */
 export function proofOfRefused(
   { chap }: Pick<Config, "chap">,
-  targets: Iterable<{ readonly config: TargetConfig }>,
+  targets: Iterable<Pick<TargetConfig, "chap">>,
 ): ChapConfig | undefined {
   if (chap !== undefined) return chap;
-  return [...targets].some(({ config }) => config.chap !== undefined) ? NOBODY : undefined;
+  return [...targets].some(({ chap }) => chap !== undefined) ? NOBODY : undefined;
 }
 
 /** Whether what was proved elsewhere would do here too. */

@@ -37,6 +37,8 @@ export const Limits = {
   failedLoginMemoryMs: 60_000,
   /** Peer addresses whose failed logins are counted. */
   failedLoginAddresses: 1_024,
+  /** Targets that were removed while initiators were served, of which those who might use them are told. */
+  removedTargets: 256,
   /** Text of one login or text negotiation request, over all its PDUs joined by the C bit. */
   textBytes: 65_536,
   /** Key=value pairs in one login or text negotiation request. */

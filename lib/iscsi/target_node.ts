@@ -3,7 +3,8 @@
  * register of sessions and the limits that hold over all of them.
  *
  * Default deny: a target that does not exist and one that this initiator may not use from here look the same from
- * outside, and are told apart in the log, with the rule that refused.
+ * outside, and are told apart in the log, with the rule that refused. Of a target that was removed only those hear who
+ * might use it.
  */
 import type { InterfaceAddress } from "../access/interfaces.ts";
 import { mayUse, type Petitioner, petitioner } from "../access/policy.ts";
@@ -33,6 +34,7 @@ import { loginFailed, type LoginRefusal, loginRefused, redirected } from "./prot
 import { type NodeSnapshot, snapshotTarget } from "./node_snapshot.ts";
 import { PeerWatch, type PingSettings } from "./peer_watch.ts";
 import { Refusals } from "./refusals.ts";
+import { RemovedTargets } from "./removed_targets.ts";
 import { formatIsid, Session, type SessionConnection } from "./session.ts";
 import { SessionRegister } from "./session_register.ts";
 import type { Target } from "./target.ts";
@@ -67,6 +69,7 @@ export class TargetNode implements ConnectionOwner {
   #interfaces: readonly InterfaceAddress[];
   /** By folded iSCSI name; a target with an alias is listed twice. It is replaced as a whole. */
   #targets: ReadonlyMap<string, Target>;
+  readonly #removed = new RemovedTargets();
   readonly #connections = new Set<Connection>();
   readonly #peerWatch: PeerWatch;
   readonly #sessions: SessionRegister;
@@ -100,7 +103,9 @@ export class TargetNode implements ConnectionOwner {
    */
   reconfigure({ targets, limits, interfaces, ping, chap }: TargetNodeSettings): void {
     this.#chap = chap;
-    this.#targets = byName(targets);
+    const served = byName(targets);
+    this.#removed.replace(this.#targets, served);
+    this.#targets = served;
     this.#sessions.limits = { sessions: limits.sessions, connections: limits.connections };
     this.#interfaces = interfaces;
     this.#peerWatch.settings = ping;
@@ -200,11 +205,11 @@ export class TargetNode implements ConnectionOwner {
     this.#checkServing(identity);
     if (targetName === undefined) return this.#admission(this.#chap.chap);
     const target = this.#targets.get(targetName);
-    if (target === undefined) {
-      return this.#refusal(identity, { reason: "target", rule: `there is no target "${targetName}"` });
-    }
+    if (target === undefined) return this.#absence(ends, { initiatorName, targetName });
     const decision = mayUse(target.config, petitioner(initiatorName, ends), this.#interfaces);
-    if (!decision.allowed) return this.#refusal(identity, { reason: decision.option, rule: decision.rule });
+    if (!decision.allowed) {
+      return this.#refusal(initiatorName, { reason: decision.option, rule: decision.rule });
+    }
     const { chap, redirect, comment: alias } = target.config;
     if (redirect === undefined) return this.#admission(chap, { alias });
     const where = `${redirect.isPermanent ? "for good at" : "at"} ${redirect.targetAddress}`;
@@ -213,9 +218,29 @@ export class TargetNode implements ConnectionOwner {
   }
 
   /** A login that fails, whatever the initiator proves before. */
-  #refusal({ initiatorName }: LoginIdentity, why: LoginRefusal): Admission {
+  #refusal(initiatorName: string, why: LoginRefusal): Admission {
     const refusal = loginRefused(LoginStatus.notFound, initiatorName, why);
-    return this.#admission(proofOfRefused(this.#chap, this.#targets.values()), { refusal });
+    const targets = [...this.#targets.values().map(({ config }) => config), ...this.#removed];
+    return this.#admission(proofOfRefused(this.#chap, targets), { refusal });
+  }
+
+  /** Who might use a target as long as it was there is told that it has been removed, and proves what it had to. */
+  #absence(
+    ends: ConnectionEnds,
+    { initiatorName, targetName }: { readonly initiatorName: string; readonly targetName: string },
+  ): Admission {
+    const removed = this.#removed.get(targetName);
+    if (
+      removed === undefined || !mayUse(removed, petitioner(initiatorName, ends), this.#interfaces).allowed
+    ) {
+      return this.#refusal(initiatorName, {
+        reason: "target",
+        rule: `there is no target "${targetName}"`,
+      });
+    }
+    const why = { reason: "target", rule: `target "${targetName}" has been removed` } as const;
+    const refusal = loginRefused(LoginStatus.targetRemoved, initiatorName, why);
+    return this.#admission(removed.chap, { refusal });
   }
 
   #admission(

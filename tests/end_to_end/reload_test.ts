@@ -4,7 +4,7 @@ import { until } from "../iscsi/_harness.ts";
 import { DiligentInitiator } from "../support/diligent_initiator.ts";
 import { Initiator } from "../support/initiator.ts";
 import { runIscsi, ServerProcess } from "../support/server_process.ts";
-import { runToolOk, testWithTools } from "../support/tools.ts";
+import { runTool, runToolOk, testWithTools } from "../support/tools.ts";
 import { Appliance, FIRST_INITIATOR, XENSERVER } from "./appliance.ts";
 import { liveSession } from "./live_session.ts";
 
@@ -52,6 +52,41 @@ testWithTools("what a build makes live is there for libiscsi and QEMU at once", 
   appliance.writeConf(`${CONF}[late]\nsize = 16MB\nreadonly = y\n`);
   assertEquals((await appliance.build()).code, 0);
   assertStringIncludes(await runToolOk("qemu-img", ["info", url]), "16 MiB");
+});
+
+testWithTools("who logs in to a target that was removed learns so, until one of its name comes back", [
+  "iscsi-inq",
+], async () => {
+  using appliance = Appliance.create(
+    `${CONF}[gone]\nsize = 4MB\n[hidden]\nsize = 4MB\ninitiators = iqn.2000-01.a:b\n`,
+  );
+  await using server = await appliance.serve();
+  const user = await DiligentInitiator.start({
+    port: appliance.port,
+    targetName: `${NODE}:gone`,
+    initiatorName: FIRST_INITIATOR,
+    isid: Uint8Array.of(0x80, 0, 0, 0, 0, 1),
+    lba: 0,
+  });
+  appliance.writeConf(CONF);
+  assertEquals((await appliance.build()).code, 0);
+  await user.ended;
+  assertEquals(user.diary, ["asked to log out", "login refused: 204"]);
+  const inquire = async (name: string): Promise<string> => {
+    const { stdout, stderr } = await runTool("iscsi-inq", [
+      "-i",
+      FIRST_INITIATOR,
+      appliance.lunUrl(0, `${NODE}:${name}`),
+    ]);
+    return stdout + stderr;
+  };
+  assertStringIncludes(await inquire("gone"), "Target removed(516)");
+  assertStringIncludes(await inquire("hidden"), "Target not found(515)");
+  assertStringIncludes(await inquire("never"), "Target not found(515)");
+  await server.waitForLog(`target "${NODE}:gone" has been removed`);
+  appliance.writeConf(`${CONF}[gone]\nsize = 4MB\n`);
+  assertEquals((await appliance.build()).code, 0);
+  assertStringIncludes(await inquire("gone"), "ISCSI DISK");
 });
 
 Deno.test("a conf with errors and one that was not built change nothing, and the caller hears why", async () => {

@@ -12,7 +12,7 @@ import type { Redirection } from "../../lib/config/redirection.ts";
 import type { ConnectionEnds } from "../../lib/iscsi/connection_ends.ts";
 import { EventLog, type LogEvent } from "../../lib/iscsi/event_log.ts";
 import type { Target } from "../../lib/iscsi/target.ts";
-import { TargetNode, type TargetNodeOptions } from "../../lib/iscsi/target_node.ts";
+import { TargetNode, type TargetNodeOptions, type TargetNodeSettings } from "../../lib/iscsi/target_node.ts";
 import { LogicalUnit } from "../../lib/scsi/logical_unit.ts";
 import { TargetDevice } from "../../lib/scsi/target_device.ts";
 import type { BlockStore } from "../../lib/store/block_store.ts";
@@ -190,6 +190,8 @@ export class Harness {
   readonly units: ReadonlyMap<string, readonly LogicalUnit[]>;
   readonly #connections: Served[] = [];
 
+  readonly #settings: TargetNodeSettings;
+
   /** What the log says unless it is asked for more: `warning: ...` or `info: ...`, one line per event. */
   get log(): readonly string[] {
     const told = this.events.filter(({ level }) => level !== "debug");
@@ -200,16 +202,24 @@ export class Harness {
     const { targets = [{}], sessions = 100, connections = 100, interfaces = [] } = options;
     const made = targets.map(makeTarget);
     this.units = new Map(made.map(({ config, units }) => [config.name, units]));
-    this.node = new TargetNode({
+    this.#settings = {
       targets: made,
       limits: { sessions, connections },
       interfaces,
       ping: options.ping ?? { pingSeconds: 30, pingTimeoutSeconds: 30 },
-      clock: this.clock,
       chap: { chap: undefined, chapMinimum: "md5", ...options.chap },
+    };
+    this.node = new TargetNode({
+      ...this.#settings,
+      clock: this.clock,
       randomBytes: options.randomBytes ?? countingBytes(),
       log: new EventLog((event) => this.events.push(event)),
     });
+  }
+
+  /** Has the node serve other targets, all of them new. */
+  serveInstead(targets: readonly TargetSpec[]): void {
+    this.node.reconfigure({ ...this.#settings, targets: targets.map(makeTarget) });
   }
 
   /** Connects, and shows both sides. */

@@ -336,6 +336,76 @@ Deno.test("each connection of a session proves who it is, and learns nothing of 
     for (const initiator of initiators) await initiator.nop();
   }));
 
+Deno.test("0204: who might use a target that was removed is told so, and nobody else", () =>
+  withHarness({ targets: [{ name: "old", alias: "older" }, { name: "stays" }] }, async (harness) => {
+    const friend = { initiatorName: "iqn.2000-01.a:friend" };
+    const hidden = { name: "hidden", initiators: [friend.initiatorName] };
+    const near = { name: "near", networks: ["192.168.0.0/16"] };
+    const moved = { name: "moved", redirect: { targetAddress: "192.0.2.1:3260", isPermanent: true } };
+    harness.serveInstead([{ name: "stays", alias: "old" }, hidden, near, moved]);
+    assertEquals(await attempt(harness, nameOf("older")), "0204");
+    assertEquals(await attempt(harness, nameOf("old")), "0000");
+    harness.serveInstead([]);
+    const ask = (name: string): Promise<string[]> => transcript(harness, [greeting(nameOf(name), "None")]);
+    assertEquals(await ask("old"), ["0 0204 "]);
+    assertEquals(await ask("moved"), ["0 0204 "]);
+    const never = await ask("nowhere");
+    assertEquals(never, ["0 0203 "]);
+    assertEquals([await ask("hidden"), await ask("near")], [never, never]);
+    assertEquals(
+      await attempt(harness, nameOf("hidden"), undefined, friend),
+      "0204",
+    );
+    assertMatch(harness.log.join("\n"), /refused: target "iqn[^"]*:old" has been removed/);
+    assertEquals(harness.node.snapshot().refusals.totals.target, 7);
+    // A name that comes back is what it was, and is removed again with its new rules.
+    harness.serveInstead([{ name: "old" }, { ...hidden, initiators: ["iqn.2000-01.a:other"] }]);
+    assertEquals(await attempt(harness, nameOf("old")), "0000");
+    harness.serveInstead([]);
+    assertEquals(
+      await attempt(harness, nameOf("hidden"), undefined, friend),
+      "0203",
+    );
+  }));
+
+Deno.test("0204: without a secret, a target that was removed looks like one that never was", () =>
+  withHarness({ targets: [{ name: "stays" }, GUARDED, { name: "open" }] }, async (harness) => {
+    harness.serveInstead([{ name: "stays" }, { name: "open" }]);
+    const wrong: TextPairs = [["CHAP_N", "bob"], ["CHAP_R", `0x${"00".repeat(16)}`]];
+    const seen: string[][] = [];
+    for (const [host, name] of ["disk", "nowhere"].entries()) {
+      const options = { ends: { peerAddress: `10.0.1.${host}` } };
+      const answers = [
+        ...await transcript(harness, [greeting(nameOf(name), "None")], options),
+        ...await transcript(harness, [greeting(nameOf(name)), [["CHAP_A", "5"]], wrong], options),
+      ];
+      seen.push(answers.map((line) => line.replace(/CHAP_I=.*/, "CHAP_I=...")));
+    }
+    assertEquals(seen[0]!.filter((line) => line.includes("0201")).length, 2, seen[0]!.join("\n"));
+    assertEquals(seen[1], seen[0]);
+    assertEquals(await attempt(harness, nameOf(), BOB), "0204");
+    assertEquals(await attempt(harness, nameOf("nowhere"), BOB), "0201");
+    assertEquals(await attempt(harness, nameOf("open")), "0000");
+  }));
+
+Deno.test("0204: a target is removed while an initiator proves who it is", () =>
+  withHarness({ targets: [GUARDED] }, async (harness) => {
+    const initiator = harness.connect();
+    await say(initiator, greeting(nameOf()));
+    const { data } = await say(initiator, [["CHAP_A", "5"]]);
+    const challenge = new Map(decodeText(data));
+    harness.serveInstead([]);
+    const response = chapHash(
+      "5",
+      Number(challenge.get("CHAP_I")),
+      BOB.secret,
+      fromHexValue(challenge.get("CHAP_C")),
+    );
+    const proof: TextPairs = [["CHAP_N", "bob"], ["CHAP_R", `0x${response.toHex()}`]];
+    assertEquals(statusOf(await say(initiator, proof, Stage.fullFeature)), "0204");
+    assertEquals(harness.node.holdings.sessions, 0);
+  }));
+
 Deno.test("a login is redirected, after the initiator has proved what it had to", () =>
   withHarness({
     targets: [

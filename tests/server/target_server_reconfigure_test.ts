@@ -20,7 +20,7 @@ import { ScsiStatus } from "../support/initiator_sense.ts";
 import { NODE, withBed } from "./_bed.ts";
 import { leaveWriteOpen } from "./_serving.ts";
 
-const NOT_FOUND = 0x0203;
+const TARGET_REMOVED = 0x0204;
 
 /** The additional sense code that a command ends with; 0 when it is good. */
 async function codeOf(initiator: Initiator, cdb: Uint8Array, lun = 0): Promise<number> {
@@ -146,7 +146,7 @@ Deno.test("reconfigure() has a new target take over the file of one that goes, w
     await leaveWriteOpen(initiator);
     bed.reconfigure("[z]", "size=4MB", "file=a");
     const refusal = await assertRejects(() => bed.connect("a", "late"), LoginRefused);
-    assertEquals(refusal.status, NOT_FOUND);
+    assertEquals(refusal.status, TARGET_REMOVED);
     const early = await Initiator.connect(bed.server.addresses[0]!.port);
     await early.login({ targetName: `${NODE}:z` });
     assertEquals(await codeOf(early, testUnitReady()), 0x2500);

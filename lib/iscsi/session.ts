@@ -132,7 +132,12 @@ export class Session {
     if (this.#belongs(connection)) this.#connections.delete(connection.cid);
     connection.endRequests();
     this.window.forget(connection);
-    for (const task of [...this.#tasks.values()]) if (task.owner === connection) task.abort();
+    for (const task of [...this.#tasks.values()]) {
+      if (task.owner !== connection) continue;
+      task.abort();
+      // 11.14.5: where the session goes on, its initiator hears that commands have ended without a status.
+      this.nexus?.taskCleared(task.lun);
+    }
   }
 
   /** A connection is closed. If that comes as a surprise to the initiator, it is told over the others. */

@@ -147,6 +147,11 @@ export class Nexus {
     for (const itlNexus of this.#departing) itlNexus.leave(task);
   }
 
+  /** The transport has ended a task without a status: the initiator is told of it (RFC 7143, 11.14.5). */
+  taskCleared(lun: number | undefined): void {
+    this.#find(lun)?.establish(Sense.commandsClearedByProtocolEvent);
+  }
+
   /** Carries out a task management function (SAM-5, 7). */
   manage(fn: TaskManagementFunction, lun: number | undefined): TaskManagementResponse {
     switch (fn) {

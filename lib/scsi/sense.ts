@@ -78,6 +78,7 @@ export const Sense = {
   modeParametersChanged: { key: SenseKey.unitAttention, code: 0x2a01 },
   capacityDataHasChanged: { key: SenseKey.unitAttention, code: 0x2a09 },
   commandsClearedByAnotherInitiator: { key: SenseKey.unitAttention, code: 0x2f00 },
+  commandsClearedByProtocolEvent: { key: SenseKey.unitAttention, code: 0x477f },
   inquiryDataHasChanged: { key: SenseKey.unitAttention, code: 0x3f03 },
   reportedLunsDataHasChanged: { key: SenseKey.unitAttention, code: 0x3f0e },
   thinProvisioningSoftThresholdReached: { key: SenseKey.unitAttention, code: 0x3807 },

@@ -21,6 +21,7 @@ const ATTENTIONS = [
   Sense.reservationsReleased,
   Sense.registrationsPreempted,
   Sense.commandsClearedByAnotherInitiator,
+  Sense.commandsClearedByProtocolEvent,
   Sense.thinProvisioningSoftThresholdReached,
   Sense.deferredWriteError,
 ] as const;

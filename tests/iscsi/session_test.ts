@@ -15,7 +15,7 @@ import {
   scsiCommand,
   textRequest,
 } from "../support/initiator_request.ts";
-import { ScsiStatus } from "../support/initiator_sense.ts";
+import { ScsiStatus, SenseKey } from "../support/initiator_sense.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import { SlowStore } from "../support/slow_store.ts";
 import {
@@ -207,6 +207,8 @@ Deno.test("the loss of a connection ends its tasks and leaves the session to the
     assertEquals([...[...harness.node.sessions()][0]!.connections.keys()], [1, 2]);
     store.releaseAll();
     assertEquals((await kept.result()).status, ScsiStatus.good);
+    const attention = await third.command({ cdb: testUnitReady(), isImmediate: true });
+    assertEquals(attention.sense?.code, 0x477f, "the initiator hears that its write has no status (11.14.5)");
     // 11.14: what was dropped with its connection leaves a hole, which the initiator fills over another one.
     await second.send(writePdu(second, dropped, pattern(512, 5)));
     await second.nop();
@@ -225,6 +227,41 @@ Deno.test("the loss of a connection ends its tasks and leaves the session to the
     assert(harness.log.some((line) => line.endsWith("session ends")));
   }));
 
+for (const ending of ["logout over another connection", "loss", "reinstatement"] as const) {
+  Deno.test(`commands that end with their connection are told of by a unit attention: ${ending} (11.14.5)`, () =>
+    withSlowSession(2, async ({ tsih, initiators, connections, harness, store }) => {
+      const [first, second] = initiators as [Initiator, Initiator];
+      await second.begin({ cdb: write10(0, 1), write: pattern(512) });
+      await until(() => store.pending.length === 1, "the write is under way");
+      const isOver = {
+        "logout over another connection": async () => {
+          const loggedOut = first.logout(LogoutReason.closeConnection, 1);
+          store.releaseAll();
+          assertEquals(await loggedOut, 0);
+        },
+        loss: async () => {
+          await second.close();
+          await connections[1]!.served;
+        },
+        reinstatement: async () => {
+          const joining = harness.join(first, { tsih, connectionId: 1 });
+          await assertEnds(second);
+          store.releaseAll();
+          await joining;
+        },
+      };
+      await isOver[ending]();
+      const { status, sense } = await first.command({ cdb: testUnitReady() });
+      assertEquals([status, sense?.key, sense?.code], [
+        ScsiStatus.checkCondition,
+        SenseKey.unitAttention,
+        0x477f,
+      ]);
+      assertEquals((await first.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+      await second.close();
+    }));
+}
+
 Deno.test("a connection is reinstated when its tasks have ended, and the session goes on (6.3.4)", () =>
   withSlowSession(2, async ({ tsih, initiators, connections, harness, store }) => {
     const [first, second] = initiators as [Initiator, Initiator];
@@ -242,7 +279,8 @@ Deno.test("a connection is reinstated when its tasks have ended, and the session
     store.releaseAll();
     const again = await joining;
     assertEquals([...[...harness.node.sessions()][0]!.connections.keys()], [0, 1]);
-    assertEquals((await again.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+    // The initiator hears that its write has ended without a status (11.14.5).
+    assertEquals((await again.command({ cdb: testUnitReady() })).status, ScsiStatus.checkCondition);
     assertEquals((await first.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
     assert(harness.log.some((line) => line.endsWith("connection 1 is reinstated from 10.0.0.2")));
     assertEquals(await drain(first), []);

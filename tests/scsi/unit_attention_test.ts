@@ -12,12 +12,13 @@ const IN_ORDER: readonly Attention[] = [
   Sense.capacityDataHasChanged,
   Sense.modeParametersChanged,
   Sense.commandsClearedByAnotherInitiator,
+  Sense.commandsClearedByProtocolEvent,
   Sense.deferredWriteError,
 ];
 
 function takeAll(queue: UnitAttentionQueue): readonly SenseCondition[] {
   const taken: SenseCondition[] = [];
-  while (!queue.isEmpty && taken.length < 10) taken.push(queue.take()!);
+  while (!queue.isEmpty && taken.length < 11) taken.push(queue.take()!);
   return taken;
 }
 

@@ -82,7 +82,7 @@ export class DataOutQueue {
     if (hasDataDigestError) progress.failure ??= DataOutFault.dataDigestError;
     const isSolicited = pdu.targetTransferTag !== RESERVED_TAG;
     const failure = isSolicited
-      ? this.#receiveSolicited(progress, pdu)
+      ? this.#receiveSolicited(task, progress, pdu)
       : this.#receiveUnsolicited(task, progress, pdu);
     progress.failure ??= failure;
     this.#accept(task, progress, pdu.data);
@@ -134,14 +134,15 @@ export class DataOutQueue {
       : DataOutFault.incorrectAmountOfData;
   }
 
-  #receiveSolicited(progress: DataOutProgress, pdu: DataOut): Outcome | undefined {
+  #receiveSolicited(task: ScsiTask, progress: DataOutProgress, pdu: DataOut): Outcome | undefined {
     const r2t: OutstandingR2T | undefined = progress.readyToTransfers[0];
     if (r2t === undefined || r2t.targetTransferTag !== pdu.targetTransferTag) {
       // Who answers what was not asked cannot be waited for.
       this.#dropReadyToTransfers(progress);
       return DataOutFault.incorrectAmountOfData;
     }
-    const isNext = pdu.dataSN === r2t.nextDataSN && pdu.bufferOffset === r2t.offset;
+    // 4.2.5.3: what a PDU says of its task must agree with what the command has said.
+    const isNext = pdu.lun === task.lun && pdu.dataSN === r2t.nextDataSN && pdu.bufferOffset === r2t.offset;
     r2t.nextDataSN = serialAdd(r2t.nextDataSN, 1);
     this.#solicitedBytes -= Math.min(pdu.data.length, Math.max(r2t.end - r2t.offset, 0));
     r2t.offset += pdu.data.length;

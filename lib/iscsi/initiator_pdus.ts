@@ -102,6 +102,8 @@ export interface TextRequest extends Numbered {
 export interface DataOut {
   readonly kind: "dataOut";
   readonly final: boolean;
+  /** That of the command where there is a Target Transfer Tag, and reserved where there is none (11.7.4). */
+  readonly lun: number | undefined;
   readonly initiatorTaskTag: number;
   readonly targetTransferTag: number;
   readonly expStatSN: number;
@@ -332,6 +334,7 @@ function decodeDataOut({ header, data }: Frame): DataOut {
   return {
     kind: "dataOut",
     final: (header[1]! & 0x80) !== 0,
+    lun: decodeLun(header, 8),
     initiatorTaskTag: readUint32(header, 16),
     targetTransferTag: readUint32(header, 20),
     expStatSN: readUint32(header, 28),

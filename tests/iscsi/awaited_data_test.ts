@@ -5,7 +5,7 @@ import type { DataOut } from "../../lib/iscsi/initiator_pdus.ts";
 function dataOut(targetTransferTag: number, final = true): DataOut {
   const data = new Uint8Array();
   const numbers = { initiatorTaskTag: 1, expStatSN: 0, dataSN: 0, bufferOffset: 0 };
-  return { kind: "dataOut", final, targetTransferTag, data, ...numbers };
+  return { kind: "dataOut", final, lun: 0, targetTransferTag, data, ...numbers };
 }
 
 /** What has been awaited for, and whether it is all there. */

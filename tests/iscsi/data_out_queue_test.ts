@@ -73,13 +73,14 @@ class ManualWrite {
       readonly dataSn?: number;
       readonly isFinal?: boolean;
       readonly offset?: number;
+      readonly lun?: number;
     } = {},
   ): Promise<void> {
     const data = new Uint8Array(end - start);
     data.set(this.data.subarray(start, end));
     await this.#initiator.send(dataOut({
       isFinal: options.isFinal ?? true,
-      lun: this.#lun,
+      lun: options.lun ?? this.#lun,
       initiatorTaskTag: this.#tag,
       targetTransferTag: options.tag ?? NO_TAG,
       expStatSn: this.#initiator.expStatSn,
@@ -317,6 +318,7 @@ const WRONG_DATA: Readonly<
 > = {
   "a wrong DataSN": [0, 1024, { dataSn: 1 }],
   "a wrong Buffer Offset": [0, 1024, { offset: 4 }],
+  "the LUN of another unit": [0, 1024, { lun: 1 }],
   "a Buffer Offset beyond the data": [0, 1024, { offset: 0xfffffffc }],
   "too much data": [0, 1028, {}],
   "too little data": [0, 1020, {}],

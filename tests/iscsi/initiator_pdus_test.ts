@@ -188,6 +188,7 @@ Deno.test("decodePdu() decodes a Data-Out (11.7)", () => {
   assertEquals(decodePdu(frame(header, "deadbeef")), {
     kind: "dataOut",
     final: true,
+    lun: 3,
     initiatorTaskTag: 0xaabbccdd,
     targetTransferTag: 0x31323334,
     expStatSN: 0x11121314,

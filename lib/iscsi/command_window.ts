@@ -5,6 +5,7 @@
 import { serialAdd, serialDistance } from "../bytes/serial_number.ts";
 import type { Frame } from "./framing.ts";
 import { Limits } from "./limits.ts";
+import { InitiatorOpcode } from "./opcodes.ts";
 
 /** The connection that a command came over: there it is carried out when its turn has come. */
 export interface CommandReceiver {
@@ -113,6 +114,15 @@ export class CommandWindow {
   /** How many immediate requests are kept. */
   get heldBehind(): number {
     return this.#behind.length;
+  }
+
+  /** A task management request with this tag waits, for its turn or behind others. */
+  holdsManagement(initiatorTaskTag: number): boolean {
+    const waiting = [...this.#held.values(), ...this.#behind.map(({ request }) => request)];
+    return waiting.some((held) =>
+      held?.initiatorTaskTag === initiatorTaskTag &&
+      (held.frames[0]!.header[0]! & 0x3f) === InitiatorOpcode.taskManagementRequest
+    );
   }
 
   /** Keeps a Data-Out for a command of the same connection that is held; false when there is no such command. */

@@ -406,7 +406,9 @@ export class FullFeaturePhase implements SessionConnection {
     const isDone = response === TaskManagementResponseCode.functionComplete;
     // 11.5.1: the response says that nothing of the tasks reaches the medium any more.
     const waits = isDone ? [this.#settledFor(pdu), owed].filter((wait) => wait !== undefined) : [];
+    this.session.beginManaging(pdu.initiatorTaskTag);
     this.#whenSettled(waits.length === 0 ? undefined : Promise.all(waits), () => {
+      this.session.endManaging(pdu.initiatorTaskTag);
       this.#taskManagementResponse(pdu, response);
     });
   }

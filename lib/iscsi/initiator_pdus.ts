@@ -231,6 +231,9 @@ function decodeNopOut({ header, data }: Frame): NopOut {
   return pdu;
 }
 
+/** ACA, the last task attribute there is (RFC 7143, 11.3.1). */
+const TASK_ATTRIBUTE_MAX = 4;
+
 /** RFC 7143, 11.3. */
 function decodeScsiCommand({ header, data }: Frame): ScsiCommand {
   const flags = header[1]!;
@@ -241,6 +244,12 @@ function decodeScsiCommand({ header, data }: Frame): ScsiCommand {
   // 11.3.1: without W there is no data to follow, and without R and W none to expect.
   if (!writes && (!final || (!reads && expected > 0))) {
     throw formatError("SCSI command contradicts itself about its data");
+  }
+  if ((flags & 7) > TASK_ATTRIBUTE_MAX) {
+    throw rejected(
+      RejectReason.invalidPduField,
+      `SCSI command with the reserved task attribute ${flags & 7}`,
+    );
   }
   const additional = header.length > BASIC_HEADER_BYTES
     ? decodeAdditionalHeaders(header)
@@ -280,14 +289,15 @@ function decodeAdditionalHeaders(header: Uint8Array): AdditionalHeaders {
     if (length === 0 || end > header.length) {
       throw formatError(`Additional header segment of length ${length} does not fit`);
     }
-    if (type === 1) {
+    // 11.2.2.3: a segment for less than 17 bytes of CDB is none.
+    if (type === 1 && length > 1) {
       extendedCdb = new Uint8Array(16 + length - 1);
       extendedCdb.set(header.subarray(32, 48));
       extendedCdb.set(header.subarray(offset + 4, end), 16);
     } else if (type === 2 && length === 5) {
       bidirectionalRead = readUint32(header, offset + 4);
     } else {
-      throw formatError(`Additional header segment of unknown type ${type}`);
+      throw formatError(`Additional header segment of type ${type} and length ${length}`);
     }
     offset += (3 + length + 3) & ~3;
   }
@@ -295,7 +305,9 @@ function decodeAdditionalHeaders(header: Uint8Array): AdditionalHeaders {
 }
 
 /** RFC 7143, 11.5. */
-function decodeTaskManagementRequest({ header }: Frame): TaskManagementRequest {
+function decodeTaskManagementRequest(frame: Frame): TaskManagementRequest {
+  const { header } = frame;
+  refuseData(frame);
   return {
     kind: "taskManagementRequest",
     immediate: isImmediate(header),
@@ -345,7 +357,9 @@ function decodeDataOut({ header, data }: Frame): DataOut {
 }
 
 /** RFC 7143, 11.14. */
-function decodeLogoutRequest({ header }: Frame): LogoutRequest {
+function decodeLogoutRequest(frame: Frame): LogoutRequest {
+  const { header } = frame;
+  refuseData(frame);
   return {
     kind: "logoutRequest",
     immediate: isImmediate(header),
@@ -355,6 +369,11 @@ function decodeLogoutRequest({ header }: Frame): LogoutRequest {
     cmdSN: readUint32(header, 24),
     expStatSN: readUint32(header, 28),
   };
+}
+
+/** 11.5.2 and 11.14.2: DataSegmentLength is 0, and 7.7 says what becomes of one that is not. */
+function refuseData({ header, data }: Frame): void {
+  if (data.length > 0) throw formatError(`${initiatorOpcodeName(header[0]! & 0x3f)} with a data segment`);
 }
 
 function isImmediate(header: Uint8Array): boolean {

@@ -147,8 +147,9 @@ export class Login {
   }
 
   #contradiction(first: LoginRequest, request: LoginRequest): ProtocolError | undefined {
-    if (request.versionMin > 0) {
-      return loginFailed(LoginStatus.unsupportedVersion, `Version ${request.versionMin} is not supported`);
+    // 11.12.4: the first request says which versions the initiator can speak.
+    if (first.versionMin > 0) {
+      return loginFailed(LoginStatus.unsupportedVersion, `Version ${first.versionMin} is not supported`);
     }
     // 11.12: these stay the same throughout a login.
     for (const field of ["isid", "tsih", "cid", "initiatorTaskTag"] as const) {

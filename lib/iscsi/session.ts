@@ -70,6 +70,8 @@ export class Session {
   /** Commands that are not answered yet, by initiator task tag. */
   readonly #tasks = new Map<number, ScsiTask>();
   #immediateTasks = 0;
+  /** Task management requests that are not answered yet, by initiator task tag. */
+  readonly #managing = new Set<number>();
   /** All its connections are about to be closed. */
   #isEnding = false;
 
@@ -187,6 +189,21 @@ export class Session {
 
   task(initiatorTaskTag: number): ScsiTask | undefined {
     return this.#tasks.get(initiatorTaskTag);
+  }
+
+  /** A task management request waits for what it has to wait for, before its response. */
+  beginManaging(initiatorTaskTag: number): void {
+    this.#managing.add(initiatorTaskTag);
+  }
+
+  /** It is answered. */
+  endManaging(initiatorTaskTag: number): void {
+    this.#managing.delete(initiatorTaskTag);
+  }
+
+  /** Whether this is the tag of a task management request that is not answered yet. */
+  isManaging(initiatorTaskTag: number): boolean {
+    return this.#managing.has(initiatorTaskTag) || this.window.holdsManagement(initiatorTaskTag);
   }
 
   /** One more immediate command may be taken up. */

@@ -85,6 +85,8 @@ function queryTask(session: Session, pdu: TaskManagementRequest): number {
 function abortTask(session: Session, pdu: TaskManagementRequest, connection: TaskOwner): number {
   const task = session.task(pdu.referencedTaskTag);
   if (task !== undefined && task.lun === pdu.lun) return abort(task, connection);
+  // 11.5.1: a task management request is not aborted.
+  if (session.isManaging(pdu.referencedTaskTag)) return TaskManagementResponseCode.functionRejected;
   // 11.5.5: a command that has not been received yet, but was sent before this request, never will be carried out.
   const isEarlier = serialDistance(pdu.refCmdSN, pdu.cmdSN) > 0;
   return isEarlier && session.window.cancel(pdu.refCmdSN)

@@ -99,6 +99,7 @@ Deno.test("decodePdu() expects to read nothing of a command both ways that does 
 Deno.test("decodePdu() takes additional header segments that are not what they say for a format error (7.7)", () => {
   const segments = [
     "00000100 00000000",
+    "00010100",
     "ffff0100 00000000",
     "00060100 00000000",
     "00050300 00000000",
@@ -108,6 +109,23 @@ Deno.test("decodePdu() takes additional header segments that are not what they s
   ];
   for (const segment of segments) {
     assertFormatError(extended(`01c10200 ${READ.slice(9)}`, segment));
+  }
+});
+
+Deno.test("decodePdu() rejects a SCSI Command with a reserved task attribute, and takes all others (11.3.1)", () => {
+  for (const attribute of [5, 6, 7]) {
+    assertRejected(frame(`01c${attribute}0000 ${READ.slice(9)}`), RejectReason.invalidPduField);
+  }
+  for (const attribute of [0, 1, 2, 3, 4]) {
+    assertEquals(decodePdu(frame(`01c${attribute}0000 ${READ.slice(9)}`)).kind, "scsiCommand");
+  }
+});
+
+Deno.test("decodePdu() takes data where there can be none for a format error (11.5.2, 11.14.2)", () => {
+  for (const start of ["0285", "0681"]) {
+    const header = `${start}0000 00000004 00000000 00000000 aabbccdd 00000000 00000001 00000001 ${TAIL}`;
+    assertFormatError(frame(header, "deadbeef"));
+    assertEquals(typeof decodePdu(frame(header.replace("00000004", "00000000"))).kind, "string");
   }
 });
 

@@ -337,6 +337,14 @@ testRefusal("0205: the initiator cannot speak version 0", async (harness) => {
   await assertRefused(harness, "0205", { pairs: NORMAL, spoil });
 });
 
+Deno.test("the versions that hold are those of the first login request (11.12.4)", () =>
+  withHarness({}, async (harness) => {
+    const initiator = harness.connect();
+    await answer(initiator, { next: undefined, pairs: NORMAL });
+    const spoil = (header: Uint8Array): void => void header.fill(1, 2, 4);
+    assertEquals(statusOf(await answer(initiator, { spoil })), "0000");
+  }));
+
 Deno.test("an initiator that could speak a later version is answered in version 0", () =>
   withHarness({}, async (harness) => {
     const spoil = (header: Uint8Array): void => void header.fill(9, 2, 3);

@@ -26,7 +26,12 @@ import {
 const SIZE = 4 * 1024 * 1024;
 
 /** Responses (11.6.1). */
-const Response = { functionComplete: 0, taskStillAllegiant: 3 } as const;
+const Response = {
+  functionComplete: 0,
+  taskDoesNotExist: 1,
+  taskStillAllegiant: 3,
+  functionRejected: 255,
+} as const;
 
 /** The functions that end the tasks of a logical unit, or of all. */
 const SETS = [
@@ -85,6 +90,34 @@ Deno.test("ABORT TASK ends a task over its own connection only (11.5.1)", () =>
     store.releaseAll();
     await settle();
     assertEquals(await drain(first), []);
+  }));
+
+Deno.test("ABORT TASK of a task management request is rejected, and does nothing to it (11.5.1)", () =>
+  withSlowSession(1, async ({ initiators, store }) => {
+    const initiator = initiators[0]!;
+    const abort = (options: { referencedTaskTag: number; refCmdSn?: number }): Promise<number> =>
+      initiator.taskManagement(TaskManagement.abortTask, options);
+    // One that waits for a write that has begun.
+    const write = await initiator.begin({ cdb: write10(0, 1), write: pattern(512) });
+    await until(() => store.pending.length === 1, "the write is under way");
+    let referencedTaskTag = initiator.nextTaskTag() + 1;
+    const reset = initiator.taskManagement(TaskManagement.logicalUnitReset);
+    await settle();
+    assertEquals(await abort({ referencedTaskTag }), Response.functionRejected);
+    write.forget();
+    store.releaseAll();
+    assertEquals(await reset, Response.functionComplete);
+    // One that waits for a command that it has overtaken.
+    const overtaken = initiator.takeCmdSn();
+    referencedTaskTag = initiator.nextTaskTag() + 1;
+    const waiting = initiator.taskManagement(TaskManagement.abortTaskSet);
+    await settle();
+    assertEquals(await abort({ referencedTaskTag, refCmdSn: overtaken }), Response.functionRejected);
+    await initiator.send(writePdu(initiator, overtaken));
+    store.releaseAll();
+    await until(() => store.pending.length === 0, "nothing is under way");
+    assertEquals(await waiting, Response.functionComplete);
+    assertEquals(await abort({ referencedTaskTag }), Response.taskDoesNotExist);
   }));
 
 for (const fn of SETS) {

@@ -24,6 +24,7 @@ import type { SessionParameters } from "./negotiation.ts";
 import { type PingSettings, SignsOfLife, type WatchedConnection } from "./peer_watch.ts";
 import { type LoginRefusal, ProtocolError } from "./protocol_error.ts";
 import type { RefusalReason } from "./refusals.ts";
+import type { RetainedText } from "./retained_text.ts";
 import { ReplyWriter, type WindowNumbers } from "./reply_writer.ts";
 import type { Session, SessionConnection } from "./session.ts";
 import type { KeyValue } from "./text.ts";
@@ -35,6 +36,7 @@ export interface ConnectionOwner {
   readonly log: EventLog;
   readonly clock: Clock;
   readonly turns: Turns;
+  readonly retainedText: RetainedText;
   authorize(connection: Connection, identity: LoginIdentity): Admission;
   /** The peer has failed to prove what it had to: for how long its answer is held back. */
   authenticationFailed(connection: Connection): number;
@@ -319,11 +321,13 @@ export class Connection implements WatchedConnection {
       owner: {
         ends: this.ends,
         clock: owner.clock,
+        retainedText: owner.retainedText,
         warn: (message) => this.#warn(message),
         wake: () => this.#wake(),
         close: () => this.close(),
         finish: () => this.finish(),
         requestLogout: (seconds) => this.#requestLogout(seconds),
+        isAskedToLogOut: () => this.#cancelLogoutDeadline !== undefined,
         retire: () => owner.retire(session),
         underWay: (work) => owner.underWay(session, work),
         settled: (lun) => owner.settled(session, lun),

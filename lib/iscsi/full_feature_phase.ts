@@ -35,6 +35,7 @@ import type { NegotiatedParameters, Negotiation } from "./negotiation.ts";
 import { connectionBroken, isRejection, rejected } from "./protocol_error.ts";
 import { RejectReason } from "./reject_reason.ts";
 import type { ReplyWriter } from "./reply_writer.ts";
+import type { RetainedText } from "./retained_text.ts";
 import { ScsiTask } from "./scsi_task.ts";
 import type { Session, SessionConnection } from "./session.ts";
 import { Staging } from "./staging.ts";
@@ -56,6 +57,8 @@ const LogoutResponse = { success: 0, cidNotFound: 1, recoveryNotSupported: 2 } a
 export interface FullFeatureOwner {
   readonly ends: ConnectionEnds;
   readonly clock: Clock;
+  /** What all connections of the node keep of texts. */
+  readonly retainedText: RetainedText;
   /** Tells the log what the peer did wrong. */
   warn(message: string): void;
   /** Something is to be sent that no request from this connection brought about. */
@@ -64,6 +67,8 @@ export interface FullFeatureOwner {
   close(): void;
   /** The initiator is asked to log out, and has so long to do it. */
   requestLogout(seconds: number): void;
+  /** It has been asked to, and that time is not over. */
+  isAskedToLogOut(): boolean;
   /** Nothing more is received; what waits is sent, and then the connection is closed. */
   finish(): void;
   /** The session is over: its tasks end, and its nexus. */
@@ -116,7 +121,11 @@ export class FullFeaturePhase implements SessionConnection {
     this.cid = options.cid;
     this.#dataIn = new DataInQueue(this);
     this.#dataOut = new DataOutQueue(this);
-    this.#text = new TextNegotiation(options.negotiation, (value) => this.#owner.sendTargets(value));
+    this.#text = new TextNegotiation({
+      negotiation: options.negotiation,
+      retained: options.owner.retainedText,
+      sendTargets: (value) => this.#owner.sendTargets(value),
+    });
   }
 
   /** The initiator has logged out, or the session is over. */
@@ -461,6 +470,13 @@ export class FullFeaturePhase implements SessionConnection {
   }
 
   #textRequest(pdu: TextRequest): void {
+    // 11.9.1: commands go on until the logout. To settle how they are to go on afterwards makes no sense any more.
+    if (pdu.targetTransferTag === RESERVED_TAG && this.#owner.isAskedToLogOut()) {
+      throw rejected(
+        RejectReason.waitingForLogout,
+        "Text request over a connection that is to be logged out",
+      );
+    }
     const reply = this.#text.receive(pdu, this.parameters.initiatorMaxRecvDataSegmentLength);
     // Only the length of the initiator's data segments can have changed.
     this.parameters = { ...this.parameters, ...this.#negotiation.connectionParameters() };
@@ -508,6 +524,7 @@ export class FullFeaturePhase implements SessionConnection {
 
   endRequests(): void {
     this.#isOver = true;
+    this.#text.abandon();
     this.#awaitedData.giveUp();
     this.#awaitedAcknowledgement?.resolve();
   }

@@ -43,6 +43,8 @@ export const Limits = {
   textBytes: 65_536,
   /** Key=value pairs in one login or text negotiation request. */
   textKeys: 256,
+  /** Text that all connections together keep between two PDUs: a MiB for each discovery session, who ask for most. */
+  retainedTextBytes: 16_777_216,
   /** Connections that have not logged in yet, over all portals. One more displaces one of them. */
   connectionsInLogin: 64,
   /** Connections of one peer's address (IPv6: network of 64 bits) that have not logged in yet. */

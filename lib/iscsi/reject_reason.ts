@@ -1,7 +1,4 @@
-/**
- * Reasons of a Reject (RFC 7143, 11.17.1), those that this target gives. The others are about transfer tags that have
- * run out (long operations), and requests that a target which waits for a logout need not refuse.
- */
+/** Reasons of a Reject (RFC 7143, 11.17.1). */
 export const RejectReason = {
   dataDigestError: 0x02,
   snackReject: 0x03,
@@ -11,6 +8,8 @@ export const RejectReason = {
   taskInProgress: 0x07,
   invalidDataAck: 0x08,
   invalidPduField: 0x09,
+  longOperationReject: 0x0a,
+  waitingForLogout: 0x0c,
 } as const;
 
 /** One of the values of `RejectReason`. */

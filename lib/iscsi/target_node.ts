@@ -35,6 +35,7 @@ import { type NodeSnapshot, snapshotTarget } from "./node_snapshot.ts";
 import { PeerWatch, type PingSettings } from "./peer_watch.ts";
 import { Refusals } from "./refusals.ts";
 import { RemovedTargets } from "./removed_targets.ts";
+import { RetainedText } from "./retained_text.ts";
 import { formatIsid, Session, type SessionConnection } from "./session.ts";
 import { SessionRegister } from "./session_register.ts";
 import type { Target } from "./target.ts";
@@ -61,11 +62,20 @@ export interface TargetNodeOptions extends TargetNodeSettings {
   readonly randomBytes: (length: number) => Uint8Array;
 }
 
+/** What a node holds on behalf of its peers. */
+export interface Holdings {
+  readonly connections: number;
+  readonly sessions: number;
+  readonly works: number;
+  readonly textBytes: number;
+}
+
 /** All targets of a server. */
 export class TargetNode implements ConnectionOwner {
   readonly log: EventLog;
   readonly clock: Clock;
   readonly turns = new Turns();
+  readonly retainedText = new RetainedText();
   #interfaces: readonly InterfaceAddress[];
   /** By folded iSCSI name; a target with an alias is listed twice. It is replaced as a whole. */
   #targets: ReadonlyMap<string, Target>;
@@ -183,9 +193,13 @@ export class TargetNode implements ConnectionOwner {
   }
 
   /** What it holds on behalf of its peers at this moment. */
-  get holdings(): { readonly connections: number; readonly sessions: number; readonly works: number } {
-    const works = this.#underWay.values().reduce((sum, { count }) => sum + count, 0);
-    return { connections: this.#connections.size, sessions: [...this.#sessions].length, works };
+  get holdings(): Holdings {
+    return {
+      connections: this.#connections.size,
+      sessions: [...this.#sessions].length,
+      works: this.#underWay.values().reduce((sum, { count }) => sum + count, 0),
+      textBytes: this.retainedText.bytes,
+    };
   }
 
   /** Takes no more commands, lets what was answered go out, and ends every connection. */

@@ -12,6 +12,8 @@ const KEY_PATTERN = /^[A-Za-z][A-Za-z0-9.\-+@_#]*$/;
 /** A key and its value, in the order of the wire. */
 export type KeyValue = readonly [key: string, value: string];
 
+const NO_TEXT = new Uint8Array();
+
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
@@ -57,6 +59,11 @@ export class TextAssembly {
     this.#limitBytes = limitBytes;
   }
 
+  /** Bytes that are kept. */
+  get length(): number {
+    return this.#length;
+  }
+
   /** Adds the text of one PDU (copied); false when that would pass the limit. */
   add(part: Uint8Array): boolean {
     if (this.#length + part.length > this.#limitBytes) return false;
@@ -80,9 +87,9 @@ export class TextAssembly {
   }
 }
 
-/** Hands out a text in pieces that fit the peer's PDUs. */
+/** Hands out a text in pieces that fit the peer's PDUs, and keeps nothing of it when all has been handed out. */
 export class TextPieces {
-  readonly #text: Uint8Array;
+  #text: Uint8Array;
   #offset = 0;
 
   constructor(text: Uint8Array) {
@@ -91,13 +98,19 @@ export class TextPieces {
 
   /** All has been handed out. */
   get done(): boolean {
-    return this.#offset === this.#text.length;
+    return this.#text.length === 0;
+  }
+
+  /** Bytes that are kept. */
+  get length(): number {
+    return this.#text.length;
   }
 
   /** The next piece of at most `bytesMax`; empty when there is no more. */
   take(bytesMax: number): Uint8Array {
     const piece = this.#text.subarray(this.#offset, this.#offset + bytesMax);
     this.#offset += piece.length;
+    if (this.#offset === this.#text.length) this.#text = NO_TEXT;
     return piece;
   }
 }

@@ -8,6 +8,7 @@ import { Limits } from "./limits.ts";
 import type { Negotiation } from "./negotiation.ts";
 import { rejected } from "./protocol_error.ts";
 import { RejectReason } from "./reject_reason.ts";
+import type { RetainedText } from "./retained_text.ts";
 import { decodeText, encodeText, type KeyValue, TextAssembly, TextPieces } from "./text.ts";
 
 /** What is answered to one Text Request. */
@@ -18,18 +19,32 @@ export interface TextReply {
   readonly data: Uint8Array;
 }
 
+/** What text exchanges are about. */
+export interface TextNegotiationOptions {
+  /** The keys of the connection. */
+  readonly negotiation: Negotiation;
+  /** What all connections keep. */
+  readonly retained: RetainedText;
+  /** The targets that the initiator may be told of; undefined when the value is not served here. */
+  readonly sendTargets: (value: string) => readonly KeyValue[] | undefined;
+}
+
 /** A connection's text exchanges. */
 export class TextNegotiation {
   readonly #negotiation: Negotiation;
-  readonly #sendTargets: (value: string) => readonly KeyValue[] | undefined;
+  readonly #retained: RetainedText;
+  readonly #sendTargets: TextNegotiationOptions["sendTargets"];
+  /** What of `#retained` is this connection's. */
+  #retainedBytes = 0;
   #incoming = new TextAssembly(Limits.textBytes);
   #outgoing = new TextPieces(new Uint8Array());
   #targetTransferTag = 0;
   /** Keys that this exchange has been about so far. */
   #keys = new Set<string>();
 
-  constructor(negotiation: Negotiation, sendTargets: (value: string) => readonly KeyValue[] | undefined) {
+  constructor({ negotiation, retained, sendTargets }: TextNegotiationOptions) {
     this.#negotiation = negotiation;
+    this.#retained = retained;
     this.#sendTargets = sendTargets;
   }
 
@@ -40,27 +55,39 @@ export class TextNegotiation {
    */
   receive(pdu: TextRequest, bytesMax: number): TextReply {
     // 11.10.4: without a tag it begins a new exchange, whatever became of the one before.
-    if (pdu.targetTransferTag === RESERVED_TAG) this.#begin();
+    if (pdu.targetTransferTag === RESERVED_TAG) this.abandon();
     else if (pdu.targetTransferTag !== this.#targetTransferTag) {
       throw rejected(RejectReason.protocolError, "Text request continues an exchange that is not under way");
     }
-    if (!this.#outgoing.done) return this.#reply(pdu, bytesMax);
     try {
-      this.#take(pdu);
+      if (this.#outgoing.done) this.#take(pdu);
+      const data = this.#outgoing.take(bytesMax);
+      this.#retain();
+      return this.#reply(pdu, data);
     } catch (error) {
       // 6.4: what was settled in an exchange that ends with a Reject never holds, and nothing can be added to it.
-      this.#begin();
+      this.abandon();
       throw error;
     }
-    return this.#reply(pdu, bytesMax);
   }
 
-  #begin(): void {
+  /** Keeps nothing of the exchange that is under way, if there is one. */
+  abandon(): void {
     this.#negotiation.abandon();
     this.#keys = new Set();
     this.#incoming = new TextAssembly(Limits.textBytes);
     this.#outgoing = new TextPieces(new Uint8Array());
     this.#targetTransferTag = serialAdd(this.#targetTransferTag, 1) & 0x7fffffff;
+    this.#retain();
+  }
+
+  /** 11.11.4: a target that has to keep more than it has room for rejects the request. */
+  #retain(): void {
+    const bytes = this.#incoming.length + this.#outgoing.length;
+    if (!this.#retained.change(this.#retainedBytes, bytes)) {
+      throw rejected(RejectReason.longOperationReject, "Too much text waits for other initiators");
+    }
+    this.#retainedBytes = bytes;
   }
 
   #take(pdu: TextRequest): void {
@@ -92,8 +119,7 @@ export class TextNegotiation {
     return answers;
   }
 
-  #reply(pdu: TextRequest, bytesMax: number): TextReply {
-    const data = this.#outgoing.take(bytesMax);
+  #reply(pdu: TextRequest, data: Uint8Array): TextReply {
     const continued = !this.#outgoing.done;
     // 11.11.1: the answer to a request that is not final is not final either.
     const final = pdu.final && !continued;

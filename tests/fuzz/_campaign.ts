@@ -148,7 +148,7 @@ async function endAll(
 async function assertNothingIsLeft({ harness }: Bench): Promise<void> {
   const { node, units } = harness;
   await until(() => node.holdings.works === 0, "no work is under way");
-  assertEquals(node.holdings, { connections: 1, sessions: 1, works: 0 }, "what the node holds");
+  assertEquals(node.holdings, { connections: 1, sessions: 1, works: 0, textBytes: 0 }, "what the node holds");
   for (const [name, logicalUnits] of units) {
     for (const { nexuses, ranges } of logicalUnits) {
       assertEquals(nexuses.size, name === WITNESS ? 1 : 0, `nexuses of ${name}`);

@@ -3,12 +3,13 @@
  * wrong, reads and writes all the while, and afterwards the node holds nothing of the hostile one.
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
+import { interfaceAddresses } from "../../lib/access/interfaces.ts";
 import { Limits } from "../../lib/iscsi/limits.ts";
 import { RejectReason } from "../../lib/iscsi/reject_reason.ts";
 import type { Initiator } from "../support/initiator.ts";
 import { read10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
 import { ISID, Stage } from "../support/initiator_login.ts";
-import { NO_TAG, Opcode } from "../support/initiator_pdu.ts";
+import { NO_TAG, Opcode, type Pdu } from "../support/initiator_pdu.ts";
 import {
   loginRequest,
   nopOut,
@@ -26,6 +27,7 @@ import {
   contentOf,
   drain,
   type Harness,
+  type HarnessOptions,
   nameOf,
   numbered,
   pattern,
@@ -66,7 +68,7 @@ function testHostile(name: string, test: (scene: Scene) => Promise<void>): void 
       await test({ harness, store, bystand });
       await bystand();
       await harness.endOthers(bystander);
-      assertEquals(harness.node.holdings, { connections: 1, sessions: 1, works: 0 });
+      assertEquals(harness.node.holdings, { connections: 1, sessions: 1, works: 0, textBytes: 0 });
     });
   });
 }
@@ -347,3 +349,58 @@ testHostile("a stream of noise after the login costs the connection", async ({ h
   await served;
   await bystand();
 });
+
+/** A thousand targets, of which a list with all their addresses takes more than a MiB. */
+const THOUSAND: HarnessOptions = {
+  targets: Array.from({ length: 1000 }, (_, index) => ({
+    name: `${"long".repeat(45)}${index}`,
+    networks: ["10.0.0.0/8"],
+    stores: [],
+  })),
+  interfaces: interfaceAddresses(
+    Array.from({ length: 30 }, (_, index) => `10.0.0.${100 + index}`)
+      .map((address) => ({ name: "eth0", address, cidr: `${address}/8` })),
+  ),
+};
+
+/** Asks for all targets, and takes no more than the first piece of the answer, or a Reject. */
+async function beginDiscovery(harness: Harness, number: number): Promise<{ initiator: Initiator; pdu: Pdu }> {
+  const initiator = harness.connect();
+  await initiator.login({ isid: Uint8Array.of(0x80, 0, 0, 0, 1, number) });
+  const text = encodeText([["SendTargets", "All"]]);
+  await initiator.send(textRequest({ ...numbered(initiator), isFinal: true, text }));
+  return { initiator, pdu: await initiator.receive() };
+}
+
+Deno.test("a crowd that takes no more than the beginning of long answers makes the target keep little", () =>
+  withHarness(THOUSAND, async (harness) => {
+    const { retainedText } = harness.node;
+    const crowd = [];
+    for (let number = 0; number < Limits.discoverySessions; number++) {
+      crowd.push(await beginDiscovery(harness, number));
+      assertLess(retainedText.bytes, Limits.retainedTextBytes + 1);
+    }
+    const kept = crowd.filter(({ pdu }) => pdu.opcode === Opcode.textResponse);
+    const rejected = crowd.filter(({ pdu }) => pdu.opcode === Opcode.reject);
+    const bytesEach = retainedText.bytes / kept.length;
+    assertEquals([kept.length, rejected.length], [
+      Math.floor(Limits.retainedTextBytes / bytesEach),
+      Limits.discoverySessions - kept.length,
+    ]);
+    const [first] = rejected;
+    assertEquals(first!.pdu.response, RejectReason.longOperationReject);
+    // What is asked for is short, and needs no room: the connection lives on.
+    const missing = { ...numbered(first!.initiator, true), isFinal: true };
+    await first!.initiator.send(
+      textRequest({ ...missing, text: encodeText([["SendTargets", "iqn.2000-01.a:b"]]) }),
+    );
+    assertEquals((await first!.initiator.receive()).opcode, Opcode.textResponse);
+    // One begins anew, which leaves room; the request that was rejected is sent again, as it was (7.3).
+    const [leaving] = kept;
+    assertEquals(await leaving!.initiator.text([]), []);
+    assertEquals((await first!.initiator.sendTargets()).length, 1000);
+    // Another goes away in the middle of its answer.
+    const held = retainedText.bytes;
+    await kept[1]!.initiator.close();
+    await until(() => retainedText.bytes === held - bytesEach, "the node forgets what it kept for it");
+  }));

@@ -3,12 +3,19 @@
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Limits } from "../../lib/iscsi/limits.ts";
+import { RejectReason } from "../../lib/iscsi/reject_reason.ts";
 import type { Session } from "../../lib/iscsi/session.ts";
 import { interfaceAddresses } from "../../lib/access/interfaces.ts";
 import { read10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
 import { INITIATOR_NAME, ISID, LoginRefused, Stage } from "../support/initiator_login.ts";
-import { Opcode } from "../support/initiator_pdu.ts";
-import { loginRequest, type RequestPdu } from "../support/initiator_request.ts";
+import { NO_TAG, Opcode } from "../support/initiator_pdu.ts";
+import {
+  loginRequest,
+  LogoutReason,
+  logoutRequest,
+  type RequestPdu,
+  textRequest,
+} from "../support/initiator_request.ts";
 import { ScsiStatus, SenseKey } from "../support/initiator_sense.ts";
 import { encodeText } from "../support/initiator_text.ts";
 import { MemoryStore } from "../support/memory_store.ts";
@@ -19,6 +26,7 @@ import {
   type ConnectOptions,
   type Harness,
   nameOf,
+  numbered,
   pattern,
   type Served,
   settle,
@@ -322,6 +330,38 @@ Deno.test("requestLogout() asks, lets everything go on, and waits no longer than
     assertEquals((await initiator.receiveEnd()).map(asynchronousMessage), [[2, 0, 2, 0]]);
     assertEquals([...harness.node.sessions()], []);
     assert(harness.log.some((line) => line.includes("no logout within the 10 s")));
+  }));
+
+Deno.test("who is to log out begins no negotiation any more, but goes on with all else (11.9.1)", () =>
+  withHarness({}, async (harness) => {
+    const initiator = await harness.logIn();
+    const declare = (targetTransferTag?: number): RequestPdu =>
+      textRequest({
+        ...numbered(initiator, true),
+        isFinal: targetTransferTag !== undefined,
+        targetTransferTag: targetTransferTag ?? NO_TAG,
+        text: encodeText(targetTransferTag === undefined ? [["MaxRecvDataSegmentLength", "512"]] : []),
+      });
+    await initiator.send(declare());
+    const { targetTransferTag } = await initiator.receive();
+    harness.node.requestLogout(onlySession(harness), 10);
+    assertEquals(asynchronousMessage(await initiator.receive()), [1, 0, 0, 10]);
+    const rejected = declare();
+    await initiator.send(rejected);
+    const reject = await initiator.receive();
+    assertEquals([reject.opcode, reject.response], [Opcode.reject, RejectReason.waitingForLogout]);
+    assertEquals(reject.data, rejected.header);
+    // What was begun before comes to its end.
+    await initiator.send(declare(targetTransferTag));
+    assertEquals((await initiator.receive()).isFinal, true);
+    const write = pattern(512);
+    assertEquals((await initiator.command({ cdb: write10(0, 1), write })).status, ScsiStatus.good);
+    // One that is not immediate leaves its number to the logout (7.3).
+    const last = numbered(initiator);
+    await initiator.send(textRequest({ ...last, isFinal: true }));
+    assertEquals((await initiator.receive()).response, RejectReason.waitingForLogout);
+    await initiator.send(logoutRequest({ ...last, reason: LogoutReason.closeSession }));
+    assertEquals((await initiator.receiveEnd()).map(({ opcode }) => opcode), [Opcode.logoutResponse]);
   }));
 
 Deno.test("who has logged out as asked waits for its answer as long as the medium takes", async () => {

@@ -82,8 +82,9 @@ Deno.test("TextAssembly joins parts, empty ones included, and copies them", () =
   part.fill(0);
   assert(assembly.add(new Uint8Array()));
   assert(assembly.add(new TextEncoder().encode("ame=x\0")));
+  assertEquals(assembly.length, 16);
   assertEquals(new TextDecoder().decode(assembly.take()), "InitiatorName=x\0");
-  assertEquals(assembly.take().length, 0);
+  assertEquals([assembly.take().length, assembly.length], [0, 0]);
 });
 
 Deno.test("TextAssembly takes a character that is cut in two", () => {
@@ -109,12 +110,13 @@ Deno.test("TextPieces hands out all of a text in pieces", () => {
     const pieces = new TextPieces(text);
     const taken: number[] = [];
     while (!pieces.done) {
+      assertEquals(pieces.length, text.length, "it is kept as a whole");
       const piece = pieces.take(size);
       assert(piece.length > 0 && piece.length <= size);
       taken.push(...piece);
     }
     assertEquals(taken, [...text]);
-    assertEquals(pieces.take(size).length, 0);
+    assertEquals([pieces.take(size).length, pieces.length], [0, 0]);
   }
   assert(new TextPieces(new Uint8Array()).done);
 });

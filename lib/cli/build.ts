@@ -2,7 +2,7 @@ import type { Config } from "../config/config.ts";
 import { provision, type ProvisionOptions, type ProvisionReport } from "../provision/provision.ts";
 import { isChange, type Step } from "../provision/step.ts";
 import type { Context } from "./context.ts";
-import { reportTold, toldToJson } from "./describe_told.ts";
+import { exitCodeOf, reportTold, toldToJson } from "./describe_told.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { Interruption } from "./interruption.ts";
 import { loadConfig, reportDiagnostics } from "./load_config.ts";
@@ -17,11 +17,11 @@ import { tellServer, type Told } from "./tell_server.ts";
  *
  * With `--json`, an object with `file`, `diagnostics` (as `check` prints them), `dryRun`, `changed`, `steps`,
  * `promisedBytes` and `allocatedBytes` of all LUNs, and `live`: null where no server runs on the storage folder, or an
- * object with its `pid` (or null) and either `error`, for which it keeps what it has, or `changes`, each `description`,
- * `consequence` and `sessions` (each `initiator`, `address` and `target`), and `obstacle`, null or what takes
- * `--force`. A step has a `kind` and a `path`, and where it is about a file `sizeBytes` and `allocatedBytes`; kinds are
- * `createFolder`, `restrictFolder`, `recordIdentities`, `createFile`, `growFile` (with `fromBytes`), `keepFile`,
- * `useDevice` (with `deviceBytes`) and `keepUnusedFile`.
+ * object with its `pid` (or null) and either `error`, for which it keeps what it has, or `unfinished`, why it is not
+ * known what comes of it, or `changes`, each `description`, `consequence` and `sessions` (each `initiator`, `address`
+ * and `target`), and `obstacle`, null or what takes `--force`. A step has a `kind` and a `path`, and where it is about
+ * a file `sizeBytes` and `allocatedBytes`; kinds are `createFolder`, `restrictFolder`, `recordIdentities`,
+ * `createFile`, `growFile` (with `fromBytes`), `keepFile`, `useDevice` (with `deviceBytes`) and `keepUnusedFile`.
  */
 export async function build(context: Context, options: OptionValues): Promise<ExitCode> {
   const loaded = loadConfig(options.conf, context);
@@ -50,7 +50,7 @@ export async function build(context: Context, options: OptionValues): Promise<Ex
   if (!options.json && !isRefused) context.stdout.write(summarizeSteps(report.steps, options.dryRun));
   reportDiagnostics([...report.errors, ...report.warnings], context);
   const { conf: file, force, dryRun } = options;
-  const told = isRefused ? undefined : await tellServer(config.storage, { file, force, dryRun });
+  const told = isRefused ? undefined : await tellServer(config.storage, { file, force, dryRun }, context);
   if (options.json) {
     const warnings = [...diagnostics, ...report.warnings];
     context.stdout.write(toJson(options, { ...report, warnings }, told));
@@ -61,7 +61,7 @@ export async function build(context: Context, options: OptionValues): Promise<Ex
   }
   if (!options.json) tellOf(told!, config.storage, options.dryRun, context);
   // A server that keeps its old configuration: whoever changed it must not think that the change is live.
-  return told?.kind === "refused" ? EXIT_CODES.failed.code : EXIT_CODES.done.code;
+  return told?.kind === "absent" ? EXIT_CODES.done.code : exitCodeOf(told!);
 }
 
 /** Provisions, or ends after a step when the user interrupts it, and returns nothing then. */

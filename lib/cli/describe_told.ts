@@ -1,6 +1,7 @@
 import { CONSEQUENCES } from "../config/config_difference.ts";
 import type { ReportedChange } from "../control/reported_change.ts";
 import type { Context } from "./context.ts";
+import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import type { Told } from "./tell_server.ts";
 
 /** What has come of telling a server that runs. */
@@ -9,15 +10,26 @@ type ToldServer = Exclude<Told, { kind: "absent" }>;
 /** Says what has become of a running server. */
 export function reportTold(told: ToldServer, storage: string, context: Context): void {
   if (told.kind === "done") return context.stdout.write(describeReport(told));
-  const server = `The server running on "${storage}"${describePid(told)}`;
-  context.stderr.write(`iscsi: ${server} keeps its configuration:\n${told.message}\n`);
+  const server = `server running on "${storage}"${describePid(told)}`;
+  context.stderr.write(
+    told.kind === "refused"
+      ? `iscsi: The ${server} keeps its configuration:\n${told.message}\n`
+      : `iscsi: ${told.message}; the log of the ${server} says what comes of the conf\n`,
+  );
 }
 
-/** The same in JSON: null where no server runs, else `pid`, and `error`, or `changes` and `obstacle`. */
+/** How a command ends that has told a running server. */
+export function exitCodeOf(told: ToldServer): ExitCode {
+  if (told.kind === "unfinished" && told.isInterrupted) return EXIT_CODES.interrupted.code;
+  return told.kind === "done" ? EXIT_CODES.done.code : EXIT_CODES.failed.code;
+}
+
+/** The same in JSON: null where no server runs, else `pid`, and `error`, `unfinished`, or `changes` and `obstacle`. */
 export function toldToJson(told: Told | undefined): unknown {
   if (told === undefined || told.kind === "absent") return null;
   const pid = told.server.holderPid ?? null;
   if (told.kind === "refused") return { pid, error: told.message };
+  if (told.kind === "unfinished") return { pid, unfinished: told.message };
   const { changes, obstacle } = told.report;
   return { pid, changes, obstacle };
 }

@@ -6,7 +6,7 @@ import { refuseUnlessConfirmed } from "./confirmation.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { withServer } from "./find_server.ts";
-import { Interruption } from "./interruption.ts";
+import { Interruption, untilInterrupted } from "./interruption.ts";
 import type { OptionValues } from "./options.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { printable, shorten } from "./show_text.ts";
@@ -78,13 +78,6 @@ async function end(
     return EXIT_CODES.interrupted.code;
   }
   return tell(report, context);
-}
-
-/** What work results in, or undefined when the user does not want to wait for it any more. */
-async function untilInterrupted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T | undefined> {
-  const { promise, resolve } = Promise.withResolvers<undefined>();
-  signal.addEventListener("abort", () => resolve(undefined), { once: true });
-  return await Promise.race([work(), promise]);
 }
 
 function tell({ ended, remaining }: DisconnectReport, { stdout, stderr }: Context): ExitCode {

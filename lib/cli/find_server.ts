@@ -67,6 +67,7 @@ export function explainControlError({ kind, message }: ControlError, storage: st
       return `${message}; only the user who runs the server may, and root`;
     case "refused":
       return `The server refuses: ${message}`;
+    case "unreachable":
     case "broken":
       return message;
   }

@@ -23,6 +23,16 @@ export class Interruption {
   }
 }
 
+/** What work results in, or undefined when the user does not want to wait for it any more. */
+export async function untilInterrupted<T>(
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  signal.addEventListener("abort", () => resolve(undefined), { once: true });
+  return await Promise.race([work(), promise]);
+}
+
 /** Waits, but not beyond the abortion of a signal. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();

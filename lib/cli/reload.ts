@@ -1,5 +1,5 @@
 import type { Context } from "./context.ts";
-import { reportTold, toldToJson } from "./describe_told.ts";
+import { exitCodeOf, reportTold, toldToJson } from "./describe_told.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { loadConfig } from "./load_config.ts";
 import type { OptionValues } from "./options.ts";
@@ -14,7 +14,7 @@ export async function reload(context: Context, options: OptionValues): Promise<E
   const loaded = loadConfig(options.conf, context);
   if (loaded.config === undefined) return loaded.exitCode;
   const { conf: file, force, storage = loaded.config.storage } = options;
-  const told = await tellServer(storage, { file, force, dryRun: false });
+  const told = await tellServer(storage, { file, force, dryRun: false }, context);
   if (options.json) {
     context.stdout.write(`${JSON.stringify({ file, live: toldToJson(told) }, null, 2)}\n`);
   } else if (told.kind === "absent") {
@@ -22,5 +22,5 @@ export async function reload(context: Context, options: OptionValues): Promise<E
   } else {
     reportTold(told, storage, context);
   }
-  return told.kind === "done" ? EXIT_CODES.done.code : EXIT_CODES.failed.code;
+  return told.kind === "absent" ? EXIT_CODES.failed.code : exitCodeOf(told);
 }

@@ -35,9 +35,9 @@ export class ControlClient {
     onProgress: (message: string) => void = () => {},
   ): Promise<ControlResults[Name]> {
     using connection = await connect(this.#path);
-    const limitMs = CONTROL_REQUESTS[request].limitMs + ControlLimits.patienceMs;
+    const { limitMs } = CONTROL_REQUESTS[request];
     const onLimit = (): Error =>
-      new ControlError("broken", `The server does not answer within ${limitMs} ms`);
+      new ControlError("broken", `The server has not answered within ${limitMs / 1000} s`);
     const bytes = new TextEncoder().encode(encodeLine({ request, parameters }));
     try {
       const conversation = converse(connection, bytes, onProgress);
@@ -58,7 +58,7 @@ async function connect(path: string): Promise<Deno.UnixConn> {
       throw new ControlError("noServer", `No server listens at "${path}"`, { cause: error });
     }
     const reason = error instanceof Error ? error.message : String(error);
-    const kind = error instanceof Deno.errors.PermissionDenied ? "notPermitted" : "broken";
+    const kind = error instanceof Deno.errors.PermissionDenied ? "notPermitted" : "unreachable";
     throw new ControlError(kind, `Cannot ask the server at "${path}": ${reason}`, { cause: error });
   }
 }

@@ -4,9 +4,11 @@ export type ControlFault =
   | "noServer"
   /** The files do not let this user. */
   | "notPermitted"
+  /** The system does not let anybody; the server was not asked. */
+  | "unreachable"
   /** The server says no, in its own words. */
   | "refused"
-  /** What came is not the protocol, or did not come in time. */
+  /** It was asked, but what came is not the protocol, or did not come in time: what it does about it is not known. */
   | "broken";
 
 /** A request to the server has come to nothing; the message is for the user. */

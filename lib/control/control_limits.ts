@@ -12,6 +12,6 @@ export const ControlLimits = {
   requestMs: 5_000,
   /** How long a client may take to take in a line. */
   replyMs: 10_000,
-  /** How much longer than the server's own limit a client waits for the answer to its request. */
+  /** How much longer than its client the server waits for the end of a request, before it lets go of both. */
   patienceMs: 5_000,
 } as const;

@@ -18,7 +18,7 @@ interface RequestRow<Parameters> {
    * @throws {ControlError}
    */
   readonly decode: (parameters: unknown) => Parameters;
-  /** How long the server may take for the answer. */
+  /** How long a client waits for the answer. The server may go on with what it was asked for. */
   readonly limitMs: number;
 }
 
@@ -33,7 +33,7 @@ export const CONTROL_REQUESTS = {
   /** Clear all that is reserved of a LUN. */
   clearReservations: { decode: decodeUnit, limitMs: 10_000 },
   /** Read the conf again, and serve what it says now. */
-  reload: { decode: decodeReload, limitMs: 60_000 },
+  reload: { decode: decodeReload, limitMs: 600_000 },
 } as const satisfies Record<string, RequestRow<unknown>>;
 
 /** What each request is answered with. */

@@ -143,13 +143,13 @@ class Client {
       ),
     );
     const name = requestNameOf(raw);
-    const { limitMs } = CONTROL_REQUESTS[name];
+    const limitMs = CONTROL_REQUESTS[name].limitMs + ControlLimits.patienceMs;
     this.#watch();
     const context = { progress: (message: string) => this.#tell(message), signal: this.#gone.signal };
     return await withLimit(
       Promise.race([performRequest(name, raw.parameters, handlers, context), this.#untilGone()]),
       limitMs,
-      () => new ControlError("refused", `The server has not answered within ${limitMs} ms`),
+      () => new ControlError("refused", `The server has not answered within ${limitMs / 1000} s`),
     );
   }
 

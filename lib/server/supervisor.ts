@@ -31,8 +31,6 @@ const SupervisorLimits = {
   punchMs: 2_000,
   /** How long a worker may take to answer a question, unless told otherwise. */
   answerMs: 5_000,
-  /** How long it may take to become another: opening many files takes its time. */
-  reconfigureMs: 30_000,
   /** How often the worker is told what space there is. */
   spaceMs: 2_000,
   /** How long to wait before a worker is started again that crashed or could not start. */
@@ -222,7 +220,8 @@ export class Supervisor {
       const sparsePaths = tenure.holes?.paths ?? [];
       const settings = { config, identities, standIns, interfaces, portals, sparsePaths };
       const question = { kind: "reconfigure", settings } as const;
-      const { changes, addresses } = await running.worker.ask(question, SupervisorLimits.reconfigureMs);
+      // However long that takes: given up half-way, nobody would know what is served.
+      const { changes, addresses } = await running.worker.ask(question);
       this.#serving = next;
       this.#warnOfUnmatched(plan, running.surroundings.plan);
       running.surroundings = surroundings;
@@ -437,20 +436,25 @@ export class Supervisor {
   /** Follows the server's addresses, and tries again what could not be done before. */
   async #lookAround(running: Running): Promise<void> {
     try {
-      const surroundings = this.#survey(this.#serving.config);
-      const haveMoved = JSON.stringify(surroundings) !== JSON.stringify(running.surroundings);
-      const unreached = portalsWithoutRight(running.rights, surroundings.plan.portals);
-      if (!haveMoved && unreached.length === 0) return;
-      await this.#inTurn(async () => {
-        if (this.#running !== running) return;
-        if (haveMoved) await this.#reconfigure(this.#serving);
-        else await this.#reach(running, unreached);
-      });
-      if (haveMoved) this.#options.log.info("The server's addresses have changed");
+      // A change may be under way that takes longer than it is to the next look.
+      await this.#inTurn(() => this.#follow(running));
     } catch (error) {
       this.#complain(
         `Cannot follow the server's addresses: ${error instanceof Error ? error.message : error}`,
       );
+    }
+  }
+
+  async #follow(running: Running): Promise<void> {
+    if (this.#running !== running) return;
+    const surroundings = this.#survey(this.#serving.config);
+    const haveMoved = JSON.stringify(surroundings) !== JSON.stringify(running.surroundings);
+    const unreached = portalsWithoutRight(running.rights, surroundings.plan.portals);
+    if (haveMoved) {
+      await this.#reconfigure(this.#serving);
+      this.#options.log.info("The server's addresses have changed");
+    } else if (unreached.length > 0) {
+      await this.#reach(running, unreached);
     }
   }
 

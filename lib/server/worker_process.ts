@@ -62,14 +62,16 @@ export class WorkerProcess {
   /**
    * Asks the worker something while it runs.
    *
+   * @param limitMs undefined to wait as long as it runs
    * @throws {Error} (rejects) when it says that it cannot, ends, or takes longer than `limitMs`
    */
-  async ask<Asked extends Question>(question: Asked, limitMs: number): Promise<AnswerTo<Asked>> {
+  async ask<Asked extends Question>(question: Asked, limitMs?: number): Promise<AnswerTo<Asked>> {
     const id = ++this.#lastQuestion;
     const answered = Promise.withResolvers<Answered>();
     this.#waiting.set(id, answered.resolve);
     const fail = (fault: string): void => answered.resolve({ kind: "answered", id, fault });
-    const timer = setTimeout(() => fail(`target worker has not answered within ${limitMs} ms`), limitMs);
+    const onLimit = (): void => fail(`target worker has not answered within ${limitMs} ms`);
+    const timer = limitMs === undefined ? undefined : setTimeout(onLimit, limitMs);
     this.post({ kind: "ask", id, question });
     const result = await answered.promise;
     clearTimeout(timer);

@@ -230,6 +230,28 @@ Deno.test("a supervisor starts a worker with other portals when the server's add
     })
   ));
 
+Deno.test("a supervisor waits for a change of its worker, however long that takes", () =>
+  withScratch(async (folder) => {
+    const served = makeServed(folder);
+    const serving = servingOf(served);
+    const running = start(served, undefined, serving);
+    await until(() => running.readyCount() === 1, "it is ready");
+    const replaceable = globalThis as unknown as Replaceable;
+    const { setTimeout: real } = replaceable;
+    // Half a minute is over at once.
+    replaceable.setTimeout = (run, delayMs = 0) => real(run, delayMs >= 30_000 ? 0 : delayMs);
+    try {
+      const [target] = served.config.targets;
+      const next = { ...serving, config: { ...served.config, targets: [target!] } };
+      assertEquals((await running.supervisor.reconfigure(next)).length, 1);
+      assertEquals(running.supervisor.serving, next);
+    } finally {
+      replaceable.setTimeout = real;
+    }
+    running.stop();
+    assertEquals(await running.ended, undefined);
+  }));
+
 Deno.test("a supervisor gives its worker by links the files that it has no right to by name", () =>
   withScratch(async (folder) => {
     const storage = `${folder}/storage`;

@@ -1,0 +1,131 @@
+/** `iscsi reload` and the end of `iscsi build`, against servers that are made up. */
+import { assert, assertEquals } from "@std/assert";
+import { fromFileUrl, join } from "@std/path";
+import { ControlServer } from "../../lib/control/control_server.ts";
+import type { ReloadReport } from "../../lib/control/reload_report.ts";
+import { StorageLock } from "../../lib/provision/storage_lock.ts";
+import { handlersWith } from "../control/_handlers.ts";
+import { withScratch } from "../provision/scratch.ts";
+import { runCommand } from "./command_run.ts";
+
+const MAIN = fromFileUrl(new URL("../../main.ts", import.meta.url));
+const NOTHING: ReloadReport = { dryRun: false, changes: [], obstacle: null };
+
+/** What a test has of a server that does nothing but answer a request to reload. */
+interface MadeUp {
+  readonly folder: string;
+  readonly conf: string;
+  /** Ends the server, and every conversation. */
+  readonly end: () => void;
+}
+
+/** Runs a test with a storage folder that is built, and with a server that is asked to reload. */
+function withServer(
+  reload: () => Promise<ReloadReport>,
+  test: (server: MadeUp) => Promise<void>,
+): Promise<void> {
+  return withScratch(async (folder) => {
+    const conf = join(folder, "conf");
+    Deno.writeTextFileSync(conf, `storage=${folder}/s\n[a]\nsize=1MB\n`);
+    await runCommand(["build", "--conf", conf]);
+    const held = await StorageLock.acquire(join(folder, "s/.iscsi"), "serve");
+    if (!("lock" in held)) throw new Error("somebody else serves the scratch folder");
+    const server = await ControlServer.listen(join(folder, "s/.iscsi/control"), handlersWith({ reload }));
+    let isEnded = false;
+    const end = (): void => {
+      if (!isEnded) server[Symbol.dispose]();
+      isEnded = true;
+    };
+    try {
+      await test({ folder, conf, end });
+    } finally {
+      end();
+      held.lock.release();
+    }
+  });
+}
+
+/** Lets what is done every second be done at once. */
+async function withFastIntervals(test: () => Promise<void>): Promise<void> {
+  const replaceable = globalThis as unknown as {
+    setInterval: (run: () => void, delayMs?: number) => unknown;
+  };
+  const { setInterval: real } = replaceable;
+  replaceable.setInterval = (run, delayMs) => real(run, delayMs === 1000 ? 1 : delayMs);
+  try {
+    await test();
+  } finally {
+    replaceable.setInterval = real;
+  }
+}
+
+const tail = `the log of the server running on "/scratch/s" (pid ${Deno.pid}) says what comes of the conf\n`;
+
+Deno.test("iscsi reload waits for a server that takes its time, and shows on a terminal that it does", () =>
+  withFastIntervals(() => {
+    const { promise, resolve } = Promise.withResolvers<ReloadReport>();
+    return withServer(() => promise, async ({ folder, conf }) => {
+      let shown = "";
+      const write = (text: string): void => {
+        shown += text;
+        if (text.includes("Waiting for the server: 0 s")) resolve(NOTHING);
+      };
+      const surroundings = { stderr: { write }, showsProgress: true };
+      const { stdout, exitCode } = await runCommand(["reload", "--conf", conf], folder, surroundings);
+      assertEquals([stdout, exitCode], [`Nothing has changed in the running server (pid ${Deno.pid})\n`, 0]);
+      assert(shown.endsWith("\r\x1b[K"), shown);
+    });
+  }));
+
+Deno.test("iscsi reload and build do not say that a server keeps its conf when they do not know", async () => {
+  for (const command of ["reload", "build"]) {
+    let end = (): void => {};
+    const reload = (): Promise<ReloadReport> => {
+      end();
+      return new Promise(() => {});
+    };
+    await withServer(reload, async (server) => {
+      ({ end } = server);
+      const { stderr, exitCode } = await runCommand([command, "--conf", server.conf], server.folder);
+      assertEquals([stderr, exitCode], [
+        `iscsi: The server has gone in the middle of its answer; ${tail}`,
+        1,
+      ]);
+    });
+  }
+});
+
+Deno.test("iscsi reload --json has why it is not known what comes of the conf", () => {
+  let end = (): void => {};
+  const reload = (): Promise<ReloadReport> => {
+    end();
+    return new Promise(() => {});
+  };
+  return withServer(reload, async (server) => {
+    ({ end } = server);
+    const { stdout, exitCode } = await runCommand(["reload", "--conf", server.conf, "--json"]);
+    const live = { pid: Deno.pid, unfinished: "The server has gone in the middle of its answer" };
+    assertEquals([JSON.parse(stdout).live, exitCode], [live, 1]);
+  });
+});
+
+Deno.test("Ctrl-C ends iscsi reload at once, which says that the server goes on", async () => {
+  const asked = Promise.withResolvers<void>();
+  const reload = (): Promise<ReloadReport> => {
+    asked.resolve();
+    return new Promise(() => {});
+  };
+  await withServer(reload, async ({ folder, conf }) => {
+    const rights = ["--quiet", "--no-prompt", "--allow-read", "--allow-write", "--allow-net"];
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", ...rights, MAIN, "reload", "--conf", conf],
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    await asked.promise;
+    child.kill("SIGINT");
+    const { code, stderr } = await child.output();
+    const said = new TextDecoder().decode(stderr).replaceAll(folder, "/scratch");
+    assertEquals([said, code], [`iscsi: Interrupted; ${tail}`, 130]);
+  });
+});

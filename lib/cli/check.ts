@@ -15,11 +15,12 @@ import { LINE_COLUMNS_MAX, wrapWords } from "./wrap_words.ts";
  * With `--json`, an object with `file`, `diagnostics` (each `severity`, `file`, `line`, `message`) and `config`:
  * null when the conf has errors, else `storage`, `node`, `port`, `sessions`, `connections`, `pingSeconds`,
  * `pingTimeoutSeconds`, `metrics` (`address` and `port`, or null), `chapMinimum`, `chap` (of discovery sessions: null,
- * or `names`, how many are accepted, and `mutual`, whether the target proves itself too) and `targets` (each `name`,
- * `iscsiName`, `aliasIscsiName` or null, `comment`, `readOnly`, `networks` and `initiators` as lists of texts of which
- * an empty one means all, `chap` as above, `redirect` (`targetAddress` and `isPermanent`, or null), `disk` with
- * `blockSizeBytes`, `physicalBlockSizeBytes`, `removable`, and `vendor`, `product`, `revision` and `serialNumber` or
- * null, and `logicalUnits`, each `number`, `path`, `sizeBytes`).
+ * or `names`, how many are accepted, `bound`, how many of them are for certain initiators only, and `mutual`, whether
+ * the target proves itself too) and `targets` (each `name`, `iscsiName`, `aliasIscsiName` or null, `comment`,
+ * `readOnly`, `networks` and `initiators` as lists of texts of which an empty one means all, `chap` as above,
+ * `redirect` (`targetAddress` and `isPermanent`, or null), `disk` with `blockSizeBytes`, `physicalBlockSizeBytes`,
+ * `removable`, and `vendor`, `product`, `revision` and `serialNumber` or null, and `logicalUnits`, each `number`,
+ * `path`, `sizeBytes`).
  */
 export function check(context: Context, options: OptionValues): Promise<ExitCode> {
   const loaded = loadConfig(options.conf, context);
@@ -55,7 +56,9 @@ function toJson(config: Config): unknown {
 }
 
 function chapToJson(chap: ChapConfig | undefined): unknown {
-  return chap === undefined ? null : { names: chap.initiators.size, mutual: chap.mutual !== undefined };
+  return chap === undefined
+    ? null
+    : { names: chap.accounts.size, bound: boundCount(chap), mutual: chap.mutual !== undefined };
 }
 
 function targetToJson(target: TargetConfig): unknown {
@@ -122,8 +125,15 @@ function describeTarget(target: TargetConfig): string[] {
 
 function describeChap(chap: ChapConfig | undefined): string {
   if (chap === undefined) return "without CHAP";
-  const { size } = chap.initiators;
-  return `${chap.mutual === undefined ? "" : "mutual "}CHAP, ${size} ${size === 1 ? "name" : "names"}`;
+  const { size } = chap.accounts;
+  const bound = boundCount(chap);
+  return `${chap.mutual === undefined ? "" : "mutual "}CHAP, ${size} ${size === 1 ? "name" : "names"}` +
+    (bound === 0 ? "" : `, ${bound} of them bound to initiators`);
+}
+
+/** How many names serve certain initiators only. */
+function boundCount({ accounts }: ChapConfig): number {
+  return [...accounts.values()].filter(({ initiators }) => initiators.length > 0).length;
 }
 
 function describeDisk(disk: DiskConfig): string {

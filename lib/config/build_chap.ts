@@ -1,5 +1,5 @@
 /** From the options of CHAP to what is asked of initiators, for the whole server and for each target. */
-import type { ChapConfig, Credentials } from "./chap.ts";
+import type { Account, ChapConfig, Credentials } from "./chap.ts";
 import { type Diagnostics, quote } from "./diagnostics.ts";
 import type { GivenOptions } from "./read_options.ts";
 import { isSameSecret } from "./secret.ts";
@@ -21,7 +21,7 @@ const ONE_WAY = ["user", "secret", "secrets"] as const;
 /** What one part of the conf says of CHAP, its own options only. */
 interface ChapPart {
   /** Undefined when it says nothing of initiators; empty when none has to prove anything. */
-  readonly initiators: readonly Credentials[] | undefined;
+  readonly accounts: readonly Account[] | undefined;
   readonly mutual: Credentials | undefined;
   /** Whether it asks initiators for anything, be its values good or not. */
   readonly isAsking: boolean;
@@ -33,7 +33,7 @@ interface ChapPart {
 export class ChapBuilder {
   readonly #diagnostics: Diagnostics;
   readonly #readFile: ReadFile;
-  readonly #files = new Map<string, readonly Credentials[]>();
+  readonly #files = new Map<string, readonly Account[]>();
   readonly #globals: ChapPart;
   readonly #all: ChapPart[] = [];
 
@@ -51,7 +51,7 @@ export class ChapBuilder {
   /** What a target asks for: as its own options say, else as the global ones do; undefined for nothing. */
   buildTarget(given: GivenOptions): ChapConfig | undefined {
     const own = this.#readPart(given);
-    const asking = own.initiators === undefined ? this.#globals : own;
+    const asking = own.accounts === undefined ? this.#globals : own;
     if (own.mutualLine !== undefined && !asking.isAsking) this.#reportUselessMutual(own.mutualLine);
     return configOf({ ...asking, mutual: own.mutual ?? this.#globals.mutual });
   }
@@ -62,10 +62,10 @@ export class ChapBuilder {
     if (mutualLine !== undefined && !this.#all.some(({ isAsking }) => isAsking)) {
       this.#reportUselessMutual(mutualLine);
     }
-    const initiators = this.#all.flatMap((part) => part.initiators ?? []);
+    const accounts = this.#all.flatMap((part) => part.accounts ?? []);
     for (const { mutual, mutualLine } of this.#all) {
       // RFC 7143, 9.2.1: who knows the one could else pass for the other.
-      if (mutual === undefined || !initiators.some(({ secret }) => isSameSecret(secret, mutual.secret))) {
+      if (mutual === undefined || !accounts.some(({ secret }) => isSameSecret(secret, mutual.secret))) {
         continue;
       }
       const problem = "an initiator has the same secret; choose another for one of them";
@@ -89,7 +89,7 @@ export class ChapBuilder {
     const isNobody = values.user === NOBODY;
     if (isNobody) this.#reportSecretsOfNobody(given);
     const part = {
-      initiators: isSilent ? undefined : isNobody ? [] : this.#readInitiators(given),
+      accounts: isSilent ? undefined : isNobody ? [] : this.#readAccounts(given),
       mutual,
       isAsking: !isSilent && !isNobody,
       mutualLine,
@@ -107,7 +107,7 @@ export class ChapBuilder {
     }
   }
 
-  #readInitiators(given: GivenOptions): readonly Credentials[] {
+  #readAccounts(given: GivenOptions): readonly Account[] {
     const { values: { secrets }, lines } = given;
     const own = this.#readPair(given, "user", "secret");
     const listed = secrets === undefined ? [] : this.#readFileOnce(secrets, lines.get("secrets")!);
@@ -115,7 +115,7 @@ export class ChapBuilder {
       const problem = `"secrets" (line ${lines.get("secrets")}) has that name too; remove one of them`;
       this.#diagnostics.error(lines.get("user")!, `Cannot use user ${quote(own.name)}: ${problem}`);
     }
-    const all = own === undefined ? listed : [own, ...listed];
+    const all = own === undefined ? listed : [{ ...own, initiators: [] }, ...listed];
     const distinct = new Set(all.map(({ secret }) => new Uint8Array(secret.bytes).toHex()));
     if (distinct.size < all.length) {
       const line = lines.get("secrets")!;
@@ -142,15 +142,15 @@ export class ChapBuilder {
     return name === undefined || value === undefined ? undefined : { name, secret: value };
   }
 
-  #readFileOnce(path: string, line: number): readonly Credentials[] {
+  #readFileOnce(path: string, line: number): readonly Account[] {
     const known = this.#files.get(path);
     if (known !== undefined) return known;
-    const credentials = this.#readSecrets(path, line);
-    this.#files.set(path, credentials);
-    return credentials;
+    const accounts = this.#readSecrets(path, line);
+    this.#files.set(path, accounts);
+    return accounts;
   }
 
-  #readSecrets(path: string, line: number): readonly Credentials[] {
+  #readSecrets(path: string, line: number): readonly Account[] {
     const file = this.#readFile(path);
     const problem = "problem" in file
       ? file.problem
@@ -183,10 +183,10 @@ export function reportExposure(
 }
 
 function configOf(
-  { initiators = [], mutual }: Pick<ChapPart, "initiators" | "mutual">,
+  { accounts = [], mutual }: Pick<ChapPart, "accounts" | "mutual">,
 ): ChapConfig | undefined {
-  if (initiators.length === 0) return undefined;
-  return { initiators: new Map(initiators.map(({ name, secret }) => [name, secret])), mutual };
+  if (accounts.length === 0) return undefined;
+  return { accounts: new Map(accounts.map((account) => [account.name, account])), mutual };
 }
 
 function formatMode(mode: number): string {

@@ -13,10 +13,21 @@ export interface Credentials {
   readonly secret: Secret;
 }
 
+/** What initiators may prove themselves by. */
+export interface Account extends Credentials {
+  /** Folded iSCSI names of the initiators that may, and no others. Empty: every initiator. */
+  readonly initiators: readonly string[];
+}
+
 /** What is asked of those who log in. */
 export interface ChapConfig {
-  /** The secrets of the initiators that are let in, by their names. */
-  readonly initiators: ReadonlyMap<string, Secret>;
+  /** By their CHAP names. */
+  readonly accounts: ReadonlyMap<string, Account>;
   /** What the target proves to an initiator that asks for it; without it, such an initiator is refused. */
   readonly mutual: Credentials | undefined;
+}
+
+/** Whether an initiator may prove itself by an account. */
+export function isAccountOf({ initiators }: Account, initiatorName: string): boolean {
+  return initiators.length === 0 || initiators.includes(initiatorName);
 }

@@ -267,19 +267,20 @@ function meaningOfList(values: readonly string[]): string {
 
 /** Secrets, and the names that go with them, are not for showing. */
 function showChap(chap: ChapConfig | undefined): string {
-  return chap === undefined
-    ? "none"
-    : `${chap.initiators.size} ${chap.initiators.size === 1 ? "name" : "names"}`;
+  return chap === undefined ? "none" : `${chap.accounts.size} ${chap.accounts.size === 1 ? "name" : "names"}`;
 }
 
 /** Unlike what is shown, this has the secrets in it. */
 function meaningOfChap(chap: ChapConfig | undefined): string {
   if (chap === undefined) return "";
-  const { initiators, mutual } = chap;
-  const entries = [...initiators].map(([name, secret]) => `${name} ${hexOf(secret)}`);
-  return [mutual === undefined ? "" : `${mutual.name} ${hexOf(mutual.secret)}`, ...entries.toSorted()].join(
-    "\n",
+  const { accounts, mutual } = chap;
+  const entries = accounts.values().map(({ name, secret, initiators }) =>
+    `${name} ${hexOf(secret)} ${meaningOfList(initiators)}`
   );
+  return [mutual === undefined ? "" : `${mutual.name} ${hexOf(mutual.secret)}`, ...[...entries].toSorted()]
+    .join(
+      "\n",
+    );
 }
 
 function hexOf({ bytes }: Secret): string {

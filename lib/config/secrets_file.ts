@@ -1,19 +1,20 @@
 /**
- * A file of secrets: one `NAME SECRET` a line. No message repeats anything of it, since what stands in the wrong place
- * may be a secret.
+ * A file of secrets: one `NAME SECRET` a line, and after it the iSCSI names of the initiators that the secret is bound
+ * to. No message repeats anything of it, since what stands in the wrong place may be a secret.
  */
-import type { Credentials } from "./chap.ts";
+import type { Account } from "./chap.ts";
 import type { Diagnostics } from "./diagnostics.ts";
+import { foldIscsiName, iscsiNameProblem } from "./iscsi_name.ts";
 import { chapNameProblem } from "./chap_name.ts";
 import { readSecretText } from "./secret.ts";
 
 /** Most names of one file. */
 const NAMES_MAX = 10_000;
 
-/** The credentials of a file, by name; what is wrong with a line is reported, and the line left out. */
-export function parseSecretsFile(text: string, diagnostics: Diagnostics): readonly Credentials[] {
+/** The accounts of a file; what is wrong with a line is reported, and the line left out. */
+export function parseSecretsFile(text: string, diagnostics: Diagnostics): readonly Account[] {
   const lineOf = new Map<string, number>();
-  const list: Credentials[] = [];
+  const list: Account[] = [];
   for (const [index, raw] of text.replace(/^\ufeff/, "").split(/\r\n|\r|\n/).entries()) {
     const line = index + 1;
     const content = raw.trim();
@@ -22,15 +23,15 @@ export function parseSecretsFile(text: string, diagnostics: Diagnostics): readon
       diagnostics.error(line, `Too many names: write at most ${NAMES_MAX} into a file`);
       break;
     }
-    const credentials = readLine(content, diagnostics, line);
-    if (credentials === undefined) continue;
-    const before = lineOf.get(credentials.name);
+    const account = readLine(content, diagnostics, line);
+    if (account === undefined) continue;
+    const before = lineOf.get(account.name);
     if (before !== undefined) {
       diagnostics.error(line, `Duplicate name: line ${before} has it already; remove one of them`);
       continue;
     }
-    lineOf.set(credentials.name, line);
-    list.push(credentials);
+    lineOf.set(account.name, line);
+    list.push(account);
   }
   if (list.length === 0 && !diagnostics.hasErrors) {
     diagnostics.error(1, "File has no secret: write one NAME SECRET a line");
@@ -38,17 +39,16 @@ export function parseSecretsFile(text: string, diagnostics: Diagnostics): readon
   return list;
 }
 
-function readLine(content: string, diagnostics: Diagnostics, line: number): Credentials | undefined {
+function readLine(content: string, diagnostics: Diagnostics, line: number): Account | undefined {
   const [name = "", text, ...more] = content.split(/\s+/);
   if (text === undefined) {
     diagnostics.error(line, "Missing secret: write NAME SECRET, with a space between them");
     return undefined;
   }
-  if (more.length > 0) {
-    diagnostics.error(
-      line,
-      "Too many words: write NAME SECRET, neither with a space in it, and nothing else",
-    );
+  const initiators = [...new Set(more.map(foldIscsiName))];
+  if (initiators.some((initiator) => iscsiNameProblem(initiator) !== undefined)) {
+    const remedy = "write iSCSI names only, and neither NAME nor SECRET with a space in it";
+    diagnostics.error(line, `Cannot use what follows the secret: ${remedy}`);
     return undefined;
   }
   const nameProblem = chapNameProblem(name);
@@ -56,5 +56,5 @@ function readLine(content: string, diagnostics: Diagnostics, line: number): Cred
   if (nameProblem !== undefined) diagnostics.error(line, `Cannot use the name: ${nameProblem}`);
   if (problem !== undefined) diagnostics.error(line, `Cannot use the secret: ${problem}`);
   if (doubt !== undefined) diagnostics.warning(line, `The secret is long: ${doubt}`);
-  return nameProblem === undefined && secret !== undefined ? { name, secret } : undefined;
+  return nameProblem === undefined && secret !== undefined ? { name, secret, initiators } : undefined;
 }

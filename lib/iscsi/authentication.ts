@@ -1,10 +1,10 @@
 /** What initiators have to prove by CHAP before they learn anything of a node's targets. */
-import type { ChapConfig, Credentials } from "../config/chap.ts";
+import { type ChapConfig, type Credentials, isAccountOf } from "../config/chap.ts";
 import type { Config, TargetConfig } from "../config/config.ts";
 import { isSameSecret } from "../config/secret.ts";
 
 /** What nobody can prove. */
-const NOBODY: ChapConfig = { initiators: new Map(), mutual: undefined };
+const NOBODY: ChapConfig = { accounts: new Map(), mutual: undefined };
 
 /**
  * What has to be proved for a login that is refused all the same, such as one to a target that is not there: where any
@@ -18,11 +18,12 @@ export function proofOfRefused(
   return [...targets].some(({ chap }) => chap !== undefined) ? NOBODY : undefined;
 }
 
-/** Whether what was proved elsewhere would do here too. */
-export function isProofFor(chap: ChapConfig | undefined, proved: Credentials | undefined): boolean {
+/** Whether what an initiator has proved elsewhere would do here too. */
+export function isProofFor(chap: ChapConfig | undefined, { initiatorName, proved }: ProvedName): boolean {
   if (chap === undefined) return true;
-  const secret = proved && chap.initiators.get(proved.name);
-  return secret !== undefined && isSameSecret(secret, proved!.secret);
+  const account = proved && chap.accounts.get(proved.name);
+  return account !== undefined && isAccountOf(account, initiatorName) &&
+    isSameSecret(account.secret, proved!.secret);
 }
 
 /** Whether two logins have proved the same. */
@@ -36,14 +37,19 @@ export function isSameProof(a: Proof, b: Proof): boolean {
  */
 export function isSuccessor(identity: Proof, session: ProvedSession): boolean {
   return isSameProof(identity, session.identity) ||
-    !isProofFor(session.target?.config.chap, session.identity.proved);
+    !isProofFor(session.target?.config.chap, session.identity);
 }
 
 interface Proof {
   readonly proved: Credentials | undefined;
 }
 
+/** What an initiator has proved, and under which iSCSI name. */
+interface ProvedName extends Proof {
+  readonly initiatorName: string;
+}
+
 interface ProvedSession {
-  readonly identity: Proof;
+  readonly identity: ProvedName;
   readonly target: { readonly config: Pick<TargetConfig, "chap"> } | undefined;
 }

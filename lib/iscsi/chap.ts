@@ -10,7 +10,13 @@
  *     [CHAP_I=id CHAP_C=challenge]    ->
  *                                     <-    [CHAP_N=name CHAP_R=response]
  */
-import { CHAP_ALGORITHMS, type ChapAlgorithm, type ChapConfig, type Credentials } from "../config/chap.ts";
+import {
+  CHAP_ALGORITHMS,
+  type ChapAlgorithm,
+  type ChapConfig,
+  type Credentials,
+  isAccountOf,
+} from "../config/chap.ts";
 import { readBinaryValue, writeBinaryValue } from "./binary_value.ts";
 import { ChapAlgorithms, chapResponse, isSameResponse } from "./chap_hash.ts";
 import { LoginStatus } from "./login_status.ts";
@@ -65,12 +71,15 @@ interface Challenge {
 /** An initiator proving who it is. */
 export class ChapExchange {
   readonly #terms: ChapTerms;
+  readonly #initiatorName: string;
   #stage: keyof typeof STAGE_KEYS = "method";
   #challenge: Challenge | undefined;
   #proved: Credentials | undefined;
 
-  constructor(terms: ChapTerms) {
+  /** @param initiatorName folded iSCSI name that the initiator claims to have */
+  constructor(terms: ChapTerms, initiatorName: string) {
     this.#terms = terms;
+    this.#initiatorName = initiatorName;
   }
 
   /** AuthMethod=CHAP has been settled. */
@@ -145,17 +154,21 @@ export class ChapExchange {
     if (response === undefined) return fault("CHAP_R is no binary value of 1 to 1024 bytes");
     const theirs = readChallenge(keys);
     if (typeof theirs === "string") return fault(theirs);
-    const known = this.#terms.initiators.get(name);
-    const secret = known === undefined ? NO_SECRET : new Uint8Array(known.bytes);
+    const account = this.#terms.accounts.get(name);
+    const secret = account === undefined ? NO_SECRET : new Uint8Array(account.secret.bytes);
     const expected = chapResponse(algorithm, { identifier, secret, challenge: bytes });
     const isProof = isSameResponse(response, expected);
-    if (known === undefined || !isProof) {
-      const why = known === undefined ? "which is not known" : "but does not know its secret";
+    if (account === undefined || !isProof || !isAccountOf(account, this.#initiatorName)) {
+      const why = account === undefined
+        ? "which is not known"
+        : isProof
+        ? "and knows its secret, which is bound to other initiators"
+        : "but does not know its secret";
       return refusal(`it gives the CHAP name ${quoted(name)}, ${why}`);
     }
     const answers = theirs === undefined ? [] : this.#proveOurselves(theirs, algorithm);
     if (typeof answers === "string") return refusal(answers);
-    this.#proved = { name, secret: known };
+    this.#proved = account;
     this.#stage = "done";
     return { answers };
   }

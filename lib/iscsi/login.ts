@@ -223,7 +223,7 @@ export class Login {
     this.#identity = { initiatorName, targetName, isid, tsih, cid, proved: undefined };
     this.#admission = this.#authority.authorize(this.#identity);
     if (this.#admission.chap !== undefined) {
-      this.#chap = new ChapExchange(this.#admission.chap);
+      this.#chap = new ChapExchange(this.#admission.chap, initiatorName);
       this.negotiation.requireChap();
     }
     if (tsih !== 0) this.negotiation.joinSession();

@@ -126,9 +126,9 @@ export class TargetNode implements ConnectionOwner {
     const names = byName(targets.map((config) => ({ config })));
     return [...this.#sessions].filter(({ identity, target, connections }) => {
       if (target === undefined) return false;
-      const { initiatorName, targetName, proved } = identity;
+      const { initiatorName, targetName } = identity;
       const config = names.get(targetName!)?.config;
-      if (config?.name !== target.config.name || !isProofFor(config.chap, proved)) return true;
+      if (config?.name !== target.config.name || !isProofFor(config.chap, identity)) return true;
       return connections.values().some(({ ends }) =>
         !mayUse(config, petitioner(initiatorName, ends), interfaces).allowed
       );
@@ -346,7 +346,7 @@ export class TargetNode implements ConnectionOwner {
     // The rules, and the target itself, may have changed since the initiator has said who it is.
     const { refusal } = this.authorize(connection, identity);
     if (refusal !== undefined) throw refusal;
-    if (!isProofFor(this.#proofWanted(identity), identity.proved)) throw this.#refusalOfProof(identity);
+    if (!isProofFor(this.#proofWanted(identity), identity)) throw this.#refusalOfProof(identity);
     return identity.tsih === 0
       ? this.#begin(connection, identity, login)
       : this.#join(connection, this.sessionToJoin(identity), identity.cid);
@@ -410,13 +410,14 @@ export class TargetNode implements ConnectionOwner {
    * What an initiator may copy to and from: the nexuses of its other sessions, with targets that it may also use over
    * this connection, by what it has proved here. A name that somebody else has logged in with opens nothing.
    */
-  #nexusesInReach({ ends }: Connection, { initiatorName, proved }: LoginIdentity): Nexus[] {
+  #nexusesInReach({ ends }: Connection, asker: LoginIdentity): Nexus[] {
+    const { initiatorName } = asker;
     const asking = petitioner(initiatorName, ends);
     return [...this.#sessions].flatMap(({ identity, target, nexus }) => {
       const isOfInitiator = identity.initiatorName === initiatorName;
       if (!isOfInitiator || target === undefined || nexus === undefined) return [];
       const { allowed } = mayUse(target.config, asking, this.#interfaces);
-      return allowed && isProofFor(target.config.chap, proved) ? [nexus] : [];
+      return allowed && isProofFor(target.config.chap, asker) ? [nexus] : [];
     });
   }
 

@@ -88,6 +88,21 @@ Deno.test("iscsi check says that a target without restrictions is for all", asyn
   assertMatch(stdout, /^ {2}LUN 0 {7}512 bytes {2}\/usr\/shares\/iscsi\/a$/m);
 });
 
+Deno.test("iscsi check says how many names of CHAP are bound to initiators", () =>
+  withScratch(async (folder) => {
+    const [conf, secrets] = [join(folder, "conf"), join(folder, "secrets")];
+    Deno.writeTextFileSync(secrets, "a not-for-showing iqn.2001-01.a:1\nb not-for-showing2\n", {
+      mode: 0o600,
+    });
+    Deno.writeTextFileSync(conf, `[a]\nsize=512\nsecrets=${secrets}\nuser=c\nsecret=not-for-showing3\n`, {
+      mode: 0o600,
+    });
+    const { stdout } = await runCommand(["check", "--conf", conf], folder);
+    assertMatch(stdout, /^ {2}login {7}CHAP, 3 names, 1 of them bound to initiators$/m);
+    const json = await runCommand(["check", "--json", "--conf", conf], folder);
+    assertEquals(JSON.parse(json.stdout).config.targets[0].chap, { names: 3, bound: 1, mutual: false });
+  }));
+
 Deno.test("iscsi check --json prints the same for programs", async () => {
   const { stdout, stderr, exitCode } = await checkConf(CONF, "--json");
   assertEquals([stderr, exitCode], ["", 0]);
@@ -139,7 +154,7 @@ Deno.test("iscsi check --json prints the same for programs", async () => {
           readOnly: true,
           networks: ["fd00:1::/64", "10.0.0.1"],
           initiators: ["iqn.2011-07.com.example:backup"],
-          chap: { names: 1, mutual: false },
+          chap: { names: 1, bound: 0, mutual: false },
           redirect: { targetAddress: "10.0.0.9:3260", isPermanent: true },
           disk: {
             blockSizeBytes: 4096,

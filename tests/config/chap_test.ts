@@ -12,6 +12,13 @@ const FILES: Readonly<Record<string, FileReading>> = {
     text: "# Two hosts\n\nalice alicesecret12\n  carl\t0x00112233445566778899aabb  \r\n",
     mode: 0o600,
   },
+  "/bound": {
+    text: `alice alicesecret12 IQN.2000-01.com.Example:A
+carl carlsecret123 iqn.2000-01.com.example:c  EUI.02004567A425678D naa.52004567BA64678D iqn.2000-01.com.example:C
+dora dorasecret123 iqn.2000-01.com.example:a`,
+    mode: 0o600,
+  },
+  "/loose": { text: "alice alicesecret12 topsecretword\ndora top secretword12 iqn.2000-01.a:b", mode: 0o600 },
   "/readonly": { text: "dora dorasecret123", mode: 0o400 },
   "/open": { text: "alice alicesecret12", mode: 0o644 },
   "/group": { text: "alice alicesecret12", mode: 0o660 },
@@ -38,7 +45,8 @@ function messagesOf(text: string, mode?: number): string[] {
 /** What is asked of whom, in short: `alice bob as box`. */
 function show(chap: ChapConfig | undefined): string {
   if (chap === undefined) return "nothing";
-  const names = [...chap.initiators.keys()].join(" ");
+  const names = [...chap.accounts.values()].map(({ name, initiators }) => [name, ...initiators].join("@"))
+    .join(" ");
   return chap.mutual === undefined ? names : `${names} as ${chap.mutual.name}`;
 }
 
@@ -91,10 +99,23 @@ Deno.test("what the target proves is global or its own", () => {
 
 Deno.test("secrets are read as they stand", () => {
   const { config } = parse(`${A}secrets=/good`);
-  const secrets = [...config!.targets[0]!.chap!.initiators.values()].map(({ bytes }) =>
-    new Uint8Array(bytes).toHex()
+  const secrets = [...config!.targets[0]!.chap!.accounts.values()].map(({ secret }) =>
+    new Uint8Array(secret.bytes).toHex()
   );
   assertEquals(secrets, ["616c6963657365637265743132", "00112233445566778899aabb"]);
+});
+
+Deno.test("a name is bound to the initiators that follow its secret, compared as iSCSI names", () => {
+  assertEquals(chapOf(`secrets=/bound\n${A}${B}${BOB}`), [
+    "alice@iqn.2000-01.com.example:a " +
+    "carl@iqn.2000-01.com.example:c@eui.02004567a425678d@naa.52004567ba64678d dora@iqn.2000-01.com.example:a",
+    "alice@iqn.2000-01.com.example:a " +
+    "carl@iqn.2000-01.com.example:c@eui.02004567a425678d@naa.52004567ba64678d dora@iqn.2000-01.com.example:a",
+    "bob",
+  ]);
+  const problem = "Cannot use what follows the secret: " +
+    "write iSCSI names only, and neither NAME nor SECRET with a space in it";
+  assertEquals(messagesOf(`${A}secrets=/loose`), [`/loose:1: ${problem}`, `/loose:2: ${problem}`]);
 });
 
 Deno.test("chap_minimum is one of the algorithms", () => {
@@ -209,7 +230,8 @@ Deno.test("every error of a file of secrets has its line, once, and repeats noth
     "/bad:1: Cannot use the secret: it is 9 bytes long; write 12 to 16",
     "/bad:2: Missing secret: write NAME SECRET, with a space between them",
     "/bad:4: Duplicate name: line 3 has it already; remove one of them",
-    "/bad:5: Too many words: write NAME SECRET, neither with a space in it, and nothing else",
+    "/bad:5: Cannot use what follows the secret: " +
+    "write iSCSI names only, and neither NAME nor SECRET with a space in it",
     "/bad:6: Cannot use the name: write printable ASCII without spaces",
   ]);
   assertEquals(messagesOf(`${A}secrets=/empty`), [

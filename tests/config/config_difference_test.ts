@@ -1,4 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
+import type { FileReading } from "../../lib/config/build_chap.ts";
+import type { Config } from "../../lib/config/config.ts";
 import {
   type Change,
   configDifference,
@@ -7,6 +9,7 @@ import {
   describeChange,
 } from "../../lib/config/config_difference.ts";
 import { OPTION_NAMES, OPTIONS } from "../../lib/config/options.ts";
+import { parseConfig } from "../../lib/config/parse_config.ts";
 import { configOf } from "../provision/conf.ts";
 
 const MB = 1024 ** 2;
@@ -218,4 +221,18 @@ Deno.test("configDifference() finds another secret, and shows neither", () => {
     assertEquals(JSON.stringify(changes).includes("secretof"), false);
   }
   assertEquals(differenceOf(before, before), []);
+});
+
+Deno.test("configDifference() finds to whom a name is bound, in whatever order", () => {
+  const bound = (initiators: string): Config => {
+    const readFile = (): FileReading => ({ text: `bob secretofbob1 ${initiators}`, mode: 0o600 });
+    return parseConfig("[a]\nsize=1MB\nsecrets=/b", { file: "conf", readFile }).config!;
+  };
+  const [both, turned] = [bound("iqn.2001-01.a:1 iqn.2001-01.a:2"), bound("iqn.2001-01.a:2 iqn.2001-01.a:1")];
+  assertEquals(configDifference(both, turned), []);
+  for (const other of [bound(""), bound("iqn.2001-01.a:1")]) {
+    const changes = configDifference(both, other);
+    assertEquals(changes.map(describeChange), ["set CHAP of [a] from 1 name to 1 name"]);
+    assertEquals(changes.map(consequenceOf), ["admitted"]);
+  }
 });

@@ -12,7 +12,11 @@ const [BOB, ALICE, CARL, TARGET] = SECRETS as [string, string, string, string, s
 
 function confOf(appliance: Appliance, extra = ""): string {
   const secrets = `${appliance.folder}/secrets`;
-  Deno.writeTextFileSync(secrets, `# Hosts\nalice ${ALICE}\ncarl ${CARL}\n`, { mode: 0o600 });
+  Deno.writeTextFileSync(
+    secrets,
+    `# Hosts\nalice ${ALICE} ${FIRST_INITIATOR.toUpperCase()}\ncarl ${CARL}\n`,
+    { mode: 0o600 },
+  );
   return `
 networks = 127.0.0.0/8
 user = bob
@@ -124,6 +128,32 @@ testWithTools("iscsi-inq is refused with a wrong name or secret, or none, and re
   }
   for (const secret of SECRETS) assertEquals(server.stderr.includes(secret), false);
 });
+
+testWithTools(
+  "iscsi-inq is refused with a name that is bound to another initiator",
+  ["iscsi-inq"],
+  async () => {
+    using appliance = makeAppliance();
+    await using server = await appliance.serve();
+    const inquire = (initiatorName: string, who: string): Promise<ToolResult> =>
+      runTool("iscsi-inq", ["-i", initiatorName, urlOf(appliance, who, "hosts")]);
+    const stranger = "iqn.2000-01.com.example:stranger";
+    const rows = [[FIRST_INITIATOR, `alice%${ALICE}`, true], [stranger, `alice%${ALICE}`, false], [
+      stranger,
+      `carl%${CARL}`,
+      true,
+    ]] as const;
+    for (const [initiatorName, who, isGood] of rows) {
+      const { code, stdout, stderr } = await inquire(initiatorName, who);
+      assertEquals(code === 0, isGood, `${initiatorName}: ${stdout}${stderr}`);
+      if (!isGood) assertStringIncludes(stdout + stderr, "Authentication failure(513)");
+    }
+    await server.waitForLog(
+      'it gives the CHAP name "alice", and knows its secret, which is bound to other initiators',
+    );
+    for (const secret of SECRETS) assertEquals(server.stderr.includes(secret), false);
+  },
+);
 
 testWithTools("MD5 is refused where the conf asks for more", ["iscsi-inq"], async () => {
   using appliance = makeAppliance("chap_minimum = sha256");

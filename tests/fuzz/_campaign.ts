@@ -57,7 +57,10 @@ class WatchedStore extends MemoryStore {
 }
 
 const SECRET = new Secret(new TextEncoder().encode(CREDENTIALS.secret));
-const CHAP: ChapConfig = { initiators: new Map([[CREDENTIALS.name, SECRET]]), mutual: undefined };
+const CHAP: ChapConfig = {
+  accounts: new Map([[CREDENTIALS.name, { name: CREDENTIALS.name, secret: SECRET, initiators: [] }]]),
+  mutual: undefined,
+};
 
 /** A node with a target for the mad and one for the witness. */
 interface Bench {

@@ -16,10 +16,19 @@ const ALICE = { name: "alice", secret: "alicesecret12" };
 const BOX = { name: "box", secret: "targetsecret1" };
 const CHALLENGE = Uint8Array.from({ length: 20 }, (_, index) => 200 - index);
 
-function chapOf(users: readonly typeof BOB[], mutual?: typeof BOX): ChapConfig {
+interface User {
+  readonly name: string;
+  readonly secret: string;
+  /** To whom it is bound; nobody unless told. */
+  readonly initiators?: readonly string[];
+}
+
+function chapOf(users: readonly User[], mutual?: typeof BOX): ChapConfig {
   const secretOf = (text: string): Secret => new Secret(new TextEncoder().encode(text));
   return {
-    initiators: new Map(users.map(({ name, secret }) => [name, secretOf(secret)])),
+    accounts: new Map(users.map(({ name, secret, initiators = [] }) => {
+      return [name, { name, secret: secretOf(secret), initiators }];
+    })),
     mutual: mutual && { name: mutual.name, secret: secretOf(mutual.secret) },
   };
 }
@@ -148,6 +157,60 @@ Deno.test("0201: wrong secret, wrong name, no name, and a target that cannot pro
     );
     assertMatch(log, /it gives the CHAP name "nobody", which is not known/);
     for (const { secret } of [BOB, ALICE, BOX]) assertEquals(log.includes(secret), false);
+  }));
+
+Deno.test("0201: a CHAP name that is bound to another initiator looks like one with a wrong secret", () => {
+  const friend = { initiatorName: "iqn.2000-01.a:friend" };
+  const users = [{ ...BOB, initiators: [friend.initiatorName] }, ALICE];
+  return withHarness({ targets: [{ name: "disk", chap: chapOf(users, BOX) }] }, async (harness) => {
+    assertEquals(await attempt(harness, nameOf(), BOB, friend), "0000");
+    assertEquals(await attempt(harness, nameOf(), BOB, { initiatorName: "IQN.2000-01.A:Friend" }), "0000");
+    assertEquals(await attempt(harness, nameOf(), ALICE), "0000");
+    const logins: string[][] = [];
+    for (const [host, secret] of [BOB.secret, ALICE.secret].entries()) {
+      const initiator = harness.connect({ ends: { peerAddress: `10.0.1.${host}` } });
+      await say(initiator, greeting(nameOf()));
+      const { data } = await say(initiator, [["CHAP_A", "5"]]);
+      const challenge = new Map(decodeText(data));
+      const response = chapHash(
+        "5",
+        Number(challenge.get("CHAP_I")),
+        secret,
+        fromHexValue(challenge.get("CHAP_C")),
+      );
+      const proof: TextPairs = [
+        ["CHAP_N", "bob"],
+        ["CHAP_R", `0x${response.toHex()}`],
+        ["CHAP_I", "1"],
+        ["CHAP_C", `0x${CHALLENGE.toHex()}`],
+      ];
+      const answer = say(initiator, proof, Stage.operational);
+      const passedMs = await harness.passTime(harness.log.length);
+      const { header } = await answer;
+      logins.push([header.toHex(), `${passedMs} ms`]);
+    }
+    assertEquals(logins[0], logins[1]);
+    assertEquals(logins[0]!.at(-1), `${Limits.failedLoginFirstMs} ms`);
+    const log = harness.log.join("\n");
+    assertMatch(
+      log,
+      /login of "iqn[^"]*" refused: it gives the CHAP name "bob", and knows its secret, which is bound/,
+    );
+    assertEquals(log.includes(BOB.secret), false);
+  });
+});
+
+Deno.test("a session whose CHAP name is bound to another initiator is one that may not stay", () =>
+  withHarness({ targets: [{ name: "disk", chap: chapOf([BOB]) }] }, async (harness) => {
+    await harness.connect().login({ targetName: nameOf(), chap: BOB });
+    const [session] = [...harness.node.sessions()];
+    const { config } = session!.target!;
+    for (
+      const [initiators, refused] of [[[INITIATOR_NAME], []], [["iqn.2000-01.a:friend"], [session]]] as const
+    ) {
+      const chap = chapOf([{ ...BOB, initiators }]);
+      assertEquals(harness.node.refusedBy([{ ...config, chap }], []), [...refused]);
+    }
   }));
 
 Deno.test("0201: no algorithm that is offered is strong enough", () =>

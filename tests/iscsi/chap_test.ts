@@ -3,7 +3,7 @@
  * `hashlib.new(name, bytes([identifier]) + secret + challenge).hexdigest()`.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { CHAP_ALGORITHMS } from "../../lib/config/chap.ts";
+import { type Account, CHAP_ALGORITHMS } from "../../lib/config/chap.ts";
 import { Secret } from "../../lib/config/secret.ts";
 import { ChapExchange, type ChapReply, type ChapTerms, isChapKey } from "../../lib/iscsi/chap.ts";
 import type { KeyValue } from "../../lib/iscsi/text.ts";
@@ -35,6 +35,7 @@ const GOLDENS = {
   },
 } as const;
 
+const INITIATOR = "iqn.2000-01.com.example:a";
 const THEIR_CHALLENGE = "00112233445566778899aabbccddeeff";
 const MD5 = GOLDENS["5"];
 const PROOF: readonly KeyValue[] = [["CHAP_N", "bob"], ["CHAP_R", `0x${MD5.response}`]];
@@ -44,6 +45,14 @@ function secretOf(text: string): Secret {
   return new Secret(new TextEncoder().encode(text));
 }
 
+function account(name: string, secret: string, ...initiators: readonly string[]): Account {
+  return { name, secret: secretOf(secret), initiators };
+}
+
+function accountsOf(...accounts: readonly Account[]): ChapTerms["accounts"] {
+  return new Map(accounts.map((account) => [account.name, account]));
+}
+
 /** Bytes that the goldens above were made with: a lone byte is an identifier. */
 function fixedBytes(length: number): Uint8Array {
   return length === 1 ? Uint8Array.of(IDENTIFIER) : Uint8Array.from({ length }, (_, index) => index * 7 + 3);
@@ -51,13 +60,13 @@ function fixedBytes(length: number): Uint8Array {
 
 function exchangeOf(terms: Partial<ChapTerms> = {}): ChapExchange {
   return new ChapExchange({
-    initiators: new Map([["bob", secretOf("bobsecret123")], ["alice", secretOf("alicesecret12")]]),
+    accounts: accountsOf(account("bob", "bobsecret123"), account("alice", "alicesecret12")),
     mutual: { name: "box", secret: secretOf("targetsecret1") },
     minimum: "md5",
     randomBytes: fixedBytes,
     isOutstanding: () => false,
     ...terms,
-  });
+  }, INITIATOR);
 }
 
 /** An exchange that has settled AuthMethod=CHAP and, if told, MD5. */
@@ -168,9 +177,34 @@ Deno.test("0201: nobody can prove anything where there is no name, not even what
   // The first is of a secret of 16 zero bytes, which stands in for the one of a name that there is not.
   const response = "f1aa243f9d3c870b112efbb468327446";
   for (const value of [response, MD5.response]) {
-    const reply = begun({ initiators: new Map() }).receive([["CHAP_N", "bob"], ["CHAP_R", `0x${value}`]]);
+    const reply = begun({ accounts: new Map() }).receive([["CHAP_N", "bob"], ["CHAP_R", `0x${value}`]]);
     assertEquals(statusOf(reply), "0201");
   }
+});
+
+Deno.test("0201: a name that is bound to other initiators is refused like a wrong secret", () => {
+  const [own, other] = [INITIATOR, "iqn.2000-01.com.example:b"];
+  const rows = [
+    [[own], "0000"],
+    [[other, own], "0000"],
+    [[other], "0201"],
+    [["iqn.2000-01.com.example:a:a"], "0201"],
+  ] as const;
+  for (const [initiators, expected] of rows) {
+    const exchange = begun({ accounts: accountsOf(account("bob", "bobsecret123", ...initiators)) });
+    const reply = exchange.receive([...PROOF, ...MUTUAL]);
+    assertEquals(statusOf(reply), expected, initiators.join(" "));
+    assertEquals(exchange.proved?.name, expected === "0000" ? "bob" : undefined);
+    if ("failure" in reply) {
+      assertEquals(
+        reply.reason,
+        'it gives the CHAP name "bob", and knows its secret, which is bound to other initiators',
+      );
+    }
+  }
+  const wrong = begun({ accounts: accountsOf(account("bob", "another secret", other)) }).receive(PROOF);
+  assertEquals(statusOf(wrong), "0201");
+  assertMatch("failure" in wrong ? wrong.reason : "", /but does not know its secret$/);
 });
 
 Deno.test("0201: mutual CHAP is asked for where the target has nothing to prove itself by", () => {

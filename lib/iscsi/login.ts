@@ -27,6 +27,8 @@ export interface SessionIdentity {
   readonly initiatorName: string;
   /** Undefined in a discovery session. */
   readonly targetName: string | undefined;
+  /** The target that a discovery session names (7.4.2.2); most name none. */
+  readonly discoveredName: string | undefined;
   readonly isid: number;
   /** What the initiator has proved to be; undefined where nothing had to be proved. */
   readonly proved: Credentials | undefined;
@@ -218,17 +220,18 @@ export class Login {
     this.negotiation.assume("SessionType", sessionType);
     const isDiscovery = sessionType === "Discovery";
     if (isDiscovery) this.negotiation.enterDiscovery();
-    const targetName = isDiscovery ? undefined : requiredName(keys, "TargetName");
+    const name = isDiscovery && !keys.has("TargetName") ? undefined : requiredName(keys, "TargetName");
     const { isid, tsih, cid } = first;
-    this.#identity = { initiatorName, targetName, isid, tsih, cid, proved: undefined };
+    const [targetName, discoveredName] = isDiscovery ? [undefined, name] : [name, undefined];
+    this.#identity = { initiatorName, targetName, discoveredName, isid, tsih, cid, proved: undefined };
     this.#admission = this.#authority.authorize(this.#identity);
     if (this.#admission.chap !== undefined) {
       this.#chap = new ChapExchange(this.#admission.chap, initiatorName);
       this.negotiation.requireChap();
     }
     if (tsih !== 0) this.negotiation.joinSession();
-    // 13.9: the tag is in the first response to who names a target, even if it is one that is not there.
-    return isDiscovery ? [] : [["TargetPortalGroupTag", String(TARGET_PORTAL_GROUP_TAG)]];
+    // 6.3.1: the tag is in the first response of every session, even to who names a target that is not there.
+    return [["TargetPortalGroupTag", String(TARGET_PORTAL_GROUP_TAG)]];
   }
 
   /** Lets the initiator in when it has proved what it had to, and answers its proofs. */

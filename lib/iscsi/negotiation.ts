@@ -186,6 +186,8 @@ export class Negotiation {
   }
 
   #problem(name: string, offer: string, stage: NegotiationStage): string | undefined {
+    // 4.3: a discovery session takes no text but that which asks for targets.
+    if (stage === "full" && this.#isDiscovery) return `${name} in a discovery session`;
     const key = loginKey(name);
     if (key === undefined || stage === "full") return undefined;
     if (key.when === "security" && stage !== "security") return `${name} after the security stage`;

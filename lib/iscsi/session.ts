@@ -49,8 +49,8 @@ export interface SessionOptions {
   readonly nexus: Nexus | undefined;
   /** The number of the first command. */
   readonly cmdSN: number;
-  /** Where its leading connection comes from. */
-  readonly peerAddress: string;
+  /** The ends of its leading connection. */
+  readonly ends: ConnectionEnds;
   /** When it began, in milliseconds since 1970. */
   readonly beganAtMs: number;
 }
@@ -62,7 +62,7 @@ export class Session {
   readonly parameters: SessionParameters;
   readonly target: Target | undefined;
   readonly nexus: Nexus | undefined;
-  readonly peerAddress: string;
+  readonly ends: ConnectionEnds;
   readonly beganAtMs: number;
   readonly window: CommandWindow;
   /** By connection identifier (CID). */
@@ -81,7 +81,7 @@ export class Session {
     this.parameters = options.parameters;
     this.target = options.target;
     this.nexus = options.nexus;
-    this.peerAddress = options.peerAddress;
+    this.ends = options.ends;
     this.beganAtMs = options.beganAtMs;
     this.window = new CommandWindow(options.cmdSN);
   }
@@ -94,13 +94,13 @@ export class Session {
   /** Who it is, for messages. */
   get description(): string {
     const what = this.target === undefined ? "discovery" : `[${this.target.config.name}]`;
-    return `${this.peerAddress} (${this.identity.initiatorName}) at ${what}`;
+    return `${this.ends.peerAddress} (${this.identity.initiatorName}) at ${what}`;
   }
 
   /** Who it is, for programs that read the log. */
   eventDetails(event: EventKind): EventDetails {
     const { initiatorName: initiator } = this.identity;
-    return { event, peer: this.peerAddress, initiator, target: this.target?.config.iscsiName };
+    return { event, peer: this.ends.peerAddress, initiator, target: this.target?.config.iscsiName };
   }
 
   /** How it is at this moment. */

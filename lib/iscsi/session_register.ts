@@ -1,4 +1,5 @@
 import type { Config } from "../config/config.ts";
+import type { ConnectionEnds } from "./connection_ends.ts";
 import { Limits } from "./limits.ts";
 import type { SessionIdentity } from "./login.ts";
 import { LoginStatus } from "./login_status.ts";
@@ -46,10 +47,21 @@ export class SessionRegister {
     return this.#lastTsih;
   }
 
-  /** The session of the same I_T nexus: same initiator port, that is name and ISID, and same target (4.4.3). */
-  ofNexus({ initiatorName, isid }: SessionIdentity, target: Target | undefined): Session | undefined {
-    return this.#sessions.values().find(({ identity, target: theirs }) =>
-      identity.initiatorName === initiatorName && identity.isid === isid && theirs === target
+  /**
+   * The session that ends when a new one begins: that of the same I_T nexus, which is of the same initiator port, by
+   * name and ISID, and with the same target (4.4.3). Discovery sessions are with the target that they name or, where
+   * they name none, with the portal that they come to (7.4.2).
+   */
+  predecessorOf(
+    { initiatorName, isid, discoveredName }: SessionIdentity,
+    target: Target | undefined,
+    { localAddress, localPort }: ConnectionEnds,
+  ): Session | undefined {
+    return this.#sessions.values().find(({ identity, target: theirs, ends }) =>
+      identity.initiatorName === initiatorName && identity.isid === isid && theirs === target &&
+      identity.discoveredName === discoveredName &&
+      (target !== undefined || discoveredName !== undefined ||
+        ends.localAddress === localAddress && ends.localPort === localPort)
     );
   }
 

@@ -374,7 +374,7 @@ export class TargetNode implements ConnectionOwner {
 
   #begin(connection: Connection, identity: LoginIdentity, login: NewSession): Establishment {
     const target = this.#targetOf(identity);
-    const predecessor = this.#sessions.ofNexus(identity, target);
+    const predecessor = this.#sessions.predecessorOf(identity, target, connection.ends);
     this.#sessions.checkRoom(identity, predecessor);
     if (predecessor !== undefined) {
       if (!isSuccessor(identity, predecessor)) throw this.#refusalToReinstate(identity);
@@ -390,7 +390,7 @@ export class TargetNode implements ConnectionOwner {
       ...login,
       target,
       nexus: target?.device.openNexus(portName, () => this.#nexusesInReach(connection, identity)),
-      peerAddress: connection.ends.peerAddress,
+      ends: connection.ends,
       beganAtMs: this.clock.now(),
     });
     this.#sessions.add(session);

@@ -404,6 +404,6 @@ function keyOf({ address, port }: Portal): string {
   return formatPortal(address, port);
 }
 
-function describeSession({ identity, peerAddress, target }: Session): TouchedSession {
-  return { initiator: identity.initiatorName, address: peerAddress, target: target?.config.name ?? "" };
+function describeSession({ identity, ends, target }: Session): TouchedSession {
+  return { initiator: identity.initiatorName, address: ends.peerAddress, target: target?.config.name ?? "" };
 }

@@ -84,7 +84,12 @@ Deno.test("the portal group tag is the same in the login, in discovery and in a 
     assertEquals(new Map(decodeText(responses[0]!.data)).get("TargetPortalGroupTag"), "1");
     assertEquals((await initiator.sendTargets(""))[0]!.addresses, ["[fd00:1::7]:3260,1"]);
     const discovery = harness.connect({ ends });
-    await discovery.login();
+    const first = (await discovery.login()).responses[0]!;
+    assertEquals(
+      new Map(decodeText(first.data)).get("TargetPortalGroupTag"),
+      "1",
+      "in every session (6.3.1)",
+    );
     assertEquals((await discovery.sendTargets())[0]!.addresses, ["[fd00:1::7]:3260,1"]);
   }));
 

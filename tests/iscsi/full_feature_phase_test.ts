@@ -524,10 +524,10 @@ Deno.test("a text exchange takes a request and gives an answer in pieces", () =>
     async (harness) => {
       const initiator = harness.connect();
       await initiator.login({ keys: { MaxRecvDataSegmentLength: "512" } });
-      const answer = await initiator.text([["X-a", "1"], ["SendTargets", "All"], ["X-b", ""]], 5);
-      assertEquals([answer.length, answer[0], answer[101]], [102, ["X-a", "NotUnderstood"], [
-        "X-b",
-        "NotUnderstood",
+      const answer = await initiator.text([["SendTargets", "All"]], 5);
+      assertEquals([answer.length, answer[0], answer[98]], [100, ["TargetName", nameOf("t0")], [
+        "TargetName",
+        nameOf("t49"),
       ]]);
     },
   ));
@@ -642,7 +642,7 @@ Deno.test("InitiatorAlias may be told at any time (13.7)", () =>
   }));
 
 Deno.test("text requests of an exchange are limited in keys, however many requests it has", () =>
-  withDiscovery(async (initiator) => {
+  withSession(async (initiator) => {
     let targetTransferTag = NO_TAG;
     for (let count = 0; count < Limits.textKeys / 64; count++) {
       const pairs = Array.from({ length: 64 }, (_, index) => [`X-${count}.${index}`, ""] as const);
@@ -652,7 +652,7 @@ Deno.test("text requests of an exchange are limited in keys, however many reques
     }
     const text = encodeText([["X-one.more", ""]]);
     const last = textRequest({ ...numbered(initiator), isFinal: true, targetTransferTag, text });
-    await assertRejectedWith(initiator, RejectReason.protocolError, last, drainByText);
+    await assertRejectedWith(initiator, RejectReason.protocolError, last);
   }));
 
 Deno.test("a text response that is not final carries a tag, and a final one none (11.11)", () =>
@@ -673,6 +673,9 @@ Deno.test("a text response that is not final carries a tag, and a final one none
     assertEquals([last.isFinal, last.targetTransferTag, last.data.length], [true, NO_TAG, 0]);
   }));
 
+/** Text that asks for no targets. */
+const OTHER_TEXT = [["MaxRecvDataSegmentLength", "4096"]] as const;
+
 Deno.test("a discovery session takes text and its logout, and rejects all else (4.3)", () =>
   withDiscovery(async (initiator) => {
     const requests = [
@@ -680,6 +683,12 @@ Deno.test("a discovery session takes text and its logout, and rejects all else (
       taskManagementRequest({ ...toBeRejected(initiator), function: TaskManagement.logicalUnitReset }),
       nopOut(toBeRejected(initiator)),
       logoutRequest({ ...toBeRejected(initiator), reason: LogoutReason.closeConnection }),
+      textRequest({
+        ...toBeRejected(initiator),
+        isFinal: true,
+        isContinued: false,
+        text: encodeText(OTHER_TEXT),
+      }),
     ];
     for (const pdu of requests) {
       await assertRejectedWith(initiator, RejectReason.protocolError, pdu, drainByText);

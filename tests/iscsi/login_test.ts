@@ -195,6 +195,7 @@ Deno.test("a discovery session needs no target and has its own parameters", () =
     const pdu = await answer(harness.connect(), { pairs });
     assertEquals(statusOf(pdu), "0000");
     assertEquals(decodeText(pdu.data), [
+      ["TargetPortalGroupTag", "1"],
       ["MaxRecvDataSegmentLength", "262144"],
       ["ImmediateData", "Irrelevant"],
       ["ErrorRecoveryLevel", "0"],

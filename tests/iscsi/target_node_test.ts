@@ -4,6 +4,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Limits } from "../../lib/iscsi/limits.ts";
 import { RejectReason } from "../../lib/iscsi/reject_reason.ts";
+import type { ConnectionEnds } from "../../lib/iscsi/connection_ends.ts";
 import type { Session } from "../../lib/iscsi/session.ts";
 import { interfaceAddresses } from "../../lib/access/interfaces.ts";
 import { read10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
@@ -205,6 +206,38 @@ Deno.test("a discovery session is reinstated by one of the same initiator port, 
     assertEquals((await second.initiator.sendTargets()).length, 1);
   }));
 
+/** A discovery session by where it comes in and what it says. */
+type Way = Readonly<{ ends: Partial<ConnectionEnds>; discoveredName?: string }>;
+
+Deno.test("discovery sessions over other portals, or that name other targets, are independent (7.4.2.1, 7.4.2.2)", () =>
+  withHarness({}, async (harness) => {
+    const ways: Way[] = [
+      { ends: {} },
+      { ends: { localAddress: "10.0.1.1" } },
+      { ends: { localPort: 860 } },
+      { ends: {}, discoveredName: nameOf() },
+      { ends: {}, discoveredName: nameOf("other") },
+    ];
+    const logIn = async ({ ends, ...login }: Way): Promise<Served> => {
+      const served = harness.open({ ends });
+      await served.initiator.login(login);
+      return served;
+    };
+    const before = [];
+    for (const way of ways) before.push(await logIn(way));
+    assertEquals(before.map(({ isClosed }) => isClosed()), ways.map(() => false));
+    for (const [index, way] of ways.entries()) {
+      const after = await logIn(way);
+      await before[index]!.served;
+      assertEquals((await after.initiator.sendTargets()).length, 1);
+      assertEquals(before.slice(index + 1).some(({ isClosed }) => isClosed()), false);
+    }
+    // One that names its target is that target's, over whatever portal it comes (7.4.2.2).
+    const named = await logIn({ ends: {}, discoveredName: nameOf("third") });
+    await logIn({ ends: { localPort: 860 }, discoveredName: nameOf("third").toUpperCase() });
+    await named.served;
+  }));
+
 Deno.test("a login waits until nothing of a connection that broke can reach the medium any more", async () => {
   const store = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
   await withHarness({ targets: [{ stores: [store] }] }, async (harness) => {
@@ -289,12 +322,12 @@ Deno.test("sessions() tells who is logged in to what, since when and from where"
     await harness.connect().login();
     const initiator = await harness.logIn();
     const seen = [...harness.node.sessions()].map((
-      { target, identity, connections, peerAddress, beganAtMs },
+      { target, identity, connections, ends, beganAtMs },
     ) => [
       target?.config.name,
       identity.initiatorName,
       [...connections.keys()],
-      peerAddress,
+      ends.peerAddress,
       new Date(beganAtMs).toISOString(),
     ]);
     const common = [INITIATOR_NAME, [0], "10.0.0.2", "2026-01-01T00:00:01.000Z"];

@@ -24,6 +24,8 @@ export interface LoginOptions {
   readonly initiatorName?: string;
   /** Without one, the login is of a discovery session. */
   readonly targetName?: string | undefined;
+  /** The target that a discovery session names, if it names one. */
+  readonly discoveredName?: string;
   readonly isid?: Uint8Array;
   readonly tsih?: number;
   readonly connectionId?: number;
@@ -87,9 +89,14 @@ const NORMAL_SESSION_KEYS = [
   "DataSequenceInOrder",
 ];
 
-function securityKeys({ initiatorName = INITIATOR_NAME, targetName }: LoginOptions): TextPairs {
+function securityKeys(
+  { initiatorName = INITIATOR_NAME, targetName, discoveredName }: LoginOptions,
+): TextPairs {
   const session: TextPairs = targetName === undefined
-    ? [["SessionType", "Discovery"]]
+    ? [
+      ["SessionType", "Discovery"],
+      ...(discoveredName === undefined ? [] : [["TargetName", discoveredName] as const]),
+    ]
     : [["SessionType", "Normal"], ["TargetName", targetName]];
   return [["InitiatorName", initiatorName], ...session];
 }

@@ -52,7 +52,7 @@ interface Key {
 
 const LENGTH_MAX = 0xffffff;
 
-/** The keys, in the order of RFC 7143 (AuthMethod and CHAP: 12, the others: 13.1 to 13.25). */
+/** The keys, in the order of RFC 7143 (AuthMethod and CHAP: 12, the others: 13.1 to 13.26). */
 export const LoginKeys = {
   // Which of the two it is depends on the target: see Negotiation.requireChap().
   AuthMethod: { rule: { kind: "list", supported: ["CHAP", "None"], default: "None" }, when: "security" },
@@ -161,6 +161,8 @@ export const LoginKeys = {
     leadingOnly: true,
     normalOnly: true,
   },
+  // 13.26: what an initiator says of itself changes nothing.
+  "X#NodeArchitecture": { rule: { kind: "declaredText" }, when: "any" },
   IFMarker: { rule: { kind: "obsolete", answer: "No" }, when: "operational" },
   OFMarker: { rule: { kind: "obsolete", answer: "No" }, when: "operational" },
   IFMarkInt: { rule: { kind: "obsolete", answer: "Reject" }, when: "operational" },

@@ -102,6 +102,11 @@ const KEYS: Readonly<Record<string, Row>> = {
   DataPDUInOrder: ["operational", true, IN_ORDER],
   DataSequenceInOrder: ["operational", true, IN_ORDER],
   ErrorRecoveryLevel: ["operational", false, { "0": "0", "1": "0", "2": "0", "3": "Reject" }],
+  "X#NodeArchitecture": ["any", false, {
+    "ExampleOS/v1234,ExampleInc_SW_Initiator/1.05a": "none",
+    ["x".repeat(255)]: "none",
+    ["x".repeat(256)]: "Reject",
+  }],
   SessionType: ["any", false, { Normal: "none" }],
   TaskReporting: ["operational", true, {
     RFC3720: "RFC3720",

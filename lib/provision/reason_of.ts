@@ -6,6 +6,7 @@ const REMEDIES: Readonly<Record<number, string>> = {
   27: "the file system holds no file as large; lower the size or use another file system, such as XFS",
   28: "make room and run it again",
   30: "mount the file system for writing",
+  98: "end the program that listens there, or set another port",
   122: "raise the quota and run it again",
 };
 

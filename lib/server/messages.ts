@@ -25,7 +25,8 @@ export type ToWorker =
 export type FromWorker =
   | { readonly kind: "log"; readonly event: LogEvent }
   | { readonly kind: "listening"; readonly address: string; readonly port: number }
-  | { readonly kind: "ready" }
+  /** It serves; `faults` are why it does not listen at some portals. */
+  | { readonly kind: "ready"; readonly faults: readonly string[] }
   | PunchRequest
   | Answered
   /** It cannot serve; the reason is for the user. */

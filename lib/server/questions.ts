@@ -30,6 +30,8 @@ export interface Reconfigured {
   readonly changes: readonly ReportedChange[];
   /** Where it listens now. */
   readonly addresses: readonly Portal[];
+  /** Why it does not at some portals. */
+  readonly faults: readonly string[];
 }
 
 /** What each question is answered with. */

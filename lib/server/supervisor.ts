@@ -66,6 +66,8 @@ interface Running {
   surroundings: Surroundings;
   /** Where it listens. */
   addresses: readonly Portal[];
+  /** Why it does not at some portals. */
+  faults: readonly string[];
   /** Listen where it has no right to. */
   readonly relays: Relays;
   /** Where they are to. */
@@ -218,15 +220,17 @@ export class Supervisor {
       // The addresses of the server may well change while one of them cannot be listened at.
       if (fault !== undefined && next !== this.#serving) throw new Error(fault);
       const sparsePaths = tenure.holes?.paths ?? [];
-      const settings = { config, identities, standIns, interfaces, portals, sparsePaths };
+      const mayMissPortals = next === this.#serving;
+      const settings = { config, identities, standIns, interfaces, portals, sparsePaths, mayMissPortals };
       const question = { kind: "reconfigure", settings } as const;
       // However long that takes: given up half-way, nobody would know what is served.
-      const { changes, addresses } = await running.worker.ask(question);
+      const { changes, addresses, faults } = await running.worker.ask(question);
       this.#serving = next;
       this.#warnOfUnmatched(plan, running.surroundings.plan);
       running.surroundings = surroundings;
       running.addresses = addresses;
-      await this.#reach(running, unreached);
+      this.#noteFaults(running, faults);
+      await this.#reach(running, unreached).catch((error) => this.#complain(error.message));
       return changes;
     } catch (error) {
       if (next !== this.#serving) await this.#relay(running, relayed);
@@ -267,6 +271,13 @@ export class Supervisor {
   #complain(message: string): void {
     if (message !== this.#lastComplaint) this.#options.log.warning(message);
     this.#lastComplaint = message;
+  }
+
+  /** Says why the worker does not listen at some portals, until it does. */
+  #noteFaults(running: Running, faults: readonly string[]): void {
+    if (faults.length > 0) this.#complain(`${faults.join("; ")}; trying again`);
+    else if (running.faults.length > 0) this.#lastComplaint = "";
+    running.faults = faults;
   }
 
   /** Runs one worker to its end, and returns why there must not be another, if so. */
@@ -370,13 +381,16 @@ export class Supervisor {
       const rights = workerPermissions(needs);
       followHoles(this.#serving);
       const sparsePaths = tenure.holes?.paths ?? [];
-      const settings = { ...needs, identities, interfaces, sparsePaths };
+      // Whoever was served before is served again, wherever that can be.
+      const mayMissPortals = this.#wasReady && this.#succession === undefined;
+      const settings = { ...needs, identities, interfaces, sparsePaths, mayMissPortals };
       const worker = new WorkerProcess(
         { kind: "start", settings },
         rights,
         (message) => message.kind === "punch" ? this.#punch(worker, message) : this.#hear(message),
       );
-      return { worker, rights, surroundings, addresses: [], relays: this.#relaysOf(worker), relayed: [] };
+      const relays = this.#relaysOf(worker);
+      return { worker, rights, surroundings, addresses: [], faults: [], relays, relayed: [] };
     } catch (error) {
       if (!(error instanceof ProvisionError)) throw error;
       return { kind: "failed", message: error.message };
@@ -402,6 +416,7 @@ export class Supervisor {
     }
     if (message.kind === "ready") {
       this.#wasReady = true;
+      if (this.#running !== undefined) this.#noteFaults(this.#running, message.faults);
       this.#succeeded();
       onReady();
     }
@@ -450,9 +465,9 @@ export class Supervisor {
     const surroundings = this.#survey(this.#serving.config);
     const haveMoved = JSON.stringify(surroundings) !== JSON.stringify(running.surroundings);
     const unreached = portalsWithoutRight(running.rights, surroundings.plan.portals);
-    if (haveMoved) {
+    if (haveMoved || running.faults.length > 0) {
       await this.#reconfigure(this.#serving);
-      this.#options.log.info("The server's addresses have changed");
+      if (haveMoved) this.#options.log.info("The server's addresses have changed");
     } else if (unreached.length > 0) {
       await this.#reach(running, unreached);
     }

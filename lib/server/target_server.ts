@@ -9,6 +9,7 @@ import type { Config, LogicalUnitConfig, TargetConfig } from "../config/config.t
 import { type Change, configDifference, consequenceOf, describeChange } from "../config/config_difference.ts";
 import type { ReportedChange, TouchedSession } from "../control/reported_change.ts";
 import type { UnitReservations } from "../control/unit_reservations.ts";
+import { reasonOf } from "../provision/reason_of.ts";
 import type { ByteStream } from "../iscsi/byte_stream.ts";
 import type { Clock } from "../iscsi/clock.ts";
 import type { ConnectionEnds } from "../iscsi/connection_ends.ts";
@@ -29,6 +30,8 @@ export interface TargetServerSettings extends Omit<BackingOptions, "storage" | "
   readonly config: Config;
   readonly interfaces: readonly InterfaceAddress[];
   readonly portals: readonly Portal[];
+  /** Listen wherever that can be, even if not at every portal. */
+  readonly mayMissPortals?: boolean;
 }
 
 /** What is to be served, where, and who hears of it. */
@@ -42,6 +45,8 @@ interface Prepared {
   /** Of new logical units, by their paths; not of those whose files are still in use by others. */
   readonly units: Map<string, ServedUnit>;
   readonly listeners: ReadonlyMap<string, ConnectionListener>;
+  /** Why there are none at some portals, by these. */
+  readonly faults: ReadonlyMap<string, string>;
 }
 
 /** A running target. */
@@ -56,6 +61,7 @@ export class TargetServer {
   readonly #leaving = new Map<string, Promise<void>>();
   /** By the portal at which they were to listen. */
   #listeners: ReadonlyMap<string, ConnectionListener> = new Map();
+  #faults: ReadonlyMap<string, string> = new Map();
   #settings: TargetServerSettings;
   #isStopping = false;
 
@@ -91,6 +97,11 @@ export class TargetServer {
   /** Where it listens. */
   get addresses(): readonly Deno.NetAddr[] {
     return [...this.#listeners.values()].map(({ address }) => address);
+  }
+
+  /** Why it does not listen at some of its portals: they are tried again with every change. */
+  get faults(): readonly string[] {
+    return [...this.#faults.values()];
   }
 
   /** Serves a peer that somebody else has accepted, until it is gone. */
@@ -130,7 +141,7 @@ export class TargetServer {
       this.#touchedBy(change, refused).filter(() => isFarewell(change))
     );
     this.#settings = settings;
-    this.#replaceListeners(prepared.listeners);
+    this.#replaceListeners(prepared);
     for (const change of changes) this.#apply(change, prepared.units);
     for (const target of config.targets) this.#targets.get(target.name)!.follow(target, settings.standIns);
     const targets = config.targets.map(({ name }) => this.#targets.get(name)!);
@@ -217,15 +228,34 @@ export class TargetServer {
         if (!this.#open.has(unit.path)) units.set(unit.path, this.#openUnit(target, unit, settings));
       }
       for (const target of settings.config.targets) this.#prepareUnits(target, changes, settings);
-      const wanted = new Map(settings.portals.map((portal) => [keyOf(portal), portal]));
-      for (const key of listeners.keys()) if (!wanted.has(key)) listeners.delete(key);
-      for (const [key, portal] of wanted) if (!listeners.has(key)) listeners.set(key, this.#listen(portal));
-      return { units, listeners };
+      return { units, listeners, faults: this.#prepareListeners(listeners, settings) };
     } catch (error) {
       for (const unit of units.values()) unit.close();
       for (const [key, listener] of listeners) if (!this.#listeners.has(key)) listener.close();
       throw error;
     }
+  }
+
+  /** Makes listeners those of these settings, and returns why there are none at some of their portals. */
+  #prepareListeners(
+    listeners: Map<string, ConnectionListener>,
+    { portals, mayMissPortals = false }: TargetServerSettings,
+  ): Map<string, string> {
+    const wanted = new Map(portals.map((portal) => [keyOf(portal), portal]));
+    const faults = new Map<string, string>();
+    for (const key of listeners.keys()) if (!wanted.has(key)) listeners.delete(key);
+    for (const [key, portal] of wanted) {
+      if (listeners.has(key)) continue;
+      try {
+        listeners.set(key, this.#listen(portal));
+      } catch (error) {
+        const fault = `Cannot listen at ${key}: ${reasonOf(error)}`;
+        // Where it did not listen before either, nothing gets worse.
+        if (!mayMissPortals && !this.#faults.has(key)) throw new Error(fault, { cause: error });
+        faults.set(key, fault);
+      }
+    }
+    return faults;
   }
 
   /** Prepares the units that a target keeps. */
@@ -248,9 +278,10 @@ export class TargetServer {
     return new ConnectionListener(portal, { serve: this.serve.bind(this), log: this.#log });
   }
 
-  #replaceListeners(listeners: ReadonlyMap<string, ConnectionListener>): void {
+  #replaceListeners({ listeners, faults }: Prepared): void {
     for (const [key, listener] of this.#listeners) if (!listeners.has(key)) listener.close();
     this.#listeners = listeners;
+    this.#faults = faults;
   }
 
   #apply(change: Change, units: Map<string, ServedUnit>): void {

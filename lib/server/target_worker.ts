@@ -68,7 +68,7 @@ function settingsOf(settings: WorkerSettings, punching: RemotePunching): TargetS
 function start(scope: WorkerScope, settings: TargetServerSettings, log: EventLog): TargetServer {
   const server = TargetServer.start({ ...settings, log, clock: systemClock });
   for (const portal of portalsOf(server)) scope.postMessage({ kind: "listening", ...portal });
-  scope.postMessage({ kind: "ready" });
+  scope.postMessage({ kind: "ready", faults: server.faults });
   return server;
 }
 
@@ -91,7 +91,7 @@ async function answerOf({ server, punching }: Asked, question: Question): Promis
       return server.preview(question);
     case "reconfigure": {
       const changes = server.reconfigure(settingsOf(question.settings, punching));
-      return { changes, addresses: portalsOf(server) };
+      return { changes, addresses: portalsOf(server), faults: server.faults };
     }
     case "disconnect":
       return server.disconnect(question.sessions, question.graceSeconds);

@@ -12,6 +12,8 @@ export interface WorkerSettings {
   readonly standIns: ReadonlyMap<string, string>;
   readonly interfaces: readonly InterfaceAddress[];
   readonly portals: readonly Portal[];
+  /** A portal at which it cannot listen costs the others nothing; else nothing is served then, or changed. */
+  readonly mayMissPortals: boolean;
   /** The backing files in which holes can be made. */
   readonly sparsePaths: readonly string[];
 }

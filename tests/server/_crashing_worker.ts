@@ -15,7 +15,7 @@ const MESSAGE = "a fault of ours";
 
 scope.onmessage = ({ data }): void => {
   if (data.kind === "stop") return scope.postMessage({ kind: "failed", message: MESSAGE });
-  scope.postMessage({ kind: "ready" });
+  scope.postMessage({ kind: "ready", faults: [] });
   if (import.meta.url.endsWith("?at-the-end")) return;
   if (import.meta.url.endsWith("?quietly")) return scope.postMessage({ kind: "failed", message: MESSAGE });
   setTimeout(() => {

@@ -10,6 +10,7 @@ import { withScratch } from "../provision/scratch.ts";
 import { Initiator } from "../support/initiator.ts";
 import { read10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
+import { freePort } from "../support/server_process.ts";
 import {
   assertFarewell,
   FILE_BYTES,
@@ -331,6 +332,76 @@ Deno.test("a supervisor follows addresses that come and go by relays, and its se
       running.stop();
       assertEquals(await running.ended, undefined);
     })
+  ));
+
+/** Collects the workers that are started, so that a test can have one of them fail. */
+async function withWorkersAtHand(test: (workers: readonly Worker[]) => Promise<void>): Promise<void> {
+  const replaceable = globalThis as unknown as Replaceable;
+  const { Worker: RealWorker } = replaceable;
+  const workers: Worker[] = [];
+  replaceable.Worker = class extends RealWorker {
+    constructor(url: string | URL, options?: WorkerOptions) {
+      super(url, options);
+      workers.push(this);
+    }
+  };
+  try {
+    await test(workers);
+  } finally {
+    replaceable.Worker = RealWorker;
+  }
+}
+
+/** Listens at an address as soon as nobody else does. */
+async function take(hostname: string, port: number): Promise<Deno.TcpListener> {
+  let listener: Deno.TcpListener | undefined;
+  await until(() => {
+    try {
+      listener = Deno.listen({ hostname, port });
+      return true;
+    } catch {
+      return false;
+    }
+  }, `${hostname} is free`);
+  return listener!;
+}
+
+Deno.test("a supervisor whose worker crashes serves again where it can, though a portal has been taken", () =>
+  withScratch((folder) =>
+    withIntervalsAtHand((lookAround) =>
+      withWorkersAtHand(async (workers) => {
+        const made = makeServed(folder);
+        const served = { ...made, config: { ...made.config, port: freePort() } };
+        const { port } = served.config;
+        const now = [LOOPBACK];
+        const running = start(served, () => [...now]);
+        await until(() => running.readyCount() === 1, "it is ready");
+        const lost = await logIn(served, port);
+        now.push({ ...LOOPBACK, address: "127.0.0.3" });
+        lookAround();
+        const haveMoved = "info: The server's addresses have changed";
+        await until(() => running.log.lines.includes(haveMoved), "a relay listens at the new address");
+        workers[0]!.onerror!(new ErrorEvent("error", { message: "a fault of ours" }));
+        const taken = await take("127.0.0.3", port);
+        await lost.close();
+        await until(() => running.readyCount() === 2, "it is ready again");
+        const calm = await logIn(served, port);
+        const fault = `Cannot listen at 127.0.0.3:${port}: Address already in use (os error 98)`;
+        const remedy = "end the program that listens there, or set another port; trying again";
+        assertEquals(running.log.lines.filter((line) => line.includes("Cannot")), [
+          `warning: ${fault}; ${remedy}`,
+        ]);
+        assertEquals(running.supervisor.portals, [`127.0.0.1:${port}`]);
+        taken.close();
+        lookAround();
+        await until(() => running.supervisor.portals.length === 2, "it listens there as well");
+        const there = await logIn(served, port, { address: "127.0.0.3", target: 1 });
+        assertEquals((await calm.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+        for (const initiator of [calm, there]) await initiator.close();
+        running.stop();
+        assertEquals(await running.ended, undefined);
+      })
+    )
   ));
 
 Deno.test("a supervisor goes over to another storage folder, and gives the old one back", () =>

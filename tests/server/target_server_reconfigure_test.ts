@@ -292,7 +292,7 @@ Deno.test("reconfigure() that fails changes nothing, and a later one does", () =
     assertThrows(() => bed.server.reconfigure(settings), Error, path);
     using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const portals = [...settings.portals, { address: "127.0.0.1", port: taken.addr.port }];
-    assertThrows(() => bed.server.reconfigure({ ...bed.settings(...lines), portals }), Deno.errors.AddrInUse);
+    assertThrows(() => bed.server.reconfigure({ ...bed.settings(...lines), portals }), Error, "in use");
     await calm.untilRounds(3);
     assertEquals(calm.diary, []);
     await assertRejects(() => bed.connect("b"), LoginRefused);

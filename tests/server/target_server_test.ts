@@ -103,7 +103,32 @@ Deno.test("start() leaves nothing open when somebody else listens at a portal", 
     const served = makeServed(folder);
     using other = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const portals = [...served.portals, { address: "127.0.0.1", port: other.addr.port }];
-    assertThrows(() => TargetServer.start({ ...served, portals, log: new KeptLog() }), Deno.errors.AddrInUse);
+    assertThrows(
+      () => TargetServer.start({ ...served, portals, log: new KeptLog() }),
+      Error,
+      `Cannot listen at 127.0.0.1:${other.addr.port}: Address already in use (os error 98); end the program`,
+    );
+  }));
+
+Deno.test("a server that may miss portals serves at the others, and listens there when it can", () =>
+  withScratch(async (folder) => {
+    const served = makeServed(folder);
+    const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const portals = [{ address: "127.0.0.1", port: taken.addr.port }, ...served.portals];
+    const server = TargetServer.start({ ...served, portals, log: new KeptLog(), mayMissPortals: true });
+    const faults = server.faults;
+    assertEquals(faults.map((fault) => fault.startsWith(`Cannot listen at 127.0.0.1:${taken.addr.port}: `)), [
+      true,
+    ]);
+    const initiator = await logIn(server, served, "a");
+    server.reconfigure({ ...served, portals });
+    assertEquals([server.faults, server.addresses.length], [faults, 1], "it was missing before");
+    taken.close();
+    server.reconfigure({ ...served, portals });
+    assertEquals([server.faults, server.addresses.length], [[], 2]);
+    assertEquals(await initiator.logout(), 0);
+    await initiator.close();
+    await server.stop();
   }));
 
 Deno.test("start() at the wildcard address takes connections of IPv4", () =>

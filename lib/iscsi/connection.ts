@@ -22,7 +22,7 @@ import { nextTurn } from "./next_turn.ts";
 import { LoginStatus } from "./login_status.ts";
 import type { SessionParameters } from "./negotiation.ts";
 import { type PingSettings, SignsOfLife, type WatchedConnection } from "./peer_watch.ts";
-import { type LoginRefusal, ProtocolError } from "./protocol_error.ts";
+import { loginBroken, type LoginRefusal, ProtocolError } from "./protocol_error.ts";
 import type { RefusalReason } from "./refusals.ts";
 import type { RetainedText } from "./retained_text.ts";
 import { ReplyWriter, type WindowNumbers } from "./reply_writer.ts";
@@ -87,6 +87,8 @@ export class Connection implements WatchedConnection {
   readonly #login: Login;
   #stage: Stage = "login";
   #loginRequest: LoginRequest | undefined;
+  /** The login is about to have a session, or has one. */
+  #isEstablishing = false;
   #phase: FullFeaturePhase | undefined;
   readonly #signsOfLife = new SignsOfLife();
   #isSending = false;
@@ -300,6 +302,7 @@ export class Connection implements WatchedConnection {
   }
 
   #establish(identity: LoginIdentity): number {
+    this.#isEstablishing = true;
     const { cmdSN } = this.#loginRequest!;
     const parameters = this.#login.negotiation.sessionParameters();
     const { session, predecessor } = this.#owner.establish(this, identity, { parameters, cmdSN });
@@ -338,16 +341,10 @@ export class Connection implements WatchedConnection {
   }
 
   /** A peer's fault ends the connection, with a word about a login that failed; every other fault is ours. */
-  #answerFault(error: unknown): void {
-    if (!(error instanceof ProtocolError)) throw error;
+  #answerFault(thrown: unknown): void {
+    const error = thrown instanceof ProtocolError ? thrown : this.#faultOfLogin(thrown);
     const { response } = error;
-    // A redirection is no fault of the peer's.
-    if (response.kind === "redirect") {
-      this.#owner.log.info(
-        `${this.ends.peerAddress}: ${error.message}`,
-        this.#eventDetails("loginRedirected"),
-      );
-    } else this.#warn(error.message, response.kind === "login" ? response.reason : undefined);
+    this.#tellOf(error);
     if (response.kind === "session") return this.#owner.endSession(this.#phase!.session);
     if (response.kind === "login") this.#owner.refused(this, response);
     else if (response.kind !== "redirect") return this.close();
@@ -360,6 +357,25 @@ export class Connection implements WatchedConnection {
     };
     if (response.kind !== "login" || response.status !== LoginStatus.authenticationFailure) return answer();
     this.#holdBack(answer);
+  }
+
+  /**
+   * A fault of our own costs a login that login only (11.13.5), as long as nothing has changed but what is its own.
+   * From the moment when it may have touched a session, or anything else that others rely on, it ends us all.
+   */
+  #faultOfLogin(fault: unknown): ProtocolError {
+    if (this.#isEstablishing) throw fault;
+    return loginBroken(this.claim?.initiatorName, fault);
+  }
+
+  #tellOf({ message, response }: ProtocolError): void {
+    const { log } = this.#owner;
+    const told = `${this.ends.peerAddress}: ${message}`;
+    // A redirection is no fault at all.
+    if (response.kind === "redirect") return log.info(told, this.#eventDetails("loginRedirected"));
+    const reason = response.kind === "login" ? response.reason : undefined;
+    if (reason !== "fault") return this.#warn(message, reason);
+    log.error(told, { ...this.#eventDetails("loginRefused"), reason });
   }
 
   /** Who guesses secrets waits for the answer, and nobody else. */

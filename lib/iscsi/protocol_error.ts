@@ -7,7 +7,8 @@ import type { RejectReason } from "./reject_reason.ts";
  * A peer's fault. It is thrown where it is found, and answered in one place each by its kind:
  *
  * - `reject`: the PDU is answered with a Reject and the connection goes on (`FullFeaturePhase.receive`);
- * - `login`: the login is answered with a status, then the connection is closed (`Connection`);
+ * - `login`: the login is answered with a status, then the connection is closed (`Connection`), be the fault the peer's
+ *   or our own;
  * - `redirect`: likewise, with the address where the target is to be found (`Connection`);
  * - `session`: a PDU contradicts its own layout, and all connections of its session are closed (`Connection`);
  * - `close`: the stream can no longer be understood or trusted, and the connection is closed (`Connection`).
@@ -63,6 +64,16 @@ export function loginRefused(
 ): ProtocolError {
   const message = `login of "${initiatorName}" refused: ${rule}`;
   return new ProtocolError({ kind: "login", status, reason, rule }, message);
+}
+
+/** The login of an initiator, if it has said who it is, fails by a fault of our own. */
+export function loginBroken(initiatorName: string | undefined, fault: unknown): ProtocolError {
+  const rule = `the target has failed: ${fault instanceof Error ? fault.message : fault}`;
+  const message = `login${initiatorName === undefined ? "" : ` of "${initiatorName}"`} refused: ${rule}`;
+  return new ProtocolError(
+    { kind: "login", status: LoginStatus.targetError, reason: "fault", rule },
+    message,
+  );
 }
 
 /** A format error (RFC 7143, 7.7), which shows that one of both sides does not know the protocol. */

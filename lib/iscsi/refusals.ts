@@ -15,6 +15,8 @@ export const REFUSAL_REASONS = [
   "time",
   /** The login is against the rules of the protocol. */
   "protocol",
+  /** The target itself has failed. */
+  "fault",
 ] as const;
 
 /** One of the reasons. */

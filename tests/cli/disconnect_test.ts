@@ -56,7 +56,16 @@ const STATUS = {
     connectionsInLogin: 0,
     limits: { sessions: 32, connections: 8 },
     refusals: {
-      totals: { target: 0, networks: 0, initiators: 0, authentication: 0, limit: 0, time: 0, protocol: 0 },
+      totals: {
+        target: 0,
+        networks: 0,
+        initiators: 0,
+        authentication: 0,
+        limit: 0,
+        time: 0,
+        protocol: 0,
+        fault: 0,
+      },
       recent: [],
     },
   },

@@ -51,6 +51,7 @@ const NO_REFUSALS = {
   limit: 0,
   time: 0,
   protocol: 0,
+  fault: 0,
 };
 
 const IDLE: StatusReport = {

@@ -92,6 +92,7 @@ Deno.test("every refusal is remembered, with the rule that refused", () =>
         limit: 1,
         time: 1,
         protocol: 0,
+        fault: 0,
       });
       assertEquals(recent.map(({ reason, targetName }) => [reason, targetName]), [
         ["time", null],

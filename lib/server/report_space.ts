@@ -18,22 +18,19 @@ interface MeasuredFile extends Place {
 
 /** What the backing files of a conf take of their file systems now, and how that compares with the past. */
 export function reportSpace(config: Config, history: readonly SpaceSample[], atMs: number): SpaceReport {
-  const measured = measure(config);
+  const measured = new Map(measure(config).map((file) => [file.path, file]));
   const files = pathsOf(config).map((path): FileSpace => {
-    const file = measured.find((file) => file.path === path);
+    const file = measured.get(path);
     if (file === undefined) return { path, allocatedBytes: null, growthBytesPerDay: null };
     const { allocatedBytes } = file;
     const growth = growthBytesPerDay(history, path, { atMs, allocatedBytes });
     return { path, allocatedBytes, growthBytesPerDay: growth ?? null };
   });
-  const places = [...placeOf(config.storage), ...measured];
-  const firsts = places.filter(({ device }, index) =>
-    places.findIndex((other) => other.device === device) === index
+  const places = Map.groupBy([...placeOf(config.storage), ...measured.values()], ({ device }) => device);
+  const byDevice = Map.groupBy(files, ({ path }) => measured.get(path)?.device);
+  const fileSystems = [...places].flatMap(([device, [first]]) =>
+    describeFileSystem(first!.path, byDevice.get(device) ?? [])
   );
-  const fileSystems = firsts.flatMap(({ path, device }) => {
-    const paths = measured.filter((file) => file.device === device).map((file) => file.path);
-    return describeFileSystem(path, files.filter((file) => paths.includes(file.path)));
-  });
   return { files, fileSystems };
 }
 

@@ -142,7 +142,8 @@ export class TargetServer {
     );
     this.#settings = settings;
     this.#replaceListeners(prepared);
-    for (const change of changes) this.#apply(change, prepared.units);
+    const configs = new Map(config.targets.map((target) => [target.name, target]));
+    for (const change of changes) this.#apply(change, configs, prepared.units);
     for (const target of config.targets) this.#targets.get(target.name)!.follow(target, settings.standIns);
     const targets = config.targets.map(({ name }) => this.#targets.get(name)!);
     for (const target of targets) this.#addMissing(target);
@@ -227,7 +228,10 @@ export class TargetServer {
       for (const { target, unit } of newUnits(changes, settings.config)) {
         if (!this.#open.has(unit.path)) units.set(unit.path, this.#openUnit(target, unit, settings));
       }
-      for (const target of settings.config.targets) this.#prepareUnits(target, changes, settings);
+      const replaced = replacedUnits(changes);
+      for (const target of settings.config.targets) {
+        this.#prepareUnits(target, replaced.get(target.name) ?? [], settings);
+      }
       return { units, listeners, faults: this.#prepareListeners(listeners, settings) };
     } catch (error) {
       for (const unit of units.values()) unit.close();
@@ -259,12 +263,14 @@ export class TargetServer {
   }
 
   /** Prepares the units that a target keeps. */
-  #prepareUnits(target: TargetConfig, changes: readonly Change[], { standIns }: TargetServerSettings): void {
-    const replaced = changes.flatMap((change) =>
-      change.kind === "logicalUnitReplaced" && change.target === target.name ? [change.lun] : []
-    );
+  #prepareUnits(
+    target: TargetConfig,
+    replaced: readonly UnitChange[],
+    { standIns }: TargetServerSettings,
+  ): void {
+    const luns = new Set(replaced.map(({ lun }) => lun));
     for (const unit of target.logicalUnits) {
-      if (replaced.includes(unit.number)) continue;
+      if (luns.has(unit.number)) continue;
       this.#targets.get(target.name)?.units.get(unit.number)?.prepare(target, unit, standIns);
     }
   }
@@ -284,10 +290,14 @@ export class TargetServer {
     this.#faults = faults;
   }
 
-  #apply(change: Change, units: Map<string, ServedUnit>): void {
+  #apply(
+    change: Change,
+    configs: ReadonlyMap<string, TargetConfig>,
+    units: ReadonlyMap<string, ServedUnit>,
+  ): void {
     switch (change.kind) {
       case "targetAdded":
-        return this.#addTarget(change.target, units);
+        return this.#addTarget(configs.get(change.target)!, units);
       case "targetRemoved":
         return this.#removeTarget(change.target);
       case "logicalUnitAdded":
@@ -304,14 +314,13 @@ export class TargetServer {
     }
   }
 
-  #addTarget(name: string, units: Map<string, ServedUnit>): void {
-    const config = this.#configOf(name)!;
+  #addTarget(config: TargetConfig, units: ReadonlyMap<string, ServedUnit>): void {
     const ready = config.logicalUnits.filter(({ path }) => units.has(path));
     const target = new ServedTarget(
       config,
       new Map(ready.map(({ number, path }) => [number, units.get(path)!])),
     );
-    this.#targets.set(name, target);
+    this.#targets.set(config.name, target);
     for (const { path } of ready) this.#open.set(path, units.get(path)!);
   }
 
@@ -329,7 +338,7 @@ export class TargetServer {
     for (const unit of target.units.values()) this.#leave(unit, drained);
   }
 
-  #addUnit({ target: name, lun, path }: UnitChange, units: Map<string, ServedUnit>): void {
+  #addUnit({ target: name, lun, path }: UnitChange, units: ReadonlyMap<string, ServedUnit>): void {
     const target = this.#targets.get(name)!;
     const unit = units.get(path);
     if (unit !== undefined) this.#place(target, lun, unit);
@@ -343,7 +352,7 @@ export class TargetServer {
     this.#leave(unit, target.device.remove(lun).then(() => this.#node.workDone(target)));
   }
 
-  #replaceUnit(change: UnitChange, units: Map<string, ServedUnit>): void {
+  #replaceUnit(change: UnitChange, units: ReadonlyMap<string, ServedUnit>): void {
     const target = this.#targets.get(change.target)!;
     const strangers = new Set(target.device.nexuses);
     this.#removeUnit(change);
@@ -402,10 +411,6 @@ export class TargetServer {
     release();
     this.#leaving.delete(path);
   }
-
-  #configOf(name: string): TargetConfig | undefined {
-    return this.#settings.config.targets.find((target) => target.name === name);
-  }
 }
 
 /** What a change of a logical unit says of its place. */
@@ -416,13 +421,20 @@ function isFarewell(change: Change): boolean {
   return ["admitted", "loggedIn", "loggedOut"].includes(consequenceOf(change));
 }
 
+/** The logical units that a change of the conf replaces, by the names of their targets. */
+function replacedUnits(changes: readonly Change[]): ReadonlyMap<string, readonly UnitChange[]> {
+  const replaced = changes.flatMap((change) => change.kind === "logicalUnitReplaced" ? [change] : []);
+  return Map.groupBy(replaced, ({ target }) => target);
+}
+
 /** The logical units that a change of the conf brings. */
 function newUnits(
   changes: readonly Change[],
   { targets }: Config,
 ): { readonly target: TargetConfig; readonly unit: LogicalUnitConfig }[] {
+  const byName = new Map(targets.map((target) => [target.name, target]));
   return changes.flatMap((change) => {
-    const target = targets.find(({ name }) => "target" in change && name === change.target);
+    const target = "target" in change ? byName.get(change.target) : undefined;
     if (target === undefined) return [];
     const isNew = (lun: number): boolean =>
       change.kind === "targetAdded" ||

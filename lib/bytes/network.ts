@@ -4,8 +4,6 @@
  * Addresses are text in the one form that `plainAddress` gives, so that equal addresses are equal strings. What is
  * compared with networks is read once, into an `Address`.
  */
-import { isIP } from "node:net";
-
 /** Version of the Internet Protocol. */
 export type AddressFamily = "ipv4" | "ipv6";
 
@@ -37,16 +35,13 @@ const FAMILY_BITS = { ipv4: 32, ipv6: 128 } as const;
 /** How an address of IPv6 begins that stands for one of IPv4 (RFC 4291, 2.5.5.2). */
 const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff] as const;
 
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
+
 /** The version of an address without zone; undefined when `address` is none. */
 export function addressFamily(address: string): AddressFamily | undefined {
-  switch (isIP(address)) {
-    case 4:
-      return "ipv4";
-    case 6:
-      return address.includes("%") ? undefined : "ipv6";
-    default:
-      return undefined;
-  }
+  if (IPV4.test(address)) return "ipv4";
+  const isIpv6 = /^[\da-f:.]+$/i.test(address) && URL.canParse(`http://[${address}]/`);
+  return isIpv6 ? "ipv6" : undefined;
 }
 
 /**

@@ -1,6 +1,5 @@
 /** Readers of the values of options: from text to a value of its type, or undefined when the text is reported. */
 import { isAbsolute, resolve } from "@std/path";
-import { isIPv6 } from "node:net";
 import {
   addressFamily,
   formatPortal,
@@ -83,7 +82,9 @@ export function integerWithin(min: number, max: number): ReadValue<number> {
 export function readEndpoint(text: string, report: ValueReport): Endpoint | undefined {
   const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]:|([^:]*):)?(\d{1,5})$/.exec(text) ?? [];
   const address = plainAddress(bracketed ?? plain ?? LOOPBACK);
-  const isAddress = addressFamily(address) !== undefined && (bracketed === undefined || isIPv6(bracketed));
+  const isAddress = bracketed === undefined
+    ? addressFamily(address) !== undefined
+    : addressFamily(bracketed) === "ipv6";
   if (isAddress && Number(port) >= 1 && Number(port) <= PORT_MAX) return { address, port: Number(port) };
   const remedy = "write PORT, ADDRESS:PORT or [ADDRESS]:PORT, with an IP address and a port from 1 to 65535";
   report.error(`Cannot use ${report.option} ${quote(text)}: ${remedy}`);

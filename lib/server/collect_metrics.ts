@@ -1,4 +1,3 @@
-import { cpuUsage } from "node:process";
 import type { NodeSnapshot } from "../iscsi/node_snapshot.ts";
 import { formatExposition } from "../metrics/exposition.ts";
 import { serverFamilies } from "../metrics/server_metrics.ts";
@@ -9,6 +8,7 @@ import type { Supervisor } from "./supervisor.ts";
 export async function collectMetrics(supervisor: Supervisor, version: string): Promise<string> {
   const node = await askForSnapshot(supervisor);
   const units = node?.targets.flatMap(({ logicalUnits }) => logicalUnits) ?? [];
+  const { cpuUsage } = await import("node:process");
   const { user, system } = cpuUsage();
   return formatExposition(serverFamilies({
     node,

@@ -379,16 +379,17 @@ export class Supervisor {
     try {
       const needs = { config, portals, standIns: tenure.standIns.renew(devices) };
       const rights = workerPermissions(needs);
+      const worker = new WorkerProcess(
+        rights,
+        (message) => message.kind === "punch" ? this.#punch(worker, message) : this.#hear(message),
+      );
+      // Whether holes can be made is asked while the worker loads what it is made of.
       followHoles(this.#serving);
       const sparsePaths = tenure.holes?.paths ?? [];
       // Whoever was served before is served again, wherever that can be.
       const mayMissPortals = this.#wasReady && this.#succession === undefined;
       const settings = { ...needs, identities, interfaces, sparsePaths, mayMissPortals };
-      const worker = new WorkerProcess(
-        { kind: "start", settings },
-        rights,
-        (message) => message.kind === "punch" ? this.#punch(worker, message) : this.#hear(message),
-      );
+      worker.post({ kind: "start", settings });
       const relays = this.#relaysOf(worker);
       return { worker, rights, surroundings, addresses: [], faults: [], relays, relayed: [] };
     } catch (error) {

@@ -22,13 +22,12 @@ export class WorkerProcess {
   #lastQuestion = 0;
 
   /**
-   * Starts a worker.
+   * Starts a worker, which does nothing before it is told what to serve.
    *
    * @param permissions all that it may do, for as long as it lives
    * @param onMessage hears everything it says of its work
    */
   constructor(
-    start: ToWorker & { kind: "start" },
     permissions: Deno.PermissionOptionsObject,
     onMessage: (message: WorkerNews) => void,
   ) {
@@ -46,7 +45,6 @@ export class WorkerProcess {
       event.preventDefault();
       this.#end({ kind: "crashed", message: event.message });
     };
-    this.#worker.postMessage(start);
   }
 
   /** Resolves when the worker has ended, in whatever way. */

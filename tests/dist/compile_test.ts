@@ -1,6 +1,12 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { fromFileUrl } from "@std/path";
-import { compileArguments, explainFailure, permissionFlags } from "../../dist/compile.ts";
+import { basename, fromFileUrl, join } from "@std/path";
+import {
+  bundleArguments,
+  compileArguments,
+  explainFailure,
+  PARTS,
+  permissionFlags,
+} from "../../dist/compile.ts";
 import denoConfig from "../../deno.json" with { type: "json" };
 
 Deno.test("permissionFlags() takes the rights of a task and nothing else", () => {
@@ -12,15 +18,33 @@ Deno.test("the compiled program has the rights of the task, and not all", () => 
   const rights = permissionFlags();
   assert(rights.length > 0 && !rights.includes("--allow-all"), rights.join(" "));
   for (const right of rights) assertStringIncludes(denoConfig.tasks.iscsi, right);
-  for (const right of rights) assert(compileArguments().includes(right));
+  for (const right of rights) assert(compileArguments("/tmp/x").includes(right));
 });
 
-Deno.test("every file that compileArguments() names is there", () => {
-  const files = compileArguments().filter((argument) => argument.endsWith(".ts"));
-  assertEquals(files.length >= 2, true);
-  for (const file of files) {
-    assert(Deno.statSync(fromFileUrl(new URL(`../../${file}`, import.meta.url))).isFile, file);
+Deno.test("every part of the program is there, is bundled, and is compiled from where that puts it", () => {
+  assert(PARTS.length >= 2);
+  for (const part of PARTS) {
+    assert(Deno.statSync(fromFileUrl(new URL(`../../${part}`, import.meta.url))).isFile, part);
+    const bundling = bundleArguments(part, "/tmp/x");
+    const output = bundling[bundling.indexOf("--output") + 1]!;
+    assert(output.startsWith("/tmp/x/"), output);
+    assert(compileArguments("/tmp/x").includes(output), part);
   }
+});
+
+Deno.test("the parts of the program are all that it starts by an address, beside who starts it", async () => {
+  const lib = fromFileUrl(new URL("../../lib", import.meta.url));
+  const started: string[] = [];
+  for await (const path of filesBelow(lib)) {
+    const source = await Deno.readTextFile(path);
+    const starts = source.matchAll(/new URL\("([^"]*)", import\.meta\.url\)/g);
+    started.push(...starts.map(([, address]) => address!));
+  }
+  assertEquals(started.sort(), PARTS.slice(1).map((part) => `./${basename(part)}`).sort());
+});
+
+Deno.test("the compiled program leaves no code for itself where others may put theirs", () => {
+  assert(compileArguments("/tmp/x").includes("--no-code-cache"));
 });
 
 Deno.test("explainFailure() names DENORT_BIN when the base cannot be had, and only then", () => {
@@ -31,3 +55,15 @@ Deno.test("explainFailure() names DENORT_BIN when the base cannot be had, and on
   assertStringIncludes(explanation!, Deno.version.deno);
   assertEquals(explainFailure("error: Module not found"), undefined);
 });
+
+Deno.test("explainFailure() tells of esbuild when npm cannot be reached", () => {
+  const failure = "error: failed to download esbuild package tarball @esbuild/linux-x64@0.25.5";
+  assertStringIncludes(explainFailure(failure)!, "NPM_CONFIG_REGISTRY");
+});
+
+async function* filesBelow(folder: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    if (isDirectory) yield* filesBelow(join(folder, name));
+    else yield join(folder, name);
+  }
+}

@@ -6,7 +6,7 @@ import { exitCodeOf, reportTold, toldToJson } from "./describe_told.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { Interruption } from "./interruption.ts";
 import { loadConfig, reportDiagnostics } from "./load_config.ts";
-import type { OptionValues } from "./options.ts";
+import { OPTIONS, type OptionValues } from "./options.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { stepPrinter, summarizeSteps } from "./step_table.ts";
 import { totalsOf } from "./step_totals.ts";
@@ -24,6 +24,15 @@ import { tellServer, type Told } from "./tell_server.ts";
  * `createFile`, `growFile` (with `fromBytes`), `keepFile`, `useDevice` (with `deviceBytes`) and `keepUnusedFile`.
  */
 export async function build(context: Context, options: OptionValues): Promise<ExitCode> {
+  return await buildAndTell(context, options, { isServedNext: false });
+}
+
+/** The same for who serves the conf next, and need not be told to. */
+export async function buildAndTell(
+  context: Context,
+  options: OptionValues,
+  { isServedNext }: { readonly isServedNext: boolean },
+): Promise<ExitCode> {
   const loaded = loadConfig(options.conf, context);
   if (loaded.config === undefined) {
     if (options.json && loaded.exitCode === EXIT_CODES.confErrors.code) {
@@ -55,13 +64,17 @@ export async function build(context: Context, options: OptionValues): Promise<Ex
     const warnings = [...diagnostics, ...report.warnings];
     context.stdout.write(toJson(options, { ...report, warnings }, told));
   }
-  if (isRefused) {
+  if (told === undefined) {
     if (!report.steps.some(isChange)) context.stderr.write("iscsi: Nothing was changed\n");
     return EXIT_CODES.failed.code;
   }
-  if (!options.json) tellOf(told!, config.storage, options.dryRun, context);
+  if (told.kind === "absent") {
+    if (!options.json && !isServedNext) tellOfAbsence(config, options, context);
+    return EXIT_CODES.done.code;
+  }
+  if (!options.json) reportTold(told, config.storage, context);
   // A server that keeps its old configuration: whoever changed it must not think that the change is live.
-  return told?.kind === "absent" ? EXIT_CODES.done.code : exitCodeOf(told!);
+  return exitCodeOf(told);
 }
 
 /** Provisions, or ends after a step when the user interrupts it, and returns nothing then. */
@@ -75,9 +88,16 @@ async function provisionUnlessInterrupted(
   return signal.aborted ? undefined : report;
 }
 
-function tellOf(told: Told, storage: string, dryRun: boolean, context: Context): void {
-  if (told.kind !== "absent") reportTold(told, storage, context);
-  else if (dryRun) context.stdout.write(`No server is running on "${storage}"\n`);
+/** Tells that nobody serves what was built, and unless nothing was, what to do about it. */
+function tellOfAbsence(
+  { file, storage }: Config,
+  { dryRun }: OptionValues,
+  { stdout, stderr }: Context,
+): void {
+  const absence = `No server is running on "${storage}"`;
+  if (dryRun) return stdout.write(`${absence}\n`);
+  const serve = file === OPTIONS.conf.default ? "iscsi serve" : `iscsi serve --conf ${file}`;
+  stderr.write(`iscsi: ${absence}: run "${serve}", or "systemctl start iscsi" where its unit is installed\n`);
 }
 
 function toJson(options: OptionValues, report: ProvisionReport, told: Told | undefined): string {

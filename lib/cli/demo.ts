@@ -1,7 +1,7 @@
 import { getAvailablePort } from "@std/net";
 import { join } from "@std/path";
 import type { Config } from "../config/config.ts";
-import { build } from "./build.ts";
+import { buildAndTell } from "./build.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { loadConfig } from "./load_config.ts";
@@ -34,7 +34,7 @@ export async function demo(context: Context, options: OptionValues): Promise<Exi
   try {
     const conf = join(folder, "iscsi.conf");
     Deno.writeTextFileSync(conf, exampleConf(join(folder, "storage"), getAvailablePort()));
-    const built = await build(context, { ...options, conf });
+    const built = await buildAndTell(context, { ...options, conf }, { isServedNext: true });
     const { config } = loadConfig(conf, context);
     if (built !== EXIT_CODES.done.code || config === undefined) return built;
     const onReady = (): void => context.stdout.write(instructions(config));

@@ -19,6 +19,9 @@ const LINES = ["[a]", "size=2MB 1MB", "[b]", "size=512"];
 
 const NO_SERVER = 'No server is running on "/scratch/s"\n';
 
+const NEXT_STEP = 'iscsi: No server is running on "/scratch/s": run "iscsi serve --conf /scratch/conf", or ' +
+  '"systemctl start iscsi" where its unit is installed\n';
+
 const FIRST_STEPS = `STEP               PROMISED   ALLOCATED  PATH
 create folder                            /scratch/s
 create folder                            /scratch/s/.iscsi
@@ -38,7 +41,11 @@ Deno.test("iscsi build prints each step and the totals, and the second time noth
       exitCode: 0,
     });
     assertEquals(Object.keys(snapshot(folder)), ["conf"]);
-    assertEquals(await buildConf(folder, LINES), { stdout: FIRST_STEPS, stderr: "", exitCode: 0 });
+    assertEquals(await buildConf(folder, LINES), {
+      stdout: FIRST_STEPS,
+      stderr: NEXT_STEP,
+      exitCode: 0,
+    });
     const before = snapshot(folder);
     assertEquals(await buildConf(folder, LINES), {
       stdout: `STEP               PROMISED   ALLOCATED  PATH
@@ -48,7 +55,7 @@ keep              512 bytes     0 bytes  /scratch/s/b
 total             3072.5 KB     0 bytes  3 LUNs
 All files are as the conf says
 `,
-      stderr: "",
+      stderr: NEXT_STEP,
       exitCode: 0,
     });
     assertEquals(snapshot(folder), before);
@@ -171,7 +178,7 @@ Deno.test("iscsi build fails when a running server takes no requests", async () 
     const error = json.live.error.replace(folder, "/scratch");
     assertEquals([json.live.pid, error], [Deno.pid, 'No server listens at "/scratch/s/.iscsi/control"']);
     held.lock.release();
-    assertEquals((await buildConf(folder, LINES)).stderr, "");
+    assertEquals((await buildConf(folder, LINES)).stderr, NEXT_STEP);
   });
 });
 
@@ -197,7 +204,7 @@ Deno.test("iscsi build shows on a terminal how much there is to do yet, and take
     const { stdout, stderr } = await runCommand(["build", "--conf", conf], folder, { showsProgress: true });
     assertEquals(stdout, FIRST_STEPS);
     const shown = stderr.split("\r\x1b[K").filter((text) => text !== "");
-    assertEquals(shown, ["1 more step", "3 more steps", "2 more steps", "1 more step"]);
-    assert(stderr.endsWith("\r\x1b[K"));
+    assertEquals(shown, ["1 more step", "3 more steps", "2 more steps", "1 more step", NEXT_STEP]);
+    assert(stderr.endsWith(`\r\x1b[K${NEXT_STEP}`));
   });
 });

@@ -10,6 +10,7 @@ testWithTools(
   TOOLS,
   async () => {
     await using server = await ServerProcess.demonstrate();
+    assertEquals(server.stderr.includes("No server is running"), false);
     const [, commands = ""] = /^Connect .*?:\n((?: {2}.*\n)+)or as root/ms.exec(server.stdout) ?? [];
     const stdout = await runToolOk("sh", ["-e", "-c", commands]);
     assertMatch(stdout, /^Lun:1 +Type:DIRECT_ACCESS \(Size:499M\)$/m);

@@ -32,6 +32,7 @@ import { Limits } from "./limits.ts";
 import type { ConnectionEnds } from "./connection_ends.ts";
 import { InitiatorOpcode, initiatorOpcodeName } from "./opcodes.ts";
 import type { NegotiatedParameters, Negotiation } from "./negotiation.ts";
+import { type NegotiationOutcome, NegotiationRequest } from "./negotiation_request.ts";
 import { connectionBroken, isRejection, rejected } from "./protocol_error.ts";
 import { RejectReason } from "./reject_reason.ts";
 import type { ReplyWriter } from "./reply_writer.ts";
@@ -95,6 +96,7 @@ export class FullFeaturePhase implements SessionConnection {
   readonly #negotiation: Negotiation;
   readonly #dataIn: DataInQueue;
   readonly #dataOut: DataOutQueue;
+  readonly #negotiationRequest: NegotiationRequest;
   readonly #text: TextNegotiation;
   readonly #awaitedData = new AwaitedData();
   /** Somebody waits for the initiator to acknowledge everything before this status. */
@@ -121,8 +123,11 @@ export class FullFeaturePhase implements SessionConnection {
     this.cid = options.cid;
     this.#dataIn = new DataInQueue(this);
     this.#dataOut = new DataOutQueue(this);
+    this.#negotiationRequest = new NegotiationRequest(options.owner.clock, () => this.#askToNegotiate());
     this.#text = new TextNegotiation({
       negotiation: options.negotiation,
+      request: this.#negotiationRequest,
+      declarations: () => this.#declarations(),
       retained: options.owner.retainedText,
       sendTargets: (value) => this.#owner.sendTargets(value),
     });
@@ -524,6 +529,7 @@ export class FullFeaturePhase implements SessionConnection {
 
   endRequests(): void {
     this.#isOver = true;
+    this.#negotiationRequest.end("loggedOut");
     this.#text.abandon();
     this.#awaitedData.giveUp();
     this.#awaitedAcknowledgement?.resolve();
@@ -564,6 +570,26 @@ export class FullFeaturePhase implements SessionConnection {
 
   requestLogout(seconds: number): void {
     this.#owner.requestLogout(seconds);
+  }
+
+  requestNegotiation(): Promise<NegotiationOutcome> {
+    return this.#negotiationRequest.begin();
+  }
+
+  #askToNegotiate(): void {
+    // Who is to log out need not do both, and has less time for that.
+    if (this.#owner.isAskedToLogOut()) return;
+    this.replies.negotiationWanted(Limits.negotiationSeconds);
+    this.wake();
+  }
+
+  /** What a target may declare in full-feature phase (13.6 and 13.12), as its conf says it now. */
+  #declarations(): KeyValue[] {
+    const alias = this.session.target?.config.comment;
+    return [
+      ...(alias === undefined ? [] : [["TargetAlias", alias] as const]),
+      ["MaxRecvDataSegmentLength", String(Limits.dataSegmentBytes)],
+    ];
   }
 
   wake(): void {

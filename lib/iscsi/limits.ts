@@ -12,6 +12,9 @@ export const Limits = {
    * initiators do not send any more, and acknowledgements.
    */
   owedMs: 1_000,
+  /** How long an initiator that is asked to negotiate has for it, each time, and how often it is asked. */
+  negotiationSeconds: 10,
+  negotiationAsks: 2,
   /** How often it is looked which peers have been silent. */
   peerWatchMs: 1_000,
   /** PDUs of one connection that are carried out before the others have their turn; a queue of 32 fits into one. */

@@ -75,7 +75,7 @@ export const LoginKeys = {
   SendTargets: { rule: { kind: "request" }, when: "full" },
   TargetName: { rule: { kind: "declaredText" }, when: "any" },
   InitiatorName: { rule: { kind: "declaredText" }, when: "any" },
-  TargetAlias: { rule: { kind: "targetOnly" }, when: "any" },
+  TargetAlias: { rule: { kind: "targetOnly" }, when: "always" },
   InitiatorAlias: { rule: { kind: "declaredText" }, when: "always" },
   TargetAddress: { rule: { kind: "targetOnly" }, when: "any" },
   TargetPortalGroupTag: { rule: { kind: "targetOnly" }, when: "any" },

@@ -45,7 +45,12 @@ export interface WindowNumbers {
 }
 
 /** Events of an Asynchronous Message (RFC 7143, 11.9.1). */
-const AsyncEvent = { logoutWanted: 1, connectionDropped: 2, sessionDropped: 3 } as const;
+const AsyncEvent = {
+  logoutWanted: 1,
+  connectionDropped: 2,
+  sessionDropped: 3,
+  negotiationWanted: 4,
+} as const;
 
 /** The negotiated seconds before and in which a lost connection may be followed by another (RFC 7143, 13.15, 13.16). */
 interface ReconnectTimes {
@@ -272,6 +277,11 @@ export class ReplyWriter {
   /** Says that all connections of the session are about to be closed. */
   sessionDropped({ defaultTime2Wait, defaultTime2Retain }: ReconnectTimes): void {
     this.#asynchronousMessage(AsyncEvent.sessionDropped, [0, defaultTime2Wait, defaultTime2Retain]);
+  }
+
+  /** Asks the initiator to negotiate over this connection within some seconds. */
+  negotiationWanted(seconds: number): void {
+    this.#asynchronousMessage(AsyncEvent.negotiationWanted, [0, 0, seconds]);
   }
 
   #asynchronousMessage(event: number, parameters: readonly [number, number, number]): void {

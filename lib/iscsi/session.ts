@@ -9,6 +9,7 @@ import type { EventDetails, EventKind } from "./event_log.ts";
 import { Limits } from "./limits.ts";
 import type { SessionIdentity } from "./login.ts";
 import type { NegotiatedParameters, SessionParameters } from "./negotiation.ts";
+import type { NegotiationOutcome } from "./negotiation_request.ts";
 import type { SessionSnapshot } from "./node_snapshot.ts";
 import type { ScsiTask, TaskOwner } from "./scsi_task.ts";
 import type { Target } from "./target.ts";
@@ -35,6 +36,8 @@ export interface SessionConnection extends TaskOwner, CommandReceiver {
   acknowledged(): Promise<void> | undefined;
   /** Asks the initiator to log out, and closes the connection when it has not within that time. */
   requestLogout(seconds: number): void;
+  /** Asks the initiator to negotiate, and says what has come of it. */
+  requestNegotiation(): Promise<NegotiationOutcome>;
 }
 
 /** What a session is from its beginning to its end. */
@@ -185,6 +188,17 @@ export class Session {
   /** RFC 7143, 11.9.1: asks the initiator to log out on every connection. */
   requestLogout(seconds: number): void {
     for (const connection of [...this.#connections.values()]) connection.requestLogout(seconds);
+  }
+
+  /**
+   * RFC 7143, 11.9.1: asks the initiator to negotiate on every connection, since it is over each that its parameters
+   * are settled. Resolves with the least that it has done about one that is still there.
+   */
+  async requestNegotiation(): Promise<NegotiationOutcome> {
+    const connections = [...this.#connections.values()];
+    const outcomes = await Promise.all(connections.map((connection) => connection.requestNegotiation()));
+    if (outcomes.includes("silent")) return "silent";
+    return outcomes.includes("negotiated") ? "negotiated" : "loggedOut";
   }
 
   task(initiatorTaskTag: number): ScsiTask | undefined {

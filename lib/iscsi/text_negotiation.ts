@@ -6,6 +6,7 @@ import { serialAdd } from "../bytes/serial_number.ts";
 import { RESERVED_TAG, type TextRequest } from "./initiator_pdus.ts";
 import { Limits } from "./limits.ts";
 import type { Negotiation } from "./negotiation.ts";
+import type { NegotiationRequest } from "./negotiation_request.ts";
 import { rejected } from "./protocol_error.ts";
 import { RejectReason } from "./reject_reason.ts";
 import type { RetainedText } from "./retained_text.ts";
@@ -23,6 +24,10 @@ export interface TextReply {
 export interface TextNegotiationOptions {
   /** The keys of the connection. */
   readonly negotiation: Negotiation;
+  /** Whether the target has asked for a negotiation. */
+  readonly request: NegotiationRequest;
+  /** What the target declares when it has. */
+  readonly declarations: () => readonly KeyValue[];
   /** What all connections keep. */
   readonly retained: RetainedText;
   /** The targets that the initiator may be told of; undefined when the value is not served here. */
@@ -32,6 +37,8 @@ export interface TextNegotiationOptions {
 /** A connection's text exchanges. */
 export class TextNegotiation {
   readonly #negotiation: Negotiation;
+  readonly #request: NegotiationRequest;
+  readonly #declarations: () => readonly KeyValue[];
   readonly #retained: RetainedText;
   readonly #sendTargets: TextNegotiationOptions["sendTargets"];
   /** What of `#retained` is this connection's. */
@@ -41,11 +48,15 @@ export class TextNegotiation {
   #targetTransferTag = 0;
   /** Keys that this exchange has been about so far. */
   #keys = new Set<string>();
+  /** The target has declared in this exchange what it has asked to be negotiated for. */
+  #hasDeclared = false;
 
-  constructor({ negotiation, retained, sendTargets }: TextNegotiationOptions) {
-    this.#negotiation = negotiation;
-    this.#retained = retained;
-    this.#sendTargets = sendTargets;
+  constructor(options: TextNegotiationOptions) {
+    this.#negotiation = options.negotiation;
+    this.#request = options.request;
+    this.#declarations = options.declarations;
+    this.#retained = options.retained;
+    this.#sendTargets = options.sendTargets;
   }
 
   /**
@@ -75,6 +86,7 @@ export class TextNegotiation {
   abandon(): void {
     this.#negotiation.abandon();
     this.#keys = new Set();
+    this.#hasDeclared = false;
     this.#incoming = new TextAssembly(Limits.textBytes);
     this.#outgoing = new TextPieces(new Uint8Array());
     this.#targetTransferTag = serialAdd(this.#targetTransferTag, 1) & 0x7fffffff;
@@ -100,7 +112,7 @@ export class TextNegotiation {
   #answer(text: Uint8Array): KeyValue[] {
     const pairs = decodeText(text, Limits);
     if (typeof pairs === "string") throw rejected(RejectReason.protocolError, pairs);
-    const answers: KeyValue[] = [];
+    const answers = this.#declare();
     for (const [key, value] of pairs) {
       // 6.2: a key is negotiated once. A list of targets, asked for again and again, would be endless too.
       if (this.#keys.has(key)) throw rejected(RejectReason.protocolError, `Text exchange has ${key} twice`);
@@ -119,11 +131,23 @@ export class TextNegotiation {
     return answers;
   }
 
+  /** 11.9.1: what the target has asked for this negotiation to declare; once in an exchange. */
+  #declare(): KeyValue[] {
+    if (!this.#request.isOpen || this.#hasDeclared) return [];
+    this.#hasDeclared = true;
+    return [...this.#declarations()];
+  }
+
   #reply(pdu: TextRequest, data: Uint8Array): TextReply {
     const continued = !this.#outgoing.done;
     // 11.11.1: the answer to a request that is not final is not final either.
     const final = pdu.final && !continued;
-    if (final) this.#negotiation.conclude();
+    if (final) this.#conclude();
     return { final, continued, targetTransferTag: final ? RESERVED_TAG : this.#targetTransferTag, data };
+  }
+
+  #conclude(): void {
+    this.#negotiation.conclude();
+    if (this.#hasDeclared) this.#request.end("negotiated");
   }
 }

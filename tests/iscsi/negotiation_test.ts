@@ -47,7 +47,7 @@ const KEYS: Readonly<Record<string, Row>> = {
   SendTargets: ["full", false, {}],
   TargetName: ["any", false, { "iqn.2000-01.a:b": "none" }],
   InitiatorName: ["any", false, { "iqn.2000-01.a:b": "none" }],
-  TargetAlias: ["any", false, { x: "Reject" }],
+  TargetAlias: ["always", false, { x: "Reject" }],
   InitiatorAlias: ["always", false, {
     x: "none",
     "": "none",

@@ -2,10 +2,12 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { RESERVED_TAG, type TextRequest } from "../../lib/iscsi/initiator_pdus.ts";
 import { Limits } from "../../lib/iscsi/limits.ts";
 import { Negotiation } from "../../lib/iscsi/negotiation.ts";
+import { NegotiationRequest } from "../../lib/iscsi/negotiation_request.ts";
 import { isRejection } from "../../lib/iscsi/protocol_error.ts";
 import { RejectReason } from "../../lib/iscsi/reject_reason.ts";
 import { RetainedText } from "../../lib/iscsi/retained_text.ts";
 import { TextNegotiation } from "../../lib/iscsi/text_negotiation.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 
 const ROOM = 100;
 
@@ -16,6 +18,8 @@ function beside(): { text: TextNegotiation; keptBytes: () => number; others: Ret
   others.change(0, othersBytes);
   const text = new TextNegotiation({
     negotiation: new Negotiation(),
+    request: new NegotiationRequest(new FakeClock(), () => {}),
+    declarations: () => [],
     retained: others,
     sendTargets: (value) => [["TargetName", value.repeat(10)]],
   });

@@ -39,14 +39,14 @@ _iscsi() {
             ;;
     esac
     if [[ $previous == help && $command == help ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'check build serve reload status disconnect reservations demo' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'check build serve reload status disconnect renegotiate reservations demo' -- "$word")
         return
     fi
 
     case $command in
         '')
             options='--help --version'
-            [[ $word == -* ]] || options='check build serve reload status disconnect reservations demo help'
+            [[ $word == -* ]] || options='check build serve reload status disconnect renegotiate reservations demo help'
             ;;
         check) options='--conf --json --help' ;;
         build) options='--conf --dry-run --force --json --help' ;;
@@ -54,6 +54,7 @@ _iscsi() {
         reload) options='--conf --storage --force --json --help' ;;
         status) options='--conf --storage --watch --json --help' ;;
         disconnect) options='--conf --storage --now --yes --help' ;;
+        renegotiate) options='--conf --storage --yes --help' ;;
         reservations) options='--conf --storage --yes --json --help' ;;
         demo) options='--help' ;;
     esac

@@ -2,6 +2,7 @@ import type { DisconnectReport, DisconnectRequest } from "./disconnect_report.ts
 import { ControlError } from "./control_error.ts";
 import { isRecord, type RawRequest } from "./control_message.ts";
 import type { ReloadReport, ReloadRequest } from "./reload_report.ts";
+import type { RenegotiateReport, RenegotiateRequest } from "./renegotiate_report.ts";
 import type { ServerStatus } from "./server_status.ts";
 import type { UnitReservations } from "./unit_reservations.ts";
 
@@ -28,6 +29,8 @@ export const CONTROL_REQUESTS = {
   status: { decode: decodeNothing, limitMs: 10_000 },
   /** End sessions. */
   disconnect: { decode: decodeDisconnect, limitMs: 60_000 },
+  /** Ask initiators to negotiate. */
+  renegotiate: { decode: decodeRenegotiate, limitMs: 60_000 },
   /** What is reserved of the LUNs. */
   reservations: { decode: decodeNothing, limitMs: 10_000 },
   /** Clear all that is reserved of a LUN. */
@@ -40,6 +43,7 @@ export const CONTROL_REQUESTS = {
 export interface ControlResults {
   readonly status: ServerStatus;
   readonly disconnect: DisconnectReport;
+  readonly renegotiate: RenegotiateReport;
   readonly reservations: readonly UnitReservations[];
   readonly clearReservations: null;
   readonly reload: ReloadReport;
@@ -102,13 +106,23 @@ function decodeNothing(parameters: unknown): Readonly<Record<string, never>> {
 
 function decodeDisconnect(parameters: unknown): DisconnectRequest {
   const { sessions, now } = isRecord(parameters) ? parameters : {};
-  if (!Array.isArray(sessions) || !sessions.every(Number.isSafeInteger) || typeof now !== "boolean") {
+  if (!isNumbers(sessions) || typeof now !== "boolean") {
     throw new ControlError(
       "broken",
       'Parameters of "disconnect" must be numbers "sessions" and a boolean "now"',
     );
   }
   return { sessions, now };
+}
+
+function decodeRenegotiate(parameters: unknown): RenegotiateRequest {
+  const { sessions } = isRecord(parameters) ? parameters : {};
+  if (isNumbers(sessions)) return { sessions };
+  throw new ControlError("broken", 'Parameters of "renegotiate" must be numbers "sessions"');
+}
+
+function isNumbers(value: unknown): value is readonly number[] {
+  return Array.isArray(value) && value.every(Number.isSafeInteger);
 }
 
 function decodeUnit(parameters: unknown): UnitAddress {

@@ -13,6 +13,6 @@ export interface ReportedChange {
   /** In a line, for people. */
   readonly description: string;
   readonly consequence: Consequence;
-  /** The sessions that notice, in the order in which they began. */
+  /** The sessions that it concerns, in the order in which they began. */
   readonly sessions: readonly TouchedSession[];
 }

@@ -1,5 +1,6 @@
 /** What the supervisor asks its worker while that serves, and what the worker answers: plain data, posted as it is. */
 import type { Portal } from "../access/portals.ts";
+import type { AskedSession } from "../control/renegotiate_report.ts";
 import type { ReportedChange } from "../control/reported_change.ts";
 import type { UnitReservations } from "../control/unit_reservations.ts";
 import type { NodeSnapshot } from "../iscsi/node_snapshot.ts";
@@ -16,6 +17,8 @@ export type Question =
     readonly sessions: readonly number[];
     readonly graceSeconds: number | null;
   }
+  /** Ask the initiators of these sessions to negotiate. */
+  | { readonly kind: "renegotiate"; readonly sessions: readonly number[] }
   /** What is reserved of the logical units. */
   | { readonly kind: "reservations" }
   /** Clear everything that is reserved of a logical unit. */
@@ -39,6 +42,7 @@ export interface Answers {
   readonly snapshot: NodeSnapshot;
   /** Those of the sessions that there are. */
   readonly disconnect: readonly number[];
+  readonly renegotiate: readonly AskedSession[];
   readonly reservations: readonly UnitReservations[];
   readonly clearReservations: null;
   readonly preview: readonly ReportedChange[];

@@ -7,6 +7,7 @@ import type { Portal } from "../access/portals.ts";
 import { formatPortal } from "../bytes/network.ts";
 import type { Config, LogicalUnitConfig, TargetConfig } from "../config/config.ts";
 import { type Change, configDifference, consequenceOf, describeChange } from "../config/config_difference.ts";
+import type { AskedSession } from "../control/renegotiate_report.ts";
 import type { ReportedChange, TouchedSession } from "../control/reported_change.ts";
 import type { UnitReservations } from "../control/unit_reservations.ts";
 import { reasonOf } from "../provision/reason_of.ts";
@@ -14,6 +15,7 @@ import type { ByteStream } from "../iscsi/byte_stream.ts";
 import type { Clock } from "../iscsi/clock.ts";
 import type { ConnectionEnds } from "../iscsi/connection_ends.ts";
 import type { EventLog } from "../iscsi/event_log.ts";
+import type { NegotiationOutcome } from "../iscsi/negotiation_request.ts";
 import type { NodeSnapshot } from "../iscsi/node_snapshot.ts";
 import type { Session } from "../iscsi/session.ts";
 import { TargetNode } from "../iscsi/target_node.ts";
@@ -171,6 +173,25 @@ export class TargetServer {
       else this.#node.requestLogout(session, graceSeconds);
     }
     return sessions.map(({ tsih }) => tsih);
+  }
+
+  /**
+   * Asks the initiators of sessions, by their target session identifying handles, to negotiate, and waits for what they
+   * do about it: twice as long as they have, at most. A session that there is not has ended.
+   */
+  renegotiate(tsihs: readonly number[]): Promise<AskedSession[]> {
+    const sessions = new Map([...this.#node.sessions()].map((session) => [session.tsih, session]));
+    return Promise.all(tsihs.map(async (tsih) => {
+      const session = sessions.get(tsih);
+      return { session: tsih, outcome: session === undefined ? "loggedOut" : await this.#ask(session) };
+    }));
+  }
+
+  async #ask(session: Session): Promise<NegotiationOutcome> {
+    this.#log.info(`${session.description}: asked to negotiate by the administrator`);
+    const outcome = await session.requestNegotiation();
+    if (outcome === "silent") this.#log.warning(`${session.description}: does not answer, and is left alone`);
+    return outcome;
   }
 
   /** What is reserved of the logical units. */

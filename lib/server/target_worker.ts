@@ -95,6 +95,8 @@ async function answerOf({ server, punching }: Asked, question: Question): Promis
     }
     case "disconnect":
       return server.disconnect(question.sessions, question.graceSeconds);
+    case "renegotiate":
+      return await server.renegotiate(question.sessions);
     case "reservations":
       return server.reservations();
     case "clearReservations":

@@ -9,6 +9,7 @@ export function handlersWith(handlers: Partial<ControlHandlers>): ControlHandler
   return {
     status: refuse,
     disconnect: refuse,
+    renegotiate: refuse,
     reservations: refuse,
     clearReservations: refuse,
     reload: refuse,

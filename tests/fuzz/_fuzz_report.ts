@@ -35,6 +35,8 @@ export class FuzzReport {
     "Task management responses": new Map(),
     "Logout responses": new Map(),
     "Ends of connections": new Map(),
+    "Logins while others were at work": new Map(),
+    "What the operator did": new Map(),
   };
 
   /** The target sees this PDU. */
@@ -72,6 +74,16 @@ export class FuzzReport {
     count(this.#tables["Ends of connections"]!, how);
   }
 
+  /** Somebody has logged in while others were at work. */
+  loggedInAmong(how: string): void {
+    count(this.#tables["Logins while others were at work"]!, how);
+  }
+
+  /** The operator has done something. */
+  interfered(what: string): void {
+    count(this.#tables["What the operator did"]!, what);
+  }
+
   /** Looks at the memory of the process. */
   measure(): void {
     const { rss, heapUsed } = Deno.memoryUsage();
@@ -96,7 +108,7 @@ export class FuzzReport {
     const lines = [
       `${this.pdus} PDUs in ${this.exchanges} exchanges; a well-behaved session did ${this.witnessCommands} ` +
       "verified commands meanwhile",
-      `${this.storeWrites} writes reached a medium, each by a WRITE that was sent ` +
+      `${this.storeWrites} stretches of bytes reached a medium, each by a WRITE that was sent ` +
       `(${this.unjudgedExchanges} exchanges not judged)`,
       `memory: peak ${mebibytes(this.peakResidentBytes)} resident; heap ${
         mebibytes(this.heapBytesFirst)

@@ -30,7 +30,7 @@ const DIGEST: Values = ["CRC32C,None", "None,CRC32C", "CRC32C", "SHA1", "", "crc
 const OPERATIONAL: Readonly<Record<string, Values>> = {
   HeaderDigest: DIGEST,
   DataDigest: DIGEST,
-  MaxConnections: ["1", "2", "8", "65535", "0", "65536"],
+  MaxConnections: ["8", "2", "4", "1", "65535", "0", "65536"],
   InitialR2T: YES_NO,
   ImmediateData: YES_NO,
   MaxRecvDataSegmentLength: LENGTH,
@@ -70,7 +70,9 @@ const STRAY: Readonly<Record<string, Values>> = {
 export function operationalPairs(random: Random): [string, string][] {
   const pairs: [string, string][] = [];
   for (const [key, values] of Object.entries(OPERATIONAL)) {
-    if (!random.oneIn(3)) continue;
+    // Without more connections nobody can join.
+    const isWanted = key === "MaxConnections" ? !random.oneIn(3) : random.oneIn(3);
+    if (!isWanted) continue;
     // The first values of each key are good ones.
     pairs.push([key, random.oneIn(8) ? random.pick(values) : random.pick(values.slice(0, 3))]);
   }
@@ -86,6 +88,9 @@ export function operationalPairs(random: Random): [string, string][] {
   return pairs;
 }
 
+/** The initiator that does nothing wrong. */
+export const WITNESS_NAME = "iqn.2000-01.a:witness";
+
 /** The target that is elsewhere now. */
 export const MOVED = "moved";
 
@@ -97,6 +102,7 @@ function names(random: Random, isDiscovery: boolean): [string, string][] {
     `iqn.2000-01.com.${"a".repeat(240)}`,
     "iqn.2000-01.a:\u4e2d",
     "eui.02004567A425678D",
+    WITNESS_NAME,
   ];
   const initiatorName = random.oneIn(30) ? random.pick(bad) : INITIATOR_NAME;
   const targetName = random.oneIn(30) ? random.pick([...bad, nameOf("other"), nameOf(MOVED)]) : nameOf();

@@ -28,6 +28,7 @@ import {
 } from "../support/initiator_request.ts";
 import { decodeText, encodeText, joinBytes, type TextPairs } from "../support/initiator_text.ts";
 import type { FuzzStream } from "./_fuzz_stream.ts";
+import type { MadSession } from "./_mad_session.ts";
 import {
   CREDENTIALS,
   type LoginNumbers,
@@ -63,16 +64,26 @@ export interface Madness {
   readonly oneIn: number;
 }
 
+/** What it takes to be a mad initiator. */
+export interface MadInitiatorOptions {
+  readonly stream: FuzzStream;
+  readonly session: MadSession;
+  readonly random: Random;
+  readonly madness: Madness;
+  readonly witness: Witness;
+}
+
 type Action = () => RequestPdu[];
 
 /** One connection of a mad initiator. */
 export class MadInitiator {
   readonly sentWrites = new SentWrites();
   readonly stream: FuzzStream;
+  /** The session that it says it is of. */
+  readonly session: MadSession;
   readonly #random: Random;
   readonly #madness: Madness;
   readonly #witness: Witness;
-  readonly #isid: Uint8Array;
   /** Data of writes under way, by task tag. */
   readonly #writeData = new Map<number, Uint8Array>();
   readonly #solicitations: Solicitation[] = [];
@@ -83,38 +94,33 @@ export class MadInitiator {
   /** The target wants to know who this is. */
   #challenge: TextPairs | undefined;
   #received: Uint8Array = new Uint8Array();
-  #cmdSn: number;
-  /** Numbers of requests that were rejected: open until something fills them (7.3). */
-  readonly #gaps: number[] = [];
   #expStatSn = 0;
-  #nextTag = 1;
   #textTag = NO_TAG;
-  /** The last TSIH that a login was given: joined now and then. */
-  tsih = 0;
   isLoggedIn = false;
 
-  constructor(stream: FuzzStream, random: Random, madness: Madness, witness: Witness) {
+  constructor({ stream, session, random, madness, witness }: MadInitiatorOptions) {
     this.stream = stream;
+    this.session = session;
     this.#random = random;
     this.#madness = madness;
     this.#witness = witness;
-    this.#cmdSn = random.oneIn(3) ? 0xfffffff0 + random.below(16) : 1;
-    this.#isid = Uint8Array.of(0x80, 0, 0, 0, 0, random.below(3));
   }
 
-  /** Logs in, in as many requests as it takes. `join` is the TSIH of a session to join. */
-  async logIn(join: number): Promise<void> {
+  /** Logs in, in as many requests as it takes, as a connection of the session with that TSIH. */
+  async logIn(tsih: number): Promise<void> {
     const random = this.#random;
     const numbers = {
-      isid: this.#isid,
-      tsih: random.oneIn(50) ? random.below(5) : join,
+      isid: this.session.isid,
+      tsih,
       connectionId: random.below(4),
       initiatorTaskTag: random.oneIn(20) ? random.uint32() : 0,
     };
     if (this.#madness.spoilsLogin && random.oneIn(10)) await this.#send([random.bytes(random.below(5000))]);
     for (const step of loginSteps(random)) {
       if (this.stream.isClosed) return;
-      await this.#sendLogin(loginPdu(step, { ...numbers, cmdSn: this.#cmdSn, expStatSn: this.#expStatSn }));
+      await this.#sendLogin(
+        loginPdu(step, { ...numbers, cmdSn: this.session.cmdSn, expStatSn: this.#expStatSn }),
+      );
       if (this.#challenge !== undefined) await this.#answerChallenge(this.#challenge, numbers);
     }
   }
@@ -136,7 +142,9 @@ export class MadInitiator {
     const right = answerChallenge(challenge, { ...CREDENTIALS, ...(random.oneIn(4) ? { mutual } : {}) });
     const text = encodeText(random.oneIn(3) ? spoiledAnswer(random, right) : right);
     const step = { currentStage: 0, nextStage: 1, isTransit: true, isContinued: false, text };
-    await this.#sendLogin(loginPdu(step, { ...numbers, cmdSn: this.#cmdSn, expStatSn: this.#expStatSn }));
+    await this.#sendLogin(
+      loginPdu(step, { ...numbers, cmdSn: this.session.cmdSn, expStatSn: this.#expStatSn }),
+    );
   }
 
   /** Hears the first unit attention of both units, so that what follows is carried out. */
@@ -239,11 +247,11 @@ export class MadInitiator {
         this.#loginAnswers.push(pdu.data);
         this.#challenge = challengeIn(pdu);
         if (!this.isLoggedIn) break;
-        this.tsih = pdu.tsih;
+        this.session.tsih = pdu.tsih;
         this.#digests = settleDigests(decodeText(joinBytes(this.#loginAnswers)));
         break;
       case Opcode.reject:
-        if (isNumbered(pdu.data)) this.#gaps.push(readUint32(pdu.data, 24));
+        if (isNumbered(pdu.data)) this.session.gaps.push(readUint32(pdu.data, 24));
         break;
       case Opcode.textResponse:
         this.#textTag = pdu.targetTransferTag;
@@ -263,13 +271,13 @@ export class MadInitiator {
     expStatSn: number;
   } {
     const random = this.#random;
-    const gap = isImmediate || random.oneIn(8) ? undefined : this.#gaps.shift();
-    let cmdSn = gap ?? this.#cmdSn;
-    if (!isImmediate && gap === undefined) this.#cmdSn = this.#cmdSn + 1 >>> 0;
+    const gap = isImmediate || random.oneIn(8) ? undefined : this.session.gaps.shift();
+    let cmdSn = gap ?? this.session.cmdSn;
+    if (!isImmediate && gap === undefined) this.session.cmdSn = this.session.cmdSn + 1 >>> 0;
     // Behind the window, or before it: a hole, a repetition, or far away.
     if (random.oneIn(40)) cmdSn = cmdSn + random.below(random.oneIn(2) ? 5 : 300) - 2 >>> 0;
-    const reuses = random.oneIn(30) && this.#nextTag > 1;
-    const initiatorTaskTag = reuses ? random.below(this.#nextTag) : this.#nextTag++;
+    const reuses = random.oneIn(30) && this.session.nextTag > 1;
+    const initiatorTaskTag = reuses ? random.below(this.session.nextTag) : this.session.nextTag++;
     return { isImmediate, initiatorTaskTag, cmdSn, expStatSn: this.#expStatSn };
   }
 
@@ -372,7 +380,7 @@ export class MadInitiator {
     return [dataOut({
       isFinal: random.oneIn(2),
       lun: this.#lun(),
-      initiatorTaskTag: random.below(this.#nextTag + 3),
+      initiatorTaskTag: random.below(this.session.nextTag + 3),
       targetTransferTag: random.oneIn(2) ? NO_TAG : random.below(20),
       expStatSn: this.#expStatSn,
       dataSn: random.below(4),
@@ -423,8 +431,9 @@ export class MadInitiator {
       ...numbers,
       function: random.pick(functions),
       lun: this.#lun(),
-      referencedTaskTag: random.below(this.#nextTag + 2),
-      refCmdSn: (random.oneIn(3) ? this.#gaps.shift() : undefined) ?? numbers.cmdSn - random.below(6) >>> 0,
+      referencedTaskTag: random.below(this.session.nextTag + 2),
+      refCmdSn: (random.oneIn(3) ? this.session.gaps.shift() : undefined) ??
+        numbers.cmdSn - random.below(6) >>> 0,
     })];
   }
 
@@ -453,7 +462,7 @@ export class MadInitiator {
       case 2: {
         if (!random.oneIn(10)) return [];
         const step = { currentStage: 1, nextStage: 3, isTransit: true, isContinued: false };
-        const common = { isid: this.#isid, tsih: this.tsih, connectionId: 0 };
+        const common = { isid: this.session.isid, tsih: this.session.tsih, connectionId: 0 };
         return [
           loginPdu({ ...step, text: encodeText(textPairs(random)) }, { ...common, ...this.#numbers(true) }),
         ];

@@ -30,7 +30,7 @@ interface DataSegment {
   readonly data: Uint8Array;
 }
 
-/** A write that reached a store. */
+/** Bytes that have reached a medium. */
 export interface StoreWrite {
   readonly lun: number;
   readonly offset: number;
@@ -66,19 +66,17 @@ export class SentWrites {
     this.#rest = stream.slice(start);
   }
 
-  /** Whether a command of this stream puts these bytes there. */
-  justifies({ lun, offset, bytes }: StoreWrite): boolean {
-    return this.#commands.some((command) => {
-      if (command.lun !== lun || offset < command.startBytes || offset + bytes.length > command.endBytes) {
-        return false;
+  /** Strikes out those bytes of a write that a command of this stream puts there: they are not `open` any more. */
+  strikeOut({ lun, offset, bytes }: StoreWrite, open: Uint8Array): void {
+    for (const { startBytes, endBytes, ...command } of this.#commands) {
+      if (command.lun !== lun || endBytes <= offset || startBytes >= offset + bytes.length) continue;
+      for (const { bufferOffset, data } of this.#data.get(command.initiatorTaskTag) ?? []) {
+        const shift = startBytes + bufferOffset - offset;
+        const first = Math.max(0, shift);
+        const end = Math.min(bytes.length, endBytes - offset, shift + data.length);
+        for (let at = first; at < end; at++) if (bytes[at] === data[at - shift]) open[at] = 0;
       }
-      const bufferOffset = offset - command.startBytes;
-      return this.#data.get(command.initiatorTaskTag)?.some((segment) => {
-        const start = bufferOffset - segment.bufferOffset;
-        if (start < 0 || start + bytes.length > segment.data.length) return false;
-        return bytes.every((byte, index) => byte === segment.data[start + index]);
-      }) ?? false;
-    });
+    }
   }
 
   #addPdu(header: Uint8Array, data: Uint8Array): void {
@@ -107,6 +105,13 @@ export class SentWrites {
     segments.push({ bufferOffset, data });
     this.#data.set(initiatorTaskTag, segments);
   }
+}
+
+/** Whether every byte of a write is one that a command of these streams puts there. */
+export function isJustified(write: StoreWrite, sent: readonly SentWrites[]): boolean {
+  const open = new Uint8Array(write.bytes.length).fill(1);
+  for (const one of sent) one.strikeOut(write, open);
+  return !open.includes(1);
 }
 
 /** First block and number of blocks of a WRITE; undefined for any other command. */

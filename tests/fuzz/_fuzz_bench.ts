@@ -1,0 +1,33 @@
+/** What a campaign runs against. */
+import type { FakeClock } from "../support/fake_clock.ts";
+import type { Initiator } from "../support/initiator.ts";
+import type { ByteStream } from "../support/pipe.ts";
+import type { Random } from "./_random.ts";
+import type { StoreWrite } from "./_sent_writes.ts";
+
+/** The target that only the witness uses: nobody guesses its name. */
+export const WITNESS_TARGET = "0d5c1b7e-2f6a-4b3f-9c55-9e1d2a7b8c40";
+
+/** The size of a medium. */
+export const MEDIUM_BYTES = 1024 * 1024;
+
+/** A node with targets for the mad and one for the witness, and an operator who interferes. */
+export interface FuzzBench {
+  readonly clock: FakeClock;
+  /** A session that does nothing wrong. */
+  readonly witness: Initiator;
+  readonly witnessTsih: number;
+  /** Serves a connection to its end. */
+  serve(stream: ByteStream): Promise<void>;
+  /** The operator does something that is no business of the witness. Says what it was. */
+  interfere(random: Random): string;
+  /** What has reached the media since the last call. */
+  takeWrites(): StoreWrite[];
+  /**
+   * All but the witness are gone.
+   *
+   * @throws {AssertionError} (rejects) when something is left of them
+   */
+  assertNothingIsLeft(random: Random): Promise<void>;
+  end(): Promise<void>;
+}

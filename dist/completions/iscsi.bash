@@ -2,20 +2,25 @@
 
 _iscsi() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
-    local command='' options='' i
+    local command='' arguments='' options='' conf=/etc/netmanager/iscsi.conf i
     COMPREPLY=()
 
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
             --conf | --storage | --log | --log-level)
+                local name=${COMP_WORDS[i]}
                 # In --conf=FILE the "=" is a word of its own.
                 [[ ${COMP_WORDS[i+1]} == = ]] && ((i++))
                 ((i++))
+                [[ $name == --conf ]] && conf=${COMP_WORDS[i]}
                 ;;
             -*) ;;
             *)
-                command=${COMP_WORDS[i]}
-                break
+                if [[ -z $command ]]; then
+                    command=${COMP_WORDS[i]}
+                else
+                    arguments+=" ${COMP_WORDS[i]}"
+                fi
                 ;;
         esac
     done
@@ -43,6 +48,13 @@ _iscsi() {
         return
     fi
 
+    # What stands there besides options.
+    local words=''
+    case "$command$arguments" in
+        reservations) words=clear ;;
+        disconnect | 'reservations clear') words=$(_iscsi_targets "$conf") ;;
+    esac
+
     case $command in
         '')
             options='--help --version'
@@ -58,7 +70,14 @@ _iscsi() {
         reservations) options='--conf --storage --yes --json --help' ;;
         demo) options='--help' ;;
     esac
+    # Where a word is expected, options are proposed to who begins one.
+    [[ -n $words && $word != -* ]] && options=$words
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
+}
+
+# The targets of a conf, by their sections.
+_iscsi_targets() {
+    sed -nE 's/^[[:space:]]*\[[[:space:]]*([A-Za-z0-9.:-]+)[[:space:]]*\][[:space:]]*$/\1/p' "$1" 2>/dev/null
 }
 
 complete -F _iscsi iscsi

@@ -16,6 +16,8 @@ export interface CommandArguments {
   /** How many there may be. */
   readonly min: number;
   readonly max: number;
+  /** All that the first can be, if it is one of a few words. */
+  readonly words?: readonly string[];
 }
 
 /** One command of the program. */

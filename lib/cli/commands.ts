@@ -95,7 +95,7 @@ export const COMMANDS: readonly Command[] = [
       "With clear TARGET [LUN] all of it is cleared, after asking: of a LUN, or of all of a target's. The initiators " +
       "are told by the unit attentions that the standard has for it.",
     ],
-    arguments: { syntax: "[clear TARGET [LUN]]", min: 0, max: 3 },
+    arguments: { syntax: "[clear TARGET [LUN]]", min: 0, max: 3, words: ["clear"] },
     options: ["conf", "storage", "yes", "json"],
     load: async () => (await import("./reservations.ts")).reservations,
   },

@@ -86,8 +86,12 @@ function optionProblem(
 }
 
 function argumentProblem(args: readonly string[], command: Command | undefined): string | undefined {
-  const { min = 0, max = 0, syntax = "" } = command?.arguments ?? {};
+  const { min = 0, max = 0, syntax = "", words } = command?.arguments ?? {};
+  const [first] = args;
   if (args.length < min) return `Command "${command!.name}" needs ${syntax}`;
+  if (first !== undefined && words?.includes(first) === false) {
+    return `Unexpected argument "${first}"${suggest(first, words, "") || `: write ${syntax}`}`;
+  }
   return args.length <= max ? undefined : `Unexpected argument "${args[max]}"`;
 }
 

@@ -10,8 +10,6 @@ import { printable, shorten } from "./show_text.ts";
 import { targetNameOf } from "./target_name_of.ts";
 import { LINE_COLUMNS_MAX } from "./wrap_words.ts";
 
-const CLEAR = "clear";
-
 /** What stands behind the name of an initiator that has registered: its ISID, and whether it is there. */
 const RIGHT_COLUMNS = "  00023d000001  logged in".length;
 
@@ -22,10 +20,9 @@ const RIGHT_COLUMNS = "  00023d000001  logged in".length;
 export function reservations(
   context: Context,
   options: OptionValues,
-  [action, target, lun]: readonly string[],
+  [clear, target, lun]: readonly string[],
 ): Promise<ExitCode> {
-  const isRight = action === undefined ||
-    action === CLEAR && target !== undefined && /^\d*$/.test(lun ?? "");
+  const isRight = clear === undefined || target !== undefined && /^\d*$/.test(lun ?? "");
   if (!isRight) {
     context.stderr.write('iscsi: Write "iscsi reservations", or "iscsi reservations clear TARGET [LUN]"\n');
     return Promise.resolve(EXIT_CODES.wrongUsage.code);

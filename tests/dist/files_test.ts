@@ -144,7 +144,36 @@ Deno.test("bash completes every command and its options, and nothing else", asyn
   for (const { name, options } of COMMANDS) {
     assert((await complete(name.slice(0, -1))).includes(name), name);
     assertEquals(await complete(name, "--"), flags([...options, "help"]), name);
-    assertEquals(await complete(name, "--help", ""), flags([...options, "help"]), name);
+  }
+});
+
+Deno.test("bash completes what a command takes besides options: its words, and targets of the conf", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const conf = join(folder, "conf");
+    Deno.writeTextFileSync(
+      conf,
+      "storage=/x\n# [no]\n[disk.1]\nsize=1MB\n  [ pool ]\nsize=1MB\ncomment=[neither]\n",
+    );
+    for (const { name, options, arguments: taken } of COMMANDS) {
+      const { words = [], syntax = "" } = taken ?? {};
+      const targets = syntax.includes("TARGET") ? ["disk.1", "pool"] : [];
+      const first = taken === undefined ? flags([...options, "help"]) : words.length > 0 ? words : targets;
+      const given = options.includes("conf") ? ["--conf", conf] : ["--help"];
+      assertEquals(await complete(name, ...given, ""), [...first], name);
+      for (const word of words) {
+        assertEquals(await complete(name, word, ...given, ""), targets, `${name} ${word}`);
+        assertEquals(
+          await complete(name, word, "x", ...given, ""),
+          flags([...options, "help"]),
+          `${name} ${word} x`,
+        );
+      }
+    }
+    // A conf that cannot be read has no targets, and is nothing to complain of here.
+    assertEquals(await complete("reservations", "clear", "--conf", join(folder, "none"), "p"), []);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
   }
 });
 

@@ -99,22 +99,23 @@ export class DataInQueue {
     progress: DataInProgress,
     staged: { readonly data: Uint8Array; readonly outcome: Outcome },
   ): Outcome {
+    const { data, outcome } = staged;
     progress.staged = undefined;
-    this.#owner.staging.release(staged.data.length);
-    if (staged.outcome !== GOOD) return staged.outcome;
-    const into = this.#owner.replies.reserveDataIn(staged.data.length);
-    into.set(staged.data, this.#owner.replies.dataOffset);
-    this.#sendPiece(task, progress, into, staged.data.length);
-    return GOOD;
+    if (outcome === GOOD) {
+      const into = this.#owner.replies.reserveDataIn(data.length);
+      into.set(data, this.#owner.replies.dataOffset);
+      this.#sendPiece(task, progress, into, data.length);
+    }
+    this.#owner.staging.release(data);
+    return outcome;
   }
 
   #readLater(task: ScsiTask, progress: DataInProgress, length: number): void {
-    const data = new Uint8Array(length);
+    const data = this.#owner.staging.take(length);
     progress.isReading = true;
-    this.#owner.staging.take(length);
     const done = progress.operation.read(progress.sentBytes, data).then((outcome) => {
       progress.isReading = false;
-      if (task.isAborted) this.#owner.staging.release(length);
+      if (task.isAborted) this.#owner.staging.release(data);
       else progress.staged = { data, outcome };
       this.#owner.wake();
     });

@@ -161,16 +161,17 @@ export class DataOutQueue {
     if (wanted <= 0 || progress.failure !== undefined) return;
     const piece = wanted === data.length ? data : data.subarray(0, wanted);
     const outcome = progress.operation.writeNow(offset, piece);
-    if (outcome === undefined) this.#writeLater(task, progress, offset, piece.slice());
+    if (outcome === undefined) this.#writeLater(task, progress, offset, piece);
     else if (outcome !== GOOD) progress.failure = outcome;
   }
 
-  #writeLater(task: ScsiTask, progress: DataOutProgress, offset: number, piece: Uint8Array): void {
+  #writeLater(task: ScsiTask, progress: DataOutProgress, offset: number, received: Uint8Array): void {
     progress.writesUnderWay++;
-    this.#owner.staging.take(piece.length);
+    const piece = this.#owner.staging.take(received.length);
+    piece.set(received);
     const done = progress.operation.write(offset, piece).then((outcome) => {
       progress.writesUnderWay--;
-      this.#owner.staging.release(piece.length);
+      this.#owner.staging.release(piece);
       if (outcome !== GOOD) progress.failure ??= outcome;
       if (!task.isAborted) this.#advance(task, progress);
       this.#owner.wake();

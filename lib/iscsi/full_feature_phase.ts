@@ -389,7 +389,7 @@ export class FullFeaturePhase implements SessionConnection {
   taskAborted(task: ScsiTask): void {
     task.traffic.failed("aborted");
     const staged = task.dataIn?.staged;
-    if (staged !== undefined) this.staging.release(staged.data.length);
+    if (staged !== undefined) this.staging.release(staged.data);
     task.dataIn?.operation.end?.();
     task.later?.cancel?.();
     this.#dataOut.forget(task);

@@ -86,4 +86,6 @@ export const Limits = {
    * What was asked for before is still taken, or pings would wait behind it.
    */
   stagedBytes: 2_097_152,
+  /** What a connection keeps of it, to use it again. */
+  idleStagedBytes: 262_144,
 } as const;

@@ -1,12 +1,20 @@
 /**
- * Counts the bytes that a connection holds in memory of their own because a medium completes later, so that a slow
- * medium cannot make it hold more than its limit.
+ * The bytes that a connection holds in memory of their own because a medium completes later: counted, so that a slow
+ * medium cannot make it hold more than its limit, and used again, because what is new for every small piece keeps the
+ * garbage collector as busy as the medium.
  */
 import { Limits } from "./limits.ts";
 
-/** One connection's account. */
+/** Buffers that are used again have a power of two bytes, between these. */
+const REUSED_BYTES_MIN = 4096;
+const REUSED_BYTES_MAX = 65_536;
+
+/** One connection's buffers. */
 export class Staging {
+  /** What is taken. */
   #bytes = 0;
+  readonly #idle = new Map<number, ArrayBuffer[]>();
+  #idleBytes = 0;
 
   /** More may be taken. The limit is passed by the last piece at most. */
   get hasRoom(): boolean {
@@ -18,11 +26,31 @@ export class Staging {
     return this.#bytes >= Limits.stagedBytes + Limits.solicitedBytes;
   }
 
-  take(bytes: number): void {
-    this.#bytes += bytes;
+  /** Space for a piece, with whatever was in it before. */
+  take(lengthBytes: number): Uint8Array {
+    const capacity = capacityFor(lengthBytes);
+    const idle = this.#idle.get(capacity)?.pop();
+    if (idle !== undefined) this.#idleBytes -= capacity;
+    this.#bytes += capacity;
+    return new Uint8Array(idle ?? new ArrayBuffer(capacity), 0, lengthBytes);
   }
 
-  release(bytes: number): void {
-    this.#bytes -= bytes;
+  /** Gives back what was taken: nobody reads or writes it any more. */
+  release({ buffer }: Uint8Array): void {
+    const capacity = buffer.byteLength;
+    this.#bytes -= capacity;
+    if (capacity > REUSED_BYTES_MAX || this.#idleBytes + capacity > Limits.idleStagedBytes) return;
+    const idle = this.#idle.get(capacity);
+    if (idle === undefined) this.#idle.set(capacity, [buffer as ArrayBuffer]);
+    else idle.push(buffer as ArrayBuffer);
+    this.#idleBytes += capacity;
   }
+}
+
+/** How large a buffer for a piece is. */
+function capacityFor(lengthBytes: number): number {
+  if (lengthBytes > REUSED_BYTES_MAX) return lengthBytes;
+  let capacity = REUSED_BYTES_MIN;
+  while (capacity < lengthBytes) capacity *= 2;
+  return capacity;
 }

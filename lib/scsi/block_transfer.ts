@@ -40,12 +40,23 @@ export abstract class BlockTransfer {
     return true;
   }
 
-  /** Resolves when a piece may be moved, and keeps the range until `leave` at least. */
-  protected async enter(): Promise<void> {
+  /**
+   * Keeps the range until `leave` at least. A piece may be moved when this resolves, or at once when it returns
+   * undefined: so a medium that completes later begins while further commands are still being received.
+   */
+  protected enter(): Promise<void> | undefined {
     this.#underWay++;
-    if (this.#hold !== undefined) return;
-    this.#entering ??= this.unit.ranges.shareLater(this.startBytes, this.lengthBytes);
-    this.#hold = await this.#entering;
+    const { ranges } = this.unit;
+    if (this.#hold === undefined && this.#entering === undefined) {
+      if (ranges.isLocked(this.startBytes, this.lengthBytes)) {
+        this.#entering = ranges.shareLater(this.startBytes, this.lengthBytes);
+      } else this.#hold = ranges.share(this.startBytes, this.lengthBytes);
+    }
+    return this.#hold === undefined ? this.#entered(this.#entering!) : undefined;
+  }
+
+  async #entered(entering: Promise<RangeHold>): Promise<void> {
+    this.#hold = await entering;
   }
 
   /** A piece that entered has been moved. */

@@ -136,12 +136,16 @@ export class FileStore implements BlockStore {
 
   async read(offset: number, into: Uint8Array): Promise<void> {
     try {
-      await this.#pool.use(async (handle) => {
+      const pool = this.#pool;
+      const handle = pool.take() ?? await pool.nextGivenBack();
+      try {
         handle.seekSync(offset, Deno.SeekMode.Start);
         for (let filled = 0; filled < into.length;) {
           filled += bytesMoved(await handle.read(rest(into, filled)));
         }
-      });
+      } finally {
+        pool.giveBack(handle);
+      }
     } catch (error) {
       throw this.#readError(offset, into, error);
     }
@@ -163,12 +167,16 @@ export class FileStore implements BlockStore {
   async write(offset: number, from: Uint8Array): Promise<void> {
     this.#assertWritable();
     try {
-      await this.#pool.use(async (handle) => {
+      const pool = this.#pool;
+      const handle = pool.take() ?? await pool.nextGivenBack();
+      try {
         handle.seekSync(offset, Deno.SeekMode.Start);
         for (let written = 0; written < from.length;) {
           written += bytesMoved(await handle.write(rest(from, written)));
         }
-      });
+      } finally {
+        pool.giveBack(handle);
+      }
     } catch (error) {
       throw this.#writeError(offset, from, error);
     }

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { HandlePool } from "../../lib/store/handle_pool.ts";
 
 /** A pool on a scratch file; `open` may fail from its call number `failFrom` on. */
@@ -25,15 +25,16 @@ async function useAtOnce(pool: HandlePool, count: number): Promise<{ runningMax:
   const order: number[] = [];
   const handles = new Set<Deno.FsFile>();
   let runningMax = 0;
-  const works = Array.from({ length: count }, (_, index) =>
-    pool.use(async (handle) => {
-      assertEquals(handles.has(handle), false, "a handle has one user at a time");
-      handles.add(handle);
-      order.push(index);
-      runningMax = Math.max(runningMax, handles.size);
-      await new Promise((resolve) => setTimeout(resolve, 1));
-      handles.delete(handle);
-    }));
+  const works = Array.from({ length: count }, async (_, index) => {
+    const handle = pool.take() ?? await pool.nextGivenBack();
+    assertEquals(handles.has(handle), false, "a handle has one user at a time");
+    handles.add(handle);
+    order.push(index);
+    runningMax = Math.max(runningMax, handles.size);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    handles.delete(handle);
+    pool.giveBack(handle);
+  });
   await Promise.all(works);
   return { runningMax, order };
 }
@@ -57,10 +58,14 @@ Deno.test("HandlePool does with the handles that it has when no more can be open
   close();
 });
 
-Deno.test("HandlePool takes a handle back from work that fails", async () => {
-  const { pool, opened, close } = makePool(2);
-  await assertRejects(() => pool.use(() => Promise.reject(new Error("no"))), Error, "no");
-  assertEquals((await useAtOnce(pool, 3)).order, [0, 1, 2]);
-  assertEquals(opened(), 1);
+Deno.test("HandlePool closes what is idle at once, and what is taken when it is given back", () => {
+  const { pool, close } = makePool();
+  const [first, second] = [pool.take()!, pool.take()!];
+  pool.giveBack(first);
   close();
+  assertThrows(() => first.statSync(), Deno.errors.BadResource);
+  second.statSync();
+  pool.giveBack(second);
+  assertThrows(() => second.statSync(), Deno.errors.BadResource);
+  assertThrows(() => pool.take(), Error, "it is closed");
 });

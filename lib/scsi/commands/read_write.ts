@@ -41,7 +41,8 @@ class ReadBlocks extends BlockTransfer implements DataIn {
   }
 
   async read(offset: number, into: Uint8Array): Promise<Outcome> {
-    await this.enter();
+    const entering = this.enter();
+    if (entering !== undefined) await entering;
     try {
       await this.unit.store.read(this.startBytes + offset, into);
       if (offset + into.length === this.lengthBytes) this.end();
@@ -75,7 +76,8 @@ class WriteBlocks extends BlockTransfer implements DataOut {
   }
 
   async write(offset: number, from: Uint8Array): Promise<Outcome> {
-    await this.enter();
+    const entering = this.enter();
+    if (entering !== undefined) await entering;
     try {
       await this.unit.store.write(this.startBytes + offset, from);
       return GOOD;

@@ -259,3 +259,20 @@ Deno.test("an exception that is not the store's word is not taken for it", async
   await complete(operation).catch((error: Error) => message = error.message);
   assertEquals(message, "Cannot access a store that is closed");
 });
+
+Deno.test("a medium that completes later begins at once where no other command has the range", async () => {
+  const store = new SlowStore(memory());
+  const nexus = openUnit({ store });
+  const reading = nexus.execute(0, blocksCdb("READ(10)", { lba: 8 }));
+  const writing = nexus.execute(0, blocksCdb("WRITE(10)", { lba: 16 }));
+  assert(reading.kind === "dataIn" && writing.kind === "dataOut");
+  const outcomes = [reading.read(0, new Uint8Array(512)), writing.write(0, pattern(512))];
+  // No promise has settled: what follows on the connection would only delay them.
+  assertEquals(store.pending.map(({ operation, offset }) => `${operation} ${offset}`), [
+    "read 4096",
+    "write 8192",
+  ]);
+  store.releaseAll();
+  await Promise.all(outcomes);
+  writing.finish(512);
+});

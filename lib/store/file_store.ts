@@ -188,9 +188,7 @@ export class FileStore implements BlockStore {
    */
   flush(): Promise<void> {
     if (this.#neverWritten) return Promise.resolve();
-    if (this.#queuedFlush !== undefined) return this.#queuedFlush;
-    if (this.#runningFlush === undefined) return this.#startFlush();
-    this.#queuedFlush = this.#flushAfter(this.#runningFlush);
+    this.#queuedFlush ??= this.#flushAfter(this.#runningFlush);
     return this.#queuedFlush;
   }
 
@@ -211,20 +209,25 @@ export class FileStore implements BlockStore {
   /** What is under way goes on; what follows fails. */
   close(): void {
     this.#now.close();
-    this.#flusher.close();
     this.#pool.close();
+    const flusher = this.#flusher;
+    const flush = this.#queuedFlush ?? this.#runningFlush;
+    if (flush === undefined) flusher.close();
+    else flush.catch(() => {}).then(() => flusher.close());
   }
 
-  async #flushAfter(running: Promise<void>): Promise<void> {
+  /** When nothing runs it waits all the same, for a microtask: others who have come by then share this flush. */
+  async #flushAfter(running: Promise<void> | undefined): Promise<void> {
     // A failure of the running flush is told to its own callers, and remembered for those of this one.
-    await running.catch(() => {});
+    await running?.catch(() => {});
+    const flush = this.#syncData();
+    this.#runningFlush = flush;
     this.#queuedFlush = undefined;
-    await this.#startFlush();
-  }
-
-  #startFlush(): Promise<void> {
-    this.#runningFlush = this.#syncData().finally(() => this.#runningFlush = undefined);
-    return this.#runningFlush;
+    try {
+      await flush;
+    } finally {
+      if (this.#runningFlush === flush) this.#runningFlush = undefined;
+    }
   }
 
   /**

@@ -171,6 +171,7 @@ Deno.test("FileStore.flush() shares one waiting flush among all who call while o
     await withHeldFlushes(async (held) => {
       let [firstDone, laterDone] = [false, 0];
       const first = store.flush().then(() => firstDone = true);
+      await settle();
       const later = [1, 2, 3].map(() => store.flush().then(() => laterDone++));
       await settle();
       assertEquals(held.begun, 1);
@@ -192,10 +193,46 @@ Deno.test("FileStore.flush() shares one waiting flush among all who call while o
   });
 });
 
+Deno.test("FileStore.flush() is one flush for all who come in the same turn of the event loop", async () => {
+  await withStore(async (store) => {
+    await withHeldFlushes(async (held) => {
+      // As for connections whose reads the event loop completes together.
+      const flushes = [1, 2, 3].map(() => Promise.resolve().then(() => store.flush()));
+      await settle();
+      held.release();
+      await Promise.all(flushes);
+      assertEquals(held.begun, 1);
+    });
+  });
+});
+
+Deno.test("FileStore.close() lets the flushes go on that were asked for before", async () => {
+  const path = Deno.makeTempFileSync();
+  Deno.truncateSync(path, SIZE_BYTES);
+  const store = FileStore.open(path, { sizeBytes: SIZE_BYTES, readOnly: false });
+  await withHeldFlushes(async (held) => {
+    const running = store.flush();
+    await settle();
+    const waiting = store.flush();
+    store.close();
+    held.release();
+    await running;
+    await settle();
+    assertEquals(handlesOn(path), ["write"]);
+    held.release();
+    await waiting;
+    await settle();
+    assertEquals(handlesOn(path), []);
+  });
+  await assertRejects(() => store.flush(), StoreError, "Cannot flush");
+  Deno.removeSync(path);
+});
+
 Deno.test("FileStore.flush() never runs two flushes when called just as one ends", async () => {
   await withStore(async (store) => {
     await withHeldFlushes(async (held) => {
       const flushes: Promise<void>[] = [store.flush()];
+      await settle();
       // Each caller comes a microtask after another, all around the end of the first flush.
       flushes.push(store.flush());
       held.release();
@@ -216,7 +253,9 @@ Deno.test("FileStore.flush() never runs two flushes when called just as one ends
 Deno.test("FileStore.flush() fails for ever after it failed once, until the file is opened anew", async () => {
   await withStore(async (store, path) => {
     await withHeldFlushes(async (held) => {
-      const [first, second] = [store.flush(), store.flush()];
+      const first = store.flush();
+      await settle();
+      const second = store.flush();
       held.release(new Error("Input/output error (os error 5)"));
       assertKind(await assertRejects(() => first), "flushFailed");
       assertKind(await assertRejects(() => second), "flushFailed");

@@ -38,8 +38,10 @@ export interface ConnectionOwner {
   readonly turns: Turns;
   readonly retainedText: RetainedText;
   authorize(connection: Connection, identity: LoginIdentity): Admission;
-  /** The peer has failed to prove what it had to: for how long its answer is held back. */
-  authenticationFailed(connection: Connection): number;
+  /** The peer has failed to prove what it had to. */
+  authenticationFailed(connection: Connection): void;
+  /** For how long a login waits that has to prove something, for those that have failed to. */
+  authenticationDelayMs(connection: Connection): number;
   /**
    * The session that a login with its TSIH joins.
    *
@@ -92,15 +94,18 @@ export class Connection implements WatchedConnection {
   #phase: FullFeaturePhase | undefined;
   readonly #signsOfLife = new SignsOfLife();
   #isSending = false;
-  /** The answer to a failed login is held back: what keeps its time from coming. */
-  #cancelRefusal: (() => void) | undefined;
+  /** The login waits because others have failed: what keeps its time from coming. */
+  #cancelDelay: (() => void) | undefined;
   /** The initiator has been asked to log out: what keeps its time from running out. */
   #cancelLogoutDeadline: (() => void) | undefined;
   #warnings = 0;
   readonly #closed = Promise.withResolvers<void>();
   /** Resolved at the next progress: something was sent or completed, or the connection was closed. */
   #nextProgress: PromiseWithResolvers<void> | undefined;
-  /** Nothing is received or sent until this resolves: work of the session that this one replaces goes on. */
+  /**
+   * Nothing is received or sent until this resolves: a login has to wait, or work of the session that this one replaces
+   * goes on.
+   */
   #predecessor: Promise<unknown> | undefined;
 
   constructor(stream: ByteStream, ends: ConnectionEnds, owner: ConnectionOwner) {
@@ -108,7 +113,7 @@ export class Connection implements WatchedConnection {
     this.ends = ends;
     this.#owner = owner;
     const authority: LoginAuthority = {
-      authorize: (identity) => owner.authorize(this, identity),
+      authorize: (identity) => this.#authorize(identity),
       admitted: (identity) => this.#admitted(identity),
       establish: (identity) => this.#establish(identity),
     };
@@ -163,7 +168,7 @@ export class Connection implements WatchedConnection {
     this.#progress();
     this.#cancelLogoutDeadline?.();
     if (this.#phase !== undefined) this.#owner.disconnected(this.#phase, this.#phase.session);
-    this.#cancelRefusal?.();
+    this.#cancelDelay?.();
     this.#stream.close();
   }
 
@@ -296,6 +301,18 @@ export class Connection implements WatchedConnection {
     }
   }
 
+  /** Who guesses secrets waits before each guess, and nobody else: over how many connections does not matter. */
+  #authorize(identity: LoginIdentity): Admission {
+    const admission = this.#owner.authorize(this, identity);
+    const delayMs = admission.chap === undefined ? 0 : this.#owner.authenticationDelayMs(this);
+    if (delayMs > 0) {
+      this.#predecessor = new Promise<void>((resolve) => {
+        this.#cancelDelay = this.#owner.clock.after(delayMs, resolve);
+      });
+    }
+    return admission;
+  }
+
   /** The window is the session's: what its other connections have sent is not acknowledged by this login. */
   #admitted(identity: LoginIdentity): void {
     if (identity.tsih !== 0) this.#replies.follow(this.#owner.sessionToJoin(identity).window);
@@ -346,17 +363,19 @@ export class Connection implements WatchedConnection {
     const { response } = error;
     this.#tellOf(error);
     if (response.kind === "session") return this.#owner.endSession(this.#phase!.session);
-    if (response.kind === "login") this.#owner.refused(this, response);
+    if (response.kind === "login") this.#refused(response);
     else if (response.kind !== "redirect") return this.close();
     // A first PDU that is no Login Request has nothing that a Login Response could refer to (RFC 7143, 7.13).
     if (this.#loginRequest === undefined) return this.finish();
     const request = this.#loginRequest;
     const answer = (): void => {
+      if (this.#isClosed) return;
       this.#replies.loginFailure(request, response);
       this.#sendLast();
     };
-    if (response.kind !== "login" || response.status !== LoginStatus.authenticationFailure) return answer();
-    this.#holdBack(answer);
+    if (this.#predecessor === undefined) return answer();
+    this.#stage = "finishing";
+    this.#predecessor.then(answer);
   }
 
   /**
@@ -378,13 +397,9 @@ export class Connection implements WatchedConnection {
     log.error(told, { ...this.#eventDetails("loginRefused"), reason });
   }
 
-  /** Who guesses secrets waits for the answer, and nobody else. */
-  #holdBack(answer: () => void): void {
-    this.#stage = "finishing";
-    this.#cancelRefusal = this.#owner.clock.after(this.#owner.authenticationFailed(this), () => {
-      this.#cancelRefusal = undefined;
-      answer();
-    });
+  #refused(refusal: LoginRefusal & { readonly status: LoginStatus }): void {
+    if (refusal.status === LoginStatus.authenticationFailure) this.#owner.authenticationFailed(this);
+    this.#owner.refused(this, refusal);
   }
 
   /** @param reason why a login is refused, if that is what the message says */

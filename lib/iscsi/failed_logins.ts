@@ -1,8 +1,10 @@
-import { addressFamily, parseNetwork } from "../bytes/network.ts";
 import type { Clock } from "./clock.ts";
 import { Limits } from "./limits.ts";
 
-/** Who has failed to prove what it had to, and how long the next who does from there waits for its answer. */
+/**
+ * Who has failed to prove what it had to, and how long its next login from there waits before it may try. The wait
+ * comes before the attempt: whoever tries much at once waits with each, and right and wrong ones wait alike.
+ */
 export class FailedLogins {
   readonly #clock: Pick<Clock, "now">;
   /** By address; who failed last stands last. */
@@ -12,23 +14,27 @@ export class FailedLogins {
     this.#clock = clock;
   }
 
-  /** Takes note of one more, and says for how long its answer is to be held back. */
-  add(peerAddress: string): number {
-    const key = origin(peerAddress);
-    const before = this.#failures.get(key);
-    const now = this.#clock.now();
-    const isForgotten = before === undefined || now - before.lastMs >= Limits.failedLoginMemoryMs;
-    const count = isForgotten ? 1 : before.count + 1;
-    this.#failures.delete(key);
-    this.#failures.set(key, { count, lastMs: now });
+  /** Takes note of one more. */
+  add(peerAddress: string): void {
+    const count = this.#countOf(peerAddress) + 1;
+    this.#failures.delete(peerAddress);
+    this.#failures.set(peerAddress, { count, lastMs: this.#clock.now() });
     if (this.#failures.size > Limits.failedLoginAddresses) {
       this.#failures.delete(this.#failures.keys().next().value!);
     }
+  }
+
+  /** How long a login from there waits that has to prove something. */
+  delayMs(peerAddress: string): number {
+    const count = this.#countOf(peerAddress);
+    if (count === 0) return 0;
     return Math.min(Limits.failedLoginFirstMs * 2 ** Math.min(count - 1, 30), Limits.failedLoginMaxMs);
   }
-}
 
-/** An address, or the subnet that one host of IPv6 has for itself (RFC 4291, 2.5.1). */
-function origin(address: string): string {
-  return addressFamily(address) === "ipv6" ? parseNetwork(`${address}/64`)!.address : address;
+  #countOf(peerAddress: string): number {
+    const failure = this.#failures.get(peerAddress);
+    const isForgotten = failure === undefined ||
+      this.#clock.now() - failure.lastMs >= Limits.failedLoginMemoryMs;
+    return isForgotten ? 0 : failure.count;
+  }
 }

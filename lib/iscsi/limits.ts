@@ -33,7 +33,7 @@ export const Limits = {
   pastInitiators: 256,
   /** Login requests on one connection, each of which costs an answer. */
   loginRequests: 64,
-  /** How long the answer to a first login waits that fails to prove who it is; that to the next, twice as long. */
+  /** How long a login with CHAP waits after the first that failed from its address; after the next, twice as long. */
   failedLoginFirstMs: 250,
   failedLoginMaxMs: 8_000,
   /** How long after its last failed login a peer address is treated like any other. */

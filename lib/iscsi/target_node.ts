@@ -274,8 +274,12 @@ export class TargetNode implements ConnectionOwner {
     };
   }
 
-  authenticationFailed({ ends }: Connection): number {
-    return this.#failedLogins.add(ends.peerAddress);
+  authenticationFailed({ ends }: Connection): void {
+    this.#failedLogins.add(ends.peerAddress);
+  }
+
+  authenticationDelayMs({ ends }: Connection): number {
+    return this.#failedLogins.delayMs(ends.peerAddress);
   }
 
   refused({ ends: { peerAddress }, claim }: Connection, { reason, rule }: LoginRefusal): void {

@@ -27,7 +27,7 @@ import { ServedBench } from "./_served_bench.ts";
 /** Exchanges with one node. What an initiator may change for good (mode pages, reservations) stays until the next. */
 const EXCHANGES_PER_NODE = 50;
 
-/** How far the clock moves when the target lets somebody wait: answers to failed logins are held back. */
+/** How far the clock moves when the target lets somebody wait: who has failed to log in waits before the next login. */
 const PAUSE_MS = 1500;
 
 /** How far it moves for what has a grace period to end. */

@@ -213,7 +213,7 @@ export class MadInitiator {
     const cut = this.#random.oneIn(4) ? this.#random.below(bytes.length + 1) : 0;
     this.stream.push(bytes.subarray(0, cut));
     this.stream.push(bytes.subarray(cut));
-    // Answers to failed logins are held back.
+    // Who has failed to log in waits before the next login.
     await this.stream.untilIdle(!this.isLoggedIn);
     this.hear();
   }

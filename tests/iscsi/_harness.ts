@@ -301,21 +301,14 @@ export class Harness {
     return await settled;
   }
 
-  /**
-   * Lets the time go by for which the answer to a failed login is held back, when the log has more than these lines.
-   *
-   * @returns how long it was, in steps of 250 ms
-   */
-  async passTime(logLines: number): Promise<number> {
-    await until(() => this.log.length > logLines, "a login fails");
-    const given = (): number => this.#connections.reduce((sum, { traffic }) => sum + traffic.given, 0);
-    const before = given();
+  /** Lets time go by until the node has answered over a new connection, and says how much, in steps of 250 ms. */
+  async timeUntilAnswered({ traffic }: Served): Promise<number> {
     for (let passedMs = 0; passedMs < 60_000; passedMs += 250) {
       await settle();
-      if (given() > before) return passedMs;
+      if (traffic.given > 0) return passedMs;
       this.clock.advance(250);
     }
-    throw new Error("The answer to a failed login never comes");
+    throw new Error("The node never answers");
   }
 
   /** The end of a test: whoever is still connected goes, and the node must notice. */

@@ -9,7 +9,7 @@ import type { Pdu } from "../support/initiator_pdu.ts";
 import type { Initiator } from "../support/initiator.ts";
 import { loginRequest } from "../support/initiator_request.ts";
 import { decodeText, encodeText, type TextPairs } from "../support/initiator_text.ts";
-import { type ConnectOptions, type Harness, nameOf, settle, withHarness } from "./_harness.ts";
+import { type ConnectOptions, type Harness, nameOf, type Served, settle, withHarness } from "./_harness.ts";
 
 const BOB = { name: "bob", secret: "bobsecret123" };
 const ALICE = { name: "alice", secret: "alicesecret12" };
@@ -166,7 +166,7 @@ Deno.test("0201: a CHAP name that is bound to another initiator looks like one w
     assertEquals(await attempt(harness, nameOf(), BOB, friend), "0000");
     assertEquals(await attempt(harness, nameOf(), BOB, { initiatorName: "IQN.2000-01.A:Friend" }), "0000");
     assertEquals(await attempt(harness, nameOf(), ALICE), "0000");
-    const logins: string[][] = [];
+    const logins: string[] = [];
     for (const [host, secret] of [BOB.secret, ALICE.secret].entries()) {
       const initiator = harness.connect({ ends: { peerAddress: `10.0.1.${host}` } });
       await say(initiator, greeting(nameOf()));
@@ -184,13 +184,9 @@ Deno.test("0201: a CHAP name that is bound to another initiator looks like one w
         ["CHAP_I", "1"],
         ["CHAP_C", `0x${CHALLENGE.toHex()}`],
       ];
-      const answer = say(initiator, proof, Stage.operational);
-      const passedMs = await harness.passTime(harness.log.length);
-      const { header } = await answer;
-      logins.push([header.toHex(), `${passedMs} ms`]);
+      logins.push((await say(initiator, proof, Stage.operational)).header.toHex());
     }
     assertEquals(logins[0], logins[1]);
-    assertEquals(logins[0]!.at(-1), `${Limits.failedLoginFirstMs} ms`);
     const log = harness.log.join("\n");
     assertMatch(
       log,
@@ -230,7 +226,7 @@ Deno.test("0201: who leaves CHAP out does not get past the security stage", () =
       "0201h",
     );
     // Time and again the transition is denied, up to the limit of requests.
-    const initiator = harness.connect();
+    const initiator = harness.connect({ ends: { peerAddress: "10.0.0.9" } });
     await say(initiator, greeting(nameOf()));
     for (let request = 1; request < Limits.loginRequests; request++) {
       const pdu = await say(initiator, [], Stage.fullFeature);
@@ -272,7 +268,7 @@ Deno.test("discovery asks for the global secret, and lists the targets that have
     assertEquals(await attempt(harness, undefined), "0201");
     assertEquals(await attempt(harness, undefined, BOB), "0201");
     const initiator = harness.connect();
-    await initiator.login({ chap: ALICE });
+    await harness.passTimeUntil(initiator.login({ chap: ALICE }));
     const targets = await initiator.sendTargets();
     assertEquals(targets.map(({ name }) => name), [nameOf(), nameOf("open")]);
   }));
@@ -328,43 +324,64 @@ Deno.test("0201: the challenge of another connection comes back", () =>
     assertEquals(await attempt(harness, nameOf(), { ...BOB, mutual }), "0000");
   }));
 
-Deno.test("answers to failed logins wait, longer each time, by address, and hold up nobody else", () =>
-  withHarness({ targets: [GUARDED] }, async (harness) => {
+/** Begins a login in the security stage, without waiting for the answer. */
+async function begin(served: Served, method?: string): Promise<void> {
+  await served.initiator.send(loginRequest({
+    isTransit: false,
+    currentStage: Stage.security,
+    nextStage: 0,
+    isid: ISID,
+    initiatorTaskTag: 1,
+    cmdSn: 1,
+    expStatSn: 0,
+    text: encodeText(greeting(nameOf(), method)),
+  }));
+}
+
+Deno.test("who has failed waits before the next login, longer each time, by address, and holds up nobody else", () =>
+  withHarness({ targets: [GUARDED, { name: "open" }] }, async (harness) => {
     const fail = async (peerAddress: string): Promise<number> => {
-      const initiator = harness.connect({ ends: { peerAddress } });
-      const answer = say(initiator, greeting(nameOf(), "None"));
-      const passedMs = await harness.passTime(harness.log.length);
-      assertEquals(statusOf(await answer), "0201");
+      const served = harness.open({ ends: { peerAddress } });
+      await begin(served, "None");
+      const passedMs = await harness.timeUntilAnswered(served);
+      assertEquals(statusOf(await served.initiator.receive()), "0201");
       return passedMs;
     };
     const first = Limits.failedLoginFirstMs;
-    assertEquals([await fail("10.0.0.7"), await fail("10.0.0.7"), await fail("10.0.0.7")], [
-      first,
-      2 * first,
-      4 * first,
-    ]);
-    assertEquals(await fail("10.0.0.8"), first);
+    const times = [];
+    for (let tries = 0; tries < 8; tries++) times.push(await fail("10.0.0.7"));
+    assertEquals(times, [0, first, 2 * first, 4 * first, 8 * first, 16 * first, 8_000, 8_000]);
+    assertEquals([await fail("10.0.0.8"), await fail("10.0.0.9")], [0, 0]);
     const held = harness.open({ ends: { peerAddress: "10.0.0.7" } });
-    await held.initiator.send(loginRequest({
-      isTransit: false,
-      isContinued: false,
-      currentStage: 0,
-      nextStage: 0,
-      isid: ISID,
-      tsih: 0,
-      connectionId: 0,
-      initiatorTaskTag: 1,
-      cmdSn: 1,
-      expStatSn: 0,
-      text: encodeText(greeting(nameOf(), "None")),
-    }));
+    await begin(held);
     await settle();
     assertEquals(held.traffic.given, 0);
-    assertEquals(await attempt(harness, nameOf(), BOB), "0000");
+    // Neither another address has to wait nor who has nothing to prove.
+    const here = harness.connect();
+    await here.login({ targetName: nameOf(), chap: BOB });
+    await harness.connect({ ends: { peerAddress: "10.0.0.7" } }).login({ targetName: nameOf("open") });
     assertEquals(held.traffic.given, 0);
     // Who stops the node does not wait for it either.
     await harness.node.stop();
     assert(held.isClosed());
+  }));
+
+Deno.test("many logins at once wait as long as one, and the right secret among them as long as the wrong ones", () =>
+  withHarness({ targets: [GUARDED] }, async (harness) => {
+    for (let tries = 0; tries < 6; tries++) assertEquals(await attempt(harness, nameOf()), "0201");
+    const { connectionsInLoginPerAddress: count } = Limits;
+    const crowd = Array.from({ length: count }, () => harness.open());
+    for (const served of crowd) await begin(served);
+    harness.clock.advance(Limits.failedLoginMaxMs - 1);
+    await settle();
+    assertEquals(crowd.map(({ traffic }) => traffic.given), new Array(count).fill(0));
+    // One more takes the place of another, which has learned nothing, and has all of the time before it.
+    const late = harness.open();
+    await begin(late);
+    await settle();
+    assert(crowd[0]!.isClosed());
+    assertEquals(await harness.timeUntilAnswered(late), Limits.failedLoginMaxMs);
+    assertEquals(crowd.filter(({ traffic }) => traffic.given > 0).length, count - 1);
   }));
 
 Deno.test("a session is not taken away by who has another secret", () =>
@@ -487,7 +504,7 @@ Deno.test("a login is redirected, after the initiator has proved what it had to"
     assertEquals((await transcript(harness, [greeting(nameOf("hidden"))]))[0]!.includes("0102"), false);
     assertEquals(await attempt(harness, nameOf(), { ...BOB, secret: "another secret" }), "0201");
     const refusal = await assertRejects(
-      () => harness.connect().login({ targetName: nameOf(), chap: BOB }),
+      () => harness.passTimeUntil(harness.connect().login({ targetName: nameOf(), chap: BOB })),
       LoginRefused,
     );
     assertEquals(refusal.status, 0x0102);

@@ -40,7 +40,7 @@ export interface StatusTextOptions {
 const WIDE_COLUMNS = 110;
 
 /** What the first cell of a line keeps, in however narrow a terminal. */
-const FIRST_COLUMNS_MIN = 7;
+const FIRST_COLUMNS_MIN = 8;
 
 /** The first column of what belongs to a session or a refusal. */
 const INDENT = "     ";
@@ -59,6 +59,8 @@ const LITTLE_LEFT = 0.1;
 const FORECAST_DAYS_MAX = 3650;
 
 const NOT_KNOWN = "not known yet";
+/** The same where there is less room. */
+const NOT_YET = "not yet";
 
 /** A report as lines. */
 export function showStatus(report: StatusReport, options: StatusTextOptions): string[] {
@@ -109,32 +111,34 @@ function row(first: string, right: string, columns: number): string {
 
 function unitCells(
   [promised, allocated, growth]: readonly [string, string, string],
-  [commands = "", megabytes = "", latency = ""]: readonly string[],
+  [commands = "", megabytes = "", latency = "", highLatency = ""]: readonly string[],
   columns: number,
 ): string {
   return rightCells([
     [promised, 10],
     [allocated, 10],
-    [growth, 13],
+    [growth, 11],
     [commands, 7],
-    [megabytes, 7],
+    [megabytes, 6],
     [latency, 7],
+    [highLatency, 7],
   ], columns);
 }
 
 function trafficCells(traffic: TrafficReport | null): string[] {
-  if (traffic === null || traffic.rates === null) return ["-", "-", "-"];
-  const { commandsPerSecond, bytesPerSecond, meanLatencyMs } = traffic.rates.total;
-  return [formatCount(commandsPerSecond), formatMegabytes(bytesPerSecond), formatLatency(meanLatencyMs)];
+  if (traffic === null || traffic.rates === null) return ["-", "-", "-", "-"];
+  const { commandsPerSecond, bytesPerSecond, meanLatencyMs, p99LatencyMs } = traffic.rates.total;
+  const latencies = [meanLatencyMs, p99LatencyMs].map(formatLatency);
+  return [formatCount(commandsPerSecond), formatMegabytes(bytesPerSecond), ...latencies];
 }
 
-const TRAFFIC_HEADS = ["IOPS", "MB/s", "LATENCY"];
+const TRAFFIC_HEADS = ["IOPS", "MB/s", "LATENCY", "P99"];
 
 function showTargets(targets: readonly TargetReport[], { columns, style }: StatusTextOptions): string[] {
   const heads = unitCells(["PROMISED", "ALLOCATED", "GROWTH/DAY"], TRAFFIC_HEADS, columns);
   const isWide = columns >= WIDE_COLUMNS;
   return [
-    style.heading(row(isWide ? "TARGET, LUN, FILE" : "TARGET, LUN", heads, columns)),
+    style.heading(row(isWide ? "LUN, FILE" : "LUN", heads, columns)),
     ...targets.flatMap(({ name, iscsiName, comment, logicalUnits }) => {
       const about = comment === name ? iscsiName : `${iscsiName}  ${comment}`;
       const line = printable(shorten(`${name}  ${about}`, columns));
@@ -150,7 +154,7 @@ function showUnit(unit: LogicalUnitReport, isWide: boolean, columns: number): st
   const { lun, path, readOnly, promisedBytes, allocatedBytes, growthBytesPerDay, traffic } = unit;
   const allocated = allocatedBytes === null ? "-" : formatSize(allocatedBytes);
   const growth = growthBytesPerDay === null
-    ? (allocatedBytes === null ? "-" : NOT_KNOWN)
+    ? (allocatedBytes === null ? "-" : NOT_YET)
     : formatGrowth(growthBytesPerDay);
   const right = unitCells([formatSize(promisedBytes), allocated, growth], trafficCells(traffic), columns);
   const label = `  ${String(lun).padStart(2)}${readOnly ? " ro" : ""}`;

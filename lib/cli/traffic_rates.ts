@@ -1,3 +1,4 @@
+import { latencyQuantileMs } from "../scsi/latency_histogram.ts";
 import type { TrafficFigures, TransferFigures } from "../scsi/traffic.ts";
 
 /** What went on in a second of an interval, on average. */
@@ -6,6 +7,9 @@ export interface Rates {
   readonly bytesPerSecond: number;
   /** How long a command took; null when there was none. */
   readonly meanLatencyMs: number | null;
+  /** How long half of them took at most, and 99 of 100; estimates, from the classes in which they are counted. */
+  readonly p50LatencyMs: number | null;
+  readonly p99LatencyMs: number | null;
 }
 
 /** The rates of an interval. */
@@ -34,7 +38,7 @@ export function ratesBetween(
   const total = {
     commands: reads.commands + writes.commands + others,
     bytes: reads.bytes + writes.bytes,
-    timed: reads.timed + writes.timed,
+    timed: reads.timed.map((count, index) => count + writes.timed[index]!),
     totalMs: reads.totalMs + writes.totalMs,
   };
   return {
@@ -48,8 +52,8 @@ export function ratesBetween(
 interface Happened {
   readonly commands: number;
   readonly bytes: number;
-  /** Commands of which it is known how long they took, and that together. */
-  readonly timed: number;
+  /** Commands of which it is known how long they took, in each class of latencies, and that together. */
+  readonly timed: readonly number[];
   readonly totalMs: number;
 }
 
@@ -61,19 +65,18 @@ function difference(before: TransferFigures | undefined, after: TransferFigures)
   return {
     commands: after.commands - (before?.commands ?? 0),
     bytes: after.bytes - (before?.bytes ?? 0),
-    timed: timedOf(after) - timedOf(before),
+    timed: after.latencies.counts.map((count, index) => count - (before?.latencies.counts[index] ?? 0)),
     totalMs: after.latencies.totalMs - (before?.latencies.totalMs ?? 0),
   };
 }
 
-function timedOf(figures: TransferFigures | undefined): number {
-  return figures?.latencies.counts.reduce((sum, count) => sum + count, 0) ?? 0;
-}
-
 function perSecond({ commands, bytes, timed, totalMs }: Happened, seconds: number): Rates {
+  const count = timed.reduce((sum, count) => sum + count, 0);
   return {
     commandsPerSecond: commands / seconds,
     bytesPerSecond: bytes / seconds,
-    meanLatencyMs: timed === 0 ? null : totalMs / timed,
+    meanLatencyMs: count === 0 ? null : totalMs / count,
+    p50LatencyMs: latencyQuantileMs(timed, 0.5),
+    p99LatencyMs: latencyQuantileMs(timed, 0.99),
   };
 }

@@ -48,3 +48,24 @@ export class LatencyHistogram {
     return { counts: [...this.#counts], totalMs: this.#totalMs };
   }
 }
+
+/**
+ * How long a share of the commands took at most, in milliseconds: an estimate, as if they were spread evenly over their
+ * class. Of those that took longer than every bound, no more is known than the last bound.
+ *
+ * @param counts how many there are in each class
+ * @param share from 0 to 1
+ * @returns null when there are none
+ */
+export function latencyQuantileMs(counts: readonly number[], share: number): number | null {
+  const rank = share * counts.reduce((sum, count) => sum + count, 0);
+  if (rank === 0) return null;
+  let below = 0;
+  for (const [index, upperMs] of LATENCY_BOUNDS_MS.entries()) {
+    const count = counts[index]!;
+    const lowerMs = LATENCY_BOUNDS_MS[index - 1] ?? 0;
+    if (below + count >= rank) return lowerMs + (upperMs - lowerMs) * (rank - below) / count;
+    below += count;
+  }
+  return LATENCY_BOUNDS_MS.at(-1)!;
+}

@@ -53,7 +53,7 @@ Deno.test("iscsi status shows what the server says", () =>
 Storage   /scratch/storage
 Portals   127.0.0.1:3260
 
-TARGET, LUN       PROMISED   ALLOCATED     GROWTH/DAY     IOPS     MB/s  LATENCY
+LUN         PROMISED   ALLOCATED   GROWTH/DAY     IOPS    MB/s  LATENCY      P99
 
 THE TARGET WORKER IS BEING STARTED
 `,
@@ -116,10 +116,10 @@ Deno.test("iscsi status without a server shows the disk, and fails", () =>
         "Server    none is running",
         "Storage   /scratch/storage",
         "",
-        "TARGET, LUN       PROMISED   ALLOCATED     GROWTH/DAY     IOPS     MB/s  LATENCY",
+        "LUN         PROMISED   ALLOCATED   GROWTH/DAY     IOPS    MB/s  LATENCY      P99",
         "a  iqn.2002-08.info.netmanager:a",
-        "   0                  1 GB           -              -        -        -        -",
-        "   1                  1 MB        4 KB  not known yet        -        -        -",
+        "   0            1 GB           -            -        -       -        -        -",
+        "   1            1 MB        4 KB      not yet        -       -        -        -",
       ],
     );
     const json = await runCommand(["status", "--conf", conf, "--json"]);

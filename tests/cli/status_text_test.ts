@@ -13,7 +13,14 @@ function trafficOf(
   bytesPerSecond: number,
   meanLatencyMs: number | null,
 ): TrafficReport {
-  const rates = { commandsPerSecond, bytesPerSecond, meanLatencyMs };
+  const high = meanLatencyMs === null ? null : meanLatencyMs * 5;
+  const rates = {
+    commandsPerSecond,
+    bytesPerSecond,
+    meanLatencyMs,
+    p50LatencyMs: meanLatencyMs,
+    p99LatencyMs: high,
+  };
   return {
     readCommands: 0,
     readBytes: 0,
@@ -204,12 +211,12 @@ Server    iscsi 1.2.3, pid 4711, up 3 d 4 h
 Storage   /data/iscsi
 Portals   192.168.100.1:3260 [fd00::1]:3260
 
-TARGET, LUN       PROMISED   ALLOCATED     GROWTH/DAY     IOPS     MB/s  LATENCY
+LUN         PROMISED   ALLOCATED   GROWTH/DAY     IOPS    MB/s  LATENCY      P99
 xenserver  iqn.2002-08.info.netmanager:xenserver  The pool's disks
-   0                750 GB    120.5 GB         3.5 GB  123,457    512.3  0.46 ms
-   1 ro             512 MB     0 bytes  not known yet      0.4      0.0    12 ms
+   0          750 GB    120.5 GB       3.5 GB  123,457   512.3  0.46 ms   2.3 ms
+   1 ro       512 MB     0 bytes      not yet      0.4     0.0    12 ms    62 ms
 raw  iqn.2002-08.info.netmanager:raw
-  255              1.25 TB           -              -        0      0.0        -
+  255        1.25 TB           -            -        0     0.0        -        -
 
 File system /data/iscsi: 120 GB of 1 TB left, full in 34 d 6 h (3.5 GB/day)
 File system /big/one: 1 GB of 1 TB left, not growing
@@ -237,10 +244,10 @@ Deno.test("iscsi status shows more where the terminal is wider", () => {
   assertEquals(
     showPlain(BUSY, 118).slice(4, 9).join("\n"),
     `\
-TARGET, LUN, FILE                                       PROMISED   ALLOCATED     GROWTH/DAY     IOPS     MB/s  LATENCY
+LUN, FILE                                         PROMISED   ALLOCATED   GROWTH/DAY     IOPS    MB/s  LATENCY      P99
 xenserver  iqn.2002-08.info.netmanager:xenserver  The pool's disks
-   0     /data/iscsi/xenserver                            750 GB    120.5 GB         3.5 GB  123,457    512.3  0.46 ms
-   1 ro  /data/iscsi/xenserver_1                          512 MB     0 bytes  not known yet      0.4      0.0    12 ms
+   0     /data/iscsi/xenserver                      750 GB    120.5 GB       3.5 GB  123,457   512.3  0.46 ms   2.3 ms
+   1 ro  /data/iscsi/xenserver_1                    512 MB     0 bytes      not yet      0.4     0.0    12 ms    62 ms
 raw  iqn.2002-08.info.netmanager:raw`,
   );
 });
@@ -253,7 +260,7 @@ Server    iscsi 1.2.3, pid 4711, up 59 s
 Storage   /data/iscsi
 Portals   none
 
-TARGET, LUN       PROMISED   ALLOCATED     GROWTH/DAY     IOPS     MB/s  LATENCY
+LUN         PROMISED   ALLOCATED   GROWTH/DAY     IOPS    MB/s  LATENCY      P99
 
 NO SESSIONS
 
@@ -280,10 +287,10 @@ Deno.test("iscsi status shows what the disk has where no server runs", () => {
 Server    none is running
 Storage   /data/iscsi
 
-TARGET, LUN       PROMISED   ALLOCATED     GROWTH/DAY     IOPS     MB/s  LATENCY
+LUN         PROMISED   ALLOCATED   GROWTH/DAY     IOPS    MB/s  LATENCY      P99
 xenserver  iqn.2002-08.info.netmanager:xenserver  The pool's disks
-   0                750 GB    120.5 GB         3.5 GB        -        -        -
-   1 ro             512 MB     0 bytes  not known yet        -        -        -
+   0          750 GB    120.5 GB       3.5 GB        -       -        -        -
+   1 ro       512 MB     0 bytes      not yet        -       -        -        -
 
 File system /data/iscsi: 120 GB of 1 TB left, full in 34 d 6 h (3.5 GB/day)
 File system /big/one: 1 GB of 1 TB left, not growing`,
@@ -292,10 +299,10 @@ File system /big/one: 1 GB of 1 TB left, not growing`,
 
 Deno.test("iscsi status leaves out whole columns where the terminal is narrow", () => {
   const lines = showPlain(BUSY, 60);
-  const start = lines.findIndex((line) => line.startsWith("TARGET"));
+  const start = lines.findIndex((line) => line.startsWith("LUN"));
   assertEquals([lines[start], lines[start + 2]], [
-    "TARGET, LUN     PROMISED   ALLOCATED     GROWTH/DAY     IOPS",
-    "   0              750 GB    120.5 GB         3.5 GB  123,457",
+    "LUN               PROMISED   ALLOCATED   GROWTH/DAY     IOPS",
+    "   0                750 GB    120.5 GB       3.5 GB  123,457",
   ]);
 });
 

@@ -10,12 +10,39 @@ Deno.test("ratesBetween() says what happened in between", () => {
   for (let i = 0; i < 4; i++) traffic.answeredAfter(1, CommandKind.read, 512);
   for (let i = 0; i < 2; i++) traffic.answeredAfter(4, CommandKind.write, 1024);
   traffic.answered(CommandKind.other, 0);
-  assertEquals(ratesBetween(before, traffic.figures(), 2), {
-    reads: { commandsPerSecond: 2, bytesPerSecond: 1024, meanLatencyMs: 1 },
-    writes: { commandsPerSecond: 1, bytesPerSecond: 1024, meanLatencyMs: 4 },
-    total: { commandsPerSecond: 3.5, bytesPerSecond: 2048, meanLatencyMs: 2 },
+  const rates = ratesBetween(before, traffic.figures(), 2);
+  // Reads are in the class from 0.5 to 1 ms, writes in that from 2.5 to 5 ms.
+  assertEquals(rates, {
+    reads: {
+      commandsPerSecond: 2,
+      bytesPerSecond: 1024,
+      meanLatencyMs: 1,
+      p50LatencyMs: 0.75,
+      p99LatencyMs: 0.995,
+    },
+    writes: {
+      commandsPerSecond: 1,
+      bytesPerSecond: 1024,
+      meanLatencyMs: 4,
+      p50LatencyMs: 3.75,
+      p99LatencyMs: 4.975,
+    },
+    total: {
+      commandsPerSecond: 3.5,
+      bytesPerSecond: 2048,
+      meanLatencyMs: 2,
+      p50LatencyMs: 0.875,
+      p99LatencyMs: rates.total.p99LatencyMs,
+    },
   });
-  const idle = { commandsPerSecond: 0, bytesPerSecond: 0, meanLatencyMs: null };
+  assertEquals(rates.total.p99LatencyMs?.toFixed(3), "4.925");
+  const idle = {
+    commandsPerSecond: 0,
+    bytesPerSecond: 0,
+    meanLatencyMs: null,
+    p50LatencyMs: null,
+    p99LatencyMs: null,
+  };
   const after = traffic.figures();
   assertEquals(ratesBetween(after, after, 1), { reads: idle, writes: idle, total: idle });
 });
@@ -27,9 +54,8 @@ Deno.test("ratesBetween() begins at zero with who is new, and with a new worker"
   const anew = new Traffic();
   anew.answeredAfter(2, CommandKind.write, 1024);
   for (const before of [undefined, many]) {
-    assertEquals(
-      ratesBetween(before, anew.figures(), 1).writes,
-      { commandsPerSecond: 1, bytesPerSecond: 1024, meanLatencyMs: 2 },
-    );
+    const { commandsPerSecond, bytesPerSecond, meanLatencyMs, p50LatencyMs } =
+      ratesBetween(before, anew.figures(), 1).writes;
+    assertEquals([commandsPerSecond, bytesPerSecond, meanLatencyMs, p50LatencyMs], [1, 1024, 2, 1.75]);
   }
 });

@@ -98,6 +98,15 @@ Deno.test("the man page has every command with its options, and no other", () =>
   assert(text.includes(`by default ${COMMAND_OPTIONS.conf.default}`), text);
 });
 
+Deno.test("the man page has every field of JSON that the README has", () => {
+  const readme = Deno.readTextFileSync(new URL("../../README.md", import.meta.url));
+  const section = readme.slice(readme.indexOf("### JSON"), readme.indexOf("## Connecting"));
+  const fields = [...section.matchAll(/`([A-Za-z0-9]+)`/g)].map(([, field]) => field!);
+  const words = new Set(manSection("JSON").flatMap(({ text }) => text.split(/[^A-Za-z0-9]+/)));
+  assert(fields.length > 100);
+  assertEquals(fields.filter((field) => !words.has(field)), []);
+});
+
 Deno.test("the man page has every exit code", () => {
   const expected = Object.values(EXIT_CODES).map(({ code }) => String(code));
   assertEquals(manTags("EXIT STATUS"), expected);

@@ -106,7 +106,7 @@ export class Connection implements WatchedConnection {
    * Nothing is received or sent until this resolves: a login has to wait, or work of the session that this one replaces
    * goes on.
    */
-  #predecessor: Promise<unknown> | undefined;
+  #obstacle: Promise<unknown> | undefined;
 
   constructor(stream: ByteStream, ends: ConnectionEnds, owner: ConnectionOwner) {
     this.#stream = stream;
@@ -191,7 +191,7 @@ export class Connection implements WatchedConnection {
   watch(nowMs: number, settings: PingSettings): void {
     if (this.#stage !== "fullFeature" || this.#phase === undefined) return;
     // Who is not listened to, or waits for the answer to a login or logout, has nothing to say: the medium is slow.
-    const isWaiting = this.#phase.isOver || this.#phase.staging.isFull || this.#predecessor !== undefined;
+    const isWaiting = this.#phase.isOver || this.#phase.staging.isFull || this.#obstacle !== undefined;
     if (isWaiting) this.#signsOfLife.hasCome = true;
     switch (this.#signsOfLife.look(nowMs, settings)) {
       case "nothing":
@@ -249,7 +249,7 @@ export class Connection implements WatchedConnection {
         this.#receive(frame);
         pdus++;
         if (pdus % turnPdus === 0) await this.#letOthersGo();
-        if (this.#predecessor !== undefined) await this.#untilPredecessorSettled();
+        if (this.#obstacle !== undefined) await this.#untilClear();
         if (this.#isCongested) await this.#untilRoom();
         if (!this.#isReceiving) break;
       }
@@ -306,7 +306,7 @@ export class Connection implements WatchedConnection {
     const admission = this.#owner.authorize(this, identity);
     const delayMs = admission.chap === undefined ? 0 : this.#owner.authenticationDelayMs(this);
     if (delayMs > 0) {
-      this.#predecessor = new Promise<void>((resolve) => {
+      this.#obstacle = new Promise<void>((resolve) => {
         this.#cancelDelay = this.#owner.clock.after(delayMs, resolve);
       });
     }
@@ -323,7 +323,7 @@ export class Connection implements WatchedConnection {
     const { cmdSN } = this.#loginRequest!;
     const parameters = this.#login.negotiation.sessionParameters();
     const { session, predecessor } = this.#owner.establish(this, identity, { parameters, cmdSN });
-    this.#predecessor = predecessor;
+    this.#obstacle = predecessor;
     this.#replies.follow(session.window);
     this.#phase = this.#fullFeaturePhase(session, identity.cid);
     session.join(this.#phase);
@@ -373,9 +373,9 @@ export class Connection implements WatchedConnection {
       this.#replies.loginFailure(request, response);
       this.#sendLast();
     };
-    if (this.#predecessor === undefined) return answer();
+    if (this.#obstacle === undefined) return answer();
     this.#stage = "finishing";
-    this.#predecessor.then(answer);
+    this.#obstacle.then(answer);
   }
 
   /**
@@ -435,9 +435,9 @@ export class Connection implements WatchedConnection {
     await nextTurn();
   }
 
-  async #untilPredecessorSettled(): Promise<void> {
-    await Promise.race([this.#predecessor, this.closed]);
-    this.#predecessor = undefined;
+  async #untilClear(): Promise<void> {
+    await Promise.race([this.#obstacle, this.closed]);
+    this.#obstacle = undefined;
   }
 
   #untilProgress(): Promise<void> {
@@ -463,7 +463,7 @@ export class Connection implements WatchedConnection {
     this.#meter.sent();
     if (this.#isSending || this.#stage === "closed" || this.#replies.buffer.length === 0) return;
     // The login is not answered yet, whoever has something to say besides.
-    if (this.#predecessor !== undefined) return;
+    if (this.#obstacle !== undefined) return;
     this.#sendAll();
   }
 

@@ -1,6 +1,7 @@
 /** The requirement matrix says nothing that is not so: what it names exists. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { fromFileUrl } from "@std/path";
+import { LoginStatus } from "../../lib/iscsi/login_status.ts";
 import { namesOfTests, readRequirements } from "./requirements.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
@@ -37,6 +38,14 @@ Deno.test("every test that the matrix names exists", () => {
     }).map(({ file, name }) => `${id}: ${file} "${name}"`)
   );
   assertEquals(missing, []);
+});
+
+Deno.test("every login status is one that tests bring about (11.13.5)", () => {
+  const rows = requirements.filter(({ id }) => id.startsWith("11.13.5-"));
+  const unshown = Object.values(LoginStatus)
+    .map((status) => `${status.toString(16).toUpperCase().padStart(4, "0")}h`)
+    .filter((code) => !rows.some(({ text, tests }) => text.startsWith(`${code}: `) && tests.length > 0));
+  assertEquals(unshown, []);
 });
 
 Deno.test("readRequirements() refuses rows that show nothing", () => {

@@ -52,7 +52,7 @@ _iscsi() {
     local words=''
     case "$command$arguments" in
         reservations) words=clear ;;
-        disconnect | 'reservations clear') words=$(_iscsi_targets "$conf") ;;
+        disconnect | renegotiate | 'reservations clear') words=$(_iscsi_targets "$conf") ;;
     esac
 
     case $command in

@@ -470,8 +470,14 @@ export class FullFeaturePhase implements SessionConnection {
 
   #taskManagementResponse(pdu: TaskManagementRequest, response: number): void {
     this.replies.taskManagementResponse(pdu.initiatorTaskTag, response);
-    const isReset = pdu.function === TaskManagementFunctionCode.targetColdReset;
-    if (isReset && response === TaskManagementResponseCode.functionComplete) this.#owner.resetTarget();
+    if (response !== TaskManagementResponseCode.functionComplete) return;
+    switch (pdu.function) {
+      case TaskManagementFunctionCode.targetColdReset:
+        return this.#owner.resetTarget();
+      // RFC 7144, 6.3: all connections of the session end, as if they had timed out.
+      case TaskManagementFunctionCode.nexusReset:
+        return this.session.finish();
+    }
   }
 
   #textRequest(pdu: TextRequest): void {

@@ -393,7 +393,10 @@ export class TargetNode implements ConnectionOwner {
       identity,
       ...login,
       target,
-      nexus: target?.device.openNexus(portName, () => this.#nexusesInReach(connection, identity)),
+      nexus: target?.device.openNexus(portName, {
+        others: () => this.#nexusesInReach(connection, identity),
+        protocolLevel: login.parameters.protocolLevel,
+      }),
       ends: connection.ends,
       beganAtMs: this.clock.now(),
     });

@@ -17,7 +17,7 @@ export const TaskManagementFunctionCode = {
   targetWarmReset: 6,
   targetColdReset: 7,
   taskReassign: 8,
-  // RFC 7144, 5.1.4; QUERY ASYNCHRONOUS EVENT (12) is not supported.
+  // RFC 7144, 6.3; QUERY ASYNCHRONOUS EVENT (12) is not supported.
   queryTask: 9,
   queryTaskSet: 10,
   nexusReset: 11,
@@ -30,6 +30,8 @@ export const TaskSetScope: Readonly<Record<number, "logicalUnit" | "target">> = 
   [TaskManagementFunctionCode.logicalUnitReset]: "logicalUnit",
   [TaskManagementFunctionCode.targetWarmReset]: "target",
   [TaskManagementFunctionCode.targetColdReset]: "target",
+  // RFC 7144, 6.5.
+  [TaskManagementFunctionCode.nexusReset]: "target",
 };
 
 /** The iSCSIProtocolLevel from which RFC 7144's functions may be used. */
@@ -43,7 +45,7 @@ export const TaskManagementResponseCode = {
   taskStillAllegiant: 3,
   taskAllegianceReassignmentNotSupported: 4,
   functionNotSupported: 5,
-  // RFC 7144, 5.2.1.
+  // RFC 7144, 6.4.2.
   functionSucceeded: 7,
   functionRejected: 255,
 } as const satisfies Record<TaskManagementResponse, number> & Record<string, number>;
@@ -74,11 +76,12 @@ function nameOf(code: number): TaskManagementFunction | undefined {
   return undefined;
 }
 
-/** RFC 7144, 5.1.4: the response says whether the task is in the task set. */
+/** RFC 7144, 6.3 and 6.4.2: the response says whether the task is in the task set. */
 function queryTask(session: Session, pdu: TaskManagementRequest): number {
   const task = session.task(pdu.referencedTaskTag);
-  return task !== undefined && task.lun === pdu.lun
-    ? TaskManagementResponseCode.functionSucceeded
+  if (task !== undefined && task.lun === pdu.lun) return TaskManagementResponseCode.functionSucceeded;
+  return session.isManaging(pdu.referencedTaskTag)
+    ? TaskManagementResponseCode.functionRejected
     : TaskManagementResponseCode.functionComplete;
 }
 

@@ -6,7 +6,7 @@ import type { Operation } from "./operation.ts";
 import type { Outcome } from "./outcome.ts";
 import type { ReservationType } from "./reservations/reservation_types.ts";
 import { Sense } from "./sense.ts";
-import type { TargetDescription } from "./target_description.ts";
+import type { DeviceDescription, TargetDescription } from "./target_description.ts";
 import type { Task } from "./task.ts";
 import type { TaskManagementFunction, TaskManagementResponse } from "./task_management.ts";
 import { totalTraffic, Traffic } from "./traffic.ts";
@@ -14,10 +14,15 @@ import type { Attention } from "./unit_attention.ts";
 
 /** What a nexus has to do with others. */
 export interface NexusOptions {
-  /** What the same initiator may use of this server besides, through its other nexuses. */
+  /** The nexuses of the same initiator whose logical units it may copy to and from, as they are then. */
   readonly others?: () => Iterable<Nexus>;
+  /** iSCSIProtocolLevel (RFC 7143, 13.24): 1 unless another one was settled. */
+  readonly protocolLevel?: number;
   readonly onClose?: (nexus: Nexus) => void;
 }
+
+/** VERSION DESCRIPTOR of iSCSI where no version is claimed, to which the protocol level is added (RFC 7144, 4.2). */
+const ISCSI_VERSION_DESCRIPTOR = 0x0960;
 
 /** What an initiator has reserved of a logical unit. */
 export interface NexusReservation {
@@ -43,13 +48,13 @@ export class Nexus {
   /** What is not that of a logical unit: of commands to where there is none, and of those that are closed. */
   readonly #otherTraffic = new Traffic();
 
-  constructor(target: TargetDescription, initiatorPortName: string, options: NexusOptions = {}) {
-    const { others = () => [], onClose = () => {} } = options;
+  constructor(device: DeviceDescription, initiatorPortName: string, options: NexusOptions = {}) {
+    const { others = () => [], onClose = () => {}, protocolLevel = 1 } = options;
     this.initiatorPortName = initiatorPortName;
-    this.#target = target;
+    this.#target = { ...device, protocolVersion: ISCSI_VERSION_DESCRIPTOR + protocolLevel };
     this.#others = others;
     this.#onClose = onClose;
-    for (const [lun, logicalUnit] of target.logicalUnits) this.#attach(lun, logicalUnit);
+    for (const [lun, logicalUnit] of device.logicalUnits) this.#attach(lun, logicalUnit);
   }
 
   /** The target has one more logical unit, of which the initiator is told. */

@@ -4,7 +4,13 @@ import type { LogicalUnit } from "./logical_unit.ts";
 export const TARGET_PORT_GROUP = 1;
 
 /** A SCSI target device with one target port, as its commands speak of it (SAM-5, 4.6). */
-export interface TargetDescription {
+export interface TargetDescription extends DeviceDescription {
+  /** VERSION DESCRIPTOR of iSCSI in the version that the initiator at the other end of the nexus has settled. */
+  readonly protocolVersion: number;
+}
+
+/** What is the same for all initiators of a target device. */
+export interface DeviceDescription {
   /** The device's SCSI name string: an iSCSI name. */
   readonly name: string;
   /** The port's SCSI name string: `iqn...,t,0x0001`. */

@@ -1,14 +1,14 @@
 import type { LogicalUnit } from "./logical_unit.ts";
-import { Nexus } from "./nexus.ts";
-import type { TargetDescription } from "./target_description.ts";
+import { Nexus, type NexusOptions } from "./nexus.ts";
+import type { DeviceDescription } from "./target_description.ts";
 
 /** A SCSI target device (SAM-5, 4.6) with one target port: the owner of the list of its logical units. */
 export class TargetDevice {
-  readonly #description: TargetDescription;
+  readonly #description: DeviceDescription;
   readonly #logicalUnits: Map<number, LogicalUnit>;
   readonly #nexuses = new Set<Nexus>();
 
-  constructor(description: TargetDescription) {
+  constructor(description: DeviceDescription) {
     this.#logicalUnits = new Map(description.logicalUnits);
     this.#description = { ...description, logicalUnits: this.#logicalUnits };
   }
@@ -22,11 +22,11 @@ export class TargetDevice {
    * Makes an initiator port known to the logical units.
    *
    * @param initiatorPortName the SCSI name of the initiator port, `iqn...,i,0x...`
-   * @param others the nexuses of the same initiator whose logical units it may copy to and from, as they are then
+   * @param options what else is known of it
    */
-  openNexus(initiatorPortName: string, others: () => Iterable<Nexus> = () => []): Nexus {
+  openNexus(initiatorPortName: string, options: Omit<NexusOptions, "onClose"> = {}): Nexus {
     const onClose = (nexus: Nexus): void => void this.#nexuses.delete(nexus);
-    const nexus = new Nexus(this.#description, initiatorPortName, { others, onClose });
+    const nexus = new Nexus(this.#description, initiatorPortName, { ...options, onClose });
     this.#nexuses.add(nexus);
     return nexus;
   }

@@ -1,7 +1,8 @@
 /** Task management functions of RFC 7144, and PREEMPT AND ABORT, through the whole node. */
 import { assert, assertEquals } from "@std/assert";
 import type { Initiator } from "../support/initiator.ts";
-import { read10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
+import { inquiry, read10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
+import { TaskManagement } from "../support/initiator_request.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import { SlowStore } from "../support/slow_store.ts";
@@ -10,12 +11,12 @@ import { drain, type Harness, pattern, settle, until, withHarness } from "./_har
 const SIZE = 1024 * 1024;
 const BEN = { initiatorName: "iqn.2000-01.a:ben", isid: Uint8Array.of(0x80, 0, 0, 0, 0, 2), unitCount: 2 };
 
-/** Functions (RFC 7144, 5.1.4) and responses (RFC 7143, 11.6.1; RFC 7144, 5.2.1). */
+/** Functions (RFC 7144, 6.3) and responses (RFC 7143, 11.6.1; RFC 7144, 6.4.2). */
 const QUERY_TASK = 9;
 const QUERY_TASK_SET = 10;
 const NEXUS_RESET = 11;
 const QUERY_ASYNCHRONOUS_EVENT = 12;
-const Response = { complete: 0, lunDoesNotExist: 2, notSupported: 5, succeeded: 7 } as const;
+const Response = { complete: 0, lunDoesNotExist: 2, notSupported: 5, succeeded: 7, rejected: 255 } as const;
 
 const LEVEL_2 = { keys: { iSCSIProtocolLevel: "2" }, unitCount: 2 };
 
@@ -90,6 +91,33 @@ Deno.test("QUERY TASK says whether a task has not ended, without waiting for any
     assertEquals(await ask(), Response.complete);
   }));
 
+Deno.test("QUERY TASK of a task management request is rejected (RFC 7144, 6.3)", () =>
+  withSlowUnit(async ({ store, harness }) => {
+    const initiator = await harness.logIn(LEVEL_2);
+    const write = await initiator.begin({ cdb: write10(0, 1), write: pattern(512) });
+    await until(() => store.pending.length === 1, "the write is under way");
+    const referencedTaskTag = initiator.nextTaskTag() + 1;
+    const reset = initiator.taskManagement(TaskManagement.logicalUnitReset);
+    await settle();
+    assertEquals(await initiator.taskManagement(QUERY_TASK, { referencedTaskTag }), Response.rejected);
+    write.forget();
+    store.releaseAll();
+    assertEquals(await reset, Response.complete);
+    assertEquals(await initiator.taskManagement(QUERY_TASK, { referencedTaskTag }), Response.complete);
+  }));
+
+Deno.test("INQUIRY tells of iSCSI in the version that the session has settled (RFC 7144, 4.2)", () =>
+  withHarness({}, async (harness) => {
+    const levels = [[{}, 0x0961], [{ iSCSIProtocolLevel: "0" }, 0x0960], [LEVEL_2.keys, 0x0962]] as const;
+    for (const [keys, version] of levels) {
+      const initiator = await harness.logIn({ keys });
+      for (const lun of [0, 9]) {
+        const { data } = await initiator.command({ cdb: inquiry(96), read: 96, lun });
+        assertEquals(data[60]! << 8 | data[61]!, version, `LUN ${lun}`);
+      }
+    }
+  }));
+
 Deno.test("QUERY TASK SET says whether this nexus has a task on a unit", () =>
   withSlowUnit(async ({ store, harness }) => {
     const initiator = await harness.logIn(LEVEL_2);
@@ -104,7 +132,7 @@ Deno.test("QUERY TASK SET says whether this nexus has a task on a unit", () =>
     assertEquals((await read.result()).status, ScsiStatus.good);
   }));
 
-Deno.test("I_T NEXUS RESET ends the tasks of its nexus on all units, and tells that initiator alone", () =>
+Deno.test("I_T NEXUS RESET ends the tasks of its nexus on all units and its session, and nobody else notices", () =>
   withSlowUnit(async ({ inner, store, harness }) => {
     const initiator = await harness.logIn(LEVEL_2);
     const ben = await harness.logIn(BEN);
@@ -119,11 +147,19 @@ Deno.test("I_T NEXUS RESET ends the tasks of its nexus on all units, and tells t
     assertEquals([isAnswered, inner.writeCount], [false, 0], "what has begun may still reach the medium");
     store.releaseAll();
     assertEquals(await reset, Response.complete);
-    assertEquals(await drain(initiator), []);
-    for (const lun of [0, 1]) {
-      assertEquals([await attentionOf(initiator, lun), await attentionOf(initiator, lun)], [0x2907, 0]);
-    }
+    const farewell = await initiator.receiveEnd();
+    assertEquals(farewell.map(({ name }) => name), ["asynchronousMessage"], "its write has no status");
     assertEquals([await attentionOf(ben, 0), await attentionOf(ben, 1)], [0, 0], "and RESERVE has ended");
+    const next = await harness.logIn({ ...LEVEL_2, unitCount: 2 });
+    assertEquals([await attentionOf(next, 0), await attentionOf(next, 1)], [0, 0]);
+  }));
+
+Deno.test("I_T NEXUS RESET ends all connections of its session, whichever it came over (RFC 7144, 6.3)", () =>
+  withHarness({}, async (harness) => {
+    const { connections, initiators } = await harness.logInSession(3, { keys: LEVEL_2.keys });
+    assertEquals(await initiators[1]!.taskManagement(NEXUS_RESET), Response.complete);
+    for (const { served } of connections) await served;
+    assertEquals([...harness.node.sessions()], []);
   }));
 
 Deno.test("PREEMPT AND ABORT is answered when no write of the preempted initiator can come any more", () =>

@@ -4,7 +4,13 @@ import { Sense } from "../../lib/scsi/sense.ts";
 import type { Task } from "../../lib/scsi/task.ts";
 import { makeUnit } from "./fixture.ts";
 
-const TARGET = { name: "a", portName: "a,t,0x0001", relativePortIdentifier: 1, logicalUnits: new Map() };
+const TARGET = {
+  name: "a",
+  portName: "a,t,0x0001",
+  relativePortIdentifier: 1,
+  logicalUnits: new Map(),
+  protocolVersion: 0x0961,
+};
 const OPTIONS = {
   initiatorPort: "iqn.2007-01.tld.host:client,i,0x400001370000",
   reach: () => undefined,

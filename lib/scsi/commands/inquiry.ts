@@ -25,8 +25,10 @@ const THIRD_PARTY_COPY = 0x08;
 /** CMDQUE in byte 7: the full task management model. */
 const CMDQUE = 0x02;
 
-/** VERSION DESCRIPTOR: SAM-5, iSCSI, SPC-4 and SBC-3, each in no particular revision. */
-const VERSION_DESCRIPTORS = [0x00a0, 0x0960, 0x0460, 0x04c0];
+/** VERSION DESCRIPTOR: SAM-5, SPC-4 and SBC-3, each in no particular revision. */
+const SAM5 = 0x00a0;
+const SPC4 = 0x0460;
+const SBC3 = 0x04c0;
 
 /** RMB in byte 1: the medium can be removed. */
 const RMB = 0x80;
@@ -47,7 +49,11 @@ const STANDARD_LENGTH_BYTES = 96;
  *  58-73 | version descriptors
  * ```
  */
-function encodeStandardData(peripheral: number, identification: string): Uint8Array {
+function encodeStandardData(
+  peripheral: number,
+  identification: string,
+  { protocolVersion }: TargetDescription,
+): Uint8Array {
   const data = new Uint8Array(STANDARD_LENGTH_BYTES);
   data[0] = peripheral;
   data[2] = VERSION_SPC4;
@@ -55,7 +61,7 @@ function encodeStandardData(peripheral: number, identification: string): Uint8Ar
   data[4] = STANDARD_LENGTH_BYTES - 5;
   data[7] = CMDQUE;
   new TextEncoder().encodeInto(identification, data.subarray(8, 36));
-  for (const [index, descriptor] of VERSION_DESCRIPTORS.entries()) {
+  for (const [index, descriptor] of [SAM5, protocolVersion, SPC4, SBC3].entries()) {
     writeUint16(data, 58 + index * 2, descriptor);
   }
   return data;
@@ -73,15 +79,15 @@ export function inquiry(nexus: ItlNexus, cdb: Uint8Array): Operation {
   }
   if (pageCode !== 0) return refusedForField(2);
   const { vendor, texts: { product, revision }, removable } = nexus.logicalUnit;
-  const data = encodeStandardData(DIRECT_ACCESS_BLOCK_DEVICE, vendor + product + revision);
+  const data = encodeStandardData(DIRECT_ACCESS_BLOCK_DEVICE, vendor + product + revision, nexus.target);
   data[1] = removable ? RMB : 0;
   data[5] = TPGS | THIRD_PARTY_COPY;
   return sendParameterData(data, allocationLength);
 }
 
 /** INQUIRY where there is no logical unit: standard data that says so, and nothing else. */
-export function inquiryWithoutLogicalUnit(_target: TargetDescription, cdb: Uint8Array): Operation {
+export function inquiryWithoutLogicalUnit(target: TargetDescription, cdb: Uint8Array): Operation {
   if ((cdb[1]! & (CMDDT | EVPD)) !== 0) return refusedForField(1, (cdb[1]! & CMDDT) === 0 ? 0 : 1);
   if (cdb[2] !== 0) return refusedForField(2);
-  return sendParameterData(encodeStandardData(NO_LOGICAL_UNIT, " ".repeat(28)), readUint16(cdb, 3));
+  return sendParameterData(encodeStandardData(NO_LOGICAL_UNIT, " ".repeat(28), target), readUint16(cdb, 3));
 }

@@ -243,7 +243,7 @@ Deno.test("EXTENDED COPY reaches the units of the initiator's other nexuses, as 
   const [here, there] = NAAS.map((naa) => makeTarget(makeUnit({ identity: { naa, serialNumber: naa } })));
   const other = openReadyNexus(there!);
   const others = [other];
-  const nexus = here!.openNexus("iqn.2007-01.tld.host:client,i,0x400001370000", () => others);
+  const nexus = here!.openNexus("iqn.2007-01.tld.host:client,i,0x400001370000", { others: () => others });
   await run(nexus, cdb("03"));
   await write(nexus, 0, 0, pattern(512));
   assertEquals((await copy(nexus, { segments: [{}] })).outcome, "good");

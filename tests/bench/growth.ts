@@ -1,112 +1,147 @@
 /**
- * `deno task growth [--json]`
+ * `deno task growth`, with options that `--help` lists
  *
  * How cost grows with the number of targets, of LUNs of one target, and of sessions: for each of them the time that
- * `check`, `build`, the start to `ready`, a discovery and a login take. Nothing should grow faster than its input: the
- * last column divides the growth of the row's slowest step, over the row before, by the growth of the input.
+ * `check`, `build`, the start to `ready`, a discovery, a login, `status` and a scrape of the metrics take, and the
+ * memory that the server has then. Nothing should grow faster than its input: the second table has what one more of
+ * each costs, which should not be more from row to row.
  */
-import { parseArgs } from "@std/cli/parse-args";
 import { getAvailablePort } from "@std/net";
 import { join } from "@std/path";
-import { compileC, has, ourCommand, run } from "./sides.ts";
+import { checkCount, checkPattern, readOptions } from "./options.ts";
+import { median, memoryMebibytes } from "./process.ts";
+import { Progress } from "./progress.ts";
+import { compileC, confOf, has, ourProgram, run, startServer } from "./sides.ts";
+import { formatFigure, formatTable } from "./table.ts";
 
-const SIZES = {
-  targets: [1, 10, 100, 1_000],
-  LUNs: [1, 16, 256],
-  sessions: [1, 8, 32],
-} as const;
+/** Something of which there are more and more: how many, and what a conf has of targets and LUNs then. */
+interface Kind {
+  readonly name: string;
+  readonly counts: readonly number[];
+  readonly targets: (count: number) => number;
+  readonly logicalUnits: (count: number) => number;
+  readonly sessions: (count: number) => number;
+}
 
-type Kind = keyof typeof SIZES;
+const KINDS: readonly Kind[] = [
+  { name: "targets", counts: [1, 10, 100, 1_000], targets: all, logicalUnits: one, sessions: one },
+  {
+    name: "targets of 4 LUNs",
+    counts: [1, 10, 100, 1_000],
+    targets: all,
+    logicalUnits: () => 4,
+    sessions: one,
+  },
+  { name: "LUNs of a target", counts: [1, 16, 256], targets: one, logicalUnits: all, sessions: one },
+  { name: "sessions", counts: [1, 8, 32], targets: one, logicalUnits: one, sessions: all },
+];
 
-/** Milliseconds of each step; undefined for one that could not be measured. */
+/** What takes its time, in the order in which it is done; a step that could not be measured is undefined. */
+const STEPS = ["check", "build", "ready", "discovery", "login", "status", "metrics"] as const;
+
+type Milliseconds = { readonly [Step in (typeof STEPS)[number]]: number | undefined };
+
+/** What so many cost. */
 interface Growth {
-  readonly kind: Kind;
+  readonly kind: string;
   readonly count: number;
-  readonly checkMs: number;
-  readonly buildMs: number;
-  readonly readyMs: number;
-  readonly discoveryMs: number | undefined;
-  readonly loginMs: number | undefined;
+  readonly milliseconds: Milliseconds;
+  readonly memoryMebibytes: number;
   /** 4 KiB random reads, depth 4 on each session. */
   readonly readsPerSecond: number;
 }
 
-const STEPS = ["checkMs", "buildMs", "readyMs", "discoveryMs", "loginMs"] as const;
-
-const args = parseArgs(Deno.args, { boolean: ["json"] });
-const { command, prefix, description } = await ourCommand();
+const values = readOptions("deno task growth [OPTION...]", {
+  kinds: {
+    value: "PATTERN",
+    help: `only kinds with names that match: ${KINDS.map(({ name }) => name).join(", ")}`,
+    default: ".",
+    check: checkPattern,
+  },
+  rounds: {
+    value: "N",
+    help: "how often each is measured; the median counts",
+    default: "3",
+    check: checkCount,
+  },
+  json: { help: "print JSON instead of tables" },
+});
+const program = await ourProgram();
 const hasTools = await has("iscsi-ls");
 
 await main();
 
 async function main(): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "iscsi-growth-" });
+  const pattern = new RegExp(values.kinds, "i");
   const rows: Growth[] = [];
   try {
+    using progress = new Progress();
     const load = await compileC("load", folder);
-    for (const kind of Object.keys(SIZES) as Kind[]) {
-      for (const count of SIZES[kind]) rows.push(await measure(kind, count, load, folder));
+    for (const kind of KINDS.filter(({ name }) => pattern.test(name))) {
+      for (const count of kind.counts) {
+        const rounds: Growth[] = [];
+        for (let round = 0; round < Number(values.rounds); round++) {
+          progress.show(`${count} ${kind.name}`, `round ${round + 1}`);
+          rounds.push(await measure(kind, count, { load, storage: join(folder, "storage") }));
+        }
+        rows.push(medianOf(rounds));
+      }
     }
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
-  report(rows);
+  const missing = hasTools ? [] : ["discovery and login: iscsi-ls and iscsi-inq are not installed"];
+  if (values.json) {
+    console.log(JSON.stringify({ ours: program.description, rows, missing }, null, 2));
+  } else console.log(formatGrowth(rows, missing));
 }
 
-async function measure(kind: Kind, count: number, load: string, folder: string): Promise<Growth> {
-  const storage = join(folder, `${kind}-${count}`);
-  const port = getAvailablePort();
+function one(): number {
+  return 1;
+}
+
+function all(count: number): number {
+  return count;
+}
+
+async function measure(
+  kind: Kind,
+  count: number,
+  { load, storage }: { readonly load: string; readonly storage: string },
+): Promise<Growth> {
+  const [port, metricsPort] = [getAvailablePort(), getAvailablePort({ preferredPort: 9860 })];
   const conf = `${storage}.conf`;
-  await Deno.writeTextFile(conf, confOf(kind, count, storage, port));
-  const checkMs = await timed(() => run(command, [...prefix, "check", "--conf", conf]));
-  const buildMs = await timed(() => run(command, [...prefix, "build", "--conf", conf]));
-  const began = performance.now();
-  const server = new Deno.Command(command, {
-    args: [...prefix, "serve", "--conf", conf],
-    stdout: "piped",
-    stderr: "null",
-  }).spawn();
+  const sizes = Array.from({ length: kind.logicalUnits(count) }, () => "1MB").join(" ");
+  const targets = Array.from({ length: kind.targets(count) }, (_, index) => `[t${index}]\nsize=${sizes}`);
+  await Deno.writeTextFile(conf, confOf(storage, port, [`metrics=${metricsPort}`, ...targets]));
+  const command = (name: string) => (): Promise<string> =>
+    run(program.command, [...program.prefix, name, "--conf", conf]);
+  const check = await timed(command("check"));
+  const build = await timed(command("build"));
+  const server = await startServer(program, conf);
   try {
-    await untilReady(server.stdout);
-    const readyMs = performance.now() - began;
     const url = `iscsi://127.0.0.1:${port}`;
-    const [discoveryMs, loginMs] = hasTools
-      ? [
-        await timed(() => run("iscsi-ls", [url])),
-        await timed(() => run("iscsi-inq", [`${url}/iqn.2002-08.info.netmanager:t0/0`])),
-      ]
-      : [undefined, undefined];
-    const sessions = kind === "sessions" ? count : 1;
-    const output = await run(load, [
-      ...["127.0.0.1", String(port), "iqn.2002-08.info.netmanager:t0", "0"],
-      ...["randread", "4096", "4", String(sessions), "1"],
-    ]);
-    const { operations, seconds } = JSON.parse(output);
+    const target = "iqn.2002-08.info.netmanager:t0";
+    const discovery = hasTools ? await timed(() => run("iscsi-ls", [url])) : undefined;
+    const login = hasTools ? await timed(() => run("iscsi-inq", [`${url}/${target}/0`])) : undefined;
+    const status = await timed(command("status"));
+    const metrics = await timed(async () => {
+      await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+    });
+    const words = [port, target, 0, "randread", 4096, 4, kind.sessions(count), 1];
+    const { operations, seconds } = JSON.parse(await run(load, ["127.0.0.1", ...words.map(String)]));
     return {
-      ...{ kind, count, checkMs, buildMs, readyMs, discoveryMs, loginMs },
+      kind: kind.name,
+      count,
+      milliseconds: { check, build, ready: server.readyMs, discovery, login, status, metrics },
+      memoryMebibytes: memoryMebibytes(server.pid, "VmRSS"),
       readsPerSecond: operations / seconds,
     };
   } finally {
-    server.kill("SIGTERM");
-    await server.status;
+    await server.stop();
+    await Deno.remove(storage, { recursive: true });
   }
-}
-
-function confOf(kind: Kind, count: number, storage: string, port: number): string {
-  const globals = [
-    `storage=${storage}`,
-    `port=${port}`,
-    "sessions=64",
-    "connections=64",
-    "networks=127.0.0.0/8",
-  ];
-  const targets = kind === "targets" ? count : 1;
-  const size = Array.from({ length: kind === "LUNs" ? count : 1 }, () => "1MB").join(" ");
-  return [
-    ...globals,
-    ...Array.from({ length: targets }, (_, index) => `[t${index}]\nsize=${size}`),
-    "",
-  ].join("\n");
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {
@@ -115,37 +150,47 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - began;
 }
 
-/** Reads the server's output until it says that it is ready, and lets the rest go. */
-async function untilReady(output: ReadableStream<Uint8Array>): Promise<void> {
-  let text = "";
-  for await (const chunk of output.pipeThrough(new TextDecoderStream())) {
-    text += chunk;
-    if (text.includes("ready\n")) return;
-  }
-  throw new Error(`The server ended before it was ready: ${text}`);
+/** The median of each figure. */
+function medianOf(rounds: readonly Growth[]): Growth {
+  const medianBy = (figure: (round: Growth) => number): number => median(rounds.map(figure));
+  const steps = STEPS.map((step) => {
+    const isMissing = rounds[0]!.milliseconds[step] === undefined;
+    return [step, isMissing ? undefined : medianBy((round) => round.milliseconds[step]!)];
+  });
+  return {
+    ...rounds[0]!,
+    milliseconds: Object.fromEntries(steps),
+    memoryMebibytes: medianBy((round) => round.memoryMebibytes),
+    readsPerSecond: medianBy((round) => round.readsPerSecond),
+  };
 }
 
-/** How much faster than the input the slowest step of a row has grown; undefined for the first row of a kind. */
-function excess(row: Growth, before: Growth | undefined): number | undefined {
-  if (before === undefined || before.kind !== row.kind) return undefined;
-  const growths = STEPS.map((step) => (row[step] ?? 0) / (before[step] ?? 1));
-  return Math.max(...growths) / (row.count / before.count);
-}
-
-function report(rows: readonly Growth[]): void {
-  const missing = hasTools ? [] : ["discovery and login: iscsi-ls and iscsi-inq are not installed"];
-  if (args.json) return console.log(JSON.stringify({ ours: description, rows, missing }, null, 2));
-  console.log(`ours   ${description}; milliseconds, each step once\n`);
-  const header = ["", "check", "build", "ready", "discovery", "login", "4 KiB reads/s", "growth/input"];
-  const table = [
-    header,
-    ...rows.map((row, index) => [
-      `${row.count} ${row.kind}`,
-      ...STEPS.map((step) => row[step]?.toFixed(0) ?? "-"),
-      row.readsPerSecond.toFixed(0),
-      excess(row, rows[index - 1])?.toFixed(2) ?? "",
+function formatGrowth(rows: readonly Growth[], missing: readonly string[]): string {
+  return [
+    `ours   ${program.description}; milliseconds, the median of ${values.rounds} rounds\n`,
+    formatTable([
+      ["", ...STEPS, "MiB", "4 KiB reads/s"],
+      ...rows.map((row) => [
+        `${row.count} ${row.kind}`,
+        ...STEPS.map((step) => formatFigure(row.milliseconds[step])),
+        formatFigure(row.memoryMebibytes),
+        formatFigure(row.readsPerSecond),
+      ]),
     ]),
-  ];
-  for (const line of table) console.log(line.map((cell) => cell.padStart(14)).join(""));
-  for (const line of missing) console.log(`not measured: ${line}`);
+    "What one more costs:\n",
+    formatTable([["", ...STEPS, "MiB"], ...rows.flatMap((row, index) => formatStep(row, rows[index - 1]))]),
+    ...missing.map((line) => `not measured: ${line}\n`),
+  ].join("\n");
+}
+
+/** What each one more cost between two rows. */
+function formatStep(row: Growth, before: Growth | undefined): string[][] {
+  if (before === undefined || before.kind !== row.kind) return [];
+  const each = (now: number | undefined, then: number | undefined): string =>
+    now === undefined || then === undefined ? "-" : ((now - then) / (row.count - before.count)).toFixed(2);
+  return [[
+    `${before.count} to ${row.count} ${row.kind}`,
+    ...STEPS.map((step) => each(row.milliseconds[step], before.milliseconds[step])),
+    each(row.memoryMebibytes, before.memoryMebibytes),
+  ]];
 }

@@ -14,7 +14,7 @@ export interface LoadJob {
   readonly cold?: true;
   /** All PDUs have header and data digests. The bound has none to compare with. */
   readonly digests?: true;
-  /** Session 0 alone is measured, at depth 1, beside another one at this depth. */
+  /** Session 0 alone is measured, at its depth of 1, beside another one at this depth. */
   readonly rivalDepth?: number;
   /** Ratios that the project wants at least, against tgt and against the bound. */
   readonly wanted: { readonly tgt?: number; readonly bound?: number };
@@ -108,15 +108,6 @@ export const LOAD_JOBS: readonly LoadJob[] = [
     wanted: { tgt: 1.5 },
   },
   {
-    name: "QD 1 beside QD 128 (fairness)",
-    kind: "randread",
-    blockBytes: 4 * KIB,
-    depth: 1,
-    sessions: 2,
-    rivalDepth: 128,
-    wanted: {},
-  },
-  {
     name: "4 KiB random read, QD 32, cold",
     kind: "randread",
     blockBytes: 4 * KIB,
@@ -147,4 +138,31 @@ export const TOOL_JOBS: readonly ToolJob[] = [
     tool: "qemu-img",
     args: ["-w", "-c", "100000", "-d", "32", "-s", "4096", "-S", "65536"],
   },
+];
+
+/** One session that has a command outstanding at a time, alone and beside one that has all that it may. */
+export const FAIRNESS_JOBS = {
+  alone: {
+    name: "4 KiB random read, QD 1",
+    kind: "randread",
+    blockBytes: 4 * KIB,
+    depth: 1,
+    sessions: 1,
+    wanted: {},
+  },
+  beside: {
+    name: "4 KiB random read, QD 1 beside QD 128",
+    kind: "randread",
+    blockBytes: 4 * KIB,
+    depth: 1,
+    sessions: 2,
+    rivalDepth: 128,
+    wanted: {},
+  },
+} as const satisfies Record<string, LoadJob>;
+
+/** As many commands as sessions may have outstanding by default, each as large as initiators send them. */
+export const MEMORY_JOBS: readonly LoadJob[] = [
+  { name: "1 MiB writes", kind: "seqwrite", blockBytes: MIB, depth: 128, sessions: 32, wanted: {} },
+  { name: "1 MiB reads", kind: "seqread", blockBytes: MIB, depth: 128, sessions: 32, wanted: {} },
 ];

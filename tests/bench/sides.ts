@@ -60,8 +60,16 @@ async function end(child: Deno.ChildProcess, signal: Deno.Signal): Promise<void>
   await child.status;
 }
 
+/** How a program is run. */
+export interface Program {
+  readonly command: string;
+  /** The arguments before its own. */
+  readonly prefix: readonly string[];
+  readonly description: string;
+}
+
 /** How this project's program is run: the compiled binary where there is one, else from source. */
-export async function ourCommand(): Promise<{ command: string; prefix: string[]; description: string }> {
+export async function ourProgram(): Promise<Program> {
   const binary = join(REPOSITORY, "dist", "iscsi");
   if (await Deno.stat(binary).then(() => true, () => false)) {
     return { command: binary, prefix: [], description: "dist/iscsi, compiled" };
@@ -74,37 +82,80 @@ export async function ourCommand(): Promise<{ command: string; prefix: string[];
   };
 }
 
-/** This project's target. */
-export async function startOurs(folder: string, file: string): Promise<Side> {
-  const { command, prefix, description } = await ourCommand();
-  const port = getAvailablePort();
-  const conf = join(folder, "iscsi.conf");
-  const { size } = await Deno.stat(file);
+/**
+ * A program of Deno's that does nothing, made and run like ours: what a start takes at least. Undefined where ours was
+ * compiled with another Deno than this one, which can then make no other from it.
+ */
+export async function emptyProgram(folder: string): Promise<Program | undefined> {
+  const { command, prefix } = await ourProgram();
+  const source = join(folder, "empty.ts");
+  await Deno.writeTextFile(source, "");
+  if (prefix.length > 0) return { command, prefix: ["run", source], description: "an empty file" };
+  const output = join(folder, "empty");
+  await new Deno.Command(Deno.execPath(), {
+    args: ["compile", "--quiet", "--no-config", "--no-code-cache", "--output", output, source],
+    env: { DENORT_BIN: command },
+    stderr: "null",
+  }).output();
+  const { success } = await new Deno.Command(output, { stderr: "null" }).output();
+  return success ? { command: output, prefix: [], description: "an empty program, compiled" } : undefined;
+}
+
+/** A running server of this project. */
+export interface Server {
+  readonly pid: number;
+  /** From its start until it said so. */
+  readonly readyMs: number;
+  stop(): Promise<void>;
+}
+
+/** Starts this project's server for a conf that was built. */
+export async function startServer({ command, prefix }: Program, conf: string): Promise<Server> {
+  const began = performance.now();
+  const child = new Deno.Command(command, {
+    args: [...prefix, "serve", "--conf", conf],
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  await untilReady(child.stdout);
+  const readyMs = performance.now() - began;
+  return { pid: child.pid, readyMs, stop: () => end(child, "SIGTERM") };
+}
+
+/** Reads a server's output until it says that it is ready, and lets the rest go. */
+async function untilReady(output: ReadableStream<Uint8Array>): Promise<void> {
+  let text = "";
+  for await (const chunk of output.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    if (text.includes("ready\n")) return;
+  }
+  throw new Error(`The server ended before it was ready: ${text}`);
+}
+
+/** A conf of this project for loopback, with room for many sessions. */
+export function confOf(storage: string, port: number, targets: readonly string[]): string {
   const globals = [
-    `storage=${folder}`,
+    `storage=${storage}`,
     `port=${port}`,
     "connections=64",
     "sessions=64",
     "networks=127.0.0.0/8",
   ];
-  await Deno.writeTextFile(conf, [...globals, "[bench]", `size=${size}`, `file=${file}`, ""].join("\n"));
+  return [...globals, ...targets, ""].join("\n");
+}
+
+/** This project's target. */
+export async function startOurs(folder: string, file: string): Promise<Side> {
+  const program = await ourProgram();
+  const { command, prefix, description } = program;
+  const port = getAvailablePort();
+  const conf = join(folder, "iscsi.conf");
+  const { size } = await Deno.stat(file);
+  await Deno.writeTextFile(conf, confOf(folder, port, [`[bench]\nsize=${size}\nfile=${file}`]));
   await run(command, [...prefix, "build", "--conf", conf]);
-  const child = new Deno.Command(command, {
-    args: [...prefix, "serve", "--conf", conf],
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-  await untilListening(port);
-  return {
-    name: "ours",
-    description,
-    port,
-    target: "iqn.2002-08.info.netmanager:bench",
-    lun: 0,
-    pid: child.pid,
-    file,
-    stop: () => end(child, "SIGTERM"),
-  };
+  const { pid, stop } = await startServer(program, conf);
+  const target = "iqn.2002-08.info.netmanager:bench";
+  return { name: "ours", description, port, target, lun: 0, pid, file, stop };
 }
 
 /** Debian's tgt. */

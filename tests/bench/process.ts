@@ -1,0 +1,24 @@
+/** What the kernel says of a process (proc(5)), and what to make of several measurements. */
+
+/** Processor time of a process in clock ticks, mostly of 10 ms. */
+export function processorTicks(pid: number): number {
+  const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).replace(/^.*\) /s, "").split(" ");
+  // utime and stime are fields 14 and 15, of which the third is the first here.
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+/** Memory of a process: what it has now (`VmRSS`), or the most that it has had (`VmHWM`). */
+export function memoryMebibytes(pid: number, field: "VmRSS" | "VmHWM"): number {
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(status)![1]) / 1024;
+}
+
+/** From here on, the most memory that a process has had is what it has now. */
+export function forgetPeakMemory(pid: number): void {
+  Deno.writeTextFileSync(`/proc/${pid}/clear_refs`, "5");
+}
+
+/** The value in the middle. */
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}

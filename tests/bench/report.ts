@@ -1,0 +1,62 @@
+/** What a run of the benchmark came to, as tables for people. */
+import type { Figure } from "./figures.ts";
+import type { Result } from "./run_job.ts";
+import { formatFigure, formatTable } from "./table.ts";
+
+/** What a job came to: the median round of each side. */
+export interface Row {
+  readonly job: string;
+  readonly wanted: { readonly tgt?: number; readonly bound?: number };
+  readonly sides: Readonly<Record<string, Result>>;
+}
+
+/** A run of the benchmark. */
+export interface Report {
+  readonly sides: readonly { readonly name: string; readonly description: string }[];
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly rows: readonly Row[];
+  readonly figures: readonly Figure[];
+  /** What could not be measured, and why. */
+  readonly missing: readonly string[];
+}
+
+/** Formats a run. */
+export function formatReport({ sides, rounds, seconds, rows, figures, missing }: Report): string {
+  const parts = [
+    sides.map(({ name, description }) => `${name.padEnd(6)} ${description}\n`).join("") +
+    `${rounds} rounds of ${seconds} s; the median round of each side\n`,
+  ];
+  if (rows.length > 0) parts.push(formatTable([ROW_HEADER, ...rows.map(rowCells)]));
+  if (figures.length > 0) parts.push(formatTable([FIGURE_HEADER, ...figures.map(figureCells)]));
+  if (missing.length > 0) parts.push(missing.map((line) => `not measured: ${line}\n`).join(""));
+  return parts.join("\n");
+}
+
+const ROW_HEADER = [
+  ...["job", "ours/s", "tgt/s", "bound/s", "x tgt", "want", "x bound", "want"],
+  ...["us CPU", "tgt", "p50/p99 us", "tgt"],
+];
+
+function rowCells({ job, wanted, sides }: Row): string[] {
+  const { ours, tgt, bound } = sides;
+  const ratio = (other: Result | undefined): string =>
+    formatFigure(other && ours!.operationsPerSecond / other.operationsPerSecond, 2);
+  const latency = (result: Result | undefined): string =>
+    result?.p50Us === undefined ? "-" : `${result.p50Us}/${result.p99Us}`;
+  return [
+    job,
+    ...[ours, tgt, bound].map((result) => formatFigure(result?.operationsPerSecond)),
+    ...[ratio(tgt), wanted.tgt?.toFixed(2) ?? "", ratio(bound), wanted.bound?.toFixed(2) ?? ""],
+    ...[ours, tgt].map((result) => formatFigure(result?.serverCpuUs, 1)),
+    ...[ours, tgt].map(latency),
+  ];
+}
+
+const FIGURE_HEADER = ["figure", "unit", "ours", "at most", "tgt", "bound"];
+
+function figureCells({ name, unit, wanted, sides: { ours, tgt, bound } }: Figure): string[] {
+  const digits = unit === "x" ? 2 : 0;
+  const [own, ...others] = [ours, tgt, bound].map((figure) => formatFigure(figure, digits));
+  return [name, unit, own!, String(wanted), ...others];
+}

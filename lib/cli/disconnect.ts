@@ -13,6 +13,7 @@ export function disconnect(
   const { now } = options;
   return withSessions(whom, {
     name: "disconnect",
+    objection: () => undefined,
     question: now ? "Cut these sessions at once?" : "Ask these initiators to log out?",
     goesOn: "the server goes on ending the sessions",
     request: (client, sessions, onProgress) => client.request("disconnect", { sessions, now }, onProgress),

@@ -20,6 +20,8 @@ export function renegotiate(
 ): Promise<ExitCode> {
   return withSessions(whom, {
     name: "renegotiate",
+    objection: ({ targetName }) =>
+      targetName === null ? "a discovery session has nothing to negotiate" : undefined,
     question: "Ask these initiators to negotiate? Many log out to do so, and in again.",
     goesOn: "the server goes on waiting for the initiators",
     request: (client, sessions, onProgress) => client.request("renegotiate", { sessions }, onProgress),

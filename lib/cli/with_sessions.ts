@@ -15,6 +15,8 @@ import { targetNameOf } from "./target_name_of.ts";
 export interface SessionCommand<Report> {
   /** As typed. */
   readonly name: string;
+  /** Why it does not concern a session; undefined when it does. */
+  readonly objection: (session: SessionSnapshot) => string | undefined;
   /** What the user is asked before. */
   readonly question: string;
   /** What goes on when the user does not want to wait for it. */
@@ -36,11 +38,10 @@ export function withSessions<Report>(
 ): Promise<ExitCode> {
   return withServer(options, context, async (client) => {
     const { node } = await client.request("status", {});
-    const sessions = node === null ? [] : find(node, whom);
+    const found = node === null ? [] : find(node, whom);
+    const sessions = found.filter((session) => command.objection(session) === undefined);
     if (sessions.length === 0) {
-      const problem = node !== null && targetNameOf(node, whom) !== undefined
-        ? "nobody is logged in there"
-        : 'it is no session, initiator or target that "iscsi status" shows';
+      const [problem = describeAbsence(node, whom)] = found.map(command.objection);
       context.stderr.write(`iscsi: Cannot ${command.name} "${whom}": ${problem}\n`);
       return EXIT_CODES.failed.code;
     }
@@ -60,6 +61,12 @@ function find(node: NodeSnapshot, whom: string): readonly SessionSnapshot[] {
   return node.sessions.filter((session) =>
     session.initiatorName === name || (targetName !== undefined && session.targetName === targetName)
   );
+}
+
+function describeAbsence(node: NodeSnapshot | null, whom: string): string {
+  return node !== null && targetNameOf(node, whom) !== undefined
+    ? "nobody is logged in there"
+    : 'it is no session, initiator or target that "iscsi status" shows';
 }
 
 /** A session as one line. */

@@ -177,10 +177,12 @@ export class TargetServer {
 
   /**
    * Asks the initiators of sessions, by their target session identifying handles, to negotiate, and waits for what they
-   * do about it: twice as long as they have, at most. A session that there is not has ended.
+   * do about it: twice as long as they have, at most. A session that there is not has ended; one for discovery has
+   * nothing to negotiate (RFC 7143, 4.3), and will end soon.
    */
   renegotiate(tsihs: readonly number[]): Promise<AskedSession[]> {
-    const sessions = new Map([...this.#node.sessions()].map((session) => [session.tsih, session]));
+    const withTarget = [...this.#node.sessions()].filter(({ target }) => target !== undefined);
+    const sessions = new Map(withTarget.map((session) => [session.tsih, session]));
     return Promise.all(tsihs.map(async (tsih) => {
       const session = sessions.get(tsih);
       return { session: tsih, outcome: session === undefined ? "loggedOut" : await this.#ask(session) };

@@ -158,9 +158,9 @@ Deno.test("iscsi renegotiate finds sessions as disconnect does, asks first, and 
     status: () => Promise.resolve(STATUS),
     renegotiate: ({ sessions }) => {
       asked.push(sessions);
-      const outcomes = ["negotiated", "loggedOut", "silent"] as const;
+      const outcomes = ["silent", "negotiated", "loggedOut"] as const;
       return Promise.resolve({
-        sessions: sessions.map((session, index) => ({ session, outcome: outcomes[index]! })),
+        sessions: sessions.map((session) => ({ session, outcome: outcomes[session - 1]! })),
       });
     },
   };
@@ -174,12 +174,18 @@ Deno.test("iscsi renegotiate finds sessions as disconnect does, asks first, and 
   });
   const silent = await runAgainst(handlers, ["renegotiate", ANNA, "--yes"]);
   assertEquals(silent.stdout.split("\n").slice(-2), [
-    "session 4 does not answer, and goes on with what it knows",
+    "session 2 has been told",
     "",
   ]);
-  assertEquals([silent.exitCode, asked], [1, [[2, 3], [1, 2, 4]]]);
+  assertStringIncludes(silent.stdout, "session 1 does not answer, and goes on with what it knows\n");
+  assertEquals([silent.exitCode, asked], [1, [[2, 3], [1, 2]]]);
   const declined = await runAgainst(handlers, ["renegotiate", "1"], false);
   assertEquals([declined.exitCode, declined.stderr], [1, "iscsi: Nothing was done\n"]);
+  const discovery = await runAgainst(handlers, ["renegotiate", "4", "--yes"]);
+  assertEquals([discovery.exitCode, discovery.stderr], [
+    1,
+    'iscsi: Cannot renegotiate "4": a discovery session has nothing to negotiate\n',
+  ]);
   const nobody = await runAgainst(handlers, ["renegotiate", "idle", "--yes"]);
   assertEquals([nobody.exitCode, nobody.stderr], [
     1,

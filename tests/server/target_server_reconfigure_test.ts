@@ -283,7 +283,10 @@ Deno.test("renegotiate() has sessions told of another comment, and says who is g
     assertEquals(changes, ['set comment of [a] from "a" to "Friendly": asked silent']);
     const sessions = bed.server.snapshot().sessions.map(({ tsih }) => tsih);
     const [first, second] = sessions as [number, number];
-    const outcomes = bed.server.renegotiate([first, second, 4711]);
+    await using discovery = await Initiator.connect(bed.server.addresses[0]!.port);
+    const { tsih } = await discovery.login();
+    const outcomes = bed.server.renegotiate([first, second, tsih, 4711]);
+    assertEquals((await discovery.sendTargets()).length, 1, "nothing is asked of a discovery session");
     for (const initiator of [asked, silent]) assertEquals((await initiator.receive()).asynchronousEvent, 4);
     assertEquals(new Map(await asked.text([])).get("TargetAlias"), "Friendly");
     for (let times = 1; times <= 2; times++) {
@@ -293,6 +296,7 @@ Deno.test("renegotiate() has sessions told of another comment, and says who is g
     assertEquals(await outcomes, [
       { session: first, outcome: "negotiated" },
       { session: second, outcome: "silent" },
+      { session: tsih, outcome: "loggedOut" },
       { session: 4711, outcome: "loggedOut" },
     ]);
     assert(bed.log.lines.some((line) => line.includes("(iqn.2000-01.test:silent) at [a]: does not answer")));

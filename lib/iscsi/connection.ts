@@ -365,7 +365,7 @@ export class Connection implements WatchedConnection {
     if (response.kind === "session") return this.#owner.endSession(this.#phase!.session);
     if (response.kind === "login") this.#refused(response);
     else if (response.kind !== "redirect") return this.close();
-    // A first PDU that is no Login Request has nothing that a Login Response could refer to (RFC 7143, 7.13).
+    // A first PDU that is no Login Request has nothing that a Login Response could refer to (RFC 7143, 4.2.4).
     if (this.#loginRequest === undefined) return this.finish();
     const request = this.#loginRequest;
     const answer = (): void => {

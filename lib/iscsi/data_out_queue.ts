@@ -114,7 +114,7 @@ export class DataOutQueue {
     progress.readyToTransfers.length = 0;
   }
 
-  /** 4.2.4.2: what the negotiated parameters do not allow to come unasked. */
+  /** 4.2.5.2: what the negotiated parameters do not allow to come unasked. */
   #immediateDataFailure(pdu: ScsiCommand): Outcome | undefined {
     const { immediateData, initialR2T, firstBurstLength } = this.#owner.parameters;
     if (pdu.data.length > 0 && !immediateData) return DataOutFault.unexpectedUnsolicitedData;

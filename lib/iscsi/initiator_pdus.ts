@@ -188,7 +188,7 @@ export function decodeLoginRequest(frame: Frame): LoginRequest {
   const { header, data } = frame;
   const opcode = header[0]! & 0x3f;
   if (opcode !== InitiatorOpcode.loginRequest) {
-    // 7.13: no other PDU may come before the login has succeeded.
+    // 4.2.4: no other PDU may come before the login has succeeded.
     throw loginFailed(LoginStatus.invalidDuringLogin, `${initiatorOpcodeName(opcode)} during login`);
   }
   if (header.length > BASIC_HEADER_BYTES) {

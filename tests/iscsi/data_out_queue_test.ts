@@ -337,6 +337,22 @@ for (const [what, [start, end, options]] of Object.entries(WRONG_DATA)) {
     }));
 }
 
+Deno.test("Data-Out without data in the midst of a sequence is taken (11.7.7)", () =>
+  withSession(UNSOLICITED, async (initiator) => {
+    const write = new ManualWrite(initiator, { blocks: 4 });
+    await write.command({ immediate: 512, isFinal: false });
+    await write.sendData(512, 512, { isFinal: false });
+    await write.sendData(512, 1024, { dataSn: 1, isFinal: false });
+    await write.sendData(1024, 1024, { dataSn: 2 });
+    const r2t = await write.receive(Opcode.readyToTransfer);
+    assertEquals([r2t.bufferOffset, r2t.desiredLength], [1024, 1024]);
+    const tag = r2t.targetTransferTag;
+    await write.sendData(1024, 1536, { tag, isFinal: false });
+    await write.sendData(1536, 1536, { tag, dataSn: 1, isFinal: false });
+    await write.sendData(1536, 2048, { tag, dataSn: 2 });
+    assertEquals((await write.receive(Opcode.scsiResponse)).status, ScsiStatus.good);
+  }));
+
 Deno.test("a wrong DataSN or Buffer Offset in unsolicited data costs the command once its last PDU has come", () =>
   withSession(UNSOLICITED, async (initiator) => {
     for (const wrong of [{ dataSn: 7 }, { offset: 516 }]) {

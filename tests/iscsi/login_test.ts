@@ -133,7 +133,7 @@ Deno.test("a login passes the operational stage alone, in several rounds", () =>
     assertEquals((await answer(initiator, {})).flags, 0x87);
   }));
 
-Deno.test("the numbers of login responses follow those of the initiator from the first on (11.13.3)", () =>
+Deno.test("the numbers of login responses follow those of the initiator from the first on (11.13.4)", () =>
   withHarness({}, async (harness) => {
     // The initiator itself notices numbers that go backwards; this one begins where they wrap.
     const initiator = harness.connect({ firstCmdSn: 0xfffffffe });
@@ -427,7 +427,7 @@ Deno.test("020b: another PDU comes during the login", () =>
     await served;
   }));
 
-Deno.test("a first PDU that is no login ends the connection without a word (7.13)", () =>
+Deno.test("a first PDU that is no login ends the connection without a word (4.2.4)", () =>
   withHarness({}, async (harness) => {
     const { initiator, served, traffic } = harness.open();
     await initiator.send(nopOut(numbered(initiator, true)));

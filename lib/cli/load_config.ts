@@ -2,9 +2,15 @@ import type { FileReading } from "../config/build_chap.ts";
 import type { Config } from "../config/config.ts";
 import { type Diagnostic, formatDiagnostic } from "../config/diagnostic.ts";
 import { parseConfig, type ParsedConfig } from "../config/parse_config.ts";
+import { formatSize } from "../config/size.ts";
 import { reasonOf } from "../provision/reason_of.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
+
+/** Largest conf, and largest file of secrets: a hundred thousand LUNs fit. */
+const TEXT_BYTES_MAX = 16 * 1024 ** 2;
+
+const PERMISSION_BITS = 0o7777;
 
 /** A conf that was read, or how the command that wanted it ends. */
 export type LoadedConfig =
@@ -29,13 +35,10 @@ export function reportDiagnostics(diagnostics: readonly Diagnostic[], context: C
 
 /** The conf in `file` and its mode; undefined when it cannot be read, which is said on standard error then. */
 export function readConf(file: string, context: Context): { text: string; mode: number } | undefined {
-  try {
-    return { text: Deno.readTextFileSync(file), mode: modeOf(file) };
-  } catch (error) {
-    const problem = problemOf(error, "it does not exist; create it, or name another with --conf FILE");
-    context.stderr.write(`iscsi: Cannot read "${file}": ${problem}\n`);
-    return undefined;
-  }
+  const conf = readTextFile(file, "it does not exist; create it, or name another with --conf FILE");
+  if ("text" in conf) return conf;
+  context.stderr.write(`iscsi: Cannot read "${file}": ${conf.problem}\n`);
+  return undefined;
 }
 
 /**
@@ -44,30 +47,29 @@ export function readConf(file: string, context: Context): { text: string; mode: 
  * @throws {Error} when it cannot be read; the message is for the user
  */
 export function parseFile(file: string): ParsedConfig {
-  try {
-    return parseConfig(Deno.readTextFileSync(file), { file, mode: modeOf(file), readFile });
-  } catch (error) {
-    throw new Error(`Cannot read "${file}": ${problemOf(error, "it does not exist")}`, { cause: error });
-  }
+  const conf = readTextFile(file, "it does not exist");
+  if ("problem" in conf) throw new Error(`Cannot read "${file}": ${conf.problem}`);
+  return parseConfig(conf.text, { file, mode: conf.mode, readFile });
 }
 
 /** Reads a file that the conf names. */
 export function readFile(path: string): FileReading {
+  return readTextFile(path, "it does not exist; create it");
+}
+
+function readTextFile(path: string, whenMissing: string): FileReading {
   try {
-    // A pipe would have to be waited for, and never end.
-    if (!Deno.statSync(path).isFile) return { problem: "it is not a file; name one" };
-    return { text: Deno.readTextFileSync(path), mode: modeOf(path) };
+    const { isFile, isDirectory, size, mode } = Deno.statSync(path);
+    if (isDirectory) return { problem: "it is a folder; name a file" };
+    // A pipe would have to be waited for, and a device may never end.
+    if (!isFile) return { problem: "it is a pipe, a socket or a device; name a file" };
+    if (size > TEXT_BYTES_MAX) {
+      return { problem: `it has ${formatSize(size)}, of at most ${formatSize(TEXT_BYTES_MAX)}; name a text` };
+    }
+    return { text: Deno.readTextFileSync(path), mode: (mode ?? 0) & PERMISSION_BITS };
   } catch (error) {
-    return { problem: problemOf(error, "it does not exist; create it") };
+    if (!(error instanceof Error)) throw error;
+    if (error instanceof Deno.errors.NotFound) return { problem: whenMissing };
+    return { problem: reasonOf(error) };
   }
-}
-
-/** The permission bits of a file; none where the system has no such thing. */
-function modeOf(path: string): number {
-  return (Deno.statSync(path).mode ?? 0) & 0o7777;
-}
-
-function problemOf(error: unknown, whenMissing: string): string {
-  if (!(error instanceof Error)) throw error;
-  return error instanceof Deno.errors.NotFound ? whenMissing : reasonOf(error);
 }

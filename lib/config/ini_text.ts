@@ -43,6 +43,10 @@ export function readIniText(text: string, diagnostics: Diagnostics): IniText {
     const line = index + 1;
     const content = withoutControlCharacters(raw, line, diagnostics).trim();
     if (/^(#|;|\/\/|$)/.test(content)) return "";
+    // What a decoder puts in place of bytes that it cannot read; in a remark they do no harm.
+    if (content.includes("\ufffd")) {
+      diagnostics.error(line, "Cannot read what is not UTF-8: save the file in that encoding");
+    }
     if (!content.startsWith("[")) return annotateAssignment(content, line, diagnostics);
     sections.set(String(line), { name: readHeader(content, line, diagnostics), line, assignments: [] });
     return `[${line}]`;

@@ -115,8 +115,14 @@ export function printableUpTo(lengthMax: number): ReadValue<string> {
   };
 }
 
-/** The absolute path of a folder. */
+/** The absolute path of a folder that is not the root: whoever has rights in it has none to everything else. */
 export function readFolder(text: string, report: ValueReport): string | undefined {
+  if (isAbsolute(text) && resolve(text) === "/") {
+    report.error(
+      `Cannot use ${report.option} ${quote(text)}: every file lies in it; write the path of a folder in it`,
+    );
+    return undefined;
+  }
   if (isAbsolute(text)) return resolve(text);
   report.error(`Cannot use ${report.option} ${quote(text)}: write its absolute path, which begins with "/"`);
   return undefined;

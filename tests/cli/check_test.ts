@@ -1,6 +1,8 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { join } from "@std/path";
+import { parseFile } from "../../lib/cli/load_config.ts";
 import { snapshot, withScratch } from "../provision/scratch.ts";
+import { runToolOk } from "../support/tools.ts";
 import { runCommand } from "./command_run.ts";
 
 const CONF = `storage=/data/iscsi
@@ -207,8 +209,30 @@ Deno.test("commands say how to go on without a conf and exit with 1", async () =
         exitCode: 1,
       });
     }
-    const { stderr, exitCode } = await runCommand(["check", "--conf", folder], folder);
-    assertEquals(exitCode, 1);
-    assertMatch(stderr, /^iscsi: Cannot read "\/scratch": Is a directory .*; name a file\n$/);
+  });
+});
+
+Deno.test("what is no text of a reasonable size is not read, nor waited for", async () => {
+  await withScratch(async (folder) => {
+    await runToolOk("mkfifo", [join(folder, "pipe")]);
+    Deno.symlinkSync("loop", join(folder, "loop"));
+    Deno.createSync(join(folder, "huge")).truncateSync(17 * 1024 ** 2);
+    const rows = [
+      [folder, "it is a folder; name a file"],
+      [join(folder, "pipe"), "it is a pipe, a socket or a device; name a file"],
+      ["/dev/zero", "it is a pipe, a socket or a device; name a file"],
+      [join(folder, "huge"), "it has 17 MB, of at most 16 MB; name a text"],
+      [
+        join(folder, "loop"),
+        `Too many levels of symbolic links (os error 40): stat '${join(folder, "loop")}'; mend the links, ` +
+        "which lead back to themselves",
+      ],
+    ] as const;
+    for (const [path, problem] of rows) {
+      const message = `Cannot read "${path}": ${problem}`;
+      const { stderr, exitCode } = await runCommand(["check", "--conf", path]);
+      assertEquals([stderr, exitCode], [`iscsi: ${message}\n`, 1]);
+      assertThrows(() => parseFile(path), Error, message);
+    }
   });
 });

@@ -40,6 +40,11 @@ Deno.test("parseConfig() reports control characters, and reads the rest of the l
   ]);
 });
 
+Deno.test("parseConfig() reports what was not UTF-8, but not in remarks", () => {
+  const message = "Cannot read what is not UTF-8: save the file in that encoding";
+  assertErrors("# \ufffd\n[a]\nsize=1GB\ncomment=t\ufffd", [`4: ${message}`]);
+});
+
 const TARGET_OPTIONS =
   "size, file, comment, alias, readonly, blocksize, physicalblocksize, removable, vendor, " +
   "product, revision, serial, redirect, networks, initiators, user, secret, secrets, mutual_user, mutual_secret";
@@ -203,6 +208,10 @@ Deno.test("parseConfig() reports a bad storage folder or node", () => {
     "storage=data/iscsi",
     '1: Cannot use storage "data/iscsi": write its absolute path, which begins with "/"',
   );
+  for (const root of ["/", "//", "/a/.."]) {
+    const remedy = "every file lies in it; write the path of a folder in it";
+    assertGlobalError(`storage=${root}`, `1: Cannot use storage "${root}": ${remedy}`);
+  }
   const form = 'write it as "iqn.YEAR-MONTH.REVERSED-DOMAIN';
   assertGlobalError("node=netmanager", `1: Cannot use node "netmanager": ${form}"`);
   assertGlobalError("node=eui.02004567a425678d", `1: Cannot use node "eui.02004567a425678d": ${form}"`);
@@ -285,10 +294,14 @@ Deno.test("parseConfig() reports files that cannot back a LUN", () => {
 });
 
 Deno.test("parseConfig() accepts files in odd places that are meant", () => {
-  const text = "storage=/\n[a]\nsize=1GB\n[b]\nsize=1GB\nfile=..b\n[c]\nsize=1GB\nfile=x/.iscsi";
+  const text = "storage=/s\n[a]\nsize=1GB\n[b]\nsize=1GB\nfile=..b\n[c]\nsize=1GB\nfile=x/.iscsi";
   const { config, diagnostics } = parseConfig(text, { file: "conf" });
   assertEquals(diagnostics, []);
-  assertEquals(config?.targets.map(({ logicalUnits }) => logicalUnits[0]?.path), ["/a", "/..b", "/x/.iscsi"]);
+  assertEquals(config?.targets.map(({ logicalUnits }) => logicalUnits[0]?.path), [
+    "/s/a",
+    "/s/..b",
+    "/s/x/.iscsi",
+  ]);
 });
 
 Deno.test("parseConfig() reports two LUNs on one file, however it is written", () => {

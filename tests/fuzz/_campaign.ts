@@ -103,7 +103,7 @@ class Exchange {
     const stream = new FuzzStream(() => this.#bench.clock.advance(PAUSE_MS));
     // The target's own fault is a rejection: it is kept, and looked at when the connection is over.
     const served = this.#bench.serve(stream).catch((error: unknown) => error);
-    const madness = { spoilsLogin: random.oneIn(4), oneIn: random.pick([3, 10, 10, 30, 100]) };
+    const madness = { spoilsLogin: random.oneIn(4), oneIn: random.pick([3, 10, 30, 100, 1000]) };
     const initiator = new MadInitiator({ stream, session, random, madness, witness: this.#report });
     this.#connections.push({ initiator, served });
     return initiator;
@@ -193,7 +193,7 @@ class Exchange {
 /** Exchanges with one node, from a seed alone; but files and a slow medium take their own time. */
 async function runOnNode(seed: number, pdusMax: number, report: FuzzReport): Promise<void> {
   const random = new Random(seed);
-  const bench = random.oneIn(3) ? await ServedBench.start() : await MemoryBench.start(random.oneIn(2));
+  const bench = random.oneIn(2) ? await ServedBench.start() : await MemoryBench.start(random.oneIn(2));
   let staleTsih = 0;
   try {
     for (let index = 0; index < EXCHANGES_PER_NODE && report.pdus < pdusMax; index++) {

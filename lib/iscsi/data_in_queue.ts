@@ -2,6 +2,7 @@
  * Data on its way to the initiator (RFC 7143, 11.7): reads pieces straight into the send buffer and makes Data-In PDUs
  * of them, as long as there is room; the last one carries the status of a command that went well.
  */
+import { view } from "../bytes/view.ts";
 import { finished } from "../scsi/finished.ts";
 import type { DataIn, Operation } from "../scsi/operation.ts";
 import { GOOD, type Outcome } from "../scsi/outcome.ts";
@@ -87,7 +88,7 @@ export class DataInQueue {
     const length = this.#pieceLength(progress);
     const into = this.#owner.replies.reserveDataIn(length);
     const { dataOffset } = this.#owner.replies;
-    const data = into.subarray(dataOffset, dataOffset + length);
+    const data = view(into, dataOffset, dataOffset + length);
     const outcome = progress.operation.readNow(progress.sentBytes, data);
     if (outcome === GOOD) this.#sendPiece(task, progress, into, length);
     if (outcome === undefined && this.#owner.staging.hasRoom) this.#readLater(task, progress, length);

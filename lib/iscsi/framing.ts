@@ -10,11 +10,14 @@
  * `start` to `end` have been received, those after `end` are free.
  */
 import { readUint24 } from "../bytes/big_endian.ts";
+import { view } from "../bytes/view.ts";
 import { DIGEST_BYTES, type Digests, NO_DIGESTS } from "./digests.ts";
 import { connectionBroken } from "./protocol_error.ts";
 
 /** Length of the basic header segment in bytes. */
 export const BASIC_HEADER_BYTES = 48;
+
+const NO_DATA = new Uint8Array();
 
 /** The longest sequence of additional header segments: TotalAHSLength counts words of 4 bytes in 8 bits. */
 const ADDITIONAL_HEADER_BYTES_MAX = 255 * 4;
@@ -133,8 +136,8 @@ export class FrameBuffer {
   #take(headerBytes: number, dataBytes: number): Frame {
     const dataStart = this.#start + headerBytes + this.#digests.headerDigestBytes;
     const dataEnd = dataStart + paddedLength(dataBytes);
-    const header = this.#buffer.subarray(this.#start, this.#start + headerBytes);
-    const data = this.#buffer.subarray(dataStart, dataStart + dataBytes);
+    const header = view(this.#buffer, this.#start, this.#start + headerBytes);
+    const data = dataBytes === 0 ? NO_DATA : view(this.#buffer, dataStart, dataStart + dataBytes);
     const hasDataDigestError = !this.#digests.isDataRight(this.#buffer, dataStart, dataEnd);
     this.#start = dataEnd + this.#digests.dataDigestBytes(dataBytes);
     this.#isHeaderChecked = false;

@@ -12,6 +12,7 @@
  * Views (`cdb`, `data`) live as long as the frame.
  */
 import { readUint16, readUint32, readUint48 } from "../bytes/big_endian.ts";
+import { view } from "../bytes/view.ts";
 import { decodeLun } from "../scsi/logical_unit_number.ts";
 import { BASIC_HEADER_BYTES, type Frame } from "./framing.ts";
 import { InitiatorOpcode, initiatorOpcodeName } from "./opcodes.ts";
@@ -265,7 +266,7 @@ function decodeScsiCommand({ header, data }: Frame): ScsiCommand {
     initiatorTaskTag: readUint32(header, 16),
     cmdSN: readUint32(header, 24),
     expStatSN: readUint32(header, 28),
-    cdb: additional.extendedCdb ?? header.subarray(32, BASIC_HEADER_BYTES),
+    cdb: additional.extendedCdb ?? view(header, 32, BASIC_HEADER_BYTES),
     data,
   };
 }

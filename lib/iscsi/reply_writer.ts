@@ -306,7 +306,7 @@ export class ReplyWriter {
 
   #commit(into: Uint8Array, dataLength: number): void {
     const dataEnd = this.dataOffset + paddedLength(dataLength);
-    into.fill(0, this.dataOffset + dataLength, dataEnd);
+    for (let index = this.dataOffset + dataLength; index < dataEnd; index++) into[index] = 0;
     this.#digests.complete(into, BASIC_HEADER_BYTES, dataEnd);
     this.buffer.commit(into.length);
   }

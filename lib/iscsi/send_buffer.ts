@@ -2,6 +2,7 @@
  * A connection's replies on their way to the socket: they are encoded where they will be sent from, and leave many at
  * a time. While one half is being sent the other takes new replies.
  */
+import { view } from "../bytes/view.ts";
 
 const INITIAL_BYTES = 65_536;
 
@@ -24,7 +25,7 @@ export class SendBuffer {
       grown.set(this.#filling.subarray(0, this.#length));
       this.#filling = grown;
     }
-    return this.#filling.subarray(this.#length, end);
+    return view(this.#filling, this.#length, end);
   }
 
   /** The first `length` bytes of the space reserved last are to be sent. */

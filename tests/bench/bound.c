@@ -3,9 +3,13 @@
 // One thread, epoll, all replies to what one read brought in leave in one write. READ data comes from one fixed buffer,
 // WRITE data is thrown away, nothing is checked: a target that does its work cannot be faster.
 //
-// Usage: bound PORT SIZE_BYTES        serves iqn.2026-11.bench:bound, LUN 0, on 127.0.0.1 until it is killed
+// With a FILE it also moves the bytes: pread, pwrite, and one fdatasync for all who ask for it in one turn of the loop.
+// That is the least that a target of one thread can do.
+//
+// Usage: bound PORT SIZE_BYTES [FILE]  serves iqn.2026-11.bench:bound, LUN 0, on 127.0.0.1 until it is killed
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,9 +19,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { HEADER = 48, SEGMENT_MAX = 262144, RECEIVE_BYTES = 4 << 20, SEND_LIMIT = 1 << 20, WRITES_MAX = 256 };
+enum { HEADER = 48, SEGMENT_MAX = 262144, RECEIVE_BYTES = 4 << 20, SEND_LIMIT = 1 << 20, WRITES_MAX = 256, FLUSHES_MAX = 1024 };
 
-typedef struct { uint32_t itt, wanted, received; } Write;
+typedef struct { uint32_t itt, wanted, received; uint64_t start; } Write;
 typedef struct {
   int fd;
   uint8_t *in, *out;
@@ -26,7 +30,12 @@ typedef struct {
   Write writes[WRITES_MAX];
 } Connection;
 
+typedef struct { Connection *connection; uint32_t itt; } Flush;
+
 static uint64_t sizeBytes;
+static int file = -1;
+static Flush flushes[FLUSHES_MAX];
+static int flushCount;
 static uint8_t content[SEGMENT_MAX];
 
 static uint32_t get32(const uint8_t *p) { uint32_t v; memcpy(&v, p, 4); return ntohl(v); }
@@ -57,12 +66,37 @@ static uint8_t *reply(Connection *c, uint8_t opcode, uint8_t flags, uint32_t itt
 static void withStatus(Connection *c, uint8_t *h) { put32(h + 24, c->statSN++); }
 static void good(Connection *c, uint32_t itt) { withStatus(c, reply(c, 0x21, 0x80, itt, 0)); }
 
-static void dataIn(Connection *c, uint32_t itt, const uint8_t *data, uint32_t total) {
+static void fill(uint8_t *into, uint32_t length, uint64_t start) {
+  if (file < 0) memcpy(into, content, length);
+  else if (pread(file, into, length, start) != length) abort();
+}
+
+static void take(const uint8_t *from, uint32_t length, uint64_t start) {
+  if (file >= 0 && length > 0 && pwrite(file, from, length, start) != length) abort();
+}
+
+static void flush(Connection *c, uint32_t itt) {
+  if (file < 0 || flushCount == FLUSHES_MAX) good(c, itt);
+  else flushes[flushCount++] = (Flush){c, itt};
+}
+
+static void flushAll(void) {
+  if (flushCount == 0) return;
+  if (fdatasync(file)) abort();
+  for (int i = 0; i < flushCount; i++) {
+    good(flushes[i].connection, flushes[i].itt);
+    sendAll(flushes[i].connection);
+  }
+  flushCount = 0;
+}
+
+// Data of the medium from `start`, unless `data` is something else.
+static void dataIn(Connection *c, uint32_t itt, const uint8_t *data, uint64_t start, uint32_t total) {
   for (uint32_t offset = 0, sn = 0; offset < total; sn++) {
     uint32_t n = total - offset < SEGMENT_MAX ? total - offset : SEGMENT_MAX;
     int isLast = offset + n == total;
     uint8_t *h = reply(c, 0x25, isLast ? 0x81 : 0, itt, n);
-    memcpy(h + HEADER, data, n);
+    if (data) memcpy(h + HEADER, data, n); else fill(h + HEADER, n, start + offset);
     put32(h + 20, ~0u); put32(h + 36, sn); put32(h + 40, offset);
     if (isLast) withStatus(c, h);
     offset += n;
@@ -75,12 +109,13 @@ static void readyToTransfer(Connection *c, const Write *w) {
   put32(h + 20, w->itt); put32(h + 24, c->statSN); put32(h + 40, w->received); put32(h + 44, w->wanted - w->received);
 }
 
-static void beginWrite(Connection *c, uint32_t itt, uint32_t wanted, uint32_t immediate, int isFinal) {
+static void beginWrite(Connection *c, uint32_t itt, uint64_t start, uint32_t wanted, const uint8_t *h, uint32_t immediate) {
+  take(h + HEADER, immediate, start);
   if (immediate == wanted) { good(c, itt); return; }
   for (Write *w = c->writes; w < c->writes + WRITES_MAX; w++) {
     if (w->wanted) continue;
-    *w = (Write){itt, wanted, immediate};
-    if (isFinal) readyToTransfer(c, w);
+    *w = (Write){itt, wanted, immediate, start};
+    if (h[1] & 0x80) readyToTransfer(c, w);
     return;
   }
 }
@@ -88,6 +123,7 @@ static void beginWrite(Connection *c, uint32_t itt, uint32_t wanted, uint32_t im
 static void dataOut(Connection *c, const uint8_t *h, uint32_t length) {
   for (Write *w = c->writes; w < c->writes + WRITES_MAX; w++) {
     if (!w->wanted || w->itt != get32(h + 16)) continue;
+    take(h + HEADER, length, w->start + w->received);
     w->received += length;
     if (w->received >= w->wanted) { w->wanted = 0; good(c, w->itt); }
     else if (h[1] & 0x80) readyToTransfer(c, w);
@@ -97,19 +133,22 @@ static void dataOut(Connection *c, const uint8_t *h, uint32_t length) {
 
 static void scsiCommand(Connection *c, const uint8_t *h, uint32_t length) {
   const uint8_t *cdb = h + 32;
-  uint32_t itt = get32(h + 16), blocks = cdb[0] < 0x80 ? (uint32_t)(cdb[7] << 8 | cdb[8]) : get32(cdb + 10);
+  int isLong = cdb[0] >= 0x80;
+  uint32_t itt = get32(h + 16), blocks = isLong ? get32(cdb + 10) : (uint32_t)(cdb[7] << 8 | cdb[8]);
+  uint64_t start = 512ull * get32(cdb + (isLong ? 6 : 2));
   if (!(h[0] & 0x40)) c->expCmdSN++;
   switch (cdb[0]) {
-    case 0x28: case 0x88: dataIn(c, itt, content, blocks * 512); break;
-    case 0x2a: case 0x8a: beginWrite(c, itt, blocks * 512, length, h[1] & 0x80); break;
-    case 0x25: { uint8_t r[8]; put32(r, sizeBytes / 512 - 1); put32(r + 4, 512); dataIn(c, itt, r, 8); break; }
-    case 0x9e: { uint8_t r[32] = {0}; put32(r + 4, sizeBytes / 512 - 1); put32(r + 8, 512); dataIn(c, itt, r, 32); break; }
+    case 0x28: case 0x88: dataIn(c, itt, NULL, start, blocks * 512); break;
+    case 0x2a: case 0x8a: beginWrite(c, itt, start, blocks * 512, h, length); break;
+    case 0x35: case 0x91: flush(c, itt); break;
+    case 0x25: { uint8_t r[8]; put32(r, sizeBytes / 512 - 1); put32(r + 4, 512); dataIn(c, itt, r, 0, 8); break; }
+    case 0x9e: { uint8_t r[32] = {0}; put32(r + 4, sizeBytes / 512 - 1); put32(r + 8, 512); dataIn(c, itt, r, 0, 32); break; }
     case 0x12: {
       uint8_t r[36] = {0, 0, 5, 2, 31}; memcpy(r + 8, "BENCH   BOUND           1   ", 28);
-      uint32_t room = cdb[3] << 8 | cdb[4]; dataIn(c, itt, r, room < 36 ? room : 36); break;
+      uint32_t room = cdb[3] << 8 | cdb[4]; dataIn(c, itt, r, 0, room < 36 ? room : 36); break;
     }
-    case 0xa0: { uint8_t r[16] = {0, 0, 0, 8}; dataIn(c, itt, r, 16); break; }
-    case 0x1a: { uint8_t r[4] = {3}; dataIn(c, itt, r, 4); break; }
+    case 0xa0: { uint8_t r[16] = {0, 0, 0, 8}; dataIn(c, itt, r, 0, 16); break; }
+    case 0x1a: { uint8_t r[4] = {3}; dataIn(c, itt, r, 0, 4); break; }
     default: good(c, itt);
   }
 }
@@ -163,7 +202,8 @@ static int receive(Connection *c) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 3) { fprintf(stderr, "usage: bound PORT SIZE_BYTES\n"); return 2; }
+  if (argc != 3 && argc != 4) { fprintf(stderr, "usage: bound PORT SIZE_BYTES [FILE]\n"); return 2; }
+  if (argc == 4 && (file = open(argv[3], O_RDWR)) < 0) { perror(argv[3]); return 1; }
   sizeBytes = strtoull(argv[2], 0, 10);
   for (size_t i = 0; i < sizeof content; i++) content[i] = i * 31;
   int listener = socket(AF_INET, SOCK_STREAM, 0), one = 1, ep = epoll_create1(0);
@@ -185,5 +225,6 @@ int main(int argc, char **argv) {
       e = (struct epoll_event){.events = EPOLLIN, .data.ptr = c};
       epoll_ctl(ep, EPOLL_CTL_ADD, c->fd, &e);
     }
+    flushAll();
   }
 }

@@ -24,10 +24,12 @@ export interface Report {
 /** Formats a run. */
 export function formatReport({ sides, rounds, seconds, rows, figures, missing }: Report): string {
   const parts = [
-    sides.map(({ name, description }) => `${name.padEnd(6)} ${description}\n`).join("") +
+    sides.map(({ name, description }) => `${name.padEnd(10)} ${description}\n`).join("") +
     `${rounds} rounds of ${seconds} s; the median round of each side\n`,
   ];
   if (rows.length > 0) parts.push(formatTable([ROW_HEADER, ...rows.map(rowCells)]));
+  const bounded = rows.filter((row) => BOUNDS.some((name) => row.sides[name] !== undefined));
+  if (bounded.length > 0) parts.push(formatTable([BOUND_HEADER, ...bounded.map(boundCells)]));
   if (figures.length > 0) parts.push(formatTable([FIGURE_HEADER, ...figures.map(figureCells)]));
   if (missing.length > 0) parts.push(missing.map((line) => `not measured: ${line}\n`).join(""));
   return parts.join("\n");
@@ -38,10 +40,29 @@ const ROW_HEADER = [
   ...["us CPU", "tgt", "p50/p99 us", "tgt"],
 ];
 
+/** Sides that do the least with a file. */
+const BOUNDS = ["boundC", "boundDeno"] as const;
+
+const BOUND_HEADER = ["job", "ours/s", "C/s", "Deno/s", "x C", "x Deno", "us CPU", "C", "Deno", "tgt x C"];
+
+function boundCells({ job, sides }: Row): string[] {
+  const { ours, tgt, boundC, boundDeno } = sides;
+  return [
+    job,
+    ...[ours, boundC, boundDeno].map((result) => formatFigure(result?.operationsPerSecond)),
+    ...[ratioOf(ours, boundC), ratioOf(ours, boundDeno)],
+    ...[ours, boundC, boundDeno].map((result) => formatFigure(result?.serverCpuUs, 1)),
+    ratioOf(tgt, boundC),
+  ];
+}
+
+function ratioOf(result: Result | undefined, other: Result | undefined): string {
+  return formatFigure(result && other && result.operationsPerSecond / other.operationsPerSecond, 2);
+}
+
 function rowCells({ job, wanted, sides }: Row): string[] {
   const { ours, tgt, bound } = sides;
-  const ratio = (other: Result | undefined): string =>
-    formatFigure(other && ours!.operationsPerSecond / other.operationsPerSecond, 2);
+  const ratio = (other: Result | undefined): string => ratioOf(ours, other);
   const latency = (result: Result | undefined): string =>
     result?.p50Us === undefined ? "-" : `${result.p50Us}/${result.p99Us}`;
   return [

@@ -27,8 +27,8 @@ const REPORT: Report = {
 Deno.test("formatReport() has a table of rates, one of figures, and what is missing", () => {
   assertEquals(
     formatReport(REPORT),
-    `ours   from source
-tgt    tgt 1
+    `ours       from source
+tgt        tgt 1
 3 rounds of 2 s; the median round of each side
 
 job       ours/s   tgt/s  bound/s  x tgt  want  x bound  want  us CPU   tgt  p50/p99 us      tgt
@@ -40,6 +40,21 @@ start       ms   150      200     -     40
 fairness     x  4.57        5  6.00      -
 
 not measured: a thing: why
+`,
+  );
+});
+
+Deno.test("formatReport() compares with the least that can be done with a file, where that was measured", () => {
+  const [read] = REPORT.rows;
+  const bounds = {
+    boundC: { operationsPerSecond: 400_000, serverCpuUs: 2 },
+    boundDeno: { operationsPerSecond: 320_000, serverCpuUs: 3.5 },
+  };
+  const rows = [{ ...read!, sides: { ...read!.sides, ...bounds } }];
+  assertEquals(
+    formatReport({ ...REPORT, rows, figures: [], missing: [] }).split("\n").slice(-3).join("\n"),
+    `job   ours/s     C/s  Deno/s   x C  x Deno  us CPU    C  Deno  tgt x C
+read  300000  400000  320000  0.75    0.94     4.3  2.0   3.5     0.25
 `,
   );
 });

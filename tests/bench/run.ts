@@ -12,7 +12,7 @@ import { checkCount, checkPattern, checkSeconds, readOptions } from "./options.t
 import { Progress } from "./progress.ts";
 import { formatReport, type Report, type Row } from "./report.ts";
 import { medianResult, type Result, runLoad, type RunOptions, runTool } from "./run_job.ts";
-import { compileC, has, run, type Side, startBound, startOurs, startTgt } from "./sides.ts";
+import { compileC, has, run, type Side, startBound, startDenoBound, startOurs, startTgt } from "./sides.ts";
 
 const FILE_BYTES = 512 * 1024 * 1024;
 
@@ -25,6 +25,7 @@ const OPTIONS = {
   },
   rounds: { value: "N", help: "how often each job runs on each side", default: "5", check: checkCount },
   seconds: { value: "S", help: "how long each time", default: "2", check: checkSeconds },
+  bounds: { help: "also against the least that a target can do in C, and in Deno, with a file" },
   json: { help: "print JSON instead of tables" },
 } as const;
 
@@ -68,6 +69,11 @@ async function startSides(folder: string, sides: Side[], missing: string[]): Pro
     sides.push(await startTgt(join(folder, "tgt")));
   } else missing.push("tgt: Debian package tgt is not installed");
   sides.push(await startBound(folder, FILE_BYTES));
+  if (values.bounds) {
+    for (const name of ["boundC", "boundDeno"]) await run("cp", [original, join(folder, name)]);
+    sides.push(await startBound(folder, FILE_BYTES, join(folder, "boundC")));
+    sides.push(await startDenoBound(join(folder, "boundDeno")));
+  }
   for (const tool of ["iscsi-perf", "qemu-img", "taskset"]) {
     if (!await has(tool)) missing.push(`${tool} is not installed`);
   }
@@ -90,7 +96,7 @@ async function measureAll({ folder, sides, missing, load }: Bench): Promise<Repo
   });
   const rows: Row[] = [];
   for (const job of LOAD_JOBS.filter(({ name }) => isWanted(name))) {
-    const able = sides.filter(({ name }) => !job.digests || name !== "bound");
+    const able = sides.filter(({ name }) => !job.digests || !name.startsWith("bound"));
     rows.push(await measure(job, able, progress, (side) => runLoad(job, side, options)));
   }
   // The last job left some of the files out of the page cache.

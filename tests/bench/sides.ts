@@ -5,7 +5,7 @@ import denoConfig from "../../deno.json" with { type: "json" };
 
 /** A running target. */
 export interface Side {
-  readonly name: "ours" | "tgt" | "bound";
+  readonly name: "ours" | "tgt" | "bound" | "boundC" | "boundDeno";
   /** What exactly it is. */
   readonly description: string;
   readonly port: number;
@@ -183,20 +183,44 @@ export async function startTgt(file: string): Promise<Side> {
   return { name: "tgt", description: `tgt ${version}`, port, target, lun: 1, pid: child.pid, file, stop };
 }
 
-/** The C program that only answers. */
-export async function startBound(folder: string, sizeBytes: number): Promise<Side> {
+/** The C program that only answers, or, with a file, one that moves its bytes as well. */
+export async function startBound(folder: string, sizeBytes: number, file?: string): Promise<Side> {
+  const program = {
+    command: await compileC("bound", folder),
+    prefix: [],
+    description: "tests/bench/bound.c",
+  };
+  if (file === undefined) return await startAnswering("bound", program, [String(sizeBytes)]);
+  program.description += " with a file";
+  return await startAnswering("boundC", program, [String(sizeBytes), file], file);
+}
+
+/** The least that a target in Deno can do. */
+export async function startDenoBound(file: string): Promise<Side> {
+  const source = join(REPOSITORY, "tests", "bench", "bound.ts");
+  const rights = ["--allow-net=127.0.0.1", `--allow-read=${file}`, `--allow-write=${file}`];
+  const prefix = ["run", "--quiet", ...rights, source];
+  const description = `tests/bench/bound.ts with a file, Deno ${Deno.version.deno}`;
+  return await startAnswering("boundDeno", { command: Deno.execPath(), prefix, description }, [file], file);
+}
+
+async function startAnswering(
+  name: Side["name"],
+  { command, prefix, description }: Program,
+  args: readonly string[],
+  file?: string,
+): Promise<Side> {
   const port = getAvailablePort();
-  const program = await compileC("bound", folder);
-  const child = new Deno.Command(program, { args: [String(port), String(sizeBytes)] }).spawn();
+  const child = new Deno.Command(command, { args: [...prefix, String(port), ...args] }).spawn();
   await untilListening(port);
   return {
-    name: "bound",
-    description: "tests/bench/bound.c",
+    name,
+    description,
     port,
     target: "iqn.2026-11.bench:bound",
     lun: 0,
     pid: child.pid,
-    file: undefined,
+    file,
     stop: () => end(child, "SIGKILL"),
   };
 }

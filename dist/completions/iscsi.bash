@@ -44,7 +44,7 @@ _iscsi() {
             ;;
     esac
     if [[ $previous == help && $command == help ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'check build serve reload status disconnect renegotiate reservations demo' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'check build serve reload status disconnect renegotiate reservations secret demo' -- "$word")
         return
     fi
 
@@ -58,7 +58,7 @@ _iscsi() {
     case $command in
         '')
             options='--help --version'
-            [[ $word == -* ]] || options='check build serve reload status disconnect renegotiate reservations demo help'
+            [[ $word == -* ]] || options='check build serve reload status disconnect renegotiate reservations secret demo help'
             ;;
         check) options='--conf --json --help' ;;
         build) options='--conf --dry-run --force --json --help' ;;
@@ -68,6 +68,7 @@ _iscsi() {
         disconnect) options='--conf --storage --now --yes --help' ;;
         renegotiate) options='--conf --storage --yes --help' ;;
         reservations) options='--conf --storage --yes --json --help' ;;
+        secret) options='--hex --help' ;;
         demo) options='--help' ;;
     esac
     # Where a word is expected, options are proposed to who begins one.

@@ -100,6 +100,16 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import("./reservations.ts")).reservations,
   },
   {
+    name: "secret",
+    summary: "make a secret for CHAP",
+    description: [
+      "Prints a random secret for the conf or a file of secrets: 16 characters, 96 bits, which every initiator can " +
+      "be told. With --hex it has 128 bits.",
+    ],
+    options: ["hex"],
+    load: async () => (await import("./secret.ts")).secret,
+  },
+  {
     name: "demo",
     summary: "try it: serve an example on loopback",
     description: [

@@ -37,6 +37,7 @@ export const OPTIONS = {
     summary: "print it again and again, every 2 seconds by default",
   },
   now: { flag: "now", summary: "cut at once, and do not ask initiators to log out first" },
+  hex: { flag: "hex", summary: "128 bits as 0x and hexadecimal digits, for initiators that take those" },
   yes: { flag: "yes", summary: "do it without asking" },
   json: { flag: "json", summary: "print the result as JSON" },
   log: {

@@ -72,6 +72,20 @@ function secretBytes(text: string): Uint8Array | string {
     : "it contains something else than printable ASCII without spaces; write only that";
 }
 
+/**
+ * Makes a secret as `readSecretText` reads it: a text of 96 bits, which every initiator can be told, or 128 bits in
+ * hexadecimal. Either is as long as Windows takes it.
+ */
+export function makeSecretText(
+  randomBytes: (length: number) => Uint8Array,
+  form: "text" | "hexadecimal",
+): string {
+  if (form === "hexadecimal") return `0x${randomBytes(SECRET_BYTES_EVERYWHERE).toHex()}`;
+  const text = randomBytes(SECRET_BYTES_MIN).toBase64({ alphabet: "base64url" });
+  // What looks like the beginning of a number would be taken for one, here or by an initiator.
+  return /^0[xb]/i.test(text) ? makeSecretText(randomBytes, form) : text;
+}
+
 /** Whether two secrets are the same. */
 export function isSameSecret(a: Secret, b: Secret): boolean {
   const [bytes, others] = [new Uint8Array(a.bytes), new Uint8Array(b.bytes)];

@@ -7,6 +7,7 @@ const DEFAULTS = {
   dryRun: false,
   watch: undefined,
   now: false,
+  hex: false,
   yes: false,
   json: false,
   log: "text",

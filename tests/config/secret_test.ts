@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { isSameSecret, readSecretText, Secret } from "../../lib/config/secret.ts";
+import { isSameSecret, makeSecretText, readSecretText, Secret } from "../../lib/config/secret.ts";
 
 const TEXT = "correct-horse-1";
 
@@ -75,4 +75,21 @@ Deno.test("isSameSecret() compares bytes", () => {
     .map((text) => readSecretText(text).secret);
   assert(isSameSecret(a!, b!));
   assertEquals([isSameSecret(a!, c!), isSameSecret(a!, d!), isSameSecret(d!, a!)], [false, false, false]);
+});
+
+Deno.test("makeSecretText() makes secrets that are read without doubt, of 96 and 128 bits (9.2.1)", () => {
+  const source = (length: number): Uint8Array => new Uint8Array(length).fill(0xfb);
+  assertEquals(makeSecretText(source, "text"), "-_v7".repeat(4));
+  assertEquals(makeSecretText(source, "hexadecimal"), `0x${"fb".repeat(16)}`);
+  const starts = [[0xd3, 0x10], [0xd1, 0x70], [0xd1, 0xb0], [0x00]];
+  const numberFirst = (length: number): Uint8Array => {
+    const bytes = new Uint8Array(length);
+    bytes.set(starts.shift()!);
+    return bytes;
+  };
+  assertEquals(makeSecretText(numberFirst, "text"), "A".repeat(16), "0x, 0X and 0b begin numbers");
+  for (const form of ["text", "hexadecimal"] as const) {
+    const { secret, problem, doubt } = readSecretText(makeSecretText(source, form));
+    assertEquals([secret?.bytes.byteLength, problem, doubt], [16, undefined, undefined]);
+  }
 });

@@ -1,0 +1,11 @@
+import { makeSecretText } from "../config/secret.ts";
+import { randomBytes } from "../server/random_bytes.ts";
+import type { Context } from "./context.ts";
+import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
+import type { OptionValues } from "./options.ts";
+
+/** `iscsi secret`: makes a secret for CHAP (RFC 7143, 9.2.1: there must be means to). */
+export function secret({ stdout }: Context, { hex }: OptionValues): Promise<ExitCode> {
+  stdout.write(`${makeSecretText(randomBytes, hex ? "hexadecimal" : "text")}\n`);
+  return Promise.resolve(EXIT_CODES.done.code);
+}

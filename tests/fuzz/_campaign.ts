@@ -33,7 +33,7 @@ const PAUSE_MS = 1500;
 /** How far it moves for what has a grace period to end. */
 const GRACE_MS = 10_000;
 
-const CONNECTIONS_MAX = 6;
+const CONNECTIONS_MAX = 8;
 
 /** One connection of a mad initiator, from beginning to end. */
 interface MadConnection {
@@ -52,6 +52,8 @@ class Exchange {
   #testimony: Promise<void> = Promise.resolve();
   /** How seldom the operator does something. */
   readonly #interferesOneIn: number;
+  /** How seldom somebody logs in besides. */
+  readonly #logsInOneIn: number;
 
   constructor(bench: FuzzBench, random: Random, report: FuzzReport) {
     this.#bench = bench;
@@ -59,6 +61,7 @@ class Exchange {
     this.#report = report;
     this.#ownRandom = new Random(random.uint32());
     this.#interferesOneIn = random.pick([Infinity, 8, 20]);
+    this.#logsInOneIn = random.pick([5, 20, 40]);
   }
 
   /**
@@ -134,7 +137,7 @@ class Exchange {
       // A medium that completes later has its turn now and then, and time goes by.
       if (random.oneIn(16)) await settle();
       if (random.oneIn(40)) this.#bench.clock.advance(PAUSE_MS);
-      if (random.oneIn(20) && this.#connections.length < CONNECTIONS_MAX) {
+      if (random.oneIn(this.#logsInOneIn) && this.#connections.length < CONNECTIONS_MAX) {
         await this.#logInAmong(initiator.session, staleTsih);
       }
       if (random.oneIn(this.#interferesOneIn)) await this.#interfere();

@@ -31,9 +31,10 @@ export abstract class BlockTransfer {
     return this;
   }
 
-  /** Whether a piece may be moved at once. */
+  /** Whether a piece may be moved at once. It may not while others wait for the range: theirs is the hold on it. */
   protected mayMoveNow(pieceBytes: number): boolean {
     if (this.#hold !== undefined) return true;
+    if (this.#entering !== undefined) return false;
     const { ranges } = this.unit;
     if (ranges.isLocked(this.startBytes, this.lengthBytes)) return false;
     if (pieceBytes < this.lengthBytes) this.#hold = ranges.share(this.startBytes, this.lengthBytes);

@@ -24,7 +24,7 @@ export function formatIdentities(identities: Identities): string {
  * @throws {SyntaxError} that says what is wrong with the text
  */
 export function parseIdentities(text: string): Identities {
-  const document: unknown = JSON.parse(text);
+  const document = parseJson(text);
   if (!isRecord(document)) throw new SyntaxError("it is not a JSON object");
   if (document["version"] !== VERSION) {
     throw new SyntaxError(`its version is ${JSON.stringify(document["version"])}, not ${VERSION}`);
@@ -43,6 +43,15 @@ export function parseIdentities(text: string): Identities {
     identities.set(key, identity);
   }
   return identities;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // What stands there instead may be anything, and of any length.
+    throw new SyntaxError("it is not JSON");
+  }
 }
 
 function toIdentity(key: string, value: unknown): Identity {

@@ -76,11 +76,24 @@ function lockPath(stateFolder: string, name: LockName): string {
   return join(stateFolder, `${name}.lock`);
 }
 
+/** Opens the file of a lock itself: what it is a link to would be cut off, and a pipe would have to be waited for. */
 function openLock(path: string, options: Deno.OpenOptions): Deno.FsFile {
+  if (!isFileOrNothing(path)) {
+    throw new ProvisionError(`Cannot open lock "${path}": it is not a file; remove it`);
+  }
   try {
     return Deno.openSync(path, options);
   } catch (error) {
     throw new ProvisionError(`Cannot open lock "${path}": ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+function isFileOrNothing(path: string): boolean {
+  try {
+    return Deno.lstatSync(path).isFile;
+  } catch {
+    // What cannot be looked at cannot be opened either.
+    return true;
   }
 }
 

@@ -88,6 +88,8 @@ export function survey(config: Config): Survey {
 
 function readIdentities(file: string): RecordedIdentities {
   try {
+    // A pipe would have to be waited for.
+    if (!Deno.statSync(file).isFile) return { kind: "unreadable", reason: "it is not a file; move it away" };
     return { kind: "recorded", identities: parseIdentities(Deno.readTextFileSync(file)) };
   } catch (error) {
     if (isAbsence(error)) return { kind: "recorded", identities: new Map() };

@@ -6,6 +6,9 @@ import type { EventLog } from "../iscsi/event_log.ts";
 /** How long to wait when the system has no more sockets to give. */
 const ACCEPT_RETRY_MS = 100;
 
+/** How often that is told: whoever opens many connections must not fill the log as well. */
+const COMPLAINT_INTERVAL_MS = 60_000;
+
 /** What becomes of the connections that a listener accepts. */
 export interface ConnectionListenerOptions {
   readonly serve: (connection: Deno.TcpConn, ends: ConnectionEnds) => void;
@@ -17,6 +20,7 @@ export class ConnectionListener {
   readonly #listener: Deno.TcpListener;
   readonly #options: ConnectionListenerOptions;
   #isClosed = false;
+  #complainedMs = -Infinity;
 
   /** @throws {Error} when the address cannot be listened at */
   constructor(portal: Portal, options: ConnectionListenerOptions) {
@@ -46,11 +50,18 @@ export class ConnectionListener {
         // Waiting for others would hold up everybody, as often as somebody likes to reset his connections.
         if (isPeerGone(error)) continue;
         // Mostly no file descriptor is left; the peer tries again.
-        const reason = error instanceof Error ? error.message : error;
-        this.#options.log.warning(`Cannot accept a connection: ${reason}`);
+        this.#complain(error);
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
       }
     }
+  }
+
+  #complain(error: unknown): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#complainedMs < COMPLAINT_INTERVAL_MS) return;
+    this.#complainedMs = nowMs;
+    const reason = error instanceof Error ? error.message : error;
+    this.#options.log.warning(`Cannot accept connections: ${reason}; trying again`);
   }
 
   #handOver(connection: Deno.TcpConn): void {

@@ -23,6 +23,8 @@ export class DurableFile {
    */
   read(): string | undefined {
     try {
+      // A pipe would have to be waited for.
+      if (!Deno.statSync(this.#path).isFile) throw new Error("it is not a file; move it away");
       return Deno.readTextFileSync(this.#path);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;

@@ -12,6 +12,7 @@ import { StorageLock } from "../../lib/provision/storage_lock.ts";
 import { survey } from "../../lib/provision/survey.ts";
 import { configOf } from "./conf.ts";
 import { readAt, snapshot, withScratch, writeAt } from "./scratch.ts";
+import { runToolOk } from "../support/tools.ts";
 
 const GB = 2 ** 30;
 const MB = 2 ** 20;
@@ -180,8 +181,9 @@ Deno.test("provision() refuses every kind of wrong path, all at once, and change
 
 /** Identities files that must not be believed, and what is said about each. */
 const CORRUPT_IDENTITIES: readonly (readonly [string, string])[] = [
-  ["", "Unexpected end of JSON input"],
-  ['{"version":1,"logicalUnits":{"a":{"naa":"3', "JSON"],
+  ["", "it is not JSON; "],
+  ['{"version":1,"logicalUnits":{"a":{"naa":"3', "it is not JSON; "],
+  ["\x1b[2J\n", "it is not JSON; "],
   ["[]", "it is not a JSON object"],
   ['{"version":2,"logicalUnits":{}}', "its version is 2, not 1"],
   ['{"version":1}', 'it has no object "logicalUnits"'],
@@ -210,6 +212,21 @@ Deno.test("provision() neither believes nor replaces a corrupt identities file",
       assert(errors[0]!.message.includes("; restore it from a backup"), errors[0]!.message);
       assertEquals(Deno.readTextFileSync(path), text);
     }
+  });
+});
+
+Deno.test("provision() does not wait for a pipe in place of the identities file", async () => {
+  await withScratch(async (folder) => {
+    const config = configOf(`storage=${folder}`, "[a]", "size=1MB");
+    await provision(config);
+    const path = join(folder, ".iscsi/identities.json");
+    Deno.removeSync(path);
+    await runToolOk("mkfifo", [path]);
+    const { errors, steps } = await provision(config);
+    assertEquals(steps, []);
+    assertEquals(errors.map(({ message }) => message), [
+      `Cannot read "${path}": it is not a file; move it away`,
+    ]);
   });
 });
 

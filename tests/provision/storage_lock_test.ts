@@ -1,6 +1,8 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { join } from "@std/path";
+import { ProvisionError } from "../../lib/provision/provision_error.ts";
 import { StorageLock } from "../../lib/provision/storage_lock.ts";
+import { runToolOk } from "../support/tools.ts";
 import { withScratch } from "./scratch.ts";
 
 Deno.test("StorageLock has one holder at a time, whom others are told", async () => {
@@ -27,6 +29,21 @@ Deno.test("StorageLock means nothing when only its file is left", async () => {
     assert("lock" in result);
     assertEquals(Deno.readTextFileSync(join(folder, "serve.lock")), `${Deno.pid}\n`);
     result.lock.release();
+  });
+});
+
+Deno.test("StorageLock touches nothing that a link leads to, and waits for no pipe", async () => {
+  await withScratch(async (folder) => {
+    const precious = join(folder, "precious");
+    Deno.writeTextFileSync(precious, "text");
+    Deno.symlinkSync(precious, join(folder, "build.lock"));
+    await runToolOk("mkfifo", [join(folder, "serve.lock")]);
+    for (const name of ["build", "serve"] as const) {
+      const message = `Cannot open lock "${join(folder, name)}.lock": it is not a file; remove it`;
+      await assertRejects(() => StorageLock.acquire(folder, name), ProvisionError, message);
+      assertThrows(() => StorageLock.holder(folder, name), ProvisionError, message);
+    }
+    assertEquals(Deno.readTextFileSync(precious), "text");
   });
 });
 

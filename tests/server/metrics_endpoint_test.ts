@@ -129,13 +129,15 @@ Deno.test("MetricsEndpoint is not held up by peers that are gone before they are
   assertEquals(log.lines, []);
 });
 
-Deno.test("MetricsEndpoint says why it cannot accept a connection, and accepts the next", async () => {
+Deno.test("MetricsEndpoint says once why it cannot accept connections, and accepts the next", async () => {
   const log = new KeptLog();
-  const faults = [new Error("Too many open files (os error 24)")];
+  const faults = Array.from({ length: 3 }, () => new Error("Too many open files (os error 24)"));
   await withEndpoint(
     async (port) => assertEquals(statusOf(await exchange(port, "GET / HTTP/1.1\r\n\r\n")), "HTTP/1.1 200 OK"),
     countedDocument(),
     { faults, log },
   );
-  assertEquals(log.lines, ["warning: Cannot accept a connection: Too many open files (os error 24)"]);
+  assertEquals(log.lines, [
+    "warning: Cannot accept connections: Too many open files (os error 24); trying again",
+  ]);
 });

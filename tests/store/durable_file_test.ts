@@ -2,6 +2,7 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { StoreError } from "../../lib/store/block_store.ts";
 import { DurableFile } from "../../lib/store/durable_file.ts";
+import { runToolOk } from "../support/tools.ts";
 
 async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
   const folder = Deno.makeTempDirSync({ prefix: "iscsi-" });
@@ -46,4 +47,7 @@ Deno.test("DurableFile says which file cannot be replaced or read, and leaves th
     await assertRejects(() => file.replace("after"), StoreError, path);
     assertEquals(file.read(), "before");
     assertThrows(() => new DurableFile(folder).read(), StoreError, folder);
+    const pipe = join(folder, "pipe");
+    await runToolOk("mkfifo", [pipe]);
+    assertThrows(() => new DurableFile(pipe).read(), StoreError, `"${pipe}": it is not a file`);
   }));

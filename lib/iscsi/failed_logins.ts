@@ -6,11 +6,11 @@ import { Limits } from "./limits.ts";
  * comes before the attempt: whoever tries much at once waits with each, and right and wrong ones wait alike.
  */
 export class FailedLogins {
-  readonly #clock: Pick<Clock, "now">;
+  readonly #clock: Pick<Clock, "monotonicMs">;
   /** By address; who failed last stands last. */
   readonly #failures = new Map<string, { readonly count: number; readonly lastMs: number }>();
 
-  constructor(clock: Pick<Clock, "now">) {
+  constructor(clock: Pick<Clock, "monotonicMs">) {
     this.#clock = clock;
   }
 
@@ -18,7 +18,7 @@ export class FailedLogins {
   add(peerAddress: string): void {
     const count = this.#countOf(peerAddress) + 1;
     this.#failures.delete(peerAddress);
-    this.#failures.set(peerAddress, { count, lastMs: this.#clock.now() });
+    this.#failures.set(peerAddress, { count, lastMs: this.#clock.monotonicMs() });
     if (this.#failures.size > Limits.failedLoginAddresses) {
       this.#failures.delete(this.#failures.keys().next().value!);
     }
@@ -34,7 +34,7 @@ export class FailedLogins {
   #countOf(peerAddress: string): number {
     const failure = this.#failures.get(peerAddress);
     const isForgotten = failure === undefined ||
-      this.#clock.now() - failure.lastMs >= Limits.failedLoginMemoryMs;
+      this.#clock.monotonicMs() - failure.lastMs >= Limits.failedLoginMemoryMs;
     return isForgotten ? 0 : failure.count;
   }
 }

@@ -33,6 +33,18 @@ Deno.test("delayMs() forgets an address that has not failed for a while", () => 
   assertEquals(delaysAfter(failed, "10.0.0.1", 1), [FIRST]);
 });
 
+Deno.test("delayMs() does not follow the time of day, which may be set anew", () => {
+  const times = { now: 1_000_000, monotonicMs: 0 };
+  const clock = { now: () => times.now, monotonicMs: () => times.monotonicMs };
+  const failed = new FailedLogins(clock);
+  failed.add("10.0.0.1");
+  times.now += 3_600_000;
+  assertEquals(failed.delayMs("10.0.0.1"), FIRST);
+  times.now -= 7_200_000;
+  times.monotonicMs += Limits.failedLoginMemoryMs;
+  assertEquals(failed.delayMs("10.0.0.1"), 0);
+});
+
 Deno.test("add() keeps a bounded number of addresses: who failed longest ago is forgotten", () => {
   const failed = new FailedLogins(new FakeClock());
   for (const address of ["10.0.0.1", "10.0.0.2", "10.0.0.1"]) failed.add(address);

@@ -117,8 +117,8 @@ export class HoleService {
   /** Makes a link to a file, or returns why not. */
   #makeLink(path: string): FileLink | string {
     const link = join(this.#run, String(++this.#lastLink));
-    Deno.symlinkSync(path, link);
     try {
+      Deno.symlinkSync(path, link);
       const { dev, ino } = Deno.statSync(link);
       return { link, device: dev, inode: ino };
     } catch (error) {

@@ -122,6 +122,25 @@ testWithTools(
   },
 );
 
+Deno.test("HoleService serves on without holes where no links can be made, as without inodes", async () => {
+  await withScratch(async (storage) => {
+    const { config } = makeServed(storage);
+    const log = new KeptLog();
+    await using holes = await HoleService.open(storage, log);
+    Deno.removeSync(join(storage, ".iscsi", "holes"), { recursive: true });
+    holes.follow({ config, devicePaths: [] });
+    assertEquals(holes.paths, []);
+    assertEquals(log.lines.map((line) => line.replace(/: [^:]*$/, "")), [
+      `warning: Cannot give unused space of "${
+        join(storage, "a")
+      }" back: No such file or directory (os error 2)`,
+      `warning: Cannot give unused space of "${
+        join(storage, "b")
+      }" back: No such file or directory (os error 2)`,
+    ]);
+  });
+});
+
 Deno.test("RemotePunching gives each request the answer that is its own", async () => {
   const posted: { id: number; path: string }[] = [];
   const punching = new RemotePunching(({ id, path }) => posted.push({ id, path }));

@@ -6,6 +6,7 @@ import { formatSize } from "../config/size.ts";
 import { reasonOf } from "../provision/reason_of.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
+import { printable } from "./show_text.ts";
 
 /** Largest conf, and largest file of secrets: a hundred thousand LUNs fit. */
 const TEXT_BYTES_MAX = 16 * 1024 ** 2;
@@ -37,7 +38,7 @@ export function reportDiagnostics(diagnostics: readonly Diagnostic[], context: C
 export function readConf(file: string, context: Context): { text: string; mode: number } | undefined {
   const conf = readTextFile(file, "it does not exist; create it, or name another with --conf FILE");
   if ("text" in conf) return conf;
-  context.stderr.write(`iscsi: Cannot read "${file}": ${conf.problem}\n`);
+  context.stderr.write(`iscsi: Cannot read "${printable(file)}": ${conf.problem}\n`);
   return undefined;
 }
 

@@ -41,6 +41,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   const [name, ...rest] = words[0] === HELP ? words.slice(1) : words;
   const command = COMMANDS.find((command) => command.name === name);
   const problem = commandProblem(name, command) ?? optionProblem(command, unknownOptions, given) ??
+    valueProblem(args) ??
     argumentProblem(rest, wantsHelp ? undefined : command);
   if (problem !== undefined) return { kind: "wrong", problem };
   if (wantsHelp) return { kind: "help", command };
@@ -81,6 +82,17 @@ function optionProblem(
     if (isGiven && choices !== undefined && !choices.includes(String(given[flag]))) {
       return `Option "--${flag}" cannot be "${given[flag]}": write one of ${choices.join(", ")}`;
     }
+  }
+  return undefined;
+}
+
+/** A value that nobody reads may well have meant the contrary: `--yes=no`. */
+function valueProblem(args: readonly string[]): string | undefined {
+  const end = args.indexOf("--");
+  for (const arg of end < 0 ? args : args.slice(0, end)) {
+    const [, flag] = /^--([^=]+)=/s.exec(arg) ?? [];
+    const isFlag = OPTION_ENTRIES.some(([, option]) => option.flag === flag && option.value === undefined);
+    if (isFlag) return `Option "--${flag}" takes no value`;
   }
   return undefined;
 }

@@ -37,7 +37,9 @@ export function reservations(
     if (units.length === 0) {
       const { node } = await client.request("status", {});
       if (node !== null && targetNameOf(node, target) === undefined) {
-        context.stderr.write(`iscsi: Cannot clear "${target}": it is no target that "iscsi status" shows\n`);
+        context.stderr.write(
+          `iscsi: Cannot clear "${printable(target)}": it is no target that "iscsi status" shows\n`,
+        );
         return EXIT_CODES.failed.code;
       }
       const what = lun === undefined ? `[${target}]` : `LUN ${lun} of [${target}]`;

@@ -4,6 +4,7 @@ import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import { type CommandLine, parseCommandLine } from "./parse_command_line.ts";
+import { printable } from "./show_text.ts";
 
 /**
  * Does what the arguments of the process ask for.
@@ -26,7 +27,7 @@ export async function runCommandLine(args: readonly string[], context: Context):
 async function obey(commandLine: CommandLine, context: Context): Promise<ExitCode> {
   switch (commandLine.kind) {
     case "wrong":
-      context.stderr.write(`iscsi: ${commandLine.problem}\nRun "iscsi --help" for help\n`);
+      context.stderr.write(`iscsi: ${printable(commandLine.problem)}\nRun "iscsi --help" for help\n`);
       return EXIT_CODES.wrongUsage.code;
     case "help": {
       const { command } = commandLine;

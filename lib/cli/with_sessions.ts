@@ -42,7 +42,7 @@ export function withSessions<Report>(
     const sessions = found.filter((session) => command.objection(session) === undefined);
     if (sessions.length === 0) {
       const [problem = describeAbsence(node, whom)] = found.map(command.objection);
-      context.stderr.write(`iscsi: Cannot ${command.name} "${whom}": ${problem}\n`);
+      context.stderr.write(`iscsi: Cannot ${command.name} "${printable(whom)}": ${problem}\n`);
       return EXIT_CODES.failed.code;
     }
     const columns = context.terminal?.size().columns ?? Infinity;

@@ -54,7 +54,8 @@ async function connect(path: string): Promise<Deno.UnixConn> {
   try {
     return await withSocketPath(path, (path) => Deno.connect({ transport: "unix", path }));
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.ConnectionRefused) {
+    const { ConnectionRefused, NotADirectory, NotFound } = Deno.errors;
+    if ([ConnectionRefused, NotADirectory, NotFound].some((kind) => error instanceof kind)) {
       throw new ControlError("noServer", `No server listens at "${path}"`, { cause: error });
     }
     const reason = error instanceof Error ? error.message : String(error);

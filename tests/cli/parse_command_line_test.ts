@@ -86,6 +86,8 @@ const WRONG_LINES: readonly (readonly [string, string])[] = [
   ["build --no-json", 'Unknown option "--no-json"'],
   ["build --conf", 'Option "--conf" needs a FILE'],
   ["build --conf --json", 'Option "--conf" needs a FILE'],
+  ["disconnect 7 --yes=no", 'Option "--yes" takes no value'],
+  ["build --dry-run=false", 'Option "--dry-run" takes no value'],
   ["check --dry-run", 'Option "--dry-run" is not one of "check"'],
   ["build --version", 'Option "--version" is not one of "build"'],
   ["serve --log xml", 'Option "--log" cannot be "xml": write one of text, journal, json'],

@@ -131,3 +131,12 @@ Deno.test("whoever serves does not fail for want of a reader", () => {
   const servers = COMMANDS.filter(({ isServer }) => isServer).map(({ name }) => name);
   assertEquals(servers, ["serve", "demo"]);
 });
+
+Deno.test("what somebody has typed does nothing to the terminal when it is repeated", async () => {
+  const typed = "\x1b[2J\n\u009b";
+  for (const args of [[typed], ["check", "--conf", typed], ["check", `--${typed}`], ["build", typed]]) {
+    const { stderr } = await runCommand(args);
+    assert(stderr.includes("?[2J??"), stderr);
+    assert(!stderr.includes("\x1b") && !stderr.includes("\u009b"), JSON.stringify(stderr));
+  }
+});

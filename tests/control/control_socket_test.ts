@@ -87,8 +87,10 @@ Deno.test("a server that was killed is told apart from one that refuses", () =>
   withScratch(async (folder) => {
     const path = join(folder, "control");
     Deno.writeTextFileSync(path, "");
-    const refused = await assertRejects(() => new ControlClient(path).request("status", {}), ControlError);
-    assertEquals(refused.kind, "noServer");
+    for (const place of [path, join(path, "control")]) {
+      const refused = await assertRejects(() => new ControlClient(place).request("status", {}), ControlError);
+      assertEquals(refused.kind, "noServer", place);
+    }
     const failing = handlersWith({ status: () => Promise.reject(new Error("the disk is on fire")) });
     using _server = await ControlServer.listen(path, failing);
     const failed = await assertRejects(() => new ControlClient(path).request("status", {}), ControlError);

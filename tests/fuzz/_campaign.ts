@@ -175,7 +175,7 @@ class Exchange {
       this.#report.ended(initiator.stream.isClosed ? "by the target" : "by the initiator");
       initiator.stream.end();
       if (this.#random.oneIn(2)) await settle();
-      const error = await withTimeLimit(served, 10_000, "end a connection");
+      const error = await withTimeLimit(served, 60_000, "end a connection");
       assertEquals(error, undefined, "the node did not fail");
       initiator.hear();
     }

@@ -80,6 +80,7 @@ export class AtomicJournalFile implements AtomicJournal {
   /** The file may have been written since it was last made durable, be it by the process before. */
   #isUnsynced = true;
   #syncing: Promise<void> = Promise.resolve();
+  #flushFailure: StoreError | undefined;
 
   constructor(path: string) {
     this.#path = path;
@@ -168,15 +169,30 @@ export class AtomicJournalFile implements AtomicJournal {
     }
   }
 
+  /**
+   * A failed flush is final, as that of a `FileStore` is: what the kernel has dropped may be the zeros in place of a
+   * record, and the next fdatasync would succeed without them.
+   */
   async #syncAfter(before: Promise<void>): Promise<void> {
     await before.catch(() => {});
+    if (this.#flushFailure !== undefined) throw this.#flushFailure;
+    let file: Deno.FsFile | undefined;
     try {
-      this.#file ??= openExisting(this.#path);
-      await this.#file?.syncData();
+      file = this.#file ??= openExisting(this.#path);
     } catch (error) {
       this.#isUnsynced = true;
-      throw new StoreError("flushFailed", `Cannot flush journal "${this.#path}"`, { cause: error });
+      throw this.#flushError(error);
     }
+    try {
+      await file?.syncData();
+    } catch (error) {
+      this.#flushFailure = this.#flushError(error);
+      throw this.#flushFailure;
+    }
+  }
+
+  #flushError(cause: unknown): StoreError {
+    return new StoreError("flushFailed", `Cannot flush journal "${this.#path}"`, { cause });
   }
 }
 

@@ -214,6 +214,29 @@ Deno.test("a journal that cannot be written keeps the write from beginning", () 
     await journal.flush();
   }));
 
+Deno.test("a journal whose flush has failed once promises nothing any more, until it is opened anew", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/journal`;
+    const journal = new AtomicJournalFile(path);
+    const protectOnce = (): Promise<void> =>
+      journal.protect(0, new Uint8Array(8192), () => Promise.resolve());
+    await protectOnce();
+    const original = Deno.FsFile.prototype.syncData;
+    Deno.FsFile.prototype.syncData = () => Promise.reject(new Error("Input/output error (os error 5)"));
+    try {
+      await assertRejects(() => journal.flush(), StoreError, `Cannot flush journal "${path}"`);
+    } finally {
+      Deno.FsFile.prototype.syncData = original;
+    }
+    await assertRejects(() => journal.flush(), StoreError, `Cannot flush journal "${path}"`);
+    await protectOnce();
+    await assertRejects(() => journal.flush(), StoreError, `Cannot flush journal "${path}"`);
+    journal.close();
+    const again = new AtomicJournalFile(path);
+    await again.flush();
+    again.close();
+  }));
+
 Deno.test("recover() refuses a store that it cannot write to, and says what to do", () =>
   inFolder(async (folder) => {
     const path = `${folder}/journal`;

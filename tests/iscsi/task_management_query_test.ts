@@ -6,7 +6,16 @@ import { TaskManagement } from "../support/initiator_request.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import { SlowStore } from "../support/slow_store.ts";
-import { drain, type Harness, pattern, settle, until, withHarness } from "./_harness.ts";
+import {
+  beginSolicited,
+  drain,
+  type Harness,
+  pattern,
+  sendSolicited,
+  settle,
+  until,
+  withHarness,
+} from "./_harness.ts";
 
 const SIZE = 1024 * 1024;
 const BEN = { initiatorName: "iqn.2000-01.a:ben", isid: Uint8Array.of(0x80, 0, 0, 0, 0, 2), unitCount: 2 };
@@ -152,6 +161,20 @@ Deno.test("I_T NEXUS RESET ends the tasks of its nexus on all units and its sess
     assertEquals([await attentionOf(ben, 0), await attentionOf(ben, 1)], [0, 0], "and RESERVE has ended");
     const next = await harness.logIn({ ...LEVEL_2, unitCount: 2 });
     assertEquals([await attentionOf(next, 0), await attentionOf(next, 1)], [0, 0]);
+  }));
+
+Deno.test("I_T NEXUS RESET waits for data that was asked for, and ends what it has overtaken (RFC 7144)", () =>
+  withHarness({}, async (harness) => {
+    const initiator = await harness.logIn({ ...LEVEL_2, unitCount: 1 });
+    const write = await beginSolicited(initiator);
+    initiator.takeCmdSn();
+    let isAnswered = false;
+    const reset = initiator.taskManagement(NEXUS_RESET).finally(() => isAnswered = true);
+    await settle();
+    assertEquals(isAnswered, false);
+    await sendSolicited(initiator, write);
+    assertEquals(await reset, Response.complete);
+    assertEquals((await initiator.receiveEnd()).map(({ name }) => name), ["asynchronousMessage"]);
   }));
 
 Deno.test("I_T NEXUS RESET ends all connections of its session, whichever it came over (RFC 7144, 6.3)", () =>

@@ -150,8 +150,14 @@ export class AtomicJournalFile implements AtomicJournal {
     await this.#write(0, encodeHeader(replaced));
   }
 
-  #retire(): Promise<void> {
-    return this.#write(0, new Uint8Array(HEADER_BYTES));
+  /** A record that cannot be taken out may be put back over whatever is written later: no flush can promise that. */
+  async #retire(): Promise<void> {
+    try {
+      await this.#write(0, new Uint8Array(HEADER_BYTES));
+    } catch (error) {
+      this.#flushFailure ??= this.#flushError(error);
+      throw error;
+    }
   }
 
   async #write(offset: number, bytes: Uint8Array): Promise<void> {

@@ -237,6 +237,25 @@ Deno.test("a journal whose flush has failed once promises nothing any more, unti
     again.close();
   }));
 
+Deno.test("a journal whose record cannot be taken out again promises nothing any more", () =>
+  inFolder(async (folder) => {
+    const journal = new AtomicJournalFile(`${folder}/journal`);
+    const original = Deno.FsFile.prototype.write;
+    Deno.FsFile.prototype.write = function (bytes): Promise<number> {
+      return bytes.every((byte) => byte === 0)
+        ? Promise.reject(new Error("Input/output error (os error 5)"))
+        : original.call(this, bytes);
+    };
+    try {
+      const old = new Uint8Array(8192).fill(1);
+      await assertRejects(() => journal.protect(0, old, () => Promise.resolve()), StoreError);
+    } finally {
+      Deno.FsFile.prototype.write = original;
+    }
+    await assertRejects(() => journal.flush(), StoreError, "Cannot flush journal");
+    journal.close();
+  }));
+
 Deno.test("recover() refuses a store that it cannot write to, and says what to do", () =>
   inFolder(async (folder) => {
     const path = `${folder}/journal`;

@@ -175,6 +175,7 @@ class Client {
   #untilGone(): Promise<never> {
     return new Promise((_resolve, reject) => {
       const onAbort = (): void => reject(new ControlError("broken", "Client has gone"));
+      if (this.#gone.signal.aborted) onAbort();
       this.#gone.signal.addEventListener("abort", onAbort, { once: true });
     });
   }

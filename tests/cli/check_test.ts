@@ -216,7 +216,8 @@ Deno.test("what is no text of a reasonable size is not read, nor waited for", as
   await withScratch(async (folder) => {
     await runToolOk("mkfifo", [join(folder, "pipe")]);
     Deno.symlinkSync("loop", join(folder, "loop"));
-    Deno.createSync(join(folder, "huge")).truncateSync(17 * 1024 ** 2);
+    Deno.writeTextFileSync(join(folder, "huge"), "");
+    Deno.truncateSync(join(folder, "huge"), 17 * 1024 ** 2);
     const rows = [
       [folder, "it is a folder; name a file"],
       [join(folder, "pipe"), "it is a pipe, a socket or a device; name a file"],

@@ -35,7 +35,8 @@ export const Limits = {
   loginRequests: 64,
   /** How long a login with CHAP waits after the first that failed from its address; after the next, twice as long. */
   failedLoginFirstMs: 250,
-  failedLoginMaxMs: 8_000,
+  /** ESXi gives up a login after 5 s: a wrong secret for one target must not keep it from the others. */
+  failedLoginMaxMs: 4_000,
   /** How long after its last failed login a peer address is treated like any other. */
   failedLoginMemoryMs: 60_000,
   /** Peer addresses whose failed logins are counted. */

@@ -350,7 +350,9 @@ Deno.test("who has failed waits before the next login, longer each time, by addr
     const first = Limits.failedLoginFirstMs;
     const times = [];
     for (let tries = 0; tries < 8; tries++) times.push(await fail("10.0.0.7"));
-    assertEquals(times, [0, first, 2 * first, 4 * first, 8 * first, 16 * first, 8_000, 8_000]);
+    assertEquals(times, [0, first, 2 * first, 4 * first, 8 * first, 4_000, 4_000, 4_000]);
+    // An ESXi host that has the wrong secret for one target waits 5 s for its login to another.
+    assert(Math.max(...times) < 5_000);
     assertEquals([await fail("10.0.0.8"), await fail("10.0.0.9")], [0, 0]);
     const held = harness.open({ ends: { peerAddress: "10.0.0.7" } });
     await begin(held);

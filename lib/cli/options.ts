@@ -28,7 +28,7 @@ export const OPTIONS = {
     value: "FOLDER",
     summary: "where the server runs, if the conf names another folder",
   },
-  force: { flag: "force", summary: "do it even if every session ends" },
+  force: { flag: "force", summary: "do it even if every session ends, or no target is left" },
   dryRun: { flag: "dry-run", summary: "print what would be done, and do nothing" },
   watch: {
     flag: "watch",

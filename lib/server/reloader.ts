@@ -69,7 +69,7 @@ export class Reloader {
     this.#assertOwn(file);
     const config = this.#read();
     const changes = await supervisor.preview(config);
-    const obstacle = describeObstacle(changes);
+    const obstacle = describeEmptiness(supervisor.serving.config, config) ?? describeObstacle(changes);
     if (dryRun) return { dryRun, changes, obstacle };
     if (obstacle !== null && !force) throw new Error(`${obstacle}; use --force`);
     const isOther = changes.some(({ consequence }) => consequence === "ended");
@@ -135,6 +135,13 @@ function servingOf(config: Config, tenure: Tenure): Serving {
   if (errors.length > 0) throw new Error(describe(errors));
   const identities = new Map([...exports].map(([path, { identity }]) => [path, identity]));
   return { config, identities, devices, tenure };
+}
+
+/** Why a conf without targets takes force: mostly an editor or a full disk has emptied it. */
+function describeEmptiness(before: Config, { targets }: Config): string | null {
+  const { length } = before.targets;
+  if (targets.length > 0 || length === 0) return null;
+  return `The conf has no target any more, and ${length === 1 ? "one is" : `${length} are`} served`;
 }
 
 /** Why a change takes force. */

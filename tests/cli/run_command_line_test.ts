@@ -60,7 +60,7 @@ that has changed. Sessions that a change does not concern do not notice it. With
 Options:
   --conf FILE  the conf (default /etc/netmanager/iscsi.conf)
   --dry-run    print what would be done, and do nothing
-  --force      do it even if every session ends
+  --force      do it even if every session ends, or no target is left
   --json       print the result as JSON
   --help       print this
 

@@ -120,6 +120,22 @@ Deno.test("a reloader refuses a conf that has errors, was not built, is not its 
     assertEquals(log.lines.map(named), log.lines.map(() => true));
   }));
 
+Deno.test("a reloader takes a conf without targets for one that was emptied, unless that is meant", () =>
+  withReloader(async ({ folder, file, supervisor, reloader, write }) => {
+    const reload = (force: boolean): Promise<unknown> => reloader.reload({ file, force, dryRun: false });
+    const refusal = "The conf has no target any more, and one is served";
+    for (const text of ["", "# to be written\n", `storage=${folder}/s\n`]) {
+      Deno.writeTextFileSync(file, text);
+      await assertRejects(() => reload(false), Error, `${refusal}; use --force`);
+      assertEquals((await reloader.reload({ file, force: false, dryRun: true })).obstacle, refusal);
+    }
+    assertEquals(supervisor.deeds.filter((deed) => deed !== "preview"), []);
+    await write([]);
+    await reload(true);
+    assertEquals(supervisor.serving.config.targets, []);
+    await reload(false);
+  }));
+
 Deno.test("a reloader does one thing at a time, with the conf that there is when its turn comes", () =>
   withReloader(async ({ file, supervisor, reloader, write }) => {
     const gate = Promise.withResolvers<void>();

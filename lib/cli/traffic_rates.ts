@@ -30,8 +30,7 @@ export function ratesBetween(
   after: TrafficFigures,
   seconds: number,
 ): TrafficRates {
-  // Counters begin anew with a new target worker.
-  const base = before !== undefined && commandsOf(before) <= commandsOf(after) ? before : undefined;
+  const base = before === undefined || hasBegunAnew(before, after) ? undefined : before;
   const reads = difference(base?.reads, after.reads);
   const writes = difference(base?.writes, after.writes);
   const others = after.otherCommands - (base?.otherCommands ?? 0);
@@ -57,8 +56,10 @@ interface Happened {
   readonly totalMs: number;
 }
 
-function commandsOf({ reads, writes, otherCommands }: TrafficFigures): number {
-  return reads.commands + writes.commands + otherCommands;
+/** Counters begin anew with a new target worker: then one of them has fallen, whatever their sum has done. */
+function hasBegunAnew(before: TrafficFigures, after: TrafficFigures): boolean {
+  return after.reads.commands < before.reads.commands || after.writes.commands < before.writes.commands ||
+    after.otherCommands < before.otherCommands;
 }
 
 function difference(before: TransferFigures | undefined, after: TransferFigures): Happened {

@@ -59,3 +59,11 @@ Deno.test("ratesBetween() begins at zero with who is new, and with a new worker"
     assertEquals([commandsPerSecond, bytesPerSecond, meanLatencyMs, p50LatencyMs], [1, 1024, 2, 1.75]);
   }
 });
+
+Deno.test("ratesBetween() takes a worker for new that has done more already, but of another kind", () => {
+  const [traffic, anew] = [new Traffic(), new Traffic()];
+  traffic.answeredAfter(1, CommandKind.read, 512);
+  for (let i = 0; i < 3; i++) anew.answeredAfter(1, CommandKind.write, 512);
+  const { reads, writes } = ratesBetween(traffic.figures(), anew.figures(), 1);
+  assertEquals([reads.commandsPerSecond, writes.commandsPerSecond], [0, 3]);
+});

@@ -20,6 +20,7 @@ export const EVENT_KINDS = [
   "sessionBegins",
   "sessionEnds",
   "sessionReinstated",
+  "sessionDisplaced",
   "connectionJoins",
   /** The part that serves initiators, by a fault of ours or of the system. */
   "workerEnded",

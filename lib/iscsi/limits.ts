@@ -55,6 +55,8 @@ export const Limits = {
   connectionsInLoginPerAddress: 32,
   /** Discovery sessions at once: an allowance of their own, so that a full server can still be asked. */
   discoverySessions: 16,
+  /** How long a discovery session is left alone when another one finds no room. */
+  discoveryMs: 10_000,
   /** Connections of one session: what the target offers as MaxConnections. */
   connectionsPerSession: 8,
   /** Commands that one session may have outstanding: the width of the window ExpCmdSN ... MaxCmdSN. */

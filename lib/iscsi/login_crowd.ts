@@ -27,12 +27,16 @@ export function whoGivesWay<Candidate extends LoginCandidate>(
   const own = crowds.get(sourceOf(peerAddress)) ?? [];
   if (own.length >= Limits.connectionsInLoginPerAddress) return leastExcused(own);
   if (candidates.length < Limits.connectionsInLogin) return undefined;
-  const largest = crowds.values().reduce((one, other) => other.length > one.length ? other : one);
-  return leastExcused(largest);
+  return leastExcused(largestCrowd(crowds));
 }
 
-/** Whoever has one IPv6 address has a whole network of them (RFC 4291, 2.5.4: 64 bits). */
-function sourceOf(address: string): string {
+/** Of those who come from one source each, the most. */
+export function largestCrowd<Member>(crowds: ReadonlyMap<string, readonly Member[]>): readonly Member[] {
+  return crowds.values().reduce((one, other) => other.length > one.length ? other : one, []);
+}
+
+/** Where a peer comes from: whoever has one IPv6 address has a whole network of them (RFC 4291, 2.5.4: 64 bits). */
+export function sourceOf(address: string): string {
   const plain = plainAddress(address);
   return plain.includes(":") ? parseNetwork(`${plain}/64`)!.address : plain;
 }

@@ -54,8 +54,9 @@ export interface SessionOptions {
   readonly cmdSN: number;
   /** The ends of its leading connection. */
   readonly ends: ConnectionEnds;
-  /** When it began, in milliseconds since 1970. */
+  /** When it began, in milliseconds since 1970, and by a clock that never goes back. */
   readonly beganAtMs: number;
+  readonly beganMonotonicMs: number;
 }
 
 /** An initiator that has logged in. */
@@ -67,6 +68,7 @@ export class Session {
   readonly nexus: Nexus | undefined;
   readonly ends: ConnectionEnds;
   readonly beganAtMs: number;
+  readonly beganMonotonicMs: number;
   readonly window: CommandWindow;
   /** By connection identifier (CID). */
   readonly #connections = new Map<number, SessionConnection>();
@@ -86,6 +88,7 @@ export class Session {
     this.nexus = options.nexus;
     this.ends = options.ends;
     this.beganAtMs = options.beganAtMs;
+    this.beganMonotonicMs = options.beganMonotonicMs;
     this.window = new CommandWindow(options.cmdSN);
   }
 

@@ -2,6 +2,7 @@ import type { Config } from "../config/config.ts";
 import type { ConnectionEnds } from "./connection_ends.ts";
 import { Limits } from "./limits.ts";
 import type { SessionIdentity } from "./login.ts";
+import { largestCrowd, sourceOf } from "./login_crowd.ts";
 import { LoginStatus } from "./login_status.ts";
 import { loginRefused } from "./protocol_error.ts";
 import type { Session } from "./session.ts";
@@ -63,6 +64,21 @@ export class SessionRegister {
       (target !== undefined || discoveredName !== undefined ||
         ends.localAddress === localAddress && ends.localPort === localPort)
     );
+  }
+
+  /**
+   * The discovery session that gives way to another one when there is no room: one of those that have had the time to
+   * ask whatever there is to ask, of the largest crowd from one source. So nobody keeps all others from asking, by
+   * staying; and many who come at once, as after a power failure, do not displace one another.
+   */
+  whoGivesWay(identity: SessionIdentity, nowMonotonicMs: number): Session | undefined {
+    if (identity.targetName !== undefined) return undefined;
+    const discoveries = [...this].filter(({ target }) => target === undefined);
+    if (discoveries.length < Limits.discoverySessions) return undefined;
+    const done = discoveries.filter((session) =>
+      nowMonotonicMs - session.beganMonotonicMs >= Limits.discoveryMs
+    );
+    return largestCrowd(Map.groupBy(done, ({ ends }) => sourceOf(ends.peerAddress)))[0];
   }
 
   /**

@@ -379,6 +379,7 @@ export class TargetNode implements ConnectionOwner {
   #begin(connection: Connection, identity: LoginIdentity, login: NewSession): Establishment {
     const target = this.#targetOf(identity);
     const predecessor = this.#sessions.predecessorOf(identity, target, connection.ends);
+    if (predecessor === undefined) this.#makeRoom(identity);
     this.#sessions.checkRoom(identity, predecessor);
     if (predecessor !== undefined) {
       if (!isSuccessor(identity, predecessor)) throw this.#refusalToReinstate(identity);
@@ -399,12 +400,22 @@ export class TargetNode implements ConnectionOwner {
       }),
       ends: connection.ends,
       beganAtMs: this.clock.now(),
+      beganMonotonicMs: this.clock.monotonicMs(),
     });
     this.#sessions.add(session);
     const proof = identity.proved === undefined ? "" : `, CHAP name ${JSON.stringify(identity.proved.name)}`;
     this.#tell(session, "sessionBegins", `session begins${proof}`);
     // Whatever an earlier session left under way must not reach the medium behind the back of this one.
     return { session, predecessor: this.settled(session) };
+  }
+
+  #makeRoom(identity: SessionIdentity): void {
+    const displaced = this.#sessions.whoGivesWay(identity, this.clock.monotonicMs());
+    if (displaced === undefined) return;
+    const seconds = Math.round((this.clock.monotonicMs() - displaced.beganMonotonicMs) / 1000);
+    const details = displaced.eventDetails("sessionDisplaced");
+    this.log.info(`${displaced.description}: session gives way to another one, after ${seconds} s`, details);
+    this.endSession(displaced);
   }
 
   /** Who knows a name and an ISID, but another secret, is somebody else: it takes no session away. */

@@ -460,6 +460,32 @@ Deno.test("0302: a full server takes discovery sessions, up to their own limit",
     await assertRefused(harness, "0302", { pairs: DISCOVERY, isid: isidOf(99) });
   }));
 
+Deno.test("a discovery session that has had its time gives way, of those who have most from one address", () =>
+  withHarness({}, async (harness) => {
+    const open = async (index: number, peerAddress: string): Promise<Served> => {
+      const served = harness.open({ ends: { peerAddress } });
+      const pdu = await answer(served.initiator, { pairs: DISCOVERY, isid: isidOf(index) });
+      assertEquals(statusOf(pdu), "0000");
+      return served;
+    };
+    const honest = await open(0, "10.0.0.9");
+    const crowd: Served[] = [];
+    while (crowd.length < Limits.discoverySessions - 1) crowd.push(await open(1 + crowd.length, "10.0.0.66"));
+    harness.clock.advance(Limits.discoveryMs - 1);
+    await assertRefused(harness, "0302", { pairs: DISCOVERY, isid: isidOf(98) });
+    harness.clock.advance(1);
+    const newcomer = await open(99, "10.0.0.10");
+    await crowd[0]!.served;
+    assertEquals([honest, newcomer, ...crowd].filter(({ isClosed }) => isClosed()), [crowd[0]]);
+    assertEquals(
+      harness.log.at(-1),
+      `info: 10.0.0.66 (${INITIATOR_NAME}) at discovery: session gives way to another one, after 10 s`,
+    );
+    // The newcomer has not had its time yet; the crowd has.
+    await open(100, "10.0.0.11");
+    assertEquals([honest, newcomer, crowd[1]!].map(({ isClosed }) => isClosed()), [false, false, true]);
+  }));
+
 Deno.test("discovery sessions do not count as sessions", () =>
   withHarness({ sessions: 1, connections: 1 }, async (harness) => {
     await answer(harness.connect(), { pairs: DISCOVERY, isid: isidOf(7) });

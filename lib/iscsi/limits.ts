@@ -90,5 +90,5 @@ export const Limits = {
    */
   stagedBytes: 2_097_152,
   /** What a connection keeps of it, to use it again. */
-  idleStagedBytes: 262_144,
+  idleStagedBytes: 1_048_576,
 } as const;

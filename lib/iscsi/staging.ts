@@ -1,13 +1,13 @@
 /**
  * The bytes that a connection holds in memory of their own because a medium completes later: counted, so that a slow
  * medium cannot make it hold more than its limit, and used again, because what is new for every small piece keeps the
- * garbage collector as busy as the medium.
+ * garbage collector as busy as the medium, and takes memory until it comes.
  */
 import { Limits } from "./limits.ts";
 
-/** Buffers that are used again have a power of two bytes, between these. */
+/** Buffers that are used again have a power of two bytes, between these. Data-In has no longer pieces. */
 const REUSED_BYTES_MIN = 4096;
-const REUSED_BYTES_MAX = 65_536;
+const REUSED_BYTES_MAX = 262_144;
 
 /** One connection's buffers. */
 export class Staging {

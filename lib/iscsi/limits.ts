@@ -20,7 +20,7 @@ export const Limits = {
   /** PDUs of one connection that are carried out before the others have their turn; a queue of 32 fits into one. */
   turnPdus: 48,
   /** The same while another connection receives no more than this at a time. */
-  shortTurnPdus: 12,
+  shortTurnPdus: 8,
   /** How many receptions, of whatever connection, that is remembered. */
   modestReceptions: 64,
   /** Warnings about one connection that go to the log. */

@@ -14,6 +14,9 @@ export interface FileStoreOptions {
 /** Which file it is, whatever its path leads to by now. */
 type FileIdentity = Pick<Deno.FileInfo, "dev" | "ino">;
 
+/** Bytes go from the file or to it. */
+type Direction = "read" | "write";
+
 /** What the operating system calls "no space": ENOSPC, and EDQUOT when a quota is what is full. */
 const OUT_OF_SPACE_ERRNOS: readonly number[] = [28, 122];
 
@@ -130,25 +133,12 @@ export class FileStore implements BlockStore {
       }
       return true;
     } catch (error) {
-      throw this.#readError(offset, into, error);
+      throw this.#failure("read", offset, into, error);
     }
   }
 
-  async read(offset: number, into: Uint8Array): Promise<void> {
-    try {
-      const pool = this.#pool;
-      const handle = pool.take() ?? await pool.nextGivenBack();
-      try {
-        handle.seekSync(offset, Deno.SeekMode.Start);
-        for (let filled = 0; filled < into.length;) {
-          filled += bytesMoved(await handle.read(rest(into, filled)));
-        }
-      } finally {
-        pool.giveBack(handle);
-      }
-    } catch (error) {
-      throw this.#readError(offset, into, error);
-    }
+  read(offset: number, into: Uint8Array): Promise<void> {
+    return this.#transfer("read", offset, into);
   }
 
   writeNow(offset: number, from: Uint8Array): boolean {
@@ -160,26 +150,13 @@ export class FileStore implements BlockStore {
       }
       return true;
     } catch (error) {
-      throw this.#writeError(offset, from, error);
+      throw this.#failure("write", offset, from, error);
     }
   }
 
   async write(offset: number, from: Uint8Array): Promise<void> {
     this.#assertWritable();
-    try {
-      const pool = this.#pool;
-      const handle = pool.take() ?? await pool.nextGivenBack();
-      try {
-        handle.seekSync(offset, Deno.SeekMode.Start);
-        for (let written = 0; written < from.length;) {
-          written += bytesMoved(await handle.write(rest(from, written)));
-        }
-      } finally {
-        pool.giveBack(handle);
-      }
-    } catch (error) {
-      throw this.#writeError(offset, from, error);
-    }
+    await this.#transfer("write", offset, from);
   }
 
   /**
@@ -251,20 +228,27 @@ export class FileStore implements BlockStore {
     }
   }
 
-  #readError(offset: number, into: Uint8Array, error: unknown): StoreError {
-    return storeError(
-      "readFailed",
-      `Cannot read ${into.length} bytes at ${offset} of "${this.#path}"`,
-      error,
-    );
+  /** Moves bytes off the event loop, with a handle of the pool. */
+  async #transfer(direction: Direction, offset: number, bytes: Uint8Array): Promise<void> {
+    try {
+      const pool = this.#pool;
+      const handle = pool.take() ?? await pool.nextGivenBack();
+      try {
+        handle.seekSync(offset, Deno.SeekMode.Start);
+        for (let moved = 0; moved < bytes.length;) {
+          moved += bytesMoved(await handle[direction](rest(bytes, moved)));
+        }
+      } finally {
+        pool.giveBack(handle);
+      }
+    } catch (error) {
+      throw this.#failure(direction, offset, bytes, error);
+    }
   }
 
-  #writeError(offset: number, from: Uint8Array, error: unknown): StoreError {
-    return storeError(
-      "writeFailed",
-      `Cannot write ${from.length} bytes at ${offset} of "${this.#path}"`,
-      error,
-    );
+  #failure(direction: Direction, offset: number, { length }: Uint8Array, error: unknown): StoreError {
+    const action = `Cannot ${direction} ${length} bytes at ${offset} of "${this.#path}"`;
+    return storeError(`${direction}Failed`, action, error);
   }
 }
 

@@ -56,24 +56,20 @@ export function loginFailed(status: LoginStatus, message: string): ProtocolError
   return new ProtocolError({ kind: "login", status, reason: "protocol", rule: message }, message);
 }
 
-/** The login of an initiator that keeps to the protocol is refused. */
+/** The login of an initiator that keeps to the protocol is refused; undefined if it has not said who it is. */
 export function loginRefused(
   status: LoginStatus,
-  initiatorName: string,
+  initiatorName: string | undefined,
   { reason, rule }: LoginRefusal,
 ): ProtocolError {
-  const message = `login of "${initiatorName}" refused: ${rule}`;
+  const message = `login${initiatorName === undefined ? "" : ` of "${initiatorName}"`} refused: ${rule}`;
   return new ProtocolError({ kind: "login", status, reason, rule }, message);
 }
 
 /** The login of an initiator, if it has said who it is, fails by a fault of our own. */
 export function loginBroken(initiatorName: string | undefined, fault: unknown): ProtocolError {
   const rule = `the target has failed: ${fault instanceof Error ? fault.message : fault}`;
-  const message = `login${initiatorName === undefined ? "" : ` of "${initiatorName}"`} refused: ${rule}`;
-  return new ProtocolError(
-    { kind: "login", status: LoginStatus.targetError, reason: "fault", rule },
-    message,
-  );
+  return loginRefused(LoginStatus.targetError, initiatorName, { reason: "fault", rule });
 }
 
 /** A format error (RFC 7143, 7.7), which shows that one of both sides does not know the protocol. */

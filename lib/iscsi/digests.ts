@@ -10,20 +10,23 @@ import type { ConnectionParameters } from "./negotiation.ts";
 export const DIGEST_BYTES = 4;
 
 /**
- * One for all connections, as it keeps nothing from one call to the next: a module's memory takes 4 GiB of addresses,
- * however little of it is used, and those who log in and out again would fill the address space with them.
+ * One kernel for all connections with data digests, made for the first of them. It keeps nothing from one call to the
+ * next, and a module's memory takes 4 GiB of addresses, however little of it is used: those who log in and out again
+ * would fill the address space with them.
  */
-const KERNEL = new Crc32cKernel();
+const shared: { kernel: Crc32cKernel | undefined } = { kernel: undefined };
 
 /** The digests of one connection, in both directions. */
 export class Digests {
   /** Bytes between the header segments and the data segment. */
   readonly headerDigestBytes: number;
   readonly #dataDigestBytes: number;
+  readonly #kernel: Crc32cKernel | undefined;
 
   constructor(parameters: Pick<ConnectionParameters, "headerDigest" | "dataDigest">) {
     this.headerDigestBytes = parameters.headerDigest ? DIGEST_BYTES : 0;
     this.#dataDigestBytes = parameters.dataDigest ? DIGEST_BYTES : 0;
+    if (parameters.dataDigest) this.#kernel = shared.kernel ??= new Crc32cKernel();
   }
 
   /** Bytes behind a data segment of `dataBytes`. */
@@ -38,16 +41,16 @@ export class Digests {
 
   /** The digest behind a padded data segment from `start` to `end` is its own, or there is none. */
   isDataRight(buffer: Uint8Array, start: number, end: number): boolean {
-    return this.#dataDigestBytes === 0 || start === end ||
-      readDigest(buffer, end) === KERNEL.crc32c(buffer, 0, start, end);
+    return this.#kernel === undefined || start === end ||
+      readDigest(buffer, end) === this.#kernel.crc32c(buffer, 0, start, end);
   }
 
   /** Writes the digests of a PDU that is complete but for them: a basic header segment and a padded data segment. */
   complete(pdu: Uint8Array, headerEnd: number, dataEnd: number): void {
     const dataStart = headerEnd + this.headerDigestBytes;
     if (this.headerDigestBytes > 0) writeDigest(pdu, headerEnd, crc32c(pdu, 0, 0, headerEnd));
-    if (this.#dataDigestBytes === 0 || dataStart === dataEnd) return;
-    writeDigest(pdu, dataEnd, KERNEL.crc32c(pdu, 0, dataStart, dataEnd));
+    if (this.#kernel === undefined || dataStart === dataEnd) return;
+    writeDigest(pdu, dataEnd, this.#kernel.crc32c(pdu, 0, dataStart, dataEnd));
   }
 }
 

@@ -1,4 +1,6 @@
 /** PDUs as tests write them down: words in hexadecimal, remarks behind two blanks, and text in quotation marks. */
+import { assertEquals } from "@std/assert";
+import type { Initiator } from "../support/initiator.ts";
 
 /** The bytes of a PDU that is written down. */
 export function bytesOf(pdu: string): Uint8Array {
@@ -11,4 +13,10 @@ export function bytesOf(pdu: string): Uint8Array {
   }
   while (parts.length % 4 !== 0) parts.push(0);
   return Uint8Array.from(parts);
+}
+
+/** Receives a PDU, which must be the one that is written down. */
+export async function assertReceives(initiator: Initiator, what: string, pdu: string): Promise<void> {
+  const { header, data, padding } = await initiator.receive();
+  assertEquals(header.toHex() + data.toHex() + padding.toHex(), bytesOf(pdu).toHex(), what);
 }

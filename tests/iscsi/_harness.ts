@@ -98,6 +98,16 @@ export function nameOf(name = "disk"): string {
   return `${NODE}:${name}`;
 }
 
+/** A TEST UNIT READY to LUN 0, but for its numbers. */
+export const TEST_UNIT_READY = {
+  isFinal: true,
+  reads: false,
+  writes: false,
+  lun: 0,
+  expectedLength: 0,
+  cdb: testUnitReady(),
+};
+
 interface MadeTarget extends Target {
   readonly units: readonly LogicalUnit[];
 }

@@ -15,7 +15,15 @@ import {
 import { ScsiStatus, SenseKey, senseOfResponse } from "../support/initiator_sense.ts";
 import { encodeText } from "../support/initiator_text.ts";
 import { MemoryStore } from "../support/memory_store.ts";
-import { contentOf, drain, type Harness, numbered, pattern, withHarness } from "./_harness.ts";
+import {
+  contentOf,
+  drain,
+  type Harness,
+  numbered,
+  pattern,
+  TEST_UNIT_READY,
+  withHarness,
+} from "./_harness.ts";
 
 const BOTH: DigestUse = { header: true, data: true };
 const DATA_DIGEST_ERROR = 2;
@@ -199,12 +207,7 @@ Deno.test("a command whose immediate data has a bad digest was not received: sen
     await initiator.send(
       scsiCommand({
         ...later,
-        isFinal: true,
-        reads: false,
-        writes: false,
-        lun: 0,
-        expectedLength: 0,
-        cdb: testUnitReady(),
+        ...TEST_UNIT_READY,
       }),
     );
     assertEquals(await drain(initiator), [], "the next command waits for this one");
@@ -273,12 +276,7 @@ Deno.test("data that came before its command's turn, with a bad digest, costs th
     await initiator.send(
       scsiCommand({
         ...earlier,
-        isFinal: true,
-        reads: false,
-        writes: false,
-        lun: 0,
-        expectedLength: 0,
-        cdb: testUnitReady(),
+        ...TEST_UNIT_READY,
       }),
     );
     assertEquals((await initiator.receive()).initiatorTaskTag, earlier.initiatorTaskTag);

@@ -36,6 +36,7 @@ import {
   numbered,
   pattern,
   settle,
+  TEST_UNIT_READY,
   until,
   withHarness,
 } from "./_harness.ts";
@@ -100,15 +101,6 @@ function withDiscovery(
 function toBeRejected(initiator: Initiator): ReturnType<typeof numbered> {
   return { ...numbered(initiator, true), isImmediate: false };
 }
-
-const TEST_UNIT_READY = {
-  isFinal: true,
-  reads: false,
-  writes: false,
-  lun: 0,
-  expectedLength: 0,
-  cdb: testUnitReady(),
-};
 
 async function assertRejectedWith(
   initiator: Initiator,

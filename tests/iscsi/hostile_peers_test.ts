@@ -32,6 +32,7 @@ import {
   numbered,
   pattern,
   settle,
+  TEST_UNIT_READY,
   transfer,
   until,
   withHarness,
@@ -74,15 +75,7 @@ function testHostile(name: string, test: (scene: Scene) => Promise<void>): void 
 }
 
 function command(initiator: Initiator, options: Partial<Parameters<typeof scsiCommand>[0]> = {}): RequestPdu {
-  const common = {
-    isFinal: true,
-    reads: false,
-    writes: false,
-    lun: 0,
-    expectedLength: 0,
-    cdb: testUnitReady(),
-  };
-  return scsiCommand({ ...numbered(initiator), ...common, ...options });
+  return scsiCommand({ ...numbered(initiator), ...TEST_UNIT_READY, ...options });
 }
 
 testHostile(

@@ -3,10 +3,9 @@
  *
  * A header is six lines of two words; text follows in quotation marks, with \0 where a pair ends.
  */
-import { assertEquals } from "@std/assert";
 import { Limits } from "../../lib/iscsi/limits.ts";
 import type { Session } from "../../lib/iscsi/session.ts";
-import { bytesOf } from "./_golden.ts";
+import { assertReceives, bytesOf } from "./_golden.ts";
 import { type Harness, withHarness } from "./_harness.ts";
 
 /** What passes: `>` to the target, `<` from it; and what happens at the target before. */
@@ -199,11 +198,7 @@ Deno.test("what a target asks for and what it rejects meanwhile, byte by byte", 
     const initiator = harness.connect();
     for (const { before, way, what, pdu } of EXCHANGE) {
       before?.(harness);
-      if (way === ">") {
-        await initiator.send(bytesOf(pdu));
-        continue;
-      }
-      const { header, data, padding } = await initiator.receive();
-      assertEquals(header.toHex() + data.toHex() + padding.toHex(), bytesOf(pdu).toHex(), what);
+      if (way === ">") await initiator.send(bytesOf(pdu));
+      else await assertReceives(initiator, what, pdu);
     }
   }));

@@ -5,8 +5,7 @@
  * A header is six lines of two words; text follows in quotation marks, with \0 where a pair ends.
  */
 import { assertEquals } from "@std/assert";
-import type { Initiator } from "../support/initiator.ts";
-import { bytesOf } from "./_golden.ts";
+import { assertReceives, bytesOf } from "./_golden.ts";
 import { type Harness, type Served, withHarness } from "./_harness.ts";
 
 /** What passes over a connection: `>` to the target, `<` from it. */
@@ -212,11 +211,6 @@ async function exchange(harness: Harness, stepsLeftOut = 0): Promise<readonly Se
     else await assertReceives(initiator, what, pdu);
   }
   return connections;
-}
-
-async function assertReceives(initiator: Initiator, what: string, pdu: string): Promise<void> {
-  const { header, data, padding } = await initiator.receive();
-  assertEquals(header.toHex() + data.toHex() + padding.toHex(), bytesOf(pdu).toHex(), what);
 }
 
 Deno.test("a session with two connections, byte by byte", () =>

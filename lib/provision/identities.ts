@@ -1,4 +1,5 @@
 import { assertIdentity, type Identity } from "../scsi/identity.ts";
+import { formatState, isRecord, parseState } from "../store/state_text.ts";
 import { reasonOf } from "./reason_of.ts";
 
 /**
@@ -7,13 +8,13 @@ import { reasonOf } from "./reason_of.ts";
  */
 export type Identities = ReadonlyMap<string, Identity>;
 
-const VERSION = 1;
+const VERSION = 2;
 
-/** The text of the identities file: JSON, a key a line, sorted, so that two versions compare well. */
+/** Returns the text of the identities file: a state file, a key a line, sorted, so that two versions compare well. */
 export function formatIdentities(identities: Identities): string {
   const sorted = [...identities].sort(([a], [b]) => a < b ? -1 : 1);
   const logicalUnits = Object.fromEntries(sorted);
-  return JSON.stringify({ version: VERSION, logicalUnits }, null, 2) + "\n";
+  return formatState({ version: VERSION, body: { logicalUnits } });
 }
 
 /**
@@ -22,14 +23,10 @@ export function formatIdentities(identities: Identities): string {
  * Everything is checked, because a wrong identity makes initiators mistake one disk for another.
  *
  * @throws {SyntaxError} that says what is wrong with the text
+ * @throws {NewerStateError} when a newer version of this program has written it
  */
 export function parseIdentities(text: string): Identities {
-  const document = parseJson(text);
-  if (!isRecord(document)) throw new SyntaxError("it is not a JSON object");
-  if (document["version"] !== VERSION) {
-    throw new SyntaxError(`its version is ${JSON.stringify(document["version"])}, not ${VERSION}`);
-  }
-  const logicalUnits = document["logicalUnits"];
+  const { logicalUnits } = parseState(text, VERSION).body;
   if (!isRecord(logicalUnits)) throw new SyntaxError('it has no object "logicalUnits"');
   const identities = new Map<string, Identity>();
   const owners = new Map<string, string>();
@@ -45,15 +42,6 @@ export function parseIdentities(text: string): Identities {
   return identities;
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // What stands there instead may be anything, and of any length.
-    throw new SyntaxError("it is not JSON");
-  }
-}
-
 function toIdentity(key: string, value: unknown): Identity {
   const { naa, serialNumber } = isRecord(value) ? value : {};
   if (typeof naa !== "string") throw new SyntaxError(`"${key}" has no text "naa"`);
@@ -64,8 +52,4 @@ function toIdentity(key: string, value: unknown): Identity {
     throw new SyntaxError(`"${key}" has no identity: ${reasonOf(error)}`);
   }
   return { naa, serialNumber };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

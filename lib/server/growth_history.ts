@@ -2,6 +2,9 @@
  * How backing files have grown: samples of the space that they took, some hours apart and not older than a week. It is
  * kept across restarts, as what a disk takes in a day is not known in the minutes after one.
  */
+import { formatState, isRecord, parseState } from "../store/state_text.ts";
+
+const VERSION = 2;
 
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
@@ -46,22 +49,20 @@ export function growthBytesPerDay(
   return (now.allocatedBytes - first.allocatedBytes[path]!) / (now.atMs - first.atMs) * DAY_MS;
 }
 
-/** The history as a text. */
-export function formatHistory(history: readonly SpaceSample[]): string {
-  return `${JSON.stringify({ version: 1, samples: history })}\n`;
+/** Returns the history as the text of a state file. */
+export function formatHistory(samples: readonly SpaceSample[]): string {
+  return formatState({ version: VERSION, body: { samples } });
 }
 
 /**
- * The history of a text.
+ * Reads the history of a text.
  *
  * @throws {SyntaxError} when the text is damaged
+ * @throws {NewerStateError} when a newer version of this program has written it
  */
 export function parseHistory(text: string): readonly SpaceSample[] {
-  const document: unknown = JSON.parse(text);
-  const { version, samples } = isRecord(document) ? document : {};
-  if (version !== 1 || !Array.isArray(samples) || !samples.every(isSample)) {
-    throw new SyntaxError("it is not a history of version 1");
-  }
+  const { samples } = parseState(text, VERSION).body;
+  if (!Array.isArray(samples) || !samples.every(isSample)) throw new SyntaxError("it is not a history");
   return samples;
 }
 
@@ -70,8 +71,4 @@ function isSample(value: unknown): value is SpaceSample {
   const { atMs, allocatedBytes } = value;
   return Number.isFinite(atMs) && isRecord(allocatedBytes) &&
     Object.values(allocatedBytes).every(Number.isFinite);
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -3,6 +3,7 @@ import type { Config } from "../config/config.ts";
 import type { EventLog } from "../iscsi/event_log.ts";
 import { growthFileOf } from "../provision/state_folder.ts";
 import { DurableFile } from "../store/durable_file.ts";
+import { NewerStateError } from "../store/state_text.ts";
 import {
   addSample,
   formatHistory,
@@ -32,7 +33,7 @@ export class SpaceWatch {
   constructor({ config, log }: SpaceWatchOptions) {
     this.#config = config;
     this.#log = log;
-    this.#history = readHistory(config(), (reason) => log.warning(`${reason}: beginning anew`));
+    this.#history = readHistory(config(), log.warning.bind(log));
     this.#timer = setInterval(() => this.#kept = this.#sample(), SAMPLE_INTERVAL_MS);
     this.#kept = this.#sample();
   }
@@ -53,8 +54,9 @@ export class SpaceWatch {
     const history = addSample(this.#history, sample);
     if (history.at(-1) !== sample) return;
     this.#history = history;
+    const file = fileOf(this.#config());
     try {
-      await fileOf(this.#config()).replace(formatHistory(history));
+      if (!isOfNewerVersion(file)) await file.replace(formatHistory(history));
     } catch (error) {
       this.#log.warning(error instanceof Error ? error.message : String(error));
     }
@@ -71,13 +73,25 @@ function fileOf({ storage }: Config): DurableFile {
   return new DurableFile(growthFileOf(storage));
 }
 
-/** What is remembered. A file that cannot be read, or tells nonsense, is as good as none: that costs nobody a disk. */
-function readHistory(config: Config, onFault: (reason: string) => void): readonly SpaceSample[] {
+/** Treats a history that cannot be read, or is damaged, as empty: it never stops the server. */
+function readHistory(config: Config, warn: (message: string) => void): readonly SpaceSample[] {
   try {
     const text = fileOf(config).read();
     return text === undefined ? [] : parseHistory(text);
   } catch (error) {
-    onFault(`Cannot read how the LUNs have grown: ${error instanceof Error ? error.message : error}`);
+    const file = growthFileOf(config.storage);
+    const reason = error instanceof Error ? error.message : error;
+    warn(`Cannot read how the LUNs have grown, in "${file}": ${reason}; growth is shown from now on`);
     return [];
+  }
+}
+
+/** Such a file is left to the program that wrote it, which may be in use again. */
+function isOfNewerVersion(file: DurableFile): boolean {
+  try {
+    parseHistory(file.read() ?? "");
+    return false;
+  } catch (error) {
+    return error instanceof NewerStateError;
   }
 }

@@ -10,6 +10,7 @@ import { randomIdentity } from "../../lib/provision/random_identity.ts";
 import { isChange, type Step } from "../../lib/provision/step.ts";
 import { StorageLock } from "../../lib/provision/storage_lock.ts";
 import { survey } from "../../lib/provision/survey.ts";
+import { formatState } from "../../lib/store/state_text.ts";
 import { configOf } from "./conf.ts";
 import { readAt, snapshot, withScratch, writeAt } from "./scratch.ts";
 import { runToolOk } from "../support/tools.ts";
@@ -185,7 +186,9 @@ const CORRUPT_IDENTITIES: readonly (readonly [string, string])[] = [
   ['{"version":1,"logicalUnits":{"a":{"naa":"3', "it is not JSON; "],
   ["\x1b[2J\n", "it is not JSON; "],
   ["[]", "it is not a JSON object"],
-  ['{"version":2,"logicalUnits":{}}', "its version is 2, not 1"],
+  ['{"version":"1","logicalUnits":{}}', 'its version is "1"'],
+  ['{"version":2,"logicalUnits":{}}', "it has no checksum"],
+  ['{"version":2,"checksum":"00000000","logicalUnits":{}}', "its checksum does not match what is in it"],
   ['{"version":1}', 'it has no object "logicalUnits"'],
   ['{"version":1,"logicalUnits":{"a":7}}', '"a" has no text "naa"'],
   ['{"version":1,"logicalUnits":{"a":{"naa":"3000000000000001"}}}', '"a" has no text "serialNumber"'],
@@ -212,6 +215,37 @@ Deno.test("provision() neither believes nor replaces a corrupt identities file",
       assert(errors[0]!.message.includes("; restore it from a backup"), errors[0]!.message);
       assertEquals(Deno.readTextFileSync(path), text);
     }
+  });
+});
+
+Deno.test("provision() reads identities of version 1, and writes their file in the new form with the next ones", async () => {
+  await withScratch(async (folder) => {
+    const lines = [`storage=${folder}`, "[a]", "size=1MB"];
+    await provision(configOf(...lines));
+    const path = join(folder, ".iscsi/identities.json");
+    const { checksum: _, ...before } = JSON.parse(Deno.readTextFileSync(path));
+    const old = JSON.stringify({ ...before, version: 1 });
+    Deno.writeTextFileSync(path, old);
+    assertEquals((await provision(configOf(...lines))).steps.filter(isChange), []);
+    assertEquals(Deno.readTextFileSync(path), old);
+    await provision(configOf(...lines, "[b]", "size=1MB"));
+    const { version, logicalUnits } = JSON.parse(Deno.readTextFileSync(path));
+    assertEquals([version, logicalUnits.a], [2, before.logicalUnits.a]);
+  });
+});
+
+Deno.test("provision() leaves the identities of a newer version alone, and says which program to use", async () => {
+  await withScratch(async (folder) => {
+    const config = configOf(`storage=${folder}`, "[a]", "size=1MB");
+    await provision(config);
+    const path = join(folder, ".iscsi/identities.json");
+    const newer = formatState({ version: 9, body: { logicalUnits: [] } });
+    Deno.writeTextFileSync(path, newer);
+    assertEquals((await provision(config)).errors.map(({ message }) => message), [
+      `Cannot read "${path}": it is of version 9, and this program knows versions up to 2; ` +
+      "use the version of the program that wrote it",
+    ]);
+    assertEquals(Deno.readTextFileSync(path), newer);
   });
 });
 
@@ -301,10 +335,10 @@ function prepareForCrash(folder: string): Config {
   );
 }
 
-/** A snapshot in which identities are only told from other text. */
+/** A snapshot in which identities and their checksum are only told from other text. */
 function snapshotButIdentities(folder: string): unknown {
   return JSON.parse(
-    JSON.stringify(snapshot(folder)).replace(/\b3[0-9a-f]{15}\b|\b[0-9a-z]{20}\b/g, "random"),
+    JSON.stringify(snapshot(folder)).replace(/\b3[0-9a-f]{15}\b|\b[0-9a-z]{20}\b|\b[0-9a-f]{8}\b/g, "random"),
   );
 }
 

@@ -6,6 +6,7 @@ import {
   parseHistory,
   type SpaceSample,
 } from "../../lib/server/growth_history.ts";
+import { formatState, NewerStateError } from "../../lib/store/state_text.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 
@@ -53,14 +54,18 @@ Deno.test("a history is read back from its text, and a damaged one is not", () =
   const history = historyOf([0, 1000], [24, 9000]);
   assertEquals(parseHistory(formatHistory(history)), history);
   assertEquals(parseHistory(formatHistory([])), []);
+  assertEquals(parseHistory(JSON.stringify({ version: 1, samples: history })), history, "an older version");
   const damaged = [
     "",
     "{}",
     "[]",
     '{"version":2,"samples":[]}',
+    formatHistory(history).replace("9000", "9001"),
+    formatState({ version: 2, body: { samples: {} } }),
     '{"version":1,"samples":[{"atMs":null,"allocatedBytes":{}}]}',
     '{"version":1,"samples":[{"atMs":1,"allocatedBytes":{"/a":"x"}}]}',
     '{"version":1,"samples":[{"atMs":1,"allocatedBytes":[]}]}',
   ];
   for (const text of damaged) assertThrows(() => parseHistory(text), SyntaxError, undefined, text);
+  assertThrows(() => parseHistory(formatState({ version: 3, body: {} })), NewerStateError, "version 3");
 });

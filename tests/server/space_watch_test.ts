@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { recallSpace, SpaceWatch } from "../../lib/server/space_watch.ts";
 import { formatHistory } from "../../lib/server/growth_history.ts";
+import { formatState } from "../../lib/store/state_text.ts";
 import { until } from "../iscsi/_harness.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { KeptLog, makeServed, pathOf } from "./_serving.ts";
@@ -47,15 +48,26 @@ Deno.test("a space watch knows what files take, and remembers it", () =>
     assert(Math.abs(recalled.files[0]!.growthBytesPerDay! - growth!) < 10_000);
   }));
 
-Deno.test("a space watch whose file is damaged says so and begins anew", () =>
+Deno.test("a space watch whose file cannot be used says so, goes on, and leaves that of a newer version alone", () =>
   withScratch(async (folder) => {
     const served = makeServed(folder);
+    const growthFile = join(folder, ".iscsi", "growth.json");
     Deno.mkdirSync(join(folder, ".iscsi"));
-    Deno.writeTextFileSync(join(folder, ".iscsi", "growth.json"), "{");
-    const log = new KeptLog();
-    await using watch = new SpaceWatch({ config: () => served.config, log });
-    assertEquals(watch.report().files[0]!.growthBytesPerDay, null);
-    assertStringIncludes(log.lines[0]!, "Cannot read how the LUNs have grown");
+    const newer = formatState({ version: 9, body: {} });
+    for (const [text, reason] of [["{", "it is not JSON"], [newer, "it is of version 9"]] as const) {
+      Deno.writeTextFileSync(growthFile, text);
+      const log = new KeptLog();
+      {
+        await using watch = new SpaceWatch({ config: () => served.config, log });
+        assertEquals(watch.report().files[0]!.growthBytesPerDay, null);
+      }
+      assertEquals(log.lines.length, 1);
+      assertStringIncludes(
+        log.lines[0]!,
+        `Cannot read how the LUNs have grown, in "${growthFile}": ${reason}`,
+      );
+      assertEquals(Deno.readTextFileSync(growthFile) === text, text === newer);
+    }
   }));
 
 function exists(path: string): boolean {

@@ -113,7 +113,6 @@ export class LogicalUnit {
   /**
    * @throws {RangeError} when a size or a text does not fit
    * @throws {TypeError} when the identity is malformed
-   * @throws {SyntaxError} when what was kept of the reservations cannot be read
    */
   constructor(options: LogicalUnitOptions) {
     const { store, identity, readOnly, blockSizeBytes = 512 } = options;

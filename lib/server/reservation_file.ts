@@ -2,33 +2,58 @@ import type { EventLog } from "../iscsi/event_log.ts";
 import { reservationsFileOf } from "../provision/state_folder.ts";
 import type { Identity } from "../scsi/identity.ts";
 import type { ReservationStore } from "../scsi/reservations/reservation_store.ts";
-import { DurableFile } from "../store/durable_file.ts";
+import { formatReservations, parseReservations } from "../scsi/reservations/reservation_text.ts";
+import { StoreError } from "../store/block_store.ts";
+import { TwinFile } from "../store/twin_file.ts";
 
 /**
- * Where a logical unit's reservations are kept: a file of the state folder, under its NAA identifier, so that they stay
- * with the unit wherever its backing file moves.
+ * Opens the file that keeps a logical unit's reservations: a file of the state folder, under its NAA identifier, so that
+ * they stay with the unit wherever its backing file moves.
  *
+ * @param onFailure called with each failure to save them
  * @throws {StoreError} when the file is there and cannot be read
+ * @throws {Error} when what is in it cannot be used; the message is for the user
  */
-export function openReservationFile(storage: string, { naa }: Identity, log: EventLog): ReservationStore {
-  const file = new DurableFile(reservationsFileOf(storage, naa));
+export function openReservationFile(
+  storage: string,
+  { naa }: Identity,
+  { log, onFailure }: { readonly log: EventLog; readonly onFailure: (error: StoreError) => void },
+): ReservationStore {
+  const path = reservationsFileOf(storage, naa);
+  const file = new TwinFile(path);
+  const { text, needsRewrite, isHalfDamaged } = file.read();
+  const saved = text === undefined ? undefined : parse(text, path);
+  if (isHalfDamaged) {
+    log.warning(
+      `One of the two copies of the reservations in "${path}" is damaged, by a loss of power or by the disk; ` +
+        "restored from the other one",
+    );
+  }
   return {
-    saved: file.read(),
-    save: async (text) => {
+    saved,
+    needsRewrite,
+    save: async (state) => {
       try {
-        await file.replace(text);
+        await file.replace(formatReservations(state));
       } catch (error) {
         // The initiator is told that there is no room for its request; the reason is here only.
-        log.warning(error instanceof Error ? error.message : String(error));
+        if (error instanceof StoreError) onFailure(error);
         throw error;
       }
     },
   };
 }
 
-/** What to tell of a file whose reservations cannot be read: who starts without them lets in whom they keep out. */
-export function describeDamage(storage: string, { naa }: Identity, reason: string): string {
-  const path = reservationsFileOf(storage, naa);
-  return `Cannot read the reservations in "${path}": ${reason}; ` +
-    "remove it once no cluster relies on them, and they are forgotten";
+/** A unit that is served without its reservations admits the initiators that they fence off. */
+function parse(text: string, path: string): ReturnType<typeof parseReservations> {
+  try {
+    return parseReservations(text);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const problem = `Cannot read the reservations in "${path}": ${error.message}`;
+    if (!(error instanceof SyntaxError)) throw new Error(problem, { cause: error });
+    const remedy = "restore it from a backup, or remove it once no cluster relies on it: " +
+      "then nothing is reserved, and initiators that were fenced off can write";
+    throw new Error(`${problem}; ${remedy}`, { cause: error });
+  }
 }

@@ -10,7 +10,7 @@ import { type AtomicJournal, AtomicJournalFile } from "../store/atomic_journal.t
 import { FileStore } from "../store/file_store.ts";
 import type { HolePuncher } from "../store/hole_puncher.ts";
 import { ThinStore } from "../store/thin_store.ts";
-import { describeDamage, openReservationFile } from "./reservation_file.ts";
+import { openReservationFile } from "./reservation_file.ts";
 import { untilSettled } from "./until_settled.ts";
 
 /** How long work that was begun under other rules may take to its end. */
@@ -66,9 +66,11 @@ export class ServedUnit {
         ? undefined
         : new ThinStore(file, { puncher, isEmpty: file.isEmpty });
       const store = new AdaptiveStore(thin ?? file, () => performance.now());
-      const reservationStore = openReservationFile(options.storage, identity, options.log);
+      const { storage, log } = options;
+      const onFailure = ({ message }: Error): void => log.warning(message);
+      const reservationStore = openReservationFile(storage, identity, { log, onFailure });
       const unit = { store, journal, identity, readOnly, reservationStore, ...kindOf(disk) };
-      return new ServedUnit(makeUnit(unit, options), { path, file, thin, readOnly }, options);
+      return new ServedUnit(new LogicalUnit(unit), { path, file, thin, readOnly }, options);
     } catch (error) {
       file.close();
       throw error;
@@ -153,16 +155,6 @@ export class ServedUnit {
       // The unit is protected all the same.
       this.#options.log.warning(error instanceof Error ? error.message : String(error));
     }
-  }
-}
-
-/** Makes a logical unit, or says which file keeps it from being made. */
-function makeUnit(unit: LogicalUnitOptions, { storage }: BackingOptions): LogicalUnit {
-  try {
-    return new LogicalUnit(unit);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new Error(describeDamage(storage, unit.identity, error.message), { cause: error });
   }
 }
 

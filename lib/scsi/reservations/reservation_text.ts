@@ -1,33 +1,54 @@
 /**
- * A logical unit's persistent reservations as text, to outlive a loss of power: JSON, a registration an entry. Keys and
- * names are texts there too, so that nothing of 64 bits goes through a number. PRGENERATION is not kept: power on sets
- * it to zero (SPC-4, 6.15.2).
+ * A logical unit's persistent reservations as text, to outlive a loss of power: a state file, a registration an entry.
+ * Keys and names are texts there too, so that nothing of 64 bits goes through a number. PRGENERATION is not kept: power
+ * on sets it to zero (SPC-4, 6.15.2).
  */
+import { formatState, isRecord, parseState } from "../../store/state_text.ts";
 import { nexusId } from "./nexus_identity.ts";
 import { type PersistentState, type Registration, type Reservation, UNRESERVED } from "./persistent_state.ts";
 import { NO_KEY } from "./reservation_key.ts";
 import { isReservationType, RESERVATION_TYPES } from "./reservation_types.ts";
+import { REGISTRATIONS_MAX } from "./transition.ts";
 import { toInitiatorPort } from "./transport_id.ts";
 
-const VERSION = 1;
+const VERSION = 2;
 
-/** The text to keep; of a state that is not to persist, that there is none (SPC-4, 5.13.5.1). */
+/** What the text says of a reservation. */
+interface ReservationEntry {
+  readonly type: string;
+  /** The number of the holder's registration. */
+  readonly holder: number | null;
+}
+
+/** No reservation takes more room than this one. */
+const LONGEST_RESERVATION: ReservationEntry = {
+  type: Object.keys(RESERVATION_TYPES).reduce((a, b) => a.length >= b.length ? a : b),
+  holder: REGISTRATIONS_MAX - 1,
+};
+
+/**
+ * Returns the text to keep; of a state that is not to persist, that there is none (SPC-4, 5.13.5.1).
+ *
+ * Its length depends on the registrations alone, whatever the reservation: a request that adds no registration makes no
+ * text that is longer than the one before, and so needs no space that is not there already.
+ */
 export function formatReservations(state: PersistentState): string {
   const { persists, registrations, reservation } = state.persists ? state : UNRESERVED;
   const ids = [...registrations.keys()];
-  return JSON.stringify(
-    {
-      version: VERSION,
-      persists,
-      registrations: [...registrations.values()],
-      reservation: reservation === undefined ? null : {
-        type: reservation.type,
-        holder: reservation.holder === undefined ? null : ids.indexOf(reservation.holder),
-      },
-    },
-    null,
-    2,
-  ) + "\n";
+  const entry = reservation === undefined ? null : {
+    type: reservation.type,
+    holder: reservation.holder === undefined ? null : ids.indexOf(reservation.holder),
+  };
+  const list = [...registrations.values()];
+  return layOut(persists, list, entry).padEnd(layOut(false, list, LONGEST_RESERVATION).length);
+}
+
+function layOut(
+  persists: boolean,
+  registrations: readonly Registration[],
+  reservation: ReservationEntry | null,
+): string {
+  return formatState({ version: VERSION, body: { persists, registrations, reservation } });
 }
 
 /**
@@ -36,14 +57,11 @@ export function formatReservations(state: PersistentState): string {
  * Everything is checked: a reservation that is misread would let those write who have been fenced off.
  *
  * @throws {SyntaxError} that says what is wrong with the text
+ * @throws {NewerStateError} when a newer version of this program has written it
  */
 export function parseReservations(text: string): PersistentState {
-  const document: unknown = JSON.parse(text);
-  if (!isRecord(document)) throw new SyntaxError("it is not a JSON object");
-  const { version, persists } = document;
-  if (version !== VERSION) throw new SyntaxError(`its version is ${JSON.stringify(version)}, not ${VERSION}`);
+  const { persists, registrations: list, reservation: entry } = parseState(text, VERSION).body;
   if (typeof persists !== "boolean") throw new SyntaxError('it has no "persists"');
-  const list = document["registrations"];
   if (!Array.isArray(list)) throw new SyntaxError('it has no list "registrations"');
   const registrations = new Map<string, Registration>();
   for (const item of list) {
@@ -51,7 +69,7 @@ export function parseReservations(text: string): PersistentState {
     registrations.set(nexusId(registration), registration);
   }
   if (registrations.size !== list.length) throw new SyntaxError("a nexus is registered twice");
-  const reservation = toReservation(document["reservation"], [...registrations.keys()]);
+  const reservation = toReservation(entry, [...registrations.keys()]);
   if (!persists && list.length > 0) throw new SyntaxError("it has registrations that were not to be kept");
   return { generation: 0, persists, registrations, reservation };
 }
@@ -81,8 +99,4 @@ function toReservation(value: unknown, ids: readonly string[]): Reservation | un
   const isConsistent = isHeldByAll ? holder === null && ids.length > 0 : id !== undefined;
   if (!isConsistent) throw new SyntaxError("its reservation is held by nobody who is registered");
   return { type, holder: id };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

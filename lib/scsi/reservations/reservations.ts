@@ -8,7 +8,6 @@ import type { NexusIdentity } from "./nexus_identity.ts";
 import { conflicts, isAdmitted, isHolder, type PersistentState, UNRESERVED } from "./persistent_state.ts";
 import type { ReservationStore } from "./reservation_store.ts";
 import type { ReservationType } from "./reservation_types.ts";
-import { formatReservations, parseReservations } from "./reservation_text.ts";
 import {
   clearByAdministrator,
   type ReservationRefusal,
@@ -44,12 +43,12 @@ export class Reservations {
   /**
    * @param nexuses those that are attached to the logical unit, at any time
    * @param store where reservations outlive a loss of power; undefined when they do not
-   * @throws {SyntaxError} when what the store has kept cannot be read
    */
   constructor(nexuses: ReadonlySet<AttachedNexus>, store: ReservationStore | undefined) {
     this.#nexuses = nexuses;
     this.#store = store;
-    this.#state = store?.saved === undefined ? UNRESERVED : parseReservations(store.saved);
+    this.#state = store?.saved ?? UNRESERVED;
+    if (store?.needsRewrite === true) this.#saving = this.#rewrite(store);
     this.#updateRestricting();
   }
 
@@ -175,9 +174,20 @@ export class Reservations {
     return next.persists || this.#state.persists ? this.#store : undefined;
   }
 
+  /** The reason of a failure is the store's to report; the next change tries again. */
+  async #rewrite(store: ReservationStore): Promise<void> {
+    try {
+      await store.save(this.#state);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+    } finally {
+      this.#saving = undefined;
+    }
+  }
+
   async #save(store: ReservationStore, next: Transition & { kind: "accepted" }): Promise<ReservationResult> {
     try {
-      await store.save(formatReservations(next.state));
+      await store.save(next.state);
       return this.#commit(next);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;

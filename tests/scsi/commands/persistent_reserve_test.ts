@@ -2,8 +2,9 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { writeUint16 } from "../../../lib/bytes/big_endian.ts";
 import type { LogicalUnit } from "../../../lib/scsi/logical_unit.ts";
 import type { Nexus } from "../../../lib/scsi/nexus.ts";
-import { UNRESERVED } from "../../../lib/scsi/reservations/persistent_state.ts";
+import { type PersistentState, UNRESERVED } from "../../../lib/scsi/reservations/persistent_state.ts";
 import type { ReservationStore } from "../../../lib/scsi/reservations/reservation_store.ts";
+import { formatReservations, parseReservations } from "../../../lib/scsi/reservations/reservation_text.ts";
 import type { Task } from "../../../lib/scsi/task.ts";
 import type { TargetDevice } from "../../../lib/scsi/target_device.ts";
 import { StoreError } from "../../../lib/store/block_store.ts";
@@ -41,13 +42,15 @@ function open(target: TargetDevice, port: string): Nexus {
 
 /** A reservation store in memory that fails or waits when it is told to. */
 class FakeStore implements ReservationStore {
-  readonly saved: string | undefined;
-  readonly texts: string[] = [];
+  readonly saved: PersistentState | undefined;
+  readonly needsRewrite: boolean;
+  readonly states: PersistentState[] = [];
   isFull = false;
   #gate: Promise<void> | undefined;
 
-  constructor(saved?: string) {
+  constructor(saved?: PersistentState, { needsRewrite = false } = {}) {
     this.saved = saved;
+    this.needsRewrite = needsRewrite;
   }
 
   hold(): () => void {
@@ -56,11 +59,16 @@ class FakeStore implements ReservationStore {
     return resolve;
   }
 
-  async save(text: string): Promise<void> {
+  async save(state: PersistentState): Promise<void> {
     await this.#gate;
     if (this.isFull) throw new StoreError("writeFailed", "full");
-    this.texts.push(text);
+    this.states.push(state);
   }
+}
+
+/** What the next server finds of what was saved last. */
+function savedIn({ states }: FakeStore): PersistentState {
+  return parseReservations(formatReservations(states.at(-1)!));
 }
 
 function setUp(
@@ -299,16 +307,16 @@ Deno.test("APTPL is saved before it holds, and a unit made from it has the same 
   const store = new FakeStore();
   const { anna, ben } = setUp(store);
   assertEquals(reserveOut(ben, REGISTER, { newKey: 2n }), "good", "nothing is to be kept");
-  assertEquals(store.texts.length, 0);
+  assertEquals(store.states.length, 0);
   assertEquals(await outcomeOf(anna, REGISTER, { newKey: KEY, persists: true }), "good");
   assertEquals(await outcomeOf(anna, "RESERVE", { key: KEY, type: 3 }), "good");
-  assertEquals(store.texts.length, 2);
-  const after = setUp(new FakeStore(store.texts.at(-1)));
+  assertEquals(store.states.length, 2);
+  const after = setUp(new FakeStore(savedIn(store)));
   assertHex((await reserveIn(after.anna, 0)).subarray(8), "00 00 00 00 00 00 00 02 ff ff ff ff ff ff ff 01");
   assertHex((await reserveIn(after.ben, 1)).subarray(8, 16), "ff ff ff ff ff ff ff 01");
   assertEquals((await run(after.ben, cdb("28 00 00 00 00 00 00 00 01"))).outcome, "18");
   assertEquals(await outcomeOf(anna, REGISTER, { newKey: 3n }), "good", "APTPL is zero now");
-  const forgotten = setUp(new FakeStore(store.texts.at(-1)));
+  const forgotten = setUp(new FakeStore(savedIn(store)));
   assertHex(await reserveIn(forgotten.anna, 0), "00 00 00 00 00 00 00 00");
 });
 
@@ -343,8 +351,26 @@ Deno.test("requests wait for the one that is being saved, and an aborted one doe
     "18",
   ]);
   await complete(third);
-  assertEquals(store.texts.length, 2);
+  assertEquals(store.states.length, 2);
   assertHex((await reserveIn(anna, 0)).subarray(0, 8), "00 00 00 02 00 00 00 10");
+});
+
+Deno.test("what was found in an old form is saved once more before any change, and a failure of that refuses nothing", async () => {
+  const store = new FakeStore(UNRESERVED, { needsRewrite: true });
+  const release = store.hold();
+  const { anna, ben } = setUp(store);
+  const first = outcomeOf(anna, REGISTER, { newKey: 1n, persists: true });
+  release();
+  assertEquals(await first, "good");
+  assertEquals(store.states.map(({ registrations }) => registrations.size), [0, 1]);
+  const full = new FakeStore(store.states.at(-1), { needsRewrite: true });
+  full.isFull = true;
+  const next = setUp(full);
+  await Promise.resolve();
+  full.isFull = false;
+  assertHex((await reserveIn(next.anna, 0)).subarray(8), "00 00 00 00 00 00 00 01");
+  assertEquals(await outcomeOf(next.ben, REGISTER, { newKey: 2n, persists: true }), "good");
+  assertEquals([full.states.length, attentionsOf(ben)], [1, []]);
 });
 
 Deno.test("an administrator clears reservations of both kinds, all are told, and nothing outlives that", async () => {
@@ -359,7 +385,7 @@ Deno.test("an administrator clears reservations of both kinds, all are told, and
   assertEquals(attentionsOf(anna), ["reservationsPreempted"]);
   assertEquals(attentionsOf(ben), ["reservationsPreempted"]);
   assertEquals(unit.reservations.state, { ...UNRESERVED, generation: 3 });
-  assertEquals(JSON.parse(store.texts.at(-1)!).registrations, []);
+  assertEquals(savedIn(store), UNRESERVED);
   assertEquals((await run(anna, cdb("16 00 00 00 00 00"))).outcome, "good");
   assertEquals(unit.reservations.reserver?.initiatorPort, ANNA);
   await unit.reservations.clear();

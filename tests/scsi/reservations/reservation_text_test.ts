@@ -1,5 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { type PersistentState, UNRESERVED } from "../../../lib/scsi/reservations/persistent_state.ts";
+import { isReservationType, RESERVATION_TYPES } from "../../../lib/scsi/reservations/reservation_types.ts";
+import { formatState, NewerStateError } from "../../../lib/store/state_text.ts";
 import { formatReservations, parseReservations } from "../../../lib/scsi/reservations/reservation_text.ts";
 
 const PORT = "iqn.2007-01.tld.a:b,i,0x400001370000";
@@ -27,31 +29,65 @@ Deno.test("formatReservations() keeps nothing of a state that is not to persist"
   assertEquals(parseReservations(formatReservations({ ...STATE, persists: false })), UNRESERVED);
 });
 
+/** The text with another word in it, and a checksum that matches. */
+function altered(found: string, replacement: string): string {
+  const { checksum: _, ...rest } = JSON.parse(TEXT);
+  const text = JSON.stringify(rest).replace(found, replacement);
+  assertEquals(text === JSON.stringify(rest), false, found);
+  const { version, ...body } = JSON.parse(text);
+  return formatState({ version, body });
+}
+
+Deno.test("parseReservations() reads a text of version 1, and none of a later version than its own", () => {
+  const { checksum: _, ...rest } = JSON.parse(TEXT);
+  assertEquals(parseReservations(JSON.stringify({ ...rest, version: 1 })), { ...STATE, generation: 0 });
+  assertThrows(() => parseReservations(altered('"version":2', '"version":3')), NewerStateError, "version 3");
+});
+
+Deno.test("formatReservations() makes a text whose length depends on the registrations alone", () => {
+  const types = Object.keys(RESERVATION_TYPES).filter(isReservationType);
+  const holders = [undefined, `1,${PORT}`];
+  const reservations = [
+    undefined,
+    ...types.flatMap((type) => holders.map((holder) => ({ type, holder }))),
+  ];
+  const lengths = reservations.map((reservation) => formatReservations({ ...STATE, reservation }).length);
+  assertEquals(new Set(lengths).size, 1);
+  const none = formatReservations({ ...STATE, registrations: new Map(), reservation: undefined });
+  assertEquals([none.length, none.length < lengths[0]!], [formatReservations(UNRESERVED).length, true]);
+});
+
 Deno.test("parseReservations() refuses every text that is not one of ours", () => {
-  for (let length = 0; length < TEXT.trimEnd().length; length++) {
+  const whole = TEXT.trimEnd().length;
+  for (let length = 0; length < whole; length++) {
     assertThrows(() => parseReservations(TEXT.slice(0, length)), SyntaxError);
   }
+  for (let index = 0; index < whole; index++) {
+    if (!/\d/.test(TEXT[index]!)) continue;
+    const digit = TEXT[index] === "1" ? "2" : "1";
+    const flipped = TEXT.slice(0, index) + digit + TEXT.slice(index + 1);
+    assertThrows(() => parseReservations(flipped), SyntaxError, undefined, flipped);
+  }
   const wrongs: readonly (readonly [found: string, replacement: string, message: string])[] = [
-    ['"version": 1', '"version": 2', "version"],
-    ['"persists": true', '"persists": 1', "persists"],
-    ['"persists": true', '"persists": false', "not to be kept"],
+    ['"persists":true', '"persists":1', "persists"],
+    ['"persists":true', '"persists":false', "not to be kept"],
     ["iqn.2007", "iqn.X", "initiator port"],
     ["0x400001370000", "0x40000137000", "initiator port"],
-    ['"targetPort": 1', '"targetPort": 0', "target port"],
+    ['"targetPort":1', '"targetPort":0', "target port"],
     [KEY, "0000000000000000", "key"],
     [KEY, "FFFFFFFFFFFFFF01", "key"],
     [`"${KEY}"`, "1", "key"],
     ["exclusiveAccess", "toString", "type"],
-    ['"holder": 0', '"holder": 1', "nobody"],
-    ['"holder": 0', '"holder": null', "nobody"],
+    ['"holder":0', '"holder":1', "nobody"],
+    ['"holder":0', '"holder":null', "nobody"],
     ["exclusiveAccess", "exclusiveAccessAllRegistrants", "nobody"],
   ];
   for (const [found, replacement, message] of wrongs) {
-    const text = TEXT.replace(found, replacement);
-    assertEquals(text === TEXT, false, found);
+    const text = altered(found, replacement);
     assertThrows(() => parseReservations(text), SyntaxError, message, `${found} -> ${replacement}`);
   }
-  for (const text of ["null", "[]", '"a"', '{"version":1,"persists":true}']) {
+  const incomplete = formatState({ version: 2, body: { persists: true } });
+  for (const text of ["null", "[]", '"a"', '{"version":1,"persists":true}', incomplete]) {
     assertThrows(() => parseReservations(text), SyntaxError);
   }
 });

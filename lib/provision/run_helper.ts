@@ -2,6 +2,7 @@ import { ProvisionError } from "./provision_error.ts";
 
 /** The programs that do what Deno has no call for, each with the package that it comes in. */
 const HELPERS = {
+  chattr: "e2fsprogs",
   fallocate: "util-linux",
   lsblk: "util-linux",
   mknod: "coreutils",

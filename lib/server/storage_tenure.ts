@@ -1,4 +1,5 @@
 import type { EventLog } from "../iscsi/event_log.ts";
+import { prepareReservationsFolder } from "../provision/reservations_folder.ts";
 import { StandIns } from "../provision/stand_ins.ts";
 import { stateFolderOf } from "../provision/state_folder.ts";
 import { type LockHolder, StorageLock } from "../provision/storage_lock.ts";
@@ -22,6 +23,7 @@ export class StorageTenure implements Tenure {
     try {
       const standIns = new StandIns(storage);
       standIns.remove();
+      warnOfReservations(storage, log);
       return new StorageTenure(attempt.lock, standIns, await HoleService.open(storage, log));
     } catch (error) {
       attempt.lock.release();
@@ -46,4 +48,12 @@ export class StorageTenure implements Tenure {
 export function describeHolder(storage: string, { holderPid }: LockHolder): string {
   const holder = holderPid === undefined ? "another process" : `process ${holderPid}`;
   return `Cannot serve "${storage}": ${holder} serves it already`;
+}
+
+function warnOfReservations(storage: string, log: EventLog): void {
+  const fault = prepareReservationsFolder(storage);
+  if (fault === undefined) return;
+  log.warning(
+    `Initiators cannot change persistent reservations while the file system of "${storage}" is full: ${fault}`,
+  );
 }

@@ -29,6 +29,9 @@ const PACKAGES = {
   "qemu-io": "qemu-utils",
   "block-iscsi.so": "qemu-block-extra",
   "fallocate": "util-linux",
+  "mkfs.ext4": "e2fsprogs",
+  "mkfs.xfs": "xfsprogs",
+  "mkfs.btrfs": "btrfs-progs",
   "tgtd": "tgt",
   "tgtadm": "tgt",
 } as const;

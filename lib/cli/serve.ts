@@ -2,7 +2,8 @@ import { resolve } from "@std/path";
 import { interfaceAddresses } from "../access/interfaces.ts";
 import { formatPortal } from "../bytes/network.ts";
 import type { Config } from "../config/config.ts";
-import type { EventLog } from "../iscsi/event_log.ts";
+import { EventLog } from "../iscsi/event_log.ts";
+import { RepetitionFilter } from "../iscsi/repetition_filter.ts";
 import { type Exports, findExports } from "../provision/find_exports.ts";
 import { stateFolderOf } from "../provision/state_folder.ts";
 import { ControlDoor } from "../server/control_door.ts";
@@ -13,6 +14,7 @@ import { Reloader } from "../server/reloader.ts";
 import { describeHolder, StorageTenure } from "../server/storage_tenure.ts";
 import { SpaceWatch } from "../server/space_watch.ts";
 import { Supervisor } from "../server/supervisor.ts";
+import { systemClock } from "../server/system_clock.ts";
 import type { Context } from "./context.ts";
 import { eventLog } from "./log_format.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
@@ -40,7 +42,21 @@ export interface ServeOptions {
 export async function serveConfig(
   config: Config,
   context: Context,
-  { log, onReady }: ServeOptions,
+  options: ServeOptions,
+): Promise<ExitCode> {
+  const events = new RepetitionFilter(options.log.write, systemClock);
+  try {
+    return await serveWithLog(config, context, new EventLog((event) => events.write(event)), options);
+  } finally {
+    events.flush();
+  }
+}
+
+async function serveWithLog(
+  config: Config,
+  context: Context,
+  log: EventLog,
+  { log: workerLog, onReady }: ServeOptions,
 ): Promise<ExitCode> {
   const stateFolder = stateFolderOf(config.storage);
   // Where nothing was built there is no lock to take; what the disk lacks says more than that.
@@ -63,6 +79,7 @@ export async function serveConfig(
     serving: { config, identities, devices: found.devices, tenure },
     interfaces: () => interfaceAddresses(Deno.networkInterfaces()),
     log,
+    workerLog,
     onListening: (address, port) => print(`listening on ${formatPortal(address, port)}\n`),
     onReady: onReady ?? (() => print("ready\n")),
   });

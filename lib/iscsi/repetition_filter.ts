@@ -4,8 +4,11 @@ import { Limits } from "./limits.ts";
 
 const PERIOD_MS = 60_000;
 
-/** How many events of one kind, from one peer, are told one by one within a minute. */
+/** Events of one kind, from one peer, that are reported one by one within a minute. */
 const TOLD: Readonly<Record<LogLevel, number>> = { error: 32, warning: 5, info: 32, debug: 32 };
+
+/** The same for events without a peer that have the same message. */
+const OWN_TOLD: Readonly<Record<LogLevel, number>> = { error: 1, warning: 1, info: 32, debug: 32 };
 
 /** Events of one kind, from one peer, within a minute. */
 interface Run {
@@ -17,8 +20,9 @@ interface Run {
 }
 
 /**
- * Keeps peers from flooding the log: what one of them does again and again is told a few times, then counted, and the
- * count is told when the minute is over. Events without a peer pass.
+ * Keeps peers, and failures of our own, from flooding the log: what one peer does again and again is reported a few
+ * times, then counted, and the count is reported when the minute is over. So is an event without a peer that is repeated
+ * word for word.
  */
 export class RepetitionFilter {
   readonly #write: (event: LogEvent) => void;
@@ -33,9 +37,10 @@ export class RepetitionFilter {
   /** Takes an event. */
   write(event: LogEvent): void {
     const { details, level } = event;
-    if (details?.peer === undefined) return this.#write(event);
-    const run = this.#runOf(`${level} ${details.event}`, details.peer);
-    if (run.told < TOLD[level]) {
+    const peer = details?.peer;
+    const run = peer === undefined ? this.#ownRunOf(event) : this.#runOf(`${level} ${details!.event}`, peer);
+    if (run === undefined) return this.#write(event);
+    if (run.told < (peer === undefined ? OWN_TOLD : TOLD)[level]) {
       run.told++;
       return this.#write(event);
     }
@@ -53,8 +58,16 @@ export class RepetitionFilter {
     const own = `${kind} ${peer}`;
     const isKnown = this.#runs.has(own);
     const key = isKnown || this.#runs.size < Limits.loggedPeers ? own : kind;
-    const known = this.#runs.get(key);
-    if (known !== undefined) return known;
+    return this.#runs.get(key) ?? this.#begin(key);
+  }
+
+  /** Undefined when there are so many peers that one more message cannot be remembered: then it passes. */
+  #ownRunOf({ level, message }: LogEvent): Run | undefined {
+    const key = `${level} of ours: ${message}`;
+    return this.#runs.get(key) ?? (this.#runs.size < Limits.loggedPeers ? this.#begin(key) : undefined);
+  }
+
+  #begin(key: string): Run {
     const run = {
       told: 0,
       untold: 0,

@@ -46,6 +46,8 @@ export interface SupervisorOptions {
   /** The server's addresses now. */
   readonly interfaces: () => readonly InterfaceAddress[];
   readonly log: EventLog;
+  /** Where the events of the worker go, which has counted repeated ones itself: `log` by default. */
+  readonly workerLog?: EventLog;
   /** The target listens here now. */
   readonly onListening: (address: string, port: number) => void;
   /** It listens everywhere it can. */
@@ -408,8 +410,8 @@ export class Supervisor {
   }
 
   #hear(message: Exclude<WorkerNews, PunchRequest>): void {
-    const { log, onReady } = this.#options;
-    if (message.kind === "log") log.write(message.event);
+    const { log, workerLog = log, onReady } = this.#options;
+    if (message.kind === "log") workerLog.write(message.event);
     if (message.kind === "listening" && this.#running !== undefined) {
       const { address, port } = message;
       this.#running.addresses = [...this.#running.addresses, { address, port }];

@@ -38,7 +38,7 @@ Deno.test("RepetitionFilter tells one that was left over as it is", () => {
   assertEquals(told.at(-1), "6 +0");
 });
 
-Deno.test("RepetitionFilter counts peers, kinds and levels apart, and lets pass what is nobody's", () => {
+Deno.test("RepetitionFilter counts peers, kinds and levels apart", () => {
   const { filter, told } = new Scene();
   const others: LogEvent[] = [
     refusal("10.0.0.3", "peer"),
@@ -49,8 +49,29 @@ Deno.test("RepetitionFilter counts peers, kinds and levels apart, and lets pass 
   told.length = 0;
   for (const event of others) filter.write(event);
   assertEquals(told.splice(0), ["peer", "kind", "level"]);
-  for (let count = 0; count < 10; count++) filter.write({ level: "warning", message: "ours" });
-  assertEquals(told.length, 10);
+});
+
+Deno.test("RepetitionFilter reports a failure of ours once, then how often it was repeated word for word", () => {
+  const { clock, filter, told } = new Scene();
+  for (let count = 0; count < 300; count++) {
+    filter.write({ level: "warning", message: "Cannot save" });
+    filter.write({ level: "error", message: "Cannot save", details: { event: "workerEnded" } });
+  }
+  filter.write({ level: "warning", message: "Cannot load" });
+  assertEquals(told.splice(0), ["Cannot save", "Cannot save", "Cannot load"]);
+  clock.advance(60_000);
+  assertEquals(told.splice(0), ["Cannot save +298", "Cannot save +298"]);
+  assertEquals(clock.waiting, 0);
+});
+
+Deno.test("RepetitionFilter lets every failure of ours pass that it has no room to remember", () => {
+  const { clock, filter, told } = new Scene();
+  for (let peer = 0; peer < Limits.loggedPeers; peer++) filter.write(refusal(`peer ${peer}`));
+  told.length = 0;
+  const messages = Array.from({ length: 1000 }, (_, index) => `Cannot open ${index}`);
+  for (const message of messages) filter.write({ level: "error", message });
+  assertEquals(told, messages);
+  assertEquals(clock.waiting, Limits.loggedPeers);
 });
 
 Deno.test("RepetitionFilter has later peers share when there are many, and forgets nobody's count", () => {

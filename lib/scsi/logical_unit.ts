@@ -221,9 +221,12 @@ export class LogicalUnit {
   /** Takes note of the space there is, and tells initiators when there is little (SBC-3, 4.7.3.7). */
   updateSpace(space: SpaceFigures): void {
     this.#space = space;
-    const parameters = this.modes.values(MODE_PAGES.logicalBlockProvisioning, PageControl.current);
-    if (!this.canUnmap || !this.#threshold.reaches(space, parameters)) return;
+    if (!this.canUnmap || !this.#threshold.reaches(space, this.#thresholdParameters)) return;
     this.#tell(Sense.thinProvisioningSoftThresholdReached);
+  }
+
+  get #thresholdParameters(): ArrayLike<number> {
+    return this.modes.values(MODE_PAGES.logicalBlockProvisioning, PageControl.current);
   }
 
   get isEjected(): boolean {
@@ -275,8 +278,11 @@ export class LogicalUnit {
     return totalTraffic([this.#pastTraffic, ...this.#nexuses.values().map(({ traffic }) => traffic)]);
   }
 
+  /** A nexus that begins while there is little space is told of that, too (SBC-3, 4.7.3.7). */
   attach(nexus: AttachedNexus): void {
     this.#nexuses.add(nexus);
+    if (!this.canUnmap || !this.#threshold.isReached(this.#thresholdParameters)) return;
+    nexus.establish(Sense.thinProvisioningSoftThresholdReached);
   }
 
   detach(nexus: AttachedNexus): void {

@@ -44,15 +44,27 @@ export class Threshold {
   #isReached = false;
 
   /**
+   * Returns whether the last figures reached the threshold, and it has not been switched off since.
+   *
+   * @param parameters the current ones of the mode page
+   */
+  isReached(parameters: ArrayLike<number>): boolean {
+    return this.#isReached && isEnabled(parameters);
+  }
+
+  /**
    * Whether these figures reach the threshold, and those before did not.
    *
    * @param parameters the current ones of the mode page
    */
   reaches({ availableBytes }: SpaceFigures, parameters: ArrayLike<number>): boolean {
-    const isEnabled = (parameters[DESCRIPTOR_OFFSET]! & ENABLED) !== 0;
     const count = readUint32(Uint8Array.from(parameters), COUNT_OFFSET);
     const wasReached = this.#isReached;
-    this.#isReached = isEnabled && countThresholdSets(availableBytes) <= count;
+    this.#isReached = isEnabled(parameters) && countThresholdSets(availableBytes) <= count;
     return this.#isReached && !wasReached;
   }
+}
+
+function isEnabled(parameters: ArrayLike<number>): boolean {
+  return (parameters[DESCRIPTOR_OFFSET]! & ENABLED) !== 0;
 }

@@ -83,6 +83,30 @@ Deno.test("initiators are told once each time that space gets short", async () =
   assertEquals(await tellSpace(1 * GIB), "thinProvisioningSoftThresholdReached");
 });
 
+Deno.test("an initiator that logs in while space is short is told once, as those before it were", async () => {
+  const { nexus, unit } = openThin();
+  const target = makeTarget(unit);
+  const attentions = async (): Promise<string[]> => {
+    const next = openReadyNexus(target);
+    return [(await run(next, cdb("00"))).outcome, (await run(next, cdb("00"))).outcome];
+  };
+  const ready = ["good", "good"];
+  const told = ["thinProvisioningSoftThresholdReached", "good"];
+  assertEquals(await attentions(), ready);
+  unit.updateSpace({ usedBytes: 0, availableBytes: 1 * GIB });
+  assertEquals([await attentions(), await attentions()], [told, told]);
+  await run(nexus, cdb("00"));
+  assertEquals(await selectThreshold(nexus, "00", "00 00 00 10"), "good");
+  assertEquals((await attentions()).at(0), "good", "it is switched off");
+  assertEquals(await selectThreshold(nexus, "80", "00 00 10 00"), "good");
+  assertEquals((await attentions()).at(0), "thinProvisioningSoftThresholdReached");
+  unit.protect(true);
+  assertEquals(await attentions(), ready, "what cannot be written to takes no more space");
+  unit.protect(false);
+  unit.updateSpace({ usedBytes: 0, availableBytes: 5 * GIB });
+  assertEquals(await attentions(), ready);
+});
+
 /** MODE SELECT(10) of the Logical Block Provisioning page, with ENABLED and THRESHOLD COUNT of its descriptor. */
 function selectThreshold(nexus: Nexus, enabled: string, count: string): Promise<string> {
   const list = `00 00 00 00 00 00 00 00  5c 02 00 14  00 ${"00 ".repeat(11)} ${enabled} 01 00 00 ${count}`;

@@ -79,10 +79,11 @@ function columnsOf({ terminal }: Context): number {
 
 /** What is reserved of a LUN: the kind, then a line for each that has registered. */
 function describe(unit: UnitReservations, columns: number): string[] {
-  const { target, lun, type, generation, persists, registrations, reservedBy } = unit;
+  const { target, lun, areKnown, type, generation, persists, registrations, reservedBy } = unit;
   const persistent = type === null ? "no persistent reservation" : RESERVATION_LABELS[type];
   const survives = persists ? "kept through a loss of power" : "gone with a loss of power";
   const heads = registrations.length === 0 ? [] : [`  ${persistent}; generation ${generation}; ${survives}`];
+  if (!areKnown) return [`LUN ${lun} of [${target}]`, '  not known, and not served: see "iscsi status"'];
   const names = registrations.map(({ initiatorName }) => printable(initiatorName));
   const rows = registrations.map(({ isid, key, holds, isLoggedIn }, index) => {
     const left = `  ${holds ? "holds" : "     "}  ${key}  `;

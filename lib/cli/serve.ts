@@ -11,6 +11,7 @@ import { controlHandlers } from "../server/control_handlers.ts";
 import { collectMetrics } from "../server/collect_metrics.ts";
 import { MetricsService } from "../server/metrics_service.ts";
 import { Reloader } from "../server/reloader.ts";
+import { servingFrom } from "../server/serving.ts";
 import { describeHolder, StorageTenure } from "../server/storage_tenure.ts";
 import { SpaceWatch } from "../server/space_watch.ts";
 import { Supervisor } from "../server/supervisor.ts";
@@ -20,6 +21,9 @@ import { eventLog } from "./log_format.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { loadConfig, parseFile, reportDiagnostics } from "./load_config.ts";
 import type { OptionValues } from "./options.ts";
+
+/** How often it is looked whether LUNs that cannot be served are there again. */
+const LOOK_AGAIN_MS = 10_000;
 
 /**
  * `iscsi serve`: the target, until SIGTERM or SIGINT. Prints `listening on ADDRESS:PORT` for each portal, then `ready`;
@@ -73,10 +77,9 @@ async function serveWithLog(
     await tenure.end();
     return EXIT_CODES.failed.code;
   }
-  const identities = new Map([...found.exports].map(([path, { identity }]) => [path, identity]));
   const print = (text: string): void => printOrTell(text, context, log);
   const supervisor = new Supervisor({
-    serving: { config, identities, devices: found.devices, tenure },
+    serving: { config, ...servingFrom(found), tenure },
     interfaces: () => interfaceAddresses(Deno.networkInterfaces()),
     log,
     workerLog,
@@ -112,7 +115,9 @@ async function superviseUntilStopped(
     reloader.reload({ file, force: false, dryRun: false }).catch(() => {});
   };
   Deno.addSignalListener("SIGHUP", onHangup);
+  const timer = setInterval(() => reloader.lookAgain(), LOOK_AGAIN_MS);
   const failure = await supervisor.run(stopSignal());
+  clearInterval(timer);
   Deno.removeSignalListener("SIGHUP", onHangup);
   if (failure === undefined) return EXIT_CODES.done.code;
   log.error(failure);

@@ -6,8 +6,10 @@ import type { Config } from "../config/config.ts";
 import { serialNumberOf } from "../config/disk.ts";
 import type { ServerStatus } from "../control/server_status.ts";
 import type { FileSystemSpace, SpaceReport } from "../control/space_report.ts";
+import type { UnitProblem } from "../control/unit_problem.ts";
 import type { LogicalUnitSnapshot, SessionSnapshot } from "../iscsi/node_snapshot.ts";
 import type { RefusalReason } from "../iscsi/refusals.ts";
+import { STORAGE_FAULTS, type StorageFault, type StorageFaultFigures } from "../scsi/storage_faults.ts";
 import type { TrafficFigures } from "../scsi/traffic.ts";
 import { ratesBetween, type TrafficRates } from "./traffic_rates.ts";
 
@@ -56,6 +58,16 @@ export interface LogicalUnitReport {
   readonly allocatedBytes: number | null;
   readonly growthBytesPerDay: number | null;
   readonly traffic: TrafficReport | null;
+  /** Null where no server runs. */
+  readonly storageFailures: StorageFailuresReport | null;
+  /** Why it is not served; null when it is, or when no server runs. */
+  readonly problem: string | null;
+}
+
+/** The failures of a LUN's storage since it was opened. */
+export interface StorageFailuresReport extends Readonly<Record<StorageFault, number>> {
+  /** Null when there was none. */
+  readonly last: { readonly kind: StorageFault; readonly reason: string; readonly time: string } | null;
 }
 
 /** What was done since the LUN was opened or the session began, and the rates of the interval. */
@@ -115,6 +127,7 @@ export function reportServer(before: ServerStatus | undefined, now: ServerStatus
     ? (now.monotonicMs - before.monotonicMs) / 1000
     : 0;
   const earlier = seconds > 0 ? before?.node ?? undefined : undefined;
+  const problems = node?.problems ?? [];
   const unitsBefore = earlier?.targets.flatMap(({ logicalUnits }) => logicalUnits) ?? [];
   return {
     server: { version, pid, uptimeSeconds, portals, limits: node?.limits ?? null },
@@ -124,10 +137,16 @@ export function reportServer(before: ServerStatus | undefined, now: ServerStatus
       name,
       iscsiName,
       comment,
-      logicalUnits: logicalUnits.map((unit) => {
-        const same = unitsBefore.find(({ identity }) => identity.naa === unit.identity.naa);
-        return reportUnit(unit, space, reportTraffic(same?.traffic, unit.traffic, seconds));
-      }),
+      logicalUnits: [
+        ...logicalUnits.map((unit) => {
+          const same = unitsBefore.find(({ identity }) => identity.naa === unit.identity.naa);
+          const traffic = reportTraffic(same?.traffic, unit.traffic, seconds);
+          const problem = problems.find(({ target, lun }) => target === name && lun === unit.lun);
+          return reportUnit(unit, space, { traffic, problem: problem?.reason ?? null });
+        }),
+        ...problems.filter(({ target, isListed }) => target === name && !isListed)
+          .map((problem) => reportUnlisted(problem, space)),
+      ].sort((a, b) => a.lun - b.lun),
     })),
     fileSystems: space.fileSystems,
     sessions: (node?.sessions ?? []).map((session) => {
@@ -166,6 +185,8 @@ export function reportDisk({ storage, targets }: Config, space: SpaceReport): St
         promisedBytes: sizeBytes,
         ...spaceOf(path, space),
         traffic: null,
+        storageFailures: null,
+        problem: null,
       })),
     })),
     fileSystems: space.fileSystems,
@@ -175,9 +196,9 @@ export function reportDisk({ storage, targets }: Config, space: SpaceReport): St
 }
 
 function reportUnit(
-  { lun, path, identity, promisedBytes, writeProtected }: LogicalUnitSnapshot,
+  { lun, path, identity, promisedBytes, writeProtected, faults }: LogicalUnitSnapshot,
   space: SpaceReport,
-  traffic: TrafficReport,
+  state: Pick<LogicalUnitReport, "traffic" | "problem">,
 ): LogicalUnitReport {
   const { naa, serialNumber } = identity;
   return {
@@ -188,7 +209,35 @@ function reportUnit(
     readOnly: writeProtected,
     promisedBytes,
     ...spaceOf(path, space),
-    traffic,
+    ...state,
+    storageFailures: reportFaults(faults),
+  };
+}
+
+/** A LUN of the conf that initiators cannot see. */
+function reportUnlisted(
+  { lun, path, sizeBytes, reason }: UnitProblem,
+  space: SpaceReport,
+): LogicalUnitReport {
+  return {
+    lun,
+    path,
+    naa: null,
+    serialNumber: null,
+    readOnly: false,
+    promisedBytes: sizeBytes,
+    ...spaceOf(path, space),
+    traffic: null,
+    storageFailures: null,
+    problem: reason,
+  };
+}
+
+function reportFaults({ counts, last }: StorageFaultFigures): StorageFailuresReport {
+  const numbers = STORAGE_FAULTS.map((kind) => [kind, counts[kind] ?? 0] as const);
+  return {
+    ...Object.fromEntries(numbers) as Record<StorageFault, number>,
+    last: last && { kind: last.kind, reason: last.reason, time: formatTime(last.atMs) },
   };
 }
 

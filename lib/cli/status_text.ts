@@ -2,6 +2,8 @@
 import { formatPortal } from "../bytes/network.ts";
 import { formatSize } from "../config/size.ts";
 import type { FileSystemSpace } from "../control/space_report.ts";
+import { STORAGE_FAULT_LABELS } from "../control/storage_fault_labels.ts";
+import { STORAGE_FAULTS } from "../scsi/storage_faults.ts";
 import { RESERVATION_LABELS } from "./reservation_labels.ts";
 import {
   formatCount,
@@ -134,7 +136,8 @@ function trafficCells(traffic: TrafficReport | null): string[] {
 
 const TRAFFIC_HEADS = ["IOPS", "MB/s", "LATENCY", "P99"];
 
-function showTargets(targets: readonly TargetReport[], { columns, style }: StatusTextOptions): string[] {
+function showTargets(targets: readonly TargetReport[], options: StatusTextOptions): string[] {
+  const { columns, style } = options;
   const heads = unitCells(["PROMISED", "ALLOCATED", "GROWTH/DAY"], TRAFFIC_HEADS, columns);
   const isWide = columns >= WIDE_COLUMNS;
   return [
@@ -144,7 +147,11 @@ function showTargets(targets: readonly TargetReport[], { columns, style }: Statu
       const line = printable(shorten(`${name}  ${about}`, columns));
       return [
         line.slice(0, name.length) + style.aside(line.slice(name.length)),
-        ...logicalUnits.map((unit) => showUnit(unit, isWide, columns)),
+        ...logicalUnits.flatMap((unit) => [
+          showUnit(unit, isWide, columns),
+          ...showProblem(unit, options),
+          ...showFailures(unit, options),
+        ]),
       ];
     }),
   ];
@@ -159,6 +166,29 @@ function showUnit(unit: LogicalUnitReport, isWide: boolean, columns: number): st
   const right = unitCells([formatSize(promisedBytes), allocated, growth], trafficCells(traffic), columns);
   const label = `  ${String(lun).padStart(2)}${readOnly ? " ro" : ""}`;
   return row(isWide ? `${label.padEnd(9)}${printable(path)}` : label, right, columns);
+}
+
+function showProblem({ problem }: LogicalUnitReport, { columns, style }: StatusTextOptions): string[] {
+  return problem === null ? [] : warn(`not served: ${problem}`, columns, style);
+}
+
+function warn(text: string, columns: number, style: Style): string[] {
+  const room = columns - INDENT.length;
+  return wrapWords(printable(text), room).map((line) => INDENT + style.warning(shorten(line, room)));
+}
+
+/** The failures of a LUN's storage: how many of each kind, and the last of them. */
+function showFailures({ storageFailures }: LogicalUnitReport, options: StatusTextOptions): string[] {
+  const { columns, style, nowMs } = options;
+  if (storageFailures === null || storageFailures.last === null) return [];
+  const { last: { reason, time }, ...counts } = storageFailures;
+  const numbers = STORAGE_FAULTS.filter((kind) => counts[kind] > 0)
+    .map((kind) => `${STORAGE_FAULT_LABELS[kind]}: ${counts[kind]}`);
+  return warn(`${numbers.join(", ")}; the last ${ago(time, nowMs)}: ${reason}`, columns, style);
+}
+
+function ago(time: string, nowMs: number): string {
+  return `${formatDuration(Math.max(nowMs - Date.parse(time), 0) / 1000)} ago`;
 }
 
 function showFileSystem(space: FileSystemSpace, { columns, style }: StatusTextOptions): string[] {
@@ -298,10 +328,10 @@ function showRefusals({ totals, recent }: RefusalsReport, options: StatusTextOpt
 function showRefusal(refusal: RefusalReport, { columns, style, nowMs }: StatusTextOptions): string[] {
   const { peerAddress, initiatorName, rule, count, last } = refusal;
   const times = count === 1 ? "" : ` ${count} times`;
-  const ago = `${formatDuration(Math.max(nowMs - Date.parse(last), 0) / 1000)} ago${times}`;
+  const when = `${ago(last, nowMs)}${times}`;
   const who = printable(initiatorName === null ? peerAddress : `${peerAddress} ${initiatorName}`);
   return [
-    row(`  ${who}`, `  ${ago}`, columns),
+    row(`  ${who}`, `  ${when}`, columns),
     ...fit(printable(rule), columns - INDENT.length).map((line) => INDENT + style.warning(line)),
   ];
 }

@@ -1,5 +1,5 @@
-import type { NodeSnapshot } from "../iscsi/node_snapshot.ts";
 import type { SpaceReport } from "./space_report.ts";
+import type { ServedSnapshot } from "./unit_problem.ts";
 
 /** What a running server says of itself. */
 export interface ServerStatus {
@@ -14,5 +14,5 @@ export interface ServerStatus {
   readonly portals: readonly string[];
   readonly space: SpaceReport;
   /** Null while no target worker runs, which is for a moment after a crash. */
-  readonly node: NodeSnapshot | null;
+  readonly node: ServedSnapshot | null;
 }

@@ -6,6 +6,8 @@ export interface UnitReservations {
   readonly target: string;
   readonly targetName: string;
   readonly lun: number;
+  /** False when what was kept cannot be read: the LUN is not served then, and the rest is as if there was nothing. */
+  readonly areKnown: boolean;
   /** PRGENERATION: counts the changes of registrations. */
   readonly generation: number;
   /** Registrations and reservation outlive a loss of power (APTPL). */

@@ -24,6 +24,10 @@ export const EVENT_KINDS = [
   "connectionJoins",
   /** The part that serves initiators, by a fault of ours or of the system. */
   "workerEnded",
+  /** The storage of a LUN fails, or a kind of failure is over. */
+  "storageFault",
+  "unitNotServed",
+  "unitServed",
 ] as const;
 
 /** One of the kinds. */

@@ -7,6 +7,7 @@ import type { Identity } from "../scsi/identity.ts";
 import type { LogicalUnit } from "../scsi/logical_unit.ts";
 import type { NexusReservation } from "../scsi/nexus.ts";
 import type { SpaceFigures } from "../scsi/provisioning.ts";
+import { NO_STORAGE_FAULTS, type StorageFaultFigures } from "../scsi/storage_faults.ts";
 import type { TrafficFigures } from "../scsi/traffic.ts";
 import type { ConnectionEnds } from "./connection_ends.ts";
 import type { NegotiatedParameters } from "./negotiation.ts";
@@ -78,10 +79,13 @@ export interface LogicalUnitSnapshot {
   readonly promisedBytes: number;
   readonly blockSizeBytes: number;
   readonly writeProtected: boolean;
+  /** It is not served: its files could not be opened. */
+  readonly isAbsent: boolean;
   /** Null where nobody has measured it. */
   readonly space: SpaceFigures | null;
   /** What all have done who ever used it, since it was opened. */
   readonly traffic: TrafficFigures;
+  readonly faults: StorageFaultFigures;
 }
 
 /** How things stand with a target. */
@@ -99,7 +103,7 @@ export function snapshotTarget({ config, device }: Target): TargetSnapshot {
 }
 
 function snapshotLogicalUnit(lun: number, path: string, unit: LogicalUnit): LogicalUnitSnapshot {
-  const { identity, capacityBlocks, blockSizeBytes, writeProtected, space } = unit;
+  const { identity, capacityBlocks, blockSizeBytes, writeProtected, isAbsent, space } = unit;
   return {
     lun,
     path,
@@ -107,7 +111,9 @@ function snapshotLogicalUnit(lun: number, path: string, unit: LogicalUnit): Logi
     promisedBytes: capacityBlocks * blockSizeBytes,
     blockSizeBytes,
     writeProtected,
+    isAbsent,
     space: space ?? null,
     traffic: unit.traffic().figures(),
+    faults: unit.faults?.figures() ?? NO_STORAGE_FAULTS,
   };
 }

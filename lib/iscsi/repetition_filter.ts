@@ -21,8 +21,8 @@ interface Run {
 
 /**
  * Keeps peers, and failures of our own, from flooding the log: what one peer does again and again is reported a few
- * times, then counted, and the count is reported when the minute is over. So is an event without a peer that is repeated
- * word for word.
+ * times, then counted, and the count is reported when the minute is over. So is an event without a peer that is
+ * repeated word for word.
  */
 export class RepetitionFilter {
   readonly #write: (event: LogEvent) => void;

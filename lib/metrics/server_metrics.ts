@@ -3,7 +3,8 @@ import type { LogicalUnitSnapshot, NodeSnapshot } from "../iscsi/node_snapshot.t
 import { REFUSAL_REASONS } from "../iscsi/refusals.ts";
 import type { SpaceFigures } from "../scsi/provisioning.ts";
 import type { Family, Labels } from "./exposition.ts";
-import { trafficFamilies } from "./traffic_metrics.ts";
+import { STORAGE_FAULTS } from "../scsi/storage_faults.ts";
+import { snakeCase, trafficFamilies } from "./traffic_metrics.ts";
 
 /** What the server knows of itself. */
 export interface ServerFigures {
@@ -48,6 +49,7 @@ function nodeFamilies(node: NodeSnapshot, space: ServerFigures["space"]): Family
     ...sessionFamilies(node),
     refusals(node),
     ...spaceFamilies(units, space),
+    ...stateFamilies(units),
     ...trafficFamilies("iscsi_lun", units.map(({ unit: { traffic }, labels }) => ({ labels, traffic }))),
     ...initiatorFamilies(node),
   ];
@@ -108,6 +110,28 @@ function spaceFamilies(units: readonly LabelledUnit[], space: ServerFigures["spa
       type: "gauge",
       help: "Space that is left on the file system of the backing file.",
       samples: measured.map(({ availableBytes, labels }) => ({ labels, value: availableBytes })),
+    },
+  ];
+}
+
+function stateFamilies(units: readonly LabelledUnit[]): Family[] {
+  return [
+    {
+      name: "iscsi_lun_up",
+      type: "gauge",
+      help: "Whether the logical unit is served: its files could be opened.",
+      samples: units.map(({ unit: { isAbsent }, labels }) => ({ labels, value: isAbsent ? 0 : 1 })),
+    },
+    {
+      name: "iscsi_lun_storage_failures_total",
+      type: "counter",
+      help: "Failures of the storage of the logical unit, by what failed.",
+      samples: units.flatMap(({ unit: { faults: { counts } }, labels }) =>
+        STORAGE_FAULTS.map((kind) => ({
+          labels: { ...labels, kind: snakeCase(kind) },
+          value: counts[kind] ?? 0,
+        }))
+      ),
     },
   ];
 }

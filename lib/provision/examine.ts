@@ -10,6 +10,8 @@ export interface Problem {
   /** Line of the conf. */
   readonly line: number;
   readonly message: string;
+  /** The logical unit that it is a problem of; undefined for one of all of them. */
+  readonly unit?: LogicalUnitConfig;
 }
 
 /** What the paths of a conf are good for. */
@@ -48,7 +50,7 @@ export function examine(config: Config, survey: Survey): Examination {
     });
     const message = findFolderClash(unit, byPlace, survey) ??
       (typeof backing === "string" ? backing : holders.take(unit));
-    if (message !== undefined) problems.push({ line: unit.line, message });
+    if (message !== undefined) problems.push({ line: unit.line, message, unit });
     else if (typeof backing !== "string") backings.set(unit, backing);
   }
   return { problems, backings };

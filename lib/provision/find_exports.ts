@@ -16,12 +16,25 @@ export interface Export {
   readonly identity: Identity;
 }
 
+/** A logical unit that cannot be served now. */
+export interface UnavailableExport {
+  readonly line: number;
+  readonly sizeBytes: number;
+  /** Undefined when it was not built: then initiators cannot be told which disk it is. */
+  readonly identity: Identity | undefined;
+  /** For the user, with the remedy. */
+  readonly reason: string;
+}
+
 /** What a conf and the disk together have to serve. */
 export interface Exports {
-  /** By backing path; complete exactly when there is no error. */
+  /** By backing path. */
   readonly exports: ReadonlyMap<string, Export>;
   /** Those of them that are block devices. */
   readonly devices: readonly DeviceExport[];
+  /** By backing path. */
+  readonly unavailable: ReadonlyMap<string, UnavailableExport>;
+  /** Why nothing at all can be served. */
   readonly errors: readonly Diagnostic[];
 }
 
@@ -30,26 +43,36 @@ export function findExports(config: Config): Exports {
   const disk = survey(config);
   const diagnostics = new Diagnostics(config.file);
   const exports = new Map<string, Export>();
+  const unavailable = new Map<string, UnavailableExport>();
   const { problems, backings } = examine(config, disk);
-  for (const { line, message } of problems) diagnostics.error(line, message);
-  // Without a list of identities, which is a problem above, there is no telling which logical unit has none.
+  // Without a list of identities, which is a problem of all units, there is no telling which of them has none.
   const identities = disk.recorded.kind === "recorded" ? disk.recorded.identities : undefined;
+  const identityOf = (path: string): Identity | undefined => identities?.get(identityKey(disk.storage, path));
+  for (const { line, message, unit } of problems) {
+    if (unit === undefined) diagnostics.error(line, message);
+    else {
+      const { path, sizeBytes } = unit;
+      unavailable.set(path, { line, sizeBytes, identity: identityOf(path), reason: message });
+    }
+  }
   for (const [unit, backing] of backings) {
-    const { path, sizeBytes } = unit;
-    const identity = identities?.get(identityKey(disk.storage, path));
-    const lacksIdentity = identities !== undefined && identity === undefined;
-    const lack = whatIsMissing(unit, backing) ?? (lacksIdentity ? "it has no identity" : undefined);
+    const { path, sizeBytes, line } = unit;
+    const identity = identityOf(path);
+    const lack = whatIsMissing(unit, backing) ?? (identity === undefined ? "it has no identity" : undefined);
     if (lack !== undefined) {
-      diagnostics.error(unit.line, `Cannot serve "${path}": ${lack}; run "iscsi build"`);
+      const reason = `Cannot serve "${path}": ${lack}; run "iscsi build"`;
+      unavailable.set(path, { line, sizeBytes, identity, reason });
     } else if (identity !== undefined) exports.set(path, { path, sizeBytes, identity });
   }
+  const isBuilt = exports.size > 0 || unavailable.values().some(({ identity }) => identity !== undefined);
+  if (!diagnostics.hasErrors && !isBuilt) {
+    for (const { line, reason } of unavailable.values()) diagnostics.error(line, reason);
+  }
   const devices = config.targets.flatMap(({ readOnly, logicalUnits }) =>
-    logicalUnits.filter((unit) => backings.get(unit)?.state === "device").map(({ path }) => ({
-      path,
-      readOnly,
-    }))
+    logicalUnits.filter((unit) => exports.has(unit.path) && backings.get(unit)?.state === "device")
+      .map(({ path }) => ({ path, readOnly }))
   );
-  return { exports, devices, errors: diagnostics.toArray() };
+  return { exports, devices, unavailable, errors: diagnostics.toArray() };
 }
 
 function whatIsMissing(unit: LogicalUnitConfig, backing: Backing): string | undefined {

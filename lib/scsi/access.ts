@@ -10,6 +10,8 @@ interface AccessClass {
   readonly needsMedium: boolean;
   /** It changes the medium: a logical unit that is write protected refuses it. */
   readonly changesMedium: boolean;
+  /** It changes the unit or what is reserved of it: a logical unit that does not know its reservations refuses it. */
+  readonly needsReservations: boolean;
   /** What others' persistent reservations let through: everything, all but exclusive access, or nothing. */
   readonly conflictsWith: "nothing" | "exclusiveAccess" | "everyType";
   /** It conflicts with what another nexus has reserved by RESERVE. */
@@ -22,15 +24,23 @@ export const ACCESS = {
   identifies: {
     needsMedium: false,
     changesMedium: false,
+    needsReservations: false,
     conflictsWith: "nothing",
     conflictsWithReserve: false,
   },
   /** Asks how things stand: TEST UNIT READY, the forms of RECEIVE COPY RESULTS. */
-  polls: { needsMedium: false, changesMedium: false, conflictsWith: "nothing", conflictsWithReserve: true },
+  polls: {
+    needsMedium: false,
+    changesMedium: false,
+    needsReservations: false,
+    conflictsWith: "nothing",
+    conflictsWithReserve: true,
+  },
   /** Says how the logical unit is set up: MODE SENSE, REPORT SUPPORTED OPERATION CODES, READ DEFECT DATA. */
   inspects: {
     needsMedium: false,
     changesMedium: false,
+    needsReservations: false,
     conflictsWith: "exclusiveAccess",
     conflictsWithReserve: true,
   },
@@ -38,6 +48,7 @@ export const ACCESS = {
   reads: {
     needsMedium: true,
     changesMedium: false,
+    needsReservations: false,
     conflictsWith: "exclusiveAccess",
     conflictsWithReserve: true,
   },
@@ -45,6 +56,7 @@ export const ACCESS = {
   configures: {
     needsMedium: false,
     changesMedium: false,
+    needsReservations: true,
     conflictsWith: "everyType",
     conflictsWithReserve: true,
   },
@@ -52,15 +64,23 @@ export const ACCESS = {
   synchronizes: {
     needsMedium: true,
     changesMedium: false,
+    needsReservations: false,
     conflictsWith: "everyType",
     conflictsWithReserve: true,
   },
   /** Changes the medium: WRITE, UNMAP, WRITE SAME, COMPARE AND WRITE, ORWRITE, WRITE ATOMIC, SANITIZE. */
-  writes: { needsMedium: true, changesMedium: true, conflictsWith: "everyType", conflictsWithReserve: true },
+  writes: {
+    needsMedium: true,
+    changesMedium: true,
+    needsReservations: false,
+    conflictsWith: "everyType",
+    conflictsWithReserve: true,
+  },
   /** Deals with reservations itself: PERSISTENT RESERVE IN and OUT, RESERVE, RELEASE. */
   reserves: {
     needsMedium: false,
     changesMedium: false,
+    needsReservations: true,
     conflictsWith: "nothing",
     conflictsWithReserve: false,
   },

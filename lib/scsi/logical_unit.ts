@@ -12,6 +12,7 @@ import type { ReservationStore } from "./reservations/reservation_store.ts";
 import { Reservations } from "./reservations/reservations.ts";
 import { Sanitizer } from "./sanitizer.ts";
 import { Sense, type SenseCondition } from "./sense.ts";
+import type { StorageFaultReport } from "./storage_faults.ts";
 import { Threshold } from "./threshold.ts";
 import { totalTraffic, Traffic } from "./traffic.ts";
 import type { Attention } from "./unit_attention.ts";
@@ -34,7 +35,11 @@ export interface LogicalUnitOptions extends InquiryTexts {
   readonly identity: Identity;
   readonly readOnly: boolean;
   /** Where persistent reservations outlive a loss of power; without it they cannot. */
-  readonly reservationStore?: ReservationStore;
+  readonly reservationStore?: ReservationStore | "unreadable";
+  /** The medium, or what was kept of the reservations, is not there yet: no by default. */
+  readonly isAbsent?: boolean;
+  /** Where failures of the store are reported; without it they are not. */
+  readonly faults?: StorageFaultReport;
   /** The medium can be ejected and loaded again: no by default. */
   readonly removable?: boolean;
   /** Logical block size, the unit of every address: 512 by default. */
@@ -92,6 +97,7 @@ export class LogicalUnit {
   readonly vendor: string;
   readonly modes = new ModeParameters();
   readonly counters = new ErrorCounters();
+  readonly faults: StorageFaultReport | undefined;
   readonly readAhead: ReadAhead;
   /** Who is at work where on the medium. */
   readonly ranges = new RangeLocks();
@@ -107,6 +113,7 @@ export class LogicalUnit {
   readonly #pastTraffic = new Traffic();
   /** Those who have asked that the medium stays where it is. */
   readonly #removalPreventers = new Set<AttachedNexus>();
+  #absent: boolean;
   #stopped = false;
   #ejected = false;
 
@@ -132,11 +139,13 @@ export class LogicalUnit {
     if (store.sizeBytes < blockSizeBytes) {
       throw new RangeError(`Cannot make a logical unit of ${store.sizeBytes} bytes: not one block fits`);
     }
-    this.store = new CountedStore(store, this.counters);
-    this.verifyingStore = new CountedStore(store, { ...this.counters, read: this.counters.verify });
+    this.store = new CountedStore(store, this.counters, options.faults);
+    const verifying = { ...this.counters, read: this.counters.verify };
+    this.verifyingStore = new CountedStore(store, verifying, options.faults);
+    this.faults = options.faults;
     this.sanitizer = new Sanitizer(this.ranges);
     this.journal = options.journal;
-    this.readAhead = new ReadAhead(store);
+    this.readAhead = new ReadAhead(new CountedStore(store, new ErrorCounters(), options.faults));
     this.identity = identity;
     this.blockSizeBytes = blockSizeBytes;
     this.physicalBlockSizeBytes = physicalBlockSizeBytes;
@@ -146,6 +155,7 @@ export class LogicalUnit {
     this.removable = options.removable ?? false;
     this.vendor = padField("vendor", options.vendor ?? "NETMGR", 8);
     this.#texts = padTexts(options);
+    this.#absent = options.isAbsent ?? false;
     this.reservations = new Reservations(this.#nexuses, options.reservationStore);
   }
 
@@ -205,12 +215,34 @@ export class LogicalUnit {
   }
 
   /**
-   * Why the medium cannot be accessed now: it is not there, or is stopped (SBC-3, 4.20: the stopped power condition).
-   * Undefined when it can.
+   * Why the medium cannot be accessed now: it cannot be opened, is not there, or is stopped (SBC-3, 4.20: the stopped
+   * power condition). Undefined when it can.
    */
   get notReady(): SenseCondition | undefined {
+    // Of all conditions of a unit that is not ready, Linux waits for none but this one in vain: it tries the others for
+    // minutes, and starts the unit meanwhile.
+    if (this.#absent) return Sense.manualInterventionRequired;
     if (this.#ejected) return Sense.mediumNotPresent;
     return this.#stopped ? Sense.initializingCommandRequired : undefined;
+  }
+
+  /** Its medium, or what was kept of its reservations, could not be opened. */
+  get isAbsent(): boolean {
+    return this.#absent;
+  }
+
+  /**
+   * What was absent is there, and every initiator is notified (SPC-4, 5.14: NOT READY TO READY CHANGE).
+   *
+   * @param open has the store of the unit offer its medium
+   */
+  arrive(open: () => void): void {
+    const couldUnmap = this.canUnmap;
+    open();
+    this.#absent = false;
+    this.followCapacity();
+    if (this.canUnmap !== couldUnmap) this.#tell(Sense.inquiryDataHasChanged);
+    this.#tell(Sense.notReadyToReadyChange);
   }
 
   /** The space that it takes and could take; undefined while nobody has said. */

@@ -4,10 +4,13 @@ import type { LogicalUnit } from "./logical_unit.ts";
 import type { Finished } from "./operation.ts";
 import { Sense } from "./sense.ts";
 
-/** Why the medium cannot be accessed in this way as it is; undefined when it can. */
+/** Why the medium, or what is known of its reservations, cannot be accessed in this way; undefined when it can. */
 export function refuseMediumAccess(access: Access, unit: LogicalUnit): Finished | undefined {
-  const { needsMedium, changesMedium } = ACCESS[access];
-  if (!needsMedium) return undefined;
+  const { needsMedium, changesMedium, needsReservations } = ACCESS[access];
+  if (!needsMedium) {
+    const isRefused = needsReservations && unit.reservations.areUnknown;
+    return isRefused ? refused(Sense.manualInterventionRequired) : undefined;
+  }
   const { notReady } = unit;
   if (notReady !== undefined) return refused(notReady);
   if (!changesMedium) return undefined;

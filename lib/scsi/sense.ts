@@ -44,6 +44,7 @@ export const Sense = {
   noAdditionalSenseInformation: { key: SenseKey.noSense, code: 0x0000 },
   mediumNotPresent: { key: SenseKey.notReady, code: 0x3a00 },
   initializingCommandRequired: { key: SenseKey.notReady, code: 0x0402 },
+  manualInterventionRequired: { key: SenseKey.notReady, code: 0x0403 },
   sanitizeInProgress: { key: SenseKey.notReady, code: 0x041b },
   writeError: { key: SenseKey.mediumError, code: 0x0c00 },
   deferredWriteError: { key: SenseKey.mediumError, code: 0x0c00, deferred: true },

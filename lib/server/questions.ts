@@ -2,8 +2,8 @@
 import type { Portal } from "../access/portals.ts";
 import type { AskedSession } from "../control/renegotiate_report.ts";
 import type { ReportedChange } from "../control/reported_change.ts";
+import type { ServedSnapshot } from "../control/unit_problem.ts";
 import type { UnitReservations } from "../control/unit_reservations.ts";
-import type { NodeSnapshot } from "../iscsi/node_snapshot.ts";
 import type { WorkerSettings } from "./worker_settings.ts";
 
 /** Something that the supervisor wants to know, or to have done and to know how it went. */
@@ -39,7 +39,7 @@ export interface Reconfigured {
 
 /** What each question is answered with. */
 export interface Answers {
-  readonly snapshot: NodeSnapshot;
+  readonly snapshot: ServedSnapshot;
   /** Those of the sessions that there are. */
   readonly disconnect: readonly number[];
   readonly renegotiate: readonly AskedSession[];

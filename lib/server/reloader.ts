@@ -10,7 +10,7 @@ import type { ReloadReport, ReloadRequest } from "../control/reload_report.ts";
 import type { ReportedChange } from "../control/reported_change.ts";
 import type { EventLog } from "../iscsi/event_log.ts";
 import { findExports } from "../provision/find_exports.ts";
-import type { Serving, Tenure } from "./serving.ts";
+import { type Serving, servingFrom } from "./serving.ts";
 import { describeHolder, StorageTenure } from "./storage_tenure.ts";
 import type { Supervisor } from "./supervisor.ts";
 
@@ -50,6 +50,30 @@ export class Reloader {
     return done;
   }
 
+  /**
+   * Looks again for what could not be served, and serves what is there now. Its failure is in the log.
+   */
+  lookAgain(): Promise<void> {
+    const done = this.#turn.then(() => this.#lookAgain());
+    this.#turn = done;
+    return done;
+  }
+
+  async #lookAgain(): Promise<void> {
+    const { supervisor, log } = this.#options;
+    const { serving } = supervisor;
+    if (serving.unavailable.size === 0 || !supervisor.hasWorker) return;
+    try {
+      const found = findExports(serving.config);
+      const next = { ...serving, ...servingFrom(found) };
+      if (found.errors.length > 0 || areEqual(next.unavailable, serving.unavailable)) return;
+      await supervisor.reconfigure(next);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : error;
+      log.warning(`Cannot serve what was not there before: ${reason}; it is tried again`);
+    }
+  }
+
   async #reload(request: ReloadRequest): Promise<ReloadReport> {
     try {
       const report = await this.#perform(request);
@@ -75,7 +99,7 @@ export class Reloader {
     const isOther = changes.some(({ consequence }) => consequence === "ended");
     const done = isOther
       ? await this.#replace(config, changes)
-      : await supervisor.reconfigure(servingOf(config, supervisor.serving.tenure));
+      : await supervisor.reconfigure(this.#servingOf(config));
     await onTakenOver(config);
     return { dryRun, changes: done, obstacle };
   }
@@ -83,9 +107,9 @@ export class Reloader {
   /** Serves another storage folder or node, by another worker. */
   async #replace(config: Config, changes: readonly ReportedChange[]): Promise<readonly ReportedChange[]> {
     const { supervisor, log } = this.#options;
-    const { config: before, tenure } = supervisor.serving;
+    const { config: before } = supervisor.serving;
     // What the disk lacks says more than that there is no lock to take.
-    const serving = servingOf(config, tenure);
+    const serving = this.#servingOf(config);
     if (before.storage === config.storage) {
       await supervisor.replace(serving);
       return changes;
@@ -99,6 +123,34 @@ export class Reloader {
       throw error;
     }
     return changes;
+  }
+
+  /**
+   * Finds what there is to serve of a conf. What is wrong with a logical unit that is as it was is its own trouble, and
+   * keeps nothing else from changing.
+   *
+   * @throws {Error} when it was not built, or something is wrong with it
+   */
+  #servingOf(config: Config): Serving {
+    const { supervisor, log } = this.#options;
+    const { serving } = supervisor;
+    const known = unitsOf(serving.config);
+    const found = findExports(config);
+    const wrong = [...found.unavailable].filter(([path, { sizeBytes }]) => known.get(path) !== sizeBytes)
+      .map(([, { line, reason }]): Diagnostic => ({
+        severity: "error",
+        file: config.file,
+        line,
+        message: reason,
+      }));
+    const errors = [...found.errors, ...wrong];
+    if (errors.length > 0) throw new Error(describe(errors));
+    for (const [path, { reason }] of found.unavailable) {
+      if (!serving.unavailable.has(path)) {
+        log.warning(`${reason}; as long as the file is open, its LUN is served`);
+      }
+    }
+    return { config, ...servingFrom(found), tenure: serving.tenure };
   }
 
   #assertOwn(file: string): void {
@@ -125,16 +177,15 @@ export class Reloader {
   }
 }
 
-/**
- * What there is to serve of a conf.
- *
- * @throws {Error} when it was not built, or something is wrong with it
- */
-function servingOf(config: Config, tenure: Tenure): Serving {
-  const { exports, devices, errors } = findExports(config);
-  if (errors.length > 0) throw new Error(describe(errors));
-  const identities = new Map([...exports].map(([path, { identity }]) => [path, identity]));
-  return { config, identities, devices, tenure };
+/** The sizes of the logical units of a conf, by the paths of their backing files. */
+function unitsOf({ targets }: Config): ReadonlyMap<string, number> {
+  return new Map(
+    targets.flatMap(({ logicalUnits }) => logicalUnits.map(({ path, sizeBytes }) => [path, sizeBytes])),
+  );
+}
+
+function areEqual(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
+  return a.size === b.size && a.entries().every(([key, value]) => b.get(key) === value);
 }
 
 /** Why a conf without targets takes force: mostly an editor or a full disk has emptied it. */

@@ -3,14 +3,16 @@ import type { LogicalUnit } from "../scsi/logical_unit.ts";
 import { isHolder } from "../scsi/reservations/persistent_state.ts";
 import type { ServedTarget } from "./served_target.ts";
 
-/** What is reserved of the logical units of a target, one entry for each of which anything is. */
+/** Returns what is reserved of the logical units of a target: an entry for each of which anything is, or may be. */
 export function reportReservations({ config, units }: ServedTarget): UnitReservations[] {
   return [...units].map(([lun, { logicalUnit }]) => ({
     target: config.name,
     targetName: config.iscsiName,
     lun,
     ...reportUnit(logicalUnit),
-  })).filter(({ registrations, reservedBy }) => registrations.length > 0 || reservedBy !== null);
+  })).filter(({ areKnown, registrations, reservedBy }) =>
+    !areKnown || registrations.length > 0 || reservedBy !== null
+  );
 }
 
 function reportUnit(
@@ -19,6 +21,7 @@ function reportUnit(
   const { state, reserver } = reservations;
   const present = new Set([...nexuses].map(({ id }) => id));
   return {
+    areKnown: !reservations.areUnknown,
     generation: state.generation,
     persists: state.persists,
     registrations: [...state.registrations].map(([id, { initiatorPort, key }]) => ({

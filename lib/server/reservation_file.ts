@@ -7,12 +7,11 @@ import { StoreError } from "../store/block_store.ts";
 import { TwinFile } from "../store/twin_file.ts";
 
 /**
- * Opens the file that keeps a logical unit's reservations: a file of the state folder, under its NAA identifier, so that
- * they stay with the unit wherever its backing file moves.
+ * Opens the file that keeps a logical unit's reservations: a file of the state folder, under its NAA identifier, so
+ * that they stay with the unit wherever its backing file moves.
  *
  * @param onFailure called with each failure to save them
- * @throws {StoreError} when the file is there and cannot be read
- * @throws {Error} when what is in it cannot be used; the message is for the user
+ * @throws {StoreError} when the file is there and cannot be read, or what is in it cannot be used
  */
 export function openReservationFile(
   storage: string,
@@ -51,9 +50,9 @@ function parse(text: string, path: string): ReturnType<typeof parseReservations>
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const problem = `Cannot read the reservations in "${path}": ${error.message}`;
-    if (!(error instanceof SyntaxError)) throw new Error(problem, { cause: error });
+    if (!(error instanceof SyntaxError)) throw new StoreError("readFailed", problem, { cause: error });
     const remedy = "restore it from a backup, or remove it once no cluster relies on it: " +
       "then nothing is reserved, and initiators that were fenced off can write";
-    throw new Error(`${problem}; ${remedy}`, { cause: error });
+    throw new StoreError("readFailed", `${problem}; ${remedy}`, { cause: error });
   }
 }

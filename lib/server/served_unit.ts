@@ -2,15 +2,23 @@ import type { DiskConfig, LogicalUnitConfig, TargetConfig } from "../config/conf
 import { serialNumberOf } from "../config/disk.ts";
 import type { Clock } from "../iscsi/clock.ts";
 import type { EventLog } from "../iscsi/event_log.ts";
+import { DEVICES_FOLDER } from "../provision/block_device.ts";
+import { isInside } from "../provision/is_inside.ts";
 import { atomicJournalOf } from "../provision/state_folder.ts";
 import type { Identity } from "../scsi/identity.ts";
+import type { ReservationStore } from "../scsi/reservations/reservation_store.ts";
 import { type InquiryTexts, LogicalUnit, type LogicalUnitOptions } from "../scsi/logical_unit.ts";
 import { AdaptiveStore } from "../store/adaptive_store.ts";
 import { type AtomicJournal, AtomicJournalFile } from "../store/atomic_journal.ts";
+import { type BlockStore, StoreError } from "../store/block_store.ts";
 import { FileStore } from "../store/file_store.ts";
 import type { HolePuncher } from "../store/hole_puncher.ts";
+import { LateStore, type LateStoreOptions } from "../store/late_store.ts";
 import { ThinStore } from "../store/thin_store.ts";
+import { nameOf } from "./problem_log.ts";
 import { openReservationFile } from "./reservation_file.ts";
+import { UnitFaults } from "./unit_faults.ts";
+import { UnitJournal } from "./unit_journal.ts";
 import { untilSettled } from "./until_settled.ts";
 
 /** How long work that was begun under other rules may take to its end. */
@@ -23,6 +31,8 @@ export interface BackingOptions {
   readonly identities: ReadonlyMap<string, Identity>;
   /** What to open in place of a backing file or device, by its path. */
   readonly standIns: ReadonlyMap<string, string>;
+  /** Why some backings cannot be opened, by their paths; none by default. */
+  readonly unavailable?: ReadonlyMap<string, string>;
   /** What makes holes in a backing file; undefined where nothing can. By default nothing can anywhere. */
   readonly puncherOf?: ((path: string) => HolePuncher | undefined) | undefined;
   readonly log: EventLog;
@@ -31,63 +41,120 @@ export interface BackingOptions {
 
 type UnitKind = Omit<
   LogicalUnitOptions,
-  "store" | "journal" | "identity" | "readOnly" | "reservationStore"
+  "store" | "journal" | "identity" | "readOnly" | "reservationStore" | "isAbsent" | "faults"
 >;
 
-/** A logical unit and the files that it is made of. */
+/** The open files of a logical unit. */
+interface Backing {
+  readonly file: FileStore;
+  readonly thin: ThinStore | undefined;
+  readonly store: BlockStore;
+}
+
+/**
+ * A logical unit and the files that it is made of. A unit whose files cannot be opened is not ready: initiators see
+ * which disk it is, and nothing else. Its files can be opened later.
+ */
 export class ServedUnit {
   readonly path: string;
   readonly logicalUnit: LogicalUnit;
+  readonly #identity: Identity;
   readonly #options: Pick<BackingOptions, "log" | "clock">;
-  readonly #file: FileStore;
-  readonly #thin: ThinStore | undefined;
+  readonly #faults: UnitFaults;
+  readonly #journal: UnitJournal;
+  /** What the unit works on as long as it is not ready. */
+  readonly #late: LateStore | undefined;
+  #backing: Backing | undefined;
+  #problem: string | undefined;
   /** As the conf wants it. */
   #readOnly: boolean;
   #isClosed = false;
 
-  /**
-   * Opens a logical unit of a target.
-   *
-   * @throws {Error} when a file cannot be opened, or what is in it cannot be read; nothing stays open then
-   */
-  static open(
+  /** Opens a logical unit of a target, as far as that is possible. */
+  static open(target: TargetConfig, unit: LogicalUnitConfig, options: BackingOptions): ServedUnit {
+    return new ServedUnit(target, unit, options);
+  }
+
+  private constructor(
     target: TargetConfig,
-    { number, path, sizeBytes }: LogicalUnitConfig,
+    unit: LogicalUnitConfig,
     options: BackingOptions,
-  ): ServedUnit {
+  ) {
     const { readOnly, disk } = target;
-    const file = FileStore.open(options.standIns.get(path) ?? path, { sizeBytes, readOnly });
+    const { number, path } = unit;
+    const recorded = options.identities.get(path)!;
+    this.path = path;
+    this.#identity = { ...recorded, serialNumber: serialNumberOf(disk, number) ?? recorded.serialNumber };
+    this.#options = options;
+    this.#readOnly = readOnly;
+    this.#faults = new UnitFaults(nameOf(target.name, number), options);
+    this.#journal = new UnitJournal(this.#faults);
+    const reservationStore = this.#try(() => this.#openReservations(options)) ?? "unreadable";
+    if (this.#problem === undefined) this.#backing = this.#try(() => this.#openBacking(unit, options));
+    this.#late = this.#backing === undefined ? new LateStore(expectedOf(target, unit, options)) : undefined;
+    this.logicalUnit = new LogicalUnit({
+      store: this.#late ?? this.#backing!.store,
+      journal: this.#journal,
+      identity: this.#identity,
+      readOnly,
+      reservationStore,
+      isAbsent: this.#late !== undefined,
+      faults: this.#faults,
+      ...kindOf(disk),
+    });
+  }
+
+  /** The reason why the unit is not ready, for the user; undefined when it is. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Tries again to open what could not be opened. When that succeeds the unit is ready, and it notifies initiators. */
+  retry(unit: LogicalUnitConfig, options: BackingOptions): void {
+    if (this.#problem === undefined || this.#isClosed) return;
+    this.#problem = undefined;
+    const { reservations } = this.logicalUnit;
+    if (reservations.areUnknown) {
+      const store = this.#try(() => this.#openReservations(options));
+      if (store === undefined) return;
+      reservations.learn(store);
+    }
+    const backing = this.#try(() => this.#openBacking(unit, options));
+    if (backing === undefined) return;
+    this.#backing = backing;
+    this.logicalUnit.arrive(() => this.#late!.arrive(backing.store));
+  }
+
+  /** Notes why something cannot be opened: whatever that is, it concerns no other unit. */
+  #try<T>(open: () => T): T | undefined {
     try {
-      const recorded = options.identities.get(path)!;
-      const identity = { ...recorded, serialNumber: serialNumberOf(disk, number) ?? recorded.serialNumber };
-      const journal = openJournal(file, identity, options);
+      return open();
+    } catch (error) {
+      this.#problem = error instanceof Error ? error.message : String(error);
+      return undefined;
+    }
+  }
+
+  #openReservations({ storage, log }: BackingOptions): ReservationStore {
+    const onFailure = (error: StoreError): void => this.#faults.add("reservationsFailed", error);
+    return openReservationFile(storage, this.#identity, { log, onFailure });
+  }
+
+  #openBacking({ path, sizeBytes }: LogicalUnitConfig, options: BackingOptions): Backing {
+    const problem = options.unavailable?.get(path);
+    if (problem !== undefined) throw new StoreError("readFailed", problem);
+    const file = FileStore.open(options.standIns.get(path) ?? path, { sizeBytes, readOnly: this.#readOnly });
+    try {
+      this.#journal.arrive(openJournal(file, this.#identity, options));
       const puncher = options.puncherOf?.(path);
       const thin = puncher === undefined
         ? undefined
         : new ThinStore(file, { puncher, isEmpty: file.isEmpty });
-      const store = new AdaptiveStore(thin ?? file, () => performance.now());
-      const { storage, log } = options;
-      const onFailure = ({ message }: Error): void => log.warning(message);
-      const reservationStore = openReservationFile(storage, identity, { log, onFailure });
-      const unit = { store, journal, identity, readOnly, reservationStore, ...kindOf(disk) };
-      return new ServedUnit(new LogicalUnit(unit), { path, file, thin, readOnly }, options);
+      return { file, thin, store: new AdaptiveStore(thin ?? file, () => performance.now()) };
     } catch (error) {
       file.close();
       throw error;
     }
-  }
-
-  private constructor(
-    logicalUnit: LogicalUnit,
-    parts: { path: string; file: FileStore; thin: ThinStore | undefined; readOnly: boolean },
-    options: BackingOptions,
-  ) {
-    this.logicalUnit = logicalUnit;
-    this.path = parts.path;
-    this.#file = parts.file;
-    this.#thin = parts.thin;
-    this.#readOnly = parts.readOnly;
-    this.#options = options;
   }
 
   /**
@@ -100,11 +167,13 @@ export class ServedUnit {
     { sizeBytes }: LogicalUnitConfig,
     standIns: BackingOptions["standIns"],
   ): void {
-    if (sizeBytes > this.#file.sizeBytes) {
-      this.#file.grow(sizeBytes);
-      this.#thin?.follow();
+    if (this.#backing === undefined) return;
+    const { file, thin } = this.#backing;
+    if (sizeBytes > file.sizeBytes) {
+      file.grow(sizeBytes);
+      thin?.follow();
     }
-    if (this.#file.readOnly && !readOnly) this.#file.reopen(standIns.get(this.path) ?? this.path, false);
+    if (file.readOnly && !readOnly) file.reopen(standIns.get(this.path) ?? this.path, false);
   }
 
   /** Is what the conf says now, of which initiators are told as far as it is different. */
@@ -113,7 +182,9 @@ export class ServedUnit {
     this.logicalUnit.followCapacity();
     this.logicalUnit.rename(textsOf(disk));
     this.logicalUnit.protect(readOnly);
-    if (readOnly && !this.#file.readOnly) this.#closeForWriting(standIns.get(this.path) ?? this.path);
+    if (readOnly && this.#backing?.file.readOnly === false) {
+      this.#closeForWriting(this.#backing.file, standIns.get(this.path) ?? this.path);
+    }
   }
 
   /**
@@ -143,14 +214,15 @@ export class ServedUnit {
     this.#isClosed = true;
     this.logicalUnit.journal?.close();
     this.logicalUnit.store.close();
+    this.#faults.end();
   }
 
   /** No further writes begin; those that have begun may come to their end before the file takes none any more. */
-  async #closeForWriting(path: string): Promise<void> {
+  async #closeForWriting(file: FileStore, path: string): Promise<void> {
     await untilSettled(this.logicalUnit.tasksEnded(), GRACE_SECONDS * 1000, this.#options.clock);
-    if (this.#isClosed || !this.#readOnly || this.#file.readOnly) return;
+    if (this.#isClosed || !this.#readOnly || file.readOnly) return;
     try {
-      this.#file.reopen(path, true);
+      file.reopen(path, true);
     } catch (error) {
       // The unit is protected all the same.
       this.#options.log.warning(error instanceof Error ? error.message : String(error));
@@ -164,6 +236,16 @@ function openJournal(file: FileStore, { naa }: Identity, { storage, log }: Backi
   const journal = new AtomicJournalFile(path);
   if (journal.recover(file)) log.warning(`Took back an interrupted atomic write, recorded in "${path}"`);
   return journal;
+}
+
+/** What initiators are told of a medium that nobody has seen yet. */
+function expectedOf(
+  { readOnly }: TargetConfig,
+  { path, sizeBytes }: LogicalUnitConfig,
+  { puncherOf }: BackingOptions,
+): LateStoreOptions {
+  const isDevice = isInside(DEVICES_FOLDER, path);
+  return { sizeBytes, readOnly, canUnmap: puncherOf !== undefined && !isDevice };
 }
 
 /** What the conf says of the disk, as far as it says anything, in the words of a logical unit. */

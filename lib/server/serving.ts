@@ -1,5 +1,6 @@
 import type { Config } from "../config/config.ts";
 import type { DeviceExport } from "../provision/device_nodes.ts";
+import type { Exports } from "../provision/find_exports.ts";
 import type { StandIns } from "../provision/stand_ins.ts";
 import type { Identity } from "../scsi/identity.ts";
 import type { HoleService } from "./hole_service.ts";
@@ -20,5 +21,18 @@ export interface Serving {
   readonly identities: ReadonlyMap<string, Identity>;
   /** The block devices of the conf. */
   readonly devices: readonly DeviceExport[];
+  /** Why some logical units of the conf cannot be served now, by the paths of their backing files. */
+  readonly unavailable: ReadonlyMap<string, string>;
   readonly tenure: Tenure;
+}
+
+/** Returns what there is to serve of what was found on the disk. */
+export function servingFrom(
+  { exports, devices, unavailable }: Exports,
+): Pick<Serving, "identities" | "devices" | "unavailable"> {
+  const identities = [...exports, ...unavailable].flatMap(([path, { identity }]) =>
+    identity === undefined ? [] : [[path, identity] as const]
+  );
+  const reasons = [...unavailable].map(([path, { reason }]) => [path, reason] as const);
+  return { identities: new Map(identities), devices, unavailable: new Map(reasons) };
 }

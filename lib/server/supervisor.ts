@@ -206,12 +206,12 @@ export class Supervisor {
 
   async #reconfigure(next: Serving): Promise<readonly ReportedChange[]> {
     const running = this.#runningNow();
-    const { config, identities, devices, tenure } = next;
+    const { config, identities, devices, unavailable, tenure } = next;
     const surroundings = this.#survey(config);
     const { plan, interfaces } = surroundings;
     const unreached = portalsWithoutRight(running.rights, plan.portals);
     const files = filesWithoutRight(running.rights, config).filter((file) =>
-      !devices.some(({ path }) => path === file)
+      !devices.some(({ path }) => path === file) && !unavailable.has(file)
     );
     const portals = plan.portals.filter((portal) => !unreached.includes(portal));
     const standIns = tenure.standIns.extend(devices, files);
@@ -223,7 +223,8 @@ export class Supervisor {
       if (fault !== undefined && next !== this.#serving) throw new Error(fault);
       const sparsePaths = tenure.holes?.paths ?? [];
       const mayMissPortals = next === this.#serving;
-      const settings = { config, identities, standIns, interfaces, portals, sparsePaths, mayMissPortals };
+      const units = { config, identities, unavailable, standIns, sparsePaths, mayMissUnits: false };
+      const settings = { ...units, interfaces, portals, mayMissPortals };
       const question = { kind: "reconfigure", settings } as const;
       // However long that takes: given up half-way, nobody would know what is served.
       const { changes, addresses, faults } = await running.worker.ask(question);
@@ -375,7 +376,7 @@ export class Supervisor {
 
   /** Starts a worker, or says why it cannot. */
   #start(surroundings: Surroundings): Running | UnwantedEnd {
-    const { config, identities, devices, tenure } = this.#serving;
+    const { config, identities, devices, unavailable, tenure } = this.#serving;
     const { plan: { portals }, interfaces } = surroundings;
     this.#warnOfUnmatched(surroundings.plan);
     try {
@@ -390,7 +391,9 @@ export class Supervisor {
       const sparsePaths = tenure.holes?.paths ?? [];
       // Whoever was served before is served again, wherever that can be.
       const mayMissPortals = this.#wasReady && this.#succession === undefined;
-      const settings = { ...needs, identities, interfaces, sparsePaths, mayMissPortals };
+      // One that cannot be opened keeps no other from being served; but nothing takes the place of what does well.
+      const units = { identities, unavailable, sparsePaths, mayMissUnits: this.#succession === undefined };
+      const settings = { ...needs, ...units, interfaces, mayMissPortals };
       worker.post({ kind: "start", settings });
       const relays = this.#relaysOf(worker);
       return { worker, rights, surroundings, addresses: [], faults: [], relays, relayed: [] };
@@ -498,9 +501,9 @@ export class Supervisor {
   }
 }
 
-/** Holes are made in what is served, and in nothing else. */
-function followHoles({ config, devices, tenure }: Serving): void {
-  tenure.holes?.follow({ config, devicePaths: devices.map(({ path }) => path) });
+/** Holes are made in the files that are served, and in nothing else. */
+function followHoles({ config, devices, unavailable, tenure }: Serving): void {
+  tenure.holes?.follow({ config, devicePaths: [...devices.map(({ path }) => path), ...unavailable.keys()] });
 }
 
 async function hasSessions(worker: WorkerProcess): Promise<boolean> {

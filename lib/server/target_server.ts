@@ -9,6 +9,7 @@ import type { Config, LogicalUnitConfig, TargetConfig } from "../config/config.t
 import { type Change, configDifference, consequenceOf, describeChange } from "../config/config_difference.ts";
 import type { AskedSession } from "../control/renegotiate_report.ts";
 import type { ReportedChange, TouchedSession } from "../control/reported_change.ts";
+import type { ServedSnapshot, UnitProblem } from "../control/unit_problem.ts";
 import type { UnitReservations } from "../control/unit_reservations.ts";
 import { reasonOf } from "../provision/reason_of.ts";
 import type { ByteStream } from "../iscsi/byte_stream.ts";
@@ -16,12 +17,12 @@ import type { Clock } from "../iscsi/clock.ts";
 import type { ConnectionEnds } from "../iscsi/connection_ends.ts";
 import type { EventLog } from "../iscsi/event_log.ts";
 import type { NegotiationOutcome } from "../iscsi/negotiation_request.ts";
-import type { NodeSnapshot } from "../iscsi/node_snapshot.ts";
 import type { Session } from "../iscsi/session.ts";
 import { TargetNode } from "../iscsi/target_node.ts";
 import type { Nexus } from "../scsi/nexus.ts";
 import type { SpaceFigures } from "../scsi/provisioning.ts";
 import { ConnectionListener } from "./connection_listener.ts";
+import { nameOf, ProblemLog } from "./problem_log.ts";
 import { randomBytes } from "./random_bytes.ts";
 import { reportReservations } from "./report_reservations.ts";
 import { ServedTarget } from "./served_target.ts";
@@ -34,6 +35,8 @@ export interface TargetServerSettings extends Omit<BackingOptions, "storage" | "
   readonly portals: readonly Portal[];
   /** Listen wherever that can be, even if not at every portal. */
   readonly mayMissPortals?: boolean;
+  /** A new logical unit that cannot be opened is not ready; else that is an error. */
+  readonly mayMissUnits?: boolean;
 }
 
 /** What is to be served, where, and who hears of it. */
@@ -51,6 +54,9 @@ interface Prepared {
   readonly faults: ReadonlyMap<string, string>;
 }
 
+/** How often it is tried again to open logical units that are not ready. */
+const RETRY_MS = 10_000;
+
 /** A running target. */
 export class TargetServer {
   readonly #log: EventLog;
@@ -65,12 +71,14 @@ export class TargetServer {
   #listeners: ReadonlyMap<string, ConnectionListener> = new Map();
   #faults: ReadonlyMap<string, string> = new Map();
   #settings: TargetServerSettings;
+  readonly #problemLog: ProblemLog;
+  #cancelRetry: (() => void) | undefined;
   #isStopping = false;
 
   /**
-   * Opens every backing file, listens at every portal, and serves.
+   * Opens the backing files, listens at the portals, and serves.
    *
-   * @throws {Error} when a file cannot be opened or an address cannot be listened at; nothing stays open then
+   * @throws {Error} when that fails and the settings do not allow for it; nothing stays open then
    */
   static start({ log, clock, ...settings }: TargetServerOptions): TargetServer {
     const nothing = { ...settings, config: { ...settings.config, targets: [] }, portals: [] };
@@ -83,6 +91,7 @@ export class TargetServer {
     const { config, interfaces } = settings;
     this.#settings = settings;
     this.#log = log;
+    this.#problemLog = new ProblemLog(log);
     this.#clock = clock;
     this.#node = new TargetNode({
       targets: [],
@@ -149,14 +158,15 @@ export class TargetServer {
     for (const target of config.targets) this.#targets.get(target.name)!.follow(target, settings.standIns);
     const targets = config.targets.map(({ name }) => this.#targets.get(name)!);
     for (const target of targets) this.#addMissing(target);
+    this.#retryUnits();
     this.#node.reconfigure({ targets, limits: config, interfaces, ping: config, chap: config });
     for (const session of new Set(leaving)) this.#node.requestLogout(session, GRACE_SECONDS);
     return report;
   }
 
-  /** How it is at this moment. */
-  snapshot(): NodeSnapshot {
-    return this.#node.snapshot();
+  /** Returns how it is at this moment. */
+  snapshot(): ServedSnapshot {
+    return { ...this.#node.snapshot(), problems: this.#findProblems() };
   }
 
   /**
@@ -209,6 +219,7 @@ export class TargetServer {
   async clearReservations(name: string, lun: number): Promise<void> {
     const unit = this.#targets.get(name)?.units.get(lun);
     if (unit === undefined) throw new Error(`There is no LUN ${lun} of [${name}]`);
+    if (unit.logicalUnit.reservations.areUnknown) throw new Error(unit.problem);
     await unit.logicalUnit.reservations.clear();
     this.#log.info(`Reservations of LUN ${lun} of [${name}] cleared by the administrator`);
   }
@@ -220,6 +231,7 @@ export class TargetServer {
    */
   async stop(): Promise<void> {
     this.#isStopping = true;
+    this.#cancelRetry?.();
     for (const listener of this.#listeners.values()) listener.close();
     const sanitized = [...this.#open.values()].map(({ logicalUnit }) => logicalUnit.sanitizer.cancel());
     await this.#node.stop();
@@ -248,8 +260,12 @@ export class TargetServer {
     const units = new Map<string, ServedUnit>();
     const listeners = new Map(this.#listeners);
     try {
-      for (const { target, unit } of newUnits(changes, settings.config)) {
-        if (!this.#open.has(unit.path)) units.set(unit.path, this.#openUnit(target, unit, settings));
+      for (const { target, unit } of newUnits(changes, settings)) {
+        if (this.#open.has(unit.path)) continue;
+        const served = this.#openUnit(target, unit, settings);
+        units.set(unit.path, served);
+        const isExpected = settings.mayMissUnits || settings.unavailable?.has(unit.path);
+        if (served.problem !== undefined && !isExpected) throw new Error(served.problem);
       }
       const replaced = replacedUnits(changes);
       for (const target of settings.config.targets) {
@@ -299,8 +315,52 @@ export class TargetServer {
   }
 
   #openUnit(target: TargetConfig, unit: LogicalUnitConfig, settings: TargetServerSettings): ServedUnit {
+    return ServedUnit.open(target, unit, this.#backingOptions(settings));
+  }
+
+  #backingOptions(settings: TargetServerSettings): BackingOptions {
     const { config: { storage } } = settings;
-    return ServedUnit.open(target, unit, { ...settings, storage, log: this.#log, clock: this.#clock });
+    return { ...settings, storage, log: this.#log, clock: this.#clock };
+  }
+
+  /** Tries again to open what could not be opened, and goes on to as long as that may succeed. */
+  #retryUnits(): void {
+    this.#cancelRetry?.();
+    this.#cancelRetry = undefined;
+    const options = this.#backingOptions(this.#settings);
+    let mayChange = false;
+    for (const { config, units } of this.#targets.values()) {
+      for (const unit of config.logicalUnits) {
+        const served = units.get(unit.number);
+        served?.retry(unit, options);
+        // What the supervisor has found is looked at again by the supervisor.
+        mayChange ||= served?.problem !== undefined && !options.unavailable?.has(unit.path);
+      }
+    }
+    if (mayChange) this.#cancelRetry = this.#clock.after(RETRY_MS, () => this.#retryUnits());
+    this.#logProblems();
+  }
+
+  /** Finds the logical units of the conf that are not served. */
+  #findProblems(): UnitProblem[] {
+    const { config: { targets }, unavailable } = this.#settings;
+    return targets.flatMap(({ name: target, logicalUnits }) =>
+      logicalUnits.flatMap(({ number: lun, path, sizeBytes }) => {
+        const unit = this.#targets.get(target)?.units.get(lun);
+        const isListed = unit !== undefined;
+        const reason = isListed ? unit.problem : unavailable?.get(path);
+        return reason === undefined ? [] : [{ target, lun, path, sizeBytes, isListed, reason }];
+      })
+    );
+  }
+
+  #logProblems(): void {
+    const units = this.#settings.config.targets.flatMap(({ name, logicalUnits }) =>
+      logicalUnits.map(({ number }) =>
+        [nameOf(name, number), this.#targets.get(name)!.units.has(number)] as const
+      )
+    );
+    this.#problemLog.update(this.#findProblems(), new Map(units));
   }
 
   #listen(portal: Portal): ConnectionListener {
@@ -347,7 +407,7 @@ export class TargetServer {
     for (const { path } of ready) this.#open.set(path, units.get(path)!);
   }
 
-  /** Adds the units whose files are still in use by others, or could not be opened when they were free. */
+  /** Adds the units whose files are still in use by others, or that have got an identity only now. */
   #addMissing(target: ServedTarget): void {
     for (const { number, path } of target.config.logicalUnits) {
       if (!target.units.has(number)) this.#addWhenFree(target, number, path);
@@ -402,14 +462,10 @@ export class TargetServer {
     for (let left = this.#leaving.get(path); left !== undefined; left = this.#leaving.get(path)) await left;
     const unit = target.config.logicalUnits.find((unit) => unit.number === lun && unit.path === path);
     const isWanted = !this.#isStopping && this.#targets.get(target.config.name) === target &&
-      unit !== undefined && !target.units.has(lun);
+      unit !== undefined && !target.units.has(lun) && this.#settings.identities.has(path);
     if (!isWanted) return;
-    try {
-      this.#place(target, lun, this.#openUnit(target.config, unit, this.#settings), strangers);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : error;
-      this.#log.warning(`Cannot serve LUN ${lun} of [${target.config.name}]: ${reason}`);
-    }
+    this.#place(target, lun, this.#openUnit(target.config, unit, this.#settings), strangers);
+    this.#retryUnits();
   }
 
   /** Closes a unit when nothing is under way at it any more. */
@@ -450,10 +506,10 @@ function replacedUnits(changes: readonly Change[]): ReadonlyMap<string, readonly
   return Map.groupBy(replaced, ({ target }) => target);
 }
 
-/** The logical units that a change of the conf brings. */
+/** The logical units that a change of the conf brings, as far as they have an identity. */
 function newUnits(
   changes: readonly Change[],
-  { targets }: Config,
+  { config: { targets }, identities }: TargetServerSettings,
 ): { readonly target: TargetConfig; readonly unit: LogicalUnitConfig }[] {
   const byName = new Map(targets.map((target) => [target.name, target]));
   return changes.flatMap((change) => {
@@ -462,7 +518,8 @@ function newUnits(
     const isNew = (lun: number): boolean =>
       change.kind === "targetAdded" ||
       ((change.kind === "logicalUnitAdded" || change.kind === "logicalUnitReplaced") && change.lun === lun);
-    return target.logicalUnits.filter(({ number }) => isNew(number)).map((unit) => ({ target, unit }));
+    return target.logicalUnits.filter(({ number, path }) => isNew(number) && identities.has(path))
+      .map((unit) => ({ target, unit }));
   });
 }
 

@@ -9,9 +9,9 @@
  * }
  * ```
  *
- * The checksum is the CRC32C of the object without it, in the shortest form of JSON: a changed digit is noticed, another
- * indentation does not matter. All kinds of state files share this form from their version 2 on, so that a file of a
- * version that is not known yet is told from a damaged one. Version 1 has no checksum.
+ * The checksum is the CRC32C of the object without it, in the shortest form of JSON: a changed digit is noticed,
+ * another indentation does not matter. All kinds of state files share this form from their version 2 on, so that a file
+ * of a version that is not known yet is told from a damaged one. Version 1 has no checksum.
  */
 import { crc32c } from "../bytes/crc32c.ts";
 

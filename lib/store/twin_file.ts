@@ -25,9 +25,9 @@ export interface TwinText {
  *
  * The file has all its blocks, written with real bytes, before the first text is promised, and is changed in place: the
  * first copy, then the second, each on stable storage before what follows. After a loss of power at any moment one copy
- * is whole, and it is that of the last change that was promised, or of the one under way. Once a change is promised both
- * copies hold it, so that damage to one of them is noticed and loses nothing. A text that is too long for a copy makes a
- * new and larger file, which takes the place of the one before.
+ * is whole, and it is that of the last change that was promised, or of the one under way. Once a change is promised
+ * both copies hold it, so that damage to one of them is noticed and loses nothing. A text that is too long for a copy
+ * makes a new and larger file, which takes the place of the one before.
  *
  * ext4 and XFS write blocks in place that a file has. So does btrfs for a file without copy-on-write, which a file made
  * in a folder with that attribute is. Where a file system copies on write, or shares the blocks with a snapshot or a
@@ -66,8 +66,8 @@ export class TwinFile {
   /**
    * Puts a text in place of the one before, and resolves when it is on stable storage. One call at a time.
    *
-   * @throws {StoreError} (rejects) of kind `writeFailed` or `outOfSpace` when that cannot be promised: the text before is
-   *   still there then, or this one is
+   * @throws {StoreError} (rejects) of kind `writeFailed` or `outOfSpace` when that cannot be promised: the text before
+   *   is still there then, or this one is
    */
   async replace(text: string): Promise<void> {
     const bytes = new TextEncoder().encode(text);

@@ -53,6 +53,7 @@ const STATUS = {
     sessions: SESSIONS,
     initiators: [],
     targets: TARGETS,
+    problems: [],
     connectionsInLogin: 0,
     limits: { sessions: 32, connections: 8 },
     refusals: {
@@ -199,6 +200,7 @@ const UNITS: readonly UnitReservations[] = [
     target: "a",
     targetName: `${NODE}:a`,
     lun: 0,
+    areKnown: true,
     generation: 7,
     persists: true,
     registrations: [
@@ -218,6 +220,7 @@ const UNITS: readonly UnitReservations[] = [
     target: "a",
     targetName: `${NODE}:a`,
     lun: 1,
+    areKnown: true,
     generation: 0,
     persists: false,
     registrations: [],
@@ -242,6 +245,13 @@ Deno.test("iscsi reservations shows who has reserved what in 80 columns", async 
   assertEquals(stdout.split("\n").filter((line) => line.length > 80), []);
   const json = await runAgainst(handlers, ["reservations", "--json"]);
   assertEquals(JSON.parse(json.stdout), UNITS);
+});
+
+Deno.test("iscsi reservations does not take what it does not know for nothing", async () => {
+  const unknown = { ...UNITS[1]!, areKnown: false, reservedBy: null };
+  const handlers: Partial<ControlHandlers> = { reservations: () => Promise.resolve([unknown]) };
+  const { stdout } = await runAgainst(handlers, ["reservations"]);
+  assertEquals(stdout, 'LUN 1 of [a]\n  not known, and not served: see "iscsi status"\n');
 });
 
 Deno.test("iscsi reservations clear clears what is shown once that is confirmed", async () => {

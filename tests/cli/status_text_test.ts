@@ -1,6 +1,6 @@
 /** What a person sees, as it is: a line of a golden is a line of the terminal. */
 import { assert, assertEquals } from "@std/assert";
-import type { StatusReport, TrafficReport } from "../../lib/cli/status_report.ts";
+import type { LogicalUnitReport, StatusReport, TrafficReport } from "../../lib/cli/status_report.ts";
 import { showStatus } from "../../lib/cli/status_text.ts";
 import { COLOURED_STYLE, PLAIN_STYLE } from "../../lib/cli/terminal.ts";
 
@@ -49,6 +49,15 @@ const PARAMETERS = {
 };
 
 const IDENTITY = { naa: "3000000000000001", serialNumber: "00000000000000000001" };
+
+const NO_FAILURES = {
+  readFailed: 0,
+  writeFailed: 0,
+  flushFailed: 0,
+  outOfSpace: 0,
+  reservationsFailed: 0,
+  last: null,
+};
 
 const NO_REFUSALS = {
   target: 0,
@@ -102,6 +111,8 @@ const BUSY: StatusReport = {
           allocatedBytes: 120.5 * GB,
           growthBytesPerDay: 3.5 * GB,
           traffic: trafficOf(123_456.7, 512.3 * 1024 ** 2, 0.4567),
+          storageFailures: NO_FAILURES,
+          problem: null,
         },
         {
           lun: 1,
@@ -112,6 +123,8 @@ const BUSY: StatusReport = {
           allocatedBytes: 0,
           growthBytesPerDay: null,
           traffic: trafficOf(0.4, 0, 12.34),
+          storageFailures: NO_FAILURES,
+          problem: null,
         },
       ],
     },
@@ -128,6 +141,8 @@ const BUSY: StatusReport = {
         allocatedBytes: null,
         growthBytesPerDay: null,
         traffic: trafficOf(0, 0, null),
+        storageFailures: NO_FAILURES,
+        problem: null,
       }],
     },
   ],
@@ -237,6 +252,30 @@ REFUSALS, THE LAST OF 1234
      "iqn.2008-11.org.linux-kvm:build-server-17.rack-4.datacentre-2.example.com"
   fd00::2                                                            1 h 0 m ago
      what ?[2Jcame ?is no login`,
+  );
+});
+
+Deno.test("iscsi status shows below a LUN why it is not served, and how its storage has failed", () => {
+  const [target] = BUSY.targets as [typeof BUSY.targets[0], ...typeof BUSY.targets];
+  const [first, second] = target.logicalUnits as [LogicalUnitReport, LogicalUnitReport];
+  const last = {
+    kind: "outOfSpace",
+    reason: 'Cannot write 4096 bytes at 0 of "/data/iscsi/xenserver": No space left on device (os error 28)',
+    time: "2026-11-26T11:57:55.000Z",
+  } as const;
+  const failing = { ...first, storageFailures: { ...NO_FAILURES, outOfSpace: 1234, flushFailed: 2, last } };
+  const absent = { ...second, problem: 'Cannot open "/data/iscsi/xenserver_1": \x1b[2J' };
+  const report = { ...BUSY, targets: [{ ...target, logicalUnits: [failing, absent] }] };
+  assertEquals(
+    showPlain(report, 80).slice(6, 13).join("\n"),
+    `\
+   0          750 GB    120.5 GB       3.5 GB  123,457   512.3  0.46 ms   2.3 ms
+     failed flushes: 2, writes without space: 1234; the last 2 m 5 s ago: Cannot
+     write 4096 bytes at 0 of "/data/iscsi/xenserver": No space left on device
+     (os error 28)
+   1 ro       512 MB     0 bytes      not yet      0.4     0.0    12 ms    62 ms
+     not served: Cannot open "/data/iscsi/xenserver_1": ?[2J
+`,
   );
 });
 

@@ -60,6 +60,12 @@ Deno.test("serverFamilies() tells of units and initiators what they have done", 
     assertEquals(valueOf(families, "iscsi_lun_size_bytes", lun), 64 * 1024 * 1024);
     assertEquals(valueOf(families, "iscsi_lun_allocated_bytes", lun), 4096);
     assertEquals(valueOf(families, "iscsi_sessions"), 1);
+    assertEquals(valueOf(families, "iscsi_lun_up", lun), 1);
+    for (
+      const kind of ["read_failed", "write_failed", "flush_failed", "out_of_space", "reservations_failed"]
+    ) {
+      assertEquals(valueOf(families, "iscsi_lun_storage_failures_total", { ...lun, kind }), 0);
+    }
   }));
 
 Deno.test("serverFamilies() goes by Prometheus' conventions", () =>

@@ -22,21 +22,44 @@ Deno.test("findExports() gives every LUN of a conf that was built", async () => 
   });
 });
 
-Deno.test("findExports() sends whoever did not build to iscsi build, and changes nothing", async () => {
+Deno.test("findExports() tells which LUNs of a conf cannot be served, and changes nothing", async () => {
   await withScratch(async (folder) => {
     await provision(configOf(`storage=${folder}/s`, "[a]", "size=1MB"));
     Deno.writeFileSync(join(folder, "s/foreign"), new Uint8Array(512));
     const before = snapshot(folder);
     const lines = ["[a]", "size=2MB", "[b]", "size=1MB", "[foreign]", "size=512"];
     const config = configOf(`storage=${folder}/s`, ...lines);
-    const { exports, errors } = findExports(config);
-    assertEquals(errors.map(formatDiagnostic), [
-      `conf:3: Cannot serve "${folder}/s/a": file is 1048576 bytes short; run "iscsi build"`,
-      `conf:5: Cannot serve "${folder}/s/b": it does not exist; run "iscsi build"`,
-      `conf:7: Cannot serve "${folder}/s/foreign": it has no identity; run "iscsi build"`,
-    ]);
-    assertEquals(exports.size, 0);
+    const { exports, unavailable, errors } = findExports(config);
+    const lacks = [
+      ["a", 3, true, "file is 1048576 bytes short"],
+      ["b", 5, false, "it does not exist"],
+      ["foreign", 7, false, "it has no identity"],
+    ] as const;
+    assertEquals(
+      [...unavailable].map((
+        [path, { line, identity, reason }],
+      ) => [path, line, identity !== undefined, reason]),
+      lacks.map(([name, line, hasIdentity, lack]) => {
+        const path = `${folder}/s/${name}`;
+        return [path, line, hasIdentity, `Cannot serve "${path}": ${lack}; run "iscsi build"`];
+      }),
+    );
+    assertEquals([exports.size, errors], [0, []]);
     assertEquals(snapshot(folder), before);
+  });
+});
+
+Deno.test("findExports() sends to iscsi build where nothing was built", async () => {
+  await withScratch((folder) => {
+    const config = configOf(`storage=${folder}`, "[a]", "size=1MB 2MB");
+    const { errors } = findExports(config);
+    assertEquals(
+      errors.map(formatDiagnostic),
+      ["a", "a_1"].map((name) =>
+        `conf:3: Cannot serve "${folder}/${name}": it does not exist; run "iscsi build"`
+      ),
+    );
+    assertEquals(findExports(configOf(`storage=${folder}`)).errors, []);
   });
 });
 
@@ -46,9 +69,9 @@ Deno.test("findExports() refuses what the plan refuses", async () => {
     await provision(config);
     Deno.renameSync(join(folder, "a"), join(folder, "b"));
     Deno.symlinkSync("b", join(folder, "a"));
-    const { errors } = findExports(config);
-    assertEquals(errors.map((error) => error.line), [3]);
-    assertMatch(errors[0]!.message, /symbolic link leads from it to/);
+    const { unavailable, errors } = findExports(config);
+    assertEquals([errors, unavailable.size], [[], 1]);
+    assertMatch(unavailable.get(join(folder, "a"))!.reason, /symbolic link leads from it to/);
     Deno.removeSync(join(folder, "a"));
     Deno.renameSync(join(folder, "b"), join(folder, "a"));
     Deno.writeTextFileSync(join(folder, ".iscsi/identities.json"), "{");

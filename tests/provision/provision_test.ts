@@ -218,7 +218,7 @@ Deno.test("provision() neither believes nor replaces a corrupt identities file",
   });
 });
 
-Deno.test("provision() reads identities of version 1, and writes their file in the new form with the next ones", async () => {
+Deno.test("provision() reads identities of version 1, and writes the new form with the next ones", async () => {
   await withScratch(async (folder) => {
     const lines = [`storage=${folder}`, "[a]", "size=1MB"];
     await provision(configOf(...lines));

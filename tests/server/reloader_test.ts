@@ -27,8 +27,16 @@ class NotedSupervisor {
   gate: Promise<void> = Promise.resolve();
 
   constructor(config: Config) {
-    this.serving = { config, identities: new Map(), devices: [], tenure: TENURE };
+    this.serving = {
+      config,
+      identities: new Map(),
+      devices: [],
+      unavailable: new Map(),
+      tenure: TENURE,
+    };
   }
+
+  readonly hasWorker = true;
 
   preview(): Promise<readonly ReportedChange[]> {
     this.deeds.push("preview");

@@ -39,7 +39,7 @@ function servingOf({ config, identities, standIns }: Served): Serving {
     holes: undefined,
     end: () => Promise.resolve(),
   };
-  return { config, identities, devices: [], tenure };
+  return { config, identities, devices: [], unavailable: new Map(), tenure };
 }
 
 function start(
@@ -146,9 +146,9 @@ Deno.test("a supervisor asks its worker who is there, and has nobody to ask when
 Deno.test("a supervisor whose worker cannot start says why", () =>
   withScratch(async (folder) => {
     const served = makeServed(folder);
-    Deno.removeSync(pathOf(served, "b"));
-    const running = start(served);
-    assertStringIncludes((await running.ended)!, pathOf(served, "b"));
+    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const running = start({ ...served, config: { ...served.config, port: taken.addr.port } });
+    assertStringIncludes((await running.ended)!, `Cannot listen at 127.0.0.1:${taken.addr.port}`);
     assertEquals(running.readyCount(), 0);
   }));
 

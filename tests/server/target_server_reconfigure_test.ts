@@ -206,12 +206,16 @@ Deno.test("reconfigure() tries again to serve a LUN whose file could not be open
     Deno.writeTextFileSync(`${folder}/${naa.toLowerCase()}.json`, "damaged");
     await before.close();
     await until(
-      () => bed.log.lines.some((line) => line.includes("Cannot serve LUN 0 of [c]")),
-      "the file is free, but no LUN",
+      () => bed.log.lines.some((line) => line.startsWith("error: LUN 0 of [c] is not served")),
+      "the file is free, but the LUN is not ready",
     );
+    assertEquals(bed.server.snapshot().problems.map(({ target, isListed }) => [target, isListed]), [[
+      "c",
+      true,
+    ]]);
     Deno.removeSync(folder, { recursive: true });
     assertEquals(bed.reconfigure(...conf), []);
-    await until(() => bed.server.snapshot().targets[0]!.logicalUnits.length === 1, "[c] has its LUN");
+    assertEquals(bed.server.snapshot().problems, []);
   }));
 
 Deno.test("reconfigure() replaces a LUN of another kind, which only those find who log in afterwards", () =>

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { formatState, isIntactState, NewerStateError, parseState } from "../../lib/store/state_text.ts";
 
-const BODY = { luns: { "10": { naa: "3123456789abcdef" }, "b": "ü" }, list: [1, null, true] };
+const BODY = { luns: { "10": { naa: "3123456789abcdef" }, "b": "\u00fc" }, list: [1, null, true] };
 const TEXT = formatState({ version: 2, body: BODY });
 
 Deno.test("parseState() reads what formatState() writes, however it is indented", () => {

@@ -50,6 +50,7 @@ export const WORLDLY_FILES: Readonly<Record<string, readonly string[]>> = {
     "lib/store/durable_file.ts",
     "lib/store/file_store.ts",
     "lib/store/handle_pool.ts",
+    "lib/store/twin_file.ts",
   ],
   "lib/control": [
     "lib/control/control_client.ts",
@@ -63,6 +64,7 @@ export const WORLDLY_FILES: Readonly<Record<string, readonly string[]>> = {
     "lib/provision/file_links.ts",
     "lib/provision/passing_folder.ts",
     "lib/provision/random_identity.ts",
+    "lib/provision/reservations_folder.ts",
     "lib/provision/run_helper.ts",
     "lib/provision/storage_lock.ts",
     "lib/provision/survey.ts",

@@ -31,24 +31,39 @@ export type ReservationResult =
  */
 export class Reservations {
   readonly #nexuses: ReadonlySet<AttachedNexus>;
-  readonly #store: ReservationStore | undefined;
+  #store: ReservationStore | undefined;
   #state: PersistentState;
   /** Who holds the reservation of RESERVE. */
   #reserver: AttachedNexus | undefined;
   /** Resolves when the request that is being saved holds, or has failed; undefined when none is. */
   #saving: Promise<unknown> | undefined;
+  #areUnknown: boolean;
   /** Some nexuses may not do everything: what every command looks at, and mostly nothing else. */
   isRestricting = false;
 
   /**
    * @param nexuses those that are attached to the logical unit, at any time
-   * @param store where reservations outlive a loss of power; undefined when they do not
+   * @param store where reservations outlive a loss of power: undefined when they do not, "unreadable" when what was
+   *   kept cannot be read
    */
-  constructor(nexuses: ReadonlySet<AttachedNexus>, store: ReservationStore | undefined) {
+  constructor(nexuses: ReadonlySet<AttachedNexus>, store: ReservationStore | "unreadable" | undefined) {
     this.#nexuses = nexuses;
+    this.#state = UNRESERVED;
+    this.#areUnknown = store === "unreadable";
+    if (store !== undefined && store !== "unreadable") this.learn(store);
+  }
+
+  /** What is reserved cannot be read: nobody may use the medium, or reserve anything, before it is known. */
+  get areUnknown(): boolean {
+    return this.#areUnknown;
+  }
+
+  /** Takes over what was kept. Nothing may have been reserved yet. */
+  learn(store: ReservationStore): void {
     this.#store = store;
-    this.#state = store?.saved ?? UNRESERVED;
-    if (store?.needsRewrite === true) this.#saving = this.#rewrite(store);
+    this.#state = store.saved ?? UNRESERVED;
+    this.#areUnknown = false;
+    if (store.needsRewrite === true) this.#saving = this.#rewrite(store);
     this.#updateRestricting();
   }
 

@@ -355,7 +355,7 @@ Deno.test("requests wait for the one that is being saved, and an aborted one doe
   assertHex((await reserveIn(anna, 0)).subarray(0, 8), "00 00 00 02 00 00 00 10");
 });
 
-Deno.test("what was found in an old form is saved once more before any change, and a failure of that refuses nothing", async () => {
+Deno.test("what was found in an old form is saved again before any change, whatever comes of that", async () => {
   const store = new FakeStore(UNRESERVED, { needsRewrite: true });
   const release = store.hold();
   const { anna, ben } = setUp(store);

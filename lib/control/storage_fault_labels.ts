@@ -1,0 +1,10 @@
+import type { StorageFault } from "../scsi/storage_faults.ts";
+
+/** What people call the failures of storage; a number follows. */
+export const STORAGE_FAULT_LABELS: Readonly<Record<StorageFault, string>> = {
+  readFailed: "failed reads",
+  writeFailed: "failed writes",
+  flushFailed: "failed flushes",
+  outOfSpace: "writes without space",
+  reservationsFailed: "reservations not saved",
+};

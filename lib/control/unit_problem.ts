@@ -1,0 +1,19 @@
+import type { NodeSnapshot } from "../iscsi/node_snapshot.ts";
+
+/** A logical unit of the conf that is not served, as plain data. */
+export interface UnitProblem {
+  /** The target's name in the conf. */
+  readonly target: string;
+  readonly lun: number;
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** It is there for initiators, and not ready. Else it is not there, as it has no identity. */
+  readonly isListed: boolean;
+  /** For people, with the remedy. */
+  readonly reason: string;
+}
+
+/** How things stand with a node, and what of its conf is not served. */
+export interface ServedSnapshot extends NodeSnapshot {
+  readonly problems: readonly UnitProblem[];
+}

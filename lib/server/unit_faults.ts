@@ -1,0 +1,124 @@
+import { STORAGE_FAULT_LABELS } from "../control/storage_fault_labels.ts";
+import type { Clock } from "../iscsi/clock.ts";
+import type { EventLog } from "../iscsi/event_log.ts";
+import {
+  NO_STORAGE_FAULTS,
+  type StorageFault,
+  type StorageFaultFigures,
+  type StorageFaultReport,
+} from "../scsi/storage_faults.ts";
+import type { StoreError } from "../store/block_store.ts";
+
+/** A kind of failure is over when there was none for so long. */
+const QUIET_MS = 60_000;
+
+/** While it goes on, the log says so every so often. */
+const REMINDER_MS = 60 * 60_000;
+
+interface Consequence {
+  /** The effect on initiators. */
+  readonly effect: string;
+  readonly remedy: string;
+}
+
+const CHECK_DISK = "check the disk (dmesg)";
+
+const CONSEQUENCES: Readonly<Record<StorageFault, Consequence>> = {
+  readFailed: { effect: "initiators get MEDIUM ERROR for such reads", remedy: CHECK_DISK },
+  writeFailed: { effect: "initiators get MEDIUM ERROR for such writes", remedy: CHECK_DISK },
+  flushFailed: {
+    effect:
+      "data that initiators wrote may be lost, and they get MEDIUM ERROR for every flush until the server " +
+      "is restarted",
+    remedy: `${CHECK_DISK}, then restart the server`,
+  },
+  outOfSpace: {
+    effect: "initiators get SPACE ALLOCATION FAILED for writes that need space, all else goes on",
+    remedy: "free space on its file system, or enlarge it",
+  },
+  reservationsFailed: {
+    effect: "initiators get INSUFFICIENT REGISTRATION RESOURCES, and the reservations stay as they were",
+    remedy: "free space on the file system of the storage folder, and check its disk",
+  },
+};
+
+/** Failures of one kind, one after the other. */
+interface Run {
+  /** Those of which the log has nothing yet. */
+  untold: number;
+  lastMs: number;
+  toldMs: number;
+}
+
+/**
+ * The failures of a logical unit's storage: the first of a kind is a line in the log, those that follow are counted,
+ * until there were none for a while.
+ */
+export class UnitFaults implements StorageFaultReport {
+  readonly #name: string;
+  readonly #log: EventLog;
+  readonly #clock: Clock;
+  readonly #runs = new Map<StorageFault, Run>();
+  #figures = NO_STORAGE_FAULTS;
+  #cancel: (() => void) | undefined;
+
+  /** @param name the logical unit, as the log calls it */
+  constructor(name: string, { log, clock }: { readonly log: EventLog; readonly clock: Clock }) {
+    this.#name = name;
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  add(kind: StorageFault, { message: reason }: StoreError): void {
+    const { counts } = this.#figures;
+    const atMs = this.#clock.now();
+    this.#figures = {
+      counts: { ...counts, [kind]: (counts[kind] ?? 0) + 1 },
+      last: { kind, reason, atMs },
+    };
+    const nowMs = this.#clock.monotonicMs();
+    const run = this.#runs.get(kind);
+    if (run === undefined) {
+      const { effect, remedy } = CONSEQUENCES[kind];
+      this.#log.error(`${this.#name}: ${reason}; ${effect}; ${remedy}`, { event: "storageFault" });
+      this.#runs.set(kind, { untold: 0, lastMs: nowMs, toldMs: nowMs });
+      this.#cancel ??= this.#clock.after(QUIET_MS, () => this.#look());
+    } else {
+      run.untold++;
+      run.lastMs = nowMs;
+    }
+  }
+
+  figures(): StorageFaultFigures {
+    return this.#figures;
+  }
+
+  /** Reports what was only counted; the unit is closed. */
+  end(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    for (const [kind, run] of this.#runs) this.#tell(kind, run);
+    this.#runs.clear();
+  }
+
+  #look(): void {
+    this.#cancel = undefined;
+    const nowMs = this.#clock.monotonicMs();
+    for (const [kind, run] of this.#runs) {
+      const isOver = nowMs - run.lastMs >= QUIET_MS;
+      if (isOver || nowMs - run.toldMs >= REMINDER_MS) {
+        this.#tell(kind, run, isOver ? ", none in the last minute" : "");
+      }
+      if (isOver) this.#runs.delete(kind);
+    }
+    if (this.#runs.size > 0) this.#cancel = this.#clock.after(QUIET_MS, () => this.#look());
+  }
+
+  #tell(kind: StorageFault, run: Run, state = ""): void {
+    run.toldMs = this.#clock.monotonicMs();
+    if (run.untold === 0) return;
+    const details = { event: "storageFault" } as const;
+    this.#log.warning(`${this.#name}: ${STORAGE_FAULT_LABELS[kind]}: ${run.untold} more${state}`, details);
+    run.untold = 0;
+  }
+}

@@ -1,0 +1,78 @@
+import { type BlockStore, StoreError, type StoreErrorKind } from "./block_store.ts";
+import type { ByteRange } from "./byte_range.ts";
+import type { Extent } from "./space_map.ts";
+
+/** What a `LateStore` says of itself until its medium is there. */
+export interface LateStoreOptions {
+  readonly sizeBytes: number;
+  readonly readOnly: boolean;
+  readonly canUnmap: boolean;
+}
+
+/**
+ * A store whose medium could not be opened, and may come later. Until then it fails whatever needs the medium: its
+ * caller refuses such work before.
+ */
+export class LateStore implements BlockStore {
+  readonly #expected: LateStoreOptions;
+  #store: BlockStore | undefined;
+
+  constructor(expected: LateStoreOptions) {
+    this.#expected = expected;
+  }
+
+  /** The medium is there: everything that follows goes to `store`. */
+  arrive(store: BlockStore): void {
+    this.#store = store;
+  }
+
+  get sizeBytes(): number {
+    return (this.#store ?? this.#expected).sizeBytes;
+  }
+
+  get readOnly(): boolean {
+    return (this.#store ?? this.#expected).readOnly;
+  }
+
+  get canUnmap(): boolean {
+    return (this.#store ?? this.#expected).canUnmap;
+  }
+
+  readNow(offset: number, into: Uint8Array): boolean {
+    return this.#medium("readFailed").readNow(offset, into);
+  }
+
+  async read(offset: number, into: Uint8Array): Promise<void> {
+    await this.#medium("readFailed").read(offset, into);
+  }
+
+  writeNow(offset: number, from: Uint8Array): boolean {
+    return this.#medium("writeFailed").writeNow(offset, from);
+  }
+
+  async write(offset: number, from: Uint8Array): Promise<void> {
+    await this.#medium("writeFailed").write(offset, from);
+  }
+
+  /** Nothing was written as long as the medium is not there. */
+  async flush(): Promise<void> {
+    await this.#store?.flush();
+  }
+
+  async unmap(ranges: readonly ByteRange[]): Promise<void> {
+    await this.#medium("writeFailed").unmap(ranges);
+  }
+
+  extentAt(offset: number): Extent {
+    return this.#store?.extentAt(offset) ?? { isMapped: true, endBytes: this.sizeBytes };
+  }
+
+  close(): void {
+    this.#store?.close();
+  }
+
+  #medium(kind: StoreErrorKind): BlockStore {
+    if (this.#store === undefined) throw new StoreError(kind, "Cannot access the medium: it is not open");
+    return this.#store;
+  }
+}

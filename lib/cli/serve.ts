@@ -23,7 +23,7 @@ import { loadConfig, parseFile, reportDiagnostics } from "./load_config.ts";
 import type { OptionValues } from "./options.ts";
 
 /** How often it is looked whether LUNs that cannot be served are there again. */
-const LOOK_AGAIN_MS = 10_000;
+const LOOK_AGAIN_MS = 5_000;
 
 /**
  * `iscsi serve`: the target, until SIGTERM or SIGINT. Prints `listening on ADDRESS:PORT` for each portal, then `ready`;

@@ -55,7 +55,7 @@ interface Prepared {
 }
 
 /** How often it is tried again to open logical units that are not ready. */
-const RETRY_MS = 10_000;
+const RETRY_MS = 5_000;
 
 /** A running target. */
 export class TargetServer {

@@ -68,6 +68,16 @@ export function isIntactState(text: string): boolean {
   }
 }
 
+/** Returns whether a text is that of a state file, of whatever version, and as far as can be told intact. */
+export function isState(text: string): boolean {
+  try {
+    parseState(text, Infinity);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Returns whether a value of a JSON text is an object. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,5 +1,5 @@
 import { readIfPresent, replaceFile, writeError, writeSynced } from "./durable_file.ts";
-import { isIntactState } from "./state_text.ts";
+import { isIntactState, isState } from "./state_text.ts";
 
 /** The smallest room of a copy: a block of any file system that holds it. */
 const ROOM_BYTES_MIN = 4096;
@@ -58,7 +58,9 @@ export class TwinFile {
     if (bytes === undefined) return { text: undefined, needsRewrite: false, isHalfDamaged: false };
     const [first, second] = copiesIn(bytes);
     this.#text = first ?? second;
-    if (this.#text === undefined) return { text: decode(bytes), needsRewrite: true, isHalfDamaged: false };
+    if (this.#text === undefined) {
+      return { text: wholeTextIn(bytes), needsRewrite: true, isHalfDamaged: false };
+    }
     const isHalfDamaged = first === undefined || second === undefined;
     return { text: this.#text, needsRewrite: first !== second, isHalfDamaged };
   }
@@ -105,6 +107,13 @@ function copiesIn(bytes: Uint8Array): [first: string | undefined, second: string
 function intactTextIn(copy: Uint8Array): string | undefined {
   const text = decode(copy).trimEnd();
   return isIntactState(text) ? text : undefined;
+}
+
+/** Returns the text of a file without an intact copy: the whole, unless that makes no sense and there are copies. */
+function wholeTextIn(bytes: Uint8Array): string {
+  const whole = decode(bytes);
+  const room = bytes.length / 2;
+  return isState(whole) || !isRoom(room) ? whole : decode(bytes.subarray(0, room));
 }
 
 function makeTwins(bytes: Uint8Array): Uint8Array {

@@ -5,6 +5,7 @@ import { ScsiStatus } from "../support/initiator_sense.ts";
 /** Service actions of PERSISTENT RESERVE OUT. */
 export const REGISTER = 0;
 export const RESERVE = 1;
+export const PREEMPT_AND_ABORT = 5;
 
 /** A flag of its parameter list, and a type of reservation. */
 export const APTPL = 0x01;

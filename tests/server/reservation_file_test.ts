@@ -150,7 +150,7 @@ Deno.test("reservations that cannot be read are refused with the file, the reaso
     ];
     const wrongs = [
       ["", "it is not JSON", remove],
-      [text.replaceAll('"targetPort": 1', '"targetPort": 2'), "it is not JSON", remove],
+      [text.replaceAll('"targetPort": 1', '"targetPort": 2'), "its checksum", remove],
       [formatReservations(new Cluster(folder).state).replace('": 1', '": 2'), "its checksum", remove],
       [newer.padEnd(4096).repeat(2), "it is of version 9", upgrade],
       [newer, "it is of version 9", upgrade],

@@ -22,7 +22,7 @@ import {
 import { ScsiStatus } from "../support/initiator_sense.ts";
 import { FILE_BYTES, KeptLog, makeServed, pathOf, type Served } from "./_serving.ts";
 
-const RETRY_MS = 10_000;
+const RETRY_MS = 5_000;
 const SECTOR = new Uint8Array(512).fill(7);
 
 const MODE_SELECT = Uint8Array.of(0x15, 0x10, 0, 0, 12, 0);
@@ -260,8 +260,10 @@ Deno.test("a LUN without an identity is not listed, and is when it has got one",
   }));
 
 Deno.test("a LUN that is not ready grows and is protected as the conf says, and so it is when it is ready", () =>
-  withScene((served) => Deno.removeSync(pathOf(served, "b")), async ({ server, served, clock, ...scene }) => {
+  withScene((served) => Deno.removeSync(pathOf(served, "b")), async (scene) => {
+    const { server, served, clock } = scene;
     const { config } = served;
+    const initiator = await scene.logIn("b");
     const [a, b] = config.targets as [typeof config.targets[0], typeof config.targets[0]];
     const logicalUnits = b.logicalUnits.map((unit) => ({ ...unit, sizeBytes: 2 * FILE_BYTES }));
     const changed = { ...config, targets: [a, { ...b, readOnly: true, logicalUnits }] };
@@ -271,7 +273,10 @@ Deno.test("a LUN that is not ready grows and is protected as the conf says, and 
     const [unit] = server.snapshot().targets[1]!.logicalUnits;
     assertEquals([unit!.promisedBytes, unit!.writeProtected], [2 * FILE_BYTES, true]);
     assertEquals(server.snapshot().problems, []);
-    assertEquals(scene.log.lines.at(-1), "info: LUN 0 of [b] is served now");
+    assertEquals(scene.lines.at(-1), "info: LUN 0 of [b] is served now");
+    for (const expected of ["6/2a09", "6/2800", "6/2a01", "good"]) {
+      assertEquals(await outcomeOf(initiator, { cdb: testUnitReady() }), expected);
+    }
   }));
 
 Deno.test("a LUN that is not ready can be removed from the conf, and one that a reload brings must be there", () =>

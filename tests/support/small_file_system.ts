@@ -68,8 +68,9 @@ export class SmallFileSystem {
     for (; this.#fillers > 0; this.#fillers--) removeIfPresent(`${this.folder}/filler-${this.#fillers}`);
   }
 
+  /** Unmounts it, even while a test that failed has left something open. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await runToolOk("umount", [this.folder]);
+    await runToolOk("umount", ["--lazy", this.folder]);
     this.#remove();
   }
 

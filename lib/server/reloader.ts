@@ -10,6 +10,7 @@ import type { ReloadReport, ReloadRequest } from "../control/reload_report.ts";
 import type { ReportedChange } from "../control/reported_change.ts";
 import type { EventLog } from "../iscsi/event_log.ts";
 import { findExports } from "../provision/find_exports.ts";
+import { settleState } from "../provision/settle_state.ts";
 import { type Serving, servingFrom } from "./serving.ts";
 import { describeHolder, StorageTenure } from "./storage_tenure.ts";
 import type { Supervisor } from "./supervisor.ts";
@@ -67,6 +68,7 @@ export class Reloader {
       const found = findExports(serving.config);
       const next = { ...serving, ...servingFrom(found) };
       if (found.errors.length > 0 || areEqual(next.unavailable, serving.unavailable)) return;
+      await settleState(next.config);
       await supervisor.reconfigure(next);
     } catch (error) {
       const reason = error instanceof Error ? error.message : error;
@@ -97,11 +99,15 @@ export class Reloader {
     if (dryRun) return { dryRun, changes, obstacle };
     if (obstacle !== null && !force) throw new Error(`${obstacle}; use --force`);
     const isOther = changes.some(({ consequence }) => consequence === "ended");
-    const done = isOther
-      ? await this.#replace(config, changes)
-      : await supervisor.reconfigure(this.#servingOf(config));
+    const done = isOther ? await this.#replace(config, changes) : await this.#reconfigure(config);
     await onTakenOver(config);
     return { dryRun, changes: done, obstacle };
+  }
+
+  async #reconfigure(config: Config): Promise<readonly ReportedChange[]> {
+    const next = this.#servingOf(config);
+    await settleState(config);
+    return await this.#options.supervisor.reconfigure(next);
   }
 
   /** Serves another storage folder or node, by another worker. */

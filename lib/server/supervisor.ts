@@ -9,6 +9,7 @@ import type { Config } from "../config/config.ts";
 import type { ReportedChange } from "../control/reported_change.ts";
 import type { EventLog } from "../iscsi/event_log.ts";
 import { ProvisionError } from "../provision/provision_error.ts";
+import { settleState } from "../provision/settle_state.ts";
 import { measureSpace } from "./measure_space.ts";
 import { Relays } from "./relay/relays.ts";
 import type { PunchRequest } from "./remote_puncher.ts";
@@ -290,7 +291,7 @@ export class Supervisor {
     // No hole that an earlier worker asked for may be made while the next one writes.
     await holes?.renew();
     this.#portals = [];
-    const running = this.#start(this.#survey(this.#serving.config));
+    const running = await settle(this.#serving) ?? this.#start(this.#survey(this.#serving.config));
     if ("message" in running) return await this.#endure(running, stop);
     const { worker, relays } = running;
     this.#running = running;
@@ -504,6 +505,17 @@ export class Supervisor {
 /** Holes are made in the files that are served, and in nothing else. */
 function followHoles({ config, devices, unavailable, tenure }: Serving): void {
   tenure.holes?.follow({ config, devicePaths: [...devices.map(({ path }) => path), ...unavailable.keys()] });
+}
+
+/** What a predecessor has left in memory only is made durable before initiators are told of it; or why it cannot be. */
+async function settle({ config }: Serving): Promise<UnwantedEnd | undefined> {
+  try {
+    await settleState(config);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ProvisionError)) throw error;
+    return { kind: "failed", message: error.message };
+  }
 }
 
 async function hasSessions(worker: WorkerProcess): Promise<boolean> {

@@ -68,7 +68,7 @@ export function readIfPresent(path: string, { makeDurable = false } = {}): Uint8
 export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
   const folder = dirname(path);
   const newPath = `${path}.new`;
-  await Deno.mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+  const isNewFolder = await makeFolder(folder);
   try {
     await writeNewFile(newPath, bytes);
     await Deno.rename(newPath, path);
@@ -78,7 +78,18 @@ export async function replaceFile(path: string, bytes: Uint8Array): Promise<void
   }
   // A file that is safe under a name that is not, is lost; so is one in a folder of that sort.
   await syncFolder(folder);
-  await syncFolder(dirname(folder));
+  if (isNewFolder) await syncFolder(dirname(folder));
+}
+
+/** Makes a folder, unless there is one, and returns whether it did. */
+async function makeFolder(path: string): Promise<boolean> {
+  try {
+    if ((await Deno.stat(path)).isDirectory) return false;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  await Deno.mkdir(path, { recursive: true, mode: FOLDER_MODE });
+  return true;
 }
 
 /** Writes bytes at an offset of an open file, and resolves when they are on stable storage. */

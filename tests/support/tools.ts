@@ -29,6 +29,7 @@ const PACKAGES = {
   "qemu-io": "qemu-utils",
   "block-iscsi.so": "qemu-block-extra",
   "fallocate": "util-linux",
+  "strace": "strace",
   "mkfs.ext4": "e2fsprogs",
   "mkfs.xfs": "xfsprogs",
   "mkfs.btrfs": "btrfs-progs",

@@ -66,6 +66,7 @@ export const WORLDLY_FILES: Readonly<Record<string, readonly string[]>> = {
     "lib/provision/random_identity.ts",
     "lib/provision/reservations_folder.ts",
     "lib/provision/run_helper.ts",
+    "lib/provision/settle_state.ts",
     "lib/provision/storage_lock.ts",
     "lib/provision/survey.ts",
   ],

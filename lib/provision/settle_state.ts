@@ -1,0 +1,45 @@
+import { dirname } from "@std/path";
+import type { Config } from "../config/config.ts";
+import { DEVICES_FOLDER } from "./block_device.ts";
+import { isInside } from "./is_inside.ts";
+import { ProvisionError } from "./provision_error.ts";
+import { reasonOf } from "./reason_of.ts";
+import { identitiesFileOf, reservationsFileOf } from "./state_folder.ts";
+
+/**
+ * Makes durable what a server is about to act upon: the identities, and the names of all files of a conf, up to the root.
+ * A build or a server that was killed may have left them in memory only, and what initiators are told must not be undone
+ * by a loss of power.
+ *
+ * @throws {ProvisionError} (rejects) when the disk of the storage folder refuses
+ */
+export async function settleState({ storage, targets }: Config): Promise<void> {
+  const identities = identitiesFileOf(storage);
+  const backings = targets.flatMap(({ logicalUnits }) => logicalUnits.map(({ path }) => path))
+    .filter((path) => !isInside(DEVICES_FOLDER, path));
+  const folders = new Set<string>();
+  for (const path of [identities, reservationsFileOf(storage, ""), ...backings]) {
+    for (let folder = dirname(path); !folders.has(folder); folder = dirname(folder)) folders.add(folder);
+  }
+  await Promise.all([identities, ...folders].map(async (path) => {
+    try {
+      await syncPath(path);
+    } catch (error) {
+      if (!isInside(storage, path) && path !== storage) return;
+      throw new ProvisionError(`Cannot put "${path}" on stable storage: ${reasonOf(error)}`, {
+        cause: error,
+      });
+    }
+  }));
+}
+
+/** Does nothing where there is nothing yet, or no right to look: then this program has made nothing there. */
+async function syncPath(path: string): Promise<void> {
+  try {
+    using file = await Deno.open(path, { read: true });
+    await file.sync();
+  } catch (error) {
+    const isAbsent = error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
+    if (!isAbsent && !(error instanceof Deno.errors.PermissionDenied)) throw error;
+  }
+}

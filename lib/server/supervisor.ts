@@ -224,7 +224,7 @@ export class Supervisor {
       if (fault !== undefined && next !== this.#serving) throw new Error(fault);
       const sparsePaths = tenure.holes?.paths ?? [];
       const mayMissPortals = next === this.#serving;
-      const units = { config, identities, unavailable, standIns, sparsePaths, mayMissUnits: false };
+      const units = { config, identities, unavailable, standIns, sparsePaths };
       const settings = { ...units, interfaces, portals, mayMissPortals };
       const question = { kind: "reconfigure", settings } as const;
       // However long that takes: given up half-way, nobody would know what is served.
@@ -392,9 +392,7 @@ export class Supervisor {
       const sparsePaths = tenure.holes?.paths ?? [];
       // Whoever was served before is served again, wherever that can be.
       const mayMissPortals = this.#wasReady && this.#succession === undefined;
-      // One that cannot be opened keeps no other from being served; but nothing takes the place of what does well.
-      const units = { identities, unavailable, sparsePaths, mayMissUnits: this.#succession === undefined };
-      const settings = { ...needs, ...units, interfaces, mayMissPortals };
+      const settings = { ...needs, identities, unavailable, interfaces, sparsePaths, mayMissPortals };
       worker.post({ kind: "start", settings });
       const relays = this.#relaysOf(worker);
       return { worker, rights, surroundings, addresses: [], faults: [], relays, relayed: [] };

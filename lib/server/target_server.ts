@@ -35,8 +35,6 @@ export interface TargetServerSettings extends Omit<BackingOptions, "storage" | "
   readonly portals: readonly Portal[];
   /** Listen wherever that can be, even if not at every portal. */
   readonly mayMissPortals?: boolean;
-  /** A new logical unit that cannot be opened is not ready; else that is an error. */
-  readonly mayMissUnits?: boolean;
 }
 
 /** What is to be served, where, and who hears of it. */
@@ -76,14 +74,14 @@ export class TargetServer {
   #isStopping = false;
 
   /**
-   * Opens the backing files, listens at the portals, and serves.
+   * Opens the backing files, listens at every portal, and serves. A logical unit that cannot be opened is not ready.
    *
-   * @throws {Error} when that fails and the settings do not allow for it; nothing stays open then
+   * @throws {Error} when an address cannot be listened at; nothing stays open then
    */
   static start({ log, clock, ...settings }: TargetServerOptions): TargetServer {
     const nothing = { ...settings, config: { ...settings.config, targets: [] }, portals: [] };
     const server = new TargetServer({ ...nothing, log, clock });
-    server.reconfigure(settings);
+    server.#reconfigure(settings, { mayMissUnits: true });
     return server;
   }
 
@@ -143,11 +141,18 @@ export class TargetServer {
    * @throws {Error} when a file cannot be opened or an address cannot be listened at; nothing has changed then
    */
   reconfigure(settings: TargetServerSettings): ReportedChange[] {
+    return this.#reconfigure(settings, { mayMissUnits: false });
+  }
+
+  #reconfigure(
+    settings: TargetServerSettings,
+    { mayMissUnits }: { mayMissUnits: boolean },
+  ): ReportedChange[] {
     const { config, interfaces } = settings;
     const changes = configDifference(this.#settings.config, config);
     const report = this.preview(settings);
     const refused = new Set(this.#node.refusedBy(config.targets, interfaces));
-    const prepared = this.#prepare(changes, settings);
+    const prepared = this.#prepare(changes, settings, mayMissUnits);
     const leaving = changes.flatMap((change) =>
       this.#touchedBy(change, refused).filter(() => isFarewell(change))
     );
@@ -256,7 +261,7 @@ export class TargetServer {
   }
 
   /** Does all that may fail. What is done by then is undone when something fails. */
-  #prepare(changes: readonly Change[], settings: TargetServerSettings): Prepared {
+  #prepare(changes: readonly Change[], settings: TargetServerSettings, mayMissUnits: boolean): Prepared {
     const units = new Map<string, ServedUnit>();
     const listeners = new Map(this.#listeners);
     try {
@@ -264,7 +269,7 @@ export class TargetServer {
         if (this.#open.has(unit.path)) continue;
         const served = this.#openUnit(target, unit, settings);
         units.set(unit.path, served);
-        const isExpected = settings.mayMissUnits || settings.unavailable?.has(unit.path);
+        const isExpected = mayMissUnits || settings.unavailable?.has(unit.path);
         if (served.problem !== undefined && !isExpected) throw new Error(served.problem);
       }
       const replaced = replacedUnits(changes);

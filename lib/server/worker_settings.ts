@@ -14,8 +14,6 @@ export interface WorkerSettings {
   readonly portals: readonly Portal[];
   /** A portal at which it cannot listen costs the others nothing; else nothing is served then, or changed. */
   readonly mayMissPortals: boolean;
-  /** A new logical unit that cannot be opened is not ready; else nothing is served then, or changed. */
-  readonly mayMissUnits: boolean;
   /** Why some logical units cannot be opened, by the paths of their backing files. */
   readonly unavailable: ReadonlyMap<string, string>;
   /** The backing files in which holes can be made. */

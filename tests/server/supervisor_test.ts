@@ -152,6 +152,21 @@ Deno.test("a supervisor whose worker cannot start says why", () =>
     assertEquals(running.readyCount(), 0);
   }));
 
+Deno.test("a supervisor serves the other targets when a file is missing, also after a crash", () =>
+  withScratch((folder) =>
+    withCrashingWorkers([FAILING], async () => {
+      const served = makeServed(folder);
+      Deno.removeSync(pathOf(served, "b"));
+      const running = start(served);
+      await until(() => running.readyCount() === 2, "it is ready after the crash");
+      assertStringIncludes(running.log.lines.join("\n"), "error: LUN 0 of [b] is not served: ");
+      const initiator = await logIn(served, running.ports.at(-1)!);
+      await initiator.close();
+      running.stop();
+      assertEquals(await running.ended, undefined);
+    })
+  ));
+
 Deno.test("a supervisor that is told to stop before it has started stops", () =>
   withScratch(async (folder) => {
     const running = start(makeServed(folder));
@@ -454,9 +469,12 @@ Deno.test("a supervisor goes back to what it served when another worker cannot s
     const old = { ...serving, tenure: { ...tenure, end: () => Promise.resolve(void ended.push("old")) } };
     const running = start(served, undefined, old);
     await until(() => running.readyCount() === 1, "it is ready");
-    const unready = makeServed(Deno.makeTempDirSync({ dir: folder }));
-    Deno.removeSync(pathOf(unready, "b"));
-    await assertRejects(() => running.supervisor.replace(servingOf(unready)), Error, pathOf(unready, "b"));
+    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = taken.addr;
+    const other = makeServed(Deno.makeTempDirSync({ dir: folder }));
+    const unready = { ...other, config: { ...other.config, port } };
+    const message = `Cannot listen at 127.0.0.1:${port}`;
+    await assertRejects(() => running.supervisor.replace(servingOf(unready)), Error, message);
     assertEquals([running.supervisor.serving, ended], [old, []]);
     await until(() => running.readyCount() === 2, "it is ready again");
     const initiator = await logIn(served, running.ports.at(-1)!);

@@ -88,14 +88,17 @@ Deno.test("stop() ends in order in the middle of a write", () =>
     await initiator.close();
   }));
 
-Deno.test("start() leaves nothing open when a file is missing or too small", () =>
-  withScratch((folder) => {
+Deno.test("reconfigure() leaves nothing open when a new file is missing or too small", () =>
+  withScratch(async (folder) => {
     const served = makeServed(folder);
-    const log = new KeptLog();
+    const alone = { ...served, config: { ...served.config, targets: served.config.targets.slice(0, 1) } };
+    const server = TargetServer.start({ ...alone, log: new KeptLog() });
     Deno.truncateSync(pathOf(served, "b"), FILE_BYTES - 1);
-    assertThrows(() => TargetServer.start({ ...served, log }), Error, "1 bytes short");
+    assertThrows(() => server.reconfigure(served), Error, "1 bytes short");
     Deno.removeSync(pathOf(served, "b"));
-    assertThrows(() => TargetServer.start({ ...served, log }), Error, pathOf(served, "b"));
+    assertThrows(() => server.reconfigure(served), Error, pathOf(served, "b"));
+    assertEquals(server.snapshot().targets.map(({ name }) => name), ["a"]);
+    await server.stop();
   }));
 
 Deno.test("start() leaves nothing open when somebody else listens at a portal", () =>

@@ -57,7 +57,6 @@ class Scene {
       ...options,
       log: this.log,
       clock: this.clock,
-      mayMissUnits: true,
     });
   }
 

@@ -35,6 +35,7 @@ export interface ReloaderOptions {
 export class Reloader {
   readonly #options: ReloaderOptions;
   #turn: Promise<unknown> = Promise.resolve();
+  #isLooking = false;
 
   constructor(options: ReloaderOptions) {
     this.#options = options;
@@ -51,19 +52,23 @@ export class Reloader {
     return done;
   }
 
-  /**
-   * Looks again for what could not be served, and serves what is there now. Its failure is in the log.
-   */
-  lookAgain(): Promise<void> {
+  /** Looks again for what could not be served, and serves what is there now. Its failure is in the log. */
+  async lookAgain(): Promise<void> {
+    const paths = [...this.#options.supervisor.serving.unavailable.keys()];
+    if (paths.length === 0 || this.#isLooking) return;
+    this.#isLooking = true;
+    // A disk that hangs holds up nothing but this.
+    await Promise.allSettled(paths.map((path) => Deno.stat(path)));
     const done = this.#turn.then(() => this.#lookAgain());
     this.#turn = done;
-    return done;
+    await done;
+    this.#isLooking = false;
   }
 
   async #lookAgain(): Promise<void> {
     const { supervisor, log } = this.#options;
     const { serving } = supervisor;
-    if (serving.unavailable.size === 0 || !supervisor.hasWorker) return;
+    if (!supervisor.hasWorker) return;
     try {
       const found = findExports(serving.config);
       const next = { ...serving, ...servingFrom(found) };

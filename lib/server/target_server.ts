@@ -9,7 +9,7 @@ import type { Config, LogicalUnitConfig, TargetConfig } from "../config/config.t
 import { type Change, configDifference, consequenceOf, describeChange } from "../config/config_difference.ts";
 import type { AskedSession } from "../control/renegotiate_report.ts";
 import type { ReportedChange, TouchedSession } from "../control/reported_change.ts";
-import type { ServedSnapshot, UnitProblem } from "../control/unit_problem.ts";
+import type { ServedSnapshot } from "../control/unit_problem.ts";
 import type { UnitReservations } from "../control/unit_reservations.ts";
 import { reasonOf } from "../provision/reason_of.ts";
 import type { ByteStream } from "../iscsi/byte_stream.ts";
@@ -21,8 +21,8 @@ import type { Session } from "../iscsi/session.ts";
 import { TargetNode } from "../iscsi/target_node.ts";
 import type { Nexus } from "../scsi/nexus.ts";
 import type { SpaceFigures } from "../scsi/provisioning.ts";
+import { AbsentUnits, type ServedState } from "./absent_units.ts";
 import { ConnectionListener } from "./connection_listener.ts";
-import { nameOf, ProblemLog } from "./problem_log.ts";
 import { randomBytes } from "./random_bytes.ts";
 import { reportReservations } from "./report_reservations.ts";
 import { ServedTarget } from "./served_target.ts";
@@ -52,9 +52,6 @@ interface Prepared {
   readonly faults: ReadonlyMap<string, string>;
 }
 
-/** How often it is tried again to open logical units that are not ready. */
-const RETRY_MS = 5_000;
-
 /** A running target. */
 export class TargetServer {
   readonly #log: EventLog;
@@ -69,8 +66,7 @@ export class TargetServer {
   #listeners: ReadonlyMap<string, ConnectionListener> = new Map();
   #faults: ReadonlyMap<string, string> = new Map();
   #settings: TargetServerSettings;
-  readonly #problemLog: ProblemLog;
-  #cancelRetry: (() => void) | undefined;
+  readonly #absent: AbsentUnits;
   #isStopping = false;
 
   /**
@@ -89,7 +85,12 @@ export class TargetServer {
     const { config, interfaces } = settings;
     this.#settings = settings;
     this.#log = log;
-    this.#problemLog = new ProblemLog(log);
+    const state = (): ServedState => ({
+      config: this.#settings.config,
+      targets: this.#targets,
+      options: this.#backingOptions(this.#settings),
+    });
+    this.#absent = new AbsentUnits({ log, clock, state });
     this.#clock = clock;
     this.#node = new TargetNode({
       targets: [],
@@ -163,7 +164,7 @@ export class TargetServer {
     for (const target of config.targets) this.#targets.get(target.name)!.follow(target, settings.standIns);
     const targets = config.targets.map(({ name }) => this.#targets.get(name)!);
     for (const target of targets) this.#addMissing(target);
-    this.#retryUnits();
+    this.#absent.retry();
     this.#node.reconfigure({ targets, limits: config, interfaces, ping: config, chap: config });
     for (const session of new Set(leaving)) this.#node.requestLogout(session, GRACE_SECONDS);
     return report;
@@ -171,7 +172,7 @@ export class TargetServer {
 
   /** Returns how it is at this moment. */
   snapshot(): ServedSnapshot {
-    return { ...this.#node.snapshot(), problems: this.#findProblems() };
+    return { ...this.#node.snapshot(), problems: this.#absent.problems() };
   }
 
   /**
@@ -236,7 +237,7 @@ export class TargetServer {
    */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    this.#cancelRetry?.();
+    this.#absent.end();
     for (const listener of this.#listeners.values()) listener.close();
     const sanitized = [...this.#open.values()].map(({ logicalUnit }) => logicalUnit.sanitizer.cancel());
     await this.#node.stop();
@@ -326,46 +327,6 @@ export class TargetServer {
   #backingOptions(settings: TargetServerSettings): BackingOptions {
     const { config: { storage } } = settings;
     return { ...settings, storage, log: this.#log, clock: this.#clock };
-  }
-
-  /** Tries again to open what could not be opened, and goes on to as long as that may succeed. */
-  #retryUnits(): void {
-    this.#cancelRetry?.();
-    this.#cancelRetry = undefined;
-    const options = this.#backingOptions(this.#settings);
-    let mayChange = false;
-    for (const { config, units } of this.#targets.values()) {
-      for (const unit of config.logicalUnits) {
-        const served = units.get(unit.number);
-        served?.retry(unit, options);
-        // What the supervisor has found is looked at again by the supervisor.
-        mayChange ||= served?.problem !== undefined && !options.unavailable?.has(unit.path);
-      }
-    }
-    if (mayChange) this.#cancelRetry = this.#clock.after(RETRY_MS, () => this.#retryUnits());
-    this.#logProblems();
-  }
-
-  /** Finds the logical units of the conf that are not served. */
-  #findProblems(): UnitProblem[] {
-    const { config: { targets }, unavailable } = this.#settings;
-    return targets.flatMap(({ name: target, logicalUnits }) =>
-      logicalUnits.flatMap(({ number: lun, path, sizeBytes }) => {
-        const unit = this.#targets.get(target)?.units.get(lun);
-        const isListed = unit !== undefined;
-        const reason = isListed ? unit.problem : unavailable?.get(path);
-        return reason === undefined ? [] : [{ target, lun, path, sizeBytes, isListed, reason }];
-      })
-    );
-  }
-
-  #logProblems(): void {
-    const units = this.#settings.config.targets.flatMap(({ name, logicalUnits }) =>
-      logicalUnits.map(({ number }) =>
-        [nameOf(name, number), this.#targets.get(name)!.units.has(number)] as const
-      )
-    );
-    this.#problemLog.update(this.#findProblems(), new Map(units));
   }
 
   #listen(portal: Portal): ConnectionListener {
@@ -470,7 +431,7 @@ export class TargetServer {
       unit !== undefined && !target.units.has(lun) && this.#settings.identities.has(path);
     if (!isWanted) return;
     this.#place(target, lun, this.#openUnit(target.config, unit, this.#settings), strangers);
-    this.#retryUnits();
+    this.#absent.retry();
   }
 
   /** Closes a unit when nothing is under way at it any more. */

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
+import { LateStore } from "../../lib/store/late_store.ts";
 import { MemoryStore } from "../support/memory_store.ts";
-import { makeUnit } from "./fixture.ts";
+import { cdb, makeTarget, makeUnit, openReadyNexus, run } from "./fixture.ts";
 
 Deno.test("LogicalUnit counts whole blocks only", () => {
   const store = new MemoryStore({ sizeBytes: 4096 * 3 + 512 * 7 + 1 });
@@ -35,4 +36,23 @@ Deno.test("LogicalUnit is write protected when it or its store is read-only", ()
   assertFalse(makeUnit().writeProtected);
   assert(makeUnit({ readOnly: true }).writeProtected);
   assert(makeUnit({ store: new MemoryStore({ sizeBytes: 4096, readOnly: true }) }).writeProtected);
+});
+
+Deno.test("LogicalUnit that is absent is not ready, and notifies initiators of all that is different when it is", async () => {
+  const store = new LateStore({ sizeBytes: 4096, readOnly: false, canUnmap: false });
+  const unit = makeUnit({ store, isAbsent: true });
+  const nexus = openReadyNexus(makeTarget(unit));
+  const testUnitReady = async (): Promise<string> => (await run(nexus, cdb("00"))).outcome;
+  assertEquals([unit.isAbsent, await testUnitReady()], [true, "manualInterventionRequired"]);
+  // Neither START nor an ejection makes it anything else.
+  unit.stop();
+  unit.start();
+  assertEquals(await testUnitReady(), "manualInterventionRequired");
+  unit.arrive(() => store.arrive(new MemoryStore({ sizeBytes: 8192, canUnmap: true })));
+  for (
+    const expected of ["inquiryDataHasChanged", "capacityDataHasChanged", "notReadyToReadyChange", "good"]
+  ) {
+    assertEquals(await testUnitReady(), expected);
+  }
+  assertEquals([unit.isAbsent, unit.canUnmap, unit.capacityBlocks], [false, true, 16]);
 });

@@ -2,6 +2,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { Config } from "../../lib/config/config.ts";
 import type { ReportedChange } from "../../lib/control/reported_change.ts";
+import { findExports } from "../../lib/provision/find_exports.ts";
 import { provision } from "../../lib/provision/provision.ts";
 import { stateFolderOf } from "../../lib/provision/state_folder.ts";
 import { StorageLock } from "../../lib/provision/storage_lock.ts";
@@ -142,6 +143,40 @@ Deno.test("a reloader takes a conf without targets for one that was emptied, unl
     await reload(true);
     assertEquals(supervisor.serving.config.targets, []);
     await reload(false);
+  }));
+
+Deno.test("a reloader looks again for what could not be served, and serves it when it is there", () =>
+  withReloader(async ({ folder, supervisor, reloader, log }) => {
+    const path = `${folder}/s/a`;
+    await reloader.lookAgain();
+    assertEquals(supervisor.deeds, [], "everything is there");
+    Deno.renameSync(path, `${path}.away`);
+    const reason = findExports(supervisor.serving.config).unavailable.get(path)!.reason;
+    supervisor.serving = { ...supervisor.serving, unavailable: new Map([[path, reason]]) };
+    await reloader.lookAgain();
+    assertEquals(supervisor.deeds, [], "nothing is new");
+    Deno.renameSync(`${path}.away`, path);
+    await Promise.all([reloader.lookAgain(), reloader.lookAgain()]);
+    assertEquals([supervisor.deeds, supervisor.serving.unavailable.size], [["reconfigure a", "done"], 0]);
+    assertEquals([...supervisor.serving.identities.keys()], [path]);
+    supervisor.serving = { ...supervisor.serving, unavailable: new Map([[path, "another reason"]]) };
+    supervisor.gate = Promise.reject(new Error("no"));
+    supervisor.gate.catch(() => {});
+    await reloader.lookAgain();
+    assertEquals(log.lines, ["warning: Cannot serve what was not there before: no; it is tried again"]);
+  }));
+
+Deno.test("a reloader takes a conf over although a LUN that is as it was cannot be served", () =>
+  withReloader(async ({ folder, file, supervisor, reloader, log, write }) => {
+    await write(["[a]", "size=1MB", "[b]", "size=1MB"]);
+    Deno.truncateSync(`${folder}/s/a`, 512);
+    const reload = (): Promise<unknown> => reloader.reload({ file, force: false, dryRun: false });
+    await reload();
+    const [[path, reason] = []] = [...supervisor.serving.unavailable];
+    assertEquals(path, `${folder}/s/a`);
+    assertEquals(log.lines[0], `warning: ${reason}; as long as the file is open, its LUN is served`);
+    await write(["[a]", "size=2MB", "[b]", "size=1MB"], { build: false });
+    await assertRejects(reload, Error, `${folder}/s/a`);
   }));
 
 Deno.test("a reloader does one thing at a time, with the conf that there is when its turn comes", () =>

@@ -30,6 +30,7 @@ const PACKAGES = {
   "block-iscsi.so": "qemu-block-extra",
   "fallocate": "util-linux",
   "strace": "strace",
+  "lsattr": "e2fsprogs",
   "mkfs.ext4": "e2fsprogs",
   "mkfs.xfs": "xfsprogs",
   "mkfs.btrfs": "btrfs-progs",

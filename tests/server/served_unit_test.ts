@@ -1,5 +1,5 @@
 /** Logical units that cannot be opened: not ready while the others are served, and ready when they can be. */
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { reservationsFileOf } from "../../lib/provision/state_folder.ts";
 import { TargetServer } from "../../lib/server/target_server.ts";
 import { until } from "../iscsi/_harness.ts";
@@ -68,6 +68,12 @@ class Scene {
     await initiator.command({ cdb: requestSense(18), read: 18 });
     this.#initiators.push(initiator);
     return initiator;
+  }
+
+  /** Lets the time pass until it is tried again, and waits until `b` is served. */
+  async retry(): Promise<void> {
+    this.clock.advance(RETRY_MS);
+    await until(() => this.server.snapshot().problems.length === 0, "it is served");
   }
 
   /** What the log has about LUNs that are not served, since the last look. */
@@ -151,10 +157,11 @@ Deno.test("a LUN whose file is missing is not ready, the others are served, and 
     assertEquals(await outcomeOf(initiator, { cdb: startStopUnit(true) }), "good");
     assertEquals(await outcomeOf(initiator, { cdb: REGISTER, write: parameterList(7) }), "good");
     assert(Deno.statSync(reservationsFileOf(folder, naa)).isFile);
-    clock.advance(RETRY_MS);
+    clock.advance(2 * RETRY_MS);
+    await Deno.stat(folder);
     assertEquals([scene.lines, await outcomeOf(initiator, { cdb: testUnitReady() })], [[], NOT_READY]);
     Deno.writeFileSync(path, new Uint8Array(FILE_BYTES));
-    clock.advance(RETRY_MS);
+    await scene.retry();
     assertEquals([scene.lines, server.snapshot().problems], [["info: LUN 0 of [b] is served now"], []]);
     assertEquals(await outcomeOf(initiator, { cdb: testUnitReady() }), READY_NOW);
     assertEquals(await outcomeOf(initiator, { cdb: write10(0, 1), write: SECTOR }), "good");
@@ -189,9 +196,15 @@ Deno.test("a LUN whose reservations are damaged gives nobody access, and is read
       assertEquals(await outcomeOf(initiator, command), NOT_READY, command.cdb.toHex());
     }
     assertEquals(await outcomeOf(initiator, { cdb: inquiry(255), read: 255 }), "good");
+    const refusal = await assertRejects(() => scene.server.clearReservations("b", 0), Error, file);
+    assertStringIncludes(refusal.message, "Cannot read the reservations");
+    assertEquals(scene.server.reservations().map(({ target, areKnown }) => [target, areKnown]), [[
+      "b",
+      false,
+    ]]);
     assertEquals(Deno.readTextFileSync(file), "damaged");
     Deno.removeSync(file);
-    scene.clock.advance(RETRY_MS);
+    await scene.retry();
     assertEquals(scene.lines, ["info: LUN 0 of [b] is served now"]);
     assertEquals(await outcomeOf(initiator, { cdb: testUnitReady() }), READY_NOW);
     for (const command of [...NEEDING_MEDIUM, ...changing.slice(1)]) {
@@ -260,7 +273,7 @@ Deno.test("a LUN without an identity is not listed, and is when it has got one",
 
 Deno.test("a LUN that is not ready grows and is protected as the conf says, and so it is when it is ready", () =>
   withScene((served) => Deno.removeSync(pathOf(served, "b")), async (scene) => {
-    const { server, served, clock } = scene;
+    const { server, served } = scene;
     const { config } = served;
     const initiator = await scene.logIn("b");
     const [a, b] = config.targets as [typeof config.targets[0], typeof config.targets[0]];
@@ -268,7 +281,7 @@ Deno.test("a LUN that is not ready grows and is protected as the conf says, and 
     const changed = { ...config, targets: [a, { ...b, readOnly: true, logicalUnits }] };
     server.reconfigure({ ...served, config: changed });
     Deno.writeFileSync(pathOf(served, "b"), new Uint8Array(2 * FILE_BYTES));
-    clock.advance(RETRY_MS);
+    await scene.retry();
     const [unit] = server.snapshot().targets[1]!.logicalUnits;
     assertEquals([unit!.promisedBytes, unit!.writeProtected], [2 * FILE_BYTES, true]);
     assertEquals(server.snapshot().problems, []);

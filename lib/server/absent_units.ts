@@ -1,0 +1,115 @@
+import type { Config } from "../config/config.ts";
+import type { UnitProblem } from "../control/unit_problem.ts";
+import type { Clock } from "../iscsi/clock.ts";
+import type { EventLog } from "../iscsi/event_log.ts";
+import { nameOf, ProblemLog } from "./problem_log.ts";
+import type { ServedTarget } from "./served_target.ts";
+import type { BackingOptions, ServedUnit } from "./served_unit.ts";
+
+/** How often it is tried again to open a logical unit that is not ready. */
+const RETRY_MS = 5_000;
+
+/** What is to be served, and what is. */
+export interface ServedState {
+  readonly config: Config;
+  /** By the names of the conf. */
+  readonly targets: ReadonlyMap<string, ServedTarget>;
+  readonly options: BackingOptions;
+}
+
+/** A place of a logical unit. */
+interface Place {
+  readonly target: ServedTarget;
+  readonly lun: number;
+}
+
+/** The logical units of a conf that are not served: tries again to open them, and logs what becomes of them. */
+export class AbsentUnits {
+  readonly #clock: Clock;
+  readonly #problemLog: ProblemLog;
+  readonly #state: () => ServedState;
+  /** The units at whose files it is looked now. */
+  readonly #probed = new Set<ServedUnit>();
+  #cancel: (() => void) | undefined;
+  #isEnded = false;
+
+  constructor(options: { readonly log: EventLog; readonly clock: Clock; readonly state: () => ServedState }) {
+    this.#clock = options.clock;
+    this.#problemLog = new ProblemLog(options.log);
+    this.#state = options.state;
+  }
+
+  /** Tries again at once, and from then on every few seconds. */
+  retry(): void {
+    const { targets, options } = this.#state();
+    for (const { config, units } of targets.values()) {
+      for (const unit of config.logicalUnits) units.get(unit.number)?.retry(unit, options);
+    }
+    this.#log();
+    this.#retryLater();
+  }
+
+  /** Tries nothing any more. */
+  end(): void {
+    this.#isEnded = true;
+    this.#cancel?.();
+  }
+
+  /** Finds what is not served. */
+  problems(): UnitProblem[] {
+    const { config, targets, options: { unavailable } } = this.#state();
+    return config.targets.flatMap(({ name: target, logicalUnits }) =>
+      logicalUnits.flatMap(({ number: lun, path, sizeBytes }) => {
+        const unit = targets.get(target)?.units.get(lun);
+        const isListed = unit !== undefined;
+        const reason = isListed ? unit.problem : unavailable?.get(path);
+        return reason === undefined ? [] : [{ target, lun, path, sizeBytes, isListed, reason }];
+      })
+    );
+  }
+
+  #log(): void {
+    const { config, targets } = this.#state();
+    const units = config.targets.flatMap(({ name, logicalUnits }) =>
+      logicalUnits.map(({ number }) =>
+        [nameOf(name, number), targets.get(name)?.units.has(number) === true] as const
+      )
+    );
+    this.#problemLog.update(this.problems(), new Map(units));
+  }
+
+  #retryLater(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    const places = this.#places();
+    if (places.length === 0 || this.#isEnded) return;
+    this.#cancel = this.#clock.after(RETRY_MS, () => {
+      for (const place of places) this.#retryUnit(place);
+      this.#retryLater();
+    });
+  }
+
+  /** Finds the units that may be opened now. What the supervisor has found, the supervisor looks at again. */
+  #places(): Place[] {
+    const { targets, options: { unavailable } } = this.#state();
+    return [...targets.values()].flatMap((target) =>
+      target.config.logicalUnits.filter(({ number, path }) =>
+        target.units.get(number)?.problem !== undefined && unavailable?.has(path) !== true
+      ).map(({ number }) => ({ target, lun: number }))
+    );
+  }
+
+  /** Looks at a file off the event loop before it is opened: a disk that hangs holds up nothing else. */
+  async #retryUnit({ target, lun }: Place): Promise<void> {
+    const served = target.units.get(lun);
+    if (served === undefined || this.#probed.has(served)) return;
+    this.#probed.add(served);
+    const { path } = served;
+    await Deno.stat(this.#state().options.standIns.get(path) ?? path).catch(() => {});
+    this.#probed.delete(served);
+    const unit = target.config.logicalUnits.find(({ number }) => number === lun);
+    if (this.#isEnded || unit === undefined || target.units.get(lun) !== served) return;
+    served.retry(unit, this.#state().options);
+    this.#log();
+  }
+}

@@ -7,9 +7,9 @@ import { reasonOf } from "./reason_of.ts";
 import { identitiesFileOf, reservationsFileOf } from "./state_folder.ts";
 
 /**
- * Makes durable what a server is about to act upon: the identities, and the names of all files of a conf, up to the root.
- * A build or a server that was killed may have left them in memory only, and what initiators are told must not be undone
- * by a loss of power.
+ * Makes durable what a server is about to act upon: the identities, and the names of all files of a conf, up to the
+ * root. A build or a server that was killed may have left them in memory only, and what initiators are told must not be
+ * undone by a loss of power.
  *
  * @throws {ProvisionError} (rejects) when the disk of the storage folder refuses
  */

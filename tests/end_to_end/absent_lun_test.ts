@@ -35,7 +35,7 @@ async function problemsOf(appliance: Appliance): Promise<(string | null)[]> {
   return targets.flatMap(({ logicalUnits }) => logicalUnits.map(({ problem }) => problem));
 }
 
-Deno.test("a LUN whose file is missing comes in when the file does, without a restart, also after kill -9", async () => {
+Deno.test("a LUN whose file is missing is served when the file is there, also after kill -9", async () => {
   using appliance = Appliance.create(CONF);
   assertEquals((await appliance.build()).code, 0);
   const [file, elsewhere] = [`${appliance.storage}/bad`, `${appliance.folder}/elsewhere`];
@@ -60,7 +60,7 @@ Deno.test("a LUN whose file is missing comes in when the file does, without a re
   assertEquals((await server.stop()).code, 0);
 });
 
-Deno.test("a LUN that cannot be served keeps no conf from being taken over, and one that was not built is left out", async () => {
+Deno.test("a LUN that cannot be served keeps no conf from being taken over; one not built is left out", async () => {
   using appliance = Appliance.create(CONF);
   assertEquals((await appliance.build()).code, 0);
   Deno.truncateSync(`${appliance.storage}/bad`, 512);

@@ -59,7 +59,7 @@ Deno.test("with APTPL reservations are there after kill -9, and without it they 
   assertEquals((await ben.command({ ...read, lun: 0 })).status, ScsiStatus.good);
 });
 
-Deno.test("a LUN whose reservations are damaged is not served, the others are, and the log says what to do", async () => {
+Deno.test("a LUN whose reservations are damaged is not served, others are, and the log says what to do", async () => {
   using appliance = Appliance.create(CONF);
   {
     await using _server = await appliance.serve();

@@ -24,8 +24,11 @@ function allocatedBytes(appliance: Appliance): number {
 /** An initiator that is logged in and has been told all there is to tell. */
 async function logIn(appliance: Appliance): Promise<Initiator> {
   const initiator = await appliance.login({ targetName: TARGET });
-  await initiator.command({ cdb: testUnitReady() });
-  return initiator;
+  // After the power on, that space is short, where the file system is small.
+  for (let times = 0; times < 3; times++) {
+    if ((await initiator.command({ cdb: testUnitReady() })).status === 0) return initiator;
+  }
+  throw new Error("The LUN has not become ready");
 }
 
 async function unmap(initiator: Initiator, lba: number, blocks: number): Promise<number> {

@@ -38,7 +38,7 @@ Deno.test("LogicalUnit is write protected when it or its store is read-only", ()
   assert(makeUnit({ store: new MemoryStore({ sizeBytes: 4096, readOnly: true }) }).writeProtected);
 });
 
-Deno.test("LogicalUnit that is absent is not ready, and notifies initiators of all that is new when it is", async () => {
+Deno.test("LogicalUnit that is absent is not ready, and notifies initiators of what is new when it is", async () => {
   const store = new LateStore({ sizeBytes: 4096, readOnly: false, canUnmap: false });
   const unit = makeUnit({ store, isAbsent: true });
   const nexus = openReadyNexus(makeTarget(unit));

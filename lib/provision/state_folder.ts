@@ -41,6 +41,11 @@ export function controlSocketOf(storage: string): string {
   return join(stateFolderOf(storage), "control");
 }
 
+/** The file of the state folder that keeps space for a server that starts on a full file system. */
+export function reserveFileOf(storage: string): string {
+  return join(stateFolderOf(storage), "reserve");
+}
+
 /** The file of the state folder that remembers what the backing files took in the last days. */
 export function growthFileOf(storage: string): string {
   return join(stateFolderOf(storage), "growth.json");

@@ -10,6 +10,8 @@ export interface Tenure {
   readonly standIns: Pick<StandIns, "renew" | "extend">;
   /** Gives space back; undefined where none can be given back. */
   readonly holes: HoleService | undefined;
+  /** Everything that takes space for this run has been made. */
+  readonly onReady?: () => void;
   /** Gives everything back: no worker runs any more. */
   end(): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import type { EventLog } from "../iscsi/event_log.ts";
 import { prepareReservationsFolder } from "../provision/reservations_folder.ts";
+import { releaseSpace, reserveSpace } from "../provision/space_reserve.ts";
 import { StandIns } from "../provision/stand_ins.ts";
 import { stateFolderOf } from "../provision/state_folder.ts";
 import { type LockHolder, StorageLock } from "../provision/storage_lock.ts";
@@ -10,6 +11,7 @@ import type { Tenure } from "./serving.ts";
 export class StorageTenure implements Tenure {
   readonly standIns: StandIns;
   readonly holes: HoleService;
+  readonly #storage: string;
   readonly #lock: StorageLock;
 
   /**
@@ -21,25 +23,33 @@ export class StorageTenure implements Tenure {
     const attempt = await StorageLock.acquire(stateFolderOf(storage), "serve");
     if ("holderPid" in attempt) return attempt;
     try {
+      releaseSpace(storage);
       const standIns = new StandIns(storage);
       standIns.remove();
       warnOfReservations(storage, log);
-      return new StorageTenure(attempt.lock, standIns, await HoleService.open(storage, log));
+      return new StorageTenure(storage, attempt.lock, standIns, await HoleService.open(storage, log));
     } catch (error) {
       attempt.lock.release();
       throw error;
     }
   }
 
-  private constructor(lock: StorageLock, standIns: StandIns, holes: HoleService) {
+  private constructor(storage: string, lock: StorageLock, standIns: StandIns, holes: HoleService) {
+    this.#storage = storage;
     this.#lock = lock;
     this.standIns = standIns;
     this.holes = holes;
   }
 
+  onReady(): void {
+    reserveSpace(this.#storage);
+  }
+
   async end(): Promise<void> {
     await this.holes[Symbol.asyncDispose]();
     this.standIns.remove();
+    // What was made for this run has just given its space back.
+    reserveSpace(this.#storage);
     this.#lock.release();
   }
 }

@@ -423,6 +423,7 @@ export class Supervisor {
       this.#wasReady = true;
       if (this.#running !== undefined) this.#noteFaults(this.#running, message.faults);
       this.#succeeded();
+      this.#serving.tenure.onReady?.();
       onReady();
     }
   }

@@ -4,7 +4,7 @@ import type { Initiator } from "../support/initiator.ts";
 import { testUnitReady, write10 } from "../support/initiator_cdb.ts";
 import { ScsiStatus, SenseKey } from "../support/initiator_sense.ts";
 import { runIscsi, ServerProcess } from "../support/server_process.ts";
-import { testOnFileSystem } from "../support/small_file_system.ts";
+import { type FileSystemName, testOnFileSystem } from "../support/small_file_system.ts";
 import { APTPL, PREEMPT_AND_ABORT, REGISTER, RESERVE, reserveOut } from "./_reserve_out.ts";
 import { Appliance } from "./appliance.ts";
 
@@ -92,3 +92,19 @@ testOnFileSystem(
     assert(!server.isEnded);
   },
 );
+
+for (const kind of ["ext4", "xfs", "btrfs"] satisfies FileSystemName[]) {
+  testOnFileSystem(`a server starts on a full ${kind}, again and again`, kind, async (disk) => {
+    using appliance = Appliance.create(CONF);
+    Deno.symlinkSync(disk.folder, appliance.storage);
+    assertEquals((await appliance.build()).code, 0);
+    for (let round = 0; round < 3; round++) {
+      await using server = await ServerProcess.start(appliance.confPath);
+      await using _initiator = await logIn(appliance, "anna", round);
+      await disk.fill();
+      if (round === 1) await server.kill();
+      else assertEquals((await server.stop()).code, 0);
+      await disk.fill();
+    }
+  });
+}

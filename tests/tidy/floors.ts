@@ -67,6 +67,7 @@ export const WORLDLY_FILES: Readonly<Record<string, readonly string[]>> = {
     "lib/provision/reservations_folder.ts",
     "lib/provision/run_helper.ts",
     "lib/provision/settle_state.ts",
+    "lib/provision/space_reserve.ts",
     "lib/provision/storage_lock.ts",
     "lib/provision/survey.ts",
   ],

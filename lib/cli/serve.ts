@@ -22,7 +22,7 @@ import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { loadConfig, parseFile, reportDiagnostics } from "./load_config.ts";
 import type { OptionValues } from "./options.ts";
 
-/** How often it is looked whether LUNs that cannot be served are there again. */
+/** Milliseconds between two looks for LUNs that could not be served. */
 const LOOK_AGAIN_MS = 5_000;
 
 /**

@@ -1,6 +1,6 @@
 import type { StorageFault } from "../scsi/storage_faults.ts";
 
-/** What people call the failures of storage; a number follows. */
+/** The failures of storage in words for people; a number follows. */
 export const STORAGE_FAULT_LABELS: Readonly<Record<StorageFault, string>> = {
   readFailed: "failed reads",
   writeFailed: "failed writes",

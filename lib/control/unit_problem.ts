@@ -13,7 +13,7 @@ export interface UnitProblem {
   readonly reason: string;
 }
 
-/** How things stand with a node, and what of its conf is not served. */
+/** The state of a node, and the logical units of its conf that are not served. */
 export interface ServedSnapshot extends NodeSnapshot {
   readonly problems: readonly UnitProblem[];
 }

@@ -38,7 +38,7 @@ export interface LogicalUnitOptions extends InquiryTexts {
   readonly reservationStore?: ReservationStore | "unreadable";
   /** The medium, or what was kept of the reservations, is not there yet: no by default. */
   readonly isAbsent?: boolean;
-  /** Where failures of the store are reported; without it they are not. */
+  /** Takes failures of the store; without it they are not reported. */
   readonly faults?: StorageFaultReport;
   /** The medium can be ejected and loaded again: no by default. */
   readonly removable?: boolean;
@@ -219,8 +219,7 @@ export class LogicalUnit {
    * power condition). Undefined when it can.
    */
   get notReady(): SenseCondition | undefined {
-    // Of all conditions of a unit that is not ready, Linux waits for none but this one in vain: it tries the others for
-    // minutes, and starts the unit meanwhile.
+    // Linux takes this condition for final. With any other it waits for up to 100 s, and starts the unit meanwhile.
     if (this.#absent) return Sense.manualInterventionRequired;
     if (this.#ejected) return Sense.mediumNotPresent;
     return this.#stopped ? Sense.initializingCommandRequired : undefined;
@@ -232,7 +231,7 @@ export class LogicalUnit {
   }
 
   /**
-   * What was absent is there, and every initiator is notified (SPC-4, 5.14: NOT READY TO READY CHANGE).
+   * Makes ready a unit that was absent, and notifies every initiator (SPC-4, 5.14: NOT READY TO READY CHANGE).
    *
    * @param open has the store of the unit offer its medium
    */
@@ -310,7 +309,7 @@ export class LogicalUnit {
     return totalTraffic([this.#pastTraffic, ...this.#nexuses.values().map(({ traffic }) => traffic)]);
   }
 
-  /** A nexus that begins while there is little space is told of that, too (SBC-3, 4.7.3.7). */
+  /** Notifies also a nexus that begins while there is little space (SBC-3, 4.7.3.7). */
   attach(nexus: AttachedNexus): void {
     this.#nexuses.add(nexus);
     if (!this.canUnmap || !this.#threshold.isReached(this.#thresholdParameters)) return;

@@ -1,4 +1,4 @@
-/** How the storage of a logical unit fails: what is reported to people, beside the sense data that initiators get. */
+/** Failures of a logical unit's storage, as they are reported to people; initiators get sense data. */
 import { StoreError, type StoreErrorKind } from "../store/block_store.ts";
 
 /** The ways in which the storage fails: those of a store that mean a fault of the medium, and one of its own. */
@@ -31,7 +31,7 @@ export interface StorageFaultFigures {
 /** A logical unit whose storage has never failed. */
 export const NO_STORAGE_FAULTS: StorageFaultFigures = Object.freeze({ counts: {}, last: null });
 
-/** Where the failures of a logical unit's storage are reported. */
+/** A receiver of the failures of a logical unit's storage. */
 export interface StorageFaultReport {
   /** Takes note of a failure. */
   add(kind: StorageFault, error: StoreError): void;

@@ -6,10 +6,10 @@ import { nameOf, ProblemLog } from "./problem_log.ts";
 import type { ServedTarget } from "./served_target.ts";
 import type { BackingOptions, ServedUnit } from "./served_unit.ts";
 
-/** How often it is tried again to open a logical unit that is not ready. */
+/** Milliseconds between two attempts to open a logical unit that is not ready. */
 const RETRY_MS = 5_000;
 
-/** What is to be served, and what is. */
+/** A conf, and what is served of it. */
 export interface ServedState {
   readonly config: Config;
   /** By the names of the conf. */
@@ -49,7 +49,7 @@ export class AbsentUnits {
     this.#retryLater();
   }
 
-  /** Tries nothing any more. */
+  /** Stops trying. */
   end(): void {
     this.#isEnded = true;
     this.#cancel?.();

@@ -137,8 +137,8 @@ export class Reloader {
   }
 
   /**
-   * Finds what there is to serve of a conf. What is wrong with a logical unit that is as it was is its own trouble, and
-   * keeps nothing else from changing.
+   * Finds what there is to serve of a conf. A problem of a logical unit that is as it was keeps nothing else from
+   * changing.
    *
    * @throws {Error} when it was not built, or something is wrong with it
    */

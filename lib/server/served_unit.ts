@@ -62,7 +62,7 @@ export class ServedUnit {
   readonly #options: Pick<BackingOptions, "log" | "clock">;
   readonly #faults: UnitFaults;
   readonly #journal: UnitJournal;
-  /** What the unit works on as long as it is not ready. */
+  /** The store of the unit as long as it is not ready. */
   readonly #late: LateStore | undefined;
   #backing: Backing | undefined;
   #problem: string | undefined;
@@ -238,7 +238,7 @@ function openJournal(file: FileStore, { naa }: Identity, { storage, log }: Backi
   return journal;
 }
 
-/** What initiators are told of a medium that nobody has seen yet. */
+/** Returns what initiators can be shown of a medium that has not been opened. */
 function expectedOf(
   { readOnly }: TargetConfig,
   { path, sizeBytes }: LogicalUnitConfig,

@@ -47,7 +47,7 @@ export interface SupervisorOptions {
   /** The server's addresses now. */
   readonly interfaces: () => readonly InterfaceAddress[];
   readonly log: EventLog;
-  /** Where the events of the worker go, which has counted repeated ones itself: `log` by default. */
+  /** The log for events of the worker, which has counted repeated ones itself: `log` by default. */
   readonly workerLog?: EventLog;
   /** The target listens here now. */
   readonly onListening: (address: string, port: number) => void;
@@ -506,7 +506,7 @@ function followHoles({ config, devices, unavailable, tenure }: Serving): void {
   tenure.holes?.follow({ config, devicePaths: [...devices.map(({ path }) => path), ...unavailable.keys()] });
 }
 
-/** What a predecessor has left in memory only is made durable before initiators are told of it; or why it cannot be. */
+/** Makes durable what a predecessor may have left in memory only, or returns why that cannot be. */
 async function settle({ config }: Serving): Promise<UnwantedEnd | undefined> {
   try {
     await settleState(config);

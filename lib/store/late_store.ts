@@ -2,7 +2,7 @@ import { type BlockStore, StoreError, type StoreErrorKind } from "./block_store.
 import type { ByteRange } from "./byte_range.ts";
 import type { Extent } from "./space_map.ts";
 
-/** What a `LateStore` says of itself until its medium is there. */
+/** The properties of a `LateStore` until its medium is there. */
 export interface LateStoreOptions {
   readonly sizeBytes: number;
   readonly readOnly: boolean;

@@ -23,7 +23,7 @@ export class NewerStateError extends Error {
   override readonly name = "NewerStateError";
 }
 
-/** What a state file keeps, and in which version. */
+/** The content of a state file, with its version. */
 export interface StateText {
   readonly version: number;
   readonly body: Readonly<Record<string, unknown>>;

@@ -4,7 +4,7 @@ import { isIntactState, isState } from "./state_text.ts";
 /** The smallest room of a copy: a block of any file system that holds it. */
 const ROOM_BYTES_MIN = 4096;
 
-/** What a `TwinFile` was found to hold. */
+/** The content of a `TwinFile` as it was found. */
 export interface TwinText {
   /** Undefined when the file is not there. */
   readonly text: string | undefined;

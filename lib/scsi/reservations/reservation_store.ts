@@ -5,7 +5,7 @@ export interface ReservationStore {
   /** The state that was saved last, before the logical unit was made; undefined when none ever was. */
   readonly saved: PersistentState | undefined;
   /**
-   * What was saved must be saved once more as it is, before any change: it is in an old form, or half of it was lost.
+   * The saved state must be saved once more as it is, before any change: it is in an old form, or half of it was lost.
    * False by default.
    */
   readonly needsRewrite?: boolean;

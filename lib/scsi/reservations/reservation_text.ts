@@ -13,7 +13,7 @@ import { toInitiatorPort } from "./transport_id.ts";
 
 const VERSION = 2;
 
-/** What the text says of a reservation. */
+/** A reservation in the text. */
 interface ReservationEntry {
   readonly type: string;
   /** The number of the holder's registration. */

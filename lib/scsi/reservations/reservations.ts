@@ -53,7 +53,7 @@ export class Reservations {
     if (store !== undefined && store !== "unreadable") this.learn(store);
   }
 
-  /** What is reserved cannot be read: nobody may use the medium, or reserve anything, before it is known. */
+  /** The reservations cannot be read: no initiator may use the medium, or reserve anything, before it is known. */
   get areUnknown(): boolean {
     return this.#areUnknown;
   }

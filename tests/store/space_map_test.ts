@@ -1,7 +1,11 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { GRANULE_BYTES_MIN, SpaceMap } from "../../lib/store/space_map.ts";
+import { seededRandom } from "../support/seeded_random.ts";
+import { countSteps } from "../support/step_counter.ts";
 
 const KIB4 = GRANULE_BYTES_MIN;
+
+const SEED = Number(Deno.env.get("FUZZ_SEED") ?? 20070102);
 
 Deno.test("SpaceMap of an empty store says so, and of any other that it may be mapped", () => {
   const sizeBytes = 100 * KIB4 + 512;
@@ -38,12 +42,7 @@ Deno.test("SpaceMap of a huge store has larger granules, and never says more tha
 });
 
 Deno.test("SpaceMap agrees with a list of granules", () => {
-  const seed = Number(Deno.env.get("FUZZ_SEED") ?? 20070102);
-  let state = seed;
-  const random = (below: number): number => {
-    state = Math.imul(state, 1664525) + 1013904223 >>> 0;
-    return Math.floor(state / 2 ** 32 * below);
-  };
+  const random = seededRandom(SEED);
   const granules = 77;
   const map = new SpaceMap(granules * KIB4, true);
   const mapped = new Array<boolean>(granules).fill(false);
@@ -60,7 +59,7 @@ Deno.test("SpaceMap agrees with a list of granules", () => {
     assertEquals(
       map.extentAt(at * KIB4),
       { isMapped: mapped[at]!, endBytes: end * KIB4 },
-      `FUZZ_SEED=${seed}, step ${step}`,
+      `FUZZ_SEED=${SEED}, step ${step}`,
     );
   }
 });
@@ -73,6 +72,129 @@ Deno.test("SpaceMap knows as much of a larger store as it knew before", () => {
   assertEquals(larger.extentAt(4 * KIB4), { isMapped: false, endBytes: 9 * KIB4 });
   // The end of its last granule was none of the smaller one's.
   assertEquals(larger.extentAt(9 * KIB4), { isMapped: true, endBytes: 20 * KIB4 });
+  const longer = new SpaceMap(100 * KIB4 - 512, true).resized(200 * KIB4);
+  assertEquals(longer.extentAt(0), { isMapped: false, endBytes: 99 * KIB4 });
+  // Three words of bits become one and a half.
+  const coarser = new SpaceMap(96 * KIB4, true).resized(64 * 2 ** 30);
+  assertEquals(coarser.extentAt(0), { isMapped: false, endBytes: 96 * KIB4 });
   const coarse = map.resized(2 ** 40);
   assertEquals(coarse.extentAt(0), { isMapped: true, endBytes: 2 ** 40 });
+});
+
+/** A map of a store of so many GiB, every other stretch of 8 MiB of which is unmapped. */
+function stripedMap(gib: number): SpaceMap {
+  const map = new SpaceMap(gib * 2 ** 30, false);
+  for (let offset = 0; offset < 2 ** 30; offset += 2 ** 24) map.markUnmapped(offset, 2 ** 23);
+  return map;
+}
+
+Deno.test("SpaceMap takes no more steps to answer for a larger store", () => {
+  for (const gib of [1, 64, 64 * 1024]) {
+    const ofEmpty = countSteps(() => new SpaceMap(gib * 2 ** 30, true), (map) => {
+      assertEquals(map.extentAt(0).endBytes, gib * 2 ** 30);
+      assert(map.isUnmapped(5 * 2 ** 20, KIB4));
+    });
+    // Two ends within blocks of words, 512 blocks between, and the question itself.
+    assert(ofEmpty < 1_600, `${ofEmpty} steps for ${gib} GiB`);
+    const ofUnmapping = countSteps(() => new SpaceMap(gib * 2 ** 30, true), (map) => {
+      assert(map.isUnmapped(5 * 2 ** 20, KIB4));
+      map.markMapped(5 * 2 ** 20, KIB4);
+      assert(!map.isUnmapped(5 * 2 ** 20, KIB4));
+    });
+    assert(ofUnmapping < 10, `${ofUnmapping} steps for ${gib} GiB`);
+  }
+  for (const marked of [true, false]) {
+    const make = (): SpaceMap => {
+      const map = new SpaceMap(64 * 2 ** 30, marked);
+      if (marked) map.markMapped(0, 64 * 2 ** 30);
+      else map.markUnmapped(0, 64 * 2 ** 30);
+      return map;
+    };
+    const ofMarked = countSteps(make, (map) => assertEquals(map.extentAt(0).endBytes, 64 * 2 ** 30));
+    assert(ofMarked < 1_600, `${ofMarked} steps`);
+  }
+  const ofStripes = countSteps(() => stripedMap(1), (map) => map.extentAt(0));
+  assert(ofStripes < 100, `${ofStripes} steps`);
+});
+
+Deno.test("SpaceMap passes by blocks that are alike, and no others", () => {
+  const random = seededRandom(SEED + 1);
+  const granules = 1 << 23;
+  const map = new SpaceMap(granules * KIB4 - 512, true);
+  const mapped: [number, number][] = [];
+  for (let at = random(1 << 20); at < granules;) {
+    const end = Math.min(at + 1 + random(1 << random(18)), granules);
+    map.markMapped(at * KIB4, 1);
+    map.markMapped(at * KIB4, Math.min(end * KIB4, granules * KIB4 - 512) - at * KIB4);
+    mapped.push([at, end]);
+    at = end + 1 + random(1 << 21);
+  }
+  let before = 0;
+  for (const [at, end] of mapped) {
+    assertEquals([before, at].map((granule) => map.extentAt(granule * KIB4)), [
+      { isMapped: at === before, endBytes: (at === before ? end : at) * KIB4 },
+      { isMapped: true, endBytes: Math.min(end * KIB4, granules * KIB4 - 512) },
+    ], `FUZZ_SEED=${SEED}`);
+    before = end;
+  }
+  map.markUnmapped(0, granules * KIB4 - 512);
+  assertEquals(map.extentAt(0).endBytes, granules * KIB4 - 512);
+  map.markMapped(0, granules * KIB4 - 512);
+  assertEquals(map.extentAt(0), { isMapped: true, endBytes: granules * KIB4 - 512 });
+});
+
+Deno.test("SpaceMap with larger granules knows those of which all was unmapped", () => {
+  const random = seededRandom(SEED + 2);
+  const map = new SpaceMap(32 * 2 ** 30, false);
+  const unmapped = Array.from({ length: 4096 }, () => random(4) > 0);
+  for (const [granule, is] of unmapped.entries()) if (is) map.markUnmapped(granule * KIB4, KIB4);
+  for (const factor of [2, 4, 64]) {
+    const larger = map.resized(32 * 2 ** 30 * factor);
+    for (let granule = 0; granule < unmapped.length; granule += factor) {
+      assertEquals(
+        larger.isUnmapped(granule * KIB4, factor * KIB4),
+        unmapped.slice(granule, granule + factor).every((is) => is),
+        `FUZZ_SEED=${SEED}, granule ${granule}, factor ${factor}`,
+      );
+    }
+    // Its counts are right, too: a search passes by what is alike.
+    assertEquals(larger.extentAt(2 ** 30), { isMapped: true, endBytes: 32 * 2 ** 30 * factor });
+  }
+});
+
+Deno.test("SpaceMap has as many granules as fit into 1 MiB of bits, and half as many of the next size", () => {
+  for (const [sizeBytes, granuleBytes] of [[32 * 2 ** 30, KIB4], [32 * 2 ** 30 + 512, 2 * KIB4]]) {
+    const map = new SpaceMap(sizeBytes!, false);
+    map.markUnmapped(granuleBytes!, granuleBytes!);
+    assertEquals(map.extentAt(granuleBytes!), { isMapped: false, endBytes: 2 * granuleBytes! });
+    map.markUnmapped(8 * granuleBytes!, granuleBytes! - 1);
+    assertEquals(map.extentAt(8 * granuleBytes!).isMapped, true);
+  }
+});
+
+Deno.test("SpaceMap counts what is marked in pieces of any length", () => {
+  const random = seededRandom(SEED + 3);
+  const sizeBytes = 2 ** 30;
+  /** Marks all of the map, in pieces that need not be whole words; some overlap. */
+  const markAll = (mark: (offset: number, lengthBytes: number) => void): void => {
+    for (let granule = 0; granule < sizeBytes / KIB4;) {
+      const count = Math.min(1 + random(70), sizeBytes / KIB4 - granule);
+      mark(granule * KIB4, count * KIB4);
+      granule += Math.max(1, count - random(3));
+    }
+  };
+  for (const wasUnmapped of [true, false]) {
+    const make = (): SpaceMap => {
+      const map = new SpaceMap(sizeBytes, wasUnmapped);
+      markAll((offset, lengthBytes) => map.markMapped(offset, lengthBytes));
+      markAll((offset, lengthBytes) => map.markUnmapped(offset, lengthBytes));
+      return map;
+    };
+    const steps = countSteps(
+      make,
+      (map) => assertEquals(map.extentAt(0), { isMapped: false, endBytes: sizeBytes }),
+    );
+    // Its first block of 512 words, and the counts of the others.
+    assert(steps < 600, `${steps} steps, FUZZ_SEED=${SEED}`);
+  }
 });

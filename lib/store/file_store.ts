@@ -20,6 +20,9 @@ type Direction = "read" | "write";
 /** What the operating system calls "no space": ENOSPC, and EDQUOT when a quota is what is full. */
 const OUT_OF_SPACE_ERRNOS: readonly number[] = [28, 122];
 
+/** The reason why a path is not opened. */
+const REPLACED = "another file has taken its place";
+
 /**
  * A block store on a file or a block device.
  *
@@ -58,7 +61,8 @@ export class FileStore implements BlockStore {
       const again = (): Deno.FsFile => openSame(path, options.readOnly, file);
       const flusher = again();
       opened.push(flusher);
-      return new FileStore(path, { ...options, file }, first, flusher, new HandlePool(again));
+      const pool = new HandlePool(again(), () => openSameLater(path, options.readOnly, file));
+      return new FileStore(path, { ...options, file }, first, flusher, pool);
     } catch (error) {
       for (const handle of opened) handle.close();
       throw storeError("readFailed", `Cannot open "${path}"`, error);
@@ -107,11 +111,10 @@ export class FileStore implements BlockStore {
    */
   reopen(path: string, readOnly: boolean): void {
     const opened: Deno.FsFile[] = [];
-    const again = (): Deno.FsFile => openSame(path, readOnly, this.#file);
     try {
-      opened.push(again(), again());
-      const [now, flusher] = opened as [Deno.FsFile, Deno.FsFile];
-      const pool = new HandlePool(again);
+      for (let count = 0; count < 3; count++) opened.push(openSame(path, readOnly, this.#file));
+      const [now, flusher, pooled] = opened as [Deno.FsFile, Deno.FsFile, Deno.FsFile];
+      const pool = new HandlePool(pooled, () => openSameLater(path, readOnly, this.#file));
       const before = [this.#now, this.#flusher, this.#pool] as const;
       [this.#now, this.#flusher, this.#pool] = [now, flusher, pool];
       before[0].close();
@@ -271,7 +274,24 @@ function openSame(path: string, readOnly: boolean, expected: FileIdentity): Deno
   const actual = lookAt(handle, path);
   if (actual.dev === expected.dev && actual.ino === expected.ino) return handle;
   handle.close();
-  throw new Error("another file has taken its place");
+  throw new Error(REPLACED);
+}
+
+/** Does the same off the event loop, which the file system of a disk that hangs would block. */
+async function openSameLater(path: string, readOnly: boolean, expected: FileIdentity): Promise<Deno.FsFile> {
+  const handle = await Deno.open(path, { read: true, write: !readOnly });
+  try {
+    const { dev, ino } = await handle.stat().catch((error) => {
+      if (error instanceof Deno.errors.NotCapable) return Deno.stat(path);
+      throw error;
+    });
+    if (dev === expected.dev && ino === expected.ino) return handle;
+  } catch (error) {
+    handle.close();
+    throw error;
+  }
+  handle.close();
+  throw new Error(REPLACED);
 }
 
 /**

@@ -1,47 +1,53 @@
-/** Most handles of one pool, and so the most reads and writes of one file that the kernel works on at once. */
-const HANDLES_MAX = 32;
+/**
+ * Most handles of one pool, and so the most reads and writes of one file that the kernel works on at once. Each has one
+ * of the 32 threads that Deno has for such work in a worker: a file whose disk hangs must leave some to the others.
+ */
+const HANDLES_MAX = 24;
 
 /**
  * Handles on one file for work that takes its time: an asynchronous read or write occupies a handle, because its
  * offset is the handle's position, so that as many can be under way as there are handles.
  *
- * One handle is opened at once and the others when they are first needed: a file that is always answered from the
- * page cache needs none of them.
+ * There is one handle from the start, and the others are opened when they are first needed: a file that is always
+ * answered from the page cache needs none of them. Opening a file may take as long as its disk hangs, so no work waits
+ * for that alone: whichever handle is free first is taken.
  */
 export class HandlePool {
-  readonly #open: () => Deno.FsFile;
-  readonly #idle: Deno.FsFile[] = [];
+  readonly #open: () => Promise<Deno.FsFile>;
+  readonly #idle: Deno.FsFile[];
   readonly #waiting: ((handle: Deno.FsFile) => void)[] = [];
-  #openCount = 0;
+  /** Handles that are open or being opened. */
+  #count = 1;
   #isClosed = false;
 
   /**
-   * @param open opens a further handle on the same file
-   * @throws {Error} whatever the first `open` throws
+   * @param first a handle on the file
+   * @param open opens a further one
    */
-  constructor(open: () => Deno.FsFile) {
+  constructor(first: Deno.FsFile, open: () => Promise<Deno.FsFile>) {
+    this.#idle = [first];
     this.#open = open;
-    this.#idle.push(open());
-    this.#openCount = 1;
   }
 
   /**
-   * A handle for the caller alone until it is given back; undefined when all are taken. It costs no promise, which
-   * counts where a disk completes tens of thousands of reads a second.
+   * Returns a handle for the caller alone until it is given back; undefined when all are taken. It takes no promise,
+   * which counts where a disk completes tens of thousands of reads a second.
    *
    * @throws {Error} when the pool is closed
    */
   take(): Deno.FsFile | undefined {
     if (this.#isClosed) throw new Error("it is closed");
-    return this.#idle.pop() ?? this.#openAnother();
+    const handle = this.#idle.pop();
+    if (handle === undefined && this.#count < HANDLES_MAX) this.#openAnother();
+    return handle;
   }
 
-  /** The next handle that is given back, when `take` has none: the oldest caller's first. */
+  /** Resolves to the next handle that is free, when `take` has none: the oldest caller's first. */
   nextGivenBack(): Promise<Deno.FsFile> {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** The caller has done with a handle. */
+  /** Takes back a handle that the caller has done with. */
   giveBack(handle: Deno.FsFile): void {
     const next = this.#waiting.shift();
     if (next !== undefined) next(handle);
@@ -55,16 +61,14 @@ export class HandlePool {
     for (const handle of this.#idle.splice(0)) handle.close();
   }
 
-  #openAnother(): Deno.FsFile | undefined {
-    if (this.#openCount === HANDLES_MAX) return undefined;
+  async #openAnother(): Promise<void> {
+    this.#count++;
     try {
-      const handle = this.#open();
-      this.#openCount++;
-      return handle;
+      this.giveBack(await this.#open());
     } catch {
       // The file was replaced or the process has no descriptors left. The handles that are open still lead to the
       // right file, so the work waits for one of them instead of failing.
-      return undefined;
+      this.#count--;
     }
   }
 }

@@ -2,10 +2,10 @@
 const FAST_MS_PER_BYTE = 1 / 2_000_000;
 
 /**
- * While all is fast only every so many transfers are timed, since that takes a tenth of a small one. A slow one among
- * them has all of the following ones timed, for as long as it counts.
+ * While all is fast only every so many transfers that follow one another are timed, since that takes a tenth of a small
+ * one. A slow one among them has all of the following ones timed, for as long as it counts.
  */
-const TIMED_ONE_IN = 4;
+const TIMED_ONE_IN = 16;
 
 /** Below this share no slow transfer is remembered. */
 const FORGOTTEN_SHARE = 0.01;
@@ -50,6 +50,11 @@ export class Pace {
   /** @param fastMs a small transfer that takes longer is slow */
   constructor(fastMs: number) {
     this.#fastMs = fastMs;
+  }
+
+  /** Transfers are not done at once but to try it. */
+  get isSlow(): boolean {
+    return this.#isSlow;
   }
 
   /** Whether the next transfer is to be timed; one that is not is to be done at once. */

@@ -1,32 +1,55 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { HandlePool } from "../../lib/store/handle_pool.ts";
+import { countHandles } from "../support/open_handles.ts";
 
-/** A pool on a scratch file; `open` may fail from its call number `failFrom` on. */
-function makePool(failFrom = Infinity): { pool: HandlePool; opened: () => number; close(): void } {
-  const path = Deno.makeTempFileSync();
-  let opened = 0;
-  const pool = new HandlePool(() => {
-    if (opened + 1 >= failFrom) throw new Error("Too many open files (os error 24)");
-    opened++;
-    return Deno.openSync(path, { read: true });
-  });
-  return {
-    pool,
-    opened: () => opened,
-    close: () => {
-      pool.close();
-      Deno.removeSync(path);
-    },
-  };
+/** Most handles of a pool. */
+const HANDLES_MAX = 24;
+
+/** A pool on a scratch file, and what opens its handles when it is told to; every opening after so many fails. */
+class Fixture implements Disposable {
+  readonly path = Deno.makeTempFileSync();
+  readonly pool: HandlePool;
+  readonly opening: (() => void)[] = [];
+  asked = 0;
+
+  constructor(openMax = Infinity) {
+    this.pool = new HandlePool(this.#open(), () => {
+      const isRefused = ++this.asked > openMax;
+      return new Promise((resolve, reject) => {
+        this.opening.push(() =>
+          isRefused ? reject(new Error("Too many open files (os error 24)")) : resolve(this.#open())
+        );
+      });
+    });
+  }
+
+  /** Ends every opening that is under way. */
+  async openAll(): Promise<void> {
+    for (const end of this.opening.splice(0)) end();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+
+  [Symbol.dispose](): void {
+    this.pool.close();
+    Deno.removeSync(this.path);
+  }
+
+  #open(): Deno.FsFile {
+    return Deno.openSync(this.path, { read: true });
+  }
 }
 
 /** Has `count` works at once in a pool; resolves to the most that ran at a time, and the order in which they began. */
-async function useAtOnce(pool: HandlePool, count: number): Promise<{ runningMax: number; order: number[] }> {
+async function useAtOnce(
+  { pool, opening }: Fixture,
+  count: number,
+): Promise<{ runningMax: number; order: number[] }> {
   const order: number[] = [];
   const handles = new Set<Deno.FsFile>();
   let runningMax = 0;
   const works = Array.from({ length: count }, async (_, index) => {
     const handle = pool.take() ?? await pool.nextGivenBack();
+    for (const end of opening.splice(0)) end();
     assertEquals(handles.has(handle), false, "a handle has one user at a time");
     handles.add(handle);
     order.push(index);
@@ -40,32 +63,60 @@ async function useAtOnce(pool: HandlePool, count: number): Promise<{ runningMax:
 }
 
 Deno.test("HandlePool opens handles as they are needed, up to a limit, and serves the oldest first", async () => {
-  const { pool, opened, close } = makePool();
-  assertEquals(opened(), 1);
-  await useAtOnce(pool, 1);
-  assertEquals(opened(), 1);
-  const { runningMax, order } = await useAtOnce(pool, 100);
-  assertEquals(runningMax, opened());
-  assertEquals(opened(), 32);
+  using fixture = new Fixture();
+  await useAtOnce(fixture, 1);
+  assertEquals(fixture.asked, 0, "one is there from the start");
+  const { runningMax, order } = await useAtOnce(fixture, 100);
+  assertEquals([runningMax, fixture.asked], [HANDLES_MAX, HANDLES_MAX - 1]);
   assertEquals(order, order.toSorted((a, b) => a - b));
-  close();
+  await useAtOnce(fixture, 100);
+  assertEquals(fixture.asked, HANDLES_MAX - 1, "what is open is used again");
 });
 
-Deno.test("HandlePool does with the handles that it has when no more can be opened", async () => {
-  const { pool, opened, close } = makePool(3);
-  const { runningMax, order } = await useAtOnce(pool, 10);
-  assertEquals([opened(), runningMax, order.length], [2, 2, 10]);
-  close();
+Deno.test("HandlePool does with the handles that it has when no more can be opened, and tries again", async () => {
+  using fixture = new Fixture(1);
+  const { runningMax, order } = await useAtOnce(fixture, 10);
+  assertEquals([runningMax, order.length], [2, 10]);
+  const before = fixture.asked;
+  await fixture.openAll();
+  await useAtOnce(fixture, 3);
+  assertEquals(fixture.asked - before, 1);
+  await fixture.openAll();
 });
 
-Deno.test("HandlePool closes what is idle at once, and what is taken when it is given back", () => {
-  const { pool, close } = makePool();
-  const [first, second] = [pool.take()!, pool.take()!];
+Deno.test("HandlePool waits for no file to be opened while another handle comes back", async () => {
+  using fixture = new Fixture();
+  const { pool } = fixture;
+  const first = pool.take()!;
+  assertEquals(pool.take(), undefined);
+  const second = pool.nextGivenBack();
   pool.giveBack(first);
-  close();
+  assertEquals(await second, first);
+  await fixture.openAll();
+  const opened = pool.take()!;
+  assertEquals(opened === first, false, "what was opened meanwhile is there for the next");
+  pool.giveBack(first);
+  pool.giveBack(opened);
+});
+
+Deno.test("HandlePool closes what is idle at once, and what is taken or opened when it is given back", async () => {
+  const fixture = new Fixture();
+  const { pool } = fixture;
+  const first = pool.take()!;
+  assertEquals(pool.take(), undefined);
+  const waiting = pool.nextGivenBack();
+  await fixture.openAll();
+  const second = await waiting;
+  assertEquals(pool.take(), undefined);
+  pool.giveBack(first);
+  fixture[Symbol.dispose]();
   assertThrows(() => first.statSync(), Deno.errors.BadResource);
   second.statSync();
   pool.giveBack(second);
   assertThrows(() => second.statSync(), Deno.errors.BadResource);
+  Deno.writeFileSync(fixture.path, new Uint8Array());
+  await fixture.openAll();
+  assertEquals(countHandles(fixture.path), 0);
+  Deno.removeSync(fixture.path);
   assertThrows(() => pool.take(), Error, "it is closed");
 });

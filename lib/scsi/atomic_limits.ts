@@ -14,6 +14,13 @@ const ATOMIC_WRITE_MAX_BLOCKS = 256;
 /** Data that the commands of one I_T_L nexus may have collected: the largest ORWRITE, or many small commands. */
 export const COLLECTED_BYTES_MAX = 16 * 1024 * 1024;
 
+/**
+ * Bytes of writes done as a whole for which there is always space to record them, even on a full file system: all that
+ * COMPARE AND WRITE may carry, and WRITE ATOMIC with blocks of 512 bytes. For more, space is taken when it is first
+ * needed: 1,000 logical units should not take gigabytes that they never use.
+ */
+export const RECORDED_BYTES = 128 * 1024;
+
 /** MAXIMUM COMPARE AND WRITE LENGTH (SBC-3, 6.6.3), in blocks. */
 export function compareAndWriteMaxBlocks({ blockSizeBytes }: LogicalUnit): number {
   return Math.min(COMPARE_AND_WRITE_MAX_BLOCKS, COMPARE_AND_WRITE_MAX_BYTES / blockSizeBytes);

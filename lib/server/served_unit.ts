@@ -5,11 +5,13 @@ import type { EventLog } from "../iscsi/event_log.ts";
 import { DEVICES_FOLDER } from "../provision/block_device.ts";
 import { isInside } from "../provision/is_inside.ts";
 import { atomicJournalOf } from "../provision/state_folder.ts";
+import { RECORDED_BYTES } from "../scsi/atomic_limits.ts";
 import type { Identity } from "../scsi/identity.ts";
 import type { ReservationStore } from "../scsi/reservations/reservation_store.ts";
 import { type InquiryTexts, LogicalUnit, type LogicalUnitOptions } from "../scsi/logical_unit.ts";
 import { AdaptiveStore } from "../store/adaptive_store.ts";
-import { type AtomicJournal, AtomicJournalFile } from "../store/atomic_journal.ts";
+import { AtomicJournalFile } from "../store/atomic_journal.ts";
+import { allocateJournal, recoverAtomicWrites, type Recovery } from "../store/atomic_recovery.ts";
 import { type BlockStore, StoreError } from "../store/block_store.ts";
 import { FileStore } from "../store/file_store.ts";
 import type { HolePuncher } from "../store/hole_puncher.ts";
@@ -62,6 +64,7 @@ export class ServedUnit {
   readonly #options: Pick<BackingOptions, "log" | "clock">;
   readonly #faults: UnitFaults;
   readonly #journal: UnitJournal;
+  readonly #journalPath: string;
   /** The store of the unit as long as it is not ready. */
   readonly #late: LateStore | undefined;
   #backing: Backing | undefined;
@@ -89,6 +92,7 @@ export class ServedUnit {
     this.#readOnly = readOnly;
     this.#faults = new UnitFaults(nameOf(target.name, number), options);
     this.#journal = new UnitJournal(this.#faults);
+    this.#journalPath = atomicJournalOf(options.storage, this.#identity.naa);
     const reservationStore = this.#try(() => this.#openReservations(options)) ?? "unreadable";
     if (this.#problem === undefined) this.#backing = this.#try(() => this.#openBacking(unit, options));
     this.#late = this.#backing === undefined ? new LateStore(expectedOf(target, unit, options)) : undefined;
@@ -145,7 +149,7 @@ export class ServedUnit {
     if (problem !== undefined) throw new StoreError("readFailed", problem);
     const file = FileStore.open(options.standIns.get(path) ?? path, { sizeBytes, readOnly: this.#readOnly });
     try {
-      this.#journal.arrive(openJournal(file, this.#identity, options));
+      this.#journal.arrive(this.#openJournal(file));
       const puncher = options.puncherOf?.(path);
       const thin = puncher === undefined
         ? undefined
@@ -155,6 +159,16 @@ export class ServedUnit {
       file.close();
       throw error;
     }
+  }
+
+  /** Opens the journal, and first takes back what the death of a server has left half done. */
+  #openJournal(file: FileStore): AtomicJournalFile {
+    const { naa } = this.#identity;
+    const { log } = this.#options;
+    const recovery = recoverAtomicWrites(this.#journalPath, naa, file);
+    if (recovery !== undefined) log.warning(describeRecovery(recovery, this.path, this.#journalPath));
+    if (!file.readOnly) allocate(this.#journalPath, log);
+    return new AtomicJournalFile(this.#journalPath, { store: file, owner: naa, roomBytes: RECORDED_BYTES });
   }
 
   /**
@@ -173,7 +187,10 @@ export class ServedUnit {
       file.grow(sizeBytes);
       thin?.follow();
     }
-    if (file.readOnly && !readOnly) file.reopen(standIns.get(this.path) ?? this.path, false);
+    if (file.readOnly && !readOnly) {
+      file.reopen(standIns.get(this.path) ?? this.path, false);
+      allocate(this.#journalPath, this.#options.log);
+    }
   }
 
   /** Is what the conf says now, of which initiators are told as far as it is different. */
@@ -230,12 +247,32 @@ export class ServedUnit {
   }
 }
 
-/** Opens the journal of a backing file, and first takes back what the death of a server has left half done. */
-function openJournal(file: FileStore, { naa }: Identity, { storage, log }: BackingOptions): AtomicJournal {
-  const path = atomicJournalOf(storage, naa);
-  const journal = new AtomicJournalFile(path);
-  if (journal.recover(file)) log.warning(`Took back an interrupted atomic write, recorded in "${path}"`);
-  return journal;
+function describeRecovery({ kind, keptPath }: Recovery, path: string, journalPath: string): string {
+  switch (kind) {
+    case "takenBack":
+      return `Took back an interrupted atomic write to "${path}", recorded in "${journalPath}"`;
+    case "incomplete":
+      return `Ignored an incomplete record in "${journalPath}": ` +
+        `power failed before its atomic write to "${path}" began, which is as it was before`;
+    case "other":
+      return `Did not take back an atomic write to "${path}": the blocks hold neither what was written nor what was ` +
+        `there before, as when another file was put in its place; nothing was changed, and the record is kept in ` +
+        `"${keptPath}" until SANITIZE`;
+    case "damaged":
+      return `Cannot read journal "${journalPath}": it is damaged, and an atomic write to "${path}" that was ` +
+        `interrupted may be there in part; check the file system on that disk. The journal is kept in ` +
+        `"${keptPath}" until SANITIZE`;
+  }
+}
+
+/** Has a journal take its space. Without it the unit is served all the same, as long as there is space. */
+function allocate(journalPath: string, log: EventLog): void {
+  try {
+    allocateJournal(journalPath, RECORDED_BYTES);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    log.warning(`${error.message}; atomic writes fail while the file system is full`);
+  }
 }
 
 /** Returns what initiators can be shown of a medium that has not been opened. */

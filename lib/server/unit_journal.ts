@@ -1,6 +1,7 @@
 import { reportStorageFault, type StorageFaultReport } from "../scsi/storage_faults.ts";
 import type { AtomicJournal } from "../store/atomic_journal.ts";
 import { StoreError } from "../store/block_store.ts";
+import type { FailedWrite, Replacement } from "../store/put_back.ts";
 
 /**
  * The journal of a logical unit: its failures are reported, and it may be opened later than the unit is made. Failures
@@ -19,31 +20,32 @@ export class UnitJournal implements AtomicJournal {
     this.#journal = journal;
   }
 
-  async protect(offset: number, old: Uint8Array, work: () => Promise<void>): Promise<void> {
+  async protect(replacement: Replacement, write: () => Promise<FailedWrite | undefined>): Promise<void> {
     const journal = this.#journal;
     if (journal === undefined) {
       throw new StoreError("writeFailed", "Cannot write the journal: it is not open");
     }
-    let failure: unknown;
-    const watched = async (): Promise<void> => {
-      try {
-        await work();
-      } catch (error) {
-        failure = error;
-        throw error;
-      }
-    };
+    let failed: FailedWrite | undefined;
+    const watched = async (): Promise<FailedWrite | undefined> => failed = await write();
     try {
-      await journal.protect(offset, old, watched);
+      await journal.protect(replacement, watched);
     } catch (error) {
-      if (error !== failure) reportStorageFault(this.#report, error);
+      if (error !== failed?.error) reportStorageFault(this.#report, error);
       throw error;
     }
   }
 
   async flush(): Promise<void> {
+    await this.#reporting(this.#journal?.flush());
+  }
+
+  async erase(): Promise<void> {
+    await this.#reporting(this.#journal?.erase());
+  }
+
+  async #reporting(work: Promise<void> | undefined): Promise<void> {
     try {
-      await this.#journal?.flush();
+      await work;
     } catch (error) {
       reportStorageFault(this.#report, error);
       throw error;

@@ -1,134 +1,125 @@
 /**
- * The journal of atomic writes: one record, of the bytes that the write under way replaces.
+ * The journal of atomic writes: a file that holds the record of those under way (`atomic_record.ts`).
  *
- * ```text
- *     0 | "ISCSIUND", or zeros when nothing is recorded
- *     8 | version: 1
- *    12 | how many bytes were replaced
- *    16 | from where on
- *    24 | CRC32C of bytes 0-23 and of the replaced bytes
- *  4096 | the replaced bytes
- * ```
+ * Writes that are asked for while others are under way make up the next round. A round is recorded and the record made
+ * durable; then its writes are done, and made durable; then the record is taken out. So whatever ends the process or
+ * the machine, there is a record of each write that may be torn.
  *
- * The header is written after the bytes and lies within one page, so that after `kill -9` a record is complete or not
- * there. After a power failure anything may be on the disk: an incomplete record is told by its checksum. A complete
- * one of a write that was finished, and has been overwritten since, must not be found either: so whoever flushes the
- * store flushes its journal too before he says so, and by then the record is gone.
+ * A record that stays although its writes are there does no harm: they are recognised. Yet bytes that were the new ones
+ * and become the old ones again, by a later write, look like a torn write. So a flush of the store is followed by one
+ * of its journal before it is acknowledged, and by then the record is gone.
  */
-import { readUint32, readUint64, writeUint32, writeUint64 } from "../bytes/big_endian.ts";
-import { crc32c } from "../bytes/crc32c.ts";
+import { dirname } from "@std/path";
+import {
+  BODY_OFFSET,
+  encodeBody,
+  encodeHeader,
+  recordBytesMax,
+  recordedBytes,
+  SECTOR_BYTES,
+} from "./atomic_record.ts";
+import { keptJournalOf } from "./atomic_recovery.ts";
 import { type BlockStore, StoreError } from "./block_store.ts";
-import { putBackNow } from "./put_back.ts";
+import { storeError } from "./os_error.ts";
+import type { FailedWrite, Replacement } from "./put_back.ts";
 
-/** Keeps a write whole across the death of the process. */
+/** Keeps writes whole across the death of the process and a loss of power. */
 export interface AtomicJournal {
   /**
-   * Does `work`, which replaces the bytes `old` at `offset`, so that they are put back if the process dies in it. One
-   * such piece of work is done at a time.
+   * Has a write be there as a whole, or not at all if it fails or is interrupted. Nobody else may write there
+   * meanwhile.
    *
-   * @throws {StoreError} (rejects) when the journal fails, without having begun `work`; and whatever `work` throws
+   * @param write does it, and puts the old bytes back when it fails
+   * @throws {StoreError} (rejects) when the journal fails, without having written; or with the error of the write
    */
-  protect(offset: number, old: Uint8Array, work: () => Promise<void>): Promise<void>;
+  protect(replacement: Replacement, write: () => Promise<FailedWrite | undefined>): Promise<void>;
 
   /**
-   * Resolves when no work that was complete before the call will be undone, not even after a power failure.
+   * Resolves when no write that was complete before the call will be undone, not even after a power failure.
    *
    * @throws {StoreError} (rejects) of kind `flushFailed` when that cannot be promised
    */
   flush(): Promise<void>;
 
+  /**
+   * Overwrites every byte of the store that the journal holds, and makes that durable.
+   *
+   * @throws {StoreError} (rejects) when that fails
+   */
+  erase(): Promise<void>;
+
   /** Nothing may be under way and nothing may follow. */
   close(): void;
 }
 
-const MAGIC = new TextEncoder().encode("ISCSIUND");
-const VERSION = 1;
-const HEADER_BYTES = 28;
-const CHECKSUM_OFFSET = 24;
-const DATA_OFFSET = 4096;
-
-interface Replaced {
-  readonly offset: number;
-  readonly old: Uint8Array;
+/** The options of an `AtomicJournalFile`. */
+export interface AtomicJournalOptions {
+  /** The store that the journal belongs to. */
+  readonly store: Pick<BlockStore, "flush">;
+  /** The NAA designator of the logical unit. */
+  readonly owner: string;
+  /** Bytes of writes for which there is room in one record; a larger write has one for itself. */
+  readonly roomBytes: number;
 }
 
-function encodeHeader({ offset, old }: Replaced): Uint8Array {
-  const header = new Uint8Array(HEADER_BYTES);
-  header.set(MAGIC);
-  writeUint32(header, 8, VERSION);
-  writeUint32(header, 12, old.length);
-  writeUint64(header, 16, offset);
-  writeUint32(header, CHECKSUM_OFFSET, crc32c(old, crc32c(header.subarray(0, CHECKSUM_OFFSET))));
-  return header;
+/** A write that waits for its round. */
+interface Request {
+  readonly replacement: Replacement;
+  readonly write: () => Promise<FailedWrite | undefined>;
+  readonly done: PromiseWithResolvers<void>;
 }
 
-/** What a journal has recorded; undefined when there is nothing, or nothing complete. */
-function decodeRecord(bytes: Uint8Array): Replaced | undefined {
-  if (bytes.length < DATA_OFFSET || MAGIC.some((byte, index) => bytes[index] !== byte)) return undefined;
-  if (readUint32(bytes, 8) !== VERSION) return undefined;
-  const old = bytes.subarray(DATA_OFFSET, DATA_OFFSET + readUint32(bytes, 12));
-  const checksum = crc32c(old, crc32c(bytes.subarray(0, CHECKSUM_OFFSET)));
-  if (readUint32(bytes, CHECKSUM_OFFSET) !== checksum) return undefined;
-  return { offset: readUint64(bytes, 16), old };
-}
+/** Bytes that are overwritten at a time. */
+const PIECE_BYTES = 256 * 1024;
 
-/** A journal in a file of its own, which is made when there is first something to record. */
+/** A journal in a file of its own, which `recoverAtomicWrites` has looked at. */
 export class AtomicJournalFile implements AtomicJournal {
   readonly #path: string;
+  readonly #store: Pick<BlockStore, "flush">;
+  readonly #owner: string;
+  readonly #bodyBytesMax: number;
   #file: Deno.FsFile | undefined;
-  #turn: Promise<void> = Promise.resolve();
-  /** The file may have been written since it was last made durable, be it by the process before. */
+  /** The file and its name have been made durable. */
+  #isNameDurable = false;
+  /** The file may have been written since it was last made durable, by this process or the one before. */
   #isUnsynced = true;
-  #syncing: Promise<void> = Promise.resolve();
-  #flushFailure: StoreError | undefined;
+  #waiting: Request[] = [];
+  /** The end of what the file is used for now; one thing at a time. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #waitingFlush: Promise<void> | undefined;
+  /** A record that may be there cannot be taken out or trusted: nothing more is promised. */
+  #failure: StoreError | undefined;
 
-  constructor(path: string) {
+  constructor(path: string, { store, owner, roomBytes }: AtomicJournalOptions) {
     this.#path = path;
+    this.#store = store;
+    this.#owner = owner.toLowerCase();
+    this.#bodyBytesMax = recordBytesMax(roomBytes);
   }
 
-  /**
-   * Puts back what an interrupted write has replaced. To be called before anything else is done with the store.
-   *
-   * @param store one whose `...Now` forms never decline
-   * @returns whether there was such a write
-   * @throws {StoreError} when that cannot be done: of kind `readOnly` when the store cannot be written to
-   */
-  recover(store: BlockStore): boolean {
-    const replaced = this.#read();
-    if (replaced === undefined) return false;
-    if (store.readOnly) {
-      const remedy = "make it writable and start once, then make it read-only again";
-      throw new StoreError("readOnly", `Cannot take back an interrupted write by "${this.#path}": ${remedy}`);
-    }
-    putBackNow(store, replaced.offset, replaced.old);
-    // An empty journal has nothing recorded, and no record is lost that a second death would need.
-    Deno.truncateSync(this.#path);
-    return true;
-  }
-
-  async protect(offset: number, old: Uint8Array, work: () => Promise<void>): Promise<void> {
-    const before = this.#turn;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#turn = promise;
-    await before;
-    try {
-      await this.#record({ offset, old });
-      try {
-        await work();
-      } finally {
-        await this.#retire();
-      }
-    } finally {
-      resolve();
-    }
+  protect(replacement: Replacement, write: () => Promise<FailedWrite | undefined>): Promise<void> {
+    const done = Promise.withResolvers<void>();
+    this.#waiting.push({ replacement, write, done });
+    if (this.#waiting.length === 1) this.#inTurn(() => this.#carryOutRound());
+    return done.promise;
   }
 
   async flush(): Promise<void> {
-    if (this.#isUnsynced) {
-      this.#isUnsynced = false;
-      this.#syncing = this.#syncAfter(this.#syncing);
-    }
-    await this.#syncing;
+    if (this.#failure !== undefined) throw this.#failure;
+    if (!this.#isUnsynced) return;
+    this.#waitingFlush ??= this.#inTurn(() => {
+      this.#waitingFlush = undefined;
+      return this.#sync();
+    });
+    await this.#waitingFlush;
+  }
+
+  erase(): Promise<void> {
+    return this.#inTurn(async () => {
+      await erase(this.#path);
+      const keptPath = keptJournalOf(this.#path);
+      if (await erase(keptPath)) await Deno.remove(keptPath);
+    });
   }
 
   close(): void {
@@ -136,78 +127,135 @@ export class AtomicJournalFile implements AtomicJournal {
     this.#file = undefined;
   }
 
-  #read(): Replaced | undefined {
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+
+  /** Does what waits, as far as there is room for its record. Reports to those who asked, and never throws. */
+  async #carryOutRound(): Promise<void> {
+    const round = this.#takeRound();
     try {
-      return decodeRecord(Deno.readFileSync(this.#path));
+      if (this.#failure !== undefined) throw this.#failure;
+      await this.#record(round.map(({ replacement }) => replacement));
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return undefined;
-      throw new StoreError("readFailed", `Cannot read journal "${this.#path}"`, { cause: error });
+      for (const { done } of round) done.reject(error);
+      return;
+    }
+    const failures = await Promise.all(round.map(({ write }) => write()));
+    const failure = await this.#conclude(failures);
+    for (const [index, { done }] of round.entries()) {
+      const failed = failures[index] ?? failure;
+      if (failed === undefined) done.resolve();
+      else done.reject(failed.error);
     }
   }
 
-  async #record(replaced: Replaced): Promise<void> {
-    await this.#write(DATA_OFFSET, replaced.old);
-    await this.#write(0, encodeHeader(replaced));
+  #takeRound(): Request[] {
+    let [count, bytes] = [0, 0];
+    for (const { replacement: { offset, old } } of this.#waiting) {
+      bytes += recordedBytes(offset, old.length);
+      if (count > 0 && bytes > this.#bodyBytesMax) break;
+      count++;
+    }
+    const round = this.#waiting.splice(0, count);
+    if (this.#waiting.length > 0) this.#inTurn(() => this.#carryOutRound());
+    return round;
   }
 
-  /** A record that cannot be taken out may be put back over whatever is written later: no flush can promise that. */
-  async #retire(): Promise<void> {
+  async #record(replacements: readonly Replacement[]): Promise<void> {
+    const body = encodeBody(replacements);
+    await this.#write(BODY_OFFSET, body);
+    await this.#write(0, encodeHeader(this.#owner, body, replacements.length));
+    await this.#sync();
+  }
+
+  /** Makes the writes of a round durable and takes their record out. While one of them is torn, the record stays. */
+  async #conclude(failures: readonly (FailedWrite | undefined)[]): Promise<{ error: unknown } | undefined> {
+    const torn = failures.find((failed) => failed?.isTorn);
     try {
-      await this.#write(0, new Uint8Array(HEADER_BYTES));
+      if (torn !== undefined) throw torn.error;
+      await this.#store.flush();
+      await this.#write(0, new Uint8Array(SECTOR_BYTES));
+      return undefined;
     } catch (error) {
-      this.#flushFailure ??= this.#flushError(error);
-      throw error;
+      this.#failure ??= this.#flushError(error);
+      return { error };
     }
   }
 
   async #write(offset: number, bytes: Uint8Array): Promise<void> {
     this.#isUnsynced = true;
     try {
-      this.#file ??= Deno.openSync(this.#path, { read: true, write: true, create: true, mode: 0o600 });
-      this.#file.seekSync(offset, Deno.SeekMode.Start);
-      for (let written = 0; written < bytes.length;) {
-        written += await this.#file.write(bytes.subarray(written));
-      }
+      this.#file ??= await Deno.open(this.#path, { read: true, write: true, create: true, mode: 0o600 });
+      await writeAll(this.#file, offset, bytes);
     } catch (error) {
-      const isFull = error instanceof Error && /\(os error (28|122)\)/.test(error.message);
-      const kind = isFull ? "outOfSpace" : "writeFailed";
-      throw new StoreError(kind, `Cannot write journal "${this.#path}"`, { cause: error });
+      throw storeError("writeFailed", `Cannot write journal "${this.#path}"`, error);
     }
   }
 
   /**
-   * A failed flush is final, as that of a `FileStore` is: what the kernel has dropped may be the zeros in place of a
-   * record, and the next fdatasync would succeed without them.
+   * Makes the file durable, and its name the first time. A failure is final, as that of a `FileStore` is: the kernel
+   * may have dropped the zeros in place of a record, and the next fdatasync would succeed without them.
    */
-  async #syncAfter(before: Promise<void>): Promise<void> {
-    await before.catch(() => {});
-    if (this.#flushFailure !== undefined) throw this.#flushFailure;
+  async #sync(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
     let file: Deno.FsFile | undefined;
     try {
-      file = this.#file ??= openExisting(this.#path);
+      file = this.#file ??= await openIfThere(this.#path);
     } catch (error) {
-      this.#isUnsynced = true;
       throw this.#flushError(error);
     }
     try {
-      await file?.syncData();
+      if (file !== undefined) await this.#syncFile(file);
+      this.#isUnsynced = false;
     } catch (error) {
-      this.#flushFailure = this.#flushError(error);
-      throw this.#flushFailure;
+      this.#failure = this.#flushError(error);
+      throw this.#failure;
     }
   }
 
+  async #syncFile(file: Deno.FsFile): Promise<void> {
+    if (this.#isNameDurable) return await file.syncData();
+    await file.sync();
+    using folder = await Deno.open(dirname(this.#path), { read: true });
+    await folder.sync();
+    this.#isNameDurable = true;
+  }
+
   #flushError(cause: unknown): StoreError {
-    return new StoreError("flushFailed", `Cannot flush journal "${this.#path}"`, { cause });
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    return new StoreError("flushFailed", `Cannot flush journal "${this.#path}": ${reason}`, { cause });
   }
 }
 
-/** Undefined when there is no such file, and so nothing to make durable. */
-function openExisting(path: string): Deno.FsFile | undefined {
+/** Overwrites a file with zeros and makes that durable; returns false when there is none. */
+async function erase(path: string): Promise<boolean> {
   try {
-    return Deno.openSync(path, { read: true, write: true });
+    using file = await openIfThere(path);
+    if (file === undefined) return false;
+    const { size } = await file.stat();
+    const zeros = new Uint8Array(PIECE_BYTES);
+    for (let at = 0; at < size; at += PIECE_BYTES) await writeAll(file, at, zeros.subarray(0, size - at));
+    await file.sync();
+    return true;
+  } catch (error) {
+    throw storeError("writeFailed", `Cannot erase journal "${path}"`, error);
+  }
+}
+
+/** Opens a file for reading and writing; undefined when there is none, and so nothing to make durable or erase. */
+async function openIfThere(path: string): Promise<Deno.FsFile | undefined> {
+  try {
+    return await Deno.open(path, { read: true, write: true });
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
+}
+
+async function writeAll(file: Deno.FsFile, offset: number, bytes: Uint8Array): Promise<void> {
+  file.seekSync(offset, Deno.SeekMode.Start);
+  for (let written = 0; written < bytes.length;) written += await file.write(bytes.subarray(written));
 }

@@ -1,20 +1,38 @@
 /**
- * Writes that happen as a whole or not at all, whatever fails and whenever the process is killed.
+ * Writes that are there as a whole or not at all, whatever fails and whenever the process or the machine is stopped.
  *
- * `kill -9` keeps what has reached the page cache, and cuts a write(2) short between two pages only. So a write within
- * one page needs nothing further. For a longer one the bytes that it replaces are recorded in a journal first, and
- * forgotten when it is complete; where that did not come to pass, they are put back when the store is opened again.
- * Nothing has to be made durable for that. A power failure is another matter: there, only a flush promises anything.
+ * COMPARE AND WRITE must not be cut by the death of the process; SBC-3 (5.2) promises nothing of it across a loss of
+ * power, as of no other write that was not flushed. `kill -9` keeps what has reached the page cache, and cuts a
+ * write(2) between two pages only. So one within a page needs nothing further.
  *
- * Old bytes rather than new ones, because they serve twice: a write that fails half way, for want of space say, is
- * taken back by them too.
+ * WRITE ATOMIC must be whole after a loss of power too: initiators take it for torn-write protection (SBC-4, 4.29; the
+ * atomic writes of Linux), and leave out the second copy that databases otherwise make. A disk promises that for a
+ * sector only.
+ *
+ * For a longer write the bytes that it replaces are recorded in a journal first, which takes two flushes: the record is
+ * on the disk before the data is written, and the data before the record is taken out. Old bytes rather than new ones,
+ * because they serve twice: a write that fails half way, for want of space say, is taken back by them too.
  */
 import type { AtomicJournal } from "./atomic_journal.ts";
+import { SECTOR_BYTES } from "./atomic_record.ts";
 import type { BlockStore } from "./block_store.ts";
-import { PAGE_BYTES, putBack } from "./put_back.ts";
+import { type FailedWrite, PAGE_BYTES, writeOrPutBack } from "./put_back.ts";
 
-function isWithinPage(offset: number, lengthBytes: number): boolean {
-  return Math.floor(offset / PAGE_BYTES) === Math.floor((offset + lengthBytes - 1) / PAGE_BYTES);
+/** An end of everything that a write survives as a whole, and the unit that such an end cuts writes at anyway. */
+const UNITS = { processDeath: PAGE_BYTES, powerLoss: SECTOR_BYTES } as const;
+
+/** The worst that may happen in the middle of a write. */
+export type Interruption = keyof typeof UNITS;
+
+/** An atomic write. */
+export interface AtomicWrite {
+  readonly offset: number;
+  readonly from: Uint8Array;
+  readonly survives: Interruption;
+}
+
+function isWithinUnit(offset: number, lengthBytes: number, unitBytes: number): boolean {
+  return Math.floor(offset / unitBytes) === Math.floor((offset + lengthBytes - 1) / unitBytes);
 }
 
 /**
@@ -27,30 +45,17 @@ function isWithinPage(offset: number, lengthBytes: number): boolean {
 export async function writeAtomically(
   store: BlockStore,
   journal: AtomicJournal | undefined,
-  offset: number,
-  from: Uint8Array,
+  { offset, from, survives }: AtomicWrite,
 ): Promise<void> {
-  if (isWithinPage(offset, from.length)) {
+  if (isWithinUnit(offset, from.length, UNITS[survives])) {
     if (!store.writeNow(offset, from)) await store.write(offset, from);
     return;
   }
   const old = new Uint8Array(from.length);
   await store.read(offset, old);
-  const write = (): Promise<void> => writeOrTakeBack(store, offset, from, old);
-  await (journal === undefined ? write() : journal.protect(offset, old, write));
-}
-
-async function writeOrTakeBack(
-  store: BlockStore,
-  offset: number,
-  from: Uint8Array,
-  old: Uint8Array,
-): Promise<void> {
-  try {
-    await store.write(offset, from);
-  } catch (error) {
-    // The write's own failure is what the initiator is told.
-    await putBack(store, offset, old).catch(() => {});
-    throw error;
-  }
+  const replacement = { offset, old, fresh: from };
+  const write = (): Promise<FailedWrite | undefined> => writeOrPutBack(store, replacement);
+  if (journal !== undefined) return journal.protect(replacement, write);
+  const failed = await write();
+  if (failed !== undefined) throw failed.error;
 }

@@ -1,6 +1,7 @@
-import { type BlockStore, StoreError, type StoreErrorKind } from "./block_store.ts";
+import { type BlockStore, StoreError } from "./block_store.ts";
 import type { ByteRange } from "./byte_range.ts";
 import { HandlePool } from "./handle_pool.ts";
+import { storeError } from "./os_error.ts";
 import type { Extent } from "./space_map.ts";
 import { writeZeros } from "./zero_fill.ts";
 
@@ -16,9 +17,6 @@ type FileIdentity = Pick<Deno.FileInfo, "dev" | "ino">;
 
 /** Bytes go from the file or to it. */
 type Direction = "read" | "write";
-
-/** What the operating system calls "no space": ENOSPC, and EDQUOT when a quota is what is full. */
-const OUT_OF_SPACE_ERRNOS: readonly number[] = [28, 122];
 
 /** The reason why a path is not opened. */
 const REPLACED = "another file has taken its place";
@@ -172,6 +170,21 @@ export class FileStore implements BlockStore {
     return this.#queuedFlush;
   }
 
+  /**
+   * Makes durable at once what has been written, by whichever process. It is for the time before anything is served.
+   *
+   * @throws {StoreError} of kind `flushFailed`
+   */
+  flushNow(): void {
+    if (this.#flushFailure !== undefined) throw this.#flushFailure;
+    try {
+      this.#flusher.syncDataSync();
+    } catch (error) {
+      this.#flushFailure = storeError("flushFailed", `Cannot flush "${this.#path}"`, error);
+      throw this.#flushFailure;
+    }
+  }
+
   async unmap(ranges: readonly ByteRange[]): Promise<void> {
     for (const range of ranges) await writeZeros((offset, from) => this.write(offset, from), range);
   }
@@ -320,13 +333,4 @@ function bytesMoved(count: number | null): number {
 /** What is left of a buffer: the buffer itself, without a new view, in the case that counts. */
 function rest(bytes: Uint8Array, doneBytes: number): Uint8Array {
   return doneBytes === 0 ? bytes : bytes.subarray(doneBytes);
-}
-
-/** Gives an operating system's error its kind. Deno has no `code` for every errno, but always names the number. */
-function storeError(kind: StoreErrorKind, action: string, error: unknown): StoreError {
-  if (error instanceof StoreError) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  const errno = /\(os error (\d+)\)/.exec(reason)?.[1];
-  const full = kind === "writeFailed" && OUT_OF_SPACE_ERRNOS.includes(Number(errno));
-  return new StoreError(full ? "outOfSpace" : kind, `${action}: ${reason}`, { cause: error });
 }

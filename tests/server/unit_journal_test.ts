@@ -3,21 +3,30 @@ import { NO_STORAGE_FAULTS, type StorageFault } from "../../lib/scsi/storage_fau
 import { UnitJournal } from "../../lib/server/unit_journal.ts";
 import type { AtomicJournal } from "../../lib/store/atomic_journal.ts";
 import { StoreError } from "../../lib/store/block_store.ts";
+import type { FailedWrite, Replacement } from "../../lib/store/put_back.ts";
+
+const REPLACEMENT: Replacement = { offset: 0, old: new Uint8Array(1), fresh: new Uint8Array(1) };
 
 /** A journal that fails where it is told to. */
 class FaultyJournal implements AtomicJournal {
-  fails: "record" | "retire" | "flush" | undefined;
+  fails: "record" | "retire" | "flush" | "erase" | undefined;
   isClosed = false;
 
-  async protect(_offset: number, _old: Uint8Array, work: () => Promise<void>): Promise<void> {
+  async protect(_replacement: Replacement, write: () => Promise<FailedWrite | undefined>): Promise<void> {
     if (this.fails === "record") throw new StoreError("outOfSpace", "record");
-    await work();
+    const failed = await write();
+    if (failed !== undefined) throw failed.error;
     if (this.fails === "retire") throw new StoreError("writeFailed", "retire");
   }
 
   async flush(): Promise<void> {
     await Promise.resolve();
     if (this.fails === "flush") throw new StoreError("flushFailed", "flush");
+  }
+
+  async erase(): Promise<void> {
+    await Promise.resolve();
+    if (this.fails === "erase") throw new StoreError("writeFailed", "erase");
   }
 
   close(): void {
@@ -33,18 +42,16 @@ Deno.test("UnitJournal reports its own failures, and not those of the work that 
     figures: () => NO_STORAGE_FAULTS,
   });
   await journal.flush();
-  await assertRejects(
-    () => journal.protect(0, new Uint8Array(1), () => Promise.resolve()),
-    StoreError,
-    "not open",
-  );
+  await journal.erase();
+  const protect = (failed?: FailedWrite): Promise<void> =>
+    journal.protect(REPLACEMENT, () => Promise.resolve(failed));
+  await assertRejects(() => protect(), StoreError, "not open");
   journal.arrive(inner);
-  const protect = (work: () => Promise<void> = () => Promise.resolve()): Promise<void> =>
-    journal.protect(0, new Uint8Array(1), work);
   await protect();
   await journal.flush();
+  await journal.erase();
   await assertRejects(
-    () => protect(() => Promise.reject(new StoreError("writeFailed", "work"))),
+    () => protect({ error: new StoreError("writeFailed", "work"), isTorn: false }),
     StoreError,
     "work",
   );
@@ -55,7 +62,14 @@ Deno.test("UnitJournal reports its own failures, and not those of the work that 
   }
   inner.fails = "flush";
   await assertRejects(() => journal.flush(), StoreError, "flush");
-  assertEquals(reported, [["outOfSpace", "record"], ["writeFailed", "retire"], ["flushFailed", "flush"]]);
+  inner.fails = "erase";
+  await assertRejects(() => journal.erase(), StoreError, "erase");
+  assertEquals(reported, [
+    ["outOfSpace", "record"],
+    ["writeFailed", "retire"],
+    ["flushFailed", "flush"],
+    ["writeFailed", "erase"],
+  ]);
   journal.close();
   assertEquals(inner.isClosed, true);
 });

@@ -11,6 +11,9 @@ import { FileStore } from "../../lib/store/file_store.ts";
 export const OFFSET = 1536;
 export const LENGTH = 512 * 1024;
 
+/** The logical unit whose file it is. */
+export const OWNER = "3000000000000001";
+
 /** The file's length. */
 export const SIZE = 1024 * 1024;
 
@@ -25,12 +28,15 @@ function pageByPage(store: FileStore): BlockStore {
 
 async function writeForever([file, journal]: readonly string[]): Promise<void> {
   const store = pageByPage(FileStore.open(file!, { sizeBytes: SIZE, readOnly: false }));
-  const kept = journal === "none" ? undefined : new AtomicJournalFile(journal!);
+  const kept = journal === "none"
+    ? undefined
+    : new AtomicJournalFile(journal!, { store, owner: OWNER, roomBytes: LENGTH });
   const first = new Uint8Array(1);
   store.readNow(OFFSET, first);
   console.log("ready");
   for (let value = first[0]! + 1;; value = (value + 1) % 256) {
-    await writeAtomically(store, kept, OFFSET, new Uint8Array(LENGTH).fill(value));
+    const from = new Uint8Array(LENGTH).fill(value);
+    await writeAtomically(store, kept, { offset: OFFSET, from, survives: "processDeath" });
   }
 }
 

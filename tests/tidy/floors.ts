@@ -47,6 +47,7 @@ export const WORLDLY_FILES: Readonly<Record<string, readonly string[]>> = {
   "lib/iscsi": ["lib/iscsi/next_turn.ts"],
   "lib/store": [
     "lib/store/atomic_journal.ts",
+    "lib/store/atomic_recovery.ts",
     "lib/store/durable_file.ts",
     "lib/store/file_store.ts",
     "lib/store/handle_pool.ts",

@@ -56,7 +56,10 @@ function begin({ logicalUnit }: ItlNexus, flags: number, method: SanitizeMethod)
   const { sanitizer } = logicalUnit;
   // Another one may have begun while the parameter list was on its way.
   if (sanitizer.isUnderWay) return finished(sanitizer.outcome!);
-  const outcome = sanitizer.sanitize(method, (flags & AUSE) !== 0).then(() => GOOD, outcomeOfFailure);
+  const outcome = sanitizer.sanitize(withSideFiles(logicalUnit, method), (flags & AUSE) !== 0).then(
+    () => GOOD,
+    outcomeOfFailure,
+  );
   // A failure that nobody waits for is what every later command is told. The work is not that of the task: whoever
   // aborts the task need not wait for it.
   return (flags & IMMED) !== 0
@@ -75,19 +78,47 @@ function* stretches(
   }
 }
 
+/** The same, but for the extents that take no space: each of those is one stretch, however long it is. */
+function* extents(
+  unit: LogicalUnit,
+  stretchBytes: number,
+): Generator<{ offset: number; lengthBytes: number; isMapped: boolean }> {
+  const end = unit.capacityBlocks * unit.blockSizeBytes;
+  for (let offset = 0; offset < end;) {
+    const { isMapped, endBytes } = unit.store.extentAt(offset);
+    const lengthBytes = Math.min(isMapped ? stretchBytes : endBytes - offset, end - offset);
+    yield { offset, lengthBytes, isMapped };
+    offset += lengthBytes;
+  }
+}
+
 /** What was there before must not come back, not even out of the journal. */
 async function makeDurable({ store, journal }: LogicalUnit): Promise<void> {
   await store.flush();
   await journal?.flush();
 }
 
+/**
+ * The medium's old bytes leave its side files first: even where the rest fails, and EXIT FAILURE MODE follows, nothing
+ * reads them there.
+ */
+function withSideFiles({ journal }: LogicalUnit, method: SanitizeMethod): SanitizeMethod {
+  return {
+    ...method,
+    perform: async (supervision) => {
+      await journal?.erase();
+      await method.perform(supervision);
+    },
+  };
+}
+
 function eraseMethod(unit: LogicalUnit): SanitizeMethod {
   return {
     workBytes: unit.capacityBlocks * unit.blockSizeBytes,
     perform: async ({ isCancelled, onProgress }) => {
-      for (const stretch of stretches(unit, unit.store.canUnmap ? UNMAP_BYTES : WRITE_BYTES)) {
+      for (const { isMapped, ...stretch } of extents(unit, unit.store.canUnmap ? UNMAP_BYTES : WRITE_BYTES)) {
         if (isCancelled()) break;
-        await unit.store.unmap([stretch]);
+        if (isMapped) await unit.store.unmap([stretch]);
         onProgress(stretch.lengthBytes);
       }
       await makeDurable(unit);

@@ -143,12 +143,13 @@ async function compareThenWrite(unit: LogicalUnit, startBytes: number, data: Uin
   // SBC-3, 5.2: INFORMATION is the offset in the Data-Out Buffer of the first byte that is not equal.
   const difference = actual.findIndex((byte, index) => byte !== expected[index]);
   if (difference >= 0) return miscompare(difference);
-  await writeAtomically(unit.store, unit.journal, startBytes, data.subarray(expected.length));
+  const from = data.subarray(expected.length);
+  await writeAtomically(unit.store, unit.journal, { offset: startBytes, from, survives: "processDeath" });
   return GOOD;
 }
 
 async function writeWhole(unit: LogicalUnit, startBytes: number, data: Uint8Array): Promise<Outcome> {
-  await writeAtomically(unit.store, unit.journal, startBytes, data);
+  await writeAtomically(unit.store, unit.journal, { offset: startBytes, from: data, survives: "powerLoss" });
   return GOOD;
 }
 

@@ -1,6 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { readUint16, writeUint16 } from "../../../lib/bytes/big_endian.ts";
 import type { Nexus } from "../../../lib/scsi/nexus.ts";
+import type { AtomicJournal } from "../../../lib/store/atomic_journal.ts";
+import { StoreError } from "../../../lib/store/block_store.ts";
+import type { ByteRange } from "../../../lib/store/byte_range.ts";
 import { FaultyStore } from "../../support/faulty_store.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
@@ -62,6 +65,71 @@ Deno.test("SANITIZE with BLOCK ERASE unmaps everything, and makes that durable",
   const store = makeStore();
   assertEquals((await run(openUnit({ store }), sanitizeCdb(BLOCK_ERASE))).outcome, "good");
   assertEquals([store.pageCount, store.flushCount], [0, 1]);
+});
+
+Deno.test("SANITIZE with BLOCK ERASE passes by what takes no space, however much that is", async () => {
+  const store = new MemoryStore({ sizeBytes: 2 ** 53 - 1024 ** 2, canUnmap: true });
+  const [start, end] = [2 ** 40 + 512, 2 ** 40 + 3 * 2 ** 30];
+  store.extentAt = (offset): { isMapped: boolean; endBytes: number } => ({
+    isMapped: offset >= start && offset < end,
+    endBytes: offset < start ? start : offset < end ? end : store.sizeBytes,
+  });
+  const unmapped: ByteRange[] = [];
+  store.unmap = (ranges): Promise<void> => {
+    unmapped.push(...ranges);
+    return Promise.resolve();
+  };
+  assertEquals((await run(openUnit({ store }), sanitizeCdb(BLOCK_ERASE))).outcome, "good");
+  // Holes among what is mapped do not cut a stretch.
+  assertEquals(
+    unmapped,
+    [0, 1, 2].map((index) => ({ offset: start + index * 2 ** 30, lengthBytes: 2 ** 30 })),
+  );
+});
+
+/** A journal that notes what it is asked for, and fails to forget if it is told to. */
+function notingJournal(calls: string[], fails = false): AtomicJournal {
+  return {
+    protect: () => Promise.reject(new Error("It is not asked to protect")),
+    flush: () => Promise.resolve(void calls.push("flush")),
+    erase: () => {
+      calls.push("erase");
+      return fails ? Promise.reject(new StoreError("writeFailed", "told to")) : Promise.resolve();
+    },
+    close: () => {},
+  };
+}
+
+Deno.test("SANITIZE has the journal forget what it holds of the medium, before anything else", async () => {
+  for (
+    const sanitize of [
+      (nexus: Nexus): Promise<Result> => run(nexus, sanitizeCdb(BLOCK_ERASE)),
+      (nexus: Nexus): Promise<Result> => overwrite(nexus, "01 00 00 01 aa"),
+    ]
+  ) {
+    const calls: string[] = [];
+    const store = makeStore();
+    const write = store.write.bind(store);
+    store.write = (offset, from) => {
+      calls.push("change");
+      return write(offset, from);
+    };
+    const unmap = store.unmap.bind(store);
+    store.unmap = (ranges) => {
+      calls.push("change");
+      return unmap(ranges);
+    };
+    assertEquals((await sanitize(openUnit({ store, journal: notingJournal(calls) }))).outcome, "good");
+    assertEquals(calls.slice(0, 2), ["erase", "change"]);
+    assertEquals(calls.at(-1), "flush");
+  }
+});
+
+Deno.test("SANITIZE fails when the journal cannot forget", async () => {
+  const calls: string[] = [];
+  const nexus = openUnit({ store: makeStore(), journal: notingJournal(calls, true) });
+  assertEquals((await run(nexus, sanitizeCdb(BLOCK_ERASE))).outcome, "writeError");
+  assertEquals((await run(nexus, blocksCdb("READ(10)", {}))).outcome, "sanitizeCommandFailed");
 });
 
 Deno.test("SANITIZE with OVERWRITE writes its pattern into each block", async () => {

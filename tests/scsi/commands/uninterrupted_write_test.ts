@@ -288,7 +288,7 @@ Deno.test("reads and writes wait for an atomic write on a slow medium, elsewhere
   for (let round = 0; round < 30; round++) await Promise.resolve();
   assertEquals(store.pending.map(({ operation, offset }) => `${operation} ${offset}`), [
     "read 4096",
-    "write 0",
+    "read 0",
   ]);
   store.release(0);
   for (let round = 0; round < 30; round++) await Promise.resolve();

@@ -55,8 +55,9 @@ export interface BlockStore {
   flush(): Promise<void>;
 
   /**
-   * Makes bytes zero. Their space goes back, if it can (`canUnmap`); else zeros are written. When the promise resolves,
-   * all of them read as zeros; a write that begins after that is never undone.
+   * Makes bytes zero. Their space goes back, if it can (`canUnmap`); else zeros are written where something else is, so
+   * that no space is ever taken for it. When the promise resolves, all of them read as zeros; a write that begins after
+   * that is never undone.
    *
    * @throws {StoreError} (rejects) when the medium fails; some of the bytes may be zero then
    */

@@ -3,7 +3,7 @@ import type { ByteRange } from "./byte_range.ts";
 import { HandlePool } from "./handle_pool.ts";
 import { storeError } from "./os_error.ts";
 import type { Extent } from "./space_map.ts";
-import { writeZeros } from "./zero_fill.ts";
+import { zeroFill } from "./zero_fill.ts";
 
 /** How to open a `FileStore`. */
 export interface FileStoreOptions {
@@ -186,7 +186,8 @@ export class FileStore implements BlockStore {
   }
 
   async unmap(ranges: readonly ByteRange[]): Promise<void> {
-    for (const range of ranges) await writeZeros((offset, from) => this.write(offset, from), range);
+    this.#assertWritable();
+    for (const range of ranges) await zeroFill(this, range);
   }
 
   /** The kernel's map of the file is out of reach: all of it may take space. */

@@ -1,10 +1,18 @@
 import { type ByteRange, mergeRanges, overlapsAny } from "./byte_range.ts";
 
+/**
+ * Ranges from which on a batch takes no more. A batch is searched and merged, and posted to another thread, in one
+ * piece; and the first who asked should not wait for all who came later.
+ */
+const RANGES_MAX = 1024;
+
 /** Ranges that are worked on together, and the promise of all who asked for one of them. */
 interface Batch {
   /** As `mergeRanges` makes them. */
-  ranges: ByteRange[];
+  ranges: readonly ByteRange[];
   readonly done: PromiseWithResolvers<void>;
+  /** Resolves when the batch is over, however it ended. */
+  readonly isOver: Promise<void>;
 }
 
 /**
@@ -13,8 +21,8 @@ interface Batch {
  */
 export class PunchQueue {
   readonly #punch: (ranges: readonly ByteRange[]) => Promise<void>;
-  #running: Batch | undefined;
-  #collected: Batch | undefined;
+  /** The first one is under way. */
+  readonly #batches: Batch[] = [];
 
   /** @param punch unmaps ranges; what it rejects with goes to all who asked for one of them */
   constructor(punch: (ranges: readonly ByteRange[]) => Promise<void>) {
@@ -22,45 +30,41 @@ export class PunchQueue {
   }
 
   get isBusy(): boolean {
-    return this.#running !== undefined;
+    return this.#batches.length > 0;
   }
 
-  /** Resolves when these ranges are unmapped. */
+  /** Resolves when these ranges, which are as `mergeRanges` makes them, are unmapped. */
   add(ranges: readonly ByteRange[]): Promise<void> {
-    this.#collected ??= { ranges: [], done: Promise.withResolvers() };
-    this.#collected.ranges = mergeRanges([...this.#collected.ranges, ...ranges]);
-    const { promise } = this.#collected.done;
-    if (this.#running === undefined) this.#runNext();
-    return promise;
-  }
-
-  /** Resolves when nothing that overlaps these bytes is under way or waiting, however that ended. */
-  async settled(offset: number, lengthBytes: number): Promise<void> {
-    while (true) {
-      const batch = this.#batchWith(offset, lengthBytes);
-      if (batch === undefined) return;
-      await batch.done.promise.catch(() => {});
+    const last = this.#batches.length > 1 ? this.#batches.at(-1) : undefined;
+    if (last !== undefined && last.ranges.length + ranges.length <= RANGES_MAX) {
+      last.ranges = mergeRanges([...last.ranges, ...ranges]);
+      return last.done.promise;
     }
+    const done = Promise.withResolvers<void>();
+    this.#batches.push({ ranges, done, isOver: done.promise.catch(() => {}) });
+    if (this.#batches.length === 1) this.#run();
+    return done.promise;
   }
 
-  #batchWith(offset: number, lengthBytes: number): Batch | undefined {
-    return [this.#collected, this.#running]
-      .find((batch) => batch !== undefined && overlapsAny(batch.ranges, offset, lengthBytes));
+  /**
+   * Returns a promise that resolves when some of what keeps others from these bytes is over; undefined when nothing
+   * does.
+   */
+  over(offset: number, lengthBytes: number): Promise<void> | undefined {
+    return this.#batches.find(({ ranges }) => overlapsAny(ranges, offset, lengthBytes))?.isOver;
   }
 
-  async #runNext(): Promise<void> {
-    const batch = this.#collected;
-    if (batch === undefined) return;
-    this.#running = batch;
-    this.#collected = undefined;
-    try {
-      await this.#punch(batch.ranges);
-      this.#running = undefined;
-      batch.done.resolve();
-    } catch (error) {
-      this.#running = undefined;
-      batch.done.reject(error);
+  /** Works on one batch after the other until none is left. */
+  async #run(): Promise<void> {
+    for (let batch = this.#batches[0]; batch !== undefined; batch = this.#batches[0]) {
+      try {
+        await this.#punch(batch.ranges);
+        this.#batches.shift();
+        batch.done.resolve();
+      } catch (error) {
+        this.#batches.shift();
+        batch.done.reject(error);
+      }
     }
-    this.#runNext();
   }
 }

@@ -1,23 +1,38 @@
 import { type BlockStore, StoreError } from "./block_store.ts";
-import { type ByteRange, cutAtGranules, mergeRanges } from "./byte_range.ts";
+import { type ByteRange, cutAtGranules, mergeRanges, overlapsAny } from "./byte_range.ts";
 import type { HolePuncher } from "./hole_puncher.ts";
 import { PunchQueue } from "./punch_queue.ts";
 import { type Extent, GRANULE_BYTES_MIN, SpaceMap } from "./space_map.ts";
-import { writeZeros } from "./zero_fill.ts";
+import { zeroFill } from "./zero_fill.ts";
 
-/** What a `ThinStore` adds to the store within. */
+/** How often holes are asked for, in ever smaller parts, before the data is overwritten with zeros. */
+const ATTEMPTS_MAX = 4;
+
+/** Parts that a refused request is divided into, to find the range that it was refused for. */
+const PARTS = 8;
+
+/** Edges of one command that are zeroed at the same time. */
+const EDGES_AT_ONCE = 8;
+
+/** The options of a `ThinStore`. */
 export interface ThinStoreOptions {
   readonly puncher: HolePuncher;
   /** Nothing of the store within takes space yet. */
   readonly isEmpty: boolean;
 }
 
+/** A write that the store within has begun. */
+interface Write extends ByteRange {
+  readonly ended: Promise<void>;
+}
+
 /**
  * A store on a sparse file: what is unmapped becomes a hole of the file.
  *
  * A hole must never swallow a later write, not even one beside the range that was asked for. So only whole granules are
- * punched, and what remains of a range is written with zeros; and while a hole is on its way, a write that touches it
- * waits. All else goes on, but off the event loop: the kernel locks the file while it makes a hole.
+ * punched, and what remains of a range is written with zeros. A write and a hole that have bytes in common are never
+ * under way together, since it would be unknown which of them the file has kept: the later waits for the earlier. All
+ * else goes on, but off the event loop: the kernel locks the file while it makes a hole.
  */
 export class ThinStore implements BlockStore {
   readonly canUnmap = true;
@@ -25,6 +40,7 @@ export class ThinStore implements BlockStore {
   readonly #puncher: HolePuncher;
   #map: SpaceMap;
   readonly #holes = new PunchQueue((ranges) => this.#punch(ranges));
+  readonly #writes = new Set<Write>();
 
   constructor(store: BlockStore, { puncher, isEmpty }: ThinStoreOptions) {
     this.#store = store;
@@ -60,13 +76,18 @@ export class ThinStore implements BlockStore {
   }
 
   async write(offset: number, from: Uint8Array): Promise<void> {
-    await this.#holes.settled(offset, from.length);
+    for (let hole = this.#holes.over(offset, from.length); hole !== undefined;) {
+      await hole;
+      hole = this.#holes.over(offset, from.length);
+    }
+    // From here to the entry in the set nothing may be awaited: a hole could begin.
     this.#map.markMapped(offset, from.length);
+    const write = { offset, lengthBytes: from.length, ended: this.#store.write(offset, from) };
+    this.#writes.add(write);
     try {
-      await this.#store.write(offset, from);
+      await write.ended;
     } finally {
-      // What was unmapped meanwhile may have been so before these bytes came: it is not known to be empty.
-      this.#map.markMapped(offset, from.length);
+      this.#writes.delete(write);
     }
   }
 
@@ -75,17 +96,13 @@ export class ThinStore implements BlockStore {
   }
 
   async unmap(ranges: readonly ByteRange[]): Promise<void> {
-    const wanted = mergeRanges(ranges).filter(({ offset, lengthBytes }) =>
-      !this.#map.isUnmapped(offset, lengthBytes)
-    );
-    const parts = wanted.map((range) => cutAtGranules(range, GRANULE_BYTES_MIN));
+    if (this.readOnly) throw new StoreError("readOnly", "Cannot unmap: the store is opened read-only");
+    const parts = this.#mapped(mergeRanges(ranges)).map((range) => cutAtGranules(range, GRANULE_BYTES_MIN));
     const whole = parts.map((part) => part.whole).filter(({ lengthBytes }) => lengthBytes > 0);
-    const edges = parts.flatMap((part) => part.edges)
-      .filter(({ offset, lengthBytes }) => !this.#map.isUnmapped(offset, lengthBytes));
+    const edges = this.#mapped(parts.flatMap((part) => part.edges));
     const punched = whole.length === 0 ? undefined : this.#holes.add(whole);
-    const zeroed = edges.map((edge) => writeZeros((offset, from) => this.write(offset, from), edge));
-    // All come to their end before any failure is told of, so that nothing is under way after it.
-    const results = await Promise.allSettled([punched, ...zeroed]);
+    // All come to their end before any failure is reported, so that nothing is under way after it.
+    const results = await Promise.allSettled([punched, ...this.#zeroEdges(edges)]);
     for (const result of results) {
       if (result.status === "rejected") throw result.reason;
     }
@@ -99,18 +116,57 @@ export class ThinStore implements BlockStore {
     this.#store.close();
   }
 
-  async #punch(ranges: readonly ByteRange[]): Promise<void> {
-    switch (await this.#puncher.punch(ranges)) {
-      case "punched":
-        for (const { offset, lengthBytes } of ranges) this.#map.markUnmapped(offset, lengthBytes);
-        return;
-      case "refused":
-        for (const range of ranges) {
-          await writeZeros((offset, from) => this.#store.write(offset, from), range);
-        }
-        return;
-      case "abandoned":
-        throw new StoreError("writeFailed", "Cannot unmap: the server is about to stop");
-    }
+  /** Returns those of the ranges that may take space. */
+  #mapped(ranges: readonly ByteRange[]): ByteRange[] {
+    return ranges.filter(({ offset, lengthBytes }) => !this.#map.isUnmapped(offset, lengthBytes));
   }
+
+  /** Zeros what remains of ranges beside their holes, some at a time. */
+  #zeroEdges(edges: readonly ByteRange[]): Promise<void>[] {
+    const left = edges.values();
+    const lane = async (): Promise<void> => {
+      for (const edge of left) await zeroFill(this, edge);
+    };
+    return Array.from({ length: Math.min(EDGES_AT_ONCE, edges.length) }, lane);
+  }
+
+  /** Unmaps ranges that no write can touch before this is over. */
+  async #punch(ranges: readonly ByteRange[]): Promise<void> {
+    const writes = [...this.#writes].filter((write) => overlapsAny(ranges, write.offset, write.lengthBytes));
+    if (writes.length > 0) await Promise.allSettled(writes.map((write) => write.ended));
+    for (const range of await this.#makeHoles(ranges)) await zeroFill(this.#store, range);
+  }
+
+  /**
+   * Makes holes, and returns the ranges in which there are none. One range of many may be the reason, or something that
+   * passes. So what was refused is asked for again in smaller parts, unless several parts were refused and none was
+   * not: then it is the file system that takes no holes.
+   */
+  async #makeHoles(ranges: readonly ByteRange[]): Promise<readonly ByteRange[]> {
+    let refused = [ranges];
+    for (let attempt = 1; attempt <= ATTEMPTS_MAX && refused.length > 0; attempt++) {
+      const parts = attempt === 1 ? refused : refused.flatMap(divide);
+      refused = [];
+      for (const part of parts) if (!await this.#makeHolesAtOnce(part)) refused.push(part);
+      if (parts.length > 1 && refused.length === parts.length) break;
+    }
+    return refused.flat();
+  }
+
+  /** Makes holes with one request; returns false when that was refused. */
+  async #makeHolesAtOnce(ranges: readonly ByteRange[]): Promise<boolean> {
+    const result = await this.#puncher.punch(ranges);
+    if (result === "abandoned") {
+      throw new StoreError("writeFailed", "Cannot unmap: the server is about to stop");
+    }
+    if (result === "refused") return false;
+    for (const { offset, lengthBytes } of ranges) this.#map.markUnmapped(offset, lengthBytes);
+    return true;
+  }
+}
+
+function divide(ranges: readonly ByteRange[]): (readonly ByteRange[])[] {
+  const partLength = Math.ceil(ranges.length / PARTS);
+  const count = Math.ceil(ranges.length / partLength);
+  return Array.from({ length: count }, (_, part) => ranges.slice(part * partLength, (part + 1) * partLength));
 }

@@ -1,22 +1,27 @@
+import type { BlockStore } from "./block_store.ts";
 import type { ByteRange } from "./byte_range.ts";
+import { PAGE_BYTES, putBack } from "./put_back.ts";
 
-/** What is written at a time. */
+/** Bytes that are looked at at a time. */
 const PIECE_BYTES = 256 * 1024;
 
 /** Never written to, so that all can share it. */
 const ZEROS = new Uint8Array(PIECE_BYTES);
 
 /**
- * Makes bytes zero by writing zeros.
+ * Makes bytes zero where no hole can be made. Zeros are written only to pages that hold something else: to forget data
+ * never takes space.
  *
- * @param write as `BlockStore.write`, whose failures are passed on
+ * @throws {StoreError} (rejects) when the medium fails
  */
-export async function writeZeros(
-  write: (offset: number, from: Uint8Array) => Promise<void>,
+export async function zeroFill(
+  store: Pick<BlockStore, "read" | "write">,
   { offset, lengthBytes }: ByteRange,
 ): Promise<void> {
   const end = offset + lengthBytes;
-  for (let at = offset; at < end; at += PIECE_BYTES) {
-    await write(at, end - at < PIECE_BYTES ? ZEROS.subarray(0, end - at) : ZEROS);
+  for (let at = offset; at < end;) {
+    const pieceEnd = Math.min(at + PIECE_BYTES - at % PAGE_BYTES, end);
+    await putBack(store, at, ZEROS.subarray(0, pieceEnd - at));
+    at = pieceEnd;
   }
 }

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } f
 import { join } from "@std/path";
 import { StoreError, type StoreErrorKind } from "../../lib/store/block_store.ts";
 import { FileStore } from "../../lib/store/file_store.ts";
+import { countHandles } from "../support/open_handles.ts";
 
 const SIZE_BYTES = 1 << 20;
 
@@ -90,6 +91,11 @@ Deno.test("FileStore.open() refuses a file that is too short or missing", () => 
       `Cannot open "${folder}/none"`,
     );
     FileStore.open(path, { sizeBytes: 512, readOnly: false }).close();
+    assertThrows(
+      () => FileStore.open(path, { sizeBytes: 513, readOnly: false }),
+      StoreError,
+      "is 1 bytes short",
+    );
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
@@ -392,5 +398,69 @@ Deno.test("FileStore that is closed lets end what is under way, and refuses what
     const last = new Uint8Array(4096);
     store.readNow(39 * 4096, last);
     assertEquals(last, pattern(4096, 39));
+  });
+});
+
+Deno.test("FileStore makes bytes zero without taking space for a page that was a hole", async () => {
+  await withStore(async (store, path) => {
+    store.writeNow(40 * 4096 + 100, pattern(200, 7));
+    const before = Deno.statSync(path).blocks!;
+    await store.unmap([{ offset: 512, lengthBytes: SIZE_BYTES - 1024 }, { offset: 0, lengthBytes: 4096 }]);
+    assertEquals(Deno.statSync(path).blocks, before);
+    assert(Deno.readFileSync(path).every((byte) => byte === 0));
+    const reader = FileStore.open(path, { sizeBytes: SIZE_BYTES, readOnly: true });
+    assertKind(await assertRejects(() => reader.unmap([{ offset: 0, lengthBytes: 512 }])), "readOnly");
+    reader.close();
+  });
+});
+
+Deno.test("FileStore.flushNow() makes durable at once, and fails as flush() does", async () => {
+  await withStore(async (store, path) => {
+    const original = Deno.FsFile.prototype.syncDataSync;
+    let calls = 0;
+    try {
+      Deno.FsFile.prototype.syncDataSync = () => void calls++;
+      store.flushNow();
+      const reader = FileStore.open(path, { sizeBytes: SIZE_BYTES, readOnly: true });
+      reader.flushNow();
+      reader.close();
+      assertEquals(calls, 2, "another process may have written");
+      Deno.FsFile.prototype.syncDataSync = () => {
+        throw new Error("Input/output error (os error 5)");
+      };
+      assertKind(assertThrows(() => store.flushNow()), "flushFailed");
+    } finally {
+      Deno.FsFile.prototype.syncDataSync = original;
+    }
+    assertKind(assertThrows(() => store.flushNow()), "flushFailed");
+    assertKind(await assertRejects(() => store.flush()), "flushFailed");
+  });
+});
+
+Deno.test("FileStore that cannot be opened or reopened leaves nothing open", async () => {
+  await withStore((store, path) => {
+    const original = Deno.openSync;
+    // A handle for what is done at once, one for flushes, and one for the pool.
+    for (let handles = 0; handles < 3; handles++) {
+      let left = handles;
+      Deno.openSync = (...args) => {
+        if (left-- === 0) throw new Error("Too many open files (os error 24)");
+        return original(...args);
+      };
+      const before = countHandles(path);
+      try {
+        assertThrows(
+          () => FileStore.open(path, { sizeBytes: SIZE_BYTES, readOnly: false }),
+          StoreError,
+          "Too many",
+        );
+        left = handles;
+        assertThrows(() => store.reopen(path, true), StoreError, "Too many");
+      } finally {
+        Deno.openSync = original;
+      }
+      assertEquals(countHandles(path), before, `after ${handles}`);
+    }
+    assert(!store.readOnly && store.writeNow(0, pattern(512, 1)));
   });
 });

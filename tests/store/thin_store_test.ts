@@ -1,12 +1,17 @@
 import { assert, assertEquals, assertFalse, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { StoreError } from "../../lib/store/block_store.ts";
+import { type ByteRange, overlapsAny } from "../../lib/store/byte_range.ts";
 import { FileStore } from "../../lib/store/file_store.ts";
+import type { HolePuncher, PunchResult } from "../../lib/store/hole_puncher.ts";
 import { ThinStore } from "../../lib/store/thin_store.ts";
 import { fallocatePuncher } from "../support/fallocate_puncher.ts";
 import { FaultyStore } from "../support/faulty_store.ts";
 import { GatedPuncher } from "../support/gated_puncher.ts";
 import { MemoryStore } from "../support/memory_store.ts";
+import { seededRandom } from "../support/seeded_random.ts";
+import { SlowStore } from "../support/slow_store.ts";
+import { countSteps } from "../support/step_counter.ts";
 import { testWithTools } from "../support/tools.ts";
 
 const KIB4 = 4096;
@@ -101,13 +106,146 @@ Deno.test("ThinStore does not ask for holes where it knows that there are some",
   assertEquals([puncher.requests.length, memory.pageCount], [1, 0]);
 });
 
-Deno.test("ThinStore writes zeros where the file system takes no hole", async () => {
+Deno.test("ThinStore keeps a write that is under way and a hole apart, whichever is first", async () => {
+  const { memory, puncher } = fullStore();
+  const slow = new SlowStore(memory);
+  const store = new ThinStore(slow, { puncher, isEmpty: false });
+  const bytes = new Uint8Array(KIB4).fill(0x5a);
+  const written = store.write(8 * KIB4, bytes);
+  const elsewhere = store.write(20 * KIB4, bytes);
+  const unmapped = store.unmap([{ offset: 4 * KIB4, lengthBytes: 5 * KIB4 }]);
+  const later = store.write(4 * KIB4, bytes);
+  await settle();
+  assertEquals(
+    [puncher.requests.length, slow.pending.length],
+    [0, 2],
+    "the hole waits for one write, another for it",
+  );
+  slow.release();
+  await settle();
+  assertEquals([puncher.requests.length, slow.pending.length], [1, 1], "and for no write beside it");
+  puncher.release();
+  await Promise.all([written, unmapped]);
+  assertEquals(store.extentAt(4 * KIB4).isMapped, true, "by the write that has begun meanwhile");
+  assertEquals(store.extentAt(5 * KIB4), { isMapped: false, endBytes: 9 * KIB4 });
+  slow.releaseAll();
+  await Promise.all([later, elsewhere]);
+  assertEquals(contentOf(memory, 4 * KIB4, KIB4), bytes);
+  assertEquals(contentOf(memory, 5 * KIB4, 4 * KIB4), new Uint8Array(4 * KIB4));
+});
+
+Deno.test("ThinStore makes a write wait for every hole that it touches, one after the other", async () => {
   const { memory, puncher, store } = fullStore();
-  const done = store.unmap([{ offset: 0, lengthBytes: 2 * KIB4 }]);
-  puncher.release("refused");
-  await done;
-  assertEquals(contentOf(memory, 0, 2 * KIB4), new Uint8Array(2 * KIB4));
+  const unmapped = [8, 9, 8].map((page) => store.unmap([{ offset: page * KIB4, lengthBytes: KIB4 }]));
+  const bytes = new Uint8Array(512).fill(0x5a);
+  let isWritten = false;
+  const written = store.write(9 * KIB4 - 256, bytes).then(() => isWritten = true);
+  for (const end of [0, 1]) {
+    await settle();
+    assertEquals([isWritten, puncher.requests.length], [false, end + 1]);
+    puncher.release();
+  }
+  await Promise.all([...unmapped, written]);
+  assertEquals(contentOf(memory, 9 * KIB4 - 256, 512), bytes);
+  assertEquals([8, 9].map((page) => store.extentAt(page * KIB4).isMapped), [true, true]);
+});
+
+Deno.test("ThinStore goes on with a hole when a write in its way has failed", async () => {
+  const { memory, puncher } = fullStore();
+  const faulty = new FaultyStore(memory);
+  const slow = new SlowStore(faulty);
+  const store = new ThinStore(slow, { puncher, isEmpty: false });
+  faulty.inject({ operation: "write", kind: "writeFailed" });
+  const failed = assertRejects(() => store.write(0, new Uint8Array(KIB4)), StoreError);
+  const unmapped = store.unmap([{ offset: 0, lengthBytes: KIB4 }]);
+  await settle();
+  slow.release();
+  await failed;
+  await settle();
+  puncher.release();
+  await unmapped;
+  assertEquals(store.extentAt(0), { isMapped: false, endBytes: KIB4 });
+});
+
+/** Makes holes in a store, but for those that overlap a range, so often; counts how often it was asked. */
+function stubbornPuncher(
+  memory: MemoryStore,
+  refused: ByteRange,
+  times: number,
+): HolePuncher & { readonly asked: number[] } {
+  const asked: number[] = [];
+  return {
+    asked,
+    async punch(ranges): Promise<PunchResult> {
+      asked.push(ranges.length);
+      if (overlapsAny(ranges, refused.offset, refused.lengthBytes) && times-- > 0) return "refused";
+      await memory.unmap(ranges);
+      return "punched";
+    },
+  };
+}
+
+Deno.test("ThinStore asks again for a hole that was refused, and writes nothing when that helps", async () => {
+  const { memory } = fullStore();
+  const puncher = stubbornPuncher(memory, { offset: 0, lengthBytes: 1 }, 3);
+  const store = new ThinStore(memory, { puncher, isEmpty: false });
+  await store.unmap([{ offset: 0, lengthBytes: 2 * KIB4 }]);
+  assertEquals([puncher.asked, memory.pageCount, memory.writeCount], [[1, 1, 1, 1], 62, 2]);
+  assertEquals(store.extentAt(0), { isMapped: false, endBytes: 2 * KIB4 });
+});
+
+Deno.test("ThinStore zeros the one range of many that takes no hole, and makes holes of the others", async () => {
+  const { memory } = fullStore();
+  const puncher = stubbornPuncher(memory, { offset: 20 * KIB4, lengthBytes: 1 }, Infinity);
+  const store = new ThinStore(memory, { puncher, isEmpty: false });
+  const ranges = Array.from({ length: 27 }, (_, index) => ({ offset: 2 * index * KIB4, lengthBytes: KIB4 }));
+  await store.unmap(ranges);
+  assertEquals(puncher.asked, [27, 4, 4, 4, 4, 4, 4, 3, 1, 1, 1, 1, 1]);
+  assertEquals(memory.pageCount, 64 - 27 + 1);
+  assertEquals(contentOf(memory, 20 * KIB4, KIB4), new Uint8Array(KIB4));
+  for (const { offset } of ranges) assertEquals(store.extentAt(offset).isMapped, offset === 20 * KIB4);
+});
+
+Deno.test("ThinStore writes zeros where the file system takes no hole, and only over what is not zero", async () => {
+  const memory = new MemoryStore({ sizeBytes: SIZE_BYTES, canUnmap: true });
+  memory.writeNow(5 * KIB4, new Uint8Array(KIB4).fill(0xa5));
+  const puncher = stubbornPuncher(memory, { offset: 0, lengthBytes: SIZE_BYTES }, Infinity);
+  const store = new ThinStore(memory, { puncher, isEmpty: false });
+  await store.unmap(
+    Array.from({ length: 32 }, (_, index) => ({ offset: 2 * index * KIB4 + 512, lengthBytes: 7680 })),
+  );
+  assertEquals(
+    [memory.pageCount, memory.writeCount],
+    [1, 2],
+    "one page was there, and was written once more",
+  );
+  assertEquals(contentOf(memory, 5 * KIB4, KIB4), new Uint8Array(KIB4));
   assertEquals(store.extentAt(0).isMapped, true);
+  assertEquals(
+    puncher.asked,
+    [32, 4, 4, 4, 4, 4, 4, 4, 4],
+    "a file system without holes is not asked for ever",
+  );
+});
+
+Deno.test("ThinStore refuses to unmap what it may not write", async () => {
+  const memory = new MemoryStore({ sizeBytes: SIZE_BYTES, readOnly: true });
+  const puncher = new GatedPuncher(memory);
+  const store = new ThinStore(memory, { puncher, isEmpty: false });
+  const refused = await assertRejects(() => store.unmap([{ offset: 0, lengthBytes: KIB4 }]), StoreError);
+  assertEquals([refused.kind, puncher.requests.length], ["readOnly", 0]);
+});
+
+Deno.test("ThinStore takes the same steps to unmap in a store of any size", async () => {
+  const ranges = Array.from({ length: 1024 }, (_, index) => ({ offset: index * 2 ** 20, lengthBytes: KIB4 }));
+  for (const gib of [1, 64, 64 * 1024]) {
+    const memory = new MemoryStore({ sizeBytes: gib * 2 ** 30 });
+    const make = (): ThinStore => new ThinStore(memory, { puncher: new GatedPuncher(memory), isEmpty: true });
+    let unmapped: Promise<void> | undefined;
+    const steps = countSteps(make, (store) => unmapped = store.unmap(ranges));
+    await unmapped;
+    assert(steps < 4 * ranges.length, `${steps} steps for ${gib} GiB`);
+  }
 });
 
 Deno.test("ThinStore fails when holes are given up, and when zeros cannot be written", async () => {
@@ -115,14 +253,15 @@ Deno.test("ThinStore fails when holes are given up, and when zeros cannot be wri
   const abandoned = assertRejects(() => store.unmap([{ offset: 0, lengthBytes: KIB4 }]), StoreError);
   puncher.release("abandoned");
   assertEquals((await abandoned).kind, "writeFailed");
+  assertEquals(store.extentAt(0).isMapped, true);
 
-  const faulty = new FaultyStore(new MemoryStore({ sizeBytes: SIZE_BYTES }));
-  const refusing = new GatedPuncher(faulty);
+  const inner = fullStore().memory;
+  const faulty = new FaultyStore(inner);
+  const refusing = stubbornPuncher(inner, { offset: 0, lengthBytes: 1 }, Infinity);
   const full = new ThinStore(faulty, { puncher: refusing, isEmpty: false });
   faulty.inject({ operation: "write", kind: "outOfSpace" });
-  const failed = assertRejects(() => full.unmap([{ offset: 0, lengthBytes: KIB4 }]), StoreError);
-  refusing.release("refused");
-  assertEquals((await failed).kind, "outOfSpace");
+  const failed = await assertRejects(() => full.unmap([{ offset: 0, lengthBytes: KIB4 }]), StoreError);
+  assertEquals(failed.kind, "outOfSpace");
   faulty.heal();
   assert(full.writeNow(0, new Uint8Array(512)), "the failure is over with its command");
 });
@@ -130,11 +269,7 @@ Deno.test("ThinStore fails when holes are given up, and when zeros cannot be wri
 const SEED = Number(Deno.env.get("FUZZ_SEED") ?? 20070103);
 
 Deno.test(`ThinStore loses no write among holes (FUZZ_SEED=${SEED})`, async () => {
-  let state = SEED;
-  const random = (below: number): number => {
-    state = Math.imul(state, 1664525) + 1013904223 >>> 0;
-    return Math.floor(state / 2 ** 32 * below);
-  };
+  const random = seededRandom(SEED);
   const memory = new MemoryStore({ sizeBytes: SIZE_BYTES, canUnmap: true });
   // Holes are made some turns after they were asked for, and what is written meanwhile must survive them.
   const store = new ThinStore(memory, {

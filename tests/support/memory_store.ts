@@ -91,11 +91,12 @@ export class MemoryStore implements BlockStore {
   // deno-lint-ignore require-await
   async unmap(ranges: readonly ByteRange[]): Promise<void> {
     if (this.readOnly) throw new StoreError("readOnly", "Cannot unmap in a store that is read-only");
-    this.#writeCount++;
+    let hasChanged = false;
     for (const { offset, lengthBytes } of ranges) {
       this.#assertWithin(offset, lengthBytes);
-      this.#unmap(offset, lengthBytes);
+      if (this.#unmap(offset, lengthBytes)) hasChanged = true;
     }
+    if (hasChanged) this.#writeCount++;
   }
 
   extentAt(offset: number): Extent {
@@ -115,16 +116,23 @@ export class MemoryStore implements BlockStore {
     return !this.canUnmap || this.#pages.has(Math.floor(offset / PAGE_BYTES));
   }
 
-  #unmap(offset: number, lengthBytes: number): void {
+  /** Returns whether that changes anything. */
+  #unmap(offset: number, lengthBytes: number): boolean {
     const end = offset + lengthBytes;
+    let hasChanged = false;
     // Looks at the pages that there are, of which there are few, and not at those that there could be.
     for (const [page, bytes] of this.#pages) {
       const start = page * PAGE_BYTES;
       if (start >= end || start + PAGE_BYTES <= offset) continue;
       const isWhole = start >= offset && Math.min(start + PAGE_BYTES, this.sizeBytes) <= end;
-      if (isWhole && this.canUnmap) this.#pages.delete(page);
-      else bytes.fill(0, Math.max(offset - start, 0), end - start);
+      const part = bytes.subarray(Math.max(offset - start, 0), end - start);
+      if (isWhole && this.canUnmap) hasChanged = this.#pages.delete(page);
+      else if (part.some((byte) => byte !== 0)) {
+        part.fill(0);
+        hasChanged = true;
+      }
     }
+    return hasChanged;
   }
 
   #assertWithin(offset: number, length: number): void {

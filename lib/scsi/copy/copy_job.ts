@@ -2,8 +2,8 @@
  * The copy itself (SPC-4, 5.17): segment by segment, each in pieces small enough that everybody else's commands get
  * their turn in between.
  *
- * A copy takes no space where its source takes none or holds zeros: there the destination is unmapped, if it can be,
- * and otherwise written only where it does not hold zeros already.
+ * A copy takes no space where its source takes none or holds zeros: there the destination is unmapped, or written only
+ * where it does not hold zeros already.
  */
 import { RESERVATION_CONFLICT } from "../finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
@@ -201,17 +201,9 @@ function clearHole(unit: LogicalUnit, offset: number, lengthBytes: number): Prom
   );
 }
 
-/** Has a range be zero, without taking space for that if it can be avoided. */
+/** Makes a range zero, which takes no space: where nothing can be unmapped, the store writes only over other bytes. */
 async function clear(unit: LogicalUnit, offset: number, lengthBytes: number): Promise<void> {
-  if (holeAt(unit, offset, lengthBytes) === lengthBytes) return;
-  if (unit.store.canUnmap) return await unit.store.unmap([{ offset, lengthBytes }]);
-  // What cannot be unmapped may still never have been written: zeros are only written where there are none.
-  const held = new Uint8Array(Math.min(PIECE_BYTES, lengthBytes));
-  for (let done = 0; done < lengthBytes; done += PIECE_BYTES) {
-    const piece = held.subarray(0, lengthBytes - done);
-    await unit.store.read(offset + done, piece);
-    if (!isZero(piece)) await unit.store.write(offset + done, piece.fill(0));
-  }
+  if (holeAt(unit, offset, lengthBytes) < lengthBytes) await unit.store.unmap([{ offset, lengthBytes }]);
 }
 
 /** The parts of a piece that are zero, and those that are not, each as long as can be. */

@@ -1,0 +1,90 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { type ByteRange, mergeRanges } from "../../lib/store/byte_range.ts";
+import { PunchQueue } from "../../lib/store/punch_queue.ts";
+
+function range(offset: number, lengthBytes = 1): ByteRange {
+  return { offset, lengthBytes };
+}
+
+/** A queue whose batches wait until they are ended. */
+function makeQueue(): { queue: PunchQueue; batches: (readonly ByteRange[])[]; end(error?: Error): void } {
+  const batches: (readonly ByteRange[])[] = [];
+  const waiting: PromiseWithResolvers<void>[] = [];
+  const queue = new PunchQueue((ranges) => {
+    batches.push(ranges);
+    waiting.push(Promise.withResolvers<void>());
+    return waiting.at(-1)!.promise;
+  });
+  return {
+    queue,
+    batches,
+    end: (error) => error === undefined ? waiting.shift()!.resolve() : waiting.shift()!.reject(error),
+  };
+}
+
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+}
+
+Deno.test("PunchQueue works on one batch at a time, and merges what is asked for meanwhile", async () => {
+  const { queue, batches, end } = makeQueue();
+  const ended: string[] = [];
+  const add = (name: string, ...ranges: ByteRange[]): Promise<unknown> =>
+    queue.add(ranges).then(() => ended.push(name));
+  const all = [add("a", range(0)), add("b", range(4)), add("c", range(2), range(5)), add("d", range(3))];
+  assert(queue.isBusy);
+  await settle();
+  assertEquals([batches, ended], [[[range(0)]], []]);
+  end();
+  await settle();
+  assertEquals([batches.slice(1), ended], [[[range(2, 4)]], ["a"]]);
+  end();
+  await Promise.all(all);
+  assertEquals([batches.length, ended, queue.isBusy], [2, ["a", "b", "c", "d"], false]);
+});
+
+Deno.test("PunchQueue tells what keeps others from bytes: what is under way, and what waits", async () => {
+  const { queue, end } = makeQueue();
+  const first = queue.add([range(10, 10)]);
+  const second = queue.add([range(40, 10)]);
+  assertEquals([queue.over(0, 10), queue.over(20, 20), queue.over(50, 9)], [undefined, undefined, undefined]);
+  let isOver = false;
+  const waited = queue.over(19, 1)!.then(() => isOver = true);
+  assert(queue.over(45, 1) !== undefined && queue.over(45, 1) !== queue.over(10, 1));
+  await settle();
+  assertEquals(isOver, false);
+  end();
+  await Promise.all([first, waited]);
+  assertEquals(queue.over(10, 10), undefined);
+  assert(queue.over(40, 1) !== undefined);
+  end();
+  await second;
+});
+
+Deno.test("PunchQueue reports a failure to those who asked for that batch, and goes on", async () => {
+  const { queue, end } = makeQueue();
+  const failing = queue.add([range(0)]);
+  const over = queue.over(0, 1)!;
+  const next = queue.add([range(0)]);
+  end(new Error("no holes"));
+  await assertRejects(() => failing, Error, "no holes");
+  await over;
+  end();
+  await next;
+  assertEquals(queue.isBusy, false);
+});
+
+Deno.test("PunchQueue has no batch of more ranges than one command may name, unless it is one command", async () => {
+  const { queue, batches, end } = makeQueue();
+  const many = (from: number, count: number): ByteRange[] =>
+    mergeRanges(Array.from({ length: count }, (_, index) => range(2 * (from + index))));
+  const all = [many(0, 1500), many(0, 600), many(600, 424), many(1024, 1), many(0, 3)].map((ranges) =>
+    queue.add(ranges)
+  );
+  while (queue.isBusy) {
+    end();
+    await settle();
+  }
+  await Promise.all(all);
+  assertEquals(batches.map((ranges) => ranges.length), [1500, 1024, 4]);
+});

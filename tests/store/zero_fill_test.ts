@@ -1,0 +1,62 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { StoreError } from "../../lib/store/block_store.ts";
+import { zeroFill } from "../../lib/store/zero_fill.ts";
+import { FaultyStore } from "../support/faulty_store.ts";
+import { MemoryStore } from "../support/memory_store.ts";
+
+const KIB4 = 4096;
+const SIZE_BYTES = 1024 * 1024;
+
+function contentOf(memory: MemoryStore): Uint8Array {
+  const into = new Uint8Array(SIZE_BYTES);
+  memory.readNow(0, into);
+  return into;
+}
+
+Deno.test("zeroFill() makes exactly its range zero", async () => {
+  for (
+    const [offset, end] of [[0, SIZE_BYTES], [1, 2], [4095, 4097], [512, 300_000], [
+      262_144,
+      600_001,
+    ]] as const
+  ) {
+    const memory = new MemoryStore({ sizeBytes: SIZE_BYTES });
+    memory.writeNow(0, new Uint8Array(SIZE_BYTES).fill(0xa5));
+    await zeroFill(memory, { offset, lengthBytes: end - offset });
+    assertEquals(
+      contentOf(memory),
+      new Uint8Array(SIZE_BYTES).fill(0xa5).fill(0, offset, end),
+      `${offset}-${end}`,
+    );
+  }
+});
+
+Deno.test("zeroFill() takes space for no page that was a hole", async () => {
+  const memory = new MemoryStore({ sizeBytes: SIZE_BYTES });
+  // A byte each in three pages, of which the last but one and the last follow one another; others are holes.
+  for (const offset of [7 * KIB4 + 511, 64 * KIB4, 65 * KIB4]) memory.writeNow(offset, Uint8Array.of(1));
+  const written: [number, number][] = [];
+  const spied = {
+    read: memory.read.bind(memory),
+    write: (offset: number, from: Uint8Array): Promise<void> => {
+      written.push([offset, from.length]);
+      return memory.write(offset, from);
+    },
+  };
+  await zeroFill(spied, { offset: 512, lengthBytes: SIZE_BYTES - 1024 });
+  assertEquals(written, [[7 * KIB4, KIB4], [64 * KIB4, 2 * KIB4]]);
+  assertEquals([memory.pageCount, contentOf(memory)], [3, new Uint8Array(SIZE_BYTES)]);
+  await zeroFill(memory, { offset: 0, lengthBytes: SIZE_BYTES });
+  assertEquals(written.length, 2, "what reads as zeros is left alone");
+});
+
+Deno.test("zeroFill() passes on how the medium fails", async () => {
+  for (const operation of ["read", "write"] as const) {
+    const memory = new MemoryStore({ sizeBytes: SIZE_BYTES });
+    memory.writeNow(0, Uint8Array.of(1));
+    const faulty = new FaultyStore(memory);
+    faulty.inject({ operation, kind: "outOfSpace" });
+    const failed = await assertRejects(() => zeroFill(faulty, { offset: 0, lengthBytes: KIB4 }), StoreError);
+    assertEquals(failed.kind, "outOfSpace");
+  }
+});

@@ -10,17 +10,21 @@
  * not begun, and so occupies nothing, waits for its turn. A command that is passed too often by those who need not
  * wait is told so, and ends with a status that asks to try again.
  */
+import { type ByteRange, mergeRanges, overlapsAny } from "../store/byte_range.ts";
 
 /** Bytes that a command holds; only whoever got it gives it back. */
 export interface RangeHold {
   readonly startBytes: number;
   readonly endBytes: number;
+  /** The ranges between those ends that are held, as `mergeRanges` makes them; without them all is. */
+  readonly parts?: readonly ByteRange[];
 }
 
 /** For what somebody waits: a range of his own; his turn to share one; or only that nobody else has it. */
 type Wish = "own" | "turn" | "share";
 
-interface Waiting extends RangeHold {
+interface Waiting {
+  readonly range: RangeHold;
   readonly wish: Wish;
   readonly settle: (hold: RangeHold | undefined) => void;
   /** Holds that were given to others, on bytes of this one, since it began to wait. */
@@ -39,7 +43,15 @@ export interface RangeRequest {
 export const PASSES_MAX = 1000;
 
 function overlap(a: RangeHold, b: RangeHold): boolean {
-  return a.startBytes < b.endBytes && b.startBytes < a.endBytes;
+  if (a.startBytes >= b.endBytes || b.startBytes >= a.endBytes) return false;
+  if (a.parts === undefined) return b.parts === undefined || hasPartIn(b.parts, a);
+  return b.parts === undefined
+    ? hasPartIn(a.parts, b)
+    : b.parts.some((part) => overlapsAny(a.parts!, part.offset, part.lengthBytes));
+}
+
+function hasPartIn(parts: readonly ByteRange[], { startBytes, endBytes }: RangeHold): boolean {
+  return overlapsAny(parts, startBytes, endBytes - startBytes);
 }
 
 /** The holds on one medium. */
@@ -72,8 +84,18 @@ export class RangeLocks {
   }
 
   /** Holds a range together with others, as soon as it is not locked. */
-  async shareLater(startBytes: number, lengthBytes: number): Promise<RangeHold> {
-    const range = { startBytes, endBytes: startBytes + lengthBytes };
+  shareLater(startBytes: number, lengthBytes: number): Promise<RangeHold> {
+    return this.#shareLater({ startBytes, endBytes: startBytes + lengthBytes });
+  }
+
+  /** Holds several ranges together with others, as soon as none of them is locked: one hold, however many they are. */
+  shareAllLater(ranges: readonly ByteRange[]): Promise<RangeHold> {
+    const parts = mergeRanges(ranges);
+    const [first, last] = [parts[0]!, parts.at(-1)!];
+    return this.#shareLater({ startBytes: first.offset, endBytes: last.offset + last.lengthBytes, parts });
+  }
+
+  async #shareLater(range: RangeHold): Promise<RangeHold> {
     if (!this.#isLocked(range)) return this.#give(range, false);
     const hold = await this.#wait(range, "share").hold;
     if (hold === undefined) throw new Error("Only requests for a range of one's own are given up");
@@ -112,7 +134,7 @@ export class RangeLocks {
   #isAwaited(range: RangeHold, count: number): boolean {
     for (let index = 0; index < count; index++) {
       const waiting = this.#waiting[index]!;
-      if (waiting.wish === "own" && overlap(waiting, range)) return true;
+      if (waiting.wish === "own" && overlap(waiting.range, range)) return true;
     }
     return false;
   }
@@ -136,14 +158,14 @@ export class RangeLocks {
 
   #countPass(range: RangeHold): void {
     for (const waiting of this.#waiting.slice()) {
-      if (waiting.wish !== "own" || !overlap(waiting, range)) continue;
+      if (waiting.wish !== "own" || !overlap(waiting.range, range)) continue;
       if (++waiting.passedCount > PASSES_MAX) this.#forget(waiting);
     }
   }
 
-  #wait({ startBytes, endBytes }: RangeHold, wish: Wish): RangeRequest {
+  #wait(range: RangeHold, wish: Wish): RangeRequest {
     const { promise, resolve } = Promise.withResolvers<RangeHold | undefined>();
-    const waiting: Waiting = { startBytes, endBytes, wish, settle: resolve, passedCount: 0 };
+    const waiting: Waiting = { range, wish, settle: resolve, passedCount: 0 };
     this.#waiting.push(waiting);
     return { hold: promise, cancel: () => this.#forget(waiting) };
   }
@@ -162,14 +184,13 @@ export class RangeLocks {
       const index = this.#waiting.indexOf(waiting);
       if (index < 0 || !this.#mayHave(waiting, index)) continue;
       this.#waiting.splice(index, 1);
-      const { startBytes, endBytes } = waiting;
-      waiting.settle(this.#give({ startBytes, endBytes }, waiting.wish === "own"));
+      waiting.settle(this.#give(waiting.range, waiting.wish === "own"));
     }
   }
 
-  #mayHave(waiting: Waiting, index: number): boolean {
-    if (waiting.wish === "own") return this.#isFree(waiting);
-    if (this.#isLocked(waiting)) return false;
-    return waiting.wish === "share" || !this.#isAwaited(waiting, index);
+  #mayHave({ range, wish }: Waiting, index: number): boolean {
+    if (wish === "own") return this.#isFree(range);
+    if (this.#isLocked(range)) return false;
+    return wish === "share" || !this.#isAwaited(range, index);
   }
 }

@@ -6,22 +6,21 @@ import { GOOD, type Outcome } from "./outcome.ts";
 /**
  * Makes ranges of a medium zero and gives their space back if it can be. It is a transfer like others: it waits for
  * commands that have any of the ranges for themselves, and keeps such commands away until it is done.
+ *
+ * @param ranges at least one that is not empty
  */
 export async function unmapRanges(
   { logicalUnit: unit, traffic }: ItlNexus,
   ranges: readonly ByteRange[],
 ): Promise<Outcome> {
-  const holds = [];
+  const hold = await unit.ranges.shareAllLater(ranges);
   try {
-    for (const { offset, lengthBytes } of ranges) {
-      holds.push(await unit.ranges.shareLater(offset, lengthBytes));
-    }
     await unit.store.unmap(ranges);
     for (const { lengthBytes } of ranges) traffic.unmapped(lengthBytes);
     return GOOD;
   } catch (error) {
     return outcomeOfFailure(error);
   } finally {
-    for (const hold of holds) unit.ranges.release(hold);
+    unit.ranges.release(hold);
   }
 }

@@ -167,3 +167,51 @@ Deno.test("RangeLocks never lets two have what one has for itself (seeded)", asy
   assertEquals(given, 3000);
   assertThrows(() => check({ startBytes: 0, endBytes: 1000 }, true));
 });
+
+Deno.test("RangeLocks holds several ranges by one hold, and nothing between them", async () => {
+  const locks = new RangeLocks();
+  const between = await locks.lock(100, 50).hold;
+  // In any order, one within another.
+  const ranges = [[300, 10], [0, 100], [150, 50], [160, 5]]
+    .map(([offset, lengthBytes]) => ({ offset: offset!, lengthBytes: lengthBytes! }));
+  const hold = await locks.shareAllLater(ranges);
+  const other = await locks.shareAllLater([{ offset: 90, lengthBytes: 5 }, { offset: 310, lengthBytes: 90 }]);
+  const wanted = [[0, 1], [199, 1], [309, 1], [200, 100], [315, 5], [400, 9]]
+    .map(([start, length]) => watch(locks.lock(start!, length!).hold));
+  await settle();
+  assertEquals(wanted.map(({ value }) => value !== "pending"), [false, false, false, true, false, true]);
+  locks.release(hold);
+  await settle();
+  assertEquals(wanted.map(({ value }) => value !== "pending"), [true, true, true, true, false, true]);
+  // 90-95 is the other's, and 0, 199 and 309 are somebody's own by now.
+  const waiting = watch(
+    locks.shareAllLater([{ offset: 50, lengthBytes: 1 }, { offset: 199, lengthBytes: 1 }]),
+  );
+  const beside = watch(
+    locks.shareAllLater([{ offset: 1, lengthBytes: 98 }, { offset: 198, lengthBytes: 1 }]),
+  );
+  await settle();
+  assertEquals([waiting.value === "pending", beside.value === "pending"], [true, false]);
+  locks.release(other);
+  locks.release(between!);
+  for (const { value } of wanted) if (value !== "pending" && value !== undefined) locks.release(value);
+  await settle();
+  assert(waiting.value !== "pending" && wanted[4]!.value !== "pending");
+});
+
+Deno.test("RangeLocks counts several ranges as one that passes", async () => {
+  const locks = new RangeLocks();
+  const held = locks.share(0, 1_000_000);
+  const wanted = watch(locks.lock(0, 1_000_000).hold);
+  const ranges = Array.from(
+    { length: PASSES_MAX + 1 },
+    (_, index) => ({ offset: index * 100, lengthBytes: 1 }),
+  );
+  const hold = await locks.shareAllLater(ranges);
+  await settle();
+  assertEquals(wanted.value, "pending", "it has not been told to give up");
+  locks.release(hold);
+  locks.release(held);
+  await settle();
+  assertEquals(wanted.value, { startBytes: 0, endBytes: 1_000_000 });
+});

@@ -4,7 +4,18 @@ import type { Nexus } from "../../../lib/scsi/nexus.ts";
 import { FaultyStore } from "../../support/faulty_store.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
-import { assertFieldRefused, blocksCdb, cdb, complete, openUnit, type Result, run } from "../fixture.ts";
+import {
+  assertFieldRefused,
+  blocksCdb,
+  cdb,
+  complete,
+  makeTarget,
+  makeUnit,
+  openReadyNexus,
+  openUnit,
+  type Result,
+  run,
+} from "../fixture.ts";
 
 /** A parameter list, with the lengths that it should have unless others are given. */
 function listOf(
@@ -123,4 +134,24 @@ Deno.test("UNMAP that fails says why, and the unit goes on", async () => {
   assertEquals((await complete(nexus.execute(0, blocksCdb("READ(10)", {})))).outcome, "good");
   store.heal();
   assertEquals((await unmap(nexus, listOf([[0, 8]]))).outcome, "good");
+});
+
+Deno.test("UNMAP of many ranges does not make a COMPARE AND WRITE give up that waits for one of them", async () => {
+  const store = new SlowStore(fullStore());
+  const unit = makeUnit({ store });
+  const [writer, other] = [openReadyNexus(makeTarget(unit)), openReadyNexus(makeTarget(unit))];
+  const reading = complete(other.execute(0, blocksCdb("READ(10)", { blocks: 2048 })));
+  const compared = run(writer, blocksCdb("COMPARE AND WRITE", { lba: 0, blocks: 1 }), {
+    dataOut: new Uint8Array(1024).fill(0xa5),
+  });
+  const unmapped = unmap(other, listOf(Array.from({ length: 1024 }, () => [0, 1] as const)));
+  let isOver = false;
+  const over = Promise.all([reading, unmapped, compared]).then(() => isOver = true);
+  for (let turn = 0; turn < 100_000 && !isOver; turn++) {
+    store.releaseAll();
+    await Promise.resolve();
+  }
+  await over;
+  const { outcome } = await compared;
+  assertEquals(outcome === "good" || outcome === "miscompareDuringVerifyOperation", true, outcome);
 });

@@ -285,6 +285,9 @@ Deno.test("AtomicJournalFile.erase() leaves no byte of the store in any file, on
     assertEquals(log.names.filter((name) => name === "journal sync").length, 2);
     assertEquals([log.names.at(-1), log.names[3]], ["journal sync", "journal sync"], "each after its bytes");
     await protect(journal, store, replacement(0));
+    Deno.writeFileSync(path, new Uint8Array(size).fill(1));
+    await journal.erase();
+    assertEquals(Deno.readFileSync(path), new Uint8Array(size), "from the first byte to the last");
   }));
 
 Deno.test("AtomicJournalFile.erase() waits for the writes under way, and says when it fails", () =>

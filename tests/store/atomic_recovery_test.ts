@@ -276,6 +276,7 @@ Deno.test("recoverAtomicWrites() says which journal it cannot read or write", ()
   withStore(({ path, recover }) => {
     writeJournal(path, [replacement(SIZE_BYTES, 512)]);
     Deno.mkdirSync(`${keptJournalOf(path)}/full`, { recursive: true });
+    assertEquals(kindThrown(recover), "writeFailed");
     assertThrows(recover, StoreError, `Cannot put journal "${path}" aside`);
   });
 });

@@ -464,3 +464,51 @@ Deno.test("FileStore that cannot be opened or reopened leaves nothing open", asy
     assert(!store.readOnly && store.writeNow(0, pattern(512, 1)));
   });
 });
+
+Deno.test("FileStore that has become writable has something to flush", async () => {
+  await withStore(async (_, path) => {
+    const store = FileStore.open(path, { sizeBytes: SIZE_BYTES, readOnly: true });
+    await withHeldFlushes(async (held) => {
+      await store.flush();
+      assertEquals(held.begun, 0);
+      store.reopen(path, false);
+      const flush = store.flush();
+      await settle();
+      assertEquals(held.begun, 1);
+      held.release();
+      await flush;
+    });
+    store.close();
+  });
+});
+
+Deno.test("FileStore goes on where a call of the system has moved only a part", async () => {
+  await withStore(async (store) => {
+    const { readSync, writeSync, read, write } = Deno.FsFile.prototype;
+    const part = (bytes: Uint8Array): Uint8Array => bytes.subarray(0, Math.ceil(bytes.length / 3));
+    Object.assign(Deno.FsFile.prototype, {
+      readSync(this: Deno.FsFile, into: Uint8Array): number | null {
+        return readSync.call(this, part(into));
+      },
+      writeSync(this: Deno.FsFile, from: Uint8Array): number {
+        return writeSync.call(this, part(from));
+      },
+      read(this: Deno.FsFile, into: Uint8Array): Promise<number | null> {
+        return read.call(this, part(into));
+      },
+      write(this: Deno.FsFile, from: Uint8Array): Promise<number> {
+        return write.call(this, part(from));
+      },
+    });
+    try {
+      assert(store.writeNow(512, pattern(4096, 1)));
+      await store.write(8192, pattern(4096, 2));
+      const [now, later] = [new Uint8Array(4096), new Uint8Array(4096)];
+      assert(store.readNow(8192, now));
+      await store.read(512, later);
+      assertEquals([now, later], [pattern(4096, 2), pattern(4096, 1)]);
+    } finally {
+      Object.assign(Deno.FsFile.prototype, { readSync, writeSync, read, write });
+    }
+  });
+});

@@ -262,23 +262,37 @@ Deno.test("AdaptiveStore that has blocked has few operations under way at a time
 });
 
 Deno.test("AdaptiveStore that is slow has all under way that is asked for, and no attempt if that hangs", async () => {
-  const { inner, store } = hanging();
-  inner.readMs = 1;
-  for (let count = 0; count < 32; count++) {
-    store.readNow(0, block);
+  for (
+    const [direction, now, ms] of [["read", "readNow", "readMs"], ["write", "writeNow", "writeMs"]] as const
+  ) {
+    const { inner, store } = hanging();
+    inner[ms] = 2;
+    for (let count = 0; count < 32; count++) {
+      store[now](0, block);
+      await nextRun();
+    }
+    inner.now += 10_000;
+    inner[ms] = 0.004;
+    const works = Array.from({ length: 40 }, () => store[direction](0, block));
+    assertEquals(inner.pending.length, 40);
+    assert(store[now](0, block), "an attempt");
     await nextRun();
+    inner.now += 250;
+    assertEquals([store.readNow(0, block), store.writeNow(0, block)], [false, false]);
+    while (inner.pending.length > 0) await inner.end();
+    await Promise.all(works);
+    assert(store.readNow(0, block) && store.writeNow(0, block));
   }
-  inner.now += 10_000;
-  inner.readMs = 0.004;
-  const reads = Array.from({ length: 40 }, () => store.read(0, block));
-  assertEquals(inner.pending.length, 40);
-  assert(store.readNow(0, block), "an attempt");
-  await nextRun();
+});
+
+Deno.test("AdaptiveStore that is fast does not follow what is done off the event loop", async () => {
+  const { inner, store } = hanging();
+  const works = [store.read(0, block), store.write(0, block)];
   inner.now += 250;
-  assertEquals([store.readNow(0, block), store.writeNow(0, block)], [false, false]);
-  while (inner.pending.length > 0) await inner.end();
-  await Promise.all(reads);
   assert(store.readNow(0, block) && store.writeNow(0, block));
+  await inner.end();
+  await inner.end();
+  await Promise.all(works);
 });
 
 Deno.test("AdaptiveStore passes on what the store below has declined", () => {

@@ -168,6 +168,13 @@ Deno.test("AtomicJournalFile keeps the record of a torn write, and promises noth
     store.heal();
     assertEquals(await kindRejected(protect(journal, store, replacement(65_536))), "flushFailed");
     assertEquals(contentOf(memory)[65_536], 1, "it was not begun");
+    const content = decodeJournal(Deno.readFileSync(path));
+    assert(content.kind === "record");
+    assertEquals(
+      content.writes[0]!.offset,
+      0,
+      "and its record has not taken the place of the one that is needed",
+    );
   }));
 
 Deno.test("AtomicJournalFile keeps the record of writes that cannot be made durable", () =>

@@ -85,11 +85,12 @@ Deno.test("FileStore.open() refuses a file that is too short or missing", () => 
     const options = { sizeBytes: 1024, readOnly: false };
     const short = assertThrows(() => FileStore.open(path, options), StoreError, "file is 512 bytes short");
     assertKind(short, "readFailed");
-    assertThrows(
+    const missing = assertThrows(
       () => FileStore.open(join(folder, "none"), options),
       StoreError,
       `Cannot open "${folder}/none"`,
     );
+    assertKind(missing, "readFailed");
     FileStore.open(path, { sizeBytes: 512, readOnly: false }).close();
     assertThrows(
       () => FileStore.open(path, { sizeBytes: 513, readOnly: false }),
@@ -128,6 +129,9 @@ Deno.test("FileStore does not take another file for its own when the path is rep
     const buffers = Array.from({ length: 8 }, () => new Uint8Array(512));
     await Promise.all(buffers.map((into) => store.read(0, into)));
     for (const into of buffers) assertEquals(into, pattern(512, 4));
+    // Those from the start are still open; what is opened since is closed again.
+    assertEquals(countHandles(`${path}.old`), 3);
+    await untilHandles(path, 0);
   });
 });
 
@@ -510,5 +514,27 @@ Deno.test("FileStore goes on where a call of the system has moved only a part", 
     } finally {
       Object.assign(Deno.FsFile.prototype, { readSync, writeSync, read, write });
     }
+  });
+});
+
+/** Waits until a file has so many handles, and at most half a second. */
+async function untilHandles(path: string, count: number): Promise<void> {
+  for (let turn = 0; turn < 100 && countHandles(path) !== count; turn++) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  assertEquals(countHandles(path), count);
+}
+
+Deno.test("FileStore opens further handles for what is under way at once, and closes all of them", async () => {
+  await withStore(async (_, path) => {
+    const before = countHandles(path);
+    const store = FileStore.open(path, { sizeBytes: SIZE_BYTES, readOnly: false });
+    assertEquals(countHandles(path) - before, 3);
+    const buffers = Array.from({ length: 100 }, () => new Uint8Array(512));
+    await Promise.all(buffers.map((into) => store.read(0, into)));
+    await untilHandles(path, before + 2 + 24);
+    store.close();
+    // One that has just been opened is closed when it would be given to the pool.
+    await untilHandles(path, before);
   });
 });

@@ -134,6 +134,19 @@ Deno.test("ThinStore keeps a write that is under way and a hole apart, whichever
   assertEquals(contentOf(memory, 5 * KIB4, 4 * KIB4), new Uint8Array(4 * KIB4));
 });
 
+Deno.test("ThinStore makes a write at the start wait for a hole there, and none behind it", async () => {
+  const { memory, puncher, store } = fullStore();
+  const unmapped = store.unmap([{ offset: 0, lengthBytes: KIB4 }]);
+  const bytes = new Uint8Array(512).fill(0x5a);
+  let isWritten = false;
+  const written = store.write(0, bytes).then(() => isWritten = true);
+  await store.write(20 * KIB4, bytes);
+  assertEquals(isWritten, false);
+  puncher.release();
+  await Promise.all([unmapped, written]);
+  assertEquals(contentOf(memory, 0, 512), bytes);
+});
+
 Deno.test("ThinStore makes a write wait for every hole that it touches, one after the other", async () => {
   const { memory, puncher, store } = fullStore();
   const unmapped = [8, 9, 8].map((page) => store.unmap([{ offset: page * KIB4, lengthBytes: KIB4 }]));

@@ -109,6 +109,7 @@ export class Negotiation {
   readonly #values = new Map<string, string | number | boolean>();
   /** Values of a text negotiation that has not ended: they hold when it does (6.4). */
   readonly #proposed = new Map<string, string | number | boolean>();
+  /** Keys that have been received, and the values of those that may be repeated. */
   readonly #received = new Map<string, string>();
   #isDiscovery = false;
   #isLeading = true;
@@ -168,9 +169,10 @@ export class Negotiation {
     if ((this.#isDiscovery && key.normalOnly) || (!this.#isLeading && key.leadingOnly)) return "Irrelevant";
     // 6.3: in full-feature phase only what may change there is negotiated.
     if (stage === "full" && key.when !== "operationalOrFull" && key.when !== "always") return "Reject";
-    this.#received.set(name, offer);
     const rule = name === "AuthMethod" ? this.#authMethodRule() : key.rule;
     const { answer, value } = resolve(rule, offer);
+    // A value that is compared again has 255 bytes at most; of every other one only the key matters.
+    this.#received.set(name, rule.kind === "declaredText" && answer === undefined ? offer : "");
     if (value !== undefined) (stage === "full" ? this.#proposed : this.#values).set(name, value);
     return answer;
   }

@@ -12,6 +12,9 @@ import { RejectReason } from "./reject_reason.ts";
 import type { RetainedText } from "./retained_text.ts";
 import { decodeText, encodeText, type KeyValue, TextAssembly, TextPieces } from "./text.ts";
 
+/** What a key that an exchange has been about takes in memory: its name, and its place in the set. */
+const KEY_BYTES = 128;
+
 /** What is answered to one Text Request. */
 export interface TextReply {
   readonly final: boolean;
@@ -72,9 +75,9 @@ export class TextNegotiation {
     }
     try {
       if (this.#outgoing.done) this.#take(pdu);
-      const data = this.#outgoing.take(bytesMax);
+      const reply = this.#reply(pdu, this.#outgoing.take(bytesMax));
       this.#retain();
-      return this.#reply(pdu, data);
+      return reply;
     } catch (error) {
       // 6.4: what was settled in an exchange that ends with a Reject never holds, and nothing can be added to it.
       this.abandon();
@@ -95,7 +98,7 @@ export class TextNegotiation {
 
   /** 11.11.4: a target that has to keep more than it has room for rejects the request. */
   #retain(): void {
-    const bytes = this.#incoming.length + this.#outgoing.length;
+    const bytes = this.#incoming.heldBytes + this.#outgoing.length + this.#keys.size * KEY_BYTES;
     if (!this.#retained.change(this.#retainedBytes, bytes)) {
       throw rejected(RejectReason.longOperationReject, "Too much text waits for other initiators");
     }
@@ -146,8 +149,10 @@ export class TextNegotiation {
     return { final, continued, targetTransferTag: final ? RESERVED_TAG : this.#targetTransferTag, data };
   }
 
+  /** What the exchange has settled holds, and nothing of it is kept. */
   #conclude(): void {
     this.#negotiation.conclude();
     if (this.#hasDeclared) this.#request.end("negotiated");
+    this.abandon();
   }
 }

@@ -69,10 +69,42 @@ Deno.test("the rest of an answer is kept while there is room, and not any longer
   others.change(200, 0);
   const before = others.bytes;
   let reply = text.receive(long, 64);
-  assertEquals([reply.continued, others.bytes - before], [true, 112]);
+  // The answer, and the key that the exchange has been about.
+  assertEquals([reply.continued, others.bytes - before], [true, 112 + 128]);
   reply = text.receive(request("", { targetTransferTag: reply.targetTransferTag }), 64);
   assertEquals([reply.final, others.bytes], [true, before]);
   text.receive(long, 64);
   text.abandon();
   assertEquals(others.bytes, before);
+});
+
+Deno.test("the keys of an exchange that goes on count as memory, and an exchange that is over keeps none", () => {
+  const { text, keptBytes, others } = beside();
+  others.change(1000, 0);
+  const before = keptBytes();
+  const begin = text.receive(request("X-a=1\0", { final: false }), 512);
+  assertEquals(keptBytes() - before, 128);
+  const { targetTransferTag } = begin;
+  assertEquals(
+    text.receive(request("X-b=1\0X-c=1\0", { final: false, targetTransferTag }), 512).final,
+    false,
+  );
+  assertEquals(keptBytes() - before, 3 * 128);
+  assertEquals(text.receive(request("X-d=1\0", { targetTransferTag }), 512).final, true);
+  assertEquals(keptBytes(), before);
+  // Its tag is no longer one: nothing can be added to what is settled.
+  const error = assertThrows(() => text.receive(request("X-e=1\0", { targetTransferTag }), 512));
+  assertEquals(isRejection(error) && error.response.reason, RejectReason.protocolError);
+});
+
+Deno.test("a request in pieces of one byte counts what its buffer takes", () => {
+  const { text, keptBytes, others } = beside();
+  others.change(Limits.textBytes * 2, 0);
+  const before = keptBytes();
+  let targetTransferTag: number = RESERVED_TAG;
+  for (let length = 1; length <= 5000; length++) {
+    const piece = request("A", { final: false, continued: true, targetTransferTag });
+    targetTransferTag = text.receive(piece, 512).targetTransferTag;
+    assertEquals(keptBytes() - before, 2 ** Math.ceil(Math.log2(length)));
+  }
 });

@@ -82,9 +82,19 @@ Deno.test("TextAssembly joins parts, empty ones included, and copies them", () =
   part.fill(0);
   assert(assembly.add(new Uint8Array()));
   assert(assembly.add(new TextEncoder().encode("ame=x\0")));
-  assertEquals(assembly.length, 16);
   assertEquals(new TextDecoder().decode(assembly.take()), "InitiatorName=x\0");
-  assertEquals([assembly.take().length, assembly.length], [0, 0]);
+  assertEquals([assembly.take().length, assembly.heldBytes], [0, 0]);
+});
+
+Deno.test("TextAssembly keeps pieces of one byte in one buffer, of at most twice their length", () => {
+  const assembly = new TextAssembly(1000);
+  for (let length = 1; length <= 1000; length++) {
+    assert(assembly.add(Uint8Array.of(length)));
+    assert(assembly.heldBytes >= length && assembly.heldBytes <= Math.min(2 * length, 1000), `${length}`);
+  }
+  const whole = assembly.take();
+  assertEquals(whole.buffer.byteLength, 1000);
+  assertEquals(whole, Uint8Array.from({ length: 1000 }, (_, index) => index + 1));
 });
 
 Deno.test("TextAssembly takes a character that is cut in two", () => {

@@ -1,5 +1,4 @@
-import { COLLECTED_BYTES_MAX } from "./atomic_limits.ts";
-import { ByteBudget } from "./byte_budget.ts";
+import type { ByteBudget } from "./byte_budget.ts";
 import { CopyRecords } from "./copy/copy_records.ts";
 import type { AttachedNexus } from "./attached_nexus.ts";
 import type { LogicalUnit } from "./logical_unit.ts";
@@ -21,8 +20,8 @@ export class ItlNexus implements AttachedNexus {
   readonly id: string;
   readonly attentions = new UnitAttentionQueue();
   readonly traffic = new Traffic();
-  /** Memory for the data of commands that are not begun before all of it is there. */
-  readonly collected = new ByteBudget(COLLECTED_BYTES_MAX);
+  /** Memory for the data of commands that are not begun before all of it is there, of the whole I_T nexus. */
+  readonly collected: ByteBudget;
   readonly copyRecords = new CopyRecords();
   /** The I_T_L nexus of the same initiator with the logical unit that has this NAA; undefined if it has none. */
   readonly reach: (naa: string) => ItlNexus | undefined;
@@ -35,11 +34,12 @@ export class ItlNexus implements AttachedNexus {
   constructor(
     target: TargetDescription,
     logicalUnit: LogicalUnit,
-    options: Pick<ItlNexus, "reach" | "onLunsReported"> & { readonly initiatorPort: string },
+    options: Pick<ItlNexus, "collected" | "reach" | "onLunsReported"> & { readonly initiatorPort: string },
   ) {
     this.target = target;
     this.identity = { initiatorPort: options.initiatorPort, targetPort: target.relativePortIdentifier };
     this.id = nexusId(this.identity);
+    this.collected = options.collected;
     this.reach = options.reach;
     this.onLunsReported = options.onLunsReported;
     this.logicalUnit = logicalUnit;

@@ -11,6 +11,7 @@ import { ReadAhead } from "./read_ahead.ts";
 import type { ReservationStore } from "./reservations/reservation_store.ts";
 import { Reservations } from "./reservations/reservations.ts";
 import { Sanitizer } from "./sanitizer.ts";
+import { Scratch } from "./scratch.ts";
 import { Sense, type SenseCondition } from "./sense.ts";
 import type { StorageFaultReport } from "./storage_faults.ts";
 import { Threshold } from "./threshold.ts";
@@ -101,6 +102,7 @@ export class LogicalUnit {
   readonly readAhead: ReadAhead;
   /** Who is at work where on the medium. */
   readonly ranges = new RangeLocks();
+  readonly scratch = new Scratch();
   readonly sanitizer: Sanitizer;
   #capacityBlocks: number;
   #writeProtected: boolean;

@@ -1,3 +1,5 @@
+import { COLLECTED_BYTES_MAX } from "./atomic_limits.ts";
+import { ByteBudget } from "./byte_budget.ts";
 import { toDescriptorFormat } from "./descriptor_sense.ts";
 import { executeCommand, executeWithoutLogicalUnit } from "./device_server.ts";
 import { ItlNexus } from "./itl_nexus.ts";
@@ -42,6 +44,7 @@ export class Nexus {
   readonly #target: TargetDescription;
   readonly #others: () => Iterable<Nexus>;
   readonly #onClose: (nexus: Nexus) => void;
+  readonly #collected = new ByteBudget(COLLECTED_BYTES_MAX);
   readonly #itlNexuses = new Map<number, ItlNexus>();
   /** Those of logical units that were taken away, until their last task has ended. */
   readonly #departing = new Set<ItlNexus>();
@@ -87,8 +90,8 @@ export class Nexus {
   #attach(lun: number, logicalUnit: LogicalUnit): void {
     const reach = (naa: string): ItlNexus | undefined => this.#reach(naa, this.#others());
     const onLunsReported = (): void => this.#forgetLuns();
-    const options = { initiatorPort: this.initiatorPortName, reach, onLunsReported };
-    this.#itlNexuses.set(lun, new ItlNexus(this.#target, logicalUnit, options));
+    const common = { initiatorPort: this.initiatorPortName, collected: this.#collected };
+    this.#itlNexuses.set(lun, new ItlNexus(this.#target, logicalUnit, { ...common, reach, onLunsReported }));
   }
 
   /** SPC-4, 6.33: whoever has asked for the list need not be told that it has changed, on whatever unit. */

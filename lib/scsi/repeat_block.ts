@@ -1,7 +1,5 @@
 import type { BlockStore } from "../store/block_store.ts";
-
-/** What is written at a time. */
-const PIECE_BYTES = 256 * 1024;
+import { SCRATCH_BYTES } from "./scratch.ts";
 
 /** What goes on during a long piece of work. */
 export interface Supervision {
@@ -14,6 +12,7 @@ export interface Supervision {
 /**
  * Writes a block again and again, until the end or until it is cancelled.
  *
+ * @param scratch a buffer to fill with blocks, whole ones
  * @throws {StoreError} (rejects) as the store's `write` does
  */
 export async function writeRepeated(
@@ -21,9 +20,10 @@ export async function writeRepeated(
   range: { readonly offset: number; readonly lengthBytes: number },
   block: Uint8Array,
   { isCancelled, onProgress }: Supervision,
+  scratch: Uint8Array = new Uint8Array(SCRATCH_BYTES),
 ): Promise<void> {
   const { offset, lengthBytes } = range;
-  const piece = new Uint8Array(Math.min(lengthBytes, Math.max(PIECE_BYTES, block.length)));
+  const piece = scratch.subarray(0, lengthBytes);
   for (let at = 0; at < piece.length; at += block.length) piece.set(block, at);
   for (let done = 0; done < lengthBytes && !isCancelled(); done += piece.length) {
     const part = piece.subarray(0, lengthBytes - done);

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertFalse } from "@std/assert";
+import { ByteBudget } from "../../lib/scsi/byte_budget.ts";
 import { ItlNexus } from "../../lib/scsi/itl_nexus.ts";
 import { Sense } from "../../lib/scsi/sense.ts";
 import type { Task } from "../../lib/scsi/task.ts";
@@ -13,6 +14,7 @@ const TARGET = {
 };
 const OPTIONS = {
   initiatorPort: "iqn.2007-01.tld.host:client,i,0x400001370000",
+  collected: new ByteBudget(0),
   reach: () => undefined,
   onLunsReported: () => {},
 };

@@ -16,9 +16,6 @@ import { Sense } from "../sense.ts";
 
 const VRPROTECT = 0xe0;
 
-/** Most that is read at a time: a multiple of every block size. */
-const PIECE_BYTES = 256 * 1024;
-
 /** Whether `medium`, which was read at `offset` from where the verification starts, is as it should be. */
 export type Check = (medium: Uint8Array, offset: number) => boolean;
 
@@ -39,23 +36,24 @@ function isRepetition(bytes: Uint8Array, block: Uint8Array): boolean {
 }
 
 /** Reads a range piece by piece and checks each. */
-export async function verifyRange(
+export function verifyRange(
   unit: LogicalUnit,
   startBytes: number,
   lengthBytes: number,
   check: Check,
 ): Promise<Outcome> {
-  const scratch = new Uint8Array(Math.min(lengthBytes, PIECE_BYTES));
-  for (let offset = 0; offset < lengthBytes; offset += PIECE_BYTES) {
-    const piece = scratch.subarray(0, lengthBytes - offset);
-    try {
-      await unit.verifyingStore.read(startBytes + offset, piece);
-    } catch (error) {
-      return outcomeOfFailure(error);
+  return unit.scratch.use(async (scratch) => {
+    for (let offset = 0; offset < lengthBytes; offset += scratch.length) {
+      const piece = scratch.subarray(0, lengthBytes - offset);
+      try {
+        await unit.verifyingStore.read(startBytes + offset, piece);
+      } catch (error) {
+        return outcomeOfFailure(error);
+      }
+      if (!check(piece, offset)) return checkCondition(Sense.miscompareDuringVerifyOperation);
     }
-    if (!check(piece, offset)) return checkCondition(Sense.miscompareDuringVerifyOperation);
-  }
-  return GOOD;
+    return GOOD;
+  });
 }
 
 /** Ends a command with the verification of a range. */

@@ -51,7 +51,7 @@ function writeAll({ nexus, lba, blocks, mayUnmap }: Extent, block: Uint8Array): 
     unit,
     range.offset,
     range.lengthBytes,
-    () => writeRepeated(unit.store, range, block, supervision),
+    () => unit.scratch.use((scratch) => writeRepeated(unit.store, range, block, supervision, scratch)),
   ).then(() => GOOD, outcomeOfFailure);
   return { kind: "later", operation: written.then(finished), cancel: () => isCancelled = true };
 }

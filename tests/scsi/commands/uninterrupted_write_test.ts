@@ -195,6 +195,18 @@ Deno.test("a nexus that collects too much is told that its task set is full, unt
   assertEquals((await run(nexus, writeAtomic(0, 1), { dataOut: pattern(512) })).outcome, "good");
 });
 
+Deno.test("what is collected for one logical unit leaves no room for another of the same nexus", () => {
+  const units = [0, 1].map(() => makeUnit({ store: new MemoryStore({ sizeBytes: 64 * SIZE }) }));
+  const target = makeTarget(...units);
+  const nexus = openReadyNexus(target, 2);
+  const whole = blocksCdb("ORWRITE(16)", { blocks: COLLECTED_BYTES_MAX / 512 });
+  const first = nexus.execute(0, whole) as DataOut;
+  assertEquals(nexus.execute(1, whole).kind, "finished");
+  assertEquals(openReadyNexus(target, 2).execute(1, whole).kind, "dataOut", "it is that nexus alone");
+  first.end!();
+  assertEquals(nexus.execute(1, whole).kind, "dataOut");
+});
+
 Deno.test("a command that is cancelled while it waits does nothing", async () => {
   const store = memory();
   const unit = makeUnit({ store });

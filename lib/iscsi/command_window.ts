@@ -7,8 +7,13 @@ import type { Frame } from "./framing.ts";
 import { Limits } from "./limits.ts";
 import { InitiatorOpcode } from "./opcodes.ts";
 
+/** What a PDU that is held takes in memory besides its bytes: the objects around the copies of its segments. */
+export const HELD_FRAME_BYTES = 1_024;
+
 /** The connection that a command came over: there it is carried out when its turn has come. */
 export interface CommandReceiver {
+  /** It may carry out more commands: what answers those before them has gone, or fits into memory. */
+  readonly hasRoom: boolean;
   /** Its turn has come. */
   carryOut(frame: Frame): void;
   /** Something is to be sent that no request from this connection brought about. */
@@ -84,6 +89,11 @@ export class CommandWindow {
     return this.#held.has(cmdSN);
   }
 
+  /** The next command has come, and waits only for room on its connection. */
+  get holdsNext(): boolean {
+    return this.#held.has(this.#expCmdSN);
+  }
+
   /** Too much is held. */
   get isFull(): boolean {
     return this.#heldBytes > Limits.heldCommandBytes;
@@ -137,13 +147,14 @@ export class CommandWindow {
     return false;
   }
 
-  /** Takes out what is held and whose turn it is, if there is something. */
+  /** Takes out what is held and whose turn it is, if there is something and its connection has room for it. */
   release(): HeldCommand | undefined {
     while (true) {
       const request = this.#behind.length === 0 ? undefined : this.#releaseBehind();
       if (request !== undefined) return request;
       if (!this.#held.has(this.#expCmdSN)) return undefined;
       const command = this.#held.get(this.#expCmdSN);
+      if (command?.receiver.hasRoom === false) return undefined;
       this.#held.delete(this.#expCmdSN);
       if (command !== undefined) {
         this.#heldBytes -= commandBytes(command);
@@ -207,5 +218,5 @@ function commandBytes({ frames }: HeldCommand): number {
 }
 
 function frameBytes(frame: Frame): number {
-  return frame.header.length + frame.data.length;
+  return frame.header.length + frame.data.length + HELD_FRAME_BYTES;
 }

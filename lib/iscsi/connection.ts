@@ -131,9 +131,14 @@ export class Connection implements WatchedConnection {
     return this.#phase === undefined && this.#stage !== "closed";
   }
 
+  /** It takes nothing more from the peer, which may still take what waits for it. */
+  get isLeaving(): boolean {
+    return this.#stage === "finishing";
+  }
+
   /** It has said who it is, and may log in for all that is known. */
   get isIdentified(): boolean {
-    return this.#login.identity !== undefined;
+    return this.#login.identity !== undefined && !this.isLeaving;
   }
 
   /** Whether this is the challenge that the peer is still to answer. */
@@ -170,6 +175,9 @@ export class Connection implements WatchedConnection {
     if (this.#phase !== undefined) this.#owner.disconnected(this.#phase, this.#phase.session);
     this.#cancelDelay?.();
     this.#stream.close();
+    // A medium may keep work of this connection for long: nothing else of it is kept meanwhile.
+    this.#frames.release();
+    this.#replies.buffer.release();
   }
 
   /** Takes nothing more from the peer; what waits is sent, and then the connection is closed. */
@@ -180,6 +188,7 @@ export class Connection implements WatchedConnection {
 
   #sendLast(): void {
     this.#stage = "finishing";
+    this.#frames.release();
     const cancelDeadline = this.#owner.clock.after(Limits.finishMs, () => this.close());
     this.#drain().finally(() => {
       cancelDeadline();
@@ -453,9 +462,25 @@ export class Connection implements WatchedConnection {
   /** Something outside of this connection's own requests made progress. */
   #wake(): void {
     if (this.#stage === "closed") return;
-    this.#phase?.pump();
+    this.#pump();
+    if (this.#replies.buffer.length > Limits.unsentBytes) {
+      this.#warn(`more than ${Limits.unsentBytes} bytes wait for it, which it does not take: closed`);
+      return this.close();
+    }
     this.#send();
     this.#progress();
+  }
+
+  /** There may be room for what has waited for it. */
+  #pump(): void {
+    if (this.#phase === undefined) return;
+    this.#phase.pump();
+    if (!this.#isReceiving) return;
+    try {
+      this.#phase.pumpCommands();
+    } catch (error) {
+      this.#answerFault(error);
+    }
   }
 
   /** Begins to send what waits, unless that is under way already. */
@@ -478,7 +503,7 @@ export class Connection implements WatchedConnection {
         // When the peer is gone, the receiving side may wait for it; closing ends that wait.
         this.close();
       }
-      this.#phase?.pump();
+      this.#pump();
       // Who takes one thing after another is there, though it may have nothing to say.
       if (buffer.length > 0) this.#signsOfLife.hasCome = true;
       this.#meter.sent();

@@ -29,6 +29,8 @@ export interface DataInOwner {
   wake(): void;
   /** Work that goes on whatever becomes of its task. */
   underWay(work: Work): void;
+  /** A piece of such work is done, and its task is over. */
+  pieceEnded(task: ScsiTask): void;
 }
 
 /** A connection's commands that have data to send, in the order in which they began. */
@@ -116,8 +118,10 @@ export class DataInQueue {
     progress.isReading = true;
     const done = progress.operation.read(progress.sentBytes, data).then((outcome) => {
       progress.isReading = false;
-      if (task.isAborted) this.#owner.staging.release(data);
-      else progress.staged = { data, outcome };
+      if (task.isAborted) {
+        this.#owner.staging.release(data);
+        this.#owner.pieceEnded(task);
+      } else progress.staged = { data, outcome };
       this.#owner.wake();
     });
     this.#owner.underWay({ lun: task.lun, changesMedium: false, done });

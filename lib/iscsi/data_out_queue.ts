@@ -36,6 +36,8 @@ export interface DataOutOwner {
   wake(): void;
   /** Work that goes on whatever becomes of its task. */
   underWay(work: Work): void;
+  /** A piece of such work is done, and its task is over. */
+  pieceEnded(task: ScsiTask): void;
 }
 
 /** A connection's commands that take data. */
@@ -173,7 +175,8 @@ export class DataOutQueue {
       progress.writesUnderWay--;
       this.#owner.staging.release(piece);
       if (outcome !== GOOD) progress.failure ??= outcome;
-      if (!task.isAborted) this.#advance(task, progress);
+      if (task.isAborted) this.#owner.pieceEnded(task);
+      else this.#advance(task, progress);
       this.#owner.wake();
     });
     this.#owner.underWay({ lun: task.lun, changesMedium: true, done });

@@ -72,6 +72,12 @@ export class FrameBuffer {
     this.#dataSegmentBytesMax = dataSegmentBytesMax;
   }
 
+  /** Drops what has been received and not handed out, and the memory for it: nothing more is received. */
+  release(): void {
+    this.#buffer = NO_DATA;
+    this.#start = this.#end = 0;
+  }
+
   /** Expects digests from the next PDU on. */
   expectDigests(digests: Digests): void {
     this.#digests = digests;

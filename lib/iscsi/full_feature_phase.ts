@@ -11,10 +11,12 @@ import type { DataOut as DataOutOperation, Finished, Later, Operation } from "..
 import { GOOD, type Outcome } from "../scsi/outcome.ts";
 import { Sense } from "../scsi/sense.ts";
 import type { CommandMeter } from "./command_meter.ts";
+import { AwaitedAcknowledgements } from "./awaited_acknowledgements.ts";
 import { AwaitedData } from "./awaited_data.ts";
 import type { Clock } from "./clock.ts";
 import { DataInQueue } from "./data_in_queue.ts";
 import { DataOutQueue } from "./data_out_queue.ts";
+import type { Expectation } from "./expectation.ts";
 import type { Frame } from "./framing.ts";
 import {
   cmdSNOf,
@@ -99,8 +101,7 @@ export class FullFeaturePhase implements SessionConnection {
   readonly #negotiationRequest: NegotiationRequest;
   readonly #text: TextNegotiation;
   readonly #awaitedData = new AwaitedData();
-  /** Somebody waits for the initiator to acknowledge everything before this status. */
-  #awaitedAcknowledgement: { readonly statSN: number; readonly resolve: () => void } | undefined;
+  readonly #awaitedAcknowledgements = new AwaitedAcknowledgements();
   /** The initiator has logged out: what it may have sent besides is not carried out. */
   #isOver = false;
   /** Responses that wait for work under way. */
@@ -142,10 +143,13 @@ export class FullFeaturePhase implements SessionConnection {
     return this.#owner.ends;
   }
 
+  get hasRoom(): boolean {
+    return this.replies.buffer.length < Limits.sendBufferBytes && !this.staging.isFull;
+  }
+
   /** Enough is under way: nothing more should be received until some of it has gone. */
   get isCongested(): boolean {
-    return this.replies.buffer.length >= Limits.sendBufferBytes || this.staging.isFull ||
-      (this.session.window.isFull && this.session.window.holdsFor(this));
+    return !this.hasRoom || (this.session.window.isFull && this.session.window.holdsFor(this));
   }
 
   /**
@@ -157,15 +161,22 @@ export class FullFeaturePhase implements SessionConnection {
    */
   receive(frame: Frame): void {
     this.replies.acknowledge(readUint32(frame.header, 28));
-    if (this.#awaitedAcknowledgement !== undefined) this.#lookForAcknowledgement();
+    if (this.#awaitedAcknowledgements.isWaiting) {
+      this.#awaitedAcknowledgements.update((statSN) => this.replies.isAcknowledged(statSN));
+    }
     if (frame.hasDataDigestError) this.#discard(frame);
     else this.carryOut(frame);
+    this.#carryOutHeld();
+    this.session.openWindow();
+  }
+
+  /** Carries out what has waited for its turn, on whatever connection, as long as there is room there. */
+  #carryOutHeld(): void {
     const { window } = this.session;
     for (let held = window.release(); held !== undefined; held = window.release()) {
-      for (const heldFrame of held.frames) held.receiver.carryOut(heldFrame);
+      for (const frame of held.frames) held.receiver.carryOut(frame);
       if (held.receiver !== this) held.receiver.wake();
     }
-    this.session.openWindow();
   }
 
   /**
@@ -225,6 +236,17 @@ export class FullFeaturePhase implements SessionConnection {
     this.#dataOut.pump();
   }
 
+  /**
+   * Carries out commands that have waited for room.
+   *
+   * @throws {ProtocolError} of kind `close`
+   */
+  pumpCommands(): void {
+    if (!this.session.window.holdsNext || !this.hasRoom) return;
+    this.#carryOutHeld();
+    this.session.openWindow();
+  }
+
   #receiveData(pdu: DataOut, frame: Frame): void {
     const task = this.session.task(pdu.initiatorTaskTag);
     // Data of a task that was aborted, or was answered early, is still on its way: it is dropped without a word.
@@ -267,7 +289,8 @@ export class FullFeaturePhase implements SessionConnection {
    */
   #checkHeld(): void {
     const { window, connections } = this.session;
-    if (!window.isFull || connections.values().some((connection) => !window.holdsFor(connection))) return;
+    if (!window.isFull || window.holdsNext) return;
+    if (connections.values().some((connection) => !window.holdsFor(connection))) return;
     throw connectionBroken(`More than ${Limits.heldCommandBytes} bytes of commands wait for an earlier one`);
   }
 
@@ -334,7 +357,29 @@ export class FullFeaturePhase implements SessionConnection {
   #discardThen(task: ScsiTask, operation: Operation, pdu: ScsiCommand): void {
     // What completes later has begun all the same.
     if (operation.kind === "later") this.#workOf(task, operation);
-    this.#dataOut.start(task, discarding(operation), pdu);
+    this.#dataOut.start(task, discarding(operation, () => this.#abandon(task, operation)), pdu);
+  }
+
+  /** Gives up an operation that nobody waits for any more, with whatever it holds of the medium. */
+  #abandon(task: ScsiTask, operation: Operation): void {
+    if (operation.kind !== "later") return abandon(operation);
+    this.#linger(task, 1);
+    operation.cancel?.();
+    operation.operation.then((next) => {
+      abandon(next);
+      this.pieceEnded(task);
+    });
+  }
+
+  #linger(task: ScsiTask, pieces: number): void {
+    if (task.lingeringPieces === 0 && pieces > 0) this.session.beginLingering();
+    task.lingeringPieces += pieces;
+  }
+
+  pieceEnded(task: ScsiTask): void {
+    if (task.lingeringPieces === 0 || --task.lingeringPieces > 0) return;
+    this.session.endLingering();
+    this.#tellOfWindow();
   }
 
   /** Does what an operation says next; the task is over when it has finished. */
@@ -365,7 +410,10 @@ export class FullFeaturePhase implements SessionConnection {
     this.#workOf(task, later);
     later.operation.then((next) => {
       task.later = undefined;
-      if (task.isAborted) return abandon(next);
+      if (task.isAborted) {
+        abandon(next);
+        return this.pieceEnded(task);
+      }
       this.proceed(task, next);
       this.wake();
     });
@@ -392,17 +440,21 @@ export class FullFeaturePhase implements SessionConnection {
     if (staged !== undefined) this.staging.release(staged.data);
     task.dataIn?.operation.end?.();
     task.later?.cancel?.();
+    this.#linger(task, task.countPieces());
     this.#dataOut.forget(task);
     if (!task.isListed) return;
+    this.session.unlist(task);
+    this.#tellOfWindow();
+  }
+
+  /** 11.19: when no other PDU tells the initiator that it may go on, a NOP-In does. */
+  #tellOfWindow(): void {
     const { window } = this.session;
     const wasClosed = window.isClosed;
-    this.session.unlist(task);
     this.session.openWindow();
-    // 11.19: when no other PDU tells the initiator that it may go on, a NOP-In does.
-    if (wasClosed && !window.isClosed) {
-      this.replies.nopInForWindow();
-      this.wake();
-    }
+    if (!wasClosed || window.isClosed || this.#isOver) return;
+    this.replies.nopInForWindow();
+    this.wake();
   }
 
   #nopOut(pdu: NopOut): void {
@@ -433,13 +485,10 @@ export class FullFeaturePhase implements SessionConnection {
     if (scope === undefined) return undefined;
     const owed = this.session.owed(scope === "target" ? undefined : pdu.lun);
     if (owed.length === 0) return undefined;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const cancel = this.#owner.clock.after(Limits.owedMs, resolve);
-    Promise.all(owed).then(() => {
-      cancel();
-      resolve();
+    const cancel = this.#owner.clock.after(Limits.owedMs, () => {
+      for (const expectation of owed) expectation.giveUp();
     });
-    return promise;
+    return Promise.all(owed.map(({ met }) => met)).then(cancel);
   }
 
   /** A function for a target or a nexus concerns all logical units, a query none, every other one only its own. */
@@ -538,7 +587,8 @@ export class FullFeaturePhase implements SessionConnection {
     this.#negotiationRequest.end("loggedOut");
     this.#text.abandon();
     this.#awaitedData.giveUp();
-    this.#awaitedAcknowledgement?.resolve();
+    this.#awaitedAcknowledgements.giveUp();
+    this.staging.end();
   }
 
   announceDrop(cid: number): void {
@@ -550,28 +600,17 @@ export class FullFeaturePhase implements SessionConnection {
     this.replies.sessionDropped(this.parameters);
   }
 
-  awaitData(targetTransferTags: readonly number[]): Promise<void> {
+  awaitData(targetTransferTags: readonly number[]): Expectation {
     return this.#awaitedData.expect(targetTransferTags);
   }
 
-  acknowledged(): Promise<void> | undefined {
+  awaitAcknowledgement(): Expectation | undefined {
     const { statSN } = this.replies;
     if (this.replies.isAcknowledged(statSN)) return undefined;
     // Its answer says what the initiator has received.
     this.replies.ping();
     this.wake();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const before = this.#awaitedAcknowledgement;
-    this.#awaitedAcknowledgement = { statSN, resolve };
-    if (before !== undefined) promise.then(before.resolve);
-    return promise;
-  }
-
-  #lookForAcknowledgement(): void {
-    const awaited = this.#awaitedAcknowledgement;
-    if (awaited === undefined || !this.replies.isAcknowledged(awaited.statSN)) return;
-    this.#awaitedAcknowledgement = undefined;
-    awaited.resolve();
+    return this.#awaitedAcknowledgements.expect(statSN);
   }
 
   requestLogout(seconds: number): void {
@@ -641,19 +680,19 @@ function refuseDirection(pdu: ScsiCommand, operation: DataOutOperation): Finishe
   return pdu.expectedDataOut === lengthBytes ? undefined : refusalOfOtherLength;
 }
 
-/** Takes the unsolicited data of a command that wants none, then goes on; or never does, when that does not come. */
-function discarding(operation: Operation): DataOutOperation {
+/** Takes the unsolicited data of a command that wants none, then goes on; or gives up, when that does not come. */
+function discarding(operation: Operation, giveUp: () => void): DataOutOperation {
   return {
     kind: "dataOut",
     lengthBytes: 0,
     writeNow: () => GOOD,
     write: () => Promise.resolve(GOOD),
     finish: () => operation,
-    end: () => abandon(operation),
+    end: giveUp,
   };
 }
 
-/** Gives up an operation that nobody waits for any more, with whatever it holds of the medium. */
+/** Gives up what an operation has come to that nobody waits for any more, with whatever it holds of the medium. */
 function abandon(operation: Operation): void {
   if (operation.kind === "dataIn") operation.end?.();
   if (operation.kind !== "later") return;

@@ -63,7 +63,12 @@ export const Limits = {
   commandWindow: 128,
   /** Immediate commands, which the window does not hold back, that one session may have outstanding. */
   immediateCommands: 32,
-  /** Bytes of commands held until the commands before them arrive (CmdSN order), per session. */
+  /**
+   * Tasks of one session that are over but for work that a medium has not finished. Those beyond it keep their places
+   * in the window, so that a session does not pile up such work by aborting commands again and again.
+   */
+  lingeringTasks: 512,
+  /** Memory of commands held until the commands before them arrive (CmdSN order), per session, in bytes. */
   heldCommandBytes: 4_194_304,
   /** Data segment of a PDU before full-feature phase (RFC 7143, 13.12: the default of every connection). */
   loginDataSegmentBytes: 8_192,
@@ -84,6 +89,11 @@ export const Limits = {
   receiveBufferBytes: 1_048_576,
   /** Replies of a connection that wait for the socket; beyond it the connection takes no further requests. */
   sendBufferBytes: 524_288,
+  /**
+   * Replies that wait for the socket although the connection takes no requests, since others cause them: a session's
+   * other connections, resets, an administrator. A connection with more is closed.
+   */
+  unsentBytes: 1_048_576,
   /**
    * Data of a connection on its way to or from a medium that completes later; beyond it no more is read or asked for.
    * What was asked for before is still taken, or pings would wait behind it.

@@ -78,6 +78,8 @@ export class ScsiTask implements Task {
   isAnswered = false;
   /** It is listed in its session and in the task set of its logical unit. */
   isListed = false;
+  /** Pieces of work that a medium had not finished when the task ended. */
+  lingeringPieces = 0;
   /** What the command transfers, or has transferred when it failed in between. */
   transferBytes = 0;
   /** What the initiator expects in the direction in which the command transfers. */
@@ -103,6 +105,12 @@ export class ScsiTask implements Task {
     this.kind = kind;
     this.traffic = traffic;
     this.owner = owner;
+  }
+
+  /** Counts the pieces of work that a medium which completes later has not finished. */
+  countPieces(): number {
+    const { dataIn, dataOut, later } = this;
+    return (dataIn?.isReading ? 1 : 0) + (dataOut?.writesUnderWay ?? 0) + (later === undefined ? 0 : 1);
   }
 
   /** How far what the command transfers and what the initiator expects differ. */

@@ -42,4 +42,11 @@ export class SendBuffer {
     this.#length = 0;
     return taken.subarray(0, length);
   }
+
+  /** Drops what waits, and the memory for it. */
+  release(): void {
+    this.#filling = new Uint8Array();
+    this.#idle = new Uint8Array();
+    this.#length = 0;
+  }
 }

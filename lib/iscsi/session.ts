@@ -6,6 +6,7 @@ import type { Nexus } from "../scsi/nexus.ts";
 import { type CommandReceiver, CommandWindow } from "./command_window.ts";
 import type { ConnectionEnds } from "./connection_ends.ts";
 import type { EventDetails, EventKind } from "./event_log.ts";
+import type { Expectation } from "./expectation.ts";
 import { Limits } from "./limits.ts";
 import type { SessionIdentity } from "./login.ts";
 import type { NegotiatedParameters, SessionParameters } from "./negotiation.ts";
@@ -30,10 +31,10 @@ export interface SessionConnection extends TaskOwner, CommandReceiver {
   announceDrop(cid: number): void;
   /** Tells the initiator that the target is about to close all connections of the session. */
   announceEnd(): void;
-  /** Resolves when the data has come that was asked for with these tags, for tasks that are about to end. */
-  awaitData(targetTransferTags: readonly number[]): Promise<void>;
-  /** Resolves when the initiator has acknowledged every status sent so far; undefined when it has. */
-  acknowledged(): Promise<void> | undefined;
+  /** Waits for the data that was asked for with these tags, for tasks that are about to end. */
+  awaitData(targetTransferTags: readonly number[]): Expectation;
+  /** Waits until the initiator has acknowledged every status sent so far; undefined when it has. */
+  awaitAcknowledgement(): Expectation | undefined;
   /** Asks the initiator to log out, and closes the connection when it has not within that time. */
   requestLogout(seconds: number): void;
   /** Asks the initiator to negotiate, and says what has come of it. */
@@ -75,6 +76,8 @@ export class Session {
   /** Commands that are not answered yet, by initiator task tag. */
   readonly #tasks = new Map<number, ScsiTask>();
   #immediateTasks = 0;
+  /** Tasks that are over, but for work that a medium has not finished. */
+  #lingeringTasks = 0;
   /** Task management requests that are not answered yet, by initiator task tag. */
   readonly #managing = new Set<number>();
   /** All its connections are about to be closed. */
@@ -175,7 +178,7 @@ export class Session {
    * (4.2.3.3): the data that the target has asked for and, since one connection's PDUs may overtake another's, that it
    * has received what was sent before.
    */
-  owed(lun: number | undefined): Promise<unknown>[] {
+  owed(lun: number | undefined): Expectation[] {
     const connections = [...this.#connections.values()];
     const tasks = [...this.#tasks.values()].filter((task) => lun === undefined || task.lun === lun);
     const data = connections.flatMap((connection) => {
@@ -185,7 +188,7 @@ export class Session {
       return tags.length === 0 ? [] : [connection.awaitData(tags)];
     });
     if (connections.length === 1) return data;
-    return [...data, ...connections.flatMap((connection) => connection.acknowledged() ?? [])];
+    return [...data, ...connections.flatMap((connection) => connection.awaitAcknowledgement() ?? [])];
   }
 
   /** RFC 7143, 11.9.1: asks the initiator to log out on every connection. */
@@ -225,7 +228,7 @@ export class Session {
 
   /** One more immediate command may be taken up. */
   get hasRoomForImmediate(): boolean {
-    return this.#immediateTasks < Limits.immediateCommands;
+    return this.#immediateTasks + this.#lingeringBeyondLimit < Limits.immediateCommands;
   }
 
   /** A task that is not answered at once is listed, here and in the task set of its logical unit. */
@@ -244,9 +247,24 @@ export class Session {
     this.nexus?.leave(task.lun, task);
   }
 
+  /** A task is over, and work that it has begun goes on: what that takes in memory counts as long as it does. */
+  beginLingering(): void {
+    this.#lingeringTasks++;
+  }
+
+  /** The opposite of `beginLingering`, when the work is done. */
+  endLingering(): void {
+    this.#lingeringTasks--;
+  }
+
+  /** Those tasks keep their place in the window: or commands that are aborted again and again would pile up. */
+  get #lingeringBeyondLimit(): number {
+    return Math.max(0, this.#lingeringTasks - Limits.lingeringTasks);
+  }
+
   /** Gives the initiator what the tasks that are over leave of the window. */
   openWindow(): void {
-    this.window.open(this.#tasks.size - this.#immediateTasks);
+    this.window.open(this.#tasks.size - this.#immediateTasks + this.#lingeringBeyondLimit);
   }
 
   /** Ends every task and the nexus. Its connections may still have something to say. */

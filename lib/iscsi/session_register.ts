@@ -98,6 +98,17 @@ export class SessionRegister {
   }
 
   /**
+   * Whether a new session may begin beside those at its target that are over but for work on a medium: there may be as
+   * many of these as sessions.
+   *
+   * @throws {ProtocolError} of kind `login` when it may not
+   */
+  checkLingering(identity: SessionIdentity, lingeringCount: number): void {
+    const what = "sessions that are over but for work that a disk has not finished";
+    check(identity, what, lingeringCount, this.limits.sessions);
+  }
+
+  /**
    * Whether one connection more is within the limits.
    *
    * @throws {ProtocolError} of kind `login` when it is not

@@ -15,6 +15,7 @@ export class Staging {
   #bytes = 0;
   readonly #idle = new Map<number, ArrayBuffer[]>();
   #idleBytes = 0;
+  #isOver = false;
 
   /** More may be taken. The limit is passed by the last piece at most. */
   get hasRoom(): boolean {
@@ -39,11 +40,19 @@ export class Staging {
   release({ buffer }: Uint8Array): void {
     const capacity = buffer.byteLength;
     this.#bytes -= capacity;
-    if (capacity > REUSED_BYTES_MAX || this.#idleBytes + capacity > Limits.idleStagedBytes) return;
+    if (this.#isOver || capacity > REUSED_BYTES_MAX) return;
+    if (this.#idleBytes + capacity > Limits.idleStagedBytes) return;
     const idle = this.#idle.get(capacity);
     if (idle === undefined) this.#idle.set(capacity, [buffer as ArrayBuffer]);
     else idle.push(buffer as ArrayBuffer);
     this.#idleBytes += capacity;
+  }
+
+  /** Keeps nothing to use again: the connection is over, though a medium may still have some of its buffers. */
+  end(): void {
+    this.#isOver = true;
+    this.#idle.clear();
+    this.#idleBytes = 0;
   }
 }
 

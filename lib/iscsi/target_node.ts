@@ -176,9 +176,10 @@ export class TargetNode implements ConnectionOwner {
   }
 
   #makeRoomForLogin({ peerAddress }: ConnectionEnds): void {
-    const inLogin = [...this.#connections].filter((connection) => connection.isInLogin);
-    const giving = whoGivesWay(inLogin, peerAddress);
+    const crowd = [...this.#connections].filter(({ isInLogin, isLeaving }) => isInLogin || isLeaving);
+    const giving = whoGivesWay(crowd, peerAddress);
     if (giving === undefined) return;
+    if (giving.isLeaving) return giving.close();
     const rule = "too many connections are logging in";
     this.#refusals.add(
       { peerAddress: giving.ends.peerAddress, initiatorName: null, targetName: null, reason: "limit", rule },
@@ -381,6 +382,7 @@ export class TargetNode implements ConnectionOwner {
     const predecessor = this.#sessions.predecessorOf(identity, target, connection.ends);
     if (predecessor === undefined) this.#makeRoom(identity);
     this.#sessions.checkRoom(identity, predecessor);
+    this.#sessions.checkLingering(identity, this.#lingeringSessions(target));
     if (predecessor !== undefined) {
       if (!isSuccessor(identity, predecessor)) throw this.#refusalToReinstate(identity);
       // 6.3.5: the tasks of the session that is reinstated end before the new one begins.
@@ -501,8 +503,15 @@ export class TargetNode implements ConnectionOwner {
     ];
   }
 
-  underWay({ target }: Session, work: Work): void {
-    if (target !== undefined) this.#worksAt(target).add(work);
+  underWay(session: Session, work: Work): void {
+    if (session.target !== undefined) this.#worksAt(session.target).add(work, session);
+  }
+
+  /** How many sessions are over but for work that a medium of the target has not finished, and that takes memory. */
+  #lingeringSessions(target: Target | undefined): number {
+    if (target === undefined) return 0;
+    const live = new Set<unknown>(this.#sessions);
+    return this.#worksAt(target).sessions().difference(live).size;
   }
 
   settled({ target }: Session, lun?: number): Promise<unknown> | undefined {

@@ -9,10 +9,11 @@ export interface Work {
 
 /** Everything that is under way at one target: a slow medium of one target holds up nobody at another. */
 export class WorkUnderWay {
-  readonly #works = new Set<Work>();
+  /** Each with the session that began it. */
+  readonly #works = new Map<Work, unknown>();
 
-  add(work: Work): void {
-    this.#works.add(work);
+  add(work: Work, session: unknown): void {
+    this.#works.set(work, session);
     work.done.then(() => this.#works.delete(work));
   }
 
@@ -20,9 +21,14 @@ export class WorkUnderWay {
     return this.#works.size;
   }
 
+  /** The sessions that have begun some of it. */
+  sessions(): Set<unknown> {
+    return new Set(this.#works.values());
+  }
+
   /** Resolves when all that is under way now is done; undefined when nothing is. */
   done(): Promise<unknown> | undefined {
-    return allDone([...this.#works]);
+    return allDone([...this.#works.keys()]);
   }
 
   /**
@@ -31,7 +37,7 @@ export class WorkUnderWay {
    */
   settled(lun?: number): Promise<unknown> | undefined {
     return allDone(
-      [...this.#works].filter((work) => work.changesMedium && (lun === undefined || work.lun === lun)),
+      [...this.#works.keys()].filter((work) => work.changesMedium && (lun === undefined || work.lun === lun)),
     );
   }
 }

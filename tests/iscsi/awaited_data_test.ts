@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { AwaitedData } from "../../lib/iscsi/awaited_data.ts";
+import type { Expectation } from "../../lib/iscsi/expectation.ts";
 import type { DataOut } from "../../lib/iscsi/initiator_pdus.ts";
 
 function dataOut(targetTransferTag: number, final = true): DataOut {
@@ -8,34 +9,46 @@ function dataOut(targetTransferTag: number, final = true): DataOut {
   return { kind: "dataOut", final, lun: 0, targetTransferTag, data, ...numbers };
 }
 
-/** What has been awaited for, and whether it is all there. */
-async function isComplete(promise: Promise<void>): Promise<boolean> {
-  return await Promise.race([promise.then(() => true), Promise.resolve(false).then((value) => value)]);
+async function isMet({ met }: Expectation): Promise<boolean> {
+  return await Promise.race([met.then(() => true), Promise.resolve(false).then((value) => value)]);
 }
 
 Deno.test("AwaitedData waits for the last PDU of each R2T, and for no other", async () => {
   const awaited = new AwaitedData();
   awaited.receive(dataOut(1));
-  const complete = awaited.expect([1, 2]);
+  const expectation = awaited.expect([1, 2]);
   for (const pdu of [dataOut(3), dataOut(0xffffffff), dataOut(1, false), dataOut(1), dataOut(1)]) {
     awaited.receive(pdu);
-    assertEquals(await isComplete(complete), false);
+    assertEquals(await isMet(expectation), false);
   }
-  assertEquals(awaited.expect([4]) === complete, true);
   awaited.receive(dataOut(2));
-  assertEquals(await isComplete(complete), false);
-  awaited.receive(dataOut(4));
-  await complete;
+  await expectation.met;
 });
 
-Deno.test("AwaitedData gives up, and can be asked again", async () => {
+Deno.test("AwaitedData keeps expectations apart, and nothing of one that is met or given up", async () => {
   const awaited = new AwaitedData();
-  const before = awaited.expect([1]);
+  const [first, second, third] = [[1, 2], [3], [4, 5, 6]].map((tags) => awaited.expect(tags));
+  assertEquals(awaited.count, 6);
+  awaited.receive(dataOut(3));
+  await second!.met;
+  assertEquals([await isMet(first!), await isMet(third!), awaited.count], [false, false, 5]);
+  third!.giveUp();
+  await third!.met;
+  assertEquals([await isMet(first!), awaited.count], [false, 2]);
+  awaited.receive(dataOut(1));
+  awaited.receive(dataOut(2));
+  await first!.met;
+  assertEquals(awaited.count, 0);
+});
+
+Deno.test("AwaitedData gives up everything, and can be asked again", async () => {
+  const awaited = new AwaitedData();
+  const before = [awaited.expect([1]), awaited.expect([2])];
   awaited.giveUp();
-  await before;
+  await Promise.all(before.map(({ met }) => met));
   const after = awaited.expect([2]);
   awaited.receive(dataOut(1));
-  assertEquals(await isComplete(after), false);
+  assertEquals(await isMet(after), false);
   awaited.receive(dataOut(2));
-  await after;
+  await after.met;
 });

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { type CommandReceiver, CommandWindow } from "../../lib/iscsi/command_window.ts";
+import { type CommandReceiver, CommandWindow, HELD_FRAME_BYTES } from "../../lib/iscsi/command_window.ts";
 import type { Frame } from "../../lib/iscsi/framing.ts";
 import { Limits } from "../../lib/iscsi/limits.ts";
 import { serialAdd } from "../../lib/bytes/serial_number.ts";
@@ -12,8 +12,8 @@ function frame(byte = 0, dataBytes = 0): Frame {
 }
 
 /** Two connections that commands may come over. */
-const HERE: CommandReceiver = { carryOut: () => {}, wake: () => {} };
-const THERE: CommandReceiver = { carryOut: () => {}, wake: () => {} };
+const HERE: CommandReceiver = { hasRoom: true, carryOut: () => {}, wake: () => {} };
+const THERE: CommandReceiver = { hasRoom: true, carryOut: () => {}, wake: () => {} };
 
 /** Starts where the numbers are plain, and where they wrap in the middle of the window. */
 for (const start of [1, 0xffffffc0]) {
@@ -116,7 +116,7 @@ Deno.test("cancel() takes a number of the window once sent or not, and none outs
 Deno.test("what is held is bounded, and what was released makes room", () => {
   const window = new CommandWindow(0);
   const piece = 262_144;
-  const fits = Math.floor(Limits.heldCommandBytes / (piece + 48));
+  const fits = Math.floor(Limits.heldCommandBytes / (piece + 48 + HELD_FRAME_BYTES));
   for (let round = 0; round < 3; round++) {
     const base = window.expCmdSN;
     window.hold(base + 1, 1, frame(0, piece), HERE);
@@ -229,4 +229,36 @@ Deno.test("plug() uses up every number before, held or not, and leaves the other
   assertEquals([window.release(), window.expCmdSN], [undefined, 3]);
   window.advance();
   assertEquals(window.release()!.initiatorTaskTag, 4);
+});
+
+Deno.test("PDUs that are held count as what they take in memory, and not as the few bytes that they have", () => {
+  const window = new CommandWindow(0);
+  window.hold(1, 1, frame(), HERE);
+  const fits = Math.floor(Limits.heldCommandBytes / (48 + HELD_FRAME_BYTES));
+  for (let count = 1; count < fits; count++) assert(window.holdData(1, frame(), HERE));
+  assert(!window.isFull);
+  assert(window.holdData(1, frame(), HERE));
+  assert(window.isFull);
+});
+
+Deno.test("release() leaves a command held while its connection has no room, and those behind it", () => {
+  const window = new CommandWindow(0);
+  const crowded = { ...HERE, hasRoom: true };
+  window.hold(1, 71, frame(), crowded);
+  window.hold(2, 72, frame(), THERE);
+  assertEquals(window.holdsNext, false);
+  window.advance();
+  crowded.hasRoom = false;
+  assertEquals([window.holdsNext, window.release()], [true, undefined]);
+  crowded.hasRoom = true;
+  assertEquals(window.release()!.initiatorTaskTag, 71);
+  window.advance();
+  assertEquals(window.release()!.initiatorTaskTag, 72);
+});
+
+Deno.test("release() passes on task management requests that waited for a command, room or no room", () => {
+  const window = new CommandWindow(0);
+  window.holdBehind(1, 80, frame(), { ...HERE, hasRoom: false });
+  window.advance();
+  assertEquals(window.release()!.initiatorTaskTag, 80);
 });

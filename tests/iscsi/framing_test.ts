@@ -111,3 +111,11 @@ Deno.test("resize() keeps what was received and takes longer PDUs from then on",
 Deno.test("paddedLength() is the next multiple of four", () => {
   assertEquals([0, 1, 2, 3, 4, 5, 0xffffff].map(paddedLength), [0, 4, 4, 4, 4, 8, 0x1000000]);
 });
+
+Deno.test("release() drops what was received, and its memory", () => {
+  const frames = new FrameBuffer(frameBytesMax(8192), 8192);
+  frames.space().set(makePdu(1, 0, 0));
+  frames.received(BASIC_HEADER_BYTES);
+  frames.release();
+  assertEquals([frames.next(), frames.space().buffer.byteLength], [undefined, 0]);
+});

@@ -43,3 +43,12 @@ Deno.test("take() leaves what it gave untouched until the next take", () => {
   assertEquals(taken.length, 100);
   assertEquals(buffer.take().length, 200_000);
 });
+
+Deno.test("release() drops what waits, and its memory; what is put in afterwards is there", () => {
+  const buffer = new SendBuffer();
+  put(buffer, 200_000, 1);
+  buffer.release();
+  assertEquals([buffer.length, buffer.take().buffer.byteLength, buffer.take().buffer.byteLength], [0, 0, 0]);
+  put(buffer, 48, 2);
+  assertEquals([...new Set(buffer.take())], [2]);
+});

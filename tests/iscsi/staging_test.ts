@@ -42,3 +42,13 @@ Deno.test("Staging keeps no more than its limit", () => {
   const kept = again.filter(({ buffer }) => known.has(buffer)).length;
   assertEquals(kept * 65_536, Limits.idleStagedBytes);
 });
+
+Deno.test("Staging keeps nothing after its end, whatever comes back later", () => {
+  const staging = new Staging();
+  const [before, after] = [staging.take(65_536), staging.take(65_536)];
+  staging.release(before);
+  staging.end();
+  staging.release(after);
+  const known = [before.buffer, after.buffer];
+  assertEquals([0, 1].filter(() => known.includes(staging.take(65_536).buffer)).length, 0);
+});

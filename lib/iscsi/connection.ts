@@ -93,6 +93,9 @@ export class Connection implements WatchedConnection {
   #isEstablishing = false;
   #phase: FullFeaturePhase | undefined;
   readonly #signsOfLife = new SignsOfLife();
+  /** Bytes that the peer has taken since the last look, and for how many looks in a row these were few. */
+  #takenBytes = 0;
+  #slowSeconds = 0;
   #isSending = false;
   /** The login waits because others have failed: what keeps its time from coming. */
   #cancelDelay: (() => void) | undefined;
@@ -196,9 +199,11 @@ export class Connection implements WatchedConnection {
     });
   }
 
-  /** RFC 7143, 11.9.1: the initiator should log out; until then everything goes on. */
   watch(nowMs: number, settings: PingSettings): void {
     if (this.#stage !== "fullFeature" || this.#phase === undefined) return;
+    this.#watchReading();
+    if (this.#isClosed) return;
+    if (!this.#phase.isOver) this.#phase.watchTransfers();
     // Who is not listened to, or waits for the answer to a login or logout, has nothing to say: the medium is slow.
     const isWaiting = this.#phase.isOver || this.#phase.staging.isFull || this.#obstacle !== undefined;
     if (isWaiting) this.#signsOfLife.hasCome = true;
@@ -214,6 +219,18 @@ export class Connection implements WatchedConnection {
     }
   }
 
+  /** A peer that takes next to nothing of what waits for it holds it, and whatever the answers behind it hold. */
+  #watchReading(): void {
+    const isSlow = this.#isSending && this.#takenBytes < Limits.slowReaderBytesPerSecond;
+    this.#slowSeconds = isSlow ? this.#slowSeconds + 1 : 0;
+    this.#takenBytes = 0;
+    if (this.#slowSeconds < Limits.slowReaderSeconds) return;
+    const rate = `fewer than ${Limits.slowReaderBytesPerSecond} bytes a second`;
+    this.#warn(`takes ${rate} of what waits for it, for ${Limits.slowReaderSeconds} s: closed`);
+    this.close();
+  }
+
+  /** RFC 7143, 11.9.1: the initiator should log out; until then everything goes on. */
   #requestLogout(seconds: number): void {
     if (this.#stage !== "fullFeature" || this.#cancelLogoutDeadline !== undefined) return;
     this.#replies.logoutWanted(seconds);
@@ -498,7 +515,11 @@ export class Connection implements WatchedConnection {
     while (buffer.length > 0 && !this.#isClosed) {
       let bytes = buffer.take();
       try {
-        while (bytes.length > 0) bytes = bytes.subarray(await this.#stream.write(bytes));
+        while (bytes.length > 0) {
+          const taken = await this.#stream.write(bytes);
+          this.#takenBytes += taken;
+          bytes = bytes.subarray(taken);
+        }
       } catch {
         // When the peer is gone, the receiving side may wait for it; closing ends that wait.
         this.close();

@@ -3,9 +3,10 @@
  * of them, as long as there is room; the last one carries the status of a command that went well.
  */
 import { view } from "../bytes/view.ts";
-import { finished } from "../scsi/finished.ts";
+import { finished, refused } from "../scsi/finished.ts";
 import type { DataIn, Operation } from "../scsi/operation.ts";
 import { GOOD, type Outcome } from "../scsi/outcome.ts";
+import { Sense } from "../scsi/sense.ts";
 import { Limits } from "./limits.ts";
 import type { ReplyWriter } from "./reply_writer.ts";
 import type { DataInProgress, ScsiTask } from "./scsi_task.ts";
@@ -55,6 +56,16 @@ export class DataInQueue {
     const progress = { operation, lengthBytes, sentBytes: 0, staged: undefined, isReading: false };
     task.dataIn = progress;
     if (!this.#send(task, progress)) this.#tasks.push(task);
+  }
+
+  /** Ends a command whose initiator does not take its data. No piece of it may be on its way from a medium. */
+  giveUp(task: ScsiTask): void {
+    const progress = task.dataIn!;
+    this.#tasks = this.#tasks.filter((other) => other !== task);
+    if (progress.staged !== undefined) this.#owner.staging.release(progress.staged.data);
+    progress.operation.end?.();
+    task.transferBytes = progress.sentBytes;
+    this.#owner.proceed(task, refused(Sense.initiatorResponseTimeout));
   }
 
   /** Sends what there is room for. */

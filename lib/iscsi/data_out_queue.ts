@@ -46,11 +46,17 @@ export class DataOutQueue {
   #lastTransferTag = 0;
   /** Bytes that R2Ts have asked for and that have not come. */
   #solicitedBytes = 0;
+  #receivedPdus = 0;
   /** Commands that would ask for more data if there were room for it. */
   #waiting = new Set<ScsiTask>();
 
   constructor(owner: DataOutOwner) {
     this.#owner = owner;
+  }
+
+  /** Counts the Data-Out PDUs that have come for commands under way. */
+  get receivedPdus(): number {
+    return this.#receivedPdus;
   }
 
   /** Begins to take a command's data; it may be over when this returns. */
@@ -81,6 +87,7 @@ export class DataOutQueue {
   receive(task: ScsiTask, pdu: DataOut, hasDataDigestError: boolean): void {
     const progress = task.dataOut;
     if (progress === undefined) return;
+    this.#receivedPdus++;
     if (hasDataDigestError) progress.failure ??= DataOutFault.dataDigestError;
     const isSolicited = pdu.targetTransferTag !== RESERVED_TAG;
     const failure = isSolicited
@@ -88,6 +95,20 @@ export class DataOutQueue {
       : this.#receiveUnsolicited(task, progress, pdu);
     progress.failure ??= failure;
     this.#accept(task, progress, pdu.data);
+    this.#advance(task, progress);
+    this.pump();
+  }
+
+  /**
+   * Ends a command whose data does not come. RFC 7143, 7.1.4.1 and 7.9, takes that for a digest error. What was asked
+   * for is outstanding no longer (13.17), so that the status need not wait for it (11.4.2).
+   */
+  giveUp(task: ScsiTask): void {
+    const progress = task.dataOut;
+    if (progress === undefined) return;
+    progress.failure ??= DataOutFault.dataDigestError;
+    progress.unsolicited = false;
+    this.#dropReadyToTransfers(progress);
     this.#advance(task, progress);
     this.pump();
   }

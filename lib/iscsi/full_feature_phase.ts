@@ -50,11 +50,20 @@ import {
 } from "./task_management.ts";
 import type { KeyValue } from "./text.ts";
 import { TextNegotiation } from "./text_negotiation.ts";
+import { type Overdue, TransferWatch } from "./transfer_watch.ts";
 import type { Work } from "./work_under_way.ts";
 
 /** Reasons of a Logout Request and responses to it (RFC 7143, 11.14.1 and 11.15.1). */
 const LogoutReason = { closeSession: 0, closeConnection: 1, removeForRecovery: 2 } as const;
 const LogoutResponse = { success: 0, cidNotFound: 1, recoveryNotSupported: 2 } as const;
+
+/** Why a command that waits for its initiator is given up, for the log. */
+const WHY_OVERDUE: Readonly<Record<Overdue, string>> = {
+  silence: `no data came for ${Limits.dataOutSilenceSeconds} s, although data was due`,
+  slowness: `its data did not come within ${Limits.dataOutSeconds} s and a second for each ` +
+    `${Limits.dataOutBytesPerSecond} bytes`,
+  blocking: `the initiator kept it waiting for ${Limits.blockingSeconds} s, and another command waits for its blocks`,
+};
 
 /** What the phase needs of the connection and the node it belongs to. */
 export interface FullFeatureOwner {
@@ -100,6 +109,7 @@ export class FullFeaturePhase implements SessionConnection {
   readonly #dataOut: DataOutQueue;
   readonly #negotiationRequest: NegotiationRequest;
   readonly #text: TextNegotiation;
+  readonly #transferWatch = new TransferWatch();
   readonly #awaitedData = new AwaitedData();
   readonly #awaitedAcknowledgements = new AwaitedAcknowledgements();
   /** The initiator has logged out: what it may have sent besides is not carried out. */
@@ -245,6 +255,22 @@ export class FullFeaturePhase implements SessionConnection {
     if (!this.session.window.holdsNext || !this.hasRoom) return;
     this.#carryOutHeld();
     this.session.openWindow();
+  }
+
+  /** Gives up the commands that wait for the initiator for too long. Called once a second. */
+  watchTransfers(): void {
+    // What is not listened to cannot bring what it owes: then a medium is waited for.
+    if (this.staging.isFull) return;
+    const overdue = this.#transferWatch.look(this.session.tasksOf(this), this.#dataOut.receivedPdus);
+    if (overdue.size === 0) return;
+    for (const [why, { length }] of Map.groupBy(overdue.values(), (why) => why)) {
+      this.#owner.warn(`${length} of its commands end: ${WHY_OVERDUE[why]}`);
+    }
+    for (const task of overdue.keys()) {
+      if (task.dataOut !== undefined) this.#dataOut.giveUp(task);
+      else this.#dataIn.giveUp(task);
+    }
+    this.wake();
   }
 
   #receiveData(pdu: DataOut, frame: Frame): void {
@@ -682,6 +708,8 @@ function refuseDirection(pdu: ScsiCommand, operation: DataOutOperation): Finishe
 
 /** Takes the unsolicited data of a command that wants none, then goes on; or gives up, when that does not come. */
 function discarding(operation: Operation, giveUp: () => void): DataOutOperation {
+  let next = operation;
+  if (operation.kind === "later") operation.operation.then((resolved) => next = resolved);
   return {
     kind: "dataOut",
     lengthBytes: 0,
@@ -689,6 +717,7 @@ function discarding(operation: Operation, giveUp: () => void): DataOutOperation 
     write: () => Promise.resolve(GOOD),
     finish: () => operation,
     end: giveUp,
+    blocksOthers: () => next.kind === "dataIn" && next.blocksOthers?.() === true,
   };
 }
 

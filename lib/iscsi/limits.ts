@@ -12,6 +12,19 @@ export const Limits = {
    * initiators do not send any more, and acknowledgements.
    */
   owedMs: 1_000,
+  /**
+   * How many seconds a command may hold blocks that another one waits for, while it waits for its initiator. ESXi takes
+   * a volume for lost when its COMPARE AND WRITE, which waits so, has taken 8 s.
+   */
+  blockingSeconds: 4,
+  /** How many seconds no data at all may come over a connection on which data is owed: the commands that wait end. */
+  dataOutSilenceSeconds: 15,
+  /** How many seconds the data of one command may take in all, besides one for so many bytes of it. */
+  dataOutSeconds: 60,
+  dataOutBytesPerSecond: 65_536,
+  /** How many seconds in a row a connection may take fewer bytes than these of what waits for it: then it is closed. */
+  slowReaderSeconds: 30,
+  slowReaderBytesPerSecond: 8_192,
   /** How long an initiator that is asked to negotiate has for it, each time, and how often it is asked. */
   negotiationSeconds: 10,
   negotiationAsks: 2,

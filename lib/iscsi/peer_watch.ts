@@ -7,7 +7,7 @@ import type { Clock } from "./clock.ts";
 import type { Config } from "../config/config.ts";
 import { Limits } from "./limits.ts";
 
-/** How patient the node is. */
+/** How patient the node is; without pings (0 seconds) silence alone ends nothing. */
 export type PingSettings = Pick<Config, "pingSeconds" | "pingTimeoutSeconds">;
 
 /** What is known of one peer. */
@@ -25,6 +25,7 @@ export class SignsOfLife {
       this.#pingedMs = undefined;
       return "nothing";
     }
+    if (pingSeconds === 0) return "nothing";
     if (this.#pingedMs !== undefined) {
       return nowMs - this.#pingedMs < pingTimeoutSeconds * 1000 ? "nothing" : "close";
     }
@@ -36,11 +37,11 @@ export class SignsOfLife {
 
 /** A connection that is watched. */
 export interface WatchedConnection {
-  /** Pings the peer, or closes the connection, if it is time to. */
+  /** Pings the peer, gives up what waits for it, or closes the connection, if it is time to. */
   watch(nowMs: number, settings: PingSettings): void;
 }
 
-/** Looks at all connections, as long as there are any. */
+/** Looks at all connections once a second, as long as there are any. */
 export class PeerWatch {
   readonly #clock: Clock;
   readonly #connections: ReadonlySet<WatchedConnection>;
@@ -56,13 +57,11 @@ export class PeerWatch {
   /** Is this patient from now on. */
   set settings(settings: PingSettings) {
     this.#settings = settings;
-    this.update();
   }
 
-  /** There are other connections, or other settings, than there were. */
+  /** There are other connections than there were. */
   update(): void {
-    const isWanted = this.#connections.size > 0 && this.#settings.pingSeconds > 0;
-    if (isWanted) this.#cancel ??= this.#clock.after(Limits.peerWatchMs, () => this.#look());
+    if (this.#connections.size > 0) this.#cancel ??= this.#clock.after(Limits.peerWatchMs, () => this.#look());
     else this.#stop();
   }
 

@@ -211,6 +211,11 @@ export class Session {
     return this.#tasks.get(initiatorTaskTag);
   }
 
+  /** The tasks of one of its connections. */
+  tasksOf(owner: TaskOwner): IterableIterator<ScsiTask> {
+    return this.#tasks.values().filter((task) => task.owner === owner);
+  }
+
   /** A task management request waits for what it has to wait for, before its response. */
   beginManaging(initiatorTaskTag: number): void {
     this.#managing.add(initiatorTaskTag);

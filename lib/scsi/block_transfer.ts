@@ -66,6 +66,11 @@ export abstract class BlockTransfer {
     if (this.#isOver) this.end();
   }
 
+  /** Another command waits to have some of the range for itself. */
+  blocksOthers(): boolean {
+    return this.#hold !== undefined && this.unit.ranges.isAwaited(this.startBytes, this.lengthBytes);
+  }
+
   /** No further piece will be moved, but for those under way. */
   end(): void {
     this.#isOver = true;

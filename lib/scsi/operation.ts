@@ -37,6 +37,8 @@ export interface DataIn {
   read(offset: number, into: Uint8Array): Promise<Outcome>;
   /** The transport asks for no further piece, though neither the last one nor one that failed has been. */
   end?(): void;
+  /** Another command waits for blocks that this one holds. A transport that waits for its initiator soon gives up. */
+  blocksOthers?(): boolean;
 }
 
 /**
@@ -55,6 +57,8 @@ export interface DataOut {
   finish(receivedBytes: number): Operation;
   /** The transport hands over no further piece and does not call `finish`: the task has failed or is aborted. */
   end?(): void;
+  /** Another command waits for blocks that this one holds. A transport that waits for its initiator soon gives up. */
+  blocksOthers?(): boolean;
   /** What the command comes to, if an initiator that has more or less to offer than `lengthBytes` misunderstands it. */
   readonly refusalOfOtherLength?: Finished | undefined;
 }

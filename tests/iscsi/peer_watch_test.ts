@@ -40,6 +40,14 @@ Deno.test("SignsOfLife: whatever comes counts, also after a ping", () => {
   assertEquals(signs.look(75_000, PATIENT), "ping");
 });
 
+Deno.test("SignsOfLife: without pings silence is neither asked about nor final", () => {
+  const signs = new SignsOfLife();
+  const never = { pingSeconds: 0, pingTimeoutSeconds: 10 };
+  for (const nowMs of [0, 1000, 1_000_000]) assertEquals(signs.look(nowMs, never), "nothing");
+  assertEquals(signs.look(1_000_001, PATIENT), "ping");
+  assertEquals(signs.look(2_000_000, never), "nothing", "nor is it when the settings change in between");
+});
+
 Deno.test("PeerWatch looks once a second while there is a connection, and does not run otherwise", () => {
   const clock = new FakeClock();
   const looks: number[] = [];
@@ -54,12 +62,10 @@ Deno.test("PeerWatch looks once a second while there is a connection, and does n
   watch.update();
   clock.advance(3000);
   assertEquals(looks, [1000, 2000, 3000]);
+  // Without pings there is still to be looked at who waits for what.
   watch.settings = { ...PATIENT, pingSeconds: 0 };
   clock.advance(3000);
-  assertEquals([looks.length, clock.waiting], [3, 0]);
-  watch.settings = PATIENT;
-  clock.advance(1000);
-  assertEquals([looks.length, clock.waiting], [4, 1]);
+  assertEquals([looks.length, clock.waiting], [6, 1]);
   connections.delete(connection);
   watch.update();
   assertEquals(clock.waiting, 0);

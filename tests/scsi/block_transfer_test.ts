@@ -121,3 +121,24 @@ Deno.test("BlockTransfer leaves no hold behind, however commands meet, wait and 
     assert(areOver && unit.ranges.isIdle, `seed ${seed}, round ${round}`);
   }
 });
+
+Deno.test("a transfer blocks others while it holds blocks that one of them wants for itself", async () => {
+  const unit = makeUnit();
+  const nexus = openReadyNexus(makeTarget(unit));
+  for (const [name, direction] of [["READ(10)", "dataIn"], ["WRITE(10)", "dataOut"]] as const) {
+    const transfer = nexus.execute(0, blocksCdb(name, { lba: 8, blocks: 2 })) as DataIn | DataOut;
+    assertEquals([transfer.kind, transfer.blocksOthers!()], [direction, false]);
+    const piece = new Uint8Array(BLOCK);
+    if (transfer.kind === "dataIn") transfer.readNow(0, piece);
+    else transfer.writeNow(0, piece);
+    assertEquals(transfer.blocksOthers!(), false, "nobody waits");
+    const elsewhere = unit.ranges.lock(10 * BLOCK, BLOCK);
+    assertEquals(transfer.blocksOthers!(), false, "nobody waits for these");
+    const here = unit.ranges.lock(9 * BLOCK, BLOCK);
+    assertEquals(transfer.blocksOthers!(), true);
+    transfer.end!();
+    assertEquals(transfer.blocksOthers!(), false);
+    for (const { hold } of [elsewhere, here]) unit.ranges.release((await hold)!);
+  }
+  assertEquals(unit.ranges.isIdle, true);
+});

@@ -17,15 +17,16 @@ import { type Frame, FrameBuffer } from "./framing.ts";
 import { FullFeaturePhase } from "./full_feature_phase.ts";
 import { decodeLoginRequest, type LoginRequest } from "./initiator_pdus.ts";
 import { Limits } from "./limits.ts";
-import { type Admission, Login, type LoginAuthority, type LoginIdentity } from "./login.ts";
+import { type Admission, Login, type LoginAuthority, type LoginIdentity, type LoginReply } from "./login.ts";
 import { nextTurn } from "./next_turn.ts";
 import { LoginStatus } from "./login_status.ts";
 import type { SessionParameters } from "./negotiation.ts";
 import { type PingSettings, SignsOfLife, type WatchedConnection } from "./peer_watch.ts";
-import { loginBroken, type LoginRefusal, ProtocolError } from "./protocol_error.ts";
+import { isForWantOfRoom, loginBroken, type LoginRefusal, ProtocolError } from "./protocol_error.ts";
 import type { RefusalReason } from "./refusals.ts";
 import type { RetainedText } from "./retained_text.ts";
 import { ReplyWriter, type WindowNumbers } from "./reply_writer.ts";
+import type { DoubtfulConnection } from "./room_search.ts";
 import type { Session, SessionConnection } from "./session.ts";
 import type { KeyValue } from "./text.ts";
 import type { Turns } from "./turns.ts";
@@ -49,6 +50,8 @@ export interface ConnectionOwner {
    */
   sessionToJoin(identity: LoginIdentity): Session;
   establish(connection: Connection, identity: LoginIdentity, login: NewSession): Establishment;
+  /** Looks for peers that are gone, since there is no room for a login; undefined when all are there. */
+  findRoom(): Promise<void> | undefined;
   /** Ends the session at once, and all its connections. */
   endSession(session: Session): void;
   /** The session is over: its tasks end, and its nexus. Its connections may still have something to say. */
@@ -79,7 +82,7 @@ export interface Establishment {
 type Stage = "login" | "fullFeature" | "finishing" | "closed";
 
 /** A peer, from being accepted to being gone. */
-export class Connection implements WatchedConnection {
+export class Connection implements WatchedConnection, DoubtfulConnection {
   readonly ends: ConnectionEnds;
   readonly #stream: ByteStream;
   readonly #owner: ConnectionOwner;
@@ -91,6 +94,7 @@ export class Connection implements WatchedConnection {
   #loginRequest: LoginRequest | undefined;
   /** The login is about to have a session, or has one. */
   #isEstablishing = false;
+  #hasAwaitedRoom = false;
   #phase: FullFeaturePhase | undefined;
   readonly #signsOfLife = new SignsOfLife();
   /** Bytes that the peer has taken since the last look, and for how many looks in a row these were few. */
@@ -204,9 +208,7 @@ export class Connection implements WatchedConnection {
     this.#watchReading();
     if (this.#isClosed) return;
     if (!this.#phase.isOver) this.#phase.watchTransfers();
-    // Who is not listened to, or waits for the answer to a login or logout, has nothing to say: the medium is slow.
-    const isWaiting = this.#phase.isOver || this.#phase.staging.isFull || this.#obstacle !== undefined;
-    if (isWaiting) this.#signsOfLife.hasCome = true;
+    if (this.#isWaitedFor) this.#signsOfLife.hasCome = true;
     switch (this.#signsOfLife.look(nowMs, settings)) {
       case "nothing":
         return;
@@ -217,6 +219,33 @@ export class Connection implements WatchedConnection {
         this.#warn(`no answer to a ping within ${settings.pingTimeoutSeconds} s: the peer is taken for gone`);
         return this.close();
     }
+  }
+
+  /** Who is not listened to, or waits for the answer to a login or logout, has nothing to say: the medium is slow. */
+  get #isWaitedFor(): boolean {
+    const phase = this.#phase;
+    return phase === undefined || phase.isOver || phase.staging.isFull || this.#obstacle !== undefined;
+  }
+
+  probe(nowMs: number): boolean {
+    if (this.#stage !== "fullFeature" || this.#isWaitedFor) return false;
+    if (this.#signsOfLife.silentMs(nowMs) < Limits.silentMs) return false;
+    this.#signsOfLife.pinged(nowMs);
+    this.#replies.ping();
+    this.#wake();
+    return true;
+  }
+
+  isDecided(sinceMs: number): boolean {
+    return this.#stage !== "fullFeature" || this.#isWaitedFor || this.#signsOfLife.hasComeSince(sinceMs);
+  }
+
+  presumeGone(): void {
+    const seconds = Limits.probeMs / 1000;
+    this.#warn(
+      `no answer to a ping within ${seconds} s, and others need its room: the peer is taken for gone`,
+    );
+    this.close();
   }
 
   /** A peer that takes next to nothing of what waits for it holds it, and whatever the answers behind it hold. */
@@ -315,7 +344,17 @@ export class Connection implements WatchedConnection {
     // 11.13.3: before there is a session there is a window too, in which only the login fits.
     if (this.#loginRequest === undefined) this.#replies.follow(windowOfLogin(request));
     this.#loginRequest = request;
-    const reply = this.#login.receive(request);
+    this.#answerLogin(request, () => this.#login.receive(request));
+  }
+
+  #answerLogin(request: LoginRequest, decide: () => LoginReply): void {
+    let reply: LoginReply;
+    try {
+      reply = decide();
+    } catch (error) {
+      if (!isForWantOfRoom(error) || !this.#awaitRoom(request)) throw error;
+      return;
+    }
     this.#replies.loginResponse(request, reply);
     if (this.#login.complete) {
       this.#stage = "fullFeature";
@@ -324,6 +363,24 @@ export class Connection implements WatchedConnection {
       const digests = new Digests(this.#login.negotiation.connectionParameters());
       this.#frames.expectDigests(digests);
       this.#replies.addDigests(digests);
+    }
+  }
+
+  /** Waits, once, until those who are gone have been found out; false when there is nothing to wait for. */
+  #awaitRoom(request: LoginRequest): boolean {
+    const search = this.#hasAwaitedRoom ? undefined : this.#owner.findRoom();
+    this.#hasAwaitedRoom = true;
+    if (search === undefined) return false;
+    this.#obstacle = search.then(() => this.#answerLoginAgain(request));
+    return true;
+  }
+
+  #answerLoginAgain(request: LoginRequest): void {
+    if (this.#stage !== "login") return;
+    try {
+      this.#answerLogin(request, () => this.#login.reply(request));
+    } catch (error) {
+      this.#answerFault(error);
     }
   }
 
@@ -462,8 +519,12 @@ export class Connection implements WatchedConnection {
   }
 
   async #untilClear(): Promise<void> {
-    await Promise.race([this.#obstacle, this.closed]);
-    this.#obstacle = undefined;
+    while (this.#obstacle !== undefined && !this.#isClosed) {
+      const obstacle = this.#obstacle;
+      await Promise.race([obstacle, this.closed]);
+      // What has waited for one obstacle may have to wait for another.
+      if (this.#obstacle === obstacle) this.#obstacle = undefined;
+    }
   }
 
   #untilProgress(): Promise<void> {

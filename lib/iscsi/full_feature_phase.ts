@@ -62,7 +62,8 @@ const WHY_OVERDUE: Readonly<Record<Overdue, string>> = {
   silence: `no data came for ${Limits.dataOutSilenceSeconds} s, although data was due`,
   slowness: `its data did not come within ${Limits.dataOutSeconds} s and a second for each ` +
     `${Limits.dataOutBytesPerSecond} bytes`,
-  blocking: `the initiator kept it waiting for ${Limits.blockingSeconds} s, and another command waits for its blocks`,
+  blocking:
+    `the initiator kept it waiting for ${Limits.blockingSeconds} s, and another command waits for its blocks`,
 };
 
 /** What the phase needs of the connection and the node it belongs to. */

@@ -36,6 +36,13 @@ export const Limits = {
   shortTurnPdus: 8,
   /** How many receptions, of whatever connection, that is remembered. */
   modestReceptions: 64,
+  /**
+   * Where a login finds no room: after how long a peer that has sent nothing is pinged for it, how long that may take
+   * to answer, and how often it is looked. ESXi gives up a login after 5 s.
+   */
+  silentMs: 3_000,
+  probeMs: 3_000,
+  probeStepMs: 250,
   /** Warnings about one connection that go to the log. */
   warnings: 16,
   /** Refusals that are remembered one by one, equal ones as one. */

@@ -126,12 +126,12 @@ export class Login {
    */
   receive(request: LoginRequest): LoginReply {
     this.#check(request);
-    if (!this.#outgoing.done) return this.#reply(request);
+    if (!this.#outgoing.done) return this.reply(request);
     if (!this.#incoming.add(request.data)) {
       throw loginFailed(LoginStatus.initiatorError, `Login text is longer than ${Limits.textBytes} bytes`);
     }
     if (!request.continued) this.#outgoing = new TextPieces(encodeText(this.#answer(this.#incoming.take())));
-    return this.#reply(request);
+    return this.reply(request);
   }
 
   #check(request: LoginRequest): void {
@@ -266,12 +266,18 @@ export class Login {
     return loginRefused(LoginStatus.authenticationFailure, initiatorName, { reason: "authentication", rule });
   }
 
-  #reply(request: LoginRequest): LoginReply {
-    const data = this.#outgoing.take(Limits.loginDataSegmentBytes);
-    const continued = !this.#outgoing.done;
+  /**
+   * Answers a request that has been received. When that fails for want of room, nothing has changed, and it can be done
+   * again.
+   *
+   * @throws {ProtocolError} of kind `login`: the login has failed
+   */
+  reply(request: LoginRequest): LoginReply {
+    const continued = !this.#outgoing.fits(Limits.loginDataSegmentBytes);
     const transit = request.transit && !continued && this.#mayTransit();
     const currentStage = this.#stage;
     if (transit) this.#enter(request.nextStage);
+    const data = this.#outgoing.take(Limits.loginDataSegmentBytes);
     return { transit, continued, currentStage, nextStage: request.nextStage, tsih: this.#tsih, data };
   }
 

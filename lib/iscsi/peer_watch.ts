@@ -17,6 +17,21 @@ export class SignsOfLife {
   #lastMs = 0;
   #pingedMs: number | undefined;
 
+  /** For how long nothing has come, but for less than the time between two looks. */
+  silentMs(nowMs: number): number {
+    return this.hasCome ? 0 : nowMs - this.#lastMs;
+  }
+
+  /** The peer is pinged now, whatever the settings say. */
+  pinged(nowMs: number): void {
+    this.#pingedMs ??= nowMs;
+  }
+
+  /** Something has come since then. */
+  hasComeSince(sinceMs: number): boolean {
+    return this.hasCome || this.#lastMs >= sinceMs;
+  }
+
   /** What is to be done about the peer now. */
   look(nowMs: number, { pingSeconds, pingTimeoutSeconds }: PingSettings): "nothing" | "ping" | "close" {
     if (this.hasCome) {
@@ -61,8 +76,9 @@ export class PeerWatch {
 
   /** There are other connections than there were. */
   update(): void {
-    if (this.#connections.size > 0) this.#cancel ??= this.#clock.after(Limits.peerWatchMs, () => this.#look());
-    else this.#stop();
+    if (this.#connections.size > 0) {
+      this.#cancel ??= this.#clock.after(Limits.peerWatchMs, () => this.#look());
+    } else this.#stop();
   }
 
   #stop(): void {

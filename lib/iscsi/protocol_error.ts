@@ -72,6 +72,13 @@ export function loginBroken(initiatorName: string | undefined, fault: unknown): 
   return loginRefused(LoginStatus.targetError, initiatorName, { reason: "fault", rule });
 }
 
+/** Whether a login fails because there is no room for its connection, which may change. */
+export function isForWantOfRoom(error: unknown): boolean {
+  if (!(error instanceof ProtocolError) || error.response.kind !== "login") return false;
+  const { status } = error.response;
+  return status === LoginStatus.outOfResources || status === LoginStatus.tooManyConnections;
+}
+
 /** A format error (RFC 7143, 7.7), which shows that one of both sides does not know the protocol. */
 export function formatError(message: string): ProtocolError {
   return new ProtocolError({ kind: "session" }, message);

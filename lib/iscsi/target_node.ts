@@ -36,6 +36,7 @@ import { PeerWatch, type PingSettings } from "./peer_watch.ts";
 import { Refusals } from "./refusals.ts";
 import { RemovedTargets } from "./removed_targets.ts";
 import { RetainedText } from "./retained_text.ts";
+import { RoomSearch } from "./room_search.ts";
 import { formatIsid, Session, type SessionConnection } from "./session.ts";
 import { SessionRegister } from "./session_register.ts";
 import type { Target } from "./target.ts";
@@ -82,6 +83,7 @@ export class TargetNode implements ConnectionOwner {
   readonly #removed = new RemovedTargets();
   readonly #connections = new Set<Connection>();
   readonly #peerWatch: PeerWatch;
+  readonly #roomSearch: RoomSearch;
   readonly #sessions: SessionRegister;
   readonly #refusals = new Refusals();
   readonly #initiators = new InitiatorTraffic();
@@ -101,6 +103,7 @@ export class TargetNode implements ConnectionOwner {
     this.#sessions = new SessionRegister(options.limits);
     this.#interfaces = options.interfaces;
     this.#peerWatch = new PeerWatch(options.clock, this.#connections, options.ping);
+    this.#roomSearch = new RoomSearch(options.clock, this.#connections);
     this.#chap = options.chap;
     this.#randomBytes = options.randomBytes;
     this.#failedLogins = new FailedLogins(options.clock);
@@ -324,7 +327,7 @@ export class TargetNode implements ConnectionOwner {
   }
 
   sessionToJoin(identity: LoginIdentity): Session {
-    const { initiatorName, isid, tsih, cid } = identity;
+    const { initiatorName, isid, tsih } = identity;
     const session = this.#sessions.get(tsih);
     const isTheirs = session?.identity.initiatorName === initiatorName && session.identity.isid === isid &&
       isSameProof(session.identity, identity);
@@ -334,9 +337,13 @@ export class TargetNode implements ConnectionOwner {
     if (session.target !== this.#targetOf(identity)) {
       throw loginFailed(LoginStatus.cannotIncludeInSession, `session ${tsih} is with another target`);
     }
+    return session;
+  }
+
+  #checkRoomToJoin(session: Session, identity: LoginIdentity): void {
     // A connection that is reinstated makes room for its successor.
-    if (session.connections.has(cid)) return session;
-    const { maxConnections } = session.parameters;
+    if (session.connections.has(identity.cid)) return;
+    const { tsih, parameters: { maxConnections } } = session;
     if (session.connections.size >= maxConnections) {
       throw loginFailed(
         LoginStatus.tooManyConnections,
@@ -344,7 +351,10 @@ export class TargetNode implements ConnectionOwner {
       );
     }
     this.#sessions.checkRoomToJoin(identity);
-    return session;
+  }
+
+  findRoom(): Promise<void> | undefined {
+    return this.#roomSearch.begin();
   }
 
   establish(connection: Connection, identity: LoginIdentity, login: NewSession): Establishment {
@@ -352,9 +362,10 @@ export class TargetNode implements ConnectionOwner {
     const { refusal } = this.authorize(connection, identity);
     if (refusal !== undefined) throw refusal;
     if (!isProofFor(this.#proofWanted(identity), identity)) throw this.#refusalOfProof(identity);
-    return identity.tsih === 0
-      ? this.#begin(connection, identity, login)
-      : this.#join(connection, this.sessionToJoin(identity), identity.cid);
+    if (identity.tsih === 0) return this.#begin(connection, identity, login);
+    const session = this.sessionToJoin(identity);
+    this.#checkRoomToJoin(session, identity);
+    return this.#join(connection, session, identity.cid);
   }
 
   #proofWanted(identity: SessionIdentity): ChapConfig | undefined {

@@ -130,6 +130,11 @@ export class TextPieces {
     return this.#text.length;
   }
 
+  /** All that is left fits into one piece. */
+  fits(bytesMax: number): boolean {
+    return this.#text.length - this.#offset <= bytesMax;
+  }
+
   /** The next piece of at most `bytesMax`; empty when there is no more. */
   take(bytesMax: number): Uint8Array {
     const piece = this.#text.subarray(this.#offset, this.#offset + bytesMax);

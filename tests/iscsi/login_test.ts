@@ -2,11 +2,19 @@
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { Limits } from "../../lib/iscsi/limits.ts";
 import { INITIATOR_NAME, ISID, Stage } from "../support/initiator_login.ts";
-import { Opcode, type Pdu } from "../support/initiator_pdu.ts";
+import { NO_TAG, Opcode, type Pdu } from "../support/initiator_pdu.ts";
 import type { Initiator } from "../support/initiator.ts";
 import { loginRequest, nopOut, type RequestPdu } from "../support/initiator_request.ts";
 import { decodeText, encodeText, type TextPairs } from "../support/initiator_text.ts";
-import { type Harness, type HarnessOptions, nameOf, numbered, type Served, withHarness } from "./_harness.ts";
+import {
+  type Harness,
+  type HarnessOptions,
+  nameOf,
+  numbered,
+  type Served,
+  settle,
+  withHarness,
+} from "./_harness.ts";
 
 const INITIATOR: TextPairs = [["InitiatorName", INITIATOR_NAME]];
 const NORMAL: TextPairs = [...INITIATOR, ["TargetName", nameOf()]];
@@ -472,6 +480,11 @@ Deno.test("a discovery session that has had its time gives way, of those who hav
     const crowd: Served[] = [];
     while (crowd.length < Limits.discoverySessions - 1) crowd.push(await open(1 + crowd.length, "10.0.0.66"));
     harness.clock.advance(Limits.discoveryMs - 1);
+    // All of them are still there, and say so.
+    for (const { initiator } of [honest, ...crowd]) {
+      await initiator.send(nopOut({ ...numbered(initiator, true), initiatorTaskTag: NO_TAG }));
+    }
+    await settle();
     await assertRefused(harness, "0302", { pairs: DISCOVERY, isid: isidOf(98) });
     harness.clock.advance(1);
     const newcomer = await open(99, "10.0.0.10");

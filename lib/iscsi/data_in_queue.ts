@@ -46,6 +46,7 @@ export class DataInQueue {
   /** Begins to send a command's data; it may be over when this returns. */
   start(task: ScsiTask, operation: DataIn): void {
     const lengthBytes = Math.min(operation.lengthBytes, task.expectedDataIn);
+    task.sendsData = true;
     task.transferBytes = operation.lengthBytes;
     task.expectedBytes = task.expectedDataIn;
     if (lengthBytes === 0) {
@@ -90,6 +91,8 @@ export class DataInQueue {
       }
       if (progress.sentBytes === progress.lengthBytes) {
         if (progress.lengthBytes < progress.operation.lengthBytes) progress.operation.end?.();
+        // 11.7.3: the status of a bidirectional command comes in a SCSI Response.
+        if (task.bidirectional) this.#owner.proceed(task, finished(GOOD));
         return true;
       }
     }
@@ -142,12 +145,13 @@ export class DataInQueue {
     const bufferOffset = progress.sentBytes;
     progress.sentBytes += dataLength;
     const isLast = progress.sentBytes === progress.lengthBytes;
-    if (isLast) this.#owner.answering(task);
+    const hasStatus = isLast && !task.bidirectional;
+    if (hasStatus) this.#owner.answering(task);
     this.#owner.replies.dataIn(into, task, {
       bufferOffset,
       dataLength,
       final: isLast || progress.sentBytes % this.#owner.parameters.maxBurstLength === 0,
-      status: isLast,
+      status: hasStatus,
       residual: task.residual(),
     });
   }

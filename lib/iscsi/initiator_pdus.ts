@@ -53,6 +53,8 @@ export interface ScsiCommand extends Numbered {
   readonly kind: "scsiCommand";
   /** F: no unsolicited Data-Out follows. */
   readonly final: boolean;
+  /** R and W: both lengths are expected, and have a residual each. */
+  readonly bidirectional: boolean;
   /** Bytes that the initiator has room for. */
   readonly expectedDataIn: number;
   /** Bytes that the initiator has to send. */
@@ -259,6 +261,7 @@ function decodeScsiCommand({ header, data }: Frame): ScsiCommand {
     kind: "scsiCommand",
     immediate: isImmediate(header),
     final,
+    bidirectional: reads && writes,
     expectedDataIn: reads ? (writes ? additional.bidirectionalRead : expected) : 0,
     expectedDataOut: writes ? expected : 0,
     lun: decodeLun(header, 8),

@@ -110,6 +110,7 @@ export class ReplyWriter {
       initiatorTaskTag: task.initiatorTaskTag,
       status: outcome.status,
       residual: task.residual(),
+      readResidual: task.readResidual(),
       expDataSN: task.dataSN,
       dataLength,
       numbers: this.#withStatus(),

@@ -10,7 +10,7 @@ import type { CommandKind } from "../scsi/command_kind.ts";
 import type { Task } from "../scsi/task.ts";
 import type { Traffic } from "../scsi/traffic.ts";
 import type { ScsiCommand } from "./initiator_pdus.ts";
-import { type Residual, residualOf } from "./residual.ts";
+import { NO_RESIDUAL, type Residual, residualOf } from "./residual.ts";
 
 /** Who must be told when a task ends from outside. */
 export interface TaskOwner {
@@ -63,6 +63,7 @@ export class ScsiTask implements Task {
   readonly lun: number | undefined;
   readonly lunField: number;
   readonly immediate: boolean;
+  readonly bidirectional: boolean;
   readonly expectedDataIn: number;
   readonly expectedDataOut: number;
   /** What it counts as, and where. */
@@ -84,6 +85,8 @@ export class ScsiTask implements Task {
   transferBytes = 0;
   /** What the initiator expects in the direction in which the command transfers. */
   expectedBytes: number;
+  /** It moves data to the initiator, if it moves any. */
+  sendsData = false;
   /** Data-In PDUs sent so far: the next one's DataSN, and in the end ExpDataSN. */
   dataSN = 0;
   /** R2Ts sent so far: the next one's R2TSN. */
@@ -98,6 +101,7 @@ export class ScsiTask implements Task {
     this.lun = pdu.lun;
     this.lunField = pdu.lunField;
     this.immediate = pdu.immediate;
+    this.bidirectional = pdu.bidirectional;
     this.expectedDataIn = pdu.expectedDataIn;
     this.expectedDataOut = pdu.expectedDataOut;
     // Until the command moves data it leaves over all that is expected, in whatever direction.
@@ -113,9 +117,16 @@ export class ScsiTask implements Task {
     return (dataIn?.isReading ? 1 : 0) + (dataOut?.writesUnderWay ?? 0) + (later === undefined ? 0 : 1);
   }
 
-  /** How far what the command transfers and what the initiator expects differ. */
+  /** How far what the command transfers and what the initiator expects differ; in the write half if there are two. */
   residual(): Residual {
-    return residualOf(this.expectedBytes, this.transferBytes);
+    if (!this.bidirectional) return residualOf(this.expectedBytes, this.transferBytes);
+    return residualOf(this.expectedDataOut, this.sendsData ? 0 : this.transferBytes);
+  }
+
+  /** The same in the read half of a bidirectional command (11.4.1). No command here moves data both ways. */
+  readResidual(): Residual {
+    if (!this.bidirectional) return NO_RESIDUAL;
+    return residualOf(this.expectedDataIn, this.sendsData ? this.transferBytes : 0);
   }
 
   abort(): Promise<unknown> | undefined {

@@ -19,7 +19,9 @@ export interface SequenceNumbers {
   readonly maxCmdSN: number;
 }
 
+/** U and O, and u and o for the read half of a bidirectional command (RFC 7143, 11.4.1). */
 const RESIDUAL_FLAGS = { none: 0x00, underflow: 0x02, overflow: 0x04 } as const;
+const READ_RESIDUAL_FLAGS = { none: 0x00, underflow: 0x08, overflow: 0x10 } as const;
 
 /** Byte 1 of a PDU that is whole in itself. */
 const FINAL = 0x80;
@@ -48,15 +50,18 @@ export function encodeScsiResponse(into: Uint8Array, pdu: {
   initiatorTaskTag: number;
   status: number;
   residual: Residual;
+  /** Of the read half, where the command is bidirectional. */
+  readResidual: Residual;
   /** Number of Data-In PDUs that were sent for the command. */
   expDataSN: number;
   dataLength: number;
   numbers: SequenceNumbers;
 }): void {
-  const flags = FINAL | RESIDUAL_FLAGS[pdu.residual.kind];
+  const flags = FINAL | RESIDUAL_FLAGS[pdu.residual.kind] | READ_RESIDUAL_FLAGS[pdu.readResidual.kind];
   encodeCommon(into, TargetOpcode.scsiResponse, flags, pdu.dataLength, pdu.initiatorTaskTag, pdu.numbers);
   into[3] = pdu.status;
   writeUint32(into, 36, pdu.expDataSN);
+  writeUint32(into, 40, pdu.readResidual.bytes);
   writeUint32(into, 44, pdu.residual.bytes);
 }
 

@@ -39,6 +39,7 @@ Deno.test("decodePdu() decodes a SCSI Command that reads (11.3)", () => {
     final: true,
     expectedDataIn: 0x200,
     expectedDataOut: 0,
+    bidirectional: false,
     lun: 3,
     lunField: 3,
     initiatorTaskTag: 0xaabbccdd,
@@ -88,7 +89,7 @@ Deno.test("decodePdu() leaves the padding of an extended CDB out", () => {
 Deno.test("decodePdu() reads the length of a bidirectional read, beside an extended CDB (11.2.2.4)", () => {
   const pdu = decodePdu(extended(`01e10400 ${READ.slice(9)}`, "00050200 00010203 00040100 aabbcc00"));
   assertEquals(pdu.kind === "scsiCommand" && [pdu.expectedDataIn, pdu.expectedDataOut], [0x10203, 0x200]);
-  assertEquals(pdu.kind === "scsiCommand" && pdu.cdb.length, 19);
+  assertEquals(pdu.kind === "scsiCommand" && [pdu.cdb.length, pdu.bidirectional], [19, true]);
 });
 
 Deno.test("decodePdu() expects to read nothing of a command both ways that does not say how much", () => {

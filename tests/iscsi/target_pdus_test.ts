@@ -5,7 +5,7 @@ import { toHex } from "../support/scripted_target.ts";
 import * as pdus from "../../lib/iscsi/target_pdus.ts";
 import { LoginStatus } from "../../lib/iscsi/login_status.ts";
 import { RejectReason } from "../../lib/iscsi/reject_reason.ts";
-import { residualOf } from "../../lib/iscsi/residual.ts";
+import { NO_RESIDUAL, residualOf } from "../../lib/iscsi/residual.ts";
 
 const NUMBERS = { statSN: 0x01020304, expCmdSN: 0x11121314, maxCmdSN: 0x21222324 };
 const TAG = 0xaabbccdd;
@@ -26,6 +26,7 @@ Deno.test("encodeScsiResponse() is laid out as 11.4", () => {
         ...common,
         status: 0x02,
         residual: residualOf(512, 1024),
+        readResidual: NO_RESIDUAL,
         expDataSN: 5,
         dataLength: 20,
       }),
@@ -37,11 +38,31 @@ Deno.test("encodeScsiResponse() is laid out as 11.4", () => {
         ...common,
         status: 0,
         residual: residualOf(0x10000, 0x0fff0),
+        readResidual: NO_RESIDUAL,
         expDataSN: 0,
         dataLength: 0,
       }),
     "21820000 00000000 00000000 00000000 aabbccdd 00000000 01020304 11121314 21222324 00000000 00000000 00000010",
   );
+});
+
+Deno.test("encodeScsiResponse() has the residual of a bidirectional read in u, o and bytes 40 to 43 (11.4.1)", () => {
+  const common = { initiatorTaskTag: TAG, numbers: NUMBERS, status: 0, expDataSN: 0, dataLength: 0 };
+  for (
+    const [residual, readResidual, expected] of [
+      [residualOf(1, 0), residualOf(2, 0), "218a0000 00000002 00000001"],
+      [residualOf(0, 1), residualOf(0, 2), "21940000 00000002 00000001"],
+      [residualOf(0, 0), residualOf(0, 0x01020304), "21900000 01020304 00000000"],
+      [residualOf(0x01020304, 0), residualOf(0, 0), "21820000 00000000 01020304"],
+    ] as const
+  ) {
+    const into = new Uint8Array(48);
+    pdus.encodeScsiResponse(into, { ...common, residual, readResidual });
+    assertEquals(
+      toHex(into).split(" ").filter((_, index) => [0, 10, 11].includes(index)).join(" "),
+      expected,
+    );
+  }
 });
 
 Deno.test("encodeDataIn() is laid out as 11.7, without status", () => {

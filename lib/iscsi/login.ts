@@ -196,7 +196,11 @@ export class Login {
     const answers = this.negotiation.answer(pairs.filter((pair) => !isProof(pair)), stage);
     if (typeof answers === "string") throw loginFailed(LoginStatus.initiatorError, answers);
     const method = answers.find(([key]) => key === "AuthMethod")?.[1];
-    if (method === "Reject") throw this.#authenticationFailed("it offers no AuthMethod that it may");
+    if (method === "Reject") {
+      const offer = pairs.find(([key]) => key === "AuthMethod")![1];
+      const wanted = this.#chap === undefined ? "the target takes only None" : "CHAP is required";
+      throw this.#authenticationFailed(`it offers AuthMethod=${quoted(offer)}, and ${wanted}`);
+    }
     const admitted = this.#admit(pairs.filter(isProof), method);
     if (stage === "operational" && !this.#isAdmitted) {
       throw this.#authenticationFailed("it leaves out the security stage, where CHAP is required");

@@ -433,7 +433,9 @@ export class TargetNode implements ConnectionOwner {
 
   /** Who knows a name and an ISID, but another secret, is somebody else: it takes no session away. */
   #refusalToReinstate({ initiatorName, proved }: LoginIdentity): Error {
-    const rule = `its session has another CHAP name than ${JSON.stringify(proved?.name)}`;
+    const rule = proved === undefined
+      ? "its session has a CHAP name, and this login has none"
+      : `its session has another CHAP name than ${JSON.stringify(proved.name)}`;
     return loginRefused(LoginStatus.authorizationFailure, initiatorName, { reason: "authentication", rule });
   }
 

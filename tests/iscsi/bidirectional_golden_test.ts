@@ -1,7 +1,6 @@
 /**
- * Commands with R and W, byte by byte (RFC 7143, 11.4.1, 11.4.5, 11.4.6 and 11.7.3): each half has a residual of its own,
- * that of the read half in u, o and bytes 40 to 43, and the status comes in a SCSI Response.
- *
+ * Commands with R and W, byte by byte (RFC 7143, 11.4.1, 11.4.5, 11.4.6 and 11.7.3): each half has a residual of its
+ * own, that of the read half in u, o and bytes 40 to 43, and the status comes in a SCSI Response.
  * A header is six lines of two words, with an additional header segment of two words behind them; a data segment of
  * zeros is given by its length.
  */

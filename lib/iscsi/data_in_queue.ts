@@ -46,16 +46,15 @@ export class DataInQueue {
   /** Begins to send a command's data; it may be over when this returns. */
   start(task: ScsiTask, operation: DataIn): void {
     const lengthBytes = Math.min(operation.lengthBytes, task.expectedDataIn);
-    task.sendsData = true;
     task.transferBytes = operation.lengthBytes;
     task.expectedBytes = task.expectedDataIn;
+    const progress = { operation, lengthBytes, sentBytes: 0, staged: undefined, isReading: false };
+    task.dataIn = progress;
     if (lengthBytes === 0) {
       operation.end?.();
       this.#owner.proceed(task, finished(GOOD));
       return;
     }
-    const progress = { operation, lengthBytes, sentBytes: 0, staged: undefined, isReading: false };
-    task.dataIn = progress;
     if (!this.#send(task, progress)) this.#tasks.push(task);
   }
 

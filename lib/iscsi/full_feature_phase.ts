@@ -115,6 +115,8 @@ export class FullFeaturePhase implements SessionConnection {
   readonly #awaitedAcknowledgements = new AwaitedAcknowledgements();
   /** The initiator has logged out: what it may have sent besides is not carried out. */
   #isOver = false;
+  /** Tasks that are over, with the pieces of work of each that a medium has not finished. */
+  readonly #lingering = new Map<ScsiTask, number>();
   /** Responses that wait for work under way. */
   #waitingResponses = 0;
 
@@ -399,12 +401,17 @@ export class FullFeaturePhase implements SessionConnection {
   }
 
   #linger(task: ScsiTask, pieces: number): void {
-    if (task.lingeringPieces === 0 && pieces > 0) this.session.beginLingering();
-    task.lingeringPieces += pieces;
+    if (pieces === 0) return;
+    const before = this.#lingering.get(task);
+    if (before === undefined) this.session.beginLingering();
+    this.#lingering.set(task, (before ?? 0) + pieces);
   }
 
   pieceEnded(task: ScsiTask): void {
-    if (task.lingeringPieces === 0 || --task.lingeringPieces > 0) return;
+    const pieces = this.#lingering.get(task);
+    if (pieces === undefined) return;
+    if (pieces > 1) return void this.#lingering.set(task, pieces - 1);
+    this.#lingering.delete(task);
     this.session.endLingering();
     this.#tellOfWindow();
   }

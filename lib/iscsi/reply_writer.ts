@@ -22,6 +22,7 @@ import type { ScsiTask } from "./scsi_task.ts";
 import type { Residual } from "./residual.ts";
 import { SendBuffer } from "./send_buffer.ts";
 import {
+  addReadResidual,
   encodeAsynchronousMessage,
   encodeDataIn,
   encodeLoginResponse,
@@ -110,11 +111,11 @@ export class ReplyWriter {
       initiatorTaskTag: task.initiatorTaskTag,
       status: outcome.status,
       residual: task.residual(),
-      readResidual: task.readResidual(),
       expDataSN: task.dataSN,
       dataLength,
       numbers: this.#withStatus(),
     });
+    if (task.bidirectional) addReadResidual(into, task.readResidual());
     if (sense !== undefined) {
       writeUint16(into, this.dataOffset, sense.length);
       into.set(sense, this.dataOffset + 2);

@@ -5,7 +5,7 @@ export interface Residual {
 }
 
 /** As much was transferred as the initiator expected. */
-export const NO_RESIDUAL: Residual = { kind: "none", bytes: 0 };
+const NO_RESIDUAL: Residual = { kind: "none", bytes: 0 };
 
 /** What is left over between what the initiator expects and what the command transfers. */
 export function residualOf(expectedBytes: number, commandBytes: number): Residual {

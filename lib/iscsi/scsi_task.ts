@@ -10,7 +10,7 @@ import type { CommandKind } from "../scsi/command_kind.ts";
 import type { Task } from "../scsi/task.ts";
 import type { Traffic } from "../scsi/traffic.ts";
 import type { ScsiCommand } from "./initiator_pdus.ts";
-import { NO_RESIDUAL, type Residual, residualOf } from "./residual.ts";
+import { type Residual, residualOf } from "./residual.ts";
 
 /** Who must be told when a task ends from outside. */
 export interface TaskOwner {
@@ -79,14 +79,10 @@ export class ScsiTask implements Task {
   isAnswered = false;
   /** It is listed in its session and in the task set of its logical unit. */
   isListed = false;
-  /** Pieces of work that a medium had not finished when the task ended. */
-  lingeringPieces = 0;
   /** What the command transfers, or has transferred when it failed in between. */
   transferBytes = 0;
   /** What the initiator expects in the direction in which the command transfers. */
   expectedBytes: number;
-  /** It moves data to the initiator, if it moves any. */
-  sendsData = false;
   /** Data-In PDUs sent so far: the next one's DataSN, and in the end ExpDataSN. */
   dataSN = 0;
   /** R2Ts sent so far: the next one's R2TSN. */
@@ -120,13 +116,12 @@ export class ScsiTask implements Task {
   /** How far what the command transfers and what the initiator expects differ; in the write half if there are two. */
   residual(): Residual {
     if (!this.bidirectional) return residualOf(this.expectedBytes, this.transferBytes);
-    return residualOf(this.expectedDataOut, this.sendsData ? 0 : this.transferBytes);
+    return residualOf(this.expectedDataOut, this.dataIn === undefined ? this.transferBytes : 0);
   }
 
-  /** The same in the read half of a bidirectional command (11.4.1). No command here moves data both ways. */
+  /** The same in the read half of a bidirectional command, which here moves data one way only (11.4.1). */
   readResidual(): Residual {
-    if (!this.bidirectional) return NO_RESIDUAL;
-    return residualOf(this.expectedDataIn, this.sendsData ? this.transferBytes : 0);
+    return residualOf(this.expectedDataIn, this.dataIn === undefined ? 0 : this.transferBytes);
   }
 
   abort(): Promise<unknown> | undefined {

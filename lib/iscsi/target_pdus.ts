@@ -50,19 +50,22 @@ export function encodeScsiResponse(into: Uint8Array, pdu: {
   initiatorTaskTag: number;
   status: number;
   residual: Residual;
-  /** Of the read half, where the command is bidirectional. */
-  readResidual: Residual;
   /** Number of Data-In PDUs that were sent for the command. */
   expDataSN: number;
   dataLength: number;
   numbers: SequenceNumbers;
 }): void {
-  const flags = FINAL | RESIDUAL_FLAGS[pdu.residual.kind] | READ_RESIDUAL_FLAGS[pdu.readResidual.kind];
+  const flags = FINAL | RESIDUAL_FLAGS[pdu.residual.kind];
   encodeCommon(into, TargetOpcode.scsiResponse, flags, pdu.dataLength, pdu.initiatorTaskTag, pdu.numbers);
   into[3] = pdu.status;
   writeUint32(into, 36, pdu.expDataSN);
-  writeUint32(into, 40, pdu.readResidual.bytes);
   writeUint32(into, 44, pdu.residual.bytes);
+}
+
+/** RFC 7143, 11.4.6: adds the residual of the read half to the SCSI Response of a bidirectional command. */
+export function addReadResidual(into: Uint8Array, { kind, bytes }: Residual): void {
+  into[1]! |= READ_RESIDUAL_FLAGS[kind];
+  writeUint32(into, 40, bytes);
 }
 
 /**

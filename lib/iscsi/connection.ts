@@ -106,6 +106,8 @@ export class Connection implements WatchedConnection, DoubtfulConnection {
   /** The initiator has been asked to log out: what keeps its time from running out. */
   #cancelLogoutDeadline: (() => void) | undefined;
   #warnings = 0;
+  /** Faults of the peer that were said to be overlooked; there are only a few kinds. */
+  readonly #overlooked = new Set<string>();
   readonly #closed = Promise.withResolvers<void>();
   /** Resolved at the next progress: something was sent or completed, or the connection was closed. */
   #nextProgress: PromiseWithResolvers<void> | undefined;
@@ -120,6 +122,7 @@ export class Connection implements WatchedConnection, DoubtfulConnection {
     this.ends = ends;
     this.#owner = owner;
     const authority: LoginAuthority = {
+      overlooked: (what) => this.#overlook(what),
       authorize: (identity) => this.#authorize(identity),
       admitted: (identity) => this.#admitted(identity),
       establish: (identity) => this.#establish(identity),
@@ -480,6 +483,13 @@ export class Connection implements WatchedConnection, DoubtfulConnection {
     log.error(told, { ...this.#eventDetails("loginRefused"), reason });
   }
 
+  /** Says once, to those who look for it, what a peer does against the rules that does no harm. */
+  #overlook(what: string): void {
+    if (this.#overlooked.has(what)) return;
+    this.#overlooked.add(what);
+    this.#owner.log.debug(`${this.#who}: overlooked: ${what}`, this.#eventDetails("peerFault"));
+  }
+
   #refused(refusal: LoginRefusal & { readonly status: LoginStatus }): void {
     if (refusal.status === LoginStatus.authenticationFailure) this.#owner.authenticationFailed(this);
     this.#owner.refused(this, refusal);
@@ -492,10 +502,14 @@ export class Connection implements WatchedConnection, DoubtfulConnection {
     if (this.#warnings === Limits.warnings) {
       message += "; it is not told what else this connection does wrong";
     }
-    const name = this.#login.identity?.initiatorName;
-    const who = name === undefined ? this.ends.peerAddress : `${this.ends.peerAddress} (${name})`;
     const details = this.#eventDetails(reason === undefined ? "peerFault" : "loginRefused");
-    this.#owner.log.warning(`${who}: ${message}`, { ...details, reason });
+    this.#owner.log.warning(`${this.#who}: ${message}`, { ...details, reason });
+  }
+
+  /** The peer, as messages name it. */
+  get #who(): string {
+    const name = this.#login.identity?.initiatorName;
+    return name === undefined ? this.ends.peerAddress : `${this.ends.peerAddress} (${name})`;
   }
 
   #eventDetails(event: EventKind): EventDetails {

@@ -53,6 +53,8 @@ export interface Admission {
 
 /** Who decides: asked when the initiator has said who it is, before anything is negotiated. */
 export interface LoginAuthority {
+  /** The initiator does something that the RFC does not allow, and that the target overlooks. */
+  overlooked(what: string): void;
   authorize(identity: LoginIdentity): Admission;
   /**
    * The initiator has proved what it had to.
@@ -153,8 +155,11 @@ export class Login {
     if (first.versionMin > 0) {
       return loginFailed(LoginStatus.unsupportedVersion, `Version ${first.versionMin} is not supported`);
     }
-    // 11.12: these stay the same throughout a login.
-    for (const field of ["isid", "tsih", "cid", "initiatorTaskTag"] as const) {
+    // 11.12: these stay the same throughout a login. So does the task tag, but nothing depends on it.
+    if (request.initiatorTaskTag !== first.initiatorTaskTag) {
+      this.#authority.overlooked("a Login Request has another initiator task tag than the first");
+    }
+    for (const field of ["isid", "tsih", "cid"] as const) {
       if (request[field] !== first[field]) {
         return loginFailed(LoginStatus.initiatorError, `Login request changes its ${field}`);
       }

@@ -301,13 +301,25 @@ testRefusal("0200: transition and continuation are asked for at once (11.12.2)",
   await assertRefused(harness, "0200", { pairs: NORMAL, isContinued: true });
 });
 
-testRefusal("0200: ISID, TSIH, CID or task tag change within a login (11.12)", async (harness) => {
+testRefusal("0200: ISID, TSIH or CID change within a login (11.12)", async (harness) => {
   const first: Step = { next: undefined, pairs: NORMAL };
   await assertRefused(harness, "0200", first, { isid: Uint8Array.of(0x80, 0, 0, 0, 0, 9) });
   await assertRefused(harness, "0200", first, { tsih: 1 });
   await assertRefused(harness, "0200", first, { connectionId: 1 });
-  await assertRefused(harness, "0200", first, { tag: TAG + 1 });
 });
+
+Deno.test("a login whose requests have different task tags succeeds, and each is answered with its own", () =>
+  withHarness({}, async (harness) => {
+    const initiator = harness.connect();
+    await answer(initiator, { stage: Stage.security, next: Stage.operational, pairs: NORMAL });
+    const last = await answer(initiator, { tag: TAG + 1 });
+    assertEquals([statusOf(last), last.isTransit], ["0000", true]);
+    const overlooked = harness.events.filter(({ message }) => message.includes("overlooked"));
+    assertEquals(overlooked.map(({ level, message }) => [level, message]), [[
+      "debug",
+      `10.0.0.2 (${INITIATOR_NAME}): overlooked: a Login Request has another initiator task tag than the first`,
+    ]]);
+  }));
 
 testRefusal("0200: text comes while ours is not complete", async (harness) => {
   const text = encodeText([...NORMAL, ...UNKNOWN]);

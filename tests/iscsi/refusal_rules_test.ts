@@ -389,6 +389,7 @@ const SOURCES = [
 /** How sentences there begin that are no rules: what the log says of sessions, and of connections in them. */
 const NO_RULES = [
   "\0: closed, ",
+  "\0: overlooked",
   "\0: connection ",
   "\0: session ",
   "; it is not told what else",
@@ -398,6 +399,7 @@ const NO_RULES = [
   "\0 with additional header",
   "\0 without initiator task tag",
   "Additional header segment",
+  "a Login Request has another",
   "DataACK ",
   "Login request in full-feature phase",
   "NOP-Out without",

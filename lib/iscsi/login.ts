@@ -201,6 +201,9 @@ export class Login {
     const answers = this.negotiation.answer(pairs.filter((pair) => !isProof(pair)), stage);
     if (typeof answers === "string") throw loginFailed(LoginStatus.initiatorError, answers);
     const method = answers.find(([key]) => key === "AuthMethod")?.[1];
+    if (method !== undefined && stage === "operational") {
+      this.#authority.overlooked("AuthMethod=None comes after the security stage");
+    }
     if (method === "Reject") {
       const offer = pairs.find(([key]) => key === "AuthMethod")![1];
       const wanted = this.#chap === undefined ? "the target takes only None" : "CHAP is required";

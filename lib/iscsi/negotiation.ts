@@ -192,7 +192,9 @@ export class Negotiation {
     if (stage === "full" && this.#isDiscovery) return `${name} in a discovery session`;
     const key = loginKey(name);
     if (key === undefined || stage === "full") return undefined;
-    if (key.when === "security" && stage !== "security") return `${name} after the security stage`;
+    if (key.when === "security" && stage !== "security" && !this.#isNeedless(name, offer)) {
+      return `${name} after the security stage`;
+    }
     if (key.when.startsWith("operational") && stage === "security") return `${name} in the security stage`;
     if (key.when === "full") return `${name} during login`;
     // 6.2: a key is negotiated once. Initiators do repeat who they are in every stage, which changes nothing.
@@ -201,6 +203,11 @@ export class Negotiation {
       return `${name} twice`;
     }
     return undefined;
+  }
+
+  /** An offer of no authentication, where none is asked for, does no harm in any stage. */
+  #isNeedless(name: string, offer: string): boolean {
+    return name === "AuthMethod" && this.#authMethod === "None" && offer.split(",").includes("None");
   }
 
   #number(name: LoginKey): number {

@@ -24,6 +24,8 @@ const TAG = 0x77;
 /** 200 keys that are not understood, which takes longer to say than the 8192 bytes that one PDU may carry. */
 const UNKNOWN: TextPairs = Array.from({ length: 200 }, (_, index) => [`X-${"a".repeat(50)}${index}`, ""]);
 
+const GUARDED = { name: "guarded", chap: { accounts: new Map(), mutual: undefined } };
+
 /** One Login Request: in the operational stage and on to full-feature phase unless told. */
 interface Step {
   readonly stage?: number;
@@ -227,7 +229,7 @@ testRefusal("0200: the text has 10,000 keys, or more than 65536 bytes over its p
 testRefusal("0200: a key comes twice, or where it has no place", async (harness) => {
   await assertRefused(harness, "0200", { pairs: [...NORMAL, ["InitialR2T", "No"], ["InitialR2T", "No"]] });
   await assertRefused(harness, "0200", { pairs: [...NORMAL, ["SendTargets", "All"]] });
-  await assertRefused(harness, "0200", { pairs: [...NORMAL, ["AuthMethod", "None"]] });
+  await assertRefused(harness, "0200", { pairs: [...NORMAL, ["AuthMethod", "CHAP"]] });
   await assertRefused(harness, "0200", {
     stage: Stage.security,
     pairs: [...NORMAL, ["HeaderDigest", "None"]],
@@ -319,6 +321,15 @@ Deno.test("a login whose requests have different task tags succeeds, and each is
       "debug",
       `10.0.0.2 (${INITIATOR_NAME}): overlooked: a Login Request has another initiator task tag than the first`,
     ]]);
+  }));
+
+Deno.test("AuthMethod=None in the operational stage is answered where nothing is asked for, and only there", () =>
+  withHarness({ targets: [{}, GUARDED] }, async (harness) => {
+    const pdu = await answer(harness.connect(), { pairs: [...NORMAL, ["AuthMethod", "None"]] });
+    assertEquals(statusOf(pdu), "0000");
+    assertEquals(decodeText(pdu.data).filter(([key]) => key === "AuthMethod"), [["AuthMethod", "None"]]);
+    const guarded: TextPairs = [...INITIATOR, ["TargetName", nameOf("guarded")], ["AuthMethod", "None"]];
+    await assertRefused(harness, "0200", { pairs: guarded });
   }));
 
 testRefusal("0200: text comes while ours is not complete", async (harness) => {

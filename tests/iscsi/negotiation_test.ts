@@ -161,6 +161,24 @@ Deno.test("answer() to AuthMethod is CHAP and nothing else where CHAP is require
   }
 });
 
+Deno.test("answer() to AuthMethod=None after the security stage is None, once, where nothing is asked for", () => {
+  for (const [offer, answer] of [["None", "None"], ["CHAP,None", "None"], ["CHAP", "fault"], ["", "fault"]]) {
+    const negotiation = new Negotiation();
+    const answers = negotiation.answer([["AuthMethod", offer!]], "operational");
+    assertEquals(typeof answers === "string" ? "fault" : answers[0]![1], answer, offer);
+    assertEquals(
+      typeof negotiation.answer([["AuthMethod", "None"]], "operational") === "string",
+      answer === "None",
+    );
+  }
+  const negotiation = new Negotiation();
+  negotiation.requireChap();
+  assertEquals(
+    negotiation.answer([["AuthMethod", "CHAP,None"]], "operational"),
+    "AuthMethod after the security stage",
+  );
+});
+
 Deno.test("this test knows every key of the table, and no other", () => {
   assertEquals(Object.keys(KEYS).toSorted(), Object.keys(LoginKeys).toSorted());
 });
@@ -170,7 +188,8 @@ for (const [key, [use, isNormalOnly, values]] of Object.entries(KEYS)) {
     for (const stage of STAGES) {
       for (const [value, answer] of Object.entries(values)) {
         // Outside its place a key is a fault of the initiator during login, and not negotiable afterwards.
-        const misplaced = stage === "full" ? "Reject" : "fault";
+        const isNeedless = key === "AuthMethod" && answer === "None";
+        const misplaced = stage === "full" ? "Reject" : isNeedless ? answer : "fault";
         const what = `${key}=${value} in stage ${stage}`;
         assertEquals(answerTo(key, value, stage), isUsable(use, stage) ? answer : misplaced, what);
         if (stage !== "operational" || use === "security") continue;

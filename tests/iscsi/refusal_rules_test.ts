@@ -399,6 +399,7 @@ const NO_RULES = [
   "\0 with additional header",
   "\0 without initiator task tag",
   "Additional header segment",
+  "AuthMethod=None comes after",
   "a Login Request has another",
   "DataACK ",
   "Login request in full-feature phase",

@@ -31,7 +31,9 @@ const BINARY_BYTES_MAX = 1024;
 const NO_SECRET = new Uint8Array(16);
 
 /** What has to be proved, and by what means. */
-export interface ChapTerms extends ChapConfig {
+export interface ChapTerms extends Pick<ChapConfig, "mutual"> {
+  /** Whose proofs are good; undefined where nothing has to be proved, and an initiator insists on CHAP all the same. */
+  readonly accounts: ChapConfig["accounts"] | undefined;
   /** The weakest algorithm that is good enough. */
   readonly minimum: ChapAlgorithm;
   /** Bytes that nobody can guess. */
@@ -85,6 +87,11 @@ export class ChapExchange {
   /** AuthMethod=CHAP has been settled. */
   get hasBegun(): boolean {
     return this.#stage !== "method";
+  }
+
+  /** The exchange is over, and the initiator has proved what it had to. */
+  get isDone(): boolean {
+    return this.#stage === "done";
   }
 
   /** The name that the initiator has proved to be its own, and by which secret; undefined before. */
@@ -148,29 +155,38 @@ export class ChapExchange {
     };
   }
 
-  #judge(keys: ReadonlyMap<string, string>, { algorithm, identifier, bytes }: Challenge): ChapReply {
+  #judge(keys: ReadonlyMap<string, string>, challenge: Challenge): ChapReply {
     const name = keys.get("CHAP_N")!;
     const response = readBinaryValue(keys.get("CHAP_R")!, BINARY_BYTES_MAX);
     if (response === undefined) return fault("CHAP_R is no binary value of 1 to 1024 bytes");
     const theirs = readChallenge(keys);
     if (typeof theirs === "string") return fault(theirs);
-    const account = this.#terms.accounts.get(name);
-    const secret = account === undefined ? NO_SECRET : new Uint8Array(account.secret.bytes);
-    const expected = chapResponse(algorithm, { identifier, secret, challenge: bytes });
-    const isProof = isSameResponse(response, expected);
-    if (account === undefined || !isProof || !isAccountOf(account, this.#initiatorName)) {
-      const why = account === undefined
-        ? "which is not known"
-        : isProof
-        ? "and knows its secret, which is bound to other initiators"
-        : "but does not know its secret";
-      return refusal(`it gives the CHAP name ${quoted(name)}, ${why}`);
-    }
-    const answers = theirs === undefined ? [] : this.#proveOurselves(theirs, algorithm);
+    const { accounts } = this.#terms;
+    const account = accounts && this.#accountProved(accounts, name, response, challenge);
+    if (typeof account === "string") return refusal(`it gives the CHAP name ${quoted(name)}, ${account}`);
+    const answers = theirs === undefined ? [] : this.#proveOurselves(theirs, challenge.algorithm);
     if (typeof answers === "string") return refusal(answers);
     this.#proved = account;
     this.#stage = "done";
     return { answers };
+  }
+
+  /** The account that an initiator has proved to have, or why it has not. */
+  #accountProved(
+    accounts: ChapConfig["accounts"],
+    name: string,
+    response: Uint8Array,
+    { algorithm, identifier, bytes }: Challenge,
+  ): Credentials | string {
+    const account = accounts.get(name);
+    const secret = account === undefined ? NO_SECRET : new Uint8Array(account.secret.bytes);
+    const expected = chapResponse(algorithm, { identifier, secret, challenge: bytes });
+    const isProof = isSameResponse(response, expected);
+    if (account === undefined) return "which is not known";
+    if (!isProof) return "but does not know its secret";
+    return isAccountOf(account, this.#initiatorName)
+      ? account
+      : "and knows its secret, which is bound to other initiators";
   }
 
   #proveOurselves(

@@ -45,6 +45,8 @@ export interface LoginIdentity extends SessionIdentity {
 export interface Admission {
   /** Undefined when nothing has to be proved. */
   readonly chap: ChapTerms | undefined;
+  /** On what terms an initiator goes through CHAP that insists on it where nothing has to be proved. */
+  readonly needlessChap: ChapTerms;
   /** Why the login fails all the same; only who has proved what it had to is told so. */
   readonly refusal: ProtocolError | undefined;
   /** The friendly name of the target, if it has one to declare. */
@@ -206,7 +208,7 @@ export class Login {
     }
     if (method === "Reject") {
       const offer = pairs.find(([key]) => key === "AuthMethod")![1];
-      const wanted = this.#chap === undefined ? "the target takes only None" : "CHAP is required";
+      const wanted = this.#chap === undefined ? "the target takes only CHAP and None" : "CHAP is required";
       throw this.#authenticationFailed(`it offers AuthMethod=${quoted(offer)}, and ${wanted}`);
     }
     const admitted = this.#admit(pairs.filter(isProof), method);
@@ -249,15 +251,24 @@ export class Login {
   /** Lets the initiator in when it has proved what it had to, and answers its proofs. */
   #admit(proofs: readonly KeyValue[], method: string | undefined): KeyValue[] {
     const answers = proofs.length === 0 ? [] : this.#prove(proofs);
-    if (method === "CHAP") this.#chap!.begin();
-    const proved = this.#chap?.proved;
-    if (this.#isAdmitted || (this.#chap !== undefined && proved === undefined)) return [...answers];
+    if (method === "CHAP") this.#beginChap();
+    if (this.#isAdmitted || this.#chap?.isDone === false) return [...answers];
     const { refusal, alias } = this.#admission!;
-    this.#identity = { ...this.#identity!, proved };
+    this.#identity = { ...this.#identity!, proved: this.#chap?.proved };
     if (refusal !== undefined) throw refusal;
     this.#authority.admitted(this.#identity);
     this.#isAdmitted = true;
     return alias === undefined ? [...answers] : [["TargetAlias", alias], ...answers];
+  }
+
+  #beginChap(): void {
+    if (this.#chap === undefined) {
+      this.#authority.overlooked(
+        "it offers nothing but CHAP, which is not asked for: its response is not checked",
+      );
+    }
+    this.#chap ??= new ChapExchange(this.#admission!.needlessChap, this.#identity!.initiatorName);
+    this.#chap.begin();
   }
 
   #prove(proofs: readonly KeyValue[]): readonly KeyValue[] {
@@ -295,8 +306,8 @@ export class Login {
 
   /** Nobody leaves the security stage who still has to prove who it is. */
   #mayTransit(): boolean {
-    if (this.#isAdmitted) return true;
-    if (this.#chap!.hasBegun) return false;
+    if (this.#chap === undefined || this.#chap.isDone) return true;
+    if (this.#chap.hasBegun) return false;
     throw this.#authenticationFailed("it goes on without AuthMethod, where CHAP is required");
   }
 

@@ -120,7 +120,7 @@ export class Negotiation {
     this.#isDiscovery = true;
   }
 
-  /** From now on CHAP is the one authentication method; before, it is None. */
+  /** From now on CHAP is the one authentication method; before, None is as good, and better. */
   requireChap(): void {
     this.#authMethod = "CHAP";
   }
@@ -169,7 +169,7 @@ export class Negotiation {
     if ((this.#isDiscovery && key.normalOnly) || (!this.#isLeading && key.leadingOnly)) return "Irrelevant";
     // 6.3: in full-feature phase only what may change there is negotiated.
     if (stage === "full" && key.when !== "operationalOrFull" && key.when !== "always") return "Reject";
-    const rule = name === "AuthMethod" ? this.#authMethodRule() : key.rule;
+    const rule = name === "AuthMethod" ? this.#authMethodRule(offer) : key.rule;
     const { answer, value } = resolve(rule, offer);
     // A value that is compared again has 255 bytes at most; of every other one only the key matters.
     this.#received.set(name, rule.kind === "declaredText" && answer === undefined ? offer : "");
@@ -177,8 +177,10 @@ export class Negotiation {
     return answer;
   }
 
-  #authMethodRule(): KeyRule {
-    return { ...LoginKeys.AuthMethod.rule, supported: [this.#authMethod] };
+  /** Where nothing is asked for, None is taken, and CHAP from an initiator that does not offer None. */
+  #authMethodRule(offer: string): KeyRule {
+    const isNone = this.#authMethod === "None" && offer.split(",").includes("None");
+    return { ...LoginKeys.AuthMethod.rule, supported: [isNone ? "None" : "CHAP"] };
   }
 
   /** 13.14: FirstBurstLength never exceeds MaxBurstLength, whatever was offered and in whatever order. */

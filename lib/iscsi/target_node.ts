@@ -265,17 +265,14 @@ export class TargetNode implements ConnectionOwner {
     chap: ChapConfig | undefined,
     { refusal, alias }: Partial<Pick<Admission, "refusal" | "alias">> = {},
   ): Admission {
-    return {
-      chap: chap && {
-        ...chap,
-        minimum: this.#chap.chapMinimum,
-        randomBytes: this.#randomBytes,
-        isOutstanding: (challenge) =>
-          this.#connections.values().some((other) => other.isOutstanding(challenge)),
-      },
-      refusal,
-      alias,
+    const means = {
+      minimum: this.#chap.chapMinimum,
+      randomBytes: this.#randomBytes,
+      isOutstanding: (challenge: Uint8Array) =>
+        this.#connections.values().some((other) => other.isOutstanding(challenge)),
     };
+    const needlessChap = { accounts: undefined, mutual: undefined, ...means };
+    return { chap: chap && { ...chap, ...means }, needlessChap, refusal, alias };
   }
 
   authenticationFailed({ ends }: Connection): void {

@@ -263,6 +263,46 @@ Deno.test("a target without CHAP takes None, beside one that wants CHAP", () =>
     assertEquals(await attempt(harness, undefined), "0000");
   }));
 
+for (const targetName of [nameOf("open"), undefined]) {
+  const where = targetName === undefined ? "a discovery session" : "a target";
+  Deno.test(`an initiator that offers nothing but CHAP is let in to ${where} that asks for nothing`, () =>
+    withHarness({ targets: [GUARDED, { name: "open" }] }, async (harness) => {
+      const initiator = harness.connect();
+      const first = await say(initiator, greeting(targetName, "CHAP"), Stage.operational);
+      assertEquals([first.flags, statusOf(first)], [0, "0000"], "the exchange is to follow");
+      assertEquals(decodeText(first.data).at(-1), ["AuthMethod", "CHAP"]);
+      const second = await say(initiator, [["CHAP_A", "5"]]);
+      assertEquals(decodeText(second.data).map(([key]) => key), ["CHAP_A", "CHAP_I", "CHAP_C"]);
+      const last = await say(initiator, [["CHAP_N", "anybody"], ["CHAP_R", "0x00"]], Stage.fullFeature);
+      assertEquals([last.flags, statusOf(last)], [0x83, "0000"]);
+      await initiator.nop().catch(() => {});
+      const [session] = harness.node.sessions();
+      assertEquals(session!.identity.proved, undefined, "nothing is proved by that");
+      const debug = harness.events.filter(({ message }) => message.includes("overlooked"));
+      assertEquals(debug.map(({ level }) => level), ["debug"]);
+    }));
+}
+
+Deno.test("an initiator that offers nothing but CHAP in its second request goes through it before it goes on", () =>
+  withHarness({}, async (harness) => {
+    const initiator = harness.connect();
+    await say(initiator, greeting(nameOf()).slice(0, 2));
+    const second = await say(initiator, [["AuthMethod", "CHAP"]], Stage.operational);
+    assertEquals([second.flags, statusOf(second)], [0, "0000"]);
+    await say(initiator, [["CHAP_A", "5"]]);
+    const last = await say(initiator, [["CHAP_N", "anybody"], ["CHAP_R", "0x00"]], Stage.operational);
+    assertEquals([last.flags, statusOf(last)], [0x81, "0000"]);
+  }));
+
+Deno.test("an initiator that wants a proof of a target that has none is refused", () =>
+  withHarness({}, async (harness) => {
+    const initiator = harness.connect();
+    await say(initiator, greeting(nameOf(), "CHAP"));
+    await say(initiator, [["CHAP_A", "5"]]);
+    const proof: TextPairs = [["CHAP_N", "anybody"], ["CHAP_R", "0x00"], ["CHAP_I", "1"], ["CHAP_C", "0x55"]];
+    assertEquals(statusOf(await say(initiator, proof)), "0201");
+  }));
+
 Deno.test("discovery asks for the global secret, and lists the targets that have others", () =>
   withHarness({ targets: [GUARDED, { name: "open" }], chap: { chap: chapOf([ALICE]) } }, async (harness) => {
     assertEquals(await attempt(harness, undefined), "0201");

@@ -352,7 +352,7 @@ testRefusal("0200: the login takes more requests than the limit", async (harness
 });
 
 testRefusal("0201: no AuthMethod that we have is offered", async (harness) => {
-  const pairs: TextPairs = [...NORMAL, ["AuthMethod", "CHAP"]];
+  const pairs: TextPairs = [...NORMAL, ["AuthMethod", "KRB5,SRP"]];
   await assertRefused(harness, "0201", { stage: Stage.security, next: Stage.operational, pairs });
 });
 

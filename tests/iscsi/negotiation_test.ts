@@ -25,8 +25,10 @@ const KEYS: Readonly<Record<string, Row>> = {
   AuthMethod: ["security", false, {
     None: "None",
     "CHAP,None": "None",
-    CHAP: "Reject",
-    "KRB5,SRP,CHAP": "Reject",
+    "CHAP,KRB5,None": "None",
+    CHAP: "CHAP",
+    "KRB5,SRP,CHAP": "CHAP",
+    "KRB5,SRP": "Reject",
     "": "Reject",
   }],
   // 12.1.3: the exchange has a place for them; they are never negotiated.

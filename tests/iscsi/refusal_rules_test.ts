@@ -140,7 +140,7 @@ const ROWS: Readonly<Record<string, (harness: Harness) => Promise<void>>> = {
   "SendTargets during login": (harness) => say(harness, [{ pairs: [...NORMAL, ["SendTargets", "All"]] }]),
   "InitialR2T twice": (harness) =>
     say(harness, [{ pairs: [...NORMAL, ["InitialR2T", "No"], ["InitialR2T", "No"]] }]),
-  'it offers AuthMethod="KRB5", and the target takes only None': (harness) =>
+  'it offers AuthMethod="KRB5", and the target takes only CHAP and None': (harness) =>
     say(harness, [security([...NORMAL, ["AuthMethod", "KRB5"]])]),
   'it offers AuthMethod="None", and CHAP is required': (harness) =>
     say(harness, [security([...CHAP_METHOD.slice(0, 2), ["AuthMethod", "None"]])]),
@@ -388,6 +388,7 @@ const SOURCES = [
 
 /** How sentences there begin that are no rules: what the log says of sessions, and of connections in them. */
 const NO_RULES = [
+  "it offers nothing but CHAP, which is not asked for",
   "\0: closed, ",
   "\0: overlooked",
   "\0: connection ",

@@ -94,6 +94,10 @@ export class Login {
   #admission: Admission | undefined;
   #chap: ChapExchange | undefined;
   #isAdmitted = false;
+  /** The authentication method that the target has proposed, and that the initiator has not taken. */
+  #proposal: string | undefined;
+  /** It does so in the answer that is under way. */
+  #isProposing = false;
   #stage = SECURITY_STAGE;
   #requests = 0;
   #hasDeclared = false;
@@ -134,12 +138,16 @@ export class Login {
     if (!this.#incoming.add(request.data)) {
       throw loginFailed(LoginStatus.initiatorError, `Login text is longer than ${Limits.textBytes} bytes`);
     }
-    if (!request.continued) this.#outgoing = new TextPieces(encodeText(this.#answer(this.#incoming.take())));
+    if (!request.continued) {
+      const answers = this.#answer(this.#incoming.take());
+      this.#outgoing = new TextPieces(encodeText([...answers, ...this.#propose(request)]));
+    }
     return this.reply(request);
   }
 
   #check(request: LoginRequest): void {
     this.#requests++;
+    if (this.#outgoing.done) this.#isProposing = false;
     if (this.#requests > Limits.loginRequests) {
       throw loginFailed(LoginStatus.initiatorError, `Login takes more than ${Limits.loginRequests} requests`);
     }
@@ -200,7 +208,10 @@ export class Login {
     const declarations = this.#identity === undefined ? this.#identify(pairs) : [];
     const stage = this.#stage === SECURITY_STAGE ? "security" : "operational";
     const isProof = ([key]: KeyValue): boolean => stage === "security" && isChapKey(key);
-    const answers = this.negotiation.answer(pairs.filter((pair) => !isProof(pair)), stage);
+    const selection = pairs.find(([key, value]) => key === "AuthMethod" && value === this.#proposal);
+    if (selection !== undefined) this.#take(selection[1]);
+    const offers = pairs.filter((pair) => pair !== selection && !isProof(pair));
+    const answers = this.negotiation.answer(offers, stage);
     if (typeof answers === "string") throw loginFailed(LoginStatus.initiatorError, answers);
     const method = answers.find(([key]) => key === "AuthMethod")?.[1];
     if (method !== undefined && stage === "operational") {
@@ -220,6 +231,23 @@ export class Login {
       declarations.push(["MaxRecvDataSegmentLength", String(Limits.dataSegmentBytes)]);
     }
     return [...admitted, ...declarations, ...answers];
+  }
+
+  /** 12.1: the target may propose a method, where an initiator waits for that. It does so once. */
+  #propose({ transit }: LoginRequest): KeyValue[] {
+    const isSettled = this.#proposal !== undefined || this.negotiation.hasReceived("AuthMethod");
+    const isWaitedFor = !transit || this.#chap !== undefined;
+    if (this.#stage !== SECURITY_STAGE || isSettled || !isWaitedFor) return [];
+    this.#proposal = this.#chap === undefined ? "None" : "CHAP";
+    this.#isProposing = true;
+    return [["AuthMethod", this.#proposal]];
+  }
+
+  /** The initiator takes the proposal: that is no offer, and is not answered. */
+  #take(method: string): void {
+    this.negotiation.assume("AuthMethod", method);
+    this.#proposal = undefined;
+    if (method === "CHAP") this.#beginChap();
   }
 
   /** 6.3: the first request says who logs in, and what for. */
@@ -307,7 +335,7 @@ export class Login {
   /** Nobody leaves the security stage who still has to prove who it is. */
   #mayTransit(): boolean {
     if (this.#chap === undefined || this.#chap.isDone) return true;
-    if (this.#chap.hasBegun) return false;
+    if (this.#chap.hasBegun || this.#isProposing) return false;
     throw this.#authenticationFailed("it goes on without AuthMethod, where CHAP is required");
   }
 

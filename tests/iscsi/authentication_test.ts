@@ -219,7 +219,8 @@ Deno.test("0201: no algorithm that is offered is strong enough", () =>
 Deno.test("0201: who leaves CHAP out does not get past the security stage", () =>
   withHarness({ targets: [GUARDED] }, async (harness) => {
     const none = [["InitiatorName", INITIATOR_NAME], ["TargetName", nameOf()]] as const;
-    assertEquals(await transcript(harness, [none]), ["0 0201 "]);
+    const proposal = "0 0000 TargetPortalGroupTag=1 AuthMethod=CHAP";
+    assertEquals(await transcript(harness, [none, []]), [proposal, "0 0201 "]);
     await assertRejects(
       () => harness.passTimeUntil(harness.connect().login({ targetName: nameOf(), hasSecurityStage: false })),
       LoginRefused,
@@ -233,6 +234,40 @@ Deno.test("0201: who leaves CHAP out does not get past the security stage", () =
       assertEquals([pdu.flags, statusOf(pdu)], [0, "0000"]);
     }
     assertEquals(statusOf(await say(initiator, [], Stage.fullFeature)), "0200");
+  }));
+
+Deno.test("a target proposes AuthMethod to an initiator that waits for it, once (12.1)", () =>
+  withHarness({ targets: [GUARDED, { name: "open" }] }, async (harness) => {
+    const names = (name?: string): TextPairs => greeting(nameOf(name)).slice(0, 2);
+    // With its choice the initiator sends the first keys of the exchange; only these are answered.
+    const guarded = harness.connect();
+    const first = await say(guarded, names());
+    assertEquals(decodeText(first.data), [["TargetPortalGroupTag", "1"], ["AuthMethod", "CHAP"]]);
+    const second = await say(guarded, [["AuthMethod", "CHAP"], ["CHAP_A", "5"]]);
+    const [algorithm, identifier, challenge] = decodeText(second.data).map(([, value]) => value);
+    assertEquals([algorithm, decodeText(second.data).length], ["5", 3]);
+    const response = chapHash("5", Number(identifier), BOB.secret, fromHexValue(challenge!)).toHex();
+    const last = await say(guarded, [["CHAP_N", "bob"], ["CHAP_R", `0x${response}`]], Stage.fullFeature);
+    assertEquals([last.flags, statusOf(last)], [0x83, "0000"]);
+    // Where nothing is asked for, that is said.
+    const open = harness.connect();
+    assertEquals(decodeText((await say(open, names("open"))).data).at(-1), ["AuthMethod", "None"]);
+    const choice = await say(open, [["AuthMethod", "None"]], Stage.fullFeature);
+    assertEquals([choice.flags, statusOf(choice), choice.data.length], [0x83, "0000", 0]);
+    // An initiator that does not take it up may say nothing at all, or make an offer of its own.
+    const silent = harness.connect();
+    await say(silent, names("open"));
+    assertEquals((await say(silent, [])).data.length, 0);
+    assertEquals((await say(silent, [], Stage.fullFeature)).flags, 0x83);
+    const other = harness.connect();
+    await say(other, names("open"));
+    const answer = await say(other, [["AuthMethod", "CHAP,None"]], Stage.fullFeature);
+    assertEquals([answer.flags, decodeText(answer.data)], [0x83, [["AuthMethod", "None"]]]);
+    // What was taken is settled.
+    const again = harness.connect();
+    await say(again, names());
+    await say(again, [["AuthMethod", "CHAP"], ["CHAP_A", "5"]]);
+    assertEquals(statusOf(await say(again, [["AuthMethod", "CHAP"]])), "0200");
   }));
 
 Deno.test("0200 and 0207: keys of CHAP where they have no place", () =>
@@ -320,7 +355,7 @@ Deno.test("without a secret, a target that is not there looks like one that want
       const wrong: TextPairs = [["CHAP_N", "bob"], ["CHAP_R", `0x${"00".repeat(16)}`]];
       const dialogues = (name: string): TextPairs[][] => [
         [greeting(name, "None")],
-        [greeting(name).slice(0, 2)],
+        [greeting(name).slice(0, 2), []],
         [greeting(name), [["CHAP_A", "4"]]],
         [greeting(name), [["CHAP_A", "5,8"]], wrong],
         [greeting(name), [["CHAP_A", "5"]], [...wrong, ["CHAP_I", "1"], ["CHAP_C", "0x55"]]],

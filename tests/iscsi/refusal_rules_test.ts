@@ -146,7 +146,7 @@ const ROWS: Readonly<Record<string, (harness: Harness) => Promise<void>>> = {
     say(harness, [security([...CHAP_METHOD.slice(0, 2), ["AuthMethod", "None"]])]),
   [NO_STAGE]: (harness) => say(harness, [{ pairs: CHAP_METHOD.slice(0, 2) }]),
   "it goes on without AuthMethod, where CHAP is required": (harness) =>
-    say(harness, [security(CHAP_METHOD.slice(0, 2), 1)]),
+    say(harness, [security(CHAP_METHOD.slice(0, 2), 1), security([], 1)]),
   [`${NO_STAGE}; besides, initiators of [guarded-listed] does not list "${INITIATOR_NAME}"`]: (harness) =>
     say(harness, [{ pairs: [...WHO, ["TargetName", nameOf("guarded-listed")]] }]),
   'SessionType "Other"': (harness) => say(harness, [{ pairs: [...NORMAL, ["SessionType", "Other"]] }]),

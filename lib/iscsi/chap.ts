@@ -131,11 +131,12 @@ export class ChapExchange {
   }
 
   #chooseAlgorithm(offer: string): ChapReply {
-    const codes = offer.split(",").map(parseNumber);
+    // 6.2.1: the first that will do, as the list is in the order of the initiator's preference.
     const minimum = CHAP_ALGORITHMS.indexOf(this.#terms.minimum);
-    const algorithm = CHAP_ALGORITHMS.slice(minimum).findLast((name) =>
-      codes.includes(ChapAlgorithms[name].code)
-    );
+    const admitted = CHAP_ALGORITHMS.slice(minimum);
+    const algorithm = offer.split(",").map(parseNumber)
+      .map((code) => admitted.find((name) => ChapAlgorithms[name].code === code))
+      .find((name) => name !== undefined);
     if (algorithm === undefined) {
       return refusal(
         `it offers CHAP_A=${quoted(offer)}, ` +

@@ -99,12 +99,14 @@ for (const [code, { challenge, response, mutual }] of Object.entries(GOLDENS)) {
   });
 }
 
-Deno.test("of the algorithms offered the strongest is chosen, if the conf allows it", () => {
+Deno.test("of the algorithms offered the first is chosen that the conf allows (6.2.1)", () => {
   const rows = [
     ["5", "md5", "5"],
-    ["5,6,7,8", "md5", "8"],
+    ["5,6,7,8", "md5", "5"],
+    ["7,5,8", "md5", "7"],
     ["8,7,6,5", "sha1", "8"],
     ["5,7,6", "sha1", "7"],
+    ["5,6,7,8", "sha256", "7"],
     ["0x6,5", "sha1", "6"],
     ["129,1,5,nonsense,,99999999999", "md5", "5"],
     ["5", "sha1", "0201"],

@@ -46,6 +46,8 @@ interface Key {
   readonly when: "security" | "operational" | "any" | "full" | "operationalOrFull" | "always";
   /** LO in section 13: the login of a session's first connection settles it for all of them. */
   readonly leadingOnly?: true;
+  /** Says who logs in, and to what: initiators repeat it in any request, as it was. */
+  readonly isIdentity?: true;
   /** Means nothing in a discovery session, and is answered Irrelevant there. */
   readonly normalOnly?: true;
 }
@@ -73,8 +75,8 @@ export const LoginKeys = {
     normalOnly: true,
   },
   SendTargets: { rule: { kind: "request" }, when: "full" },
-  TargetName: { rule: { kind: "declaredText" }, when: "any" },
-  InitiatorName: { rule: { kind: "declaredText" }, when: "any" },
+  TargetName: { rule: { kind: "declaredText" }, when: "any", isIdentity: true },
+  InitiatorName: { rule: { kind: "declaredText" }, when: "any", isIdentity: true },
   TargetAlias: { rule: { kind: "targetOnly" }, when: "always" },
   InitiatorAlias: { rule: { kind: "declaredText" }, when: "always" },
   TargetAddress: { rule: { kind: "targetOnly" }, when: "any" },
@@ -147,7 +149,7 @@ export const LoginKeys = {
     when: "operational",
     leadingOnly: true,
   },
-  SessionType: { rule: { kind: "declaredText" }, when: "any" },
+  SessionType: { rule: { kind: "declaredText" }, when: "any", isIdentity: true },
   TaskReporting: {
     rule: { kind: "list", supported: ["RFC3720"], default: "RFC3720" },
     when: "operational",

@@ -109,8 +109,11 @@ export class Negotiation {
   readonly #values = new Map<string, string | number | boolean>();
   /** Values of a text negotiation that has not ended: they hold when it does (6.4). */
   readonly #proposed = new Map<string, string | number | boolean>();
-  /** Keys that have been received, and the values of those that may be repeated. */
-  readonly #received = new Map<string, string>();
+  /** Keys that have been received: in which stage, and the values of those that may be repeated. */
+  readonly #received = new Map<
+    string,
+    { readonly value: string; readonly stage: NegotiationStage | "any" }
+  >();
   #isDiscovery = false;
   #isLeading = true;
   #authMethod: "CHAP" | "None" = "None";
@@ -132,7 +135,7 @@ export class Negotiation {
 
   /** Takes note of what a key is by default, when the initiator has not said so: it cannot say otherwise later. */
   assume(name: LoginKey, value: string): void {
-    this.#received.set(name, value);
+    this.#received.set(name, { value, stage: "any" });
   }
 
   /** The initiator has said something about a key. */
@@ -177,7 +180,8 @@ export class Negotiation {
     const rule = name === "AuthMethod" ? this.#authMethodRule(offer) : key.rule;
     const { answer, value } = resolve(rule, offer);
     // A value that is compared again has 255 bytes at most; of every other one only the key matters.
-    this.#received.set(name, rule.kind === "declaredText" && answer === undefined ? offer : "");
+    const kept = rule.kind === "declaredText" && answer === undefined ? offer : "";
+    this.#received.set(name, { value: kept, stage });
     if (value !== undefined) (stage === "full" ? this.#proposed : this.#values).set(name, value);
     return answer;
   }
@@ -204,12 +208,13 @@ export class Negotiation {
     }
     if (key.when.startsWith("operational") && stage === "security") return `${name} in the security stage`;
     if (key.when === "full") return `${name} during login`;
-    // 6.2: a key is negotiated once. Initiators do repeat who they are in every stage, which changes nothing.
+    // 6.2: a key is negotiated once. What declares something may be declared once more as it was: who the initiator is
+    // at any time, and the rest in another stage, which is another negotiation.
     const before = this.#received.get(name);
-    if (before !== undefined && (key.rule.kind !== "declaredText" || before !== offer)) {
-      return `${name} twice`;
-    }
-    return undefined;
+    if (before === undefined) return undefined;
+    const isRepetition = key.rule.kind === "declaredText" && before.value === offer &&
+      (key.isIdentity === true || before.stage !== stage);
+    return isRepetition ? undefined : `${name} twice`;
   }
 
   /** An offer of no authentication, where none is asked for, does no harm in any stage. */

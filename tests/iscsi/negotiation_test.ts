@@ -219,11 +219,26 @@ for (const [key, [use, isNormalOnly, values]] of Object.entries(KEYS)) {
     const negotiation = new Negotiation();
     assert(Array.isArray(negotiation.answer([[key, value]], stage)));
     // Initiators repeat who they are in every stage; everything else comes once (6.2).
-    const isName = (use === "any" || use === "always") && values[value] === "none";
+    const isName = ["InitiatorName", "TargetName", "SessionType"].includes(key);
     assertEquals(typeof negotiation.answer([[key, value]], stage), isName ? "object" : "string");
     assertEquals(typeof negotiation.answer([[key, `${value}1`]], stage), "string");
   });
 }
+
+Deno.test("answer() takes what an initiator says of itself again in another stage only, as it was (6.3)", () => {
+  for (const key of ["InitiatorAlias", "X#NodeArchitecture"]) {
+    const negotiation = new Negotiation();
+    assertEquals(negotiation.answer([[key, "a"]], "security"), []);
+    assertEquals(negotiation.answer([[key, "a"]], "security"), `${key} twice`);
+    // libiscsi repeats its alias in the operational stage, which is a negotiation of its own.
+    assertEquals(negotiation.answer([[key, "a"]], "operational"), []);
+    assertEquals(negotiation.answer([[key, "a"]], "operational"), `${key} twice`);
+    assertEquals(new Negotiation().answer([[key, "a"], [key, "a"]], "operational"), `${key} twice`);
+    const other = new Negotiation();
+    other.answer([[key, "a"]], "security");
+    assertEquals(other.answer([[key, "b"]], "operational"), `${key} twice`);
+  }
+});
 
 Deno.test("keys that the leading connection settles are irrelevant to those that join it (13: LO)", () => {
   const negotiation = new Negotiation();

@@ -48,8 +48,6 @@ interface Key {
   readonly leadingOnly?: true;
   /** Says who logs in, and to what: initiators repeat it in any request, as it was. */
   readonly isIdentity?: true;
-  /** Means nothing in a discovery session, and is answered Irrelevant there. */
-  readonly normalOnly?: true;
 }
 
 const LENGTH_MAX = 0xffffff;
@@ -72,7 +70,6 @@ export const LoginKeys = {
     rule: { kind: "smaller", min: 1, max: 65_535, ours: Limits.connectionsPerSession, default: 1 },
     when: "operational",
     leadingOnly: true,
-    normalOnly: true,
   },
   SendTargets: { rule: { kind: "request" }, when: "full" },
   TargetName: { rule: { kind: "declaredText" }, when: "any", isIdentity: true },
@@ -85,13 +82,11 @@ export const LoginKeys = {
     rule: { kind: "or", ours: false, default: true },
     when: "operational",
     leadingOnly: true,
-    normalOnly: true,
   },
   ImmediateData: {
     rule: { kind: "and", ours: true, default: true },
     when: "operational",
     leadingOnly: true,
-    normalOnly: true,
   },
   MaxRecvDataSegmentLength: {
     rule: {
@@ -107,13 +102,11 @@ export const LoginKeys = {
     rule: { kind: "smaller", min: 512, max: LENGTH_MAX, ours: Limits.burstBytes, default: 262_144 },
     when: "operational",
     leadingOnly: true,
-    normalOnly: true,
   },
   FirstBurstLength: {
     rule: { kind: "smaller", min: 512, max: LENGTH_MAX, ours: Limits.firstBurstBytes, default: 65_536 },
     when: "operational",
     leadingOnly: true,
-    normalOnly: true,
   },
   DefaultTime2Wait: {
     rule: { kind: "greater", min: 0, max: 3_600, ours: 0, default: 2 },
@@ -130,19 +123,16 @@ export const LoginKeys = {
     rule: { kind: "smaller", min: 1, max: 65_535, ours: Limits.outstandingR2Ts, default: 1 },
     when: "operational",
     leadingOnly: true,
-    normalOnly: true,
   },
   DataPDUInOrder: {
     rule: { kind: "or", ours: true, default: true },
     when: "operational",
     leadingOnly: true,
-    normalOnly: true,
   },
   DataSequenceInOrder: {
     rule: { kind: "or", ours: true, default: true },
     when: "operational",
     leadingOnly: true,
-    normalOnly: true,
   },
   ErrorRecoveryLevel: {
     rule: { kind: "smaller", min: 0, max: 2, ours: 0, default: 0 },
@@ -154,14 +144,12 @@ export const LoginKeys = {
     rule: { kind: "list", supported: ["RFC3720"], default: "RFC3720" },
     when: "operational",
     leadingOnly: true,
-    normalOnly: true,
   },
   // RFC 7144, 7.1.1: level 1 is RFC 7143, level 2 adds the task management functions of RFC 7144.
   iSCSIProtocolLevel: {
     rule: { kind: "smaller", min: 0, max: 31, ours: 2, default: 1 },
     when: "operational",
     leadingOnly: true,
-    normalOnly: true,
   },
   // 13.26: what an initiator says of itself changes nothing.
   "X#NodeArchitecture": { rule: { kind: "declaredText" }, when: "any" },

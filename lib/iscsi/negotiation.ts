@@ -118,7 +118,10 @@ export class Negotiation {
   #isLeading = true;
   #authMethod: "CHAP" | "None" = "None";
 
-  /** From now on, keys that mean nothing in a discovery session are answered Irrelevant. */
+  /**
+   * From now on there is one connection, and in full-feature phase no key is negotiated. Keys that mean nothing in a
+   * discovery session are answered like others: the RFC allows Irrelevant (6.2), which some initiators cannot read.
+   */
   enterDiscovery(): void {
     this.#isDiscovery = true;
   }
@@ -174,10 +177,10 @@ export class Negotiation {
     const key = loginKey(name);
     if (key === undefined) return "NotUnderstood";
     if (CLOSING_ANSWERS.includes(offer)) return undefined;
-    if ((this.#isDiscovery && key.normalOnly) || (!this.#isLeading && key.leadingOnly)) return "Irrelevant";
+    if (!this.#isLeading && key.leadingOnly) return "Irrelevant";
     // 6.3: in full-feature phase only what may change there is negotiated.
     if (stage === "full" && key.when !== "operationalOrFull" && key.when !== "always") return "Reject";
-    const rule = name === "AuthMethod" ? this.#authMethodRule(offer) : key.rule;
+    const rule = this.#ruleOf(name, offer) ?? key.rule;
     const { answer, value } = resolve(rule, offer);
     // A value that is compared again has 255 bytes at most; of every other one only the key matters.
     const kept = rule.kind === "declaredText" && answer === undefined ? offer : "";
@@ -186,10 +189,15 @@ export class Negotiation {
     return answer;
   }
 
-  /** Where nothing is asked for, None is taken, and CHAP from an initiator that does not offer None. */
-  #authMethodRule(offer: string): KeyRule {
-    const isNone = this.#authMethod === "None" && offer.split(",").includes("None");
-    return { ...LoginKeys.AuthMethod.rule, supported: [isNone ? "None" : "CHAP"] };
+  /** The rule of a key that depends on the login; undefined for that of the table. */
+  #ruleOf(name: string, offer: string): KeyRule | undefined {
+    if (name === "AuthMethod") {
+      // Where nothing is asked for, None is taken, and CHAP from an initiator that does not offer None.
+      const isNone = this.#authMethod === "None" && offer.split(",").includes("None");
+      return { ...LoginKeys.AuthMethod.rule, supported: [isNone ? "None" : "CHAP"] };
+    }
+    const isSingle = name === "MaxConnections" && this.#isDiscovery;
+    return isSingle ? { ...LoginKeys.MaxConnections.rule, ours: 1 } : undefined;
   }
 
   /** 13.14: FirstBurstLength never exceeds MaxBurstLength, whatever was offered and in whatever order. */

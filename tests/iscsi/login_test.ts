@@ -201,13 +201,25 @@ Deno.test("names are folded before they are compared (4.2.7.1)", () =>
 
 Deno.test("a discovery session needs no target and has its own parameters", () =>
   withHarness({}, async (harness) => {
-    const pairs: TextPairs = [["ImmediateData", "Yes"], ["ErrorRecoveryLevel", "0"], ...DISCOVERY];
+    const offers: TextPairs = [["ImmediateData", "Yes"], ["MaxConnections", "8"], [
+      "FirstBurstLength",
+      "65536",
+    ]];
+    const pairs: TextPairs = [
+      ...offers,
+      ["MaxBurstLength", "512"],
+      ["ErrorRecoveryLevel", "0"],
+      ...DISCOVERY,
+    ];
     const pdu = await answer(harness.connect(), { pairs });
     assertEquals(statusOf(pdu), "0000");
     assertEquals(decodeText(pdu.data), [
       ["TargetPortalGroupTag", "1"],
       ["MaxRecvDataSegmentLength", "262144"],
-      ["ImmediateData", "Irrelevant"],
+      ["ImmediateData", "Yes"],
+      ["MaxConnections", "1"],
+      ["FirstBurstLength", "512"],
+      ["MaxBurstLength", "512"],
       ["ErrorRecoveryLevel", "0"],
     ]);
   }));

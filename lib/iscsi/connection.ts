@@ -429,6 +429,7 @@ export class Connection implements WatchedConnection, DoubtfulConnection {
         clock: owner.clock,
         retainedText: owner.retainedText,
         warn: (message) => this.#warn(message),
+        overlook: (what) => this.#overlook(what),
         wake: () => this.#wake(),
         close: () => this.close(),
         finish: () => this.finish(),

@@ -34,6 +34,8 @@ export interface DataOutOwner {
   proceed(task: ScsiTask, operation: Operation): void;
   /** Something happened outside of a request: what can be sent should be. */
   wake(): void;
+  /** The peer does something against the rules that does no harm. */
+  overlook(what: string): void;
   /** Work that goes on whatever becomes of its task. */
   underWay(work: Work): void;
   /** A piece of such work is done, and its task is over. */
@@ -164,8 +166,7 @@ export class DataOutQueue {
       this.#dropReadyToTransfers(progress);
       return DataOutFault.incorrectAmountOfData;
     }
-    // 4.2.5.3: what a PDU says of its task must agree with what the command has said.
-    const isNext = pdu.lun === task.lun && pdu.dataSN === r2t.nextDataSN && pdu.bufferOffset === r2t.offset;
+    const isNext = this.#isFor(task, pdu) && pdu.dataSN === r2t.nextDataSN && pdu.bufferOffset === r2t.offset;
     r2t.nextDataSN = serialAdd(r2t.nextDataSN, 1);
     this.#solicitedBytes -= Math.min(pdu.data.length, Math.max(r2t.end - r2t.offset, 0));
     r2t.offset += pdu.data.length;
@@ -174,6 +175,16 @@ export class DataOutQueue {
     this.#solicitedBytes -= Math.max(r2t.end - r2t.offset, 0);
     // 11.7.1: the last PDU of a sequence ends where its R2T ends.
     return isNext && r2t.offset === r2t.end ? undefined : DataOutFault.incorrectAmountOfData;
+  }
+
+  /**
+   * 4.2.5.3: what a PDU says of its task must agree with what the command has said. Some initiators leave the LUN field
+   * of Data-Out zero; the tags say all that has to be known.
+   */
+  #isFor(task: ScsiTask, { lun }: DataOut): boolean {
+    if (lun === task.lun) return true;
+    if (lun === 0) this.#owner.overlook("a Data-Out for an R2T has LUN 0, and its command another");
+    return lun === 0;
   }
 
   /** Hands a piece to the command; what goes beyond its end, or follows a failure, is discarded. */

@@ -74,6 +74,8 @@ export interface FullFeatureOwner {
   readonly retainedText: RetainedText;
   /** Tells the log what the peer did wrong. */
   warn(message: string): void;
+  /** Tells the log, once for each kind, what the peer did wrong that does no harm. */
+  overlook(what: string): void;
   /** Something is to be sent that no request from this connection brought about. */
   wake(): void;
   /** The connection is closed at once. */
@@ -673,6 +675,10 @@ export class FullFeaturePhase implements SessionConnection {
 
   wake(): void {
     this.#owner.wake();
+  }
+
+  overlook(what: string): void {
+    this.#owner.overlook(what);
   }
 
   underWay(work: Work): void {

@@ -312,6 +312,25 @@ Deno.test("more unsolicited data than the command expects to send is too much", 
     await write.assertFailed(INCORRECT_AMOUNT);
   }));
 
+Deno.test("data for an R2T with LUN 0 is that of its command, whatever its LUN, and the log says so once", async () => {
+  const stores = [0, 1].map(() => new MemoryStore({ sizeBytes: SIZE }));
+  await withHarness({ targets: [{ stores }] }, async (harness) => {
+    const initiator = await harness.logIn({ keys: SOLICITED, unitCount: 2 });
+    for (let count = 0; count < 3; count++) {
+      const write = new ManualWrite(initiator, { blocks: 2, lun: 1 });
+      await write.command({ lba: count * 2 });
+      const { targetTransferTag: tag } = await write.receive(Opcode.readyToTransfer);
+      await write.sendData(0, 512, { tag, lun: 0, isFinal: false });
+      await write.sendData(512, 1024, { tag, lun: 0, dataSn: 1 });
+      assertEquals((await write.receive(Opcode.scsiResponse)).status, ScsiStatus.good);
+      await assertSameBytes(contentOf(stores[1]!, count * 1024, 1024), write.data);
+    }
+    assertEquals(stores[0]!.writeCount, 0);
+    const told = harness.events.filter(({ message }) => message.includes("overlooked"));
+    assertEquals(told.map(({ level }) => level), ["debug"]);
+  });
+});
+
 /** What may be wrong with the only Data-Out that answers an R2T for bytes 0 to 1024. */
 const WRONG_DATA: Readonly<
   Record<string, readonly [start: number, end: number, options: Record<string, number>]>

@@ -151,12 +151,12 @@ export class DataOutQueue {
   #receiveUnsolicited(task: ScsiTask, progress: DataOutProgress, pdu: DataOut): Outcome | undefined {
     if (!progress.unsolicited) return DataOutFault.unexpectedUnsolicitedData;
     if (pdu.final) progress.unsolicited = false;
-    const isNext = pdu.dataSN === progress.unsolicitedDataSN && pdu.bufferOffset === progress.receivedBytes;
-    progress.unsolicitedDataSN = serialAdd(progress.unsolicitedDataSN, 1);
+    const dataSN = progress.unsolicitedDataSN;
+    progress.unsolicitedDataSN = serialAdd(dataSN, 1);
     const end = progress.receivedBytes + pdu.data.length;
-    return isNext && end <= Math.min(this.#owner.parameters.firstBurstLength, task.expectedDataOut)
-      ? undefined
-      : DataOutFault.incorrectAmountOfData;
+    const isRight = pdu.bufferOffset === progress.receivedBytes &&
+      end <= Math.min(this.#owner.parameters.firstBurstLength, task.expectedDataOut);
+    return failureOf(pdu, dataSN, isRight);
   }
 
   #receiveSolicited(task: ScsiTask, progress: DataOutProgress, pdu: DataOut): Outcome | undefined {
@@ -166,15 +166,16 @@ export class DataOutQueue {
       this.#dropReadyToTransfers(progress);
       return DataOutFault.incorrectAmountOfData;
     }
-    const isNext = this.#isFor(task, pdu) && pdu.dataSN === r2t.nextDataSN && pdu.bufferOffset === r2t.offset;
-    r2t.nextDataSN = serialAdd(r2t.nextDataSN, 1);
+    const isNext = this.#isFor(task, pdu) && pdu.bufferOffset === r2t.offset;
+    const dataSN = r2t.nextDataSN;
+    r2t.nextDataSN = serialAdd(dataSN, 1);
     this.#solicitedBytes -= Math.min(pdu.data.length, Math.max(r2t.end - r2t.offset, 0));
     r2t.offset += pdu.data.length;
-    if (!pdu.final) return isNext && r2t.offset <= r2t.end ? undefined : DataOutFault.incorrectAmountOfData;
+    if (!pdu.final) return failureOf(pdu, dataSN, isNext && r2t.offset <= r2t.end);
     progress.readyToTransfers.shift();
     this.#solicitedBytes -= Math.max(r2t.end - r2t.offset, 0);
     // 11.7.1: the last PDU of a sequence ends where its R2T ends.
-    return isNext && r2t.offset === r2t.end ? undefined : DataOutFault.incorrectAmountOfData;
+    return failureOf(pdu, dataSN, isNext && r2t.offset === r2t.end);
   }
 
   /**
@@ -261,4 +262,10 @@ export class DataOutQueue {
     if (this.#lastTransferTag === RESERVED_TAG) this.#lastTransferTag = 0;
     return this.#lastTransferTag;
   }
+}
+
+/** What a PDU costs its command. One out of the order of DataSN shows that others were lost (7.9). */
+function failureOf(pdu: DataOut, dataSN: number, isRight: boolean): Outcome | undefined {
+  if (pdu.dataSN !== dataSN) return DataOutFault.dataDigestError;
+  return isRight ? undefined : DataOutFault.incorrectAmountOfData;
 }

@@ -25,6 +25,7 @@ import {
 const SIZE = 32 * 1024 * 1024;
 const UNEXPECTED = 0x0c0c;
 const INCORRECT_AMOUNT = 0x0c0d;
+const CRC_ERROR = 0x4705;
 
 /** A write that is sent PDU by PDU: 8 blocks at block 0 unless told. */
 class ManualWrite {
@@ -351,7 +352,7 @@ for (const [what, [start, end, options]] of Object.entries(WRONG_DATA)) {
       await write.command();
       const r2t = await write.receive(Opcode.readyToTransfer);
       await write.sendData(start, end, { ...options, tag: r2t.targetTransferTag });
-      await write.assertFailed(INCORRECT_AMOUNT);
+      await write.assertFailed(what === "a wrong DataSN" ? CRC_ERROR : INCORRECT_AMOUNT);
       assertEquals(store.writeCount, what === "too little data" ? store.writeCount : 0);
     }));
 }
@@ -374,13 +375,32 @@ Deno.test("Data-Out without data in the midst of a sequence is taken (11.7.7)", 
 
 Deno.test("a wrong DataSN or Buffer Offset in unsolicited data costs the command once its last PDU has come", () =>
   withSession(UNSOLICITED, async (initiator) => {
-    for (const wrong of [{ dataSn: 7 }, { offset: 516 }]) {
+    for (const [wrong, code] of [[{ dataSn: 7 }, CRC_ERROR], [{ offset: 516 }, INCORRECT_AMOUNT]] as const) {
       const write = new ManualWrite(initiator, { blocks: 4 });
       await write.command({ immediate: 512, isFinal: false });
       await write.sendData(512, 1024, { ...wrong, isFinal: false });
       assertEquals(await drain(initiator), []);
       await write.sendData(1024, 1536, { dataSn: 1 });
-      await write.assertFailed(INCORRECT_AMOUNT);
+      await write.assertFailed(code);
+    }
+  }));
+
+Deno.test("a DataSN out of order shows that data was lost (7.9), and the first fault of a command counts", () =>
+  withSession({ ...SOLICITED, MaxOutstandingR2T: "1" }, async (initiator, store) => {
+    const rows = [
+      [[{ dataSn: 1, offset: 4 }, { dataSn: 1 }], CRC_ERROR],
+      [[{ offset: 4 }, { dataSn: 5 }], INCORRECT_AMOUNT],
+      [[{}, { dataSn: 0 }], CRC_ERROR],
+    ] as const;
+    for (const [[first, second], code] of rows) {
+      const before = store.writeCount;
+      const write = new ManualWrite(initiator, { blocks: 2 });
+      await write.command();
+      const { targetTransferTag: tag } = await write.receive(Opcode.readyToTransfer);
+      await write.sendData(0, 512, { ...first, tag, isFinal: false });
+      await write.sendData(512, 1024, { ...second, tag });
+      await write.assertFailed(code);
+      assertEquals(store.writeCount - before, Object.keys(first).length === 0 ? 1 : 0);
     }
   }));
 

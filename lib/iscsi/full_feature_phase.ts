@@ -204,8 +204,13 @@ export class FullFeaturePhase implements SessionConnection {
     const opcode = frame.header[0]! & 0x3f;
     this.#owner.warn(`Data digest error in ${initiatorOpcodeName(opcode)}`);
     if (this.#isIgnored(frame)) return;
-    this.replies.reject(RejectReason.dataDigestError, frame.header);
+    this.#reject(RejectReason.dataDigestError, frame);
     if (opcode === InitiatorOpcode.dataOut) this.carryOut(frame);
+  }
+
+  /** Additional headers can be longer than the shortest data segment that an initiator may take. */
+  #reject(reason: RejectReason, { header }: Frame): void {
+    this.replies.reject(reason, header.subarray(0, this.parameters.initiatorMaxRecvDataSegmentLength));
   }
 
   /** Carries out one PDU, or keeps it until those before it have come. */
@@ -220,7 +225,7 @@ export class FullFeaturePhase implements SessionConnection {
     } catch (error) {
       if (!isRejection(error)) throw error;
       this.#owner.warn(error.message);
-      this.replies.reject(error.response.reason, frame.header);
+      this.#reject(error.response.reason, frame);
     }
   }
 

@@ -292,13 +292,12 @@ export class ReplyWriter {
     this.#commit(into, 0);
   }
 
-  /** Sends back the header of the PDU that is rejected. */
+  /** Sends back the header segments of the PDU that is rejected (11.17.4). */
   reject(reason: RejectReason, header: Uint8Array): void {
-    const rejected = header.slice(0, BASIC_HEADER_BYTES);
-    const into = this.#reserve(rejected.length);
-    encodeReject(into, { reason, dataLength: rejected.length, numbers: this.#withStatus() });
-    into.set(rejected, this.dataOffset);
-    this.#commit(into, rejected.length);
+    const into = this.#reserve(header.length);
+    encodeReject(into, { reason, dataLength: header.length, numbers: this.#withStatus() });
+    into.set(header, this.dataOffset);
+    this.#commit(into, header.length);
   }
 
   #reserve(dataLength: number): Uint8Array {

@@ -28,6 +28,7 @@ import { MemoryStore } from "../support/memory_store.ts";
 import { SlowStore } from "../support/slow_store.ts";
 import {
   assertSameBytes,
+  beginSolicited,
   contentOf,
   drain,
   type Harness,
@@ -793,3 +794,20 @@ Deno.test("a Login Request in full-feature phase ends the connection", () =>
     assertEquals(await initiator.receiveEnd(), []);
     await served;
   }));
+
+for (const [maxBytes, ahsBytes] of [["8192", 24], ["512", 24], ["512", 1012]] as const) {
+  Deno.test(`a Reject has the header with its ${ahsBytes} additional bytes, up to ${maxBytes} (11.17.4)`, () =>
+    withHarness({}, async (harness) => {
+      const initiator = await harness.logIn({ keys: { MaxRecvDataSegmentLength: maxBytes } });
+      const { tag: initiatorTaskTag } = await beginSolicited(initiator);
+      // The tag is in use.
+      const cdb = pattern(16 + ahsBytes - 4);
+      const command = scsiCommand({ ...numbered(initiator), ...TEST_UNIT_READY, initiatorTaskTag, cdb });
+      await initiator.send(command);
+      const { opcode, response, data } = await initiator.receive();
+      assertEquals([opcode, response], [Opcode.reject, RejectReason.taskInProgress]);
+      const whole = command.encode();
+      assertEquals(whole.length, 48 + ahsBytes);
+      assertEquals(data, whole.subarray(0, Number(maxBytes)));
+    }));
+}

@@ -3,10 +3,9 @@
  * of them, as long as there is room; the last one carries the status of a command that went well.
  */
 import { view } from "../bytes/view.ts";
-import { finished, refused } from "../scsi/finished.ts";
+import { finished } from "../scsi/finished.ts";
 import type { DataIn, Operation } from "../scsi/operation.ts";
 import { GOOD, type Outcome } from "../scsi/outcome.ts";
-import { Sense } from "../scsi/sense.ts";
 import { Limits } from "./limits.ts";
 import type { ReplyWriter } from "./reply_writer.ts";
 import type { DataInProgress, ScsiTask } from "./scsi_task.ts";
@@ -30,6 +29,8 @@ export interface DataInOwner {
   wake(): void;
   /** Work that goes on whatever becomes of its task. */
   underWay(work: Work): void;
+  /** The task is over, but for so many pieces of such work. */
+  linger(task: ScsiTask, pieces: number): void;
   /** A piece of such work is done, and its task is over. */
   pieceEnded(task: ScsiTask): void;
 }
@@ -58,14 +59,15 @@ export class DataInQueue {
     if (!this.#send(task, progress)) this.#tasks.push(task);
   }
 
-  /** Ends a command whose initiator does not take its data. No piece of it may be on its way from a medium. */
-  giveUp(task: ScsiTask): void {
+  /** Ends a command before all of its data has been sent. */
+  giveUp(task: ScsiTask, outcome: Outcome): void {
     const progress = task.dataIn!;
     this.#tasks = this.#tasks.filter((other) => other !== task);
     if (progress.staged !== undefined) this.#owner.staging.release(progress.staged.data);
+    if (progress.isReading) this.#owner.linger(task, 1);
     progress.operation.end?.();
     task.transferBytes = progress.sentBytes;
-    this.#owner.proceed(task, refused(Sense.initiatorResponseTimeout));
+    this.#owner.proceed(task, finished(outcome));
   }
 
   /** Sends what there is room for. */
@@ -131,7 +133,7 @@ export class DataInQueue {
     progress.isReading = true;
     const done = progress.operation.read(progress.sentBytes, data).then((outcome) => {
       progress.isReading = false;
-      if (task.isAborted) {
+      if (task.isAborted || task.isAnswered) {
         this.#owner.staging.release(data);
         this.#owner.pieceEnded(task);
       } else progress.staged = { data, outcome };

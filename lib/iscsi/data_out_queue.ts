@@ -102,13 +102,12 @@ export class DataOutQueue {
   }
 
   /**
-   * Ends a command whose data does not come. RFC 7143, 7.1.4.1 and 7.9, takes that for a digest error. What was asked
-   * for is outstanding no longer (13.17), so that the status need not wait for it (11.4.2).
+   * Ends a command whose data is not waited for any longer. What was asked for is no longer outstanding (RFC 7143,
+   * 13.17), so that the status need not wait for it (11.4.2).
    */
-  giveUp(task: ScsiTask): void {
-    const progress = task.dataOut;
-    if (progress === undefined) return;
-    progress.failure ??= DataOutFault.dataDigestError;
+  giveUp(task: ScsiTask, outcome: Outcome): void {
+    const progress = task.dataOut!;
+    progress.failure ??= outcome;
     progress.unsolicited = false;
     this.#dropReadyToTransfers(progress);
     this.#advance(task, progress);

@@ -6,7 +6,7 @@
  */
 import { kindOfCommand } from "../scsi/command_table.ts";
 import { readUint32 } from "../bytes/big_endian.ts";
-import { refused } from "../scsi/finished.ts";
+import { checkCondition, refused } from "../scsi/finished.ts";
 import type { DataOut as DataOutOperation, Finished, Later, Operation } from "../scsi/operation.ts";
 import { GOOD, type Outcome } from "../scsi/outcome.ts";
 import { Sense } from "../scsi/sense.ts";
@@ -27,6 +27,8 @@ import {
   type NumberedPdu,
   RESERVED_TAG,
   type ScsiCommand,
+  type SnackRequest,
+  SnackType,
   type TaskManagementRequest,
   type TextRequest,
 } from "./initiator_pdus.ts";
@@ -35,7 +37,7 @@ import type { ConnectionEnds } from "./connection_ends.ts";
 import { InitiatorOpcode, initiatorOpcodeName } from "./opcodes.ts";
 import type { NegotiatedParameters, Negotiation } from "./negotiation.ts";
 import { type NegotiationOutcome, NegotiationRequest } from "./negotiation_request.ts";
-import { connectionBroken, isRejection, rejected } from "./protocol_error.ts";
+import { connectionBroken, isRejection, rejected, type Rejection } from "./protocol_error.ts";
 import { RejectReason } from "./reject_reason.ts";
 import type { ReplyWriter } from "./reply_writer.ts";
 import type { RetainedText } from "./retained_text.ts";
@@ -56,6 +58,13 @@ import type { Work } from "./work_under_way.ts";
 /** Reasons of a Logout Request and responses to it (RFC 7143, 11.14.1 and 11.15.1). */
 const LogoutReason = { closeSession: 0, closeConnection: 1, removeForRecovery: 2 } as const;
 const LogoutResponse = { success: 0, cidNotFound: 1, recoveryNotSupported: 2 } as const;
+
+/** RFC 7143, 11.4.7.2: what ends a command whose data is asked for again. */
+const SNACK_REJECTED = checkCondition(Sense.readErrorFailedRetransmissionRequest);
+
+/** RFC 7143, 7.1.4.1: what ends a command whose data does not come, and one whose data is not taken. */
+const DATA_OUT_OVERDUE = checkCondition(Sense.protocolServiceCrcError);
+const DATA_IN_OVERDUE = checkCondition(Sense.initiatorResponseTimeout);
 
 /** Why a command that waits for its initiator is given up, for the log. */
 const WHY_OVERDUE: Readonly<Record<Overdue, string>> = {
@@ -117,6 +126,8 @@ export class FullFeaturePhase implements SessionConnection {
   readonly #awaitedAcknowledgements = new AwaitedAcknowledgements();
   /** The initiator has logged out: what it may have sent besides is not carried out. */
   #isOver = false;
+  /** Tasks that wait for something, and whose data was asked for a second time. */
+  readonly #snacked = new Set<ScsiTask>();
   /** Tasks that are over, with the pieces of work of each that a medium has not finished. */
   readonly #lingering = new Map<ScsiTask, number>();
   /** Responses that wait for work under way. */
@@ -220,20 +231,25 @@ export class FullFeaturePhase implements SessionConnection {
       const pdu = this.#decode(frame);
       if (pdu === undefined) return;
       if (pdu.kind === "dataOut") this.#receiveData(pdu, frame);
+      else if (pdu.kind === "snackRequest") this.#snackRequest(pdu, frame);
       else if (pdu.immediate) this.#executeImmediate(pdu, frame);
       else this.#inOrder(pdu, frame);
     } catch (error) {
       if (!isRejection(error)) throw error;
-      this.#owner.warn(error.message);
-      this.#reject(error.response.reason, frame);
+      this.#refuse(error, frame);
     }
+  }
+
+  #refuse({ message, response }: Rejection, frame: Frame): void {
+    this.#owner.warn(message);
+    this.#reject(response.reason, frame);
   }
 
   /**
    * @returns undefined for a request that is to be ignored
    * @throws {ProtocolError}
    */
-  #decode(frame: Frame): NumberedPdu | DataOut | undefined {
+  #decode(frame: Frame): NumberedPdu | DataOut | SnackRequest | undefined {
     try {
       return decodePdu(frame);
     } catch (error) {
@@ -277,8 +293,8 @@ export class FullFeaturePhase implements SessionConnection {
       this.#owner.warn(`${length} of its commands end: ${WHY_OVERDUE[why]}`);
     }
     for (const task of overdue.keys()) {
-      if (task.dataOut !== undefined) this.#dataOut.giveUp(task);
-      else this.#dataIn.giveUp(task);
+      if (task.dataOut !== undefined) this.#dataOut.giveUp(task, DATA_OUT_OVERDUE);
+      else this.#dataIn.giveUp(task, DATA_IN_OVERDUE);
     }
     this.wake();
   }
@@ -296,6 +312,24 @@ export class FullFeaturePhase implements SessionConnection {
       throw rejected(RejectReason.protocolError, "Data-Out over another connection than its command");
     }
     this.#dataOut.receive(task, pdu, frame.hasDataDigestError);
+  }
+
+  /**
+   * At error recovery level 0 nothing is sent a second time: the command whose data is asked for again ends (7.8).
+   * Nor does a Data-In ask to be acknowledged (the A bit, 11.7.2), so that the tag which a DataACK has to repeat
+   * (11.16.5) was never given out.
+   */
+  #snackRequest({ type, initiatorTaskTag }: SnackRequest, frame: Frame): void {
+    if (type === SnackType.dataAck) {
+      throw rejected(RejectReason.invalidDataAck, "DataACK for no Data-In that has asked for it");
+    }
+    this.#refuse(rejected(RejectReason.snackReject, "SNACK at error recovery level 0"), frame);
+    const isForData = type === SnackType.data || type === SnackType.resegmentedData;
+    const task = isForData ? this.session.task(initiatorTaskTag) : undefined;
+    if (task === undefined || task.owner !== this) return;
+    if (task.dataIn !== undefined) this.#dataIn.giveUp(task, SNACK_REJECTED);
+    else if (task.dataOut !== undefined) this.#dataOut.giveUp(task, SNACK_REJECTED);
+    else this.#snacked.add(task);
   }
 
   #inOrder(pdu: NumberedPdu, frame: Frame): void {
@@ -399,7 +433,7 @@ export class FullFeaturePhase implements SessionConnection {
   /** Gives up an operation that nobody waits for any more, with whatever it holds of the medium. */
   #abandon(task: ScsiTask, operation: Operation): void {
     if (operation.kind !== "later") return abandon(operation);
-    this.#linger(task, 1);
+    this.linger(task, 1);
     operation.cancel?.();
     operation.operation.then((next) => {
       abandon(next);
@@ -407,7 +441,7 @@ export class FullFeaturePhase implements SessionConnection {
     });
   }
 
-  #linger(task: ScsiTask, pieces: number): void {
+  linger(task: ScsiTask, pieces: number): void {
     if (pieces === 0) return;
     const before = this.#lingering.get(task);
     if (before === undefined) this.session.beginLingering();
@@ -425,6 +459,10 @@ export class FullFeaturePhase implements SessionConnection {
 
   /** Does what an operation says next; the task is over when it has finished. */
   proceed(task: ScsiTask, operation: Operation): void {
+    if (this.#snacked.size > 0 && this.#snacked.delete(task)) {
+      abandon(operation);
+      return this.#respond(task, SNACK_REJECTED);
+    }
     switch (operation.kind) {
       case "finished":
         return this.#respond(task, operation.outcome);
@@ -481,7 +519,8 @@ export class FullFeaturePhase implements SessionConnection {
     if (staged !== undefined) this.staging.release(staged.data);
     task.dataIn?.operation.end?.();
     task.later?.cancel?.();
-    this.#linger(task, task.countPieces());
+    this.#snacked.delete(task);
+    this.linger(task, task.countPieces());
     this.#dataOut.forget(task);
     if (!task.isListed) return;
     this.session.unlist(task);

@@ -16,21 +16,15 @@ import { view } from "../bytes/view.ts";
 import { decodeLun } from "../scsi/logical_unit_number.ts";
 import { BASIC_HEADER_BYTES, type Frame } from "./framing.ts";
 import { InitiatorOpcode, initiatorOpcodeName } from "./opcodes.ts";
-import {
-  connectionBroken,
-  formatError,
-  loginFailed,
-  type ProtocolError,
-  rejected,
-} from "./protocol_error.ts";
+import { connectionBroken, formatError, loginFailed, rejected } from "./protocol_error.ts";
 import { RejectReason } from "./reject_reason.ts";
 import { LoginStatus } from "./login_status.ts";
 
 /** The reserved tag: no task, no transfer. */
 export const RESERVED_TAG = 0xffffffff;
 
-/** The type of a SNACK that acknowledges Data-In PDUs (RFC 7143, 11.16.1). */
-const DATA_ACK = 2;
+/** Types of a SNACK (RFC 7143, 11.16.1): what is to be sent again, or is acknowledged. */
+export const SnackType = { data: 0, status: 1, dataAck: 2, resegmentedData: 3 } as const;
 
 /** What every request that is numbered carries (RFC 7143, 4.2.2.1). */
 interface Numbered {
@@ -121,6 +115,12 @@ export interface LogoutRequest extends Numbered {
   readonly cid: number;
 }
 
+export interface SnackRequest {
+  readonly kind: "snackRequest";
+  readonly type: number;
+  readonly initiatorTaskTag: number;
+}
+
 /** The requests that CmdSN puts in order, unless they are immediate. */
 export type NumberedPdu = NopOut | ScsiCommand | TaskManagementRequest | TextRequest | LogoutRequest;
 
@@ -129,7 +129,7 @@ export type NumberedPdu = NopOut | ScsiCommand | TaskManagementRequest | TextReq
  *
  * @throws {ProtocolError} to be answered by Reject, or with the end of the connection or of the session
  */
-export function decodePdu(frame: Frame): NumberedPdu | DataOut {
+export function decodePdu(frame: Frame): NumberedPdu | DataOut | SnackRequest {
   const opcode = frame.header[0]! & 0x3f;
   if (!mayLackTaskTag(opcode) && readUint32(frame.header, 16) === RESERVED_TAG) {
     throw rejected(RejectReason.invalidPduField, `${initiatorOpcodeName(opcode)} without initiator task tag`);
@@ -152,7 +152,7 @@ export function decodePdu(frame: Frame): NumberedPdu | DataOut {
     case InitiatorOpcode.logoutRequest:
       return decodeLogoutRequest(frame);
     case InitiatorOpcode.snackRequest:
-      throw snackRejected(frame);
+      return decodeSnackRequest(frame);
     case InitiatorOpcode.loginRequest:
       throw connectionBroken("Login request in full-feature phase");
     default:
@@ -163,16 +163,6 @@ export function decodePdu(frame: Frame): NumberedPdu | DataOut {
 /** 11.2.1.8: every request names its task, but a NOP-Out that answers a ping, and a SNACK about no task (11.16.4). */
 function mayLackTaskTag(opcode: number): boolean {
   return opcode === InitiatorOpcode.nopOut || opcode === InitiatorOpcode.snackRequest;
-}
-
-/**
- * RFC 7143, 11.16: at error recovery level 0 nothing is sent a second time. Nor does a Data-In ask to be acknowledged
- * there (the A bit, 11.7.2), so that the tag which a DataACK has to repeat (11.16.5) was never given out.
- */
-function snackRejected({ header }: Frame): ProtocolError {
-  return (header[1]! & 0x0f) === DATA_ACK
-    ? rejected(RejectReason.invalidDataAck, "DataACK for no Data-In that has asked for it")
-    : rejected(RejectReason.snackReject, "SNACK at error recovery level 0");
 }
 
 /** The CmdSN that a PDU uses up by itself, whether or not it can be decoded; undefined when it uses none. */
@@ -358,6 +348,11 @@ function decodeDataOut({ header, data }: Frame): DataOut {
     bufferOffset: readUint32(header, 40),
     data,
   };
+}
+
+/** RFC 7143, 11.16. */
+function decodeSnackRequest({ header }: Frame): SnackRequest {
+  return { kind: "snackRequest", type: header[1]! & 0x0f, initiatorTaskTag: readUint32(header, 16) };
 }
 
 /** RFC 7143, 11.14. */

@@ -39,15 +39,18 @@ export interface LoginRefusal {
   readonly rule: string;
 }
 
+/** A fault that is answered with a Reject. */
+export type Rejection = ProtocolError & {
+  readonly response: ProtocolErrorResponse & { readonly kind: "reject" };
+};
+
 /** The PDU cannot be carried out: it is answered with a Reject (RFC 7143, 11.17). */
-export function rejected(reason: RejectReason, message: string): ProtocolError {
-  return new ProtocolError({ kind: "reject", reason }, message);
+export function rejected(reason: RejectReason, message: string): Rejection {
+  return new ProtocolError({ kind: "reject", reason }, message) as Rejection;
 }
 
 /** Whether a PDU is to be answered with a Reject for this, and everything else goes on. */
-export function isRejection(
-  error: unknown,
-): error is ProtocolError & { readonly response: ProtocolErrorResponse & { readonly kind: "reject" } } {
+export function isRejection(error: unknown): error is Rejection {
   return error instanceof ProtocolError && error.response.kind === "reject";
 }
 

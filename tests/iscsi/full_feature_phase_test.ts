@@ -7,7 +7,7 @@ import { serialAdd, serialDistance } from "../../lib/bytes/serial_number.ts";
 import { Limits } from "../../lib/iscsi/limits.ts";
 import { RejectReason } from "../../lib/iscsi/reject_reason.ts";
 import type { Initiator } from "../support/initiator.ts";
-import { read10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
+import { read10, synchronizeCache10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
 import { Rejected } from "../support/initiator_dispatcher.ts";
 import { NO_TAG, Opcode, type Pdu } from "../support/initiator_pdu.ts";
 import {
@@ -22,7 +22,7 @@ import {
   taskManagementRequest,
   textRequest,
 } from "../support/initiator_request.ts";
-import { ScsiStatus } from "../support/initiator_sense.ts";
+import { ScsiStatus, SenseKey, senseOfResponse } from "../support/initiator_sense.ts";
 import { decodeText, encodeText, type TextPairs } from "../support/initiator_text.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import { SlowStore } from "../support/slow_store.ts";
@@ -766,6 +766,85 @@ Deno.test("what is no request, or none here, is rejected, and the session goes o
     await drain(initiator);
     assert(harness.log.length - before < 100, "the log is not flooded");
   }));
+
+/** A SNACK about a task, of which the target is asked to send the first PDU of data again. */
+function snackFor(initiator: Initiator, initiatorTaskTag: number, type: number): RequestPdu {
+  return snackRequest({ type, initiatorTaskTag, expStatSn: initiator.expStatSn, begRun: 0, runLength: 1 });
+}
+
+/** The end of a command whose data was asked for again: SNACK Reject, then ABORTED COMMAND with 11/13. */
+async function assertEndedBySnack(initiator: Initiator, initiatorTaskTag: number): Promise<Pdu> {
+  const reject = await initiator.receive();
+  assertEquals([reject.opcode, reject.response], [Opcode.reject, RejectReason.snackReject]);
+  const pdu = await initiator.receive();
+  assertEquals([pdu.opcode, pdu.initiatorTaskTag, pdu.status], [
+    Opcode.scsiResponse,
+    initiatorTaskTag,
+    ScsiStatus.checkCondition,
+  ]);
+  const sense = senseOfResponse(pdu.data);
+  assertEquals([sense?.key, sense?.code], [SenseKey.abortedCommand, 0x1113]);
+  return pdu;
+}
+
+for (const type of [0, 3]) {
+  Deno.test(`a SNACK of type ${type} ends a command whose data is on its way, in either direction (7.8)`, async () => {
+    const store = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
+    await withHarness({ targets: [{ stores: [store] }] }, async (harness) => {
+      const initiator = await harness.logIn();
+      const read = await initiator.begin({ cdb: read10(0, 8), read: 4096 });
+      read.forget();
+      await until(() => store.pending.length === 1, "the read is under way");
+      await initiator.send(snackFor(initiator, read.initiatorTaskTag, type));
+      const pdu = await assertEndedBySnack(initiator, read.initiatorTaskTag);
+      assertEquals(pdu.residualCount, 4096);
+      // What the medium brings afterwards is nobody's.
+      store.releaseAll();
+      await settle();
+      assertEquals(await drain(initiator), []);
+      const { tag } = await beginSolicited(initiator);
+      await initiator.send(snackFor(initiator, tag, type));
+      await assertEndedBySnack(initiator, tag);
+      assertEquals((await initiator.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+      const [unit] = harness.units.get("disk")!;
+      assertEquals(unit!.ranges.isIdle, true);
+    });
+  });
+}
+
+Deno.test("a SNACK of data ends a command that waits for something else when that has come", async () => {
+  const store = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
+  await withHarness({ targets: [{ stores: [store] }] }, async (harness) => {
+    const initiator = await harness.logIn();
+    const flush = await initiator.begin({ cdb: synchronizeCache10() });
+    flush.forget();
+    await until(() => store.pending.length === 1, "the flush is under way");
+    await initiator.send(snackFor(initiator, flush.initiatorTaskTag, 0));
+    await settle();
+    assertEquals((await initiator.receive()).opcode, Opcode.reject);
+    assertEquals(await drain(initiator), []);
+    store.releaseAll();
+    const { status, data } = await initiator.receive();
+    assertEquals([status, senseOfResponse(data)?.code], [ScsiStatus.checkCondition, 0x1113]);
+  });
+});
+
+Deno.test("a SNACK of status, or about a task of another connection, ends no command", async () => {
+  const store = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
+  await withHarness({ targets: [{ stores: [store] }] }, async (harness) => {
+    const { initiators: [initiator, other] } = await harness.logInSession(2);
+    const read = await initiator!.begin({ cdb: read10(0, 8), read: 4096 });
+    read.forget();
+    await until(() => store.pending.length === 1, "the read is under way");
+    await initiator!.send(snackFor(initiator!, read.initiatorTaskTag, 1));
+    assertEquals((await initiator!.receive()).opcode, Opcode.reject);
+    await other!.send(snackFor(other!, read.initiatorTaskTag, 0));
+    assertEquals((await other!.receive()).opcode, Opcode.reject);
+    store.releaseAll();
+    const { opcode, isFinal, status, data } = await initiator!.receive();
+    assertEquals([opcode, isFinal, status, data.length], [Opcode.dataIn, true, ScsiStatus.good, 4096]);
+  });
+});
 
 Deno.test("a task tag in use is rejected, and its task is not disturbed", async () => {
   const store = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));

@@ -46,6 +46,7 @@ import type { Session, SessionConnection } from "./session.ts";
 import { Staging } from "./staging.ts";
 import {
   manageTasks,
+  sparedTasks,
   TaskManagementFunctionCode,
   TaskManagementResponseCode,
   TaskSetScope,
@@ -563,7 +564,8 @@ export class FullFeaturePhase implements SessionConnection {
   #owedFor(pdu: TaskManagementRequest): Promise<void> | undefined {
     const scope = TaskSetScope[pdu.function];
     if (scope === undefined) return undefined;
-    const owed = this.session.owed(scope === "target" ? undefined : pdu.lun);
+    const spared = sparedTasks(this.session, pdu);
+    const owed = this.session.owed(scope === "target" ? undefined : pdu.lun, spared);
     if (owed.length === 0) return undefined;
     const cancel = this.#owner.clock.after(Limits.owedMs, () => {
       for (const expectation of owed) expectation.giveUp();

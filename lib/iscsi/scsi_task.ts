@@ -63,6 +63,7 @@ export class ScsiTask implements Task {
   readonly lun: number | undefined;
   readonly lunField: number;
   readonly immediate: boolean;
+  readonly cmdSN: number;
   readonly bidirectional: boolean;
   readonly expectedDataIn: number;
   readonly expectedDataOut: number;
@@ -97,6 +98,7 @@ export class ScsiTask implements Task {
     this.lun = pdu.lun;
     this.lunField = pdu.lunField;
     this.immediate = pdu.immediate;
+    this.cmdSN = pdu.cmdSN;
     this.bidirectional = pdu.bidirectional;
     this.expectedDataIn = pdu.expectedDataIn;
     this.expectedDataOut = pdu.expectedDataOut;

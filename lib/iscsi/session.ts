@@ -2,6 +2,7 @@
  * A session (RFC 7143, 4.2): one initiator port at one target, or a discovery session. It owns its connections and what
  * outlives a PDU: the order of commands, the tasks that are not answered yet, and the I_T nexus.
  */
+import { serialDistance } from "../bytes/serial_number.ts";
 import type { Nexus } from "../scsi/nexus.ts";
 import { type CommandReceiver, CommandWindow } from "./command_window.ts";
 import type { ConnectionEnds } from "./connection_ends.ts";
@@ -174,13 +175,27 @@ export class Session {
   }
 
   /**
+   * The tasks that a function for a task set leaves alone: those that were sent behind it, and have arrived before it
+   * over another connection (RFC 7143, 11.5.1). Immediate commands with its number were sent before it.
+   */
+  tasksBehind(cmdSN: number): ReadonlySet<unknown> {
+    const isBehind = (task: ScsiTask): boolean =>
+      serialDistance(task.cmdSN, cmdSN) < (task.immediate ? 0 : 1);
+    return new Set(this.#tasks.values().filter(isBehind));
+  }
+
+  /**
    * What the initiator owes before it may be told that all tasks of a logical unit, or of all of them, have ended
    * (4.2.3.3): the data that the target has asked for and, since one connection's PDUs may overtake another's, that it
    * has received what was sent before.
+   *
+   * @param spared tasks that do not end
    */
-  owed(lun: number | undefined): Expectation[] {
+  owed(lun: number | undefined, spared: ReadonlySet<unknown>): Expectation[] {
     const connections = [...this.#connections.values()];
-    const tasks = [...this.#tasks.values()].filter((task) => lun === undefined || task.lun === lun);
+    const tasks = [...this.#tasks.values()].filter((task) =>
+      (lun === undefined || task.lun === lun) && !spared.has(task)
+    );
     const data = connections.flatMap((connection) => {
       const tags = tasks.filter(({ owner }) => owner === connection).flatMap(({ dataOut }) =>
         dataOut?.readyToTransfers.map(({ targetTransferTag }) => targetTransferTag) ?? []

@@ -34,6 +34,17 @@ export const TaskSetScope: Readonly<Record<number, "logicalUnit" | "target">> = 
   [TaskManagementFunctionCode.nexusReset]: "target",
 };
 
+/** Functions that end only tasks that were sent before them (RFC 7143, 11.5.1): resets may end all there are. */
+const ENDS_EARLIER_ONLY: readonly number[] = [
+  TaskManagementFunctionCode.abortTaskSet,
+  TaskManagementFunctionCode.clearTaskSet,
+];
+
+/** The tasks of its own session that a function leaves alone. */
+export function sparedTasks(session: Session, pdu: TaskManagementRequest): ReadonlySet<unknown> {
+  return ENDS_EARLIER_ONLY.includes(pdu.function) ? session.tasksBehind(pdu.cmdSN) : new Set();
+}
+
 /** The iSCSIProtocolLevel from which RFC 7144's functions may be used. */
 const QUERY_PROTOCOL_LEVEL = 2;
 
@@ -62,9 +73,9 @@ export function manageTasks(session: Session, pdu: TaskManagementRequest, connec
     return TaskManagementResponseCode.taskAllegianceReassignmentNotSupported;
   }
   const name = nameOf(pdu.function);
-  return name === undefined
-    ? TaskManagementResponseCode.functionNotSupported
-    : TaskManagementResponseCode[session.nexus!.manage(name, pdu.lun)];
+  if (name === undefined) return TaskManagementResponseCode.functionNotSupported;
+  const spared = sparedTasks(session, pdu);
+  return TaskManagementResponseCode[session.nexus!.manage(name, pdu.lun, (task) => !spared.has(task))];
 }
 
 function nameOf(code: number): TaskManagementFunction | undefined {

@@ -1,4 +1,5 @@
 import type { NexusIdentity } from "./reservations/nexus_identity.ts";
+import type { Task } from "./task.ts";
 import type { Traffic } from "./traffic.ts";
 import type { Attention } from "./unit_attention.ts";
 
@@ -12,11 +13,11 @@ export interface AttachedNexus {
   /** Something that the initiator must be told of. */
   establish(attention: Attention): void;
   /**
-   * Ends every task of this nexus.
+   * Ends every task of this nexus, or those that are affected.
    *
    * @returns what resolves when nothing of them reaches the medium any more; undefined when there was none
    */
-  abortTasks(): Promise<unknown> | undefined;
+  abortTasks(isAffected?: (task: Task) => boolean): Promise<unknown> | undefined;
   /** Resolves when every task that this nexus has now has come to its end. */
   tasksEnded(): Promise<unknown>;
   /** PREEMPT AND ABORT by another nexus (SPC-4, 5.13.11.2.6): what `abortTasks` does, and the medium may be removed. */

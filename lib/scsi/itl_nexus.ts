@@ -65,9 +65,9 @@ export class ItlNexus implements AttachedNexus {
     return this.#tasks.size > 0;
   }
 
-  abortTasks(): Promise<unknown> | undefined {
-    const tasks = [...this.#tasks];
-    this.#tasks.clear();
+  abortTasks(isAffected: (task: Task) => boolean = () => true): Promise<unknown> | undefined {
+    const tasks = [...this.#tasks].filter(isAffected);
+    for (const task of tasks) this.#tasks.delete(task);
     this.#noteEnds();
     return tasks.length === 0 ? undefined : Promise.all(tasks.map((task) => task.abort()));
   }

@@ -14,6 +14,7 @@ import { Sanitizer } from "./sanitizer.ts";
 import { Scratch } from "./scratch.ts";
 import { Sense, type SenseCondition } from "./sense.ts";
 import type { StorageFaultReport } from "./storage_faults.ts";
+import type { Task } from "./task.ts";
 import { Threshold } from "./threshold.ts";
 import { totalTraffic, Traffic } from "./traffic.ts";
 import type { Attention } from "./unit_attention.ts";
@@ -333,11 +334,14 @@ export class LogicalUnit {
   /**
    * CLEAR TASK SET (SAM-5, 7.5). The control mode page says whether there is one task set for all initiators (TST), and
    * that those who lose a task to another hear of it by a unit attention and not by a status (TAS).
+   *
+   * @param isAffected tells apart the tasks of `nexus`; those of the others all are
    */
-  clearTaskSet(nexus: AttachedNexus): void {
-    if (this.modes.hasTaskSetPerNexus) return void nexus.abortTasks();
+  clearTaskSet(nexus: AttachedNexus, isAffected?: (task: Task) => boolean): void {
+    nexus.abortTasks(isAffected);
+    if (this.modes.hasTaskSetPerNexus) return;
     for (const other of this.#nexuses) {
-      if (other.abortTasks() && other !== nexus) other.establish(Sense.commandsClearedByAnotherInitiator);
+      if (other !== nexus && other.abortTasks()) other.establish(Sense.commandsClearedByAnotherInitiator);
     }
   }
 

@@ -160,8 +160,16 @@ export class Nexus {
     this.#find(lun)?.establish(Sense.commandsClearedByProtocolEvent);
   }
 
-  /** Carries out a task management function (SAM-5, 7). */
-  manage(fn: TaskManagementFunction, lun: number | undefined): TaskManagementResponse {
+  /**
+   * Carries out a task management function (SAM-5, 7).
+   *
+   * @param isAffected tells apart the tasks of this nexus that ABORT TASK SET and CLEAR TASK SET end: all by default
+   */
+  manage(
+    fn: TaskManagementFunction,
+    lun: number | undefined,
+    isAffected?: (task: Task) => boolean,
+  ): TaskManagementResponse {
     switch (fn) {
       case "clearAca":
         return "functionNotSupported";
@@ -179,7 +187,7 @@ export class Nexus {
       case "queryTaskSet":
       case "logicalUnitReset": {
         const itlNexus = this.#find(lun);
-        return itlNexus === undefined ? "lunDoesNotExist" : this.#manageUnit(fn, itlNexus);
+        return itlNexus === undefined ? "lunDoesNotExist" : this.#manageUnit(fn, itlNexus, isAffected);
       }
     }
   }
@@ -214,13 +222,14 @@ export class Nexus {
   #manageUnit(
     fn: "abortTaskSet" | "clearTaskSet" | "queryTaskSet" | "logicalUnitReset",
     itlNexus: ItlNexus,
+    isAffected?: (task: Task) => boolean,
   ): TaskManagementResponse {
     switch (fn) {
       case "abortTaskSet":
-        itlNexus.abortTasks();
+        itlNexus.abortTasks(isAffected);
         break;
       case "clearTaskSet":
-        itlNexus.logicalUnit.clearTaskSet(itlNexus);
+        itlNexus.logicalUnit.clearTaskSet(itlNexus, isAffected);
         break;
       case "queryTaskSet":
         return itlNexus.hasTasks ? "functionSucceeded" : "functionComplete";

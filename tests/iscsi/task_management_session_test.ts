@@ -264,3 +264,53 @@ Deno.test("requests that wait for an overtaken command are bounded, and go with 
     await settle();
     assertEquals((await first.receive()).opcode, Opcode.asynchronousMessage);
   }));
+
+for (const fn of [TaskManagement.abortTaskSet, TaskManagement.clearTaskSet]) {
+  Deno.test(`function ${fn} leaves commands alone that were sent behind it and arrive before it (11.5.1)`, () =>
+    withSlowSession(2, async ({ initiators, store, inner }) => {
+      const [first, second] = initiators as [Initiator, Initiator];
+      const before = await first.begin({ cdb: write10(0, 1), write: pattern(512, 1) });
+      before.forget();
+      const request = numbered(first, true);
+      // The other connection is faster: its write has the number that the function carries.
+      const behind = await second.begin({ cdb: write10(1, 1), write: pattern(512, 2) });
+      const result = behind.result();
+      const immediate = await second.begin({ cdb: write10(2, 1), write: pattern(512, 3), isImmediate: true });
+      await until(() => store.pending.length === 3, "all writes are under way");
+      assertEquals(behind.cmdSn, request.cmdSn);
+      await first.send(taskManagementRequest({ ...request, function: fn, lun: 0 }));
+      await second.send(acknowledgement(second));
+      await settle();
+      store.releaseAll();
+      const response = await first.receive();
+      assertEquals([response.opcode, response.response], [
+        Opcode.taskManagementResponse,
+        Response.functionComplete,
+      ]);
+      assertEquals((await result).status, ScsiStatus.good);
+      assertEquals((await immediate.result()).status, ScsiStatus.good, "it was sent behind it as well");
+      await assertSameBytes(contentOf(inner, 512, 512), pattern(512, 2));
+      assertEquals(await drain(first), [], "the write before it has no status");
+    }));
+}
+
+Deno.test("LOGICAL UNIT RESET ends commands that were sent behind it as well (11.5.1)", () =>
+  withSlowSession(2, async ({ initiators, store }) => {
+    const [first, second] = initiators as [Initiator, Initiator];
+    const request = numbered(first, true);
+    const behind = await second.begin({ cdb: write10(1, 1), write: pattern(512, 2) });
+    behind.forget();
+    await until(() => store.pending.length === 1, "the write is under way");
+    await first.send(
+      taskManagementRequest({ ...request, function: TaskManagement.logicalUnitReset, lun: 0 }),
+    );
+    await second.send(acknowledgement(second));
+    await settle();
+    store.releaseAll();
+    const response = await first.receive();
+    assertEquals([response.opcode, response.response], [
+      Opcode.taskManagementResponse,
+      Response.functionComplete,
+    ]);
+    assertEquals((await drain(second)).filter(({ opcode }) => opcode === Opcode.scsiResponse), []);
+  }));

@@ -131,6 +131,8 @@ export class FullFeaturePhase implements SessionConnection {
   readonly #snacked = new Set<ScsiTask>();
   /** Tasks that are over, with the pieces of work of each that a medium has not finished. */
   readonly #lingering = new Map<ScsiTask, number>();
+  /** MaxCmdSN may have changed, and it is about to be looked whether the initiator knows. */
+  #isAboutToTell = false;
   /** Responses that wait for work under way. */
   #waitingResponses = 0;
 
@@ -528,14 +530,28 @@ export class FullFeaturePhase implements SessionConnection {
     this.#tellOfWindow();
   }
 
-  /** 11.19: when no other PDU tells the initiator that it may go on, a NOP-In does. */
+  get announcedMaxCmdSN(): number {
+    return this.replies.announcedMaxCmdSN;
+  }
+
+  /**
+   * 11.4.11: when no other PDU tells the initiator how far the window is open, a NOP-In does. What ends many tasks, or
+   * is answered itself, is told of once. An initiator that could send nothing does not wait for an answer that takes
+   * time.
+   */
   #tellOfWindow(): void {
-    const { window } = this.session;
-    const wasClosed = window.isClosed;
-    this.session.openWindow();
-    if (!wasClosed || window.isClosed || this.#isOver) return;
-    this.replies.nopInForWindow();
-    this.wake();
+    const { session } = this;
+    const wasClosed = session.window.isClosed;
+    session.openWindow();
+    const isUrgent = wasClosed && !session.window.isClosed;
+    if (this.#isAboutToTell && !isUrgent) return;
+    this.#isAboutToTell = true;
+    queueMicrotask(() => {
+      this.#isAboutToTell = false;
+      if (this.#isOver || session.isWindowAnnounced || (session.isManagingAny && !isUrgent)) return;
+      this.replies.nopInForWindow();
+      this.wake();
+    });
   }
 
   #nopOut(pdu: NopOut): void {
@@ -553,6 +569,8 @@ export class FullFeaturePhase implements SessionConnection {
     const isDone = response === TaskManagementResponseCode.functionComplete;
     // 11.5.1: the response says that nothing of the tasks reaches the medium any more.
     const waits = isDone ? [this.#settledFor(pdu), owed].filter((wait) => wait !== undefined) : [];
+    // It may have used up numbers of commands that will never come.
+    this.#tellOfWindow();
     this.session.beginManaging(pdu.initiatorTaskTag);
     this.#whenSettled(waits.length === 0 ? undefined : Promise.all(waits), () => {
       this.session.endManaging(pdu.initiatorTaskTag);

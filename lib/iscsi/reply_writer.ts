@@ -78,6 +78,11 @@ export class ReplyWriter {
     return this.#statSN;
   }
 
+  /** The MaxCmdSN that the last reply carried. */
+  get announcedMaxCmdSN(): number {
+    return this.#numbers.maxCmdSN;
+  }
+
   /** Every request says how much the initiator has received (4.2.2.2). */
   acknowledge(expStatSN: number): void {
     this.#expStatSN = expStatSN;

@@ -22,6 +22,8 @@ export interface SessionConnection extends TaskOwner, CommandReceiver {
   readonly cid: number;
   readonly ends: ConnectionEnds;
   readonly parameters: NegotiatedParameters;
+  /** The MaxCmdSN that it has sent last. */
+  readonly announcedMaxCmdSN: number;
   /** Ends it at once. */
   close(): void;
   /** Takes nothing more from the peer; what waits is sent, and then it is closed. */
@@ -285,6 +287,17 @@ export class Session {
   /** Gives the initiator what the tasks that are over leave of the window. */
   openWindow(): void {
     this.window.open(this.#tasks.size - this.#immediateTasks + this.#lingeringBeyondLimit);
+  }
+
+  /** A response to task management is still to be sent. */
+  get isManagingAny(): boolean {
+    return this.#managing.size > 0;
+  }
+
+  /** The initiator has been sent MaxCmdSN as it is, over whatever connection. */
+  get isWindowAnnounced(): boolean {
+    const { maxCmdSN } = this.window;
+    return this.#connections.values().some(({ announcedMaxCmdSN }) => announcedMaxCmdSN === maxCmdSN);
   }
 
   /** Ends every task and the nexus. Its connections may still have something to say. */

@@ -241,7 +241,8 @@ Deno.test("a target reset does not wait for commands that it has overtaken: they
     assertEquals(await second.taskManagement(TaskManagement.targetWarmReset), Response.functionComplete);
     await first.send(writePdu(first, overtaken));
     assertEquals(await drain(first), []);
-    assertEquals(await drain(second), []);
+    // The numbers that were used up open the window, which the response could not say yet.
+    assertEquals((await drain(second)).map(({ name }) => name), ["nopIn"]);
     assertEquals(store.pending.length, 0);
     // The next command hears of the reset, and the one after that is carried out.
     assertEquals((await second.command({ cdb: testUnitReady() })).status, ScsiStatus.checkCondition);

@@ -265,7 +265,8 @@ for (const { name, endsOthers, attention } of SET_FUNCTIONS) {
       assertEquals(store.pending.length, endsOthers ? 0 : 1, "data of a task that was ended is dropped");
       store.releaseAll();
       if (!endsOthers) assertEquals((await other.receive()).status, ScsiStatus.good);
-      assertEquals(await drain(other), []);
+      // The others lose their tasks without a status, and hear that there is room for more (11.4.11).
+      assertEquals((await drain(other)).map(({ name }) => name), endsOthers ? ["nopIn"] : []);
       const { sense } = await other.command({ cdb: testUnitReady() });
       assertEquals(
         [sense?.key, sense?.code],
@@ -397,6 +398,42 @@ Deno.test("requests that wait for a slow medium are bounded", () =>
       responses.every(({ opcode, response }) => opcode === Opcode.taskManagementResponse && response === 0),
     );
     assertEquals(responses.length, most);
+  }));
+
+Deno.test("20 tasks that another session ends open the window again, and one NOP-In says so (11.4.11)", () =>
+  withSlowUnit(async ({ store, harness }) => {
+    const initiator = await harness.logIn({ unitCount: 2 });
+    const other = await harness.logIn({ unitCount: 2, isid: OTHER_ISID });
+    for (let index = 0; index < 20; index++) {
+      (await initiator.begin({ cdb: write10(index, 1), write: pattern(512) })).forget();
+    }
+    await initiator.nop();
+    const before = initiator.maxCmdSn!;
+    const reset = other.taskManagement(TaskManagement.logicalUnitReset);
+    await settle();
+    const told = await initiator.receive();
+    assertEquals([told.name, told.initiatorTaskTag, told.targetTransferTag], ["nopIn", NO_TAG, NO_TAG]);
+    assertEquals(initiator.maxCmdSn, serialAdd(before, 20));
+    store.releaseAll();
+    assertEquals(await reset, Response.functionComplete);
+    assertEquals(await drain(initiator), [], "it is said once");
+  }));
+
+Deno.test("a session whose tasks it ends itself is told how far the window is open by the response alone", () =>
+  withSlowUnit(async ({ store, harness }) => {
+    const initiator = await harness.logIn({ unitCount: 2 });
+    for (let index = 0; index < 20; index++) {
+      (await initiator.begin({ cdb: read10(index, 1), read: 512 })).forget();
+    }
+    await initiator.nop();
+    const before = initiator.maxCmdSn!;
+    assertEquals(
+      await initiator.taskManagement(TaskManagement.abortTaskSet, { lun: 0 }),
+      Response.functionComplete,
+    );
+    assertEquals(initiator.maxCmdSn, serialAdd(before, 20));
+    assertEquals(await drain(initiator), []);
+    store.releaseAll();
   }));
 
 Deno.test("tasks that another session ends open a window that was closed, and the initiator hears of it (11.19)", () =>

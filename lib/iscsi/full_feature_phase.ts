@@ -32,6 +32,7 @@ import {
   type TaskManagementRequest,
   type TextRequest,
 } from "./initiator_pdus.ts";
+import { LingeringTasks } from "./lingering_tasks.ts";
 import { Limits } from "./limits.ts";
 import type { ConnectionEnds } from "./connection_ends.ts";
 import { InitiatorOpcode, initiatorOpcodeName } from "./opcodes.ts";
@@ -129,8 +130,7 @@ export class FullFeaturePhase implements SessionConnection {
   #isOver = false;
   /** Tasks that wait for something, and whose data was asked for a second time. */
   readonly #snacked = new Set<ScsiTask>();
-  /** Tasks that are over, with the pieces of work of each that a medium has not finished. */
-  readonly #lingering = new Map<ScsiTask, number>();
+  readonly #lingering: LingeringTasks;
   /** MaxCmdSN may have changed, and it is about to be looked whether the initiator knows. */
   #isAboutToTell = false;
   /** Responses that wait for work under way. */
@@ -151,6 +151,7 @@ export class FullFeaturePhase implements SessionConnection {
     this.#meter = options.meter;
     this.#owner = options.owner;
     this.cid = options.cid;
+    this.#lingering = new LingeringTasks(options.session);
     this.#dataIn = new DataInQueue(this);
     this.#dataOut = new DataOutQueue(this);
     this.#negotiationRequest = new NegotiationRequest(options.owner.clock, () => this.#askToNegotiate());
@@ -445,19 +446,11 @@ export class FullFeaturePhase implements SessionConnection {
   }
 
   linger(task: ScsiTask, pieces: number): void {
-    if (pieces === 0) return;
-    const before = this.#lingering.get(task);
-    if (before === undefined) this.session.beginLingering();
-    this.#lingering.set(task, (before ?? 0) + pieces);
+    this.#lingering.add(task, pieces);
   }
 
   pieceEnded(task: ScsiTask): void {
-    const pieces = this.#lingering.get(task);
-    if (pieces === undefined) return;
-    if (pieces > 1) return void this.#lingering.set(task, pieces - 1);
-    this.#lingering.delete(task);
-    this.session.endLingering();
-    this.#tellOfWindow();
+    if (this.#lingering.pieceEnded(task)) this.#tellOfWindow();
   }
 
   /** Does what an operation says next; the task is over when it has finished. */

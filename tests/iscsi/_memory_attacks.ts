@@ -223,16 +223,22 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   },
 
   "commands of sessions that are lost while a slow medium flushes": {
-    boundBytes: 8 * MIB,
+    boundBytes: 6 * MIB,
     store: slowStore,
     prepare: () => Promise.resolve([]),
     attack: async (_, harness) => {
       for (let round = 0; round < 60; round++) {
-        const peer = await new Peer(harness).logIn(DISK).catch(() => undefined);
+        const options = { ...DISK, keys: { MaxRecvDataSegmentLength: "262144" } };
+        const peer = await new Peer(harness).logIn(options).catch(() => undefined);
         // As many sessions are over but for their flushes as there may be.
         if (peer === undefined) continue;
         const flushes = Array.from({ length: 120 }, () => command(peer, synchronizeCache10()));
-        await peer.listen().send(flushes);
+        // Their answers are not taken, and wait in buffers that end with the connection.
+        const pings = Array.from(
+          { length: 2 },
+          () => nopOut({ ...peer.request(), data: new Uint8Array(262_144) }),
+        );
+        await peer.send([...flushes, ...pings]);
         peer.close();
         await peer.served;
       }

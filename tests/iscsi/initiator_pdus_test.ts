@@ -115,7 +115,9 @@ Deno.test("decodePdu() takes additional header segments that are not what they s
 
 Deno.test("decodePdu() rejects a SCSI Command with a reserved task attribute, and takes all others (11.3.1)", () => {
   for (const attribute of [5, 6, 7]) {
-    assertRejected(frame(`01c${attribute}0000 ${READ.slice(9)}`), RejectReason.invalidPduField);
+    const reserved = frame(`01c${attribute}0000 ${READ.slice(9)}`);
+    assertRejected(reserved, RejectReason.invalidPduField);
+    assertThrows(() => decodePdu(reserved), ProtocolError, `reserved task attribute ${attribute}`);
   }
   for (const attribute of [0, 1, 2, 3, 4]) {
     assertEquals(decodePdu(frame(`01c${attribute}0000 ${READ.slice(9)}`)).kind, "scsiCommand");

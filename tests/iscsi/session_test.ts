@@ -3,6 +3,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { readUint32 } from "../../lib/bytes/big_endian.ts";
 import { Limits } from "../../lib/iscsi/limits.ts";
 import { RejectReason } from "../../lib/iscsi/reject_reason.ts";
+import { formatIsid } from "../../lib/iscsi/session.ts";
 import { Random } from "../fuzz/_random.ts";
 import type { Initiator } from "../support/initiator.ts";
 import { read10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
@@ -520,4 +521,9 @@ Deno.test("a session of 8 connections is reinstated in the middle of its work", 
     const last = pattern(1024, 7 * 4 + 3);
     await assertSameBytes(contentOf(store, (7 * 4096 + 1800) * 512, 1024), last);
   });
+});
+
+Deno.test("formatIsid() gives 12 hexadecimal digits, whatever the number", () => {
+  const isids = [0, 1, 0x80123456abcd, 0xffffffffffff].map(formatIsid);
+  assertEquals(isids, ["000000000000", "000000000001", "80123456abcd", "ffffffffffff"]);
 });

@@ -133,6 +133,8 @@ export class FullFeaturePhase implements SessionConnection {
   readonly #lingering: LingeringTasks;
   /** MaxCmdSN may have changed, and it is about to be looked whether the initiator knows. */
   #isAboutToTell = false;
+  /** The window was closed, and has been opened since the initiator was told of it. */
+  #hasReopened = false;
   /** Responses that wait for work under way. */
   #waitingResponses = 0;
 
@@ -533,18 +535,22 @@ export class FullFeaturePhase implements SessionConnection {
    * time.
    */
   #tellOfWindow(): void {
-    const { session } = this;
-    const wasClosed = session.window.isClosed;
-    session.openWindow();
-    const isUrgent = wasClosed && !session.window.isClosed;
-    if (this.#isAboutToTell && !isUrgent) return;
+    const { window } = this.session;
+    const wasClosed = window.isClosed;
+    this.session.openWindow();
+    this.#hasReopened ||= wasClosed && !window.isClosed;
+    if (this.#isAboutToTell) return;
     this.#isAboutToTell = true;
-    queueMicrotask(() => {
-      this.#isAboutToTell = false;
-      if (this.#isOver || session.isWindowAnnounced || (session.isManagingAny && !isUrgent)) return;
-      this.replies.nopInForWindow();
-      this.wake();
-    });
+    queueMicrotask(() => this.#announceWindow());
+  }
+
+  #announceWindow(): void {
+    const isUrgent = this.#hasReopened;
+    this.#isAboutToTell = this.#hasReopened = false;
+    const { session } = this;
+    if (this.#isOver || session.isWindowAnnounced || (session.isManagingAny && !isUrgent)) return;
+    this.replies.nopInForWindow();
+    this.wake();
   }
 
   #nopOut(pdu: NopOut): void {

@@ -13,15 +13,15 @@ interface Modest {
  * outstanding, which wait for the end of each turn, the turns of the others are short.
  */
 export class Turns {
-  /** The last one, and the last one before who was somebody else. */
+  /** The last one, and when the last one before was that was another. */
   readonly #last: Modest = { who: undefined, at: -Infinity };
-  readonly #other: Modest = { who: undefined, at: -Infinity };
+  #otherAt = -Infinity;
   #receptions = 0;
 
   /** How many PDUs `who` may carry out now before the others have their turn. */
   lengthFor(who: unknown): number {
-    const modest = this.#last.who === who ? this.#other : this.#last;
-    return this.#receptions - modest.at < Limits.modestReceptions ? Limits.shortTurnPdus : Limits.turnPdus;
+    const modestAt = this.#last.who === who ? this.#otherAt : this.#last.at;
+    return this.#receptions - modestAt < Limits.modestReceptions ? Limits.shortTurnPdus : Limits.turnPdus;
   }
 
   /** Takes note of how many PDUs `who` has received at once. */
@@ -29,8 +29,7 @@ export class Turns {
     this.#receptions++;
     if (countPdus > Limits.shortTurnPdus) return;
     if (this.#last.who !== who) {
-      this.#other.who = this.#last.who;
-      this.#other.at = this.#last.at;
+      this.#otherAt = this.#last.at;
       this.#last.who = who;
     }
     this.#last.at = this.#receptions;

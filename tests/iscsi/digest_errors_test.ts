@@ -6,6 +6,8 @@ import { digestKeys, type DigestUse, withDigests } from "../support/initiator_di
 import { NO_TAG, Opcode, type Pdu } from "../support/initiator_pdu.ts";
 import {
   dataOut,
+  LogoutReason,
+  logoutRequest,
   nopOut,
   type RequestPdu,
   scsiCommand,
@@ -15,13 +17,16 @@ import {
 import { ScsiStatus, SenseKey, senseOfResponse } from "../support/initiator_sense.ts";
 import { encodeText } from "../support/initiator_text.ts";
 import { MemoryStore } from "../support/memory_store.ts";
+import { SlowStore } from "../support/slow_store.ts";
 import {
   contentOf,
   drain,
   type Harness,
   numbered,
   pattern,
+  settle,
   TEST_UNIT_READY,
+  until,
   withHarness,
 } from "./_harness.ts";
 
@@ -325,3 +330,20 @@ Deno.test("a bad header digest ends the connection at once, tells the log, and t
     assertEquals((await other.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
     assert(contentOf(store, 0, write.data.length).every((byte) => byte === 0));
   }));
+
+Deno.test("a damaged request behind a logout is not rejected: nothing that comes then is carried out", async () => {
+  const store = new SlowStore(new MemoryStore({ sizeBytes: 1024 * 1024 }));
+  await withHarness({ targets: [{ stores: [store] }] }, async (harness) => {
+    const initiator = await harness.logIn({ keys: digestKeys(BOTH) });
+    (await initiator.begin({ cdb: write10(0, 1), write: pattern(512) })).forget();
+    await until(() => store.pending.length === 1, "the write is under way");
+    const logout = logoutRequest({ ...numbered(initiator), reason: LogoutReason.closeSession });
+    await initiator.send(logout);
+    await sendCorrupt(initiator, nopOut({ ...numbered(initiator, true), data: pattern(16) }));
+    await settle();
+    store.releaseAll();
+    const pdus = await initiator.receiveEnd();
+    assertEquals(pdus.map(({ name }) => name), ["logoutResponse"]);
+    assert(!harness.log.some((line) => line.includes("digest")), harness.log.join("\n"));
+  });
+});

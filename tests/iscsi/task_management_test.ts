@@ -1,6 +1,6 @@
 /** Task management (RFC 7143, 11.5 and 11.6), through the whole node. */
 import { assert, assertEquals } from "@std/assert";
-import { serialAdd } from "../../lib/bytes/serial_number.ts";
+import { serialAdd, serialDistance } from "../../lib/bytes/serial_number.ts";
 import { Limits } from "../../lib/iscsi/limits.ts";
 import { RejectReason } from "../../lib/iscsi/reject_reason.ts";
 import { read10, synchronizeCache10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
@@ -404,19 +404,40 @@ Deno.test("20 tasks that another session ends open the window again, and one NOP
   withSlowUnit(async ({ store, harness }) => {
     const initiator = await harness.logIn({ unitCount: 2 });
     const other = await harness.logIn({ unitCount: 2, isid: OTHER_ISID });
-    for (let index = 0; index < 20; index++) {
+    for (let round = 0; round < 2; round++) {
+      for (let index = 0; index < 20; index++) {
+        (await initiator.begin({ cdb: write10(index, 1), write: pattern(512) })).forget();
+      }
+      await initiator.nop();
+      const before = initiator.maxCmdSn!;
+      const reset = other.taskManagement(TaskManagement.logicalUnitReset);
+      await settle();
+      const told = await initiator.receive();
+      assertEquals([told.name, told.initiatorTaskTag, told.targetTransferTag], ["nopIn", NO_TAG, NO_TAG]);
+      assertEquals(initiator.maxCmdSn, serialAdd(before, 20));
+      store.releaseAll();
+      assertEquals(await reset, Response.functionComplete);
+      assertEquals(await drain(initiator), [], "it is said once");
+      assertEquals((await initiator.command({ cdb: testUnitReady() })).sense?.key, SenseKey.unitAttention);
+    }
+  }));
+
+Deno.test("an initiator whose window was closed hears at once that it is open, before the response that takes time", () =>
+  withSlowUnit(async ({ store, harness }) => {
+    const initiator = await harness.logIn({ unitCount: 2 });
+    for (let index = 0; index < Limits.commandWindow; index++) {
       (await initiator.begin({ cdb: write10(index, 1), write: pattern(512) })).forget();
     }
     await initiator.nop();
-    const before = initiator.maxCmdSn!;
-    const reset = other.taskManagement(TaskManagement.logicalUnitReset);
-    await settle();
-    const told = await initiator.receive();
-    assertEquals([told.name, told.initiatorTaskTag, told.targetTransferTag], ["nopIn", NO_TAG, NO_TAG]);
-    assertEquals(initiator.maxCmdSn, serialAdd(before, 20));
+    const abort = watch(initiator.taskManagement(TaskManagement.abortTaskSet, { lun: 0 }));
+    assertEquals((await initiator.receive()).name, "nopIn");
+    assertEquals([serialDistance(initiator.expCmdSn!, initiator.maxCmdSn!) > 0, abort.isDone()], [
+      true,
+      false,
+    ]);
     store.releaseAll();
-    assertEquals(await reset, Response.functionComplete);
-    assertEquals(await drain(initiator), [], "it is said once");
+    assertEquals(await abort.promise, Response.functionComplete);
+    assertEquals(await drain(initiator), []);
   }));
 
 Deno.test("a session whose tasks it ends itself is told how far the window is open by the response alone", () =>

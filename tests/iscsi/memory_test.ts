@@ -6,12 +6,14 @@ import { read10, synchronizeCache10, testUnitReady, verify10, write10 } from "..
 import { LoginRefused } from "../support/initiator_login.ts";
 import { NO_TAG, Opcode } from "../support/initiator_pdu.ts";
 import {
+  loginRequest,
   logoutRequest,
   nopOut,
   type RequestPdu,
   scsiCommand,
   TaskManagement,
 } from "../support/initiator_request.ts";
+import { encodeText } from "../support/initiator_text.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import { SlowStore } from "../support/slow_store.ts";
 import { nameOf, numbered, pattern, settle, TEST_UNIT_READY, until, withHarness } from "./_harness.ts";
@@ -173,8 +175,21 @@ for (
 
 Deno.test("connections that have logged out and do not take their last answers give way to others", () =>
   withHarness({}, async (harness) => {
+    // The oldest of all has said who it is, and is about to log in.
+    const entering = harness.open();
+    await entering.initiator.send(loginRequest({
+      isTransit: false,
+      currentStage: 0,
+      nextStage: 0,
+      isid: Uint8Array.of(0x80, 0, 0, 0, 0, 9),
+      initiatorTaskTag: 1,
+      cmdSn: 1,
+      expStatSn: 0,
+      text: encodeText([["InitiatorName", "iqn.2000-01.a:b"], ["TargetName", nameOf()]]),
+    }));
+    await entering.initiator.receive();
     const leaving = [];
-    for (let count = 0; count < Limits.connectionsInLoginPerAddress + 3; count++) {
+    for (let count = 0; count < Limits.connectionsInLoginPerAddress + 2; count++) {
       const served = harness.open({ capacityBytes: 4096 });
       const { initiator } = served;
       await initiator.login({ targetName: nameOf() });
@@ -188,6 +203,7 @@ Deno.test("connections that have logged out and do not take their last answers g
     const closed = leaving.filter(({ isClosed }) => isClosed()).length;
     assertEquals(closed, 3, "those that have been there the longest");
     assertEquals(leaving.slice(0, 3).every(({ isClosed }) => isClosed()), true);
+    assertEquals(entering.isClosed(), false);
     // That is no refusal of a login.
     assertEquals(harness.node.snapshot().refusals.totals.limit, 0);
   }));

@@ -9,9 +9,9 @@ interface Awaited {
 export class AwaitedAcknowledgements {
   readonly #awaited = new Set<Awaited>();
 
-  /** Somebody waits. */
-  get isWaiting(): boolean {
-    return this.#awaited.size > 0;
+  /** How many are waited for. */
+  get count(): number {
+    return this.#awaited.size;
   }
 
   /** Waits for the acknowledgement of everything before a StatSN. */

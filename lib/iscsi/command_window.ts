@@ -36,6 +36,8 @@ export class CommandWindow {
   /** Immediate requests that wait until every command before a number has come. */
   #behind: { readonly cmdSN: number; readonly request: HeldCommand }[] = [];
   #heldBytes = 0;
+  /** The next command has come, and waits only for room on its connection. */
+  isStalled = false;
 
   /** @param cmdSN the number of the next command, as the login carried it */
   constructor(cmdSN: number) {
@@ -87,11 +89,6 @@ export class CommandWindow {
   /** A command with this number waits for its turn, or was aborted before it came. */
   isFilled(cmdSN: number): boolean {
     return this.#held.has(cmdSN);
-  }
-
-  /** The next command has come, and waits only for room on its connection. */
-  get holdsNext(): boolean {
-    return this.#held.has(this.#expCmdSN);
   }
 
   /** Too much is held. */
@@ -149,12 +146,14 @@ export class CommandWindow {
 
   /** Takes out what is held and whose turn it is, if there is something and its connection has room for it. */
   release(): HeldCommand | undefined {
+    this.isStalled = false;
     while (true) {
       const request = this.#behind.length === 0 ? undefined : this.#releaseBehind();
       if (request !== undefined) return request;
       if (!this.#held.has(this.#expCmdSN)) return undefined;
       const command = this.#held.get(this.#expCmdSN);
-      if (command?.receiver.hasRoom === false) return undefined;
+      this.isStalled = command?.receiver.hasRoom === false;
+      if (this.isStalled) return undefined;
       this.#held.delete(this.#expCmdSN);
       if (command !== undefined) {
         this.#heldBytes -= commandBytes(command);

@@ -125,7 +125,8 @@ export class FullFeaturePhase implements SessionConnection {
   readonly #text: TextNegotiation;
   readonly #transferWatch = new TransferWatch();
   readonly #awaitedData = new AwaitedData();
-  readonly #awaitedAcknowledgements = new AwaitedAcknowledgements();
+  /** Undefined until somebody has waited for one. */
+  #awaitedAcknowledgements: AwaitedAcknowledgements | undefined;
   /** The initiator has logged out: what it may have sent besides is not carried out. */
   #isOver = false;
   /** Tasks that wait for something, and whose data was asked for a second time. */
@@ -193,9 +194,7 @@ export class FullFeaturePhase implements SessionConnection {
    */
   receive(frame: Frame): void {
     this.replies.acknowledge(readUint32(frame.header, 28));
-    if (this.#awaitedAcknowledgements.isWaiting) {
-      this.#awaitedAcknowledgements.update((statSN) => this.replies.isAcknowledged(statSN));
-    }
+    this.#awaitedAcknowledgements?.update((statSN) => this.replies.isAcknowledged(statSN));
     if (frame.hasDataDigestError) this.#discard(frame);
     else this.carryOut(frame);
     this.#carryOutHeld();
@@ -284,7 +283,7 @@ export class FullFeaturePhase implements SessionConnection {
    * @throws {ProtocolError} of kind `close`
    */
   pumpCommands(): void {
-    if (!this.session.window.holdsNext || !this.hasRoom) return;
+    if (!this.session.window.isStalled || !this.hasRoom) return;
     this.#carryOutHeld();
     this.session.openWindow();
   }
@@ -365,7 +364,7 @@ export class FullFeaturePhase implements SessionConnection {
    */
   #checkHeld(): void {
     const { window, connections } = this.session;
-    if (!window.isFull || window.holdsNext) return;
+    if (!window.isFull || window.isStalled) return;
     if (connections.values().some((connection) => !window.holdsFor(connection))) return;
     throw connectionBroken(`More than ${Limits.heldCommandBytes} bytes of commands wait for an earlier one`);
   }
@@ -686,7 +685,7 @@ export class FullFeaturePhase implements SessionConnection {
     this.#negotiationRequest.end("loggedOut");
     this.#text.abandon();
     this.#awaitedData.giveUp();
-    this.#awaitedAcknowledgements.giveUp();
+    this.#awaitedAcknowledgements?.giveUp();
     this.staging.end();
   }
 
@@ -709,6 +708,7 @@ export class FullFeaturePhase implements SessionConnection {
     // Its answer says what the initiator has received.
     this.replies.ping();
     this.wake();
+    this.#awaitedAcknowledgements ??= new AwaitedAcknowledgements();
     return this.#awaitedAcknowledgements.expect(statSN);
   }
 

@@ -81,6 +81,8 @@ export class Session {
   #immediateTasks = 0;
   /** Tasks that are over, but for work that a medium has not finished. */
   #lingeringTasks = 0;
+  /** Those of them that keep their places in the window: or commands that are aborted again and again would pile up. */
+  #keptPlaces = 0;
   /** Task management requests that are not answered yet, by initiator task tag. */
   readonly #managing = new Set<number>();
   /** All its connections are about to be closed. */
@@ -250,7 +252,7 @@ export class Session {
 
   /** One more immediate command may be taken up. */
   get hasRoomForImmediate(): boolean {
-    return this.#immediateTasks + this.#lingeringBeyondLimit < Limits.immediateCommands;
+    return this.#immediateTasks + this.#keptPlaces < Limits.immediateCommands;
   }
 
   /** A task that is not answered at once is listed, here and in the task set of its logical unit. */
@@ -271,22 +273,22 @@ export class Session {
 
   /** A task is over, and work that it has begun goes on: what that takes in memory counts as long as it does. */
   beginLingering(): void {
-    this.#lingeringTasks++;
+    this.#countLingering(1);
   }
 
   /** The opposite of `beginLingering`, when the work is done. */
   endLingering(): void {
-    this.#lingeringTasks--;
+    this.#countLingering(-1);
   }
 
-  /** Those tasks keep their place in the window: or commands that are aborted again and again would pile up. */
-  get #lingeringBeyondLimit(): number {
-    return Math.max(0, this.#lingeringTasks - Limits.lingeringTasks);
+  #countLingering(change: 1 | -1): void {
+    this.#lingeringTasks += change;
+    this.#keptPlaces = Math.max(0, this.#lingeringTasks - Limits.lingeringTasks);
   }
 
   /** Gives the initiator what the tasks that are over leave of the window. */
   openWindow(): void {
-    this.window.open(this.#tasks.size - this.#immediateTasks + this.#lingeringBeyondLimit);
+    this.window.open(this.#tasks.size - this.#immediateTasks + this.#keptPlaces);
   }
 
   /** A response to task management is still to be sent. */

@@ -11,21 +11,21 @@ async function metOf(expectations: readonly { readonly met: Promise<void> }[]): 
 
 Deno.test("AwaitedAcknowledgements ends the waiting for what is acknowledged, and keeps the rest", async () => {
   const awaited = new AwaitedAcknowledgements();
-  assertEquals(awaited.isWaiting, false);
+  assertEquals(awaited.count, 0);
   const expectations = [3, 5, 4].map((statSN) => awaited.expect(statSN));
   awaited.update((statSN) => statSN <= 2);
-  assertEquals([await metOf(expectations), awaited.isWaiting], [[], true]);
+  assertEquals([await metOf(expectations), awaited.count], [[], 3]);
   awaited.update((statSN) => statSN <= 4);
-  assertEquals([await metOf(expectations), awaited.isWaiting], [[0, 2], true]);
+  assertEquals([await metOf(expectations), awaited.count], [[0, 2], 1]);
   awaited.update(() => true);
-  assertEquals([await metOf(expectations), awaited.isWaiting], [[0, 1, 2], false]);
+  assertEquals([await metOf(expectations), awaited.count], [[0, 1, 2], 0]);
 });
 
 Deno.test("AwaitedAcknowledgements gives up one, or all", async () => {
   const awaited = new AwaitedAcknowledgements();
   const expectations = [1, 2, 3].map((statSN) => awaited.expect(statSN));
   expectations[1]!.giveUp();
-  assertEquals([await metOf(expectations), awaited.isWaiting], [[1], true]);
+  assertEquals([await metOf(expectations), awaited.count], [[1], 2]);
   awaited.giveUp();
-  assertEquals([await metOf(expectations), awaited.isWaiting], [[0, 1, 2], false]);
+  assertEquals([await metOf(expectations), awaited.count], [[0, 1, 2], 0]);
 });

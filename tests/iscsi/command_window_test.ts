@@ -246,14 +246,15 @@ Deno.test("release() leaves a command held while its connection has no room, and
   const crowded = { ...HERE, hasRoom: true };
   window.hold(1, 71, frame(), crowded);
   window.hold(2, 72, frame(), THERE);
-  assertEquals(window.holdsNext, false);
+  assertEquals([window.release(), window.isStalled], [undefined, false]);
   window.advance();
   crowded.hasRoom = false;
-  assertEquals([window.holdsNext, window.release()], [true, undefined]);
+  assertEquals([window.release(), window.isStalled], [undefined, true]);
   crowded.hasRoom = true;
   assertEquals(window.release()!.initiatorTaskTag, 71);
   window.advance();
   assertEquals(window.release()!.initiatorTaskTag, 72);
+  assertEquals([window.release(), window.isStalled], [undefined, false]);
 });
 
 Deno.test("release() passes on task management requests that waited for a command, room or no room", () => {

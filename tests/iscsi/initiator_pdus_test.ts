@@ -2,7 +2,13 @@
 import { assertEquals, assertObjectMatch, assertThrows } from "@std/assert";
 import { hex } from "../support/scripted_target.ts";
 import { BASIC_HEADER_BYTES, type Frame } from "../../lib/iscsi/framing.ts";
-import { cmdSNOf, decodeLoginRequest, decodePdu, RESERVED_TAG } from "../../lib/iscsi/initiator_pdus.ts";
+import {
+  cmdSNOf,
+  decodeLoginRequest,
+  decodePdu,
+  RESERVED_TAG,
+  SnackType,
+} from "../../lib/iscsi/initiator_pdus.ts";
 import { LoginStatus } from "../../lib/iscsi/login_status.ts";
 import { ProtocolError } from "../../lib/iscsi/protocol_error.ts";
 import { RejectReason } from "../../lib/iscsi/reject_reason.ts";
@@ -233,6 +239,7 @@ Deno.test("decodePdu() decodes a Logout Request (11.14)", () => {
 });
 
 Deno.test("decodePdu() reads the type of a SNACK, and the task that it is about if there is one (11.16)", () => {
+  assertEquals(SnackType, { data: 0, status: 1, dataAck: 2, resegmentedData: 3 });
   const rest = `0000 00000000 00000000 00000000`;
   const tail = `00000001 00000000 00000001 ${TAIL}`;
   for (

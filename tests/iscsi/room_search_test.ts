@@ -241,6 +241,16 @@ Deno.test("a discovery session finds the room of silent ones", () =>
     for (const { served } of crowd) await served;
   }));
 
+Deno.test("a login takes the room of a connection that ends while it is asked", () =>
+  withHarness({ connections: 1 }, async (harness) => {
+    const silent = await leaveSilent(harness, DISK);
+    const login = attempt(harness, { ...DISK, isid: isidOf(1) });
+    await settle();
+    await silent.initiator.close();
+    assertEquals(await timeOf(harness, login), { passedMs: Limits.probeStepMs, status: 0 });
+    assert(!harness.log.some((line) => line.includes("taken for gone")), harness.log.join("\n"));
+  }));
+
 Deno.test("a login that goes while it waits for room leaves nothing behind", () =>
   withHarness({ connections: 1 }, async (harness) => {
     await leaveSilent(harness, DISK);

@@ -422,7 +422,7 @@ Deno.test("20 tasks that another session ends open the window again, and one NOP
     }
   }));
 
-Deno.test("an initiator whose window was closed hears at once that it is open, before the response that takes time", () =>
+Deno.test("an initiator hears at once that its closed window is open, before the response that takes time", () =>
   withSlowUnit(async ({ store, harness }) => {
     const initiator = await harness.logIn({ unitCount: 2 });
     for (let index = 0; index < Limits.commandWindow; index++) {

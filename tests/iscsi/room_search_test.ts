@@ -241,6 +241,17 @@ Deno.test("a discovery session finds the room of silent ones", () =>
     for (const { served } of crowd) await served;
   }));
 
+Deno.test("a login waits for room once: who falls silent meanwhile is asked at its next attempt", () =>
+  withHarness({ connections: 2 }, async (harness) => {
+    await leaveSilent(harness, DISK, 4);
+    await leaveSilent(harness, { ...DISK, isid: isidOf(1) }, 1);
+    const [first, second] = [2, 3].map((number) => attempt(harness, { ...DISK, isid: isidOf(number) }));
+    assertEquals(await timeOf(harness, first!), { passedMs: Limits.probeMs, status: 0 });
+    assertEquals(await timeOf(harness, second!), { passedMs: 0, status: 0x0302 });
+    const next = attempt(harness, { ...DISK, isid: isidOf(3) });
+    assertEquals(await timeOf(harness, next), { passedMs: Limits.probeMs, status: 0 });
+  }));
+
 Deno.test("a login takes the room of a connection that ends while it is asked", () =>
   withHarness({ connections: 1 }, async (harness) => {
     const silent = await leaveSilent(harness, DISK);

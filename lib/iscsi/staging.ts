@@ -52,7 +52,6 @@ export class Staging {
   end(): void {
     this.#isOver = true;
     this.#idle.clear();
-    this.#idleBytes = 0;
   }
 }
 

@@ -21,16 +21,20 @@ export async function settleState({ storage, targets }: Config): Promise<void> {
   for (const path of [identities, reservationsFileOf(storage, ""), ...backings]) {
     for (let folder = dirname(path); !folders.has(folder); folder = dirname(folder)) folders.add(folder);
   }
-  await Promise.all([identities, ...folders].map(async (path) => {
+  const refused = await Promise.all([identities, ...folders].map(async (path) => {
     try {
       await syncPath(path);
+      return undefined;
     } catch (error) {
-      if (!isInside(storage, path) && path !== storage) return;
-      throw new ProvisionError(`Cannot put "${path}" on stable storage: ${reasonOf(error)}`, {
-        cause: error,
-      });
+      return { path, error };
     }
   }));
+  for (const refusal of refused) {
+    if (refusal === undefined || (!isInside(storage, refusal.path) && refusal.path !== storage)) continue;
+    throw new ProvisionError(`Cannot put "${refusal.path}" on stable storage: ${reasonOf(refusal.error)}`, {
+      cause: refusal.error,
+    });
+  }
 }
 
 /** Does nothing where there is nothing yet, or no right to look: then this program has made nothing there. */

@@ -1,5 +1,5 @@
 /** From the options of CHAP to what is asked of initiators, for the whole server and for each target. */
-import type { Account, ChapConfig, Credentials } from "./chap.ts";
+import { type Account, CHAP_ALGORITHMS, type ChapConfig, type Credentials } from "./chap.ts";
 import { type Diagnostics, quote } from "./diagnostics.ts";
 import type { GivenOptions } from "./read_options.ts";
 import { isSameSecret } from "./secret.ts";
@@ -16,16 +16,19 @@ const NOBODY = "none";
 /** Permission bits that let others than the owner read or change a file. */
 const OTHERS = 0o077;
 
+const [WEAKEST] = CHAP_ALGORITHMS;
+
 const ONE_WAY = ["user", "secret", "secrets"] as const;
 
 /** What one part of the conf says of CHAP, its own options only. */
 interface ChapPart {
   /** Undefined when it says nothing of initiators; empty when none has to prove anything. */
   readonly accounts: readonly Account[] | undefined;
-  readonly mutual: Credentials | undefined;
+  /** Undefined when it says nothing of the target's own proof; "none" when the target gives none. */
+  readonly mutual: Credentials | typeof NOBODY | undefined;
   /** Whether it asks initiators for anything, be its values good or not. */
   readonly isAsking: boolean;
-  /** The line that has a mutual option, if one has. */
+  /** The line that asks for mutual CHAP, if one does. */
   readonly mutualLine: number | undefined;
 }
 
@@ -34,18 +37,25 @@ export class ChapBuilder {
   readonly #diagnostics: Diagnostics;
   readonly #readFile: ReadFile;
   readonly #files = new Map<string, readonly Account[]>();
+  readonly #given: GivenOptions;
   readonly #globals: ChapPart;
   readonly #all: ChapPart[] = [];
 
   constructor(globals: GivenOptions, diagnostics: Diagnostics, readFile: ReadFile) {
     this.#diagnostics = diagnostics;
     this.#readFile = readFile;
+    this.#given = globals;
     this.#globals = this.#readPart(globals);
   }
 
   /** What the whole server asks for; undefined for nothing. */
   get globals(): ChapConfig | undefined {
     return configOf(this.#globals);
+  }
+
+  /** The files of secrets that the conf names, each once. */
+  get secretsFiles(): readonly string[] {
+    return [...this.#files.keys()];
   }
 
   /** What a target asks for: as its own options say, else as the global ones do; undefined for nothing. */
@@ -62,14 +72,34 @@ export class ChapBuilder {
     if (mutualLine !== undefined && !this.#all.some(({ isAsking }) => isAsking)) {
       this.#reportUselessMutual(mutualLine);
     }
+    this.#reportMinimum();
     const accounts = this.#all.flatMap((part) => part.accounts ?? []);
     for (const { mutual, mutualLine } of this.#all) {
       // RFC 7143, 9.2.1: who knows the one could else pass for the other.
-      if (mutual === undefined || !accounts.some(({ secret }) => isSameSecret(secret, mutual.secret))) {
-        continue;
-      }
+      if (mutual === undefined || mutual === NOBODY) continue;
+      if (!accounts.some(({ secret }) => isSameSecret(secret, mutual.secret))) continue;
       const problem = "an initiator has the same secret; choose another for one of them";
       this.#diagnostics.error(mutualLine!, `Cannot use mutual_secret: ${problem}`);
+    }
+  }
+
+  /**
+   * Warns when `chap_minimum` keeps initiators from discovery, or does nothing. open-iscsi offers MD5 alone unless it is
+   * configured otherwise, and has no option for discovery: the one for sessions holds for both.
+   */
+  #reportMinimum(): void {
+    const { values: { chap_minimum: minimum = WEAKEST }, lines } = this.#given;
+    if (minimum === WEAKEST) return;
+    const line = lines.get("chap_minimum")!;
+    if (!this.#all.some(({ isAsking }) => isAsking)) {
+      const remedy = 'add "user" and "secret", or "secrets", or remove the line';
+      this.#diagnostics.warning(line, `Option chap_minimum does nothing where nobody is asked: ${remedy}`);
+    } else if (this.#globals.isAsking) {
+      this.#diagnostics.warning(
+        line,
+        `Discovery asks for ${minimum} or stronger, and open-iscsi (Linux) offers only md5 by default: set ` +
+          '"node.session.auth.chap_algs" in its iscsid.conf, or ask for secrets in the sections only',
+      );
     }
   }
 
@@ -83,26 +113,31 @@ export class ChapBuilder {
 
   #readPart(given: GivenOptions): ChapPart {
     const { values, lines } = given;
-    const mutual = this.#readPair(given, "mutual_user", "mutual_secret");
-    const mutualLine = lines.get("mutual_secret") ?? lines.get("mutual_user");
     const isSilent = ONE_WAY.every((name) => !lines.has(name));
     const isNobody = values.user === NOBODY;
-    if (isNobody) this.#reportSecretsOfNobody(given);
-    const part = {
+    if (isNobody) this.#reportSecretsOfNobody(given, "user", ["secret", "secrets"]);
+    const isMutualOff = values.mutual_user === NOBODY;
+    if (isMutualOff) this.#reportSecretsOfNobody(given, "mutual_user", ["mutual_secret"]);
+    const part: ChapPart = {
       accounts: isSilent ? undefined : isNobody ? [] : this.#readAccounts(given),
-      mutual,
+      mutual: isMutualOff ? NOBODY : this.#readPair(given, "mutual_user", "mutual_secret"),
       isAsking: !isSilent && !isNobody,
-      mutualLine,
+      mutualLine: isMutualOff ? undefined : lines.get("mutual_secret") ?? lines.get("mutual_user"),
     };
     this.#all.push(part);
     return part;
   }
 
-  #reportSecretsOfNobody({ lines }: GivenOptions): void {
-    for (const name of ["secret", "secrets"] as const) {
+  /** Reports the secrets that stand beside a name which stands for no CHAP. */
+  #reportSecretsOfNobody(
+    { lines }: GivenOptions,
+    user: "user" | "mutual_user",
+    secrets: readonly ("secret" | "secrets" | "mutual_secret")[],
+  ): void {
+    for (const name of secrets) {
       const line = lines.get(name);
       if (line === undefined) continue;
-      const problem = `user "${NOBODY}" (line ${lines.get("user")}) asks for none; remove one of the lines`;
+      const problem = `${user} "${NOBODY}" (line ${lines.get(user)}) needs none; remove one of the lines`;
       this.#diagnostics.error(line, `Cannot use ${name}: ${problem}`);
     }
   }
@@ -132,7 +167,7 @@ export class ChapBuilder {
   ): Credentials | undefined {
     for (const [present, absent] of [[user, secret], [secret, user]] as const) {
       const line = lines.get(present);
-      if (line === undefined || lines.has(absent) || values[present] === NOBODY) continue;
+      if (line === undefined || lines.has(absent)) continue;
       this.#diagnostics.error(
         line,
         `Missing ${absent}: ${present} means nothing without it; add a line with it`,
@@ -186,7 +221,10 @@ function configOf(
   { accounts = [], mutual }: Pick<ChapPart, "accounts" | "mutual">,
 ): ChapConfig | undefined {
   if (accounts.length === 0) return undefined;
-  return { accounts: new Map(accounts.map((account) => [account.name, account])), mutual };
+  return {
+    accounts: new Map(accounts.map((account) => [account.name, account])),
+    mutual: mutual === NOBODY ? undefined : mutual,
+  };
 }
 
 function formatMode(mode: number): string {

@@ -90,6 +90,8 @@ export interface Config {
   readonly chapMinimum: ChapAlgorithm;
   /** What an initiator has to prove that asks for the list of targets; undefined for nothing. */
   readonly chap: ChapConfig | undefined;
+  /** Absolute paths of the files of secrets that the conf names. */
+  readonly secretsFiles: readonly string[];
   /** In the order of the file. */
   readonly targets: readonly TargetConfig[];
 }

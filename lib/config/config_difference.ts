@@ -64,7 +64,7 @@ interface Field<T> {
 type Fields<T> = { readonly [Key in keyof T]: Field<T[Key]> };
 
 /** The fields of the whole server. */
-const SERVER_FIELDS: Fields<Omit<Config, "file" | "targets">> = {
+const SERVER_FIELDS: Fields<Omit<Config, "file" | "secretsFiles" | "targets">> = {
   storage: { option: "storage", show: String, consequence: "ended" },
   node: { option: "node", show: String, consequence: "ended" },
   port: { option: "port", show: String, consequence: "unnoticed" },

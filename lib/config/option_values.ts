@@ -24,6 +24,9 @@ const LOGICAL_UNITS_MAX = 256;
 /** Where a server listens unless told otherwise (RFC 7143, 13.8). */
 const DEFAULT_PORT = 3260;
 
+/** The word for an option that is absent, in this program's texts. As a name it is a mistake. */
+export const NOTHING = "none";
+
 /** Longest serial number, so that every designator made of one fits into 255 bytes (SPC-4, 7.8.6). */
 export const SERIAL_NUMBER_LENGTH_MAX = 64;
 /** Block sizes go in powers of two up to this. */
@@ -170,6 +173,12 @@ export function readAlgorithm(text: string, report: ValueReport): ChapAlgorithm 
 
 /** Where another server is, after the word `permanently` if the target stays there. */
 export function readRedirection(text: string, report: ValueReport): Redirection | undefined {
+  if (text.toLowerCase() === NOTHING) {
+    const remedy =
+      `remove the line to serve the target here; write "${NOTHING}:${DEFAULT_PORT}" for a host of that name`;
+    report.error(`Cannot use ${report.option} ${quote(text)}: ${remedy}`);
+    return undefined;
+  }
   const words = text.split(/\s+/);
   const isPermanent = words[0]!.toLowerCase() === PERMANENTLY;
   const portal = parsePortal(words.slice(isPermanent ? 1 : 0).join(" "), DEFAULT_PORT);

@@ -59,7 +59,7 @@ export function parseConfig(text: string, source: ConfSource): ParsedConfig {
   reportExposure([given, ...sections.map((section) => section.given)], mode, diagnostics);
   const config = diagnostics.hasErrors
     ? undefined
-    : deepFreeze({ file, ...globals, chap: chap.globals, targets });
+    : deepFreeze({ file, ...globals, chap: chap.globals, secretsFiles: chap.secretsFiles, targets });
   return deepFreeze({ config, diagnostics: diagnostics.toArray() });
 }
 

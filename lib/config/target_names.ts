@@ -1,5 +1,6 @@
 import { type Diagnostics, quote } from "./diagnostics.ts";
 import { foldIscsiName, ISCSI_NAME_BYTES_MAX, iscsiNameProblem } from "./iscsi_name.ts";
+import { NOTHING } from "./option_values.ts";
 
 /** A name as the conf gives it. */
 export interface WrittenName {
@@ -58,7 +59,9 @@ export class TargetNames {
     const iscsiName = isFullName ? alias : this.iscsiName(alias);
     const holder = this.#holders.get(iscsiName);
     const problem = (isFullName ? iscsiNameProblem(alias) : this.#shortNameProblem(alias)) ??
-      (owner !== undefined && iscsiName === this.iscsiName(owner)
+      (alias === NOTHING
+        ? `remove the line to have no alias; write ${quote(iscsiName)} if that is the name`
+        : owner !== undefined && iscsiName === this.iscsiName(owner)
         ? "it is the target's own name; remove the line"
         : holder && `${holder} has that name already; choose another`);
     if (problem !== undefined) {

@@ -83,9 +83,34 @@ Deno.test("user=none takes CHAP from a target", () => {
   assertEquals(chapOf(`${BOB}${BOX}${A}user=none\n${B}`), ["bob as box", "nothing", "bob as box"]);
   assertEquals(chapOf(`user=none\n${A}${BOB}`), ["nothing", "bob"]);
   assertEquals(messagesOf(`${BOB}${A}user=none\nsecret=othersecret1\nsecrets=/good`), [
-    'conf:6: Cannot use secret: user "none" (line 5) asks for none; remove one of the lines',
-    'conf:7: Cannot use secrets: user "none" (line 5) asks for none; remove one of the lines',
+    'conf:6: Cannot use secret: user "none" (line 5) needs none; remove one of the lines',
+    'conf:7: Cannot use secrets: user "none" (line 5) needs none; remove one of the lines',
   ]);
+});
+
+Deno.test("mutual_user=none takes the target's own proof away, and nothing else", () => {
+  assertEquals(chapOf(`${BOB}${BOX}${A}mutual_user=none\n${B}`), ["bob as box", "bob", "bob as box"]);
+  assertEquals(chapOf(`${BOB}${BOX}${A}mutual_user=none\n${ALICE}`), ["bob as box", "alice"]);
+  assertEquals(chapOf(`${BOB}mutual_user=none\n${A}${B}${BOX}`), ["bob", "bob", "bob as box"]);
+  assertEquals(messagesOf(`${BOB}${A}user=none\nmutual_user=none`), []);
+  assertEquals(messagesOf(`mutual_user=none\n${A}mutual_user=none`), []);
+  assertEquals(messagesOf(`${BOB}${BOX}${A}mutual_user=none\nmutual_secret=othersecret1`), [
+    'conf:8: Cannot use mutual_secret: mutual_user "none" (line 7) needs none; remove one of the lines',
+  ]);
+});
+
+Deno.test("none is no name of another server, and no second name, unless it is written in full", () => {
+  assertEquals(messagesOf(`${A}redirect=None`), [
+    'conf:3: Cannot use redirect "None": remove the line to serve the target here; write "none:3260" for a host of ' +
+    "that name",
+  ]);
+  assertEquals(parse(`${A}redirect=none:3260`).config?.targets[0]?.redirect?.targetAddress, "none:3260");
+  assertEquals(messagesOf(`${A}alias=NONE`), [
+    'conf:3: Cannot use alias "NONE": remove the line to have no alias; write "iqn.2002-08.info.netmanager:none" if ' +
+    "that is the name",
+  ]);
+  const { config } = parse(`${A}alias=iqn.2002-08.info.netmanager:none`);
+  assertEquals(config?.targets[0]?.aliasIscsiName, "iqn.2002-08.info.netmanager:none");
 });
 
 Deno.test("what the target proves is global or its own", () => {
@@ -123,6 +148,31 @@ Deno.test("chap_minimum is one of the algorithms", () => {
   assertEquals(messagesOf(`chap_minimum=sha512\n${A}`), [
     'conf:1: Cannot use chap_minimum "sha512": write md5, sha1, sha256 or sha3-256',
   ]);
+});
+
+Deno.test("chap_minimum above md5 is a warning where discovery asks, and where nobody does", () => {
+  const discovery =
+    "warning: Discovery asks for sha256 or stronger, and open-iscsi (Linux) offers only md5 by " +
+    'default: set "node.session.auth.chap_algs" in its iscsid.conf, or ask for secrets in the sections only';
+  const useless = "warning: Option chap_minimum does nothing where nobody is asked: " +
+    'add "user" and "secret", or "secrets", or remove the line';
+  assertEquals(messagesOf(`chap_minimum=sha256\n${BOB}${A}`), [`conf:1: ${discovery}`]);
+  assertEquals(messagesOf(`secrets=/good\nchap_minimum=sha256\n${A}`), [`conf:2: ${discovery}`]);
+  assertEquals(messagesOf(`chap_minimum=sha256\n${A}`), [`conf:1: ${useless}`]);
+  assertEquals(messagesOf(`chap_minimum=sha256\nuser=none\n${A}user=none`), [`conf:1: ${useless}`]);
+  const unconcerned = [
+    `chap_minimum=sha256\n${A}${BOB}`,
+    `chap_minimum=sha256\nuser=none\n${A}${BOB}`,
+    `chap_minimum=md5\n${BOB}${A}`,
+    `chap_minimum=md5\n${A}`,
+    `${BOB}${A}`,
+  ];
+  for (const text of unconcerned) assertEquals(messagesOf(text), [], text);
+});
+
+Deno.test("a config names its files of secrets, each once", () => {
+  const text = `secrets=/good\n${A}secrets=/readonly\n${B}secrets=/good`;
+  assertEquals(parse(text).config?.secretsFiles, ["/good", "/readonly"]);
 });
 
 Deno.test("neither a name nor a secret goes without the other", () => {

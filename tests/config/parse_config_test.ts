@@ -52,6 +52,7 @@ Deno.test("parseConfig() reads the example of the description", () => {
     metrics: undefined,
     chapMinimum: "md5",
     chap: undefined,
+    secretsFiles: [],
     targets: [{
       name: "xenserver",
       iscsiName: "iqn.2002-08.info.netmanager:xenserver",
@@ -85,6 +86,7 @@ Deno.test("parseConfig() fills in every default", () => {
     metrics: undefined,
     chapMinimum: "md5",
     chap: undefined,
+    secretsFiles: [],
     targets: [{
       name: "a",
       iscsiName: "iqn.2002-08.info.netmanager:a",
@@ -140,6 +142,7 @@ file = /dev/sdb
     metrics: undefined,
     chapMinimum: "md5",
     chap: undefined,
+    secretsFiles: [],
   });
   assertEquals(targets, [{
     name: "a.b:c-1",
@@ -259,7 +262,7 @@ Deno.test("parseConfig() freezes what it returns", () => {
     assert(Object.isFrozen(value));
     pending.push(...Object.values(value));
   }
-  assertEquals(objects, 12);
+  assertEquals(objects, 13);
 });
 
 Deno.test("parseConfig() returns plain data that can be posted to a worker", () => {

@@ -5,6 +5,7 @@ import { findExports } from "../../lib/provision/find_exports.ts";
 import { provision } from "../../lib/provision/provision.ts";
 import { ProvisionError } from "../../lib/provision/provision_error.ts";
 import { configOf } from "./conf.ts";
+import { runTool } from "../support/tools.ts";
 import { snapshot, withScratch } from "./scratch.ts";
 
 const UNUSED = { isWriteProtected: false, mountPoint: undefined };
@@ -37,6 +38,15 @@ Deno.test("parseBlockDevice() takes nothing else for a device", () => {
 Deno.test("readBlockDevice() says of what is none that it is none", () => {
   const none = "not a block device, or does not exist";
   for (const path of ["/dev/null", "/dev/none", "/dev/shm", "/"]) assertEquals(readBlockDevice(path), none);
+});
+
+Deno.test("readBlockDevice() passes on what lsblk says of a device that it does not know", async () => {
+  await withScratch(async (folder) => {
+    const node = `${folder}/node`;
+    // A number that no device has; to make a node takes rights that a container may not have.
+    if ((await runTool("mknod", [node, "b", "7", "1048575"])).code !== 0) return;
+    assertThrows(() => readBlockDevice(node), ProvisionError, "failed to get sysfs name");
+  });
 });
 
 Deno.test("provision() refuses whatever in /dev is no block device", async () => {

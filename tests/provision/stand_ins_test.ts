@@ -28,6 +28,20 @@ Deno.test("StandIns links to where files really are, once, and removes what an e
     assertEquals(Deno.readTextFileSync(standIns.extend([], [path]).get(path)!), "there");
     standIns.remove();
     assertEquals(Object.keys(snapshot(storage)), [".iscsi"]);
+    assertEquals(Deno.readTextFileSync(standIns.extend([], [path]).get(path)!), "there");
+    standIns[Symbol.dispose]();
+    assertEquals(Object.keys(snapshot(storage)), [".iscsi"]);
+  });
+});
+
+Deno.test("StandIns says what it cannot make or remove", async () => {
+  await withScratch((folder) => {
+    Deno.writeTextFileSync(`${folder}/.iscsi`, "no folder");
+    const standIns = new StandIns(folder);
+    const problem = `"${folder}/.iscsi/devices": Not a directory`;
+    assertThrows(() => standIns.remove(), ProvisionError, `Cannot remove folder ${problem}`);
+    const device = { path: "/dev/none", readOnly: true };
+    assertThrows(() => standIns.extend([device], []), ProvisionError, `Cannot create folder ${problem}`);
   });
 });
 

@@ -21,6 +21,16 @@ Deno.test("StorageLock has one holder at a time, whom others are told", async ()
   });
 });
 
+Deno.test("StorageLock takes nobody for its holder who only looks", async () => {
+  await withScratch((folder) => {
+    const path = join(folder, "serve.lock");
+    Deno.writeTextFileSync(path, "1\n");
+    using looking = Deno.openSync(path, { read: true });
+    assert(looking.tryLockSync(false));
+    assertEquals(StorageLock.holder(folder, "serve"), undefined);
+  });
+});
+
 Deno.test("StorageLock means nothing when only its file is left", async () => {
   await withScratch(async (folder) => {
     Deno.writeTextFileSync(join(folder, "serve.lock"), "1\n");

@@ -1,0 +1,24 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { runHelper } from "../../lib/provision/run_helper.ts";
+
+Deno.test("runHelper() returns what a helper says, in English", () => {
+  const { success, stdout, stderr } = runHelper("lsblk", ["/nowhere"]);
+  assertEquals([success, stdout], [false, ""]);
+  assertStringIncludes(stderr, "not a block device");
+  assertEquals(stderr.endsWith("\n"), false);
+  assertEquals(runHelper("mknod", ["--version"]).success, true);
+});
+
+Deno.test("runHelper() names the package of a helper that is not there, or that it has no right to run", async () => {
+  const module = JSON.stringify(import.meta.resolve("../../lib/provision/run_helper.ts"));
+  const script = `import { runHelper } from ${module};
+    try { runHelper("mknod", []); } catch (error) { console.log(error.name, error.message); }`;
+  for (const rights of ["--allow-run=lsblk", "--allow-run"]) {
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--quiet", "--no-prompt", rights, `data:text/typescript,${encodeURIComponent(script)}`],
+      env: { PATH: "/nowhere" },
+    }).output();
+    const message = 'ProvisionError Cannot run "mknod": is it installed (package coreutils)?\n';
+    assertEquals(new TextDecoder().decode(stdout), message, rights);
+  }
+});

@@ -84,8 +84,8 @@ export class ChapBuilder {
   }
 
   /**
-   * Warns when `chap_minimum` keeps initiators from discovery, or does nothing. open-iscsi offers MD5 alone unless it is
-   * configured otherwise, and has no option for discovery: the one for sessions holds for both.
+   * Warns when `chap_minimum` keeps initiators from discovery, or does nothing. open-iscsi offers MD5 alone unless it
+   * is configured otherwise, and has no option for discovery: the one for sessions holds for both.
    */
   #reportMinimum(): void {
     const { values: { chap_minimum: minimum = WEAKEST }, lines } = this.#given;

@@ -129,9 +129,8 @@ initiators = iqn.2011-07.com.Example:A iqn.2011-07.com.example:a naa.52004567BA6
 size = 512
 file = /dev/sdb
 `);
-  const { targets, ...globals } = config;
-  assertEquals(globals, {
-    file: "conf",
+  const { targets, file, ...globals } = config;
+  assertEquals([file, globals], ["conf", {
     storage: "/data/iscsi",
     node: "iqn.2020-01.com.example:box",
     sessions: 1,
@@ -143,7 +142,7 @@ file = /dev/sdb
     chapMinimum: "md5",
     chap: undefined,
     secretsFiles: [],
-  });
+  }]);
   assertEquals(targets, [{
     name: "a.b:c-1",
     iscsiName: "iqn.2020-01.com.example:box:a.b:c-1",

@@ -1,5 +1,6 @@
 import type { Config } from "../config/config.ts";
-import { provision, type ProvisionOptions, type ProvisionReport } from "../provision/provision.ts";
+import { ProvisionError } from "../provision/provision_error.ts";
+import { provision, type ProvisionReport } from "../provision/provision.ts";
 import { isChange, type Step } from "../provision/step.ts";
 import type { Context } from "./context.ts";
 import { exitCodeOf, reportTold, toldToJson } from "./describe_told.ts";
@@ -15,13 +16,14 @@ import { tellServer, type Told } from "./tell_server.ts";
 /**
  * `iscsi build`: makes the backing files what the conf says, and then has the running server take it over.
  *
- * With `--json`, an object with `file`, `diagnostics` (as `check` prints them), `dryRun`, `changed`, `steps`,
- * `promisedBytes` and `allocatedBytes` of all LUNs, and `live`: null where no server runs on the storage folder, or an
- * object with its `pid` (or null) and either `error`, for which it keeps what it has, or `unfinished`, why it is not
- * known what comes of it, or `changes`, each `description`, `consequence` and `sessions` (each `initiator`, `address`
- * and `target`), and `obstacle`, null or what takes `--force`. A step has a `kind` and a `path`, and where it is about
- * a file `sizeBytes` and `allocatedBytes`; kinds are `createFolder`, `restrictFolder`, `recordIdentities`,
- * `createFile`, `growFile` (with `fromBytes`), `keepFile`, `useDevice` (with `deviceBytes`) and `keepUnusedFile`.
+ * With `--json`, an object with `file`, `diagnostics` (as `check` prints them), `dryRun`, `changed`, `steps`, `failure`
+ * (null, or why the rest was not done), `promisedBytes` and `allocatedBytes` of all LUNs, and `live`: null where no
+ * server runs on the storage folder, or was not told, or an object with its `pid` (or null) and either `error`, for
+ * which it keeps what it has, or `unfinished`, why it is not known what comes of it, or `changes`, each `description`,
+ * `consequence` and `sessions` (each `initiator`, `address` and `target`), and `obstacle`, null or what takes
+ * `--force`. A step has a `kind` and a `path`, and where it is about a file `sizeBytes` and `allocatedBytes`; kinds are
+ * `createFolder`, `restrictFolder`, `recordIdentities` (with `added`), `createFile`, `growFile` (with `fromBytes`),
+ * `keepFile`, `useDevice` (with `deviceBytes`), `confirmFiles` (with `files`) and `keepUnusedFile`.
  */
 export async function build(context: Context, options: OptionValues): Promise<ExitCode> {
   return await buildAndTell(context, options, { isServedNext: false });
@@ -36,56 +38,85 @@ export async function buildAndTell(
   const loaded = loadConfig(options.conf, context);
   if (loaded.config === undefined) {
     if (options.json && loaded.exitCode === EXIT_CODES.confErrors.code) {
-      const nothing = { steps: [], errors: loaded.diagnostics, warnings: [] };
-      context.stdout.write(toJson(options, nothing, undefined));
+      const report = { steps: [], errors: loaded.diagnostics, warnings: [] };
+      context.stdout.write(toJson(options, report, {}));
     }
     return loaded.exitCode;
   }
   const { config, diagnostics } = loaded;
-  const printStep = options.json ? () => {} : stepPrinter(context.stdout);
+  const { report, isInterrupted } = await provisionUnlessInterrupted(config, options, context);
+  reportProvision(report, options, context);
+  const isDone = report.errors.length === 0 && report.failure === undefined;
+  const outcome: Outcome = isDone ? await tell(config, options, context) : {
+    failure: report.failure,
+    exitCode: isInterrupted ? EXIT_CODES.interrupted.code : EXIT_CODES.failed.code,
+  };
+  const { told, failure, exitCode } = outcome;
+  if (failure !== undefined) context.stderr.write(`iscsi: ${failure}\n`);
+  if (options.json) {
+    const warnings = [...diagnostics, ...report.warnings];
+    context.stdout.write(toJson(options, { ...report, warnings }, outcome));
+  } else if (told?.kind === "absent") {
+    if (!isServedNext) tellOfAbsence(config, options, context);
+  } else if (told !== undefined) {
+    reportTold(told, config.storage, context);
+  }
+  return exitCode;
+}
+
+/** How a build ends. */
+interface Outcome {
+  /** Absent when no server was told. */
+  readonly told?: Told;
+  /** Why not all was done; undefined when all was, or when what is wrong has been reported. */
+  readonly failure?: string | undefined;
+  readonly exitCode: ExitCode;
+}
+
+/** Prints what has come of provisioning, besides its steps. */
+function reportProvision(
+  { steps, errors, warnings, failure }: ProvisionReport,
+  { json, dryRun }: OptionValues,
+  context: Context,
+): void {
+  const isRefused = errors.length > 0;
+  if (!json && !isRefused && failure === undefined) context.stdout.write(summarizeSteps(steps, dryRun));
+  reportDiagnostics([...errors, ...warnings], context);
+  if (isRefused && !steps.some(isChange)) context.stderr.write("iscsi: Nothing was changed\n");
+}
+
+/** Has the server that runs take over what was built. */
+async function tell(config: Config, options: OptionValues, context: Context): Promise<Outcome> {
+  const { conf: file, force, dryRun } = options;
+  try {
+    const told = await tellServer(config.storage, { file, force, dryRun }, context);
+    // A server that keeps its old configuration: whoever changed it must not think that the change is live.
+    return { told, exitCode: told.kind === "absent" ? EXIT_CODES.done.code : exitCodeOf(told) };
+  } catch (error) {
+    if (!(error instanceof ProvisionError)) throw error;
+    return { failure: error.message, exitCode: EXIT_CODES.failed.code };
+  }
+}
+
+/** Provisions, or ends after a step when the user interrupts it. */
+async function provisionUnlessInterrupted(
+  config: Config,
+  { dryRun, force, json }: OptionValues,
+  context: Context,
+): Promise<{ readonly report: ProvisionReport; readonly isInterrupted: boolean }> {
+  const printStep = json ? () => {} : stepPrinter(context.stdout);
   using progress = new ProgressLine(context);
   const onStep = (step: Step, left: number): void => {
     progress.clear();
     printStep(step);
     if (left > 0) progress.show(left === 1 ? "1 more step" : `${left} more steps`);
   };
-  const report = await provisionUnlessInterrupted(config, { dryRun: options.dryRun, onStep });
-  if (report === undefined) {
-    progress.clear();
-    context.stderr.write("iscsi: Interrupted: run it again for the rest\n");
-    return EXIT_CODES.interrupted.code;
-  }
-  const isRefused = report.errors.length > 0;
-  if (!options.json && !isRefused) context.stdout.write(summarizeSteps(report.steps, options.dryRun));
-  reportDiagnostics([...report.errors, ...report.warnings], context);
-  const { conf: file, force, dryRun } = options;
-  const told = isRefused ? undefined : await tellServer(config.storage, { file, force, dryRun }, context);
-  if (options.json) {
-    const warnings = [...diagnostics, ...report.warnings];
-    context.stdout.write(toJson(options, { ...report, warnings }, told));
-  }
-  if (told === undefined) {
-    if (!report.steps.some(isChange)) context.stderr.write("iscsi: Nothing was changed\n");
-    return EXIT_CODES.failed.code;
-  }
-  if (told.kind === "absent") {
-    if (!options.json && !isServedNext) tellOfAbsence(config, options, context);
-    return EXIT_CODES.done.code;
-  }
-  if (!options.json) reportTold(told, config.storage, context);
-  // A server that keeps its old configuration: whoever changed it must not think that the change is live.
-  return exitCodeOf(told);
-}
-
-/** Provisions, or ends after a step when the user interrupts it, and returns nothing then. */
-async function provisionUnlessInterrupted(
-  config: Config,
-  options: ProvisionOptions,
-): Promise<ProvisionReport | undefined> {
   using interruption = new Interruption();
   const { signal } = interruption;
-  const report = await provision(config, { ...options, signal });
-  return signal.aborted ? undefined : report;
+  const report = await provision(config, { dryRun, force, onStep, signal });
+  const isInterrupted = signal.aborted && report.errors.length === 0 && report.failure === undefined;
+  if (!isInterrupted) return { report, isInterrupted };
+  return { report: { ...report, failure: "Interrupted: run it again for the rest" }, isInterrupted };
 }
 
 /** Tells that nobody serves what was built, and unless nothing was, what to do about it. */
@@ -100,7 +131,11 @@ function tellOfAbsence(
   stderr.write(`iscsi: ${absence}: run "${serve}", or "systemctl start iscsi" where its unit is installed\n`);
 }
 
-function toJson(options: OptionValues, report: ProvisionReport, told: Told | undefined): string {
+function toJson(
+  options: OptionValues,
+  report: ProvisionReport,
+  { told, failure }: Partial<Outcome>,
+): string {
   const { promisedBytes, allocatedBytes } = totalsOf(report.steps);
   const document = {
     file: options.conf,
@@ -108,6 +143,7 @@ function toJson(options: OptionValues, report: ProvisionReport, told: Told | und
     dryRun: options.dryRun,
     changed: !options.dryRun && report.steps.some(isChange),
     steps: report.steps.map(stepToJson),
+    failure: failure ?? null,
     promisedBytes,
     allocatedBytes,
     live: toldToJson(told),
@@ -122,6 +158,8 @@ function stepToJson(step: Step): unknown {
       return { kind: step.kind, path: step.path };
     case "recordIdentities":
       return { kind: step.kind, path: step.path, added: step.added };
+    case "confirmFiles":
+      return { kind: step.kind, path: step.path, files: step.files };
     case "createFile":
       return { ...step, allocatedBytes: 0 };
     default:

@@ -3,14 +3,15 @@ import type { ChapConfig } from "../config/chap.ts";
 import type { Config, DiskConfig, TargetConfig } from "../config/config.ts";
 import { formatRedirection } from "../config/redirection.ts";
 import { formatSize } from "../config/size.ts";
+import { findMistakenFiles } from "../provision/find_mistaken_files.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
-import { loadConfig } from "./load_config.ts";
+import { loadConfig, reportDiagnostics } from "./load_config.ts";
 import type { OptionValues } from "./options.ts";
 import { LINE_COLUMNS_MAX, wrapWords } from "./wrap_words.ts";
 
 /**
- * `iscsi check`: prints what a conf exports.
+ * `iscsi check`: prints what a conf exports, and reports files that it would take for disks and are none.
  *
  * With `--json`, an object with `file`, `diagnostics` (each `severity`, `file`, `line`, `message`) and `config`:
  * null when the conf has errors, else `storage`, `node`, `port`, `sessions`, `connections`, `pingSeconds`,
@@ -24,19 +25,24 @@ import { LINE_COLUMNS_MAX, wrapWords } from "./wrap_words.ts";
  */
 export function check(context: Context, options: OptionValues): Promise<ExitCode> {
   const loaded = loadConfig(options.conf, context);
-  const { config, diagnostics } = loaded;
-  const exitCode = config === undefined ? loaded.exitCode : EXIT_CODES.done.code;
-  if (options.json && exitCode !== EXIT_CODES.failed.code) {
+  const { config } = loaded;
+  if (config === undefined && loaded.exitCode === EXIT_CODES.failed.code) {
+    return Promise.resolve(loaded.exitCode);
+  }
+  const mistakes = config === undefined ? [] : findMistakenFiles(config);
+  reportDiagnostics(mistakes, context);
+  if (options.json) {
     const document = {
       file: options.conf,
-      diagnostics,
+      diagnostics: [...loaded.diagnostics, ...mistakes],
       config: config === undefined ? null : toJson(config),
     };
     context.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
   } else if (config !== undefined) {
     context.stdout.write(describe(config));
   }
-  return Promise.resolve(exitCode);
+  if (config === undefined) return Promise.resolve(loaded.exitCode);
+  return Promise.resolve(mistakes.length > 0 ? EXIT_CODES.failed.code : EXIT_CODES.done.code);
 }
 
 function toJson(config: Config): unknown {

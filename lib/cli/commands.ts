@@ -7,7 +7,8 @@ export const COMMANDS: readonly Command[] = [
     summary: "check a conf and print what it exports",
     description: [
       "Reads the conf, reports everything that is wrong with it, and prints the targets that it describes. " +
-      "Touches nothing, and does not look at the disks.",
+      "Changes nothing. Of the disks it reports only what build and serve do not take for the disk that the conf " +
+      "means: files of this program, images, files that build did not make, and lost disks.",
     ],
     options: ["conf", "json"],
     load: async () => (await import("./check.ts")).check,
@@ -19,6 +20,8 @@ export const COMMANDS: readonly Command[] = [
       "Creates the storage folder, a sparse file for each LUN that has none, and the identity by which " +
       "initiators know the LUN again; makes files longer whose size was raised. Never shrinks, overwrites or " +
       "deletes a file. Does nothing at all while one thing is wrong; can be run again at any time.",
+      "A recorded disk whose file is missing, empty or shorter than it was is lost. With --force an empty disk with " +
+      "a new identity takes its place. --force also makes a file longer that build did not make.",
       "Then has the running server, if there is one, take over the conf, and says what that has changed. Sessions " +
       "that a change does not concern do not notice it. With --dry-run it says what would change, and which " +
       "sessions would notice.",

@@ -28,7 +28,7 @@ export const OPTIONS = {
     value: "FOLDER",
     summary: "where the server runs, if the conf names another folder",
   },
-  force: { flag: "force", summary: "do it even if every session ends, or no target is left" },
+  force: { flag: "force", summary: "even end sessions, drop every target, replace a lost disk" },
   dryRun: { flag: "dry-run", summary: "print what would be done, and do nothing" },
   watch: {
     flag: "watch",

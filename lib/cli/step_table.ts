@@ -8,6 +8,7 @@ const STEP_LABELS = {
   createFolder: "create folder",
   restrictFolder: "restrict folder",
   recordIdentities: "record",
+  confirmFiles: "confirm",
   createFile: "create",
   growFile: "grow",
   keepFile: "keep",
@@ -35,6 +36,8 @@ function stepRow(step: Step): string {
       const added = count(step.added.length, "new identity", "new identities");
       return row(label, "", "", `${step.path} (${added})`);
     }
+    case "confirmFiles":
+      return row(label, "", "", `${step.path} (${count(step.files.length, "file", "files")})`);
     case "createFile":
       return row(label, formatSize(step.sizeBytes), formatSize(0), step.path);
     case "growFile": {

@@ -9,10 +9,9 @@ import { formatSize } from "../config/size.ts";
 import { formatIdentities } from "./identities.ts";
 import { ProvisionError } from "./provision_error.ts";
 import { reasonOf } from "./reason_of.ts";
+import { FILE_MODE, replaceFile, syncFile, syncFolder } from "./stable_storage.ts";
 import type { Step } from "./step.ts";
 
-/** Backing files hold whatever initiators store in them, which is nobody's business on this machine. */
-const FILE_MODE = 0o600;
 const PARENT_FOLDER_MODE = 0o755;
 
 /**
@@ -22,22 +21,40 @@ const PARENT_FOLDER_MODE = 0o755;
 const FILES_AT_ONCE = 64;
 
 /** Steps that what follows relies on, or that rely on what came before: each is done by itself. */
-const ORDERED_KINDS: readonly Step["kind"][] = ["createFolder", "restrictFolder", "recordIdentities"];
+const ORDERED_KINDS: readonly Step["kind"][] = [
+  "createFolder",
+  "restrictFolder",
+  "recordIdentities",
+  "confirmFiles",
+];
+
+/** How to do steps. */
+export interface ApplyOptions {
+  /** Aborted when nothing further is to begin. */
+  readonly signal?: AbortSignal | undefined;
+  /** Whether a file that is found as it should be is on stable storage; else it is put there. None is, by default. */
+  readonly isDurable?: (path: string) => boolean;
+}
 
 /**
  * Does steps, and yields each when it is on the disk. They may be repeated after an interruption: what is found done
  * already is left alone.
  *
- * @param signal aborted when nothing further is to begin
  * @throws {ProvisionError} when the disk refuses a step, or is no longer as the plan saw it; what was done beside it
  *   has been yielded then
  */
-export async function* applySteps(steps: readonly Step[], signal?: AbortSignal): AsyncGenerator<Step> {
+export async function* applySteps(steps: readonly Step[], options: ApplyOptions = {}): AsyncGenerator<Step> {
+  const { signal, isDurable = () => false } = options;
+  const confirmed = new Set(steps.flatMap((step) => step.kind === "confirmFiles" ? step.files : []));
+  const isSynced = (step: Step): boolean =>
+    step.kind === "createFile" || step.kind === "growFile" ||
+    step.kind === "keepFile" && (confirmed.has(step.path) || !isDurable(step.path));
   for (const group of inGroups(steps)) {
     if (signal?.aborted) return;
-    const results = await Promise.allSettled(group.map(applyStep));
+    const synced = new Set(group.filter(isSynced));
+    const results = await Promise.allSettled(group.map((step) => applyStep(step, synced.has(step))));
     const done = group.filter((_, index) => results[index]!.status === "fulfilled");
-    syncNames(done);
+    syncNames(done.filter((step) => synced.has(step)));
     yield* done;
     for (const result of results) if (result.status === "rejected") throw result.reason;
   }
@@ -58,8 +75,8 @@ function* inGroups(steps: readonly Step[]): Generator<Step[]> {
   if (group.length > 0) yield group;
 }
 
-/** Does one step, and leaves the names of new files to `syncNames`. */
-async function applyStep(step: Step): Promise<void> {
+/** Does one step, and leaves the names of files to `syncNames`. */
+async function applyStep(step: Step, isSynced: boolean): Promise<void> {
   switch (step.kind) {
     case "createFolder":
       return await attempt(`create folder "${step.path}"`, () => createFolder(step.path, step.mode));
@@ -73,6 +90,11 @@ async function applyStep(step: Step): Promise<void> {
         `record identities in "${step.path}"`,
         () => replaceFile(step.path, formatIdentities(step.identities)),
       );
+    case "confirmFiles":
+      return await attempt(
+        `record in "${step.path}" that files were made`,
+        () => replaceFile(step.path, formatIdentities(step.identities)),
+      );
     case "createFile":
       return await attempt(
         `create "${step.path}" with ${formatSize(step.sizeBytes)}`,
@@ -84,6 +106,9 @@ async function applyStep(step: Step): Promise<void> {
         () => growFile(step.path, step.fromBytes, step.sizeBytes),
       );
     case "keepFile":
+      return isSynced
+        ? await attempt(`put "${step.path}" on stable storage`, () => syncFile(step.path))
+        : undefined;
     case "useDevice":
     case "keepUnusedFile":
       return;
@@ -131,35 +156,15 @@ async function growFile(path: string, fromBytes: number, sizeBytes: number): Pro
   await file.sync();
 }
 
-/** Replaces a file so that at any moment, and after a power failure, either the old or the new one is there. */
-function replaceFile(path: string, text: string): void {
-  const newPath = `${path}.new`;
-  {
-    using file = Deno.openSync(newPath, { write: true, create: true, truncate: true, mode: FILE_MODE });
-    const bytes = new TextEncoder().encode(text);
-    for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
-    file.syncSync();
-  }
-  Deno.renameSync(newPath, path);
-  syncFolder(dirname(path));
-}
-
-/** Puts the names of new files on the disk, each folder once. */
+/** Puts the names of files on the disk, each folder once. */
 function syncNames(done: readonly Step[]): void {
-  const created = done.filter(({ kind }) => kind === "createFile");
-  for (const folder of new Set(created.map(({ path }) => dirname(path)))) {
+  for (const folder of new Set(done.map(({ path }) => dirname(path)))) {
     try {
       syncFolder(folder);
     } catch (error) {
       throw new ProvisionError(`Cannot create files in "${folder}": ${reasonOf(error)}`, { cause: error });
     }
   }
-}
-
-/** Puts the names in a folder on the disk: a file that is safe under a name that is not, is lost. */
-function syncFolder(path: string): void {
-  using folder = Deno.openSync(path, { read: true });
-  folder.syncSync();
 }
 
 function isFolder(path: string): boolean {

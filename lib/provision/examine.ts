@@ -1,7 +1,9 @@
 import type { Config, LogicalUnitConfig } from "../config/config.ts";
-import { type Backing, examineBacking } from "./examine_backing.ts";
-import { findFolderClash, Holders, unitsByPlace } from "./find_clash.ts";
+import type { Backing, Candidate, Refusal } from "./backing.ts";
+import { examineBacking } from "./examine_backing.ts";
+import { findFolderClash, findOwnFile, Holders, type UnitsByPlace, unitsByPlace } from "./find_clash.ts";
 import { findFolderProblem, findIdentitiesProblem } from "./find_storage_problem.ts";
+import { identityKey } from "./identity_key.ts";
 import { isInside } from "./is_inside.ts";
 import type { Survey } from "./survey.ts";
 
@@ -12,11 +14,21 @@ export interface Problem {
   readonly message: string;
   /** The logical unit that it is a problem of; undefined for one of all of them. */
   readonly unit?: LogicalUnitConfig;
+  /** A path does not lead to the disk that the conf means. */
+  readonly isMistaken?: true;
+}
+
+/** How to examine. */
+export interface ExamineOptions {
+  /** The user insists on what is refused otherwise. */
+  readonly force?: boolean;
 }
 
 /** What the paths of a conf are good for. */
 export interface Examination {
   readonly problems: readonly Problem[];
+  /** What would be a problem if the user did not insist. */
+  readonly warnings: readonly Problem[];
   /** The logical units without a problem, in the order of the conf. */
   readonly backings: ReadonlyMap<LogicalUnitConfig, Backing>;
 }
@@ -25,33 +37,63 @@ export interface Examination {
 const GLOBALS_LINE = 1;
 
 /** Finds everything that is wrong with the paths of a conf. */
-export function examine(config: Config, survey: Survey): Examination {
-  const units = config.targets.flatMap((target) => target.logicalUnits);
+export function examine(config: Config, survey: Survey, { force = false }: ExamineOptions = {}): Examination {
   const problems: Problem[] = [];
+  const warnings: Problem[] = [];
   const backings = new Map<LogicalUnitConfig, Backing>();
   const folderProblem = findFolderProblem(survey);
   for (const message of [folderProblem, findIdentitiesProblem(survey)]) {
     if (message !== undefined) problems.push({ line: GLOBALS_LINE, message });
   }
-  const readOnlyUnits = new Set(
-    config.targets.filter((target) => target.readOnly).flatMap((target) => target.logicalUnits),
-  );
-  const byPlace = unitsByPlace(units, survey);
+  const candidates = candidatesOf(config, survey);
+  const byPlace = unitsByPlace(candidates.map(({ unit }) => unit), survey);
   const holders = new Holders(survey);
-  for (const unit of units) {
+  for (const candidate of candidates) {
+    const { unit, unit: { line } } = candidate;
     // What is wrong with the storage folder is wrong with everything in it, and is said once.
     if (folderProblem !== undefined && isInside(survey.storage.path, unit.path)) continue;
-    const readOnly = readOnlyUnits.has(unit);
-    const backing = examineBacking({
+    const judgement = judge(candidate, survey, { byPlace, holders });
+    if ("state" in judgement) {
+      backings.set(unit, judgement);
+    } else if (force && judgement.forced !== undefined) {
+      backings.set(unit, judgement.forced.backing);
+      warnings.push({ line, message: judgement.forced.consequence });
+    } else {
+      const { problem: message, isMistaken } = judgement;
+      problems.push({ line, message, unit, ...(isMistaken && { isMistaken }) });
+    }
+  }
+  return { problems, warnings, backings };
+}
+
+function candidatesOf(config: Config, survey: Survey): Candidate[] {
+  const { storage, places, recorded } = survey;
+  return config.targets.flatMap(({ readOnly, disk: { blockSizeBytes }, logicalUnits }) =>
+    logicalUnits.map((unit) => ({
       unit,
       readOnly,
-      storage: survey.storage,
-      place: survey.places.get(unit.path)!,
-    });
-    const message = findFolderClash(unit, byPlace, survey) ??
-      (typeof backing === "string" ? backing : holders.take(unit));
-    if (message !== undefined) problems.push({ line: unit.line, message, unit });
-    else if (typeof backing !== "string") backings.set(unit, backing);
-  }
-  return { problems, backings };
+      blockSizeBytes,
+      storage,
+      place: places.get(unit.path)!,
+      recorded: recorded.kind === "recorded"
+        ? recorded.identities.get(identityKey(storage, unit.path))
+        : "unknown",
+    }))
+  );
+}
+
+function judge(
+  candidate: Candidate,
+  survey: Survey,
+  { byPlace, holders }: { readonly byPlace: UnitsByPlace; readonly holders: Holders },
+): Backing | Refusal {
+  const { unit } = candidate;
+  const clash = findFolderClash(unit, byPlace, survey);
+  if (clash !== undefined) return { problem: clash };
+  const ownFile = findOwnFile(unit, survey);
+  if (ownFile !== undefined) return { problem: ownFile, isMistaken: true };
+  const judgement = examineBacking(candidate);
+  const isOfUse = "state" in judgement || judgement.forced !== undefined;
+  const problem = isOfUse ? holders.take(unit) : undefined;
+  return problem === undefined ? judgement : { problem };
 }

@@ -1,6 +1,7 @@
 import { dirname } from "@std/path";
 import type { LogicalUnitConfig } from "../config/config.ts";
 import { isInside } from "./is_inside.ts";
+import { fileKey } from "./own_files.ts";
 import type { Place, Survey } from "./survey.ts";
 
 /** The logical units that have no folder, by where their paths lead. */
@@ -41,6 +42,13 @@ export function findFolderClash(
   return undefined;
 }
 
+/** Finds out that a path leads to a file that this program needs for something else. */
+export function findOwnFile(unit: LogicalUnitConfig, { ownFiles, places }: Survey): string | undefined {
+  const { path, entry } = places.get(unit.path)!;
+  const what = entry.kind === "file" ? ownFiles.get(fileKey(entry)) : undefined;
+  return what && `Cannot use "${path}" as a backing file: it is ${what}; set "file" to another path`;
+}
+
 /** What logical units have, by what tells it from all else. */
 export class Holders {
   readonly #holders = new Map<string, LogicalUnitConfig>();
@@ -64,7 +72,7 @@ export class Holders {
 function identify({ entry, realPath }: Place): string {
   switch (entry.kind) {
     case "file":
-      return `inode ${entry.device}:${entry.inode}`;
+      return `inode ${fileKey(entry)}`;
     case "blockDevice":
       return `device ${entry.major}:${entry.minor}`;
     default:

@@ -2,10 +2,11 @@ import type { Config, LogicalUnitConfig } from "../config/config.ts";
 import type { Diagnostic } from "../config/diagnostic.ts";
 import { Diagnostics } from "../config/diagnostics.ts";
 import type { Identity } from "../scsi/identity.ts";
+import type { Backing } from "./backing.ts";
 import type { DeviceExport } from "./device_nodes.ts";
 import { examine } from "./examine.ts";
-import type { Backing } from "./examine_backing.ts";
 import { identityKey } from "./identity_key.ts";
+import { isOfDisk, type RecordedIdentity } from "./recorded_identity.ts";
 import { survey } from "./survey.ts";
 
 /** A logical unit that can be served. */
@@ -47,18 +48,20 @@ export function findExports(config: Config): Exports {
   const { problems, backings } = examine(config, disk);
   // Without a list of identities, which is a problem of all units, there is no telling which of them has none.
   const identities = disk.recorded.kind === "recorded" ? disk.recorded.identities : undefined;
-  const identityOf = (path: string): Identity | undefined => identities?.get(identityKey(disk.storage, path));
+  const recordOf = (path: string): RecordedIdentity | undefined =>
+    identities?.get(identityKey(disk.storage, path));
   for (const { line, message, unit } of problems) {
     if (unit === undefined) diagnostics.error(line, message);
     else {
       const { path, sizeBytes } = unit;
-      unavailable.set(path, { line, sizeBytes, identity: identityOf(path), reason: message });
+      unavailable.set(path, { line, sizeBytes, identity: toIdentity(recordOf(path)), reason: message });
     }
   }
   for (const [unit, backing] of backings) {
     const { path, sizeBytes, line } = unit;
-    const identity = identityOf(path);
-    const lack = whatIsMissing(unit, backing) ?? (identity === undefined ? "it has no identity" : undefined);
+    const recorded = recordOf(path);
+    const identity = toIdentity(recorded);
+    const lack = whatIsMissing(unit, backing) ?? whatIdentityLacks(recorded);
     if (lack !== undefined) {
       const reason = `Cannot serve "${path}": ${lack}; run "iscsi build"`;
       unavailable.set(path, { line, sizeBytes, identity, reason });
@@ -79,4 +82,14 @@ function whatIsMissing(unit: LogicalUnitConfig, backing: Backing): string | unde
   if (backing.state === "missing") return "it does not exist";
   if (backing.state === "short") return `file is ${unit.sizeBytes - backing.fileBytes} bytes short`;
   return undefined;
+}
+
+/** Returns what initiators know a disk by; undefined when its file is still being made, and it could yet change. */
+function toIdentity(recorded: RecordedIdentity | undefined): Identity | undefined {
+  return isOfDisk(recorded) ? { naa: recorded.naa, serialNumber: recorded.serialNumber } : undefined;
+}
+
+function whatIdentityLacks(recorded: RecordedIdentity | undefined): string | undefined {
+  if (recorded === undefined) return "it has no identity";
+  return isOfDisk(recorded) ? undefined : "its build was interrupted";
 }

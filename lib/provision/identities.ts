@@ -1,12 +1,11 @@
-import { assertIdentity, type Identity } from "../scsi/identity.ts";
 import { formatState, isRecord, parseState } from "../store/state_text.ts";
-import { reasonOf } from "./reason_of.ts";
+import { parseRecordedIdentity, type RecordedIdentity } from "./recorded_identity.ts";
 
 /**
  * Identities by the backing file's place: its path relative to the storage folder, so that the folder can move, or
  * its absolute path when it lies elsewhere.
  */
-export type Identities = ReadonlyMap<string, Identity>;
+export type Identities = ReadonlyMap<string, RecordedIdentity>;
 
 const VERSION = 2;
 
@@ -28,10 +27,10 @@ export function formatIdentities(identities: Identities): string {
 export function parseIdentities(text: string): Identities {
   const { logicalUnits } = parseState(text, VERSION).body;
   if (!isRecord(logicalUnits)) throw new SyntaxError('it has no object "logicalUnits"');
-  const identities = new Map<string, Identity>();
+  const identities = new Map<string, RecordedIdentity>();
   const owners = new Map<string, string>();
   for (const [key, value] of Object.entries(logicalUnits)) {
-    const identity = toIdentity(key, value);
+    const identity = parseRecordedIdentity(key, value);
     for (const mark of [identity.naa.toLowerCase(), identity.serialNumber]) {
       const owner = owners.get(mark);
       if (owner !== undefined) throw new SyntaxError(`"${owner}" and "${key}" share ${mark}`);
@@ -40,16 +39,4 @@ export function parseIdentities(text: string): Identities {
     identities.set(key, identity);
   }
   return identities;
-}
-
-function toIdentity(key: string, value: unknown): Identity {
-  const { naa, serialNumber } = isRecord(value) ? value : {};
-  if (typeof naa !== "string") throw new SyntaxError(`"${key}" has no text "naa"`);
-  if (typeof serialNumber !== "string") throw new SyntaxError(`"${key}" has no text "serialNumber"`);
-  try {
-    assertIdentity({ naa, serialNumber });
-  } catch (error) {
-    throw new SyntaxError(`"${key}" has no identity: ${reasonOf(error)}`);
-  }
-  return { naa, serialNumber };
 }

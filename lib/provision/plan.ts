@@ -3,16 +3,16 @@
  * what the disk looks like.
  *
  * The steps are in an order in which each can be the last before a power failure: identities are recorded before
- * the files that bear them exist, files come in whatever order, and a survey taken afterwards leads to a plan of what
- * is left.
+ * the files that bear them exist, files follow in any order, and when they are on stable storage that is recorded too.
+ * A survey taken at any time leads to a plan of what is left.
  */
 import { dirname } from "@std/path";
 import type { Config, LogicalUnitConfig } from "../config/config.ts";
 import type { Diagnostic } from "../config/diagnostic.ts";
 import { Diagnostics } from "../config/diagnostics.ts";
 import type { Identity } from "../scsi/identity.ts";
-import { examine } from "./examine.ts";
-import type { Backing } from "./examine_backing.ts";
+import { type Backing, isReplacement } from "./backing.ts";
+import { type Examination, examine } from "./examine.ts";
 import { findOvercommitments } from "./find_overcommitments.ts";
 import { identityKey, pathOfKey } from "./identity_key.ts";
 import type { Identities } from "./identities.ts";
@@ -28,24 +28,38 @@ export interface Plan {
   readonly warnings: readonly Diagnostic[];
 }
 
+/** How to plan, and what a plan cannot find on the disk. */
+export interface PlanOptions {
+  /** Returns a new random identity at each call. */
+  readonly makeIdentity: () => Identity;
+  /** The time, in ISO 8601. */
+  readonly now: string;
+  /** The user insists on what is refused otherwise. */
+  readonly force?: boolean;
+}
+
 /** Everybody may look for files in the storage folder; what is in them has a mode of its own. */
 const FOLDER_MODE = 0o755;
 const STATE_FOLDER_MODE = 0o700;
 /** The permission bits of everybody but the owner. */
 const OTHERS_BITS = 0o077;
 
-/** Plans the provisioning of `config`; `makeIdentity` makes a new random identity at each call. */
-export function plan(config: Config, survey: Survey, makeIdentity: () => Identity): Plan {
+/** Plans the provisioning of `config`. */
+export function plan(config: Config, survey: Survey, options: PlanOptions): Plan {
   const units = config.targets.flatMap((target) => target.logicalUnits);
-  const { problems, backings } = examine(config, survey);
+  const { problems, warnings, backings } = examine(config, survey, options);
   const diagnostics = new Diagnostics(config.file);
   for (const { line, message } of problems) diagnostics.error(line, message);
-  for (const { line, message } of findOvercommitments(units, survey)) diagnostics.warning(line, message);
+  for (const { line, message } of [...warnings, ...findOvercommitments(units, survey)]) {
+    diagnostics.warning(line, message);
+  }
   const all = diagnostics.toArray();
+  const identities = planIdentities(backings, survey, options);
   const steps = diagnostics.hasErrors ? [] : [
     ...planFolders(units, survey),
-    ...planIdentities(units, survey, makeIdentity),
+    ...identities.before,
     ...[...backings].map(([unit, backing]) => planBacking(unit, backing)),
+    ...identities.after,
     ...findUnusedFiles(units, survey),
   ];
   return {
@@ -80,18 +94,37 @@ function lacksFolder(unit: LogicalUnitConfig, survey: Survey): boolean {
   return survey.places.get(unit.path)!.ancestor.path !== dirname(unit.path);
 }
 
+/** Plans what is recorded before files are made, and when they are on stable storage. */
 function planIdentities(
-  units: readonly LogicalUnitConfig[],
+  backings: Examination["backings"],
   survey: Survey,
-  makeIdentity: () => Identity,
-): Step[] {
-  const recorded = recordedIdentities(survey);
-  const added = units.filter((unit) => !recorded.has(identityKey(survey.storage, unit.path)));
-  if (added.length === 0) return [];
-  const identities = new Map(recorded);
-  for (const unit of added) identities.set(identityKey(survey.storage, unit.path), makeIdentity());
+  { makeIdentity, now }: PlanOptions,
+): { readonly before: readonly Step[]; readonly after: readonly Step[] } {
   const path = identitiesFileOf(survey.storage.path);
-  return [{ kind: "recordIdentities", path, identities, added: added.map((unit) => unit.path) }];
+  const recorded = recordedIdentities(survey);
+  const made = new Map(recorded);
+  const [added, files]: [string[], string[]] = [[], []];
+  for (const [unit, backing] of backings) {
+    const key = identityKey(survey.storage, unit.path);
+    if (recorded.has(key) && !isReplacement(backing)) continue;
+    const file = backing.state === "device" ? {} : { created: null, sizeBytes: unit.sizeBytes };
+    made.set(key, { ...makeIdentity(), ...file });
+    added.push(unit.path);
+  }
+  const confirmed = new Map(made);
+  for (const [{ path, sizeBytes }, { state }] of backings) {
+    const key = identityKey(survey.storage, path);
+    const identity = made.get(key)!;
+    if (state === "device" || (typeof identity.created === "string" && identity.sizeBytes === sizeBytes)) {
+      continue;
+    }
+    confirmed.set(key, { ...identity, created: identity.created ?? now, sizeBytes });
+    files.push(path);
+  }
+  return {
+    before: added.length === 0 ? [] : [{ kind: "recordIdentities", path, identities: made, added }],
+    after: files.length === 0 ? [] : [{ kind: "confirmFiles", path, identities: confirmed, files }],
+  };
 }
 
 function planBacking({ path, sizeBytes }: LogicalUnitConfig, backing: Backing): Step {

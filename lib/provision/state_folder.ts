@@ -26,14 +26,24 @@ export function identitiesFileOf(storage: string): string {
   return join(stateFolderOf(storage), "identities.json");
 }
 
+/** The file of the state folder by which a build vouches for what is on stable storage. */
+export function buildMarkOf(storage: string): string {
+  return join(stateFolderOf(storage), "built");
+}
+
 /** The file of the state folder that keeps the atomic writes to a LUN whole, wherever its backing file lies. */
 export function atomicJournalOf(storage: string, naa: string): string {
   return join(stateFolderOf(storage), `atomic-${naa.toLowerCase()}.journal`);
 }
 
+/** The folder of the state folder that holds the persistent reservations. */
+export function reservationsFolderOf(storage: string): string {
+  return join(stateFolderOf(storage), "reservations");
+}
+
 /** The file of the state folder that keeps the persistent reservations of the logical unit with this NAA identifier. */
 export function reservationsFileOf(storage: string, naa: string): string {
-  return join(stateFolderOf(storage), "reservations", `${naa.toLowerCase()}.json`);
+  return join(reservationsFolderOf(storage), `${naa.toLowerCase()}.json`);
 }
 
 /** The socket of the state folder at which the server that runs on a storage folder takes requests. */

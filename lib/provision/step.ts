@@ -15,6 +15,14 @@ export type Step =
     /** The backing paths whose identities are new. */
     readonly added: readonly string[];
   }
+  /** Write the identities file again, since files that bear identities are on stable storage. */
+  | {
+    readonly kind: "confirmFiles";
+    readonly path: string;
+    readonly identities: Identities;
+    /** The backing paths of these files. */
+    readonly files: readonly string[];
+  }
   | { readonly kind: "createFile"; readonly path: string; readonly sizeBytes: number }
   | {
     readonly kind: "growFile";

@@ -5,10 +5,13 @@ import { statfsSync } from "node:fs";
 import { dirname, join } from "@std/path";
 import type { Config } from "../config/config.ts";
 import { type BlockDevice, DEVICES_FOLDER, readBlockDevice } from "./block_device.ts";
+import { type FileFormat, findFileFormat, FORMAT_BYTES } from "./file_format.ts";
 import { type Identities, parseIdentities } from "./identities.ts";
-import { pathOfKey } from "./identity_key.ts";
+import { identityKey, pathOfKey } from "./identity_key.ts";
 import { isInside } from "./is_inside.ts";
+import { type FileNumbers, findOwnFiles, type OwnFiles } from "./own_files.ts";
 import { reasonOf } from "./reason_of.ts";
+import { isOfDisk } from "./recorded_identity.ts";
 import { identitiesFileOf, stateFolderOf } from "./state_folder.ts";
 
 /** What stands at a path, symbolic links followed. */
@@ -21,10 +24,9 @@ export type Entry =
     readonly sizeBytes: number;
     /** What it takes on the disk. */
     readonly allocatedBytes: number;
-    /** The file itself, whatever it is called. */
-    readonly device: number;
-    readonly inode: number;
-  }
+    /** What it is by its first and last bytes; these are looked at where no identity tells that it is a disk. */
+    readonly format?: FileFormat;
+  } & FileNumbers
   | { readonly kind: "blockDevice" } & BlockDevice
   | { readonly kind: "folder"; /** Permission bits. */ readonly mode: number }
   | { readonly kind: "special"; /** Such as `a socket`. */ readonly name: string }
@@ -66,23 +68,30 @@ export interface Survey {
   readonly storage: Place;
   readonly stateFolder: Place;
   readonly recorded: RecordedIdentities;
+  readonly ownFiles: OwnFiles;
   /** Every path that the conf names or the recorded identities name, by path. */
   readonly places: ReadonlyMap<string, Place>;
 }
 
 /** Looks at the disk for a conf. Whatever is found wrong becomes part of the result. */
 export function survey(config: Config): Survey {
+  const storage = lookAt(config.storage);
   const recorded = readIdentities(identitiesFileOf(config.storage));
-  const keys = recorded.kind === "recorded" ? [...recorded.identities.keys()] : [];
-  const paths = [
-    ...config.targets.flatMap((target) => target.logicalUnits.map((unit) => unit.path)),
-    ...keys.map((key) => pathOfKey(config.storage, key)),
-  ];
+  const identities = recorded.kind === "recorded" ? recorded.identities : undefined;
+  const paths = config.targets.flatMap((target) => target.logicalUnits.map((unit) => unit.path));
+  const unused = [...identities?.keys() ?? []].map((key) => pathOfKey(config.storage, key));
+  // What initiators have written into a disk may look like anything, so a known disk is not looked into.
+  const strange = identities === undefined
+    ? []
+    : paths.filter((path) => !isOfDisk(identities.get(identityKey(storage, path))));
+  const places = new Map([...new Set([...paths, ...unused])].map((path) => [path, lookAt(path)]));
+  for (const path of strange) places.set(path, lookInto(places.get(path)!));
   return {
-    storage: lookAt(config.storage),
+    storage,
     stateFolder: lookAt(stateFolderOf(config.storage)),
     recorded,
-    places: new Map(paths.map((path) => [path, lookAt(path)])),
+    ownFiles: findOwnFiles(config),
+    places,
   };
 }
 
@@ -110,6 +119,34 @@ function lookAt(path: string): Place {
     ? fileSystemOf(ancestor.path)
     : undefined;
   return { path, entry, realPath, ancestor, fileSystem };
+}
+
+/** Looks into a file, for its format. */
+function lookInto(place: Place): Place {
+  const { path, entry } = place;
+  if (entry.kind !== "file" || entry.sizeBytes === 0) return place;
+  try {
+    using file = Deno.openSync(path, { read: true });
+    const head = readBytes(file, 0);
+    const tail = readBytes(file, Math.max(entry.sizeBytes - FORMAT_BYTES, 0));
+    const format = findFileFormat(head, tail);
+    return format === undefined ? place : { ...place, entry: { ...entry, format } };
+  } catch (error) {
+    return { ...place, entry: { kind: "unreadable", reason: reasonOf(error) } };
+  }
+}
+
+/** Reads what there is of `FORMAT_BYTES` at an offset. */
+function readBytes(file: Deno.FsFile, offset: number): Uint8Array {
+  file.seekSync(offset, Deno.SeekMode.Start);
+  const bytes = new Uint8Array(FORMAT_BYTES);
+  let length = 0;
+  while (length < FORMAT_BYTES) {
+    const count = file.readSync(bytes.subarray(length));
+    if (count === null) break;
+    length += count;
+  }
+  return bytes.subarray(0, length);
 }
 
 /** Looks at a path in the folder of devices, in which Deno itself lets nobody look. */

@@ -29,6 +29,7 @@ record                                   /scratch/s/.iscsi/identities.json (3 ne
 create                 2 MB     0 bytes  /scratch/s/a
 create                 1 MB     0 bytes  /scratch/s/a_1
 create            512 bytes     0 bytes  /scratch/s/b
+confirm                                  /scratch/s/.iscsi/identities.json (3 files)
 total             3072.5 KB     0 bytes  3 LUNs
 `;
 
@@ -70,6 +71,7 @@ Deno.test("iscsi build shows what grows and what is no longer used", async () =>
       stdout,
       `STEP               PROMISED   ALLOCATED  PATH
 grow                   4 MB     0 bytes  /scratch/s/a (from 2 MB)
+confirm                                  /scratch/s/.iscsi/identities.json (1 file)
 no longer used         1 MB     0 bytes  /scratch/s/a_1
 no longer used    512 bytes     0 bytes  /scratch/s/b
 total                  4 MB     0 bytes  1 LUN
@@ -92,7 +94,9 @@ Deno.test("iscsi build --json prints the same for programs", async () => {
         { kind: "createFolder", path: "/scratch/s/.iscsi" },
         { kind: "recordIdentities", path: "/scratch/s/.iscsi/identities.json", added: ["/scratch/s/a"] },
         { kind: "createFile", path: "/scratch/s/a", sizeBytes: 2 ** 21, allocatedBytes: 0 },
+        { kind: "confirmFiles", path: "/scratch/s/.iscsi/identities.json", files: ["/scratch/s/a"] },
       ],
+      failure: null,
       promisedBytes: 2 ** 21,
       allocatedBytes: 0,
       live: null,
@@ -110,6 +114,7 @@ Deno.test("iscsi build --json prints the same for programs", async () => {
     ]);
     assertEquals(dry.steps, [
       { kind: "growFile", path: "/scratch/s/a", fromBytes: 2 ** 21, sizeBytes: 2 ** 22, allocatedBytes },
+      { kind: "confirmFiles", path: "/scratch/s/.iscsi/identities.json", files: ["/scratch/s/a"] },
     ]);
   });
 });
@@ -125,7 +130,7 @@ Deno.test("iscsi build reports all that is wrong with the disk, changes nothing 
     assertEquals(
       text.stderr,
       '/scratch/conf:3: Cannot use "/scratch/s/a" as a backing file: it is a folder; set "file" to the path of a ' +
-        'file\n/scratch/conf:5: Cannot use "/scratch/s/b" for size 512 bytes (512 bytes): the file has 1 KB (1024 ' +
+        'file\n/scratch/conf:5: Cannot use "/scratch/s/b" for size 512 bytes: the file has 1 KB (1024 ' +
         'bytes), and files are never shrunk; raise "size" or set "file" to another one\n' +
         "iscsi: Nothing was changed\n",
     );
@@ -182,6 +187,97 @@ Deno.test("iscsi build fails when a running server takes no requests", async () 
   });
 });
 
+Deno.test("iscsi build says what was done before something failed, also to programs", async () => {
+  await withScratch(async (folder) => {
+    const stop =
+      'Cannot create "/scratch/s/b" with 512 bytes: No space left on device (os error 28); make room and run it ' +
+      "again";
+    const original = Deno.FsFile.prototype.truncateSync;
+    try {
+      Deno.FsFile.prototype.truncateSync = function (length): void {
+        if (length === 512) throw new Error("No space left on device (os error 28)");
+        original.call(this, length);
+      };
+      const text = await buildConf(folder, LINES);
+      assertEquals([text.stderr, text.exitCode], [`iscsi: ${stop}\n`, 1]);
+      assertEquals(text.stdout, FIRST_STEPS.slice(0, FIRST_STEPS.indexOf("create            512")));
+      for (const name of ["a", "a_1", "b"]) Deno.removeSync(join(folder, "s", name));
+      const json = await buildConf(folder, LINES, "--json");
+      assertEquals([json.stderr, json.exitCode], [`iscsi: ${stop}\n`, 1]);
+      const { failure, changed, steps, live } = JSON.parse(json.stdout);
+      assertEquals([failure, changed, live], [stop, true, null]);
+      const done = steps.filter(({ kind }: { kind: string }) => kind === "createFile");
+      assertEquals(done.map(({ path }: { path: string }) => path), ["/scratch/s/a", "/scratch/s/a_1"]);
+    } finally {
+      Deno.FsFile.prototype.truncateSync = original;
+    }
+    assertEquals((await buildConf(folder, LINES)).exitCode, 0);
+  });
+});
+
+Deno.test("iscsi build says to programs that it cannot find out whether a server runs", async () => {
+  await withScratch(async (folder) => {
+    await buildConf(folder, LINES);
+    Deno.mkdirSync(join(folder, "s/.iscsi/serve.lock"));
+    const message = 'Cannot open lock "/scratch/s/.iscsi/serve.lock": it is not a file; remove it';
+    for (const args of [[], ["--json"]]) {
+      const { stdout, stderr, exitCode } = await buildConf(folder, LINES, ...args);
+      assertEquals([stderr, exitCode], [`iscsi: ${message}\n`, 1]);
+      if (args.length > 0) assertEquals(JSON.parse(stdout).failure, message);
+    }
+  });
+});
+
+Deno.test("iscsi build puts an empty disk in the place of a lost one only with --force, as a new disk", async () => {
+  await withScratch(async (folder) => {
+    await buildConf(folder, LINES);
+    const identities = join(folder, "s/.iscsi/identities.json");
+    const before = JSON.parse(Deno.readTextFileSync(identities)).logicalUnits;
+    Deno.removeSync(join(folder, "s/a"));
+    const refused = await buildConf(folder, LINES);
+    assertEquals([refused.stdout, refused.exitCode], ["", 1]);
+    assertMatch(
+      refused.stderr,
+      /^\/scratch\/conf:3: Disk "\/scratch\/s\/a" is lost: .* and it was there on [\d-]{10} with 2 MB /,
+    );
+    const forced = await buildConf(folder, LINES, "--force");
+    assertEquals(forced.exitCode, 0);
+    assertEquals(
+      forced.stderr.split("\n")[0],
+      '/scratch/conf:3: warning: Disk "/scratch/s/a" is lost, and an empty one with a new identity takes its place',
+    );
+    const words = forced.stdout.split("\n").map((line) => line.split("  ")[0]);
+    assertEquals(words, ["STEP", "record", "create", "keep", "keep", "confirm", "total", ""]);
+    const after = JSON.parse(Deno.readTextFileSync(identities)).logicalUnits;
+    assertEquals([after.a_1, after.b], [before.a_1, before.b]);
+    assert(after.a.naa !== before.a.naa && after.a.serialNumber !== before.a.serialNumber);
+    assertEquals((await buildConf(folder, LINES)).exitCode, 0);
+  });
+});
+
+Deno.test("iscsi build, check and serve refuse the same files for the same reason", async () => {
+  await withScratch(async (folder) => {
+    await buildConf(folder, LINES);
+    const conf = join(folder, "conf");
+    Deno.removeSync(join(folder, "s/b"));
+    Deno.writeFileSync(join(folder, "s/zip"), new TextEncoder().encode("PK\x03\x04".padEnd(1024)));
+    Deno.writeFileSync(join(folder, "s/foreign"), new Uint8Array(1024));
+    const sections = ["[conf]", "size=1MB", `file=${conf}`, "[zip]", "size=1MB", "[foreign]", "size=1MB"];
+    const built = await buildConf(folder, [...LINES, ...sections], "--dry-run");
+    const lines = built.stderr.split("\n").slice(0, -2);
+    assertEquals(lines.map((line) => Number(line.split(":")[1])), [5, 7, 10, 12]);
+    const checked = await runCommand(["check", "--conf", conf], folder);
+    assertEquals([built.exitCode, checked.exitCode], [1, 1]);
+    assertEquals(checked.stderr, lines.map((line) => `${line}\n`).join(""));
+    assertMatch(checked.stdout, /^Target {8}\S+:foreign$/m);
+    const json = JSON.parse((await runCommand(["check", "--json", "--conf", conf], folder)).stdout);
+    assertEquals(json.diagnostics.map(({ line }: { line: number }) => line), [5, 7, 10, 12]);
+    assertEquals(json.config.targets.length, 5);
+    const served = await runCommand(["serve", "--conf", conf], folder);
+    assertEquals([served.exitCode, served.stderr], [1, checked.stderr]);
+  });
+});
+
 Deno.test("iscsi build is refused while another one runs", async () => {
   await withScratch(async (folder) => {
     await buildConf(folder, LINES);
@@ -204,7 +300,8 @@ Deno.test("iscsi build shows on a terminal how much there is to do yet, and take
     const { stdout, stderr } = await runCommand(["build", "--conf", conf], folder, { showsProgress: true });
     assertEquals(stdout, FIRST_STEPS);
     const shown = stderr.split("\r\x1b[K").filter((text) => text !== "");
-    assertEquals(shown, ["1 more step", "3 more steps", "2 more steps", "1 more step", NEXT_STEP]);
+    const left = ["1 more step", "4 more steps", "3 more steps", "2 more steps", "1 more step"];
+    assertEquals(shown, [...left, NEXT_STEP]);
     assert(stderr.endsWith(`\r\x1b[K${NEXT_STEP}`));
   });
 });

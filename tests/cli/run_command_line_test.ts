@@ -53,6 +53,10 @@ identity by which initiators know the LUN again; makes files longer whose size
 was raised. Never shrinks, overwrites or deletes a file. Does nothing at all
 while one thing is wrong; can be run again at any time.
 
+A recorded disk whose file is missing, empty or shorter than it was is lost.
+With --force an empty disk with a new identity takes its place. --force also
+makes a file longer that build did not make.
+
 Then has the running server, if there is one, take over the conf, and says what
 that has changed. Sessions that a change does not concern do not notice it. With
 --dry-run it says what would change, and which sessions would notice.
@@ -60,7 +64,7 @@ that has changed. Sessions that a change does not concern do not notice it. With
 Options:
   --conf FILE  the conf (default /etc/netmanager/iscsi.conf)
   --dry-run    print what would be done, and do nothing
-  --force      do it even if every session ends, or no target is left
+  --force      even end sessions, drop every target, replace a lost disk
   --json       print the result as JSON
   --help       print this
 

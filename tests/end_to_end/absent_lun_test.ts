@@ -78,6 +78,9 @@ Deno.test("a LUN that cannot be served keeps no conf from being taken over; one 
   const refused = await runIscsi(["reload", "--conf", appliance.confPath]);
   assert(refused.code !== 0);
   assertStringIncludes(refused.stderr, `"${appliance.storage}/later"`);
+  // build does not go on with a disk that has lost its end: its file is put back.
+  assertEquals((await appliance.build()).code, 1);
+  Deno.truncateSync(`${appliance.storage}/bad`, 16 * 1024 ** 2);
   const built = await appliance.build();
   assertEquals(built.code, 0, built.stderr);
   await server.waitForLog("LUN 0 of [late] is served now");

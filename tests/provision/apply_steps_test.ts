@@ -1,9 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { dirname, join } from "@std/path";
 import { applySteps } from "../../lib/provision/apply_steps.ts";
+import { parseIdentities } from "../../lib/provision/identities.ts";
 import { ProvisionError } from "../../lib/provision/provision_error.ts";
 import type { Step } from "../../lib/provision/step.ts";
+import { identityNumber } from "./conf.ts";
 import { withScratch } from "./scratch.ts";
+import { WatchedDisk } from "./watched_disk.ts";
 
 function createFiles(folder: string, count: number): Step[] {
   return Array.from({ length: count }, (_, index) => {
@@ -47,6 +50,82 @@ Deno.test("applySteps() yields the files made beside one that the disk refuses, 
   });
 });
 
+Deno.test("applySteps() puts files that it finds on the disk, but those that are there for sure", async () => {
+  await withScratch(async (folder) => {
+    const paths = ["a", "b", "c"].map((name) => join(folder, name));
+    for (const path of paths) Deno.writeTextFileSync(path, "x".repeat(512));
+    const kept = paths.map((
+      path,
+    ) => ({ kind: "keepFile", path, sizeBytes: 512, allocatedBytes: 512 } as const));
+    const [a, b, c] = paths as [string, string, string];
+    const record = join(folder, "identities.json");
+    const confirm = { kind: "confirmFiles", path: record, identities: new Map(), files: [b] } as const;
+    const unused = { ...kept[2]!, kind: "keepUnusedFile" } as const;
+    const rows:
+      readonly (readonly [readonly Step[], ((path: string) => boolean) | undefined, readonly string[]])[] = [
+        [kept, undefined, [folder, a, b, c]],
+        [kept, (path) => path === a, [folder, b, c]],
+        [kept, () => true, []],
+        // What is recorded to be there must be there, whoever says so.
+        [[...kept, confirm], () => true, [folder, b, `${record}.new`]],
+        [[unused], undefined, []],
+      ];
+    for (const [steps, isDurable, expected] of rows) {
+      using disk = new WatchedDisk();
+      const done = await Array.fromAsync(applySteps(steps, { ...(isDurable && { isDurable }) }));
+      assertEquals(done, steps);
+      assertEquals(disk.synced, [...expected].sort());
+    }
+    Deno.removeSync(c);
+    const message = `Cannot put "${c}" on stable storage: No such file or directory`;
+    await assertRejects(() => Array.fromAsync(applySteps(kept)), ProvisionError, message);
+  });
+});
+
+Deno.test("applySteps() puts the names of folders on the disk, with those that they lacked, and their modes", async () => {
+  await withScratch(async (folder) => {
+    const path = join(folder, "a/b/c");
+    using disk = new WatchedDisk();
+    await Array.fromAsync(applySteps([{ kind: "createFolder", path, mode: 0o700 }]));
+    assertEquals(disk.synced, [folder, join(folder, "a"), join(folder, "a/b")]);
+    assertEquals([path, dirname(path)].map((path) => Deno.statSync(path).mode! & 0o777), [0o700, 0o755]);
+    Deno.chmodSync(path, 0o755);
+    await Array.fromAsync(applySteps([{ kind: "restrictFolder", path, mode: 0o700 }]));
+    assertEquals([Deno.statSync(path).mode! & 0o777, disk.syncsOf(path)], [0o700, 1]);
+    // What another process has made meanwhile is left as it is.
+    await Array.fromAsync(applySteps([{ kind: "createFolder", path, mode: 0o755 }]));
+    assertEquals(Deno.statSync(path).mode! & 0o777, 0o700);
+    Deno.writeTextFileSync(join(folder, "file"), "");
+    const step = { kind: "createFolder", path: join(folder, "file/a"), mode: 0o755 } as const;
+    const message = `Cannot create folder "${step.path}": `;
+    await assertRejects(() => Array.fromAsync(applySteps([step])), ProvisionError, message);
+  });
+});
+
+Deno.test("applySteps() replaces the identities, and nothing that a name which it needs for that leads to", async () => {
+  await withScratch(async (folder) => {
+    const path = join(folder, "identities.json");
+    const precious = join(folder, "precious");
+    Deno.writeTextFileSync(precious, "text");
+    for (const kind of ["recordIdentities", "confirmFiles"] as const) {
+      Deno.symlinkSync(precious, `${path}.new`);
+      const identities = new Map([["a", identityNumber(kind.length)]]);
+      await Array.fromAsync(applySteps([{ kind, path, identities, added: [], files: [] }]));
+      assertEquals(parseIdentities(Deno.readTextFileSync(path)), identities);
+      assertEquals(Deno.statSync(path).mode! & 0o777, 0o600);
+      assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), [
+        "identities.json",
+        "precious",
+      ]);
+    }
+    assertEquals(Deno.readTextFileSync(precious), "text");
+    Deno.mkdirSync(`${path}.new/full`, { recursive: true });
+    const step = { kind: "confirmFiles", path, identities: new Map(), files: [] } as const;
+    const message = `Cannot record in "${path}" that files were made: Directory not empty`;
+    await assertRejects(() => Array.fromAsync(applySteps([step])), ProvisionError, message);
+  });
+});
+
 Deno.test("applySteps() yields what is on the disk, and makes no file before identities are", async () => {
   await withScratch(async (folder) => {
     const files = createFiles(folder, 200);
@@ -69,54 +148,3 @@ Deno.test("applySteps() yields what is on the disk, and makes no file before ide
     assert(disk.syncsOf(folder) < 10, `the folder was put on the disk ${disk.syncsOf(folder)} times`);
   });
 });
-
-/** Watches which files and folders are put on the disk after they have been opened to be changed. */
-class WatchedDisk {
-  readonly #open = Deno.openSync;
-  readonly #sync = Deno.FsFile.prototype.sync;
-  readonly #syncSync = Deno.FsFile.prototype.syncSync;
-  readonly #paths = new WeakMap<Deno.FsFile, string>();
-  readonly #syncs = new Map<string, number>();
-  readonly #unsafe = new Set<string>();
-
-  constructor() {
-    const open = this.#open;
-    const [sync, syncSync] = [this.#sync, this.#syncSync];
-    const onOpen = (path: string, file: Deno.FsFile, isNew: boolean): void => {
-      this.#paths.set(file, path);
-      if (isNew) this.#unsafe.add(path).add(dirname(path));
-    };
-    const onSynced = (file: Deno.FsFile): void => {
-      const path = this.#paths.get(file)!;
-      this.#unsafe.delete(path);
-      this.#syncs.set(path, this.syncsOf(path) + 1);
-    };
-    Deno.openSync = function (path, options): Deno.FsFile {
-      const file = open(path, options);
-      onOpen(String(path), file, options?.write === true);
-      return file;
-    };
-    Deno.FsFile.prototype.sync = async function (): Promise<void> {
-      await sync.call(this);
-      onSynced(this);
-    };
-    Deno.FsFile.prototype.syncSync = function (): void {
-      syncSync.call(this);
-      onSynced(this);
-    };
-  }
-
-  isSafe(path: string): boolean {
-    return !this.#unsafe.has(path);
-  }
-
-  syncsOf(path: string): number {
-    return this.#syncs.get(path) ?? 0;
-  }
-
-  [Symbol.dispose](): void {
-    Deno.openSync = this.#open;
-    Deno.FsFile.prototype.sync = this.#sync;
-    Deno.FsFile.prototype.syncSync = this.#syncSync;
-  }
-}

@@ -26,3 +26,11 @@ export function identityNumber(number: number): Identity {
   const digits = String(number);
   return { naa: `3${digits.padStart(15, "0")}`, serialNumber: digits.padStart(20, "0") };
 }
+
+/** The time of a build in tests. */
+export const NOW = "2026-10-14T12:00:00.000Z";
+
+/** What is recorded of a file that is there with a size. */
+export function createdFile(sizeBytes: number): { readonly created: string; readonly sizeBytes: number } {
+  return { created: NOW, sizeBytes };
+}

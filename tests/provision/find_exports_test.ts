@@ -1,10 +1,14 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { formatDiagnostic } from "../../lib/config/diagnostic.ts";
+import { applySteps } from "../../lib/provision/apply_steps.ts";
 import { findExports } from "../../lib/provision/find_exports.ts";
-import { parseIdentities } from "../../lib/provision/identities.ts";
+import { formatIdentities, parseIdentities } from "../../lib/provision/identities.ts";
+import { plan } from "../../lib/provision/plan.ts";
 import { provision } from "../../lib/provision/provision.ts";
-import { configOf } from "./conf.ts";
+import { survey } from "../../lib/provision/survey.ts";
+import type { Identity } from "../../lib/scsi/identity.ts";
+import { configOf, identityNumber, NOW, numberedIdentities } from "./conf.ts";
 import { snapshot, withScratch } from "./scratch.ts";
 
 Deno.test("findExports() gives every LUN of a conf that was built", async () => {
@@ -15,9 +19,13 @@ Deno.test("findExports() gives every LUN of a conf that was built", async () => 
     const { exports, devices, errors } = findExports(config);
     assertEquals(errors, []);
     assertEquals(devices, []);
+    const identityOf = (key: string): Identity => {
+      const { naa, serialNumber } = recorded.get(key)!;
+      return { naa, serialNumber };
+    };
     assertEquals([...exports.values()], [
-      { path: join(folder, "a"), sizeBytes: 2 ** 20, identity: recorded.get("a")! },
-      { path: join(folder, "a_1"), sizeBytes: 2 ** 21, identity: recorded.get("a_1")! },
+      { path: join(folder, "a"), sizeBytes: 2 ** 20, identity: identityOf("a") },
+      { path: join(folder, "a_1"), sizeBytes: 2 ** 21, identity: identityOf("a_1") },
     ]);
   });
 });
@@ -60,6 +68,40 @@ Deno.test("findExports() sends to iscsi build where nothing was built", async ()
       ),
     );
     assertEquals(findExports(configOf(`storage=${folder}`)).errors, []);
+  });
+});
+
+Deno.test("findExports() shows initiators no identity whose build was interrupted", async () => {
+  await withScratch(async (folder) => {
+    const config = configOf(`storage=${folder}`, "[a]", "size=1MB");
+    const { steps } = plan(config, survey(config), { makeIdentity: numberedIdentities(), now: NOW });
+    // Everything is there but the record of that.
+    await Array.fromAsync(applySteps(steps.filter(({ kind }) => kind !== "confirmFiles")));
+    const { exports, errors } = findExports(config);
+    assertEquals([exports.size, errors.map(({ message }) => message)], [0, [
+      `Cannot serve "${folder}/a": its build was interrupted; run "iscsi build"`,
+    ]]);
+    await provision(config);
+    assertEquals(findExports(config).exports.get(join(folder, "a"))?.identity, identityNumber(1));
+  });
+});
+
+Deno.test("findExports() gives what the version before has built, which did not record when files were made", async () => {
+  await withScratch(async (folder) => {
+    const config = configOf(`storage=${folder}`, "[a]", "size=1MB");
+    await provision(config);
+    const identities = new Map([["a", identityNumber(7)]]);
+    Deno.writeTextFileSync(join(folder, ".iscsi/identities.json"), formatIdentities(identities));
+    assertEquals(findExports(config).exports.get(join(folder, "a"))?.identity, identityNumber(7));
+    Deno.removeSync(join(folder, "a"));
+    const { errors, unavailable } = findExports(config);
+    assertEquals(errors, []);
+    const { identity, reason } = unavailable.get(join(folder, "a"))!;
+    assertEquals(identity, identityNumber(7));
+    assertStringIncludes(
+      reason,
+      `Disk "${folder}/a" is lost: the file does not exist, and its identity is recorded`,
+    );
   });
 });
 

@@ -1,57 +1,28 @@
 import { assertEquals } from "@std/assert";
-import { dirname } from "@std/path";
 import { formatDiagnostic } from "../../lib/config/diagnostic.ts";
-import type { BlockDevice } from "../../lib/provision/block_device.ts";
 import { type Plan, plan } from "../../lib/provision/plan.ts";
+import type { RecordedIdentity } from "../../lib/provision/recorded_identity.ts";
 import type { Entry, Place, Survey } from "../../lib/provision/survey.ts";
-import { configOf, identityNumber, numberedIdentities } from "./conf.ts";
+import { configOf, createdFile, identityNumber, NOW, numberedIdentities } from "./conf.ts";
+import {
+  AMPLE,
+  blockDevice,
+  disk,
+  EXT4,
+  FAT,
+  file,
+  FOLDER,
+  GB,
+  KB,
+  MB,
+  MISSING,
+  place,
+  STATE_FOLDER,
+} from "./disk.ts";
 
-const KB = 2 ** 10;
-const MB = 2 ** 20;
-const GB = 2 ** 30;
-const EXT4 = 0xef53;
-const FAT = 0x4d44;
-
-const FOLDER: Entry = { kind: "folder", mode: 0o755 };
-const STATE_FOLDER: Entry = { kind: "folder", mode: 0o700 };
-const MISSING: Entry = { kind: "missing" };
-const AMPLE = { device: 1, type: EXT4, availableBytes: 1000 * GB };
-
-/** A file; its inode becomes one of its own when it is put on a disk, unless it is given. */
-function file(sizeBytes: number, allocatedBytes = 0, inode = 0): Entry & { kind: "file" } {
-  return { kind: "file", sizeBytes, allocatedBytes, device: 1, inode };
-}
-
-/** A device of number 8:1 that nobody uses, unless `changes` say otherwise. */
-function blockDevice(sizeBytes: number, changes: Partial<BlockDevice> = {}): Entry {
-  const unused = { isWriteProtected: false, mountPoint: undefined };
-  return { kind: "blockDevice", major: 8, minor: 1, sizeBytes, ...unused, ...changes };
-}
-
-/** A path with an ordinary folder around it, unless `changes` say otherwise. */
-function place(path: string, entry: Entry, changes: Partial<Place> = {}): Place {
-  const ancestor = { path: dirname(path), isFolder: true };
-  return { path, entry, realPath: path, ancestor, fileSystem: AMPLE, ...changes };
-}
-
-/** A disk with a storage folder `/s` and everything in `places`. */
-function disk(places: readonly Place[], changes: Partial<Survey> = {}): Survey {
-  return {
-    storage: place("/s", FOLDER),
-    stateFolder: place("/s/.iscsi", STATE_FOLDER),
-    recorded: { kind: "recorded", identities: new Map() },
-    places: new Map(places.map((place, index) => [place.path, withInode(place, 100 + index)])),
-    ...changes,
-  };
-}
-
-function withInode(place: Place, inode: number): Place {
-  const { entry } = place;
-  return entry.kind === "file" && entry.inode === 0 ? { ...place, entry: { ...entry, inode } } : place;
-}
-
-function planOf(lines: readonly string[], survey: Survey): Plan {
-  return plan(configOf("storage=/s", ...lines), survey, numberedIdentities());
+function planOf(lines: readonly string[], survey: Survey, options: { readonly force?: boolean } = {}): Plan {
+  const config = configOf("storage=/s", ...lines);
+  return plan(config, survey, { makeIdentity: numberedIdentities(), now: NOW, ...options });
 }
 
 Deno.test("plan() on an empty disk makes folders, identities and files, in this order", () => {
@@ -66,11 +37,23 @@ Deno.test("plan() on an empty disk makes folders, identities and files, in this 
       {
         kind: "recordIdentities",
         path: "/s/.iscsi/identities.json",
-        identities: new Map([["a", identityNumber(1)], ["a_1", identityNumber(2)]]),
+        identities: new Map([
+          ["a", { ...identityNumber(1), created: null, sizeBytes: 750 * GB }],
+          ["a_1", { ...identityNumber(2), created: null, sizeBytes: 500 * MB }],
+        ]),
         added: ["/s/a", "/s/a_1"],
       },
       { kind: "createFile", path: "/s/a", sizeBytes: 750 * GB },
       { kind: "createFile", path: "/s/a_1", sizeBytes: 500 * MB },
+      {
+        kind: "confirmFiles",
+        path: "/s/.iscsi/identities.json",
+        identities: new Map([
+          ["a", { ...identityNumber(1), ...createdFile(750 * GB) }],
+          ["a_1", { ...identityNumber(2), ...createdFile(500 * MB) }],
+        ]),
+        files: ["/s/a", "/s/a_1"],
+      },
     ],
     errors: [],
     warnings: [],
@@ -87,9 +70,13 @@ Deno.test("plan() keeps, grows and uses what is there, and names what is unused"
   ], {
     recorded: {
       kind: "recorded",
-      identities: new Map(
-        ["keep", "grow", "/dev/disk1", "old", "gone"].map((key, index) => [key, identityNumber(90 + index)]),
-      ),
+      identities: new Map([
+        ["keep", { ...identityNumber(90), ...createdFile(GB) }],
+        ["grow", { ...identityNumber(91), ...createdFile(GB) }],
+        ["/dev/disk1", identityNumber(92)],
+        ["old", identityNumber(93)],
+        ["gone", identityNumber(94)],
+      ]),
     },
   });
   const lines = ["[keep]", "size=1GB", "[grow]", "size=2GB", "[device]", "size=2GB", "file=/dev/disk1"];
@@ -98,6 +85,18 @@ Deno.test("plan() keeps, grows and uses what is there, and names what is unused"
       { kind: "keepFile", path: "/s/keep", sizeBytes: GB, allocatedBytes: 4 * KB },
       { kind: "growFile", path: "/s/grow", fromBytes: GB, sizeBytes: 2 * GB, allocatedBytes: 8 * KB },
       { kind: "useDevice", path: "/dev/disk1", sizeBytes: 2 * GB, deviceBytes: 3 * GB },
+      {
+        kind: "confirmFiles",
+        path: "/s/.iscsi/identities.json",
+        identities: new Map([
+          ["keep", { ...identityNumber(90), ...createdFile(GB) }],
+          ["grow", { ...identityNumber(91), ...createdFile(2 * GB) }],
+          ["/dev/disk1", identityNumber(92)],
+          ["old", identityNumber(93)],
+          ["gone", identityNumber(94)],
+        ]),
+        files: ["/s/grow"],
+      },
       { kind: "keepUnusedFile", path: "/s/old", sizeBytes: 5 * GB, allocatedBytes: MB },
     ],
     errors: [],
@@ -114,15 +113,106 @@ Deno.test("plan() keeps every recorded identity, of used and of unused files, wh
   assertEquals(steps[0], {
     kind: "recordIdentities",
     path: "/s/.iscsi/identities.json",
-    identities: new Map([...recorded, ["b", identityNumber(1)]]),
+    identities: new Map<string, RecordedIdentity>([...recorded, ["b", {
+      ...identityNumber(1),
+      created: null,
+      sizeBytes: GB,
+    }]]),
     added: ["/s/b"],
   });
+});
+
+/** The identities that the steps of a plan write down, in their order. */
+function recordsOf(
+  { steps }: Plan,
+): (readonly [string, readonly string[], Record<string, RecordedIdentity>])[] {
+  return steps.flatMap((step) => {
+    if (step.kind !== "recordIdentities" && step.kind !== "confirmFiles") return [];
+    const paths = step.kind === "confirmFiles" ? step.files : step.added;
+    return [[step.kind, paths, Object.fromEntries(step.identities)] as const];
+  });
+}
+
+/** A disk on which identities are recorded. */
+function diskWith(identities: Record<string, RecordedIdentity>, ...places: readonly Place[]): Survey {
+  return disk(places, { recorded: { kind: "recorded", identities: new Map(Object.entries(identities)) } });
+}
+
+Deno.test("plan() gives a block device its identity at once, since nothing has to be made for it", () => {
+  const survey = disk([place("/dev/sdx", blockDevice(GB), { fileSystem: undefined })]);
+  const planned = planOf(["[a]", "size=1GB", "file=/dev/sdx"], survey);
+  assertEquals(recordsOf(planned), [["recordIdentities", ["/dev/sdx"], { "/dev/sdx": identityNumber(1) }]]);
+  const again = diskWith(
+    { "/dev/sdx": identityNumber(1) },
+    place("/dev/sdx", blockDevice(GB), { fileSystem: undefined }),
+  );
+  assertEquals(planOf(["[a]", "size=1GB", "file=/dev/sdx"], again).steps.map(({ kind }) => kind), [
+    "useDevice",
+  ]);
+});
+
+Deno.test("plan() records of a file that it was there, when it was there before that was recorded", () => {
+  const recorded = {
+    a: identityNumber(1),
+    b: { ...identityNumber(2), created: null, sizeBytes: GB },
+    c: { ...identityNumber(3), created: "2020-01-01T00:00:00Z", sizeBytes: MB },
+    old: identityNumber(4),
+  };
+  const survey = diskWith(recorded, ...["a", "b", "c", "old"].map((name) => place(`/s/${name}`, file(GB))));
+  const lines = ["[a]", "size=1GB", "[b]", "size=1GB", "[c]", "size=1GB"];
+  const after = {
+    a: { ...identityNumber(1), ...createdFile(GB) },
+    b: { ...identityNumber(2), ...createdFile(GB) },
+    c: { ...identityNumber(3), created: "2020-01-01T00:00:00Z", sizeBytes: GB },
+    old: identityNumber(4),
+  };
+  assertEquals(recordsOf(planOf(lines, survey)), [["confirmFiles", ["/s/a", "/s/b", "/s/c"], after]]);
+});
+
+Deno.test("plan() never gives an empty file the identity of a disk that was lost", () => {
+  const recorded = {
+    gone: { ...identityNumber(50), ...createdFile(GB) },
+    empty: { ...identityNumber(51), ...createdFile(GB) },
+    kept: { ...identityNumber(52), ...createdFile(GB) },
+  };
+  const survey = diskWith(
+    recorded,
+    place("/s/gone", MISSING),
+    place("/s/empty", file(0)),
+    place("/s/kept", file(GB)),
+  );
+  const lines = ["[gone]", "size=1GB", "[empty]", "size=2GB", "[kept]", "size=1GB"];
+  const refused = planOf(lines, survey);
+  assertEquals([refused.steps, refused.errors.map(({ line }) => line)], [[], [3, 5]]);
+  const forced = planOf(lines, survey, { force: true });
+  assertEquals([forced.errors, forced.warnings.map(({ line }) => line)], [[], [3, 5]]);
+  const { kept } = recorded;
+  assertEquals(recordsOf(forced), [
+    ["recordIdentities", ["/s/gone", "/s/empty"], {
+      gone: { ...identityNumber(1), created: null, sizeBytes: GB },
+      empty: { ...identityNumber(2), created: null, sizeBytes: 2 * GB },
+      kept,
+    }],
+    ["confirmFiles", ["/s/gone", "/s/empty"], {
+      gone: { ...identityNumber(1), ...createdFile(GB) },
+      empty: { ...identityNumber(2), ...createdFile(2 * GB) },
+      kept,
+    }],
+  ]);
+  assertEquals(forced.steps.map(({ kind }) => kind), [
+    "recordIdentities",
+    "createFile",
+    "growFile",
+    "keepFile",
+    "confirmFiles",
+  ]);
 });
 
 Deno.test("plan() finds an identity under the file's place in the storage folder, whatever name leads there", () => {
   const storage = place("/s", FOLDER, { realPath: "/mnt/disk" });
   const stateFolder = place("/s/.iscsi", STATE_FOLDER, { realPath: "/mnt/disk/.iscsi" });
-  const recorded = { kind: "recorded", identities: new Map([["a", identityNumber(1)]]) } as const;
+  const identities = new Map([["a", { ...identityNumber(1), ...createdFile(GB) }]]);
+  const recorded = { kind: "recorded", identities } as const;
   for (const path of ["/s/a", "/mnt/disk/a"]) {
     const survey = disk([place(path, file(GB), { realPath: "/mnt/disk/a" }), place("/s/a", file(GB))], {
       storage,
@@ -441,7 +531,7 @@ Deno.test("plan() warns of each file system of which more is promised than it ha
   const sized = ["[a]", "size=4GB", "[b]", "size=2GB", "[c]", "size=1.5GB", "[d]", "size=3GB", "file=/x/d"];
   const { warnings, errors, steps } = planOf(sized, survey);
   assertEquals(errors, []);
-  assertEquals(steps.length, 5);
+  assertEquals(steps.length, 6);
   // a may take 1 GB more, b 2 GB, which is what is free; c is the one too many.
   assertEquals(warnings.map(formatDiagnostic), [
     'conf:7: warning: More is promised than the file system of "/s/c" has: its LUNs may yet take 4.5 GB, and ' +

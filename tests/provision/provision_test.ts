@@ -1,17 +1,18 @@
-import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertLess, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import type { Config } from "../../lib/config/config.ts";
 import { formatDiagnostic } from "../../lib/config/diagnostic.ts";
 import { applySteps } from "../../lib/provision/apply_steps.ts";
+import { parseIdentities } from "../../lib/provision/identities.ts";
 import { plan } from "../../lib/provision/plan.ts";
 import { provision } from "../../lib/provision/provision.ts";
-import { ProvisionError } from "../../lib/provision/provision_error.ts";
 import { randomIdentity } from "../../lib/provision/random_identity.ts";
 import { isChange, type Step } from "../../lib/provision/step.ts";
 import { StorageLock } from "../../lib/provision/storage_lock.ts";
 import { survey } from "../../lib/provision/survey.ts";
+import type { Identity } from "../../lib/scsi/identity.ts";
 import { formatState } from "../../lib/store/state_text.ts";
-import { configOf } from "./conf.ts";
+import { configOf, NOW } from "./conf.ts";
 import { readAt, snapshot, withScratch, writeAt } from "./scratch.ts";
 import { runToolOk } from "../support/tools.ts";
 
@@ -34,6 +35,7 @@ Deno.test("provision() makes the example of the documentation, which takes no sp
       "recordIdentities",
       "createFile",
       "createFile",
+      "confirmFiles",
     ]);
     assertEquals(seen, report.steps);
     for (const [name, sizeBytes] of [["xenserver", 750 * GB], ["xenserver_1", 500 * MB]] as const) {
@@ -61,7 +63,13 @@ Deno.test("provision() the second time changes nothing", async () => {
 Deno.test("provision() that is interrupted completes what it has begun, and the next one does the rest", async () => {
   await withScratch(async (folder) => {
     const config = configOf(`storage=${folder}/s`, "[a]", "size=1MB 1MB");
-    const all = [["createFolder"], ["createFolder"], ["recordIdentities"], ["createFile", "createFile"]];
+    const all = [
+      ["createFolder"],
+      ["createFolder"],
+      ["recordIdentities"],
+      ["createFile", "createFile"],
+      ["confirmFiles"],
+    ];
     for (const [index, together] of all.entries()) {
       const controller = new AbortController();
       const onStep = (step: Step): void => isChange(step) ? controller.abort() : undefined;
@@ -76,10 +84,10 @@ Deno.test("provision() that is interrupted completes what it has begun, and the 
 Deno.test("provision() of a dry run tells all and changes nothing", async () => {
   await withScratch(async (folder) => {
     const config = configOf(`storage=${folder}/s`, "[a]", "size=1GB");
-    const seen: Step[] = [];
-    const dry = await provision(config, { dryRun: true, onStep: (step) => seen.push(step) });
+    const seen: (readonly [Step, number])[] = [];
+    const dry = await provision(config, { dryRun: true, onStep: (step, left) => seen.push([step, left]) });
     assertEquals(snapshot(folder), {});
-    assertEquals(seen, dry.steps);
+    assertEquals(seen, dry.steps.map((step, index) => [step, dry.steps.length - 1 - index]));
     const real = await provision(config);
     assertEquals(kinds(dry.steps), kinds(real.steps));
   });
@@ -92,12 +100,13 @@ Deno.test("provision() grows a file and keeps what is in it", async () => {
     writeAt(path, MB - 5, "hello");
     const identities = Deno.readTextFileSync(join(folder, ".iscsi/identities.json"));
     const { steps } = await provision(configOf(`storage=${folder}`, "[a]", "size=750GB"));
-    assertEquals(kinds(steps), ["growFile"]);
+    assertEquals(kinds(steps), ["growFile", "confirmFiles"]);
     assertEquals(readAt(path, MB - 5, 6), "hello\0");
     const { size, blocks } = Deno.statSync(path);
     assertEquals(size, 750 * GB);
     assertLess(blocks!, 64);
-    assertEquals(Deno.readTextFileSync(join(folder, ".iscsi/identities.json")), identities);
+    const grown = parseIdentities(Deno.readTextFileSync(join(folder, ".iscsi/identities.json")));
+    assertEquals(grown.get("a"), { ...parseIdentities(identities).get("a")!, sizeBytes: 750 * GB });
   });
 });
 
@@ -281,18 +290,18 @@ Deno.test("provision() is refused while another one has the lock, and names it",
     Deno.mkdirSync(stateFolder, { mode: 0o700 });
     const held = await StorageLock.acquire(stateFolder, "build");
     assert("lock" in held);
-    await assertRejects(() => provision(config), ProvisionError, `(pid ${Deno.pid}); wait for it`);
+    assertStringIncludes((await provision(config)).failure ?? "", `(pid ${Deno.pid}); wait for it`);
     assertEquals(Object.keys(snapshot(folder)), [".iscsi"]);
     held.lock.release();
-    assertEquals(kinds((await provision(config)).steps), ["recordIdentities", "createFile"]);
+    assertEquals(kinds((await provision(config)).steps), ["recordIdentities", "createFile", "confirmFiles"]);
   });
 });
 
 Deno.test("provision() twice at a time makes one set of identities", async () => {
   await withScratch(async (folder) => {
     const config = configOf(`storage=${folder}/s`, "[a]", "size=1MB 2MB 3MB");
-    const results = await Promise.allSettled([provision(config), provision(config), provision(config)]);
-    assertGreater(results.filter((result) => result.status === "fulfilled").length, 0);
+    const results = await Promise.all([provision(config), provision(config), provision(config)]);
+    assertGreater(results.filter(({ failure }) => failure === undefined).length, 0);
     const before = snapshot(folder);
     assertEquals(kinds((await provision(config)).steps), ["keepFile", "keepFile", "keepFile"]);
     assertEquals(snapshot(folder), before);
@@ -308,26 +317,26 @@ Deno.test("provision() says what the disk refuses and what to do, and completes 
         if (length === GB) throw new Error("File too large (os error 27)");
         original.call(this, length);
       };
-      const error = await assertRejects(() => provision(config), ProvisionError);
+      const { steps, failure } = await provision(config);
+      assertEquals(kinds(steps), ["createFolder", "recordIdentities"]);
       assertEquals(
-        error.message,
+        failure,
         `Cannot create "${folder}/a" with 1 GB: File too large (os error 27); the file system holds no file as ` +
           "large; lower the size or use another file system, such as XFS",
       );
     } finally {
       Deno.FsFile.prototype.truncateSync = original;
     }
-    assertEquals(kinds((await provision(config)).steps), ["growFile"]);
+    assertEquals(kinds((await provision(config)).steps), ["growFile", "confirmFiles"]);
     assertEquals(Deno.statSync(join(folder, "a")).size, GB);
   });
 });
 
 /** Brings a folder into the state in which the conf of the crash tests finds it. */
-function prepareForCrash(folder: string): Config {
+async function prepareForCrash(folder: string): Promise<Config> {
   const s = join(folder, "s");
-  Deno.mkdirSync(s);
-  Deno.writeTextFileSync(join(s, "grown"), "old data");
-  Deno.truncateSync(join(s, "grown"), MB);
+  await provision(configOf(`storage=${s}`, "[grown]", "size=1MB"), { now: () => NOW });
+  writeAt(join(s, "grown"), 0, "old data");
   Deno.writeTextFileSync(join(s, "kept"), "x".repeat(512));
   return configOf(
     ...[`storage=${s}`, "[a]", "size=1GB 2GB", "[grown]", "size=2MB", "[kept]", "size=512"],
@@ -335,32 +344,48 @@ function prepareForCrash(folder: string): Config {
   );
 }
 
-/** A snapshot in which identities and their checksum are only told from other text. */
+/** A snapshot in which identities, times and checksums are only told from other text. */
 function snapshotButIdentities(folder: string): unknown {
   return JSON.parse(
-    JSON.stringify(snapshot(folder)).replace(/\b3[0-9a-f]{15}\b|\b[0-9a-z]{20}\b|\b[0-9a-f]{8}\b/g, "random"),
+    JSON.stringify(snapshot(folder)).replace(/\b3[0-9a-f]{15}\b|\b[0-9a-z]{20}\b|\b[0-9a-f]{8}\b/g, "random")
+      .replace(/\b\d{4}-\d\d-\d\dT[\d:.]+Z/g, "date"),
   );
 }
 
-Deno.test("provision() interrupted after any step is completed by the next run", async () => {
-  let expected: unknown;
-  let stepCount = 0;
+/** The identities that are recorded in a storage folder, without what is known of their files. */
+function identitiesIn(storage: string): Record<string, string> {
+  const { logicalUnits } = JSON.parse(Deno.readTextFileSync(join(storage, ".iscsi/identities.json")));
+  return Object.fromEntries(
+    Object.entries<Identity>(logicalUnits).map((
+      [key, { naa, serialNumber }],
+    ) => [key, `${naa} ${serialNumber}`]),
+  );
+}
+
+/** What a storage folder is after a build of the conf of the crash tests, and how many steps that takes. */
+async function buildOfCrashTests(): Promise<{ expected: unknown; stepCount: number }> {
+  let [expected, stepCount]: [unknown, number] = [undefined, 0];
   await withScratch(async (folder) => {
-    const { steps } = await provision(prepareForCrash(folder));
-    stepCount = steps.length;
+    stepCount = (await provision(await prepareForCrash(folder))).steps.length;
     expected = snapshotButIdentities(folder);
   });
+  return { expected, stepCount };
+}
+
+Deno.test("provision() interrupted after any step is completed by the next run", async () => {
+  const { expected, stepCount } = await buildOfCrashTests();
   assertEquals(stepCount, 8);
   for (let done = 0; done <= stepCount; done++) {
     await withScratch(async (folder) => {
-      const config = prepareForCrash(folder);
-      const first = plan(config, survey(config), randomIdentity);
+      const config = await prepareForCrash(folder);
+      const first = plan(config, survey(config), { makeIdentity: randomIdentity, now: NOW });
       await Array.fromAsync(applySteps(first.steps.slice(0, done)));
-      const recorded = snapshot(folder)["s/.iscsi/identities.json"];
+      const recorded = identitiesIn(config.storage);
       const { errors } = await provision(config);
       assertEquals(errors, []);
       assertEquals(snapshotButIdentities(folder), expected, `interrupted after ${done} steps`);
-      if (recorded !== undefined) assertEquals(snapshot(folder)["s/.iscsi/identities.json"], recorded);
+      const now = identitiesIn(config.storage);
+      assertEquals({ ...now, ...recorded }, now);
       assertEquals(readAt(join(folder, "s/grown"), 0, 8), "old data");
       assertEquals((await provision(config)).steps.filter(isChange), []);
     });
@@ -370,12 +395,15 @@ Deno.test("provision() interrupted after any step is completed by the next run",
 Deno.test("provision() interrupted in the middle of a step is completed by the next run", async () => {
   await withScratch(async (folder) => {
     const config = configOf(`storage=${folder}`, "[a]", "size=1GB");
+    const { steps } = plan(config, survey(config), { makeIdentity: randomIdentity, now: NOW });
+    await Array.fromAsync(applySteps(steps.slice(0, 2)));
     // A file that was created and had not got its size yet, and identities that were not in their place yet.
-    Deno.mkdirSync(join(folder, ".iscsi"), { mode: 0o700 });
     Deno.writeTextFileSync(join(folder, ".iscsi/identities.json.new"), '{"version":1,"logical');
     Deno.writeTextFileSync(join(folder, "a"), "");
-    assertEquals(kinds((await provision(config)).steps), ["recordIdentities", "growFile"]);
+    const recorded = identitiesIn(folder);
+    assertEquals(kinds((await provision(config)).steps), ["growFile", "confirmFiles"]);
     assertEquals(Deno.statSync(join(folder, "a")).size, GB);
+    assertEquals(identitiesIn(folder), recorded);
     assertEquals((await provision(config)).steps.filter(isChange), []);
   });
 });
@@ -411,9 +439,9 @@ Deno.test("provision() takes no byte and no name away, whatever confs follow one
         writeAt(path, random(Deno.statSync(path).size), `round ${round}`);
         contents.set(name, Deno.readTextFileSync(path));
       }
-      const recorded = JSON.parse(Deno.readTextFileSync(join(folder, ".iscsi/identities.json"))).logicalUnits;
-      for (const [name, identity] of identities) assertEquals(JSON.stringify(recorded[name]), identity);
-      for (const name of Object.keys(recorded)) identities.set(name, JSON.stringify(recorded[name]));
+      const recorded = identitiesIn(folder);
+      for (const [name, identity] of identities) assertEquals(recorded[name], identity);
+      for (const [name, identity] of Object.entries(recorded)) identities.set(name, identity);
     }
     assertGreater(contents.size, 2, `seed ${seed}`);
   });
@@ -443,25 +471,21 @@ function setSize(path: string, sizeBytes: number): void {
 }
 
 Deno.test("provision() after a power failure while files were made is completed by the next run", async () => {
-  let expected: unknown;
-  await withScratch(async (folder) => {
-    await provision(prepareForCrash(folder));
-    expected = snapshotButIdentities(folder);
-  });
+  const { expected } = await buildOfCrashTests();
   for (const sizes of product(...Object.values(SIZES_FOUND))) {
     await withScratch(async (folder) => {
-      const config = prepareForCrash(folder);
-      const { steps } = plan(config, survey(config), randomIdentity);
-      const isAboutFiles = ({ kind }: Step): boolean => kind === "createFile" || kind === "growFile";
-      await Array.fromAsync(applySteps(steps.filter((step) => !isAboutFiles(step))));
+      const config = await prepareForCrash(folder);
+      const { steps } = plan(config, survey(config), { makeIdentity: randomIdentity, now: NOW });
+      const ofFiles: readonly Step["kind"][] = ["createFile", "growFile", "confirmFiles"];
+      await Array.fromAsync(applySteps(steps.filter(({ kind }) => !ofFiles.includes(kind))));
       for (const [index, name] of Object.keys(SIZES_FOUND).entries()) {
         const size = sizes[index];
         if (size !== undefined) setSize(join(folder, "s", name), size);
       }
-      const recorded = snapshot(folder)["s/.iscsi/identities.json"];
+      const recorded = identitiesIn(config.storage);
       assertEquals((await provision(config)).errors, []);
       assertEquals(snapshotButIdentities(folder), expected, `sizes ${sizes}`);
-      assertEquals(snapshot(folder)["s/.iscsi/identities.json"], recorded);
+      assertEquals(identitiesIn(config.storage), recorded);
       assertEquals(readAt(join(folder, "s/grown"), 0, 8), "old data");
       assertEquals((await provision(config)).steps.filter(isChange), []);
     });

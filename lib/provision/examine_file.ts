@@ -1,0 +1,175 @@
+/** Judges the file at the path of a logical unit, or that there is none, by what is recorded of it. */
+import { dirname } from "@std/path";
+import { type Backing, type Candidate, exactSize, type Refusal } from "./backing.ts";
+import { unpackCommand } from "./file_format.ts";
+import { isInside } from "./is_inside.ts";
+import { isOfDisk, type RecordedIdentity } from "./recorded_identity.ts";
+import type { Place } from "./survey.ts";
+
+type FileEntry = Place["entry"] & { readonly kind: "file" };
+
+/** File systems on which a file takes its whole size at once, by their numbers (`f_type` of statfs). */
+const NOT_SPARSE: Readonly<Record<number, string>> = {
+  0x4d44: "FAT",
+  0x2011bab0: "exFAT",
+  0x4244: "HFS",
+  0x482b: "HFS+",
+};
+
+const FORCE = 'run "iscsi build --force"';
+
+/** Judges a path at which there is nothing. */
+export function examineMissing({ unit, place, storage, recorded }: Candidate): Backing | Refusal {
+  const create = `Cannot create "${unit.path}"`;
+  const { ancestor } = place;
+  if (!ancestor.isFolder) {
+    return { problem: `${create}: "${ancestor.path}" is not a folder; set "file" to another path` };
+  }
+  // Below the storage folder, folders are this program's to make; elsewhere a missing one is a typing error, or a
+  // file system that is not mounted, and making it would put the file on the wrong disk.
+  const folder = dirname(unit.path);
+  if (ancestor.path !== folder && !isInside(storage.path, unit.path)) {
+    return { problem: `${create}: folder "${folder}" does not exist; create it or mount it` };
+  }
+  const problem = notSparse(create, place);
+  if (problem !== undefined) return { problem };
+  if (recorded === "unknown" || !isOfDisk(recorded)) return { state: "missing" };
+  return {
+    problem:
+      `Disk "${unit.path}" is lost: the file does not exist, and ${
+        describeRecord(recorded)
+      }; mount its file ` +
+      `system or put the file back, or ${FORCE} to make an empty disk with a new identity`,
+    forced: {
+      backing: { state: "missing", isLost: true },
+      consequence: `Disk "${unit.path}" is lost, and an empty one with a new identity takes its place`,
+    },
+    isMistaken: true,
+  };
+}
+
+/** Judges a file. */
+export function examineFile(candidate: Candidate, entry: FileEntry): Backing | Refusal {
+  const { unit, place, recorded } = candidate;
+  const { sizeBytes, allocatedBytes } = entry;
+  const isStrange = recorded !== "unknown" && !isOfDisk(recorded);
+  const foreign = isStrange ? findForeignFormat(candidate, entry) : undefined;
+  if (foreign !== undefined) return foreign;
+  if (sizeBytes > unit.sizeBytes) {
+    const problem = `Cannot use "${unit.path}" for size ${exactSize(unit.sizeBytes)}: the file has ` +
+      `${exactSize(sizeBytes)}, and files are never shrunk; raise "size" or set "file" to another one`;
+    return { problem };
+  }
+  if (sizeBytes === unit.sizeBytes) {
+    const ready: Backing = { state: "ready", allocatedBytes };
+    return findLoss(candidate, entry, ready) ?? ready;
+  }
+  const problem = notSparse(`Cannot grow "${unit.path}"`, place);
+  if (problem !== undefined) return { problem };
+  const short: Backing = { state: "short", fileBytes: sizeBytes, allocatedBytes };
+  if (isStrange && !isOfThisBuild(entry, recorded)) return refuseGrowth(candidate, short);
+  return findLoss(candidate, entry, short) ?? short;
+}
+
+/** Finds out that a known disk has less in it than it had. */
+function findLoss(
+  { unit: { path }, recorded }: Candidate,
+  { sizeBytes, allocatedBytes }: FileEntry,
+  backing: Backing,
+): Refusal | undefined {
+  if (recorded === "unknown" || !isOfDisk(recorded)) return undefined;
+  const record = describeRecord(recorded);
+  if (sizeBytes === 0) {
+    return {
+      problem:
+        `Disk "${path}" is lost: the file is empty, and ${record}; put the file back, or ${FORCE} to make an ` +
+        "empty disk with a new identity of it",
+      forced: {
+        backing: { state: "short", fileBytes: 0, allocatedBytes, isLost: true },
+        consequence: `Disk "${path}" is lost, and becomes an empty one with a new identity`,
+      },
+      isMistaken: true,
+    };
+  }
+  if (recorded.sizeBytes === undefined || sizeBytes >= recorded.sizeBytes) return undefined;
+  const [now, before] = [exactSize(sizeBytes), exactSize(recorded.sizeBytes)];
+  return {
+    problem:
+      `Disk "${path}" has lost its end: the file has ${now}, and ${record}; put the file back, or ${FORCE} to ` +
+      "go on with zeros in place of what is lost",
+    forced: {
+      backing,
+      consequence: `Disk "${path}" has lost its end: of ${before} it has the first ${now}`,
+    },
+    isMistaken: true,
+  };
+}
+
+/** Whether a file is as an interrupted build leaves it that was about to make it. */
+function isOfThisBuild({ sizeBytes }: FileEntry, recorded: RecordedIdentity | undefined): boolean {
+  return recorded !== undefined && (sizeBytes === 0 || sizeBytes === recorded.sizeBytes);
+}
+
+/** Refuses a file that no build has made and that is, by its first bytes, something else than a disk. */
+function findForeignFormat(
+  { unit }: Candidate,
+  { format, sizeBytes, allocatedBytes }: FileEntry,
+): Refusal | undefined {
+  if (format === undefined) return undefined;
+  const { path } = unit;
+  const { command, result } = unpackCommand(format, path);
+  const problem =
+    `Cannot use "${path}" as a backing file: it is ${format.name}, and initiators would see that in ` +
+    `place of the disk in it; run "${command}" and set "file" to "${result}"`;
+  if (sizeBytes !== unit.sizeBytes) return { problem, isMistaken: true };
+  return {
+    problem: `${problem}; or ${FORCE} to export it as it is`,
+    forced: {
+      backing: { state: "ready", allocatedBytes },
+      consequence: `File "${path}" is ${format.name}, and is exported as it is`,
+    },
+    isMistaken: true,
+  };
+}
+
+/** Refuses to make a file longer that no build has made. */
+function refuseGrowth(
+  { unit, blockSizeBytes }: Candidate,
+  short: Backing & { readonly state: "short" },
+): Refusal {
+  const { path, sizeBytes } = unit;
+  const { fileBytes } = short;
+  const use = `Cannot use "${path}" as a backing file`;
+  const blocks = Math.ceil(fileBytes / blockSizeBytes) * blockSizeBytes;
+  if (blocks !== fileBytes) {
+    const problem =
+      `${use}: "iscsi build" did not make it, and its ${fileBytes} bytes are not whole blocks of ` +
+      `${blockSizeBytes}; set "file" to another path, or run "truncate --size=${blocks}" on it if it is a disk`;
+    return { problem, isMistaken: true };
+  }
+  const keep = fileBytes === 0 ? "remove it" : `set "size" to ${fileBytes} to export it as it is`;
+  return {
+    problem:
+      `Cannot grow "${path}" from ${exactSize(fileBytes)} to ${
+        exactSize(sizeBytes)
+      }: "iscsi build" did not ` +
+      `make it; ${keep}, or ${FORCE} to make it longer`,
+    forced: {
+      backing: short,
+      consequence: `File "${path}", which "iscsi build" did not make, grows from ${exactSize(fileBytes)}`,
+    },
+    isMistaken: true,
+  };
+}
+
+/** Says what is recorded of a disk, as a clause. */
+function describeRecord({ created, sizeBytes }: RecordedIdentity): string {
+  if (typeof created !== "string") return "its identity is recorded";
+  return `it was there on ${created.slice(0, "YYYY-MM-DD".length)} with ${exactSize(sizeBytes ?? 0)}`;
+}
+
+function notSparse(action: string, place: Place): string | undefined {
+  const name = NOT_SPARSE[place.fileSystem?.type ?? 0];
+  if (name === undefined) return undefined;
+  return `${action}: its file system (${name}) has no sparse files; use another one, such as ext4 or XFS`;
+}

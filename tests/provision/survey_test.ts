@@ -1,0 +1,139 @@
+import { statfsSync } from "node:fs";
+import { assert, assertEquals } from "@std/assert";
+import { basename, join } from "@std/path";
+import { parseConfig } from "../../lib/config/parse_config.ts";
+import { examine } from "../../lib/provision/examine.ts";
+import { provision } from "../../lib/provision/provision.ts";
+import { type Entry, survey } from "../../lib/provision/survey.ts";
+import { runTool, runToolOk } from "../support/tools.ts";
+import { configOf } from "./conf.ts";
+import { withScratch, writeAt } from "./scratch.ts";
+
+/** What a survey finds at names in a folder, of which a conf makes a LUN each. */
+function entriesOf(folder: string, names: readonly string[]): Record<string, Entry> {
+  const lines = names.flatMap((name, index) => [`[t${index}]`, "size=1MB", `file=${name}`]);
+  const { places } = survey(configOf(`storage=${folder}`, ...lines));
+  return Object.fromEntries([...places].map(([path, { entry }]) => [basename(path), entry]));
+}
+
+Deno.test("survey() tells apart what can stand at a path", async () => {
+  await withScratch(async (folder) => {
+    Deno.writeTextFileSync(join(folder, "file"), "x".repeat(5000));
+    Deno.mkdirSync(join(folder, "folder"), { mode: 0o750 });
+    Deno.symlinkSync("file", join(folder, "link"));
+    Deno.symlinkSync("nothing", join(folder, "dangling"));
+    await runToolOk("mkfifo", [join(folder, "pipe")]);
+    const hasDevice = (await runTool("mknod", [join(folder, "zero"), "c", "1", "5"])).code === 0;
+    using _listener = Deno.listen({ transport: "unix", path: join(folder, "socket") });
+    const names = ["file", "folder", "link", "dangling", "pipe", "socket", "missing"];
+    const { file, link, ...others } = entriesOf(folder, names);
+    const { dev, ino, blocks } = Deno.statSync(join(folder, "file"));
+    const numbers = { device: dev, inode: ino! };
+    assertEquals(file, { kind: "file", sizeBytes: 5000, allocatedBytes: blocks! * 512, ...numbers });
+    assertEquals(link, file);
+    assertEquals(others, {
+      folder: { kind: "folder", mode: 0o750 },
+      dangling: { kind: "danglingLink", leadsTo: "nothing" },
+      pipe: { kind: "special", name: "a named pipe" },
+      socket: { kind: "special", name: "a socket" },
+      missing: { kind: "missing" },
+    });
+    // To make one takes rights that a container may not have.
+    if (hasDevice) {
+      assertEquals(entriesOf(folder, ["zero"])["zero"], { kind: "special", name: "a character device" });
+    }
+  });
+});
+
+Deno.test("survey() finds the nearest folder above a path, or what is there in its place", async () => {
+  await withScratch((folder) => {
+    Deno.mkdirSync(join(folder, "folder"));
+    Deno.writeTextFileSync(join(folder, "file"), "");
+    Deno.symlinkSync("nothing", join(folder, "dangling"));
+    Deno.symlinkSync("loop", join(folder, "loop"));
+    const rows = [
+      ["a", folder, true],
+      ["folder/a", `${folder}/folder`, true],
+      ["folder/none/none/a", `${folder}/folder`, true],
+      ["file/a", `${folder}/file`, false],
+      ["dangling/a", `${folder}/dangling`, false],
+      ["loop/a", `${folder}/loop`, false],
+    ] as const;
+    const lines = rows.flatMap(([name], index) => [`[t${index}]`, "size=1MB", `file=${name}`]);
+    const { places } = survey(configOf(`storage=${folder}`, ...lines));
+    for (const [name, path, isFolder] of rows) {
+      const { ancestor, fileSystem } = places.get(`${folder}/${name}`)!;
+      assertEquals(ancestor, { path, isFolder }, name);
+      assertEquals(fileSystem === undefined, !isFolder, name);
+    }
+    const { device, availableBytes } = places.get(`${folder}/a`)!.fileSystem!;
+    assertEquals(device, Deno.statSync(folder).dev);
+    const { bavail, bsize } = statfsSync(folder);
+    assert(Math.abs(availableBytes - bavail * bsize) < 2 ** 30, `${availableBytes} bytes`);
+  });
+});
+
+Deno.test("survey() looks into files that no build has made, and into no others", async () => {
+  await withScratch(async (folder) => {
+    const [known, foreign] = [join(folder, "known"), join(folder, "foreign")];
+    await provision(configOf(`storage=${folder}`, "[a]", "size=1MB", "file=known"));
+    for (const path of [known, foreign]) {
+      Deno.writeFileSync(path, new Uint8Array(2 ** 20));
+      writeAt(path, 0, "vhdxfile");
+    }
+    const formats = Object.entries(entriesOf(folder, ["known", "foreign"])).map(([name, entry]) =>
+      [name, entry.kind === "file" ? entry.format?.name : entry.kind] as const
+    );
+    assertEquals(Object.fromEntries(formats), { known: undefined, foreign: "a VHDX image" });
+    writeAt(foreign, 0, "not that");
+    writeAt(foreign, 2 ** 20 - 512, "conectix");
+    const entry = entriesOf(folder, ["foreign"])["foreign"]!;
+    assertEquals(entry.kind === "file" ? entry.format?.name : undefined, "a VHD image");
+    Deno.truncateSync(foreign, 100);
+    assertEquals("format" in entriesOf(folder, ["foreign"])["foreign"]!, false);
+  });
+});
+
+Deno.test("survey() finds the program's own files by whatever name they have", async () => {
+  await withScratch(async (folder) => {
+    const s = join(folder, "s");
+    const [file, secrets] = [join(folder, "conf"), join(folder, "secrets")];
+    await provision(configOf(`storage=${s}`, "[a]", "size=1MB"));
+    Deno.mkdirSync(join(s, ".iscsi/reservations"));
+    const state = ["identities.json", "reservations/3.json"].map((name) => join(s, ".iscsi", name));
+    Deno.writeTextFileSync(state[1]!, "{}");
+    // Links to backing files, which are no files of the program's own.
+    Deno.mkdirSync(join(s, ".iscsi/holes"));
+    Deno.linkSync(join(s, "a"), join(s, ".iscsi/holes/a"));
+    for (const path of [file, secrets]) Deno.writeTextFileSync(path, "x".repeat(512));
+    const own: readonly (readonly [string, string])[] = [
+      [file, "the conf"],
+      [secrets, `the file of secrets "${secrets}"`],
+      ...state.map((path) => [path, `"${path}", in which this program keeps its state`] as const),
+    ];
+    for (const [index, [path]] of own.entries()) Deno.linkSync(path, join(s, `link${index}`));
+    const lines = [...own.keys()].flatMap((index) => [`[link${index}]`, "size=512"]);
+    const source = { file, readFile: () => ({ text: "bob bobsecret1234", mode: 0o600 }) };
+    const text = [`storage=${s}`, `secrets=${secrets}`, "[a]", "size=1MB", ...lines];
+    const config = parseConfig(text.join("\n"), source).config!;
+    assertEquals(
+      examine(config, survey(config), { force: true }).problems.map(({ message }) => message),
+      own.map(([, what], index) =>
+        `Cannot use "${s}/link${index}" as a backing file: it is ${what}; set "file" to another path`
+      ),
+    );
+    const program = configOf(`storage=${s}`, "[p]", "size=1GB", `file=${Deno.realPathSync(Deno.execPath())}`);
+    assertEquals(examine(program, survey(program)).problems.map(({ message }) => message.split(": ")[1]), [
+      'it is this program; set "file" to another path',
+    ]);
+  });
+});
+
+Deno.test("survey() finds no file of the program's own where there is none yet", async () => {
+  await withScratch((folder) => {
+    const { ownFiles } = survey(
+      configOf(`storage=${folder}/none`, "secrets=/none/secrets", "[a]", "size=1MB"),
+    );
+    assertEquals([...ownFiles.values()], ["this program"]);
+  });
+});

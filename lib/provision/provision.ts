@@ -2,10 +2,12 @@ import type { Config } from "../config/config.ts";
 import type { Diagnostic } from "../config/diagnostic.ts";
 import type { Identity } from "../scsi/identity.ts";
 import { applySteps } from "./apply_steps.ts";
+import { BuildMark } from "./build_mark.ts";
 import { currentTime } from "./current_time.ts";
 import { type Plan, plan } from "./plan.ts";
 import { ProvisionError } from "./provision_error.ts";
 import { randomIdentity } from "./random_identity.ts";
+import { settleState } from "./settle_state.ts";
 import { stateFolderOf } from "./state_folder.ts";
 import { isChange, type Step } from "./step.ts";
 import { StorageLock } from "./storage_lock.ts";
@@ -47,7 +49,7 @@ export interface ProvisionReport {
 export async function provision(config: Config, options: ProvisionOptions = {}): Promise<ProvisionReport> {
   const { dryRun = false, onStep = () => {} } = options;
   const first = planFor(config, options);
-  const isIdle = !first.steps.some(isChange);
+  const isIdle = !first.steps.some(isChange) && new BuildMark(config).vouchesForAll();
   if (dryRun || first.errors.length > 0 || isIdle) {
     for (const [index, step] of first.steps.entries()) onStep(step, first.steps.length - index - 1);
     return first;
@@ -89,7 +91,13 @@ async function build(
   // Whoever had the lock before may have done all this, so the disk is looked at again.
   const rest = planFor(config, options);
   if (rest.errors.length > 0) return rest;
-  await take(rest.steps);
+  const mark = new BuildMark(config);
+  // What files are recorded to be made must not be lost with a folder that they are in.
+  if (!mark.vouchesForAll()) await settleState(config);
+  mark.remove();
+  await take(rest.steps, (path) => mark.vouchesFor(path));
+  if (signal?.aborted) return rest;
+  mark.set();
   return rest;
 }
 

@@ -1,6 +1,6 @@
 import { dirname } from "@std/path";
 import type { Config } from "../config/config.ts";
-import { DEVICES_FOLDER } from "./block_device.ts";
+import { backingFilesOf } from "./backing_files.ts";
 import { isInside } from "./is_inside.ts";
 import { ProvisionError } from "./provision_error.ts";
 import { reasonOf } from "./reason_of.ts";
@@ -13,12 +13,11 @@ import { identitiesFileOf, reservationsFileOf } from "./state_folder.ts";
  *
  * @throws {ProvisionError} (rejects) when the disk of the storage folder refuses
  */
-export async function settleState({ storage, targets }: Config): Promise<void> {
+export async function settleState(config: Config): Promise<void> {
+  const { storage } = config;
   const identities = identitiesFileOf(storage);
-  const backings = targets.flatMap(({ logicalUnits }) => logicalUnits.map(({ path }) => path))
-    .filter((path) => !isInside(DEVICES_FOLDER, path));
   const folders = new Set<string>();
-  for (const path of [identities, reservationsFileOf(storage, ""), ...backings]) {
+  for (const path of [identities, reservationsFileOf(storage, ""), ...backingFilesOf(config)]) {
     for (let folder = dirname(path); !folders.has(folder); folder = dirname(folder)) folders.add(folder);
   }
   const refused = await Promise.all([identities, ...folders].map(async (path) => {

@@ -3,6 +3,7 @@ import { dirname } from "@std/path";
 /** Watches which files and folders are put on the disk after they have been opened to be changed. */
 export class WatchedDisk {
   readonly #open = Deno.openSync;
+  readonly #openLater = Deno.open;
   readonly #sync = Deno.FsFile.prototype.sync;
   readonly #syncSync = Deno.FsFile.prototype.syncSync;
   readonly #paths = new WeakMap<Deno.FsFile, string>();
@@ -10,7 +11,7 @@ export class WatchedDisk {
   readonly #unsafe = new Set<string>();
 
   constructor() {
-    const open = this.#open;
+    const [open, openLater] = [this.#open, this.#openLater];
     const [sync, syncSync] = [this.#sync, this.#syncSync];
     const onOpen = (path: string, file: Deno.FsFile, isNew: boolean): void => {
       this.#paths.set(file, path);
@@ -23,6 +24,11 @@ export class WatchedDisk {
     };
     Deno.openSync = function (path, options): Deno.FsFile {
       const file = open(path, options);
+      onOpen(String(path), file, options?.write === true);
+      return file;
+    };
+    Deno.open = async function (path, options): Promise<Deno.FsFile> {
+      const file = await openLater(path, options);
       onOpen(String(path), file, options?.write === true);
       return file;
     };
@@ -51,6 +57,7 @@ export class WatchedDisk {
 
   [Symbol.dispose](): void {
     Deno.openSync = this.#open;
+    Deno.open = this.#openLater;
     Deno.FsFile.prototype.sync = this.#sync;
     Deno.FsFile.prototype.syncSync = this.#syncSync;
   }

@@ -38,7 +38,11 @@ export async function demo(context: Context, options: OptionValues): Promise<Exi
     const { config } = loadConfig(conf, context);
     if (built !== EXIT_CODES.done.code || config === undefined) return built;
     const onReady = (): void => context.stdout.write(instructions(config));
-    return await serveConfig(config, context, { log: eventLog(context, options), onReady });
+    return await serveConfig(config, context, {
+      log: eventLog(context, options),
+      onReady,
+      endsWithTerminal: true,
+    });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

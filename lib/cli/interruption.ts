@@ -1,15 +1,17 @@
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+const SIGNALS: readonly Deno.Signal[] = ["SIGINT", "SIGTERM"];
 
 /**
- * Ctrl-C, or an end asked for otherwise, as a signal that a command heeds when it can: whoever has something to put
- * back, or does things that must not be left half done, waits for it instead of being ended on the spot.
+ * Ctrl-C, a closed terminal, or an end asked for otherwise, as a signal that a command heeds when it can: whoever has
+ * something to put back, or does things that must not be left half done, waits for it instead of being ended on the
+ * spot.
  */
 export class Interruption {
   readonly #controller = new AbortController();
   readonly #onSignal = (): void => this.#controller.abort();
+  readonly #signals = [...SIGNALS, ...hangupSignals()];
 
   constructor() {
-    for (const signal of SIGNALS) Deno.addSignalListener(signal, this.#onSignal);
+    for (const signal of this.#signals) Deno.addSignalListener(signal, this.#onSignal);
   }
 
   /** Aborted when the command is to end. */
@@ -19,8 +21,17 @@ export class Interruption {
 
   /** From here on the process is ended as if nothing had been said. */
   [Symbol.dispose](): void {
-    for (const signal of SIGNALS) Deno.removeSignalListener(signal, this.#onSignal);
+    for (const signal of this.#signals) Deno.removeSignalListener(signal, this.#onSignal);
   }
+}
+
+/**
+ * The signal of a closed terminal, where there is one. Without a terminal it stays as the caller has set it: `nohup`
+ * has it ignored, and listening would undo that.
+ */
+export function hangupSignals(): readonly Deno.Signal[] {
+  const hasTerminal = [Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal());
+  return hasTerminal ? ["SIGHUP"] : [];
 }
 
 /** What work results in, or undefined when the user does not want to wait for it any more. */

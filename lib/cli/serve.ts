@@ -17,6 +17,7 @@ import { SpaceWatch } from "../server/space_watch.ts";
 import { Supervisor } from "../server/supervisor.ts";
 import { systemClock } from "../server/system_clock.ts";
 import type { Context } from "./context.ts";
+import { hangupSignals } from "./interruption.ts";
 import { eventLog } from "./log_format.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { loadConfig, parseFile, reportDiagnostics } from "./load_config.ts";
@@ -40,6 +41,8 @@ export interface ServeOptions {
   readonly log: EventLog;
   /** Called whenever the targets can be reached at all portals; prints `ready` by default. */
   readonly onReady?: () => void;
+  /** Ends with the terminal that it was started from, where SIGHUP otherwise has it read its conf again. */
+  readonly endsWithTerminal?: boolean;
 }
 
 /** Serves what was built for a conf, until SIGTERM or SIGINT. */
@@ -60,7 +63,7 @@ async function serveWithLog(
   config: Config,
   context: Context,
   log: EventLog,
-  { log: workerLog, onReady }: ServeOptions,
+  { log: workerLog, onReady, endsWithTerminal = false }: ServeOptions,
 ): Promise<ExitCode> {
   const stateFolder = stateFolderOf(config.storage);
   // Where nothing was built there is no lock to take; what the disk lacks says more than that.
@@ -86,13 +89,23 @@ async function serveWithLog(
     onListening: (address, port) => print(`listening on ${formatPortal(address, port)}\n`),
     onReady: onReady ?? (() => print("ready\n")),
   });
-  return await superviseUntilStopped(supervisor, { file: resolve(config.file), context, log });
+  return await superviseUntilStopped(supervisor, {
+    file: resolve(config.file),
+    context,
+    log,
+    endsWithTerminal,
+  });
 }
 
 /** Runs a supervisor until SIGTERM or SIGINT, and takes requests meanwhile. */
 async function superviseUntilStopped(
   supervisor: Supervisor,
-  { file, context, log }: { file: string; context: Context; log: EventLog },
+  { file, context, log, endsWithTerminal }: {
+    file: string;
+    context: Context;
+    log: EventLog;
+    endsWithTerminal: boolean;
+  },
 ): Promise<ExitCode> {
   const { version } = context;
   using metrics = new MetricsService({ collect: () => collectMetrics(supervisor, version), log });
@@ -114,9 +127,10 @@ async function superviseUntilStopped(
     // What came of it is in the log.
     reloader.reload({ file, force: false, dryRun: false }).catch(() => {});
   };
-  Deno.addSignalListener("SIGHUP", onHangup);
+  const endingHangups = endsWithTerminal ? hangupSignals() : [];
+  if (endingHangups.length === 0) Deno.addSignalListener("SIGHUP", onHangup);
   const timer = setInterval(() => reloader.lookAgain(), LOOK_AGAIN_MS);
-  const failure = await supervisor.run(stopSignal());
+  const failure = await supervisor.run(stopSignal(endingHangups));
   clearInterval(timer);
   Deno.removeSignalListener("SIGHUP", onHangup);
   if (failure === undefined) return EXIT_CODES.done.code;
@@ -151,11 +165,11 @@ function isFolder(path: string): boolean {
   }
 }
 
-/** Aborted when the process is told to end. */
-function stopSignal(): AbortSignal {
+/** Aborted when the process is told to end, by one of these signals too. */
+function stopSignal(others: readonly Deno.Signal[]): AbortSignal {
   const controller = new AbortController();
-  const stop = (): void => controller.abort();
-  Deno.addSignalListener("SIGTERM", stop);
-  Deno.addSignalListener("SIGINT", stop);
+  for (const signal of ["SIGTERM", "SIGINT", ...others] as const) {
+    Deno.addSignalListener(signal, () => controller.abort());
+  }
   return controller.signal;
 }

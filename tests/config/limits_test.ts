@@ -81,7 +81,7 @@ Deno.test("parseConfig() names the first of three that are equal, not the second
   assertEquals(diagnostics.map(({ message }) => message), [name, name]);
 });
 
-Deno.test("isAccountOf() admits everybody to an account that is bound to nobody, else those that it is bound to", () => {
+Deno.test("isAccountOf() admits all to an account that is bound to nobody, else those that it is bound to", () => {
   const account = { name: "bob", secret: new Secret(new Uint8Array(12)) };
   const rows = [[[], true], [["iqn.a"], true], [["iqn.b", "iqn.a"], true], [["iqn.b"], false]] as const;
   for (const [initiators, isAdmitted] of rows) {

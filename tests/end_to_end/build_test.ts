@@ -1,7 +1,8 @@
 /** `iscsi build` and `iscsi check` as a person runs them. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { iscsiCommand, runIscsi } from "../support/server_process.ts";
-import { runToolOk } from "../support/tools.ts";
+import { runAndHangUp, untilThere } from "../support/terminal.ts";
+import { runToolOk, testWithTools } from "../support/tools.ts";
 import { Appliance, XENSERVER, XENSERVER_BYTES } from "./appliance.ts";
 
 /** What `ls` and `stat` say of the files, without what `ls -l` of today need not say tomorrow. */
@@ -90,27 +91,64 @@ Deno.test("the exit codes tell usage, conf and failure apart", async () => {
   }
 });
 
-Deno.test("Ctrl-C ends a build after the files that it has begun, and the next one does the rest", async () => {
+/** An appliance whose build takes so long that it can be interrupted in it. */
+function manyTargets(): Appliance {
   const targets = Array.from({ length: 2_000 }, (_, index) => `[t${index}]\nsize = 1MB\n`);
-  using appliance = Appliance.create(`networks = 127.0.0.0/8\n${targets.join("")}`);
+  return Appliance.create(`networks = 127.0.0.0/8\n${targets.join("")}`);
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  Deno.test(`${signal} ends a build after the files that it has begun, and the next one does the rest`, async () => {
+    using appliance = manyTargets();
+    const { program, args } = iscsiCommand();
+    await using build = new Deno.Command(program, {
+      args: [...args, "build", "--conf", appliance.confPath],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const stderr = new Response(build.stderr).text();
+    const steps = build.stdout.getReader();
+    await steps.read();
+    build.kill(signal);
+    while (!(await steps.read()).done);
+    assertEquals([(await build.status).code, await stderr], [
+      130,
+      "iscsi: Interrupted: run it again for the rest\n",
+    ]);
+    assertEquals((await appliance.build()).code, 0);
+    assert(Deno.statSync(`${appliance.storage}/t1999`).isFile);
+  });
+}
+
+Deno.test("build --json says that it was interrupted, and what it has done until then", async () => {
+  using appliance = manyTargets();
   const { program, args } = iscsiCommand();
   await using build = new Deno.Command(program, {
-    args: [...args, "build", "--conf", appliance.confPath],
+    args: [...args, "build", "--json", "--conf", appliance.confPath],
     stdin: "null",
     stdout: "piped",
-    stderr: "piped",
+    stderr: "null",
   }).spawn();
-  const stderr = new Response(build.stderr).text();
-  const steps = build.stdout.getReader();
-  await steps.read();
-  build.kill("SIGINT");
-  while (!(await steps.read()).done);
-  assertEquals([(await build.status).code, await stderr], [
-    130,
-    "iscsi: Interrupted: run it again for the rest\n",
-  ]);
-  assertEquals((await appliance.build()).code, 0);
-  assert(Deno.statSync(`${appliance.storage}/t1999`).isFile);
+  const stdout = new Response(build.stdout).text();
+  await untilThere(`${appliance.storage}/t0`);
+  build.kill("SIGTERM");
+  assertEquals((await build.status).code, 130);
+  const { failure, changed, steps, live } = JSON.parse(await stdout);
+  assertEquals([failure, changed, live], ["Interrupted: run it again for the rest", true, null]);
+  const created = steps.filter(({ kind }: { kind: string }) => kind === "createFile");
+  const files = [...Deno.readDirSync(appliance.storage)].filter(({ isFile }) => isFile);
+  assertEquals(created.length, files.length);
+});
+
+testWithTools("a build whose terminal is closed ends as with Ctrl-C", ["script"], async () => {
+  using appliance = manyTargets();
+  const { program, args } = iscsiCommand();
+  const command = [program, ...args, "build", "--conf", appliance.confPath];
+  assertEquals((await runAndHangUp(command, { folder: appliance.folder, until: "create" })).code, 130);
+  const { code, stdout } = await appliance.build();
+  assertEquals(code, 0);
+  assertStringIncludes(stdout, "confirm");
 });
 
 Deno.test("serve refuses a conf that was not built, and names the command", async () => {

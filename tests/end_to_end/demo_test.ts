@@ -1,6 +1,7 @@
 /** The first thing that a newcomer runs. */
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
-import { runIscsi, ServerProcess } from "../support/server_process.ts";
+import { iscsiCommand, runIscsi, ServerProcess } from "../support/server_process.ts";
+import { runAndHangUp } from "../support/terminal.ts";
 import { runToolOk, testWithTools } from "../support/tools.ts";
 
 const TOOLS = ["iscsi-ls", "qemu-img", "qemu-io", "block-iscsi.so"] as const;
@@ -26,3 +27,18 @@ testWithTools(
     await assertRejects(() => Deno.stat(conf), Deno.errors.NotFound);
   },
 );
+
+testWithTools("the demonstration ends with its terminal, and leaves nothing behind", ["script"], async () => {
+  const folder = await Deno.makeTempDir({ prefix: "iscsi-" });
+  try {
+    const { program, args } = iscsiCommand();
+    const command = [program, ...args, "demo"];
+    const { code, output } = await runAndHangUp(command, { folder, until: "Ctrl-C ends the demonstration" });
+    assertEquals(code, 0, output);
+    const [, conf = ""] = /^ {2}iscsi status --watch --conf (\S+)\s*$/m.exec(output) ?? [];
+    assertMatch(conf, /iscsi-demo-/);
+    await assertRejects(() => Deno.stat(conf), Deno.errors.NotFound);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

@@ -82,7 +82,7 @@ Deno.test("applySteps() puts files that it finds on the disk, but those that are
   });
 });
 
-Deno.test("applySteps() puts the names of folders on the disk, with those that they lacked, and their modes", async () => {
+Deno.test("applySteps() puts folders on the disk, with those that they lacked, and their modes", async () => {
   await withScratch(async (folder) => {
     const path = join(folder, "a/b/c");
     using disk = new WatchedDisk();
@@ -102,7 +102,7 @@ Deno.test("applySteps() puts the names of folders on the disk, with those that t
   });
 });
 
-Deno.test("applySteps() replaces the identities, and nothing that a name which it needs for that leads to", async () => {
+Deno.test("applySteps() replaces the identities, and nothing that a link in the way leads to", async () => {
   await withScratch(async (folder) => {
     const path = join(folder, "identities.json");
     const precious = join(folder, "precious");

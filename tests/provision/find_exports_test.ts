@@ -86,7 +86,7 @@ Deno.test("findExports() shows initiators no identity whose build was interrupte
   });
 });
 
-Deno.test("findExports() gives what the version before has built, which did not record when files were made", async () => {
+Deno.test("findExports() gives what the version before has built, which recorded no dates", async () => {
   await withScratch(async (folder) => {
     const config = configOf(`storage=${folder}`, "[a]", "size=1MB");
     await provision(config);

@@ -34,6 +34,7 @@ const PACKAGES = {
   "mkfs.ext4": "e2fsprogs",
   "mkfs.xfs": "xfsprogs",
   "mkfs.btrfs": "btrfs-progs",
+  "script": "bsdutils",
   "tgtd": "tgt",
   "tgtadm": "tgt",
 } as const;

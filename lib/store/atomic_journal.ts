@@ -20,6 +20,7 @@ import {
 } from "./atomic_record.ts";
 import { keptJournalOf } from "./atomic_recovery.ts";
 import { type BlockStore, StoreError } from "./block_store.ts";
+import { FileActivity } from "./file_activity.ts";
 import { storeError } from "./os_error.ts";
 import type { FailedWrite, Replacement } from "./put_back.ts";
 
@@ -60,6 +61,8 @@ export interface AtomicJournalOptions {
   readonly owner: string;
   /** Bytes of writes for which there is room in one record; a larger write has one for itself. */
   readonly roomBytes: number;
+  /** Counts what is under way off the event loop. */
+  readonly activity?: FileActivity | undefined;
 }
 
 /** A write that waits for its round. */
@@ -78,6 +81,7 @@ export class AtomicJournalFile implements AtomicJournal {
   readonly #store: Pick<BlockStore, "flush">;
   readonly #owner: string;
   readonly #bodyBytesMax: number;
+  readonly #activity: FileActivity;
   #file: Deno.FsFile | undefined;
   /** The file and its name have been made durable. */
   #isNameDurable = false;
@@ -90,11 +94,12 @@ export class AtomicJournalFile implements AtomicJournal {
   /** A record that may be there cannot be taken out or trusted: nothing more is promised. */
   #failure: StoreError | undefined;
 
-  constructor(path: string, { store, owner, roomBytes }: AtomicJournalOptions) {
+  constructor(path: string, { store, owner, roomBytes, activity }: AtomicJournalOptions) {
     this.#path = path;
     this.#store = store;
     this.#owner = owner.toLowerCase();
     this.#bodyBytesMax = recordBytesMax(roomBytes);
+    this.#activity = activity ?? new FileActivity();
   }
 
   protect(replacement: Replacement, write: () => Promise<FailedWrite | undefined>): Promise<void> {
@@ -115,11 +120,13 @@ export class AtomicJournalFile implements AtomicJournal {
   }
 
   erase(): Promise<void> {
-    return this.#inTurn(async () => {
-      await erase(this.#path);
-      const keptPath = keptJournalOf(this.#path);
-      if (await erase(keptPath)) await Deno.remove(keptPath);
-    });
+    return this.#inTurn(() =>
+      this.#activity.during(this.#path, async () => {
+        await erase(this.#path);
+        const keptPath = keptJournalOf(this.#path);
+        if (await erase(keptPath)) await Deno.remove(keptPath);
+      })
+    );
   }
 
   close(): void {
@@ -188,8 +195,10 @@ export class AtomicJournalFile implements AtomicJournal {
   async #write(offset: number, bytes: Uint8Array): Promise<void> {
     this.#isUnsynced = true;
     try {
-      this.#file ??= await Deno.open(this.#path, { read: true, write: true, create: true, mode: 0o600 });
-      await writeAll(this.#file, offset, bytes);
+      await this.#activity.during(this.#path, async () => {
+        this.#file ??= await Deno.open(this.#path, { read: true, write: true, create: true, mode: 0o600 });
+        await writeAll(this.#file, offset, bytes);
+      });
     } catch (error) {
       throw storeError("writeFailed", `Cannot write journal "${this.#path}"`, error);
     }
@@ -208,7 +217,7 @@ export class AtomicJournalFile implements AtomicJournal {
       throw this.#flushError(error);
     }
     try {
-      if (file !== undefined) await this.#syncFile(file);
+      if (file !== undefined) await this.#activity.during(this.#path, () => this.#syncFile(file));
       this.#isUnsynced = false;
     } catch (error) {
       this.#failure = this.#flushError(error);

@@ -1,5 +1,6 @@
 import { dirname } from "@std/path";
 import { StoreError } from "./block_store.ts";
+import { FileActivity } from "./file_activity.ts";
 
 /** What is kept of initiators is nobody's business on this machine. */
 const FILE_MODE = 0o600;
@@ -14,9 +15,12 @@ const OUT_OF_SPACE = /\(os error (28|122)\)/;
  */
 export class DurableFile {
   readonly #path: string;
+  readonly #activity: FileActivity;
 
-  constructor(path: string) {
+  /** @param activity counts what is under way off the event loop */
+  constructor(path: string, activity: FileActivity = new FileActivity()) {
     this.#path = path;
+    this.#activity = activity;
   }
 
   /**
@@ -36,7 +40,8 @@ export class DurableFile {
    */
   async replace(text: string): Promise<void> {
     try {
-      await replaceFile(this.#path, new TextEncoder().encode(text));
+      const bytes = new TextEncoder().encode(text);
+      await this.#activity.during(this.#path, () => replaceFile(this.#path, bytes));
     } catch (error) {
       throw writeError(`Cannot replace "${this.#path}"`, error);
     }

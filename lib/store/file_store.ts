@@ -1,5 +1,6 @@
 import { type BlockStore, StoreError } from "./block_store.ts";
 import type { ByteRange } from "./byte_range.ts";
+import { FileActivity } from "./file_activity.ts";
 import { HandlePool } from "./handle_pool.ts";
 import { storeError } from "./os_error.ts";
 import type { Extent } from "./space_map.ts";
@@ -10,6 +11,10 @@ export interface FileStoreOptions {
   /** How much of the file is the store; the file may be larger (a block device often is) but not smaller. */
   readonly sizeBytes: number;
   readonly readOnly: boolean;
+  /** Where the file is opened, if not at its own path, which stands in messages. */
+  readonly at?: string | undefined;
+  /** Counts what is under way off the event loop. */
+  readonly activity?: FileActivity | undefined;
 }
 
 /** Which file it is, whatever its path leads to by now. */
@@ -32,7 +37,9 @@ const REPLACED = "another file has taken its place";
 export class FileStore implements BlockStore {
   readonly canUnmap = false;
   readonly #path: string;
+  #at: string;
   readonly #file: FileIdentity;
+  readonly #activity: FileActivity;
   #sizeBytes: number;
   #readOnly: boolean;
   /** It has never been open for writing, so that there is nothing to flush. */
@@ -50,16 +57,16 @@ export class FileStore implements BlockStore {
    * @throws {StoreError} of kind `readFailed` when it cannot be opened or is smaller than `sizeBytes`
    */
   static open(path: string, options: FileStoreOptions): FileStore {
+    const { at = path, readOnly } = options;
     const opened: Deno.FsFile[] = [];
     try {
-      const first = openHandle(path, options.readOnly);
+      const { handle: first, file } = openFile(at, readOnly);
       opened.push(first);
       assertLength(first, path, options.sizeBytes);
-      const file = lookAt(first, path);
-      const again = (): Deno.FsFile => openSame(path, options.readOnly, file);
+      const again = (): Deno.FsFile => openSame(at, readOnly, file);
       const flusher = again();
       opened.push(flusher);
-      const pool = new HandlePool(again(), () => openSameLater(path, options.readOnly, file));
+      const pool = new HandlePool(again(), () => openSameLater(at, readOnly, file));
       return new FileStore(path, { ...options, file }, first, flusher, pool);
     } catch (error) {
       for (const handle of opened) handle.close();
@@ -78,6 +85,8 @@ export class FileStore implements BlockStore {
     this.#readOnly = options.readOnly;
     this.#neverWritten = options.readOnly;
     this.#path = path;
+    this.#at = options.at ?? path;
+    this.#activity = options.activity ?? new FileActivity();
     this.#file = options.file;
     this.#now = now;
     this.#flusher = flusher;
@@ -103,26 +112,27 @@ export class FileStore implements BlockStore {
   }
 
   /**
-   * Opens the file in another mode, by whatever path leads to it now. What is under way goes on as it began.
+   * Opens the file in another mode, at whatever path leads to it now. What is under way goes on as it began.
    *
    * @throws {StoreError} of kind `readFailed` when that cannot be; nothing has changed then
    */
-  reopen(path: string, readOnly: boolean): void {
+  reopen(at: string, readOnly: boolean): void {
     const opened: Deno.FsFile[] = [];
     try {
-      for (let count = 0; count < 3; count++) opened.push(openSame(path, readOnly, this.#file));
+      for (let count = 0; count < 3; count++) opened.push(openSame(at, readOnly, this.#file));
       const [now, flusher, pooled] = opened as [Deno.FsFile, Deno.FsFile, Deno.FsFile];
-      const pool = new HandlePool(pooled, () => openSameLater(path, readOnly, this.#file));
+      const pool = new HandlePool(pooled, () => openSameLater(at, readOnly, this.#file));
       const before = [this.#now, this.#flusher, this.#pool] as const;
       [this.#now, this.#flusher, this.#pool] = [now, flusher, pool];
       before[0].close();
       before[2].close();
       (this.#runningFlush ?? Promise.resolve()).catch(() => {}).then(() => before[1].close());
+      this.#at = at;
       this.#readOnly = readOnly;
       if (!readOnly) this.#neverWritten = false;
     } catch (error) {
       for (const handle of opened) handle.close();
-      throw storeError("readFailed", `Cannot open "${path}"`, error);
+      throw storeError("readFailed", `Cannot open "${this.#path}"`, error);
     }
   }
 
@@ -157,7 +167,12 @@ export class FileStore implements BlockStore {
 
   async write(offset: number, from: Uint8Array): Promise<void> {
     this.#assertWritable();
-    await this.#transfer("write", offset, from);
+    this.#activity.begin(this.#path);
+    try {
+      await this.#transfer("write", offset, from);
+    } finally {
+      this.#activity.end(this.#path);
+    }
   }
 
   /**
@@ -195,9 +210,10 @@ export class FileStore implements BlockStore {
     return { isMapped: true, endBytes: this.sizeBytes };
   }
 
-  /** Whether nothing of the file takes space. */
+  /** Whether nothing of the file takes space; false when that cannot be found out. */
   get isEmpty(): boolean {
-    return lookAt(this.#now, this.#path).blocks === 0;
+    const found = lookAt(this.#at);
+    return found !== undefined && isSame(found, this.#file) && found.blocks === 0;
   }
 
   /** What is under way goes on; what follows fails. */
@@ -232,7 +248,7 @@ export class FileStore implements BlockStore {
   async #syncData(): Promise<void> {
     if (this.#flushFailure !== undefined) throw this.#flushFailure;
     try {
-      await this.#flusher.syncData();
+      await this.#activity.during(this.#path, () => this.#flusher.syncData());
     } catch (error) {
       this.#flushFailure = storeError("flushFailed", `Cannot flush "${this.#path}"`, error);
       throw this.#flushFailure;
@@ -278,28 +294,33 @@ function assertLength(file: Deno.FsFile, path: string, sizeBytes: number): void 
   }
 }
 
-function openHandle(path: string, readOnly: boolean): Deno.FsFile {
-  return Deno.openSync(path, { read: true, write: !readOnly });
+/**
+ * Opens a file, and finds out which one it is. Deno looks at an open file only with a right to where it really is, which
+ * nobody has who reaches it by a link: so the path is looked at, before and after.
+ */
+function openFile(path: string, readOnly: boolean): { handle: Deno.FsFile; file: Deno.FileInfo } {
+  const before = lookAt(path);
+  const handle = Deno.openSync(path, { read: true, write: !readOnly });
+  const file = lookAt(path);
+  if (before !== undefined && file !== undefined && isSame(before, file)) return { handle, file };
+  handle.close();
+  throw new Error(REPLACED);
 }
 
 /** Opens `path` once more, and makes sure that it still is the file that was expected. */
 function openSame(path: string, readOnly: boolean, expected: FileIdentity): Deno.FsFile {
-  const handle = openHandle(path, readOnly);
-  const actual = lookAt(handle, path);
-  if (actual.dev === expected.dev && actual.ino === expected.ino) return handle;
+  const { handle, file } = openFile(path, readOnly);
+  if (isSame(file, expected)) return handle;
   handle.close();
   throw new Error(REPLACED);
 }
 
 /** Does the same off the event loop, which the file system of a disk that hangs would block. */
 async function openSameLater(path: string, readOnly: boolean, expected: FileIdentity): Promise<Deno.FsFile> {
+  if (!isSame(await Deno.stat(path), expected)) throw new Error(REPLACED);
   const handle = await Deno.open(path, { read: true, write: !readOnly });
   try {
-    const { dev, ino } = await handle.stat().catch((error) => {
-      if (error instanceof Deno.errors.NotCapable) return Deno.stat(path);
-      throw error;
-    });
-    if (dev === expected.dev && ino === expected.ino) return handle;
+    if (isSame(await Deno.stat(path), expected)) return handle;
   } catch (error) {
     handle.close();
     throw error;
@@ -308,17 +329,17 @@ async function openSameLater(path: string, readOnly: boolean, expected: FileIden
   throw new Error(REPLACED);
 }
 
-/**
- * Looks at the file that a handle is open on. Deno wants a right to where the file really is for that, which nobody has
- * who reaches it by a link; then what the link leads to now is looked at.
- */
-function lookAt(handle: Deno.FsFile, path: string): Deno.FileInfo {
+/** Looks at what a path leads to; undefined when that cannot be looked at. */
+function lookAt(path: string): Deno.FileInfo | undefined {
   try {
-    return handle.statSync();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotCapable)) throw error;
     return Deno.statSync(path);
+  } catch {
+    return undefined;
   }
+}
+
+function isSame(a: FileIdentity, b: FileIdentity): boolean {
+  return a.dev === b.dev && a.ino === b.ino;
 }
 
 /**

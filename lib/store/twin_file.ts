@@ -1,8 +1,14 @@
 import { readIfPresent, replaceFile, writeError, writeSynced } from "./durable_file.ts";
+import { FileActivity } from "./file_activity.ts";
 import { isIntactState, isState } from "./state_text.ts";
 
 /** The smallest room of a copy: a block of any file system that holds it. */
 const ROOM_BYTES_MIN = 4096;
+
+interface TwinFileOptions {
+  readonly activity?: FileActivity | undefined;
+  readonly write?: typeof writeSynced;
+}
 
 /** The content of a `TwinFile` as it was found. */
 export interface TwinText {
@@ -35,13 +41,18 @@ export interface TwinText {
  */
 export class TwinFile {
   readonly #path: string;
+  readonly #activity: FileActivity;
   readonly #write: typeof writeSynced;
   /** The text that was last read or replaced. */
   #text: string | undefined;
 
-  /** @param write what writes a copy in place */
-  constructor(path: string, write: typeof writeSynced = writeSynced) {
+  /**
+   * @param activity counts what is under way off the event loop
+   * @param write what writes a copy in place
+   */
+  constructor(path: string, { activity = new FileActivity(), write = writeSynced }: TwinFileOptions = {}) {
     this.#path = path;
+    this.#activity = activity;
     this.#write = write;
   }
 
@@ -74,7 +85,9 @@ export class TwinFile {
   async replace(text: string): Promise<void> {
     const bytes = new TextEncoder().encode(text);
     try {
-      if (!await this.#replaceInPlace(bytes)) await replaceFile(this.#path, makeTwins(bytes));
+      await this.#activity.during(this.#path, async () => {
+        if (!await this.#replaceInPlace(bytes)) await replaceFile(this.#path, makeTwins(bytes));
+      });
       this.#text = text.trimEnd();
     } catch (error) {
       throw writeError(`Cannot replace "${this.#path}"`, error);

@@ -67,7 +67,7 @@ Deno.test("TwinFile has the text before or the one after, wherever the power goe
     const [before, after] = ["b", "a"].map((value) => textOf(value.repeat(4000))) as [string, string];
     const whole = 8192;
     for (let limit = 0; limit <= whole; limit += SECTOR_BYTES) {
-      const file = new TwinFile(path, powerFor(limit));
+      const file = new TwinFile(path, { write: powerFor(limit) });
       await new TwinFile(path).replace(before);
       assertEquals(file.read().text, before.trimEnd());
       const replacing = file.replace(after);
@@ -79,7 +79,7 @@ Deno.test("TwinFile has the text before or the one after, wherever the power goe
       // The file is put right, and the power goes again: nothing else may be told then.
       for (let again = 0; again <= whole; again += SECTOR_BYTES) {
         Deno.writeFileSync(path, crashed);
-        const next = new TwinFile(path, powerFor(again));
+        const next = new TwinFile(path, { write: powerFor(again) });
         next.read();
         await next.replace(told!).catch(() => {});
         assertEquals(new TwinFile(path).read().text, told, `${limit} bytes, then ${again}`);
@@ -113,7 +113,9 @@ Deno.test("TwinFile gives a file without an intact copy as a whole, and replaces
     const path = join(folder, "a.json");
     for (const text of ['{"version":1}', `{"version":1}${" ".repeat(8192 - 13)}`, "{", ""]) {
       Deno.writeTextFileSync(path, text);
-      const file = new TwinFile(path, () => Promise.reject(new Error("nothing is changed in place")));
+      const file = new TwinFile(path, {
+        write: () => Promise.reject(new Error("nothing is changed in place")),
+      });
       assertEquals(file.read(), { text, needsRewrite: true, isHalfDamaged: false });
       await file.replace(textOf("next"));
       assertEquals(valueIn(new TwinFile(path).read().text), "next");

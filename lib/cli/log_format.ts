@@ -1,4 +1,5 @@
 /** How events are written down. */
+import { escapeControls } from "../iscsi/escape_controls.ts";
 import { EventLog, LOG_LEVELS, type LogEvent, type LogLevel } from "../iscsi/event_log.ts";
 import type { Context } from "./context.ts";
 
@@ -50,12 +51,4 @@ function describeLost(count: number): LogEvent {
 function sentence({ message, repeats = 0 }: Pick<LogEvent, "message" | "repeats">): string {
   const more = repeats === 0 ? "" : ` (and ${repeats} more like this in the last minute)`;
   return `${escapeControls(message)}${more}`;
-}
-
-/** Makes a text one line that does nothing to a terminal, whatever an initiator has put into it. */
-function escapeControls(text: string): string {
-  return text.replaceAll(
-    /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
 }

@@ -1,6 +1,8 @@
 /** What supervisor and metrics worker say to each other: plain data, posted as it is. */
 import type { Endpoint } from "../config/config.ts";
 import type { LogEvent } from "../iscsi/event_log.ts";
+import { logEvent } from "./common_decoders.ts";
+import { type Decoder, oneOf, record, text, variants } from "./decoder.ts";
 
 /** What a metrics worker is to do. */
 export type ToMetricsWorker =
@@ -16,3 +18,15 @@ export type FromMetricsWorker =
   | { readonly kind: "failed"; readonly message: string }
   /** Somebody asks; the next text is for him. */
   | { readonly kind: "wanted" };
+
+/**
+ * Reads what a metrics worker has posted, which parses what comes over HTTP.
+ *
+ * @throws {MalformedValue} when it is no message
+ */
+export const decodeMetricsMessage: Decoder<FromMetricsWorker> = variants<FromMetricsWorker>({
+  log: record({ kind: oneOf(["log"]), event: logEvent }),
+  listening: record({ kind: oneOf(["listening"]) }),
+  failed: record({ kind: oneOf(["failed"]), message: text }),
+  wanted: record({ kind: oneOf(["wanted"]) }),
+});

@@ -6,7 +6,8 @@ import { formatPortal } from "../bytes/network.ts";
 import type { Endpoint } from "../config/config.ts";
 import type { EventLog } from "../iscsi/event_log.ts";
 import { MetricsLimits } from "./metrics_limits.ts";
-import type { FromMetricsWorker, ToMetricsWorker } from "./metrics_messages.ts";
+import { MalformedValue } from "./decoder.ts";
+import { decodeMetricsMessage, type FromMetricsWorker, type ToMetricsWorker } from "./metrics_messages.ts";
 import { listeningPermissions } from "./worker_permissions.ts";
 
 /** What the service needs. */
@@ -56,14 +57,27 @@ export class MetricsService implements Disposable {
       deno: { permissions: listeningPermissions([endpoint]) },
     });
     this.#worker = worker;
-    worker.onmessage = ({ data }: MessageEvent<FromMetricsWorker>) => {
-      if (worker === this.#worker) this.#hear(worker, endpoint, data);
+    worker.onmessage = ({ data }: MessageEvent<unknown>) => {
+      if (worker === this.#worker) this.#take(worker, endpoint, data);
     };
     worker.onerror = (event) => {
       event.preventDefault();
       if (worker === this.#worker) this.#endure(endpoint, event.message, MetricsLimits.retryMs);
     };
     post(worker, { kind: "start", endpoint });
+  }
+
+  #take(worker: Worker, endpoint: Endpoint, data: unknown): void {
+    try {
+      this.#hear(worker, endpoint, decodeMetricsMessage(data));
+    } catch (error) {
+      if (!(error instanceof MalformedValue)) throw error;
+      this.#endure(
+        endpoint,
+        `its worker has sent what is no message: ${error.message}`,
+        MetricsLimits.retryMs,
+      );
+    }
   }
 
   #hear(worker: Worker, endpoint: Endpoint, message: FromMetricsWorker): void {

@@ -1,7 +1,8 @@
 import type { Portal } from "../../access/portals.ts";
 import type { EventLog } from "../../iscsi/event_log.ts";
 import { listeningPermissions } from "../worker_permissions.ts";
-import type { FromRelay, ToRelay } from "./relay_control.ts";
+import { MalformedValue } from "../decoder.ts";
+import { decodeRelayMessage, type FromRelay, type ToRelay } from "./relay_control.ts";
 
 /** How a relay came to its end: `message` unless it was stopped. */
 export interface RelayEnd {
@@ -34,11 +35,19 @@ export class PortalRelay {
       name: "relay",
       deno: { permissions: listeningPermissions([portal]) },
     });
-    this.#worker.onmessage = ({ data }: MessageEvent<FromRelay>) => {
-      if (data.kind === "listening") onListening(data.portal);
-      if (data.kind === "log") log.write(data.event);
-      if (data.kind === "failed") this.#end(data.message);
-      if (data.kind === "stopped") this.#end(undefined);
+    const take = (message: FromRelay): void => {
+      if (message.kind === "listening") onListening(message.portal);
+      if (message.kind === "log") log.write(message.event);
+      if (message.kind === "failed") this.#end(message.message);
+      if (message.kind === "stopped") this.#end(undefined);
+    };
+    this.#worker.onmessage = ({ data }: MessageEvent<unknown>) => {
+      try {
+        take(decodeRelayMessage(data));
+      } catch (error) {
+        if (!(error instanceof MalformedValue)) throw error;
+        this.#end(`the relay has sent what is no message: ${error.message}`);
+      }
     };
     this.#worker.onerror = (event) => {
       event.preventDefault();

@@ -218,6 +218,12 @@ export class TargetNode implements ConnectionOwner {
     for (const connection of this.#connections) connection.close();
   }
 
+  /** Ends every connection at once; what is under way at the targets goes on. */
+  abort(): void {
+    this.#isStopping = true;
+    for (const connection of [...this.#connections]) connection.close();
+  }
+
   authorize({ ends }: Connection, identity: LoginIdentity): Admission {
     const { initiatorName, targetName } = identity;
     this.#checkServing(identity);

@@ -3,11 +3,11 @@ import type { Diagnostic } from "../config/diagnostic.ts";
 import { Diagnostics } from "../config/diagnostics.ts";
 import type { Identity } from "../scsi/identity.ts";
 import type { Backing } from "./backing.ts";
-import type { DeviceExport } from "./device_nodes.ts";
 import { examine } from "./examine.ts";
 import { identityKey } from "./identity_key.ts";
 import { isOfDisk, type RecordedIdentity } from "./recorded_identity.ts";
 import { survey } from "./survey.ts";
+import type { DeviceExport } from "./worker_links.ts";
 
 /** A logical unit that can be served. */
 export interface Export {

@@ -1,4 +1,4 @@
-/** Folders of the state folder that hold what one run of the server needs: it means nothing to the next. */
+/** Folders of the state folder, most of which hold what one run of the server needs. */
 import { ProvisionError } from "./provision_error.ts";
 import { reasonOf } from "./reason_of.ts";
 
@@ -28,5 +28,19 @@ export function removeFolder(path: string): void {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return;
     throw new ProvisionError(`Cannot remove folder "${path}": ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/**
+ * The names of what is in a folder; none when there is no folder.
+ *
+ * @throws {ProvisionError} when the system refuses
+ */
+export function entriesOf(path: string): string[] {
+  try {
+    return [...Deno.readDirSync(path)].map(({ name }) => name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw new ProvisionError(`Cannot read folder "${path}": ${reasonOf(error)}`, { cause: error });
   }
 }

@@ -7,6 +7,7 @@ import { currentTime } from "./current_time.ts";
 import { type Plan, plan } from "./plan.ts";
 import { ProvisionError } from "./provision_error.ts";
 import { randomIdentity } from "./random_identity.ts";
+import { assertNotServedElsewhere } from "./served_elsewhere.ts";
 import { settleState } from "./settle_state.ts";
 import { stateFolderOf } from "./state_folder.ts";
 import { isChange, type Step } from "./step.ts";
@@ -91,6 +92,7 @@ async function build(
   // Whoever had the lock before may have done all this, so the disk is looked at again.
   const rest = planFor(config, options);
   if (rest.errors.length > 0) return rest;
+  assertNotServedElsewhere(config.storage, rest.steps);
   const mark = new BuildMark(config);
   // What files are recorded to be made must not be lost with a folder that they are in.
   if (!mark.vouchesForAll()) await settleState(config);

@@ -4,9 +4,14 @@ import { ProvisionError } from "./provision_error.ts";
 const HELPERS = {
   chattr: "e2fsprogs",
   fallocate: "util-linux",
+  flock: "util-linux",
   lsblk: "util-linux",
+  lslocks: "util-linux",
   mknod: "coreutils",
 } as const;
+
+/** The name of a helper. */
+export type Helper = keyof typeof HELPERS;
 
 /** What a helper has said. */
 export interface HelperResult {
@@ -21,16 +26,56 @@ export interface HelperResult {
  *
  * @throws {ProvisionError} when it cannot be run
  */
-export function runHelper(program: keyof typeof HELPERS, args: readonly string[]): HelperResult {
-  const command = new Deno.Command(program, { args: [...args], stdin: "null", env: { LC_ALL: "C" } });
+export function runHelper(program: Helper, args: readonly string[]): HelperResult {
   try {
-    const { success, stdout, stderr } = command.outputSync();
-    const decoder = new TextDecoder();
-    return { success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr).trimEnd() };
+    return resultOf(commandOf(program, args).outputSync());
   } catch (error) {
-    // A program that is not there is one that Deno was given no right to run, or one that it does not find.
-    const isMissing = error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable;
-    const reason = isMissing ? `is it installed (package ${HELPERS[program]})?` : String(error);
-    throw new ProvisionError(`Cannot run "${program}": ${reason}`, { cause: error });
+    throw cannotRun(program, error);
   }
+}
+
+/**
+ * Runs a helper, and resolves when it has ended. Everything else goes on meanwhile.
+ *
+ * @throws {ProvisionError} (rejects) when it cannot be run
+ */
+export async function runHelperAside(program: Helper, args: readonly string[]): Promise<HelperResult> {
+  try {
+    return resultOf(await commandOf(program, args).output());
+  } catch (error) {
+    throw cannotRun(program, error);
+  }
+}
+
+/**
+ * Starts a helper that runs until its standard input ends, which is at the latest when this process does.
+ *
+ * @throws {ProvisionError} when it cannot be run
+ */
+export function startHelper(program: Helper, args: readonly string[]): Deno.ChildProcess {
+  const streams = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
+  try {
+    return new Deno.Command(program, { args: [...args], ...streams, env: ENVIRONMENT }).spawn();
+  } catch (error) {
+    throw cannotRun(program, error);
+  }
+}
+
+/** What helpers say is looked at, so they say it in English. */
+const ENVIRONMENT = { LC_ALL: "C" } as const;
+
+function commandOf(program: Helper, args: readonly string[]): Deno.Command {
+  return new Deno.Command(program, { args: [...args], stdin: "null", env: ENVIRONMENT });
+}
+
+function resultOf({ success, stdout, stderr }: Deno.CommandOutput): HelperResult {
+  const decoder = new TextDecoder();
+  return { success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr).trimEnd() };
+}
+
+function cannotRun(program: Helper, error: unknown): ProvisionError {
+  // A program that is not there is one that Deno was given no right to run, or one that it does not find.
+  const isMissing = error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable;
+  const reason = isMissing ? `is it installed (package ${HELPERS[program]})?` : String(error);
+  return new ProvisionError(`Cannot run "${program}": ${reason}`, { cause: error });
 }

@@ -6,19 +6,24 @@ export function stateFolderOf(storage: string): string {
   return join(storage, STATE_FOLDER);
 }
 
-/** The folder of the state folder that holds the nodes of block devices while they are served. */
-export function devicesFolderOf(storage: string): string {
-  return join(stateFolderOf(storage), "devices");
+/** The folder of the state folder that holds what the programs need that a run of the server starts. */
+export function helpersFolderOf(storage: string): string {
+  return join(stateFolderOf(storage), "helpers");
 }
 
-/** The folder of the state folder that holds links to backing files which the target worker has no right to by name. */
+/** The folder of the state folder that holds links to backing files, and nodes of block devices. */
 export function linksFolderOf(storage: string): string {
   return join(stateFolderOf(storage), "links");
 }
 
-/** The folder of the state folder by which the files of one run of the server are reached to make holes in them. */
-export function holesFolderOf(storage: string): string {
-  return join(stateFolderOf(storage), "holes");
+/** The part of it that the target worker may only read, or may write as well. */
+export function workerLinksOf(storage: string, { readOnly }: { readonly readOnly: boolean }): string {
+  return join(linksFolderOf(storage), readOnly ? "read-only" : "read-write");
+}
+
+/** The folder of the state folder that holds the journals of atomic writes. */
+export function journalsFolderOf(storage: string): string {
+  return join(stateFolderOf(storage), "journals");
 }
 
 /** The file of the state folder in which the identities are recorded. */
@@ -33,7 +38,7 @@ export function buildMarkOf(storage: string): string {
 
 /** The file of the state folder that keeps the atomic writes to a LUN whole, wherever its backing file lies. */
 export function atomicJournalOf(storage: string, naa: string): string {
-  return join(stateFolderOf(storage), `atomic-${naa.toLowerCase()}.journal`);
+  return join(journalsFolderOf(storage), `atomic-${naa.toLowerCase()}.journal`);
 }
 
 /** The folder of the state folder that holds the persistent reservations. */

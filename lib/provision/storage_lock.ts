@@ -19,6 +19,10 @@ const ATTEMPT_INTERVAL_MS = 20;
  *
  * It is an advisory lock (flock) on a file of the state folder. The kernel takes it back when the process ends, in
  * whatever way, so a lock is never left behind; the file is, and means nothing.
+ *
+ * The kernel does so when the last thread of the process has left it. A thread that stands in a write to a disk that
+ * hangs keeps the lock, even after `kill -9`: so no other process takes it before that write has ended. What programs
+ * do that the process has started is another matter (`HelperGuard`).
  */
 export class StorageLock {
   readonly #file: Deno.FsFile;

@@ -1,20 +1,20 @@
 /**
  * Makes holes in backing files for the target worker, which may not run programs: `fallocate --punch-hole`, of
- * util-linux. What a worker asks for is checked against the conf; nothing but its files is ever touched.
+ * util-linux. What a worker asks for is checked against the conf; only its files are touched, and of these only the
+ * ones that may be written.
  *
- * A hole must not be made after this server has gone, when the next one may already write there. A program that was
- * started cannot be called back; so it reaches the file by a link in a folder of this run, which the next server
- * removes before it serves. What is on its way then does not find the file any more.
+ * A hole that is made late must not swallow the write of a later worker or server. Within this process `renew` waits
+ * for it; for the next server the `HelperGuard` does.
  */
-import { join } from "@std/path";
 import type { Config } from "../config/config.ts";
 import type { EventLog } from "../iscsi/event_log.ts";
+import type { HelperGuard } from "../provision/helper_guard.ts";
 import { ProvisionError } from "../provision/provision_error.ts";
-import { runHelper } from "../provision/run_helper.ts";
-import { holesFolderOf } from "../provision/state_folder.ts";
+import type { HelperResult } from "../provision/run_helper.ts";
 import type { ByteRange } from "../store/byte_range.ts";
 import type { PunchResult } from "../store/hole_puncher.ts";
 import { GRANULE_BYTES_MIN } from "../store/space_map.ts";
+import { type FileIdentity, identify, pinFile, type PinnedFile } from "./pinned_file.ts";
 
 /** Most that is asked of the kernel at once: it locks the file for so long. */
 const STRETCH_BYTES = 1024 * 1024 * 1024;
@@ -22,20 +22,14 @@ const STRETCH_BYTES = 1024 * 1024 * 1024;
 /** How many programs run at a time: starting one takes far longer than the hole. */
 const PROGRAMS_MAX = 2;
 
-/** How long a program of an earlier run that has opened its file already is given to have done its work. */
-const LEFTOVER_MS = 250;
-
-/** A link to a file, and which file that is. */
-interface FileLink {
-  readonly link: string;
-  readonly device: number;
-  readonly inode: number | null;
-}
+/** How long a hole may take before the log says that the next worker waits for it. */
+const PATIENCE_MS = 1_000;
 
 /** A file in which holes can be made. */
-interface SparseFile extends FileLink {
+interface SparseFile {
+  readonly identity: FileIdentity;
   readonly sizeBytes: number;
-  /** Nobody may change it now, though it may become writable. */
+  /** It may not be changed now, though it may become writable. */
   readonly readOnly: boolean;
 }
 
@@ -49,92 +43,82 @@ export interface HoleServiceSettings {
 /** The supervisor's side of thin provisioning. */
 export class HoleService {
   #files: ReadonlyMap<string, SparseFile> = new Map();
-  readonly #folder: string;
-  readonly #run: string;
+  readonly #guard: HelperGuard;
+  readonly #log: EventLog;
   /**
-   * What came of asking whether holes can be made in a file, by the paths of those that the worker has open; a link, if
-   * they can. It has the file of then, whatever takes its place under that path.
+   * The files that the worker has open, by their paths, and which files these are: whatever takes the place of one is
+   * another. Undefined for those in which no holes can be made.
    */
-  readonly #links = new Map<string, FileLink | undefined>();
-  #lastLink = 0;
+  readonly #identities = new Map<string, FileIdentity | undefined>();
   /** Numbers of file systems in which holes can be made. */
   readonly #sparseFileSystems = new Set<number>();
-  readonly #log: EventLog;
-  readonly #underWay = new Set<Promise<unknown>>();
-  readonly #refused = new Set<string>();
+  /** By path: holes that are being made. */
+  readonly #underWay = new Map<Promise<unknown>, string>();
+  /** By path: holes in a row that could not be made. */
+  readonly #failures = new Map<string, number>();
   #isAbandoned = false;
 
-  /**
-   * Makes none before it follows a conf. Nobody else may serve the storage folder.
-   *
-   * @throws {Error} (rejects) when the state folder cannot be written
-   */
-  static async open(storage: string, log: EventLog): Promise<HoleService> {
-    const folder = holesFolderOf(storage);
-    if (removeFolder(folder)) await new Promise((resolve) => setTimeout(resolve, LEFTOVER_MS));
-    return new HoleService(folder, log);
-  }
-
-  private constructor(folder: string, log: EventLog) {
-    this.#folder = folder;
-    this.#run = join(folder, crypto.randomUUID());
+  /** Makes no holes before it follows a conf. */
+  constructor(guard: HelperGuard, log: EventLog) {
+    this.#guard = guard;
     this.#log = log;
-    Deno.mkdirSync(this.#run, { recursive: true, mode: 0o700 });
   }
 
   /**
-   * Serves a conf from now on, in whose files holes can be made as far as their file systems can. What is not in it, or
-   * may not be changed, is refused.
+   * Serves a conf from now on, in whose files holes can be made as far as their file systems can. What is not in it,
+   * or may not be changed, is refused.
    */
   follow({ config, devicePaths }: HoleServiceSettings): void {
     const files = new Map<string, SparseFile>();
     for (const { readOnly, logicalUnits } of config.targets) {
       for (const { path, sizeBytes } of logicalUnits) {
-        const link = devicePaths.includes(path) ? undefined : this.#linkTo(path, readOnly);
-        if (link !== undefined) files.set(path, { ...link, sizeBytes, readOnly });
+        const identity = devicePaths.includes(path) ? undefined : this.#identify(path, readOnly);
+        if (identity !== undefined) files.set(path, { identity, sizeBytes, readOnly });
       }
     }
     const wanted = new Set(
       config.targets.flatMap(({ logicalUnits }) => logicalUnits.map(({ path }) => path)),
     );
-    for (const path of this.#links.keys()) if (!wanted.has(path)) this.#links.delete(path);
+    for (const path of this.#identities.keys()) if (!wanted.has(path)) this.#identities.delete(path);
     this.#files = files;
   }
 
-  /** A link to a file in which holes can be made; undefined when that is not possible. */
-  #linkTo(path: string, readOnly: boolean): FileLink | undefined {
-    if (this.#links.has(path)) return this.#links.get(path);
-    const link = this.#makeLink(path);
-    const fault = typeof link === "string" ? link : this.#probe(link);
-    this.#links.set(path, typeof link === "string" || fault !== undefined ? undefined : link);
-    // Of what is not written to, no space could be given back anyway.
+  /** Which file it is in which holes can be made; undefined when that is not possible. */
+  #identify(path: string, readOnly: boolean): FileIdentity | undefined {
+    if (this.#identities.has(path)) return this.#identities.get(path);
+    const identity = identify(path);
+    const fault = typeof identity === "string" ? identity : this.#probe(path, identity);
+    this.#identities.set(path, typeof identity === "string" || fault !== undefined ? undefined : identity);
+    // The space of a file that is not written to could not be given back anyway.
     if (fault !== undefined && !readOnly) {
       this.#log.warning(`Cannot give unused space of "${path}" back: ${fault}`);
     }
-    return this.#links.get(path);
-  }
-
-  /** Makes a link to a file, or returns why not. */
-  #makeLink(path: string): FileLink | string {
-    const link = join(this.#run, String(++this.#lastLink));
-    try {
-      Deno.symlinkSync(path, link);
-      const { dev, ino } = Deno.statSync(link);
-      return { link, device: dev, inode: ino };
-    } catch (error) {
-      return error instanceof Error ? error.message : String(error);
-    }
+    return this.#identities.get(path);
   }
 
   /**
    * Why no holes can be made in a file. To ask takes a program, some ten milliseconds; where holes can be made in one
-   * file they can be made in all of the file system, and one that is different is found out when it is asked for.
+   * file they can be made in all of the file system, and one that is different is found out when it is asked for. A
+   * hole behind the end of a file changes nothing, and is refused where none can be made.
    */
-  #probe({ link, device }: FileLink): string | undefined {
-    if (this.#sparseFileSystems.has(device)) return undefined;
-    const fault = probe(link);
-    if (fault === undefined) this.#sparseFileSystems.add(device);
-    return fault;
+  #probe(path: string, identity: FileIdentity): string | undefined {
+    if (this.#sparseFileSystems.has(identity.device)) return undefined;
+    using pinned = this.#pin(path, identity);
+    if (pinned.fault !== undefined) return pinned.fault;
+    const end = Math.ceil(identity.sizeBytes / GRANULE_BYTES_MIN) * GRANULE_BYTES_MIN;
+    const args = punchArguments(pinned.path, { offset: end, lengthBytes: GRANULE_BYTES_MIN });
+    try {
+      const fault = faultOf(this.#guard.runNow("fallocate", args));
+      if (fault === undefined) this.#sparseFileSystems.add(identity.device);
+      return fault;
+    } catch (error) {
+      if (error instanceof ProvisionError) return error.message;
+      throw error;
+    }
+  }
+
+  #pin(path: string, identity: FileIdentity): PinnedFile {
+    return pinFile(path, this.#guard.linkTo(path), identity);
   }
 
   /** The backing files in which holes can be made. */
@@ -142,7 +126,7 @@ export class HoleService {
     return [...this.#files.keys()];
   }
 
-  /** Makes holes in a file, or says why not; whoever asks for what he may not is told `refused`. */
+  /** Makes holes in a file, or says why not; a request that the worker has no right to make is refused. */
   async punch(path: string, ranges: readonly ByteRange[]): Promise<PunchResult> {
     const file = this.#files.get(path);
     if (file === undefined || file.readOnly || !ranges.every((range) => isWithin(range, file.sizeBytes))) {
@@ -150,7 +134,7 @@ export class HoleService {
       return "refused";
     }
     const work = this.#punchAll(path, file, ranges.flatMap(cutIntoStretches));
-    this.#underWay.add(work);
+    this.#underWay.set(work, path);
     try {
       return await work;
     } finally {
@@ -158,12 +142,15 @@ export class HoleService {
     }
   }
 
-  /** Ends what a worker that has gone has asked for, and then serves the next. */
+  /** Ends what a worker that has gone has asked for, however long that takes, and then serves the next. */
   async renew(): Promise<void> {
     this.abandon();
-    await Promise.all(this.#underWay);
+    const timer = setTimeout(() => this.#sayWhatIsUnderWay(), PATIENCE_MS);
+    await Promise.all(this.#underWay.keys());
+    clearTimeout(timer);
     this.#isAbandoned = false;
-    this.#links.clear();
+    this.#identities.clear();
+    this.#failures.clear();
   }
 
   /** What has not begun does not begin, until `renew`. */
@@ -171,93 +158,55 @@ export class HoleService {
     this.#isAbandoned = true;
   }
 
-  /** Ends the service. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.renew();
-    removeFolder(this.#folder);
+  #sayWhatIsUnderWay(): void {
+    const paths = [...new Set(this.#underWay.values())].map((path) => `"${path}"`).join(", ");
+    this.#log.warning(`Waiting for "fallocate" to end in ${paths}: nothing else is served before`);
   }
 
-  async #punchAll(path: string, file: SparseFile, stretches: ByteRange[]): Promise<PunchResult> {
-    let fault: string | undefined;
+  async #punchAll(path: string, { identity }: SparseFile, stretches: ByteRange[]): Promise<PunchResult> {
+    using pinned = this.#pin(path, identity);
+    let { fault } = pinned;
     const lane = async (): Promise<void> => {
       for (let next = stretches.shift(); next !== undefined; next = stretches.shift()) {
         if (this.#isAbandoned || fault !== undefined) return void stretches.unshift(next);
-        fault ??= await punchHole(file, next);
+        fault ??= await this.#punchOne(pinned.path, next);
       }
     };
     await Promise.all(Array.from({ length: PROGRAMS_MAX }, lane));
-    if (fault !== undefined) {
-      this.#warnOnce(path, fault);
-      return "refused";
+    if (fault === undefined && stretches.length > 0) return "abandoned";
+    this.#count(path, fault);
+    return fault === undefined ? "punched" : "refused";
+  }
+
+  /** Makes one hole, or returns why not. */
+  async #punchOne(name: string, range: ByteRange): Promise<string | undefined> {
+    try {
+      return faultOf(await this.#guard.run("fallocate", punchArguments(name, range)));
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
     }
-    return stretches.length === 0 ? "punched" : "abandoned";
   }
 
-  #warnOnce(path: string, fault: string): void {
-    if (this.#refused.has(path)) return;
-    this.#refused.add(path);
-    this.#log.warning(`Cannot make a hole in "${path}": ${fault}; writing zeros instead`);
-  }
-}
-
-/** Removes a folder with all that is in it; false when there was none. */
-function removeFolder(folder: string): boolean {
-  try {
-    Deno.removeSync(folder, { recursive: true });
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
+  /** Logs the first of several failures in a row, and how many there were when they are over. */
+  #count(path: string, fault: string | undefined): void {
+    const failures = this.#failures.get(path) ?? 0;
+    if (fault !== undefined) {
+      this.#failures.set(path, failures + 1);
+      if (failures > 0) return;
+      const consequence = "its unused space is not given back; further failures are counted";
+      this.#log.warning(`Cannot make a hole in "${path}": ${fault}; ${consequence}`);
+    } else if (this.#failures.delete(path)) {
+      this.#log.info(`Holes can be made in "${path}" again, after ${failures} that could not`);
+    }
   }
 }
 
-/** Why no holes can be made in a file. A hole behind its end changes nothing, and is refused by whoever makes none. */
-function probe(link: string): string | undefined {
-  try {
-    const end = Math.ceil(Deno.statSync(link).size / GRANULE_BYTES_MIN) * GRANULE_BYTES_MIN;
-    const { success, stderr } = runHelper(
-      "fallocate",
-      punchArguments(link, { offset: end, lengthBytes: GRANULE_BYTES_MIN }),
-    );
-    return success ? undefined : stderr;
-  } catch (error) {
-    if (error instanceof ProvisionError) return error.message;
-    throw error;
-  }
+function punchArguments(name: string, { offset, lengthBytes }: ByteRange): string[] {
+  return ["--punch-hole", "--keep-size", "--offset", String(offset), "--length", String(lengthBytes), name];
 }
 
-function punchArguments(link: string, { offset, lengthBytes }: ByteRange): string[] {
-  return ["--punch-hole", "--keep-size", "--offset", String(offset), "--length", String(lengthBytes), link];
-}
-
-/** Makes one hole, or returns why not. */
-async function punchHole({ link, ...file }: FileLink, range: ByteRange): Promise<string | undefined> {
-  // The worker has the file open and writes there, but a path leads to whatever was moved to it: a hole in that would
-  // take from a copy that was put back what was deleted since from the disk.
-  if (!leadsTo(link, file)) return "another file has taken its place";
-  const args = punchArguments(link, range);
-  const command = new Deno.Command("fallocate", {
-    args,
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-    env: { LC_ALL: "C" },
-  });
-  try {
-    const { success, stderr } = await command.output();
-    return success ? undefined : new TextDecoder().decode(stderr).trimEnd();
-  } catch (error) {
-    return String(error);
-  }
-}
-
-function leadsTo(link: string, { device, inode }: Omit<FileLink, "link">): boolean {
-  try {
-    const { dev, ino } = Deno.statSync(link);
-    return dev === device && ino === inode;
-  } catch {
-    return false;
-  }
+function faultOf({ success, stderr }: HelperResult): string | undefined {
+  return success ? undefined : stderr === "" ? '"fallocate" was ended from outside' : stderr;
 }
 
 /** Whether a range consists of whole granules of the store; it came from the worker, which is not trusted. */

@@ -19,7 +19,10 @@ export type ToWorker =
   | { readonly kind: "relay"; readonly id: number; readonly link: MessagePort }
   /** That relay is no more, and so are its connections. */
   | { readonly kind: "relayEnded"; readonly id: number }
-  | { readonly kind: "stop" };
+  /** End in order. */
+  | { readonly kind: "stop" }
+  /** End at once, for this reason: begin nothing, and say when nothing is under way. */
+  | { readonly kind: "cut"; readonly message: string };
 
 /** What a worker has done. */
 export type FromWorker =
@@ -28,8 +31,18 @@ export type FromWorker =
   /** It serves; `faults` are why it does not listen at some portals. */
   | { readonly kind: "ready"; readonly faults: readonly string[] }
   | PunchRequest
+  /** A backing file or device that was taken out of the conf has been closed, or closed and opened again. */
+  | { readonly kind: "closed"; readonly path: string }
   | Answered
-  /** It cannot serve; the reason is for the user. */
-  | { readonly kind: "failed"; readonly message: string }
+  /** It has begun to end, and still changes these files. */
+  | { readonly kind: "ending"; readonly files: readonly string[] }
+  | WorkerEnd;
+
+/** The last message of a worker: no file operation of it is under way, and none begins. */
+export type WorkerEnd =
   /** Everything that was written is on stable storage, and every connection is closed. */
-  | { readonly kind: "stopped" };
+  | { readonly kind: "stopped" }
+  /** It could not do what it was told to; the reason is for the user. */
+  | { readonly kind: "failed"; readonly message: string }
+  /** A fault of ours ended it. */
+  | { readonly kind: "crashed"; readonly message: string };

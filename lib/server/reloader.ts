@@ -54,7 +54,8 @@ export class Reloader {
 
   /** Looks again for what could not be served, and serves what is there now. Its failure is in the log. */
   async lookAgain(): Promise<void> {
-    const paths = [...this.#options.supervisor.serving.unavailable.keys()];
+    const { serving, backingFaults } = this.#options.supervisor;
+    const paths = [...serving.unavailable.keys(), ...backingFaults.keys()];
     if (paths.length === 0 || this.#isLooking) return;
     this.#isLooking = true;
     // A disk that hangs holds up nothing but this.
@@ -72,7 +73,8 @@ export class Reloader {
     try {
       const found = findExports(serving.config);
       const next = { ...serving, ...servingFrom(found) };
-      if (found.errors.length > 0 || areEqual(next.unavailable, serving.unavailable)) return;
+      const isSame = areEqual(next.unavailable, serving.unavailable) && supervisor.backingFaults.size === 0;
+      if (found.errors.length > 0 || isSame) return;
       await settleState(next.config);
       await supervisor.reconfigure(next);
     } catch (error) {

@@ -4,22 +4,31 @@ import type { Identity } from "../scsi/identity.ts";
 import type { ReservationStore } from "../scsi/reservations/reservation_store.ts";
 import { formatReservations, parseReservations } from "../scsi/reservations/reservation_text.ts";
 import { StoreError } from "../store/block_store.ts";
+import type { FileActivity } from "../store/file_activity.ts";
 import { TwinFile } from "../store/twin_file.ts";
+
+/** What it takes to keep reservations. */
+export interface ReservationFileOptions {
+  readonly log: EventLog;
+  /** Called with each failure to save them. */
+  readonly onFailure: (error: StoreError) => void;
+  /** Counts what is under way off the event loop. */
+  readonly activity?: FileActivity | undefined;
+}
 
 /**
  * Opens the file that keeps a logical unit's reservations: a file of the state folder, under its NAA identifier, so
  * that they stay with the unit wherever its backing file moves.
  *
- * @param onFailure called with each failure to save them
  * @throws {StoreError} when the file is there and cannot be read, or what is in it cannot be used
  */
 export function openReservationFile(
   storage: string,
   { naa }: Identity,
-  { log, onFailure }: { readonly log: EventLog; readonly onFailure: (error: StoreError) => void },
+  { log, onFailure, activity }: ReservationFileOptions,
 ): ReservationStore {
   const path = reservationsFileOf(storage, naa);
-  const file = new TwinFile(path);
+  const file = new TwinFile(path, { activity });
   const { text, needsRewrite, isHalfDamaged } = file.read();
   const saved = text === undefined ? undefined : parse(text, path);
   if (isHalfDamaged) {

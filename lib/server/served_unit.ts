@@ -13,6 +13,7 @@ import { AdaptiveStore } from "../store/adaptive_store.ts";
 import { AtomicJournalFile } from "../store/atomic_journal.ts";
 import { allocateJournal, recoverAtomicWrites, type Recovery } from "../store/atomic_recovery.ts";
 import { type BlockStore, StoreError } from "../store/block_store.ts";
+import type { FileActivity } from "../store/file_activity.ts";
 import { FileStore } from "../store/file_store.ts";
 import type { HolePuncher } from "../store/hole_puncher.ts";
 import { LateStore, type LateStoreOptions } from "../store/late_store.ts";
@@ -37,6 +38,8 @@ export interface BackingOptions {
   readonly unavailable?: ReadonlyMap<string, string>;
   /** What makes holes in a backing file; undefined where nothing can. By default nothing can anywhere. */
   readonly puncherOf?: ((path: string) => HolePuncher | undefined) | undefined;
+  /** Counts what is under way off the event loop. */
+  readonly activity?: FileActivity | undefined;
   readonly log: EventLog;
   readonly clock: Clock;
 }
@@ -139,17 +142,23 @@ export class ServedUnit {
     }
   }
 
-  #openReservations({ storage, log }: BackingOptions): ReservationStore {
+  #openReservations({ storage, log, activity }: BackingOptions): ReservationStore {
     const onFailure = (error: StoreError): void => this.#faults.add("reservationsFailed", error);
-    return openReservationFile(storage, this.#identity, { log, onFailure });
+    return openReservationFile(storage, this.#identity, { log, onFailure, activity });
   }
 
   #openBacking({ path, sizeBytes }: LogicalUnitConfig, options: BackingOptions): Backing {
     const problem = options.unavailable?.get(path);
     if (problem !== undefined) throw new StoreError("readFailed", problem);
-    const file = FileStore.open(options.standIns.get(path) ?? path, { sizeBytes, readOnly: this.#readOnly });
+    const { standIns, activity } = options;
+    const file = FileStore.open(path, {
+      at: standIns.get(path),
+      sizeBytes,
+      readOnly: this.#readOnly,
+      activity,
+    });
     try {
-      this.#journal.arrive(this.#openJournal(file));
+      this.#journal.arrive(this.#openJournal(file, activity));
       const puncher = options.puncherOf?.(path);
       const thin = puncher === undefined
         ? undefined
@@ -162,13 +171,14 @@ export class ServedUnit {
   }
 
   /** Opens the journal, and first takes back what the death of a server has left half done. */
-  #openJournal(file: FileStore): AtomicJournalFile {
+  #openJournal(file: FileStore, activity: FileActivity | undefined): AtomicJournalFile {
     const { naa } = this.#identity;
     const { log } = this.#options;
     const recovery = recoverAtomicWrites(this.#journalPath, naa, file);
     if (recovery !== undefined) log.warning(describeRecovery(recovery, this.path, this.#journalPath));
     if (!file.readOnly) allocate(this.#journalPath, log);
-    return new AtomicJournalFile(this.#journalPath, { store: file, owner: naa, roomBytes: RECORDED_BYTES });
+    const options = { store: file, owner: naa, roomBytes: RECORDED_BYTES, activity };
+    return new AtomicJournalFile(this.#journalPath, options);
   }
 
   /**

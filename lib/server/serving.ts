@@ -1,18 +1,17 @@
 import type { Config } from "../config/config.ts";
-import type { DeviceExport } from "../provision/device_nodes.ts";
 import type { Exports } from "../provision/find_exports.ts";
-import type { StandIns } from "../provision/stand_ins.ts";
+import type { BackingExport, DeviceExport, WorkerLinks } from "../provision/worker_links.ts";
 import type { Identity } from "../scsi/identity.ts";
 import type { HoleService } from "./hole_service.ts";
 
 /** What a server has of a storage folder for as long as it serves it, and nobody else at the same time. */
 export interface Tenure {
-  readonly standIns: Pick<StandIns, "renew" | "extend">;
+  readonly links: Pick<WorkerLinks, "renew" | "extend" | "retain">;
   /** Gives space back; undefined where none can be given back. */
   readonly holes: HoleService | undefined;
   /** Everything that takes space for this run has been made. */
   readonly onReady?: () => void;
-  /** Gives everything back: no worker runs any more. */
+  /** Gives everything back: no worker runs, and nothing that one has begun is under way. */
   end(): Promise<void>;
 }
 
@@ -37,4 +36,13 @@ export function servingFrom(
   );
   const reasons = [...unavailable].map(([path, { reason }]) => [path, reason] as const);
   return { identities: new Map(identities), devices, unavailable: new Map(reasons) };
+}
+
+/** Returns the backing files and devices of what can be served. */
+export function backingsOf({ config, devices, unavailable }: Omit<Serving, "tenure">): BackingExport[] {
+  const devicePaths = new Set(devices.map(({ path }) => path));
+  return config.targets.flatMap(({ readOnly, logicalUnits }) =>
+    logicalUnits.filter(({ path }) => !unavailable.has(path))
+      .map(({ path }) => ({ path, readOnly, isDevice: devicePaths.has(path) }))
+  );
 }

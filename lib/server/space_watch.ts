@@ -12,6 +12,11 @@ import {
   type SpaceSample,
 } from "./growth_history.ts";
 import { reportSpace, takeSample } from "./report_space.ts";
+import { systemClock } from "./system_clock.ts";
+import { untilSettled } from "./until_settled.ts";
+
+/** How long the last sample may take to be kept when the server ends. */
+const KEEP_MS = 1_000;
 
 /** What a space watch is for. */
 export interface SpaceWatchOptions {
@@ -38,10 +43,10 @@ export class SpaceWatch {
     this.#kept = this.#sample();
   }
 
-  /** Takes no more samples; resolves when the last one is kept. */
+  /** Takes no more samples; resolves when the last one is kept, unless its disk hangs. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
-    await this.#kept;
+    await untilSettled(this.#kept, KEEP_MS, systemClock);
   }
 
   /** How it is now. */

@@ -1,21 +1,24 @@
 import type { EventLog } from "../iscsi/event_log.ts";
+import { HelperGuard } from "../provision/helper_guard.ts";
 import { prepareReservationsFolder } from "../provision/reservations_folder.ts";
 import { releaseSpace, reserveSpace } from "../provision/space_reserve.ts";
-import { StandIns } from "../provision/stand_ins.ts";
 import { stateFolderOf } from "../provision/state_folder.ts";
 import { type LockHolder, StorageLock } from "../provision/storage_lock.ts";
+import { WorkerLinks } from "../provision/worker_links.ts";
+import { prepareWorkerState } from "../provision/worker_state.ts";
 import { HoleService } from "./hole_service.ts";
 import type { Tenure } from "./serving.ts";
 
 /** The lock of a storage folder, and what is in its state folder for as long as it is held. */
 export class StorageTenure implements Tenure {
-  readonly standIns: StandIns;
+  readonly links: WorkerLinks;
   readonly holes: HoleService;
   readonly #storage: string;
+  readonly #guard: HelperGuard;
   readonly #lock: StorageLock;
 
   /**
-   * Takes a storage folder for this process, or says who has it.
+   * Takes a storage folder for this process, or says who has it. Waits until no program of an earlier server runs.
    *
    * @throws {Error} (rejects) when the state folder cannot be written
    */
@@ -24,21 +27,23 @@ export class StorageTenure implements Tenure {
     if ("holderPid" in attempt) return attempt;
     try {
       releaseSpace(storage);
-      const standIns = new StandIns(storage);
-      standIns.remove();
+      // Nothing that is served is looked at or touched before: a program may still change it.
+      const guard = await HelperGuard.open(storage, (message) => log.warning(message));
       warnOfReservations(storage, log);
-      return new StorageTenure(storage, attempt.lock, standIns, await HoleService.open(storage, log));
+      prepareWorkerState(storage, (message) => log.warning(message));
+      return new StorageTenure(storage, attempt.lock, guard, log);
     } catch (error) {
       attempt.lock.release();
       throw error;
     }
   }
 
-  private constructor(storage: string, lock: StorageLock, standIns: StandIns, holes: HoleService) {
+  private constructor(storage: string, lock: StorageLock, guard: HelperGuard, log: EventLog) {
     this.#storage = storage;
     this.#lock = lock;
-    this.standIns = standIns;
-    this.holes = holes;
+    this.#guard = guard;
+    this.links = new WorkerLinks(storage, guard);
+    this.holes = new HoleService(guard, log);
   }
 
   onReady(): void {
@@ -46,8 +51,9 @@ export class StorageTenure implements Tenure {
   }
 
   async end(): Promise<void> {
-    await this.holes[Symbol.asyncDispose]();
-    this.standIns.remove();
+    await this.holes.renew();
+    this.#guard[Symbol.dispose]();
+    this.links.removeNodes();
     // What was made for this run has just given its space back.
     reserveSpace(this.#storage);
     this.#lock.release();

@@ -3,43 +3,26 @@
  * again after a crash, and to an end in order. It never reads a byte from an initiator.
  */
 import type { InterfaceAddress } from "../access/interfaces.ts";
-import { planPortals, type Portal, type PortalPlan } from "../access/portals.ts";
-import { formatPortal, rangeContains } from "../bytes/network.ts";
+import type { Portal, PortalPlan } from "../access/portals.ts";
+import { formatPortal } from "../bytes/network.ts";
 import type { Config } from "../config/config.ts";
 import type { ReportedChange } from "../control/reported_change.ts";
 import type { EventLog } from "../iscsi/event_log.ts";
 import { ProvisionError } from "../provision/provision_error.ts";
 import { settleState } from "../provision/settle_state.ts";
+import { Deadline, delay } from "./deadline.ts";
 import { measureSpace } from "./measure_space.ts";
 import { Relays } from "./relay/relays.ts";
 import type { PunchRequest } from "./remote_puncher.ts";
 import type { AnswerTo, Question } from "./questions.ts";
+import { RestartPolicy } from "./restart_policy.ts";
+import { ServedBackings, type WorkerBackings } from "./served_backings.ts";
 import type { Serving } from "./serving.ts";
-import { type WorkerNews, WorkerProcess } from "./worker_process.ts";
-import {
-  filesWithoutRight,
-  portalsWithoutRight,
-  workerPermissions,
-  type WorkerRights,
-} from "./worker_permissions.ts";
-
-const SupervisorLimits = {
-  /** How long a worker may take to end in order; the process has 5 s in all. */
-  stopMs: 4_500,
-  /** How often the server's addresses are looked at. */
-  interfacesMs: 5_000,
-  /** How long a worker that ends may still have holes made; then what has not begun is left alone. */
-  punchMs: 2_000,
-  /** How long a worker may take to answer a question, unless told otherwise. */
-  answerMs: 5_000,
-  /** How often the worker is told what space there is. */
-  spaceMs: 2_000,
-  /** How long to wait before a worker is started again that crashed or could not start. */
-  restartMs: 1_000,
-  /** Crashes without a minute's pause after which the supervisor gives up. */
-  crashes: 5,
-  crashPauseMs: 60_000,
-} as const;
+import { Succession } from "./succession.ts";
+import { SupervisorLimits } from "./supervisor_limits.ts";
+import { describeUnmatched, type Surroundings, surroundingsOf } from "./surroundings.ts";
+import { type ProcessEnd, type WorkerNews, WorkerProcess } from "./worker_process.ts";
+import { portalsWithoutRight, workerPermissions, type WorkerRights } from "./worker_permissions.ts";
 
 /** What a supervisor is made of. */
 export interface SupervisorOptions {
@@ -55,18 +38,13 @@ export interface SupervisorOptions {
   readonly onReady: () => void;
 }
 
-/** The addresses of a moment, as far as they matter to a conf. */
-interface Surroundings {
-  readonly plan: PortalPlan;
-  readonly interfaces: readonly InterfaceAddress[];
-}
-
 /** A worker that runs, and under which circumstances it does. */
 interface Running {
   readonly worker: WorkerProcess;
   readonly rights: WorkerRights;
   /** As it knows them. */
   surroundings: Surroundings;
+  backings: WorkerBackings;
   /** Where it listens. */
   addresses: readonly Portal[];
   /** Why it does not at some portals. */
@@ -77,63 +55,59 @@ interface Running {
   relayed: readonly Portal[];
 }
 
-/** What a worker is to serve that takes the place of one that does well. */
-interface Succession {
-  readonly serving: Serving;
-  /** What was served before, once the new worker is on its way: to go back to, or to be given back. */
-  former?: Serving;
-  readonly ready: PromiseWithResolvers<void>;
-}
+/** The end of a worker that was not told to end, or did not even start. */
+type UnwantedEnd = Exclude<ProcessEnd, { readonly kind: "stopped" }>;
 
-/** How a worker ended by itself, or did not even start. */
-interface UnwantedEnd {
-  readonly kind: string;
-  readonly message: string;
-}
+/** A reason to do something about a worker: it is to end, for another or for good, or it ends by itself. */
+type Cause = "stop" | "succeeded" | "ending";
 
 /** Runs the target until it is told to stop. */
 export class Supervisor {
   readonly #options: SupervisorOptions;
-  #serving: Serving;
+  readonly #succession: Succession;
+  readonly #backings: ServedBackings;
+  readonly #restarts = new RestartPolicy();
   #wasReady = false;
-  #crashes = 0;
-  #lastCrash = 0;
   #workerStarts = 0;
+  /** A worker has not said that nothing of it is under way: what it had is the kernel's to give back. */
+  #isUnsettled = false;
   /** Undefined while none runs, which is for a moment at most. */
   #running: Running | undefined;
   /** Where it listens now. */
   #portals: readonly Portal[] = [];
   /** Changes come one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
-  #succession: Succession | undefined;
   /** Ends the worker in order, for another to take its place. */
   #succeed: () => void = () => {};
   #lastComplaint = "";
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#serving = options.serving;
+    this.#succession = new Succession(options.serving);
+    this.#backings = new ServedBackings((message) => options.log.warning(message));
   }
 
   /**
-   * Runs until `stop` is aborted, and gives back what it has of the storage folder.
+   * Runs until `stop` is aborted, and gives back what it has of the storage folder. When something that its worker
+   * has begun is still under way by then, it gives nothing back: the process has to end, and the kernel takes the
+   * locks back when the last of its threads has left the files alone.
    *
    * @returns undefined when it ended in order, else what went wrong
    */
   async run(stop: AbortSignal): Promise<string | undefined> {
+    using deadline = new Deadline(stop, SupervisorLimits.endMs);
     let failure: string | undefined;
-    while (!stop.aborted && failure === undefined) failure = await this.#runWorker(stop);
-    // Whoever waits for the next worker waits in vain.
-    this.#succession?.ready.reject(new Error("the server is about to end"));
-    this.#takeOver();
-    const tenures = new Set([this.#succession?.former, this.#serving].map((serving) => serving?.tenure));
-    for (const tenure of tenures) await tenure?.end();
+    while (!stop.aborted && failure === undefined) failure = await this.#runWorker(stop, deadline);
+    const tenures = this.#succession.end("the server is about to end");
+    if (this.#isUnsettled) return failure;
+    await this.#backings[Symbol.asyncDispose]();
+    for (const tenure of tenures) await tenure.end();
     return failure;
   }
 
   /** What is served now. */
   get serving(): Serving {
-    return this.#serving;
+    return this.#succession.serving;
   }
 
   /** Where the target listens now, as `address:port`. */
@@ -144,6 +118,11 @@ export class Supervisor {
   /** How many workers there have been. */
   get workerStarts(): number {
     return this.#workerStarts;
+  }
+
+  /** Why some backings cannot be served, though they are there, by their paths: to be tried again. */
+  get backingFaults(): ReadonlyMap<string, string> {
+    return this.#backings.faults;
   }
 
   /** Whether a worker is there to be asked. */
@@ -169,13 +148,13 @@ export class Supervisor {
    * @throws {Error} (rejects) when there is no answer; the message is for the user
    */
   async preview(config: Config): Promise<readonly ReportedChange[]> {
-    const { interfaces } = this.#survey(config);
+    const { interfaces } = surroundingsOf(config, this.#options.interfaces());
     return await this.ask({ kind: "preview", config, interfaces });
   }
 
   /**
-   * Serves something else from the same storage folder and under the same node, without those noticing whom it does not
-   * concern.
+   * Serves something else from the same storage folder and under the same node, without those noticing whom it does
+   * not concern.
    *
    * @returns what has changed
    * @throws {Error} (rejects) when it cannot; nothing has changed then, and the message is for the user
@@ -207,40 +186,41 @@ export class Supervisor {
 
   async #reconfigure(next: Serving): Promise<readonly ReportedChange[]> {
     const running = this.#runningNow();
-    const { config, identities, devices, unavailable, tenure } = next;
-    const surroundings = this.#survey(config);
+    const { config, identities } = next;
+    const surroundings = surroundingsOf(config, this.#options.interfaces());
     const { plan, interfaces } = surroundings;
     const unreached = portalsWithoutRight(running.rights, plan.portals);
-    const files = filesWithoutRight(running.rights, config).filter((file) =>
-      !devices.some(({ path }) => path === file) && !unavailable.has(file)
-    );
     const portals = plan.portals.filter((portal) => !unreached.includes(portal));
-    const standIns = tenure.standIns.extend(devices, files);
     const { relayed } = running;
-    followHoles(next);
     try {
+      const backings = await this.#backings.extend(next);
       const [fault] = await this.#relay(running, [...relayed, ...unreached]);
       // The addresses of the server may well change while one of them cannot be listened at.
-      if (fault !== undefined && next !== this.#serving) throw new Error(fault);
-      const sparsePaths = tenure.holes?.paths ?? [];
-      const mayMissPortals = next === this.#serving;
-      const units = { config, identities, unavailable, standIns, sparsePaths };
-      const settings = { ...units, interfaces, portals, mayMissPortals };
+      if (fault !== undefined && next !== this.serving) throw new Error(fault);
+      const mayMissPortals = next === this.serving;
+      const settings = { config, identities, ...backings, interfaces, portals, mayMissPortals };
       const question = { kind: "reconfigure", settings } as const;
       // However long that takes: given up half-way, nobody would know what is served.
       const { changes, addresses, faults } = await running.worker.ask(question);
-      this.#serving = next;
+      this.#succession.serving = next;
+      running.backings = backings;
       this.#warnOfUnmatched(plan, running.surroundings.plan);
       running.surroundings = surroundings;
       running.addresses = addresses;
       this.#noteFaults(running, faults);
+      await this.#settle(running);
       await this.#reach(running, unreached).catch((error) => this.#complain(error.message));
       return changes;
     } catch (error) {
-      if (next !== this.#serving) await this.#relay(running, relayed);
-      followHoles(this.#serving);
+      if (next !== this.serving) await this.#relay(running, relayed);
+      await this.#settle(running);
       throw error;
     }
+  }
+
+  /** Keeps what the worker needs that runs, and nothing else. One that has ended leaves that to the next. */
+  async #settle(running: Running): Promise<void> {
+    if (this.#running === running) await this.#backings.settle(this.serving, running.backings);
   }
 
   /**
@@ -252,7 +232,7 @@ export class Supervisor {
     if (unreached.length === 0 || faults.length > 0 || await hasSessions(running.worker)) return;
     const places = unreached.map(({ address, port }) => formatPortal(address, port)).join(" ");
     this.#options.log.info(`Starting anew to listen at ${places}`);
-    await this.#startAnew(this.#serving);
+    await this.#startAnew(this.serving);
   }
 
   /** Has relays listen at these portals and no others, and returns why they do not at some. */
@@ -265,10 +245,9 @@ export class Supervisor {
 
   async #startAnew(serving: Serving): Promise<void> {
     this.#runningNow();
-    const ready = Promise.withResolvers<void>();
-    this.#succession = { serving, ready };
+    const ready = this.#succession.begin(serving);
     this.#succeed();
-    await ready.promise;
+    await ready;
   }
 
   /** Says once what goes wrong again and again. */
@@ -285,118 +264,93 @@ export class Supervisor {
   }
 
   /** Runs one worker to its end, and returns why there must not be another, if so. */
-  async #runWorker(stop: AbortSignal): Promise<string | undefined> {
-    this.#takeOver();
-    const { holes } = this.#serving.tenure;
-    // No hole that an earlier worker asked for may be made while the next one writes.
-    await holes?.renew();
+  async #runWorker(stop: AbortSignal, deadline: Deadline): Promise<string | undefined> {
+    this.#succession.takeOver();
     this.#portals = [];
-    const running = await settle(this.#serving) ?? this.#start(this.#survey(this.#serving.config));
+    const running = await settle(this.serving) ?? await this.#start();
     if ("message" in running) return await this.#endure(running, stop);
-    const { worker, relays } = running;
+    const { worker } = running;
     this.#running = running;
     this.#workerStarts++;
-    worker.ended.then(() => {
-      if (this.#running === running) this.#running = undefined;
-    });
     const space = setInterval(() => this.#tellSpace(worker), SupervisorLimits.spaceMs);
     this.#tellSpace(worker);
     const cause = await this.#untilCause(running, stop);
     clearInterval(space);
-    if (cause !== "stop" && cause !== "succeeded") {
-      await relays.end();
-      return await this.#endure(cause, stop);
-    }
     this.#running = undefined;
-    relays.follow([]);
-    const patience = setTimeout(() => holes?.abandon(), SupervisorLimits.punchMs);
-    const end = await worker.stop(SupervisorLimits.stopMs);
+    const end = await this.#untilEnded(running, cause, deadline);
+    switch (end.kind) {
+      case "stopped":
+        return cause === "ending" ? await this.#endure(UNASKED, stop) : undefined;
+      case "lost":
+        this.#isUnsettled = true;
+        return end.message;
+      default:
+        // Another is about to take its place: then that is no reason to serve nobody.
+        return cause === "stop" ? end.message : await this.#endure(end, stop);
+    }
+  }
+
+  /**
+   * Waits until nothing is under way that a worker has begun, neither in itself nor in a program that makes holes for
+   * it: no other worker may start before, and nothing may be given back. When the process must end before, the worker
+   * counts as lost.
+   */
+  async #untilEnded(running: Running, cause: Cause, deadline: Deadline): Promise<ProcessEnd> {
+    const { worker, relays } = running;
+    const { holes } = this.serving.tenure;
+    const patience = setTimeout(() => holes?.abandon(), cause === "ending" ? 0 : SupervisorLimits.punchMs);
+    const settled = async (): Promise<ProcessEnd> => {
+      // Until it has ended, a worker that ends in order still answers those who are connected by relays.
+      if (cause === "ending") await relays.end();
+      else relays.follow([]);
+      const end = await (cause === "ending" ? worker.ended : worker.stop(SupervisorLimits.stopMs));
+      await relays.end();
+      await holes?.renew();
+      return end;
+    };
+    const late = deadline.reached.then((): ProcessEnd => ({ kind: "lost", message: worker.abandon() }));
+    const end = await Promise.race([settled(), late]);
     clearTimeout(patience);
-    await relays.end();
-    if (end.kind === "stopped") return undefined;
-    // Another is about to take its place: then that is no reason to serve nobody any more.
-    return cause === "stop" ? end.message : await this.#endure(end, stop);
-  }
-
-  /** Goes over to what is to be served next, if that is something else. */
-  #takeOver(): void {
-    if (this.#succession === undefined || this.#succession.former !== undefined) return;
-    this.#succession.former = this.#serving;
-    this.#serving = this.#succession.serving;
-  }
-
-  /** What was to be served is ready: nothing is wanted any more of what was before. */
-  #succeeded(): void {
-    if (this.#succession === undefined) return;
-    const { former, serving, ready } = this.#succession;
-    this.#succession = undefined;
-    if (former === undefined || former.tenure === serving.tenure) return ready.resolve();
-    former.tenure.end().then(ready.resolve, ready.reject);
-  }
-
-  /** Goes back to what was served before, if the first worker that was to serve something else cannot. */
-  #goBack({ message }: UnwantedEnd): boolean {
-    if (this.#succession?.former === undefined) return false;
-    const { former, ready } = this.#succession;
-    this.#succession = undefined;
-    this.#serving = former;
-    ready.reject(new Error(message));
-    return true;
+    return end;
   }
 
   #tellSpace(worker: WorkerProcess): void {
-    const { holes } = this.#serving.tenure;
+    const { holes } = this.serving.tenure;
     if (holes !== undefined) worker.post({ kind: "space", figures: measureSpace(holes.paths) });
   }
 
   async #punch(worker: WorkerProcess, { id, path, ranges }: PunchRequest): Promise<void> {
-    const result = await this.#serving.tenure.holes?.punch(path, ranges) ?? "refused";
+    const result = await this.serving.tenure.holes?.punch(path, ranges) ?? "refused";
     worker.post({ kind: "punched", id, result });
   }
 
-  #survey({ targets, port }: Config): Surroundings {
-    const all = this.#options.interfaces();
-    const networks = targets.flatMap((target) => target.networks);
-    return {
-      plan: planPortals({ targets, port, interfaces: all }),
-      interfaces: all.filter((address) => networks.some((network) => rangeContains(network, address))),
-    };
-  }
-
-  /** Warns of the networks that no interface is in, and was said to be in before. */
-  #warnOfUnmatched({ unmatched }: PortalPlan, before?: PortalPlan): void {
-    const known = new Set(before?.unmatched.map((pair) => JSON.stringify(pair)));
-    for (const pair of unmatched) {
-      if (known.has(JSON.stringify(pair))) continue;
-      const { networkText, targetName } = pair;
-      this.#options.log.warning(
-        `No interface is in network ${networkText} of [${targetName}] now; waiting for one`,
-      );
-    }
+  #warnOfUnmatched(plan: PortalPlan, before?: PortalPlan): void {
+    for (const message of describeUnmatched(plan, before)) this.#options.log.warning(message);
   }
 
   /** Starts a worker, or says why it cannot. */
-  #start(surroundings: Surroundings): Running | UnwantedEnd {
-    const { config, identities, devices, unavailable, tenure } = this.#serving;
+  async #start(): Promise<Running | UnwantedEnd> {
+    const { config, identities } = this.serving;
+    const surroundings = surroundingsOf(config, this.#options.interfaces());
     const { plan: { portals }, interfaces } = surroundings;
     this.#warnOfUnmatched(surroundings.plan);
+    const rights = workerPermissions({ storage: config.storage, portals });
+    const worker: WorkerProcess = new WorkerProcess(rights, {
+      onNews: (message) => this.#onNews(worker, message),
+      onSlowEnd: (reason) =>
+        this.#options.log.warning(`Target worker has not ended: ${reason}; ${UNTIL_THEN}`),
+    });
     try {
-      const needs = { config, portals, standIns: tenure.standIns.renew(devices) };
-      const rights = workerPermissions(needs);
-      const worker = new WorkerProcess(
-        rights,
-        (message) => message.kind === "punch" ? this.#punch(worker, message) : this.#hear(message),
-      );
-      // Whether holes can be made is asked while the worker loads what it is made of.
-      followHoles(this.#serving);
-      const sparsePaths = tenure.holes?.paths ?? [];
+      // The worker loads its program meanwhile.
+      const backings = await this.#backings.renew(this.serving);
       // Whoever was served before is served again, wherever that can be.
-      const mayMissPortals = this.#wasReady && this.#succession === undefined;
-      const settings = { ...needs, identities, unavailable, interfaces, sparsePaths, mayMissPortals };
+      const mayMissPortals = this.#wasReady && !this.#succession.isUnderWay;
+      const settings = { config, portals, identities, interfaces, ...backings, mayMissPortals };
       worker.post({ kind: "start", settings });
       const relays = this.#relaysOf(worker);
-      return { worker, rights, surroundings, addresses: [], faults: [], relays, relayed: [] };
+      return { worker, rights, surroundings, backings, addresses: [], faults: [], relays, relayed: [] };
     } catch (error) {
+      worker.abandon();
       if (!(error instanceof ProvisionError)) throw error;
       return { kind: "failed", message: error.message };
     }
@@ -411,20 +365,27 @@ export class Supervisor {
     });
   }
 
-  #hear(message: Exclude<WorkerNews, PunchRequest>): void {
+  #onNews(worker: WorkerProcess, message: WorkerNews): void {
     const { log, workerLog = log, onReady } = this.#options;
-    if (message.kind === "log") workerLog.write(message.event);
-    if (message.kind === "listening" && this.#running !== undefined) {
-      const { address, port } = message;
-      this.#running.addresses = [...this.#running.addresses, { address, port }];
-      this.#followListening();
-    }
-    if (message.kind === "ready") {
-      this.#wasReady = true;
-      if (this.#running !== undefined) this.#noteFaults(this.#running, message.faults);
-      this.#succeeded();
-      this.#serving.tenure.onReady?.();
-      onReady();
+    switch (message.kind) {
+      case "log":
+        return workerLog.write(message.event);
+      case "punch":
+        return void this.#punch(worker, message);
+      case "closed":
+        return void this.#backings.closed(message.path);
+      case "listening": {
+        if (this.#running === undefined) return;
+        const { address, port } = message;
+        this.#running.addresses = [...this.#running.addresses, { address, port }];
+        return this.#followListening();
+      }
+      case "ready":
+        this.#wasReady = true;
+        if (this.#running !== undefined) this.#noteFaults(this.#running, message.faults);
+        this.#succession.succeed();
+        this.serving.tenure.onReady?.();
+        return onReady();
     }
   }
 
@@ -438,16 +399,14 @@ export class Supervisor {
   }
 
   /** Waits until there is a reason to do something about the worker. */
-  async #untilCause(running: Running, stop: AbortSignal): Promise<"stop" | "succeeded" | UnwantedEnd> {
-    const cause = Promise.withResolvers<"stop" | "succeeded" | UnwantedEnd>();
+  async #untilCause(running: Running, stop: AbortSignal): Promise<Cause> {
+    const cause = Promise.withResolvers<Cause>();
     const onAbort = (): void => cause.resolve("stop");
     stop.addEventListener("abort", onAbort, { once: true });
     if (stop.aborted) onAbort();
     this.#succeed = () => cause.resolve("succeeded");
     const timer = setInterval(() => this.#lookAround(running), SupervisorLimits.interfacesMs);
-    running.worker.ended.then((end) =>
-      cause.resolve({ kind: end.kind, message: "message" in end ? end.message : "it stopped unasked" })
-    );
+    running.worker.ending.then(() => cause.resolve("ending"));
     const result = await cause.promise;
     clearInterval(timer);
     stop.removeEventListener("abort", onAbort);
@@ -468,11 +427,11 @@ export class Supervisor {
 
   async #follow(running: Running): Promise<void> {
     if (this.#running !== running) return;
-    const surroundings = this.#survey(this.#serving.config);
+    const surroundings = surroundingsOf(this.serving.config, this.#options.interfaces());
     const haveMoved = JSON.stringify(surroundings) !== JSON.stringify(running.surroundings);
     const unreached = portalsWithoutRight(running.rights, surroundings.plan.portals);
     if (haveMoved || running.faults.length > 0) {
-      await this.#reconfigure(this.#serving);
+      await this.#reconfigure(this.serving);
       if (haveMoved) this.#options.log.info("The server's addresses have changed");
     } else if (unreached.length > 0) {
       await this.#reach(running, unreached);
@@ -481,30 +440,22 @@ export class Supervisor {
 
   /** Waits until another worker may be started, or returns why none must be. */
   async #endure(end: UnwantedEnd, stop: AbortSignal): Promise<string | undefined> {
-    if (end.kind === "failed" && this.#goBack(end)) return undefined;
-    const failure = this.#judge(end);
+    const { message } = end;
+    if (end.kind === "failed" && this.#succession.goBack(message)) return undefined;
+    // What could not start once will not start the next time either, unless it has run before.
+    if (end.kind === "failed" && !this.#wasReady) return message;
+    this.#options.log.error(`Target worker ended: ${message}`, { event: "workerEnded" });
+    const failure = this.#restarts.note(message, Date.now());
     if (failure === undefined) await delay(SupervisorLimits.restartMs, stop);
     return failure;
   }
-
-  /** What to do about a worker that ended by itself: undefined to start another, else why not. */
-  #judge({ kind, message }: UnwantedEnd): string | undefined {
-    // What could not start once will not start the next time either, unless it has run before.
-    if (kind === "failed" && !this.#wasReady) return message;
-    this.#options.log.error(`Target worker ended: ${message}`, { event: "workerEnded" });
-    const now = Date.now();
-    this.#crashes = now - this.#lastCrash < SupervisorLimits.crashPauseMs ? this.#crashes + 1 : 1;
-    this.#lastCrash = now;
-    return this.#crashes < SupervisorLimits.crashes
-      ? undefined
-      : `target worker ended ${this.#crashes} times in a short while, last: ${message}`;
-  }
 }
 
-/** Holes are made in the files that are served, and in nothing else. */
-function followHoles({ config, devices, unavailable, tenure }: Serving): void {
-  tenure.holes?.follow({ config, devicePaths: [...devices.map(({ path }) => path), ...unavailable.keys()] });
-}
+/** What is said to follow from a worker that does not end. */
+const UNTIL_THEN = "nothing else is served before, and nothing that it uses is given back";
+
+/** The end of a worker that ended in order, and had not been told to. */
+const UNASKED: UnwantedEnd = { kind: "crashed", message: "it stopped unasked" };
 
 /** Makes durable what a predecessor may have left in memory only, or returns why that cannot be. */
 async function settle({ config }: Serving): Promise<UnwantedEnd | undefined> {
@@ -520,15 +471,4 @@ async function settle({ config }: Serving): Promise<UnwantedEnd | undefined> {
 async function hasSessions(worker: WorkerProcess): Promise<boolean> {
   const { sessions } = await worker.ask({ kind: "snapshot" }, SupervisorLimits.answerMs);
   return sessions.some(({ targetName }) => targetName !== null);
-}
-
-/** Waits, but not beyond the abortion of `stop`. */
-function delay(ms: number, stop: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    stop.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resolve();
-    }, { once: true });
-  });
 }

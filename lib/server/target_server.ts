@@ -41,6 +41,8 @@ export interface TargetServerSettings extends Omit<BackingOptions, "storage" | "
 export interface TargetServerOptions extends TargetServerSettings {
   readonly log: EventLog;
   readonly clock: Clock;
+  /** Called when a backing that was taken out of the conf has been closed. */
+  readonly onClosed?: (path: string) => void;
 }
 
 /** What must not fail any more when a change begins to hold. */
@@ -56,6 +58,7 @@ interface Prepared {
 export class TargetServer {
   readonly #log: EventLog;
   readonly #clock: Clock;
+  readonly #onClosed: (path: string) => void;
   readonly #node: TargetNode;
   readonly #targets = new Map<string, ServedTarget>();
   /** Every unit that is open, by its path: those of the targets, and those that are about to be closed. */
@@ -81,7 +84,7 @@ export class TargetServer {
     return server;
   }
 
-  private constructor({ log, clock, ...settings }: TargetServerOptions) {
+  private constructor({ log, clock, onClosed = () => {}, ...settings }: TargetServerOptions) {
     const { config, interfaces } = settings;
     this.#settings = settings;
     this.#log = log;
@@ -92,6 +95,7 @@ export class TargetServer {
     });
     this.#absent = new AbsentUnits({ log, clock, state });
     this.#clock = clock;
+    this.#onClosed = onClosed;
     this.#node = new TargetNode({
       targets: [],
       limits: config,
@@ -245,6 +249,15 @@ export class TargetServer {
     await Promise.all(this.#open.values().map((unit) => unit.flush()));
     for (const unit of this.#open.values()) unit.close();
     this.#open.clear();
+  }
+
+  /** Ends at once: connections and files are closed. What is under way off the event loop goes on. */
+  abort(): void {
+    this.#isStopping = true;
+    this.#absent.end();
+    for (const listener of this.#listeners.values()) listener.close();
+    this.#node.abort();
+    for (const unit of this.#open.values()) unit.close();
   }
 
   #touchedBy(change: Change, refused: ReadonlySet<Session>): Session[] {
@@ -452,6 +465,7 @@ export class TargetServer {
       }
       unit.close();
       this.#open.delete(path);
+      this.#onClosed(path);
     }
     release();
     this.#leaving.delete(path);

@@ -6,118 +6,145 @@
 import type { Portal } from "../access/portals.ts";
 import { EventLog } from "../iscsi/event_log.ts";
 import { RepetitionFilter } from "../iscsi/repetition_filter.ts";
+import { FileActivity } from "../store/file_activity.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 import { RelayLink } from "./relay/relay_link.ts";
 import { RemotePunching } from "./remote_puncher.ts";
 import type { Answers, Question } from "./questions.ts";
 import { systemClock } from "./system_clock.ts";
 import { TargetServer, type TargetServerSettings } from "./target_server.ts";
+import { type EndingScope, WorkerEnding } from "./worker_ending.ts";
 import type { WorkerSettings } from "./worker_settings.ts";
 
 /** A worker's global scope, of which Deno's types for main programs know nothing. */
-interface WorkerScope {
-  postMessage(message: FromWorker): void;
+interface WorkerScope extends EndingScope {
   onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
-  close(): void;
 }
 
-serve(globalThis as unknown as WorkerScope);
+/** What runs in the worker. */
+class TargetWorker {
+  readonly #scope: WorkerScope;
+  readonly #activity = new FileActivity();
+  readonly #relays = new Map<number, RelayLink>();
+  readonly #punching: RemotePunching;
+  readonly #events: RepetitionFilter;
+  readonly #log: EventLog;
+  readonly #ending: WorkerEnding;
+  #server: TargetServer | undefined;
 
-function serve(scope: WorkerScope): void {
-  let server: TargetServer | undefined;
-  const relays = new Map<number, RelayLink>();
-  const punching = new RemotePunching((request) => scope.postMessage(request));
-  const events = new RepetitionFilter((event) => scope.postMessage({ kind: "log", event }), systemClock);
-  const log = new EventLog((event) => events.write(event));
-  scope.onmessage = async ({ data }) => {
+  constructor(scope: WorkerScope) {
+    this.#scope = scope;
+    this.#ending = new WorkerEnding(scope, this.#activity, () => this.#abort());
+    this.#punching = new RemotePunching((request) => this.#post(request));
+    this.#events = new RepetitionFilter((event) => this.#post({ kind: "log", event }), systemClock);
+    this.#log = new EventLog((event) => this.#events.write(event));
+    scope.onmessage = ({ data }) => this.#onMessage(data);
+  }
+
+  #post(message: FromWorker): void {
+    this.#scope.postMessage(message);
+  }
+
+  async #onMessage(message: ToWorker): Promise<void> {
     try {
-      switch (data.kind) {
-        case "start":
-          return void (server = start(scope, settingsOf(data.settings, punching), log));
-        case "punched":
-          return punching.answer(data.id, data.result);
-        case "space":
-          return server?.updateSpace(data.figures);
-        case "ask":
-          return await answer(scope, data, { server, punching });
-        case "relay":
-          return void relays.set(data.id, new RelayLink(data.link, (...ends) => server?.serve(...ends)));
-        case "relayEnded":
-          relays.get(data.id)?.close();
-          return void relays.delete(data.id);
-        case "stop":
-          await server?.stop();
-          events.flush();
-          scope.postMessage({ kind: "stopped" });
-          return scope.close();
-      }
+      await this.#execute(message);
     } catch (error) {
-      scope.postMessage({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
+      this.#ending.end({ kind: "failed", message: messageOf(error) });
     }
-  };
-}
+  }
 
-function settingsOf(settings: WorkerSettings, punching: RemotePunching): TargetServerSettings {
-  const sparse = new Set(settings.sparsePaths);
-  return {
-    ...settings,
-    puncherOf: (path) => sparse.has(path) ? punching.puncherOf(path) : undefined,
-  };
-}
+  async #execute(message: ToWorker): Promise<void> {
+    if (this.#ending.hasBegun) return;
+    switch (message.kind) {
+      case "start":
+        return this.#start(this.#settingsOf(message.settings));
+      case "punched":
+        return this.#punching.answer(message.id, message.result);
+      case "space":
+        return this.#server?.updateSpace(message.figures);
+      case "ask":
+        return await this.#answer(message);
+      case "relay":
+        return void this.#relays.set(
+          message.id,
+          new RelayLink(message.link, (...ends) => this.#server?.serve(...ends)),
+        );
+      case "relayEnded":
+        this.#relays.get(message.id)?.close();
+        return void this.#relays.delete(message.id);
+      case "stop":
+        await this.#server?.stop();
+        this.#events.flush();
+        return await this.#ending.end({ kind: "stopped" });
+      case "cut":
+        return await this.#ending.end({ kind: "failed", message: message.message });
+    }
+  }
 
-function start(scope: WorkerScope, settings: TargetServerSettings, log: EventLog): TargetServer {
-  const server = TargetServer.start({ ...settings, log, clock: systemClock });
-  for (const portal of portalsOf(server)) scope.postMessage({ kind: "listening", ...portal });
-  scope.postMessage({ kind: "ready", faults: server.faults });
-  return server;
+  #settingsOf(settings: WorkerSettings): TargetServerSettings {
+    const sparse = new Set(settings.sparsePaths);
+    return {
+      ...settings,
+      activity: this.#activity,
+      puncherOf: (path) => sparse.has(path) ? this.#punching.puncherOf(path) : undefined,
+    };
+  }
+
+  #start(settings: TargetServerSettings): void {
+    const onClosed = (path: string): void => this.#post({ kind: "closed", path });
+    const server = TargetServer.start({ ...settings, log: this.#log, clock: systemClock, onClosed });
+    this.#server = server;
+    for (const portal of portalsOf(server)) this.#post({ kind: "listening", ...portal });
+    this.#post({ kind: "ready", faults: server.faults });
+  }
+
+  /**
+   * Answers a question of the supervisor's; a fault is told and ends nothing, since it is the asker's or the disk's.
+   */
+  async #answer({ id, question }: ToWorker & { kind: "ask" }): Promise<void> {
+    try {
+      this.#post({ kind: "answered", id, answer: await this.#answerTo(question) });
+    } catch (error) {
+      this.#post({ kind: "answered", id, fault: messageOf(error) });
+    }
+  }
+
+  async #answerTo(question: Question): Promise<Answers[keyof Answers]> {
+    const server = this.#server;
+    if (server === undefined) throw new Error("target worker has not started");
+    switch (question.kind) {
+      case "snapshot":
+        return server.snapshot();
+      case "preview":
+        return server.preview(question);
+      case "reconfigure": {
+        const changes = server.reconfigure(this.#settingsOf(question.settings));
+        return { changes, addresses: portalsOf(server), faults: server.faults };
+      }
+      case "disconnect":
+        return server.disconnect(question.sessions, question.graceSeconds);
+      case "renegotiate":
+        return await server.renegotiate(question.sessions);
+      case "reservations":
+        return server.reservations();
+      case "clearReservations":
+        await server.clearReservations(question.target, question.lun);
+        return null;
+    }
+  }
+
+  #abort(): void {
+    this.#server?.abort();
+    this.#events.flush();
+  }
 }
 
 function portalsOf({ addresses }: TargetServer): Portal[] {
   return addresses.map(({ hostname, port }) => ({ address: hostname, port }));
 }
 
-/** What a question is put to. */
-interface Asked {
-  readonly server: TargetServer | undefined;
-  readonly punching: RemotePunching;
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
-async function answerOf({ server, punching }: Asked, question: Question): Promise<Answers[keyof Answers]> {
-  if (server === undefined) throw new Error("target worker has not started");
-  switch (question.kind) {
-    case "snapshot":
-      return server.snapshot();
-    case "preview":
-      return server.preview(question);
-    case "reconfigure": {
-      const changes = server.reconfigure(settingsOf(question.settings, punching));
-      return { changes, addresses: portalsOf(server), faults: server.faults };
-    }
-    case "disconnect":
-      return server.disconnect(question.sessions, question.graceSeconds);
-    case "renegotiate":
-      return await server.renegotiate(question.sessions);
-    case "reservations":
-      return server.reservations();
-    case "clearReservations":
-      await server.clearReservations(question.target, question.lun);
-      return null;
-  }
-}
-
-/** Answers a question of the supervisor's; a fault is told and ends nothing, as it is the asker's or the disk's. */
-async function answer(
-  scope: WorkerScope,
-  { id, question }: ToWorker & { kind: "ask" },
-  asked: Asked,
-): Promise<void> {
-  try {
-    scope.postMessage({ kind: "answered", id, answer: await answerOf(asked, question) });
-  } catch (error) {
-    scope.postMessage({
-      kind: "answered",
-      id,
-      fault: error instanceof Error ? error.message : String(error),
-    });
-  }
-}
+new TargetWorker(globalThis as unknown as WorkerScope);

@@ -61,6 +61,7 @@ export class UnitFaults implements StorageFaultReport {
   readonly #runs = new Map<StorageFault, Run>();
   #figures = NO_STORAGE_FAULTS;
   #cancel: (() => void) | undefined;
+  #isEnded = false;
 
   /** @param name the logical unit, as the log calls it */
   constructor(name: string, { log, clock }: { readonly log: EventLog; readonly clock: Clock }) {
@@ -69,7 +70,9 @@ export class UnitFaults implements StorageFaultReport {
     this.#clock = clock;
   }
 
+  /** What fails after the unit was closed fails for that. */
   add(kind: StorageFault, { message: reason }: StoreError): void {
+    if (this.#isEnded) return;
     const { counts } = this.#figures;
     const atMs = this.#clock.now();
     this.#figures = {
@@ -95,6 +98,7 @@ export class UnitFaults implements StorageFaultReport {
 
   /** Reports what was only counted; the unit is closed. */
   end(): void {
+    this.#isEnded = true;
     this.#cancel?.();
     this.#cancel = undefined;
     for (const [kind, run] of this.#runs) this.#tell(kind, run);

@@ -1,14 +1,11 @@
 import type { Portal } from "../access/portals.ts";
 import { formatPortal } from "../bytes/network.ts";
-import type { Config } from "../config/config.ts";
-import { isInside } from "../provision/is_inside.ts";
+import { journalsFolderOf, reservationsFolderOf, workerLinksOf } from "../provision/state_folder.ts";
 
 /** What a worker is to serve, as far as it takes rights. */
 export interface WorkerNeeds {
-  readonly config: Config;
+  readonly storage: string;
   readonly portals: readonly Portal[];
-  /** What to open in place of a block device, by its path. */
-  readonly standIns: ReadonlyMap<string, string>;
 }
 
 /** Rights to listen, and all others denied. */
@@ -23,21 +20,25 @@ export interface WorkerRights extends ListeningRights {
 }
 
 /**
- * The rights of the target worker, which parses every byte that an initiator sends: it may listen at the portals, and
- * read and write the storage folder and the backing files that the conf places elsewhere. Nothing else, and no asking.
- * Block devices need no rights of their own: the worker opens them by nodes that lie in the storage folder.
+ * The rights of the target worker, which parses every byte that an initiator sends: it may listen at the portals, use
+ * the backing files by the links that the supervisor makes, and keep journals and reservations. Nothing else, and no
+ * asking. The files that are linked in one folder it may only read; in this folder it may not make or move anything.
+ *
+ * It has no right to the storage folder, nor to a backing file by its own name: so it can neither move, replace nor
+ * remove one, nor anything that the supervisor keeps, such as identities, locks, and what programs work on.
  *
  * This is the one place that says so. Deno fixes the rights of a worker when it starts.
  */
-export function workerPermissions({ config, portals, standIns }: WorkerNeeds): WorkerRights {
-  const elsewhere = unitsOf(config).filter(({ path }) =>
-    !standIns.has(path) && !isInside(config.storage, path)
-  );
-  const writable = elsewhere.filter(({ readOnly }) => !readOnly);
+export function workerPermissions({ storage, portals }: WorkerNeeds): WorkerRights {
+  const write = [
+    workerLinksOf(storage, { readOnly: false }),
+    journalsFolderOf(storage),
+    reservationsFolderOf(storage),
+  ];
   return {
     ...listeningPermissions(portals),
-    read: [config.storage, ...elsewhere.map(({ path }) => path)],
-    write: [config.storage, ...writable.map(({ path }) => path)],
+    read: [workerLinksOf(storage, { readOnly: true }), ...write],
+    write,
   };
 }
 
@@ -55,24 +56,9 @@ export function listeningPermissions(portals: readonly Portal[]): ListeningRight
   };
 }
 
-/** The backing files of a conf that a worker with these rights cannot open by name as the conf wants it. */
-export function filesWithoutRight({ read, write }: WorkerRights, config: Config): string[] {
-  return unitsOf(config).filter(({ path, readOnly }) =>
-    ![...(readOnly ? [] : [write]), read].every((granted) =>
-      granted.some((place) => place === path || isInside(place, path))
-    )
-  ).map(({ path }) => path);
-}
-
 /** The portals that a worker with these rights cannot listen at. */
 export function portalsWithoutRight({ net }: WorkerRights, portals: readonly Portal[]): Portal[] {
   return portals.filter((portal) => !netRights(portal).every((right) => net.includes(right)));
-}
-
-function unitsOf({ targets }: Config): { readonly path: string; readonly readOnly: boolean }[] {
-  return targets.flatMap(({ readOnly, logicalUnits }) =>
-    logicalUnits.map(({ path }) => ({ path, readOnly }))
-  );
 }
 
 /** The wildcard address of IPv6 takes in IPv4 as well; a machine without IPv6 listens at that of IPv4. */

@@ -307,6 +307,15 @@ function openFile(path: string, readOnly: boolean): { handle: Deno.FsFile; file:
   throw new Error(REPLACED);
 }
 
+/** Looks at what a path leads to; undefined when that cannot be looked at. */
+function lookAt(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.statSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Opens `path` once more, and makes sure that it still is the file that was expected. */
 function openSame(path: string, readOnly: boolean, expected: FileIdentity): Deno.FsFile {
   const { handle, file } = openFile(path, readOnly);

@@ -1,11 +1,10 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { parseBlockDevice, readBlockDevice } from "../../lib/provision/block_device.ts";
-import { DeviceNodes } from "../../lib/provision/device_nodes.ts";
 import { findExports } from "../../lib/provision/find_exports.ts";
 import { provision } from "../../lib/provision/provision.ts";
 import { ProvisionError } from "../../lib/provision/provision_error.ts";
 import { configOf } from "./conf.ts";
-import { runTool, runToolOk } from "../support/tools.ts";
+import { runTool } from "../support/tools.ts";
 import { snapshot, withScratch } from "./scratch.ts";
 
 const UNUSED = { isWriteProtected: false, mountPoint: undefined };
@@ -58,50 +57,5 @@ Deno.test("provision() refuses whatever in /dev is no block device", async () =>
     assertEquals((await provision(config)).errors.map((error) => error.message), [message]);
     assertEquals(findExports(config).errors.map((error) => error.message), [message]);
     assertEquals(snapshot(folder), {});
-  });
-});
-
-Deno.test("DeviceNodes removes what an earlier process has left, and makes nothing without a device", async () => {
-  await withScratch((folder) => {
-    Deno.mkdirSync(`${folder}/.iscsi/devices`, { recursive: true });
-    Deno.writeTextFileSync(`${folder}/.iscsi/devices/8:0`, "");
-    const nodes = new DeviceNodes(folder);
-    nodes.remove();
-    assertEquals(nodes.extend([]), new Map());
-    assertEquals(Object.keys(snapshot(folder)), [".iscsi"]);
-    nodes.remove();
-  });
-});
-
-Deno.test("DeviceNodes makes a node once, and again after it was removed", async () => {
-  await withScratch(async (folder) => {
-    Deno.writeFileSync(`${folder}/disk`, new Uint8Array(2 ** 20));
-    const { code, stdout } = await runTool("losetup", ["--find", "--show", "--read-only", `${folder}/disk`]);
-    // Loop devices take rights that a container may not have; the server's tests say so when they are missing.
-    if (code !== 0) return;
-    const path = stdout.trim();
-    try {
-      using nodes = new DeviceNodes(folder);
-      const made = nodes.extend([{ path, readOnly: true }]);
-      const inode = Deno.lstatSync(made.get(path)!).ino;
-      assertEquals(nodes.extend([{ path, readOnly: true }]), made);
-      assertEquals(Deno.lstatSync(made.get(path)!).ino, inode);
-      nodes.remove();
-      assertEquals(nodes.extend([{ path, readOnly: true }]), made);
-      assertEquals(Deno.lstatSync(made.get(path)!).isBlockDevice, true);
-    } finally {
-      await runToolOk("losetup", ["--detach", path]);
-    }
-    assertEquals([...Deno.readDirSync(`${folder}/.iscsi`)], []);
-  });
-});
-
-Deno.test("DeviceNodes says of a device that has gone which one it was", async () => {
-  await withScratch((folder) => {
-    Deno.mkdirSync(`${folder}/.iscsi`);
-    using nodes = new DeviceNodes(folder);
-    const message = 'Cannot serve "/dev/none": it is not a block device, or does not exist';
-    const devices = [{ path: "/dev/none", readOnly: false }];
-    assertThrows(() => nodes.extend(devices), ProvisionError, message);
   });
 });

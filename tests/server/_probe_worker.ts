@@ -9,9 +9,14 @@ export interface ProbeTask {
   readonly attempts: readonly string[];
   readonly storage: string;
   readonly outside: string;
-  /** Backing files that lie elsewhere: one that may be written, one that may only be read. */
-  readonly elsewhere: string;
-  readonly readOnlyElsewhere: string;
+  /** Links to backing files: one that may be written, one that may only be read. */
+  readonly writable: string;
+  readonly readOnly: string;
+  /** The same files by their own names. */
+  readonly writableFile: string;
+  readonly readOnlyFile: string;
+  /** A link that was there before, and is not any more. */
+  readonly formerLink: string;
   /** Where somebody else listens, and where the worker may. */
   readonly otherPort: number;
   readonly portalPort: number;
@@ -35,29 +40,97 @@ function startWorker(permissions: Deno.PermissionOptions): void {
   new Worker(url, { type: "module", deno: { permissions } }).terminate();
 }
 
-/** By name: those that begin with `may` must be done, the others refused. */
+/** Opens a file for writing, and closes it again. */
+function openForWriting(path: string): void {
+  Deno.openSync(path, { read: true, write: true }).close();
+}
+
+async function replaceDurably(folder: string): Promise<void> {
+  Deno.writeTextFileSync(`${folder}/state.new`, "x");
+  Deno.renameSync(`${folder}/state.new`, `${folder}/state`);
+  using handle = await Deno.open(folder, { read: true });
+  await handle.sync();
+}
+
+function stateOf(storage: string): string {
+  return `${storage}/.iscsi`;
+}
+
+function beside(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
+}
+
+/** By name: those that begin with `may` must be done, the others refused; `former` links are not found. */
 export const ATTEMPTS: Readonly<Record<string, Attempt>> = {
-  "may read the storage folder": ({ storage }) => Deno.readTextFileSync(`${storage}/disk`),
-  "may write in the storage folder": ({ storage }) => Deno.writeTextFileSync(`${storage}/disk`, "x"),
-  "may list the storage folder": ({ storage }) => [...Deno.readDirSync(storage)],
-  "may write a backing file elsewhere": ({ elsewhere }) => Deno.writeTextFileSync(elsewhere, "x"),
-  "may read a read-only backing file": ({ readOnlyElsewhere }) => Deno.readTextFileSync(readOnlyElsewhere),
+  "may read a linked file": ({ writable }) => Deno.readTextFileSync(writable),
+  "may write a linked file": ({ writable }) => openForWriting(writable),
+  "may look at a linked file": ({ writable }) => Deno.statSync(writable),
+  "may read a linked file that is read-only": ({ readOnly }) => Deno.readTextFileSync(readOnly),
+  "may look at a linked file that is read-only": ({ readOnly }) => Deno.statSync(readOnly),
+  "may keep a journal": ({ storage }) => Deno.writeTextFileSync(`${stateOf(storage)}/journals/a`, "x"),
+  "may keep reservations": ({ storage }) => replaceDurably(`${stateOf(storage)}/reservations`),
   "may listen at the portal": ({ portalPort }) => listen(LOOPBACK, portalPort),
-  "write a read-only backing file": ({ readOnlyElsewhere }) => Deno.writeTextFileSync(readOnlyElsewhere, "x"),
-  "read beside a backing file elsewhere": ({ elsewhere }) => Deno.readTextFileSync(`${elsewhere}.other`),
+  "former link": ({ formerLink }) => openForWriting(formerLink),
+  "write a read-only file by its link": ({ readOnly }) => openForWriting(readOnly),
+  "cut a read-only file off by its link": ({ readOnly }) => Deno.truncateSync(readOnly, 0),
+  "remove a link that is read-only": ({ readOnly }) => Deno.removeSync(readOnly),
+  "move a link that is read-only": ({ readOnly, writable }) => Deno.renameSync(readOnly, `${writable}.moved`),
+  "move a link to where it is read-only": ({ readOnly, writable }) =>
+    Deno.renameSync(writable, `${readOnly}.moved`),
+  "put a link in place of one that is read-only": ({ readOnly, writable }) =>
+    Deno.renameSync(writable, readOnly),
+  "make a hard link to a read-only file": ({ readOnly, writable }) =>
+    Deno.linkSync(readOnly, `${writable}.hard`),
+  "make a file beside a read-only link": ({ readOnly }) => Deno.writeTextFileSync(`${readOnly}.new`, "x"),
+  "move the folder of read-only links": ({ readOnly, writable }) =>
+    Deno.renameSync(beside(readOnly), `${beside(writable)}/moved`),
+  "make a folder beside the folders of links": ({ readOnly }) =>
+    Deno.mkdirSync(`${beside(beside(readOnly))}/new`),
+  "read a backing file by its name": ({ writableFile }) => Deno.readTextFileSync(writableFile),
+  "write a backing file by its name": ({ writableFile }) => openForWriting(writableFile),
+  "move a backing file": ({ writable, writableFile }) => Deno.renameSync(writableFile, `${writable}.moved`),
+  "put a link in place of a backing file": ({ writable, writableFile }) =>
+    Deno.renameSync(writable, writableFile),
+  "remove a backing file": ({ writableFile }) => Deno.removeSync(writableFile),
+  "write a read-only file by its name": ({ readOnlyFile }) => openForWriting(readOnlyFile),
+  "make a hard link to a file by its name": ({ writable, readOnlyFile }) =>
+    Deno.linkSync(readOnlyFile, `${writable}.hard`),
+  "list the storage folder": ({ storage }) => [...Deno.readDirSync(storage)],
+  "write in the storage folder": ({ storage }) => Deno.writeTextFileSync(`${storage}/new`, "x"),
+  "list the state folder": ({ storage }) => [...Deno.readDirSync(stateOf(storage))],
+  "read the identities": ({ storage }) => Deno.readTextFileSync(`${stateOf(storage)}/identities.json`),
+  "write the identities": ({ storage }) =>
+    Deno.writeTextFileSync(`${stateOf(storage)}/identities.json`, "{}"),
+  "put a link in place of the identities": ({ storage, writable }) =>
+    Deno.renameSync(writable, `${stateOf(storage)}/identities.json`),
+  "open the lock of the server": ({ storage }) =>
+    Deno.openSync(`${stateOf(storage)}/serve.lock`, { read: true }).close(),
+  "write the growth history": ({ storage }) =>
+    Deno.writeTextFileSync(`${stateOf(storage)}/growth.json`, "{}"),
+  "connect to the control socket": ({ storage }) => connectUnix(`${stateOf(storage)}/control`),
+  "list what programs work on": ({ storage }) => [...Deno.readDirSync(`${stateOf(storage)}/helpers`)],
+  "put a link where programs work": ({ storage, writable }) =>
+    Deno.renameSync(writable, `${stateOf(storage)}/helpers/run/1`),
+  "lock what programs lock": ({ storage }) =>
+    Deno.openSync(`${stateOf(storage)}/helpers/run/1.lock`, { read: true }).lockSync(true),
+  "move the folder of reservations away": ({ storage }) =>
+    Deno.renameSync(`${stateOf(storage)}/reservations`, `${stateOf(storage)}/gone`),
   "read /etc/passwd": () => Deno.readTextFileSync("/etc/passwd"),
   "read outside the storage folder": ({ outside }) => Deno.readTextFileSync(`${outside}/secret`),
-  "read outside by a path through it": ({ storage }) => Deno.readTextFileSync(`${storage}/../outside/secret`),
+  "read outside by a path through it": ({ storage }) =>
+    Deno.readTextFileSync(`${stateOf(storage)}/journals/../../../outside/secret`),
   "stat outside": ({ outside }) => Deno.statSync(outside),
   "list the root": () => [...Deno.readDirSync("/")],
   "write outside the storage folder": ({ outside }) => Deno.writeTextFileSync(`${outside}/new`, "x"),
   "write outside by a path through it": ({ storage }) =>
-    Deno.writeTextFileSync(`${storage}/../outside/new`, "x"),
+    Deno.writeTextFileSync(`${stateOf(storage)}/journals/../../../outside/new`, "x"),
   "remove outside": ({ outside }) => Deno.removeSync(`${outside}/secret`),
-  "move a file out": ({ storage, outside }) => Deno.renameSync(`${storage}/disk`, `${outside}/disk`),
-  "move a file in": ({ storage, outside }) => Deno.renameSync(`${outside}/secret`, `${storage}/secret`),
-  "make a symbolic link": ({ storage }) => Deno.symlinkSync("/etc/passwd", `${storage}/link`),
-  "make a hard link": ({ storage, outside }) => Deno.linkSync(`${outside}/secret`, `${storage}/link`),
+  "move a file out": ({ storage, outside }) =>
+    Deno.renameSync(`${stateOf(storage)}/journals/a`, `${outside}/a`),
+  "move a file in": ({ storage, outside }) =>
+    Deno.renameSync(`${outside}/secret`, `${stateOf(storage)}/journals/secret`),
+  "make a symbolic link": ({ writable }) => Deno.symlinkSync("/etc/passwd", `${writable}.link`),
+  "make a hard link": ({ writable, outside }) => Deno.linkSync(`${outside}/secret`, `${writable}.link`),
   "make a temporary file": () => Deno.makeTempFileSync(),
   "connect to another port": ({ otherPort }) => connect({ hostname: LOOPBACK, port: otherPort }),
   "connect to another port by name": ({ otherPort }) => connect({ hostname: "localhost", port: otherPort }),
@@ -70,7 +143,7 @@ export const ATTEMPTS: Readonly<Record<string, Attempt>> = {
   "listen at the portal's port of another address": ({ portalPort }) => listen("127.0.0.2", portalPort),
   "listen at every address": ({ portalPort }) => listen("0.0.0.0", portalPort),
   "run a command": () => new Deno.Command("true").outputSync(),
-  "run a program of the storage folder": ({ storage }) => new Deno.Command(`${storage}/disk`).outputSync(),
+  "run a program of its own": ({ writable }) => new Deno.Command(writable).outputSync(),
   "end a process": () => Deno.kill(1, "SIGCONT"),
   "read the environment": () => Deno.env.get("HOME"),
   "read all of the environment": () => Deno.env.toObject(),

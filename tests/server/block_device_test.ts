@@ -4,6 +4,8 @@
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Appliance, XENSERVER } from "../end_to_end/appliance.ts";
+import { LOCK_COLUMNS, parseLocks } from "../../lib/provision/lock_owner.ts";
+import { until } from "../iscsi/_harness.ts";
 import { iscsiCommand, ServerProcess } from "../support/server_process.ts";
 import { runTool, runToolOk, testWithTools, type Tool, type ToolResult } from "../support/tools.ts";
 
@@ -64,12 +66,15 @@ function confOf(device: string, ...lines: readonly string[]): string {
   return ["networks=127.0.0.0/8", "[xenserver]", "size=8MB", `file=${device}`, ...lines, ""].join("\n");
 }
 
-function nodesOf(appliance: Appliance): string[] {
-  return [...Deno.readDirSync(`${appliance.storage}/.iscsi/devices`)].map(({ name }) => name);
+function nodesOf(appliance: Appliance, folder: "read-write" | "read-only" = "read-write"): string[] {
+  return [...Deno.readDirSync(`${appliance.storage}/.iscsi/links/${folder}`)].map(({ name }) => name);
 }
 
-function hasNodesFolder(appliance: Appliance): boolean {
-  return [...Deno.readDirSync(`${appliance.storage}/.iscsi`)].some(({ name }) => name === "devices");
+function hasNodes(appliance: Appliance): boolean {
+  const links = `${appliance.storage}/.iscsi/links`;
+  return [...Deno.readDirSync(links)].some(({ name }) =>
+    [...Deno.readDirSync(`${links}/${name}`)].some(({ isSymlink }) => !isSymlink)
+  );
 }
 
 /** Runs a command of the program below another one. */
@@ -92,14 +97,14 @@ testWithDevice("a block device is served as it is, and its node is gone afterwar
   assertEquals(JSON.parse(built.stdout).steps.at(-1), useDevice);
   await using server = await ServerProcess.start(appliance.confPath);
   const [node] = nodesOf(appliance);
-  const { isBlockDevice, mode } = Deno.statSync(`${appliance.storage}/.iscsi/devices/${node}`);
+  const { isBlockDevice, mode } = Deno.statSync(`${appliance.storage}/.iscsi/links/read-write/${node}`);
   assertEquals([isBlockDevice, mode! & 0o777], [true, 0o600]);
   assertStringIncludes(await runToolOk("iscsi-inq", [appliance.lunUrl(0)]), "DIRECT_ACCESS");
   const write = ["-f", "raw", "-c", "write -P 7 1M 64k", "-c", "flush", "-c", "read -P 7 1M 64k"];
   const output = await runToolOk("qemu-io", [...write, appliance.lunUrl(0)]);
   assert(!output.includes("failed"), output);
   assertEquals((await server.stop()).code, 0, server.stderr);
-  assertEquals(hasNodesFolder(appliance), false);
+  assertEquals(hasNodes(appliance), false);
   await runToolOk("blockdev", ["--flushbufs", device.path]);
   assertEquals(device.read(MB, 65536), new Uint8Array(65536).fill(7));
   assertEquals(device.read(MB + 65536, 512), new Uint8Array(512));
@@ -128,10 +133,55 @@ testWithDevice("a device that cannot be written is served read-only, or not at a
   assertStringIncludes(stderr, `Cannot use block device "${device.path}": it is write-protected`);
   appliance.writeConf(confOf(device.path, "readonly=y"));
   await using _server = await appliance.serve();
+  assertEquals([nodesOf(appliance).length, nodesOf(appliance, "read-only").length], [0, 1]);
   const args = ["-r", "-f", "raw", "-c", "read -P 0 0 1M", appliance.lunUrl(0, XENSERVER)];
   const output = await runToolOk("qemu-io", args);
   assert(!output.includes("failed"), output);
 });
+
+testWithDevice(
+  "a device that another server has is not served, unless both only read it",
+  ["flock"],
+  async () => {
+    using device = LoopDevice.attach();
+    using first = Appliance.create(confOf(device.path));
+    using second = Appliance.create(confOf(device.path));
+    assertEquals((await second.build()).code, 0);
+    {
+      await using _server = await first.serve();
+      await using other = await ServerProcess.start(second.confPath);
+      await other.waitForLog(" has locked it");
+      assertMatch(
+        other.stderr,
+        /Cannot serve "\/dev\/loop\d+": (process \d+ \(cat\)|another process) has locked it/,
+      );
+    }
+    for (const appliance of [first, second]) appliance.writeConf(confOf(device.path, "readonly=y"));
+    await using _reader = await first.serve();
+    await using _other = await second.serve();
+  },
+);
+
+testWithDevice(
+  "a device stays locked until its server ends, whatever else is signalled",
+  ["flock", "lslocks"],
+  async () => {
+    using device = LoopDevice.attach();
+    using appliance = Appliance.create(confOf(device.path));
+    await using server = await appliance.serve();
+    const isFree = (): boolean => {
+      const args = ["--exclusive", "--nonblock", device.path, "true"];
+      return new Deno.Command("flock", { args }).outputSync().success;
+    };
+    const locks = parseLocks(await runToolOk("lslocks", ["--raw", "--noheadings", "--output", LOCK_COLUMNS]));
+    const holders = locks.filter(({ path }) => path === device.path).map(({ pid }) => String(pid));
+    assertEquals(holders.length, 1);
+    await runToolOk("kill", ["-TERM", ...holders]);
+    assertEquals(isFree(), false);
+    await server.kill();
+    await until(isFree, "the kernel has taken the lock back");
+  },
+);
 
 testWithDevice("a device that is mounted here is not exported for writing", [], async () => {
   using device = LoopDevice.attach();
@@ -157,25 +207,26 @@ testWithDevice("a storage folder on which devices cannot be opened is told with 
   Deno.mkdirSync(appliance.storage);
   const mount =
     'mount -t tmpfs -o nodev none "$0" && "$@" build --conf "$CONF" && exec "$@" serve --conf "$CONF"';
-  const iscsi = iscsiCommand();
-  const args = ["--mount", "sh", "-c", mount, appliance.storage, iscsi.program, ...iscsi.args];
-  const { code, stderr } = await runTool("unshare", args, { env: { CONF: appliance.confPath } });
-  assertEquals(code, 1);
+  const wrapper = ["unshare", "--mount", "sh", "-c", mount, appliance.storage];
+  await using server = ServerProcess.launchBelow(wrapper, [], { CONF: appliance.confPath });
+  await server.waitForLog(" is not served: ", 20_000);
   const state = `${appliance.storage}/.iscsi`;
-  assertStringIncludes(stderr, `Cannot open block device "${device.path}": Permission denied`);
-  assertStringIncludes(stderr, `mount the file system of "${state}" without "nodev"`);
+  assertStringIncludes(server.stderr, `Cannot open block device "${device.path}": Permission denied`);
+  assertStringIncludes(server.stderr, `mount the file system of "${state}" without "nodev"`);
+  await server.untilReady();
 });
 
 testWithDevice("whoever may not make nodes is told what it takes", [], async () => {
   using device = LoopDevice.attach();
   using appliance = Appliance.create(confOf(device.path));
   assertEquals((await appliance.build()).code, 0);
-  const args = ["--bounding-set", "-mknod"];
-  const { code, stderr } = await runBelow("setpriv", args, "serve", "--conf", appliance.confPath);
-  assertEquals(code, 1);
+  const wrapper = ["setpriv", "--bounding-set", "-mknod"];
+  await using server = ServerProcess.launchBelow(wrapper, ["serve", "--conf", appliance.confPath]);
+  await server.waitForLog(" is not served: ", 20_000);
   assertMatch(
-    stderr,
-    /Cannot make a node for block device .*not permitted; run it as root, with CAP_MKNOD\n/,
+    server.stderr,
+    /Cannot make a node for block device .*not permitted; run it as root, with CAP_MKNOD;/,
   );
-  assertEquals(hasNodesFolder(appliance), false);
+  await server.untilReady();
+  assertEquals(hasNodes(appliance), false);
 });

@@ -1,7 +1,8 @@
 /** The supervisor's side of thin provisioning, with the real program. */
-import { assert, assertEquals, assertFalse } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import type { Config } from "../../lib/config/config.ts";
+import { HelperGuard } from "../../lib/provision/helper_guard.ts";
 import { HoleService } from "../../lib/server/hole_service.ts";
 import { RemotePunching } from "../../lib/server/remote_puncher.ts";
 import { measureSpace } from "../../lib/server/measure_space.ts";
@@ -11,8 +12,27 @@ import { FILE_BYTES, KeptLog, makeServed, pathOf } from "./_serving.ts";
 
 const KIB4 = 4096;
 
-async function open(config: Config, devicePaths: readonly string[], log: KeptLog): Promise<HoleService> {
-  const holes = await HoleService.open(config.storage, log);
+/** A service in a run of its own, which the test ends. */
+class TestService extends HoleService implements AsyncDisposable {
+  readonly guard: HelperGuard;
+
+  constructor(guard: HelperGuard, log: KeptLog) {
+    super(guard, log);
+    this.guard = guard;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.renew();
+    this.guard[Symbol.dispose]();
+  }
+}
+
+async function openService(storage: string, log: KeptLog): Promise<TestService> {
+  return new TestService(await HelperGuard.open(storage, (message) => log.warning(message)), log);
+}
+
+async function open(config: Config, devicePaths: readonly string[], log: KeptLog): Promise<TestService> {
+  const holes = await openService(config.storage, log);
   holes.follow({ config, devicePaths });
   return holes;
 }
@@ -47,7 +67,7 @@ testWithTools("HoleService makes holes in the files of the conf", ["fallocate"],
       ]);
       assertEquals(before.usedBytes - measureSpace([a]).get(a)!.usedBytes, FILE_BYTES / 2 + KIB4);
     }
-    assertEquals([...Deno.readDirSync(join(storage, ".iscsi"))].map(({ name }) => name), []);
+    assertEquals([...Deno.readDirSync(join(storage, ".iscsi", "helpers"))], []);
     assertEquals(log.lines, []);
   });
 });
@@ -85,24 +105,6 @@ testWithTools("HoleService does nothing that a worker has no right to ask for", 
 });
 
 testWithTools(
-  "HoleService takes the files from what an earlier run has left behind",
-  ["fallocate"],
-  async () => {
-    await withScratch(async (storage) => {
-      const { config } = makeServed(storage);
-      const left = join(storage, ".iscsi", "holes", "earlier");
-      Deno.mkdirSync(left, { recursive: true });
-      Deno.symlinkSync(join(storage, "a"), join(left, "0"));
-      await using holes = await open(config, [], new KeptLog());
-      assertFalse(
-        [...Deno.readDirSync(join(storage, ".iscsi", "holes"))].some(({ name }) => name === "earlier"),
-      );
-      assertEquals(holes.paths.length, 2);
-    });
-  },
-);
-
-testWithTools(
   "HoleService gives up what has not begun, and is there for the next worker",
   ["fallocate"],
   async () => {
@@ -122,24 +124,51 @@ testWithTools(
   },
 );
 
-Deno.test("HoleService serves on without holes where no links can be made, as without inodes", async () => {
+testWithTools("HoleService serves on without holes where no program can be run", ["fallocate"], async () => {
   await withScratch(async (storage) => {
     const { config } = makeServed(storage);
     const log = new KeptLog();
-    await using holes = await HoleService.open(storage, log);
-    Deno.removeSync(join(storage, ".iscsi", "holes"), { recursive: true });
+    await using holes = await openService(storage, log);
+    Deno.removeSync(holes.guard.folder, { recursive: true });
     holes.follow({ config, devicePaths: [] });
     assertEquals(holes.paths, []);
-    assertEquals(log.lines.map((line) => line.replace(/: [^:]*$/, "")), [
-      `warning: Cannot give unused space of "${
-        join(storage, "a")
-      }" back: No such file or directory (os error 2)`,
-      `warning: Cannot give unused space of "${
-        join(storage, "b")
-      }" back: No such file or directory (os error 2)`,
-    ]);
+    const reason = `flock: cannot open lock file ${holes.guard.folder}/lock: No such file or directory`;
+    const warnings = ["a", "b"].map((name) =>
+      `warning: Cannot give unused space of "${join(storage, name)}" back: ${reason}`
+    );
+    assertEquals(log.lines, warnings);
   });
 });
+
+testWithTools("HoleService makes holes by links that are gone afterwards", ["fallocate"], async () => {
+  await withScratch(async (storage) => {
+    const served = makeServed(storage);
+    const path = pathOf(served, "a");
+    fill(path);
+    await using holes = await open(served.config, [], new KeptLog());
+    assertEquals(await holes.punch(path, [{ offset: 0, lengthBytes: KIB4 }]), "punched");
+    const left = [...Deno.readDirSync(holes.guard.folder)].map(({ name }) => name);
+    assertEquals(left, ["lock"]);
+    assertEquals(Deno.statSync(path).nlink, 1);
+  });
+});
+
+testWithTools(
+  "HoleService makes a hole in the file itself, not in one that a symbolic link in its place leads to",
+  ["fallocate"],
+  async () => {
+    await withScratch(async (storage) => {
+      const served = makeServed(storage);
+      const [a, b] = ["a", "b"].map((name) => pathOf(served, name)) as [string, string];
+      fill(b);
+      await using holes = await open(served.config, [], new KeptLog());
+      Deno.removeSync(a);
+      Deno.symlinkSync(b, a);
+      assertEquals(await holes.punch(a, [{ offset: 0, lengthBytes: KIB4 }]), "refused");
+      assertEquals(Deno.readFileSync(b)[0], 0xa5);
+    });
+  },
+);
 
 Deno.test("RemotePunching gives each request the answer that is its own", async () => {
   const posted: { id: number; path: string }[] = [];
@@ -199,7 +228,8 @@ testWithTools(
       assertEquals(await holes.punch(path, everything), "refused");
       assertEquals(Deno.readFileSync(path)[0], 0xa5);
       assertEquals(log.lines, [
-        `warning: Cannot make a hole in "${path}": another file has taken its place; writing zeros instead`,
+        `warning: Cannot make a hole in "${path}": another file has taken its place; ` +
+        "its unused space is not given back; further failures are counted",
       ]);
       // The next worker opens what is there then.
       await holes.renew();
@@ -223,4 +253,47 @@ testWithTools("HoleService survives that a file is gone for a while", ["fallocat
     holes.follow({ config: served.config, devicePaths: [] });
     assertEquals(await holes.punch(path, [{ offset: 0, lengthBytes: FILE_BYTES }]), "punched");
   });
+});
+
+/** A folder of another file system than the scratch folders are in; undefined where there is none. */
+function otherFileSystem(): string | undefined {
+  const memory = "/dev/shm";
+  try {
+    return Deno.statSync(memory).dev === Deno.statSync("/tmp").dev ? undefined : memory;
+  } catch {
+    return undefined;
+  }
+}
+
+const OTHER_FILE_SYSTEM = otherFileSystem();
+
+Deno.test({
+  name: "HoleService makes holes on another file system, where it can make no link" +
+    (OTHER_FILE_SYSTEM === undefined ? " (there is none)" : ""),
+  ignore: OTHER_FILE_SYSTEM === undefined,
+  fn: async () => {
+    await withScratch(async (storage) => {
+      const elsewhere = Deno.makeTempDirSync({ dir: OTHER_FILE_SYSTEM! });
+      const path = join(elsewhere, "a");
+      try {
+        const { config } = makeServed(storage);
+        const [target] = config.targets;
+        const units = [{ ...target!.logicalUnits[0]!, path }];
+        Deno.writeTextFileSync(path, "");
+        fill(path);
+        const log = new KeptLog();
+        const served = { ...config, targets: [{ ...target!, logicalUnits: units }] };
+        await using holes = await open(served, [], log);
+        assertEquals(await holes.punch(path, [{ offset: 0, lengthBytes: KIB4 }]), "punched");
+        assertEquals([Deno.readFileSync(path)[0], Deno.readFileSync(path)[KIB4]], [0, 0xa5]);
+        Deno.renameSync(path, `${path}.away`);
+        Deno.copyFileSync(`${path}.away`, path);
+        assertEquals(await holes.punch(path, [{ offset: KIB4, lengthBytes: KIB4 }]), "refused");
+        assertEquals(Deno.readFileSync(path)[KIB4], 0xa5);
+        assertEquals(log.lines.length, 1);
+      } finally {
+        Deno.removeSync(elsewhere, { recursive: true });
+      }
+    });
+  },
 });

@@ -4,6 +4,7 @@ import { MetricsService } from "../../lib/server/metrics_service.ts";
 import { listeningPermissions } from "../../lib/server/worker_permissions.ts";
 import { until } from "../iscsi/_harness.ts";
 import { KeptLog } from "./_serving.ts";
+import { withWorkers } from "./_supervised.ts";
 
 /** A port that nobody listens at now. */
 function freePort(hostname = "127.0.0.1"): number {
@@ -84,4 +85,19 @@ Deno.test("MetricsService says why it cannot listen", async () => {
     log.lines[0]!,
     new RegExp(`^warning: Cannot serve metrics at 127\\.0\\.0\\.1:${port}: .*in use.*; trying again$`),
   );
+});
+
+Deno.test("MetricsService starts its worker again when that sends what is no message", async () => {
+  const log = new KeptLog();
+  await withWorkers([], async (workers) => {
+    using service = new MetricsService({ collect: () => Promise.resolve("text"), log });
+    service.apply({ address: "127.0.0.1", port: freePort() });
+    await until(() => log.lines.length === 1, "it listens");
+    workers[0]!.onmessage!(new MessageEvent("message", { data: { kind: "log", event: "all" } }));
+    assertMatch(
+      log.lines[1]!,
+      /: its worker has sent what is no message: log.event is not an object; trying again$/,
+    );
+    await until(() => log.lines.length === 3, "it listens again");
+  });
 });

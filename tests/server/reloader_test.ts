@@ -14,7 +14,11 @@ import { withScratch } from "../provision/scratch.ts";
 import { KeptLog } from "./_serving.ts";
 
 const TENURE: Tenure = {
-  standIns: { renew: () => new Map(), extend: () => new Map() },
+  links: {
+    renew: () => ({ links: new Map(), faults: new Map() }),
+    extend: () => ({ links: new Map(), faults: new Map() }),
+    retain: () => {},
+  },
   holes: undefined,
   end: () => Promise.resolve(),
 };
@@ -38,6 +42,7 @@ class NotedSupervisor {
   }
 
   readonly hasWorker = true;
+  backingFaults: ReadonlyMap<string, string> = new Map();
 
   preview(): Promise<readonly ReportedChange[]> {
     this.deeds.push("preview");

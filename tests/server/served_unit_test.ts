@@ -1,6 +1,6 @@
 /** Logical units that cannot be opened: not ready while the others are served, and ready when they can be. */
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { reservationsFileOf } from "../../lib/provision/state_folder.ts";
+import { atomicJournalOf, reservationsFileOf } from "../../lib/provision/state_folder.ts";
 import { TargetServer } from "../../lib/server/target_server.ts";
 import { until } from "../iscsi/_harness.ts";
 import { configOf } from "../provision/conf.ts";
@@ -216,7 +216,7 @@ Deno.test("a LUN whose reservations are damaged gives nobody access, and is read
 Deno.test("a LUN whose journal cannot be used is not ready, and nothing is written to its file", () =>
   withScene((served, folder) => {
     const { naa } = served.identities.get(pathOf(served, "b"))!;
-    Deno.mkdirSync(`${folder}/.iscsi/atomic-${naa.toLowerCase()}.journal`);
+    Deno.mkdirSync(atomicJournalOf(folder, naa), { recursive: true });
   }, async (scene) => {
     assertStringIncludes(scene.lines[0]!, "LUN 0 of [b] is not served: Cannot read journal");
     const initiator = await scene.logIn("b");

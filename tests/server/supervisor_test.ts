@@ -1,9 +1,6 @@
 /** The supervisor with its real worker, under the worker's real rights. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import type { InterfaceAddress } from "../../lib/access/interfaces.ts";
-import { StandIns } from "../../lib/provision/stand_ins.ts";
 import type { Serving } from "../../lib/server/serving.ts";
-import { Supervisor } from "../../lib/server/supervisor.ts";
 import { pattern, until } from "../iscsi/_harness.ts";
 import { configOf, identityNumber } from "../provision/conf.ts";
 import { withScratch } from "../provision/scratch.ts";
@@ -11,97 +8,19 @@ import { Initiator } from "../support/initiator.ts";
 import { read10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
 import { freePort } from "../support/server_process.ts";
-import {
-  assertFarewell,
-  FILE_BYTES,
-  KeptLog,
-  leaveWriteOpen,
-  LOOPBACK,
-  makeServed,
-  pathOf,
-  type Served,
-} from "./_serving.ts";
-
-/** A supervisor that runs. */
-interface Running {
-  readonly supervisor: Supervisor;
-  readonly log: KeptLog;
-  /** Ports in the order in which workers said that they listen there. */
-  readonly ports: number[];
-  readonly readyCount: () => number;
-  readonly stop: () => void;
-  readonly ended: Promise<string | undefined>;
-}
-
-function servingOf({ config, identities, standIns }: Served): Serving {
-  const tenure = {
-    standIns: { renew: () => standIns, extend: () => standIns },
-    holes: undefined,
-    end: () => Promise.resolve(),
-  };
-  return { config, identities, devices: [], unavailable: new Map(), tenure };
-}
-
-function start(
-  served: Served,
-  interfaces: () => readonly InterfaceAddress[] = () => [LOOPBACK],
-  serving = servingOf(served),
-): Running {
-  const log = new KeptLog();
-  const ports: number[] = [];
-  let readyCount = 0;
-  const supervisor = new Supervisor({
-    serving,
-    interfaces,
-    log,
-    onListening: (_address, port) => ports.push(port),
-    onReady: () => readyCount++,
-  });
-  const controller = new AbortController();
-  const ended = supervisor.run(controller.signal);
-  return { supervisor, log, ports, readyCount: () => readyCount, stop: () => controller.abort(), ended };
-}
-
-async function logIn(
-  { config }: Served,
-  port: number,
-  { address = "127.0.0.1", target = 0 } = {},
-): Promise<Initiator> {
-  const initiator = await Initiator.connect(port, {}, address);
-  await initiator.login({ targetName: config.targets[target]!.iscsiName });
-  await initiator.command({ cdb: testUnitReady() });
-  return initiator;
-}
-
-/** The global things that a supervisor uses, as far as they are replaced here. */
-interface Replaceable {
-  Worker: typeof Worker;
-  setTimeout: (run: () => void, delayMs?: number) => unknown;
-}
+import { assertFarewell, FILE_BYTES, leaveWriteOpen, LOOPBACK, makeServed, pathOf } from "./_serving.ts";
+import { crash, logIn, servingOf, start, withQuickTimes, withWorkers } from "./_supervised.ts";
 
 /** Lets the first workers end as soon as they are ready, as their URLs say, and time between them run fast. */
-async function withCrashingWorkers(urls: readonly string[], test: () => Promise<void>): Promise<void> {
-  const replaceable = globalThis as unknown as Replaceable;
-  const { Worker: RealWorker, setTimeout: realSetTimeout } = replaceable;
-  let started = 0;
-  replaceable.Worker = class extends RealWorker {
-    constructor(url: string | URL, options?: WorkerOptions) {
-      const crashing = urls[started++];
-      super(crashing === undefined ? url : new URL(crashing, import.meta.url).href, options);
-    }
-  };
-  replaceable.setTimeout = (run, delayMs) => realSetTimeout(run, delayMs === 1000 ? 0 : delayMs);
-  try {
-    await test();
-  } finally {
-    replaceable.Worker = RealWorker;
-    replaceable.setTimeout = realSetTimeout;
-  }
+function withCrashingWorkers(urls: readonly string[], test: () => Promise<void>): Promise<void> {
+  return withQuickTimes(() => withWorkers(urls, test));
 }
 
 const CRASHING = "./_crashing_worker.ts";
 const FAILING = `${CRASHING}?quietly`;
 const FAILING_AT_THE_END = `${CRASHING}?at-the-end`;
+const LYING = "./_lying_worker.ts";
+const UNHEARD = `${CRASHING}?unheard`;
 
 Deno.test("a supervisor starts its worker, serves, and stops in order in the middle of a write", () =>
   withScratch(async (folder) => {
@@ -190,6 +109,43 @@ Deno.test("a supervisor starts another worker when one crashes", () =>
     })
   ));
 
+Deno.test("a supervisor ends when a worker has died without saying what it has under way", () =>
+  withScratch((folder) =>
+    withCrashingWorkers([UNHEARD], async () => {
+      const served = makeServed(folder);
+      const ended: string[] = [];
+      const serving = servingOf(served);
+      const tenure = { ...serving.tenure, end: () => Promise.resolve(void ended.push("given back")) };
+      const running = start(served, undefined, { ...serving, tenure });
+      assertStringIncludes((await running.ended)!, "a fault of ours");
+      assertEquals([running.readyCount(), ended], [1, []]);
+    })
+  ));
+
+Deno.test("a supervisor starts another worker when one sends what is no message, or no answer", () =>
+  withScratch((folder) =>
+    withCrashingWorkers([LYING, `${LYING}?when-asked`], async () => {
+      const served = makeServed(folder);
+      const running = start(served);
+      await until(() => running.readyCount() === 2, "the second worker is ready");
+      await assertRejects(
+        () => running.supervisor.ask({ kind: "snapshot" }),
+        Error,
+        "target worker has ended",
+      );
+      await until(() => running.readyCount() === 3, "the third worker is ready");
+      assertEquals((await running.supervisor.ask({ kind: "snapshot" })).sessions, []);
+      const faults = running.log.lines.filter((line) => line.startsWith("error: "));
+      const fault = "error: Target worker ended: target worker has sent what is no message:";
+      assertEquals(faults, [
+        `${fault} log.event.level is none of error, warning, info, debug`,
+        `${fault} snapshot.sessions is not a list`,
+      ]);
+      running.stop();
+      assertEquals(await running.ended, undefined);
+    })
+  ));
+
 Deno.test("a supervisor gives up when one worker after the other crashes", () =>
   withScratch((folder) =>
     withCrashingWorkers(Array<string>(5).fill(FAILING), async () => {
@@ -252,7 +208,9 @@ Deno.test("a supervisor waits for a change of its worker, however long that take
     const serving = servingOf(served);
     const running = start(served, undefined, serving);
     await until(() => running.readyCount() === 1, "it is ready");
-    const replaceable = globalThis as unknown as Replaceable;
+    const replaceable = globalThis as unknown as {
+      setTimeout: (run: () => void, delayMs?: number) => unknown;
+    };
     const { setTimeout: real } = replaceable;
     // Half a minute is over at once.
     replaceable.setTimeout = (run, delayMs = 0) => real(run, delayMs >= 30_000 ? 0 : delayMs);
@@ -273,12 +231,8 @@ Deno.test("a supervisor gives its worker by links the files that it has no right
     const storage = `${folder}/storage`;
     Deno.mkdirSync(`${storage}/.iscsi`, { recursive: true });
     const served = makeServed(storage);
-    const running = start(served);
-    const standIns = new StandIns(storage);
-    const serving = {
-      ...servingOf(served),
-      tenure: { standIns, holes: undefined, end: () => Promise.resolve() },
-    };
+    const serving = servingOf(served);
+    const running = start(served, undefined, serving);
     await until(() => running.readyCount() === 1, "it is ready");
     const calm = await logIn(served, running.ports[0]!);
     const late = `${folder}/late`;
@@ -349,24 +303,6 @@ Deno.test("a supervisor follows addresses that come and go by relays, and its se
     })
   ));
 
-/** Collects the workers that are started, so that a test can have one of them fail. */
-async function withWorkersAtHand(test: (workers: readonly Worker[]) => Promise<void>): Promise<void> {
-  const replaceable = globalThis as unknown as Replaceable;
-  const { Worker: RealWorker } = replaceable;
-  const workers: Worker[] = [];
-  replaceable.Worker = class extends RealWorker {
-    constructor(url: string | URL, options?: WorkerOptions) {
-      super(url, options);
-      workers.push(this);
-    }
-  };
-  try {
-    await test(workers);
-  } finally {
-    replaceable.Worker = RealWorker;
-  }
-}
-
 /** Listens at an address as soon as nobody else does. */
 async function take(hostname: string, port: number): Promise<Deno.TcpListener> {
   let listener: Deno.TcpListener | undefined;
@@ -384,7 +320,7 @@ async function take(hostname: string, port: number): Promise<Deno.TcpListener> {
 Deno.test("a supervisor whose worker crashes serves again where it can, though a portal has been taken", () =>
   withScratch((folder) =>
     withIntervalsAtHand((lookAround) =>
-      withWorkersAtHand(async (workers) => {
+      withWorkers([], async (workers) => {
         const made = makeServed(folder);
         const served = { ...made, config: { ...made.config, port: freePort() } };
         const { port } = served.config;
@@ -396,14 +332,14 @@ Deno.test("a supervisor whose worker crashes serves again where it can, though a
         lookAround();
         const haveMoved = "info: The server's addresses have changed";
         await until(() => running.log.lines.includes(haveMoved), "a relay listens at the new address");
-        workers[0]!.onerror!(new ErrorEvent("error", { message: "a fault of ours" }));
+        crash(workers[0]!);
         const taken = await take("127.0.0.3", port);
         await lost.close();
         await until(() => running.readyCount() === 2, "it is ready again");
         const calm = await logIn(served, port);
         const fault = `Cannot listen at 127.0.0.3:${port}: Address already in use (os error 98)`;
         const remedy = "end the program that listens there, or set another port; trying again";
-        assertEquals(running.log.lines.filter((line) => line.includes("Cannot")), [
+        assertEquals(running.log.lines.filter((line) => line.includes("Cannot listen")), [
           `warning: ${fault}; ${remedy}`,
         ]);
         assertEquals(running.supervisor.portals, [`127.0.0.1:${port}`]);

@@ -1,7 +1,9 @@
 /** The rights of the target worker, on a real worker that has exactly those and tries what it should not. */
 import { assertEquals } from "@std/assert";
+import { prepareReservationsFolder } from "../../lib/provision/reservations_folder.ts";
+import { type BackingExport, WorkerLinks } from "../../lib/provision/worker_links.ts";
+import { prepareWorkerState } from "../../lib/provision/worker_state.ts";
 import { workerPermissions } from "../../lib/server/worker_permissions.ts";
-import { configOf } from "../provision/conf.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { ATTEMPTS, type ProbeTask } from "./_probe_worker.ts";
 
@@ -13,93 +15,169 @@ function freePort(): number {
   return port;
 }
 
+const FILES = [
+  ...["storage/disk", "storage/kept", "elsewhere/disk", "elsewhere/kept", "outside/secret"],
+  ...["storage/.iscsi/identities.json", "storage/.iscsi/serve.lock", "storage/.iscsi/growth.json"],
+  "storage/.iscsi/helpers/run/1.lock",
+];
+const TEXT = "a secret";
+
 function makeFiles(folder: string): void {
-  for (const name of ["storage", "outside", "elsewhere"]) Deno.mkdirSync(`${folder}/${name}`);
-  const files = [
-    "storage/disk",
-    "outside/secret",
-    "elsewhere/disk",
-    "elsewhere/disk.other",
-    "elsewhere/kept",
-  ];
-  for (const name of files) Deno.writeTextFileSync(`${folder}/${name}`, "a secret");
+  for (const name of ["storage/.iscsi/helpers/run", "outside", "elsewhere"]) {
+    Deno.mkdirSync(`${folder}/${name}`, { recursive: true });
+  }
+  for (const name of FILES) Deno.writeTextFileSync(`${folder}/${name}`, TEXT);
   Deno.writeTextFileSync(`${folder}/outside/module.js`, "export {};");
 }
 
-/** Lets the probe try everything under these rights. */
-async function probe(
-  permissions: Deno.PermissionOptionsObject,
-  task: ProbeTask,
-): Promise<Record<string, string>> {
-  const worker = new Worker(new URL("./_probe_worker.ts", import.meta.url).href, {
-    type: "module",
-    deno: { permissions },
-  });
-  const answer = Promise.withResolvers<Record<string, string>>();
-  worker.onmessage = ({ data }: MessageEvent<Record<string, string>>) => answer.resolve(data);
-  worker.onerror = (event) => {
-    event.preventDefault();
-    answer.reject(new Error(event.message));
-  };
-  worker.postMessage(task);
-  try {
+/** A worker that tries whatever it is told to. */
+class Probe implements Disposable {
+  readonly #worker: Worker;
+
+  constructor(permissions: Deno.PermissionOptionsObject) {
+    this.#worker = new Worker(new URL("./_probe_worker.ts", import.meta.url).href, {
+      type: "module",
+      deno: { permissions },
+    });
+  }
+
+  /** What has become of each attempt. */
+  async try(task: ProbeTask): Promise<Record<string, string>> {
+    const answer = Promise.withResolvers<Record<string, string>>();
+    this.#worker.onmessage = ({ data }: MessageEvent<Record<string, string>>) => answer.resolve(data);
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      answer.reject(new Error(event.message));
+    };
+    this.#worker.postMessage(task);
     return await answer.promise;
-  } finally {
-    worker.terminate();
+  }
+
+  [Symbol.dispose](): void {
+    this.#worker.terminate();
   }
 }
 
 /** What must become of each attempt. */
 function expectedOutcomes(attempts: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    ["ask for more", ...attempts].map((name) => [name, name.startsWith("may ") ? "done" : "NotCapable"]),
-  );
+  const outcome = (name: string): string => name.startsWith("may ") ? "done" : "NotCapable";
+  const outcomes = ["ask for more", ...attempts].map((name) => [name, outcome(name)]);
+  return {
+    ...Object.fromEntries(outcomes),
+    ...(attempts.includes("former link") && { "former link": "NotFound" }),
+  };
 }
 
-async function withSurroundings(
-  test: (folder: string, task: Omit<ProbeTask, "attempts">) => Promise<void>,
-): Promise<void> {
-  await withScratch(async (folder) => {
+/** Links cannot be made by programs here. */
+const NO_PROGRAMS = {
+  runNow(): never {
+    throw new Error("no program is to be run");
+  },
+};
+
+/** A storage folder, and what lies around it. */
+class Surroundings implements Disposable {
+  readonly folder: string;
+  readonly storage: string;
+  readonly portalPort = freePort();
+  readonly links: WorkerLinks;
+  /** Somebody listens there, so that a connection would succeed if it were allowed. */
+  readonly #other = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+
+  constructor(folder: string) {
     makeFiles(folder);
-    // Somebody listens there, so that a connection would succeed if it were allowed.
-    using other = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    await test(folder, {
-      storage: `${folder}/storage`,
-      outside: `${folder}/outside`,
-      elsewhere: `${folder}/elsewhere/disk`,
-      readOnlyElsewhere: `${folder}/elsewhere/kept`,
-      otherPort: other.addr.port,
-      portalPort: freePort(),
-    });
-  });
+    this.folder = folder;
+    this.storage = `${folder}/storage`;
+    prepareReservationsFolder(this.storage);
+    prepareWorkerState(this.storage, () => {});
+    this.links = new WorkerLinks(this.storage, NO_PROGRAMS);
+  }
+
+  /** A backing file, by its name relative to the folder. */
+  backing(name: string, readOnly: boolean): BackingExport {
+    return { path: `${this.folder}/${name}`, readOnly, isDevice: false };
+  }
+
+  /** Everything is tried with these two files. */
+  task(
+    links: ReadonlyMap<string, string>,
+    writable: string,
+    readOnly: string,
+    formerLink: string,
+  ): ProbeTask {
+    const [writableFile, readOnlyFile] = [`${this.folder}/${writable}`, `${this.folder}/${readOnly}`];
+    return {
+      attempts: Object.keys(ATTEMPTS),
+      storage: this.storage,
+      outside: `${this.folder}/outside`,
+      writable: links.get(writableFile)!,
+      readOnly: links.get(readOnlyFile)!,
+      writableFile,
+      readOnlyFile,
+      formerLink,
+      otherPort: this.#other.addr.port,
+      portalPort: this.portalPort,
+    };
+  }
+
+  probe(): Probe {
+    const portals = [{ address: "127.0.0.1", port: this.portalPort }];
+    return new Probe(workerPermissions({ storage: this.storage, portals }));
+  }
+
+  assertUntouched(): void {
+    const texts = FILES.map((name) => [name, Deno.readTextFileSync(`${this.folder}/${name}`)]);
+    assertEquals(texts, FILES.map((name) => [name, TEXT]));
+    assertEquals([...Deno.readDirSync(`${this.folder}/outside`)].length, 2);
+  }
+
+  [Symbol.dispose](): void {
+    this.#other.close();
+  }
 }
 
 Deno.test("a worker with the rights of the target worker can do what it must, and nothing else", () =>
-  withSurroundings(async (folder, task) => {
-    const config = configOf(
-      ...[`storage=${folder}/storage`, "networks=127.0.0.0/8", "[a]", "size=1MB", "file=disk"],
-      ...["[b]", "size=1MB", `file=${folder}/elsewhere/disk`],
-      ...["[c]", "size=1MB", `file=${folder}/elsewhere/kept`, "readonly=y"],
-    );
-    const portals = [{ address: "127.0.0.1", port: task.portalPort }];
-    const permissions = workerPermissions({ config, portals, standIns: new Map() });
+  withScratch(async (folder) => {
+    using around = new Surroundings(folder);
+    const { links } = around.links.renew([
+      ...[around.backing("storage/disk", false), around.backing("storage/kept", true)],
+      ...[around.backing("elsewhere/disk", false), around.backing("elsewhere/kept", true)],
+    ]);
+    using probe = around.probe();
     const attempts = Object.keys(ATTEMPTS);
-    assertEquals(await probe(permissions, { ...task, attempts }), expectedOutcomes(attempts));
-    assertEquals(Deno.readTextFileSync(`${task.outside}/secret`), "a secret");
-    assertEquals([...Deno.readDirSync(task.outside)].length, 2);
+    const none = `${folder}/storage/.iscsi/links/read-write/none`;
+    for (const place of ["storage", "elsewhere"]) {
+      const task = around.task(links, `${place}/disk`, `${place}/kept`, none);
+      assertEquals(await probe.try(task), expectedOutcomes(attempts));
+      around.assertUntouched();
+    }
+  }));
+
+Deno.test("a worker that runs gets and loses rights to files as the conf says", () =>
+  withScratch(async (folder) => {
+    for (const place of ["storage", "elsewhere"]) {
+      using around = new Surroundings(Deno.makeTempDirSync({ dir: folder }));
+      const [disk, kept] = [`${place}/disk`, `${place}/kept`];
+      const before = around.links.renew([around.backing(disk, false)]).links;
+      using probe = around.probe();
+      await probe.try({ ...around.task(before, disk, disk, ""), attempts: [] });
+      // What was written becomes read-only, and a file that is new may be written.
+      const after = around.links.extend([around.backing(disk, true), around.backing(kept, false)]).links;
+      around.links.retain(after.values());
+      const former = before.get(`${around.folder}/${disk}`)!;
+      const outcomes = await probe.try(around.task(after, kept, disk, former));
+      assertEquals(outcomes, expectedOutcomes(Object.keys(ATTEMPTS)));
+      around.assertUntouched();
+    }
   }));
 
 Deno.test("a worker without portals has no right to any network", () =>
-  withSurroundings(async (folder, task) => {
-    const config = configOf(
-      `storage=${folder}/storage`,
-      "networks=10.99.99.0/24",
-      "[a]",
-      "size=1MB",
-      "file=disk",
-    );
-    const permissions = workerPermissions({ config, portals: [], standIns: new Map() });
+  withScratch(async (folder) => {
+    using around = new Surroundings(folder);
+    const { links } = around.links.renew([around.backing("storage/disk", false)]);
+    using probe = new Probe(workerPermissions({ storage: around.storage, portals: [] }));
     const attempts = Object.keys(ATTEMPTS).filter((name) => /connect|listen|fetch/.test(name));
+    const outcomes = await probe.try({ ...around.task(links, "storage/disk", "storage/disk", ""), attempts });
     const expected = Object.fromEntries(["ask for more", ...attempts].map((name) => [name, "NotCapable"]));
-    assertEquals(await probe(permissions, { ...task, attempts }), expected);
+    assertEquals(outcomes, expected);
   }));

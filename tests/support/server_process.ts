@@ -112,34 +112,53 @@ export class ServerProcess {
    *
    * @throws when it does not, with what it said
    */
-  static start(confPath: string): Promise<ServerProcess> {
-    return ServerProcess.#run(["serve", "--conf", confPath]);
+  static start(confPath: string, env: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
+    return ServerProcess.launch(confPath, env).untilReady();
+  }
+
+  /** Starts a server that may take its time. */
+  static launch(confPath: string, env: Readonly<Record<string, string>> = {}): ServerProcess {
+    return ServerProcess.launchBelow([], ["serve", "--conf", confPath], env);
+  }
+
+  /** Starts a server by another program, which becomes it: `words` are the arguments of the program under test. */
+  static launchBelow(
+    wrapper: readonly string[],
+    words: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): ServerProcess {
+    const { program, args } = iscsiCommand();
+    const [first, ...rest] = [...wrapper, program, ...args, ...words];
+    const child = new Deno.Command(first!, {
+      args: rest,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+      env: { NO_COLOR: "1", ...env },
+    }).spawn();
+    return new ServerProcess(child);
   }
 
   /** Starts the demonstration and waits until it serves. */
   static demonstrate(): Promise<ServerProcess> {
-    return ServerProcess.#run(["demo"]);
+    return ServerProcess.launchBelow([], ["demo"]).untilReady();
   }
 
-  static async #run(words: readonly string[]): Promise<ServerProcess> {
-    const { program, args } = iscsiCommand();
-    const child = new Deno.Command(program, {
-      args: [...args, ...words],
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-      env: { NO_COLOR: "1" },
-    }).spawn();
-    const server = new ServerProcess(child);
+  /**
+   * Waits until the server serves.
+   *
+   * @throws when it does not, with what it said
+   */
+  async untilReady(): Promise<ServerProcess> {
     const isReady = await withTimeLimit(
-      server.#stdout.includes("ready\n"),
+      this.#stdout.includes("ready\n"),
       READY_LIMIT_MS,
       "see the server ready",
     )
       .catch(() => false);
-    if (isReady) return server;
-    await server.kill();
-    throw new Error(`The server did not become ready:\n${server.stdout}${server.stderr}`);
+    if (isReady) return this;
+    await this.kill();
+    throw new Error(`The server did not become ready:\n${this.stdout}${this.stderr}`);
   }
 
   get pid(): number {
@@ -183,6 +202,11 @@ export class ServerProcess {
     const durationMs = performance.now() - start;
     await Promise.all([this.#stdout.ended, this.#stderr.ended]);
     return { code, signal: cause, durationMs };
+  }
+
+  /** Sends a signal, and does not wait for what comes of it. */
+  signal(signal: Deno.Signal): void {
+    this.#child.kill(signal);
   }
 
   /** Ends the server as a power failure would. */

@@ -35,6 +35,8 @@ const PACKAGES = {
   "mkfs.xfs": "xfsprogs",
   "mkfs.btrfs": "btrfs-progs",
   "script": "bsdutils",
+  "flock": "util-linux",
+  "lslocks": "util-linux",
   "tgtd": "tgt",
   "tgtadm": "tgt",
 } as const;

@@ -61,10 +61,10 @@ export const WORLDLY_FILES: Readonly<Record<string, readonly string[]>> = {
   "lib/metrics": [],
   "lib/provision": [
     "lib/provision/apply_steps.ts",
+    "lib/provision/backing_locks.ts",
     "lib/provision/build_mark.ts",
     "lib/provision/current_time.ts",
-    "lib/provision/device_nodes.ts",
-    "lib/provision/file_links.ts",
+    "lib/provision/helper_guard.ts",
     "lib/provision/own_files.ts",
     "lib/provision/passing_folder.ts",
     "lib/provision/random_identity.ts",
@@ -72,9 +72,12 @@ export const WORLDLY_FILES: Readonly<Record<string, readonly string[]>> = {
     "lib/provision/run_helper.ts",
     "lib/provision/settle_state.ts",
     "lib/provision/space_reserve.ts",
+    "lib/provision/served_elsewhere.ts",
     "lib/provision/stable_storage.ts",
     "lib/provision/storage_lock.ts",
     "lib/provision/survey.ts",
+    "lib/provision/worker_links.ts",
+    "lib/provision/worker_state.ts",
   ],
 };
 

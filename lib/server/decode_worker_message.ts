@@ -1,0 +1,257 @@
+/**
+ * The messages of a target worker, as its supervisor takes them. The worker parses every byte that initiators send, so
+ * nothing that it posts is believed: each message is checked here before it is used.
+ */
+import { type Consequence, CONSEQUENCES } from "../config/config_difference.ts";
+import type { AskedSession } from "../control/renegotiate_report.ts";
+import type { ReportedChange, TouchedSession } from "../control/reported_change.ts";
+import type { ServedSnapshot, UnitProblem } from "../control/unit_problem.ts";
+import type { InitiatorPort, RegistrationFigures, UnitReservations } from "../control/unit_reservations.ts";
+import type { NegotiatedParameters } from "../iscsi/negotiation.ts";
+import type {
+  ConnectionSnapshot,
+  InitiatorSnapshot,
+  LogicalUnitSnapshot,
+  SessionSnapshot,
+  TargetSnapshot,
+} from "../iscsi/node_snapshot.ts";
+import { REFUSAL_REASONS, type RefusalFigures, type RepeatedRefusal } from "../iscsi/refusals.ts";
+import { COMMAND_FAILURES } from "../scsi/command_failure.ts";
+import type { Identity } from "../scsi/identity.ts";
+import type { NexusReservation } from "../scsi/nexus.ts";
+import type { SpaceFigures } from "../scsi/provisioning.ts";
+import { RESERVATION_TYPES, type ReservationType } from "../scsi/reservations/reservation_types.ts";
+import { STORAGE_FAULTS, type StorageFaultFigures } from "../scsi/storage_faults.ts";
+import type { TrafficFigures, TransferFigures } from "../scsi/traffic.ts";
+import type { ByteRange } from "../store/byte_range.ts";
+import { logEvent, portal } from "./common_decoders.ts";
+import {
+  boolean,
+  count,
+  type Decoder,
+  eachOf,
+  listOf,
+  nothing,
+  number,
+  oneOf,
+  optional,
+  orNull,
+  path,
+  record,
+  someOf,
+  text,
+  unchecked,
+  variants,
+  within,
+} from "./decoder.ts";
+import type { FromWorker } from "./messages.ts";
+import type { Answers, Reconfigured } from "./questions.ts";
+
+const transfers = record<TransferFigures>({
+  commands: count,
+  bytes: count,
+  latencies: record({ counts: listOf(count), totalMs: number }),
+});
+
+const traffic = record<TrafficFigures>({
+  reads: transfers,
+  writes: transfers,
+  otherCommands: count,
+  unmappedBytes: count,
+  failures: someOf(COMMAND_FAILURES, count),
+});
+
+const identity = record<Identity>({ naa: text, serialNumber: text });
+
+const space = record<SpaceFigures>({ usedBytes: count, availableBytes: count });
+
+const faults = record<StorageFaultFigures>({
+  counts: someOf(STORAGE_FAULTS, count),
+  last: orNull(record({ kind: oneOf(STORAGE_FAULTS), reason: text, atMs: number })),
+});
+
+const problem = record<UnitProblem>({
+  target: text,
+  lun: count,
+  path,
+  sizeBytes: count,
+  isListed: boolean,
+  reason: text,
+});
+
+const logicalUnit = record<LogicalUnitSnapshot>({
+  lun: count,
+  path,
+  identity,
+  promisedBytes: count,
+  blockSizeBytes: count,
+  writeProtected: boolean,
+  isAbsent: boolean,
+  space: orNull(space),
+  traffic,
+  faults,
+});
+
+const target = record<TargetSnapshot>({
+  name: text,
+  iscsiName: text,
+  comment: text,
+  logicalUnits: listOf(logicalUnit),
+});
+
+const parameters = record<NegotiatedParameters>({
+  maxConnections: count,
+  initialR2T: boolean,
+  immediateData: boolean,
+  maxBurstLength: count,
+  firstBurstLength: count,
+  maxOutstandingR2T: count,
+  defaultTime2Wait: count,
+  defaultTime2Retain: count,
+  protocolLevel: count,
+  initiatorMaxRecvDataSegmentLength: count,
+  headerDigest: boolean,
+  dataDigest: boolean,
+});
+
+const connection = record<ConnectionSnapshot>({
+  localAddress: text,
+  localPort: count,
+  peerAddress: text,
+  cid: count,
+  parameters,
+});
+
+const reservationTypes = Object.keys(RESERVATION_TYPES) as ReservationType[];
+
+const session = record<SessionSnapshot>({
+  tsih: count,
+  isid: text,
+  initiatorName: text,
+  targetName: orNull(text),
+  beganAtMs: number,
+  connections: listOf(connection),
+  reservations: listOf(record<NexusReservation>({
+    lun: count,
+    isRegistered: boolean,
+    holds: orNull(oneOf([...reservationTypes, "reserve"])),
+  })),
+  traffic: orNull(traffic),
+});
+
+const initiator = record<InitiatorSnapshot>({
+  initiatorName: text,
+  targetName: text,
+  sessions: count,
+  traffic,
+});
+
+const refusals = record<RefusalFigures>({
+  totals: eachOf(REFUSAL_REASONS, count),
+  recent: listOf(record<RepeatedRefusal>({
+    peerAddress: text,
+    initiatorName: orNull(text),
+    targetName: orNull(text),
+    reason: oneOf(REFUSAL_REASONS),
+    rule: text,
+    count,
+    firstAtMs: number,
+    lastAtMs: number,
+  })),
+});
+
+const snapshot = record<ServedSnapshot>({
+  sessions: listOf(session),
+  targets: listOf(target),
+  initiators: listOf(initiator),
+  connectionsInLogin: count,
+  limits: record({ sessions: count, connections: count }),
+  refusals,
+  problems: listOf(problem),
+});
+
+const changes = listOf(record<ReportedChange>({
+  description: text,
+  consequence: oneOf(Object.keys(CONSEQUENCES) as Consequence[]),
+  sessions: listOf(record<TouchedSession>({ initiator: text, address: text, target: text })),
+}));
+
+const unitReservations = record<UnitReservations>({
+  target: text,
+  targetName: text,
+  lun: count,
+  areKnown: boolean,
+  generation: count,
+  persists: boolean,
+  registrations: listOf(record<RegistrationFigures>({
+    initiatorName: text,
+    isid: text,
+    key: text,
+    holds: boolean,
+    isLoggedIn: boolean,
+  })),
+  type: orNull(oneOf(reservationTypes)),
+  reservedBy: orNull(record<InitiatorPort>({ initiatorName: text, isid: text })),
+});
+
+/** What each question is answered with. */
+const ANSWERS: { readonly [Kind in keyof Answers]: Decoder<Answers[Kind]> } = {
+  snapshot,
+  disconnect: listOf(count),
+  renegotiate: listOf(record<AskedSession>({
+    session: count,
+    outcome: oneOf(["negotiated", "loggedOut", "silent"]),
+  })),
+  reservations: listOf(unitReservations),
+  clearReservations: nothing,
+  preview: changes,
+  reconfigure: record<Reconfigured>({ changes, addresses: listOf(portal), faults: listOf(text) }),
+};
+
+/**
+ * Reads the answer to a question.
+ *
+ * @throws {MalformedValue} when it is none
+ */
+export function decodeAnswer<Kind extends keyof Answers>(kind: Kind, answer: unknown): Answers[Kind] {
+  return within(kind, ANSWERS[kind], answer);
+}
+
+/** An answer whose question says what it must be, or why there is none. */
+export interface UncheckedAnswer {
+  readonly kind: "answered";
+  readonly id: number;
+  readonly answer?: unknown;
+  readonly fault?: string;
+}
+
+/** A message of a worker. What is in an answer is still to be checked, by `decodeAnswer`. */
+export type WorkerMessage = Exclude<FromWorker, { readonly kind: "answered" }> | UncheckedAnswer;
+
+/**
+ * Reads what a worker has posted.
+ *
+ * @throws {MalformedValue} when it is no message
+ */
+export const decodeWorkerMessage: Decoder<WorkerMessage> = variants<WorkerMessage>({
+  log: record({ kind: oneOf(["log"]), event: logEvent }),
+  listening: record({ kind: oneOf(["listening"]), address: text, port: count }),
+  ready: record({ kind: oneOf(["ready"]), faults: listOf(text) }),
+  punch: record({
+    kind: oneOf(["punch"]),
+    id: count,
+    path,
+    ranges: listOf(record<ByteRange>({ offset: count, lengthBytes: count })),
+  }),
+  closed: record({ kind: oneOf(["closed"]), path }),
+  answered: record<UncheckedAnswer>({
+    kind: oneOf(["answered"]),
+    id: count,
+    answer: optional(unchecked),
+    fault: optional(text),
+  }),
+  ending: record({ kind: oneOf(["ending"]), files: listOf(text) }),
+  stopped: record({ kind: oneOf(["stopped"]) }),
+  failed: record({ kind: oneOf(["failed"]), message: text }),
+  crashed: record({ kind: oneOf(["crashed"]), message: text }),
+});

@@ -1,0 +1,129 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { BackingLocks } from "../../lib/provision/backing_locks.ts";
+import { findLockOwner, parseLocks } from "../../lib/provision/lock_owner.ts";
+import type { BackingExport } from "../../lib/provision/worker_links.ts";
+import { testWithTools } from "../support/tools.ts";
+import { withScratch } from "./scratch.ts";
+
+function file(path: string, readOnly = false): BackingExport {
+  return { path, readOnly, isDevice: false };
+}
+
+function noWarning(message: string): never {
+  throw new Error(message);
+}
+
+function makeFile(path: string): string {
+  Deno.writeTextFileSync(path, "");
+  return path;
+}
+
+/** Whether another handle, as another process would have, gets a lock of a file. */
+function isFree(path: string, isExclusive: boolean): boolean {
+  using other = Deno.openSync(path, { read: true });
+  return other.tryLockSync(isExclusive);
+}
+
+Deno.test("BackingLocks has a file for itself, or with others who only read it", () =>
+  withScratch(async (folder) => {
+    const [a, b] = [makeFile(`${folder}/a`), makeFile(`${folder}/b`)];
+    await using locks = new BackingLocks(noWarning);
+    assertEquals(await locks.renew([file(a), file(b, true)]), new Map());
+    assertEquals([isFree(a, false), isFree(b, false), isFree(b, true)], [false, true, false]);
+    await using other = new BackingLocks(noWarning);
+    assertEquals(await other.renew([file(b, true)]), new Map());
+    assertEquals([...(await other.extend([file(a, true)])).keys()], [a]);
+    assertEquals([...(await other.extend([file(b)])).keys()], [b]);
+    assertEquals(isFree(b, true), false);
+  }));
+
+Deno.test("BackingLocks keeps what it has, and gives back what is not served", () =>
+  withScratch(async (folder) => {
+    const [a, b] = [makeFile(`${folder}/a`), makeFile(`${folder}/b`)];
+    const locks = new BackingLocks(noWarning);
+    await locks.renew([file(a)]);
+    assertEquals(await locks.extend([file(a), file(b)]), new Map());
+    await locks.retain([b]);
+    assertEquals([isFree(a, true), isFree(b, true)], [true, false]);
+    assertEquals(await locks.renew([file(a)]), new Map());
+    assertEquals([isFree(a, true), isFree(b, true)], [false, true]);
+    await locks[Symbol.asyncDispose]();
+    assertEquals(isFree(a, true), true);
+  }));
+
+Deno.test("BackingLocks makes a shared lock exclusive when the file becomes writable, or keeps it", () =>
+  withScratch(async (folder) => {
+    const path = makeFile(`${folder}/a`);
+    await using locks = new BackingLocks(noWarning);
+    await locks.renew([file(path, true)]);
+    {
+      using other = Deno.openSync(path, { read: true });
+      assertEquals(other.tryLockSync(false), true);
+      assertEquals((await locks.extend([file(path)])).size, 1);
+    }
+    assertEquals(isFree(path, true), false);
+    assertEquals((await locks.extend([file(path)])).size, 0);
+    assertEquals(isFree(path, false), false);
+  }));
+
+Deno.test("BackingLocks knows a file by itself, whatever it is called", () =>
+  withScratch(async (folder) => {
+    const path = makeFile(`${folder}/a`);
+    await using locks = new BackingLocks(noWarning);
+    await locks.renew([file(path)]);
+    Deno.renameSync(path, `${folder}/b`);
+    makeFile(path);
+    assertEquals(await locks.extend([file(path), file(`${folder}/b`)]), new Map());
+    await locks.retain([`${folder}/b`]);
+    assertEquals([isFree(path, true), isFree(`${folder}/b`, true)], [true, false]);
+  }));
+
+Deno.test("BackingLocks says of a file that is missing which one it is", () =>
+  withScratch(async (folder) => {
+    await using locks = new BackingLocks(noWarning);
+    const faults = await locks.renew([file(`${folder}/none`), file(folder)]);
+    assertMatch(faults.get(`${folder}/none`)!, /^Cannot open ".*\/none": No such file/);
+    assertEquals(faults.get(folder), `Cannot open "${folder}": it is not a file`);
+  }));
+
+testWithTools(
+  "BackingLocks names the process that has a file",
+  ["flock", "lslocks"],
+  () =>
+    withScratch(async (folder) => {
+      const path = makeFile(`${folder}/a`);
+      const child = new Deno.Command("flock", {
+        args: ["--no-fork", path, "cat"],
+        stdin: "piped",
+        stdout: "piped",
+      })
+        .spawn();
+      const input = child.stdin.getWriter();
+      const output = child.stdout.getReader();
+      await input.write(Uint8Array.of(0x0a));
+      await output.read();
+      await using locks = new BackingLocks(noWarning);
+      const expected =
+        `Cannot serve "${path}": process ${child.pid} (cat) has locked it, as a server does with what it ` +
+        "serves; end that, or set another path";
+      assertEquals([...await locks.renew([file(path)])], [[path, expected]]);
+      await input.close();
+      await output.cancel();
+      await child.status;
+      assertEquals(findLockOwner(Deno.statSync(path)), undefined);
+      assertEquals(await locks.renew([file(path)]), new Map());
+    }),
+);
+
+Deno.test("parseLocks() takes the locks of flock that are held", () => {
+  const text = `14773 FLOCK READ 254:0 2146813 sleep /tmp/a\\x20b
+-1 FLOCK WRITE 254:0 7 (unknown)${" "}
+15 FLOCK WRITE* 254:0 8 flock /tmp/b
+16 POSIX WRITE 254:0 9 cron /run/c
+17 FLOCK WRITE 0:5 10 cat${" "}
+`;
+  assertEquals(parseLocks(text), [
+    { pid: 14773, device: "254:0", inode: 2146813, command: "sleep", path: "/tmp/a\\x20b" },
+    { pid: 17, device: "0:5", inode: 10, command: "cat", path: "" },
+  ]);
+});

@@ -1,0 +1,141 @@
+/** Programs that outlive the server that started them, with the real `flock`. */
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { HelperGuard } from "../../lib/provision/helper_guard.ts";
+import { ProvisionError } from "../../lib/provision/provision_error.ts";
+import { helpersFolderOf } from "../../lib/provision/state_folder.ts";
+import { until } from "../iscsi/_harness.ts";
+import { testWithTools } from "../support/tools.ts";
+import { snapshot, withScratch } from "./scratch.ts";
+
+const SUBJECT = "/data/disk";
+
+/** Starts what a server that was killed has left: a program under a lock of its run, which ends with its input. */
+async function leaveProgram(storage: string): Promise<{ end(): Promise<void>; readonly pid: number }> {
+  const run = `${helpersFolderOf(storage)}/earlier`;
+  Deno.mkdirSync(run, { recursive: true });
+  Deno.writeTextFileSync(`${run}/lock`, "");
+  Deno.writeTextFileSync(`${run}/7%2Fdata%2Fdisk`, "a link");
+  const args = ["--shared", "--nonblock", "--no-fork", `${run}/lock`, "cat"];
+  const child = new Deno.Command("flock", { args, stdin: "piped", stdout: "piped" }).spawn();
+  const input = child.stdin.getWriter();
+  const output = child.stdout.getReader();
+  await input.write(Uint8Array.of(0x0a));
+  await output.read();
+  return {
+    pid: child.pid,
+    end: async () => {
+      await input.close();
+      await output.cancel();
+      await child.status;
+    },
+  };
+}
+
+function silent(message: string): void {
+  throw new Error(message);
+}
+
+testWithTools(
+  "HelperGuard runs a program under a lock, and leaves nothing",
+  ["fallocate", "flock"],
+  () =>
+    withScratch(async (storage) => {
+      const path = `${storage}/disk`;
+      Deno.writeFileSync(path, new Uint8Array(8192).fill(1));
+      using guard = await HelperGuard.open(storage, silent);
+      const args = ["--punch-hole", "--keep-size", "--offset", "0", "--length", "4096", path];
+      assertEquals(await guard.run("fallocate", args), { success: true, stdout: "", stderr: "" });
+      assertEquals(guard.runNow("fallocate", args).success, true);
+      assertEquals(Deno.readFileSync(path)[0], 0);
+      assertEquals([...Deno.readDirSync(guard.folder)].map(({ name }) => name), ["lock"]);
+      const failed = await guard.run("fallocate", [...args.slice(0, -1), `${storage}/none`]);
+      assertEquals(failed.success, false);
+      guard[Symbol.dispose]();
+      assertEquals(snapshot(storage, ".iscsi"), { ".iscsi/helpers": "folder 700" });
+    }),
+);
+
+Deno.test("HelperGuard without a folder runs no program, and says why", () =>
+  withScratch(async (storage) => {
+    Deno.mkdirSync(`${storage}/.iscsi/helpers`, { recursive: true });
+    const { mkdirSync } = Deno;
+    Deno.mkdirSync = () => {
+      throw new Error("No space left on device (os error 28)");
+    };
+    try {
+      using guard = await HelperGuard.open(storage, silent);
+      const message = `Cannot create folder "${guard.folder}": No space left`;
+      assertThrows(() => guard.runNow("fallocate", []), ProvisionError, message);
+      await assertRejects(() => guard.run("fallocate", []), ProvisionError, message);
+    } finally {
+      Deno.mkdirSync = mkdirSync;
+    }
+  }));
+
+testWithTools(
+  "HelperGuard waits for a program of an earlier server, and says so",
+  ["flock"],
+  () =>
+    withScratch(async (storage) => {
+      const program = await leaveProgram(storage);
+      const messages: string[] = [];
+      let isOpen = false;
+      const opening = HelperGuard.open(storage, (message) => messages.push(message)).then((guard) => {
+        isOpen = true;
+        return guard;
+      });
+      await until(() => messages.length > 0, "it says what it waits for");
+      assertMatch(
+        messages[0]!,
+        new RegExp(
+          `^Waiting for ("cat" \\(process ${program.pid}\\)|a program) that an earlier server started: .*"${SUBJECT}"`,
+        ),
+      );
+      assertEquals(isOpen, false);
+      await program.end();
+      using guard = await opening;
+      assertEquals(messages.length, 1);
+      assertEquals([...Deno.readDirSync(helpersFolderOf(storage))].length, 1);
+      assert(Deno.statSync(guard.folder).isDirectory);
+    }),
+);
+
+testWithTools(
+  "HelperGuard lets no program of an earlier server begin",
+  ["flock"],
+  () =>
+    withScratch(async (storage) => {
+      const run = `${helpersFolderOf(storage)}/earlier`;
+      Deno.mkdirSync(run, { recursive: true });
+      Deno.writeTextFileSync(`${run}/lock`, "");
+      // A `flock` that has opened its lock and not taken it yet, and one that has not come so far.
+      using opened = Deno.openSync(`${run}/lock`, { read: true });
+      using _guard = await HelperGuard.open(storage, silent);
+      assertEquals(opened.tryLockSync(false), false);
+      const args = ["--shared", "--nonblock", "--no-fork", `${run}/lock`, "true"];
+      const late = await new Deno.Command("flock", { args, stderr: "null" }).output();
+      assertEquals(late.success, false);
+    }),
+);
+
+testWithTools(
+  "HelperGuard that ends while a program runs leaves its lock to the next server",
+  ["flock"],
+  () =>
+    withScratch(async (storage) => {
+      const first = await HelperGuard.open(storage, silent);
+      // A program that waits for a lock, which the test has.
+      const held = `${storage}/held`;
+      using lock = Deno.openSync(held, { write: true, createNew: true });
+      assert(lock.tryLockSync(true));
+      const ended = first.run("flock", [held, "true"]).then(({ success }) => success);
+      const waiting = new RegExp(`-> FLOCK .*:${Deno.statSync(held).ino} `);
+      await until(() => waiting.test(Deno.readTextFileSync("/proc/locks")), "the program waits");
+      first[Symbol.dispose]();
+      assert(Deno.statSync(first.folder).isDirectory);
+      lock.unlockSync();
+      assert(await ended);
+      using _second = await HelperGuard.open(storage, silent);
+      assertEquals([...Deno.readDirSync(helpersFolderOf(storage))].length, 1);
+    }),
+);

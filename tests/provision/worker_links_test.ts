@@ -1,0 +1,150 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { type BackingExport, WorkerLinks } from "../../lib/provision/worker_links.ts";
+import { prepareWorkerState } from "../../lib/provision/worker_state.ts";
+import { snapshot, withScratch } from "./scratch.ts";
+
+const NO_PROGRAMS = {
+  runNow(): never {
+    throw new Error("no program is to be run");
+  },
+};
+
+function noWarning(message: string): never {
+  throw new Error(message);
+}
+
+function file(path: string, readOnly = false): BackingExport {
+  return { path, readOnly, isDevice: false };
+}
+
+function nameIn(folder: string, link: string): string {
+  assert(link.startsWith(`${folder}/`), link);
+  return link.slice(folder.length + 1).replace(/\d+$/, "N");
+}
+
+Deno.test("WorkerLinks links to where files really are, once, and removes what an earlier process has left", () =>
+  withScratch((folder) => {
+    const storage = `${folder}/storage`;
+    Deno.mkdirSync(`${storage}/.iscsi/links/read-write`, { recursive: true });
+    Deno.writeTextFileSync(`${storage}/.iscsi/links/read-write/left`, "");
+    Deno.writeTextFileSync(`${storage}/.iscsi/links/earlier`, "");
+    Deno.symlinkSync(`${folder}/none`, `${storage}/.iscsi/links/read-write/1`);
+    Deno.mkdirSync(`${folder}/real`);
+    Deno.writeTextFileSync(`${folder}/real/disk`, "here");
+    Deno.symlinkSync(`${folder}/real`, `${folder}/way`);
+    const links = new WorkerLinks(storage, NO_PROGRAMS);
+    assertEquals(links.renew([]), { links: new Map(), faults: new Map() });
+    const path = `${folder}/way/disk`;
+    const made = links.extend([file(path)]);
+    const link = made.links.get(path)!;
+    assertEquals(Deno.readLinkSync(link), `${folder}/real/disk`);
+    assertEquals(Object.keys(snapshot(`${storage}/.iscsi/links`)), [
+      "read-only",
+      "read-write",
+      "read-write/2",
+    ]);
+    assertEquals(Deno.lstatSync(`${storage}/.iscsi/links/read-only`).mode! & 0o777, 0o700);
+    assertEquals(links.extend([file(path)]), made);
+    Deno.mkdirSync(`${folder}/other`);
+    Deno.writeTextFileSync(`${folder}/other/disk`, "there");
+    Deno.removeSync(`${folder}/way`);
+    Deno.symlinkSync(`${folder}/other`, `${folder}/way`);
+    assertEquals(Deno.readTextFileSync(links.extend([file(path)]).links.get(path)!), "there");
+  }));
+
+Deno.test("WorkerLinks takes over the links that are there, and nothing else", () =>
+  withScratch((storage) => {
+    const [a, b] = [`${storage}/a`, `${storage}/b`];
+    for (const path of [a, b]) Deno.writeTextFileSync(path, "");
+    const before = new WorkerLinks(storage, NO_PROGRAMS).renew([file(a), file(b)]).links;
+    const folder = `${storage}/.iscsi/links/read-write`;
+    Deno.mkdirSync(`${folder}/folder`);
+    Deno.writeTextFileSync(`${folder}/file`, "");
+    // As a worker could have left it: the names exchanged, and one link twice.
+    Deno.renameSync(before.get(a)!, `${folder}/7`);
+    Deno.renameSync(before.get(b)!, before.get(a)!);
+    Deno.symlinkSync(a, `${folder}/again`);
+    const links = new WorkerLinks(storage, NO_PROGRAMS);
+    const after = links.renew([file(a), file(b, true)]).links;
+    assertEquals([...after.values()].map((link) => Deno.readLinkSync(link)), [a, b]);
+    assertEquals([...Deno.readDirSync(folder)].length, 1);
+    // The folder itself may have been moved, too.
+    Deno.removeSync(folder, { recursive: true });
+    Deno.symlinkSync(storage, folder);
+    assertEquals(links.renew([file(a)]).links, new Map([[a, `${folder}/1`]]));
+    assertEquals([Deno.lstatSync(folder).isDirectory, Deno.statSync(b).isFile], [true, true]);
+  }));
+
+Deno.test("WorkerLinks has what may not be written in a folder of its own, and moves it when that changes", () =>
+  withScratch((storage) => {
+    const [a, b] = [`${storage}/a`, `${storage}/b`];
+    for (const path of [a, b]) Deno.writeTextFileSync(path, "");
+    const links = new WorkerLinks(storage, NO_PROGRAMS);
+    const folder = `${storage}/.iscsi/links`;
+    const before = links.renew([file(a), file(b, true)]).links;
+    assertEquals([...before.values()].map((link) => nameIn(folder, link)), ["read-write/N", "read-only/N"]);
+    const after = links.extend([file(a, true), file(b)]).links;
+    assertEquals([...after.values()].map((link) => nameIn(folder, link)), ["read-only/N", "read-write/N"]);
+    links.retain(after.values());
+    const left = (name: string): string[] =>
+      [...Deno.readDirSync(`${folder}/${name}`)].map((entry) =>
+        Deno.readLinkSync(`${folder}/${name}/${entry.name}`)
+      );
+    assertEquals([left("read-only"), left("read-write")], [[a], [b]]);
+    assertEquals(links.extend([file(a)]).links.get(a) === before.get(a), false);
+  }));
+
+Deno.test("WorkerLinks makes hard links where no symbolic ones can be made", () =>
+  withScratch((storage) => {
+    const path = `${storage}/a`;
+    Deno.writeTextFileSync(path, "here");
+    const links = new WorkerLinks(storage, NO_PROGRAMS);
+    const { symlinkSync } = Deno;
+    Deno.symlinkSync = () => {
+      throw new Error("No space left on device (os error 28)");
+    };
+    try {
+      const made = links.renew([file(path), file("/proc/self/status")]);
+      const link = made.links.get(path)!;
+      assertEquals([Deno.readTextFileSync(link), Deno.statSync(link).ino], ["here", Deno.statSync(path).ino]);
+      assertStringIncludes(made.faults.get("/proc/self/status")!, "No space left");
+      links.retain([]);
+      assertEquals(Deno.readTextFileSync(path), "here");
+    } finally {
+      Deno.symlinkSync = symlinkSync;
+    }
+  }));
+
+Deno.test("WorkerLinks says of a file that is missing which one it is, and links the others", () =>
+  withScratch((folder) => {
+    Deno.writeTextFileSync(`${folder}/some`, "");
+    const links = new WorkerLinks(folder, NO_PROGRAMS);
+    const made = links.renew([file(`${folder}/none`), file(`${folder}/some`)]);
+    assertEquals([...made.links.keys()], [`${folder}/some`]);
+    assertEquals([...made.faults.keys()], [`${folder}/none`]);
+    assertStringIncludes(made.faults.get(`${folder}/none`)!, `"${folder}/none"`);
+  }));
+
+Deno.test("WorkerLinks says of a device that is gone which one it was", () =>
+  withScratch((folder) => {
+    const links = new WorkerLinks(folder, NO_PROGRAMS);
+    const { faults } = links.renew([{ path: "/dev/none", readOnly: false, isDevice: true }]);
+    const message = 'Cannot serve "/dev/none": it is not a block device, or does not exist';
+    assertEquals(faults, new Map([["/dev/none", message]]));
+  }));
+
+Deno.test("prepareWorkerState() makes the worker's folders, and moves there what an earlier version has left", () =>
+  withScratch((storage) => {
+    const state = `${storage}/.iscsi`;
+    Deno.mkdirSync(`${state}/holes/run`, { recursive: true });
+    Deno.mkdirSync(`${state}/devices`);
+    const journal = "atomic-3000000000000001.journal";
+    Deno.writeTextFileSync(`${state}/${journal}`, "of the version before");
+    Deno.writeTextFileSync(`${state}/identities.json`, "{}");
+    prepareWorkerState(storage, noWarning);
+    const expected = ["identities.json", "journals", `journals/${journal}`];
+    assertEquals(Object.keys(snapshot(state)), expected);
+    assertEquals(Deno.readTextFileSync(`${state}/journals/${journal}`), "of the version before");
+    prepareWorkerState(storage, noWarning);
+    assertEquals(Object.keys(snapshot(state)), expected);
+  }));

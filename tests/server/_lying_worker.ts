@@ -1,0 +1,29 @@
+/** Stands in for a target worker that others have taken over: when it is to start it says what is no message. */
+import type { ToWorker } from "../../lib/server/messages.ts";
+import { type EndingScope, WorkerEnding } from "../../lib/server/worker_ending.ts";
+import { FileActivity } from "../../lib/store/file_activity.ts";
+
+interface LyingScope extends Omit<EndingScope, "postMessage"> {
+  postMessage(message: unknown): void;
+  onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
+}
+
+const scope = globalThis as unknown as LyingScope;
+const ending = new WorkerEnding(scope, new FileActivity(), () => {});
+
+scope.onmessage = ({ data }): void => {
+  switch (data.kind) {
+    case "start":
+      scope.postMessage({ kind: "ready", faults: [] });
+      if (new URL(import.meta.url).search === "") {
+        scope.postMessage({ kind: "log", event: { level: "high" } });
+      }
+      return;
+    case "ask":
+      return scope.postMessage({ kind: "answered", id: data.id, answer: { sessions: "all" } });
+    case "stop":
+      return void ending.end({ kind: "stopped" });
+    case "cut":
+      return void ending.end({ kind: "failed", message: data.message });
+  }
+};

@@ -1,0 +1,203 @@
+/** What the supervisor keeps of the backings for its worker: locks and links, as what is served changes. */
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { ProvisionError } from "../../lib/provision/provision_error.ts";
+import { ServedBackings, type WorkerBackings } from "../../lib/server/served_backings.ts";
+import type { Serving } from "../../lib/server/serving.ts";
+import { configOf } from "../provision/conf.ts";
+import { withScratch } from "../provision/scratch.ts";
+import { makeServed } from "./_serving.ts";
+import { servingOf } from "./_supervised.ts";
+
+/** Backings `a` to `d`, of which a conf names some. */
+class Bed implements AsyncDisposable {
+  readonly backings = new ServedBackings((message) => {
+    throw new Error(message);
+  });
+  readonly #storage: string;
+  readonly #tenure: Serving["tenure"];
+
+  constructor(storage: string) {
+    this.#storage = storage;
+    this.#tenure = servingOf(makeServed(storage)).tenure;
+    for (const name of ["a", "b", "c", "d"]) Deno.writeTextFileSync(this.path(name), name);
+  }
+
+  path(name: string): string {
+    return `${this.#storage}/${name}`;
+  }
+
+  /** Serves these files: those in capitals read-only. */
+  serving(names: string): Serving {
+    const sections = [...names].flatMap((name) => {
+      const isReadOnly = name === name.toUpperCase();
+      return [`[${name.toLowerCase()}]`, "size=1MB", ...(isReadOnly ? ["readonly=y"] : [])];
+    });
+    const config = configOf(`storage=${this.#storage}`, ...sections);
+    return { config, identities: new Map(), devices: [], unavailable: new Map(), tenure: this.#tenure };
+  }
+
+  /** Serves something else, as a worker does that can. */
+  async change(names: string): Promise<WorkerBackings> {
+    const next = this.serving(names);
+    const prepared = await this.backings.extend(next);
+    await this.backings.settle(next, prepared);
+    return prepared;
+  }
+
+  /** The files that another process could not lock: in capitals where it can only read them. */
+  locked(): string {
+    return ["a", "b", "c", "d"].map((name) => {
+      using other = Deno.openSync(this.path(name), { read: true });
+      return other.tryLockSync(true) ? "" : other.tryLockSync(false) ? name.toUpperCase() : name;
+    }).join("");
+  }
+
+  /** The files that are linked: in capitals where they may only be read. */
+  linked(): string {
+    const folder = `${this.#storage}/.iscsi/links`;
+    const names = (kind: string): string[] =>
+      [...Deno.readDirSync(`${folder}/${kind}`)].map(({ name }) =>
+        Deno.readTextFileSync(`${folder}/${kind}/${name}`)
+      );
+    const readOnly = names("read-only").map((name) => name.toUpperCase());
+    return [...names("read-write"), ...readOnly].sort((a, b) => a.toLowerCase() < b.toLowerCase() ? -1 : 1)
+      .join("");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.backings[Symbol.asyncDispose]();
+    assertEquals(this.locked(), "");
+  }
+}
+
+function testOnBed(name: string, test: (bed: Bed) => Promise<void>): void {
+  Deno.test(name, () =>
+    withScratch(async (folder) => {
+      await using bed = new Bed(folder);
+      await test(bed);
+    }));
+}
+
+testOnBed("ServedBackings locks and links what is served, and nothing else", async (bed) => {
+  await bed.backings.renew(bed.serving("aB"));
+  assertEquals([bed.locked(), bed.linked()], ["aB", "aB"]);
+  await bed.backings.renew(bed.serving("bC"));
+  assertEquals([bed.locked(), bed.linked()], ["bC", "bC"]);
+});
+
+testOnBed(
+  "ServedBackings keeps the lock of what was taken out of the conf until it is closed",
+  async (bed) => {
+    await bed.backings.renew(bed.serving("ab"));
+    await bed.change("bc");
+    assertEquals([bed.locked(), bed.linked()], ["abc", "bc"]);
+    await bed.backings.closed(bed.path("b"));
+    await bed.backings.closed(bed.path("a"));
+    await bed.backings.closed(bed.path("d"));
+    assertEquals(bed.locked(), "bc");
+  },
+);
+
+testOnBed(
+  "ServedBackings gives back what is closed before the worker has said that it serves something else",
+  async (bed) => {
+    await bed.backings.renew(bed.serving("ab"));
+    const next = bed.serving("bc");
+    const prepared = await bed.backings.extend(next);
+    await bed.backings.closed(bed.path("a"));
+    await bed.backings.closed(bed.path("b"));
+    assertEquals(bed.locked(), "abc");
+    await bed.backings.settle(next, prepared);
+    assertEquals([bed.locked(), bed.linked()], ["bc", "bc"]);
+    // What was closed and opened again in that change is not closed by the next one.
+    await bed.change("c");
+    assertEquals(bed.locked(), "bc");
+    await bed.backings.closed(bed.path("b"));
+    assertEquals(bed.locked(), "c");
+  },
+);
+
+testOnBed(
+  "ServedBackings goes back to what was served when the worker cannot serve something else",
+  async (bed) => {
+    const before = bed.serving("aB");
+    const told = await bed.backings.renew(before);
+    await bed.backings.extend(bed.serving("Abc"));
+    assertEquals(bed.locked(), "abc");
+    await bed.backings.settle(before, told);
+    assertEquals(bed.linked(), "aB");
+    assertEquals(bed.locked(), "ab", "a lock that has become exclusive stays so");
+  },
+);
+
+/** Locks a file as another process would. */
+function lockOther(path: string): Deno.FsFile {
+  const other = Deno.openSync(path, { read: true });
+  assertEquals(other.tryLockSync(true), true);
+  return other;
+}
+
+testOnBed(
+  "ServedBackings has what another process has locked unavailable, and serves it when it is free",
+  async (bed) => {
+    const serving = bed.serving("abc");
+    const path = bed.path("b");
+    const message = `Cannot serve "${path}"`;
+    {
+      using _other = lockOther(path);
+      const { standIns, unavailable } = await bed.backings.renew(serving);
+      assertEquals([[...unavailable.keys()], [...standIns.keys()]], [[path], [bed.path("a"), bed.path("c")]]);
+      assertStringIncludes(bed.backings.faults.get(path)!, message);
+      assertEquals(bed.linked(), "ac");
+      // What is as it was keeps nothing else from changing; what is new does.
+      assertEquals([...(await bed.change("bcd")).unavailable.keys()], [path]);
+      await bed.backings.closed(bed.path("a"));
+      using _third = lockOther(bed.path("a"));
+      const before = { ...(await bed.change("bcd")) };
+      await assertRejects(() => bed.backings.extend(bed.serving("abcd")), ProvisionError, bed.path("a"));
+      await bed.backings.settle(bed.serving("bcd"), before);
+    }
+    const again = bed.serving("bcd");
+    const told = await bed.backings.extend(again);
+    assertEquals(told.unavailable, new Map());
+    await bed.backings.settle(again, told);
+    assertEquals([bed.locked(), bed.linked(), bed.backings.faults.size], ["bcd", "bcd", 0]);
+  },
+);
+
+testOnBed("ServedBackings refuses to serve otherwise what another process reads as well", async (bed) => {
+  const before = bed.serving("A");
+  const told = await bed.backings.renew(before);
+  using other = Deno.openSync(bed.path("a"), { read: true });
+  assertEquals(other.tryLockSync(false), true);
+  await assertRejects(
+    () => bed.backings.extend(bed.serving("a")),
+    ProvisionError,
+    `Cannot serve "${bed.path("a")}"`,
+  );
+  await bed.backings.settle(before, told);
+  assertEquals(bed.linked(), "A");
+});
+
+testOnBed("ServedBackings keeps what the worker has open, whatever becomes of the file", async (bed) => {
+  const serving = bed.serving("ab");
+  const { standIns } = await bed.backings.renew(serving);
+  Deno.renameSync(bed.path("a"), `${bed.path("a")}.away`);
+  // As the file was found to be gone, and as nobody has looked.
+  const without = { ...serving, unavailable: new Map([[bed.path("a"), "it is gone"]]) };
+  for (const next of [without, serving]) {
+    const told = await bed.backings.extend(next);
+    assertEquals([told.standIns, told.unavailable], [standIns, next.unavailable]);
+    await bed.backings.settle(next, told);
+    using other = Deno.openSync(`${bed.path("a")}.away`, { read: true });
+    assertEquals(other.tryLockSync(false), false);
+  }
+  Deno.renameSync(`${bed.path("a")}.away`, bed.path("a"));
+});
+
+testOnBed("ServedBackings says of all that is missing which it is", async (bed) => {
+  for (const name of ["b", "c"]) Deno.removeSync(bed.path(name));
+  const { unavailable } = await bed.backings.renew(bed.serving("abc"));
+  assertEquals([...unavailable.keys()], [bed.path("b"), bed.path("c")]);
+  for (const name of ["b", "c"]) Deno.writeTextFileSync(bed.path(name), name);
+});

@@ -1,0 +1,154 @@
+/** The end of a worker whose disk hangs: nothing else is served before nothing of it is under way. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { numbered, pattern, until } from "../iscsi/_harness.ts";
+import { withScratch } from "../provision/scratch.ts";
+import type { Initiator } from "../support/initiator.ts";
+import { write10, writeAtomic16 } from "../support/initiator_cdb.ts";
+import { scsiCommand } from "../support/initiator_request.ts";
+import { makeServed, pathOf, type Served } from "./_serving.ts";
+import { crash, logIn, type Running, servingOf, start, withQuickTimes, withWorkers } from "./_supervised.ts";
+
+const BYTES = 8192;
+
+/** A server whose first worker hangs in a write, and what becomes of it. */
+interface Hanging {
+  readonly served: Served;
+  readonly running: Running;
+  readonly workers: readonly Worker[];
+  readonly given: string[];
+  /** Nothing has followed the worker that hangs. */
+  readonly assertAlone: () => void;
+  /** Lets the write go on. */
+  readonly release: () => void;
+}
+
+async function withHangingWrite(
+  at: "once" | "later",
+  test: (hanging: Hanging) => Promise<void>,
+): Promise<void> {
+  await withScratch(async (folder) => {
+    const served = makeServed(folder);
+    const serving = servingOf(served);
+    // The worker can look at nothing else.
+    const gate = `${folder}/.iscsi/journals/gate`;
+    const given: string[] = [];
+    const tenure = { ...serving.tenure, end: () => Promise.resolve(void given.push("storage folder")) };
+    await withQuickTimes(() =>
+      withWorkers([`./_slow_worker.ts?at=${at}`], async (workers) => {
+        const running = start(served, undefined, { ...serving, tenure });
+        await until(() => running.readyCount() === 1, "it is ready");
+        const initiator = await logIn(served, running.ports[0]!);
+        Deno.writeTextFileSync(gate, "");
+        await sendWrite(initiator, at);
+        await until(() => exists(`${gate}.reached`), "the write hangs");
+        const assertAlone = (): void => assertEquals([workers.length, given], [1, []]);
+        await test({ served, running, workers, given, assertAlone, release: () => Deno.removeSync(gate) });
+        await initiator.close();
+      })
+    );
+  });
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/** Sends a write to the first blocks, and does not wait for the answer. */
+async function sendWrite(initiator: Initiator, at: "once" | "later"): Promise<void> {
+  const blocks = BYTES / 512;
+  await initiator.send(scsiCommand({
+    ...numbered(initiator),
+    isFinal: true,
+    reads: false,
+    writes: true,
+    lun: 0,
+    expectedLength: BYTES,
+    cdb: at === "once" ? write10(0, blocks) : writeAtomic16(0, blocks),
+    data: pattern(BYTES),
+  }));
+}
+
+function logOf({ running }: Hanging): string {
+  return running.log.lines.join("\n");
+}
+
+/** The write came to its end, and only then the next worker took it back, as it does with one that was interrupted. */
+function assertTakenBack(hanging: Hanging): void {
+  assertStringIncludes(logOf(hanging), "Took back an interrupted atomic write");
+  const content = Deno.readFileSync(pathOf(hanging.served, "a")).subarray(0, BYTES);
+  assertEquals(content, new Uint8Array(BYTES));
+}
+
+Deno.test("a worker that takes another's place waits for a write of that which hangs off the event loop", () =>
+  withHangingWrite("later", async (hanging) => {
+    const { running, served, assertAlone, release } = hanging;
+    const node = { ...served.config, node: "iqn.2002-08.info.netmanager.other" };
+    const replaced = running.supervisor.replace({ ...running.supervisor.serving, config: node });
+    await until(() => logOf(hanging).includes("has not ended"), "it says what it waits for");
+    assertStringIncludes(logOf(hanging), `still change "${pathOf(served, "a")}"`);
+    assertAlone();
+    assertEquals(running.supervisor.hasWorker, false);
+    release();
+    await replaced;
+    assertEquals(running.readyCount(), 2);
+    assertTakenBack(hanging);
+    running.stop();
+    assertEquals(await running.ended, undefined);
+  }));
+
+Deno.test("a worker that crashes while a write hangs is followed by another when that has ended", () =>
+  withHangingWrite("later", async (hanging) => {
+    const { running, served, workers, assertAlone, release } = hanging;
+    crash(workers[0]!);
+    await until(() => logOf(hanging).includes("has not ended"), "it says what it waits for");
+    assertStringIncludes(logOf(hanging), `still change "${pathOf(served, "a")}"`);
+    assertAlone();
+    release();
+    await until(() => running.readyCount() === 2, "another worker is ready");
+    assertTakenBack(hanging);
+    assertStringIncludes(logOf(hanging), "error: Target worker ended: TypeError");
+    running.stop();
+    assertEquals(await running.ended, undefined);
+  }));
+
+Deno.test("a worker that stands in a write does not answer, and is waited for", () =>
+  withHangingWrite("once", async (hanging) => {
+    const { running, assertAlone, release } = hanging;
+    const replaced = running.supervisor.replace(running.supervisor.serving);
+    await until(() => logOf(hanging).includes("has not ended"), "it says what it waits for");
+    assertStringIncludes(logOf(hanging), "an operation on a disk blocks it");
+    assertAlone();
+    release();
+    await replaced;
+    assertEquals(running.readyCount(), 2);
+    running.stop();
+    assertEquals(await running.ended, undefined);
+  }));
+
+for (const at of ["once", "later"] as const) {
+  Deno.test(`a server that is told to stop ends although a write hangs (${at}), and gives nothing back`, () =>
+    withHangingWrite(at, async (hanging) => {
+      const { running, assertAlone, release } = hanging;
+      running.stop();
+      assertStringIncludes((await running.ended)!, "target worker has not ended");
+      assertAlone();
+      release();
+    }));
+}
+
+Deno.test("a server that waits for the write of a worker that was replaced still ends when it is told to", () =>
+  withHangingWrite("later", async (hanging) => {
+    const { running, assertAlone, release } = hanging;
+    const replaced = running.supervisor.replace(running.supervisor.serving).catch((error) => error.message);
+    await until(() => logOf(hanging).includes("has not ended"), "it says what it waits for");
+    running.stop();
+    assertStringIncludes((await running.ended)!, "target worker has not ended");
+    assertEquals(await replaced, "the server is about to end");
+    assertAlone();
+    release();
+    assert(running.log.lines.every((line) => !line.startsWith("error: Target worker ended")));
+  }));

@@ -1,0 +1,287 @@
+/** Servers and workers that follow others whose work is not over: programs, writes that hang, and frozen disks. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import { numbered, pattern, until } from "../iscsi/_harness.ts";
+import type { Initiator } from "../support/initiator.ts";
+import { read10, testUnitReady, write10, writeAtomic16 } from "../support/initiator_cdb.ts";
+import { scsiCommand } from "../support/initiator_request.ts";
+import { ScsiStatus } from "../support/initiator_sense.ts";
+import { runIscsi, ServerProcess } from "../support/server_process.ts";
+import { runToolOk, testWithTools } from "../support/tools.ts";
+import { Appliance } from "./appliance.ts";
+
+const TARGET = "iqn.2002-08.info.netmanager:disk";
+const OTHER_TARGET = "iqn.2002-08.info.netmanager.other:disk";
+const CONF = "[disk]\nsize = 4MB\nnetworks = 127.0.0.0/8\n";
+const BLOCKS = 16;
+const BYTES = BLOCKS * 512;
+
+/** UNMAP of the first blocks, and its parameter list. */
+const UNMAP = Uint8Array.of(0x42, 0, 0, 0, 0, 0, 0, 0, 24, 0);
+const UNMAP_LIST = Uint8Array.of(0, 22, 0, 16, ...Array(12).fill(0), 0, 0, 0, BLOCKS, 0, 0, 0, 0);
+
+async function logIn(appliance: Appliance, targetName = TARGET): Promise<Initiator> {
+  const initiator = await appliance.login({ targetName });
+  await initiator.command({ cdb: testUnitReady() });
+  return initiator;
+}
+
+/** Sends a command with data, and does not wait for the answer. */
+async function sendData(initiator: Initiator, cdb: Uint8Array, data: Uint8Array): Promise<void> {
+  const expectedLength = data.length;
+  const options = { isFinal: true, reads: false, writes: true, lun: 0, expectedLength, cdb, data };
+  await initiator.send(scsiCommand({ ...numbered(initiator), ...options }));
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Stands in for `fallocate`: while there is a file `gate` it waits with the file open, and makes the hole then, in the
+ * file that it has open.
+ */
+function fallocateStandIn(gate: string): string {
+  return `#!/bin/sh
+PATH=\${PATH#*:}
+exec 9<>"$7"
+if [ -e "${gate}" ]; then : > "${gate}.reached"; fi
+while [ -e "${gate}" ]; do sleep 0.02; done
+exec fallocate "$1" "$2" "$3" "$4" "$5" "$6" /proc/self/fd/9
+`;
+}
+
+/** A server that was killed while a program makes a hole in its disk, which was written before. */
+async function leaveProgram(appliance: Appliance, gate: string): Promise<Readonly<Record<string, string>>> {
+  const bin = `${appliance.folder}/bin`;
+  Deno.mkdirSync(bin);
+  Deno.writeTextFileSync(`${bin}/fallocate`, fallocateStandIn(gate), { mode: 0o755 });
+  const env = { PATH: `${bin}:${Deno.env.get("PATH")}` };
+  assertEquals((await appliance.build()).code, 0);
+  await using server = await ServerProcess.start(appliance.confPath, env);
+  const initiator = await logIn(appliance);
+  const written = await initiator.command({ cdb: write10(0, BLOCKS), write: pattern(BYTES) });
+  assertEquals(written.status, ScsiStatus.good);
+  Deno.writeTextFileSync(gate, "");
+  await sendData(initiator, UNMAP, UNMAP_LIST);
+  await until(() => exists(`${gate}.reached`), "the program has opened the disk");
+  await server.kill();
+  await initiator.close();
+  return env;
+}
+
+testWithTools("a server waits for the programs of one that was killed before it serves", [
+  "fallocate",
+  "flock",
+], async () => {
+  using appliance = Appliance.create(CONF);
+  const gate = `${appliance.folder}/gate`;
+  const env = await leaveProgram(appliance, gate);
+  await using server = ServerProcess.launch(appliance.confPath, env);
+  await server.waitForLog("Waiting for ", 20_000);
+  assertMatch(
+    server.stderr,
+    new RegExp(`that an earlier server started: it may still change "${appliance.storage}/disk"`),
+  );
+  assertEquals(server.stdout, "");
+  Deno.removeSync(gate);
+  await server.untilReady();
+  assertEquals(Deno.readFileSync(`${appliance.storage}/disk`).subarray(0, BYTES), new Uint8Array(BYTES));
+  const initiator = await logIn(appliance);
+  const written = await initiator.command({ cdb: write10(0, BLOCKS, { fua: true }), write: pattern(BYTES) });
+  assertEquals(written.status, ScsiStatus.good);
+  const { data } = await initiator.command({ cdb: read10(0, BLOCKS), read: BYTES });
+  assertEquals(data, pattern(BYTES));
+  await initiator.close();
+});
+
+testWithTools(
+  "a server that waits for a program ends when it is told to",
+  ["fallocate", "flock"],
+  async () => {
+    using appliance = Appliance.create(CONF);
+    const gate = `${appliance.folder}/gate`;
+    const env = await leaveProgram(appliance, gate);
+    const server = ServerProcess.launch(appliance.confPath, env);
+    await server.waitForLog("Waiting for ", 20_000);
+    assertEquals((await server.stop()).signal, "SIGTERM");
+    assert(exists(gate));
+    Deno.removeSync(gate);
+  },
+);
+
+/** Compiles what makes writes to a file hang, and returns where it is. */
+async function compileHold(folder: string): Promise<string> {
+  const library = `${folder}/hold_writes.so`;
+  const source = fromFileUrl(new URL("./hold_writes.c", import.meta.url));
+  await runToolOk("gcc", ["-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"]);
+  return library;
+}
+
+function hasCompiler(): boolean {
+  try {
+    return new Deno.Command("gcc", { args: ["--version"], stdout: "null" }).outputSync().success;
+  } catch {
+    return false;
+  }
+}
+
+const NO_COMPILER = hasCompiler() ? "" : " (gcc not installed)";
+
+Deno.test({
+  name: `a write of a worker that was replaced lands before another serves${NO_COMPILER}`,
+  ignore: NO_COMPILER !== "",
+  fn: async () => {
+    using appliance = Appliance.create(CONF);
+    const gate = `${appliance.folder}/gate`;
+    const disk = `${appliance.storage}/disk`;
+    assertEquals((await appliance.build()).code, 0);
+    const env = { LD_PRELOAD: await compileHold(appliance.folder), HOLD_FILE: disk, HOLD_GATE: gate };
+    await using server = await ServerProcess.start(appliance.confPath, env);
+    const former = await logIn(appliance);
+    Deno.writeTextFileSync(gate, "");
+    await sendData(former, writeAtomic16(0, BLOCKS), pattern(BYTES));
+    await until(() => exists(`${gate}.reached`), "the write hangs");
+    appliance.writeConf(`node = iqn.2002-08.info.netmanager.other\n${CONF}`);
+    const reloaded = runIscsi(["reload", "--force", "--conf", appliance.confPath]);
+    await server.waitForLog("Target worker has not ended", 20_000);
+    assertMatch(server.stderr, new RegExp(`still change "${disk}"`));
+    assertEquals(server.stdout.match(/^ready$/gm)?.length, 1);
+    Deno.removeSync(gate);
+    assertEquals((await reloaded).code, 0);
+    assertEquals(server.stdout.match(/^ready$/gm)?.length, 2);
+    const data = pattern(2 * BYTES).subarray(BYTES);
+    const initiator = await logIn(appliance, OTHER_TARGET);
+    const written = await initiator.command({ cdb: write10(0, BLOCKS, { fua: true }), write: data });
+    assertEquals(written.status, ScsiStatus.good);
+    assertEquals(Deno.readFileSync(disk).subarray(0, BYTES), data);
+    for (const session of [former, initiator]) await session.close();
+  },
+});
+
+Deno.test({
+  name:
+    `a server ends when it is told to although a write hangs, and leaves its locks to the kernel${NO_COMPILER}`,
+  ignore: NO_COMPILER !== "",
+  fn: async () => {
+    using appliance = Appliance.create(CONF);
+    const gate = `${appliance.folder}/gate`;
+    const disk = `${appliance.storage}/disk`;
+    assertEquals((await appliance.build()).code, 0);
+    const env = { LD_PRELOAD: await compileHold(appliance.folder), HOLD_FILE: disk, HOLD_GATE: gate };
+    const server = await ServerProcess.start(appliance.confPath, env);
+    const initiator = await logIn(appliance);
+    Deno.writeTextFileSync(gate, "");
+    await sendData(initiator, writeAtomic16(0, BLOCKS), pattern(BYTES));
+    await until(() => exists(`${gate}.reached`), "the write hangs");
+    assertEquals((await server.stop()).code, 1);
+    assertMatch(
+      server.stderr,
+      new RegExp(`target worker has not ended: operations .* still change "${disk}"`),
+    );
+    await initiator.close();
+    await using _successor = await appliance.serve();
+  },
+});
+
+/** A small file system in a file, mounted, that can be frozen. */
+class FrozenMount implements AsyncDisposable {
+  readonly folder: string;
+  readonly #image: string;
+  #isFrozen = false;
+
+  private constructor(folder: string, image: string) {
+    this.folder = folder;
+    this.#image = image;
+  }
+
+  static async make(within: string): Promise<FrozenMount> {
+    const [folder, image] = [`${within}/mount`, `${within}/image`];
+    Deno.mkdirSync(folder);
+    Deno.writeFileSync(image, new Uint8Array());
+    Deno.truncateSync(image, 64 * 1024 ** 2);
+    await runToolOk("mkfs.ext4", ["-q", image]);
+    await runToolOk("mount", ["-o", "loop", image, folder]);
+    return new FrozenMount(folder, image);
+  }
+
+  async freeze(): Promise<void> {
+    await runToolOk("fsfreeze", ["--freeze", this.folder]);
+    this.#isFrozen = true;
+  }
+
+  async thaw(): Promise<void> {
+    if (this.#isFrozen) await runToolOk("fsfreeze", ["--unfreeze", this.folder]);
+    this.#isFrozen = false;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.thaw();
+    await runToolOk("umount", ["--lazy", this.folder]);
+    Deno.removeSync(this.#image);
+  }
+}
+
+/** Why nothing can be frozen here; empty when it can. */
+async function findObstacle(): Promise<string> {
+  if (Deno.uid() !== 0) return " (takes root)";
+  const folder = Deno.makeTempDirSync();
+  try {
+    await (await FrozenMount.make(folder))[Symbol.asyncDispose]();
+    return "";
+  } catch (error) {
+    return ` (no file system can be mounted: ${String(error).split("\n")[0]})`;
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+const OBSTACLE = await findObstacle();
+
+/** Whether a thread of a process stands in the kernel, where no signal reaches it. */
+function isStuck(pid: number): boolean {
+  return [...Deno.readDirSync(`/proc/${pid}/task`)].some(({ name }) =>
+    /^\d+ \(.*\) D /s.test(Deno.readTextFileSync(`/proc/${pid}/task/${name}/stat`))
+  );
+}
+
+Deno.test({
+  name:
+    `a server that was killed in the middle of a write keeps its locks until the write has ended${OBSTACLE}`,
+  ignore: OBSTACLE !== "",
+  fn: async () => {
+    using appliance = Appliance.create();
+    await using mount = await FrozenMount.make(appliance.folder);
+    const conf = (name: string): string =>
+      `[${name}]\nsize = 4MB\nfile = ${mount.folder}/disk\nnetworks = 127.0.0.0/8\n`;
+    appliance.writeConf(conf("disk"));
+    const server = await appliance.serve();
+    const initiator = await logIn(appliance);
+    await mount.freeze();
+    await sendData(initiator, write10(0, BLOCKS), pattern(BYTES));
+    await until(() => isStuck(server.pid), "the write hangs");
+    server.signal("SIGKILL");
+    await initiator.close();
+    const next = await runIscsi(["serve", "--conf", appliance.confPath]);
+    assertEquals(next.code, 1);
+    assertMatch(next.stderr, /: process \d+ serves it already\n/);
+    // Nor does a server of another storage folder get the file.
+    using other = Appliance.create(conf("disk"));
+    Deno.mkdirSync(`${other.storage}/.iscsi`, { recursive: true });
+    Deno.copyFileSync(
+      `${appliance.storage}/.iscsi/identities.json`,
+      `${other.storage}/.iscsi/identities.json`,
+    );
+    const stranger = await runIscsi(["serve", "--conf", other.confPath]);
+    assertEquals(stranger.code, 1);
+    assertMatch(stranger.stderr, /Cannot serve ".*\/disk": .*process.* has locked it/);
+    await mount.thaw();
+    await server.kill();
+    await using _successor = await appliance.serve();
+    assertEquals(Deno.readFileSync(`${mount.folder}/disk`).length, 4 * 1024 ** 2);
+  },
+});

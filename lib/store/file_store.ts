@@ -338,15 +338,6 @@ async function openSameLater(path: string, readOnly: boolean, expected: FileIden
   throw new Error(REPLACED);
 }
 
-/** Looks at what a path leads to; undefined when that cannot be looked at. */
-function lookAt(path: string): Deno.FileInfo | undefined {
-  try {
-    return Deno.statSync(path);
-  } catch {
-    return undefined;
-  }
-}
-
 function isSame(a: FileIdentity, b: FileIdentity): boolean {
   return a.dev === b.dev && a.ino === b.ino;
 }

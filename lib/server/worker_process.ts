@@ -57,6 +57,8 @@ export class WorkerProcess {
   /** What it still changes, once it has said so. */
   #busyFiles: readonly string[] | undefined;
   #patience: ReturnType<typeof setTimeout> | undefined;
+  /** The observer has been told that it takes long. */
+  #isImpatient = false;
 
   /**
    * Starts a worker, which does nothing before it is told what to serve.
@@ -158,6 +160,8 @@ export class WorkerProcess {
         return this.#answer(message);
       case "ending":
         this.#busyFiles = message.files;
+        // What was said before is not the whole truth.
+        if (this.#isImpatient) this.#sayWhatIsUnderWay();
         return this.#expectEnd();
       case "stopped":
       case "failed":
@@ -188,7 +192,12 @@ export class WorkerProcess {
   #expectEnd(): void {
     this.#ending.resolve();
     this.#failQuestions();
-    this.#patience ??= setTimeout(() => this.#observer.onSlowEnd(this.#whatIsUnderWay()), PATIENCE_MS);
+    this.#patience ??= setTimeout(() => this.#sayWhatIsUnderWay(), PATIENCE_MS);
+  }
+
+  #sayWhatIsUnderWay(): void {
+    this.#isImpatient = true;
+    this.#observer.onSlowEnd(this.#whatIsUnderWay());
   }
 
   /** What keeps the worker from ending. */

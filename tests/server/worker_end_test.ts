@@ -1,6 +1,7 @@
 /** The end of a worker whose disk hangs: nothing else is served before nothing of it is under way. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { numbered, pattern, until } from "../iscsi/_harness.ts";
+import type { HoleService } from "../../lib/server/hole_service.ts";
 import { withScratch } from "../provision/scratch.ts";
 import type { Initiator } from "../support/initiator.ts";
 import { write10, writeAtomic16 } from "../support/initiator_cdb.ts";
@@ -163,4 +164,35 @@ Deno.test("a server that waits for the write of a worker that was replaced still
     assertAlone();
     release();
     assert(running.log.lines.every((line) => !line.startsWith("error: Target worker ended")));
+  }));
+
+Deno.test("a worker that takes another's place waits for the holes that are made for that", () =>
+  withScratch(async (folder) => {
+    const served = makeServed(folder);
+    const serving = servingOf(served);
+    const gate = Promise.withResolvers<void>();
+    const deeds: string[] = [];
+    const holes = {
+      paths: [],
+      follow: () => {},
+      abandon: () => deeds.push("abandoned"),
+      renew: () => {
+        deeds.push("asked for the end");
+        return gate.promise;
+      },
+    } as unknown as HoleService;
+    await withWorkers([], async (workers) => {
+      const running = start(served, undefined, { ...serving, tenure: { ...serving.tenure, holes } });
+      await until(() => running.readyCount() === 1, "it is ready");
+      const replaced = running.supervisor.replace(running.supervisor.serving);
+      await until(() => deeds.includes("asked for the end"), "the worker has ended");
+      // Long enough for another worker to be started.
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
+      assertEquals(workers.length, 1);
+      gate.resolve();
+      await replaced;
+      assertEquals([workers.length, running.readyCount()], [2, 2]);
+      running.stop();
+      assertEquals(await running.ended, undefined);
+    });
   }));

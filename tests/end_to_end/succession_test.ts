@@ -276,12 +276,14 @@ Deno.test({
       `${appliance.storage}/.iscsi/identities.json`,
       `${other.storage}/.iscsi/identities.json`,
     );
-    const stranger = await runIscsi(["serve", "--conf", other.confPath]);
-    assertEquals(stranger.code, 1);
-    assertMatch(stranger.stderr, /Cannot serve ".*\/disk": .*process.* has locked it/);
+    await using stranger = await ServerProcess.start(other.confPath);
+    await stranger.waitForLog(" has locked it");
+    assertMatch(stranger.stderr, /LUN 0 of \[disk\] is not served: Cannot serve ".*\/disk": /);
     await mount.thaw();
     await server.kill();
+    // The one that has waited gets it.
+    await stranger.waitForLog("LUN 0 of [disk] is served now", 20_000);
+    assertEquals((await stranger.stop()).code, 0);
     await using _successor = await appliance.serve();
-    assertEquals(Deno.readFileSync(`${mount.folder}/disk`).length, 4 * 1024 ** 2);
   },
 });

@@ -7,6 +7,7 @@ import { read10, testUnitReady, write10, writeAtomic16 } from "../support/initia
 import { scsiCommand } from "../support/initiator_request.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
 import { runIscsi, ServerProcess } from "../support/server_process.ts";
+import { testOnFileSystem } from "../support/small_file_system.ts";
 import { runToolOk, testWithTools } from "../support/tools.ts";
 import { Appliance } from "./appliance.ts";
 
@@ -20,9 +21,13 @@ const BYTES = BLOCKS * 512;
 const UNMAP = Uint8Array.of(0x42, 0, 0, 0, 0, 0, 0, 0, 24, 0);
 const UNMAP_LIST = Uint8Array.of(0, 22, 0, 16, ...Array(12).fill(0), 0, 0, 0, BLOCKS, 0, 0, 0, 0);
 
+/** An initiator that is logged in and has received every unit attention. */
 async function logIn(appliance: Appliance, targetName = TARGET): Promise<Initiator> {
   const initiator = await appliance.login({ targetName });
-  await initiator.command({ cdb: testUnitReady() });
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const { status } = await initiator.command({ cdb: testUnitReady() });
+    if (status === ScsiStatus.good) break;
+  }
   return initiator;
 }
 
@@ -188,102 +193,59 @@ Deno.test({
   },
 });
 
-/** A small file system in a file, mounted, that can be frozen. */
-class FrozenMount implements AsyncDisposable {
-  readonly folder: string;
-  readonly #image: string;
-  #isFrozen = false;
-
-  private constructor(folder: string, image: string) {
-    this.folder = folder;
-    this.#image = image;
-  }
-
-  static async make(within: string): Promise<FrozenMount> {
-    const [folder, image] = [`${within}/mount`, `${within}/image`];
-    Deno.mkdirSync(folder);
-    Deno.writeFileSync(image, new Uint8Array());
-    Deno.truncateSync(image, 64 * 1024 ** 2);
-    await runToolOk("mkfs.ext4", ["-q", image]);
-    await runToolOk("mount", ["-o", "loop", image, folder]);
-    return new FrozenMount(folder, image);
-  }
-
-  async freeze(): Promise<void> {
-    await runToolOk("fsfreeze", ["--freeze", this.folder]);
-    this.#isFrozen = true;
-  }
-
-  async thaw(): Promise<void> {
-    if (this.#isFrozen) await runToolOk("fsfreeze", ["--unfreeze", this.folder]);
-    this.#isFrozen = false;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.thaw();
-    await runToolOk("umount", ["--lazy", this.folder]);
-    Deno.removeSync(this.#image);
-  }
+/** Waits until a thread of a process stands in the kernel, where no signal reaches it, and not for a moment only. */
+async function untilStuck(pid: number): Promise<void> {
+  let looks = 0;
+  await until(() => {
+    looks = isStuck(pid) ? looks + 1 : 0;
+    return looks >= 50;
+  }, "the write hangs");
 }
 
-/** Why nothing can be frozen here; empty when it can. */
-async function findObstacle(): Promise<string> {
-  if (Deno.uid() !== 0) return " (takes root)";
-  const folder = Deno.makeTempDirSync();
-  try {
-    await (await FrozenMount.make(folder))[Symbol.asyncDispose]();
-    return "";
-  } catch (error) {
-    return ` (no file system can be mounted: ${String(error).split("\n")[0]})`;
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
-}
-
-const OBSTACLE = await findObstacle();
-
-/** Whether a thread of a process stands in the kernel, where no signal reaches it. */
 function isStuck(pid: number): boolean {
-  return [...Deno.readDirSync(`/proc/${pid}/task`)].some(({ name }) =>
-    /^\d+ \(.*\) D /s.test(Deno.readTextFileSync(`/proc/${pid}/task/${name}/stat`))
-  );
+  return [...Deno.readDirSync(`/proc/${pid}/task`)].some(({ name }) => {
+    try {
+      return /^\d+ \(.*\) D /s.test(Deno.readTextFileSync(`/proc/${pid}/task/${name}/stat`));
+    } catch {
+      // A thread that has ended.
+      return false;
+    }
+  });
 }
 
-Deno.test({
-  name:
-    `a server that was killed in the middle of a write keeps its locks until the write has ended${OBSTACLE}`,
-  ignore: OBSTACLE !== "",
-  fn: async () => {
-    using appliance = Appliance.create();
-    await using mount = await FrozenMount.make(appliance.folder);
-    const conf = (name: string): string =>
-      `[${name}]\nsize = 4MB\nfile = ${mount.folder}/disk\nnetworks = 127.0.0.0/8\n`;
-    appliance.writeConf(conf("disk"));
+/** A disk that hangs until it is disposed of. */
+async function freeze(folder: string): Promise<AsyncDisposable> {
+  await runToolOk("fsfreeze", ["--freeze", folder]);
+  return { [Symbol.asyncDispose]: async () => void await runToolOk("fsfreeze", ["--unfreeze", folder]) };
+}
+
+testOnFileSystem(
+  "a server that was killed in the middle of a write keeps its locks until the write has ended",
+  "ext4",
+  async ({ folder }) => {
+    const conf = `[disk]\nsize = 4MB\nfile = ${folder}/disk\nnetworks = 127.0.0.0/8\n`;
+    using appliance = Appliance.create(conf);
+    using other = Appliance.create(conf);
     const server = await appliance.serve();
     const initiator = await logIn(appliance);
-    await mount.freeze();
-    await sendData(initiator, write10(0, BLOCKS), pattern(BYTES));
-    await until(() => isStuck(server.pid), "the write hangs");
-    server.signal("SIGKILL");
-    await initiator.close();
-    const next = await runIscsi(["serve", "--conf", appliance.confPath]);
-    assertEquals(next.code, 1);
-    assertMatch(next.stderr, /: process \d+ serves it already\n/);
-    // Nor does a server of another storage folder get the file.
-    using other = Appliance.create(conf("disk"));
-    Deno.mkdirSync(`${other.storage}/.iscsi`, { recursive: true });
-    Deno.copyFileSync(
-      `${appliance.storage}/.iscsi/identities.json`,
-      `${other.storage}/.iscsi/identities.json`,
-    );
-    await using stranger = await ServerProcess.start(other.confPath);
-    await stranger.waitForLog(" has locked it");
-    assertMatch(stranger.stderr, /LUN 0 of \[disk\] is not served: Cannot serve ".*\/disk": /);
-    await mount.thaw();
-    await server.kill();
-    // The one that has waited gets it.
+    assertEquals((await other.build()).code, 0);
+    const stranger = await (async () => {
+      await using _frozen = await freeze(folder);
+      await sendData(initiator, write10(0, BLOCKS), pattern(BYTES));
+      await untilStuck(server.pid);
+      server.signal("SIGKILL");
+      await initiator.close();
+      const next = await runIscsi(["serve", "--conf", appliance.confPath]);
+      assertEquals(next.code, 1);
+      assertMatch(next.stderr, /: process \d+ serves it already\n/);
+      // Nor does a server of another storage folder get the file.
+      const stranger = await ServerProcess.start(other.confPath);
+      await stranger.waitForLog(" has locked it");
+      return stranger;
+    })();
     await stranger.waitForLog("LUN 0 of [disk] is served now", 20_000);
     assertEquals((await stranger.stop()).code, 0);
+    await server.kill();
     await using _successor = await appliance.serve();
   },
-});
+);

@@ -267,7 +267,7 @@ export class Supervisor {
   async #runWorker(stop: AbortSignal, deadline: Deadline): Promise<string | undefined> {
     this.#succession.takeOver();
     this.#portals = [];
-    const running = await settle(this.serving) ?? await this.#start();
+    const running = await Promise.race([this.#begin(), deadline.reached.then(() => TOO_LATE)]);
     if ("message" in running) return await this.#endure(running, stop);
     const { worker } = running;
     this.#running = running;
@@ -281,13 +281,18 @@ export class Supervisor {
     switch (end.kind) {
       case "stopped":
         return cause === "ending" ? await this.#endure(UNASKED, stop) : undefined;
-      case "lost":
-        this.#isUnsettled = true;
-        return end.message;
       default:
         // Another is about to take its place: then that is no reason to serve nobody.
-        return cause === "stop" ? end.message : await this.#endure(end, stop);
+        if (end.kind !== "lost" && cause === "stop") return end.message;
+        return await this.#endure(end, stop);
     }
+  }
+
+  /** Starts a worker on what is on stable storage, or says why it cannot. */
+  async #begin(): Promise<Running | UnwantedEnd> {
+    const end = await settle(this.serving);
+    if (end !== undefined) return end;
+    return this.#isUnsettled ? TOO_LATE : await this.#start();
   }
 
   /**
@@ -343,6 +348,7 @@ export class Supervisor {
     try {
       // The worker loads its program meanwhile.
       const backings = await this.#backings.renew(this.serving);
+      if (this.#isUnsettled) throw new ProvisionError(TOO_LATE.message);
       // Whoever was served before is served again, wherever that can be.
       const mayMissPortals = this.#wasReady && !this.#succession.isUnderWay;
       const settings = { config, portals, identities, interfaces, ...backings, mayMissPortals };
@@ -441,6 +447,10 @@ export class Supervisor {
   /** Waits until another worker may be started, or returns why none must be. */
   async #endure(end: UnwantedEnd, stop: AbortSignal): Promise<string | undefined> {
     const { message } = end;
+    if (end.kind === "lost") {
+      this.#isUnsettled = true;
+      return message;
+    }
     if (end.kind === "failed" && this.#succession.goBack(message)) return undefined;
     // What could not start once will not start the next time either, unless it has run before.
     if (end.kind === "failed" && !this.#wasReady) return message;
@@ -453,6 +463,9 @@ export class Supervisor {
 
 /** What is said to follow from a worker that does not end. */
 const UNTIL_THEN = "nothing else is served before, and nothing that it uses is given back";
+
+/** The end of a worker that could not even start while the process had the time for that. */
+const TOO_LATE: UnwantedEnd = { kind: "lost", message: "target worker has not started: a disk hangs" };
 
 /** The end of a worker that ended in order, and had not been told to. */
 const UNASKED: UnwantedEnd = { kind: "crashed", message: "it stopped unasked" };

@@ -196,3 +196,25 @@ Deno.test("a worker that takes another's place waits for the holes that are made
       assertEquals(await running.ended, undefined);
     });
   }));
+
+Deno.test("a server that is told to stop ends although a disk hangs before its worker has started", () =>
+  withScratch(async (folder) => {
+    const served = makeServed(folder);
+    const { sync } = Deno.FsFile.prototype;
+    const gate = Promise.withResolvers<void>();
+    Deno.FsFile.prototype.sync = () => gate.promise;
+    try {
+      await withQuickTimes(() =>
+        withWorkers([], async (workers) => {
+          const running = start(served);
+          running.stop();
+          assertStringIncludes((await running.ended)!, "a disk hangs");
+          gate.resolve();
+          for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
+          assertEquals(workers.length, 0);
+        })
+      );
+    } finally {
+      Deno.FsFile.prototype.sync = sync;
+    }
+  }));

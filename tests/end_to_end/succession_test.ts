@@ -137,61 +137,67 @@ function hasCompiler(): boolean {
 
 const NO_COMPILER = hasCompiler() ? "" : " (gcc not installed)";
 
-Deno.test({
-  name: `a write of a worker that was replaced lands before another serves${NO_COMPILER}`,
-  ignore: NO_COMPILER !== "",
-  fn: async () => {
-    using appliance = Appliance.create(CONF);
-    const gate = `${appliance.folder}/gate`;
-    const disk = `${appliance.storage}/disk`;
-    assertEquals((await appliance.build()).code, 0);
-    const env = { LD_PRELOAD: await compileHold(appliance.folder), HOLD_FILE: disk, HOLD_GATE: gate };
-    await using server = await ServerProcess.start(appliance.confPath, env);
-    const former = await logIn(appliance);
-    Deno.writeTextFileSync(gate, "");
-    await sendData(former, writeAtomic16(0, BLOCKS), pattern(BYTES));
-    await until(() => exists(`${gate}.reached`), "the write hangs");
-    appliance.writeConf(`node = iqn.2002-08.info.netmanager.other\n${CONF}`);
-    const reloaded = runIscsi(["reload", "--force", "--conf", appliance.confPath]);
-    await server.waitForLog("Target worker has not ended", 20_000);
-    assertMatch(server.stderr, new RegExp(`still change "${disk}"`));
-    assertEquals(server.stdout.match(/^ready$/gm)?.length, 1);
-    Deno.removeSync(gate);
-    assertEquals((await reloaded).code, 0);
-    assertEquals(server.stdout.match(/^ready$/gm)?.length, 2);
-    const data = pattern(2 * BYTES).subarray(BYTES);
-    const initiator = await logIn(appliance, OTHER_TARGET);
-    const written = await initiator.command({ cdb: write10(0, BLOCKS, { fua: true }), write: data });
-    assertEquals(written.status, ScsiStatus.good);
-    assertEquals(Deno.readFileSync(disk).subarray(0, BYTES), data);
-    for (const session of [former, initiator]) await session.close();
-  },
-});
+/** A server in which an atomic write hangs, until `gate` is removed. */
+interface Held {
+  readonly appliance: Appliance;
+  readonly server: ServerProcess;
+  readonly initiator: Initiator;
+  readonly gate: string;
+  readonly disk: string;
+}
 
-Deno.test({
-  name:
-    `a server ends when it is told to although a write hangs, and leaves its locks to the kernel${NO_COMPILER}`,
-  ignore: NO_COMPILER !== "",
-  fn: async () => {
+function testWithHeldWrite(name: string, test: (held: Held) => Promise<void>): void {
+  Deno.test(`${name}${NO_COMPILER}`, { ignore: NO_COMPILER !== "" }, async () => {
     using appliance = Appliance.create(CONF);
-    const gate = `${appliance.folder}/gate`;
-    const disk = `${appliance.storage}/disk`;
+    const [gate, disk] = [`${appliance.folder}/gate`, `${appliance.storage}/disk`];
     assertEquals((await appliance.build()).code, 0);
     const env = { LD_PRELOAD: await compileHold(appliance.folder), HOLD_FILE: disk, HOLD_GATE: gate };
     const server = await ServerProcess.start(appliance.confPath, env);
-    const initiator = await logIn(appliance);
-    Deno.writeTextFileSync(gate, "");
-    await sendData(initiator, writeAtomic16(0, BLOCKS), pattern(BYTES));
-    await until(() => exists(`${gate}.reached`), "the write hangs");
+    try {
+      const initiator = await logIn(appliance);
+      Deno.writeTextFileSync(gate, "");
+      await sendData(initiator, writeAtomic16(0, BLOCKS), pattern(BYTES));
+      await until(() => exists(`${gate}.reached`), "the write hangs");
+      await test({ appliance, server, initiator, gate, disk });
+      await initiator.close();
+    } finally {
+      if (!server.isEnded) await server.kill();
+    }
+  });
+}
+
+testWithHeldWrite("a write of a worker that was replaced lands before another serves", async (held) => {
+  const { appliance, server, initiator, gate, disk } = held;
+  appliance.writeConf(`node = iqn.2002-08.info.netmanager.other\n${CONF}`);
+  const reloaded = runIscsi(["reload", "--force", "--conf", appliance.confPath]);
+  await server.waitForLog("Target worker has not ended", 20_000);
+  assertMatch(server.stderr, new RegExp(`still change "${disk}"`));
+  assertEquals(server.stdout.match(/^ready$/gm)?.length, 1);
+  Deno.removeSync(gate);
+  assertEquals((await reloaded).code, 0);
+  assertEquals(server.stdout.match(/^ready$/gm)?.length, 2);
+  const data = pattern(2 * BYTES).subarray(BYTES);
+  const next = await logIn(appliance, OTHER_TARGET);
+  const written = await next.command({ cdb: write10(0, BLOCKS, { fua: true }), write: data });
+  assertEquals(written.status, ScsiStatus.good);
+  assertEquals(Deno.readFileSync(disk).subarray(0, BYTES), data);
+  await next.close();
+  await initiator.close();
+  assertEquals((await server.stop()).code, 0);
+});
+
+testWithHeldWrite(
+  "a server ends when it is told to although a write hangs, and the next can start",
+  async (held) => {
+    const { appliance, server, disk } = held;
     assertEquals((await server.stop()).code, 1);
     assertMatch(
       server.stderr,
       new RegExp(`target worker has not ended: operations .* still change "${disk}"`),
     );
-    await initiator.close();
     await using _successor = await appliance.serve();
   },
-});
+);
 
 /** Waits until a thread of a process stands in the kernel, where no signal reaches it, and not for a moment only. */
 async function untilStuck(pid: number): Promise<void> {

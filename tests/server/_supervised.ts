@@ -123,3 +123,8 @@ export function crash(worker: Worker): void {
   port2.postMessage({ kind: "open", id: 1 });
   port2.close();
 }
+
+/** Registers a test after which the locks of backing files are left to the end of the process, as they are to be. */
+export function testThatLeavesLocks(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name, sanitizeResources: false, fn });
+}

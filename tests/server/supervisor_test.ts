@@ -9,7 +9,15 @@ import { read10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
 import { freePort } from "../support/server_process.ts";
 import { assertFarewell, FILE_BYTES, leaveWriteOpen, LOOPBACK, makeServed, pathOf } from "./_serving.ts";
-import { crash, logIn, servingOf, start, withQuickTimes, withWorkers } from "./_supervised.ts";
+import {
+  crash,
+  logIn,
+  servingOf,
+  start,
+  testThatLeavesLocks,
+  withQuickTimes,
+  withWorkers,
+} from "./_supervised.ts";
 
 /** Lets the first workers end as soon as they are ready, as their URLs say, and time between them run fast. */
 function withCrashingWorkers(urls: readonly string[], test: () => Promise<void>): Promise<void> {
@@ -109,18 +117,21 @@ Deno.test("a supervisor starts another worker when one crashes", () =>
     })
   ));
 
-Deno.test("a supervisor ends when a worker has died without saying what it has under way", () =>
-  withScratch((folder) =>
-    withCrashingWorkers([UNHEARD], async () => {
-      const served = makeServed(folder);
-      const ended: string[] = [];
-      const serving = servingOf(served);
-      const tenure = { ...serving.tenure, end: () => Promise.resolve(void ended.push("given back")) };
-      const running = start(served, undefined, { ...serving, tenure });
-      assertStringIncludes((await running.ended)!, "a fault of ours");
-      assertEquals([running.readyCount(), ended], [1, []]);
-    })
-  ));
+testThatLeavesLocks(
+  "a supervisor ends when a worker has died without saying what it has under way",
+  () =>
+    withScratch((folder) =>
+      withCrashingWorkers([UNHEARD], async () => {
+        const served = makeServed(folder);
+        const ended: string[] = [];
+        const serving = servingOf(served);
+        const tenure = { ...serving.tenure, end: () => Promise.resolve(void ended.push("given back")) };
+        const running = start(served, undefined, { ...serving, tenure });
+        assertStringIncludes((await running.ended)!, "a fault of ours");
+        assertEquals([running.readyCount(), ended], [1, []]);
+      })
+    ),
+);
 
 Deno.test("a supervisor starts another worker when one sends what is no message, or no answer", () =>
   withScratch((folder) =>

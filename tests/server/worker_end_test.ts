@@ -7,7 +7,16 @@ import type { Initiator } from "../support/initiator.ts";
 import { write10, writeAtomic16 } from "../support/initiator_cdb.ts";
 import { scsiCommand } from "../support/initiator_request.ts";
 import { makeServed, pathOf, type Served } from "./_serving.ts";
-import { crash, logIn, type Running, servingOf, start, withQuickTimes, withWorkers } from "./_supervised.ts";
+import {
+  crash,
+  logIn,
+  type Running,
+  servingOf,
+  start,
+  testThatLeavesLocks,
+  withQuickTimes,
+  withWorkers,
+} from "./_supervised.ts";
 
 const BYTES = 8192;
 
@@ -143,28 +152,34 @@ Deno.test("a worker that stands in a write does not answer, and is waited for", 
   }));
 
 for (const at of ["once", "later"] as const) {
-  Deno.test(`a server that is told to stop ends although a write hangs (${at}), and gives nothing back`, () =>
-    withHangingWrite(at, async (hanging) => {
-      const { running, assertAlone, release } = hanging;
-      running.stop();
-      assertStringIncludes((await running.ended)!, "target worker has not ended");
-      assertAlone();
-      release();
-    }));
+  testThatLeavesLocks(
+    `a server that is told to stop ends although a write hangs (${at}), and gives nothing back`,
+    () =>
+      withHangingWrite(at, async (hanging) => {
+        const { running, assertAlone, release } = hanging;
+        running.stop();
+        assertStringIncludes((await running.ended)!, "target worker has not ended");
+        assertAlone();
+        release();
+      }),
+  );
 }
 
-Deno.test("a server that waits for the write of a worker that was replaced still ends when it is told to", () =>
-  withHangingWrite("later", async (hanging) => {
-    const { running, assertAlone, release } = hanging;
-    const replaced = running.supervisor.replace(running.supervisor.serving).catch((error) => error.message);
-    await until(() => logOf(hanging).includes("has not ended"), "it says what it waits for");
-    running.stop();
-    assertStringIncludes((await running.ended)!, "target worker has not ended");
-    assertEquals(await replaced, "the server is about to end");
-    assertAlone();
-    release();
-    assert(running.log.lines.every((line) => !line.startsWith("error: Target worker ended")));
-  }));
+testThatLeavesLocks(
+  "a server that waits for the write of a worker that was replaced still ends when it is told to",
+  () =>
+    withHangingWrite("later", async (hanging) => {
+      const { running, assertAlone, release } = hanging;
+      const replaced = running.supervisor.replace(running.supervisor.serving).catch((error) => error.message);
+      await until(() => logOf(hanging).includes("has not ended"), "it says what it waits for");
+      running.stop();
+      assertStringIncludes((await running.ended)!, "target worker has not ended");
+      assertEquals(await replaced, "the server is about to end");
+      assertAlone();
+      release();
+      assert(running.log.lines.every((line) => !line.startsWith("error: Target worker ended")));
+    }),
+);
 
 Deno.test("a worker that takes another's place waits for the holes that are made for that", () =>
   withScratch(async (folder) => {

@@ -295,8 +295,8 @@ function assertLength(file: Deno.FsFile, path: string, sizeBytes: number): void 
 }
 
 /**
- * Opens a file, and finds out which one it is. Deno looks at an open file only with a right to where it really is, which
- * nobody has who reaches it by a link: so the path is looked at, before and after.
+ * Opens a file, and finds out which one it is. Deno looks at an open file only with a right to where it really is,
+ * which nobody has who reaches it by a link: so the path is looked at, before and after.
  */
 function openFile(path: string, readOnly: boolean): { handle: Deno.FsFile; file: Deno.FileInfo } {
   const before = lookAt(path);

@@ -51,6 +51,11 @@ export function reservationsFileOf(storage: string, naa: string): string {
   return join(reservationsFolderOf(storage), `${naa.toLowerCase()}.json`);
 }
 
+/** The file of the state folder that keeps whether the last SANITIZE of the logical unit with this NAA has completed. */
+export function sanitizeFileOf(storage: string, naa: string): string {
+  return join(stateFolderOf(storage), "sanitize", `${naa.toLowerCase()}.json`);
+}
+
 /** The socket of the state folder at which the server that runs on a storage folder takes requests. */
 export function controlSocketOf(storage: string): string {
   return join(stateFolderOf(storage), "control");

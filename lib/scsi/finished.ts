@@ -21,6 +21,12 @@ export function refused(condition: SenseCondition): Finished {
   return { kind: "finished", outcome: checkCondition(condition) };
 }
 
+/** A command that was cancelled. Nobody waits for its status; if somebody did, it must not read GOOD. */
+export const CANCELLED: Finished = Object.freeze({
+  kind: "finished",
+  outcome: Object.freeze(checkCondition(Sense.commandsClearedByDeviceServer)),
+});
+
 /** A command that conflicts with what others have reserved. */
 export const RESERVATION_CONFLICT: Finished = Object.freeze({
   kind: "finished",

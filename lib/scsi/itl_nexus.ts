@@ -28,6 +28,7 @@ export class ItlNexus implements AttachedNexus {
   /** The initiator has been told which logical units there are. */
   readonly onLunsReported: () => void;
   readonly #tasks = new Set<Task>();
+  #isDeparted = false;
   /** Those who wait for the end of the tasks that they saw. */
   #waiting: { readonly tasks: Set<Task>; readonly ended: () => void }[] = [];
 
@@ -58,6 +59,16 @@ export class ItlNexus implements AttachedNexus {
 
   establish(attention: Attention): void {
     this.attentions.establish(attention);
+  }
+
+  /** The logical unit was taken from the target, or the nexus is over: what has not begun must not begin. */
+  get isDeparted(): boolean {
+    return this.#isDeparted;
+  }
+
+  /** The target has the logical unit no more; tasks that are under way end as they would. */
+  depart(): void {
+    this.#isDeparted = true;
   }
 
   /** There is a task that has not ended (QUERY TASK SET). */
@@ -106,6 +117,7 @@ export class ItlNexus implements AttachedNexus {
 
   /** The end of the nexus: its tasks are aborted, and the logical unit forgets it. */
   close(): void {
+    this.depart();
     this.abortTasks();
     this.logicalUnit.detach(this);
   }

@@ -3,7 +3,8 @@
  * sense data, and the flush.
  */
 import { StoreError, type StoreErrorKind } from "../store/block_store.ts";
-import { checkCondition, finished, refused, refusedForField } from "./finished.ts";
+import { CancelledError } from "./cancellation.ts";
+import { CANCELLED, checkCondition, finished, refused, refusedForField } from "./finished.ts";
 import type { ItlNexus } from "./itl_nexus.ts";
 import type { LogicalUnit } from "./logical_unit.ts";
 import type { Finished, Later } from "./operation.ts";
@@ -22,8 +23,9 @@ const FAILURES: Readonly<Record<StoreErrorKind, SenseCondition>> = {
   readOnly: Sense.writeProtected,
 };
 
-/** The outcome of a command whose store threw; anything but a `StoreError` is our own fault and goes on up. */
+/** The outcome of a command whose work threw; anything but a failed medium or a cancellation is our own fault. */
 export function outcomeOfFailure(error: unknown): Outcome {
+  if (error instanceof CancelledError) return CANCELLED.outcome;
   if (!(error instanceof StoreError)) throw error;
   return checkCondition(FAILURES[error.kind]);
 }

@@ -76,6 +76,7 @@ export class Nexus {
     const itlNexus = this.#itlNexuses.get(lun);
     if (itlNexus?.logicalUnit !== logicalUnit) return;
     this.#itlNexuses.delete(lun);
+    itlNexus.depart();
     this.#tellOfLuns();
     this.#departing.add(itlNexus);
     await itlNexus.tasksEnded();

@@ -1,7 +1,9 @@
 import { writeUint16 } from "../bytes/big_endian.ts";
+import { Cancellation } from "./cancellation.ts";
 import { checkCondition } from "./finished.ts";
 import type { Outcome } from "./outcome.ts";
 import type { RangeHold, RangeLocks } from "./range_locks.ts";
+import type { CompletionMode, SanitizeRecord } from "./sanitize_record.ts";
 import { encodeSense, Sense } from "./sense.ts";
 import { Status } from "./status.ts";
 
@@ -13,13 +15,13 @@ const PROGRESS_WHOLE = 0x1_0000;
 export interface SanitizeMethod {
   /** All the bytes that it goes over, each as often as it does. */
   readonly workBytes: number;
-  /** Does it and makes it durable, until the end or until `isCancelled`. */
+  /** Does it and makes it durable. It fails when it is cancelled before the end. */
   readonly perform: (supervision: SanitizeSupervision) => Promise<void>;
 }
 
 /** What goes on during a sanitize operation. */
 export interface SanitizeSupervision {
-  readonly isCancelled: () => boolean;
+  readonly cancellation: Cancellation;
   readonly onProgress: (bytes: number) => void;
 }
 
@@ -27,14 +29,19 @@ export interface SanitizeSupervision {
  * The sanitize operation of a logical unit (SBC-3, 4.11). It belongs to the unit and to no task: no reset and no lost
  * nexus ends it. While it is under way the unit does next to nothing else, and when it has failed nothing at all but
  * sanitize again, or, if the command allowed unrestricted exit (AUSE), leave that state.
+ *
+ * An operation that did not reach its end has failed, also when the server ended first: until another one completes,
+ * nobody takes what it left for a sanitized medium.
  */
 export class Sanitizer {
   readonly #ranges: RangeLocks;
+  /** Where an operation that does not complete outlives the server; without it, it is forgotten with the unit. */
+  #record: SanitizeRecord | undefined;
+  readonly #cancellation = new Cancellation();
   #doneBytes = 0;
   #workBytes = 0;
   #isUnderWay = false;
-  #failure: "restricted" | "unrestricted" | undefined;
-  #isCancelled = false;
+  #failure: CompletionMode | undefined;
   #ended: Promise<void> = Promise.resolve();
 
   /** @param ranges those of the unit's medium */
@@ -42,8 +49,19 @@ export class Sanitizer {
     this.#ranges = ranges;
   }
 
+  /** Takes over what was kept. Nothing may have been sanitized yet. */
+  learn(record: SanitizeRecord): void {
+    this.#record = record;
+    this.#failure = record.unfinished;
+  }
+
   get isUnderWay(): boolean {
     return this.#isUnderWay;
+  }
+
+  /** The completion mode of the last operation if it has failed. */
+  get failure(): CompletionMode | undefined {
+    return this.#failure;
   }
 
   /** Why other commands are not executed; undefined when they are. */
@@ -56,48 +74,59 @@ export class Sanitizer {
    * Carries a sanitize operation out; none may be under way. It begins when the transfers that were under way have
    * ended, so that nothing of them is there afterwards; who comes later is refused.
    *
-   * @param mayExitFailure AUSE: after a failure, EXIT FAILURE MODE may be used
-   * @throws {StoreError} (rejects) when the medium fails
+   * @param mode what may be done after a failure
+   * @throws {StoreError} (rejects) when the medium or the record fails
+   * @throws {CancelledError} (rejects) when the unit goes before the end
    */
-  sanitize(method: SanitizeMethod, mayExitFailure: boolean): Promise<void> {
-    this.#isUnderWay = true;
-    this.#doneBytes = 0;
-    this.#workBytes = method.workBytes;
-    const work = this.#sanitize(method, mayExitFailure);
-    this.#ended = work.catch(() => {});
-    return work;
+  sanitize(method: SanitizeMethod, mode: CompletionMode): Promise<void> {
+    return this.#occupy(method.workBytes, () => this.#sanitize(method, mode));
   }
 
-  async #sanitize(method: SanitizeMethod, mayExitFailure: boolean): Promise<void> {
+  /**
+   * EXIT FAILURE MODE, which the operation that failed must have allowed; none may be under way.
+   *
+   * @throws {StoreError} (rejects) when the record fails; the failure stays then
+   */
+  exitFailureMode(): Promise<void> {
+    return this.#occupy(1, async () => {
+      await this.#record?.keep(undefined);
+      this.#failure = undefined;
+    });
+  }
+
+  /** The unit is about to go: what is under way fails. Resolves when it has ended. */
+  cancel(): Promise<void> {
+    this.#cancellation.cancel();
+    return this.#ended;
+  }
+
+  #occupy(workBytes: number, work: () => Promise<void>): Promise<void> {
+    this.#isUnderWay = true;
+    this.#doneBytes = 0;
+    this.#workBytes = workBytes;
+    const done = work().finally(() => this.#isUnderWay = false);
+    this.#ended = done.catch(() => {});
+    return done;
+  }
+
+  async #sanitize(method: SanitizeMethod, mode: CompletionMode): Promise<void> {
     let hold: RangeHold | undefined;
     // Transfers that are under way may pass often, but not for ever: no new ones begin.
     while (hold === undefined) hold = await this.#ranges.lock(0, Infinity).hold;
     try {
+      this.#cancellation.throwIfCancelled();
+      await this.#record?.keep(mode);
+      // From the first block on, nothing but a completed operation makes the medium usable.
+      this.#failure = mode;
       await method.perform({
-        isCancelled: () => this.#isCancelled,
+        cancellation: this.#cancellation,
         onProgress: (bytes) => this.#doneBytes += bytes,
       });
+      await this.#record?.keep(undefined);
       this.#failure = undefined;
-    } catch (error) {
-      this.#failure = mayExitFailure ? "unrestricted" : "restricted";
-      throw error;
     } finally {
-      this.#isUnderWay = false;
       this.#ranges.release(hold);
     }
-  }
-
-  /** EXIT FAILURE MODE; false when the command that failed did not allow it. */
-  exitFailureMode(): boolean {
-    if (this.#failure === "restricted") return false;
-    this.#failure = undefined;
-    return true;
-  }
-
-  /** The unit is about to go: what is under way ends early, and leaves the rest as it is. Resolves when it has. */
-  cancel(): Promise<void> {
-    this.#isCancelled = true;
-    return this.#ended;
   }
 
   #progress(): Outcome {

@@ -95,6 +95,7 @@ export const Sense = {
   writeErrorUnexpectedUnsolicitedData: { key: SenseKey.abortedCommand, code: 0x0c0c },
   writeErrorNotEnoughUnsolicitedData: { key: SenseKey.abortedCommand, code: 0x0c0d },
   readErrorFailedRetransmissionRequest: { key: SenseKey.abortedCommand, code: 0x1113 },
+  commandsClearedByDeviceServer: { key: SenseKey.abortedCommand, code: 0x2f02 },
   protocolServiceCrcError: { key: SenseKey.abortedCommand, code: 0x4705 },
   initiatorResponseTimeout: { key: SenseKey.abortedCommand, code: 0x4b06 },
   miscompareDuringVerifyOperation: { key: SenseKey.miscompare, code: 0x1d00 },

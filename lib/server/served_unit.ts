@@ -9,6 +9,7 @@ import { RECORDED_BYTES } from "../scsi/atomic_limits.ts";
 import type { Identity } from "../scsi/identity.ts";
 import type { ReservationStore } from "../scsi/reservations/reservation_store.ts";
 import { type InquiryTexts, LogicalUnit, type LogicalUnitOptions } from "../scsi/logical_unit.ts";
+import type { SanitizeRecord } from "../scsi/sanitize_record.ts";
 import { AdaptiveStore } from "../store/adaptive_store.ts";
 import { AtomicJournalFile } from "../store/atomic_journal.ts";
 import { allocateJournal, recoverAtomicWrites, type Recovery } from "../store/atomic_recovery.ts";
@@ -20,6 +21,7 @@ import { LateStore, type LateStoreOptions } from "../store/late_store.ts";
 import { ThinStore } from "../store/thin_store.ts";
 import { nameOf } from "./problem_log.ts";
 import { openReservationFile } from "./reservation_file.ts";
+import { openSanitizeFile } from "./sanitize_file.ts";
 import { UnitFaults } from "./unit_faults.ts";
 import { UnitJournal } from "./unit_journal.ts";
 import { untilSettled } from "./until_settled.ts";
@@ -54,6 +56,7 @@ interface Backing {
   readonly file: FileStore;
   readonly thin: ThinStore | undefined;
   readonly store: BlockStore;
+  readonly sanitizeRecord: SanitizeRecord;
 }
 
 /**
@@ -109,6 +112,7 @@ export class ServedUnit {
       faults: this.#faults,
       ...kindOf(disk),
     });
+    if (this.#backing !== undefined) this.logicalUnit.sanitizer.learn(this.#backing.sanitizeRecord);
   }
 
   /** The reason why the unit is not ready, for the user; undefined when it is. */
@@ -129,6 +133,7 @@ export class ServedUnit {
     const backing = this.#try(() => this.#openBacking(unit, options));
     if (backing === undefined) return;
     this.#backing = backing;
+    this.logicalUnit.sanitizer.learn(backing.sanitizeRecord);
     this.logicalUnit.arrive(() => this.#late!.arrive(backing.store));
   }
 
@@ -163,7 +168,10 @@ export class ServedUnit {
       const thin = puncher === undefined
         ? undefined
         : new ThinStore(file, { puncher, isEmpty: file.isEmpty });
-      return { file, thin, store: new AdaptiveStore(thin ?? file, () => performance.now()) };
+      const store = new AdaptiveStore(thin ?? file, () => performance.now());
+      const { storage, log } = options;
+      const sanitizeRecord = openSanitizeFile(storage, this.#identity, { backingPath: path, log });
+      return { file, thin, store, sanitizeRecord };
     } catch (error) {
       file.close();
       throw error;
@@ -227,6 +235,15 @@ export class ServedUnit {
       const hold = await ranges.lock(0, Infinity).hold;
       if (hold !== undefined) return () => ranges.release(hold);
     }
+  }
+
+  /** Ends a SANITIZE that is under way: it has failed then, which is remembered until another one completes. */
+  async endSanitize(): Promise<void> {
+    const { sanitizer } = this.logicalUnit;
+    const wasUnderWay = sanitizer.isUnderWay;
+    await sanitizer.cancel();
+    if (!wasUnderWay || sanitizer.failure === undefined) return;
+    this.#options.log.warning(`The SANITIZE of "${this.path}" was ended early and has failed; send it again`);
   }
 
   /** Makes everything that was written durable. */

@@ -243,7 +243,7 @@ export class TargetServer {
     this.#isStopping = true;
     this.#absent.end();
     for (const listener of this.#listeners.values()) listener.close();
-    const sanitized = [...this.#open.values()].map(({ logicalUnit }) => logicalUnit.sanitizer.cancel());
+    const sanitized = [...this.#open.values()].map((unit) => unit.endSanitize());
     await this.#node.stop();
     await Promise.all([...sanitized, ...this.#leaving.values()]);
     await Promise.all(this.#open.values().map((unit) => unit.flush()));
@@ -454,8 +454,8 @@ export class TargetServer {
   }
 
   async #closeAfter(unit: ServedUnit, idle: Promise<void>): Promise<void> {
-    const { path, logicalUnit } = unit;
-    await Promise.all([idle, logicalUnit.sanitizer.cancel()]);
+    const { path } = unit;
+    await Promise.all([idle, unit.endSanitize()]);
     const release = await unit.seize();
     if (!this.#isStopping) {
       try {

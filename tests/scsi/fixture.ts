@@ -16,6 +16,7 @@ import { LogicalUnit, type LogicalUnitOptions } from "../../lib/scsi/logical_uni
 import type { Nexus } from "../../lib/scsi/nexus.ts";
 import type { DataIn, DataOut, Operation } from "../../lib/scsi/operation.ts";
 import { GOOD, type Outcome } from "../../lib/scsi/outcome.ts";
+import type { SanitizeRecord } from "../../lib/scsi/sanitize_record.ts";
 import { Sense, type SenseCondition } from "../../lib/scsi/sense.ts";
 import { Status } from "../../lib/scsi/status.ts";
 import { TargetDevice } from "../../lib/scsi/target_device.ts";
@@ -23,10 +24,15 @@ import { MemoryStore } from "../support/memory_store.ts";
 
 export const IDENTITY = { naa: "3123456789abcdef", serialNumber: "0123456789ABCDEF" } as const;
 
+/** What a unit of a test is made of. */
+type UnitOptions = Partial<LogicalUnitOptions> & { readonly sanitizeRecord?: SanitizeRecord };
+
 /** A unit of 1 MiB in blocks of 512 bytes, unless options say otherwise. */
-export function makeUnit(options: Partial<LogicalUnitOptions> = {}): LogicalUnit {
+export function makeUnit({ sanitizeRecord, ...options }: UnitOptions = {}): LogicalUnit {
   const store = options.store ?? new MemoryStore({ sizeBytes: 1024 * 1024 });
-  return new LogicalUnit({ identity: IDENTITY, readOnly: false, ...options, store });
+  const unit = new LogicalUnit({ identity: IDENTITY, readOnly: false, ...options, store });
+  if (sanitizeRecord !== undefined) unit.sanitizer.learn(sanitizeRecord);
+  return unit;
 }
 
 /** A target that has these units as LUN 0, 1 ... */
@@ -52,7 +58,7 @@ export function openReadyNexus(target: TargetDevice, unitCount = 1): Nexus {
 }
 
 /** A nexus with a unit of its own, behind `options`, as LUN 0. */
-export function openUnit(options: Partial<LogicalUnitOptions> = {}): Nexus {
+export function openUnit(options: UnitOptions = {}): Nexus {
   return openReadyNexus(makeTarget(makeUnit(options)));
 }
 

@@ -1,6 +1,7 @@
 /** A server that becomes another while initiators use it, in one process and on real files. */
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { numbered, until } from "../iscsi/_harness.ts";
+import { TargetServer } from "../../lib/server/target_server.ts";
 import type { PunchResult } from "../../lib/store/hole_puncher.ts";
 import { Initiator } from "../support/initiator.ts";
 import {
@@ -350,6 +351,63 @@ Deno.test("reconfigure() makes limits hold for new logins only", () =>
     for (const initiator of calm) {
       await initiator.untilRounds(3);
       assertEquals(initiator.diary, []);
+    }
+  }));
+
+const SANITIZE_IN_PROGRESS = 0x041b;
+const SANITIZE_FAILED = 0x3103;
+
+/** SANITIZE OVERWRITE, so often that it takes long; resolves with the additional sense code that it ends with. */
+async function overwrite(initiator: Initiator, lun: number): Promise<number> {
+  const write = Uint8Array.of(0x1f, 0, 0, 1, 0xaa);
+  const cdb = Uint8Array.of(0x48, 0x01, 0, 0, 0, 0, 0, 0, write.length, 0);
+  return (await initiator.command({ cdb, lun, write })).sense?.code ?? 0;
+}
+
+async function untilSanitizing(initiator: Initiator, lun: number): Promise<void> {
+  for (let round = 0; round < 10_000; round++) {
+    if (await codeOf(initiator, testUnitReady(), lun) === SANITIZE_IN_PROGRESS) return;
+  }
+  throw new Error("The LUN is not sanitized");
+}
+
+Deno.test("a LUN that is removed while it is sanitized is not sanitized, and says so when it is back", () =>
+  withBed(["[a]", "size=4MB 32MB"], async (bed) => {
+    const [one, two] = [await bed.connect("a"), await bed.connect("a", "other")];
+    for (const initiator of [one, two]) await codeOf(initiator, testUnitReady(), 1);
+    const sanitized = overwrite(one, 1);
+    await untilSanitizing(two, 1);
+    bed.reconfigure(...A);
+    assertEquals(await sanitized, SANITIZE_FAILED);
+    const isLogged = (text: string): boolean => bed.log.lines.some((line) => line.includes(text));
+    await until(() => isLogged("was ended early and has failed"), "the log tells of it");
+    bed.reconfigure("[a]", "size=4MB 32MB");
+    await until(() => isLogged("SANITIZE of this LUN did not complete"), "the file is open again");
+    const back = await bed.connect("a", "third");
+    await codeOf(back, testUnitReady(), 1);
+    assertEquals(await codeOf(back, read10(0, 1), 1), SANITIZE_FAILED);
+    const blockErase = Uint8Array.of(0x48, 0x02, 0, 0, 0, 0, 0, 0, 0, 0);
+    assertEquals([await codeOf(back, blockErase, 1), await codeOf(back, read10(0, 1), 1)], [0, 0]);
+  }));
+
+Deno.test("a SANITIZE that stop() ends early has failed, for the next server, too", () =>
+  withBed(["[a]", "size=32MB"], async (bed) => {
+    const initiator = await bed.connect("a");
+    const sanitized = overwrite(initiator, 0).catch(() => undefined);
+    const other = await bed.connect("a", "other");
+    await untilSanitizing(other, 0);
+    const settings = bed.settings("[a]", "size=32MB");
+    await bed.server.stop();
+    await sanitized;
+    const next = TargetServer.start({ ...settings, log: bed.log, clock: bed.clock });
+    try {
+      const again = await Initiator.connect(next.addresses[0]!.port);
+      await again.login({ targetName: `${NODE}:a` });
+      await again.command({ cdb: testUnitReady() });
+      assertEquals(await codeOf(again, write10(0, 1)), SANITIZE_FAILED);
+      await again.close();
+    } finally {
+      await next.stop();
     }
   }));
 

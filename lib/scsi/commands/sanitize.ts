@@ -16,9 +16,9 @@ import { readUint16 } from "../../bytes/big_endian.ts";
 import { finished, FINISHED_GOOD, refusedForField, refusedForParameter } from "../finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
-import { outcomeOfFailure } from "../medium.ts";
+import { finishLater, outcomeOfFailure } from "../medium.ts";
 import type { Finished, Operation } from "../operation.ts";
-import { GOOD } from "../outcome.ts";
+import { GOOD, type Outcome } from "../outcome.ts";
 import { takeParameterList } from "../parameter_list.ts";
 import { writeRepeated } from "../repeat_block.ts";
 import type { SanitizeMethod } from "../sanitizer.ts";
@@ -39,27 +39,38 @@ const OVERWRITE_HEADER_BYTES = 4;
 const UNMAP_BYTES = 1024 * 1024 * 1024;
 const WRITE_BYTES = 64 * 1024 * 1024;
 
-/** Why the CDB is refused, whatever is to be done. */
-function refuseCdb(cdb: Uint8Array): Finished | undefined {
+/**
+ * Why the CDB is refused, whatever is to be done. After a failure in the restricted completion mode AUSE is an error
+ * (SBC-4, 5.30.1).
+ */
+function refuseCdb({ sanitizer }: LogicalUnit, cdb: Uint8Array): Finished | undefined {
   if ((cdb[1]! & ZNR) !== 0) return refusedForField(1, 6);
+  if ((cdb[1]! & AUSE) !== 0 && sanitizer.failure === "restricted") return refusedForField(1, 5);
   const reserved = cdb.subarray(2, 7).findIndex((byte) => byte !== 0);
   return reserved < 0 ? undefined : refusedForField(2 + reserved);
 }
 
 /** Of the forms that have no parameter list. */
-function refuseList(cdb: Uint8Array): Finished | undefined {
-  return refuseCdb(cdb) ?? (readUint16(cdb, 7) === 0 ? undefined : refusedForField(7));
+function refuseList(unit: LogicalUnit, cdb: Uint8Array): Finished | undefined {
+  return refuseCdb(unit, cdb) ?? (readUint16(cdb, 7) === 0 ? undefined : refusedForField(7));
+}
+
+/** The outcome of a sanitize operation: once its failure holds, the status says so as every later one does. */
+function outcomeOf({ sanitizer }: LogicalUnit, work: Promise<void>): Promise<Outcome> {
+  return work.then(() => GOOD, (error) => {
+    const outcome = outcomeOfFailure(error);
+    return sanitizer.outcome ?? outcome;
+  });
 }
 
 /** Sets a sanitize operation going. Whatever becomes of the task, it goes on: only who waits for it is another. */
 function begin({ logicalUnit }: ItlNexus, flags: number, method: SanitizeMethod): Operation {
   const { sanitizer } = logicalUnit;
-  // Another one may have begun while the parameter list was on its way.
+  // Another one may have begun, or failed, while the parameter list was on its way.
   if (sanitizer.isUnderWay) return finished(sanitizer.outcome!);
-  const outcome = sanitizer.sanitize(withSideFiles(logicalUnit, method), (flags & AUSE) !== 0).then(
-    () => GOOD,
-    outcomeOfFailure,
-  );
+  if ((flags & AUSE) !== 0 && sanitizer.failure === "restricted") return refusedForField(1, 5);
+  const mode = (flags & AUSE) === 0 ? "restricted" : "unrestricted";
+  const outcome = outcomeOf(logicalUnit, sanitizer.sanitize(withSideFiles(logicalUnit, method), mode));
   // A failure that nobody waits for is what every later command is told. The work is not that of the task: whoever
   // aborts the task need not wait for it.
   return (flags & IMMED) !== 0
@@ -115,9 +126,9 @@ function withSideFiles({ journal }: LogicalUnit, method: SanitizeMethod): Saniti
 function eraseMethod(unit: LogicalUnit): SanitizeMethod {
   return {
     workBytes: unit.capacityBlocks * unit.blockSizeBytes,
-    perform: async ({ isCancelled, onProgress }) => {
+    perform: async ({ cancellation, onProgress }) => {
       for (const { isMapped, ...stretch } of extents(unit, unit.store.canUnmap ? UNMAP_BYTES : WRITE_BYTES)) {
-        if (isCancelled()) break;
+        cancellation.throwIfCancelled();
         if (isMapped) await unit.store.unmap([stretch]);
         onProgress(stretch.lengthBytes);
       }
@@ -160,14 +171,18 @@ function readOverwrite(unit: LogicalUnit, list: Uint8Array): SanitizeMethod | Fi
   const pattern = list.subarray(OVERWRITE_HEADER_BYTES, OVERWRITE_HEADER_BYTES + patternLength);
   const block = fillBlock(unit.blockSizeBytes, pattern);
   const inverted = (flags & INVERT) === 0 ? block : block.map((byte) => ~byte);
-  return overwriteMethod(unit, Array.from({ length: count }, (_, pass) => pass % 2 === 0 ? block : inverted));
+  // Inverted between passes, so that the last one writes the pattern itself (SBC-4, 5.30.2.2).
+  return overwriteMethod(
+    unit,
+    Array.from({ length: count }, (_, pass) => (count - pass) % 2 === 1 ? block : inverted),
+  );
 }
 
 /** OVERWRITE. */
 export function sanitizeOverwrite(nexus: ItlNexus, cdb: Uint8Array): Operation {
-  const refusal = refuseCdb(cdb);
-  if (refusal !== undefined) return refusal;
   const { logicalUnit } = nexus;
+  const refusal = refuseCdb(logicalUnit, cdb);
+  if (refusal !== undefined) return refusal;
   const flags = cdb[1]!;
   const lengthBytes = readUint16(cdb, 7);
   // A pattern has one byte at least, and one block at most.
@@ -182,12 +197,21 @@ export function sanitizeOverwrite(nexus: ItlNexus, cdb: Uint8Array): Operation {
 
 /** BLOCK ERASE. */
 export function sanitizeBlockErase(nexus: ItlNexus, cdb: Uint8Array): Operation {
-  return refuseList(cdb) ?? begin(nexus, cdb[1]!, eraseMethod(nexus.logicalUnit));
+  const { logicalUnit } = nexus;
+  return refuseList(logicalUnit, cdb) ?? begin(nexus, cdb[1]!, eraseMethod(logicalUnit));
 }
 
-/** EXIT FAILURE MODE. */
+/** EXIT FAILURE MODE. When no operation has failed, there is nothing to exit, which is no error. */
 export function sanitizeExitFailureMode({ logicalUnit }: ItlNexus, cdb: Uint8Array): Operation {
-  const refusal = refuseList(cdb);
+  const refusal = refuseList(logicalUnit, cdb);
   if (refusal !== undefined) return refusal;
-  return logicalUnit.sanitizer.exitFailureMode() ? FINISHED_GOOD : refusedForField(1, 4);
+  const { sanitizer } = logicalUnit;
+  switch (sanitizer.failure) {
+    case undefined:
+      return FINISHED_GOOD;
+    case "restricted":
+      return refusedForField(1, 4);
+    case "unrestricted":
+      return finishLater(outcomeOf(logicalUnit, sanitizer.exitFailureMode()), { changesNothing: true });
+  }
 }

@@ -13,6 +13,7 @@
  * unmapped; as others cannot read as what was asked for when they are, they are written.
  */
 import { readUint16, readUint32, readUint64 } from "../../bytes/big_endian.ts";
+import { Cancellation } from "../cancellation.ts";
 import { finished, refused, refusedForField } from "../finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import { finishLater, outcomeOfFailure, refuseRange } from "../medium.ts";
@@ -45,15 +46,14 @@ function writeAll({ nexus, lba, blocks, mayUnmap }: Extent, block: Uint8Array): 
   const unit = nexus.logicalUnit;
   const range = { offset: lba * block.length, lengthBytes: blocks * block.length };
   if (mayUnmap && block.every((byte) => byte === 0)) return finishLater(unmapRanges(nexus, [range]));
-  let isCancelled = false;
-  const supervision = { isCancelled: () => isCancelled };
+  const cancellation = new Cancellation();
   const written = sharing(
     unit,
     range.offset,
     range.lengthBytes,
-    () => unit.scratch.use((scratch) => writeRepeated(unit.store, range, block, supervision, scratch)),
+    () => unit.scratch.use((scratch) => writeRepeated(unit.store, range, block, { cancellation }, scratch)),
   ).then(() => GOOD, outcomeOfFailure);
-  return { kind: "later", operation: written.then(finished), cancel: () => isCancelled = true };
+  return { kind: "later", operation: written.then(finished), cancel: () => cancellation.cancel() };
 }
 
 /** Takes the block that is to be written everywhere; half a block, or two, is none. */

@@ -5,6 +5,7 @@
  * A copy takes no space where its source takes none or holds zeros: there the destination is unmapped, or written only
  * where it does not hold zeros already.
  */
+import { Cancellation, CancelledError } from "../cancellation.ts";
 import { RESERVATION_CONFLICT } from "../finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
@@ -52,7 +53,7 @@ export class CopyJob {
   readonly #segments: readonly Segment[];
   readonly #progress: CopyProgress;
   readonly #scratch = new Uint8Array(PIECE_BYTES);
-  #isCancelled = false;
+  readonly #cancellation = new Cancellation();
 
   constructor(cscds: readonly ResolvedCscd[], segments: readonly Segment[], progress: CopyProgress) {
     this.#cscds = cscds;
@@ -62,18 +63,27 @@ export class CopyJob {
 
   /** The task is aborted: nothing further is copied. */
   cancel(): void {
-    this.#isCancelled = true;
+    this.#cancellation.cancel();
   }
 
   /** Processes all segments, or up to the first that cannot be. */
   async run(): Promise<Outcome> {
     for (const [index, segment] of this.#segments.entries()) {
-      const failure = await this.#process(segment);
+      const failure = await this.#attempt(segment);
       if (failure !== undefined) return copyAborted(failure.condition, index, failure.device);
-      if (this.#isCancelled) return copyAborted(Sense.copyAborted, index);
       this.#progress.segmentsProcessed++;
     }
     return GOOD;
+  }
+
+  /** Processes a segment. Cancellation is one of the ways in which that fails. */
+  async #attempt(segment: Segment): Promise<Failure | undefined> {
+    try {
+      return await this.#process(segment);
+    } catch (error) {
+      if (error instanceof CancelledError) return { condition: Sense.copyAborted };
+      throw error;
+    }
   }
 
   #process(segment: Segment): Failure | undefined | Promise<Failure | undefined> {
@@ -113,7 +123,8 @@ export class CopyJob {
     const { source, destination, sourceBytes, destinationBytes, lengthBytes } = span;
     const isBackwards = source.logicalUnit === destination.logicalUnit && destinationBytes > sourceBytes &&
       destinationBytes < sourceBytes + lengthBytes;
-    for (let done = 0; done < lengthBytes && !this.#isCancelled;) {
+    for (let done = 0; done < lengthBytes;) {
+      this.#cancellation.throwIfCancelled();
       const left = lengthBytes - done;
       const holeBytes = isBackwards
         ? 0
@@ -141,7 +152,8 @@ export class CopyJob {
       "source",
       () => sharing(source, sourceBytes, piece.length, () => source.store.read(sourceBytes, piece)),
     );
-    if (failure !== undefined || this.#isCancelled) return failure;
+    if (failure !== undefined) return failure;
+    this.#cancellation.throwIfCancelled();
     return await attempt(
       "destination",
       () =>
@@ -168,6 +180,7 @@ function refuseBlocks(
 
 /** Why a device of a segment cannot be accessed now: as for a command that the initiator sends to it itself. */
 function refuseDevice(nexus: ItlNexus, role: DeviceFailure["role"]): Failure | undefined {
+  if (nexus.isDeparted) return { condition: Sense.copyTargetDeviceNotReachable };
   const access = role === "source" ? "reads" : "writes";
   const { reservations, sanitizer } = nexus.logicalUnit;
   const isReserved = reservations.isRestricting && reservations.conflictsWith(access, nexus);

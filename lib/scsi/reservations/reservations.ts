@@ -1,6 +1,6 @@
 import { StoreError } from "../../store/block_store.ts";
 import { ACCESS, type Access } from "../access.ts";
-import { FINISHED_GOOD, RESERVATION_CONFLICT } from "../finished.ts";
+import { CANCELLED, FINISHED_GOOD, RESERVATION_CONFLICT } from "../finished.ts";
 import type { AttachedNexus } from "../attached_nexus.ts";
 import type { Finished, Operation } from "../operation.ts";
 import { Sense } from "../sense.ts";
@@ -180,7 +180,7 @@ export class Reservations {
   #afterSaving(act: () => Operation): Operation {
     if (this.#saving === undefined) return act();
     let isCancelled = false;
-    const operation = this.#saving.then(() => isCancelled ? FINISHED_GOOD : this.#afterSaving(act));
+    const operation = this.#saving.then(() => isCancelled ? CANCELLED : this.#afterSaving(act));
     return { kind: "later", operation, cancel: () => isCancelled = true };
   }
 

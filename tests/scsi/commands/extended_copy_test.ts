@@ -4,6 +4,7 @@ import type { LogicalUnitOptions } from "../../../lib/scsi/logical_unit.ts";
 import type { Nexus } from "../../../lib/scsi/nexus.ts";
 import { FaultyStore } from "../../support/faulty_store.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
+import { SlowStore } from "../../support/slow_store.ts";
 import {
   assertHex,
   blocksCdb,
@@ -300,9 +301,37 @@ Deno.test("EXTENDED COPY that is aborted copies nothing more", async () => {
   assertEquals((await copy(nexus, { segments: [{}] })).outcome, "operationInProgress");
   const writesBefore = store.writeCount;
   later.cancel!();
-  await later.operation;
+  assertEquals((await complete(later)).outcome, "copyAborted");
   assert(store.writeCount - writesBefore <= 1, `${store.writeCount - writesBefore} pieces were written`);
   assertEquals((await run(nexus, status)).data[4], 0x02);
+});
+
+Deno.test("EXTENDED COPY fails when a unit of it is taken from the target, or the session with it ends", async () => {
+  for (const lun of [0, 1]) {
+    for (const ending of ["removed", "closed"] as const) {
+      const stores = NAAS.map(() => new SlowStore(new MemoryStore({ sizeBytes: SIZE_BYTES })));
+      const units = NAAS.map((naa, index) =>
+        makeUnit({ identity: { naa, serialNumber: naa }, store: stores[index]! })
+      );
+      // The units belong to two targets, so that the session with one can end while the other copies.
+      const targets = units.map((unit) => makeTarget(unit));
+      const other = openReadyNexus(targets[lun]!);
+      const nexus = targets[1 - lun]!.openNexus("iqn.2007-01.tld.host:client,i,0x400001370000", {
+        others: () => [other],
+      });
+      await run(nexus, cdb("03"));
+      const result = copy(nexus, { segments: [{ blocks: 2048 }] });
+      for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+      const left = ending === "removed" ? targets[lun]!.remove(0) : void other.close();
+      while (stores.some(({ pending }) => pending.length > 0)) {
+        for (const store of stores) store.releaseAll();
+        for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+      }
+      await left;
+      assertEquals((await result).outcome, "copyTargetDeviceNotReachable");
+      assert(units.every(({ ranges }) => ranges.isIdle));
+    }
+  }
 });
 
 const COPY_STATUS = cdb("84 00 07 00 00 00 00 00 00 00 00 00 00 ff");

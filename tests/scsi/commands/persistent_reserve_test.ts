@@ -350,7 +350,7 @@ Deno.test("requests wait for the one that is being saved, and an aborted one doe
     "good",
     "18",
   ]);
-  await complete(third);
+  assertEquals((await complete(third)).outcome, "commandsClearedByDeviceServer");
   assertEquals(store.states.length, 2);
   assertHex((await reserveIn(anna, 0)).subarray(0, 8), "00 00 00 02 00 00 00 10");
 });

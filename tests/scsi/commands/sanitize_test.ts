@@ -4,6 +4,7 @@ import type { Nexus } from "../../../lib/scsi/nexus.ts";
 import type { AtomicJournal } from "../../../lib/store/atomic_journal.ts";
 import { StoreError } from "../../../lib/store/block_store.ts";
 import type { ByteRange } from "../../../lib/store/byte_range.ts";
+import type { CompletionMode, SanitizeRecord } from "../../../lib/scsi/sanitize_record.ts";
 import { FaultyStore } from "../../support/faulty_store.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
@@ -128,7 +129,7 @@ Deno.test("SANITIZE has the journal forget what it holds of the medium, before a
 Deno.test("SANITIZE fails when the journal cannot forget", async () => {
   const calls: string[] = [];
   const nexus = openUnit({ store: makeStore(), journal: notingJournal(calls, true) });
-  assertEquals((await run(nexus, sanitizeCdb(BLOCK_ERASE))).outcome, "writeError");
+  assertEquals((await run(nexus, sanitizeCdb(BLOCK_ERASE))).outcome, "sanitizeCommandFailed");
   assertEquals((await run(nexus, blocksCdb("READ(10)", {}))).outcome, "sanitizeCommandFailed");
 });
 
@@ -140,11 +141,16 @@ Deno.test("SANITIZE with OVERWRITE writes its pattern into each block", async ()
   assert(store.flushCount > 0);
 });
 
-Deno.test("SANITIZE with OVERWRITE and INVERT ends with what its last pass writes", async () => {
-  for (const [header, last] of [["81", 0x0f], ["82", 0xf0], ["83", 0x0f], ["02", 0x0f]] as const) {
+Deno.test("SANITIZE with OVERWRITE and INVERT inverts between passes, and ends with the pattern", async () => {
+  for (const [header, first] of [["81", 0x0f], ["82", 0xf0], ["83", 0x0f], ["02", 0x0f]] as const) {
     const store = makeStore();
+    const faulty = new FaultyStore(store);
+    // The first pass ends with the flush that fails.
+    faulty.inject({ operation: "flush", kind: "flushFailed" });
+    await overwrite(openUnit({ store: faulty }), `${header} 00 00 01 0f`);
+    assertEquals(contentOf(store), new Uint8Array(store.sizeBytes).fill(first), header);
     assertEquals((await overwrite(openUnit({ store }), `${header} 00 00 01 0f`)).outcome, "good");
-    assertEquals(contentOf(store), new Uint8Array(store.sizeBytes).fill(last), header);
+    assertEquals(contentOf(store), new Uint8Array(store.sizeBytes).fill(0x0f), header);
   }
 });
 
@@ -238,14 +244,138 @@ Deno.test("SANITIZE that fails leaves nothing to do but to try again, or to give
     const store = new FaultyStore(makeStore());
     const nexus = openUnit({ store });
     store.inject({ operation: "unmap", kind: "writeFailed" });
-    assertEquals((await run(nexus, sanitizeCdb(BLOCK_ERASE | (mayGiveUp ? AUSE : 0)))).outcome, "writeError");
+    const failed = await run(nexus, sanitizeCdb(BLOCK_ERASE | (mayGiveUp ? AUSE : 0)));
+    assertEquals(failed.outcome, "sanitizeCommandFailed");
     assertEquals((await run(nexus, blocksCdb("READ(10)", {}))).outcome, "sanitizeCommandFailed");
     assertEquals((await senseOf(nexus)).condition, "sanitizeCommandFailed");
     const exit = await run(nexus, sanitizeCdb(EXIT_FAILURE_MODE));
     if (mayGiveUp) assertEquals(exit.outcome, "good");
-    else assertFieldRefused(exit, 1, 4);
+    else {
+      assertFieldRefused(exit, 1, 4);
+      assertFieldRefused(await run(nexus, sanitizeCdb(BLOCK_ERASE | AUSE)), 1, 5);
+      assertFieldRefused(await run(nexus, sanitizeCdb(OVERWRITE | AUSE, 5)), 1, 5);
+    }
     store.heal();
     if (!mayGiveUp) assertEquals((await run(nexus, sanitizeCdb(BLOCK_ERASE))).outcome, "good");
     assertEquals((await run(nexus, blocksCdb("READ(10)", {}))).outcome, "good");
   }
+});
+
+/** A record that outlives the units which use it, and that fails when it is told to. */
+class KeptRecord implements SanitizeRecord {
+  unfinished: CompletionMode | undefined;
+  fails = false;
+  readonly history: string[] = [];
+
+  // deno-lint-ignore require-await
+  async keep(mode: CompletionMode | undefined): Promise<void> {
+    if (this.fails) throw new StoreError("outOfSpace", "Cannot keep: told to fail");
+    this.history.push(mode ?? "completed");
+    this.unfinished = mode;
+  }
+}
+
+for (
+  const [name, action, list] of [["OVERWRITE", OVERWRITE, "01 00 00 01 aa"], [
+    "BLOCK ERASE",
+    BLOCK_ERASE,
+    "",
+  ]] as const
+) {
+  Deno.test(`SANITIZE ${name} of a unit that goes fails, and the unit stays unusable when it comes back`, async () => {
+    for (const flags of [0, AUSE]) {
+      // Two stretches at least, so that there is a place to stop between them.
+      const store = new MemoryStore({ sizeBytes: 128 * 1024 * 1024 });
+      store.writeNow(0, new Uint8Array(4096).fill(0xa5));
+      const slow = new SlowStore(store);
+      const record = new KeptRecord();
+      const unit = makeUnit({ store: slow, sanitizeRecord: record });
+      const nexus = openReadyNexus(makeTarget(unit));
+      const dataOut = bytes(list);
+      const result = run(nexus, sanitizeCdb(action | flags, dataOut.length), { dataOut });
+      await settle();
+      const ended = unit.sanitizer.cancel();
+      while (slow.pending.length > 0) {
+        slow.releaseAll();
+        await settle();
+      }
+      await ended;
+      assertEquals((await result).outcome, "sanitizeCommandFailed");
+      assertEquals((await run(nexus, cdb("00"))).outcome, "sanitizeCommandFailed");
+      assertEquals(unit.ranges.isIdle, true);
+
+      const again = openUnit({ store, sanitizeRecord: record });
+      assertEquals((await run(again, blocksCdb("READ(10)", {}))).outcome, "sanitizeCommandFailed");
+      assertEquals((await senseOf(again)).condition, "sanitizeCommandFailed");
+      const exit = await run(again, sanitizeCdb(EXIT_FAILURE_MODE));
+      if (flags === AUSE) assertEquals(exit.outcome, "good");
+      else {
+        assertFieldRefused(exit, 1, 4);
+        assertEquals((await run(again, sanitizeCdb(BLOCK_ERASE))).outcome, "good");
+      }
+      assertEquals((await run(again, blocksCdb("READ(10)", {}))).outcome, "good");
+      assertEquals(record.unfinished, undefined);
+    }
+  });
+}
+
+Deno.test("SANITIZE is recorded before the first block changes, and as completed before its status", async () => {
+  const store = makeStore();
+  const slow = new SlowStore(store);
+  const record = new KeptRecord();
+  const unit = makeUnit({ store: slow, sanitizeRecord: record });
+  const nexus = openReadyNexus(makeTarget(unit));
+  const result = run(nexus, sanitizeCdb(BLOCK_ERASE));
+  await settle();
+  assertEquals([record.history, slow.pending.length], [["restricted"], 1]);
+  while (slow.pending.length > 0) {
+    slow.releaseAll();
+    await settle();
+  }
+  assertEquals([(await result).outcome, record.history], ["good", ["restricted", "completed"]]);
+});
+
+Deno.test("SANITIZE that cannot be recorded changes nothing; one whose end cannot be has failed", async () => {
+  const store = makeStore();
+  const record = new KeptRecord();
+  const nexus = openUnit({ store, sanitizeRecord: record });
+  record.fails = true;
+  assertEquals((await run(nexus, sanitizeCdb(BLOCK_ERASE))).outcome, "spaceAllocationFailedWriteProtect");
+  assertEquals([(await run(nexus, cdb("00"))).outcome, store.pageCount], ["good", 256]);
+  record.fails = false;
+  const faulty = new FaultyStore(store);
+  const other = openUnit({ store: faulty, sanitizeRecord: record });
+  faulty.inject({ operation: "flush", kind: "flushFailed" });
+  assertEquals((await run(other, sanitizeCdb(BLOCK_ERASE | AUSE))).outcome, "sanitizeCommandFailed");
+  record.fails = true;
+  assertEquals((await run(other, sanitizeCdb(EXIT_FAILURE_MODE))).outcome, "sanitizeCommandFailed");
+  assertEquals([(await run(other, cdb("00"))).outcome, record.unfinished], [
+    "sanitizeCommandFailed",
+    "unrestricted",
+  ]);
+});
+
+Deno.test("SANITIZE EXIT FAILURE MODE under way keeps another SANITIZE out, whose failure it could hide", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const record: SanitizeRecord = { unfinished: "unrestricted", keep: () => promise };
+  const nexus = openUnit({ store: makeStore(), sanitizeRecord: record });
+  const exit = run(nexus, sanitizeCdb(EXIT_FAILURE_MODE));
+  assertEquals((await run(nexus, sanitizeCdb(BLOCK_ERASE))).outcome, "sanitizeInProgress");
+  resolve();
+  assertEquals((await exit).outcome, "good");
+  assertEquals(
+    (await run(nexus, sanitizeCdb(EXIT_FAILURE_MODE))).outcome,
+    "good",
+    "there is nothing to exit",
+  );
+});
+
+Deno.test("SANITIZE of a unit that is about to go does not begin", async () => {
+  const store = makeStore();
+  const record = new KeptRecord();
+  const unit = makeUnit({ store, sanitizeRecord: record });
+  const nexus = openReadyNexus(makeTarget(unit));
+  await unit.sanitizer.cancel();
+  const { outcome } = await run(nexus, sanitizeCdb(BLOCK_ERASE));
+  assertEquals([outcome, record.history, store.pageCount], ["commandsClearedByDeviceServer", [], 256]);
 });

@@ -6,6 +6,7 @@ import {
   assertFieldRefused,
   type Blocks,
   blocksCdb,
+  complete,
   openUnit,
   pattern,
   type Result,
@@ -136,12 +137,12 @@ Deno.test("WRITE SAME on a full disk says so, and the unit goes on", async () =>
   assertEquals((await writeSame(nexus, "WRITE SAME(16)", { blocks: 8 }, block)).outcome, "good");
 });
 
-Deno.test("WRITE SAME that is aborted writes no further", async () => {
+Deno.test("WRITE SAME that is aborted writes no further, and does not end with GOOD", async () => {
   const store = makeStore();
   const nexus = openUnit({ store });
   const operation = nexus.execute(0, blocksCdb("WRITE SAME(16)", { blocks: 2048, flags: NDOB }));
   if (operation.kind !== "later") throw new Error("It is done at once");
   operation.cancel!();
-  await operation.operation;
+  assertEquals((await complete(operation)).outcome, "commandsClearedByDeviceServer");
   assertEquals(contentOf(store).at(-1), 0xa5);
 });

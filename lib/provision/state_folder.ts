@@ -51,7 +51,7 @@ export function reservationsFileOf(storage: string, naa: string): string {
   return join(reservationsFolderOf(storage), `${naa.toLowerCase()}.json`);
 }
 
-/** The file of the state folder that keeps whether the last SANITIZE of the logical unit with this NAA has completed. */
+/** The file of the state folder that keeps whether the last SANITIZE of the unit with this NAA identifier completed. */
 export function sanitizeFileOf(storage: string, naa: string): string {
   return join(stateFolderOf(storage), "sanitize", `${naa.toLowerCase()}.json`);
 }

@@ -1,4 +1,4 @@
-/** The failure of work that was cancelled. Work ends early only by throwing it, so its end is never taken for success. */
+/** The failure of work that was cancelled. Work ends early only by throwing it, so its end is never a success. */
 export class CancelledError extends Error {
   override readonly name = "CancelledError";
 }

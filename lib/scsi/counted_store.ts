@@ -3,23 +3,34 @@ import type { ByteRange } from "../store/byte_range.ts";
 import type { Extent } from "../store/space_map.ts";
 import type { ErrorCounter } from "./error_counters.ts";
 import { reportStorageFault, type StorageFaultReport } from "./storage_faults.ts";
+import type { VolatileCache } from "./volatile_cache.ts";
+
+/** Those who want to know what is done to a store. */
+export interface StoreObservers {
+  /** Is told of everything that changes the medium. */
+  readonly cache: VolatileCache;
+  /** Takes each failure; without it, they are not reported. */
+  readonly faults?: StorageFaultReport | undefined;
+}
 
 /**
  * A store that counts what is read and written, whichever command does it: bytes where it went well, failures else. It
- * also reports each failure.
+ * also tells its observers.
  */
 export class CountedStore implements BlockStore {
   readonly #store: BlockStore;
   readonly #reads: ErrorCounter;
   readonly #writes: ErrorCounter;
+  readonly #cache: VolatileCache;
   readonly #faults: StorageFaultReport | undefined;
 
   constructor(
     store: BlockStore,
     counters: { readonly read: ErrorCounter; readonly write: ErrorCounter },
-    faults?: StorageFaultReport,
+    { cache, faults }: StoreObservers,
   ) {
     this.#store = store;
+    this.#cache = cache;
     this.#faults = faults;
     this.#reads = counters.read;
     this.#writes = counters.write;
@@ -57,16 +68,19 @@ export class CountedStore implements BlockStore {
     try {
       if (!this.#store.writeNow(offset, from)) return false;
     } catch (error) {
+      this.#cache.change();
       this.#writes.uncorrectedErrors++;
       reportStorageFault(this.#faults, error);
       throw error;
     }
+    this.#cache.change();
     this.#writes.bytes += from.length;
     return true;
   }
 
   write(offset: number, from: Uint8Array): Promise<void> {
-    return this.#counted(this.#store.write(offset, from), this.#writes, from.length);
+    this.#cache.begin();
+    return this.#counted(this.#store.write(offset, from), this.#writes, from.length, this.#cache);
   }
 
   flush(): Promise<void> {
@@ -74,11 +88,14 @@ export class CountedStore implements BlockStore {
   }
 
   async unmap(ranges: readonly ByteRange[]): Promise<void> {
+    this.#cache.begin();
     try {
       await this.#store.unmap(ranges);
     } catch (error) {
       reportStorageFault(this.#faults, error);
       throw error;
+    } finally {
+      this.#cache.end();
     }
   }
 
@@ -90,7 +107,12 @@ export class CountedStore implements BlockStore {
     this.#store.close();
   }
 
-  async #counted(work: Promise<void>, counter: ErrorCounter, bytes: number): Promise<void> {
+  async #counted(
+    work: Promise<void>,
+    counter: ErrorCounter,
+    bytes: number,
+    written?: VolatileCache,
+  ): Promise<void> {
     try {
       await work;
       counter.bytes += bytes;
@@ -98,6 +120,8 @@ export class CountedStore implements BlockStore {
       counter.uncorrectedErrors++;
       reportStorageFault(this.#faults, error);
       throw error;
+    } finally {
+      written?.end();
     }
   }
 }

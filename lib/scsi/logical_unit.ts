@@ -18,6 +18,7 @@ import type { Task } from "./task.ts";
 import { Threshold } from "./threshold.ts";
 import { totalTraffic, Traffic } from "./traffic.ts";
 import type { Attention } from "./unit_attention.ts";
+import { VolatileCache } from "./volatile_cache.ts";
 
 /** What a disk is called in its standard INQUIRY data (SPC-4, 6.6.2), where it is not as the program has it. */
 export interface InquiryTexts {
@@ -105,6 +106,7 @@ export class LogicalUnit {
   readonly ranges = new RangeLocks();
   readonly scratch = new Scratch();
   readonly sanitizer: Sanitizer;
+  readonly #cache = new VolatileCache();
   #capacityBlocks: number;
   #writeProtected: boolean;
   #texts: PaddedTexts;
@@ -142,13 +144,14 @@ export class LogicalUnit {
     if (store.sizeBytes < blockSizeBytes) {
       throw new RangeError(`Cannot make a logical unit of ${store.sizeBytes} bytes: not one block fits`);
     }
-    this.store = new CountedStore(store, this.counters, options.faults);
-    const verifying = { ...this.counters, read: this.counters.verify };
-    this.verifyingStore = new CountedStore(store, verifying, options.faults);
     this.faults = options.faults;
+    const observers = { cache: this.#cache, faults: options.faults };
+    this.store = new CountedStore(store, this.counters, observers);
+    const verifying = { ...this.counters, read: this.counters.verify };
+    this.verifyingStore = new CountedStore(store, verifying, observers);
     this.sanitizer = new Sanitizer(this.ranges);
     this.journal = options.journal;
-    this.readAhead = new ReadAhead(new CountedStore(store, new ErrorCounters(), options.faults));
+    this.readAhead = new ReadAhead(new CountedStore(store, new ErrorCounters(), observers));
     this.identity = identity;
     this.blockSizeBytes = blockSizeBytes;
     this.physicalBlockSizeBytes = physicalBlockSizeBytes;
@@ -168,6 +171,23 @@ export class LogicalUnit {
 
   get writeProtected(): boolean {
     return this.#writeProtected;
+  }
+
+  /** Every byte that can be read is on the medium, and not in a volatile cache alone. */
+  get isDurable(): boolean {
+    return this.#cache.isDurable;
+  }
+
+  /**
+   * Makes everything written so far durable.
+   *
+   * @throws {StoreError} (rejects) when that cannot be promised
+   */
+  flush(): Promise<void> {
+    return this.#cache.flush(async () => {
+      await this.store.flush();
+      await this.journal?.flush();
+    });
   }
 
   /** Initiators can give space back: the unit is thinly provisioned. For those who cannot write it is not. */

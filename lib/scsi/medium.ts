@@ -56,12 +56,16 @@ export function refuseTransfer(
 /** Makes everything written so far durable. */
 export async function flush(unit: LogicalUnit): Promise<Outcome> {
   try {
-    await unit.store.flush();
-    await unit.journal?.flush();
+    await unit.flush();
     return GOOD;
   } catch (error) {
     return outcomeOfFailure(error);
   }
+}
+
+/** Makes what was read durable, if it was newer than the medium (SBC-3, 4.15). */
+export async function settle(unit: LogicalUnit): Promise<Outcome> {
+  return unit.isDurable ? GOOD : await flush(unit);
 }
 
 /** Ends a command with what becomes of an outcome that takes time. */

@@ -2,6 +2,7 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { CountedStore } from "../../lib/scsi/counted_store.ts";
 import { ErrorCounters } from "../../lib/scsi/error_counters.ts";
 import { NO_STORAGE_FAULTS } from "../../lib/scsi/storage_faults.ts";
+import { VolatileCache } from "../../lib/scsi/volatile_cache.ts";
 import { StoreError, type StoreErrorKind } from "../../lib/store/block_store.ts";
 import { FaultyStore } from "../support/faulty_store.ts";
 import { MemoryStore } from "../support/memory_store.ts";
@@ -11,7 +12,7 @@ Deno.test("CountedStore reports every failure of the medium, and nothing else", 
   const faults = { add: (kind: string) => reported.push(kind), figures: () => NO_STORAGE_FAULTS };
   const inner = new FaultyStore(new MemoryStore({ sizeBytes: 4096 }));
   const counters = new ErrorCounters();
-  const store = new CountedStore(inner, counters, faults);
+  const store = new CountedStore(inner, counters, { cache: new VolatileCache(), faults });
   const block = new Uint8Array(512);
   const operations: readonly (readonly ["read" | "write" | "flush" | "unmap", () => unknown])[] = [
     ["read", () => store.readNow(0, block)],
@@ -37,6 +38,9 @@ Deno.test("CountedStore reports every failure of the medium, and nothing else", 
     inner.heal();
     assertEquals(reported, []);
   }
-  assertThrows(() => new CountedStore(inner, counters).readNow(0, new Uint8Array(8192)), Error);
+  assertThrows(
+    () => new CountedStore(inner, counters, { cache: new VolatileCache() }).readNow(0, new Uint8Array(8192)),
+    Error,
+  );
   assertEquals([counters.read.uncorrectedErrors, counters.write.uncorrectedErrors], [11, 15]);
 });

@@ -8,15 +8,15 @@
  *   length   4, 0 is 256    7-8            6-9            10-13
  * ```
  *
- * DPO only advises about caching and is left to the page cache. A read with FUA is a plain read, as what the page cache
- * holds is what the file holds; a write with FUA ends with a flush.
+ * DPO only advises about caching and is left to the page cache. A write with FUA ends with a flush. A read with FUA
+ * sends nothing that only the page cache has: what it reads while something is left to flush is flushed before it goes.
  */
 import { readUint16, readUint24, readUint32, readUint64 } from "../../bytes/big_endian.ts";
 import { BlockTransfer } from "../block_transfer.ts";
 import { FINISHED_GOOD, refusedForField } from "../finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
-import { finishLater, flush, outcomeOfFailure, refuseTransfer } from "../medium.ts";
+import { finishLater, flush, outcomeOfFailure, refuseTransfer, settle } from "../medium.ts";
 import type { DataIn, DataOut, Operation } from "../operation.ts";
 import { GOOD, type Outcome } from "../outcome.ts";
 import { inTurn } from "../range_access.ts";
@@ -53,6 +53,21 @@ class ReadBlocks extends BlockTransfer implements DataIn {
     } finally {
       this.leave();
     }
+  }
+}
+
+/** Blocks on their way from the medium, with FUA: each piece is durable before it is sent, whoever writes meanwhile. */
+class DurableReadBlocks extends ReadBlocks {
+  override readNow(offset: number, into: Uint8Array): Outcome | undefined {
+    return this.unit.isDurable ? super.readNow(offset, into) : undefined;
+  }
+
+  override async read(offset: number, into: Uint8Array): Promise<Outcome> {
+    const outcome = await super.read(offset, into);
+    if (outcome !== GOOD) return outcome;
+    const settled = await settle(this.unit);
+    if (settled !== GOOD) this.end();
+    return settled;
   }
 }
 
@@ -94,6 +109,10 @@ class WriteBlocks extends BlockTransfer implements DataOut {
   }
 }
 
+function makeRead(unit: LogicalUnit, flags: number, lba: number, blocks: number): ReadBlocks {
+  return (flags & FUA) === 0 ? new ReadBlocks(unit, lba, blocks) : new DurableReadBlocks(unit, lba, blocks);
+}
+
 function read(unit: LogicalUnit, flags: number, lba: number, blocks: number, lengthByte: number): Operation {
   if ((flags & PROTECT) !== 0) return refusedForField(1, 7);
   const refusal = refuseTransfer(unit, lba, blocks, lengthByte);
@@ -102,8 +121,8 @@ function read(unit: LogicalUnit, flags: number, lba: number, blocks: number, len
   const { ranges, blockSizeBytes } = unit;
   const [startBytes, lengthBytes] = [lba * blockSizeBytes, blocks * blockSizeBytes];
   return ranges.isAwaited(startBytes, lengthBytes)
-    ? inTurn(unit, startBytes, lengthBytes, (hold) => new ReadBlocks(unit, lba, blocks).startWith(hold))
-    : new ReadBlocks(unit, lba, blocks);
+    ? inTurn(unit, startBytes, lengthBytes, (hold) => makeRead(unit, flags, lba, blocks).startWith(hold))
+    : makeRead(unit, flags, lba, blocks);
 }
 
 function write(unit: LogicalUnit, flags: number, lba: number, blocks: number, lengthByte: number): Operation {

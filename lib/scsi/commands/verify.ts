@@ -1,5 +1,6 @@
 /**
- * VERIFY (SBC-3, 5.29 to 5.31): the blocks are read, and what is read is held against what the initiator says.
+ * VERIFY (SBC-3, 5.29 to 5.31): the blocks are read, and what is read is held against what the initiator says. The
+ * medium is verified: what only the page cache had is flushed before the status.
  *
  * Nobody waits for the bytes themselves, so all reading takes the form that leaves the event loop to others.
  */
@@ -8,7 +9,7 @@ import { BlockTransfer } from "../block_transfer.ts";
 import { checkCondition, FINISHED_GOOD, refused, refusedForField } from "../finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
-import { finishLater, outcomeOfFailure, refuseTransfer } from "../medium.ts";
+import { finishLater, outcomeOfFailure, refuseTransfer, settle } from "../medium.ts";
 import { sharing } from "../range_access.ts";
 import type { DataOut, Later, Operation } from "../operation.ts";
 import { GOOD, type Outcome } from "../outcome.ts";
@@ -63,7 +64,7 @@ function verifyLater(unit: LogicalUnit, startBytes: number, lengthBytes: number,
     startBytes,
     lengthBytes,
     () => verifyRange(unit, startBytes, lengthBytes, check),
-  );
+  ).then((outcome) => outcome === GOOD ? settle(unit) : outcome);
   return finishLater(verified, { changesNothing: true });
 }
 
@@ -92,7 +93,7 @@ class VerifyBlocks extends BlockTransfer implements DataOut {
     this.end();
     return receivedBytes < this.lengthBytes
       ? refused(Sense.invalidFieldInCommandInformationUnit)
-      : FINISHED_GOOD;
+      : finishLater(settle(this.unit), { changesNothing: true });
   }
 }
 

@@ -1,11 +1,16 @@
 import type { Access } from "./access.ts";
+import type { IgnoredField } from "./cdb_bits.ts";
 import type { CommandKind } from "./command_kind.ts";
 import type { ItlNexus } from "./itl_nexus.ts";
 import type { Operation } from "./operation.ts";
+import type { Bits } from "./set_bits.ts";
 import type { TargetDescription } from "./target_description.ts";
 
+/** CONTROL, the last byte of every CDB, in usage data: NACA is looked at, and refused. */
+export const CONTROL = 0x04;
+
 /** One row of the command table. */
-export interface Command {
+export interface CommandRow {
   readonly opcode: number;
   /** Of an operation code that several commands share: bits 4-0 of byte 1. */
   readonly serviceAction?: number;
@@ -14,6 +19,8 @@ export interface Command {
    * the service action as it is. As long as the CDB.
    */
   readonly usage: readonly number[];
+  /** Fields that the command may have besides, and that make no difference; every other bit is refused. */
+  readonly ignores?: readonly IgnoredField[];
   readonly access: Access;
   /** It moves user data, and counts as a read or a write of its initiator; every other command is one of the rest. */
   readonly countsAs?: Exclude<keyof typeof CommandKind, "other">;
@@ -29,4 +36,10 @@ export interface Command {
    * have it, and the same three are executed although a unit attention condition is pending (SAM-5, 5.14).
    */
   readonly executeWithoutLogicalUnit?: (target: TargetDescription, cdb: Uint8Array) => Operation;
+}
+
+/** A row with what follows from it. */
+export interface Command extends CommandRow {
+  /** The bits of the CDB for which the command is refused. */
+  readonly refusedBits: Bits;
 }

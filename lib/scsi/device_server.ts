@@ -9,20 +9,22 @@ import { refuseMediumAccess } from "./medium_access.ts";
 import type { Finished, Operation } from "./operation.ts";
 import { refuseSanitizing } from "./refuse_sanitizing.ts";
 import { Sense } from "./sense.ts";
+import { findSetBit } from "./set_bits.ts";
 import type { TargetDescription } from "./target_description.ts";
 
-/** NACA in the CONTROL byte, which asks for what NORMACA in the standard INQUIRY data denies (SAM-5, 5.2). */
-const NACA = 0x04;
-const NACA_BIT = 2;
+/** The longest CDB of a command that is here: an extended CDB (RFC 7143, 11.2.2.3) belongs to none. */
+const CDB_LENGTH_MAX = 16;
 
 /** An operation code that is unknown, or known but not with this service action (SPC-4, 4.2.5). */
 function refuseUnknown(cdb: Uint8Array): Finished {
   return isKnownOpcode(cdb[0]!) ? refusedForField(1, 4) : refused(Sense.invalidCommandOperationCode);
 }
 
-function refuseControl(command: Command, cdb: Uint8Array): Finished | undefined {
-  const controlByte = command.usage.length - 1;
-  return (cdb[controlByte]! & NACA) === 0 ? undefined : refusedForField(controlByte, NACA_BIT);
+/** Why a command is refused for bits that it does not look at, NACA among them; undefined when none of them is set. */
+function refuseBits({ refusedBits }: Command, cdb: Uint8Array): Finished | undefined {
+  const found = findSetBit(cdb, refusedBits);
+  if (found !== undefined) return refusedForField(found.byte, found.bit);
+  return cdb.length > CDB_LENGTH_MAX ? refusedForField(CDB_LENGTH_MAX) : undefined;
 }
 
 /** Why a command must leave to others what they have reserved; undefined when it need not. */
@@ -49,7 +51,7 @@ export function executeCommand(nexus: ItlNexus, cdb: Uint8Array): Operation {
     return tellOfAttention(command, cdb, nexus);
   }
   if (command === undefined) return refuseUnknown(cdb);
-  return refuseReserved(command, cdb, nexus) ?? refuseControl(command, cdb) ??
+  return refuseReserved(command, cdb, nexus) ?? refuseBits(command, cdb) ??
     refuseSanitizing(command, nexus.logicalUnit) ??
     refuseMediumAccess(command.access, nexus.logicalUnit) ??
     command.execute(nexus, cdb);
@@ -59,5 +61,5 @@ export function executeCommand(nexus: ItlNexus, cdb: Uint8Array): Operation {
 export function executeWithoutLogicalUnit(target: TargetDescription, cdb: Uint8Array): Operation {
   const command = findCommand(cdb);
   if (command?.executeWithoutLogicalUnit === undefined) return refused(Sense.logicalUnitNotSupported);
-  return refuseControl(command, cdb) ?? command.executeWithoutLogicalUnit(target, cdb);
+  return refuseBits(command, cdb) ?? command.executeWithoutLogicalUnit(target, cdb);
 }

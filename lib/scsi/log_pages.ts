@@ -8,7 +8,7 @@
  *   4- | parameters
  *
  *  0-1 | parameter code
- *   2  | FORMAT AND LINKING: 00b a counter, 11b a list in binary
+ *   2  | TSD 1 (it is not saved), FORMAT AND LINKING: 00b a counter, 11b a list in binary
  *   3  | parameter length
  *   4- | value
  * ```
@@ -54,6 +54,9 @@ const PAGES: readonly LogPage[] = [
 const SUPPORTED_PAGES = 0x00;
 const SUPPORTED_SUBPAGES = 0xff;
 
+/** As GLTSD of the control mode page is zero, each parameter has to say by itself that it is not saved (SPC-4, 7.3). */
+const TSD = 0x20;
+
 const DS = 0x80;
 const SPF = 0x40;
 const HEADER_LENGTH_BYTES = 4;
@@ -89,7 +92,7 @@ function informationalExceptions(): readonly LogParameter[] {
 function encodeParameter({ code, format, value }: LogParameter): number[] {
   const header = new Uint8Array(4);
   writeUint16(header, 0, code);
-  header[2] = format;
+  header[2] = TSD | format;
   header[3] = value.length;
   return [...header, ...value];
 }

@@ -62,9 +62,9 @@ export const MODE_PAGES = {
    */
   caching: { code: 0x08, subpage: 0, defaults: [0x04, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0] },
   /**
-   * SPC-4, 7.5.8. TST 000b: one task set for all initiators. QUEUE ALGORITHM MODIFIER 1h: simple commands are reordered
-   * freely, as initiators expect. TAS 0: a task that another initiator aborts has no status. BUSY TIMEOUT PERIOD FFFFh:
-   * without limit.
+   * SPC-4, 7.5.8. TST 000b: one task set for all initiators. QUEUE ALGORITHM MODIFIER 1h: simple commands are
+   * reordered freely, as initiators expect. QERR 00b: the failure of one command is not that of others. TAS 0: a task
+   * that another initiator aborts has no status. BUSY TIMEOUT PERIOD FFFFh: without limit.
    */
   control: {
     code: 0x0a,

@@ -1,7 +1,8 @@
-import { refused } from "./finished.ts";
+import { refused, refusedForParameter } from "./finished.ts";
 import type { DataOut, Finished, Operation } from "./operation.ts";
 import { GOOD, type Outcome } from "./outcome.ts";
 import { Sense } from "./sense.ts";
+import { type Bits, findSetBit } from "./set_bits.ts";
 
 /** A parameter list that a command takes, complete before anything is done with it. */
 class ParameterList implements DataOut {
@@ -39,6 +40,12 @@ class ParameterList implements DataOut {
       ? refused(Sense.invalidFieldInCommandInformationUnit)
       : this.#use(this.#bytes);
   }
+}
+
+/** Why a list is refused for bits that are reserved, as for those of a CDB; undefined when none of them is set. */
+export function refuseReserved(list: Uint8Array, reserved: Bits, offset = 0): Finished | undefined {
+  const found = findSetBit(list, reserved, offset);
+  return found && refusedForParameter(found.byte, found.bit);
 }
 
 /**

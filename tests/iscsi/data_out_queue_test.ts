@@ -464,8 +464,11 @@ Deno.test("a slow verification whose unwanted data never comes is work under way
     await initiator.close();
     await served;
     assertEquals(harness.node.holdings.works, 1);
-    store.releaseAll();
-    await until(() => harness.node.holdings.works === 0, "the verification is done");
+    const isDone = (): boolean => {
+      store.releaseAll();
+      return harness.node.holdings.works === 0;
+    };
+    await until(isDone, "the verification is done");
     assertEquals(harness.units.get("disk")![0]!.ranges.isIdle, true);
   });
 });

@@ -1,6 +1,6 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { ACCESS } from "../../lib/scsi/access.ts";
-import { COMMANDS, findCommand } from "../../lib/scsi/command_table.ts";
+import { COMMANDS } from "../../lib/scsi/command_table.ts";
 import type { Command } from "../../lib/scsi/command.ts";
 import type { Nexus } from "../../lib/scsi/nexus.ts";
 import { MemoryStore } from "../support/memory_store.ts";
@@ -102,69 +102,6 @@ Deno.test("a stopped and write protected unit is first of all not ready", async 
   const nexus = openUnit({ readOnly: true });
   await run(nexus, cdb("1b 00 00 00 00 00"));
   assertEquals((await run(nexus, cdb("2a 00 00 00 00 00 00 00 01"))).outcome, "initializingCommandRequired");
-});
-
-/** CDBs of which every field makes a difference; the rows that are not here have no more than `plainCdb` shows. */
-const TELLING_CDBS: readonly Uint8Array[] = [
-  "03 00 00 00 ff",
-  "08 00 00 00 01",
-  "0a 00 00 00 01",
-  "12 00 00 00 ff",
-  "1a 00 3f 00 ff",
-  "1b 00 00 00 00",
-  "28 00 00 00 00 00 00 00 01",
-  "2a 00 00 00 00 00 00 00 01",
-  "2f 00 00 00 00 00 00 00 01",
-  "35 00 00 00 00 00 00 00 01",
-  "41 08 00 00 00 00 00 00 01",
-  "42 00 00 00 00 00 00 00 18",
-  "48 01 00 00 00 00 00 00 05",
-  "48 a2 00 00 00 00 00 00 00",
-  "93 08 00 00 00 00 00 00 00 00 00 00 00 01",
-  "9e 12 00 00 00 00 00 00 00 00 00 00 00 ff",
-  "5a 00 3f 00 00 00 00 00 ff",
-  "88 00 00 00 00 00 00 00 00 00 00 00 00 01",
-  "8a 00 00 00 00 00 00 00 00 00 00 00 00 01",
-  "8f 00 00 00 00 00 00 00 00 00 00 00 00 01",
-  "91 00 00 00 00 00 00 00 00 00 00 00 00 01",
-  "9e 10 00 00 00 00 00 00 00 00 00 00 00 ff",
-  "a0 00 00 00 00 00 00 00 00 ff",
-  "a3 0c 01 28 00 00 00 00 ff ff",
-  "a3 0c 02 a3 00 0d 00 00 ff ff",
-  "a3 0d 00 00 00 00 00 00 00 ff",
-  "a8 00 00 00 00 00 00 00 00 01",
-  "aa 00 00 00 00 00 00 00 00 01",
-  "af 00 00 00 00 00 00 00 00 01",
-].map(cdb);
-
-/** Everything that a command brings about. */
-async function observe(block: Uint8Array): Promise<unknown> {
-  const store = new MemoryStore({ sizeBytes: 1024 * 1024 });
-  const nexus = openUnit({ store });
-  const operation = nexus.execute(0, block);
-  const result = await complete(operation, {
-    dataOut: new Uint8Array(131072).fill(0xa5),
-    pieceBytes: 131072,
-  });
-  const readiness = (await run(nexus, cdb("00"))).outcome;
-  const head = new Uint8Array(4096);
-  store.readNow(0, head);
-  return { kind: operation.kind, result, readiness, flushCount: store.flushCount, head };
-}
-
-Deno.test("bits outside the usage data make no difference", async () => {
-  for (const base of [...ROWS.map(([, row]) => plainCdb(row)), ...TELLING_CDBS]) {
-    const { usage, serviceAction } = findCommand(base)!;
-    const observed = await observe(base);
-    for (let bit = 8; bit < usage.length * 8; bit++) {
-      const [byte, mask] = [bit >> 3, 0x80 >> (bit & 7)];
-      const isServiceAction = serviceAction !== undefined && byte === 1 && mask < 0x20;
-      if ((usage[byte]! & mask) !== 0 || isServiceAction) continue;
-      const block = base.slice();
-      block[byte]! ^= mask;
-      assertEquals(await observe(block), observed, `${base}: bit ${mask.toString(16)}h of byte ${byte}`);
-    }
-  }
 });
 
 Deno.test("good is one and the same outcome, by which a transport knows it", () => {

@@ -64,8 +64,8 @@ Deno.test("the Logical Block Provisioning log page counts in sets of 1 MiB, as s
     (await run(nexus, logSense)).data,
     `
     8c 00 00 18
-    00 01 03 08 00 00 14 00 02 00 00 00
-    00 02 03 08 00 00 00 03 01 00 00 00
+    00 01 23 08 00 00 14 00 02 00 00 00
+    00 02 23 08 00 00 00 03 01 00 00 00
     `,
   );
 });

@@ -8,8 +8,6 @@ import type { TargetDescription } from "../target_description.ts";
 import { encodeVitalProductData } from "../vital_product_data.ts";
 
 const EVPD = 0x01;
-/** CMDDT, which is obsolete: whoever sets it wants command support data, and not what he would get. */
-const CMDDT = 0x02;
 
 /** PERIPHERAL QUALIFIER and PERIPHERAL DEVICE TYPE: a disk that is there, and one that cannot be (SPC-4, 6.6.2). */
 const DIRECT_ACCESS_BLOCK_DEVICE = 0x00;
@@ -69,11 +67,9 @@ function encodeStandardData(
 
 /** INQUIRY: standard data, or a page of vital product data. */
 export function inquiry(nexus: ItlNexus, cdb: Uint8Array): Operation {
-  const flags = cdb[1]!;
   const pageCode = cdb[2]!;
   const allocationLength = readUint16(cdb, 3);
-  if ((flags & CMDDT) !== 0) return refusedForField(1, 1);
-  if ((flags & EVPD) !== 0) {
+  if ((cdb[1]! & EVPD) !== 0) {
     const page = encodeVitalProductData(nexus, pageCode);
     return page === undefined ? refusedForField(2) : sendParameterData(page, allocationLength);
   }
@@ -87,7 +83,7 @@ export function inquiry(nexus: ItlNexus, cdb: Uint8Array): Operation {
 
 /** INQUIRY where there is no logical unit: standard data that says so, and nothing else. */
 export function inquiryWithoutLogicalUnit(target: TargetDescription, cdb: Uint8Array): Operation {
-  if ((cdb[1]! & (CMDDT | EVPD)) !== 0) return refusedForField(1, (cdb[1]! & CMDDT) === 0 ? 0 : 1);
+  if ((cdb[1]! & EVPD) !== 0) return refusedForField(1, 0);
   if (cdb[2] !== 0) return refusedForField(2);
   return sendParameterData(encodeStandardData(NO_LOGICAL_UNIT, " ".repeat(28), target), readUint16(cdb, 3));
 }

@@ -16,8 +16,9 @@ import {
   PageControl,
 } from "../mode_pages.ts";
 import type { Finished, Operation } from "../operation.ts";
-import { takeParameterList } from "../parameter_list.ts";
+import { refuseReserved, takeParameterList } from "../parameter_list.ts";
 import { Sense } from "../sense.ts";
+import { type Bits, highestBit, wholeBytes } from "../set_bits.ts";
 
 /** Byte 1 of the CDB. */
 const PF = 0x10;
@@ -29,6 +30,11 @@ const PS = 0x80;
 
 const SHORT_DESCRIPTOR_BYTES = 8;
 const LONG_DESCRIPTOR_BYTES = 16;
+const RESERVED_OF_SHORT: Bits = [4, 0xff];
+const RESERVED_OF_LONG = wholeBytes(8, 11);
+
+/** DEVICE-SPECIFIC PARAMETER, of which WP and DPOFUA come back from MODE SENSE. */
+const NOT_WP_OR_DPOFUA = 0x6f;
 
 /** Where the two forms of the header have their fields. MODE DATA LENGTH is reserved, WP and DPOFUA are not set so. */
 interface HeaderLayout {
@@ -37,6 +43,8 @@ interface HeaderLayout {
   /** Undefined where block descriptors are always short. */
   readonly longLbaByte: number | undefined;
   readonly descriptorLengthByte: number;
+  /** What is neither a field nor comes back from MODE SENSE as it was sent. */
+  readonly reserved: Bits;
   readonly readDescriptorLength: (list: Uint8Array) => number;
 }
 
@@ -45,6 +53,7 @@ const HEADER_6: HeaderLayout = {
   mediumTypeByte: 1,
   longLbaByte: undefined,
   descriptorLengthByte: 3,
+  reserved: [2, NOT_WP_OR_DPOFUA],
   readDescriptorLength: (list) => list[3]!,
 };
 
@@ -53,6 +62,7 @@ const HEADER_10: HeaderLayout = {
   mediumTypeByte: 2,
   longLbaByte: 4,
   descriptorLengthByte: 6,
+  reserved: [3, NOT_WP_OR_DPOFUA, 4, 0xfe, 5, 0xff],
   readDescriptorLength: (list) => readUint16(list, 6),
 };
 
@@ -77,12 +87,15 @@ function refuseDescriptor(
   if (blocks !== 0 && blocks !== most && blocks !== unit.capacityBlocks) return refusedForParameter(offset);
   const lengthByte = offset + (isLong ? 12 : 5);
   const blockLength = isLong ? readUint32(list, lengthByte) : readUint24(list, lengthByte);
-  return blockLength === unit.blockSizeBytes ? undefined : refusedForParameter(lengthByte);
+  if (blockLength !== unit.blockSizeBytes) return refusedForParameter(lengthByte);
+  return refuseReserved(list, isLong ? RESERVED_OF_LONG : RESERVED_OF_SHORT, offset);
 }
 
 /** Why what comes before the pages is not taken. */
 function refuseHeader(unit: LogicalUnit, list: Uint8Array, layout: HeaderLayout): Finished | undefined {
   if (list[layout.mediumTypeByte] !== 0) return refusedForParameter(layout.mediumTypeByte);
+  const refusal = refuseReserved(list, layout.reserved);
+  if (refusal !== undefined) return refusal;
   const isLong = layout.longLbaByte !== undefined && (list[layout.longLbaByte]! & 1) !== 0;
   const length = layout.readDescriptorLength(list);
   if (length === 0) return undefined;
@@ -91,11 +104,6 @@ function refuseHeader(unit: LogicalUnit, list: Uint8Array, layout: HeaderLayout)
   }
   if (layout.lengthBytes + length > list.length) return refused(Sense.parameterListLengthError);
   return refuseDescriptor(unit, list, layout.lengthBytes, isLong);
-}
-
-/** The highest of some bits. */
-function highestBit(bits: number): number {
-  return 31 - Math.clz32(bits);
 }
 
 /** Why parameters of a page are not taken: they change what cannot be changed, or to what is not supported. */

@@ -23,7 +23,7 @@ import {
 } from "../finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { Finished, Operation } from "../operation.ts";
-import { takeParameterList } from "../parameter_list.ts";
+import { refuseReserved, takeParameterList } from "../parameter_list.ts";
 import type { NexusIdentity } from "../reservations/nexus_identity.ts";
 import { readKey } from "../reservations/reservation_key.ts";
 import { findReservationType } from "../reservations/reservation_types.ts";
@@ -35,6 +35,7 @@ import {
 } from "../reservations/transition.ts";
 import { decodeTransportId, initiatorNameOf } from "../reservations/transport_id.ts";
 import { Sense } from "../sense.ts";
+import type { Bits } from "../set_bits.ts";
 
 type Action = ReservationRequest["action"];
 
@@ -49,6 +50,10 @@ const SPEC_I_PT = 0x08;
 const APTPL = 0x01;
 const MOVE_FLAGS_BYTE = 17;
 const UNREG = 0x02;
+
+/** Bytes 16 to 19 and 22 to 23 of the basic layout are obsolete: SPC-2 has them ignored for a whole logical unit. */
+const RESERVED_OF_BASIC: Bits = [FLAGS_BYTE, 0xf2, 21, 0xff];
+const RESERVED_OF_MOVE: Bits = [16, 0xff, MOVE_FLAGS_BYTE, 0xfc];
 
 /** How a request that is refused ends. */
 const REFUSALS: Readonly<Record<ReservationRefusal | "cannotSave", Finished>> = {
@@ -118,6 +123,8 @@ function readRequest(
   scopeAndType: number,
   list: Uint8Array,
 ): ReservationRequest | Finished {
+  const refusal = refuseReserved(list, action === "registerAndMove" ? RESERVED_OF_MOVE : RESERVED_OF_BASIC);
+  if (refusal !== undefined) return refusal;
   const key = readKey(list, 0);
   const newKey = readKey(list, 8);
   if (action === "registerAndMove") {

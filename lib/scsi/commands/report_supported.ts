@@ -97,9 +97,9 @@ export function reportSupportedOperationCodes(commands: readonly Command[], cdb:
     }
   }
   const serviceAction = readUint16(cdb, 4);
-  const command = hasServiceActions
-    ? ofOpcode.find((candidate) => candidate.serviceAction === serviceAction)
-    : ofOpcode[0];
+  // With 001b the field is ignored; with 011b a command without service actions is there under zero only.
+  const isIgnored = options === ReportingOptions.operationCode;
+  const command = ofOpcode.find((candidate) => isIgnored || (candidate.serviceAction ?? 0) === serviceAction);
   return sendParameterData(encodeOneCommand(command, withTimeouts), allocationLength);
 }
 

@@ -4,13 +4,10 @@
  *
  * ```text
  *  CDB                              parameter list of OVERWRITE
- *  1   | IMMED (7), ZNR (6),        0   | INVERT (7), TEST (6-5), OVERWRITE COUNT (4-0)
- *        AUSE (5), service action   2-3 | INITIALIZATION PATTERN LENGTH
+ *  1   | IMMED (7), AUSE (5),       0   | INVERT (7), TEST (6-5), OVERWRITE COUNT (4-0)
+ *        service action             2-3 | INITIALIZATION PATTERN LENGTH
  *  7-8 | length                     4-  | INITIALIZATION PATTERN
  * ```
- *
- * The reserved bits of the CDB are looked at, and refused: nobody should lose a disk to a command that he did not mean.
- * ZNR is one of them, as there are no zones.
  */
 import { readUint16 } from "../../bytes/big_endian.ts";
 import { finished, FINISHED_GOOD, refusedForField, refusedForParameter } from "../finished.ts";
@@ -19,13 +16,13 @@ import type { LogicalUnit } from "../logical_unit.ts";
 import { finishLater, outcomeOfFailure } from "../medium.ts";
 import type { Finished, Operation } from "../operation.ts";
 import { GOOD, type Outcome } from "../outcome.ts";
-import { takeParameterList } from "../parameter_list.ts";
+import { refuseReserved, takeParameterList } from "../parameter_list.ts";
 import { writeRepeated } from "../repeat_block.ts";
 import type { SanitizeMethod } from "../sanitizer.ts";
+import { wholeBytes } from "../set_bits.ts";
 
 /** Byte 1. */
 const IMMED = 0x80;
-const ZNR = 0x40;
 const AUSE = 0x20;
 
 /** Byte 0 of the parameter list of OVERWRITE. */
@@ -34,25 +31,20 @@ const TEST = 0x60;
 const OVERWRITE_COUNT = 0x1f;
 
 const OVERWRITE_HEADER_BYTES = 4;
+const RESERVED_OF_OVERWRITE = wholeBytes(1, 1);
 
 /** What is unmapped, or written before it is flushed, at a time: so often there is progress to report. */
 const UNMAP_BYTES = 1024 * 1024 * 1024;
 const WRITE_BYTES = 64 * 1024 * 1024;
 
-/**
- * Why the CDB is refused, whatever is to be done. After a failure in the restricted completion mode AUSE is an error
- * (SBC-4, 5.30.1).
- */
-function refuseCdb({ sanitizer }: LogicalUnit, cdb: Uint8Array): Finished | undefined {
-  if ((cdb[1]! & ZNR) !== 0) return refusedForField(1, 6);
-  if ((cdb[1]! & AUSE) !== 0 && sanitizer.failure === "restricted") return refusedForField(1, 5);
-  const reserved = cdb.subarray(2, 7).findIndex((byte) => byte !== 0);
-  return reserved < 0 ? undefined : refusedForField(2 + reserved);
+/** Why AUSE is refused: after a failure in the restricted completion mode it is an error (SBC-4, 5.30.1). */
+function refuseExit({ sanitizer }: LogicalUnit, flags: number): Finished | undefined {
+  return (flags & AUSE) !== 0 && sanitizer.failure === "restricted" ? refusedForField(1, 5) : undefined;
 }
 
 /** Of the forms that have no parameter list. */
 function refuseList(unit: LogicalUnit, cdb: Uint8Array): Finished | undefined {
-  return refuseCdb(unit, cdb) ?? (readUint16(cdb, 7) === 0 ? undefined : refusedForField(7));
+  return refuseExit(unit, cdb[1]!) ?? (readUint16(cdb, 7) === 0 ? undefined : refusedForField(7));
 }
 
 /** The outcome of a sanitize operation: once its failure holds, the status says so as every later one does. */
@@ -68,7 +60,8 @@ function begin({ logicalUnit }: ItlNexus, flags: number, method: SanitizeMethod)
   const { sanitizer } = logicalUnit;
   // Another one may have begun, or failed, while the parameter list was on its way.
   if (sanitizer.isUnderWay) return finished(sanitizer.outcome!);
-  if ((flags & AUSE) !== 0 && sanitizer.failure === "restricted") return refusedForField(1, 5);
+  const refusal = refuseExit(logicalUnit, flags);
+  if (refusal !== undefined) return refusal;
   const mode = (flags & AUSE) === 0 ? "restricted" : "unrestricted";
   const outcome = outcomeOf(logicalUnit, sanitizer.sanitize(withSideFiles(logicalUnit, method), mode));
   // A failure that nobody waits for is what every later command is told. The work is not that of the task: whoever
@@ -165,10 +158,11 @@ function readOverwrite(unit: LogicalUnit, list: Uint8Array): SanitizeMethod | Fi
   const count = flags & OVERWRITE_COUNT;
   if ((flags & TEST) !== 0) return refusedForParameter(0, 6);
   if (count === 0) return refusedForParameter(0, 4);
-  if (patternLength === 0 || patternLength > list.length - OVERWRITE_HEADER_BYTES) {
-    return refusedForParameter(2);
-  }
-  const pattern = list.subarray(OVERWRITE_HEADER_BYTES, OVERWRITE_HEADER_BYTES + patternLength);
+  const refusal = refuseReserved(list, RESERVED_OF_OVERWRITE);
+  if (refusal !== undefined) return refusal;
+  // The pattern is all of the rest, whose length is checked with the CDB.
+  if (patternLength !== list.length - OVERWRITE_HEADER_BYTES) return refusedForParameter(2);
+  const pattern = list.subarray(OVERWRITE_HEADER_BYTES);
   const block = fillBlock(unit.blockSizeBytes, pattern);
   const inverted = (flags & INVERT) === 0 ? block : block.map((byte) => ~byte);
   // Inverted between passes, so that the last one writes the pattern itself (SBC-4, 5.30.2.2).
@@ -181,9 +175,9 @@ function readOverwrite(unit: LogicalUnit, list: Uint8Array): SanitizeMethod | Fi
 /** OVERWRITE. */
 export function sanitizeOverwrite(nexus: ItlNexus, cdb: Uint8Array): Operation {
   const { logicalUnit } = nexus;
-  const refusal = refuseCdb(logicalUnit, cdb);
-  if (refusal !== undefined) return refusal;
   const flags = cdb[1]!;
+  const refusal = refuseExit(logicalUnit, flags);
+  if (refusal !== undefined) return refusal;
   const lengthBytes = readUint16(cdb, 7);
   // A pattern has one byte at least, and one block at most.
   const patternRoom = lengthBytes - OVERWRITE_HEADER_BYTES;
@@ -211,7 +205,10 @@ export function sanitizeExitFailureMode({ logicalUnit }: ItlNexus, cdb: Uint8Arr
       return FINISHED_GOOD;
     case "restricted":
       return refusedForField(1, 4);
-    case "unrestricted":
-      return finishLater(outcomeOf(logicalUnit, sanitizer.exitFailureMode()), { changesNothing: true });
+    case "unrestricted": {
+      const outcome = outcomeOf(logicalUnit, sanitizer.exitFailureMode());
+      // With IMMED the status says that the command is valid; until the failure is over the unit refuses the next one.
+      return (cdb[1]! & IMMED) !== 0 ? FINISHED_GOOD : finishLater(outcome, { changesNothing: true });
+    }
   }
 }

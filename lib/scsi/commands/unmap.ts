@@ -15,9 +15,10 @@ import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
 import { finishLater, refuseRange } from "../medium.ts";
 import type { Finished, Operation } from "../operation.ts";
-import { takeParameterList } from "../parameter_list.ts";
+import { refuseReserved, takeParameterList } from "../parameter_list.ts";
 import { UNMAP_BLOCKS_MAX, UNMAP_DESCRIPTORS_MAX } from "../provisioning.ts";
 import { Sense } from "../sense.ts";
+import { wholeBytes } from "../set_bits.ts";
 import { unmapRanges } from "../unmap_ranges.ts";
 
 const ANCHOR = 0x01;
@@ -25,11 +26,22 @@ const ANCHOR = 0x01;
 const HEADER_BYTES = 8;
 const DESCRIPTOR_BYTES = 16;
 
+const RESERVED_OF_HEADER = wholeBytes(4, 7);
+const RESERVED_OF_DESCRIPTOR = wholeBytes(12, 15);
+
+/** UNMAP DATA LENGTH counts what follows it, which is no less than the descriptors that the header announces. */
+function refuseHeader(list: Uint8Array): Finished | undefined {
+  if (readUint16(list, 0) + 2 < HEADER_BYTES + readUint16(list, 2)) return refusedForParameter(0);
+  return refuseReserved(list, RESERVED_OF_HEADER);
+}
+
 /**
  * The ranges of a parameter list, or why it is not taken. Descriptors that it does not hold in full are not there: a
  * list that is cut off by its length is no error.
  */
 function readRanges(unit: LogicalUnit, list: Uint8Array): ByteRange[] | Finished {
+  const refusal = refuseHeader(list);
+  if (refusal !== undefined) return refusal;
   const descriptorBytes = Math.min(readUint16(list, 2), list.length - HEADER_BYTES);
   const count = Math.floor(descriptorBytes / DESCRIPTOR_BYTES);
   if (count > UNMAP_DESCRIPTORS_MAX) return refusedForParameter(2);
@@ -39,7 +51,7 @@ function readRanges(unit: LogicalUnit, list: Uint8Array): ByteRange[] | Finished
     const offset = HEADER_BYTES + index * DESCRIPTOR_BYTES;
     const lba = readUint64(list, offset);
     const blocks = readUint32(list, offset + 8);
-    const refusal = refuseRange(unit, lba, blocks);
+    const refusal = refuseReserved(list, RESERVED_OF_DESCRIPTOR, offset) ?? refuseRange(unit, lba, blocks);
     if (refusal !== undefined) return refusal;
     total += blocks;
     if (total > UNMAP_BLOCKS_MAX) return refusedForParameter(offset + 8);

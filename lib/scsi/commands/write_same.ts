@@ -4,13 +4,15 @@
  * ```text
  *            (10)                       (16)
  *   byte 1   WRPROTECT (7-5), ANCHOR (4), UNMAP (3)
- *            PBDATA (2), LBDATA (1)     NDOB (0): no block is sent, and zeros are meant
+ *                                       NDOB (0): no block is sent, and zeros are meant
  *   address  2-5                        2-9
  *   length   7-8                        10-13
  * ```
  *
- * No blocks at all means all from the address on, as WSNZ is zero. With UNMAP, blocks whose block is all zeros are
- * unmapped; as others cannot read as what was asked for when they are, they are written.
+ * PBDATA (2) and LBDATA (1), which are obsolete, ask for other data in each block: they are refused, as all bits are
+ * that no row of the command table takes. No blocks at all means all from the address on, as WSNZ is zero. With UNMAP,
+ * blocks whose block is all zeros are unmapped; as others cannot read as what was asked for when they are, they are
+ * written.
  */
 import { readUint16, readUint32, readUint64 } from "../../bytes/big_endian.ts";
 import { Cancellation } from "../cancellation.ts";
@@ -28,9 +30,6 @@ import { unmapRanges } from "../unmap_ranges.ts";
 const WRPROTECT = 0xe0;
 const ANCHOR = 0x10;
 const UNMAP = 0x08;
-/** Obsolete, and both ask for other data in each block. */
-const PBDATA = 0x04;
-const LBDATA = 0x02;
 const NDOB = 0x01;
 
 /** The blocks to write, and whether they may be unmapped. */
@@ -89,8 +88,6 @@ function readExtent(
 /** WRITE SAME(10). */
 export function writeSame10(nexus: ItlNexus, cdb: Uint8Array): Operation {
   const flags = cdb[1]!;
-  if ((flags & PBDATA) !== 0) return refusedForField(1, 2);
-  if ((flags & LBDATA) !== 0) return refusedForField(1, 1);
   const extent = readExtent(nexus, flags, readUint32(cdb, 2), readUint16(cdb, 7), 7);
   return "kind" in extent ? extent : takeBlock(extent);
 }

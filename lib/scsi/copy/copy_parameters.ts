@@ -19,16 +19,23 @@
  *                                                20-27 | destination address
  * ```
  *
- * STR and PRIORITY only say what the copy manager may do, and CAT what becomes of the rest of an inexact segment, of
- * which there are none. LU ID TYPE is ignored in this descriptor, and NUL is obsolete.
+ * STR and PRIORITY only say what the copy manager may do; CAT, and PAD in byte 28 of a CSCD, what becomes of the rest
+ * of an inexact segment, of which there are none. LU ID TYPE is ignored in this descriptor.
  */
 import { readUint16, readUint24, readUint32, readUint64 } from "../../bytes/big_endian.ts";
 import { refused, refusedForParameter } from "../finished.ts";
 import type { Finished } from "../operation.ts";
+import { refuseReserved } from "../parameter_list.ts";
 import { Sense } from "../sense.ts";
+import { type Bits, wholeBytes } from "../set_bits.ts";
 import { CopyDescriptor, CopyLimits, DESCRIPTOR_LIST_LENGTH_MAX_BYTES } from "./copy_limits.ts";
 
 export const COPY_HEADER_LENGTH_BYTES = 16;
+
+const RESERVED_OF_HEADER: Bits = [1, 0xc0, ...wholeBytes(4, 7)];
+/** NUL is obsolete; RELATIVE INITIATOR PORT IDENTIFIER names none, as the copy manager needs no port to get here. */
+const RESERVED_OF_CSCD: Bits = [1, 0x20, ...wholeBytes(2, 3), 4, 0xf0, 5, 0xc0, 6, 0xff, 28, 0xfb];
+const RESERVED_OF_SEGMENT: Bits = [1, 0xfc, ...wholeBytes(8, 9)];
 
 /** Values of LIST ID USAGE. */
 export const ListIdUsage = { hold: 0b00, discard: 0b10, disabled: 0b11 } as const;
@@ -76,6 +83,8 @@ export interface CopyRequest {
 /** Reads a parameter list; what is wrong with it is said before anything is copied. */
 export function parseCopyRequest(list: Uint8Array): CopyRequest | Finished {
   if (list.length < COPY_HEADER_LENGTH_BYTES) return refused(Sense.parameterListLengthError);
+  const refusal = refuseReserved(list, RESERVED_OF_HEADER);
+  if (refusal !== undefined) return refusal;
   const listId = list[0]!;
   const listIdUsage = list[1]! >>> 3 & 0b11;
   if (listIdUsage === LIST_ID_USAGE_RESERVED) return refusedForParameter(1, 4);
@@ -109,6 +118,8 @@ function parseCscds(list: Uint8Array, start: number, end: number): Cscd[] | Fini
 }
 
 function parseCscd(list: Uint8Array, offset: number): Cscd | Finished {
+  const refusal = refuseReserved(list, RESERVED_OF_CSCD, offset);
+  if (refusal !== undefined) return refusal;
   const designatorLength = list[offset + 7]!;
   if (designatorLength > DESIGNATOR_LENGTH_MAX_BYTES) return refusedForParameter(offset + 7);
   const isNaa = (list[offset + 4]! & 0x0f) === CODE_SET_BINARY &&
@@ -130,6 +141,8 @@ function parseSegments(list: Uint8Array, start: number, end: number): Segment[] 
     if (offset + lengthBytes > end) return refused(Sense.parameterListLengthError);
     if (segments.length === CopyLimits.segmentDescriptors) return refused(Sense.tooManySegmentDescriptors);
     if (readUint16(list, offset + 2) !== lengthBytes - 4) return refusedForParameter(offset + 2);
+    const refusal = refuseReserved(list, RESERVED_OF_SEGMENT, offset);
+    if (refusal !== undefined) return refusal;
     segments.push({
       source: readUint16(list, offset + 4),
       destination: readUint16(list, offset + 6),

@@ -2,7 +2,7 @@
  * TransportIDs of iSCSI initiators (SPC-4, 7.6.4.6).
  *
  * ```text
- *    0 | format code (7-6), protocol identifier 5h
+ *    0 | format code (7-6), reserved (5-4), protocol identifier 5h
  *    1 | reserved
  *  2-3 | ADDITIONAL LENGTH: of what follows, a multiple of four and at least 20
  *    4 | format 00b: the initiator's iSCSI name
@@ -14,7 +14,8 @@ import { readUint16, writeUint16 } from "../../bytes/big_endian.ts";
 import { foldIscsiName, iscsiNameProblem } from "../../config/iscsi_name.ts";
 
 const PROTOCOL_ISCSI = 0x5;
-const PROTOCOL = 0x0f;
+/** With the reserved bits above it, which must be zero. */
+const PROTOCOL = 0x3f;
 const FORMAT_SHIFT = 6;
 const FORMAT_NAME = 0b00;
 const FORMAT_PORT = 0b01;
@@ -54,6 +55,7 @@ export function decodeTransportId(
   bytes: Uint8Array,
 ): { readonly id: TransportId; readonly lengthBytes: number } | undefined {
   if (bytes.length < HEADER_LENGTH_BYTES || (bytes[0]! & PROTOCOL) !== PROTOCOL_ISCSI) return undefined;
+  if (bytes[1] !== 0) return undefined;
   const additionalBytes = readUint16(bytes, 2);
   const lengthBytes = HEADER_LENGTH_BYTES + additionalBytes;
   if (additionalBytes < ADDITIONAL_LENGTH_MIN_BYTES || additionalBytes % 4 !== 0) return undefined;

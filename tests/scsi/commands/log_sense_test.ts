@@ -3,7 +3,7 @@ import { FaultyStore } from "../../support/faulty_store.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { assertFieldRefused, assertHex, blocksCdb, cdb, openUnit, pattern, run } from "../fixture.ts";
 
-const NOTHING = "00 05 00 08 00 00 00 00 00 00 00 00 00 06 00 08 00 00 00 00 00 00 00 00";
+const NOTHING = "00 05 20 08 00 00 00 00 00 00 00 00 00 06 20 08 00 00 00 00 00 00 00 00";
 
 Deno.test("LOG SENSE lists pages and subpages", async () => {
   const nexus = openUnit();
@@ -38,21 +38,21 @@ Deno.test("LOG SENSE counts what the medium failed, and no bytes for it", async 
   await run(nexus, blocksCdb("READ(10)", {}));
   assertHex(
     (await run(nexus, cdb("4d 00 43 00 00 00 00 00 ff"))).data,
-    "83 00 00 18 00 05 00 08 00 00 00 00 00 00 00 00 00 06 00 08 00 00 00 00 00 00 00 01",
+    "83 00 00 18 00 05 20 08 00 00 00 00 00 00 00 00 00 06 20 08 00 00 00 00 00 00 00 01",
   );
 });
 
 Deno.test("LOG SENSE starts at the parameter that it is pointed to", async () => {
   const nexus = openUnit();
   const { data } = await run(nexus, cdb("4d 00 43 00 00 00 06 00 ff"));
-  assertHex(data, "83 00 00 0c 00 06 00 08 00 00 00 00 00 00 00 00");
+  assertHex(data, "83 00 00 0c 00 06 20 08 00 00 00 00 00 00 00 00");
   assertFieldRefused(await run(nexus, cdb("4d 00 43 00 00 00 07 00 ff")), 5);
   assertFieldRefused(await run(nexus, cdb("4d 00 40 00 00 00 01 00 ff")), 5);
 });
 
 Deno.test("LOG SENSE reports no informational exception", async () => {
   const { data } = await run(openUnit(), cdb("4d 00 6f 00 00 00 00 00 ff"));
-  assertHex(data, "af 00 00 08 00 00 03 04 00 00 ff 00");
+  assertHex(data, "af 00 00 08 00 00 23 04 00 00 ff 00");
 });
 
 Deno.test("LOG SENSE states the whole length, whatever is allocated", async () => {

@@ -56,6 +56,9 @@ Deno.test("REPORT SUPPORTED OPERATION CODES says of other commands that they are
   for (const options of [1, 2, 3]) assertHex((await report(options, 0xc0)).data, "00 01 00 00");
   for (const options of [2, 3]) assertHex((await report(options, 0xa3, 0x1f)).data, "00 01 00 00");
   assertHex((await report(2, 0xa3, 0x010c)).data, "00 01 00 00");
+  // A command without service actions has none but zero, unless the field is ignored (001b).
+  assertHex((await report(3, 0x28, 1)).data, "00 01 00 00");
+  assertEquals((await report(1, 0x28, 1)).data[1], 3);
   assertHex((await report(0x81, 0xc0)).data, "00 01 00 00");
 });
 

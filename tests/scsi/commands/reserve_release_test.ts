@@ -45,9 +45,9 @@ for (const form of ["(6)", "(10)"] as const) {
 
 Deno.test("RESERVE wants no parameter list", async () => {
   const nexus = open(makeTarget(makeUnit()), "anna");
-  assertFieldRefused(await run(nexus, cdb("16 00 00 00 01")), 3);
-  assertFieldRefused(await run(nexus, cdb("56 00 00 00 00 00 00 00 01")), 7);
-  assertFieldRefused(await run(nexus, cdb("57 00 00 00 00 00 00 00 01")), 7);
+  assertFieldRefused(await run(nexus, cdb("16 00 00 00 01")), 4, 0);
+  assertFieldRefused(await run(nexus, cdb("56 00 00 00 00 00 00 00 01")), 8, 0);
+  assertFieldRefused(await run(nexus, cdb("57 00 00 00 00 00 00 00 01")), 8, 0);
   assertFieldRefused(await run(nexus, cdb("56 02")), 1, 1);
 });
 

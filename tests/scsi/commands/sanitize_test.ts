@@ -162,14 +162,22 @@ Deno.test("SANITIZE refuses what it does not do, and erases nothing then", async
     for (let byte = 2; byte < 7; byte++) {
       const block = sanitizeCdb(action, 5);
       block[byte] = 1;
-      assertFieldRefused(await run(nexus, block), byte);
+      assertFieldRefused(await run(nexus, block), byte, 0);
     }
   }
   assertFieldRefused(await run(nexus, sanitizeCdb(0x03)), 1, 4);
   assertFieldRefused(await run(nexus, sanitizeCdb(BLOCK_ERASE, 8)), 7);
   assertFieldRefused(await run(nexus, sanitizeCdb(EXIT_FAILURE_MODE, 8)), 7);
   for (const length of [0, 4, 517]) assertFieldRefused(await run(nexus, sanitizeCdb(OVERWRITE, length)), 7);
-  for (const list of ["00 00 00 01 aa", "21 00 00 01 aa", "01 00 00 00 aa", "01 00 00 02 aa"]) {
+  for (
+    const list of [
+      "00 00 00 01 aa",
+      "21 00 00 01 aa",
+      "01 00 00 00 aa",
+      "01 00 00 02 aa",
+      "01 00 00 01 aa aa",
+    ]
+  ) {
     assertEquals((await overwrite(nexus, list)).outcome, "invalidFieldInParameterList", list);
   }
   assertEquals(store.writeCount, 1);

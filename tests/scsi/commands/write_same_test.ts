@@ -118,8 +118,11 @@ Deno.test("WRITE SAME refuses what it does not do", async () => {
       "logicalBlockAddressOutOfRange",
     );
   }
-  assertFieldRefused(await writeSame(nexus, "WRITE SAME(10)", { flags: 0x04 }), 1, 2);
-  assertFieldRefused(await writeSame(nexus, "WRITE SAME(10)", { flags: 0x02 }), 1, 1);
+  for (const name of BOTH) {
+    // PBDATA and LBDATA.
+    assertFieldRefused(await writeSame(nexus, name, { flags: 0x04 }), 1, 2);
+    assertFieldRefused(await writeSame(nexus, name, { flags: 0x02 }), 1, 1);
+  }
   const half = await writeSame(nexus, "WRITE SAME(10)", {}, new Uint8Array(256));
   assertEquals(half.outcome, "invalidFieldInCommandInformationUnit");
   assertEquals(store.writeCount, 1);

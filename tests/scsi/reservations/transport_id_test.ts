@@ -42,6 +42,9 @@ Deno.test("decodeTransportId() takes nothing else", () => {
   }
   const wrongs: readonly (readonly [index: number, value: number])[] = [
     [0, 0x46], // another protocol
+    [0, 0x55], // a reserved bit
+    [0, 0x65], // another one
+    [1, 0x01], // a reserved byte
     [0, 0x85], // another format
     [0, 0x05], // a port's name as an initiator's
     [3, 0x27], // no multiple of four

@@ -10,6 +10,7 @@ import { checkCondition, finished } from "../scsi/finished.ts";
 import type { DataOut as DataOutOperation, Operation } from "../scsi/operation.ts";
 import { GOOD, type Outcome } from "../scsi/outcome.ts";
 import { Sense } from "../scsi/sense.ts";
+import type { CollectedData } from "./collected_data.ts";
 import { type DataOut, RESERVED_TAG, type ScsiCommand } from "./initiator_pdus.ts";
 import { Limits } from "./limits.ts";
 import type { SessionParameters } from "./negotiation.ts";
@@ -63,22 +64,18 @@ export class DataOutQueue {
 
   /** Begins to take a command's data; it may be over when this returns. */
   start(task: ScsiTask, operation: DataOutOperation, pdu: ScsiCommand): void {
-    const lengthBytes = Math.min(operation.lengthBytes, task.expectedDataOut);
-    const progress: DataOutProgress = {
-      operation,
-      lengthBytes,
-      unsolicited: !pdu.final,
-      unsolicitedDataSN: 0,
-      receivedBytes: 0,
-      solicitedBytes: 0,
-      readyToTransfers: [],
-      writesUnderWay: 0,
-      failure: this.#immediateDataFailure(pdu),
-    };
-    task.transferBytes = operation.lengthBytes;
-    task.expectedBytes = task.expectedDataOut;
-    task.dataOut = progress;
+    const progress = begin(task, operation);
+    progress.unsolicited = !pdu.final;
+    progress.failure = this.#immediateDataFailure(pdu);
     this.#accept(task, progress, pdu.data);
+    this.#advance(task, progress);
+  }
+
+  /** Begins to take the data of a command that has waited for its turn, with what was collected meanwhile. */
+  resume(task: ScsiTask, operation: DataOutOperation, collected: CollectedData): void {
+    const progress = begin(task, operation);
+    this.#accept(task, progress, collected.bytes, collected);
+    if (progress.writesUnderWay === 0) collected.release();
     this.#advance(task, progress);
   }
 
@@ -188,30 +185,43 @@ export class DataOutQueue {
   }
 
   /** Hands a piece to the command; what goes beyond its end, or follows a failure, is discarded. */
-  #accept(task: ScsiTask, progress: DataOutProgress, data: Uint8Array): void {
+  #accept(task: ScsiTask, progress: DataOutProgress, data: Uint8Array, collected?: CollectedData): void {
     const offset = progress.receivedBytes;
     progress.receivedBytes += data.length;
     const wanted = Math.min(data.length, progress.lengthBytes - offset);
     if (wanted <= 0 || progress.failure !== undefined) return;
     const piece = wanted === data.length ? data : data.subarray(0, wanted);
     const outcome = progress.operation.writeNow(offset, piece);
-    if (outcome === undefined) this.#writeLater(task, progress, offset, piece);
+    if (outcome === undefined) this.#writeLater(task, progress, offset, piece, collected);
     else if (outcome !== GOOD) progress.failure = outcome;
   }
 
-  #writeLater(task: ScsiTask, progress: DataOutProgress, offset: number, received: Uint8Array): void {
+  /** What is in the receive buffer is copied; what was collected has memory of its own until it is written. */
+  #writeLater(
+    task: ScsiTask,
+    progress: DataOutProgress,
+    offset: number,
+    received: Uint8Array,
+    collected?: CollectedData,
+  ): void {
     progress.writesUnderWay++;
-    const piece = this.#owner.staging.take(received.length);
-    piece.set(received);
+    const piece = collected === undefined ? this.#stage(received) : received;
     const done = progress.operation.write(offset, piece).then((outcome) => {
       progress.writesUnderWay--;
-      this.#owner.staging.release(piece);
+      if (collected === undefined) this.#owner.staging.release(piece);
+      else collected.release();
       if (outcome !== GOOD) progress.failure ??= outcome;
       if (task.isAborted) this.#owner.pieceEnded(task);
       else this.#advance(task, progress);
       this.#owner.wake();
     });
     this.#owner.underWay({ lun: task.lun, changesMedium: true, done });
+  }
+
+  #stage(received: Uint8Array): Uint8Array {
+    const piece = this.#owner.staging.take(received.length);
+    piece.set(received);
+    return piece;
   }
 
   /** Asks for what is missing, or lets the command go on when nothing is. */
@@ -267,4 +277,20 @@ export class DataOutQueue {
 function failureOf(pdu: DataOut, dataSN: number, isRight: boolean): Outcome | undefined {
   if (pdu.dataSN !== dataSN) return DataOutFault.dataDigestError;
   return isRight ? undefined : DataOutFault.incorrectAmountOfData;
+}
+
+function begin(task: ScsiTask, operation: DataOutOperation): DataOutProgress {
+  task.transferBytes = operation.lengthBytes;
+  task.expectedBytes = task.expectedDataOut;
+  return task.dataOut = {
+    operation,
+    lengthBytes: Math.min(operation.lengthBytes, task.expectedDataOut),
+    unsolicited: false,
+    unsolicitedDataSN: 0,
+    receivedBytes: 0,
+    solicitedBytes: 0,
+    readyToTransfers: [],
+    writesUnderWay: 0,
+    failure: undefined,
+  };
 }

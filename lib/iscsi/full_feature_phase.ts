@@ -6,7 +6,7 @@
  */
 import { kindOfCommand } from "../scsi/command_table.ts";
 import { readUint32 } from "../bytes/big_endian.ts";
-import { checkCondition, refused } from "../scsi/finished.ts";
+import { checkCondition, refused, TASK_SET_FULL } from "../scsi/finished.ts";
 import type { DataOut as DataOutOperation, Finished, Later, Operation } from "../scsi/operation.ts";
 import { GOOD, type Outcome } from "../scsi/outcome.ts";
 import { Sense } from "../scsi/sense.ts";
@@ -14,6 +14,7 @@ import type { CommandMeter } from "./command_meter.ts";
 import { AwaitedAcknowledgements } from "./awaited_acknowledgements.ts";
 import { AwaitedData } from "./awaited_data.ts";
 import type { Clock } from "./clock.ts";
+import { CollectedData } from "./collected_data.ts";
 import { DataInQueue } from "./data_in_queue.ts";
 import { DataOutQueue } from "./data_out_queue.ts";
 import type { Expectation } from "./expectation.ts";
@@ -419,11 +420,13 @@ export class FullFeaturePhase implements SessionConnection {
     const nexus = session.nexus!;
     const traffic = nexus.trafficOf(pdu.lun);
     const task = new ScsiTask(pdu, kindOfCommand(pdu.cdb), traffic, this);
-    const operation = inDirection(pdu, nexus.execute(pdu.lun, pdu.cdb));
+    const operation = inDirection(pdu, nexus.submit(pdu.lun, pdu.cdb, task));
     if (operation.kind === "dataOut") this.#dataOut.start(task, operation, pdu);
-    else if (pdu.final) this.proceed(task, operation);
+    else if (operation.kind === "later" && operation.mayTakeData === true) {
+      this.#collectThen(task, operation, pdu);
+    } else if (pdu.final) this.proceed(task, operation);
     else this.#discardThen(task, operation, pdu);
-    if (task.isAnswered) return;
+    if (task.isAnswered) return task.isDormant ? nexus.leave(task.lun, task) : undefined;
     this.#meter.postponed(task);
     session.list(task);
   }
@@ -454,6 +457,31 @@ export class FullFeaturePhase implements SessionConnection {
     if (this.#lingering.pieceEnded(task)) this.#tellOfWindow();
   }
 
+  /** The command waits for its turn, and then may want the data that comes unasked meanwhile: that is kept for it. */
+  #collectThen(task: ScsiTask, later: Later, pdu: ScsiCommand): void {
+    const { firstBurstLength } = this.parameters;
+    const lengthBytes = pdu.final ? pdu.data.length : Math.min(firstBurstLength, pdu.expectedDataOut);
+    const giveUp = (): void => this.#abandon(task, later);
+    task.collected = CollectedData.of(lengthBytes, later, this.session.nexus!.collected, giveUp);
+    if (task.collected === undefined) {
+      abandon(later);
+      if (pdu.final) this.proceed(task, TASK_SET_FULL);
+      else this.#discardThen(task, TASK_SET_FULL, pdu);
+    } else if (pdu.final && lengthBytes === 0) this.proceed(task, later);
+    else this.#dataOut.start(task, task.collected, pdu);
+  }
+
+  /** A command whose turn has come begins, with the data that was kept for it. */
+  #beginWith(task: ScsiTask, operation: Operation, collected: CollectedData): void {
+    task.transferBytes = 0;
+    const taken = inDirection(task, operation);
+    if (taken.kind === "dataOut" && !this.#snacked.has(task)) {
+      return this.#dataOut.resume(task, taken, collected);
+    }
+    collected.release();
+    this.proceed(task, taken);
+  }
+
   /** Does what an operation says next; the task is over when it has finished. */
   proceed(task: ScsiTask, operation: Operation): void {
     if (this.#snacked.size > 0 && this.#snacked.delete(task)) {
@@ -468,7 +496,7 @@ export class FullFeaturePhase implements SessionConnection {
       case "dataIn":
         return this.#dataIn.start(task, operation);
       case "dataOut":
-        throw new Error("A command asks for data twice");
+        throw new Error("A command asks for data that was not kept for it");
       default:
         return operation satisfies never;
     }
@@ -490,7 +518,10 @@ export class FullFeaturePhase implements SessionConnection {
         abandon(next);
         return this.pieceEnded(task);
       }
-      this.proceed(task, next);
+      const { collected } = task;
+      task.collected = undefined;
+      if (collected === undefined) this.proceed(task, next);
+      else this.#beginWith(task, next, collected);
       this.wake();
     });
   }
@@ -502,7 +533,9 @@ export class FullFeaturePhase implements SessionConnection {
   answering(task: ScsiTask): void {
     task.isAnswered = true;
     this.#meter.answered(task);
-    if (task.isListed) this.session.unlist(task);
+    if (task.isListed) {
+      this.session.unlist(task, this.#lingering.has(task) ? this.settled(task.lun) : undefined);
+    }
     this.session.openWindow();
   }
 
@@ -516,11 +549,12 @@ export class FullFeaturePhase implements SessionConnection {
     if (staged !== undefined) this.staging.release(staged.data);
     task.dataIn?.operation.end?.();
     task.later?.cancel?.();
+    task.collected?.release();
     this.#snacked.delete(task);
     this.linger(task, task.countPieces());
     this.#dataOut.forget(task);
     if (!task.isListed) return;
-    this.session.unlist(task);
+    this.session.unlist(task, this.settled(task.lun));
     this.#tellOfWindow();
   }
 
@@ -763,24 +797,30 @@ function isForDiscovery(pdu: NumberedPdu): boolean {
   }
 }
 
+/** What the initiator expects of a command. */
+type Expected = Pick<ScsiCommand, "expectedDataIn" | "expectedDataOut">;
+
 /**
  * A command that takes data, by a PDU that only expects some, is refused: GOOD would say that the data was taken. (One
  * that sends data, by a PDU without room for it, has read it all the same, and overflows.) So is one whose data means
  * something else in another amount.
  */
-function inDirection(pdu: ScsiCommand, operation: Operation): Operation {
+function inDirection(expected: Expected, operation: Operation): Operation {
   if (operation.kind !== "dataOut") return operation;
-  const refusal = refuseDirection(pdu, operation);
+  const refusal = refuseDirection(expected, operation);
   if (refusal === undefined) return operation;
   operation.end?.();
   return refusal;
 }
 
-function refuseDirection(pdu: ScsiCommand, operation: DataOutOperation): Finished | undefined {
-  const isBackwards = pdu.expectedDataOut === 0 && pdu.expectedDataIn > 0;
+function refuseDirection(
+  { expectedDataIn, expectedDataOut }: Expected,
+  operation: DataOutOperation,
+): Finished | undefined {
+  const isBackwards = expectedDataOut === 0 && expectedDataIn > 0;
   if (isBackwards) return refused(Sense.invalidFieldInCommandInformationUnit);
   const { lengthBytes, refusalOfOtherLength } = operation;
-  return pdu.expectedDataOut === lengthBytes ? undefined : refusalOfOtherLength;
+  return expectedDataOut === lengthBytes ? undefined : refusalOfOtherLength;
 }
 
 /** Takes the unsolicited data of a command that wants none, then goes on; or gives up, when that does not come. */
@@ -800,7 +840,7 @@ function discarding(operation: Operation, giveUp: () => void): DataOutOperation 
 
 /** Gives up what an operation has come to that nobody waits for any more, with whatever it holds of the medium. */
 function abandon(operation: Operation): void {
-  if (operation.kind === "dataIn") operation.end?.();
+  if (operation.kind === "dataIn" || operation.kind === "dataOut") operation.end?.();
   if (operation.kind !== "later") return;
   operation.cancel?.();
   operation.operation.then(abandon);

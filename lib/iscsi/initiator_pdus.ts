@@ -14,6 +14,7 @@
 import { readUint16, readUint32, readUint48 } from "../bytes/big_endian.ts";
 import { view } from "../bytes/view.ts";
 import { decodeLun } from "../scsi/logical_unit_number.ts";
+import { TaskAttribute } from "../scsi/task_attribute.ts";
 import { BASIC_HEADER_BYTES, type Frame } from "./framing.ts";
 import { InitiatorOpcode, initiatorOpcodeName } from "./opcodes.ts";
 import { connectionBroken, formatError, loginFailed, rejected } from "./protocol_error.ts";
@@ -53,6 +54,7 @@ export interface ScsiCommand extends Numbered {
   readonly expectedDataIn: number;
   /** Bytes that the initiator has to send. */
   readonly expectedDataOut: number;
+  readonly attribute: TaskAttribute;
   readonly lun: number | undefined;
   /** The LUN as it came, in the first two bytes of its field: what R2Ts repeat. */
   readonly lunField: number;
@@ -224,8 +226,14 @@ function decodeNopOut({ header, data }: Frame): NopOut {
   return pdu;
 }
 
-/** ACA, the last task attribute there is (RFC 7143, 11.3.1). */
-const TASK_ATTRIBUTE_MAX = 4;
+/** The values of ATTR (RFC 7143, 11.3.1): untagged, simple, ordered, head of queue, ACA. */
+const TASK_ATTRIBUTES: readonly TaskAttribute[] = [
+  TaskAttribute.simple,
+  TaskAttribute.simple,
+  TaskAttribute.ordered,
+  TaskAttribute.headOfQueue,
+  TaskAttribute.aca,
+];
 
 /** RFC 7143, 11.3. */
 function decodeScsiCommand({ header, data }: Frame): ScsiCommand {
@@ -238,7 +246,8 @@ function decodeScsiCommand({ header, data }: Frame): ScsiCommand {
   if (!writes && (!final || (!reads && expected > 0))) {
     throw formatError("SCSI command contradicts itself about its data");
   }
-  if ((flags & 7) > TASK_ATTRIBUTE_MAX) {
+  const attribute = TASK_ATTRIBUTES[flags & 7];
+  if (attribute === undefined) {
     throw rejected(
       RejectReason.invalidPduField,
       `SCSI command with the reserved task attribute ${flags & 7}`,
@@ -254,6 +263,7 @@ function decodeScsiCommand({ header, data }: Frame): ScsiCommand {
     bidirectional: reads && writes,
     expectedDataIn: reads ? (writes ? additional.bidirectionalRead : expected) : 0,
     expectedDataOut: writes ? expected : 0,
+    attribute,
     lun: decodeLun(header, 8),
     lunField: readUint16(header, 8),
     initiatorTaskTag: readUint32(header, 16),

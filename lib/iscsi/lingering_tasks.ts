@@ -26,6 +26,11 @@ export class LingeringTasks {
     this.#pieces.set(task, (before ?? 0) + pieces);
   }
 
+  /** The task is over, but for such work. */
+  has(task: ScsiTask): boolean {
+    return this.#pieces.size > 0 && this.#pieces.has(task);
+  }
+
   /** A piece of work is done; true when it was the last one of a task that is over. */
   pieceEnded(task: ScsiTask): boolean {
     const pieces = this.#pieces.get(task);

@@ -8,8 +8,10 @@ import type { DataIn, DataOut, Later } from "../scsi/operation.ts";
 import type { Outcome } from "../scsi/outcome.ts";
 import type { CommandKind } from "../scsi/command_kind.ts";
 import type { Task } from "../scsi/task.ts";
+import type { TaskAttribute } from "../scsi/task_attribute.ts";
 import type { Traffic } from "../scsi/traffic.ts";
 import type { ScsiCommand } from "./initiator_pdus.ts";
+import type { CollectedData } from "./collected_data.ts";
 import { type Residual, residualOf } from "./residual.ts";
 
 /** Who must be told when a task ends from outside. */
@@ -65,6 +67,8 @@ export class ScsiTask implements Task {
   readonly immediate: boolean;
   readonly cmdSN: number;
   readonly bidirectional: boolean;
+  readonly attribute: TaskAttribute;
+  isDormant = false;
   readonly expectedDataIn: number;
   readonly expectedDataOut: number;
   /** What it counts as, and where. */
@@ -90,6 +94,8 @@ export class ScsiTask implements Task {
   r2tSN = 0;
   dataIn: DataInProgress | undefined;
   dataOut: DataOutProgress | undefined;
+  /** Data that came unasked while the command waited for its turn. */
+  collected: CollectedData | undefined;
   /** What the command waits for while nothing moves. */
   later: Later | undefined;
 
@@ -100,6 +106,7 @@ export class ScsiTask implements Task {
     this.immediate = pdu.immediate;
     this.cmdSN = pdu.cmdSN;
     this.bidirectional = pdu.bidirectional;
+    this.attribute = pdu.attribute;
     this.expectedDataIn = pdu.expectedDataIn;
     this.expectedDataOut = pdu.expectedDataOut;
     // Until the command moves data it leaves over all that is expected, in whatever direction.

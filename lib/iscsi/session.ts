@@ -148,7 +148,8 @@ export class Session {
     if (this.#belongs(connection)) this.#connections.delete(connection.cid);
     connection.endRequests();
     this.window.forget(connection);
-    for (const task of [...this.#tasks.values()]) {
+    // The youngest first: none of those that wait for others begins in between.
+    for (const task of [...this.#tasks.values()].reverse()) {
       if (task.owner !== connection) continue;
       task.abort();
       // 11.14.5: where the session goes on, its initiator hears that commands have ended without a status.
@@ -263,12 +264,16 @@ export class Session {
     this.nexus?.enter(task.lun, task);
   }
 
-  /** The opposite of `list`, when a task is over. */
-  unlist(task: ScsiTask): void {
+  /**
+   * The opposite of `list`, when a task is over.
+   *
+   * @param settled resolves when nothing of it reaches the medium any more; undefined when nothing does already
+   */
+  unlist(task: ScsiTask, settled?: Promise<unknown>): void {
     task.isListed = false;
     this.#tasks.delete(task.initiatorTaskTag);
     if (task.immediate) this.#immediateTasks--;
-    this.nexus?.leave(task.lun, task);
+    this.nexus?.leave(task.lun, task, settled);
   }
 
   /** A task is over, and work that it has begun goes on: what that takes in memory counts as long as it does. */
@@ -306,7 +311,7 @@ export class Session {
   close(): void {
     this.#isEnding = true;
     for (const connection of this.#connections.values()) connection.endRequests();
-    for (const task of [...this.#tasks.values()]) task.abort();
+    for (const task of [...this.#tasks.values()].reverse()) task.abort();
     this.nexus?.close();
   }
 }

@@ -11,8 +11,11 @@ const COMPARE_AND_WRITE_MAX_BYTES = 64 * 1024;
 /** What initiators expect of any target that knows the command: 1 MiB, if a block has 4 KiB. */
 const ATOMIC_WRITE_MAX_BLOCKS = 256;
 
-/** Data that the commands of one I_T nexus may have collected: the largest ORWRITE, or many small commands. */
-export const COLLECTED_BYTES_MAX = 16 * 1024 * 1024;
+/**
+ * Data that the commands of one I_T nexus may have collected, or keep while they wait for their turn: the largest
+ * ORWRITE with what came unasked for it, or many small commands.
+ */
+export const COLLECTED_BYTES_MAX = 20 * 1024 * 1024;
 
 /**
  * Bytes of writes done as a whole for which there is always space to record them, even on a full file system: all that

@@ -44,6 +44,7 @@ export const BLOCK_COMMANDS: Readonly<Record<string, CommandRow>> = {
     opcode: 0x25,
     usage: [0x25, 0, 0, 0, 0, 0, 0, 0, 0, CONTROL],
     access: "identifies",
+    isHeadOfQueue: true,
     execute: readCapacity10,
   },
   "READ(10)": {
@@ -117,6 +118,7 @@ export const BLOCK_COMMANDS: Readonly<Record<string, CommandRow>> = {
     serviceAction: 0x01,
     usage: [0x48, 0xa1, 0, 0, 0, 0, 0, 0xff, 0xff, CONTROL],
     access: "writes",
+    isHeadOfQueue: true,
     execute: sanitizeOverwrite,
   },
   "SANITIZE BLOCK ERASE": {
@@ -124,6 +126,7 @@ export const BLOCK_COMMANDS: Readonly<Record<string, CommandRow>> = {
     serviceAction: 0x02,
     usage: [0x48, 0xa2, 0, 0, 0, 0, 0, 0xff, 0xff, CONTROL],
     access: "writes",
+    isHeadOfQueue: true,
     execute: sanitizeBlockErase,
   },
   "SANITIZE EXIT FAILURE MODE": {
@@ -131,6 +134,7 @@ export const BLOCK_COMMANDS: Readonly<Record<string, CommandRow>> = {
     serviceAction: 0x1f,
     usage: [0x48, 0xbf, 0, 0, 0, 0, 0, 0xff, 0xff, CONTROL],
     access: "writes",
+    isHeadOfQueue: true,
     execute: sanitizeExitFailureMode,
   },
   "READ(16)": {
@@ -215,6 +219,7 @@ export const BLOCK_COMMANDS: Readonly<Record<string, CommandRow>> = {
     serviceAction: 0x10,
     usage: [0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, CONTROL],
     access: "identifies",
+    isHeadOfQueue: true,
     execute: readCapacity16,
   },
   "GET LBA STATUS": {

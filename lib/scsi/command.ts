@@ -29,6 +29,11 @@ export interface CommandRow {
    * of START STOP UNIT which starts, of PREVENT ALLOW MEDIUM REMOVAL which allows (SBC-3, 4.17).
    */
   readonly passesReservations?: (cdb: Uint8Array) => boolean;
+  /**
+   * It is executed as if it were sent with HEAD OF QUEUE, whatever its attribute: SANITIZE has to be, the others may
+   * (SBC-3, 4.16; SPC-4, 5.3).
+   */
+  readonly isHeadOfQueue?: true;
   /** Executes the command. `cdb` is only valid during the call. */
   readonly execute: (nexus: ItlNexus, cdb: Uint8Array) => Operation;
   /**

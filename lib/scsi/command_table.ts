@@ -51,6 +51,11 @@ export function findCommand(cdb: Uint8Array): Command | undefined {
   return INDEX[cdb[0]! << SERVICE_ACTION_BITS | cdb[1]! & SERVICE_ACTION_MASK];
 }
 
+/** Whether the command of a CDB is executed at once, whatever others are under way. */
+export function isHeadOfQueue(cdb: Uint8Array): boolean {
+  return findCommand(cdb)?.isHeadOfQueue === true;
+}
+
 /** Whether any command has this operation code. */
 export function isKnownOpcode(opcode: number): boolean {
   return Object.values(COMMANDS).some((command) => command.opcode === opcode);

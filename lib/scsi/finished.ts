@@ -27,6 +27,12 @@ export const CANCELLED: Finished = Object.freeze({
   outcome: Object.freeze(checkCondition(Sense.commandsClearedByDeviceServer)),
 });
 
+/** A command for which there is no room now: whoever sent it should try again (SAM-5, 5.3.1). */
+export const TASK_SET_FULL: Finished = Object.freeze({
+  kind: "finished",
+  outcome: Object.freeze({ status: Status.taskSetFull, sense: undefined }),
+});
+
 /** A command that conflicts with what others have reserved. */
 export const RESERVATION_CONFLICT: Finished = Object.freeze({
   kind: "finished",

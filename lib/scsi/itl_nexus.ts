@@ -6,6 +6,8 @@ import { Sense } from "./sense.ts";
 import { nexusId, type NexusIdentity } from "./reservations/nexus_identity.ts";
 import type { TargetDescription } from "./target_description.ts";
 import type { Task } from "./task.ts";
+import type { TaskAttribute } from "./task_attribute.ts";
+import { EnabledTasks } from "./task_set.ts";
 import { Traffic } from "./traffic.ts";
 import { type Attention, UnitAttentionQueue } from "./unit_attention.ts";
 
@@ -28,6 +30,7 @@ export class ItlNexus implements AttachedNexus {
   /** The initiator has been told which logical units there are. */
   readonly onLunsReported: () => void;
   readonly #tasks = new Set<Task>();
+  readonly #enabledTasks = new EnabledTasks();
   #isDeparted = false;
   /** Those who wait for the end of the tasks that they saw. */
   #waiting: { readonly tasks: Set<Task>; readonly ended: () => void }[] = [];
@@ -48,12 +51,32 @@ export class ItlNexus implements AttachedNexus {
     logicalUnit.attach(this);
   }
 
-  enter(task: Task): void {
-    this.#tasks.add(task);
+  /** Whether a command with this attribute may begin at once (SAM-5, 8). */
+  admits(attribute: TaskAttribute): boolean {
+    return this.logicalUnit.tasks.admits(this.#enabledTasks, attribute);
   }
 
-  leave(task: Task): void {
-    this.#tasks.delete(task);
+  /** Has a command wait for its turn in the task set. Resolves when that has come; never when it leaves before. */
+  wait(task: Task): Promise<void> {
+    this.#tasks.add(task);
+    return this.logicalUnit.tasks.wait(this.#enabledTasks, task);
+  }
+
+  /** A command has begun, and has not ended at once; one that waits is there already. */
+  enter(task: Task): void {
+    if (task.isDormant) return;
+    this.#tasks.add(task);
+    this.logicalUnit.tasks.enter(this.#enabledTasks, task);
+  }
+
+  /**
+   * A command has ended.
+   *
+   * @param settled resolves when nothing of it reaches the medium any more
+   */
+  leave(task: Task, settled?: Promise<unknown>): void {
+    if (!this.#tasks.delete(task)) return;
+    this.logicalUnit.tasks.leave(this.#enabledTasks, task, settled);
     if (this.#waiting.length > 0) this.#noteEnds();
   }
 
@@ -78,9 +101,16 @@ export class ItlNexus implements AttachedNexus {
 
   abortTasks(isAffected: (task: Task) => boolean = () => true): Promise<unknown> | undefined {
     const tasks = [...this.#tasks].filter(isAffected);
-    for (const task of tasks) this.#tasks.delete(task);
-    this.#noteEnds();
-    return tasks.length === 0 ? undefined : Promise.all(tasks.map((task) => task.abort()));
+    if (tasks.length === 0) return undefined;
+    return this.logicalUnit.tasks.whileHeld(() => Promise.all(tasks.map((task) => this.#abort(task))));
+  }
+
+  #abort(task: Task): Promise<unknown> | undefined {
+    // What another one brought about when it was aborted may have ended this one, too.
+    if (!this.#tasks.has(task)) return undefined;
+    const settled = task.abort();
+    this.leave(task, settled);
+    return settled;
   }
 
   tasksEnded(): Promise<void> {

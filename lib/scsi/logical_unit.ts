@@ -15,6 +15,7 @@ import { Scratch } from "./scratch.ts";
 import { Sense, type SenseCondition } from "./sense.ts";
 import type { StorageFaultReport } from "./storage_faults.ts";
 import type { Task } from "./task.ts";
+import { TaskSet } from "./task_set.ts";
 import { Threshold } from "./threshold.ts";
 import { totalTraffic, Traffic } from "./traffic.ts";
 import type { Attention } from "./unit_attention.ts";
@@ -106,6 +107,11 @@ export class LogicalUnit {
   readonly ranges = new RangeLocks();
   readonly scratch = new Scratch();
   readonly sanitizer: Sanitizer;
+  /** Which commands may begin, and which wait for others. */
+  readonly tasks = new TaskSet({
+    isPerNexus: () => this.modes.hasTaskSetPerNexus,
+    answersAtOnce: () => this.sanitizer.isUnderWay,
+  });
   readonly #cache = new VolatileCache();
   #capacityBlocks: number;
   #writeProtected: boolean;
@@ -358,16 +364,20 @@ export class LogicalUnit {
    * @param isAffected tells apart the tasks of `nexus`; those of the others all are
    */
   clearTaskSet(nexus: AttachedNexus, isAffected?: (task: Task) => boolean): void {
-    nexus.abortTasks(isAffected);
-    if (this.modes.hasTaskSetPerNexus) return;
-    for (const other of this.#nexuses) {
-      if (other !== nexus && other.abortTasks()) other.establish(Sense.commandsClearedByAnotherInitiator);
-    }
+    this.tasks.whileHeld(() => {
+      nexus.abortTasks(isAffected);
+      if (this.modes.hasTaskSetPerNexus) return;
+      for (const other of this.#nexuses) {
+        if (other !== nexus && other.abortTasks()) other.establish(Sense.commandsClearedByAnotherInitiator);
+      }
+    });
   }
 
   /** Changes mode parameters for `nexus`; if `change` says that it did, all others are told of it (SPC-4, 6.9). */
   changeModes(nexus: AttachedNexus, change: (modes: ModeParameters) => boolean): void {
     if (!change(this.modes)) return;
+    // TST may be another one.
+    this.tasks.serve();
     for (const other of this.#nexuses) {
       if (other !== nexus) other.establish(Sense.modeParametersChanged);
     }
@@ -382,8 +392,8 @@ export class LogicalUnit {
     this.modes.reset();
     this.reservations.reset();
     this.#removalPreventers.clear();
-    for (const nexus of this.#nexuses) {
-      nexus.reset(cause);
-    }
+    this.tasks.whileHeld(() => {
+      for (const nexus of this.#nexuses) nexus.reset(cause);
+    });
   }
 }

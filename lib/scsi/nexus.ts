@@ -1,7 +1,9 @@
 import { COLLECTED_BYTES_MAX } from "./atomic_limits.ts";
 import { ByteBudget } from "./byte_budget.ts";
 import { toDescriptorFormat } from "./descriptor_sense.ts";
+import { isHeadOfQueue } from "./command_table.ts";
 import { executeCommand, executeWithoutLogicalUnit } from "./device_server.ts";
+import { CANCELLED, refused } from "./finished.ts";
 import { ItlNexus } from "./itl_nexus.ts";
 import type { LogicalUnit } from "./logical_unit.ts";
 import type { Operation } from "./operation.ts";
@@ -10,6 +12,7 @@ import type { ReservationType } from "./reservations/reservation_types.ts";
 import { Sense } from "./sense.ts";
 import type { DeviceDescription, TargetDescription } from "./target_description.ts";
 import type { Task } from "./task.ts";
+import { TaskAttribute } from "./task_attribute.ts";
 import type { TaskManagementFunction, TaskManagementResponse } from "./task_management.ts";
 import { totalTraffic, Traffic } from "./traffic.ts";
 import type { Attention } from "./unit_attention.ts";
@@ -41,10 +44,11 @@ export interface NexusReservation {
  */
 export class Nexus {
   readonly initiatorPortName: string;
+  /** Memory for the data of commands that are not begun before all of it is there, or that wait for their turn. */
+  readonly collected = new ByteBudget(COLLECTED_BYTES_MAX);
   readonly #target: TargetDescription;
   readonly #others: () => Iterable<Nexus>;
   readonly #onClose: (nexus: Nexus) => void;
-  readonly #collected = new ByteBudget(COLLECTED_BYTES_MAX);
   readonly #itlNexuses = new Map<number, ItlNexus>();
   /** Those of logical units that were taken away, until their last task has ended. */
   readonly #departing = new Set<ItlNexus>();
@@ -91,7 +95,7 @@ export class Nexus {
   #attach(lun: number, logicalUnit: LogicalUnit): void {
     const reach = (naa: string): ItlNexus | undefined => this.#reach(naa, this.#others());
     const onLunsReported = (): void => this.#forgetLuns();
-    const common = { initiatorPort: this.initiatorPortName, collected: this.#collected };
+    const common = { initiatorPort: this.initiatorPortName, collected: this.collected };
     this.#itlNexuses.set(lun, new ItlNexus(this.#target, logicalUnit, { ...common, reach, onLunsReported }));
   }
 
@@ -113,6 +117,35 @@ export class Nexus {
     return itlNexus === undefined
       ? executeWithoutLogicalUnit(this.#target, cdb)
       : executeCommand(itlNexus, cdb);
+  }
+
+  /**
+   * Says what becomes of a command that comes now, by its task attribute (SAM-5, 8): one that must wait for others
+   * is executed when its turn has come, as things are then.
+   *
+   * @param cdb as of `execute`
+   */
+  submit(lun: number | undefined, cdb: Uint8Array, task: Task): Operation {
+    const itlNexus = this.#find(lun);
+    if (itlNexus === undefined) return executeWithoutLogicalUnit(this.#target, cdb);
+    const isFree = task.attribute === TaskAttribute.simple && itlNexus.logicalUnit.tasks.restricting === 0;
+    return isFree ? executeCommand(itlNexus, cdb) : this.#submitInOrder(itlNexus, lun, cdb, task);
+  }
+
+  #submitInOrder(itlNexus: ItlNexus, lun: number | undefined, cdb: Uint8Array, task: Task): Operation {
+    // SAM-5, 8.6: NORMACA is zero, and there is never an ACA condition.
+    if (task.attribute === TaskAttribute.aca) return refused(Sense.invalidMessageError);
+    if (isHeadOfQueue(cdb) || itlNexus.admits(task.attribute)) return executeCommand(itlNexus, cdb);
+    const kept = cdb.slice();
+    const gaveUp = Promise.withResolvers<void>();
+    let isCancelled = false;
+    const cancel = (): void => {
+      isCancelled = true;
+      gaveUp.resolve();
+    };
+    const turn = Promise.race([gaveUp.promise, itlNexus.wait(task)]);
+    const operation = turn.then(() => isCancelled ? CANCELLED : this.execute(lun, kept));
+    return { kind: "later", operation, mayTakeData: true, changesNothing: true, cancel };
   }
 
   /** Where the transport counts what it does for a logical unit. */
@@ -150,10 +183,14 @@ export class Nexus {
     this.#find(lun)?.enter(task);
   }
 
-  /** A task that has ended leaves the task set of its logical unit. */
-  leave(lun: number | undefined, task: Task): void {
-    this.#find(lun)?.leave(task);
-    for (const itlNexus of this.#departing) itlNexus.leave(task);
+  /**
+   * A task that has ended leaves the task set of its logical unit.
+   *
+   * @param settled resolves when nothing of it reaches the medium any more; undefined when nothing does already
+   */
+  leave(lun: number | undefined, task: Task, settled?: Promise<unknown>): void {
+    this.#find(lun)?.leave(task, settled);
+    for (const itlNexus of this.#departing) itlNexus.leave(task, settled);
   }
 
   /** The transport has ended a task without a status: the initiator is told of it (RFC 7143, 11.14.5). */

@@ -17,6 +17,8 @@ export interface Finished {
 export interface Later {
   readonly kind: "later";
   readonly operation: Promise<Operation>;
+  /** The operation that follows may want the initiator's data: what is sent unasked meanwhile is kept for it. */
+  readonly mayTakeData?: true;
   /** What of it goes on after the task has been aborted stores nothing (a flush, a verification). */
   readonly changesNothing?: true;
   /** The task is aborted: what has not begun must not begin. What has begun goes on, until the promise resolves. */

@@ -60,6 +60,7 @@ export const Sense = {
   invalidFieldInParameterList: { key: SenseKey.illegalRequest, code: 0x2600 },
   invalidReleaseOfPersistentReservation: { key: SenseKey.illegalRequest, code: 0x2604 },
   insufficientRegistrationResources: { key: SenseKey.illegalRequest, code: 0x5504 },
+  invalidMessageError: { key: SenseKey.illegalRequest, code: 0x4900 },
   mediumRemovalPrevented: { key: SenseKey.illegalRequest, code: 0x5302 },
   notReadyToReadyChange: { key: SenseKey.unitAttention, code: 0x2800 },
   tooManyTargetDescriptors: { key: SenseKey.illegalRequest, code: 0x2606 },

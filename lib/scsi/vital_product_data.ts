@@ -130,15 +130,18 @@ function deviceIdentification({ logicalUnit, target }: ItlNexus): Uint8Array {
   return Uint8Array.from(designators.flatMap((bytes) => [...bytes]));
 }
 
-/** SIMPSUP: simple task attributes. V_SUP: there is a volatile cache. RTD_SUP: MODE SELECT takes RTD. */
-const SIMPSUP = 0x01;
+/**
+ * HEADSUP, ORDSUP and SIMPSUP: the task attributes but for ACA. V_SUP: there is a volatile cache. RTD_SUP: MODE SELECT
+ * takes RTD.
+ */
+const TASK_ATTRIBUTES = 0x07;
 const V_SUP = 0x01;
 const RTD_SUP = 0x08;
 
 /** 86h, Extended INQUIRY Data (SPC-4, 7.8.7): no protection information, no priorities, no referrals. */
 function extendedInquiryData(): Uint8Array {
   const content = new Uint8Array(0x3c);
-  content[1] = SIMPSUP;
+  content[1] = TASK_ATTRIBUTES;
   content[2] = V_SUP;
   content[4] = RTD_SUP;
   return content;

@@ -6,11 +6,13 @@
  * `deno run -A --v8-flags=--expose-gc tests/iscsi/_memory_attacks.ts [NAME ...]` prints a line for each attack.
  */
 import { Limits } from "../../lib/iscsi/limits.ts";
+import { COLLECTED_BYTES_MAX } from "../../lib/scsi/atomic_limits.ts";
 import { Initiator } from "../support/initiator.ts";
 import { synchronizeCache10, testUnitReady, verify10, write10 } from "../support/initiator_cdb.ts";
 import type { LoginOptions } from "../support/initiator_login.ts";
 import { NO_TAG } from "../support/initiator_pdu.ts";
 import {
+  Attribute,
   dataOut,
   loginRequest,
   logoutRequest,
@@ -218,6 +220,28 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
           return [verify, manage(peer!, TaskManagement.abortTask, { referencedTaskTag })];
         });
         await peer!.send(pdus.flat());
+      }
+    },
+  },
+
+  "unsolicited data of commands that wait for their turn": {
+    boundBytes: COLLECTED_BYTES_MAX + 4 * MIB,
+    store: slowStore,
+    prepare: (harness) =>
+      logInPeers(harness, 1, { ...DISK, keys: { InitialR2T: "No", FirstBurstLength: "262144" } }),
+    attack: async ([peer], harness) => {
+      peer!.listen();
+      const options = {
+        writes: true,
+        expectedLength: 262_144,
+        attribute: Attribute.ordered,
+        data: new Uint8Array(262_144),
+      };
+      for (let round = 0; round < 7; round++) {
+        if (round > 0) await peer!.send([manage(peer!, TaskManagement.abortTaskSet)]);
+        await peer!.send(Array.from({ length: 100 }, () => command(peer!, write10(0, 512), options)));
+        harness.clock.advance(Limits.owedMs);
+        await settle();
       }
     },
   },

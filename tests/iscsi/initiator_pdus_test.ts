@@ -12,6 +12,7 @@ import {
 import { LoginStatus } from "../../lib/iscsi/login_status.ts";
 import { ProtocolError } from "../../lib/iscsi/protocol_error.ts";
 import { RejectReason } from "../../lib/iscsi/reject_reason.ts";
+import { TaskAttribute } from "../../lib/scsi/task_attribute.ts";
 
 function frame(header: string, data = ""): Frame {
   return { header: hex(header), data: hex(data), hasDataDigestError: false };
@@ -46,6 +47,7 @@ Deno.test("decodePdu() decodes a SCSI Command that reads (11.3)", () => {
     expectedDataIn: 0x200,
     expectedDataOut: 0,
     bidirectional: false,
+    attribute: TaskAttribute.simple,
     lun: 3,
     lunField: 3,
     initiatorTaskTag: 0xaabbccdd,

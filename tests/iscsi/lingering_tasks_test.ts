@@ -15,8 +15,10 @@ Deno.test("LingeringTasks counts a task from its first piece of work to its last
   lingering.add(other!, 1);
   lingering.add(one!, 1);
   assertEquals(count.tasks, 2);
+  assertEquals([lingering.has(one!), lingering.has(third!)], [true, false]);
   assertEquals([lingering.pieceEnded(one!), lingering.pieceEnded(one!), count.tasks], [false, false, 2]);
   assertEquals([lingering.pieceEnded(other!), count.tasks], [true, 1]);
   assertEquals([lingering.pieceEnded(one!), count.tasks], [true, 0]);
+  assertEquals(lingering.has(one!), false);
   assertEquals([lingering.pieceEnded(one!), lingering.pieceEnded(third!), count.tasks], [false, false, 0]);
 });

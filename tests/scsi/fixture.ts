@@ -19,6 +19,8 @@ import { GOOD, type Outcome } from "../../lib/scsi/outcome.ts";
 import type { SanitizeRecord } from "../../lib/scsi/sanitize_record.ts";
 import { Sense, type SenseCondition } from "../../lib/scsi/sense.ts";
 import { Status } from "../../lib/scsi/status.ts";
+import type { Task } from "../../lib/scsi/task.ts";
+import { TaskAttribute } from "../../lib/scsi/task_attribute.ts";
 import { TargetDevice } from "../../lib/scsi/target_device.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 
@@ -60,6 +62,28 @@ export function openReadyNexus(target: TargetDevice, unitCount = 1): Nexus {
 /** A nexus with a unit of its own, behind `options`, as LUN 0. */
 export function openUnit(options: UnitOptions = {}): Nexus {
   return openReadyNexus(makeTarget(makeUnit(options)));
+}
+
+/** A task that counts how often it was aborted. */
+export class FakeTask implements Task {
+  readonly attribute: TaskAttribute;
+  isDormant = false;
+  abortCount = 0;
+  readonly #onAbort: () => Promise<unknown> | undefined;
+
+  /** @param onAbort says when nothing of the task reaches the medium any more */
+  constructor(
+    attribute: TaskAttribute = TaskAttribute.simple,
+    onAbort: () => Promise<unknown> | undefined = () => undefined,
+  ) {
+    this.attribute = attribute;
+    this.#onAbort = onAbort;
+  }
+
+  abort(): Promise<unknown> | undefined {
+    this.abortCount++;
+    return this.#onAbort();
+  }
 }
 
 /** The bytes that hexadecimal digits, in any arrangement of lines and spaces, stand for. */

@@ -2,8 +2,7 @@ import { assert, assertEquals, assertFalse } from "@std/assert";
 import { ByteBudget } from "../../lib/scsi/byte_budget.ts";
 import { ItlNexus } from "../../lib/scsi/itl_nexus.ts";
 import { Sense } from "../../lib/scsi/sense.ts";
-import type { Task } from "../../lib/scsi/task.ts";
-import { makeUnit } from "./fixture.ts";
+import { FakeTask, makeUnit } from "./fixture.ts";
 
 const TARGET = {
   name: "a",
@@ -32,7 +31,7 @@ Deno.test("ItlNexus hears of its logical unit from when it is made until it is c
 
 Deno.test("ItlNexus says whether there was a task to abort", () => {
   const nexus = new ItlNexus(TARGET, makeUnit(), OPTIONS);
-  const task: Task = { abort: () => undefined };
+  const task = new FakeTask();
   assertFalse(nexus.abortTasks());
   nexus.enter(task);
   assert(nexus.abortTasks());
@@ -41,7 +40,7 @@ Deno.test("ItlNexus says whether there was a task to abort", () => {
 
 Deno.test("ItlNexus says when the tasks that it has now have ended, whatever follows", async () => {
   const nexus = new ItlNexus(TARGET, makeUnit(), OPTIONS);
-  const [one, two, three] = Array.from({ length: 3 }, (): Task => ({ abort: () => undefined }));
+  const [one, two, three] = Array.from({ length: 3 }, () => new FakeTask());
   let ended = 0;
   const wait = (): Promise<void> => nexus.tasksEnded().then(() => void ended++);
   await wait();

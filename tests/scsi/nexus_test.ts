@@ -1,20 +1,11 @@
 import { assertEquals } from "@std/assert";
 import type { Nexus } from "../../lib/scsi/nexus.ts";
 import type { Operation } from "../../lib/scsi/operation.ts";
-import type { Task } from "../../lib/scsi/task.ts";
+import { TaskAttribute } from "../../lib/scsi/task_attribute.ts";
 import { reserveOut } from "./reservations/_reserve_out.ts";
-import { cdb, makeTarget, makeUnit, nameOfOutcome, openReadyNexus, run } from "./fixture.ts";
+import { cdb, FakeTask, makeTarget, makeUnit, nameOfOutcome, openReadyNexus, run } from "./fixture.ts";
 
 const TEST_UNIT_READY = cdb("00");
-
-/** A task that knows whether it was aborted. */
-class FakeTask implements Task {
-  abortCount = 0;
-
-  abort(): undefined {
-    this.abortCount++;
-  }
-}
 
 function nameOf(operation: Operation): string {
   return operation.kind === "finished" ? nameOfOutcome(operation.outcome) : operation.kind;
@@ -162,12 +153,11 @@ Deno.test("a task may leave, and its nexus may close, while it is being aborted"
   const target = makeTarget(makeUnit());
   const [one, two] = [openReadyNexus(target), openReadyNexus(target)];
   const last = new FakeTask();
-  const first: Task = {
-    abort(): undefined {
-      one.leave(0, first);
-      one.close();
-    },
-  };
+  const first = new FakeTask(TaskAttribute.simple, () => {
+    one.leave(0, first);
+    one.close();
+    return undefined;
+  });
   one.enter(0, first);
   one.enter(0, last);
   assertEquals(two.manage("targetColdReset", 0), "functionComplete");

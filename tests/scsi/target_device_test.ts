@@ -5,9 +5,18 @@ import type { Nexus } from "../../lib/scsi/nexus.ts";
 import type { Operation } from "../../lib/scsi/operation.ts";
 import { GOOD } from "../../lib/scsi/outcome.ts";
 import { Sense } from "../../lib/scsi/sense.ts";
-import type { Task } from "../../lib/scsi/task.ts";
 import { MemoryStore } from "../support/memory_store.ts";
-import { blocksCdb, cdb, complete, IDENTITY, makeTarget, makeUnit, openReadyNexus, run } from "./fixture.ts";
+import {
+  blocksCdb,
+  cdb,
+  complete,
+  FakeTask,
+  IDENTITY,
+  makeTarget,
+  makeUnit,
+  openReadyNexus,
+  run,
+} from "./fixture.ts";
 
 const TEST_UNIT_READY = cdb("00");
 const READ_CAPACITY_16 = cdb("9e 10 00 00 00 00 00 00 00 00 00 00 00 20");
@@ -56,8 +65,7 @@ Deno.test("REPORT LUNS makes it known on every unit that the list has changed", 
 Deno.test("a unit that is removed lets its tasks end, refuses what comes, and no other unit notices", async () => {
   const target = makeTarget(makeUnit(), makeUnit());
   const [one, two] = [openReadyNexus(target, 2), openReadyNexus(target, 2)];
-  let aborted = 0;
-  const task: Task = { abort: () => void aborted++ };
+  const task = new FakeTask();
   one.enter(1, task);
   const write = one.execute(1, blocksCdb("WRITE(10)", { blocks: 1 })) as Operation & { kind: "dataOut" };
   let isGone = false;
@@ -69,10 +77,10 @@ Deno.test("a unit that is removed lets its tasks end, refuses what comes, and no
   }
   assertEquals(write.writeNow(0, new Uint8Array(512)), GOOD);
   assertEquals((await complete(write.finish(512))).outcome, "good");
-  assertEquals([isGone, aborted], [false, 0]);
+  assertEquals([isGone, task.abortCount], [false, 0]);
   one.leave(1, task);
   await gone;
-  assertEquals(aborted, 0);
+  assertEquals(task.abortCount, 0);
   assertEquals([one.manage("logicalUnitReset", 1), one.manage("logicalUnitReset", 0)], [
     "lunDoesNotExist",
     "functionComplete",
@@ -82,7 +90,7 @@ Deno.test("a unit that is removed lets its tasks end, refuses what comes, and no
 Deno.test("the end of its session ends what waits for a unit that was removed", async () => {
   const target = makeTarget(makeUnit(), makeUnit());
   const nexus = openReadyNexus(target, 2);
-  nexus.enter(1, { abort: () => undefined });
+  nexus.enter(1, new FakeTask());
   const gone = target.remove(1);
   nexus.close();
   await gone;
@@ -154,7 +162,7 @@ Deno.test("a unit says when the tasks of all its initiators have ended", async (
   const unit = makeUnit();
   const target = makeTarget(unit);
   const nexuses = [openReadyNexus(target), openReadyNexus(target)];
-  const task: Task = { abort: () => undefined };
+  const task = new FakeTask();
   for (const nexus of nexuses) nexus.enter(0, task);
   let isOver = false;
   const over = unit.tasksEnded().then(() => isOver = true);

@@ -73,8 +73,8 @@ Deno.test("page 83h holds the longest names and serial number that there can be"
   assertEquals(data[2]! << 8 | data[3]!, data.length - 4);
 });
 
-Deno.test("page 86h tells of simple tasks, a volatile cache and revertible mode pages", async () => {
-  assertHex(await pageOf(0x86), `00 86 00 3c 00 01 01 00 08 ${"00 ".repeat(0x37)}`);
+Deno.test("page 86h tells of the task attributes, a volatile cache and revertible mode pages", async () => {
+  assertHex(await pageOf(0x86), `00 86 00 3c 00 07 01 00 08 ${"00 ".repeat(0x37)}`);
 });
 
 Deno.test("page 87h says that all initiators share the mode pages", async () => {

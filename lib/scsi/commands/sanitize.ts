@@ -64,6 +64,8 @@ function begin({ logicalUnit }: ItlNexus, flags: number, method: SanitizeMethod)
   if (refusal !== undefined) return refusal;
   const mode = (flags & AUSE) === 0 ? "restricted" : "unrestricted";
   const outcome = outcomeOf(logicalUnit, sanitizer.sanitize(withSideFiles(logicalUnit, method), mode));
+  // What waits for its turn is refused, as every command is from now on.
+  logicalUnit.tasks.serve();
   // A failure that nobody waits for is what every later command is told. The work is not that of the task: whoever
   // aborts the task need not wait for it.
   return (flags & IMMED) !== 0

@@ -16,7 +16,7 @@ import { readUint16, readUint32, readUint64 } from "../../bytes/big_endian.ts";
 import { writeAtomically } from "../../store/atomic_write.ts";
 import type { BlockStore } from "../../store/block_store.ts";
 import { atomicWriteMaxBlocks, compareAndWriteMaxBlocks } from "../atomic_limits.ts";
-import { finished, FINISHED_GOOD, refused, refusedForField } from "../finished.ts";
+import { finished, FINISHED_GOOD, refused, refusedForField, TASK_SET_FULL } from "../finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
 import { flush, outcomeOfFailure, refuseRange, refuseTransfer } from "../medium.ts";
@@ -120,9 +120,7 @@ function lengthOf({ logicalUnit }: ItlNexus, { blocks, hasCompareData }: Plan): 
 function collect(nexus: ItlNexus, plan: Plan): Operation {
   // To be exact about no data at all, the command has to ask for it.
   if (plan.blocks === 0 && plan.hasCompareData !== true) return FINISHED_GOOD;
-  return nexus.collected.take(lengthOf(nexus, plan))
-    ? new CollectedWrite(nexus, plan)
-    : finished({ status: Status.taskSetFull, sense: undefined });
+  return nexus.collected.take(lengthOf(nexus, plan)) ? new CollectedWrite(nexus, plan) : TASK_SET_FULL;
 }
 
 async function read(store: BlockStore, offset: number, lengthBytes: number): Promise<Uint8Array> {

@@ -5,6 +5,7 @@ import {
   blocksCdb,
   bytes,
   cdb,
+  FakeTask,
   makeTarget,
   makeUnit,
   openReadyNexus,
@@ -174,18 +175,12 @@ Deno.test("D_SENSE has sense data presented in descriptor format, with the field
 Deno.test("TST 001b leaves the tasks of others alone in CLEAR TASK SET", async () => {
   const target = makeTarget(makeUnit());
   const [mine, theirs] = [openReadyNexus(target), openReadyNexus(target)];
-  let aborted = 0;
-  const task = (): Parameters<Nexus["enter"]>[1] => ({
-    abort: () => {
-      aborted++;
-      return undefined;
-    },
-  });
+  const [myTask, theirTask] = [new FakeTask(), new FakeTask()];
   await select6(mine, "0a 0a 20 10 00 00 00 00 ff ff 00 00");
   await run(theirs, cdb("00"));
-  mine.enter(0, task());
-  theirs.enter(0, task());
+  mine.enter(0, myTask);
+  theirs.enter(0, theirTask);
   mine.manage("clearTaskSet", 0);
-  assertEquals(aborted, 1);
+  assertEquals([myTask.abortCount, theirTask.abortCount], [1, 0]);
   assertEquals((await run(theirs, cdb("00"))).outcome, "good");
 });

@@ -5,7 +5,7 @@ import type { Nexus } from "../../../lib/scsi/nexus.ts";
 import { type PersistentState, UNRESERVED } from "../../../lib/scsi/reservations/persistent_state.ts";
 import type { ReservationStore } from "../../../lib/scsi/reservations/reservation_store.ts";
 import { formatReservations, parseReservations } from "../../../lib/scsi/reservations/reservation_text.ts";
-import type { Task } from "../../../lib/scsi/task.ts";
+import { TaskAttribute } from "../../../lib/scsi/task_attribute.ts";
 import type { TargetDevice } from "../../../lib/scsi/target_device.ts";
 import { StoreError } from "../../../lib/store/block_store.ts";
 import {
@@ -13,6 +13,7 @@ import {
   assertHex,
   cdb,
   complete,
+  FakeTask,
   makeTarget,
   makeUnit,
   nameOfOutcome,
@@ -274,14 +275,12 @@ Deno.test("PREEMPT AND ABORT ends when nothing of the preempted commands reaches
   reserveOut(ben, REGISTER, { newKey: 2n });
   const { promise, resolve } = Promise.withResolvers<void>();
   const aborted: string[] = [];
-  const taskOf = (name: string): Task => ({
-    abort: () => {
-      aborted.push(name);
-      return promise;
-    },
-  });
-  anna.enter(0, taskOf("anna"));
-  ben.enter(0, taskOf("ben"));
+  const abort = (name: string) => (): Promise<void> => {
+    aborted.push(name);
+    return promise;
+  };
+  anna.enter(0, new FakeTask(TaskAttribute.simple, abort("anna")));
+  ben.enter(0, new FakeTask(TaskAttribute.simple, abort("ben")));
   assertEquals(reserveOut(ben, "PREEMPT", { key: 2n, newKey: 1n }), "good");
   assertEquals(aborted, []);
   assertEquals(attentionsOf(anna), ["registrationsPreempted"]);

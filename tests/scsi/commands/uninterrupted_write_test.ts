@@ -18,6 +18,7 @@ import {
 } from "../fixture.ts";
 
 const SIZE = 1024 * 1024;
+const LARGEST_ORWRITE_BYTES = 16 * SIZE;
 const FUA = 0x08;
 
 function memory(): MemoryStore {
@@ -179,16 +180,18 @@ Deno.test("a nexus that collects too much is told that its task set is full, unt
   const nexus = openReadyNexus(
     makeTarget(makeUnit({ store: new MemoryStore({ sizeBytes: 64 * SIZE }) })),
   );
-  const whole = blocksCdb("ORWRITE(16)", { blocks: COLLECTED_BYTES_MAX / 512 });
+  const whole = blocksCdb("ORWRITE(16)", { blocks: LARGEST_ORWRITE_BYTES / 512 });
   const first = nexus.execute(0, whole) as DataOut;
   assertEquals(first.kind, "dataOut");
+  const besides = blocksCdb("ORWRITE(16)", { blocks: (COLLECTED_BYTES_MAX - LARGEST_ORWRITE_BYTES) / 512 });
+  assertEquals(nexus.execute(0, besides).kind, "dataOut");
   assertEquals((await run(nexus, compareAndWrite(0, 1))).outcome, "28");
   first.end!();
   first.end!();
   const second = nexus.execute(0, whole) as DataOut;
   assertEquals([second.kind, (await run(nexus, writeAtomic(0, 1))).outcome], ["dataOut", "28"]);
   assertEquals(
-    (await complete(second, { dataOut: new Uint8Array(COLLECTED_BYTES_MAX), pieceBytes: SIZE }))
+    (await complete(second, { dataOut: new Uint8Array(LARGEST_ORWRITE_BYTES), pieceBytes: SIZE }))
       .outcome,
     "good",
   );
@@ -199,7 +202,7 @@ Deno.test("what is collected for one logical unit leaves no room for another of 
   const units = [0, 1].map(() => makeUnit({ store: new MemoryStore({ sizeBytes: 64 * SIZE }) }));
   const target = makeTarget(...units);
   const nexus = openReadyNexus(target, 2);
-  const whole = blocksCdb("ORWRITE(16)", { blocks: COLLECTED_BYTES_MAX / 512 });
+  const whole = blocksCdb("ORWRITE(16)", { blocks: LARGEST_ORWRITE_BYTES / 512 });
   const first = nexus.execute(0, whole) as DataOut;
   assertEquals(nexus.execute(1, whole).kind, "finished");
   assertEquals(openReadyNexus(target, 2).execute(1, whole).kind, "dataOut", "it is that nexus alone");

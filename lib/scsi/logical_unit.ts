@@ -93,6 +93,8 @@ export class LogicalUnit {
   readonly verifyingStore: BlockStore;
   readonly journal: AtomicJournal | undefined;
   readonly identity: Identity;
+  /** The NAA of the identity in lower case, as it is looked for. */
+  readonly naa: string;
   readonly blockSizeBytes: number;
   readonly physicalBlockSizeBytes: number;
   readonly transferLengthMaxBlocks: number;
@@ -159,6 +161,7 @@ export class LogicalUnit {
     this.journal = options.journal;
     this.readAhead = new ReadAhead(new CountedStore(store, new ErrorCounters(), observers));
     this.identity = identity;
+    this.naa = identity.naa.toLowerCase();
     this.blockSizeBytes = blockSizeBytes;
     this.physicalBlockSizeBytes = physicalBlockSizeBytes;
     this.#capacityBlocks = Math.floor(store.sizeBytes / blockSizeBytes);

@@ -245,9 +245,7 @@ export class Nexus {
 
   #reach(naa: string, others: Iterable<Nexus>): ItlNexus | undefined {
     for (const nexus of [this, ...others]) {
-      const found = nexus.#itlNexuses.values().find(({ logicalUnit }) =>
-        logicalUnit.identity.naa.toLowerCase() === naa
-      );
+      const found = nexus.#itlNexuses.values().find(({ logicalUnit }) => logicalUnit.naa === naa);
       if (found !== undefined) return found;
     }
     return undefined;

@@ -29,6 +29,8 @@ interface Waiting {
   readonly settle: (hold: RangeHold | undefined) => void;
   /** Holds that were given to others, on bytes of this one, since it began to wait. */
   passedCount: number;
+  /** It waits no longer. */
+  isOver: boolean;
 }
 
 /** A request for a range, of one's own or in one's turn. */
@@ -59,8 +61,9 @@ export class RangeLocks {
   readonly #shared = new Set<RangeHold>();
   readonly #exclusive = new Set<RangeHold>();
   #exclusiveCount = 0;
-  /** In the order in which they came. */
+  /** In the order in which they came. While some are served, those that are over are still among them. */
   #waiting: Waiting[] = [];
+  #isServing = false;
 
   /** Nobody is at work anywhere, nor waits to be. */
   get isIdle(): boolean {
@@ -134,7 +137,7 @@ export class RangeLocks {
   #isAwaited(range: RangeHold, count: number): boolean {
     for (let index = 0; index < count; index++) {
       const waiting = this.#waiting[index]!;
-      if (waiting.wish === "own" && overlap(waiting.range, range)) return true;
+      if (waiting.wish === "own" && !waiting.isOver && overlap(waiting.range, range)) return true;
     }
     return false;
   }
@@ -157,35 +160,48 @@ export class RangeLocks {
   }
 
   #countPass(range: RangeHold): void {
-    for (const waiting of this.#waiting.slice()) {
-      if (waiting.wish !== "own" || !overlap(waiting.range, range)) continue;
-      if (++waiting.passedCount > PASSES_MAX) this.#forget(waiting);
+    for (const waiting of this.#waiting) {
+      if (waiting.wish !== "own" || waiting.isOver || !overlap(waiting.range, range)) continue;
+      if (++waiting.passedCount > PASSES_MAX) this.#end(waiting, undefined);
     }
+    this.#sweep();
   }
 
   #wait(range: RangeHold, wish: Wish): RangeRequest {
     const { promise, resolve } = Promise.withResolvers<RangeHold | undefined>();
-    const waiting: Waiting = { range, wish, settle: resolve, passedCount: 0 };
+    const waiting: Waiting = { range, wish, settle: resolve, passedCount: 0, isOver: false };
     this.#waiting.push(waiting);
     return { hold: promise, cancel: () => this.#forget(waiting) };
   }
 
-  /** Ends a request without a hold, if it still waits. */
+  /** Ends a request without a hold, if it still waits; those behind it may have waited for that. */
   #forget(waiting: Waiting): void {
-    const index = this.#waiting.indexOf(waiting);
-    if (index < 0) return;
-    this.#waiting.splice(index, 1);
-    waiting.settle(undefined);
+    if (waiting.isOver) return;
+    this.#end(waiting, undefined);
+    this.#serve();
   }
 
-  /** Gives what has become free to those who wait for it, the oldest first. */
+  #end(waiting: Waiting, hold: RangeHold | undefined): void {
+    waiting.isOver = true;
+    waiting.settle(hold);
+  }
+
+  /** Gives what has become free to those who wait for it, the oldest first: once through the list, however many. */
   #serve(): void {
-    for (const waiting of this.#waiting.slice()) {
-      const index = this.#waiting.indexOf(waiting);
-      if (index < 0 || !this.#mayHave(waiting, index)) continue;
-      this.#waiting.splice(index, 1);
+    this.#isServing = true;
+    for (const [index, waiting] of this.#waiting.entries()) {
+      if (waiting.isOver || !this.#mayHave(waiting, index)) continue;
+      waiting.isOver = true;
       waiting.settle(this.#give(waiting.range, waiting.wish === "own"));
     }
+    this.#isServing = false;
+    this.#sweep();
+  }
+
+  /** Drops those that are over. */
+  #sweep(): void {
+    if (this.#isServing || !this.#waiting.some(({ isOver }) => isOver)) return;
+    this.#waiting = this.#waiting.filter(({ isOver }) => !isOver);
   }
 
   #mayHave({ range, wish }: Waiting, index: number): boolean {

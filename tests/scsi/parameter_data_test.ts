@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { FINISHED_GOOD } from "../../lib/scsi/finished.ts";
 import { GOOD } from "../../lib/scsi/outcome.ts";
-import { sendParameterData } from "../../lib/scsi/parameter_data.ts";
+import { sendList, sendParameterData } from "../../lib/scsi/parameter_data.ts";
 import { complete } from "./fixture.ts";
 
 const DATA = Uint8Array.from({ length: 10 }, (_, index) => index);
@@ -25,4 +25,32 @@ Deno.test("sendParameterData() also sends to a transport that waits", async () =
   const into = new Uint8Array(2);
   assertEquals(operation.kind === "dataIn" && await operation.read(3, into), GOOD);
   assertEquals([...into], [3, 4]);
+});
+
+Deno.test("sendList() sends what the whole list begins with, and encodes no item that is not sent", async () => {
+  const lengths = [3, 1, 4, 1, 5];
+  const whole = Uint8Array.from([
+    0xaa,
+    0xbb,
+    ...lengths.flatMap((length) => Array.from({ length }, () => length)),
+  ]);
+  for (let allocationLength = 0; allocationLength < whole.length + 3; allocationLength++) {
+    let encoded = 0;
+    const list = {
+      header: Uint8Array.of(0xaa, 0xbb),
+      items: lengths,
+      itemsLengthBytes: 14,
+      encode: (length: number) => {
+        encoded++;
+        return new Uint8Array(length).fill(length);
+      },
+    };
+    const { outcome, data } = await complete(sendList(list, allocationLength));
+    assertEquals([outcome, data], ["good", whole.slice(0, allocationLength)]);
+    // Those that begin within what is sent.
+    const starts = lengths.map((_, index) =>
+      2 + lengths.slice(0, index).reduce((sum, length) => sum + length, 0)
+    );
+    assertEquals(encoded, starts.filter((start) => start < allocationLength).length);
+  }
 });

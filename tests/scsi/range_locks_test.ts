@@ -96,6 +96,43 @@ Deno.test("RangeLocks lets whoever asks for his turn wait behind those who wait,
   assertEquals(behind.value, { startBytes: 5, endBytes: 15 });
 });
 
+Deno.test("RangeLocks serves those behind a request that is cancelled", async () => {
+  const locks = new RangeLocks();
+  locks.share(0, 10);
+  const wanted = locks.lock(0, 10);
+  const behind = watch(locks.queue(5, 10).hold);
+  await settle();
+  assertEquals(behind.value, "pending");
+  wanted.cancel();
+  await settle();
+  assertEquals(behind.value, { startBytes: 5, endBytes: 15 });
+  assertFalse(locks.isIdle);
+});
+
+/** A number that counts how often it is looked at. */
+function countingNumber(value: number): { readonly number: number; readonly looks: () => number } {
+  let looks = 0;
+  const object = {
+    valueOf: () => {
+      looks++;
+      return value;
+    },
+  };
+  return { number: object as unknown as number, looks: () => looks };
+}
+
+Deno.test("RangeLocks looks at each of those who wait a few times for a release, however many there are", async () => {
+  const locks = new RangeLocks();
+  const first = await locks.lock(0, 10).hold;
+  const start = countingNumber(0);
+  const waiting = Array.from({ length: 500 }, () => watch(locks.lock(start.number, 10).hold));
+  const before = start.looks();
+  locks.release(first!);
+  await settle();
+  assertEquals(waiting.filter(({ value }) => value !== "pending").length, 1);
+  assert(start.looks() - before < 500 * 8, `${start.looks() - before} looks`);
+});
+
 Deno.test("RangeLocks gives up a request that is passed too often", async () => {
   const locks = new RangeLocks();
   let hold = locks.share(0, 10);

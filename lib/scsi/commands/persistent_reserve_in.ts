@@ -10,28 +10,30 @@ import { readUint16, writeUint16, writeUint32 } from "../../bytes/big_endian.ts"
 import { RESERVATION_CONFLICT } from "../finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { Operation } from "../operation.ts";
-import { sendParameterData } from "../parameter_data.ts";
-import { isHolder, type PersistentState } from "../reservations/persistent_state.ts";
+import { sendList, sendParameterData } from "../parameter_data.ts";
+import { isHolder, type PersistentState, type Registration } from "../reservations/persistent_state.ts";
 import { NO_KEY, writeKey } from "../reservations/reservation_key.ts";
 import { RESERVATION_TYPES } from "../reservations/reservation_types.ts";
-import { encodeTransportId } from "../reservations/transport_id.ts";
+import { encodeTransportId, transportIdLength } from "../reservations/transport_id.ts";
 
-/** Sends what `encode` makes of the state, unless RESERVE holds the logical unit (SPC-2, 5.5.1). */
+/** Sends what `answer` makes of the state, unless RESERVE holds the logical unit (SPC-2, 5.5.1). */
 function report(
   { logicalUnit: { reservations } }: ItlNexus,
-  cdb: Uint8Array,
-  encode: (state: PersistentState) => Uint8Array,
+  answer: (state: PersistentState) => Operation,
 ): Operation {
-  if (reservations.isReserved) return RESERVATION_CONFLICT;
-  return sendParameterData(encode(reservations.state), readUint16(cdb, 7));
+  return reservations.isReserved ? RESERVATION_CONFLICT : answer(reservations.state);
 }
 
-function withHeader({ generation }: PersistentState, content: Uint8Array): Uint8Array {
-  const data = new Uint8Array(8 + content.length);
-  writeUint32(data, 0, generation);
-  writeUint32(data, 4, content.length);
-  data.set(content, 8);
-  return data;
+/** ALLOCATION LENGTH. */
+function allocationLengthOf(cdb: Uint8Array): number {
+  return readUint16(cdb, 7);
+}
+
+function encodeHeader({ generation }: PersistentState, additionalLengthBytes: number): Uint8Array {
+  const header = new Uint8Array(8);
+  writeUint32(header, 0, generation);
+  writeUint32(header, 4, additionalLengthBytes);
+  return header;
 }
 
 /** SCOPE, which is always that of the logical unit (0h), and TYPE of the reservation, if there is one. */
@@ -39,11 +41,19 @@ function scopeAndType({ reservation }: PersistentState): number {
   return reservation === undefined ? 0 : RESERVATION_TYPES[reservation.type].code;
 }
 
+const KEY_LENGTH_BYTES = 8;
+
 /** READ KEYS: the key of every registration, eight bytes each. */
 export function readKeys(nexus: ItlNexus, cdb: Uint8Array): Operation {
-  return report(nexus, cdb, (state) => {
-    const keys = [...state.registrations.values()].map(({ key }) => key);
-    return withHeader(state, Uint8Array.fromHex(keys.join("")));
+  return report(nexus, (state) => {
+    const itemsLengthBytes = state.registrations.size * KEY_LENGTH_BYTES;
+    const list = {
+      header: encodeHeader(state, itemsLengthBytes),
+      items: state.registrations.values(),
+      itemsLengthBytes,
+      encode: ({ key }: Registration) => Uint8Array.fromHex(key),
+    };
+    return sendList(list, allocationLengthOf(cdb));
   });
 }
 
@@ -56,14 +66,15 @@ export function readKeys(nexus: ItlNexus, cdb: Uint8Array): Operation {
  * ```
  */
 export function readReservation(nexus: ItlNexus, cdb: Uint8Array): Operation {
-  return report(nexus, cdb, (state) => {
+  return report(nexus, (state) => {
     const { reservation, registrations } = state;
-    if (reservation === undefined) return withHeader(state, new Uint8Array());
-    const content = new Uint8Array(16);
+    if (reservation === undefined) return sendParameterData(encodeHeader(state, 0), allocationLengthOf(cdb));
+    const data = new Uint8Array(24);
     const { holder } = reservation;
-    writeKey(content, 0, holder === undefined ? NO_KEY : registrations.get(holder)!.key);
-    content[13] = scopeAndType(state);
-    return withHeader(state, content);
+    data.set(encodeHeader(state, 16));
+    writeKey(data, 8, holder === undefined ? NO_KEY : registrations.get(holder)!.key);
+    data[21] = scopeAndType(state);
+    return sendParameterData(data, allocationLengthOf(cdb));
   });
 }
 
@@ -91,17 +102,20 @@ const PTPL_A = 0x01;
  */
 export function reportCapabilities(nexus: ItlNexus, cdb: Uint8Array): Operation {
   const { canPersist } = nexus.logicalUnit.reservations;
-  return report(nexus, cdb, ({ persists }) => {
+  return report(nexus, ({ persists }) => {
     const data = new Uint8Array(8);
     writeUint16(data, 0, data.length);
     data[2] = CRH | SIP_C | ATP_C | (canPersist ? PTPL_C : 0);
     data[3] = TMV | ALLOW_COMMANDS | (persists ? PTPL_A : 0);
     for (const { code } of Object.values(RESERVATION_TYPES)) data[4 + (code >>> 3)]! |= 1 << (code & 7);
-    return data;
+    return sendParameterData(data, allocationLengthOf(cdb));
   });
 }
 
 const R_HOLDER = 0x01;
+
+/** Of a full status descriptor, without its TransportID. */
+const DESCRIPTOR_LENGTH_BYTES = 24;
 
 /**
  * READ FULL STATUS (6.15.5): a descriptor for each registration, never one for all target ports.
@@ -116,20 +130,36 @@ const R_HOLDER = 0x01;
  * ```
  */
 export function readFullStatus(nexus: ItlNexus, cdb: Uint8Array): Operation {
-  return report(nexus, cdb, (state) => {
-    const descriptors = [...state.registrations].map(([id, { key, initiatorPort, targetPort }]) => {
-      const transportId = encodeTransportId(initiatorPort);
-      const descriptor = new Uint8Array(24 + transportId.length);
-      writeKey(descriptor, 0, key);
-      if (isHolder(state, id)) {
-        descriptor[12] = R_HOLDER;
-        descriptor[13] = scopeAndType(state);
-      }
-      writeUint16(descriptor, 18, targetPort);
-      writeUint32(descriptor, 20, transportId.length);
-      descriptor.set(transportId, 24);
-      return descriptor;
-    });
-    return withHeader(state, Uint8Array.from(descriptors.flatMap((descriptor) => [...descriptor])));
+  return report(nexus, (state) => {
+    const itemsLengthBytes = state.registrations.values().reduce(
+      (sum, { initiatorPort }) => sum + DESCRIPTOR_LENGTH_BYTES + transportIdLength(initiatorPort),
+      0,
+    );
+    const list = {
+      header: encodeHeader(state, itemsLengthBytes),
+      items: state.registrations,
+      itemsLengthBytes,
+      encode: ([id, registration]: [string, Registration]) =>
+        encodeFullStatus(registration, isHolder(state, id) ? scopeAndType(state) : undefined),
+    };
+    return sendList(list, allocationLengthOf(cdb));
   });
+}
+
+/** @param held SCOPE and TYPE; undefined for a registration that holds nothing */
+function encodeFullStatus(
+  { key, initiatorPort, targetPort }: Registration,
+  held: number | undefined,
+): Uint8Array {
+  const transportId = encodeTransportId(initiatorPort);
+  const descriptor = new Uint8Array(DESCRIPTOR_LENGTH_BYTES + transportId.length);
+  writeKey(descriptor, 0, key);
+  if (held !== undefined) {
+    descriptor[12] = R_HOLDER;
+    descriptor[13] = held;
+  }
+  writeUint16(descriptor, 18, targetPort);
+  writeUint32(descriptor, 20, transportId.length);
+  descriptor.set(transportId, DESCRIPTOR_LENGTH_BYTES);
+  return descriptor;
 }

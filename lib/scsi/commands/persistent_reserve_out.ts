@@ -72,16 +72,14 @@ const REFUSALS: Readonly<Record<ReservationRefusal | "cannotSave", Finished>> = 
 
 const LENGTH_ERROR = refused(Sense.parameterListLengthError);
 
-/** Every I_T nexus of an initiator that the device server knows: those logged in, and those registered. */
-function knownNexusesOf({ logicalUnit, identity }: ItlNexus, initiatorName: string): NexusIdentity[] {
+/** The I_T nexuses that the device server knows, those logged in and those registered, by the names of initiators. */
+function groupKnownNexuses({ logicalUnit, identity }: ItlNexus): ReadonlyMap<string, NexusIdentity[]> {
   const { nexuses, reservations } = logicalUnit;
   const known = [
     ...[...nexuses].map((nexus) => nexus.identity),
     ...reservations.state.registrations.values(),
-  ];
-  return known.filter(({ initiatorPort, targetPort }) =>
-    initiatorNameOf(initiatorPort) === initiatorName && targetPort === identity.targetPort
-  );
+  ].filter(({ targetPort }) => targetPort === identity.targetPort);
+  return Map.groupBy(known, ({ initiatorPort }) => initiatorNameOf(initiatorPort));
 }
 
 /** The nexuses that the TransportIDs of a list name (SPC-4, table 215), or why they cannot be taken. */
@@ -91,16 +89,22 @@ function readInitiatorPorts(nexus: ItlNexus, list: Uint8Array): NexusIdentity[] 
   const start = LIST_LENGTH_BYTES + 4;
   const end = start + readUint32(list, LIST_LENGTH_BYTES);
   if (end > list.length) return LENGTH_ERROR;
-  const nexuses: NexusIdentity[] = [];
+  const known = groupKnownNexuses(nexus);
+  // However often a list names a nexus, it is one.
+  const ports = new Set<string>();
+  const initiators = new Set<string>();
   for (let offset = start; offset < end;) {
     const decoded = decodeTransportId(list.subarray(offset, end));
     if (decoded === undefined) return refusedForParameter(offset);
     const { id, lengthBytes } = decoded;
-    if (id.kind === "port") nexuses.push({ initiatorPort: id.initiatorPort, targetPort });
-    else nexuses.push(...knownNexusesOf(nexus, id.initiatorName));
+    if (id.kind === "port") ports.add(id.initiatorPort);
+    else initiators.add(id.initiatorName);
     offset += lengthBytes;
   }
-  return nexuses;
+  for (const name of initiators) {
+    for (const { initiatorPort } of known.get(name) ?? []) ports.add(initiatorPort);
+  }
+  return [...ports].map((initiatorPort) => ({ initiatorPort, targetPort }));
 }
 
 /** The nexus that a reservation is to be moved to; undefined when there is no such target port. */

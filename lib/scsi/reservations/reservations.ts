@@ -216,9 +216,11 @@ export class Reservations {
     this.#state = state;
     this.#updateRestricting();
     const works: Promise<unknown>[] = [];
+    const noticesById = Map.groupBy(notices, ({ id }) => id);
+    const abortedIds = new Set(aborted);
     for (const nexus of this.#nexuses) {
-      for (const { id, attention } of notices) if (id === nexus.id) nexus.establish(Sense[attention]);
-      const work = aborted.includes(nexus.id) ? nexus.preemptAndAbort() : undefined;
+      for (const { attention } of noticesById.get(nexus.id) ?? []) nexus.establish(Sense[attention]);
+      const work = abortedIds.has(nexus.id) ? nexus.preemptAndAbort() : undefined;
       if (work !== undefined) works.push(work);
     }
     return { kind: "accepted", settled: works.length === 0 ? undefined : Promise.all(works) };

@@ -38,11 +38,23 @@ export function initiatorNameOf(initiatorPort: string): string {
   return end === -1 ? initiatorPort : initiatorPort.slice(0, end);
 }
 
+/** ADDITIONAL LENGTH for a name of so many bytes. */
+function additionalLength(nameBytes: number): number {
+  return Math.max(Math.ceil((nameBytes + 1) / 4) * 4, ADDITIONAL_LENGTH_MIN_BYTES);
+}
+
+/** The length of the TransportID of an initiator port, without encoding it. */
+export function transportIdLength(initiatorPort: string): number {
+  // Nearly all names are ASCII, of which each character is a byte.
+  const isAscii = /^[\x00-\x7f]*$/.test(initiatorPort);
+  const nameBytes = isAscii ? initiatorPort.length : new TextEncoder().encode(initiatorPort).length;
+  return HEADER_LENGTH_BYTES + additionalLength(nameBytes);
+}
+
 /** The TransportID of an initiator port, in format 01b. */
 export function encodeTransportId(initiatorPort: string): Uint8Array {
   const name = new TextEncoder().encode(initiatorPort);
-  const padded = Math.ceil((name.length + 1) / 4) * 4;
-  const lengthBytes = Math.max(padded, ADDITIONAL_LENGTH_MIN_BYTES);
+  const lengthBytes = additionalLength(name.length);
   const bytes = new Uint8Array(HEADER_LENGTH_BYTES + lengthBytes);
   bytes[0] = FORMAT_PORT << FORMAT_SHIFT | PROTOCOL_ISCSI;
   writeUint16(bytes, 2, lengthBytes);

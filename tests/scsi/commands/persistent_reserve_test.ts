@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { writeUint16 } from "../../../lib/bytes/big_endian.ts";
+import { readUint32, writeUint16 } from "../../../lib/bytes/big_endian.ts";
 import type { LogicalUnit } from "../../../lib/scsi/logical_unit.ts";
 import type { Nexus } from "../../../lib/scsi/nexus.ts";
 import { type PersistentState, UNRESERVED } from "../../../lib/scsi/reservations/persistent_state.ts";
@@ -408,4 +408,69 @@ Deno.test("what cannot be cleared for good is not cleared, and requests under wa
   store.isFull = true;
   await assertRejects(() => unit.reservations.clear(), StoreError);
   assertEquals(unit.reservations.state.registrations.size, 1);
+});
+
+/** A unit with so many registrations, each of which counts how often its key is looked at. */
+async function setUpCrowd(count: number): Promise<{ anna: Nexus; unit: LogicalUnit; looks: () => number }> {
+  const { target, unit, anna } = setUp();
+  for (let index = 0; index < count; index++) {
+    const port = `iqn.2007-01.tld.a:crowd,i,0x${index.toString(16).padStart(12, "0")}`;
+    assertEquals(reserveOut(open(target, port), REGISTER, { newKey: BigInt(index + 1) }), "good");
+  }
+  let looks = 0;
+  for (const registration of unit.reservations.state.registrations.values()) {
+    const { key } = registration;
+    const get = (): string => {
+      looks++;
+      return key;
+    };
+    Object.defineProperty(registration, "key", { get });
+  }
+  assertEquals((await reserveIn(anna, 0, 8)).length, 8);
+  return { anna, unit, looks: () => looks };
+}
+
+Deno.test("READ KEYS and READ FULL STATUS encode no more than there is room for", async () => {
+  const { anna, looks } = await setUpCrowd(820);
+  const transportIdBytes = 4 + 44;
+  const descriptorBytes = 24 + transportIdBytes;
+  for (const [serviceAction, itemBytes] of [[0, 8], [3, descriptorBytes]] as const) {
+    for (const allocationLength of [0, 4, 8, 9, 8 + itemBytes, 9 + itemBytes, 8 + 10 * itemBytes]) {
+      const before = looks();
+      const data = await reserveIn(anna, serviceAction, allocationLength);
+      assertEquals(data.length, allocationLength);
+      if (data.length >= 8) assertEquals(readUint32(data, 4), 820 * itemBytes);
+      assertEquals(looks() - before, Math.max(Math.ceil((allocationLength - 8) / itemBytes), 0));
+    }
+  }
+});
+
+Deno.test("REGISTER with SPEC_I_PT looks at each nexus a few times, however often its list names it", async () => {
+  const { target, unit, anna } = setUp();
+  const NEXUSES = 200;
+  let looks = 0;
+  for (let index = 0; index < NEXUSES; index++) {
+    open(target, `iqn.2007-01.tld.a:crowd,i,0x${index.toString(16).padStart(12, "0")}`);
+  }
+  for (const { identity } of unit.nexuses) {
+    const { initiatorPort } = identity;
+    const get = (): string => {
+      looks++;
+      return initiatorPort;
+    };
+    Object.defineProperty(identity, "initiatorPort", { get });
+  }
+  const name = new TextEncoder().encode("iqn.2007-01.tld.a:crowd");
+  const id = Uint8Array.of(0x05, 0, 0, 24, ...name, 0);
+  const ids = Uint8Array.from(Array.from({ length: 1000 }, () => [...id]).flat());
+  const list = new Uint8Array(28 + ids.length);
+  list[15] = 1;
+  list[20] = 0x08;
+  list.set([0, 0, ids.length >> 8, ids.length & 0xff], 24);
+  list.set(ids, 28);
+  const block = cdb("5f");
+  block.set([0, 0, list.length >> 8, list.length & 0xff], 5);
+  assertEquals((await run(anna, block, { dataOut: list })).outcome, "good");
+  assertEquals(unit.reservations.state.registrations.size, NEXUSES + 1);
+  assert(looks < NEXUSES * 10, `${looks} looks`);
 });

@@ -4,6 +4,7 @@ import {
   encodeTransportId,
   initiatorNameOf,
   toInitiatorPort,
+  transportIdLength,
 } from "../../../lib/scsi/reservations/transport_id.ts";
 import { assertHex, bytes } from "../fixture.ts";
 
@@ -19,12 +20,19 @@ Deno.test("decodeTransportId() reads back what encodeTransportId() writes, of an
   for (let length = 1; length < 200; length++) {
     const initiatorPort = `iqn.2007-01.tld.a:${"b".repeat(length)},i,0x00023d000001`;
     const id = encodeTransportId(initiatorPort);
-    assertEquals(id.length % 4, 0);
+    assertEquals([id.length % 4, transportIdLength(initiatorPort)], [0, id.length]);
     assertEquals(decodeTransportId(Uint8Array.of(...id, 0xff)), {
       id: { kind: "port", initiatorPort },
       lengthBytes: id.length,
     });
     assertEquals(initiatorNameOf(initiatorPort), initiatorPort.slice(0, -",i,0x00023d000001".length));
+  }
+});
+
+Deno.test("transportIdLength() counts bytes of names that are not ASCII", () => {
+  for (const letters of ["\u00e9", "\u4e2d\u6587", "a\u0301"]) {
+    const initiatorPort = `iqn.2007-01.tld.a:${letters},i,0x00023d000001`;
+    assertEquals(transportIdLength(initiatorPort), encodeTransportId(initiatorPort).length);
   }
 });
 

@@ -382,7 +382,7 @@ Deno.test("a LUN that is removed while it is sanitized is not sanitized, and say
     const isLogged = (text: string): boolean => bed.log.lines.some((line) => line.includes(text));
     await until(() => isLogged("was ended early and has failed"), "the log tells of it");
     bed.reconfigure("[a]", "size=4MB 32MB");
-    await until(() => isLogged("SANITIZE of this LUN did not complete"), "the file is open again");
+    await until(() => isLogged("did not complete: the LUN refuses"), "the file is open again");
     const back = await bed.connect("a", "third");
     await codeOf(back, testUnitReady(), 1);
     assertEquals(await codeOf(back, read10(0, 1), 1), SANITIZE_FAILED);

@@ -38,6 +38,21 @@ interface Bench {
   release<T>(awaited: Promise<T>): Promise<T>;
 }
 
+/** Sends a WRITE of 4 KiB without its data, and waits until the target asks for them. */
+async function beginWithoutData(initiator: Initiator) {
+  const request = numbered(initiator);
+  const command = {
+    isFinal: true,
+    reads: false,
+    writes: true,
+    lun: 0,
+    expectedLength: 4096,
+    cdb: write10(0, 8),
+  };
+  await initiator.send(scsiCommand({ ...request, ...command }));
+  return { request, r2t: await initiator.receive() };
+}
+
 /** Runs a test with a session at a slow medium. */
 function withSlowMedium(
   test: (bench: Bench) => Promise<void>,
@@ -94,17 +109,7 @@ Deno.test("a READ with ORDERED sends what an older WRITE to the same blocks has 
 Deno.test("ORDERED waits for a WRITE whose data has not come, of whatever session", () =>
   withHarness({}, async (harness) => {
     const [writer, reader] = [await harness.logIn(), await harness.logIn(OTHER)];
-    const request = numbered(writer);
-    const command = {
-      isFinal: true,
-      reads: false,
-      writes: true,
-      lun: 0,
-      expectedLength: 4096,
-      cdb: write10(0, 8),
-    };
-    await writer.send(scsiCommand({ ...request, ...command }));
-    const r2t = await writer.receive();
+    const { request, r2t } = await beginWithoutData(writer);
     const read = await reader.begin({ cdb: read10(0, 8), read: 4096, attribute: ordered });
     const poll = await reader.begin({ cdb: testUnitReady() });
     assertEquals(await drain(reader), [], "neither is answered");
@@ -127,24 +132,14 @@ Deno.test("ORDERED goes on when what it waits for is aborted, or its session is 
   withHarness({}, async (harness) => {
     for (const ending of ["aborted", "gone"] as const) {
       const [writer, reader] = [await harness.logIn(), await harness.logIn(OTHER)];
-      const request = numbered(writer);
-      const command = {
-        isFinal: true,
-        reads: false,
-        writes: true,
-        lun: 0,
-        expectedLength: 4096,
-        cdb: write10(0, 8),
-      };
-      await writer.send(scsiCommand({ ...request, ...command }));
-      await writer.receive();
+      const { request } = await beginWithoutData(writer);
       const read = await reader.begin({ cdb: read10(0, 8), read: 4096, attribute: ordered });
       assertEquals(await drain(reader), []);
       if (ending === "gone") await writer.close();
-      else {assertEquals(
-          await writer.taskManagement(ABORT_TASK, { referencedTaskTag: request.initiatorTaskTag }),
-          0,
-        );}
+      else {
+        const referencedTaskTag = request.initiatorTaskTag;
+        assertEquals(await writer.taskManagement(ABORT_TASK, { referencedTaskTag }), 0);
+      }
       assertEquals((await read.result()).status, ScsiStatus.good);
     }
   }));

@@ -242,6 +242,7 @@ for (const [name, forms] of Object.entries(FORMS)) {
       const where = `bit ${7 - (bit & 7)} of byte ${byte}`;
       const isLast = byte === row.usage.length - 1;
       if ((ignoredMask(row, byte) & mask) !== 0) {
+        assertEquals(row.usage[byte]! & mask, 0, `${where} is said to be looked at, too`);
         assert(!makesDifference, `${where} is said to make no difference`);
       } else if (isLast || (row.usage[byte]! & mask) === 0) {
         for (const { result } of seen) assertFieldRefused(result, byte, 7 - (bit & 7));

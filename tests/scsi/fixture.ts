@@ -243,6 +243,13 @@ export function assertFieldRefused(result: Result, byte: number, bit?: number): 
   assertEquals([...result.sense!.subarray(15, 18)], pointer);
 }
 
+/** Asserts that a command was refused for a field of its parameter list, and that the sense data points at it. */
+export function assertParameterRefused(result: Result, byte: number, bit?: number): void {
+  assertEquals(result.outcome, "invalidFieldInParameterList");
+  const pointer = bit === undefined ? [0x80, byte >> 8, byte & 0xff] : [0x88 | bit, byte >> 8, byte & 0xff];
+  assertEquals([...result.sense!.subarray(15, 18)], pointer);
+}
+
 /** Bytes that differ from those with another seed at nearly every place. */
 export function pattern(lengthBytes: number, seed = 1): Uint8Array {
   return Uint8Array.from(

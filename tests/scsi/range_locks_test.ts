@@ -109,6 +109,22 @@ Deno.test("RangeLocks serves those behind a request that is cancelled", async ()
   assertFalse(locks.isIdle);
 });
 
+Deno.test("RangeLocks gives all their turns for which a release makes room, past one who waits on", async () => {
+  const locks = new RangeLocks();
+  locks.share(100, 10);
+  const waitsOn = watch(locks.lock(100, 10).hold);
+  const first = await locks.lock(0, 30).hold;
+  const turns = [0, 10, 20].map((startBytes) => watch(locks.queue(startBytes, 10).hold));
+  locks.release(first!);
+  await settle();
+  assertEquals(turns.map(({ value }) => value), [
+    { startBytes: 0, endBytes: 10 },
+    { startBytes: 10, endBytes: 20 },
+    { startBytes: 20, endBytes: 30 },
+  ]);
+  assertEquals(waitsOn.value, "pending");
+});
+
 /** A number that counts how often it is looked at. */
 function countingNumber(value: number): { readonly number: number; readonly looks: () => number } {
   let looks = 0;

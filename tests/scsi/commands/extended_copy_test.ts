@@ -28,6 +28,8 @@ interface Segment {
   readonly from?: number;
   readonly to?: number;
   readonly countsDestination?: boolean;
+  /** CAT: what is to be done with the rest of an inexact segment. */
+  readonly keepsRest?: boolean;
 }
 
 interface Request {
@@ -47,9 +49,9 @@ function encodeCscd(naa: string, blockLength: number): Uint8Array {
 }
 
 function encodeSegment(segment: Segment): Uint8Array {
-  const { source = 0, destination = 1, blocks = 1, from = 0, to = 0, countsDestination = false } = segment;
+  const { source = 0, destination = 1, blocks = 1, from = 0, to = 0 } = segment;
   const bytes = new Uint8Array(28);
-  bytes.set([0x02, countsDestination ? 0x02 : 0, 0, 0x18]);
+  bytes.set([0x02, (segment.countsDestination ? 0x02 : 0) | (segment.keepsRest ? 0x01 : 0), 0, 0x18]);
   writeUint16(bytes, 4, source);
   writeUint16(bytes, 6, destination);
   writeUint16(bytes, 10, blocks);
@@ -143,8 +145,10 @@ Deno.test("EXTENDED COPY between blocks of two sizes copies whole blocks of both
   assertEquals(copied.data, data);
   const inBlocksOfDestination = [{ blocks: 1, to: 8, countsDestination: true }];
   assertEquals((await copy(nexus, { ...request, segments: inBlocksOfDestination })).outcome, "good");
-  const inexact = await copy(nexus, { ...request, segments: [{ blocks: 9 }] });
-  assertEquals(inexact.outcome, "unexpectedInexactSegment");
+  for (const keepsRest of [false, true]) {
+    const inexact = await copy(nexus, { ...request, segments: [{ blocks: 9, keepsRest }] });
+    assertEquals(inexact.outcome, "unexpectedInexactSegment");
+  }
 });
 
 Deno.test("EXTENDED COPY stays sparse where the source is, and makes zeros of what was there before", async () => {

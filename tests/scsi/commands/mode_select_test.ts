@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Nexus } from "../../../lib/scsi/nexus.ts";
 import {
   assertHex,
+  assertParameterRefused,
   blocksCdb,
   bytes,
   cdb,
@@ -36,12 +37,6 @@ function select10(nexus: Nexus, content: string, header: string): Promise<Result
 
 async function controlPage(nexus: Nexus): Promise<Uint8Array> {
   return (await run(nexus, cdb("1a 08 0a 00 ff"))).data.subarray(4);
-}
-
-function assertParameterRefused(result: Result, byte: number, bit?: number): void {
-  assertEquals(result.outcome, "invalidFieldInParameterList");
-  const pointer = bit === undefined ? [0x80, 0, byte] : [0x88 | bit, 0, byte];
-  assertEquals([...result.sense!.subarray(15, 18)], pointer);
 }
 
 function write(nexus: Nexus): Promise<Result> {

@@ -10,6 +10,7 @@ import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
 import {
   assertFieldRefused,
+  assertParameterRefused,
   blocksCdb,
   bytes,
   cdb,
@@ -169,16 +170,10 @@ Deno.test("SANITIZE refuses what it does not do, and erases nothing then", async
   assertFieldRefused(await run(nexus, sanitizeCdb(BLOCK_ERASE, 8)), 7);
   assertFieldRefused(await run(nexus, sanitizeCdb(EXIT_FAILURE_MODE, 8)), 7);
   for (const length of [0, 4, 517]) assertFieldRefused(await run(nexus, sanitizeCdb(OVERWRITE, length)), 7);
-  for (
-    const list of [
-      "00 00 00 01 aa",
-      "21 00 00 01 aa",
-      "01 00 00 00 aa",
-      "01 00 00 02 aa",
-      "01 00 00 01 aa aa",
-    ]
-  ) {
-    assertEquals((await overwrite(nexus, list)).outcome, "invalidFieldInParameterList", list);
+  assertParameterRefused(await overwrite(nexus, "00 00 00 01 aa"), 0, 4);
+  assertParameterRefused(await overwrite(nexus, "21 00 00 01 aa"), 0, 6);
+  for (const list of ["01 00 00 00 aa", "01 00 00 02 aa", "01 00 00 01 aa aa"]) {
+    assertParameterRefused(await overwrite(nexus, list), 2);
   }
   assertEquals(store.writeCount, 1);
 });

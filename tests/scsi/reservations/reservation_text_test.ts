@@ -86,6 +86,9 @@ Deno.test("parseReservations() refuses every text that is not one of ours", () =
     const text = altered(found, replacement);
     assertThrows(() => parseReservations(text), SyntaxError, message, `${found} -> ${replacement}`);
   }
+  const heldByNobody = { type: "exclusiveAccessAllRegistrants", holder: undefined } as const;
+  const empty = formatReservations({ ...STATE, registrations: new Map(), reservation: heldByNobody });
+  assertThrows(() => parseReservations(empty), SyntaxError, "nobody");
   const incomplete = formatState({ version: 2, body: { persists: true } });
   for (const text of ["null", "[]", '"a"', '{"version":1,"persists":true}', incomplete]) {
     assertThrows(() => parseReservations(text), SyntaxError);

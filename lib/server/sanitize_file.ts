@@ -1,8 +1,8 @@
-import type { EventLog } from "../iscsi/event_log.ts";
 import { sanitizeFileOf } from "../provision/state_folder.ts";
 import type { Identity } from "../scsi/identity.ts";
 import type { CompletionMode, SanitizeRecord } from "../scsi/sanitize_record.ts";
 import { StoreError } from "../store/block_store.ts";
+import type { FileActivity } from "../store/file_activity.ts";
 import { formatState, parseState } from "../store/state_text.ts";
 import { TwinFile } from "../store/twin_file.ts";
 
@@ -11,29 +11,36 @@ const VERSION = 2;
 
 const MODES: readonly unknown[] = ["restricted", "unrestricted"] satisfies CompletionMode[];
 
+/** The record of a logical unit's sanitize operation, as a file. */
+export interface SanitizeFile extends SanitizeRecord {
+  /** What an operation that did not complete means, and what to do, for the user; undefined when all had completed. */
+  readonly problem: string | undefined;
+}
+
 /**
  * Opens the record of a logical unit's sanitize operation: a file of the state folder, under its NAA identifier, which
  * is there once the unit was ever sanitized.
  *
+ * @param activity counts what is under way off the event loop
  * @throws {StoreError} when the file is there and cannot be read, or what is in it cannot be used
  */
 export function openSanitizeFile(
   storage: string,
   { naa }: Identity,
-  { backingPath, log }: { readonly backingPath: string; readonly log: EventLog },
-): SanitizeRecord {
+  backingPath: string,
+  activity?: FileActivity,
+): SanitizeFile {
   const path = sanitizeFileOf(storage, naa);
-  const file = new TwinFile(path);
+  const file = new TwinFile(path, { activity });
   const { text } = file.read();
   const unfinished = text === undefined ? undefined : parse(text, path);
-  if (unfinished !== undefined) log.warning(describeUnfinished(backingPath, path));
   return {
     unfinished,
+    problem: unfinished && describeUnfinished(backingPath, path),
     keep: (mode) => file.replace(formatState({ version: VERSION, body: { unfinished: mode ?? null } })),
   };
 }
 
-/** Says what an operation that did not complete means, and what to do. */
 function describeUnfinished(backingPath: string, path: string): string {
   return `The last SANITIZE of "${backingPath}" did not complete: the LUN refuses every access until another one ` +
     `completes; to give up what was to be erased, stop the server and remove "${path}"`;

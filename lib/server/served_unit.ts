@@ -9,7 +9,6 @@ import { RECORDED_BYTES } from "../scsi/atomic_limits.ts";
 import type { Identity } from "../scsi/identity.ts";
 import type { ReservationStore } from "../scsi/reservations/reservation_store.ts";
 import { type InquiryTexts, LogicalUnit, type LogicalUnitOptions } from "../scsi/logical_unit.ts";
-import type { SanitizeRecord } from "../scsi/sanitize_record.ts";
 import { AdaptiveStore } from "../store/adaptive_store.ts";
 import { AtomicJournalFile } from "../store/atomic_journal.ts";
 import { allocateJournal, recoverAtomicWrites, type Recovery } from "../store/atomic_recovery.ts";
@@ -21,7 +20,7 @@ import { LateStore, type LateStoreOptions } from "../store/late_store.ts";
 import { ThinStore } from "../store/thin_store.ts";
 import { nameOf } from "./problem_log.ts";
 import { openReservationFile } from "./reservation_file.ts";
-import { openSanitizeFile } from "./sanitize_file.ts";
+import { openSanitizeFile, type SanitizeFile } from "./sanitize_file.ts";
 import { UnitFaults } from "./unit_faults.ts";
 import { UnitJournal } from "./unit_journal.ts";
 import { untilSettled } from "./until_settled.ts";
@@ -56,7 +55,7 @@ interface Backing {
   readonly file: FileStore;
   readonly thin: ThinStore | undefined;
   readonly store: BlockStore;
-  readonly sanitizeRecord: SanitizeRecord;
+  readonly sanitizeFile: SanitizeFile;
 }
 
 /**
@@ -112,7 +111,7 @@ export class ServedUnit {
       faults: this.#faults,
       ...kindOf(disk),
     });
-    if (this.#backing !== undefined) this.logicalUnit.sanitizer.learn(this.#backing.sanitizeRecord);
+    if (this.#backing !== undefined) this.#learnSanitize(this.#backing);
   }
 
   /** The reason why the unit is not ready, for the user; undefined when it is. */
@@ -133,7 +132,7 @@ export class ServedUnit {
     const backing = this.#try(() => this.#openBacking(unit, options));
     if (backing === undefined) return;
     this.#backing = backing;
-    this.logicalUnit.sanitizer.learn(backing.sanitizeRecord);
+    this.#learnSanitize(backing);
     this.logicalUnit.arrive(() => this.#late!.arrive(backing.store));
   }
 
@@ -145,6 +144,12 @@ export class ServedUnit {
       this.#problem = error instanceof Error ? error.message : String(error);
       return undefined;
     }
+  }
+
+  /** Has the unit stay unusable if it was to be sanitized, and was not. */
+  #learnSanitize({ sanitizeFile }: Backing): void {
+    this.logicalUnit.sanitizer.learn(sanitizeFile);
+    if (sanitizeFile.problem !== undefined) this.#options.log.warning(sanitizeFile.problem);
   }
 
   #openReservations({ storage, log, activity }: BackingOptions): ReservationStore {
@@ -163,15 +168,13 @@ export class ServedUnit {
       activity,
     });
     try {
+      const sanitizeFile = openSanitizeFile(options.storage, this.#identity, path, activity);
       this.#journal.arrive(this.#openJournal(file, activity));
       const puncher = options.puncherOf?.(path);
       const thin = puncher === undefined
         ? undefined
         : new ThinStore(file, { puncher, isEmpty: file.isEmpty });
-      const store = new AdaptiveStore(thin ?? file, () => performance.now());
-      const { storage, log } = options;
-      const sanitizeRecord = openSanitizeFile(storage, this.#identity, { backingPath: path, log });
-      return { file, thin, store, sanitizeRecord };
+      return { file, thin, sanitizeFile, store: new AdaptiveStore(thin ?? file, () => performance.now()) };
     } catch (error) {
       file.close();
       throw error;

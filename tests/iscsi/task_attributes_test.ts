@@ -10,11 +10,13 @@ import { MemoryStore } from "../support/memory_store.ts";
 import { SlowStore } from "../support/slow_store.ts";
 import {
   assertSameBytes,
+  beginSolicited,
   contentOf,
   drain,
   type Harness,
   numbered,
   pattern,
+  sendSolicited,
   until,
   withHarness,
 } from "./_harness.ts";
@@ -36,21 +38,6 @@ interface Bench {
   occupy(): Promise<PendingCommand>;
   /** Lets the medium do what it is asked for, until what is waited for has come. */
   release<T>(awaited: Promise<T>): Promise<T>;
-}
-
-/** Sends a WRITE of 4 KiB without its data, and waits until the target asks for them. */
-async function beginWithoutData(initiator: Initiator) {
-  const request = numbered(initiator);
-  const command = {
-    isFinal: true,
-    reads: false,
-    writes: true,
-    lun: 0,
-    expectedLength: 4096,
-    cdb: write10(0, 8),
-  };
-  await initiator.send(scsiCommand({ ...request, ...command }));
-  return { request, r2t: await initiator.receive() };
 }
 
 /** Runs a test with a session at a slow medium. */
@@ -109,20 +96,11 @@ Deno.test("a READ with ORDERED sends what an older WRITE to the same blocks has 
 Deno.test("ORDERED waits for a WRITE whose data has not come, of whatever session", () =>
   withHarness({}, async (harness) => {
     const [writer, reader] = [await harness.logIn(), await harness.logIn(OTHER)];
-    const { request, r2t } = await beginWithoutData(writer);
+    const write = await beginSolicited(writer);
     const read = await reader.begin({ cdb: read10(0, 8), read: 4096, attribute: ordered });
     const poll = await reader.begin({ cdb: testUnitReady() });
     assertEquals(await drain(reader), [], "neither is answered");
-    const answer = {
-      ...request,
-      isFinal: true,
-      lun: 0,
-      targetTransferTag: r2t.targetTransferTag,
-      dataSn: 0,
-      bufferOffset: 0,
-      data: pattern(4096),
-    };
-    await writer.send(dataOut(answer));
+    await sendSolicited(writer, write);
     assertEquals((await writer.receive()).opcode, Opcode.scsiResponse);
     assertEquals((await read.result()).data, pattern(4096));
     assertEquals((await poll.result()).status, ScsiStatus.good);
@@ -132,14 +110,11 @@ Deno.test("ORDERED goes on when what it waits for is aborted, or its session is 
   withHarness({}, async (harness) => {
     for (const ending of ["aborted", "gone"] as const) {
       const [writer, reader] = [await harness.logIn(), await harness.logIn(OTHER)];
-      const { request } = await beginWithoutData(writer);
+      const { tag: referencedTaskTag } = await beginSolicited(writer);
       const read = await reader.begin({ cdb: read10(0, 8), read: 4096, attribute: ordered });
       assertEquals(await drain(reader), []);
       if (ending === "gone") await writer.close();
-      else {
-        const referencedTaskTag = request.initiatorTaskTag;
-        assertEquals(await writer.taskManagement(ABORT_TASK, { referencedTaskTag }), 0);
-      }
+      else assertEquals(await writer.taskManagement(ABORT_TASK, { referencedTaskTag }), 0);
       assertEquals((await read.result()).status, ScsiStatus.good);
     }
   }));

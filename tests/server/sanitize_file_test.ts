@@ -1,24 +1,21 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { sanitizeFileOf } from "../../lib/provision/state_folder.ts";
-import type { SanitizeRecord } from "../../lib/scsi/sanitize_record.ts";
-import { openSanitizeFile } from "../../lib/server/sanitize_file.ts";
+import { openSanitizeFile, type SanitizeFile } from "../../lib/server/sanitize_file.ts";
 import { StoreError } from "../../lib/store/block_store.ts";
 import { formatState } from "../../lib/store/state_text.ts";
 import { withScratch } from "../provision/scratch.ts";
-import { KeptLog } from "./_serving.ts";
 
 const BACKING_PATH = "/backing/file";
 const NAA = "3123456789ABCDEF";
 
 /** Opens the record of a unit. */
-function open(storage: string, { naa = NAA, log = new KeptLog() } = {}): SanitizeRecord {
-  return openSanitizeFile(storage, { naa, serialNumber: "1" }, { backingPath: BACKING_PATH, log });
+function open(storage: string, naa = NAA): SanitizeFile {
+  return openSanitizeFile(storage, { naa, serialNumber: "1" }, BACKING_PATH);
 }
 
 Deno.test("openSanitizeFile() makes no file for a unit that was never sanitized", () =>
   withScratch((storage) => {
-    const log = new KeptLog();
-    assertEquals([open(storage, { log }).unfinished, log.lines], [undefined, []]);
+    assertEquals(open(storage).unfinished, undefined);
     assertThrows(() => Deno.statSync(sanitizeFileOf(storage, NAA)), Deno.errors.NotFound);
   }));
 
@@ -26,16 +23,15 @@ Deno.test("openSanitizeFile() remembers what did not complete, by whatever case 
   withScratch(async (storage) => {
     for (const mode of ["restricted", "unrestricted"] as const) {
       await open(storage).keep(mode);
-      const log = new KeptLog();
-      assertEquals(open(storage, { naa: NAA.toLowerCase(), log }).unfinished, mode);
-      assertEquals(log.lines.length, 1);
-      assertStringIncludes(log.lines[0]!, `warning: The last SANITIZE of "${BACKING_PATH}" did not complete`);
+      const { unfinished, problem } = open(storage, NAA.toLowerCase());
+      assertEquals(unfinished, mode);
+      assertStringIncludes(problem!, `The last SANITIZE of "${BACKING_PATH}" did not complete`);
       await open(storage).keep(undefined);
-      const quiet = new KeptLog();
-      assertEquals([open(storage, { log: quiet }).unfinished, quiet.lines], [undefined, []]);
+      const after = open(storage);
+      assertEquals([after.unfinished, after.problem], [undefined, undefined]);
     }
     await open(storage).keep("restricted");
-    assertEquals(open(storage, { naa: "3123456789abcdee" }).unfinished, undefined);
+    assertEquals(open(storage, "3123456789abcdee").unfinished, undefined);
   }));
 
 Deno.test("openSanitizeFile() knows what was kept from one of its two copies", () =>

@@ -1,6 +1,7 @@
 /** Logical units that cannot be opened: not ready while the others are served, and ready when they can be. */
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { atomicJournalOf, reservationsFileOf } from "../../lib/provision/state_folder.ts";
+import { atomicJournalOf, reservationsFileOf, sanitizeFileOf } from "../../lib/provision/state_folder.ts";
+import { openSanitizeFile } from "../../lib/server/sanitize_file.ts";
 import { TargetServer } from "../../lib/server/target_server.ts";
 import { until } from "../iscsi/_harness.ts";
 import { configOf } from "../provision/conf.ts";
@@ -30,6 +31,8 @@ const READ_KEYS = Uint8Array.of(0x5e, 0, 0, 0, 0, 0, 0, 0, 255, 0);
 
 const RESERVE = Uint8Array.of(0x16, 0, 0, 0, 0, 0);
 const RELEASE = Uint8Array.of(0x17, 0, 0, 0, 0, 0);
+
+const SANITIZE_BLOCK_ERASE = Uint8Array.of(0x48, 2, 0, 0, 0, 0, 0, 0, 0, 0);
 
 /** PERSISTENT RESERVE OUT, REGISTER AND IGNORE EXISTING KEY. */
 const REGISTER = Uint8Array.of(0x5f, 6, 0, 0, 0, 0, 0, 0, 24, 0);
@@ -121,6 +124,7 @@ async function outcomeOf(initiator: Initiator, command: Sent): Promise<string> {
 
 const NOT_READY = "2/0403";
 const READY_NOW = "6/2800";
+const SANITIZE_FAILED = "3/3103";
 
 const NEEDING_MEDIUM: readonly Sent[] = [
   { cdb: testUnitReady() },
@@ -210,6 +214,38 @@ Deno.test("a LUN whose reservations are damaged gives nobody access, and is read
     for (const command of [...NEEDING_MEDIUM, ...changing.slice(1)]) {
       assertEquals(await outcomeOf(initiator, command), "good", command.cdb.toHex());
     }
+  });
+});
+
+Deno.test("a LUN whose SANITIZE did not complete is not usable when its file is there, nor with a damaged record", () => {
+  const numberOf = (served: Served): string => served.identities.get(pathOf(served, "b"))!.naa;
+  return withScene((served, folder) => {
+    Deno.removeSync(pathOf(served, "b"));
+    Deno.mkdirSync(`${folder}/.iscsi/sanitize`);
+    Deno.writeTextFileSync(sanitizeFileOf(folder, numberOf(served)), "damaged");
+  }, async (scene, folder) => {
+    const path = pathOf(scene.served, "b");
+    const file = sanitizeFileOf(folder, numberOf(scene.served));
+    const initiator = await scene.logIn("b");
+    Deno.writeFileSync(path, new Uint8Array(FILE_BYTES).fill(7));
+    scene.clock.advance(RETRY_MS);
+    const problem = (): string => scene.server.snapshot().problems[0]!.reason;
+    await until(() => problem().includes(`Cannot read in "${file}" whether`), "it is tried again");
+    assertEquals(await outcomeOf(initiator, { cdb: SANITIZE_BLOCK_ERASE }), NOT_READY);
+    Deno.removeSync(file);
+    await openSanitizeFile(folder, { naa: numberOf(scene.served), serialNumber: "1" }, path).keep(
+      "restricted",
+    );
+    await scene.retry();
+    const about = scene.log.lines.filter((line) => line.includes("did not complete"));
+    assertEquals(about.length, 1);
+    assertStringIncludes(about[0]!, `warning: The last SANITIZE of "${path}" did not complete`);
+    assertEquals(await outcomeOf(initiator, { cdb: testUnitReady() }), READY_NOW);
+    for (const command of NEEDING_MEDIUM) {
+      assertEquals(await outcomeOf(initiator, command), SANITIZE_FAILED, command.cdb.toHex());
+    }
+    assertEquals(await outcomeOf(initiator, { cdb: SANITIZE_BLOCK_ERASE }), "good");
+    assertEquals(await outcomeOf(initiator, { cdb: read10(0, 1), read: 512 }), "good");
   });
 });
 

@@ -46,7 +46,7 @@ function additionalLength(nameBytes: number): number {
 /** The length of the TransportID of an initiator port, without encoding it. */
 export function transportIdLength(initiatorPort: string): number {
   // Nearly all names are ASCII, of which each character is a byte.
-  const isAscii = /^[\x00-\x7f]*$/.test(initiatorPort);
+  const isAscii = !/\P{ASCII}/u.test(initiatorPort);
   const nameBytes = isAscii ? initiatorPort.length : new TextEncoder().encode(initiatorPort).length;
   return HEADER_LENGTH_BYTES + additionalLength(nameBytes);
 }

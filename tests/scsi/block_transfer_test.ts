@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { DataIn, DataOut, Operation } from "../../lib/scsi/operation.ts";
 import { GOOD } from "../../lib/scsi/outcome.ts";
 import { MemoryStore } from "../support/memory_store.ts";
+import { SlowStore } from "../support/slow_store.ts";
 import { blocksCdb, cdb, makeTarget, makeUnit, openReadyNexus } from "./fixture.ts";
 
 const BLOCK = 512;
@@ -88,11 +89,32 @@ Deno.test("BlockTransfer has one hold, and gives it back, when a piece comes jus
   const piece = new Uint8Array(BLOCK);
   assertEquals(write.writeNow(0, piece), undefined);
   const first = write.write(0, piece);
+  assertEquals(write.writeNow(BLOCK, piece), undefined, "nor before its turn");
   unit.ranges.release(uninterrupted!);
   // Whoever waits for the range has it, but has not heard so yet.
   const second = write.writeNow(BLOCK, piece) ?? write.write(BLOCK, piece);
   assertEquals(await Promise.all([first, second]), [GOOD, GOOD]);
   assertEquals(write.finish(2 * BLOCK).kind, "finished");
+  assert(unit.ranges.isIdle);
+});
+
+Deno.test("BlockTransfer that ends early keeps its range until the medium is done with its piece", async () => {
+  const slow = new SlowStore(new MemoryStore({ sizeBytes: 64 * BLOCK }));
+  const unit = makeUnit({ store: slow });
+  const nexus = openReadyNexus(makeTarget(unit));
+  const write = nexus.execute(0, blocksCdb("WRITE(10)", { blocks: 2 })) as DataOut;
+  const piece = write.write(0, new Uint8Array(BLOCK));
+  write.end!();
+  let isFree = false;
+  const uninterrupted = unit.ranges.lock(0, BLOCK).hold.then((hold) => {
+    isFree = true;
+    return hold;
+  });
+  await turns(20);
+  assertEquals([isFree, slow.pending.length], [false, 1]);
+  slow.releaseAll();
+  assertEquals(await piece, GOOD);
+  unit.ranges.release((await uninterrupted)!);
   assert(unit.ranges.isIdle);
 });
 

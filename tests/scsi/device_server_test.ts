@@ -18,12 +18,10 @@ function plainCdb({ opcode, serviceAction = 0 }: Command): Uint8Array {
 
 Deno.test("every command refuses NACA, and points at it", async () => {
   const nexus = openUnit();
-  for (const [name, row] of ROWS) {
+  for (const [, row] of ROWS) {
     const block = plainCdb(row);
     block[row.usage.length - 1] = 0x04;
-    const result = await run(nexus, block);
-    assertEquals(result.outcome, "invalidFieldInCdb", name);
-    assertFieldRefused(result, row.usage.length - 1, 2);
+    assertFieldRefused(await run(nexus, block), row.usage.length - 1, 2);
   }
 });
 

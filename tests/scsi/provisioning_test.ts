@@ -2,7 +2,17 @@ import { assertEquals } from "@std/assert";
 import type { LogicalUnit } from "../../lib/scsi/logical_unit.ts";
 import type { Nexus } from "../../lib/scsi/nexus.ts";
 import { MemoryStore } from "../support/memory_store.ts";
-import { assertHex, bytes, cdb, makeTarget, makeUnit, openReadyNexus, openUnit, run } from "./fixture.ts";
+import {
+  assertFieldRefused,
+  assertHex,
+  bytes,
+  cdb,
+  makeTarget,
+  makeUnit,
+  openReadyNexus,
+  openUnit,
+  run,
+} from "./fixture.ts";
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
@@ -58,7 +68,7 @@ Deno.test("a thin unit that is protected from writing offers no unmapping, and i
 Deno.test("the Logical Block Provisioning log page counts in sets of 1 MiB, as soon as somebody knows", async () => {
   const { nexus, unit } = openThin();
   const logSense = cdb("4d 00 4c 00 00 00 00 00 ff");
-  assertEquals((await run(nexus, logSense)).outcome, "invalidFieldInCdb");
+  assertFieldRefused(await run(nexus, logSense), 2, 5);
   unit.updateSpace({ usedBytes: 3 * MIB, availableBytes: 5 * GIB });
   assertHex(
     (await run(nexus, logSense)).data,

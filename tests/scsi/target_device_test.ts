@@ -7,6 +7,7 @@ import { GOOD } from "../../lib/scsi/outcome.ts";
 import { Sense } from "../../lib/scsi/sense.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import {
+  assertFieldRefused,
   blocksCdb,
   cdb,
   complete,
@@ -56,7 +57,7 @@ Deno.test("REPORT LUNS makes it known on every unit that the list has changed", 
   const target = makeTarget(makeUnit(), makeUnit());
   const [one, two] = [openReadyNexus(target, 2), openReadyNexus(target, 2)];
   target.add(2, makeUnit());
-  assertEquals((await run(one, cdb("a0 00 05 00 00 00 00 00 01 00"))).outcome, "invalidFieldInCdb");
+  assertFieldRefused(await run(one, cdb("a0 00 05 00 00 00 00 00 01 00")), 2);
   assertEquals(lunsIn((await run(one, REPORT_LUNS)).data), [0, 1, 2]);
   assertEquals([await attentionsOf(one, 0), await attentionsOf(one, 1)], [[], []]);
   assertEquals(await attentionsOf(two, 1), ["reportedLunsDataHasChanged"]);

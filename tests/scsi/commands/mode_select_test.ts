@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Nexus } from "../../../lib/scsi/nexus.ts";
 import {
+  assertFieldRefused,
   assertHex,
   assertParameterRefused,
   blocksCdb,
@@ -115,14 +116,14 @@ Deno.test("MODE SELECT ignores PS, which is reserved in it", async () => {
 Deno.test("MODE SELECT cannot save, and has no pages of the vendor's own format", async () => {
   const nexus = openUnit();
   const dataOut = bytes(`00 00 00 00 ${SWP}`);
-  assertEquals((await run(nexus, cdb("15 11 00 00 10"), { dataOut })).outcome, "invalidFieldInCdb");
-  assertEquals((await run(nexus, cdb("15 00 00 00 10"), { dataOut })).outcome, "invalidFieldInCdb");
+  assertFieldRefused(await run(nexus, cdb("15 11 00 00 10"), { dataOut }), 1, 0);
+  assertFieldRefused(await run(nexus, cdb("15 00 00 00 10"), { dataOut }), 1, 4);
 });
 
 Deno.test("MODE SELECT with RTD gives every page its defaults, and takes no list", async () => {
   const nexus = openUnit();
   await select6(nexus, SWP);
-  assertEquals((await run(nexus, cdb("55 12 00 00 00 00 00 00 10"))).outcome, "invalidFieldInCdb");
+  assertFieldRefused(await run(nexus, cdb("55 12 00 00 00 00 00 00 10")), 7);
   assertEquals((await run(nexus, cdb("55 12"))).outcome, "good");
   assertHex(await controlPage(nexus), DEFAULT);
 });

@@ -197,8 +197,12 @@ Deno.test("PERSISTENT RESERVE OUT points at what is wrong, unless it conflicts",
   assertEquals(await refused("REGISTER", { newKey: 1n, transportIds: [] }), [list, [0x8b, 0, 20]]);
   assertEquals(await refused("REGISTER", { newKey: 1n, persists: true }), [list, [0x88, 0, 20]]);
   assertEquals(await refused("PREEMPT", { type: 1 }), [list, [0x80, 0, 8]]);
-  reserveOut(anna, "RESERVE", { key: 1n, type: 1 });
+  const transportIds = [transportId(BEN), transportId("iqn.2007-01.tld.a:carl,i,0x1").fill(0, 0, 1)];
+  const second = [list, [0x80, 0, 28 + transportIds[0]!.length]];
+  assertEquals(await refused("REGISTER", { newKey: 1n, transportIds }), second);
   const move = "REGISTER AND MOVE";
+  assertFieldRefused(await complete(beginReserveOut(anna, move, { key: 1n, newKey: 2n, port: BEN })), 1, 4);
+  reserveOut(anna, "RESERVE", { key: 1n, type: 1 });
   assertEquals(await refused(move, { newKey: 2n, port: BEN, targetPort: 2 }), [list, [0x80, 0, 18]]);
   assertEquals(await refused(move, { newKey: 2n, port: ANNA }), [list, [0x80, 0, 24]]);
   assertEquals(await refused(move, { newKey: 2n, port: "iqn.2007-01.tld.a:ben" }), [list, [0x80, 0, 24]]);
@@ -207,7 +211,7 @@ Deno.test("PERSISTENT RESERVE OUT points at what is wrong, unless it conflicts",
   assertEquals((await refused("RELEASE", { type: 3 }))[0], "invalidReleaseOfPersistentReservation");
   assertEquals(reserveOut(ben, "CLEAR", { transportIds: [] }), "18");
   assertEquals(reserveOut(ben, move, {}), "18");
-  assertEquals((await run(anna, cdb("5f 08"))).outcome, "invalidFieldInCdb");
+  assertFieldRefused(await run(anna, cdb("5f 08")), 1, 4);
 });
 
 Deno.test("SPEC_I_PT registers others, by port and by the name of those that are known", async () => {

@@ -6,6 +6,7 @@ import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
 import {
   assertFieldRefused,
+  assertParameterRefused,
   blocksCdb,
   cdb,
   complete,
@@ -98,14 +99,10 @@ Deno.test("UNMAP unmaps nothing unless all of it can be", async () => {
   assertEquals(await outcomeOf(listOf([[0, 1], [2048, 1]])), "logicalBlockAddressOutOfRange");
   assertEquals(await outcomeOf(listOf([[0, 1], [2047, 2]])), "logicalBlockAddressOutOfRange");
   assertEquals(await outcomeOf(listOf([[0, 1], [2 ** 63, 1]])), "logicalBlockAddressOutOfRange");
-  assertEquals(
-    await outcomeOf(listOf(Array.from({ length: 1025 }, () => [0, 1] as const))),
-    "invalidFieldInParameterList",
-  );
-  assertEquals(
-    await outcomeOf(listOf(Array.from({ length: 513 }, () => [0, 2048] as const))),
-    "invalidFieldInParameterList",
-  );
+  assertParameterRefused(await unmap(nexus, listOf(Array.from({ length: 1025 }, () => [0, 1] as const))), 2);
+  // The number of blocks of the descriptor with which they are too many.
+  const pastLimit = listOf(Array.from({ length: 513 }, () => [0, 2048] as const));
+  assertParameterRefused(await unmap(nexus, pastLimit), 8 + 512 * 16 + 8);
   assertFieldRefused(await run(nexus, Uint8Array.of(0x42, 0x01, ...new Uint8Array(14))), 1, 0);
   assertEquals(zeroBlocks(store), []);
   assertEquals(await outcomeOf(listOf(Array.from({ length: 512 }, () => [0, 2048] as const))), "good");

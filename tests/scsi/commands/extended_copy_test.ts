@@ -175,6 +175,7 @@ Deno.test("EXTENDED COPY stays sparse where the source is, and makes zeros of wh
 Deno.test("EXTENDED COPY without a list does nothing, and with too long a one is refused", async () => {
   const nexus = openPair();
   assertEquals((await run(nexus, copyCdb(0))).outcome, "good");
+  assertEquals((await copy(nexus, { naas: [], segments: [] })).outcome, "good");
   assertEquals((await run(nexus, copyCdb(0x10000))).outcome, "parameterListLengthError");
 });
 

@@ -203,6 +203,7 @@ Deno.test("PERSISTENT RESERVE OUT points at what is wrong, unless it conflicts",
   const move = "REGISTER AND MOVE";
   assertFieldRefused(await complete(beginReserveOut(anna, move, { key: 1n, newKey: 2n, port: BEN })), 1, 4);
   reserveOut(anna, "RESERVE", { key: 1n, type: 1 });
+  assertEquals(await refused(move, { newKey: 2n, port: BEN, persists: true }), [list, [0x88, 0, 17]]);
   assertEquals(await refused(move, { newKey: 2n, port: BEN, targetPort: 2 }), [list, [0x80, 0, 18]]);
   assertEquals(await refused(move, { newKey: 2n, port: ANNA }), [list, [0x80, 0, 24]]);
   assertEquals(await refused(move, { newKey: 2n, port: "iqn.2007-01.tld.a:ben" }), [list, [0x80, 0, 24]]);

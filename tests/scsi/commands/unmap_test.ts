@@ -89,6 +89,9 @@ Deno.test("UNMAP refuses a list that is too short to be one, and takes one that 
   const cut = listOf([[1, 1], [3, 1]]).subarray(0, 8 + 16 + 15);
   assertEquals((await unmap(nexus, cut)).outcome, "good");
   assertEquals((await unmap(nexus, listOf([[5, 1], [7, 1]], 16))).outcome, "good");
+  const contradictory = listOf([[9, 1]]);
+  contradictory[1]!--;
+  assertParameterRefused(await unmap(nexus, contradictory), 0);
   assertEquals(zeroBlocks(store), [1, 5]);
 });
 

@@ -85,6 +85,16 @@ Deno.test("ABORT TASK SET ends the tasks of its own nexus on its own unit, and t
   assertEquals(nexuses.map((nexus) => attentionsOf(nexus, 1)), [[], []]);
 });
 
+Deno.test("QUERY TASK SET tells whether its own nexus has tasks on its own unit", () => {
+  const { nexuses } = makeCrowd();
+  assertEquals(nexuses[0].manage("queryTaskSet", 0), "functionSucceeded");
+  nexuses[0].manage("abortTaskSet", 0);
+  assertEquals([0, 1].map((lun) => nexuses[0].manage("queryTaskSet", lun)), [
+    "functionComplete",
+    "functionSucceeded",
+  ]);
+});
+
 Deno.test("CLEAR TASK SET ends all tasks on its unit, and tells the others who lost one", () => {
   const { nexuses, tasks } = makeCrowd();
   assertEquals(nexuses[0].manage("clearTaskSet", 0), "functionComplete");

@@ -253,6 +253,15 @@ for (const [name, forms] of Object.entries(FORMS)) {
   });
 }
 
+Deno.test("bytes behind a CDB that is shorter than 16 make no difference", async () => {
+  for (const [name, forms] of Object.entries(FORMS)) {
+    for (const form of forms) {
+      const block = cdb(form.cdb).fill(0xff, COMMANDS[name]!.usage.length);
+      assertEquals((await observe(form, block)).world, (await observe(form, cdb(form.cdb))).world, form.cdb);
+    }
+  }
+});
+
 Deno.test("refusedBitsOf() leaves out what a row takes or ignores, and SCSI-2's LUN where there can be one", () => {
   assertEquals(refusedBitsOf({ usage: [0x00, 0, 0, 0, 0, 0x04] }), [
     1,

@@ -217,7 +217,7 @@ Deno.test("a LUN whose reservations are damaged gives nobody access, and is read
   });
 });
 
-Deno.test("a LUN whose SANITIZE did not complete is not usable when its file is there, nor with a damaged record", () => {
+Deno.test("a LUN whose SANITIZE did not complete is not usable when its file is there, or its record damaged", () => {
   const numberOf = (served: Served): string => served.identities.get(pathOf(served, "b"))!.naa;
   return withScene((served, folder) => {
     Deno.removeSync(pathOf(served, "b"));

@@ -1,6 +1,6 @@
 import { join } from "@std/path";
 import type { Config } from "../config/config.ts";
-import { reservationsFolderOf, stateFolderOf } from "./state_folder.ts";
+import { stateFolderOf, workerFoldersOf } from "./state_folder.ts";
 
 /** A file itself, whatever it is called: its hard links share both numbers. */
 export interface FileNumbers {
@@ -23,7 +23,7 @@ export function fileKey({ device, inode }: FileNumbers): string {
 export function findOwnFiles({ file, secretsFiles, storage }: Config): OwnFiles {
   const stateFolder = stateFolderOf(storage);
   const named: readonly (readonly [string, string])[] = [
-    ...[stateFolder, reservationsFolderOf(storage)].flatMap(filesIn).map((path) =>
+    ...[stateFolder, ...workerFoldersOf(storage)].flatMap(filesIn).map((path) =>
       [path, `"${path}", in which this program keeps its state`] as const
     ),
     [programPath(), "this program"],
@@ -36,7 +36,7 @@ export function findOwnFiles({ file, secretsFiles, storage }: Config): OwnFiles 
   }));
 }
 
-/** The files of a folder itself. In the folders below, there may be links to backing files. */
+/** The files of a folder itself. In folders below the state folder there are links to backing files. */
 function filesIn(folder: string): string[] {
   try {
     return [...Deno.readDirSync(folder)].filter(({ isFile }) => isFile).map(({ name }) => join(folder, name));

@@ -4,7 +4,7 @@ import { backingFilesOf } from "./backing_files.ts";
 import { isInside } from "./is_inside.ts";
 import { ProvisionError } from "./provision_error.ts";
 import { reasonOf } from "./reason_of.ts";
-import { atomicJournalOf, identitiesFileOf, reservationsFileOf } from "./state_folder.ts";
+import { identitiesFileOf, workerFoldersOf } from "./state_folder.ts";
 
 /**
  * Makes durable what a server is about to act upon: the identities, and the names of all files of a conf, up to the
@@ -17,9 +17,9 @@ export async function settleState(config: Config): Promise<void> {
   const { storage } = config;
   const identities = identitiesFileOf(storage);
   const folders = new Set<string>();
-  const kept = [identities, reservationsFileOf(storage, ""), atomicJournalOf(storage, "")];
-  for (const path of [...kept, ...backingFilesOf(config)]) {
-    for (let folder = dirname(path); !folders.has(folder); folder = dirname(folder)) folders.add(folder);
+  const kept = [dirname(identities), ...workerFoldersOf(storage)];
+  for (const start of [...kept, ...backingFilesOf(config).map(dirname)]) {
+    for (let folder = start; !folders.has(folder); folder = dirname(folder)) folders.add(folder);
   }
   const refused = await Promise.all([identities, ...folders].map(async (path) => {
     try {

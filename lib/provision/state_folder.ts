@@ -42,7 +42,7 @@ export function atomicJournalOf(storage: string, naa: string): string {
 }
 
 /** The folder of the state folder that holds the persistent reservations. */
-export function reservationsFolderOf(storage: string): string {
+function reservationsFolderOf(storage: string): string {
   return join(stateFolderOf(storage), "reservations");
 }
 
@@ -51,9 +51,24 @@ export function reservationsFileOf(storage: string, naa: string): string {
   return join(reservationsFolderOf(storage), `${naa.toLowerCase()}.json`);
 }
 
+/** The folder of the state folder that holds what is known of SANITIZE. */
+function sanitizeFolderOf(storage: string): string {
+  return join(stateFolderOf(storage), "sanitize");
+}
+
+/** The folders of files that a target worker changes in place, which must go although the file system is full. */
+export function inPlaceFoldersOf(storage: string): readonly string[] {
+  return [reservationsFolderOf(storage), sanitizeFolderOf(storage)];
+}
+
+/** All folders of state that a target worker reads and writes. */
+export function workerFoldersOf(storage: string): readonly string[] {
+  return [journalsFolderOf(storage), ...inPlaceFoldersOf(storage)];
+}
+
 /** The file of the state folder that keeps whether the last SANITIZE of the unit with this NAA identifier completed. */
 export function sanitizeFileOf(storage: string, naa: string): string {
-  return join(stateFolderOf(storage), "sanitize", `${naa.toLowerCase()}.json`);
+  return join(sanitizeFolderOf(storage), `${naa.toLowerCase()}.json`);
 }
 
 /** The socket of the state folder at which the server that runs on a storage folder takes requests. */

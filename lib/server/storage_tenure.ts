@@ -1,6 +1,6 @@
 import type { EventLog } from "../iscsi/event_log.ts";
 import { HelperGuard } from "../provision/helper_guard.ts";
-import { prepareReservationsFolder } from "../provision/reservations_folder.ts";
+import { prepareInPlaceFolders } from "../provision/in_place_folders.ts";
 import { releaseSpace, reserveSpace } from "../provision/space_reserve.ts";
 import { stateFolderOf } from "../provision/state_folder.ts";
 import { type LockHolder, StorageLock } from "../provision/storage_lock.ts";
@@ -29,7 +29,7 @@ export class StorageTenure implements Tenure {
       releaseSpace(storage);
       // Nothing that is served is looked at or touched before: a program may still change it.
       const guard = await HelperGuard.open(storage, (message) => log.warning(message));
-      warnOfReservations(storage, log);
+      warnOfFolders(storage, log);
       prepareWorkerState(storage, (message) => log.warning(message));
       return new StorageTenure(storage, attempt.lock, guard, log);
     } catch (error) {
@@ -66,8 +66,8 @@ export function describeHolder(storage: string, { holderPid }: LockHolder): stri
   return `Cannot serve "${storage}": ${holder} serves it already`;
 }
 
-function warnOfReservations(storage: string, log: EventLog): void {
-  const fault = prepareReservationsFolder(storage);
+function warnOfFolders(storage: string, log: EventLog): void {
+  const fault = prepareInPlaceFolders(storage);
   if (fault === undefined) return;
   log.warning(
     `Initiators cannot change persistent reservations while the file system of "${storage}" is full: ${fault}`,

@@ -1,6 +1,6 @@
 import type { Portal } from "../access/portals.ts";
 import { formatPortal } from "../bytes/network.ts";
-import { journalsFolderOf, reservationsFolderOf, workerLinksOf } from "../provision/state_folder.ts";
+import { workerFoldersOf, workerLinksOf } from "../provision/state_folder.ts";
 
 /** What a worker is to serve, as far as it takes rights. */
 export interface WorkerNeeds {
@@ -21,8 +21,9 @@ export interface WorkerRights extends ListeningRights {
 
 /**
  * The rights of the target worker, which parses every byte that an initiator sends: it may listen at the portals, use
- * the backing files by the links that the supervisor makes, and keep journals and reservations. Nothing else, and no
- * asking. The files that are linked in one folder it may only read; in this folder it may not make or move anything.
+ * the backing files by the links that the supervisor makes, and keep journals, reservations, and whether SANITIZE
+ * completed. Nothing else, and no asking. The files that are linked in one folder it may only read; in this folder it
+ * may not make or move anything.
  *
  * It has no right to the storage folder, nor to a backing file by its own name: so it can neither move, replace nor
  * remove one, nor anything that the supervisor keeps, such as identities, locks, and what programs work on.
@@ -32,8 +33,7 @@ export interface WorkerRights extends ListeningRights {
 export function workerPermissions({ storage, portals }: WorkerNeeds): WorkerRights {
   const write = [
     workerLinksOf(storage, { readOnly: false }),
-    journalsFolderOf(storage),
-    reservationsFolderOf(storage),
+    ...workerFoldersOf(storage),
   ];
   return {
     ...listeningPermissions(portals),

@@ -69,6 +69,7 @@ export const ATTEMPTS: Readonly<Record<string, Attempt>> = {
   "may look at a linked file that is read-only": ({ readOnly }) => Deno.statSync(readOnly),
   "may keep a journal": ({ storage }) => Deno.writeTextFileSync(`${stateOf(storage)}/journals/a`, "x"),
   "may keep reservations": ({ storage }) => replaceDurably(`${stateOf(storage)}/reservations`),
+  "may keep whether SANITIZE completed": ({ storage }) => replaceDurably(`${stateOf(storage)}/sanitize`),
   "may listen at the portal": ({ portalPort }) => listen(LOOPBACK, portalPort),
   "former link": ({ formerLink }) => openForWriting(formerLink),
   "write a read-only file by its link": ({ readOnly }) => openForWriting(readOnly),

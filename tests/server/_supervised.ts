@@ -1,6 +1,6 @@
 /** What the tests of the supervisor share: one that runs, and the workers that it starts. */
 import type { InterfaceAddress } from "../../lib/access/interfaces.ts";
-import { prepareReservationsFolder } from "../../lib/provision/reservations_folder.ts";
+import { prepareInPlaceFolders } from "../../lib/provision/in_place_folders.ts";
 import { WorkerLinks } from "../../lib/provision/worker_links.ts";
 import { prepareWorkerState } from "../../lib/provision/worker_state.ts";
 import type { Serving } from "../../lib/server/serving.ts";
@@ -30,7 +30,7 @@ const NO_PROGRAMS = {
 
 /** Something to serve, with links for the worker and without holes. */
 export function servingOf({ config, identities }: Served): Serving {
-  prepareReservationsFolder(config.storage);
+  prepareInPlaceFolders(config.storage);
   prepareWorkerState(config.storage, noWarning);
   const links = new WorkerLinks(config.storage, NO_PROGRAMS);
   const tenure = { links, holes: undefined, end: () => Promise.resolve() };

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { join } from "@std/path";
-import { prepareReservationsFolder } from "../../lib/provision/reservations_folder.ts";
+import { prepareInPlaceFolders } from "../../lib/provision/in_place_folders.ts";
 import { reservationsFileOf } from "../../lib/provision/state_folder.ts";
 import type { LogicalUnit } from "../../lib/scsi/logical_unit.ts";
 import type { Nexus } from "../../lib/scsi/nexus.ts";
@@ -77,7 +77,7 @@ for (const kind of ["ext4", "xfs", "btrfs"] satisfies FileSystemName[]) {
     async (fileSystem) => {
       const { folder } = fileSystem;
       Deno.mkdirSync(`${folder}/.iscsi`);
-      assertEquals(prepareReservationsFolder(folder), undefined);
+      assertEquals(prepareInPlaceFolders(folder), undefined);
       const cluster = new Cluster(folder);
       for (const [key, name] of ["anna", "ben", "carl", "dora"].entries()) {
         const request = { newKey: BigInt(key + 1), persists: true };

@@ -10,7 +10,9 @@ const STORAGE = "/data";
 
 Deno.test("workerPermissions() gives the portals, and the part of the state folder that is the worker's", () => {
   const portals = [{ address: "10.0.0.1", port: 3260 }, { address: "fd00::1", port: 3260 }];
-  const write = ["/data/.iscsi/links/read-write", "/data/.iscsi/journals", "/data/.iscsi/reservations"];
+  const write = ["links/read-write", "journals", "reservations", "sanitize"].map((name) =>
+    `/data/.iscsi/${name}`
+  );
   assertEquals(workerPermissions({ storage: STORAGE, portals }), {
     net: ["10.0.0.1:3260", "[fd00::1]:3260"],
     read: ["/data/.iscsi/links/read-only", ...write],

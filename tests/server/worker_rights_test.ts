@@ -1,6 +1,6 @@
 /** The rights of the target worker, on a real worker that has exactly those and tries what it should not. */
 import { assertEquals } from "@std/assert";
-import { prepareReservationsFolder } from "../../lib/provision/reservations_folder.ts";
+import { prepareInPlaceFolders } from "../../lib/provision/in_place_folders.ts";
 import { type BackingExport, WorkerLinks } from "../../lib/provision/worker_links.ts";
 import { prepareWorkerState } from "../../lib/provision/worker_state.ts";
 import { workerPermissions } from "../../lib/server/worker_permissions.ts";
@@ -88,7 +88,7 @@ class Surroundings implements Disposable {
     makeFiles(folder);
     this.folder = folder;
     this.storage = `${folder}/storage`;
-    prepareReservationsFolder(this.storage);
+    prepareInPlaceFolders(this.storage);
     prepareWorkerState(this.storage, () => {});
     this.links = new WorkerLinks(this.storage, NO_PROGRAMS);
   }

@@ -68,7 +68,7 @@ export const WORLDLY_FILES: Readonly<Record<string, readonly string[]>> = {
     "lib/provision/own_files.ts",
     "lib/provision/passing_folder.ts",
     "lib/provision/random_identity.ts",
-    "lib/provision/reservations_folder.ts",
+    "lib/provision/in_place_folders.ts",
     "lib/provision/run_helper.ts",
     "lib/provision/settle_state.ts",
     "lib/provision/space_reserve.ts",

@@ -1,0 +1,82 @@
+/** The whole tool on a tree of its own: a fixture with one file, whose tests notice some faults. */
+import { assert, assertEquals } from "@std/assert";
+import { dirname } from "@std/path";
+import { runToolOk } from "../support/tools.ts";
+import { choose, tryAll } from "./_campaign.ts";
+import type { Outcome } from "./_results.ts";
+
+const TREE: Readonly<Record<string, string>> = {
+  "deno.json": "{}",
+  "lib/count/count.ts": [
+    "export function countTo(end: number, onTick: () => void): number {",
+    "  let at = 0;",
+    "  while (at < end) at++;",
+    "  onTick();",
+    "  return at;",
+    "}",
+    "",
+  ].join("\n"),
+  "tests/count/count_test.ts": [
+    'import { countTo } from "../../lib/count/count.ts";',
+    'Deno.test("countTo() counts", () => {',
+    "  if (countTo(3, () => {}) !== 3) throw new Error();",
+    "});",
+    "",
+  ].join("\n"),
+};
+
+async function withTree(test: (root: string) => Promise<void>): Promise<void> {
+  const root = Deno.makeTempDirSync({ prefix: "iscsi-fixture-" });
+  try {
+    for (const [path, text] of Object.entries(TREE)) {
+      Deno.mkdirSync(dirname(`${root}/${path}`), { recursive: true });
+      Deno.writeTextFileSync(`${root}/${path}`, text);
+    }
+    await runToolOk("git", ["-C", root, "init", "--quiet"]);
+    await test(root);
+  } finally {
+    Deno.removeSync(root, { recursive: true });
+  }
+}
+
+Deno.test("tryAll() says which faults the tests notice, and leaves the tree as it is", async () => {
+  await withTree(async (root) => {
+    const selection = { root, folder: "count", count: 100, seed: 1, equivalents: [] };
+    const { project, mutants: all } = await choose(selection);
+    const wanted = ["while (at <= end) at++;", "while (at < end) at--;", "{}"];
+    const mutants = all.filter(({ after, before }) => wanted.includes(after) && before !== "return at;");
+    const options = { jobs: 2, results: `${root}/results.jsonl`, limitMs: 6000, onOutcome: () => {} };
+    const outcomes = await tryAll(selection, { project, mutants }, options);
+    const byChange = new Map(
+      [...outcomes].map(([{ after }, outcome]): [string, Outcome["kind"]] => [after, outcome.kind]),
+    );
+    assertEquals(byChange.get("while (at <= end) at++;"), "noticed");
+    assertEquals(byChange.get("while (at < end) at--;"), "hung");
+    assertEquals(byChange.get("{}"), "notNoticed");
+    assertEquals(Deno.readTextFileSync(`${root}/lib/count/count.ts`), TREE["lib/count/count.ts"]);
+  });
+});
+
+Deno.test("choose() chooses the same for the same seed, and leaves out what is listed", async () => {
+  await withTree(async (root) => {
+    const selection = { root, folder: "count", count: 4, seed: 3, equivalents: [] };
+    const [first, second] = [await choose(selection), await choose(selection)];
+    assertEquals(first.mutants, second.mutants);
+    assert(first.proposed > 4, `${first.proposed} are proposed`);
+    const [listed, ...others] = first.mutants;
+    const equivalents = [
+      { ...listed!, reason: "a test" },
+      { ...listed!, before: "gone", reason: "a test" },
+    ];
+    const next = await choose({ ...selection, count: 100, equivalents });
+    assertEquals(
+      next.mutants.some(({ after, before }) => after === listed!.after && before === listed!.before),
+      false,
+    );
+    assertEquals(
+      next.mutants.filter((mutant) => others.some(({ after }) => after === mutant.after)).length,
+      3,
+    );
+    assertEquals(next.stale.map(({ before }) => before), ["gone"]);
+  });
+});

@@ -45,6 +45,9 @@ const BINARY: Readonly<Record<string, readonly string[]>> = {
 /** Of these, the ones that mean something else for text. */
 const ARITHMETIC = ["+", "+="];
 
+/** The base of a number literal by its prefix. */
+const RADIX: Readonly<Record<string, number>> = { "0x": 16, "0o": 8, "0b": 2 };
+
 /** Methods and functions that are taken for one another. */
 const METHODS: Readonly<Record<string, string>> = {
   some: "every",
@@ -161,8 +164,8 @@ function* flipBoolean({ node }: Site): Generator<Edit> {
 function* shiftNumber({ node }: Site): Generator<Edit> {
   if (!ts.isNumericLiteral(node)) return;
   const value = Number(node.text);
-  const isHex = node.getText().startsWith("0x");
-  const write = (number: number): string => isHex ? `0x${number.toString(16)}` : String(number);
+  const [prefix = ""] = /^0[xob]/.exec(node.getText()) ?? [];
+  const write = (number: number): string => `${prefix}${number.toString(RADIX[prefix] ?? 10)}`;
   yield replace(node, write(value + 1));
   if (value > 0) yield replace(node, write(value - 1));
 }

@@ -47,8 +47,8 @@ const CASES: readonly { operator: string; lines: readonly string[]; changes: rea
   },
   {
     operator: "number",
-    lines: ["export const a: number[] = [", "  0x10,", "  0,", "];", "export type A = 5;", ""],
-    changes: ["0x11,", "0xf,", "1,"],
+    lines: ["export const a: number[] = [", "  0x10,", "  0o7,", "  0,", "];", "export type A = 5;", ""],
+    changes: ["0x11,", "0xf,", "0o10,", "0o6,", "1,"],
   },
   {
     operator: "condition",

@@ -1,0 +1,60 @@
+/** The harness finds products that lie. */
+import { assert, assertEquals } from "@std/assert";
+import { explore } from "./_campaign.ts";
+import type { Exploration } from "./_explore.ts";
+import { WORKLOADS } from "./_workloads.ts";
+import type { Workload, World } from "./_world.ts";
+
+const HONEST = WORKLOADS.find(({ name }) => name === "writes")!;
+
+/** A world in which flushes are acknowledged before they are done: what is noted of them stands where they begin. */
+function hasty(world: World): World {
+  return {
+    storage: world.storage,
+    build: (lines) => world.build(lines),
+    serve: (lines) => world.serve(lines),
+    connect: (name, luns) => world.connect(name, luns),
+    note: (note) => {
+      world.note(note);
+      if (note.kind === "flushing") world.note({ kind: "flushed", id: note.id });
+    },
+  };
+}
+
+/** A world in which writes are acknowledged when they are asked for. */
+function boastful(world: World): World {
+  return {
+    ...hasty(world),
+    note: (note) => {
+      world.note(note);
+      if (note.kind === "writing") world.note({ kind: "written", id: note.id });
+    },
+  };
+}
+
+function exploreIn(change: (world: World) => World): Promise<Exploration> {
+  const workload: Workload = {
+    ...HONEST,
+    run: (world) => HONEST.run(change(world)),
+    prepare: async (world) => await HONEST.prepare?.(world),
+  };
+  return explore(workload, { seed: 1, states: 60 });
+}
+
+Deno.test("explore() finds a product that acknowledges flushes too early", async () => {
+  const { violations } = await exploreIn(hasty);
+  assert(violations.length > 0);
+  assert(violations.every(({ description }) => description.startsWith("power cut")), "only after power cuts");
+});
+
+Deno.test("explore() finds a product that acknowledges writes too early", async () => {
+  const { violations } = await exploreIn(boastful);
+  assert(violations.some(({ description }) => description.startsWith("killed")));
+});
+
+Deno.test("explore() finds nothing where the product keeps its word, and tries what it is told", async () => {
+  const { violations, tried } = await exploreIn((world) => world);
+  assertEquals(violations, []);
+  assertEquals(tried.kill + tried.power, 30);
+  assertEquals(tried.second, 30);
+});

@@ -25,8 +25,21 @@ const ACTIONS = {
   registerAndIgnore: 6,
 } as const;
 
+/** A service action of PERSISTENT RESERVE OUT. */
+export type ReserveAction = keyof typeof ACTIONS;
+
+/** What PERSISTENT RESERVE OUT says besides its service action; keys are 16 hexadecimal digits. */
+export interface ReserveOut {
+  readonly key?: string;
+  /** The new key, or the one to preempt. */
+  readonly otherKey?: string;
+  readonly lun?: number;
+  /** What is reserved afterwards, if that is known. */
+  readonly leadsTo?: string;
+}
+
 /** The type of every reservation here: Exclusive Access - Registrants Only. */
-const EXCLUSIVE_REGISTRANTS = 6;
+export const EXCLUSIVE_REGISTRANTS = 6;
 const APTPL = 0x01;
 
 /** An initiator that notes. */
@@ -99,16 +112,21 @@ export class Client {
   }
 
   /** Sends PERSISTENT RESERVE OUT with APTPL, and notes what is reserved then. */
-  async reserveOut(action: keyof typeof ACTIONS, key: string, otherKey = "", lun = 0): Promise<void> {
+  async reserveOut(
+    action: ReserveAction,
+    { key = "", otherKey = "", lun = 0, leadsTo }: ReserveOut,
+  ): Promise<string> {
     const list = new Uint8Array(24);
     list.set(Uint8Array.fromHex(key), 0);
     list.set(Uint8Array.fromHex(otherKey), 8);
     if (action === "register" || action === "registerAndIgnore") list[20] = APTPL;
     const id = this.#ids.next();
     const cdb = Uint8Array.of(0x5f, ACTIONS[action], EXCLUSIVE_REGISTRANTS, 0, 0, 0, 0, 0, list.length, 0);
-    this.#note({ kind: "reserving", id, lun });
+    this.#note({ kind: "reserving", id, lun, ...(leadsTo === undefined ? {} : { leadsTo }) });
     await command(this.#initiator, { cdb, lun, write: list });
-    this.#note({ kind: "reserved", id, lun, state: await readReservations(this.#initiator, lun) });
+    const state = await readReservations(this.#initiator, lun);
+    this.#note({ kind: "reserved", id, lun, state });
+    return state;
   }
 
   async #change(

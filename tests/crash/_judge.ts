@@ -132,6 +132,7 @@ export class Ledger {
         this.#lun(note.lun).writings.clear();
         return;
       case "reserving":
+        if (note.leadsTo !== undefined) this.#outcomes.set(note.id, note.leadsTo);
         this.#reserving.set(note.lun, (this.#reserving.get(note.lun) ?? new Set()).add(note.id));
         return;
       case "reserved":

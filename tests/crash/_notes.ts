@@ -24,8 +24,8 @@ export type Note =
   | { readonly kind: "erased"; readonly lun: number }
   /** Blocks were read, and then flushed: nothing else may be there later, unless it is written. */
   | { readonly kind: "seen"; readonly lun: number; readonly tags: readonly number[] }
-  /** PERSISTENT RESERVE OUT was sent. */
-  | { readonly kind: "reserving"; readonly id: number; readonly lun: number }
+  /** PERSISTENT RESERVE OUT was sent, which leads to these reservations, if that is known. */
+  | { readonly kind: "reserving"; readonly id: number; readonly lun: number; readonly leadsTo?: string }
   /** It was acknowledged, and these are the reservations then. */
   | { readonly kind: "reserved"; readonly id: number; readonly lun: number; readonly state: string }
   /** An initiator was told these. */

@@ -10,7 +10,7 @@ import type { World } from "./_world.ts";
 /** The programs on a storage folder. The conf lies beside the folder that is recorded. */
 export class ProgramWorld implements World {
   readonly storage: string;
-  readonly #confPath: string;
+  readonly confPath: string;
   readonly #port = freePort();
   readonly #take: (note: Note) => void;
   readonly #initiators: Initiator[] = [];
@@ -19,7 +19,7 @@ export class ProgramWorld implements World {
   /** @param note takes what is known from now on */
   constructor(storage: string, confPath: string, note: (note: Note) => void) {
     this.storage = storage;
-    this.#confPath = confPath;
+    this.confPath = confPath;
     this.#take = note;
   }
 
@@ -29,15 +29,15 @@ export class ProgramWorld implements World {
 
   async build(lines: readonly string[]): Promise<void> {
     this.note({ kind: "conf", lines });
-    this.#writeConf(lines);
-    const { code, stdout, stderr } = await runIscsi(["build", "--conf", this.#confPath]);
+    this.writeConf(lines);
+    const { code, stdout, stderr } = await runIscsi(["build", "--conf", this.confPath]);
     assertEquals(code, 0, `iscsi build: ${stdout}${stderr}`);
     this.note({ kind: "built", disks: findDisks(this.storage, lines) });
   }
 
   async serve(lines: readonly string[]): Promise<void> {
-    this.#writeConf(lines);
-    this.#server = await ServerProcess.start(this.#confPath);
+    this.writeConf(lines);
+    this.#server = await ServerProcess.start(this.confPath);
   }
 
   async connect(name: string, luns: readonly number[]): Promise<Initiator> {
@@ -48,14 +48,21 @@ export class ProgramWorld implements World {
     return initiator;
   }
 
+  /** Ends the server as `kill -9` does. Connections are left to find out. */
+  async kill(): Promise<void> {
+    await this.#server?.kill();
+    for (const initiator of this.#initiators) await initiator.close();
+  }
+
   /** Ends the server in order. */
   async end(): Promise<void> {
     for (const initiator of this.#initiators) await initiator.close();
     await this.#server?.stop();
   }
 
-  #writeConf(lines: readonly string[]): void {
+  /** Writes the conf, with storage and port. */
+  writeConf(lines: readonly string[]): void {
     const globals = [`storage=${this.storage}`, `port=${this.#port}`, "networks=127.0.0.0/8"];
-    Deno.writeTextFileSync(this.#confPath, [...globals, ...lines, ""].join("\n"));
+    Deno.writeTextFileSync(this.confPath, [...globals, ...lines, ""].join("\n"));
   }
 }

@@ -1,18 +1,18 @@
 /** The restart of the product after a crash, and what it shows then. */
 import { type Disks, type Note, type Observation, tracesIn } from "./_notes.ts";
 import { findDisks, findObstacles, flush, readReservations, readTags } from "./_product.ts";
-import type { Workload, World } from "./_world.ts";
+import type { LunsToLookAt, Workload, World } from "./_world.ts";
 
 /** What is known before a restart. */
 export interface Restart {
   readonly conf: readonly string[];
   /** The conf was built: nothing may keep it from being served. */
   readonly isBuilt: boolean;
-  readonly workload: Pick<Workload, "restart" | "luns" | "looksAt">;
+  readonly workload: Pick<Workload, "restart" | "looksAt">;
 }
 
 /** Returns what the notes say of a restart. */
-export function restartOf(workload: Workload, notes: readonly Note[]): Restart {
+export function restartOf(workload: Restart["workload"], notes: readonly Note[]): Restart {
   const conf = notes.findLast((note) => note.kind === "conf");
   const last = notes.findLast(({ kind }) => kind === "conf" || kind === "built");
   return { conf: conf?.lines ?? [], isBuilt: last?.kind === "built", workload };
@@ -34,7 +34,7 @@ export async function restart(world: World, { conf, isBuilt, workload }: Restart
       await world.build(conf);
       built = findDisks(storage, conf);
     }
-    if (workload.luns.length > 0) await look(world, conf, workload, { tags, reservations });
+    await look(world, conf, workload.looksAt, { tags, reservations });
   } catch (error) {
     problems.push(`cannot restart: ${error instanceof Error ? error.message : error}`);
   }
@@ -45,20 +45,23 @@ export async function restart(world: World, { conf, isBuilt, workload }: Restart
 async function look(
   world: World,
   conf: readonly string[],
-  { luns, looksAt }: Restart["workload"],
+  luns: LunsToLookAt,
   { tags, reservations }: { tags: Map<number, readonly number[]>; reservations: Map<number, string> },
 ): Promise<void> {
+  const all = [...luns.blocks, ...luns.reservations];
+  if (all.length === 0) return;
   await world.serve(conf);
-  const initiator = await world.connect("witness", luns);
-  for (const lun of luns) {
-    if (looksAt === "reservations") {
-      reservations.set(lun, await readReservations(initiator, lun));
-      world.note({ kind: "reservationsSeen", lun, state: reservations.get(lun)! });
-    } else {
-      tags.set(lun, await readTags(initiator, lun));
-      await flush(initiator, lun);
-      world.note({ kind: "seen", lun, tags: tags.get(lun)! });
-    }
+  const initiator = await world.connect("witness", all);
+  for (const lun of luns.reservations) {
+    const state = await readReservations(initiator, lun);
+    reservations.set(lun, state);
+    world.note({ kind: "reservationsSeen", lun, state });
+  }
+  for (const lun of luns.blocks) {
+    const seen = await readTags(initiator, lun);
+    tags.set(lun, seen);
+    await flush(initiator, lun);
+    world.note({ kind: "seen", lun, tags: seen });
   }
 }
 

@@ -29,8 +29,7 @@ const BUILD: Workload = {
   name: "build",
   title: "builds two targets, then grows one LUN, adds another and a third target",
   restart: "build",
-  luns: [],
-  looksAt: "blocks",
+  looksAt: { blocks: [], reservations: [] },
   async run(world: World): Promise<void> {
     await world.build(["[disk]", "size=65536", "[other]", "size=65536 131072"]);
     const more = ["[disk]", "size=65536 65536", "[other]", "size=65536 262144", "[third]", "size=65536"];
@@ -42,8 +41,7 @@ const WRITES: Workload = {
   name: "writes",
   title: "writes, overwrites, FUA and flushes of two LUNs, some at the same time",
   restart: "serve",
-  luns: LUNS,
-  looksAt: "blocks",
+  looksAt: { blocks: LUNS, reservations: [] },
   prepare: buildDisk,
   async run(world: World): Promise<void> {
     const [anna, ben] = await serve(world, "anna", "ben") as [Client, Client];
@@ -65,8 +63,7 @@ const ATOMIC: Workload = {
   name: "atomic",
   title: "COMPARE AND WRITE and WRITE ATOMIC over several pages, plain writes over them, flushes",
   restart: "serve",
-  luns: LUNS,
-  looksAt: "blocks",
+  looksAt: { blocks: LUNS, reservations: [] },
   prepare: buildDisk,
   async run(world: World): Promise<void> {
     const [anna, ben] = await serve(world, "anna", "ben") as [Client, Client];
@@ -93,8 +90,7 @@ const UNMAP: Workload = {
   name: "unmap",
   title: "UNMAP of written blocks, whole pages and parts of them, writes over the holes, flushes",
   restart: "serve",
-  luns: LUNS,
-  looksAt: "blocks",
+  looksAt: { blocks: LUNS, reservations: [] },
   prepare: buildDisk,
   async run(world: World): Promise<void> {
     const [anna, ben] = await serve(world, "anna", "ben") as [Client, Client];
@@ -115,8 +111,7 @@ const SANITIZE: Workload = {
   name: "sanitize",
   title: "plain and atomic writes, then SANITIZE BLOCK ERASE",
   restart: "serve",
-  luns: LUNS,
-  looksAt: "blocks",
+  looksAt: { blocks: LUNS, reservations: [] },
   prepare: buildDisk,
   async run(world: World): Promise<void> {
     const [anna] = await serve(world, "anna") as [Client];
@@ -124,6 +119,9 @@ const SANITIZE: Workload = {
     await anna.writeAtomically({ lba: 3, blocks: 64 });
     await anna.flush();
     await anna.erase(LUN_BLOCKS);
+    await anna.write({ lba: 8, blocks: 8 });
+    await anna.write({ lun: 1, lba: 8, blocks: 8 });
+    await anna.flush();
   },
 };
 
@@ -134,21 +132,20 @@ const RESERVATIONS: Workload = {
   name: "reservations",
   title: "registers with APTPL, reserves, preempts, registers again, releases and clears",
   restart: "serve",
-  luns: LUNS,
-  looksAt: "reservations",
+  looksAt: { blocks: [], reservations: LUNS },
   prepare: buildDisk,
   async run(world: World): Promise<void> {
     const [anna, ben] = await serve(world, "anna", "ben") as [Client, Client];
-    await anna.reserveOut("register", "", ANNA);
-    await ben.reserveOut("register", "", BEN);
-    await ben.reserveOut("reserve", BEN);
-    await anna.reserveOut("preempt", ANNA, BEN);
-    await ben.reserveOut("registerAndIgnore", "", BEN);
-    await anna.reserveOut("preemptAndAbort", ANNA, BEN);
-    await anna.reserveOut("release", ANNA);
-    await anna.reserveOut("reserve", ANNA);
-    await anna.reserveOut("register", "", BEN, 1);
-    await anna.reserveOut("clear", ANNA);
+    await anna.reserveOut("register", { otherKey: ANNA });
+    await ben.reserveOut("register", { otherKey: BEN });
+    await ben.reserveOut("reserve", { key: BEN });
+    await anna.reserveOut("preempt", { key: ANNA, otherKey: BEN });
+    await ben.reserveOut("registerAndIgnore", { otherKey: BEN });
+    await anna.reserveOut("preemptAndAbort", { key: ANNA, otherKey: BEN });
+    await anna.reserveOut("release", { key: ANNA });
+    await anna.reserveOut("reserve", { key: ANNA });
+    await anna.reserveOut("register", { otherKey: BEN, lun: 1 });
+    await anna.reserveOut("clear", { key: ANNA });
   },
 };
 
@@ -156,8 +153,7 @@ const RELOAD: Workload = {
   name: "reload",
   title: "writes while `iscsi build` grows a LUN and adds another, writes to both and flushes",
   restart: "build",
-  luns: LUNS,
-  looksAt: "blocks",
+  looksAt: { blocks: LUNS, reservations: [] },
   prepare: buildDisk,
   async run(world: World): Promise<void> {
     const [anna, ben] = await serve(world, "anna", "ben") as [Client, Client];
@@ -179,8 +175,7 @@ const BACKUP: Workload = {
   name: "backup",
   title: "atomic writes are interrupted, and a backup is put in the place of the LUN before the restart",
   restart: "serve",
-  luns: LUNS,
-  looksAt: "blocks",
+  looksAt: { blocks: LUNS, reservations: [] },
   prepare: buildDisk,
   async run(world: World): Promise<void> {
     const [anna] = await serve(world, "anna") as [Client];

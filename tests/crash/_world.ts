@@ -15,6 +15,12 @@ export interface World {
   connect(name: string, luns: readonly number[]): Promise<Initiator>;
 }
 
+/** LUNs of the target whose blocks are looked at, and those whose reservations are, which may keep readers out. */
+export interface LunsToLookAt {
+  readonly blocks: readonly number[];
+  readonly reservations: readonly number[];
+}
+
 /** A workload: a piece of work that is recorded, and how the product is restarted after a crash. */
 export interface Workload {
   readonly name: string;
@@ -22,9 +28,8 @@ export interface Workload {
   readonly title: string;
   /** The command that is run after a crash: `build` and then the server, or the server alone. */
   readonly restart: "build" | "serve";
-  /** The LUNs of the target that are looked at after a restart, and what of them: what is reserved may not be read. */
-  readonly luns: readonly number[];
-  readonly looksAt: "blocks" | "reservations";
+  /** What is looked at after a restart. */
+  readonly looksAt: LunsToLookAt;
   /** Makes what is there, and durable, when the recording begins. */
   prepare?(world: World): Promise<void>;
   run(world: World): Promise<void>;

@@ -1,0 +1,28 @@
+/** What a server that ended in order has left in its storage folder and must not have. */
+
+/** Files and folders of the state folder that stay. */
+const STAYING = [
+  /^identities\.json$/,
+  /^(?:build|serve)\.lock$/,
+  /^atomic-[0-9a-f]{16}\.journal$/,
+  /^reservations(?:\/[0-9a-f]{16}\.json)?$/,
+  /^growth\.json$/,
+];
+
+/** A file that was to replace another when its writer was killed. The next writer takes it. */
+const REPLACEMENT = /\.new$/;
+
+/** Returns a line for each file that should not be there. */
+export function findLeftovers(storage: string): string[] {
+  const paths = listFiles(`${storage}/.iscsi`, "");
+  return paths
+    .filter((path) => !STAYING.some((pattern) => pattern.test(path.replace(REPLACEMENT, ""))))
+    .map((path) => `left in the state folder: ${path}`);
+}
+
+function listFiles(folder: string, path: string): string[] {
+  return [...Deno.readDirSync(`${folder}/${path}`)].flatMap(({ name, isDirectory }) => {
+    const child = path === "" ? name : `${path}/${name}`;
+    return [child, ...(isDirectory ? listFiles(folder, child) : [])];
+  });
+}

@@ -42,6 +42,16 @@ export interface ReserveOut {
 export const EXCLUSIVE_REGISTRANTS = 6;
 const APTPL = 0x01;
 
+/** Returns UNMAP of consecutive blocks (SBC-3, 5.32). */
+export function unmapCommand(lba: number, blocks: number): Command {
+  const list = new Uint8Array(24);
+  writeUint16(list, 0, 22);
+  writeUint16(list, 2, 16);
+  writeUint64(list, 8, lba);
+  writeUint32(list, 16, blocks);
+  return { cdb: Uint8Array.of(0x42, 0, 0, 0, 0, 0, 0, 0, 24, 0), write: list };
+}
+
 /** An initiator that notes. */
 export class Client {
   readonly #initiator: Initiator;
@@ -87,13 +97,7 @@ export class Client {
 
   /** Unmaps blocks; what is acknowledged reads as zeros. */
   unmap(stretch: Stretch): Promise<number> {
-    const list = new Uint8Array(24);
-    writeUint16(list, 0, 22);
-    writeUint16(list, 2, 16);
-    writeUint64(list, 8, stretch.lba);
-    writeUint32(list, 16, stretch.blocks);
-    const cdb = Uint8Array.of(0x42, 0, 0, 0, 0, 0, 0, 0, 24, 0);
-    return this.#change(stretch, "unmap", () => ({ cdb, write: list }));
+    return this.#change(stretch, "unmap", () => unmapCommand(stretch.lba, stretch.blocks));
   }
 
   /** Makes durable what was acknowledged. */

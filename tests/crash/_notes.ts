@@ -84,15 +84,15 @@ export function tracesIn(content: Uint8Array): Set<number> {
   return traces;
 }
 
-/** Returns what each block holds: the number of a write, 0 for zeros, or `TORN`. */
-export function tagsOf(content: Uint8Array): number[] {
+/** Returns what each block holds, from the LUN's block `first` on: the number of a write, 0 for zeros, or `TORN`. */
+export function tagsOf(content: Uint8Array, first = 0): number[] {
   const expected = new Uint8Array(BLOCK_BYTES);
   const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
-  return Array.from({ length: content.length / BLOCK_BYTES }, (_, lba) => {
-    const start = lba * BLOCK_BYTES;
+  return Array.from({ length: content.length / BLOCK_BYTES }, (_, index) => {
+    const start = index * BLOCK_BYTES;
     const id = view.getUint32(start);
     if (id === 0) expected.fill(0);
-    else fillBlock(expected, 0, id, lba);
+    else fillBlock(expected, 0, id, first + index);
     return expected.every((byte, at) => byte === content[start + at]) ? id : TORN;
   });
 }

@@ -5,6 +5,7 @@
  * where it stopped is not understood. The product seeks before it writes.
  */
 import { join, normalize } from "@std/path";
+import { joinBytes } from "../support/initiator_text.ts";
 import type { Change, Operation, Recording } from "./_operation.ts";
 
 /** The calls that have to be traced. */
@@ -349,12 +350,5 @@ function keyOf(process: string, descriptor: string): string {
 
 /** The bytes of an array of buffers: [{iov_base="\x68", iov_len=1}, ...]. */
 function vectorOf(text: string): Uint8Array {
-  const parts = [...text.matchAll(/iov_base=("[^"]*")/g)].map(([, part]) => bytesOf(part!));
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  return joinBytes([...text.matchAll(/iov_base=("[^"]*")/g)].map(([, part]) => bytesOf(part!)));
 }

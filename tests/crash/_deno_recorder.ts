@@ -143,8 +143,10 @@ export class DenoRecorder<Note> {
       if (data instanceof ReadableStream) {
         throw new Error("Cannot record a stream: teach the recorder about it");
       }
-      using file = openSync(path, { write: true, create: true, truncate: options.append !== true });
-      if (options.append === true) file.seekSync(0, Deno.SeekMode.End);
+      const { append = false, create = true, createNew = false, mode } = options;
+      const how = { write: true, create, createNew, truncate: !append };
+      using file = openSync(path, mode === undefined ? how : { ...how, mode });
+      if (append) file.seekSync(0, Deno.SeekMode.End);
       file.writeSync(data as Uint8Array);
     };
     return {

@@ -13,7 +13,7 @@ import type { Recording } from "./_operation.ts";
 import { STORAGE } from "./_places.ts";
 import { ProcessWorld } from "./_process_world.ts";
 import { restart, restartOf } from "./_restart.ts";
-import { readTree, writeTree } from "./_tree_files.ts";
+import { findDifference, readTree, writeTree } from "./_tree_files.ts";
 import type { Workload, World } from "./_world.ts";
 
 /** Something that is not as promised. */
@@ -66,7 +66,16 @@ export async function recordInProcess(workload: Workload, root: string): Promise
   const prepared = await record(root, storage, async (world) => await workload.prepare?.(world));
   const before = new Disk(readTree(root));
   const recording = await record(root, storage, (world) => workload.run(world));
+  assertComplete(before, recording, root);
   return { before, notesBefore: prepared.notes.map(({ note }) => note), recording };
+}
+
+/** Throws when a folder is not what a recording leads to: something has changed it in a way that is not recorded. */
+export function assertComplete(before: Disk, { operations }: Recording<unknown>, root: string): void {
+  const disk = before.fork();
+  for (const operation of operations.toSorted((a, b) => a.end - b.end)) disk.apply(operation);
+  const difference = findDifference(disk.tree(), readTree(root));
+  if (difference !== undefined) throw new Error(`The recording is not complete: ${difference}`);
 }
 
 /** Records work. What the product does when it is ended after that is not recorded. */

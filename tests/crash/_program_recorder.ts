@@ -2,7 +2,7 @@
 import { fromFileUrl, join } from "@std/path";
 import { runToolOk } from "../support/tools.ts";
 import { Disk } from "./_disk.ts";
-import type { Recorded } from "./_explore.ts";
+import { assertComplete, type Recorded } from "./_explore.ts";
 import type { Note } from "./_notes.ts";
 import { LOG, placesIn, ROOT_FOLDER } from "./_places.ts";
 import { readStraceLog, TRACED } from "./_strace_log.ts";
@@ -29,7 +29,9 @@ export async function recordPrograms(workload: Workload, folder: string): Promis
   const strace = ["-f", "-y", "-xx", "--seccomp-bpf", "-s", String(STRING_BYTES), "-o", join(folder, LOG)];
   await runToolOk("strace", [...strace, "-e", `trace=${TRACED.join(",")}`, program, ...args, "run"]);
   const log = Deno.readTextFileSync(join(folder, LOG));
-  return { before, notesBefore, recording: readStraceLog<Note>(log, root, notes) };
+  const recording = readStraceLog<Note>(log, root, notes);
+  assertComplete(before, recording, root);
+  return { before, notesBefore, recording };
 }
 
 function readNotes(path: string): Note[] {

@@ -52,6 +52,29 @@ function readFile(path: string): Entry {
   return { kind: "file", image: { sizeBytes: content.length, pages } };
 }
 
+/** Returns what differs first between two trees; pages of zeros may be there or not. */
+export function findDifference(found: Tree, wanted: Tree): string | undefined {
+  for (const path of [...new Set([...wanted.keys(), ...found.keys()])].sort()) {
+    const [a, b] = [found, wanted].map((tree) => describe(tree.get(path)));
+    if (a !== b) return `"${path}" is ${a?.slice(0, 80)} and not ${b?.slice(0, 80)}`;
+  }
+  return undefined;
+}
+
+function describe(entry: Entry | undefined): string {
+  if (entry?.kind !== "file") return entry === undefined ? "missing" : JSON.stringify(entry);
+  const { sizeBytes, pages } = entry.image;
+  const used = [...pages].filter(([page, bytes]) =>
+    page * PAGE_BYTES < sizeBytes &&
+    bytes.subarray(0, sizeBytes - page * PAGE_BYTES).some((byte) => byte !== 0)
+  );
+  const contents = used.sort(([a], [b]) => a - b)
+    .map(([page, bytes]) => `${page}: ${bytes.subarray(0, sizeBytes - page * PAGE_BYTES).toHex()}`);
+  return `a file of ${sizeBytes} bytes with the pages ${used.map(([page]) => page).join(" ")}\n${
+    contents.join("\n")
+  }`;
+}
+
 /** Makes a folder for the states, by its real path. */
 export function makeScratch(): string {
   return Deno.realPathSync(Deno.makeTempDirSync({ prefix: "iscsi-crash-" }));

@@ -60,11 +60,12 @@ async function main(): Promise<number> {
   if (why !== undefined) console.log(`Without QEMU and libiscsi's tools: ${why}`);
   const every = Math.max(1, Math.round(seconds / 60));
   let shown = 0;
+  const folder = makeScratch();
   const report = await soak({
     seconds,
     seed,
     pauseMs: Number(options.pause),
-    folder: makeScratch(),
+    folder,
     onSample: (sample, tally) => {
       if (sample.seconds < shown + every) return;
       shown = sample.seconds;
@@ -72,6 +73,7 @@ async function main(): Promise<number> {
     },
   });
   console.log(summarize(report));
+  Deno.removeSync(folder, { recursive: true });
   const { errors } = report.tally;
   for (const error of errors) console.error(error);
   if (errors.length > 0) console.error(`\nThe end of the server's log:\n${lastLines(report.log)}`);

@@ -7,6 +7,8 @@ const STAYING = [
   /^atomic-[0-9a-f]{16}\.journal$/,
   /^reservations(?:\/[0-9a-f]{16}\.json)?$/,
   /^growth\.json$/,
+  // Space for state that must be writable on a full file system.
+  /^reserve$/,
 ];
 
 /** A file that was to replace another when its writer was killed. The next writer takes it. */

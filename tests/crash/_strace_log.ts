@@ -58,14 +58,20 @@ function callsOf(log: string): Call[] {
     if (thread === undefined || rest === undefined) continue;
     const unfinished = /^(.*?) *<unfinished \.\.\.>$/.exec(rest);
     if (unfinished !== null) {
-      begun.set(thread, { text: unfinished[1]!, start: index });
+      const text = unfinished[1]!;
+      begun.set(thread, { text, start: index });
+      // The number is free for others before the call returns: it may be another file's by then.
+      if (text.startsWith("close(")) {
+        const process = processes.get(thread) ?? thread;
+        calls.push({ ...parseCall(`${text}) = 0`)!, process, start: 2 * index, end: 2 * index + 1 });
+      }
       continue;
     }
     const resumed = /^<\.\.\. \w+ resumed>(.*)$/.exec(rest);
     const before = resumed === null ? undefined : begun.get(thread);
     const text = before === undefined ? rest : before.text + resumed![1];
     const call = parseCall(text);
-    if (call === undefined) continue;
+    if (call === undefined || resumed !== null && call.name === "close") continue;
     const process = processes.get(thread) ?? thread;
     calls.push({ ...call, process, start: 2 * (before?.start ?? index), end: 2 * index + 1 });
   }

@@ -108,6 +108,20 @@ Deno.test("readStraceLog() joins calls that others interrupt, of threads that sh
   );
 });
 
+Deno.test("readStraceLog() knows that the number of a file is free before its close returns", () => {
+  assertEquals(
+    read(
+      `7 clone3({flags=CLONE_VM|CLONE_FILES|CLONE_THREAD, exit_signal=0}, 88) = 8`,
+      `7 openat(AT_FDCWD</cwd>, "/root/a", O_RDWR) = 5</root/a>`,
+      `7 close(5</root/a> <unfinished ...>`,
+      `8 openat(AT_FDCWD</cwd>, "/root/b", O_RDWR) = 5</root/b>`,
+      `7 <... close resumed>) = 0`,
+      `8 fsync(5</root/b>) = 0`,
+    ),
+    [`2-3 open "a"`, `6-7 open "b"`, "10-11 sync handle 2"],
+  );
+});
+
 Deno.test("readStraceLog() finds notes among the calls", () => {
   const log = logOf(`7 mkdir("/root/f", 0700) = 0`, `7 write(4</notes>, "{'a':1}\n{'a':2}\n", 16) = 16`)
     .replaceAll(hex("'"), hex('"'));

@@ -29,10 +29,9 @@ export class ProcessWorld implements World {
     this.#product?.reconfigure(lines);
   }
 
-  serve(lines: readonly string[]): Promise<void> {
+  async serve(lines: readonly string[]): Promise<void> {
     const recorder = this.#recorder;
-    this.#product = new Product(this.storage, lines, recorder?.punch.bind(recorder));
-    return Promise.resolve();
+    this.#product = await Product.start(this.storage, lines, recorder?.punch.bind(recorder));
   }
 
   connect(name: string, luns: readonly number[]): Promise<Initiator> {

@@ -4,7 +4,10 @@ import type { Config } from "../../lib/config/config.ts";
 import { formatDiagnostic } from "../../lib/config/diagnostic.ts";
 import { findExports } from "../../lib/provision/find_exports.ts";
 import { provision } from "../../lib/provision/provision.ts";
+import { prepareInPlaceFolders } from "../../lib/provision/in_place_folders.ts";
+import { settleState } from "../../lib/provision/settle_state.ts";
 import { survey } from "../../lib/provision/survey.ts";
+import { prepareWorkerState } from "../../lib/provision/worker_state.ts";
 import { TargetServer, type TargetServerSettings } from "../../lib/server/target_server.ts";
 import type { HolePuncher } from "../../lib/store/hole_puncher.ts";
 import { ENDS } from "../iscsi/_harness.ts";
@@ -33,8 +36,8 @@ export function readConf(storage: string, lines: readonly string[]): Config {
 
 /** Does what `iscsi build` does, and returns the errors. */
 export async function build(storage: string, lines: readonly string[]): Promise<string[]> {
-  const { errors } = await provision(readConf(storage, lines));
-  return errors.map(formatDiagnostic);
+  const { errors, failure } = await provision(readConf(storage, lines));
+  return [...errors.map(formatDiagnostic), ...failure === undefined ? [] : [failure]];
 }
 
 /** Returns the disks that are there: the files with a recorded identity. */
@@ -71,11 +74,18 @@ export class Product {
   readonly #initiators: Initiator[] = [];
   readonly #served: Promise<void>[] = [];
 
-  /** Serves a conf whose disks are built. */
-  constructor(storage: string, lines: readonly string[], punch?: Punch) {
+  private constructor(storage: string, lines: readonly string[], punch?: Punch) {
     this.#storage = storage;
     this.#punch = punch;
     this.#server = TargetServer.start({ ...this.#settings(lines), log: this.log, clock: new FakeClock() });
+  }
+
+  /** Serves a conf whose disks are built, after what the supervisor does before it starts a worker. */
+  static async start(storage: string, lines: readonly string[], punch?: Punch): Promise<Product> {
+    prepareInPlaceFolders(storage);
+    prepareWorkerState(storage, () => {});
+    await settleState(readConf(storage, lines));
+    return new Product(storage, lines, punch);
   }
 
   /** Serves another conf. */

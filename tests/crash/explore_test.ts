@@ -32,17 +32,17 @@ function boastful(world: World): World {
   };
 }
 
-function exploreIn(change: (world: World) => World): Promise<Exploration> {
+function exploreIn(change: (world: World) => World, states = 60): Promise<Exploration> {
   const workload: Workload = {
     ...HONEST,
     run: (world) => HONEST.run(change(world)),
     prepare: async (world) => await HONEST.prepare?.(world),
   };
-  return explore(workload, { seed: 1, states: 60 });
+  return explore(workload, { seed: 1, states });
 }
 
 Deno.test("explore() finds a product that acknowledges flushes too early", async () => {
-  const { violations } = await exploreIn(hasty);
+  const { violations } = await exploreIn(hasty, 240);
   assert(violations.length > 0);
   assert(violations.every(({ description }) => description.startsWith("power cut")), "only after power cuts");
 });

@@ -3,9 +3,12 @@
 /** Files and folders of the state folder that stay. */
 const STAYING = [
   /^identities\.json$/,
+  /^built$/,
   /^(?:build|serve)\.lock$/,
-  /^atomic-[0-9a-f]{16}\.journal$/,
-  /^reservations(?:\/[0-9a-f]{16}\.json)?$/,
+  /^journals(?:\/atomic-[0-9a-f]{16}\.journal)?$/,
+  /^links(?:\/read-(?:only|write)(?:\/\d+)?)?$/,
+  /^helpers$/,
+  /^(?:reservations|sanitize)(?:\/[0-9a-f]{16}\.json)?$/,
   /^growth\.json$/,
   // Space for state that must be writable on a full file system.
   /^reserve$/,

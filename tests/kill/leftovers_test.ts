@@ -4,8 +4,15 @@ import { findLeftovers } from "./_leftovers.ts";
 
 Deno.test("findLeftovers() finds what is no state, and what is replaced later is none", async () => {
   await withScratch((folder) => {
-    Deno.mkdirSync(`${folder}/.iscsi/reservations`, { recursive: true });
-    const good = ["identities.json", "identities.json.new", "serve.lock", "atomic-3123456789abcdef.journal"];
+    for (const name of ["reservations", "journals"]) {
+      Deno.mkdirSync(`${folder}/.iscsi/${name}`, { recursive: true });
+    }
+    const good = [
+      "identities.json",
+      "identities.json.new",
+      "serve.lock",
+      "journals/atomic-3123456789abcdef.journal",
+    ];
     for (const name of [...good, "reservations/3123456789abcdef.json"]) {
       Deno.writeTextFileSync(`${folder}/.iscsi/${name}`, "");
     }

@@ -51,14 +51,15 @@ export class DurableFile {
 /**
  * Reads a file; returns undefined when there is none.
  *
- * @param makeDurable what is returned is on stable storage: a process that was killed may have left it in memory only
+ * @param makeDurable what is returned is on stable storage under this name: a process that was killed may have left
+ *   either in memory only
  * @throws {StoreError} of kind `readFailed`
  */
 export function readIfPresent(path: string, { makeDurable = false } = {}): Uint8Array | undefined {
   try {
     // A pipe would have to be waited for.
     if (!Deno.statSync(path).isFile) throw new Error("it is not a file; move it away");
-    if (makeDurable) syncFile(path);
+    if (makeDurable) { for (const each of [path, dirname(path)]) syncNow(each); }
     return Deno.readFileSync(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
@@ -116,7 +117,8 @@ async function writeNewFile(path: string, bytes: Uint8Array): Promise<void> {
   await writeSynced(file, 0, bytes);
 }
 
-function syncFile(path: string): void {
+/** Puts a file or a folder on stable storage. */
+function syncNow(path: string): void {
   using file = Deno.openSync(path, { read: true });
   file.syncSync();
 }

@@ -57,7 +57,7 @@ export class TwinFile {
   }
 
   /**
-   * Reads the text, and makes what was read durable.
+   * Reads the text, and makes what was read durable under its name.
    *
    * A file without an intact copy is taken as a whole, for one that an older version of this program has written: the
    * reader of the text decides.

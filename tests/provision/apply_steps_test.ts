@@ -6,7 +6,7 @@ import { ProvisionError } from "../../lib/provision/provision_error.ts";
 import type { Step } from "../../lib/provision/step.ts";
 import { identityNumber } from "./conf.ts";
 import { withScratch } from "./scratch.ts";
-import { WatchedDisk } from "./watched_disk.ts";
+import { WatchedDisk } from "../support/watched_disk.ts";
 
 function createFiles(folder: string, count: number): Step[] {
   return Array.from({ length: count }, (_, index) => {

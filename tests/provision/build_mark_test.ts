@@ -9,7 +9,7 @@ import { isChange } from "../../lib/provision/step.ts";
 import { survey } from "../../lib/provision/survey.ts";
 import { configOf, NOW, numberedIdentities } from "./conf.ts";
 import { withScratch } from "./scratch.ts";
-import { WatchedDisk } from "./watched_disk.ts";
+import { WatchedDisk } from "../support/watched_disk.ts";
 
 /** A conf with files in the storage folder, in a folder of it and elsewhere. */
 function confIn(folder: string): Config {

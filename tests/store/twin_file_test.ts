@@ -5,6 +5,7 @@ import { writeSynced } from "../../lib/store/durable_file.ts";
 import { formatState } from "../../lib/store/state_text.ts";
 import { TwinFile } from "../../lib/store/twin_file.ts";
 import { withScratch } from "../provision/scratch.ts";
+import { WatchedDisk } from "../support/watched_disk.ts";
 
 /** What a sector of a disk holds: it is written whole or not at all. */
 const SECTOR_BYTES = 512;
@@ -42,6 +43,15 @@ Deno.test("TwinFile keeps the last text, in a folder that it makes, and nothing 
     assertEquals([...Deno.readDirSync(join(folder, "state"))].map(({ name }) => name), ["a.json"]);
     const { mode, size, blocks } = Deno.statSync(path);
     assertEquals([mode! & 0o777, size, blocks! * 512 >= size], [0o600, 8192, true]);
+  }));
+
+Deno.test("TwinFile puts what it reads on stable storage, with its name: who wrote it may have been killed", () =>
+  withScratch(async (folder) => {
+    const path = join(folder, "a.json");
+    await new TwinFile(path).replace(textOf("one"));
+    using disk = new WatchedDisk();
+    new TwinFile(path).read();
+    assertEquals(disk.synced, [folder, path]);
   }));
 
 Deno.test("TwinFile changes a text in place as long as the next one has room, and makes a larger file else", () =>

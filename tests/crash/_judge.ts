@@ -6,7 +6,8 @@
  * - After the death of the process an atomic command is there as a whole or not at all. After a power cut only a flush
  *   promises anything.
  * - What `iscsi build` has done stays: files, their sizes and their identities.
- * - Of what SANITIZE has erased no file has a block.
+ * - Of what SANITIZE has erased no file has a block. A LUN refuses access only while a SANITIZE has not completed, and
+ *   once it was seen to do so, it goes on.
  * - Reservations are those that were acknowledged last, or a newer request's.
  */
 import type { CrashKind } from "./_crash_states.ts";
@@ -38,6 +39,13 @@ class LunLedger {
   readonly writings = new Map<number, Writing>();
   /** What was seen durable, before any of the writings. */
   base: readonly number[] | undefined;
+  /** Access was refused, as SANITIZE had not completed. */
+  isUnsanitized = false;
+
+  /** SANITIZE was sent, and was not answered. */
+  get isSanitizing(): boolean {
+    return this.writings.values().some(({ how, isAcknowledged }) => how === "erase" && !isAcknowledged);
+  }
 
   /** Returns what a block may hold after a crash. */
   allowedAt(lba: number, crash: CrashKind): Set<number> {
@@ -82,6 +90,7 @@ export class Ledger {
       ...this.#judgeDisks(observation),
       ...this.#judgeTraces(observation),
       ...[...observation.tags].flatMap(([lun, tags]) => this.#judgeBlocks(crash, lun, tags)),
+      ...this.#judgeSanitize(observation),
       ...[...observation.reservations].flatMap(([lun, state]) => this.#judgeReservations(lun, state)),
     ];
   }
@@ -131,6 +140,9 @@ export class Ledger {
         this.#lun(note.lun).base = note.tags;
         this.#lun(note.lun).writings.clear();
         return;
+      case "seenUnsanitized":
+        this.#lun(note.lun).isUnsanitized = true;
+        return;
       case "reserving":
         if (note.leadsTo !== undefined) this.#outcomes.set(note.id, note.leadsTo);
         this.#reserving.set(note.lun, (this.#reserving.get(note.lun) ?? new Set()).add(note.id));
@@ -177,6 +189,17 @@ export class Ledger {
     return left.length === 0
       ? []
       : [`a file still has blocks of write ${left.join(", ")}, which were erased`];
+  }
+
+  #judgeSanitize({ tags, unsanitized }: Observation): string[] {
+    const refusing = [...unsanitized].filter((lun) =>
+      !this.#lun(lun).isSanitizing && !this.#lun(lun).isUnsanitized
+    );
+    const granting = [...tags.keys()].filter((lun) => this.#lun(lun).isUnsanitized);
+    return [
+      ...refusing.map((lun) => `LUN ${lun} refuses access although its SANITIZE has completed`),
+      ...granting.map((lun) => `LUN ${lun} grants access although its SANITIZE did not complete`),
+    ];
   }
 
   #judgeBlocks(crash: CrashKind, lun: number, tags: readonly number[]): string[] {

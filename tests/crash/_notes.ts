@@ -24,6 +24,8 @@ export type Note =
   | { readonly kind: "erased"; readonly lun: number }
   /** Blocks were read, and then flushed: nothing else may be there later, unless it is written. */
   | { readonly kind: "seen"; readonly lun: number; readonly tags: readonly number[] }
+  /** Access was refused since the last SANITIZE did not complete: that stays so. */
+  | { readonly kind: "seenUnsanitized"; readonly lun: number }
   /** PERSISTENT RESERVE OUT was sent, which leads to these reservations, if that is known. */
   | { readonly kind: "reserving"; readonly id: number; readonly lun: number; readonly leadsTo?: string }
   /** It was acknowledged, and these are the reservations then. */
@@ -44,8 +46,10 @@ export interface Observation {
   readonly built: Disks | undefined;
   /** The numbers of the writes of which some file of the storage folder had a block before anything was started. */
   readonly traces: ReadonlySet<number>;
-  /** The tags of the blocks of each LUN. */
+  /** The tags of the blocks of each LUN that could be read. */
   readonly tags: ReadonlyMap<number, readonly number[]>;
+  /** The LUNs that refuse access since their last SANITIZE did not complete. */
+  readonly unsanitized: ReadonlySet<number>;
   /** The reservations of each LUN, as READ KEYS and READ RESERVATION tell them. */
   readonly reservations: ReadonlyMap<number, string>;
 }

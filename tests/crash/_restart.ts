@@ -1,6 +1,6 @@
 /** The restart of the product after a crash, and what it shows then. */
 import { type Disks, type Note, type Observation, tracesIn } from "./_notes.ts";
-import { findDisks, findObstacles, flush, readReservations, readTags } from "./_product.ts";
+import { findDisks, findObstacles, flush, readReservations, readTags, UnsanitizedError } from "./_product.ts";
 import type { LunsToLookAt, Workload, World } from "./_world.ts";
 
 /** What is known before a restart. */
@@ -22,6 +22,7 @@ export function restartOf(workload: Restart["workload"], notes: readonly Note[])
 export async function restart(world: World, { conf, isBuilt, workload }: Restart): Promise<Observation> {
   const { storage } = world;
   const tags = new Map<number, readonly number[]>();
+  const unsanitized = new Set<number>();
   const reservations = new Map<number, string>();
   const problems: string[] = [];
   let found: Disks = {};
@@ -34,11 +35,11 @@ export async function restart(world: World, { conf, isBuilt, workload }: Restart
       await world.build(conf);
       built = findDisks(storage, conf);
     }
-    await look(world, conf, workload.looksAt, { tags, reservations });
+    await look(world, conf, workload.looksAt, { tags, unsanitized, reservations });
   } catch (error) {
     problems.push(`cannot restart: ${error instanceof Error ? error.message : error}`);
   }
-  return { problems, found, built, traces, tags, reservations };
+  return { problems, found, built, traces, tags, unsanitized, reservations };
 }
 
 /** Serves, and looks at LUNs. */
@@ -46,7 +47,11 @@ async function look(
   world: World,
   conf: readonly string[],
   luns: LunsToLookAt,
-  { tags, reservations }: { tags: Map<number, readonly number[]>; reservations: Map<number, string> },
+  { tags, unsanitized, reservations }: {
+    tags: Map<number, readonly number[]>;
+    unsanitized: Set<number>;
+    reservations: Map<number, string>;
+  },
 ): Promise<void> {
   const all = [...luns.blocks, ...luns.reservations];
   if (all.length === 0) return;
@@ -58,10 +63,16 @@ async function look(
     world.note({ kind: "reservationsSeen", lun, state });
   }
   for (const lun of luns.blocks) {
-    const seen = await readTags(initiator, lun);
-    tags.set(lun, seen);
-    await flush(initiator, lun);
-    world.note({ kind: "seen", lun, tags: seen });
+    try {
+      const seen = await readTags(initiator, lun);
+      tags.set(lun, seen);
+      await flush(initiator, lun);
+      world.note({ kind: "seen", lun, tags: seen });
+    } catch (error) {
+      if (!(error instanceof UnsanitizedError)) throw error;
+      unsanitized.add(lun);
+      world.note({ kind: "seenUnsanitized", lun });
+    }
   }
 }
 

@@ -8,6 +8,7 @@ const NOTHING: Observation = {
   found: {},
   built: undefined,
   traces: new Set(),
+  unsanitized: new Set(),
   tags: new Map(),
   reservations: new Map(),
 };
@@ -135,4 +136,19 @@ Deno.test("tracesIn() finds blocks of writes wherever they are", () => {
   assertEquals([...tracesIn(content)], [7]);
   content[4096 + 600]! ^= 1;
   assertEquals([...tracesIn(content)], []);
+});
+
+Deno.test("Ledger lets a LUN refuse access while its SANITIZE has not completed, and wants that to last", () => {
+  const judge = (notes: readonly Note[], isRefusing: boolean): string[] =>
+    new Ledger(notes).judge("power", {
+      ...NOTHING,
+      ...isRefusing ? { unsanitized: new Set([0]) } : { tags: new Map([[0, [0, 0]]]) },
+    });
+  const erasing = [writing(1, "erase")];
+  assertEquals([judge(erasing, true), judge(erasing, false)], [[], []]);
+  const refuses = ["LUN 0 refuses access although its SANITIZE has completed"];
+  assertEquals([judge([], true), judge([...erasing, written(1)], true)], [refuses, refuses]);
+  const seen: readonly Note[] = [...erasing, { kind: "seenUnsanitized", lun: 0 }];
+  assertEquals(judge(seen, true), []);
+  assertEquals(judge(seen, false), ["LUN 0 grants access although its SANITIZE did not complete"]);
 });

@@ -1,5 +1,5 @@
 import type { RenegotiateReport } from "../control/renegotiate_report.ts";
-import type { NegotiationOutcome } from "../iscsi/negotiation_request.ts";
+import type { NegotiationOutcome } from "../iscsi/negotiation/negotiation_request.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import type { OptionValues } from "./options.ts";

@@ -7,10 +7,14 @@ import { serialNumberOf } from "../config/disk.ts";
 import type { ServerStatus } from "../control/server_status.ts";
 import type { FileSystemSpace, SpaceReport } from "../control/space_report.ts";
 import type { UnitProblem } from "../control/unit_problem.ts";
-import type { LogicalUnitSnapshot, SessionSnapshot } from "../iscsi/node_snapshot.ts";
-import type { RefusalReason } from "../iscsi/refusals.ts";
-import { STORAGE_FAULTS, type StorageFault, type StorageFaultFigures } from "../scsi/storage_faults.ts";
-import type { TrafficFigures } from "../scsi/traffic.ts";
+import type { LogicalUnitSnapshot, SessionSnapshot } from "../iscsi/node/node_snapshot.ts";
+import type { RefusalReason } from "../iscsi/node/refusals.ts";
+import {
+  STORAGE_FAULTS,
+  type StorageFault,
+  type StorageFaultFigures,
+} from "../scsi/medium/storage_faults.ts";
+import type { TrafficFigures } from "../scsi/counters/traffic.ts";
 import { ratesBetween, type TrafficRates } from "./traffic_rates.ts";
 
 /** How a server is. */

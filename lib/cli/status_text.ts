@@ -3,7 +3,7 @@ import { formatPortal } from "../bytes/network.ts";
 import { formatSize } from "../config/size.ts";
 import type { FileSystemSpace } from "../control/space_report.ts";
 import { STORAGE_FAULT_LABELS } from "../control/storage_fault_labels.ts";
-import { STORAGE_FAULTS } from "../scsi/storage_faults.ts";
+import { STORAGE_FAULTS } from "../scsi/medium/storage_faults.ts";
 import { RESERVATION_LABELS } from "./reservation_labels.ts";
 import {
   formatCount,

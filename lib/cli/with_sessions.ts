@@ -1,6 +1,6 @@
 import { foldIscsiName } from "../config/iscsi_name.ts";
 import type { ControlClient } from "../control/control_client.ts";
-import type { NodeSnapshot, SessionSnapshot } from "../iscsi/node_snapshot.ts";
+import type { NodeSnapshot, SessionSnapshot } from "../iscsi/node/node_snapshot.ts";
 import { refuseUnlessConfirmed } from "./confirmation.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";

@@ -1,4 +1,4 @@
-import type { NegotiationOutcome } from "../iscsi/negotiation_request.ts";
+import type { NegotiationOutcome } from "../iscsi/negotiation/negotiation_request.ts";
 
 /** Whose initiators are to negotiate. */
 export interface RenegotiateRequest {

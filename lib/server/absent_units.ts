@@ -1,7 +1,7 @@
 import type { Config } from "../config/config.ts";
 import type { UnitProblem } from "../control/unit_problem.ts";
 import type { Clock } from "../iscsi/clock.ts";
-import type { EventLog } from "../iscsi/event_log.ts";
+import type { EventLog } from "../iscsi/events/event_log.ts";
 import { nameOf, ProblemLog } from "./problem_log.ts";
 import type { ServedTarget } from "./served_target.ts";
 import type { BackingOptions, ServedUnit } from "./served_unit.ts";

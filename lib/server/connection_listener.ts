@@ -1,7 +1,7 @@
 import type { Portal } from "../access/portals.ts";
 import { plainAddress } from "../bytes/network.ts";
 import type { ConnectionEnds } from "../iscsi/connection_ends.ts";
-import type { EventLog } from "../iscsi/event_log.ts";
+import type { EventLog } from "../iscsi/events/event_log.ts";
 
 /** How long to wait when the system has no more sockets to give. */
 const ACCEPT_RETRY_MS = 100;

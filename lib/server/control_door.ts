@@ -1,6 +1,6 @@
 import type { ControlHandlers } from "../control/control_requests.ts";
 import { ControlServer } from "../control/control_server.ts";
-import type { EventLog } from "../iscsi/event_log.ts";
+import type { EventLog } from "../iscsi/events/event_log.ts";
 import { controlSocketOf } from "../provision/state_folder.ts";
 
 /** How long an answer may take that is on its way when the door moves. */

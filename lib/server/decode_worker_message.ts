@@ -7,22 +7,22 @@ import type { AskedSession } from "../control/renegotiate_report.ts";
 import type { ReportedChange, TouchedSession } from "../control/reported_change.ts";
 import type { ServedSnapshot, UnitProblem } from "../control/unit_problem.ts";
 import type { InitiatorPort, RegistrationFigures, UnitReservations } from "../control/unit_reservations.ts";
-import type { NegotiatedParameters } from "../iscsi/negotiation.ts";
+import type { NegotiatedParameters } from "../iscsi/negotiation/negotiation.ts";
 import type {
   ConnectionSnapshot,
   InitiatorSnapshot,
   LogicalUnitSnapshot,
   SessionSnapshot,
   TargetSnapshot,
-} from "../iscsi/node_snapshot.ts";
-import { REFUSAL_REASONS, type RefusalFigures, type RepeatedRefusal } from "../iscsi/refusals.ts";
-import { COMMAND_FAILURES } from "../scsi/command_failure.ts";
+} from "../iscsi/node/node_snapshot.ts";
+import { REFUSAL_REASONS, type RefusalFigures, type RepeatedRefusal } from "../iscsi/node/refusals.ts";
+import { COMMAND_FAILURES } from "../scsi/outcome/command_failure.ts";
 import type { Identity } from "../scsi/identity.ts";
 import type { NexusReservation } from "../scsi/nexus.ts";
-import type { SpaceFigures } from "../scsi/provisioning.ts";
+import type { SpaceFigures } from "../scsi/pages/provisioning.ts";
 import { RESERVATION_TYPES, type ReservationType } from "../scsi/reservations/reservation_types.ts";
-import { STORAGE_FAULTS, type StorageFaultFigures } from "../scsi/storage_faults.ts";
-import type { TrafficFigures, TransferFigures } from "../scsi/traffic.ts";
+import { STORAGE_FAULTS, type StorageFaultFigures } from "../scsi/medium/storage_faults.ts";
+import type { TrafficFigures, TransferFigures } from "../scsi/counters/traffic.ts";
 import type { ByteRange } from "../store/byte_range.ts";
 import { logEvent, portal } from "./common_decoders.ts";
 import {

@@ -1,6 +1,6 @@
 /** What supervisor and target worker say to each other: plain data, posted as it is. */
-import type { LogEvent } from "../iscsi/event_log.ts";
-import type { SpaceFigures } from "../scsi/provisioning.ts";
+import type { LogEvent } from "../iscsi/events/event_log.ts";
+import type { SpaceFigures } from "../scsi/pages/provisioning.ts";
 import type { PunchResult } from "../store/hole_puncher.ts";
 import type { Answered, Question } from "./questions.ts";
 import type { PunchRequest } from "./remote_puncher.ts";

@@ -4,7 +4,7 @@
  */
 import { formatPortal } from "../bytes/network.ts";
 import type { Endpoint } from "../config/config.ts";
-import type { EventLog } from "../iscsi/event_log.ts";
+import type { EventLog } from "../iscsi/events/event_log.ts";
 import { MetricsLimits } from "./metrics_limits.ts";
 import { MalformedValue } from "./decoder.ts";
 import { decodeMetricsMessage, type FromMetricsWorker, type ToMetricsWorker } from "./metrics_messages.ts";

@@ -2,7 +2,7 @@
  * The metrics worker's entry: reads what comes over HTTP, so that the supervisor need not. Its one right is to listen
  * at its address, and it knows nothing but the text that the supervisor gives it when somebody asks.
  */
-import { EventLog } from "../iscsi/event_log.ts";
+import { EventLog } from "../iscsi/events/event_log.ts";
 import { MetricsEndpoint } from "./metrics_endpoint.ts";
 import type { FromMetricsWorker, ToMetricsWorker } from "./metrics_messages.ts";
 

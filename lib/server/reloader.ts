@@ -8,7 +8,7 @@ import { type Diagnostic, formatDiagnostic } from "../config/diagnostic.ts";
 import type { ParsedConfig } from "../config/parse_config.ts";
 import type { ReloadReport, ReloadRequest } from "../control/reload_report.ts";
 import type { ReportedChange } from "../control/reported_change.ts";
-import type { EventLog } from "../iscsi/event_log.ts";
+import type { EventLog } from "../iscsi/events/event_log.ts";
 import { findExports } from "../provision/find_exports.ts";
 import { settleState } from "../provision/settle_state.ts";
 import { type Serving, servingFrom } from "./serving.ts";

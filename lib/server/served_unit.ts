@@ -1,11 +1,11 @@
 import type { DiskConfig, LogicalUnitConfig, TargetConfig } from "../config/config.ts";
 import { serialNumberOf } from "../config/disk.ts";
 import type { Clock } from "../iscsi/clock.ts";
-import type { EventLog } from "../iscsi/event_log.ts";
+import type { EventLog } from "../iscsi/events/event_log.ts";
 import { DEVICES_FOLDER } from "../provision/block_device.ts";
 import { isInside } from "../provision/is_inside.ts";
 import { atomicJournalOf } from "../provision/state_folder.ts";
-import { RECORDED_BYTES } from "../scsi/atomic_limits.ts";
+import { RECORDED_BYTES } from "../scsi/medium/atomic_limits.ts";
 import type { Identity } from "../scsi/identity.ts";
 import type { ReservationStore } from "../scsi/reservations/reservation_store.ts";
 import { type InquiryTexts, LogicalUnit, type LogicalUnitOptions } from "../scsi/logical_unit.ts";

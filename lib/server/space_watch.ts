@@ -1,6 +1,6 @@
 import type { SpaceReport } from "../control/space_report.ts";
 import type { Config } from "../config/config.ts";
-import type { EventLog } from "../iscsi/event_log.ts";
+import type { EventLog } from "../iscsi/events/event_log.ts";
 import { growthFileOf } from "../provision/state_folder.ts";
 import { DurableFile } from "../store/durable_file.ts";
 import { NewerStateError } from "../store/state_text.ts";

@@ -1,4 +1,4 @@
-import type { EventLog } from "../iscsi/event_log.ts";
+import type { EventLog } from "../iscsi/events/event_log.ts";
 import { HelperGuard } from "../provision/helper_guard.ts";
 import { prepareInPlaceFolders } from "../provision/in_place_folders.ts";
 import { releaseSpace, reserveSpace } from "../provision/space_reserve.ts";

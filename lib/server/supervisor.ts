@@ -7,7 +7,7 @@ import type { Portal, PortalPlan } from "../access/portals.ts";
 import { formatPortal } from "../bytes/network.ts";
 import type { Config } from "../config/config.ts";
 import type { ReportedChange } from "../control/reported_change.ts";
-import type { EventLog } from "../iscsi/event_log.ts";
+import type { EventLog } from "../iscsi/events/event_log.ts";
 import { ProvisionError } from "../provision/provision_error.ts";
 import { settleState } from "../provision/settle_state.ts";
 import { Deadline, delay } from "./deadline.ts";

@@ -4,8 +4,8 @@
  * What is thrown here and not caught is a fault of ours: it ends the worker, and the supervisor starts another.
  */
 import type { Portal } from "../access/portals.ts";
-import { EventLog } from "../iscsi/event_log.ts";
-import { RepetitionFilter } from "../iscsi/repetition_filter.ts";
+import { EventLog } from "../iscsi/events/event_log.ts";
+import { RepetitionFilter } from "../iscsi/events/repetition_filter.ts";
 import { FileActivity } from "../store/file_activity.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 import { RelayLink } from "./relay/relay_link.ts";

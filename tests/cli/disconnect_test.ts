@@ -5,7 +5,7 @@ import type { ControlHandlers } from "../../lib/control/control_requests.ts";
 import { ControlServer } from "../../lib/control/control_server.ts";
 import type { DisconnectRequest } from "../../lib/control/disconnect_report.ts";
 import type { UnitReservations } from "../../lib/control/unit_reservations.ts";
-import type { SessionSnapshot } from "../../lib/iscsi/node_snapshot.ts";
+import type { SessionSnapshot } from "../../lib/iscsi/node/node_snapshot.ts";
 import { handlersWith } from "../control/_handlers.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { type CommandRun, runCommand } from "./command_run.ts";

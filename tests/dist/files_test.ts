@@ -14,7 +14,7 @@ import { type Option, OPTION_NAMES, OPTIONS } from "../../lib/config/options.ts"
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import { runTool, runToolOk } from "../support/tools.ts";
 
-const DIST = fromFileUrl(new URL("../../dist/", import.meta.url));
+const DIST = fromFileUrl(new URL("../../dist", import.meta.url));
 
 function read(name: string): string {
   return Deno.readTextFileSync(join(DIST, name));

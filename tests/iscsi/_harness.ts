@@ -10,9 +10,13 @@ import type { ChapConfig } from "../../lib/config/chap.ts";
 import type { TargetConfig } from "../../lib/config/config.ts";
 import type { Redirection } from "../../lib/config/redirection.ts";
 import type { ConnectionEnds } from "../../lib/iscsi/connection_ends.ts";
-import { EventLog, type LogEvent } from "../../lib/iscsi/event_log.ts";
+import { EventLog, type LogEvent } from "../../lib/iscsi/events/event_log.ts";
 import type { Target } from "../../lib/iscsi/target.ts";
-import { TargetNode, type TargetNodeOptions, type TargetNodeSettings } from "../../lib/iscsi/target_node.ts";
+import {
+  TargetNode,
+  type TargetNodeOptions,
+  type TargetNodeSettings,
+} from "../../lib/iscsi/node/target_node.ts";
 import { LogicalUnit } from "../../lib/scsi/logical_unit.ts";
 import { TargetDevice } from "../../lib/scsi/target_device.ts";
 import type { BlockStore } from "../../lib/store/block_store.ts";

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import type { InterfaceAddress } from "../../lib/access/interfaces.ts";
 import type { Config } from "../../lib/config/config.ts";
 import type { Clock } from "../../lib/iscsi/clock.ts";
-import { EventLog } from "../../lib/iscsi/event_log.ts";
+import { EventLog } from "../../lib/iscsi/events/event_log.ts";
 import type { Identity } from "../../lib/scsi/identity.ts";
 import { systemClock } from "../../lib/server/system_clock.ts";
 import { drain, numbered } from "../iscsi/_harness.ts";

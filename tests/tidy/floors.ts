@@ -44,7 +44,7 @@ export const WORLDLY_FILES: Readonly<Record<string, readonly string[]>> = {
   "lib/config": [],
   "lib/access": [],
   "lib/scsi": [],
-  "lib/iscsi": ["lib/iscsi/next_turn.ts"],
+  "lib/iscsi": ["lib/iscsi/connection/yield_to_sockets.ts"],
   "lib/store": [
     "lib/store/atomic_journal.ts",
     "lib/store/atomic_recovery.ts",

@@ -3,7 +3,7 @@
  * it. It understands none of them, and its one right is that portal.
  */
 import type { Portal } from "../../access/portals.ts";
-import { EventLog } from "../../iscsi/event_log.ts";
+import { EventLog } from "../../iscsi/events/event_log.ts";
 import { ConnectionListener } from "../connection_listener.ts";
 import { joinStreams } from "./join_streams.ts";
 import type { FromRelay, ToRelay } from "./relay_control.ts";

@@ -31,12 +31,12 @@ export async function status(context: Context, options: OptionValues): Promise<E
   }
   const place = findServer(options, context);
   if ("exitCode" in place) return place.exitCode;
-  const looker = new Looker(context, options, place);
-  return options.watch === undefined ? await looker.once() : await looker.watch(seconds);
+  const view = new StatusView(context, options, place);
+  return options.watch === undefined ? await view.once() : await view.watch(seconds);
 }
 
 /** Looks at a server and shows what it sees. */
-class Looker {
+class StatusView {
   readonly #context: Context;
   readonly #options: OptionValues;
   readonly #place: ServerPlace;

@@ -8,8 +8,8 @@
  */
 import { lockDevice } from "./device_lock.ts";
 import { describeLockOwner, findLockOwner, findLockOwnerOf, type LockOwner } from "./lock_owner.ts";
-import { reasonOf } from "./reason_of.ts";
 import type { BackingExport } from "./worker_links.ts";
+import { reasonOf } from "./provision_error.ts";
 
 /** How often to try a lock before calling it taken: a look at whether a file is locked takes it for a moment. */
 const ATTEMPTS = 5;

@@ -1,6 +1,5 @@
 import { join } from "@std/path";
-import { ProvisionError } from "./provision_error.ts";
-import { reasonOf } from "./reason_of.ts";
+import { ProvisionError, reasonOf } from "./provision_error.ts";
 
 /** Who does what with a storage folder; each is done by one process at a time. */
 export type LockName = "build" | "serve";

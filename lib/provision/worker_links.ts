@@ -2,8 +2,7 @@ import { isAbsolute, join } from "@std/path";
 import { readBlockDevice } from "./block_device.ts";
 import type { HelperGuard } from "./helper_guard.ts";
 import { entriesOf, makeFolder, removeFolder } from "./passing_folder.ts";
-import { ProvisionError } from "./provision_error.ts";
-import { reasonOf } from "./reason_of.ts";
+import { ProvisionError, reasonOf } from "./provision_error.ts";
 import { linksFolderOf, stateFolderOf, workerLinksOf } from "./state_folder.ts";
 
 /** A block device that is to be served. */

@@ -105,7 +105,7 @@ export class AbsentUnits {
     if (served === undefined || this.#probed.has(served)) return;
     this.#probed.add(served);
     const { path } = served;
-    await Deno.stat(this.#state().options.standIns.get(path) ?? path).catch(() => {});
+    await Deno.stat(this.#state().options.backingLinks.get(path) ?? path).catch(() => {});
     this.#probed.delete(served);
     const unit = target.config.logicalUnits.find(({ number }) => number === lun);
     if (this.#isEnded || unit === undefined || target.units.get(lun) !== served) return;

@@ -1,7 +1,7 @@
 import type { Portal } from "../access/portals.ts";
 import { plainAddress } from "../bytes/network.ts";
-import type { ConnectionEnds } from "../iscsi/connection_ends.ts";
 import type { EventLog } from "../iscsi/events/event_log.ts";
+import type { ConnectionEnds } from "../iscsi/byte_stream.ts";
 
 /** How long to wait when the system has no more sockets to give. */
 const ACCEPT_RETRY_MS = 100;
@@ -50,13 +50,13 @@ export class ConnectionListener {
         // Waiting for others would hold up everybody, as often as somebody likes to reset his connections.
         if (isPeerGone(error)) continue;
         // Mostly no file descriptor is left; the peer tries again.
-        this.#complain(error);
+        this.#warnOnce(error);
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
       }
     }
   }
 
-  #complain(error: unknown): void {
+  #warnOnce(error: unknown): void {
     const nowMs = performance.now();
     if (nowMs - this.#complainedMs < COMPLAINT_INTERVAL_MS) return;
     this.#complainedMs = nowMs;

@@ -1,5 +1,4 @@
-import type { RequestContext } from "../control/control_requests.ts";
-import type { DisconnectReport, DisconnectRequest } from "../control/disconnect_report.ts";
+import type { DisconnectReport, DisconnectRequest, RequestContext } from "../control/control_requests.ts";
 import { GRACE_SECONDS } from "./served_unit.ts";
 import type { Supervisor } from "./supervisor.ts";
 

@@ -6,14 +6,14 @@ import type { Config } from "../config/config.ts";
 import { CONSEQUENCES } from "../config/config_difference.ts";
 import { type Diagnostic, formatDiagnostic } from "../config/diagnostic.ts";
 import type { ParsedConfig } from "../config/parse_config.ts";
-import type { ReloadReport, ReloadRequest } from "../control/reload_report.ts";
 import type { ReportedChange } from "../control/reported_change.ts";
 import type { EventLog } from "../iscsi/events/event_log.ts";
 import { findExports } from "../provision/find_exports.ts";
 import { settleState } from "../provision/settle_state.ts";
 import { type Serving, servingFrom } from "./serving.ts";
-import { describeHolder, StorageTenure } from "./storage_tenure.ts";
+import { describeHolder, StorageLease } from "./storage_lease.ts";
 import type { Supervisor } from "./supervisor.ts";
+import type { ReloadReport, ReloadRequest } from "../control/control_requests.ts";
 
 /** What a reloader works on. */
 export interface ReloaderOptions {
@@ -127,12 +127,12 @@ export class Reloader {
       await supervisor.replace(serving);
       return changes;
     }
-    const next = await StorageTenure.begin(config.storage, log);
+    const next = await StorageLease.begin(config.storage, log);
     if ("holderPid" in next) throw new Error(describeHolder(config.storage, next));
     try {
-      await supervisor.replace({ ...serving, tenure: next });
+      await supervisor.replace({ ...serving, lease: next });
     } catch (error) {
-      if (supervisor.serving.tenure !== next) await next.end();
+      if (supervisor.serving.lease !== next) await next.end();
       throw error;
     }
     return changes;
@@ -163,7 +163,7 @@ export class Reloader {
         log.warning(`${reason}; as long as the file is open, its LUN is served`);
       }
     }
-    return { config, ...servingFrom(found), tenure: serving.tenure };
+    return { config, ...servingFrom(found), lease: serving.lease };
   }
 
   #assertOwn(file: string): void {

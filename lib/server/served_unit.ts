@@ -34,7 +34,7 @@ export interface BackingOptions {
   /** By the path of the backing file. */
   readonly identities: ReadonlyMap<string, Identity>;
   /** What to open in place of a backing file or device, by its path. */
-  readonly standIns: ReadonlyMap<string, string>;
+  readonly backingLinks: ReadonlyMap<string, string>;
   /** Why some backings cannot be opened, by their paths; none by default. */
   readonly unavailable?: ReadonlyMap<string, string>;
   /** What makes holes in a backing file; undefined where nothing can. By default nothing can anywhere. */
@@ -160,9 +160,9 @@ export class ServedUnit {
   #openBacking({ path, sizeBytes }: LogicalUnitConfig, options: BackingOptions): Backing {
     const problem = options.unavailable?.get(path);
     if (problem !== undefined) throw new StoreError("readFailed", problem);
-    const { standIns, activity } = options;
+    const { backingLinks, activity } = options;
     const file = FileStore.open(path, {
-      at: standIns.get(path),
+      at: backingLinks.get(path),
       sizeBytes,
       readOnly: this.#readOnly,
       activity,
@@ -200,7 +200,7 @@ export class ServedUnit {
   prepare(
     { readOnly }: TargetConfig,
     { sizeBytes }: LogicalUnitConfig,
-    standIns: BackingOptions["standIns"],
+    backingLinks: BackingOptions["backingLinks"],
   ): void {
     if (this.#backing === undefined) return;
     const { file, thin } = this.#backing;
@@ -209,19 +209,19 @@ export class ServedUnit {
       thin?.follow();
     }
     if (file.readOnly && !readOnly) {
-      file.reopen(standIns.get(this.path) ?? this.path, false);
+      file.reopen(backingLinks.get(this.path) ?? this.path, false);
       allocate(this.#journalPath, this.#options.log);
     }
   }
 
   /** Is what the conf says now, of which initiators are told as far as it is different. */
-  follow({ readOnly, disk }: TargetConfig, standIns: BackingOptions["standIns"]): void {
+  follow({ readOnly, disk }: TargetConfig, backingLinks: BackingOptions["backingLinks"]): void {
     this.#readOnly = readOnly;
     this.logicalUnit.followCapacity();
     this.logicalUnit.rename(textsOf(disk));
     this.logicalUnit.protect(readOnly);
     if (readOnly && this.#backing?.file.readOnly === false) {
-      this.#closeForWriting(this.#backing.file, standIns.get(this.path) ?? this.path);
+      this.#closeForWriting(this.#backing.file, backingLinks.get(this.path) ?? this.path);
     }
   }
 

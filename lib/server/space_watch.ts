@@ -1,4 +1,3 @@
-import type { SpaceReport } from "../control/space_report.ts";
 import type { Config } from "../config/config.ts";
 import type { EventLog } from "../iscsi/events/event_log.ts";
 import { growthFileOf } from "../provision/state_folder.ts";
@@ -14,6 +13,7 @@ import {
 import { reportSpace, takeSample } from "./report_space.ts";
 import { systemClock } from "./system_clock.ts";
 import { untilSettled } from "./until_settled.ts";
+import type { SpaceReport } from "../control/server_status.ts";
 
 /** How long the last sample may take to be kept when the server ends. */
 const KEEP_MS = 1_000;

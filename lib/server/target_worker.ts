@@ -10,7 +10,7 @@ import { FileActivity } from "../store/file_activity.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 import { RelayLink } from "./relay/relay_link.ts";
 import { RemotePunching } from "./remote_puncher.ts";
-import type { Answers, Question } from "./questions.ts";
+import type { Answers, WorkerRequest } from "./worker_requests.ts";
 import { systemClock } from "./system_clock.ts";
 import { TargetServer, type TargetServerSettings } from "./target_server.ts";
 import { type EndingScope, WorkerEnding } from "./worker_ending.ts";
@@ -109,7 +109,7 @@ class TargetWorker {
     }
   }
 
-  async #answerTo(question: Question): Promise<Answers[keyof Answers]> {
+  async #answerTo(question: WorkerRequest): Promise<Answers[keyof Answers]> {
     const server = this.#server;
     if (server === undefined) throw new Error("target worker has not started");
     switch (question.kind) {

@@ -179,7 +179,7 @@ Deno.test("bash completes what a command takes besides options: its words, and t
         );
       }
     }
-    // A conf that cannot be read has no targets, and is nothing to complain of here.
+    // A conf that cannot be read has no targets, and is nothing to warnOnce of here.
     assertEquals(await complete("reservations", "clear", "--conf", join(folder, "none"), "p"), []);
   } finally {
     Deno.removeSync(folder, { recursive: true });

@@ -7,43 +7,37 @@
  * nothing more is received: a peer that never reads holds back only itself.
  */
 import { serialAdd } from "../../bytes/serial_number.ts";
-import type { ByteStream } from "../byte_stream.ts";
+import type { ByteStream, ConnectionEnds } from "../byte_stream.ts";
 import type { Clock } from "../clock.ts";
 import { CommandMeter } from "../task/command_meter.ts";
-import type { ConnectionEnds } from "../connection_ends.ts";
 import { Digests } from "../wire/digests.ts";
 import type { EventDetails, EventKind, EventLog } from "../events/event_log.ts";
-import { type Frame, FrameBuffer } from "../wire/framing.ts";
+import { FrameBuffer } from "../wire/framing.ts";
 import { FullFeaturePhase } from "./full_feature_phase.ts";
 import { decodeLoginRequest, type LoginRequest } from "../pdu/initiator_pdus.ts";
 import { Limits } from "../limits.ts";
-import {
-  type Admission,
-  Login,
-  type LoginAuthority,
-  type LoginIdentity,
-  type LoginReply,
-} from "../login/login.ts";
-import { nextTurn } from "./yield_to_sockets.ts";
+import { type Admission, Login, type LoginAuthority, type LoginIdentity } from "../login/login.ts";
+import { yieldToSockets } from "./yield_to_sockets.ts";
 import { LoginStatus } from "../pdu/login_status.ts";
 import type { SessionParameters } from "../negotiation/negotiation.ts";
-import { type PingSettings, SignsOfLife, type WatchedConnection } from "./keepalive.ts";
+import { PeerActivity, type PingSettings, type WatchedConnection } from "./keepalive.ts";
 import { isForWantOfRoom, loginBroken, type LoginRefusal, ProtocolError } from "../pdu/protocol_error.ts";
-import type { RefusalReason } from "../node/refusals.ts";
-import type { RetainedText } from "../negotiation/text_budget.ts";
-import { ReplyWriter, type WindowNumbers } from "../wire/reply_writer.ts";
-import type { DoubtfulConnection } from "../node/room_search.ts";
+import type { TextBudget } from "../negotiation/text_budget.ts";
+import { type LoginReply, ReplyWriter, type WindowNumbers } from "../wire/reply_writer.ts";
+import type { DoubtfulConnection } from "./room_search.ts";
 import type { Session, SessionConnection } from "../session/session.ts";
 import type { KeyValue } from "../pdu/text.ts";
-import type { Turns } from "./time_slices.ts";
+import type { TimeSlices } from "./time_slices.ts";
 import type { Work } from "../task/work_under_way.ts";
+import type { RefusalReason } from "../events/refusal_reason.ts";
+import type { Frame } from "../pdu/header.ts";
 
 /** What a connection needs of the node that it is connected to. */
 export interface ConnectionOwner {
   readonly log: EventLog;
   readonly clock: Clock;
-  readonly turns: Turns;
-  readonly retainedText: RetainedText;
+  readonly timeSlices: TimeSlices;
+  readonly textBudget: TextBudget;
   authorize(connection: Connection, identity: LoginIdentity): Admission;
   /** The peer has failed to prove what it had to. */
   authenticationFailed(connection: Connection): void;
@@ -102,7 +96,7 @@ export class Connection implements WatchedConnection, DoubtfulConnection {
   #isEstablishing = false;
   #hasAwaitedRoom = false;
   #phase: FullFeaturePhase | undefined;
-  readonly #signsOfLife = new SignsOfLife();
+  readonly #activity = new PeerActivity();
   /** Bytes that the peer has taken since the last look, and for how many looks in a row these were few. */
   #takenBytes = 0;
   #slowSeconds = 0;
@@ -217,8 +211,8 @@ export class Connection implements WatchedConnection, DoubtfulConnection {
     this.#watchReading();
     if (this.#isClosed) return;
     if (!this.#phase.isOver) this.#phase.watchTransfers();
-    if (this.#isWaitedFor) this.#signsOfLife.hasCome = true;
-    switch (this.#signsOfLife.look(nowMs, settings)) {
+    if (this.#isWaitedFor) this.#activity.hasCome = true;
+    switch (this.#activity.look(nowMs, settings)) {
       case "nothing":
         return;
       case "ping":
@@ -238,15 +232,15 @@ export class Connection implements WatchedConnection, DoubtfulConnection {
 
   probe(nowMs: number): boolean {
     if (this.#stage !== "fullFeature" || this.#isWaitedFor) return false;
-    if (this.#signsOfLife.silentMs(nowMs) < Limits.silentMs) return false;
-    this.#signsOfLife.pinged(nowMs);
+    if (this.#activity.silentMs(nowMs) < Limits.silentMs) return false;
+    this.#activity.pinged(nowMs);
     this.#replies.ping();
     this.#wake();
     return true;
   }
 
   isDecided(sinceMs: number): boolean {
-    return this.#stage !== "fullFeature" || this.#isWaitedFor || this.#signsOfLife.hasComeSince(sinceMs);
+    return this.#stage !== "fullFeature" || this.#isWaitedFor || this.#activity.hasComeSince(sinceMs);
   }
 
   presumeGone(): void {
@@ -295,7 +289,7 @@ export class Connection implements WatchedConnection, DoubtfulConnection {
    * at a time.
    */
   async #receiveUntilEnd(): Promise<void> {
-    const { turns } = this.#owner;
+    const { timeSlices } = this.#owner;
     while (this.#isReceiving) {
       let count: number | null;
       try {
@@ -305,19 +299,19 @@ export class Connection implements WatchedConnection, DoubtfulConnection {
       }
       if (count === null || !this.#isReceiving) return;
       this.#frames.received(count);
-      this.#signsOfLife.hasCome = true;
+      this.#activity.hasCome = true;
       this.#meter.received();
-      const turnPdus = turns.lengthFor(this);
+      const slicePdus = timeSlices.lengthFor(this);
       let pdus = 0;
       for (let frame = this.#nextFrame(); frame !== undefined; frame = this.#nextFrame()) {
         this.#receive(frame);
         pdus++;
-        if (pdus % turnPdus === 0) await this.#letOthersGo();
+        if (pdus % slicePdus === 0) await this.#letOthersGo();
         if (this.#obstacle !== undefined) await this.#untilClear();
         if (this.#isCongested) await this.#untilRoom();
         if (!this.#isReceiving) break;
       }
-      turns.received(this, pdus);
+      timeSlices.received(this, pdus);
       this.#send();
     }
   }
@@ -433,7 +427,7 @@ export class Connection implements WatchedConnection, DoubtfulConnection {
       owner: {
         ends: this.ends,
         clock: owner.clock,
-        retainedText: owner.retainedText,
+        textBudget: owner.textBudget,
         warn: (message) => this.#warn(message),
         overlook: (what) => this.#overlook(what),
         wake: () => this.#wake(),
@@ -536,7 +530,7 @@ export class Connection implements WatchedConnection, DoubtfulConnection {
   /** A long queue of one peer must not make all others wait for its end. */
   async #letOthersGo(): Promise<void> {
     this.#send();
-    await nextTurn();
+    await yieldToSockets();
   }
 
   async #untilClear(): Promise<void> {
@@ -608,7 +602,7 @@ export class Connection implements WatchedConnection, DoubtfulConnection {
       }
       this.#pump();
       // Who takes one thing after another is there, though it may have nothing to say.
-      if (buffer.length > 0) this.#signsOfLife.hasCome = true;
+      if (buffer.length > 0) this.#activity.hasCome = true;
       this.#meter.sent();
       this.#progress();
     }

@@ -23,7 +23,6 @@ import { CollectedData } from "../task/collected_data.ts";
 import { DataInQueue } from "../task/data_in_queue.ts";
 import { DataOutQueue } from "../task/data_out_queue.ts";
 import type { Expectation } from "../task/expectation.ts";
-import type { Frame } from "../wire/framing.ts";
 import {
   cmdSNOf,
   type DataOut,
@@ -40,14 +39,13 @@ import {
 } from "../pdu/initiator_pdus.ts";
 import { LingeringTasks } from "../task/lingering_tasks.ts";
 import { Limits } from "../limits.ts";
-import type { ConnectionEnds } from "../connection_ends.ts";
 import { InitiatorOpcode, initiatorOpcodeName } from "../pdu/opcodes.ts";
 import type { NegotiatedParameters, Negotiation } from "../negotiation/negotiation.ts";
 import { type NegotiationOutcome, NegotiationRequest } from "../negotiation/negotiation_request.ts";
 import { connectionBroken, isRejection, rejected, type Rejection } from "../pdu/protocol_error.ts";
 import { RejectReason } from "../pdu/reject_reason.ts";
 import type { ReplyWriter } from "../wire/reply_writer.ts";
-import type { RetainedText } from "../negotiation/text_budget.ts";
+import type { TextBudget } from "../negotiation/text_budget.ts";
 import { ScsiTask } from "../task/scsi_task.ts";
 import type { Session, SessionConnection } from "../session/session.ts";
 import { Staging } from "../task/staging.ts";
@@ -62,6 +60,8 @@ import type { KeyValue } from "../pdu/text.ts";
 import { TextNegotiation } from "../negotiation/text_negotiation.ts";
 import { type Overdue, TransferWatch } from "../task/transfer_watch.ts";
 import type { Work } from "../task/work_under_way.ts";
+import type { Frame } from "../pdu/header.ts";
+import type { ConnectionEnds } from "../byte_stream.ts";
 
 /** Reasons of a Logout Request and responses to it (RFC 7143, 11.14.1 and 11.15.1). */
 const LogoutReason = { closeSession: 0, closeConnection: 1, removeForRecovery: 2 } as const;
@@ -88,7 +88,7 @@ export interface FullFeatureOwner {
   readonly ends: ConnectionEnds;
   readonly clock: Clock;
   /** What all connections of the node keep of texts. */
-  readonly retainedText: RetainedText;
+  readonly textBudget: TextBudget;
   /** Tells the log what the peer did wrong. */
   warn(message: string): void;
   /** Tells the log, once for each kind, what the peer did wrong that does no harm. */
@@ -168,7 +168,7 @@ export class FullFeaturePhase implements SessionConnection {
       negotiation: options.negotiation,
       request: this.#negotiationRequest,
       declarations: () => this.#declarations(),
-      retained: options.owner.retainedText,
+      retained: options.owner.textBudget,
       sendTargets: (value) => this.#owner.sendTargets(value),
     });
   }

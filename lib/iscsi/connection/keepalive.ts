@@ -11,7 +11,7 @@ import { Limits } from "../limits.ts";
 export type PingSettings = Pick<Config, "pingSeconds" | "pingTimeoutSeconds">;
 
 /** What is known of one peer. */
-export class SignsOfLife {
+export class PeerActivity {
   /** Something has come since the last look. */
   hasCome = true;
   #lastMs = 0;
@@ -57,7 +57,7 @@ export interface WatchedConnection {
 }
 
 /** Looks at all connections once a second, as long as there are any. */
-export class PeerWatch {
+export class Keepalive {
   readonly #clock: Clock;
   readonly #connections: ReadonlySet<WatchedConnection>;
   #settings: PingSettings;
@@ -77,7 +77,7 @@ export class PeerWatch {
   /** There are other connections than there were. */
   update(): void {
     if (this.#connections.size > 0) {
-      this.#cancel ??= this.#clock.after(Limits.peerWatchMs, () => this.#look());
+      this.#cancel ??= this.#clock.after(Limits.keepaliveCheckMs, () => this.#look());
     } else this.#stop();
   }
 

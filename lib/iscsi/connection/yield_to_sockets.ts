@@ -8,6 +8,6 @@ const SOMETHING = new Uint8Array(16_384);
  * `setImmediate` brings about, and the shortest timer takes 2 ms. Work that another thread does brings it about, unless
  * it is done before the loop gets that far; to hash a little is the least of that kind that needs no rights.
  */
-export async function nextTurn(): Promise<void> {
+export async function yieldToSockets(): Promise<void> {
   await crypto.subtle.digest("SHA-1", SOMETHING);
 }

@@ -2,7 +2,7 @@
  * Events that the person who runs the target may want to read: one line each, nothing per command. An event is a value
  * until the last moment, when it is written down as text for people or as JSON for programs.
  */
-import type { RefusalReason } from "../node/refusals.ts";
+import type { RefusalReason } from "./refusal_reason.ts";
 
 /** How much an event matters, the most first. */
 export const LOG_LEVELS = ["error", "warning", "info", "debug"] as const;

@@ -117,7 +117,7 @@ export class ChapExchange {
     if (problem !== undefined) return problem;
     return this.#stage === "algorithm"
       ? this.#chooseAlgorithm(keys.get("CHAP_A")!)
-      : this.#judge(keys, this.#challenge!);
+      : this.#verify(keys, this.#challenge!);
   }
 
   #orderProblem(keys: ReadonlyMap<string, string>): ChapReply | undefined {
@@ -156,7 +156,7 @@ export class ChapExchange {
     };
   }
 
-  #judge(keys: ReadonlyMap<string, string>, challenge: Challenge): ChapReply {
+  #verify(keys: ReadonlyMap<string, string>, challenge: Challenge): ChapReply {
     const name = keys.get("CHAP_N")!;
     const response = readBinaryValue(keys.get("CHAP_R")!, BINARY_BYTES_MAX);
     if (response === undefined) return fault("CHAP_R is no binary value of 1 to 1024 bytes");

@@ -14,6 +14,7 @@ import { Negotiation } from "../negotiation/negotiation.ts";
 import { loginFailed, loginRefused, type ProtocolError } from "../pdu/protocol_error.ts";
 import { quoted } from "../events/quoted.ts";
 import { decodeText, encodeText, type KeyValue, TextAssembly, TextPieces } from "../pdu/text.ts";
+import type { LoginReply } from "../wire/reply_writer.ts";
 
 const SECURITY_STAGE = 0;
 const OPERATIONAL_STAGE = 1;
@@ -71,16 +72,6 @@ export interface LoginAuthority {
    * @throws {ProtocolError} of kind `login` when there is no room
    */
   establish(identity: LoginIdentity): number;
-}
-
-/** What is answered to one request. */
-export interface LoginReply {
-  readonly transit: boolean;
-  readonly continued: boolean;
-  readonly currentStage: number;
-  readonly nextStage: number;
-  readonly tsih: number;
-  readonly data: Uint8Array;
 }
 
 /** A connection's login, until `complete`. */

@@ -9,7 +9,7 @@ import type { Negotiation } from "./negotiation.ts";
 import type { NegotiationRequest } from "./negotiation_request.ts";
 import { rejected } from "../pdu/protocol_error.ts";
 import { RejectReason } from "../pdu/reject_reason.ts";
-import type { RetainedText } from "./text_budget.ts";
+import type { TextBudget } from "./text_budget.ts";
 import { decodeText, encodeText, type KeyValue, TextAssembly, TextPieces } from "../pdu/text.ts";
 
 /** What a key that an exchange has been about takes in memory: its name, and its place in the set. */
@@ -32,7 +32,7 @@ export interface TextNegotiationOptions {
   /** What the target declares when it has. */
   readonly declarations: () => readonly KeyValue[];
   /** What all connections keep. */
-  readonly retained: RetainedText;
+  readonly retained: TextBudget;
   /** The targets that the initiator may be told of; undefined when the value is not served here. */
   readonly sendTargets: (value: string) => readonly KeyValue[] | undefined;
 }
@@ -42,7 +42,7 @@ export class TextNegotiation {
   readonly #negotiation: Negotiation;
   readonly #request: NegotiationRequest;
   readonly #declarations: () => readonly KeyValue[];
-  readonly #retained: RetainedText;
+  readonly #retained: TextBudget;
   readonly #sendTargets: TextNegotiationOptions["sendTargets"];
   /** What of `#retained` is this connection's. */
   #retainedBytes = 0;

@@ -19,7 +19,7 @@ export interface LoginCandidate {
  *
  * @param candidates the connections in login, those that have been there the longest first
  */
-export function whoGivesWay<Candidate extends LoginCandidate>(
+export function pickVictim<Candidate extends LoginCandidate>(
   candidates: readonly Candidate[],
   peerAddress: string,
 ): Candidate | undefined {

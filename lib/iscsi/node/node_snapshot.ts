@@ -5,14 +5,12 @@
 import type { Config } from "../../config/config.ts";
 import type { Identity } from "../../scsi/identity.ts";
 import type { LogicalUnit } from "../../scsi/logical_unit.ts";
-import type { NexusReservation } from "../../scsi/nexus.ts";
 import type { SpaceFigures } from "../../scsi/pages/provisioning.ts";
 import { NO_STORAGE_FAULTS, type StorageFaultFigures } from "../../scsi/medium/storage_faults.ts";
 import type { TrafficFigures } from "../../scsi/counters/traffic.ts";
-import type { ConnectionEnds } from "../connection_ends.ts";
-import type { NegotiatedParameters } from "../negotiation/negotiation.ts";
 import type { RefusalFigures } from "./refusals.ts";
 import type { Target } from "../target.ts";
+import type { SessionSnapshot } from "../session/session_snapshot.ts";
 
 /** How things stand. */
 export interface NodeSnapshot {
@@ -25,30 +23,6 @@ export interface NodeSnapshot {
   /** Most sessions and connections there may be. */
   readonly limits: Pick<Config, "sessions" | "connections">;
   readonly refusals: RefusalFigures;
-}
-
-/** A session. */
-export interface SessionSnapshot {
-  /** Target session identifying handle: its number. */
-  readonly tsih: number;
-  /** 12 hexadecimal digits. */
-  readonly isid: string;
-  readonly initiatorName: string;
-  /** The iSCSI name of the target, and not its alias; null for a discovery session. */
-  readonly targetName: string | null;
-  /** Milliseconds since 1970. */
-  readonly beganAtMs: number;
-  readonly connections: readonly ConnectionSnapshot[];
-  readonly reservations: readonly NexusReservation[];
-  /** Null for a discovery session. */
-  readonly traffic: TrafficFigures | null;
-}
-
-/** A connection of a session. */
-export interface ConnectionSnapshot extends ConnectionEnds {
-  /** Connection identifier. */
-  readonly cid: number;
-  readonly parameters: NegotiatedParameters;
 }
 
 /** What an initiator has done at a target, in all its sessions, as plain data. */

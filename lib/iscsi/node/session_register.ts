@@ -1,5 +1,4 @@
 import type { Config } from "../../config/config.ts";
-import type { ConnectionEnds } from "../connection_ends.ts";
 import { Limits } from "../limits.ts";
 import type { SessionIdentity } from "../login/login.ts";
 import { largestCrowd, sourceOf } from "./login_eviction.ts";
@@ -7,6 +6,7 @@ import { LoginStatus } from "../pdu/login_status.ts";
 import { loginRefused } from "../pdu/protocol_error.ts";
 import type { Session } from "../session/session.ts";
 import type { Target } from "../target.ts";
+import type { ConnectionEnds } from "../byte_stream.ts";
 
 /** All sessions of a node, by target session identifying handle, and how many there may be. */
 export class SessionRegister {
@@ -71,7 +71,7 @@ export class SessionRegister {
    * ask whatever there is to ask, of the largest crowd from one source. So nobody keeps all others from asking, by
    * staying; and many who come at once, as after a power failure, do not displace one another.
    */
-  whoGivesWay(identity: SessionIdentity, nowMonotonicMs: number): Session | undefined {
+  pickVictim(identity: SessionIdentity, nowMonotonicMs: number): Session | undefined {
     if (identity.targetName !== undefined) return undefined;
     const discoveries = [...this].filter(({ target }) => target === undefined);
     if (discoveries.length < Limits.discoverySessions) return undefined;

@@ -7,14 +7,14 @@
  * might use it.
  */
 import type { InterfaceAddress } from "../../access/interfaces.ts";
-import { mayUse, type Petitioner, petitioner } from "../../access/policy.ts";
+import { mayUse, type Requester, requester } from "../../access/policy.ts";
 import { targetPortals } from "../../access/target_portals.ts";
 import { formatPortal } from "../../bytes/network.ts";
 import type { ChapConfig } from "../../config/chap.ts";
 import type { Config, TargetConfig } from "../../config/config.ts";
 import { foldIscsiName } from "../../config/iscsi_name.ts";
 import type { Nexus } from "../../scsi/nexus.ts";
-import type { ByteStream } from "../byte_stream.ts";
+import type { ByteStream, ConnectionEnds } from "../byte_stream.ts";
 import type { Clock } from "../clock.ts";
 import { isProofFor, isSameProof, isSuccessor, proofOfRefused } from "../login/authentication.ts";
 import {
@@ -23,7 +23,6 @@ import {
   type Establishment,
   type NewSession,
 } from "../connection/connection.ts";
-import type { ConnectionEnds } from "../connection_ends.ts";
 import type { EventKind, EventLog } from "../events/event_log.ts";
 import { FailedLogins } from "./failed_logins.ts";
 import { InitiatorTraffic } from "./initiator_traffic.ts";
@@ -33,20 +32,20 @@ import {
   type SessionIdentity,
   TARGET_PORTAL_GROUP_TAG,
 } from "../login/login.ts";
-import { whoGivesWay } from "./login_eviction.ts";
+import { pickVictim } from "./login_eviction.ts";
 import { LoginStatus } from "../pdu/login_status.ts";
 import { loginFailed, type LoginRefusal, loginRefused, redirected } from "../pdu/protocol_error.ts";
 import { type NodeSnapshot, snapshotTarget } from "./node_snapshot.ts";
-import { PeerWatch, type PingSettings } from "../connection/keepalive.ts";
+import { Keepalive, type PingSettings } from "../connection/keepalive.ts";
 import { Refusals } from "./refusals.ts";
 import { RemovedTargets } from "./removed_targets.ts";
-import { RetainedText } from "../negotiation/text_budget.ts";
-import { RoomSearch } from "./room_search.ts";
+import { TextBudget } from "../negotiation/text_budget.ts";
+import { RoomSearch } from "../connection/room_search.ts";
 import { formatIsid, Session, type SessionConnection } from "../session/session.ts";
 import { SessionRegister } from "./session_register.ts";
 import type { Target } from "../target.ts";
 import type { KeyValue } from "../pdu/text.ts";
-import { Turns } from "../connection/time_slices.ts";
+import { TimeSlices } from "../connection/time_slices.ts";
 import { type Work, WorkUnderWay } from "../task/work_under_way.ts";
 
 /** What a node serves, and under which rules: what can change while it serves. */
@@ -80,14 +79,14 @@ export interface Holdings {
 export class TargetNode implements ConnectionOwner {
   readonly log: EventLog;
   readonly clock: Clock;
-  readonly turns = new Turns();
-  readonly retainedText = new RetainedText();
+  readonly timeSlices = new TimeSlices();
+  readonly textBudget = new TextBudget();
   #interfaces: readonly InterfaceAddress[];
   /** By folded iSCSI name; a target with an alias is listed twice. It is replaced as a whole. */
   #targets: ReadonlyMap<string, Target>;
   readonly #removed = new RemovedTargets();
   readonly #connections = new Set<Connection>();
-  readonly #peerWatch: PeerWatch;
+  readonly #keepalive: Keepalive;
   readonly #roomSearch: RoomSearch;
   readonly #sessions: SessionRegister;
   readonly #refusals = new Refusals();
@@ -107,7 +106,7 @@ export class TargetNode implements ConnectionOwner {
     this.clock = options.clock;
     this.#sessions = new SessionRegister(options.limits);
     this.#interfaces = options.interfaces;
-    this.#peerWatch = new PeerWatch(options.clock, this.#connections, options.ping);
+    this.#keepalive = new Keepalive(options.clock, this.#connections, options.ping);
     this.#roomSearch = new RoomSearch(options.clock, this.#connections);
     this.#chap = options.chap;
     this.#randomBytes = options.randomBytes;
@@ -126,7 +125,7 @@ export class TargetNode implements ConnectionOwner {
     this.#targets = served;
     this.#sessions.limits = { sessions: limits.sessions, connections: limits.connections };
     this.#interfaces = interfaces;
-    this.#peerWatch.settings = ping;
+    this.#keepalive.settings = ping;
   }
 
   /** The sessions whose initiators could not log in again where these targets are served, under these rules. */
@@ -138,7 +137,7 @@ export class TargetNode implements ConnectionOwner {
       const config = names.get(targetName!)?.config;
       if (config?.name !== target.config.name || !isProofFor(config.chap, identity)) return true;
       return connections.values().some(({ ends }) =>
-        !mayUse(config, petitioner(initiatorName, ends), interfaces).allowed
+        !mayUse(config, requester(initiatorName, ends), interfaces).allowed
       );
     });
   }
@@ -174,18 +173,18 @@ export class TargetNode implements ConnectionOwner {
     this.#makeRoomForLogin(ends);
     const connection = new Connection(stream, ends, this);
     this.#connections.add(connection);
-    this.#peerWatch.update();
+    this.#keepalive.update();
     try {
       await connection.run();
     } finally {
       this.#connections.delete(connection);
-      this.#peerWatch.update();
+      this.#keepalive.update();
     }
   }
 
   #makeRoomForLogin({ peerAddress }: ConnectionEnds): void {
     const crowd = [...this.#connections].filter(({ isInLogin, isLeaving }) => isInLogin || isLeaving);
-    const giving = whoGivesWay(crowd, peerAddress);
+    const giving = pickVictim(crowd, peerAddress);
     if (giving === undefined) return;
     if (giving.isLeaving) return giving.close();
     const rule = "too many connections are logging in";
@@ -207,7 +206,7 @@ export class TargetNode implements ConnectionOwner {
       connections: this.#connections.size,
       sessions: [...this.#sessions].length,
       works: this.#underWay.values().reduce((sum, { count }) => sum + count, 0),
-      textBytes: this.retainedText.bytes,
+      textBytes: this.textBudget.bytes,
     };
   }
 
@@ -235,7 +234,7 @@ export class TargetNode implements ConnectionOwner {
     if (targetName === undefined) return this.#admission(this.#chap.chap);
     const target = this.#targets.get(targetName);
     if (target === undefined) return this.#absence(ends, { initiatorName, targetName });
-    const decision = mayUse(target.config, petitioner(initiatorName, ends), this.#interfaces);
+    const decision = mayUse(target.config, requester(initiatorName, ends), this.#interfaces);
     if (!decision.allowed) {
       return this.#refusal(initiatorName, { reason: decision.option, rule: decision.rule });
     }
@@ -260,7 +259,7 @@ export class TargetNode implements ConnectionOwner {
   ): Admission {
     const removed = this.#removed.get(targetName);
     if (
-      removed === undefined || !mayUse(removed, petitioner(initiatorName, ends), this.#interfaces).allowed
+      removed === undefined || !mayUse(removed, requester(initiatorName, ends), this.#interfaces).allowed
     ) {
       return this.#refusal(initiatorName, {
         reason: "target",
@@ -431,7 +430,7 @@ export class TargetNode implements ConnectionOwner {
   }
 
   #makeRoom(identity: SessionIdentity): void {
-    const displaced = this.#sessions.whoGivesWay(identity, this.clock.monotonicMs());
+    const displaced = this.#sessions.pickVictim(identity, this.clock.monotonicMs());
     if (displaced === undefined) return;
     const seconds = Math.round((this.clock.monotonicMs() - displaced.beganMonotonicMs) / 1000);
     const details = displaced.eventDetails("sessionDisplaced");
@@ -453,7 +452,7 @@ export class TargetNode implements ConnectionOwner {
    */
   #nexusesInReach({ ends }: Connection, asker: LoginIdentity): Nexus[] {
     const { initiatorName } = asker;
-    const asking = petitioner(initiatorName, ends);
+    const asking = requester(initiatorName, ends);
     return [...this.#sessions].flatMap(({ identity, target, nexus }) => {
       const isOfInitiator = identity.initiatorName === initiatorName;
       if (!isOfInitiator || target === undefined || nexus === undefined) return [];
@@ -492,7 +491,7 @@ export class TargetNode implements ConnectionOwner {
 
   sendTargets({ ends }: Connection, session: Session, value: string): readonly KeyValue[] | undefined {
     const { identity: { initiatorName, targetName: own }, target } = session;
-    const asking = petitioner(initiatorName, ends);
+    const asking = requester(initiatorName, ends);
     const { localPort } = ends;
     // RFC 7143, Appendix C: only a discovery session may ask for more than its own target.
     if (own !== undefined && target !== undefined) {
@@ -512,7 +511,7 @@ export class TargetNode implements ConnectionOwner {
   #targetRecord(
     name: string,
     { config }: Target,
-    { asking, localPort }: { readonly asking: Petitioner; readonly localPort: number },
+    { asking, localPort }: { readonly asking: Requester; readonly localPort: number },
   ): readonly KeyValue[] {
     const addresses = targetPortals(config, asking, this.#interfaces);
     return [

@@ -15,11 +15,11 @@ import { readUint16, readUint32, readUint48 } from "../../bytes/big_endian.ts";
 import { view } from "../../bytes/view.ts";
 import { decodeLun } from "../../scsi/logical_unit_number.ts";
 import { TaskAttribute } from "../../scsi/task_attribute.ts";
-import { BASIC_HEADER_BYTES, type Frame } from "../wire/framing.ts";
 import { InitiatorOpcode, initiatorOpcodeName } from "./opcodes.ts";
 import { connectionBroken, formatError, loginFailed, rejected } from "./protocol_error.ts";
 import { RejectReason } from "./reject_reason.ts";
 import { LoginStatus } from "./login_status.ts";
+import { BASIC_HEADER_BYTES, type Frame } from "./header.ts";
 
 /** The reserved tag: no task, no transfer. */
 export const RESERVED_TAG = 0xffffffff;

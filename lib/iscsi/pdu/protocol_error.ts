@@ -1,7 +1,7 @@
 import type { Redirection } from "../../config/redirection.ts";
 import { LoginStatus } from "./login_status.ts";
-import type { RefusalReason } from "../node/refusals.ts";
 import type { RejectReason } from "./reject_reason.ts";
+import type { RefusalReason } from "../events/refusal_reason.ts";
 
 /**
  * A peer's fault. It is thrown where it is found, and answered in one place each by its kind:

@@ -4,12 +4,12 @@
  * buffer. The data segment and its padding are the caller's, `DataSegmentLength` is given by its length.
  */
 import { writeUint16, writeUint24, writeUint32, writeUint48 } from "../../bytes/big_endian.ts";
-import { BASIC_HEADER_BYTES } from "../wire/framing.ts";
 import { RESERVED_TAG } from "./initiator_pdus.ts";
 import type { LoginStatus } from "./login_status.ts";
 import { TargetOpcode } from "./opcodes.ts";
 import type { RejectReason } from "./reject_reason.ts";
 import type { Residual } from "./residual.ts";
+import { BASIC_HEADER_BYTES } from "./header.ts";
 
 /** The sequence numbers that every PDU of a target carries in bytes 24 to 35. */
 export interface SequenceNumbers {

@@ -3,9 +3,9 @@
  * and how many the initiator may send ahead.
  */
 import { serialAdd, serialDistance } from "../../bytes/serial_number.ts";
-import type { Frame } from "../wire/framing.ts";
 import { Limits } from "../limits.ts";
 import { InitiatorOpcode } from "../pdu/opcodes.ts";
+import type { Frame } from "../pdu/header.ts";
 
 /** What a PDU that is held takes in memory besides its bytes: the objects around the copies of its segments. */
 export const HELD_FRAME_BYTES = 1_024;

@@ -5,16 +5,16 @@
 import { serialDistance } from "../../bytes/serial_number.ts";
 import type { Nexus } from "../../scsi/nexus.ts";
 import { type CommandReceiver, CommandWindow } from "./command_window.ts";
-import type { ConnectionEnds } from "../connection_ends.ts";
 import type { EventDetails, EventKind } from "../events/event_log.ts";
 import type { Expectation } from "../task/expectation.ts";
 import { Limits } from "../limits.ts";
 import type { SessionIdentity } from "../login/login.ts";
 import type { NegotiatedParameters, SessionParameters } from "../negotiation/negotiation.ts";
 import type { NegotiationOutcome } from "../negotiation/negotiation_request.ts";
-import type { SessionSnapshot } from "../node/node_snapshot.ts";
 import type { ScsiTask, TaskOwner } from "../task/scsi_task.ts";
 import type { Target } from "../target.ts";
+import type { SessionSnapshot } from "./session_snapshot.ts";
+import type { ConnectionEnds } from "../byte_stream.ts";
 
 /** A connection in full-feature phase, as its session needs it. */
 export interface SessionConnection extends TaskOwner, CommandReceiver {

@@ -6,10 +6,9 @@
  */
 import type { DataIn, DataOut, Later } from "../../scsi/outcome/operation.ts";
 import type { Outcome } from "../../scsi/outcome/outcome.ts";
-import type { CommandKind } from "../../scsi/counters/command_kind.ts";
 import type { Task } from "../../scsi/task.ts";
 import type { TaskAttribute } from "../../scsi/task_attribute.ts";
-import type { Traffic } from "../../scsi/counters/traffic.ts";
+import type { CommandKind, Traffic } from "../../scsi/counters/traffic.ts";
 import type { ScsiCommand } from "../pdu/initiator_pdus.ts";
 import type { CollectedData } from "./collected_data.ts";
 import { type Residual, residualOf } from "../pdu/residual.ts";

@@ -42,7 +42,7 @@ export class TransferWatch {
     this.#waited = waited;
     const overdue = new Map<ScsiTask, Overdue>();
     for (const [task, how] of waited) {
-      const why = this.#judge(task, how);
+      const why = this.#overdueReason(task, how);
       if (why !== undefined) overdue.set(task, why);
     }
     return overdue;
@@ -56,7 +56,7 @@ export class TransferWatch {
     return waited;
   }
 
-  #judge(task: ScsiTask, { dataOutSeconds, blockingSeconds }: Waited): Overdue | undefined {
+  #overdueReason(task: ScsiTask, { dataOutSeconds, blockingSeconds }: Waited): Overdue | undefined {
     if (blockingSeconds >= Limits.blockingSeconds) return "blocking";
     if (!owesData(task)) return undefined;
     if (this.#silentSeconds >= Limits.dataOutSilenceSeconds) return "silence";

@@ -4,7 +4,6 @@
  */
 import { crc32c } from "../../bytes/crc32c.ts";
 import { Crc32cKernel } from "../../bytes/crc32c_kernel.ts";
-import type { ConnectionParameters } from "../negotiation/negotiation.ts";
 
 /** Length of a digest. */
 export const DIGEST_BYTES = 4;
@@ -23,7 +22,7 @@ export class Digests {
   readonly #dataDigestBytes: number;
   readonly #kernel: Crc32cKernel | undefined;
 
-  constructor(parameters: Pick<ConnectionParameters, "headerDigest" | "dataDigest">) {
+  constructor(parameters: { readonly headerDigest: boolean; readonly dataDigest: boolean }) {
     this.headerDigestBytes = parameters.headerDigest ? DIGEST_BYTES : 0;
     this.#dataDigestBytes = parameters.dataDigest ? DIGEST_BYTES : 0;
     if (parameters.dataDigest) this.#kernel = shared.kernel ??= new Crc32cKernel();

@@ -13,29 +13,12 @@ import { readUint24 } from "../../bytes/big_endian.ts";
 import { view } from "../../bytes/view.ts";
 import { DIGEST_BYTES, type Digests, NO_DIGESTS } from "./digests.ts";
 import { connectionBroken } from "../pdu/protocol_error.ts";
-
-/** Length of the basic header segment in bytes. */
-export const BASIC_HEADER_BYTES = 48;
+import { BASIC_HEADER_BYTES, type Frame, paddedLength } from "../pdu/header.ts";
 
 const NO_DATA = new Uint8Array();
 
 /** The longest sequence of additional header segments: TotalAHSLength counts words of 4 bytes in 8 bits. */
 const ADDITIONAL_HEADER_BYTES_MAX = 255 * 4;
-
-/** One PDU where it lies in the receive buffer: valid until the buffer is asked for free space. */
-export interface Frame {
-  /** The header segments: the basic one at offset 0, additional ones behind it. */
-  readonly header: Uint8Array;
-  /** The data segment without its padding. */
-  readonly data: Uint8Array;
-  /** The data segment is not what its digest says: the PDU is to be rejected, and nothing of the data to be used. */
-  readonly hasDataDigestError: boolean;
-}
-
-/** The next multiple of 4, to which data segments are padded (RFC 7143, 11.2.3). */
-export function paddedLength(length: number): number {
-  return (length + 3) & ~3;
-}
 
 /** The size of the largest PDU with a data segment of `dataSegmentBytes`, both digests included. */
 export function frameBytesMax(dataSegmentBytes: number): number {

@@ -6,8 +6,6 @@ import { serialAdd, serialDistance } from "../../bytes/serial_number.ts";
 import type { Outcome } from "../../scsi/outcome/outcome.ts";
 import { writeUint16 } from "../../bytes/big_endian.ts";
 import { type Digests, NO_DIGESTS } from "./digests.ts";
-import { BASIC_HEADER_BYTES, paddedLength } from "./framing.ts";
-import type { LoginReply } from "../login/login.ts";
 import { LoginStatus } from "../pdu/login_status.ts";
 import {
   type LoginRequest,
@@ -18,7 +16,6 @@ import {
 } from "../pdu/initiator_pdus.ts";
 import type { ProtocolErrorResponse } from "../pdu/protocol_error.ts";
 import type { RejectReason } from "../pdu/reject_reason.ts";
-import type { ScsiTask } from "../task/scsi_task.ts";
 import type { Residual } from "../pdu/residual.ts";
 import { SendBuffer } from "./send_buffer.ts";
 import {
@@ -35,9 +32,21 @@ import {
   encodeTextResponse,
 } from "../pdu/target_pdus.ts";
 import { encodeText } from "../pdu/text.ts";
+import { BASIC_HEADER_BYTES, paddedLength } from "../pdu/header.ts";
 
 /** How a login fails, or goes on elsewhere. */
 type LoginFailure = Extract<ProtocolErrorResponse, { readonly kind: "login" | "redirect" }>;
+
+/** A task as far as its PDUs need it; the sequence numbers count what is sent. */
+export interface AnsweredTask {
+  readonly initiatorTaskTag: number;
+  readonly lunField: number;
+  readonly bidirectional: boolean;
+  dataSN: number;
+  r2tSN: number;
+  residual(): Residual;
+  readResidual(): Residual;
+}
 
 /** Where ExpCmdSN and MaxCmdSN come from. */
 export interface WindowNumbers {
@@ -108,7 +117,7 @@ export class ReplyWriter {
     return BASIC_HEADER_BYTES + this.#digests.headerDigestBytes;
   }
 
-  scsiResponse(task: ScsiTask, outcome: Outcome): void {
+  scsiResponse(task: AnsweredTask, outcome: Outcome): void {
     const sense = outcome.sense;
     const dataLength = sense === undefined ? 0 : 2 + sense.length;
     const into = this.#reserve(dataLength);
@@ -136,7 +145,7 @@ export class ReplyWriter {
   /** Sends what was put into the space of `reserveDataIn`; with `status` it also ends the command with GOOD. */
   dataIn(
     into: Uint8Array,
-    task: ScsiTask,
+    task: AnsweredTask,
     piece: { bufferOffset: number; dataLength: number; final: boolean; status: boolean; residual: Residual },
   ): void {
     encodeDataIn(into, {
@@ -152,7 +161,7 @@ export class ReplyWriter {
     this.#commit(into, piece.dataLength);
   }
 
-  readyToTransfer(task: ScsiTask, targetTransferTag: number, bufferOffset: number, length: number): void {
+  readyToTransfer(task: AnsweredTask, targetTransferTag: number, bufferOffset: number, length: number): void {
     const into = this.#reserve(0);
     encodeReadyToTransfer(into, {
       initiatorTaskTag: task.initiatorTaskTag,
@@ -329,4 +338,14 @@ export class ReplyWriter {
     this.#numbers.maxCmdSN = this.#window.maxCmdSN;
     return this.#numbers;
   }
+}
+
+/** What is answered to one request. */
+export interface LoginReply {
+  readonly transit: boolean;
+  readonly continued: boolean;
+  readonly currentStage: number;
+  readonly nextStage: number;
+  readonly tsih: number;
+  readonly data: Uint8Array;
 }

@@ -6,7 +6,6 @@
  * has seen is the sum over all who have ever used it. Counting costs a command a few additions.
  */
 import { COMMAND_FAILURES, type CommandFailure } from "../outcome/command_failure.ts";
-import { CommandKind } from "./command_kind.ts";
 import { type Latencies, LatencyHistogram } from "./latency_histogram.ts";
 
 /** Reads, or writes, as plain data. */
@@ -29,6 +28,12 @@ export interface TrafficFigures {
   /** Only of those that there were. */
   readonly failures: Partial<Readonly<Record<CommandFailure, number>>>;
 }
+
+/** What a command counts as, as an index into what is counted apart. */
+export const CommandKind = { read: 0, write: 1, other: 2 } as const;
+
+/** One of the values of `CommandKind`. */
+export type CommandKind = typeof CommandKind[keyof typeof CommandKind];
 
 const KINDS = Object.values(CommandKind);
 /** Those whose commands are timed. */

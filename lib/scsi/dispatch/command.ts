@@ -1,10 +1,10 @@
 import type { Access } from "./access.ts";
 import type { IgnoredField } from "./cdb_bits.ts";
-import type { CommandKind } from "../counters/command_kind.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { Operation } from "../outcome/operation.ts";
 import type { Bits } from "./set_bits.ts";
 import type { TargetDescription } from "../target_description.ts";
+import type { CommandKind } from "../counters/traffic.ts";
 
 /** CONTROL, the last byte of every CDB, in usage data: NACA is looked at, and refused. */
 export const CONTROL = 0x04;

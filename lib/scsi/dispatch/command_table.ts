@@ -6,9 +6,9 @@
 import { BLOCK_COMMANDS } from "./block_commands.ts";
 import { refusedBitsOf } from "./cdb_bits.ts";
 import { type Command, type CommandRow, CONTROL } from "./command.ts";
-import { CommandKind } from "../counters/command_kind.ts";
 import { reportSupportedOperationCodes } from "../commands/report_supported.ts";
 import { PRIMARY_COMMANDS } from "./primary_commands.ts";
+import { CommandKind } from "../counters/traffic.ts";
 
 const ROWS: Readonly<Record<string, CommandRow>> = {
   ...PRIMARY_COMMANDS,

@@ -367,17 +367,17 @@ async function beginDiscovery(harness: Harness, number: number): Promise<{ initi
 
 Deno.test("a crowd that takes no more than the beginning of long answers makes the target keep little", () =>
   withHarness(THOUSAND, async (harness) => {
-    const { retainedText } = harness.node;
+    const { textBudget } = harness.node;
     const crowd = [];
     for (let number = 0; number < Limits.discoverySessions; number++) {
       crowd.push(await beginDiscovery(harness, number));
-      assertLess(retainedText.bytes, Limits.retainedTextBytes + 1);
+      assertLess(textBudget.bytes, Limits.textBudgetBytes + 1);
     }
     const kept = crowd.filter(({ pdu }) => pdu.opcode === Opcode.textResponse);
     const rejected = crowd.filter(({ pdu }) => pdu.opcode === Opcode.reject);
-    const bytesEach = retainedText.bytes / kept.length;
+    const bytesEach = textBudget.bytes / kept.length;
     assertEquals([kept.length, rejected.length], [
-      Math.floor(Limits.retainedTextBytes / bytesEach),
+      Math.floor(Limits.textBudgetBytes / bytesEach),
       Limits.discoverySessions - kept.length,
     ]);
     const [first] = rejected;
@@ -393,7 +393,7 @@ Deno.test("a crowd that takes no more than the beginning of long answers makes t
     assertEquals(await leaving!.initiator.text([]), []);
     assertEquals((await first!.initiator.sendTargets()).length, 1000);
     // Another goes away in the middle of its answer.
-    const held = retainedText.bytes;
+    const held = textBudget.bytes;
     await kept[1]!.initiator.close();
-    await until(() => retainedText.bytes === held - bytesEach, "the node forgets what it kept for it");
+    await until(() => textBudget.bytes === held - bytesEach, "the node forgets what it kept for it");
   }));

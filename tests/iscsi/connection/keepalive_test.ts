@@ -1,6 +1,6 @@
 /** Peers that are gone (RFC 7143, 11.18 and 11.19), by themselves and through the whole node. */
 import { assert, assertEquals } from "@std/assert";
-import { PeerWatch, SignsOfLife } from "../../../lib/iscsi/connection/keepalive.ts";
+import { Keepalive, PeerActivity } from "../../../lib/iscsi/connection/keepalive.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { read10, testUnitReady, write10 } from "../../support/initiator_cdb.ts";
 import { NO_TAG, Opcode, type Pdu } from "../../support/initiator_pdu.ts";
@@ -24,14 +24,14 @@ function assertPing(pdu: Pdu): void {
   assert(pdu.targetTransferTag !== NO_TAG, "an answer is wanted");
 }
 
-Deno.test("SignsOfLife: silence is asked about, and the silence after that is final", () => {
-  const signs = new SignsOfLife();
+Deno.test("PeerActivity: silence is asked about, and the silence after that is final", () => {
+  const signs = new PeerActivity();
   const looks = [0, 29_999, 30_000, 30_001, 39_999, 40_000].map((nowMs) => signs.look(nowMs, PATIENT));
   assertEquals(looks, ["nothing", "nothing", "ping", "nothing", "nothing", "close"]);
 });
 
-Deno.test("SignsOfLife: whatever comes counts, also after a ping", () => {
-  const signs = new SignsOfLife();
+Deno.test("PeerActivity: whatever comes counts, also after a ping", () => {
+  const signs = new PeerActivity();
   signs.look(0, PATIENT);
   assertEquals(signs.look(30_000, PATIENT), "ping");
   signs.hasCome = true;
@@ -40,19 +40,19 @@ Deno.test("SignsOfLife: whatever comes counts, also after a ping", () => {
   assertEquals(signs.look(75_000, PATIENT), "ping");
 });
 
-Deno.test("SignsOfLife: without pings silence is neither asked about nor final", () => {
-  const signs = new SignsOfLife();
+Deno.test("PeerActivity: without pings silence is neither asked about nor final", () => {
+  const signs = new PeerActivity();
   const never = { pingSeconds: 0, pingTimeoutSeconds: 10 };
   for (const nowMs of [0, 1000, 1_000_000]) assertEquals(signs.look(nowMs, never), "nothing");
   assertEquals(signs.look(1_000_001, PATIENT), "ping");
   assertEquals(signs.look(2_000_000, never), "nothing", "nor is it when the settings change in between");
 });
 
-Deno.test("PeerWatch looks once a second while there is a connection, and does not run otherwise", () => {
+Deno.test("Keepalive looks once a second while there is a connection, and does not run otherwise", () => {
   const clock = new FakeClock();
   const looks: number[] = [];
   const connections = new Set<{ watch(nowMs: number): void }>();
-  const watch = new PeerWatch(clock, connections, PATIENT);
+  const watch = new Keepalive(clock, connections, PATIENT);
   watch.update();
   assertEquals(clock.waiting, 0);
   const beganMs = clock.monotonicMs();

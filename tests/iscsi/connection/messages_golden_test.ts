@@ -117,7 +117,7 @@ const EXCHANGE: readonly Step[] = [
   },
   {
     // The texts of others take all the room that there is.
-    before: ({ node }) => node.retainedText.change(0, Limits.retainedTextBytes),
+    before: ({ node }) => node.textBudget.change(0, Limits.textBudgetBytes),
     way: ">",
     what: "Text Request that goes on in the next PDU",
     pdu: `

@@ -1,11 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { Limits } from "../../../lib/iscsi/limits.ts";
-import { RetainedText } from "../../../lib/iscsi/negotiation/text_budget.ts";
+import { TextBudget } from "../../../lib/iscsi/negotiation/text_budget.ts";
 
-const ALL = Limits.retainedTextBytes;
+const ALL = Limits.textBudgetBytes;
 
-Deno.test("RetainedText takes texts up to its limit, and what shrinks or stays always", () => {
-  const retained = new RetainedText();
+Deno.test("TextBudget takes texts up to its limit, and what shrinks or stays always", () => {
+  const retained = new TextBudget();
   assertEquals(retained.change(0, ALL - 10), true);
   assertEquals(retained.change(0, 11), false);
   assertEquals(retained.bytes, ALL - 10);
@@ -17,8 +17,8 @@ Deno.test("RetainedText takes texts up to its limit, and what shrinks or stays a
   assertEquals(retained.bytes, 16);
 });
 
-Deno.test("RetainedText has room for one text, however long, and then for none beside it", () => {
-  const retained = new RetainedText();
+Deno.test("TextBudget has room for one text, however long, and then for none beside it", () => {
+  const retained = new TextBudget();
   assertEquals(retained.change(0, 2 * ALL), true);
   assertEquals(retained.change(0, 1), false);
   assertEquals(retained.change(2 * ALL, 2 * ALL), true);

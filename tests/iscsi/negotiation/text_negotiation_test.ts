@@ -5,16 +5,16 @@ import { Negotiation } from "../../../lib/iscsi/negotiation/negotiation.ts";
 import { NegotiationRequest } from "../../../lib/iscsi/negotiation/negotiation_request.ts";
 import { isRejection } from "../../../lib/iscsi/pdu/protocol_error.ts";
 import { RejectReason } from "../../../lib/iscsi/pdu/reject_reason.ts";
-import { RetainedText } from "../../../lib/iscsi/negotiation/text_budget.ts";
+import { TextBudget } from "../../../lib/iscsi/negotiation/text_budget.ts";
 import { TextNegotiation } from "../../../lib/iscsi/negotiation/text_negotiation.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 
 const ROOM = 100;
 
 /** Exchanges of one connection, while others keep so much that there is room for `ROOM` bytes. */
-function beside(): { text: TextNegotiation; keptBytes: () => number; others: RetainedText } {
-  const others = new RetainedText();
-  const othersBytes = Limits.retainedTextBytes - ROOM;
+function beside(): { text: TextNegotiation; keptBytes: () => number; others: TextBudget } {
+  const others = new TextBudget();
+  const othersBytes = Limits.textBudgetBytes - ROOM;
   others.change(0, othersBytes);
   const text = new TextNegotiation({
     negotiation: new Negotiation(),

@@ -2,8 +2,7 @@ import { assertEquals } from "@std/assert";
 import { InitiatorTraffic } from "../../../lib/iscsi/node/initiator_traffic.ts";
 import { Limits } from "../../../lib/iscsi/limits.ts";
 import type { Session } from "../../../lib/iscsi/session/session.ts";
-import { CommandKind } from "../../../lib/scsi/counters/command_kind.ts";
-import { Traffic } from "../../../lib/scsi/counters/traffic.ts";
+import { CommandKind, Traffic } from "../../../lib/scsi/counters/traffic.ts";
 
 /** A session of an initiator that has read so many bytes. */
 function sessionOf(initiatorName: string, readBytes: number, targetName = "iqn.t"): Session {

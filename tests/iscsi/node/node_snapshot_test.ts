@@ -1,12 +1,12 @@
 /** What the node counts and says of itself, through the whole node. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { Limits } from "../../../lib/iscsi/limits.ts";
-import type { ConnectionSnapshot, SessionSnapshot } from "../../../lib/iscsi/node/node_snapshot.ts";
 import { read10, testUnitReady, write10 } from "../../support/initiator_cdb.ts";
 import { LoginRefused } from "../../support/initiator_login.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
 import { ENDS, type Harness, nameOf, pattern, settle, until, withHarness } from "../_harness.ts";
+import type { ConnectionSnapshot, SessionSnapshot } from "../../../lib/iscsi/session/session_snapshot.ts";
 
 const SIZE = 1024 * 1024;
 const OTHER_ISID = Uint8Array.of(0x80, 0, 0, 0, 0, 2);

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Limits } from "../../../lib/iscsi/limits.ts";
-import { type Refusal, REFUSAL_REASONS, Refusals } from "../../../lib/iscsi/node/refusals.ts";
+import { type Refusal, Refusals } from "../../../lib/iscsi/node/refusals.ts";
+import { REFUSAL_REASONS } from "../../../lib/iscsi/events/refusal_reason.ts";
 
 const REFUSAL: Refusal = {
   peerAddress: "10.0.0.2",

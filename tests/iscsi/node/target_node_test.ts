@@ -4,7 +4,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Limits } from "../../../lib/iscsi/limits.ts";
 import { RejectReason } from "../../../lib/iscsi/pdu/reject_reason.ts";
-import type { ConnectionEnds } from "../../../lib/iscsi/connection_ends.ts";
 import type { Session } from "../../../lib/iscsi/session/session.ts";
 import { interfaceAddresses } from "../../../lib/access/interfaces.ts";
 import { read10, testUnitReady, write10 } from "../../support/initiator_cdb.ts";
@@ -35,6 +34,7 @@ import {
   until,
   withHarness,
 } from "../_harness.ts";
+import type { ConnectionEnds } from "../../../lib/iscsi/byte_stream.ts";
 
 const OTHER_ISID = Uint8Array.of(0x80, 0, 0, 0, 0, 2);
 const SIZE = 1024 * 1024;

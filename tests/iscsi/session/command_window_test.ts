@@ -4,9 +4,9 @@ import {
   CommandWindow,
   HELD_FRAME_BYTES,
 } from "../../../lib/iscsi/session/command_window.ts";
-import type { Frame } from "../../../lib/iscsi/wire/framing.ts";
 import { Limits } from "../../../lib/iscsi/limits.ts";
 import { serialAdd } from "../../../lib/bytes/serial_number.ts";
+import type { Frame } from "../../../lib/iscsi/pdu/header.ts";
 
 const WIDTH = Limits.commandWindow;
 

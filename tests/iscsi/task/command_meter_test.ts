@@ -1,8 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { CommandMeter } from "../../../lib/iscsi/task/command_meter.ts";
 import type { ScsiTask } from "../../../lib/iscsi/task/scsi_task.ts";
-import { CommandKind } from "../../../lib/scsi/counters/command_kind.ts";
-import { Traffic } from "../../../lib/scsi/counters/traffic.ts";
+import { CommandKind, Traffic } from "../../../lib/scsi/counters/traffic.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 
 /** A meter, and a clock that counts how often it is read. */

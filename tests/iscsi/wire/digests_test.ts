@@ -1,7 +1,7 @@
 /** Digests in their places (RFC 7143, 11.2.3): every combination of the two, and every bit of a PDU. */
 import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
 import { Digests } from "../../../lib/iscsi/wire/digests.ts";
-import { type Frame, FrameBuffer, frameBytesMax } from "../../../lib/iscsi/wire/framing.ts";
+import { FrameBuffer, frameBytesMax } from "../../../lib/iscsi/wire/framing.ts";
 import { ProtocolError } from "../../../lib/iscsi/pdu/protocol_error.ts";
 import { read10, testUnitReady, write10 } from "../../support/initiator_cdb.ts";
 import { DIGEST_USES, digestKeys, type DigestUse, withDigests } from "../../support/initiator_digest.ts";
@@ -10,6 +10,7 @@ import { ScsiStatus } from "../../support/initiator_sense.ts";
 import { joinBytes } from "../../support/initiator_text.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { assertSameBytes, contentOf, nameOf, pattern, withHarness } from "../_harness.ts";
+import type { Frame } from "../../../lib/iscsi/pdu/header.ts";
 
 function describe({ header, data }: DigestUse): string {
   return `${header ? "a" : "no"} header digest and ${data ? "a" : "no"} data digest`;

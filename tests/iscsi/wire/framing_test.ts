@@ -1,13 +1,9 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import {
-  BASIC_HEADER_BYTES,
-  FrameBuffer,
-  frameBytesMax,
-  paddedLength,
-} from "../../../lib/iscsi/wire/framing.ts";
+import { FrameBuffer, frameBytesMax } from "../../../lib/iscsi/wire/framing.ts";
 import { ProtocolError } from "../../../lib/iscsi/pdu/protocol_error.ts";
 import { writeUint24 } from "../../../lib/bytes/big_endian.ts";
 import { joinBytes } from "../../support/initiator_text.ts";
+import { BASIC_HEADER_BYTES, paddedLength } from "../../../lib/iscsi/pdu/header.ts";
 
 /** A PDU as it is on the wire, recognizable by `seed`: additional header of so many words, data of so many bytes. */
 function makePdu(seed: number, words: number, dataBytes: number): Uint8Array {

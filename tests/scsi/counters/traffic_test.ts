@@ -1,6 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { CommandKind } from "../../../lib/scsi/counters/command_kind.ts";
-import { totalTraffic, Traffic } from "../../../lib/scsi/counters/traffic.ts";
+import { CommandKind, totalTraffic, Traffic } from "../../../lib/scsi/counters/traffic.ts";
 import { makeTarget, makeUnit } from "../fixture.ts";
 
 Deno.test("Traffic times what was answered since the last time, and nothing twice", () => {

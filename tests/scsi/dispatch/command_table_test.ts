@@ -1,5 +1,4 @@
 import { assert, assertEquals } from "@std/assert";
-import { CommandKind } from "../../../lib/scsi/counters/command_kind.ts";
 import {
   COMMANDS,
   findCommand,
@@ -7,6 +6,7 @@ import {
   kindOfCommand,
 } from "../../../lib/scsi/dispatch/command_table.ts";
 import { command } from "../fixture.ts";
+import { CommandKind } from "../../../lib/scsi/counters/traffic.ts";
 
 /** CDB lengths by the three highest bits of the operation code (SPC-4, 4.2.5.1). */
 const LENGTHS = [6, 10, 10, undefined, 16, 12];

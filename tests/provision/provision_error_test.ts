@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { reasonOf } from "../../lib/provision/reason_of.ts";
+import { reasonOf } from "../../lib/provision/provision_error.ts";
 
 Deno.test("reasonOf() names the remedy where there is a known one", () => {
   assertEquals(

@@ -1,13 +1,13 @@
 /** What the supervisor asks its worker while that serves, and what the worker answers: plain data, posted as it is. */
 import type { Portal } from "../access/portals.ts";
-import type { AskedSession } from "../control/renegotiate_report.ts";
 import type { ReportedChange } from "../control/reported_change.ts";
 import type { ServedSnapshot } from "../control/unit_problem.ts";
 import type { UnitReservations } from "../control/unit_reservations.ts";
 import type { WorkerSettings } from "./worker_settings.ts";
+import type { AskedSession } from "../control/control_requests.ts";
 
 /** Something that the supervisor wants to know, or to have done and to know how it went. */
-export type Question =
+export type WorkerRequest =
   /** How the node is at this moment. */
   | { readonly kind: "snapshot" }
   /** Ask the initiators of these sessions to log out, and cut those that have not by then; null cuts them at once. */
@@ -50,7 +50,7 @@ export interface Answers {
 }
 
 /** The answer to a question. */
-export type AnswerTo<Asked extends Question> = Answers[Asked["kind"]];
+export type AnswerTo<Asked extends WorkerRequest> = Answers[Asked["kind"]];
 
 /** An answer as it is posted, to the question with this number; a fault is for the user. */
 export type Answered =

@@ -1,14 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { controlSocketOf } from "../../lib/provision/state_folder.ts";
-import { ControlDoor } from "../../lib/server/control_door.ts";
+import { ControlEndpoint } from "../../lib/server/control_endpoint.ts";
 import { handlersWith } from "../control/_handlers.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { KeptLog } from "./_serving.ts";
 
-Deno.test("ControlDoor that could not be opened is tried again when the conf is next taken over", () =>
+Deno.test("ControlEndpoint that could not be opened is tried again when the conf is next taken over", () =>
   withScratch(async (storage) => {
     const log = new KeptLog();
-    using door = new ControlDoor(handlersWith({}), log);
+    using door = new ControlEndpoint(handlersWith({}), log);
     const path = controlSocketOf(storage);
     await door.moveTo(storage);
     assertEquals(log.lines, [

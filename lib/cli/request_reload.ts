@@ -1,16 +1,16 @@
 import { resolve } from "@std/path";
 import { ControlClient } from "../control/control_client.ts";
 import { ControlError } from "../control/control_error.ts";
-import type { ReloadReport, ReloadRequest } from "../control/reload_report.ts";
 import { controlSocketOf, stateFolderOf } from "../provision/state_folder.ts";
 import { type LockHolder, StorageLock } from "../provision/storage_lock.ts";
 import type { Context } from "./context.ts";
 import { Interruption, untilInterrupted } from "./interruption.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { formatDuration } from "./show_text.ts";
+import type { ReloadReport, ReloadRequest } from "../control/control_requests.ts";
 
 /** What has come of telling a running server to take over its conf. */
-export type Told =
+export type ReloadOutcome =
   /** No server runs on the storage folder. */
   | { readonly kind: "absent" }
   | { readonly kind: "done"; readonly server: LockHolder; readonly report: ReloadReport }
@@ -32,7 +32,11 @@ const ATTEMPT_INTERVAL_MS = 100;
 const PROGRESS_MS = 1000;
 
 /** Has the server that runs on a storage folder take over its conf, or says why it does not. */
-export async function tellServer(storage: string, request: ReloadRequest, context: Context): Promise<Told> {
+export async function requestReload(
+  storage: string,
+  request: ReloadRequest,
+  context: Context,
+): Promise<ReloadOutcome> {
   const client = new ControlClient(controlSocketOf(storage));
   using interruption = new Interruption();
   for (let attempt = 1;; attempt++) {

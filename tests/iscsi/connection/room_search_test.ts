@@ -1,7 +1,7 @@
 /** A host that comes back while its old sessions are still there, through the whole node. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Limits } from "../../../lib/iscsi/limits.ts";
-import { type DoubtfulConnection, RoomSearch } from "../../../lib/iscsi/node/room_search.ts";
+import { type DoubtfulConnection, RoomSearch } from "../../../lib/iscsi/connection/room_search.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import type { Initiator } from "../../support/initiator.ts";
 import { ConnectionClosed } from "../../support/initiator_connection.ts";

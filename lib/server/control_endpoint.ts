@@ -7,7 +7,7 @@ import { controlSocketOf } from "../provision/state_folder.ts";
 const FAREWELL_MS = 2_000;
 
 /** Where the server takes requests: at the control socket of the storage folder that it serves. */
-export class ControlDoor {
+export class ControlEndpoint {
   readonly #handlers: ControlHandlers;
   readonly #log: EventLog;
   #server: ControlServer | undefined;

@@ -19,7 +19,7 @@ import {
   v128Load,
   v128Store,
   v128Xor,
-} from "../../lib/bytes/webassembly.ts";
+} from "../../lib/bytes/wasm_assembler.ts";
 
 type Exports = { memory: WebAssembly.Memory; run: (a: number, b: number) => number };
 

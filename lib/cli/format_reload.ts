@@ -2,13 +2,13 @@ import { CONSEQUENCES } from "../config/config_difference.ts";
 import type { ReportedChange } from "../control/reported_change.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
-import type { Told } from "./tell_server.ts";
+import type { ReloadOutcome } from "./request_reload.ts";
 
 /** What has come of telling a server that runs. */
-type ToldServer = Exclude<Told, { kind: "absent" }>;
+type ServerOutcome = Exclude<ReloadOutcome, { kind: "absent" }>;
 
 /** Says what has become of a running server. */
-export function reportTold(told: ToldServer, storage: string, context: Context): void {
+export function reportReload(told: ServerOutcome, storage: string, context: Context): void {
   if (told.kind === "done") return context.stdout.write(describeReport(told));
   const server = `server running on "${storage}"${describePid(told)}`;
   context.stderr.write(
@@ -19,13 +19,13 @@ export function reportTold(told: ToldServer, storage: string, context: Context):
 }
 
 /** How a command ends that has told a running server. */
-export function exitCodeOf(told: ToldServer): ExitCode {
+export function exitCodeOf(told: ServerOutcome): ExitCode {
   if (told.kind === "unfinished" && told.isInterrupted) return EXIT_CODES.interrupted.code;
   return told.kind === "done" ? EXIT_CODES.done.code : EXIT_CODES.failed.code;
 }
 
 /** The same in JSON: null where no server runs, else `pid`, and `error`, `unfinished`, or `changes` and `obstacle`. */
-export function toldToJson(told: Told | undefined): unknown {
+export function reloadToJson(told: ReloadOutcome | undefined): unknown {
   if (told === undefined || told.kind === "absent") return null;
   const pid = told.server.holderPid ?? null;
   if (told.kind === "refused") return { pid, error: told.message };
@@ -34,7 +34,7 @@ export function toldToJson(told: Told | undefined): unknown {
   return { pid, changes, obstacle };
 }
 
-function describeReport(told: Told & { kind: "done" }): string {
+function describeReport(told: ReloadOutcome & { kind: "done" }): string {
   const { changes, dryRun, obstacle } = told.report;
   const server = `the running server${describePid(told)}`;
   if (changes.length === 0) return `Nothing ${dryRun ? "would change" : "has changed"} in ${server}\n`;
@@ -52,6 +52,6 @@ function describeChange({ description, consequence, sessions }: ReportedChange):
   return lines.map((line) => `${line}\n`).join("");
 }
 
-function describePid({ server }: ToldServer): string {
+function describePid({ server }: ServerOutcome): string {
   return server.holderPid === undefined ? "" : ` (pid ${server.holderPid})`;
 }

@@ -7,10 +7,10 @@ import { type LockHolder, StorageLock } from "../provision/storage_lock.ts";
 import { WorkerLinks } from "../provision/worker_links.ts";
 import { prepareWorkerState } from "../provision/worker_state.ts";
 import { HoleService } from "./hole_service.ts";
-import type { Tenure } from "./serving.ts";
+import type { Lease } from "./serving.ts";
 
 /** The lock of a storage folder, and what is in its state folder for as long as it is held. */
-export class StorageTenure implements Tenure {
+export class StorageLease implements Lease {
   readonly links: WorkerLinks;
   readonly holes: HoleService;
   readonly #storage: string;
@@ -22,7 +22,7 @@ export class StorageTenure implements Tenure {
    *
    * @throws {Error} (rejects) when the state folder cannot be written
    */
-  static async begin(storage: string, log: EventLog): Promise<StorageTenure | LockHolder> {
+  static async begin(storage: string, log: EventLog): Promise<StorageLease | LockHolder> {
     const attempt = await StorageLock.acquire(stateFolderOf(storage), "serve");
     if ("holderPid" in attempt) return attempt;
     try {
@@ -31,7 +31,7 @@ export class StorageTenure implements Tenure {
       const guard = await HelperGuard.open(storage, (message) => log.warning(message));
       warnOfFolders(storage, log);
       prepareWorkerState(storage, (message) => log.warning(message));
-      return new StorageTenure(storage, attempt.lock, guard, log);
+      return new StorageLease(storage, attempt.lock, guard, log);
     } catch (error) {
       attempt.lock.release();
       throw error;

@@ -8,6 +8,7 @@ import { Interruption, untilInterrupted } from "./interruption.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { formatDuration } from "./show_text.ts";
 import type { ReloadReport, ReloadRequest } from "../control/control_requests.ts";
+import { delay } from "../base/delay.ts";
 
 /** What has come of telling a running server to take over its conf. */
 export type ReloadOutcome =
@@ -52,7 +53,7 @@ export async function requestReload(
       if (kind === "broken") return { kind: "unfinished", server, message, isInterrupted: false };
       if (kind !== "noServer" || attempt === ATTEMPTS) return { kind: "refused", server, message };
     }
-    await new Promise((resolve) => setTimeout(resolve, ATTEMPT_INTERVAL_MS));
+    await delay(ATTEMPT_INTERVAL_MS);
   }
 }
 

@@ -11,6 +11,7 @@ import { reportDisk, reportServer, type StatusReport } from "./status_report.ts"
 import { showStatus } from "./status_text.ts";
 import { COLOURED_STYLE, PLAIN_STYLE } from "./terminal.ts";
 import { LINE_COLUMNS_MAX } from "./wrap_words.ts";
+import { delay } from "../base/delay.ts";
 
 /** Over which rates are averages, when nothing else is asked for. */
 const LOOK_MS = 1000;
@@ -54,7 +55,7 @@ class StatusView {
       if (first.node === null || first.node.sessions.length === 0) {
         this.#print(reportServer(undefined, first));
       } else {
-        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+        await delay(LOOK_MS);
         this.#print(reportServer(first, await this.#ask()));
       }
       return EXIT_CODES.done.code;

@@ -1,9 +1,10 @@
 import { ControlError } from "./control_error.ts";
-import { isRecord, type RawRequest } from "./control_message.ts";
+import { type RawRequest } from "./control_message.ts";
 import type { ServerStatus } from "./server_status.ts";
 import type { UnitReservations } from "./unit_reservations.ts";
 import type { ReportedChange } from "./reported_change.ts";
 import type { NegotiationOutcome } from "../iscsi/negotiation/negotiation_request.ts";
+import { isRecord } from "../base/is_record.ts";
 
 /** A LUN, by the name of its target in the conf. */
 export interface UnitAddress {

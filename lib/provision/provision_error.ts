@@ -1,3 +1,5 @@
+import { errnoOf, errorMessage } from "../base/error_message.ts";
+
 /** The disk refused a step of the provisioning; the message names the path and the remedy. */
 export class ProvisionError extends Error {
   override readonly name = "ProvisionError";
@@ -18,11 +20,11 @@ const REMEDIES: Readonly<Record<number, string>> = {
 
 /** What an error has to say, to be put after a colon, with the remedy where there is a known one. */
 export function reasonOf(error: unknown): string {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = errorMessage(error);
   // Deno keeps what the system shows in these folders from every program that does not have all rights.
   if (reason.startsWith("Requires all access to ")) {
     return "it belongs to the system, as all in /proc, /sys and /dev does; choose another path";
   }
-  const remedy = REMEDIES[Number(/\(os error (\d+)\)/.exec(reason)?.[1])];
+  const remedy = REMEDIES[errnoOf(error) ?? 0];
   return remedy === undefined ? reason : `${reason}; ${remedy}`;
 }

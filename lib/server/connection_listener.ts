@@ -2,6 +2,8 @@ import type { Portal } from "../access/portals.ts";
 import { plainAddress } from "../bytes/network.ts";
 import type { EventLog } from "../iscsi/events/event_log.ts";
 import type { ConnectionEnds } from "../iscsi/byte_stream.ts";
+import { errorMessage } from "../base/error_message.ts";
+import { delay } from "../base/delay.ts";
 
 /** How long to wait when the system has no more sockets to give. */
 const ACCEPT_RETRY_MS = 100;
@@ -51,7 +53,7 @@ export class ConnectionListener {
         if (isPeerGone(error)) continue;
         // Mostly no file descriptor is left; the peer tries again.
         this.#warnOnce(error);
-        await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
+        await delay(ACCEPT_RETRY_MS);
       }
     }
   }
@@ -60,7 +62,7 @@ export class ConnectionListener {
     const nowMs = performance.now();
     if (nowMs - this.#complainedMs < COMPLAINT_INTERVAL_MS) return;
     this.#complainedMs = nowMs;
-    const reason = error instanceof Error ? error.message : error;
+    const reason = errorMessage(error);
     this.#options.log.warning(`Cannot accept connections: ${reason}; trying again`);
   }
 

@@ -2,6 +2,7 @@ import type { ControlHandlers } from "../control/control_requests.ts";
 import { ControlServer } from "../control/control_server.ts";
 import type { EventLog } from "../iscsi/events/event_log.ts";
 import { controlSocketOf } from "../provision/state_folder.ts";
+import { errorMessage } from "../base/error_message.ts";
 
 /** How long an answer may take that is on its way when the door moves. */
 const FAREWELL_MS = 2_000;
@@ -40,7 +41,7 @@ export class ControlEndpoint {
     } catch (error) {
       this.#server = undefined;
       this.#path = undefined;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = errorMessage(error);
       this.#log.warning(`Cannot take requests at "${path}": ${reason}`);
     }
   }

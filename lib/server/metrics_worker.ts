@@ -5,6 +5,7 @@
 import { EventLog } from "../iscsi/events/event_log.ts";
 import { MetricsEndpoint } from "./metrics_endpoint.ts";
 import type { FromMetricsWorker, ToMetricsWorker } from "./metrics_messages.ts";
+import { errorMessage } from "../base/error_message.ts";
 
 /** A worker's global scope, of which Deno's types for main programs know nothing. */
 interface WorkerScope {
@@ -32,7 +33,7 @@ function serve(scope: WorkerScope): void {
       new MetricsEndpoint(data.endpoint, { collect, log });
       scope.postMessage({ kind: "listening" });
     } catch (error) {
-      scope.postMessage({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
+      scope.postMessage({ kind: "failed", message: errorMessage(error) });
     }
   };
 }

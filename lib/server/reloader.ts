@@ -14,6 +14,7 @@ import { type Serving, servingFrom } from "./serving.ts";
 import { describeHolder, StorageLease } from "./storage_lease.ts";
 import type { Supervisor } from "./supervisor.ts";
 import type { ReloadReport, ReloadRequest } from "../control/control_requests.ts";
+import { errorMessage } from "../base/error_message.ts";
 
 /** What a reloader works on. */
 export interface ReloaderOptions {
@@ -78,7 +79,7 @@ export class Reloader {
       await settleState(next.config);
       await supervisor.reconfigure(next);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : error;
+      const reason = errorMessage(error);
       log.warning(`Cannot serve what was not there before: ${reason}; it is tried again`);
     }
   }
@@ -89,7 +90,7 @@ export class Reloader {
       if (!request.dryRun) this.#tellOf(report.changes);
       return report;
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = errorMessage(error);
       if (!request.dryRun) {
         for (const line of message.split("\n")) this.#options.log.warning(`Conf is not taken over: ${line}`);
       }

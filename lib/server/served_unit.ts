@@ -24,6 +24,7 @@ import { openSanitizeFile, type SanitizeFile } from "./sanitize_file.ts";
 import { UnitFaults } from "./unit_faults.ts";
 import { UnitJournal } from "./unit_journal.ts";
 import { untilSettled } from "./until_settled.ts";
+import { errorMessage } from "../base/error_message.ts";
 
 /** How long work that was begun under other rules may take to its end. */
 export const GRACE_SECONDS = 10;
@@ -141,7 +142,7 @@ export class ServedUnit {
     try {
       return open();
     } catch (error) {
-      this.#problem = error instanceof Error ? error.message : String(error);
+      this.#problem = errorMessage(error);
       return undefined;
     }
   }
@@ -272,7 +273,7 @@ export class ServedUnit {
       file.reopen(path, true);
     } catch (error) {
       // The unit is protected all the same.
-      this.#options.log.warning(error instanceof Error ? error.message : String(error));
+      this.#options.log.warning(errorMessage(error));
     }
   }
 }

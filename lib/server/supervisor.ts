@@ -10,7 +10,7 @@ import type { ReportedChange } from "../control/reported_change.ts";
 import type { EventLog } from "../iscsi/events/event_log.ts";
 import { ProvisionError } from "../provision/provision_error.ts";
 import { settleState } from "../provision/settle_state.ts";
-import { Deadline, delay } from "./deadline.ts";
+import { Deadline } from "./deadline.ts";
 import { measureSpace } from "./measure_space.ts";
 import { Relays } from "./relay/relays.ts";
 import type { PunchRequest } from "./remote_puncher.ts";
@@ -23,6 +23,8 @@ import { SupervisorLimits } from "./supervisor_limits.ts";
 import { describeUnmatched, type Surroundings, surroundingsOf } from "./surroundings.ts";
 import { type ProcessEnd, type WorkerNews, WorkerProcess } from "./worker_process.ts";
 import { portalsWithoutRight, workerPermissions, type WorkerRights } from "./worker_permissions.ts";
+import { errorMessage } from "../base/error_message.ts";
+import { delay } from "../base/delay.ts";
 
 /** What a supervisor is made of. */
 export interface SupervisorOptions {
@@ -426,7 +428,7 @@ export class Supervisor {
       await this.#inTurn(() => this.#follow(running));
     } catch (error) {
       this.#warnOnce(
-        `Cannot follow the server's addresses: ${error instanceof Error ? error.message : error}`,
+        `Cannot follow the server's addresses: ${errorMessage(error)}`,
       );
     }
   }

@@ -15,6 +15,7 @@ import { systemClock } from "./system_clock.ts";
 import { TargetServer, type TargetServerSettings } from "./target_server.ts";
 import { type EndingScope, WorkerEnding } from "./worker_ending.ts";
 import type { WorkerSettings } from "./worker_settings.ts";
+import { errorMessage } from "../base/error_message.ts";
 
 /** A worker's global scope, of which Deno's types for main programs know nothing. */
 interface WorkerScope extends EndingScope {
@@ -49,7 +50,7 @@ class TargetWorker {
     try {
       await this.#execute(message);
     } catch (error) {
-      this.#ending.end({ kind: "failed", message: messageOf(error) });
+      this.#ending.end({ kind: "failed", message: errorMessage(error) });
     }
   }
 
@@ -105,7 +106,7 @@ class TargetWorker {
     try {
       this.#post({ kind: "answered", id, answer: await this.#answerTo(question) });
     } catch (error) {
-      this.#post({ kind: "answered", id, fault: messageOf(error) });
+      this.#post({ kind: "answered", id, fault: errorMessage(error) });
     }
   }
 
@@ -141,10 +142,6 @@ class TargetWorker {
 
 function portalsOf({ addresses }: TargetServer): Portal[] {
   return addresses.map(({ hostname, port }) => ({ address: hostname, port }));
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 new TargetWorker(globalThis as unknown as WorkerScope);

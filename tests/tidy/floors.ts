@@ -13,11 +13,11 @@ export interface Breach extends Finding {
 }
 
 /**
- * The floors, the lowest first, each with its folders and the files that live in none. A folder within another is a room
- * of its own.
+ * The floors, the lowest first, each with its folders and the files that live in none. A folder within another is a
+ * room of its own.
  */
 const FLOORS: readonly (readonly string[])[] = [
-  ["lib/bytes", "deno.json"],
+  ["lib/base", "lib/bytes", "deno.json"],
   ["lib/config", "lib/access", "lib/store"],
   ["lib/scsi"],
   ["lib/iscsi"],
@@ -50,6 +50,7 @@ const ALLOWED_PACKAGES = ["node:net", "node:fs", "node:process", "node:crypto"];
  * any file may.
  */
 export const WORLDLY_FILES: Readonly<Record<string, readonly string[]>> = {
+  "lib/base": [],
   "lib/bytes": [],
   "lib/config": [],
   "lib/access": [],

@@ -2,6 +2,7 @@ import type { Redirection } from "../../config/redirection.ts";
 import { LoginStatus } from "./login_status.ts";
 import type { RejectReason } from "./reject_reason.ts";
 import type { RefusalReason } from "../events/refusal_reason.ts";
+import { errorMessage } from "../../base/error_message.ts";
 
 /**
  * A peer's fault. It is thrown where it is found, and answered in one place each by its kind:
@@ -71,7 +72,7 @@ export function loginRefused(
 
 /** The login of an initiator, if it has said who it is, fails by a fault of our own. */
 export function loginBroken(initiatorName: string | undefined, fault: unknown): ProtocolError {
-  const rule = `the target has failed: ${fault instanceof Error ? fault.message : fault}`;
+  const rule = `the target has failed: ${errorMessage(fault)}`;
   return loginRefused(LoginStatus.targetError, initiatorName, { reason: "fault", rule });
 }
 

@@ -12,7 +12,7 @@ Deno.test("reasonOf() names the remedy where there is a known one", () => {
 
 Deno.test("reasonOf() does not advise to have a program run with every right", async () => {
   const script = `import { reasonOf } from ${
-    JSON.stringify(import.meta.resolve("../../lib/provision/reason_of.ts"))
+    JSON.stringify(import.meta.resolve("../../lib/provision/provision_error.ts"))
   };
     for (const path of ["/proc/self/mem", "/proc/1", "/nowhere"]) {
       try { Deno.statSync(path); Deno.openSync(path); } catch (error) { console.log(reasonOf(error)); }

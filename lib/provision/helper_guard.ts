@@ -15,7 +15,7 @@ import { dirname, join } from "@std/path";
 import { findLockOwner } from "./lock_owner.ts";
 import { entriesOf, makeFolder } from "./passing_folder.ts";
 import { ProvisionError, reasonOf } from "./provision_error.ts";
-import { type Helper, type HelperResult, runHelper, runHelperAside } from "./run_helper.ts";
+import { type Helper, type HelperResult, runHelper, startHelper } from "./run_helper.ts";
 import { helpersFolderOf } from "./state_folder.ts";
 
 const LOCK_NAME = "lock";
@@ -24,8 +24,8 @@ const LOCK_MODE = 0o600;
 /** Longest name of a file (NAME_MAX). */
 const NAME_LENGTH_MAX = 255;
 
-/** What `flock` ends with when the lock is taken: no helper ends with it. */
-const CONFLICT_CODE = 75;
+/** The exit status of `flock` when the lock is taken: no helper ends with it. */
+export const CONFLICT_CODE = 75;
 
 /** Milliseconds between two attempts to take a lock: the first, and the most. */
 const ATTEMPT_MS_MIN = 5;
@@ -89,17 +89,17 @@ export class HelperGuard {
   }
 
   /**
-   * Runs a program that changes a backing file or device. Resolves when it has ended; everything else goes on
-   * meanwhile.
+   * Starts a shell that runs programs that change backing files, until its standard input ends. The programs inherit
+   * the lock: it is held until the shell and every program have ended.
    *
-   * @throws {ProvisionError} (rejects) when it cannot be run
+   * @throws {ProvisionError} when it cannot be started
    */
-  async run(program: Helper, args: readonly string[]): Promise<HelperResult> {
-    return await runHelperAside("flock", this.#guarded(program, args));
+  startShell(script: string, args: readonly string[]): Deno.ChildProcess {
+    return startHelper("flock", this.#guarded("sh", ["-c", script, "sh", ...args]));
   }
 
   /**
-   * Runs such a program to its end.
+   * Runs a program that changes a backing file or device to its end.
    *
    * @throws {ProvisionError} when it cannot be run
    */
@@ -114,7 +114,7 @@ export class HelperGuard {
     for (const lock of [...own, ...this.#seized]) lock.close();
   }
 
-  #guarded(program: Helper, args: readonly string[]): readonly string[] {
+  #guarded(program: Helper | "sh", args: readonly string[]): readonly string[] {
     if (this.#fault !== undefined) throw this.#fault;
     const options = ["--shared", "--nonblock", "--no-fork", "--conflict-exit-code", String(CONFLICT_CODE)];
     return [...options, this.#lock, program, ...args];

@@ -35,19 +35,6 @@ export function runHelper(program: Helper, args: readonly string[]): HelperResul
 }
 
 /**
- * Runs a helper, and resolves when it has ended. Everything else goes on meanwhile.
- *
- * @throws {ProvisionError} (rejects) when it cannot be run
- */
-export async function runHelperAside(program: Helper, args: readonly string[]): Promise<HelperResult> {
-  try {
-    return resultOf(await commandOf(program, args).output());
-  } catch (error) {
-    throw cannotRun(program, error);
-  }
-}
-
-/**
  * Starts a helper that runs until its standard input ends, which is at the latest when this process does.
  *
  * @throws {ProvisionError} when it cannot be run
@@ -73,9 +60,14 @@ function resultOf({ success, stdout, stderr }: Deno.CommandOutput): HelperResult
   return { success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr).trimEnd() };
 }
 
+/** Describes a helper that is not found, with the package that has it. */
+export function describeMissing(program: Helper): string {
+  return `Cannot run "${program}": is it installed (package ${HELPERS[program]})?`;
+}
+
 function cannotRun(program: Helper, error: unknown): ProvisionError {
   // A program that is not there is one that Deno was given no right to run, or one that it does not find.
   const isMissing = error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable;
-  const reason = isMissing ? `is it installed (package ${HELPERS[program]})?` : String(error);
-  return new ProvisionError(`Cannot run "${program}": ${reason}`, { cause: error });
+  const message = isMissing ? describeMissing(program) : `Cannot run "${program}": ${error}`;
+  return new ProvisionError(message, { cause: error });
 }

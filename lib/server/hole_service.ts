@@ -9,6 +9,8 @@
 import type { Config } from "../config/config.ts";
 import type { EventLog } from "../iscsi/events/event_log.ts";
 import type { HelperGuard } from "../provision/helper_guard.ts";
+import { HolePrograms, PROGRAMS_MAX } from "../provision/hole_programs.ts";
+import { PUNCH_OPTIONS } from "../provision/hole_shell.ts";
 import { ProvisionError } from "../provision/provision_error.ts";
 import type { HelperResult } from "../provision/run_helper.ts";
 import type { ByteRange } from "../store/byte_range.ts";
@@ -18,9 +20,6 @@ import { type FileIdentity, identify, pinFile, type PinnedFile } from "./pinned_
 
 /** Most that is asked of the kernel at once: it locks the file for so long. */
 const STRETCH_BYTES = 1024 * 1024 * 1024;
-
-/** How many programs run at a time: starting one takes far longer than the hole. */
-const PROGRAMS_MAX = 2;
 
 /** How long a hole may take before the log says that the next worker waits for it. */
 const PATIENCE_MS = 1_000;
@@ -44,6 +43,7 @@ export interface HoleServiceSettings {
 export class HoleService {
   #files: ReadonlyMap<string, SparseFile> = new Map();
   readonly #guard: HelperGuard;
+  readonly #programs: HolePrograms;
   readonly #log: EventLog;
   /**
    * The files that the worker has open, by their paths, and which files these are: whatever takes the place of one is
@@ -61,6 +61,7 @@ export class HoleService {
   /** Makes no holes before it follows a conf. */
   constructor(guard: HelperGuard, log: EventLog) {
     this.#guard = guard;
+    this.#programs = new HolePrograms(guard);
     this.#log = log;
   }
 
@@ -106,7 +107,8 @@ export class HoleService {
     using pinned = this.#pin(path, identity);
     if (pinned.fault !== undefined) return pinned.fault;
     const end = Math.ceil(identity.sizeBytes / GRANULE_BYTES_MIN) * GRANULE_BYTES_MIN;
-    const args = punchArguments(pinned.path, { offset: end, lengthBytes: GRANULE_BYTES_MIN });
+    const range = ["--offset", String(end), "--length", String(GRANULE_BYTES_MIN)];
+    const args = [...PUNCH_OPTIONS, ...range, pinned.path];
     try {
       const fault = faultOf(this.#guard.runNow("fallocate", args));
       if (fault === undefined) this.#sparseFileSystems.add(identity.device);
@@ -153,6 +155,12 @@ export class HoleService {
     this.#failures.clear();
   }
 
+  /** Ends the programs after the hole that each makes. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.renew();
+    await this.#programs[Symbol.asyncDispose]();
+  }
+
   /** What has not begun does not begin, until `renew`. */
   abandon(): void {
     this.#isAbandoned = true;
@@ -166,25 +174,20 @@ export class HoleService {
   async #punchAll(path: string, { identity }: SparseFile, stretches: ByteRange[]): Promise<PunchResult> {
     using pinned = this.#pin(path, identity);
     let { fault } = pinned;
-    const lane = async (): Promise<void> => {
-      for (let next = stretches.shift(); next !== undefined; next = stretches.shift()) {
-        if (this.#isAbandoned || fault !== undefined) return void stretches.unshift(next);
-        fault ??= await this.#punchOne(pinned.path, next);
+    const work = async (): Promise<void> => {
+      while (stretches.length > 0) {
+        using place = await this.#programs.placeIn(identity.device);
+        const next = this.#isAbandoned || fault !== undefined ? undefined : stretches.shift();
+        if (next === undefined) return;
+        const outcome = await place.punch(pinned.path, next);
+        // Another hole may have failed meanwhile.
+        fault ??= outcome;
       }
     };
-    await Promise.all(Array.from({ length: PROGRAMS_MAX }, lane));
+    await Promise.all(Array.from({ length: PROGRAMS_MAX }, work));
     if (fault === undefined && stretches.length > 0) return "abandoned";
     this.#count(path, fault);
     return fault === undefined ? "punched" : "refused";
-  }
-
-  /** Makes one hole, or returns why not. */
-  async #punchOne(name: string, range: ByteRange): Promise<string | undefined> {
-    try {
-      return faultOf(await this.#guard.run("fallocate", punchArguments(name, range)));
-    } catch (error) {
-      return error instanceof Error ? error.message : String(error);
-    }
   }
 
   /** Logs the first of several failures in a row, and how many there were when they are over. */
@@ -199,10 +202,6 @@ export class HoleService {
       this.#log.info(`Holes can be made in "${path}" again, after ${failures} that could not`);
     }
   }
-}
-
-function punchArguments(name: string, { offset, lengthBytes }: ByteRange): string[] {
-  return ["--punch-hole", "--keep-size", "--offset", String(offset), "--length", String(lengthBytes), name];
 }
 
 function faultOf({ success, stderr }: HelperResult): string | undefined {

@@ -51,7 +51,7 @@ export class StorageLease implements Lease {
   }
 
   async end(): Promise<void> {
-    await this.holes.renew();
+    await this.holes[Symbol.asyncDispose]();
     this.#guard[Symbol.dispose]();
     this.links.removeNodes();
     // What was made for this run has just given its space back.

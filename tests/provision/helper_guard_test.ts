@@ -1,5 +1,5 @@
 /** Programs that outlive the server that started them, with the real `flock`. */
-import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { HelperGuard } from "../../lib/provision/helper_guard.ts";
 import { ProvisionError } from "../../lib/provision/provision_error.ts";
 import { helpersFolderOf } from "../../lib/provision/state_folder.ts";
@@ -44,12 +44,10 @@ testWithTools(
       Deno.writeFileSync(path, new Uint8Array(8192).fill(1));
       using guard = await HelperGuard.open(storage, silent);
       const args = ["--punch-hole", "--keep-size", "--offset", "0", "--length", "4096", path];
-      assertEquals(await guard.run("fallocate", args), { success: true, stdout: "", stderr: "" });
-      assertEquals(guard.runNow("fallocate", args).success, true);
+      assertEquals(guard.runNow("fallocate", args), { success: true, stdout: "", stderr: "" });
       assertEquals(Deno.readFileSync(path)[0], 0);
       assertEquals([...Deno.readDirSync(guard.folder)].map(({ name }) => name), ["lock"]);
-      const failed = await guard.run("fallocate", [...args.slice(0, -1), `${storage}/none`]);
-      assertEquals(failed.success, false);
+      assertEquals(guard.runNow("fallocate", [...args.slice(0, -1), `${storage}/none`]).success, false);
       guard[Symbol.dispose]();
       assertEquals(snapshot(storage, ".iscsi"), { ".iscsi/helpers": "folder 700" });
     }),
@@ -66,7 +64,7 @@ Deno.test("HelperGuard without a folder runs no program, and says why", () =>
       using guard = await HelperGuard.open(storage, silent);
       const message = `Cannot create folder "${guard.folder}": No space left`;
       assertThrows(() => guard.runNow("fallocate", []), ProvisionError, message);
-      await assertRejects(() => guard.run("fallocate", []), ProvisionError, message);
+      assertThrows(() => guard.startShell("exit", []), ProvisionError, message);
     } finally {
       Deno.mkdirSync = mkdirSync;
     }
@@ -124,17 +122,17 @@ testWithTools(
   () =>
     withScratch(async (storage) => {
       const first = await HelperGuard.open(storage, silent);
-      // A program that waits for a lock, which the test has.
-      const held = `${storage}/held`;
-      using lock = Deno.openSync(held, { write: true, createNew: true });
-      assert(lock.tryLockSync(true));
-      const ended = first.run("flock", [held, "true"]).then(({ success }) => success);
-      const waiting = new RegExp(`-> FLOCK .*:${Deno.statSync(held).ino} `);
-      await until(() => waiting.test(Deno.readTextFileSync("/proc/locks")), "the program waits");
+      // What the shell runs has the lock, too, and ends with its input.
+      const shell = first.startShell("cat; :", []);
+      const input = shell.stdin.getWriter();
+      await input.write(Uint8Array.of(0x0a));
+      await shell.stdout.getReader().read();
+      shell.kill("SIGKILL");
+      await shell.status;
       first[Symbol.dispose]();
       assert(Deno.statSync(first.folder).isDirectory);
-      lock.unlockSync();
-      assert(await ended);
+      await input.close();
+      await new Response(shell.stderr).text();
       using _second = await HelperGuard.open(storage, silent);
       assertEquals([...Deno.readDirSync(helpersFolderOf(storage))].length, 1);
     }),

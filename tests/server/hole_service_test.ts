@@ -1,19 +1,22 @@
 /** The supervisor's side of thin provisioning, with the real program. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import type { Config } from "../../lib/config/config.ts";
 import { HelperGuard } from "../../lib/provision/helper_guard.ts";
+import { PROGRAMS_MAX } from "../../lib/provision/hole_programs.ts";
 import { HoleService } from "../../lib/server/hole_service.ts";
 import { RemotePunching } from "../../lib/server/remote_puncher.ts";
 import { measureSpace } from "../../lib/server/measure_space.ts";
+import { until } from "../iscsi/_harness.ts";
+import { exists, guardWith } from "../provision/fallocate_stand_in.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { testWithTools } from "../support/tools.ts";
-import { FILE_BYTES, KeptLog, makeServed, pathOf } from "./_serving.ts";
+import { FILE_BYTES, KeptLog, makeServed, pathOf, type Served } from "./_serving.ts";
 
 const KIB4 = 4096;
 
 /** A service in a run of its own, which the test ends. */
-class TestService extends HoleService implements AsyncDisposable {
+class TestService extends HoleService {
   readonly guard: HelperGuard;
 
   constructor(guard: HelperGuard, log: KeptLog) {
@@ -21,8 +24,8 @@ class TestService extends HoleService implements AsyncDisposable {
     this.guard = guard;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.renew();
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await super[Symbol.asyncDispose]();
     this.guard[Symbol.dispose]();
   }
 }
@@ -123,6 +126,86 @@ testWithTools(
     });
   },
 );
+
+/** A service with a stand-in for `fallocate`. */
+async function openWith(program: string, served: Served, log: KeptLog): Promise<TestService> {
+  const holes = await open(served.config, [], log);
+  const { startShell } = guardWith(served.config.storage, program);
+  holes.guard.startShell = startShell;
+  return holes;
+}
+
+testWithTools("HoleService starts few programs for many holes", ["fallocate", "flock"], async () => {
+  await withScratch(async (storage) => {
+    const served = makeServed(storage);
+    const path = pathOf(served, "a");
+    fill(path);
+    await using holes = await open(served.config, [], new KeptLog());
+    let started = 0;
+    const { Command } = Deno;
+    Deno.Command = class extends Command {
+      constructor(...args: ConstructorParameters<typeof Command>) {
+        super(...args);
+        started++;
+      }
+    };
+    const ranges = Array.from({ length: 100 }, (_, index) => ({
+      offset: index * 2 * KIB4,
+      lengthBytes: KIB4,
+    }));
+    try {
+      assertEquals(await holes.punch(path, ranges), "punched");
+    } finally {
+      Deno.Command = Command;
+    }
+    assertEquals(started, PROGRAMS_MAX);
+    const content = Deno.readFileSync(path);
+    for (const { offset } of ranges) assertEquals([content[offset], content[offset + KIB4]], [0, 0xa5]);
+  });
+});
+
+testWithTools(
+  "HoleService reports a hole that failed while another was made",
+  ["fallocate", "flock"],
+  async () => {
+    await withScratch(async (storage) => {
+      const served = makeServed(storage);
+      const path = pathOf(served, "a");
+      const log = new KeptLog();
+      // The first one fails while the second, to which nothing happens, is under way.
+      const failed = join(storage, "failed");
+      const program = `case "$4" in
+      0) : >"${failed}"; echo bad >&2; exit 1;;
+      *) while [ ! -e "${failed}" ]; do sleep 0.02; done; sleep 0.1;;
+    esac`;
+      await using holes = await openWith(program, served, log);
+      const ranges = [0, 2 * KIB4].map((offset) => ({ offset, lengthBytes: KIB4 }));
+      assertEquals(await holes.punch(path, ranges), "refused");
+      assertEquals(log.lines.length, 1);
+      assertMatch(log.lines[0]!, /^warning: Cannot make a hole in ".*": bad; /);
+    });
+  },
+);
+
+testWithTools("HoleService waits for a program whose shell was killed", ["fallocate", "flock"], async () => {
+  await withScratch(async (storage) => {
+    const served = makeServed(storage);
+    const path = pathOf(served, "a");
+    const [gate, reached] = [join(storage, "gate"), join(storage, "reached")];
+    Deno.writeTextFileSync(gate, "");
+    const program = `kill -KILL $PPID; : >"${reached}"; while [ -e "${gate}" ]; do sleep 0.02; done`;
+    await using holes = await openWith(program, served, new KeptLog());
+    const punched = holes.punch(path, [{ offset: 0, lengthBytes: KIB4 }]);
+    await until(() => exists(reached), "the program runs");
+    let isRenewed = false;
+    const renewed = holes.renew().then(() => isRenewed = true);
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 5));
+    assertEquals(isRenewed, false);
+    Deno.removeSync(gate);
+    await renewed;
+    assertEquals(await punched, "refused");
+  });
+});
 
 testWithTools("HoleService serves on without holes where no program can be run", ["fallocate"], async () => {
   await withScratch(async (storage) => {

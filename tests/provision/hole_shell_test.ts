@@ -1,0 +1,132 @@
+/** The shell that makes holes, with the real `fallocate` and with stand-ins. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { HelperGuard } from "../../lib/provision/helper_guard.ts";
+import { HoleShell } from "../../lib/provision/hole_shell.ts";
+import { until } from "../iscsi/_harness.ts";
+import { testWithTools } from "../support/tools.ts";
+import { exists, guardWith, guardWithPath, startShell } from "./fallocate_stand_in.ts";
+import { withScratch } from "./scratch.ts";
+
+const RANGE = { offset: 4096, lengthBytes: 4096 };
+
+/** Names that a shell could take for something else, and one that is not ASCII. */
+const ODD_NAMES = ["plain", " a \\b 'c' \"d\" $(e) `f` *? ~ ", "-n", "\u0101\u0085\u00ff", "end\\"];
+
+async function punchOnce(shell: HoleShell): Promise<string | undefined> {
+  try {
+    return await shell.punch("/nowhere", RANGE);
+  } finally {
+    await shell.end();
+  }
+}
+
+testWithTools(
+  "HoleShell makes holes in files of any name",
+  ["fallocate", "flock"],
+  () =>
+    withScratch(async (storage) => {
+      using guard = await HelperGuard.open(storage, () => {});
+      const shell = new HoleShell(guard);
+      for (const name of ODD_NAMES) {
+        const path = `${storage}/${name}`;
+        Deno.writeFileSync(path, new Uint8Array(16 * 1024).fill(1));
+        assertEquals(await shell.punch(path, RANGE), undefined, name);
+        const content = Deno.readFileSync(path);
+        assertEquals(content.findIndex((byte) => byte === 0), RANGE.offset, name);
+        assertEquals(content.filter((byte) => byte === 0).length, RANGE.lengthBytes, name);
+        const fault = `fallocate: cannot open ${path}.none: No such file or directory`;
+        assertEquals(await shell.punch(`${path}.none`, RANGE), fault);
+      }
+      assertEquals(shell.isOver, false);
+      await shell.end();
+      assert(shell.isOver);
+    }),
+);
+
+Deno.test("HoleShell refuses a path of two lines", async () => {
+  const shell = new HoleShell(guardWithPath("/nowhere"));
+  assertEquals(await shell.punch("/a\nb", RANGE), 'its path has a line feed: "/a\\nb"');
+  await shell.end();
+});
+
+for (
+  const [what, program, fault] of [
+    ["was killed", "kill -9 $$", '"fallocate" was ended from outside'],
+    ["says nothing", "exit 4", '"fallocate" ended with exit status 4'],
+    ["says much", "echo '1 0 out'; printf '%s\\n' 'a \\n b' '2 0 err' >&2; exit 1", "a \\n b"],
+  ]
+) {
+  Deno.test(`HoleShell returns the fault of a program that ${what}, and goes on`, () =>
+    withScratch(async (folder) => {
+      const shell = new HoleShell(guardWith(folder, program!));
+      for (let hole = 0; hole < 3; hole++) assertEquals(await shell.punch("/nowhere", RANGE), fault);
+      await shell.end();
+    }));
+}
+
+Deno.test("HoleShell names the package of a program that is missing", async () => {
+  const fault = await punchOnce(new HoleShell(guardWithPath("/nowhere")));
+  assertEquals(fault, 'Cannot run "fallocate": is it installed (package util-linux)?');
+});
+
+Deno.test("HoleShell that was killed reports that when its program has ended, not before", () =>
+  withScratch(async (folder) => {
+    const [reached, gate] = [`${folder}/reached`, `${folder}/gate`];
+    Deno.writeTextFileSync(gate, "");
+    const guard = guardWith(
+      folder,
+      `: >"${reached}"; while [ -e "${gate}" ]; do sleep 0.02; done; : >"${folder}/done"`,
+    );
+    const shell = new HoleShell(guard);
+    let isReported = false;
+    const punched = shell.punch("/nowhere", RANGE).finally(() => isReported = true);
+    await until(() => exists(reached), "the program runs");
+    guard.shells[0]!.kill("SIGKILL");
+    await guard.shells[0]!.status;
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 5));
+    assertEquals([isReported, shell.isOver], [false, false]);
+    Deno.removeSync(gate);
+    assertEquals(await punched, '"fallocate" was ended from outside');
+    assert(exists(`${folder}/done`));
+    assert(shell.isOver);
+    await shell.end();
+  }));
+
+Deno.test("HoleShell lets a hole end when signals end the server in order", () =>
+  withScratch(async (folder) => {
+    const guard = guardWith(folder, "for name in HUP INT TERM; do kill -$name $$ $PPID; done");
+    const shell = new HoleShell(guard);
+    assertEquals(await shell.punch("/nowhere", RANGE), undefined);
+    assertEquals(shell.isOver, false);
+    await shell.end();
+  }));
+
+Deno.test("HoleShell takes no answer but the one to its request", async () => {
+  for (const answer of ["nonsense", "2 0 ", "1 0 \n1 0 ", "1 x "]) {
+    // It goes on when its input has ended.
+    const script = `read -r a; printf '%s\\n' "$0"; while :; do sleep 0.02; done <&-`;
+    const shell = new HoleShell({ startShell: () => startShell(["-c", script, answer]) });
+    const fault = await shell.punch("/nowhere", RANGE);
+    assertEquals(fault, `unknown answer of "sh": ${JSON.stringify(`${answer}\n`)}`);
+    assert(shell.isOver);
+    await shell.end();
+  }
+});
+
+Deno.test("HoleShell that cannot start says why", async () => {
+  const script = "echo 'flock: failed to execute sh: No such file or directory' >&2; exit 69";
+  const fault = await punchOnce(new HoleShell({ startShell: () => startShell(["-c", script]) }));
+  assertEquals(fault, "flock: failed to execute sh: No such file or directory");
+});
+
+testWithTools(
+  "HoleShell makes no hole when another server waits for its lock",
+  ["flock"],
+  () =>
+    withScratch(async (storage) => {
+      using guard = await HelperGuard.open(storage, () => {});
+      using lock = Deno.openSync(`${guard.folder}/lock`, { read: true, write: true });
+      assert(lock.tryLockSync(true));
+      assertMatch((await punchOnce(new HoleShell(guard)))!, /^another server /);
+    }),
+);

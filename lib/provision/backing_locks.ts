@@ -27,12 +27,23 @@ interface FileLock extends HeldLock {
   readonly file: Deno.FsFile;
 }
 
+/**
+ * A lock that another process has, through all attempts so far. A program finds out which process that is, so it runs
+ * at the attempts 1, 2, 4, 8 and so on; the fault is as old as that.
+ */
+interface Conflict {
+  readonly fault: string;
+  readonly attempts: number;
+}
+
 /** The locks that this process has. */
 export class BackingLocks {
   /** By device and inode. */
   readonly #files = new Map<string, FileLock>();
   /** By path. */
   readonly #devices = new Map<string, HeldLock>();
+  /** By path. */
+  readonly #conflicts = new Map<string, Conflict>();
   readonly #warn: (message: string) => void;
 
   /** @param warn is told what cannot be locked because the system has no locks for it: that is served without */
@@ -59,7 +70,9 @@ export class BackingLocks {
   async extend(backings: readonly BackingExport[]): Promise<ReadonlyMap<string, string>> {
     const faults = await Promise.all(backings.map(async (backing) => {
       const fault = await (backing.isDevice ? this.#lockDevice(backing) : this.#lockFile(backing));
-      return fault === undefined ? [] : [[backing.path, fault] as const];
+      if (fault !== undefined) return [[backing.path, fault] as const];
+      this.#conflicts.delete(backing.path);
+      return [];
     }));
     return new Map(faults.flat());
   }
@@ -67,6 +80,7 @@ export class BackingLocks {
   /** Gives back the locks to which none of these paths leads. */
   async retain(paths: Iterable<string>): Promise<void> {
     const wanted = new Set(paths);
+    for (const path of this.#conflicts.keys()) if (!wanted.has(path)) this.#conflicts.delete(path);
     const released: HeldLock[] = [];
     for (const held of [this.#files, this.#devices]) {
       for (const [key, lock] of held) {
@@ -106,7 +120,7 @@ export class BackingLocks {
     if (await this.#tryLock(file, path, !readOnly)) return undefined;
     this.#files.delete(key);
     file.close();
-    return describeConflict(path, findLockOwner(identity));
+    return this.#conflictOf(path, () => findLockOwner(identity));
   }
 
   /** A conversion gives the shared lock back first (flock(2)), so it is taken again when there is no exclusive one. */
@@ -115,9 +129,19 @@ export class BackingLocks {
       held.isExclusive = true;
       return undefined;
     }
-    const owner = findLockOwner(held.file.statSync());
+    const fault = this.#conflictOf(path, () => findLockOwner(held.file.statSync()));
     await this.#tryLock(held.file, path, false);
-    return describeConflict(path, owner);
+    return fault;
+  }
+
+  /** Notes that a lock is taken, and describes that. */
+  #conflictOf(path: string, findOwner: () => LockOwner | undefined): string {
+    const known = this.#conflicts.get(path);
+    const attempts = (known?.attempts ?? 0) + 1;
+    const isPowerOfTwo = (attempts & (attempts - 1)) === 0;
+    const fault = known === undefined || isPowerOfTwo ? describeConflict(path, findOwner()) : known.fault;
+    this.#conflicts.set(path, { fault, attempts });
+    return fault;
   }
 
   /** Whether a lock is taken, or cannot be taken by anybody. */
@@ -142,9 +166,9 @@ export class BackingLocks {
     this.#devices.delete(path);
     const isTaken = await this.#takeDevice(path, !readOnly);
     if (!isTaken) return undefined;
-    const owner = findLockOwnerOf(path);
+    const fault = this.#conflictOf(path, () => findLockOwnerOf(path));
     if (held !== undefined) await this.#takeDevice(path, false);
-    return describeConflict(path, owner);
+    return fault;
   }
 
   /** Locks a device, unless it cannot be locked by anybody, and returns whether another process has it. */

@@ -8,13 +8,18 @@ import { type Diagnostic, formatDiagnostic } from "../config/diagnostic.ts";
 import type { ParsedConfig } from "../config/parse_config.ts";
 import type { ReportedChange } from "../control/reported_change.ts";
 import type { EventLog } from "../iscsi/events/event_log.ts";
+import { DEVICES_FOLDER } from "../provision/block_device.ts";
 import { findExports } from "../provision/find_exports.ts";
+import { isInside } from "../provision/is_inside.ts";
 import { settleState } from "../provision/settle_state.ts";
 import { type Serving, servingFrom } from "./serving.ts";
 import { describeHolder, StorageLease } from "./storage_lease.ts";
 import type { Supervisor } from "./supervisor.ts";
 import type { ReloadReport, ReloadRequest } from "../control/control_requests.ts";
 import { errorMessage } from "../base/error_message.ts";
+
+/** Looks for the same LUNs after which, with block devices in the conf, only one in so many is taken. */
+const LOOKS_EAGER = 12;
 
 /** What a reloader works on. */
 export interface ReloaderOptions {
@@ -37,6 +42,9 @@ export class Reloader {
   readonly #options: ReloaderOptions;
   #turn: Promise<unknown> = Promise.resolve();
   #isLooking = false;
+  /** Paths of what could not be served, and how often that was looked for. */
+  #missed = "";
+  #looks = 0;
 
   constructor(options: ReloaderOptions) {
     this.#options = options;
@@ -57,7 +65,7 @@ export class Reloader {
   async lookAgain(): Promise<void> {
     const { serving, backingFaults } = this.#options.supervisor;
     const paths = [...serving.unavailable.keys(), ...backingFaults.keys()];
-    if (paths.length === 0 || this.#isLooking) return;
+    if (paths.length === 0 || this.#isLooking || !this.#isDue(paths)) return;
     this.#isLooking = true;
     // A disk that hangs holds up nothing but this.
     await Promise.allSettled(paths.map((path) => Deno.stat(path)));
@@ -65,6 +73,16 @@ export class Reloader {
     this.#turn = done;
     await done;
     this.#isLooking = false;
+  }
+
+  /** A look at block devices starts `lsblk` for each of them, so looks in vain become rare. */
+  #isDue(paths: readonly string[]): boolean {
+    const missed = paths.join("\n");
+    this.#looks = missed === this.#missed ? this.#looks + 1 : 1;
+    this.#missed = missed;
+    const { devices } = this.#options.supervisor.serving;
+    const isCheap = devices.length === 0 && !paths.some((path) => isInside(DEVICES_FOLDER, path));
+    return isCheap || this.#looks <= LOOKS_EAGER || this.#looks % LOOKS_EAGER === 0;
   }
 
   async #lookAgain(): Promise<void> {

@@ -115,6 +115,44 @@ testWithTools(
     }),
 );
 
+testWithTools(
+  "BackingLocks seldom looks for the process that has a file and keeps it",
+  ["lslocks"],
+  () =>
+    withScratch(async (folder) => {
+      const [path, other] = [makeFile(`${folder}/a`), makeFile(`${folder}/b`)];
+      using held = Deno.openSync(path, { read: true });
+      held.lockSync(true);
+      await using locks = new BackingLocks(noWarning);
+      const programs: string[] = [];
+      const { Command } = Deno;
+      Deno.Command = class extends Command {
+        constructor(program: string, options?: Deno.CommandOptions) {
+          super(program, options);
+          programs.push(program);
+        }
+      };
+      try {
+        const faults = new Set<string | undefined>();
+        for (let attempt = 1; attempt <= 10; attempt++) {
+          faults.add((await locks.extend([file(path), file(other)])).get(path));
+        }
+        assertEquals(faults.size, 1);
+        // At the attempts 1, 2, 4 and 8.
+        assertEquals(programs, Array(4).fill("lslocks"));
+        held.unlockSync();
+        assertEquals(await locks.extend([file(path)]), new Map());
+        // What is taken again is a conflict of its own.
+        await locks.retain([other]);
+        held.lockSync(true);
+        assertEquals((await locks.extend([file(path)])).size, 1);
+        assertEquals(programs.length, 5);
+      } finally {
+        Deno.Command = Command;
+      }
+    }),
+);
+
 Deno.test("parseLocks() takes the locks of flock that are held", () => {
   const text = `14773 FLOCK READ 254:0 2146813 sleep /tmp/a\\x20b
 -1 FLOCK WRITE 254:0 7 (unknown)${" "}

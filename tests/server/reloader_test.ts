@@ -171,6 +171,25 @@ Deno.test("a reloader looks again for what could not be served, and serves it wh
     assertEquals(log.lines, ["warning: Cannot serve what was not there before: no; it is tried again"]);
   }));
 
+for (
+  const [what, devices, deed] of [["takes every look", [], 14], ["rarely looks", ["/dev/none"], 24]] as const
+) {
+  Deno.test(`a reloader ${what} for a file in vain, with ${devices.length} block devices in the conf`, () =>
+    withReloader(async ({ folder, supervisor, reloader }) => {
+      const path = `${folder}/s/a`;
+      Deno.renameSync(path, `${path}.away`);
+      const reason = findExports(supervisor.serving.config).unavailable.get(path)!.reason;
+      const unavailable = new Map([[path, reason]]);
+      const exports = devices.map((device) => ({ path: device, readOnly: false }));
+      supervisor.serving = { ...supervisor.serving, devices: exports, unavailable };
+      let looks = 0;
+      for (; looks < 13; looks++) await reloader.lookAgain();
+      Deno.renameSync(`${path}.away`, path);
+      for (; supervisor.deeds.length === 0 && looks < 100; looks++) await reloader.lookAgain();
+      assertEquals(looks, deed);
+    }));
+}
+
 Deno.test("a reloader takes a conf over although a LUN that is as it was cannot be served", () =>
   withReloader(async ({ folder, file, supervisor, reloader, log, write }) => {
     await write(["[a]", "size=1MB", "[b]", "size=1MB"]);

@@ -59,6 +59,11 @@ Deno.test("Nexus answers three commands although a unit attention is pending, an
   assertEquals((await run(nexus, cdb("c0"))).outcome, "invalidCommandOperationCode");
 });
 
+Deno.test("Nexus has room for 20 MiB of collected data, and for no byte more", () => {
+  const { collected } = makeTarget(makeUnit()).openNexus("one");
+  assertEquals([collected.take(20 * 1024 * 1024), collected.take(1)], [true, false]);
+});
+
 Deno.test("Nexus leads commands for units that are not there nowhere", () => {
   const nexus = openReadyNexus(makeTarget(makeUnit()));
   for (const lun of [1, 255, undefined]) {

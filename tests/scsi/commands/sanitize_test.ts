@@ -30,6 +30,9 @@ const EXIT_FAILURE_MODE = 0x1f;
 const IMMED = 0x80;
 const AUSE = 0x20;
 
+/** What OVERWRITE writes between two flushes. */
+const WRITE_BYTES = 64 * 1024 * 1024;
+
 function sanitizeCdb(byte1: number, length = 0): Uint8Array {
   const block = Uint8Array.of(0x48, byte1, ...new Uint8Array(14));
   writeUint16(block, 7, length);
@@ -153,6 +156,20 @@ Deno.test("SANITIZE with OVERWRITE and INVERT inverts between passes, and ends w
     assertEquals((await overwrite(openUnit({ store }), `${header} 00 00 01 0f`)).outcome, "good");
     assertEquals(contentOf(store), new Uint8Array(store.sizeBytes).fill(0x0f), header);
   }
+});
+
+Deno.test("SANITIZE with OVERWRITE flushes each 64 MiB before it writes the next", async () => {
+  const store = new MemoryStore({ sizeBytes: 2 * WRITE_BYTES + 512 });
+  let writtenBytes = 0;
+  const flushedAt: number[] = [];
+  store.write = (offset, from): Promise<void> => {
+    assertEquals(offset, writtenBytes);
+    writtenBytes += from.length;
+    return Promise.resolve();
+  };
+  store.flush = (): Promise<void> => Promise.resolve(void flushedAt.push(writtenBytes));
+  assertEquals((await overwrite(openUnit({ store }), "01 00 00 01 aa")).outcome, "good");
+  assertEquals(flushedAt, [WRITE_BYTES, 2 * WRITE_BYTES, store.sizeBytes]);
 });
 
 Deno.test("SANITIZE refuses what it does not do, and erases nothing then", async () => {

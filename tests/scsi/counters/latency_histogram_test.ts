@@ -10,6 +10,13 @@ Deno.test("the bounds of latencies ascend", () => {
   assertEquals(new Set(LATENCY_BOUNDS_MS).size, LATENCY_BOUNDS_MS.length);
 });
 
+Deno.test("LATENCY_BOUNDS_MS has 1, 2.5 and 5 times powers of ten only", () => {
+  for (const bound of LATENCY_BOUNDS_MS) {
+    const digits = bound.toExponential().replace(/e.*$/, "");
+    assertEquals(["1", "2.5", "5"].includes(digits), true, `${bound} ms`);
+  }
+});
+
 Deno.test("LatencyHistogram counts each latency in the first class that it fits into", () => {
   for (const [index, bound] of LATENCY_BOUNDS_MS.entries()) {
     const histogram = new LatencyHistogram();

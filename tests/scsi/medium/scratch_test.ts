@@ -32,6 +32,10 @@ Deno.test("Scratch gives 16 commands a buffer each, and the others one in their 
   assertEquals(new Set(works.flatMap(({ held }) => held)).size, 16, "no other buffers were made");
 });
 
+Deno.test("SCRATCH_BYTES is a multiple of the largest block, and with it of every block", () => {
+  assertEquals(SCRATCH_BYTES % (64 * 1024), 0);
+});
+
 Deno.test("Scratch has a buffer again after work that fails", async () => {
   const scratch = new Scratch();
   for (let round = 0; round < 40; round++) {

@@ -44,6 +44,17 @@ Deno.test("parseReservations() reads a text of version 1, and none of a later ve
   assertThrows(() => parseReservations(altered('"version":2', '"version":3')), NewerStateError, "version 3");
 });
 
+Deno.test("parseReservations() takes relative target port identifiers from 1 to 65535, and no others", () => {
+  for (const targetPort of [2, 65_535]) {
+    const { registrations } = parseReservations(altered('"targetPort":1', `"targetPort":${targetPort}`));
+    assertEquals([...registrations.values()].map((registration) => registration.targetPort), [targetPort]);
+  }
+  for (const text of ["0", "65536", "1.5", '"1"']) {
+    const wrong = altered('"targetPort":1', `"targetPort":${text}`);
+    assertThrows(() => parseReservations(wrong), SyntaxError, "target port", text);
+  }
+});
+
 Deno.test("formatReservations() makes a text whose length depends on the registrations alone", () => {
   const types = Object.keys(RESERVATION_TYPES).filter(isReservationType);
   const holders = [undefined, `1,${PORT}`];

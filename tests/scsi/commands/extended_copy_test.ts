@@ -313,6 +313,25 @@ Deno.test("EXTENDED COPY that is aborted copies nothing more", async () => {
   assertEquals((await run(nexus, status)).data[4], 0x02);
 });
 
+Deno.test("EXTENDED COPY neither reads nor writes blocks that an uninterrupted command has", async () => {
+  const data = pattern(100 * 512);
+  for (const [lun, lba] of [[0, 1], [0, 100], [1, 2], [1, 101]] as const) {
+    const units = NAAS.map((naa) => makeUnit({ identity: { naa, serialNumber: naa } }));
+    const nexus = openReadyNexus(makeTarget(...units), 2);
+    await write(nexus, 0, 1, data);
+    const { ranges } = units[lun]!;
+    const hold = await ranges.lock(lba * 512, 512).hold;
+    let isOver = false;
+    const result = copy(nexus, { segments: [{ blocks: 100, from: 1, to: 2 }] }).finally(() => isOver = true);
+    for (let turn = 0; turn < 100; turn++) await Promise.resolve();
+    assertEquals(isOver, false, `LUN ${lun}, block ${lba}`);
+    ranges.release(hold!);
+    assertEquals((await result).outcome, "good");
+    assertEquals(await read(nexus, 1, 2, 100), data);
+    assert(units.every((unit) => unit.ranges.isIdle));
+  }
+});
+
 Deno.test("EXTENDED COPY fails when a unit of it is taken from the target, or the session with it ends", async () => {
   for (const lun of [0, 1]) {
     for (const ending of ["removed", "closed"] as const) {

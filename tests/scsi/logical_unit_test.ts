@@ -9,6 +9,18 @@ Deno.test("LogicalUnit counts whole blocks only", () => {
   assertEquals(makeUnit({ store, blockSizeBytes: 4096 }).capacityBlocks, 3);
 });
 
+Deno.test("LogicalUnit that grows by less than a block keeps its capacity, and notifies nobody", async () => {
+  const store = new MemoryStore({ sizeBytes: 8192 });
+  const unit = makeUnit({ store });
+  const nexus = openReadyNexus(makeTarget(unit));
+  store.sizeBytes += 511;
+  unit.followCapacity();
+  assertEquals([unit.capacityBlocks, (await run(nexus, cdb("00"))).outcome], [16, "good"]);
+  store.sizeBytes += 1;
+  unit.followCapacity();
+  assertEquals([unit.capacityBlocks, (await run(nexus, cdb("00"))).outcome], [17, "capacityDataHasChanged"]);
+});
+
 Deno.test("LogicalUnit takes 512 and 4096 bytes for its blocks by default", () => {
   const unit = makeUnit();
   assertEquals([unit.blockSizeBytes, unit.physicalBlockSizeBytes], [512, 4096]);

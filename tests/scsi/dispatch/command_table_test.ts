@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import {
   COMMANDS,
   findCommand,
+  isHeadOfQueue,
   isKnownOpcode,
   kindOfCommand,
 } from "../../../lib/scsi/dispatch/command_table.ts";
@@ -42,6 +43,23 @@ Deno.test("findCommand() finds nothing for operation codes that no row has", () 
     assertEquals(isKnownOpcode(opcode), known.has(opcode));
     if (!known.has(opcode)) assertEquals(findCommand(Uint8Array.of(opcode, 0)), undefined);
   }
+});
+
+Deno.test("isHeadOfQueue() is true of eight commands only, and false of an operation code that no row has", () => {
+  const names = Object.entries(COMMANDS)
+    .filter(([, { opcode, serviceAction = 0 }]) => isHeadOfQueue(Uint8Array.of(opcode, serviceAction)))
+    .map(([name]) => name);
+  assertEquals(names, [
+    "REQUEST SENSE",
+    "INQUIRY",
+    "READ CAPACITY(10)",
+    "SANITIZE OVERWRITE",
+    "SANITIZE BLOCK ERASE",
+    "SANITIZE EXIT FAILURE MODE",
+    "READ CAPACITY(16)",
+    "REPORT LUNS",
+  ]);
+  assertEquals(isHeadOfQueue(Uint8Array.of(0xff, 0)), false);
 });
 
 Deno.test("only the commands that write are said to write", () => {

@@ -97,3 +97,10 @@ Deno.test("WRITE AND VERIFY refuses protection, reserved checks, and what is out
     assertEquals(beyond.outcome, "logicalBlockAddressOutOfRange");
   }
 });
+
+Deno.test("WRITE AND VERIFY refuses more than the maximum transfer length, and points at it", async () => {
+  const nexus = openUnit({ store: new MemoryStore({ sizeBytes: 2 ** 30 }) });
+  for (const [index, byte] of [7, 6, 10].entries()) {
+    assertFieldRefused(await run(nexus, blocksCdb(NAMES[index]!, { blocks: 32_769 })), byte);
+  }
+});

@@ -22,6 +22,25 @@ Deno.test("every row has usage data as long as its CDB, which starts with its op
   }
 });
 
+/** Fields behind byte 1 that are no whole bytes: byte and bits, by command. */
+const PARTIAL_FIELDS: Readonly<Record<string, Readonly<Record<number, number>>>> = {
+  "START STOP UNIT": { 3: 0x0f, 4: 0xf7 },
+  "PREVENT ALLOW MEDIUM REMOVAL": { 4: 0x03 },
+  "READ DEFECT DATA(10)": { 2: 0x1f },
+  "REPORT SUPPORTED OPERATION CODES": { 2: 0x87 },
+  "REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS": { 2: 0x80 },
+};
+
+Deno.test("every row looks at whole bytes for its addresses, lengths and identifiers", () => {
+  for (const [name, { usage }] of Object.entries(COMMANDS)) {
+    for (let byte = 2; byte < usage.length - 1; byte++) {
+      const field = PARTIAL_FIELDS[name]?.[byte];
+      const expected = field === undefined ? [0x00, 0xff] : [field];
+      assert(expected.includes(usage[byte]!), `${name}, byte ${byte}: ${usage[byte]}`);
+    }
+  }
+});
+
 Deno.test("the rows are in ascending order, and no two are for the same command", () => {
   const keys = Object.values(COMMANDS).map(({ opcode, serviceAction = 0 }) => opcode << 5 | serviceAction);
   assertEquals(keys, [...new Set(keys)].sort((a, b) => a - b));

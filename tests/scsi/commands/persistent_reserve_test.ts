@@ -179,6 +179,13 @@ Deno.test("PERSISTENT RESERVE OUT wants a list of 24 bytes, or as long as its Tr
   assertHex(await reserveIn(anna, 0), "00 00 00 01 00 00 00 08 ff ff ff ff ff ff ff 01");
 });
 
+Deno.test("PERSISTENT RESERVE OUT refuses a list of more than 64 KiB before any of it arrives", async () => {
+  const { anna } = setUp();
+  assertEquals(anna.execute(0, reserveOutCdb("REGISTER", 65_536, {})).kind, "dataOut");
+  const longer = anna.execute(0, reserveOutCdb("REGISTER", 65_537, {}));
+  assertEquals([longer.kind, (await complete(longer)).outcome], ["finished", "parameterListLengthError"]);
+});
+
 Deno.test("PERSISTENT RESERVE OUT points at what is wrong, unless it conflicts", async () => {
   const { anna, ben } = setUp();
   reserveOut(anna, REGISTER, { newKey: 1n });

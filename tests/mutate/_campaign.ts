@@ -45,7 +45,8 @@ export async function choose(selection: Selection): Promise<Chosen> {
     return mutantsOf(path, source, checker);
   });
   const mutants: Mutant[] = [];
-  for (const mutant of new Random(seed).shuffled(withoutEquivalents(all, equivalents))) {
+  // Shuffled first, so that an entry in the list of equivalents does not change what else a seed chooses.
+  for (const mutant of withoutEquivalents(new Random(seed).shuffled(all), equivalents)) {
     if (mutants.length === count) break;
     const faults = project.faultsOf(mutant.path, applyEdit(project.textOf(mutant.path), mutant));
     if (faults.length === 0) mutants.push(mutant);

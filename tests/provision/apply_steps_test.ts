@@ -50,6 +50,46 @@ Deno.test("applySteps() yields the files made beside one that the disk refuses, 
   });
 });
 
+Deno.test("applySteps() fails when the disk refuses to take what is in a file", async () => {
+  await withScratch(async (folder) => {
+    const [made, grown, kept] = ["made", "grown", "kept"].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    for (const path of [grown, kept]) Deno.writeTextFileSync(path, "");
+    const steps: readonly (readonly [Step, string])[] = [
+      [{ kind: "createFile", path: made, sizeBytes: 512 }, `create "${made}"`],
+      [{ kind: "growFile", path: grown, fromBytes: 0, sizeBytes: 512, allocatedBytes: 0 }, `grow "${grown}"`],
+      [{ kind: "keepFile", path: kept, sizeBytes: 0, allocatedBytes: 0 }, `put "${kept}" on stable storage`],
+    ];
+    const { sync } = Deno.FsFile.prototype;
+    Deno.FsFile.prototype.sync = () => Promise.reject(new Error("Input/output error (os error 5)"));
+    try {
+      for (const [step, action] of steps) {
+        await assertRejects(
+          () => Array.fromAsync(applySteps([step])),
+          ProvisionError,
+          `Cannot ${action}`,
+        );
+      }
+    } finally {
+      Deno.FsFile.prototype.sync = sync;
+    }
+  });
+});
+
+Deno.test("applySteps() makes one file as many ones, before what relies on it", async () => {
+  await withScratch(async (folder) => {
+    const path = join(folder, "identities.json");
+    const steps: Step[] = [
+      ...createFiles(folder, 1),
+      { kind: "confirmFiles", path, identities: new Map(), files: [join(folder, "f0")] },
+    ];
+    assertEquals(await Array.fromAsync(applySteps(steps)), steps);
+  });
+});
+
 Deno.test("applySteps() puts files that it finds on the disk, but those that are there for sure", async () => {
   await withScratch(async (folder) => {
     const paths = ["a", "b", "c"].map((name) => join(folder, name));

@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { BackingLocks } from "../../lib/provision/backing_locks.ts";
 import { findLockOwner, parseLocks } from "../../lib/provision/lock_owner.ts";
 import type { BackingExport } from "../../lib/provision/worker_links.ts";
@@ -150,6 +150,89 @@ testWithTools(
       } finally {
         Deno.Command = Command;
       }
+    }),
+);
+
+/** What is locked as a device is: by a program, at the node itself. That can be a file as well. */
+function device(path: string, readOnly = false): BackingExport {
+  return { path, readOnly, isDevice: true };
+}
+
+testWithTools(
+  "BackingLocks has a device for itself, or with others who only read it",
+  ["flock"],
+  () =>
+    withScratch(async (folder) => {
+      const [a, b] = [makeFile(`${folder}/a`), makeFile(`${folder}/b`)];
+      await using locks = new BackingLocks(noWarning);
+      assertEquals(await locks.renew([device(a), device(b, true)]), new Map());
+      assertEquals([isFree(a, false), isFree(b, false), isFree(b, true)], [false, true, false]);
+      await using other = new BackingLocks(noWarning);
+      const faults = await other.extend([device(a, true), device(b, true)]);
+      assertEquals([...faults.keys()], [a]);
+      await other.retain([]);
+      await locks.retain([b]);
+      assertEquals([isFree(a, true), isFree(b, true)], [true, false]);
+      await locks.retain([]);
+      assertEquals(isFree(b, true), true);
+    }),
+);
+
+testWithTools(
+  "BackingLocks makes the shared lock of a device exclusive when it becomes writable, or keeps it",
+  ["flock"],
+  () =>
+    withScratch(async (folder) => {
+      const path = makeFile(`${folder}/a`);
+      await using locks = new BackingLocks(noWarning);
+      await locks.renew([device(path, true)]);
+      {
+        using other = Deno.openSync(path, { read: true });
+        assertEquals(other.tryLockSync(false), true);
+        assertEquals([...(await locks.extend([device(path)])).keys()], [path]);
+      }
+      assertEquals([isFree(path, false), isFree(path, true)], [true, false]);
+      assertEquals(await locks.extend([device(path)]), new Map());
+      assertEquals(isFree(path, false), false);
+    }),
+);
+
+testWithTools(
+  "BackingLocks does not give back the lock of a device that it needs again",
+  ["flock"],
+  () =>
+    withScratch(async (folder) => {
+      const [a, b] = [makeFile(`${folder}/a`), makeFile(`${folder}/b`)];
+      await using locks = new BackingLocks(noWarning);
+      await locks.renew([device(a), device(b, true)]);
+      const { Command } = Deno;
+      Deno.Command = class {
+        constructor() {
+          throw new Error("no program is to be run");
+        }
+      } as unknown as typeof Deno.Command;
+      try {
+        assertEquals(await locks.extend([device(a), device(a, true), device(b, true)]), new Map());
+      } finally {
+        Deno.Command = Command;
+      }
+      assertEquals([isFree(a, false), isFree(b, true)], [false, false]);
+    }),
+);
+
+testWithTools(
+  "BackingLocks warns of a device that cannot be locked, and lets it be served",
+  ["flock"],
+  () =>
+    withScratch(async (folder) => {
+      const warnings: string[] = [];
+      await using locks = new BackingLocks((message) => warnings.push(message));
+      assertEquals(await locks.extend([device(`${folder}/none/device`)]), new Map());
+      assertEquals(warnings.length, 1);
+      assertStringIncludes(
+        warnings[0]!,
+        `Cannot lock "${folder}/none/device", so another server that has it is not noticed: flock: `,
+      );
     }),
 );
 

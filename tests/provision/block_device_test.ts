@@ -4,6 +4,7 @@ import { findExports } from "../../lib/provision/find_exports.ts";
 import { provision } from "../../lib/provision/provision.ts";
 import { ProvisionError } from "../../lib/provision/provision_error.ts";
 import { configOf } from "./conf.ts";
+import { withHelperOutput } from "../support/helper_output.ts";
 import { runTool } from "../support/tools.ts";
 import { snapshot, withScratch } from "./scratch.ts";
 
@@ -37,6 +38,18 @@ Deno.test("parseBlockDevice() takes nothing else for a device", () => {
 Deno.test("readBlockDevice() says of what is none that it is none", () => {
   const none = "not a block device, or does not exist";
   for (const path of ["/dev/null", "/dev/none", "/dev/shm", "/"]) assertEquals(readBlockDevice(path), none);
+});
+
+Deno.test("readBlockDevice() tells an empty drive from a device of which lsblk says something else", () => {
+  withHelperOutput({}, () => {
+    assertEquals(readBlockDevice("/dev/sr0"), "a block device without a medium");
+  });
+  withHelperOutput({ stderr: "lsblk: /dev/sr0: Input/output error" }, () => {
+    assertThrows(() => readBlockDevice("/dev/sr0"), ProvisionError, "lsblk: /dev/sr0: Input/output error");
+  });
+  withHelperOutput({ stdout: "sr0 1G\n" }, () => {
+    assertThrows(() => readBlockDevice("/dev/sr0"), ProvisionError, 'lsblk: unknown answer "sr0 1G\\n"');
+  });
 });
 
 Deno.test("readBlockDevice() passes on what lsblk says of a device that it does not know", async () => {

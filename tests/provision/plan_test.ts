@@ -515,7 +515,7 @@ for (const [name, changes, message] of STORAGE_CASES) {
 }
 
 Deno.test("plan() goes on looking at files elsewhere when the storage folder is unfit", () => {
-  const survey = disk([place("/s/a", MISSING), place("/x/b", FOLDER)], { storage: place("/s", file(512)) });
+  const survey = disk([place("/s/a", FOLDER), place("/x/b", FOLDER)], { storage: place("/s", file(512)) });
   const { errors } = planOf(["[a]", "size=1GB", "[b]", "size=1GB", "file=/x/b"], survey);
   assertEquals(errors.map((error) => error.line), [1, 5]);
 });
@@ -537,6 +537,16 @@ Deno.test("plan() warns of each file system of which more is promised than it ha
     'conf:7: warning: More is promised than the file system of "/s/c" has: its LUNs may yet take 4.5 GB, and ' +
     "3 GB are free",
   ]);
+});
+
+Deno.test("plan() warns of one byte that is promised too much, and of none that is there", () => {
+  const units = ["[a]", "size=1GB", "[b]", "size=1GB"];
+  for (const lackingBytes of [0, 1]) {
+    const fileSystem = { device: 2, type: EXT4, availableBytes: 2 * GB - lackingBytes };
+    const places = ["/s/a", "/s/b"].map((path) => place(path, MISSING, { fileSystem }));
+    const { warnings } = planOf(units, disk(places));
+    assertEquals(warnings.map(({ line }) => line), lackingBytes === 0 ? [] : [5]);
+  }
 });
 
 Deno.test("plan() does not count as missing what a file has allocated beyond its size, nor what a device has", () => {

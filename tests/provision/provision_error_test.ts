@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { reasonOf } from "../../lib/provision/provision_error.ts";
 
 Deno.test("reasonOf() names the remedy where there is a known one", () => {
@@ -8,6 +8,24 @@ Deno.test("reasonOf() names the remedy where there is a known one", () => {
   );
   assertEquals(reasonOf(new Error("Input/output error (os error 5)")), "Input/output error (os error 5)");
   assertEquals(reasonOf("no error"), "no error");
+});
+
+Deno.test("reasonOf() has a remedy of its own for each error that the user can mend", () => {
+  const remedies: readonly (readonly [errno: number, remedy: string])[] = [
+    [1, "run it as root"],
+    [13, "run it as root"],
+    [21, "name a file"],
+    [27, "the file system holds no file as large"],
+    [28, "make room"],
+    [30, "mount the file system for writing"],
+    [40, "mend the links"],
+    [98, "end the program that listens there"],
+    [122, "raise the quota"],
+  ];
+  for (const [errno, remedy] of remedies) {
+    const reason = `Something failed (os error ${errno})`;
+    assertStringIncludes(reasonOf(new Error(reason)), `${reason}; ${remedy}`);
+  }
 });
 
 Deno.test("reasonOf() does not advise to have a program run with every right", async () => {

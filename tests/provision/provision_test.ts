@@ -88,8 +88,11 @@ Deno.test("provision() of a dry run tells all and changes nothing", async () => 
     const dry = await provision(config, { dryRun: true, onStep: (step, left) => seen.push([step, left]) });
     assertEquals(snapshot(folder), {});
     assertEquals(seen, dry.steps.map((step, index) => [step, dry.steps.length - 1 - index]));
-    const real = await provision(config);
+    const left: number[] = [];
+    const real = await provision(config, { onStep: (_step, count) => left.push(count) });
     assertEquals(kinds(dry.steps), kinds(real.steps));
+    // The state folder is made before the lock is taken that is in it, and the rest is planned under that.
+    assertEquals(left, [1, 0, 2, 1, 0]);
   });
 });
 
@@ -294,6 +297,39 @@ Deno.test("provision() is refused while another one has the lock, and names it",
     assertEquals(Object.keys(snapshot(folder)), [".iscsi"]);
     held.lock.release();
     assertEquals(kinds((await provision(config)).steps), ["recordIdentities", "createFile", "confirmFiles"]);
+  });
+});
+
+Deno.test("provision() changes nothing more when what it finds under the lock is wrong", async () => {
+  await withScratch(async (folder) => {
+    const config = configOf(`storage=${folder}`, "[a]", "size=1MB");
+    await provision(config);
+    const mark = Deno.readTextFileSync(join(folder, ".iscsi/built"));
+    const larger = configOf(`storage=${folder}`, "[a]", "size=2MB", "[b]", "size=1MB");
+    let looks = 0;
+    const now = (): string => {
+      // The first plan is made; another process puts a folder in the way before the second one.
+      if (++looks === 1) Deno.mkdirSync(join(folder, "b"));
+      return NOW;
+    };
+    const { steps, errors, failure } = await provision(larger, { now });
+    assertEquals([looks, steps, errors.length, failure], [2, [], 1, undefined]);
+    assertStringIncludes(errors[0]!.message, `"${folder}/b" as a backing file: it is a folder`);
+    assertEquals(Deno.statSync(join(folder, "a")).size, MB);
+    assertEquals(Deno.readTextFileSync(join(folder, ".iscsi/built")), mark);
+  });
+});
+
+Deno.test("provision() takes no lock for a conf with errors", async () => {
+  await withScratch(async (folder) => {
+    await provision(configOf(`storage=${folder}`, "[a]", "size=1MB"));
+    Deno.removeSync(join(folder, ".iscsi/build.lock"));
+    const { errors } = await provision(configOf(`storage=${folder}`, "[a]", "size=512"));
+    assertEquals(errors.length, 1);
+    assertEquals([...Deno.readDirSync(join(folder, ".iscsi"))].map(({ name }) => name).sort(), [
+      "built",
+      "identities.json",
+    ]);
   });
 });
 

@@ -33,7 +33,7 @@ Deno.test("StorageLock takes nobody for its holder who only looks", async () => 
 
 Deno.test("StorageLock means nothing when only its file is left", async () => {
   await withScratch(async (folder) => {
-    Deno.writeTextFileSync(join(folder, "serve.lock"), "1\n");
+    Deno.writeTextFileSync(join(folder, "serve.lock"), "99999999999999\n");
     assertEquals(StorageLock.holder(folder, "serve"), undefined);
     const result = await StorageLock.acquire(folder, "serve");
     assert("lock" in result);
@@ -60,5 +60,14 @@ Deno.test("StorageLock touches nothing that a link leads to, and waits for no pi
 Deno.test("StorageLock is nobody's when the folder does not exist", async () => {
   await withScratch((folder) => {
     assertEquals(StorageLock.holder(join(folder, "none"), "serve"), undefined);
+  });
+});
+
+Deno.test("StorageLock makes a file that only its owner may read and write", async () => {
+  await withScratch(async (folder) => {
+    const result = await StorageLock.acquire(folder, "build");
+    assert("lock" in result);
+    using _lock = result.lock;
+    assertEquals(Deno.statSync(join(folder, "build.lock")).mode! & 0o777, 0o600);
   });
 });

@@ -19,7 +19,8 @@ function entriesOf(folder: string, names: readonly string[]): Record<string, Ent
 Deno.test("survey() tells apart what can stand at a path", async () => {
   await withScratch(async (folder) => {
     Deno.writeTextFileSync(join(folder, "file"), "x".repeat(5000));
-    Deno.mkdirSync(join(folder, "folder"), { mode: 0o750 });
+    Deno.mkdirSync(join(folder, "folder"));
+    Deno.chmodSync(join(folder, "folder"), 0o1751);
     Deno.symlinkSync("file", join(folder, "link"));
     Deno.symlinkSync("nothing", join(folder, "dangling"));
     await runToolOk("mkfifo", [join(folder, "pipe")]);
@@ -32,7 +33,7 @@ Deno.test("survey() tells apart what can stand at a path", async () => {
     assertEquals(file, { kind: "file", sizeBytes: 5000, allocatedBytes: blocks! * 512, ...numbers });
     assertEquals(link, file);
     assertEquals(others, {
-      folder: { kind: "folder", mode: 0o750 },
+      folder: { kind: "folder", mode: 0o1751 },
       dangling: { kind: "danglingLink", leadsTo: "nothing" },
       pipe: { kind: "special", name: "a named pipe" },
       socket: { kind: "special", name: "a socket" },
@@ -70,6 +71,37 @@ Deno.test("survey() finds the nearest folder above a path, or what is there in i
     assertEquals(device, Deno.statSync(folder).dev);
     const { bavail, bsize } = statfsSync(folder);
     assert(Math.abs(availableBytes - bavail * bsize) < 2 ** 30, `${availableBytes} bytes`);
+  });
+});
+
+Deno.test("survey() finds where paths lead of what is not there", async () => {
+  await withScratch((folder) => {
+    Deno.mkdirSync(join(folder, "real"));
+    Deno.writeTextFileSync(join(folder, "real/file"), "");
+    Deno.symlinkSync("real", join(folder, "way"));
+    Deno.symlinkSync("nothing", join(folder, "real/dangling"));
+    Deno.symlinkSync("loop", join(folder, "real/loop"));
+    const rows = [
+      ["missing", "missing"],
+      ["none/none", "missing"],
+      ["file/below", "missing"],
+      ["dangling", "danglingLink"],
+      ["loop", "danglingLink"],
+    ] as const;
+    const lines = rows.flatMap(([name], index) => [`[t${index}]`, "size=1MB", `file=${folder}/way/${name}`]);
+    const { places } = survey(configOf(`storage=${folder}`, ...lines));
+    for (const [name, kind] of rows) {
+      const { entry, realPath } = places.get(`${folder}/way/${name}`)!;
+      assertEquals([entry.kind, realPath], [kind, `${folder}/real/${name}`]);
+    }
+  });
+});
+
+Deno.test("survey() finds the file system of a folder, and the folder of a device", async () => {
+  await withScratch((folder) => {
+    const { storage, places } = survey(configOf(`storage=${folder}`, "[a]", "size=1MB", "file=/dev/null"));
+    assertEquals(storage.fileSystem?.device, Deno.statSync(folder).dev);
+    assertEquals(places.get("/dev/null")!.ancestor, { path: "/dev", isFolder: true });
   });
 });
 

@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { HelperResult } from "../../lib/provision/run_helper.ts";
 import { type BackingExport, WorkerLinks } from "../../lib/provision/worker_links.ts";
 import { prepareWorkerState } from "../../lib/provision/worker_state.ts";
+import { withHelperOutput } from "../support/helper_output.ts";
 import { snapshot, withScratch } from "./scratch.ts";
 
 const NO_PROGRAMS = {
@@ -131,6 +133,38 @@ Deno.test("WorkerLinks says of a device that is gone which one it was", () =>
     const { faults } = links.renew([{ path: "/dev/none", readOnly: false, isDevice: true }]);
     const message = 'Cannot serve "/dev/none": it is not a block device, or does not exist';
     assertEquals(faults, new Map([["/dev/none", message]]));
+  }));
+
+Deno.test("WorkerLinks makes a node of a device, once, and removes it and no link when no worker runs", () =>
+  withScratch((storage) => {
+    const path = `${storage}/a`;
+    Deno.writeTextFileSync(path, "");
+    const runs: (readonly string[])[] = [];
+    // To make a node takes rights that a container may not have; a file in its place is opened alike.
+    const guard = {
+      runNow(program: string, args: readonly string[]): HelperResult {
+        runs.push([program, ...args]);
+        Deno.writeTextFileSync(args[2]!, "");
+        return { success: true, stdout: "", stderr: "" };
+      },
+    };
+    const device = { path: "/dev/sdx", readOnly: true, isDevice: true };
+    const node = `${storage}/.iscsi/links/read-only/7:256`;
+    const links = new WorkerLinks(storage, guard);
+    withHelperOutput({ stdout: "7:256 1024 1 \n" }, () => {
+      const made = links.renew([file(path), device]);
+      assertEquals([made.links.get(device.path), made.faults], [node, new Map()]);
+      assertEquals(links.extend([device]).links.get(device.path), node);
+      assertEquals(runs, [["mknod", "-m", "600", node, "b", "7", "256"]]);
+      links.removeNodes();
+      assertEquals(Object.keys(snapshot(`${storage}/.iscsi/links`)), [
+        "read-only",
+        "read-write",
+        "read-write/1",
+      ]);
+      links.extend([device]);
+      assertEquals(runs.length, 2);
+    });
   }));
 
 Deno.test("prepareWorkerState() makes the worker's folders, and moves there what an earlier version has left", () =>

@@ -101,7 +101,9 @@ Deno.test("decodeJournal() notices every damaged byte, and says what it is in", 
   for (const length of [512, BODY_OFFSET, journal.length - 1]) {
     assertEquals(decodeJournal(journal.subarray(0, length)).kind, "incomplete", `${length} bytes`);
   }
-  assertEquals(decodeJournal(journal.subarray(0, 511)).kind, "damaged");
+  for (const length of [8, 100, 511]) {
+    assertEquals(decodeJournal(journal.subarray(0, length)).kind, "damaged", `${length} bytes`);
+  }
 });
 
 Deno.test("decodeJournal() refuses what a newer program has written, whatever else is in it", () => {

@@ -281,6 +281,24 @@ Deno.test("recoverAtomicWrites() says which journal it cannot read or write", ()
   });
 });
 
+Deno.test("recoverAtomicWrites() fails when the record cannot be taken out", () => {
+  withStore(({ path, store, recover }) => {
+    const journal = writeJournal(path, [replacement(0, 4096)]);
+    store.writeNow(0, new Uint8Array(512).fill(2));
+    const { writeSync } = Deno.FsFile.prototype;
+    Deno.FsFile.prototype.writeSync = () => {
+      throw new Error("Input/output error (os error 5)");
+    };
+    try {
+      assertEquals(kindThrown(recover), "writeFailed");
+      assertThrows(recover, StoreError, `Cannot write journal "${path}": Input/output error`);
+    } finally {
+      Deno.FsFile.prototype.writeSync = writeSync;
+    }
+    assertEquals(Deno.readFileSync(path), journal);
+  });
+});
+
 Deno.test("allocateJournal() takes the space of a record, with real zeros", () => {
   withStore(({ path }) => {
     allocateJournal(path, 131_072);

@@ -91,8 +91,13 @@ Deno.test("Blockage of one direction that lasts on extends to the other one agai
   run(blockage, "read", CALM_COUNT, { end: CALM_MS });
   run(blockage, "write", 1, { ms: BLOCKED_MS - 1, end: CALM_MS });
   assertEquals(blocked(blockage), [false, true]);
-  run(blockage, "write", 1, { ms: BLOCKED_MS, end: CALM_MS });
+  run(blockage, "write", 1, { ms: BLOCKED_MS, end: CALM_MS + 5 });
   assertEquals(blocked(blockage), [true, true]);
+  // What was prompt before that does not count.
+  run(blockage, "read", CALM_COUNT, { end: 2 * CALM_MS + 4 });
+  assertEquals(blocked(blockage), [true, true]);
+  run(blockage, "read", 1, { end: 2 * CALM_MS + 5 });
+  assertEquals(blocked(blockage), [false, true]);
 });
 
 Deno.test("Blockage has few operations of each direction begin, and as many as they like without one", () => {

@@ -51,3 +51,51 @@ Deno.test("DurableFile says which file cannot be replaced or read, and leaves th
     await runToolOk("mkfifo", [pipe]);
     assertThrows(() => new DurableFile(pipe).read(), StoreError, `"${pipe}": it is not a file`);
   }));
+
+Deno.test("DurableFile puts the text, its name and that of a new folder on the disk, in this order", () =>
+  withFolder(async (folder) => {
+    const path = join(folder, "state", "a.json");
+    const file = new DurableFile(path);
+    const order: string[] = [];
+    const paths = new WeakMap<Deno.FsFile, string>();
+    const { open } = Deno;
+    const { sync } = Deno.FsFile.prototype;
+    Deno.open = async (path, options) => {
+      const opened = await open(path, options);
+      paths.set(opened, String(path));
+      return opened;
+    };
+    Deno.FsFile.prototype.sync = async function (): Promise<void> {
+      await sync.call(this);
+      order.push(paths.get(this)!);
+    };
+    try {
+      await file.replace("one");
+      await file.replace("two");
+    } finally {
+      Deno.open = open;
+      Deno.FsFile.prototype.sync = sync;
+    }
+    const state = join(folder, "state");
+    assertEquals(order, [`${path}.new`, state, folder, `${path}.new`, state]);
+  }));
+
+Deno.test("DurableFile fails when the disk refuses to take the text or a name", () =>
+  withFolder(async (folder) => {
+    // The text, its name, and the name of the folder that is made for it.
+    for (let refused = 0; refused < 3; refused++) {
+      const file = new DurableFile(join(folder, String(refused), "a.json"));
+      const { sync } = Deno.FsFile.prototype;
+      let left = refused;
+      Deno.FsFile.prototype.sync = async function (): Promise<void> {
+        if (left-- === 0) throw new Error("Input/output error (os error 5)");
+        await sync.call(this);
+      };
+      try {
+        const error = await assertRejects(() => file.replace("text"), StoreError, "Input/output error");
+        assertEquals(error.kind, "writeFailed");
+      } finally {
+        Deno.FsFile.prototype.sync = sync;
+      }
+    }
+  }));

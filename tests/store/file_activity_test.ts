@@ -29,6 +29,17 @@ Deno.test("FileActivity is idle when as much has ended as has begun", async () =
   assertEquals(activity.paths, []);
 });
 
+Deno.test("FileActivity reports to all who wait that it is idle", async () => {
+  const activity = new FileActivity();
+  activity.begin("/a");
+  let count = 0;
+  const waiting = [1, 2].map(() => activity.idle().then(() => count++));
+  activity.end("/a");
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+  assertEquals(count, 2);
+  await Promise.all(waiting);
+});
+
 Deno.test("FileActivity that is closed lets nothing begin, and what has begun end", async () => {
   const activity = new FileActivity();
   const gate = Promise.withResolvers<void>();

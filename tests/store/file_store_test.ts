@@ -538,3 +538,57 @@ Deno.test("FileStore opens further handles for what is under way at once, and cl
     await untilHandles(path, before);
   });
 });
+
+Deno.test("FileStore.reopen() closes the handle of a flush under way when that has ended", async () => {
+  await withStore(async (store, path) => {
+    await withHeldFlushes(async (held) => {
+      const flush = store.flush();
+      await settle();
+      store.reopen(path, true);
+      await settle();
+      assertEquals([handlesOn(path).sort(), countHandles(path)], [["read", "write"], 4]);
+      held.release();
+      await flush;
+      await settle();
+      assertEquals([handlesOn(path), countHandles(path)], [["read"], 3]);
+    });
+  });
+});
+
+Deno.test("FileStore.close() closes all handles at once when no flush is under way", async () => {
+  await withStore(async (_, path) => {
+    const before = countHandles(path);
+    const store = FileStore.open(path, { sizeBytes: SIZE_BYTES, readOnly: false });
+    await store.flush();
+    store.close();
+    assertEquals(countHandles(path), before);
+  });
+});
+
+Deno.test("FileStore closes a handle when its path is replaced while that is opened", async () => {
+  await withStore(async (store, path) => {
+    const old = `${path}.old`;
+    const { open } = Deno;
+    const opened: Promise<Deno.FsFile>[] = [];
+    Deno.open = async (...args) => {
+      const handle = open(...args);
+      opened.push(handle);
+      await handle;
+      Deno.renameSync(path, old);
+      Deno.writeFileSync(path, new Uint8Array(SIZE_BYTES));
+      return handle;
+    };
+    try {
+      const reads = [1, 2].map(() => store.read(0, new Uint8Array(512)));
+      for (let turn = 0; turn < 1000 && opened.length === 0; turn++) await settle();
+      const handle = await opened[0]!;
+      await Promise.all(reads);
+      // The path is looked at once more, off the event loop.
+      await untilHandles(old, 3);
+      assertThrows(() => handle.statSync(), Deno.errors.BadResource);
+      assertEquals(opened.length, 1);
+    } finally {
+      Deno.open = open;
+    }
+  });
+});

@@ -30,3 +30,11 @@ Deno.test("LateStore fails what needs the medium until that is there, and then i
   late.close();
   assertEquals([medium.flushCount, medium.pageCount, medium.isClosed], [1, 1, true]);
 });
+
+Deno.test("LateStore has the properties of its medium once that is there, and those expected before", () => {
+  const late = new LateStore({ sizeBytes: 4096, readOnly: true, canUnmap: true });
+  assertEquals([late.sizeBytes, late.readOnly, late.canUnmap], [4096, true, true]);
+  late.arrive(new MemoryStore({ sizeBytes: 8192, canUnmap: true }));
+  assertEquals([late.sizeBytes, late.readOnly], [8192, false]);
+  assertEquals(late.extentAt(0), { isMapped: false, endBytes: 8192 });
+});

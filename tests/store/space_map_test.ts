@@ -117,6 +117,50 @@ Deno.test("SpaceMap takes no more steps to answer for a larger store", () => {
   assert(ofStripes < 100, `${ofStripes} steps`);
 });
 
+Deno.test("SpaceMap takes no more steps to mark nearly all of a larger store, or to search one of any size", () => {
+  for (const gib of [4, 64, 64 * 1024]) {
+    const sizeBytes = gib * 2 ** 30;
+    for (const isUnmapped of [true, false]) {
+      const steps = countSteps(() => new SpaceMap(sizeBytes, isUnmapped), (map) => {
+        if (isUnmapped) map.markMapped(sizeBytes / 2 ** 16, sizeBytes - sizeBytes / 2 ** 16);
+        else map.markUnmapped(sizeBytes / 2 ** 16, sizeBytes - sizeBytes / 2 ** 16);
+      });
+      // Two looks at each word of a block of which only a part is marked.
+      assert(steps < 1_100, `${steps} steps for ${gib} GiB`);
+    }
+  }
+  // The last block of words is not whole.
+  const sizeBytes = 32 * 2 ** 30 - 32 * KIB4;
+  const steps = countSteps(() => new SpaceMap(sizeBytes, false), (map) => {
+    assertEquals(map.extentAt(0), { isMapped: true, endBytes: sizeBytes });
+  });
+  // The words of its first block, and the counts of the others.
+  assert(steps < 1_100, `${steps} steps`);
+});
+
+Deno.test("SpaceMap takes 1 MiB at most, and 1 KiB for its counts", () => {
+  const names = ["Uint16Array", "Uint32Array"] as const;
+  const originals = names.map((name) => [name, globalThis[name]] as const);
+  let bytes = 0;
+  for (const [name, original] of originals) {
+    const construct = (target: typeof original, args: unknown[]): object => {
+      const made: ArrayBufferView = Reflect.construct(target, args);
+      bytes += made.byteLength;
+      return made;
+    };
+    Object.defineProperty(globalThis, name, { value: new Proxy(original, { construct }) });
+  }
+  try {
+    for (const gib of [32, 1024 ** 2]) {
+      bytes = 0;
+      new SpaceMap(gib * 2 ** 30, true);
+      assertEquals(bytes, 2 ** 20 + 2 ** 10, `${gib} GiB`);
+    }
+  } finally {
+    for (const [name, original] of originals) Object.defineProperty(globalThis, name, { value: original });
+  }
+});
+
 Deno.test("SpaceMap passes by blocks that are alike, and no others", () => {
   const random = seededRandom(SEED + 1);
   const granules = 1 << 23;

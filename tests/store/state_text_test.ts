@@ -46,9 +46,18 @@ Deno.test("parseState() tells a newer version from a damaged text", () => {
 });
 
 Deno.test("parseState() refuses what is no state", () => {
-  for (
-    const text of ["", "{", "null", "[]", '"a"', "{}", '{"version":"1"}', '{"version":0}', '{"version":1.5}']
-  ) {
-    assertThrows(() => parseState(text, 2), SyntaxError, "it", text);
+  const rows = [
+    ["", "it is not JSON"],
+    ["{", "it is not JSON"],
+    ["null", "it is not a JSON object"],
+    ["[]", "it is not a JSON object"],
+    ['"a"', "it is not a JSON object"],
+    ["{}", "its version is undefined"],
+    ['{"version":"1"}', 'its version is "1"'],
+    ['{"version":0}', "its version is 0"],
+    ['{"version":1.5}', "its version is 1.5"],
+  ] as const;
+  for (const [text, message] of rows) {
+    assertEquals(assertThrows(() => parseState(text, 2), SyntaxError).message, message, text);
   }
 });

@@ -118,6 +118,19 @@ Deno.test("TwinFile notices a changed digit in either copy, and has the last tex
     }
   }));
 
+Deno.test("TwinFile gives the first of two damaged copies, and replaces both", () =>
+  withScratch(async (folder) => {
+    const path = join(folder, "a.json");
+    await new TwinFile(path).replace(textOf("1234"));
+    const text = Deno.readTextFileSync(path);
+    const damaged = text.slice(0, text.length / 2).replace("1234", "1235");
+    Deno.writeTextFileSync(path, damaged + text.slice(text.length / 2).replace("1234", "1236"));
+    const file = new TwinFile(path);
+    assertEquals(file.read(), { text: damaged, needsRewrite: true, isHalfDamaged: false });
+    await file.replace(textOf("next"));
+    assertEquals(valueIn(new TwinFile(path).read().text), "next");
+  }));
+
 Deno.test("TwinFile gives a file without an intact copy as a whole, and replaces it as a whole", () =>
   withScratch(async (folder) => {
     const path = join(folder, "a.json");

@@ -33,8 +33,11 @@ Deno.test("zeroFill() makes exactly its range zero", async () => {
 
 Deno.test("zeroFill() takes space for no page that was a hole", async () => {
   const memory = new MemoryStore({ sizeBytes: SIZE_BYTES });
-  // A byte each in three pages, of which the last but one and the last follow one another; others are holes.
-  for (const offset of [7 * KIB4 + 511, 64 * KIB4, 65 * KIB4]) memory.writeNow(offset, Uint8Array.of(1));
+  // Bytes in four pages, of which the last three follow one another, on both sides of the end of a piece; others are
+  // holes.
+  for (const offset of [7 * KIB4 + 511, 63 * KIB4, 64 * KIB4 - 1, 64 * KIB4, 65 * KIB4]) {
+    memory.writeNow(offset, Uint8Array.of(1));
+  }
   const written: [number, number][] = [];
   const spied = {
     read: memory.read.bind(memory),
@@ -44,10 +47,10 @@ Deno.test("zeroFill() takes space for no page that was a hole", async () => {
     },
   };
   await zeroFill(spied, { offset: 512, lengthBytes: SIZE_BYTES - 1024 });
-  assertEquals(written, [[7 * KIB4, KIB4], [64 * KIB4, 2 * KIB4]]);
-  assertEquals([memory.pageCount, contentOf(memory)], [3, new Uint8Array(SIZE_BYTES)]);
+  assertEquals(written, [[7 * KIB4, KIB4], [63 * KIB4, KIB4], [64 * KIB4, 2 * KIB4]]);
+  assertEquals([memory.pageCount, contentOf(memory)], [4, new Uint8Array(SIZE_BYTES)]);
   await zeroFill(memory, { offset: 0, lengthBytes: SIZE_BYTES });
-  assertEquals(written.length, 2, "what reads as zeros is left alone");
+  assertEquals(written.length, 3, "what reads as zeros is left alone");
 });
 
 Deno.test("zeroFill() passes on how the medium fails", async () => {

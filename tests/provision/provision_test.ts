@@ -324,7 +324,7 @@ Deno.test("provision() takes no lock for a conf with errors", async () => {
   await withScratch(async (folder) => {
     await provision(configOf(`storage=${folder}`, "[a]", "size=1MB"));
     Deno.removeSync(join(folder, ".iscsi/build.lock"));
-    const { errors } = await provision(configOf(`storage=${folder}`, "[a]", "size=512"));
+    const { errors } = await provision(configOf(`storage=${folder}`, "[a]", "size=512", "[b]", "size=1MB"));
     assertEquals(errors.length, 1);
     assertEquals([...Deno.readDirSync(join(folder, ".iscsi"))].map(({ name }) => name).sort(), [
       "built",

@@ -44,6 +44,7 @@ async function settle(): Promise<void> {
 
 Deno.test("ThinStore punches whole granules, and writes zeros to what remains of a range", async () => {
   const { memory, puncher, store } = fullStore();
+  assertEquals([store.canUnmap, store.readOnly, store.sizeBytes], [true, false, SIZE_BYTES]);
   const done = store.unmap([{ offset: KIB4 - 512, lengthBytes: 3 * KIB4 }]);
   assertEquals(puncher.requests, [[{ offset: KIB4, lengthBytes: 2 * KIB4 }]]);
   puncher.release();
@@ -161,6 +162,27 @@ Deno.test("ThinStore makes a write wait for every hole that it touches, one afte
   await Promise.all([...unmapped, written]);
   assertEquals(contentOf(memory, 9 * KIB4 - 256, 512), bytes);
   assertEquals([8, 9].map((page) => store.extentAt(page * KIB4).isMapped), [true, true]);
+});
+
+Deno.test("ThinStore that has waited for one hole waits for the next only if the write touches that, too", async () => {
+  // A write of pages, the page of the hole that is under way, that of the next, and whether the write waits for it.
+  for (const [first, count, underWay, next, waits] of [[1, 4, 4, 2, true], [8, 1, 8, 2, false]] as const) {
+    const { memory, puncher, store } = fullStore();
+    const unmapped = [underWay, next].map((page) =>
+      store.unmap([{ offset: page * KIB4, lengthBytes: KIB4 }])
+    );
+    const bytes = new Uint8Array(count * KIB4).fill(0x5a);
+    let isWritten = false;
+    const written = store.write(first * KIB4, bytes).then(() => isWritten = true);
+    await settle();
+    assertEquals(isWritten, false);
+    puncher.release();
+    await settle();
+    assertEquals(isWritten, !waits);
+    puncher.release();
+    await Promise.all([...unmapped, written]);
+    assertEquals(contentOf(memory, first * KIB4, bytes.length), bytes);
+  }
 });
 
 Deno.test("ThinStore goes on with a hole when a write in its way has failed", async () => {

@@ -135,6 +135,19 @@ Deno.test("ThinStore keeps a write that is under way and a hole apart, whichever
   assertEquals(contentOf(memory, 5 * KIB4, 4 * KIB4), new Uint8Array(4 * KIB4));
 });
 
+Deno.test("ThinStore reads at once while no hole is made, and passes on what the store within declines", async () => {
+  const { memory, puncher, store } = fullStore();
+  const [into, expected] = [new Uint8Array(512), new Uint8Array(512).fill(0xa5)];
+  assertEquals([store.readNow(KIB4, into), into], [true, expected]);
+  const unmapped = store.unmap([{ offset: 0, lengthBytes: KIB4 }]);
+  assertEquals(store.readNow(KIB4, into), false);
+  puncher.release();
+  await unmapped;
+  assertEquals(store.readNow(KIB4, into), true);
+  memory.readNow = () => false;
+  assertEquals(store.readNow(KIB4, into), false);
+});
+
 Deno.test("ThinStore makes a write at the start wait for a hole there, and none behind it", async () => {
   const { memory, puncher, store } = fullStore();
   const unmapped = store.unmap([{ offset: 0, lengthBytes: KIB4 }]);

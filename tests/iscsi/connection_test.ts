@@ -2,16 +2,18 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { Limits } from "../../lib/iscsi/limits.ts";
 import { ProtocolError } from "../../lib/iscsi/protocol_error.ts";
-import type { Initiator } from "../support/initiator.ts";
+import { Initiator } from "../support/initiator.ts";
 import { read10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
 import { Opcode } from "../support/initiator_pdu.ts";
 import { nopOut, RequestPdu, scsiCommand } from "../support/initiator_request.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
 import { MemoryStore } from "../support/memory_store.ts";
+import { type ByteStream, createPipe } from "../support/pipe.ts";
 import { SlowStore } from "../support/slow_store.ts";
 import {
   assertSameBytes,
   contentOf,
+  ENDS,
   nameOf,
   numbered,
   pattern,
@@ -50,6 +52,47 @@ class WatchedStore extends MemoryStore {
     return super.readNow(offset, into);
   }
 }
+
+/** A stream that remembers how much space each read offered, and how often it was closed. */
+class WatchedStream implements ByteStream {
+  readonly spaces: number[] = [];
+  closings = 0;
+  readonly #inner: ByteStream;
+
+  constructor(inner: ByteStream) {
+    this.#inner = inner;
+  }
+
+  read(into: Uint8Array): Promise<number | null> {
+    this.spaces.push(into.length);
+    return this.#inner.read(into);
+  }
+
+  write(from: Uint8Array): Promise<number> {
+    return this.#inner.write(from);
+  }
+
+  close(): void {
+    this.closings++;
+    this.#inner.close();
+  }
+}
+
+Deno.test("a connection offers the space of its stage to each read, and closes its stream once", () =>
+  withHarness({}, async ({ node }) => {
+    const [ours, theirs] = createPipe();
+    const stream = new WatchedStream(theirs);
+    const served = node.serve(stream, ENDS);
+    const initiator = new Initiator(ours, { firstCmdSn: 1 });
+    await initiator.login({ targetName: nameOf() });
+    await initiator.nop();
+    assertEquals(stream.spaces[0], Limits.receiveBufferLoginBytes);
+    assertEquals(Math.max(...stream.spaces), Limits.receiveBufferBytes);
+    assertEquals(await initiator.logout(), 0);
+    await served;
+    await initiator.close();
+    assertEquals(stream.closings, 1);
+  }));
 
 Deno.test("the longest segments of a login are taken, a longer one ends the connection at its header", () =>
   withHarness({}, async (harness) => {

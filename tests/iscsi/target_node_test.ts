@@ -190,6 +190,19 @@ Deno.test("session reinstatement ends the old connection and its tasks before it
   });
 });
 
+Deno.test("a session is reinstated over another portal than that of its predecessor (6.3.5)", () =>
+  withHarness({}, async (harness) => {
+    let before = harness.open();
+    await before.initiator.login({ targetName: nameOf() });
+    for (const ends of [{ localAddress: "10.0.1.1" }, { localPort: 860 }]) {
+      const after = harness.open({ ends });
+      await after.initiator.login({ targetName: nameOf() });
+      assertEquals(await before.initiator.receiveEnd(), []);
+      assertEquals([...harness.node.sessions()].length, 1);
+      before = after;
+    }
+  }));
+
 Deno.test("a discovery session is reinstated by one of the same initiator port, and by no normal one (7.4.2)", () =>
   withHarness({}, async (harness) => {
     const first = harness.open();

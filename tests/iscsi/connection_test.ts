@@ -182,6 +182,35 @@ Deno.test("a peer that never reads its replies is held back, and only itself", a
   });
 });
 
+Deno.test("a connection receives again as soon as its replies fit, although it is still sending", async () => {
+  const store = new MemoryStore({ sizeBytes: SIZE });
+  await withHarness({ targets: [{ stores: [store] }] }, async (harness) => {
+    const { initiator } = harness.open({ capacityBytes: 4096 });
+    await initiator.login({ targetName: nameOf(), keys: { MaxRecvDataSegmentLength: "262144" } });
+    await initiator.command({ cdb: testUnitReady() });
+    const command = { isFinal: true, lun: 0 };
+    // Data for one half of the send buffer, and answers to pings for the other.
+    const expectedLength = Limits.sendBufferBytes;
+    const cdb = read10(0, expectedLength / 512);
+    const read = { ...command, reads: true, writes: false, expectedLength, cdb };
+    const write = { ...command, reads: false, writes: true, expectedLength: 512, cdb: write10(0, 1) };
+    const pings = Limits.sendBufferBytes / 65_536;
+    const sending = initiator.send(
+      scsiCommand({ ...numbered(initiator), ...read }),
+      ...Array.from({ length: pings }, () => nopOut({ ...numbered(initiator, true), data: pattern(65_536) })),
+      scsiCommand({ ...numbered(initiator), ...write, data: pattern(512) }),
+    );
+    for (let half = 0; half < 2; half++) assertEquals((await initiator.receive()).data.length, 262_144);
+    for (let round = 0; round < 20; round++) await settle();
+    assertEquals(store.writeCount, 1, "the answers to the pings are still on their way");
+    for (let count = 0; count < pings; count++) {
+      assertEquals((await initiator.receive()).opcode, Opcode.nopIn);
+    }
+    assertEquals((await initiator.receive()).opcode, Opcode.scsiResponse);
+    await sending;
+  });
+});
+
 Deno.test("data that nobody reads is not read from the medium either", async () => {
   let readBytes = 0;
   const store = new WatchedStore((lengthBytes) => readBytes += lengthBytes);

@@ -291,6 +291,35 @@ Deno.test("a slow medium makes the target hold little, and pings are answered me
   });
 });
 
+Deno.test("a connection that a slow medium holds up is over at once when its session ends", async () => {
+  const store = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
+  await withHarness({ targets: [{ stores: [store] }] }, async (harness) => {
+    const { initiator, served, traffic } = harness.open();
+    await initiator.login({ targetName: nameOf(), keys: { FirstBurstLength: "262144" } });
+    await initiator.command({ cdb: testUnitReady() });
+    const writes = Array.from({ length: 40 }, (_, index) =>
+      scsiCommand({
+        ...numbered(initiator),
+        isFinal: true,
+        reads: false,
+        writes: true,
+        lun: 0,
+        expectedLength: 262_144,
+        cdb: write10(512 * index, 512),
+        data: pattern(262_144),
+      }));
+    const sending = initiator.send(...writes).catch(() => "the connection is gone");
+    await until(() => traffic.taken > 6 * MIB, "much is on its way to the medium");
+    for (let round = 0; round < 10; round++) await settle();
+    harness.node.endSession([...harness.node.sessions()][0]!);
+    assertEquals(await sending, "the connection is gone");
+    await settle();
+    assertEquals(harness.node.holdings.connections, 0);
+    await served;
+    store.releaseAll();
+  });
+});
+
 Deno.test("slow reads make the target hold little, and go on when they are fetched", async () => {
   const inner = new MemoryStore({ sizeBytes: SIZE });
   inner.writeNow(0, pattern(MIB));

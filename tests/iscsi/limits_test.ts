@@ -8,7 +8,7 @@ const README = Deno.readTextFileSync(new URL("../../README.md", import.meta.url)
 const seconds = (ms: number): number => ms / 1000;
 const kibibytes = (bytes: number): number => bytes / 1024;
 
-/** What the README says of each limit that it states. */
+/** The sentence of the README about each limit that it states. */
 const STATED: Readonly<Record<string, string>> = {
   failedLoginFirstMs: `before they are challenged: ${Limits.failedLoginFirstMs} ms after the first`,
   failedLoginMaxMs: `with each that follows, up to ${seconds(Limits.failedLoginMaxMs)} s, until`,

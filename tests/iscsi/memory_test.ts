@@ -145,7 +145,7 @@ for (
       assertEquals((windows.length - 1) * Limits.commandWindow, Limits.lingeringTasks);
       for (const { cdb, ...options } of windows) {
         assertEquals(width(), Limits.commandWindow);
-        // The first command hears of those that were ended.
+        // Reports the unit attention for the commands that were ended.
         await initiator.command({ cdb: testUnitReady(), isImmediate: true });
         const commands = Array.from({ length: Limits.commandWindow }, () => command(initiator, cdb, options));
         await initiator.send(...commands);

@@ -64,7 +64,7 @@ Deno.test("RepetitionFilter reports a failure of ours once, then how often it wa
   assertEquals(clock.waiting, 0);
 });
 
-Deno.test("RepetitionFilter reports news of ours 32 times in a minute", () => {
+Deno.test("RepetitionFilter reports an event of ours that is no failure 32 times in a minute", () => {
   const { filter, told } = new Scene();
   for (const level of ["info", "debug"] as const) {
     for (let count = 0; count < 100; count++) filter.write({ level, message: level });

@@ -5,8 +5,13 @@ import { Limits } from "../../lib/iscsi/limits.ts";
 /** The README without its line breaks. */
 const README = Deno.readTextFileSync(new URL("../../README.md", import.meta.url)).replace(/\s+/g, " ");
 
-const seconds = (ms: number): number => ms / 1000;
-const kibibytes = (bytes: number): number => bytes / 1024;
+function seconds(ms: number): number {
+  return ms / 1000;
+}
+
+function kibibytes(bytes: number): number {
+  return bytes / 1024;
+}
 
 /** The sentence of the README about each limit that it states. */
 const STATED: Readonly<Record<string, string>> = {

@@ -4,7 +4,7 @@ import { Limits } from "../../lib/iscsi/limits.ts";
 import type { ConnectionSnapshot, SessionSnapshot } from "../../lib/iscsi/node_snapshot.ts";
 import { read10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
 import { LoginRefused } from "../support/initiator_login.ts";
-import { Opcode } from "../support/initiator_pdu.ts";
+import { Opcode, type Pdu } from "../support/initiator_pdu.ts";
 import { RequestPdu, scsiCommand } from "../support/initiator_request.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
 import { MemoryStore } from "../support/memory_store.ts";
@@ -128,3 +128,18 @@ Deno.test("every refusal is remembered, with the rule that refused", () =>
       ]);
     },
   ));
+
+Deno.test("a login against the rules of the protocol counts as one, and is no fault of the target", () =>
+  withHarness({}, async (harness) => {
+    const initiator = harness.connect();
+    // It says neither who logs in nor to what.
+    await initiator.send(new RequestPdu(Opcode.loginRequest | 0x40, 0x87));
+    const [{ statusClass, statusDetail }] = await initiator.receiveEnd() as [Pdu];
+    assertEquals([statusClass, statusDetail], [2, 7]);
+    const { protocol, fault } = harness.node.snapshot().refusals.totals;
+    assertEquals([protocol, fault], [1, 0]);
+    assertEquals(harness.events.map(({ level, details }) => [level, details?.reason]), [[
+      "warning",
+      "protocol",
+    ]]);
+  }));

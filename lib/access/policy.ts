@@ -11,7 +11,7 @@ export interface GuardedTarget {
 }
 
 /** Who asks, and over which connection. */
-export interface Petitioner {
+export interface Requester {
   /** Folded iSCSI name. */
   readonly initiatorName: string;
   /** Our end of the connection. */
@@ -25,10 +25,10 @@ export interface Petitioner {
  *
  * @throws {TypeError} when one of them is no address
  */
-export function petitioner(
+export function requester(
   initiatorName: string,
   { localAddress, peerAddress }: { readonly localAddress: string; readonly peerAddress: string },
-): Petitioner {
+): Requester {
   return { initiatorName, local: readAddress(localAddress), peer: readAddress(peerAddress) };
 }
 
@@ -53,12 +53,12 @@ export interface Refusal {
  */
 export function mayUse(
   target: GuardedTarget,
-  petitioner: Petitioner,
+  requester: Requester,
   interfaces: readonly InterfaceAddress[],
 ): Decision {
-  const networks = networksRule(target, petitioner, interfaces);
+  const networks = networksRule(target, requester, interfaces);
   if (networks !== undefined) return { allowed: false, option: "networks", rule: networks };
-  const initiators = initiatorsRule(target, petitioner);
+  const initiators = initiatorsRule(target, requester);
   if (initiators !== undefined) return { allowed: false, option: "initiators", rule: initiators };
   return { allowed: true };
 }
@@ -66,20 +66,20 @@ export function mayUse(
 /** The rule of `networks` that refuses; undefined when none does. */
 function networksRule(
   { name, networks }: GuardedTarget,
-  petitioner: Petitioner,
+  requester: Requester,
   interfaces: readonly InterfaceAddress[],
 ): string | undefined {
   if (networks.length === 0) return undefined;
   const checks = networks.map((network) => {
     const source = peerRange(network, interfaces);
-    const hasLocal = rangeContains(network, petitioner.local);
-    const hasPeer = source !== undefined && rangeContains(source, petitioner.peer);
+    const hasLocal = rangeContains(network, requester.local);
+    const hasPeer = source !== undefined && rangeContains(source, requester.peer);
     return { hasLocal, hasPeer };
   });
   if (checks.some(({ hasLocal, hasPeer }) => hasLocal && hasPeer)) return undefined;
   const option = `networks of [${name}] (${networks.map(({ text }) => text).join(" ")})`;
-  const local = `local address ${petitioner.local.address}`;
-  const peer = `peer ${petitioner.peer.address}`;
+  const local = `local address ${requester.local.address}`;
+  const peer = `peer ${requester.peer.address}`;
   if (!checks.some(({ hasLocal }) => hasLocal)) return `${option} do not contain ${local}`;
   if (!checks.some(({ hasPeer }) => hasPeer)) return `${option} do not contain ${peer}`;
   return `${option} do not contain ${local} and ${peer} in one network`;
@@ -88,7 +88,7 @@ function networksRule(
 /** The rule of `initiators` that refuses; undefined when none does. */
 function initiatorsRule(
   { name, initiators }: GuardedTarget,
-  { initiatorName }: Petitioner,
+  { initiatorName }: Requester,
 ): string | undefined {
   if (initiators.length === 0 || initiators.includes(initiatorName)) return undefined;
   return `initiators of [${name}] does not list ${JSON.stringify(initiatorName)}`;

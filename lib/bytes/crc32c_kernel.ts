@@ -36,7 +36,7 @@ import {
   v128Store,
   v128Xor,
   type WebAssemblyFunction,
-} from "./webassembly.ts";
+} from "./wasm_assembler.ts";
 
 /** How many bytes behind a byte of the quotient it is XORed to the message. */
 const DELAYS = [25, 144, 169, 198, 210] as const;

@@ -3,7 +3,7 @@ import { ProvisionError } from "../provision/provision_error.ts";
 import { provision, type ProvisionReport } from "../provision/provision.ts";
 import { isChange, type Step } from "../provision/step.ts";
 import type { Context } from "./context.ts";
-import { exitCodeOf, reportTold, toldToJson } from "./describe_told.ts";
+import { exitCodeOf, reloadToJson, reportReload } from "./format_reload.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { Interruption } from "./interruption.ts";
 import { loadConfig, reportDiagnostics } from "./load_config.ts";
@@ -11,7 +11,7 @@ import { OPTIONS, type OptionValues } from "./options.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { stepPrinter, summarizeSteps } from "./step_table.ts";
 import { totalsOf } from "./step_totals.ts";
-import { tellServer, type Told } from "./tell_server.ts";
+import { type ReloadOutcome, requestReload } from "./request_reload.ts";
 
 /**
  * `iscsi build`: makes the backing files what the conf says, and then has the running server take it over.
@@ -59,7 +59,7 @@ export async function buildAndTell(
   } else if (told?.kind === "absent") {
     if (!isServedNext) tellOfAbsence(config, options, context);
   } else if (told !== undefined) {
-    reportTold(told, config.storage, context);
+    reportReload(told, config.storage, context);
   }
   return exitCode;
 }
@@ -67,7 +67,7 @@ export async function buildAndTell(
 /** How a build ends. */
 interface Outcome {
   /** Absent when no server was told. */
-  readonly told?: Told;
+  readonly told?: ReloadOutcome;
   /** Why not all was done; undefined when all was, or when what is wrong has been reported. */
   readonly failure?: string | undefined;
   readonly exitCode: ExitCode;
@@ -89,7 +89,7 @@ function reportProvision(
 async function tell(config: Config, options: OptionValues, context: Context): Promise<Outcome> {
   const { conf: file, force, dryRun } = options;
   try {
-    const told = await tellServer(config.storage, { file, force, dryRun }, context);
+    const told = await requestReload(config.storage, { file, force, dryRun }, context);
     // A server that keeps its old configuration: whoever changed it must not think that the change is live.
     return { told, exitCode: told.kind === "absent" ? EXIT_CODES.done.code : exitCodeOf(told) };
   } catch (error) {
@@ -146,7 +146,7 @@ function toJson(
     failure: failure ?? null,
     promisedBytes,
     allocatedBytes,
-    live: toldToJson(told),
+    live: reloadToJson(told),
   };
   return `${JSON.stringify(document, null, 2)}\n`;
 }

@@ -1,8 +1,8 @@
-import type { DisconnectReport } from "../control/disconnect_report.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import type { OptionValues } from "./options.ts";
 import { withSessions } from "./with_sessions.ts";
+import type { DisconnectReport } from "../control/control_requests.ts";
 
 /** `iscsi disconnect`: ends a session, or all of an initiator's or a target's. */
 export function disconnect(

@@ -3,10 +3,10 @@ import type { Config } from "../config/config.ts";
 import { type Diagnostic, formatDiagnostic } from "../config/diagnostic.ts";
 import { parseConfig, type ParsedConfig } from "../config/parse_config.ts";
 import { formatSize } from "../config/size.ts";
-import { reasonOf } from "../provision/reason_of.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { printable } from "./show_text.ts";
+import { reasonOf } from "../provision/provision_error.ts";
 
 /** Largest conf, and largest file of secrets: a hundred thousand LUNs fit. */
 const TEXT_BYTES_MAX = 16 * 1024 ** 2;

@@ -1,6 +1,6 @@
 /** How events are written down. */
-import { escapeControls } from "../iscsi/escape_controls.ts";
-import { EventLog, LOG_LEVELS, type LogEvent, type LogLevel } from "../iscsi/event_log.ts";
+import { escapeControls } from "../iscsi/events/escape_controls.ts";
+import { EventLog, LOG_LEVELS, type LogEvent, type LogLevel } from "../iscsi/events/event_log.ts";
 import type { Context } from "./context.ts";
 
 /** What journald takes at the start of a line for how much it matters (sd-daemon(3)). */

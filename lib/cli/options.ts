@@ -1,4 +1,4 @@
-import { LOG_LEVELS } from "../iscsi/event_log.ts";
+import { LOG_LEVELS } from "../iscsi/events/event_log.ts";
 import { LOG_FORMAT_NAMES } from "./log_format.ts";
 
 /** One option of the command line. */

@@ -1,9 +1,9 @@
-import type { RenegotiateReport } from "../control/renegotiate_report.ts";
-import type { NegotiationOutcome } from "../iscsi/negotiation_request.ts";
+import type { NegotiationOutcome } from "../iscsi/negotiation/negotiation_request.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import type { OptionValues } from "./options.ts";
 import { withSessions } from "./with_sessions.ts";
+import type { RenegotiateReport } from "../control/control_requests.ts";
 
 /** What has come of asking, in words. */
 const OUTCOMES: Readonly<Record<NegotiationOutcome, string>> = {

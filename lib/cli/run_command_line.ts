@@ -1,5 +1,4 @@
-import { ProvisionError } from "../provision/provision_error.ts";
-import { reasonOf } from "../provision/reason_of.ts";
+import { ProvisionError, reasonOf } from "../provision/provision_error.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { commandHelp, programHelp } from "./help.ts";
@@ -14,7 +13,7 @@ import { printable } from "./show_text.ts";
 export async function runCommandLine(args: readonly string[], context: Context): Promise<ExitCode> {
   try {
     const commandLine = parseCommandLine(args);
-    const exitCode = await obey(commandLine, context);
+    const exitCode = await execute(commandLine, context);
     const isServer = commandLine.kind === "run" && commandLine.command.isServer === true;
     return isServer ? exitCode : judgeOutput(exitCode, context);
   } catch (error) {
@@ -24,7 +23,7 @@ export async function runCommandLine(args: readonly string[], context: Context):
   }
 }
 
-async function obey(commandLine: CommandLine, context: Context): Promise<ExitCode> {
+async function execute(commandLine: CommandLine, context: Context): Promise<ExitCode> {
   switch (commandLine.kind) {
     case "wrong":
       context.stderr.write(`iscsi: ${printable(commandLine.problem)}\nRun "iscsi --help" for help\n`);

@@ -2,17 +2,17 @@ import { resolve } from "@std/path";
 import { interfaceAddresses } from "../access/interfaces.ts";
 import { formatPortal } from "../bytes/network.ts";
 import type { Config } from "../config/config.ts";
-import { EventLog } from "../iscsi/event_log.ts";
-import { RepetitionFilter } from "../iscsi/repetition_filter.ts";
+import { EventLog } from "../iscsi/events/event_log.ts";
+import { RepetitionFilter } from "../iscsi/events/repetition_filter.ts";
 import { type Exports, findExports } from "../provision/find_exports.ts";
 import { stateFolderOf } from "../provision/state_folder.ts";
-import { ControlDoor } from "../server/control_door.ts";
+import { ControlEndpoint } from "../server/control_endpoint.ts";
 import { controlHandlers } from "../server/control_handlers.ts";
 import { collectMetrics } from "../server/collect_metrics.ts";
 import { MetricsService } from "../server/metrics_service.ts";
 import { Reloader } from "../server/reloader.ts";
 import { servingFrom } from "../server/serving.ts";
-import { describeHolder, StorageTenure } from "../server/storage_tenure.ts";
+import { describeHolder, StorageLease } from "../server/storage_lease.ts";
 import { SpaceWatch } from "../server/space_watch.ts";
 import { Supervisor } from "../server/supervisor.ts";
 import { systemClock } from "../server/system_clock.ts";
@@ -70,19 +70,19 @@ async function serveWithLog(
   if (!isFolder(stateFolder) && findExportsOrReport(config, context) === undefined) {
     return EXIT_CODES.failed.code;
   }
-  const tenure = await StorageTenure.begin(config.storage, log);
-  if ("holderPid" in tenure) {
-    context.stderr.write(`iscsi: ${describeHolder(config.storage, tenure)}\n`);
+  const lease = await StorageLease.begin(config.storage, log);
+  if ("holderPid" in lease) {
+    context.stderr.write(`iscsi: ${describeHolder(config.storage, lease)}\n`);
     return EXIT_CODES.failed.code;
   }
   const found = findExportsOrReport(config, context);
   if (found === undefined) {
-    await tenure.end();
+    await lease.end();
     return EXIT_CODES.failed.code;
   }
   const print = (text: string): void => printOrTell(text, context, log);
   const supervisor = new Supervisor({
-    serving: { config, ...servingFrom(found), tenure },
+    serving: { config, ...servingFrom(found), lease },
     interfaces: () => interfaceAddresses(Deno.networkInterfaces()),
     log,
     workerLog,
@@ -121,7 +121,7 @@ async function superviseUntilStopped(
     log,
     onTakenOver: takeOver,
   });
-  using control = new ControlDoor(controlHandlers({ supervisor, reloader, space, version }), log);
+  using control = new ControlEndpoint(controlHandlers({ supervisor, reloader, space, version }), log);
   await takeOver(supervisor.serving.config);
   const onHangup = (): void => {
     // What came of it is in the log.

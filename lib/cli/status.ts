@@ -11,6 +11,7 @@ import { reportDisk, reportServer, type StatusReport } from "./status_report.ts"
 import { showStatus } from "./status_text.ts";
 import { COLOURED_STYLE, PLAIN_STYLE } from "./terminal.ts";
 import { LINE_COLUMNS_MAX } from "./wrap_words.ts";
+import { delay } from "../base/delay.ts";
 
 /** Over which rates are averages, when nothing else is asked for. */
 const LOOK_MS = 1000;
@@ -31,12 +32,12 @@ export async function status(context: Context, options: OptionValues): Promise<E
   }
   const place = findServer(options, context);
   if ("exitCode" in place) return place.exitCode;
-  const looker = new Looker(context, options, place);
-  return options.watch === undefined ? await looker.once() : await looker.watch(seconds);
+  const view = new StatusView(context, options, place);
+  return options.watch === undefined ? await view.once() : await view.watch(seconds);
 }
 
 /** Looks at a server and shows what it sees. */
-class Looker {
+class StatusView {
   readonly #context: Context;
   readonly #options: OptionValues;
   readonly #place: ServerPlace;
@@ -54,7 +55,7 @@ class Looker {
       if (first.node === null || first.node.sessions.length === 0) {
         this.#print(reportServer(undefined, first));
       } else {
-        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+        await delay(LOOK_MS);
         this.#print(reportServer(first, await this.#ask()));
       }
       return EXIT_CODES.done.code;

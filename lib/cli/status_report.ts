@@ -4,14 +4,18 @@
  */
 import type { Config } from "../config/config.ts";
 import { serialNumberOf } from "../config/disk.ts";
-import type { ServerStatus } from "../control/server_status.ts";
-import type { FileSystemSpace, SpaceReport } from "../control/space_report.ts";
+import type { FileSystemSpace, ServerStatus, SpaceReport } from "../control/server_status.ts";
 import type { UnitProblem } from "../control/unit_problem.ts";
-import type { LogicalUnitSnapshot, SessionSnapshot } from "../iscsi/node_snapshot.ts";
-import type { RefusalReason } from "../iscsi/refusals.ts";
-import { STORAGE_FAULTS, type StorageFault, type StorageFaultFigures } from "../scsi/storage_faults.ts";
-import type { TrafficFigures } from "../scsi/traffic.ts";
+import type { LogicalUnitSnapshot } from "../iscsi/node/node_snapshot.ts";
+import {
+  STORAGE_FAULTS,
+  type StorageFault,
+  type StorageFaultFigures,
+} from "../scsi/medium/storage_faults.ts";
+import type { TrafficFigures } from "../scsi/counters/traffic.ts";
 import { ratesBetween, type TrafficRates } from "./traffic_rates.ts";
+import type { RefusalReason } from "../iscsi/events/refusal_reason.ts";
+import type { SessionSnapshot } from "../iscsi/session/session_snapshot.ts";
 
 /** How a server is. */
 export interface StatusReport {

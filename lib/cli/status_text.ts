@@ -1,9 +1,8 @@
 /** `iscsi status` for people: lines that fit the terminal, the same columns under one another. */
 import { formatPortal } from "../bytes/network.ts";
 import { formatSize } from "../config/size.ts";
-import type { FileSystemSpace } from "../control/space_report.ts";
 import { STORAGE_FAULT_LABELS } from "../control/storage_fault_labels.ts";
-import { STORAGE_FAULTS } from "../scsi/storage_faults.ts";
+import { STORAGE_FAULTS } from "../scsi/medium/storage_faults.ts";
 import { RESERVATION_LABELS } from "./reservation_labels.ts";
 import {
   formatCount,
@@ -26,6 +25,7 @@ import type {
 } from "./status_report.ts";
 import type { Style } from "./terminal.ts";
 import { wrapWords } from "./wrap_words.ts";
+import type { FileSystemSpace } from "../control/server_status.ts";
 
 /** How a report is shown. */
 export interface StatusTextOptions {

@@ -1,5 +1,5 @@
-import { latencyQuantileMs } from "../scsi/latency_histogram.ts";
-import type { TrafficFigures, TransferFigures } from "../scsi/traffic.ts";
+import { latencyQuantileMs } from "../scsi/counters/latency_histogram.ts";
+import type { TrafficFigures, TransferFigures } from "../scsi/counters/traffic.ts";
 
 /** What went on in a second of an interval, on average. */
 export interface Rates {

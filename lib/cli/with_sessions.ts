@@ -1,6 +1,6 @@
 import { foldIscsiName } from "../config/iscsi_name.ts";
 import type { ControlClient } from "../control/control_client.ts";
-import type { NodeSnapshot, SessionSnapshot } from "../iscsi/node_snapshot.ts";
+import type { NodeSnapshot } from "../iscsi/node/node_snapshot.ts";
 import { refuseUnlessConfirmed } from "./confirmation.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
@@ -9,7 +9,7 @@ import { Interruption, untilInterrupted } from "./interruption.ts";
 import type { OptionValues } from "./options.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { printable, shorten } from "./show_text.ts";
-import { targetNameOf } from "./target_name_of.ts";
+import type { SessionSnapshot } from "../iscsi/session/session_snapshot.ts";
 
 /** A command that has the server do something about sessions. */
 export interface SessionCommand<Report> {
@@ -95,4 +95,11 @@ async function perform<Report>(
   if (report !== undefined) return command.tell(report, context);
   context.stderr.write(`iscsi: Interrupted: ${command.goesOn}\n`);
   return EXIT_CODES.interrupted.code;
+}
+
+/** The iSCSI name of a target that is served, by its name in the conf or in full; undefined when there is none. */
+export function targetNameOf({ targets }: Pick<NodeSnapshot, "targets">, name: string): string | undefined {
+  const folded = foldIscsiName(name);
+  return targets.find((target) => target.name === name.toLowerCase() || target.iscsiName === folded)
+    ?.iscsiName;
 }

@@ -8,8 +8,7 @@ import {
   parsePortal,
   plainAddress,
 } from "../bytes/network.ts";
-import { CHAP_ALGORITHMS, type ChapAlgorithm } from "./chap.ts";
-import { chapNameProblem } from "./chap_name.ts";
+import { CHAP_ALGORITHMS, type ChapAlgorithm, chapNameProblem } from "./chap.ts";
 import type { Endpoint } from "./config.ts";
 import { quote, type Report } from "./diagnostics.ts";
 import { foldIscsiName, iscsiNameProblem } from "./iscsi_name.ts";

@@ -2,10 +2,9 @@
  * A file of secrets: one `NAME SECRET` a line, and after it the iSCSI names of the initiators that the secret is bound
  * to. No message repeats anything of it, since what stands in the wrong place may be a secret.
  */
-import type { Account } from "./chap.ts";
+import { type Account, chapNameProblem } from "./chap.ts";
 import type { Diagnostics } from "./diagnostics.ts";
 import { foldIscsiName, iscsiNameProblem } from "./iscsi_name.ts";
-import { chapNameProblem } from "./chap_name.ts";
 import { readSecretText } from "./secret.ts";
 
 /** Most names of one file. */

@@ -11,6 +11,7 @@ import {
 import { LineBuffer } from "./line_buffer.ts";
 import { withSocketPath } from "./socket_path.ts";
 import { withLimit } from "./with_limit.ts";
+import { errorMessage } from "../base/error_message.ts";
 
 const READ_BYTES = 64 * 1024;
 
@@ -44,7 +45,7 @@ export class ControlClient {
       return await withLimit(conversation, limitMs, onLimit) as ControlResults[Name];
     } catch (error) {
       if (error instanceof ControlError) throw error;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = errorMessage(error);
       throw new ControlError("broken", `Cannot talk to the server: ${reason}`, { cause: error });
     }
   }
@@ -58,7 +59,7 @@ async function connect(path: string): Promise<Deno.UnixConn> {
     if ([ConnectionRefused, NotADirectory, NotFound].some((kind) => error instanceof kind)) {
       throw new ControlError("noServer", `No server listens at "${path}"`, { cause: error });
     }
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = errorMessage(error);
     const kind = error instanceof Deno.errors.PermissionDenied ? "notPermitted" : "unreachable";
     throw new ControlError(kind, `Cannot ask the server at "${path}": ${reason}`, { cause: error });
   }

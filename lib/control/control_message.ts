@@ -11,6 +11,7 @@
  * only after an upgrade can they differ; then they say so, and do not guess.
  */
 import { ControlError } from "./control_error.ts";
+import { isRecord, type JsonRecord } from "../base/is_record.ts";
 
 /** To be raised with every change that an older or newer program would misunderstand. */
 export const CONTROL_VERSION = 1;
@@ -26,14 +27,6 @@ export type Reply =
   | { readonly kind: "progress"; readonly message: string }
   | { readonly kind: "result"; readonly result: unknown }
   | { readonly kind: "error"; readonly message: string };
-
-/** An object of JSON. */
-export type JsonRecord = Readonly<Record<string, unknown>>;
-
-/** Whether a value of JSON is an object. */
-export function isRecord(value: unknown): value is JsonRecord {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 /** A message as a line. */
 export function encodeLine(message: RawRequest | Reply): string {

@@ -1,10 +1,10 @@
-import type { DisconnectReport, DisconnectRequest } from "./disconnect_report.ts";
 import { ControlError } from "./control_error.ts";
-import { isRecord, type RawRequest } from "./control_message.ts";
-import type { ReloadReport, ReloadRequest } from "./reload_report.ts";
-import type { RenegotiateReport, RenegotiateRequest } from "./renegotiate_report.ts";
+import { type RawRequest } from "./control_message.ts";
 import type { ServerStatus } from "./server_status.ts";
 import type { UnitReservations } from "./unit_reservations.ts";
+import type { ReportedChange } from "./reported_change.ts";
+import type { NegotiationOutcome } from "../iscsi/negotiation/negotiation_request.ts";
+import { isRecord } from "../base/is_record.ts";
 
 /** A LUN, by the name of its target in the conf. */
 export interface UnitAddress {
@@ -142,4 +142,55 @@ function decodeReload(parameters: unknown): ReloadRequest {
     );
   }
   return { file, force, dryRun };
+}
+
+/** Which sessions are to end. */
+export interface DisconnectRequest {
+  /** By their numbers, the target session identifying handles. */
+  readonly sessions: readonly number[];
+  /** At once, and not when their initiators have logged out. */
+  readonly now: boolean;
+}
+
+/** What became of sessions that were to end. */
+export interface DisconnectReport {
+  readonly ended: readonly number[];
+  /** Those that are still there, which should not be. */
+  readonly remaining: readonly number[];
+}
+
+/** How the server is asked to read its conf again. */
+export interface ReloadRequest {
+  /** Absolute path of the conf that is meant: the server's own, or it refuses. */
+  readonly file: string;
+  /** Even if every session ends. */
+  readonly force: boolean;
+  /** Only say what would change. */
+  readonly dryRun: boolean;
+}
+
+/** What a server has made live, or would. */
+export interface ReloadReport {
+  readonly dryRun: boolean;
+  readonly changes: readonly ReportedChange[];
+  /** What of it is done only with force, and why; null when it takes none. */
+  readonly obstacle: string | null;
+}
+
+/** Whose initiators are to negotiate. */
+export interface RenegotiateRequest {
+  /** By their numbers, the target session identifying handles. */
+  readonly sessions: readonly number[];
+}
+
+/** What has come of asking the initiator of a session to negotiate. */
+export interface AskedSession {
+  /** Its number. */
+  readonly session: number;
+  readonly outcome: NegotiationOutcome;
+}
+
+/** What has come of asking all of them. */
+export interface RenegotiateReport {
+  readonly sessions: readonly AskedSession[];
 }

@@ -6,6 +6,8 @@ import { CONTROL_REQUESTS, type ControlHandlers, performRequest, requestNameOf }
 import { LineBuffer } from "./line_buffer.ts";
 import { withSocketPath } from "./socket_path.ts";
 import { withLimit } from "./with_limit.ts";
+import { errorMessage } from "../base/error_message.ts";
+import { delay } from "../base/delay.ts";
 
 const READ_BYTES = 4096;
 
@@ -81,7 +83,7 @@ export class ControlServer {
         this.#clients.set(client, this.#serve(client));
       } catch {
         // Mostly no file descriptor is left.
-        if (!this.#isClosed) await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
+        if (!this.#isClosed) await delay(ACCEPT_RETRY_MS);
       }
     }
   }
@@ -119,7 +121,7 @@ class Client {
     try {
       reply = { kind: "result", result: await this.#perform(handlers) };
     } catch (error) {
-      reply = { kind: "error", message: error instanceof Error ? error.message : String(error) };
+      reply = { kind: "error", message: errorMessage(error) };
     }
     await this.#sending;
     await this.#send(reply);

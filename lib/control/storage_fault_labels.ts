@@ -1,4 +1,4 @@
-import type { StorageFault } from "../scsi/storage_faults.ts";
+import type { StorageFault } from "../scsi/medium/storage_faults.ts";
 
 /** The failures of storage in words for people; a number follows. */
 export const STORAGE_FAULT_LABELS: Readonly<Record<StorageFault, string>> = {

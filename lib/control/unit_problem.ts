@@ -1,4 +1,4 @@
-import type { NodeSnapshot } from "../iscsi/node_snapshot.ts";
+import type { NodeSnapshot } from "../iscsi/node/node_snapshot.ts";
 
 /** A logical unit of the conf that is not served, as plain data. */
 export interface UnitProblem {

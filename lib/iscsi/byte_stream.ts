@@ -7,3 +7,10 @@ export interface ByteStream {
   /** Ends the stream in both directions; reads and writes under way reject. */
   close(): void;
 }
+
+/** The two ends of a connection, as addresses. */
+export interface ConnectionEnds {
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly peerAddress: string;
+}

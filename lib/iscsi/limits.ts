@@ -29,13 +29,13 @@ export const Limits = {
   negotiationSeconds: 10,
   negotiationAsks: 2,
   /** How often it is looked which peers have been silent. */
-  peerWatchMs: 1_000,
+  keepaliveCheckMs: 1_000,
   /** PDUs of one connection that are carried out before the others have their turn; a queue of 32 fits into one. */
-  turnPdus: 48,
+  slicePdus: 48,
   /** The same while another connection receives no more than this at a time. */
-  shortTurnPdus: 8,
+  shortSlicePdus: 8,
   /** How many receptions, of whatever connection, that is remembered. */
-  modestReceptions: 64,
+  shallowQueueReceptions: 64,
   /**
    * Where a login finds no room: after how long a peer that has sent nothing is pinged for it, how long that may take
    * to answer, and how often it is looked. ESXi gives up a login after 5 s.
@@ -68,7 +68,7 @@ export const Limits = {
   /** Key=value pairs in one login or text negotiation request. */
   textKeys: 256,
   /** Text that all connections together keep between two PDUs: a MiB for each discovery session, who ask for most. */
-  retainedTextBytes: 16_777_216,
+  textBudgetBytes: 16_777_216,
   /** Connections that have not logged in yet, over all portals. One more displaces one of them. */
   connectionsInLogin: 64,
   /** Connections of one peer's address (IPv6: network of 64 bits) that have not logged in yet. */

@@ -1,10 +1,10 @@
 /** What the server tells Prometheus, made of what it knows of itself. */
-import type { LogicalUnitSnapshot, NodeSnapshot } from "../iscsi/node_snapshot.ts";
-import { REFUSAL_REASONS } from "../iscsi/refusals.ts";
-import type { SpaceFigures } from "../scsi/provisioning.ts";
+import type { LogicalUnitSnapshot, NodeSnapshot } from "../iscsi/node/node_snapshot.ts";
+import type { SpaceFigures } from "../scsi/pages/provisioning.ts";
 import type { Family, Labels } from "./exposition.ts";
-import { STORAGE_FAULTS } from "../scsi/storage_faults.ts";
+import { STORAGE_FAULTS } from "../scsi/medium/storage_faults.ts";
 import { snakeCase, trafficFamilies } from "./traffic_metrics.ts";
+import { REFUSAL_REASONS } from "../iscsi/events/refusal_reason.ts";
 
 /** What the server knows of itself. */
 export interface ServerFigures {

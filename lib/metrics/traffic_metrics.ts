@@ -1,6 +1,6 @@
-import { COMMAND_FAILURES } from "../scsi/command_failure.ts";
-import { LATENCY_BOUNDS_MS } from "../scsi/latency_histogram.ts";
-import type { TrafficFigures, TransferFigures } from "../scsi/traffic.ts";
+import { COMMAND_FAILURES } from "../scsi/outcome/command_failure.ts";
+import { LATENCY_BOUNDS_MS } from "../scsi/counters/latency_histogram.ts";
+import type { TrafficFigures, TransferFigures } from "../scsi/counters/traffic.ts";
 import { type Family, histogramSamples, type Labels, type Sample } from "./exposition.ts";
 
 const LATENCY_BOUNDS_SECONDS = LATENCY_BOUNDS_MS.map((ms) => ms / 1000);

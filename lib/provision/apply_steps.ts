@@ -7,8 +7,7 @@
 import { dirname } from "@std/path";
 import { formatSize } from "../config/size.ts";
 import { formatIdentities } from "./identities.ts";
-import { ProvisionError } from "./provision_error.ts";
-import { reasonOf } from "./reason_of.ts";
+import { ProvisionError, reasonOf } from "./provision_error.ts";
 import { FILE_MODE, replaceFile, syncFile, syncFolder } from "./stable_storage.ts";
 import type { Step } from "./step.ts";
 

@@ -8,8 +8,9 @@
  */
 import { lockDevice } from "./device_lock.ts";
 import { describeLockOwner, findLockOwner, findLockOwnerOf, type LockOwner } from "./lock_owner.ts";
-import { reasonOf } from "./reason_of.ts";
 import type { BackingExport } from "./worker_links.ts";
+import { reasonOf } from "./provision_error.ts";
+import { delay } from "../base/delay.ts";
 
 /** How often to try a lock before calling it taken: a look at whether a file is locked takes it for a moment. */
 const ATTEMPTS = 5;
@@ -129,7 +130,7 @@ export class BackingLocks {
         return true;
       }
       if (attempt === ATTEMPTS) return false;
-      await new Promise((resolve) => setTimeout(resolve, ATTEMPT_INTERVAL_MS));
+      await delay(ATTEMPT_INTERVAL_MS);
     }
   }
 

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import type { Config } from "../config/config.ts";
-import { formatState, isRecord, parseState } from "../store/state_text.ts";
+import { formatState, parseState } from "../store/state_text.ts";
 import { backingFilesOf } from "./backing_files.ts";
-import { ProvisionError } from "./provision_error.ts";
-import { reasonOf } from "./reason_of.ts";
+import { ProvisionError, reasonOf } from "./provision_error.ts";
 import { replaceFile, syncFolder } from "./stable_storage.ts";
 import { buildMarkOf, identitiesFileOf, stateFolderOf } from "./state_folder.ts";
+import { isRecord } from "../base/is_record.ts";
 
 /** What a mark vouches for. */
 interface Vouched {

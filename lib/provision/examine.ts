@@ -52,7 +52,7 @@ export function examine(config: Config, survey: Survey, { force = false }: Exami
     const { unit, unit: { line } } = candidate;
     // What is wrong with the storage folder is wrong with everything in it, and is said once.
     if (folderProblem !== undefined && isInside(survey.storage.path, unit.path)) continue;
-    const judgement = judge(candidate, survey, { byPlace, holders });
+    const judgement = decide(candidate, survey, { byPlace, holders });
     if ("state" in judgement) {
       backings.set(unit, judgement);
     } else if (force && judgement.forced !== undefined) {
@@ -82,7 +82,7 @@ function candidatesOf(config: Config, survey: Survey): Candidate[] {
   );
 }
 
-function judge(
+function decide(
   candidate: Candidate,
   survey: Survey,
   { byPlace, holders }: { readonly byPlace: UnitsByPlace; readonly holders: Holders },

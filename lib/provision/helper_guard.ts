@@ -14,8 +14,7 @@
 import { dirname, join } from "@std/path";
 import { findLockOwner } from "./lock_owner.ts";
 import { entriesOf, makeFolder } from "./passing_folder.ts";
-import { reasonOf } from "./reason_of.ts";
-import { ProvisionError } from "./provision_error.ts";
+import { ProvisionError, reasonOf } from "./provision_error.ts";
 import { type Helper, type HelperResult, runHelper, runHelperAside } from "./run_helper.ts";
 import { helpersFolderOf } from "./state_folder.ts";
 

@@ -1,5 +1,6 @@
-import { formatState, isRecord, parseState } from "../store/state_text.ts";
+import { formatState, parseState } from "../store/state_text.ts";
 import { parseRecordedIdentity, type RecordedIdentity } from "./recorded_identity.ts";
+import { isRecord } from "../base/is_record.ts";
 
 /**
  * Identities by the backing file's place: its path relative to the storage folder, so that the folder can move, or

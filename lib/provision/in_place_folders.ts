@@ -1,8 +1,8 @@
 import { statfsSync } from "node:fs";
 import { makeFolder } from "./passing_folder.ts";
 import { inPlaceFoldersOf } from "./state_folder.ts";
-import { reasonOf } from "./reason_of.ts";
 import { runHelper } from "./run_helper.ts";
+import { reasonOf } from "./provision_error.ts";
 
 /** The number of btrfs (`f_type` of statfs). */
 const BTRFS = 0x9123683e;

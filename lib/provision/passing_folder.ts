@@ -1,6 +1,5 @@
 /** Folders of the state folder, most of which hold what one run of the server needs. */
-import { ProvisionError } from "./provision_error.ts";
-import { reasonOf } from "./reason_of.ts";
+import { ProvisionError, reasonOf } from "./provision_error.ts";
 
 const FOLDER_MODE = 0o700;
 

@@ -1,6 +1,6 @@
 import { assertIdentity, type Identity } from "../scsi/identity.ts";
-import { isRecord } from "../store/state_text.ts";
-import { reasonOf } from "./reason_of.ts";
+import { reasonOf } from "./provision_error.ts";
+import { isRecord } from "../base/is_record.ts";
 
 /**
  * The identity of a LUN as it is recorded, with what is known of its backing file. That tells a lost disk from one

@@ -2,8 +2,7 @@ import { dirname } from "@std/path";
 import type { Config } from "../config/config.ts";
 import { backingFilesOf } from "./backing_files.ts";
 import { isInside } from "./is_inside.ts";
-import { ProvisionError } from "./provision_error.ts";
-import { reasonOf } from "./reason_of.ts";
+import { ProvisionError, reasonOf } from "./provision_error.ts";
 import { identitiesFileOf, workerFoldersOf } from "./state_folder.ts";
 
 /**

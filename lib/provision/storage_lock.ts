@@ -1,6 +1,6 @@
 import { join } from "@std/path";
-import { ProvisionError } from "./provision_error.ts";
-import { reasonOf } from "./reason_of.ts";
+import { ProvisionError, reasonOf } from "./provision_error.ts";
+import { delay } from "../base/delay.ts";
 
 /** Who does what with a storage folder; each is done by one process at a time. */
 export type LockName = "build" | "serve";
@@ -37,7 +37,7 @@ export class StorageLock {
     const file = openLock(path, { read: true, write: true, create: true, mode: 0o600 });
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       if (file.tryLockSync(true)) return { lock: new StorageLock(file) };
-      await new Promise((resolve) => setTimeout(resolve, ATTEMPT_INTERVAL_MS));
+      await delay(ATTEMPT_INTERVAL_MS);
     }
     file.close();
     return { holderPid: readPid(path) };

@@ -10,9 +10,9 @@ import { type Identities, parseIdentities } from "./identities.ts";
 import { identityKey, pathOfKey } from "./identity_key.ts";
 import { isInside } from "./is_inside.ts";
 import { type FileNumbers, findOwnFiles, type OwnFiles } from "./own_files.ts";
-import { reasonOf } from "./reason_of.ts";
 import { isOfDisk } from "./recorded_identity.ts";
 import { identitiesFileOf, stateFolderOf } from "./state_folder.ts";
+import { reasonOf } from "./provision_error.ts";
 
 /** What stands at a path, symbolic links followed. */
 export type Entry =

@@ -2,9 +2,9 @@ import { isAbsolute, join } from "@std/path";
 import { readBlockDevice } from "./block_device.ts";
 import type { HelperGuard } from "./helper_guard.ts";
 import { entriesOf, makeFolder, removeFolder } from "./passing_folder.ts";
-import { ProvisionError } from "./provision_error.ts";
-import { reasonOf } from "./reason_of.ts";
+import { ProvisionError, reasonOf } from "./provision_error.ts";
 import { linksFolderOf, stateFolderOf, workerLinksOf } from "./state_folder.ts";
+import { errnoOf, errorMessage } from "../base/error_message.ts";
 
 /** A block device that is to be served. */
 export interface DeviceExport {
@@ -232,8 +232,8 @@ function assertOpens(node: string, { path, readOnly }: DeviceExport, storage: st
   try {
     Deno.openSync(node, { read: true, write: !readOnly }).close();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    const remedy = OPEN_REMEDIES[Number(/\(os error (\d+)\)/.exec(reason)?.[1])]?.(storage) ?? "";
+    const reason = errorMessage(error);
+    const remedy = OPEN_REMEDIES[errnoOf(error) ?? 0]?.(storage) ?? "";
     throw new ProvisionError(`Cannot open block device "${path}": ${reason}${remedy}`, { cause: error });
   }
 }

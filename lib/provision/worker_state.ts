@@ -1,7 +1,6 @@
 import { join } from "@std/path";
 import { entriesOf, makeFolder, removeFolder } from "./passing_folder.ts";
-import { ProvisionError } from "./provision_error.ts";
-import { reasonOf } from "./reason_of.ts";
+import { ProvisionError, reasonOf } from "./provision_error.ts";
 import { journalsFolderOf, stateFolderOf } from "./state_folder.ts";
 
 /** Folders that earlier versions made for one run of the server. */

@@ -1,7 +1,7 @@
 import type { NexusIdentity } from "./reservations/nexus_identity.ts";
 import type { Task } from "./task.ts";
-import type { Traffic } from "./traffic.ts";
-import type { Attention } from "./unit_attention.ts";
+import type { Traffic } from "./counters/traffic.ts";
+import type { Attention } from "./dispatch/unit_attention.ts";
 
 /** An I_T_L nexus as its logical unit needs to know it. */
 export interface AttachedNexus {

@@ -1,15 +1,15 @@
-import type { ByteBudget } from "./byte_budget.ts";
+import type { ByteBudget } from "./medium/byte_budget.ts";
 import { CopyRecords } from "./copy/copy_records.ts";
 import type { AttachedNexus } from "./attached_nexus.ts";
 import type { LogicalUnit } from "./logical_unit.ts";
-import { Sense } from "./sense.ts";
+import { Sense } from "./outcome/sense.ts";
 import { nexusId, type NexusIdentity } from "./reservations/nexus_identity.ts";
 import type { TargetDescription } from "./target_description.ts";
 import type { Task } from "./task.ts";
 import type { TaskAttribute } from "./task_attribute.ts";
 import { EnabledTasks } from "./task_set.ts";
-import { Traffic } from "./traffic.ts";
-import { type Attention, UnitAttentionQueue } from "./unit_attention.ts";
+import { Traffic } from "./counters/traffic.ts";
+import { type Attention, UnitAttentionQueue } from "./dispatch/unit_attention.ts";
 
 /**
  * An I_T_L nexus (SAM-5): what one initiator port and one logical unit have to do with each other, and the one

@@ -1,25 +1,25 @@
 import type { AtomicJournal } from "../store/atomic_journal.ts";
 import type { BlockStore } from "../store/block_store.ts";
 import type { AttachedNexus } from "./attached_nexus.ts";
-import { CountedStore } from "./counted_store.ts";
-import { ErrorCounters } from "./error_counters.ts";
+import { CountedStore } from "./medium/counted_store.ts";
+import { ErrorCounters } from "./counters/error_counters.ts";
 import { assertIdentity, type Identity } from "./identity.ts";
-import { MODE_PAGES, ModeParameters, PageControl } from "./mode_pages.ts";
-import type { SpaceFigures } from "./provisioning.ts";
-import { RangeLocks } from "./range_locks.ts";
-import { ReadAhead } from "./read_ahead.ts";
+import { MODE_PAGES, ModeParameters, PageControl } from "./pages/mode_pages.ts";
+import type { SpaceFigures } from "./pages/provisioning.ts";
+import { RangeLocks } from "./medium/range_locks.ts";
+import { ReadAhead } from "./medium/read_ahead.ts";
 import type { ReservationStore } from "./reservations/reservation_store.ts";
 import { Reservations } from "./reservations/reservations.ts";
-import { Sanitizer } from "./sanitizer.ts";
-import { Scratch } from "./scratch.ts";
-import { Sense, type SenseCondition } from "./sense.ts";
-import type { StorageFaultReport } from "./storage_faults.ts";
+import { Sanitizer } from "./medium/sanitizer.ts";
+import { Scratch } from "./medium/scratch.ts";
+import { Sense, type SenseCondition } from "./outcome/sense.ts";
+import type { StorageFaultReport } from "./medium/storage_faults.ts";
 import type { Task } from "./task.ts";
 import { TaskSet } from "./task_set.ts";
-import { Threshold } from "./threshold.ts";
-import { totalTraffic, Traffic } from "./traffic.ts";
-import type { Attention } from "./unit_attention.ts";
-import { VolatileCache } from "./volatile_cache.ts";
+import { Threshold } from "./pages/threshold.ts";
+import { totalTraffic, Traffic } from "./counters/traffic.ts";
+import type { Attention } from "./dispatch/unit_attention.ts";
+import { VolatileCache } from "./medium/volatile_cache.ts";
 
 /** What a disk is called in its standard INQUIRY data (SPC-4, 6.6.2), where it is not as the program has it. */
 export interface InquiryTexts {

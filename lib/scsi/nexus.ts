@@ -1,21 +1,21 @@
-import { COLLECTED_BYTES_MAX } from "./atomic_limits.ts";
-import { ByteBudget } from "./byte_budget.ts";
-import { toDescriptorFormat } from "./descriptor_sense.ts";
-import { isHeadOfQueue } from "./command_table.ts";
-import { executeCommand, executeWithoutLogicalUnit } from "./device_server.ts";
-import { CANCELLED, refused } from "./finished.ts";
+import { COLLECTED_BYTES_MAX } from "./medium/atomic_limits.ts";
+import { ByteBudget } from "./medium/byte_budget.ts";
+import { toDescriptorFormat } from "./outcome/descriptor_sense.ts";
+import { isHeadOfQueue } from "./dispatch/command_table.ts";
+import { executeCommand, executeWithoutLogicalUnit } from "./dispatch/device_server.ts";
+import { CANCELLED, refused } from "./outcome/finished.ts";
 import { ItlNexus } from "./itl_nexus.ts";
 import type { LogicalUnit } from "./logical_unit.ts";
-import type { Operation } from "./operation.ts";
-import type { Outcome } from "./outcome.ts";
+import type { Operation } from "./outcome/operation.ts";
+import type { Outcome } from "./outcome/outcome.ts";
 import type { ReservationType } from "./reservations/reservation_types.ts";
-import { Sense } from "./sense.ts";
+import { Sense } from "./outcome/sense.ts";
 import type { DeviceDescription, TargetDescription } from "./target_description.ts";
 import type { Task } from "./task.ts";
 import { TaskAttribute } from "./task_attribute.ts";
 import type { TaskManagementFunction, TaskManagementResponse } from "./task_management.ts";
-import { totalTraffic, Traffic } from "./traffic.ts";
-import type { Attention } from "./unit_attention.ts";
+import { totalTraffic, Traffic } from "./counters/traffic.ts";
+import type { Attention } from "./dispatch/unit_attention.ts";
 
 /** What a nexus has to do with others. */
 export interface NexusOptions {

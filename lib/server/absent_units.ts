@@ -1,7 +1,7 @@
 import type { Config } from "../config/config.ts";
 import type { UnitProblem } from "../control/unit_problem.ts";
 import type { Clock } from "../iscsi/clock.ts";
-import type { EventLog } from "../iscsi/event_log.ts";
+import type { EventLog } from "../iscsi/events/event_log.ts";
 import { nameOf, ProblemLog } from "./problem_log.ts";
 import type { ServedTarget } from "./served_target.ts";
 import type { BackingOptions, ServedUnit } from "./served_unit.ts";
@@ -105,7 +105,7 @@ export class AbsentUnits {
     if (served === undefined || this.#probed.has(served)) return;
     this.#probed.add(served);
     const { path } = served;
-    await Deno.stat(this.#state().options.standIns.get(path) ?? path).catch(() => {});
+    await Deno.stat(this.#state().options.backingLinks.get(path) ?? path).catch(() => {});
     this.#probed.delete(served);
     const unit = target.config.logicalUnits.find(({ number }) => number === lun);
     if (this.#isEnded || unit === undefined || target.units.get(lun) !== served) return;

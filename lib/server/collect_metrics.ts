@@ -1,4 +1,4 @@
-import type { NodeSnapshot } from "../iscsi/node_snapshot.ts";
+import type { NodeSnapshot } from "../iscsi/node/node_snapshot.ts";
 import { formatExposition } from "../metrics/exposition.ts";
 import { serverFamilies } from "../metrics/server_metrics.ts";
 import { measureSpace } from "./measure_space.ts";

@@ -1,8 +1,8 @@
 /** Decoders of what several kinds of workers post. */
 import type { Portal } from "../access/portals.ts";
-import { EVENT_KINDS, type EventDetails, LOG_LEVELS, type LogEvent } from "../iscsi/event_log.ts";
-import { REFUSAL_REASONS } from "../iscsi/refusals.ts";
+import { EVENT_KINDS, type EventDetails, LOG_LEVELS, type LogEvent } from "../iscsi/events/event_log.ts";
 import { count, oneOf, optional, record, text } from "./decoder.ts";
+import { REFUSAL_REASONS } from "../iscsi/events/refusal_reason.ts";
 
 /** Takes a place to listen at. */
 export const portal = record<Portal>({ address: text, port: count });

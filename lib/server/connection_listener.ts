@@ -1,7 +1,9 @@
 import type { Portal } from "../access/portals.ts";
 import { plainAddress } from "../bytes/network.ts";
-import type { ConnectionEnds } from "../iscsi/connection_ends.ts";
-import type { EventLog } from "../iscsi/event_log.ts";
+import type { EventLog } from "../iscsi/events/event_log.ts";
+import type { ConnectionEnds } from "../iscsi/byte_stream.ts";
+import { errorMessage } from "../base/error_message.ts";
+import { delay } from "../base/delay.ts";
 
 /** How long to wait when the system has no more sockets to give. */
 const ACCEPT_RETRY_MS = 100;
@@ -50,17 +52,17 @@ export class ConnectionListener {
         // Waiting for others would hold up everybody, as often as somebody likes to reset his connections.
         if (isPeerGone(error)) continue;
         // Mostly no file descriptor is left; the peer tries again.
-        this.#complain(error);
-        await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
+        this.#warnOnce(error);
+        await delay(ACCEPT_RETRY_MS);
       }
     }
   }
 
-  #complain(error: unknown): void {
+  #warnOnce(error: unknown): void {
     const nowMs = performance.now();
     if (nowMs - this.#complainedMs < COMPLAINT_INTERVAL_MS) return;
     this.#complainedMs = nowMs;
-    const reason = error instanceof Error ? error.message : error;
+    const reason = errorMessage(error);
     this.#options.log.warning(`Cannot accept connections: ${reason}; trying again`);
   }
 

@@ -20,14 +20,3 @@ export class Deadline implements Disposable {
     clearTimeout(this.#timer);
   }
 }
-
-/** Waits, but not beyond the abortion of `stop`. */
-export function delay(ms: number, stop: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    stop.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resolve();
-    }, { once: true });
-  });
-}

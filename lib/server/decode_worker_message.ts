@@ -3,26 +3,19 @@
  * nothing that it posts is believed: each message is checked here before it is used.
  */
 import { type Consequence, CONSEQUENCES } from "../config/config_difference.ts";
-import type { AskedSession } from "../control/renegotiate_report.ts";
 import type { ReportedChange, TouchedSession } from "../control/reported_change.ts";
 import type { ServedSnapshot, UnitProblem } from "../control/unit_problem.ts";
 import type { InitiatorPort, RegistrationFigures, UnitReservations } from "../control/unit_reservations.ts";
-import type { NegotiatedParameters } from "../iscsi/negotiation.ts";
-import type {
-  ConnectionSnapshot,
-  InitiatorSnapshot,
-  LogicalUnitSnapshot,
-  SessionSnapshot,
-  TargetSnapshot,
-} from "../iscsi/node_snapshot.ts";
-import { REFUSAL_REASONS, type RefusalFigures, type RepeatedRefusal } from "../iscsi/refusals.ts";
-import { COMMAND_FAILURES } from "../scsi/command_failure.ts";
+import type { NegotiatedParameters } from "../iscsi/negotiation/negotiation.ts";
+import type { InitiatorSnapshot, LogicalUnitSnapshot, TargetSnapshot } from "../iscsi/node/node_snapshot.ts";
+import { type RefusalFigures, type RepeatedRefusal } from "../iscsi/node/refusals.ts";
+import { COMMAND_FAILURES } from "../scsi/outcome/command_failure.ts";
 import type { Identity } from "../scsi/identity.ts";
 import type { NexusReservation } from "../scsi/nexus.ts";
-import type { SpaceFigures } from "../scsi/provisioning.ts";
+import type { SpaceFigures } from "../scsi/pages/provisioning.ts";
 import { RESERVATION_TYPES, type ReservationType } from "../scsi/reservations/reservation_types.ts";
-import { STORAGE_FAULTS, type StorageFaultFigures } from "../scsi/storage_faults.ts";
-import type { TrafficFigures, TransferFigures } from "../scsi/traffic.ts";
+import { STORAGE_FAULTS, type StorageFaultFigures } from "../scsi/medium/storage_faults.ts";
+import type { TrafficFigures, TransferFigures } from "../scsi/counters/traffic.ts";
 import type { ByteRange } from "../store/byte_range.ts";
 import { logEvent, portal } from "./common_decoders.ts";
 import {
@@ -45,7 +38,10 @@ import {
   within,
 } from "./decoder.ts";
 import type { FromWorker } from "./messages.ts";
-import type { Answers, Reconfigured } from "./questions.ts";
+import type { Answers, Reconfigured } from "./worker_requests.ts";
+import { REFUSAL_REASONS } from "../iscsi/events/refusal_reason.ts";
+import type { ConnectionSnapshot, SessionSnapshot } from "../iscsi/session/session_snapshot.ts";
+import type { AskedSession } from "../control/control_requests.ts";
 
 const transfers = record<TransferFigures>({
   commands: count,

@@ -1,7 +1,7 @@
-import type { RequestContext } from "../control/control_requests.ts";
-import type { DisconnectReport, DisconnectRequest } from "../control/disconnect_report.ts";
+import type { DisconnectReport, DisconnectRequest, RequestContext } from "../control/control_requests.ts";
 import { GRACE_SECONDS } from "./served_unit.ts";
 import type { Supervisor } from "./supervisor.ts";
+import { delay } from "../base/delay.ts";
 
 /** How often to look whether sessions have ended. */
 const LOOK_MS = 200;
@@ -24,7 +24,7 @@ export async function disconnect(
     remaining = found.filter((session) => node.sessions.some(({ tsih }) => tsih === session));
     if (remaining.length === 0) break;
     progress(`${remaining.length} of ${found.length} sessions have not ended yet`);
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    await delay(LOOK_MS);
   }
   return { ended: found.filter((session) => !remaining.includes(session)), remaining };
 }

@@ -2,7 +2,8 @@
  * How backing files have grown: samples of the space that they took, some hours apart and not older than a week. It is
  * kept across restarts, as what a disk takes in a day is not known in the minutes after one.
  */
-import { formatState, isRecord, parseState } from "../store/state_text.ts";
+import { formatState, parseState } from "../store/state_text.ts";
+import { isRecord } from "../base/is_record.ts";
 
 const VERSION = 2;
 

@@ -7,7 +7,7 @@
  * for it; for the next server the `HelperGuard` does.
  */
 import type { Config } from "../config/config.ts";
-import type { EventLog } from "../iscsi/event_log.ts";
+import type { EventLog } from "../iscsi/events/event_log.ts";
 import type { HelperGuard } from "../provision/helper_guard.ts";
 import { ProvisionError } from "../provision/provision_error.ts";
 import type { HelperResult } from "../provision/run_helper.ts";

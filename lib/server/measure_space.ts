@@ -1,5 +1,5 @@
 import { statfsSync } from "node:fs";
-import type { SpaceFigures } from "../scsi/provisioning.ts";
+import type { SpaceFigures } from "../scsi/pages/provisioning.ts";
 
 /** A block of `Deno.FileInfo.blocks`, whatever the file system's are. */
 export const STAT_BLOCK_BYTES = 512;

@@ -1,8 +1,8 @@
 /** What supervisor and target worker say to each other: plain data, posted as it is. */
-import type { LogEvent } from "../iscsi/event_log.ts";
-import type { SpaceFigures } from "../scsi/provisioning.ts";
+import type { LogEvent } from "../iscsi/events/event_log.ts";
+import type { SpaceFigures } from "../scsi/pages/provisioning.ts";
 import type { PunchResult } from "../store/hole_puncher.ts";
-import type { Answered, Question } from "./questions.ts";
+import type { Answered, WorkerRequest } from "./worker_requests.ts";
 import type { PunchRequest } from "./remote_puncher.ts";
 import type { WorkerSettings } from "./worker_settings.ts";
 
@@ -14,7 +14,7 @@ export type ToWorker =
   /** The space that backing files take, by their paths; told again and again. */
   | { readonly kind: "space"; readonly figures: ReadonlyMap<string, SpaceFigures> }
   /** To be answered, by the number. */
-  | { readonly kind: "ask"; readonly id: number; readonly question: Question }
+  | { readonly kind: "ask"; readonly id: number; readonly question: WorkerRequest }
   /** Serve the connections that a relay accepts: `link` is the other end of its link. */
   | { readonly kind: "relay"; readonly id: number; readonly link: MessagePort }
   /** That relay is no more, and so are its connections. */

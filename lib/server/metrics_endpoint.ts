@@ -3,7 +3,7 @@
  * nothing of workers and messages, so that tests run it as it is.
  */
 import type { Endpoint } from "../config/config.ts";
-import type { EventLog } from "../iscsi/event_log.ts";
+import type { EventLog } from "../iscsi/events/event_log.ts";
 import { EXPOSITION_CONTENT_TYPE } from "../metrics/exposition.ts";
 import {
   describeStatus,

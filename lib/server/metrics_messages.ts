@@ -1,6 +1,6 @@
 /** What supervisor and metrics worker say to each other: plain data, posted as it is. */
 import type { Endpoint } from "../config/config.ts";
-import type { LogEvent } from "../iscsi/event_log.ts";
+import type { LogEvent } from "../iscsi/events/event_log.ts";
 import { logEvent } from "./common_decoders.ts";
 import { type Decoder, oneOf, record, text, variants } from "./decoder.ts";
 

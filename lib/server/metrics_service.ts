@@ -4,7 +4,7 @@
  */
 import { formatPortal } from "../bytes/network.ts";
 import type { Endpoint } from "../config/config.ts";
-import type { EventLog } from "../iscsi/event_log.ts";
+import type { EventLog } from "../iscsi/events/event_log.ts";
 import { MetricsLimits } from "./metrics_limits.ts";
 import { MalformedValue } from "./decoder.ts";
 import { decodeMetricsMessage, type FromMetricsWorker, type ToMetricsWorker } from "./metrics_messages.ts";
@@ -62,17 +62,17 @@ export class MetricsService implements Disposable {
     };
     worker.onerror = (event) => {
       event.preventDefault();
-      if (worker === this.#worker) this.#endure(endpoint, event.message, MetricsLimits.retryMs);
+      if (worker === this.#worker) this.#handleExit(endpoint, event.message, MetricsLimits.retryMs);
     };
     post(worker, { kind: "start", endpoint });
   }
 
   #take(worker: Worker, endpoint: Endpoint, data: unknown): void {
     try {
-      this.#hear(worker, endpoint, decodeMetricsMessage(data));
+      this.#onMessage(worker, endpoint, decodeMetricsMessage(data));
     } catch (error) {
       if (!(error instanceof MalformedValue)) throw error;
-      this.#endure(
+      this.#handleExit(
         endpoint,
         `its worker has sent what is no message: ${error.message}`,
         MetricsLimits.retryMs,
@@ -80,7 +80,7 @@ export class MetricsService implements Disposable {
     }
   }
 
-  #hear(worker: Worker, endpoint: Endpoint, message: FromMetricsWorker): void {
+  #onMessage(worker: Worker, endpoint: Endpoint, message: FromMetricsWorker): void {
     switch (message.kind) {
       case "log":
         return this.#options.log.write(message.event);
@@ -89,7 +89,7 @@ export class MetricsService implements Disposable {
         this.#options.log.info(`Metrics are served at http://${format(endpoint)}/metrics`);
         return;
       case "failed":
-        return this.#endure(endpoint, message.message, MetricsLimits.listenAgainMs);
+        return this.#handleExit(endpoint, message.message, MetricsLimits.listenAgainMs);
       case "wanted":
         this.#options.collect().then(
           (text) => post(worker, { kind: "text", text }),
@@ -99,7 +99,7 @@ export class MetricsService implements Disposable {
   }
 
   /** Tries again later; the same trouble is told once. */
-  #endure(endpoint: Endpoint, reason: string, delayMs: number): void {
+  #handleExit(endpoint: Endpoint, reason: string, delayMs: number): void {
     this.#end();
     if (reason !== this.#complaint) {
       this.#options.log.warning(`Cannot serve metrics at ${format(endpoint)}: ${reason}; trying again`);

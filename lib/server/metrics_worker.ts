@@ -2,9 +2,10 @@
  * The metrics worker's entry: reads what comes over HTTP, so that the supervisor need not. Its one right is to listen
  * at its address, and it knows nothing but the text that the supervisor gives it when somebody asks.
  */
-import { EventLog } from "../iscsi/event_log.ts";
+import { EventLog } from "../iscsi/events/event_log.ts";
 import { MetricsEndpoint } from "./metrics_endpoint.ts";
 import type { FromMetricsWorker, ToMetricsWorker } from "./metrics_messages.ts";
+import { errorMessage } from "../base/error_message.ts";
 
 /** A worker's global scope, of which Deno's types for main programs know nothing. */
 interface WorkerScope {
@@ -32,7 +33,7 @@ function serve(scope: WorkerScope): void {
       new MetricsEndpoint(data.endpoint, { collect, log });
       scope.postMessage({ kind: "listening" });
     } catch (error) {
-      scope.postMessage({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
+      scope.postMessage({ kind: "failed", message: errorMessage(error) });
     }
   };
 }

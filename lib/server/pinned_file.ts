@@ -1,4 +1,4 @@
-import { reasonOf } from "../provision/reason_of.ts";
+import { reasonOf } from "../provision/provision_error.ts";
 
 /** A file, whatever its path leads to by now. */
 export interface FileIdentity {

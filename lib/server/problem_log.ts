@@ -1,5 +1,5 @@
 import type { UnitProblem } from "../control/unit_problem.ts";
-import type { EventLog } from "../iscsi/event_log.ts";
+import type { EventLog } from "../iscsi/events/event_log.ts";
 
 /** Logs which logical units are not served, and when they are again: each once. */
 export class ProblemLog {

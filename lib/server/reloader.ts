@@ -6,14 +6,15 @@ import type { Config } from "../config/config.ts";
 import { CONSEQUENCES } from "../config/config_difference.ts";
 import { type Diagnostic, formatDiagnostic } from "../config/diagnostic.ts";
 import type { ParsedConfig } from "../config/parse_config.ts";
-import type { ReloadReport, ReloadRequest } from "../control/reload_report.ts";
 import type { ReportedChange } from "../control/reported_change.ts";
-import type { EventLog } from "../iscsi/event_log.ts";
+import type { EventLog } from "../iscsi/events/event_log.ts";
 import { findExports } from "../provision/find_exports.ts";
 import { settleState } from "../provision/settle_state.ts";
 import { type Serving, servingFrom } from "./serving.ts";
-import { describeHolder, StorageTenure } from "./storage_tenure.ts";
+import { describeHolder, StorageLease } from "./storage_lease.ts";
 import type { Supervisor } from "./supervisor.ts";
+import type { ReloadReport, ReloadRequest } from "../control/control_requests.ts";
+import { errorMessage } from "../base/error_message.ts";
 
 /** What a reloader works on. */
 export interface ReloaderOptions {
@@ -78,7 +79,7 @@ export class Reloader {
       await settleState(next.config);
       await supervisor.reconfigure(next);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : error;
+      const reason = errorMessage(error);
       log.warning(`Cannot serve what was not there before: ${reason}; it is tried again`);
     }
   }
@@ -89,7 +90,7 @@ export class Reloader {
       if (!request.dryRun) this.#tellOf(report.changes);
       return report;
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = errorMessage(error);
       if (!request.dryRun) {
         for (const line of message.split("\n")) this.#options.log.warning(`Conf is not taken over: ${line}`);
       }
@@ -127,12 +128,12 @@ export class Reloader {
       await supervisor.replace(serving);
       return changes;
     }
-    const next = await StorageTenure.begin(config.storage, log);
+    const next = await StorageLease.begin(config.storage, log);
     if ("holderPid" in next) throw new Error(describeHolder(config.storage, next));
     try {
-      await supervisor.replace({ ...serving, tenure: next });
+      await supervisor.replace({ ...serving, lease: next });
     } catch (error) {
-      if (supervisor.serving.tenure !== next) await next.end();
+      if (supervisor.serving.lease !== next) await next.end();
       throw error;
     }
     return changes;
@@ -163,7 +164,7 @@ export class Reloader {
         log.warning(`${reason}; as long as the file is open, its LUN is served`);
       }
     }
-    return { config, ...servingFrom(found), tenure: serving.tenure };
+    return { config, ...servingFrom(found), lease: serving.lease };
   }
 
   #assertOwn(file: string): void {

@@ -1,5 +1,4 @@
-import type { RequestContext } from "../control/control_requests.ts";
-import type { RenegotiateReport, RenegotiateRequest } from "../control/renegotiate_report.ts";
+import type { RenegotiateReport, RenegotiateRequest, RequestContext } from "../control/control_requests.ts";
 import { Limits } from "../iscsi/limits.ts";
 import type { Supervisor } from "./supervisor.ts";
 

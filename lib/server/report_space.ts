@@ -1,8 +1,8 @@
 import { statfsSync } from "node:fs";
 import type { Config } from "../config/config.ts";
-import type { FileSpace, FileSystemSpace, SpaceReport } from "../control/space_report.ts";
 import { growthBytesPerDay, type SpaceSample } from "./growth_history.ts";
 import { STAT_BLOCK_BYTES } from "./measure_space.ts";
+import type { FileSpace, FileSystemSpace, SpaceReport } from "../control/server_status.ts";
 
 /** A place in a file system. */
 interface Place {

@@ -1,4 +1,4 @@
-import type { EventLog } from "../iscsi/event_log.ts";
+import type { EventLog } from "../iscsi/events/event_log.ts";
 import { reservationsFileOf } from "../provision/state_folder.ts";
 import type { Identity } from "../scsi/identity.ts";
 import type { ReservationStore } from "../scsi/reservations/reservation_store.ts";

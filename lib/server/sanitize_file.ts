@@ -1,6 +1,6 @@
 import { sanitizeFileOf } from "../provision/state_folder.ts";
 import type { Identity } from "../scsi/identity.ts";
-import type { CompletionMode, SanitizeRecord } from "../scsi/sanitize_record.ts";
+import type { CompletionMode, SanitizeRecord } from "../scsi/medium/sanitize_record.ts";
 import { StoreError } from "../store/block_store.ts";
 import type { FileActivity } from "../store/file_activity.ts";
 import { formatState, parseState } from "../store/state_text.ts";

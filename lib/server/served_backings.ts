@@ -10,7 +10,7 @@ import { backingsOf, type Serving } from "./serving.ts";
 import type { WorkerSettings } from "./worker_settings.ts";
 
 /** What a worker is told of its backings. */
-export type WorkerBackings = Pick<WorkerSettings, "standIns" | "sparsePaths" | "unavailable">;
+export type WorkerBackings = Pick<WorkerSettings, "backingLinks" | "sparsePaths" | "unavailable">;
 
 type Reasons = ReadonlyMap<string, string>;
 
@@ -20,7 +20,7 @@ export class ServedBackings {
   /** The conf that is served. */
   #config: Config | undefined;
   /** The links that the worker knows, by the paths of the conf. */
-  #standIns: ReadonlyMap<string, string> = new Map();
+  #backingLinks: ReadonlyMap<string, string> = new Map();
   /** Why some backings of the conf cannot be served, as the worker knows it. */
   #unavailable: Reasons = new Map();
   /** Those of them that were found to be there. */
@@ -54,7 +54,7 @@ export class ServedBackings {
       this.#closed = undefined;
       const backings = backingsOf(serving);
       const locked = await this.#locks.renew(backings);
-      const { links, faults } = serving.tenure.links.renew(without(backings, locked));
+      const { links, faults } = serving.lease.links.renew(without(backings, locked));
       const told = this.#tell(serving, new Map([...locked, ...faults]), links);
       this.#serve(serving, told);
       return told;
@@ -72,7 +72,7 @@ export class ServedBackings {
       this.#closed = new Set();
       const backings = backingsOf(next);
       const locked = await this.#locks.extend(backings);
-      const { links, faults } = next.tenure.links.extend(without(backings, locked));
+      const { links, faults } = next.lease.links.extend(without(backings, locked));
       const reasons = this.#excuse(next, new Map([...locked, ...faults]));
       return this.#tell(next, reasons, new Map([...this.#keptLinks(next), ...links]));
     });
@@ -85,7 +85,7 @@ export class ServedBackings {
       for (const path of this.#closed ?? []) if (!this.#isServed(path)) this.#open.delete(path);
       this.#closed = undefined;
       followHoles(serving, told.unavailable);
-      serving.tenure.links.retain(told.standIns.values());
+      serving.lease.links.retain(told.backingLinks.values());
       await this.#locks.retain(this.#open);
     });
   }
@@ -111,9 +111,9 @@ export class ServedBackings {
     return done;
   }
 
-  #serve({ config, unavailable: notFound }: Serving, { standIns, unavailable }: WorkerBackings): void {
+  #serve({ config, unavailable: notFound }: Serving, { backingLinks, unavailable }: WorkerBackings): void {
     this.#config = config;
-    this.#standIns = standIns;
+    this.#backingLinks = backingLinks;
     this.#unavailable = unavailable;
     this.#faults = new Map([...unavailable].filter(([path]) => !notFound.has(path)));
     for (const path of pathsOf(config)) this.#open.add(path);
@@ -134,24 +134,24 @@ export class ServedBackings {
     if (wrong.length > 0) {
       throw new ProvisionError([...new Set(wrong.map(([, reason]) => reason))].join("; "));
     }
-    return new Map([...faults].filter(([path]) => !this.#standIns.has(path)));
+    return new Map([...faults].filter(([path]) => !this.#backingLinks.has(path)));
   }
 
   /** The links to what the worker has open, whatever has become of the file since. */
   #keptLinks({ config }: Serving): readonly (readonly [string, string])[] {
     const paths = new Set(pathsOf(config));
-    return [...this.#standIns].filter(([path]) => paths.has(path));
+    return [...this.#backingLinks].filter(([path]) => paths.has(path));
   }
 
-  #tell(serving: Serving, faults: Reasons, standIns: ReadonlyMap<string, string>): WorkerBackings {
+  #tell(serving: Serving, faults: Reasons, backingLinks: ReadonlyMap<string, string>): WorkerBackings {
     const unavailable = new Map([...serving.unavailable, ...faults]);
-    return { standIns, unavailable, sparsePaths: followHoles(serving, unavailable) };
+    return { backingLinks, unavailable, sparsePaths: followHoles(serving, unavailable) };
   }
 }
 
 /** Has holes made in the files that are served, and in nothing else, and returns where they can be made. */
 function followHoles(
-  { config, devices, tenure: { holes } }: Serving,
+  { config, devices, lease: { holes } }: Serving,
   unavailable: Reasons,
 ): readonly string[] {
   holes?.follow({ config, devicePaths: [...devices.map(({ path }) => path), ...unavailable.keys()] });

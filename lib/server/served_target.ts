@@ -1,5 +1,5 @@
 import type { TargetConfig } from "../config/config.ts";
-import { TARGET_PORTAL_GROUP_TAG } from "../iscsi/login.ts";
+import { TARGET_PORTAL_GROUP_TAG } from "../iscsi/login/login.ts";
 import type { Target } from "../iscsi/target.ts";
 import { TargetDevice } from "../scsi/target_device.ts";
 import type { ServedUnit } from "./served_unit.ts";
@@ -28,8 +28,8 @@ export class ServedTarget implements Target {
   }
 
   /** Is what the conf says now, with the units that are open. */
-  follow(config: TargetConfig, standIns: ReadonlyMap<string, string>): void {
+  follow(config: TargetConfig, backingLinks: ReadonlyMap<string, string>): void {
     this.#config = config;
-    for (const unit of this.units.values()) unit.follow(config, standIns);
+    for (const unit of this.units.values()) unit.follow(config, backingLinks);
   }
 }

@@ -1,11 +1,11 @@
 import type { DiskConfig, LogicalUnitConfig, TargetConfig } from "../config/config.ts";
 import { serialNumberOf } from "../config/disk.ts";
 import type { Clock } from "../iscsi/clock.ts";
-import type { EventLog } from "../iscsi/event_log.ts";
+import type { EventLog } from "../iscsi/events/event_log.ts";
 import { DEVICES_FOLDER } from "../provision/block_device.ts";
 import { isInside } from "../provision/is_inside.ts";
 import { atomicJournalOf } from "../provision/state_folder.ts";
-import { RECORDED_BYTES } from "../scsi/atomic_limits.ts";
+import { RECORDED_BYTES } from "../scsi/medium/atomic_limits.ts";
 import type { Identity } from "../scsi/identity.ts";
 import type { ReservationStore } from "../scsi/reservations/reservation_store.ts";
 import { type InquiryTexts, LogicalUnit, type LogicalUnitOptions } from "../scsi/logical_unit.ts";
@@ -24,6 +24,7 @@ import { openSanitizeFile, type SanitizeFile } from "./sanitize_file.ts";
 import { UnitFaults } from "./unit_faults.ts";
 import { UnitJournal } from "./unit_journal.ts";
 import { untilSettled } from "./until_settled.ts";
+import { errorMessage } from "../base/error_message.ts";
 
 /** How long work that was begun under other rules may take to its end. */
 export const GRACE_SECONDS = 10;
@@ -34,7 +35,7 @@ export interface BackingOptions {
   /** By the path of the backing file. */
   readonly identities: ReadonlyMap<string, Identity>;
   /** What to open in place of a backing file or device, by its path. */
-  readonly standIns: ReadonlyMap<string, string>;
+  readonly backingLinks: ReadonlyMap<string, string>;
   /** Why some backings cannot be opened, by their paths; none by default. */
   readonly unavailable?: ReadonlyMap<string, string>;
   /** What makes holes in a backing file; undefined where nothing can. By default nothing can anywhere. */
@@ -141,7 +142,7 @@ export class ServedUnit {
     try {
       return open();
     } catch (error) {
-      this.#problem = error instanceof Error ? error.message : String(error);
+      this.#problem = errorMessage(error);
       return undefined;
     }
   }
@@ -160,9 +161,9 @@ export class ServedUnit {
   #openBacking({ path, sizeBytes }: LogicalUnitConfig, options: BackingOptions): Backing {
     const problem = options.unavailable?.get(path);
     if (problem !== undefined) throw new StoreError("readFailed", problem);
-    const { standIns, activity } = options;
+    const { backingLinks, activity } = options;
     const file = FileStore.open(path, {
-      at: standIns.get(path),
+      at: backingLinks.get(path),
       sizeBytes,
       readOnly: this.#readOnly,
       activity,
@@ -200,7 +201,7 @@ export class ServedUnit {
   prepare(
     { readOnly }: TargetConfig,
     { sizeBytes }: LogicalUnitConfig,
-    standIns: BackingOptions["standIns"],
+    backingLinks: BackingOptions["backingLinks"],
   ): void {
     if (this.#backing === undefined) return;
     const { file, thin } = this.#backing;
@@ -209,19 +210,19 @@ export class ServedUnit {
       thin?.follow();
     }
     if (file.readOnly && !readOnly) {
-      file.reopen(standIns.get(this.path) ?? this.path, false);
+      file.reopen(backingLinks.get(this.path) ?? this.path, false);
       allocate(this.#journalPath, this.#options.log);
     }
   }
 
   /** Is what the conf says now, of which initiators are told as far as it is different. */
-  follow({ readOnly, disk }: TargetConfig, standIns: BackingOptions["standIns"]): void {
+  follow({ readOnly, disk }: TargetConfig, backingLinks: BackingOptions["backingLinks"]): void {
     this.#readOnly = readOnly;
     this.logicalUnit.followCapacity();
     this.logicalUnit.rename(textsOf(disk));
     this.logicalUnit.protect(readOnly);
     if (readOnly && this.#backing?.file.readOnly === false) {
-      this.#closeForWriting(this.#backing.file, standIns.get(this.path) ?? this.path);
+      this.#closeForWriting(this.#backing.file, backingLinks.get(this.path) ?? this.path);
     }
   }
 
@@ -272,7 +273,7 @@ export class ServedUnit {
       file.reopen(path, true);
     } catch (error) {
       // The unit is protected all the same.
-      this.#options.log.warning(error instanceof Error ? error.message : String(error));
+      this.#options.log.warning(errorMessage(error));
     }
   }
 }

@@ -5,7 +5,7 @@ import type { Identity } from "../scsi/identity.ts";
 import type { HoleService } from "./hole_service.ts";
 
 /** What a server has of a storage folder for as long as it serves it, and nobody else at the same time. */
-export interface Tenure {
+export interface Lease {
   readonly links: Pick<WorkerLinks, "renew" | "extend" | "retain">;
   /** Gives space back; undefined where none can be given back. */
   readonly holes: HoleService | undefined;
@@ -24,7 +24,7 @@ export interface Serving {
   readonly devices: readonly DeviceExport[];
   /** Why some logical units of the conf cannot be served now, by the paths of their backing files. */
   readonly unavailable: ReadonlyMap<string, string>;
-  readonly tenure: Tenure;
+  readonly lease: Lease;
 }
 
 /** Returns what there is to serve of what was found on the disk. */
@@ -39,7 +39,7 @@ export function servingFrom(
 }
 
 /** Returns the backing files and devices of what can be served. */
-export function backingsOf({ config, devices, unavailable }: Omit<Serving, "tenure">): BackingExport[] {
+export function backingsOf({ config, devices, unavailable }: Omit<Serving, "lease">): BackingExport[] {
   const devicePaths = new Set(devices.map(({ path }) => path));
   return config.targets.flatMap(({ readOnly, logicalUnits }) =>
     logicalUnits.filter(({ path }) => !unavailable.has(path))

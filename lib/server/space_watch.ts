@@ -1,6 +1,5 @@
-import type { SpaceReport } from "../control/space_report.ts";
 import type { Config } from "../config/config.ts";
-import type { EventLog } from "../iscsi/event_log.ts";
+import type { EventLog } from "../iscsi/events/event_log.ts";
 import { growthFileOf } from "../provision/state_folder.ts";
 import { DurableFile } from "../store/durable_file.ts";
 import { NewerStateError } from "../store/state_text.ts";
@@ -14,6 +13,8 @@ import {
 import { reportSpace, takeSample } from "./report_space.ts";
 import { systemClock } from "./system_clock.ts";
 import { untilSettled } from "./until_settled.ts";
+import type { SpaceReport } from "../control/server_status.ts";
+import { errorMessage } from "../base/error_message.ts";
 
 /** How long the last sample may take to be kept when the server ends. */
 const KEEP_MS = 1_000;
@@ -63,7 +64,7 @@ export class SpaceWatch {
     try {
       if (!isOfNewerVersion(file)) await file.replace(formatHistory(history));
     } catch (error) {
-      this.#log.warning(error instanceof Error ? error.message : String(error));
+      this.#log.warning(errorMessage(error));
     }
   }
 }
@@ -85,7 +86,7 @@ function readHistory(config: Config, warn: (message: string) => void): readonly 
     return text === undefined ? [] : parseHistory(text);
   } catch (error) {
     const file = growthFileOf(config.storage);
-    const reason = error instanceof Error ? error.message : error;
+    const reason = errorMessage(error);
     warn(`Cannot read how the LUNs have grown, in "${file}": ${reason}; growth is shown from now on`);
     return [];
   }

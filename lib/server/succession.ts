@@ -1,4 +1,4 @@
-import type { Serving, Tenure } from "./serving.ts";
+import type { Lease, Serving } from "./serving.ts";
 
 /** What a worker is to serve that takes the place of one that does well. */
 interface Next {
@@ -51,12 +51,12 @@ export class Succession {
     if (this.#next === undefined) return;
     const { former, serving, ready } = this.#next;
     this.#next = undefined;
-    if (former === undefined || former.tenure === serving.tenure) return ready.resolve();
-    former.tenure.end().then(ready.resolve, ready.reject);
+    if (former === undefined || former.lease === serving.lease) return ready.resolve();
+    former.lease.end().then(ready.resolve, ready.reject);
   }
 
   /** Goes back to what was served before, if the first worker that was to serve something else cannot. */
-  goBack(message: string): boolean {
+  rollBack(message: string): boolean {
     if (this.#next?.former === undefined) return false;
     const { former, ready } = this.#next;
     this.#next = undefined;
@@ -66,10 +66,10 @@ export class Succession {
   }
 
   /** There is no next worker, for this reason. Returns all that is to be given back. */
-  end(message: string): Iterable<Tenure> {
+  end(message: string): Iterable<Lease> {
     this.#next?.ready.reject(new Error(message));
     this.takeOver();
-    const former = this.#next?.former?.tenure;
-    return new Set(former === undefined ? [this.#serving.tenure] : [former, this.#serving.tenure]);
+    const former = this.#next?.former?.lease;
+    return new Set(former === undefined ? [this.#serving.lease] : [former, this.#serving.lease]);
   }
 }

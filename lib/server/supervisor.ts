@@ -7,14 +7,14 @@ import type { Portal, PortalPlan } from "../access/portals.ts";
 import { formatPortal } from "../bytes/network.ts";
 import type { Config } from "../config/config.ts";
 import type { ReportedChange } from "../control/reported_change.ts";
-import type { EventLog } from "../iscsi/event_log.ts";
+import type { EventLog } from "../iscsi/events/event_log.ts";
 import { ProvisionError } from "../provision/provision_error.ts";
 import { settleState } from "../provision/settle_state.ts";
-import { Deadline, delay } from "./deadline.ts";
+import { Deadline } from "./deadline.ts";
 import { measureSpace } from "./measure_space.ts";
 import { Relays } from "./relay/relays.ts";
 import type { PunchRequest } from "./remote_puncher.ts";
-import type { AnswerTo, Question } from "./questions.ts";
+import type { AnswerTo, WorkerRequest } from "./worker_requests.ts";
 import { RestartPolicy } from "./restart_policy.ts";
 import { ServedBackings, type WorkerBackings } from "./served_backings.ts";
 import type { Serving } from "./serving.ts";
@@ -23,6 +23,8 @@ import { SupervisorLimits } from "./supervisor_limits.ts";
 import { describeUnmatched, type Surroundings, surroundingsOf } from "./surroundings.ts";
 import { type ProcessEnd, type WorkerNews, WorkerProcess } from "./worker_process.ts";
 import { portalsWithoutRight, workerPermissions, type WorkerRights } from "./worker_permissions.ts";
+import { errorMessage } from "../base/error_message.ts";
+import { delay } from "../base/delay.ts";
 
 /** What a supervisor is made of. */
 export interface SupervisorOptions {
@@ -79,7 +81,7 @@ export class Supervisor {
   #turn: Promise<unknown> = Promise.resolve();
   /** Ends the worker in order, for another to take its place. */
   #succeed: () => void = () => {};
-  #lastComplaint = "";
+  #lastWarning = "";
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -98,10 +100,10 @@ export class Supervisor {
     using deadline = new Deadline(stop, SupervisorLimits.endMs);
     let failure: string | undefined;
     while (!stop.aborted && failure === undefined) failure = await this.#runWorker(stop, deadline);
-    const tenures = this.#succession.end("the server is about to end");
+    const leases = this.#succession.end("the server is about to end");
     if (this.#isUnsettled) return failure;
     await this.#backings[Symbol.asyncDispose]();
-    for (const tenure of tenures) await tenure.end();
+    for (const lease of leases) await lease.end();
     return failure;
   }
 
@@ -135,7 +137,7 @@ export class Supervisor {
    *
    * @throws {Error} (rejects) when there is no answer; the message is for the user
    */
-  async ask<Asked extends Question>(
+  async ask<Asked extends WorkerRequest>(
     question: Asked,
     limitMs: number = SupervisorLimits.answerMs,
   ): Promise<AnswerTo<Asked>> {
@@ -209,7 +211,7 @@ export class Supervisor {
       running.addresses = addresses;
       this.#noteFaults(running, faults);
       await this.#settle(running);
-      await this.#reach(running, unreached).catch((error) => this.#complain(error.message));
+      await this.#reach(running, unreached).catch((error) => this.#warnOnce(error.message));
       return changes;
     } catch (error) {
       if (next !== this.serving) await this.#relay(running, relayed);
@@ -251,15 +253,15 @@ export class Supervisor {
   }
 
   /** Says once what goes wrong again and again. */
-  #complain(message: string): void {
-    if (message !== this.#lastComplaint) this.#options.log.warning(message);
-    this.#lastComplaint = message;
+  #warnOnce(message: string): void {
+    if (message !== this.#lastWarning) this.#options.log.warning(message);
+    this.#lastWarning = message;
   }
 
   /** Says why the worker does not listen at some portals, until it does. */
   #noteFaults(running: Running, faults: readonly string[]): void {
-    if (faults.length > 0) this.#complain(`${faults.join("; ")}; trying again`);
-    else if (running.faults.length > 0) this.#lastComplaint = "";
+    if (faults.length > 0) this.#warnOnce(`${faults.join("; ")}; trying again`);
+    else if (running.faults.length > 0) this.#lastWarning = "";
     running.faults = faults;
   }
 
@@ -268,7 +270,7 @@ export class Supervisor {
     this.#succession.takeOver();
     this.#portals = [];
     const running = await Promise.race([this.#begin(), deadline.reached.then(() => TOO_LATE)]);
-    if ("message" in running) return await this.#endure(running, stop);
+    if ("message" in running) return await this.#handleExit(running, stop);
     const { worker } = running;
     this.#running = running;
     this.#workerStarts++;
@@ -280,11 +282,11 @@ export class Supervisor {
     const end = await this.#untilEnded(running, cause, deadline);
     switch (end.kind) {
       case "stopped":
-        return cause === "ending" ? await this.#endure(UNASKED, stop) : undefined;
+        return cause === "ending" ? await this.#handleExit(UNASKED, stop) : undefined;
       default:
         // Another is about to take its place: then that is no reason to serve nobody.
         if (end.kind !== "lost" && cause === "stop") return end.message;
-        return await this.#endure(end, stop);
+        return await this.#handleExit(end, stop);
     }
   }
 
@@ -302,7 +304,7 @@ export class Supervisor {
    */
   async #untilEnded(running: Running, cause: Cause, deadline: Deadline): Promise<ProcessEnd> {
     const { worker, relays } = running;
-    const { holes } = this.serving.tenure;
+    const { holes } = this.serving.lease;
     const patience = setTimeout(() => holes?.abandon(), cause === "ending" ? 0 : SupervisorLimits.punchMs);
     const settled = async (): Promise<ProcessEnd> => {
       // Until it has ended, a worker that ends in order still answers those who are connected by relays.
@@ -320,12 +322,12 @@ export class Supervisor {
   }
 
   #tellSpace(worker: WorkerProcess): void {
-    const { holes } = this.serving.tenure;
+    const { holes } = this.serving.lease;
     if (holes !== undefined) worker.post({ kind: "space", figures: measureSpace(holes.paths) });
   }
 
   async #punch(worker: WorkerProcess, { id, path, ranges }: PunchRequest): Promise<void> {
-    const result = await this.serving.tenure.holes?.punch(path, ranges) ?? "refused";
+    const result = await this.serving.lease.holes?.punch(path, ranges) ?? "refused";
     worker.post({ kind: "punched", id, result });
   }
 
@@ -366,7 +368,7 @@ export class Supervisor {
     return new Relays({
       post: (message, transfer) => worker.post(message, transfer),
       onListening: () => this.#followListening(),
-      onFailure: (message) => this.#complain(message),
+      onFailure: (message) => this.#warnOnce(message),
       log: this.#options.log,
     });
   }
@@ -390,7 +392,7 @@ export class Supervisor {
         this.#wasReady = true;
         if (this.#running !== undefined) this.#noteFaults(this.#running, message.faults);
         this.#succession.succeed();
-        this.serving.tenure.onReady?.();
+        this.serving.lease.onReady?.();
         return onReady();
     }
   }
@@ -425,8 +427,8 @@ export class Supervisor {
       // A change may be under way that takes longer than it is to the next look.
       await this.#inTurn(() => this.#follow(running));
     } catch (error) {
-      this.#complain(
-        `Cannot follow the server's addresses: ${error instanceof Error ? error.message : error}`,
+      this.#warnOnce(
+        `Cannot follow the server's addresses: ${errorMessage(error)}`,
       );
     }
   }
@@ -445,13 +447,13 @@ export class Supervisor {
   }
 
   /** Waits until another worker may be started, or returns why none must be. */
-  async #endure(end: UnwantedEnd, stop: AbortSignal): Promise<string | undefined> {
+  async #handleExit(end: UnwantedEnd, stop: AbortSignal): Promise<string | undefined> {
     const { message } = end;
     if (end.kind === "lost") {
       this.#isUnsettled = true;
       return message;
     }
-    if (end.kind === "failed" && this.#succession.goBack(message)) return undefined;
+    if (end.kind === "failed" && this.#succession.rollBack(message)) return undefined;
     // What could not start once will not start the next time either, unless it has run before.
     if (end.kind === "failed" && !this.#wasReady) return message;
     this.#options.log.error(`Target worker ended: ${message}`, { event: "workerEnded" });

@@ -7,26 +7,25 @@ import type { Portal } from "../access/portals.ts";
 import { formatPortal } from "../bytes/network.ts";
 import type { Config, LogicalUnitConfig, TargetConfig } from "../config/config.ts";
 import { type Change, configDifference, consequenceOf, describeChange } from "../config/config_difference.ts";
-import type { AskedSession } from "../control/renegotiate_report.ts";
 import type { ReportedChange, TouchedSession } from "../control/reported_change.ts";
 import type { ServedSnapshot } from "../control/unit_problem.ts";
 import type { UnitReservations } from "../control/unit_reservations.ts";
-import { reasonOf } from "../provision/reason_of.ts";
-import type { ByteStream } from "../iscsi/byte_stream.ts";
+import type { ByteStream, ConnectionEnds } from "../iscsi/byte_stream.ts";
 import type { Clock } from "../iscsi/clock.ts";
-import type { ConnectionEnds } from "../iscsi/connection_ends.ts";
-import type { EventLog } from "../iscsi/event_log.ts";
-import type { NegotiationOutcome } from "../iscsi/negotiation_request.ts";
-import type { Session } from "../iscsi/session.ts";
-import { TargetNode } from "../iscsi/target_node.ts";
+import type { EventLog } from "../iscsi/events/event_log.ts";
+import type { NegotiationOutcome } from "../iscsi/negotiation/negotiation_request.ts";
+import type { Session } from "../iscsi/session/session.ts";
+import { TargetNode } from "../iscsi/node/target_node.ts";
 import type { Nexus } from "../scsi/nexus.ts";
-import type { SpaceFigures } from "../scsi/provisioning.ts";
+import type { SpaceFigures } from "../scsi/pages/provisioning.ts";
 import { AbsentUnits, type ServedState } from "./absent_units.ts";
 import { ConnectionListener } from "./connection_listener.ts";
 import { randomBytes } from "./random_bytes.ts";
 import { reportReservations } from "./report_reservations.ts";
 import { ServedTarget } from "./served_target.ts";
 import { type BackingOptions, GRACE_SECONDS, ServedUnit } from "./served_unit.ts";
+import type { AskedSession } from "../control/control_requests.ts";
+import { reasonOf } from "../provision/provision_error.ts";
 
 /** What is to be served, and where: what can change while it is. */
 export interface TargetServerSettings extends Omit<BackingOptions, "storage" | "log" | "clock"> {
@@ -165,7 +164,9 @@ export class TargetServer {
     this.#replaceListeners(prepared);
     const configs = new Map(config.targets.map((target) => [target.name, target]));
     for (const change of changes) this.#apply(change, configs, prepared.units);
-    for (const target of config.targets) this.#targets.get(target.name)!.follow(target, settings.standIns);
+    for (const target of config.targets) {
+      this.#targets.get(target.name)!.follow(target, settings.backingLinks);
+    }
     const targets = config.targets.map(({ name }) => this.#targets.get(name)!);
     for (const target of targets) this.#addMissing(target);
     this.#absent.retry();
@@ -324,12 +325,12 @@ export class TargetServer {
   #prepareUnits(
     target: TargetConfig,
     replaced: readonly UnitChange[],
-    { standIns }: TargetServerSettings,
+    { backingLinks }: TargetServerSettings,
   ): void {
     const luns = new Set(replaced.map(({ lun }) => lun));
     for (const unit of target.logicalUnits) {
       if (luns.has(unit.number)) continue;
-      this.#targets.get(target.name)?.units.get(unit.number)?.prepare(target, unit, standIns);
+      this.#targets.get(target.name)?.units.get(unit.number)?.prepare(target, unit, backingLinks);
     }
   }
 

@@ -4,17 +4,18 @@
  * What is thrown here and not caught is a fault of ours: it ends the worker, and the supervisor starts another.
  */
 import type { Portal } from "../access/portals.ts";
-import { EventLog } from "../iscsi/event_log.ts";
-import { RepetitionFilter } from "../iscsi/repetition_filter.ts";
+import { EventLog } from "../iscsi/events/event_log.ts";
+import { RepetitionFilter } from "../iscsi/events/repetition_filter.ts";
 import { FileActivity } from "../store/file_activity.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 import { RelayLink } from "./relay/relay_link.ts";
 import { RemotePunching } from "./remote_puncher.ts";
-import type { Answers, Question } from "./questions.ts";
+import type { Answers, WorkerRequest } from "./worker_requests.ts";
 import { systemClock } from "./system_clock.ts";
 import { TargetServer, type TargetServerSettings } from "./target_server.ts";
 import { type EndingScope, WorkerEnding } from "./worker_ending.ts";
 import type { WorkerSettings } from "./worker_settings.ts";
+import { errorMessage } from "../base/error_message.ts";
 
 /** A worker's global scope, of which Deno's types for main programs know nothing. */
 interface WorkerScope extends EndingScope {
@@ -49,7 +50,7 @@ class TargetWorker {
     try {
       await this.#execute(message);
     } catch (error) {
-      this.#ending.end({ kind: "failed", message: messageOf(error) });
+      this.#ending.end({ kind: "failed", message: errorMessage(error) });
     }
   }
 
@@ -105,11 +106,11 @@ class TargetWorker {
     try {
       this.#post({ kind: "answered", id, answer: await this.#answerTo(question) });
     } catch (error) {
-      this.#post({ kind: "answered", id, fault: messageOf(error) });
+      this.#post({ kind: "answered", id, fault: errorMessage(error) });
     }
   }
 
-  async #answerTo(question: Question): Promise<Answers[keyof Answers]> {
+  async #answerTo(question: WorkerRequest): Promise<Answers[keyof Answers]> {
     const server = this.#server;
     if (server === undefined) throw new Error("target worker has not started");
     switch (question.kind) {
@@ -141,10 +142,6 @@ class TargetWorker {
 
 function portalsOf({ addresses }: TargetServer): Portal[] {
   return addresses.map(({ hostname, port }) => ({ address: hostname, port }));
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 new TargetWorker(globalThis as unknown as WorkerScope);

@@ -1,12 +1,12 @@
 import { STORAGE_FAULT_LABELS } from "../control/storage_fault_labels.ts";
 import type { Clock } from "../iscsi/clock.ts";
-import type { EventLog } from "../iscsi/event_log.ts";
+import type { EventLog } from "../iscsi/events/event_log.ts";
 import {
   NO_STORAGE_FAULTS,
   type StorageFault,
   type StorageFaultFigures,
   type StorageFaultReport,
-} from "../scsi/storage_faults.ts";
+} from "../scsi/medium/storage_faults.ts";
 import type { StoreError } from "../store/block_store.ts";
 
 /** A kind of failure is over when there was none for so long. */

@@ -1,4 +1,4 @@
-import { reportStorageFault, type StorageFaultReport } from "../scsi/storage_faults.ts";
+import { reportStorageFault, type StorageFaultReport } from "../scsi/medium/storage_faults.ts";
 import type { AtomicJournal } from "../store/atomic_journal.ts";
 import { StoreError } from "../store/block_store.ts";
 import type { FailedWrite, Replacement } from "../store/put_back.ts";

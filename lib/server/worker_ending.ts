@@ -1,6 +1,7 @@
 /** The way in which a target worker ends: with nothing under way that could reach a file later. */
 import type { FileActivity } from "../store/file_activity.ts";
 import type { FromWorker, WorkerEnd } from "./messages.ts";
+import { errorMessage } from "../base/error_message.ts";
 
 /** What the end of a worker needs of its global scope. */
 export interface EndingScope {
@@ -70,6 +71,6 @@ function describeFault(reason: unknown): string {
 }
 
 function reportAbort(scope: EndingScope, error: unknown): void {
-  const message = `Target worker cannot close everything: ${error instanceof Error ? error.message : error}`;
+  const message = `Target worker cannot close everything: ${errorMessage(error)}`;
   scope.postMessage({ kind: "log", event: { level: "error", message } });
 }

@@ -6,7 +6,7 @@ import {
 } from "./decode_worker_message.ts";
 import { MalformedValue } from "./decoder.ts";
 import type { ToWorker, WorkerEnd } from "./messages.ts";
-import type { AnswerTo, Question } from "./questions.ts";
+import type { AnswerTo, WorkerRequest } from "./worker_requests.ts";
 
 /** A message of a worker about its work, without having been asked. */
 export type WorkerNews = Exclude<
@@ -31,8 +31,8 @@ export interface WorkerObserver {
 const PATIENCE_MS = 1_000;
 
 /** A question without an answer. */
-interface OpenQuestion {
-  readonly kind: Question["kind"];
+interface PendingRequest {
+  readonly kind: WorkerRequest["kind"];
   readonly settle: (answer: UncheckedAnswer) => void;
 }
 
@@ -48,7 +48,7 @@ export class WorkerProcess {
   readonly #observer: WorkerObserver;
   readonly #ending = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<ProcessEnd>();
-  readonly #questions = new Map<number, OpenQuestion>();
+  readonly #questions = new Map<number, PendingRequest>();
   #lastQuestion = 0;
   /** It has begun something that may change files. */
   #hasBegun = false;
@@ -102,7 +102,7 @@ export class WorkerProcess {
    * @param limitMs undefined to wait as long as it runs
    * @throws {Error} (rejects) when it says that it cannot, ends, or takes longer than `limitMs`
    */
-  async ask<Asked extends Question>(question: Asked, limitMs?: number): Promise<AnswerTo<Asked>> {
+  async ask<Asked extends WorkerRequest>(question: Asked, limitMs?: number): Promise<AnswerTo<Asked>> {
     const id = ++this.#lastQuestion;
     const answered = Promise.withResolvers<UncheckedAnswer>();
     this.#questions.set(id, { kind: question.kind, settle: answered.resolve });
@@ -191,7 +191,7 @@ export class WorkerProcess {
 
   #expectEnd(): void {
     this.#ending.resolve();
-    this.#failQuestions();
+    this.#failPending();
     this.#patience ??= setTimeout(() => this.#sayWhatIsUnderWay(), PATIENCE_MS);
   }
 
@@ -208,7 +208,7 @@ export class WorkerProcess {
       : `operations that it has begun still change ${files}`;
   }
 
-  #failQuestions(): void {
+  #failPending(): void {
     for (const [id, { settle }] of this.#questions) {
       settle({ kind: "answered", id, fault: "target worker has ended" });
     }
@@ -221,6 +221,6 @@ export class WorkerProcess {
     clearTimeout(this.#patience);
     this.#ending.resolve();
     this.#ended.resolve(end);
-    this.#failQuestions();
+    this.#failPending();
   }
 }

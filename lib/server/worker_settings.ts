@@ -9,7 +9,7 @@ export interface WorkerSettings {
   /** By the path of its backing file. */
   readonly identities: ReadonlyMap<string, Identity>;
   /** What to open in place of a backing file or device, by its path. */
-  readonly standIns: ReadonlyMap<string, string>;
+  readonly backingLinks: ReadonlyMap<string, string>;
   readonly interfaces: readonly InterfaceAddress[];
   readonly portals: readonly Portal[];
   /** A portal at which it cannot listen costs the others nothing; else nothing is served then, or changed. */

@@ -23,6 +23,7 @@ import { type BlockStore, StoreError } from "./block_store.ts";
 import { FileActivity } from "./file_activity.ts";
 import { storeError } from "./os_error.ts";
 import type { FailedWrite, Replacement } from "./put_back.ts";
+import { errorMessage } from "../base/error_message.ts";
 
 /** Keeps writes whole across the death of the process and a loss of power. */
 export interface AtomicJournal {
@@ -234,7 +235,7 @@ export class AtomicJournalFile implements AtomicJournal {
   }
 
   #flushError(cause: unknown): StoreError {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = errorMessage(cause);
     return new StoreError("flushFailed", `Cannot flush journal "${this.#path}": ${reason}`, { cause });
   }
 }

@@ -1,6 +1,7 @@
 import { dirname } from "@std/path";
 import { StoreError } from "./block_store.ts";
 import { FileActivity } from "./file_activity.ts";
+import { errorMessage } from "../base/error_message.ts";
 
 /** What is kept of initiators is nobody's business on this machine. */
 const FILE_MODE = 0o600;
@@ -63,7 +64,7 @@ export function readIfPresent(path: string, { makeDurable = false } = {}): Uint8
     return Deno.readFileSync(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
-    throw new StoreError("readFailed", `Cannot read "${path}": ${reasonOf(error)}`, { cause: error });
+    throw new StoreError("readFailed", `Cannot read "${path}": ${errorMessage(error)}`, { cause: error });
   }
 }
 
@@ -107,7 +108,7 @@ export async function writeSynced(file: Deno.FsFile, offset: number, bytes: Uint
 
 /** Returns the error of a write that failed. */
 export function writeError(action: string, error: unknown): StoreError {
-  const reason = reasonOf(error);
+  const reason = errorMessage(error);
   const kind = OUT_OF_SPACE.test(reason) ? "outOfSpace" : "writeFailed";
   return new StoreError(kind, `${action}: ${reason}`, { cause: error });
 }
@@ -126,8 +127,4 @@ function syncNow(path: string): void {
 async function syncFolder(path: string): Promise<void> {
   using folder = await Deno.open(path, { read: true });
   await folder.sync();
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

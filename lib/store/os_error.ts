@@ -1,4 +1,5 @@
 import { StoreError, type StoreErrorKind } from "./block_store.ts";
+import { errnoOf, errorMessage } from "../base/error_message.ts";
 
 /** The numbers of the operating system for a lack of space: ENOSPC, and EDQUOT when a quota is full. */
 const OUT_OF_SPACE_ERRNOS: readonly number[] = [28, 122];
@@ -11,8 +12,7 @@ const OUT_OF_SPACE_ERRNOS: readonly number[] = [28, 122];
  */
 export function storeError(kind: StoreErrorKind, action: string, error: unknown): StoreError {
   if (error instanceof StoreError) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  const errno = /\(os error (\d+)\)/.exec(reason)?.[1];
-  const isFull = kind === "writeFailed" && OUT_OF_SPACE_ERRNOS.includes(Number(errno));
+  const reason = errorMessage(error);
+  const isFull = kind === "writeFailed" && OUT_OF_SPACE_ERRNOS.includes(errnoOf(error) ?? 0);
   return new StoreError(isFull ? "outOfSpace" : kind, `${action}: ${reason}`, { cause: error });
 }

@@ -14,6 +14,7 @@
  * of a version that is not known yet is told from a damaged one. Version 1 has no checksum.
  */
 import { crc32c } from "../bytes/crc32c.ts";
+import { isRecord } from "../base/is_record.ts";
 
 /** The last version without a checksum. */
 const UNCHECKED_VERSION = 1;
@@ -76,11 +77,6 @@ export function isState(text: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** Returns whether a value of a JSON text is an object. */
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> {

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { interfaceAddresses } from "../../lib/access/interfaces.ts";
-import { mayUse, petitioner } from "../../lib/access/policy.ts";
+import { mayUse, requester } from "../../lib/access/policy.ts";
 import { parseNetwork } from "../../lib/bytes/network.ts";
 
 const INTERFACES = interfaceAddresses([
@@ -19,7 +19,7 @@ function refusal(
   { local = "192.168.1.7", peer = "192.168.1.50", name = ALICE },
 ): string | undefined {
   const target = { name: "xenserver", networks: networks.map((text) => parseNetwork(text)!), initiators };
-  const asking = petitioner(name, { localAddress: local, peerAddress: peer });
+  const asking = requester(name, { localAddress: local, peerAddress: peer });
   const decision = mayUse(target, asking, INTERFACES);
   return decision.allowed ? undefined : decision.rule;
 }
@@ -96,9 +96,9 @@ Deno.test("mayUse() wants both rules kept, and names the network first", () => {
   );
 });
 
-Deno.test("petitioner() does not ask for whom has no address", () => {
+Deno.test("requester() does not ask for whom has no address", () => {
   assertThrows(
-    () => petitioner(ALICE, { localAddress: "10.0.0.1", peerAddress: "nowhere" }),
+    () => requester(ALICE, { localAddress: "10.0.0.1", peerAddress: "nowhere" }),
     TypeError,
     "nowhere",
   );

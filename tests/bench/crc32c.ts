@@ -19,7 +19,7 @@ import {
   i32Xor,
   localGet,
   localSet,
-} from "../../lib/bytes/webassembly.ts";
+} from "../../lib/bytes/wasm_assembler.ts";
 
 type Way = (bytes: Uint8Array) => number;
 

@@ -98,7 +98,7 @@ class FedStream {
   #batchesLeft = 0;
   #receptions = 0;
   #turnOver = Promise.withResolvers<void>();
-  #nextTurn = Promise.withResolvers<void>();
+  #yieldToSockets = Promise.withResolvers<void>();
 
   constructor(targetName: string, kind: Kind, batch: number) {
     const keys = [
@@ -135,7 +135,7 @@ class FedStream {
     this.#batchesLeft = batches;
     this.#turnOver = Promise.withResolvers();
     const began = performance.now();
-    this.#nextTurn.resolve();
+    this.#yieldToSockets.resolve();
     await this.#turnOver.promise;
     return performance.now() - began;
   }
@@ -145,9 +145,9 @@ class FedStream {
       return this.#give(into, this.#receptions++ === 0 ? this.#login : this.#attention);
     }
     if (this.#batchesLeft === 0) {
-      this.#nextTurn = Promise.withResolvers();
+      this.#yieldToSockets = Promise.withResolvers();
       this.#turnOver.resolve();
-      await this.#nextTurn.promise;
+      await this.#yieldToSockets.promise;
     }
     this.#batchesLeft--;
     this.#number();

@@ -1,14 +1,13 @@
 /** `iscsi disconnect`, `renegotiate` and `reservations` in this process, against a server that is made up. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import type { ControlHandlers } from "../../lib/control/control_requests.ts";
+import type { ControlHandlers, DisconnectRequest } from "../../lib/control/control_requests.ts";
 import { ControlServer } from "../../lib/control/control_server.ts";
-import type { DisconnectRequest } from "../../lib/control/disconnect_report.ts";
 import type { UnitReservations } from "../../lib/control/unit_reservations.ts";
-import type { SessionSnapshot } from "../../lib/iscsi/node_snapshot.ts";
 import { handlersWith } from "../control/_handlers.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { type CommandRun, runCommand } from "./command_run.ts";
+import type { SessionSnapshot } from "../../lib/iscsi/session/session_snapshot.ts";
 
 const NODE = "iqn.2002-08.info.netmanager";
 const ANNA = "iqn.2011-07.com.example:anna";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { EVENT_KINDS, EventLog, LOG_LEVELS, type LogEvent } from "../../lib/iscsi/event_log.ts";
+import { EVENT_KINDS, EventLog, LOG_LEVELS, type LogEvent } from "../../lib/iscsi/events/event_log.ts";
 import { eventLog, LOG_FORMATS } from "../../lib/cli/log_format.ts";
 
 const REFUSED: LogEvent = {

@@ -2,11 +2,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { ControlServer } from "../../lib/control/control_server.ts";
-import type { ReloadReport } from "../../lib/control/reload_report.ts";
 import { StorageLock } from "../../lib/provision/storage_lock.ts";
 import { handlersWith } from "../control/_handlers.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { runCommand } from "./command_run.ts";
+import type { ReloadReport } from "../../lib/control/control_requests.ts";
 
 const MAIN = fromFileUrl(new URL("../../main.ts", import.meta.url));
 const NOTHING: ReloadReport = { dryRun: false, changes: [], obstacle: null };

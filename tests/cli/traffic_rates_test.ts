@@ -1,7 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { ratesBetween } from "../../lib/cli/traffic_rates.ts";
-import { CommandKind } from "../../lib/scsi/command_kind.ts";
-import { Traffic } from "../../lib/scsi/traffic.ts";
+import { CommandKind, Traffic } from "../../lib/scsi/counters/traffic.ts";
 
 Deno.test("ratesBetween() says what happened in between", () => {
   const traffic = new Traffic();

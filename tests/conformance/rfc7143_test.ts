@@ -1,10 +1,10 @@
 /** The requirement matrix says nothing that is not so: what it names exists. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import { LoginStatus } from "../../lib/iscsi/login_status.ts";
+import { LoginStatus } from "../../lib/iscsi/pdu/login_status.ts";
 import { namesOfTests, readRequirements } from "./requirements.ts";
 
-const ROOT = fromFileUrl(new URL("../../", import.meta.url));
+const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 
 /** The text of a file of this repository; undefined when there is none. */
 function textOf(path: string): string | undefined {

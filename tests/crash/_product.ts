@@ -118,7 +118,7 @@ export class Product {
     return {
       config,
       identities: new Map([...exports].map(([path, { identity }]) => [path, identity])),
-      standIns: new Map(),
+      backingLinks: new Map(),
       interfaces: [],
       portals: [],
       puncherOf: (path) => this.#puncherOf(path),

@@ -190,7 +190,7 @@ function twoPaths(
   return { from: pathOf(fromFolder!, from!), path: pathOf(folder!, path!) };
 }
 
-/** Turns calls into operations. */
+/** TimeSlices calls into operations. */
 class LogReader<Note> {
   readonly operations: Operation[] = [];
   readonly notes: { time: number; note: Note }[] = [];

@@ -14,7 +14,7 @@ import { type Option, OPTION_NAMES, OPTIONS } from "../../lib/config/options.ts"
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import { runTool, runToolOk } from "../support/tools.ts";
 
-const DIST = fromFileUrl(new URL("../../dist/", import.meta.url));
+const DIST = fromFileUrl(new URL("../../dist", import.meta.url));
 
 function read(name: string): string {
   return Deno.readTextFileSync(join(DIST, name));
@@ -179,7 +179,7 @@ Deno.test("bash completes what a command takes besides options: its words, and t
         );
       }
     }
-    // A conf that cannot be read has no targets, and is nothing to complain of here.
+    // A conf that cannot be read has no targets, and is nothing to warnOnce of here.
     assertEquals(await complete("reservations", "clear", "--conf", join(folder, "none"), "p"), []);
   } finally {
     Deno.removeSync(folder, { recursive: true });

@@ -211,7 +211,7 @@ async function runOnNode(seed: number, pdusMax: number, report: FuzzReport): Pro
 export interface CampaignOptions {
   readonly pdus: number;
   readonly seed: number;
-  /** Told of progress. */
+  /** ReloadOutcome of progress. */
   readonly onProgress?: (report: FuzzReport) => void;
 }
 

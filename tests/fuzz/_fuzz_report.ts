@@ -1,7 +1,7 @@
 /** What a fuzzing campaign sent, and what came of it, counted by kind. */
-import { InitiatorOpcode, initiatorOpcodeName } from "../../lib/iscsi/opcodes.ts";
-import { LoginStatus } from "../../lib/iscsi/login_status.ts";
-import { RejectReason } from "../../lib/iscsi/reject_reason.ts";
+import { InitiatorOpcode, initiatorOpcodeName } from "../../lib/iscsi/pdu/opcodes.ts";
+import { LoginStatus } from "../../lib/iscsi/pdu/login_status.ts";
+import { RejectReason } from "../../lib/iscsi/pdu/reject_reason.ts";
 import { Opcode, type Pdu } from "../support/initiator_pdu.ts";
 
 type Counts = Map<string, number>;

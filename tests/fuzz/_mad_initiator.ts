@@ -50,7 +50,7 @@ interface Solicitation {
   readonly length: number;
 }
 
-/** Told of everything that passes. */
+/** ReloadOutcome of everything that passes. */
 export interface Witness {
   sent(header: Uint8Array): void;
   received(pdu: Pdu): void;

@@ -9,10 +9,13 @@ import { parseNetwork } from "../../lib/bytes/network.ts";
 import type { ChapConfig } from "../../lib/config/chap.ts";
 import type { TargetConfig } from "../../lib/config/config.ts";
 import type { Redirection } from "../../lib/config/redirection.ts";
-import type { ConnectionEnds } from "../../lib/iscsi/connection_ends.ts";
-import { EventLog, type LogEvent } from "../../lib/iscsi/event_log.ts";
+import { EventLog, type LogEvent } from "../../lib/iscsi/events/event_log.ts";
 import type { Target } from "../../lib/iscsi/target.ts";
-import { TargetNode, type TargetNodeOptions, type TargetNodeSettings } from "../../lib/iscsi/target_node.ts";
+import {
+  TargetNode,
+  type TargetNodeOptions,
+  type TargetNodeSettings,
+} from "../../lib/iscsi/node/target_node.ts";
 import { LogicalUnit } from "../../lib/scsi/logical_unit.ts";
 import { TargetDevice } from "../../lib/scsi/target_device.ts";
 import type { BlockStore } from "../../lib/store/block_store.ts";
@@ -28,6 +31,7 @@ import { type Command, type CommandResult, CommandTransfer } from "../support/in
 import { FakeClock } from "../support/fake_clock.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import { type ByteStream, createPipe, type PipeOptions } from "../support/pipe.ts";
+import type { ConnectionEnds } from "../../lib/iscsi/byte_stream.ts";
 
 /** The node of every target here: `NODE:NAME`. */
 export const NODE = "iqn.2002-08.info.netmanager";

@@ -27,9 +27,7 @@ const STATED: Readonly<Record<string, string>> = {
   dataOutBytesPerSecond: `one more for each ${kibibytes(Limits.dataOutBytesPerSecond)} KiB of its data`,
   slowReaderBytesPerSecond: `takes fewer than ${kibibytes(Limits.slowReaderBytesPerSecond)} KiB a second`,
   slowReaderSeconds: `a second of what waits for it, for ${Limits.slowReaderSeconds} s, is closed`,
-  probeMs: `while silent peers are pinged (\`lib/iscsi/room_search.ts\`), for ${
-    seconds(Limits.probeMs)
-  } s at most`,
+  probeMs: `for ${seconds(Limits.probeMs)} s at most, and is refused when all of them answer`,
 };
 
 for (const [limit, sentence] of Object.entries(STATED)) {

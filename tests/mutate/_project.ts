@@ -6,7 +6,7 @@ import { dirname, fromFileUrl, join } from "@std/path";
 import { ts } from "./_typescript.ts";
 
 /** The repository that this file belongs to. */
-export const ROOT = fromFileUrl(new URL("../../", import.meta.url));
+export const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 
 /** As strict as deno.json, but for names that a removed statement leaves unused: the missing statement is the fault. */
 const COMPILER_OPTIONS: ts.CompilerOptions = {

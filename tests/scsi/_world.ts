@@ -1,7 +1,7 @@
 /** A target of which everything can be observed, to see what a bit of a CDB or of a parameter list makes different. */
 import { formatReservations } from "../../lib/scsi/reservations/reservation_text.ts";
 import type { LogicalUnit } from "../../lib/scsi/logical_unit.ts";
-import { MODE_PAGES, PageControl } from "../../lib/scsi/mode_pages.ts";
+import { MODE_PAGES, PageControl } from "../../lib/scsi/pages/mode_pages.ts";
 import type { Nexus } from "../../lib/scsi/nexus.ts";
 import { FaultyStore } from "../support/faulty_store.ts";
 import { MemoryStore } from "../support/memory_store.ts";

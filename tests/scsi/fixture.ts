@@ -10,15 +10,15 @@ import {
   writeUint32,
   writeUint64,
 } from "../../lib/bytes/big_endian.ts";
-import { COMMANDS } from "../../lib/scsi/command_table.ts";
-import type { Command } from "../../lib/scsi/command.ts";
+import { COMMANDS } from "../../lib/scsi/dispatch/command_table.ts";
+import type { Command } from "../../lib/scsi/dispatch/command.ts";
 import { LogicalUnit, type LogicalUnitOptions } from "../../lib/scsi/logical_unit.ts";
 import type { Nexus } from "../../lib/scsi/nexus.ts";
-import type { DataIn, DataOut, Operation } from "../../lib/scsi/operation.ts";
-import { GOOD, type Outcome } from "../../lib/scsi/outcome.ts";
-import type { SanitizeRecord } from "../../lib/scsi/sanitize_record.ts";
-import { Sense, type SenseCondition } from "../../lib/scsi/sense.ts";
-import { Status } from "../../lib/scsi/status.ts";
+import type { DataIn, DataOut, Operation } from "../../lib/scsi/outcome/operation.ts";
+import { GOOD, type Outcome } from "../../lib/scsi/outcome/outcome.ts";
+import type { SanitizeRecord } from "../../lib/scsi/medium/sanitize_record.ts";
+import { Sense, type SenseCondition } from "../../lib/scsi/outcome/sense.ts";
+import { Status } from "../../lib/scsi/outcome/status.ts";
 import type { Task } from "../../lib/scsi/task.ts";
 import { TaskAttribute } from "../../lib/scsi/task_attribute.ts";
 import { TargetDevice } from "../../lib/scsi/target_device.ts";

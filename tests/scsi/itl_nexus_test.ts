@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertFalse } from "@std/assert";
-import { ByteBudget } from "../../lib/scsi/byte_budget.ts";
+import { ByteBudget } from "../../lib/scsi/medium/byte_budget.ts";
 import { ItlNexus } from "../../lib/scsi/itl_nexus.ts";
-import { Sense } from "../../lib/scsi/sense.ts";
+import { Sense } from "../../lib/scsi/outcome/sense.ts";
 import { FakeTask, makeUnit } from "./fixture.ts";
 
 const TARGET = {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { Nexus } from "../../lib/scsi/nexus.ts";
-import type { Operation } from "../../lib/scsi/operation.ts";
+import type { Operation } from "../../lib/scsi/outcome/operation.ts";
 import { TaskAttribute } from "../../lib/scsi/task_attribute.ts";
 import { reserveOut } from "./reservations/_reserve_out.ts";
 import { cdb, FakeTask, makeTarget, makeUnit, nameOfOutcome, openReadyNexus, run } from "./fixture.ts";

@@ -2,9 +2,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { readUint32, readUint64 } from "../../lib/bytes/big_endian.ts";
 import type { Nexus } from "../../lib/scsi/nexus.ts";
-import type { Operation } from "../../lib/scsi/operation.ts";
-import { GOOD } from "../../lib/scsi/outcome.ts";
-import { Sense } from "../../lib/scsi/sense.ts";
+import type { Operation } from "../../lib/scsi/outcome/operation.ts";
+import { GOOD } from "../../lib/scsi/outcome/outcome.ts";
+import { Sense } from "../../lib/scsi/outcome/sense.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import {
   assertFieldRefused,

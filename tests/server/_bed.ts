@@ -42,7 +42,7 @@ export class Bed {
     // A file keeps its identity, whichever target it belongs to.
     const identities = new Map(units.map(({ path }) => [path, identityNumber(numberOf(path))]));
     const portals = [{ address: "127.0.0.1", port: 0 }];
-    return { config, identities, standIns: new Map(), interfaces: [LOOPBACK], portals };
+    return { config, identities, backingLinks: new Map(), interfaces: [LOOPBACK], portals };
   }
 
   /** Serves another conf; says what has changed, and who noticed. */

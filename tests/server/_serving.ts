@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import type { InterfaceAddress } from "../../lib/access/interfaces.ts";
 import type { Config } from "../../lib/config/config.ts";
 import type { Clock } from "../../lib/iscsi/clock.ts";
-import { EventLog } from "../../lib/iscsi/event_log.ts";
+import { EventLog } from "../../lib/iscsi/events/event_log.ts";
 import type { Identity } from "../../lib/scsi/identity.ts";
 import { systemClock } from "../../lib/server/system_clock.ts";
 import { drain, numbered } from "../iscsi/_harness.ts";
@@ -29,7 +29,7 @@ export const LOOPBACK: InterfaceAddress = {
 export interface Served {
   readonly config: Config;
   readonly identities: ReadonlyMap<string, Identity>;
-  readonly standIns: ReadonlyMap<string, string>;
+  readonly backingLinks: ReadonlyMap<string, string>;
   readonly interfaces: readonly InterfaceAddress[];
   readonly portals: readonly { readonly address: string; readonly port: number }[];
   readonly clock: Clock;
@@ -59,7 +59,7 @@ export function makeServed(storage: string): Served {
     // Port 0 is no port of a conf; to a listener it is whichever is free.
     config: { ...parsed, port: 0 },
     identities: new Map(units.map(({ path }, index) => [path, identityNumber(index + 1)])),
-    standIns: new Map(),
+    backingLinks: new Map(),
     interfaces: [LOOPBACK],
     portals: [{ address: "127.0.0.1", port: 0 }],
     clock: systemClock,

@@ -33,8 +33,8 @@ export function servingOf({ config, identities }: Served): Serving {
   prepareInPlaceFolders(config.storage);
   prepareWorkerState(config.storage, noWarning);
   const links = new WorkerLinks(config.storage, NO_PROGRAMS);
-  const tenure = { links, holes: undefined, end: () => Promise.resolve() };
-  return { config, identities, devices: [], unavailable: new Map(), tenure };
+  const lease = { links, holes: undefined, end: () => Promise.resolve() };
+  return { config, identities, devices: [], unavailable: new Map(), lease };
 }
 
 function noWarning(message: string): never {

@@ -1,7 +1,7 @@
 /** Journals of atomic writes in a server: what it says of them, and the space that they take. */
 import { assertEquals } from "@std/assert";
 import { atomicJournalOf, journalsFolderOf } from "../../lib/provision/state_folder.ts";
-import { RECORDED_BYTES } from "../../lib/scsi/atomic_limits.ts";
+import { RECORDED_BYTES } from "../../lib/scsi/medium/atomic_limits.ts";
 import { TargetServer } from "../../lib/server/target_server.ts";
 import { BODY_OFFSET, encodeBody, encodeHeader, recordBytesMax } from "../../lib/store/atomic_record.ts";
 import { withScratch } from "../provision/scratch.ts";

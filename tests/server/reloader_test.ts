@@ -8,12 +8,12 @@ import { stateFolderOf } from "../../lib/provision/state_folder.ts";
 import { StorageLock } from "../../lib/provision/storage_lock.ts";
 import { parseConfig, type ParsedConfig } from "../../lib/config/parse_config.ts";
 import { Reloader } from "../../lib/server/reloader.ts";
-import type { Serving, Tenure } from "../../lib/server/serving.ts";
+import type { Lease, Serving } from "../../lib/server/serving.ts";
 import type { Supervisor } from "../../lib/server/supervisor.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { KeptLog } from "./_serving.ts";
 
-const TENURE: Tenure = {
+const TENURE: Lease = {
   links: {
     renew: () => ({ links: new Map(), faults: new Map() }),
     extend: () => ({ links: new Map(), faults: new Map() }),
@@ -37,7 +37,7 @@ class NotedSupervisor {
       identities: new Map(),
       devices: [],
       unavailable: new Map(),
-      tenure: TENURE,
+      lease: TENURE,
     };
   }
 
@@ -59,7 +59,7 @@ class NotedSupervisor {
 
   async replace(next: Serving): Promise<void> {
     this.deeds.push(`replace ${next.config.storage.split("/").at(-1)}`);
-    await this.serving.tenure.end();
+    await this.serving.lease.end();
     this.serving = next;
   }
 }
@@ -228,7 +228,7 @@ Deno.test("a reloader ends sessions with force only, and moves to another storag
     await reload(false);
     assertEquals(StorageLock.holder(stateFolderOf(`${folder}/t`), "serve"), undefined);
     assertEquals(StorageLock.holder(stateFolderOf(`${folder}/s`), "serve")?.holderPid, Deno.pid);
-    await supervisor.serving.tenure.end();
+    await supervisor.serving.lease.end();
   }));
 
 Deno.test("a reloader changes the node by another worker on the same folder", () =>
@@ -236,5 +236,5 @@ Deno.test("a reloader changes the node by another worker on the same folder", ()
     await write(["node=iqn.2001-01.other", "[a]", "size=1MB"]);
     supervisor.changes = [{ description: "set node", consequence: "ended", sessions: [] }];
     await reloader.reload({ file, force: false, dryRun: false });
-    assertEquals([supervisor.deeds.at(-1), supervisor.serving.tenure === TENURE], ["replace s", true]);
+    assertEquals([supervisor.deeds.at(-1), supervisor.serving.lease === TENURE], ["replace s", true]);
   }));

@@ -14,11 +14,11 @@ class Bed implements AsyncDisposable {
     throw new Error(message);
   });
   readonly #storage: string;
-  readonly #tenure: Serving["tenure"];
+  readonly #lease: Serving["lease"];
 
   constructor(storage: string) {
     this.#storage = storage;
-    this.#tenure = servingOf(makeServed(storage)).tenure;
+    this.#lease = servingOf(makeServed(storage)).lease;
     for (const name of ["a", "b", "c", "d"]) Deno.writeTextFileSync(this.path(name), name);
   }
 
@@ -33,7 +33,7 @@ class Bed implements AsyncDisposable {
       return [`[${name.toLowerCase()}]`, "size=1MB", ...(isReadOnly ? ["readonly=y"] : [])];
     });
     const config = configOf(`storage=${this.#storage}`, ...sections);
-    return { config, identities: new Map(), devices: [], unavailable: new Map(), tenure: this.#tenure };
+    return { config, identities: new Map(), devices: [], unavailable: new Map(), lease: this.#lease };
   }
 
   /** Serves something else, as a worker does that can. */
@@ -160,8 +160,11 @@ testOnBed(
     const message = `Cannot serve "${path}"`;
     {
       using _other = lockOther(path);
-      const { standIns, unavailable } = await bed.backings.renew(serving);
-      assertEquals([[...unavailable.keys()], [...standIns.keys()]], [[path], [bed.path("a"), bed.path("c")]]);
+      const { backingLinks, unavailable } = await bed.backings.renew(serving);
+      assertEquals([[...unavailable.keys()], [...backingLinks.keys()]], [[path], [
+        bed.path("a"),
+        bed.path("c"),
+      ]]);
       assertStringIncludes(bed.backings.faults.get(path)!, message);
       assertEquals(bed.linked(), "ac");
       // What is as it was keeps nothing else from changing; what is new does.
@@ -197,13 +200,13 @@ testOnBed("ServedBackings refuses to serve otherwise what another process reads 
 
 testOnBed("ServedBackings keeps what the worker has open, whatever becomes of the file", async (bed) => {
   const serving = bed.serving("ab");
-  const { standIns } = await bed.backings.renew(serving);
+  const { backingLinks } = await bed.backings.renew(serving);
   Deno.renameSync(bed.path("a"), `${bed.path("a")}.away`);
   // As the file was found to be gone, and as nobody has looked.
   const without = { ...serving, unavailable: new Map([[bed.path("a"), "it is gone"]]) };
   for (const next of [without, serving]) {
     const told = await bed.backings.extend(next);
-    assertEquals([told.standIns, told.unavailable], [standIns, next.unavailable]);
+    assertEquals([told.backingLinks, told.unavailable], [backingLinks, next.unavailable]);
     await bed.backings.settle(next, told);
     using other = Deno.openSync(`${bed.path("a")}.away`, { read: true });
     assertEquals(other.tryLockSync(false), false);

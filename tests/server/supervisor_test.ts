@@ -125,8 +125,8 @@ testThatLeavesLocks(
         const served = makeServed(folder);
         const ended: string[] = [];
         const serving = servingOf(served);
-        const tenure = { ...serving.tenure, end: () => Promise.resolve(void ended.push("given back")) };
-        const running = start(served, undefined, { ...serving, tenure });
+        const lease = { ...serving.lease, end: () => Promise.resolve(void ended.push("given back")) };
+        const running = start(served, undefined, { ...serving, lease });
         assertStringIncludes((await running.ended)!, "a fault of ours");
         assertEquals([running.readyCount(), ended], [1, []]);
       })
@@ -385,7 +385,7 @@ Deno.test("a supervisor goes over to another storage folder, and gives the old o
       const storage = `${folder}/${name}`;
       Deno.mkdirSync(`${storage}/.iscsi`, { recursive: true });
       const serving = servingOf(makeServed(storage));
-      return { ...serving, tenure: { ...serving.tenure, end: () => Promise.resolve(void ended.push(name)) } };
+      return { ...serving, lease: { ...serving.lease, end: () => Promise.resolve(void ended.push(name)) } };
     };
     const served = makeServed(folder);
     const running = start(served, undefined, servingIn("old"));
@@ -424,8 +424,8 @@ Deno.test("a supervisor goes back to what it served when another worker cannot s
   withScratch(async (folder) => {
     const ended: string[] = [];
     const served = makeServed(folder);
-    const { tenure, ...serving } = servingOf(served);
-    const old = { ...serving, tenure: { ...tenure, end: () => Promise.resolve(void ended.push("old")) } };
+    const { lease, ...serving } = servingOf(served);
+    const old = { ...serving, lease: { ...lease, end: () => Promise.resolve(void ended.push("old")) } };
     const running = start(served, undefined, old);
     await until(() => running.readyCount() === 1, "it is ready");
     using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -1,6 +1,7 @@
 /** A server that becomes another while initiators use it, in one process and on real files. */
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { numbered, until } from "../iscsi/_harness.ts";
+import { delay } from "../../lib/base/delay.ts";
 import { TargetServer } from "../../lib/server/target_server.ts";
 import type { PunchResult } from "../../lib/store/hole_puncher.ts";
 import { Initiator } from "../support/initiator.ts";
@@ -25,6 +26,14 @@ const TARGET_REMOVED = 0x0204;
 /** The additional sense code that a command ends with; 0 when it is good. */
 async function codeOf(initiator: Initiator, cdb: Uint8Array, lun = 0): Promise<number> {
   return (await initiator.command({ cdb, lun, read: 255 })).sense?.code ?? 0;
+}
+
+/** Waits until LUN 0 is ready, for ten seconds at the most. */
+async function untilReady(initiator: Initiator): Promise<void> {
+  for (let tries = 0; await codeOf(initiator, testUnitReady()) !== 0; tries++) {
+    if (tries === 2_000) throw new Error("LUN 0 does not become ready");
+    await delay(5);
+  }
 }
 
 async function blocksOf(initiator: Initiator, lun = 0): Promise<number> {
@@ -151,7 +160,7 @@ Deno.test("reconfigure() has a new target take over the file of one that goes, w
       () => bed.server.preview(bed.settings("[z]", "size=4MB", "file=a")).length === 0,
       "it is z's",
     );
-    for (let tries = 0; await codeOf(early, testUnitReady()) !== 0 && tries < 1000; tries++);
+    await untilReady(early);
     assertEquals((await early.command({ cdb: read10(5, 1), read: 512 })).data, write);
     await early.close();
   }));
@@ -228,7 +237,7 @@ Deno.test("reconfigure() replaces a LUN of another kind, which only those find w
     await worker.ended;
     assertEquals(worker.diary.filter((entry) => entry !== "asked to log out"), ["2500"]);
     const next = await bed.connect("a", "next");
-    for (let tries = 0; await codeOf(next, testUnitReady()) !== 0 && tries < 1000; tries++);
+    await untilReady(next);
     assertEquals(await blocksOf(next), 1024);
     await calm.untilRounds(3);
     assertEquals(calm.diary, []);
@@ -242,7 +251,7 @@ Deno.test("reconfigure() exchanges the files of two targets", () =>
     await initiator.close();
     bed.reconfigure(...A, "file=b", ...B, "file=a");
     const next = await bed.connect("b", "next");
-    for (let tries = 0; await codeOf(next, testUnitReady()) !== 0 && tries < 1000; tries++);
+    await untilReady(next);
     assertEquals((await next.command({ cdb: read10(0, 1), read: 512 })).data, write);
   }));
 

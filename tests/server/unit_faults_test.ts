@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { StorageFault } from "../../lib/scsi/storage_faults.ts";
+import type { StorageFault } from "../../lib/scsi/medium/storage_faults.ts";
 import { UnitFaults } from "../../lib/server/unit_faults.ts";
 import { StoreError, type StoreErrorKind } from "../../lib/store/block_store.ts";
 import { FakeClock } from "../support/fake_clock.ts";

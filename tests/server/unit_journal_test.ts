@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { NO_STORAGE_FAULTS, type StorageFault } from "../../lib/scsi/storage_faults.ts";
+import { NO_STORAGE_FAULTS, type StorageFault } from "../../lib/scsi/medium/storage_faults.ts";
 import { UnitJournal } from "../../lib/server/unit_journal.ts";
 import type { AtomicJournal } from "../../lib/store/atomic_journal.ts";
 import { StoreError } from "../../lib/store/block_store.ts";

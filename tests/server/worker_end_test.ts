@@ -42,10 +42,10 @@ async function withHangingWrite(
     // The worker can look at nothing else.
     const gate = `${folder}/.iscsi/journals/gate`;
     const given: string[] = [];
-    const tenure = { ...serving.tenure, end: () => Promise.resolve(void given.push("storage folder")) };
+    const lease = { ...serving.lease, end: () => Promise.resolve(void given.push("storage folder")) };
     await withQuickTimes(() =>
       withWorkers([`./_slow_worker.ts?at=${at}`], async (workers) => {
-        const running = start(served, undefined, { ...serving, tenure });
+        const running = start(served, undefined, { ...serving, lease });
         await until(() => running.readyCount() === 1, "it is ready");
         const initiator = await logIn(served, running.ports[0]!);
         Deno.writeTextFileSync(gate, "");
@@ -195,7 +195,7 @@ Deno.test("a worker that takes another's place waits for the holes that are made
       },
     } as unknown as HoleService;
     await withWorkers([], async (workers) => {
-      const running = start(served, undefined, { ...serving, tenure: { ...serving.tenure, holes } });
+      const running = start(served, undefined, { ...serving, lease: { ...serving.lease, holes } });
       await until(() => running.readyCount() === 1, "it is ready");
       const replaced = running.supervisor.replace(running.supervisor.serving);
       await until(() => deeds.includes("asked for the end"), "the worker has ended");

@@ -54,7 +54,7 @@ const FAILING: Record<string, () => unknown> = {
   unreachable: () => std.unreachable(),
 };
 
-/** Told without the package under test. */
+/** ReloadOutcome without the package under test. */
 function outcome(run: () => unknown): "passed" | "failed" {
   try {
     run();

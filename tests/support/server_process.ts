@@ -7,7 +7,7 @@ import denoConfig from "../../deno.json" with { type: "json" };
 import { withTimeLimit } from "./initiator_connection.ts";
 import { runTool, type ToolOptions, type ToolResult } from "./tools.ts";
 
-const ROOT = fromFileUrl(new URL("../../", import.meta.url));
+const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 
 /** Longest that a server may take until it serves, and until it has ended; the product promises 5 s for the latter. */
 const READY_LIMIT_MS = 20_000;

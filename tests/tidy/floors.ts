@@ -12,22 +12,32 @@ export interface Breach extends Finding {
   readonly path: string;
 }
 
-/** The floor of each folder, and of each file that lives in none. */
-const FLOORS: Readonly<Record<string, number>> = {
-  "main.ts": 7,
-  "lib/cli": 6,
-  "lib/server": 5,
-  "lib/control": 4,
-  "lib/metrics": 4,
-  "lib/provision": 4,
-  "lib/iscsi": 3,
-  "lib/scsi": 2,
-  "lib/config": 1,
-  "lib/access": 1,
-  "lib/store": 1,
-  "lib/bytes": 0,
-  "deno.json": 0,
-};
+/**
+ * The floors, the lowest first, each with its folders and the files that live in none. A folder within another is a
+ * room of its own.
+ */
+const FLOORS: readonly (readonly string[])[] = [
+  ["lib/base", "lib/bytes", "deno.json"],
+  ["lib/config", "lib/access", "lib/store"],
+  ["lib/scsi"],
+  ["lib/iscsi"],
+  ["lib/iscsi/events"],
+  ["lib/iscsi/pdu"],
+  ["lib/iscsi/wire", "lib/iscsi/negotiation"],
+  ["lib/iscsi/login", "lib/iscsi/task"],
+  ["lib/iscsi/session"],
+  ["lib/iscsi/connection"],
+  ["lib/iscsi/node"],
+  ["lib/control", "lib/metrics", "lib/provision"],
+  ["lib/server"],
+  ["lib/cli"],
+  ["main.ts"],
+];
+
+/** The floor of each room, those within others first. */
+const FLOOR_OF: ReadonlyMap<string, number> = new Map(
+  FLOORS.flatMap((rooms, floor) => rooms.map((room) => [room, floor] as const)).reverse(),
+);
 
 /** The packages behind `@std/*`: they are part of the house only under those names. */
 const PACKAGES = "lib/std";
@@ -36,15 +46,16 @@ const PACKAGES = "lib/std";
 const ALLOWED_PACKAGES = ["node:net", "node:fs", "node:process", "node:crypto"];
 
 /**
- * Who touches the world, in the folders that are otherwise functions of values. A folder that is not listed may;
- * of a listed one, only the files named.
+ * The files that touch the world, in folders that otherwise hold functions of values. In a folder that is not listed
+ * any file may.
  */
 export const WORLDLY_FILES: Readonly<Record<string, readonly string[]>> = {
+  "lib/base": [],
   "lib/bytes": [],
   "lib/config": [],
   "lib/access": [],
   "lib/scsi": [],
-  "lib/iscsi": ["lib/iscsi/next_turn.ts"],
+  "lib/iscsi": ["lib/iscsi/connection/yield_to_sockets.ts"],
   "lib/store": [
     "lib/store/atomic_journal.ts",
     "lib/store/atomic_recovery.ts",
@@ -83,7 +94,7 @@ export const WORLDLY_FILES: Readonly<Record<string, readonly string[]>> = {
 
 /** The folder, or single file, of the house that a path belongs to; undefined outside. */
 function roomOf(path: string): string | undefined {
-  return Object.keys(FLOORS).find((room) => path === room || path.startsWith(`${room}/`));
+  return FLOOR_OF.keys().find((room) => path === room || path.startsWith(`${room}/`));
 }
 
 function isPackageFile(path: string): boolean {
@@ -112,14 +123,15 @@ function importFault(path: string, specifier: string): string | undefined {
   if (target === undefined) return packageFault(specifier);
   const targetRoom = roomOf(target);
   if (targetRoom === undefined) return `imports "${specifier}", which is outside the house`;
-  if (targetRoom === room || FLOORS[targetRoom]! < FLOORS[room]!) return undefined;
-  const way = FLOORS[targetRoom] === FLOORS[room] ? "sideways" : "up";
+  const [floor, targetFloor] = [FLOOR_OF.get(room)!, FLOOR_OF.get(targetRoom)!];
+  if (targetRoom === room || targetFloor < floor) return undefined;
+  const way = targetFloor === floor ? "sideways" : "up";
   return `imports "${specifier}": ${way}, from ${room} to ${targetRoom}`;
 }
 
 /** Why a file may not use one of the world's doors; undefined when it may. */
 function worldlyFault(path: string, name: string): string | undefined {
-  const room = roomOf(path);
+  const room = Object.keys(WORLDLY_FILES).find((folder) => path.startsWith(`${folder}/`));
   const worldlyFiles = room === undefined ? undefined : WORLDLY_FILES[room];
   if (worldlyFiles === undefined || worldlyFiles.includes(path)) return undefined;
   return `uses ${name}; in ${room} ${

@@ -73,6 +73,18 @@ Deno.test("findBreaches() finds an import that goes sideways", () => {
   ]);
 });
 
+Deno.test("findBreaches() knows the rooms within a folder", () => {
+  const iscsi = (room: string, imported: string): string[] =>
+    breachesOf({ [`lib/iscsi/${room}/a.ts`]: `import { b } from "../${imported}/b.ts";` });
+  assertEquals([iscsi("node", "session"), iscsi("session", "pdu"), iscsi("wire", "pdu")], [[], [], []]);
+  for (const [room, imported] of [["pdu", "session"], ["wire", "session"], ["session", "node"]] as const) {
+    const fault = `up, from lib/iscsi/${room} to lib/iscsi/${imported}`;
+    assertEquals(iscsi(room, imported), [`lib/iscsi/${room}/a.ts:1 imports "../${imported}/b.ts": ${fault}`]);
+  }
+  assertEquals(breachesOf({ "lib/iscsi/pdu/a.ts": 'import { b } from "../limits.ts";' }), []);
+  assertEquals(breachesOf({ "lib/iscsi/a.ts": 'import { b } from "./pdu/b.ts";' }).length, 1);
+});
+
 Deno.test("findBreaches() finds an import that leaves the house", () => {
   assertEquals(breachesOf({ "lib/store/a.ts": `import { b } from "../../tests/b.ts";` }), [
     `lib/store/a.ts:1 imports "../../tests/b.ts", which is outside the house`,

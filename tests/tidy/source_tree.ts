@@ -9,7 +9,7 @@ export interface SourceFile {
   readonly text: string;
 }
 
-const ROOT = fromFileUrl(new URL("../../", import.meta.url));
+const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 
 /** What is here but not written here. */
 const FOREIGN_FOLDERS = ["node_modules", "coverage", "vendor"];

@@ -1,11 +1,11 @@
 /** READ CAPACITY (SBC-3, 5.15 and 5.16). */
 import { readUint32, writeUint32, writeUint64 } from "../../bytes/big_endian.ts";
-import { refused } from "../finished.ts";
+import { refused } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
-import type { Operation } from "../operation.ts";
-import { sendParameterData } from "../parameter_data.ts";
-import { capacityFlags } from "../provisioning.ts";
-import { Sense } from "../sense.ts";
+import type { Operation } from "../outcome/operation.ts";
+import { sendParameterData } from "../pages/parameter_data.ts";
+import { capacityFlags } from "../pages/provisioning.ts";
+import { Sense } from "../outcome/sense.ts";
 
 /** What READ CAPACITY(10) says of an address that needs more than 32 bits: ask with READ CAPACITY(16). */
 const ADDRESS_TOO_LARGE = 0xffff_ffff;

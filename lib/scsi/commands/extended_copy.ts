@@ -17,14 +17,20 @@ import {
 } from "../copy/copy_parameters.ts";
 import type { CopyProgress } from "../copy/copy_records.ts";
 import { GRANULARITY_EXPONENT } from "../copy/third_party_copy_page.ts";
-import { finished, FINISHED_GOOD, refused, refusedForField, refusedForParameter } from "../finished.ts";
+import {
+  finished,
+  FINISHED_GOOD,
+  refused,
+  refusedForField,
+  refusedForParameter,
+} from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
-import type { Finished, Later, Operation } from "../operation.ts";
-import { GOOD } from "../outcome.ts";
-import { sendParameterData } from "../parameter_data.ts";
-import { takeParameterList } from "../parameter_list.ts";
-import { Sense } from "../sense.ts";
-import { Status } from "../status.ts";
+import type { Finished, Later, Operation } from "../outcome/operation.ts";
+import { GOOD } from "../outcome/outcome.ts";
+import { sendParameterData } from "../pages/parameter_data.ts";
+import { takeParameterList } from "../pages/parameter_list.ts";
+import { Sense } from "../outcome/sense.ts";
+import { Status } from "../outcome/status.ts";
 
 /** The allocation length, or the parameter list length, of all of them. */
 const LENGTH_BYTE = 10;

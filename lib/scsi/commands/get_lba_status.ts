@@ -11,9 +11,9 @@
 import { readUint32, readUint64, writeUint32, writeUint64 } from "../../bytes/big_endian.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
-import { refuseRange } from "../medium.ts";
-import type { Operation } from "../operation.ts";
-import { sendParameterData } from "../parameter_data.ts";
+import { refuseRange } from "../medium/medium.ts";
+import type { Operation } from "../outcome/operation.ts";
+import { sendParameterData } from "../pages/parameter_data.ts";
 
 const HEADER_BYTES = 8;
 const DESCRIPTOR_BYTES = 16;

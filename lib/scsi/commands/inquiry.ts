@@ -1,11 +1,11 @@
 /** INQUIRY (SPC-4, 6.6). */
 import { readUint16, writeUint16 } from "../../bytes/big_endian.ts";
-import { refusedForField } from "../finished.ts";
+import { refusedForField } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
-import type { Operation } from "../operation.ts";
-import { sendParameterData } from "../parameter_data.ts";
+import type { Operation } from "../outcome/operation.ts";
+import { sendParameterData } from "../pages/parameter_data.ts";
 import type { TargetDescription } from "../target_description.ts";
-import { encodeVitalProductData } from "../vital_product_data.ts";
+import { encodeVitalProductData } from "../pages/vital_product_data.ts";
 
 const EVPD = 0x01;
 

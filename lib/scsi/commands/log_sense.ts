@@ -1,11 +1,11 @@
 /** LOG SENSE (SPC-4, 6.8). */
 import { readUint16 } from "../../bytes/big_endian.ts";
-import { refusedForField } from "../finished.ts";
+import { refusedForField } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
-import { encodeLogPage, type LogFault } from "../log_pages.ts";
-import type { FieldPosition } from "../mode_pages.ts";
-import type { Operation } from "../operation.ts";
-import { sendParameterData } from "../parameter_data.ts";
+import { encodeLogPage, type LogFault } from "../pages/log_pages.ts";
+import type { FieldPosition } from "../pages/mode_pages.ts";
+import type { Operation } from "../outcome/operation.ts";
+import { sendParameterData } from "../pages/parameter_data.ts";
 
 /** SP in byte 1: parameters are to be saved, which they cannot. */
 const SP = 0x01;

@@ -5,7 +5,7 @@
  * Nothing is saved, so that SP is refused. With RTD every page takes its default values again; there is no list then.
  */
 import { readUint16, readUint24, readUint32, readUint64 } from "../../bytes/big_endian.ts";
-import { FINISHED_GOOD, refused, refusedForField, refusedForParameter } from "../finished.ts";
+import { FINISHED_GOOD, refused, refusedForField, refusedForParameter } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
 import {
@@ -14,11 +14,11 @@ import {
   modePageHeader,
   type ModeParameters,
   PageControl,
-} from "../mode_pages.ts";
-import type { Finished, Operation } from "../operation.ts";
-import { refuseReserved, takeParameterList } from "../parameter_list.ts";
-import { Sense } from "../sense.ts";
-import { type Bits, highestBit, wholeBytes } from "../set_bits.ts";
+} from "../pages/mode_pages.ts";
+import type { Finished, Operation } from "../outcome/operation.ts";
+import { refuseReserved, takeParameterList } from "../pages/parameter_list.ts";
+import { Sense } from "../outcome/sense.ts";
+import { type Bits, highestBit, wholeBytes } from "../dispatch/set_bits.ts";
 
 /** Byte 1 of the CDB. */
 const PF = 0x10;

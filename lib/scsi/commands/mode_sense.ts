@@ -11,13 +11,13 @@
  * ```
  */
 import { readUint16, writeUint16, writeUint32, writeUint64 } from "../../bytes/big_endian.ts";
-import { refused, refusedForField } from "../finished.ts";
+import { refused, refusedForField } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
-import { ALL_SUBPAGES, modePageHeader, PageControl, selectModePages } from "../mode_pages.ts";
-import type { Finished, Operation } from "../operation.ts";
-import { sendParameterData } from "../parameter_data.ts";
-import { Sense } from "../sense.ts";
+import { ALL_SUBPAGES, modePageHeader, PageControl, selectModePages } from "../pages/mode_pages.ts";
+import type { Finished, Operation } from "../outcome/operation.ts";
+import { sendParameterData } from "../pages/parameter_data.ts";
+import { Sense } from "../outcome/sense.ts";
 
 /** Byte 1 of the CDB. */
 const LLBAA = 0x10;

@@ -7,10 +7,10 @@
  * ```
  */
 import { readUint16, writeUint16, writeUint32 } from "../../bytes/big_endian.ts";
-import { RESERVATION_CONFLICT } from "../finished.ts";
+import { RESERVATION_CONFLICT } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
-import type { Operation } from "../operation.ts";
-import { sendList, sendParameterData } from "../parameter_data.ts";
+import type { Operation } from "../outcome/operation.ts";
+import { sendList, sendParameterData } from "../pages/parameter_data.ts";
 import { isHolder, type PersistentState, type Registration } from "../reservations/persistent_state.ts";
 import { NO_KEY, writeKey } from "../reservations/reservation_key.ts";
 import { RESERVATION_TYPES } from "../reservations/reservation_types.ts";

@@ -20,10 +20,10 @@ import {
   refusedForField,
   refusedForParameter,
   RESERVATION_CONFLICT,
-} from "../finished.ts";
+} from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
-import type { Finished, Operation } from "../operation.ts";
-import { refuseReserved, takeParameterList } from "../parameter_list.ts";
+import type { Finished, Operation } from "../outcome/operation.ts";
+import { refuseReserved, takeParameterList } from "../pages/parameter_list.ts";
 import type { NexusIdentity } from "../reservations/nexus_identity.ts";
 import { readKey } from "../reservations/reservation_key.ts";
 import { findReservationType } from "../reservations/reservation_types.ts";
@@ -34,8 +34,8 @@ import {
   type ReservationRequest,
 } from "../reservations/transition.ts";
 import { decodeTransportId, initiatorNameOf } from "../reservations/transport_id.ts";
-import { Sense } from "../sense.ts";
-import type { Bits } from "../set_bits.ts";
+import { Sense } from "../outcome/sense.ts";
+import type { Bits } from "../dispatch/set_bits.ts";
 
 type Action = ReservationRequest["action"];
 

@@ -4,14 +4,14 @@
  * CONDITION MET says that all of them are (or, with IMMED, will be), GOOD that not all are.
  */
 import { readUint16, readUint32, readUint64 } from "../../bytes/big_endian.ts";
-import { FINISHED_GOOD, refusedForField } from "../finished.ts";
+import { FINISHED_GOOD, refusedForField } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
-import { finishLater, outcomeOfFailure, refuseRange } from "../medium.ts";
-import type { Operation } from "../operation.ts";
-import { GOOD, type Outcome } from "../outcome.ts";
-import { READ_AHEAD_MAX_BYTES } from "../read_ahead.ts";
-import { Status } from "../status.ts";
+import { finishLater, outcomeOfFailure, refuseRange } from "../medium/medium.ts";
+import type { Operation } from "../outcome/operation.ts";
+import { GOOD, type Outcome } from "../outcome/outcome.ts";
+import { READ_AHEAD_MAX_BYTES } from "../medium/read_ahead.ts";
+import { Status } from "../outcome/status.ts";
 
 const IMMED = 0x02;
 

@@ -1,7 +1,7 @@
 /** PREVENT ALLOW MEDIUM REMOVAL (SPC-4, 6.14). */
-import { FINISHED_GOOD, refusedForField } from "../finished.ts";
+import { FINISHED_GOOD, refusedForField } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
-import type { Operation } from "../operation.ts";
+import type { Operation } from "../outcome/operation.ts";
 
 /** PREVENT, in byte 4: 10b and 11b are obsolete. */
 const PREVENT = 0b11;

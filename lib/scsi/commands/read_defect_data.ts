@@ -11,10 +11,10 @@
  * ```
  */
 import { readUint16, readUint32 } from "../../bytes/big_endian.ts";
-import { refusedForField } from "../finished.ts";
+import { refusedForField } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
-import type { Operation } from "../operation.ts";
-import { sendParameterData } from "../parameter_data.ts";
+import type { Operation } from "../outcome/operation.ts";
+import { sendParameterData } from "../pages/parameter_data.ts";
 
 /** REQ_PLIST, REQ_GLIST and the format, which come back as they were sent. */
 const LISTS_AND_FORMAT = 0x1f;

@@ -12,14 +12,14 @@
  * sends nothing that only the page cache has: what it reads while something is left to flush is flushed before it goes.
  */
 import { readUint16, readUint24, readUint32, readUint64 } from "../../bytes/big_endian.ts";
-import { BlockTransfer } from "../block_transfer.ts";
-import { FINISHED_GOOD, refusedForField } from "../finished.ts";
+import { BlockTransfer } from "../medium/block_transfer.ts";
+import { FINISHED_GOOD, refusedForField } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
-import { finishLater, flush, outcomeOfFailure, refuseTransfer, settle } from "../medium.ts";
-import type { DataIn, DataOut, Operation } from "../operation.ts";
-import { GOOD, type Outcome } from "../outcome.ts";
-import { inTurn } from "../range_access.ts";
+import { finishLater, flush, outcomeOfFailure, refuseTransfer, settle } from "../medium/medium.ts";
+import type { DataIn, DataOut, Operation } from "../outcome/operation.ts";
+import { GOOD, type Outcome } from "../outcome/outcome.ts";
+import { inTurn } from "../medium/range_access.ts";
 
 const PROTECT = 0xe0;
 const FUA = 0x08;

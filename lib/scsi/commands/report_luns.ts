@@ -1,10 +1,10 @@
 /** REPORT LUNS (SPC-4, 6.33). */
 import { readUint32, writeUint32 } from "../../bytes/big_endian.ts";
-import { refusedForField } from "../finished.ts";
+import { refusedForField } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import { encodeLun } from "../logical_unit_number.ts";
-import type { Operation } from "../operation.ts";
-import { sendParameterData } from "../parameter_data.ts";
+import type { Operation } from "../outcome/operation.ts";
+import { sendParameterData } from "../pages/parameter_data.ts";
 import type { TargetDescription } from "../target_description.ts";
 
 /**

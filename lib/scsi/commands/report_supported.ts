@@ -3,11 +3,11 @@
  * tables themselves, as initiators read them.
  */
 import { readUint16, readUint32, writeUint16, writeUint32 } from "../../bytes/big_endian.ts";
-import type { Command } from "../command.ts";
-import { refusedForField } from "../finished.ts";
+import type { Command } from "../dispatch/command.ts";
+import { refusedForField } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
-import type { Operation } from "../operation.ts";
-import { sendParameterData } from "../parameter_data.ts";
+import type { Operation } from "../outcome/operation.ts";
+import { sendParameterData } from "../pages/parameter_data.ts";
 import { TaskManagement } from "../task_management.ts";
 
 /** Byte 2 of the CDB: return command timeouts descriptors, and which commands to report. */

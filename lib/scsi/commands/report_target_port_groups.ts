@@ -1,9 +1,9 @@
 /** REPORT TARGET PORT GROUPS (SPC-4, 6.37). */
 import { readUint32, writeUint16, writeUint32 } from "../../bytes/big_endian.ts";
-import { refusedForField } from "../finished.ts";
+import { refusedForField } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
-import type { Operation } from "../operation.ts";
-import { sendParameterData } from "../parameter_data.ts";
+import type { Operation } from "../outcome/operation.ts";
+import { sendParameterData } from "../pages/parameter_data.ts";
 import { TARGET_PORT_GROUP } from "../target_description.ts";
 
 /** PARAMETER DATA FORMAT in byte 1 of the CDB, and in the extended header. */

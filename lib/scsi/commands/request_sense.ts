@@ -1,9 +1,9 @@
 /** REQUEST SENSE (SPC-4, 6.39): sense data as parameter data, with GOOD status. */
-import { toDescriptorFormat } from "../descriptor_sense.ts";
+import { toDescriptorFormat } from "../outcome/descriptor_sense.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
-import type { Operation } from "../operation.ts";
-import { sendParameterData } from "../parameter_data.ts";
-import { encodeSense, Sense } from "../sense.ts";
+import type { Operation } from "../outcome/operation.ts";
+import { sendParameterData } from "../pages/parameter_data.ts";
+import { encodeSense, Sense } from "../outcome/sense.ts";
 import type { TargetDescription } from "../target_description.ts";
 
 const DESC = 0x01;

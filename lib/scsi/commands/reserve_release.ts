@@ -3,7 +3,7 @@
  * extents and for third parties are obsolete: the command table refuses every bit that asks for one.
  */
 import type { ItlNexus } from "../itl_nexus.ts";
-import type { Operation } from "../operation.ts";
+import type { Operation } from "../outcome/operation.ts";
 
 /** RESERVE(6) and RESERVE(10). */
 export function reserve(nexus: ItlNexus): Operation {

@@ -10,16 +10,16 @@
  * ```
  */
 import { readUint16 } from "../../bytes/big_endian.ts";
-import { finished, FINISHED_GOOD, refusedForField, refusedForParameter } from "../finished.ts";
+import { finished, FINISHED_GOOD, refusedForField, refusedForParameter } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
-import { finishLater, outcomeOfFailure } from "../medium.ts";
-import type { Finished, Operation } from "../operation.ts";
-import { GOOD, type Outcome } from "../outcome.ts";
-import { refuseReserved, takeParameterList } from "../parameter_list.ts";
-import { writeRepeated } from "../repeat_block.ts";
-import type { SanitizeMethod } from "../sanitizer.ts";
-import { wholeBytes } from "../set_bits.ts";
+import { finishLater, outcomeOfFailure } from "../medium/medium.ts";
+import type { Finished, Operation } from "../outcome/operation.ts";
+import { GOOD, type Outcome } from "../outcome/outcome.ts";
+import { refuseReserved, takeParameterList } from "../pages/parameter_list.ts";
+import { writeRepeated } from "../medium/repeat_block.ts";
+import type { SanitizeMethod } from "../medium/sanitizer.ts";
+import { wholeBytes } from "../dispatch/set_bits.ts";
 
 /** Byte 1. */
 const IMMED = 0x80;

@@ -5,13 +5,13 @@
  * leaving an idle or standby condition comes to. Only a disk whose medium cannot be removed can be stopped; the medium
  * of one that can is loaded or is not there.
  */
-import { FINISHED_GOOD, refused, refusedForField } from "../finished.ts";
+import { FINISHED_GOOD, refused, refusedForField } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
-import { finishLater, flush, flushInBackground } from "../medium.ts";
-import type { Operation } from "../operation.ts";
-import { GOOD, type Outcome } from "../outcome.ts";
-import { Sense } from "../sense.ts";
+import { finishLater, flush, flushInBackground } from "../medium/medium.ts";
+import type { Operation } from "../outcome/operation.ts";
+import { GOOD, type Outcome } from "../outcome/outcome.ts";
+import { Sense } from "../outcome/sense.ts";
 
 /** Byte 1. */
 const IMMED = 0x01;

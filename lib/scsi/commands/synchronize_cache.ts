@@ -1,9 +1,9 @@
 /** SYNCHRONIZE CACHE (SBC-3, 5.26 and 5.27). Whatever the range, all that was written is made durable. */
 import { readUint16, readUint32, readUint64 } from "../../bytes/big_endian.ts";
-import { FINISHED_GOOD } from "../finished.ts";
+import { FINISHED_GOOD } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
-import { finishLater, flush, flushInBackground, refuseRange } from "../medium.ts";
-import type { Operation } from "../operation.ts";
+import { finishLater, flush, flushInBackground, refuseRange } from "../medium/medium.ts";
+import type { Operation } from "../outcome/operation.ts";
 
 const IMMED = 0x02;
 

@@ -15,16 +15,16 @@
 import { readUint16, readUint32, readUint64 } from "../../bytes/big_endian.ts";
 import { writeAtomically } from "../../store/atomic_write.ts";
 import type { BlockStore } from "../../store/block_store.ts";
-import { atomicWriteMaxBlocks, compareAndWriteMaxBlocks } from "../atomic_limits.ts";
-import { finished, FINISHED_GOOD, refused, refusedForField, TASK_SET_FULL } from "../finished.ts";
+import { atomicWriteMaxBlocks, compareAndWriteMaxBlocks } from "../medium/atomic_limits.ts";
+import { finished, FINISHED_GOOD, refused, refusedForField, TASK_SET_FULL } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
-import { flush, outcomeOfFailure, refuseRange, refuseTransfer } from "../medium.ts";
-import type { DataOut, Finished, Later, Operation } from "../operation.ts";
-import { GOOD, type Outcome } from "../outcome.ts";
-import { exclusively } from "../range_access.ts";
-import { encodeSenseWithInformation, Sense } from "../sense.ts";
-import { Status } from "../status.ts";
+import { flush, outcomeOfFailure, refuseRange, refuseTransfer } from "../medium/medium.ts";
+import type { DataOut, Finished, Later, Operation } from "../outcome/operation.ts";
+import { GOOD, type Outcome } from "../outcome/outcome.ts";
+import { exclusively } from "../medium/range_access.ts";
+import { encodeSenseWithInformation, Sense } from "../outcome/sense.ts";
+import { Status } from "../outcome/status.ts";
 
 const PROTECT = 0xe0;
 const FUA = 0x08;

@@ -10,16 +10,16 @@
  */
 import { readUint16, readUint32, readUint64 } from "../../bytes/big_endian.ts";
 import type { ByteRange } from "../../store/byte_range.ts";
-import { FINISHED_GOOD, refused, refusedForField, refusedForParameter } from "../finished.ts";
+import { FINISHED_GOOD, refused, refusedForField, refusedForParameter } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
-import { finishLater, refuseRange } from "../medium.ts";
-import type { Finished, Operation } from "../operation.ts";
-import { refuseReserved, takeParameterList } from "../parameter_list.ts";
-import { UNMAP_BLOCKS_MAX, UNMAP_DESCRIPTORS_MAX } from "../provisioning.ts";
-import { Sense } from "../sense.ts";
-import { wholeBytes } from "../set_bits.ts";
-import { unmapRanges } from "../unmap_ranges.ts";
+import { finishLater, refuseRange } from "../medium/medium.ts";
+import type { Finished, Operation } from "../outcome/operation.ts";
+import { refuseReserved, takeParameterList } from "../pages/parameter_list.ts";
+import { UNMAP_BLOCKS_MAX, UNMAP_DESCRIPTORS_MAX } from "../pages/provisioning.ts";
+import { Sense } from "../outcome/sense.ts";
+import { wholeBytes } from "../dispatch/set_bits.ts";
+import { unmapRanges } from "../medium/unmap_ranges.ts";
 
 const ANCHOR = 0x01;
 

@@ -5,15 +5,15 @@
  * Nobody waits for the bytes themselves, so all reading takes the form that leaves the event loop to others.
  */
 import { readUint16, readUint32, readUint64 } from "../../bytes/big_endian.ts";
-import { BlockTransfer } from "../block_transfer.ts";
-import { checkCondition, FINISHED_GOOD, refused, refusedForField } from "../finished.ts";
+import { BlockTransfer } from "../medium/block_transfer.ts";
+import { checkCondition, FINISHED_GOOD, refused, refusedForField } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
-import { finishLater, outcomeOfFailure, refuseTransfer, settle } from "../medium.ts";
-import { sharing } from "../range_access.ts";
-import type { DataOut, Later, Operation } from "../operation.ts";
-import { GOOD, type Outcome } from "../outcome.ts";
-import { Sense } from "../sense.ts";
+import { finishLater, outcomeOfFailure, refuseTransfer, settle } from "../medium/medium.ts";
+import { sharing } from "../medium/range_access.ts";
+import type { DataOut, Later, Operation } from "../outcome/operation.ts";
+import { GOOD, type Outcome } from "../outcome/outcome.ts";
+import { Sense } from "../outcome/sense.ts";
 
 const VRPROTECT = 0xe0;
 

@@ -10,15 +10,15 @@
  * ```
  */
 import { readUint16, readUint32, readUint64 } from "../../bytes/big_endian.ts";
-import { BlockTransfer } from "../block_transfer.ts";
-import { checkCondition, FINISHED_GOOD, refusedForField } from "../finished.ts";
+import { BlockTransfer } from "../medium/block_transfer.ts";
+import { checkCondition, FINISHED_GOOD, refusedForField } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
-import { finishLater, flush, outcomeOfFailure, refuseTransfer } from "../medium.ts";
-import type { DataOut, Operation } from "../operation.ts";
-import { GOOD, type Outcome } from "../outcome.ts";
-import { sharing } from "../range_access.ts";
-import { Sense } from "../sense.ts";
+import { finishLater, flush, outcomeOfFailure, refuseTransfer } from "../medium/medium.ts";
+import type { DataOut, Operation } from "../outcome/operation.ts";
+import { GOOD, type Outcome } from "../outcome/outcome.ts";
+import { sharing } from "../medium/range_access.ts";
+import { Sense } from "../outcome/sense.ts";
 import { isEqual, verifyRange } from "./verify.ts";
 
 const WRPROTECT = 0xe0;

@@ -15,17 +15,17 @@
  * written.
  */
 import { readUint16, readUint32, readUint64 } from "../../bytes/big_endian.ts";
-import { Cancellation } from "../cancellation.ts";
-import { finished, refused, refusedForField } from "../finished.ts";
+import { Cancellation } from "../outcome/cancellation.ts";
+import { finished, refused, refusedForField } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
-import { finishLater, outcomeOfFailure, refuseRange } from "../medium.ts";
-import type { Finished, Operation } from "../operation.ts";
-import { GOOD } from "../outcome.ts";
-import { takeParameterList } from "../parameter_list.ts";
-import { sharing } from "../range_access.ts";
-import { writeRepeated } from "../repeat_block.ts";
-import { Sense } from "../sense.ts";
-import { unmapRanges } from "../unmap_ranges.ts";
+import { finishLater, outcomeOfFailure, refuseRange } from "../medium/medium.ts";
+import type { Finished, Operation } from "../outcome/operation.ts";
+import { GOOD } from "../outcome/outcome.ts";
+import { takeParameterList } from "../pages/parameter_list.ts";
+import { sharing } from "../medium/range_access.ts";
+import { writeRepeated } from "../medium/repeat_block.ts";
+import { Sense } from "../outcome/sense.ts";
+import { unmapRanges } from "../medium/unmap_ranges.ts";
 
 const WRPROTECT = 0xe0;
 const ANCHOR = 0x10;

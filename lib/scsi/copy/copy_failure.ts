@@ -10,9 +10,9 @@
  * ```
  */
 import { writeUint16 } from "../../bytes/big_endian.ts";
-import type { Outcome } from "../outcome.ts";
-import { encodeSense, type SenseCondition } from "../sense.ts";
-import { Status } from "../status.ts";
+import type { Outcome } from "../outcome/outcome.ts";
+import { encodeSense, type SenseCondition } from "../outcome/sense.ts";
+import { Status } from "../outcome/status.ts";
 
 /** Which of the two devices of a segment failed, and how. */
 export interface DeviceFailure {

@@ -5,15 +5,15 @@
  * A copy takes no space where its source takes none or holds zeros: there the destination is unmapped, or written only
  * where it does not hold zeros already.
  */
-import { Cancellation, CancelledError } from "../cancellation.ts";
-import { RESERVATION_CONFLICT } from "../finished.ts";
+import { Cancellation, CancelledError } from "../outcome/cancellation.ts";
+import { RESERVATION_CONFLICT } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
-import { outcomeOfFailure, refuseRange } from "../medium.ts";
-import { refuseMediumAccess } from "../medium_access.ts";
-import { GOOD, type Outcome } from "../outcome.ts";
-import { sharing } from "../range_access.ts";
-import { Sense, type SenseCondition } from "../sense.ts";
+import { outcomeOfFailure, refuseRange } from "../medium/medium.ts";
+import { refuseMediumAccess } from "../dispatch/medium_access.ts";
+import { GOOD, type Outcome } from "../outcome/outcome.ts";
+import { sharing } from "../medium/range_access.ts";
+import { Sense, type SenseCondition } from "../outcome/sense.ts";
 import { copyAborted, type DeviceFailure } from "./copy_failure.ts";
 import type { Cscd, Segment } from "./copy_parameters.ts";
 import type { CopyProgress } from "./copy_records.ts";

@@ -23,11 +23,11 @@
  * of an inexact segment, of which there are none. LU ID TYPE is ignored in this descriptor.
  */
 import { readUint16, readUint24, readUint32, readUint64 } from "../../bytes/big_endian.ts";
-import { refused, refusedForParameter } from "../finished.ts";
-import type { Finished } from "../operation.ts";
-import { refuseReserved } from "../parameter_list.ts";
-import { Sense } from "../sense.ts";
-import { type Bits, wholeBytes } from "../set_bits.ts";
+import { refused, refusedForParameter } from "../outcome/finished.ts";
+import type { Finished } from "../outcome/operation.ts";
+import { refuseReserved } from "../pages/parameter_list.ts";
+import { Sense } from "../outcome/sense.ts";
+import { type Bits, wholeBytes } from "../dispatch/set_bits.ts";
 import { CopyDescriptor, CopyLimits, DESCRIPTOR_LIST_LENGTH_MAX_BYTES } from "./copy_limits.ts";
 
 export const COPY_HEADER_LENGTH_BYTES = 16;

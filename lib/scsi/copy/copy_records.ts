@@ -1,4 +1,4 @@
-import { type Outcome } from "../outcome.ts";
+import { type Outcome } from "../outcome/outcome.ts";
 
 /** How far a copy has come. */
 export interface CopyProgress {

@@ -2,7 +2,7 @@
  * Who has registered with a logical unit and who holds its persistent reservation (SPC-4, 5.13): the state as a value,
  * and what can be asked of it.
  */
-import { ACCESS, type Access } from "../access.ts";
+import { ACCESS, type Access } from "../dispatch/access.ts";
 import { type NexusIdentity } from "./nexus_identity.ts";
 import type { ReservationKey } from "./reservation_key.ts";
 import { RESERVATION_TYPES, type ReservationType } from "./reservation_types.ts";

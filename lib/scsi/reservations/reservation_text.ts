@@ -3,13 +3,14 @@
  * Keys and names are texts there too, so that nothing of 64 bits goes through a number. PRGENERATION is not kept: power
  * on sets it to zero (SPC-4, 6.15.2).
  */
-import { formatState, isRecord, parseState } from "../../store/state_text.ts";
+import { formatState, parseState } from "../../store/state_text.ts";
 import { nexusId } from "./nexus_identity.ts";
 import { type PersistentState, type Registration, type Reservation, UNRESERVED } from "./persistent_state.ts";
 import { NO_KEY } from "./reservation_key.ts";
 import { isReservationType, RESERVATION_TYPES } from "./reservation_types.ts";
 import { REGISTRATIONS_MAX } from "./transition.ts";
 import { toInitiatorPort } from "./transport_id.ts";
+import { isRecord } from "../../base/is_record.ts";
 
 const VERSION = 2;
 

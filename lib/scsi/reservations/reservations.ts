@@ -1,9 +1,9 @@
 import { StoreError } from "../../store/block_store.ts";
-import { ACCESS, type Access } from "../access.ts";
-import { CANCELLED, FINISHED_GOOD, RESERVATION_CONFLICT } from "../finished.ts";
+import { ACCESS, type Access } from "../dispatch/access.ts";
+import { CANCELLED, FINISHED_GOOD, RESERVATION_CONFLICT } from "../outcome/finished.ts";
 import type { AttachedNexus } from "../attached_nexus.ts";
-import type { Finished, Operation } from "../operation.ts";
-import { Sense } from "../sense.ts";
+import type { Finished, Operation } from "../outcome/operation.ts";
+import { Sense } from "../outcome/sense.ts";
 import type { NexusIdentity } from "./nexus_identity.ts";
 import { conflicts, isAdmitted, isHolder, type PersistentState, UNRESERVED } from "./persistent_state.ts";
 import type { ReservationStore } from "./reservation_store.ts";

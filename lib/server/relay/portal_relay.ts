@@ -1,5 +1,5 @@
 import type { Portal } from "../../access/portals.ts";
-import type { EventLog } from "../../iscsi/event_log.ts";
+import type { EventLog } from "../../iscsi/events/event_log.ts";
 import { listeningPermissions } from "../worker_permissions.ts";
 import { MalformedValue } from "../decoder.ts";
 import { decodeRelayMessage, type FromRelay, type ToRelay } from "./relay_control.ts";

@@ -1,6 +1,6 @@
 /** What the supervisor and a relay say to each other: plain data, posted as it is, but for the port of the link. */
 import type { Portal } from "../../access/portals.ts";
-import type { LogEvent } from "../../iscsi/event_log.ts";
+import type { LogEvent } from "../../iscsi/events/event_log.ts";
 import { logEvent, portal } from "../common_decoders.ts";
 import { type Decoder, oneOf, record, text, variants } from "../decoder.ts";
 

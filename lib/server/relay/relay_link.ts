@@ -1,6 +1,6 @@
-import type { ConnectionEnds } from "../../iscsi/connection_ends.ts";
 import type { RelayMessage, RelayPort } from "./relay_message.ts";
 import { RelayedStream } from "./relayed_stream.ts";
+import type { ConnectionEnds } from "../../iscsi/byte_stream.ts";
 
 /** One end of the link between a relay and the target worker: all connections that go over it. */
 export class RelayLink {
@@ -13,7 +13,7 @@ export class RelayLink {
   constructor(port: RelayPort, onOpen: (stream: RelayedStream, ends: ConnectionEnds) => void) {
     this.#port = port;
     this.#onOpen = onOpen;
-    port.onmessage = ({ data }) => this.#hear(data);
+    port.onmessage = ({ data }) => this.#onMessage(data);
   }
 
   /** Opens a connection to the other end. */
@@ -28,10 +28,10 @@ export class RelayLink {
     for (const stream of [...this.#streams.values()]) stream.close();
   }
 
-  #hear(message: RelayMessage): void {
+  #onMessage(message: RelayMessage): void {
     if (message.kind === "open") return this.#onOpen(this.#add(message.id), message.ends);
     // What was on its way when a connection was closed has nowhere to go.
-    this.#streams.get(message.id)?.hear(message);
+    this.#streams.get(message.id)?.onMessage(message);
   }
 
   #add(id: number): RelayedStream {

@@ -1,4 +1,4 @@
-import type { ConnectionEnds } from "../../iscsi/connection_ends.ts";
+import type { ConnectionEnds } from "../../iscsi/byte_stream.ts";
 
 /**
  * What the two ends of a relay say to each other of one connection, by the number that the relay gave it. Both ends

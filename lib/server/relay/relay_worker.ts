@@ -3,11 +3,12 @@
  * it. It understands none of them, and its one right is that portal.
  */
 import type { Portal } from "../../access/portals.ts";
-import { EventLog } from "../../iscsi/event_log.ts";
+import { EventLog } from "../../iscsi/events/event_log.ts";
 import { ConnectionListener } from "../connection_listener.ts";
 import { joinStreams } from "./join_streams.ts";
 import type { FromRelay, ToRelay } from "./relay_control.ts";
 import { RelayLink } from "./relay_link.ts";
+import { errorMessage } from "../../base/error_message.ts";
 
 /** A worker's global scope, of which Deno's types for main programs know nothing. */
 interface WorkerScope {
@@ -50,7 +51,7 @@ function relay(scope: WorkerScope): void {
     try {
       start(data.portal, data.link);
     } catch (error) {
-      scope.postMessage({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
+      scope.postMessage({ kind: "failed", message: errorMessage(error) });
     }
   };
 }

@@ -74,7 +74,7 @@ export class RelayedStream implements ByteStream {
   }
 
   /** Takes note of what the other end says. */
-  hear(message: Exclude<RelayMessage, { kind: "open" }>): void {
+  onMessage(message: Exclude<RelayMessage, { kind: "open" }>): void {
     switch (message.kind) {
       case "data":
         this.#received.push(message.bytes);

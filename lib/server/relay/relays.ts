@@ -1,6 +1,6 @@
 import type { Portal } from "../../access/portals.ts";
 import { formatPortal } from "../../bytes/network.ts";
-import type { EventLog } from "../../iscsi/event_log.ts";
+import type { EventLog } from "../../iscsi/events/event_log.ts";
 import type { ToWorker } from "../messages.ts";
 import { PortalRelay } from "./portal_relay.ts";
 

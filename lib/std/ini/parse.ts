@@ -49,7 +49,7 @@ function splitAssignment(line: string, lineNumber: number): { key: string; text:
 }
 
 /**
- * Turns INI text into an object: assignments before the first section become its properties, and each section one
+ * TimeSlices INI text into an object: assignments before the first section become its properties, and each section one
  * property, an object of its own. Of two assignments or sections of one name, the later stands.
  *
  * @throws {SyntaxError} at a line that is no comment, section header or assignment

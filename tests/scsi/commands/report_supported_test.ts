@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { readUint16, readUint32 } from "../../../lib/bytes/big_endian.ts";
-import { COMMANDS } from "../../../lib/scsi/command_table.ts";
+import { COMMANDS } from "../../../lib/scsi/dispatch/command_table.ts";
 import { assertFieldRefused, assertHex, cdb, openUnit, type Result, run } from "../fixture.ts";
 
 const ROWS = Object.values(COMMANDS);

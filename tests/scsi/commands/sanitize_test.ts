@@ -4,7 +4,7 @@ import type { Nexus } from "../../../lib/scsi/nexus.ts";
 import type { AtomicJournal } from "../../../lib/store/atomic_journal.ts";
 import { StoreError } from "../../../lib/store/block_store.ts";
 import type { ByteRange } from "../../../lib/store/byte_range.ts";
-import type { CompletionMode, SanitizeRecord } from "../../../lib/scsi/sanitize_record.ts";
+import type { CompletionMode, SanitizeRecord } from "../../../lib/scsi/medium/sanitize_record.ts";
 import { FaultyStore } from "../../support/faulty_store.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { COLLECTED_BYTES_MAX } from "../../../lib/scsi/atomic_limits.ts";
-import type { DataOut, Later } from "../../../lib/scsi/operation.ts";
+import { COLLECTED_BYTES_MAX } from "../../../lib/scsi/medium/atomic_limits.ts";
+import type { DataOut, Later } from "../../../lib/scsi/outcome/operation.ts";
 import { parseSense } from "../../support/initiator_sense.ts";
 import { FaultyStore } from "../../support/faulty_store.ts";
 import { MemoryStore } from "../../support/memory_store.ts";

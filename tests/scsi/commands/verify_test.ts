@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Nexus } from "../../../lib/scsi/nexus.ts";
-import { GOOD } from "../../../lib/scsi/outcome.ts";
+import { GOOD } from "../../../lib/scsi/outcome/outcome.ts";
 import { FaultyStore } from "../../support/faulty_store.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";

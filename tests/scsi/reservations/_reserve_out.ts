@@ -2,7 +2,7 @@
 import { assert } from "@std/assert";
 import { writeUint16, writeUint32 } from "../../../lib/bytes/big_endian.ts";
 import type { Nexus } from "../../../lib/scsi/nexus.ts";
-import type { Operation } from "../../../lib/scsi/operation.ts";
+import type { Operation } from "../../../lib/scsi/outcome/operation.ts";
 import { command, nameOfOutcome } from "../fixture.ts";
 
 /** What a parameter list says; nothing where nothing is given. */

@@ -3,7 +3,7 @@
  * tables 65 and 66; SBC-3, 4.17 (with the commands that SBC-4 adds); SPC-2, tables 8 and B.2, for RESERVE.
  */
 import { assert, assertEquals } from "@std/assert";
-import { COMMANDS } from "../../../lib/scsi/command_table.ts";
+import { COMMANDS } from "../../../lib/scsi/dispatch/command_table.ts";
 import type { Nexus } from "../../../lib/scsi/nexus.ts";
 import { RESERVATION_TYPES } from "../../../lib/scsi/reservations/reservation_types.ts";
 import type { TargetDevice } from "../../../lib/scsi/target_device.ts";

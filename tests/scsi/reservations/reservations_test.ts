@@ -2,9 +2,9 @@ import { assert, assertEquals } from "@std/assert";
 import type { AttachedNexus } from "../../../lib/scsi/attached_nexus.ts";
 import { nexusId } from "../../../lib/scsi/reservations/nexus_identity.ts";
 import { Reservations } from "../../../lib/scsi/reservations/reservations.ts";
-import { FINISHED_GOOD } from "../../../lib/scsi/finished.ts";
-import { Traffic } from "../../../lib/scsi/traffic.ts";
-import type { Attention } from "../../../lib/scsi/unit_attention.ts";
+import { FINISHED_GOOD } from "../../../lib/scsi/outcome/finished.ts";
+import { Traffic } from "../../../lib/scsi/counters/traffic.ts";
+import type { Attention } from "../../../lib/scsi/dispatch/unit_attention.ts";
 
 const NEXUSES = 200;
 

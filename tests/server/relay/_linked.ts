@@ -1,8 +1,8 @@
 /** What the tests of the relay share: two linked ends over a message channel of this process. */
-import type { ConnectionEnds } from "../../../lib/iscsi/connection_ends.ts";
 import { RelayLink } from "../../../lib/server/relay/relay_link.ts";
 import type { RelayPort } from "../../../lib/server/relay/relay_message.ts";
 import type { RelayedStream } from "../../../lib/server/relay/relayed_stream.ts";
+import type { ConnectionEnds } from "../../../lib/iscsi/byte_stream.ts";
 
 export const ENDS: ConnectionEnds = {
   localAddress: "192.0.2.1",

@@ -1,11 +1,11 @@
 /** The relay with its real worker, under the worker's real rights. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { ConnectionEnds } from "../../../lib/iscsi/connection_ends.ts";
 import { PortalRelay } from "../../../lib/server/relay/portal_relay.ts";
 import { RelayLink } from "../../../lib/server/relay/relay_link.ts";
 import type { RelayPort } from "../../../lib/server/relay/relay_message.ts";
 import type { RelayedStream } from "../../../lib/server/relay/relayed_stream.ts";
 import { KeptLog } from "../_serving.ts";
+import type { ConnectionEnds } from "../../../lib/iscsi/byte_stream.ts";
 
 /** Answers whatever comes with the same, until the peer ends. */
 async function echo(stream: RelayedStream): Promise<void> {

@@ -1,0 +1,77 @@
+import { resolve } from "@std/path";
+import { ControlClient } from "../control/control_client.ts";
+import { ControlError } from "../control/control_error.ts";
+import { controlSocketOf, stateFolderOf } from "../provision/state_folder.ts";
+import { type LockHolder, StorageLock } from "../provision/storage_lock.ts";
+import type { Context } from "./context.ts";
+import { Interruption, untilInterrupted } from "./interruption.ts";
+import { ProgressLine } from "./progress_line.ts";
+import { formatDuration } from "./show_text.ts";
+import type { ReloadReport, ReloadRequest } from "../control/control_requests.ts";
+import { delay } from "../base/delay.ts";
+
+/** What has come of telling a running server to take over its conf. */
+export type ReloadOutcome =
+  /** No server runs on the storage folder. */
+  | { readonly kind: "absent" }
+  | { readonly kind: "done"; readonly server: LockHolder; readonly report: ReloadReport }
+  /** It keeps what it has; the message, of one or more lines, says why. */
+  | { readonly kind: "refused"; readonly server: LockHolder; readonly message: string }
+  /** It was asked, and may be at it still; the message says why nobody waits for it any more. */
+  | {
+    readonly kind: "unfinished";
+    readonly server: LockHolder;
+    readonly message: string;
+    readonly isInterrupted: boolean;
+  };
+
+/** A server that has just started takes requests only in a moment. */
+const ATTEMPTS = 5;
+const ATTEMPT_INTERVAL_MS = 100;
+
+/** How often a person at the terminal is told how long it has taken. */
+const PROGRESS_MS = 1000;
+
+/** Has the server that runs on a storage folder take over its conf, or says why it does not. */
+export async function requestReload(
+  storage: string,
+  request: ReloadRequest,
+  context: Context,
+): Promise<ReloadOutcome> {
+  const client = new ControlClient(controlSocketOf(storage));
+  using interruption = new Interruption();
+  for (let attempt = 1;; attempt++) {
+    const server = StorageLock.holder(stateFolderOf(storage), "serve");
+    if (server === undefined) return { kind: "absent" };
+    try {
+      const report = await untilInterrupted(interruption.signal, () => ask(client, request, context));
+      if (report !== undefined) return { kind: "done", server, report };
+      return { kind: "unfinished", server, message: "Interrupted", isInterrupted: true };
+    } catch (error) {
+      if (!(error instanceof ControlError)) throw error;
+      const { kind, message } = error;
+      if (kind === "broken") return { kind: "unfinished", server, message, isInterrupted: false };
+      if (kind !== "noServer" || attempt === ATTEMPTS) return { kind: "refused", server, message };
+    }
+    await delay(ATTEMPT_INTERVAL_MS);
+  }
+}
+
+/** Waits for the server, which takes its time where it has many files to open. */
+async function ask(
+  client: ControlClient,
+  { file, ...request }: ReloadRequest,
+  context: Context,
+): Promise<ReloadReport> {
+  using progress = new ProgressLine(context);
+  const startMs = performance.now();
+  const timer = setInterval(() => {
+    const seconds = Math.floor((performance.now() - startMs) / 1000);
+    progress.show(`Waiting for the server: ${formatDuration(seconds)}`);
+  }, PROGRESS_MS);
+  try {
+    return await client.request("reload", { file: resolve(file), ...request });
+  } finally {
+    clearInterval(timer);
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * Every key of RFC 7143, section 13, as one table: of what kind its value is, what the target wants of it, and what
+ * holds when it is not negotiated. `negotiation.ts` does all negotiating from this table.
+ */
+import { Limits } from "../limits.ts";
+
+/** What a key's value is, and how the two sides' values make one (RFC 7143, 6.2). */
+export type KeyRule =
+  /** The first of the initiator's list that the target supports is chosen. */
+  | { readonly kind: "list"; readonly supported: readonly string[]; readonly default: string }
+  /** The smaller (or greater) of both sides' numbers holds; outside `min` ... `max` it is rejected. */
+  | {
+    readonly kind: "smaller" | "greater";
+    readonly min: number;
+    readonly max: number;
+    readonly ours: number;
+    readonly default: number;
+  }
+  /** Both sides must say Yes (`and`), or one is enough (`or`). */
+  | { readonly kind: "and" | "or"; readonly ours: boolean; readonly default: boolean }
+  /** Each side declares a number for itself. */
+  | {
+    readonly kind: "declaredNumber";
+    readonly min: number;
+    readonly max: number;
+    readonly ours: number;
+    readonly default: number;
+  }
+  /** The initiator declares a text of at most 255 bytes (6.1); the target takes note and answers nothing. */
+  | { readonly kind: "declaredText" }
+  /** Belongs to an authentication method, which has a place for it that is not negotiated. */
+  | { readonly kind: "authentication" }
+  /** Only a target may send it. */
+  | { readonly kind: "targetOnly" }
+  /** A request for a list of targets, in full-feature phase only. */
+  | { readonly kind: "request" }
+  /** Gone with RFC 7143 (13.25), which says what is answered: never NotUnderstood. */
+  | { readonly kind: "obsolete"; readonly answer: string };
+
+interface Key {
+  readonly rule: KeyRule;
+  /**
+   * When it may be negotiated: `security` and `operational` stage of login, `any` = the login's first request or any
+   * later one, `full` = full-feature phase only, `operationalOrFull` = both, `always` = everywhere.
+   */
+  readonly when: "security" | "operational" | "any" | "full" | "operationalOrFull" | "always";
+  /** LO in section 13: the login of a session's first connection settles it for all of them. */
+  readonly leadingOnly?: true;
+  /** Says who logs in, and to what: initiators repeat it in any request, as it was. */
+  readonly isIdentity?: true;
+}
+
+const LENGTH_MAX = 0xffffff;
+
+/** The keys, in the order of RFC 7143 (AuthMethod and CHAP: 12, the others: 13.1 to 13.26). */
+export const LoginKeys = {
+  // Which of the two it is depends on the target: see Negotiation.requireChap().
+  AuthMethod: { rule: { kind: "list", supported: ["CHAP", "None"], default: "None" }, when: "security" },
+  CHAP_A: { rule: { kind: "authentication" }, when: "security" },
+  CHAP_I: { rule: { kind: "authentication" }, when: "security" },
+  CHAP_C: { rule: { kind: "authentication" }, when: "security" },
+  CHAP_N: { rule: { kind: "authentication" }, when: "security" },
+  CHAP_R: { rule: { kind: "authentication" }, when: "security" },
+  HeaderDigest: {
+    rule: { kind: "list", supported: ["CRC32C", "None"], default: "None" },
+    when: "operational",
+  },
+  DataDigest: { rule: { kind: "list", supported: ["CRC32C", "None"], default: "None" }, when: "operational" },
+  MaxConnections: {
+    rule: { kind: "smaller", min: 1, max: 65_535, ours: Limits.connectionsPerSession, default: 1 },
+    when: "operational",
+    leadingOnly: true,
+  },
+  SendTargets: { rule: { kind: "request" }, when: "full" },
+  TargetName: { rule: { kind: "declaredText" }, when: "any", isIdentity: true },
+  InitiatorName: { rule: { kind: "declaredText" }, when: "any", isIdentity: true },
+  TargetAlias: { rule: { kind: "targetOnly" }, when: "always" },
+  InitiatorAlias: { rule: { kind: "declaredText" }, when: "always" },
+  TargetAddress: { rule: { kind: "targetOnly" }, when: "any" },
+  TargetPortalGroupTag: { rule: { kind: "targetOnly" }, when: "any" },
+  InitialR2T: {
+    rule: { kind: "or", ours: false, default: true },
+    when: "operational",
+    leadingOnly: true,
+  },
+  ImmediateData: {
+    rule: { kind: "and", ours: true, default: true },
+    when: "operational",
+    leadingOnly: true,
+  },
+  MaxRecvDataSegmentLength: {
+    rule: {
+      kind: "declaredNumber",
+      min: 512,
+      max: LENGTH_MAX,
+      ours: Limits.dataSegmentBytes,
+      default: 8_192,
+    },
+    when: "operationalOrFull",
+  },
+  MaxBurstLength: {
+    rule: { kind: "smaller", min: 512, max: LENGTH_MAX, ours: Limits.burstBytes, default: 262_144 },
+    when: "operational",
+    leadingOnly: true,
+  },
+  FirstBurstLength: {
+    rule: { kind: "smaller", min: 512, max: LENGTH_MAX, ours: Limits.firstBurstBytes, default: 65_536 },
+    when: "operational",
+    leadingOnly: true,
+  },
+  DefaultTime2Wait: {
+    rule: { kind: "greater", min: 0, max: 3_600, ours: 0, default: 2 },
+    when: "operational",
+    leadingOnly: true,
+  },
+  // At error recovery level 0 no task outlives its connection, so there is nothing to retain.
+  DefaultTime2Retain: {
+    rule: { kind: "smaller", min: 0, max: 3_600, ours: 0, default: 20 },
+    when: "operational",
+    leadingOnly: true,
+  },
+  MaxOutstandingR2T: {
+    rule: { kind: "smaller", min: 1, max: 65_535, ours: Limits.outstandingR2Ts, default: 1 },
+    when: "operational",
+    leadingOnly: true,
+  },
+  DataPDUInOrder: {
+    rule: { kind: "or", ours: true, default: true },
+    when: "operational",
+    leadingOnly: true,
+  },
+  DataSequenceInOrder: {
+    rule: { kind: "or", ours: true, default: true },
+    when: "operational",
+    leadingOnly: true,
+  },
+  ErrorRecoveryLevel: {
+    rule: { kind: "smaller", min: 0, max: 2, ours: 0, default: 0 },
+    when: "operational",
+    leadingOnly: true,
+  },
+  SessionType: { rule: { kind: "declaredText" }, when: "any", isIdentity: true },
+  TaskReporting: {
+    rule: { kind: "list", supported: ["RFC3720"], default: "RFC3720" },
+    when: "operational",
+    leadingOnly: true,
+  },
+  // RFC 7144, 7.1.1: level 1 is RFC 7143, level 2 adds the task management functions of RFC 7144.
+  iSCSIProtocolLevel: {
+    rule: { kind: "smaller", min: 0, max: 31, ours: 2, default: 1 },
+    when: "operational",
+    leadingOnly: true,
+  },
+  // 13.26: what an initiator says of itself changes nothing.
+  "X#NodeArchitecture": { rule: { kind: "declaredText" }, when: "any" },
+  IFMarker: { rule: { kind: "obsolete", answer: "No" }, when: "operational" },
+  OFMarker: { rule: { kind: "obsolete", answer: "No" }, when: "operational" },
+  IFMarkInt: { rule: { kind: "obsolete", answer: "Reject" }, when: "operational" },
+  OFMarkInt: { rule: { kind: "obsolete", answer: "Reject" }, when: "operational" },
+} as const satisfies Record<string, Key>;
+
+export type LoginKey = keyof typeof LoginKeys;
+
+/** Looks a key up by the name on the wire. */
+export function loginKey(name: string): Key | undefined {
+  return Object.hasOwn(LoginKeys, name) ? LoginKeys[name as LoginKey] : undefined;
+}

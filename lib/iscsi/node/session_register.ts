@@ -1,0 +1,130 @@
+import type { Config } from "../../config/config.ts";
+import { Limits } from "../limits.ts";
+import type { SessionIdentity } from "../login/login.ts";
+import { largestCrowd, sourceOf } from "./login_eviction.ts";
+import { LoginStatus } from "../pdu/login_status.ts";
+import { loginRefused } from "../pdu/protocol_error.ts";
+import type { Session } from "../session/session.ts";
+import type { Target } from "../target.ts";
+import type { ConnectionEnds } from "../byte_stream.ts";
+
+/** All sessions of a node, by target session identifying handle, and how many there may be. */
+export class SessionRegister {
+  readonly #sessions = new Map<number, Session>();
+  #lastTsih = 0;
+  /** How many there may be, from the next login on. */
+  limits: Pick<Config, "sessions" | "connections">;
+
+  constructor(limits: Pick<Config, "sessions" | "connections">) {
+    this.limits = { sessions: limits.sessions, connections: limits.connections };
+  }
+
+  /** Every session, in the order in which they began. The register may change meanwhile. */
+  [Symbol.iterator](): IterableIterator<Session> {
+    return [...this.#sessions.values()][Symbol.iterator]();
+  }
+
+  get(tsih: number): Session | undefined {
+    return this.#sessions.get(tsih);
+  }
+
+  has(session: Session): boolean {
+    return this.#sessions.get(session.tsih) === session;
+  }
+
+  add(session: Session): void {
+    this.#sessions.set(session.tsih, session);
+  }
+
+  delete(session: Session): void {
+    if (this.has(session)) this.#sessions.delete(session.tsih);
+  }
+
+  /** A handle that no session has. */
+  newTsih(): number {
+    do {
+      this.#lastTsih = this.#lastTsih % 0xffff + 1;
+    } while (this.#sessions.has(this.#lastTsih));
+    return this.#lastTsih;
+  }
+
+  /**
+   * The session that ends when a new one begins: that of the same I_T nexus, which is of the same initiator port, by
+   * name and ISID, and with the same target (4.4.3). Discovery sessions are with the target that they name or, where
+   * they name none, with the portal that they come to (7.4.2).
+   */
+  predecessorOf(
+    { initiatorName, isid, discoveredName }: SessionIdentity,
+    target: Target | undefined,
+    { localAddress, localPort }: ConnectionEnds,
+  ): Session | undefined {
+    return this.#sessions.values().find(({ identity, target: theirs, ends }) =>
+      identity.initiatorName === initiatorName && identity.isid === isid && theirs === target &&
+      identity.discoveredName === discoveredName &&
+      (target !== undefined || discoveredName !== undefined ||
+        ends.localAddress === localAddress && ends.localPort === localPort)
+    );
+  }
+
+  /**
+   * The discovery session that gives way to another one when there is no room: one of those that have had the time to
+   * ask whatever there is to ask, of the largest crowd from one source. So nobody keeps all others from asking, by
+   * staying; and many who come at once, as after a power failure, do not displace one another.
+   */
+  pickVictim(identity: SessionIdentity, nowMonotonicMs: number): Session | undefined {
+    if (identity.targetName !== undefined) return undefined;
+    const discoveries = [...this].filter(({ target }) => target === undefined);
+    if (discoveries.length < Limits.discoverySessions) return undefined;
+    const done = discoveries.filter((session) =>
+      nowMonotonicMs - session.beganMonotonicMs >= Limits.discoveryMs
+    );
+    return largestCrowd(Map.groupBy(done, ({ ends }) => sourceOf(ends.peerAddress)))[0];
+  }
+
+  /**
+   * Whether a new session is within the limits.
+   *
+   * @param predecessor the session that ends when this one begins
+   * @throws {ProtocolError} of kind `login` when it is not
+   */
+  checkRoom(identity: SessionIdentity, predecessor: Session | undefined): void {
+    const isDiscovery = identity.targetName === undefined;
+    const alike = [...this].filter((other) =>
+      other !== predecessor && (other.target === undefined) === isDiscovery
+    );
+    if (isDiscovery) return check(identity, "discovery sessions", alike.length, Limits.discoverySessions);
+    check(identity, "sessions", alike.length, this.limits.sessions);
+    check(identity, "connections", connectionCount(alike), this.limits.connections);
+  }
+
+  /**
+   * Whether a new session may begin beside those at its target that are over but for work on a medium: there may be as
+   * many of these as sessions.
+   *
+   * @throws {ProtocolError} of kind `login` when it may not
+   */
+  checkLingering(identity: SessionIdentity, lingeringCount: number): void {
+    const what = "sessions that are over but for work that a disk has not finished";
+    check(identity, what, lingeringCount, this.limits.sessions);
+  }
+
+  /**
+   * Whether one connection more is within the limits.
+   *
+   * @throws {ProtocolError} of kind `login` when it is not
+   */
+  checkRoomToJoin(identity: SessionIdentity): void {
+    const sessions = [...this].filter(({ target }) => target !== undefined);
+    check(identity, "connections", connectionCount(sessions), this.limits.connections);
+  }
+}
+
+function connectionCount(sessions: readonly Session[]): number {
+  return sessions.reduce((sum, { connections }) => sum + connections.size, 0);
+}
+
+function check({ initiatorName }: SessionIdentity, what: string, count: number, limit: number): void {
+  if (count < limit) return;
+  const rule = `the limit of ${limit} ${what} is reached`;
+  throw loginRefused(LoginStatus.outOfResources, initiatorName, { reason: "limit", rule });
+}

@@ -1,0 +1,116 @@
+/**
+ * Task management requests (RFC 7143, 11.5 and 11.6): the numbers that iSCSI gives to SAM's functions and responses.
+ */
+import { serialDistance } from "../../bytes/serial_number.ts";
+import type { TaskManagementFunction, TaskManagementResponse } from "../../scsi/task_management.ts";
+import type { TaskManagementRequest } from "../pdu/initiator_pdus.ts";
+import type { ScsiTask, TaskOwner } from "../task/scsi_task.ts";
+import type { Session } from "./session.ts";
+
+/** Functions (RFC 7143, 11.5.1). */
+export const TaskManagementFunctionCode = {
+  abortTask: 1,
+  abortTaskSet: 2,
+  clearAca: 3,
+  clearTaskSet: 4,
+  logicalUnitReset: 5,
+  targetWarmReset: 6,
+  targetColdReset: 7,
+  taskReassign: 8,
+  // RFC 7144, 6.3; QUERY ASYNCHRONOUS EVENT (12) is not supported.
+  queryTask: 9,
+  queryTaskSet: 10,
+  nexusReset: 11,
+} as const;
+
+/** What a function that ends a set of tasks waits for and ends: those of one logical unit, or of all. */
+export const TaskSetScope: Readonly<Record<number, "logicalUnit" | "target">> = {
+  [TaskManagementFunctionCode.abortTaskSet]: "logicalUnit",
+  [TaskManagementFunctionCode.clearTaskSet]: "logicalUnit",
+  [TaskManagementFunctionCode.logicalUnitReset]: "logicalUnit",
+  [TaskManagementFunctionCode.targetWarmReset]: "target",
+  [TaskManagementFunctionCode.targetColdReset]: "target",
+  // RFC 7144, 6.5.
+  [TaskManagementFunctionCode.nexusReset]: "target",
+};
+
+/** Functions that end only tasks that were sent before them (RFC 7143, 11.5.1): resets may end all there are. */
+const ENDS_EARLIER_ONLY: readonly number[] = [
+  TaskManagementFunctionCode.abortTaskSet,
+  TaskManagementFunctionCode.clearTaskSet,
+];
+
+/** The tasks of its own session that a function leaves alone. */
+export function sparedTasks(session: Session, pdu: TaskManagementRequest): ReadonlySet<unknown> {
+  return ENDS_EARLIER_ONLY.includes(pdu.function) ? session.tasksBehind(pdu.cmdSN) : new Set();
+}
+
+/** The iSCSIProtocolLevel from which RFC 7144's functions may be used. */
+const QUERY_PROTOCOL_LEVEL = 2;
+
+/** Responses (RFC 7143, 11.6.1). */
+export const TaskManagementResponseCode = {
+  functionComplete: 0,
+  taskDoesNotExist: 1,
+  lunDoesNotExist: 2,
+  taskStillAllegiant: 3,
+  taskAllegianceReassignmentNotSupported: 4,
+  functionNotSupported: 5,
+  // RFC 7144, 6.4.2.
+  functionSucceeded: 7,
+  functionRejected: 255,
+} as const satisfies Record<TaskManagementResponse, number> & Record<string, number>;
+
+/** Carries out a function that came over one of a session's connections, and returns the number of its response. */
+export function manageTasks(session: Session, pdu: TaskManagementRequest, connection: TaskOwner): number {
+  const code = TaskManagementFunctionCode;
+  if (pdu.function >= code.queryTask && session.parameters.protocolLevel < QUERY_PROTOCOL_LEVEL) {
+    return TaskManagementResponseCode.functionNotSupported;
+  }
+  if (pdu.function === code.abortTask) return abortTask(session, pdu, connection);
+  if (pdu.function === code.queryTask) return queryTask(session, pdu);
+  if (pdu.function === code.taskReassign) {
+    return TaskManagementResponseCode.taskAllegianceReassignmentNotSupported;
+  }
+  const name = nameOf(pdu.function);
+  if (name === undefined) return TaskManagementResponseCode.functionNotSupported;
+  const spared = sparedTasks(session, pdu);
+  return TaskManagementResponseCode[session.nexus!.manage(name, pdu.lun, (task) => !spared.has(task))];
+}
+
+function nameOf(code: number): TaskManagementFunction | undefined {
+  for (const [name, value] of Object.entries(TaskManagementFunctionCode)) {
+    if (value === code && name !== "abortTask" && name !== "queryTask" && name !== "taskReassign") {
+      return name as TaskManagementFunction;
+    }
+  }
+  return undefined;
+}
+
+/** RFC 7144, 6.3 and 6.4.2: the response says whether the task is in the task set. */
+function queryTask(session: Session, pdu: TaskManagementRequest): number {
+  const task = session.task(pdu.referencedTaskTag);
+  if (task !== undefined && task.lun === pdu.lun) return TaskManagementResponseCode.functionSucceeded;
+  return session.isManaging(pdu.referencedTaskTag)
+    ? TaskManagementResponseCode.functionRejected
+    : TaskManagementResponseCode.functionComplete;
+}
+
+function abortTask(session: Session, pdu: TaskManagementRequest, connection: TaskOwner): number {
+  const task = session.task(pdu.referencedTaskTag);
+  if (task !== undefined && task.lun === pdu.lun) return abort(task, connection);
+  // 11.5.1: a task management request is not aborted.
+  if (session.isManaging(pdu.referencedTaskTag)) return TaskManagementResponseCode.functionRejected;
+  // 11.5.5: a command that has not been received yet, but was sent before this request, never will be carried out.
+  const isEarlier = serialDistance(pdu.refCmdSN, pdu.cmdSN) > 0;
+  return isEarlier && session.window.cancel(pdu.refCmdSN)
+    ? TaskManagementResponseCode.functionComplete
+    : TaskManagementResponseCode.taskDoesNotExist;
+}
+
+/** 11.5.1: a task is aborted over the connection that it is allegiant to. */
+function abort(task: ScsiTask, connection: TaskOwner): number {
+  if (task.owner !== connection) return TaskManagementResponseCode.taskStillAllegiant;
+  task.abort();
+  return TaskManagementResponseCode.functionComplete;
+}

@@ -1,0 +1,47 @@
+import type { Expectation } from "./expectation.ts";
+import { type DataOut, RESERVED_TAG } from "../pdu/initiator_pdus.ts";
+
+interface Awaited {
+  readonly targetTransferTags: Set<number>;
+  readonly resolve: () => void;
+}
+
+/**
+ * Data that one connection's R2Ts have asked for, and that is still on its way for tasks that are over: the initiator
+ * sends it all the same (RFC 7143, 4.2.3.3).
+ */
+export class AwaitedData {
+  readonly #awaited = new Set<Awaited>();
+
+  /** Waits for the end of the data that R2Ts with these tags have asked for. */
+  expect(targetTransferTags: Iterable<number>): Expectation {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const awaited = { targetTransferTags: new Set(targetTransferTags), resolve };
+    this.#awaited.add(awaited);
+    return { met: promise, giveUp: () => this.#end(awaited) };
+  }
+
+  /** How many R2Ts are waited for. */
+  get count(): number {
+    return this.#awaited.values().reduce((sum, { targetTransferTags }) => sum + targetTransferTags.size, 0);
+  }
+
+  /** Data has come that belongs to no task. */
+  receive({ targetTransferTag, final }: DataOut): void {
+    if (targetTransferTag === RESERVED_TAG || !final) return;
+    for (const awaited of this.#awaited) {
+      const { targetTransferTags } = awaited;
+      if (targetTransferTags.delete(targetTransferTag) && targetTransferTags.size === 0) this.#end(awaited);
+    }
+  }
+
+  /** Waits for nothing any longer: the connection is over. */
+  giveUp(): void {
+    for (const awaited of this.#awaited) this.#end(awaited);
+  }
+
+  #end(awaited: Awaited): void {
+    this.#awaited.delete(awaited);
+    awaited.resolve();
+  }
+}

@@ -1,0 +1,296 @@
+/**
+ * Data on its way from the initiator (RFC 7143, 4.2.4 and 11.7 to 11.8): immediate data, unsolicited Data-Out and the
+ * Data-Out that R2Ts ask for, each handed to its command straight from the receive buffer.
+ *
+ * DataPDUInOrder and DataSequenceInOrder are Yes in every session, so that all of a command's data comes in the order
+ * of its offsets; a byte out of order is the initiator's fault and costs it the command.
+ */
+import { serialAdd } from "../../bytes/serial_number.ts";
+import { checkCondition, finished } from "../../scsi/outcome/finished.ts";
+import type { DataOut as DataOutOperation, Operation } from "../../scsi/outcome/operation.ts";
+import { GOOD, type Outcome } from "../../scsi/outcome/outcome.ts";
+import { Sense } from "../../scsi/outcome/sense.ts";
+import type { CollectedData } from "./collected_data.ts";
+import { type DataOut, RESERVED_TAG, type ScsiCommand } from "../pdu/initiator_pdus.ts";
+import { Limits } from "../limits.ts";
+import type { SessionParameters } from "../negotiation/negotiation.ts";
+import type { ReplyWriter } from "../wire/reply_writer.ts";
+import type { DataOutProgress, OutstandingR2T, ScsiTask } from "./scsi_task.ts";
+import type { Staging } from "./staging.ts";
+import type { Work } from "./work_under_way.ts";
+
+/** What an initiator's mistakes in sending data cost it: the command (RFC 7143, 11.4.7.2). */
+const DataOutFault = {
+  unexpectedUnsolicitedData: checkCondition(Sense.writeErrorUnexpectedUnsolicitedData),
+  incorrectAmountOfData: checkCondition(Sense.writeErrorNotEnoughUnsolicitedData),
+  dataDigestError: checkCondition(Sense.protocolServiceCrcError),
+} as const;
+
+/** What the queue needs of the phase it serves. */
+export interface DataOutOwner {
+  readonly replies: ReplyWriter;
+  readonly staging: Staging;
+  readonly parameters: SessionParameters;
+  /** All data has come, or the command has failed and none is under way any more. */
+  proceed(task: ScsiTask, operation: Operation): void;
+  /** Something happened outside of a request: what can be sent should be. */
+  wake(): void;
+  /** The peer does something against the rules that does no harm. */
+  overlook(what: string): void;
+  /** Work that goes on whatever becomes of its task. */
+  underWay(work: Work): void;
+  /** A piece of such work is done, and its task is over. */
+  pieceEnded(task: ScsiTask): void;
+}
+
+/** A connection's commands that take data. */
+export class DataOutQueue {
+  readonly #owner: DataOutOwner;
+  #lastTransferTag = 0;
+  /** Bytes that R2Ts have asked for and that have not come. */
+  #solicitedBytes = 0;
+  #receivedPdus = 0;
+  /** Commands that would ask for more data if there were room for it. */
+  #waiting = new Set<ScsiTask>();
+
+  constructor(owner: DataOutOwner) {
+    this.#owner = owner;
+  }
+
+  /** Counts the Data-Out PDUs that have come for commands under way. */
+  get receivedPdus(): number {
+    return this.#receivedPdus;
+  }
+
+  /** Begins to take a command's data; it may be over when this returns. */
+  start(task: ScsiTask, operation: DataOutOperation, pdu: ScsiCommand): void {
+    const progress = begin(task, operation);
+    progress.unsolicited = !pdu.final;
+    progress.failure = this.#immediateDataFailure(pdu);
+    this.#accept(task, progress, pdu.data);
+    this.#advance(task, progress);
+  }
+
+  /** Begins to take the data of a command that has waited for its turn, with what was collected meanwhile. */
+  resume(task: ScsiTask, operation: DataOutOperation, collected: CollectedData): void {
+    const progress = begin(task, operation);
+    this.#accept(task, progress, collected.bytes, collected);
+    if (progress.writesUnderWay === 0) collected.release();
+    this.#advance(task, progress);
+  }
+
+  /**
+   * Takes a Data-Out of a command that is under way. Without data that can be relied on it costs the command, which
+   * ends when all data that is under way for it has come (RFC 7143, 7.8).
+   */
+  receive(task: ScsiTask, pdu: DataOut, hasDataDigestError: boolean): void {
+    const progress = task.dataOut;
+    if (progress === undefined) return;
+    this.#receivedPdus++;
+    if (hasDataDigestError) progress.failure ??= DataOutFault.dataDigestError;
+    const isSolicited = pdu.targetTransferTag !== RESERVED_TAG;
+    const failure = isSolicited
+      ? this.#receiveSolicited(task, progress, pdu)
+      : this.#receiveUnsolicited(task, progress, pdu);
+    progress.failure ??= failure;
+    this.#accept(task, progress, pdu.data);
+    this.#advance(task, progress);
+    this.pump();
+  }
+
+  /**
+   * Ends a command whose data is not waited for any longer. What was asked for is no longer outstanding (RFC 7143,
+   * 13.17), so that the status need not wait for it (11.4.2).
+   */
+  giveUp(task: ScsiTask, outcome: Outcome): void {
+    const progress = task.dataOut!;
+    progress.failure ??= outcome;
+    progress.unsolicited = false;
+    this.#dropReadyToTransfers(progress);
+    this.#advance(task, progress);
+    this.pump();
+  }
+
+  /** Asks for data that waits for room. */
+  pump(): void {
+    if (this.#waiting.size === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = new Set();
+    for (const task of waiting) {
+      if (!task.isAborted && task.dataOut !== undefined) this.#advance(task, task.dataOut);
+    }
+  }
+
+  /** The data of a task that was aborted is not expected any more. */
+  forget(task: ScsiTask): void {
+    if (task.dataOut === undefined) return;
+    this.#dropReadyToTransfers(task.dataOut);
+    task.dataOut.operation.end?.();
+  }
+
+  #dropReadyToTransfers(progress: DataOutProgress): void {
+    for (const { offset, end } of progress.readyToTransfers) {
+      this.#solicitedBytes -= Math.max(end - offset, 0);
+    }
+    progress.readyToTransfers.length = 0;
+  }
+
+  /** 4.2.5.2: what the negotiated parameters do not allow to come unasked. */
+  #immediateDataFailure(pdu: ScsiCommand): Outcome | undefined {
+    const { immediateData, initialR2T, firstBurstLength } = this.#owner.parameters;
+    if (pdu.data.length > 0 && !immediateData) return DataOutFault.unexpectedUnsolicitedData;
+    if (!pdu.final && initialR2T) return DataOutFault.unexpectedUnsolicitedData;
+    const allowed = Math.min(firstBurstLength, pdu.expectedDataOut);
+    return pdu.data.length > allowed ? DataOutFault.incorrectAmountOfData : undefined;
+  }
+
+  #receiveUnsolicited(task: ScsiTask, progress: DataOutProgress, pdu: DataOut): Outcome | undefined {
+    if (!progress.unsolicited) return DataOutFault.unexpectedUnsolicitedData;
+    if (pdu.final) progress.unsolicited = false;
+    const dataSN = progress.unsolicitedDataSN;
+    progress.unsolicitedDataSN = serialAdd(dataSN, 1);
+    const end = progress.receivedBytes + pdu.data.length;
+    const isRight = pdu.bufferOffset === progress.receivedBytes &&
+      end <= Math.min(this.#owner.parameters.firstBurstLength, task.expectedDataOut);
+    return failureOf(pdu, dataSN, isRight);
+  }
+
+  #receiveSolicited(task: ScsiTask, progress: DataOutProgress, pdu: DataOut): Outcome | undefined {
+    const r2t: OutstandingR2T | undefined = progress.readyToTransfers[0];
+    if (r2t === undefined || r2t.targetTransferTag !== pdu.targetTransferTag) {
+      // Who answers what was not asked cannot be waited for.
+      this.#dropReadyToTransfers(progress);
+      return DataOutFault.incorrectAmountOfData;
+    }
+    const isNext = this.#isFor(task, pdu) && pdu.bufferOffset === r2t.offset;
+    const dataSN = r2t.nextDataSN;
+    r2t.nextDataSN = serialAdd(dataSN, 1);
+    this.#solicitedBytes -= Math.min(pdu.data.length, Math.max(r2t.end - r2t.offset, 0));
+    r2t.offset += pdu.data.length;
+    if (!pdu.final) return failureOf(pdu, dataSN, isNext && r2t.offset <= r2t.end);
+    progress.readyToTransfers.shift();
+    this.#solicitedBytes -= Math.max(r2t.end - r2t.offset, 0);
+    // 11.7.1: the last PDU of a sequence ends where its R2T ends.
+    return failureOf(pdu, dataSN, isNext && r2t.offset === r2t.end);
+  }
+
+  /**
+   * 4.2.5.3: what a PDU says of its task must agree with what the command has said. Some initiators leave the LUN field
+   * of Data-Out zero; the tags say all that has to be known.
+   */
+  #isFor(task: ScsiTask, { lun }: DataOut): boolean {
+    if (lun === task.lun) return true;
+    if (lun === 0) this.#owner.overlook("a Data-Out for an R2T has LUN 0, and its command another");
+    return lun === 0;
+  }
+
+  /** Hands a piece to the command; what goes beyond its end, or follows a failure, is discarded. */
+  #accept(task: ScsiTask, progress: DataOutProgress, data: Uint8Array, collected?: CollectedData): void {
+    const offset = progress.receivedBytes;
+    progress.receivedBytes += data.length;
+    const wanted = Math.min(data.length, progress.lengthBytes - offset);
+    if (wanted <= 0 || progress.failure !== undefined) return;
+    const piece = wanted === data.length ? data : data.subarray(0, wanted);
+    const outcome = progress.operation.writeNow(offset, piece);
+    if (outcome === undefined) this.#writeLater(task, progress, offset, piece, collected);
+    else if (outcome !== GOOD) progress.failure = outcome;
+  }
+
+  /** What is in the receive buffer is copied; what was collected has memory of its own until it is written. */
+  #writeLater(
+    task: ScsiTask,
+    progress: DataOutProgress,
+    offset: number,
+    received: Uint8Array,
+    collected?: CollectedData,
+  ): void {
+    progress.writesUnderWay++;
+    const piece = collected === undefined ? this.#stage(received) : received;
+    const done = progress.operation.write(offset, piece).then((outcome) => {
+      progress.writesUnderWay--;
+      if (collected === undefined) this.#owner.staging.release(piece);
+      else collected.release();
+      if (outcome !== GOOD) progress.failure ??= outcome;
+      if (task.isAborted) this.#owner.pieceEnded(task);
+      else this.#advance(task, progress);
+      this.#owner.wake();
+    });
+    this.#owner.underWay({ lun: task.lun, changesMedium: true, done });
+  }
+
+  #stage(received: Uint8Array): Uint8Array {
+    const piece = this.#owner.staging.take(received.length);
+    piece.set(received);
+    return piece;
+  }
+
+  /** Asks for what is missing, or lets the command go on when nothing is. */
+  #advance(task: ScsiTask, progress: DataOutProgress): void {
+    if (progress.unsolicited) return;
+    if (progress.failure === undefined) this.#solicit(task, progress);
+    if (progress.readyToTransfers.length > 0 || progress.writesUnderWay > 0) return;
+    const { failure, operation, lengthBytes } = progress;
+    const receivedBytes = Math.min(progress.receivedBytes, lengthBytes);
+    if (failure === undefined && receivedBytes < lengthBytes) return;
+    task.dataOut = undefined;
+    if (failure !== undefined) {
+      task.transferBytes = receivedBytes;
+      operation.end?.();
+    }
+    this.#owner.proceed(task, failure === undefined ? operation.finish(receivedBytes) : finished(failure));
+  }
+
+  #solicit(task: ScsiTask, progress: DataOutProgress): void {
+    const { maxOutstandingR2T, maxBurstLength } = this.#owner.parameters;
+    progress.solicitedBytes = Math.max(progress.solicitedBytes, progress.receivedBytes);
+    while (
+      progress.solicitedBytes < progress.lengthBytes && progress.readyToTransfers.length < maxOutstandingR2T
+    ) {
+      const offset = progress.solicitedBytes;
+      const length = Math.min(maxBurstLength, progress.lengthBytes - offset);
+      if (!this.#hasRoomFor(length)) {
+        this.#waiting.add(task);
+        return;
+      }
+      this.#solicitedBytes += length;
+      const targetTransferTag = this.#nextTransferTag();
+      progress.readyToTransfers.push({ targetTransferTag, offset, end: offset + length, nextDataSN: 0 });
+      progress.solicitedBytes += length;
+      this.#owner.replies.readyToTransfer(task, targetTransferTag, offset, length);
+    }
+  }
+
+  /** What is asked for arrives, whatever comes behind it on the stream: it must not be more than can be taken soon. */
+  #hasRoomFor(length: number): boolean {
+    const fits = this.#solicitedBytes === 0 || this.#solicitedBytes + length <= Limits.solicitedBytes;
+    return fits && this.#owner.staging.hasRoom;
+  }
+
+  #nextTransferTag(): number {
+    this.#lastTransferTag = serialAdd(this.#lastTransferTag, 1);
+    if (this.#lastTransferTag === RESERVED_TAG) this.#lastTransferTag = 0;
+    return this.#lastTransferTag;
+  }
+}
+
+/** What a PDU costs its command. One out of the order of DataSN shows that others were lost (7.9). */
+function failureOf(pdu: DataOut, dataSN: number, isRight: boolean): Outcome | undefined {
+  if (pdu.dataSN !== dataSN) return DataOutFault.dataDigestError;
+  return isRight ? undefined : DataOutFault.incorrectAmountOfData;
+}
+
+function begin(task: ScsiTask, operation: DataOutOperation): DataOutProgress {
+  task.transferBytes = operation.lengthBytes;
+  task.expectedBytes = task.expectedDataOut;
+  return task.dataOut = {
+    operation,
+    lengthBytes: Math.min(operation.lengthBytes, task.expectedDataOut),
+    unsolicited: false,
+    unsolicitedDataSN: 0,
+    receivedBytes: 0,
+    solicitedBytes: 0,
+    readyToTransfers: [],
+    writesUnderWay: 0,
+    failure: undefined,
+  };
+}

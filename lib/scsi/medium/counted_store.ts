@@ -1,0 +1,127 @@
+import type { BlockStore } from "../../store/block_store.ts";
+import type { ByteRange } from "../../store/byte_range.ts";
+import type { Extent } from "../../store/space_map.ts";
+import type { ErrorCounter } from "../counters/error_counters.ts";
+import { reportStorageFault, type StorageFaultReport } from "./storage_faults.ts";
+import type { VolatileCache } from "./volatile_cache.ts";
+
+/** Those who want to know what is done to a store. */
+export interface StoreObservers {
+  /** Is told of everything that changes the medium. */
+  readonly cache: VolatileCache;
+  /** Takes each failure; without it, they are not reported. */
+  readonly faults?: StorageFaultReport | undefined;
+}
+
+/**
+ * A store that counts what is read and written, whichever command does it: bytes where it went well, failures else. It
+ * also tells its observers.
+ */
+export class CountedStore implements BlockStore {
+  readonly #store: BlockStore;
+  readonly #reads: ErrorCounter;
+  readonly #writes: ErrorCounter;
+  readonly #cache: VolatileCache;
+  readonly #faults: StorageFaultReport | undefined;
+
+  constructor(
+    store: BlockStore,
+    counters: { readonly read: ErrorCounter; readonly write: ErrorCounter },
+    { cache, faults }: StoreObservers,
+  ) {
+    this.#store = store;
+    this.#cache = cache;
+    this.#faults = faults;
+    this.#reads = counters.read;
+    this.#writes = counters.write;
+  }
+
+  get sizeBytes(): number {
+    return this.#store.sizeBytes;
+  }
+
+  get readOnly(): boolean {
+    return this.#store.readOnly;
+  }
+
+  get canUnmap(): boolean {
+    return this.#store.canUnmap;
+  }
+
+  readNow(offset: number, into: Uint8Array): boolean {
+    try {
+      if (!this.#store.readNow(offset, into)) return false;
+    } catch (error) {
+      this.#reads.uncorrectedErrors++;
+      reportStorageFault(this.#faults, error);
+      throw error;
+    }
+    this.#reads.bytes += into.length;
+    return true;
+  }
+
+  read(offset: number, into: Uint8Array): Promise<void> {
+    return this.#counted(this.#store.read(offset, into), this.#reads, into.length);
+  }
+
+  writeNow(offset: number, from: Uint8Array): boolean {
+    try {
+      if (!this.#store.writeNow(offset, from)) return false;
+    } catch (error) {
+      this.#cache.change();
+      this.#writes.uncorrectedErrors++;
+      reportStorageFault(this.#faults, error);
+      throw error;
+    }
+    this.#cache.change();
+    this.#writes.bytes += from.length;
+    return true;
+  }
+
+  write(offset: number, from: Uint8Array): Promise<void> {
+    this.#cache.begin();
+    return this.#counted(this.#store.write(offset, from), this.#writes, from.length, this.#cache);
+  }
+
+  flush(): Promise<void> {
+    return this.#counted(this.#store.flush(), this.#writes, 0);
+  }
+
+  async unmap(ranges: readonly ByteRange[]): Promise<void> {
+    this.#cache.begin();
+    try {
+      await this.#store.unmap(ranges);
+    } catch (error) {
+      reportStorageFault(this.#faults, error);
+      throw error;
+    } finally {
+      this.#cache.end();
+    }
+  }
+
+  extentAt(offset: number): Extent {
+    return this.#store.extentAt(offset);
+  }
+
+  close(): void {
+    this.#store.close();
+  }
+
+  async #counted(
+    work: Promise<void>,
+    counter: ErrorCounter,
+    bytes: number,
+    written?: VolatileCache,
+  ): Promise<void> {
+    try {
+      await work;
+      counter.bytes += bytes;
+    } catch (error) {
+      counter.uncorrectedErrors++;
+      reportStorageFault(this.#faults, error);
+      throw error;
+    } finally {
+      written?.end();
+    }
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * The threshold of logical block provisioning (SBC-3, 4.7.3.7): when the space that is available has shrunk to what the
+ * Logical Block Provisioning mode page says, initiators are told, once each time.
+ *
+ * ```text
+ *  Logical Block Provisioning mode page (SBC-3, 6.5.9), without its header
+ *      0 | SITUA 0: every initiator is told
+ *  12    | ENABLED, THRESHOLD TYPE 000b: soft, THRESHOLD ARMING 000b: decreasing
+ *  13    | THRESHOLD RESOURCE
+ *  16-19 | THRESHOLD COUNT, in threshold sets
+ * ```
+ */
+import { readUint32, writeUint32 } from "../../bytes/big_endian.ts";
+import { countThresholdSets, Resource, type SpaceFigures } from "./provisioning.ts";
+
+const DESCRIPTOR_OFFSET = 12;
+const COUNT_OFFSET = DESCRIPTOR_OFFSET + 4;
+const ENABLED = 0x80;
+
+/** What is available when initiators are told, unless they have chosen otherwise. */
+const DEFAULT_BYTES = 4 * 1024 * 1024 * 1024;
+
+/** The parameters of the mode page until somebody changes them. */
+export const THRESHOLD_DEFAULTS: readonly number[] = makeParameters(
+  ENABLED,
+  countThresholdSets(DEFAULT_BYTES),
+);
+
+/** What MODE SELECT may change: whether there is a threshold, and which. */
+export const THRESHOLD_CHANGEABLE: readonly number[] = makeParameters(ENABLED, 0xffff_ffff)
+  .map((byte, index) => index === DESCRIPTOR_OFFSET + 1 ? 0 : byte);
+
+function makeParameters(flags: number, count: number): number[] {
+  const parameters = new Uint8Array(DESCRIPTOR_OFFSET + 8);
+  parameters[DESCRIPTOR_OFFSET] = flags;
+  parameters[DESCRIPTOR_OFFSET + 1] = Resource.available;
+  writeUint32(parameters, COUNT_OFFSET, count);
+  return [...parameters];
+}
+
+/** Watches the space of one logical unit. */
+export class Threshold {
+  /** It has been reached, and not been left since. */
+  #isReached = false;
+
+  /**
+   * Returns whether the last figures reached the threshold, and it has not been switched off since.
+   *
+   * @param parameters the current ones of the mode page
+   */
+  isReached(parameters: ArrayLike<number>): boolean {
+    return this.#isReached && isEnabled(parameters);
+  }
+
+  /**
+   * Whether these figures reach the threshold, and those before did not.
+   *
+   * @param parameters the current ones of the mode page
+   */
+  reaches({ availableBytes }: SpaceFigures, parameters: ArrayLike<number>): boolean {
+    const count = readUint32(Uint8Array.from(parameters), COUNT_OFFSET);
+    const wasReached = this.#isReached;
+    this.#isReached = isEnabled(parameters) && countThresholdSets(availableBytes) <= count;
+    return this.#isReached && !wasReached;
+  }
+}
+
+function isEnabled(parameters: ArrayLike<number>): boolean {
+  return (parameters[DESCRIPTOR_OFFSET]! & ENABLED) !== 0;
+}

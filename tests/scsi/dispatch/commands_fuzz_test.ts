@@ -1,0 +1,113 @@
+import { assert, assertEquals } from "@std/assert";
+import { COMMANDS, findCommand } from "../../../lib/scsi/dispatch/command_table.ts";
+import { readUint16, readUint32 } from "../../../lib/bytes/big_endian.ts";
+import type { LogicalUnitOptions } from "../../../lib/scsi/logical_unit.ts";
+import type { Nexus } from "../../../lib/scsi/nexus.ts";
+import { MemoryStore } from "../../support/memory_store.ts";
+import { openUnit, type Result, run } from "../fixture.ts";
+
+/** Numbers below 2^32 that look random and are the same for the same seed (mulberry32). */
+function makeRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = state + 0x6d2b79f5 | 0;
+    let value = Math.imul(state ^ state >>> 15, state | 1);
+    value = value + Math.imul(value ^ value >>> 7, value | 61) ^ value;
+    return (value ^ value >>> 14) >>> 0;
+  };
+}
+
+const ROWS = Object.values(COMMANDS);
+
+/** A CDB that is half sense and half nonsense: mostly a row's own, with bits set that its usage data knows. */
+function makeCdb(random: () => number): Uint8Array {
+  const block = Uint8Array.from({ length: 16 }, () => random() & random());
+  if (random() % 8 === 0) return block;
+  const row = ROWS[random() % ROWS.length]!;
+  block[0] = row.opcode;
+  if (random() % 4 !== 0) row.usage.forEach((mask, index) => block[index]! &= index === 0 ? 0xff : mask);
+  if (row.serviceAction !== undefined) block[1] = row.serviceAction;
+  if (random() % 8 !== 0) block[row.usage.length - 1] = 0;
+  // Most random addresses and lengths lie beyond any medium: make many small.
+  if (random() % 4 !== 0) block.fill(0, 2, row.usage.length <= 6 ? 3 : 4);
+  if (random() % 4 !== 0 && row.usage.length === 16) block.fill(0, 2, 12);
+  if (random() % 2 !== 0 && row.usage.length === 12) block.fill(0, 6, 9);
+  return block;
+}
+
+/** The allocation length of the commands that have one, by where their usage data has it. */
+function allocationLengthOf(block: Uint8Array): number {
+  switch (block[0]) {
+    case 0x03:
+    case 0x1a:
+      return block[4]!;
+    case 0x12:
+      return readUint16(block, 3);
+    case 0x5a:
+    case 0x5e:
+      return readUint16(block, 7);
+    case 0x9e:
+      return readUint32(block, 10);
+    case 0xa0:
+    case 0xa3:
+      return readUint32(block, 6);
+    default:
+      return Infinity;
+  }
+}
+
+function assertPlausible(block: Uint8Array, result: Result): void {
+  // CONDITION MET and RESERVATION CONFLICT, which come without sense data.
+  if (result.outcome === "4" || result.outcome === "18") return;
+  if (result.outcome !== "good") {
+    assert(/^[a-zA-Z]+$/.test(result.outcome), `${result.outcome} is no condition of ours`);
+    assertEquals(result.sense?.length, 18);
+    return;
+  }
+  assert(findCommand(block) !== undefined, "an unknown command is refused");
+  assert(result.data.length <= allocationLengthOf(block), "no more is sent than was allocated");
+}
+
+async function fuzz(seed: number, options: Partial<LogicalUnitOptions>, count: number): Promise<Set<string>> {
+  const random = makeRandom(seed);
+  const store = new MemoryStore({ sizeBytes: 2 * 1024 * 1024 });
+  const dataOut = new Uint8Array(32 * 1024).fill(0xa5);
+  let nexus: Nexus = openUnit({ store, ...options });
+  const outcomes = new Set<string>();
+  for (let step = 0; step < count; step++) {
+    const block = makeCdb(random);
+    const { writeCount } = store;
+    const hex = [...block].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+    const result = await run(nexus, block, { dataOut, pieceBytes: 16 * 1024 * 1024 })
+      .catch((error: unknown) => {
+        throw new Error(`seed ${seed}, step ${step}: ${hex} threw`, { cause: error });
+      });
+    assertPlausible(block, result);
+    outcomes.add(result.outcome);
+    const mayWrite = findCommand(block)?.access === "writes" && options.readOnly !== true;
+    if (!mayWrite) assertEquals(store.writeCount, writeCount, `seed ${seed}, step ${step}: ${hex} wrote`);
+    if (block[0] === 0x1b) nexus = openUnit({ store, ...options });
+  }
+  return outcomes;
+}
+
+const SEED = Number(Deno.env.get("FUZZ_SEED") ?? 20070101);
+
+Deno.test(`random commands never throw and never write unless they may (FUZZ_SEED=${SEED})`, async () => {
+  const outcomes = await fuzz(SEED, {}, 8_000);
+  for (
+    const expected of [
+      "good",
+      "invalidFieldInCdb",
+      "invalidCommandOperationCode",
+      "logicalBlockAddressOutOfRange",
+      "miscompareDuringVerifyOperation",
+      "savingParametersNotSupported",
+    ]
+  ) assert(outcomes.has(expected), `${expected} was never reached: the commands are not random enough`);
+});
+
+Deno.test(`random commands never write to a write protected unit (FUZZ_SEED=${SEED})`, async () => {
+  const outcomes = await fuzz(SEED + 1, { readOnly: true, blockSizeBytes: 4096 }, 2_000);
+  assert(outcomes.has("writeProtected"));
+});

@@ -1,0 +1,270 @@
+import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
+import { PASSES_MAX, type RangeHold, RangeLocks } from "../../../lib/scsi/medium/range_locks.ts";
+
+/** What a promise has come to so far. */
+function watch<T>(promise: Promise<T>): { value: T | "pending" } {
+  const state: { value: T | "pending" } = { value: "pending" };
+  promise.then((value) => state.value = value);
+  return state;
+}
+
+async function settle(): Promise<void> {
+  for (let round = 0; round < 10; round++) await Promise.resolve();
+}
+
+Deno.test("RangeLocks lets transfers share, and gives a range of one's own when all of them are done", async () => {
+  const locks = new RangeLocks();
+  const holds = [locks.share(0, 100), locks.share(50, 100)];
+  const wanted = watch(locks.lock(99, 1).hold);
+  await settle();
+  assertFalse(locks.isLocked(0, 1000));
+  locks.release(holds[0]!);
+  await settle();
+  assertEquals(wanted.value, "pending");
+  locks.release(holds[1]!);
+  await settle();
+  assertEquals(wanted.value, { startBytes: 99, endBytes: 100 });
+  assert(locks.isLocked(0, 100));
+  assertFalse(locks.isLocked(0, 99) || locks.isLocked(100, 1));
+});
+
+Deno.test("RangeLocks keeps transfers away from a locked range, and from no other", async () => {
+  const locks = new RangeLocks();
+  const own = await locks.lock(100, 100).hold;
+  const [inside, beside] = [watch(locks.shareLater(199, 10)), watch(locks.shareLater(200, 10))];
+  await settle();
+  assertEquals([inside.value, beside.value], ["pending", { startBytes: 200, endBytes: 210 }]);
+  locks.release(own!);
+  await settle();
+  assertEquals(inside.value, { startBytes: 199, endBytes: 209 });
+});
+
+Deno.test("RangeLocks serves those who wait for a locked range in their order", async () => {
+  const locks = new RangeLocks();
+  const order: string[] = [];
+  const first = await locks.lock(0, 10).hold;
+  const begin = (name: string, hold: Promise<RangeHold | undefined>): void => {
+    hold.then(async (held) => {
+      order.push(name);
+      await settle();
+      locks.release(held!);
+    });
+  };
+  begin("write", locks.shareLater(0, 10));
+  begin("lock", locks.lock(5, 10).hold);
+  begin("read", locks.shareLater(0, 10));
+  begin("lock again", locks.lock(0, 5).hold);
+  locks.release(first!);
+  for (let round = 0; round < 10; round++) await settle();
+  assertEquals(order, ["write", "read", "lock", "lock again"]);
+});
+
+Deno.test("RangeLocks does not make a transfer wait for a request that waits itself", async () => {
+  const locks = new RangeLocks();
+  const slow = locks.share(0, 10);
+  const wanted = watch(locks.lock(0, 10).hold);
+  const passing = watch(locks.shareLater(0, 10));
+  await settle();
+  assert(passing.value !== "pending");
+  locks.release(slow);
+  await settle();
+  assertEquals(wanted.value, "pending");
+  locks.release(passing.value as RangeHold);
+  await settle();
+  assertEquals(wanted.value, { startBytes: 0, endBytes: 10 });
+});
+
+Deno.test("RangeLocks lets whoever asks for his turn wait behind those who wait, and nobody else", async () => {
+  const locks = new RangeLocks();
+  const slow = locks.share(0, 10);
+  assertFalse(locks.isAwaited(0, 10));
+  const wanted = watch(locks.lock(0, 10).hold);
+  assert(locks.isAwaited(9, 10));
+  assertFalse(locks.isAwaited(10, 10));
+  const [behind, beside] = [watch(locks.queue(5, 10).hold), watch(locks.queue(10, 5).hold)];
+  const given = locks.queue(0, 10);
+  given.cancel();
+  await settle();
+  assertEquals([wanted.value, behind.value, await given.hold], ["pending", "pending", undefined]);
+  assert(beside.value !== "pending");
+  locks.release(slow);
+  await settle();
+  assert(wanted.value !== "pending");
+  assertEquals(behind.value, "pending");
+  locks.release(wanted.value!);
+  await settle();
+  assertEquals(behind.value, { startBytes: 5, endBytes: 15 });
+});
+
+Deno.test("RangeLocks serves those behind a request that is cancelled", async () => {
+  const locks = new RangeLocks();
+  locks.share(0, 10);
+  const wanted = locks.lock(0, 10);
+  const behind = watch(locks.queue(5, 10).hold);
+  await settle();
+  assertEquals(behind.value, "pending");
+  wanted.cancel();
+  await settle();
+  assertEquals(behind.value, { startBytes: 5, endBytes: 15 });
+  assertFalse(locks.isIdle);
+});
+
+Deno.test("RangeLocks gives all their turns for which a release makes room, past one who waits on", async () => {
+  const locks = new RangeLocks();
+  locks.share(100, 10);
+  const waitsOn = watch(locks.lock(100, 10).hold);
+  const first = await locks.lock(0, 30).hold;
+  const turns = [0, 10, 20].map((startBytes) => watch(locks.queue(startBytes, 10).hold));
+  locks.release(first!);
+  await settle();
+  assertEquals(turns.map(({ value }) => value), [
+    { startBytes: 0, endBytes: 10 },
+    { startBytes: 10, endBytes: 20 },
+    { startBytes: 20, endBytes: 30 },
+  ]);
+  assertEquals(waitsOn.value, "pending");
+});
+
+/** A number that counts how often it is looked at. */
+function countingNumber(value: number): { readonly number: number; readonly looks: () => number } {
+  let looks = 0;
+  const object = {
+    valueOf: () => {
+      looks++;
+      return value;
+    },
+  };
+  return { number: object as unknown as number, looks: () => looks };
+}
+
+Deno.test("RangeLocks looks at each of those who wait a few times for a release, however many there are", async () => {
+  const locks = new RangeLocks();
+  const first = await locks.lock(0, 10).hold;
+  const start = countingNumber(0);
+  const waiting = Array.from({ length: 500 }, () => watch(locks.lock(start.number, 10).hold));
+  const before = start.looks();
+  locks.release(first!);
+  await settle();
+  assertEquals(waiting.filter(({ value }) => value !== "pending").length, 1);
+  assert(start.looks() - before < 500 * 8, `${start.looks() - before} looks`);
+});
+
+Deno.test("RangeLocks gives up a request that is passed too often", async () => {
+  const locks = new RangeLocks();
+  let hold = locks.share(0, 10);
+  const wanted = watch(locks.lock(0, 10).hold);
+  for (let pass = 0; pass < PASSES_MAX; pass++) {
+    const next = locks.share(0, 10);
+    locks.release(hold);
+    hold = next;
+  }
+  locks.share(10, 10);
+  await settle();
+  assertEquals(wanted.value, "pending");
+  locks.share(9, 1);
+  await settle();
+  assertEquals(wanted.value, undefined);
+});
+
+Deno.test("RangeLocks forgets a request that is cancelled, and keeps a hold that was given", async () => {
+  const locks = new RangeLocks();
+  const shared = locks.share(0, 10);
+  const request = locks.lock(0, 10);
+  request.cancel();
+  assertEquals(await request.hold, undefined);
+  locks.release(shared);
+  const given = locks.lock(0, 10);
+  given.cancel();
+  assert(await given.hold !== undefined);
+  assert(locks.isLocked(0, 10));
+});
+
+Deno.test("RangeLocks never lets two have what one has for itself (seeded)", async () => {
+  const locks = new RangeLocks();
+  let state = Number(Deno.env.get("FUZZ_SEED") ?? 20070101);
+  const random = (below: number): number => {
+    state = Math.imul(state, 1664525) + 1013904223 >>> 0;
+    return (state >>> 8) % below;
+  };
+  const held = new Set<{ hold: RangeHold; isOwn: boolean }>();
+  const check = (hold: RangeHold, isOwn: boolean): void => {
+    for (const other of held) {
+      const overlaps = other.hold.startBytes < hold.endBytes && hold.startBytes < other.hold.endBytes;
+      assertFalse(overlaps && (isOwn || other.isOwn), `seed ${Deno.env.get("FUZZ_SEED") ?? 20070101}`);
+    }
+    held.add({ hold, isOwn });
+  };
+  let given = 0;
+  for (let step = 0; step < 3000; step++) {
+    const [start, length, isOwn] = [random(50), 1 + random(20), random(3) === 0];
+    const request = isOwn ? locks.lock(start, length).hold : locks.shareLater(start, length);
+    request.then((hold) => {
+      if (hold === undefined) return;
+      given++;
+      check(hold, isOwn);
+    });
+    await settle();
+    for (const entry of [...held]) {
+      if (random(4) !== 0) continue;
+      held.delete(entry);
+      locks.release(entry.hold);
+    }
+  }
+  for (let round = 0; round < 5000 && given < 3000; round++) {
+    for (const entry of [...held]) {
+      held.delete(entry);
+      locks.release(entry.hold);
+    }
+    await settle();
+  }
+  assertEquals(given, 3000);
+  assertThrows(() => check({ startBytes: 0, endBytes: 1000 }, true));
+});
+
+Deno.test("RangeLocks holds several ranges by one hold, and nothing between them", async () => {
+  const locks = new RangeLocks();
+  const between = await locks.lock(100, 50).hold;
+  // In any order, one within another.
+  const ranges = [[300, 10], [0, 100], [150, 50], [160, 5]]
+    .map(([offset, lengthBytes]) => ({ offset: offset!, lengthBytes: lengthBytes! }));
+  const hold = await locks.shareAllLater(ranges);
+  const other = await locks.shareAllLater([{ offset: 90, lengthBytes: 5 }, { offset: 310, lengthBytes: 90 }]);
+  const wanted = [[0, 1], [199, 1], [309, 1], [200, 100], [315, 5], [400, 9]]
+    .map(([start, length]) => watch(locks.lock(start!, length!).hold));
+  await settle();
+  assertEquals(wanted.map(({ value }) => value !== "pending"), [false, false, false, true, false, true]);
+  locks.release(hold);
+  await settle();
+  assertEquals(wanted.map(({ value }) => value !== "pending"), [true, true, true, true, false, true]);
+  // 90-95 is the other's, and 0, 199 and 309 are somebody's own by now.
+  const waiting = watch(
+    locks.shareAllLater([{ offset: 50, lengthBytes: 1 }, { offset: 199, lengthBytes: 1 }]),
+  );
+  const beside = watch(
+    locks.shareAllLater([{ offset: 1, lengthBytes: 98 }, { offset: 198, lengthBytes: 1 }]),
+  );
+  await settle();
+  assertEquals([waiting.value === "pending", beside.value === "pending"], [true, false]);
+  locks.release(other);
+  locks.release(between!);
+  for (const { value } of wanted) if (value !== "pending" && value !== undefined) locks.release(value);
+  await settle();
+  assert(waiting.value !== "pending" && wanted[4]!.value !== "pending");
+});
+
+Deno.test("RangeLocks counts several ranges as one that passes", async () => {
+  const locks = new RangeLocks();
+  const held = locks.share(0, 1_000_000);
+  const wanted = watch(locks.lock(0, 1_000_000).hold);
+  const ranges = Array.from(
+    { length: PASSES_MAX + 1 },
+    (_, index) => ({ offset: index * 100, lengthBytes: 1 }),
+  );
+  const hold = await locks.shareAllLater(ranges);
+  await settle();
+  assertEquals(wanted.value, "pending", "it has not been told to give up");
+  locks.release(hold);
+  locks.release(held);
+  await settle();
+  assertEquals(wanted.value, { startBytes: 0, endBytes: 1_000_000 });
+});

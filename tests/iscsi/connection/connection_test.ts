@@ -2,16 +2,18 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { Limits } from "../../../lib/iscsi/limits.ts";
 import { ProtocolError } from "../../../lib/iscsi/pdu/protocol_error.ts";
-import type { Initiator } from "../../support/initiator.ts";
+import { Initiator } from "../../support/initiator.ts";
 import { read10, testUnitReady, write10 } from "../../support/initiator_cdb.ts";
 import { Opcode } from "../../support/initiator_pdu.ts";
 import { nopOut, RequestPdu, scsiCommand } from "../../support/initiator_request.ts";
 import { ScsiStatus } from "../../support/initiator_sense.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
+import { type ByteStream, createPipe } from "../../support/pipe.ts";
 import { SlowStore } from "../../support/slow_store.ts";
 import {
   assertSameBytes,
   contentOf,
+  ENDS,
   nameOf,
   numbered,
   pattern,
@@ -50,6 +52,47 @@ class WatchedStore extends MemoryStore {
     return super.readNow(offset, into);
   }
 }
+
+/** A stream that remembers how much space each read offered, and how often it was closed. */
+class WatchedStream implements ByteStream {
+  readonly spaces: number[] = [];
+  closings = 0;
+  readonly #inner: ByteStream;
+
+  constructor(inner: ByteStream) {
+    this.#inner = inner;
+  }
+
+  read(into: Uint8Array): Promise<number | null> {
+    this.spaces.push(into.length);
+    return this.#inner.read(into);
+  }
+
+  write(from: Uint8Array): Promise<number> {
+    return this.#inner.write(from);
+  }
+
+  close(): void {
+    this.closings++;
+    this.#inner.close();
+  }
+}
+
+Deno.test("a connection offers the space of its stage to each read, and closes its stream once", () =>
+  withHarness({}, async ({ node }) => {
+    const [ours, theirs] = createPipe();
+    const stream = new WatchedStream(theirs);
+    const served = node.serve(stream, ENDS);
+    const initiator = new Initiator(ours, { firstCmdSn: 1 });
+    await initiator.login({ targetName: nameOf() });
+    await initiator.nop();
+    assertEquals(stream.spaces[0], Limits.receiveBufferLoginBytes);
+    assertEquals(Math.max(...stream.spaces), Limits.receiveBufferBytes);
+    assertEquals(await initiator.logout(), 0);
+    await served;
+    await initiator.close();
+    assertEquals(stream.closings, 1);
+  }));
 
 Deno.test("the longest segments of a login are taken, a longer one ends the connection at its header", () =>
   withHarness({}, async (harness) => {
@@ -139,6 +182,35 @@ Deno.test("a peer that never reads its replies is held back, and only itself", a
   });
 });
 
+Deno.test("a connection receives again as soon as its replies fit, although it is still sending", async () => {
+  const store = new MemoryStore({ sizeBytes: SIZE });
+  await withHarness({ targets: [{ stores: [store] }] }, async (harness) => {
+    const { initiator } = harness.open({ capacityBytes: 4096 });
+    await initiator.login({ targetName: nameOf(), keys: { MaxRecvDataSegmentLength: "262144" } });
+    await initiator.command({ cdb: testUnitReady() });
+    const command = { isFinal: true, lun: 0 };
+    // Data for one half of the send buffer, and answers to pings for the other.
+    const expectedLength = Limits.sendBufferBytes;
+    const cdb = read10(0, expectedLength / 512);
+    const read = { ...command, reads: true, writes: false, expectedLength, cdb };
+    const write = { ...command, reads: false, writes: true, expectedLength: 512, cdb: write10(0, 1) };
+    const pings = Limits.sendBufferBytes / 65_536;
+    const sending = initiator.send(
+      scsiCommand({ ...numbered(initiator), ...read }),
+      ...Array.from({ length: pings }, () => nopOut({ ...numbered(initiator, true), data: pattern(65_536) })),
+      scsiCommand({ ...numbered(initiator), ...write, data: pattern(512) }),
+    );
+    for (let half = 0; half < 2; half++) assertEquals((await initiator.receive()).data.length, 262_144);
+    for (let round = 0; round < 20; round++) await settle();
+    assertEquals(store.writeCount, 1, "the answers to the pings are still on their way");
+    for (let count = 0; count < pings; count++) {
+      assertEquals((await initiator.receive()).opcode, Opcode.nopIn);
+    }
+    assertEquals((await initiator.receive()).opcode, Opcode.scsiResponse);
+    await sending;
+  });
+});
+
 Deno.test("data that nobody reads is not read from the medium either", async () => {
   let readBytes = 0;
   const store = new WatchedStore((lengthBytes) => readBytes += lengthBytes);
@@ -216,6 +288,35 @@ Deno.test("a slow medium makes the target hold little, and pings are answered me
       return isFinished;
     }, "all writes are done");
     assert((await finished).every(({ status }) => status === ScsiStatus.good));
+  });
+});
+
+Deno.test("a connection that a slow medium holds up is over at once when its session ends", async () => {
+  const store = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
+  await withHarness({ targets: [{ stores: [store] }] }, async (harness) => {
+    const { initiator, served, traffic } = harness.open();
+    await initiator.login({ targetName: nameOf(), keys: { FirstBurstLength: "262144" } });
+    await initiator.command({ cdb: testUnitReady() });
+    const writes = Array.from({ length: 40 }, (_, index) =>
+      scsiCommand({
+        ...numbered(initiator),
+        isFinal: true,
+        reads: false,
+        writes: true,
+        lun: 0,
+        expectedLength: 262_144,
+        cdb: write10(512 * index, 512),
+        data: pattern(262_144),
+      }));
+    const sending = initiator.send(...writes).catch(() => "the connection is gone");
+    await until(() => traffic.taken > 6 * MIB, "much is on its way to the medium");
+    for (let round = 0; round < 10; round++) await settle();
+    harness.node.endSession([...harness.node.sessions()][0]!);
+    assertEquals(await sending, "the connection is gone");
+    await settle();
+    assertEquals(harness.node.holdings.connections, 0);
+    await served;
+    store.releaseAll();
   });
 });
 

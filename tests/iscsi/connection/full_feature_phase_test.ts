@@ -5,6 +5,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { readUint32 } from "../../../lib/bytes/big_endian.ts";
 import { serialAdd, serialDistance } from "../../../lib/bytes/serial_number.ts";
 import { Limits } from "../../../lib/iscsi/limits.ts";
+import { HELD_FRAME_BYTES } from "../../../lib/iscsi/session/command_window.ts";
 import { RejectReason } from "../../../lib/iscsi/pdu/reject_reason.ts";
 import type { Initiator } from "../../support/initiator.ts";
 import { read10, synchronizeCache10, testUnitReady, write10 } from "../../support/initiator_cdb.ts";
@@ -164,6 +165,31 @@ Deno.test("a second command with a number that is held or done is ignored", () =
     assertEquals((await drain(initiator)).length, 2);
     assertEquals(store.writeCount, 2);
     await assertSameBytes(contentOf(store, 0, 512), pattern(512, 1));
+  }));
+
+Deno.test("data for a command that waits for a lost one is bounded: with too much of it the connection ends", () =>
+  withHarness({}, async (harness) => {
+    const { initiator, served } = harness.open();
+    await initiator.login({ targetName: nameOf(), keys: { InitialR2T: "No" } });
+    initiator.takeCmdSn();
+    const request = numbered(initiator);
+    const write = { isFinal: false, reads: false, writes: true, lun: 0, expectedLength: 512 };
+    const piece = dataOut({
+      isFinal: false,
+      lun: 0,
+      initiatorTaskTag: request.initiatorTaskTag,
+      expStatSn: initiator.expStatSn,
+      dataSn: 0,
+      bufferOffset: 0,
+      data: new Uint8Array(),
+    });
+    const pieces = Array<RequestPdu>(Limits.heldCommandBytes / HELD_FRAME_BYTES).fill(piece);
+    const sending = initiator.send(scsiCommand({ ...request, ...write, cdb: write10(0, 1) }), ...pieces)
+      .catch(() => {});
+    assertEquals(await initiator.receiveEnd(), []);
+    await sending;
+    await served;
+    assert(harness.log.some((line) => line.includes("commands wait for an earlier one")));
   }));
 
 Deno.test("commands outside the window are ignored, whatever they are", () =>

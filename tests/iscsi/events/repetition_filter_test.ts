@@ -64,6 +64,14 @@ Deno.test("RepetitionFilter reports a failure of ours once, then how often it wa
   assertEquals(clock.waiting, 0);
 });
 
+Deno.test("RepetitionFilter reports an event of ours that is no failure 32 times in a minute", () => {
+  const { filter, told } = new Scene();
+  for (const level of ["info", "debug"] as const) {
+    for (let count = 0; count < 100; count++) filter.write({ level, message: level });
+    assertEquals(told.splice(0), Array(32).fill(level));
+  }
+});
+
 Deno.test("RepetitionFilter lets every failure of ours pass that it has no room to remember", () => {
   const { clock, filter, told } = new Scene();
   for (let peer = 0; peer < Limits.loggedPeers; peer++) filter.write(refusal(`peer ${peer}`));

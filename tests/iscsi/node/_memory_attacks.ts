@@ -351,7 +351,8 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   },
 
   "connections that have logged out, and do not take the end of what they asked for": {
-    boundBytes: Limits.connectionsInLogin * 2 * MIB,
+    // Both halves of the send buffer, and no receive buffer.
+    boundBytes: Limits.connectionsInLoginPerAddress * (2 * Limits.sendBufferBytes + 4 * PIPE_BYTES),
     prepare: () => Promise.resolve([]),
     attack: async (_, harness) => {
       for (let count = 0; count < 150; count++) {

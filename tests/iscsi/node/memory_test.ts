@@ -12,11 +12,21 @@ import {
   type RequestPdu,
   scsiCommand,
   TaskManagement,
+  taskManagementRequest,
 } from "../../support/initiator_request.ts";
 import { encodeText } from "../../support/initiator_text.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
-import { nameOf, numbered, pattern, settle, TEST_UNIT_READY, until, withHarness } from "../_harness.ts";
+import {
+  drain,
+  nameOf,
+  numbered,
+  pattern,
+  settle,
+  TEST_UNIT_READY,
+  until,
+  withHarness,
+} from "../_harness.ts";
 import { ATTACKS } from "./_memory_attacks.ts";
 
 const SIZE = 4 * 1024 * 1024;
@@ -123,6 +133,47 @@ Deno.test("tasks aborted while a medium is slow keep their places in the window 
     assertEquals((await initiator.command({ cdb: testUnitReady() })).status, 0);
   });
 });
+
+const READ = { cdb: read10(0, 1), reads: true, expectedLength: 512 };
+const WRITE = { cdb: write10(0, 1), writes: true, expectedLength: 512, data: pattern(512) };
+const VERIFY = { cdb: verify10(0, 8) };
+
+// A connection has room for as many reads under way as there are tasks below the limit.
+for (
+  const [what, windows] of [["reads", [READ, READ, READ, READ, VERIFY]], [
+    "writes",
+    Array(5).fill(WRITE),
+  ]] as const
+) {
+  Deno.test(`${what} that another session ends while a medium is slow keep their places from a limit on`, async () => {
+    const store = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
+    await withHarness({ targets: [{ stores: [store] }] }, async (harness) => {
+      const initiator = await harness.logIn();
+      const other = await harness.logIn({ isid: Uint8Array.of(0x80, 0, 0, 0, 0, 7) });
+      const width = (): number => initiator.maxCmdSn! - initiator.expCmdSn! + 1;
+      assertEquals((windows.length - 1) * Limits.commandWindow, Limits.lingeringTasks);
+      for (const { cdb, ...options } of windows) {
+        assertEquals(width(), Limits.commandWindow);
+        // Reports the unit attention for the commands that were ended.
+        await initiator.command({ cdb: testUnitReady(), isImmediate: true });
+        const commands = Array.from({ length: Limits.commandWindow }, () => command(initiator, cdb, options));
+        await initiator.send(...commands);
+        assertEquals(await drain(initiator), [], "all are under way");
+        const fields = { ...numbered(other, true), function: TaskManagement.clearTaskSet, lun: 0 };
+        await other.send(taskManagementRequest(fields));
+        await drain(other);
+        await drain(initiator);
+      }
+      assertEquals(width(), 0);
+      for (let round = 0; round < 20; round++) {
+        store.releaseAll();
+        await settle();
+      }
+      await drain(initiator);
+      assertEquals(width(), Limits.commandWindow);
+    });
+  });
+}
 
 Deno.test("immediate tasks aborted while a medium is slow leave no room from a limit on", async () => {
   const store = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));

@@ -3,9 +3,12 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { Limits } from "../../../lib/iscsi/limits.ts";
 import { read10, testUnitReady, write10 } from "../../support/initiator_cdb.ts";
 import { LoginRefused } from "../../support/initiator_login.ts";
+import { Opcode, type Pdu } from "../../support/initiator_pdu.ts";
+import { RequestPdu, scsiCommand } from "../../support/initiator_request.ts";
+import { ScsiStatus } from "../../support/initiator_sense.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
-import { ENDS, type Harness, nameOf, pattern, settle, until, withHarness } from "../_harness.ts";
+import { ENDS, type Harness, nameOf, numbered, pattern, settle, until, withHarness } from "../_harness.ts";
 import type { ConnectionSnapshot, SessionSnapshot } from "../../../lib/iscsi/session/session_snapshot.ts";
 
 const SIZE = 1024 * 1024;
@@ -52,6 +55,29 @@ Deno.test("a snapshot counts what sessions and logical units do", () =>
     await settle();
     const { sessions, targets } = harness.node.snapshot();
     assertEquals([sessions, targets[0]!.logicalUnits[0]!.traffic.reads], [[], reads], "its unit remembers");
+  }));
+
+/** Additional header segment of a command that expects to read 8192 bytes besides (RFC 7143, 11.2.2.4). */
+const READS_8192 = Uint8Array.of(0, 5, 2, 0, 0, 0, 0x20, 0);
+
+Deno.test("a snapshot counts what a bidirectional write has moved, however much it expects to read", () =>
+  withHarness({}, async (harness) => {
+    const initiator = await harness.logIn();
+    const { header } = scsiCommand({
+      ...numbered(initiator),
+      isFinal: true,
+      reads: true,
+      writes: true,
+      lun: 0,
+      expectedLength: 512,
+      cdb: write10(0, 8),
+    });
+    const write = new RequestPdu(Opcode.scsiCommand, header[1]!, pattern(512), READS_8192);
+    write.header.set(header.subarray(8), 8);
+    await initiator.send(write);
+    const { opcode, status, residualCount } = await initiator.receive();
+    assertEquals([opcode, status, residualCount], [Opcode.scsiResponse, ScsiStatus.good, 4096 - 512]);
+    assertEquals(onlySession(harness).traffic!.writes.bytes, 512);
   }));
 
 Deno.test("a command that waits for its medium is timed from when it came", () => {
@@ -102,3 +128,18 @@ Deno.test("every refusal is remembered, with the rule that refused", () =>
       ]);
     },
   ));
+
+Deno.test("a login against the rules of the protocol counts as one, and is no fault of the target", () =>
+  withHarness({}, async (harness) => {
+    const initiator = harness.connect();
+    // It says neither who logs in nor to what.
+    await initiator.send(new RequestPdu(Opcode.loginRequest | 0x40, 0x87));
+    const [{ statusClass, statusDetail }] = await initiator.receiveEnd() as [Pdu];
+    assertEquals([statusClass, statusDetail], [2, 7]);
+    const { protocol, fault } = harness.node.snapshot().refusals.totals;
+    assertEquals([protocol, fault], [1, 0]);
+    assertEquals(harness.events.map(({ level, details }) => [level, details?.reason]), [[
+      "warning",
+      "protocol",
+    ]]);
+  }));

@@ -190,6 +190,19 @@ Deno.test("session reinstatement ends the old connection and its tasks before it
   });
 });
 
+Deno.test("a session is reinstated over another portal than that of its predecessor (6.3.5)", () =>
+  withHarness({}, async (harness) => {
+    let before = harness.open();
+    await before.initiator.login({ targetName: nameOf() });
+    for (const ends of [{ localAddress: "10.0.1.1" }, { localPort: 860 }]) {
+      const after = harness.open({ ends });
+      await after.initiator.login({ targetName: nameOf() });
+      assertEquals(await before.initiator.receiveEnd(), []);
+      assertEquals([...harness.node.sessions()].length, 1);
+      before = after;
+    }
+  }));
+
 Deno.test("a discovery session is reinstated by one of the same initiator port, and by no normal one (7.4.2)", () =>
   withHarness({}, async (harness) => {
     const first = harness.open();
@@ -451,6 +464,55 @@ Deno.test("sessions of two initiators, and of one initiator with two targets, do
     for (const session of sessions) await session.text([]);
     for (const session of sessions) assertEquals(await session.logout(), 0);
   }));
+
+Deno.test("drained() resolves when a target has no session left, and nothing is under way at it", async () => {
+  const store = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
+  await withHarness({ targets: [{ stores: [store] }, { name: "other" }] }, async (harness) => {
+    const [first, second] = [await harness.logIn(), await harness.logIn({ isid: OTHER_ISID })];
+    const other = await harness.logIn({ targetName: nameOf("other") });
+    const [target, , unused] = [...harness.node.sessions()].map((session) => session.target!);
+    const sessionCount = (): number => [...harness.node.sessions()].length;
+    let isDrained = false;
+    const drained = harness.node.drained(target!).then(() => isDrained = true);
+    await first.begin({ cdb: write10(0, 1), write: pattern(512) });
+    await until(() => store.pending.length === 1, "the write is under way");
+    await first.close();
+    await until(() => sessionCount() === 2, "one session has ended");
+    await settle();
+    assertEquals(isDrained, false, "another is left");
+    await second.close();
+    await until(() => sessionCount() === 1, "both sessions have ended");
+    await settle();
+    assertEquals(isDrained, false, "the write is under way");
+    store.releaseAll();
+    await drained;
+    await harness.node.drained(target!);
+    let isUnused = false;
+    const left = harness.node.drained(unused!).then(() => isUnused = true);
+    await settle();
+    assertEquals(isUnused, false, "its session goes on");
+    await other.close();
+    await left;
+  });
+});
+
+Deno.test("workDone() resolves when what is under way at a target is done, though its sessions go on", async () => {
+  const store = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
+  await withHarness({ targets: [{ stores: [store] }] }, async (harness) => {
+    const initiator = await harness.logIn();
+    const target = onlySession(harness).target!;
+    await harness.node.workDone(target);
+    const write = await initiator.begin({ cdb: write10(0, 1), write: pattern(512) });
+    await until(() => store.pending.length === 1, "the write is under way");
+    let isDone = false;
+    const done = harness.node.workDone(target).then(() => isDone = true);
+    await settle();
+    assertEquals(isDone, false);
+    store.releaseAll();
+    await done;
+    assertEquals((await write.result()).status, ScsiStatus.good);
+  });
+});
 
 Deno.test("TSIHs are not zero and differ", () =>
   withHarness({}, async (harness) => {

@@ -121,6 +121,19 @@ Deno.test("decodePdu() takes additional header segments that are not what they s
   }
 });
 
+Deno.test("decodePdu() names what is wrong with an additional header segment", () => {
+  const faults = [
+    ["00000100 00000000", "segment of length 0 does not fit"],
+    ["00060100 00000000", "segment of length 6 does not fit"],
+    ["00010100", "segment of type 1 and length 1"],
+    ["00050300 00000000", "segment of type 3 and length 5"],
+  ] as const;
+  for (const [segment, message] of faults) {
+    const pdu = extended(`01c10200 ${READ.slice(9)}`, segment);
+    assertThrows(() => decodePdu(pdu), ProtocolError, message);
+  }
+});
+
 Deno.test("decodePdu() rejects a SCSI Command with a reserved task attribute, and takes all others (11.3.1)", () => {
   for (const attribute of [5, 6, 7]) {
     const reserved = frame(`01c${attribute}0000 ${READ.slice(9)}`);

@@ -357,6 +357,18 @@ Deno.test("a WRITE in a PDU that expects data is refused in its turn", () =>
     assertEquals((await write.result()).sense?.code, 0x0e03);
   }));
 
+Deno.test("a COMPARE AND WRITE that is refused for its PDU gives back the room of its data", () =>
+  withHarness({}, async (harness) => {
+    const initiator = await harness.logIn();
+    const { collected } = [...harness.node.sessions()][0]!.nexus!;
+    const cdb = compareAndWrite(8, 1);
+    for (const [data, code] of [[{ read: 1024 }, 0x0e03], [{ write: pattern(512) }, 0x2400]] as const) {
+      assertEquals((await initiator.command({ cdb, ...data })).sense?.code, code);
+      assertEquals(collected.take(COLLECTED_BYTES_MAX), true, "nothing is taken");
+      collected.giveBack(COLLECTED_BYTES_MAX);
+    }
+  }));
+
 Deno.test("commands that wait end with their session, and leave nothing behind", () =>
   withSlowMedium(async ({ harness, initiator, memory, occupy, release }) => {
     const other = await harness.logIn(OTHER);

@@ -300,6 +300,39 @@ for (const fn of [TaskManagement.abortTaskSet, TaskManagement.clearTaskSet]) {
     }));
 }
 
+for (const fn of [TaskManagement.abortTaskSet, TaskManagement.clearTaskSet]) {
+  Deno.test(`function ${fn} ends an immediate command with its number, which was sent before it (11.5.1)`, () =>
+    withSlowSession(1, async ({ initiators: [initiator], store }) => {
+      const write = { cdb: write10(0, 1), write: pattern(512), isImmediate: true };
+      const before = await initiator!.begin(write);
+      before.forget();
+      await until(() => store.pending.length === 1, "the write is under way");
+      assertEquals(before.cmdSn, initiator!.nextCmdSn);
+      const answer = initiator!.taskManagement(fn);
+      await settle();
+      store.releaseAll();
+      assertEquals(await answer, Response.functionComplete);
+      assertEquals(await drain(initiator!), [], "the write has no status");
+    }));
+
+  Deno.test(`function ${fn} does not wait for the data of a command that it leaves alone (11.5.1)`, () =>
+    withSlowSession(2, async ({ initiators, store }) => {
+      const [first, second] = initiators as [Initiator, Initiator];
+      const request = numbered(first, true);
+      const behind = await beginSolicited(second);
+      await first.send(taskManagementRequest({ ...request, function: fn, lun: 0 }));
+      const response = await first.receive();
+      assertEquals([response.opcode, response.response], [
+        Opcode.taskManagementResponse,
+        Response.functionComplete,
+      ]);
+      await sendSolicited(second, behind);
+      await until(() => store.pending.length === 1, "the write is under way");
+      store.releaseAll();
+      assertEquals((await second.receive()).status, ScsiStatus.good);
+    }));
+}
+
 Deno.test("LOGICAL UNIT RESET ends commands that were sent behind it as well (11.5.1)", () =>
   withSlowSession(2, async ({ initiators, store }) => {
     const [first, second] = initiators as [Initiator, Initiator];

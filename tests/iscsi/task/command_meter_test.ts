@@ -78,3 +78,15 @@ Deno.test("CommandMeter times what is postponed by itself, from when it came", (
   scene.meter.answered(tasks[0]);
   assertEquals(scene.latencies, { timed: 2, totalMs: 30 });
 });
+
+Deno.test("CommandMeter times what is postponed, although its batch is not timed", () => {
+  const scene = new Scene();
+  for (let batch = 1; batch <= 64; batch++) scene.batch(1, 0);
+  const task = scene.read();
+  scene.meter.received();
+  scene.meter.postponed(task);
+  scene.clock.advance(10);
+  scene.meter.sent();
+  scene.meter.answered(task);
+  assertEquals(scene.latencies, { timed: 65, totalMs: 10 });
+});

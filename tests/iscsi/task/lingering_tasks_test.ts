@@ -18,6 +18,7 @@ Deno.test("LingeringTasks counts a task from its first piece of work to its last
   assertEquals([lingering.has(one!), lingering.has(third!)], [true, false]);
   assertEquals([lingering.pieceEnded(one!), lingering.pieceEnded(one!), count.tasks], [false, false, 2]);
   assertEquals([lingering.pieceEnded(other!), count.tasks], [true, 1]);
+  assertEquals([lingering.has(one!), lingering.has(other!)], [true, false], "it is the only one");
   assertEquals([lingering.pieceEnded(one!), count.tasks], [true, 0]);
   assertEquals(lingering.has(one!), false);
   assertEquals([lingering.pieceEnded(one!), lingering.pieceEnded(third!), count.tasks], [false, false, 0]);

@@ -126,13 +126,14 @@ testWithTools(
       const shell = first.startShell("cat; :", []);
       const input = shell.stdin.getWriter();
       await input.write(Uint8Array.of(0x0a));
-      await shell.stdout.getReader().read();
+      const output = shell.stdout.getReader();
+      await output.read();
       shell.kill("SIGKILL");
       await shell.status;
       first[Symbol.dispose]();
       assert(Deno.statSync(first.folder).isDirectory);
       await input.close();
-      await new Response(shell.stderr).text();
+      await Promise.all([output.cancel(), new Response(shell.stderr).text()]);
       using _second = await HelperGuard.open(storage, silent);
       assertEquals([...Deno.readDirSync(helpersFolderOf(storage))].length, 1);
     }),

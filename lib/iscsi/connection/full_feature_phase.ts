@@ -30,7 +30,6 @@ import {
   type LogoutRequest,
   type NopOut,
   type NumberedPdu,
-  RESERVED_TAG,
   type ScsiCommand,
   type SnackRequest,
   SnackType,
@@ -60,7 +59,7 @@ import type { KeyValue } from "../pdu/text.ts";
 import { TextNegotiation } from "../negotiation/text_negotiation.ts";
 import { type Overdue, TransferWatch } from "../task/transfer_watch.ts";
 import type { Work } from "../task/work_under_way.ts";
-import type { Frame } from "../pdu/header.ts";
+import { type Frame, RESERVED_TAG } from "../pdu/header.ts";
 import type { ConnectionEnds } from "../byte_stream.ts";
 
 /** Reasons of a Logout Request and responses to it (RFC 7143, 11.14.1 and 11.15.1). */

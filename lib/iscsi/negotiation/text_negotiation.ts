@@ -3,7 +3,7 @@
  * many PDUs as either side's text needs.
  */
 import { serialAdd } from "../../bytes/serial_number.ts";
-import { RESERVED_TAG, type TextRequest } from "../pdu/initiator_pdus.ts";
+import type { TextRequest } from "../pdu/initiator_pdus.ts";
 import { Limits } from "../limits.ts";
 import type { Negotiation } from "./negotiation.ts";
 import type { NegotiationRequest } from "./negotiation_request.ts";
@@ -11,6 +11,7 @@ import { rejected } from "../pdu/protocol_error.ts";
 import { RejectReason } from "../pdu/reject_reason.ts";
 import type { TextBudget } from "./text_budget.ts";
 import { decodeText, encodeText, type KeyValue, TextAssembly, TextPieces } from "../pdu/text.ts";
+import { RESERVED_TAG } from "../pdu/header.ts";
 
 /** What a key that an exchange has been about takes in memory: its name, and its place in the set. */
 const KEY_BYTES = 128;

@@ -9,11 +9,16 @@
  * The invariant: 0 <= start <= end <= buffer.length. Bytes before `start` have been handed out as PDUs, those from
  * `start` to `end` have been received, those after `end` are free.
  */
-import { readUint24 } from "../../bytes/big_endian.ts";
 import { view } from "../../bytes/view.ts";
 import { DIGEST_BYTES, type Digests, NO_DIGESTS } from "./digests.ts";
 import { connectionBroken } from "../pdu/protocol_error.ts";
-import { BASIC_HEADER_BYTES, type Frame, paddedLength } from "../pdu/header.ts";
+import {
+  BASIC_HEADER_BYTES,
+  dataSegmentLength,
+  type Frame,
+  headerLength,
+  paddedLength,
+} from "../pdu/header.ts";
 
 const NO_DATA = new Uint8Array();
 
@@ -97,7 +102,7 @@ export class FrameBuffer {
   next(): Frame | undefined {
     const available = this.#end - this.#start;
     if (available < BASIC_HEADER_BYTES) return undefined;
-    const headerBytes = this.#headerBytes();
+    const headerBytes = headerLength(this.#buffer, this.#start);
     const { headerDigestBytes } = this.#digests;
     // Without a digest there is nothing to wait for: a header may lie about its additional segments, too.
     const checkableBytes = headerDigestBytes === 0 ? BASIC_HEADER_BYTES : headerBytes + headerDigestBytes;
@@ -133,17 +138,14 @@ export class FrameBuffer {
     return { header, data, hasDataDigestError };
   }
 
-  #headerBytes(): number {
-    return BASIC_HEADER_BYTES + this.#buffer[this.#start + 4]! * 4;
-  }
-
   #dataBytes(): number {
-    return readUint24(this.#buffer, this.#start + 5);
+    return dataSegmentLength(this.#buffer, this.#start);
   }
 
   #pduBytes(): number {
     const dataBytes = this.#dataBytes();
-    return this.#headerBytes() + this.#digests.headerDigestBytes + paddedLength(dataBytes) +
+    return headerLength(this.#buffer, this.#start) + this.#digests.headerDigestBytes +
+      paddedLength(dataBytes) +
       this.#digests.dataDigestBytes(dataBytes);
   }
 

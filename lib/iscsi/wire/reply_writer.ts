@@ -7,13 +7,7 @@ import type { Outcome } from "../../scsi/outcome/outcome.ts";
 import { writeUint16 } from "../../bytes/big_endian.ts";
 import { type Digests, NO_DIGESTS } from "./digests.ts";
 import { LoginStatus } from "../pdu/login_status.ts";
-import {
-  type LoginRequest,
-  type LogoutRequest,
-  type NopOut,
-  RESERVED_TAG,
-  type TextRequest,
-} from "../pdu/initiator_pdus.ts";
+import type { LoginRequest, LogoutRequest, NopOut, TextRequest } from "../pdu/initiator_pdus.ts";
 import type { ProtocolErrorResponse } from "../pdu/protocol_error.ts";
 import type { RejectReason } from "../pdu/reject_reason.ts";
 import type { Residual } from "../pdu/residual.ts";
@@ -32,7 +26,7 @@ import {
   encodeTextResponse,
 } from "../pdu/target_pdus.ts";
 import { encodeText } from "../pdu/text.ts";
-import { BASIC_HEADER_BYTES, paddedLength } from "../pdu/header.ts";
+import { BASIC_HEADER_BYTES, paddedLength, RESERVED_TAG } from "../pdu/header.ts";
 
 /** How a login fails, or goes on elsewhere. */
 type LoginFailure = Extract<ProtocolErrorResponse, { readonly kind: "login" | "redirect" }>;

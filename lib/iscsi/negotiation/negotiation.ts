@@ -141,11 +141,6 @@ export class Negotiation {
     this.#received.set(name, { value, stage: "any" });
   }
 
-  /** The initiator has said something about a key. */
-  hasReceived(name: LoginKey): boolean {
-    return this.#received.has(name);
-  }
-
   /** A text negotiation in full-feature phase has come to its end: what it settled holds from now on. */
   conclude(): void {
     for (const [name, value] of this.#proposed) this.#values.set(name, value);

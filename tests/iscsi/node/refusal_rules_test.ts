@@ -112,7 +112,7 @@ const ROWS: Readonly<Record<string, (harness: Harness) => Promise<void>>> = {
     say(harness, [{ ...STAY, pairs: NORMAL }, ...Array(Limits.loginRequests).fill(STAY)]),
   "Version 1 is not supported": (harness) =>
     say(harness, [{ pairs: NORMAL, spoil: (header) => void header.fill(1, 2, 4) }]),
-  "Login request changes its isid": (harness) =>
+  "Login request changes its ISID": (harness) =>
     say(harness, [{ ...STAY, pairs: NORMAL }, { spoil: (header) => void header.fill(9, 8, 14) }]),
   "Login request has text before the answer is complete": (harness) => {
     const unknown: TextPairs = Array.from({ length: 200 }, (_, index) => [`X-${"a".repeat(50)}${index}`, ""]);
@@ -377,6 +377,9 @@ Deno.test("every rule is a whole sentence, with nothing in it that is not known"
 /** Where refusals of logins are worded. */
 const SOURCES = [
   "login/login",
+  "login/identity",
+  "login/request_rules",
+  "login/auth_method",
   "login/chap",
   "negotiation/negotiation",
   "pdu/text",

@@ -88,7 +88,7 @@ export class AuthMethodNegotiation {
     this.#state = { kind: "settled" };
     if (method !== "CHAP") return;
     if (this.#chap === undefined) {
-      this.#overlooked("it offers nothing but CHAP, which is not asked for: its response is not checked");
+      this.#overlooked("it offers only CHAP, which is not required; its response is not checked");
       this.#chap = new ChapExchange(this.#admission.needlessChap, this.#initiatorName);
     }
     this.#chap.begin();
@@ -101,7 +101,7 @@ export class AuthMethodNegotiation {
    */
   prove(proofs: readonly KeyValue[]): readonly KeyValue[] {
     if (this.#chap === undefined) {
-      throw loginFailed(LoginStatus.initiatorError, `${proofs[0]![0]} without AuthMethod=CHAP`);
+      throw loginFailed(LoginStatus.initiatorError, `${proofs[0]![0]} is sent without AuthMethod=CHAP`);
     }
     const reply = this.#chap.receive(proofs);
     if ("answers" in reply) return reply.answers;
@@ -117,19 +117,19 @@ export class AuthMethodNegotiation {
   mayLeave(): boolean {
     if (this.isProved) return true;
     if (this.#chap!.hasBegun || this.#state.kind === "proposing") return false;
-    throw this.refused("it goes on without AuthMethod, where CHAP is required");
+    throw this.refused("it leaves the security stage without AuthMethod, but CHAP is required");
   }
 
   /** Returns the refusal of an offer without any method that the target accepts. */
   offerRefused(offer: string): ProtocolError {
-    const wanted = this.#chap === undefined ? "the target takes only CHAP and None" : "CHAP is required";
-    return this.refused(`it offers AuthMethod=${quoted(offer)}, and ${wanted}`);
+    const required = this.#chap === undefined ? "the target supports only CHAP and None" : "CHAP is required";
+    return this.refused(`it offers AuthMethod=${quoted(offer)}, but ${required}`);
   }
 
   /** Returns an authentication failure; its rule, for the log, includes any other reason to refuse. */
   refused(reason: string): ProtocolError {
     const refusal = this.#admission.refusal?.response;
-    const rule = refusal?.kind === "login" ? `${reason}; besides, ${refusal.rule}` : reason;
+    const rule = refusal?.kind === "login" ? `${reason}; also, ${refusal.rule}` : reason;
     return loginRefused(LoginStatus.authenticationFailure, this.#initiatorName, {
       reason: "authentication",
       rule,

@@ -112,7 +112,7 @@ export class ChapExchange {
   /** Takes the keys of CHAP of one text. */
   receive(pairs: readonly KeyValue[]): ChapReply {
     const keys = new Map(pairs);
-    if (keys.size < pairs.length) return fault("A key of CHAP comes twice");
+    if (keys.size < pairs.length) return fault("A CHAP key is sent twice");
     const problem = this.#orderProblem(keys);
     if (problem !== undefined) return problem;
     return this.#stage === "algorithm"
@@ -124,10 +124,11 @@ export class ChapExchange {
     const { wanted, possible } = STAGE_KEYS[this.#stage];
     const allowed: readonly string[] = [...wanted, ...possible];
     const stray = keys.keys().find((key) => !allowed.includes(key));
-    if (stray !== undefined) return fault(`${stray} out of turn`);
+    if (stray !== undefined) return fault(`${stray} is sent out of turn`);
     const isMutual = possible.some((key) => keys.has(key));
     const missing = [...wanted, ...(isMutual ? possible : [])].find((key) => !keys.has(key));
-    return missing && { failure: LoginStatus.missingParameter, reason: `CHAP without ${missing}` };
+    return missing &&
+      { failure: LoginStatus.missingParameter, reason: `${missing} is missing` };
   }
 
   #chooseAlgorithm(offer: string): ChapReply {
@@ -139,8 +140,7 @@ export class ChapExchange {
       .find((name) => name !== undefined);
     if (algorithm === undefined) {
       return refusal(
-        `it offers CHAP_A=${quoted(offer)}, ` +
-          `none of which is as strong as ${this.#terms.minimum}`,
+        `it offers CHAP_A=${quoted(offer)}, but no algorithm as strong as ${this.#terms.minimum}`,
       );
     }
     const { code, bytes: length } = ChapAlgorithms[algorithm];
@@ -159,12 +159,12 @@ export class ChapExchange {
   #verify(keys: ReadonlyMap<string, string>, challenge: Challenge): ChapReply {
     const name = keys.get("CHAP_N")!;
     const response = readBinaryValue(keys.get("CHAP_R")!, BINARY_BYTES_MAX);
-    if (response === undefined) return fault("CHAP_R is no binary value of 1 to 1024 bytes");
+    if (response === undefined) return fault("CHAP_R is not a binary value of 1 to 1024 bytes");
     const theirs = readChallenge(keys);
     if (typeof theirs === "string") return fault(theirs);
     const { accounts } = this.#terms;
     const account = accounts && this.#accountProved(accounts, name, response, challenge);
-    if (typeof account === "string") return refusal(`it gives the CHAP name ${quoted(name)}, ${account}`);
+    if (typeof account === "string") return refusal(account);
     const answers = theirs === undefined ? [] : this.#proveOurselves(theirs, challenge.algorithm);
     if (typeof answers === "string") return refusal(answers);
     this.#proved = account;
@@ -183,11 +183,11 @@ export class ChapExchange {
     const secret = account === undefined ? NO_SECRET : new Uint8Array(account.secret.bytes);
     const expected = chapResponse(algorithm, { identifier, secret, challenge: bytes });
     const isProof = isSameResponse(response, expected);
-    if (account === undefined) return "which is not known";
-    if (!isProof) return "but does not know its secret";
+    if (account === undefined) return `CHAP name ${quoted(name)} is unknown`;
+    if (!isProof) return `the secret for CHAP name ${quoted(name)} is wrong`;
     return isAccountOf(account, this.#initiatorName)
       ? account
-      : "and knows its secret, which is bound to other initiators";
+      : `CHAP name ${quoted(name)} is bound to other initiators, although the secret is right`;
   }
 
   #proveOurselves(
@@ -195,9 +195,9 @@ export class ChapExchange {
     algorithm: ChapAlgorithm,
   ): KeyValue[] | string {
     // 9.2.1: who sends our own challenge back wants us to compute the response that it owes.
-    if (this.#terms.isOutstanding(challenge)) return "its CHAP_C is a challenge of our own";
+    if (this.#terms.isOutstanding(challenge)) return "its CHAP_C is a challenge of this target";
     const { mutual } = this.#terms;
-    if (mutual === undefined) return "it asks for mutual CHAP, for which there is no mutual_user";
+    if (mutual === undefined) return "it asks for mutual CHAP, but mutual_user is not set";
     const response = chapResponse(algorithm, {
       identifier,
       secret: new Uint8Array(mutual.secret.bytes),
@@ -213,9 +213,11 @@ function readChallenge(
 ): { identifier: number; challenge: Uint8Array } | string | undefined {
   if (!keys.has("CHAP_C")) return undefined;
   const identifier = parseNumber(keys.get("CHAP_I")!);
-  if (identifier === undefined || identifier > 255) return "CHAP_I is no number from 0 to 255";
+  if (identifier === undefined || identifier > 255) return "CHAP_I is not a number from 0 to 255";
   const challenge = readBinaryValue(keys.get("CHAP_C")!, BINARY_BYTES_MAX);
-  return challenge === undefined ? "CHAP_C is no binary value of 1 to 1024 bytes" : { identifier, challenge };
+  return challenge === undefined
+    ? "CHAP_C is not a binary value of 1 to 1024 bytes"
+    : { identifier, challenge };
 }
 
 /** The initiator breaks the rules of the exchange. */

@@ -51,14 +51,14 @@ export function readIdentity(
 function sessionType(keys: ReadonlyMap<string, string>): "Normal" | "Discovery" {
   const type = keys.get("SessionType") ?? "Normal";
   if (type === "Normal" || type === "Discovery") return type;
-  throw loginFailed(LoginStatus.sessionTypeNotSupported, `SessionType ${quoted(type)}`);
+  throw loginFailed(LoginStatus.sessionTypeNotSupported, `SessionType ${quoted(type)} is not supported`);
 }
 
 function requiredName(keys: ReadonlyMap<string, string>, key: string): string {
   const value = keys.get(key);
-  if (value === undefined) throw loginFailed(LoginStatus.missingParameter, `Login request has no ${key}`);
+  if (value === undefined) throw loginFailed(LoginStatus.missingParameter, `Login Request has no ${key}`);
   const name = foldIscsiName(value);
   const problem = iscsiNameProblem(name);
   if (problem === undefined) return name;
-  throw loginFailed(LoginStatus.initiatorError, `${key} ${quoted(value)} is no iSCSI name: ${problem}`);
+  throw loginFailed(LoginStatus.initiatorError, `${key} ${quoted(value)} is not an iSCSI name: ${problem}`);
 }

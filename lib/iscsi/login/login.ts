@@ -144,7 +144,7 @@ export class Login {
     const first = this.#first ?? this.#begin(request);
     // 11.12: the task tag stays the same throughout a login, but nothing depends on it.
     if (request.initiatorTaskTag !== first.initiatorTaskTag) {
-      this.#authority.overlooked("a Login Request has another initiator task tag than the first");
+      this.#authority.overlooked("a Login Request changes its initiator task tag");
     }
     const problem = findContradiction(first, request) ?? this.#findEarlyText(request) ??
       findStageFault(request, this.#stage);
@@ -160,7 +160,7 @@ export class Login {
 
   #findEarlyText({ data }: LoginRequest): ProtocolError | undefined {
     if (this.#outgoing.done || data.length === 0) return undefined;
-    return fault("Login request has text before the answer is complete");
+    return fault("Login Request has text while an answer is incomplete");
   }
 
   #answer(text: Uint8Array, wantsTransit: boolean): KeyValue[] {
@@ -221,11 +221,11 @@ export class Login {
   ): KeyValue[] {
     const answers = this.#negotiate(pairs, "operational");
     if (valueOf(answers, "AuthMethod") !== undefined) {
-      this.#authority.overlooked("AuthMethod=None comes after the security stage");
+      this.#authority.overlooked("AuthMethod=None is sent after the security stage");
     }
     const alias = this.#admit();
     if (this.#state.kind !== "admitted") {
-      throw authentication.refused("it leaves out the security stage, where CHAP is required");
+      throw authentication.refused("it skips the security stage, but CHAP is required");
     }
     return [...alias, ...declarations, ...this.#operationalDeclarations.splice(0), ...answers];
   }

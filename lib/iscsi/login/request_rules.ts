@@ -13,7 +13,7 @@ export function findContradiction(first: LoginRequest, request: LoginRequest): P
     return loginFailed(LoginStatus.unsupportedVersion, `Version ${first.versionMin} is not supported`);
   }
   for (const field of ["isid", "tsih", "cid"] as const) {
-    if (request[field] !== first[field]) return fault(`Login request changes its ${CONSTANT_FIELDS[field]}`);
+    if (request[field] !== first[field]) return fault(`Login Request changes its ${CONSTANT_FIELDS[field]}`);
   }
   return undefined;
 }
@@ -23,13 +23,13 @@ export function findStageFault(request: LoginRequest, stage: number): ProtocolEr
   const { currentStage, nextStage, transit, continued } = request;
   const isStage = currentStage === LoginStage.security || currentStage === LoginStage.operational;
   if (!isStage || currentStage !== stage) {
-    return fault(`Login request is in stage ${currentStage}, not ${stage}`);
+    return fault(`Login Request is in stage ${currentStage}, not ${stage}`);
   }
   if (!transit) return undefined;
-  if (continued) return fault("Login request asks for transition with text to come");
+  if (continued) return fault("Login Request sets both T and C");
   const isNext = nextStage === LoginStage.operational || nextStage === LoginStage.fullFeature;
   if (isNext && nextStage > currentStage) return undefined;
-  return fault(`Login request asks for stage ${nextStage} from ${currentStage}`);
+  return fault(`Login Request asks for a transition from stage ${currentStage} to ${nextStage}`);
 }
 
 function fault(message: string): ProtocolError {

@@ -203,21 +203,23 @@ export class Negotiation {
 
   #problem(name: string, offer: string, stage: NegotiationStage): string | undefined {
     // 4.3: a discovery session takes no text but that which asks for targets.
-    if (stage === "full" && this.#isDiscovery) return `${name} in a discovery session`;
+    if (stage === "full" && this.#isDiscovery) return `${name} is not allowed in a discovery session`;
     const key = loginKey(name);
     if (key === undefined || stage === "full") return undefined;
     if (key.when === "security" && stage !== "security" && !this.#isNeedless(name, offer)) {
-      return `${name} after the security stage`;
+      return `${name} is not allowed after the security stage`;
     }
-    if (key.when.startsWith("operational") && stage === "security") return `${name} in the security stage`;
-    if (key.when === "full") return `${name} during login`;
+    if (key.when.startsWith("operational") && stage === "security") {
+      return `${name} is not allowed in the security stage`;
+    }
+    if (key.when === "full") return `${name} is not allowed during login`;
     // 6.2: a key is negotiated once. What declares something may be declared once more as it was: who the initiator is
     // at any time, and the rest in another stage, which is another negotiation.
     const before = this.#received.get(name);
     if (before === undefined) return undefined;
     const isRepetition = key.rule.kind === "declaredText" && before.value === offer &&
       (key.isIdentity === true || before.stage !== stage);
-    return isRepetition ? undefined : `${name} twice`;
+    return isRepetition ? undefined : `${name} is sent twice`;
   }
 
   /** An offer of no authentication, where none is asked for, does no harm in any stage. */

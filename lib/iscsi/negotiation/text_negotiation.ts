@@ -72,7 +72,7 @@ export class TextNegotiation {
     // 11.10.4: without a tag it begins a new exchange, whatever became of the one before.
     if (pdu.targetTransferTag === RESERVED_TAG) this.abandon();
     else if (pdu.targetTransferTag !== this.#targetTransferTag) {
-      throw rejected(RejectReason.protocolError, "Text request continues an exchange that is not under way");
+      throw rejected(RejectReason.protocolError, "Text Request continues an exchange that does not exist");
     }
     try {
       if (this.#outgoing.done) this.#take(pdu);
@@ -101,7 +101,10 @@ export class TextNegotiation {
   #retain(): void {
     const bytes = this.#incoming.heldBytes + this.#outgoing.length + this.#keys.size * KEY_BYTES;
     if (!this.#retained.change(this.#retainedBytes, bytes)) {
-      throw rejected(RejectReason.longOperationReject, "Too much text waits for other initiators");
+      throw rejected(
+        RejectReason.longOperationReject,
+        "Text of other initiators leaves no room in the budget",
+      );
     }
     this.#retainedBytes = bytes;
   }
@@ -119,7 +122,9 @@ export class TextNegotiation {
     const answers = this.#declare();
     for (const [key, value] of pairs) {
       // 6.2: a key is negotiated once. A list of targets, asked for again and again, would be endless too.
-      if (this.#keys.has(key)) throw rejected(RejectReason.protocolError, `Text exchange has ${key} twice`);
+      if (this.#keys.has(key)) {
+        throw rejected(RejectReason.protocolError, `Text exchange has ${key} more than once`);
+      }
       if (this.#keys.size === Limits.textKeys) {
         throw rejected(RejectReason.protocolError, `Text exchange has more than ${Limits.textKeys} keys`);
       }

@@ -49,7 +49,7 @@ export function decodeAdditionalHeaders(header: Uint8Array): AdditionalHeaders {
     } else if (type === AhsType.bidirectionalReadLength && length === 5) {
       bidirectionalRead = readUint32(header, offset + 4);
     } else {
-      throw formatError(`Additional header segment of type ${type} and length ${length}`);
+      throw formatError(`Additional header segment of type ${type} and length ${length} is invalid`);
     }
     offset += paddedLength(PREFIX_BYTES + length);
   }

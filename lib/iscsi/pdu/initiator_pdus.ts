@@ -46,11 +46,11 @@ export type NumberedPdu = NopOut | ScsiCommand | TaskManagementRequest | TextReq
 export function decodePdu(frame: Frame): NumberedPdu | DataOut | SnackRequest {
   const opcode = opcodeOf(frame.header);
   if (!mayLackTaskTag(opcode) && readUint32(frame.header, Offset.initiatorTaskTag) === RESERVED_TAG) {
-    throw rejected(RejectReason.invalidPduField, `${initiatorOpcodeName(opcode)} without initiator task tag`);
+    throw rejected(RejectReason.invalidPduField, `${initiatorOpcodeName(opcode)} has no initiator task tag`);
   }
   if (opcode !== InitiatorOpcode.scsiCommand && frame.header.length > BASIC_HEADER_BYTES) {
     // 11.2.1.5: only a SCSI Command has additional header segments.
-    throw formatError(`${initiatorOpcodeName(opcode)} with additional header`);
+    throw formatError(`${initiatorOpcodeName(opcode)} has additional header segments`);
   }
   switch (opcode) {
     case InitiatorOpcode.scsiCommand:
@@ -68,7 +68,7 @@ export function decodePdu(frame: Frame): NumberedPdu | DataOut | SnackRequest {
     case InitiatorOpcode.snackRequest:
       return decodeSnackRequest(frame);
     case InitiatorOpcode.loginRequest:
-      throw connectionBroken("Login request in full-feature phase");
+      throw connectionBroken("Login Request is not allowed in full-feature phase");
     default:
       throw rejected(RejectReason.commandNotSupported, `Unknown ${initiatorOpcodeName(opcode)}`);
   }
@@ -125,13 +125,13 @@ function decodeScsiCommand({ header, data }: Frame): ScsiCommand {
   const expected = readUint32(header, 20);
   // 11.3.1: without W no data follows, and without R and W none is expected.
   if (!writes && (!final || (!reads && expected > 0))) {
-    throw formatError("SCSI command contradicts itself about its data");
+    throw formatError("SCSI Command has contradictory F, R, W and expected length");
   }
   const attribute = TASK_ATTRIBUTES[flags & 7];
   if (attribute === undefined) {
     throw rejected(
       RejectReason.invalidPduField,
-      `SCSI command with the reserved task attribute ${flags & 7}`,
+      `SCSI Command has the reserved task attribute ${flags & 7}`,
     );
   }
   const additional = decodeAdditionalHeaders(header);
@@ -219,7 +219,7 @@ function decodeTextRequest({ header, data }: Frame): TextRequest {
   const final = isFinal(header);
   const continued = isContinued(header);
   if (final && continued) {
-    throw rejected(RejectReason.protocolError, "Text request is final and continued at once");
+    throw rejected(RejectReason.protocolError, "Text Request sets both F and C");
   }
   return {
     kind: "textRequest",
@@ -265,10 +265,13 @@ export function decodeLoginRequest({ header, data }: Frame): LoginRequest {
   const opcode = opcodeOf(header);
   if (opcode !== InitiatorOpcode.loginRequest) {
     // 4.2.4: before the login has succeeded, any other PDU fails it.
-    throw loginFailed(LoginStatus.invalidDuringLogin, `${initiatorOpcodeName(opcode)} during login`);
+    throw loginFailed(
+      LoginStatus.invalidDuringLogin,
+      `${initiatorOpcodeName(opcode)} is not allowed during login`,
+    );
   }
   if (header.length > BASIC_HEADER_BYTES) {
-    throw loginFailed(LoginStatus.initiatorError, "Login request with additional header");
+    throw loginFailed(LoginStatus.initiatorError, "Login Request has additional header segments");
   }
   const flags = header[Offset.flags]!;
   return {
@@ -356,5 +359,5 @@ function decodeNopOut({ header, data }: Frame): NopOut {
 
 /** 11.5.2 and 11.14.2: DataSegmentLength must be 0; any other value is a format error (7.7). */
 function refuseData({ header, data }: Frame): void {
-  if (data.length > 0) throw formatError(`${initiatorOpcodeName(opcodeOf(header))} with a data segment`);
+  if (data.length > 0) throw formatError(`${initiatorOpcodeName(opcodeOf(header))} has a data segment`);
 }

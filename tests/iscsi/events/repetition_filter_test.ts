@@ -65,10 +65,10 @@ Deno.test("RepetitionFilter reports a failure of ours once, then how often it wa
 });
 
 Deno.test("RepetitionFilter reports an event of ours that is no failure 32 times in a minute", () => {
-  const { filter, told } = new Scene();
+  const { filter, logged } = new Scene();
   for (const level of ["info", "debug"] as const) {
     for (let count = 0; count < 100; count++) filter.write({ level, message: level });
-    assertEquals(told.splice(0), Array(32).fill(level));
+    assertEquals(logged.splice(0), Array(32).fill(level));
   }
 });
 

@@ -6,3 +6,6 @@ export interface Target {
   readonly config: TargetConfig;
   readonly device: TargetDevice;
 }
+
+/** The tag of the one portal group that a target has (RFC 7143, 4.1.1). */
+export const TARGET_PORTAL_GROUP_TAG = 1;

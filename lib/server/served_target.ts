@@ -1,6 +1,5 @@
 import type { TargetConfig } from "../config/config.ts";
-import { TARGET_PORTAL_GROUP_TAG } from "../iscsi/login/login.ts";
-import type { Target } from "../iscsi/target.ts";
+import { type Target, TARGET_PORTAL_GROUP_TAG } from "../iscsi/target.ts";
 import { TargetDevice } from "../scsi/target_device.ts";
 import type { ServedUnit } from "./served_unit.ts";
 

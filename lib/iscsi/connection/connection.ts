@@ -16,7 +16,7 @@ import { FrameBuffer } from "../wire/framing.ts";
 import { FullFeaturePhase } from "./full_feature_phase.ts";
 import { decodeLoginRequest, type LoginRequest } from "../pdu/initiator_pdus.ts";
 import { Limits } from "../limits.ts";
-import { type Admission, Login, type LoginAuthority, type LoginIdentity } from "../login/login.ts";
+import { Login } from "../login/login.ts";
 import { yieldToSockets } from "./yield_to_sockets.ts";
 import { LoginStatus } from "../pdu/login_status.ts";
 import type { SessionParameters } from "../negotiation/negotiation.ts";
@@ -31,6 +31,8 @@ import type { TimeSlices } from "./time_slices.ts";
 import type { Work } from "../task/work_under_way.ts";
 import type { RefusalReason } from "../events/refusal_reason.ts";
 import type { Frame } from "../pdu/header.ts";
+import type { Admission, LoginAuthority } from "../login/authority.ts";
+import type { LoginIdentity } from "../login/identity.ts";
 
 /** What a connection needs of the node that it is connected to. */
 export interface ConnectionOwner {

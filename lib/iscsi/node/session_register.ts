@@ -1,12 +1,12 @@
 import type { Config } from "../../config/config.ts";
 import { Limits } from "../limits.ts";
-import type { SessionIdentity } from "../login/login.ts";
 import { largestCrowd, sourceOf } from "./login_eviction.ts";
 import { LoginStatus } from "../pdu/login_status.ts";
 import { loginRefused } from "../pdu/protocol_error.ts";
 import type { Session } from "../session/session.ts";
 import type { Target } from "../target.ts";
 import type { ConnectionEnds } from "../byte_stream.ts";
+import type { SessionIdentity } from "../login/identity.ts";
 
 /** All sessions of a node, by target session identifying handle, and how many there may be. */
 export class SessionRegister {

@@ -26,12 +26,6 @@ import {
 import type { EventKind, EventLog } from "../events/event_log.ts";
 import { FailedLogins } from "./failed_logins.ts";
 import { InitiatorTraffic } from "./initiator_traffic.ts";
-import {
-  type Admission,
-  type LoginIdentity,
-  type SessionIdentity,
-  TARGET_PORTAL_GROUP_TAG,
-} from "../login/login.ts";
 import { pickVictim } from "./login_eviction.ts";
 import { LoginStatus } from "../pdu/login_status.ts";
 import { loginFailed, type LoginRefusal, loginRefused, redirected } from "../pdu/protocol_error.ts";
@@ -43,10 +37,12 @@ import { TextBudget } from "../negotiation/text_budget.ts";
 import { RoomSearch } from "../connection/room_search.ts";
 import { formatIsid, Session, type SessionConnection } from "../session/session.ts";
 import { SessionRegister } from "./session_register.ts";
-import type { Target } from "../target.ts";
+import { type Target, TARGET_PORTAL_GROUP_TAG } from "../target.ts";
 import type { KeyValue } from "../pdu/text.ts";
 import { TimeSlices } from "../connection/time_slices.ts";
 import { type Work, WorkUnderWay } from "../task/work_under_way.ts";
+import type { Admission } from "../login/authority.ts";
+import type { LoginIdentity, SessionIdentity } from "../login/identity.ts";
 
 /** What a node serves, and under which rules: what can change while it serves. */
 export interface TargetNodeSettings {

@@ -8,13 +8,13 @@ import { type CommandReceiver, CommandWindow } from "./command_window.ts";
 import type { EventDetails, EventKind } from "../events/event_log.ts";
 import type { Expectation } from "../task/expectation.ts";
 import { Limits } from "../limits.ts";
-import type { SessionIdentity } from "../login/login.ts";
 import type { NegotiatedParameters, SessionParameters } from "../negotiation/negotiation.ts";
 import type { NegotiationOutcome } from "../negotiation/negotiation_request.ts";
 import type { ScsiTask, TaskOwner } from "../task/scsi_task.ts";
 import type { Target } from "../target.ts";
 import type { SessionSnapshot } from "./session_snapshot.ts";
 import type { ConnectionEnds } from "../byte_stream.ts";
+import type { SessionIdentity } from "../login/identity.ts";
 
 /** A connection in full-feature phase, as its session needs it. */
 export interface SessionConnection extends TaskOwner, CommandReceiver {

@@ -1,5 +1,6 @@
 import type { Expectation } from "./expectation.ts";
-import { type DataOut, RESERVED_TAG } from "../pdu/initiator_pdus.ts";
+import type { DataOut } from "../pdu/initiator_pdus.ts";
+import { RESERVED_TAG } from "../pdu/header.ts";
 
 interface Awaited {
   readonly targetTransferTags: Set<number>;

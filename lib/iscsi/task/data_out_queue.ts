@@ -11,13 +11,14 @@ import type { DataOut as DataOutOperation, Operation } from "../../scsi/outcome/
 import { GOOD, type Outcome } from "../../scsi/outcome/outcome.ts";
 import { Sense } from "../../scsi/outcome/sense.ts";
 import type { CollectedData } from "./collected_data.ts";
-import { type DataOut, RESERVED_TAG, type ScsiCommand } from "../pdu/initiator_pdus.ts";
+import type { DataOut, ScsiCommand } from "../pdu/initiator_pdus.ts";
 import { Limits } from "../limits.ts";
 import type { SessionParameters } from "../negotiation/negotiation.ts";
 import type { ReplyWriter } from "../wire/reply_writer.ts";
 import type { DataOutProgress, OutstandingR2T, ScsiTask } from "./scsi_task.ts";
 import type { Staging } from "./staging.ts";
 import type { Work } from "./work_under_way.ts";
+import { RESERVED_TAG } from "../pdu/header.ts";
 
 /** What an initiator's mistakes in sending data cost it: the command (RFC 7143, 11.4.7.2). */
 const DataOutFault = {

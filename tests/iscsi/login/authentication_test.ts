@@ -19,7 +19,7 @@ const CHALLENGE = Uint8Array.from({ length: 20 }, (_, index) => 200 - index);
 interface User {
   readonly name: string;
   readonly secret: string;
-  /** To whom it is bound; nobody unless told. */
+  /** The initiators that the account is bound to; empty by default. */
   readonly initiators?: readonly string[];
 }
 
@@ -153,9 +153,9 @@ Deno.test("0201: wrong secret, wrong name, no name, and a target that cannot pro
     const log = harness.log.join("\n");
     assertMatch(
       log,
-      /warning: 10\.0\.0\.2: login of "iqn[^"]*" refused: it gives the CHAP name "bob", but does not/,
+      /warning: 10\.0\.0\.2: login of "iqn[^"]*" refused: the secret for CHAP name "bob" is wrong/,
     );
-    assertMatch(log, /it gives the CHAP name "nobody", which is not known/);
+    assertMatch(log, /CHAP name "nobody" is unknown/);
     for (const { secret } of [BOB, ALICE, BOX]) assertEquals(log.includes(secret), false);
   }));
 
@@ -190,7 +190,7 @@ Deno.test("0201: a CHAP name that is bound to another initiator looks like one w
     const log = harness.log.join("\n");
     assertMatch(
       log,
-      /login of "iqn[^"]*" refused: it gives the CHAP name "bob", and knows its secret, which is bound/,
+      /login of "iqn[^"]*" refused: CHAP name "bob" is bound to other initiators, although the secret is right/,
     );
     assertEquals(log.includes(BOB.secret), false);
   });
@@ -213,7 +213,7 @@ Deno.test("0201: no algorithm that is offered is strong enough", () =>
   withHarness({ targets: [GUARDED], chap: { chapMinimum: "sha256" } }, async (harness) => {
     assertEquals(await attempt(harness, nameOf(), { ...BOB, algorithms: "5,6" }), "0201");
     assertEquals(await attempt(harness, nameOf(), { ...BOB, algorithms: "5,6,7" }), "0000");
-    assertMatch(harness.log.join("\n"), /it offers CHAP_A="5,6", none of which is as strong as sha256/);
+    assertMatch(harness.log.join("\n"), /it offers CHAP_A="5,6", but no algorithm as strong as sha256/);
   }));
 
 Deno.test("0201: who leaves CHAP out does not get past the security stage", () =>
@@ -263,6 +263,11 @@ Deno.test("a target proposes AuthMethod to an initiator that waits for it, once 
     await say(other, names("open"));
     const answer = await say(other, [["AuthMethod", "CHAP,None"]], Stage.fullFeature);
     assertEquals([answer.flags, decodeText(answer.data)], [0x83, [["AuthMethod", "None"]]]);
+    // After an offer of the initiator's own, the proposal is void.
+    const fickle = harness.connect();
+    await say(fickle, names());
+    await say(fickle, [["AuthMethod", "CHAP,None"]]);
+    assertEquals(statusOf(await say(fickle, [["AuthMethod", "CHAP"]])), "0200");
     // What was taken is settled.
     const again = harness.connect();
     await say(again, names());
@@ -373,8 +378,8 @@ Deno.test("without a secret, a target that is not there looks like one that want
       assertEquals(seen[0]!.filter((line) => line.includes("0201")).length, 5, seen[0]!.join("\n"));
       assertEquals(seen[1], seen[0]);
       assertEquals(seen[2], seen[0]);
-      assertMatch(harness.log.join("\n"), /not known; besides, there is no target "iqn/);
-      assertMatch(harness.log.join("\n"), /not known; besides, initiators of \[others\]/);
+      assertMatch(harness.log.join("\n"), /is unknown; also, there is no target "iqn/);
+      assertMatch(harness.log.join("\n"), /is unknown; also, initiators of \[others\]/);
     },
   ));
 
@@ -393,7 +398,7 @@ Deno.test("0201: the challenge of another connection comes back", () =>
     const challenge = fromHexValue(new Map(decodeText(data)).get("CHAP_C"));
     const mutual = { ...BOX, challenge };
     assertEquals(await attempt(harness, nameOf(), { ...BOB, mutual }), "0201");
-    assertMatch(harness.log.join("\n"), /its CHAP_C is a challenge of our own/);
+    assertMatch(harness.log.join("\n"), /its CHAP_C is a challenge of this target/);
     await victim.close();
     await settle();
     assertEquals(await attempt(harness, nameOf(), { ...BOB, mutual }), "0000");

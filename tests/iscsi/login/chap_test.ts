@@ -11,7 +11,7 @@ import { Random } from "../../fuzz/_random.ts";
 
 const IDENTIFIER = 0xa5;
 
-/** What one algorithm makes of `bobsecret123`, and of `targetsecret1` under the challenge 0011...ff and number 9. */
+/** By algorithm: the response of `bobsecret123`, and that of `targetsecret1` to challenge 0011...ff, identifier 9. */
 const GOLDENS = {
   "5": {
     challenge: "030a11181f262d343b424950575e656c",
@@ -69,7 +69,7 @@ function exchangeOf(terms: Partial<ChapTerms> = {}): ChapExchange {
   }, INITIATOR);
 }
 
-/** An exchange that has settled AuthMethod=CHAP and, if told, MD5. */
+/** An exchange after AuthMethod=CHAP and, with `isChallenged`, after the choice of MD5. */
 function begun(terms: Partial<ChapTerms> = {}, isChallenged = true): ChapExchange {
   const exchange = exchangeOf(terms);
   exchange.begin();
@@ -77,7 +77,7 @@ function begun(terms: Partial<ChapTerms> = {}, isChallenged = true): ChapExchang
   return exchange;
 }
 
-/** How a reply fails, in four digits; "0000" for one that does not. */
+/** The status of a reply in four digits; "0000" for a success. */
 function statusOf(reply: ChapReply): string {
   return "failure" in reply ? reply.failure.toString(16).padStart(4, "0") : "0000";
 }
@@ -158,13 +158,13 @@ Deno.test("binary values are taken in hexadecimal and base64, in either letter c
 
 Deno.test("0201: a wrong secret, a wrong name and a response of a wrong length; our log tells them apart", () => {
   const rows: readonly [string, string, RegExp][] = [
-    ["bob", `0x${"00".repeat(16)}`, /"bob", but does not know its secret/],
-    ["alice", `0x${MD5.response}`, /"alice", but does not know its secret/],
-    ["bob", `0x${MD5.response}00`, /"bob", but does not know its secret/],
-    ["bob", `0x${MD5.response.slice(2)}`, /"bob", but does not know its secret/],
-    ["Bob", `0x${MD5.response}`, /"Bob", which is not known/],
-    ["", `0x${MD5.response}`, /"", which is not known/],
-    ["__proto__", `0x${MD5.response}`, /"__proto__", which is not known/],
+    ["bob", `0x${"00".repeat(16)}`, /^the secret for CHAP name "bob" is wrong$/],
+    ["alice", `0x${MD5.response}`, /^the secret for CHAP name "alice" is wrong$/],
+    ["bob", `0x${MD5.response}00`, /^the secret for CHAP name "bob" is wrong$/],
+    ["bob", `0x${MD5.response.slice(2)}`, /^the secret for CHAP name "bob" is wrong$/],
+    ["Bob", `0x${MD5.response}`, /^CHAP name "Bob" is unknown$/],
+    ["", `0x${MD5.response}`, /^CHAP name "" is unknown$/],
+    ["__proto__", `0x${MD5.response}`, /^CHAP name "__proto__" is unknown$/],
   ];
   for (const [name, response, log] of rows) {
     const exchange = begun();
@@ -200,13 +200,13 @@ Deno.test("0201: a name that is bound to other initiators is refused like a wron
     if ("failure" in reply) {
       assertEquals(
         reply.reason,
-        'it gives the CHAP name "bob", and knows its secret, which is bound to other initiators',
+        'CHAP name "bob" is bound to other initiators, although the secret is right',
       );
     }
   }
   const wrong = begun({ accounts: accountsOf(account("bob", "another secret", other)) }).receive(PROOF);
   assertEquals(statusOf(wrong), "0201");
-  assertMatch("failure" in wrong ? wrong.reason : "", /but does not know its secret$/);
+  assertMatch("failure" in wrong ? wrong.reason : "", /^the secret for CHAP name "bob" is wrong$/);
 });
 
 Deno.test("0201: mutual CHAP is asked for where the target has nothing to prove itself by", () => {
@@ -221,7 +221,7 @@ Deno.test("0201: a challenge of our own comes back, from this connection or anot
   const reflected: KeyValue[] = [["CHAP_I", "9"], ["CHAP_C", `0b${ours.toBase64()}`]];
   assertEquals(statusOf(begun({ isOutstanding }).receive([...PROOF, ...reflected])), "0201");
   assertEquals(statusOf(begun({ isOutstanding }).receive([...PROOF, ...MUTUAL])), "0000");
-  // One that has been answered is nobody's debt any more.
+  // An answered challenge is no longer outstanding.
   others[0]!.receive(PROOF);
   assertEquals(statusOf(begun({ isOutstanding }).receive([...PROOF, ...reflected])), "0000");
 });

@@ -26,7 +26,7 @@ const UNKNOWN: TextPairs = Array.from({ length: 200 }, (_, index) => [`X-${"a".r
 
 const GUARDED = { name: "guarded", chap: { accounts: new Map(), mutual: undefined } };
 
-/** One Login Request: in the operational stage and on to full-feature phase unless told. */
+/** One Login Request; by default from the operational stage to full-feature phase. */
 interface Step {
   readonly stage?: number;
   /** Undefined: no transition is asked for. */
@@ -296,7 +296,7 @@ Deno.test("a name or session type that fills a login's text is not folded, and t
     const rules = harness.node.snapshot().refusals.recent.map(({ rule }) => rule);
     assertEquals(rules.length, 3);
     for (const told of [...rules, ...harness.log]) assertLess(told.length, 512);
-    assertMatch(rules[2]!, /^InitiatorName "IQN\..* is no iSCSI name: name is longer than 223 bytes$/);
+    assertMatch(rules[2]!, /^InitiatorName "IQN\..* is not an iSCSI name: name is longer than 223 bytes$/);
   }));
 
 testRefusal("0200: the stage is none, or not the one that was reached", async (harness) => {
@@ -331,7 +331,7 @@ Deno.test("a login whose requests have different task tags succeeds, and each is
     const overlooked = harness.events.filter(({ message }) => message.includes("overlooked"));
     assertEquals(overlooked.map(({ level, message }) => [level, message]), [[
       "debug",
-      `10.0.0.2 (${INITIATOR_NAME}): overlooked: a Login Request has another initiator task tag than the first`,
+      `10.0.0.2 (${INITIATOR_NAME}): overlooked: a Login Request changes its initiator task tag`,
     ]]);
   }));
 

@@ -10,7 +10,7 @@ import {
 /** In which stages a key may be used. */
 type Use = "security" | "operational" | "any" | "operational and full" | "full" | "always";
 
-/** What comes of one value: the answer, `none` where none is due. */
+/** The answer to each value; `none` for a declaration. */
 type Row = readonly [use: Use, values: Readonly<Record<string, string>>];
 
 const YES_OR_NO_GARBAGE = { yes: "Reject", "": "Reject", "1": "Reject", "Yes,No": "Reject", "No ": "Reject" };
@@ -181,7 +181,7 @@ Deno.test("answer() to AuthMethod=None after the security stage is None, once, w
   negotiation.requireChap();
   assertEquals(
     negotiation.answer([["AuthMethod", "CHAP,None"]], "operational"),
-    "AuthMethod after the security stage",
+    "AuthMethod is not allowed after the security stage",
   );
 });
 
@@ -231,14 +231,14 @@ Deno.test("answer() takes what an initiator says of itself again in another stag
   for (const key of ["InitiatorAlias", "X#NodeArchitecture"]) {
     const negotiation = new Negotiation();
     assertEquals(negotiation.answer([[key, "a"]], "security"), []);
-    assertEquals(negotiation.answer([[key, "a"]], "security"), `${key} twice`);
+    assertEquals(negotiation.answer([[key, "a"]], "security"), `${key} is sent twice`);
     // libiscsi repeats its alias in the operational stage, which is a negotiation of its own.
     assertEquals(negotiation.answer([[key, "a"]], "operational"), []);
-    assertEquals(negotiation.answer([[key, "a"]], "operational"), `${key} twice`);
-    assertEquals(new Negotiation().answer([[key, "a"], [key, "a"]], "operational"), `${key} twice`);
+    assertEquals(negotiation.answer([[key, "a"]], "operational"), `${key} is sent twice`);
+    assertEquals(new Negotiation().answer([[key, "a"], [key, "a"]], "operational"), `${key} is sent twice`);
     const other = new Negotiation();
     other.answer([[key, "a"]], "security");
-    assertEquals(other.answer([[key, "b"]], "operational"), `${key} twice`);
+    assertEquals(other.answer([[key, "b"]], "operational"), `${key} is sent twice`);
   }
 });
 

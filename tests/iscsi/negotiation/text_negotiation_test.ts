@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { RESERVED_TAG, type TextRequest } from "../../../lib/iscsi/pdu/initiator_pdus.ts";
+import type { TextRequest } from "../../../lib/iscsi/pdu/initiator_pdus.ts";
 import { Limits } from "../../../lib/iscsi/limits.ts";
 import { Negotiation } from "../../../lib/iscsi/negotiation/negotiation.ts";
 import { NegotiationRequest } from "../../../lib/iscsi/negotiation/negotiation_request.ts";
@@ -8,6 +8,7 @@ import { RejectReason } from "../../../lib/iscsi/pdu/reject_reason.ts";
 import { TextBudget } from "../../../lib/iscsi/negotiation/text_budget.ts";
 import { TextNegotiation } from "../../../lib/iscsi/negotiation/text_negotiation.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
+import { RESERVED_TAG } from "../../../lib/iscsi/pdu/header.ts";
 
 const ROOM = 100;
 
@@ -20,7 +21,7 @@ function beside(): { text: TextNegotiation; keptBytes: () => number; others: Tex
     negotiation: new Negotiation(),
     request: new NegotiationRequest(new FakeClock(), () => {}),
     declarations: () => [],
-    retained: others,
+    textBudget: others,
     sendTargets: (value) => [["TargetName", value.repeat(10)]],
   });
   return { text, keptBytes: () => others.bytes - othersBytes, others };

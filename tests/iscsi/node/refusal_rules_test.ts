@@ -94,7 +94,7 @@ async function logIn(harness: Harness, options: LoginOptions): Promise<void> {
 const CHAP_TURN = [security(CHAP_METHOD), security([["CHAP_A", "5"]])];
 const RESPONSE: TextPairs = [["CHAP_N", "bob"], ["CHAP_R", "0x00"]];
 const LONG = "x".repeat(300);
-const NO_STAGE = "it leaves out the security stage, where CHAP is required";
+const NO_STAGE = "it skips the security stage, but CHAP is required";
 
 /** Nobody asks for a proof, so that who is refused for anything else learns so at once. */
 const OPEN: HarnessOptions = {
@@ -112,9 +112,9 @@ const ROWS: Readonly<Record<string, (harness: Harness) => Promise<void>>> = {
     say(harness, [{ ...STAY, pairs: NORMAL }, ...Array(Limits.loginRequests).fill(STAY)]),
   "Version 1 is not supported": (harness) =>
     say(harness, [{ pairs: NORMAL, spoil: (header) => void header.fill(1, 2, 4) }]),
-  "Login request changes its isid": (harness) =>
+  "Login Request changes its ISID": (harness) =>
     say(harness, [{ ...STAY, pairs: NORMAL }, { spoil: (header) => void header.fill(9, 8, 14) }]),
-  "Login request has text before the answer is complete": (harness) => {
+  "Login Request has text while an answer is incomplete": (harness) => {
     const unknown: TextPairs = Array.from({ length: 200 }, (_, index) => [`X-${"a".repeat(50)}${index}`, ""]);
     const text = encodeText([...NORMAL, ...unknown]);
     return say(harness, [
@@ -123,40 +123,43 @@ const ROWS: Readonly<Record<string, (harness: Harness) => Promise<void>>> = {
       { pairs: [["InitialR2T", "No"]] },
     ]);
   },
-  "Login request is in stage 0, not 1": (harness) =>
+  "Login Request is in stage 0, not 1": (harness) =>
     say(harness, [{ ...STAY, pairs: NORMAL }, { stage: 0, next: 1 }]),
-  "Login request asks for transition with text to come": (harness) =>
-    say(harness, [{ pairs: NORMAL, isContinued: true }]),
-  "Login request asks for stage 1 from 1": (harness) => say(harness, [{ pairs: NORMAL, next: 1 }]),
+  "Login Request sets both T and C": (harness) => say(harness, [{ pairs: NORMAL, isContinued: true }]),
+  "Login Request asks for a transition from stage 1 to 1": (harness) =>
+    say(harness, [{ pairs: NORMAL, next: 1 }]),
   "Text is not UTF-8": (harness) => say(harness, [{ text: Uint8Array.of(0x41, 0x3d, 0xff) }]),
   'Text "garbage" is not a key=value pair': (harness) =>
     say(harness, [{ text: new TextEncoder().encode("garbage") }]),
   "Text has more than 256 keys": (harness) =>
     say(harness, [{ pairs: Array.from({ length: 257 }, (_, index) => [`X-${index}`, ""]) }]),
-  "AuthMethod after the security stage": (harness) =>
+  "AuthMethod is not allowed after the security stage": (harness) =>
     say(harness, [{ pairs: [...NORMAL, ["AuthMethod", "CHAP"]] }]),
-  "InitialR2T in the security stage": (harness) =>
+  "InitialR2T is not allowed in the security stage": (harness) =>
     say(harness, [security([...NORMAL, ["InitialR2T", "No"]])]),
-  "SendTargets during login": (harness) => say(harness, [{ pairs: [...NORMAL, ["SendTargets", "All"]] }]),
-  "InitialR2T twice": (harness) =>
+  "SendTargets is not allowed during login": (harness) =>
+    say(harness, [{ pairs: [...NORMAL, ["SendTargets", "All"]] }]),
+  "InitialR2T is sent twice": (harness) =>
     say(harness, [{ pairs: [...NORMAL, ["InitialR2T", "No"], ["InitialR2T", "No"]] }]),
-  'it offers AuthMethod="KRB5", and the target takes only CHAP and None': (harness) =>
+  'it offers AuthMethod="KRB5", but the target supports only CHAP and None': (harness) =>
     say(harness, [security([...NORMAL, ["AuthMethod", "KRB5"]])]),
-  'it offers AuthMethod="None", and CHAP is required': (harness) =>
+  'it offers AuthMethod="None", but CHAP is required': (harness) =>
     say(harness, [security([...CHAP_METHOD.slice(0, 2), ["AuthMethod", "None"]])]),
   [NO_STAGE]: (harness) => say(harness, [{ pairs: CHAP_METHOD.slice(0, 2) }]),
-  "it goes on without AuthMethod, where CHAP is required": (harness) =>
+  "it leaves the security stage without AuthMethod, but CHAP is required": (harness) =>
     say(harness, [security(CHAP_METHOD.slice(0, 2), 1), security([], 1)]),
-  [`${NO_STAGE}; besides, initiators of [guarded-listed] does not list "${INITIATOR_NAME}"`]: (harness) =>
+  [`${NO_STAGE}; also, initiators of [guarded-listed] does not list "${INITIATOR_NAME}"`]: (harness) =>
     say(harness, [{ pairs: [...WHO, ["TargetName", nameOf("guarded-listed")]] }]),
-  'SessionType "Other"': (harness) => say(harness, [{ pairs: [...NORMAL, ["SessionType", "Other"]] }]),
-  "CHAP_A without AuthMethod=CHAP": (harness) => say(harness, [security([...NORMAL, ["CHAP_A", "5"]])]),
-  "Login request has no InitiatorName": (harness) => say(harness, [{ pairs: NORMAL.slice(1) }]),
-  'InitiatorName "a b" is no iSCSI name: name contains " "': (harness) =>
+  'SessionType "Other" is not supported': (harness) =>
+    say(harness, [{ pairs: [...NORMAL, ["SessionType", "Other"]] }]),
+  "CHAP_A is sent without AuthMethod=CHAP": (harness) =>
+    say(harness, [security([...NORMAL, ["CHAP_A", "5"]])]),
+  "Login Request has no InitiatorName": (harness) => say(harness, [{ pairs: NORMAL.slice(1) }]),
+  'InitiatorName "a b" is not an iSCSI name: name contains " "': (harness) =>
     say(harness, [{ pairs: [["InitiatorName", "a b"], ...NORMAL.slice(1)] }]),
-  [`TargetName "${LONG.slice(0, 255)}" is no iSCSI name: name is longer than 223 bytes`]: (harness) =>
+  [`TargetName "${LONG.slice(0, 255)}" is not an iSCSI name: name is longer than 223 bytes`]: (harness) =>
     say(harness, [{ pairs: [...WHO, ["TargetName", LONG]] }]),
-  "nopOut during login": async (harness) => {
+  "NOP-Out is not allowed during login": async (harness) => {
     const initiator = harness.connect();
     await initiator.send(
       loginRequest({
@@ -173,41 +176,42 @@ const ROWS: Readonly<Record<string, (harness: Harness) => Promise<void>>> = {
     );
     await settle();
   },
-  "opcode 0x1c during login": async (harness) => {
+  "opcode 0x1c is not allowed during login": async (harness) => {
     const pdu = nopOut({ isImmediate: true, initiatorTaskTag: 1, cmdSn: 1, expStatSn: 0 });
     pdu.header[0] = 0x5c;
     await harness.connect().send(pdu);
     await settle();
   },
-  "Login request with additional header": async (harness) => {
+  "Login Request has additional header segments": async (harness) => {
     const bytes = new Uint8Array(52);
     bytes.set([0x43, 0x87, 0, 0, 1]);
     await harness.connect().send(bytes);
     await settle();
   },
-  "A key of CHAP comes twice": (harness) =>
+  "A CHAP key is sent twice": (harness) =>
     say(harness, [security(CHAP_METHOD), security([["CHAP_A", "5"], ["CHAP_A", "5"]])]),
-  "CHAP_N out of turn": (harness) => say(harness, [security(CHAP_METHOD), security([["CHAP_N", "bob"]])]),
-  "CHAP without CHAP_R": (harness) => say(harness, [...CHAP_TURN, security([["CHAP_N", "bob"]])]),
-  'it offers CHAP_A="9,4", none of which is as strong as md5': (harness) =>
+  "CHAP_N is sent out of turn": (harness) =>
+    say(harness, [security(CHAP_METHOD), security([["CHAP_N", "bob"]])]),
+  "CHAP_R is missing": (harness) => say(harness, [...CHAP_TURN, security([["CHAP_N", "bob"]])]),
+  'it offers CHAP_A="9,4", but no algorithm as strong as md5': (harness) =>
     say(harness, [security(CHAP_METHOD), security([["CHAP_A", "9,4"]])]),
-  "CHAP_R is no binary value of 1 to 1024 bytes": (harness) =>
+  "CHAP_R is not a binary value of 1 to 1024 bytes": (harness) =>
     say(harness, [...CHAP_TURN, security([["CHAP_N", "bob"], ["CHAP_R", "garbage"]])]),
-  "CHAP_I is no number from 0 to 255": (harness) =>
+  "CHAP_I is not a number from 0 to 255": (harness) =>
     say(harness, [...CHAP_TURN, security([...RESPONSE, ["CHAP_I", "256"], ["CHAP_C", "0x00"]])]),
-  "CHAP_C is no binary value of 1 to 1024 bytes": (harness) =>
+  "CHAP_C is not a binary value of 1 to 1024 bytes": (harness) =>
     say(harness, [...CHAP_TURN, security([...RESPONSE, ["CHAP_I", "1"], ["CHAP_C", "garbage"]])]),
-  'it gives the CHAP name "eve", which is not known': (harness) =>
+  'CHAP name "eve" is unknown': (harness) =>
     logIn(harness, { targetName: nameOf("guarded"), chap: { name: "eve", secret: "secretsecret1" } }),
-  'it gives the CHAP name "bob", but does not know its secret': (harness) =>
+  'the secret for CHAP name "bob" is wrong': (harness) =>
     logIn(harness, { targetName: nameOf("guarded"), chap: { name: "bob", secret: "othersecret12" } }),
-  'it gives the CHAP name "bob", and knows its secret, which is bound to other initiators': (harness) =>
+  'CHAP name "bob" is bound to other initiators, although the secret is right': (harness) =>
     logIn(harness, { targetName: nameOf("bound"), chap: BOB }),
-  "it asks for mutual CHAP, for which there is no mutual_user": (harness) => {
+  "it asks for mutual CHAP, but mutual_user is not set": (harness) => {
     const mutual = { name: "box", secret: "targetsecret1", challenge: new Uint8Array(20).fill(77) };
     return logIn(harness, { targetName: nameOf("guarded"), chap: { ...BOB, mutual } });
   },
-  "its CHAP_C is a challenge of our own": (harness) => {
+  "its CHAP_C is a challenge of this target": (harness) => {
     // The challenges of a harness are zeros, ones, and so on: this one is that of the login itself.
     const mutual = { name: "box", secret: "targetsecret1", challenge: new Uint8Array(32) };
     return logIn(harness, { targetName: nameOf("guarded"), chap: { ...BOB, algorithms: "8", mutual } });
@@ -377,6 +381,9 @@ Deno.test("every rule is a whole sentence, with nothing in it that is not known"
 /** Where refusals of logins are worded. */
 const SOURCES = [
   "login/login",
+  "login/identity",
+  "login/request_rules",
+  "login/auth_method",
   "login/chap",
   "negotiation/negotiation",
   "pdu/text",
@@ -388,26 +395,26 @@ const SOURCES = [
 
 /** How sentences there begin that are no rules: what the log says of sessions, and of connections in them. */
 const NO_RULES = [
-  "it offers nothing but CHAP, which is not asked for",
+  "it offers only CHAP, which is not required",
   "\0: closed, ",
   "\0: overlooked",
   "\0: connection ",
   "\0: session ",
   "; it is not told what else",
   ", CHAP name ",
-  "\0 in a discovery session",
-  "\0 with a data segment",
-  "\0 with additional header",
-  "\0 without initiator task tag",
+  "\0 is not allowed in a discovery session",
+  "\0 has a data segment",
+  "\0 has additional header segments",
+  "\0 has no initiator task tag",
   "Additional header segment",
-  "AuthMethod=None comes after",
-  "a Login Request has another",
+  "AuthMethod=None is sent after",
+  "a Login Request changes its",
   "DataACK ",
-  "Login request in full-feature phase",
+  "Login Request is not allowed in full-feature phase",
   "NOP-Out without",
-  "SCSI command ",
+  "SCSI Command ",
   "SNACK ",
-  "Text request ",
+  "Text Request ",
   "for good at",
   "is reinstated from",
   "joins from",

@@ -1,18 +1,12 @@
 /** PDUs as an initiator sends them, written out by hand from RFC 7143, 11. */
 import { assertEquals, assertObjectMatch, assertThrows } from "@std/assert";
 import { hex } from "../../support/scripted_target.ts";
-import {
-  cmdSNOf,
-  decodeLoginRequest,
-  decodePdu,
-  RESERVED_TAG,
-  SnackType,
-} from "../../../lib/iscsi/pdu/initiator_pdus.ts";
+import { cmdSNOf, decodeLoginRequest, decodePdu, SnackType } from "../../../lib/iscsi/pdu/initiator_pdus.ts";
 import { LoginStatus } from "../../../lib/iscsi/pdu/login_status.ts";
 import { ProtocolError } from "../../../lib/iscsi/pdu/protocol_error.ts";
 import { RejectReason } from "../../../lib/iscsi/pdu/reject_reason.ts";
 import { TaskAttribute } from "../../../lib/scsi/task_attribute.ts";
-import { BASIC_HEADER_BYTES, type Frame } from "../../../lib/iscsi/pdu/header.ts";
+import { BASIC_HEADER_BYTES, type Frame, RESERVED_TAG } from "../../../lib/iscsi/pdu/header.ts";
 
 function frame(header: string, data = ""): Frame {
   return { header: hex(header), data: hex(data), hasDataDigestError: false };
@@ -238,7 +232,7 @@ Deno.test("decodePdu() decodes a Data-Out (11.7)", () => {
     bufferOffset: 0x51525354,
     data: hex("deadbeef"),
   });
-  // The other bits of that byte are reserved: nobody looks at them.
+  // The other bits of that byte are reserved and ignored.
   assertObjectMatch(decodePdu(frame(header.replace("0580", "057f"), "deadbeef")), { final: false });
 });
 

@@ -1,8 +1,7 @@
 import { Blockage, type Direction, type Operation } from "./blockage.ts";
 import type { BlockStore } from "./block_store.ts";
-import type { ByteRange } from "./byte_range.ts";
 import { Pace } from "./pace.ts";
-import type { Extent } from "./space_map.ts";
+import { StoreLayer } from "./store_layer.ts";
 
 /** Above this a read has waited for the disk: it is twenty times what the page cache takes for 4 KiB. */
 const FAST_READ_MS = 0.04;
@@ -33,8 +32,7 @@ interface Lane {
  * it likes. It is not tried at once before all has been well off the event loop for a while, and until then few
  * operations are under way at a time.
  */
-export class AdaptiveStore implements BlockStore {
-  readonly #store: BlockStore;
+export class AdaptiveStore extends StoreLayer {
   readonly #now: () => number;
   readonly #reads: Lane = { direction: "read", pace: new Pace(FAST_READ_MS), waiting: [] };
   readonly #writes: Lane = { direction: "write", pace: new Pace(FAST_WRITE_MS), waiting: [] };
@@ -47,74 +45,46 @@ export class AdaptiveStore implements BlockStore {
 
   /** @param now a clock in milliseconds that never goes back */
   constructor(store: BlockStore, now: () => number) {
-    this.#store = store;
+    super(store);
     this.#now = now;
   }
 
-  get sizeBytes(): number {
-    return this.#store.sizeBytes;
-  }
-
-  get readOnly(): boolean {
-    return this.#store.readOnly;
-  }
-
-  get canUnmap(): boolean {
-    return this.#store.canUnmap;
-  }
-
-  readNow(offset: number, into: Uint8Array): boolean {
-    if (this.#isUntimed(this.#reads)) return this.#store.readNow(offset, into);
+  override readNow(offset: number, into: Uint8Array): boolean {
+    if (this.#isUntimed(this.#reads)) return this.lower.readNow(offset, into);
     const began = this.#begin(this.#reads);
     if (began === undefined) return false;
     let isDone = false;
     try {
-      isDone = this.#store.readNow(offset, into);
+      isDone = this.lower.readNow(offset, into);
     } finally {
       this.#end(this.#reads, began, isDone ? into.length : undefined);
     }
     return isDone;
   }
 
-  read(offset: number, into: Uint8Array): Promise<void> {
+  override read(offset: number, into: Uint8Array): Promise<void> {
     if (this.#blockage.isBlocked("read")) return this.#watch(this.#reads, offset, into);
-    const reading = this.#store.read(offset, into);
+    const reading = this.lower.read(offset, into);
     return this.#reads.pace.isSlow ? this.#blockage.follow(reading, this.#now) : reading;
   }
 
-  writeNow(offset: number, from: Uint8Array): boolean {
-    if (this.#isUntimed(this.#writes)) return this.#store.writeNow(offset, from);
+  override writeNow(offset: number, from: Uint8Array): boolean {
+    if (this.#isUntimed(this.#writes)) return this.lower.writeNow(offset, from);
     const began = this.#begin(this.#writes);
     if (began === undefined) return false;
     let isDone = false;
     try {
-      isDone = this.#store.writeNow(offset, from);
+      isDone = this.lower.writeNow(offset, from);
     } finally {
       this.#end(this.#writes, began, isDone ? from.length : undefined);
     }
     return isDone;
   }
 
-  write(offset: number, from: Uint8Array): Promise<void> {
+  override write(offset: number, from: Uint8Array): Promise<void> {
     if (this.#blockage.isBlocked("write")) return this.#watch(this.#writes, offset, from);
-    const writing = this.#store.write(offset, from);
+    const writing = this.lower.write(offset, from);
     return this.#writes.pace.isSlow ? this.#blockage.follow(writing, this.#now) : writing;
-  }
-
-  flush(): Promise<void> {
-    return this.#store.flush();
-  }
-
-  unmap(ranges: readonly ByteRange[]): Promise<void> {
-    return this.#store.unmap(ranges);
-  }
-
-  extentAt(offset: number): Extent {
-    return this.#store.extentAt(offset);
-  }
-
-  close(): void {
-    this.#store.close();
   }
 
   /**
@@ -174,7 +144,7 @@ export class AdaptiveStore implements BlockStore {
       ? this.#blockage.begin(direction, this.#now())
       : await new Promise<Operation>((resolve) => waiting.push(resolve));
     try {
-      await this.#store[direction](offset, bytes);
+      await this.lower[direction](offset, bytes);
     } finally {
       this.#blockage.end(operation, this.#now());
       this.#admit(lane);

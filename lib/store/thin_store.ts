@@ -3,6 +3,7 @@ import { type ByteRange, cutAtGranules, mergeRanges, overlapsAny } from "./byte_
 import type { HolePuncher } from "./hole_puncher.ts";
 import { PunchQueue } from "./punch_queue.ts";
 import { type Extent, GRANULE_BYTES_MIN, SpaceMap } from "./space_map.ts";
+import { StoreLayer } from "./store_layer.ts";
 import { zeroFill } from "./zero_fill.ts";
 
 /** How often holes are asked for, in ever smaller parts, before the data is overwritten with zeros. */
@@ -34,55 +35,45 @@ interface Write extends ByteRange {
  * under way together, since it would be unknown which of them the file has kept: the later waits for the earlier. All
  * else goes on, but off the event loop: the kernel locks the file while it makes a hole.
  */
-export class ThinStore implements BlockStore {
-  readonly canUnmap = true;
-  readonly #store: BlockStore;
+export class ThinStore extends StoreLayer {
   readonly #puncher: HolePuncher;
   #map: SpaceMap;
   readonly #holes = new PunchQueue((ranges) => this.#punch(ranges));
   readonly #writes = new Set<Write>();
 
   constructor(store: BlockStore, { puncher, isEmpty }: ThinStoreOptions) {
-    this.#store = store;
+    super(store);
     this.#puncher = puncher;
     this.#map = new SpaceMap(store.sizeBytes, isEmpty);
   }
 
-  get sizeBytes(): number {
-    return this.#store.sizeBytes;
-  }
-
-  get readOnly(): boolean {
-    return this.#store.readOnly;
+  override get canUnmap(): boolean {
+    return true;
   }
 
   /** The store within has become larger. What it has gained may take space. */
   follow(): void {
-    this.#map = this.#map.resized(this.#store.sizeBytes);
+    this.#map = this.#map.resized(this.lower.sizeBytes);
   }
 
-  readNow(offset: number, into: Uint8Array): boolean {
-    return !this.#holes.isBusy && this.#store.readNow(offset, into);
+  override readNow(offset: number, into: Uint8Array): boolean {
+    return !this.#holes.isBusy && this.lower.readNow(offset, into);
   }
 
-  read(offset: number, into: Uint8Array): Promise<void> {
-    return this.#store.read(offset, into);
-  }
-
-  writeNow(offset: number, from: Uint8Array): boolean {
+  override writeNow(offset: number, from: Uint8Array): boolean {
     if (this.#holes.isBusy) return false;
     this.#map.markMapped(offset, from.length);
-    return this.#store.writeNow(offset, from);
+    return this.lower.writeNow(offset, from);
   }
 
-  async write(offset: number, from: Uint8Array): Promise<void> {
+  override async write(offset: number, from: Uint8Array): Promise<void> {
     for (let hole = this.#holes.over(offset, from.length); hole !== undefined;) {
       await hole;
       hole = this.#holes.over(offset, from.length);
     }
     // From here to the entry in the set nothing may be awaited: a hole could begin.
     this.#map.markMapped(offset, from.length);
-    const write = { offset, lengthBytes: from.length, ended: this.#store.write(offset, from) };
+    const write = { offset, lengthBytes: from.length, ended: this.lower.write(offset, from) };
     this.#writes.add(write);
     try {
       await write.ended;
@@ -91,11 +82,7 @@ export class ThinStore implements BlockStore {
     }
   }
 
-  flush(): Promise<void> {
-    return this.#store.flush();
-  }
-
-  async unmap(ranges: readonly ByteRange[]): Promise<void> {
+  override async unmap(ranges: readonly ByteRange[]): Promise<void> {
     if (this.readOnly) throw new StoreError("readOnly", "Cannot unmap: the store is opened read-only");
     const parts = this.#mapped(mergeRanges(ranges)).map((range) => cutAtGranules(range, GRANULE_BYTES_MIN));
     const whole = parts.map((part) => part.whole).filter(({ lengthBytes }) => lengthBytes > 0);
@@ -108,12 +95,8 @@ export class ThinStore implements BlockStore {
     }
   }
 
-  extentAt(offset: number): Extent {
+  override extentAt(offset: number): Extent {
     return this.#map.extentAt(offset);
-  }
-
-  close(): void {
-    this.#store.close();
   }
 
   /** Returns those of the ranges that may take space. */
@@ -134,7 +117,7 @@ export class ThinStore implements BlockStore {
   async #punch(ranges: readonly ByteRange[]): Promise<void> {
     const writes = [...this.#writes].filter((write) => overlapsAny(ranges, write.offset, write.lengthBytes));
     if (writes.length > 0) await Promise.allSettled(writes.map((write) => write.ended));
-    for (const range of await this.#makeHoles(ranges)) await zeroFill(this.#store, range);
+    for (const range of await this.#makeHoles(ranges)) await zeroFill(this.lower, range);
   }
 
   /**

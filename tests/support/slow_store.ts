@@ -1,6 +1,6 @@
 import type { BlockStore } from "../../lib/store/block_store.ts";
 import type { ByteRange } from "../../lib/store/byte_range.ts";
-import type { Extent } from "../../lib/store/space_map.ts";
+import { StoreLayer } from "../../lib/store/store_layer.ts";
 
 /** Something that a `SlowStore` was asked to do and has not begun. */
 export interface PendingWork {
@@ -23,26 +23,13 @@ interface Waiting extends PendingWork {
  * A store that never does anything at once. The store within is not touched until the work is released, so that a
  * test can see what is under way, and in which order it ends.
  */
-export class SlowStore implements BlockStore {
-  readonly #inner: BlockStore;
+export class SlowStore extends StoreLayer {
   readonly #delayMs: number | undefined;
   readonly #waiting: Waiting[] = [];
 
   constructor(inner: BlockStore, options: SlowStoreOptions = {}) {
-    this.#inner = inner;
+    super(inner);
     this.#delayMs = options.delayMs;
-  }
-
-  get sizeBytes(): number {
-    return this.#inner.sizeBytes;
-  }
-
-  get readOnly(): boolean {
-    return this.#inner.readOnly;
-  }
-
-  get canUnmap(): boolean {
-    return this.#inner.canUnmap;
   }
 
   /** What waits to be released, oldest first. */
@@ -66,40 +53,32 @@ export class SlowStore implements BlockStore {
     for (const waiting of this.#waiting.splice(0)) waiting.begin();
   }
 
-  readNow(): boolean {
+  override readNow(): boolean {
     return false;
   }
 
-  async read(offset: number, into: Uint8Array): Promise<void> {
+  override async read(offset: number, into: Uint8Array): Promise<void> {
     await this.#wait("read", offset, into.length);
-    await this.#inner.read(offset, into);
+    await this.lower.read(offset, into);
   }
 
-  writeNow(): boolean {
+  override writeNow(): boolean {
     return false;
   }
 
-  async write(offset: number, from: Uint8Array): Promise<void> {
+  override async write(offset: number, from: Uint8Array): Promise<void> {
     await this.#wait("write", offset, from.length);
-    await this.#inner.write(offset, from);
+    await this.lower.write(offset, from);
   }
 
-  async flush(): Promise<void> {
+  override async flush(): Promise<void> {
     await this.#wait("flush", 0, 0);
-    await this.#inner.flush();
+    await this.lower.flush();
   }
 
-  async unmap(ranges: readonly ByteRange[]): Promise<void> {
+  override async unmap(ranges: readonly ByteRange[]): Promise<void> {
     for (const { offset, lengthBytes } of ranges) await this.#wait("unmap", offset, lengthBytes);
-    await this.#inner.unmap(ranges);
-  }
-
-  extentAt(offset: number): Extent {
-    return this.#inner.extentAt(offset);
-  }
-
-  close(): void {
-    this.#inner.close();
+    await this.lower.unmap(ranges);
   }
 
   #wait(operation: PendingWork["operation"], offset: number, lengthBytes: number): Promise<void> {

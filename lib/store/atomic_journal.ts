@@ -21,6 +21,7 @@ import {
 import { keptJournalOf } from "./atomic_recovery.ts";
 import { type BlockStore, StoreError } from "./block_store.ts";
 import { FileActivity } from "./file_activity.ts";
+import { FlushQueue } from "./flush_queue.ts";
 import { storeError } from "./os_error.ts";
 import type { FailedWrite, Replacement } from "./put_back.ts";
 import { errorMessage } from "../base/error_message.ts";
@@ -89,11 +90,11 @@ export class AtomicJournalFile implements AtomicJournal {
   /** The file may have been written since it was last made durable, by this process or the one before. */
   #isUnsynced = true;
   #waiting: Request[] = [];
-  /** The end of what the file is used for now; one thing at a time. */
-  #turn: Promise<unknown> = Promise.resolve();
-  #waitingFlush: Promise<void> | undefined;
-  /** A record that may be there cannot be taken out or trusted: nothing more is promised. */
-  #failure: StoreError | undefined;
+  readonly #flushes = new FlushQueue({
+    open: () => this.#openIfPresent(),
+    sync: () => this.#sync(),
+    toError: (cause) => this.#flushError(cause),
+  });
 
   constructor(path: string, { store, owner, roomBytes, activity }: AtomicJournalOptions) {
     this.#path = path;
@@ -106,22 +107,17 @@ export class AtomicJournalFile implements AtomicJournal {
   protect(replacement: Replacement, write: () => Promise<FailedWrite | undefined>): Promise<void> {
     const done = Promise.withResolvers<void>();
     this.#waiting.push({ replacement, write, done });
-    if (this.#waiting.length === 1) this.#inTurn(() => this.#carryOutRound());
+    if (this.#waiting.length === 1) this.#flushes.run(() => this.#carryOutRound());
     return done.promise;
   }
 
   async flush(): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure;
-    if (!this.#isUnsynced) return;
-    this.#waitingFlush ??= this.#inTurn(() => {
-      this.#waitingFlush = undefined;
-      return this.#sync();
-    });
-    await this.#waitingFlush;
+    this.#flushes.throwIfFailed();
+    if (this.#isUnsynced) await this.#flushes.flush();
   }
 
   erase(): Promise<void> {
-    return this.#inTurn(() =>
+    return this.#flushes.run(() =>
       this.#activity.during(this.#path, async () => {
         await erase(this.#path);
         const keptPath = keptJournalOf(this.#path);
@@ -135,17 +131,11 @@ export class AtomicJournalFile implements AtomicJournal {
     this.#file = undefined;
   }
 
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(work);
-    this.#turn = result.catch(() => {});
-    return result;
-  }
-
   /** Does what waits, as far as there is room for its record. Reports to those who asked, and never throws. */
   async #carryOutRound(): Promise<void> {
     const round = this.#takeRound();
     try {
-      if (this.#failure !== undefined) throw this.#failure;
+      this.#flushes.throwIfFailed();
       await this.#record(round.map(({ replacement }) => replacement));
     } catch (error) {
       for (const { done } of round) done.reject(error);
@@ -168,7 +158,7 @@ export class AtomicJournalFile implements AtomicJournal {
       count++;
     }
     const round = this.#waiting.splice(0, count);
-    if (this.#waiting.length > 0) this.#inTurn(() => this.#carryOutRound());
+    if (this.#waiting.length > 0) this.#flushes.run(() => this.#carryOutRound());
     return round;
   }
 
@@ -176,7 +166,7 @@ export class AtomicJournalFile implements AtomicJournal {
     const body = encodeBody(replacements);
     await this.#write(BODY_OFFSET, body);
     await this.#write(0, encodeHeader(this.#owner, body, replacements.length));
-    await this.#sync();
+    await this.#flushes.sync();
   }
 
   /** Makes the writes of a round durable and takes their record out. While one of them is torn, the record stays. */
@@ -188,7 +178,8 @@ export class AtomicJournalFile implements AtomicJournal {
       await this.#write(0, new Uint8Array(SECTOR_BYTES));
       return undefined;
     } catch (error) {
-      this.#failure ??= this.#flushError(error);
+      // A record that may still be there undoes a later write: nothing more can be promised.
+      this.#flushes.fail(error);
       return { error };
     }
   }
@@ -205,25 +196,15 @@ export class AtomicJournalFile implements AtomicJournal {
     }
   }
 
-  /**
-   * Makes the file durable, and its name the first time. A failure is final, as that of a `FileStore` is: the kernel
-   * may have dropped the zeros in place of a record, and the next fdatasync would succeed without them.
-   */
+  async #openIfPresent(): Promise<void> {
+    this.#file ??= await openIfPresent(this.#path);
+  }
+
+  /** Makes the file durable, and its name the first time. */
   async #sync(): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure;
-    let file: Deno.FsFile | undefined;
-    try {
-      file = this.#file ??= await openIfThere(this.#path);
-    } catch (error) {
-      throw this.#flushError(error);
-    }
-    try {
-      if (file !== undefined) await this.#activity.during(this.#path, () => this.#syncFile(file));
-      this.#isUnsynced = false;
-    } catch (error) {
-      this.#failure = this.#flushError(error);
-      throw this.#failure;
-    }
+    const file = this.#file;
+    if (file !== undefined) await this.#activity.during(this.#path, () => this.#syncFile(file));
+    this.#isUnsynced = false;
   }
 
   async #syncFile(file: Deno.FsFile): Promise<void> {
@@ -243,7 +224,7 @@ export class AtomicJournalFile implements AtomicJournal {
 /** Overwrites a file with zeros and makes that durable; returns false when there is none. */
 async function erase(path: string): Promise<boolean> {
   try {
-    using file = await openIfThere(path);
+    using file = await openIfPresent(path);
     if (file === undefined) return false;
     const { size } = await file.stat();
     const zeros = new Uint8Array(PIECE_BYTES);
@@ -256,7 +237,7 @@ async function erase(path: string): Promise<boolean> {
 }
 
 /** Opens a file for reading and writing; undefined when there is none, and so nothing to make durable or erase. */
-async function openIfThere(path: string): Promise<Deno.FsFile | undefined> {
+async function openIfPresent(path: string): Promise<Deno.FsFile | undefined> {
   try {
     return await Deno.open(path, { read: true, write: true });
   } catch (error) {

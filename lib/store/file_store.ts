@@ -1,6 +1,7 @@
 import { type BlockStore, StoreError } from "./block_store.ts";
 import type { ByteRange } from "./byte_range.ts";
 import { FileActivity } from "./file_activity.ts";
+import { FlushQueue } from "./flush_queue.ts";
 import { HandlePool } from "./handle_pool.ts";
 import { storeError } from "./os_error.ts";
 import type { Extent } from "./space_map.ts";
@@ -47,9 +48,10 @@ export class FileStore implements BlockStore {
   #now: Deno.FsFile;
   #flusher: Deno.FsFile;
   #pool: HandlePool;
-  #runningFlush: Promise<void> | undefined;
-  #queuedFlush: Promise<void> | undefined;
-  #flushFailure: StoreError | undefined;
+  readonly #flushes = new FlushQueue({
+    sync: () => this.#activity.during(this.#path, () => this.#flusher.syncData()),
+    toError: (cause) => storeError("flushFailed", `Cannot flush "${this.#path}"`, cause),
+  });
 
   /**
    * Opens the file at `path`, which must exist.
@@ -126,7 +128,7 @@ export class FileStore implements BlockStore {
       [this.#now, this.#flusher, this.#pool] = [now, flusher, pool];
       before[0].close();
       before[2].close();
-      (this.#runningFlush ?? Promise.resolve()).catch(() => {}).then(() => before[1].close());
+      this.#flushes.afterQueued(() => before[1].close());
       this.#at = at;
       this.#readOnly = readOnly;
       if (!readOnly) this.#neverWritten = false;
@@ -175,14 +177,8 @@ export class FileStore implements BlockStore {
     }
   }
 
-  /**
-   * At most one flush runs and one waits: whoever calls while one runs cannot use it, since it may have begun before
-   * the caller's writes completed, but all who call meanwhile can share the one that follows.
-   */
   flush(): Promise<void> {
-    if (this.#neverWritten) return Promise.resolve();
-    this.#queuedFlush ??= this.#flushAfter(this.#runningFlush);
-    return this.#queuedFlush;
+    return this.#neverWritten ? Promise.resolve() : this.#flushes.flush();
   }
 
   /**
@@ -191,12 +187,11 @@ export class FileStore implements BlockStore {
    * @throws {StoreError} of kind `flushFailed`
    */
   flushNow(): void {
-    if (this.#flushFailure !== undefined) throw this.#flushFailure;
+    this.#flushes.throwIfFailed();
     try {
       this.#flusher.syncDataSync();
     } catch (error) {
-      this.#flushFailure = storeError("flushFailed", `Cannot flush "${this.#path}"`, error);
-      throw this.#flushFailure;
+      throw this.#flushes.fail(error);
     }
   }
 
@@ -221,38 +216,7 @@ export class FileStore implements BlockStore {
     this.#now.close();
     this.#pool.close();
     const flusher = this.#flusher;
-    const flush = this.#queuedFlush ?? this.#runningFlush;
-    if (flush === undefined) flusher.close();
-    else flush.catch(() => {}).then(() => flusher.close());
-  }
-
-  /** When nothing runs it waits all the same, for a microtask: others who have come by then share this flush. */
-  async #flushAfter(running: Promise<void> | undefined): Promise<void> {
-    // A failure of the running flush is told to its own callers, and remembered for those of this one.
-    await running?.catch(() => {});
-    const flush = this.#syncData();
-    this.#runningFlush = flush;
-    this.#queuedFlush = undefined;
-    try {
-      await flush;
-    } finally {
-      if (this.#runningFlush === flush) this.#runningFlush = undefined;
-    }
-  }
-
-  /**
-   * A failed flush is final. When writing back fails, Linux drops the pages, reports the error once per handle, and
-   * lets the next fdatasync succeed although the data of acknowledged writes is gone. Passing that success on would
-   * be a lie about those writes, so every later flush fails too, until the file is opened anew.
-   */
-  async #syncData(): Promise<void> {
-    if (this.#flushFailure !== undefined) throw this.#flushFailure;
-    try {
-      await this.#activity.during(this.#path, () => this.#flusher.syncData());
-    } catch (error) {
-      this.#flushFailure = storeError("flushFailed", `Cannot flush "${this.#path}"`, error);
-      throw this.#flushFailure;
-    }
+    this.#flushes.afterQueued(() => flusher.close());
   }
 
   #assertWritable(): void {

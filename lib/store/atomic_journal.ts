@@ -24,6 +24,7 @@ import { FileActivity } from "./file_activity.ts";
 import { FlushQueue } from "./flush_queue.ts";
 import { storeError } from "./os_error.ts";
 import type { FailedWrite, Replacement } from "./put_back.ts";
+import { openIfPresent, PRIVATE_FILE_MODE, syncPath, writeAll } from "./stable_storage.ts";
 import { errorMessage } from "../base/error_message.ts";
 
 /** Keeps writes whole across the death of the process and a loss of power. */
@@ -188,7 +189,12 @@ export class AtomicJournalFile implements AtomicJournal {
     this.#isUnsynced = true;
     try {
       await this.#activity.during(this.#path, async () => {
-        this.#file ??= await Deno.open(this.#path, { read: true, write: true, create: true, mode: 0o600 });
+        this.#file ??= await Deno.open(this.#path, {
+          read: true,
+          write: true,
+          create: true,
+          mode: PRIVATE_FILE_MODE,
+        });
         await writeAll(this.#file, offset, bytes);
       });
     } catch (error) {
@@ -210,8 +216,7 @@ export class AtomicJournalFile implements AtomicJournal {
   async #syncFile(file: Deno.FsFile): Promise<void> {
     if (this.#isNameDurable) return await file.syncData();
     await file.sync();
-    using folder = await Deno.open(dirname(this.#path), { read: true });
-    await folder.sync();
+    await syncPath(dirname(this.#path));
     this.#isNameDurable = true;
   }
 
@@ -234,19 +239,4 @@ async function erase(path: string): Promise<boolean> {
   } catch (error) {
     throw storeError("writeFailed", `Cannot erase journal "${path}"`, error);
   }
-}
-
-/** Opens a file for reading and writing; undefined when there is none, and so nothing to make durable or erase. */
-async function openIfPresent(path: string): Promise<Deno.FsFile | undefined> {
-  try {
-    return await Deno.open(path, { read: true, write: true });
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-}
-
-async function writeAll(file: Deno.FsFile, offset: number, bytes: Uint8Array): Promise<void> {
-  file.seekSync(offset, Deno.SeekMode.Start);
-  for (let written = 0; written < bytes.length;) written += await file.write(bytes.subarray(written));
 }

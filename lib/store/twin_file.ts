@@ -1,5 +1,7 @@
-import { readIfPresent, replaceFile, writeError, writeSynced } from "./durable_file.ts";
+import { readIfPresent, replaceFileInFolder } from "./durable_file.ts";
 import { FileActivity } from "./file_activity.ts";
+import { storeError } from "./os_error.ts";
+import { openIfPresent, writeSynced } from "./stable_storage.ts";
 import { isIntactState, isState } from "./state_text.ts";
 
 /** The smallest room of a copy: a block of any file system that holds it. */
@@ -86,11 +88,11 @@ export class TwinFile {
     const bytes = new TextEncoder().encode(text);
     try {
       await this.#activity.during(this.#path, async () => {
-        if (!await this.#replaceInPlace(bytes)) await replaceFile(this.#path, makeTwins(bytes));
+        if (!await this.#replaceInPlace(bytes)) await replaceFileInFolder(this.#path, makeTwins(bytes));
       });
       this.#text = text.trimEnd();
     } catch (error) {
-      throw writeError(`Cannot replace "${this.#path}"`, error);
+      throw storeError("writeFailed", `Cannot replace "${this.#path}"`, error);
     }
   }
 
@@ -151,13 +153,4 @@ function fill(bytes: Uint8Array, room: number): Uint8Array {
   const copy = new Uint8Array(room).fill("\n".charCodeAt(0));
   copy.set(bytes);
   return copy;
-}
-
-async function openIfPresent(path: string): Promise<Deno.FsFile | undefined> {
-  try {
-    return await Deno.open(path, { read: true, write: true });
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
 }

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { StoreError } from "../../lib/store/block_store.ts";
-import { writeSynced } from "../../lib/store/durable_file.ts";
+import { writeSynced } from "../../lib/store/stable_storage.ts";
 import { formatState } from "../../lib/store/state_text.ts";
 import { TwinFile } from "../../lib/store/twin_file.ts";
 import { withScratch } from "../provision/scratch.ts";

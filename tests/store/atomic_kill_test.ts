@@ -3,10 +3,10 @@ import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { recoverAtomicWrites } from "../../lib/store/atomic_recovery.ts";
 import { FileStore } from "../../lib/store/file_store.ts";
-import { seededRandom } from "../support/seeded_random.ts";
+import { numberFromEnvironment, seededRandom } from "../support/seeded_random.ts";
 import { LENGTH, OFFSET, OWNER, SIZE } from "./_atomic_writer.ts";
 
-const SEED = Number(Deno.env.get("FUZZ_SEED") ?? 20070101);
+const SEED = numberFromEnvironment("FUZZ_SEED", 20070101);
 const WRITER = fromFileUrl(new URL("./_atomic_writer.ts", import.meta.url));
 const CONFIG = fromFileUrl(new URL("../../deno.json", import.meta.url));
 

@@ -4,10 +4,10 @@ import { AtomicJournalFile } from "../../lib/store/atomic_journal.ts";
 import { recoverAtomicWrites } from "../../lib/store/atomic_recovery.ts";
 import { writeAtomically } from "../../lib/store/atomic_write.ts";
 import { MemoryStore } from "../support/memory_store.ts";
-import { seededRandom } from "../support/seeded_random.ts";
+import { numberFromEnvironment, seededRandom } from "../support/seeded_random.ts";
 import { LoggedStore, OperationLog } from "./_operation_log.ts";
 
-const SEED = Number(Deno.env.get("FUZZ_SEED") ?? 20070105);
+const SEED = numberFromEnvironment("FUZZ_SEED", 20070105);
 const OWNER = "3000000000000001";
 const SIZE_BYTES = 256 * 1024;
 

@@ -1,11 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { GRANULE_BYTES_MIN, SpaceMap } from "../../lib/store/space_map.ts";
-import { seededRandom } from "../support/seeded_random.ts";
+import { numberFromEnvironment, seededRandom } from "../support/seeded_random.ts";
 import { countSteps } from "../support/step_counter.ts";
 
 const KIB4 = GRANULE_BYTES_MIN;
 
-const SEED = Number(Deno.env.get("FUZZ_SEED") ?? 20070102);
+const SEED = numberFromEnvironment("FUZZ_SEED", 20070102);
 
 Deno.test("SpaceMap of an empty store says so, and of any other that it may be mapped", () => {
   const sizeBytes = 100 * KIB4 + 512;

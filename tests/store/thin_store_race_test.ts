@@ -6,9 +6,9 @@ import type { HolePuncher, PunchResult } from "../../lib/store/hole_puncher.ts";
 import { equalBytes } from "../../lib/store/put_back.ts";
 import { ThinStore } from "../../lib/store/thin_store.ts";
 import { MemoryStore } from "../support/memory_store.ts";
-import { seededRandom } from "../support/seeded_random.ts";
+import { numberFromEnvironment, seededRandom } from "../support/seeded_random.ts";
 
-const SEED = Number(Deno.env.get("FUZZ_SEED") ?? 20070104);
+const SEED = numberFromEnvironment("FUZZ_SEED", 20070104);
 const SECTOR = 512;
 const KIB4 = 4096;
 const START_BYTES = 24 * KIB4;

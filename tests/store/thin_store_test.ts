@@ -9,7 +9,7 @@ import { fallocatePuncher } from "../support/fallocate_puncher.ts";
 import { FaultyStore } from "../support/faulty_store.ts";
 import { GatedPuncher } from "../support/gated_puncher.ts";
 import { MemoryStore } from "../support/memory_store.ts";
-import { seededRandom } from "../support/seeded_random.ts";
+import { numberFromEnvironment, seededRandom } from "../support/seeded_random.ts";
 import { SlowStore } from "../support/slow_store.ts";
 import { countSteps } from "../support/step_counter.ts";
 import { testWithTools } from "../support/tools.ts";
@@ -314,7 +314,7 @@ Deno.test("ThinStore fails when holes are given up, and when zeros cannot be wri
   assert(full.writeNow(0, new Uint8Array(512)), "the failure is over with its command");
 });
 
-const SEED = Number(Deno.env.get("FUZZ_SEED") ?? 20070103);
+const SEED = numberFromEnvironment("FUZZ_SEED", 20070103);
 
 Deno.test(`ThinStore loses no write among holes (FUZZ_SEED=${SEED})`, async () => {
   const random = seededRandom(SEED);

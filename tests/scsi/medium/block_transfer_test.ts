@@ -4,6 +4,7 @@ import { GOOD } from "../../../lib/scsi/outcome/outcome.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
 import { blocksCdb, cdb, makeTarget, makeUnit, openReadyNexus } from "../fixture.ts";
+import { numberFromEnvironment, seededRandom } from "../../support/seeded_random.ts";
 
 const BLOCK = 512;
 
@@ -119,12 +120,8 @@ Deno.test("BlockTransfer that ends early keeps its range until the medium is don
 });
 
 Deno.test("BlockTransfer leaves no hold behind, however commands meet, wait and end (seeded)", async () => {
-  const seed = Number(Deno.env.get("FUZZ_SEED") ?? 20070101);
-  let state = seed;
-  const random: Random = (below) => {
-    state = Math.imul(state, 1664525) + 1013904223 >>> 0;
-    return (state >>> 8) % below;
-  };
+  const seed = numberFromEnvironment("FUZZ_SEED", 20070101);
+  const random: Random = seededRandom(seed);
   for (let round = 0; round < 300; round++) {
     const unit = makeUnit({ store: new FickleStore(random) });
     const nexus = openReadyNexus(makeTarget(unit));

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
 import { PASSES_MAX, type RangeHold, RangeLocks } from "../../../lib/scsi/medium/range_locks.ts";
+import { numberFromEnvironment, seededRandom } from "../../support/seeded_random.ts";
 
 /** What a promise has come to so far. */
 function watch<T>(promise: Promise<T>): { value: T | "pending" } {
@@ -181,16 +182,13 @@ Deno.test("RangeLocks forgets a request that is cancelled, and keeps a hold that
 
 Deno.test("RangeLocks never lets two have what one has for itself (seeded)", async () => {
   const locks = new RangeLocks();
-  let state = Number(Deno.env.get("FUZZ_SEED") ?? 20070101);
-  const random = (below: number): number => {
-    state = Math.imul(state, 1664525) + 1013904223 >>> 0;
-    return (state >>> 8) % below;
-  };
+  const seed = numberFromEnvironment("FUZZ_SEED", 20070101);
+  const random = seededRandom(seed);
   const held = new Set<{ hold: RangeHold; isOwn: boolean }>();
   const check = (hold: RangeHold, isOwn: boolean): void => {
     for (const other of held) {
       const overlaps = other.hold.startBytes < hold.endBytes && hold.startBytes < other.hold.endBytes;
-      assertFalse(overlaps && (isOwn || other.isOwn), `seed ${Deno.env.get("FUZZ_SEED") ?? 20070101}`);
+      assertFalse(overlaps && (isOwn || other.isOwn), `FUZZ_SEED=${seed}`);
     }
     held.add({ hold, isOwn });
   };

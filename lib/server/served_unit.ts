@@ -149,7 +149,7 @@ export class ServedUnit {
 
   /** Has the unit stay unusable if it was to be sanitized, and was not. */
   #learnSanitize({ sanitizeFile }: Backing): void {
-    this.logicalUnit.sanitizer.learn(sanitizeFile);
+    this.logicalUnit.sanitizer.load(sanitizeFile);
     if (sanitizeFile.problem !== undefined) this.#options.log.warning(sanitizeFile.problem);
   }
 

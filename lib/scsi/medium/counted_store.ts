@@ -5,18 +5,15 @@ import type { ErrorCounter } from "../counters/error_counters.ts";
 import { reportStorageFault, type StorageFaultReport } from "./storage_faults.ts";
 import type { VolatileCache } from "./volatile_cache.ts";
 
-/** Those who want to know what is done to a store. */
+/** The observers of a store. */
 export interface StoreObservers {
-  /** Is told of everything that changes the medium. */
+  /** Records every change of the medium. */
   readonly cache: VolatileCache;
-  /** Takes each failure; without it, they are not reported. */
+  /** Receives each failure; failures are not reported without it. */
   readonly faults?: StorageFaultReport | undefined;
 }
 
-/**
- * A store that counts what is read and written, whichever command does it: bytes where it went well, failures else. It
- * also tells its observers.
- */
+/** A store layer that counts the bytes and errors of reads and writes of all commands, and notifies its observers. */
 export class CountedStore extends StoreLayer {
   readonly #reads: ErrorCounter;
   readonly #writes: ErrorCounter;

@@ -207,7 +207,7 @@ export class ServedUnit {
     const { file, thin } = this.#backing;
     if (sizeBytes > file.sizeBytes) {
       file.grow(sizeBytes);
-      thin?.follow();
+      thin?.adaptToGrowth();
     }
     if (file.readOnly && !readOnly) {
       file.reopen(backingLinks.get(this.path) ?? this.path, false);
@@ -280,7 +280,7 @@ export class ServedUnit {
 
 function describeRecovery({ kind, keptPath }: Recovery, path: string, journalPath: string): string {
   switch (kind) {
-    case "takenBack":
+    case "restored":
       return `Took back an interrupted atomic write to "${path}", recorded in "${journalPath}"`;
     case "incomplete":
       return `Ignored an incomplete record in "${journalPath}": ` +

@@ -1,13 +1,13 @@
 /**
- * The journal of atomic writes: a file that holds the record of those under way (`atomic_record.ts`).
+ * The journal of atomic writes: a file with the record of the writes under way (`atomic_record.ts`).
  *
- * Writes that are asked for while others are under way make up the next round. A round is recorded and the record made
- * durable; then its writes are done, and made durable; then the record is taken out. So whatever ends the process or
- * the machine, there is a record of each write that may be torn.
+ * Writes that are requested while others are under way form the next round. A round has three steps. Its record is
+ * written and made durable; then its writes are done and made durable; then the record is erased. So there is a record
+ * of every write that may be torn, whatever ends the process or the machine.
  *
- * A record that stays although its writes are there does no harm: they are recognised. Yet bytes that were the new ones
- * and become the old ones again, by a later write, look like a torn write. So a flush of the store is followed by one
- * of its journal before it is acknowledged, and by then the record is gone.
+ * A record that survives its completed writes does no harm, because recovery recognizes them. But bytes that a later
+ * write changes back from the new to the old ones look like a torn write. So a flush of the store is followed by a
+ * flush of the journal before it is acknowledged, and by then the record is gone.
  */
 import { dirname } from "@std/path";
 import {
@@ -27,44 +27,44 @@ import type { FailedWrite, Replacement } from "./put_back.ts";
 import { openIfPresent, PRIVATE_FILE_MODE, syncPath, writeAll } from "./stable_storage.ts";
 import { errorMessage } from "../base/error_message.ts";
 
-/** Keeps writes whole across the death of the process and a loss of power. */
+/** Keeps writes whole when the process dies or the power fails. */
 export interface AtomicJournal {
   /**
-   * Has a write be there as a whole, or not at all if it fails or is interrupted. Nobody else may write there
-   * meanwhile.
+   * Performs a write as a whole, or not at all if it fails or is interrupted. The caller lets no other write touch the
+   * range meanwhile.
    *
-   * @param write does it, and puts the old bytes back when it fails
-   * @throws {StoreError} (rejects) when the journal fails, without having written; or with the error of the write
+   * @param write does the write, and restores the old bytes when it fails
+   * @throws {StoreError} (rejects) when the journal fails, before anything is written; or with the error of the write
    */
   protect(replacement: Replacement, write: () => Promise<FailedWrite | undefined>): Promise<void>;
 
   /**
-   * Resolves when no write that was complete before the call will be undone, not even after a power failure.
+   * Resolves when no write that completed before the call can be undone, not even after a loss of power.
    *
-   * @throws {StoreError} (rejects) of kind `flushFailed` when that cannot be promised
+   * @throws {StoreError} (rejects) of kind `flushFailed` when that cannot be guaranteed
    */
   flush(): Promise<void>;
 
   /**
    * Overwrites every byte of the store that the journal holds, and makes that durable.
    *
-   * @throws {StoreError} (rejects) when that fails
+   * @throws {StoreError} (rejects) when it fails
    */
   erase(): Promise<void>;
 
-  /** Nothing may be under way and nothing may follow. */
+  /** Closes the file. Nothing may be under way, and nothing may follow. */
   close(): void;
 }
 
 /** The options of an `AtomicJournalFile`. */
 export interface AtomicJournalOptions {
-  /** The store that the journal belongs to. */
+  /** The store whose writes the journal protects. */
   readonly store: Pick<BlockStore, "flush">;
   /** The NAA designator of the logical unit. */
   readonly owner: string;
-  /** Bytes of writes for which there is room in one record; a larger write has one for itself. */
+  /** Bytes of writes that fit into one record; a larger write has a record of its own. */
   readonly roomBytes: number;
-  /** Counts what is under way off the event loop. */
+  /** Counts the operations off the event loop. */
   readonly activity?: FileActivity | undefined;
 }
 
@@ -75,10 +75,10 @@ interface Request {
   readonly done: PromiseWithResolvers<void>;
 }
 
-/** Bytes that are overwritten at a time. */
+/** Bytes overwritten at a time. */
 const PIECE_BYTES = 256 * 1024;
 
-/** A journal in a file of its own, which `recoverAtomicWrites` has looked at. */
+/** A journal in a file, which `recoverAtomicWrites` has examined. */
 export class AtomicJournalFile implements AtomicJournal {
   readonly #path: string;
   readonly #store: Pick<BlockStore, "flush">;
@@ -86,9 +86,9 @@ export class AtomicJournalFile implements AtomicJournal {
   readonly #bodyBytesMax: number;
   readonly #activity: FileActivity;
   #file: Deno.FsFile | undefined;
-  /** The file and its name have been made durable. */
+  /** The file name is durable. */
   #isNameDurable = false;
-  /** The file may have been written since it was last made durable, by this process or the one before. */
+  /** The file may have unsynchronized content, of this process or the one before. */
   #isUnsynced = true;
   #waiting: Request[] = [];
   readonly #flushes = new FlushQueue({
@@ -132,7 +132,7 @@ export class AtomicJournalFile implements AtomicJournal {
     this.#file = undefined;
   }
 
-  /** Does what waits, as far as there is room for its record. Reports to those who asked, and never throws. */
+  /** Performs the waiting writes, as far as one record has room. Reports to their callers, and never throws. */
   async #carryOutRound(): Promise<void> {
     const round = this.#takeRound();
     try {
@@ -170,7 +170,7 @@ export class AtomicJournalFile implements AtomicJournal {
     await this.#flushes.sync();
   }
 
-  /** Makes the writes of a round durable and takes their record out. While one of them is torn, the record stays. */
+  /** Makes the writes of a round durable and erases their record. While one of them is torn, the record remains. */
   async #conclude(failures: readonly (FailedWrite | undefined)[]): Promise<{ error: unknown } | undefined> {
     const torn = failures.find((failed) => failed?.isTorn);
     try {
@@ -179,7 +179,7 @@ export class AtomicJournalFile implements AtomicJournal {
       await this.#write(0, new Uint8Array(SECTOR_BYTES));
       return undefined;
     } catch (error) {
-      // A record that may still be there undoes a later write: nothing more can be promised.
+      // A record that cannot be erased may undo later writes, so no flush can be guaranteed.
       this.#flushes.fail(error);
       return { error };
     }
@@ -226,7 +226,7 @@ export class AtomicJournalFile implements AtomicJournal {
   }
 }
 
-/** Overwrites a file with zeros and makes that durable; returns false when there is none. */
+/** Overwrites a file with zeros and makes that durable; returns false when there is no file. */
 async function erase(path: string): Promise<boolean> {
   try {
     using file = await openIfPresent(path);

@@ -201,7 +201,7 @@ const CORRUPT_IDENTITIES: readonly (readonly [string, string])[] = [
   ["[]", "it is not a JSON object"],
   ['{"version":"1","logicalUnits":{}}', 'its version is "1"'],
   ['{"version":2,"logicalUnits":{}}', "it has no checksum"],
-  ['{"version":2,"checksum":"00000000","logicalUnits":{}}', "its checksum does not match what is in it"],
+  ['{"version":2,"checksum":"00000000","logicalUnits":{}}', "its checksum does not match its content"],
   ['{"version":1}', 'it has no object "logicalUnits"'],
   ['{"version":1,"logicalUnits":{"a":7}}', '"a" has no text "naa"'],
   ['{"version":1,"logicalUnits":{"a":{"naa":"3000000000000001"}}}', '"a" has no text "serialNumber"'],
@@ -255,7 +255,7 @@ Deno.test("provision() leaves the identities of a newer version alone, and says 
     const newer = formatState({ version: 9, body: { logicalUnits: [] } });
     Deno.writeTextFileSync(path, newer);
     assertEquals((await provision(config)).errors.map(({ message }) => message), [
-      `Cannot read "${path}": it is of version 9, and this program knows versions up to 2; ` +
+      `Cannot read "${path}": it has version 9, and this program supports versions up to 2; ` +
       "use the version of the program that wrote it",
     ]);
     assertEquals(Deno.readTextFileSync(path), newer);

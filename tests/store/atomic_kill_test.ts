@@ -48,7 +48,7 @@ interface Left {
 /** What a process has left, when it is opened again. */
 function open(file: string, journal: string): Left {
   const store = FileStore.open(file, { sizeBytes: SIZE, readOnly: false });
-  const wasTakenBack = recoverAtomicWrites(journal, OWNER, store)?.kind === "takenBack";
+  const wasTakenBack = recoverAtomicWrites(journal, OWNER, store)?.kind === "restored";
   const bytes = new Uint8Array(SIZE);
   store.readNow(0, bytes);
   store.close();

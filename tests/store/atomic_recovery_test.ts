@@ -112,7 +112,7 @@ Deno.test("recoverAtomicWrites() takes back torn writes, and makes that durable 
     store.writeNow(torn.offset + 512, torn.fresh.subarray(0, 4096));
     store.writeNow(whole.offset, whole.fresh);
     const writesBefore = store.writeCount;
-    assertEquals(recover(), { kind: "takenBack" });
+    assertEquals(recover(), { kind: "restored" });
     assertEquals(content(), new Uint8Array(SIZE_BYTES).fill(1).fill(2, 32_768, 36_864));
     assertEquals(store.writeCount - writesBefore, 1, "what is right already is not written");
     assertEquals(store.flushedWith, [journal]);
@@ -167,7 +167,7 @@ Deno.test("recoverAtomicWrites() compares designators in any case of letters", (
     const write = replacement(0, 4096);
     writeJournal(path, [write], "300000000000000a");
     store.writeNow(0, write.fresh.subarray(0, 512));
-    assertEquals(recoverAtomicWrites(path, "300000000000000A", store)?.kind, "takenBack");
+    assertEquals(recoverAtomicWrites(path, "300000000000000A", store)?.kind, "restored");
   });
 });
 
@@ -194,7 +194,7 @@ Deno.test("recoverAtomicWrites() refuses the journal of a newer program, and lea
     journal[11] = 3;
     Deno.writeFileSync(path, journal);
     assertEquals(kindThrown(recover), "readFailed");
-    assertThrows(recover, StoreError, `Cannot use journal "${path}": it is of version 3`);
+    assertThrows(recover, StoreError, `Cannot use journal "${path}": it has version 3`);
     assertEquals(Deno.readFileSync(path), journal);
   });
 });
@@ -209,7 +209,7 @@ Deno.test("recoverAtomicWrites() takes back what a program of version 1 has reco
     writeUint32(header, 24, crc32c(header.subarray(BODY_OFFSET), crc32c(header, 0, 0, 24)));
     Deno.writeFileSync(path, header);
     store.writeNow(8192, new Uint8Array(512).fill(2));
-    assertEquals(recover(), { kind: "takenBack" });
+    assertEquals(recover(), { kind: "restored" });
     assertEquals(content(), new Uint8Array(SIZE_BYTES).fill(1));
   });
 });
@@ -260,7 +260,7 @@ Deno.test("recoverAtomicWrites() fails with a store that declines, as if our own
       assertThrows(
         () => recoverAtomicWrites(path, OWNER, Object.assign(store, declining)),
         Error,
-        "declined",
+        "did not act at once",
       );
       assert(!isRetired(path));
     }
@@ -277,7 +277,7 @@ Deno.test("recoverAtomicWrites() says which journal it cannot read or write", ()
     writeJournal(path, [replacement(SIZE_BYTES, 512)]);
     Deno.mkdirSync(`${keptJournalOf(path)}/full`, { recursive: true });
     assertEquals(kindThrown(recover), "writeFailed");
-    assertThrows(recover, StoreError, `Cannot put journal "${path}" aside`);
+    assertThrows(recover, StoreError, `Cannot rename journal "${path}"`);
   });
 });
 
@@ -338,7 +338,7 @@ Deno.test("allocateJournal() leaves a record alone, and says why there is no spa
       assertThrows(
         () => allocateJournal(path, 131_072),
         StoreError,
-        `Cannot take space for journal "${path}"`,
+        `Cannot allocate journal "${path}"`,
       );
     } finally {
       Deno.FsFile.prototype.writeSync = original;

@@ -118,6 +118,6 @@ Deno.test("FileStore opened at a link names the file by its own path, and is emp
     Deno.removeSync(at);
     Deno.symlinkSync(other, at);
     assertEquals(store.isEmpty, false);
-    assertThrows(() => store.reopen(at, true), StoreError, "another file has taken its place");
+    assertThrows(() => store.reopen(at, true), StoreError, "another file has replaced it");
     store.close();
   }));

@@ -70,7 +70,11 @@ Deno.test("FileStore invents no data when the file has been cut off", async () =
   await withStore(async (store, path) => {
     Deno.truncateSync(path, SIZE_BYTES - 512);
     const into = new Uint8Array(1024);
-    const now = assertThrows(() => store.readNow(SIZE_BYTES - 1024, into), StoreError, "file ends");
+    const now = assertThrows(
+      () => store.readNow(SIZE_BYTES - 1024, into),
+      StoreError,
+      "unexpected end of file",
+    );
     assertKind(now, "readFailed");
     assertKind(await assertRejects(() => store.read(SIZE_BYTES - 1024, into)), "readFailed");
     assert(store.readNow(SIZE_BYTES - 1024, into.subarray(512)), "the part that is there can be read");

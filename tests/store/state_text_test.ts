@@ -38,7 +38,7 @@ Deno.test("parseState() tells a newer version from a damaged text", () => {
   const { message } = assertThrows(() => parseState(newer, 2), NewerStateError);
   assertStringIncludes(
     message,
-    "it is of version 7, and this program knows versions up to 2; use the version",
+    "it has version 7, and this program supports versions up to 2; use the version",
   );
   assertEquals(isIntactState(newer), true);
   // A flipped digit makes no newer version.

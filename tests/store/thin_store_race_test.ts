@@ -172,7 +172,7 @@ function begin(store: ThinStore, file: ErraticFile, model: Model, random: Random
     case 0:
       if (store.sizeBytes >= SIZE_BYTES_MAX || random(4) > 0) return;
       file.sizeBytes += (1 + random(4)) * KIB4;
-      return store.follow();
+      return store.adaptToGrowth();
     case 1:
       return void store.read(range.offset, new Uint8Array(range.lengthBytes));
     case 2: {

@@ -379,7 +379,7 @@ Deno.test("ThinStore follows the store within when that becomes larger", async (
   puncher.release();
   await done;
   memory.sizeBytes = 2 * SIZE_BYTES;
-  store.follow();
+  store.adaptToGrowth();
   assertEquals(store.sizeBytes, 2 * SIZE_BYTES);
   assertEquals(store.extentAt(0), { isMapped: false, endBytes: SIZE_BYTES });
   assertEquals(store.extentAt(SIZE_BYTES), { isMapped: true, endBytes: 2 * SIZE_BYTES });

@@ -179,7 +179,7 @@ export class RangeLocks {
     return { hold: promise, cancel: () => this.#cancel(waiting) };
   }
 
-  /** Ends a request that still waits without a hold. Later requests may have waited for it. */
+  /** Ends a waiting request without a hold. Later requests may have waited for it. */
   #cancel(waiting: PendingRequest): void {
     if (waiting.isSettled) return;
     this.#settle(waiting, undefined);

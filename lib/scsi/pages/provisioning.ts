@@ -67,7 +67,8 @@ const THIN_PROVISIONED = 0x02;
 
 /**
  * Encodes B2h, Logical Block Provisioning (SBC-3, 6.6.4), without its header. ANC_SUP is zero: space cannot be reserved
- * for blocks without writing them. The page is all zero for a store that cannot unmap: such a unit is fully provisioned.
+ * for blocks without writing them. The page is all zero for a store that cannot unmap: such a unit is fully
+ * provisioned.
  *
  * ```text
  *  4 | THRESHOLD EXPONENT

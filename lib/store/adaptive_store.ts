@@ -92,7 +92,7 @@ export class AdaptiveStore extends StoreLayer {
 
   /**
    * Returns whether an operation is done at once without being timed. Reading the clock takes a tenth of a small
-   * operation, so only some operations of a run are timed. Every run is timed as a whole, so no block goes undetected.
+   * operation, so only some operations of a run are timed. Each run is timed as a whole, which detects every block.
    */
   #isUntimed({ pace }: Lane): boolean {
     if (!this.#isInRun || pace.isTimed()) return false;

@@ -23,7 +23,7 @@ import { type BlockStore, StoreError } from "./block_store.ts";
 import { FileActivity } from "./file_activity.ts";
 import { FlushQueue } from "./flush_queue.ts";
 import { storeError } from "./os_error.ts";
-import type { FailedWrite, Replacement } from "./put_back.ts";
+import type { FailedWrite, Replacement } from "./write_or_restore.ts";
 import { openIfPresent, PRIVATE_FILE_MODE, syncPath, writeAll } from "./stable_storage.ts";
 import { errorMessage } from "../base/error_message.ts";
 

@@ -25,7 +25,7 @@
  */
 import { readUint32, readUint64, writeUint32, writeUint64 } from "../bytes/big_endian.ts";
 import { crc32c } from "../bytes/crc32c.ts";
-import { equalBytes, type Replacement } from "./put_back.ts";
+import { equalBytes, type Replacement } from "./write_or_restore.ts";
 
 /** The unit that every disk writes as a whole or not at all. */
 export const SECTOR_BYTES = 512;

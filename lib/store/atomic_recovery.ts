@@ -13,7 +13,7 @@ import {
 } from "./atomic_record.ts";
 import { type BlockStore, StoreError } from "./block_store.ts";
 import { storeError } from "./os_error.ts";
-import { findDifferences } from "./put_back.ts";
+import { findDifferences } from "./write_or_restore.ts";
 
 /** A store that is being opened. Its `...Now` forms never return false. */
 export interface OpeningStore extends Pick<BlockStore, "sizeBytes" | "readOnly" | "readNow" | "writeNow"> {

@@ -17,7 +17,7 @@
 import type { AtomicJournal } from "./atomic_journal.ts";
 import { SECTOR_BYTES } from "./atomic_record.ts";
 import type { BlockStore } from "./block_store.ts";
-import { type FailedWrite, PAGE_BYTES, writeOrPutBack } from "./put_back.ts";
+import { type FailedWrite, PAGE_BYTES, writeOrRestore } from "./write_or_restore.ts";
 
 /** The interruptions, with the unit that each of them cuts writes at. */
 const UNITS = { processDeath: PAGE_BYTES, powerLoss: SECTOR_BYTES } as const;
@@ -55,7 +55,7 @@ export async function writeAtomically(
   const old = new Uint8Array(from.length);
   await store.read(offset, old);
   const replacement = { offset, old, fresh: from };
-  const write = (): Promise<FailedWrite | undefined> => writeOrPutBack(store, replacement);
+  const write = (): Promise<FailedWrite | undefined> => writeOrRestore(store, replacement);
   if (journal !== undefined) return journal.protect(replacement, write);
   const failed = await write();
   if (failed !== undefined) throw failed.error;

@@ -24,7 +24,7 @@ export class PunchQueue {
   /** The first one is under way. */
   readonly #batches: Batch[] = [];
 
-  /** @param punch unmaps ranges; its rejection goes to all callers that requested one of them */
+  /** @param punch unmaps ranges; all callers that requested one of them get its rejection */
   constructor(punch: (ranges: readonly ByteRange[]) => Promise<void>) {
     this.#punch = punch;
   }
@@ -47,7 +47,7 @@ export class PunchQueue {
   }
 
   /** Returns a promise that resolves when a batch with some of these bytes has ended; undefined when there is none. */
-  over(offset: number, lengthBytes: number): Promise<void> | undefined {
+  endOfBatchWith(offset: number, lengthBytes: number): Promise<void> | undefined {
     return this.#batches.find(({ ranges }) => overlapsAny(ranges, offset, lengthBytes))?.isOver;
   }
 

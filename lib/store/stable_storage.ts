@@ -1,8 +1,8 @@
 /**
  * Files and names that outlive a loss of power.
  *
- * A file needs two things: its content on stable storage, and its name, which is content of its folder. So whoever
- * makes, renames or removes a file synchronizes the folder, too.
+ * A file needs two things on stable storage: its content, and its name, which is content of its folder. So making,
+ * renaming or removing a file includes synchronizing its folder.
  */
 import { dirname } from "@std/path";
 

@@ -67,9 +67,9 @@ export class ThinStore extends StoreLayer {
   }
 
   override async write(offset: number, from: Uint8Array): Promise<void> {
-    for (let hole = this.#holes.over(offset, from.length); hole !== undefined;) {
+    for (let hole = this.#holes.endOfBatchWith(offset, from.length); hole !== undefined;) {
       await hole;
-      hole = this.#holes.over(offset, from.length);
+      hole = this.#holes.endOfBatchWith(offset, from.length);
     }
     // Nothing may be awaited from here until the write is in the set, because a hole could begin.
     this.#map.markMapped(offset, from.length);

@@ -23,8 +23,8 @@ export interface TwinText {
 }
 
 /**
- * The text of a state file (`state_text.ts`), which can be replaced by a text that is no longer even on a full file
- * system.
+ * The text of a state file (`state_text.ts`). On a full file system it can still be replaced, unless the new text is
+ * longer.
  *
  * ```text
  *                0 | first copy, padded with line feeds

@@ -1,6 +1,6 @@
 import type { BlockStore } from "./block_store.ts";
 import type { ByteRange } from "./byte_range.ts";
-import { PAGE_BYTES, putBack } from "./put_back.ts";
+import { PAGE_BYTES, writeDifferences } from "./write_or_restore.ts";
 
 /** Bytes compared at a time. */
 const PIECE_BYTES = 256 * 1024;
@@ -21,7 +21,7 @@ export async function zeroFill(
   const end = offset + lengthBytes;
   for (let at = offset; at < end;) {
     const pieceEnd = Math.min(at + PIECE_BYTES - at % PAGE_BYTES, end);
-    await putBack(store, at, ZEROS.subarray(0, pieceEnd - at));
+    await writeDifferences(store, at, ZEROS.subarray(0, pieceEnd - at));
     at = pieceEnd;
   }
 }

@@ -3,7 +3,7 @@ import { AtomicJournalFile } from "../../lib/store/atomic_journal.ts";
 import { decodeJournal } from "../../lib/store/atomic_record.ts";
 import { allocateJournal, keptJournalOf } from "../../lib/store/atomic_recovery.ts";
 import { type BlockStore, StoreError, type StoreErrorKind } from "../../lib/store/block_store.ts";
-import { type Replacement, writeOrPutBack } from "../../lib/store/put_back.ts";
+import { type Replacement, writeOrRestore } from "../../lib/store/write_or_restore.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import { countHandles } from "../support/open_handles.ts";
 import { LoggedStore, OperationLog } from "./_operation_log.ts";
@@ -44,7 +44,7 @@ function replacement(offset: number, length = 8192): Replacement {
 
 /** Protects a write to a store. */
 function protect(journal: AtomicJournalFile, store: BlockStore, write: Replacement): Promise<void> {
-  return journal.protect(write, () => writeOrPutBack(store, write));
+  return journal.protect(write, () => writeOrRestore(store, write));
 }
 
 async function kindRejected(promise: Promise<unknown>): Promise<StoreErrorKind> {

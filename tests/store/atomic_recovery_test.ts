@@ -10,7 +10,7 @@ import {
   type Recovery,
 } from "../../lib/store/atomic_recovery.ts";
 import { StoreError, type StoreErrorKind } from "../../lib/store/block_store.ts";
-import type { Replacement } from "../../lib/store/put_back.ts";
+import type { Replacement } from "../../lib/store/write_or_restore.ts";
 import { FaultyStore } from "../support/faulty_store.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { AtomicJournal } from "../../lib/store/atomic_journal.ts";
 import { type Interruption, writeAtomically } from "../../lib/store/atomic_write.ts";
 import { StoreError } from "../../lib/store/block_store.ts";
-import type { Replacement } from "../../lib/store/put_back.ts";
+import type { Replacement } from "../../lib/store/write_or_restore.ts";
 import { FaultyStore } from "../support/faulty_store.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import { SlowStore } from "../support/slow_store.ts";

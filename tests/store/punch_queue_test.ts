@@ -47,16 +47,22 @@ Deno.test("PunchQueue tells what keeps others from bytes: what is under way, and
   const { queue, end } = makeQueue();
   const first = queue.add([range(10, 10)]);
   const second = queue.add([range(40, 10)]);
-  assertEquals([queue.over(0, 10), queue.over(20, 20), queue.over(50, 9)], [undefined, undefined, undefined]);
+  assertEquals([queue.endOfBatchWith(0, 10), queue.endOfBatchWith(20, 20), queue.endOfBatchWith(50, 9)], [
+    undefined,
+    undefined,
+    undefined,
+  ]);
   let isOver = false;
-  const waited = queue.over(19, 1)!.then(() => isOver = true);
-  assert(queue.over(45, 1) !== undefined && queue.over(45, 1) !== queue.over(10, 1));
+  const waited = queue.endOfBatchWith(19, 1)!.then(() => isOver = true);
+  assert(
+    queue.endOfBatchWith(45, 1) !== undefined && queue.endOfBatchWith(45, 1) !== queue.endOfBatchWith(10, 1),
+  );
   await settle();
   assertEquals(isOver, false);
   end();
   await Promise.all([first, waited]);
-  assertEquals(queue.over(10, 10), undefined);
-  assert(queue.over(40, 1) !== undefined);
+  assertEquals(queue.endOfBatchWith(10, 10), undefined);
+  assert(queue.endOfBatchWith(40, 1) !== undefined);
   end();
   await second;
 });
@@ -64,7 +70,7 @@ Deno.test("PunchQueue tells what keeps others from bytes: what is under way, and
 Deno.test("PunchQueue reports a failure to those who asked for that batch, and goes on", async () => {
   const { queue, end } = makeQueue();
   const failing = queue.add([range(0)]);
-  const over = queue.over(0, 1)!;
+  const over = queue.endOfBatchWith(0, 1)!;
   const next = queue.add([range(0)]);
   end(new Error("no holes"));
   await assertRejects(() => failing, Error, "no holes");

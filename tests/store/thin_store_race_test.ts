@@ -3,7 +3,7 @@ import { assert } from "@std/assert";
 import { StoreError } from "../../lib/store/block_store.ts";
 import type { ByteRange } from "../../lib/store/byte_range.ts";
 import type { HolePuncher, PunchResult } from "../../lib/store/hole_puncher.ts";
-import { equalBytes } from "../../lib/store/put_back.ts";
+import { equalBytes } from "../../lib/store/write_or_restore.ts";
 import { ThinStore } from "../../lib/store/thin_store.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import { numberFromEnvironment, seededRandom } from "../support/seeded_random.ts";

@@ -9,7 +9,7 @@ import { type Latencies, LatencyHistogram } from "./latency_histogram.ts";
 
 /** The counters of reads, or of writes. */
 export interface TransferFigures {
-  /** Commands that have completed, with whatever status. */
+  /** Completed commands, with any status. */
   readonly commands: number;
   /** Bytes transferred between initiator and target. */
   readonly bytes: number;

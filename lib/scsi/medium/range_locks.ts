@@ -70,7 +70,7 @@ export class RangeLocks {
   #waiting: PendingRequest[] = [];
   #isGranting = false;
 
-  /** There is no hold and no request. */
+  /** Nothing is held and no request waits. */
   get isIdle(): boolean {
     return this.#shared.size === 0 && this.#exclusive.size === 0 && this.#waiting.length === 0;
   }

@@ -1,6 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { StoreError } from "../../lib/store/block_store.ts";
-import { equalBytes, findDifferences, putBack, writeOrPutBack } from "../../lib/store/put_back.ts";
+import {
+  equalBytes,
+  findDifferences,
+  writeDifferences,
+  writeOrRestore,
+} from "../../lib/store/write_or_restore.ts";
 import { FaultyStore } from "../support/faulty_store.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 
@@ -34,11 +39,11 @@ Deno.test("findDifferences() tells units of the store apart, and joins those tha
   assertEquals(findDifferences(5, held(9), wanted, 4), [{ start: 7, end: 10 }]);
 });
 
-Deno.test("putBack() writes pages that hold something else, and no others", async () => {
+Deno.test("writeDifferences() writes pages that hold something else, and no others", async () => {
   const memory = new MemoryStore({ sizeBytes: SIZE_BYTES });
   const wanted = new Uint8Array(4 * 4096).fill(7, 4096, 8192);
   memory.writeNow(3 * 4096, new Uint8Array(1).fill(9));
-  await putBack(memory, 512, wanted);
+  await writeDifferences(memory, 512, wanted);
   const content = new Uint8Array(wanted.length);
   memory.readNow(512, content);
   assertEquals(content, wanted);
@@ -62,21 +67,21 @@ class FullStore extends FaultyStore {
   }
 }
 
-Deno.test("writeOrPutBack() writes the new bytes, or puts the old ones back, or says that neither is so", async () => {
+Deno.test("writeOrRestore() writes the new bytes, or puts the old ones back, or says that neither is so", async () => {
   const memory = new MemoryStore({ sizeBytes: SIZE_BYTES });
   const replacement = { offset: 8192, old: new Uint8Array(8192), fresh: new Uint8Array(8192).fill(2) };
   const content = new Uint8Array(8192);
   const full = new FullStore(memory);
-  const failed = await writeOrPutBack(full, replacement);
+  const failed = await writeOrRestore(full, replacement);
   assert(failed?.error instanceof StoreError && failed.error.kind === "outOfSpace" && !failed.isTorn);
   memory.readNow(8192, content);
   assertEquals(content, replacement.old);
 
   full.inject({ operation: "write", kind: "writeFailed" });
-  const torn = await writeOrPutBack(full, replacement);
+  const torn = await writeOrRestore(full, replacement);
   assert(torn?.error instanceof StoreError && torn.error.kind === "outOfSpace" && torn.isTorn);
 
-  assertEquals(await writeOrPutBack(memory, replacement), undefined);
+  assertEquals(await writeOrRestore(memory, replacement), undefined);
   memory.readNow(8192, content);
   assertEquals(content, replacement.fresh);
 });

@@ -61,7 +61,7 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
  *
  * @throws {StoreError} (rejects) when the medium fails or has no space
  */
-export async function putBack(
+export async function writeDifferences(
   store: Pick<BlockStore, "read" | "write">,
   offset: number,
   wanted: Uint8Array,
@@ -73,7 +73,7 @@ export async function putBack(
   }
 }
 
-/** The failure of a write that was to be done as a whole or not at all. */
+/** The failure of a write that is done as a whole or not at all. */
 export interface FailedWrite {
   readonly error: unknown;
   /** The old bytes could not be restored. */
@@ -84,7 +84,7 @@ export interface FailedWrite {
  * Writes `fresh`, or restores the old bytes and returns the failure. The caller lets no other write touch the range
  * meanwhile.
  */
-export async function writeOrPutBack(
+export async function writeOrRestore(
   store: Pick<BlockStore, "read" | "write">,
   { offset, old, fresh }: Replacement,
 ): Promise<FailedWrite | undefined> {
@@ -92,7 +92,7 @@ export async function writeOrPutBack(
     await store.write(offset, fresh);
     return undefined;
   } catch (error) {
-    const isTorn = await putBack(store, offset, old).then(() => false, () => true);
+    const isTorn = await writeDifferences(store, offset, old).then(() => false, () => true);
     return { error, isTorn };
   }
 }

@@ -138,7 +138,7 @@ export function v128Xor(left: Code, right: Code): Code {
   return [left, right, 0xfd, 0x51];
 }
 
-/** Pushes a vector of zeros. */
+/** The instruction that pushes a vector of zeros. */
 export const V128_ZERO: Code = [0xfd, 0x0c, new Array<number>(16).fill(0)];
 
 /** Selects 16 bytes from `first` followed by `second`, from byte `start` on. */

@@ -38,9 +38,7 @@ export class AdaptiveStore extends StoreLayer {
   readonly #reads: Lane = { direction: "read", pace: new Pace(FAST_READ_MS), waiting: [] };
   readonly #writes: Lane = { direction: "write", pace: new Pace(FAST_WRITE_MS), waiting: [] };
   readonly #blockage = new Blockage();
-  /**
-   * The current microtask turn has done operations at once: the event loop has not continued since the first of them.
-   */
+  /** Operations were done at once and the event loop has not continued since: they are one run. */
   #isInRun = false;
   /** The last time read in this run, and whether operations that were not timed have followed. */
   #lastTime = 0;
@@ -134,7 +132,7 @@ export class AdaptiveStore extends StoreLayer {
     this.#record(this.#lastTime, now);
   }
 
-  /** After a block, the rest of the run is not done at once either. */
+  /** Records operations on the event loop. After a block, the rest of the run is not done at once either. */
   #record(began: number, ended: number): void {
     if (this.#blockage.tookAtOnce(began, ended)) this.#isInRun = false;
   }

@@ -27,7 +27,7 @@ import type { FailedWrite, Replacement } from "./write_or_restore.ts";
 import { openIfPresent, PRIVATE_FILE_MODE, syncPath, writeAll } from "./stable_storage.ts";
 import { errorMessage } from "../base/error_message.ts";
 
-/** Keeps writes whole when the process dies or the power fails. */
+/** A journal that keeps writes whole when the process dies or the power fails. */
 export interface AtomicJournal {
   /**
    * Performs a write as a whole, or not at all if it fails or is interrupted. The caller lets no other write touch the

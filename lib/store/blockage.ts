@@ -30,10 +30,10 @@ export interface Operation {
 }
 
 /**
- * Detects at little cost whether operations that are only slow still end. It does not time each one, because that takes
- * a tenth of a disk operation when a disk completes tens of thousands in a second.
+ * A detector of stalled operations, for those that are only slow. It does not time each operation, because that takes a
+ * tenth of one when a disk completes tens of thousands in a second.
  */
-class Progress {
+class StallDetector {
   #begun = 0;
   #ended = 0;
   /** The value of `#ended` when operations were last known to end, and the time of that. */
@@ -72,7 +72,8 @@ interface Side {
 }
 
 /**
- * Decides whether a medium that has blocked the event loop may be used on it again. Times are in milliseconds.
+ * The state of a medium that has blocked the event loop: whether it may be used on the loop again. Times are in
+ * milliseconds.
  *
  * One blocking operation, of either direction, is enough to block both, since the next operation may meet the same
  * condition. A trial on the loop would block it again. So only operations off the event loop are evidence, and each
@@ -86,7 +87,7 @@ export class Blockage {
   /** In order of their start. */
   readonly #underWay = new Set<Operation>();
   #promptSince = 0;
-  readonly #progress = new Progress();
+  readonly #stallDetector = new StallDetector();
 
   /** Returns whether operations of this kind must not be done at once. */
   isBlocked(direction: Direction): boolean {
@@ -98,7 +99,7 @@ export class Blockage {
    * has. It must be called often, because each answer depends on the time of the call before.
    */
   hangs(now: number): boolean {
-    return this.#progress.hasStalled(now) ||
+    return this.#stallDetector.hasStalled(now) ||
       (this.#underWay.size > 0 && now - this.#oldestBegan(now) >= BLOCKED_MS);
   }
 
@@ -108,8 +109,8 @@ export class Blockage {
    * @param now the clock, which is read only when nothing of that kind is under way
    */
   follow(operation: Promise<void>, now: () => number): Promise<void> {
-    this.#progress.begin(now);
-    operation.then(this.#progress.end, this.#progress.end);
+    this.#stallDetector.begin(now);
+    operation.then(this.#stallDetector.end, this.#stallDetector.end);
     return operation;
   }
 

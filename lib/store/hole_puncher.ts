@@ -6,7 +6,7 @@ import type { ByteRange } from "./byte_range.ts";
  */
 export type PunchResult = "punched" | "refused" | "abandoned";
 
-/** Deallocates parts of a file, which no Deno call does. */
+/** A means to deallocate parts of a file, for which Deno has no call. */
 export interface HolePuncher {
   /** Punches holes of whole granules (`GRANULE_BYTES_MIN`), in ascending order. */
   punch(ranges: readonly ByteRange[]): Promise<PunchResult>;

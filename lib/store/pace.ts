@@ -31,7 +31,8 @@ const ATTEMPT_TIME_FACTOR = 100;
 const ATTEMPT_INTERVAL_MS_MAX = 2_000;
 
 /**
- * Decides from the durations of transfers whether the next one should be done at once. Times are in milliseconds.
+ * The pace of a medium: from the durations of transfers it decides whether the next one should be done at once. Times
+ * are in milliseconds.
  *
  * While transfers are fast, all are done at once. Once they are slow, only those of an attempt are, to detect when they
  * are fast again.

@@ -41,11 +41,11 @@ async function runAndKill(file: string, journal: string, delayMs: number): Promi
 interface Left {
   readonly isTorn: boolean;
   readonly wasTakenBack: boolean;
-  /** Whether the bytes around the range are what they were. */
+  /** Returns whether the bytes around the range are unchanged. */
   readonly isUntouchedAround: boolean;
 }
 
-/** What a process has left, when it is opened again. */
+/** Opens a store again after the death of its process, and returns its state. */
 function open(file: string, journal: string): Left {
   const store = FileStore.open(file, { sizeBytes: SIZE, readOnly: false });
   const wasTakenBack = recoverAtomicWrites(journal, OWNER, store)?.kind === "restored";
@@ -61,7 +61,7 @@ function open(file: string, journal: string): Left {
   };
 }
 
-/** How often a writer is killed at least, and at most until it was killed in the middle of a write. */
+/** The minimum number of kills, and the maximum until one interrupts a write. */
 const DEATHS_MIN = 8;
 const DEATHS_MAX = 60;
 
@@ -88,11 +88,11 @@ async function killRepeatedly(
   }
 }
 
-Deno.test(`a process that is killed while it writes atomically leaves nothing torn (FUZZ_SEED=${SEED})`, async () => {
+Deno.test(`a process killed during an atomic write leaves nothing torn (FUZZ_SEED=${SEED})`, async () => {
   const all = await killRepeatedly(true, ({ wasTakenBack }) => wasTakenBack);
   assertEquals(all.filter(({ isTorn, isUntouchedAround }) => isTorn || !isUntouchedAround), []);
 });
 
-Deno.test(`without a journal there are torn writes, so that the test above can fail (FUZZ_SEED=${SEED})`, async () => {
+Deno.test(`without a journal a kill tears writes, so the test above can fail (FUZZ_SEED=${SEED})`, async () => {
   await killRepeatedly(false, ({ isTorn }) => isTorn);
 });

@@ -72,7 +72,7 @@ Deno.test(`writes that survive a loss of power are whole after one, at any point
     let takenBack = 0;
     for (let cut = 0; cut <= log.operations.length; cut++) {
       for (let luck = 0; luck < 6; luck++) {
-        // From none of what was not synced to all of it.
+        // From none of the unsynchronized operations to all of them.
         const isLucky = (): boolean => random(5) < luck;
         const store = log.imageAt(cut, "store", new Uint8Array(SIZE_BYTES), isLucky);
         const journal = log.imageAt(cut, "journal", new Uint8Array(4096 + 80_000), isLucky);
@@ -90,7 +90,7 @@ Deno.test(`writes that survive a loss of power are whole after one, at any point
     assert(takenBack > 50, `only ${takenBack} states had to be taken back`);
   }));
 
-Deno.test("a write that brings back what an atomic one has replaced is not undone after it was flushed", () =>
+Deno.test("a flushed write that restores the bytes before an atomic one is not undone", () =>
   inFolder(async (path) => {
     const log = new OperationLog();
     await log.record(async () => {

@@ -16,7 +16,7 @@ function makeQueue(): { queue: FlushQueue; syncs: PromiseWithResolvers<void>[] }
   return { queue: new FlushQueue({ sync, toError }), syncs };
 }
 
-/** Lets everything happen that only waits for its turn. */
+/** Waits until everything that only waits for a microtask has happened. */
 async function settle(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 0));
 }
@@ -37,7 +37,7 @@ Deno.test("FlushQueue shares the next flush among all callers, and never one tha
   await Promise.all(second);
 });
 
-Deno.test("FlushQueue runs one piece of work at a time, in order of arrival, and goes on after a failure", async () => {
+Deno.test("FlushQueue runs one piece of work at a time, in order of arrival, also after a failure", async () => {
   const { queue, syncs } = makeQueue();
   const done: string[] = [];
   const failing = queue.run(() => Promise.reject(new Error("failed")));

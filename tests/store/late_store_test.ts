@@ -3,7 +3,7 @@ import { StoreError } from "../../lib/store/block_store.ts";
 import { LateStore } from "../../lib/store/late_store.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 
-Deno.test("LateStore fails what needs the medium until that is there, and then is like any other", async () => {
+Deno.test("LateStore fails operations on the medium until it is open, and then forwards them", async () => {
   const late = new LateStore({ sizeBytes: 4096, readOnly: false, canUnmap: false });
   const block = new Uint8Array(512).fill(7);
   assertEquals([late.sizeBytes, late.readOnly, late.canUnmap], [4096, false, false]);

@@ -142,7 +142,7 @@ function contentOf(file: MemoryStore): Uint8Array {
   return content;
 }
 
-/** What is called unmapped reads as zeros. */
+/** Bytes that are reported as unmapped read as zeros. */
 function assertMapTrue(store: ThinStore, file: MemoryStore, message: string): void {
   const content = contentOf(file);
   for (let offset = 0; offset < store.sizeBytes;) {
@@ -177,7 +177,7 @@ function begin(store: ThinStore, file: ErraticFile, model: Model, random: Random
       return void store.read(range.offset, new Uint8Array(range.lengthBytes));
     case 2: {
       const second = randomRange(random, store.sizeBytes);
-      // Each range for itself in the model, which need not know that they end together.
+      // In the model each range ends by itself; it does not know that they end together.
       const done = store.unmap([range, second]);
       for (const part of [range, second]) model.run(part, 0, () => done);
       return;
@@ -196,7 +196,7 @@ async function settle(): Promise<void> {
   for (let turn = 0; turn < 12; turn++) await Promise.resolve();
 }
 
-Deno.test(`ThinStore tells the truth in whatever order the file works (FUZZ_SEED=${SEED})`, async () => {
+Deno.test(`ThinStore reports its map correctly in any order of file operations (FUZZ_SEED=${SEED})`, async () => {
   const random = seededRandom(SEED);
   for (let round = 0; round < 100; round++) {
     const file = new ErraticFile(random);

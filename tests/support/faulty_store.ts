@@ -2,7 +2,7 @@ import { StoreError, type StoreErrorKind } from "../../lib/store/block_store.ts"
 import type { ByteRange } from "../../lib/store/byte_range.ts";
 import { StoreLayer } from "../../lib/store/store_layer.ts";
 
-/** What shall fail, and how. */
+/** A fault to inject. */
 export interface Fault {
   readonly operation: "read" | "write" | "flush" | "unmap";
   readonly kind: StoreErrorKind;
@@ -12,7 +12,7 @@ export interface Fault {
   readonly endBytes?: number;
 }
 
-/** A store that fails where it is told to, and else does what the store within does. */
+/** A store layer that fails as the test requests. */
 export class FaultyStore extends StoreLayer {
   #faults: Fault[] = [];
 

@@ -1,9 +1,9 @@
 import type { ByteRange } from "../../lib/store/byte_range.ts";
 import { StoreLayer } from "../../lib/store/store_layer.ts";
 
-/** A store that keeps a list of what it is asked to do, and else does what the store within does. */
+/** A store layer that records its operations. */
 export class RecordingStore extends StoreLayer {
-  /** What was done, as `OPERATION OFFSET+LENGTH`, with the first byte that was written, the oldest first. */
+  /** The operations as `OPERATION OFFSET+LENGTH`, with the first byte of a write, the oldest first. */
   readonly diary: string[] = [];
 
   override readNow(offset: number, into: Uint8Array): boolean {

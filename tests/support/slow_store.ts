@@ -2,16 +2,16 @@ import type { BlockStore } from "../../lib/store/block_store.ts";
 import type { ByteRange } from "../../lib/store/byte_range.ts";
 import { StoreLayer } from "../../lib/store/store_layer.ts";
 
-/** Something that a `SlowStore` was asked to do and has not begun. */
+/** An operation of a `SlowStore` that has not begun. */
 export interface PendingWork {
   readonly operation: "read" | "write" | "flush" | "unmap";
   readonly offset: number;
   readonly lengthBytes: number;
 }
 
-/** How slow a `SlowStore` is. */
+/** The options of a `SlowStore`. */
 export interface SlowStoreOptions {
-  /** Each piece of work is done this long after it was asked for; by default it waits until it is told to. */
+  /** Delay of each operation; by default an operation waits for `release`. */
   readonly delayMs?: number;
 }
 
@@ -20,8 +20,8 @@ interface Waiting extends PendingWork {
 }
 
 /**
- * A store that never does anything at once. The store within is not touched until the work is released, so that a
- * test can see what is under way, and in which order it ends.
+ * A store layer that does nothing at once. An operation reaches the lower store when the test releases it, so the test
+ * sees what is under way and decides the order.
  */
 export class SlowStore extends StoreLayer {
   readonly #delayMs: number | undefined;
@@ -32,13 +32,13 @@ export class SlowStore extends StoreLayer {
     this.#delayMs = options.delayMs;
   }
 
-  /** What waits to be released, oldest first. */
+  /** The operations that wait for release, oldest first. */
   get pending(): readonly PendingWork[] {
     return this.#waiting.map(({ operation, offset, lengthBytes }) => ({ operation, offset, lengthBytes }));
   }
 
   /**
-   * Lets the work at this place of `pending` be done.
+   * Releases the operation at this index of `pending`.
    *
    * @throws {RangeError} when there is none
    */
@@ -48,7 +48,7 @@ export class SlowStore extends StoreLayer {
     waiting.begin();
   }
 
-  /** Lets all that waits now be done. */
+  /** Releases all operations that wait now. */
   releaseAll(): void {
     for (const waiting of this.#waiting.splice(0)) waiting.begin();
   }

@@ -82,7 +82,7 @@ async function giveBlocks(operation: DataOut, random: Random): Promise<void> {
   await carryOut(operation.finish(operation.lengthBytes), random);
 }
 
-Deno.test("BlockTransfer has one hold, and gives it back, when a piece comes just as its range is free", async () => {
+Deno.test("BlockTransfer takes and releases one hold when a piece arrives as its range becomes free", async () => {
   const unit = makeUnit();
   const nexus = openReadyNexus(makeTarget(unit));
   const uninterrupted = await unit.ranges.lock(0, BLOCK).hold;
@@ -92,14 +92,14 @@ Deno.test("BlockTransfer has one hold, and gives it back, when a piece comes jus
   const first = write.write(0, piece);
   assertEquals(write.writeNow(BLOCK, piece), undefined, "nor before its turn");
   unit.ranges.release(uninterrupted!);
-  // Whoever waits for the range has it, but has not heard so yet.
+  // The waiting transfer has the range, but its promise has not resolved yet.
   const second = write.writeNow(BLOCK, piece) ?? write.write(BLOCK, piece);
   assertEquals(await Promise.all([first, second]), [GOOD, GOOD]);
   assertEquals(write.finish(2 * BLOCK).kind, "finished");
   assert(unit.ranges.isIdle);
 });
 
-Deno.test("BlockTransfer that ends early keeps its range until the medium is done with its piece", async () => {
+Deno.test("BlockTransfer that ends early holds its range until the medium has moved its piece", async () => {
   const slow = new SlowStore(new MemoryStore({ sizeBytes: 64 * BLOCK }));
   const unit = makeUnit({ store: slow });
   const nexus = openReadyNexus(makeTarget(unit));
@@ -141,7 +141,7 @@ Deno.test("BlockTransfer leaves no hold behind, however commands meet, wait and 
   }
 });
 
-Deno.test("a transfer blocks others while it holds blocks that one of them wants for itself", async () => {
+Deno.test("blocksOthers() is true while another command waits for an exclusive hold", async () => {
   const unit = makeUnit();
   const nexus = openReadyNexus(makeTarget(unit));
   for (const [name, direction] of [["READ(10)", "dataIn"], ["WRITE(10)", "dataOut"]] as const) {

@@ -1,5 +1,5 @@
-import { Blockage, type Direction, type Operation } from "./blockage.ts";
-import type { BlockStore } from "./block_store.ts";
+import { Blockage, type Operation } from "./blockage.ts";
+import type { BlockStore, Direction } from "./block_store.ts";
 import { Pace } from "./pace.ts";
 import { StoreLayer } from "./store_layer.ts";
 

@@ -13,6 +13,7 @@ import {
 } from "./atomic_record.ts";
 import { type BlockStore, StoreError } from "./block_store.ts";
 import { storeError } from "./os_error.ts";
+import { PRIVATE_FILE_MODE } from "./stable_storage.ts";
 import { findDifferences } from "./write_or_restore.ts";
 
 /** A store that is being opened. Its `...Now` forms never return false. */
@@ -84,7 +85,7 @@ export function allocateJournal(journalPath: string, roomBytes: number): void {
     if (size >= lengthBytes && (blocks ?? 0) * 512 >= lengthBytes) return;
     if (size > 0 && !isBlank(readStart(journalPath))) return;
     Deno.mkdirSync(dirname(journalPath), { recursive: true, mode: 0o700 });
-    using file = Deno.openSync(journalPath, { write: true, create: true, mode: 0o600 });
+    using file = Deno.openSync(journalPath, { write: true, create: true, mode: PRIVATE_FILE_MODE });
     writeAllNow(file, new Uint8Array(lengthBytes));
   } catch (error) {
     throw storeError("writeFailed", `Cannot allocate journal "${journalPath}"`, error);
@@ -112,8 +113,8 @@ function restoreWrites(
   if (isOfOther || states.includes("other")) return { kind: "other", keptPath: renameForInspection(path) };
   const torn = record.writes.filter((_, index) => states[index] === "torn");
   if (torn.length > 0 && store.readOnly) {
-    const remedy = "make it writable and start once, then make it read-only again";
-    throw new StoreError("readOnly", `Cannot restore an interrupted write from "${path}": ${remedy}`);
+    const reason = "the store is read-only; make it writable and start once, then make it read-only again";
+    throw new StoreError("readOnly", `Cannot restore an interrupted write from "${path}": ${reason}`);
   }
   for (const write of torn) restoreNow(write, store);
   // The current content, even of a whole write, must be durable before its record is erased.

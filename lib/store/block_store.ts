@@ -70,6 +70,9 @@ export interface BlockStore {
   close(): void;
 }
 
+/** The direction of a transfer, seen from the initiator. */
+export type Direction = "read" | "write";
+
 /** The kinds of medium failures that a caller distinguishes. */
 export type StoreErrorKind = "readFailed" | "writeFailed" | "flushFailed" | "outOfSpace" | "readOnly";
 

@@ -1,3 +1,5 @@
+import type { Direction } from "./block_store.ts";
+
 /**
  * Milliseconds after which an operation counts as having blocked the event loop, and with it every session of every
  * target. A busy disk takes far less for one read, and initiators time out far later.
@@ -19,9 +21,6 @@ const PROMPT_COUNT_MIN = 32;
  * such work, and they must suffice for the other media, too.
  */
 const UNDER_WAY_MAX = 4;
-
-/** The direction of a transfer, seen from the initiator. */
-export type Direction = "read" | "write";
 
 /** An operation off the event loop. */
 export interface Operation {

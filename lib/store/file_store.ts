@@ -1,4 +1,4 @@
-import { type BlockStore, StoreError } from "./block_store.ts";
+import { type BlockStore, type Direction, StoreError } from "./block_store.ts";
 import type { ByteRange } from "./byte_range.ts";
 import { FileActivity } from "./file_activity.ts";
 import { FlushQueue } from "./flush_queue.ts";
@@ -20,9 +20,6 @@ export interface FileStoreOptions {
 
 /** The identity of a file, independent of its path. */
 type FileIdentity = Pick<Deno.FileInfo, "dev" | "ino">;
-
-/** The direction of a transfer, seen from the initiator. */
-type Direction = "read" | "write";
 
 /** The reason for refusing to open a path. */
 const REPLACED = "another file has replaced it";

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { Blockage, BLOCKED_MS, type Direction } from "../../lib/store/blockage.ts";
+import { Blockage, BLOCKED_MS } from "../../lib/store/blockage.ts";
+import type { Direction } from "../../lib/store/block_store.ts";
 
 const PROMPT_MS = 50;
 const CALM_MS = 10_000;

@@ -80,7 +80,7 @@ async function applyStep(step: Step, isSynced: boolean): Promise<void> {
     case "createFolder":
       return await attempt(
         `create folder "${step.path}"`,
-        () => makeFolder(step.path, step.mode, PARENT_FOLDER_MODE),
+        () => createFolder(step.path, step.mode),
       );
     case "restrictFolder":
       return await attempt(
@@ -123,6 +123,10 @@ async function attempt(action: string, work: () => void | Promise<void>): Promis
   } catch (error) {
     throw new ProvisionError(`Cannot ${action}: ${reasonOf(error)}`, { cause: error });
   }
+}
+
+async function createFolder(path: string, mode: number): Promise<void> {
+  for (const folder of await makeFolder(path, mode, PARENT_FOLDER_MODE)) await syncPath(folder);
 }
 
 async function restrictFolder(path: string, mode: number): Promise<void> {

@@ -3,7 +3,7 @@ import { errorMessage } from "../base/error_message.ts";
 import { StoreError } from "./block_store.ts";
 import { FileActivity } from "./file_activity.ts";
 import { storeError } from "./os_error.ts";
-import { makeFolder, replaceFile, syncPathNow } from "./stable_storage.ts";
+import { makeFolder, replaceFile, syncPath, syncPathNow } from "./stable_storage.ts";
 
 /** The mode of a folder that only this program enters. */
 const PRIVATE_FOLDER_MODE = 0o700;
@@ -48,8 +48,9 @@ export class DurableFile {
 
 /** Replaces a file as `replaceFile` does, in a folder that is made when it is missing. */
 export async function replaceFileInFolder(path: string, content: string | Uint8Array): Promise<void> {
-  await makeFolder(dirname(path), PRIVATE_FOLDER_MODE);
+  const changed = await makeFolder(dirname(path), PRIVATE_FOLDER_MODE);
   await replaceFile(path, content);
+  for (const folder of changed) await syncPath(folder);
 }
 
 /**

@@ -22,17 +22,18 @@ export function syncPathNow(path: string): void {
 }
 
 /**
- * Makes a folder and those that it lacks, and puts their names on stable storage. An existing folder is left as it is.
+ * Makes a folder and those that it lacks. An existing folder is left as it is. Returns the folders that hold a new
+ * name, which the caller puts on stable storage.
  *
  * @param parentMode the mode of the folders above it, where they are missing
  */
-export async function makeFolder(path: string, mode: number, parentMode = mode): Promise<void> {
-  if (await isFolder(path)) return;
+export async function makeFolder(path: string, mode: number, parentMode = mode): Promise<string[]> {
+  if (await isFolder(path)) return [];
   const parent = dirname(path);
-  await makeFolder(parent, parentMode);
+  const changed = await makeFolder(parent, parentMode);
   // "recursive" accepts a folder that has appeared in the meantime.
   await Deno.mkdir(path, { recursive: true, mode });
-  await syncPath(parent);
+  return [...changed, parent];
 }
 
 /**

@@ -281,7 +281,7 @@ Deno.test("recoverAtomicWrites() names the journal that it cannot read or write"
   });
 });
 
-Deno.test("recoverAtomicWrites() fails when the record cannot be taken out", () => {
+Deno.test("recoverAtomicWrites() fails when the record cannot be erased", () => {
   withStore(({ path, store, recover }) => {
     const journal = writeJournal(path, [replacement(0, 4096)]);
     store.writeNow(0, new Uint8Array(512).fill(2));

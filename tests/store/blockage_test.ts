@@ -94,7 +94,7 @@ Deno.test("Blockage of one direction extends to the other one again", () => {
   assertEquals(blocked(blockage), [false, true]);
   run(blockage, "write", 1, { ms: BLOCKED_MS, end: CALM_MS + 5 });
   assertEquals(blocked(blockage), [true, true]);
-  // What was prompt before that does not count.
+  // Earlier prompt operations do not count.
   run(blockage, "read", CALM_COUNT, { end: 2 * CALM_MS + 4 });
   assertEquals(blocked(blockage), [true, true]);
   run(blockage, "read", 1, { end: 2 * CALM_MS + 5 });

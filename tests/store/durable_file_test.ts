@@ -52,7 +52,7 @@ Deno.test("DurableFile names the file that it cannot replace or read, and keeps 
     assertThrows(() => new DurableFile(pipe).read(), StoreError, `"${pipe}": it is not a file`);
   }));
 
-Deno.test("DurableFile puts the text, its name and that of a new folder on the disk, in this order", () =>
+Deno.test("DurableFile syncs the text, its name and that of a new folder, in this order", () =>
   withFolder(async (folder) => {
     const path = join(folder, "state", "a.json");
     const file = new DurableFile(path);
@@ -80,7 +80,7 @@ Deno.test("DurableFile puts the text, its name and that of a new folder on the d
     assertEquals(order, [`${path}.new`, state, folder, `${path}.new`, state]);
   }));
 
-Deno.test("DurableFile fails when the disk refuses to take the text or a name", () =>
+Deno.test("DurableFile fails when the text or a name cannot be synced", () =>
   withFolder(async (folder) => {
     // The text, its name, and the name of the folder that is made for it.
     for (let refused = 0; refused < 3; refused++) {

@@ -29,7 +29,7 @@ Deno.test("FileActivity is idle when every operation has ended", async () => {
   assertEquals(activity.paths, []);
 });
 
-Deno.test("FileActivity reports to all who wait that it is idle", async () => {
+Deno.test("FileActivity.idle() resolves for all callers", async () => {
   const activity = new FileActivity();
   activity.begin("/a");
   let count = 0;

@@ -543,7 +543,7 @@ Deno.test("FileStore opens more handles for concurrent operations, and closes al
   });
 });
 
-Deno.test("FileStore.reopen() closes the handle of a flush under way when that has ended", async () => {
+Deno.test("FileStore.reopen() closes the handle of a running flush after its end", async () => {
   await withStore(async (store, path) => {
     await withHeldFlushes(async (held) => {
       const flush = store.flush();
@@ -569,7 +569,7 @@ Deno.test("FileStore.close() closes all handles at once when no flush is under w
   });
 });
 
-Deno.test("FileStore closes a handle when its path is replaced while that is opened", async () => {
+Deno.test("FileStore closes a handle whose path is replaced while it is opened", async () => {
   await withStore(async (store, path) => {
     const old = `${path}.old`;
     const { open } = Deno;

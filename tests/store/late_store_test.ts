@@ -31,7 +31,7 @@ Deno.test("LateStore fails operations on the medium until it is open, and then f
   assertEquals([medium.flushCount, medium.pageCount, medium.isClosed], [1, 1, true]);
 });
 
-Deno.test("LateStore has the properties of its medium once that is there, and those expected before", () => {
+Deno.test("LateStore has the expected properties before its medium is open, and then those of the medium", () => {
   const late = new LateStore({ sizeBytes: 4096, readOnly: true, canUnmap: true });
   assertEquals([late.sizeBytes, late.readOnly, late.canUnmap], [4096, true, true]);
   late.arrive(new MemoryStore({ sizeBytes: 8192, canUnmap: true }));

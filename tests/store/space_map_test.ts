@@ -117,7 +117,7 @@ Deno.test("SpaceMap answers in the same number of steps for a larger store", () 
   assert(ofStripes < 100, `${ofStripes} steps`);
 });
 
-Deno.test("SpaceMap takes no more steps to mark nearly all of a larger store, or to search one of any size", () => {
+Deno.test("SpaceMap marks nearly all of a store, or searches it, in the same number of steps at any size", () => {
   for (const gib of [4, 64, 64 * 1024]) {
     const sizeBytes = gib * 2 ** 30;
     for (const isUnmapped of [true, false]) {
@@ -125,7 +125,7 @@ Deno.test("SpaceMap takes no more steps to mark nearly all of a larger store, or
         if (isUnmapped) map.markMapped(sizeBytes / 2 ** 16, sizeBytes - sizeBytes / 2 ** 16);
         else map.markUnmapped(sizeBytes / 2 ** 16, sizeBytes - sizeBytes / 2 ** 16);
       });
-      // Two looks at each word of a block of which only a part is marked.
+      // Two visits of each word in a block that is marked in part.
       assert(steps < 1_100, `${steps} steps for ${gib} GiB`);
     }
   }
@@ -138,7 +138,7 @@ Deno.test("SpaceMap takes no more steps to mark nearly all of a larger store, or
   assert(steps < 1_100, `${steps} steps`);
 });
 
-Deno.test("SpaceMap takes 1 MiB at most, and 1 KiB for its counts", () => {
+Deno.test("SpaceMap uses at most 1 MiB, and 1 KiB for its counts", () => {
   const names = ["Uint16Array", "Uint32Array"] as const;
   const originals = names.map((name) => [name, globalThis[name]] as const);
   let bytes = 0;

@@ -135,7 +135,7 @@ Deno.test("ThinStore never overlaps a write and a hole, whichever is first", asy
   assertEquals(contentOf(memory, 5 * KIB4, 4 * KIB4), new Uint8Array(4 * KIB4));
 });
 
-Deno.test("ThinStore reads at once while no hole is made, and passes on what the store within declines", async () => {
+Deno.test("ThinStore reads at once while no hole is punched, and forwards false from the lower store", async () => {
   const { memory, puncher, store } = fullStore();
   const [into, expected] = [new Uint8Array(512), new Uint8Array(512).fill(0xa5)];
   assertEquals([store.readNow(KIB4, into), into], [true, expected]);
@@ -177,7 +177,7 @@ Deno.test("ThinStore delays a write for every hole that it touches, one after th
   assertEquals([8, 9].map((page) => store.extentAt(page * KIB4).isMapped), [true, true]);
 });
 
-Deno.test("ThinStore that has waited for one hole waits for the next only if the write touches that, too", async () => {
+Deno.test("ThinStore delays a write for the next hole only if it touches that, too", async () => {
   // A write of pages, the page of the hole that is under way, that of the next, and whether the write waits for it.
   for (const [first, count, underWay, next, waits] of [[1, 4, 4, 2, true], [8, 1, 8, 2, false]] as const) {
     const { memory, puncher, store } = fullStore();

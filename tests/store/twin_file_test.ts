@@ -118,7 +118,7 @@ Deno.test("TwinFile detects a changed digit in either copy, and still returns th
     }
   }));
 
-Deno.test("TwinFile gives the first of two damaged copies, and replaces both", () =>
+Deno.test("TwinFile returns the first of two damaged copies, and replaces both", () =>
   withScratch(async (folder) => {
     const path = join(folder, "a.json");
     await new TwinFile(path).replace(textOf("1234"));

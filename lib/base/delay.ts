@@ -1,4 +1,4 @@
-/** Waits, in milliseconds; an aborted signal ends the wait early, without an error. */
+/** Resolves after a number of milliseconds, or as soon as the signal is aborted; it never rejects. */
 export function delay(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const finish = (): void => {

@@ -1,11 +1,11 @@
-/** Returns the message of whatever was thrown. */
+/** Returns the message of a thrown value. */
 export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
 /**
- * Returns the number that the operating system gave an error; undefined for any other error. Deno has a `code` for some
- * numbers only, but names every one in the message.
+ * Returns the errno of an operating system error; undefined for any other error. Deno sets `code` for some numbers
+ * only, but the message contains every one.
  */
 export function errnoOf(error: unknown): number | undefined {
   const errno = /\(os error (\d+)\)/.exec(errorMessage(error))?.[1];

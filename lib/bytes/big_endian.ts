@@ -1,8 +1,8 @@
 /**
- * Big-endian fields, as SCSI and iSCSI put every number on the wire.
+ * Big-endian fields of SCSI and iSCSI.
  *
- * All functions work in place on a `Uint8Array`, so that a view into a receive or send buffer needs no copy and
- * no `DataView` of its own.
+ * All functions work in place on a `Uint8Array`: a view into a receive or send buffer needs neither a copy nor a
+ * `DataView`.
  */
 
 /** Reads a 16-bit unsigned number. */
@@ -29,8 +29,8 @@ export function readUint48(bytes: Uint8Array, offset: number): number {
 /**
  * Reads a 64-bit unsigned number as a `number`.
  *
- * Above 2^53 the result is rounded. Logical block addresses may be read so, because a rounded one is still far
- * beyond the end of any medium and is refused; opaque values (reservation keys) may not.
+ * A value above 2^53 is rounded. That is safe for logical block addresses, because a rounded one is still far beyond
+ * the end of any medium and is refused. Opaque values (reservation keys) must not be read this way.
  */
 export function readUint64(bytes: Uint8Array, offset: number): number {
   return readUint32(bytes, offset) * 0x1_0000_0000 + readUint32(bytes, offset + 4);

@@ -1,10 +1,10 @@
-/** The polynomial of CRC32C (Castagnoli), bits reversed. */
+/** The CRC32C (Castagnoli) polynomial, bit-reversed. */
 const POLYNOMIAL = 0x82f63b78;
 
-/** How many bytes are taken at a time. */
+/** Bytes per step of the table lookup ("slicing by 8"). */
 export const CRC32C_SLICES = 8;
 
-/** `CRC32C_TABLES[n * 256 + byte]` is what a byte comes to when `n` others follow it. */
+/** `CRC32C_TABLES[n * 256 + byte]` is the contribution of a byte that `n` more bytes follow. */
 export const CRC32C_TABLES: Int32Array = makeTables();
 
 function makeTables(): Int32Array {
@@ -21,7 +21,7 @@ function makeTables(): Int32Array {
   return tables;
 }
 
-/** CRC32C of the bytes from `start` to `end`; `previous` is the CRC of what came before them. */
+/** Returns the CRC32C of the bytes from `start` to `end`; `previous` is the CRC of the bytes before them. */
 export function crc32c(bytes: Uint8Array, previous = 0, start = 0, end: number = bytes.length): number {
   const tables = CRC32C_TABLES;
   let value = ~previous;

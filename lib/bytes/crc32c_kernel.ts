@@ -1,16 +1,18 @@
 /**
- * CRC32C of long runs of bytes, at several times the speed of tables.
+ * CRC32C of long runs of bytes, several times faster than with tables.
  *
- * A CRC is the remainder of the message, a polynomial over GF(2), by a generator polynomial G; and it can just as well
- * be taken from the remainder by a multiple of G. One multiple has six terms only:
+ * A CRC is the remainder of the message, a polynomial over GF(2), by a generator polynomial G. The remainder by a
+ * multiple of G gives the same CRC. One multiple has only six terms:
  *
- *     M = x^210 + x^185 + x^66 + x^41 + x^12 + 1
+ * ```text
+ * M = x^210 + x^185 + x^66 + x^41 + x^12 + 1
+ * ```
  *
- * Over GF(2) M(x)^8 = M(x^8), so G divides that as well, and it speaks of whole bytes: the remainder of a message by
- * M(x^8) is found by XORing its quotient, byte by byte, to what comes 25, 144, 169, 198 and 210 bytes later. No table
- * and no multiplication is in this, and since the nearest of these is more than 16 bytes away, a vector of 16 bytes
- * goes through at a time; the 14 vectors that later ones depend on stay in registers. The remainder, of 14 vectors, is
- * brought down to 4 bytes by tables. `tests/bench/crc32c.ts` compares this with other ways.
+ * Over GF(2), M(x)^8 = M(x^8), so G divides M(x^8) too, and M(x^8) works on whole bytes. To reduce a message by M(x^8),
+ * XOR each byte of its quotient to the bytes 25, 144, 169, 198 and 210 positions later. This needs no table and no
+ * multiplication. The nearest of these positions is more than 16 bytes away, so a vector of 16 bytes is processed at a
+ * time, and the 14 vectors that later ones depend on stay in registers. Tables reduce the remainder of 14 vectors to 4
+ * bytes. `tests/bench/crc32c.ts` compares this method with others.
  */
 import { crc32c, CRC32C_SLICES, CRC32C_TABLES } from "./crc32c.ts";
 import {
@@ -38,33 +40,33 @@ import {
   type WebAssemblyFunction,
 } from "./wasm_assembler.ts";
 
-/** How many bytes behind a byte of the quotient it is XORed to the message. */
+/** Distances in bytes from a byte of the quotient to the message bytes that it is XORed to. */
 const DELAYS = [25, 144, 169, 198, 210] as const;
 
 const VECTOR_BYTES = 16;
-/** Vectors of the quotient that are looked back at, and all of them in bytes. */
+/** Vectors of the quotient that later vectors depend on, and their size in bytes. */
 const VECTORS = 14;
 const BLOCK_BYTES = VECTORS * VECTOR_BYTES;
 
-/** The memory: tables, the remainder, zeros that precede the data to make it whole blocks, and the data. */
+/** Memory layout: the tables, the remainder, zeros that pad the data to whole blocks, and the data. */
 const REMAINDER = CRC32C_TABLES.byteLength;
 const DATA = REMAINDER + 2 * BLOCK_BYTES;
 const MEMORY_BYTES = 65_536;
 
-/** Data goes through the memory in pieces that stay in the processor's first cache. */
+/** Bytes copied to the memory at a time; a piece stays in the first-level cache of the processor. */
 const PIECE_BYTES = 16_384;
 
-/** Below this, tables are as fast: calling a module has its price. */
+/** Bytes from which the kernel is faster than tables; a call into a module has a fixed price. */
 const SHORT_BYTES = 2 * BLOCK_BYTES;
 
-/** Parameters and locals of the function. */
+/** Parameters and locals of the `fold` function. */
 const STATE = 0;
 const ADDRESS = 1;
 const LAST_BLOCK = 2;
 const WORD = 3;
 const FIRST_VECTOR = 4;
 
-/** The function in a memory of its own. */
+/** An instance of the CRC32C module, with its own memory. */
 export class Crc32cKernel {
   readonly #memory: Uint8Array;
   readonly #fold: (state: number, address: number, lastBlock: number) => number;
@@ -77,7 +79,7 @@ export class Crc32cKernel {
     this.#fold = fold as (state: number, address: number, lastBlock: number) => number;
   }
 
-  /** CRC32C of the bytes from `start` to `end`; `previous` is the CRC of what came before them. */
+  /** Returns the CRC32C of the bytes from `start` to `end`; `previous` is the CRC of the bytes before them. */
   crc32c(bytes: Uint8Array, previous = 0, start = 0, end: number = bytes.length): number {
     let value = previous;
     let offset = start;
@@ -90,13 +92,16 @@ export class Crc32cKernel {
   #piece(piece: Uint8Array, previous: number): number {
     this.#memory.set(piece, DATA);
     const lastBlock = DATA + piece.length - BLOCK_BYTES;
-    // Zeros before the first byte change nothing: the data is taken as whole blocks.
+    // Leading zeros do not change the CRC, so the data is padded to whole blocks.
     const firstBlock = lastBlock - Math.ceil(piece.length / BLOCK_BYTES - 1) * BLOCK_BYTES;
     return ~this.#fold(~previous, firstBlock, lastBlock) >>> 0;
   }
 }
 
-/** `fold(state, address, lastBlock)`: the state behind the data from `address`, of two blocks at least, to its last. */
+/**
+ * Returns `fold(state, address, lastBlock)`, which returns the CRC state after the data from `address` to the end of
+ * `lastBlock`. The data is two blocks or more.
+ */
 function foldFunction(): WebAssemblyFunction {
   return {
     name: "fold",
@@ -104,7 +109,7 @@ function foldFunction(): WebAssemblyFunction {
     results: [I32],
     locals: [I32, ...new Array<number>(VECTORS).fill(V128)],
     body: [
-      // What came before is XORed to the first four bytes.
+      // The state of the bytes before is XORed to the first four bytes.
       i32Store(DATA, i32Const(0), i32Xor(i32Load(DATA, i32Const(0)), localGet(STATE))),
       doWhile(
         [quotientOfBlock(), localSet(ADDRESS, i32Add(localGet(ADDRESS), i32Const(BLOCK_BYTES)))],
@@ -122,7 +127,7 @@ function foldFunction(): WebAssemblyFunction {
   };
 }
 
-/** Each vector of the quotient takes the place of the one 14 vectors before, which is needed for the last time. */
+/** Computes the quotient of a block. Each vector replaces the one 14 vectors earlier, after its last use. */
 function quotientOfBlock(): Code {
   return indices(VECTORS).map((index) =>
     localSet(
@@ -132,7 +137,7 @@ function quotientOfBlock(): Code {
   );
 }
 
-/** The quotient ends with the block before: only what came up to there still counts. */
+/** Computes the remainder. The quotient ends with the block before, so only its vectors up to there count. */
 function remainderOfBlock(): Code {
   return indices(VECTORS).map((index) => {
     const before = (back: number): Code =>
@@ -141,7 +146,7 @@ function remainderOfBlock(): Code {
   });
 }
 
-/** A vector of the message, and what the quotient adds to it; `before(n)` is the quotient n vectors before. */
+/** Returns a vector of the message XORed with the delayed quotient; `before(n)` is the quotient `n` vectors earlier. */
 function delayed(index: number, before: (back: number) => Code): Code {
   let sum = v128Load(index * VECTOR_BYTES, localGet(ADDRESS));
   for (const delay of DELAYS) {
@@ -155,14 +160,14 @@ function delayed(index: number, before: (back: number) => Code): Code {
   return sum;
 }
 
-/** Takes 8 bytes by tables. */
+/** Reduces 8 bytes with the tables. */
 function slice(): Code {
   const first = i32Xor(i32Load(0, localGet(ADDRESS)), localGet(STATE));
   const second = i32Load(4, localGet(ADDRESS));
   return localSet(STATE, i32Xor(byTables(first, CRC32C_SLICES - 1), byTables(second, CRC32C_SLICES - 5)));
 }
 
-/** Takes a word by four tables, the given one and those before it. */
+/** Reduces a word with four tables: the given one and those before it. */
 function byTables(word: Code, table: number): Code {
   const entries = indices(4).map<Code>((byte) => tableEntry(table - byte, byte));
   return [localSet(WORD, word), entries.reduce(i32Xor)];

@@ -1,43 +1,44 @@
 /**
- * IP addresses and networks as values.
+ * IP addresses and networks.
  *
- * Addresses are text in the one form that `plainAddress` gives, so that equal addresses are equal strings. What is
- * compared with networks is read once, into an `Address`.
+ * Addresses are strings in the form that `plainAddress` returns, so equal addresses are equal strings. An address that
+ * is compared with networks is parsed once, into an `Address`.
  */
-/** Version of the Internet Protocol. */
+
+/** A version of the Internet Protocol. */
 export type AddressFamily = "ipv4" | "ipv6";
 
-/** An address that has been read. */
+/** A parsed address. */
 export interface Address {
   /** In the form of `plainAddress`. */
   readonly address: string;
   readonly family: AddressFamily;
-  /** The 4 or 16 bytes of it. */
+  /** The 4 or 16 bytes of the address. */
   readonly octets: readonly number[];
 }
 
-/** The addresses that have their first bits in common with one of them. */
+/** A range of addresses with a common prefix. */
 export interface AddressRange extends Address {
-  /** How many bits; undefined for all, so that it is the one address. */
+  /** The length of the prefix in bits; undefined for all bits, which makes the range a single address. */
   readonly prefixLength: number | undefined;
 }
 
-/** A network, or one address of this server that stands for the network of the interface that has it. */
+/** A network, or one address of this server that stands for the network of its interface. */
 export interface Network extends AddressRange {
-  /** As written by the user. */
+  /** As the user wrote it. */
   readonly text: string;
-  /** `192.168.100.0` or `fd00:1::`: the network's first address, or the one address. */
+  /** The first address of the network, such as `192.168.100.0` or `fd00:1::`, or the single address. */
   readonly address: string;
 }
 
 const FAMILY_BITS = { ipv4: 32, ipv6: 128 } as const;
 
-/** How an address of IPv6 begins that stands for one of IPv4 (RFC 4291, 2.5.5.2). */
+/** The prefix of IPv4-mapped IPv6 addresses (RFC 4291, 2.5.5.2). */
 const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff] as const;
 
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 
-/** The version of an address without zone; undefined when `address` is none. */
+/** Returns the version of an address without a zone; undefined when `address` is not an address. */
 export function addressFamily(address: string): AddressFamily | undefined {
   if (IPV4.test(address)) return "ipv4";
   const isIpv6 = /^[\da-f:.]+$/i.test(address) && URL.canParse(`http://[${address}]/`);
@@ -45,14 +46,15 @@ export function addressFamily(address: string): AddressFamily | undefined {
 }
 
 /**
- * The one form of an address: IPv6 as RFC 5952 writes it, without zone; an IPv4-mapped IPv6 address (RFC 4291,
- * 2.5.5.2), as which a dual-stack socket reports an IPv4 peer, as IPv4. What is no address comes back as it is.
+ * Returns the canonical form of an address: IPv6 as RFC 5952 writes it, without a zone; an IPv4-mapped IPv6 address
+ * (RFC 4291, 2.5.5.2), which a dual-stack socket reports for an IPv4 peer, as IPv4. Text that is not an address is
+ * returned unchanged.
  */
 export function plainAddress(address: string): string {
   return parseAddress(address)?.address ?? address;
 }
 
-/** Reads an address in any form, with or without a zone; undefined when `text` is none. */
+/** Parses an address in any form, with or without a zone; returns undefined when `text` is not an address. */
 export function parseAddress(text: string): Address | undefined {
   const withoutZone = text.replace(/%.*$/s, "");
   const family = addressFamily(withoutZone);
@@ -63,14 +65,14 @@ export function parseAddress(text: string): Address | undefined {
   return isMapped ? addressOf("ipv4", octets.slice(MAPPED.length)) : addressOf("ipv6", octets);
 }
 
-/** `192.168.100.1:3260`, or `[fd00:1::1]:3260` for IPv6 (RFC 3986, 3.2.2; RFC 7143, 13.8). */
+/** Formats a portal: `192.168.100.1:3260`, or `[fd00:1::1]:3260` for IPv6 (RFC 3986, 3.2.2; RFC 7143, 13.8). */
 export function formatPortal(address: string, port: number): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 /**
- * Reads `ADDRESS` or `ADDRESS:PORT`, where the address is an IP address (IPv6 in square brackets, or bare without a
- * port) or the name of a host; undefined when `text` is none of them.
+ * Parses `ADDRESS` or `ADDRESS:PORT`. The address is an IP address (IPv6 in square brackets, or bare without a port) or
+ * a host name. Returns undefined for any other text.
  */
 export function parsePortal(
   text: string,
@@ -84,7 +86,7 @@ export function parsePortal(
     return addressFamily(bracketed) === "ipv6" ? { address: plainAddress(bracketed), port } : undefined;
   }
   if (named === undefined) return undefined;
-  // A name whose last part is a number could only be a mistyped address (RFC 3696, 2).
+  // A name whose last label is a number can only be a mistyped address (RFC 3696, 2).
   const isHost = addressFamily(named) === "ipv4" ||
     (named.length <= 253 &&
       /^([a-z\d]([a-z\d-]{0,61}[a-z\d])?\.)*[a-z]([a-z\d-]{0,61}[a-z\d])?$/i.test(named));
@@ -92,14 +94,14 @@ export function parsePortal(
 }
 
 /**
- * Reads `ADDRESS/LENGTH`, `IPV4/NETMASK` or a bare address; undefined when `text` is none of them. The host part
- * of the address is cleared, so the network of `192.168.100.7/24` has the address `192.168.100.0`.
+ * Parses `ADDRESS/LENGTH`, `IPV4/NETMASK` or a bare address; returns undefined for any other text. The host part is
+ * cleared: the network of `192.168.100.7/24` has the address `192.168.100.0`.
  */
 export function parseNetwork(text: string): Network | undefined {
   const [written = "", prefix, ...rest] = text.split("/");
   const family = addressFamily(written);
   if (family === undefined || rest.length > 0) return undefined;
-  // Peers with mapped addresses are known by their IPv4 addresses, so a mapped network would match nobody.
+  // Peers with mapped addresses are compared by their IPv4 addresses, so a mapped network would match no peer.
   const address = parseAddress(written);
   if (address?.family !== family) return undefined;
   if (prefix === undefined) return { text, prefixLength: undefined, ...address };
@@ -109,19 +111,19 @@ export function parseNetwork(text: string): Network | undefined {
   return { text, prefixLength, ...addressOf(family, first) };
 }
 
-/** Whether an address lies in a range. */
+/** Returns whether an address lies in a range. */
 export function rangeContains({ family, octets, prefixLength }: AddressRange, address: Address): boolean {
   if (address.family !== family) return false;
   const bits = prefixLength ?? FAMILY_BITS[family];
   return octets.every((octet, index) => ((octet ^ address.octets[index]!) & maskOctet(bits, index)) === 0);
 }
 
-/** The byte of a netmask, of so many one bits that come first. */
+/** Returns a byte of the netmask that begins with this many one bits. */
 function maskOctet(bits: number, index: number): number {
   return (0xff00 >> Math.min(Math.max(bits - 8 * index, 0), 8)) & 0xff;
 }
 
-/** A length in bits, or an IPv4 netmask whose one bits all come first. */
+/** Parses a prefix length, or an IPv4 netmask whose one bits are contiguous. */
 function parsePrefix(prefix: string, family: AddressFamily): number | undefined {
   if (/^(0|[1-9]\d{0,2})$/.test(prefix)) {
     return Number(prefix) <= FAMILY_BITS[family] ? Number(prefix) : undefined;
@@ -135,14 +137,14 @@ function addressOf(family: AddressFamily, octets: readonly number[]): Address {
   return { address: family === "ipv4" ? octets.join(".") : formatGroups(octets), family, octets };
 }
 
-/** The bytes of a valid address of IPv4. */
+/** Returns the bytes of a valid IPv4 address. */
 function readOctets(address: string): number[] {
   return address.split(".").map(Number);
 }
 
-/** The bytes of a valid address of IPv6 without zone. */
+/** Returns the bytes of a valid IPv6 address without a zone. */
 function readGroups(address: string): number[] {
-  // The URL parser knows every way to write an IPv6 address and returns groups of hexadecimal digits only.
+  // The URL parser accepts every form of an IPv6 address and returns groups of hexadecimal digits only.
   const [head = "", tail] = new URL(`http://[${address}]/`).hostname.slice(1, -1).split("::");
   const left = hexGroups(head);
   const right = hexGroups(tail ?? "");

@@ -1,17 +1,17 @@
 /**
- * Just enough of WebAssembly's binary format (WebAssembly Core Specification 2.0, 5) to write a small module by hand
- * when the program needs it. Instructions are functions named as in the text format (6.5): operands go in as code, and
- * code comes out, so that nested calls read as an expression.
+ * An assembler for a small WebAssembly module (WebAssembly Core Specification 2.0, 5). An instruction is a function
+ * with its name in the text format (6.5); its operands are code and its result is code, so a nested call reads as an
+ * expression.
  */
 
-/** Bytes in sequence, nested as they were put together. */
+/** A sequence of bytes, nested as it was composed. */
 export type Code = number | readonly Code[];
 
 /** Value types (5.3). */
 export const I32 = 0x7f;
 export const V128 = 0x7b;
 
-/** A function that a module exports by its name. Locals are numbered behind the parameters. */
+/** A function that a module exports by name. Locals are numbered after the parameters. */
 export interface WebAssemblyFunction {
   readonly name: string;
   readonly parameters: readonly number[];
@@ -20,7 +20,7 @@ export interface WebAssemblyFunction {
   readonly body: Code;
 }
 
-/** A module of functions, and a memory of pages of 64 KiB that is exported as `memory`. */
+/** Encodes a module of functions, with a memory of 64 KiB pages that is exported as `memory`. */
 export function encodeModule(
   functions: readonly WebAssemblyFunction[],
   memoryPages: number,
@@ -44,13 +44,13 @@ function flatten(code: readonly unknown[]): number[] {
   return code.flat(Infinity) as number[];
 }
 
-/** Preceded by its size in bytes. */
+/** Returns code preceded by its size in bytes. */
 function sized(code: readonly Code[]): Code {
   const bytes = flatten(code);
   return [unsigned(bytes.length), bytes];
 }
 
-/** Preceded by the number of items. */
+/** Returns items preceded by their number. */
 function list(items: readonly Code[]): readonly Code[] {
   return [unsigned(items.length), items];
 }
@@ -59,7 +59,7 @@ function text(name: string): Code {
   return list([...new TextEncoder().encode(name)]);
 }
 
-/** LEB128 (5.2.2). */
+/** Encodes a number in LEB128 (5.2.2). */
 function unsigned(value: number): Code {
   return value < 0x80 ? value : [value & 0x7f | 0x80, unsigned(value >>> 7)];
 }
@@ -68,86 +68,86 @@ function signed(value: number): Code {
   return value >= -0x40 && value < 0x40 ? value & 0x7f : [value & 0x7f | 0x80, signed(value >> 7)];
 }
 
-/** The value of a local. */
+/** Reads a local. */
 export function localGet(local: number): Code {
   return [0x20, unsigned(local)];
 }
 
-/** Gives a local a value. */
+/** Sets a local. */
 export function localSet(local: number, value: Code): Code {
   return [value, 0x21, unsigned(local)];
 }
 
-/** A number. */
+/** Pushes a constant. */
 export function i32Const(value: number): Code {
   return [0x41, signed(value)];
 }
 
-/** Four bytes of memory as a number, the least significant first. */
+/** Loads a 32-bit number, little-endian. */
 export function i32Load(offset: number, address: Code): Code {
   return [address, 0x28, 0, unsigned(offset)];
 }
 
-/** Puts a number into four bytes of memory. */
+/** Stores a 32-bit number, little-endian. */
 export function i32Store(offset: number, address: Code, value: Code): Code {
   return [address, value, 0x36, 0, unsigned(offset)];
 }
 
-/** 1 when `left` is less than `right`, both without sign, else 0. */
+/** Compares two unsigned numbers: 1 when `left` is less than `right`, else 0. */
 export function i32LtU(left: Code, right: Code): Code {
   return [left, right, 0x49];
 }
 
-/** The sum, modulo 2^32. */
+/** Adds two numbers modulo 2^32. */
 export function i32Add(left: Code, right: Code): Code {
   return [left, right, 0x6a];
 }
 
-/** The bits that both have. */
+/** Computes the bitwise AND. */
 export function i32And(left: Code, right: Code): Code {
   return [left, right, 0x71];
 }
 
-/** The bits in which they differ. */
+/** Computes the bitwise XOR. */
 export function i32Xor(left: Code, right: Code): Code {
   return [left, right, 0x73];
 }
 
-/** Shifted towards the most significant bit. */
+/** Shifts to the left. */
 export function i32Shl(value: Code, bits: Code): Code {
   return [value, bits, 0x74];
 }
 
-/** Shifted towards the least significant bit, zeros behind. */
+/** Shifts to the right and fills with zeros. */
 export function i32ShrU(value: Code, bits: Code): Code {
   return [value, bits, 0x76];
 }
 
-/** 16 bytes of memory. */
+/** Loads a vector of 16 bytes. */
 export function v128Load(offset: number, address: Code): Code {
   return [address, 0xfd, 0x00, 0, unsigned(offset)];
 }
 
-/** Puts a vector into 16 bytes of memory. */
+/** Stores a vector of 16 bytes. */
 export function v128Store(offset: number, address: Code, value: Code): Code {
   return [address, value, 0xfd, 0x0b, 0, unsigned(offset)];
 }
 
-/** The bits in which they differ. */
+/** Computes the bitwise XOR of two vectors. */
 export function v128Xor(left: Code, right: Code): Code {
   return [left, right, 0xfd, 0x51];
 }
 
-/** A vector of zeros. */
+/** The instruction that pushes a vector of zeros. */
 export const V128_ZERO: Code = [0xfd, 0x0c, new Array<number>(16).fill(0)];
 
-/** The 16 bytes of `first` and then `second` that begin at byte `start`. */
+/** Selects 16 bytes from `first` followed by `second`, from byte `start` on. */
 export function i8x16Window(first: Code, second: Code, start: number): Code {
   const lanes = Array.from({ length: 16 }, (_, lane) => start + lane);
   return [first, second, 0xfd, 0x0d, lanes];
 }
 
-/** Repeats `body` as long as `condition`, which is looked at behind it, is not 0. */
+/** Repeats `body` while `condition`, which is evaluated after it, is not 0. */
 export function doWhile(body: Code, condition: Code): Code {
   return [0x03, 0x40, body, condition, 0x0d, 0, 0x0b];
 }

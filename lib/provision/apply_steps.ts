@@ -8,7 +8,7 @@ import { dirname } from "@std/path";
 import { formatSize } from "../config/size.ts";
 import { formatIdentities } from "./identities.ts";
 import { ProvisionError, reasonOf } from "./provision_error.ts";
-import { FILE_MODE, replaceFile, syncFile, syncFolder } from "./stable_storage.ts";
+import { makeFolder, PRIVATE_FILE_MODE, replaceFile, syncPath } from "../store/stable_storage.ts";
 import type { Step } from "./step.ts";
 
 const PARENT_FOLDER_MODE = 0o755;
@@ -53,7 +53,7 @@ export async function* applySteps(steps: readonly Step[], options: ApplyOptions 
     const synced = new Set(group.filter(isSynced));
     const results = await Promise.allSettled(group.map((step) => applyStep(step, synced.has(step))));
     const done = group.filter((_, index) => results[index]!.status === "fulfilled");
-    syncNames(done.filter((step) => synced.has(step)));
+    await syncNames(done.filter((step) => synced.has(step)));
     yield* done;
     for (const result of results) if (result.status === "rejected") throw result.reason;
   }
@@ -78,7 +78,10 @@ function* inGroups(steps: readonly Step[]): Generator<Step[]> {
 async function applyStep(step: Step, isSynced: boolean): Promise<void> {
   switch (step.kind) {
     case "createFolder":
-      return await attempt(`create folder "${step.path}"`, () => createFolder(step.path, step.mode));
+      return await attempt(
+        `create folder "${step.path}"`,
+        () => createFolder(step.path, step.mode),
+      );
     case "restrictFolder":
       return await attempt(
         `change the mode of folder "${step.path}"`,
@@ -106,7 +109,7 @@ async function applyStep(step: Step, isSynced: boolean): Promise<void> {
       );
     case "keepFile":
       return isSynced
-        ? await attempt(`put "${step.path}" on stable storage`, () => syncFile(step.path))
+        ? await attempt(`put "${step.path}" on stable storage`, () => syncPath(step.path))
         : undefined;
     case "useDevice":
     case "keepUnusedFile":
@@ -122,24 +125,20 @@ async function attempt(action: string, work: () => void | Promise<void>): Promis
   }
 }
 
-function createFolder(path: string, mode: number): void {
-  const parent = dirname(path);
-  if (!isFolder(parent)) createFolder(parent, PARENT_FOLDER_MODE);
-  if (isFolder(path)) return;
-  Deno.mkdirSync(path, { mode });
-  syncFolder(parent);
+async function createFolder(path: string, mode: number): Promise<void> {
+  for (const folder of await makeFolder(path, mode, PARENT_FOLDER_MODE)) await syncPath(folder);
 }
 
-function restrictFolder(path: string, mode: number): void {
+async function restrictFolder(path: string, mode: number): Promise<void> {
   Deno.chmodSync(path, mode);
-  syncFolder(path);
+  await syncPath(path);
 }
 
 // What these two change, they change before they first wait: so when the first file of a group is being put on the
 // disk, all of them are there to go with it.
 
 async function createFile(path: string, sizeBytes: number): Promise<void> {
-  using file = Deno.openSync(path, { write: true, createNew: true, mode: FILE_MODE });
+  using file = Deno.openSync(path, { write: true, createNew: true, mode: PRIVATE_FILE_MODE });
   file.truncateSync(sizeBytes);
   await file.sync();
 }
@@ -156,21 +155,12 @@ async function growFile(path: string, fromBytes: number, sizeBytes: number): Pro
 }
 
 /** Puts the names of files on the disk, each folder once. */
-function syncNames(done: readonly Step[]): void {
+async function syncNames(done: readonly Step[]): Promise<void> {
   for (const folder of new Set(done.map(({ path }) => dirname(path)))) {
     try {
-      syncFolder(folder);
+      await syncPath(folder);
     } catch (error) {
       throw new ProvisionError(`Cannot create files in "${folder}": ${reasonOf(error)}`, { cause: error });
     }
-  }
-}
-
-function isFolder(path: string): boolean {
-  try {
-    return Deno.statSync(path).isDirectory;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }

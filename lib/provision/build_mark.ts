@@ -3,7 +3,7 @@ import type { Config } from "../config/config.ts";
 import { formatState, parseState } from "../store/state_text.ts";
 import { backingFilesOf } from "./backing_files.ts";
 import { ProvisionError, reasonOf } from "./provision_error.ts";
-import { replaceFile, syncFolder } from "./stable_storage.ts";
+import { replaceFile, syncPath } from "../store/stable_storage.ts";
 import { buildMarkOf, identitiesFileOf, stateFolderOf } from "./state_folder.ts";
 import { isRecord } from "../base/is_record.ts";
 
@@ -57,10 +57,10 @@ export class BuildMark {
    *
    * @throws {ProvisionError} when the system refuses
    */
-  remove(): void {
+  async remove(): Promise<void> {
     try {
       Deno.removeSync(this.#path);
-      syncFolder(stateFolderOf(this.#config.storage));
+      await syncPath(stateFolderOf(this.#config.storage));
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return;
       throw new ProvisionError(`Cannot remove "${this.#path}": ${reasonOf(error)}`, { cause: error });
@@ -68,11 +68,11 @@ export class BuildMark {
   }
 
   /** Vouches for what is there now, which is on stable storage. */
-  set(): void {
+  async set(): Promise<void> {
     const files = Object.fromEntries(backingFilesOf(this.#config).map((path) => [path, describeFile(path)]));
     const body = { identities: hashOfIdentities(this.#config), files };
     try {
-      replaceFile(this.#path, formatState({ version: VERSION, body }));
+      await replaceFile(this.#path, formatState({ version: VERSION, body }));
     } catch {
       // Without a mark, the next build makes sure again.
     }

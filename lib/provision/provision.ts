@@ -96,10 +96,10 @@ async function build(
   const mark = new BuildMark(config);
   // What files are recorded to be made must not be lost with a folder that they are in.
   if (!mark.vouchesForAll()) await settleState(config);
-  mark.remove();
+  await mark.remove();
   await take(rest.steps, (path) => mark.vouchesFor(path));
   if (signal?.aborted) return rest;
-  mark.set();
+  await mark.set();
   return rest;
 }
 

@@ -3,6 +3,7 @@ import type { Config } from "../config/config.ts";
 import { backingFilesOf } from "./backing_files.ts";
 import { isInside } from "./is_inside.ts";
 import { ProvisionError, reasonOf } from "./provision_error.ts";
+import { syncPath } from "../store/stable_storage.ts";
 import { identitiesFileOf, workerFoldersOf } from "./state_folder.ts";
 
 /**
@@ -22,7 +23,7 @@ export async function settleState(config: Config): Promise<void> {
   }
   const refused = await Promise.all([identities, ...folders].map(async (path) => {
     try {
-      await syncPath(path);
+      await syncIfPresent(path);
       return undefined;
     } catch (error) {
       return { path, error };
@@ -37,10 +38,9 @@ export async function settleState(config: Config): Promise<void> {
 }
 
 /** Does nothing where there is nothing yet, or no right to look: then this program has made nothing there. */
-async function syncPath(path: string): Promise<void> {
+async function syncIfPresent(path: string): Promise<void> {
   try {
-    using file = await Deno.open(path, { read: true });
-    await file.sync();
+    await syncPath(path);
   } catch (error) {
     const isAbsent = error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
     if (!isAbsent && !(error instanceof Deno.errors.PermissionDenied)) throw error;

@@ -149,7 +149,7 @@ export class ServedUnit {
 
   /** Has the unit stay unusable if it was to be sanitized, and was not. */
   #learnSanitize({ sanitizeFile }: Backing): void {
-    this.logicalUnit.sanitizer.learn(sanitizeFile);
+    this.logicalUnit.sanitizer.load(sanitizeFile);
     if (sanitizeFile.problem !== undefined) this.#options.log.warning(sanitizeFile.problem);
   }
 
@@ -207,7 +207,7 @@ export class ServedUnit {
     const { file, thin } = this.#backing;
     if (sizeBytes > file.sizeBytes) {
       file.grow(sizeBytes);
-      thin?.follow();
+      thin?.adaptToGrowth();
     }
     if (file.readOnly && !readOnly) {
       file.reopen(backingLinks.get(this.path) ?? this.path, false);
@@ -280,7 +280,7 @@ export class ServedUnit {
 
 function describeRecovery({ kind, keptPath }: Recovery, path: string, journalPath: string): string {
   switch (kind) {
-    case "takenBack":
+    case "restored":
       return `Took back an interrupted atomic write to "${path}", recorded in "${journalPath}"`;
     case "incomplete":
       return `Ignored an incomplete record in "${journalPath}": ` +

@@ -1,7 +1,7 @@
 import { reportStorageFault, type StorageFaultReport } from "../scsi/medium/storage_faults.ts";
 import type { AtomicJournal } from "../store/atomic_journal.ts";
 import { StoreError } from "../store/block_store.ts";
-import type { FailedWrite, Replacement } from "../store/put_back.ts";
+import type { FailedWrite, Replacement } from "../store/write_or_restore.ts";
 
 /**
  * The journal of a logical unit: its failures are reported, and it may be opened later than the unit is made. Failures

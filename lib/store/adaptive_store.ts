@@ -1,126 +1,96 @@
-import { Blockage, type Direction, type Operation } from "./blockage.ts";
-import type { BlockStore } from "./block_store.ts";
-import type { ByteRange } from "./byte_range.ts";
+import { Blockage, type Operation } from "./blockage.ts";
+import type { BlockStore, Direction } from "./block_store.ts";
 import { Pace } from "./pace.ts";
-import type { Extent } from "./space_map.ts";
+import { StoreLayer } from "./store_layer.ts";
 
-/** Above this a read has waited for the disk: it is twenty times what the page cache takes for 4 KiB. */
+/** Milliseconds above which a 4 KiB read has waited for the disk: twenty times what the page cache takes. */
 const FAST_READ_MS = 0.04;
 
 /**
- * A write to the page cache waits only when the kernel makes it (too much is dirty), and then for long. Below this,
- * doing it off the event loop would cost more than it saves.
+ * Milliseconds above which a write is slow. A write to the page cache waits only when the kernel throttles it (too much
+ * is dirty), and then for long. Below this limit, doing it off the event loop would take longer than it saves.
  */
 const FAST_WRITE_MS = 1;
 
-/** The operations of one direction. */
+/** The reads or the writes of a store. */
 interface Lane {
   readonly direction: Direction;
   readonly pace: Pace;
-  /** Those that may not begin yet, oldest first. */
+  /** Operations that may not begin yet, the oldest first. */
   readonly waiting: ((operation: Operation) => void)[];
 }
 
 /**
- * A store that notices by itself when its medium is slow, and when it is fast again.
+ * A store layer that detects when its medium is slow, and when it is fast again.
  *
- * As long as data comes from the page cache nothing beats doing it at once. When it comes from a disk, each read done
- * at once makes everybody wait for it, and reads wait for each other; then the `...Now` forms decline, and the work is
- * done off the event loop, many at a time. Reads and writes are judged apart: a disk that must be read may well have
- * room in the cache for what is written. Now and then an operation is tried at once, to see whether that is fast again.
+ * While data is in the page cache, nothing is faster than reading it at once. When it is on a disk, each synchronous
+ * read blocks all sessions, and reads wait for each other. Then the `...Now` forms return false, and the work is done
+ * off the event loop, many operations at a time. Reads and writes are judged separately, because a disk that must be
+ * read may have room in the cache for writes. From time to time an operation is tried at once, to see whether that is
+ * fast again.
  *
- * A medium that has blocked the event loop for long is another matter (`Blockage`): it may do so again for as long as
- * it likes. It is not tried at once before all has been well off the event loop for a while, and until then few
- * operations are under way at a time.
+ * A medium that has blocked the event loop for long is treated differently (`Blockage`), because it may do so again for
+ * any time. It is not tried at once until all operations have been fast off the event loop for a while, and until then
+ * few are under way at a time.
  */
-export class AdaptiveStore implements BlockStore {
-  readonly #store: BlockStore;
+export class AdaptiveStore extends StoreLayer {
   readonly #now: () => number;
   readonly #reads: Lane = { direction: "read", pace: new Pace(FAST_READ_MS), waiting: [] };
   readonly #writes: Lane = { direction: "write", pace: new Pace(FAST_WRITE_MS), waiting: [] };
   readonly #blockage = new Blockage();
-  /** Operations are done one after the other, and the event loop has not gone on since the first of them. */
+  /** Operations were done at once and the event loop has not continued since: they are one run. */
   #isInRun = false;
-  /** The time that was read last in this run, and whether operations have followed that were not timed. */
-  #readAt = 0;
+  /** The last time read in this run, and whether operations that were not timed have followed. */
+  #lastTime = 0;
   #hasUntimed = false;
 
-  /** @param now a clock in milliseconds that never goes back */
+  /** @param now returns monotonic time in milliseconds */
   constructor(store: BlockStore, now: () => number) {
-    this.#store = store;
+    super(store);
     this.#now = now;
   }
 
-  get sizeBytes(): number {
-    return this.#store.sizeBytes;
-  }
-
-  get readOnly(): boolean {
-    return this.#store.readOnly;
-  }
-
-  get canUnmap(): boolean {
-    return this.#store.canUnmap;
-  }
-
-  readNow(offset: number, into: Uint8Array): boolean {
-    if (this.#isUntimed(this.#reads)) return this.#store.readNow(offset, into);
+  override readNow(offset: number, into: Uint8Array): boolean {
+    if (this.#isUntimed(this.#reads)) return this.lower.readNow(offset, into);
     const began = this.#begin(this.#reads);
     if (began === undefined) return false;
     let isDone = false;
     try {
-      isDone = this.#store.readNow(offset, into);
+      isDone = this.lower.readNow(offset, into);
     } finally {
       this.#end(this.#reads, began, isDone ? into.length : undefined);
     }
     return isDone;
   }
 
-  read(offset: number, into: Uint8Array): Promise<void> {
-    if (this.#blockage.isBlocked("read")) return this.#watch(this.#reads, offset, into);
-    const reading = this.#store.read(offset, into);
+  override read(offset: number, into: Uint8Array): Promise<void> {
+    if (this.#blockage.isBlocked("read")) return this.#doWatched(this.#reads, offset, into);
+    const reading = this.lower.read(offset, into);
     return this.#reads.pace.isSlow ? this.#blockage.follow(reading, this.#now) : reading;
   }
 
-  writeNow(offset: number, from: Uint8Array): boolean {
-    if (this.#isUntimed(this.#writes)) return this.#store.writeNow(offset, from);
+  override writeNow(offset: number, from: Uint8Array): boolean {
+    if (this.#isUntimed(this.#writes)) return this.lower.writeNow(offset, from);
     const began = this.#begin(this.#writes);
     if (began === undefined) return false;
     let isDone = false;
     try {
-      isDone = this.#store.writeNow(offset, from);
+      isDone = this.lower.writeNow(offset, from);
     } finally {
       this.#end(this.#writes, began, isDone ? from.length : undefined);
     }
     return isDone;
   }
 
-  write(offset: number, from: Uint8Array): Promise<void> {
-    if (this.#blockage.isBlocked("write")) return this.#watch(this.#writes, offset, from);
-    const writing = this.#store.write(offset, from);
+  override write(offset: number, from: Uint8Array): Promise<void> {
+    if (this.#blockage.isBlocked("write")) return this.#doWatched(this.#writes, offset, from);
+    const writing = this.lower.write(offset, from);
     return this.#writes.pace.isSlow ? this.#blockage.follow(writing, this.#now) : writing;
   }
 
-  flush(): Promise<void> {
-    return this.#store.flush();
-  }
-
-  unmap(ranges: readonly ByteRange[]): Promise<void> {
-    return this.#store.unmap(ranges);
-  }
-
-  extentAt(offset: number): Extent {
-    return this.#store.extentAt(offset);
-  }
-
-  close(): void {
-    this.#store.close();
-  }
-
   /**
-   * Returns whether an operation is done at once without a look at the clock, which takes a tenth of a small one.
-   * Within a run of operations only some are timed; but every run is, from its first operation to its end, so that no
-   * block goes unnoticed.
+   * Returns whether an operation is done at once without being timed. Reading the clock takes a tenth of a small
+   * operation, so only some operations of a run are timed. Each run is timed as a whole, which detects every block.
    */
   #isUntimed({ pace }: Lane): boolean {
     if (!this.#isInRun || pace.isTimed()) return false;
@@ -128,11 +98,11 @@ export class AdaptiveStore implements BlockStore {
     return true;
   }
 
-  /** Begins an operation that is timed; undefined when it must not be done at once. */
+  /** Begins a timed operation; returns undefined when it must not be done at once. */
   #begin({ direction, pace }: Lane): number | undefined {
     if (this.#blockage.isBlocked(direction)) return undefined;
     const now = this.#now();
-    if (this.#hasUntimed) this.#noteUntimed(now);
+    if (this.#hasUntimed) this.#recordUntimed(now);
     if (this.#blockage.isBlocked(direction) || this.#blockage.hangs(now) || !pace.mayTry(now)) {
       return undefined;
     }
@@ -146,42 +116,42 @@ export class AdaptiveStore implements BlockStore {
   /** @param bytes undefined when the operation failed or was declined */
   #end({ pace }: Lane, began: number, bytes: number | undefined): void {
     const now = this.#now();
-    this.#readAt = now;
-    this.#note(began, now);
+    this.#lastTime = now;
+    this.#record(began, now);
     if (bytes !== undefined) pace.took(began, now, bytes);
   }
 
   readonly #endRun = (): void => {
     this.#isInRun = false;
-    if (this.#hasUntimed) this.#noteUntimed(this.#now());
+    if (this.#hasUntimed) this.#recordUntimed(this.#now());
   };
 
-  /** Takes note of the operations that were not timed, by the time since the last look at the clock. */
-  #noteUntimed(now: number): void {
+  /** Records the time of the operations that were not timed, since the last reading of the clock. */
+  #recordUntimed(now: number): void {
     this.#hasUntimed = false;
-    this.#note(this.#readAt, now);
+    this.#record(this.#lastTime, now);
   }
 
-  /** After a block not even those of the same run are done at once. */
-  #note(began: number, ended: number): void {
+  /** Records operations on the event loop. After a block, the rest of the run is not done at once either. */
+  #record(began: number, ended: number): void {
     if (this.#blockage.tookAtOnce(began, ended)) this.#isInRun = false;
   }
 
-  /** Has an operation off the event loop done in its turn, and timed. */
-  async #watch(lane: Lane, offset: number, bytes: Uint8Array): Promise<void> {
+  /** Does an operation off the event loop in its turn, and times it. */
+  async #doWatched(lane: Lane, offset: number, bytes: Uint8Array): Promise<void> {
     const { direction, waiting } = lane;
     const operation = this.#blockage.mayBegin(direction)
       ? this.#blockage.begin(direction, this.#now())
       : await new Promise<Operation>((resolve) => waiting.push(resolve));
     try {
-      await this.#store[direction](offset, bytes);
+      await this.lower[direction](offset, bytes);
     } finally {
       this.#blockage.end(operation, this.#now());
       this.#admit(lane);
     }
   }
 
-  /** Lets those begin that wait, as far as they may. */
+  /** Begins the waiting operations that may begin. */
   #admit({ direction, waiting }: Lane): void {
     while (waiting.length > 0 && this.#blockage.mayBegin(direction)) {
       waiting.shift()!(this.#blockage.begin(direction, this.#now()));

@@ -1,13 +1,13 @@
 /**
- * The journal of atomic writes: a file that holds the record of those under way (`atomic_record.ts`).
+ * The journal of atomic writes: a file with the record of the writes under way (`atomic_record.ts`).
  *
- * Writes that are asked for while others are under way make up the next round. A round is recorded and the record made
- * durable; then its writes are done, and made durable; then the record is taken out. So whatever ends the process or
- * the machine, there is a record of each write that may be torn.
+ * Writes that are requested while others are under way form the next round. A round has three steps. Its record is
+ * written and made durable; then its writes are done and made durable; then the record is erased. So there is a record
+ * of every write that may be torn, whatever ends the process or the machine.
  *
- * A record that stays although its writes are there does no harm: they are recognised. Yet bytes that were the new ones
- * and become the old ones again, by a later write, look like a torn write. So a flush of the store is followed by one
- * of its journal before it is acknowledged, and by then the record is gone.
+ * A record that survives its completed writes does no harm, because recovery recognizes them. But bytes that a later
+ * write changes back from the new to the old ones look like a torn write. So a flush of the store is followed by a
+ * flush of the journal before it is acknowledged, and by then the record is gone.
  */
 import { dirname } from "@std/path";
 import {
@@ -21,48 +21,50 @@ import {
 import { keptJournalOf } from "./atomic_recovery.ts";
 import { type BlockStore, StoreError } from "./block_store.ts";
 import { FileActivity } from "./file_activity.ts";
+import { FlushQueue } from "./flush_queue.ts";
 import { storeError } from "./os_error.ts";
-import type { FailedWrite, Replacement } from "./put_back.ts";
+import type { FailedWrite, Replacement } from "./write_or_restore.ts";
+import { openIfPresent, PRIVATE_FILE_MODE, syncPath, writeAll } from "./stable_storage.ts";
 import { errorMessage } from "../base/error_message.ts";
 
-/** Keeps writes whole across the death of the process and a loss of power. */
+/** A journal that keeps writes whole when the process dies or the power fails. */
 export interface AtomicJournal {
   /**
-   * Has a write be there as a whole, or not at all if it fails or is interrupted. Nobody else may write there
-   * meanwhile.
+   * Performs a write as a whole, or not at all if it fails or is interrupted. The caller lets no other write touch the
+   * range meanwhile.
    *
-   * @param write does it, and puts the old bytes back when it fails
-   * @throws {StoreError} (rejects) when the journal fails, without having written; or with the error of the write
+   * @param write does the write, and restores the old bytes when it fails
+   * @throws {StoreError} (rejects) when the journal fails, before anything is written; or with the error of the write
    */
   protect(replacement: Replacement, write: () => Promise<FailedWrite | undefined>): Promise<void>;
 
   /**
-   * Resolves when no write that was complete before the call will be undone, not even after a power failure.
+   * Resolves when no write that completed before the call can be undone, not even after a loss of power.
    *
-   * @throws {StoreError} (rejects) of kind `flushFailed` when that cannot be promised
+   * @throws {StoreError} (rejects) of kind `flushFailed` when that cannot be guaranteed
    */
   flush(): Promise<void>;
 
   /**
    * Overwrites every byte of the store that the journal holds, and makes that durable.
    *
-   * @throws {StoreError} (rejects) when that fails
+   * @throws {StoreError} (rejects) when it fails
    */
   erase(): Promise<void>;
 
-  /** Nothing may be under way and nothing may follow. */
+  /** Closes the file. Nothing may be under way, and nothing may follow. */
   close(): void;
 }
 
 /** The options of an `AtomicJournalFile`. */
 export interface AtomicJournalOptions {
-  /** The store that the journal belongs to. */
+  /** The store whose writes the journal protects. */
   readonly store: Pick<BlockStore, "flush">;
   /** The NAA designator of the logical unit. */
   readonly owner: string;
-  /** Bytes of writes for which there is room in one record; a larger write has one for itself. */
+  /** Bytes of writes that fit into one record; a larger write has a record of its own. */
   readonly roomBytes: number;
-  /** Counts what is under way off the event loop. */
+  /** Counts the operations off the event loop. */
   readonly activity?: FileActivity | undefined;
 }
 
@@ -73,10 +75,10 @@ interface Request {
   readonly done: PromiseWithResolvers<void>;
 }
 
-/** Bytes that are overwritten at a time. */
+/** Bytes overwritten at a time. */
 const PIECE_BYTES = 256 * 1024;
 
-/** A journal in a file of its own, which `recoverAtomicWrites` has looked at. */
+/** A journal in a file, which `recoverAtomicWrites` has examined. */
 export class AtomicJournalFile implements AtomicJournal {
   readonly #path: string;
   readonly #store: Pick<BlockStore, "flush">;
@@ -84,16 +86,16 @@ export class AtomicJournalFile implements AtomicJournal {
   readonly #bodyBytesMax: number;
   readonly #activity: FileActivity;
   #file: Deno.FsFile | undefined;
-  /** The file and its name have been made durable. */
+  /** The file name is durable. */
   #isNameDurable = false;
-  /** The file may have been written since it was last made durable, by this process or the one before. */
+  /** The file may have unsynchronized content, of this process or the one before. */
   #isUnsynced = true;
   #waiting: Request[] = [];
-  /** The end of what the file is used for now; one thing at a time. */
-  #turn: Promise<unknown> = Promise.resolve();
-  #waitingFlush: Promise<void> | undefined;
-  /** A record that may be there cannot be taken out or trusted: nothing more is promised. */
-  #failure: StoreError | undefined;
+  readonly #flushes = new FlushQueue({
+    open: () => this.#openIfPresent(),
+    sync: () => this.#sync(),
+    toError: (cause) => this.#flushError(cause),
+  });
 
   constructor(path: string, { store, owner, roomBytes, activity }: AtomicJournalOptions) {
     this.#path = path;
@@ -106,22 +108,17 @@ export class AtomicJournalFile implements AtomicJournal {
   protect(replacement: Replacement, write: () => Promise<FailedWrite | undefined>): Promise<void> {
     const done = Promise.withResolvers<void>();
     this.#waiting.push({ replacement, write, done });
-    if (this.#waiting.length === 1) this.#inTurn(() => this.#carryOutRound());
+    if (this.#waiting.length === 1) this.#flushes.run(() => this.#carryOutRound());
     return done.promise;
   }
 
   async flush(): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure;
-    if (!this.#isUnsynced) return;
-    this.#waitingFlush ??= this.#inTurn(() => {
-      this.#waitingFlush = undefined;
-      return this.#sync();
-    });
-    await this.#waitingFlush;
+    this.#flushes.throwIfFailed();
+    if (this.#isUnsynced) await this.#flushes.flush();
   }
 
   erase(): Promise<void> {
-    return this.#inTurn(() =>
+    return this.#flushes.run(() =>
       this.#activity.during(this.#path, async () => {
         await erase(this.#path);
         const keptPath = keptJournalOf(this.#path);
@@ -135,17 +132,11 @@ export class AtomicJournalFile implements AtomicJournal {
     this.#file = undefined;
   }
 
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(work);
-    this.#turn = result.catch(() => {});
-    return result;
-  }
-
-  /** Does what waits, as far as there is room for its record. Reports to those who asked, and never throws. */
+  /** Performs the waiting writes, as far as one record has room. Reports to their callers, and never throws. */
   async #carryOutRound(): Promise<void> {
     const round = this.#takeRound();
     try {
-      if (this.#failure !== undefined) throw this.#failure;
+      this.#flushes.throwIfFailed();
       await this.#record(round.map(({ replacement }) => replacement));
     } catch (error) {
       for (const { done } of round) done.reject(error);
@@ -168,7 +159,7 @@ export class AtomicJournalFile implements AtomicJournal {
       count++;
     }
     const round = this.#waiting.splice(0, count);
-    if (this.#waiting.length > 0) this.#inTurn(() => this.#carryOutRound());
+    if (this.#waiting.length > 0) this.#flushes.run(() => this.#carryOutRound());
     return round;
   }
 
@@ -176,10 +167,10 @@ export class AtomicJournalFile implements AtomicJournal {
     const body = encodeBody(replacements);
     await this.#write(BODY_OFFSET, body);
     await this.#write(0, encodeHeader(this.#owner, body, replacements.length));
-    await this.#sync();
+    await this.#flushes.sync();
   }
 
-  /** Makes the writes of a round durable and takes their record out. While one of them is torn, the record stays. */
+  /** Makes the writes of a round durable and erases their record. While one of them is torn, the record remains. */
   async #conclude(failures: readonly (FailedWrite | undefined)[]): Promise<{ error: unknown } | undefined> {
     const torn = failures.find((failed) => failed?.isTorn);
     try {
@@ -188,7 +179,8 @@ export class AtomicJournalFile implements AtomicJournal {
       await this.#write(0, new Uint8Array(SECTOR_BYTES));
       return undefined;
     } catch (error) {
-      this.#failure ??= this.#flushError(error);
+      // A record that cannot be erased may undo later writes, so no flush can be guaranteed.
+      this.#flushes.fail(error);
       return { error };
     }
   }
@@ -197,7 +189,12 @@ export class AtomicJournalFile implements AtomicJournal {
     this.#isUnsynced = true;
     try {
       await this.#activity.during(this.#path, async () => {
-        this.#file ??= await Deno.open(this.#path, { read: true, write: true, create: true, mode: 0o600 });
+        this.#file ??= await Deno.open(this.#path, {
+          read: true,
+          write: true,
+          create: true,
+          mode: PRIVATE_FILE_MODE,
+        });
         await writeAll(this.#file, offset, bytes);
       });
     } catch (error) {
@@ -205,32 +202,21 @@ export class AtomicJournalFile implements AtomicJournal {
     }
   }
 
-  /**
-   * Makes the file durable, and its name the first time. A failure is final, as that of a `FileStore` is: the kernel
-   * may have dropped the zeros in place of a record, and the next fdatasync would succeed without them.
-   */
+  async #openIfPresent(): Promise<void> {
+    this.#file ??= await openIfPresent(this.#path);
+  }
+
+  /** Makes the file durable, and its name the first time. */
   async #sync(): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure;
-    let file: Deno.FsFile | undefined;
-    try {
-      file = this.#file ??= await openIfThere(this.#path);
-    } catch (error) {
-      throw this.#flushError(error);
-    }
-    try {
-      if (file !== undefined) await this.#activity.during(this.#path, () => this.#syncFile(file));
-      this.#isUnsynced = false;
-    } catch (error) {
-      this.#failure = this.#flushError(error);
-      throw this.#failure;
-    }
+    const file = this.#file;
+    if (file !== undefined) await this.#activity.during(this.#path, () => this.#syncFile(file));
+    this.#isUnsynced = false;
   }
 
   async #syncFile(file: Deno.FsFile): Promise<void> {
     if (this.#isNameDurable) return await file.syncData();
     await file.sync();
-    using folder = await Deno.open(dirname(this.#path), { read: true });
-    await folder.sync();
+    await syncPath(dirname(this.#path));
     this.#isNameDurable = true;
   }
 
@@ -240,10 +226,10 @@ export class AtomicJournalFile implements AtomicJournal {
   }
 }
 
-/** Overwrites a file with zeros and makes that durable; returns false when there is none. */
+/** Overwrites a file with zeros and makes that durable; returns false when there is no file. */
 async function erase(path: string): Promise<boolean> {
   try {
-    using file = await openIfThere(path);
+    using file = await openIfPresent(path);
     if (file === undefined) return false;
     const { size } = await file.stat();
     const zeros = new Uint8Array(PIECE_BYTES);
@@ -253,19 +239,4 @@ async function erase(path: string): Promise<boolean> {
   } catch (error) {
     throw storeError("writeFailed", `Cannot erase journal "${path}"`, error);
   }
-}
-
-/** Opens a file for reading and writing; undefined when there is none, and so nothing to make durable or erase. */
-async function openIfThere(path: string): Promise<Deno.FsFile | undefined> {
-  try {
-    return await Deno.open(path, { read: true, write: true });
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-}
-
-async function writeAll(file: Deno.FsFile, offset: number, bytes: Uint8Array): Promise<void> {
-  file.seekSync(offset, Deno.SeekMode.Start);
-  for (let written = 0; written < bytes.length;) written += await file.write(bytes.subarray(written));
 }

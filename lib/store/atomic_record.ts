@@ -1,5 +1,5 @@
 /**
- * The record of atomic writes under way: the bytes that they replace, and how to recognise the bytes that replace them.
+ * The record of the atomic writes under way: the bytes that they replace, and checksums of the new bytes.
  *
  * ```text
  *     0 | "ISCSIUND", or zeros when nothing is recorded
@@ -9,7 +9,7 @@
  *    20 | number of writes
  *    24 | the logical unit: its NAA designator in ASCII, padded with zeros
  *   508 | CRC32C of bytes 0-507
- *  4096 | the body: the writes, one behind the other
+ *  4096 | the body: the writes, one after the other
  *
  *       write   0 | offset in the store
  *               8 | bytes that are replaced
@@ -17,20 +17,20 @@
  *                 | the old bytes
  * ```
  *
- * The header is one sector and is written behind the body, so that after `kill -9` a record is complete or not there.
- * After a power failure anything may be on the disk; then the checksums show what is complete.
+ * The header is one sector and is written after the body, so after `kill -9` a record is complete or absent. After a
+ * loss of power the disk may hold anything; then the checksums show what is complete.
  *
- * Version 1 had the number of replaced bytes in 12-15, the offset in 16-23, a CRC32C of all that and of the replaced
- * bytes in 24-27, and then zeros; its body was the replaced bytes.
+ * In version 1, bytes 12-15 are the number of replaced bytes, 16-23 the offset, and 24-27 a CRC32C of all that and of
+ * the replaced bytes; zeros follow. The body is the replaced bytes.
  */
 import { readUint32, readUint64, writeUint32, writeUint64 } from "../bytes/big_endian.ts";
 import { crc32c } from "../bytes/crc32c.ts";
-import { equalBytes, type Replacement } from "./put_back.ts";
+import { equalBytes, type Replacement } from "./write_or_restore.ts";
 
-/** The part of a page that every disk writes as a whole, or not at all. */
+/** The unit that every disk writes as a whole or not at all. */
 export const SECTOR_BYTES = 512;
 
-/** The first byte of the body. */
+/** The offset of the body. */
 export const BODY_OFFSET = 4096;
 
 const MAGIC = new TextEncoder().encode("ISCSIUND");
@@ -41,11 +41,11 @@ const HEADER_CHECKSUM_OFFSET = 508;
 const WRITE_HEADER_BYTES = 12;
 const VERSION_1_CHECKSUM_OFFSET = 24;
 
-/** A write as it is recorded. */
+/** A write in a record. */
 export interface RecordedWrite {
   readonly offset: number;
   readonly old: Uint8Array;
-  /** Checksums of the sectors of the new bytes; undefined where version 1 had none. */
+  /** Checksums of the sectors of the new bytes; undefined in version 1. */
   readonly checksums: readonly number[] | undefined;
 }
 
@@ -53,22 +53,23 @@ export interface RecordedWrite {
 export type JournalContent =
   | { readonly kind: "nothing" }
   | { readonly kind: "record"; readonly owner: string | undefined; readonly writes: readonly RecordedWrite[] }
-  /** The header is there and the body is not: the power failed before any of the writes had begun. */
+  /** The header is present and the body is not: the power failed before any of the writes began. */
   | { readonly kind: "incomplete" }
   | { readonly kind: "damaged" }
   | { readonly kind: "newer"; readonly version: number };
 
 /**
- * The state of a recorded write, by what the store holds in its place; one of "other" was replaced by something else.
+ * The state of a recorded write, by the bytes that the store holds in its place; "other" when something else has
+ * replaced it.
  */
 export type WriteState = "untouched" | "torn" | "whole" | "other";
 
-/** Returns how many sectors bytes of a store lie in. */
+/** Returns the number of sectors that bytes of a store touch. */
 function countSectors(offset: number, lengthBytes: number): number {
   return Math.ceil((offset % SECTOR_BYTES + lengthBytes) / SECTOR_BYTES);
 }
 
-/** Calls back for each sector that bytes of a store lie in, with the part of the bytes that lies in it. */
+/** Calls `visit` for each sector that bytes of a store touch, with the part of the bytes in it. */
 function forEachSector(
   offset: number,
   bytes: Uint8Array,
@@ -81,14 +82,14 @@ function forEachSector(
   }
 }
 
-/** Returns how many bytes of a body a write takes. */
+/** Returns the number of bytes that a write takes in a body. */
 export function recordedBytes(offset: number, lengthBytes: number): number {
   return WRITE_HEADER_BYTES + 4 * countSectors(offset, lengthBytes) + lengthBytes;
 }
 
-/** Returns how many bytes the body of a single write of this length takes at most. */
+/** Returns the maximum number of bytes of a body with a single write of this length. */
 export function recordBytesMax(writeBytes: number): number {
-  // It may begin within a sector.
+  // The write may begin within a sector.
   return recordedBytes(SECTOR_BYTES - 1, writeBytes);
 }
 
@@ -121,12 +122,12 @@ export function encodeHeader(owner: string, body: Uint8Array, writeCount: number
   return header;
 }
 
-/** Returns whether a journal that begins with these bytes has nothing recorded. */
+/** Returns whether a journal that begins with these bytes has no record. */
 export function isBlank(header: Uint8Array): boolean {
   return header.subarray(0, MAGIC.length).every((byte) => byte === 0);
 }
 
-/** Decodes all of a journal. */
+/** Decodes a journal. */
 export function decodeJournal(bytes: Uint8Array): JournalContent {
   if (isBlank(bytes)) return { kind: "nothing" };
   if (bytes.length < SECTOR_BYTES || MAGIC.some((byte, index) => bytes[index] !== byte)) {
@@ -134,7 +135,7 @@ export function decodeJournal(bytes: Uint8Array): JournalContent {
   }
   const version = readUint32(bytes, 8);
   if (version === 1) return decodeVersion1(bytes);
-  // The checksum of a newer version may be anywhere.
+  // A newer version may have its checksum elsewhere.
   if (version > VERSION) return { kind: "newer", version };
   const checksum = crc32c(bytes, 0, 0, HEADER_CHECKSUM_OFFSET);
   if (version !== VERSION || checksum !== readUint32(bytes, HEADER_CHECKSUM_OFFSET)) {
@@ -177,8 +178,8 @@ function decodeBody(body: Uint8Array, count: number): RecordedWrite[] {
 }
 
 /**
- * Returns how far a recorded write has come, by what the store holds in its place now. Where sectors hold neither the
- * old bytes nor the new ones, something else has been written there since, or this is another store.
+ * Returns the state of a recorded write, by the bytes that the store holds in its place. When sectors hold neither the
+ * old nor the new bytes, a later write replaced them, or the record belongs to another store.
  */
 export function examineWrite({ offset, old, checksums }: RecordedWrite, held: Uint8Array): WriteState {
   if (checksums === undefined) return equalBytes(old, held) ? "untouched" : "torn";

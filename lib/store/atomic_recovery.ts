@@ -1,4 +1,4 @@
-/** The journal of atomic writes when a logical unit is opened, before anything else is done with its store. */
+/** Recovery of atomic writes when a logical unit is opened, before any other use of its store. */
 import { dirname } from "@std/path";
 import {
   BODY_OFFSET,
@@ -13,37 +13,38 @@ import {
 } from "./atomic_record.ts";
 import { type BlockStore, StoreError } from "./block_store.ts";
 import { storeError } from "./os_error.ts";
-import { findDifferences } from "./put_back.ts";
+import { PRIVATE_FILE_MODE } from "./stable_storage.ts";
+import { findDifferences } from "./write_or_restore.ts";
 
-/** A store that is being opened: its `...Now` forms never decline. */
+/** A store that is being opened. Its `...Now` forms never return false. */
 export interface OpeningStore extends Pick<BlockStore, "sizeBytes" | "readOnly" | "readNow" | "writeNow"> {
-  /** Makes everything durable that was written, by whichever process. */
+  /** Makes all written data durable, whichever process wrote it. */
   flushNow(): void;
 }
 
-/** An event of `recoverAtomicWrites` that should be known. */
+/** An event of `recoverAtomicWrites` that should be reported. */
 export interface Recovery {
   /**
-   * `takenBack`: torn writes, whose old bytes are there again. `incomplete`: a record whose writes had not begun.
-   * `other`: the record of writes to other content than the store has. `damaged`: a file that cannot be read.
+   * `restored`: the old bytes of torn writes were restored. `incomplete`: the writes of the record had not begun.
+   * `other`: the store holds other content than the recorded writes. `damaged`: the journal cannot be decoded.
    */
-  readonly kind: "takenBack" | "incomplete" | "other" | "damaged";
-  /** The file in which the record is kept: it is never applied again. */
+  readonly kind: "restored" | "incomplete" | "other" | "damaged";
+  /** The file with the record, which is never applied again. */
   readonly keptPath?: string;
 }
 
-/** Returns the path of the file in which a journal is kept that could not be applied. */
+/** Returns the path for a journal that could not be applied. */
 export function keptJournalOf(journalPath: string): string {
   return `${journalPath}.kept`;
 }
 
 /**
- * Puts back what interrupted writes have replaced.
+ * Restores the bytes that interrupted writes replaced.
  *
- * @param journalPath there need be no such file
+ * @param journalPath the file need not exist
  * @param owner the NAA designator of the logical unit
- * @returns the event that should be known, if there was one
- * @throws {StoreError} when that cannot be done: of kind `readOnly` when the store cannot be written to
+ * @returns the event to report, if there was one
+ * @throws {StoreError} when it fails: of kind `readOnly` when the store is not writable
  */
 export function recoverAtomicWrites(
   journalPath: string,
@@ -57,25 +58,25 @@ export function recoverAtomicWrites(
     case "newer":
       throw new StoreError(
         "readFailed",
-        `Cannot use journal "${journalPath}": it is of version ${content.version}, which this program does not know; ` +
-          "start the newer program once",
+        `Cannot use journal "${journalPath}": it has version ${content.version}, ` +
+          "which this program does not support; start the newer program once",
       );
     case "incomplete":
-      retire(journalPath);
+      eraseRecord(journalPath);
       return { kind: "incomplete" };
     case "damaged":
-      return { kind: "damaged", keptPath: putAside(journalPath) };
+      return { kind: "damaged", keptPath: renameForInspection(journalPath) };
     case "record":
-      return takeBack(journalPath, content, owner, store);
+      return restoreWrites(journalPath, content, owner, store);
   }
 }
 
 /**
- * Has a journal take space, so that an atomic write needs none when there is none left. One in which something is
- * recorded stays as it is.
+ * Allocates the space of a journal, so an atomic write needs none on a full file system. A journal with a record is not
+ * changed.
  *
- * @param roomBytes bytes of a write for whose record there is to be space
- * @throws {StoreError} when there is not so much space: then space is taken when it is needed
+ * @param roomBytes bytes of the write whose record must fit
+ * @throws {StoreError} when there is not enough space; the journal then takes space when it needs it
  */
 export function allocateJournal(journalPath: string, roomBytes: number): void {
   const lengthBytes = BODY_OFFSET + recordBytesMax(roomBytes);
@@ -84,16 +85,16 @@ export function allocateJournal(journalPath: string, roomBytes: number): void {
     if (size >= lengthBytes && (blocks ?? 0) * 512 >= lengthBytes) return;
     if (size > 0 && !isBlank(readStart(journalPath))) return;
     Deno.mkdirSync(dirname(journalPath), { recursive: true, mode: 0o700 });
-    using file = Deno.openSync(journalPath, { write: true, create: true, mode: 0o600 });
+    using file = Deno.openSync(journalPath, { write: true, create: true, mode: PRIVATE_FILE_MODE });
     writeAllNow(file, new Uint8Array(lengthBytes));
   } catch (error) {
-    throw storeError("writeFailed", `Cannot take space for journal "${journalPath}"`, error);
+    throw storeError("writeFailed", `Cannot allocate journal "${journalPath}"`, error);
   }
 }
 
 function readJournal(path: string): JournalContent {
   try {
-    // A journal is usually blank, and its other bytes may have to be read from the disk.
+    // A journal is usually blank, and reading all of it may access the disk.
     return isBlank(readStart(path)) ? { kind: "nothing" } : decodeJournal(Deno.readFileSync(path));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return { kind: "nothing" };
@@ -101,7 +102,7 @@ function readJournal(path: string): JournalContent {
   }
 }
 
-function takeBack(
+function restoreWrites(
   path: string,
   record: Extract<JournalContent, { kind: "record" }>,
   owner: string,
@@ -109,17 +110,17 @@ function takeBack(
 ): Recovery | undefined {
   const states = record.writes.map((write) => stateOf(write, store));
   const isOfOther = record.owner !== undefined && record.owner !== owner.toLowerCase();
-  if (isOfOther || states.includes("other")) return { kind: "other", keptPath: putAside(path) };
+  if (isOfOther || states.includes("other")) return { kind: "other", keptPath: renameForInspection(path) };
   const torn = record.writes.filter((_, index) => states[index] === "torn");
   if (torn.length > 0 && store.readOnly) {
-    const remedy = "make it writable and start once, then make it read-only again";
-    throw new StoreError("readOnly", `Cannot take back an interrupted write by "${path}": ${remedy}`);
+    const reason = "the store is read-only; make it writable and start once, then make it read-only again";
+    throw new StoreError("readOnly", `Cannot restore an interrupted write from "${path}": ${reason}`);
   }
-  for (const write of torn) putBackNow(write, store);
-  // What is there now, even of a write that is whole, must be on the disk before its record is gone from it.
+  for (const write of torn) restoreNow(write, store);
+  // The current content, even of a whole write, must be durable before its record is erased.
   store.flushNow();
-  retire(path);
-  return torn.length > 0 ? { kind: "takenBack" } : undefined;
+  eraseRecord(path);
+  return torn.length > 0 ? { kind: "restored" } : undefined;
 }
 
 function stateOf(write: RecordedWrite, store: OpeningStore): WriteState {
@@ -129,8 +130,8 @@ function stateOf(write: RecordedWrite, store: OpeningStore): WriteState {
     : examineWrite(write, read(store, offset, old.length));
 }
 
-/** Writes the old bytes wherever others are. */
-function putBackNow({ offset, old }: RecordedWrite, store: OpeningStore): void {
+/** Writes the old bytes where the store holds others. */
+function restoreNow({ offset, old }: RecordedWrite, store: OpeningStore): void {
   for (const { start, end } of findDifferences(offset, read(store, offset, old.length), old, SECTOR_BYTES)) {
     assertDone(store.writeNow(offset + start, old.subarray(start, end)));
   }
@@ -143,11 +144,11 @@ function read(store: OpeningStore, offset: number, lengthBytes: number): Uint8Ar
 }
 
 function assertDone(isDone: boolean): void {
-  if (!isDone) throw new Error("A store that is being opened declined to act at once");
+  if (!isDone) throw new Error("A store that is being opened did not act at once");
 }
 
-/** Has a journal have nothing recorded. */
-function retire(path: string): void {
+/** Erases the record of a journal. */
+function eraseRecord(path: string): void {
   try {
     using file = Deno.openSync(path, { write: true });
     writeAllNow(file, new Uint8Array(SECTOR_BYTES));
@@ -156,17 +157,17 @@ function retire(path: string): void {
   }
 }
 
-/** Keeps a journal under another name, for inspection. */
-function putAside(path: string): string {
+/** Renames a journal, for inspection. */
+function renameForInspection(path: string): string {
   try {
     Deno.renameSync(path, keptJournalOf(path));
     return keptJournalOf(path);
   } catch (error) {
-    throw storeError("writeFailed", `Cannot put journal "${path}" aside`, error);
+    throw storeError("writeFailed", `Cannot rename journal "${path}"`, error);
   }
 }
 
-/** Reads as much of a journal as shows whether it is blank. */
+/** Reads the part of a journal that shows whether it is blank. */
 function readStart(path: string): Uint8Array {
   using file = Deno.openSync(path, { read: true });
   const start = new Uint8Array(SECTOR_BYTES);

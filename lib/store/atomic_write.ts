@@ -1,27 +1,28 @@
 /**
- * Writes that are there as a whole or not at all, whatever fails and whenever the process or the machine is stopped.
+ * Writes that are done as a whole or not at all, whatever fails and whenever the process or the machine stops.
  *
- * COMPARE AND WRITE must not be cut by the death of the process; SBC-3 (5.2) promises nothing of it across a loss of
- * power, as of no other write that was not flushed. `kill -9` keeps what has reached the page cache, and cuts a
- * write(2) between two pages only. So one within a page needs nothing further.
+ * The death of the process must not cut COMPARE AND WRITE; SBC-3 (5.2) guarantees nothing for it after a loss of power,
+ * as for any other write that was not flushed. `kill -9` keeps data that has reached the page cache, and cuts a
+ * write(2) only between two pages. So a write within a page needs nothing further.
  *
- * WRITE ATOMIC must be whole after a loss of power too: initiators take it for torn-write protection (SBC-4, 4.29; the
- * atomic writes of Linux), and leave out the second copy that databases otherwise make. A disk promises that for a
- * sector only.
+ * WRITE ATOMIC must be whole after a loss of power too: initiators use it for torn-write protection (SBC-4, 4.29; the
+ * atomic writes of Linux), and omit the second copy that databases otherwise make. A disk guarantees that for a sector
+ * only.
  *
- * For a longer write the bytes that it replaces are recorded in a journal first, which takes two flushes: the record is
- * on the disk before the data is written, and the data before the record is taken out. Old bytes rather than new ones,
- * because they serve twice: a write that fails half way, for want of space say, is taken back by them too.
+ * For a longer write, the bytes that it replaces are first recorded in a journal. That takes two flushes: the record is
+ * on the disk before the data is written, and the data before the record is erased. The record holds the old bytes
+ * rather than the new ones, because they also restore the range after a write that fails half way, for lack of space
+ * for example.
  */
 import type { AtomicJournal } from "./atomic_journal.ts";
 import { SECTOR_BYTES } from "./atomic_record.ts";
 import type { BlockStore } from "./block_store.ts";
-import { type FailedWrite, PAGE_BYTES, writeOrPutBack } from "./put_back.ts";
+import { type FailedWrite, PAGE_BYTES, writeOrRestore } from "./write_or_restore.ts";
 
-/** An end of everything that a write survives as a whole, and the unit that such an end cuts writes at anyway. */
+/** The interruptions, with the unit that each of them cuts writes at. */
 const UNITS = { processDeath: PAGE_BYTES, powerLoss: SECTOR_BYTES } as const;
 
-/** The worst that may happen in the middle of a write. */
+/** The worst interruption that a write must survive as a whole. */
 export type Interruption = keyof typeof UNITS;
 
 /** An atomic write. */
@@ -36,11 +37,11 @@ function isWithinUnit(offset: number, lengthBytes: number, unitBytes: number): b
 }
 
 /**
- * Writes all of `from` at `offset`, or nothing. Nobody else may write there meanwhile.
+ * Writes all of `from` at `offset`, or nothing. The caller lets no other write touch the range meanwhile.
  *
  * @param journal undefined for a store that does not outlive the process
- * @throws {StoreError} (rejects) when the medium fails or has no space; then the old bytes are there again, unless the
- *   medium refuses even those
+ * @throws {StoreError} (rejects) when the medium fails or has no space; the old bytes are restored, unless the medium
+ *   rejects those, too
  */
 export async function writeAtomically(
   store: BlockStore,
@@ -54,7 +55,7 @@ export async function writeAtomically(
   const old = new Uint8Array(from.length);
   await store.read(offset, old);
   const replacement = { offset, old, fresh: from };
-  const write = (): Promise<FailedWrite | undefined> => writeOrPutBack(store, replacement);
+  const write = (): Promise<FailedWrite | undefined> => writeOrRestore(store, replacement);
   if (journal !== undefined) return journal.protect(replacement, write);
   const failed = await write();
   if (failed !== undefined) throw failed.error;

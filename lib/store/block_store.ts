@@ -2,25 +2,25 @@ import type { ByteRange } from "./byte_range.ts";
 import type { Extent } from "./space_map.ts";
 
 /**
- * Where a logical unit's bytes live.
+ * The bytes of a logical unit.
  *
- * Reading and writing come in two forms. The `...Now` form completes at once, in the caller's buffer, and is what
- * makes the data path fast; a store that would have to wait returns false from it, having touched nothing, and the
- * caller takes the other form, which completes later. A caller must use both; a store may offer only the latter.
+ * Reads and writes have two forms. The `...Now` form completes at once, in the buffer of the caller, and makes the data
+ * path fast. A store that would have to wait returns false from it, having changed nothing, and the caller uses the
+ * other form, which completes later. A caller must support both; a store may complete the latter only.
  *
- * Offsets and lengths are in bytes and lie within `sizeBytes`: whoever calls has checked that. Nothing here knows
- * of logical units, block sizes or the network.
+ * Offsets and lengths are in bytes and lie within `sizeBytes`, which the caller has checked. A store knows neither
+ * logical units nor block sizes nor the network.
  */
 export interface BlockStore {
-  /** It never becomes smaller. */
+  /** It never decreases. */
   readonly sizeBytes: number;
-  /** Opened for reading only: the write forms throw a `StoreError` of kind `readOnly`. */
+  /** The store is read-only: the write forms throw a `StoreError` of kind `readOnly`. */
   readonly readOnly: boolean;
-  /** Whether `unmap` gives space back to where it came from. */
+  /** `unmap` deallocates space. */
   readonly canUnmap: boolean;
 
   /**
-   * Fills `into` with the bytes from `offset` and returns true, or returns false at once: then use `read`.
+   * Fills `into` with the bytes from `offset` and returns true, or returns false at once: the caller uses `read` then.
    *
    * @throws {StoreError} when the medium fails; `into` may be partly filled
    */
@@ -34,7 +34,7 @@ export interface BlockStore {
   read(offset: number, into: Uint8Array): Promise<void>;
 
   /**
-   * Writes all of `from` at `offset` and returns true, or returns false at once: then use `write`.
+   * Writes all of `from` at `offset` and returns true, or returns false at once: the caller uses `write` then.
    *
    * @throws {StoreError} when the medium fails or has no space; a prefix of `from` may have been written
    */
@@ -50,30 +50,33 @@ export interface BlockStore {
   /**
    * Resolves when every write that completed before the call is on stable storage.
    *
-   * @throws {StoreError} (rejects) when that cannot be promised
+   * @throws {StoreError} (rejects) when that cannot be guaranteed
    */
   flush(): Promise<void>;
 
   /**
-   * Makes bytes zero. Their space goes back, if it can (`canUnmap`); else zeros are written where something else is, so
-   * that no space is ever taken for it. When the promise resolves, all of them read as zeros; a write that begins after
-   * that is never undone.
+   * Zeroes bytes. It deallocates their space if the store can (`canUnmap`). Otherwise it writes zeros, and only over
+   * other bytes, so it never allocates space. When the promise resolves, all of the bytes read as zeros; a write that
+   * begins later is never undone.
    *
    * @throws {StoreError} (rejects) when the medium fails; some of the bytes may be zero then
    */
   unmap(ranges: readonly ByteRange[]): Promise<void>;
 
-  /** Whether the bytes at and behind `offset` take space. */
+  /** Returns whether the bytes from `offset` on are mapped, and where that ends. */
   extentAt(offset: number): Extent;
 
-  /** Releases the medium. Nothing may be under way and nothing may follow. */
+  /** Closes the medium. Nothing may be under way, and nothing may follow. */
   close(): void;
 }
 
-/** What went wrong with a medium, in the only distinctions that a caller can act on. */
+/** The direction of a transfer, seen from the initiator. */
+export type Direction = "read" | "write";
+
+/** The kinds of medium failures that a caller distinguishes. */
 export type StoreErrorKind = "readFailed" | "writeFailed" | "flushFailed" | "outOfSpace" | "readOnly";
 
-/** A medium's failure. */
+/** A failure of a medium. */
 export class StoreError extends Error {
   override readonly name = "StoreError";
   readonly kind: StoreErrorKind;

@@ -1,24 +1,26 @@
+import type { Direction } from "./block_store.ts";
+
 /**
- * Milliseconds from which on an operation has blocked the event loop, and with it every session of every target. A busy
- * disk takes far less for one read, and an initiator waits far longer.
+ * Milliseconds after which an operation counts as having blocked the event loop, and with it every session of every
+ * target. A busy disk takes far less for one read, and initiators time out far later.
  */
 export const BLOCKED_MS = 250;
 
-/** Milliseconds that an operation off the event loop takes at most for it to be harmless on the loop. */
+/** Milliseconds within which an operation off the event loop ends promptly enough to be harmless on the loop. */
 const PROMPT_MS = 50;
 
-/** For so long, and over so many operations of its kind, all must have been prompt before it is done at once again. */
-const CALM_MS = 10_000;
-const CALM_COUNT = 32;
+/**
+ * The time, and the number of operations of a kind, for which all must be prompt before that kind is done at once
+ * again.
+ */
+const PROMPT_FOR_MS = 10_000;
+const PROMPT_COUNT_MIN = 32;
 
 /**
- * Operations of one kind that a medium which has blocked may be at work on at once. Deno has 32 threads for such work
- * in a worker, and they must be enough for the other media, too.
+ * Operations of one kind that may be under way at a time on a medium that has blocked. A Deno worker has 32 threads for
+ * such work, and they must suffice for the other media, too.
  */
 const UNDER_WAY_MAX = 4;
-
-/** Bytes go from the medium or to it. */
-export type Direction = "read" | "write";
 
 /** An operation off the event loop. */
 export interface Operation {
@@ -27,19 +29,19 @@ export interface Operation {
 }
 
 /**
- * Notices cheaply whether operations that are merely slow come to an end. None is timed by itself: that takes a tenth
- * of one of the tens of thousands that a disk completes in a second.
+ * A detector of stalled operations, for those that are only slow. It does not time each operation, because that takes a
+ * tenth of one when a disk completes tens of thousands in a second.
  */
-class Progress {
+class StallDetector {
   #begun = 0;
   #ended = 0;
-  /** How many had ended when it was last known that they do, and when that was. */
+  /** The value of `#ended` when operations were last known to end, and the time of that. */
   #lastEnded = 0;
   #lastMs = 0;
 
-  /** @param now read only when nothing is under way */
+  /** @param now the clock, which is read only when nothing is under way */
   begin(now: () => number): void {
-    if (this.#begun === this.#ended) this.#note(now());
+    if (this.#begun === this.#ended) this.#record(now());
     this.#begun++;
   }
 
@@ -47,32 +49,33 @@ class Progress {
     this.#ended++;
   };
 
-  /** Returns whether some are under way and none has ended for long. */
+  /** Returns whether operations are under way and none has ended for long. */
   hasStalled(now: number): boolean {
     if (this.#ended === this.#begun) return false;
-    if (this.#ended !== this.#lastEnded) this.#note(now);
+    if (this.#ended !== this.#lastEnded) this.#record(now);
     return now - this.#lastMs >= BLOCKED_MS;
   }
 
-  #note(now: number): void {
+  #record(now: number): void {
     this.#lastEnded = this.#ended;
     this.#lastMs = now;
   }
 }
 
-/** The operations of one direction. */
+/** The state of one direction. */
 interface Side {
-  /** They must not be done at once. */
+  /** Operations must not be done at once. */
   isBlocked: boolean;
   promptCount: number;
   underWay: number;
 }
 
 /**
- * Judges whether a medium that has blocked the event loop may be used on it again. Times are in milliseconds.
+ * The state of a medium that has blocked the event loop: whether it may be used on the loop again. Times are in
+ * milliseconds.
  *
- * One operation is enough, in whichever direction: then neither reads nor writes are done at once, since the next may
- * meet the same. Trying would block the loop again. So only operations off the event loop are evidence, and each
+ * One blocking operation, of either direction, is enough to block both, since the next operation may meet the same
+ * condition. A trial on the loop would block it again. So only operations off the event loop are evidence, and each
  * direction needs its own.
  */
 export class Blockage {
@@ -80,10 +83,10 @@ export class Blockage {
     read: { isBlocked: false, promptCount: 0, underWay: 0 },
     write: { isBlocked: false, promptCount: 0, underWay: 0 },
   };
-  /** In the order in which they began. */
+  /** In order of their start. */
   readonly #underWay = new Set<Operation>();
-  #calmSince = 0;
-  readonly #progress = new Progress();
+  #promptSince = 0;
+  readonly #stallDetector = new StallDetector();
 
   /** Returns whether operations of this kind must not be done at once. */
   isBlocked(direction: Direction): boolean {
@@ -91,27 +94,27 @@ export class Blockage {
   }
 
   /**
-   * Returns whether the medium hangs now: an operation off the event loop has not ended for long, or none has of those
-   * that were not timed. To be asked often, as each answer depends on the time of the one before.
+   * Returns whether the medium hangs: a timed operation off the event loop has not ended for long, or no untimed one
+   * has. It must be called often, because each answer depends on the time of the call before.
    */
   hangs(now: number): boolean {
-    return this.#progress.hasStalled(now) ||
+    return this.#stallDetector.hasStalled(now) ||
       (this.#underWay.size > 0 && now - this.#oldestBegan(now) >= BLOCKED_MS);
   }
 
   /**
-   * Takes note of an operation off the event loop without timing it.
+   * Follows an operation off the event loop without timing it.
    *
-   * @param now a clock, which is read only when nothing of that kind is under way
+   * @param now the clock, which is read only when nothing of that kind is under way
    */
   follow(operation: Promise<void>, now: () => number): Promise<void> {
-    this.#progress.begin(now);
-    operation.then(this.#progress.end, this.#progress.end);
+    this.#stallDetector.begin(now);
+    operation.then(this.#stallDetector.end, this.#stallDetector.end);
     return operation;
   }
 
   /**
-   * Takes note of an operation on the event loop; whether it failed does not matter.
+   * Records an operation on the event loop, successful or not.
    *
    * @returns whether it has blocked
    */
@@ -121,13 +124,13 @@ export class Blockage {
     return hasBlocked;
   }
 
-  /** Returns whether one more operation of this kind may begin off the event loop. */
+  /** Returns whether another operation of this kind may begin off the event loop. */
   mayBegin(direction: Direction): boolean {
     const { isBlocked, underWay } = this.#sides[direction];
     return !isBlocked || underWay < UNDER_WAY_MAX;
   }
 
-  /** Takes note of an operation off the event loop that begins. */
+  /** Records the start of an operation off the event loop. */
   begin(direction: Direction, now: number): Operation {
     const operation = { direction, began: now };
     this.#underWay.add(operation);
@@ -135,7 +138,7 @@ export class Blockage {
     return operation;
   }
 
-  /** Takes note of its end. */
+  /** Records the end of an operation. */
   end(operation: Operation, now: number): void {
     this.#underWay.delete(operation);
     const side = this.#sides[operation.direction];
@@ -143,16 +146,16 @@ export class Blockage {
     const durationMs = now - operation.began;
     if (durationMs >= BLOCKED_MS && this.#isAnyBlocked()) this.#block(now);
     else if (durationMs >= PROMPT_MS) this.#restart(now);
-    else if (++side.promptCount >= CALM_COUNT && this.#isCalm(now)) side.isBlocked = false;
+    else if (++side.promptCount >= PROMPT_COUNT_MIN && this.#isPromptForLong(now)) side.isBlocked = false;
   }
 
   #isAnyBlocked(): boolean {
     return this.#sides.read.isBlocked || this.#sides.write.isBlocked;
   }
 
-  /** Returns whether all that ended was prompt for long enough, and all that is under way still can be. */
-  #isCalm(now: number): boolean {
-    return now - this.#calmSince >= CALM_MS && now - this.#oldestBegan(now) < PROMPT_MS;
+  /** Returns whether all operations that ended were prompt for long enough, and all that are under way still can be. */
+  #isPromptForLong(now: number): boolean {
+    return now - this.#promptSince >= PROMPT_FOR_MS && now - this.#oldestBegan(now) < PROMPT_MS;
   }
 
   #block(now: number): void {
@@ -161,7 +164,7 @@ export class Blockage {
   }
 
   #restart(now: number): void {
-    this.#calmSince = now;
+    this.#promptSince = now;
     for (const side of Object.values(this.#sides)) side.promptCount = 0;
   }
 

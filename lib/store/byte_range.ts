@@ -1,10 +1,10 @@
-/** Bytes of a store: `lengthBytes` of them, from `offset` on. */
+/** A range of bytes of a store. */
 export interface ByteRange {
   readonly offset: number;
   readonly lengthBytes: number;
 }
 
-/** The same bytes in ascending order of their offsets, in as few ranges as possible. */
+/** Returns the same bytes in ascending order of offset, in as few ranges as possible. */
 export function mergeRanges(ranges: readonly ByteRange[]): ByteRange[] {
   const merged: ByteRange[] = [];
   for (const range of ranges.toSorted((a, b) => a.offset - b.offset)) {
@@ -16,11 +16,11 @@ export function mergeRanges(ranges: readonly ByteRange[]): ByteRange[] {
   return merged;
 }
 
-/** Whether any of `ranges`, which are as `mergeRanges` makes them, has a byte of the one given. */
+/** Returns whether any of `ranges`, which `mergeRanges` returned, has a byte of a range. */
 export function overlapsAny(ranges: readonly ByteRange[], offset: number, lengthBytes: number): boolean {
   let low = 0;
   let high = ranges.length;
-  // Finds the first range that ends behind `offset`.
+  // Find the first range that ends after `offset`.
   while (low < high) {
     const middle = (low + high) >>> 1;
     if (endOf(ranges[middle]!) > offset) high = middle;
@@ -29,7 +29,7 @@ export function overlapsAny(ranges: readonly ByteRange[], offset: number, length
   return low < ranges.length && ranges[low]!.offset < offset + lengthBytes;
 }
 
-/** The whole granules of a range, and what remains of it before and behind them; each may be empty. */
+/** Splits a range into its whole granules and the edges before and after them; each may be empty. */
 export function cutAtGranules(
   { offset, lengthBytes }: ByteRange,
   granuleBytes: number,

@@ -1,28 +1,30 @@
 import { StoreError } from "./block_store.ts";
 
 /**
- * The operations that change files and run off the event loop, of one worker. They go on when the worker is
- * terminated, and reach the files then: so nobody else may use these files before nothing is under way.
+ * The file-changing operations of one worker that run off the event loop. They continue when the worker is terminated,
+ * and still reach the files then. So no other process may use these files before all of them have ended.
  *
- * What is done at once needs no counting: nothing else happens in the worker before it has ended.
+ * Operations on the event loop need no counting, because the worker does nothing else until they have ended.
  */
 export class FileActivity {
-  /** By file: how many are under way. */
+  /** Number of operations under way, by path. */
   readonly #counts = new Map<string, number>();
   #isClosed = false;
   #idle: PromiseWithResolvers<void> | undefined;
 
   /**
-   * Takes note that an operation begins. `end` must follow.
+   * Counts an operation that begins. `end` must follow.
    *
-   * @throws {StoreError} of kind `writeFailed` when none may begin
+   * @throws {StoreError} of kind `writeFailed` when the worker is stopping
    */
   begin(path: string): void {
-    if (this.#isClosed) throw new StoreError("writeFailed", `Cannot write "${path}": the target worker ends`);
+    if (this.#isClosed) {
+      throw new StoreError("writeFailed", `Cannot write "${path}": the target worker is stopping`);
+    }
     this.#counts.set(path, (this.#counts.get(path) ?? 0) + 1);
   }
 
-  /** Takes note that an operation has ended, in whatever way. */
+  /** Counts an operation that has ended, successful or not. */
   end(path: string): void {
     const count = this.#counts.get(path)!;
     if (count > 1) return void this.#counts.set(path, count - 1);
@@ -30,7 +32,7 @@ export class FileActivity {
     if (this.#counts.size === 0) this.#idle?.resolve();
   }
 
-  /** Does something that is one operation, or several in a row. */
+  /** Does work that counts as one operation. */
   async during<T>(path: string, work: () => Promise<T>): Promise<T> {
     this.begin(path);
     try {
@@ -40,17 +42,17 @@ export class FileActivity {
     }
   }
 
-  /** Lets nothing begin from now on. */
+  /** Refuses operations from now on. */
   close(): void {
     this.#isClosed = true;
   }
 
-  /** The files that are being changed. */
+  /** The paths of the files that are being changed. */
   get paths(): string[] {
     return [...this.#counts.keys()];
   }
 
-  /** Resolves when nothing is under way. To be called when nothing can begin. */
+  /** Resolves when nothing is under way. It must be called after `close`. */
   async idle(): Promise<void> {
     if (this.#counts.size === 0) return;
     this.#idle ??= Promise.withResolvers();

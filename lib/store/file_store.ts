@@ -1,38 +1,35 @@
-import { type BlockStore, StoreError } from "./block_store.ts";
+import { type BlockStore, type Direction, StoreError } from "./block_store.ts";
 import type { ByteRange } from "./byte_range.ts";
 import { FileActivity } from "./file_activity.ts";
+import { FlushQueue } from "./flush_queue.ts";
 import { HandlePool } from "./handle_pool.ts";
 import { storeError } from "./os_error.ts";
 import type { Extent } from "./space_map.ts";
 import { zeroFill } from "./zero_fill.ts";
 
-/** How to open a `FileStore`. */
+/** The options of a `FileStore`. */
 export interface FileStoreOptions {
-  /** How much of the file is the store; the file may be larger (a block device often is) but not smaller. */
+  /** Size of the store; the file may be larger (a block device often is) but not smaller. */
   readonly sizeBytes: number;
   readonly readOnly: boolean;
-  /** Where the file is opened, if not at its own path, which stands in messages. */
+  /** The path to open, if it differs from the path in messages. */
   readonly at?: string | undefined;
-  /** Counts what is under way off the event loop. */
+  /** Counts the operations off the event loop. */
   readonly activity?: FileActivity | undefined;
 }
 
-/** Which file it is, whatever its path leads to by now. */
+/** The identity of a file, independent of its path. */
 type FileIdentity = Pick<Deno.FileInfo, "dev" | "ino">;
 
-/** Bytes go from the file or to it. */
-type Direction = "read" | "write";
-
-/** The reason why a path is not opened. */
-const REPLACED = "another file has taken its place";
+/** The reason for refusing to open a path. */
+const REPLACED = "another file has replaced it";
 
 /**
  * A block store on a file or a block device.
  *
- * It holds handles for three kinds of work, because a handle has one position and one operation at a time: one for
- * the `...Now` forms, a pool for the forms that complete later, and one for flushes, so that a flush, which may
- * take seconds, stands in nobody's way. The `...Now` forms are always taken here: they are as fast as the page
- * cache and, where that misses, as slow as the disk.
+ * A handle has one position and one operation at a time, so the store has handles for three kinds of work: one for the
+ * `...Now` forms, a pool for the forms that complete later, and one for flushes, so that a slow flush blocks nothing
+ * else. The `...Now` forms never return false: they are as fast as the page cache and, on a miss, as slow as the disk.
  */
 export class FileStore implements BlockStore {
   readonly canUnmap = false;
@@ -42,14 +39,15 @@ export class FileStore implements BlockStore {
   readonly #activity: FileActivity;
   #sizeBytes: number;
   #readOnly: boolean;
-  /** It has never been open for writing, so that there is nothing to flush. */
+  /** The store was never writable, so there is nothing to flush. */
   #neverWritten: boolean;
-  #now: Deno.FsFile;
+  #immediate: Deno.FsFile;
   #flusher: Deno.FsFile;
   #pool: HandlePool;
-  #runningFlush: Promise<void> | undefined;
-  #queuedFlush: Promise<void> | undefined;
-  #flushFailure: StoreError | undefined;
+  readonly #flushes = new FlushQueue({
+    sync: () => this.#activity.during(this.#path, () => this.#flusher.syncData()),
+    toError: (cause) => storeError("flushFailed", `Cannot flush "${this.#path}"`, cause),
+  });
 
   /**
    * Opens the file at `path`, which must exist.
@@ -88,7 +86,7 @@ export class FileStore implements BlockStore {
     this.#at = options.at ?? path;
     this.#activity = options.activity ?? new FileActivity();
     this.#file = options.file;
-    this.#now = now;
+    this.#immediate = now;
     this.#flusher = flusher;
     this.#pool = pool;
   }
@@ -102,19 +100,19 @@ export class FileStore implements BlockStore {
   }
 
   /**
-   * Takes in more of the file, which has become longer.
+   * Extends the store over more of the file, which has grown.
    *
-   * @throws {StoreError} of kind `readFailed` when it has not; nothing has changed then
+   * @throws {StoreError} of kind `readFailed` when the file is too short; nothing changes then
    */
   grow(sizeBytes: number): void {
-    assertLength(this.#now, this.#path, sizeBytes);
+    assertLength(this.#immediate, this.#path, sizeBytes);
     this.#sizeBytes = sizeBytes;
   }
 
   /**
-   * Opens the file in another mode, at whatever path leads to it now. What is under way goes on as it began.
+   * Opens the file in another mode, at its current path. Operations under way continue with the old handles.
    *
-   * @throws {StoreError} of kind `readFailed` when that cannot be; nothing has changed then
+   * @throws {StoreError} of kind `readFailed` when that fails; nothing changes then
    */
   reopen(at: string, readOnly: boolean): void {
     const opened: Deno.FsFile[] = [];
@@ -122,11 +120,11 @@ export class FileStore implements BlockStore {
       for (let count = 0; count < 3; count++) opened.push(openSame(at, readOnly, this.#file));
       const [now, flusher, pooled] = opened as [Deno.FsFile, Deno.FsFile, Deno.FsFile];
       const pool = new HandlePool(pooled, () => openSameLater(at, readOnly, this.#file));
-      const before = [this.#now, this.#flusher, this.#pool] as const;
-      [this.#now, this.#flusher, this.#pool] = [now, flusher, pool];
+      const before = [this.#immediate, this.#flusher, this.#pool] as const;
+      [this.#immediate, this.#flusher, this.#pool] = [now, flusher, pool];
       before[0].close();
       before[2].close();
-      (this.#runningFlush ?? Promise.resolve()).catch(() => {}).then(() => before[1].close());
+      this.#flushes.afterQueued(() => before[1].close());
       this.#at = at;
       this.#readOnly = readOnly;
       if (!readOnly) this.#neverWritten = false;
@@ -138,9 +136,9 @@ export class FileStore implements BlockStore {
 
   readNow(offset: number, into: Uint8Array): boolean {
     try {
-      this.#now.seekSync(offset, Deno.SeekMode.Start);
+      this.#immediate.seekSync(offset, Deno.SeekMode.Start);
       for (let filled = 0; filled < into.length;) {
-        filled += bytesMoved(this.#now.readSync(rest(into, filled)));
+        filled += bytesMoved(this.#immediate.readSync(rest(into, filled)));
       }
       return true;
     } catch (error) {
@@ -155,9 +153,9 @@ export class FileStore implements BlockStore {
   writeNow(offset: number, from: Uint8Array): boolean {
     this.#assertWritable();
     try {
-      this.#now.seekSync(offset, Deno.SeekMode.Start);
+      this.#immediate.seekSync(offset, Deno.SeekMode.Start);
       for (let written = 0; written < from.length;) {
-        written += bytesMoved(this.#now.writeSync(rest(from, written)));
+        written += bytesMoved(this.#immediate.writeSync(rest(from, written)));
       }
       return true;
     } catch (error) {
@@ -175,28 +173,21 @@ export class FileStore implements BlockStore {
     }
   }
 
-  /**
-   * At most one flush runs and one waits: whoever calls while one runs cannot use it, since it may have begun before
-   * the caller's writes completed, but all who call meanwhile can share the one that follows.
-   */
   flush(): Promise<void> {
-    if (this.#neverWritten) return Promise.resolve();
-    this.#queuedFlush ??= this.#flushAfter(this.#runningFlush);
-    return this.#queuedFlush;
+    return this.#neverWritten ? Promise.resolve() : this.#flushes.flush();
   }
 
   /**
-   * Makes durable at once what has been written, by whichever process. It is for the time before anything is served.
+   * Flushes synchronously what any process has written, before anything is served.
    *
    * @throws {StoreError} of kind `flushFailed`
    */
   flushNow(): void {
-    if (this.#flushFailure !== undefined) throw this.#flushFailure;
+    this.#flushes.throwIfFailed();
     try {
       this.#flusher.syncDataSync();
     } catch (error) {
-      this.#flushFailure = storeError("flushFailed", `Cannot flush "${this.#path}"`, error);
-      throw this.#flushFailure;
+      throw this.#flushes.fail(error);
     }
   }
 
@@ -205,63 +196,32 @@ export class FileStore implements BlockStore {
     for (const range of ranges) await zeroFill(this, range);
   }
 
-  /** The kernel's map of the file is out of reach: all of it may take space. */
+  /** Returns that all of the store may take space, because Deno cannot read the allocation map of a file. */
   extentAt(): Extent {
     return { isMapped: true, endBytes: this.sizeBytes };
   }
 
-  /** Whether nothing of the file takes space; false when that cannot be found out. */
+  /** The file is known to take no space. */
   get isEmpty(): boolean {
-    const found = lookAt(this.#at);
+    const found = inspect(this.#at);
     return found !== undefined && isSame(found, this.#file) && found.blocks === 0;
   }
 
-  /** What is under way goes on; what follows fails. */
+  /** Closes the store. Operations under way continue; later ones fail. */
   close(): void {
-    this.#now.close();
+    this.#immediate.close();
     this.#pool.close();
     const flusher = this.#flusher;
-    const flush = this.#queuedFlush ?? this.#runningFlush;
-    if (flush === undefined) flusher.close();
-    else flush.catch(() => {}).then(() => flusher.close());
-  }
-
-  /** When nothing runs it waits all the same, for a microtask: others who have come by then share this flush. */
-  async #flushAfter(running: Promise<void> | undefined): Promise<void> {
-    // A failure of the running flush is told to its own callers, and remembered for those of this one.
-    await running?.catch(() => {});
-    const flush = this.#syncData();
-    this.#runningFlush = flush;
-    this.#queuedFlush = undefined;
-    try {
-      await flush;
-    } finally {
-      if (this.#runningFlush === flush) this.#runningFlush = undefined;
-    }
-  }
-
-  /**
-   * A failed flush is final. When writing back fails, Linux drops the pages, reports the error once per handle, and
-   * lets the next fdatasync succeed although the data of acknowledged writes is gone. Passing that success on would
-   * be a lie about those writes, so every later flush fails too, until the file is opened anew.
-   */
-  async #syncData(): Promise<void> {
-    if (this.#flushFailure !== undefined) throw this.#flushFailure;
-    try {
-      await this.#activity.during(this.#path, () => this.#flusher.syncData());
-    } catch (error) {
-      this.#flushFailure = storeError("flushFailed", `Cannot flush "${this.#path}"`, error);
-      throw this.#flushFailure;
-    }
+    this.#flushes.afterQueued(() => flusher.close());
   }
 
   #assertWritable(): void {
     if (this.readOnly) {
-      throw new StoreError("readOnly", `Cannot write "${this.#path}": it is opened read-only`);
+      throw new StoreError("readOnly", `Cannot write "${this.#path}": it is open read-only`);
     }
   }
 
-  /** Moves bytes off the event loop, with a handle of the pool. */
+  /** Transfers bytes off the event loop, with a handle of the pool. */
   async #transfer(direction: Direction, offset: number, bytes: Uint8Array): Promise<void> {
     try {
       const pool = this.#pool;
@@ -287,7 +247,7 @@ export class FileStore implements BlockStore {
 
 /** @throws {StoreError} of kind `readFailed` when a file is too short */
 function assertLength(file: Deno.FsFile, path: string, sizeBytes: number): void {
-  // For a block device, stat says 0; the end of the medium is where a seek to the end arrives.
+  // The size of a block device in stat is 0, so seek to the end.
   const missing = sizeBytes - file.seekSync(0, Deno.SeekMode.End);
   if (missing > 0) {
     throw new StoreError("readFailed", `Cannot open "${path}": file is ${missing} bytes short`);
@@ -295,20 +255,20 @@ function assertLength(file: Deno.FsFile, path: string, sizeBytes: number): void 
 }
 
 /**
- * Opens a file, and finds out which one it is. Deno looks at an open file only with a right to where it really is,
- * which nobody has who reaches it by a link: so the path is looked at, before and after.
+ * Opens a file and determines its identity. Deno can stat an open file only with permission for its real path, which a
+ * worker lacks that opens it by a link. So the path is inspected before and after.
  */
 function openFile(path: string, readOnly: boolean): { handle: Deno.FsFile; file: Deno.FileInfo } {
-  const before = lookAt(path);
+  const before = inspect(path);
   const handle = Deno.openSync(path, { read: true, write: !readOnly });
-  const file = lookAt(path);
+  const file = inspect(path);
   if (before !== undefined && file !== undefined && isSame(before, file)) return { handle, file };
   handle.close();
   throw new Error(REPLACED);
 }
 
-/** Looks at what a path leads to; undefined when that cannot be looked at. */
-function lookAt(path: string): Deno.FileInfo | undefined {
+/** Inspects a path; returns undefined when that fails. */
+function inspect(path: string): Deno.FileInfo | undefined {
   try {
     return Deno.statSync(path);
   } catch {
@@ -316,7 +276,7 @@ function lookAt(path: string): Deno.FileInfo | undefined {
   }
 }
 
-/** Opens `path` once more, and makes sure that it still is the file that was expected. */
+/** Opens a path again, and checks that it is still the expected file. */
 function openSame(path: string, readOnly: boolean, expected: FileIdentity): Deno.FsFile {
   const { handle, file } = openFile(path, readOnly);
   if (isSame(file, expected)) return handle;
@@ -324,7 +284,7 @@ function openSame(path: string, readOnly: boolean, expected: FileIdentity): Deno
   throw new Error(REPLACED);
 }
 
-/** Does the same off the event loop, which the file system of a disk that hangs would block. */
+/** Does the same off the event loop, which the file system of a hanging disk would block. */
 async function openSameLater(path: string, readOnly: boolean, expected: FileIdentity): Promise<Deno.FsFile> {
   if (!isSame(await Deno.stat(path), expected)) throw new Error(REPLACED);
   const handle = await Deno.open(path, { read: true, write: !readOnly });
@@ -343,16 +303,16 @@ function isSame(a: FileIdentity, b: FileIdentity): boolean {
 }
 
 /**
- * The result of a read or write call: how many bytes it moved, which is never none. The store lies within the
- * file, so an end of file means that somebody cut it off: zeros in its place would be invented data.
+ * Checks the result of a read or write call, and returns the number of bytes moved. The store lies within the file, so
+ * an end of file means that it was truncated; filling up with zeros would invent data.
  */
 function bytesMoved(count: number | null): number {
-  if (count === null) throw new Error("the file ends before");
-  if (count === 0) throw new Error("the medium takes no more");
+  if (count === null) throw new Error("unexpected end of file");
+  if (count === 0) throw new Error("write returned 0 bytes");
   return count;
 }
 
-/** What is left of a buffer: the buffer itself, without a new view, in the case that counts. */
+/** Returns the rest of a buffer: in the usual case the buffer itself, without a new view. */
 function rest(bytes: Uint8Array, doneBytes: number): Uint8Array {
   return doneBytes === 0 ? bytes : bytes.subarray(doneBytes);
 }

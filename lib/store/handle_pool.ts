@@ -1,16 +1,17 @@
 /**
- * Most handles of one pool, and so the most reads and writes of one file that the kernel works on at once. Each has one
- * of the 32 threads that Deno has for such work in a worker: a file whose disk hangs must leave some to the others.
+ * Maximum number of handles of one pool, and so of reads and writes of one file that the kernel works on at a time.
+ * Each uses one of the 32 threads of a Deno worker for such work: a file on a hanging disk must leave some to other
+ * files.
  */
 const HANDLES_MAX = 24;
 
 /**
- * Handles on one file for work that takes its time: an asynchronous read or write occupies a handle, because its
- * offset is the handle's position, so that as many can be under way as there are handles.
+ * Handles on one file for asynchronous work. A read or write occupies a handle, because its offset is the position of
+ * the handle, so there is a handle for each operation under way.
  *
- * There is one handle from the start, and the others are opened when they are first needed: a file that is always
- * answered from the page cache needs none of them. Opening a file may take as long as its disk hangs, so no work waits
- * for that alone: whichever handle is free first is taken.
+ * The pool starts with one handle and opens the others when they are first needed: a file that is always in the page
+ * cache needs none of them. Opening a file may take as long as its disk hangs, so no operation waits for that alone: it
+ * takes the first handle that is free.
  */
 export class HandlePool {
   readonly #open: () => Promise<Deno.FsFile>;
@@ -22,7 +23,7 @@ export class HandlePool {
 
   /**
    * @param first a handle on the file
-   * @param open opens a further one
+   * @param open opens another one
    */
   constructor(first: Deno.FsFile, open: () => Promise<Deno.FsFile>) {
     this.#idle = [first];
@@ -30,8 +31,8 @@ export class HandlePool {
   }
 
   /**
-   * Returns a handle for the caller alone until it is given back; undefined when all are taken. It takes no promise,
-   * which counts where a disk completes tens of thousands of reads a second.
+   * Returns a handle for the caller alone until it is given back; undefined when all are taken. It is synchronous,
+   * which matters for a disk that completes tens of thousands of reads a second.
    *
    * @throws {Error} when the pool is closed
    */
@@ -42,12 +43,12 @@ export class HandlePool {
     return handle;
   }
 
-  /** Resolves to the next handle that is free, when `take` has none: the oldest caller's first. */
+  /** Resolves to the next free handle, when `take` has none: the oldest caller is first. */
   nextGivenBack(): Promise<Deno.FsFile> {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Takes back a handle that the caller has done with. */
+  /** Returns a handle to the pool. */
   giveBack(handle: Deno.FsFile): void {
     const next = this.#waiting.shift();
     if (next !== undefined) next(handle);
@@ -55,7 +56,7 @@ export class HandlePool {
     else this.#idle.push(handle);
   }
 
-  /** Closes all handles: those that are taken as soon as they are given back. No more can be taken. */
+  /** Closes all handles; those that are taken are closed when they are given back. No more can be taken. */
   close(): void {
     this.#isClosed = true;
     for (const handle of this.#idle.splice(0)) handle.close();
@@ -66,8 +67,8 @@ export class HandlePool {
     try {
       this.giveBack(await this.#open());
     } catch {
-      // The file was replaced or the process has no descriptors left. The handles that are open still lead to the
-      // right file, so the work waits for one of them instead of failing.
+      // The file was replaced, or the process has no descriptors left. The open handles still refer to the right file,
+      // so the work waits for one of them instead of failing.
       this.#count--;
     }
   }

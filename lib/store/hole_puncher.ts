@@ -1,13 +1,13 @@
 import type { ByteRange } from "./byte_range.ts";
 
 /**
- * How an attempt to make holes ended: `refused` when the file system does not take it, and some of the ranges may be
- * holes by then; `abandoned` when the program is about to end.
+ * The result of punching holes: `refused` when the file system rejected it, though some of the ranges may be holes by
+ * then; `abandoned` when the program is stopping.
  */
 export type PunchResult = "punched" | "refused" | "abandoned";
 
-/** Gives space of a file back to its file system, which Deno has no call for. */
+/** A means to deallocate parts of a file, for which Deno has no call. */
 export interface HolePuncher {
-  /** Makes holes of whole granules (`GRANULE_BYTES_MIN`), which are in ascending order. */
+  /** Punches holes of whole granules (`GRANULE_BYTES_MIN`), in ascending order. */
   punch(ranges: readonly ByteRange[]): Promise<PunchResult>;
 }

@@ -2,7 +2,7 @@ import { type BlockStore, StoreError, type StoreErrorKind } from "./block_store.
 import type { ByteRange } from "./byte_range.ts";
 import type { Extent } from "./space_map.ts";
 
-/** The properties of a `LateStore` until its medium is there. */
+/** The properties of a `LateStore` until its medium is opened. */
 export interface LateStoreOptions {
   readonly sizeBytes: number;
   readonly readOnly: boolean;
@@ -10,8 +10,8 @@ export interface LateStoreOptions {
 }
 
 /**
- * A store whose medium could not be opened, and may come later. Until then it fails whatever needs the medium: its
- * caller refuses such work before.
+ * A store whose medium could not be opened yet. Until it is, all operations on the medium fail; the caller refuses such
+ * work before.
  */
 export class LateStore implements BlockStore {
   readonly #expected: LateStoreOptions;
@@ -21,7 +21,7 @@ export class LateStore implements BlockStore {
     this.#expected = expected;
   }
 
-  /** The medium is there: everything that follows goes to `store`. */
+  /** Forwards everything to `store` from now on. */
   arrive(store: BlockStore): void {
     this.#store = store;
   }
@@ -54,7 +54,7 @@ export class LateStore implements BlockStore {
     await this.#medium("writeFailed").write(offset, from);
   }
 
-  /** Nothing was written as long as the medium is not there. */
+  /** Does nothing without a medium, because nothing was written. */
   async flush(): Promise<void> {
     await this.#store?.flush();
   }

@@ -1,14 +1,14 @@
 import { StoreError, type StoreErrorKind } from "./block_store.ts";
 import { errnoOf, errorMessage } from "../base/error_message.ts";
 
-/** The numbers of the operating system for a lack of space: ENOSPC, and EDQUOT when a quota is full. */
+/** The errnos for lack of space: ENOSPC, and EDQUOT for a full quota. */
 const OUT_OF_SPACE_ERRNOS: readonly number[] = [28, 122];
 
 /**
- * Returns an error of the operating system as a medium's failure. Deno has no `code` for every errno, but always names
- * the number.
+ * Converts an operating system error to a failure of the medium. Deno does not set `code` for every errno, but the
+ * message contains the number.
  *
- * @param action the words that come before the reason
+ * @param action the words before the reason
  */
 export function storeError(kind: StoreErrorKind, action: string, error: unknown): StoreError {
   if (error instanceof StoreError) return error;

@@ -1,40 +1,41 @@
-/** What the page cache takes for each byte, generously: 2 GB/s. */
+/** Time per byte of the page cache, rounded up: 2 GB/s. */
 const FAST_MS_PER_BYTE = 1 / 2_000_000;
 
 /**
- * While all is fast only every so many transfers that follow one another are timed, since that takes a tenth of a small
- * one. A slow one among them has all of the following ones timed, for as long as it counts.
+ * Number of consecutive transfers of which one is timed while all are fast. Timing takes a tenth of a small transfer.
+ * After a slow one, all transfers are timed until it no longer counts.
  */
 const TIMED_ONE_IN = 16;
 
-/** Below this share no slow transfer is remembered. */
+/** The share below which slow transfers are forgotten. */
 const FORGOTTEN_SHARE = 0.01;
 
-/** How much one transfer counts in the running share of slow ones. */
+/** Weight of one transfer in the running share of slow ones. */
 const WEIGHT = 1 / 16;
 
 /**
- * From this share of slow transfers on they are done off the event loop. Being interrupted makes a fast transfer look
- * slow now and then, so that one alone must not decide.
+ * The share of slow transfers above which they are done off the event loop. One slow transfer does not decide, because
+ * an interruption can make a fast one look slow.
  */
 const SLOW_SHARE = 0.25;
 
-/** So many fast transfers within one attempt, and they are done at once again. */
+/** Fast transfers of one attempt after which transfers are done at once again. */
 const FAST_TO_RETURN = 16;
 
-/** So many slow ones, and the attempt is over. One that takes longer than any interruption counts for all. */
+/** Slow transfers that end an attempt. One that takes longer than any interruption counts as that many. */
 const SLOW_TO_GIVE_UP = 3;
 const SLOW_BEYOND_DOUBT_MS = 5;
 
-/** An attempt takes at most one hundredth of the time, and is made at least this often. */
-const ATTEMPT_COST = 100;
+/** The share of time for attempts (one hundredth), and their maximum interval. */
+const ATTEMPT_TIME_FACTOR = 100;
 const ATTEMPT_INTERVAL_MS_MAX = 2_000;
 
 /**
- * Judges from how long transfers take whether the next one should be done at once. Times are in milliseconds.
+ * The pace of a medium: from the durations of transfers it decides whether the next one should be done at once. Times
+ * are in milliseconds.
  *
- * While transfers are fast, all are done at once. Once they are slow, only those of an attempt are, to see whether they
- * have become fast again.
+ * While transfers are fast, all are done at once. Once they are slow, only those of an attempt are, to detect when they
+ * are fast again.
  */
 export class Pace {
   readonly #fastMs: number;
@@ -44,32 +45,32 @@ export class Pace {
   #nextAttempt = 0;
   #fastCount = 0;
   #slowCount = 0;
-  /** The shortest slow transfer of an attempt: what the medium takes, without interruptions. */
+  /** The shortest slow transfer of an attempt: the time of the medium, without interruptions. */
   #shortestSlowMs = 0;
 
-  /** @param fastMs a small transfer that takes longer is slow */
+  /** @param fastMs the time above which a small transfer is slow */
   constructor(fastMs: number) {
     this.#fastMs = fastMs;
   }
 
-  /** Transfers are not done at once but to try it. */
+  /** Transfers are done at once only in an attempt. */
   get isSlow(): boolean {
     return this.#isSlow;
   }
 
-  /** Whether the next transfer is to be timed; one that is not is to be done at once. */
+  /** Returns whether the next transfer is to be timed; an untimed one is to be done at once. */
   isTimed(): boolean {
     if (this.#isSlow || this.#slowShare > FORGOTTEN_SHARE) return true;
     this.#untimed = (this.#untimed + 1) % TIMED_ONE_IN;
     return this.#untimed === 0;
   }
 
-  /** Whether a transfer that begins now should be done at once. */
+  /** Returns whether a transfer that begins now should be done at once. */
   mayTry(now: number): boolean {
     return !this.#isSlow || now >= this.#nextAttempt;
   }
 
-  /** Takes note of a transfer that was done at once. */
+  /** Records a transfer that was done at once. */
   took(began: number, ended: number, bytes: number): void {
     const duration = ended - began;
     const wasSlow = duration > this.#fastMs + bytes * FAST_MS_PER_BYTE;
@@ -99,8 +100,8 @@ export class Pace {
     this.#slowShare = 0;
   }
 
-  #endAttempt(cost: number, now: number): void {
-    this.#nextAttempt = now + Math.min(cost * ATTEMPT_COST, ATTEMPT_INTERVAL_MS_MAX);
+  #endAttempt(timeMs: number, now: number): void {
+    this.#nextAttempt = now + Math.min(timeMs * ATTEMPT_TIME_FACTOR, ATTEMPT_INTERVAL_MS_MAX);
     this.#fastCount = 0;
     this.#slowCount = 0;
     this.#shortestSlowMs = Infinity;

@@ -1,30 +1,30 @@
 import { type ByteRange, mergeRanges, overlapsAny } from "./byte_range.ts";
 
 /**
- * Ranges from which on a batch takes no more. A batch is searched and merged, and posted to another thread, in one
- * piece; and the first who asked should not wait for all who came later.
+ * Number of ranges from which a batch is not extended. A batch is searched, merged and posted to another thread as a
+ * whole, and its first caller should not wait for all later ones.
  */
 const RANGES_MAX = 1024;
 
-/** Ranges that are worked on together, and the promise of all who asked for one of them. */
+/** Ranges that are punched together, and the promise of all callers that requested one of them. */
 interface Batch {
-  /** As `mergeRanges` makes them. */
+  /** As `mergeRanges` returns them. */
   ranges: readonly ByteRange[];
   readonly done: PromiseWithResolvers<void>;
-  /** Resolves when the batch is over, however it ended. */
+  /** Resolves when the batch has ended, successful or not. */
   readonly isOver: Promise<void>;
 }
 
 /**
- * Ranges of a store that are being unmapped. It takes long to begin and short to do, so one batch is under way at a
- * time, and all that is asked for meanwhile is merged into the next.
+ * The ranges of a store that are being unmapped. A request is slow to start and quick to do, so one batch is under way
+ * at a time, and later requests are merged into the next.
  */
 export class PunchQueue {
   readonly #punch: (ranges: readonly ByteRange[]) => Promise<void>;
   /** The first one is under way. */
   readonly #batches: Batch[] = [];
 
-  /** @param punch unmaps ranges; what it rejects with goes to all who asked for one of them */
+  /** @param punch unmaps ranges; all callers that requested one of them get its rejection */
   constructor(punch: (ranges: readonly ByteRange[]) => Promise<void>) {
     this.#punch = punch;
   }
@@ -33,7 +33,7 @@ export class PunchQueue {
     return this.#batches.length > 0;
   }
 
-  /** Resolves when these ranges, which are as `mergeRanges` makes them, are unmapped. */
+  /** Resolves when these ranges, which `mergeRanges` returned, are unmapped. */
   add(ranges: readonly ByteRange[]): Promise<void> {
     const last = this.#batches.length > 1 ? this.#batches.at(-1) : undefined;
     if (last !== undefined && last.ranges.length + ranges.length <= RANGES_MAX) {
@@ -46,15 +46,12 @@ export class PunchQueue {
     return done.promise;
   }
 
-  /**
-   * Returns a promise that resolves when some of what keeps others from these bytes is over; undefined when nothing
-   * does.
-   */
-  over(offset: number, lengthBytes: number): Promise<void> | undefined {
+  /** Returns a promise that resolves when a batch with some of these bytes has ended; undefined when there is none. */
+  endOfBatchWith(offset: number, lengthBytes: number): Promise<void> | undefined {
     return this.#batches.find(({ ranges }) => overlapsAny(ranges, offset, lengthBytes))?.isOver;
   }
 
-  /** Works on one batch after the other until none is left. */
+  /** Punches one batch after the other until none is left. */
   async #run(): Promise<void> {
     for (let batch = this.#batches[0]; batch !== undefined; batch = this.#batches[0]) {
       try {

@@ -1,4 +1,4 @@
-/** Most bits of a map, and so the memory that it takes: 1 MiB. */
+/** Maximum number of bits of a map, and so its memory: 1 MiB. */
 const GRANULES_MAX = 8 * 1024 * 1024;
 
 /** The smallest granule: a page, and a block of the usual file systems. */
@@ -8,33 +8,33 @@ const WORD_GRANULES = 32;
 const WORD_FULL = 0xffff_ffff;
 
 /**
- * Words of a map whose unmapped granules are counted together. Of a map of the largest size there are as many blocks as
- * there are words in one, so that a search looks at some 1,500 numbers at most, however large the store is.
+ * Words of a map whose unmapped granules are counted together. A map of maximum size has as many blocks as a block has
+ * words, so a search examines some 1,500 numbers at most, however large the store is.
  */
 const BLOCK_WORDS = 512;
 const BLOCK_GRANULES = BLOCK_WORDS * WORD_GRANULES;
 
-/** Bytes that are alike: from the offset that was asked for up to `endBytes`. */
+/** A range of bytes that are all mapped or all unmapped, from the requested offset up to `endBytes`. */
 export interface Extent {
-  /** False only when they take no space and read as zeros; true also when that is not known. */
+  /** False only for bytes that take no space and read as zeros; true also when that is unknown. */
   readonly isMapped: boolean;
   readonly endBytes: number;
 }
 
 /**
- * The bytes of a store that are known to take no space: a bit for each granule, set while nothing of the granule has
- * been written since all of it was unmapped. The larger the store the larger the granule, so that a map is never large;
- * what is unmapped in smaller pieces counts as mapped, which is always allowed to be said.
+ * The bytes of a store that are known to take no space. There is a bit for each granule, which is set while nothing of
+ * the granule was written since all of it was unmapped. The granule grows with the store, so a map is never large. A
+ * smaller range that is unmapped counts as mapped, which is always allowed.
  */
 export class SpaceMap {
   readonly #sizeBytes: number;
   readonly #granuleBytes: number;
   readonly #granules: number;
   readonly #unmapped: Uint32Array;
-  /** For each block of words how many bits of it are set. */
+  /** Number of set bits of each block of words. */
   readonly #unmappedCounts: Uint16Array;
 
-  /** @param isUnmapped whether all of the store is known to take no space now */
+  /** @param isUnmapped all of the store is known to take no space */
   constructor(sizeBytes: number, isUnmapped: boolean) {
     this.#sizeBytes = sizeBytes;
     this.#granuleBytes = granuleBytesFor(sizeBytes);
@@ -44,11 +44,11 @@ export class SpaceMap {
     if (isUnmapped) this.#fill(0, this.#granules, true);
   }
 
-  /** The same for a larger store, of which nothing more is known than before. */
+  /** Returns a map with the same content for a larger store. */
   resized(sizeBytes: number): SpaceMap {
     const map = new SpaceMap(sizeBytes, false);
     let words = this.#unmapped.slice();
-    // What the store has gained begins within its last granule.
+    // The new bytes of the store begin within its last granule.
     const whole = Math.floor(this.#sizeBytes / this.#granuleBytes);
     if (whole < this.#granules) words[whole >>> 5]! &= ~(1 << (whole & 31));
     for (let granule = this.#granuleBytes; granule < map.#granuleBytes; granule *= 2) words = halve(words);
@@ -59,29 +59,29 @@ export class SpaceMap {
     return map;
   }
 
-  /** Takes note of a write, before it takes place. */
+  /** Marks bytes as mapped, before they are written. */
   markMapped(offset: number, lengthBytes: number): void {
     const first = Math.floor(offset / this.#granuleBytes);
     const last = Math.floor((offset + lengthBytes - 1) / this.#granuleBytes);
     this.#fill(first, last + 1, false);
   }
 
-  /** Takes note of bytes that have been unmapped: the granules that lie within them, the store's last one included. */
+  /** Marks the granules within unmapped bytes, including the last granule of the store. */
   markUnmapped(offset: number, lengthBytes: number): void {
     const end = offset + lengthBytes;
     const first = Math.ceil(offset / this.#granuleBytes);
-    const behind = end === this.#sizeBytes ? this.#granules : Math.floor(end / this.#granuleBytes);
-    this.#fill(first, behind, true);
+    const endGranule = end === this.#sizeBytes ? this.#granules : Math.floor(end / this.#granuleBytes);
+    this.#fill(first, endGranule, true);
   }
 
-  /** Whether all of these bytes are known to take no space. */
+  /** Returns whether all of these bytes are known to take no space. */
   isUnmapped(offset: number, lengthBytes: number): boolean {
     const first = Math.floor(offset / this.#granuleBytes);
-    const behind = Math.ceil((offset + lengthBytes) / this.#granuleBytes);
-    return this.#isUnmapped(first) && this.#endOfRun(first, behind) === behind;
+    const end = Math.ceil((offset + lengthBytes) / this.#granuleBytes);
+    return this.#isUnmapped(first) && this.#endOfRun(first, end) === end;
   }
 
-  /** The bytes from `offset` on that are alike. */
+  /** Returns the range of equally mapped bytes from `offset` on. */
   extentAt(offset: number): Extent {
     const granule = Math.floor(offset / this.#granuleBytes);
     const end = this.#endOfRun(granule, this.#granules);
@@ -95,37 +95,37 @@ export class SpaceMap {
     return (this.#unmapped[granule >>> 5]! & 1 << (granule & 31)) !== 0;
   }
 
-  /** The first granule behind one that is not like it, or `behind` if that is before it. */
-  #endOfRun(granule: number, behind: number): number {
+  /** Returns the first granule after `granule` that differs from it, or `end` if that is lower. */
+  #endOfRun(granule: number, end: number): number {
     const isUnmapped = this.#isUnmapped(granule);
-    const unlike = isUnmapped ? WORD_FULL : 0;
-    const alikeCount = isUnmapped ? BLOCK_GRANULES : 0;
-    const words = Math.ceil(behind / WORD_GRANULES);
+    const inverse = isUnmapped ? WORD_FULL : 0;
+    const uniformCount = isUnmapped ? BLOCK_GRANULES : 0;
+    const words = Math.ceil(end / WORD_GRANULES);
     let mask = -1 << (granule & 31);
     for (let word = granule >>> 5; word < words;) {
-      const others = (this.#unmapped[word]! ^ unlike) & mask;
-      if (others !== 0) return Math.min(word * WORD_GRANULES + lowestBit(others), behind);
+      const others = (this.#unmapped[word]! ^ inverse) & mask;
+      if (others !== 0) return Math.min(word * WORD_GRANULES + lowestBit(others), end);
       mask = -1;
       word++;
       while (
-        word % BLOCK_WORDS === 0 && word < words && this.#unmappedCounts[word / BLOCK_WORDS] === alikeCount
+        word % BLOCK_WORDS === 0 && word < words && this.#unmappedCounts[word / BLOCK_WORDS] === uniformCount
       ) {
         word += BLOCK_WORDS;
       }
     }
-    return behind;
+    return end;
   }
 
   /** Sets or clears the bits of granules. */
-  #fill(first: number, behind: number, isUnmapped: boolean): void {
-    for (let granule = first; granule < behind;) {
-      if (granule % BLOCK_GRANULES === 0 && granule + BLOCK_GRANULES <= behind) {
+  #fill(first: number, end: number, isUnmapped: boolean): void {
+    for (let granule = first; granule < end;) {
+      if (granule % BLOCK_GRANULES === 0 && granule + BLOCK_GRANULES <= end) {
         this.#fillBlock(granule / BLOCK_GRANULES, isUnmapped);
         granule += BLOCK_GRANULES;
       } else {
-        const end = Math.min((granule | 31) + 1, behind);
-        this.#fillWithinWord(granule, end, isUnmapped);
-        granule = end;
+        const wordEnd = Math.min((granule | 31) + 1, end);
+        this.#fillWithinWord(granule, wordEnd, isUnmapped);
+        granule = wordEnd;
       }
     }
   }
@@ -135,12 +135,12 @@ export class SpaceMap {
     this.#unmappedCounts[block] = isUnmapped ? BLOCK_GRANULES : 0;
   }
 
-  #fillWithinWord(first: number, behind: number, isUnmapped: boolean): void {
+  #fillWithinWord(first: number, end: number, isUnmapped: boolean): void {
     const word = first >>> 5;
-    const mask = -1 << (first & 31) & -1 >>> (31 - ((behind - 1) & 31));
+    const mask = -1 << (first & 31) & -1 >>> (31 - ((end - 1) & 31));
     const before = this.#unmapped[word]!;
     const after = (isUnmapped ? before | mask : before & ~mask) >>> 0;
-    // Nearly every write goes where something was written before.
+    // Nearly every write overwrites mapped bytes.
     if (after === before) return;
     this.#unmapped[word] = after;
     this.#unmappedCounts[Math.floor(word / BLOCK_WORDS)]! += countBits(after) - countBits(before);
@@ -153,7 +153,7 @@ function granuleBytesFor(sizeBytes: number): number {
   return granuleBytes;
 }
 
-/** The number of the lowest bit that is set, of which there is one. */
+/** Returns the number of the lowest set bit; there must be one. */
 function lowestBit(word: number): number {
   return 31 - Math.clz32(word & -word);
 }
@@ -164,7 +164,7 @@ function countBits(word: number): number {
   return Math.imul(fours + (fours >>> 4) & 0x0f0f_0f0f, 0x0101_0101) >>> 24;
 }
 
-/** One bit for each two: set if both are. */
+/** Merges each two bits into one: set if both are. */
 function halve(words: Uint32Array): Uint32Array<ArrayBuffer> {
   const halved = new Uint32Array(Math.ceil(words.length / 2));
   for (let index = 0; index < words.length; index++) {
@@ -173,7 +173,7 @@ function halve(words: Uint32Array): Uint32Array<ArrayBuffer> {
   return halved;
 }
 
-/** The lower 16 bits of the result are one for each two of a word. */
+/** Merges each two bits of a word into the lower 16 bits of the result. */
 function halveWord(word: number): number {
   let bits = word & word >>> 1 & 0x5555_5555;
   bits = (bits | bits >>> 1) & 0x3333_3333;

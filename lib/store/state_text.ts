@@ -1,17 +1,17 @@
 /**
- * The text of a state file: a JSON object with its version and a checksum.
+ * The text of a state file: a JSON object with a version and a checksum.
  *
  * ```text
  * {
  *   "version": 2,
  *   "checksum": "0a1b2c3d",
- *   ...what is kept
+ *   ...body
  * }
  * ```
  *
- * The checksum is the CRC32C of the object without it, in the shortest form of JSON: a changed digit is noticed,
- * another indentation does not matter. All kinds of state files share this form from their version 2 on, so that a file
- * of a version that is not known yet is told from a damaged one. Version 1 has no checksum.
+ * The checksum is the CRC32C of the object without it, in the shortest form of JSON: a changed digit is detected,
+ * another indentation is not. All kinds of state files have this form from version 2 on, so a file of a newer version
+ * is distinguished from a damaged one. Version 1 has no checksum.
  */
 import { crc32c } from "../bytes/crc32c.ts";
 import { isRecord } from "../base/is_record.ts";
@@ -19,7 +19,7 @@ import { isRecord } from "../base/is_record.ts";
 /** The last version without a checksum. */
 const UNCHECKED_VERSION = 1;
 
-/** A state file that a newer version of this program has written: it must not be changed, and cannot be used. */
+/** An error for a state file of a newer version of this program: it must not be changed, and cannot be used. */
 export class NewerStateError extends Error {
   override readonly name = "NewerStateError";
 }
@@ -30,18 +30,18 @@ export interface StateText {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** Returns the text that keeps `body`. */
+/** Formats a state file. */
 export function formatState({ version, body }: StateText): string {
   const checksum = checksumOf({ version, ...body });
   return `${JSON.stringify({ version, checksum, ...body }, null, 2)}\n`;
 }
 
 /**
- * Reads the text of a state file.
+ * Parses a state file.
  *
  * @param newest the version that this program writes
- * @throws {NewerStateError} when the version is newer than that
- * @throws {SyntaxError} that says what is wrong with the text, when it is damaged
+ * @throws {NewerStateError} when the version is newer
+ * @throws {SyntaxError} with the reason, when the text is damaged
  */
 export function parseState(text: string, newest: number): StateText {
   const { checksum, ...rest } = parseObject(text);
@@ -51,16 +51,16 @@ export function parseState(text: string, newest: number): StateText {
   }
   if (checksum === undefined && version > UNCHECKED_VERSION) throw new SyntaxError("it has no checksum");
   if (checksum !== undefined && checksum !== checksumOf(rest)) {
-    throw new SyntaxError("its checksum does not match what is in it");
+    throw new SyntaxError("its checksum does not match its content");
   }
   if (version <= newest) return { version, body };
   throw new NewerStateError(
-    `it is of version ${version}, and this program knows versions up to ${newest}; ` +
+    `it has version ${version}, and this program supports versions up to ${newest}; ` +
       "use the version of the program that wrote it",
   );
 }
 
-/** Returns whether a text is that of a state file, of whatever version, and has a checksum that matches. */
+/** Returns whether a text is a state file of any version with a correct checksum. */
 export function isIntactState(text: string): boolean {
   try {
     return parseState(text, Infinity).version > UNCHECKED_VERSION;
@@ -69,7 +69,7 @@ export function isIntactState(text: string): boolean {
   }
 }
 
-/** Returns whether a text is that of a state file, of whatever version, and as far as can be told intact. */
+/** Returns whether a text is a state file of any version, and as far as can be checked undamaged. */
 export function isState(text: string): boolean {
   try {
     parseState(text, Infinity);
@@ -84,7 +84,7 @@ function parseObject(text: string): Readonly<Record<string, unknown>> {
   try {
     document = JSON.parse(text);
   } catch {
-    // The text may be anything, and of any length.
+    // The text may be anything, and of any length, so the message does not quote it.
     throw new SyntaxError("it is not JSON");
   }
   if (!isRecord(document)) throw new SyntaxError("it is not a JSON object");

@@ -3,86 +3,77 @@ import { type ByteRange, cutAtGranules, mergeRanges, overlapsAny } from "./byte_
 import type { HolePuncher } from "./hole_puncher.ts";
 import { PunchQueue } from "./punch_queue.ts";
 import { type Extent, GRANULE_BYTES_MIN, SpaceMap } from "./space_map.ts";
+import { StoreLayer } from "./store_layer.ts";
 import { zeroFill } from "./zero_fill.ts";
 
-/** How often holes are asked for, in ever smaller parts, before the data is overwritten with zeros. */
+/** Maximum number of attempts to punch holes, in ever smaller parts, before zeros are written instead. */
 const ATTEMPTS_MAX = 4;
 
-/** Parts that a refused request is divided into, to find the range that it was refused for. */
+/** Parts that a refused request is divided into, to find the range that caused the refusal. */
 const PARTS = 8;
 
-/** Edges of one command that are zeroed at the same time. */
+/** Edges of one command that are zeroed at a time. */
 const EDGES_AT_ONCE = 8;
 
 /** The options of a `ThinStore`. */
 export interface ThinStoreOptions {
   readonly puncher: HolePuncher;
-  /** Nothing of the store within takes space yet. */
+  /** The store takes no space yet. */
   readonly isEmpty: boolean;
 }
 
-/** A write that the store within has begun. */
+/** A write that the lower store has begun. */
 interface Write extends ByteRange {
   readonly ended: Promise<void>;
 }
 
 /**
- * A store on a sparse file: what is unmapped becomes a hole of the file.
+ * A store layer over a sparse file: unmapped ranges become holes of the file.
  *
- * A hole must never swallow a later write, not even one beside the range that was asked for. So only whole granules are
- * punched, and what remains of a range is written with zeros. A write and a hole that have bytes in common are never
- * under way together, since it would be unknown which of them the file has kept: the later waits for the earlier. All
- * else goes on, but off the event loop: the kernel locks the file while it makes a hole.
+ * A hole must never swallow a later write, not even one beside the requested range. So only whole granules are punched,
+ * and the rest of a range is overwritten with zeros. A write and a hole that overlap are never under way together,
+ * since it would be unknown which of them the file kept: the later one waits for the earlier. All other operations
+ * continue, but off the event loop, because the kernel locks the file while it punches a hole.
  */
-export class ThinStore implements BlockStore {
-  readonly canUnmap = true;
-  readonly #store: BlockStore;
+export class ThinStore extends StoreLayer {
   readonly #puncher: HolePuncher;
   #map: SpaceMap;
   readonly #holes = new PunchQueue((ranges) => this.#punch(ranges));
   readonly #writes = new Set<Write>();
 
   constructor(store: BlockStore, { puncher, isEmpty }: ThinStoreOptions) {
-    this.#store = store;
+    super(store);
     this.#puncher = puncher;
     this.#map = new SpaceMap(store.sizeBytes, isEmpty);
   }
 
-  get sizeBytes(): number {
-    return this.#store.sizeBytes;
+  override get canUnmap(): boolean {
+    return true;
   }
 
-  get readOnly(): boolean {
-    return this.#store.readOnly;
+  /** Adapts to the lower store, which has grown. The new bytes may take space. */
+  adaptToGrowth(): void {
+    this.#map = this.#map.resized(this.lower.sizeBytes);
   }
 
-  /** The store within has become larger. What it has gained may take space. */
-  follow(): void {
-    this.#map = this.#map.resized(this.#store.sizeBytes);
+  override readNow(offset: number, into: Uint8Array): boolean {
+    return !this.#holes.isBusy && this.lower.readNow(offset, into);
   }
 
-  readNow(offset: number, into: Uint8Array): boolean {
-    return !this.#holes.isBusy && this.#store.readNow(offset, into);
-  }
-
-  read(offset: number, into: Uint8Array): Promise<void> {
-    return this.#store.read(offset, into);
-  }
-
-  writeNow(offset: number, from: Uint8Array): boolean {
+  override writeNow(offset: number, from: Uint8Array): boolean {
     if (this.#holes.isBusy) return false;
     this.#map.markMapped(offset, from.length);
-    return this.#store.writeNow(offset, from);
+    return this.lower.writeNow(offset, from);
   }
 
-  async write(offset: number, from: Uint8Array): Promise<void> {
-    for (let hole = this.#holes.over(offset, from.length); hole !== undefined;) {
+  override async write(offset: number, from: Uint8Array): Promise<void> {
+    for (let hole = this.#holes.endOfBatchWith(offset, from.length); hole !== undefined;) {
       await hole;
-      hole = this.#holes.over(offset, from.length);
+      hole = this.#holes.endOfBatchWith(offset, from.length);
     }
-    // From here to the entry in the set nothing may be awaited: a hole could begin.
+    // Nothing may be awaited from here until the write is in the set, because a hole could begin.
     this.#map.markMapped(offset, from.length);
-    const write = { offset, lengthBytes: from.length, ended: this.#store.write(offset, from) };
+    const write = { offset, lengthBytes: from.length, ended: this.lower.write(offset, from) };
     this.#writes.add(write);
     try {
       await write.ended;
@@ -91,37 +82,29 @@ export class ThinStore implements BlockStore {
     }
   }
 
-  flush(): Promise<void> {
-    return this.#store.flush();
-  }
-
-  async unmap(ranges: readonly ByteRange[]): Promise<void> {
-    if (this.readOnly) throw new StoreError("readOnly", "Cannot unmap: the store is opened read-only");
+  override async unmap(ranges: readonly ByteRange[]): Promise<void> {
+    if (this.readOnly) throw new StoreError("readOnly", "Cannot unmap: the store is open read-only");
     const parts = this.#mapped(mergeRanges(ranges)).map((range) => cutAtGranules(range, GRANULE_BYTES_MIN));
     const whole = parts.map((part) => part.whole).filter(({ lengthBytes }) => lengthBytes > 0);
     const edges = this.#mapped(parts.flatMap((part) => part.edges));
     const punched = whole.length === 0 ? undefined : this.#holes.add(whole);
-    // All come to their end before any failure is reported, so that nothing is under way after it.
+    // Every part ends before a failure is reported, so nothing is under way after it.
     const results = await Promise.allSettled([punched, ...this.#zeroEdges(edges)]);
     for (const result of results) {
       if (result.status === "rejected") throw result.reason;
     }
   }
 
-  extentAt(offset: number): Extent {
+  override extentAt(offset: number): Extent {
     return this.#map.extentAt(offset);
   }
 
-  close(): void {
-    this.#store.close();
-  }
-
-  /** Returns those of the ranges that may take space. */
+  /** Returns the ranges that may take space. */
   #mapped(ranges: readonly ByteRange[]): ByteRange[] {
     return ranges.filter(({ offset, lengthBytes }) => !this.#map.isUnmapped(offset, lengthBytes));
   }
 
-  /** Zeros what remains of ranges beside their holes, some at a time. */
+  /** Zeroes the edges of ranges, some at a time. */
   #zeroEdges(edges: readonly ByteRange[]): Promise<void>[] {
     const left = edges.values();
     const lane = async (): Promise<void> => {
@@ -130,34 +113,34 @@ export class ThinStore implements BlockStore {
     return Array.from({ length: Math.min(EDGES_AT_ONCE, edges.length) }, lane);
   }
 
-  /** Unmaps ranges that no write can touch before this is over. */
+  /** Unmaps ranges that no write touches until it has ended. */
   async #punch(ranges: readonly ByteRange[]): Promise<void> {
     const writes = [...this.#writes].filter((write) => overlapsAny(ranges, write.offset, write.lengthBytes));
     if (writes.length > 0) await Promise.allSettled(writes.map((write) => write.ended));
-    for (const range of await this.#makeHoles(ranges)) await zeroFill(this.#store, range);
+    for (const range of await this.#punchHoles(ranges)) await zeroFill(this.lower, range);
   }
 
   /**
-   * Makes holes, and returns the ranges in which there are none. One range of many may be the reason, or something that
-   * passes. So what was refused is asked for again in smaller parts, unless several parts were refused and none was
-   * not: then it is the file system that takes no holes.
+   * Punches holes, and returns the ranges that are still mapped. One range of many may be the cause of a refusal, or a
+   * temporary condition. So a refused request is repeated in smaller parts, unless several parts were refused and none
+   * was accepted: then the file system does not support holes.
    */
-  async #makeHoles(ranges: readonly ByteRange[]): Promise<readonly ByteRange[]> {
+  async #punchHoles(ranges: readonly ByteRange[]): Promise<readonly ByteRange[]> {
     let refused = [ranges];
     for (let attempt = 1; attempt <= ATTEMPTS_MAX && refused.length > 0; attempt++) {
       const parts = attempt === 1 ? refused : refused.flatMap(divide);
       refused = [];
-      for (const part of parts) if (!await this.#makeHolesAtOnce(part)) refused.push(part);
+      for (const part of parts) if (!await this.#punchAtOnce(part)) refused.push(part);
       if (parts.length > 1 && refused.length === parts.length) break;
     }
     return refused.flat();
   }
 
-  /** Makes holes with one request; returns false when that was refused. */
-  async #makeHolesAtOnce(ranges: readonly ByteRange[]): Promise<boolean> {
+  /** Punches holes with one request; returns false when it was refused. */
+  async #punchAtOnce(ranges: readonly ByteRange[]): Promise<boolean> {
     const result = await this.#puncher.punch(ranges);
     if (result === "abandoned") {
-      throw new StoreError("writeFailed", "Cannot unmap: the server is about to stop");
+      throw new StoreError("writeFailed", "Cannot unmap: the server is stopping");
     }
     if (result === "refused") return false;
     for (const { offset, lengthBytes } of ranges) this.#map.markUnmapped(offset, lengthBytes);

@@ -1,8 +1,10 @@
-import { readIfPresent, replaceFile, writeError, writeSynced } from "./durable_file.ts";
+import { readIfPresent, replaceFileInFolder } from "./durable_file.ts";
 import { FileActivity } from "./file_activity.ts";
+import { storeError } from "./os_error.ts";
+import { openIfPresent, writeSynced } from "./stable_storage.ts";
 import { isIntactState, isState } from "./state_text.ts";
 
-/** The smallest room of a copy: a block of any file system that holds it. */
+/** The minimum size of a copy: a block of any file system that it may be on. */
 const ROOM_BYTES_MIN = 4096;
 
 interface TwinFileOptions {
@@ -10,45 +12,45 @@ interface TwinFileOptions {
   readonly write?: typeof writeSynced;
 }
 
-/** The content of a `TwinFile` as it was found. */
+/** The content of a `TwinFile` as it was read. */
 export interface TwinText {
-  /** Undefined when the file is not there. */
+  /** Undefined without a file. */
   readonly text: string | undefined;
-  /** The file is not as `replace` leaves it: replacing the text by itself puts that right. */
+  /** The file is not as `replace` leaves it; replacing the text by itself repairs that. */
   readonly needsRewrite: boolean;
-  /** One of the two copies is damaged, or was only half written when the power went. */
+  /** One of the two copies is damaged, or was being written when the power failed. */
   readonly isHalfDamaged: boolean;
 }
 
 /**
- * The text of a state file (`state_text.ts`) that can be replaced by one that is no longer, although the file system is
- * full.
+ * The text of a state file (`state_text.ts`). On a full file system it can still be replaced, unless the new text is
+ * longer.
  *
  * ```text
- *                0 | first copy, filled up with line feeds
+ *                0 | first copy, padded with line feeds
  *  half the length | second copy, likewise
  * ```
  *
- * The file has all its blocks, written with real bytes, before the first text is promised, and is changed in place: the
- * first copy, then the second, each on stable storage before what follows. After a loss of power at any moment one copy
- * is whole, and it is that of the last change that was promised, or of the one under way. Once a change is promised
- * both copies hold it, so that damage to one of them is noticed and loses nothing. A text that is too long for a copy
- * makes a new and larger file, which takes the place of the one before.
+ * All blocks of the file are written with real bytes before the first text is acknowledged, and changed in place: the
+ * first copy, then the second, each put on stable storage before the next step. After a loss of power at any moment one
+ * copy is whole. It holds the last acknowledged change, or the one under way. Once a change is acknowledged, both
+ * copies hold it, so damage to one of them is detected and loses nothing. A text that is too long for a copy makes a
+ * new and larger file, which replaces the old one.
  *
- * ext4 and XFS write blocks in place that a file has. So does btrfs for a file without copy-on-write, which a file made
- * in a folder with that attribute is. Where a file system copies on write, or shares the blocks with a snapshot or a
- * reflink, a change takes new blocks, and fails for lack of space as any other write does.
+ * ext4 and XFS overwrite allocated blocks in place. So does btrfs for a file without copy-on-write, which is the case
+ * for a file in a folder with that attribute. Where a file system copies on write, or shares the blocks with a snapshot
+ * or a reflink, a change allocates blocks, and fails for lack of space like any other write.
  */
 export class TwinFile {
   readonly #path: string;
   readonly #activity: FileActivity;
   readonly #write: typeof writeSynced;
-  /** The text that was last read or replaced. */
+  /** The text that was last read or written. */
   #text: string | undefined;
 
   /**
-   * @param activity counts what is under way off the event loop
-   * @param write what writes a copy in place
+   * @param activity counts the operations off the event loop
+   * @param write writes a copy in place
    */
   constructor(path: string, { activity = new FileActivity(), write = writeSynced }: TwinFileOptions = {}) {
     this.#path = path;
@@ -57,10 +59,10 @@ export class TwinFile {
   }
 
   /**
-   * Reads the text, and makes what was read durable under its name.
+   * Reads the text, and puts it and its name on stable storage.
    *
-   * A file without an intact copy is taken as a whole, for one that an older version of this program has written: the
-   * reader of the text decides.
+   * A file without an intact copy is returned as a whole, because an older version of this program may have written it:
+   * the caller decides.
    *
    * @throws {StoreError} of kind `readFailed`
    */
@@ -77,24 +79,27 @@ export class TwinFile {
   }
 
   /**
-   * Puts a text in place of the one before, and resolves when it is on stable storage. One call at a time.
+   * Replaces the text, and resolves when the new one is on stable storage. One call at a time.
    *
-   * @throws {StoreError} (rejects) of kind `writeFailed` or `outOfSpace` when that cannot be promised: the text before
-   *   is still there then, or this one is
+   * @throws {StoreError} (rejects) of kind `writeFailed` or `outOfSpace`; the file holds the old text then, or the new
+   *   one
    */
   async replace(text: string): Promise<void> {
     const bytes = new TextEncoder().encode(text);
     try {
       await this.#activity.during(this.#path, async () => {
-        if (!await this.#replaceInPlace(bytes)) await replaceFile(this.#path, makeTwins(bytes));
+        if (!await this.#replaceInPlace(bytes)) await replaceFileInFolder(this.#path, makeTwins(bytes));
       });
       this.#text = text.trimEnd();
     } catch (error) {
-      throw writeError(`Cannot replace "${this.#path}"`, error);
+      throw storeError("writeFailed", `Cannot replace "${this.#path}"`, error);
     }
   }
 
-  /** Returns false, having touched nothing, when the file has no room or no copy of the text before. */
+  /**
+   * Replaces the text in the existing file. Returns false, having changed nothing, when the file has no room or no copy
+   * of the old text.
+   */
   async #replaceInPlace(bytes: Uint8Array): Promise<boolean> {
     using file = await openIfPresent(this.#path);
     if (file === undefined || this.#text === undefined) return false;
@@ -102,14 +107,14 @@ export class TwinFile {
     const room = before.length / 2;
     const copies = copiesIn(before);
     if (room < bytes.length || !copies.includes(this.#text)) return false;
-    // The copy that is relied on until the other one holds the new text comes last.
+    // The intact copy is written last, when the other one holds the new text.
     const order = copies[0] === this.#text && copies[1] !== this.#text ? [room, 0] : [0, room];
     for (const offset of order) await this.#write(file, offset, fill(bytes, room));
     return true;
   }
 }
 
-/** Returns the intact copies in a file, with undefined in the place of one that is not. */
+/** Returns the copies in a file, with undefined for a copy that is not intact. */
 function copiesIn(bytes: Uint8Array): [first: string | undefined, second: string | undefined] {
   const room = bytes.length / 2;
   if (!isRoom(room)) return [undefined, undefined];
@@ -122,7 +127,9 @@ function intactTextIn(copy: Uint8Array): string | undefined {
   return isIntactState(text) ? text : undefined;
 }
 
-/** Returns the text of a file without an intact copy: the whole, unless that makes no sense and there are copies. */
+/**
+ * Returns the text of a file without an intact copy: the whole file, or its first half when only that can be a copy.
+ */
 function wholeTextIn(bytes: Uint8Array): string {
   const whole = decode(bytes);
   const room = bytes.length / 2;
@@ -146,18 +153,9 @@ function decode(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);
 }
 
-/** Fills a text up with line feeds, which JSON skips. */
+/** Pads a text with line feeds, which JSON skips. */
 function fill(bytes: Uint8Array, room: number): Uint8Array {
   const copy = new Uint8Array(room).fill("\n".charCodeAt(0));
   copy.set(bytes);
   return copy;
-}
-
-async function openIfPresent(path: string): Promise<Deno.FsFile | undefined> {
-  try {
-    return await Deno.open(path, { read: true, write: true });
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
 }

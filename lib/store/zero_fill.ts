@@ -1,16 +1,16 @@
 import type { BlockStore } from "./block_store.ts";
 import type { ByteRange } from "./byte_range.ts";
-import { PAGE_BYTES, putBack } from "./put_back.ts";
+import { PAGE_BYTES, writeDifferences } from "./write_or_restore.ts";
 
-/** Bytes that are looked at at a time. */
+/** Bytes compared at a time. */
 const PIECE_BYTES = 256 * 1024;
 
-/** Never written to, so that all can share it. */
+/** Zeros, which all calls share because they are never changed. */
 const ZEROS = new Uint8Array(PIECE_BYTES);
 
 /**
- * Makes bytes zero where no hole can be made. Zeros are written only to pages that hold something else: to forget data
- * never takes space.
+ * Zeroes bytes without punching a hole. Zeros are written only to pages that hold other bytes, so zeroing never
+ * allocates space.
  *
  * @throws {StoreError} (rejects) when the medium fails
  */
@@ -21,7 +21,7 @@ export async function zeroFill(
   const end = offset + lengthBytes;
   for (let at = offset; at < end;) {
     const pieceEnd = Math.min(at + PIECE_BYTES - at % PAGE_BYTES, end);
-    await putBack(store, at, ZEROS.subarray(0, pieceEnd - at));
+    await writeDifferences(store, at, ZEROS.subarray(0, pieceEnd - at));
     at = pieceEnd;
   }
 }

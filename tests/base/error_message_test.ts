@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { errnoOf, errorMessage } from "../../lib/base/error_message.ts";
 
-Deno.test("errorMessage() takes whatever was thrown", () => {
+Deno.test("errorMessage() returns a message for any thrown value", () => {
   assertEquals([errorMessage(new RangeError("too long")), errorMessage("text"), errorMessage(undefined)], [
     "too long",
     "text",

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { isRecord } from "../../lib/base/is_record.ts";
 
-Deno.test("isRecord() takes objects alone", () => {
+Deno.test("isRecord() accepts objects only", () => {
   assertEquals([{}, { a: 1 }, [], null, undefined, "text", 1].map(isRecord), [
     true,
     true,

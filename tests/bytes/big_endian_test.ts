@@ -45,7 +45,7 @@ Deno.test("writeUint64() and readUint64() agree up to the largest safe integer",
   }
 });
 
-Deno.test("readUint64() does not give a number below 2^53 for one above it", () => {
+Deno.test("readUint64() returns no number below 2^53 for one above it", () => {
   const bytes = new Uint8Array(8).fill(0xff);
   assertEquals(bigEndian.readUint64(bytes, 0) > Number.MAX_SAFE_INTEGER, true);
 });

@@ -41,7 +41,7 @@ Deno.test("parseNetwork() refuses everything else", () => {
   for (const text of texts) assertEquals(parseNetwork(text), undefined, text);
 });
 
-Deno.test("plainAddress() gives one form to equal addresses", () => {
+Deno.test("plainAddress() returns the same text for equal addresses", () => {
   const rows = [
     ["10.0.0.7", "10.0.0.7"],
     ["::ffff:10.0.0.7", "10.0.0.7"],
@@ -74,7 +74,7 @@ Deno.test("parseAddress() reads every byte, with or without a zone, and nothing 
   }
 });
 
-Deno.test("addressFamily() tells addresses from other text", () => {
+Deno.test("addressFamily() distinguishes addresses from other text", () => {
   const rows = [
     ["10.0.0.7", "ipv4"],
     ["::ffff:10.0.0.7", "ipv6"],

@@ -65,7 +65,7 @@ Deno.test("the instructions on numbers do what their names say", () => {
   assertEquals(instantiate(i32LtU(localGet(0), localGet(1))).run(1, -1), 1);
 });
 
-Deno.test("doWhile() goes round as long as its condition holds, and once at least", () => {
+Deno.test("doWhile() repeats while its condition holds, and runs once at least", () => {
   const body = [
     doWhile(
       [localSet(2, i32Add(localGet(2), localGet(0))), localSet(1, i32Add(localGet(1), i32Const(-1)))],

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { OPTION_NAMES } from "../../lib/config/options.ts";
 import { parseConfig } from "../../lib/config/parse_config.ts";
+import { seededRandom } from "../support/seeded_random.ts";
 
 const VALID = `# All options
 storage = /data/iscsi
@@ -77,17 +78,6 @@ const PIECES = [
   ...OPTION_NAMES,
 ];
 
-/** A small generator (Marsaglia's xorshift32), so that a seed says everything about a run. */
-function randomNumbers(seed: number): (below: number) => number {
-  let state = seed;
-  return function next(below: number): number {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
-
 function randomPieces(next: (below: number) => number, count: number): string {
   return Array.from({ length: count }, () => PIECES[next(PIECES.length)]!).join("");
 }
@@ -132,7 +122,7 @@ function checkParsing(text: string): "good" | "bad" {
 function fuzz(make: (next: (below: number) => number) => string): Record<"good" | "bad", number> {
   const counts = { good: 0, bad: 0 };
   for (let seed = 1; seed <= 500; seed++) {
-    const text = make(randomNumbers(seed * 2_654_435_761));
+    const text = make(seededRandom(seed));
     try {
       counts[checkParsing(text)]++;
     } catch (error) {

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ControlError } from "../../lib/control/control_error.ts";
 import { decodeReply, decodeRequest, encodeLine, type Reply } from "../../lib/control/control_message.ts";
-import { Random } from "../fuzz/_random.ts";
+import { numberFromEnvironment, Random } from "../support/seeded_random.ts";
 
 Deno.test("a request is a line, and is read back", () => {
   const line = encodeLine({ request: "status", parameters: { all: true } });
@@ -40,7 +40,7 @@ Deno.test("a message that is not one is refused, with what is wrong with it", ()
 });
 
 Deno.test("no damage to a message does more than have it refused", () => {
-  const seed = Date.now() % 2 ** 32;
+  const seed = numberFromEnvironment("FUZZ_SEED", 20070101);
   const random = new Random(seed);
   const lines = [
     encodeLine({ request: "status", parameters: {} }),
@@ -56,7 +56,11 @@ Deno.test("no damage to a message does more than have it refused", () => {
       try {
         decode(characters.join(""));
       } catch (error) {
-        assertEquals(error instanceof ControlError, true, `seed ${seed}: ${characters.join("")}: ${error}`);
+        assertEquals(
+          error instanceof ControlError,
+          true,
+          `FUZZ_SEED=${seed}: ${characters.join("")}: ${error}`,
+        );
       }
     }
   }

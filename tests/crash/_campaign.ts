@@ -1,6 +1,6 @@
 /** All workloads in this process, and all of them as programs. */
 import { join } from "@std/path";
-import { Random } from "../fuzz/_random.ts";
+import { Random } from "../support/seeded_random.ts";
 import { findMissing } from "../support/tools.ts";
 import { type Exploration, type ExploreOptions, Explorer, recordInProcess } from "./_explore.ts";
 import { recordPrograms } from "./_program_recorder.ts";

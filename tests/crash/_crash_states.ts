@@ -5,7 +5,7 @@
  * what is durable and any selection of the rest. Of selections there are far too many: each point gets the most telling
  * ones, and others at random.
  */
-import type { Random } from "../fuzz/_random.ts";
+import type { Random } from "../support/seeded_random.ts";
 import { Disk, type Tree } from "./_disk.ts";
 import { PAGE_BYTES, type Unit } from "./_inode.ts";
 import { describeChange, type Operation, type Recording } from "./_operation.ts";

@@ -3,7 +3,7 @@
  * restart is recorded too, and cut again.
  */
 import { join } from "@std/path";
-import { Random } from "../fuzz/_random.ts";
+import { Random } from "../support/seeded_random.ts";
 import { type CrashKind, type CrashPlan, type CrashState, planCrashes } from "./_crash_states.ts";
 import { DenoRecorder } from "./_deno_recorder.ts";
 import { Disk } from "./_disk.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Random } from "../fuzz/_random.ts";
+import { Random } from "../support/seeded_random.ts";
 import { planCrashes } from "./_crash_states.ts";
 import { Disk, type Tree } from "./_disk.ts";
 import { PAGE_BYTES } from "./_inode.ts";

@@ -4,7 +4,7 @@
  * `CRASH_STATES` makes it longer, `CRASH_SEED` chooses other states.
  */
 import { assert, assertEquals } from "@std/assert";
-import { numberFromEnvironment } from "../fuzz/_random.ts";
+import { numberFromEnvironment } from "../support/seeded_random.ts";
 import { explore } from "./_campaign.ts";
 import { formatViolations } from "./_table.ts";
 import { WORKLOADS } from "./_workloads.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { numberFromEnvironment, Random } from "../fuzz/_random.ts";
+import { numberFromEnvironment, Random } from "../support/seeded_random.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { DenoRecorder } from "./_deno_recorder.ts";
 import { Disk } from "./_disk.ts";

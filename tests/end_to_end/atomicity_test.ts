@@ -5,6 +5,7 @@ import type { Initiator } from "../support/initiator.ts";
 import { compareAndWrite, read16, writeAtomic16 } from "../support/initiator_cdb.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
 import { Appliance } from "./appliance.ts";
+import { numberFromEnvironment, seededRandom } from "../support/seeded_random.ts";
 
 const BLOCK = 512;
 const TARGET = "iqn.2002-08.info.netmanager:disk";
@@ -31,16 +32,7 @@ Deno.test("eight initiators that increment a number by COMPARE AND WRITE lose no
   for (const initiator of initiators) await initiator.close();
 });
 
-const SEED = Number(Deno.env.get("FUZZ_SEED") ?? 20070101);
-
-/** Numbers from 0 to below 1 that look random and are the same for the same seed. */
-function makeRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = Math.imul(state, 1664525) + 1013904223 >>> 0;
-    return state / 2 ** 32;
-  };
-}
+const SEED = numberFromEnvironment("FUZZ_SEED", 20070101);
 
 /** A stretch of the disk that is only ever written as a whole, all its bytes being equal. */
 interface Stretch {
@@ -71,7 +63,7 @@ async function keepWriting(initiator: Initiator, stretch: Stretch, compares: boo
 
 Deno.test(`the death of the server at any moment leaves no atomic write half done (FUZZ_SEED=${SEED})`, async () => {
   using appliance = Appliance.create(CONF);
-  const random = makeRandom(SEED);
+  const random = seededRandom(SEED);
   // Aligned to pages and not, in one page and in many.
   const stretches: Stretch[] = [[0, 256], [1003, 256], [2001, 128], [3007, 20], [4000, 8], [5003, 3]]
     .map(([lba, blocks]) => ({ lba: lba!, blocks: blocks!, acknowledged: 0, asked: 0 }));
@@ -93,7 +85,7 @@ Deno.test(`the death of the server at any moment leaves no atomic write half don
     const writing = stretches.map((stretch, index) =>
       keepWriting(initiators[index]!, stretch, stretch.blocks <= 128 && index % 2 === 0)
     );
-    await new Promise((resolve) => setTimeout(resolve, 20 + random() * 150));
+    await new Promise((resolve) => setTimeout(resolve, 20 + random(150)));
     await server.kill();
     await Promise.all(writing);
     for (const initiator of initiators) await initiator.close();

@@ -8,7 +8,7 @@ import { recordPrograms } from "../crash/_program_recorder.ts";
 import { formatViolations } from "../crash/_table.ts";
 import { makeScratch } from "../crash/_tree_files.ts";
 import { WORKLOADS } from "../crash/_workloads.ts";
-import { numberFromEnvironment } from "../fuzz/_random.ts";
+import { numberFromEnvironment } from "../support/seeded_random.ts";
 import { testWithTools } from "../support/tools.ts";
 
 const SEED = numberFromEnvironment("CRASH_SEED", 1981);

@@ -1,7 +1,7 @@
 /** The server and `iscsi build` are killed at work: a few rounds. `deno task kill` runs many. */
 import { assert, assertEquals } from "@std/assert";
 import { makeScratch } from "../crash/_tree_files.ts";
-import { numberFromEnvironment } from "../fuzz/_random.ts";
+import { numberFromEnvironment } from "../support/seeded_random.ts";
 import { type KillOptions, type KillReport, runRounds } from "../kill/_rounds.ts";
 
 const SEED = numberFromEnvironment("KILL_SEED", 9);

@@ -1,7 +1,7 @@
 /** Eight initiators and an operator at a server: some seconds. `deno task soak` runs for hours. */
 import { assert, assertEquals } from "@std/assert";
 import { makeScratch } from "../crash/_tree_files.ts";
-import { numberFromEnvironment } from "../fuzz/_random.ts";
+import { numberFromEnvironment } from "../support/seeded_random.ts";
 import { soak } from "../soak/_soak.ts";
 import { testWithTools } from "../support/tools.ts";
 

@@ -20,7 +20,7 @@ import { FuzzStream } from "./_fuzz_stream.ts";
 import { MadInitiator } from "./_mad_initiator.ts";
 import { MadSession } from "./_mad_session.ts";
 import { MemoryBench } from "./_memory_bench.ts";
-import { Random } from "./_random.ts";
+import { Random } from "../support/seeded_random.ts";
 import { isJustified } from "./_sent_writes.ts";
 import { ServedBench } from "./_served_bench.ts";
 

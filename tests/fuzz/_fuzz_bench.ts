@@ -2,7 +2,7 @@
 import type { FakeClock } from "../support/fake_clock.ts";
 import type { Initiator } from "../support/initiator.ts";
 import type { ByteStream } from "../support/pipe.ts";
-import type { Random } from "./_random.ts";
+import type { Random } from "../support/seeded_random.ts";
 import type { StoreWrite } from "./_sent_writes.ts";
 
 /** The target that only the witness uses: nobody guesses its name. */

@@ -38,7 +38,7 @@ import {
   textPairs,
 } from "./_login_grammar.ts";
 import { mutate } from "./_mutation.ts";
-import type { Random } from "./_random.ts";
+import type { Random } from "../support/seeded_random.ts";
 import { SentWrites, writesOtherwise } from "./_sent_writes.ts";
 
 /** An R2T, or leave to send unsolicited data, that is still to be answered. */

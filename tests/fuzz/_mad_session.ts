@@ -1,6 +1,6 @@
 /** What the connections of one session of mad initiators share. */
 import { ISID } from "../support/initiator_login.ts";
-import type { Random } from "./_random.ts";
+import type { Random } from "../support/seeded_random.ts";
 
 /** The initiator's side of a session. */
 export class MadSession {

@@ -12,7 +12,7 @@ import { SlowStore } from "../support/slow_store.ts";
 import { ENDS, Harness, nameOf, until } from "../iscsi/_harness.ts";
 import { type FuzzBench, MEDIUM_BYTES, WITNESS_TARGET } from "./_fuzz_bench.ts";
 import { CREDENTIALS, GUARDED, MOVED, WITNESS_NAME } from "./_login_grammar.ts";
-import type { Random } from "./_random.ts";
+import type { Random } from "../support/seeded_random.ts";
 import type { StoreWrite } from "./_sent_writes.ts";
 
 /** A store that shows what is written to it. */

@@ -4,7 +4,7 @@
  */
 import { HEADER_BYTES, NO_TAG, Opcode } from "../support/initiator_pdu.ts";
 import type { RequestPdu } from "../support/initiator_request.ts";
-import type { Random } from "./_random.ts";
+import type { Random } from "../support/seeded_random.ts";
 
 const INTERESTING = [
   ...[0, 1, 2, 3, 0x7f, 0x80, 0xff, 0x1ff, 0x2000, 0x2001],

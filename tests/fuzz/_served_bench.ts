@@ -12,7 +12,7 @@ import { type ByteStream, createPipe } from "../support/pipe.ts";
 import { ENDS, until } from "../iscsi/_harness.ts";
 import { type FuzzBench, WITNESS_TARGET } from "./_fuzz_bench.ts";
 import { CREDENTIALS, GUARDED, MOVED, WITNESS_NAME } from "./_login_grammar.ts";
-import type { Random } from "./_random.ts";
+import type { Random } from "../support/seeded_random.ts";
 import type { StoreWrite } from "./_sent_writes.ts";
 
 const MEGABYTES_MAX = 3;

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { runCampaign } from "./_campaign.ts";
-import { numberFromEnvironment } from "./_random.ts";
+import { numberFromEnvironment } from "../support/seeded_random.ts";
 
 const SEED = numberFromEnvironment("FUZZ_SEED", 7143);
 const FAST_SEED = 1;

@@ -8,8 +8,9 @@ import type { DiligentInitiator } from "../support/diligent_initiator.ts";
 import { Initiator } from "../support/initiator.ts";
 import { inquiry, modeSense6, readCapacity16, reportLuns, testUnitReady } from "../support/initiator_cdb.ts";
 import { LoginRefused } from "../support/initiator_login.ts";
+import { numberFromEnvironment, seededRandom } from "../support/seeded_random.ts";
 
-const SEED = Number(Deno.env.get("FUZZ_SEED") ?? 20070106);
+const SEED = numberFromEnvironment("FUZZ_SEED", 20070106);
 const STEPS = Number(Deno.env.get("FUZZ_STEPS") ?? 40);
 
 const TARGETS = ["a", "b", "c"] as const;
@@ -22,14 +23,6 @@ const MEGABYTE = 1024 * 1024;
 
 /** A number from 0 to `below` - 1; the same ones in every run. */
 type Random = (below: number) => number;
-
-function randomFrom(seed: number): Random {
-  let state = seed;
-  return (below) => {
-    state = Math.imul(state, 1664525) + 1013904223 >>> 0;
-    return Math.floor(state / 2 ** 32 * below);
-  };
-}
 
 /** What a conf says of a target. */
 interface Plan {
@@ -216,7 +209,7 @@ async function hire(bed: Bed, plans: readonly Plan[], random: Random, index: num
 
 Deno.test(`any conf may follow any other (FUZZ_SEED=${SEED})`, () =>
   withBed([], async (bed) => {
-    const random = randomFrom(SEED);
+    const random = seededRandom(SEED);
     const planner = new Planner(random);
     let plans: Plan[] = [];
     let workers: Worker[] = [];

@@ -13,7 +13,7 @@ import { ScsiStatus } from "../support/initiator_sense.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import { SlowStore } from "../support/slow_store.ts";
 import { assertSameBytes, contentOf, numbered, pattern, settle, withHarness } from "../iscsi/_harness.ts";
-import { numberFromEnvironment, Random } from "./_random.ts";
+import { numberFromEnvironment, Random } from "../support/seeded_random.ts";
 
 const SEED = numberFromEnvironment("FUZZ_SEED", 5048);
 const RUNS = numberFromEnvironment("FUZZ_RUNS", 8);

@@ -1,6 +1,6 @@
 /** What initiators do until the server is killed. */
 import type { Client, Stretch } from "../crash/_client.ts";
-import type { Random } from "../fuzz/_random.ts";
+import type { Random } from "../support/seeded_random.ts";
 
 /** The longest write. */
 const BLOCKS_MAX = 64;

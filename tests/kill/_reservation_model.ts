@@ -1,5 +1,5 @@
 /** The reservations of a LUN as two initiators know them, who register with APTPL. */
-import type { Random } from "../fuzz/_random.ts";
+import type { Random } from "../support/seeded_random.ts";
 import { type Client, EXCLUSIVE_REGISTRANTS, type ReserveAction } from "../crash/_client.ts";
 
 /** Registered keys in the order of READ KEYS, and the key of the holder. */

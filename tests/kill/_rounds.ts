@@ -9,7 +9,7 @@ import type { Note, Observation } from "../crash/_notes.ts";
 import { ProgramWorld } from "../crash/_program_world.ts";
 import { restart, restartOf } from "../crash/_restart.ts";
 import { Counter, type LunsToLookAt } from "../crash/_world.ts";
-import { Random } from "../fuzz/_random.ts";
+import { Random } from "../support/seeded_random.ts";
 import { iscsiCommand } from "../support/server_process.ts";
 import { findLeftovers } from "./_leftovers.ts";
 import { keepWriting, keepWritingAtomically } from "./_load.ts";

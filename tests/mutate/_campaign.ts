@@ -1,6 +1,6 @@
 /** A run of the tool: chooses mutants of a folder, tries each, and counts. */
 import { join } from "@std/path";
-import { Random } from "../fuzz/_random.ts";
+import { Random } from "../support/seeded_random.ts";
 import { type Equivalent, findStale, withoutEquivalents } from "./_equivalents.ts";
 import { ImportGraph } from "./_import_graph.ts";
 import { applyEdit, type Mutant } from "./_mutant.ts";

@@ -161,7 +161,7 @@ Deno.test("applySteps() replaces the identities, and nothing that a link in the 
     assertEquals(Deno.readTextFileSync(precious), "text");
     Deno.mkdirSync(`${path}.new/full`, { recursive: true });
     const step = { kind: "confirmFiles", path, identities: new Map(), files: [] } as const;
-    const message = `Cannot record in "${path}" that files were made: Directory not empty`;
+    const message = `Cannot record in "${path}" that files were made: File exists`;
     await assertRejects(() => Array.fromAsync(applySteps([step])), ProvisionError, message);
   });
 });

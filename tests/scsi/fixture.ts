@@ -33,7 +33,7 @@ type UnitOptions = Partial<LogicalUnitOptions> & { readonly sanitizeRecord?: San
 export function makeUnit({ sanitizeRecord, ...options }: UnitOptions = {}): LogicalUnit {
   const store = options.store ?? new MemoryStore({ sizeBytes: 1024 * 1024 });
   const unit = new LogicalUnit({ identity: IDENTITY, readOnly: false, ...options, store });
-  if (sanitizeRecord !== undefined) unit.sanitizer.learn(sanitizeRecord);
+  if (sanitizeRecord !== undefined) unit.sanitizer.load(sanitizeRecord);
   return unit;
 }
 

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { TaskAttribute } from "../../lib/scsi/task_attribute.ts";
 import { EnabledTasks, TaskSet } from "../../lib/scsi/task_set.ts";
-import { numberFromEnvironment, Random } from "../fuzz/_random.ts";
+import { numberFromEnvironment, Random } from "../support/seeded_random.ts";
 import { FakeTask } from "./fixture.ts";
 
 const { simple, ordered, headOfQueue } = TaskAttribute;

@@ -66,7 +66,7 @@ Deno.test("a server without space for journals says so, once for each LUN, and s
       const { journal } = journalOf(served, "a", folder);
       assertEquals(
         warnings[0],
-        `warning: Cannot take space for journal "${journal}": No space left on device (os error 28); ` +
+        `warning: Cannot allocate journal "${journal}": No space left on device (os error 28); ` +
           "atomic writes fail while the file system is full",
       );
     } finally {

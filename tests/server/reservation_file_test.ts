@@ -152,8 +152,8 @@ Deno.test("reservations that cannot be read are refused with the file, the reaso
       ["", "it is not JSON", remove],
       [text.replaceAll('"targetPort": 1', '"targetPort": 2'), "its checksum", remove],
       [formatReservations(new Cluster(folder).state).replace('": 1', '": 2'), "its checksum", remove],
-      [newer.padEnd(4096).repeat(2), "it is of version 9", upgrade],
-      [newer, "it is of version 9", upgrade],
+      [newer.padEnd(4096).repeat(2), "it has version 9", upgrade],
+      [newer, "it has version 9", upgrade],
     ] as const;
     for (const [damaged, reason, remedy] of wrongs) {
       Deno.writeTextFileSync(path, damaged);

@@ -54,7 +54,7 @@ Deno.test("a space watch whose file cannot be used says so, goes on, and leaves 
     const growthFile = join(folder, ".iscsi", "growth.json");
     Deno.mkdirSync(join(folder, ".iscsi"));
     const newer = formatState({ version: 9, body: {} });
-    for (const [text, reason] of [["{", "it is not JSON"], [newer, "it is of version 9"]] as const) {
+    for (const [text, reason] of [["{", "it is not JSON"], [newer, "it has version 9"]] as const) {
       Deno.writeTextFileSync(growthFile, text);
       const log = new KeptLog();
       {

@@ -3,7 +3,7 @@ import { NO_STORAGE_FAULTS, type StorageFault } from "../../lib/scsi/medium/stor
 import { UnitJournal } from "../../lib/server/unit_journal.ts";
 import type { AtomicJournal } from "../../lib/store/atomic_journal.ts";
 import { StoreError } from "../../lib/store/block_store.ts";
-import type { FailedWrite, Replacement } from "../../lib/store/put_back.ts";
+import type { FailedWrite, Replacement } from "../../lib/store/write_or_restore.ts";
 
 const REPLACEMENT: Replacement = { offset: 0, old: new Uint8Array(1), fresh: new Uint8Array(1) };
 

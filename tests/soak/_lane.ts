@@ -2,7 +2,7 @@
 import { blocksOf } from "../crash/_notes.ts";
 import { command } from "../crash/_product.ts";
 import type { Counter } from "../crash/_world.ts";
-import type { Random } from "../fuzz/_random.ts";
+import type { Random } from "../support/seeded_random.ts";
 import type { Initiator } from "../support/initiator.ts";
 import {
   compareAndWrite,

@@ -1,5 +1,5 @@
 /** The others who are at work: QEMU, libiscsi's tools, and the operator. */
-import { Random } from "../fuzz/_random.ts";
+import { Random } from "../support/seeded_random.ts";
 import { runIscsi } from "../support/server_process.ts";
 import { runToolOk } from "../support/tools.ts";
 import type { Tally } from "./_tally.ts";

@@ -1,6 +1,6 @@
 /** A soak: eight initiators at a server for a long time, with an operator who changes the conf. */
 import { Counter } from "../crash/_world.ts";
-import { Random } from "../fuzz/_random.ts";
+import { Random } from "../support/seeded_random.ts";
 import { freePort, runIscsi, ServerProcess } from "../support/server_process.ts";
 import { findMissing } from "../support/tools.ts";
 import { findTrend, type MemoryTrend, type Sample } from "./_memory.ts";

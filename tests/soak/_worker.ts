@@ -1,7 +1,7 @@
 /** An initiator of ours at work for the whole time: logs in, works in several lanes, and logs in again. */
 import { command, TARGET } from "../crash/_product.ts";
 import type { Counter } from "../crash/_world.ts";
-import { Random } from "../fuzz/_random.ts";
+import { Random } from "../support/seeded_random.ts";
 import { Initiator } from "../support/initiator.ts";
 import { ConnectionClosed } from "../support/initiator_connection.ts";
 import { testUnitReady } from "../support/initiator_cdb.ts";

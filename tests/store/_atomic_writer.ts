@@ -1,13 +1,13 @@
 /**
- * A process to be killed: writes a range of a file atomically, again and again, with one value after the other, a page
- * at a time. Arguments: file, journal or "none".
+ * A process that a test kills. It writes a range of a file atomically, over and over, with one value after the other,
+ * page by page. Arguments: file, journal or "none".
  */
 import { AtomicJournalFile } from "../../lib/store/atomic_journal.ts";
 import { writeAtomically } from "../../lib/store/atomic_write.ts";
 import type { BlockStore } from "../../lib/store/block_store.ts";
 import { FileStore } from "../../lib/store/file_store.ts";
 
-/** Where and how much it writes: neither begins nor ends with a page. */
+/** The range that is written: neither end is at a page boundary. */
 export const OFFSET = 1536;
 export const LENGTH = 512 * 1024;
 
@@ -17,7 +17,7 @@ export const OWNER = "3000000000000001";
 /** The file's length. */
 export const SIZE = 1024 * 1024;
 
-/** Writes page by page, as the kernel does it, but slowly enough to be caught in between. */
+/** Writes page by page, as the kernel does, but slowly enough to be interrupted in between. */
 function pageByPage(store: FileStore): BlockStore {
   const write = store.write.bind(store);
   store.write = async (offset, from) => {

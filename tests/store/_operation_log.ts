@@ -1,8 +1,8 @@
-/** What is done to a store and its journal, in order, so that a test can cut it short as a loss of power does. */
+/** The operations on a store and its journal, in order. A test cuts the log short as a loss of power does. */
 import type { BlockStore } from "../../lib/store/block_store.ts";
 import { FaultyStore } from "../support/faulty_store.ts";
 
-/** What an operation is done to. */
+/** The object of an operation. */
 export type LogTarget = "store" | "journal" | "folder";
 
 /** One operation: bytes that were written, or that all of them were made durable. */
@@ -107,7 +107,7 @@ function* sectorsOf(
   }
 }
 
-/** A store that logs its writes and flushes, and fails where it is told to. */
+/** A store that logs its writes and flushes, and fails as the test requests. */
 export class LoggedStore extends FaultyStore {
   readonly #log: OperationLog;
 

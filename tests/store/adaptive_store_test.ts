@@ -3,7 +3,7 @@ import { AdaptiveStore } from "../../lib/store/adaptive_store.ts";
 import { type BlockStore, StoreError } from "../../lib/store/block_store.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 
-/** A store that takes as long as it is told, on a clock of its own. */
+/** A store whose operations take a given time on a clock of the test. */
 class TimedStore implements BlockStore {
   readonly sizeBytes = 1 << 20;
   readonly readOnly = false;
@@ -70,7 +70,7 @@ Deno.test("AdaptiveStore reads at once as long as that is fast", () => {
   assertEquals(readOften(store, timed, 1_000, 0.01), 1_000);
 });
 
-Deno.test("AdaptiveStore is not put off by a slow read now and then", () => {
+Deno.test("AdaptiveStore tolerates an occasional slow read", () => {
   const { timed, store } = fixture();
   for (let round = 0; round < 50; round++) {
     timed.readMs = 3;
@@ -103,7 +103,7 @@ Deno.test("AdaptiveStore reads at once again soon after the medium has become fa
   assertEquals(readOften(store, timed, 1_000, 0.01), 1_000);
 });
 
-Deno.test("AdaptiveStore judges reads and writes apart, and large transfers by their size", () => {
+Deno.test("AdaptiveStore judges reads and writes separately, and transfers by their size", () => {
   const { timed, store } = fixture();
   timed.writeMs = 5;
   for (let i = 0; i < 100; i++) store.writeNow(0, block);
@@ -114,7 +114,7 @@ Deno.test("AdaptiveStore judges reads and writes apart, and large transfers by t
   for (let i = 0; i < 100; i++) assertEquals(store.readNow(0, large), true);
 });
 
-/** A store each of whose operations takes as long as it is told, those off the event loop until they are ended. */
+/** A store whose operations take a given time; those off the event loop last until the test ends them. */
 class HangingStore extends TimedStore {
   readonly pending: { readonly name: string; readonly end: (error?: Error) => void }[] = [];
 
@@ -144,12 +144,12 @@ function hanging(): { inner: HangingStore; store: AdaptiveStore } {
   return { inner, store: new AdaptiveStore(inner, () => inner.now) };
 }
 
-/** Lets the event loop go on. */
+/** Continues the event loop. */
 function nextRun(): Promise<void> {
   return new Promise((resolve) => queueMicrotask(resolve));
 }
 
-/** Has operations off the event loop take so long each, one after the other. */
+/** Does operations off the event loop that take this long, one after the other. */
 async function runLater(
   { inner, store }: { inner: HangingStore; store: AdaptiveStore },
   direction: "read" | "write",
@@ -166,7 +166,7 @@ async function runLater(
 
 Deno.test("AdaptiveStore that has blocked once does nothing at once from then on, reads or writes", async () => {
   for (const blocks of ["readMs", "writeMs"] as const) {
-    // The first operation of a run, one that is not timed among others, and the last before the loop goes on.
+    // The first operation of a run, a timed one, and the last before the loop continues.
     for (const before of [0, 1, 5]) {
       const { inner, store } = hanging();
       for (let count = 0; count < before; count++) assert(store.readNow(0, block));
@@ -195,7 +195,7 @@ Deno.test("AdaptiveStore that has blocked does not do so again in the same run",
   assertEquals(done.filter((isDone) => isDone).length, 1);
 });
 
-Deno.test("AdaptiveStore notices an operation that blocks and then fails", async () => {
+Deno.test("AdaptiveStore detects an operation that blocks and then fails", async () => {
   for (const before of [0, 1]) {
     const { inner, store } = hanging();
     for (let count = 0; count < before; count++) store.writeNow(0, block);
@@ -222,7 +222,7 @@ Deno.test("AdaptiveStore does not take the time between runs, or a merely slow o
   assert(store.readNow(0, block));
 });
 
-Deno.test("AdaptiveStore does at once again what has been prompt off the event loop for a while", async () => {
+Deno.test("AdaptiveStore does at once again operations that were prompt off the event loop for a while", async () => {
   const fixture = hanging();
   const { inner, store } = fixture;
   inner.writeMs = 250;
@@ -261,7 +261,7 @@ Deno.test("AdaptiveStore that has blocked has few operations under way at a time
   assertEquals(ended.filter((name) => !name.startsWith("read"))[0], "failed 0");
 });
 
-Deno.test("AdaptiveStore that is slow has all under way that is asked for, and no attempt if that hangs", async () => {
+Deno.test("AdaptiveStore that is slow limits no operations, and makes no attempt while they hang", async () => {
   for (
     const [direction, now, ms] of [["read", "readNow", "readMs"], ["write", "writeNow", "writeMs"]] as const
   ) {
@@ -285,7 +285,7 @@ Deno.test("AdaptiveStore that is slow has all under way that is asked for, and n
   }
 });
 
-Deno.test("AdaptiveStore that is fast does not follow what is done off the event loop", async () => {
+Deno.test("AdaptiveStore that is fast does not follow operations off the event loop", async () => {
   const { inner, store } = hanging();
   const works = [store.read(0, block), store.write(0, block)];
   inner.now += 250;
@@ -295,7 +295,7 @@ Deno.test("AdaptiveStore that is fast does not follow what is done off the event
   await Promise.all(works);
 });
 
-Deno.test("AdaptiveStore passes on what the store below has declined", () => {
+Deno.test("AdaptiveStore forwards false from the lower store", () => {
   const { inner, store } = hanging();
   inner.readNow = () => false;
   inner.writeNow = () => false;
@@ -304,7 +304,7 @@ Deno.test("AdaptiveStore passes on what the store below has declined", () => {
   }
 });
 
-Deno.test("AdaptiveStore does not judge by what was declined or has failed", async () => {
+Deno.test("AdaptiveStore does not judge by declined or failed operations", async () => {
   for (const fails of [true, false]) {
     const { inner, store } = hanging();
     inner.readNow = inner.writeNow = () => {
@@ -325,7 +325,7 @@ Deno.test("AdaptiveStore does not judge by what was declined or has failed", asy
   }
 });
 
-Deno.test("AdaptiveStore looks at the clock for one in sixteen fast operations of a run, and at its ends", async () => {
+Deno.test("AdaptiveStore reads the clock for one in sixteen fast operations of a run, and at its ends", async () => {
   for (const operation of ["readNow", "writeNow"] as const) {
     let looks = 0;
     const inner = new TimedStore();
@@ -344,7 +344,7 @@ Deno.test("AdaptiveStore looks at the clock for one in sixteen fast operations o
   }
 });
 
-Deno.test("AdaptiveStore notices in the same run that an operation has blocked which was not timed", () => {
+Deno.test("AdaptiveStore detects in the same run that an untimed operation has blocked", () => {
   const { inner, store } = hanging();
   assert(store.readNow(0, block));
   inner.writeMs = 250;
@@ -355,7 +355,7 @@ Deno.test("AdaptiveStore notices in the same run that an operation has blocked w
   assertEquals(count, 15);
 });
 
-Deno.test("AdaptiveStore is the store below in all else", async () => {
+Deno.test("AdaptiveStore forwards everything else", async () => {
   const memory = new MemoryStore({ sizeBytes: 1 << 20, canUnmap: true });
   const store = new AdaptiveStore(memory, () => 0);
   assertEquals([store.sizeBytes, store.readOnly, store.canUnmap], [1 << 20, false, true]);

@@ -3,7 +3,7 @@ import { AtomicJournalFile } from "../../lib/store/atomic_journal.ts";
 import { decodeJournal } from "../../lib/store/atomic_record.ts";
 import { allocateJournal, keptJournalOf } from "../../lib/store/atomic_recovery.ts";
 import { type BlockStore, StoreError, type StoreErrorKind } from "../../lib/store/block_store.ts";
-import { type Replacement, writeOrPutBack } from "../../lib/store/put_back.ts";
+import { type Replacement, writeOrRestore } from "../../lib/store/write_or_restore.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import { countHandles } from "../support/open_handles.ts";
 import { LoggedStore, OperationLog } from "./_operation_log.ts";
@@ -20,7 +20,7 @@ interface Fixture {
   readonly log: OperationLog;
 }
 
-/** Runs a test with a journal, in a folder of its own, of a store every byte of which is 1. */
+/** Runs a test with a journal, in a new folder, of a store whose bytes are all 1. */
 async function withJournal(test: (fixture: Fixture) => Promise<void>): Promise<void> {
   const folder = Deno.makeTempDirSync({ prefix: "iscsi-journal-" });
   const path = `${folder}/journal`;
@@ -44,7 +44,7 @@ function replacement(offset: number, length = 8192): Replacement {
 
 /** Protects a write to a store. */
 function protect(journal: AtomicJournalFile, store: BlockStore, write: Replacement): Promise<void> {
-  return journal.protect(write, () => writeOrPutBack(store, write));
+  return journal.protect(write, () => writeOrRestore(store, write));
 }
 
 async function kindRejected(promise: Promise<unknown>): Promise<StoreErrorKind> {
@@ -58,7 +58,7 @@ function contentOf(memory: MemoryStore): Uint8Array {
   return bytes;
 }
 
-/** Has a method of every handle fail while a test runs. */
+/** Makes a method of every handle fail while a test runs. */
 async function withBroken(
   method: "write" | "sync" | "syncData",
   errno: number,
@@ -79,7 +79,7 @@ async function withBroken(
   }
 }
 
-Deno.test("AtomicJournalFile has the record on the disk before the data, and the data before the record goes", () =>
+Deno.test("AtomicJournalFile makes the record durable before the data, and the data before it erases the record", () =>
   withJournal(async ({ path, memory, store, journal, log }) => {
     const write = replacement(4096);
     let recorded: Uint8Array | undefined;
@@ -112,7 +112,7 @@ Deno.test("AtomicJournalFile has the record on the disk before the data, and the
     assertEquals(log.names.filter((name) => name === "journal sync"), ["journal sync"]);
   }));
 
-Deno.test("AtomicJournalFile records together what is asked for meanwhile, as far as there is room", () =>
+Deno.test("AtomicJournalFile records concurrent writes together, as far as there is room", () =>
   withJournal(async ({ memory, store, journal, log }) => {
     // The first is alone; then one of 8 KiB and one of 7 KiB fit, and a third does not; what fits no record is alone.
     const lengths = [8192, 8192, 7168, 1024, 65_536, 512];
@@ -136,7 +136,7 @@ Deno.test("AtomicJournalFile records together what is asked for meanwhile, as fa
     assertEquals(contentOf(memory), new Uint8Array(SIZE_BYTES).fill(1).fill(2, 0, offset));
   }));
 
-Deno.test("AtomicJournalFile reports a failed write to the one who asked for it, and has the old bytes there", () =>
+Deno.test("AtomicJournalFile reports a failed write to its caller only, with the old bytes restored", () =>
   withJournal(async ({ path, memory, store, journal }) => {
     store.inject({ operation: "write", kind: "outOfSpace", startBytes: 16_384, endBytes: 16_385 });
     const results = await Promise.allSettled(
@@ -152,7 +152,7 @@ Deno.test("AtomicJournalFile reports a failed write to the one who asked for it,
     await journal.flush();
   }));
 
-Deno.test("AtomicJournalFile keeps the record of a torn write, and promises nothing more", () =>
+Deno.test("AtomicJournalFile keeps the record of a torn write, and fails from then on", () =>
   withJournal(async ({ path, memory, store, journal }) => {
     const original = store.write.bind(store);
     store.write = async (offset, from) => {
@@ -186,7 +186,7 @@ Deno.test("AtomicJournalFile keeps the record of writes that cannot be made dura
     assertEquals(await kindRejected(journal.flush()), "flushFailed");
   }));
 
-Deno.test("AtomicJournalFile that cannot be written keeps a write from beginning, and can do so later", () =>
+Deno.test("AtomicJournalFile that cannot be written prevents a write, and recovers", () =>
   withJournal(async ({ memory, store, journal }) => {
     for (const [errno, kind] of [[28, "outOfSpace"], [5, "writeFailed"]] as const) {
       await withBroken("write", errno, async () => {
@@ -210,7 +210,7 @@ Deno.test("AtomicJournalFile that cannot be written keeps a write from beginning
     await elsewhere.flush();
   }));
 
-Deno.test("AtomicJournalFile whose record cannot be made durable keeps a write from beginning, for ever", () =>
+Deno.test("AtomicJournalFile whose record cannot be made durable prevents all writes from then on", () =>
   withJournal(async ({ path, memory, store, journal }) => {
     await withBroken("sync", 5, async () => {
       assertEquals(await kindRejected(protect(journal, store, replacement(0))), "flushFailed");
@@ -223,7 +223,7 @@ Deno.test("AtomicJournalFile whose record cannot be made durable keeps a write f
     again.close();
   }));
 
-Deno.test("AtomicJournalFile whose record cannot be taken out promises nothing more", () =>
+Deno.test("AtomicJournalFile whose record cannot be erased fails from then on", () =>
   withJournal(async ({ store, journal }) => {
     const isZero = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0);
     await withBroken("write", 5, async () => {
@@ -232,7 +232,7 @@ Deno.test("AtomicJournalFile whose record cannot be taken out promises nothing m
     assertEquals(await kindRejected(journal.flush()), "flushFailed");
   }));
 
-Deno.test("AtomicJournalFile.flush() takes what it finds for unsynced, and each record that was taken out", () =>
+Deno.test("AtomicJournalFile.flush() syncs an existing file, and each erased record", () =>
   withJournal(async ({ path, store, journal, log }) => {
     const flush = (): Promise<void> => log.record(() => journal.flush());
     await flush();
@@ -249,7 +249,7 @@ Deno.test("AtomicJournalFile.flush() takes what it finds for unsynced, and each 
     assertEquals(log.names.slice(1), ["journal sync", "folder sync"]);
   }));
 
-Deno.test("AtomicJournalFile.flush() that fails stays failed, and one that cannot begin can be tried again", () =>
+Deno.test("AtomicJournalFile.flush() that fails is final, and one that cannot open the file is not", () =>
   withJournal(async ({ path, store, journal }) => {
     Deno.mkdirSync(path);
     assertEquals(await kindRejected(journal.flush()), "flushFailed");
@@ -262,7 +262,7 @@ Deno.test("AtomicJournalFile.flush() that fails stays failed, and one that canno
     assertEquals(await kindRejected(journal.flush()), "flushFailed");
   }));
 
-Deno.test("AtomicJournalFile.flush() is one for all who ask at once, and waits for the round under way", () =>
+Deno.test("AtomicJournalFile.flush() is shared by concurrent callers, and waits for the round under way", () =>
   withJournal(async ({ store, journal, log }) => {
     await log.record(async () => {
       const written = protect(journal, store, replacement(0));
@@ -273,7 +273,7 @@ Deno.test("AtomicJournalFile.flush() is one for all who ask at once, and waits f
     assertEquals(log.names.filter((name) => name === "journal sync").length, 2);
   }));
 
-Deno.test("AtomicJournalFile.erase() leaves no byte of the store in any file, on the disk either", () =>
+Deno.test("AtomicJournalFile.erase() leaves no byte of the store in any file, nor on the disk", () =>
   withJournal(async ({ path, store, journal, log }) => {
     await journal.erase();
     allocateJournal(path, ROOM_BYTES);
@@ -297,7 +297,7 @@ Deno.test("AtomicJournalFile.erase() leaves no byte of the store in any file, on
     assertEquals(Deno.readFileSync(path), new Uint8Array(size), "from the first byte to the last");
   }));
 
-Deno.test("AtomicJournalFile.erase() waits for the writes under way, and says when it fails", () =>
+Deno.test("AtomicJournalFile.erase() waits for the writes under way, and reports failures", () =>
   withJournal(async ({ path, store, journal }) => {
     const written = protect(journal, store, replacement(0));
     await journal.erase();
@@ -313,7 +313,7 @@ Deno.test("AtomicJournalFile.erase() waits for the writes under way, and says wh
     await assertRejects(() => journal.erase(), StoreError, `Cannot erase journal "${path}"`);
   }));
 
-Deno.test("AtomicJournalFile that is closed has nothing open", () =>
+Deno.test("AtomicJournalFile.close() closes its handle", () =>
   withJournal(async ({ path, store, journal }) => {
     await protect(journal, store, replacement(0));
     assertEquals(countHandles(path), 1);

@@ -3,10 +3,10 @@ import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { recoverAtomicWrites } from "../../lib/store/atomic_recovery.ts";
 import { FileStore } from "../../lib/store/file_store.ts";
-import { seededRandom } from "../support/seeded_random.ts";
+import { numberFromEnvironment, seededRandom } from "../support/seeded_random.ts";
 import { LENGTH, OFFSET, OWNER, SIZE } from "./_atomic_writer.ts";
 
-const SEED = Number(Deno.env.get("FUZZ_SEED") ?? 20070101);
+const SEED = numberFromEnvironment("FUZZ_SEED", 20070101);
 const WRITER = fromFileUrl(new URL("./_atomic_writer.ts", import.meta.url));
 const CONFIG = fromFileUrl(new URL("../../deno.json", import.meta.url));
 
@@ -41,14 +41,14 @@ async function runAndKill(file: string, journal: string, delayMs: number): Promi
 interface Left {
   readonly isTorn: boolean;
   readonly wasTakenBack: boolean;
-  /** Whether the bytes around the range are what they were. */
+  /** Returns whether the bytes around the range are unchanged. */
   readonly isUntouchedAround: boolean;
 }
 
-/** What a process has left, when it is opened again. */
+/** Opens a store again after the death of its process, and returns its state. */
 function open(file: string, journal: string): Left {
   const store = FileStore.open(file, { sizeBytes: SIZE, readOnly: false });
-  const wasTakenBack = recoverAtomicWrites(journal, OWNER, store)?.kind === "takenBack";
+  const wasTakenBack = recoverAtomicWrites(journal, OWNER, store)?.kind === "restored";
   const bytes = new Uint8Array(SIZE);
   store.readNow(0, bytes);
   store.close();
@@ -61,7 +61,7 @@ function open(file: string, journal: string): Left {
   };
 }
 
-/** How often a writer is killed at least, and at most until it was killed in the middle of a write. */
+/** The minimum number of kills, and the maximum until one interrupts a write. */
 const DEATHS_MIN = 8;
 const DEATHS_MAX = 60;
 
@@ -88,11 +88,11 @@ async function killRepeatedly(
   }
 }
 
-Deno.test(`a process that is killed while it writes atomically leaves nothing torn (FUZZ_SEED=${SEED})`, async () => {
+Deno.test(`a process killed during an atomic write leaves nothing torn (FUZZ_SEED=${SEED})`, async () => {
   const all = await killRepeatedly(true, ({ wasTakenBack }) => wasTakenBack);
   assertEquals(all.filter(({ isTorn, isUntouchedAround }) => isTorn || !isUntouchedAround), []);
 });
 
-Deno.test(`without a journal there are torn writes, so that the test above can fail (FUZZ_SEED=${SEED})`, async () => {
+Deno.test(`without a journal a kill tears writes, so the test above can fail (FUZZ_SEED=${SEED})`, async () => {
   await killRepeatedly(false, ({ isTorn }) => isTorn);
 });

@@ -4,10 +4,10 @@ import { AtomicJournalFile } from "../../lib/store/atomic_journal.ts";
 import { recoverAtomicWrites } from "../../lib/store/atomic_recovery.ts";
 import { writeAtomically } from "../../lib/store/atomic_write.ts";
 import { MemoryStore } from "../support/memory_store.ts";
-import { seededRandom } from "../support/seeded_random.ts";
+import { numberFromEnvironment, seededRandom } from "../support/seeded_random.ts";
 import { LoggedStore, OperationLog } from "./_operation_log.ts";
 
-const SEED = Number(Deno.env.get("FUZZ_SEED") ?? 20070105);
+const SEED = numberFromEnvironment("FUZZ_SEED", 20070105);
 const OWNER = "3000000000000001";
 const SIZE_BYTES = 256 * 1024;
 
@@ -72,7 +72,7 @@ Deno.test(`writes that survive a loss of power are whole after one, at any point
     let takenBack = 0;
     for (let cut = 0; cut <= log.operations.length; cut++) {
       for (let luck = 0; luck < 6; luck++) {
-        // From none of what was not synced to all of it.
+        // From none of the unsynchronized operations to all of them.
         const isLucky = (): boolean => random(5) < luck;
         const store = log.imageAt(cut, "store", new Uint8Array(SIZE_BYTES), isLucky);
         const journal = log.imageAt(cut, "journal", new Uint8Array(4096 + 80_000), isLucky);
@@ -90,7 +90,7 @@ Deno.test(`writes that survive a loss of power are whole after one, at any point
     assert(takenBack > 50, `only ${takenBack} states had to be taken back`);
   }));
 
-Deno.test("a write that brings back what an atomic one has replaced is not undone after it was flushed", () =>
+Deno.test("a flushed write that restores the bytes before an atomic one is not undone", () =>
   inFolder(async (path) => {
     const log = new OperationLog();
     await log.record(async () => {

@@ -43,7 +43,7 @@ function version1(offset: number, old: Uint8Array): Uint8Array {
   return journalOf(header, old);
 }
 
-Deno.test("a record has its layout", () => {
+Deno.test("encodeHeader() and encodeBody() write the layout of a record", () => {
   const body = encodeBody(REPLACEMENTS);
   const header = encodeHeader(OWNER, body, 2);
   assertEquals([header.length, body.length], [512, 12 + 3 * 4 + 1024 + 12 + 4 + 512]);
@@ -53,7 +53,7 @@ Deno.test("a record has its layout", () => {
   );
   assertEquals(header.slice(20, 41), Uint8Array.of(0, 0, 0, 2, ...new TextEncoder().encode(OWNER), 0));
   assertEquals(body.slice(0, 12), Uint8Array.of(0, 0, 0, 0, 0, 0, 0x10, 0x64, 0, 0, 4, 0));
-  // The new bytes lie in 412 bytes of a sector, all of the next, and 100 of a third.
+  // The new bytes cover 412 bytes of a sector, all of the next, and 100 of a third.
   const sectors = [[0, 412], [412, 924], [924, 1024]].map(([start, end]) =>
     crc32c(REPLACEMENTS[0]!.fresh.subarray(start, end))
   );
@@ -66,7 +66,7 @@ Deno.test("a record has its layout", () => {
 
 Deno.test("decodeJournal() returns what was recorded", () => {
   const body = encodeBody(REPLACEMENTS);
-  // Behind it is what is left of a longer record before.
+  // The rest of a longer, earlier record follows.
   const content = decodeJournal(journalOf(encodeHeader(OWNER, body, 2), Uint8Array.of(...body, 9, 9, 9)));
   assert(content.kind === "record");
   assertEquals([content.owner, content.writes.length], [OWNER, 2]);
@@ -76,7 +76,7 @@ Deno.test("decodeJournal() returns what was recorded", () => {
   assertEquals(content.writes.map(({ checksums }) => checksums?.length), [3, 1]);
 });
 
-Deno.test("decodeJournal() takes no journal for nothing, and nothing for no journal", () => {
+Deno.test("decodeJournal() distinguishes an empty journal from a file that is none", () => {
   for (const blank of [new Uint8Array(), new Uint8Array(5), new Uint8Array(10_000).fill(7, 8)]) {
     assert(isBlank(blank));
     assertEquals(decodeJournal(blank), { kind: "nothing" });
@@ -87,7 +87,7 @@ Deno.test("decodeJournal() takes no journal for nothing, and nothing for no jour
   }
 });
 
-Deno.test("decodeJournal() notices every damaged byte, and says what it is in", () => {
+Deno.test("decodeJournal() detects every damaged byte, in header or body", () => {
   const body = encodeBody(REPLACEMENTS);
   const journal = journalOf(encodeHeader(OWNER, body, 2), body);
   for (let at = 0; at < journal.length; at++) {
@@ -106,7 +106,7 @@ Deno.test("decodeJournal() notices every damaged byte, and says what it is in", 
   }
 });
 
-Deno.test("decodeJournal() refuses what a newer program has written, whatever else is in it", () => {
+Deno.test("decodeJournal() refuses any journal of a newer version", () => {
   const journal = new Uint8Array(1000).fill(0xee);
   journal.set(new TextEncoder().encode("ISCSIUND"));
   writeUint32(journal, 8, 3);
@@ -115,7 +115,7 @@ Deno.test("decodeJournal() refuses what a newer program has written, whatever el
   assertEquals(decodeJournal(journal), { kind: "damaged" });
 });
 
-Deno.test("decodeJournal() reads version 1, which recognises no new bytes", () => {
+Deno.test("decodeJournal() reads version 1, which cannot recognize new bytes", () => {
   const old = pattern(8192, 5);
   const journal = version1(12_288, old);
   const writes = [{ offset: 12_288, old, checksums: undefined }];
@@ -136,7 +136,7 @@ Deno.test("decodeJournal() reads version 1, which recognises no new bytes", () =
   assertEquals(examineWrite(writes[0]!, pattern(8192, 6)), "torn");
 });
 
-Deno.test("examineWrite() tells by sectors how far a write has come", () => {
+Deno.test("examineWrite() determines the state of a write by its sectors", () => {
   const [{ offset, old, fresh }] = REPLACEMENTS as [typeof REPLACEMENTS[0], unknown];
   const body = encodeBody([{ offset, old, fresh }]);
   const content = decodeJournal(journalOf(encodeHeader(OWNER, body, 1), body));
@@ -159,7 +159,7 @@ Deno.test("examineWrite() tells by sectors how far a write has come", () => {
   }
 });
 
-Deno.test("recordBytesMax() is enough for a write that begins anywhere", () => {
+Deno.test("recordBytesMax() suffices for a write at any offset", () => {
   for (const length of [1, 512, 513, 131_072]) {
     for (let offset = 0; offset < 1024; offset++) {
       assert(recordedBytes(offset, length) <= recordBytesMax(length));

@@ -10,16 +10,16 @@ import {
   type Recovery,
 } from "../../lib/store/atomic_recovery.ts";
 import { StoreError, type StoreErrorKind } from "../../lib/store/block_store.ts";
-import type { Replacement } from "../../lib/store/put_back.ts";
+import type { Replacement } from "../../lib/store/write_or_restore.ts";
 import { FaultyStore } from "../support/faulty_store.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 
 const OWNER = "3000000000000001";
 const SIZE_BYTES = 64 * 1024;
 
-/** A store that is being opened, of which the test knows what became durable, and when. */
+/** A store that is being opened, which records what became durable, and when. */
 class OpeningMemory extends MemoryStore implements OpeningStore {
-  /** What the journal held when the store was flushed. */
+  /** The content of the journal when the store was flushed. */
   readonly flushedWith: Uint8Array[] = [];
   readonly #journalPath: string;
 
@@ -40,7 +40,7 @@ interface Fixture {
   recover(): Recovery | undefined;
 }
 
-/** Runs a test with a store every byte of which is 1, and a path for its journal. */
+/** Runs a test with a store whose bytes are all 1, and a path for its journal. */
 function withStore(test: (fixture: Fixture) => void): void {
   const folder = Deno.makeTempDirSync({ prefix: "iscsi-recovery-" });
   try {
@@ -90,7 +90,7 @@ function kindThrown(recover: () => unknown): StoreErrorKind {
   return error.kind;
 }
 
-Deno.test("recoverAtomicWrites() has nothing to do where nothing is recorded", () => {
+Deno.test("recoverAtomicWrites() does nothing without a record", () => {
   withStore(({ path, store, recover }) => {
     assertEquals(recover(), undefined);
     Deno.writeFileSync(path, new Uint8Array());
@@ -101,7 +101,7 @@ Deno.test("recoverAtomicWrites() has nothing to do where nothing is recorded", (
   });
 });
 
-Deno.test("recoverAtomicWrites() takes back torn writes, and makes that durable before the record goes", () => {
+Deno.test("recoverAtomicWrites() restores torn writes, durably before it erases the record", () => {
   withStore(({ path, store, content, recover }) => {
     const [torn, whole, untouched] = [
       replacement(4096 + 512, 8192),
@@ -112,7 +112,7 @@ Deno.test("recoverAtomicWrites() takes back torn writes, and makes that durable 
     store.writeNow(torn.offset + 512, torn.fresh.subarray(0, 4096));
     store.writeNow(whole.offset, whole.fresh);
     const writesBefore = store.writeCount;
-    assertEquals(recover(), { kind: "takenBack" });
+    assertEquals(recover(), { kind: "restored" });
     assertEquals(content(), new Uint8Array(SIZE_BYTES).fill(1).fill(2, 32_768, 36_864));
     assertEquals(store.writeCount - writesBefore, 1, "what is right already is not written");
     assertEquals(store.flushedWith, [journal]);
@@ -122,7 +122,7 @@ Deno.test("recoverAtomicWrites() takes back torn writes, and makes that durable 
   });
 });
 
-Deno.test("recoverAtomicWrites() leaves a write alone that is whole, or has not begun", () => {
+Deno.test("recoverAtomicWrites() changes nothing of a write that is whole or has not begun", () => {
   for (const fresh of [true, false]) {
     withStore(({ path, store, recover }) => {
       const write = replacement(4096, 8192);
@@ -136,7 +136,7 @@ Deno.test("recoverAtomicWrites() leaves a write alone that is whole, or has not 
   }
 });
 
-Deno.test("recoverAtomicWrites() leaves a file alone that has other content, and keeps the record", () => {
+Deno.test("recoverAtomicWrites() changes nothing in a file with other content, and keeps the record", () => {
   const other = replacement(8192, 4096);
   const cases: readonly ((fixture: Fixture) => void)[] = [
     // Something else in one sector of a write that would be torn.
@@ -162,16 +162,16 @@ Deno.test("recoverAtomicWrites() leaves a file alone that has other content, and
   }
 });
 
-Deno.test("recoverAtomicWrites() compares designators in any case of letters", () => {
+Deno.test("recoverAtomicWrites() ignores the case of designators", () => {
   withStore(({ path, store }) => {
     const write = replacement(0, 4096);
     writeJournal(path, [write], "300000000000000a");
     store.writeNow(0, write.fresh.subarray(0, 512));
-    assertEquals(recoverAtomicWrites(path, "300000000000000A", store)?.kind, "takenBack");
+    assertEquals(recoverAtomicWrites(path, "300000000000000A", store)?.kind, "restored");
   });
 });
 
-Deno.test("recoverAtomicWrites() says when a record is incomplete or damaged, once", () => {
+Deno.test("recoverAtomicWrites() reports an incomplete or damaged record once", () => {
   withStore(({ path, store, recover }) => {
     const journal = writeJournal(path, [replacement(0, 4096)]);
     store.writeNow(0, new Uint8Array(512).fill(2));
@@ -188,18 +188,18 @@ Deno.test("recoverAtomicWrites() says when a record is incomplete or damaged, on
   });
 });
 
-Deno.test("recoverAtomicWrites() refuses the journal of a newer program, and leaves it as it is", () => {
+Deno.test("recoverAtomicWrites() refuses the journal of a newer program, and does not change it", () => {
   withStore(({ path, recover }) => {
     const journal = writeJournal(path, [replacement(0, 4096)]);
     journal[11] = 3;
     Deno.writeFileSync(path, journal);
     assertEquals(kindThrown(recover), "readFailed");
-    assertThrows(recover, StoreError, `Cannot use journal "${path}": it is of version 3`);
+    assertThrows(recover, StoreError, `Cannot use journal "${path}": it has version 3`);
     assertEquals(Deno.readFileSync(path), journal);
   });
 });
 
-Deno.test("recoverAtomicWrites() takes back what a program of version 1 has recorded", () => {
+Deno.test("recoverAtomicWrites() restores the write of a version 1 record", () => {
   withStore(({ path, store, content, recover }) => {
     const header = new Uint8Array(BODY_OFFSET + 8192).fill(1, BODY_OFFSET);
     header.set(new TextEncoder().encode("ISCSIUND"));
@@ -209,12 +209,12 @@ Deno.test("recoverAtomicWrites() takes back what a program of version 1 has reco
     writeUint32(header, 24, crc32c(header.subarray(BODY_OFFSET), crc32c(header, 0, 0, 24)));
     Deno.writeFileSync(path, header);
     store.writeNow(8192, new Uint8Array(512).fill(2));
-    assertEquals(recover(), { kind: "takenBack" });
+    assertEquals(recover(), { kind: "restored" });
     assertEquals(content(), new Uint8Array(SIZE_BYTES).fill(1));
   });
 });
 
-Deno.test("recoverAtomicWrites() refuses a store that it cannot write to, only if it would have to", () => {
+Deno.test("recoverAtomicWrites() refuses a read-only store only if it must write", () => {
   withStore(({ path }) => {
     const memory = new OpeningMemory(path, true);
     writeJournal(path, [{ offset: 0, old: new Uint8Array(1024), fresh: new Uint8Array(1024).fill(2) }]);
@@ -232,7 +232,7 @@ Deno.test("recoverAtomicWrites() refuses a store that it cannot write to, only i
   });
 });
 
-Deno.test("recoverAtomicWrites() keeps the record while its bytes are not back for sure", () => {
+Deno.test("recoverAtomicWrites() keeps the record until the old bytes are durable", () => {
   withStore(({ path, store, recover }) => {
     writeJournal(path, [replacement(0, 4096)]);
     store.writeNow(0, new Uint8Array(512).fill(2));
@@ -251,7 +251,7 @@ Deno.test("recoverAtomicWrites() keeps the record while its bytes are not back f
   });
 });
 
-Deno.test("recoverAtomicWrites() fails with a store that declines, as if our own fault", () => {
+Deno.test("recoverAtomicWrites() throws for a store that does not act at once", () => {
   withStore(({ path, store }) => {
     writeJournal(path, [replacement(0, 4096)]);
     store.writeNow(0, new Uint8Array(512).fill(2));
@@ -260,14 +260,14 @@ Deno.test("recoverAtomicWrites() fails with a store that declines, as if our own
       assertThrows(
         () => recoverAtomicWrites(path, OWNER, Object.assign(store, declining)),
         Error,
-        "declined",
+        "did not act at once",
       );
       assert(!isRetired(path));
     }
   });
 });
 
-Deno.test("recoverAtomicWrites() says which journal it cannot read or write", () => {
+Deno.test("recoverAtomicWrites() names the journal that it cannot read or write", () => {
   withStore(({ path, recover }) => {
     Deno.mkdirSync(path);
     assertEquals(kindThrown(recover), "readFailed");
@@ -277,11 +277,11 @@ Deno.test("recoverAtomicWrites() says which journal it cannot read or write", ()
     writeJournal(path, [replacement(SIZE_BYTES, 512)]);
     Deno.mkdirSync(`${keptJournalOf(path)}/full`, { recursive: true });
     assertEquals(kindThrown(recover), "writeFailed");
-    assertThrows(recover, StoreError, `Cannot put journal "${path}" aside`);
+    assertThrows(recover, StoreError, `Cannot rename journal "${path}"`);
   });
 });
 
-Deno.test("recoverAtomicWrites() fails when the record cannot be taken out", () => {
+Deno.test("recoverAtomicWrites() fails when the record cannot be erased", () => {
   withStore(({ path, store, recover }) => {
     const journal = writeJournal(path, [replacement(0, 4096)]);
     store.writeNow(0, new Uint8Array(512).fill(2));
@@ -299,7 +299,7 @@ Deno.test("recoverAtomicWrites() fails when the record cannot be taken out", () 
   });
 });
 
-Deno.test("allocateJournal() takes the space of a record, with real zeros", () => {
+Deno.test("allocateJournal() allocates the space of a record, with real zeros", () => {
   withStore(({ path }) => {
     allocateJournal(path, 131_072);
     const { size, blocks, mode } = Deno.statSync(path);
@@ -322,7 +322,7 @@ Deno.test("allocateJournal() takes the space of a record, with real zeros", () =
   });
 });
 
-Deno.test("allocateJournal() leaves a record alone, and says why there is no space", () => {
+Deno.test("allocateJournal() does not change a record, and reports lack of space", () => {
   withStore(({ path }) => {
     const journal = writeJournal(path, [replacement(0, 4096)]);
     allocateJournal(path, 131_072);
@@ -338,7 +338,7 @@ Deno.test("allocateJournal() leaves a record alone, and says why there is no spa
       assertThrows(
         () => allocateJournal(path, 131_072),
         StoreError,
-        `Cannot take space for journal "${path}"`,
+        `Cannot allocate journal "${path}"`,
       );
     } finally {
       Deno.FsFile.prototype.writeSync = original;

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { AtomicJournal } from "../../lib/store/atomic_journal.ts";
 import { type Interruption, writeAtomically } from "../../lib/store/atomic_write.ts";
 import { StoreError } from "../../lib/store/block_store.ts";
-import type { Replacement } from "../../lib/store/put_back.ts";
+import type { Replacement } from "../../lib/store/write_or_restore.ts";
 import { FaultyStore } from "../support/faulty_store.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import { SlowStore } from "../support/slow_store.ts";
@@ -37,7 +37,7 @@ function notingJournal(): AtomicJournal & { readonly noted: Replacement[] } {
   };
 }
 
-Deno.test("writeAtomically() needs a journal for what crosses the unit that an interruption cuts at", async () => {
+Deno.test("writeAtomically() uses the journal only for a write that crosses a unit of the interruption", async () => {
   const rows:
     readonly (readonly [survives: Interruption, offset: number, length: number, isProtected: boolean])[] = [
       ["processDeath", 0, 4096, false],
@@ -61,7 +61,7 @@ Deno.test("writeAtomically() needs a journal for what crosses the unit that an i
   }
 });
 
-Deno.test("writeAtomically() takes a store that completes later, with a journal and without", async () => {
+Deno.test("writeAtomically() supports an asynchronous store, with and without a journal", async () => {
   for (const journal of [notingJournal(), undefined]) {
     for (const length of [512, 8192]) {
       const memory = filled();
@@ -76,7 +76,7 @@ Deno.test("writeAtomically() takes a store that completes later, with a journal 
   }
 });
 
-Deno.test("writeAtomically() reports how the medium fails, and without a journal puts back, too", async () => {
+Deno.test("writeAtomically() reports failures of the medium, and restores without a journal, too", async () => {
   const memory = filled();
   const faulty = new FaultyStore(memory);
   const original = memory.write.bind(memory);

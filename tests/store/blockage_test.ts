@@ -1,12 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
-import { Blockage, BLOCKED_MS, type Direction } from "../../lib/store/blockage.ts";
+import { Blockage, BLOCKED_MS } from "../../lib/store/blockage.ts";
+import type { Direction } from "../../lib/store/block_store.ts";
 
 const PROMPT_MS = 50;
 const CALM_MS = 10_000;
 const CALM_COUNT = 32;
 const UNDER_WAY_MAX = 4;
 
-/** What is blocked: reads, writes. */
+/** The blocked directions: reads, writes. */
 function blocked(blockage: Blockage): [boolean, boolean] {
   return [blockage.isBlocked("read"), blockage.isBlocked("write")];
 }
@@ -18,7 +19,7 @@ function blockedOnce(): Blockage {
   return blockage;
 }
 
-/** Has so many operations take so long each, the last of which ends at a time. */
+/** Ends this many operations of this duration, the last of them at a time. */
 function run(
   blockage: Blockage,
   direction: Direction,
@@ -29,32 +30,32 @@ function run(
   for (let done = 0; done < count; done++) blockage.end(blockage.begin(direction, end - ms), end);
 }
 
-Deno.test("Blockage is none while operations on the event loop are merely slow", () => {
+Deno.test("Blockage does not begin with operations that are only slow", () => {
   const blockage = new Blockage();
   for (let index = 0; index < 1000; index++) assert(!blockage.tookAtOnce(0, BLOCKED_MS - 0.001));
   run(blockage, "read", 100, { ms: 60_000, end: 60_000 });
   assertEquals(blocked(blockage), [false, false]);
 });
 
-Deno.test("Blockage by one operation concerns both directions", () => {
+Deno.test("Blockage by one operation blocks both directions", () => {
   assertEquals(blocked(blockedOnce()), [true, true]);
 });
 
-Deno.test("Blockage ends, for a direction whose operations were all prompt, so many and for so long", () => {
+Deno.test("Blockage of a direction ends when enough operations were prompt for long enough", () => {
   for (const direction of ["read", "write"] as const) {
     const blockage = blockedOnce();
     run(blockage, direction, CALM_COUNT - 1, { end: CALM_MS });
     assertEquals(blocked(blockage), [true, true]);
     run(blockage, direction, 1, { end: CALM_MS });
     assertEquals(blocked(blockage), [direction !== "read", direction !== "write"]);
-    // The other one needs evidence of its own, and has had no time to wait.
+    // The other direction needs its own evidence, and has had no time to collect it.
     const other = direction === "read" ? "write" : "read";
     run(blockage, other, CALM_COUNT, { end: CALM_MS });
     assertEquals(blocked(blockage), [false, false]);
   }
 });
 
-Deno.test("Blockage does not end before its time, however many operations are prompt", () => {
+Deno.test("Blockage does not end early, however many operations are prompt", () => {
   const blockage = blockedOnce();
   run(blockage, "read", 1000, { end: CALM_MS - 1 });
   assertEquals(blocked(blockage), [true, true]);
@@ -62,7 +63,7 @@ Deno.test("Blockage does not end before its time, however many operations are pr
   assertEquals(blocked(blockage), [false, true]);
 });
 
-Deno.test("Blockage lasts on when an operation of either direction is slow", () => {
+Deno.test("Blockage continues when an operation of either direction is slow", () => {
   for (const slow of ["read", "write"] as const) {
     const blockage = blockedOnce();
     run(blockage, "read", CALM_COUNT, { end: 5_000 });
@@ -76,7 +77,7 @@ Deno.test("Blockage lasts on when an operation of either direction is slow", () 
   }
 });
 
-Deno.test("Blockage lasts on while an operation is under way that is not prompt", () => {
+Deno.test("Blockage continues while an operation is not prompt", () => {
   const blockage = blockedOnce();
   const hanging = blockage.begin("write", CALM_MS);
   run(blockage, "read", CALM_COUNT, { end: CALM_MS + PROMPT_MS });
@@ -86,21 +87,21 @@ Deno.test("Blockage lasts on while an operation is under way that is not prompt"
   assertEquals(blocked(blockage), [false, true]);
 });
 
-Deno.test("Blockage of one direction that lasts on extends to the other one again", () => {
+Deno.test("Blockage of one direction extends to the other one again", () => {
   const blockage = blockedOnce();
   run(blockage, "read", CALM_COUNT, { end: CALM_MS });
   run(blockage, "write", 1, { ms: BLOCKED_MS - 1, end: CALM_MS });
   assertEquals(blocked(blockage), [false, true]);
   run(blockage, "write", 1, { ms: BLOCKED_MS, end: CALM_MS + 5 });
   assertEquals(blocked(blockage), [true, true]);
-  // What was prompt before that does not count.
+  // Earlier prompt operations do not count.
   run(blockage, "read", CALM_COUNT, { end: 2 * CALM_MS + 4 });
   assertEquals(blocked(blockage), [true, true]);
   run(blockage, "read", 1, { end: 2 * CALM_MS + 5 });
   assertEquals(blocked(blockage), [false, true]);
 });
 
-Deno.test("Blockage has few operations of each direction begin, and as many as they like without one", () => {
+Deno.test("Blockage limits the operations of each direction, which are unlimited without it", () => {
   const blockage = new Blockage();
   for (let count = 0; count < 100; count++) {
     assert(blockage.mayBegin("read"));
@@ -114,7 +115,7 @@ Deno.test("Blockage has few operations of each direction begin, and as many as t
   assertEquals(blockage.mayBegin("write"), true);
 });
 
-Deno.test("Blockage tells when an operation has not ended for long, whatever has ended since", () => {
+Deno.test("Blockage detects an operation that has not ended for long, although later ones have", () => {
   const blockage = new Blockage();
   assertEquals(blockage.hangs(1e6), false);
   const [first, second] = [blockage.begin("read", 0), blockage.begin("write", 100)];
@@ -125,7 +126,7 @@ Deno.test("Blockage tells when an operation has not ended for long, whatever has
   assertEquals(blockage.hangs(1e6), false);
 });
 
-Deno.test("Blockage tells when none of the operations that are not timed ends for long", async () => {
+Deno.test("Blockage detects when no untimed operation ends for long", async () => {
   const blockage = new Blockage();
   const works = Array.from({ length: 3 }, () => Promise.withResolvers<void>());
   const [first, second, third] = works as [typeof works[0], typeof works[0], typeof works[0]];

@@ -1,12 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { cutAtGranules, mergeRanges, overlapsAny } from "../../lib/store/byte_range.ts";
 
-/** A range by its first byte and the one behind its last. */
+/** A range by its first byte and the one after its last. */
 function range(offset: number, end: number): { offset: number; lengthBytes: number } {
   return { offset, lengthBytes: end - offset };
 }
 
-Deno.test("mergeRanges() joins what touches or overlaps, and drops what is empty", () => {
+Deno.test("mergeRanges() joins ranges that touch or overlap, and drops empty ones", () => {
   assertEquals(mergeRanges([]), []);
   assertEquals(mergeRanges([range(8, 9), range(0, 4), range(4, 6), range(7, 7), range(5, 6)]), [
     range(0, 6),
@@ -15,7 +15,7 @@ Deno.test("mergeRanges() joins what touches or overlaps, and drops what is empty
   assertEquals(mergeRanges([range(0, 100), range(10, 20), range(50, 120)]), [range(0, 120)]);
 });
 
-Deno.test("overlapsAny() agrees with looking at each range", () => {
+Deno.test("overlapsAny() agrees with a linear search", () => {
   const ranges = [range(2, 4), range(6, 7), range(9, 12)];
   for (let offset = 0; offset < 14; offset++) {
     for (let length = 1; offset + length < 15; length++) {
@@ -27,7 +27,7 @@ Deno.test("overlapsAny() agrees with looking at each range", () => {
   }
 });
 
-Deno.test("cutAtGranules() gives each byte to the whole granules or to an edge, once", () => {
+Deno.test("cutAtGranules() puts each byte into the whole granules or an edge, once", () => {
   for (let offset = 0; offset < 10; offset++) {
     for (let end = offset + 1; end < 20; end++) {
       const { whole, edges } = cutAtGranules(range(offset, end), 4);

@@ -13,7 +13,7 @@ async function withFolder(test: (folder: string) => Promise<void>): Promise<void
   }
 }
 
-Deno.test("DurableFile keeps the last text, in a folder that it makes, and nothing else", () =>
+Deno.test("DurableFile keeps the last text in a folder that it makes, and leaves no other file", () =>
   withFolder(async (folder) => {
     const path = join(folder, "state", "a.json");
     const file = new DurableFile(path);
@@ -27,7 +27,7 @@ Deno.test("DurableFile keeps the last text, in a folder that it makes, and nothi
     assertEquals(Deno.statSync(join(folder, "state")).mode! & 0o777, 0o700);
   }));
 
-Deno.test("DurableFile is not harmed by what a killed server has left half written", () =>
+Deno.test("DurableFile ignores a half-written file of a killed server", () =>
   withFolder(async (folder) => {
     const path = join(folder, "a.json");
     const file = new DurableFile(path);
@@ -38,7 +38,7 @@ Deno.test("DurableFile is not harmed by what a killed server has left half writt
     assertEquals(file.read(), "next");
   }));
 
-Deno.test("DurableFile says which file cannot be replaced or read, and leaves the one before", () =>
+Deno.test("DurableFile names the file that it cannot replace or read, and keeps the old one", () =>
   withFolder(async (folder) => {
     const path = join(folder, "a.json");
     const file = new DurableFile(path);
@@ -52,7 +52,7 @@ Deno.test("DurableFile says which file cannot be replaced or read, and leaves th
     assertThrows(() => new DurableFile(pipe).read(), StoreError, `"${pipe}": it is not a file`);
   }));
 
-Deno.test("DurableFile puts the text, its name and that of a new folder on the disk, in this order", () =>
+Deno.test("DurableFile syncs the text, its name and that of a new folder, in this order", () =>
   withFolder(async (folder) => {
     const path = join(folder, "state", "a.json");
     const file = new DurableFile(path);
@@ -80,7 +80,7 @@ Deno.test("DurableFile puts the text, its name and that of a new folder on the d
     assertEquals(order, [`${path}.new`, state, folder, `${path}.new`, state]);
   }));
 
-Deno.test("DurableFile fails when the disk refuses to take the text or a name", () =>
+Deno.test("DurableFile fails when the text or a name cannot be synced", () =>
   withFolder(async (folder) => {
     // The text, its name, and the name of the folder that is made for it.
     for (let refused = 0; refused < 3; refused++) {

@@ -12,7 +12,7 @@ const BYTES = 8192;
 /** A store that is always durable. */
 const SYNCED = { flush: () => Promise.resolve() };
 
-Deno.test("FileActivity is idle when as much has ended as has begun", async () => {
+Deno.test("FileActivity is idle when every operation has ended", async () => {
   const activity = new FileActivity();
   await activity.idle();
   activity.begin("/a");
@@ -29,7 +29,7 @@ Deno.test("FileActivity is idle when as much has ended as has begun", async () =
   assertEquals(activity.paths, []);
 });
 
-Deno.test("FileActivity reports to all who wait that it is idle", async () => {
+Deno.test("FileActivity.idle() resolves for all callers", async () => {
   const activity = new FileActivity();
   activity.begin("/a");
   let count = 0;
@@ -40,7 +40,7 @@ Deno.test("FileActivity reports to all who wait that it is idle", async () => {
   await Promise.all(waiting);
 });
 
-Deno.test("FileActivity that is closed lets nothing begin, and what has begun end", async () => {
+Deno.test("FileActivity that is closed refuses new operations, and waits for those under way", async () => {
   const activity = new FileActivity();
   const gate = Promise.withResolvers<void>();
   const work = activity.during("/a", () => gate.promise);
@@ -52,7 +52,7 @@ Deno.test("FileActivity that is closed lets nothing begin, and what has begun en
   await activity.idle();
 });
 
-Deno.test("FileActivity counts what stores, journals and state files do off the event loop", () =>
+Deno.test("FileActivity counts operations of stores, journals and state files off the event loop", () =>
   withScratch(async (folder) => {
     const activity = new FileActivity();
     const [disk, journal, text, twins] = ["disk", "journal", "text", "twins"].map((name) =>
@@ -102,7 +102,7 @@ Deno.test("FileActivity counts what stores, journals and state files do off the 
     for (const open of [store, atomic]) open.close();
   }));
 
-Deno.test("FileStore opened at a link names the file by its own path, and is empty only if that is", () =>
+Deno.test("FileStore opened by a link reports its own path, and is empty only if the file is", () =>
   withScratch((folder) => {
     const [path, at] = [`${folder}/disk`, `${folder}/link`];
     Deno.writeTextFileSync(path, "");
@@ -118,6 +118,6 @@ Deno.test("FileStore opened at a link names the file by its own path, and is emp
     Deno.removeSync(at);
     Deno.symlinkSync(other, at);
     assertEquals(store.isEmpty, false);
-    assertThrows(() => store.reopen(at, true), StoreError, "another file has taken its place");
+    assertThrows(() => store.reopen(at, true), StoreError, "another file has replaced it");
     store.close();
   }));

@@ -48,7 +48,7 @@ Deno.test("FileStore reads in both forms what was written in both forms", async 
   });
 });
 
-Deno.test("FileStore keeps apart many reads and writes that are under way at once", async () => {
+Deno.test("FileStore does many concurrent reads and writes correctly", async () => {
   await withStore(async (store) => {
     const pieces = Array.from({ length: 100 }, (_, index) => pattern(4096, index));
     await Promise.all(pieces.map((piece, index) => store.write(index * 4096, piece)));
@@ -66,11 +66,15 @@ Deno.test("FileStore keeps apart many reads and writes that are under way at onc
   });
 });
 
-Deno.test("FileStore invents no data when the file has been cut off", async () => {
+Deno.test("FileStore fails reads of a truncated file instead of inventing data", async () => {
   await withStore(async (store, path) => {
     Deno.truncateSync(path, SIZE_BYTES - 512);
     const into = new Uint8Array(1024);
-    const now = assertThrows(() => store.readNow(SIZE_BYTES - 1024, into), StoreError, "file ends");
+    const now = assertThrows(
+      () => store.readNow(SIZE_BYTES - 1024, into),
+      StoreError,
+      "unexpected end of file",
+    );
     assertKind(now, "readFailed");
     assertKind(await assertRejects(() => store.read(SIZE_BYTES - 1024, into)), "readFailed");
     assert(store.readNow(SIZE_BYTES - 1024, into.subarray(512)), "the part that is there can be read");
@@ -121,7 +125,7 @@ Deno.test("FileStore opened read-only reads and refuses to write", async () => {
   });
 });
 
-Deno.test("FileStore does not take another file for its own when the path is replaced", async () => {
+Deno.test("FileStore refuses another file that has replaced its own", async () => {
   await withStore(async (store, path) => {
     store.writeNow(0, pattern(512, 4));
     Deno.renameSync(path, `${path}.old`);
@@ -129,7 +133,7 @@ Deno.test("FileStore does not take another file for its own when the path is rep
     const buffers = Array.from({ length: 8 }, () => new Uint8Array(512));
     await Promise.all(buffers.map((into) => store.read(0, into)));
     for (const into of buffers) assertEquals(into, pattern(512, 4));
-    // Those from the start are still open; what is opened since is closed again.
+    // The first handles are still open; those opened since are closed.
     assertEquals(countHandles(`${path}.old`), 3);
     await untilHandles(path, 0);
   });
@@ -171,12 +175,12 @@ async function withHeldFlushes(
   }
 }
 
-/** Lets every promise that can settle do so. */
+/** Waits until every promise that can settle has settled. */
 function settle(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-Deno.test("FileStore.flush() shares one waiting flush among all who call while one runs", async () => {
+Deno.test("FileStore.flush() shares one waiting flush among all calls while one runs", async () => {
   await withStore(async (store) => {
     await withHeldFlushes(async (held) => {
       let [firstDone, laterDone] = [false, 0];
@@ -203,7 +207,7 @@ Deno.test("FileStore.flush() shares one waiting flush among all who call while o
   });
 });
 
-Deno.test("FileStore.flush() is one flush for all who come in the same turn of the event loop", async () => {
+Deno.test("FileStore.flush() is one flush for all calls of a turn of the event loop", async () => {
   await withStore(async (store) => {
     await withHeldFlushes(async (held) => {
       // As for connections whose reads the event loop completes together.
@@ -216,7 +220,7 @@ Deno.test("FileStore.flush() is one flush for all who come in the same turn of t
   });
 });
 
-Deno.test("FileStore.close() lets the flushes go on that were asked for before", async () => {
+Deno.test("FileStore.close() completes the flushes requested before", async () => {
   const path = Deno.makeTempFileSync();
   Deno.truncateSync(path, SIZE_BYTES);
   const store = FileStore.open(path, { sizeBytes: SIZE_BYTES, readOnly: false });
@@ -243,7 +247,7 @@ Deno.test("FileStore.flush() never runs two flushes when called just as one ends
     await withHeldFlushes(async (held) => {
       const flushes: Promise<void>[] = [store.flush()];
       await settle();
-      // Each caller comes a microtask after another, all around the end of the first flush.
+      // Each caller flushes a microtask after the one before, around the end of the first flush.
       flushes.push(store.flush());
       held.release();
       for (let turn = 0; turn < 20; turn++) {
@@ -260,7 +264,7 @@ Deno.test("FileStore.flush() never runs two flushes when called just as one ends
   });
 });
 
-Deno.test("FileStore.flush() fails for ever after it failed once, until the file is opened anew", async () => {
+Deno.test("FileStore.flush() fails after a failure until the file is opened again", async () => {
   await withStore(async (store, path) => {
     await withHeldFlushes(async (held) => {
       const first = store.flush();
@@ -279,7 +283,7 @@ Deno.test("FileStore.flush() fails for ever after it failed once, until the file
   });
 });
 
-Deno.test("FileStore tells a full medium from a broken one", async () => {
+Deno.test("FileStore distinguishes a full medium from a broken one", async () => {
   await withStore(async (store) => {
     const original = Deno.FsFile.prototype.writeSync;
     const rows: readonly (readonly [number, StoreErrorKind])[] = [
@@ -327,7 +331,7 @@ Deno.test({
   },
 });
 
-Deno.test("FileStore takes in what its file has gained, and nothing that is not there", async () => {
+Deno.test("FileStore.grow() extends the store to the grown file, and not beyond its end", async () => {
   await withStore((store, path) => {
     Deno.truncateSync(path, 2 * SIZE_BYTES);
     assertKind(assertThrows(() => store.grow(2 * SIZE_BYTES + 512)), "readFailed");
@@ -347,14 +351,14 @@ function handlesOn(path: string): string[] {
       const flags = /^flags:\s+(\d+)$/m.exec(Deno.readTextFileSync(`/proc/self/fdinfo/${name}`))![1]!;
       return [Number.parseInt(flags, 8) % 4 === 0 ? "read" : "write"];
     } catch {
-      // The handle by which the folder is read is gone by now.
+      // The handle that reads the folder is closed by now.
       return [];
     }
   });
   return [...new Set(handles)];
 }
 
-Deno.test("FileStore changes its mode in the middle of work, and closes what it had open", async () => {
+Deno.test("FileStore.reopen() changes the mode during work, and closes the old handles", async () => {
   await withStore(async (store, path) => {
     const link = `${path}.link`;
     Deno.symlinkSync(path, link);
@@ -371,7 +375,7 @@ Deno.test("FileStore changes its mode in the middle of work, and closes what it 
     }
     assertEquals(results.map(({ status }) => status).filter((status) => status === "rejected"), []);
     await flush;
-    // What was written before is made durable even now.
+    // Earlier writes are still made durable.
     await store.flush();
     assertEquals(handlesOn(path), ["read"]);
     store.reopen(path, false);
@@ -381,7 +385,7 @@ Deno.test("FileStore changes its mode in the middle of work, and closes what it 
   });
 });
 
-Deno.test("FileStore stays as it is when it cannot be opened in another mode", async () => {
+Deno.test("FileStore.reopen() that fails changes nothing", async () => {
   await withStore((store, path) => {
     const other = `${path}.other`;
     Deno.writeFileSync(other, new Uint8Array(SIZE_BYTES));
@@ -391,7 +395,7 @@ Deno.test("FileStore stays as it is when it cannot be opened in another mode", a
   });
 });
 
-Deno.test("FileStore that is closed lets end what is under way, and refuses what follows", async () => {
+Deno.test("FileStore.close() completes operations under way, and refuses later ones", async () => {
   await withStore(async (store, path) => {
     const second = FileStore.open(path, { sizeBytes: SIZE_BYTES, readOnly: false });
     const writes = Array.from({ length: 40 }, (_, index) => second.write(index * 4096, pattern(4096, index)));
@@ -405,7 +409,7 @@ Deno.test("FileStore that is closed lets end what is under way, and refuses what
   });
 });
 
-Deno.test("FileStore makes bytes zero without taking space for a page that was a hole", async () => {
+Deno.test("FileStore.unmap() zeroes bytes without allocating holes", async () => {
   await withStore(async (store, path) => {
     store.writeNow(40 * 4096 + 100, pattern(200, 7));
     const before = Deno.statSync(path).blocks!;
@@ -418,7 +422,7 @@ Deno.test("FileStore makes bytes zero without taking space for a page that was a
   });
 });
 
-Deno.test("FileStore.flushNow() makes durable at once, and fails as flush() does", async () => {
+Deno.test("FileStore.flushNow() flushes synchronously, and fails as flush() does", async () => {
   await withStore(async (store, path) => {
     const original = Deno.FsFile.prototype.syncDataSync;
     let calls = 0;
@@ -469,7 +473,7 @@ Deno.test("FileStore that cannot be opened or reopened leaves nothing open", asy
   });
 });
 
-Deno.test("FileStore that has become writable has something to flush", async () => {
+Deno.test("FileStore that becomes writable flushes", async () => {
   await withStore(async (_, path) => {
     const store = FileStore.open(path, { sizeBytes: SIZE_BYTES, readOnly: true });
     await withHeldFlushes(async (held) => {
@@ -486,7 +490,7 @@ Deno.test("FileStore that has become writable has something to flush", async () 
   });
 });
 
-Deno.test("FileStore goes on where a call of the system has moved only a part", async () => {
+Deno.test("FileStore continues after a short read or write", async () => {
   await withStore(async (store) => {
     const { readSync, writeSync, read, write } = Deno.FsFile.prototype;
     const part = (bytes: Uint8Array): Uint8Array => bytes.subarray(0, Math.ceil(bytes.length / 3));
@@ -525,7 +529,7 @@ async function untilHandles(path: string, count: number): Promise<void> {
   assertEquals(countHandles(path), count);
 }
 
-Deno.test("FileStore opens further handles for what is under way at once, and closes all of them", async () => {
+Deno.test("FileStore opens more handles for concurrent operations, and closes all of them", async () => {
   await withStore(async (_, path) => {
     const before = countHandles(path);
     const store = FileStore.open(path, { sizeBytes: SIZE_BYTES, readOnly: false });
@@ -539,7 +543,7 @@ Deno.test("FileStore opens further handles for what is under way at once, and cl
   });
 });
 
-Deno.test("FileStore.reopen() closes the handle of a flush under way when that has ended", async () => {
+Deno.test("FileStore.reopen() closes the handle of a running flush after its end", async () => {
   await withStore(async (store, path) => {
     await withHeldFlushes(async (held) => {
       const flush = store.flush();
@@ -565,7 +569,7 @@ Deno.test("FileStore.close() closes all handles at once when no flush is under w
   });
 });
 
-Deno.test("FileStore closes a handle when its path is replaced while that is opened", async () => {
+Deno.test("FileStore closes a handle whose path is replaced while it is opened", async () => {
   await withStore(async (store, path) => {
     const old = `${path}.old`;
     const { open } = Deno;

@@ -5,7 +5,7 @@ import { countHandles } from "../support/open_handles.ts";
 /** Most handles of a pool. */
 const HANDLES_MAX = 24;
 
-/** A pool on a scratch file, and what opens its handles when it is told to; every opening after so many fails. */
+/** A pool on a scratch file whose handles open when the test says so; every opening after a given number fails. */
 class Fixture implements Disposable {
   readonly path = Deno.makeTempFileSync();
   readonly pool: HandlePool;
@@ -39,7 +39,10 @@ class Fixture implements Disposable {
   }
 }
 
-/** Has `count` works at once in a pool; resolves to the most that ran at a time, and the order in which they began. */
+/**
+ * Does `count` works at once in a pool; resolves to the largest number that ran at a time, and the order in which they
+ * began.
+ */
 async function useAtOnce(
   { pool, opening }: Fixture,
   count: number,
@@ -62,7 +65,7 @@ async function useAtOnce(
   return { runningMax, order };
 }
 
-Deno.test("HandlePool opens handles as they are needed, up to a limit, and serves the oldest first", async () => {
+Deno.test("HandlePool opens handles on demand up to a limit, and serves the oldest caller first", async () => {
   using fixture = new Fixture();
   await useAtOnce(fixture, 1);
   assertEquals(fixture.asked, 0, "one is there from the start");
@@ -73,7 +76,7 @@ Deno.test("HandlePool opens handles as they are needed, up to a limit, and serve
   assertEquals(fixture.asked, HANDLES_MAX - 1, "what is open is used again");
 });
 
-Deno.test("HandlePool does with the handles that it has when no more can be opened, and tries again", async () => {
+Deno.test("HandlePool continues with its open handles when no more can be opened, and tries again", async () => {
   using fixture = new Fixture(1);
   const { runningMax, order } = await useAtOnce(fixture, 10);
   assertEquals([runningMax, order.length], [2, 10]);
@@ -84,7 +87,7 @@ Deno.test("HandlePool does with the handles that it has when no more can be open
   await fixture.openAll();
 });
 
-Deno.test("HandlePool waits for no file to be opened while another handle comes back", async () => {
+Deno.test("HandlePool does not wait for an opening while another handle is returned", async () => {
   using fixture = new Fixture();
   const { pool } = fixture;
   const first = pool.take()!;
@@ -99,7 +102,7 @@ Deno.test("HandlePool waits for no file to be opened while another handle comes 
   pool.giveBack(opened);
 });
 
-Deno.test("HandlePool closes what is idle at once, and what is taken or opened when it is given back", async () => {
+Deno.test("HandlePool.close() closes idle handles at once, and taken or opening ones on return", async () => {
   const fixture = new Fixture();
   const { pool } = fixture;
   const first = pool.take()!;

@@ -3,7 +3,7 @@ import { StoreError } from "../../lib/store/block_store.ts";
 import { LateStore } from "../../lib/store/late_store.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 
-Deno.test("LateStore fails what needs the medium until that is there, and then is like any other", async () => {
+Deno.test("LateStore fails operations on the medium until it is open, and then forwards them", async () => {
   const late = new LateStore({ sizeBytes: 4096, readOnly: false, canUnmap: false });
   const block = new Uint8Array(512).fill(7);
   assertEquals([late.sizeBytes, late.readOnly, late.canUnmap], [4096, false, false]);
@@ -31,7 +31,7 @@ Deno.test("LateStore fails what needs the medium until that is there, and then i
   assertEquals([medium.flushCount, medium.pageCount, medium.isClosed], [1, 1, true]);
 });
 
-Deno.test("LateStore has the properties of its medium once that is there, and those expected before", () => {
+Deno.test("LateStore has the expected properties before its medium is open, and then those of the medium", () => {
   const late = new LateStore({ sizeBytes: 4096, readOnly: true, canUnmap: true });
   assertEquals([late.sizeBytes, late.readOnly, late.canUnmap], [4096, true, true]);
   late.arrive(new MemoryStore({ sizeBytes: 8192, canUnmap: true }));

@@ -9,14 +9,14 @@ function took(pace: Pace, ms: number, began = 0, bytes = 0): void {
   pace.took(began, began + ms, bytes);
 }
 
-/** One that has become slow by transfers of so many milliseconds, the last of which ended at 0. */
+/** A pace that has become slow by transfers of this many milliseconds, the last of which ended at 0. */
 function slowPace(ms: number): Pace {
   const pace = new Pace(FAST_MS);
   while (!pace.isSlow) took(pace, ms, -ms);
   return pace;
 }
 
-Deno.test("Pace times one transfer in so many while all are fast, and all after a slow one", () => {
+Deno.test("Pace times one of several transfers while all are fast, and all after a slow one", () => {
   const pace = new Pace(FAST_MS);
   const timed = Array.from({ length: 64 }, () => pace.isTimed());
   assertEquals(timed.filter((isTimed) => isTimed).length, 4);
@@ -28,7 +28,7 @@ Deno.test("Pace times one transfer in so many while all are fast, and all after 
   assertEquals(count, 29, "it is forgotten by and by");
 });
 
-Deno.test("Pace becomes slow by a few slow transfers, and by none that is fast for its size", () => {
+Deno.test("Pace becomes slow after a few slow transfers, and not after large ones", () => {
   const pace = new Pace(FAST_MS);
   for (let count = 0; count < 1000; count++) took(pace, FAST_MS);
   for (let count = 0; count < 1000; count++) took(pace, FAST_MS + 0.5, 0, 1_000_001);
@@ -39,7 +39,7 @@ Deno.test("Pace becomes slow by a few slow transfers, and by none that is fast f
   assert(pace.isTimed());
 });
 
-Deno.test("Pace that is slow makes attempts for a hundredth of the time, and at least every so often", () => {
+Deno.test("Pace that is slow tries for a hundredth of the time, and at a minimum rate", () => {
   for (
     const [ms, interval] of [[1, 100], [19, 1_900], [21, ATTEMPT_INTERVAL_MS_MAX], [
       5_000,
@@ -51,7 +51,7 @@ Deno.test("Pace that is slow makes attempts for a hundredth of the time, and at 
   }
 });
 
-Deno.test("Pace ends an attempt after some slow transfers, or one that is slow beyond doubt", () => {
+Deno.test("Pace ends an attempt after some slow transfers, or one very slow one", () => {
   const pace = slowPace(1);
   took(pace, 1, 1_000);
   took(pace, 5, 1_001);
@@ -66,7 +66,7 @@ Deno.test("Pace ends an attempt after some slow transfers, or one that is slow b
   assert(pace.mayTry(8_001), "each attempt counts from zero");
 });
 
-Deno.test("Pace is fast again after so many fast transfers in one attempt", () => {
+Deno.test("Pace is fast again after enough fast transfers in one attempt", () => {
   const pace = slowPace(1);
   for (let count = 0; count < 15; count++) took(pace, 0.001, 200 + count);
   assert(pace.isSlow);

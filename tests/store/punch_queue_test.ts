@@ -26,7 +26,7 @@ async function settle(): Promise<void> {
   for (let turn = 0; turn < 10; turn++) await Promise.resolve();
 }
 
-Deno.test("PunchQueue works on one batch at a time, and merges what is asked for meanwhile", async () => {
+Deno.test("PunchQueue punches one batch at a time, and merges later requests", async () => {
   const { queue, batches, end } = makeQueue();
   const ended: string[] = [];
   const add = (name: string, ...ranges: ByteRange[]): Promise<unknown> =>
@@ -43,28 +43,34 @@ Deno.test("PunchQueue works on one batch at a time, and merges what is asked for
   assertEquals([batches.length, ended, queue.isBusy], [2, ["a", "b", "c", "d"], false]);
 });
 
-Deno.test("PunchQueue tells what keeps others from bytes: what is under way, and what waits", async () => {
+Deno.test("PunchQueue.endOfBatchWith() finds the batch under way and the waiting one", async () => {
   const { queue, end } = makeQueue();
   const first = queue.add([range(10, 10)]);
   const second = queue.add([range(40, 10)]);
-  assertEquals([queue.over(0, 10), queue.over(20, 20), queue.over(50, 9)], [undefined, undefined, undefined]);
+  assertEquals([queue.endOfBatchWith(0, 10), queue.endOfBatchWith(20, 20), queue.endOfBatchWith(50, 9)], [
+    undefined,
+    undefined,
+    undefined,
+  ]);
   let isOver = false;
-  const waited = queue.over(19, 1)!.then(() => isOver = true);
-  assert(queue.over(45, 1) !== undefined && queue.over(45, 1) !== queue.over(10, 1));
+  const waited = queue.endOfBatchWith(19, 1)!.then(() => isOver = true);
+  assert(
+    queue.endOfBatchWith(45, 1) !== undefined && queue.endOfBatchWith(45, 1) !== queue.endOfBatchWith(10, 1),
+  );
   await settle();
   assertEquals(isOver, false);
   end();
   await Promise.all([first, waited]);
-  assertEquals(queue.over(10, 10), undefined);
-  assert(queue.over(40, 1) !== undefined);
+  assertEquals(queue.endOfBatchWith(10, 10), undefined);
+  assert(queue.endOfBatchWith(40, 1) !== undefined);
   end();
   await second;
 });
 
-Deno.test("PunchQueue reports a failure to those who asked for that batch, and goes on", async () => {
+Deno.test("PunchQueue reports a failure to the callers of that batch, and continues", async () => {
   const { queue, end } = makeQueue();
   const failing = queue.add([range(0)]);
-  const over = queue.over(0, 1)!;
+  const over = queue.endOfBatchWith(0, 1)!;
   const next = queue.add([range(0)]);
   end(new Error("no holes"));
   await assertRejects(() => failing, Error, "no holes");
@@ -74,7 +80,7 @@ Deno.test("PunchQueue reports a failure to those who asked for that batch, and g
   assertEquals(queue.isBusy, false);
 });
 
-Deno.test("PunchQueue has no batch of more ranges than one command may name, unless it is one command", async () => {
+Deno.test("PunchQueue limits the ranges of a batch, unless a single command exceeds the limit", async () => {
   const { queue, batches, end } = makeQueue();
   const many = (from: number, count: number): ByteRange[] =>
     mergeRanges(Array.from({ length: count }, (_, index) => range(2 * (from + index))));

@@ -1,19 +1,19 @@
 import { assert, assertEquals } from "@std/assert";
 import { GRANULE_BYTES_MIN, SpaceMap } from "../../lib/store/space_map.ts";
-import { seededRandom } from "../support/seeded_random.ts";
+import { numberFromEnvironment, seededRandom } from "../support/seeded_random.ts";
 import { countSteps } from "../support/step_counter.ts";
 
 const KIB4 = GRANULE_BYTES_MIN;
 
-const SEED = Number(Deno.env.get("FUZZ_SEED") ?? 20070102);
+const SEED = numberFromEnvironment("FUZZ_SEED", 20070102);
 
-Deno.test("SpaceMap of an empty store says so, and of any other that it may be mapped", () => {
+Deno.test("SpaceMap of an empty store is unmapped, and of any other store mapped", () => {
   const sizeBytes = 100 * KIB4 + 512;
   assertEquals(new SpaceMap(sizeBytes, true).extentAt(0), { isMapped: false, endBytes: sizeBytes });
   assertEquals(new SpaceMap(sizeBytes, false).extentAt(512), { isMapped: true, endBytes: sizeBytes });
 });
 
-Deno.test("SpaceMap knows what was written and unmapped by whole granules", () => {
+Deno.test("SpaceMap tracks writes and unmapping by whole granules", () => {
   const map = new SpaceMap(64 * KIB4, true);
   map.markMapped(10 * KIB4 + 4095, 2);
   assertEquals(map.extentAt(0), { isMapped: false, endBytes: 10 * KIB4 });
@@ -24,13 +24,13 @@ Deno.test("SpaceMap knows what was written and unmapped by whole granules", () =
   assertEquals([map.isUnmapped(9 * KIB4, KIB4), map.isUnmapped(9 * KIB4, KIB4 + 1)], [true, false]);
 });
 
-Deno.test("SpaceMap takes the last granule for unmapped although the store ends within it", () => {
+Deno.test("SpaceMap unmaps the last granule although the store ends within it", () => {
   const map = new SpaceMap(2 * KIB4 + 512, false);
   map.markUnmapped(2 * KIB4, 512);
   assertEquals(map.extentAt(2 * KIB4), { isMapped: false, endBytes: 2 * KIB4 + 512 });
 });
 
-Deno.test("SpaceMap of a huge store has larger granules, and never says more than it knows", () => {
+Deno.test("SpaceMap of a huge store has larger granules, and never reports mapped bytes as unmapped", () => {
   const sizeBytes = 16 * 2 ** 40;
   const map = new SpaceMap(sizeBytes, false);
   map.markUnmapped(2 ** 40 + KIB4, 2 ** 30);
@@ -64,13 +64,13 @@ Deno.test("SpaceMap agrees with a list of granules", () => {
   }
 });
 
-Deno.test("SpaceMap knows as much of a larger store as it knew before", () => {
+Deno.test("SpaceMap.resized() keeps what is known", () => {
   const map = new SpaceMap(10 * KIB4 - 512, true);
   map.markMapped(3 * KIB4, 1);
   const larger = map.resized(20 * KIB4);
   assertEquals(larger.extentAt(0), { isMapped: false, endBytes: 3 * KIB4 });
   assertEquals(larger.extentAt(4 * KIB4), { isMapped: false, endBytes: 9 * KIB4 });
-  // The end of its last granule was none of the smaller one's.
+  // The smaller store did not contain the end of its last granule.
   assertEquals(larger.extentAt(9 * KIB4), { isMapped: true, endBytes: 20 * KIB4 });
   const longer = new SpaceMap(100 * KIB4 - 512, true).resized(200 * KIB4);
   assertEquals(longer.extentAt(0), { isMapped: false, endBytes: 99 * KIB4 });
@@ -81,14 +81,14 @@ Deno.test("SpaceMap knows as much of a larger store as it knew before", () => {
   assertEquals(coarse.extentAt(0), { isMapped: true, endBytes: 2 ** 40 });
 });
 
-/** A map of a store of so many GiB, every other stretch of 8 MiB of which is unmapped. */
+/** A map of a store of this many GiB, in which every other 8 MiB are unmapped. */
 function stripedMap(gib: number): SpaceMap {
   const map = new SpaceMap(gib * 2 ** 30, false);
   for (let offset = 0; offset < 2 ** 30; offset += 2 ** 24) map.markUnmapped(offset, 2 ** 23);
   return map;
 }
 
-Deno.test("SpaceMap takes no more steps to answer for a larger store", () => {
+Deno.test("SpaceMap answers in the same number of steps for a larger store", () => {
   for (const gib of [1, 64, 64 * 1024]) {
     const ofEmpty = countSteps(() => new SpaceMap(gib * 2 ** 30, true), (map) => {
       assertEquals(map.extentAt(0).endBytes, gib * 2 ** 30);
@@ -117,7 +117,7 @@ Deno.test("SpaceMap takes no more steps to answer for a larger store", () => {
   assert(ofStripes < 100, `${ofStripes} steps`);
 });
 
-Deno.test("SpaceMap takes no more steps to mark nearly all of a larger store, or to search one of any size", () => {
+Deno.test("SpaceMap marks nearly all of a store, or searches it, in the same number of steps at any size", () => {
   for (const gib of [4, 64, 64 * 1024]) {
     const sizeBytes = gib * 2 ** 30;
     for (const isUnmapped of [true, false]) {
@@ -125,7 +125,7 @@ Deno.test("SpaceMap takes no more steps to mark nearly all of a larger store, or
         if (isUnmapped) map.markMapped(sizeBytes / 2 ** 16, sizeBytes - sizeBytes / 2 ** 16);
         else map.markUnmapped(sizeBytes / 2 ** 16, sizeBytes - sizeBytes / 2 ** 16);
       });
-      // Two looks at each word of a block of which only a part is marked.
+      // Two visits of each word in a block that is marked in part.
       assert(steps < 1_100, `${steps} steps for ${gib} GiB`);
     }
   }
@@ -138,7 +138,7 @@ Deno.test("SpaceMap takes no more steps to mark nearly all of a larger store, or
   assert(steps < 1_100, `${steps} steps`);
 });
 
-Deno.test("SpaceMap takes 1 MiB at most, and 1 KiB for its counts", () => {
+Deno.test("SpaceMap uses at most 1 MiB, and 1 KiB for its counts", () => {
   const names = ["Uint16Array", "Uint32Array"] as const;
   const originals = names.map((name) => [name, globalThis[name]] as const);
   let bytes = 0;
@@ -161,7 +161,7 @@ Deno.test("SpaceMap takes 1 MiB at most, and 1 KiB for its counts", () => {
   }
 });
 
-Deno.test("SpaceMap passes by blocks that are alike, and no others", () => {
+Deno.test("SpaceMap skips uniform blocks, and no others", () => {
   const random = seededRandom(SEED + 1);
   const granules = 1 << 23;
   const map = new SpaceMap(granules * KIB4 - 512, true);
@@ -187,7 +187,7 @@ Deno.test("SpaceMap passes by blocks that are alike, and no others", () => {
   assertEquals(map.extentAt(0), { isMapped: true, endBytes: granules * KIB4 - 512 });
 });
 
-Deno.test("SpaceMap with larger granules knows those of which all was unmapped", () => {
+Deno.test("SpaceMap with larger granules reports those that were unmapped completely", () => {
   const random = seededRandom(SEED + 2);
   const map = new SpaceMap(32 * 2 ** 30, false);
   const unmapped = Array.from({ length: 4096 }, () => random(4) > 0);
@@ -219,7 +219,7 @@ Deno.test("SpaceMap has as many granules as fit into 1 MiB of bits, and half as 
 Deno.test("SpaceMap counts what is marked in pieces of any length", () => {
   const random = seededRandom(SEED + 3);
   const sizeBytes = 2 ** 30;
-  /** Marks all of the map, in pieces that need not be whole words; some overlap. */
+  /** Marks all of the map in pieces, which may end within words and overlap. */
   const markAll = (mark: (offset: number, lengthBytes: number) => void): void => {
     for (let granule = 0; granule < sizeBytes / KIB4;) {
       const count = Math.min(1 + random(70), sizeBytes / KIB4 - granule);

@@ -17,35 +17,35 @@ Deno.test("formatState() writes the version, the checksum and the body, a key a 
   );
 });
 
-Deno.test("parseState() notices every changed character that means anything", () => {
+Deno.test("parseState() detects every changed character but white space", () => {
   for (const [index, character] of [...TEXT].entries()) {
     const changed = TEXT.slice(0, index) + (character === "7" ? "8" : "7") + TEXT.slice(index + 1);
-    // White space between two tokens cannot become a digit either: that is no JSON any more.
+    // White space between two tokens cannot become a digit, because the result is not JSON.
     assertThrows(() => parseState(changed, 2), SyntaxError, undefined, changed);
     assertEquals(isIntactState(changed), false);
   }
 });
 
-Deno.test("parseState() reads version 1, which has no checksum, and no later one without", () => {
+Deno.test("parseState() accepts only version 1 without a checksum", () => {
   assertEquals(parseState('{"version":1,"a":2}', 2), { version: 1, body: { a: 2 } });
   assertEquals(isIntactState('{"version":1,"a":2}'), false);
   assertThrows(() => parseState('{"version":2,"a":2}', 2), SyntaxError, "it has no checksum");
   assertThrows(() => parseState(TEXT.replace('"version": 2', '"version": 1'), 2), SyntaxError, "checksum");
 });
 
-Deno.test("parseState() tells a newer version from a damaged text", () => {
+Deno.test("parseState() distinguishes a newer version from a damaged text", () => {
   const newer = formatState({ version: 7, body: BODY });
   const { message } = assertThrows(() => parseState(newer, 2), NewerStateError);
   assertStringIncludes(
     message,
-    "it is of version 7, and this program knows versions up to 2; use the version",
+    "it has version 7, and this program supports versions up to 2; use the version",
   );
   assertEquals(isIntactState(newer), true);
   // A flipped digit makes no newer version.
   assertThrows(() => parseState(TEXT.replace('"version": 2', '"version": 3'), 2), SyntaxError, "checksum");
 });
 
-Deno.test("parseState() refuses what is no state", () => {
+Deno.test("parseState() refuses any other text", () => {
   const rows = [
     ["", "it is not JSON"],
     ["{", "it is not JSON"],

@@ -3,12 +3,12 @@ import { assert } from "@std/assert";
 import { StoreError } from "../../lib/store/block_store.ts";
 import type { ByteRange } from "../../lib/store/byte_range.ts";
 import type { HolePuncher, PunchResult } from "../../lib/store/hole_puncher.ts";
-import { equalBytes } from "../../lib/store/put_back.ts";
+import { equalBytes } from "../../lib/store/write_or_restore.ts";
 import { ThinStore } from "../../lib/store/thin_store.ts";
 import { MemoryStore } from "../support/memory_store.ts";
-import { seededRandom } from "../support/seeded_random.ts";
+import { numberFromEnvironment, seededRandom } from "../support/seeded_random.ts";
 
-const SEED = Number(Deno.env.get("FUZZ_SEED") ?? 20070104);
+const SEED = numberFromEnvironment("FUZZ_SEED", 20070104);
 const SECTOR = 512;
 const KIB4 = 4096;
 const START_BYTES = 24 * KIB4;
@@ -142,7 +142,7 @@ function contentOf(file: MemoryStore): Uint8Array {
   return content;
 }
 
-/** What is called unmapped reads as zeros. */
+/** Bytes that are reported as unmapped read as zeros. */
 function assertMapTrue(store: ThinStore, file: MemoryStore, message: string): void {
   const content = contentOf(file);
   for (let offset = 0; offset < store.sizeBytes;) {
@@ -172,12 +172,12 @@ function begin(store: ThinStore, file: ErraticFile, model: Model, random: Random
     case 0:
       if (store.sizeBytes >= SIZE_BYTES_MAX || random(4) > 0) return;
       file.sizeBytes += (1 + random(4)) * KIB4;
-      return store.follow();
+      return store.adaptToGrowth();
     case 1:
       return void store.read(range.offset, new Uint8Array(range.lengthBytes));
     case 2: {
       const second = randomRange(random, store.sizeBytes);
-      // Each range for itself in the model, which need not know that they end together.
+      // In the model each range ends by itself; it does not know that they end together.
       const done = store.unmap([range, second]);
       for (const part of [range, second]) model.run(part, 0, () => done);
       return;
@@ -196,7 +196,7 @@ async function settle(): Promise<void> {
   for (let turn = 0; turn < 12; turn++) await Promise.resolve();
 }
 
-Deno.test(`ThinStore tells the truth in whatever order the file works (FUZZ_SEED=${SEED})`, async () => {
+Deno.test(`ThinStore reports its map correctly in any order of file operations (FUZZ_SEED=${SEED})`, async () => {
   const random = seededRandom(SEED);
   for (let round = 0; round < 100; round++) {
     const file = new ErraticFile(random);

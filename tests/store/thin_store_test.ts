@@ -9,7 +9,7 @@ import { fallocatePuncher } from "../support/fallocate_puncher.ts";
 import { FaultyStore } from "../support/faulty_store.ts";
 import { GatedPuncher } from "../support/gated_puncher.ts";
 import { MemoryStore } from "../support/memory_store.ts";
-import { seededRandom } from "../support/seeded_random.ts";
+import { numberFromEnvironment, seededRandom } from "../support/seeded_random.ts";
 import { SlowStore } from "../support/slow_store.ts";
 import { countSteps } from "../support/step_counter.ts";
 import { testWithTools } from "../support/tools.ts";
@@ -23,7 +23,7 @@ interface Fixture {
   readonly store: ThinStore;
 }
 
-/** A thin store, every byte of which is A5h. */
+/** A thin store whose bytes are all A5h. */
 function fullStore(): Fixture {
   const memory = new MemoryStore({ sizeBytes: SIZE_BYTES, canUnmap: true });
   memory.writeNow(0, new Uint8Array(SIZE_BYTES).fill(0xa5));
@@ -37,12 +37,12 @@ function contentOf(memory: MemoryStore, offset: number, lengthBytes: number): Ui
   return into;
 }
 
-/** Lets everything run that need not wait. */
+/** Waits until everything that waits for nothing else has run. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await Promise.resolve();
 }
 
-Deno.test("ThinStore punches whole granules, and writes zeros to what remains of a range", async () => {
+Deno.test("ThinStore punches whole granules, and writes zeros to the edges of a range", async () => {
   const { memory, puncher, store } = fullStore();
   assertEquals([store.canUnmap, store.readOnly, store.sizeBytes], [true, false, SIZE_BYTES]);
   const done = store.unmap([{ offset: KIB4 - 512, lengthBytes: 3 * KIB4 }]);
@@ -56,7 +56,7 @@ Deno.test("ThinStore punches whole granules, and writes zeros to what remains of
   assertEquals(store.extentAt(KIB4), { isMapped: false, endBytes: 3 * KIB4 });
 });
 
-Deno.test("ThinStore merges what is asked for while a hole is made into one request", async () => {
+Deno.test("ThinStore merges requests that arrive while a hole is punched", async () => {
   const { memory, puncher, store } = fullStore();
   const all = [0, 1, 2, 3, 9].map((page) => store.unmap([{ offset: page * KIB4, lengthBytes: KIB4 }]));
   puncher.release();
@@ -70,7 +70,7 @@ Deno.test("ThinStore merges what is asked for while a hole is made into one requ
   assertEquals(memory.pageCount, 59);
 });
 
-Deno.test("ThinStore makes a write wait for a hole that it touches, and no other", async () => {
+Deno.test("ThinStore delays a write for a hole that it touches, and for no other", async () => {
   const { memory, puncher, store } = fullStore();
   const unmapped = store.unmap([{ offset: 8 * KIB4, lengthBytes: KIB4 }]);
   const next = store.unmap([{ offset: 20 * KIB4, lengthBytes: KIB4 }]);
@@ -94,7 +94,7 @@ Deno.test("ThinStore makes a write wait for a hole that it touches, and no other
   assert(store.writeNow(0, bytes), "nothing is under way any more");
 });
 
-Deno.test("ThinStore does not ask for holes where it knows that there are some", async () => {
+Deno.test("ThinStore punches no hole where one is known", async () => {
   const memory = new MemoryStore({ sizeBytes: SIZE_BYTES, canUnmap: true });
   const puncher = new GatedPuncher(memory);
   const store = new ThinStore(memory, { puncher, isEmpty: true });
@@ -107,7 +107,7 @@ Deno.test("ThinStore does not ask for holes where it knows that there are some",
   assertEquals([puncher.requests.length, memory.pageCount], [1, 0]);
 });
 
-Deno.test("ThinStore keeps a write that is under way and a hole apart, whichever is first", async () => {
+Deno.test("ThinStore never overlaps a write and a hole, whichever is first", async () => {
   const { memory, puncher } = fullStore();
   const slow = new SlowStore(memory);
   const store = new ThinStore(slow, { puncher, isEmpty: false });
@@ -135,7 +135,7 @@ Deno.test("ThinStore keeps a write that is under way and a hole apart, whichever
   assertEquals(contentOf(memory, 5 * KIB4, 4 * KIB4), new Uint8Array(4 * KIB4));
 });
 
-Deno.test("ThinStore reads at once while no hole is made, and passes on what the store within declines", async () => {
+Deno.test("ThinStore reads at once while no hole is punched, and forwards false from the lower store", async () => {
   const { memory, puncher, store } = fullStore();
   const [into, expected] = [new Uint8Array(512), new Uint8Array(512).fill(0xa5)];
   assertEquals([store.readNow(KIB4, into), into], [true, expected]);
@@ -148,7 +148,7 @@ Deno.test("ThinStore reads at once while no hole is made, and passes on what the
   assertEquals(store.readNow(KIB4, into), false);
 });
 
-Deno.test("ThinStore makes a write at the start wait for a hole there, and none behind it", async () => {
+Deno.test("ThinStore delays a write at the start for a hole there, and not a later one", async () => {
   const { memory, puncher, store } = fullStore();
   const unmapped = store.unmap([{ offset: 0, lengthBytes: KIB4 }]);
   const bytes = new Uint8Array(512).fill(0x5a);
@@ -161,7 +161,7 @@ Deno.test("ThinStore makes a write at the start wait for a hole there, and none 
   assertEquals(contentOf(memory, 0, 512), bytes);
 });
 
-Deno.test("ThinStore makes a write wait for every hole that it touches, one after the other", async () => {
+Deno.test("ThinStore delays a write for every hole that it touches, one after the other", async () => {
   const { memory, puncher, store } = fullStore();
   const unmapped = [8, 9, 8].map((page) => store.unmap([{ offset: page * KIB4, lengthBytes: KIB4 }]));
   const bytes = new Uint8Array(512).fill(0x5a);
@@ -177,7 +177,7 @@ Deno.test("ThinStore makes a write wait for every hole that it touches, one afte
   assertEquals([8, 9].map((page) => store.extentAt(page * KIB4).isMapped), [true, true]);
 });
 
-Deno.test("ThinStore that has waited for one hole waits for the next only if the write touches that, too", async () => {
+Deno.test("ThinStore delays a write for the next hole only if it touches that, too", async () => {
   // A write of pages, the page of the hole that is under way, that of the next, and whether the write waits for it.
   for (const [first, count, underWay, next, waits] of [[1, 4, 4, 2, true], [8, 1, 8, 2, false]] as const) {
     const { memory, puncher, store } = fullStore();
@@ -198,7 +198,7 @@ Deno.test("ThinStore that has waited for one hole waits for the next only if the
   }
 });
 
-Deno.test("ThinStore goes on with a hole when a write in its way has failed", async () => {
+Deno.test("ThinStore punches a hole after an overlapping write has failed", async () => {
   const { memory, puncher } = fullStore();
   const faulty = new FaultyStore(memory);
   const slow = new SlowStore(faulty);
@@ -233,7 +233,7 @@ function stubbornPuncher(
   };
 }
 
-Deno.test("ThinStore asks again for a hole that was refused, and writes nothing when that helps", async () => {
+Deno.test("ThinStore repeats a refused request, and writes nothing when that succeeds", async () => {
   const { memory } = fullStore();
   const puncher = stubbornPuncher(memory, { offset: 0, lengthBytes: 1 }, 3);
   const store = new ThinStore(memory, { puncher, isEmpty: false });
@@ -242,7 +242,7 @@ Deno.test("ThinStore asks again for a hole that was refused, and writes nothing 
   assertEquals(store.extentAt(0), { isMapped: false, endBytes: 2 * KIB4 });
 });
 
-Deno.test("ThinStore zeros the one range of many that takes no hole, and makes holes of the others", async () => {
+Deno.test("ThinStore zeroes the one range of many that is refused, and punches the others", async () => {
   const { memory } = fullStore();
   const puncher = stubbornPuncher(memory, { offset: 20 * KIB4, lengthBytes: 1 }, Infinity);
   const store = new ThinStore(memory, { puncher, isEmpty: false });
@@ -254,7 +254,7 @@ Deno.test("ThinStore zeros the one range of many that takes no hole, and makes h
   for (const { offset } of ranges) assertEquals(store.extentAt(offset).isMapped, offset === 20 * KIB4);
 });
 
-Deno.test("ThinStore writes zeros where the file system takes no hole, and only over what is not zero", async () => {
+Deno.test("ThinStore writes zeros where the file system supports no holes, and only over other bytes", async () => {
   const memory = new MemoryStore({ sizeBytes: SIZE_BYTES, canUnmap: true });
   memory.writeNow(5 * KIB4, new Uint8Array(KIB4).fill(0xa5));
   const puncher = stubbornPuncher(memory, { offset: 0, lengthBytes: SIZE_BYTES }, Infinity);
@@ -276,7 +276,7 @@ Deno.test("ThinStore writes zeros where the file system takes no hole, and only 
   );
 });
 
-Deno.test("ThinStore refuses to unmap what it may not write", async () => {
+Deno.test("ThinStore that is read-only refuses to unmap", async () => {
   const memory = new MemoryStore({ sizeBytes: SIZE_BYTES, readOnly: true });
   const puncher = new GatedPuncher(memory);
   const store = new ThinStore(memory, { puncher, isEmpty: false });
@@ -284,7 +284,7 @@ Deno.test("ThinStore refuses to unmap what it may not write", async () => {
   assertEquals([refused.kind, puncher.requests.length], ["readOnly", 0]);
 });
 
-Deno.test("ThinStore takes the same steps to unmap in a store of any size", async () => {
+Deno.test("ThinStore unmaps in the same number of steps in a store of any size", async () => {
   const ranges = Array.from({ length: 1024 }, (_, index) => ({ offset: index * 2 ** 20, lengthBytes: KIB4 }));
   for (const gib of [1, 64, 64 * 1024]) {
     const memory = new MemoryStore({ sizeBytes: gib * 2 ** 30 });
@@ -296,7 +296,7 @@ Deno.test("ThinStore takes the same steps to unmap in a store of any size", asyn
   }
 });
 
-Deno.test("ThinStore fails when holes are given up, and when zeros cannot be written", async () => {
+Deno.test("ThinStore fails when punching is abandoned, and when zeros cannot be written", async () => {
   const { puncher, store } = fullStore();
   const abandoned = assertRejects(() => store.unmap([{ offset: 0, lengthBytes: KIB4 }]), StoreError);
   puncher.release("abandoned");
@@ -314,7 +314,7 @@ Deno.test("ThinStore fails when holes are given up, and when zeros cannot be wri
   assert(full.writeNow(0, new Uint8Array(512)), "the failure is over with its command");
 });
 
-const SEED = Number(Deno.env.get("FUZZ_SEED") ?? 20070103);
+const SEED = numberFromEnvironment("FUZZ_SEED", 20070103);
 
 Deno.test(`ThinStore loses no write among holes (FUZZ_SEED=${SEED})`, async () => {
   const random = seededRandom(SEED);
@@ -333,7 +333,7 @@ Deno.test(`ThinStore loses no write among holes (FUZZ_SEED=${SEED})`, async () =
   });
   const expected = new Uint8Array(SIZE_BYTES);
   for (let round = 0; round < 300; round++) {
-    // Commands of one round are under way together, so each has bytes of its own, but shares granules with others.
+    // The commands of one round run concurrently, so each has its own bytes, but they share granules.
     const work: Promise<void>[] = [];
     for (let offset = random(KIB4); offset < SIZE_BYTES;) {
       const lengthBytes = Math.min(1 + random(3 * KIB4), SIZE_BYTES - offset);
@@ -373,13 +373,13 @@ testWithTools("ThinStore on a file gives its space back", ["fallocate"], async (
   }
 });
 
-Deno.test("ThinStore follows the store within when that becomes larger", async () => {
+Deno.test("ThinStore adapts to a lower store that has grown", async () => {
   const { memory, puncher, store } = fullStore();
   const done = store.unmap([{ offset: 0, lengthBytes: SIZE_BYTES }]);
   puncher.release();
   await done;
   memory.sizeBytes = 2 * SIZE_BYTES;
-  store.follow();
+  store.adaptToGrowth();
   assertEquals(store.sizeBytes, 2 * SIZE_BYTES);
   assertEquals(store.extentAt(0), { isMapped: false, endBytes: SIZE_BYTES });
   assertEquals(store.extentAt(SIZE_BYTES), { isMapped: true, endBytes: 2 * SIZE_BYTES });

@@ -1,25 +1,25 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { StoreError } from "../../lib/store/block_store.ts";
-import { writeSynced } from "../../lib/store/durable_file.ts";
+import { writeSynced } from "../../lib/store/stable_storage.ts";
 import { formatState } from "../../lib/store/state_text.ts";
 import { TwinFile } from "../../lib/store/twin_file.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { WatchedDisk } from "../support/watched_disk.ts";
 
-/** What a sector of a disk holds: it is written whole or not at all. */
+/** The size of a sector, which a disk writes as a whole. */
 const SECTOR_BYTES = 512;
 
 function textOf(value: string): string {
   return formatState({ version: 2, body: { value } });
 }
 
-/** What a file holds, as `textOf` took it. */
+/** Returns the value in a text of `textOf`. */
 function valueIn(text: string | undefined): unknown {
   return text === undefined ? undefined : JSON.parse(text).value;
 }
 
-/** Writes the first `limit` bytes of all that is to be written in place; then the power is gone. */
+/** Writes the first `limit` bytes in place; then the power fails. */
 function powerFor(limit: number): typeof writeSynced {
   let left = limit;
   return async (file, offset, bytes) => {
@@ -30,7 +30,7 @@ function powerFor(limit: number): typeof writeSynced {
   };
 }
 
-Deno.test("TwinFile keeps the last text, in a folder that it makes, and nothing else", () =>
+Deno.test("TwinFile keeps the last text in a folder that it makes, and leaves no other file", () =>
   withScratch(async (folder) => {
     const path = join(folder, "state", "a.json");
     const file = new TwinFile(path);
@@ -45,7 +45,7 @@ Deno.test("TwinFile keeps the last text, in a folder that it makes, and nothing 
     assertEquals([mode! & 0o777, size, blocks! * 512 >= size], [0o600, 8192, true]);
   }));
 
-Deno.test("TwinFile puts what it reads on stable storage, with its name: who wrote it may have been killed", () =>
+Deno.test("TwinFile.read() puts the file and its name on stable storage", () =>
   withScratch(async (folder) => {
     const path = join(folder, "a.json");
     await new TwinFile(path).replace(textOf("one"));
@@ -54,7 +54,7 @@ Deno.test("TwinFile puts what it reads on stable storage, with its name: who wro
     assertEquals(disk.synced, [folder, path]);
   }));
 
-Deno.test("TwinFile changes a text in place as long as the next one has room, and makes a larger file else", () =>
+Deno.test("TwinFile replaces a text in place if it fits, and else makes a larger file", () =>
   withScratch(async (folder) => {
     const path = join(folder, "a.json");
     const file = new TwinFile(path);
@@ -70,10 +70,10 @@ Deno.test("TwinFile changes a text in place as long as the next one has room, an
     assertEquals(valueIn(new TwinFile(path).read().text), "z".repeat(9000));
   }));
 
-Deno.test("TwinFile has the text before or the one after, wherever the power goes, and keeps what it has told", () =>
+Deno.test("TwinFile holds the old or the new text after a loss of power at any point, and keeps it", () =>
   withScratch(async (folder) => {
     const path = join(folder, "a.json");
-    // Two of the longest texts that have room, so that every sector counts.
+    // The two texts have the maximum length, so every sector counts.
     const [before, after] = ["b", "a"].map((value) => textOf(value.repeat(4000))) as [string, string];
     const whole = 8192;
     for (let limit = 0; limit <= whole; limit += SECTOR_BYTES) {
@@ -86,7 +86,7 @@ Deno.test("TwinFile has the text before or the one after, wherever the power goe
       const crashed = Deno.readFileSync(path);
       const told = new TwinFile(path).read().text;
       assertEquals(told, (limit < whole / 2 ? before : after).trimEnd(), `${limit} bytes`);
-      // The file is put right, and the power goes again: nothing else may be told then.
+      // The file is repaired, and the power fails again: it must still hold this value.
       for (let again = 0; again <= whole; again += SECTOR_BYTES) {
         Deno.writeFileSync(path, crashed);
         const next = new TwinFile(path, { write: powerFor(again) });
@@ -98,7 +98,7 @@ Deno.test("TwinFile has the text before or the one after, wherever the power goe
     }
   }));
 
-Deno.test("TwinFile notices a changed digit in either copy, and has the last text all the same", () =>
+Deno.test("TwinFile detects a changed digit in either copy, and still returns the last text", () =>
   withScratch(async (folder) => {
     const path = join(folder, "a.json");
     const file = new TwinFile(path);
@@ -118,7 +118,7 @@ Deno.test("TwinFile notices a changed digit in either copy, and has the last tex
     }
   }));
 
-Deno.test("TwinFile gives the first of two damaged copies, and replaces both", () =>
+Deno.test("TwinFile returns the first of two damaged copies, and replaces both", () =>
   withScratch(async (folder) => {
     const path = join(folder, "a.json");
     await new TwinFile(path).replace(textOf("1234"));
@@ -131,7 +131,7 @@ Deno.test("TwinFile gives the first of two damaged copies, and replaces both", (
     assertEquals(valueIn(new TwinFile(path).read().text), "next");
   }));
 
-Deno.test("TwinFile gives a file without an intact copy as a whole, and replaces it as a whole", () =>
+Deno.test("TwinFile returns a file without an intact copy as a whole, and replaces it as a whole", () =>
   withScratch(async (folder) => {
     const path = join(folder, "a.json");
     for (const text of ['{"version":1}', `{"version":1}${" ".repeat(8192 - 13)}`, "{", ""]) {
@@ -145,7 +145,7 @@ Deno.test("TwinFile gives a file without an intact copy as a whole, and replaces
     }
   }));
 
-Deno.test("TwinFile says which file cannot be replaced or read, and leaves the one before", () =>
+Deno.test("TwinFile names the file that it cannot replace or read, and keeps the old one", () =>
   withScratch(async (folder) => {
     const path = join(folder, "a.json");
     const file = new TwinFile(path);

@@ -13,7 +13,7 @@ function contentOf(memory: MemoryStore): Uint8Array {
   return into;
 }
 
-Deno.test("zeroFill() makes exactly its range zero", async () => {
+Deno.test("zeroFill() zeroes exactly its range", async () => {
   for (
     const [offset, end] of [[0, SIZE_BYTES], [1, 2], [4095, 4097], [512, 300_000], [
       262_144,
@@ -31,7 +31,7 @@ Deno.test("zeroFill() makes exactly its range zero", async () => {
   }
 });
 
-Deno.test("zeroFill() takes space for no page that was a hole", async () => {
+Deno.test("zeroFill() allocates no hole", async () => {
   const memory = new MemoryStore({ sizeBytes: SIZE_BYTES });
   // Bytes in four pages, of which the last three follow one another, on both sides of the end of a piece; others are
   // holes.
@@ -53,7 +53,7 @@ Deno.test("zeroFill() takes space for no page that was a hole", async () => {
   assertEquals(written.length, 3, "what reads as zeros is left alone");
 });
 
-Deno.test("zeroFill() passes on how the medium fails", async () => {
+Deno.test("zeroFill() forwards failures of the medium", async () => {
   for (const operation of ["read", "write"] as const) {
     const memory = new MemoryStore({ sizeBytes: SIZE_BYTES });
     memory.writeNow(0, Uint8Array.of(1));

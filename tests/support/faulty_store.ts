@@ -1,8 +1,8 @@
-import { type BlockStore, StoreError, type StoreErrorKind } from "../../lib/store/block_store.ts";
+import { StoreError, type StoreErrorKind } from "../../lib/store/block_store.ts";
 import type { ByteRange } from "../../lib/store/byte_range.ts";
-import type { Extent } from "../../lib/store/space_map.ts";
+import { StoreLayer } from "../../lib/store/store_layer.ts";
 
-/** What shall fail, and how. */
+/** A fault to inject. */
 export interface Fault {
   readonly operation: "read" | "write" | "flush" | "unmap";
   readonly kind: StoreErrorKind;
@@ -12,26 +12,9 @@ export interface Fault {
   readonly endBytes?: number;
 }
 
-/** A store that fails where it is told to, and else does what the store within does. */
-export class FaultyStore implements BlockStore {
-  readonly #inner: BlockStore;
+/** A store layer that fails as the test requests. */
+export class FaultyStore extends StoreLayer {
   #faults: Fault[] = [];
-
-  constructor(inner: BlockStore) {
-    this.#inner = inner;
-  }
-
-  get sizeBytes(): number {
-    return this.#inner.sizeBytes;
-  }
-
-  get readOnly(): boolean {
-    return this.#inner.readOnly;
-  }
-
-  get canUnmap(): boolean {
-    return this.#inner.canUnmap;
-  }
 
   /** Adds a fault, which stays until `heal`. */
   inject(fault: Fault): void {
@@ -42,42 +25,34 @@ export class FaultyStore implements BlockStore {
     this.#faults = [];
   }
 
-  readNow(offset: number, into: Uint8Array): boolean {
+  override readNow(offset: number, into: Uint8Array): boolean {
     this.#fail("read", offset, into.length);
-    return this.#inner.readNow(offset, into);
+    return this.lower.readNow(offset, into);
   }
 
-  async read(offset: number, into: Uint8Array): Promise<void> {
+  override async read(offset: number, into: Uint8Array): Promise<void> {
     this.#fail("read", offset, into.length);
-    await this.#inner.read(offset, into);
+    await this.lower.read(offset, into);
   }
 
-  writeNow(offset: number, from: Uint8Array): boolean {
+  override writeNow(offset: number, from: Uint8Array): boolean {
     this.#fail("write", offset, from.length);
-    return this.#inner.writeNow(offset, from);
+    return this.lower.writeNow(offset, from);
   }
 
-  async write(offset: number, from: Uint8Array): Promise<void> {
+  override async write(offset: number, from: Uint8Array): Promise<void> {
     this.#fail("write", offset, from.length);
-    await this.#inner.write(offset, from);
+    await this.lower.write(offset, from);
   }
 
-  async flush(): Promise<void> {
+  override async flush(): Promise<void> {
     this.#fail("flush", 0, this.sizeBytes);
-    await this.#inner.flush();
+    await this.lower.flush();
   }
 
-  async unmap(ranges: readonly ByteRange[]): Promise<void> {
+  override async unmap(ranges: readonly ByteRange[]): Promise<void> {
     for (const { offset, lengthBytes } of ranges) this.#fail("unmap", offset, lengthBytes);
-    await this.#inner.unmap(ranges);
-  }
-
-  extentAt(offset: number): Extent {
-    return this.#inner.extentAt(offset);
-  }
-
-  close(): void {
-    this.#inner.close();
+    await this.lower.unmap(ranges);
   }
 
   #fail(operation: Fault["operation"], offset: number, length: number): void {

@@ -2,7 +2,7 @@ import { type BlockStore, StoreError } from "../../lib/store/block_store.ts";
 import type { ByteRange } from "../../lib/store/byte_range.ts";
 import type { Extent } from "../../lib/store/space_map.ts";
 
-/** How to make a `MemoryStore`. */
+/** The options of a `MemoryStore`. */
 export interface MemoryStoreOptions {
   readonly sizeBytes: number;
   readonly readOnly?: boolean;
@@ -41,7 +41,7 @@ export class MemoryStore implements BlockStore {
     return this.#flushCount;
   }
 
-  /** How many pages hold something. */
+  /** Number of allocated pages. */
   get pageCount(): number {
     return this.#pages.size;
   }
@@ -120,7 +120,7 @@ export class MemoryStore implements BlockStore {
   #unmap(offset: number, lengthBytes: number): boolean {
     const end = offset + lengthBytes;
     let hasChanged = false;
-    // Looks at the pages that there are, of which there are few, and not at those that there could be.
+    // Iterates over the allocated pages, which are few, and not over all pages.
     for (const [page, bytes] of this.#pages) {
       const start = page * PAGE_BYTES;
       if (start >= end || start + PAGE_BYTES <= offset) continue;

@@ -1,17 +1,17 @@
 import type { BlockStore } from "../../lib/store/block_store.ts";
 import type { ByteRange } from "../../lib/store/byte_range.ts";
-import type { Extent } from "../../lib/store/space_map.ts";
+import { StoreLayer } from "../../lib/store/store_layer.ts";
 
-/** Something that a `SlowStore` was asked to do and has not begun. */
+/** An operation of a `SlowStore` that has not begun. */
 export interface PendingWork {
   readonly operation: "read" | "write" | "flush" | "unmap";
   readonly offset: number;
   readonly lengthBytes: number;
 }
 
-/** How slow a `SlowStore` is. */
+/** The options of a `SlowStore`. */
 export interface SlowStoreOptions {
-  /** Each piece of work is done this long after it was asked for; by default it waits until it is told to. */
+  /** Delay of each operation; by default an operation waits for `release`. */
   readonly delayMs?: number;
 }
 
@@ -20,38 +20,25 @@ interface Waiting extends PendingWork {
 }
 
 /**
- * A store that never does anything at once. The store within is not touched until the work is released, so that a
- * test can see what is under way, and in which order it ends.
+ * A store layer that does nothing at once. An operation reaches the lower store when the test releases it, so the test
+ * sees what is under way and decides the order.
  */
-export class SlowStore implements BlockStore {
-  readonly #inner: BlockStore;
+export class SlowStore extends StoreLayer {
   readonly #delayMs: number | undefined;
   readonly #waiting: Waiting[] = [];
 
   constructor(inner: BlockStore, options: SlowStoreOptions = {}) {
-    this.#inner = inner;
+    super(inner);
     this.#delayMs = options.delayMs;
   }
 
-  get sizeBytes(): number {
-    return this.#inner.sizeBytes;
-  }
-
-  get readOnly(): boolean {
-    return this.#inner.readOnly;
-  }
-
-  get canUnmap(): boolean {
-    return this.#inner.canUnmap;
-  }
-
-  /** What waits to be released, oldest first. */
+  /** The operations that wait for release, oldest first. */
   get pending(): readonly PendingWork[] {
     return this.#waiting.map(({ operation, offset, lengthBytes }) => ({ operation, offset, lengthBytes }));
   }
 
   /**
-   * Lets the work at this place of `pending` be done.
+   * Releases the operation at this index of `pending`.
    *
    * @throws {RangeError} when there is none
    */
@@ -61,45 +48,37 @@ export class SlowStore implements BlockStore {
     waiting.begin();
   }
 
-  /** Lets all that waits now be done. */
+  /** Releases all operations that wait now. */
   releaseAll(): void {
     for (const waiting of this.#waiting.splice(0)) waiting.begin();
   }
 
-  readNow(): boolean {
+  override readNow(): boolean {
     return false;
   }
 
-  async read(offset: number, into: Uint8Array): Promise<void> {
+  override async read(offset: number, into: Uint8Array): Promise<void> {
     await this.#wait("read", offset, into.length);
-    await this.#inner.read(offset, into);
+    await this.lower.read(offset, into);
   }
 
-  writeNow(): boolean {
+  override writeNow(): boolean {
     return false;
   }
 
-  async write(offset: number, from: Uint8Array): Promise<void> {
+  override async write(offset: number, from: Uint8Array): Promise<void> {
     await this.#wait("write", offset, from.length);
-    await this.#inner.write(offset, from);
+    await this.lower.write(offset, from);
   }
 
-  async flush(): Promise<void> {
+  override async flush(): Promise<void> {
     await this.#wait("flush", 0, 0);
-    await this.#inner.flush();
+    await this.lower.flush();
   }
 
-  async unmap(ranges: readonly ByteRange[]): Promise<void> {
+  override async unmap(ranges: readonly ByteRange[]): Promise<void> {
     for (const { offset, lengthBytes } of ranges) await this.#wait("unmap", offset, lengthBytes);
-    await this.#inner.unmap(ranges);
-  }
-
-  extentAt(offset: number): Extent {
-    return this.#inner.extentAt(offset);
-  }
-
-  close(): void {
-    this.#inner.close();
+    await this.lower.unmap(ranges);
   }
 
   #wait(operation: PendingWork["operation"], offset: number, lengthBytes: number): Promise<void> {

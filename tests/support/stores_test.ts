@@ -10,7 +10,7 @@ function pattern(length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, index) => index % 251 + 1);
 }
 
-Deno.test("MemoryStore gives back what was written, across pages and at the end of a huge store", () => {
+Deno.test("MemoryStore returns what was written, across pages and at the end of a huge store", () => {
   const store = new MemoryStore({ sizeBytes: 750 * TERABYTE });
   const offset = store.sizeBytes - 10_000;
   assert(store.writeNow(offset, pattern(10_000)));
@@ -20,7 +20,7 @@ Deno.test("MemoryStore gives back what was written, across pages and at the end 
   assertEquals(into.subarray(100), pattern(10_000));
 });
 
-Deno.test("MemoryStore throws for an access beyond its end, which its caller should have refused", () => {
+Deno.test("MemoryStore throws for an access beyond its end", () => {
   const store = new MemoryStore({ sizeBytes: 1024 });
   assertThrows(() => store.readNow(1023, new Uint8Array(2)), RangeError);
   assertThrows(() => store.writeNow(-1, new Uint8Array(1)), RangeError);
@@ -32,7 +32,7 @@ Deno.test("MemoryStore that is read-only refuses to write", () => {
   assertEquals(store.writeCount, 0);
 });
 
-Deno.test("FaultyStore fails only what it was told to, until it is healed", async () => {
+Deno.test("FaultyStore fails only injected faults, until it is healed", async () => {
   const store = new FaultyStore(new MemoryStore({ sizeBytes: 4096 }));
   store.inject({ operation: "write", kind: "outOfSpace", startBytes: 512, endBytes: 1024 });
   assert(store.writeNow(0, new Uint8Array(512)));
@@ -48,7 +48,7 @@ Deno.test("FaultyStore fails only what it was told to, until it is healed", asyn
   assert(store.writeNow(1023, new Uint8Array(1)));
 });
 
-Deno.test("SlowStore does nothing at once, and what it is told in the order it is told", async () => {
+Deno.test("SlowStore does nothing at once, and follows the order of releases", async () => {
   const memory = new MemoryStore({ sizeBytes: 4096 });
   const store = new SlowStore(memory);
   assertFalse(store.writeNow());

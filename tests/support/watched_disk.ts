@@ -1,6 +1,6 @@
 import { dirname } from "@std/path";
 
-/** Watches which files and folders are put on the disk after they have been opened to be changed. */
+/** Records which files and folders are synchronized after they were opened for a change. */
 export class WatchedDisk {
   readonly #open = Deno.openSync;
   readonly #openLater = Deno.open;
@@ -46,7 +46,7 @@ export class WatchedDisk {
     return !this.#unsafe.has(path);
   }
 
-  /** Every path that was put on the disk. */
+  /** Every synchronized path. */
   get synced(): string[] {
     return [...this.#syncs.keys()].sort();
   }

@@ -62,6 +62,7 @@ export const WORLDLY_FILES: Readonly<Record<string, readonly string[]>> = {
     "lib/store/durable_file.ts",
     "lib/store/file_store.ts",
     "lib/store/handle_pool.ts",
+    "lib/store/stable_storage.ts",
     "lib/store/twin_file.ts",
   ],
   "lib/control": [
@@ -84,7 +85,6 @@ export const WORLDLY_FILES: Readonly<Record<string, readonly string[]>> = {
     "lib/provision/settle_state.ts",
     "lib/provision/space_reserve.ts",
     "lib/provision/served_elsewhere.ts",
-    "lib/provision/stable_storage.ts",
     "lib/provision/storage_lock.ts",
     "lib/provision/survey.ts",
     "lib/provision/worker_links.ts",

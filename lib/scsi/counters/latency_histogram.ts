@@ -1,4 +1,4 @@
-/** Upper bounds of the classes that latencies are counted in, in milliseconds; one more class has no bound. */
+/** Upper bounds of the latency classes, in milliseconds; one more class has no bound. */
 export const LATENCY_BOUNDS_MS = [
   0.05,
   0.1,
@@ -18,18 +18,18 @@ export const LATENCY_BOUNDS_MS = [
   10_000,
 ] as const;
 
-/** How long commands took, as plain data: how many in each class, the last of which has no bound, and in all. */
+/** The latencies of commands: the number in each class, the last of which has no bound, and their sum. */
 export interface Latencies {
   readonly counts: readonly number[];
   readonly totalMs: number;
 }
 
-/** Counts how long commands take, in fixed classes. */
+/** A histogram of command latencies with fixed classes. */
 export class LatencyHistogram {
   readonly #counts = new Float64Array(LATENCY_BOUNDS_MS.length + 1);
   #totalMs = 0;
 
-  /** Counts `count` commands that took this long each. */
+  /** Counts `count` commands of this latency. */
   add(elapsedMs: number, count: number): void {
     let index = 0;
     while (index < LATENCY_BOUNDS_MS.length && elapsedMs > LATENCY_BOUNDS_MS[index]!) index++;
@@ -37,25 +37,25 @@ export class LatencyHistogram {
     this.#totalMs += elapsedMs * count;
   }
 
-  /** Counts all that another has counted. */
+  /** Adds the counts of another histogram. */
   addAll(other: LatencyHistogram): void {
     for (const [index, count] of other.#counts.entries()) this.#counts[index]! += count;
     this.#totalMs += other.#totalMs;
   }
 
-  /** What has been counted. */
+  /** Returns the counts. */
   latencies(): Latencies {
     return { counts: [...this.#counts], totalMs: this.#totalMs };
   }
 }
 
 /**
- * How long a share of the commands took at most, in milliseconds: an estimate, as if they were spread evenly over their
- * class. Of those that took longer than every bound, no more is known than the last bound.
+ * Estimates a quantile of command latencies, in milliseconds, as if the commands were spread evenly over their class.
+ * For a quantile in the unbounded class it returns the last bound.
  *
- * @param counts how many there are in each class
+ * @param counts number of commands in each class
  * @param share from 0 to 1
- * @returns null when there are none
+ * @returns null when there are no commands
  */
 export function latencyQuantileMs(counts: readonly number[], share: number): number | null {
   const rank = share * counts.reduce((sum, count) => sum + count, 0);

@@ -1,63 +1,62 @@
 /**
- * What goes on between one initiator port and one logical unit, counted: commands, bytes, how long commands took, and
- * how they failed.
+ * Counters of the traffic between one initiator port and one logical unit: commands, bytes, latencies and failures.
  *
- * A command is counted once, here. What a session has done is the sum over its logical units, and what a logical unit
- * has seen is the sum over all who have ever used it. Counting costs a command a few additions.
+ * Each command is counted once, here. The totals of a session are the sums over its logical units; those of a logical
+ * unit are the sums over all nexuses that have used it. Counting a command takes a few additions.
  */
 import { COMMAND_FAILURES, type CommandFailure } from "../outcome/command_failure.ts";
 import { type Latencies, LatencyHistogram } from "./latency_histogram.ts";
 
-/** Reads, or writes, as plain data. */
+/** The counters of reads, or of writes. */
 export interface TransferFigures {
-  /** Commands that have been answered, well or not. */
+  /** Completed commands, with any status. */
   readonly commands: number;
-  /** Bytes that they have moved between initiator and target. */
+  /** Bytes transferred between initiator and target. */
   readonly bytes: number;
-  /** From their arrival until their answers were on their way. */
+  /** From the arrival of a command until its response is queued. */
   readonly latencies: Latencies;
 }
 
-/** What `Traffic` has counted, as plain data. */
+/** The counters of `Traffic`. */
 export interface TrafficFigures {
   readonly reads: TransferFigures;
   readonly writes: TransferFigures;
   readonly otherCommands: number;
-  /** Bytes that UNMAP and WRITE SAME have given back, or made zero where that cannot be. */
+  /** Bytes that UNMAP and WRITE SAME have deallocated, or zeroed where the store cannot deallocate. */
   readonly unmappedBytes: number;
-  /** Only of those that there were. */
+  /** Failures that have occurred; the others are absent. */
   readonly failures: Partial<Readonly<Record<CommandFailure, number>>>;
 }
 
-/** What a command counts as, as an index into what is counted apart. */
+/** The kinds of commands that are counted separately, as array indexes. */
 export const CommandKind = { read: 0, write: 1, other: 2 } as const;
 
 /** One of the values of `CommandKind`. */
 export type CommandKind = typeof CommandKind[keyof typeof CommandKind];
 
 const KINDS = Object.values(CommandKind);
-/** Those whose commands are timed. */
+/** Kinds of commands whose latency is measured. */
 const TIMED_KINDS = [CommandKind.read, CommandKind.write] as const;
 
-/** Counts what one I_T_L nexus does. */
+/** The traffic of one I_T_L nexus. */
 export class Traffic {
   readonly #commands = new Float64Array(KINDS.length);
   readonly #bytes = new Float64Array(KINDS.length);
-  /** Commands that have been answered, and whose time is not known yet. */
+  /** Completed commands whose latency is not known yet. */
   readonly #untimed = new Float64Array(KINDS.length);
-  /** By kind. */
+  /** Indexed by `CommandKind`. */
   readonly #latencies = TIMED_KINDS.map(() => new LatencyHistogram());
   readonly #failures = new Map<CommandFailure, number>();
   #unmappedBytes = 0;
 
-  /** A command has been answered; how long it took, `took` will say. */
+  /** Counts a completed command; the next call of `took` gives its latency. */
   answered(kind: CommandKind, bytes: number): void {
     this.#commands[kind]! += 1;
     this.#bytes[kind]! += bytes;
     this.#untimed[kind]! += 1;
   }
 
-  /** All that was answered since this was last said took so long. */
+  /** Gives the latency of the commands completed since the last call. */
   took(elapsedMs: number): void {
     for (const kind of TIMED_KINDS) {
       const count = this.#untimed[kind]!;
@@ -67,24 +66,24 @@ export class Traffic {
     }
   }
 
-  /** A command has been answered that took so long. */
+  /** Counts a completed command with its latency. */
   answeredAfter(elapsedMs: number, kind: CommandKind, bytes: number): void {
     this.#commands[kind]! += 1;
     this.#bytes[kind]! += bytes;
     this.#latencies[kind]?.add(elapsedMs, 1);
   }
 
-  /** A command has not ended well. */
+  /** Counts a failed command. */
   failed(failure: CommandFailure): void {
     this.#failures.set(failure, (this.#failures.get(failure) ?? 0) + 1);
   }
 
-  /** Space has been given back. */
+  /** Counts deallocated bytes. */
   unmapped(bytes: number): void {
     this.#unmappedBytes += bytes;
   }
 
-  /** Counts all that another has counted. */
+  /** Adds the counters of another object. */
   add(other: Traffic): void {
     for (const kind of KINDS) {
       this.#commands[kind]! += other.#commands[kind]!;
@@ -97,7 +96,7 @@ export class Traffic {
     this.#unmappedBytes += other.#unmappedBytes;
   }
 
-  /** What has been counted. */
+  /** Returns the counters. */
   figures(): TrafficFigures {
     const failures = COMMAND_FAILURES.flatMap((failure) => {
       const count = this.#failures.get(failure);
@@ -121,7 +120,7 @@ export class Traffic {
   }
 }
 
-/** What several have counted together. */
+/** Returns the sum of several counters. */
 export function totalTraffic(traffics: Iterable<Traffic>): Traffic {
   const total = new Traffic();
   for (const traffic of traffics) total.add(traffic);

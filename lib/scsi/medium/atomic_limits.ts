@@ -1,35 +1,35 @@
 /**
- * How much a command may carry that is done as a whole or not at all; told in the Block Limits VPD page and enforced.
- * Its data is collected in memory before anything is done.
+ * Limits of commands that are performed as a whole or not at all. They are reported in the Block Limits VPD page and
+ * enforced. The data of such a command is collected in memory first.
  */
 import type { LogicalUnit } from "../logical_unit.ts";
 
-/** What MAXIMUM COMPARE AND WRITE LENGTH can say at most, and what it comes to at most. */
+/** The largest value of MAXIMUM COMPARE AND WRITE LENGTH, and its limit in bytes. */
 const COMPARE_AND_WRITE_MAX_BLOCKS = 255;
 const COMPARE_AND_WRITE_MAX_BYTES = 64 * 1024;
 
-/** What initiators expect of any target that knows the command: 1 MiB, if a block has 4 KiB. */
+/** The minimum that initiators expect of a target with WRITE ATOMIC: 1 MiB with 4 KiB blocks. */
 const ATOMIC_WRITE_MAX_BLOCKS = 256;
 
 /**
- * Data that the commands of one I_T nexus may have collected, or keep while they wait for their turn: the largest
- * ORWRITE with what came unasked for it, or many small commands.
+ * Bytes that the commands of one I_T nexus may have collected, or keep while they wait: the largest ORWRITE with its
+ * unsolicited data, or many small commands.
  */
 export const COLLECTED_BYTES_MAX = 20 * 1024 * 1024;
 
 /**
- * Bytes of writes done as a whole for which there is always space to record them, even on a full file system: all that
- * COMPARE AND WRITE may carry, and WRITE ATOMIC with blocks of 512 bytes. For more, space is taken when it is first
- * needed: 1,000 logical units should not take gigabytes that they never use.
+ * Bytes of atomic writes that can always be recorded, even on a full file system: all that COMPARE AND WRITE may carry,
+ * and WRITE ATOMIC with 512-byte blocks. Space for larger records is taken when it is first needed, because 1,000
+ * logical units should not take gigabytes that they never use.
  */
 export const RECORDED_BYTES = 128 * 1024;
 
-/** MAXIMUM COMPARE AND WRITE LENGTH (SBC-3, 6.6.3), in blocks. */
+/** Returns MAXIMUM COMPARE AND WRITE LENGTH (SBC-3, 6.6.3), in blocks. */
 export function compareAndWriteMaxBlocks({ blockSizeBytes }: LogicalUnit): number {
   return Math.min(COMPARE_AND_WRITE_MAX_BLOCKS, COMPARE_AND_WRITE_MAX_BYTES / blockSizeBytes);
 }
 
-/** MAXIMUM ATOMIC TRANSFER LENGTH (SBC-4, Block Limits VPD page), in blocks. */
+/** Returns MAXIMUM ATOMIC TRANSFER LENGTH (SBC-4, Block Limits VPD page), in blocks. */
 export function atomicWriteMaxBlocks({ transferLengthMaxBlocks }: LogicalUnit): number {
   return Math.min(ATOMIC_WRITE_MAX_BLOCKS, transferLengthMaxBlocks);
 }

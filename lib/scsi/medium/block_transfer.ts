@@ -1,21 +1,21 @@
 /**
- * What a command that moves blocks to or from the initiator has to do with those that must not be interrupted: it stays
- * away from a range that one of them has, and, from its first piece to its last, keeps them away from its own.
+ * Coordination of block transfers with uninterrupted commands. A transfer stays out of a range that such a command
+ * holds, and keeps such commands out of its own range from its first piece to its last.
  *
- * A command whose data comes in one piece that is moved at once needs no hold, as nothing can come in between. That is
- * nearly every command, and costs it two comparisons.
+ * A transfer whose data is moved in one piece at once needs no hold, because nothing can run in between. Nearly every
+ * command is of this kind, and pays two comparisons.
  */
 import type { LogicalUnit } from "../logical_unit.ts";
 import type { RangeHold } from "./range_locks.ts";
 
-/** The blocks of one command on their way. */
+/** The block transfer of one command. */
 export abstract class BlockTransfer {
   readonly lengthBytes: number;
   protected readonly unit: LogicalUnit;
   protected readonly startBytes: number;
   #hold: RangeHold | undefined = undefined;
-  #entering: Promise<RangeHold> | undefined = undefined;
-  /** Pieces that a medium which completes later is at work on, or that wait for the range. */
+  #awaitedHold: Promise<RangeHold> | undefined = undefined;
+  /** Pieces that an asynchronous medium is moving, or that wait for the range. */
   #underWay = 0;
   #isOver = false;
 
@@ -25,16 +25,19 @@ export abstract class BlockTransfer {
     this.startBytes = lba * unit.blockSizeBytes;
   }
 
-  /** Begins with a hold on the range. */
+  /** Starts with a hold on the range. */
   startWith(hold: RangeHold): this {
     this.#hold = hold;
     return this;
   }
 
-  /** Whether a piece may be moved at once. It may not while others wait for the range: theirs is the hold on it. */
+  /**
+   * Returns whether a piece may be moved at once. It may not while earlier pieces wait for the range, because the hold
+   * will be theirs.
+   */
   protected mayMoveNow(pieceBytes: number): boolean {
     if (this.#hold !== undefined) return true;
-    if (this.#entering !== undefined) return false;
+    if (this.#awaitedHold !== undefined) return false;
     const { ranges } = this.unit;
     if (ranges.isLocked(this.startBytes, this.lengthBytes)) return false;
     if (pieceBytes < this.lengthBytes) this.#hold = ranges.share(this.startBytes, this.lengthBytes);
@@ -42,41 +45,41 @@ export abstract class BlockTransfer {
   }
 
   /**
-   * Keeps the range until `leave` at least. A piece may be moved when this resolves, or at once when it returns
-   * undefined: so a medium that completes later begins while further commands are still being received.
+   * Takes the range until `leave`. Returns undefined when a piece may be moved at once, and otherwise a promise that
+   * resolves when it may. So an asynchronous medium starts while further commands are received.
    */
   protected enter(): Promise<void> | undefined {
     this.#underWay++;
     const { ranges } = this.unit;
-    if (this.#hold === undefined && this.#entering === undefined) {
+    if (this.#hold === undefined && this.#awaitedHold === undefined) {
       if (ranges.isLocked(this.startBytes, this.lengthBytes)) {
-        this.#entering = ranges.shareLater(this.startBytes, this.lengthBytes);
+        this.#awaitedHold = ranges.shareLater(this.startBytes, this.lengthBytes);
       } else this.#hold = ranges.share(this.startBytes, this.lengthBytes);
     }
-    return this.#hold === undefined ? this.#entered(this.#entering!) : undefined;
+    return this.#hold === undefined ? this.#receiveHold(this.#awaitedHold!) : undefined;
   }
 
-  async #entered(entering: Promise<RangeHold>): Promise<void> {
-    this.#hold = await entering;
+  async #receiveHold(awaited: Promise<RangeHold>): Promise<void> {
+    this.#hold = await awaited;
   }
 
-  /** A piece that entered has been moved. */
+  /** Ends a piece that `enter` began. */
   protected leave(): void {
     this.#underWay--;
     if (this.#isOver) this.end();
   }
 
-  /** Another command waits to have some of the range for itself. */
+  /** Returns whether another command waits to lock some of the range. */
   blocksOthers(): boolean {
     return this.#hold !== undefined && this.unit.ranges.isAwaited(this.startBytes, this.lengthBytes);
   }
 
-  /** No further piece will be moved, but for those under way. */
+  /** Ends the transfer, after the pieces that are under way. */
   end(): void {
     this.#isOver = true;
     if (this.#hold === undefined || this.#underWay > 0) return;
     this.unit.ranges.release(this.#hold);
     this.#hold = undefined;
-    this.#entering = undefined;
+    this.#awaitedHold = undefined;
   }
 }

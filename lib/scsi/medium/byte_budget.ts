@@ -1,4 +1,4 @@
-/** Memory that may be in use for some purpose, in bytes. */
+/** A budget of memory in bytes. */
 export class ByteBudget {
   #leftBytes: number;
 
@@ -6,13 +6,14 @@ export class ByteBudget {
     this.#leftBytes = sizeBytes;
   }
 
-  /** Takes so much if there is so much left; returns whether there was. */
+  /** Takes memory from the budget; returns false when there is not enough left. */
   take(lengthBytes: number): boolean {
     if (lengthBytes > this.#leftBytes) return false;
     this.#leftBytes -= lengthBytes;
     return true;
   }
 
+  /** Returns memory to the budget. */
   giveBack(lengthBytes: number): void {
     this.#leftBytes += lengthBytes;
   }

@@ -1,24 +1,20 @@
 import type { BlockStore } from "../../store/block_store.ts";
 import type { ByteRange } from "../../store/byte_range.ts";
-import type { Extent } from "../../store/space_map.ts";
+import { StoreLayer } from "../../store/store_layer.ts";
 import type { ErrorCounter } from "../counters/error_counters.ts";
 import { reportStorageFault, type StorageFaultReport } from "./storage_faults.ts";
 import type { VolatileCache } from "./volatile_cache.ts";
 
-/** Those who want to know what is done to a store. */
+/** The observers of a store. */
 export interface StoreObservers {
-  /** Is told of everything that changes the medium. */
+  /** Records every change of the medium. */
   readonly cache: VolatileCache;
-  /** Takes each failure; without it, they are not reported. */
+  /** Receives each failure; failures are not reported without it. */
   readonly faults?: StorageFaultReport | undefined;
 }
 
-/**
- * A store that counts what is read and written, whichever command does it: bytes where it went well, failures else. It
- * also tells its observers.
- */
-export class CountedStore implements BlockStore {
-  readonly #store: BlockStore;
+/** A store layer that counts the bytes and errors of reads and writes of all commands, and notifies its observers. */
+export class CountedStore extends StoreLayer {
   readonly #reads: ErrorCounter;
   readonly #writes: ErrorCounter;
   readonly #cache: VolatileCache;
@@ -29,28 +25,16 @@ export class CountedStore implements BlockStore {
     counters: { readonly read: ErrorCounter; readonly write: ErrorCounter },
     { cache, faults }: StoreObservers,
   ) {
-    this.#store = store;
+    super(store);
     this.#cache = cache;
     this.#faults = faults;
     this.#reads = counters.read;
     this.#writes = counters.write;
   }
 
-  get sizeBytes(): number {
-    return this.#store.sizeBytes;
-  }
-
-  get readOnly(): boolean {
-    return this.#store.readOnly;
-  }
-
-  get canUnmap(): boolean {
-    return this.#store.canUnmap;
-  }
-
-  readNow(offset: number, into: Uint8Array): boolean {
+  override readNow(offset: number, into: Uint8Array): boolean {
     try {
-      if (!this.#store.readNow(offset, into)) return false;
+      if (!this.lower.readNow(offset, into)) return false;
     } catch (error) {
       this.#reads.uncorrectedErrors++;
       reportStorageFault(this.#faults, error);
@@ -60,13 +44,13 @@ export class CountedStore implements BlockStore {
     return true;
   }
 
-  read(offset: number, into: Uint8Array): Promise<void> {
-    return this.#counted(this.#store.read(offset, into), this.#reads, into.length);
+  override read(offset: number, into: Uint8Array): Promise<void> {
+    return this.#counted(this.lower.read(offset, into), this.#reads, into.length);
   }
 
-  writeNow(offset: number, from: Uint8Array): boolean {
+  override writeNow(offset: number, from: Uint8Array): boolean {
     try {
-      if (!this.#store.writeNow(offset, from)) return false;
+      if (!this.lower.writeNow(offset, from)) return false;
     } catch (error) {
       this.#cache.change();
       this.#writes.uncorrectedErrors++;
@@ -78,33 +62,25 @@ export class CountedStore implements BlockStore {
     return true;
   }
 
-  write(offset: number, from: Uint8Array): Promise<void> {
+  override write(offset: number, from: Uint8Array): Promise<void> {
     this.#cache.begin();
-    return this.#counted(this.#store.write(offset, from), this.#writes, from.length, this.#cache);
+    return this.#counted(this.lower.write(offset, from), this.#writes, from.length, this.#cache);
   }
 
-  flush(): Promise<void> {
-    return this.#counted(this.#store.flush(), this.#writes, 0);
+  override flush(): Promise<void> {
+    return this.#counted(this.lower.flush(), this.#writes, 0);
   }
 
-  async unmap(ranges: readonly ByteRange[]): Promise<void> {
+  override async unmap(ranges: readonly ByteRange[]): Promise<void> {
     this.#cache.begin();
     try {
-      await this.#store.unmap(ranges);
+      await this.lower.unmap(ranges);
     } catch (error) {
       reportStorageFault(this.#faults, error);
       throw error;
     } finally {
       this.#cache.end();
     }
-  }
-
-  extentAt(offset: number): Extent {
-    return this.#store.extentAt(offset);
-  }
-
-  close(): void {
-    this.#store.close();
   }
 
   async #counted(

@@ -1,6 +1,6 @@
 /**
- * What the commands that access the medium have in common: the check of their addresses, the store's failures as
- * sense data, and the flush.
+ * Common parts of the commands that access the medium: range checks, the mapping of store errors to sense data, and
+ * flushes.
  */
 import { StoreError, type StoreErrorKind } from "../../store/block_store.ts";
 import { CancelledError } from "../outcome/cancellation.ts";
@@ -12,8 +12,8 @@ import { GOOD, type Outcome } from "../outcome/outcome.ts";
 import { Sense, type SenseCondition } from "../outcome/sense.ts";
 
 /**
- * The failures of a store. None is given with VALID and an address in INFORMATION: a store fails a piece of many
- * blocks, and to name one of them would be a guess that an initiator may repair by.
+ * Sense conditions of store errors. INFORMATION with an address (VALID) is never given: a store fails a piece of many
+ * blocks, and naming one would be a guess that an initiator may act on.
  */
 const FAILURES: Readonly<Record<StoreErrorKind, SenseCondition>> = {
   readFailed: Sense.unrecoveredReadError,
@@ -23,7 +23,10 @@ const FAILURES: Readonly<Record<StoreErrorKind, SenseCondition>> = {
   readOnly: Sense.writeProtected,
 };
 
-/** The outcome of a command whose work threw; anything but a failed medium or a cancellation is our own fault. */
+/**
+ * Returns the outcome of a command whose work threw. An error that is neither a store error nor a cancellation is a
+ * bug, and is thrown again.
+ */
 export function outcomeOfFailure(error: unknown): Outcome {
   if (error instanceof CancelledError) return CANCELLED.outcome;
   if (!(error instanceof StoreError)) throw error;
@@ -31,16 +34,16 @@ export function outcomeOfFailure(error: unknown): Outcome {
 }
 
 /**
- * Why blocks cannot be accessed; undefined when they can. No blocks at all are in range up to and including the first
- * address after the last block (SBC-3, 5.11: the address plus the length exceeds the capacity).
+ * Refuses a range beyond the capacity; returns undefined for a valid range. An empty range is valid up to and including
+ * the first address after the last block (SBC-3, 5.11: the address plus the length exceeds the capacity).
  */
 export function refuseRange(unit: LogicalUnit, lba: number, blocks: number): Finished | undefined {
   return lba + blocks > unit.capacityBlocks ? refused(Sense.logicalBlockAddressOutOfRange) : undefined;
 }
 
 /**
- * Why blocks cannot be transferred; undefined when they can. More than the MAXIMUM TRANSFER LENGTH of the Block Limits
- * VPD page is refused for the field of the CDB that starts at `lengthByte` (SBC-3, 6.6.3).
+ * Refuses a transfer beyond the capacity, or longer than MAXIMUM TRANSFER LENGTH of the Block Limits VPD page (SBC-3,
+ * 6.6.3); returns undefined for a valid one. `lengthByte` is the first byte of the transfer length in the CDB.
  */
 export function refuseTransfer(
   unit: LogicalUnit,
@@ -53,7 +56,7 @@ export function refuseTransfer(
   return blocks > unit.transferLengthMaxBlocks ? refusedForField(lengthByte) : undefined;
 }
 
-/** Makes everything written so far durable. */
+/** Puts all completed writes on stable storage. */
 export async function flush(unit: LogicalUnit): Promise<Outcome> {
   try {
     await unit.flush();
@@ -63,12 +66,12 @@ export async function flush(unit: LogicalUnit): Promise<Outcome> {
   }
 }
 
-/** Makes what was read durable, if it was newer than the medium (SBC-3, 4.15). */
+/** Puts what was read on stable storage, if it is newer than the medium (SBC-3, 4.15). */
 export async function settle(unit: LogicalUnit): Promise<Outcome> {
   return unit.isDurable ? GOOD : await flush(unit);
 }
 
-/** Ends a command with what becomes of an outcome that takes time. */
+/** Returns a command that completes with the outcome of asynchronous work. */
 export function finishLater(
   outcome: Promise<Outcome>,
   options: Pick<Later, "changesNothing"> = {},
@@ -76,7 +79,7 @@ export function finishLater(
   return { kind: "later", operation: outcome.then(finished), ...options };
 }
 
-/** Makes everything written so far durable for a command that does not wait: a failure is told of afterwards. */
+/** Flushes for a command that has completed already; a failure is reported as a deferred error. */
 export async function flushInBackground(nexus: ItlNexus): Promise<void> {
   const outcome = await flush(nexus.logicalUnit);
   if (outcome !== GOOD) nexus.establish(Sense.deferredWriteError);

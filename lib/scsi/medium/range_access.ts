@@ -1,4 +1,4 @@
-/** Work on a range of a medium that is not moved piece by piece with an initiator. */
+/** Access to ranges of a medium for work that is not transferred in pieces. */
 import { finished } from "../outcome/finished.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
 import type { Later, Operation } from "../outcome/operation.ts";
@@ -6,10 +6,10 @@ import type { Outcome } from "../outcome/outcome.ts";
 import type { RangeHold } from "./range_locks.ts";
 import { Status } from "../outcome/status.ts";
 
-/** A command that could not get its range for itself: whoever sent it should try again (SAM-5, 5.3.1). */
+/** The outcome of a command that could not get its range; the initiator should retry it (SAM-5, 5.3.1). */
 const BUSY: Outcome = Object.freeze({ status: Status.busy, sense: undefined });
 
-/** Does `work` while no command that must not be interrupted has any of the range. */
+/** Does `work` while no uninterrupted command holds any of the range. */
 export async function sharing<T>(
   unit: LogicalUnit,
   startBytes: number,
@@ -25,9 +25,9 @@ export async function sharing<T>(
 }
 
 /**
- * Puts off a command that has not begun until those have had the range who wait for it.
+ * Delays a command that has not begun until the earlier requests for the range have been served.
  *
- * @param begin what the command becomes then; the hold is its own
+ * @param begin returns the operation of the command, which owns the hold
  */
 export function inTurn(
   unit: LogicalUnit,
@@ -41,8 +41,8 @@ export function inTurn(
 }
 
 /**
- * Ends a command with `work` on a range that nobody else touches meanwhile. Until then the command waits for those who
- * do, and does nothing at all if it is aborted before.
+ * Completes a command with `work` on a range that no other command accesses meanwhile. The command first waits for
+ * those that do. If it is aborted while it waits, `work` is not called.
  *
  * @param work must not throw
  */

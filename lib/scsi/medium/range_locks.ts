@@ -1,47 +1,52 @@
 /**
- * Who is at work where on a medium, so that commands which promise to be uninterrupted (COMPARE AND WRITE, WRITE
- * ATOMIC, ORWRITE) are so with regard to every other command, however slow the medium and however many pieces it comes
- * in.
+ * Range locks of a medium. Commands that must not be interrupted (COMPARE AND WRITE, WRITE ATOMIC, ORWRITE) use them to
+ * run alone on their range, however slow the medium is and however many pieces a transfer has.
  *
- * Two kinds of holds, as with any lock of readers and writers: transfers share a range with each other, and an
- * uninterrupted command has it for itself. One rule keeps it free of deadlocks: a transfer that has begun waits only
- * for a command that *has* its range, which depends on nothing but the medium, and never for one that waits for it. (A
- * transfer may itself wait for its initiator's data, and that for buffers which other transfers occupy.) One that has
- * not begun, and so occupies nothing, waits for its turn. A command that is passed too often by those who need not
- * wait is told so, and ends with a status that asks to try again.
+ * There are two kinds of holds, as with a readers-writer lock: transfers share a range, and an uninterrupted command
+ * holds it exclusively. One rule prevents deadlocks. A transfer that has begun waits only for an exclusive *hold*,
+ * which depends on nothing but the medium, and never for an exclusive request that waits. (A transfer may itself wait
+ * for data of its initiator, and that for buffers that other transfers occupy.) A transfer that has not begun occupies
+ * nothing, and waits for its turn. An exclusive request that shared holds pass too often fails, and its command ends
+ * with a status that asks for a retry.
  */
 import { type ByteRange, mergeRanges, overlapsAny } from "../../store/byte_range.ts";
 
-/** Bytes that a command holds; only whoever got it gives it back. */
+/** A held range; only its owner releases it. */
 export interface RangeHold {
   readonly startBytes: number;
   readonly endBytes: number;
-  /** The ranges between those ends that are held, as `mergeRanges` makes them; without them all is. */
+  /**
+   * The held ranges between `startBytes` and `endBytes`, as `mergeRanges` returns them; without them, the whole range
+   * is held.
+   */
   readonly parts?: readonly ByteRange[];
 }
 
-/** For what somebody waits: a range of his own; his turn to share one; or only that nobody else has it. */
-type Wish = "own" | "turn" | "share";
+/**
+ * The kind of a request: an exclusive hold; a shared hold after all earlier exclusive requests; or a shared hold as
+ * soon as no exclusive hold is in the way.
+ */
+type RequestKind = "exclusive" | "sharedInTurn" | "shared";
 
-interface Waiting {
+interface PendingRequest {
   readonly range: RangeHold;
-  readonly wish: Wish;
-  readonly settle: (hold: RangeHold | undefined) => void;
-  /** Holds that were given to others, on bytes of this one, since it began to wait. */
+  readonly kind: RequestKind;
+  readonly resolve: (hold: RangeHold | undefined) => void;
+  /** Overlapping holds that were granted since the request began to wait. */
   passedCount: number;
-  /** It waits no longer. */
-  isOver: boolean;
+  /** The request was granted, was cancelled or has failed. */
+  isSettled: boolean;
 }
 
-/** A request for a range, of one's own or in one's turn. */
+/** A request for an exclusive hold, or for a shared one in turn. */
 export interface RangeRequest {
-  /** Resolves to the hold, or to undefined when the request was cancelled, or passed too often. */
+  /** Resolves to the hold; to undefined when the request was cancelled or passed too often. */
   readonly hold: Promise<RangeHold | undefined>;
-  /** Gives up waiting; without effect on a hold that has been given. */
+  /** Cancels the request; without effect once the hold is granted. */
   cancel(): void;
 }
 
-/** How often a request for a range of its own may be passed by transfers. */
+/** Maximum number of overlapping holds that may be granted while an exclusive request waits. */
 export const PASSES_MAX = 1000;
 
 function overlap(a: RangeHold, b: RangeHold): boolean {
@@ -56,42 +61,42 @@ function hasPartIn(parts: readonly ByteRange[], { startBytes, endBytes }: RangeH
   return overlapsAny(parts, startBytes, endBytes - startBytes);
 }
 
-/** The holds on one medium. */
+/** The range locks of one medium. */
 export class RangeLocks {
   readonly #shared = new Set<RangeHold>();
   readonly #exclusive = new Set<RangeHold>();
   #exclusiveCount = 0;
-  /** In the order in which they came. While some are served, those that are over are still among them. */
-  #waiting: Waiting[] = [];
-  #isServing = false;
+  /** In order of arrival. While requests are being granted, settled ones remain in the list. */
+  #waiting: PendingRequest[] = [];
+  #isGranting = false;
 
-  /** Nobody is at work anywhere, nor waits to be. */
+  /** Nothing is held and no request waits. */
   get isIdle(): boolean {
     return this.#shared.size === 0 && this.#exclusive.size === 0 && this.#waiting.length === 0;
   }
 
-  /** Whether somebody has some of these bytes for itself. This is all that it costs while nobody has any. */
+  /** Returns whether some of these bytes are held exclusively. Without exclusive holds this is one comparison. */
   isLocked(startBytes: number, lengthBytes: number): boolean {
     return this.#exclusiveCount !== 0 && this.#isLocked({ startBytes, endBytes: startBytes + lengthBytes });
   }
 
-  /** Whether somebody waits to have some of these bytes for himself. */
+  /** Returns whether a request waits to hold some of these bytes exclusively. */
   isAwaited(startBytes: number, lengthBytes: number): boolean {
     if (this.#waiting.length === 0) return false;
     return this.#isAwaited({ startBytes, endBytes: startBytes + lengthBytes }, this.#waiting.length);
   }
 
-  /** Holds a range that is not locked, together with others. */
+  /** Takes a shared hold on a range that is not locked. */
   share(startBytes: number, lengthBytes: number): RangeHold {
-    return this.#give({ startBytes, endBytes: startBytes + lengthBytes }, false);
+    return this.#grant({ startBytes, endBytes: startBytes + lengthBytes }, false);
   }
 
-  /** Holds a range together with others, as soon as it is not locked. */
+  /** Takes a shared hold as soon as the range is not locked. */
   shareLater(startBytes: number, lengthBytes: number): Promise<RangeHold> {
     return this.#shareLater({ startBytes, endBytes: startBytes + lengthBytes });
   }
 
-  /** Holds several ranges together with others, as soon as none of them is locked: one hold, however many they are. */
+  /** Takes one shared hold on several ranges as soon as none of them is locked. */
   shareAllLater(ranges: readonly ByteRange[]): Promise<RangeHold> {
     const parts = mergeRanges(ranges);
     const [first, last] = [parts[0]!, parts.at(-1)!];
@@ -99,31 +104,31 @@ export class RangeLocks {
   }
 
   async #shareLater(range: RangeHold): Promise<RangeHold> {
-    if (!this.#isLocked(range)) return this.#give(range, false);
-    const hold = await this.#wait(range, "share").hold;
-    if (hold === undefined) throw new Error("Only requests for a range of one's own are given up");
+    if (!this.#isLocked(range)) return this.#grant(range, false);
+    const hold = await this.#wait(range, "shared").hold;
+    if (hold === undefined) throw new Error("A shared request failed, although only exclusive ones can");
     return hold;
   }
 
-  /** Asks for a range that nobody else holds any of. */
+  /** Requests an exclusive hold. */
   lock(startBytes: number, lengthBytes: number): RangeRequest {
     const range = { startBytes, endBytes: startBytes + lengthBytes };
-    if (!this.#isFree(range)) return this.#wait(range, "own");
-    return { hold: Promise.resolve(this.#give(range, true)), cancel: () => {} };
+    if (!this.#isFree(range)) return this.#wait(range, "exclusive");
+    return { hold: Promise.resolve(this.#grant(range, true)), cancel: () => {} };
   }
 
-  /** Asks to share a range when those have had it who wait for it now. */
+  /** Requests a shared hold after all requests that wait now. */
   queue(startBytes: number, lengthBytes: number): RangeRequest {
-    const request = this.#wait({ startBytes, endBytes: startBytes + lengthBytes }, "turn");
-    this.#serve();
+    const request = this.#wait({ startBytes, endBytes: startBytes + lengthBytes }, "sharedInTurn");
+    this.#grantPossible();
     return request;
   }
 
-  /** Gives a hold back, and passes on what it kept from others. */
+  /** Releases a hold, and grants the requests that waited for it. */
   release(hold: RangeHold): void {
     if (this.#exclusive.delete(hold)) this.#exclusiveCount--;
     this.#shared.delete(hold);
-    if (this.#waiting.length > 0) this.#serve();
+    if (this.#waiting.length > 0) this.#grantPossible();
   }
 
   #isLocked(range: RangeHold): boolean {
@@ -133,11 +138,11 @@ export class RangeLocks {
     return false;
   }
 
-  /** Whether one of the first `count` who wait wants some of a range for himself. */
+  /** Returns whether one of the first `count` requests waits for an exclusive hold on some of a range. */
   #isAwaited(range: RangeHold, count: number): boolean {
     for (let index = 0; index < count; index++) {
       const waiting = this.#waiting[index]!;
-      if (waiting.wish === "own" && !waiting.isOver && overlap(waiting.range, range)) return true;
+      if (waiting.kind === "exclusive" && !waiting.isSettled && overlap(waiting.range, range)) return true;
     }
     return false;
   }
@@ -150,7 +155,7 @@ export class RangeLocks {
     return true;
   }
 
-  #give(range: RangeHold, isExclusive: boolean): RangeHold {
+  #grant(range: RangeHold, isExclusive: boolean): RangeHold {
     if (isExclusive) {
       this.#exclusive.add(range);
       this.#exclusiveCount++;
@@ -161,52 +166,52 @@ export class RangeLocks {
 
   #countPass(range: RangeHold): void {
     for (const waiting of this.#waiting) {
-      if (waiting.wish !== "own" || waiting.isOver || !overlap(waiting.range, range)) continue;
-      if (++waiting.passedCount > PASSES_MAX) this.#end(waiting, undefined);
+      if (waiting.kind !== "exclusive" || waiting.isSettled || !overlap(waiting.range, range)) continue;
+      if (++waiting.passedCount > PASSES_MAX) this.#settle(waiting, undefined);
     }
-    this.#sweep();
+    this.#removeSettled();
   }
 
-  #wait(range: RangeHold, wish: Wish): RangeRequest {
+  #wait(range: RangeHold, kind: RequestKind): RangeRequest {
     const { promise, resolve } = Promise.withResolvers<RangeHold | undefined>();
-    const waiting: Waiting = { range, wish, settle: resolve, passedCount: 0, isOver: false };
+    const waiting: PendingRequest = { range, kind, resolve, passedCount: 0, isSettled: false };
     this.#waiting.push(waiting);
-    return { hold: promise, cancel: () => this.#forget(waiting) };
+    return { hold: promise, cancel: () => this.#cancel(waiting) };
   }
 
-  /** Ends a request without a hold, if it still waits; those behind it may have waited for that. */
-  #forget(waiting: Waiting): void {
-    if (waiting.isOver) return;
-    this.#end(waiting, undefined);
-    this.#serve();
+  /** Ends a waiting request without a hold. Later requests may have waited for it. */
+  #cancel(waiting: PendingRequest): void {
+    if (waiting.isSettled) return;
+    this.#settle(waiting, undefined);
+    this.#grantPossible();
   }
 
-  #end(waiting: Waiting, hold: RangeHold | undefined): void {
-    waiting.isOver = true;
-    waiting.settle(hold);
+  #settle(waiting: PendingRequest, hold: RangeHold | undefined): void {
+    waiting.isSettled = true;
+    waiting.resolve(hold);
   }
 
-  /** Gives what has become free to those who wait for it, the oldest first: once through the list, however many. */
-  #serve(): void {
-    this.#isServing = true;
+  /** Grants the requests that have become possible, the oldest first, in one pass. */
+  #grantPossible(): void {
+    this.#isGranting = true;
     for (const [index, waiting] of this.#waiting.entries()) {
-      if (waiting.isOver || !this.#mayHave(waiting, index)) continue;
-      waiting.isOver = true;
-      waiting.settle(this.#give(waiting.range, waiting.wish === "own"));
+      if (waiting.isSettled || !this.#isPossible(waiting, index)) continue;
+      waiting.isSettled = true;
+      waiting.resolve(this.#grant(waiting.range, waiting.kind === "exclusive"));
     }
-    this.#isServing = false;
-    this.#sweep();
+    this.#isGranting = false;
+    this.#removeSettled();
   }
 
-  /** Drops those that are over. */
-  #sweep(): void {
-    if (this.#isServing || !this.#waiting.some(({ isOver }) => isOver)) return;
-    this.#waiting = this.#waiting.filter(({ isOver }) => !isOver);
+  /** Removes settled requests. */
+  #removeSettled(): void {
+    if (this.#isGranting || !this.#waiting.some(({ isSettled }) => isSettled)) return;
+    this.#waiting = this.#waiting.filter(({ isSettled }) => !isSettled);
   }
 
-  #mayHave({ range, wish }: Waiting, index: number): boolean {
-    if (wish === "own") return this.#isFree(range);
+  #isPossible({ range, kind }: PendingRequest, index: number): boolean {
+    if (kind === "exclusive") return this.#isFree(range);
     if (this.#isLocked(range)) return false;
-    return wish === "share" || !this.#isAwaited(range, index);
+    return kind === "shared" || !this.#isAwaited(range, index);
   }
 }

@@ -1,18 +1,16 @@
-/**
- * Reading ahead into the page cache, for PRE-FETCH: the bytes themselves are dropped.
- */
+/** Read-ahead into the page cache, for PRE-FETCH. The bytes are discarded. */
 import type { BlockStore } from "../../store/block_store.ts";
 
-/** Most that one PRE-FETCH reads: MAXIMUM PREFETCH LENGTH. */
+/** Maximum bytes of one PRE-FETCH (MAXIMUM PREFETCH LENGTH). */
 export const READ_AHEAD_MAX_BYTES = 16 * 1024 * 1024;
 
-/** Most that is read at a time: a multiple of every block size. */
+/** Bytes per read: a multiple of every block size. */
 const PIECE_BYTES = 256 * 1024;
 
-/** Most ranges of one logical unit that are read ahead at once. */
+/** Maximum number of ranges of one logical unit that are read ahead at a time. */
 const UNDER_WAY_MAX = 4;
 
-/** What is being read ahead of one logical unit. */
+/** The read-ahead of one logical unit. */
 export class ReadAhead {
   readonly #store: BlockStore;
   #underWay = 0;
@@ -21,13 +19,13 @@ export class ReadAhead {
     this.#store = store;
   }
 
-  /** Whether no further range can be read now. */
+  /** The maximum number of ranges is being read. */
   get isBusy(): boolean {
     return this.#underWay >= UNDER_WAY_MAX;
   }
 
   /**
-   * Reads a range.
+   * Reads a range ahead.
    *
    * @throws {StoreError} (rejects) when the medium fails
    */

@@ -2,18 +2,18 @@ import type { BlockStore } from "../../store/block_store.ts";
 import type { Cancellation } from "../outcome/cancellation.ts";
 import { SCRATCH_BYTES } from "./scratch.ts";
 
-/** What goes on during a long piece of work. */
+/** Control of long work. */
 export interface Supervision {
   /** Ends the work early, as a failure. */
   readonly cancellation: Cancellation;
-  /** So many bytes more are done. */
+  /** Receives the number of bytes done since the last call. */
   readonly onProgress?: (bytes: number) => void;
 }
 
 /**
- * Writes a block again and again, until the end.
+ * Writes copies of a block to a whole range.
  *
- * @param scratch a buffer to fill with blocks, whole ones
+ * @param scratch a buffer for the copies, whose length is a multiple of the block's
  * @throws {StoreError} (rejects) as the store's `write` does
  * @throws {CancelledError} (rejects) when it is cancelled before the end
  */

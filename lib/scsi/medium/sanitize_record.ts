@@ -1,14 +1,14 @@
-/** What an initiator allows after a sanitize operation that fails (SBC-3, 4.11): unrestricted with AUSE. */
+/** The completion mode of a sanitize operation (SBC-3, 4.11): unrestricted with AUSE. */
 export type CompletionMode = "restricted" | "unrestricted";
 
-/** The memory of a sanitize operation that has not completed, which outlives the server and a loss of power. */
+/** The persistent record of an incomplete sanitize operation. It outlives the server and a loss of power. */
 export interface SanitizeRecord {
-  /** The completion mode of an operation that had not completed when the unit was opened; undefined if all had. */
+  /** The completion mode of the operation that was incomplete when the unit was opened; undefined without one. */
   readonly unfinished: CompletionMode | undefined;
   /**
-   * Keeps the completion mode of an operation that begins, or undefined when there is none left that has not completed.
+   * Stores the completion mode of an operation that begins; undefined when no operation is incomplete.
    *
-   * @throws {StoreError} (rejects) when that cannot be kept; what was kept before still is
+   * @throws {StoreError} (rejects) when it cannot be stored; the previous record remains
    */
   keep(mode: CompletionMode | undefined): Promise<void>;
 }

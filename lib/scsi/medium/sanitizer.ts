@@ -7,35 +7,35 @@ import type { CompletionMode, SanitizeRecord } from "./sanitize_record.ts";
 import { encodeSense, Sense } from "../outcome/sense.ts";
 import { Status } from "../outcome/status.ts";
 
-/** SKSV: bytes 16 and 17 say how far something has come, in 65536ths (SPC-4, 4.5.2.4.4). */
+/** SKSV: bytes 16 and 17 are the progress in 65536ths (SPC-4, 4.5.2.4.4). */
 const SKSV = 0x80;
 const PROGRESS_WHOLE = 0x1_0000;
 
-/** How a sanitize operation works. */
+/** The method of a sanitize operation. */
 export interface SanitizeMethod {
-  /** All the bytes that it goes over, each as often as it does. */
+  /** Total bytes of all passes. */
   readonly workBytes: number;
-  /** Does it and makes it durable. It fails when it is cancelled before the end. */
+  /** Sanitizes and flushes. It fails when it is cancelled before the end. */
   readonly perform: (supervision: SanitizeSupervision) => Promise<void>;
 }
 
-/** What goes on during a sanitize operation. */
+/** Control of a sanitize operation. */
 export interface SanitizeSupervision {
   readonly cancellation: Cancellation;
   readonly onProgress: (bytes: number) => void;
 }
 
 /**
- * The sanitize operation of a logical unit (SBC-3, 4.11). It belongs to the unit and to no task: no reset and no lost
- * nexus ends it. While it is under way the unit does next to nothing else, and when it has failed nothing at all but
- * sanitize again, or, if the command allowed unrestricted exit (AUSE), leave that state.
+ * The sanitize operation of a logical unit (SBC-3, 4.11). It belongs to the unit and not to a task: neither a reset nor
+ * the loss of a nexus ends it. While it runs, the unit refuses nearly all commands. After a failure it accepts only
+ * another SANITIZE and, if the command allowed unrestricted exit (AUSE), EXIT FAILURE MODE.
  *
- * An operation that did not reach its end has failed, also when the server ended first: until another one completes,
- * nobody takes what it left for a sanitized medium.
+ * An operation that did not complete has failed, also when the server ended first. Until another one completes, the
+ * medium does not count as sanitized.
  */
 export class Sanitizer {
   readonly #ranges: RangeLocks;
-  /** Where an operation that does not complete outlives the server; without it, it is forgotten with the unit. */
+  /** The record of an incomplete operation; without it, a failure is forgotten when the unit is closed. */
   #record: SanitizeRecord | undefined;
   readonly #cancellation = new Cancellation();
   #doneBytes = 0;
@@ -44,13 +44,13 @@ export class Sanitizer {
   #failure: CompletionMode | undefined;
   #ended: Promise<void> = Promise.resolve();
 
-  /** @param ranges those of the unit's medium */
+  /** @param ranges the range locks of the unit */
   constructor(ranges: RangeLocks) {
     this.#ranges = ranges;
   }
 
-  /** Takes over what was kept. Nothing may have been sanitized yet. */
-  learn(record: SanitizeRecord): void {
+  /** Loads the record. It must be called before any operation. */
+  load(record: SanitizeRecord): void {
     this.#record = record;
     this.#failure = record.unfinished;
   }
@@ -59,33 +59,33 @@ export class Sanitizer {
     return this.#isUnderWay;
   }
 
-  /** The completion mode of the last operation if it has failed. */
+  /** The completion mode of the last operation, if that failed. */
   get failure(): CompletionMode | undefined {
     return this.#failure;
   }
 
-  /** Why other commands are not executed; undefined when they are. */
+  /** The outcome of other commands while they are refused; undefined when they are executed. */
   get outcome(): Outcome | undefined {
     if (this.#isUnderWay) return this.#progress();
     return this.#failure === undefined ? undefined : checkCondition(Sense.sanitizeCommandFailed);
   }
 
   /**
-   * Carries a sanitize operation out; none may be under way. It begins when the transfers that were under way have
-   * ended, so that nothing of them is there afterwards; who comes later is refused.
+   * Performs a sanitize operation; none may be running. It begins after the transfers that are under way, so none of
+   * their data remains. Later commands are refused.
    *
-   * @param mode what may be done after a failure
+   * @param mode the completion mode, for a failure
    * @throws {StoreError} (rejects) when the medium or the record fails
-   * @throws {CancelledError} (rejects) when the unit goes before the end
+   * @throws {CancelledError} (rejects) when the unit is removed before the end
    */
   sanitize(method: SanitizeMethod, mode: CompletionMode): Promise<void> {
     return this.#occupy(method.workBytes, () => this.#sanitize(method, mode));
   }
 
   /**
-   * EXIT FAILURE MODE, which the operation that failed must have allowed; none may be under way.
+   * Performs EXIT FAILURE MODE, which the failed operation must have allowed; no operation may be running.
    *
-   * @throws {StoreError} (rejects) when the record fails; the failure stays then
+   * @throws {StoreError} (rejects) when the record fails; the failure remains then
    */
   exitFailureMode(): Promise<void> {
     return this.#occupy(1, async () => {
@@ -94,7 +94,7 @@ export class Sanitizer {
     });
   }
 
-  /** The unit is about to go: what is under way fails. Resolves when it has ended. */
+  /** Cancels the running operation before the unit is removed. Resolves when it has ended. */
   cancel(): Promise<void> {
     this.#cancellation.cancel();
     return this.#ended;
@@ -111,12 +111,12 @@ export class Sanitizer {
 
   async #sanitize(method: SanitizeMethod, mode: CompletionMode): Promise<void> {
     let hold: RangeHold | undefined;
-    // Transfers that are under way may pass often, but not for ever: no new ones begin.
+    // Running transfers may pass the request often, but not forever, because no new ones begin.
     while (hold === undefined) hold = await this.#ranges.lock(0, Infinity).hold;
     try {
       this.#cancellation.throwIfCancelled();
       await this.#record?.keep(mode);
-      // From the first block on, nothing but a completed operation makes the medium usable.
+      // From here on, only a completed operation makes the medium usable.
       this.#failure = mode;
       await method.perform({
         cancellation: this.#cancellation,

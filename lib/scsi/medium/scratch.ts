@@ -1,19 +1,19 @@
-/** Most that a command reads or writes at a time by a buffer of its own: a multiple of every block size. */
+/** Size of a scratch buffer: a multiple of every block size. */
 export const SCRATCH_BYTES = 256 * 1024;
 
-/** How many commands of one logical unit have such a buffer at once. */
+/** Maximum number of scratch buffers of one logical unit. */
 const BUFFERS_MAX = 16;
 
 /**
- * The buffers of one logical unit's commands for bytes that no initiator sends or receives, such as those of VERIFY and
- * WRITE SAME. There are a few, however many commands there are: the others wait, as they would wait for the medium.
+ * The scratch buffers of one logical unit, for bytes that no initiator sends or receives, such as those of VERIFY and
+ * WRITE SAME. Their number is limited: other commands wait for a buffer, as they would wait for the medium.
  */
 export class Scratch {
   readonly #idle: Uint8Array[] = [];
   readonly #waiting: ((buffer: Uint8Array) => void)[] = [];
-  #made = 0;
+  #count = 0;
 
-  /** Does work with a buffer, which has whatever was in it before, when there is one. */
+  /** Does work with a buffer, as soon as one is free. The buffer has arbitrary content. */
   async use<T>(work: (buffer: Uint8Array) => Promise<T>): Promise<T> {
     const buffer = this.#take() ?? await new Promise<Uint8Array>((resolve) => this.#waiting.push(resolve));
     try {
@@ -25,8 +25,8 @@ export class Scratch {
 
   #take(): Uint8Array | undefined {
     const idle = this.#idle.pop();
-    if (idle !== undefined || this.#made === BUFFERS_MAX) return idle;
-    this.#made++;
+    if (idle !== undefined || this.#count === BUFFERS_MAX) return idle;
+    this.#count++;
     return new Uint8Array(SCRATCH_BYTES);
   }
 

@@ -1,7 +1,7 @@
-/** Failures of a logical unit's storage, as they are reported to people; initiators get sense data. */
+/** Storage failures of a logical unit, as the status and the metrics report them. Initiators get sense data. */
 import { StoreError, type StoreErrorKind } from "../../store/block_store.ts";
 
-/** The ways in which the storage fails: those of a store that mean a fault of the medium, and one of its own. */
+/** The kinds of storage failures: the store errors that mean a fault of the medium, and one more. */
 export const STORAGE_FAULTS = [
   "readFailed",
   "writeFailed",
@@ -11,35 +11,35 @@ export const STORAGE_FAULTS = [
   "reservationsFailed",
 ] as const satisfies readonly (StoreErrorKind | "reservationsFailed")[];
 
-/** One of the ways. */
+/** One of `STORAGE_FAULTS`. */
 export type StorageFault = typeof STORAGE_FAULTS[number];
 
-/** The failures of a logical unit's storage since it was opened, as plain data. */
+/** The storage failures of a logical unit since it was opened. */
 export interface StorageFaultFigures {
-  /** Only of those that there were. */
+  /** Kinds that have occurred; the others are absent. */
   readonly counts: Partial<Readonly<Record<StorageFault, number>>>;
-  /** Null when there was none. */
+  /** Null without a failure. */
   readonly last: {
     readonly kind: StorageFault;
-    /** In the words of the store. */
+    /** The message of the store. */
     readonly reason: string;
     /** Milliseconds since 1970. */
     readonly atMs: number;
   } | null;
 }
 
-/** A logical unit whose storage has never failed. */
+/** The figures of a logical unit without storage failures. */
 export const NO_STORAGE_FAULTS: StorageFaultFigures = Object.freeze({ counts: {}, last: null });
 
-/** A receiver of the failures of a logical unit's storage. */
+/** A receiver of the storage failures of a logical unit. */
 export interface StorageFaultReport {
-  /** Takes note of a failure. */
+  /** Records a failure. */
   add(kind: StorageFault, error: StoreError): void;
-  /** Returns what there was. */
+  /** Returns the recorded failures. */
   figures(): StorageFaultFigures;
 }
 
-/** Reports an error, if it is a failure of a store's medium. */
+/** Reports an error if it is a failure of the medium. */
 export function reportStorageFault(report: StorageFaultReport | undefined, error: unknown): void {
   if (report === undefined || !(error instanceof StoreError)) return;
   const kind = STORAGE_FAULTS.find((fault) => fault === error.kind);

@@ -4,8 +4,8 @@ import { outcomeOfFailure } from "./medium.ts";
 import { GOOD, type Outcome } from "../outcome/outcome.ts";
 
 /**
- * Makes ranges of a medium zero and gives their space back if it can be. It is a transfer like others: it waits for
- * commands that have any of the ranges for themselves, and keeps such commands away until it is done.
+ * Zeroes ranges of a medium and deallocates their space if the store can. It is a transfer like others: it waits for
+ * uninterrupted commands that hold any of the ranges, and keeps them out until it is done.
  *
  * @param ranges at least one that is not empty
  */

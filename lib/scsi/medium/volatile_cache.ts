@@ -1,41 +1,42 @@
 /**
- * The volatile cache of a medium (SBC-3, 4.15), which is the page cache: whether all of it is on the medium, too.
+ * The volatile cache of a medium (SBC-3, 4.15), which is the page cache. It tracks whether all cached data is on the
+ * medium, too.
  *
- * Changes are counted when they end, successful or not: one that failed may have left something in the cache. One that
- * is under way may have reached the cache in part. A flush makes durable what had ended when it began.
+ * Changes are counted when they end, successful or not, because a failed one may have left data in the cache. A change
+ * under way may have reached the cache in part. A flush makes durable the changes that had ended when it began.
  */
 export class VolatileCache {
-  /** Changes that have ended. A predecessor may have left something in the cache, which counts as one. */
+  /** Changes that have ended. It starts at 1, because a previous process may have left data in the cache. */
   #changes = 1;
   #underWay = 0;
-  /** How many had ended when the last flush began that succeeded. */
+  /** The value of `#changes` when the last successful flush began. */
   #durable = 0;
 
-  /** Every byte that can be read is on the medium. */
+  /** All readable data is on the medium. */
   get isDurable(): boolean {
     return this.#durable === this.#changes && this.#underWay === 0;
   }
 
-  /** A change that takes time begins. */
+  /** Begins an asynchronous change. */
   begin(): void {
     this.#underWay++;
   }
 
-  /** It has ended, however. */
+  /** Ends an asynchronous change, successful or not. */
   end(): void {
     this.#underWay--;
     this.#changes++;
   }
 
-  /** A change has begun and ended, however, at once. */
+  /** Counts a synchronous change, successful or not. */
   change(): void {
     this.#changes++;
   }
 
   /**
-   * Notes that a flush made durable what had ended before it.
+   * Flushes, and records which changes became durable.
    *
-   * @throws whatever `flush` throws; nothing has become durable then
+   * @throws the error of `flush`; nothing becomes durable then
    */
   async flush(flush: () => Promise<unknown>): Promise<void> {
     const changes = this.#changes;

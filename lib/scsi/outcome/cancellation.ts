@@ -1,9 +1,11 @@
-/** The failure of work that was cancelled. Work ends early only by throwing it, so its end is never a success. */
+/**
+ * The failure of cancelled work. Work ends early only by throwing it, so the end of cancelled work is never a success.
+ */
 export class CancelledError extends Error {
   override readonly name = "CancelledError";
 }
 
-/** Tells work that takes long to stop. The work can not ask whether it is cancelled; it can only fail when it is. */
+/** A request to stop work that takes long. The work cannot ask whether it is cancelled; it can only fail when it is. */
 export class Cancellation {
   #isCancelled = false;
 
@@ -12,7 +14,7 @@ export class Cancellation {
     this.#isCancelled = true;
   }
 
-  /** @throws {CancelledError} when the work is to stop */
+  /** @throws {CancelledError} when the work is cancelled */
   throwIfCancelled(): void {
     if (this.#isCancelled) throw new CancelledError("Cancelled");
   }

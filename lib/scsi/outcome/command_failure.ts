@@ -2,7 +2,7 @@ import type { Outcome } from "./outcome.ts";
 import { SenseKey } from "./sense.ts";
 import { Status } from "./status.ts";
 
-/** How commands end other than well: by the sense key of CHECK CONDITION, by status, or by being aborted. */
+/** Unsuccessful ends of commands: by the sense key of CHECK CONDITION, by status, or by an abort. */
 export const COMMAND_FAILURES = [
   "notReady",
   "mediumError",
@@ -19,7 +19,7 @@ export const COMMAND_FAILURES = [
   "other",
 ] as const;
 
-/** One of the ways in which commands end other than well. */
+/** One of `COMMAND_FAILURES`. */
 export type CommandFailure = typeof COMMAND_FAILURES[number];
 
 const BY_SENSE_KEY: ReadonlyMap<number, CommandFailure> = new Map(
@@ -35,11 +35,11 @@ const BY_STATUS: ReadonlyMap<number, CommandFailure> = new Map<number, CommandFa
   [Status.taskSetFull, "taskSetFull"],
 ]);
 
-/** Sense data is still in fixed format here: its byte 2 holds the sense key (SPC-4, 4.5.3). */
+/** The sense key is in byte 2, since sense data has fixed format up to here (SPC-4, 4.5.3). */
 const SENSE_KEY_OFFSET = 2;
 const SENSE_KEY_MASK = 0x0f;
 
-/** What the outcome of a command that did not end well counts as; undefined when it did. */
+/** Returns the failure that an outcome counts as; undefined for success. */
 export function commandFailure({ status, sense }: Outcome): CommandFailure | undefined {
   if (status === Status.good || status === Status.conditionMet) return undefined;
   const failure = sense === undefined

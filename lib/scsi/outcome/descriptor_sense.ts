@@ -1,19 +1,19 @@
 /**
- * Sense data in descriptor format (SPC-4, 4.5.2), made from sense data in fixed format: what the control mode page asks
- * for with D_SENSE.
+ * Sense data in descriptor format (SPC-4, 4.5.2), converted from fixed format when D_SENSE is set in the control mode
+ * page.
  *
  * ```text
  *  0  | response code 72h, 73h for a deferred error
  *  1  | sense key
  *  2-3| additional sense code and qualifier
- *  7  | additional sense length: of the descriptors
+ *  7  | additional sense length: that of the descriptors
  *  8- | descriptors: type, additional length, content
  * ```
  */
 
 const HEADER_LENGTH_BYTES = 8;
 
-/** From the response codes of fixed format to those of descriptor format (SPC-4, 4.5.1). */
+/** Difference between the response codes of descriptor and fixed format (SPC-4, 4.5.1). */
 const RESPONSE_CODE_STEP = 2;
 
 /** VALID in byte 0 of fixed format, and in byte 2 of the information descriptor. */
@@ -23,33 +23,33 @@ const SENSE_KEY = 0x0f;
 /** SKSV in byte 15 of fixed format. */
 const SKSV = 0x80;
 
-/** Sense data descriptor types (SPC-4, 4.5.2.1), of which each is sent if there is something to say. */
+/** Sense data descriptor types (SPC-4, 4.5.2.1). A descriptor without content is omitted. */
 const DescriptorType = {
   information: 0x00,
   commandSpecificInformation: 0x01,
   senseKeySpecific: 0x02,
 } as const;
 
-/** INFORMATION: four bytes in fixed format, eight here. */
+/** Encodes INFORMATION: four bytes in fixed format, eight here. */
 function informationDescriptor(fixed: Uint8Array): readonly number[] {
   if ((fixed[0]! & VALID) === 0) return [];
   return [DescriptorType.information, 0x0a, VALID, 0, 0, 0, 0, 0, ...fixed.subarray(3, 7)];
 }
 
-/** COMMAND-SPECIFIC INFORMATION: four bytes in fixed format, eight here; there is none if all are zero. */
+/** Encodes COMMAND-SPECIFIC INFORMATION: four bytes in fixed format, eight here; omitted when they are zero. */
 function commandSpecificDescriptor(fixed: Uint8Array): readonly number[] {
   const content = fixed.subarray(8, 12);
   if (content.every((byte) => byte === 0)) return [];
   return [DescriptorType.commandSpecificInformation, 0x0a, 0, 0, 0, 0, 0, 0, ...content];
 }
 
-/** SENSE KEY SPECIFIC: a field pointer, or how far something has come. */
+/** Encodes SENSE KEY SPECIFIC: a field pointer or a progress indication. */
 function senseKeySpecificDescriptor(fixed: Uint8Array): readonly number[] {
   if ((fixed[15]! & SKSV) === 0) return [];
   return [DescriptorType.senseKeySpecific, 0x06, 0, 0, ...fixed.subarray(15, 18), 0];
 }
 
-/** The same sense data in descriptor format. Whatever follows byte 17 of `fixed` is the vendor's, and is dropped. */
+/** Converts sense data to descriptor format. The bytes of `fixed` after byte 17 are vendor specific and are dropped. */
 export function toDescriptorFormat(fixed: Uint8Array): Uint8Array<ArrayBuffer> {
   const descriptors = [
     ...informationDescriptor(fixed),

@@ -1,68 +1,90 @@
 /**
- * What becomes of a command: the seam between SCSI and the transport that carries it.
+ * Operations: the interface between SCSI and the transport that carries it.
  *
- * SCSI decides what a command means and hands the transport an `Operation`; the transport moves data until the
- * operation is finished and then sends its status. Neither knows the other's details: here is no word of PDUs,
- * and the transport never looks into a CDB.
+ * SCSI interprets a command and returns an `Operation`. The transport moves data until the operation is finished, and
+ * then sends the status. Neither depends on the other: SCSI knows no PDUs, and the transport never reads a CDB.
  */
 import type { Outcome } from "./outcome.ts";
 
-/** The command is over: send its status. */
+/** A completed command: the transport sends its status. */
 export interface Finished {
   readonly kind: "finished";
   readonly outcome: Outcome;
 }
 
-/** The command goes on elsewhere (a flush, a slow medium): come back when the promise resolves. It never rejects. */
+/**
+ * A command that continues elsewhere, such as a flush or an access to a slow medium. The transport continues when the
+ * promise resolves. It never rejects.
+ */
 export interface Later {
   readonly kind: "later";
   readonly operation: Promise<Operation>;
-  /** The operation that follows may want the initiator's data: what is sent unasked meanwhile is kept for it. */
+  /** The operation that follows may take data from the initiator: unsolicited data is kept for it. */
   readonly mayTakeData?: true;
-  /** What of it goes on after the task has been aborted stores nothing (a flush, a verification). */
+  /** The part that continues after the task is aborted stores nothing (a flush, a verification). */
   readonly changesNothing?: true;
-  /** The task is aborted: what has not begun must not begin. What has begun goes on, until the promise resolves. */
+  /**
+   * Aborts the task. Work that has not begun does not begin; work that has begun continues until the promise resolves.
+   */
   readonly cancel?: () => void;
 }
 
 /**
- * The command sends data to the initiator. The transport asks for consecutive pieces from offset 0, no more than
- * the initiator expects, and then sends GOOD. The first outcome other than GOOD ends the command.
+ * A command that sends data to the initiator. The transport requests consecutive pieces from offset 0, no more than the
+ * initiator expects, and then sends GOOD. The first outcome other than GOOD ends the command.
  */
 export interface DataIn {
   readonly kind: "dataIn";
-  /** How much the command has to send, whatever the initiator expects. */
+  /** Bytes that the command sends, whatever the initiator expects. */
   readonly lengthBytes: number;
-  /** Fills `into` from `offset`; undefined, having touched nothing, when that would have to wait: then use `read`. */
+  /**
+   * Fills `into` from `offset`. Returns undefined, having changed nothing, when it would block: the transport calls
+   * `read` then.
+   */
   readNow(offset: number, into: Uint8Array): Outcome | undefined;
   /** Fills `into` from `offset`; `into` belongs to the operation until the promise resolves. It never rejects. */
   read(offset: number, into: Uint8Array): Promise<Outcome>;
-  /** The transport asks for no further piece, though neither the last one nor one that failed has been. */
+  /**
+   * Ends the transfer early: the transport requests no further piece, and neither the last piece nor a failed one was
+   * requested.
+   */
   end?(): void;
-  /** Another command waits for blocks that this one holds. A transport that waits for its initiator soon gives up. */
+  /**
+   * Returns whether another command waits for blocks that this one holds. A transport that waits for its initiator then
+   * gives up soon.
+   */
   blocksOthers?(): boolean;
 }
 
 /**
- * The command takes data from the initiator. The transport hands over consecutive pieces from offset 0, and calls
- * `finish` after the last. The first outcome other than GOOD ends the command (without `finish`).
+ * A command that receives data from the initiator. The transport passes consecutive pieces from offset 0, and calls
+ * `finish` after the last. The first outcome other than GOOD ends the command without `finish`.
  */
 export interface DataOut {
   readonly kind: "dataOut";
-  /** How much the command wants, whatever the initiator has to offer. */
+  /** Bytes that the command receives, whatever the initiator offers. */
   readonly lengthBytes: number;
-  /** Takes a piece; undefined, having touched nothing, when that would have to wait: then use `write`. */
+  /**
+   * Takes a piece. Returns undefined, having changed nothing, when it would block: the transport calls `write` then.
+   */
   writeNow(offset: number, from: Uint8Array): Outcome | undefined;
   /** Takes a piece; `from` belongs to the operation until the promise resolves. It never rejects. */
   write(offset: number, from: Uint8Array): Promise<Outcome>;
-  /** Says what follows when `receivedBytes` (at most `lengthBytes`) have been handed over. */
+  /** Returns the operation that follows when `receivedBytes` (at most `lengthBytes`) have been passed. */
   finish(receivedBytes: number): Operation;
-  /** The transport hands over no further piece and does not call `finish`: the task has failed or is aborted. */
+  /**
+   * Ends the transfer early: the task has failed or is aborted. The transport passes no further piece and does not call
+   * `finish`.
+   */
   end?(): void;
-  /** Another command waits for blocks that this one holds. A transport that waits for its initiator soon gives up. */
+  /**
+   * Returns whether another command waits for blocks that this one holds. A transport that waits for its initiator then
+   * gives up soon.
+   */
   blocksOthers?(): boolean;
-  /** What the command comes to, if an initiator that has more or less to offer than `lengthBytes` misunderstands it. */
+  /** The result of a command whose initiator offers more or less than `lengthBytes`, when that is an error. */
   readonly refusalOfOtherLength?: Finished | undefined;
 }
 
+/** The current state of a command. */
 export type Operation = Finished | Later | DataIn | DataOut;

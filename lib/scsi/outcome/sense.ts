@@ -1,7 +1,5 @@
 /**
- * Sense data: why a command ended as it did (SPC-4, 4.5).
- *
- * Fixed format, as it travels with CHECK CONDITION (4.5.3):
+ * Sense data (SPC-4, 4.5), in the fixed format that CHECK CONDITION carries (4.5.3):
  *
  * ```text
  *      0 | valid (0) | response code 70h, 71h for a deferred error
@@ -30,16 +28,16 @@ export const SenseKey = {
 /** One of the values of `SenseKey`. */
 export type SenseKey = typeof SenseKey[keyof typeof SenseKey];
 
-/** A sense key with an additional sense code and its qualifier: a condition that has a name. */
+/** A sense key with an additional sense code and its qualifier: a named condition. */
 export interface SenseCondition {
   readonly key: SenseKey;
   /** ADDITIONAL SENSE CODE in the upper byte, ADDITIONAL SENSE CODE QUALIFIER in the lower (SPC-4, annex F.2). */
   readonly code: number;
-  /** It tells of a command that had already ended with GOOD (SPC-4, 4.5). */
+  /** It reports a command that had already completed with GOOD (SPC-4, 4.5). */
   readonly deferred?: true;
 }
 
-/** Every condition that this target reports, by its name in SPC-4. */
+/** The conditions that this target reports, by their names in SPC-4. */
 export const Sense = {
   noAdditionalSenseInformation: { key: SenseKey.noSense, code: 0x0000 },
   mediumNotPresent: { key: SenseKey.notReady, code: 0x3a00 },
@@ -104,24 +102,24 @@ export const Sense = {
 
 const FIXED_LENGTH_BYTES = 18;
 
-/** Response code (SPC-4, 4.5), which is followed by the one for deferred errors. */
+/** Response code of current errors (SPC-4, 4.5); the next one is that of deferred errors. */
 const RESPONSE_CODE_FIXED = 0x70;
 
-/** VALID in byte 0: INFORMATION in bytes 3-6 has the meaning that the command's standard gives it. */
+/** VALID in byte 0: INFORMATION in bytes 3-6 has the meaning that the standard of the command gives it. */
 const VALID = 0x80;
 const SKSV = 0x80;
 const COMMAND_NOT_DATA = 0x40;
 const BIT_POINTER_VALID = 0x08;
 
-/** The field that a command is refused for: its first byte and, if it is known, its highest bit. */
+/** The field that a command is refused for: its first byte and, if known, its highest bit. */
 export interface FieldPointer {
   readonly byte: number;
   readonly bit?: number | undefined;
-  /** The field is one of the parameter list, and not of the CDB. */
+  /** The field belongs to the parameter list, not to the CDB. */
   readonly inParameterList?: boolean;
 }
 
-/** Sense data in fixed format. */
+/** Encodes sense data in fixed format. */
 export function encodeSense(condition: SenseCondition, field?: FieldPointer): Uint8Array<ArrayBuffer> {
   const sense = new Uint8Array(FIXED_LENGTH_BYTES);
   sense[0] = RESPONSE_CODE_FIXED + (condition.deferred ? 1 : 0);
@@ -137,7 +135,7 @@ export function encodeSense(condition: SenseCondition, field?: FieldPointer): Ui
   return sense;
 }
 
-/** Sense data in fixed format with INFORMATION, a number below 2^32. */
+/** Encodes sense data in fixed format with INFORMATION, a number below 2^32. */
 export function encodeSenseWithInformation(
   condition: SenseCondition,
   information: number,

@@ -1,5 +1,5 @@
 /**
- * Log pages (SPC-4, 7.3): a header, then log parameters, or the list of what pages there are.
+ * Log pages (SPC-4, 7.3): a header, then log parameters or a list of pages.
  *
  * ```text
  *   0  | DS 1 (nothing is saved), SPF, page code
@@ -32,9 +32,11 @@ export interface LogParameter {
 /** A log page that consists of parameters. */
 interface LogPage {
   readonly code: number;
-  /** It counts, so that only its cumulative values are known: there are no thresholds (PC in the CDB). */
+  /** The page holds counters. It has cumulative values only, and no thresholds (PC in the CDB). */
   readonly counts: boolean;
-  /** The parameters in ascending order of their codes; undefined when this logical unit has no such page. */
+  /**
+   * Returns the parameters in ascending order of their codes; undefined when the logical unit does not have the page.
+   */
   readonly parameters: (unit: LogicalUnit) => readonly LogParameter[] | undefined;
 }
 
@@ -50,18 +52,20 @@ const PAGES: readonly LogPage[] = [
   { code: 0x2f, counts: false, parameters: informationalExceptions },
 ];
 
-/** Supported Log Pages, which lists; and the subpage code of what lists all subpages (SPC-4, 7.3.15 to 7.3.17). */
+/** The page code of Supported Log Pages, and the subpage code of the lists of subpages (SPC-4, 7.3.15 to 7.3.17). */
 const SUPPORTED_PAGES = 0x00;
 const SUPPORTED_SUBPAGES = 0xff;
 
-/** As GLTSD of the control mode page is zero, each parameter has to say by itself that it is not saved (SPC-4, 7.3). */
+/** TSD: the parameter is not saved. GLTSD of the control mode page is zero, so each parameter sets it (SPC-4, 7.3). */
 const TSD = 0x20;
 
 const DS = 0x80;
 const SPF = 0x40;
 const HEADER_LENGTH_BYTES = 4;
 
-/** Parameter codes of the error counters: of the others nothing is known, as the medium corrects by itself. */
+/**
+ * Parameter codes of the error counters. The other counters are unknown, because the medium corrects errors by itself.
+ */
 const TOTAL_BYTES_PROCESSED = 0x0005;
 const TOTAL_UNCORRECTED_ERRORS = 0x0006;
 
@@ -75,16 +79,16 @@ function errorCounters({ bytes, uncorrectedErrors }: ErrorCounter): readonly Log
   return [counter(TOTAL_BYTES_PROCESSED, bytes), counter(TOTAL_UNCORRECTED_ERRORS, uncorrectedErrors)];
 }
 
-/** Undefined where space is no matter, or where it is not known. */
+/** Returns undefined when the unit is fully provisioned or its space is unknown. */
 function logicalBlockProvisioning({ canUnmap, space }: LogicalUnit): readonly LogParameter[] | undefined {
   if (!canUnmap || space === undefined) return undefined;
   return encodeResources(space).map(({ code, value }) => ({ code, format: BINARY_LIST, value }));
 }
 
-/** MOST RECENT TEMPERATURE READING of what has no thermometer. */
+/** MOST RECENT TEMPERATURE READING without a thermometer. */
 const NO_TEMPERATURE = 0xff;
 
-/** No exception, as the mode page says that none are reported (DEXCPT), and no temperature. */
+/** Returns the parameter that reports no exception, as DEXCPT in the mode page says, and no temperature. */
 function informationalExceptions(): readonly LogParameter[] {
   return [{ code: 0x0000, format: BINARY_LIST, value: Uint8Array.of(0, 0, NO_TEMPERATURE, 0) }];
 }
@@ -106,15 +110,15 @@ function encodePage(code: number, subpage: number, content: readonly number[]): 
   return page;
 }
 
-/** The codes of the pages that a logical unit has, in ascending order. */
+/** Returns the codes of the pages of a logical unit, in ascending order. */
 function supportedCodes(unit: LogicalUnit): number[] {
   const codes = PAGES.filter(({ parameters }) => parameters(unit) !== undefined).map(({ code }) => code);
   return [SUPPORTED_PAGES, ...codes];
 }
 
 /**
- * The list of supported pages, or of pages and subpages: of all of them, or of one page. Undefined when there is no
- * such list.
+ * Encodes the list of supported pages, or of pages and subpages, for all pages or for one. Returns undefined when there
+ * is no such list.
  */
 function encodeSupported(unit: LogicalUnit, code: number, subpage: number): Uint8Array | undefined {
   const codes = supportedCodes(unit);
@@ -125,20 +129,20 @@ function encodeSupported(unit: LogicalUnit, code: number, subpage: number): Uint
   return entries.length === 0 ? undefined : encodePage(code, subpage, entries.flat());
 }
 
-/** What LOG SENSE asks for. */
+/** The selection of LOG SENSE. */
 export interface LogSelection {
   readonly code: number;
   readonly subpage: number;
-  /** The first parameter to send: those with lower codes are left out. */
+  /** The code of the first parameter to send. */
   readonly parameterPointer: number;
-  /** The values asked for are the current, cumulative ones. */
+  /** The current cumulative values are requested. */
   readonly isCumulative: boolean;
 }
 
-/** Which field of a selection is in error. */
+/** The field of a selection that is in error. */
 export type LogFault = "page" | "subpage" | "pageControl" | "parameterPointer";
 
-/** The log page that is asked for, or what is wrong with the question. */
+/** Encodes the selected log page, or returns the field that is in error. */
 export function encodeLogPage(unit: LogicalUnit, selection: LogSelection): Uint8Array | LogFault {
   const { code, subpage, parameterPointer, isCumulative } = selection;
   if (subpage === SUPPORTED_SUBPAGES || (code === SUPPORTED_PAGES && subpage === 0)) {

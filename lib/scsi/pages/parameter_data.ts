@@ -2,7 +2,7 @@ import { FINISHED_GOOD } from "../outcome/finished.ts";
 import type { DataIn, Operation } from "../outcome/operation.ts";
 import { GOOD, type Outcome } from "../outcome/outcome.ts";
 
-/** Parameter data that a command sends, complete before the first byte leaves. */
+/** Parameter data that is complete before the first byte is sent. */
 class ParameterData implements DataIn {
   readonly kind = "dataIn";
   readonly #bytes: Uint8Array;
@@ -26,17 +26,17 @@ class ParameterData implements DataIn {
 }
 
 /**
- * Sends parameter data, as much of it as the initiator has allocated room for: less is never an error, and the lengths
- * that the data itself states are those of the whole (SPC-4, 4.2.5.6).
+ * Sends parameter data, truncated to the allocation length. Truncation is not an error, and length fields in the data
+ * count the untruncated data (SPC-4, 4.2.5.6).
  */
 export function sendParameterData(bytes: Uint8Array, allocationLength: number): Operation {
   const sent = bytes.subarray(0, allocationLength);
   return sent.length === 0 ? FINISHED_GOOD : new ParameterData(sent);
 }
 
-/** Parameter data that is a list, of which the initiator may want no more than the beginning. */
+/** Parameter data that is a list, which is encoded only as far as it is sent. */
 export interface ParameterDataList<Item> {
-  /** What comes before the items; it states the length of them all. */
+  /** The bytes before the items, with the length of all items. */
   readonly header: Uint8Array;
   readonly items: Iterable<Item>;
   /** The length of all items together. */
@@ -44,7 +44,7 @@ export interface ParameterDataList<Item> {
   readonly encode: (item: Item) => Uint8Array;
 }
 
-/** Sends a list as `sendParameterData` does, and encodes no more of its items than are sent. */
+/** Sends a list as `sendParameterData` does, and encodes only the items that are sent. */
 export function sendList<Item>(list: ParameterDataList<Item>, allocationLength: number): Operation {
   const { header, items, itemsLengthBytes, encode } = list;
   const data = new Uint8Array(Math.min(header.length + itemsLengthBytes, allocationLength));

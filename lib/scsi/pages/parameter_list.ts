@@ -4,7 +4,7 @@ import { GOOD, type Outcome } from "../outcome/outcome.ts";
 import { Sense } from "../outcome/sense.ts";
 import { type Bits, findSetBit } from "../dispatch/set_bits.ts";
 
-/** A parameter list that a command takes, complete before anything is done with it. */
+/** A parameter list that is complete before it is used. */
 class ParameterList implements DataOut {
   readonly kind = "dataOut";
   readonly refusalOfOtherLength: Finished | undefined;
@@ -34,7 +34,7 @@ class ParameterList implements DataOut {
     return Promise.resolve(this.writeNow(offset, from));
   }
 
-  /** A list of which the initiator sends less than its CDB says is none. */
+  /** Refuses a list that is shorter than its CDB says. */
   finish(receivedBytes: number): Operation {
     return receivedBytes < this.lengthBytes
       ? refused(Sense.invalidFieldInCommandInformationUnit)
@@ -42,16 +42,17 @@ class ParameterList implements DataOut {
   }
 }
 
-/** Why a list is refused for bits that are reserved, as for those of a CDB; undefined when none of them is set. */
+/** Refuses a list with reserved bits set; returns undefined when none is set. */
 export function refuseReserved(list: Uint8Array, reserved: Bits, offset = 0): Finished | undefined {
   const found = findSetBit(list, reserved, offset);
   return found && refusedForParameter(found.byte, found.bit);
 }
 
 /**
- * Takes the parameter list of a command. The caller has limited its length; `use` says what becomes of the command.
+ * Receives the parameter list of a command. The caller has limited its length.
  *
- * @param refusalOfOtherLength answers an initiator that has more or less to offer than `lengthBytes`
+ * @param use returns the operation that follows
+ * @param refusalOfOtherLength answers an initiator that offers more or less than `lengthBytes`
  */
 export function takeParameterList(
   lengthBytes: number,

@@ -1,10 +1,10 @@
 /**
- * The threshold of logical block provisioning (SBC-3, 4.7.3.7): when the space that is available has shrunk to what the
- * Logical Block Provisioning mode page says, initiators are told, once each time.
+ * The threshold of logical block provisioning (SBC-3, 4.7.3.7). When the available space falls to the threshold of the
+ * Logical Block Provisioning mode page, initiators are notified once, until it has risen and falls again.
  *
  * ```text
  *  Logical Block Provisioning mode page (SBC-3, 6.5.9), without its header
- *      0 | SITUA 0: every initiator is told
+ *      0 | SITUA 0: every initiator is notified
  *  12    | ENABLED, THRESHOLD TYPE 000b: soft, THRESHOLD ARMING 000b: decreasing
  *  13    | THRESHOLD RESOURCE
  *  16-19 | THRESHOLD COUNT, in threshold sets
@@ -17,16 +17,16 @@ const DESCRIPTOR_OFFSET = 12;
 const COUNT_OFFSET = DESCRIPTOR_OFFSET + 4;
 const ENABLED = 0x80;
 
-/** What is available when initiators are told, unless they have chosen otherwise. */
+/** Available space at which initiators are notified by default. */
 const DEFAULT_BYTES = 4 * 1024 * 1024 * 1024;
 
-/** The parameters of the mode page until somebody changes them. */
+/** The default parameters of the mode page. */
 export const THRESHOLD_DEFAULTS: readonly number[] = makeParameters(
   ENABLED,
   countThresholdSets(DEFAULT_BYTES),
 );
 
-/** What MODE SELECT may change: whether there is a threshold, and which. */
+/** The bits that MODE SELECT may change: ENABLED and THRESHOLD COUNT. */
 export const THRESHOLD_CHANGEABLE: readonly number[] = makeParameters(ENABLED, 0xffff_ffff)
   .map((byte, index) => index === DESCRIPTOR_OFFSET + 1 ? 0 : byte);
 
@@ -38,24 +38,24 @@ function makeParameters(flags: number, count: number): number[] {
   return [...parameters];
 }
 
-/** Watches the space of one logical unit. */
+/** The provisioning threshold of one logical unit. */
 export class Threshold {
-  /** It has been reached, and not been left since. */
+  /** The last figures reached the threshold. */
   #isReached = false;
 
   /**
-   * Returns whether the last figures reached the threshold, and it has not been switched off since.
+   * Returns whether the last figures reached the threshold, and it has not been disabled since.
    *
-   * @param parameters the current ones of the mode page
+   * @param parameters the current parameters of the mode page
    */
   isReached(parameters: ArrayLike<number>): boolean {
     return this.#isReached && isEnabled(parameters);
   }
 
   /**
-   * Whether these figures reach the threshold, and those before did not.
+   * Takes new figures, and returns whether they reach the threshold and the previous ones did not.
    *
-   * @param parameters the current ones of the mode page
+   * @param parameters the current parameters of the mode page
    */
   reaches({ availableBytes }: SpaceFigures, parameters: ArrayLike<number>): boolean {
     const count = readUint32(Uint8Array.from(parameters), COUNT_OFFSET);

@@ -1,11 +1,11 @@
 /**
- * Vital product data: what INQUIRY tells page by page (SPC-4, 7.8; SBC-3, 6.6).
+ * Vital product data pages of INQUIRY (SPC-4, 7.8; SBC-3, 6.6).
  *
  * ```text
  *    0 | peripheral qualifier and device type
  *    1 | page code
  *  2-3 | page length: the bytes that follow
- *  4-  | what the tables below make
+ *  4-  | content
  * ```
  */
 import { writeUint16, writeUint32 } from "../../bytes/big_endian.ts";
@@ -18,7 +18,7 @@ import { READ_AHEAD_MAX_BYTES } from "../medium/read_ahead.ts";
 
 type Page = (nexus: ItlNexus) => Uint8Array;
 
-/** The pages in ascending order of their codes, which is the order in which page 00h lists them. */
+/** The pages in ascending order of their codes, which is the order of page 00h. */
 const PAGES: ReadonlyMap<number, Page> = new Map<number, Page>([
   [0x00, supportedPages],
   [0x80, unitSerialNumber],
@@ -34,7 +34,7 @@ const PAGES: ReadonlyMap<number, Page> = new Map<number, Page>([
 
 const HEADER_LENGTH_BYTES = 4;
 
-/** The vital product data page with this code; undefined when there is none. */
+/** Encodes the VPD page with this code; returns undefined when there is none. */
 export function encodeVitalProductData(nexus: ItlNexus, code: number): Uint8Array | undefined {
   const content = PAGES.get(code)?.(nexus);
   if (content === undefined) return undefined;
@@ -45,19 +45,19 @@ export function encodeVitalProductData(nexus: ItlNexus, code: number): Uint8Arra
   return page;
 }
 
-/** 00h, Supported VPD Pages. */
+/** Encodes 00h, Supported VPD Pages. */
 function supportedPages(): Uint8Array {
   return Uint8Array.from(PAGES.keys());
 }
 
-/** 80h, Unit Serial Number. */
+/** Encodes 80h, Unit Serial Number. */
 function unitSerialNumber({ logicalUnit }: ItlNexus): Uint8Array {
   return encodeText(logicalUnit.identity.serialNumber);
 }
 
 /** CODE SET. */
 const CodeSet = { binary: 0x1, ascii: 0x2, utf8: 0x3 } as const;
-/** ASSOCIATION: what a designator names. */
+/** ASSOCIATION: the object that a designator identifies. */
 const Association = { logicalUnit: 0x00, targetPort: 0x10, targetDevice: 0x20 } as const;
 /** DESIGNATOR TYPE. */
 const DesignatorType = {
@@ -72,7 +72,7 @@ const DesignatorType = {
 const PROTOCOL_ISCSI = 0x50;
 const PIV = 0x80;
 
-/** Makes a designator: code set, association and type, length, and what it says. */
+/** Encodes a designator: code set, association and type, length, and content. */
 function designator(
   codeSet: typeof CodeSet[keyof typeof CodeSet],
   association: typeof Association[keyof typeof Association],
@@ -94,7 +94,9 @@ function portNameDesignator(portName: string): Uint8Array {
   return designator(CodeSet.utf8, Association.targetPort, scsiNameString, encodeNameString(portName));
 }
 
-/** 83h, Device Identification: what never changes comes first, and the ways to get there follow. */
+/**
+ * Encodes 83h, Device Identification. The designators that never change are first; those of the port and target follow.
+ */
 function deviceIdentification({ logicalUnit, target }: ItlNexus): Uint8Array {
   const { identity, vendor } = logicalUnit;
   const portIdentifier = new Uint8Array(4);
@@ -131,14 +133,14 @@ function deviceIdentification({ logicalUnit, target }: ItlNexus): Uint8Array {
 }
 
 /**
- * HEADSUP, ORDSUP and SIMPSUP: the task attributes but for ACA. V_SUP: there is a volatile cache. RTD_SUP: MODE SELECT
- * takes RTD.
+ * HEADSUP, ORDSUP and SIMPSUP: all task attributes except ACA. V_SUP: there is a volatile cache. RTD_SUP: MODE SELECT
+ * supports RTD.
  */
 const TASK_ATTRIBUTES = 0x07;
 const V_SUP = 0x01;
 const RTD_SUP = 0x08;
 
-/** 86h, Extended INQUIRY Data (SPC-4, 7.8.7): no protection information, no priorities, no referrals. */
+/** Encodes 86h, Extended INQUIRY Data (SPC-4, 7.8.7): no protection information, priorities or referrals. */
 function extendedInquiryData(): Uint8Array {
   const content = new Uint8Array(0x3c);
   content[1] = TASK_ATTRIBUTES;
@@ -148,15 +150,15 @@ function extendedInquiryData(): Uint8Array {
 }
 
 /**
- * 87h, Mode Page Policy (SPC-4, 7.8.9): all pages and subpages are the same for all initiators (MODE PAGE POLICY 00b),
- * and each logical unit has its own.
+ * Encodes 87h, Mode Page Policy (SPC-4, 7.8.9): initiators share all pages and subpages (MODE PAGE POLICY 00b), and
+ * each logical unit has its own.
  */
 function modePagePolicy(): Uint8Array {
   return Uint8Array.of(0x3f, 0xff, 0, 0);
 }
 
 /**
- * 88h, SCSI Ports (SPC-4, 7.8.14): the one that there is.
+ * Encodes 88h, SCSI Ports (SPC-4, 7.8.14), with one port.
  *
  * ```text
  *    6-7 | RELATIVE PORT IDENTIFIER
@@ -174,11 +176,11 @@ function scsiPorts({ target }: ItlNexus): Uint8Array {
   return content;
 }
 
-/** What a host should prefer to transfer at once. */
+/** OPTIMAL TRANSFER LENGTH in bytes. */
 const OPTIMAL_TRANSFER_LENGTH_BYTES = 1024 * 1024;
 
 /**
- * B0h, Block Limits (SBC-3, 6.6.3). Zero where a command is not there to be limited.
+ * Encodes B0h, Block Limits (SBC-3, 6.6.3). The limits of unsupported commands are zero.
  *
  * ```text
  *      5 | MAXIMUM COMPARE AND WRITE LENGTH
@@ -204,13 +206,13 @@ function blockLimits({ logicalUnit }: ItlNexus): Uint8Array {
   return content;
 }
 
-/** MEDIUM ROTATION RATE of a medium that does not rotate. */
+/** MEDIUM ROTATION RATE of a non-rotating medium. */
 const NON_ROTATING = 0x0001;
 
-/** WABEREQ 01b: what was erased by SANITIZE can be read without being written before. */
+/** WABEREQ 01b: blocks erased by SANITIZE can be read before they are written. */
 const WABEREQ = 0x40;
 
-/** B1h, Block Device Characteristics (SBC-3, 6.6.2). */
+/** Encodes B1h, Block Device Characteristics (SBC-3, 6.6.2). */
 function blockDeviceCharacteristics(): Uint8Array {
   const content = new Uint8Array(0x3c);
   writeUint16(content, 0, NON_ROTATING);
@@ -218,7 +220,7 @@ function blockDeviceCharacteristics(): Uint8Array {
   return content;
 }
 
-/** B2h, Logical Block Provisioning (SBC-3, 6.6.4). */
+/** Encodes B2h, Logical Block Provisioning (SBC-3, 6.6.4). */
 function logicalBlockProvisioning({ logicalUnit }: ItlNexus): Uint8Array {
   return encodeProvisioningPage(logicalUnit);
 }
@@ -231,7 +233,7 @@ function encodeHex(digits: string): Uint8Array {
   return Uint8Array.from(digits.match(/../g)!, (pair) => Number.parseInt(pair, 16));
 }
 
-/** A SCSI name string: ended by a null character and filled with more to a multiple of four. */
+/** Encodes a SCSI name string: terminated by a null character, and padded with more to a multiple of four. */
 function encodeNameString(name: string): Uint8Array {
   const text = encodeText(name);
   const padded = new Uint8Array(Math.ceil((text.length + 1) / 4) * 4);

@@ -5,7 +5,7 @@
  * `FUZZ_RUNS` makes it longer, `FUZZ_SEED` repeats a run that failed (with `FUZZ_RUNS=1`).
  */
 import { assertEquals } from "@std/assert";
-import { numberFromEnvironment, Random } from "../../fuzz/_random.ts";
+import { numberFromEnvironment, Random } from "../../support/seeded_random.ts";
 import type { Initiator } from "../../support/initiator.ts";
 import { INITIATOR_NAME, ISID, Stage } from "../../support/initiator_login.ts";
 import { Opcode, type Pdu } from "../../support/initiator_pdu.ts";

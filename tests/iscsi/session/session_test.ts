@@ -4,7 +4,7 @@ import { readUint32 } from "../../../lib/bytes/big_endian.ts";
 import { Limits } from "../../../lib/iscsi/limits.ts";
 import { RejectReason } from "../../../lib/iscsi/pdu/reject_reason.ts";
 import { formatIsid } from "../../../lib/iscsi/session/session.ts";
-import { Random } from "../../fuzz/_random.ts";
+import { Random } from "../../support/seeded_random.ts";
 import type { Initiator } from "../../support/initiator.ts";
 import { read10, testUnitReady, write10 } from "../../support/initiator_cdb.ts";
 import { LoginRefused } from "../../support/initiator_login.ts";

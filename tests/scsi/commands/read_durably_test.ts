@@ -4,7 +4,7 @@ import { readUint32, writeUint32 } from "../../../lib/bytes/big_endian.ts";
 import type { Nexus } from "../../../lib/scsi/nexus.ts";
 import type { BlockStore } from "../../../lib/store/block_store.ts";
 import type { Extent } from "../../../lib/store/space_map.ts";
-import { numberFromEnvironment, Random } from "../../fuzz/_random.ts";
+import { numberFromEnvironment, Random } from "../../support/seeded_random.ts";
 import { FaultyStore } from "../../support/faulty_store.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";

@@ -17,7 +17,7 @@ Deno.test("LATENCY_BOUNDS_MS has 1, 2.5 and 5 times powers of ten only", () => {
   }
 });
 
-Deno.test("LatencyHistogram counts each latency in the first class that it fits into", () => {
+Deno.test("LatencyHistogram counts each latency in the first class that contains it", () => {
   for (const [index, bound] of LATENCY_BOUNDS_MS.entries()) {
     const histogram = new LatencyHistogram();
     histogram.add(bound, 1);
@@ -29,7 +29,7 @@ Deno.test("LatencyHistogram counts each latency in the first class that it fits 
   }
 });
 
-Deno.test("LatencyHistogram adds up with another", () => {
+Deno.test("LatencyHistogram adds another one", () => {
   const histograms = [new LatencyHistogram(), new LatencyHistogram()] as const;
   histograms[0].add(0, 2);
   histograms[1].add(0, 3);
@@ -39,7 +39,7 @@ Deno.test("LatencyHistogram adds up with another", () => {
   assertEquals([counts[0], counts.at(-1), totalMs], [5, 1, 60_000]);
 });
 
-Deno.test("latencyQuantileMs() estimates within the class of the command that it is about", () => {
+Deno.test("latencyQuantileMs() interpolates within the class of the quantile", () => {
   const histogram = new LatencyHistogram();
   assertEquals(latencyQuantileMs(histogram.latencies().counts, 0.5), null);
   histogram.add(3, 98);
@@ -49,7 +49,7 @@ Deno.test("latencyQuantileMs() estimates within the class of the command that it
   assertEquals(shares.map((share) => latencyQuantileMs(counts, share)), [3.75, 5, 10_000, 10_000]);
 });
 
-Deno.test("latencyQuantileMs() is never in another class than the command that it is about", () => {
+Deno.test("latencyQuantileMs() never leaves the class of the quantile", () => {
   for (const ms of [0.01, 0.07, 0.3, 4, 60, 700, 9_999]) {
     const histogram = new LatencyHistogram();
     histogram.add(ms, 1_000);

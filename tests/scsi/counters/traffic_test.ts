@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { CommandKind, totalTraffic, Traffic } from "../../../lib/scsi/counters/traffic.ts";
 import { makeTarget, makeUnit } from "../fixture.ts";
 
-Deno.test("Traffic times what was answered since the last time, and nothing twice", () => {
+Deno.test("Traffic.took() times the commands since the last call, each once", () => {
   const traffic = new Traffic();
   traffic.answered(CommandKind.read, 4096);
   traffic.answered(CommandKind.read, 512);
@@ -18,7 +18,7 @@ Deno.test("Traffic times what was answered since the last time, and nothing twic
   assertEquals(otherCommands, 1);
 });
 
-Deno.test("Traffic counts a command that took its time apart from those that did not", () => {
+Deno.test("Traffic counts a command with its own latency separately", () => {
   const traffic = new Traffic();
   traffic.answered(CommandKind.read, 1);
   traffic.answeredAfter(1_000, CommandKind.read, 2);
@@ -28,7 +28,7 @@ Deno.test("Traffic counts a command that took its time apart from those that did
   assertEquals([latencies.counts[0], latencies.counts[13], latencies.totalMs], [1, 1, 1_000.01]);
 });
 
-Deno.test("Traffic says which failures there were, and no others", () => {
+Deno.test("Traffic reports the failures that occurred, and no others", () => {
   const traffic = new Traffic();
   assertEquals(traffic.figures().failures, {});
   traffic.failed("busy");
@@ -37,7 +37,7 @@ Deno.test("Traffic says which failures there were, and no others", () => {
   assertEquals(traffic.figures().failures, { mediumError: 1, busy: 2 });
 });
 
-Deno.test("totalTraffic() adds up everything", () => {
+Deno.test("totalTraffic() adds all counters", () => {
   const traffics = [new Traffic(), new Traffic()];
   for (const traffic of traffics) {
     for (const kind of Object.values(CommandKind)) traffic.answeredAfter(2, kind, 100);
@@ -51,13 +51,13 @@ Deno.test("totalTraffic() adds up everything", () => {
   assertEquals([otherCommands, unmappedBytes, failures], [2, 8192, { aborted: 2 }]);
 });
 
-Deno.test("a logical unit's traffic is that of all who ever used it, a nexus's that of all its units", () => {
+Deno.test("the traffic of a logical unit includes all its nexuses, and that of a nexus all its units", () => {
   const units = [makeUnit(), makeUnit()];
   const target = makeTarget(...units);
   const [first, second] = [target.openNexus("iqn.a:a,i,0x1"), target.openNexus("iqn.a:b,i,0x1")];
   for (const nexus of [first, second]) nexus.trafficOf(0).answered(CommandKind.read, 512);
   first.trafficOf(1).answered(CommandKind.read, 1024);
-  // Where there is no logical unit it counts for the nexus alone.
+  // Without a logical unit, the command counts for the nexus alone.
   first.trafficOf(7).answered(CommandKind.other, 0);
   first.trafficOf(undefined).answered(CommandKind.other, 0);
   const readBytes = (traffic: Traffic): number => traffic.figures().reads.bytes;

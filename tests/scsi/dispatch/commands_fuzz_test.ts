@@ -5,33 +5,23 @@ import type { LogicalUnitOptions } from "../../../lib/scsi/logical_unit.ts";
 import type { Nexus } from "../../../lib/scsi/nexus.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { openUnit, type Result, run } from "../fixture.ts";
-
-/** Numbers below 2^32 that look random and are the same for the same seed (mulberry32). */
-function makeRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = state + 0x6d2b79f5 | 0;
-    let value = Math.imul(state ^ state >>> 15, state | 1);
-    value = value + Math.imul(value ^ value >>> 7, value | 61) ^ value;
-    return (value ^ value >>> 14) >>> 0;
-  };
-}
+import { numberFromEnvironment, Random } from "../../support/seeded_random.ts";
 
 const ROWS = Object.values(COMMANDS);
 
 /** A CDB that is half sense and half nonsense: mostly a row's own, with bits set that its usage data knows. */
-function makeCdb(random: () => number): Uint8Array {
-  const block = Uint8Array.from({ length: 16 }, () => random() & random());
-  if (random() % 8 === 0) return block;
-  const row = ROWS[random() % ROWS.length]!;
+function makeCdb(random: Random): Uint8Array {
+  const block = Uint8Array.from({ length: 16 }, () => random.uint32() & random.uint32());
+  if (random.below(8) === 0) return block;
+  const row = ROWS[random.below(ROWS.length)]!;
   block[0] = row.opcode;
-  if (random() % 4 !== 0) row.usage.forEach((mask, index) => block[index]! &= index === 0 ? 0xff : mask);
+  if (random.below(4) !== 0) row.usage.forEach((mask, index) => block[index]! &= index === 0 ? 0xff : mask);
   if (row.serviceAction !== undefined) block[1] = row.serviceAction;
-  if (random() % 8 !== 0) block[row.usage.length - 1] = 0;
+  if (random.below(8) !== 0) block[row.usage.length - 1] = 0;
   // Most random addresses and lengths lie beyond any medium: make many small.
-  if (random() % 4 !== 0) block.fill(0, 2, row.usage.length <= 6 ? 3 : 4);
-  if (random() % 4 !== 0 && row.usage.length === 16) block.fill(0, 2, 12);
-  if (random() % 2 !== 0 && row.usage.length === 12) block.fill(0, 6, 9);
+  if (random.below(4) !== 0) block.fill(0, 2, row.usage.length <= 6 ? 3 : 4);
+  if (random.below(4) !== 0 && row.usage.length === 16) block.fill(0, 2, 12);
+  if (random.below(2) !== 0 && row.usage.length === 12) block.fill(0, 6, 9);
   return block;
 }
 
@@ -69,7 +59,7 @@ function assertPlausible(block: Uint8Array, result: Result): void {
 }
 
 async function fuzz(seed: number, options: Partial<LogicalUnitOptions>, count: number): Promise<Set<string>> {
-  const random = makeRandom(seed);
+  const random = new Random(seed);
   const store = new MemoryStore({ sizeBytes: 2 * 1024 * 1024 });
   const dataOut = new Uint8Array(32 * 1024).fill(0xa5);
   let nexus: Nexus = openUnit({ store, ...options });
@@ -91,7 +81,7 @@ async function fuzz(seed: number, options: Partial<LogicalUnitOptions>, count: n
   return outcomes;
 }
 
-const SEED = Number(Deno.env.get("FUZZ_SEED") ?? 20070101);
+const SEED = numberFromEnvironment("FUZZ_SEED", 20070101);
 
 Deno.test(`random commands never throw and never write unless they may (FUZZ_SEED=${SEED})`, async () => {
   const outcomes = await fuzz(SEED, {}, 8_000);

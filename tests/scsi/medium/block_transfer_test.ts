@@ -4,6 +4,7 @@ import { GOOD } from "../../../lib/scsi/outcome/outcome.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
 import { blocksCdb, cdb, makeTarget, makeUnit, openReadyNexus } from "../fixture.ts";
+import { numberFromEnvironment, seededRandom } from "../../support/seeded_random.ts";
 
 const BLOCK = 512;
 
@@ -81,7 +82,7 @@ async function giveBlocks(operation: DataOut, random: Random): Promise<void> {
   await carryOut(operation.finish(operation.lengthBytes), random);
 }
 
-Deno.test("BlockTransfer has one hold, and gives it back, when a piece comes just as its range is free", async () => {
+Deno.test("BlockTransfer takes and releases one hold when a piece arrives as its range becomes free", async () => {
   const unit = makeUnit();
   const nexus = openReadyNexus(makeTarget(unit));
   const uninterrupted = await unit.ranges.lock(0, BLOCK).hold;
@@ -91,14 +92,14 @@ Deno.test("BlockTransfer has one hold, and gives it back, when a piece comes jus
   const first = write.write(0, piece);
   assertEquals(write.writeNow(BLOCK, piece), undefined, "nor before its turn");
   unit.ranges.release(uninterrupted!);
-  // Whoever waits for the range has it, but has not heard so yet.
+  // The waiting transfer has the range, but its promise has not resolved yet.
   const second = write.writeNow(BLOCK, piece) ?? write.write(BLOCK, piece);
   assertEquals(await Promise.all([first, second]), [GOOD, GOOD]);
   assertEquals(write.finish(2 * BLOCK).kind, "finished");
   assert(unit.ranges.isIdle);
 });
 
-Deno.test("BlockTransfer that ends early keeps its range until the medium is done with its piece", async () => {
+Deno.test("BlockTransfer that ends early holds its range until the medium has moved its piece", async () => {
   const slow = new SlowStore(new MemoryStore({ sizeBytes: 64 * BLOCK }));
   const unit = makeUnit({ store: slow });
   const nexus = openReadyNexus(makeTarget(unit));
@@ -119,12 +120,8 @@ Deno.test("BlockTransfer that ends early keeps its range until the medium is don
 });
 
 Deno.test("BlockTransfer leaves no hold behind, however commands meet, wait and end (seeded)", async () => {
-  const seed = Number(Deno.env.get("FUZZ_SEED") ?? 20070101);
-  let state = seed;
-  const random: Random = (below) => {
-    state = Math.imul(state, 1664525) + 1013904223 >>> 0;
-    return (state >>> 8) % below;
-  };
+  const seed = numberFromEnvironment("FUZZ_SEED", 20070101);
+  const random: Random = seededRandom(seed);
   for (let round = 0; round < 300; round++) {
     const unit = makeUnit({ store: new FickleStore(random) });
     const nexus = openReadyNexus(makeTarget(unit));
@@ -144,7 +141,7 @@ Deno.test("BlockTransfer leaves no hold behind, however commands meet, wait and 
   }
 });
 
-Deno.test("a transfer blocks others while it holds blocks that one of them wants for itself", async () => {
+Deno.test("blocksOthers() is true while another command waits for an exclusive hold", async () => {
   const unit = makeUnit();
   const nexus = openReadyNexus(makeTarget(unit));
   for (const [name, direction] of [["READ(10)", "dataIn"], ["WRITE(10)", "dataOut"]] as const) {

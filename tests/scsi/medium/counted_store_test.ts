@@ -32,7 +32,7 @@ Deno.test("CountedStore reports every failure of the medium, and nothing else", 
       inner.heal();
       assertEquals(reported.splice(0), [kind], operation);
     }
-    // What may not be written is no fault of the medium.
+    // A refused write to a read-only store is no fault of the medium.
     inner.inject({ operation, kind: "readOnly" });
     await assertRejects(async () => await run(), StoreError);
     inner.heal();

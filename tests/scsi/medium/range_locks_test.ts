@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
 import { PASSES_MAX, type RangeHold, RangeLocks } from "../../../lib/scsi/medium/range_locks.ts";
+import { numberFromEnvironment, seededRandom } from "../../support/seeded_random.ts";
 
-/** What a promise has come to so far. */
+/** Returns the current state of a promise. */
 function watch<T>(promise: Promise<T>): { value: T | "pending" } {
   const state: { value: T | "pending" } = { value: "pending" };
   promise.then((value) => state.value = value);
@@ -12,7 +13,7 @@ async function settle(): Promise<void> {
   for (let round = 0; round < 10; round++) await Promise.resolve();
 }
 
-Deno.test("RangeLocks lets transfers share, and gives a range of one's own when all of them are done", async () => {
+Deno.test("RangeLocks lets transfers share, and grants an exclusive hold after them", async () => {
   const locks = new RangeLocks();
   const holds = [locks.share(0, 100), locks.share(50, 100)];
   const wanted = watch(locks.lock(99, 1).hold);
@@ -39,7 +40,7 @@ Deno.test("RangeLocks keeps transfers away from a locked range, and from no othe
   assertEquals(inside.value, { startBytes: 199, endBytes: 209 });
 });
 
-Deno.test("RangeLocks serves those who wait for a locked range in their order", async () => {
+Deno.test("RangeLocks grants requests for a locked range in order", async () => {
   const locks = new RangeLocks();
   const order: string[] = [];
   const first = await locks.lock(0, 10).hold;
@@ -59,7 +60,7 @@ Deno.test("RangeLocks serves those who wait for a locked range in their order", 
   assertEquals(order, ["write", "read", "lock", "lock again"]);
 });
 
-Deno.test("RangeLocks does not make a transfer wait for a request that waits itself", async () => {
+Deno.test("RangeLocks does not delay a transfer for a request that waits", async () => {
   const locks = new RangeLocks();
   const slow = locks.share(0, 10);
   const wanted = watch(locks.lock(0, 10).hold);
@@ -74,7 +75,7 @@ Deno.test("RangeLocks does not make a transfer wait for a request that waits its
   assertEquals(wanted.value, { startBytes: 0, endBytes: 10 });
 });
 
-Deno.test("RangeLocks lets whoever asks for his turn wait behind those who wait, and nobody else", async () => {
+Deno.test("RangeLocks delays a shared request in turn for earlier exclusive ones, and no other", async () => {
   const locks = new RangeLocks();
   const slow = locks.share(0, 10);
   assertFalse(locks.isAwaited(0, 10));
@@ -96,7 +97,7 @@ Deno.test("RangeLocks lets whoever asks for his turn wait behind those who wait,
   assertEquals(behind.value, { startBytes: 5, endBytes: 15 });
 });
 
-Deno.test("RangeLocks serves those behind a request that is cancelled", async () => {
+Deno.test("RangeLocks grants the requests after a cancelled one", async () => {
   const locks = new RangeLocks();
   locks.share(0, 10);
   const wanted = locks.lock(0, 10);
@@ -109,7 +110,7 @@ Deno.test("RangeLocks serves those behind a request that is cancelled", async ()
   assertFalse(locks.isIdle);
 });
 
-Deno.test("RangeLocks gives all their turns for which a release makes room, past one who waits on", async () => {
+Deno.test("RangeLocks grants all possible requests on a release, past one that still waits", async () => {
   const locks = new RangeLocks();
   locks.share(100, 10);
   const waitsOn = watch(locks.lock(100, 10).hold);
@@ -137,7 +138,7 @@ function countingNumber(value: number): { readonly number: number; readonly look
   return { number: object as unknown as number, looks: () => looks };
 }
 
-Deno.test("RangeLocks looks at each of those who wait a few times for a release, however many there are", async () => {
+Deno.test("RangeLocks examines each request a few times per release, however many wait", async () => {
   const locks = new RangeLocks();
   const first = await locks.lock(0, 10).hold;
   const start = countingNumber(0);
@@ -149,7 +150,7 @@ Deno.test("RangeLocks looks at each of those who wait a few times for a release,
   assert(start.looks() - before < 500 * 8, `${start.looks() - before} looks`);
 });
 
-Deno.test("RangeLocks gives up a request that is passed too often", async () => {
+Deno.test("RangeLocks fails a request that is passed too often", async () => {
   const locks = new RangeLocks();
   let hold = locks.share(0, 10);
   const wanted = watch(locks.lock(0, 10).hold);
@@ -166,7 +167,7 @@ Deno.test("RangeLocks gives up a request that is passed too often", async () => 
   assertEquals(wanted.value, undefined);
 });
 
-Deno.test("RangeLocks forgets a request that is cancelled, and keeps a hold that was given", async () => {
+Deno.test("RangeLocks removes a cancelled request, and keeps a granted hold", async () => {
   const locks = new RangeLocks();
   const shared = locks.share(0, 10);
   const request = locks.lock(0, 10);
@@ -179,18 +180,15 @@ Deno.test("RangeLocks forgets a request that is cancelled, and keeps a hold that
   assert(locks.isLocked(0, 10));
 });
 
-Deno.test("RangeLocks never lets two have what one has for itself (seeded)", async () => {
+Deno.test("RangeLocks never grants two overlapping holds of which one is exclusive (seeded)", async () => {
   const locks = new RangeLocks();
-  let state = Number(Deno.env.get("FUZZ_SEED") ?? 20070101);
-  const random = (below: number): number => {
-    state = Math.imul(state, 1664525) + 1013904223 >>> 0;
-    return (state >>> 8) % below;
-  };
+  const seed = numberFromEnvironment("FUZZ_SEED", 20070101);
+  const random = seededRandom(seed);
   const held = new Set<{ hold: RangeHold; isOwn: boolean }>();
   const check = (hold: RangeHold, isOwn: boolean): void => {
     for (const other of held) {
       const overlaps = other.hold.startBytes < hold.endBytes && hold.startBytes < other.hold.endBytes;
-      assertFalse(overlaps && (isOwn || other.isOwn), `seed ${Deno.env.get("FUZZ_SEED") ?? 20070101}`);
+      assertFalse(overlaps && (isOwn || other.isOwn), `FUZZ_SEED=${seed}`);
     }
     held.add({ hold, isOwn });
   };
@@ -221,7 +219,7 @@ Deno.test("RangeLocks never lets two have what one has for itself (seeded)", asy
   assertThrows(() => check({ startBytes: 0, endBytes: 1000 }, true));
 });
 
-Deno.test("RangeLocks holds several ranges by one hold, and nothing between them", async () => {
+Deno.test("RangeLocks covers several ranges by one hold, and nothing between them", async () => {
   const locks = new RangeLocks();
   const between = await locks.lock(100, 50).hold;
   // In any order, one within another.
@@ -236,7 +234,7 @@ Deno.test("RangeLocks holds several ranges by one hold, and nothing between them
   locks.release(hold);
   await settle();
   assertEquals(wanted.map(({ value }) => value !== "pending"), [true, true, true, true, false, true]);
-  // 90-95 is the other's, and 0, 199 and 309 are somebody's own by now.
+  // 90-95 belongs to the other request, and 0, 199 and 309 are held exclusively by now.
   const waiting = watch(
     locks.shareAllLater([{ offset: 50, lengthBytes: 1 }, { offset: 199, lengthBytes: 1 }]),
   );
@@ -252,7 +250,7 @@ Deno.test("RangeLocks holds several ranges by one hold, and nothing between them
   assert(waiting.value !== "pending" && wanted[4]!.value !== "pending");
 });
 
-Deno.test("RangeLocks counts several ranges as one that passes", async () => {
+Deno.test("RangeLocks counts a hold on several ranges as one pass", async () => {
   const locks = new RangeLocks();
   const held = locks.share(0, 1_000_000);
   const wanted = watch(locks.lock(0, 1_000_000).hold);

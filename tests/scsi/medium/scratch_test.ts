@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Scratch, SCRATCH_BYTES } from "../../../lib/scsi/medium/scratch.ts";
 
-/** Work that lasts until it is told to end. */
+/** Work that lasts until the test ends it. */
 function hold(scratch: Scratch): { readonly held: Uint8Array[]; end: () => Promise<void> } {
   const held: Uint8Array[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -16,7 +16,7 @@ async function settle(): Promise<void> {
   for (let turn = 0; turn < 8; turn++) await Promise.resolve();
 }
 
-Deno.test("Scratch gives 16 commands a buffer each, and the others one in their turn", async () => {
+Deno.test("Scratch gives a buffer to 16 commands at once, and to the others in turn", async () => {
   const scratch = new Scratch();
   const works = Array.from({ length: 20 }, () => hold(scratch));
   await settle();

@@ -5,14 +5,14 @@ function flushNow(cache: VolatileCache): Promise<void> {
   return cache.flush(() => Promise.resolve());
 }
 
-Deno.test("VolatileCache holds what a predecessor left, until the first flush", async () => {
+Deno.test("VolatileCache is not durable until the first flush, because of earlier processes", async () => {
   const cache = new VolatileCache();
   assertEquals(cache.isDurable, false);
   await flushNow(cache);
   assertEquals(cache.isDurable, true);
 });
 
-Deno.test("VolatileCache is not durable from the begin of a write to the end of the next flush", async () => {
+Deno.test("VolatileCache is not durable from the start of a write to the end of the next flush", async () => {
   const cache = new VolatileCache();
   await flushNow(cache);
   cache.begin();
@@ -23,7 +23,7 @@ Deno.test("VolatileCache is not durable from the begin of a write to the end of 
   assertEquals(cache.isDurable, true);
 });
 
-Deno.test("VolatileCache takes no flush for that of a write which ends after the flush began", async () => {
+Deno.test("VolatileCache does not count a flush for a write that ends after the flush began", async () => {
   const cache = new VolatileCache();
   cache.begin();
   await flushNow(cache);
@@ -38,7 +38,7 @@ Deno.test("VolatileCache takes no flush for that of a write which ends after the
   assertEquals(cache.isDurable, true);
 });
 
-Deno.test("VolatileCache counts a change that is made at once", async () => {
+Deno.test("VolatileCache counts a synchronous change", async () => {
   const cache = new VolatileCache();
   await flushNow(cache);
   cache.change();
@@ -47,7 +47,7 @@ Deno.test("VolatileCache counts a change that is made at once", async () => {
   assertEquals(cache.isDurable, true);
 });
 
-Deno.test("VolatileCache is as it was after a flush that fails, or one that others have overtaken", async () => {
+Deno.test("VolatileCache does not change after a flush that fails or is overtaken", async () => {
   const cache = new VolatileCache();
   const fail = (): Promise<void> => Promise.reject(new Error("told to fail"));
   await assertRejects(() => cache.flush(fail), Error, "told to fail");

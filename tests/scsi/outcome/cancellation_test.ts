@@ -9,7 +9,7 @@ import { nameOfOutcome } from "../fixture.ts";
 
 const BLOCK = new Uint8Array(512).fill(0xa5);
 
-Deno.test("Cancellation lets work go on until it is cancelled, and fails it from then on", () => {
+Deno.test("Cancellation fails work once it is cancelled", () => {
   const cancellation = new Cancellation();
   cancellation.throwIfCancelled();
   cancellation.cancel();
@@ -17,7 +17,7 @@ Deno.test("Cancellation lets work go on until it is cancelled, and fails it from
   assertThrows(() => cancellation.throwIfCancelled(), CancelledError);
 });
 
-Deno.test("the outcome of what was cancelled is a failure", () => {
+Deno.test("the outcome of cancelled work is a failure", () => {
   const outcome = outcomeOfFailure(new CancelledError("Cancelled"));
   assertEquals(nameOfOutcome(outcome), "commandsClearedByDeviceServer");
   assertEquals(CANCELLED, { kind: "finished", outcome });

@@ -5,7 +5,7 @@ import { GOOD } from "../../../lib/scsi/outcome/outcome.ts";
 import { Sense, SenseKey } from "../../../lib/scsi/outcome/sense.ts";
 import { Status } from "../../../lib/scsi/outcome/status.ts";
 
-Deno.test("commandFailure() goes by the sense key, of every condition that there is", () => {
+Deno.test("commandFailure() uses the sense key, for every condition", () => {
   const keys = new Map<number, string>(Object.entries(SenseKey).map(([name, key]) => [key, name]));
   for (const [name, condition] of Object.entries(Sense)) {
     const expected = condition.key === SenseKey.noSense ? "other" : keys.get(condition.key);
@@ -13,7 +13,7 @@ Deno.test("commandFailure() goes by the sense key, of every condition that there
   }
 });
 
-Deno.test("commandFailure() goes by the status where there is no sense data", () => {
+Deno.test("commandFailure() uses the status without sense data", () => {
   const failures = Object.values(Status).map((status) => commandFailure({ status, sense: undefined }));
   assertEquals(failures, [
     undefined,
@@ -28,7 +28,7 @@ Deno.test("commandFailure() goes by the status where there is no sense data", ()
   assertEquals(commandFailure(GOOD), undefined);
 });
 
-Deno.test("every sense key but that of no sense is a failure of its own", () => {
+Deno.test("every sense key except NO SENSE is a separate failure", () => {
   const names = Object.keys(SenseKey).filter((name) => name !== "noSense");
   assertEquals(names.filter((name) => !COMMAND_FAILURES.some((failure) => failure === name)), []);
 });

@@ -10,7 +10,7 @@ Deno.test("toDescriptorFormat() keeps a deferred error deferred", () => {
   assertHex(toDescriptorFormat(encodeSense(Sense.deferredWriteError)), "73 03 0c 00 00 00 00 00");
 });
 
-Deno.test("toDescriptorFormat() makes a descriptor of INFORMATION, if it is valid", () => {
+Deno.test("toDescriptorFormat() encodes a descriptor of INFORMATION if it is valid", () => {
   const invalid = "70 00 0e 00 00 01 02 0a 00 00 00 00 1d 00 00 00 00 00";
   assertHex(toDescriptorFormat(bytes(invalid)), "72 0e 1d 00 00 00 00 00");
   assertHex(
@@ -19,7 +19,7 @@ Deno.test("toDescriptorFormat() makes a descriptor of INFORMATION, if it is vali
   );
 });
 
-Deno.test("toDescriptorFormat() makes descriptors of all that there is, and drops what is the vendor's", () => {
+Deno.test("toDescriptorFormat() encodes all descriptors, and drops vendor specific bytes", () => {
   assertHex(
     toDescriptorFormat(bytes("f0 00 05 00 00 00 07 0b 12 00 00 03 26 00 00 8f 00 12 55")),
     `72 05 26 00 00 00 00 20

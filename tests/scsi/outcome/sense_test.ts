@@ -10,7 +10,7 @@ import { GOOD } from "../../../lib/scsi/outcome/outcome.ts";
 import { encodeSense, Sense, type SenseCondition } from "../../../lib/scsi/outcome/sense.ts";
 import { assertHex, nameOfSense } from "../fixture.ts";
 
-Deno.test("encodeSense() makes sense data in fixed format", () => {
+Deno.test("encodeSense() encodes fixed format", () => {
   assertHex(
     encodeSense(Sense.logicalBlockAddressOutOfRange),
     "70 00 05 00 00 00 00 0a 00 00 00 00 21 00 00 00 00 00",
@@ -21,7 +21,7 @@ Deno.test("encodeSense() makes sense data in fixed format", () => {
   );
 });
 
-Deno.test("encodeSense() points at a field of the CDB, and at a bit of it if it is known", () => {
+Deno.test("encodeSense() points to a field of the CDB, and to a bit if it is known", () => {
   assertHex(
     encodeSense(Sense.invalidFieldInCdb, { byte: 10 }),
     "70 00 05 00 00 00 00 0a 00 00 00 00 24 00 00 c0 00 0a",
@@ -109,7 +109,7 @@ Deno.test("no two conditions in Sense look alike", () => {
   }
 });
 
-Deno.test("finished() ends a command with an outcome, and every good one is the same", () => {
+Deno.test("finished() returns an outcome, and the same object for every good one", () => {
   assertEquals(finished(GOOD) === FINISHED_GOOD && FINISHED_GOOD.outcome === GOOD, true);
   const outcome = checkCondition(Sense.writeError);
   assertEquals(finished(outcome).outcome === outcome, true);

@@ -16,7 +16,7 @@ Deno.test("sendParameterData() sends no more than is allocated, in pieces of any
   }
 });
 
-Deno.test("sendParameterData() has nothing to move when nothing is allocated", () => {
+Deno.test("sendParameterData() sends nothing for an allocation length of zero", () => {
   assertEquals(sendParameterData(DATA, 0), FINISHED_GOOD);
 });
 
@@ -27,7 +27,7 @@ Deno.test("sendParameterData() also sends to a transport that waits", async () =
   assertEquals([...into], [3, 4]);
 });
 
-Deno.test("sendList() sends what the whole list begins with, and encodes no item that is not sent", async () => {
+Deno.test("sendList() sends the beginning of the list, and encodes no item that is not sent", async () => {
   const lengths = [3, 1, 4, 1, 5];
   const whole = Uint8Array.from([
     0xaa,
@@ -47,7 +47,7 @@ Deno.test("sendList() sends what the whole list begins with, and encodes no item
     };
     const { outcome, data } = await complete(sendList(list, allocationLength));
     assertEquals([outcome, data], ["good", whole.slice(0, allocationLength)]);
-    // Those that begin within what is sent.
+    // The items that begin within the sent data.
     const starts = lengths.map((_, index) =>
       2 + lengths.slice(0, index).reduce((sum, length) => sum + length, 0)
     );

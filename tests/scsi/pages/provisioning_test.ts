@@ -26,7 +26,7 @@ function openThin(): { nexus: Nexus; unit: LogicalUnit } {
   return { nexus: openReadyNexus(makeTarget(unit)), unit };
 }
 
-Deno.test("a thin unit says what it can and within which limits", async () => {
+Deno.test("a thin unit reports its features and limits", async () => {
   const nexus = openUnit({ store: thinStore() });
   assertHex((await run(nexus, cdb("12 01 b2 00 ff"))).data, "00 b2 00 04 0b e4 02 00");
   const limits = (await run(nexus, cdb("12 01 b0 00 ff"))).data;
@@ -37,20 +37,20 @@ Deno.test("a thin unit says what it can and within which limits", async () => {
   assertEquals((await run(nexus, cdb("9e 10 00 00 00 00 00 00 00 00 00 00 00 20"))).data[14], 0xc0);
 });
 
-Deno.test("a thin unit with large blocks counts in those", async () => {
+Deno.test("a thin unit with large blocks reports limits in those", async () => {
   const nexus = openUnit({ store: thinStore(), blockSizeBytes: 4096 });
   assertHex((await run(nexus, cdb("12 01 b2 00 ff"))).data, "00 b2 00 04 08 e4 02 00");
   const limits = (await run(nexus, cdb("12 01 b0 00 ff"))).data;
   assertHex(limits.subarray(28, 44), "00 00 00 00 00 00 00 00 00 00 00 00 00 00 10 00");
 });
 
-Deno.test("a unit that gives nothing back does not say that it does", async () => {
+Deno.test("a unit that cannot unmap reports no unmapping", async () => {
   const { data } = await run(openUnit(), cdb("12 01 b0 00 ff"));
   assertEquals(data.subarray(20, 36), new Uint8Array(16));
   assertEquals((await run(openUnit(), cdb("9e 10 00 00 00 00 00 00 00 00 00 00 00 20"))).data[14], 0);
 });
 
-Deno.test("a thin unit that is protected from writing offers no unmapping, and its initiators hear of it", async () => {
+Deno.test("a write-protected thin unit reports no unmapping, and notifies its initiators", async () => {
   const { nexus, unit } = openThin();
   const isOffered = async (): Promise<number[]> => [
     (await run(nexus, cdb("12 01 b2 00 ff"))).data[5]!,
@@ -65,7 +65,7 @@ Deno.test("a thin unit that is protected from writing offers no unmapping, and i
   }
 });
 
-Deno.test("the Logical Block Provisioning log page counts in sets of 1 MiB, as soon as somebody knows", async () => {
+Deno.test("the Logical Block Provisioning log page counts in sets of 1 MiB, once the space is known", async () => {
   const { nexus, unit } = openThin();
   const logSense = cdb("4d 00 4c 00 00 00 00 00 ff");
   assertFieldRefused(await run(nexus, logSense), 2, 5);
@@ -80,7 +80,7 @@ Deno.test("the Logical Block Provisioning log page counts in sets of 1 MiB, as s
   );
 });
 
-Deno.test("initiators are told once each time that space gets short", async () => {
+Deno.test("initiators are notified once each time that space becomes short", async () => {
   const { nexus, unit } = openThin();
   const tellSpace = async (availableBytes: number): Promise<string> => {
     unit.updateSpace({ usedBytes: 0, availableBytes });
@@ -93,7 +93,7 @@ Deno.test("initiators are told once each time that space gets short", async () =
   assertEquals(await tellSpace(1 * GIB), "thinProvisioningSoftThresholdReached");
 });
 
-Deno.test("an initiator that logs in while space is short is told once, as those before it were", async () => {
+Deno.test("an initiator that logs in while space is short is notified once", async () => {
   const { nexus, unit } = openThin();
   const target = makeTarget(unit);
   const attentions = async (): Promise<string[]> => {
@@ -125,7 +125,7 @@ function selectThreshold(nexus: Nexus, enabled: string, count: string): Promise<
     .then(({ outcome }) => outcome);
 }
 
-Deno.test("the threshold is the initiators' to choose, and to switch off", async () => {
+Deno.test("initiators can change the threshold and disable it", async () => {
   const { nexus, unit } = openThin();
   const tellSpace = async (availableBytes: number): Promise<string> => {
     unit.updateSpace({ usedBytes: 0, availableBytes });
@@ -139,7 +139,7 @@ Deno.test("the threshold is the initiators' to choose, and to switch off", async
   assertEquals(await tellSpace(0), "good");
 });
 
-Deno.test("a unit that gives nothing back has no threshold", async () => {
+Deno.test("a unit that cannot unmap has no threshold", async () => {
   const unit = makeUnit();
   const nexus = openReadyNexus(makeTarget(unit));
   unit.updateSpace({ usedBytes: 0, availableBytes: 0 });

@@ -25,7 +25,7 @@ async function pageOf(code: number, options = {}): Promise<Uint8Array> {
   return result.data;
 }
 
-Deno.test("page 00h lists the pages that there are, and no others are given", async () => {
+Deno.test("page 00h lists the existing pages, and no other is returned", async () => {
   const nexus = openUnit();
   assertHex((await run(nexus, page(0x00))).data, "00 00 00 0a 00 80 83 86 87 88 8f b0 b1 b2");
   for (let code = 0; code < 0x100; code++) {
@@ -60,7 +60,7 @@ Deno.test("page 83h names the unit, the port and the device", async () => {
   );
 });
 
-Deno.test("page 83h holds the longest names and serial number that there can be", async () => {
+Deno.test("page 83h holds names and a serial number of maximum length", async () => {
   const unit = makeUnit({ identity: { ...IDENTITY, serialNumber: "S".repeat(64) } });
   const name = "iqn.2007-01.tld.node:".padEnd(223, "x");
   const portName = `${name},t,0x0001`;
@@ -73,7 +73,7 @@ Deno.test("page 83h holds the longest names and serial number that there can be"
   assertEquals(data[2]! << 8 | data[3]!, data.length - 4);
 });
 
-Deno.test("page 86h tells of the task attributes, a volatile cache and revertible mode pages", async () => {
+Deno.test("page 86h reports the task attributes, a volatile cache and RTD", async () => {
   assertHex(await pageOf(0x86), `00 86 00 3c 00 07 01 00 08 ${"00 ".repeat(0x37)}`);
 });
 
@@ -93,7 +93,7 @@ Deno.test("page 88h names the port", async () => {
   );
 });
 
-Deno.test("page 8Fh tells what EXTENDED COPY can do", async () => {
+Deno.test("page 8Fh describes EXTENDED COPY", async () => {
   assertHex(
     await pageOf(0x8f),
     `
@@ -106,14 +106,14 @@ Deno.test("page 8Fh tells what EXTENDED COPY can do", async () => {
   );
 });
 
-Deno.test("page 8Fh names the commands that the command table has", () => {
+Deno.test("page 8Fh lists the commands of the command table", () => {
   for (const [opcode, serviceActions] of COPY_SERVICE_ACTIONS) {
     const rows = Object.values(COMMANDS).filter((row) => row.opcode === opcode);
     assertEquals(rows.map(({ serviceAction }) => serviceAction), [...serviceActions]);
   }
 });
 
-Deno.test("page B0h tells the limits in blocks of either size", async () => {
+Deno.test("page B0h reports the limits in blocks of either size", async () => {
   assertHex(
     await pageOf(0xb0),
     `
@@ -127,7 +127,7 @@ Deno.test("page B0h tells the limits in blocks of either size", async () => {
   assertHex(large.subarray(4, 16), "00 10 00 01 00 00 10 00 00 00 01 00");
 });
 
-Deno.test("page B1h says that nothing rotates, and that what SANITIZE erased can be read", async () => {
+Deno.test("page B1h reports a non-rotating medium, and that sanitized blocks can be read", async () => {
   assertHex(
     await pageOf(0xb1),
     `
@@ -139,7 +139,7 @@ Deno.test("page B1h says that nothing rotates, and that what SANITIZE erased can
   );
 });
 
-Deno.test("page B2h promises no provisioning where nothing is given back, on a store of any size", async () => {
+Deno.test("page B2h is all zero for a store that cannot unmap, of any size", async () => {
   assertHex(await pageOf(0xb2), "00 b2 00 04 00 00 00 00");
   assertHex(
     await pageOf(0xb2, { store: new MemoryStore({ sizeBytes: 2 ** 44 }) }),
@@ -147,7 +147,7 @@ Deno.test("page B2h promises no provisioning where nothing is given back, on a s
   );
 });
 
-Deno.test("pages are cut at the allocation length", async () => {
+Deno.test("pages are truncated at the allocation length", async () => {
   const nexus = openUnit();
   assertHex((await run(nexus, cdb("12 01 83 00 06"))).data, "00 83 00 80 01 03");
 });

@@ -1,32 +1,32 @@
-/** Bytes of a store that are to be what they were, or zero, without anything that is so already being written. */
+/** Restoring bytes of a store, without writing where they are right already. */
 import type { BlockStore } from "./block_store.ts";
 
-/** Where a write is cut: the smallest page of any kernel. */
+/** The unit that a write is cut at: the smallest page size of any kernel. */
 export const PAGE_BYTES = 4096;
 
-/** A write: the bytes that are at `offset`, and those that are to be there, of one length. */
+/** A write: the bytes at `offset`, and the bytes that replace them, of the same length. */
 export interface Replacement {
   readonly offset: number;
   readonly old: Uint8Array;
   readonly fresh: Uint8Array;
 }
 
-/** A stretch of a buffer, from an index up to another. */
-interface Stretch {
+/** A part of a buffer, from `start` up to `end`. */
+interface BufferPart {
   readonly start: number;
   readonly end: number;
 }
 
 /**
- * Returns the stretches of `wanted`, which belongs at `offset` of a store, that are not what the store holds there.
- * Each consists of whole units of the store, or of what the buffer has of them at its ends.
+ * Returns the parts of `wanted`, which belongs at `offset` of a store, that differ from `held`, the current bytes of
+ * the store. Each part consists of whole units of the store, or of the portions of units at the ends of the buffer.
  */
 export function findDifferences(
   offset: number,
   held: Uint8Array,
   wanted: Uint8Array,
   unitBytes: number,
-): Stretch[] {
+): BufferPart[] {
   const found: { start: number; end: number }[] = [];
   for (let start = 0; start < wanted.length;) {
     const end = Math.min(start + unitBytes - (offset + start) % unitBytes, wanted.length);
@@ -41,7 +41,7 @@ export function findDifferences(
   return found;
 }
 
-/** Returns whether two buffers of one length hold the same bytes. */
+/** Returns whether two buffers of the same length are equal. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   const words = a.byteOffset % 4 === 0 && b.byteOffset % 4 === 0 ? a.length >>> 2 : 0;
   const left = new Uint32Array(a.buffer, words === 0 ? 0 : a.byteOffset, words);
@@ -56,12 +56,12 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /**
- * Writes `wanted` wherever something else is, page by page: a page that holds it already may be a hole, which must not
- * take space.
+ * Writes the pages of `wanted` that differ from the store. A page that is right already may be a hole, which must not
+ * be allocated.
  *
  * @throws {StoreError} (rejects) when the medium fails or has no space
  */
-export async function putBack(
+export async function writeDifferences(
   store: Pick<BlockStore, "read" | "write">,
   offset: number,
   wanted: Uint8Array,
@@ -73,15 +73,18 @@ export async function putBack(
   }
 }
 
-/** The end of a write that was to be as a whole or not at all; undefined when it is there as a whole. */
+/** The failure of a write that is done as a whole or not at all. */
 export interface FailedWrite {
   readonly error: unknown;
-  /** Not even the old bytes could be written back. */
+  /** The old bytes could not be restored. */
   readonly isTorn: boolean;
 }
 
-/** Writes `fresh`, or has the old bytes there again. Nobody else may write there meanwhile. */
-export async function writeOrPutBack(
+/**
+ * Writes `fresh`, or restores the old bytes and returns the failure. The caller lets no other write touch the range
+ * meanwhile.
+ */
+export async function writeOrRestore(
   store: Pick<BlockStore, "read" | "write">,
   { offset, old, fresh }: Replacement,
 ): Promise<FailedWrite | undefined> {
@@ -89,7 +92,7 @@ export async function writeOrPutBack(
     await store.write(offset, fresh);
     return undefined;
   } catch (error) {
-    const isTorn = await putBack(store, offset, old).then(() => false, () => true);
+    const isTorn = await writeDifferences(store, offset, old).then(() => false, () => true);
     return { error, isTorn };
   }
 }

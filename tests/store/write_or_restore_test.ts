@@ -1,12 +1,17 @@
 import { assert, assertEquals } from "@std/assert";
 import { StoreError } from "../../lib/store/block_store.ts";
-import { equalBytes, findDifferences, putBack, writeOrPutBack } from "../../lib/store/put_back.ts";
+import {
+  equalBytes,
+  findDifferences,
+  writeDifferences,
+  writeOrRestore,
+} from "../../lib/store/write_or_restore.ts";
 import { FaultyStore } from "../support/faulty_store.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 
 const SIZE_BYTES = 64 * 1024;
 
-Deno.test("equalBytes() looks at every byte, wherever buffers begin", () => {
+Deno.test("equalBytes() compares every byte, at any alignment", () => {
   const bytes = Uint8Array.from({ length: 40 }, (_, index) => index);
   for (const start of [0, 1, 2, 3, 4, 5, 6, 10, 15]) {
     for (let length = 0; length <= 18; length++) {
@@ -22,7 +27,7 @@ Deno.test("equalBytes() looks at every byte, wherever buffers begin", () => {
   }
 });
 
-Deno.test("findDifferences() tells units of the store apart, and joins those that follow one another", () => {
+Deno.test("findDifferences() compares units of the store, and joins adjacent ones", () => {
   const wanted = new Uint8Array(10);
   const held = (...different: number[]): Uint8Array =>
     Uint8Array.from({ length: 10 }, (_, at) => different.includes(at) ? 1 : 0);
@@ -34,11 +39,11 @@ Deno.test("findDifferences() tells units of the store apart, and joins those tha
   assertEquals(findDifferences(5, held(9), wanted, 4), [{ start: 7, end: 10 }]);
 });
 
-Deno.test("putBack() writes pages that hold something else, and no others", async () => {
+Deno.test("writeDifferences() writes only the pages that differ", async () => {
   const memory = new MemoryStore({ sizeBytes: SIZE_BYTES });
   const wanted = new Uint8Array(4 * 4096).fill(7, 4096, 8192);
   memory.writeNow(3 * 4096, new Uint8Array(1).fill(9));
-  await putBack(memory, 512, wanted);
+  await writeDifferences(memory, 512, wanted);
   const content = new Uint8Array(wanted.length);
   memory.readNow(512, content);
   assertEquals(content, wanted);
@@ -46,7 +51,7 @@ Deno.test("putBack() writes pages that hold something else, and no others", asyn
   assertEquals([memory.writeCount, memory.pageCount], [2, 3]);
 });
 
-/** A store that is full after the first page of a write, and fails every later write if it is told to. */
+/** A store that is full after the first page of a write, and on request fails every later write. */
 class FullStore extends FaultyStore {
   readonly #memory: MemoryStore;
 
@@ -62,21 +67,21 @@ class FullStore extends FaultyStore {
   }
 }
 
-Deno.test("writeOrPutBack() writes the new bytes, or puts the old ones back, or says that neither is so", async () => {
+Deno.test("writeOrRestore() writes the new bytes, restores the old ones, or reports a torn write", async () => {
   const memory = new MemoryStore({ sizeBytes: SIZE_BYTES });
   const replacement = { offset: 8192, old: new Uint8Array(8192), fresh: new Uint8Array(8192).fill(2) };
   const content = new Uint8Array(8192);
   const full = new FullStore(memory);
-  const failed = await writeOrPutBack(full, replacement);
+  const failed = await writeOrRestore(full, replacement);
   assert(failed?.error instanceof StoreError && failed.error.kind === "outOfSpace" && !failed.isTorn);
   memory.readNow(8192, content);
   assertEquals(content, replacement.old);
 
   full.inject({ operation: "write", kind: "writeFailed" });
-  const torn = await writeOrPutBack(full, replacement);
+  const torn = await writeOrRestore(full, replacement);
   assert(torn?.error instanceof StoreError && torn.error.kind === "outOfSpace" && torn.isTorn);
 
-  assertEquals(await writeOrPutBack(memory, replacement), undefined);
+  assertEquals(await writeOrRestore(memory, replacement), undefined);
   memory.readNow(8192, content);
   assertEquals(content, replacement.fresh);
 });

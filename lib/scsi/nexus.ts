@@ -1,7 +1,8 @@
 import { COLLECTED_BYTES_MAX } from "./medium/atomic_limits.ts";
 import { ByteBudget } from "./medium/byte_budget.ts";
 import { toDescriptorFormat } from "./outcome/descriptor_sense.ts";
-import { isHeadOfQueue } from "./dispatch/command_table.ts";
+import type { Command } from "./dispatch/command.ts";
+import { findCommand } from "./dispatch/command_table.ts";
 import { executeCommand, executeWithoutLogicalUnit } from "./dispatch/device_server.ts";
 import { CANCELLED, refused } from "./outcome/finished.ts";
 import { ItlNexus } from "./itl_nexus.ts";
@@ -14,7 +15,7 @@ import type { DeviceDescription, TargetDescription } from "./target_description.
 import type { Task } from "./task.ts";
 import { TaskAttribute } from "./task_attribute.ts";
 import type { TaskManagementFunction, TaskManagementResponse } from "./task_management.ts";
-import { totalTraffic, Traffic } from "./counters/traffic.ts";
+import { CommandKind, totalTraffic, Traffic } from "./counters/traffic.ts";
 import type { Attention } from "./dispatch/unit_attention.ts";
 
 /** What a nexus has to do with others. */
@@ -113,29 +114,45 @@ export class Nexus {
    * @param cdb 16 bytes or more, whatever the command's length; only read during the call
    */
   execute(lun: number | undefined, cdb: Uint8Array): Operation {
+    return this.#execute(lun, findCommand(cdb), cdb);
+  }
+
+  #execute(lun: number | undefined, command: Command | undefined, cdb: Uint8Array): Operation {
     const itlNexus = this.#find(lun);
     return itlNexus === undefined
-      ? executeWithoutLogicalUnit(this.#target, cdb)
-      : executeCommand(itlNexus, cdb);
+      ? executeWithoutLogicalUnit(this.#target, command, cdb)
+      : executeCommand(itlNexus, command, cdb);
   }
 
   /**
-   * Says what becomes of a command that comes now, by its task attribute (SAM-5, 8): one that must wait for others
-   * is executed when its turn has come, as things are then.
+   * Executes the command of a task by its task attribute (SAM-5, 8). A command that must wait for others is executed
+   * later, in the state of that time. Sets the kind of the task.
    *
-   * @param cdb as of `execute`
+   * @param cdb as for `execute`
    */
   submit(lun: number | undefined, cdb: Uint8Array, task: Task): Operation {
+    const command = findCommand(cdb);
+    task.kind = command === undefined ? CommandKind.other : command.kind;
     const itlNexus = this.#find(lun);
-    if (itlNexus === undefined) return executeWithoutLogicalUnit(this.#target, cdb);
+    if (itlNexus === undefined) return executeWithoutLogicalUnit(this.#target, command, cdb);
     const isFree = task.attribute === TaskAttribute.simple && itlNexus.logicalUnit.tasks.restricting === 0;
-    return isFree ? executeCommand(itlNexus, cdb) : this.#submitInOrder(itlNexus, lun, cdb, task);
+    return isFree
+      ? executeCommand(itlNexus, command, cdb)
+      : this.#submitInOrder(itlNexus, lun, command, cdb, task);
   }
 
-  #submitInOrder(itlNexus: ItlNexus, lun: number | undefined, cdb: Uint8Array, task: Task): Operation {
-    // SAM-5, 8.6: NORMACA is zero, and there is never an ACA condition.
+  #submitInOrder(
+    itlNexus: ItlNexus,
+    lun: number | undefined,
+    command: Command | undefined,
+    cdb: Uint8Array,
+    task: Task,
+  ): Operation {
+    // SAM-5, 8.6: NORMACA is zero, so there is never an ACA condition.
     if (task.attribute === TaskAttribute.aca) return refused(Sense.invalidMessageError);
-    if (isHeadOfQueue(cdb) || itlNexus.admits(task.attribute)) return executeCommand(itlNexus, cdb);
+    if (command?.isHeadOfQueue === true || itlNexus.admits(task.attribute)) {
+      return executeCommand(itlNexus, command, cdb);
+    }
     const kept = cdb.slice();
     const gaveUp = Promise.withResolvers<void>();
     let isCancelled = false;
@@ -144,7 +161,7 @@ export class Nexus {
       gaveUp.resolve();
     };
     const turn = Promise.race([gaveUp.promise, itlNexus.wait(task)]);
-    const operation = turn.then(() => isCancelled ? CANCELLED : this.execute(lun, kept));
+    const operation = turn.then(() => isCancelled ? CANCELLED : this.#execute(lun, command, kept));
     return { kind: "later", operation, mayTakeData: true, changesNothing: true, cancel };
   }
 

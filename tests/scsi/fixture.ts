@@ -12,6 +12,7 @@ import {
 } from "../../lib/bytes/big_endian.ts";
 import { COMMANDS } from "../../lib/scsi/dispatch/command_table.ts";
 import type { Command } from "../../lib/scsi/dispatch/command.ts";
+import { CommandKind } from "../../lib/scsi/counters/traffic.ts";
 import { LogicalUnit, type LogicalUnitOptions } from "../../lib/scsi/logical_unit.ts";
 import type { Nexus } from "../../lib/scsi/nexus.ts";
 import type { DataIn, DataOut, Operation } from "../../lib/scsi/outcome/operation.ts";
@@ -67,6 +68,7 @@ export function openUnit(options: UnitOptions = {}): Nexus {
 /** A task that counts how often it was aborted. */
 export class FakeTask implements Task {
   readonly attribute: TaskAttribute;
+  kind: CommandKind = CommandKind.other;
   isDormant = false;
   abortCount = 0;
   readonly #onAbort: () => Promise<unknown> | undefined;

@@ -13,7 +13,8 @@ import {
 import { COMMANDS } from "../../lib/scsi/dispatch/command_table.ts";
 import type { Command } from "../../lib/scsi/dispatch/command.ts";
 import { CommandKind } from "../../lib/scsi/counters/traffic.ts";
-import { LogicalUnit, type LogicalUnitOptions } from "../../lib/scsi/logical_unit.ts";
+import { LogicalUnit } from "../../lib/scsi/logical_unit.ts";
+import type { LogicalUnitOptions } from "../../lib/scsi/logical_unit_options.ts";
 import type { Nexus } from "../../lib/scsi/nexus.ts";
 import type { DataIn, DataOut, Operation } from "../../lib/scsi/outcome/operation.ts";
 import { GOOD, type Outcome } from "../../lib/scsi/outcome/outcome.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { writeUint16, writeUint24, writeUint32, writeUint64 } from "../../../lib/bytes/big_endian.ts";
-import type { LogicalUnitOptions } from "../../../lib/scsi/logical_unit.ts";
+import type { LogicalUnitOptions } from "../../../lib/scsi/logical_unit_options.ts";
 import type { Nexus } from "../../../lib/scsi/nexus.ts";
 import { FaultyStore } from "../../support/faulty_store.ts";
 import { MemoryStore } from "../../support/memory_store.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { COMMANDS, findCommand } from "../../../lib/scsi/dispatch/command_table.ts";
 import { readUint16, readUint32 } from "../../../lib/bytes/big_endian.ts";
-import type { LogicalUnitOptions } from "../../../lib/scsi/logical_unit.ts";
+import type { LogicalUnitOptions } from "../../../lib/scsi/logical_unit_options.ts";
 import type { Nexus } from "../../../lib/scsi/nexus.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { openUnit, type Result, run } from "../fixture.ts";

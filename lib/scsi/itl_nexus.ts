@@ -74,7 +74,7 @@ export class ItlNexus implements AttachedNexus {
   /**
    * Removes a command that has ended.
    *
-   * @param settled resolves when it can no longer change the medium
+   * @param settled resolves when it cannot change the medium further
    */
   leave(task: Task, settled?: Promise<unknown>): void {
     if (!this.#tasks.delete(task)) return;

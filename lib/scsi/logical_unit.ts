@@ -154,8 +154,8 @@ export class LogicalUnit {
   }
 
   /**
-   * Sets the write protection. WP is a mode parameter, of whose change every initiator is notified (SPC-4, 5.8). So are
-   * the VPD pages about thin provisioning, which change with it.
+   * Sets the write protection, and notifies every initiator that mode parameters have changed, of which WP is one
+   * (SPC-4, 5.8). The VPD pages about thin provisioning change with it.
    */
   protect(isProtected: boolean): void {
     if (isProtected === this.#writeProtected) return;

@@ -42,7 +42,7 @@ export function decodeLun(bytes: Uint8Array, offset: number): number | undefined
  */
 export function encodeLun(lun: number, into: Uint8Array, offset: number): void {
   if (!Number.isInteger(lun) || lun < 0 || lun > LUN_MAX) {
-    throw new RangeError(`Cannot encode a logical unit number above ${LUN_MAX}: ${lun}`);
+    throw new RangeError(`Cannot encode logical unit number ${lun}: it must be 0 to ${LUN_MAX}`);
   }
   into.fill(0, offset, offset + 8);
   if (lun >= 0x100) into[offset] = METHOD_FLAT << 6 | lun >>> 8;

@@ -60,7 +60,9 @@ export function blockSizesOf(options: LogicalUnitOptions): BlockSizes {
   const { store, blockSizeBytes = 512 } = options;
   const { physicalBlockSizeBytes = Math.max(4096, blockSizeBytes) } = options;
   if (!isPowerOfTwo(blockSizeBytes) || blockSizeBytes < 512 || blockSizeBytes > BLOCK_SIZE_MAX_BYTES) {
-    throw new RangeError(`Cannot use blocks of ${blockSizeBytes} bytes`);
+    throw new RangeError(
+      `Cannot use blocks of ${blockSizeBytes} bytes: use a power of two from 512 to ${BLOCK_SIZE_MAX_BYTES}`,
+    );
   }
   if (
     !isPowerOfTwo(physicalBlockSizeBytes) || physicalBlockSizeBytes > BLOCK_SIZE_MAX_BYTES ||
@@ -71,7 +73,9 @@ export function blockSizesOf(options: LogicalUnitOptions): BlockSizes {
     );
   }
   if (store.sizeBytes < blockSizeBytes) {
-    throw new RangeError(`Cannot make a logical unit of ${store.sizeBytes} bytes: not one block fits`);
+    throw new RangeError(
+      `Cannot make a logical unit of ${store.sizeBytes} bytes: a block has ${blockSizeBytes}`,
+    );
   }
   return { blockSizeBytes, physicalBlockSizeBytes };
 }

@@ -164,7 +164,7 @@ export class Nexus {
     return { kind: "later", operation, mayTakeData: true, changesNothing: true, cancel };
   }
 
-  /** Returns the counters for the transport to a logical unit. */
+  /** Returns the traffic counters of a logical unit, for the transport. */
   trafficOf(lun: number | undefined): Traffic {
     return this.#find(lun)?.traffic ?? this.#otherTraffic;
   }
@@ -202,7 +202,7 @@ export class Nexus {
   /**
    * Removes a task that has ended from the task set of its logical unit.
    *
-   * @param settled resolves when the task can no longer change the medium; undefined when it already cannot
+   * @param settled resolves when the task cannot change the medium further; undefined when it already cannot
    */
   leave(lun: number | undefined, task: Task, settled?: Promise<unknown>): void {
     this.#find(lun)?.leave(task, settled);

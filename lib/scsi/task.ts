@@ -14,7 +14,7 @@ export interface Task {
   /**
    * Ends the task without a status, in any state.
    *
-   * @returns a promise that resolves when the task can no longer change the medium; undefined when it already cannot
+   * @returns a promise that resolves when the task cannot change the medium further; undefined when it already cannot
    */
   abort(): Promise<unknown> | undefined;
 }

@@ -1,7 +1,7 @@
 /**
  * The task set of a logical unit (SAM-5, 8): decides which commands may begin, and which stay dormant until others end.
  *
- * - SIMPLE waits for older ORDERED commands, and for those with HEAD OF QUEUE that are under way.
+ * - SIMPLE waits for older ORDERED commands, and for those with HEAD OF QUEUE that are running.
  * - ORDERED waits for every older command, and for those with HEAD OF QUEUE.
  * - HEAD OF QUEUE waits for nothing.
  *
@@ -77,7 +77,7 @@ export class TaskSet {
   /**
    * Removes a command that has ended.
    *
-   * @param settled resolves when it can no longer change the medium; until then others still wait for it
+   * @param settled resolves when it cannot change the medium further; until then others wait for it
    */
   leave(nexus: EnabledTasks, task: Task, settled?: Promise<unknown>): void {
     if (task.isDormant) {

@@ -34,7 +34,7 @@ Deno.test("LogicalUnit throws for sizes that cannot be", () => {
   for (const physicalBlockSizeBytes of [512, 6000, 131072]) {
     assertThrows(() => makeUnit({ blockSizeBytes: 1024, physicalBlockSizeBytes }), RangeError, "physical");
   }
-  assertThrows(() => makeUnit({ store: new MemoryStore({ sizeBytes: 511 }) }), RangeError, "not one block");
+  assertThrows(() => makeUnit({ store: new MemoryStore({ sizeBytes: 511 }) }), RangeError, "a block has 512");
 });
 
 Deno.test("LogicalUnit throws for an identity or a text that does not fit", () => {

@@ -128,7 +128,7 @@ const R_HOLDER = 0x01;
 const DESCRIPTOR_LENGTH_BYTES = 24;
 
 /**
- * READ FULL STATUS (6.15.5): a descriptor for each registration.
+ * READ FULL STATUS (6.15.5): a descriptor for each registration. None of them is for all target ports.
  *
  * ```text
  *    0-7 | RESERVATION KEY

@@ -188,7 +188,7 @@ function readOverwrite(unit: LogicalUnit, list: Uint8Array): SanitizeMethod | Fi
   const pattern = list.subarray(OVERWRITE_HEADER_BYTES);
   const block = fillBlock(unit.blockSizeBytes, pattern);
   const inverted = (flags & INVERT) === 0 ? block : block.map((byte) => ~byte);
-  // Inverted between passes, so that the last one writes the pattern itself (SBC-4, 5.30.2.2).
+  // Inverted between passes: the last one writes the pattern itself (SBC-4, 5.30.2.2).
   return overwriteMethod(
     unit,
     Array.from({ length: count }, (_, pass) => (count - pass) % 2 === 1 ? block : inverted),

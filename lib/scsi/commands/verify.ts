@@ -19,7 +19,7 @@ import { Sense } from "../outcome/sense.ts";
 /** Values of BYTCHK; 10b is reserved. */
 const ByteCheck = { none: 0b00, everyBlock: 0b01, reserved: 0b10, oneBlock: 0b11 } as const;
 
-/** A function that reports whether `medium`, read `offset` bytes behind the start of the range, is as expected. */
+/** A function that reports whether `medium`, read `offset` bytes after the start of the range, is as expected. */
 export type Check = (medium: Uint8Array, offset: number) => boolean;
 
 /** Reports whether two arrays of the same length hold the same bytes. */

@@ -71,22 +71,22 @@ export function parseReservations(text: string): PersistentState {
   }
   if (registrations.size !== list.length) throw new SyntaxError("a nexus is registered twice");
   const reservation = toReservation(entry, [...registrations.keys()]);
-  if (!persists && list.length > 0) throw new SyntaxError("it has registrations that were not to be kept");
+  if (!persists && list.length > 0) throw new SyntaxError('it has registrations, but "persists" is false');
   return { generation: 0, persists, registrations, reservation };
 }
 
 function toRegistration(value: unknown): Registration {
   const { initiatorPort, targetPort, key } = isRecord(value) ? value : {};
   if (typeof initiatorPort !== "string" || toInitiatorPort(initiatorPort) !== initiatorPort) {
-    throw new SyntaxError(`${JSON.stringify(initiatorPort)} is no initiator port`);
+    throw new SyntaxError(`${JSON.stringify(initiatorPort)} is not an initiator port`);
   }
   if (
     typeof targetPort !== "number" || !Number.isInteger(targetPort) || targetPort < 1 || targetPort > 0xffff
   ) {
-    throw new SyntaxError(`${JSON.stringify(targetPort)} is no target port`);
+    throw new SyntaxError(`${JSON.stringify(targetPort)} is not a target port`);
   }
   if (typeof key !== "string" || !/^[0-9a-f]{16}$/.test(key) || key === NO_KEY) {
-    throw new SyntaxError(`${JSON.stringify(key)} is no reservation key`);
+    throw new SyntaxError(`${JSON.stringify(key)} is not a reservation key`);
   }
   return { initiatorPort, targetPort, key };
 }
@@ -94,10 +94,10 @@ function toRegistration(value: unknown): Registration {
 function toReservation(value: unknown, ids: readonly string[]): Reservation | undefined {
   if (value === null) return undefined;
   const { type, holder } = isRecord(value) ? value : {};
-  if (!isReservationType(type)) throw new SyntaxError(`${JSON.stringify(type)} is no type of reservation`);
+  if (!isReservationType(type)) throw new SyntaxError(`${JSON.stringify(type)} is not a type of reservation`);
   const isHeldByAll = RESERVATION_TYPES[type].admits === "registrantsAsHolders";
   const id = typeof holder === "number" ? ids[holder] : undefined;
   const isConsistent = isHeldByAll ? holder === null && ids.length > 0 : id !== undefined;
-  if (!isConsistent) throw new SyntaxError("its reservation is held by nobody who is registered");
+  if (!isConsistent) throw new SyntaxError("its reservation has no registered holder");
   return { type, holder: id };
 }

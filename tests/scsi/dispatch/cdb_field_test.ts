@@ -31,7 +31,7 @@ Deno.test("readField() reads part of a byte, whole bytes of each length, and the
   assertEquals(readField(cdb("00 00 00 00 00 12 34 56 78 9a"), bytesOf(2, 8)), 0x12_3456_789a);
 });
 
-Deno.test("readField() reads 256 for a number of blocks of zero in 6 bytes, and zero for a field that is absent", () => {
+Deno.test("readField() reads 256 for zero blocks in 6 bytes, and zero for an absent field", () => {
   assertEquals(readField(cdb("08 00 00 00 00"), BLOCKS_6.blocks), 256);
   assertEquals(readField(cdb("08 00 00 00 ff"), BLOCKS_6.blocks), 255);
   assertEquals(readField(cdb("08 ff"), ABSENT), 0);
@@ -44,7 +44,7 @@ Deno.test("refuseField() points at a whole field, and at the first bit of a part
   assertFieldRefused(await complete(refuseField(bitsOf(1, 0x01))), 1, 0);
 });
 
-Deno.test("usageOf() is as long as the operation code demands, and holds the fields, the service action and NACA", () => {
+Deno.test("usageOf() has the length of the operation code, the fields, the service action and NACA", () => {
   const fields = { flag: bitsOf(1, 0x80), length: bytesOf(7, 2) };
   assertEquals(usageOf({ opcode: 0x48, serviceAction: 1, fields }), [
     0x48,

@@ -40,7 +40,7 @@ Deno.test("the rows are in ascending order, and no two are for the same command"
   assertEquals(keys, [...new Set(keys)].sort((a, b) => a - b));
 });
 
-Deno.test("findCommand() finds each row, and what has no service action under any bits there", () => {
+Deno.test("findCommand() finds each row, and a row without a service action under any bits there", () => {
   for (const [name, row] of Object.entries(COMMANDS)) {
     for (let bits = 0; bits < 0x100; bits++) {
       const found = findCommand(Uint8Array.of(row.opcode, bits));
@@ -76,7 +76,7 @@ Deno.test("only eight commands are executed as with HEAD OF QUEUE, and no unknow
   assertEquals(isHeadOfQueue(Uint8Array.of(0xff, 0)), false);
 });
 
-Deno.test("only the commands that write are said to write", () => {
+Deno.test("only the commands that write have the access class of writes", () => {
   const writing = Object.keys(COMMANDS).filter((name) => command(name).access === "writes");
   assertEquals(writing, [
     "WRITE(6)",
@@ -98,7 +98,7 @@ Deno.test("only the commands that write are said to write", () => {
   ]);
 });
 
-Deno.test("what moves user data counts as a read or a write, and everything else as neither", () => {
+Deno.test("a command that moves user data counts as a read or a write, and every other as neither", () => {
   const nexus = openUnit();
   const kindOf = (opcode: number, serviceAction = 0): CommandKind => {
     const task = new FakeTask();

@@ -19,7 +19,7 @@ function makeRandom(seed: number): () => number {
 
 const ROWS = Object.values(COMMANDS);
 
-/** A CDB that is half sense and half nonsense: mostly a row's own, with bits set that its usage data knows. */
+/** Makes a partly valid CDB: usually of a row, with bits of its usage data set. */
 function makeCdb(random: () => number): Uint8Array {
   const block = Uint8Array.from({ length: 16 }, () => random() & random());
   if (random() % 8 === 0) return block;
@@ -35,7 +35,7 @@ function makeCdb(random: () => number): Uint8Array {
   return block;
 }
 
-/** The allocation length of the commands that have one, by where their usage data has it. */
+/** Returns the allocation length of a command that has one, by its place in the usage data. */
 function allocationLengthOf(block: Uint8Array): number {
   switch (block[0]) {
     case 0x03:
@@ -57,7 +57,7 @@ function allocationLengthOf(block: Uint8Array): number {
 }
 
 function assertPlausible(block: Uint8Array, result: Result): void {
-  // CONDITION MET and RESERVATION CONFLICT, which come without sense data.
+  // CONDITION MET and RESERVATION CONFLICT, which have no sense data.
   if (result.outcome === "4" || result.outcome === "18") return;
   if (result.outcome !== "good") {
     assert(/^[a-zA-Z]+$/.test(result.outcome), `${result.outcome} is no condition of ours`);

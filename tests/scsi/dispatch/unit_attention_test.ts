@@ -2,7 +2,7 @@ import { assert, assertEquals, assertFalse } from "@std/assert";
 import { Sense, type SenseCondition } from "../../../lib/scsi/outcome/sense.ts";
 import { type Attention, ATTENTIONS, UnitAttentionQueue } from "../../../lib/scsi/dispatch/unit_attention.ts";
 
-/** Conditions whose order follows from SAM-5, 5.14, or from what the one invalidates of the other. */
+/** Conditions whose order follows from SAM-5, 5.14, or because one invalidates the next. */
 const IN_ORDER: readonly Attention[] = [
   Sense.powerOnOccurred,
   Sense.powerOnResetOrBusDeviceResetOccurred,

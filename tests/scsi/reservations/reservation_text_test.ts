@@ -6,7 +6,7 @@ import { formatReservations, parseReservations } from "../../../lib/scsi/reserva
 
 const PORT = "iqn.2007-01.tld.a:b,i,0x400001370000";
 
-/** A key that no number holds exactly. */
+/** A key that a `number` would round. */
 const KEY = "ffffffffffffff01";
 
 const STATE: PersistentState = {
@@ -25,11 +25,11 @@ Deno.test("parseReservations() reads what formatReservations() writes, but for P
   assertEquals(parseReservations(formatReservations(shared)), shared);
 });
 
-Deno.test("formatReservations() keeps nothing of a state that is not to persist", () => {
+Deno.test("formatReservations() saves nothing of a state that does not persist", () => {
   assertEquals(parseReservations(formatReservations({ ...STATE, persists: false })), UNRESERVED);
 });
 
-/** The text with another word in it, and a checksum that matches. */
+/** Returns the text with a word replaced, and a checksum that matches. */
 function altered(found: string, replacement: string): string {
   const { checksum: _, ...rest } = JSON.parse(TEXT);
   const text = JSON.stringify(rest).replace(found, replacement);
@@ -68,7 +68,7 @@ Deno.test("formatReservations() makes a text whose length depends on the registr
   assertEquals([none.length, none.length < lengths[0]!], [formatReservations(UNRESERVED).length, true]);
 });
 
-Deno.test("parseReservations() refuses every text that is not one of ours", () => {
+Deno.test("parseReservations() refuses every invalid text", () => {
   const whole = TEXT.trimEnd().length;
   for (let length = 0; length < whole; length++) {
     assertThrows(() => parseReservations(TEXT.slice(0, length)), SyntaxError);

@@ -3,25 +3,27 @@ import type { Task } from "./task.ts";
 import type { Traffic } from "./counters/traffic.ts";
 import type { Attention } from "./dispatch/unit_attention.ts";
 
-/** An I_T_L nexus as its logical unit needs to know it. */
+/** An I_T_L nexus, as its logical unit sees it. */
 export interface AttachedNexus {
   readonly identity: NexusIdentity;
   /** The identity as `nexusId` writes it. */
   readonly id: string;
-  /** What goes on between the initiator and the logical unit. */
+  /** The traffic between the initiator and the logical unit. */
   readonly traffic: Traffic;
-  /** Something that the initiator must be told of. */
+  /** Establishes a condition of which the initiator must be notified. */
   establish(attention: Attention): void;
   /**
-   * Ends every task of this nexus, or those that are affected.
+   * Aborts all tasks of this nexus, or those that are affected.
    *
-   * @returns what resolves when nothing of them reaches the medium any more; undefined when there was none
+   * @returns a promise that resolves when none of them can still change the medium; undefined when there was no task
    */
   abortTasks(isAffected?: (task: Task) => boolean): Promise<unknown> | undefined;
-  /** Resolves when every task that this nexus has now has come to its end. */
+  /** Resolves when every current task of this nexus has ended. */
   tasksEnded(): Promise<unknown>;
-  /** PREEMPT AND ABORT by another nexus (SPC-4, 5.13.11.2.6): what `abortTasks` does, and the medium may be removed. */
+  /**
+   * Aborts all tasks for a PREEMPT AND ABORT of another nexus (SPC-4, 5.13.11.2.6), and allows removal of the medium.
+   */
   preemptAndAbort(): Promise<unknown> | undefined;
-  /** The logical unit is reset: every task ends, and the initiator must be told why. */
+  /** Aborts all tasks for a reset of the logical unit, and notifies the initiator of its cause. */
   reset(cause: Attention): void;
 }

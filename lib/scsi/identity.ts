@@ -1,4 +1,4 @@
-/** What makes a logical unit the same one tomorrow, wherever it is served from. */
+/** The permanent identity of a logical unit, wherever it is served. */
 export interface Identity {
   /** 16 hexadecimal digits: an NAA locally assigned designator, which starts with 3 (SPC-4, 7.8). */
   readonly naa: string;
@@ -6,13 +6,13 @@ export interface Identity {
   readonly serialNumber: string;
 }
 
-/** Longest serial number; every designator made from one must fit into 255 bytes. */
+/** Longest serial number: every designator made from one must fit into 255 bytes. */
 const SERIAL_NUMBER_LENGTH_MAX = 64;
 
 /**
- * Checks an identity that comes from outside the program.
+ * Checks an identity.
  *
- * @throws {TypeError} when it is not of the form described above
+ * @throws {TypeError} when it is not of the form that `Identity` describes
  */
 export function assertIdentity(identity: Identity): void {
   const { naa, serialNumber } = identity;

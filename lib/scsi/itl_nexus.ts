@@ -12,8 +12,8 @@ import { Traffic } from "./counters/traffic.ts";
 import { type Attention, UnitAttentionQueue } from "./dispatch/unit_attention.ts";
 
 /**
- * An I_T_L nexus (SAM-5): what one initiator port and one logical unit have to do with each other, and the one
- * owner of that state. Commands run against it.
+ * An I_T_L nexus (SAM-5): the relation between one initiator port and one logical unit, and the owner of its state.
+ * Commands run against it.
  */
 export class ItlNexus implements AttachedNexus {
   readonly target: TargetDescription;
@@ -22,17 +22,19 @@ export class ItlNexus implements AttachedNexus {
   readonly id: string;
   readonly attentions = new UnitAttentionQueue();
   readonly traffic = new Traffic();
-  /** Memory for the data of commands that are not begun before all of it is there, of the whole I_T nexus. */
+  /** Memory for the data of commands that collect all of it before they begin, shared by the I_T nexus. */
   readonly collected: ByteBudget;
   readonly copyRecords = new CopyRecords();
-  /** The I_T_L nexus of the same initiator with the logical unit that has this NAA; undefined if it has none. */
+  /**
+   * Returns the I_T_L nexus of the same initiator with the logical unit that has this NAA; undefined if there is none.
+   */
   readonly reach: (naa: string) => ItlNexus | undefined;
-  /** The initiator has been told which logical units there are. */
+  /** Called when the initiator has received the list of logical units. */
   readonly onLunsReported: () => void;
   readonly #tasks = new Set<Task>();
   readonly #enabledTasks = new EnabledTasks();
   #isDeparted = false;
-  /** Those who wait for the end of the tasks that they saw. */
+  /** The callers of `tasksEnded`, each with the tasks that it waits for. */
   #waiting: { readonly tasks: Set<Task>; readonly ended: () => void }[] = [];
 
   constructor(
@@ -51,18 +53,18 @@ export class ItlNexus implements AttachedNexus {
     logicalUnit.attach(this);
   }
 
-  /** Whether a command with this attribute may begin at once (SAM-5, 8). */
+  /** Reports whether a command with this attribute may begin at once (SAM-5, 8). */
   admits(attribute: TaskAttribute): boolean {
     return this.logicalUnit.tasks.admits(this.#enabledTasks, attribute);
   }
 
-  /** Has a command wait for its turn in the task set. Resolves when that has come; never when it leaves before. */
+  /** Makes a command wait in the task set. Resolves when it may begin; never if it leaves before. */
   wait(task: Task): Promise<void> {
     this.#tasks.add(task);
     return this.logicalUnit.tasks.wait(this.#enabledTasks, task);
   }
 
-  /** A command has begun, and has not ended at once; one that waits is there already. */
+  /** Adds a command that has begun and not ended at once. A command that waits is already in the task set. */
   enter(task: Task): void {
     if (task.isDormant) return;
     this.#tasks.add(task);
@@ -70,31 +72,31 @@ export class ItlNexus implements AttachedNexus {
   }
 
   /**
-   * A command has ended.
+   * Removes a command that has ended.
    *
-   * @param settled resolves when nothing of it reaches the medium any more
+   * @param settled resolves when it cannot change the medium further
    */
   leave(task: Task, settled?: Promise<unknown>): void {
     if (!this.#tasks.delete(task)) return;
     this.logicalUnit.tasks.leave(this.#enabledTasks, task, settled);
-    if (this.#waiting.length > 0) this.#noteEnds();
+    if (this.#waiting.length > 0) this.#resolveEnded();
   }
 
   establish(attention: Attention): void {
     this.attentions.establish(attention);
   }
 
-  /** The logical unit was taken from the target, or the nexus is over: what has not begun must not begin. */
+  /** True when the logical unit was removed from the target, or the nexus has ended: no further work may begin. */
   get isDeparted(): boolean {
     return this.#isDeparted;
   }
 
-  /** The target has the logical unit no more; tasks that are under way end as they would. */
+  /** Marks the nexus of a logical unit that was removed from the target. Running tasks finish. */
   depart(): void {
     this.#isDeparted = true;
   }
 
-  /** There is a task that has not ended (QUERY TASK SET). */
+  /** True while a task has not ended (QUERY TASK SET). */
   get hasTasks(): boolean {
     return this.#tasks.size > 0;
   }
@@ -106,7 +108,7 @@ export class ItlNexus implements AttachedNexus {
   }
 
   #abort(task: Task): Promise<unknown> | undefined {
-    // What another one brought about when it was aborted may have ended this one, too.
+    // The abort of another task may have ended this one, too.
     if (!this.#tasks.has(task)) return undefined;
     const settled = task.abort();
     this.leave(task, settled);
@@ -118,11 +120,11 @@ export class ItlNexus implements AttachedNexus {
     return new Promise((ended) => this.#waiting.push({ tasks: new Set(this.#tasks), ended }));
   }
 
-  #noteEnds(): void {
+  #resolveEnded(): void {
     this.#waiting = this.#waiting.filter(({ tasks, ended }) => {
-      const goesOn = !tasks.isDisjointFrom(this.#tasks);
-      if (!goesOn) ended();
-      return goesOn;
+      const mustWait = !tasks.isDisjointFrom(this.#tasks);
+      if (!mustWait) ended();
+      return mustWait;
     });
   }
 
@@ -139,13 +141,13 @@ export class ItlNexus implements AttachedNexus {
     return aborted;
   }
 
-  /** What the loss of the nexus means to its logical unit, although it goes on (I_T NEXUS RESET; SAM-5, 6.3.4). */
+  /** Treats the nexus as lost, although it continues (I_T NEXUS RESET; SAM-5, 6.3.4). */
   lose(): void {
     this.logicalUnit.loseNexus(this);
     this.reset(Sense.nexusLossOccurred);
   }
 
-  /** The end of the nexus: its tasks are aborted, and the logical unit forgets it. */
+  /** Ends the nexus: aborts its tasks, and detaches it from the logical unit. */
   close(): void {
     this.depart();
     this.abortTasks();

@@ -1,5 +1,5 @@
 /**
- * Logical unit numbers as they travel: eight bytes (SAM-5, 4.7), of which a target with a single level of logical
+ * The encoding of logical unit numbers: eight bytes (SAM-5, 4.7), of which a target with a single level of logical
  * units uses the first two.
  *
  * ```text
@@ -12,13 +12,13 @@
  * ```
  */
 
-/** Most that flat space addressing can name: 14 bits. */
+/** The highest number in flat space addressing: 14 bits. */
 const LUN_MAX = 0x3fff;
 
 const METHOD_PERIPHERAL = 0b00;
 const METHOD_FLAT = 0b01;
 
-/** The logical unit number in the eight bytes at `offset`; undefined when it is in a form that names none here. */
+/** Decodes the logical unit number in the eight bytes at `offset`; undefined for a form that is not supported. */
 export function decodeLun(bytes: Uint8Array, offset: number): number | undefined {
   for (let index = offset + 2; index < offset + 8; index++) {
     if (bytes[index] !== 0) return undefined;
@@ -36,13 +36,13 @@ export function decodeLun(bytes: Uint8Array, offset: number): number | undefined
 }
 
 /**
- * Writes a logical unit number into the eight bytes at `offset`, in the shorter method that can hold it.
+ * Encodes a logical unit number into the eight bytes at `offset`, in the shorter method that can hold it.
  *
  * @throws {RangeError} when the number has more than 14 bits
  */
 export function encodeLun(lun: number, into: Uint8Array, offset: number): void {
   if (!Number.isInteger(lun) || lun < 0 || lun > LUN_MAX) {
-    throw new RangeError(`Cannot encode a logical unit number above ${LUN_MAX}: ${lun}`);
+    throw new RangeError(`Cannot encode logical unit number ${lun}: it must be 0 to ${LUN_MAX}`);
   }
   into.fill(0, offset, offset + 8);
   if (lun >= 0x100) into[offset] = METHOD_FLAT << 6 | lun >>> 8;

@@ -1,7 +1,8 @@
 import { COLLECTED_BYTES_MAX } from "./medium/atomic_limits.ts";
 import { ByteBudget } from "./medium/byte_budget.ts";
 import { toDescriptorFormat } from "./outcome/descriptor_sense.ts";
-import { isHeadOfQueue } from "./dispatch/command_table.ts";
+import type { Command } from "./dispatch/command.ts";
+import { findCommand } from "./dispatch/command_table.ts";
 import { executeCommand, executeWithoutLogicalUnit } from "./dispatch/device_server.ts";
 import { CANCELLED, refused } from "./outcome/finished.ts";
 import { ItlNexus } from "./itl_nexus.ts";
@@ -14,45 +15,45 @@ import type { DeviceDescription, TargetDescription } from "./target_description.
 import type { Task } from "./task.ts";
 import { TaskAttribute } from "./task_attribute.ts";
 import type { TaskManagementFunction, TaskManagementResponse } from "./task_management.ts";
-import { totalTraffic, Traffic } from "./counters/traffic.ts";
+import { CommandKind, totalTraffic, Traffic } from "./counters/traffic.ts";
 import type { Attention } from "./dispatch/unit_attention.ts";
 
-/** What a nexus has to do with others. */
+/** The relations of a nexus to its surroundings. */
 export interface NexusOptions {
-  /** The nexuses of the same initiator whose logical units it may copy to and from, as they are then. */
+  /** Returns the nexuses of the same initiator whose logical units it may copy to and from at that time. */
   readonly others?: () => Iterable<Nexus>;
-  /** iSCSIProtocolLevel (RFC 7143, 13.24): 1 unless another one was settled. */
+  /** iSCSIProtocolLevel (RFC 7143, 13.24): 1 by default. */
   readonly protocolLevel?: number;
   readonly onClose?: (nexus: Nexus) => void;
 }
 
-/** VERSION DESCRIPTOR of iSCSI where no version is claimed, to which the protocol level is added (RFC 7144, 4.2). */
+/** VERSION DESCRIPTOR of iSCSI without a version, to which the protocol level is added (RFC 7144, 4.2). */
 const ISCSI_VERSION_DESCRIPTOR = 0x0960;
 
-/** What an initiator has reserved of a logical unit. */
+/** The reservation of a logical unit by an initiator. */
 export interface NexusReservation {
   readonly lun: number;
-  /** It has registered a key for persistent reservations. */
+  /** The initiator has registered a key for persistent reservations. */
   readonly isRegistered: boolean;
-  /** By its type; "reserve" by RESERVE; null when it holds none. */
+  /** The type of the reservation; "reserve" for that of RESERVE; null for none. */
   readonly holds: ReservationType | "reserve" | null;
 }
 
 /**
- * An I_T nexus (SAM-5): an initiator port and a target port that know each other, from login to logout. It leads
- * each command to the I_T_L nexus that it is meant for.
+ * An I_T nexus (SAM-5): the relation between an initiator port and a target port, from login to logout. It routes each
+ * command to the I_T_L nexus of its logical unit.
  */
 export class Nexus {
   readonly initiatorPortName: string;
-  /** Memory for the data of commands that are not begun before all of it is there, or that wait for their turn. */
+  /** Memory for the data of commands that collect all of it before they begin, or that wait in a task set. */
   readonly collected = new ByteBudget(COLLECTED_BYTES_MAX);
   readonly #target: TargetDescription;
   readonly #others: () => Iterable<Nexus>;
   readonly #onClose: (nexus: Nexus) => void;
   readonly #itlNexuses = new Map<number, ItlNexus>();
-  /** Those of logical units that were taken away, until their last task has ended. */
+  /** The I_T_L nexuses of removed logical units, until their last task has ended. */
   readonly #departing = new Set<ItlNexus>();
-  /** What is not that of a logical unit: of commands to where there is none, and of those that are closed. */
+  /** Traffic to numbers without a logical unit, and of closed I_T_L nexuses. */
   readonly #otherTraffic = new Traffic();
 
   constructor(device: DeviceDescription, initiatorPortName: string, options: NexusOptions = {}) {
@@ -64,78 +65,93 @@ export class Nexus {
     for (const [lun, logicalUnit] of device.logicalUnits) this.#attach(lun, logicalUnit);
   }
 
-  /** The target has one more logical unit, of which the initiator is told. */
+  /** Adds a logical unit and notifies the initiator. */
   add(lun: number, logicalUnit: LogicalUnit): void {
     this.#attach(lun, logicalUnit);
-    this.#tellOfLuns();
+    this.#notifyOfLuns();
   }
 
   /**
-   * The target has a logical unit no more, of which the initiator is told. No more commands are led to it; those that
-   * are under way end as they would.
+   * Removes a logical unit and notifies the initiator. New commands to it are refused, running ones finish.
    *
-   * @returns what resolves when they have
+   * @returns a promise that resolves when the last one has finished
    */
   async remove(lun: number, logicalUnit: LogicalUnit): Promise<void> {
     const itlNexus = this.#itlNexuses.get(lun);
     if (itlNexus?.logicalUnit !== logicalUnit) return;
     this.#itlNexuses.delete(lun);
     itlNexus.depart();
-    this.#tellOfLuns();
+    this.#notifyOfLuns();
     this.#departing.add(itlNexus);
     await itlNexus.tasksEnded();
     if (this.#departing.delete(itlNexus)) this.#close(itlNexus);
   }
 
-  /** The list of logical units has changed (SPC-4, 6.33): the initiator is told, on every one that there is. */
-  #tellOfLuns(): void {
+  /** Notifies the initiator, on every logical unit, that their list has changed (SPC-4, 6.33). */
+  #notifyOfLuns(): void {
     for (const itlNexus of this.#itlNexuses.values()) itlNexus.establish(Sense.reportedLunsDataHasChanged);
   }
 
   #attach(lun: number, logicalUnit: LogicalUnit): void {
     const reach = (naa: string): ItlNexus | undefined => this.#reach(naa, this.#others());
-    const onLunsReported = (): void => this.#forgetLuns();
+    const onLunsReported = (): void => this.#clearLunsChanged();
     const common = { initiatorPort: this.initiatorPortName, collected: this.collected };
     this.#itlNexuses.set(lun, new ItlNexus(this.#target, logicalUnit, { ...common, reach, onLunsReported }));
   }
 
-  /** SPC-4, 6.33: whoever has asked for the list need not be told that it has changed, on whatever unit. */
-  #forgetLuns(): void {
+  /** Clears the notifications of a changed list on every unit, because the initiator has read it (SPC-4, 6.33). */
+  #clearLunsChanged(): void {
     for (const { attentions } of this.#itlNexuses.values()) {
       attentions.clear(Sense.reportedLunsDataHasChanged);
     }
   }
 
   /**
-   * Says what becomes of a command.
+   * Executes a command.
    *
-   * @param lun undefined when the field that should hold it names none
-   * @param cdb 16 bytes or more, whatever the command's length; only read during the call
+   * @param lun undefined when the LUN field is in a form that is not supported
+   * @param cdb 16 bytes or more, whatever the command's length; read only during the call
    */
   execute(lun: number | undefined, cdb: Uint8Array): Operation {
+    return this.#execute(lun, findCommand(cdb), cdb);
+  }
+
+  #execute(lun: number | undefined, command: Command | undefined, cdb: Uint8Array): Operation {
     const itlNexus = this.#find(lun);
     return itlNexus === undefined
-      ? executeWithoutLogicalUnit(this.#target, cdb)
-      : executeCommand(itlNexus, cdb);
+      ? executeWithoutLogicalUnit(this.#target, command, cdb)
+      : executeCommand(itlNexus, command, cdb);
   }
 
   /**
-   * Says what becomes of a command that comes now, by its task attribute (SAM-5, 8): one that must wait for others
-   * is executed when its turn has come, as things are then.
+   * Executes the command of a task by its task attribute (SAM-5, 8). A command that must wait for others is executed
+   * later, in the state of that time. Sets the kind of the task.
    *
-   * @param cdb as of `execute`
+   * @param cdb as for `execute`
    */
   submit(lun: number | undefined, cdb: Uint8Array, task: Task): Operation {
+    const command = findCommand(cdb);
+    task.kind = command === undefined ? CommandKind.other : command.kind;
     const itlNexus = this.#find(lun);
-    if (itlNexus === undefined) return executeWithoutLogicalUnit(this.#target, cdb);
+    if (itlNexus === undefined) return executeWithoutLogicalUnit(this.#target, command, cdb);
     const isFree = task.attribute === TaskAttribute.simple && itlNexus.logicalUnit.tasks.restricting === 0;
-    return isFree ? executeCommand(itlNexus, cdb) : this.#submitInOrder(itlNexus, lun, cdb, task);
+    return isFree
+      ? executeCommand(itlNexus, command, cdb)
+      : this.#submitInOrder(itlNexus, lun, command, cdb, task);
   }
 
-  #submitInOrder(itlNexus: ItlNexus, lun: number | undefined, cdb: Uint8Array, task: Task): Operation {
-    // SAM-5, 8.6: NORMACA is zero, and there is never an ACA condition.
+  #submitInOrder(
+    itlNexus: ItlNexus,
+    lun: number | undefined,
+    command: Command | undefined,
+    cdb: Uint8Array,
+    task: Task,
+  ): Operation {
+    // SAM-5, 8.6: NORMACA is zero, so there is never an ACA condition.
     if (task.attribute === TaskAttribute.aca) return refused(Sense.invalidMessageError);
-    if (isHeadOfQueue(cdb) || itlNexus.admits(task.attribute)) return executeCommand(itlNexus, cdb);
+    if (command?.isHeadOfQueue === true || itlNexus.admits(task.attribute)) {
+      return executeCommand(itlNexus, command, cdb);
+    }
     const kept = cdb.slice();
     const gaveUp = Promise.withResolvers<void>();
     let isCancelled = false;
@@ -144,22 +160,22 @@ export class Nexus {
       gaveUp.resolve();
     };
     const turn = Promise.race([gaveUp.promise, itlNexus.wait(task)]);
-    const operation = turn.then(() => isCancelled ? CANCELLED : this.execute(lun, kept));
+    const operation = turn.then(() => isCancelled ? CANCELLED : this.#execute(lun, command, kept));
     return { kind: "later", operation, mayTakeData: true, changesNothing: true, cancel };
   }
 
-  /** Where the transport counts what it does for a logical unit. */
+  /** Returns the traffic counters of a logical unit, for the transport. */
   trafficOf(lun: number | undefined): Traffic {
     return this.#find(lun)?.traffic ?? this.#otherTraffic;
   }
 
-  /** What the initiator has done through this nexus, over all logical units. */
+  /** Returns the traffic of this nexus, over all logical units. */
   traffic(): Traffic {
     const itlNexuses = [...this.#itlNexuses.values(), ...this.#departing];
     return totalTraffic([this.#otherTraffic, ...itlNexuses.map(({ traffic }) => traffic)]);
   }
 
-  /** What the initiator has reserved of each logical unit where it has, and whether it has registered there. */
+  /** Returns the reservations and registrations of the initiator, for each logical unit that has any. */
   reservations(): NexusReservation[] {
     return [...this.#itlNexuses].flatMap(([lun, nexus]) => {
       const { reservations } = nexus.logicalUnit;
@@ -169,7 +185,7 @@ export class Nexus {
     });
   }
 
-  /** An outcome in the words of its logical unit: with D_SENSE in its control mode page, in descriptor format. */
+  /** Converts an outcome to the sense format of its logical unit: D_SENSE in its control mode page selects it. */
   present(lun: number | undefined, outcome: Outcome): Outcome {
     const { status, sense } = outcome;
     if (sense === undefined || this.#find(lun)?.logicalUnit.modes.usesDescriptorSense !== true) {
@@ -178,22 +194,22 @@ export class Nexus {
     return { status, sense: toDescriptorFormat(sense) };
   }
 
-  /** A task that did not finish during `execute` joins the task set of its logical unit, if there is one. */
+  /** Adds a task that did not finish during `execute` to the task set of its logical unit, if there is one. */
   enter(lun: number | undefined, task: Task): void {
     this.#find(lun)?.enter(task);
   }
 
   /**
-   * A task that has ended leaves the task set of its logical unit.
+   * Removes a task that has ended from the task set of its logical unit.
    *
-   * @param settled resolves when nothing of it reaches the medium any more; undefined when nothing does already
+   * @param settled resolves when the task cannot change the medium further; undefined when it already cannot
    */
   leave(lun: number | undefined, task: Task, settled?: Promise<unknown>): void {
     this.#find(lun)?.leave(task, settled);
     for (const itlNexus of this.#departing) itlNexus.leave(task, settled);
   }
 
-  /** The transport has ended a task without a status: the initiator is told of it (RFC 7143, 11.14.5). */
+  /** Notifies the initiator that the transport has ended a task without a status (RFC 7143, 11.14.5). */
   taskCleared(lun: number | undefined): void {
     this.#find(lun)?.establish(Sense.commandsClearedByProtocolEvent);
   }
@@ -201,7 +217,7 @@ export class Nexus {
   /**
    * Carries out a task management function (SAM-5, 7).
    *
-   * @param isAffected tells apart the tasks of this nexus that ABORT TASK SET and CLEAR TASK SET end: all by default
+   * @param isAffected selects the tasks of this nexus that ABORT TASK SET and CLEAR TASK SET abort: all by default
    */
   manage(
     fn: TaskManagementFunction,
@@ -214,7 +230,7 @@ export class Nexus {
       case "targetWarmReset":
         return this.#resetAll(Sense.scsiBusResetOccurred);
       case "targetColdReset":
-        // A cold reset amounts to power on, after which a stopped unit is started again.
+        // A cold reset is equivalent to power on, which also starts a stopped unit.
         for (const { logicalUnit } of this.#itlNexuses.values()) logicalUnit.start();
         return this.#resetAll(Sense.powerOnOccurred);
       case "nexusReset":
@@ -230,7 +246,7 @@ export class Nexus {
     }
   }
 
-  /** The I_T nexus is lost (SAM-5, 6.3.4): its tasks are aborted. */
+  /** Ends the I_T nexus (SAM-5, 6.3.4) and aborts its tasks. */
   close(): void {
     for (const itlNexus of [...this.#itlNexuses.values(), ...this.#departing]) this.#close(itlNexus);
     this.#itlNexuses.clear();
@@ -276,7 +292,7 @@ export class Nexus {
     return "functionComplete";
   }
 
-  /** A hard reset (SAM-5, 6.3.2) resets every logical unit of the target device. */
+  /** Performs a hard reset (SAM-5, 6.3.2), which resets every logical unit of the target device. */
   #resetAll(cause: Attention): TaskManagementResponse {
     for (const { logicalUnit } of this.#itlNexuses.values()) logicalUnit.reset(cause);
     return "functionComplete";

@@ -13,16 +13,15 @@ export class TargetDevice {
     this.#description = { ...description, logicalUnits: this.#logicalUnits };
   }
 
-  /** By logical unit number. */
+  /** The logical units, by number. */
   get logicalUnits(): ReadonlyMap<number, LogicalUnit> {
     return this.#logicalUnits;
   }
 
   /**
-   * Makes an initiator port known to the logical units.
+   * Opens a nexus for an initiator port.
    *
    * @param initiatorPortName the SCSI name of the initiator port, `iqn...,i,0x...`
-   * @param options what else is known of it
    */
   openNexus(initiatorPortName: string, options: Omit<NexusOptions, "onClose"> = {}): Nexus {
     const onClose = (nexus: Nexus): void => void this.#nexuses.delete(nexus);
@@ -31,15 +30,16 @@ export class TargetDevice {
     return nexus;
   }
 
-  /** Those who can reach it now. */
+  /** The open nexuses. */
   get nexuses(): ReadonlySet<Nexus> {
     return this.#nexuses;
   }
 
   /**
-   * Has one more logical unit, of which every initiator is told.
+   * Adds a logical unit and notifies every initiator.
    *
-   * @param strangers who must not know it before they log in again: they would take it for the one that had its number
+   * @param strangers nexuses that do not get the unit, because they would mistake it for the previous one with its
+   * number
    */
   add(lun: number, logicalUnit: LogicalUnit, strangers: ReadonlySet<Nexus> = new Set()): void {
     this.#logicalUnits.set(lun, logicalUnit);
@@ -49,10 +49,9 @@ export class TargetDevice {
   }
 
   /**
-   * Has a logical unit no more, of which every initiator is told: whatever is sent to it from now on is refused. What
-   * is under way ends as it would.
+   * Removes a logical unit and notifies every initiator. New commands to it are refused, running ones finish.
    *
-   * @returns what resolves when nothing is
+   * @returns a promise that resolves when the last one has finished
    */
   async remove(lun: number): Promise<void> {
     const logicalUnit = this.#logicalUnits.get(lun);

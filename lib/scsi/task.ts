@@ -1,17 +1,20 @@
+import type { CommandKind } from "./counters/traffic.ts";
 import type { TaskAttribute } from "./task_attribute.ts";
 
 /**
- * A command that has been accepted and is not yet answered (SAM-5, 5.1), as the logical unit that works on it
- * needs to know it. The transport implements it.
+ * A command that has been accepted and not yet answered (SAM-5, 5.1), as its logical unit sees it. The transport
+ * implements it.
  */
 export interface Task {
   readonly attribute: TaskAttribute;
-  /** It waits in its task set for its turn, and has not begun. The task set alone changes this. */
+  /** The kind under which the command is counted. `Nexus.submit` sets it. */
+  kind: CommandKind;
+  /** The command waits in its task set and has not begun. Only the task set changes this. */
   isDormant: boolean;
   /**
-   * The task ends without a status, whatever it was waiting for.
+   * Ends the task without a status, in any state.
    *
-   * @returns what resolves when nothing of it reaches the medium any more; undefined when nothing does already
+   * @returns a promise that resolves when the task cannot change the medium further; undefined when it already cannot
    */
   abort(): Promise<unknown> | undefined;
 }

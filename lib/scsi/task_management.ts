@@ -1,10 +1,10 @@
 /**
- * Task management functions (SAM-5, 7.1), each with its bit in the parameter data of REPORT SUPPORTED TASK
- * MANAGEMENT FUNCTIONS (SPC-4, 6.36): bytes 0 and 1, TRS standing for both target resets. CLEAR ACA has none: it is
- * refused, as this target never establishes an ACA condition (NORMACA is zero). QUERY ASYNCHRONOUS EVENT is refused.
+ * Task management functions (SAM-5, 7.1), each with its bit in bytes 0 and 1 of the parameter data of REPORT SUPPORTED
+ * TASK MANAGEMENT FUNCTIONS (SPC-4, 6.36). TRS stands for both target resets. CLEAR ACA has no bit and is refused,
+ * since this target never establishes an ACA condition (NORMACA is zero). QUERY ASYNCHRONOUS EVENT is refused, too.
  */
 export const TaskManagement = {
-  /** Like QUERY TASK resolved by the transport, which knows tasks by their tags. */
+  /** Handled by the transport, like QUERY TASK, because it knows the tags of tasks. */
   abortTask: 0x8000,
   abortTaskSet: 0x4000,
   clearAca: 0,
@@ -20,7 +20,7 @@ export const TaskManagement = {
 /** The functions that a nexus carries out. */
 export type TaskManagementFunction = Exclude<keyof typeof TaskManagement, "abortTask" | "queryTask">;
 
-/** How a task management function ended (SAM-5, 7.1). `functionSucceeded`: what was asked for is there. */
+/** The response to a task management function (SAM-5, 7.1). `functionSucceeded`: a query has found a task. */
 export type TaskManagementResponse =
   | "functionComplete"
   | "functionSucceeded"

@@ -1,14 +1,14 @@
 /**
- * The task set of a logical unit (SAM-5, 8): which commands may begin, and which are dormant until others have ended.
+ * The task set of a logical unit (SAM-5, 8): decides which commands may begin, and which stay dormant until others end.
  *
- * - SIMPLE waits for older ORDERED commands, and for those with HEAD OF QUEUE that are under way.
+ * - SIMPLE waits for older ORDERED commands, and for those with HEAD OF QUEUE that are running.
  * - ORDERED waits for every older command, and for those with HEAD OF QUEUE.
  * - HEAD OF QUEUE waits for nothing.
  *
- * With TST 001b only commands of the same I_T nexus count, each nexus having a task set of its own (SPC-4, 7.5.8). What
- * is counted is counted both ways, so that TST can change at any time.
+ * With TST 001b each I_T nexus has its own task set, and only commands of the same nexus count (SPC-4, 7.5.8). Counters
+ * exist for each nexus and for all, so TST can change at any time.
  *
- * A SIMPLE command costs one comparison while there are no others: with `restricting`.
+ * While all commands are SIMPLE, each one needs a single comparison, with `restricting`.
  */
 import type { Task } from "./task.ts";
 import { TaskAttribute } from "./task_attribute.ts";
@@ -16,15 +16,15 @@ import { TaskAttribute } from "./task_attribute.ts";
 /** The enabled commands of one I_T nexus, or of all. */
 export class EnabledTasks {
   count = 0;
-  /** Those among them that keep others waiting: ORDERED and HEAD OF QUEUE. */
+  /** Commands among them that delay others: ORDERED and HEAD OF QUEUE. */
   restricting = 0;
 }
 
-/** What a task set needs to know of its logical unit. */
+/** The rules of a task set, which depend on its logical unit. */
 export interface TaskSetRules {
-  /** TST: each I_T nexus has a task set of its own. */
+  /** Reports whether each I_T nexus has its own task set (TST). */
   readonly isPerNexus: () => boolean;
-  /** The logical unit answers every command at once, so that nothing needs to wait: it is being sanitized. */
+  /** Reports whether every command is answered at once and need not wait, because the unit is being sanitized. */
   readonly answersAtOnce: () => boolean;
 }
 
@@ -34,13 +34,13 @@ interface DormantTask {
   readonly begin: () => void;
 }
 
-/** The commands of one logical unit that are not answered yet. */
+/** The unanswered commands of one logical unit. */
 export class TaskSet {
-  /** Commands, enabled or dormant, for which a SIMPLE one that comes now may have to wait. */
+  /** Commands, enabled or dormant, for which a new SIMPLE one may have to wait. */
   restricting = 0;
   readonly #rules: TaskSetRules;
   readonly #all = new EnabledTasks();
-  /** The oldest first. */
+  /** Dormant tasks, the oldest first. */
   #dormant: DormantTask[] = [];
   #isHeld = false;
 
@@ -49,7 +49,7 @@ export class TaskSet {
   }
 
   /**
-   * Whether a command that comes now may begin at once.
+   * Reports whether a new command may begin at once.
    *
    * @param nexus the enabled commands of its I_T nexus
    */
@@ -60,12 +60,12 @@ export class TaskSet {
     return this.#mayBegin(nexus, attribute, isBehind);
   }
 
-  /** A command has begun, and has not ended at once. */
+  /** Adds a command that has begun and not ended at once. */
   enter(nexus: EnabledTasks, task: Task): void {
     this.#count(nexus, task, 1);
   }
 
-  /** Has a command wait for its turn. Resolves when that has come; never when the command leaves before. */
+  /** Makes a command wait. Resolves when it may begin; never if it leaves before. */
   wait(nexus: EnabledTasks, task: Task): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     task.isDormant = true;
@@ -75,9 +75,9 @@ export class TaskSet {
   }
 
   /**
-   * A command has ended.
+   * Removes a command that has ended.
    *
-   * @param settled resolves when nothing of it reaches the medium any more; until then others wait for it all the same
+   * @param settled resolves when it cannot change the medium further; until then others wait for it
    */
   leave(nexus: EnabledTasks, task: Task, settled?: Promise<unknown>): void {
     if (task.isDormant) {
@@ -89,7 +89,7 @@ export class TaskSet {
     else settled.then(() => this.#end(nexus, task));
   }
 
-  /** Does something by which several commands leave. None begins in between that is about to leave, too. */
+  /** Removes several commands with `act`. No dormant command begins before all of them are removed. */
   whileHeld<T>(act: () => T): T {
     if (this.#isHeld) return act();
     this.#isHeld = true;
@@ -101,11 +101,11 @@ export class TaskSet {
     }
   }
 
-  /** Lets those begin whose turn has come. */
+  /** Starts the dormant commands that may begin. */
   serve(): void {
     if (this.#isHeld || this.#dormant.length === 0) return;
     const isPerNexus = this.#rules.isPerNexus();
-    /** The nexuses of those that go on waiting, behind which all others of theirs wait, too. */
+    /** Nexuses of commands that stay dormant, behind which later commands of the same nexus wait, too. */
     const blocked = new Set<EnabledTasks>();
     this.#dormant = this.#dormant.filter((dormant) => {
       const { nexus, task, begin } = dormant;

@@ -1,4 +1,4 @@
-/** A target of which everything can be observed, to see what a bit of a CDB or of a parameter list makes different. */
+/** A target whose whole state can be observed, to detect the effect of a bit of a CDB or of a parameter list. */
 import { formatReservations } from "../../lib/scsi/reservations/reservation_text.ts";
 import type { LogicalUnit } from "../../lib/scsi/logical_unit.ts";
 import { MODE_PAGES, PageControl } from "../../lib/scsi/pages/mode_pages.ts";
@@ -21,7 +21,7 @@ import {
 export const NAAS = ["3000000000000001", "3000000000000002"] as const;
 const SIZE_BYTES = 64 * 1024;
 
-/** What every other page of a unit holds, each block something of its own. */
+/** The content of every other page of a unit, different in each block. */
 const CONTENT = pattern(SIZE_BYTES, 3);
 
 /** One initiator at two units of 64 KiB, of whose pages every other one is mapped. */
@@ -47,12 +47,12 @@ export class World {
     this.nexus = openReadyNexus(makeTarget(...this.units), this.units.length);
   }
 
-  /** Executes a command of whose result nothing is asked. */
+  /** Executes a command and ignores its result. */
   async prepare(block: string, dataOut = ""): Promise<void> {
     await run(this.nexus, cdb(block), { dataOut: bytes(dataOut) });
   }
 
-  /** Executes a command, and returns all that it brought about. */
+  /** Executes a command, and returns all of its effects. */
   async observe(block: Uint8Array, dataOut: Uint8Array): Promise<Observation> {
     for (const { diary } of this.stores) diary.length = 0;
     const operation = this.nexus.execute(0, block);
@@ -68,7 +68,7 @@ export class World {
       diaries: this.stores.map(({ diary }) => diary.join()),
       contents: await Promise.all(this.#memories.map((memory) => digestOf(memory))),
       pages: this.#memories.map((memory) => memory.pageCount),
-      // In full, whether or not it is to persist.
+      // In full, even if the state does not persist.
       reservations: formatReservations({ ...reservations.state, persists: true }),
       persists: reservations.state.persists,
       generation: reservations.state.generation,
@@ -82,10 +82,10 @@ export class World {
   }
 }
 
-/** What a command brought about. */
+/** The effects of a command. */
 export interface Observation {
   readonly result: Result;
-  /** All of it, as text. */
+  /** The state and the result, as text. */
   readonly world: string;
 }
 
@@ -99,7 +99,7 @@ async function digestOf(memory: MemoryStore): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-1", content)).toHex();
 }
 
-/** The same bytes with one bit flipped, counted from bit 7 of byte 0. */
+/** Returns the same bytes with one bit flipped, counted from bit 7 of byte 0. */
 export function flipBit(original: Uint8Array, bit: number): Uint8Array {
   const flipped = original.slice();
   flipped[bit >> 3]! ^= 0x80 >> (bit & 7);

@@ -1,6 +1,6 @@
 /**
- * What the tests of SCSI share: a target with memory behind it, CDBs, and a transport that carries an operation to its
- * end as a real one would.
+ * Shared parts of the tests of SCSI: a target on memory, CDBs, and a transport that completes an operation as a real
+ * one would.
  */
 import { assertEquals } from "@std/assert";
 import {
@@ -12,7 +12,9 @@ import {
 } from "../../lib/bytes/big_endian.ts";
 import { COMMANDS } from "../../lib/scsi/dispatch/command_table.ts";
 import type { Command } from "../../lib/scsi/dispatch/command.ts";
-import { LogicalUnit, type LogicalUnitOptions } from "../../lib/scsi/logical_unit.ts";
+import { CommandKind } from "../../lib/scsi/counters/traffic.ts";
+import { LogicalUnit } from "../../lib/scsi/logical_unit.ts";
+import type { LogicalUnitOptions } from "../../lib/scsi/logical_unit_options.ts";
 import type { Nexus } from "../../lib/scsi/nexus.ts";
 import type { DataIn, DataOut, Operation } from "../../lib/scsi/outcome/operation.ts";
 import { GOOD, type Outcome } from "../../lib/scsi/outcome/outcome.ts";
@@ -26,10 +28,10 @@ import { MemoryStore } from "../support/memory_store.ts";
 
 export const IDENTITY = { naa: "3123456789abcdef", serialNumber: "0123456789ABCDEF" } as const;
 
-/** What a unit of a test is made of. */
+/** The options of a unit in a test. */
 type UnitOptions = Partial<LogicalUnitOptions> & { readonly sanitizeRecord?: SanitizeRecord };
 
-/** A unit of 1 MiB in blocks of 512 bytes, unless options say otherwise. */
+/** Makes a unit of 1 MiB in blocks of 512 bytes by default. */
 export function makeUnit({ sanitizeRecord, ...options }: UnitOptions = {}): LogicalUnit {
   const store = options.store ?? new MemoryStore({ sizeBytes: 1024 * 1024 });
   const unit = new LogicalUnit({ identity: IDENTITY, readOnly: false, ...options, store });
@@ -37,12 +39,12 @@ export function makeUnit({ sanitizeRecord, ...options }: UnitOptions = {}): Logi
   return unit;
 }
 
-/** A target that has these units as LUN 0, 1 ... */
+/** Makes a target that has these units as LUN 0, 1 ... */
 export function makeTarget(...units: readonly LogicalUnit[]): TargetDevice {
   return makeTargetWithLuns(new Map(units.entries()));
 }
 
-/** A target that has units under numbers of choice. */
+/** Makes a target that has units under these numbers. */
 export function makeTargetWithLuns(logicalUnits: ReadonlyMap<number, LogicalUnit>): TargetDevice {
   return new TargetDevice({
     name: "iqn.2007-01.tld.node:disk",
@@ -52,14 +54,14 @@ export function makeTargetWithLuns(logicalUnits: ReadonlyMap<number, LogicalUnit
   });
 }
 
-/** A nexus whose initiator has already been told of the power on, on LUN 0, 1 ... `unitCount` - 1. */
+/** Opens a nexus without pending unit attentions, on LUN 0, 1 ... `unitCount` - 1. */
 export function openReadyNexus(target: TargetDevice, unitCount = 1): Nexus {
   const nexus = target.openNexus("iqn.2007-01.tld.host:client,i,0x400001370000");
   for (let lun = 0; lun < unitCount; lun++) nexus.execute(lun, cdb("03 00 00 00 12 00"));
   return nexus;
 }
 
-/** A nexus with a unit of its own, behind `options`, as LUN 0. */
+/** Opens a nexus to a new unit with these options, as LUN 0. */
 export function openUnit(options: UnitOptions = {}): Nexus {
   return openReadyNexus(makeTarget(makeUnit(options)));
 }
@@ -67,11 +69,12 @@ export function openUnit(options: UnitOptions = {}): Nexus {
 /** A task that counts how often it was aborted. */
 export class FakeTask implements Task {
   readonly attribute: TaskAttribute;
+  kind: CommandKind = CommandKind.other;
   isDormant = false;
   abortCount = 0;
   readonly #onAbort: () => Promise<unknown> | undefined;
 
-  /** @param onAbort says when nothing of the task reaches the medium any more */
+  /** @param onAbort returns the result of `abort` */
   constructor(
     attribute: TaskAttribute = TaskAttribute.simple,
     onAbort: () => Promise<unknown> | undefined = () => undefined,
@@ -86,7 +89,7 @@ export class FakeTask implements Task {
   }
 }
 
-/** The bytes that hexadecimal digits, in any arrangement of lines and spaces, stand for. */
+/** Parses hexadecimal digits, in any arrangement of lines and spaces. */
 export function bytes(hex: string): Uint8Array {
   return Uint8Array.from(
     hex.trim() === "" ? [] : hex.trim().split(/\s+/),
@@ -94,21 +97,21 @@ export function bytes(hex: string): Uint8Array {
   );
 }
 
-/** A CDB, filled up to 16 bytes as a transport hands it over. */
+/** Parses a CDB and pads it to 16 bytes, as a transport does. */
 export function cdb(hex: string): Uint8Array {
   const block = new Uint8Array(16);
   block.set(bytes(hex));
   return block;
 }
 
-/** The row with this name. */
+/** Returns the row with this name. */
 export function command(name: string): Command {
   const row = COMMANDS[name];
   if (row === undefined) throw new Error(`Cannot find command "${name}"`);
   return row;
 }
 
-/** What a CDB that addresses blocks says. */
+/** The fields of a CDB that addresses blocks. */
 export interface Blocks {
   readonly lba?: number;
   readonly blocks?: number;
@@ -116,7 +119,7 @@ export interface Blocks {
   readonly flags?: number;
 }
 
-/** A CDB of a command that addresses blocks, laid out by its length as all of them are (SPC-4, 4.2.2). */
+/** Makes a CDB of a command that addresses blocks, in the layout of its length (SPC-4, 4.2.2). */
 export function blocksCdb(name: string, { lba = 0, blocks = 1, flags = 0 }: Blocks): Uint8Array {
   const { opcode, usage } = command(name);
   const block = new Uint8Array(16);
@@ -142,7 +145,7 @@ export function blocksCdb(name: string, { lba = 0, blocks = 1, flags = 0 }: Bloc
   return block;
 }
 
-/** The name of the condition in fixed format sense data, or its numbers when it has none. */
+/** Returns the name of the condition in fixed format sense data, or its numbers when it has no name. */
 export function nameOfSense(sense: Uint8Array): string {
   const code = readUint16(sense, 12);
   const isDeferred = sense[0] === 0x71;
@@ -152,27 +155,27 @@ export function nameOfSense(sense: Uint8Array): string {
   return found?.[0] ?? `${sense[2]!.toString(16)}/${code.toString(16)}`;
 }
 
-/** How a command ended, in words: `good`, or the name of a sense condition, or the number of another status. */
+/** Returns the name of an outcome: `good`, the name of a sense condition, or the number of another status. */
 export function nameOfOutcome({ status, sense }: Outcome): string {
   if (status === Status.good) return "good";
   return sense === undefined ? status.toString(16) : nameOfSense(sense);
 }
 
-/** A command that has been carried to its end. */
+/** The result of a completed command. */
 export interface Result {
-  /** As `nameOfOutcome` says it. */
+  /** The name, as from `nameOfOutcome`. */
   readonly outcome: string;
   readonly sense: Uint8Array | undefined;
-  /** What was sent to the initiator. */
+  /** The data that was sent to the initiator. */
   readonly data: Uint8Array;
-  /** How much the command had to send, or wanted. */
+  /** The length of the data of the command, in either direction. */
   readonly lengthBytes: number;
 }
 
-/** What the initiator gives and allows, and how the transport cuts it. */
+/** The data of the initiator, and the pieces in which the transport moves it. */
 export interface Transfer {
   readonly dataOut?: Uint8Array;
-  /** Most that the transport moves at a time. */
+  /** Most bytes that the transport moves at a time. */
   readonly pieceBytes?: number;
 }
 
@@ -201,7 +204,7 @@ async function send(operation: DataOut, dataOut: Uint8Array, pieceBytes: number)
   return { ...await complete(operation.finish(data.length)), lengthBytes };
 }
 
-/** Carries an operation to its end. */
+/** Completes an operation. */
 export async function complete(operation: Operation, transfer: Transfer = {}): Promise<Result> {
   const { dataOut = new Uint8Array(), pieceBytes = 1000 } = transfer;
   switch (operation.kind) {
@@ -216,17 +219,17 @@ export async function complete(operation: Operation, transfer: Transfer = {}): P
   }
 }
 
-/** Executes a command on LUN 0 and carries it to its end. */
+/** Executes a command on LUN 0 and completes it. */
 export function run(nexus: Nexus, block: Uint8Array, transfer: Transfer = {}): Promise<Result> {
   return complete(nexus.execute(0, block), transfer);
 }
 
-/** Asserts that bytes are what a dump of them says. */
+/** Asserts that bytes are equal to those of a dump. */
 export function assertHex(actual: Uint8Array, expected: string): void {
   assertEquals(dump(actual), dump(bytes(expected)));
 }
 
-/** Bytes in lines of 16, each with its offset. */
+/** Formats bytes in lines of 16, each with its offset. */
 function dump(data: Uint8Array): string[] {
   const lines: string[] = [];
   for (let offset = 0; offset < data.length; offset += 16) {
@@ -250,7 +253,7 @@ export function assertParameterRefused(result: Result, byte: number, bit?: numbe
   assertEquals([...result.sense!.subarray(15, 18)], pointer);
 }
 
-/** Bytes that differ from those with another seed at nearly every place. */
+/** Returns bytes that differ from those of another seed at nearly every offset. */
 export function pattern(lengthBytes: number, seed = 1): Uint8Array {
   return Uint8Array.from(
     { length: lengthBytes },

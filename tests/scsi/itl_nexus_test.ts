@@ -18,7 +18,7 @@ const OPTIONS = {
   onLunsReported: () => {},
 };
 
-Deno.test("ItlNexus hears of its logical unit from when it is made until it is closed", () => {
+Deno.test("ItlNexus is notified by its logical unit from its creation until close()", () => {
   const unit = makeUnit();
   const nexus = new ItlNexus(TARGET, unit, OPTIONS);
   assertEquals(nexus.attentions.take(), Sense.powerOnResetOrBusDeviceResetOccurred);
@@ -29,7 +29,7 @@ Deno.test("ItlNexus hears of its logical unit from when it is made until it is c
   assert(nexus.attentions.isEmpty);
 });
 
-Deno.test("ItlNexus says whether there was a task to abort", () => {
+Deno.test("abortTasks() returns undefined when there was no task to abort", () => {
   const nexus = new ItlNexus(TARGET, makeUnit(), OPTIONS);
   const task = new FakeTask();
   assertFalse(nexus.abortTasks());
@@ -38,7 +38,7 @@ Deno.test("ItlNexus says whether there was a task to abort", () => {
   assertFalse(nexus.abortTasks());
 });
 
-Deno.test("ItlNexus says when the tasks that it has now have ended, whatever follows", async () => {
+Deno.test("tasksEnded() resolves when all current tasks have ended, and does not wait for later ones", async () => {
   const nexus = new ItlNexus(TARGET, makeUnit(), OPTIONS);
   const [one, two, three] = Array.from({ length: 3 }, () => new FakeTask());
   let ended = 0;

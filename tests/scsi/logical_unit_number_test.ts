@@ -42,7 +42,7 @@ Deno.test("encodeLun() takes peripheral device addressing while it can", () => {
   assertHex(field, "41 00 00 00 00 00 00 00");
 });
 
-Deno.test("encodeLun() throws for what is no logical unit number", () => {
+Deno.test("encodeLun() throws for an invalid logical unit number", () => {
   for (const lun of [-1, 0.5, 0x4000, NaN]) {
     assertThrows(() => encodeLun(lun, new Uint8Array(8), 0), RangeError);
   }

@@ -27,14 +27,14 @@ Deno.test("LogicalUnit takes 512 and 4096 bytes for its blocks by default", () =
   assertEquals(makeUnit({ blockSizeBytes: 8192 }).physicalBlockSizeBytes, 8192);
 });
 
-Deno.test("LogicalUnit throws for sizes that cannot be", () => {
+Deno.test("LogicalUnit throws for unsupported sizes", () => {
   for (const blockSizeBytes of [0, 256, 513, 131072, -512, NaN]) {
     assertThrows(() => makeUnit({ blockSizeBytes }), RangeError, "blocks of");
   }
   for (const physicalBlockSizeBytes of [512, 6000, 131072]) {
     assertThrows(() => makeUnit({ blockSizeBytes: 1024, physicalBlockSizeBytes }), RangeError, "physical");
   }
-  assertThrows(() => makeUnit({ store: new MemoryStore({ sizeBytes: 511 }) }), RangeError, "not one block");
+  assertThrows(() => makeUnit({ store: new MemoryStore({ sizeBytes: 511 }) }), RangeError, "a block has 512");
 });
 
 Deno.test("LogicalUnit throws for an identity or a text that does not fit", () => {
@@ -50,13 +50,13 @@ Deno.test("LogicalUnit is write protected when it or its store is read-only", ()
   assert(makeUnit({ store: new MemoryStore({ sizeBytes: 4096, readOnly: true }) }).writeProtected);
 });
 
-Deno.test("LogicalUnit that is absent is not ready, and notifies initiators of what is new when it is", async () => {
+Deno.test("LogicalUnit that is absent is not ready, and notifies initiators when it becomes ready", async () => {
   const store = new LateStore({ sizeBytes: 4096, readOnly: false, canUnmap: false });
   const unit = makeUnit({ store, isAbsent: true });
   const nexus = openReadyNexus(makeTarget(unit));
   const testUnitReady = async (): Promise<string> => (await run(nexus, cdb("00"))).outcome;
   assertEquals([unit.isAbsent, await testUnitReady()], [true, "manualInterventionRequired"]);
-  // Neither START nor an ejection makes it anything else.
+  // START does not change this.
   unit.stop();
   unit.start();
   assertEquals(await testUnitReady(), "manualInterventionRequired");

@@ -11,7 +11,7 @@ function nameOf(operation: Operation): string {
   return operation.kind === "finished" ? nameOfOutcome(operation.outcome) : operation.kind;
 }
 
-/** How TEST UNIT READY ends, again and again until it is good. */
+/** Returns the outcomes of TEST UNIT READY, repeated until it is good. */
 function attentionsOf(nexus: Nexus, lun = 0): string[] {
   const names: string[] = [];
   for (let times = 0; times < 10; times++) {
@@ -22,7 +22,7 @@ function attentionsOf(nexus: Nexus, lun = 0): string[] {
   return names;
 }
 
-/** Two units and two initiators, told of the power on, with a task of each initiator at each unit. */
+/** Makes two units and two initiators without pending unit attentions, with a task of each initiator at each unit. */
 function makeCrowd(): { nexuses: readonly [Nexus, Nexus]; tasks: FakeTask[][] } {
   const target = makeTarget(makeUnit(), makeUnit());
   const nexuses = [openReadyNexus(target, 2), openReadyNexus(target, 2)] as const;
@@ -40,7 +40,7 @@ function abortCountsOf(tasks: readonly FakeTask[][]): number[][] {
   return tasks.map((ofNexus) => ofNexus.map(({ abortCount }) => abortCount));
 }
 
-Deno.test("Nexus starts with a unit attention on each unit, told once to each initiator", () => {
+Deno.test("Nexus starts with a unit attention on each unit, reported once to each initiator", () => {
   const target = makeTarget(makeUnit(), makeUnit());
   const [one, two] = [target.openNexus("one"), target.openNexus("two")];
   for (const nexus of [one, two]) {
@@ -64,7 +64,7 @@ Deno.test("Nexus has room for 20 MiB of collected data, and for no byte more", (
   assertEquals([collected.take(20 * 1024 * 1024), collected.take(1)], [true, false]);
 });
 
-Deno.test("Nexus leads commands for units that are not there nowhere", () => {
+Deno.test("Nexus refuses commands for missing units", () => {
   const nexus = openReadyNexus(makeTarget(makeUnit()));
   for (const lun of [1, 255, undefined]) {
     assertEquals(nameOf(nexus.execute(lun, TEST_UNIT_READY)), "logicalUnitNotSupported");
@@ -73,7 +73,7 @@ Deno.test("Nexus leads commands for units that are not there nowhere", () => {
   }
 });
 
-Deno.test("Nexus lets tasks for units that are not there come and go", () => {
+Deno.test("Nexus accepts enter() and leave() of tasks for missing units", () => {
   const nexus = openReadyNexus(makeTarget(makeUnit()));
   const task = new FakeTask();
   nexus.enter(7, task);
@@ -83,14 +83,14 @@ Deno.test("Nexus lets tasks for units that are not there come and go", () => {
   assertEquals(task.abortCount, 0);
 });
 
-Deno.test("ABORT TASK SET ends the tasks of its own nexus on its own unit, and tells nobody", () => {
+Deno.test("ABORT TASK SET aborts the tasks of its own nexus on its own unit, and notifies no other nexus", () => {
   const { nexuses, tasks } = makeCrowd();
   assertEquals(nexuses[0].manage("abortTaskSet", 1), "functionComplete");
   assertEquals(abortCountsOf(tasks), [[0, 1], [0, 0]]);
   assertEquals(nexuses.map((nexus) => attentionsOf(nexus, 1)), [[], []]);
 });
 
-Deno.test("QUERY TASK SET tells whether its own nexus has tasks on its own unit", () => {
+Deno.test("QUERY TASK SET reports whether its own nexus has tasks on its own unit", () => {
   const { nexuses } = makeCrowd();
   assertEquals(nexuses[0].manage("queryTaskSet", 0), "functionSucceeded");
   nexuses[0].manage("abortTaskSet", 0);
@@ -100,17 +100,17 @@ Deno.test("QUERY TASK SET tells whether its own nexus has tasks on its own unit"
   ]);
 });
 
-Deno.test("CLEAR TASK SET ends all tasks on its unit, and tells the others who lost one", () => {
+Deno.test("CLEAR TASK SET aborts all tasks on its unit, and notifies the other nexuses that lost one", () => {
   const { nexuses, tasks } = makeCrowd();
   assertEquals(nexuses[0].manage("clearTaskSet", 0), "functionComplete");
   assertEquals(abortCountsOf(tasks), [[1, 0], [1, 0]]);
   assertEquals(attentionsOf(nexuses[0]), []);
   assertEquals(attentionsOf(nexuses[1]), ["commandsClearedByAnotherInitiator"]);
   assertEquals(nexuses[0].manage("clearTaskSet", 0), "functionComplete");
-  assertEquals(attentionsOf(nexuses[1]), [], "there was nothing to lose any more");
+  assertEquals(attentionsOf(nexuses[1]), [], "there was no task left to lose");
 });
 
-Deno.test("LOGICAL UNIT RESET ends all tasks on its unit, and tells everybody", () => {
+Deno.test("LOGICAL UNIT RESET aborts all tasks on its unit, and notifies every nexus", () => {
   const { nexuses, tasks } = makeCrowd();
   assertEquals(nexuses[0].manage("logicalUnitReset", 0), "functionComplete");
   assertEquals(abortCountsOf(tasks), [[1, 0], [1, 0]]);
@@ -120,7 +120,7 @@ Deno.test("LOGICAL UNIT RESET ends all tasks on its unit, and tells everybody", 
   }
 });
 
-Deno.test("target resets end all tasks on all units, and tell everybody", () => {
+Deno.test("target resets abort all tasks on all units, and notify every nexus", () => {
   for (
     const [fn, attention] of [
       ["targetWarmReset", "scsiBusResetOccurred"],
@@ -146,7 +146,7 @@ Deno.test("TARGET COLD RESET starts a stopped unit, and TARGET WARM RESET does n
   assertEquals(attentionsOf(nexus), ["powerOnOccurred"]);
 });
 
-Deno.test("CLEAR ACA is not supported, and functions for units that are not there say so", () => {
+Deno.test("CLEAR ACA is not supported, and functions for missing units report lunDoesNotExist", () => {
   const { nexuses: [nexus], tasks } = makeCrowd();
   assertEquals(nexus.manage("clearAca", 0), "functionNotSupported");
   for (const fn of ["abortTaskSet", "clearTaskSet", "logicalUnitReset"] as const) {
@@ -180,7 +180,7 @@ Deno.test("a task may leave, and its nexus may close, while it is being aborted"
   assertEquals(attentionsOf(two), ["powerOnOccurred"]);
 });
 
-Deno.test("close() ends the tasks of the nexus, of which its units then know nothing", () => {
+Deno.test("close() aborts the tasks of the nexus and detaches it from its units", () => {
   const { nexuses, tasks } = makeCrowd();
   nexuses[0].close();
   assertEquals(abortCountsOf(tasks), [[1, 1], [0, 0]]);
@@ -188,14 +188,14 @@ Deno.test("close() ends the tasks of the nexus, of which its units then know not
   assertEquals(abortCountsOf(tasks), [[1, 1], [1, 0]]);
 });
 
-Deno.test("a unit behind two targets is one unit: its resets are heard at both", () => {
+Deno.test("a unit behind two targets is one unit: its resets are reported at both", () => {
   const unit = makeUnit();
   const [one, two] = [openReadyNexus(makeTarget(unit)), openReadyNexus(makeTarget(unit))];
   one.manage("logicalUnitReset", 0);
   assertEquals(attentionsOf(two), ["busDeviceResetFunctionOccurred"]);
 });
 
-Deno.test("Nexus says what its initiator has reserved, of each unit where it has", () => {
+Deno.test("reservations() reports the reservations of the initiator, for each unit that has one", () => {
   const target = makeTarget(makeUnit(), makeUnit());
   const [anna, ben] = ["a", "b"].map((name) =>
     target.openNexus(`iqn.2007-01.tld.host:${name},i,0x400001370000`)

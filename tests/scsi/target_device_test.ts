@@ -1,4 +1,4 @@
-/** A target whose logical units come, go and change while initiators use it. */
+/** A target whose logical units are added, removed and changed while initiators use it. */
 import { assert, assertEquals } from "@std/assert";
 import { readUint32, readUint64 } from "../../lib/bytes/big_endian.ts";
 import type { Nexus } from "../../lib/scsi/nexus.ts";
@@ -23,7 +23,7 @@ const TEST_UNIT_READY = cdb("00");
 const READ_CAPACITY_16 = cdb("9e 10 00 00 00 00 00 00 00 00 00 00 00 20");
 const REPORT_LUNS = cdb("a0 00 00 00 00 00 00 00 01 00");
 
-/** How TEST UNIT READY ends, again and again until it is good or is refused for good. */
+/** Returns the outcomes of TEST UNIT READY, repeated until it is good or permanently refused. */
 async function attentionsOf(nexus: Nexus, lun = 0): Promise<string[]> {
   const outcomes: string[] = [];
   for (let times = 0; times < 10; times++) {
@@ -39,7 +39,7 @@ function lunsIn(data: Uint8Array): number[] {
   return Array.from({ length: readUint32(data, 0) / 8 }, (_, index) => data[8 + index * 8 + 1]!);
 }
 
-Deno.test("a unit that is added is told of on every unit, once, and begins with a unit attention", async () => {
+Deno.test("a unit that is added is reported on every unit, once, and begins with a unit attention", async () => {
   const target = makeTarget(makeUnit());
   const nexuses = [openReadyNexus(target), openReadyNexus(target)];
   target.add(1, makeUnit());
@@ -53,7 +53,7 @@ Deno.test("a unit that is added is told of on every unit, once, and begins with 
   }
 });
 
-Deno.test("REPORT LUNS makes it known on every unit that the list has changed", async () => {
+Deno.test("REPORT LUNS clears the report of a changed list on every unit", async () => {
   const target = makeTarget(makeUnit(), makeUnit());
   const [one, two] = [openReadyNexus(target, 2), openReadyNexus(target, 2)];
   target.add(2, makeUnit());
@@ -63,7 +63,7 @@ Deno.test("REPORT LUNS makes it known on every unit that the list has changed", 
   assertEquals(await attentionsOf(two, 1), ["reportedLunsDataHasChanged"]);
 });
 
-Deno.test("a unit that is removed lets its tasks end, refuses what comes, and no other unit notices", async () => {
+Deno.test("a unit that is removed finishes its tasks, refuses new ones, and affects no other unit", async () => {
   const target = makeTarget(makeUnit(), makeUnit());
   const [one, two] = [openReadyNexus(target, 2), openReadyNexus(target, 2)];
   const task = new FakeTask();
@@ -88,7 +88,7 @@ Deno.test("a unit that is removed lets its tasks end, refuses what comes, and no
   ]);
 });
 
-Deno.test("the end of its session ends what waits for a unit that was removed", async () => {
+Deno.test("the end of a session aborts its tasks at a removed unit", async () => {
   const target = makeTarget(makeUnit(), makeUnit());
   const nexus = openReadyNexus(target, 2);
   nexus.enter(1, new FakeTask());
@@ -98,7 +98,7 @@ Deno.test("the end of its session ends what waits for a unit that was removed", 
   assertEquals(target.nexuses.size, 0);
 });
 
-Deno.test("a unit that takes the number of another is found by those who log in afterwards only", async () => {
+Deno.test("a unit that takes the number of another is visible only to later logins", async () => {
   const target = makeTarget(makeUnit());
   const before = openReadyNexus(target);
   const strangers = new Set(target.nexuses);
@@ -112,7 +112,7 @@ Deno.test("a unit that takes the number of another is found by those who log in 
   }
 });
 
-Deno.test("a unit that grows says so to every initiator, and takes what lies behind its old end", async () => {
+Deno.test("a unit that grows notifies every initiator, and accepts access beyond its old end", async () => {
   const store = new MemoryStore({ sizeBytes: 1024 * 1024 });
   const unit = makeUnit({ store });
   const target = makeTarget(unit, makeUnit());
@@ -132,7 +132,7 @@ Deno.test("a unit that grows says so to every initiator, and takes what lies beh
   }
 });
 
-Deno.test("a unit that is protected from writing says so, and is as it was when it no longer is", async () => {
+Deno.test("a unit notifies initiators when its write protection is set, and again when it is removed", async () => {
   const unit = makeUnit();
   const nexus = openReadyNexus(makeTarget(unit));
   const write = (): Promise<{ outcome: string }> =>
@@ -148,7 +148,7 @@ Deno.test("a unit that is protected from writing says so, and is as it was when 
   }
 });
 
-Deno.test("a unit with another product's name says so", async () => {
+Deno.test("a unit that is renamed notifies initiators", async () => {
   const unit = makeUnit({ product: "ONE" });
   const nexus = openReadyNexus(makeTarget(unit));
   unit.rename({ product: "ONE" });
@@ -159,7 +159,7 @@ Deno.test("a unit with another product's name says so", async () => {
   assertEquals(new TextDecoder().decode(data.subarray(8, 36)), "NETMGR  TWO             2   ");
 });
 
-Deno.test("a unit says when the tasks of all its initiators have ended", async () => {
+Deno.test("tasksEnded() of a unit resolves when the tasks of all its initiators have ended", async () => {
   const unit = makeUnit();
   const target = makeTarget(unit);
   const nexuses = [openReadyNexus(target), openReadyNexus(target)];

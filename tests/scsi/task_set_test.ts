@@ -1,4 +1,4 @@
-/** Which commands of a task set may begin (SAM-5, 8). */
+/** The order in which commands of a task set begin (SAM-5, 8). */
 import { assert, assertEquals } from "@std/assert";
 import { TaskAttribute } from "../../lib/scsi/task_attribute.ts";
 import { EnabledTasks, TaskSet } from "../../lib/scsi/task_set.ts";
@@ -7,7 +7,7 @@ import { FakeTask } from "./fixture.ts";
 
 const { simple, ordered, headOfQueue } = TaskAttribute;
 
-/** A command that comes to a task set, as a nexus would bring it. */
+/** A command that is submitted to a task set, as a nexus would do it. */
 class Command {
   readonly task: FakeTask;
   readonly nexus: EnabledTasks;
@@ -29,7 +29,7 @@ class Command {
   }
 }
 
-/** A task set, and rules of it that a test may change. */
+/** A task set, with rules that a test may change. */
 class Bench {
   isPerNexus = false;
   answersAtOnce = false;
@@ -46,14 +46,14 @@ async function begunOf(...commands: readonly Command[]): Promise<boolean[]> {
   return commands.map(({ hasBegun }) => hasBegun);
 }
 
-Deno.test("TaskSet has SIMPLE commands begin at once, whatever their number", async () => {
+Deno.test("TaskSet lets any number of SIMPLE commands begin at once", async () => {
   const bench = new Bench();
   const commands = [bench.command(simple), bench.command(simple, 1), bench.command(simple)];
   assertEquals(await begunOf(...commands), [true, true, true]);
   assertEquals(bench.set.restricting, 0);
 });
 
-Deno.test("TaskSet has ORDERED wait for every older command, and younger ones for it", async () => {
+Deno.test("TaskSet makes ORDERED wait for every older command, and younger ones for it", async () => {
   const bench = new Bench();
   const older = [bench.command(simple), bench.command(simple, 1)];
   const second = bench.command(ordered);
@@ -74,7 +74,7 @@ Deno.test("TaskSet has ORDERED wait for every older command, and younger ones fo
   assertEquals(bench.set.restricting, 0);
 });
 
-Deno.test("TaskSet has ORDERED begin at once where there is nothing older, and hold back what follows", async () => {
+Deno.test("TaskSet lets ORDERED begin at once if nothing is older, and delays what follows", async () => {
   const bench = new Bench();
   const first = bench.command(ordered);
   const next = bench.command(simple);
@@ -83,7 +83,7 @@ Deno.test("TaskSet has ORDERED begin at once where there is nothing older, and h
   assertEquals([await begunOf(next), bench.set.restricting], [[true], 0]);
 });
 
-Deno.test("TaskSet has HEAD OF QUEUE wait for nothing, and all others for it", async () => {
+Deno.test("TaskSet makes HEAD OF QUEUE wait for nothing, and all others for it", async () => {
   const bench = new Bench();
   const first = bench.command(simple);
   const second = bench.command(ordered);
@@ -99,7 +99,7 @@ Deno.test("TaskSet has HEAD OF QUEUE wait for nothing, and all others for it", a
   assertEquals(await begunOf(last), [true]);
 });
 
-Deno.test("TaskSet of each nexus lets others alone, and follows TST while commands wait", async () => {
+Deno.test("TaskSet of each nexus does not affect others, and follows TST while commands wait", async () => {
   const bench = new Bench();
   const mine = bench.command(simple);
   const theirs = bench.command(ordered, 1);
@@ -123,7 +123,7 @@ Deno.test("TaskSet of each nexus lets others alone, and follows TST while comman
   assertEquals(await begunOf(second, third), [true, false]);
 });
 
-Deno.test("TaskSet forgets a command that leaves while it waits, and serves those behind it", async () => {
+Deno.test("TaskSet removes a command that leaves while it waits, and serves those behind it", async () => {
   const bench = new Bench();
   const first = bench.command(simple);
   const second = bench.command(ordered);
@@ -139,7 +139,7 @@ Deno.test("TaskSet forgets a command that leaves while it waits, and serves thos
   ]);
 });
 
-Deno.test("TaskSet has others wait for what an aborted command still does to the medium", async () => {
+Deno.test("TaskSet makes others wait until an aborted command cannot change the medium further", async () => {
   const bench = new Bench();
   const first = bench.command(simple);
   const second = bench.command(ordered);
@@ -154,7 +154,7 @@ Deno.test("TaskSet has others wait for what an aborted command still does to the
   assertEquals(await begunOf(third), [true]);
 });
 
-Deno.test("TaskSet has nothing begin in the midst of what ends several commands", async () => {
+Deno.test("TaskSet lets no command begin while several are being removed", async () => {
   const bench = new Bench();
   const first = bench.command(ordered);
   const [second, third] = [bench.command(simple), bench.command(simple, 1)];
@@ -168,7 +168,7 @@ Deno.test("TaskSet has nothing begin in the midst of what ends several commands"
   assertEquals(await begunOf(fourth), [true]);
 });
 
-Deno.test("TaskSet has nothing wait where every command is answered at once", async () => {
+Deno.test("TaskSet makes no command wait while every command is answered at once", async () => {
   const bench = new Bench();
   bench.command(simple);
   const waiting = [bench.command(ordered), bench.command(simple)];
@@ -178,7 +178,7 @@ Deno.test("TaskSet has nothing wait where every command is answered at once", as
   assertEquals(await begunOf(...waiting), [true, true]);
 });
 
-/** Whether SAM-5, 8.6 lets a command begin, seen from all the others. */
+/** Reports whether SAM-5, 8.6 lets a command begin, given all the others. */
 function mayBegin(command: Command, others: readonly Command[], isPerNexus: boolean): boolean {
   const { attribute } = command.task;
   if (attribute === headOfQueue) return true;
@@ -193,11 +193,11 @@ const SEED = numberFromEnvironment("FUZZ_SEED", 20070101);
 
 for (const isPerNexus of [false, true]) {
   const whose = isPerNexus ? "each nexus" : "all nexuses";
-  Deno.test(`TaskSet of ${whose} lets begin what SAM-5 allows, and nothing else (FUZZ_SEED=${SEED})`, async () => {
+  Deno.test(`TaskSet of ${whose} lets exactly the commands begin that SAM-5 allows (FUZZ_SEED=${SEED})`, async () => {
     const random = new Random(SEED);
     const bench = new Bench();
     bench.isPerNexus = isPerNexus;
-    /** Those that are there, in the order in which they came. */
+    /** The commands in the task set, in the order of their arrival. */
     let present: Command[] = [];
     let begunInTurn = 0;
     for (let step = 0; step < 3000; step++) {

@@ -4,7 +4,6 @@
  * A command's way: `receive` -> `#inOrder` (CmdSN) -> `#execute` -> the nexus, which answers with an operation ->
  * `proceed`, which answers it or hands it to the queue that moves its data.
  */
-import { kindOfCommand } from "../../scsi/dispatch/command_table.ts";
 import { checkCondition, refused, TASK_SET_FULL } from "../../scsi/outcome/finished.ts";
 import type {
   DataOut as DataOutOperation,
@@ -422,7 +421,7 @@ export class FullFeaturePhase implements SessionConnection {
     // A discovery session has none, and no command gets here.
     const nexus = session.nexus!;
     const traffic = nexus.trafficOf(pdu.lun);
-    const task = new ScsiTask(pdu, kindOfCommand(pdu.cdb), traffic, this);
+    const task = new ScsiTask(pdu, traffic, this);
     const operation = inDirection(pdu, nexus.submit(pdu.lun, pdu.cdb, task));
     if (operation.kind === "dataOut") this.#dataOut.start(task, operation, pdu);
     else if (operation.kind === "later" && operation.mayTakeData === true) {

@@ -8,7 +8,7 @@ import type { DataIn, DataOut, Later } from "../../scsi/outcome/operation.ts";
 import type { Outcome } from "../../scsi/outcome/outcome.ts";
 import type { Task } from "../../scsi/task.ts";
 import type { TaskAttribute } from "../../scsi/task_attribute.ts";
-import type { CommandKind, Traffic } from "../../scsi/counters/traffic.ts";
+import { CommandKind, type Traffic } from "../../scsi/counters/traffic.ts";
 import type { ScsiCommand } from "../pdu/initiator_pdus.ts";
 import type { CollectedData } from "./collected_data.ts";
 import { type Residual, residualOf } from "../pdu/residual.ts";
@@ -70,8 +70,8 @@ export class ScsiTask implements Task {
   isDormant = false;
   readonly expectedDataIn: number;
   readonly expectedDataOut: number;
-  /** What it counts as, and where. */
-  readonly kind: CommandKind;
+  /** The kind under which the command is counted, in `traffic`. */
+  kind: CommandKind = CommandKind.other;
   readonly traffic: Traffic;
   /** When it came, if it is not answered at once. */
   receivedMs: number | undefined;
@@ -98,7 +98,7 @@ export class ScsiTask implements Task {
   /** What the command waits for while nothing moves. */
   later: Later | undefined;
 
-  constructor(pdu: ScsiCommand, kind: CommandKind, traffic: Traffic, owner: TaskOwner) {
+  constructor(pdu: ScsiCommand, traffic: Traffic, owner: TaskOwner) {
     this.initiatorTaskTag = pdu.initiatorTaskTag;
     this.lun = pdu.lun;
     this.lunField = pdu.lunField;
@@ -110,7 +110,6 @@ export class ScsiTask implements Task {
     this.expectedDataOut = pdu.expectedDataOut;
     // Until the command moves data it leaves over all that is expected, in whatever direction.
     this.expectedBytes = Math.max(pdu.expectedDataIn, pdu.expectedDataOut);
-    this.kind = kind;
     this.traffic = traffic;
     this.owner = owner;
   }

@@ -1,5 +1,6 @@
 /** READ CAPACITY (SBC-3, 5.15 and 5.16). */
-import { readUint32, writeUint32, writeUint64 } from "../../bytes/big_endian.ts";
+import { writeUint32, writeUint64 } from "../../bytes/big_endian.ts";
+import { bytesOf, type CdbFields, readField } from "../dispatch/cdb_field.ts";
 import { refused } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { Operation } from "../outcome/operation.ts";
@@ -7,7 +8,7 @@ import { sendParameterData } from "../pages/parameter_data.ts";
 import { capacityFlags } from "../pages/provisioning.ts";
 import { Sense } from "../outcome/sense.ts";
 
-/** What READ CAPACITY(10) says of an address that needs more than 32 bits: ask with READ CAPACITY(16). */
+/** The address in READ CAPACITY(10) that stands for one of more than 32 bits: READ CAPACITY(16) reports that. */
 const ADDRESS_TOO_LARGE = 0xffff_ffff;
 
 /**
@@ -27,6 +28,9 @@ export function readCapacity10(nexus: ItlNexus): Operation {
   return sendParameterData(data, data.length);
 }
 
+/** The fields of READ CAPACITY(16). */
+export const READ_CAPACITY_16_FIELDS: CdbFields<"allocationLength"> = { allocationLength: bytesOf(10, 4) };
+
 /**
  * READ CAPACITY(16).
  *
@@ -39,7 +43,11 @@ export function readCapacity10(nexus: ItlNexus): Operation {
  *  16-31 | reserved
  * ```
  */
-export function readCapacity16(nexus: ItlNexus, cdb: Uint8Array): Operation {
+export function readCapacity16(
+  nexus: ItlNexus,
+  cdb: Uint8Array,
+  fields: typeof READ_CAPACITY_16_FIELDS,
+): Operation {
   const { capacityBlocks, blockSizeBytes, physicalBlockSizeBytes, isEjected } = nexus.logicalUnit;
   if (isEjected) return refused(Sense.mediumNotPresent);
   const data = new Uint8Array(32);
@@ -47,5 +55,5 @@ export function readCapacity16(nexus: ItlNexus, cdb: Uint8Array): Operation {
   writeUint32(data, 8, blockSizeBytes);
   data[13] = Math.log2(physicalBlockSizeBytes / blockSizeBytes);
   data[14] = capacityFlags(nexus.logicalUnit);
-  return sendParameterData(data, readUint32(cdb, 10));
+  return sendParameterData(data, readField(cdb, fields.allocationLength));
 }

@@ -1,12 +1,12 @@
 /**
- * EXTENDED COPY(LID1) (SPC-4, 6.4) and the commands that ask how a copy went and what copies there can be: RECEIVE COPY
- * STATUS(LID1), RECEIVE COPY FAILURE DETAILS(LID1) and RECEIVE COPY OPERATING PARAMETERS (6.24, 6.26, 6.27; in SPC-3
- * service actions of RECEIVE COPY RESULTS).
+ * EXTENDED COPY(LID1) (SPC-4, 6.4) and the commands that report on copies: RECEIVE COPY STATUS(LID1), RECEIVE COPY
+ * FAILURE DETAILS(LID1) and RECEIVE COPY OPERATING PARAMETERS (6.24, 6.26, 6.27; in SPC-3 service actions of RECEIVE
+ * COPY RESULTS).
  *
- * An initiator can copy between the logical units that it is logged in to and may be logged in to over the connection
- * on which it asks. Each is accessed under its own reservations and write protection.
+ * An initiator can copy between logical units to which it is logged in, and to which its proof of identity on this
+ * connection would admit it. Each unit is accessed under its own reservations and write protection.
  */
-import { readUint32, writeUint16, writeUint32 } from "../../bytes/big_endian.ts";
+import { writeUint16, writeUint32 } from "../../bytes/big_endian.ts";
 import { CopyJob, type ResolvedCscd } from "../copy/copy_job.ts";
 import { CopyDescriptor, CopyLimits, DESCRIPTOR_LIST_LENGTH_MAX_BYTES } from "../copy/copy_limits.ts";
 import {
@@ -17,13 +17,8 @@ import {
 } from "../copy/copy_parameters.ts";
 import type { CopyProgress } from "../copy/copy_records.ts";
 import { GRANULARITY_EXPONENT } from "../copy/third_party_copy_page.ts";
-import {
-  finished,
-  FINISHED_GOOD,
-  refused,
-  refusedForField,
-  refusedForParameter,
-} from "../outcome/finished.ts";
+import { bytesOf, type CdbFields, readField, refuseField } from "../dispatch/cdb_field.ts";
+import { finished, FINISHED_GOOD, refused, refusedForParameter } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { Finished, Later, Operation } from "../outcome/operation.ts";
 import { GOOD } from "../outcome/outcome.ts";
@@ -32,13 +27,27 @@ import { takeParameterList } from "../pages/parameter_list.ts";
 import { Sense } from "../outcome/sense.ts";
 import { Status } from "../outcome/status.ts";
 
-/** The allocation length, or the parameter list length, of all of them. */
-const LENGTH_BYTE = 10;
-const LIST_ID_BYTE = 2;
+/** The field of EXTENDED COPY(LID1). */
+export const EXTENDED_COPY_FIELDS: CdbFields<"listLength"> = { listLength: bytesOf(10, 4) };
+
+/** The field of RECEIVE COPY OPERATING PARAMETERS. */
+export const RECEIVE_COPY_PARAMETERS_FIELDS: CdbFields<"allocationLength"> = {
+  allocationLength: bytesOf(10, 4),
+};
+
+/** The fields of RECEIVE COPY STATUS(LID1) and RECEIVE COPY FAILURE DETAILS(LID1). */
+export const RECEIVE_COPY_FIELDS: CdbFields<"listId" | "allocationLength"> = {
+  listId: bytesOf(2, 1),
+  ...RECEIVE_COPY_PARAMETERS_FIELDS,
+};
 
 /** EXTENDED COPY(LID1). */
-export function extendedCopy(nexus: ItlNexus, cdb: Uint8Array): Operation {
-  const lengthBytes = readUint32(cdb, LENGTH_BYTE);
+export function extendedCopy(
+  nexus: ItlNexus,
+  cdb: Uint8Array,
+  fields: typeof EXTENDED_COPY_FIELDS,
+): Operation {
+  const lengthBytes = readField(cdb, fields.listLength);
   if (lengthBytes === 0) return FINISHED_GOOD;
   if (lengthBytes > COPY_HEADER_LENGTH_BYTES + DESCRIPTOR_LIST_LENGTH_MAX_BYTES) {
     return refused(Sense.parameterListLengthError);
@@ -78,7 +87,7 @@ function runJob(nexus: ItlNexus, job: CopyJob, progress: CopyProgress, ended: ()
   return { kind: "later", operation, cancel: () => job.cancel() };
 }
 
-/** Finds the logical unit of a CSCD; its block length must be what the descriptor says. */
+/** Finds the logical unit of a CSCD, whose block length must match the descriptor. */
 function resolve(nexus: ItlNexus, cscd: Cscd): ResolvedCscd | Finished {
   const reached = cscd.naa === undefined ? undefined : nexus.reach(cscd.naa);
   const isAsDescribed = reached === undefined || !cscd.isBlockDevice ||
@@ -94,10 +103,10 @@ function copyManagerStatus({ outcome }: CopyProgress): number {
   return outcome === GOOD ? CopyManagerStatus.completed : CopyManagerStatus.completedWithErrors;
 }
 
-/** Most that TRANSFER COUNT can say. */
+/** The highest value of TRANSFER COUNT. */
 const TRANSFER_COUNT_MAX = 0xffff_ffff;
 
-/** TRANSFER COUNT UNITS 00h, 01h ...: bytes, KiB, MiB, GiB. The first of them in which the count fits. */
+/** Returns the first of TRANSFER COUNT UNITS 00h, 01h ... (bytes, KiB, MiB, GiB) in which the count fits. */
 function transferCount(bytes: number): { readonly units: number; readonly count: number } {
   for (let units = 0, count = bytes;; units++, count = Math.floor(count / 1024)) {
     if (count <= TRANSFER_COUNT_MAX) return { units, count };
@@ -105,20 +114,24 @@ function transferCount(bytes: number): { readonly units: number; readonly count:
 }
 
 /**
- * RECEIVE COPY STATUS(LID1), which ends what is known of a copy that is over.
+ * RECEIVE COPY STATUS(LID1). Removes the record of a copy that has completed.
  *
  * ```text
  *  0-3 | AVAILABLE DATA
- *    4 | COPY MANAGER STATUS; nothing is held for later (HDD 0)
+ *    4 | COPY MANAGER STATUS; HDD 0: there is no held data
  *  5-6 | SEGMENTS PROCESSED
  *    7 | TRANSFER COUNT UNITS
  * 8-11 | TRANSFER COUNT
  * ```
  */
-export function receiveCopyStatus({ copyRecords }: ItlNexus, cdb: Uint8Array): Operation {
-  const listId = cdb[LIST_ID_BYTE]!;
+export function receiveCopyStatus(
+  { copyRecords }: ItlNexus,
+  cdb: Uint8Array,
+  fields: typeof RECEIVE_COPY_FIELDS,
+): Operation {
+  const listId = readField(cdb, fields.listId);
   const progress = copyRecords.find(listId);
-  if (progress === undefined) return refusedForField(LIST_ID_BYTE);
+  if (progress === undefined) return refuseField(fields.listId);
   const data = new Uint8Array(12);
   const { units, count } = transferCount(progress.bytesWritten);
   writeUint32(data, 0, data.length - 4);
@@ -126,16 +139,16 @@ export function receiveCopyStatus({ copyRecords }: ItlNexus, cdb: Uint8Array): O
   writeUint16(data, 5, progress.segmentsProcessed);
   data[7] = units;
   writeUint32(data, 8, count);
-  // How a copy failed is kept until somebody asks for the details.
+  // The record of a failed copy stays until its details are requested.
   if (progress.outcome === GOOD) copyRecords.forget(listId);
-  return sendParameterData(data, readUint32(cdb, LENGTH_BYTE));
+  return sendParameterData(data, readField(cdb, fields.allocationLength));
 }
 
 const FAILURE_DETAILS_LENGTH_BYTES = 60;
 
 /**
- * RECEIVE COPY FAILURE DETAILS(LID1), which ends what is known of the copy once all of it has been sent, or with an
- * allocation length of zero.
+ * RECEIVE COPY FAILURE DETAILS(LID1). Removes the record of the copy when all details were sent, or with an allocation
+ * length of zero.
  *
  * ```text
  *   0-3 | AVAILABLE DATA, zero if no copy with this list identifier has failed
@@ -144,9 +157,13 @@ const FAILURE_DETAILS_LENGTH_BYTES = 60;
  *   60- | sense data
  * ```
  */
-export function receiveCopyFailureDetails({ copyRecords }: ItlNexus, cdb: Uint8Array): Operation {
-  const listId = cdb[LIST_ID_BYTE]!;
-  const allocationLength = readUint32(cdb, LENGTH_BYTE);
+export function receiveCopyFailureDetails(
+  { copyRecords }: ItlNexus,
+  cdb: Uint8Array,
+  fields: typeof RECEIVE_COPY_FIELDS,
+): Operation {
+  const listId = readField(cdb, fields.listId);
+  const allocationLength = readField(cdb, fields.allocationLength);
   const outcome = copyRecords.find(listId)?.outcome;
   if (outcome === undefined || outcome === GOOD) {
     return sendParameterData(new Uint8Array(4), allocationLength);
@@ -161,11 +178,11 @@ export function receiveCopyFailureDetails({ copyRecords }: ItlNexus, cdb: Uint8A
   return sendParameterData(data, allocationLength);
 }
 
-/** SNLID in byte 4: a copy can do without a list identifier. */
+/** SNLID in byte 4: a list identifier is optional. */
 const SNLID = 0x01;
 
 /**
- * RECEIVE COPY OPERATING PARAMETERS. There is neither inline data nor held data, and no limit to a segment's length.
+ * RECEIVE COPY OPERATING PARAMETERS. Inline data and held data are not supported; the length of a segment is unlimited.
  *
  * ```text
  *   0-3 | AVAILABLE DATA
@@ -180,7 +197,11 @@ const SNLID = 0x01;
  *   44- | type codes of the descriptors
  * ```
  */
-export function receiveCopyOperatingParameters(_nexus: ItlNexus, cdb: Uint8Array): Operation {
+export function receiveCopyOperatingParameters(
+  _nexus: ItlNexus,
+  cdb: Uint8Array,
+  fields: typeof RECEIVE_COPY_PARAMETERS_FIELDS,
+): Operation {
   const types = Object.values(CopyDescriptor).map(({ type }) => type);
   const data = new Uint8Array(44 + types.length);
   writeUint32(data, 0, data.length - 4);
@@ -193,5 +214,5 @@ export function receiveCopyOperatingParameters(_nexus: ItlNexus, cdb: Uint8Array
   data[37] = GRANULARITY_EXPONENT;
   data[43] = types.length;
   data.set(types, 44);
-  return sendParameterData(data, readUint32(cdb, LENGTH_BYTE));
+  return sendParameterData(data, readField(cdb, fields.allocationLength));
 }

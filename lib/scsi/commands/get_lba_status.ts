@@ -1,5 +1,5 @@
 /**
- * GET LBA STATUS (SBC-3, 5.4): which blocks take space. What is not known to take none is called mapped.
+ * GET LBA STATUS (SBC-3, 5.4): reports which blocks take space. A block that may take space is reported as mapped.
  *
  * ```text
  *  parameter data                  LBA status descriptor
@@ -8,31 +8,40 @@
  *                                  12   | PROVISIONING STATUS
  * ```
  */
-import { readUint32, readUint64, writeUint32, writeUint64 } from "../../bytes/big_endian.ts";
+import { writeUint32, writeUint64 } from "../../bytes/big_endian.ts";
+import { BLOCKS_16 } from "../dispatch/block_cdb.ts";
+import { bytesOf, type CdbFields, readField } from "../dispatch/cdb_field.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
 import { refuseRange } from "../medium/medium.ts";
 import type { Operation } from "../outcome/operation.ts";
 import { sendParameterData } from "../pages/parameter_data.ts";
 
+/** The fields of the CDB. */
+export const GET_LBA_STATUS_FIELDS: CdbFields<"lba" | "allocationLength"> = {
+  lba: BLOCKS_16.lba,
+  allocationLength: bytesOf(10, 4),
+};
+
 const HEADER_BYTES = 8;
 const DESCRIPTOR_BYTES = 16;
 
-/** Most descriptors in one answer, however much room there is: an initiator asks again for what follows. */
+/** Most descriptors in one answer, whatever the allocation length: an initiator asks again for the rest. */
 const DESCRIPTORS_MAX = 256;
 
-/** Most that NUMBER OF LOGICAL BLOCKS can say. */
+/** The highest value of NUMBER OF LOGICAL BLOCKS. */
 const BLOCKS_MAX = 0xffff_ffff;
 
 const ProvisioningStatus = { mapped: 0x0, deallocated: 0x1 } as const;
 
-/** What a descriptor says: blocks that are alike, and the block that follows them. */
+/** Consecutive blocks of the same status. */
 interface Status {
   readonly status: number;
+  /** The block that follows them. */
   readonly endLba: number;
 }
 
-/** A block is deallocated only if all of its bytes are; where an extent ends within a block, that block is mapped. */
+/** Returns the status of a block and of those like it. A block in which an extent ends is mapped. */
 function statusAt({ store, blockSizeBytes, capacityBlocks }: LogicalUnit, lba: number): Status {
   let { isMapped, endBytes } = store.extentAt(lba * blockSizeBytes);
   if (!isMapped && endBytes < (lba + 1) * blockSizeBytes) ({ isMapped, endBytes } = store.extentAt(endBytes));
@@ -43,10 +52,14 @@ function statusAt({ store, blockSizeBytes, capacityBlocks }: LogicalUnit, lba: n
   };
 }
 
-/** GET LBA STATUS. The first descriptor starts with the block that was asked for. */
-export function getLbaStatus({ logicalUnit }: ItlNexus, cdb: Uint8Array): Operation {
-  const start = readUint64(cdb, 2);
-  const allocationLength = readUint32(cdb, 10);
+/** GET LBA STATUS. The first descriptor starts with the addressed block. */
+export function getLbaStatus(
+  { logicalUnit }: ItlNexus,
+  cdb: Uint8Array,
+  fields: typeof GET_LBA_STATUS_FIELDS,
+): Operation {
+  const start = readField(cdb, fields.lba);
+  const allocationLength = readField(cdb, fields.allocationLength);
   const refusal = refuseRange(logicalUnit, start, 1);
   if (refusal !== undefined) return refusal;
   const room = Math.ceil((allocationLength - HEADER_BYTES) / DESCRIPTOR_BYTES);
@@ -61,7 +74,7 @@ export function getLbaStatus({ logicalUnit }: ItlNexus, cdb: Uint8Array): Operat
     length += DESCRIPTOR_BYTES;
     lba = endLba;
   }
-  // The length of what follows the field itself.
+  // The field does not count itself.
   writeUint32(data, 0, length - 4);
   return sendParameterData(data.subarray(0, length), allocationLength);
 }

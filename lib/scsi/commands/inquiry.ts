@@ -1,15 +1,20 @@
 /** INQUIRY (SPC-4, 6.6). */
-import { readUint16, writeUint16 } from "../../bytes/big_endian.ts";
-import { refusedForField } from "../outcome/finished.ts";
+import { writeUint16 } from "../../bytes/big_endian.ts";
+import { bitsOf, bytesOf, type CdbFields, isSet, readField, refuseField } from "../dispatch/cdb_field.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { Operation } from "../outcome/operation.ts";
 import { sendParameterData } from "../pages/parameter_data.ts";
 import type { TargetDescription } from "../target_description.ts";
 import { encodeVitalProductData } from "../pages/vital_product_data.ts";
 
-const EVPD = 0x01;
+/** The fields of the CDB. */
+export const INQUIRY_FIELDS: CdbFields<"vitalProductData" | "pageCode" | "allocationLength"> = {
+  vitalProductData: bitsOf(1, 0x01),
+  pageCode: bytesOf(2, 1),
+  allocationLength: bytesOf(3, 2),
+};
 
-/** PERIPHERAL QUALIFIER and PERIPHERAL DEVICE TYPE: a disk that is there, and one that cannot be (SPC-4, 6.6.2). */
+/** PERIPHERAL QUALIFIER and PERIPHERAL DEVICE TYPE: of a disk, and where no device can be (SPC-4, 6.6.2). */
 const DIRECT_ACCESS_BLOCK_DEVICE = 0x00;
 const NO_LOGICAL_UNIT = 0x7f;
 
@@ -34,7 +39,7 @@ const RMB = 0x80;
 const STANDARD_LENGTH_BYTES = 96;
 
 /**
- * Standard INQUIRY data (SPC-4, 6.6.2).
+ * Encodes standard INQUIRY data (SPC-4, 6.6.2).
  *
  * ```text
  *      0 | peripheral qualifier and device type
@@ -66,14 +71,14 @@ function encodeStandardData(
 }
 
 /** INQUIRY: standard data, or a page of vital product data. */
-export function inquiry(nexus: ItlNexus, cdb: Uint8Array): Operation {
-  const pageCode = cdb[2]!;
-  const allocationLength = readUint16(cdb, 3);
-  if ((cdb[1]! & EVPD) !== 0) {
+export function inquiry(nexus: ItlNexus, cdb: Uint8Array, fields: typeof INQUIRY_FIELDS): Operation {
+  const pageCode = readField(cdb, fields.pageCode);
+  const allocationLength = readField(cdb, fields.allocationLength);
+  if (isSet(cdb, fields.vitalProductData)) {
     const page = encodeVitalProductData(nexus, pageCode);
-    return page === undefined ? refusedForField(2) : sendParameterData(page, allocationLength);
+    return page === undefined ? refuseField(fields.pageCode) : sendParameterData(page, allocationLength);
   }
-  if (pageCode !== 0) return refusedForField(2);
+  if (pageCode !== 0) return refuseField(fields.pageCode);
   const { vendor, texts: { product, revision }, removable } = nexus.logicalUnit;
   const data = encodeStandardData(DIRECT_ACCESS_BLOCK_DEVICE, vendor + product + revision, nexus.target);
   data[1] = removable ? RMB : 0;
@@ -81,9 +86,14 @@ export function inquiry(nexus: ItlNexus, cdb: Uint8Array): Operation {
   return sendParameterData(data, allocationLength);
 }
 
-/** INQUIRY where there is no logical unit: standard data that says so, and nothing else. */
-export function inquiryWithoutLogicalUnit(target: TargetDescription, cdb: Uint8Array): Operation {
-  if ((cdb[1]! & EVPD) !== 0) return refusedForField(1, 0);
-  if (cdb[2] !== 0) return refusedForField(2);
-  return sendParameterData(encodeStandardData(NO_LOGICAL_UNIT, " ".repeat(28), target), readUint16(cdb, 3));
+/** INQUIRY where there is no logical unit: standard data that reports this, and no pages. */
+export function inquiryWithoutLogicalUnit(
+  target: TargetDescription,
+  cdb: Uint8Array,
+  fields: typeof INQUIRY_FIELDS,
+): Operation {
+  if (isSet(cdb, fields.vitalProductData)) return refuseField(fields.vitalProductData);
+  if (readField(cdb, fields.pageCode) !== 0) return refuseField(fields.pageCode);
+  const data = encodeStandardData(NO_LOGICAL_UNIT, " ".repeat(28), target);
+  return sendParameterData(data, readField(cdb, fields.allocationLength));
 }

@@ -1,36 +1,38 @@
 /** LOG SENSE (SPC-4, 6.8). */
-import { readUint16 } from "../../bytes/big_endian.ts";
-import { refusedForField } from "../outcome/finished.ts";
+import { bitsOf, bytesOf, isSet, readField, refuseField } from "../dispatch/cdb_field.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
-import { encodeLogPage, type LogFault } from "../pages/log_pages.ts";
-import type { FieldPosition } from "../pages/mode_pages.ts";
+import { encodeLogPage } from "../pages/log_pages.ts";
 import type { Operation } from "../outcome/operation.ts";
 import { sendParameterData } from "../pages/parameter_data.ts";
 
-/** SP in byte 1: parameters are to be saved, which they cannot. */
-const SP = 0x01;
+/** The fields of the CDB, those that `LogFault` names among them. */
+export const LOG_SENSE_FIELDS = {
+  /** SP: parameters are to be saved, which is not possible. */
+  savesParameters: bitsOf(1, 0x01),
+  pageControl: bitsOf(2, 0xc0),
+  page: bitsOf(2, 0x3f),
+  subpage: bytesOf(3, 1),
+  parameterPointer: bytesOf(5, 2),
+  allocationLength: bytesOf(7, 2),
+} as const;
 
-/** PC in byte 2: current cumulative values. */
+/** PC: current cumulative values. */
 const CUMULATIVE = 0b01;
 
-/** Where the CDB has what can be wrong. */
-const FIELDS: Readonly<Record<LogFault, FieldPosition>> = {
-  pageControl: { byte: 2, bit: 7 },
-  page: { byte: 2, bit: 5 },
-  subpage: { byte: 3 },
-  parameterPointer: { byte: 5 },
-};
-
 /** LOG SENSE. */
-export function logSense({ logicalUnit }: ItlNexus, cdb: Uint8Array): Operation {
-  if ((cdb[1]! & SP) !== 0) return refusedForField(1, 0);
+export function logSense(
+  { logicalUnit }: ItlNexus,
+  cdb: Uint8Array,
+  fields: typeof LOG_SENSE_FIELDS,
+): Operation {
+  if (isSet(cdb, fields.savesParameters)) return refuseField(fields.savesParameters);
   const page = encodeLogPage(logicalUnit, {
-    code: cdb[2]! & 0x3f,
-    subpage: cdb[3]!,
-    parameterPointer: readUint16(cdb, 5),
-    isCumulative: cdb[2]! >>> 6 === CUMULATIVE,
+    code: readField(cdb, fields.page),
+    subpage: readField(cdb, fields.subpage),
+    parameterPointer: readField(cdb, fields.parameterPointer),
+    isCumulative: readField(cdb, fields.pageControl) === CUMULATIVE,
   });
-  if (page instanceof Uint8Array) return sendParameterData(page, readUint16(cdb, 7));
-  const { byte, bit } = FIELDS[page];
-  return refusedForField(byte, bit);
+  return page instanceof Uint8Array
+    ? sendParameterData(page, readField(cdb, fields.allocationLength))
+    : refuseField(fields[page]);
 }

@@ -1,11 +1,11 @@
 /**
- * MODE SELECT (SPC-4, 6.9 and 6.10): a parameter list in the layout of MODE SENSE, of which either everything is taken
- * or nothing.
+ * MODE SELECT (SPC-4, 6.9 and 6.10): takes a parameter list in the layout of MODE SENSE, as a whole or not at all.
  *
- * Nothing is saved, so that SP is refused. With RTD every page takes its default values again; there is no list then.
+ * Parameters are not saved, so SP is refused. RTD resets every page to its default values, without a list.
  */
 import { readUint16, readUint24, readUint32, readUint64 } from "../../bytes/big_endian.ts";
-import { FINISHED_GOOD, refused, refusedForField, refusedForParameter } from "../outcome/finished.ts";
+import { bitsOf, bytesOf, type CdbFields, isSet, readField, refuseField } from "../dispatch/cdb_field.ts";
+import { FINISHED_GOOD, refused, refusedForParameter } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
 import {
@@ -20,10 +20,20 @@ import { refuseReserved, takeParameterList } from "../pages/parameter_list.ts";
 import { Sense } from "../outcome/sense.ts";
 import { type Bits, highestBit, wholeBytes } from "../dispatch/set_bits.ts";
 
-/** Byte 1 of the CDB. */
-const PF = 0x10;
-const RTD = 0x02;
-const SP = 0x01;
+/** Byte 1 of the CDB: PF, RTD and SP. */
+const FLAGS: CdbFields<"pageFormat" | "resetsToDefaults" | "savesPages"> = {
+  pageFormat: bitsOf(1, 0x10),
+  resetsToDefaults: bitsOf(1, 0x02),
+  savesPages: bitsOf(1, 0x01),
+};
+
+type ModeSelectFields = CdbFields<keyof typeof FLAGS | "listLength">;
+
+/** The fields of MODE SELECT(6). */
+export const MODE_SELECT_6_FIELDS: ModeSelectFields = { ...FLAGS, listLength: bytesOf(4, 1) };
+
+/** The fields of MODE SELECT(10). */
+export const MODE_SELECT_10_FIELDS: ModeSelectFields = { ...FLAGS, listLength: bytesOf(7, 2) };
 
 /** PS in the first byte of a page, which is reserved in MODE SELECT. */
 const PS = 0x80;
@@ -33,17 +43,17 @@ const LONG_DESCRIPTOR_BYTES = 16;
 const RESERVED_OF_SHORT: Bits = [4, 0xff];
 const RESERVED_OF_LONG = wholeBytes(8, 11);
 
-/** DEVICE-SPECIFIC PARAMETER, of which WP and DPOFUA come back from MODE SENSE. */
+/** DEVICE-SPECIFIC PARAMETER without WP and DPOFUA, which an initiator may send as it received them. */
 const NOT_WP_OR_DPOFUA = 0x6f;
 
-/** Where the two forms of the header have their fields. MODE DATA LENGTH is reserved, WP and DPOFUA are not set so. */
+/** The fields of the two forms of the header. MODE DATA LENGTH is reserved; WP and DPOFUA have no effect. */
 interface HeaderLayout {
   readonly lengthBytes: number;
   readonly mediumTypeByte: number;
-  /** Undefined where block descriptors are always short. */
+  /** Undefined if block descriptors are always short. */
   readonly longLbaByte: number | undefined;
   readonly descriptorLengthByte: number;
-  /** What is neither a field nor comes back from MODE SENSE as it was sent. */
+  /** The bits that are neither a field nor set by MODE SENSE. */
   readonly reserved: Bits;
   readonly readDescriptorLength: (list: Uint8Array) => number;
 }
@@ -66,15 +76,15 @@ const HEADER_10: HeaderLayout = {
   readDescriptorLength: (list) => readUint16(list, 6),
 };
 
-/** Parameters that a list gives to a page. */
+/** The parameters of one page in a list. */
 interface Change {
   readonly page: ModePage;
   readonly parameters: Uint8Array;
 }
 
 /**
- * Why a block descriptor is not taken. The number of blocks and their length can only be what they are, in the words
- * of MODE SENSE, or in those that mean no change or all there are (SBC-3, 6.5.2): another length wants a format.
+ * Refuses a block descriptor that would change the number of blocks or their length; undefined when it changes neither.
+ * Zero means no change, and all ones mean all blocks (SBC-3, 6.5.2). Another length would need a format.
  */
 function refuseDescriptor(
   unit: LogicalUnit,
@@ -91,7 +101,7 @@ function refuseDescriptor(
   return refuseReserved(list, isLong ? RESERVED_OF_LONG : RESERVED_OF_SHORT, offset);
 }
 
-/** Why what comes before the pages is not taken. */
+/** Refuses an invalid header or block descriptor; undefined when both are valid. */
 function refuseHeader(unit: LogicalUnit, list: Uint8Array, layout: HeaderLayout): Finished | undefined {
   if (list[layout.mediumTypeByte] !== 0) return refusedForParameter(layout.mediumTypeByte);
   const refusal = refuseReserved(list, layout.reserved);
@@ -106,7 +116,7 @@ function refuseHeader(unit: LogicalUnit, list: Uint8Array, layout: HeaderLayout)
   return refuseDescriptor(unit, list, layout.lengthBytes, isLong);
 }
 
-/** Why parameters of a page are not taken: they change what cannot be changed, or to what is not supported. */
+/** Refuses parameters that cannot be changed, or not to this value; undefined when the page accepts them. */
 function refuseParameters(
   modes: ModeParameters,
   page: ModePage,
@@ -123,7 +133,7 @@ function refuseParameters(
   return fault === undefined ? undefined : refusedForParameter(offset + fault.byte, fault.bit);
 }
 
-/** The page that starts at `offset` of a list, or why it is not taken. */
+/** Returns the page that starts at `offset` of a list, or a refusal. */
 function readPage(modes: ModeParameters, list: Uint8Array, offset: number): Change | Finished {
   if (offset + 2 > list.length) return refused(Sense.parameterListLengthError);
   const page = findModePage(list, offset);
@@ -141,7 +151,7 @@ function readPage(modes: ModeParameters, list: Uint8Array, offset: number): Chan
   return refuseParameters(modes, page, parameters, start) ?? { page, parameters };
 }
 
-/** Takes a list that has come in full. */
+/** Applies a complete list. */
 function select(nexus: ItlNexus, list: Uint8Array, layout: HeaderLayout): Operation {
   const { logicalUnit } = nexus;
   if (list.length < layout.lengthBytes) return refused(Sense.parameterListLengthError);
@@ -155,7 +165,7 @@ function select(nexus: ItlNexus, list: Uint8Array, layout: HeaderLayout): Operat
     offset += modePageHeader(change.page).length + change.parameters.length;
   }
   logicalUnit.changeModes(nexus, (modes) =>
-    // Every page is set, whether or not one before it was changed.
+    // filter() and not some(): every page must be set.
     changes.filter(({ page, parameters }) => modes.set(page, parameters)).length > 0);
   return FINISHED_GOOD;
 }
@@ -163,29 +173,28 @@ function select(nexus: ItlNexus, list: Uint8Array, layout: HeaderLayout): Operat
 function modeSelect(
   nexus: ItlNexus,
   cdb: Uint8Array,
-  lengthByte: number,
-  lengthBytes: number,
+  fields: ModeSelectFields,
   layout: HeaderLayout,
 ): Operation {
-  const flags = cdb[1]!;
-  if ((flags & SP) !== 0) return refusedForField(1, 0);
-  if ((flags & RTD) !== 0) {
-    if (lengthBytes !== 0) return refusedForField(lengthByte);
+  const lengthBytes = readField(cdb, fields.listLength);
+  if (isSet(cdb, fields.savesPages)) return refuseField(fields.savesPages);
+  if (isSet(cdb, fields.resetsToDefaults)) {
+    if (lengthBytes !== 0) return refuseField(fields.listLength);
     nexus.logicalUnit.changeModes(nexus, (modes) => modes.reset());
     return FINISHED_GOOD;
   }
   if (lengthBytes === 0) return FINISHED_GOOD;
-  // Without PF the pages would be in a format of the vendor's own, and there is none.
-  if ((flags & PF) === 0) return refusedForField(1, 4);
+  // Without PF the pages are in a vendor-specific format, which is not supported.
+  if (!isSet(cdb, fields.pageFormat)) return refuseField(fields.pageFormat);
   return takeParameterList(lengthBytes, (list) => select(nexus, list, layout));
 }
 
 /** MODE SELECT(6). */
-export function modeSelect6(nexus: ItlNexus, cdb: Uint8Array): Operation {
-  return modeSelect(nexus, cdb, 4, cdb[4]!, HEADER_6);
+export function modeSelect6(nexus: ItlNexus, cdb: Uint8Array, fields: ModeSelectFields): Operation {
+  return modeSelect(nexus, cdb, fields, HEADER_6);
 }
 
 /** MODE SELECT(10). */
-export function modeSelect10(nexus: ItlNexus, cdb: Uint8Array): Operation {
-  return modeSelect(nexus, cdb, 7, readUint16(cdb, 7), HEADER_10);
+export function modeSelect10(nexus: ItlNexus, cdb: Uint8Array, fields: ModeSelectFields): Operation {
+  return modeSelect(nexus, cdb, fields, HEADER_10);
 }

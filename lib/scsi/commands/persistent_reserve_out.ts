@@ -1,5 +1,5 @@
 /**
- * PERSISTENT RESERVE OUT (SPC-4, 6.16). SCOPE and TYPE are in byte 2 of the CDB, the rest in the parameter list:
+ * PERSISTENT RESERVE OUT (SPC-4, 6.16). SCOPE and TYPE are in the CDB, the rest is in the parameter list:
  *
  * ```text
  *        basic (6.16.3)                          REGISTER AND MOVE (6.16.4)
@@ -11,9 +11,10 @@
  *        |   (both with SPEC_I_PT only)          24-   | TransportID
  * ```
  *
- * A target device has one port here, so that ALL_TG_PT registers what is registered anyway.
+ * The target device has one port, so ALL_TG_PT has no effect.
  */
 import { readUint16, readUint32 } from "../../bytes/big_endian.ts";
+import { ABSENT, bitsOf, bytesOf, type CdbFields, readField, refuseField } from "../dispatch/cdb_field.ts";
 import {
   FINISHED_GOOD,
   refused,
@@ -39,27 +40,41 @@ import type { Bits } from "../dispatch/set_bits.ts";
 
 type Action = ReservationRequest["action"];
 
+/** The fields of the service actions that reserve or release. */
+export const RESERVE_OUT_FIELDS: CdbFields<"scope" | "type" | "listLength"> = {
+  scope: bitsOf(2, 0xf0),
+  type: bitsOf(2, 0x0f),
+  listLength: bytesOf(5, 4),
+};
+
+/** The fields of the other service actions, which ignore SCOPE and TYPE. */
+export const RESERVE_OUT_REGISTER_FIELDS: typeof RESERVE_OUT_FIELDS = {
+  ...RESERVE_OUT_FIELDS,
+  scope: ABSENT,
+  type: ABSENT,
+};
+
 const LIST_LENGTH_BYTES = 24;
-/** Most of a parameter list that is taken: some hundred TransportIDs. */
+/** Longest parameter list: some hundred TransportIDs. */
 const LIST_LENGTH_MAX_BYTES = 64 * 1024;
 const TRANSPORT_ID_LENGTH_MIN_BYTES = 24;
 
-/** Flags of the two layouts, and where they are. */
+/** The flags of the two layouts, and their bytes. */
 const FLAGS_BYTE = 20;
 const SPEC_I_PT = 0x08;
 const APTPL = 0x01;
 const MOVE_FLAGS_BYTE = 17;
 const UNREG = 0x02;
 
-/** Bytes 16 to 19 and 22 to 23 of the basic layout are obsolete: SPC-2 has them ignored for a whole logical unit. */
+/** Bytes 16 to 19 and 22 to 23 of the basic layout are obsolete, and ignored for a whole logical unit (SPC-2). */
 const RESERVED_OF_BASIC: Bits = [FLAGS_BYTE, 0xf2, 21, 0xff];
 const RESERVED_OF_MOVE: Bits = [16, 0xff, MOVE_FLAGS_BYTE, 0xfc];
 
-/** How a request that is refused ends. */
+/** The refusals, by the reason. */
 const REFUSALS: Readonly<Record<ReservationRefusal | "cannotSave", Finished>> = {
   conflict: RESERVATION_CONFLICT,
-  invalidScope: refusedForField(2, 7),
-  invalidType: refusedForField(2, 3),
+  invalidScope: refuseField(RESERVE_OUT_FIELDS.scope),
+  invalidType: refuseField(RESERVE_OUT_FIELDS.type),
   invalidServiceActionKey: refusedForParameter(8),
   invalidInitiatorPorts: refusedForParameter(FLAGS_BYTE, 3),
   invalidTargetPort: refusedForParameter(18),
@@ -72,7 +87,7 @@ const REFUSALS: Readonly<Record<ReservationRefusal | "cannotSave", Finished>> = 
 
 const LENGTH_ERROR = refused(Sense.parameterListLengthError);
 
-/** The I_T nexuses that the device server knows, those logged in and those registered, by the names of initiators. */
+/** Returns the I_T nexuses that are logged in or registered, by the names of their initiators. */
 function groupKnownNexuses({ logicalUnit, identity }: ItlNexus): ReadonlyMap<string, NexusIdentity[]> {
   const { nexuses, reservations } = logicalUnit;
   const known = [
@@ -82,7 +97,7 @@ function groupKnownNexuses({ logicalUnit, identity }: ItlNexus): ReadonlyMap<str
   return Map.groupBy(known, ({ initiatorPort }) => initiatorNameOf(initiatorPort));
 }
 
-/** The nexuses that the TransportIDs of a list name (SPC-4, table 215), or why they cannot be taken. */
+/** Returns the nexuses that the TransportIDs of a list name (SPC-4, table 215), or a refusal. */
 function readInitiatorPorts(nexus: ItlNexus, list: Uint8Array): NexusIdentity[] | Finished {
   if (list.length < LIST_LENGTH_BYTES + 4) return LENGTH_ERROR;
   const { targetPort } = nexus.identity;
@@ -90,7 +105,7 @@ function readInitiatorPorts(nexus: ItlNexus, list: Uint8Array): NexusIdentity[] 
   const end = start + readUint32(list, LIST_LENGTH_BYTES);
   if (end > list.length) return LENGTH_ERROR;
   const known = groupKnownNexuses(nexus);
-  // However often a list names a nexus, it is one.
+  // A list may name a nexus more than once.
   const ports = new Set<string>();
   const initiators = new Set<string>();
   for (let offset = start; offset < end;) {
@@ -107,24 +122,30 @@ function readInitiatorPorts(nexus: ItlNexus, list: Uint8Array): NexusIdentity[] 
   return [...ports].map((initiatorPort) => ({ initiatorPort, targetPort }));
 }
 
-/** The nexus that a reservation is to be moved to; undefined when there is no such target port. */
+/** Returns the nexus that a reservation is moved to, or a refusal; undefined when there is no such target port. */
 function readDestination(nexus: ItlNexus, list: Uint8Array): NexusIdentity | undefined | Finished {
   const lengthBytes = readUint32(list, 20);
   if (LIST_LENGTH_BYTES + lengthBytes > list.length) return LENGTH_ERROR;
   if (lengthBytes < TRANSPORT_ID_LENGTH_MIN_BYTES || lengthBytes % 4 !== 0) return refusedForParameter(20);
   const decoded = decodeTransportId(list.subarray(LIST_LENGTH_BYTES, LIST_LENGTH_BYTES + lengthBytes));
-  // An initiator is not one port, and a reservation has one holder.
+  // The one holder of a reservation is a port, not an initiator with all of its ports.
   if (decoded?.id.kind !== "port") return refusedForParameter(LIST_LENGTH_BYTES);
   const targetPort = readUint16(list, 18);
   const { initiatorPort } = decoded.id;
   return targetPort === nexus.target.relativePortIdentifier ? { initiatorPort, targetPort } : undefined;
 }
 
-/** The request that CDB and parameter list make together, or why they make none. */
+/** The SCOPE and TYPE of a CDB. */
+interface ScopeAndType {
+  readonly scope: number;
+  readonly type: number;
+}
+
+/** Returns the request of a CDB and its parameter list, or a refusal. */
 function readRequest(
   nexus: ItlNexus,
   action: Action,
-  scopeAndType: number,
+  { scope, type }: ScopeAndType,
   list: Uint8Array,
 ): ReservationRequest | Finished {
   const refusal = refuseReserved(list, action === "registerAndMove" ? RESERVED_OF_MOVE : RESERVED_OF_BASIC);
@@ -145,8 +166,8 @@ function readRequest(
   if (!specifiesPorts && list.length !== LIST_LENGTH_BYTES) return LENGTH_ERROR;
   const reserving = {
     key,
-    isUnitScope: scopeAndType >>> 4 === 0,
-    type: findReservationType(scopeAndType & 0x0f),
+    isUnitScope: scope === 0,
+    type: findReservationType(type),
   };
   switch (action) {
     case "register": {
@@ -166,35 +187,37 @@ function readRequest(
   }
 }
 
-/** APTPL where nothing can be kept. */
+/** Refuses APTPL if reservations cannot survive a loss of power; undefined when the request is possible. */
 function refusePersistence({ logicalUnit }: ItlNexus, request: ReservationRequest): Finished | undefined {
   if (!("persists" in request) || !request.persists || logicalUnit.reservations.canPersist) return undefined;
   return refusedForParameter(request.action === "registerAndMove" ? MOVE_FLAGS_BYTE : FLAGS_BYTE, 0);
 }
 
-/** Ends the command: after PREEMPT AND ABORT when nothing of what it has aborted reaches the medium any more. */
+/** Ends the command. PREEMPT AND ABORT ends only when no aborted command can still change the medium. */
 function finish(result: ReservationResult): Operation {
   if (result.kind === "refused") return REFUSALS[result.refusal];
   if (result.settled === undefined) return FINISHED_GOOD;
   return { kind: "later", operation: result.settled.then(() => FINISHED_GOOD), changesNothing: true };
 }
 
-function perform(nexus: ItlNexus, action: Action, scopeAndType: number, list: Uint8Array): Operation {
+function perform(nexus: ItlNexus, action: Action, scopeAndType: ScopeAndType, list: Uint8Array): Operation {
   const { identity, id, logicalUnit: { reservations } } = nexus;
   const request = readRequest(nexus, action, scopeAndType, list);
   const refusal = "kind" in request ? request : refusePersistence(nexus, request);
   if (refusal === undefined) return reservations.perform(identity, request as ReservationRequest, finish);
-  // SAM-5, 5.3.3: a conflict comes before whatever else is wrong.
+  // SAM-5, 5.3.3: a conflict precedes every other error.
   const isConflict = reservations.isReserved ||
     !isAuthorized(reservations.state, id, { action, key: readKey(list, 0) });
   return isConflict ? RESERVATION_CONFLICT : refusal;
 }
 
-/** PERSISTENT RESERVE OUT with the service action that stands for `action`. */
-export function persistentReserveOut(action: Action): (nexus: ItlNexus, cdb: Uint8Array) => Operation {
-  return (nexus, cdb) => {
-    const lengthBytes = readUint32(cdb, 5);
-    const scopeAndType = cdb[2]!;
+/** Returns the function of PERSISTENT RESERVE OUT with the service action for `action`. */
+export function persistentReserveOut(
+  action: Action,
+): (nexus: ItlNexus, cdb: Uint8Array, fields: typeof RESERVE_OUT_FIELDS) => Operation {
+  return (nexus, cdb, fields) => {
+    const lengthBytes = readField(cdb, fields.listLength);
+    const scopeAndType = { scope: readField(cdb, fields.scope), type: readField(cdb, fields.type) };
     if (lengthBytes < LIST_LENGTH_BYTES || lengthBytes > LIST_LENGTH_MAX_BYTES) return LENGTH_ERROR;
     return takeParameterList(lengthBytes, (list) => perform(nexus, action, scopeAndType, list));
   };

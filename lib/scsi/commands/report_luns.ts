@@ -1,15 +1,21 @@
 /** REPORT LUNS (SPC-4, 6.33). */
-import { readUint32, writeUint32 } from "../../bytes/big_endian.ts";
-import { refusedForField } from "../outcome/finished.ts";
+import { writeUint32 } from "../../bytes/big_endian.ts";
+import { bytesOf, type CdbFields, readField, refuseField } from "../dispatch/cdb_field.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import { encodeLun } from "../logical_unit_number.ts";
 import type { Operation } from "../outcome/operation.ts";
 import { sendParameterData } from "../pages/parameter_data.ts";
 import type { TargetDescription } from "../target_description.ts";
 
+/** The fields of the CDB. */
+export const REPORT_LUNS_FIELDS: CdbFields<"selectReport" | "allocationLength"> = {
+  selectReport: bytesOf(2, 1),
+  allocationLength: bytesOf(6, 4),
+};
+
 /**
- * The values of SELECT REPORT, each with whether its list holds ordinary logical units. A target that has no others
- * (no well known ones, no conglomerates with their administrative and subsidiary ones) lists either all or none.
+ * The values of SELECT REPORT; true for those that list ordinary logical units. This target has only ordinary ones
+ * (neither well known ones nor conglomerates), so each value lists all or none.
  */
 const SELECT_REPORT: ReadonlyMap<number, boolean> = new Map([
   [0x00, true],
@@ -26,7 +32,7 @@ const LUN_LENGTH_BYTES = 8;
 const ALLOCATION_LENGTH_MIN = 16;
 
 /**
- * REPORT LUNS, which every logical unit number answers, whether there is a logical unit or not.
+ * REPORT LUNS at a logical unit number that has no logical unit.
  *
  * ```text
  *  0-3 | LUN list length
@@ -34,11 +40,15 @@ const ALLOCATION_LENGTH_MIN = 16;
  *  8-  | logical unit numbers in ascending order, 8 bytes each
  * ```
  */
-export function reportLunsWithoutLogicalUnit(target: TargetDescription, cdb: Uint8Array): Operation {
-  const listsUnits = SELECT_REPORT.get(cdb[2]!);
-  const allocationLength = readUint32(cdb, 6);
-  if (listsUnits === undefined) return refusedForField(2);
-  if (allocationLength < ALLOCATION_LENGTH_MIN) return refusedForField(6);
+export function reportLunsWithoutLogicalUnit(
+  target: TargetDescription,
+  cdb: Uint8Array,
+  fields: typeof REPORT_LUNS_FIELDS,
+): Operation {
+  const listsUnits = SELECT_REPORT.get(readField(cdb, fields.selectReport));
+  const allocationLength = readField(cdb, fields.allocationLength);
+  if (listsUnits === undefined) return refuseField(fields.selectReport);
+  if (allocationLength < ALLOCATION_LENGTH_MIN) return refuseField(fields.allocationLength);
   const luns = listsUnits ? [...target.logicalUnits.keys()].sort((a, b) => a - b) : [];
   const data = new Uint8Array(HEADER_LENGTH_BYTES + luns.length * LUN_LENGTH_BYTES);
   writeUint32(data, 0, luns.length * LUN_LENGTH_BYTES);
@@ -48,9 +58,9 @@ export function reportLunsWithoutLogicalUnit(target: TargetDescription, cdb: Uin
   return sendParameterData(data, allocationLength);
 }
 
-/** REPORT LUNS, through a logical unit. */
-export function reportLuns(nexus: ItlNexus, cdb: Uint8Array): Operation {
-  const operation = reportLunsWithoutLogicalUnit(nexus.target, cdb);
+/** REPORT LUNS at a logical unit. */
+export function reportLuns(nexus: ItlNexus, cdb: Uint8Array, fields: typeof REPORT_LUNS_FIELDS): Operation {
+  const operation = reportLunsWithoutLogicalUnit(nexus.target, cdb, fields);
   if (operation.kind !== "finished") nexus.onLunsReported();
   return operation;
 }

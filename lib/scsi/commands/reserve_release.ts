@@ -1,6 +1,6 @@
 /**
- * RESERVE and RELEASE (SPC-2, 7.17 to 7.22), of the whole logical unit and for the nexus that asks. Reservations of
- * extents and for third parties are obsolete: the command table refuses every bit that asks for one.
+ * RESERVE and RELEASE (SPC-2, 7.17 to 7.22), of the whole logical unit and for the nexus of the command. Reservations
+ * of extents and for third parties are obsolete: the device server refuses every bit that requests one.
  */
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { Operation } from "../outcome/operation.ts";

@@ -1,15 +1,16 @@
 /**
- * SANITIZE (SBC-3, 5.24): all blocks at once, for good. BLOCK ERASE unmaps them; OVERWRITE writes a pattern everywhere;
- * there is no CRYPTOGRAPHIC ERASE, as there is no key that could be forgotten.
+ * SANITIZE (SBC-3, 5.24): erases all blocks irrecoverably. BLOCK ERASE unmaps them; OVERWRITE writes a pattern to all
+ * of them. CRYPTOGRAPHIC ERASE is not supported, because there is no key to delete.
  *
  * ```text
- *  CDB                              parameter list of OVERWRITE
- *  1   | IMMED (7), AUSE (5),       0   | INVERT (7), TEST (6-5), OVERWRITE COUNT (4-0)
- *        service action             2-3 | INITIALIZATION PATTERN LENGTH
- *  7-8 | length                     4-  | INITIALIZATION PATTERN
+ *  parameter list of OVERWRITE
+ *  0   | INVERT (7), TEST (6-5), OVERWRITE COUNT (4-0)
+ *  2-3 | INITIALIZATION PATTERN LENGTH
+ *  4-  | INITIALIZATION PATTERN
  * ```
  */
 import { readUint16 } from "../../bytes/big_endian.ts";
+import { bitsOf, bytesOf, isSet, readField, refuseField } from "../dispatch/cdb_field.ts";
 import { finished, FINISHED_GOOD, refusedForField, refusedForParameter } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
@@ -21,9 +22,20 @@ import { writeRepeated } from "../medium/repeat_block.ts";
 import type { SanitizeMethod } from "../medium/sanitizer.ts";
 import { wholeBytes } from "../dispatch/set_bits.ts";
 
-/** Byte 1. */
-const IMMED = 0x80;
-const AUSE = 0x20;
+/** The fields of the CDB. `isUnrestricted` is AUSE: EXIT FAILURE MODE is allowed after a failure. */
+export const SANITIZE_FIELDS = {
+  immediate: bitsOf(1, 0x80),
+  isUnrestricted: bitsOf(1, 0x20),
+  listLength: bytesOf(7, 2),
+} as const;
+
+type SanitizeFields = typeof SANITIZE_FIELDS;
+
+/** The flags of a SANITIZE command. */
+interface Flags {
+  readonly immediate: boolean;
+  readonly isUnrestricted: boolean;
+}
 
 /** Byte 0 of the parameter list of OVERWRITE. */
 const INVERT = 0x80;
@@ -33,21 +45,31 @@ const OVERWRITE_COUNT = 0x1f;
 const OVERWRITE_HEADER_BYTES = 4;
 const RESERVED_OF_OVERWRITE = wholeBytes(1, 1);
 
-/** What is unmapped, or written before it is flushed, at a time: so often there is progress to report. */
+/** Most bytes that are unmapped, or written before a flush, at a time: progress is reported after each. */
 const UNMAP_BYTES = 1024 * 1024 * 1024;
 const WRITE_BYTES = 64 * 1024 * 1024;
 
-/** Why AUSE is refused: after a failure in the restricted completion mode it is an error (SBC-4, 5.30.1). */
-function refuseExit({ sanitizer }: LogicalUnit, flags: number): Finished | undefined {
-  return (flags & AUSE) !== 0 && sanitizer.failure === "restricted" ? refusedForField(1, 5) : undefined;
+function readFlags(cdb: Uint8Array, fields: SanitizeFields): Flags {
+  return {
+    immediate: isSet(cdb, fields.immediate),
+    isUnrestricted: isSet(cdb, fields.isUnrestricted),
+  };
 }
 
-/** Of the forms that have no parameter list. */
-function refuseList(unit: LogicalUnit, cdb: Uint8Array): Finished | undefined {
-  return refuseExit(unit, cdb[1]!) ?? (readUint16(cdb, 7) === 0 ? undefined : refusedForField(7));
+/** Refuses AUSE after a failure in the restricted completion mode (SBC-4, 5.30.1); undefined when it is allowed. */
+function refuseExit({ sanitizer }: LogicalUnit, { isUnrestricted }: Flags): Finished | undefined {
+  return isUnrestricted && sanitizer.failure === "restricted"
+    ? refuseField(SANITIZE_FIELDS.isUnrestricted)
+    : undefined;
 }
 
-/** The outcome of a sanitize operation: once its failure holds, the status says so as every later one does. */
+/** Refuses a parameter list, which only OVERWRITE has, or AUSE; undefined when neither is an error. */
+function refuseList(unit: LogicalUnit, cdb: Uint8Array, fields: SanitizeFields): Finished | undefined {
+  return refuseExit(unit, readFlags(cdb, fields)) ??
+    (readField(cdb, fields.listLength) === 0 ? undefined : refuseField(fields.listLength));
+}
+
+/** Returns the outcome of a sanitize operation. A failure ends it with the status that all later commands get. */
 function outcomeOf({ sanitizer }: LogicalUnit, work: Promise<void>): Promise<Outcome> {
   return work.then(() => GOOD, (error) => {
     const outcome = outcomeOfFailure(error);
@@ -55,25 +77,24 @@ function outcomeOf({ sanitizer }: LogicalUnit, work: Promise<void>): Promise<Out
   });
 }
 
-/** Sets a sanitize operation going. Whatever becomes of the task, it goes on: only who waits for it is another. */
-function begin({ logicalUnit }: ItlNexus, flags: number, method: SanitizeMethod): Operation {
+/** Starts a sanitize operation, which continues even if the task is aborted. */
+function begin({ logicalUnit }: ItlNexus, flags: Flags, method: SanitizeMethod): Operation {
   const { sanitizer } = logicalUnit;
-  // Another one may have begun, or failed, while the parameter list was on its way.
+  // Another operation may have started, or failed, while the parameter list was transferred.
   if (sanitizer.isUnderWay) return finished(sanitizer.outcome!);
   const refusal = refuseExit(logicalUnit, flags);
   if (refusal !== undefined) return refusal;
-  const mode = (flags & AUSE) === 0 ? "restricted" : "unrestricted";
+  const mode = flags.isUnrestricted ? "unrestricted" : "restricted";
   const outcome = outcomeOf(logicalUnit, sanitizer.sanitize(withSideFiles(logicalUnit, method), mode));
-  // What waits for its turn is refused, as every command is from now on.
+  // Dormant commands begin and are refused, like all commands from now on.
   logicalUnit.tasks.serve();
-  // A failure that nobody waits for is what every later command is told. The work is not that of the task: whoever
-  // aborts the task need not wait for it.
-  return (flags & IMMED) !== 0
+  // With IMMED, later commands report a failure. An abort of the task need not wait for the operation.
+  return flags.immediate
     ? FINISHED_GOOD
     : { kind: "later", operation: outcome.then(finished), changesNothing: true };
 }
 
-/** Everything that blocks are in, in stretches. */
+/** Divides the medium into stretches. */
 function* stretches(
   unit: LogicalUnit,
   stretchBytes: number,
@@ -84,7 +105,7 @@ function* stretches(
   }
 }
 
-/** The same, but for the extents that take no space: each of those is one stretch, however long it is. */
+/** Divides the medium into stretches; an extent that takes no space is one stretch, whatever its length. */
 function* extents(
   unit: LogicalUnit,
   stretchBytes: number,
@@ -98,15 +119,15 @@ function* extents(
   }
 }
 
-/** What was there before must not come back, not even out of the journal. */
+/** Makes the erasure durable, in the journal, too: the old content must not return after a crash. */
 async function makeDurable({ store, journal }: LogicalUnit): Promise<void> {
   await store.flush();
   await journal?.flush();
 }
 
 /**
- * The medium's old bytes leave its side files first: even where the rest fails, and EXIT FAILURE MODE follows, nothing
- * reads them there.
+ * Erases the old bytes in the side files of the medium first. Nothing can restore them from there, even if the rest
+ * fails and EXIT FAILURE MODE follows.
  */
 function withSideFiles({ journal }: LogicalUnit, method: SanitizeMethod): SanitizeMethod {
   return {
@@ -140,7 +161,7 @@ function overwriteMethod(unit: LogicalUnit, passes: readonly Uint8Array[]): Sani
       for (const block of passes) {
         for (const stretch of stretches(unit, WRITE_BYTES)) {
           await writeRepeated(unit.store, stretch, block, supervision);
-          // Each stretch reaches the disk before the next: the page cache is for others, too.
+          // Each stretch reaches the disk before the next, and does not fill the page cache.
           await makeDurable(unit);
         }
       }
@@ -148,12 +169,12 @@ function overwriteMethod(unit: LogicalUnit, passes: readonly Uint8Array[]): Sani
   };
 }
 
-/** A block that is nothing but a pattern, again and again, the last time as much of it as fits. */
+/** Returns a block filled with repetitions of a pattern, of which the last may be cut off. */
 function fillBlock(blockSizeBytes: number, pattern: Uint8Array): Uint8Array {
   return Uint8Array.from({ length: blockSizeBytes }, (_, index) => pattern[index % pattern.length]!);
 }
 
-/** What a parameter list of OVERWRITE asks for, or why it is not taken. */
+/** Returns the method of a parameter list of OVERWRITE, or a refusal. */
 function readOverwrite(unit: LogicalUnit, list: Uint8Array): SanitizeMethod | Finished {
   const flags = list[0]!;
   const patternLength = readUint16(list, 2);
@@ -162,12 +183,12 @@ function readOverwrite(unit: LogicalUnit, list: Uint8Array): SanitizeMethod | Fi
   if (count === 0) return refusedForParameter(0, 4);
   const refusal = refuseReserved(list, RESERVED_OF_OVERWRITE);
   if (refusal !== undefined) return refusal;
-  // The pattern is all of the rest, whose length is checked with the CDB.
+  // The pattern is the rest of the list, whose length was checked with the CDB.
   if (patternLength !== list.length - OVERWRITE_HEADER_BYTES) return refusedForParameter(2);
   const pattern = list.subarray(OVERWRITE_HEADER_BYTES);
   const block = fillBlock(unit.blockSizeBytes, pattern);
   const inverted = (flags & INVERT) === 0 ? block : block.map((byte) => ~byte);
-  // Inverted between passes, so that the last one writes the pattern itself (SBC-4, 5.30.2.2).
+  // Inverted between passes: the last one writes the pattern itself (SBC-4, 5.30.2.2).
   return overwriteMethod(
     unit,
     Array.from({ length: count }, (_, pass) => (count - pass) % 2 === 1 ? block : inverted),
@@ -175,15 +196,15 @@ function readOverwrite(unit: LogicalUnit, list: Uint8Array): SanitizeMethod | Fi
 }
 
 /** OVERWRITE. */
-export function sanitizeOverwrite(nexus: ItlNexus, cdb: Uint8Array): Operation {
+export function sanitizeOverwrite(nexus: ItlNexus, cdb: Uint8Array, fields: SanitizeFields): Operation {
   const { logicalUnit } = nexus;
-  const flags = cdb[1]!;
+  const flags = readFlags(cdb, fields);
   const refusal = refuseExit(logicalUnit, flags);
   if (refusal !== undefined) return refusal;
-  const lengthBytes = readUint16(cdb, 7);
-  // A pattern has one byte at least, and one block at most.
+  const lengthBytes = readField(cdb, fields.listLength);
+  // The pattern has between one byte and one block.
   const patternRoom = lengthBytes - OVERWRITE_HEADER_BYTES;
-  if (patternRoom < 1 || patternRoom > logicalUnit.blockSizeBytes) return refusedForField(7);
+  if (patternRoom < 1 || patternRoom > logicalUnit.blockSizeBytes) return refuseField(fields.listLength);
   return takeParameterList(lengthBytes, (list) => {
     const method = readOverwrite(logicalUnit, list);
     if ("kind" in method) return method;
@@ -192,25 +213,31 @@ export function sanitizeOverwrite(nexus: ItlNexus, cdb: Uint8Array): Operation {
 }
 
 /** BLOCK ERASE. */
-export function sanitizeBlockErase(nexus: ItlNexus, cdb: Uint8Array): Operation {
+export function sanitizeBlockErase(nexus: ItlNexus, cdb: Uint8Array, fields: SanitizeFields): Operation {
   const { logicalUnit } = nexus;
-  return refuseList(logicalUnit, cdb) ?? begin(nexus, cdb[1]!, eraseMethod(logicalUnit));
+  return refuseList(logicalUnit, cdb, fields) ??
+    begin(nexus, readFlags(cdb, fields), eraseMethod(logicalUnit));
 }
 
-/** EXIT FAILURE MODE. When no operation has failed, there is nothing to exit, which is no error. */
-export function sanitizeExitFailureMode({ logicalUnit }: ItlNexus, cdb: Uint8Array): Operation {
-  const refusal = refuseList(logicalUnit, cdb);
+/** EXIT FAILURE MODE, which has no effect unless an operation has failed. */
+export function sanitizeExitFailureMode(
+  { logicalUnit }: ItlNexus,
+  cdb: Uint8Array,
+  fields: SanitizeFields,
+): Operation {
+  const refusal = refuseList(logicalUnit, cdb, fields);
   if (refusal !== undefined) return refusal;
   const { sanitizer } = logicalUnit;
   switch (sanitizer.failure) {
     case undefined:
       return FINISHED_GOOD;
     case "restricted":
+      // The field is the service action.
       return refusedForField(1, 4);
     case "unrestricted": {
       const outcome = outcomeOf(logicalUnit, sanitizer.exitFailureMode());
-      // With IMMED the status says that the command is valid; until the failure is over the unit refuses the next one.
-      return (cdb[1]! & IMMED) !== 0 ? FINISHED_GOOD : finishLater(outcome, { changesNothing: true });
+      // GOOD with IMMED means only that the command is valid. Until the failure is over, commands are refused.
+      return isSet(cdb, fields.immediate) ? FINISHED_GOOD : finishLater(outcome, { changesNothing: true });
     }
   }
 }

@@ -1,11 +1,12 @@
 /**
  * START STOP UNIT (SBC-3, 5.25) and TEST UNIT READY (SPC-4, 6.47).
  *
- * A file has nothing that idles: from whatever power condition it is sent to it serves the next command, which is what
- * leaving an idle or standby condition comes to. Only a disk whose medium cannot be removed can be stopped; the medium
- * of one that can is loaded or is not there.
+ * A file has no power conditions: in any of them the unit serves the next command, as a disk that leaves an idle or
+ * standby condition does. Only a unit whose medium is not removable can be stopped; a removable medium is loaded or
+ * ejected.
  */
-import { FINISHED_GOOD, refused, refusedForField } from "../outcome/finished.ts";
+import { bitsOf, isSet, readField, refuseField } from "../dispatch/cdb_field.ts";
+import { FINISHED_GOOD, refused } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
 import { finishLater, flush, flushInBackground } from "../medium/medium.ts";
@@ -13,14 +14,15 @@ import type { Operation } from "../outcome/operation.ts";
 import { GOOD, type Outcome } from "../outcome/outcome.ts";
 import { Sense } from "../outcome/sense.ts";
 
-/** Byte 1. */
-const IMMED = 0x01;
-/** Byte 3. */
-const POWER_CONDITION_MODIFIER = 0x0f;
-/** Byte 4, below the power condition. */
-const NO_FLUSH = 0x04;
-const LOEJ = 0x02;
-const START = 0x01;
+/** The fields of START STOP UNIT. `movesMedium` is LOEJ. */
+export const START_STOP_FIELDS = {
+  immediate: bitsOf(1, 0x01),
+  powerConditionModifier: bitsOf(3, 0x0f),
+  powerCondition: bitsOf(4, 0xf0),
+  noFlush: bitsOf(4, 0x04),
+  movesMedium: bitsOf(4, 0x02),
+  start: bitsOf(4, 0x01),
+} as const;
 
 /** POWER CONDITION START_VALID. With any other value the START and LOEJ bits are ignored. */
 const START_VALID = 0x0;
@@ -28,7 +30,7 @@ const START_VALID = 0x0;
 /** ACTIVE, IDLE, STANDBY, LU_CONTROL, FORCE_IDLE_0 and FORCE_STANDBY_0. */
 const POWER_CONDITIONS: readonly number[] = [0x1, 0x2, 0x3, 0x7, 0xa, 0xb];
 
-/** Stops after a flush; a unit whose flush failed goes on, so that something can still be done about it. */
+/** Stops a unit after a flush. If the flush fails the unit keeps running, so the initiator can react. */
 async function flushAndStop(unit: LogicalUnit): Promise<Outcome> {
   unit.stop();
   const outcome = await flush(unit);
@@ -36,7 +38,7 @@ async function flushAndStop(unit: LogicalUnit): Promise<Outcome> {
   return outcome;
 }
 
-/** Ejects after a flush; a medium whose flush failed stays in. */
+/** Ejects the medium after a flush. If the flush fails the medium stays loaded. */
 async function flushAndEject(unit: LogicalUnit): Promise<Outcome> {
   const outcome = await flush(unit);
   if (outcome === GOOD) unit.eject();
@@ -48,7 +50,7 @@ function start(unit: LogicalUnit): Operation {
   return FINISHED_GOOD;
 }
 
-/** Stops a disk; one with a medium that stays loaded only makes it safe to take it out. */
+/** Stops a disk. A disk with a removable medium is only flushed. */
 function stop(nexus: ItlNexus, noFlush: boolean, immediately: boolean): Operation {
   const { logicalUnit: unit } = nexus;
   if (!noFlush && !immediately) {
@@ -68,7 +70,7 @@ function eject(nexus: ItlNexus, noFlush: boolean, immediately: boolean): Operati
   return FINISHED_GOOD;
 }
 
-/** LOEJ: takes the medium out, or puts it in. While its removal is prevented, it does not move either way. */
+/** Loads or ejects the medium (LOEJ). While its removal is prevented, neither is possible. */
 function moveMedium(nexus: ItlNexus, isLoad: boolean, noFlush: boolean, immediately: boolean): Operation {
   const { logicalUnit: unit } = nexus;
   const isThere = unit.isEjected !== isLoad;
@@ -79,28 +81,29 @@ function moveMedium(nexus: ItlNexus, isLoad: boolean, noFlush: boolean, immediat
   return FINISHED_GOOD;
 }
 
-/** Whether a START STOP UNIT only starts: with the START bit, and no power condition to go to. */
+/** Reports whether a START STOP UNIT only starts: it has the START bit, and no power condition. */
 export function startsUnit(cdb: Uint8Array): boolean {
-  return cdb[4]! >>> 4 === START_VALID && (cdb[4]! & START) !== 0;
+  const { powerCondition, start } = START_STOP_FIELDS;
+  return readField(cdb, powerCondition) === START_VALID && isSet(cdb, start);
 }
 
 /** START STOP UNIT. */
-export function startStopUnit(nexus: ItlNexus, cdb: Uint8Array): Operation {
+export function startStopUnit(nexus: ItlNexus, cdb: Uint8Array, fields: typeof START_STOP_FIELDS): Operation {
   const { logicalUnit: unit } = nexus;
-  const flags = cdb[4]!;
-  const powerCondition = flags >>> 4;
-  const [noFlush, immediately] = [(flags & NO_FLUSH) !== 0, (cdb[1]! & IMMED) !== 0];
-  if ((cdb[3]! & POWER_CONDITION_MODIFIER) !== 0) return refusedForField(3, 3);
+  const powerCondition = readField(cdb, fields.powerCondition);
+  const [noFlush, immediately] = [isSet(cdb, fields.noFlush), isSet(cdb, fields.immediate)];
+  if (isSet(cdb, fields.powerConditionModifier)) return refuseField(fields.powerConditionModifier);
   if (powerCondition !== START_VALID) {
-    // Initiators of removable media try all values to see that none ejects, and take a refusal for a fault.
-    const isTaken = unit.removable || POWER_CONDITIONS.includes(powerCondition);
-    return isTaken ? start(unit) : refusedForField(4, 7);
+    // Initiators of removable media try all values to check that none ejects, and take a refusal for a fault.
+    const isAccepted = unit.removable || POWER_CONDITIONS.includes(powerCondition);
+    return isAccepted ? start(unit) : refuseField(fields.powerCondition);
   }
-  if ((flags & LOEJ) !== 0) {
-    if (!unit.removable) return refusedForField(4, 1);
-    return moveMedium(nexus, (flags & START) !== 0, noFlush, immediately);
+  const isStart = isSet(cdb, fields.start);
+  if (isSet(cdb, fields.movesMedium)) {
+    if (!unit.removable) return refuseField(fields.movesMedium);
+    return moveMedium(nexus, isStart, noFlush, immediately);
   }
-  return (flags & START) !== 0 ? start(unit) : stop(nexus, noFlush, immediately);
+  return isStart ? start(unit) : stop(nexus, noFlush, immediately);
 }
 
 /** TEST UNIT READY. */

@@ -3,20 +3,27 @@
  * and WRITE ATOMIC(16) (SBC-4).
  *
  * ```text
- *            COMPARE AND WRITE     ORWRITE(16)           WRITE ATOMIC(16)
- *   byte 1   WRPROTECT, DPO, FUA   ORPROTECT, DPO, FUA   WRPROTECT, DPO, FUA
- *   address  2-9                   2-9                   2-9
- *   length   13                    10-13                 12-13, ATOMIC BOUNDARY in 10-11
+ *            COMPARE AND WRITE   ORWRITE(16)   WRITE ATOMIC(16)
+ *   address  2-9                 2-9           2-9
+ *   length   13                  10-13         12-13, ATOMIC BOUNDARY in 10-11
  * ```
  *
- * The data is collected first, since an initiator takes its time. Then the command waits until nobody else is at work
- * on the range, and has it for itself.
+ * The data is collected first, since an initiator may send it slowly. Then the command waits until no other command
+ * accesses the range, and has exclusive access to it.
  */
-import { readUint16, readUint32, readUint64 } from "../../bytes/big_endian.ts";
+import { type BlockFields, BLOCKS_16, type TransferFlags } from "../dispatch/block_cdb.ts";
+import {
+  bytesOf,
+  type CdbField,
+  type CdbFields,
+  isSet,
+  readField,
+  refuseField,
+} from "../dispatch/cdb_field.ts";
 import { writeAtomically } from "../../store/atomic_write.ts";
 import type { BlockStore } from "../../store/block_store.ts";
 import { atomicWriteMaxBlocks, compareAndWriteMaxBlocks } from "../medium/atomic_limits.ts";
-import { finished, FINISHED_GOOD, refused, refusedForField, TASK_SET_FULL } from "../outcome/finished.ts";
+import { finished, FINISHED_GOOD, refused, TASK_SET_FULL } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
 import { flush, outcomeOfFailure, refuseRange, refuseTransfer } from "../medium/medium.ts";
@@ -26,30 +33,39 @@ import { exclusively } from "../medium/range_access.ts";
 import { encodeSenseWithInformation, Sense } from "../outcome/sense.ts";
 import { Status } from "../outcome/status.ts";
 
-const PROTECT = 0xe0;
-const FUA = 0x08;
+/** The blocks of COMPARE AND WRITE. */
+export const COMPARE_AND_WRITE_BLOCKS: BlockFields = { lba: BLOCKS_16.lba, blocks: bytesOf(13, 1) };
 
-/** Most that ORWRITE reads and writes at a time. */
+/** The blocks and the boundary of WRITE ATOMIC(16). */
+export const WRITE_ATOMIC_FIELDS: CdbFields<"lba" | "atomicBoundary" | "blocks"> = {
+  lba: BLOCKS_16.lba,
+  atomicBoundary: bytesOf(10, 2),
+  blocks: bytesOf(12, 2),
+};
+
+/** Most bytes that ORWRITE reads and writes at a time. */
 const PIECE_BYTES = 256 * 1024;
 
-/** What is to be done with the data when it is complete, with the range to oneself. The store's failures are thrown. */
+/** The work of a command on its complete data, with exclusive access to the range. Failures of the store are thrown. */
 type Action = (unit: LogicalUnit, startBytes: number, data: Uint8Array) => Promise<Outcome>;
 
-/** How one of the commands differs from the others. */
+/** The differences between the commands. */
 interface Plan {
   readonly action: Action;
   readonly lba: number;
   readonly blocks: number;
   readonly forceUnitAccess: boolean;
-  /** The data holds what the blocks should contain before what they are to contain. */
-  readonly hasCompareData?: true;
+  /**
+   * For data that begins with the expected content of the blocks: the field that is refused if the initiator sends data
+   * of another length, since half of that would not be the half that it means.
+   */
+  readonly compareDataOf?: CdbField;
 }
 
 /** A command whose data is collected. */
 class CollectedWrite implements DataOut {
   readonly kind = "dataOut";
   readonly lengthBytes: number;
-  /** Of COMPARE AND WRITE: half of other data is not what the initiator means by its halves. */
   readonly refusalOfOtherLength: Finished | undefined;
   readonly #nexus: ItlNexus;
   readonly #plan: Plan;
@@ -57,7 +73,7 @@ class CollectedWrite implements DataOut {
   #isOver = false;
 
   constructor(nexus: ItlNexus, plan: Plan) {
-    this.refusalOfOtherLength = plan.hasCompareData === true ? refusedForField(13) : undefined;
+    this.refusalOfOtherLength = plan.compareDataOf && refuseField(plan.compareDataOf);
     this.lengthBytes = lengthOf(nexus, plan);
     this.#nexus = nexus;
     this.#plan = plan;
@@ -84,7 +100,7 @@ class CollectedWrite implements DataOut {
     return { kind: "later", operation: afterwards, ...(cancel && { cancel }) };
   }
 
-  /** The data is not needed any more. */
+  /** Releases the memory of the data. */
   end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -112,14 +128,14 @@ class CollectedWrite implements DataOut {
   }
 }
 
-function lengthOf({ logicalUnit }: ItlNexus, { blocks, hasCompareData }: Plan): number {
-  return blocks * logicalUnit.blockSizeBytes * (hasCompareData === true ? 2 : 1);
+function lengthOf({ logicalUnit }: ItlNexus, { blocks, compareDataOf }: Plan): number {
+  return blocks * logicalUnit.blockSizeBytes * (compareDataOf === undefined ? 1 : 2);
 }
 
-/** Begins to collect, if there is room for so much (SAM-5, 5.3.1: lack of resources). */
+/** Collects the data, if the memory suffices (SAM-5, 5.3.1: lack of resources). */
 function collect(nexus: ItlNexus, plan: Plan): Operation {
-  // To be exact about no data at all, the command has to ask for it.
-  if (plan.blocks === 0 && plan.hasCompareData !== true) return FINISHED_GOOD;
+  // COMPARE AND WRITE requests even zero bytes, to refuse data of another length.
+  if (plan.blocks === 0 && plan.compareDataOf === undefined) return FINISHED_GOOD;
   return nexus.collected.take(lengthOf(nexus, plan)) ? new CollectedWrite(nexus, plan) : TASK_SET_FULL;
 }
 
@@ -134,7 +150,7 @@ function miscompare(offset: number): Outcome {
   return { status: Status.checkCondition, sense };
 }
 
-/** The first half of the data is what should be there, the second what is to be there. */
+/** Compares the medium with the first half of the data, and writes the second half. */
 async function compareThenWrite(unit: LogicalUnit, startBytes: number, data: Uint8Array): Promise<Outcome> {
   const expected = data.subarray(0, data.length / 2);
   const actual = await read(unit.store, startBytes, expected.length);
@@ -162,37 +178,53 @@ async function readThenWriteOred(unit: LogicalUnit, startBytes: number, data: Ui
 }
 
 /** COMPARE AND WRITE. */
-export function compareAndWrite(nexus: ItlNexus, cdb: Uint8Array): Operation {
+export function compareAndWrite(
+  nexus: ItlNexus,
+  cdb: Uint8Array,
+  fields: BlockFields & TransferFlags,
+): Operation {
   const { logicalUnit: unit } = nexus;
-  const [flags, lba, blocks] = [cdb[1]!, readUint64(cdb, 2), cdb[13]!];
-  if ((flags & PROTECT) !== 0) return refusedForField(1, 7);
+  if (isSet(cdb, fields.protect)) return refuseField(fields.protect);
+  const [lba, blocks] = [readField(cdb, fields.lba), readField(cdb, fields.blocks)];
   const refusal = refuseRange(unit, lba, blocks);
   if (refusal !== undefined) return refusal;
-  if (blocks > compareAndWriteMaxBlocks(unit)) return refusedForField(13);
-  const forceUnitAccess = (flags & FUA) !== 0;
-  return collect(nexus, { action: compareThenWrite, lba, blocks, forceUnitAccess, hasCompareData: true });
+  if (blocks > compareAndWriteMaxBlocks(unit)) return refuseField(fields.blocks);
+  const forceUnitAccess = isSet(cdb, fields.forceUnitAccess);
+  return collect(nexus, {
+    action: compareThenWrite,
+    lba,
+    blocks,
+    forceUnitAccess,
+    compareDataOf: fields.blocks,
+  });
 }
 
-/** ORWRITE(16). */
-export function orWrite16(nexus: ItlNexus, cdb: Uint8Array): Operation {
-  const [flags, lba, blocks] = [cdb[1]!, readUint64(cdb, 2), readUint32(cdb, 10)];
-  if ((flags & PROTECT) !== 0) return refusedForField(1, 7);
-  const refusal = refuseTransfer(nexus.logicalUnit, lba, blocks, 10);
+/** ORWRITE. */
+export function orWrite(nexus: ItlNexus, cdb: Uint8Array, fields: BlockFields & TransferFlags): Operation {
+  if (isSet(cdb, fields.protect)) return refuseField(fields.protect);
+  const [lba, blocks] = [readField(cdb, fields.lba), readField(cdb, fields.blocks)];
+  const refusal = refuseTransfer(nexus.logicalUnit, lba, blocks, fields.blocks.byte);
   if (refusal !== undefined) return refusal;
-  return collect(nexus, { action: readThenWriteOred, lba, blocks, forceUnitAccess: (flags & FUA) !== 0 });
+  const forceUnitAccess = isSet(cdb, fields.forceUnitAccess);
+  return collect(nexus, { action: readThenWriteOred, lba, blocks, forceUnitAccess });
 }
 
 /**
- * WRITE ATOMIC(16). ATOMIC BOUNDARY must be zero: MAXIMUM ATOMIC BOUNDARY SIZE is, since every write that is accepted
- * at all is atomic as a whole.
+ * WRITE ATOMIC. ATOMIC BOUNDARY must be zero, since MAXIMUM ATOMIC BOUNDARY SIZE is: every write that is accepted is
+ * atomic as a whole.
  */
-export function writeAtomic16(nexus: ItlNexus, cdb: Uint8Array): Operation {
+export function writeAtomic(
+  nexus: ItlNexus,
+  cdb: Uint8Array,
+  fields: typeof WRITE_ATOMIC_FIELDS & TransferFlags,
+): Operation {
   const { logicalUnit: unit } = nexus;
-  const [flags, lba, blocks] = [cdb[1]!, readUint64(cdb, 2), readUint16(cdb, 12)];
-  if ((flags & PROTECT) !== 0) return refusedForField(1, 7);
+  if (isSet(cdb, fields.protect)) return refuseField(fields.protect);
+  const [lba, blocks] = [readField(cdb, fields.lba), readField(cdb, fields.blocks)];
   const refusal = refuseRange(unit, lba, blocks);
   if (refusal !== undefined) return refusal;
-  if (readUint16(cdb, 10) !== 0) return refusedForField(10);
-  if (blocks > atomicWriteMaxBlocks(unit)) return refusedForField(12);
-  return collect(nexus, { action: writeWhole, lba, blocks, forceUnitAccess: (flags & FUA) !== 0 });
+  if (readField(cdb, fields.atomicBoundary) !== 0) return refuseField(fields.atomicBoundary);
+  if (blocks > atomicWriteMaxBlocks(unit)) return refuseField(fields.blocks);
+  const forceUnitAccess = isSet(cdb, fields.forceUnitAccess);
+  return collect(nexus, { action: writeWhole, lba, blocks, forceUnitAccess });
 }

@@ -1,16 +1,17 @@
 /**
- * UNMAP (SBC-3, 5.28): blocks that the initiator has no use for. They read as zeros from then on.
+ * UNMAP (SBC-3, 5.28): frees the space of blocks, which read as zeros afterwards.
  *
  * ```text
- *  CDB               parameter list                          block descriptor
- *  1   | ANCHOR      0-1 | UNMAP DATA LENGTH                 0-7   | address
- *  7-8 | length      2-3 | UNMAP BLOCK DESCRIPTOR DATA LENGTH 8-11 | number of blocks
- *                    8-  | block descriptors                 12-15 | reserved
+ *  parameter list                             block descriptor
+ *  0-1 | UNMAP DATA LENGTH                    0-7   | address
+ *  2-3 | UNMAP BLOCK DESCRIPTOR DATA LENGTH   8-11  | number of blocks
+ *  8-  | block descriptors                    12-15 | reserved
  * ```
  */
 import { readUint16, readUint32, readUint64 } from "../../bytes/big_endian.ts";
 import type { ByteRange } from "../../store/byte_range.ts";
-import { FINISHED_GOOD, refused, refusedForField, refusedForParameter } from "../outcome/finished.ts";
+import { bitsOf, bytesOf, type CdbFields, isSet, readField, refuseField } from "../dispatch/cdb_field.ts";
+import { FINISHED_GOOD, refused, refusedForParameter } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
 import { finishLater, refuseRange } from "../medium/medium.ts";
@@ -21,7 +22,11 @@ import { Sense } from "../outcome/sense.ts";
 import { wholeBytes } from "../dispatch/set_bits.ts";
 import { unmapRanges } from "../medium/unmap_ranges.ts";
 
-const ANCHOR = 0x01;
+/** The fields of the CDB. */
+export const UNMAP_FIELDS: CdbFields<"anchor" | "listLength"> = {
+  anchor: bitsOf(1, 0x01),
+  listLength: bytesOf(7, 2),
+};
 
 const HEADER_BYTES = 8;
 const DESCRIPTOR_BYTES = 16;
@@ -29,15 +34,15 @@ const DESCRIPTOR_BYTES = 16;
 const RESERVED_OF_HEADER = wholeBytes(4, 7);
 const RESERVED_OF_DESCRIPTOR = wholeBytes(12, 15);
 
-/** UNMAP DATA LENGTH counts what follows it, which is no less than the descriptors that the header announces. */
+/** Refuses a header whose UNMAP DATA LENGTH leaves no room for the descriptors that it announces. */
 function refuseHeader(list: Uint8Array): Finished | undefined {
   if (readUint16(list, 0) + 2 < HEADER_BYTES + readUint16(list, 2)) return refusedForParameter(0);
   return refuseReserved(list, RESERVED_OF_HEADER);
 }
 
 /**
- * The ranges of a parameter list, or why it is not taken. Descriptors that it does not hold in full are not there: a
- * list that is cut off by its length is no error.
+ * Returns the ranges of a parameter list, or a refusal. A descriptor that the list does not hold in full is ignored: a
+ * list may be truncated by its length.
  */
 function readRanges(unit: LogicalUnit, list: Uint8Array): ByteRange[] | Finished {
   const refusal = refuseHeader(list);
@@ -60,10 +65,10 @@ function readRanges(unit: LogicalUnit, list: Uint8Array): ByteRange[] | Finished
   return ranges.filter(({ lengthBytes }) => lengthBytes > 0);
 }
 
-/** UNMAP. Nothing is unmapped unless every descriptor is right. */
-export function unmapBlocks(nexus: ItlNexus, cdb: Uint8Array): Operation {
-  if ((cdb[1]! & ANCHOR) !== 0) return refusedForField(1, 0);
-  const lengthBytes = readUint16(cdb, 7);
+/** UNMAP. Unmaps nothing unless every descriptor is valid. */
+export function unmapBlocks(nexus: ItlNexus, cdb: Uint8Array, fields: typeof UNMAP_FIELDS): Operation {
+  if (isSet(cdb, fields.anchor)) return refuseField(fields.anchor);
+  const lengthBytes = readField(cdb, fields.listLength);
   if (lengthBytes === 0) return FINISHED_GOOD;
   if (lengthBytes < HEADER_BYTES) return refused(Sense.parameterListLengthError);
   return takeParameterList(lengthBytes, (list) => {

@@ -1,12 +1,13 @@
 /**
- * VERIFY (SBC-3, 5.29 to 5.31): the blocks are read, and what is read is held against what the initiator says. The
- * medium is verified: what only the page cache had is flushed before the status.
+ * VERIFY (SBC-3, 5.29 to 5.31): reads the blocks and compares them with the data of the initiator, if it sends any. The
+ * medium is verified, so data that only the page cache holds is flushed before the status.
  *
- * Nobody waits for the bytes themselves, so all reading takes the form that leaves the event loop to others.
+ * The initiator does not wait for the bytes themselves, so all reads are asynchronous and leave the event loop free.
  */
-import { readUint16, readUint32, readUint64 } from "../../bytes/big_endian.ts";
+import type { BlockFields, VERIFY_FLAGS } from "../dispatch/block_cdb.ts";
+import { isSet, readField, refuseField } from "../dispatch/cdb_field.ts";
 import { BlockTransfer } from "../medium/block_transfer.ts";
-import { checkCondition, FINISHED_GOOD, refused, refusedForField } from "../outcome/finished.ts";
+import { checkCondition, FINISHED_GOOD, refused } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
 import { finishLater, outcomeOfFailure, refuseTransfer, settle } from "../medium/medium.ts";
@@ -15,12 +16,13 @@ import type { DataOut, Later, Operation } from "../outcome/operation.ts";
 import { GOOD, type Outcome } from "../outcome/outcome.ts";
 import { Sense } from "../outcome/sense.ts";
 
-const VRPROTECT = 0xe0;
+/** Values of BYTCHK; 10b is reserved. */
+const ByteCheck = { none: 0b00, everyBlock: 0b01, reserved: 0b10, oneBlock: 0b11 } as const;
 
-/** Whether `medium`, which was read at `offset` from where the verification starts, is as it should be. */
+/** A function that reports whether `medium`, read `offset` bytes after the start of the range, is as expected. */
 export type Check = (medium: Uint8Array, offset: number) => boolean;
 
-/** Whether bytes, which are as many, are the same. */
+/** Reports whether two arrays of the same length hold the same bytes. */
 export function isEqual(a: Uint8Array, b: Uint8Array): boolean {
   for (let index = 0; index < a.length; index++) {
     if (a[index] !== b[index]) return false;
@@ -28,7 +30,7 @@ export function isEqual(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
-/** Whether `bytes` are nothing but `block`, again and again. */
+/** Reports whether `bytes` consist of repetitions of `block`. */
 function isRepetition(bytes: Uint8Array, block: Uint8Array): boolean {
   for (let offset = 0; offset < bytes.length; offset += block.length) {
     if (!isEqual(bytes.subarray(offset, offset + block.length), block)) return false;
@@ -36,7 +38,7 @@ function isRepetition(bytes: Uint8Array, block: Uint8Array): boolean {
   return true;
 }
 
-/** Reads a range piece by piece and checks each. */
+/** Reads a range piece by piece and checks each piece. */
 export function verifyRange(
   unit: LogicalUnit,
   startBytes: number,
@@ -57,7 +59,7 @@ export function verifyRange(
   });
 }
 
-/** Ends a command with the verification of a range. */
+/** Verifies a range as the end of a command. */
 function verifyLater(unit: LogicalUnit, startBytes: number, lengthBytes: number, check: Check): Later {
   const verified = sharing(
     unit,
@@ -68,7 +70,7 @@ function verifyLater(unit: LogicalUnit, startBytes: number, lengthBytes: number,
   return finishLater(verified, { changesNothing: true });
 }
 
-/** BYTCHK 01b: the initiator sends what the blocks should hold. */
+/** BYTCHK 01b: the initiator sends the expected content of every block. */
 class VerifyBlocks extends BlockTransfer implements DataOut {
   readonly kind = "dataOut";
 
@@ -88,7 +90,7 @@ class VerifyBlocks extends BlockTransfer implements DataOut {
     return outcome;
   }
 
-  /** GOOD would speak for blocks that were never compared, if the initiator did not send them all. */
+  /** Refuses incomplete data: GOOD would vouch for blocks that were never compared. */
   finish(receivedBytes: number): Operation {
     this.end();
     return receivedBytes < this.lengthBytes
@@ -97,7 +99,7 @@ class VerifyBlocks extends BlockTransfer implements DataOut {
   }
 }
 
-/** BYTCHK 11b: the initiator sends one block, and all should be like it. */
+/** BYTCHK 11b: the initiator sends one block, the expected content of all of them. */
 class VerifyRepeatedBlock implements DataOut {
   readonly kind = "dataOut";
   readonly #unit: LogicalUnit;
@@ -133,42 +135,28 @@ class VerifyRepeatedBlock implements DataOut {
   }
 }
 
-function verify(
-  unit: LogicalUnit,
-  flags: number,
-  lba: number,
-  blocks: number,
-  lengthByte: number,
+/** VERIFY. */
+export function verify(
+  { logicalUnit: unit }: ItlNexus,
+  cdb: Uint8Array,
+  fields: BlockFields & typeof VERIFY_FLAGS,
 ): Operation {
-  if ((flags & VRPROTECT) !== 0) return refusedForField(1, 7);
-  const refusal = refuseTransfer(unit, lba, blocks, lengthByte);
+  if (isSet(cdb, fields.protect)) return refuseField(fields.protect);
+  const lba = readField(cdb, fields.lba);
+  const blocks = readField(cdb, fields.blocks);
+  const refusal = refuseTransfer(unit, lba, blocks, fields.blocks.byte);
   if (refusal !== undefined) return refusal;
-  const byteCheck = flags >>> 1 & 0b11;
-  if (byteCheck === 0b10) return refusedForField(1, 2);
+  const byteCheck = readField(cdb, fields.byteCheck);
+  if (byteCheck === ByteCheck.reserved) return refuseField(fields.byteCheck);
   if (blocks === 0) return FINISHED_GOOD;
   switch (byteCheck) {
-    case 0b01:
+    case ByteCheck.everyBlock:
       return new VerifyBlocks(unit, lba, blocks);
-    case 0b11:
+    case ByteCheck.oneBlock:
       return new VerifyRepeatedBlock(unit, lba, blocks);
     default: {
       const { blockSizeBytes } = unit;
       return verifyLater(unit, lba * blockSizeBytes, blocks * blockSizeBytes, () => true);
     }
   }
-}
-
-/** VERIFY(10). */
-export function verify10(nexus: ItlNexus, cdb: Uint8Array): Operation {
-  return verify(nexus.logicalUnit, cdb[1]!, readUint32(cdb, 2), readUint16(cdb, 7), 7);
-}
-
-/** VERIFY(12). */
-export function verify12(nexus: ItlNexus, cdb: Uint8Array): Operation {
-  return verify(nexus.logicalUnit, cdb[1]!, readUint32(cdb, 2), readUint32(cdb, 6), 6);
-}
-
-/** VERIFY(16). */
-export function verify16(nexus: ItlNexus, cdb: Uint8Array): Operation {
-  return verify(nexus.logicalUnit, cdb[1]!, readUint64(cdb, 2), readUint32(cdb, 10), 10);
 }

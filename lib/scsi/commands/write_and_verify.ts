@@ -1,17 +1,11 @@
 /**
- * WRITE AND VERIFY (SBC-3, 5.36 to 5.38): the blocks are written and made durable, and read back; with BYTCHK 01b what
- * is read is held against what was to be written.
- *
- * ```text
- *            (10)           (12)           (16)
- *   byte 1   WRPROTECT (7-5), DPO (4), BYTCHK (2-1)
- *   address  2-5            2-5            2-9
- *   length   7-8            6-9            10-13
- * ```
+ * WRITE AND VERIFY (SBC-3, 5.36 to 5.38): writes the blocks, makes them durable and reads them back. With BYTCHK 01b it
+ * compares them with the data that was written.
  */
-import { readUint16, readUint32, readUint64 } from "../../bytes/big_endian.ts";
+import type { BlockFields, VERIFY_FLAGS } from "../dispatch/block_cdb.ts";
+import { isSet, readField, refuseField } from "../dispatch/cdb_field.ts";
 import { BlockTransfer } from "../medium/block_transfer.ts";
-import { checkCondition, FINISHED_GOOD, refusedForField } from "../outcome/finished.ts";
+import { checkCondition, FINISHED_GOOD } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
 import { finishLater, flush, outcomeOfFailure, refuseTransfer } from "../medium/medium.ts";
@@ -21,9 +15,10 @@ import { sharing } from "../medium/range_access.ts";
 import { Sense } from "../outcome/sense.ts";
 import { isEqual, verifyRange } from "./verify.ts";
 
-const WRPROTECT = 0xe0;
+/** BYTCHK that asks for a comparison; 10b and 11b are reserved here, unlike in VERIFY (SBC-3, 5.36). */
+const COMPARES_BYTES = 0b01;
 
-/** Blocks on their way to the medium, and back for a look. */
+/** Blocks on their way to the medium, and back to be verified. */
 class WriteAndVerifyBlocks extends BlockTransfer implements DataOut {
   readonly kind = "dataOut";
   readonly #comparesBytes: boolean;
@@ -75,33 +70,19 @@ class WriteAndVerifyBlocks extends BlockTransfer implements DataOut {
   }
 }
 
-function writeAndVerify(
-  unit: LogicalUnit,
-  flags: number,
-  lba: number,
-  blocks: number,
-  lengthByte: number,
+/** WRITE AND VERIFY. */
+export function writeAndVerify(
+  { logicalUnit: unit }: ItlNexus,
+  cdb: Uint8Array,
+  fields: BlockFields & typeof VERIFY_FLAGS,
 ): Operation {
-  if ((flags & WRPROTECT) !== 0) return refusedForField(1, 7);
-  const refusal = refuseTransfer(unit, lba, blocks, lengthByte);
+  if (isSet(cdb, fields.protect)) return refuseField(fields.protect);
+  const lba = readField(cdb, fields.lba);
+  const blocks = readField(cdb, fields.blocks);
+  const refusal = refuseTransfer(unit, lba, blocks, fields.blocks.byte);
   if (refusal !== undefined) return refusal;
-  const byteCheck = flags >>> 1 & 0b11;
-  // SBC-3, 5.36: 10b and 11b are reserved here, unlike in VERIFY.
-  if (byteCheck > 0b01) return refusedForField(1, 2);
-  return blocks === 0 ? FINISHED_GOOD : new WriteAndVerifyBlocks(unit, lba, blocks, byteCheck === 0b01);
-}
-
-/** WRITE AND VERIFY(10). */
-export function writeAndVerify10(nexus: ItlNexus, cdb: Uint8Array): Operation {
-  return writeAndVerify(nexus.logicalUnit, cdb[1]!, readUint32(cdb, 2), readUint16(cdb, 7), 7);
-}
-
-/** WRITE AND VERIFY(12). */
-export function writeAndVerify12(nexus: ItlNexus, cdb: Uint8Array): Operation {
-  return writeAndVerify(nexus.logicalUnit, cdb[1]!, readUint32(cdb, 2), readUint32(cdb, 6), 6);
-}
-
-/** WRITE AND VERIFY(16). */
-export function writeAndVerify16(nexus: ItlNexus, cdb: Uint8Array): Operation {
-  return writeAndVerify(nexus.logicalUnit, cdb[1]!, readUint64(cdb, 2), readUint32(cdb, 10), 10);
+  const byteCheck = readField(cdb, fields.byteCheck);
+  if (byteCheck > COMPARES_BYTES) return refuseField(fields.byteCheck);
+  if (blocks === 0) return FINISHED_GOOD;
+  return new WriteAndVerifyBlocks(unit, lba, blocks, byteCheck === COMPARES_BYTES);
 }

@@ -1,22 +1,15 @@
 /**
- * WRITE SAME (SBC-3, 5.42 and 5.43): one block again and again, or zeros, which may mean that blocks are unmapped.
+ * WRITE SAME (SBC-3, 5.42 and 5.43): writes one block to every address of a range, or zeros, for which it may unmap the
+ * blocks. With NDOB the initiator sends no block, and zeros are written.
  *
- * ```text
- *            (10)                       (16)
- *   byte 1   WRPROTECT (7-5), ANCHOR (4), UNMAP (3)
- *                                       NDOB (0): no block is sent, and zeros are meant
- *   address  2-5                        2-9
- *   length   7-8                        10-13
- * ```
- *
- * PBDATA (2) and LBDATA (1), which are obsolete, ask for other data in each block: they are refused, as all bits are
- * that no row of the command table takes. No blocks at all means all from the address on, as WSNZ is zero. With UNMAP,
- * blocks whose block is all zeros are unmapped; as others cannot read as what was asked for when they are, they are
- * written.
+ * PBDATA and LBDATA, which are obsolete, are refused like every bit that is no field. A length of zero means all blocks
+ * from the address on, since WSNZ is zero. UNMAP takes effect only with a block of zeros: unmapped blocks read as
+ * zeros, so any other block is written.
  */
-import { readUint16, readUint32, readUint64 } from "../../bytes/big_endian.ts";
+import type { BlockFields, WRITE_SAME_10_FLAGS } from "../dispatch/block_cdb.ts";
+import { type CdbFields, isSet, readField, refuseField } from "../dispatch/cdb_field.ts";
 import { Cancellation } from "../outcome/cancellation.ts";
-import { finished, refused, refusedForField } from "../outcome/finished.ts";
+import { finished, refused } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import { finishLater, outcomeOfFailure, refuseRange } from "../medium/medium.ts";
 import type { Finished, Operation } from "../outcome/operation.ts";
@@ -27,10 +20,8 @@ import { writeRepeated } from "../medium/repeat_block.ts";
 import { Sense } from "../outcome/sense.ts";
 import { unmapRanges } from "../medium/unmap_ranges.ts";
 
-const WRPROTECT = 0xe0;
-const ANCHOR = 0x10;
-const UNMAP = 0x08;
-const NDOB = 0x01;
+/** The fields of WRITE SAME. */
+type WriteSameFields = BlockFields & CdbFields<keyof typeof WRITE_SAME_10_FLAGS>;
 
 /** The blocks to write, and whether they may be unmapped. */
 interface Extent {
@@ -40,7 +31,7 @@ interface Extent {
   readonly mayUnmap: boolean;
 }
 
-/** Writes a block to all of them. */
+/** Writes a block to every address of an extent. */
 function writeAll({ nexus, lba, blocks, mayUnmap }: Extent, block: Uint8Array): Operation {
   const unit = nexus.logicalUnit;
   const range = { offset: lba * block.length, lengthBytes: blocks * block.length };
@@ -55,7 +46,7 @@ function writeAll({ nexus, lba, blocks, mayUnmap }: Extent, block: Uint8Array): 
   return { kind: "later", operation: written.then(finished), cancel: () => cancellation.cancel() };
 }
 
-/** Takes the block that is to be written everywhere; half a block, or two, is none. */
+/** Takes the block to write, which the initiator must send as exactly one block. */
 function takeBlock(extent: Extent): Operation {
   const refusal = refused(Sense.invalidFieldInCommandInformationUnit);
   return takeParameterList(
@@ -65,39 +56,27 @@ function takeBlock(extent: Extent): Operation {
   );
 }
 
-/** The blocks that a CDB names, or why it is refused. */
-function readExtent(
-  nexus: ItlNexus,
-  flags: number,
-  lba: number,
-  length: number,
-  lengthByte: number,
-): Extent | Finished {
-  if ((flags & WRPROTECT) !== 0) return refusedForField(1, 7);
-  // ANC_SUP is zero; and without UNMAP, ANCHOR is an error anyway.
-  if ((flags & ANCHOR) !== 0) return refusedForField(1, 4);
-  // No blocks are those up to the end, of which there must be one.
+/** Returns the blocks that a CDB addresses, or a refusal. */
+function readExtent(nexus: ItlNexus, cdb: Uint8Array, fields: WriteSameFields): Extent | Finished {
+  if (isSet(cdb, fields.protect)) return refuseField(fields.protect);
+  // ANC_SUP is zero; and without UNMAP, ANCHOR is an error in any case.
+  if (isSet(cdb, fields.anchor)) return refuseField(fields.anchor);
   const unit = nexus.logicalUnit;
+  const lba = readField(cdb, fields.lba);
+  const length = readField(cdb, fields.blocks);
+  // A length of zero reaches to the end, before which at least one block must lie.
   const refusal = refuseRange(unit, lba, Math.max(length, 1));
   if (refusal !== undefined) return refusal;
   const blocks = length === 0 ? unit.capacityBlocks - lba : length;
-  if (blocks > unit.transferLengthMaxBlocks) return refusedForField(lengthByte);
-  return { nexus, lba, blocks, mayUnmap: (flags & UNMAP) !== 0 };
+  if (blocks > unit.transferLengthMaxBlocks) return refuseField(fields.blocks);
+  return { nexus, lba, blocks, mayUnmap: isSet(cdb, fields.unmap) };
 }
 
-/** WRITE SAME(10). */
-export function writeSame10(nexus: ItlNexus, cdb: Uint8Array): Operation {
-  const flags = cdb[1]!;
-  const extent = readExtent(nexus, flags, readUint32(cdb, 2), readUint16(cdb, 7), 7);
-  return "kind" in extent ? extent : takeBlock(extent);
-}
-
-/** WRITE SAME(16). */
-export function writeSame16(nexus: ItlNexus, cdb: Uint8Array): Operation {
-  const flags = cdb[1]!;
-  const extent = readExtent(nexus, flags, readUint64(cdb, 2), readUint32(cdb, 10), 10);
+/** WRITE SAME. */
+export function writeSame(nexus: ItlNexus, cdb: Uint8Array, fields: WriteSameFields): Operation {
+  const extent = readExtent(nexus, cdb, fields);
   if ("kind" in extent) return extent;
-  return (flags & NDOB) === 0
-    ? takeBlock(extent)
-    : writeAll(extent, new Uint8Array(nexus.logicalUnit.blockSizeBytes));
+  return isSet(cdb, fields.noDataOutBuffer)
+    ? writeAll(extent, new Uint8Array(nexus.logicalUnit.blockSizeBytes))
+    : takeBlock(extent);
 }

@@ -3,9 +3,9 @@
  *
  * ```text
  *    2 | sense key: COPY ABORTED
- *    8 | where the status and sense data of the copy source start, zero if there are none } COMMAND-SPECIFIC
- *    9 | likewise of the copy destination                                                 } INFORMATION
- *   10 | number of the segment                                                            }
+ *    8 | offset of the status and sense data of the copy source, zero if there are none } COMMAND-SPECIFIC
+ *    9 | offset of those of the copy destination, likewise                              } INFORMATION
+ *   10 | number of the segment                                                          }
  *   18 | status, sense data
  * ```
  */
@@ -14,7 +14,7 @@ import type { Outcome } from "../outcome/outcome.ts";
 import { encodeSense, type SenseCondition } from "../outcome/sense.ts";
 import { Status } from "../outcome/status.ts";
 
-/** Which of the two devices of a segment failed, and how. */
+/** The failure of one of the two devices of a segment. */
 export interface DeviceFailure {
   readonly role: "source" | "destination";
   readonly outcome: Outcome;
@@ -24,7 +24,7 @@ const SOURCE_BYTE = 8;
 const DESTINATION_BYTE = 9;
 const SEGMENT_BYTE = 10;
 
-/** The outcome of EXTENDED COPY when the segment with this number could not be processed. */
+/** Returns the outcome of EXTENDED COPY when the segment with this number could not be processed. */
 export function copyAborted(condition: SenseCondition, segment: number, failure?: DeviceFailure): Outcome {
   const fixed = encodeSense(condition);
   writeUint16(fixed, SEGMENT_BYTE, segment);

@@ -1,9 +1,8 @@
 /**
- * The copy itself (SPC-4, 5.17): segment by segment, each in pieces small enough that everybody else's commands get
- * their turn in between.
+ * The copy itself (SPC-4, 5.17), segment by segment, each in small pieces between which other commands run.
  *
- * A copy takes no space where its source takes none or holds zeros: there the destination is unmapped, or written only
- * where it does not hold zeros already.
+ * Where the source takes no space or holds zeros, the copy takes no space either: the destination is unmapped, or
+ * written only where it does not hold zeros already.
  */
 import { Cancellation, CancelledError } from "../outcome/cancellation.ts";
 import { RESERVATION_CONFLICT } from "../outcome/finished.ts";
@@ -18,21 +17,21 @@ import { copyAborted, type DeviceFailure } from "./copy_failure.ts";
 import type { Cscd, Segment } from "./copy_parameters.ts";
 import type { CopyProgress } from "./copy_records.ts";
 
-/** Most that is copied at a time: a multiple of every block size. */
+/** Most bytes that are copied at a time: a multiple of every block size. */
 const PIECE_BYTES = 256 * 1024;
 
-/** Most that is unmapped at a time. */
+/** Most bytes that are unmapped at a time. */
 const UNMAP_BYTES = 64 * 1024 * 1024;
 
-/** Zeros are looked for in parts of this size. */
+/** The granularity of the search for zeros. */
 const PART_BYTES = 4096;
 
-/** A CSCD with what it turned out to be; undefined if it cannot be reached. */
+/** A CSCD with its I_T_L nexus; undefined if it cannot be reached. */
 export interface ResolvedCscd extends Cscd {
   readonly nexus: ItlNexus | undefined;
 }
 
-/** A source and a destination that belong together, in bytes. */
+/** A source and its destination, in bytes. */
 interface Span {
   readonly source: ItlNexus;
   readonly sourceBytes: number;
@@ -41,13 +40,13 @@ interface Span {
   readonly lengthBytes: number;
 }
 
-/** Why a segment was not processed. */
+/** The failure of a segment. */
 interface Failure {
   readonly condition: SenseCondition;
   readonly device?: DeviceFailure;
 }
 
-/** One EXTENDED COPY under way. */
+/** A running EXTENDED COPY. */
 export class CopyJob {
   readonly #cscds: readonly ResolvedCscd[];
   readonly #segments: readonly Segment[];
@@ -61,12 +60,12 @@ export class CopyJob {
     this.#progress = progress;
   }
 
-  /** The task is aborted: nothing further is copied. */
+  /** Stops the copy, because its task was aborted. */
   cancel(): void {
     this.#cancellation.cancel();
   }
 
-  /** Processes all segments, or up to the first that cannot be. */
+  /** Processes all segments, up to the first that fails. */
   async run(): Promise<Outcome> {
     for (const [index, segment] of this.#segments.entries()) {
       const failure = await this.#attempt(segment);
@@ -76,7 +75,7 @@ export class CopyJob {
     return GOOD;
   }
 
-  /** Processes a segment. Cancellation is one of the ways in which that fails. */
+  /** Processes a segment, and turns a cancellation into a failure. */
   async #attempt(segment: Segment): Promise<Failure | undefined> {
     try {
       return await this.#process(segment);
@@ -118,7 +117,7 @@ export class CopyJob {
     return cscd.nexus ?? { condition: Sense.copyTargetDeviceNotReachable };
   }
 
-  /** Copies piece by piece, from the end if the destination overlaps what is still to be read before its start. */
+  /** Copies piece by piece, from the end if the destination overlaps the end of the source. */
   async #copy(span: Span): Promise<Failure | undefined> {
     const { source, destination, sourceBytes, destinationBytes, lengthBytes } = span;
     const isBackwards = source.logicalUnit === destination.logicalUnit && destinationBytes > sourceBytes &&
@@ -131,7 +130,7 @@ export class CopyJob {
         : holeAt(source.logicalUnit, sourceBytes + done, Math.min(left, UNMAP_BYTES));
       const pieceBytes = holeBytes || Math.min(PIECE_BYTES, left);
       const offset = isBackwards ? left - pieceBytes : done;
-      // What others have reserved or protected since the last piece is theirs from now on.
+      // Reservations and write protection may have changed since the last piece.
       const failure = refuseDevice(source, "source") ?? refuseDevice(destination, "destination") ??
         (holeBytes > 0
           ? await clearHole(destination.logicalUnit, destinationBytes + offset, pieceBytes)
@@ -167,7 +166,7 @@ export class CopyJob {
   }
 }
 
-/** Why blocks of a device of a segment are not there. */
+/** Refuses blocks of a device that are out of range; undefined when all of them exist. */
 function refuseBlocks(
   { logicalUnit }: ItlNexus,
   role: DeviceFailure["role"],
@@ -178,7 +177,7 @@ function refuseBlocks(
   return refusal && { condition: Sense.copyAborted, device: { role, outcome: refusal.outcome } };
 }
 
-/** Why a device of a segment cannot be accessed now: as for a command that the initiator sends to it itself. */
+/** Refuses access to a device, by the rules for a command of the same initiator; undefined when it is allowed. */
 function refuseDevice(nexus: ItlNexus, role: DeviceFailure["role"]): Failure | undefined {
   if (nexus.isDeparted) return { condition: Sense.copyTargetDeviceNotReachable };
   const access = role === "source" ? "reads" : "writes";
@@ -190,7 +189,7 @@ function refuseDevice(nexus: ItlNexus, role: DeviceFailure["role"]): Failure | u
   return outcome && { condition: Sense.thirdPartyDeviceFailure, device: { role, outcome } };
 }
 
-/** Does something to a device, and says how it failed. */
+/** Performs work on a device, and returns its failure. */
 async function attempt(role: DeviceFailure["role"], work: () => Promise<void>): Promise<Failure | undefined> {
   try {
     await work();
@@ -200,13 +199,13 @@ async function attempt(role: DeviceFailure["role"], work: () => Promise<void>): 
   }
 }
 
-/** How many bytes from `offset` on, up to a limit, take no space. */
+/** Returns the number of bytes from `offset` on, up to a limit, that take no space. */
 function holeAt({ store }: LogicalUnit, offset: number, limitBytes: number): number {
   const { isMapped, endBytes } = store.extentAt(offset);
   return isMapped ? 0 : Math.min(endBytes - offset, limitBytes);
 }
 
-/** Has a range of the destination be zero where the source takes no space. */
+/** Clears a range of the destination where the source takes no space. */
 function clearHole(unit: LogicalUnit, offset: number, lengthBytes: number): Promise<Failure | undefined> {
   return attempt(
     "destination",
@@ -214,12 +213,12 @@ function clearHole(unit: LogicalUnit, offset: number, lengthBytes: number): Prom
   );
 }
 
-/** Makes a range zero, which takes no space: where nothing can be unmapped, the store writes only over other bytes. */
+/** Clears a range without taking space: a store that cannot unmap writes only over bytes that are not zero. */
 async function clear(unit: LogicalUnit, offset: number, lengthBytes: number): Promise<void> {
   if (holeAt(unit, offset, lengthBytes) < lengthBytes) await unit.store.unmap([{ offset, lengthBytes }]);
 }
 
-/** The parts of a piece that are zero, and those that are not, each as long as can be. */
+/** Divides a piece into the longest parts that are all zero, or not. */
 function zeroRuns(piece: Uint8Array): { start: number; end: number; isZero: boolean }[] {
   const runs: { start: number; end: number; isZero: boolean }[] = [];
   for (let start = 0; start < piece.length; start += PART_BYTES) {

@@ -1,5 +1,5 @@
 /**
- * What this copy manager can do, as RECEIVE COPY OPERATING PARAMETERS and the Third-party Copy VPD page tell, and as
+ * The limits of this copy manager, which RECEIVE COPY OPERATING PARAMETERS and the Third-party Copy VPD page report and
  * EXTENDED COPY enforces.
  */
 export const CopyLimits = {
@@ -11,7 +11,7 @@ export const CopyLimits = {
   concurrentCopies: 8,
 } as const;
 
-/** Descriptor type codes (SPC-4, 6.4.4), all with their length in bytes. */
+/** Descriptor type codes (SPC-4, 6.4.4), each with its length in bytes. */
 export const CopyDescriptor = {
   /** Block device to block device. */
   blockToBlock: { type: 0x02, lengthBytes: 28 },
@@ -19,7 +19,7 @@ export const CopyDescriptor = {
   identification: { type: 0xe4, lengthBytes: 32 },
 } as const;
 
-/** MAXIMUM DESCRIPTOR LIST LENGTH: all descriptors that there may be. */
+/** MAXIMUM DESCRIPTOR LIST LENGTH: the length of as many descriptors as are allowed. */
 export const DESCRIPTOR_LIST_LENGTH_MAX_BYTES =
   CopyLimits.cscdDescriptors * CopyDescriptor.identification.lengthBytes +
   CopyLimits.segmentDescriptors * CopyDescriptor.blockToBlock.lengthBytes;

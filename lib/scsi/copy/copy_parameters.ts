@@ -19,8 +19,8 @@
  *                                                20-27 | destination address
  * ```
  *
- * STR and PRIORITY only say what the copy manager may do; CAT, and PAD in byte 28 of a CSCD, what becomes of the rest
- * of an inexact segment, of which there are none. LU ID TYPE is ignored in this descriptor.
+ * STR and PRIORITY are permissions that the copy manager does not use. CAT, and PAD in byte 28 of a CSCD, concern
+ * inexact segments, which are refused. LU ID TYPE is ignored in this descriptor.
  */
 import { readUint16, readUint24, readUint32, readUint64 } from "../../bytes/big_endian.ts";
 import { refused, refusedForParameter } from "../outcome/finished.ts";
@@ -33,7 +33,9 @@ import { CopyDescriptor, CopyLimits, DESCRIPTOR_LIST_LENGTH_MAX_BYTES } from "./
 export const COPY_HEADER_LENGTH_BYTES = 16;
 
 const RESERVED_OF_HEADER: Bits = [1, 0xc0, ...wholeBytes(4, 7)];
-/** NUL is obsolete; RELATIVE INITIATOR PORT IDENTIFIER names none, as the copy manager needs no port to get here. */
+/**
+ * NUL is obsolete. RELATIVE INITIATOR PORT IDENTIFIER must be zero, because the copy manager uses no initiator port.
+ */
 const RESERVED_OF_CSCD: Bits = [1, 0x20, ...wholeBytes(2, 3), 4, 0xf0, 5, 0xc0, 6, 0xff, 28, 0xfb];
 const RESERVED_OF_SEGMENT: Bits = [1, 0xfc, ...wholeBytes(8, 9)];
 
@@ -44,7 +46,7 @@ const LIST_ID_USAGE_RESERVED = 0b01;
 const PERIPHERAL_DEVICE_TYPE = 0x1f;
 const DC = 0x02;
 
-/** What an identification descriptor must say to name a logical unit by its NAA. */
+/** Values of an identification descriptor that names a logical unit by its NAA. */
 const CODE_SET_BINARY = 0x1;
 const NAA_OF_LOGICAL_UNIT = 0x03;
 const NAA_LENGTH_BYTES = 8;
@@ -52,27 +54,27 @@ const DESIGNATOR_LENGTH_MAX_BYTES = 20;
 
 /** A copy source or copy destination. */
 export interface Cscd {
-  /** Where its descriptor starts in the list. */
+  /** The offset of its descriptor in the list. */
   readonly offset: number;
-  /** Undefined when the descriptor names it in a way by which nothing is found here. */
+  /** Undefined when the descriptor has another form of designator. */
   readonly naa: string | undefined;
   readonly isBlockDevice: boolean;
   readonly blockLength: number;
 }
 
-/** What is to be copied from where to where. */
+/** A range of blocks to copy. */
 export interface Segment {
-  /** Indexes into the CSCDs, which there may not be. */
+  /** Indexes of the CSCDs, possibly out of range. */
   readonly source: number;
   readonly destination: number;
   readonly blocks: number;
-  /** `blocks` are of the destination's length, and not of the source's. */
+  /** `blocks` counts blocks of the destination instead of the source. */
   readonly countsDestinationBlocks: boolean;
   readonly sourceLba: number;
   readonly destinationLba: number;
 }
 
-/** A parameter list without fault. */
+/** A valid parameter list. */
 export interface CopyRequest {
   readonly listId: number;
   readonly listIdUsage: number;
@@ -80,7 +82,7 @@ export interface CopyRequest {
   readonly segments: readonly Segment[];
 }
 
-/** Reads a parameter list; what is wrong with it is said before anything is copied. */
+/** Parses a parameter list. Returns a refusal of an invalid one, before anything is copied. */
 export function parseCopyRequest(list: Uint8Array): CopyRequest | Finished {
   if (list.length < COPY_HEADER_LENGTH_BYTES) return refused(Sense.parameterListLengthError);
   const refusal = refuseReserved(list, RESERVED_OF_HEADER);

@@ -1,24 +1,24 @@
-import { type Outcome } from "../outcome/outcome.ts";
+import type { Outcome } from "../outcome/outcome.ts";
 
-/** How far a copy has come. */
+/** The progress of a copy. */
 export interface CopyProgress {
   segmentsProcessed: number;
   bytesWritten: number;
-  /** Undefined while it goes on. */
+  /** Undefined while the copy is running. */
   outcome: Outcome | undefined;
 }
 
-/** How many copies that are over are remembered. */
+/** Most records of completed copies. */
 const FINISHED_MAX = 16;
 
 /**
- * The copies of one I_T_L nexus by their list identifiers: those under way, and those that are over until somebody has
- * asked how they ended (SPC-4, 6.24 and 6.25), or until there are too many.
+ * The copies of one I_T_L nexus by their list identifiers. A completed copy stays until the initiator has requested its
+ * status (SPC-4, 6.24 and 6.25), or until there are too many.
  */
 export class CopyRecords {
-  /** In the order in which they began. */
+  /** By list identifier, in the order of their start. */
   readonly #records = new Map<number, CopyProgress>();
-  /** Those without a list identifier among them. */
+  /** Running copies, including those without a list identifier. */
   #underWay = 0;
 
   get underWayCount(): number {
@@ -29,7 +29,7 @@ export class CopyRecords {
     return this.#records.get(listId);
   }
 
-  /** A copy begins; without a list identifier it is only counted. */
+  /** Begins a copy. Without a list identifier it is only counted. */
   begin(listId: number | undefined): CopyProgress {
     const progress: CopyProgress = { segmentsProcessed: 0, bytesWritten: 0, outcome: undefined };
     this.#underWay++;
@@ -39,7 +39,7 @@ export class CopyRecords {
     return progress;
   }
 
-  /** A copy is over; what became of it is kept until it is forgotten. */
+  /** Ends a copy. Its outcome stays until `forget` is called. */
   end(progress: CopyProgress, outcome: Outcome): void {
     progress.outcome = outcome;
     this.#underWay--;
@@ -47,12 +47,12 @@ export class CopyRecords {
     for (const [listId] of finished.slice(0, -FINISHED_MAX)) this.#records.delete(listId);
   }
 
-  /** The record has served its purpose; one of a copy under way stays. */
+  /** Removes the record of a completed copy. The record of a running one stays. */
   forget(listId: number): void {
     if (this.#records.get(listId)?.outcome !== undefined) this.#records.delete(listId);
   }
 
-  /** A reset ends what was remembered; copies under way are aborted by it as tasks. */
+  /** Removes the records of all completed copies, for a reset. The reset aborts running copies as tasks. */
   clear(): void {
     for (const listId of [...this.#records.keys()]) this.forget(listId);
   }

@@ -1,16 +1,16 @@
 /**
- * 8Fh, Third-party Copy (SPC-4, 7.8.17): descriptors of what EXTENDED COPY can do, each filled up to a multiple of
- * four.
+ * 8Fh, Third-party Copy (SPC-4, 7.8.17): descriptors of the capabilities of EXTENDED COPY, each padded to a multiple of
+ * four bytes.
  *
  * ```text
  *  0-1 | type
- *  2-3 | length of what follows
+ *  2-3 | length of the rest
  * ```
  */
 import { writeUint16, writeUint32 } from "../../bytes/big_endian.ts";
 import { CopyDescriptor, CopyLimits, DESCRIPTOR_LIST_LENGTH_MAX_BYTES } from "./copy_limits.ts";
 
-/** The commands by their operation codes, each with its service actions; the command table has a row for each. */
+/** The service actions of each operation code. The command table has a row for each. */
 export const COPY_SERVICE_ACTIONS: ReadonlyMap<number, readonly number[]> = new Map([
   [0x83, [0x00]],
   [0x84, [0x00, 0x03, 0x04]],
@@ -35,13 +35,16 @@ function descriptor(type: number, content: Uint8Array): number[] {
   return [...bytes];
 }
 
-/** COMMANDS SUPPORTED LIST LENGTH, then operation code, number of service actions and service actions of each. */
+/** Encodes COMMANDS SUPPORTED LIST LENGTH, then the operation code and the counted service actions of each command. */
 function supportedCommands(): Uint8Array {
   const list = [...COPY_SERVICE_ACTIONS].flatMap(([opcode, actions]) => [opcode, actions.length, ...actions]);
   return Uint8Array.of(list.length, ...list);
 }
 
-/** MAXIMUM CSCD DESCRIPTOR COUNT and SEGMENT DESCRIPTOR COUNT, DESCRIPTOR LIST LENGTH, INLINE DATA LENGTH (none). */
+/**
+ * Encodes MAXIMUM CSCD DESCRIPTOR COUNT and SEGMENT DESCRIPTOR COUNT, DESCRIPTOR LIST LENGTH, INLINE DATA LENGTH
+ * (none).
+ */
 function parameterData(): Uint8Array {
   const content = new Uint8Array(0x1c);
   writeUint16(content, 4, CopyLimits.cscdDescriptors);
@@ -50,13 +53,15 @@ function parameterData(): Uint8Array {
   return content;
 }
 
-/** SUPPORTED DESCRIPTOR LIST LENGTH, then the type codes in ascending order. */
+/** Encodes SUPPORTED DESCRIPTOR LIST LENGTH, then the type codes in ascending order. */
 function supportedDescriptors(): Uint8Array {
   const types = Object.values(CopyDescriptor).map(({ type }) => type);
   return Uint8Array.of(types.length, ...types);
 }
 
-/** TOTAL CONCURRENT COPIES, MAXIMUM IDENTIFIED CONCURRENT COPIES, MAXIMUM SEGMENT LENGTH (none), granularity. */
+/**
+ * Encodes TOTAL CONCURRENT COPIES, MAXIMUM IDENTIFIED CONCURRENT COPIES, MAXIMUM SEGMENT LENGTH (none), granularity.
+ */
 function generalCopyOperations(): Uint8Array {
   const content = new Uint8Array(0x20);
   writeUint32(content, 0, CopyLimits.concurrentCopies);
@@ -65,7 +70,7 @@ function generalCopyOperations(): Uint8Array {
   return content;
 }
 
-/** The content of the page, behind its header. */
+/** Encodes the content of the page, without its header. */
 export function thirdPartyCopy(): Uint8Array {
   return Uint8Array.from([
     ...descriptor(DescriptorType.supportedCommands, supportedCommands()),

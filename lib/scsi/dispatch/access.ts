@@ -1,26 +1,25 @@
 /**
- * What a command has to do with the medium and with what others have reserved: the one column of the command table from
- * which follow the readiness of the medium that it needs, write protection and reservation conflicts (SPC-4, table 65;
- * SBC-3, 4.17; SPC-2, 5.5.1 for RESERVE and RELEASE).
+ * Access classes of commands. This one column of the command table determines the checks of a ready medium, of write
+ * protection and of reservation conflicts (SPC-4, table 65; SBC-3, 4.17; SPC-2, 5.5.1 for RESERVE and RELEASE).
  */
 
-/** What an access class comes to. */
+/** The properties of an access class. */
 interface AccessClass {
-  /** It needs the medium: a logical unit that is not ready refuses it. */
+  /** The command needs the medium: a logical unit that is not ready refuses it. */
   readonly needsMedium: boolean;
-  /** It changes the medium: a logical unit that is write protected refuses it. */
+  /** The command changes the medium: a write-protected logical unit refuses it. */
   readonly changesMedium: boolean;
-  /** It changes the unit or what is reserved of it: a logical unit that does not know its reservations refuses it. */
+  /** The command changes the unit or its reservations: a unit whose saved reservations are unreadable refuses it. */
   readonly needsReservations: boolean;
-  /** What others' persistent reservations let through: everything, all but exclusive access, or nothing. */
+  /** Types of persistent reservations with which the command conflicts, if another nexus holds one. */
   readonly conflictsWith: "nothing" | "exclusiveAccess" | "everyType";
-  /** It conflicts with what another nexus has reserved by RESERVE. */
+  /** The command conflicts with the reservation of another nexus by RESERVE. */
   readonly conflictsWithReserve: boolean;
 }
 
-/** The access classes. A command that fits none of them needs one of its own. */
+/** The access classes. */
 export const ACCESS = {
-  /** Says what the logical unit is, to anybody: INQUIRY, REPORT LUNS, READ CAPACITY, LOG SENSE. */
+  /** Identifies the logical unit, for any initiator: INQUIRY, REPORT LUNS, READ CAPACITY, LOG SENSE. */
   identifies: {
     needsMedium: false,
     changesMedium: false,
@@ -28,7 +27,7 @@ export const ACCESS = {
     conflictsWith: "nothing",
     conflictsWithReserve: false,
   },
-  /** Asks how things stand: TEST UNIT READY, the forms of RECEIVE COPY RESULTS. */
+  /** Reports a state: TEST UNIT READY, the forms of RECEIVE COPY RESULTS. */
   polls: {
     needsMedium: false,
     changesMedium: false,
@@ -36,7 +35,7 @@ export const ACCESS = {
     conflictsWith: "nothing",
     conflictsWithReserve: true,
   },
-  /** Says how the logical unit is set up: MODE SENSE, REPORT SUPPORTED OPERATION CODES, READ DEFECT DATA. */
+  /** Reports the configuration of the logical unit: MODE SENSE, REPORT SUPPORTED OPERATION CODES, READ DEFECT DATA. */
   inspects: {
     needsMedium: false,
     changesMedium: false,
@@ -44,7 +43,7 @@ export const ACCESS = {
     conflictsWith: "exclusiveAccess",
     conflictsWithReserve: true,
   },
-  /** Reads the medium, or looks at it: READ, VERIFY, PRE-FETCH, GET LBA STATUS. */
+  /** Reads or inspects the medium: READ, VERIFY, PRE-FETCH, GET LBA STATUS. */
   reads: {
     needsMedium: true,
     changesMedium: false,
@@ -52,7 +51,7 @@ export const ACCESS = {
     conflictsWith: "exclusiveAccess",
     conflictsWithReserve: true,
   },
-  /** Sets the logical unit up, or has it do something: MODE SELECT, LOG SELECT, START STOP UNIT, EXTENDED COPY. */
+  /** Configures or controls the logical unit: MODE SELECT, LOG SELECT, START STOP UNIT, EXTENDED COPY. */
   configures: {
     needsMedium: false,
     changesMedium: false,
@@ -60,7 +59,7 @@ export const ACCESS = {
     conflictsWith: "everyType",
     conflictsWithReserve: true,
   },
-  /** Makes what was written durable: SYNCHRONIZE CACHE. */
+  /** Makes written data durable: SYNCHRONIZE CACHE. */
   synchronizes: {
     needsMedium: true,
     changesMedium: false,
@@ -76,7 +75,7 @@ export const ACCESS = {
     conflictsWith: "everyType",
     conflictsWithReserve: true,
   },
-  /** Deals with reservations itself: PERSISTENT RESERVE IN and OUT, RESERVE, RELEASE. */
+  /** Manages reservations: PERSISTENT RESERVE IN and OUT, RESERVE, RELEASE. */
   reserves: {
     needsMedium: false,
     changesMedium: false,

@@ -1,114 +1,139 @@
-/** The commands of SBC: what makes a logical unit a disk. */
-import { type CommandRow, CONTROL } from "./command.ts";
-import { readCapacity10, readCapacity16 } from "../commands/capacity.ts";
-import { getLbaStatus } from "../commands/get_lba_status.ts";
-import { preFetch10, preFetch16 } from "../commands/pre_fetch.ts";
-import { readDefectData10, readDefectData12 } from "../commands/read_defect_data.ts";
-import * as readWrite from "../commands/read_write.ts";
-import { sanitizeBlockErase, sanitizeExitFailureMode, sanitizeOverwrite } from "../commands/sanitize.ts";
-import { startStopUnit, startsUnit } from "../commands/start_stop_unit.ts";
-import { synchronizeCache10, synchronizeCache16 } from "../commands/synchronize_cache.ts";
-import { compareAndWrite, orWrite16, writeAtomic16 } from "../commands/uninterrupted_write.ts";
-import { unmapBlocks } from "../commands/unmap.ts";
-import { verify10, verify12, verify16 } from "../commands/verify.ts";
-import { writeAndVerify10, writeAndVerify12, writeAndVerify16 } from "../commands/write_and_verify.ts";
-import { writeSame10, writeSame16 } from "../commands/write_same.ts";
-
-/** Bytes 2 to 13 of the long CDBs: 8 of address, 4 of length. */
-const ADDRESS_AND_LENGTH_16: readonly number[] = Array.from({ length: 12 }, () => 0xff);
+/** The commands of SBC, which make a logical unit a disk. */
+import {
+  BLOCKS_10,
+  BLOCKS_12,
+  BLOCKS_16,
+  BLOCKS_6,
+  IMMEDIATE_FLAG,
+  NO_TRANSFER_FLAGS,
+  TRANSFER_FLAGS,
+  VERIFY_FLAGS,
+  WRITE_SAME_10_FLAGS,
+  WRITE_SAME_16_FLAGS,
+} from "./block_cdb.ts";
+import { commandRows } from "./command.ts";
+import { READ_CAPACITY_16_FIELDS, readCapacity10, readCapacity16 } from "../commands/capacity.ts";
+import { GET_LBA_STATUS_FIELDS, getLbaStatus } from "../commands/get_lba_status.ts";
+import { preFetch } from "../commands/pre_fetch.ts";
+import {
+  READ_DEFECT_DATA_10_FIELDS,
+  READ_DEFECT_DATA_12_FIELDS,
+  readDefectData10,
+  readDefectData12,
+} from "../commands/read_defect_data.ts";
+import { read, write } from "../commands/read_write.ts";
+import {
+  SANITIZE_FIELDS,
+  sanitizeBlockErase,
+  sanitizeExitFailureMode,
+  sanitizeOverwrite,
+} from "../commands/sanitize.ts";
+import { START_STOP_FIELDS, startStopUnit, startsUnit } from "../commands/start_stop_unit.ts";
+import { synchronizeCache } from "../commands/synchronize_cache.ts";
+import {
+  COMPARE_AND_WRITE_BLOCKS,
+  compareAndWrite,
+  orWrite,
+  WRITE_ATOMIC_FIELDS,
+  writeAtomic,
+} from "../commands/uninterrupted_write.ts";
+import { UNMAP_FIELDS, unmapBlocks } from "../commands/unmap.ts";
+import { verify } from "../commands/verify.ts";
+import { writeAndVerify } from "../commands/write_and_verify.ts";
+import { writeSame } from "../commands/write_same.ts";
 
 /** The rows of SBC, by their names. */
-export const BLOCK_COMMANDS: Readonly<Record<string, CommandRow>> = {
+export const BLOCK_COMMANDS = commandRows({
   "READ(6)": {
     opcode: 0x08,
-    usage: [0x08, 0x1f, 0xff, 0xff, 0xff, CONTROL],
+    fields: { ...BLOCKS_6, ...NO_TRANSFER_FLAGS },
     access: "reads",
     countsAs: "read",
-    execute: readWrite.read6,
+    execute: read,
   },
   "WRITE(6)": {
     opcode: 0x0a,
-    usage: [0x0a, 0x1f, 0xff, 0xff, 0xff, CONTROL],
+    fields: { ...BLOCKS_6, ...NO_TRANSFER_FLAGS },
     access: "writes",
     countsAs: "write",
-    execute: readWrite.write6,
+    execute: write,
   },
   "START STOP UNIT": {
     opcode: 0x1b,
-    usage: [0x1b, 0x01, 0, 0x0f, 0xf7, CONTROL],
+    fields: START_STOP_FIELDS,
     access: "configures",
     passesReservations: startsUnit,
     execute: startStopUnit,
   },
   "READ CAPACITY(10)": {
     opcode: 0x25,
-    usage: [0x25, 0, 0, 0, 0, 0, 0, 0, 0, CONTROL],
+    fields: {},
     access: "identifies",
     isHeadOfQueue: true,
     execute: readCapacity10,
   },
   "READ(10)": {
     opcode: 0x28,
-    usage: [0x28, 0xf8, 0xff, 0xff, 0xff, 0xff, 0, 0xff, 0xff, CONTROL],
+    fields: { ...BLOCKS_10, ...TRANSFER_FLAGS },
     ignores: ["forceUnitAccessNonVolatile", "groupNumber"],
     access: "reads",
     countsAs: "read",
-    execute: readWrite.read10,
+    execute: read,
   },
   "WRITE(10)": {
     opcode: 0x2a,
-    usage: [0x2a, 0xf8, 0xff, 0xff, 0xff, 0xff, 0, 0xff, 0xff, CONTROL],
+    fields: { ...BLOCKS_10, ...TRANSFER_FLAGS },
     ignores: ["forceUnitAccessNonVolatile", "groupNumber"],
     access: "writes",
     countsAs: "write",
-    execute: readWrite.write10,
+    execute: write,
   },
   "WRITE AND VERIFY(10)": {
     opcode: 0x2e,
-    usage: [0x2e, 0xf6, 0xff, 0xff, 0xff, 0xff, 0, 0xff, 0xff, CONTROL],
+    fields: { ...BLOCKS_10, ...VERIFY_FLAGS },
     ignores: ["groupNumber"],
     access: "writes",
     countsAs: "write",
-    execute: writeAndVerify10,
+    execute: writeAndVerify,
   },
   "VERIFY(10)": {
     opcode: 0x2f,
-    usage: [0x2f, 0xf6, 0xff, 0xff, 0xff, 0xff, 0, 0xff, 0xff, CONTROL],
+    fields: { ...BLOCKS_10, ...VERIFY_FLAGS },
     ignores: ["groupNumber"],
     access: "reads",
-    execute: verify10,
+    execute: verify,
   },
   "PRE-FETCH(10)": {
     opcode: 0x34,
-    usage: [0x34, 0x02, 0xff, 0xff, 0xff, 0xff, 0, 0xff, 0xff, CONTROL],
+    fields: { ...BLOCKS_10, ...IMMEDIATE_FLAG },
     ignores: ["groupNumber"],
     access: "reads",
-    execute: preFetch10,
+    execute: preFetch,
   },
   "SYNCHRONIZE CACHE(10)": {
     opcode: 0x35,
-    usage: [0x35, 0x02, 0xff, 0xff, 0xff, 0xff, 0, 0xff, 0xff, CONTROL],
+    fields: { ...BLOCKS_10, ...IMMEDIATE_FLAG },
     ignores: ["synchronizeNonVolatile", "groupNumber"],
     access: "synchronizes",
-    execute: synchronizeCache10,
+    execute: synchronizeCache,
   },
   "READ DEFECT DATA(10)": {
     opcode: 0x37,
-    usage: [0x37, 0, 0x1f, 0, 0, 0, 0, 0xff, 0xff, CONTROL],
+    fields: READ_DEFECT_DATA_10_FIELDS,
     access: "inspects",
     execute: readDefectData10,
   },
   "WRITE SAME(10)": {
     opcode: 0x41,
-    usage: [0x41, 0xf8, 0xff, 0xff, 0xff, 0xff, 0, 0xff, 0xff, CONTROL],
+    fields: { ...BLOCKS_10, ...WRITE_SAME_10_FLAGS },
     ignores: ["groupNumber"],
     access: "writes",
     countsAs: "write",
-    execute: writeSame10,
+    execute: writeSame,
   },
   "UNMAP": {
     opcode: 0x42,
-    usage: [0x42, 0x01, 0, 0, 0, 0, 0, 0xff, 0xff, CONTROL],
+    fields: UNMAP_FIELDS,
     ignores: ["groupNumber"],
     access: "writes",
     execute: unmapBlocks,
@@ -116,7 +141,7 @@ export const BLOCK_COMMANDS: Readonly<Record<string, CommandRow>> = {
   "SANITIZE OVERWRITE": {
     opcode: 0x48,
     serviceAction: 0x01,
-    usage: [0x48, 0xa1, 0, 0, 0, 0, 0, 0xff, 0xff, CONTROL],
+    fields: SANITIZE_FIELDS,
     access: "writes",
     isHeadOfQueue: true,
     execute: sanitizeOverwrite,
@@ -124,7 +149,7 @@ export const BLOCK_COMMANDS: Readonly<Record<string, CommandRow>> = {
   "SANITIZE BLOCK ERASE": {
     opcode: 0x48,
     serviceAction: 0x02,
-    usage: [0x48, 0xa2, 0, 0, 0, 0, 0, 0xff, 0xff, CONTROL],
+    fields: SANITIZE_FIELDS,
     access: "writes",
     isHeadOfQueue: true,
     execute: sanitizeBlockErase,
@@ -132,22 +157,22 @@ export const BLOCK_COMMANDS: Readonly<Record<string, CommandRow>> = {
   "SANITIZE EXIT FAILURE MODE": {
     opcode: 0x48,
     serviceAction: 0x1f,
-    usage: [0x48, 0xbf, 0, 0, 0, 0, 0, 0xff, 0xff, CONTROL],
+    fields: SANITIZE_FIELDS,
     access: "writes",
     isHeadOfQueue: true,
     execute: sanitizeExitFailureMode,
   },
   "READ(16)": {
     opcode: 0x88,
-    usage: [0x88, 0xf8, ...ADDRESS_AND_LENGTH_16, 0, CONTROL],
+    fields: { ...BLOCKS_16, ...TRANSFER_FLAGS },
     ignores: ["forceUnitAccessNonVolatile", "groupNumber"],
     access: "reads",
     countsAs: "read",
-    execute: readWrite.read16,
+    execute: read,
   },
   "COMPARE AND WRITE": {
     opcode: 0x89,
-    usage: [0x89, 0xf8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0xff, 0, CONTROL],
+    fields: { ...COMPARE_AND_WRITE_BLOCKS, ...TRANSFER_FLAGS },
     ignores: ["forceUnitAccessNonVolatile", "groupNumber"],
     access: "writes",
     countsAs: "write",
@@ -155,69 +180,69 @@ export const BLOCK_COMMANDS: Readonly<Record<string, CommandRow>> = {
   },
   "WRITE(16)": {
     opcode: 0x8a,
-    usage: [0x8a, 0xf8, ...ADDRESS_AND_LENGTH_16, 0, CONTROL],
+    fields: { ...BLOCKS_16, ...TRANSFER_FLAGS },
     ignores: ["forceUnitAccessNonVolatile", "groupNumber"],
     access: "writes",
     countsAs: "write",
-    execute: readWrite.write16,
+    execute: write,
   },
   "ORWRITE(16)": {
     opcode: 0x8b,
-    usage: [0x8b, 0xf8, ...ADDRESS_AND_LENGTH_16, 0, CONTROL],
+    fields: { ...BLOCKS_16, ...TRANSFER_FLAGS },
     ignores: ["forceUnitAccessNonVolatile", "groupNumber"],
     access: "writes",
     countsAs: "write",
-    execute: orWrite16,
+    execute: orWrite,
   },
   "WRITE AND VERIFY(16)": {
     opcode: 0x8e,
-    usage: [0x8e, 0xf6, ...ADDRESS_AND_LENGTH_16, 0, CONTROL],
+    fields: { ...BLOCKS_16, ...VERIFY_FLAGS },
     ignores: ["groupNumber"],
     access: "writes",
     countsAs: "write",
-    execute: writeAndVerify16,
+    execute: writeAndVerify,
   },
   "VERIFY(16)": {
     opcode: 0x8f,
-    usage: [0x8f, 0xf6, ...ADDRESS_AND_LENGTH_16, 0, CONTROL],
+    fields: { ...BLOCKS_16, ...VERIFY_FLAGS },
     ignores: ["groupNumber"],
     access: "reads",
-    execute: verify16,
+    execute: verify,
   },
   "PRE-FETCH(16)": {
     opcode: 0x90,
-    usage: [0x90, 0x02, ...ADDRESS_AND_LENGTH_16, 0, CONTROL],
+    fields: { ...BLOCKS_16, ...IMMEDIATE_FLAG },
     ignores: ["groupNumber"],
     access: "reads",
-    execute: preFetch16,
+    execute: preFetch,
   },
   "SYNCHRONIZE CACHE(16)": {
     opcode: 0x91,
-    usage: [0x91, 0x02, ...ADDRESS_AND_LENGTH_16, 0, CONTROL],
+    fields: { ...BLOCKS_16, ...IMMEDIATE_FLAG },
     ignores: ["synchronizeNonVolatile", "groupNumber"],
     access: "synchronizes",
-    execute: synchronizeCache16,
+    execute: synchronizeCache,
   },
   "WRITE SAME(16)": {
     opcode: 0x93,
-    usage: [0x93, 0xf9, ...ADDRESS_AND_LENGTH_16, 0, CONTROL],
+    fields: { ...BLOCKS_16, ...WRITE_SAME_16_FLAGS },
     ignores: ["groupNumber"],
     access: "writes",
     countsAs: "write",
-    execute: writeSame16,
+    execute: writeSame,
   },
   "WRITE ATOMIC(16)": {
     opcode: 0x9c,
-    usage: [0x9c, 0xf8, ...ADDRESS_AND_LENGTH_16, 0, CONTROL],
+    fields: { ...WRITE_ATOMIC_FIELDS, ...TRANSFER_FLAGS },
     ignores: ["groupNumber"],
     access: "writes",
     countsAs: "write",
-    execute: writeAtomic16,
+    execute: writeAtomic,
   },
   "READ CAPACITY(16)": {
     opcode: 0x9e,
     serviceAction: 0x10,
-    usage: [0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, CONTROL],
+    fields: READ_CAPACITY_16_FIELDS,
     access: "identifies",
     isHeadOfQueue: true,
     execute: readCapacity16,
@@ -225,45 +250,45 @@ export const BLOCK_COMMANDS: Readonly<Record<string, CommandRow>> = {
   "GET LBA STATUS": {
     opcode: 0x9e,
     serviceAction: 0x12,
-    usage: [0x9e, 0x12, ...ADDRESS_AND_LENGTH_16, 0, CONTROL],
+    fields: GET_LBA_STATUS_FIELDS,
     access: "reads",
     execute: getLbaStatus,
   },
   "READ(12)": {
     opcode: 0xa8,
-    usage: [0xa8, 0xf8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, CONTROL],
+    fields: { ...BLOCKS_12, ...TRANSFER_FLAGS },
     ignores: ["forceUnitAccessNonVolatile", "groupNumber"],
     access: "reads",
     countsAs: "read",
-    execute: readWrite.read12,
+    execute: read,
   },
   "WRITE(12)": {
     opcode: 0xaa,
-    usage: [0xaa, 0xf8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, CONTROL],
+    fields: { ...BLOCKS_12, ...TRANSFER_FLAGS },
     ignores: ["forceUnitAccessNonVolatile", "groupNumber"],
     access: "writes",
     countsAs: "write",
-    execute: readWrite.write12,
+    execute: write,
   },
   "WRITE AND VERIFY(12)": {
     opcode: 0xae,
-    usage: [0xae, 0xf6, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, CONTROL],
+    fields: { ...BLOCKS_12, ...VERIFY_FLAGS },
     ignores: ["groupNumber"],
     access: "writes",
     countsAs: "write",
-    execute: writeAndVerify12,
+    execute: writeAndVerify,
   },
   "VERIFY(12)": {
     opcode: 0xaf,
-    usage: [0xaf, 0xf6, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, CONTROL],
+    fields: { ...BLOCKS_12, ...VERIFY_FLAGS },
     ignores: ["groupNumber"],
     access: "reads",
-    execute: verify12,
+    execute: verify,
   },
   "READ DEFECT DATA(12)": {
     opcode: 0xb7,
-    usage: [0xb7, 0x1f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, CONTROL],
+    fields: READ_DEFECT_DATA_12_FIELDS,
     access: "inspects",
     execute: readDefectData12,
   },
-};
+});

@@ -4,7 +4,10 @@ import type { LogicalUnit } from "../logical_unit.ts";
 import type { Finished } from "../outcome/operation.ts";
 import { Sense } from "../outcome/sense.ts";
 
-/** Why the medium, or what is known of its reservations, cannot be accessed in this way; undefined when it can. */
+/**
+ * Refuses a command of this class that the medium, or the state of its reservations, does not allow; undefined
+ * otherwise.
+ */
 export function refuseMediumAccess(access: Access, unit: LogicalUnit): Finished | undefined {
   const { needsMedium, changesMedium, needsReservations } = ACCESS[access];
   if (!needsMedium) {

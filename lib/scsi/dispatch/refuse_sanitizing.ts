@@ -7,8 +7,8 @@ import type { Finished } from "../outcome/operation.ts";
 const SANITIZE = 0x48;
 
 /**
- * Why a command is not executed while the unit is sanitized, or when that has failed (SBC-3, 4.11). INQUIRY, REPORT
- * LUNS and REQUEST SENSE, which need no logical unit at all, are; and what has failed can be tried again.
+ * Refuses a command while the unit is sanitized, or after that has failed (SBC-3, 4.11); undefined when it is allowed.
+ * INQUIRY, REPORT LUNS and REQUEST SENSE, which need no logical unit, are allowed, and after a failure also SANITIZE.
  */
 export function refuseSanitizing(command: Command, { sanitizer }: LogicalUnit): Finished | undefined {
   const { outcome } = sanitizer;

@@ -1,14 +1,14 @@
 import type { FieldPosition } from "../pages/mode_pages.ts";
 
-/** Bits of a CDB or a parameter list: byte and mask, byte and mask, and so on. */
+/** Bits of a CDB or a parameter list, as pairs of byte and mask. */
 export type Bits = readonly number[];
 
-/** The highest of some bits. */
+/** Returns the number of the highest set bit. */
 export function highestBit(bits: number): number {
   return 31 - Math.clz32(bits);
 }
 
-/** The first of some bits that is set, with its byte counted from the start of `bytes`; undefined when none is. */
+/** Finds the first of some bits that is set, with its byte from the start of `bytes`; undefined when none is set. */
 export function findSetBit(bytes: Uint8Array, bits: Bits, offset = 0): FieldPosition | undefined {
   for (let index = 0; index < bits.length; index += 2) {
     const byte = offset + bits[index]!;
@@ -18,7 +18,7 @@ export function findSetBit(bytes: Uint8Array, bits: Bits, offset = 0): FieldPosi
   return undefined;
 }
 
-/** The bits of whole bytes, from `first` up to and including `last`. */
+/** Returns the bits of whole bytes, from `first` up to and including `last`. */
 export function wholeBytes(first: number, last: number): Bits {
   return Array.from({ length: last - first + 1 }, (_, index) => [first + index, 0xff]).flat();
 }

@@ -1,12 +1,12 @@
 import { Sense, type SenseCondition } from "../outcome/sense.ts";
 
 /**
- * What an initiator must hear of before it is served again, in the order in which it is told (SAM-5, 5.14: resets
- * come first, the more sweeping before the lesser). What the target consists of comes before what a unit is, and that
- * before how it is set up, since each makes obsolete what is known of the next. A write error that was found too late
- * to be the status of its own command is told in the same way, and after everything that may have caused it.
+ * The conditions that are reported to an initiator before its next command is executed, in the order of their reports
+ * (SAM-5, 5.14: resets first, the more sweeping before the lesser). The inventory of the target precedes the identity
+ * of a unit, which precedes its settings, since each invalidates the next. A write error that was detected too late for
+ * the status of its own command is reported in the same way, after all conditions that may have caused it.
  */
-const ATTENTIONS = [
+export const ATTENTIONS = [
   Sense.powerOnOccurred,
   Sense.powerOnResetOrBusDeviceResetOccurred,
   Sense.scsiBusResetOccurred,
@@ -32,7 +32,7 @@ const RESET_CODE = 0x29;
 /** One of the conditions that wait for an initiator. */
 export type Attention = typeof ATTENTIONS[number];
 
-/** The conditions that wait on one I_T_L nexus: each at most once, however often it was established. */
+/** The conditions that are pending on one I_T_L nexus, each once, even if it was established several times. */
 export class UnitAttentionQueue {
   readonly #pending = new Set<Attention>();
 
@@ -41,23 +41,24 @@ export class UnitAttentionQueue {
   }
 
   /**
-   * One of them is of the additional sense code 29h, a reset or the loss of the nexus: these come before a reservation
-   * conflict, and all others after it (SAM-5, 5.3.3).
+   * A condition with the additional sense code 29h (a reset, or the loss of the nexus) is pending. Such a condition
+   * precedes a reservation conflict, and all others follow it (SAM-5, 5.3.3).
    */
-  get tellOfReset(): boolean {
+  get hasReset(): boolean {
     return this.#pending.values().some(({ code }) => code >>> 8 === RESET_CODE);
   }
 
+  /** Makes a condition pending. */
   establish(attention: Attention): void {
     this.#pending.add(attention);
   }
 
-  /** Forgets a condition that the initiator has found out about in another way. */
+  /** Removes a condition that the initiator has detected in another way. */
   clear(attention: Attention): void {
     this.#pending.delete(attention);
   }
 
-  /** The condition to tell of next, which is thereby cleared; undefined when there is none. */
+  /** Removes the first condition and returns it; undefined when none is pending. */
   take(): SenseCondition | undefined {
     return ATTENTIONS.find((attention) => this.#pending.delete(attention));
   }

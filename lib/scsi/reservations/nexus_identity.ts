@@ -1,4 +1,4 @@
-/** An I_T nexus by the names of its ports, which are the same again when the initiator logs in again. */
+/** The identity of an I_T nexus: the names of its ports, which stay the same when the initiator logs in again. */
 export interface NexusIdentity {
   /** The initiator port's SCSI name: `iqn...,i,0x...` with the 12 hexadecimal digits of its ISID. */
   readonly initiatorPort: string;
@@ -6,7 +6,7 @@ export interface NexusIdentity {
   readonly targetPort: number;
 }
 
-/** The identity as one word, to find it by. */
+/** Returns the identity as a key of maps. */
 export function nexusId({ initiatorPort, targetPort }: NexusIdentity): string {
   return `${targetPort},${initiatorPort}`;
 }

@@ -1,19 +1,19 @@
 import type { PersistentState } from "./persistent_state.ts";
 
-/** Where a logical unit's persistent reservations outlive a loss of power. */
+/** Stable storage for the persistent reservations of a logical unit. */
 export interface ReservationStore {
-  /** The state that was saved last, before the logical unit was made; undefined when none ever was. */
+  /** The state that was saved last, before the logical unit was made; undefined when there is none. */
   readonly saved: PersistentState | undefined;
   /**
-   * The saved state must be saved once more as it is, before any change: it is in an old form, or half of it was lost.
-   * False by default.
+   * The saved state must be saved again before any change, because it is in an old format or one copy was lost. False
+   * by default.
    */
   readonly needsRewrite?: boolean;
   /**
-   * Resolves when the state is on stable storage in place of the one before. One call at a time. A state all of whose
-   * registrations are in the one before never fails for lack of space.
+   * Replaces the saved state, and resolves when the new one is on stable storage. One call at a time. A state that adds
+   * no registration never fails for lack of space.
    *
-   * @throws {StoreError} (rejects) when that cannot be; the one before is then still there, or the new one is
+   * @throws {StoreError} (rejects) when this fails; either the old or the new state is then saved
    */
   save(state: PersistentState): Promise<void>;
 }

@@ -1,7 +1,7 @@
 /**
- * A logical unit's persistent reservations as text, to outlive a loss of power: a state file, a registration an entry.
- * Keys and names are texts there too, so that nothing of 64 bits goes through a number. PRGENERATION is not kept: power
- * on sets it to zero (SPC-4, 6.15.2).
+ * The text of a state file that holds the persistent reservations of a logical unit, one entry for each registration.
+ * Keys are strings there too, since a number cannot hold 64 bits. PRGENERATION is not saved: power on sets it to zero
+ * (SPC-4, 6.15.2).
  */
 import { formatState, parseState } from "../../store/state_text.ts";
 import { nexusId } from "./nexus_identity.ts";
@@ -14,24 +14,24 @@ import { isRecord } from "../../base/is_record.ts";
 
 const VERSION = 2;
 
-/** A reservation in the text. */
+/** A reservation, as in the text. */
 interface ReservationEntry {
   readonly type: string;
-  /** The number of the holder's registration. */
+  /** The index of the holder's registration; null when all registrants are holders. */
   readonly holder: number | null;
 }
 
-/** No reservation takes more room than this one. */
+/** The reservation with the longest text. */
 const LONGEST_RESERVATION: ReservationEntry = {
   type: Object.keys(RESERVATION_TYPES).reduce((a, b) => a.length >= b.length ? a : b),
   holder: REGISTRATIONS_MAX - 1,
 };
 
 /**
- * Returns the text to keep; of a state that is not to persist, that there is none (SPC-4, 5.13.5.1).
+ * Formats a state; one that does not persist is saved as empty (SPC-4, 5.13.5.1).
  *
- * Its length depends on the registrations alone, whatever the reservation: a request that adds no registration makes no
- * text that is longer than the one before, and so needs no space that is not there already.
+ * The length of the text depends only on the registrations, not on the reservation. A request that adds no registration
+ * does not make the text longer, and so needs no further space.
  */
 export function formatReservations(state: PersistentState): string {
   const { persists, registrations, reservation } = state.persists ? state : UNRESERVED;
@@ -53,12 +53,12 @@ function layOut(
 }
 
 /**
- * Reads a text back.
+ * Parses a text.
  *
- * Everything is checked: a reservation that is misread would let those write who have been fenced off.
+ * Everything is checked, because a misread reservation would admit fenced-off initiators.
  *
- * @throws {SyntaxError} that says what is wrong with the text
- * @throws {NewerStateError} when a newer version of this program has written it
+ * @throws {SyntaxError} when the text is invalid, with the reason
+ * @throws {NewerStateError} when a newer version of this program has written the text
  */
 export function parseReservations(text: string): PersistentState {
   const { persists, registrations: list, reservation: entry } = parseState(text, VERSION).body;
@@ -71,22 +71,22 @@ export function parseReservations(text: string): PersistentState {
   }
   if (registrations.size !== list.length) throw new SyntaxError("a nexus is registered twice");
   const reservation = toReservation(entry, [...registrations.keys()]);
-  if (!persists && list.length > 0) throw new SyntaxError("it has registrations that were not to be kept");
+  if (!persists && list.length > 0) throw new SyntaxError('it has registrations, but "persists" is false');
   return { generation: 0, persists, registrations, reservation };
 }
 
 function toRegistration(value: unknown): Registration {
   const { initiatorPort, targetPort, key } = isRecord(value) ? value : {};
   if (typeof initiatorPort !== "string" || toInitiatorPort(initiatorPort) !== initiatorPort) {
-    throw new SyntaxError(`${JSON.stringify(initiatorPort)} is no initiator port`);
+    throw new SyntaxError(`${JSON.stringify(initiatorPort)} is not an initiator port`);
   }
   if (
     typeof targetPort !== "number" || !Number.isInteger(targetPort) || targetPort < 1 || targetPort > 0xffff
   ) {
-    throw new SyntaxError(`${JSON.stringify(targetPort)} is no target port`);
+    throw new SyntaxError(`${JSON.stringify(targetPort)} is not a target port`);
   }
   if (typeof key !== "string" || !/^[0-9a-f]{16}$/.test(key) || key === NO_KEY) {
-    throw new SyntaxError(`${JSON.stringify(key)} is no reservation key`);
+    throw new SyntaxError(`${JSON.stringify(key)} is not a reservation key`);
   }
   return { initiatorPort, targetPort, key };
 }
@@ -94,10 +94,10 @@ function toRegistration(value: unknown): Registration {
 function toReservation(value: unknown, ids: readonly string[]): Reservation | undefined {
   if (value === null) return undefined;
   const { type, holder } = isRecord(value) ? value : {};
-  if (!isReservationType(type)) throw new SyntaxError(`${JSON.stringify(type)} is no type of reservation`);
+  if (!isReservationType(type)) throw new SyntaxError(`${JSON.stringify(type)} is not a type of reservation`);
   const isHeldByAll = RESERVATION_TYPES[type].admits === "registrantsAsHolders";
   const id = typeof holder === "number" ? ids[holder] : undefined;
   const isConsistent = isHeldByAll ? holder === null && ids.length > 0 : id !== undefined;
-  if (!isConsistent) throw new SyntaxError("its reservation is held by nobody who is registered");
+  if (!isConsistent) throw new SyntaxError("its reservation has no registered holder");
   return { type, holder: id };
 }

@@ -2,9 +2,9 @@
 
 interface TypeRules {
   readonly code: number;
-  /** What those whom the reservation does not let in must not do. */
+  /** The commands that are refused to all nexuses that are not admitted. */
   readonly excludes: "writing" | "access";
-  /** Whom it lets in: its one holder, the registered nexuses besides, or these as holders all of them. */
+  /** The admitted nexuses: the one holder, all registered ones, or all registered ones as holders. */
   readonly admits: "holder" | "registrants" | "registrantsAsHolders";
 }
 
@@ -25,12 +25,12 @@ const NAMES: ReadonlyMap<number, ReservationType> = new Map(
   Object.entries(RESERVATION_TYPES).map(([name, { code }]) => [code, name as ReservationType]),
 );
 
-/** The type with this code; undefined when there is none. */
+/** Returns the type with this code; undefined when there is none. */
 export function findReservationType(code: number): ReservationType | undefined {
   return NAMES.get(code);
 }
 
-/** Whether a text is the name of a type. */
+/** Reports whether a value is the name of a type. */
 export function isReservationType(name: unknown): name is ReservationType {
   return typeof name === "string" && Object.hasOwn(RESERVATION_TYPES, name);
 }

@@ -16,35 +16,35 @@ import {
   transition,
 } from "./transition.ts";
 
-/** What becomes of a request of PERSISTENT RESERVE OUT. */
+/** The result of a request of PERSISTENT RESERVE OUT. */
 export type ReservationResult =
   | { readonly kind: "accepted"; readonly settled: Promise<unknown> | undefined }
   | { readonly kind: "refused"; readonly refusal: ReservationRefusal | "cannotSave" };
 
 /**
- * A logical unit's reservations, of both kinds: the persistent ones (SPC-4, 5.13), which belong to I_T nexuses by name
- * and last until they are released, and that of RESERVE (SPC-2, 5.5), which ends with its nexus or with a reset. Only
- * one kind is in use at a time.
+ * The reservations of a logical unit, of both kinds. Persistent reservations (SPC-4, 5.13) belong to I_T nexuses by
+ * name and last until they are released. The reservation by RESERVE (SPC-2, 5.5) ends with its nexus or with a reset.
+ * Only one kind is in use at a time.
  *
- * The state that is to persist is on stable storage before it holds, so that a request whose saving fails has changed
- * nothing. Requests that come meanwhile wait.
+ * A state that persists is saved to stable storage before it takes effect, so a request that cannot be saved changes
+ * nothing. Further requests wait until then.
  */
 export class Reservations {
   readonly #nexuses: ReadonlySet<AttachedNexus>;
   #store: ReservationStore | undefined;
   #state: PersistentState;
-  /** Who holds the reservation of RESERVE. */
+  /** The holder of the reservation by RESERVE. */
   #reserver: AttachedNexus | undefined;
-  /** Resolves when the request that is being saved holds, or has failed; undefined when none is. */
+  /** Resolves when the request that is being saved has taken effect or failed; undefined when none is being saved. */
   #saving: Promise<unknown> | undefined;
   #areUnknown: boolean;
-  /** Some nexuses may not do everything: what every command looks at, and mostly nothing else. */
+  /** True while a reservation restricts some nexus. Every command checks this flag, usually nothing else. */
   isRestricting = false;
 
   /**
-   * @param nexuses those that are attached to the logical unit, at any time
-   * @param store where reservations outlive a loss of power: undefined when they do not, "unreadable" when what was
-   *   kept cannot be read
+   * @param nexuses the live set of nexuses that are attached to the logical unit
+   * @param store stable storage for reservations; undefined when they cannot persist, "unreadable" when the saved ones
+   *   cannot be read
    */
   constructor(nexuses: ReadonlySet<AttachedNexus>, store: ReservationStore | "unreadable" | undefined) {
     this.#nexuses = nexuses;
@@ -53,12 +53,12 @@ export class Reservations {
     if (store !== undefined && store !== "unreadable") this.learn(store);
   }
 
-  /** The reservations cannot be read: no initiator may use the medium, or reserve anything, before it is known. */
+  /** The saved reservations cannot be read. Until they can, no initiator may use the medium or reserve it. */
   get areUnknown(): boolean {
     return this.#areUnknown;
   }
 
-  /** Takes over what was kept. Nothing may have been reserved yet. */
+  /** Adopts the saved reservations. There must be none yet. */
   learn(store: ReservationStore): void {
     this.#store = store;
     this.#state = store.saved ?? UNRESERVED;
@@ -67,39 +67,39 @@ export class Reservations {
     this.#updateRestricting();
   }
 
-  /** The persistent reservations as they are now. */
+  /** The current persistent reservations. */
   get state(): PersistentState {
     return this.#state;
   }
 
-  /** Who holds the reservation of RESERVE; undefined when nobody does. */
+  /** The holder of the reservation by RESERVE; undefined when there is none. */
   get reserver(): NexusIdentity | undefined {
     return this.#reserver?.identity;
   }
 
-  /** Whether they can outlive a loss of power. */
+  /** True when persistent reservations can survive a loss of power. */
   get canPersist(): boolean {
     return this.#store !== undefined;
   }
 
-  /** The reservation of RESERVE is held, by whomever: PERSISTENT RESERVE IN and OUT conflict (SPC-2, 5.5.1). */
+  /** True while any nexus holds the reservation by RESERVE: PERSISTENT RESERVE IN and OUT conflict (SPC-2, 5.5.1). */
   get isReserved(): boolean {
     return this.#reserver !== undefined;
   }
 
-  /** What a nexus holds: a persistent reservation, by its type, or that of RESERVE; null when it holds none. */
+  /** Returns the type of the reservation that a nexus holds; "reserve" for that by RESERVE; null for none. */
   heldBy(nexus: AttachedNexus): ReservationType | "reserve" | null {
     if (this.#reserver === nexus) return "reserve";
     return isHolder(this.#state, nexus.id) ? this.#state.reservation!.type : null;
   }
 
-  /** Whether a command of this class, from this nexus, conflicts with what others have reserved. */
+  /** Reports whether a command of this class, from this nexus, conflicts with the reservation of another. */
   conflictsWith(access: Access, nexus: AttachedNexus): boolean {
     if (this.#reserver !== undefined && this.#reserver !== nexus) return ACCESS[access].conflictsWithReserve;
     return conflicts(this.#state, nexus.id, access);
   }
 
-  /** RESERVE (SPC-2, 7.21), with the exceptions of SPC-4, 5.13.3, for who may do everything anyway. */
+  /** RESERVE (SPC-2, 7.21), with the exceptions of SPC-4, 5.13.3, for nexuses that a reservation admits. */
   reserve(nexus: AttachedNexus): Operation {
     return this.#afterSaving(() => {
       const decided = this.#decideCompatibly(nexus);
@@ -111,7 +111,7 @@ export class Reservations {
     });
   }
 
-  /** RELEASE (SPC-2, 7.17), likewise. Who holds nothing has nothing to release, which is no error. */
+  /** RELEASE (SPC-2, 7.17), with the same exceptions. A nexus that is no holder releases nothing, without an error. */
   release(nexus: AttachedNexus): Operation {
     return this.#afterSaving(() => {
       const decided = this.#decideCompatibly(nexus);
@@ -121,21 +121,21 @@ export class Reservations {
     });
   }
 
-  /** A nexus is lost (SAM-5, 6.3.4), and with it what it had reserved by RESERVE. */
+  /** Ends the reservation by RESERVE of a nexus that is lost (SAM-5, 6.3.4). */
   loseNexus(nexus: AttachedNexus): void {
     this.#forget(nexus);
   }
 
-  /** The logical unit is reset (SAM-5, 6.3.3): persistent reservations are not affected, that of RESERVE ends. */
+  /** Ends the reservation by RESERVE for a logical unit reset (SAM-5, 6.3.3). Persistent ones are not affected. */
   reset(): void {
     this.#reserver = undefined;
     this.#updateRestricting();
   }
 
   /**
-   * Carries out a request of PERSISTENT RESERVE OUT, as one event, and tells all who must hear of it.
+   * Performs a request of PERSISTENT RESERVE OUT atomically, and notifies the nexuses that it affects.
    *
-   * @param finish says what becomes of the command, once the request holds or is refused
+   * @param finish ends the command, when the request has taken effect or is refused
    */
   perform(
     sender: NexusIdentity,
@@ -155,10 +155,10 @@ export class Reservations {
   }
 
   /**
-   * Clears everything that anybody has registered or reserved, of either kind, on behalf of an administrator, and tells
-   * all whom that concerns.
+   * Clears all registrations and reservations of both kinds for an administrator, and notifies the nexuses that are
+   * affected.
    *
-   * @throws {StoreError} (rejects) when what was to outlive a loss of power cannot be removed; nothing has changed then
+   * @throws {StoreError} (rejects) when the saved state cannot be replaced; nothing has changed then
    */
   async clear(): Promise<void> {
     while (this.#saving !== undefined) await this.#saving;
@@ -169,14 +169,14 @@ export class Reservations {
       const saved = this.#save(store, next);
       this.#saving = saved;
       if ((await saved).kind === "refused") {
-        throw new StoreError("writeFailed", "Cannot save that they are cleared");
+        throw new StoreError("writeFailed", "Cannot save the cleared reservations");
       }
     }
     this.#reserver?.establish(Sense.reservationsReleased);
     this.reset();
   }
 
-  /** Does something when no request is being saved any more: mostly at once. */
+  /** Calls `act` when no request is being saved: usually at once. */
   #afterSaving(act: () => Operation): Operation {
     if (this.#saving === undefined) return act();
     let isCancelled = false;
@@ -184,12 +184,12 @@ export class Reservations {
     return { kind: "later", operation, cancel: () => isCancelled = true };
   }
 
-  /** Where a state must be saved before it holds; undefined when it need not be. */
+  /** Returns the store in which a state must be saved before it takes effect; undefined when it need not be saved. */
   #storeToSave(next: PersistentState): ReservationStore | undefined {
     return next.persists || this.#state.persists ? this.#store : undefined;
   }
 
-  /** The reason of a failure is the store's to report; the next change tries again. */
+  /** Saves the state again as it is. The store reports a failure, and the next change tries again. */
   async #rewrite(store: ReservationStore): Promise<void> {
     try {
       await store.save(this.#state);
@@ -226,7 +226,7 @@ export class Reservations {
     return { kind: "accepted", settled: works.length === 0 ? undefined : Promise.all(works) };
   }
 
-  /** What becomes of RESERVE and RELEASE where there are persistent registrations (SPC-4, 5.13.3; SPC-2, 5.5.1). */
+  /** Decides RESERVE and RELEASE where there are persistent registrations (SPC-4, 5.13.3; SPC-2, 5.5.1). */
   #decideCompatibly(nexus: AttachedNexus): Finished | undefined {
     if (this.#state.reservation !== undefined && isAdmitted(this.#state, nexus.id)) return FINISHED_GOOD;
     return this.#state.registrations.size > 0 ? RESERVATION_CONFLICT : undefined;

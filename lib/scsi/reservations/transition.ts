@@ -1,6 +1,6 @@
 /**
- * What PERSISTENT RESERVE OUT makes of a logical unit's persistent reservations (SPC-4, 5.13.7 to 5.13.11 and 6.16): a
- * state and a request in, the next state and who must hear of it out.
+ * The transitions of persistent reservations by PERSISTENT RESERVE OUT (SPC-4, 5.13.7 to 5.13.11 and 6.16): from a
+ * state and a request to the next state and the nexuses to notify.
  */
 import { nexusId, type NexusIdentity } from "./nexus_identity.ts";
 import {
@@ -12,12 +12,12 @@ import {
 import { NO_KEY, type ReservationKey } from "./reservation_key.ts";
 import { RESERVATION_TYPES, type ReservationType } from "./reservation_types.ts";
 
-/** Most registrations of one logical unit. One initiator can register many nexuses (SPEC_I_PT). */
+/** Most registrations of a logical unit. One initiator can register many nexuses (SPEC_I_PT). */
 export const REGISTRATIONS_MAX = 1024;
 
-/** What a registering nexus asks for. */
+/** A request that registers a nexus. */
 interface Registering {
-  /** RESERVATION KEY: who the sender says it is. */
+  /** RESERVATION KEY: the key under which the sender claims to be registered. */
   readonly key: ReservationKey;
   /** SERVICE ACTION RESERVATION KEY: `NO_KEY` to unregister. */
   readonly newKey: ReservationKey;
@@ -25,18 +25,18 @@ interface Registering {
   readonly persists: boolean;
 }
 
-/** What a nexus asks for that needs a scope and a type of reservation. */
+/** A request with a scope and a type of reservation. */
 interface Reserving {
   readonly key: ReservationKey;
-  /** SCOPE is that of the logical unit, the only one there is. */
+  /** SCOPE is the logical unit, the only one that is supported. */
   readonly isUnitScope: boolean;
-  /** Undefined when TYPE names none. */
+  /** Undefined when TYPE is not supported. */
   readonly type: ReservationType | undefined;
 }
 
 /** A request, by its service action. */
 export type ReservationRequest =
-  /** `others` besides the sender (SPEC_I_PT); undefined when none are asked for. */
+  /** `others` are registered besides the sender (SPEC_I_PT); undefined without SPEC_I_PT. */
   | { readonly action: "register"; readonly others: readonly NexusIdentity[] | undefined } & Registering
   | { readonly action: "registerAndIgnoreExistingKey" } & Registering
   /** `destination` is undefined when there is no such target port. */
@@ -50,7 +50,7 @@ export type ReservationRequest =
   | { readonly action: "clear"; readonly key: ReservationKey }
   | { readonly action: "preempt" | "preemptAndAbort"; readonly victimKey: ReservationKey } & Reserving;
 
-/** Why a request is refused. */
+/** The reason that a request is refused. */
 export type ReservationRefusal =
   | "conflict"
   | "invalidScope"
@@ -63,19 +63,19 @@ export type ReservationRefusal =
   | "invalidRelease"
   | "tooManyRegistrations";
 
-/** What a nexus must hear of, by the names of the unit attention conditions. */
+/** A unit attention condition to establish for a nexus. */
 export interface Notice {
   readonly id: string;
   readonly attention: "reservationsPreempted" | "reservationsReleased" | "registrationsPreempted";
 }
 
-/** What becomes of a request. */
+/** The result of a request. */
 export type Transition =
   | {
     readonly kind: "accepted";
     readonly state: PersistentState;
     readonly notices: readonly Notice[];
-    /** Nexuses whose commands are to be aborted (PREEMPT AND ABORT). */
+    /** Nexuses whose commands must be aborted (PREEMPT AND ABORT). */
     readonly aborted: readonly string[];
   }
   | { readonly kind: "refused"; readonly refusal: ReservationRefusal };
@@ -92,12 +92,12 @@ function accept(
   return { kind: "accepted", state, notices, aborted };
 }
 
-/** The state with its PRGENERATION counted on (SPC-4, 6.15.2): by every service action but RESERVE and RELEASE. */
-function countOn(state: PersistentState): PersistentState {
+/** Increments PRGENERATION (SPC-4, 6.15.2), as every service action but RESERVE and RELEASE does. */
+function incrementGeneration(state: PersistentState): PersistentState {
   return { ...state, generation: (state.generation + 1) >>> 0 };
 }
 
-/** The same notice for all registered nexuses except some. */
+/** Returns the same notice for all registered nexuses except some. */
 function noticesFor(
   { registrations }: PersistentState,
   attention: Notice["attention"],
@@ -106,14 +106,14 @@ function noticesFor(
   return [...registrations.keys()].filter((id) => !isExcepted(id)).map((id) => ({ id, attention }));
 }
 
-/** Whether others than its one holder must hear that a reservation is released (SPC-4, 5.13.11.2.2). */
+/** Reports whether a release must be notified to other nexuses than the one holder (SPC-4, 5.13.11.2.2). */
 function isShared(type: ReservationType): boolean {
   return RESERVATION_TYPES[type].admits !== "holder";
 }
 
 /**
- * Whether the sender is who it says it is (SPC-4, 5.13.7 and 6.16.3): registered with the key that it sends, except
- * for who registers first, with no key, and for who asks to ignore it.
+ * Reports whether the sender is registered with the key that it sends (SPC-4, 5.13.7 and 6.16.3). A sender that is not
+ * registered may register with key zero; REGISTER AND IGNORE EXISTING KEY needs no key.
  */
 export function isAuthorized(
   { registrations }: PersistentState,
@@ -125,7 +125,7 @@ export function isAuthorized(
   return (action === "register" ? ownKey ?? NO_KEY : ownKey) === key;
 }
 
-/** What a request from `sender` makes of a state. */
+/** Applies a request from `sender` to a state. */
 export function transition(
   state: PersistentState,
   sender: NexusIdentity,
@@ -148,7 +148,7 @@ export function transition(
       return release(state, id, request);
     case "clear":
       return accept(
-        countOn({ ...state, registrations: new Map(), reservation: undefined }),
+        incrementGeneration({ ...state, registrations: new Map(), reservation: undefined }),
         noticesFor(state, "reservationsPreempted", (other) => other === id),
       );
     case "preempt":
@@ -158,13 +158,13 @@ export function transition(
 }
 
 /**
- * What it makes of a state that an administrator clears it: the same as CLEAR (SPC-4, 5.13.11.2.7), of which every
- * nexus is told that had registered, as none of them has asked for it. Nothing is left to outlive a loss of power.
+ * Clears a state for an administrator, like CLEAR (SPC-4, 5.13.11.2.7). Every registered nexus is notified, since none
+ * of them has requested it. The new state does not persist.
  */
 export function clearByAdministrator(state: PersistentState): Transition & { kind: "accepted" } {
   const next = { ...state, registrations: new Map(), reservation: undefined, persists: false };
   const notices = noticesFor(state, "reservationsPreempted", () => false);
-  return { kind: "accepted", state: countOn(next), notices, aborted: [] };
+  return { kind: "accepted", state: incrementGeneration(next), notices, aborted: [] };
 }
 
 /** Tables 67 and 68. */
@@ -180,16 +180,16 @@ function register(
   const registrations = new Map(state.registrations);
   for (const nexus of [sender, ...others]) registrations.set(nexusId(nexus), toRegistration(nexus, newKey));
   if (registrations.size > REGISTRATIONS_MAX) return refuse("tooManyRegistrations");
-  return accept(countOn({ ...state, registrations, persists }));
+  return accept(incrementGeneration({ ...state, registrations, persists }));
 }
 
 function toRegistration({ initiatorPort, targetPort }: NexusIdentity, key: ReservationKey): Registration {
   return { initiatorPort, targetPort, key };
 }
 
-/** SPC-4, 5.13.11.2.3: a reservation of which the sender was the only holder is released. */
+/** SPC-4, 5.13.11.2.3: also releases a reservation of which the sender was the only holder. */
 function unregister(state: PersistentState, id: string, persists: boolean): Transition {
-  const next = countOn({ ...removeRegistrations(state, new Set([id])), persists });
+  const next = incrementGeneration({ ...removeRegistrations(state, new Set([id])), persists });
   const released = next.reservation === undefined ? state.reservation : undefined;
   const notices = released !== undefined && isShared(released.type)
     ? noticesFor(next, "reservationsReleased", () => false)
@@ -215,7 +215,9 @@ function registerAndMove(
   const registrations = new Map(state.registrations).set(holder, toRegistration(destination, newKey));
   if (unregisters) registrations.delete(id);
   if (registrations.size > REGISTRATIONS_MAX) return refuse("tooManyRegistrations");
-  return accept(countOn({ ...state, registrations, persists, reservation: { ...reservation, holder } }));
+  return accept(
+    incrementGeneration({ ...state, registrations, persists, reservation: { ...reservation, holder } }),
+  );
 }
 
 function toReservation(type: ReservationType, id: string): PersistentState["reservation"] {
@@ -232,7 +234,7 @@ function reserve(state: PersistentState, id: string, { isUnitScope, type }: Rese
   return reservation.type === type ? accept(state) : refuse("conflict");
 }
 
-/** SPC-4, 5.13.11.2.2. Who holds nothing has nothing to release, which is no error. */
+/** SPC-4, 5.13.11.2.2. A sender that is no holder releases nothing, without an error. */
 function release(state: PersistentState, id: string, { isUnitScope, type }: Reserving): Transition {
   if (!isUnitScope) return refuse("invalidScope");
   const { reservation } = state;
@@ -243,8 +245,8 @@ function release(state: PersistentState, id: string, { isUnitScope, type }: Rese
 }
 
 /**
- * Table 72. The sender's own commands are never aborted: of the holder that preempts itself SPC-4 says that it keeps
- * its registration (5.13.11.2.4.3), and one that removes its own has no need to abort what it can wait for.
+ * Table 72. Commands of the sender are never aborted. A holder that preempts itself keeps its registration (SPC-4,
+ * 5.13.11.2.4.3), and a sender that removes its own registration can wait for its commands.
  */
 function preempt(
   state: PersistentState,
@@ -262,7 +264,7 @@ function preempt(
   const victims = registeredWith(state, victimKey);
   if (victims.size === 0) return refuse("conflict");
   return accept(
-    countOn(removeRegistrations(state, victims)),
+    incrementGeneration(removeRegistrations(state, victims)),
     noticesFor(state, "registrationsPreempted", (other) => other === id || !victims.has(other)),
     request.action === "preemptAndAbort" ? [...victims].filter((victim) => victim !== id) : [],
   );
@@ -272,7 +274,7 @@ function registeredWith({ registrations }: PersistentState, key: ReservationKey)
   return new Set([...registrations].filter(([, registration]) => registration.key === key).map(([id]) => id));
 }
 
-/** SPC-4, 5.13.11.2.4.3: the sender's reservation takes the place of the one that it preempts. */
+/** SPC-4, 5.13.11.2.4.3: the reservation of the sender replaces the one that it preempts. */
 function preemptReservation(
   state: PersistentState,
   id: string,
@@ -289,5 +291,9 @@ function preemptReservation(
     ? []
     : noticesFor(next, "reservationsReleased", (other) => other === id);
   const preempted = noticesFor(state, "registrationsPreempted", (other) => !victims.has(other));
-  return accept(countOn(next), [...preempted, ...released], action === "preemptAndAbort" ? [...victims] : []);
+  return accept(
+    incrementGeneration(next),
+    [...preempted, ...released],
+    action === "preemptAndAbort" ? [...victims] : [],
+  );
 }

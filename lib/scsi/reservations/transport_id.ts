@@ -4,10 +4,10 @@
  * ```text
  *    0 | format code (7-6), reserved (5-4), protocol identifier 5h
  *    1 | reserved
- *  2-3 | ADDITIONAL LENGTH: of what follows, a multiple of four and at least 20
+ *  2-3 | ADDITIONAL LENGTH: of the rest, a multiple of four and at least 20
  *    4 | format 00b: the initiator's iSCSI name
  *      | format 01b: its port's name, `NAME,i,0xISID`
- *      | ended by a null character and filled with more
+ *      | terminated and padded with null characters
  * ```
  */
 import { readUint16, writeUint16 } from "../../bytes/big_endian.ts";
@@ -23,35 +23,35 @@ const FORMAT_PORT = 0b01;
 const HEADER_LENGTH_BYTES = 4;
 const ADDITIONAL_LENGTH_MIN_BYTES = 20;
 
-/** What stands between an initiator's name and the ISID of its port. */
+/** The separator between an initiator's name and the ISID of its port. */
 const SEPARATOR = ",i,0x";
 const ISID_DIGITS = 12;
 
-/** What a TransportID names: one port, or all ports of an initiator. */
+/** A TransportID: the name of one port, or of an initiator with all of its ports. */
 export type TransportId =
   | { readonly kind: "port"; readonly initiatorPort: string }
   | { readonly kind: "initiator"; readonly initiatorName: string };
 
-/** The name of the initiator that a port belongs to. */
+/** Returns the name of the initiator to which a port belongs. */
 export function initiatorNameOf(initiatorPort: string): string {
   const end = initiatorPort.lastIndexOf(SEPARATOR);
   return end === -1 ? initiatorPort : initiatorPort.slice(0, end);
 }
 
-/** ADDITIONAL LENGTH for a name of so many bytes. */
+/** Returns ADDITIONAL LENGTH for a name of this length. */
 function additionalLength(nameBytes: number): number {
   return Math.max(Math.ceil((nameBytes + 1) / 4) * 4, ADDITIONAL_LENGTH_MIN_BYTES);
 }
 
-/** The length of the TransportID of an initiator port, without encoding it. */
+/** Returns the length of the TransportID of an initiator port, without encoding it. */
 export function transportIdLength(initiatorPort: string): number {
-  // Nearly all names are ASCII, of which each character is a byte.
+  // Nearly all names are ASCII, with one byte for each character.
   const isAscii = !/\P{ASCII}/u.test(initiatorPort);
   const nameBytes = isAscii ? initiatorPort.length : new TextEncoder().encode(initiatorPort).length;
   return HEADER_LENGTH_BYTES + additionalLength(nameBytes);
 }
 
-/** The TransportID of an initiator port, in format 01b. */
+/** Encodes the TransportID of an initiator port, in format 01b. */
 export function encodeTransportId(initiatorPort: string): Uint8Array {
   const name = new TextEncoder().encode(initiatorPort);
   const lengthBytes = additionalLength(name.length);
@@ -62,7 +62,7 @@ export function encodeTransportId(initiatorPort: string): Uint8Array {
   return bytes;
 }
 
-/** The TransportID that `bytes` begin with, and its length; undefined when they begin with none of iSCSI's. */
+/** Decodes the TransportID at the start of `bytes`; undefined when there is no valid one of iSCSI. */
 export function decodeTransportId(
   bytes: Uint8Array,
 ): { readonly id: TransportId; readonly lengthBytes: number } | undefined {
@@ -99,7 +99,7 @@ function toIscsiName(text: string): string | undefined {
   return iscsiNameProblem(name) === undefined ? name : undefined;
 }
 
-/** A port's name in the one form in which all are kept; undefined when the text is none. */
+/** Normalizes the name of a port; undefined when the text is not a valid one. */
 export function toInitiatorPort(text: string): string | undefined {
   const separator = text.lastIndexOf(SEPARATOR);
   if (separator === -1) return undefined;

@@ -16,7 +16,7 @@ Deno.test("READ CAPACITY(10) gives FFFFFFFFh when the last address is larger", a
   assertHex((await run(openUnit({ store }), READ_CAPACITY_10)).data, "ff ff ff ff 00 00 02 00");
 });
 
-Deno.test("READ CAPACITY(16) gives what (10) has no room for", async () => {
+Deno.test("READ CAPACITY(16) returns what does not fit into (10)", async () => {
   const store = new MemoryStore({ sizeBytes: 2 ** 44 });
   assertHex(
     (await run(openUnit({ store }), READ_CAPACITY_16)).data,

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { writeUint16, writeUint24, writeUint32, writeUint64 } from "../../../lib/bytes/big_endian.ts";
-import type { LogicalUnitOptions } from "../../../lib/scsi/logical_unit.ts";
+import type { LogicalUnitOptions } from "../../../lib/scsi/logical_unit_options.ts";
 import type { Nexus } from "../../../lib/scsi/nexus.ts";
 import { FaultyStore } from "../../support/faulty_store.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
@@ -30,7 +30,7 @@ interface Segment {
   readonly from?: number;
   readonly to?: number;
   readonly countsDestination?: boolean;
-  /** CAT: what is to be done with the rest of an inexact segment. */
+  /** CAT: the treatment of the rest of an inexact segment. */
   readonly keepsRest?: boolean;
 }
 
@@ -87,7 +87,7 @@ function copy(nexus: Nexus, request: Request): Promise<Result> {
   return copyList(nexus, encodeRequest(request));
 }
 
-/** A nexus with two units of 1 MiB. */
+/** Opens a nexus with two units of 1 MiB. */
 function openPair(
   source: Partial<LogicalUnitOptions> = {},
   destination: Partial<LogicalUnitOptions> = {},
@@ -107,7 +107,7 @@ async function read(nexus: Nexus, lun: number, lba: number, blocks: number): Pro
   return (await complete(nexus.execute(lun, blocksCdb("READ(10)", { lba, blocks })))).data;
 }
 
-/** Where sense data of a copy that was aborted has the number of the segment, and whose status it repeats. */
+/** Returns the number of the segment, and the device whose status is repeated, in sense data of an aborted copy. */
 function senseOf({ sense }: Result): { segment: number; source: number; destination: number } {
   assert(sense !== undefined);
   return { segment: sense[10]! << 8 | sense[11]!, source: sense[8]!, destination: sense[9]! };
@@ -124,7 +124,7 @@ Deno.test("EXTENDED COPY copies from unit to unit, segment by segment", async ()
   assertEquals(await read(nexus, 1, 1024, 1), new Uint8Array(512));
 });
 
-Deno.test("EXTENDED COPY within a unit copies what was there, even if the ranges overlap", async () => {
+Deno.test("EXTENDED COPY within a unit copies the old content, even if the ranges overlap", async () => {
   const data = pattern(1200 * 512);
   for (const [from, to] of [[0, 100], [100, 0]] as const) {
     const nexus = openPair();
@@ -153,7 +153,7 @@ Deno.test("EXTENDED COPY between blocks of two sizes copies whole blocks of both
   }
 });
 
-Deno.test("EXTENDED COPY stays sparse where the source is, and makes zeros of what was there before", async () => {
+Deno.test("EXTENDED COPY stays sparse where the source is, and clears the old content", async () => {
   for (const [knowsHoles, canUnmap] of [[false, false], [false, true], [true, false], [true, true]]) {
     const store = new MemoryStore({ sizeBytes: SIZE_BYTES, canUnmap: canUnmap! });
     const source = new MemoryStore({ sizeBytes: SIZE_BYTES, canUnmap: knowsHoles! });
@@ -163,7 +163,7 @@ Deno.test("EXTENDED COPY stays sparse where the source is, and makes zeros of wh
     const writesBefore = store.writeCount;
     assertEquals((await copy(nexus, { segments: [{ blocks: 2048 }] })).outcome, "good");
     assertEquals(await read(nexus, 1, 0, 2048), await read(nexus, 0, 0, 2048));
-    // One change is the data, and one is for what was there; all else was zero already.
+    // One write is the data, and one clears the old content; the rest was zero already.
     assertEquals(store.writeCount - writesBefore, 2);
     if (!canUnmap) continue;
     assertEquals(store.extentAt(0), { isMapped: false, endBytes: 800 * 512 });
@@ -179,7 +179,7 @@ Deno.test("EXTENDED COPY without a list does nothing, and with too long a one is
   assertEquals((await run(nexus, copyCdb(0x10000))).outcome, "parameterListLengthError");
 });
 
-Deno.test("EXTENDED COPY refuses lists that end within something", async () => {
+Deno.test("EXTENDED COPY refuses truncated lists", async () => {
   const nexus = openPair();
   const whole = encodeRequest({ segments: [{}] });
   for (const length of [1, 15, 16, 47, 80, whole.length - 1]) {
@@ -188,14 +188,14 @@ Deno.test("EXTENDED COPY refuses lists that end within something", async () => {
   }
 });
 
-/** A list in which some bytes are others. */
+/** Returns a list with some bytes replaced. */
 function altered(changes: Readonly<Record<number, number>>): Uint8Array {
   const list = encodeRequest({ segments: [{}] });
   for (const [offset, byte] of Object.entries(changes)) list[Number(offset)] = byte;
   return list;
 }
 
-Deno.test("EXTENDED COPY refuses what it does not know, before anything is copied", async () => {
+Deno.test("EXTENDED COPY refuses unknown descriptors before anything is copied", async () => {
   const nexus = openPair();
   const outcomes: readonly (readonly [Readonly<Record<number, number>>, string])[] = [
     [{ 15: 0x01 }, "inlineDataLengthExceeded"],
@@ -212,7 +212,7 @@ Deno.test("EXTENDED COPY refuses what it does not know, before anything is copie
   assertParameterRefused(await copyList(nexus, altered({ 83: 0x19 })), 82);
 });
 
-Deno.test("EXTENDED COPY refuses more descriptors than it has promised", async () => {
+Deno.test("EXTENDED COPY refuses more descriptors than its reported limits", async () => {
   const nexus = openPair();
   const naas = Array.from({ length: 17 }, () => NAAS[0]);
   const segments = Array.from({ length: 257 }, () => ({}));
@@ -221,7 +221,7 @@ Deno.test("EXTENDED COPY refuses more descriptors than it has promised", async (
   assertEquals((await copy(nexus, { naas, segments })).outcome, "parameterListLengthError");
 });
 
-Deno.test("EXTENDED COPY ends at the segment that cannot be processed, and says which and why", async () => {
+Deno.test("EXTENDED COPY ends at the first segment that fails, and reports its number and the reason", async () => {
   const nexus = openPair();
   const data = pattern(512);
   await write(nexus, 0, 0, data);
@@ -247,7 +247,7 @@ Deno.test("EXTENDED COPY reaches only units that the initiator is logged in to",
   assertEquals((await copyList(nexus, notADisk)).outcome, "incorrectCopyTargetDeviceType");
 });
 
-Deno.test("EXTENDED COPY reaches the units of the initiator's other nexuses, as long as they are there", async () => {
+Deno.test("EXTENDED COPY reaches the units of the initiator's other nexuses while these exist", async () => {
   const [here, there] = NAAS.map((naa) => makeTarget(makeUnit({ identity: { naa, serialNumber: naa } })));
   const other = openReadyNexus(there!);
   const others = [other];
@@ -260,7 +260,7 @@ Deno.test("EXTENDED COPY reaches the units of the initiator's other nexuses, as 
   assertEquals((await copy(nexus, { segments: [{}] })).outcome, "copyTargetDeviceNotReachable");
 });
 
-Deno.test("EXTENDED COPY does not write where the initiator may not", async () => {
+Deno.test("EXTENDED COPY does not write to a write-protected unit", async () => {
   const nexus = openPair({}, { readOnly: true });
   const result = await copy(nexus, { segments: [{}] });
   assertEquals([result.outcome, senseOf(result)], [
@@ -284,7 +284,7 @@ Deno.test("EXTENDED COPY does not write to what another initiator has reserved",
   assertEquals((await copy(nexus, { segments: [{}] })).outcome, "good");
 });
 
-Deno.test("EXTENDED COPY tells a failure of the medium, and whose it is", async () => {
+Deno.test("EXTENDED COPY reports a failure of the medium, and the device that failed", async () => {
   const store = new FaultyStore(new MemoryStore({ sizeBytes: SIZE_BYTES }));
   const nexus = openPair({ store });
   store.inject({ operation: "read", kind: "readFailed" });
@@ -332,14 +332,14 @@ Deno.test("EXTENDED COPY neither reads nor writes blocks that an uninterrupted c
   }
 });
 
-Deno.test("EXTENDED COPY fails when a unit of it is taken from the target, or the session with it ends", async () => {
+Deno.test("EXTENDED COPY fails when one of its units is removed, or the session with it ends", async () => {
   for (const lun of [0, 1]) {
     for (const ending of ["removed", "closed"] as const) {
       const stores = NAAS.map(() => new SlowStore(new MemoryStore({ sizeBytes: SIZE_BYTES })));
       const units = NAAS.map((naa, index) =>
         makeUnit({ identity: { naa, serialNumber: naa }, store: stores[index]! })
       );
-      // The units belong to two targets, so that the session with one can end while the other copies.
+      // The units belong to two targets: the session with one can end while the other copies.
       const targets = units.map((unit) => makeTarget(unit));
       const other = openReadyNexus(targets[lun]!);
       const nexus = targets[1 - lun]!.openNexus("iqn.2007-01.tld.host:client,i,0x400001370000", {
@@ -360,7 +360,7 @@ Deno.test("EXTENDED COPY fails when a unit of it is taken from the target, or th
   }
 });
 
-Deno.test("EXTENDED COPY is BUSY while as many copies are under way as are promised, listed or not", async () => {
+Deno.test("EXTENDED COPY is BUSY while as many copies run as the limit allows, listed or not", async () => {
   const slow = new SlowStore(new MemoryStore({ sizeBytes: SIZE_BYTES }));
   const nexus = openPair({ store: slow });
   const begin = (listId: number): Promise<Result> =>
@@ -381,7 +381,7 @@ Deno.test("EXTENDED COPY is BUSY while as many copies are under way as are promi
 const COPY_STATUS = cdb("84 00 07 00 00 00 00 00 00 00 00 00 00 ff");
 const FAILURE_DETAILS = cdb("84 04 07 00 00 00 00 00 00 00 00 00 00 ff");
 
-Deno.test("RECEIVE COPY STATUS tells how far a copy came, once", async () => {
+Deno.test("RECEIVE COPY STATUS reports the progress of a completed copy once", async () => {
   const nexus = openPair();
   assertFieldRefused(await run(nexus, COPY_STATUS), 2);
   await copy(nexus, { segments: [{ blocks: 3 }, {}] });
@@ -399,7 +399,7 @@ Deno.test("RECEIVE COPY STATUS knows nothing of copies whose results need not be
   }
 });
 
-Deno.test("RECEIVE COPY STATUS knows nothing of what was before a reset", async () => {
+Deno.test("RECEIVE COPY STATUS knows nothing of copies before a reset", async () => {
   const nexus = openPair();
   await copy(nexus, { segments: [{}] });
   nexus.manage("logicalUnitReset", 0);
@@ -407,7 +407,7 @@ Deno.test("RECEIVE COPY STATUS knows nothing of what was before a reset", async 
   assertFieldRefused(await run(nexus, COPY_STATUS), 2);
 });
 
-Deno.test("RECEIVE COPY FAILURE DETAILS repeats how a copy failed, until all of it has been sent", async () => {
+Deno.test("RECEIVE COPY FAILURE DETAILS repeats the details of a failure until all are sent", async () => {
   const nexus = openPair();
   assertHex((await run(nexus, FAILURE_DETAILS)).data, "00 00 00 00");
   const { sense } = await copy(nexus, { segments: [{ to: 2048 }] });
@@ -421,7 +421,7 @@ Deno.test("RECEIVE COPY FAILURE DETAILS repeats how a copy failed, until all of 
   assertHex((await run(nexus, FAILURE_DETAILS)).data, "00 00 00 00");
 });
 
-Deno.test("RECEIVE COPY OPERATING PARAMETERS tells the limits", async () => {
+Deno.test("RECEIVE COPY OPERATING PARAMETERS reports the limits", async () => {
   const { data } = await run(openPair(), cdb("84 03 00 00 00 00 00 00 00 00 00 00 00 ff"));
   assertHex(
     data,

@@ -22,7 +22,7 @@ async function statusesOf(nexus: Nexus, lba: number, allocationLength = 4096): P
   });
 }
 
-Deno.test("GET LBA STATUS tells from the block that was asked for which blocks take space", async () => {
+Deno.test("GET LBA STATUS reports which blocks take space, from the addressed block on", async () => {
   const store = new MemoryStore({ sizeBytes: 1024 * 1024, canUnmap: true });
   store.writeNow(16 * 512, new Uint8Array(4096));
   const nexus = openUnit({ store });
@@ -35,11 +35,11 @@ Deno.test("GET LBA STATUS tells from the block that was asked for which blocks t
   );
 });
 
-Deno.test("GET LBA STATUS calls everything mapped where nothing is known", async () => {
+Deno.test("GET LBA STATUS reports everything as mapped if the store does not know", async () => {
   assertEquals(await statusesOf(openUnit(), 5), [[5, 2043, 0]]);
 });
 
-Deno.test("GET LBA STATUS calls a block mapped if any byte of it is", async () => {
+Deno.test("GET LBA STATUS reports a block as mapped if any byte of it is", async () => {
   const store = new MemoryStore({ sizeBytes: 8 * 16384, canUnmap: true });
   store.writeNow(16384 + 8192, new Uint8Array(4096));
   const nexus = openUnit({ store, blockSizeBytes: 16384, physicalBlockSizeBytes: 16384 });
@@ -47,7 +47,7 @@ Deno.test("GET LBA STATUS calls a block mapped if any byte of it is", async () =
   assertEquals(await statusesOf(nexus, 1), [[1, 1, 0], [2, 6, 1]]);
 });
 
-Deno.test("GET LBA STATUS counts no further than its field, and sends no more than there is room for", async () => {
+Deno.test("GET LBA STATUS respects the limit of its counter and the allocation length", async () => {
   const store = new MemoryStore({ sizeBytes: 512 * (2 ** 32 + 100), canUnmap: true });
   store.extentAt = (): { isMapped: boolean; endBytes: number } => ({
     isMapped: false,
@@ -59,7 +59,7 @@ Deno.test("GET LBA STATUS counts no further than its field, and sends no more th
   assertEquals((await run(nexus, statusCdb(0, 3))).data.length, 3);
 });
 
-Deno.test("GET LBA STATUS refuses a block that there is not", async () => {
+Deno.test("GET LBA STATUS refuses a block that is out of range", async () => {
   const nexus = openUnit();
   for (const lba of [2048, 2 ** 63]) {
     assertEquals((await run(nexus, statusCdb(lba, 24))).outcome, "logicalBlockAddressOutOfRange");

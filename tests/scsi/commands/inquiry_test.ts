@@ -41,7 +41,7 @@ Deno.test("INQUIRY refuses a page code without EVPD, and CMDDT", async () => {
   assertFieldRefused(await run(nexus, cdb("12 03 00 00 ff")), 1, 1);
 });
 
-Deno.test("INQUIRY where there is no unit says so, and has no more to say", async () => {
+Deno.test("INQUIRY where there is no unit reports this, and has no pages", async () => {
   const nexus = openUnit();
   const { data } = await complete(nexus.execute(5, cdb("12 00 00 00 ff")));
   assertEquals(data.length, 96);
@@ -51,7 +51,7 @@ Deno.test("INQUIRY where there is no unit says so, and has no more to say", asyn
   assertFieldRefused(await complete(nexus.execute(5, cdb("12 00 80 00 ff"))), 2);
 });
 
-Deno.test("INQUIRY says whether the medium can be removed", async () => {
+Deno.test("INQUIRY reports whether the medium is removable", async () => {
   for (const removable of [false, true]) {
     const { data } = await run(openUnit({ removable }), cdb("12 00 00 00 60"));
     assertEquals(data[1], removable ? 0x80 : 0x00);

@@ -15,7 +15,7 @@ Deno.test("LOG SENSE lists pages and subpages", async () => {
   assertHex((await run(nexus, cdb("4d 00 43 ff 00 00 00 00 ff"))).data, "43 ff 00 04 03 00 03 ff");
 });
 
-Deno.test("LOG SENSE counts what is written, read and verified, each on its page", async () => {
+Deno.test("LOG SENSE counts written, read and verified bytes, each on its page", async () => {
   const nexus = openUnit();
   for (const page of ["2", "3", "5"]) {
     const { data } = await run(nexus, cdb(`4d 00 4${page} 00 00 00 00 00 ff`));
@@ -31,7 +31,7 @@ Deno.test("LOG SENSE counts what is written, read and verified, each on its page
   assertEquals(await bytesOf("45"), "0000000000001000");
 });
 
-Deno.test("LOG SENSE counts what the medium failed, and no bytes for it", async () => {
+Deno.test("LOG SENSE counts failures of the medium, and no bytes for them", async () => {
   const store = new FaultyStore(new MemoryStore({ sizeBytes: 1024 * 1024 }));
   const nexus = openUnit({ store });
   store.inject({ operation: "read", kind: "readFailed" });
@@ -42,7 +42,7 @@ Deno.test("LOG SENSE counts what the medium failed, and no bytes for it", async 
   );
 });
 
-Deno.test("LOG SENSE starts at the parameter that it is pointed to", async () => {
+Deno.test("LOG SENSE starts at the parameter pointer", async () => {
   const nexus = openUnit();
   const { data } = await run(nexus, cdb("4d 00 43 00 00 00 06 00 ff"));
   assertHex(data, "83 00 00 0c 00 06 20 08 00 00 00 00 00 00 00 00");
@@ -55,11 +55,11 @@ Deno.test("LOG SENSE reports no informational exception", async () => {
   assertHex(data, "af 00 00 08 00 00 23 04 00 00 ff 00");
 });
 
-Deno.test("LOG SENSE states the whole length, whatever is allocated", async () => {
+Deno.test("LOG SENSE reports the whole length, whatever the allocation length", async () => {
   assertHex((await run(openUnit(), cdb("4d 00 43 00 00 00 00 00 04"))).data, "83 00 00 18");
 });
 
-Deno.test("LOG SENSE refuses pages, subpages, thresholds and saving that there are not", async () => {
+Deno.test("LOG SENSE refuses pages, subpages, thresholds and saving that are not supported", async () => {
   const nexus = openUnit();
   assertFieldRefused(await run(nexus, cdb("4d 01 43 00 00 00 00 00 ff")), 1, 0);
   assertFieldRefused(await run(nexus, cdb("4d 00 44 00 00 00 00 00 ff")), 2, 5);

@@ -21,7 +21,7 @@ const SWP = "0a 0a 00 10 08 00 00 00 ff ff 00 00";
 const D_SENSE = "0a 0a 04 10 00 00 00 00 ff ff 00 00";
 const DEFAULT = "0a 0a 00 10 00 00 00 00 ff ff 00 00";
 
-/** MODE SELECT(6) with PF, and a list of what follows its header. */
+/** MODE SELECT(6) with PF and a list, given without its header. */
 function select6(nexus: Nexus, content: string, header = "00 00 00 00"): Promise<Result> {
   const dataOut = bytes(`${header} ${content}`);
   const block = cdb("15 10");
@@ -66,7 +66,7 @@ Deno.test("MODE SELECT(10) takes short and long block descriptors that change no
   assertHex(await controlPage(nexus), DEFAULT);
 });
 
-Deno.test("MODE SELECT refuses block descriptors that want other blocks", async () => {
+Deno.test("MODE SELECT refuses block descriptors that would change the blocks", async () => {
   const nexus = openUnit();
   const header = "00 00 00 08";
   assertParameterRefused(await select6(nexus, "00 00 07 ff 00 00 02 00", header), 4);
@@ -77,7 +77,7 @@ Deno.test("MODE SELECT refuses block descriptors that want other blocks", async 
   assertParameterRefused(await select10(nexus, long, "00 00 00 00 00 00 00 10"), 6);
 });
 
-Deno.test("MODE SELECT refuses what cannot be changed, and points at the bit", async () => {
+Deno.test("MODE SELECT refuses a change of fixed bits, and points at the bit", async () => {
   const nexus = openUnit();
   assertParameterRefused(await select6(nexus, "", "00 01 00 00"), 1);
   assertParameterRefused(await select6(nexus, "0a 0a 00 20 00 00 00 00 ff ff 00 00"), 7, 5);
@@ -94,7 +94,7 @@ Deno.test("MODE SELECT takes all pages of a list or none", async () => {
   assertHex(await controlPage(nexus), DEFAULT);
 });
 
-Deno.test("MODE SELECT refuses a list that ends within something", async () => {
+Deno.test("MODE SELECT refuses a truncated list", async () => {
   const nexus = openUnit();
   const whole = bytes(`00 00 00 08 00 00 08 00 00 00 02 00 ${SWP}`);
   for (let length = 1; length < whole.length; length++) {
@@ -113,14 +113,14 @@ Deno.test("MODE SELECT ignores PS, which is reserved in it", async () => {
   assertHex(await controlPage(nexus), SWP);
 });
 
-Deno.test("MODE SELECT cannot save, and has no pages of the vendor's own format", async () => {
+Deno.test("MODE SELECT refuses saving, and pages in a vendor-specific format", async () => {
   const nexus = openUnit();
   const dataOut = bytes(`00 00 00 00 ${SWP}`);
   assertFieldRefused(await run(nexus, cdb("15 11 00 00 10"), { dataOut }), 1, 0);
   assertFieldRefused(await run(nexus, cdb("15 00 00 00 10"), { dataOut }), 1, 4);
 });
 
-Deno.test("MODE SELECT with RTD gives every page its defaults, and takes no list", async () => {
+Deno.test("MODE SELECT with RTD resets every page to its defaults, and takes no list", async () => {
   const nexus = openUnit();
   await select6(nexus, SWP);
   assertFieldRefused(await run(nexus, cdb("55 12 00 00 00 00 00 00 10")), 7);
@@ -128,7 +128,7 @@ Deno.test("MODE SELECT with RTD gives every page its defaults, and takes no list
   assertHex(await controlPage(nexus), DEFAULT);
 });
 
-Deno.test("MODE SELECT tells the other initiators, if it changed anything", async () => {
+Deno.test("MODE SELECT notifies the other initiators if it changed anything", async () => {
   const target = makeTarget(makeUnit());
   const [mine, theirs] = [openReadyNexus(target), openReadyNexus(target)];
   const attention = async (nexus: Nexus): Promise<string> => (await run(nexus, cdb("00"))).outcome;
@@ -140,7 +140,7 @@ Deno.test("MODE SELECT tells the other initiators, if it changed anything", asyn
   assertEquals([await attention(mine), await attention(theirs)], ["modeParametersChanged", "good"]);
 });
 
-Deno.test("a reset gives mode pages their defaults", async () => {
+Deno.test("a reset restores the defaults of mode pages", async () => {
   const nexus = openUnit();
   await select6(nexus, SWP);
   nexus.manage("logicalUnitReset", 0);
@@ -149,14 +149,14 @@ Deno.test("a reset gives mode pages their defaults", async () => {
   assertEquals((await write(nexus)).outcome, "good");
 });
 
-/** The sense data that the initiator is sent for a command that is refused. */
+/** Returns the sense data of a refused command, as the initiator receives it. */
 async function presented(nexus: Nexus, block: Uint8Array): Promise<Uint8Array> {
   const { sense } = await run(nexus, block);
   assert(sense !== undefined);
   return nexus.present(0, { status: 0x02, sense: Uint8Array.from(sense) }).sense!;
 }
 
-Deno.test("D_SENSE has sense data presented in descriptor format, with the field pointer", async () => {
+Deno.test("D_SENSE selects sense data in descriptor format, with the field pointer", async () => {
   const nexus = openUnit();
   const block = blocksCdb("READ(10)", { lba: 2048 });
   assertEquals((await presented(nexus, block))[0], 0x70);
@@ -168,7 +168,7 @@ Deno.test("D_SENSE has sense data presented in descriptor format, with the field
   );
 });
 
-Deno.test("TST 001b leaves the tasks of others alone in CLEAR TASK SET", async () => {
+Deno.test("TST 001b protects the tasks of others from CLEAR TASK SET", async () => {
   const target = makeTarget(makeUnit());
   const [mine, theirs] = [openReadyNexus(target), openReadyNexus(target)];
   const [myTask, theirTask] = [new FakeTask(), new FakeTask()];

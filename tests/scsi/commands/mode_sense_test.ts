@@ -66,7 +66,7 @@ Deno.test("MODE SENSE(10) gives a long block descriptor with LLBAA", async () =>
   );
 });
 
-Deno.test("MODE SENSE says of too many blocks that they are too many for a short descriptor", async () => {
+Deno.test("MODE SENSE reports FFFFFFFFh for more blocks than a short descriptor can count", async () => {
   const nexus = openUnit({ store: new MemoryStore({ sizeBytes: 2 ** 44 }) });
   for (const block of [cdb("1a 00 0a 00 0c"), cdb("5a 00 0a 00 00 00 00 00 10")]) {
     assertHex((await run(nexus, block)).data.slice(-8), "ff ff ff ff 00 00 02 00");
@@ -84,7 +84,7 @@ Deno.test("MODE SENSE gives defaults, and the bits that can be changed", async (
   assertHex((await run(nexus, cdb("1a 08 5c 00 ff"))).data, `0f 00 10 00 1c 0a ${"00 ".repeat(10)}`);
 });
 
-Deno.test("MODE SENSE refuses saved values and pages that there are not", async () => {
+Deno.test("MODE SENSE refuses saved values and unknown pages", async () => {
   const nexus = openUnit();
   assertEquals((await run(nexus, cdb("1a 00 c8 00 ff"))).outcome, "savingParametersNotSupported");
   assertEquals((await run(nexus, cdb("5a 00 ff 00 00 00 00 00 ff"))).outcome, "savingParametersNotSupported");
@@ -97,13 +97,13 @@ Deno.test("MODE SENSE refuses saved values and pages that there are not", async 
   }
 });
 
-Deno.test("MODE SENSE tells of write protection", async () => {
+Deno.test("MODE SENSE reports write protection", async () => {
   const nexus = openUnit({ readOnly: true });
   assertEquals((await run(nexus, cdb("1a 00 08 00 ff"))).data[2], 0x90);
   assertEquals((await run(nexus, cdb("5a 00 08 00 00 00 00 00 ff"))).data[3], 0x90);
 });
 
-Deno.test("MODE SENSE states its whole length, whatever is allocated", async () => {
+Deno.test("MODE SENSE reports its whole length, whatever the allocation length", async () => {
   const nexus = openUnit();
   assertHex((await run(nexus, cdb("1a 00 3f 00 04"))).data, "6b 00 10 08");
   assertHex((await run(nexus, cdb("5a 00 3f 00 00 00 00 00 02"))).data, "00 6e");

@@ -32,7 +32,7 @@ const ANNA = "iqn.2007-01.tld.a:anna,i,0x400001370000";
 const BEN = "iqn.2007-01.tld.a:ben,i,0x400001370000";
 const REGISTER = "REGISTER AND IGNORE EXISTING KEY";
 
-/** A key that a number would round. */
+/** A key that a `number` would round. */
 const KEY = 0xffff_ffff_ffff_ff01n;
 
 function open(target: TargetDevice, port: string): Nexus {
@@ -41,7 +41,7 @@ function open(target: TargetDevice, port: string): Nexus {
   return nexus;
 }
 
-/** A reservation store in memory that fails or waits when it is told to. */
+/** A reservation store in memory that can fail or wait. */
 class FakeStore implements ReservationStore {
   readonly saved: PersistentState | undefined;
   readonly needsRewrite: boolean;
@@ -67,7 +67,7 @@ class FakeStore implements ReservationStore {
   }
 }
 
-/** What the next server finds of what was saved last. */
+/** Returns the state as the next process reads it. */
 function savedIn({ states }: FakeStore): PersistentState {
   return parseReservations(formatReservations(states.at(-1)!));
 }
@@ -97,7 +97,7 @@ async function outcomeOf(nexus: Nexus, action: string, request: ReserveOut): Pro
   return outcome;
 }
 
-/** How TEST UNIT READY ends, again and again until it is good. */
+/** Returns the outcomes of TEST UNIT READY, repeated until it is good. */
 function attentionsOf(nexus: Nexus): string[] {
   const names: string[] = [];
   for (let times = 0; times < 9; times++) {
@@ -109,7 +109,7 @@ function attentionsOf(nexus: Nexus): string[] {
   return names;
 }
 
-Deno.test("PERSISTENT RESERVE IN reports keys, the reservation and who holds it", async () => {
+Deno.test("PERSISTENT RESERVE IN reports keys, the reservation and its holder", async () => {
   const { anna, ben } = setUp();
   assertHex(await reserveIn(anna, 0), "00 00 00 00 00 00 00 00");
   assertHex(await reserveIn(anna, 1), "00 00 00 00 00 00 00 00");
@@ -139,14 +139,14 @@ Deno.test("PERSISTENT RESERVE IN reports keys, the reservation and who holds it"
   );
 });
 
-Deno.test("READ RESERVATION gives no key where all registrants hold", async () => {
+Deno.test("READ RESERVATION returns no key if all registrants are holders", async () => {
   const { anna } = setUp();
   reserveOut(anna, REGISTER, { newKey: KEY });
   reserveOut(anna, "RESERVE", { key: KEY, type: 8 });
   assertHex((await reserveIn(anna, 1)).subarray(8), "00 00 00 00 00 00 00 00 00 00 00 00 00 08 00 00");
 });
 
-Deno.test("REPORT CAPABILITIES tells what can be kept, and what is", async () => {
+Deno.test("REPORT CAPABILITIES reports whether reservations can persist, and whether they do", async () => {
   assertHex(await reserveIn(setUp().anna, 2), "00 08 1c c0 ea 01 00 00");
   const { anna } = setUp(new FakeStore());
   assertHex(await reserveIn(anna, 2), "00 08 1d c0 ea 01 00 00");
@@ -155,7 +155,7 @@ Deno.test("REPORT CAPABILITIES tells what can be kept, and what is", async () =>
   assertHex(await reserveIn(anna, 2, 3), "00 08 1d");
 });
 
-Deno.test("PERSISTENT RESERVE OUT wants a list of 24 bytes, or as long as its TransportIDs say", async () => {
+Deno.test("PERSISTENT RESERVE OUT requires a list of 24 bytes, or longer by its TransportIDs", async () => {
   const { anna, ben } = setUp();
   reserveOut(anna, REGISTER, { newKey: KEY });
   for (
@@ -175,7 +175,11 @@ Deno.test("PERSISTENT RESERVE OUT wants a list of 24 bytes, or as long as its Tr
     assertEquals(outcome, "parameterListLengthError", `${length}`);
   }
   const { outcome } = await run(ben, reserveOutCdb("REGISTER", 24, {}), { dataOut: new Uint8Array(8) });
-  assertEquals(outcome, "invalidFieldInCommandInformationUnit", "the initiator sends less than it says");
+  assertEquals(
+    outcome,
+    "invalidFieldInCommandInformationUnit",
+    "the initiator sends less than its CDB announces",
+  );
   assertHex(await reserveIn(anna, 0), "00 00 00 01 00 00 00 08 ff ff ff ff ff ff ff 01");
 });
 
@@ -186,7 +190,7 @@ Deno.test("PERSISTENT RESERVE OUT refuses a list of more than 64 KiB before any 
   assertEquals([longer.kind, (await complete(longer)).outcome], ["finished", "parameterListLengthError"]);
 });
 
-Deno.test("PERSISTENT RESERVE OUT points at what is wrong, unless it conflicts", async () => {
+Deno.test("PERSISTENT RESERVE OUT points at the invalid field, unless it conflicts", async () => {
   const { anna, ben } = setUp();
   reserveOut(anna, REGISTER, { newKey: 1n });
   const refused = async (action: string, request: ReserveOut): Promise<[string, number[]]> => {
@@ -222,7 +226,7 @@ Deno.test("PERSISTENT RESERVE OUT points at what is wrong, unless it conflicts",
   assertFieldRefused(await run(anna, cdb("5f 08")), 1, 4);
 });
 
-Deno.test("SPEC_I_PT registers others, by port and by the name of those that are known", async () => {
+Deno.test("SPEC_I_PT registers other nexuses, by port and by the name of known initiators", async () => {
   const { target, anna, ben } = setUp();
   const second = BEN.replace("0x4", "0x5");
   open(target, second);
@@ -234,7 +238,7 @@ Deno.test("SPEC_I_PT registers others, by port and by the name of those that are
   assertEquals(reserveOut(open(target, absent), "RESERVE", { key: 9n, type: 1 }), "good");
 });
 
-Deno.test("REGISTER AND MOVE hands the reservation to a nexus that is not even there", async () => {
+Deno.test("REGISTER AND MOVE moves the reservation to a nexus that is not logged in", async () => {
   const { target, anna } = setUp();
   reserveOut(anna, REGISTER, { newKey: 1n });
   reserveOut(anna, "RESERVE", { key: 1n, type: 3 });
@@ -247,7 +251,7 @@ Deno.test("REGISTER AND MOVE hands the reservation to a nexus that is not even t
   assertEquals((await run(open(target, absent), cdb("28 00 00 00 00 00 00 00 01"))).outcome, "good");
 });
 
-Deno.test("unit attentions tell those who are there, and never the sender", () => {
+Deno.test("unit attentions notify the nexuses that are logged in, and never the sender", () => {
   const { anna, ben } = setUp();
   const prepare = (type: number): void => {
     reserveOut(anna, REGISTER, { newKey: 1n });
@@ -281,7 +285,7 @@ Deno.test("registrations and reservation survive logout, resets and I_T NEXUS RE
   assertEquals(reserveOut(again, "RELEASE", { key: KEY, type: 3 }), "good");
 });
 
-Deno.test("PREEMPT AND ABORT ends when nothing of the preempted commands reaches the medium any more", async () => {
+Deno.test("PREEMPT AND ABORT ends when the preempted commands cannot change the medium further", async () => {
   const { unit, anna, ben } = setUp();
   reserveOut(anna, REGISTER, { newKey: 1n });
   reserveOut(ben, REGISTER, { newKey: 2n });
@@ -314,7 +318,7 @@ Deno.test("PREEMPT AND ABORT ends when nothing of the preempted commands reaches
   assert(!unit.removalPrevented, "who is preempted does not keep the medium in");
 });
 
-Deno.test("APTPL is saved before it holds, and a unit made from it has the same reservations", async () => {
+Deno.test("APTPL is saved before it takes effect, and a unit made from it has the same reservations", async () => {
   const store = new FakeStore();
   const { anna, ben } = setUp(store);
   assertEquals(reserveOut(ben, REGISTER, { newKey: 2n }), "good", "nothing is to be kept");
@@ -331,7 +335,7 @@ Deno.test("APTPL is saved before it holds, and a unit made from it has the same 
   assertHex(await reserveIn(forgotten.anna, 0), "00 00 00 00 00 00 00 00");
 });
 
-Deno.test("what cannot be saved has not happened", async () => {
+Deno.test("a request that cannot be saved changes nothing", async () => {
   const store = new FakeStore();
   const { anna, ben } = setUp(store);
   await outcomeOf(anna, REGISTER, { newKey: 1n, persists: true });
@@ -366,7 +370,7 @@ Deno.test("requests wait for the one that is being saved, and an aborted one doe
   assertHex((await reserveIn(anna, 0)).subarray(0, 8), "00 00 00 02 00 00 00 10");
 });
 
-Deno.test("what was found in an old form is saved again before any change, whatever comes of that", async () => {
+Deno.test("a saved state in an old format is saved again before any change, even if that fails", async () => {
   const store = new FakeStore(UNRESERVED, { needsRewrite: true });
   const release = store.hold();
   const { anna, ben } = setUp(store);
@@ -384,7 +388,7 @@ Deno.test("what was found in an old form is saved again before any change, whate
   assertEquals([full.states.length, attentionsOf(ben)], [1, []]);
 });
 
-Deno.test("an administrator clears reservations of both kinds, all are told, and nothing outlives that", async () => {
+Deno.test("clear() removes reservations of both kinds, also the saved ones, and notifies all nexuses", async () => {
   const store = new FakeStore();
   const { unit, anna, ben } = setUp(store);
   attentionsOf(anna);
@@ -405,7 +409,7 @@ Deno.test("an administrator clears reservations of both kinds, all are told, and
   assertEquals(attentionsOf(ben), []);
 });
 
-Deno.test("what cannot be cleared for good is not cleared, and requests under way come first", async () => {
+Deno.test("clear() changes nothing if it cannot save, and waits for earlier requests", async () => {
   const store = new FakeStore();
   const { unit, anna } = setUp(store);
   const release = store.hold();
@@ -422,7 +426,7 @@ Deno.test("what cannot be cleared for good is not cleared, and requests under wa
   assertEquals(unit.reservations.state.registrations.size, 1);
 });
 
-/** A unit with so many registrations, each of which counts how often its key is looked at. */
+/** Makes a unit with this number of registrations, each of which counts the reads of its key. */
 async function setUpCrowd(count: number): Promise<{ anna: Nexus; unit: LogicalUnit; looks: () => number }> {
   const { target, unit, anna } = setUp();
   for (let index = 0; index < count; index++) {
@@ -442,7 +446,7 @@ async function setUpCrowd(count: number): Promise<{ anna: Nexus; unit: LogicalUn
   return { anna, unit, looks: () => looks };
 }
 
-Deno.test("READ KEYS and READ FULL STATUS encode no more than there is room for", async () => {
+Deno.test("READ KEYS and READ FULL STATUS encode no more than the allocation length", async () => {
   const { anna, looks } = await setUpCrowd(820);
   const transportIdBytes = 4 + 44;
   const descriptorBytes = 24 + transportIdBytes;
@@ -457,7 +461,7 @@ Deno.test("READ KEYS and READ FULL STATUS encode no more than there is room for"
   }
 });
 
-Deno.test("REGISTER with SPEC_I_PT looks at each nexus a few times, however often its list names it", async () => {
+Deno.test("REGISTER with SPEC_I_PT reads each nexus a few times, however often its list names it", async () => {
   const { target, unit, anna } = setUp();
   const NEXUSES = 200;
   let looks = 0;

@@ -13,7 +13,7 @@ async function settle(): Promise<void> {
   for (let round = 0; round < 20; round++) await new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-Deno.test("PRE-FETCH reads the blocks, all of them, and says so when they are there", async () => {
+Deno.test("PRE-FETCH reads all the blocks, and ends with CONDITION MET", async () => {
   for (const name of NAMES) {
     const store = new SlowStore(new MemoryStore({ sizeBytes: MIB }));
     const nexus = openUnit({ store });
@@ -29,7 +29,7 @@ Deno.test("PRE-FETCH reads the blocks, all of them, and says so when they are th
   }
 });
 
-Deno.test("PRE-FETCH with IMMED answers at once, and reads all the same", async () => {
+Deno.test("PRE-FETCH with IMMED answers at once, and still reads", async () => {
   for (const name of NAMES) {
     const store = new SlowStore(new MemoryStore({ sizeBytes: MIB }));
     const operation = openUnit({ store }).execute(0, blocksCdb(name, { lba: 2, blocks: 3, flags: IMMED }));
@@ -42,7 +42,7 @@ Deno.test("PRE-FETCH with IMMED answers at once, and reads all the same", async 
   }
 });
 
-Deno.test("PRE-FETCH of no blocks is of all up to the last, of which it reads as many as it may", async () => {
+Deno.test("PRE-FETCH of zero blocks means all up to the last, of which it reads up to its limit", async () => {
   for (const name of NAMES) {
     const small = openUnit({ store: new MemoryStore({ sizeBytes: 16 * MIB + 512 }) });
     assertEquals((await run(small, blocksCdb(name, { lba: 1, blocks: 0 }))).outcome, CONDITION_MET);
@@ -55,7 +55,7 @@ Deno.test("PRE-FETCH of no blocks is of all up to the last, of which it reads as
   assertFieldRefused(await run(nexus, blocksCdb("PRE-FETCH(16)", { blocks: 32769 })), 10);
 });
 
-Deno.test("PRE-FETCH says truthfully that nothing is read when enough is being read", async () => {
+Deno.test("PRE-FETCH ends with GOOD, and reads nothing, while another one is reading", async () => {
   const store = new SlowStore(new MemoryStore({ sizeBytes: MIB }));
   const nexus = openUnit({ store });
   const immediate = blocksCdb("PRE-FETCH(16)", { flags: IMMED });
@@ -71,7 +71,7 @@ Deno.test("PRE-FETCH says truthfully that nothing is read when enough is being r
   await settle();
 });
 
-Deno.test("PRE-FETCH fails where reading fails, unless nobody waits for it", async () => {
+Deno.test("PRE-FETCH fails where reading fails, except with IMMED", async () => {
   const store = new FaultyStore(new MemoryStore({ sizeBytes: MIB }));
   store.inject({ operation: "read", kind: "readFailed" });
   const nexus = openUnit({ store });

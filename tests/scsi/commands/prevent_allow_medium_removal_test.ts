@@ -13,7 +13,7 @@ async function outcomes(nexus: Nexus, ...blocks: readonly Uint8Array[]): Promise
   return all;
 }
 
-Deno.test("PREVENT ALLOW MEDIUM REMOVAL keeps a medium in, and one that is out, out", async () => {
+Deno.test("PREVENT ALLOW MEDIUM REMOVAL prevents ejecting and loading", async () => {
   const nexus = openUnit({ removable: true });
   assertEquals(await outcomes(nexus, PREVENT, EJECT, cdb("00")), ["good", "mediumRemovalPrevented", "good"]);
   assertEquals(await outcomes(nexus, LOAD, ALLOW, EJECT, PREVENT), ["good", "good", "good", "good"]);
@@ -21,7 +21,7 @@ Deno.test("PREVENT ALLOW MEDIUM REMOVAL keeps a medium in, and one that is out, 
   assertEquals(await outcomes(nexus, ALLOW, LOAD, cdb("00")), ["good", "good", "good"]);
 });
 
-Deno.test("PREVENT ALLOW MEDIUM REMOVAL counts for each nexus, until all have allowed or gone", async () => {
+Deno.test("PREVENT ALLOW MEDIUM REMOVAL lasts until every nexus has allowed removal or ended", async () => {
   const target = makeTarget(makeUnit({ removable: true }));
   const [first, second, third] = [openReadyNexus(target), openReadyNexus(target), openReadyNexus(target)];
   await outcomes(first, PREVENT, PREVENT);
@@ -42,7 +42,7 @@ Deno.test("every reset ends the prevention of removal", async () => {
   }
 });
 
-Deno.test("PREVENT ALLOW MEDIUM REMOVAL is taken by a disk that keeps its medium anyway", async () => {
+Deno.test("PREVENT ALLOW MEDIUM REMOVAL is accepted by a disk whose medium is not removable", async () => {
   const nexus = openUnit();
   assertEquals(await outcomes(nexus, PREVENT, ALLOW), ["good", "good"]);
   assertFieldRefused(await run(nexus, cdb("1e 00 00 00 02")), 4, 1);

@@ -10,7 +10,7 @@ Deno.test("READ DEFECT DATA gives empty lists, those that were asked for, in any
   assertHex((await run(nexus, cdb("b7 0b 00 00 00 00 00 00 00 02"))).data, "00 0b");
 });
 
-Deno.test("READ DEFECT DATA refuses formats that nobody has defined", async () => {
+Deno.test("READ DEFECT DATA refuses undefined formats", async () => {
   const nexus = openUnit();
   for (const format of ["06", "07", "1f"]) {
     assertFieldRefused(await run(nexus, cdb(`37 00 ${format} 00 00 00 00 00 20`)), 2, 2);

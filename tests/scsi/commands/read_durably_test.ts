@@ -1,4 +1,4 @@
-/** What READ with FUA and VERIFY promise of a medium with a volatile cache (SBC-3, 4.15). */
+/** READ with FUA and VERIFY on a medium with a volatile cache (SBC-3, 4.15). */
 import { assert, assertEquals } from "@std/assert";
 import { readUint32, writeUint32 } from "../../../lib/bytes/big_endian.ts";
 import type { Nexus } from "../../../lib/scsi/nexus.ts";
@@ -13,7 +13,7 @@ import { blocksCdb, makeTarget, makeUnit, openReadyNexus, openUnit, pattern, run
 const READS = ["READ(10)", "READ(12)", "READ(16)"];
 const VERIFIES = ["VERIFY(10)", "VERIFY(12)", "VERIFY(16)"];
 const FUA = 0x08;
-/** FUA_NV: as there is no non-volatile cache, it asks for nothing. */
+/** FUA_NV, which has no effect without a non-volatile cache. */
 const FUA_NV = 0x02;
 const DPO = 0x10;
 const SIZE_BYTES = 1024 * 1024;
@@ -30,7 +30,7 @@ function settle(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-Deno.test("READ with FUA and VERIFY flush what there is to flush, and only once", async () => {
+Deno.test("READ with FUA and VERIFY flush unflushed data, and only once", async () => {
   const store = memory();
   const nexus = openUnit({ store });
   let flushes = 0;
@@ -46,13 +46,13 @@ Deno.test("READ with FUA and VERIFY flush what there is to flush, and only once"
   }
 });
 
-Deno.test("READ with FUA of what a predecessor may have left in the cache flushes it", async () => {
+Deno.test("READ with FUA flushes data that an earlier process may have left in the cache", async () => {
   const store = memory();
   await run(openUnit({ store }), blocksCdb("READ(10)", { flags: FUA }));
   assertEquals(store.flushCount, 1);
 });
 
-Deno.test("READ without FUA flushes nothing, and is done at once", async () => {
+Deno.test("READ without FUA flushes nothing, and completes at once", async () => {
   const store = memory();
   const nexus = openUnit({ store });
   await write(nexus);
@@ -65,7 +65,7 @@ Deno.test("READ without FUA flushes nothing, and is done at once", async () => {
   assertEquals(store.flushCount, 0);
 });
 
-Deno.test("READ with FUA is done at once where all is durable, and in no other case", async () => {
+Deno.test("READ with FUA completes at once only if everything is durable", async () => {
   const nexus = openUnit({ store: memory() });
   const block = blocksCdb("READ(10)", { flags: FUA });
   const readNow = (): unknown => {
@@ -80,7 +80,7 @@ Deno.test("READ with FUA is done at once where all is durable, and in no other c
   assertEquals(readNow(), undefined);
 });
 
-Deno.test("READ with FUA waits for what a write under way has put into the cache", async () => {
+Deno.test("READ with FUA waits for the data that a running write has put into the cache", async () => {
   const slow = new SlowStore(memory());
   const nexus = openUnit({ store: slow });
   const written = run(nexus, blocksCdb("WRITE(10)", { lba: 1 }), { dataOut: pattern(512) });
@@ -97,7 +97,7 @@ Deno.test("READ with FUA waits for what a write under way has put into the cache
   await written;
 });
 
-Deno.test("READ with FUA and VERIFY fail with the flush, send nothing, and keep no range", async () => {
+Deno.test("READ with FUA and VERIFY fail with the flush, send nothing, and release their range", async () => {
   const store = new FaultyStore(memory());
   const unit = makeUnit({ store });
   const nexus = openReadyNexus(makeTarget(unit));
@@ -124,7 +124,7 @@ Deno.test("VERIFY that finds a difference flushes nothing", async () => {
   assertEquals([outcome, store.flushCount], ["miscompareDuringVerifyOperation", 0]);
 });
 
-/** A medium behind a cache, of which a flush moves what was written before it, some turns later. */
+/** A medium behind a cache. A flush moves the data that was written before it, some turns later. */
 class CachedMedium implements BlockStore {
   readonly sizeBytes = SIZE_BYTES;
   readonly readOnly = false;
@@ -152,7 +152,7 @@ class CachedMedium implements BlockStore {
     return this.#random.oneIn(2) && this.#cache.writeNow(offset, from);
   }
 
-  /** Each half of a write reaches the cache by itself. */
+  /** Writes the two halves into the cache one after the other. */
   async write(offset: number, from: Uint8Array): Promise<void> {
     const half = from.length >> 1;
     await this.#turns();
@@ -165,7 +165,7 @@ class CachedMedium implements BlockStore {
   flush(): Promise<void> {
     const held = new Uint8Array(SIZE_BYTES);
     this.#cache.readNow(0, held);
-    // Whatever is flushed later reaches the medium later.
+    // Data that is flushed later reaches the medium later.
     this.#flushed = this.#flushed.then(() => this.#turns()).then(() => void this.medium.writeNow(0, held));
     return this.#flushed;
   }
@@ -185,7 +185,7 @@ class CachedMedium implements BlockStore {
   }
 }
 
-/** The number in each block. */
+/** Returns the number in each block. */
 function numbersOf(bytes: Uint8Array): number[] {
   return Array.from({ length: bytes.length / 512 }, (_, block) => readUint32(bytes, block * 512));
 }
@@ -193,13 +193,13 @@ function numbersOf(bytes: Uint8Array): number[] {
 const SEED = numberFromEnvironment("FUZZ_SEED", 20070101);
 const WRITERS = 4;
 
-Deno.test(`READ with FUA sends only what is on the medium, whoever writes meanwhile (FUZZ_SEED=${SEED})`, async () => {
+Deno.test(`READ with FUA sends only durable data, despite concurrent writes (FUZZ_SEED=${SEED})`, async () => {
   const random = new Random(SEED);
   const store = new CachedMedium(random);
   const nexus = openUnit({ store });
   let next = 0;
   let sent = 0;
-  // Each writer has four blocks to itself, in which numbers only grow.
+  // Each writer has its own four blocks, in which numbers only grow.
   const writeSome = async (writer: number): Promise<void> => {
     const dataOut = new Uint8Array(4 * 512);
     for (let block = 0; block < 4; block++) writeUint32(dataOut, block * 512, ++next);

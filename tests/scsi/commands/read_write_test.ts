@@ -16,7 +16,7 @@ function memory(sizeBytes = CAPACITY_BLOCKS * 512): MemoryStore {
   return new MemoryStore({ sizeBytes });
 }
 
-/** Makes a promise's callbacks run: a store's work is begun only then. */
+/** Runs the callbacks of settled promises, in which the store begins its work. */
 function settle(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
@@ -76,7 +76,7 @@ Deno.test("the other READs and WRITEs of 0 blocks move nothing", async () => {
   assertEquals(store.writeCount, 0);
 });
 
-Deno.test("a range that goes beyond the end is refused whole", async () => {
+Deno.test("a range that reaches beyond the end is refused as a whole", async () => {
   const store = memory();
   const nexus = openUnit({ store });
   const ranges: Blocks[] = [
@@ -209,7 +209,7 @@ Deno.test("an operation that the transport forgets does nothing by itself", asyn
   assertEquals([operation.kind, slow.pending], ["dataOut", []]);
 });
 
-Deno.test("failures of the store become sense data, whichever form met them", async () => {
+Deno.test("failures of the store become sense data, in both forms of reading and writing", async () => {
   const conditions: readonly (readonly ["read" | "write" | "flush", StoreErrorKind, string])[] = [
     ["read", "readFailed", "unrecoveredReadError"],
     ["write", "writeFailed", "writeError"],
@@ -233,7 +233,7 @@ Deno.test("failures of the store become sense data, whichever form met them", as
   }
 });
 
-Deno.test("a failure ends the command where it happens, and the unit goes on", async () => {
+Deno.test("a failure ends the command at once, and the unit keeps working", async () => {
   const store = memory();
   const faulty = new FaultyStore(store);
   faulty.inject({ operation: "write", kind: "outOfSpace", startBytes: 1024, endBytes: 1536 });
@@ -250,7 +250,7 @@ Deno.test("a failure ends the command where it happens, and the unit goes on", a
   assertEquals([read.outcome, read.data], ["unrecoveredReadError", pattern(2048).subarray(0, 512)]);
 });
 
-Deno.test("an exception that is not the store's word is not taken for it", async () => {
+Deno.test("an exception that is no StoreError is not reported as a failure of the store", async () => {
   const store = memory();
   const nexus = openUnit({ store });
   store.close();
@@ -260,14 +260,14 @@ Deno.test("an exception that is not the store's word is not taken for it", async
   assertEquals(message, "Cannot access a store that is closed");
 });
 
-Deno.test("a medium that completes later begins at once where no other command has the range", async () => {
+Deno.test("a medium that completes later begins at once if no other command holds the range", async () => {
   const store = new SlowStore(memory());
   const nexus = openUnit({ store });
   const reading = nexus.execute(0, blocksCdb("READ(10)", { lba: 8 }));
   const writing = nexus.execute(0, blocksCdb("WRITE(10)", { lba: 16 }));
   assert(reading.kind === "dataIn" && writing.kind === "dataOut");
   const outcomes = [reading.read(0, new Uint8Array(512)), writing.write(0, pattern(512))];
-  // No promise has settled: what follows on the connection would only delay them.
+  // No promise has settled: a wait for them would delay the rest of the connection.
   assertEquals(store.pending.map(({ operation, offset }) => `${operation} ${offset}`), [
     "read 4096",
     "write 8192",

@@ -35,7 +35,7 @@ Deno.test("REPORT LUNS lists logical units in ascending order", async () => {
   );
 });
 
-Deno.test("REPORT LUNS lists all or none, as the selection goes, and refuses the reserved values", async () => {
+Deno.test("REPORT LUNS lists all or none, by SELECT REPORT, and refuses the reserved values", async () => {
   const nexus = openUnit();
   const lengths = new Map([[0x00, 16], [0x01, 8], [0x02, 16], [0x10, 8], [0x11, 16], [0x12, 8]]);
   for (let selectReport = 0; selectReport < 0x100; selectReport++) {
@@ -54,7 +54,7 @@ Deno.test("REPORT LUNS refuses an allocation length below 16, and cuts its data 
   assertHex(result.data, "00 00 00 10 00 00 00 00 00 00 00 00 00 00 00 00");
 });
 
-Deno.test("REPORT LUNS works through any number, whether there is a unit or not", async () => {
+Deno.test("REPORT LUNS works at any number, with a unit or without", async () => {
   const nexus = makeTargetWithLuns(new Map([[7, makeUnit()]])).openNexus("one");
   for (const lun of [0, 7, 255]) {
     assertHex((await reportLuns(nexus, 0, 255, lun)).data, "00 00 00 08 00 00 00 00 00 07 00 00 00 00 00 00");

@@ -52,7 +52,7 @@ Deno.test("REPORT SUPPORTED OPERATION CODES shows each row with the option that 
   }
 });
 
-Deno.test("REPORT SUPPORTED OPERATION CODES says of other commands that they are not supported", async () => {
+Deno.test("REPORT SUPPORTED OPERATION CODES reports other commands as not supported", async () => {
   for (const options of [1, 2, 3]) assertHex((await report(options, 0xc0)).data, "00 01 00 00");
   for (const options of [2, 3]) assertHex((await report(options, 0xa3, 0x1f)).data, "00 01 00 00");
   assertHex((await report(2, 0xa3, 0x010c)).data, "00 01 00 00");
@@ -68,7 +68,7 @@ Deno.test("REPORT SUPPORTED OPERATION CODES refuses reserved options, and cuts i
   assertEquals(readUint32(data, 0), ROWS.length * 8);
 });
 
-Deno.test("REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS tells what a nexus carries out", async () => {
+Deno.test("REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS reports the functions of a nexus", async () => {
   const nexus = openUnit();
   assertHex((await run(nexus, cdb("a3 0d 00 00 00 00 00 00 00 ff"))).data, "de 03 00 00");
   assertHex(

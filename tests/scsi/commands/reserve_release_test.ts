@@ -34,7 +34,7 @@ for (const form of ["(6)", "(10)"] as const) {
     assertEquals(await outcomeOf(ben, RESERVE[form]), "good");
   });
 
-  Deno.test(`RESERVE${form} and RELEASE${form} are for the whole unit and the one who asks`, async () => {
+  Deno.test(`RESERVE${form} and RELEASE${form} are for the whole unit and the nexus of the command`, async () => {
     const nexus = open(makeTarget(makeUnit()), "anna");
     for (const opcode of [RESERVE[form], RELEASE[form]]) {
       assertFieldRefused(await run(nexus, cdb(`${opcode} 10`)), 1, 4);
@@ -43,7 +43,7 @@ for (const form of ["(6)", "(10)"] as const) {
   });
 }
 
-Deno.test("RESERVE wants no parameter list", async () => {
+Deno.test("RESERVE takes no parameter list", async () => {
   const nexus = open(makeTarget(makeUnit()), "anna");
   assertFieldRefused(await run(nexus, cdb("16 00 00 00 01")), 4, 0);
   assertFieldRefused(await run(nexus, cdb("56 00 00 00 00 00 00 00 01")), 8, 0);
@@ -51,7 +51,7 @@ Deno.test("RESERVE wants no parameter list", async () => {
   assertFieldRefused(await run(nexus, cdb("56 02")), 1, 1);
 });
 
-Deno.test("what RESERVE has reserved is free after a reset and after the loss of its nexus", async () => {
+Deno.test("a reset and the loss of its nexus end a reservation by RESERVE", async () => {
   const endings: readonly ((anna: Nexus, ben: Nexus) => void)[] = [
     (anna) => anna.close(),
     (anna) => anna.manage("nexusReset", undefined),
@@ -72,7 +72,7 @@ Deno.test("what RESERVE has reserved is free after a reset and after the loss of
   }
 });
 
-Deno.test("while RESERVE holds, PERSISTENT RESERVE IN and OUT conflict for everybody (SPC-2, 5.5.1)", async () => {
+Deno.test("while RESERVE holds, PERSISTENT RESERVE IN and OUT conflict for every nexus (SPC-2, 5.5.1)", async () => {
   const target = makeTarget(makeUnit());
   const [anna, ben] = [open(target, "anna"), open(target, "ben")];
   await outcomeOf(anna, RESERVE["(6)"]);
@@ -86,7 +86,7 @@ Deno.test("while RESERVE holds, PERSISTENT RESERVE IN and OUT conflict for every
   }
 });
 
-Deno.test("RESERVE and RELEASE do nothing for who is let in anyway, and else conflict (SPC-4, 5.13.3)", async () => {
+Deno.test("RESERVE and RELEASE do nothing for an admitted nexus, and otherwise conflict (SPC-4, 5.13.3)", async () => {
   const target = makeTarget(makeUnit());
   const [anna, ben, carl] = [open(target, "anna"), open(target, "ben"), open(target, "carl")];
   const register = "REGISTER AND IGNORE EXISTING KEY";

@@ -56,7 +56,7 @@ function contentOf(store: MemoryStore): Uint8Array {
   return content;
 }
 
-/** What REQUEST SENSE tells: the condition, and how far something has come. */
+/** Returns the condition and the progress that REQUEST SENSE reports. */
 async function senseOf(nexus: Nexus): Promise<{ condition: string; progress: number | undefined }> {
   const { data } = await run(nexus, cdb("03 00 00 00 12"));
   return { condition: nameOfSense(data), progress: data[15] === 0x80 ? readUint16(data, 16) : undefined };
@@ -66,13 +66,13 @@ async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await Promise.resolve();
 }
 
-Deno.test("SANITIZE with BLOCK ERASE unmaps everything, and makes that durable", async () => {
+Deno.test("SANITIZE with BLOCK ERASE unmaps everything durably", async () => {
   const store = makeStore();
   assertEquals((await run(openUnit({ store }), sanitizeCdb(BLOCK_ERASE))).outcome, "good");
   assertEquals([store.pageCount, store.flushCount], [0, 1]);
 });
 
-Deno.test("SANITIZE with BLOCK ERASE passes by what takes no space, however much that is", async () => {
+Deno.test("SANITIZE with BLOCK ERASE skips extents that take no space, whatever their length", async () => {
   const store = new MemoryStore({ sizeBytes: 2 ** 53 - 1024 ** 2, canUnmap: true });
   const [start, end] = [2 ** 40 + 512, 2 ** 40 + 3 * 2 ** 30];
   store.extentAt = (offset): { isMapped: boolean; endBytes: number } => ({
@@ -85,27 +85,27 @@ Deno.test("SANITIZE with BLOCK ERASE passes by what takes no space, however much
     return Promise.resolve();
   };
   assertEquals((await run(openUnit({ store }), sanitizeCdb(BLOCK_ERASE))).outcome, "good");
-  // Holes among what is mapped do not cut a stretch.
+  // Holes between mapped extents do not divide a stretch.
   assertEquals(
     unmapped,
     [0, 1, 2].map((index) => ({ offset: start + index * 2 ** 30, lengthBytes: 2 ** 30 })),
   );
 });
 
-/** A journal that notes what it is asked for, and fails to forget if it is told to. */
+/** A journal that records its calls, and can fail to erase. */
 function notingJournal(calls: string[], fails = false): AtomicJournal {
   return {
     protect: () => Promise.reject(new Error("It is not asked to protect")),
     flush: () => Promise.resolve(void calls.push("flush")),
     erase: () => {
       calls.push("erase");
-      return fails ? Promise.reject(new StoreError("writeFailed", "told to")) : Promise.resolve();
+      return fails ? Promise.reject(new StoreError("writeFailed", "injected")) : Promise.resolve();
     },
     close: () => {},
   };
 }
 
-Deno.test("SANITIZE has the journal forget what it holds of the medium, before anything else", async () => {
+Deno.test("SANITIZE erases the journal before anything else", async () => {
   for (
     const sanitize of [
       (nexus: Nexus): Promise<Result> => run(nexus, sanitizeCdb(BLOCK_ERASE)),
@@ -130,7 +130,7 @@ Deno.test("SANITIZE has the journal forget what it holds of the medium, before a
   }
 });
 
-Deno.test("SANITIZE fails when the journal cannot forget", async () => {
+Deno.test("SANITIZE fails when the journal cannot be erased", async () => {
   const calls: string[] = [];
   const nexus = openUnit({ store: makeStore(), journal: notingJournal(calls, true) });
   assertEquals((await run(nexus, sanitizeCdb(BLOCK_ERASE))).outcome, "sanitizeCommandFailed");
@@ -172,7 +172,7 @@ Deno.test("SANITIZE with OVERWRITE flushes each 64 MiB before it writes the next
   assertEquals(flushedAt, [WRITE_BYTES, 2 * WRITE_BYTES, store.sizeBytes]);
 });
 
-Deno.test("SANITIZE refuses what it does not do, and erases nothing then", async () => {
+Deno.test("SANITIZE refuses unsupported requests, and erases nothing then", async () => {
   const store = makeStore();
   const nexus = openUnit({ store });
   for (const action of [OVERWRITE, BLOCK_ERASE, EXIT_FAILURE_MODE]) {
@@ -195,7 +195,7 @@ Deno.test("SANITIZE refuses what it does not do, and erases nothing then", async
   assertEquals(store.writeCount, 1);
 });
 
-Deno.test("SANITIZE under way lets through only what needs no logical unit, and tells how far it is", async () => {
+Deno.test("SANITIZE allows only commands that need no logical unit, and reports its progress", async () => {
   const slow = new SlowStore(makeStore());
   const target = makeTarget(makeUnit({ store: slow }));
   const nexus = openReadyNexus(target);
@@ -223,7 +223,7 @@ Deno.test("SANITIZE under way lets through only what needs no logical unit, and 
   assertEquals((await senseOf(nexus)).condition, "noAdditionalSenseInformation");
 });
 
-Deno.test("SANITIZE goes on when its task is gone and the unit is reset", async () => {
+Deno.test("SANITIZE continues when its task is aborted and the unit is reset", async () => {
   const store = makeStore();
   const slow = new SlowStore(store);
   const target = makeTarget(makeUnit({ store: slow }));
@@ -244,7 +244,7 @@ Deno.test("SANITIZE goes on when its task is gone and the unit is reset", async 
   assertEquals([(await run(other, cdb("00"))).outcome, store.pageCount], ["good", 0]);
 });
 
-Deno.test("SANITIZE waits for a write that is under way, and erases what it writes", async () => {
+Deno.test("SANITIZE waits for a running write, and erases its data", async () => {
   const store = makeStore();
   const nexus = openUnit({ store });
   const write = nexus.execute(0, blocksCdb("WRITE(10)", { blocks: 2 }));
@@ -252,14 +252,14 @@ Deno.test("SANITIZE waits for a write that is under way, and erases what it writ
   assertEquals(write.writeNow(0, new Uint8Array(512)), { status: 0, sense: undefined });
   const sanitized = run(nexus, sanitizeCdb(BLOCK_ERASE));
   await settle();
-  assertEquals(store.pageCount, 256, "half of the write is still to come");
+  assertEquals(store.pageCount, 256, "half of the data has not arrived yet");
   write.writeNow(512, new Uint8Array(512));
   await complete(write.finish(1024));
   assertEquals((await sanitized).outcome, "good");
   assertEquals(store.pageCount, 0);
 });
 
-Deno.test("SANITIZE that fails leaves nothing to do but to try again, or to give up if that was allowed", async () => {
+Deno.test("SANITIZE that fails allows only another SANITIZE, or EXIT FAILURE MODE after AUSE", async () => {
   for (const mayGiveUp of [true, false]) {
     const store = new FaultyStore(makeStore());
     const nexus = openUnit({ store });
@@ -281,7 +281,7 @@ Deno.test("SANITIZE that fails leaves nothing to do but to try again, or to give
   }
 });
 
-/** A record that outlives the units which use it, and that fails when it is told to. */
+/** A record that outlives the units that use it, and can fail. */
 class KeptRecord implements SanitizeRecord {
   unfinished: CompletionMode | undefined;
   fails = false;
@@ -289,7 +289,7 @@ class KeptRecord implements SanitizeRecord {
 
   // deno-lint-ignore require-await
   async keep(mode: CompletionMode | undefined): Promise<void> {
-    if (this.fails) throw new StoreError("outOfSpace", "Cannot keep: told to fail");
+    if (this.fails) throw new StoreError("outOfSpace", "Cannot save: injected failure");
     this.history.push(mode ?? "completed");
     this.unfinished = mode;
   }
@@ -302,9 +302,9 @@ for (
     "",
   ]] as const
 ) {
-  Deno.test(`SANITIZE ${name} of a unit that goes fails, and the unit stays unusable when it comes back`, async () => {
+  Deno.test(`SANITIZE ${name} of a removed unit fails, and it stays unusable when served again`, async () => {
     for (const flags of [0, AUSE]) {
-      // Two stretches at least, so that there is a place to stop between them.
+      // At least two stretches, between which it can stop.
       const store = new MemoryStore({ sizeBytes: 128 * 1024 * 1024 });
       store.writeNow(0, new Uint8Array(4096).fill(0xa5));
       const slow = new SlowStore(store);
@@ -375,7 +375,7 @@ Deno.test("SANITIZE that cannot be recorded changes nothing; one whose end canno
   ]);
 });
 
-Deno.test("SANITIZE EXIT FAILURE MODE under way keeps another SANITIZE out, whose failure it could hide", async () => {
+Deno.test("SANITIZE EXIT FAILURE MODE refuses a concurrent SANITIZE, whose failure it could hide", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   const record: SanitizeRecord = { unfinished: "unrestricted", keep: () => promise };
   const nexus = openUnit({ store: makeStore(), sanitizeRecord: record });
@@ -390,7 +390,7 @@ Deno.test("SANITIZE EXIT FAILURE MODE under way keeps another SANITIZE out, whos
   );
 });
 
-Deno.test("SANITIZE of a unit that is about to go does not begin", async () => {
+Deno.test("SANITIZE of a unit that is about to be removed does not begin", async () => {
   const store = makeStore();
   const record = new KeptRecord();
   const unit = makeUnit({ store, sanitizeRecord: record });

@@ -14,7 +14,7 @@ function memory(): MemoryStore {
   return new MemoryStore({ sizeBytes: 1024 * 1024 });
 }
 
-/** Makes the callbacks of settled promises run. */
+/** Runs the callbacks of settled promises. */
 function settle(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
@@ -23,7 +23,7 @@ async function readiness(nexus: Nexus): Promise<string> {
   return (await run(nexus, cdb("00"))).outcome;
 }
 
-Deno.test("START STOP UNIT stops the unit for everybody, and anybody starts it", async () => {
+Deno.test("START STOP UNIT stops the unit for every initiator, and any initiator starts it", async () => {
   const target = makeTarget(makeUnit());
   const [one, two] = [openReadyNexus(target), openReadyNexus(target)];
   assertEquals((await run(one, STOP)).outcome, "good");
@@ -33,7 +33,7 @@ Deno.test("START STOP UNIT stops the unit for everybody, and anybody starts it",
   assertEquals(await readiness(one), "good");
 });
 
-Deno.test("START STOP UNIT flushes before it stops, and is stopped when it is good", async () => {
+Deno.test("START STOP UNIT flushes before it stops, and the unit is stopped when it ends with GOOD", async () => {
   const slow = new SlowStore(memory());
   const nexus = openUnit({ store: slow });
   const stopping = run(nexus, STOP);
@@ -59,7 +59,7 @@ Deno.test("START STOP UNIT with NO_FLUSH does not flush", async () => {
   assertEquals([await readiness(nexus), store.flushCount], ["initializingCommandRequired", 0]);
 });
 
-Deno.test("START STOP UNIT whose flush fails says so, at once with the unit going on, or afterwards", async () => {
+Deno.test("START STOP UNIT whose flush fails reports this, at once with the unit running, or afterwards", async () => {
   const store = new FaultyStore(memory());
   store.inject({ operation: "flush", kind: "flushFailed" });
   const nexus = openUnit({ store });
@@ -78,7 +78,7 @@ Deno.test("START STOP UNIT refuses to load or eject a medium that cannot be remo
   assertEquals(await readiness(nexus), "good");
 });
 
-Deno.test("START STOP UNIT serves from every power condition that there is, whatever the other bits", async () => {
+Deno.test("START STOP UNIT accepts every defined power condition, in which the unit serves commands", async () => {
   const nexus = openUnit();
   for (const powerCondition of [0x1, 0x2, 0x3, 0x7, 0xa, 0xb]) {
     await run(nexus, STOP);
@@ -125,7 +125,7 @@ Deno.test("a removable unit ejects after a flush, and is not ready until it is l
   assertEquals(store.flushCount, 2);
 });
 
-Deno.test("a removable unit tells all others that its medium is back", async () => {
+Deno.test("a removable unit notifies all other initiators when its medium is loaded", async () => {
   const target = makeTarget(makeUnit({ removable: true }));
   const [first, second] = [openReadyNexus(target), openReadyNexus(target)];
   await run(first, LOAD);

@@ -20,7 +20,7 @@ function memory(): MemoryStore {
   return new MemoryStore({ sizeBytes: 1024 * 1024 });
 }
 
-/** Makes the callbacks of settled promises run. */
+/** Runs the callbacks of settled promises. */
 function settle(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
@@ -68,7 +68,7 @@ Deno.test("SYNCHRONIZE CACHE checks its range", async () => {
   }
 });
 
-Deno.test("SYNCHRONIZE CACHE that fails says so, at once or afterwards to the one who asked", async () => {
+Deno.test("SYNCHRONIZE CACHE that fails reports this, at once or afterwards to the same initiator", async () => {
   const store = new FaultyStore(memory());
   store.inject({ operation: "flush", kind: "flushFailed" });
   const target = makeTarget(makeUnit({ store }));

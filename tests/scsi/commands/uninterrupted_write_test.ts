@@ -48,7 +48,7 @@ function halves(compared: Uint8Array, written: Uint8Array): Uint8Array {
   return both;
 }
 
-Deno.test("COMPARE AND WRITE writes what is compared equal, on blocks that were never written too", async () => {
+Deno.test("COMPARE AND WRITE writes if the comparison succeeds, also on blocks that were never written", async () => {
   const store = memory();
   const nexus = openUnit({ store });
   const [first, second] = [pattern(1024, 1), pattern(1024, 2)];
@@ -60,7 +60,7 @@ Deno.test("COMPARE AND WRITE writes what is compared equal, on blocks that were 
   assertEquals(store.flushCount, 0);
 });
 
-Deno.test("COMPARE AND WRITE tells where the first difference is, and writes nothing", async () => {
+Deno.test("COMPARE AND WRITE reports the offset of the first difference, and writes nothing", async () => {
   const store = memory();
   const nexus = openUnit({ store });
   for (const different of [0, 1, 511, 512, 1023]) {
@@ -74,7 +74,7 @@ Deno.test("COMPARE AND WRITE tells where the first difference is, and writes not
   assertEquals(store.writeCount, 0);
 });
 
-Deno.test("COMPARE AND WRITE takes as many blocks as page B0h says, and the flags that there are", async () => {
+Deno.test("COMPARE AND WRITE accepts as many blocks as page B0h reports, and the defined flags", async () => {
   for (const [blockSizeBytes, blocksMax] of [[512, 128], [4096, 16]] as const) {
     const store = memory();
     const nexus = openUnit({ store, blockSizeBytes });
@@ -145,12 +145,12 @@ Deno.test("ORWRITE sets bits, in pieces of any length", async () => {
   }
 });
 
-Deno.test("ORWRITE refuses more than a transfer may be", async () => {
+Deno.test("ORWRITE refuses more than the maximum transfer length", async () => {
   const nexus = openUnit({ store: new MemoryStore({ sizeBytes: 64 * SIZE }) });
   assertFieldRefused(await run(nexus, blocksCdb("ORWRITE(16)", { blocks: 32769 })), 10);
 });
 
-Deno.test("WRITE ATOMIC writes up to 256 blocks, and knows no boundary", async () => {
+Deno.test("WRITE ATOMIC writes up to 256 blocks, and refuses a boundary", async () => {
   const store = memory();
   const nexus = openUnit({ store });
   const data = pattern(256 * 512);
@@ -176,7 +176,7 @@ Deno.test("commands that do not get all of their data do nothing", async () => {
   assertEquals(store.writeCount, 0);
 });
 
-Deno.test("a nexus that collects too much is told that its task set is full, until it has ended some", async () => {
+Deno.test("a nexus that collects too much gets TASK SET FULL, until some of its commands have ended", async () => {
   const nexus = openReadyNexus(
     makeTarget(makeUnit({ store: new MemoryStore({ sizeBytes: 64 * SIZE }) })),
   );
@@ -198,7 +198,7 @@ Deno.test("a nexus that collects too much is told that its task set is full, unt
   assertEquals((await run(nexus, writeAtomic(0, 1), { dataOut: pattern(512) })).outcome, "good");
 });
 
-Deno.test("what is collected for one logical unit leaves no room for another of the same nexus", () => {
+Deno.test("data collected for one logical unit takes memory from another of the same nexus", () => {
   const units = [0, 1].map(() => makeUnit({ store: new MemoryStore({ sizeBytes: 64 * SIZE }) }));
   const target = makeTarget(...units);
   const nexus = openReadyNexus(target, 2);
@@ -225,7 +225,7 @@ Deno.test("a command that is cancelled while it waits does nothing", async () =>
   assertEquals((await run(nexus, writeAtomic(0, 1), { dataOut: pattern(512) })).outcome, "good");
 });
 
-Deno.test("what fails while it is written gives the sense of the failure", async () => {
+Deno.test("a failure while writing returns its sense data", async () => {
   for (
     const [fault, outcome] of [
       [{ operation: "read", kind: "readFailed" }, "unrecoveredReadError"],
@@ -264,7 +264,7 @@ Deno.test("a read that began before an atomic write and ends after it sees none 
   assertEquals(contentOf(store, 0, 4096), pattern(4096));
 });
 
-Deno.test("an atomic write waits for a write whose data is still on its way, and no longer than that", async () => {
+Deno.test("an atomic write waits for a write whose data has not arrived yet, and no longer", async () => {
   for (const ending of ["finish", "end"] as const) {
     const store = memory();
     const unit = makeUnit({ store });

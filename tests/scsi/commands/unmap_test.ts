@@ -18,7 +18,7 @@ import {
   run,
 } from "../fixture.ts";
 
-/** A parameter list, with the lengths that it should have unless others are given. */
+/** Makes a parameter list, with the right lengths by default. */
 function listOf(
   descriptors: readonly (readonly [lba: number, blocks: number])[],
   descriptorBytes?: number,
@@ -43,14 +43,14 @@ function unmap(nexus: Nexus, list: Uint8Array): Promise<Result> {
   return run(nexus, unmapCdb(list.length), { dataOut: list });
 }
 
-/** A unit of 1 MiB, every byte of which is A5h. */
+/** Opens a unit of 1 MiB, every byte of which is A5h. */
 function fullStore(canUnmap = true): MemoryStore {
   const store = new MemoryStore({ sizeBytes: 1024 * 1024, canUnmap });
   store.writeNow(0, new Uint8Array(store.sizeBytes).fill(0xa5));
   return store;
 }
 
-/** The blocks of a store that are nothing but zeros. */
+/** Returns the blocks of a store that are all zero. */
 function zeroBlocks(store: MemoryStore): number[] {
   const content = new Uint8Array(store.sizeBytes);
   store.readNow(0, content);
@@ -80,7 +80,7 @@ Deno.test("UNMAP of nothing is no error", async () => {
   assertEquals(zeroBlocks(store), []);
 });
 
-Deno.test("UNMAP refuses a list that is too short to be one, and takes one that ends early as it is", async () => {
+Deno.test("UNMAP refuses a list without a header, and accepts a truncated one", async () => {
   const store = fullStore();
   const nexus = openUnit({ store });
   for (let length = 1; length < 8; length++) {
@@ -126,7 +126,7 @@ Deno.test("UNMAP answers when the blocks are zero, and not before", async () => 
   assertEquals([outcome, zeroBlocks(store).length], ["good", 8]);
 });
 
-Deno.test("UNMAP that fails says why, and the unit goes on", async () => {
+Deno.test("UNMAP that fails reports the reason, and the unit keeps working", async () => {
   const store = new FaultyStore(fullStore());
   const nexus = openUnit({ store });
   store.inject({ operation: "unmap", kind: "outOfSpace" });

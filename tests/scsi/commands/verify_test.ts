@@ -10,7 +10,7 @@ const VERIFIES = ["VERIFY(10)", "VERIFY(12)", "VERIFY(16)"];
 const COMPARE_ALL = 0b01 << 1;
 const COMPARE_ONE = 0b11 << 1;
 
-/** A unit with `data` at address 4. */
+/** Opens a unit with `data` at address 4. */
 async function openUnitWith(data: Uint8Array): Promise<Nexus> {
   const nexus = openUnit();
   const { outcome } = await run(nexus, blocksCdb("WRITE(10)", { lba: 4, blocks: data.length / 512 }), {
@@ -24,7 +24,7 @@ function flip(data: Uint8Array, index: number): Uint8Array {
   return data.map((byte, at) => at === index ? byte ^ 0x01 : byte);
 }
 
-Deno.test("VERIFY with BYTCHK 00b wants no data and reads every block of its range", async () => {
+Deno.test("VERIFY with BYTCHK 00b takes no data and reads every block of its range", async () => {
   for (const name of VERIFIES) {
     const faulty = new FaultyStore(new MemoryStore({ sizeBytes: 1024 * 1024 }));
     const nexus = openUnit({ store: faulty });
@@ -85,7 +85,7 @@ Deno.test("VERIFY with BYTCHK 11b compares every block with the one that is sent
   }
 });
 
-Deno.test("VERIFY is not good for blocks that the initiator did not send", async () => {
+Deno.test("VERIFY does not end with GOOD if the initiator did not send all blocks", async () => {
   const data = pattern(1024);
   const nexus = await openUnitWith(data);
   const all = blocksCdb("VERIFY(10)", { lba: 4, blocks: 2, flags: COMPARE_ALL });
@@ -96,7 +96,7 @@ Deno.test("VERIFY is not good for blocks that the initiator did not send", async
   }
 });
 
-Deno.test("VERIFY refuses what it cannot do", async () => {
+Deno.test("VERIFY refuses unsupported requests", async () => {
   const nexus = openUnit({ store: new MemoryStore({ sizeBytes: 2 ** 30 }) });
   const lengthBytes = new Map([["VERIFY(10)", 7], ["VERIFY(12)", 6], ["VERIFY(16)", 10]]);
   for (const name of VERIFIES) {

@@ -11,7 +11,7 @@ function memory(): MemoryStore {
   return new MemoryStore({ sizeBytes: 1024 * 1024 });
 }
 
-/** A store that keeps something else than it is given. */
+/** A store that does not store the data it receives. */
 class ForgetfulStore extends FaultyStore {
   readonly #store: BlockStore;
 
@@ -27,7 +27,7 @@ class ForgetfulStore extends FaultyStore {
   }
 }
 
-Deno.test("WRITE AND VERIFY writes, and makes durable, whatever is verified", async () => {
+Deno.test("WRITE AND VERIFY writes durably, with any BYTCHK", async () => {
   for (const name of NAMES) {
     for (const flags of [0, BYTCHK, 0x10, 0x10 | BYTCHK]) {
       const store = memory();
@@ -42,7 +42,7 @@ Deno.test("WRITE AND VERIFY writes, and makes durable, whatever is verified", as
   }
 });
 
-Deno.test("WRITE AND VERIFY with BYTCHK 1 finds what was not written as it was sent", async () => {
+Deno.test("WRITE AND VERIFY with BYTCHK 1 finds data that was not written as it was sent", async () => {
   for (const name of NAMES) {
     const nexus = openUnit({ store: new ForgetfulStore(memory()) });
     const dataOut = pattern(1024);
@@ -52,7 +52,7 @@ Deno.test("WRITE AND VERIFY with BYTCHK 1 finds what was not written as it was s
   }
 });
 
-Deno.test("WRITE AND VERIFY with BYTCHK 0 finds what cannot be read", async () => {
+Deno.test("WRITE AND VERIFY with BYTCHK 0 finds data that cannot be read", async () => {
   const store = new FaultyStore(memory());
   store.inject({ operation: "read", kind: "readFailed", startBytes: 1023, endBytes: 1024 });
   const nexus = openUnit({ store });
@@ -64,7 +64,7 @@ Deno.test("WRITE AND VERIFY with BYTCHK 0 finds what cannot be read", async () =
   }
 });
 
-Deno.test("WRITE AND VERIFY tells of failures to write and to make durable", async () => {
+Deno.test("WRITE AND VERIFY reports failures of writes and flushes", async () => {
   for (
     const [operation, kind, outcome] of [
       ["write", "outOfSpace", "spaceAllocationFailedWriteProtect"],
@@ -78,7 +78,7 @@ Deno.test("WRITE AND VERIFY tells of failures to write and to make durable", asy
   }
 });
 
-Deno.test("WRITE AND VERIFY verifies as much as it was given", async () => {
+Deno.test("WRITE AND VERIFY verifies as much as it received", async () => {
   const store = memory();
   const operation = openUnit({ store }).execute(0, blocksCdb(NAMES[2]!, { blocks: 8 }));
   assert(operation.kind === "dataOut");
@@ -87,7 +87,7 @@ Deno.test("WRITE AND VERIFY verifies as much as it was given", async () => {
   assertEquals((await complete(operation.finish(512))).outcome, "good");
 });
 
-Deno.test("WRITE AND VERIFY refuses protection, reserved checks, and what is out of range", async () => {
+Deno.test("WRITE AND VERIFY refuses protection, reserved checks, and blocks out of range", async () => {
   const nexus = openUnit({ store: memory() });
   for (const name of NAMES) {
     for (const flags of [0x20, 0xe0]) assertFieldRefused(await run(nexus, blocksCdb(name, { flags })), 1, 7);

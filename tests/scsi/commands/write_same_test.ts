@@ -55,7 +55,7 @@ Deno.test("WRITE SAME writes its block everywhere, and nowhere else", async () =
   }
 });
 
-Deno.test("WRITE SAME with UNMAP unmaps what is to be zero, and without it does not", async () => {
+Deno.test("WRITE SAME unmaps blocks of zeros with UNMAP, and not without it", async () => {
   for (const name of BOTH) {
     for (const flags of [0, UNMAP]) {
       const store = makeStore();
@@ -106,7 +106,7 @@ Deno.test("WRITE SAME refuses more than one command may write, even up to the en
   );
 });
 
-Deno.test("WRITE SAME refuses what it does not do", async () => {
+Deno.test("WRITE SAME refuses unsupported requests", async () => {
   const store = makeStore();
   const nexus = openUnit({ store });
   for (const name of BOTH) {
@@ -128,7 +128,7 @@ Deno.test("WRITE SAME refuses what it does not do", async () => {
   assertEquals(store.writeCount, 1);
 });
 
-Deno.test("WRITE SAME on a full disk says so, and the unit goes on", async () => {
+Deno.test("WRITE SAME on a full disk reports this, and the unit keeps working", async () => {
   const store = new FaultyStore(makeStore());
   const nexus = openUnit({ store });
   store.inject({ operation: "write", kind: "outOfSpace", startBytes: 300 * 1024 });

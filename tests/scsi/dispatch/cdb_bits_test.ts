@@ -1,4 +1,4 @@
-/** Every bit of every CDB is honoured or refused, or is in a short list of bits that make no difference. */
+/** Every bit of every CDB is honoured or refused, or is in a short list of bits without effect. */
 import { assert, assertEquals } from "@std/assert";
 import { IGNORED_FIELDS, refusedBitsOf } from "../../../lib/scsi/dispatch/cdb_bits.ts";
 import { COMMANDS, findCommand } from "../../../lib/scsi/dispatch/command_table.ts";
@@ -6,12 +6,12 @@ import type { Command } from "../../../lib/scsi/dispatch/command.ts";
 import { assertFieldRefused, bytes, cdb, complete, openUnit, run } from "../fixture.ts";
 import { flipBit, type Observation, World } from "../_world.ts";
 
-/** A form of a command in which some of its fields show. */
+/** A form of a command in which some of its fields have an effect. */
 interface Form {
   readonly cdb: string;
-  /** The parameter list, or what is to be written. */
+  /** The parameter list, or the data to write. */
   readonly dataOut?: string;
-  /** What has happened before. */
+  /** Prepares the world. */
   readonly given?: (world: World) => unknown;
 }
 
@@ -52,7 +52,7 @@ const COPY = "07 00 00 40 00 00 00 00 00 00 00 1c 00 00 00 00 " +
     .join(" ") +
   " 02 00 00 18 00 00 00 01 00 00 00 01 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00";
 
-/** A copy to beyond the end, so that its details are kept. */
+/** A copy to beyond the end, which leaves failure details. */
 function copied(world: World): Promise<void> {
   return world.prepare("83 00 00 00 00 00 00 00 00 00 00 00 00 6c", COPY.replace(/00 00$/, "ff ff"));
 }
@@ -64,7 +64,7 @@ const DESTINATION =
   "45 00 00 2c 69 71 6e 2e 32 30 30 37 2d 30 31 2e 74 6c 64 2e 68 6f 73 74 3a 6f 74 68 65 72 2c 69 2c " +
   "30 78 30 30 30 30 30 30 30 30 30 30 30 31 00";
 
-/** The forms of each command by its name, in one of which each bit that is not refused has to show. */
+/** The forms of each command. Each bit that is not refused must have an effect in one of them. */
 const FORMS: Readonly<Record<string, readonly Form[]>> = {
   "TEST UNIT READY": [{ cdb: "00" }],
   "REQUEST SENSE": [{ cdb: "03 00 00 00 01" }],
@@ -179,33 +179,36 @@ const FORMS: Readonly<Record<string, readonly Form[]>> = {
   "READ DEFECT DATA(12)": [{ cdb: "b7 08 00 00 00 00 00 00 00 02" }],
 };
 
-/** How the forms end: GOOD, CONDITION MET of PRE-FETCH, and the failure of SANITIZE, which shows what AUSE does. */
+/**
+ * The outcomes of the forms: GOOD, CONDITION MET of PRE-FETCH, and the failure of SANITIZE, which shows the effect of
+ * AUSE.
+ */
 const TAKEN: readonly string[] = ["good", "4", "sanitizeCommandFailed"];
 
-/** Bits that are looked at, and that make no difference all the same, by command: bytes, bits and the reason. */
+/** Bits that are in usage data and still have no effect, by command: bytes, bits and the reason. */
 const WITHOUT_EFFECT: Readonly<Record<string, readonly (readonly [number, number, number, string])[]>> = {
   "SYNCHRONIZE CACHE(10)": [
-    [2, 5, 0xff, "all that was written is flushed, whichever blocks are meant"],
+    [2, 5, 0xff, "all written data is flushed, whatever the range"],
     [7, 8, 0xff, "likewise"],
   ],
-  "SYNCHRONIZE CACHE(16)": [[2, 13, 0xff, "all that was written is flushed, whichever blocks are meant"]],
+  "SYNCHRONIZE CACHE(16)": [[2, 13, 0xff, "all written data is flushed, whatever the range"]],
   "READ DEFECT DATA(12)": [[2, 5, 0xff, "a list without descriptors is empty from any index on"]],
   "REPORT LUNS": [[2, 2, 0x02, "there are no well known logical units to add"]],
-  "SANITIZE EXIT FAILURE MODE": [[1, 1, 0x20, "what is no operation cannot fail"]],
+  "SANITIZE EXIT FAILURE MODE": [[1, 1, 0x20, "it is no operation that could fail"]],
 };
 
-/** DPO (DPOFUA says that it may be set) is a hint about the cache, and the page cache knows best. */
+/** DPO (DPOFUA allows it) is advice about the cache, and is left to the page cache. */
 const DISABLE_PAGE_OUT =
   /^(READ|WRITE|WRITE AND VERIFY|VERIFY|ORWRITE|WRITE ATOMIC)\(1[026]\)$|^COMPARE AND WRITE$/;
 
-/** Whether a bit need not show. Of the values of such a field some are out of range, and refused, all the same. */
-function needNotShow(name: string, byte: number, mask: number): boolean {
+/** Reports whether a bit may have no effect. Some values of such a field are still out of range, and refused. */
+function mayHaveNoEffect(name: string, byte: number, mask: number): boolean {
   if (byte === 1 && mask === 0x10 && DISABLE_PAGE_OUT.test(name)) return true;
   const entries = WITHOUT_EFFECT[name] ?? [];
   return entries.some(([first, last, bits]) => byte >= first && byte <= last && (bits & mask) !== 0);
 }
 
-/** The bits of a row that are neither looked at nor refused: those of its ignored fields, and SCSI-2's LUN. */
+/** Returns the bits of a row that are neither read nor refused: those of its ignored fields, and SCSI-2's LUN. */
 function ignoredMask({ usage, ignores = [], serviceAction }: Command, byte: number): number {
   const fields = ignores.map((name) => IGNORED_FIELDS[name](usage.length)).filter((field) =>
     field.byte === byte
@@ -220,7 +223,7 @@ async function observe(form: Form, block: Uint8Array): Promise<Observation> {
   return await world.observe(block, bytes(form.dataOut ?? ""));
 }
 
-Deno.test("every command has a form in which its fields show", () => {
+Deno.test("every command has a form in which its fields have an effect", () => {
   assertEquals(Object.keys(FORMS).toSorted(), Object.keys(COMMANDS).toSorted());
   for (const [name, forms] of Object.entries(FORMS)) {
     for (const form of forms) assertEquals(findCommand(cdb(form.cdb)), COMMANDS[name], form.cdb);
@@ -228,7 +231,7 @@ Deno.test("every command has a form in which its fields show", () => {
 });
 
 for (const [name, forms] of Object.entries(FORMS)) {
-  Deno.test(`every bit of ${name} is honoured, refused, or known to make no difference`, async () => {
+  Deno.test(`every bit of ${name} is honoured, refused, or known to have no effect`, async () => {
     const row = COMMANDS[name]!;
     const bases = await Promise.all(forms.map((form) => observe(form, cdb(form.cdb))));
     for (const { result } of bases) {
@@ -238,22 +241,22 @@ for (const [name, forms] of Object.entries(FORMS)) {
       const [byte, mask] = [bit >> 3, 0x80 >> (bit & 7)];
       if (byte === 1 && row.serviceAction !== undefined && mask < 0x20) continue;
       const seen = await Promise.all(forms.map((form) => observe(form, flipBit(cdb(form.cdb), bit))));
-      const makesDifference = seen.some(({ world }, index) => world !== bases[index]!.world);
+      const hasEffect = seen.some(({ world }, index) => world !== bases[index]!.world);
       const where = `bit ${7 - (bit & 7)} of byte ${byte}`;
       const isLast = byte === row.usage.length - 1;
       if ((ignoredMask(row, byte) & mask) !== 0) {
-        assertEquals(row.usage[byte]! & mask, 0, `${where} is said to be looked at, too`);
-        assert(!makesDifference, `${where} is said to make no difference`);
+        assertEquals(row.usage[byte]! & mask, 0, `${where} is in the usage data, too`);
+        assert(!hasEffect, `${where} must have no effect`);
       } else if (isLast || (row.usage[byte]! & mask) === 0) {
         for (const { result } of seen) assertFieldRefused(result, byte, 7 - (bit & 7));
       } else {
-        assert(makesDifference || needNotShow(name, byte, mask), `${where} makes no difference`);
+        assert(hasEffect || mayHaveNoEffect(name, byte, mask), `${where} has no effect`);
       }
     }
   });
 }
 
-Deno.test("bytes behind a CDB that is shorter than 16 make no difference", async () => {
+Deno.test("bytes behind a CDB that is shorter than 16 have no effect", async () => {
   for (const [name, forms] of Object.entries(FORMS)) {
     for (const form of forms) {
       const block = cdb(form.cdb).fill(0xff, COMMANDS[name]!.usage.length);
@@ -288,7 +291,7 @@ Deno.test("refusedBitsOf() leaves out what a row takes or ignores, and SCSI-2's 
   );
 });
 
-Deno.test("an extended CDB is none of a command that has 16 bytes, nor of a shorter one", async () => {
+Deno.test("an extended CDB is refused, for commands of 16 bytes and for shorter ones", async () => {
   const nexus = openUnit();
   for (const name of ["TEST UNIT READY", "READ(10)", "READ(16)"]) {
     const block = new Uint8Array(20);

@@ -1,4 +1,4 @@
-/** What becomes of commands by their task attributes (SAM-5, 8), up to the medium. */
+/** The order of commands by their task attributes (SAM-5, 8), up to the medium. */
 import { assert, assertEquals } from "@std/assert";
 import type { Nexus } from "../../../lib/scsi/nexus.ts";
 import type { Operation } from "../../../lib/scsi/outcome/operation.ts";
@@ -22,16 +22,16 @@ import {
 
 const { simple, ordered, headOfQueue, aca } = TaskAttribute;
 
-/** A command on its way, as a transport carries it. */
+/** A command in progress, as a transport handles it. */
 interface Submitted {
   readonly task: FakeTask;
   readonly operation: Operation;
-  /** What became of it; undefined until it has ended. */
+  /** The outcome; undefined until the command has ended. */
   result: Result | undefined;
   readonly ended: Promise<Result>;
 }
 
-/** Submits a command to LUN 0, and carries it to its end. */
+/** Submits a command to LUN 0, and completes it. */
 function submit(
   nexus: Nexus,
   block: Uint8Array,
@@ -103,7 +103,7 @@ Deno.test("a WRITE that waits for its data is waited for by ORDERED, and not by 
   assertEquals([(await inOrder.ended).data, (await behind.ended).data], [pattern(512), pattern(512)]);
 });
 
-Deno.test("a command that has waited is executed as things are then, from the CDB that came", async () => {
+Deno.test("a command that has waited is executed from its original CDB, in the state of that time", async () => {
   const { slow, nexus, other } = slowTarget();
   const write = submit(other, WRITE, simple, { dataOut: pattern(512) });
   const block = READ.slice();
@@ -116,7 +116,7 @@ Deno.test("a command that has waited is executed as things are then, from the CD
   assertEquals((await read.ended).outcome, "18");
 });
 
-Deno.test("ACA is refused, as there is no ACA condition that it could belong to", async () => {
+Deno.test("ACA is refused, because there is never an ACA condition", async () => {
   const nexus = openReadyNexus(makeTarget(makeUnit()));
   const { outcome, sense } = await submit(nexus, READ, aca).ended;
   assertEquals(outcome, "invalidMessageError");
@@ -125,7 +125,7 @@ Deno.test("ACA is refused, as there is no ACA condition that it could belong to"
   assertEquals((await submit(nexus, READ).ended).outcome, "good");
 });
 
-Deno.test("commands that say what a unit is are answered at once, whatever is under way", async () => {
+Deno.test("commands that identify a unit are answered at once, whatever commands are running", async () => {
   const { slow, nexus } = slowTarget();
   submit(nexus, WRITE, ordered, { dataOut: pattern(512) });
   const names = [
@@ -147,7 +147,7 @@ Deno.test("commands that say what a unit is are answered at once, whatever is un
   assertEquals((await poll.ended).outcome, "good");
 });
 
-Deno.test("SANITIZE begins at once, and what waits or comes meanwhile is answered and not held", async () => {
+Deno.test("SANITIZE begins at once, and commands that wait or arrive meanwhile are answered", async () => {
   const { slow, nexus, other } = slowTarget();
   submit(nexus, READ);
   const waiting = submit(other, READ, ordered);
@@ -185,7 +185,7 @@ Deno.test("a command that is aborted while it waits is never executed", async ()
   }
 });
 
-Deno.test("what resets a unit executes nothing that waits", async () => {
+Deno.test("a reset of a unit executes no command that waits", async () => {
   for (const fn of ["logicalUnitReset", "clearTaskSet", "targetWarmReset"] as const) {
     const target = makeTarget(makeUnit());
     const [nexus, other] = [openReadyNexus(target), openReadyNexus(target)];
@@ -207,7 +207,7 @@ Deno.test("what resets a unit executes nothing that waits", async () => {
   }
 });
 
-Deno.test("a command that waits at a unit which is removed is refused in its turn", async () => {
+Deno.test("a command that waits at a unit that is removed is refused", async () => {
   const slow = new SlowStore(new MemoryStore({ sizeBytes: 1024 * 1024 }));
   const target = makeTarget(makeUnit({ store: slow }), makeUnit());
   const nexus = openReadyNexus(target, 2);
@@ -220,7 +220,7 @@ Deno.test("a command that waits at a unit which is removed is refused in its tur
   await gone;
 });
 
-Deno.test("TST 001b has commands wait for those of their own initiator only, from when it is set", async () => {
+Deno.test("TST 001b makes commands wait only for those of their own initiator, as soon as it is set", async () => {
   const { slow, nexus, other } = slowTarget();
   const write = submit(other, WRITE, simple, { dataOut: pattern(512) });
   const waiting = submit(nexus, cdb("00"), ordered);

@@ -1,12 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import {
-  COMMANDS,
-  findCommand,
-  isHeadOfQueue,
-  isKnownOpcode,
-  kindOfCommand,
-} from "../../../lib/scsi/dispatch/command_table.ts";
-import { command } from "../fixture.ts";
+import { COMMANDS, findCommand, isKnownOpcode } from "../../../lib/scsi/dispatch/command_table.ts";
+import { cdb, command, FakeTask, openUnit } from "../fixture.ts";
 import { CommandKind } from "../../../lib/scsi/counters/traffic.ts";
 
 /** CDB lengths by the three highest bits of the operation code (SPC-4, 4.2.5.1). */
@@ -46,7 +40,7 @@ Deno.test("the rows are in ascending order, and no two are for the same command"
   assertEquals(keys, [...new Set(keys)].sort((a, b) => a - b));
 });
 
-Deno.test("findCommand() finds each row, and what has no service action under any bits there", () => {
+Deno.test("findCommand() finds each row, and a row without a service action under any bits there", () => {
   for (const [name, row] of Object.entries(COMMANDS)) {
     for (let bits = 0; bits < 0x100; bits++) {
       const found = findCommand(Uint8Array.of(row.opcode, bits));
@@ -64,7 +58,8 @@ Deno.test("findCommand() finds nothing for operation codes that no row has", () 
   }
 });
 
-Deno.test("isHeadOfQueue() is true of eight commands only, and false of an operation code that no row has", () => {
+Deno.test("only eight commands are executed as with HEAD OF QUEUE, and no unknown operation code", () => {
+  const isHeadOfQueue = (cdb: Uint8Array): boolean => findCommand(cdb)?.isHeadOfQueue === true;
   const names = Object.entries(COMMANDS)
     .filter(([, { opcode, serviceAction = 0 }]) => isHeadOfQueue(Uint8Array.of(opcode, serviceAction)))
     .map(([name]) => name);
@@ -81,7 +76,7 @@ Deno.test("isHeadOfQueue() is true of eight commands only, and false of an opera
   assertEquals(isHeadOfQueue(Uint8Array.of(0xff, 0)), false);
 });
 
-Deno.test("only the commands that write are said to write", () => {
+Deno.test("only the commands that write have the access class of writes", () => {
   const writing = Object.keys(COMMANDS).filter((name) => command(name).access === "writes");
   assertEquals(writing, [
     "WRITE(6)",
@@ -103,8 +98,14 @@ Deno.test("only the commands that write are said to write", () => {
   ]);
 });
 
-Deno.test("what moves user data counts as a read or a write, and everything else as neither", () => {
-  const kinds = Object.values(COMMANDS).map(({ opcode }) => kindOfCommand(Uint8Array.of(opcode)));
+Deno.test("a command that moves user data counts as a read or a write, and every other as neither", () => {
+  const nexus = openUnit();
+  const kindOf = (opcode: number, serviceAction = 0): CommandKind => {
+    const task = new FakeTask();
+    nexus.submit(9, cdb(`${opcode.toString(16)} ${serviceAction.toString(16)}`), task);
+    return task.kind;
+  };
+  const kinds = Object.values(COMMANDS).map(({ opcode, serviceAction }) => kindOf(opcode, serviceAction));
   const namesOf = (kind: CommandKind): string[] =>
     Object.keys(COMMANDS).filter((_, index) => kinds[index] === kind);
   assertEquals(namesOf(CommandKind.read), ["READ(6)", "READ(10)", "READ(16)", "READ(12)"]);
@@ -122,5 +123,5 @@ Deno.test("what moves user data counts as a read or a write, and everything else
     "WRITE(12)",
     "WRITE AND VERIFY(12)",
   ]);
-  assertEquals(kindOfCommand(Uint8Array.of(0xff)), CommandKind.other);
+  assertEquals(kindOf(0xff), CommandKind.other);
 });

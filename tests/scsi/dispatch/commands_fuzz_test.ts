@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { COMMANDS, findCommand } from "../../../lib/scsi/dispatch/command_table.ts";
 import { readUint16, readUint32 } from "../../../lib/bytes/big_endian.ts";
-import type { LogicalUnitOptions } from "../../../lib/scsi/logical_unit.ts";
+import type { LogicalUnitOptions } from "../../../lib/scsi/logical_unit_options.ts";
 import type { Nexus } from "../../../lib/scsi/nexus.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { openUnit, type Result, run } from "../fixture.ts";
@@ -9,7 +9,7 @@ import { numberFromEnvironment, Random } from "../../support/seeded_random.ts";
 
 const ROWS = Object.values(COMMANDS);
 
-/** A CDB that is half sense and half nonsense: mostly a row's own, with bits set that its usage data knows. */
+/** Makes a partly valid CDB: usually of a row, with bits of its usage data set. */
 function makeCdb(random: Random): Uint8Array {
   const block = Uint8Array.from({ length: 16 }, () => random.uint32() & random.uint32());
   if (random.below(8) === 0) return block;
@@ -25,7 +25,7 @@ function makeCdb(random: Random): Uint8Array {
   return block;
 }
 
-/** The allocation length of the commands that have one, by where their usage data has it. */
+/** Returns the allocation length of a command that has one, by its place in the usage data. */
 function allocationLengthOf(block: Uint8Array): number {
   switch (block[0]) {
     case 0x03:
@@ -47,7 +47,7 @@ function allocationLengthOf(block: Uint8Array): number {
 }
 
 function assertPlausible(block: Uint8Array, result: Result): void {
-  // CONDITION MET and RESERVATION CONFLICT, which come without sense data.
+  // CONDITION MET and RESERVATION CONFLICT, which have no sense data.
   if (result.outcome === "4" || result.outcome === "18") return;
   if (result.outcome !== "good") {
     assert(/^[a-zA-Z]+$/.test(result.outcome), `${result.outcome} is no condition of ours`);

@@ -8,7 +8,7 @@ import { assertFieldRefused, cdb, complete, openUnit, type Result, run } from ".
 
 const ROWS = Object.entries(COMMANDS);
 
-/** The simplest CDB of a row: with nothing asked for that every row must have. */
+/** The simplest CDB of a row. */
 function plainCdb({ opcode, serviceAction = 0 }: Command): Uint8Array {
   const block = new Uint8Array(16);
   block[0] = opcode;
@@ -65,7 +65,7 @@ Deno.test("unknown operation codes are refused, and unknown service actions of k
   }
 });
 
-/** The outcome of each command, by its access to the medium. */
+/** Returns the outcome of each command. */
 async function outcomesOf(nexus: Nexus): Promise<Map<string, Result>> {
   const outcomes = new Map<string, Result>();
   for (const [name, row] of ROWS) {
@@ -96,13 +96,13 @@ Deno.test("a stopped unit refuses every command that accesses the medium, and TE
   }
 });
 
-Deno.test("a stopped and write protected unit is first of all not ready", async () => {
+Deno.test("a stopped and write-protected unit reports first that it is not ready", async () => {
   const nexus = openUnit({ readOnly: true });
   await run(nexus, cdb("1b 00 00 00 00 00"));
   assertEquals((await run(nexus, cdb("2a 00 00 00 00 00 00 00 01"))).outcome, "initializingCommandRequired");
 });
 
-Deno.test("good is one and the same outcome, by which a transport knows it", () => {
+Deno.test("GOOD is always the same object, by which a transport recognizes it", () => {
   const nexus = openUnit();
   assertStrictEquals(nexus.execute(0, cdb("00")), nexus.execute(0, cdb("00")));
 });

@@ -1,4 +1,4 @@
-/** Every bit of every parameter list is honoured or refused, or is in a list of bits that make no difference. */
+/** Every bit of every parameter list is honoured or refused, or is in a list of bits without effect. */
 import { assert, assertEquals } from "@std/assert";
 import { assertParameterRefused, bytes, cdb } from "../fixture.ts";
 import { flipBit, type Observation, World } from "../_world.ts";
@@ -6,25 +6,25 @@ import { flipBit, type Observation, World } from "../_world.ts";
 /** Bits of a list: first byte, last byte, the bits of each. */
 type Span = readonly [first: number, last: number, mask: number];
 
-/** A parameter list in which each field shows. */
+/** A parameter list in which each field has an effect. */
 interface List {
   readonly name: string;
   readonly cdb: string;
   readonly list: string;
-  /** What has happened before. */
+  /** Prepares the world. */
   readonly given?: (world: World) => unknown;
-  /** What the standards reserve: it is refused, and the sense data points at it. */
+  /** The bits that the standards reserve: they are refused, and the sense data points at them. */
   readonly reserved: readonly Span[];
-  /** What need not make a difference, each with the reason. */
+  /** The bits that may have no effect, each with the reason. */
   readonly ignored: readonly (readonly [...Span, string])[];
 }
 
 const CONTROL_PAGE = "0a 0a 00 10 00 00 00 00 ff ff 00 00";
 const THRESHOLD_PAGE = `5c 02 00 14 ${"00 ".repeat(12)}80 01 00 00 00 00 10 00`;
-const HEADER_REASON = "it comes back from MODE SENSE, and cannot be set";
+const HEADER_REASON = "MODE SENSE returns it, and it cannot be set";
 const BLOCKS_REASON = "zero blocks stand for as many as there are (SBC-3, 6.5.2)";
 const CASE_REASON = "iSCSI names are compared without letter case";
-const PS_REASON = "PS comes back from MODE SENSE";
+const PS_REASON = "MODE SENSE returns PS";
 const ID = `69 71 6e 2e 32 30 30 37 2d 30 31 2e 74 6c 64 2e 68 6f 73 74 3a 6f 74 68 65 72 2c 69 2c
   30 78 30 30 30 30 30 30 30 30 30 30 30 31 00`;
 
@@ -181,7 +181,7 @@ async function observe({ cdb: block, given }: List, list: Uint8Array): Promise<O
 }
 
 for (const row of LISTS) {
-  Deno.test(`every bit of the list of ${row.name} is honoured, refused, or known to make no difference`, async () => {
+  Deno.test(`every bit of the list of ${row.name} is honoured, refused, or known to have no effect`, async () => {
     const list = bytes(row.list);
     const base = await observe(row, list);
     assertEquals(base.result.outcome, "good");

@@ -1,18 +1,18 @@
-/** PERSISTENT RESERVE OUT for tests: parameter lists as an initiator writes them. */
+/** PERSISTENT RESERVE OUT for tests: parameter lists, as an initiator makes them. */
 import { assert } from "@std/assert";
 import { writeUint16, writeUint32 } from "../../../lib/bytes/big_endian.ts";
 import type { Nexus } from "../../../lib/scsi/nexus.ts";
 import type { Operation } from "../../../lib/scsi/outcome/operation.ts";
 import { command, nameOfOutcome } from "../fixture.ts";
 
-/** What a parameter list says; nothing where nothing is given. */
+/** The fields of a parameter list; zero by default. */
 export interface ReserveOut {
   readonly key?: bigint;
   readonly newKey?: bigint;
   readonly type?: number;
   readonly scope?: number;
   readonly persists?: boolean;
-  /** REGISTER AND MOVE: UNREG, and where to. */
+  /** REGISTER AND MOVE: UNREG and the destination. */
   readonly unregisters?: boolean;
   readonly port?: string;
   readonly targetPort?: number;
@@ -20,7 +20,7 @@ export interface ReserveOut {
   readonly transportIds?: readonly Uint8Array[];
 }
 
-/** A TransportID, written by hand: format 01b of a port, or 00b of a name. */
+/** Makes a TransportID without the code under test: format 01b of a port, or 00b of a name. */
 export function transportId(name: string): Uint8Array {
   const text = new TextEncoder().encode(name);
   const length = Math.max(Math.ceil((text.length + 1) / 4) * 4, 20);
@@ -35,7 +35,7 @@ function concat(...parts: readonly Uint8Array[]): Uint8Array {
   return Uint8Array.from(parts.flatMap((part) => [...part]));
 }
 
-/** The parameter list of a service action. */
+/** Makes the parameter list of a service action. */
 export function parameterList(action: string, request: ReserveOut): Uint8Array {
   const { key = 0n, newKey = 0n, persists = false, unregisters = false, transportIds } = request;
   const header = new Uint8Array(24);
@@ -57,7 +57,7 @@ export function parameterList(action: string, request: ReserveOut): Uint8Array {
   return concat(header, length, ids);
 }
 
-/** The CDB of a service action, for a parameter list of some length. */
+/** Makes the CDB of a service action, for a parameter list of some length. */
 export function reserveOutCdb(
   action: string,
   lengthBytes: number,
@@ -72,7 +72,7 @@ export function reserveOutCdb(
   return block;
 }
 
-/** Begins a service action and hands over its parameter list. */
+/** Begins a service action and sends its parameter list. */
 export function beginReserveOut(nexus: Nexus, action: string, request: ReserveOut): Operation {
   const list = parameterList(action, request);
   const operation = nexus.execute(0, reserveOutCdb(action, list.length, request));
@@ -81,7 +81,7 @@ export function beginReserveOut(nexus: Nexus, action: string, request: ReserveOu
   return operation.finish(list.length);
 }
 
-/** Carries out a service action that ends at once, and names its outcome; `18` is RESERVATION CONFLICT. */
+/** Performs a service action that ends at once, and returns the name of its outcome; `18` is RESERVATION CONFLICT. */
 export function reserveOut(nexus: Nexus, action: string, request: ReserveOut = {}): string {
   const operation = beginReserveOut(nexus, action, request);
   assert(operation.kind === "finished", `${action} is ${operation.kind}`);

@@ -1,5 +1,5 @@
 /**
- * Every command against every reservation, from every side, held against tables written down from the standards: SPC-4,
+ * Every command against every reservation, from every nexus, compared with tables copied from the standards: SPC-4,
  * tables 65 and 66; SBC-3, 4.17 (with the commands that SBC-4 adds); SPC-2, tables 8 and B.2, for RESERVE.
  */
 import { assert, assertEquals } from "@std/assert";
@@ -10,9 +10,9 @@ import type { TargetDevice } from "../../../lib/scsi/target_device.ts";
 import { cdb, command, makeTarget, makeUnit, nameOfOutcome, run } from "../fixture.ts";
 import { reserveOut } from "./_reserve_out.ts";
 
-/** Whether commands of one line of the standards' tables are allowed, by who holds what. */
+/** A line of the standards' tables: true where its commands are allowed. */
 interface Line {
-  /** Write Exclusive held by another nexus; the same for one not registered where registrants are let in. */
+  /** Write Exclusive held by another nexus; the same for an unregistered nexus where registrants are admitted. */
   readonly writeExclusive: boolean;
   /** Exclusive Access, likewise. */
   readonly exclusiveAccess: boolean;
@@ -66,7 +66,7 @@ const LINES: Readonly<Record<string, Line>> = {
   "WRITE SAME": never,
 };
 
-/** Forms of a command that have a line of their own: all of them are allowed by all means. */
+/** Forms of a command that have their own line: all of them are always allowed. */
 const HARMLESS_FORMS: Readonly<Record<string, Uint8Array>> = {
   "PREVENT ALLOW MEDIUM REMOVAL": cdb("1e 00 00 00 00 00"),
   "START STOP UNIT": cdb("1b 00 00 00 01 00"),
@@ -104,7 +104,7 @@ function open(target: TargetDevice, port: string): Nexus {
   return nexus;
 }
 
-/** Whether a command is let through by a target that `prepare` has brought into some state; each sees it afresh. */
+/** Reports whether a new target, in a state that `prepare` has set up, allows a command. */
 function isAllowed(block: Uint8Array, from: string, prepare: (target: TargetDevice) => void): boolean {
   const target = makeTarget(makeUnit({ removable: true }));
   prepare(target);
@@ -120,7 +120,7 @@ function plainCdb(name: string): Uint8Array {
   return block;
 }
 
-/** A target on which one nexus holds a reservation of a type and another has registered. */
+/** Makes a target on which one nexus holds a reservation of a type and another has registered. */
 function reserveAs(type: number): (target: TargetDevice) => void {
   return (target) => {
     const holder = open(target, HOLDER);
@@ -130,7 +130,7 @@ function reserveAs(type: number): (target: TargetDevice) => void {
   };
 }
 
-Deno.test("every row is let through by persistent reservations as the standards say", () => {
+Deno.test("persistent reservations allow every row as in the standards", () => {
   let checks = 0;
   for (const name of Object.keys(COMMANDS).filter((row) => !isReservationRow(row))) {
     const line = lineOf(name);
@@ -150,8 +150,8 @@ Deno.test("every row is let through by persistent reservations as the standards 
   assert(checks > 18 * 20, "there are rows");
 });
 
-Deno.test("every row is let through by RESERVE as SPC-2 says", () => {
-  // The nexus must live on: its reservation ends with it.
+Deno.test("RESERVE allows every row as in SPC-2", () => {
+  // The nexus must stay open: its reservation ends with it.
   const prepare = (target: TargetDevice): void => void open(target, HOLDER).execute(0, cdb("16"));
   for (const name of Object.keys(COMMANDS).filter((row) => !isReservationRow(row))) {
     for (const block of HARMFUL_FORMS[name] ?? [plainCdb(name)]) {
@@ -162,7 +162,7 @@ Deno.test("every row is let through by RESERVE as SPC-2 says", () => {
   }
 });
 
-/** SPC-4, table 66: whether a service action is allowed from who is registered, while another nexus holds. */
+/** SPC-4, table 66: true where a service action of a registered nexus is allowed while another one is the holder. */
 const FROM_REGISTERED: Readonly<Record<string, boolean>> = {
   "REGISTER": true,
   "RESERVE": false,
@@ -174,7 +174,7 @@ const FROM_REGISTERED: Readonly<Record<string, boolean>> = {
   "REGISTER AND MOVE": false,
 };
 
-Deno.test("every service action is let through by persistent reservations as table 66 says", () => {
+Deno.test("persistent reservations allow every service action as in table 66", () => {
   const prefix = "PERSISTENT RESERVE OUT ";
   const actions = Object.keys(COMMANDS).filter((name) => name.startsWith(prefix))
     .map((name) => name.slice(prefix.length));
@@ -201,7 +201,7 @@ Deno.test("every service action is let through by persistent reservations as tab
   }
 });
 
-Deno.test("a conflict comes after resets and before every other unit attention condition (SAM-5, 5.3.3)", async () => {
+Deno.test("a conflict ranks below resets and above every other unit attention condition (SAM-5, 5.3.3)", async () => {
   const target = makeTarget(makeUnit());
   reserveAs(RESERVATION_TYPES.exclusiveAccess.code)(target);
   const stranger = target.openNexus(STRANGER);
@@ -212,7 +212,7 @@ Deno.test("a conflict comes after resets and before every other unit attention c
   const read = cdb("28 00 00 00 00 00 00 00 01 00");
   assertEquals(outcomeOf(read), "powerOnResetOrBusDeviceResetOccurred");
   assertEquals(outcomeOf(read), "18");
-  // Somebody changes mode parameters: the control page, D_SENSE.
+  // Another initiator changes a mode parameter: D_SENSE of the control page.
   const holder = open(target, HOLDER);
   const list = cdb("00 00 00 00 0a 0a 04 10 00 00 00 00 ff ff 00 00");
   assertEquals((await run(holder, cdb("15 10 00 00 10 00"), { dataOut: list })).outcome, "good");

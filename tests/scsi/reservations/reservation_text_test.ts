@@ -6,7 +6,7 @@ import { formatReservations, parseReservations } from "../../../lib/scsi/reserva
 
 const PORT = "iqn.2007-01.tld.a:b,i,0x400001370000";
 
-/** A key that no number holds exactly. */
+/** A key that a `number` would round. */
 const KEY = "ffffffffffffff01";
 
 const STATE: PersistentState = {
@@ -25,11 +25,11 @@ Deno.test("parseReservations() reads what formatReservations() writes, but for P
   assertEquals(parseReservations(formatReservations(shared)), shared);
 });
 
-Deno.test("formatReservations() keeps nothing of a state that is not to persist", () => {
+Deno.test("formatReservations() saves nothing of a state that does not persist", () => {
   assertEquals(parseReservations(formatReservations({ ...STATE, persists: false })), UNRESERVED);
 });
 
-/** The text with another word in it, and a checksum that matches. */
+/** Returns the text with a word replaced, and a checksum that matches. */
 function altered(found: string, replacement: string): string {
   const { checksum: _, ...rest } = JSON.parse(TEXT);
   const text = JSON.stringify(rest).replace(found, replacement);
@@ -68,7 +68,7 @@ Deno.test("formatReservations() makes a text whose length depends on the registr
   assertEquals([none.length, none.length < lengths[0]!], [formatReservations(UNRESERVED).length, true]);
 });
 
-Deno.test("parseReservations() refuses every text that is not one of ours", () => {
+Deno.test("parseReservations() refuses every invalid text", () => {
   const whole = TEXT.trimEnd().length;
   for (let length = 0; length < whole; length++) {
     assertThrows(() => parseReservations(TEXT.slice(0, length)), SyntaxError);
@@ -81,7 +81,7 @@ Deno.test("parseReservations() refuses every text that is not one of ours", () =
   }
   const wrongs: readonly (readonly [found: string, replacement: string, message: string])[] = [
     ['"persists":true', '"persists":1', "persists"],
-    ['"persists":true', '"persists":false', "not to be kept"],
+    ['"persists":true', '"persists":false', '"persists" is false'],
     ["iqn.2007", "iqn.X", "initiator port"],
     ["0x400001370000", "0x40000137000", "initiator port"],
     ['"targetPort":1', '"targetPort":0', "target port"],
@@ -89,17 +89,17 @@ Deno.test("parseReservations() refuses every text that is not one of ours", () =
     [KEY, "FFFFFFFFFFFFFF01", "key"],
     [`"${KEY}"`, "1", "key"],
     ["exclusiveAccess", "toString", "type"],
-    ['"holder":0', '"holder":1', "nobody"],
-    ['"holder":0', '"holder":null', "nobody"],
-    ["exclusiveAccess", "exclusiveAccessAllRegistrants", "nobody"],
+    ['"holder":0', '"holder":1', "has no registered holder"],
+    ['"holder":0', '"holder":null', "has no registered holder"],
+    ["exclusiveAccess", "exclusiveAccessAllRegistrants", "has no registered holder"],
   ];
   for (const [found, replacement, message] of wrongs) {
     const text = altered(found, replacement);
     assertThrows(() => parseReservations(text), SyntaxError, message, `${found} -> ${replacement}`);
   }
-  const heldByNobody = { type: "exclusiveAccessAllRegistrants", holder: undefined } as const;
-  const empty = formatReservations({ ...STATE, registrations: new Map(), reservation: heldByNobody });
-  assertThrows(() => parseReservations(empty), SyntaxError, "nobody");
+  const withoutHolder = { type: "exclusiveAccessAllRegistrants", holder: undefined } as const;
+  const empty = formatReservations({ ...STATE, registrations: new Map(), reservation: withoutHolder });
+  assertThrows(() => parseReservations(empty), SyntaxError, "has no registered holder");
   const incomplete = formatState({ version: 2, body: { persists: true } });
   for (const text of ["null", "[]", '"a"', '{"version":1,"persists":true}', incomplete]) {
     assertThrows(() => parseReservations(text), SyntaxError);

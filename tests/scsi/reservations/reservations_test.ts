@@ -8,7 +8,7 @@ import type { Attention } from "../../../lib/scsi/dispatch/unit_attention.ts";
 
 const NEXUSES = 200;
 
-/** A nexus that counts how often it is asked who it is. */
+/** A nexus that counts the reads of its identity. */
 class CountingNexus implements AttachedNexus {
   readonly identity: AttachedNexus["identity"];
   readonly traffic = new Traffic();
@@ -39,7 +39,7 @@ class CountingNexus implements AttachedNexus {
   reset(): void {}
 }
 
-Deno.test("Reservations tell all who must hear, and ask each who it is a few times, however many there are", () => {
+Deno.test("Reservations notify all affected nexuses, and read the identity of each a few times", () => {
   const nexuses = Array.from({ length: NEXUSES }, (_, index) => new CountingNexus(index));
   const reservations = new Reservations(new Set(nexuses), undefined);
   const [first] = nexuses;

@@ -61,7 +61,7 @@ function noticesOf({ notices }: Accepted): string[] {
   return notices.map(({ id, attention }) => `${id.match(/:(\w+),/)![1]}: ${attention}`).sort();
 }
 
-/** Every request that makes sense of two keys. */
+/** Returns every request that is possible with two keys. */
 function allRequests(): ReservationRequest[] {
   const keys = [NO_KEY, ...KEYS];
   const requests: ReservationRequest[] = [];
@@ -88,7 +88,7 @@ function allRequests(): ReservationRequest[] {
   return requests;
 }
 
-/** What must hold of every state, and of every step. */
+/** Asserts the invariants of a state, and of the step to it. */
 function assertSound(
   before: PersistentState,
   sender: NexusIdentity,
@@ -104,17 +104,20 @@ function assertSound(
   if (reservation !== undefined) {
     const isAll = RESERVATION_TYPES[reservation.type].admits === "registrantsAsHolders";
     assertEquals(reservation.holder === undefined, isAll, what);
-    assert(isAll ? registrations.size > 0 : registrations.has(reservation.holder!), `nobody holds: ${what}`);
+    assert(isAll ? registrations.size > 0 : registrations.has(reservation.holder!), `no holder: ${what}`);
   }
   const id = nexusId(sender);
-  assert(notices.every((notice) => notice.id !== id), `the sender is told: ${what}`);
-  assert(notices.every((notice) => before.registrations.has(notice.id)), `a stranger is told: ${what}`);
+  assert(notices.every((notice) => notice.id !== id), `the sender is notified: ${what}`);
+  assert(
+    notices.every((notice) => before.registrations.has(notice.id)),
+    `an unregistered nexus is notified: ${what}`,
+  );
   assert(!aborted.includes(id), what);
   assert(aborted.every((other) => before.registrations.has(other) && !registrations.has(other)), what);
   const counts = request.action !== "reserve" && request.action !== "release";
   const isIdle = !counts || (state === before);
   assertEquals(state.generation, before.generation + (isIdle ? 0 : 1), what);
-  // Whoever has lost its registration to another hears of it.
+  // A nexus that has lost its registration to another is notified.
   for (const other of before.registrations.keys()) {
     if (other === id || registrations.has(other)) continue;
     assert(
@@ -122,15 +125,15 @@ function assertSound(
       `${other}: ${what}`,
     );
   }
-  const mostlyPersists = { ...state, generation: 0, persists: true };
-  assertEquals(parseReservations(formatReservations(mostlyPersists)), mostlyPersists, what);
+  const persistent = { ...state, generation: 0, persists: true };
+  assertEquals(parseReservations(formatReservations(persistent)), persistent, what);
 }
 
 function keyOf(state: PersistentState): string {
   return formatReservations({ ...state, persists: true }) + state.persists;
 }
 
-Deno.test("every request of every nexus in every state that they can reach leaves a sound state", () => {
+Deno.test("every request of every nexus in every reachable state leads to a valid state", () => {
   const requests = allRequests();
   const seen = new Set([keyOf(UNRESERVED)]);
   const frontier: PersistentState[] = [UNRESERVED];
@@ -154,7 +157,7 @@ Deno.test("every request of every nexus in every state that they can reach leave
   assert(seen.size > 300, `${seen.size} states, ${steps} steps`);
 });
 
-Deno.test("REGISTER does what table 67 says", () => {
+Deno.test("REGISTER follows table 67", () => {
   const ask = (key: string, newKey: string, others?: readonly NexusIdentity[]): ReservationRequest => ({
     action: "register",
     key,
@@ -179,7 +182,7 @@ Deno.test("REGISTER does what table 67 says", () => {
   assertEquals(accepted(both, ANNA, ask(A, NO_KEY)).state.registrations.size, 1);
 });
 
-Deno.test("REGISTER AND IGNORE EXISTING KEY does what table 68 says, whatever key is sent", () => {
+Deno.test("REGISTER AND IGNORE EXISTING KEY follows table 68, whatever key is sent", () => {
   const ask = (newKey: string): ReservationRequest => ({
     action: "registerAndIgnoreExistingKey",
     key: B,
@@ -200,7 +203,7 @@ Deno.test("a new key leaves the reservation with its holder", () => {
   assertEquals(notices, []);
 });
 
-Deno.test("unregistering the holder releases what it alone holds, and tells others of a shared type", () => {
+Deno.test("unregistering the only holder releases its reservation, and notifies others of a shared type", () => {
   const leave = { action: "register", key: A, newKey: NO_KEY, persists: false, others: undefined } as const;
   for (const type of TYPES) {
     const result = accepted(reserved(type, A, B), ANNA, leave);
@@ -215,7 +218,7 @@ Deno.test("unregistering the holder releases what it alone holds, and tells othe
   }
 });
 
-Deno.test("RELEASE releases for the holder, in its own type, and tells others of a shared one", () => {
+Deno.test("RELEASE releases for the holder, in its own type, and notifies others of a shared one", () => {
   for (const type of TYPES) {
     const state = reserved(type, A, B);
     const isAll = RESERVATION_TYPES[type].admits === "registrantsAsHolders";
@@ -247,7 +250,7 @@ Deno.test("RELEASE releases for the holder, in its own type, and tells others of
   }
 });
 
-Deno.test("CLEAR leaves nothing, and tells all others", () => {
+Deno.test("CLEAR leaves nothing, and notifies all others", () => {
   const result = accepted(reserved("writeExclusive", A, B, B), BEN, { action: "clear", key: B });
   assertEquals([result.state.registrations.size, result.state.reservation], [0, undefined]);
   assertEquals(noticesOf(result), ["anna: reservationsPreempted", "carl: reservationsPreempted"]);
@@ -304,7 +307,7 @@ Deno.test("PREEMPT of another key removes registrations only, and does not look 
   assertEquals(
     refusalOf(state, ANNA, preempting(A, "00000000000000ff", undefined)),
     "conflict",
-    "nobody has it",
+    "no nexus has it",
   );
   assertEquals(refusalOf(registered(A), ANNA, preempting(A, B, undefined)), "conflict");
 });
@@ -329,7 +332,7 @@ Deno.test("PREEMPT with no key is for all registrants types only (table 72)", ()
   }
 });
 
-Deno.test("REGISTER AND MOVE does what table 70 says", () => {
+Deno.test("REGISTER AND MOVE follows table 70", () => {
   const ask = (
     key: string,
     newKey: string,
@@ -360,7 +363,7 @@ Deno.test("REGISTER AND MOVE does what table 70 says", () => {
   assertEquals(left.notices, [], "nothing was released");
 });
 
-Deno.test("registrations have a limit, and PRGENERATION goes round", () => {
+Deno.test("registrations have a limit, and PRGENERATION wraps around", () => {
   const others = Array.from({ length: REGISTRATIONS_MAX }, (_, index): NexusIdentity => ({
     initiatorPort: `iqn.2007-01.tld.host:h,i,0x${index.toString(16).padStart(12, "0")}`,
     targetPort: 1,

@@ -28,7 +28,6 @@ import type { DoubtfulConnection } from "./room_search.ts";
 import type { Session, SessionConnection } from "../session/session.ts";
 import type { KeyValue } from "../pdu/text.ts";
 import type { TimeSlices } from "./time_slices.ts";
-import type { Work } from "../task/work_under_way.ts";
 import type { RefusalReason } from "../events/refusal_reason.ts";
 import type { Frame } from "../pdu/header.ts";
 
@@ -62,8 +61,6 @@ export interface ConnectionOwner {
   disconnected(connection: SessionConnection, session: Session): void;
   resetTarget(session: Session): void;
   sendTargets(connection: Connection, session: Session, value: string): readonly KeyValue[] | undefined;
-  underWay(session: Session, work: Work): void;
-  settled(session: Session, lun?: number): Promise<unknown> | undefined;
 }
 
 /** What the login of a leading connection settles for its session. */
@@ -436,8 +433,6 @@ export class Connection implements WatchedConnection, DoubtfulConnection {
         requestLogout: (seconds) => this.#requestLogout(seconds),
         isAskedToLogOut: () => this.#cancelLogoutDeadline !== undefined,
         retire: () => owner.retire(session),
-        underWay: (work) => owner.underWay(session, work),
-        settled: (lun) => owner.settled(session, lun),
         resetTarget: () => owner.resetTarget(session),
         sendTargets: (value) => owner.sendTargets(this, session, value),
       },

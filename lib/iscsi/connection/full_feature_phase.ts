@@ -59,7 +59,6 @@ import {
 import type { KeyValue } from "../pdu/text.ts";
 import { TextNegotiation } from "../negotiation/text_negotiation.ts";
 import { type Overdue, TransferWatch } from "../task/transfer_watch.ts";
-import type { Work } from "../task/work_under_way.ts";
 import type { Frame } from "../pdu/header.ts";
 import type { ConnectionEnds } from "../byte_stream.ts";
 
@@ -105,10 +104,6 @@ export interface FullFeatureOwner {
   finish(): void;
   /** The session is over: its tasks end, and its nexus. */
   retire(): void;
-  /** Work that goes on, whatever becomes of its task. */
-  underWay(work: Work): void;
-  /** Resolves when none of it can change a medium any more, of one LUN or of all; undefined when none can now. */
-  settled(lun?: number): Promise<unknown> | undefined;
   /** TARGET COLD RESET: every session with this session's target ends. */
   resetTarget(): void;
   /** The targets that this initiator may be told of, for a SendTargets; undefined when the value is not served here. */
@@ -532,23 +527,19 @@ export class FullFeaturePhase implements SessionConnection {
   }
 
   #workOf({ lun }: ScsiTask, { changesNothing, operation }: Later): void {
-    this.underWay({ lun, changesMedium: changesNothing !== true, done: operation });
+    this.session.addWork({ lun, changesMedium: changesNothing !== true, done: operation });
   }
 
   answering(task: ScsiTask): void {
     task.isAnswered = true;
     this.#meter.answered(task);
     if (task.isListed) {
-      this.session.unlist(task, this.#lingering.has(task) ? this.settled(task.lun) : undefined);
+      this.session.unlist(task, this.#lingering.has(task) ? this.session.settled(task.lun) : undefined);
     }
     this.session.openWindow();
   }
 
-  settled(lun: number | undefined): Promise<unknown> | undefined {
-    return this.#owner.settled(lun);
-  }
-
-  taskAborted(task: ScsiTask): void {
+  taskAborted(task: ScsiTask): Promise<unknown> | undefined {
     task.traffic.failed("aborted");
     const staged = task.dataIn?.staged;
     if (staged !== undefined) this.staging.release(staged.data);
@@ -558,9 +549,12 @@ export class FullFeaturePhase implements SessionConnection {
     this.#snacked.delete(task);
     this.linger(task, task.countPieces());
     this.#dataOut.forget(task);
-    if (!task.isListed) return;
-    this.session.unlist(task, this.settled(task.lun));
-    this.#tellOfWindow();
+    const settled = this.session.settled(task.lun);
+    if (task.isListed) {
+      this.session.unlist(task, settled);
+      this.#tellOfWindow();
+    }
+    return settled;
   }
 
   get announcedMaxCmdSN(): number {
@@ -637,9 +631,9 @@ export class FullFeaturePhase implements SessionConnection {
       case TaskManagementFunctionCode.targetWarmReset:
       case TaskManagementFunctionCode.targetColdReset:
       case TaskManagementFunctionCode.nexusReset:
-        return this.#owner.settled();
+        return this.session.settled();
       default:
-        return this.#owner.settled(pdu.lun);
+        return this.session.settled(pdu.lun);
     }
   }
 
@@ -692,7 +686,7 @@ export class FullFeaturePhase implements SessionConnection {
     // What it held (tasks, reservations) is free before the initiator hears that the session is over.
     if (leaving.length === connections.size) this.#owner.retire();
     for (const connection of leaving) this.session.leave(connection);
-    this.#whenSettled(this.#owner.settled(), () => {
+    this.#whenSettled(this.session.settled(), () => {
       this.replies.logoutResponse(pdu, reply);
       for (const connection of leaving) connection.finish();
     });
@@ -781,10 +775,6 @@ export class FullFeaturePhase implements SessionConnection {
 
   overlook(what: string): void {
     this.#owner.overlook(what);
-  }
-
-  underWay(work: Work): void {
-    this.#owner.underWay(work);
   }
 }
 

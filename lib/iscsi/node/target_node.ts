@@ -46,7 +46,6 @@ import { SessionRegister } from "./session_register.ts";
 import type { Target } from "../target.ts";
 import type { KeyValue } from "../pdu/text.ts";
 import { TimeSlices } from "../connection/time_slices.ts";
-import { type Work, WorkUnderWay } from "../task/work_under_way.ts";
 
 /** What a node serves, and under which rules: what can change while it serves. */
 export interface TargetNodeSettings {
@@ -91,7 +90,8 @@ export class TargetNode implements ConnectionOwner {
   readonly #sessions: SessionRegister;
   readonly #refusals = new Refusals();
   readonly #initiators = new InitiatorTraffic();
-  readonly #underWay = new Map<Target, WorkUnderWay>();
+  /** Targets that are served, or were served and have not drained. */
+  readonly #undrained = new Set<Target>();
   /** Who waits for the end of the last session with a target that is listed no more. */
   readonly #draining = new Map<Target, () => void>();
   #chap: Pick<Config, "chap" | "chapMinimum">;
@@ -112,6 +112,7 @@ export class TargetNode implements ConnectionOwner {
     this.#randomBytes = options.randomBytes;
     this.#failedLogins = new FailedLogins(options.clock);
     this.#targets = byName(options.targets);
+    for (const target of options.targets) this.#undrained.add(target);
   }
 
   /**
@@ -123,6 +124,7 @@ export class TargetNode implements ConnectionOwner {
     const served = byName(targets);
     this.#removed.replace(this.#targets, served);
     this.#targets = served;
+    for (const target of targets) this.#undrained.add(target);
     this.#sessions.limits = { sessions: limits.sessions, connections: limits.connections };
     this.#interfaces = interfaces;
     this.#keepalive.settings = ping;
@@ -148,23 +150,17 @@ export class TargetNode implements ConnectionOwner {
       await new Promise<void>((resolve) => this.#draining.set(target, resolve));
       this.#draining.delete(target);
     }
-    await this.#worksAt(target).done();
-    this.#underWay.delete(target);
+    await target.work.done();
+    this.#undrained.delete(target);
   }
 
   /** Resolves when nothing that is under way at a target now is so any more. */
   async workDone(target: Target): Promise<void> {
-    await this.#worksAt(target).done();
+    await target.work.done();
   }
 
   #hasSession(target: Target): boolean {
     return [...this.#sessions].some((session) => session.target === target);
-  }
-
-  #worksAt(target: Target): WorkUnderWay {
-    const works = this.#underWay.get(target) ?? new WorkUnderWay();
-    this.#underWay.set(target, works);
-    return works;
   }
 
   /** Serves a peer until it is gone. */
@@ -205,7 +201,7 @@ export class TargetNode implements ConnectionOwner {
     return {
       connections: this.#connections.size,
       sessions: [...this.#sessions].length,
-      works: this.#underWay.values().reduce((sum, { count }) => sum + count, 0),
+      works: this.#undrained.values().reduce((sum, { work }) => sum + work.count, 0),
       textBytes: this.textBudget.bytes,
     };
   }
@@ -218,7 +214,7 @@ export class TargetNode implements ConnectionOwner {
     for (const session of this.#sessions) session.finish();
     for (const connection of loggedIn) connection.finish();
     await Promise.all(loggedIn.map(({ closed }) => closed));
-    await Promise.all(this.#underWay.values().map((works) => works.done()));
+    await Promise.all(this.#undrained.values().map(({ work }) => work.done()));
     for (const connection of this.#connections) connection.close();
   }
 
@@ -392,7 +388,7 @@ export class TargetNode implements ConnectionOwner {
     const details = session.eventDetails("connectionJoins");
     this.log.info(`${session.description}: connection ${cid} ${what}`, details);
     // 6.3.4: whatever is under way of a connection that is reinstated ends before its successor begins.
-    return { session, predecessor: isReinstatement ? this.settled(session) : undefined };
+    return { session, predecessor: isReinstatement ? session.settled() : undefined };
   }
 
   #begin(connection: Connection, identity: LoginIdentity, login: NewSession): Establishment {
@@ -426,7 +422,7 @@ export class TargetNode implements ConnectionOwner {
     const proof = identity.proved === undefined ? "" : `, CHAP name ${JSON.stringify(identity.proved.name)}`;
     this.#tell(session, "sessionBegins", `session begins${proof}`);
     // Whatever an earlier session left under way must not reach the medium behind the back of this one.
-    return { session, predecessor: this.settled(session) };
+    return { session, predecessor: session.settled() };
   }
 
   #makeRoom(identity: SessionIdentity): void {
@@ -523,19 +519,11 @@ export class TargetNode implements ConnectionOwner {
     ];
   }
 
-  underWay(session: Session, work: Work): void {
-    if (session.target !== undefined) this.#worksAt(session.target).add(work, session);
-  }
-
   /** How many sessions are over but for work that a medium of the target has not finished, and that takes memory. */
   #lingeringSessions(target: Target | undefined): number {
     if (target === undefined) return 0;
     const live = new Set<unknown>(this.#sessions);
-    return this.#worksAt(target).sessions().difference(live).size;
-  }
-
-  settled({ target }: Session, lun?: number): Promise<unknown> | undefined {
-    return target === undefined ? undefined : this.#worksAt(target).settled(lun);
+    return target.work.sessions().difference(live).size;
   }
 
   #targetOf({ targetName }: SessionIdentity): Target | undefined {

@@ -15,6 +15,7 @@ import type { ScsiTask, TaskOwner } from "../task/scsi_task.ts";
 import type { Target } from "../target.ts";
 import type { SessionSnapshot } from "./session_snapshot.ts";
 import type { ConnectionEnds } from "../byte_stream.ts";
+import type { Work } from "../work_under_way.ts";
 
 /** A connection in full-feature phase, as its session needs it. */
 export interface SessionConnection extends TaskOwner, CommandReceiver {
@@ -294,6 +295,19 @@ export class Session {
   /** Gives the initiator what the tasks that are over leave of the window. */
   openWindow(): void {
     this.window.open(this.#tasks.size - this.#immediateTasks + this.#keptPlaces);
+  }
+
+  /** Records work that continues after its task has ended. */
+  addWork(work: Work): void {
+    this.target?.work.add(work, this);
+  }
+
+  /**
+   * Resolves when nothing under way at the target now can still change the medium of one LUN, or of any when `lun` is
+   * undefined. Returns undefined when nothing can.
+   */
+  settled(lun?: number): Promise<unknown> | undefined {
+    return this.target?.work.settled(lun);
   }
 
   /** A response to task management is still to be sent. */

@@ -10,12 +10,14 @@ import { Limits } from "../limits.ts";
 import type { ReplyWriter } from "../wire/reply_writer.ts";
 import type { DataInProgress, ScsiTask } from "./scsi_task.ts";
 import type { Staging } from "./staging.ts";
-import type { Work } from "./work_under_way.ts";
+import type { Work } from "../work_under_way.ts";
 
 /** What the queue needs of the phase it serves. */
 export interface DataInOwner {
   readonly replies: ReplyWriter;
   readonly staging: Staging;
+  /** Records work that continues after its task has ended. */
+  readonly session: { addWork(work: Work): void };
   /** The longest data segment and the longest sequence that the initiator takes. */
   readonly parameters: {
     readonly initiatorMaxRecvDataSegmentLength: number;
@@ -27,8 +29,6 @@ export interface DataInOwner {
   proceed(task: ScsiTask, operation: Operation): void;
   /** Something happened outside of a request: what can be sent should be. */
   wake(): void;
-  /** Work that goes on whatever becomes of its task. */
-  underWay(work: Work): void;
   /** The task is over, but for so many pieces of such work. */
   linger(task: ScsiTask, pieces: number): void;
   /** A piece of such work is done, and its task is over. */
@@ -139,7 +139,7 @@ export class DataInQueue {
       } else progress.staged = { data, outcome };
       this.#owner.wake();
     });
-    this.#owner.underWay({ lun: task.lun, changesMedium: false, done });
+    this.#owner.session.addWork({ lun: task.lun, changesMedium: false, done });
   }
 
   #sendPiece(task: ScsiTask, progress: DataInProgress, into: Uint8Array, dataLength: number): void {

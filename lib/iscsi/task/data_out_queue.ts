@@ -17,7 +17,7 @@ import type { SessionParameters } from "../negotiation/negotiation.ts";
 import type { ReplyWriter } from "../wire/reply_writer.ts";
 import type { DataOutProgress, OutstandingR2T, ScsiTask } from "./scsi_task.ts";
 import type { Staging } from "./staging.ts";
-import type { Work } from "./work_under_way.ts";
+import type { Work } from "../work_under_way.ts";
 
 /** What an initiator's mistakes in sending data cost it: the command (RFC 7143, 11.4.7.2). */
 const DataOutFault = {
@@ -30,6 +30,8 @@ const DataOutFault = {
 export interface DataOutOwner {
   readonly replies: ReplyWriter;
   readonly staging: Staging;
+  /** Records work that continues after its task has ended. */
+  readonly session: { addWork(work: Work): void };
   readonly parameters: SessionParameters;
   /** All data has come, or the command has failed and none is under way any more. */
   proceed(task: ScsiTask, operation: Operation): void;
@@ -37,8 +39,6 @@ export interface DataOutOwner {
   wake(): void;
   /** The peer does something against the rules that does no harm. */
   overlook(what: string): void;
-  /** Work that goes on whatever becomes of its task. */
-  underWay(work: Work): void;
   /** A piece of such work is done, and its task is over. */
   pieceEnded(task: ScsiTask): void;
 }
@@ -215,7 +215,7 @@ export class DataOutQueue {
       else this.#advance(task, progress);
       this.#owner.wake();
     });
-    this.#owner.underWay({ lun: task.lun, changesMedium: true, done });
+    this.#owner.session.addWork({ lun: task.lun, changesMedium: true, done });
   }
 
   #stage(received: Uint8Array): Uint8Array {

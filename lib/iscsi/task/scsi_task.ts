@@ -13,11 +13,13 @@ import type { ScsiCommand } from "../pdu/initiator_pdus.ts";
 import type { CollectedData } from "./collected_data.ts";
 import { type Residual, residualOf } from "../pdu/residual.ts";
 
-/** Who must be told when a task ends from outside. */
+/** The connection that a task belongs to. */
 export interface TaskOwner {
-  taskAborted(task: ScsiTask): void;
-  /** Resolves when nothing that was begun for a LUN can change its medium any more; undefined when nothing can now. */
-  settled(lun: number | undefined): Promise<unknown> | undefined;
+  /**
+   * Releases everything that an aborted task holds. Resolves when nothing begun for its LUN can still change the
+   * medium. Returns undefined when nothing can.
+   */
+  taskAborted(task: ScsiTask): Promise<unknown> | undefined;
 }
 
 /** Data on its way to the initiator. */
@@ -135,7 +137,6 @@ export class ScsiTask implements Task {
   abort(): Promise<unknown> | undefined {
     if (this.isAborted) return undefined;
     this.isAborted = true;
-    this.owner.taskAborted(this);
-    return this.owner.settled(this.lun);
+    return this.owner.taskAborted(this);
   }
 }

@@ -100,8 +100,6 @@ export class Connection implements WatchedConnection, DoubtfulConnection {
   #isSending = false;
   /** The login waits because others have failed: what keeps its time from coming. */
   #cancelDelay: (() => void) | undefined;
-  /** The initiator has been asked to log out: what keeps its time from running out. */
-  #cancelLogoutDeadline: (() => void) | undefined;
   #warnings = 0;
   /** Faults of the peer that were said to be overlooked; there are only a few kinds. */
   readonly #overlooked = new Set<string>();
@@ -178,7 +176,6 @@ export class Connection implements WatchedConnection, DoubtfulConnection {
     this.#stage = "closed";
     this.#closed.resolve();
     this.#progress();
-    this.#cancelLogoutDeadline?.();
     if (this.#phase !== undefined) this.#owner.disconnected(this.#phase, this.#phase.session);
     this.#cancelDelay?.();
     this.#stream.close();
@@ -207,7 +204,7 @@ export class Connection implements WatchedConnection, DoubtfulConnection {
     if (this.#stage !== "fullFeature" || this.#phase === undefined) return;
     this.#watchReading();
     if (this.#isClosed) return;
-    if (!this.#phase.isOver) this.#phase.watchTransfers();
+    this.#phase.watchTransfers();
     if (this.#isWaitedFor) this.#activity.hasCome = true;
     switch (this.#activity.look(nowMs, settings)) {
       case "nothing":
@@ -224,7 +221,7 @@ export class Connection implements WatchedConnection, DoubtfulConnection {
   /** Who is not listened to, or waits for the answer to a login or logout, has nothing to say: the medium is slow. */
   get #isWaitedFor(): boolean {
     const phase = this.#phase;
-    return phase === undefined || phase.isOver || phase.staging.isFull || this.#obstacle !== undefined;
+    return phase === undefined || phase.isWaitedFor || this.#obstacle !== undefined;
   }
 
   probe(nowMs: number): boolean {
@@ -257,19 +254,6 @@ export class Connection implements WatchedConnection, DoubtfulConnection {
     const rate = `fewer than ${Limits.slowReaderBytesPerSecond} bytes a second`;
     this.#warn(`takes ${rate} of what waits for it, for ${Limits.slowReaderSeconds} s: closed`);
     this.close();
-  }
-
-  /** RFC 7143, 11.9.1: the initiator should log out; until then everything goes on. */
-  #requestLogout(seconds: number): void {
-    if (this.#stage !== "fullFeature" || this.#cancelLogoutDeadline !== undefined) return;
-    this.#replies.logoutWanted(seconds);
-    this.#cancelLogoutDeadline = this.#owner.clock.after(seconds * 1000, () => {
-      if (this.#phase?.isOver) return;
-      this.#warn(`no logout within the ${seconds} s that it was given`);
-      this.#phase?.announceDrop(this.#phase.cid);
-      this.finish();
-    });
-    this.#wake();
   }
 
   #loginTimedOut(): void {
@@ -425,13 +409,12 @@ export class Connection implements WatchedConnection, DoubtfulConnection {
         ends: this.ends,
         clock: owner.clock,
         textBudget: owner.textBudget,
+        isReceiving: () => this.#isReceiving,
         warn: (message) => this.#warn(message),
         overlook: (what) => this.#overlook(what),
         wake: () => this.#wake(),
         close: () => this.close(),
         finish: () => this.finish(),
-        requestLogout: (seconds) => this.#requestLogout(seconds),
-        isAskedToLogOut: () => this.#cancelLogoutDeadline !== undefined,
         retire: () => owner.retire(session),
         resetTarget: () => owner.resetTarget(session),
         sendTargets: (value) => owner.sendTargets(this, session, value),

@@ -34,6 +34,7 @@ import type { ReplyWriter } from "../wire/reply_writer.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
 import { DeferredResponses } from "./deferred_responses.ts";
 import { Logout, LogoutReason } from "./logout.ts";
+import type { PeerLog } from "./peer_log.ts";
 import { RequestOrder, type RequestReceiver } from "./request_order.ts";
 import { ScsiCommands } from "./scsi_commands.ts";
 import { TaskManagementRequests } from "./task_management_requests.ts";
@@ -47,20 +48,12 @@ export interface FullFeatureOwner {
   readonly textBudget: TextBudget;
   /** Returns false once the connection is closed, or sends its last replies. */
   isReceiving(): boolean;
-  /** Logs a fault of the peer. */
-  warn(message: string): void;
-  /** Logs, once for each kind, a fault of the peer that does no harm. */
-  overlook(what: string): void;
   /** Sends replies that no request from this connection caused. */
   wake(): void;
   /** Closes the connection at once. */
   close(): void;
   /** Receives nothing more, sends the remaining replies and closes the connection. */
   finish(): void;
-  /** Ends the session's tasks and its nexus. */
-  retire(): void;
-  /** Ends every session with this session's target, for TARGET COLD RESET. */
-  resetTarget(): void;
   /** Returns the targets that SendTargets reports to this initiator, or undefined when the value is not supported. */
   sendTargets(value: string): readonly KeyValue[] | undefined;
 }
@@ -76,7 +69,7 @@ export class FullFeaturePhase implements SessionConnection, RequestReceiver {
   readonly #negotiationRequest: NegotiationRequest;
   readonly #text: TextNegotiation;
   readonly #acknowledgements: Acknowledgements;
-  readonly #order = new RequestOrder(this);
+  readonly #order: RequestOrder;
   readonly #commands: ScsiCommands;
   readonly #taskManagement: TaskManagementRequests;
   readonly #logout: Logout;
@@ -88,9 +81,10 @@ export class FullFeaturePhase implements SessionConnection, RequestReceiver {
     negotiation: Negotiation;
     replies: ReplyWriter;
     meter: CommandMeter;
+    peerLog: PeerLog;
     owner: FullFeatureOwner;
   }) {
-    const { session, cid, negotiation, replies, meter, owner } = options;
+    const { session, cid, negotiation, replies, meter, peerLog, owner } = options;
     const { clock } = owner;
     this.session = session;
     this.cid = cid;
@@ -101,17 +95,11 @@ export class FullFeaturePhase implements SessionConnection, RequestReceiver {
     const deferred = new DeferredResponses(() => this.wake());
     const window = new WindowAnnouncer(session, replies, this);
     this.#acknowledgements = new Acknowledgements(replies);
-    this.#commands = new ScsiCommands({ session, replies, meter, window, carrier: this });
-    this.#taskManagement = new TaskManagementRequests({
-      session,
-      connection: this,
-      replies,
-      window,
-      deferred,
-      clock,
-      resetTarget: () => owner.resetTarget(),
-    });
-    this.#logout = new Logout({ session, replies, clock, deferred, connection: this });
+    this.#order = new RequestOrder(this, peerLog);
+    this.#commands = new ScsiCommands({ session, replies, meter, window, peerLog, carrier: this });
+    const parts = { session, replies, clock, deferred, connection: this };
+    this.#taskManagement = new TaskManagementRequests({ ...parts, window });
+    this.#logout = new Logout({ ...parts, peerLog });
     this.#negotiationRequest = new NegotiationRequest(clock, () => this.#askToNegotiate());
     this.#text = new TextNegotiation({
       negotiation,
@@ -301,20 +289,8 @@ export class FullFeaturePhase implements SessionConnection, RequestReceiver {
     this.#owner.finish();
   }
 
-  retire(): void {
-    this.#owner.retire();
-  }
-
   wake(): void {
     this.#owner.wake();
-  }
-
-  warn(message: string): void {
-    this.#owner.warn(message);
-  }
-
-  overlook(what: string): void {
-    this.#owner.overlook(what);
   }
 
   requestNegotiation(): Promise<NegotiationOutcome> {

@@ -1,10 +1,11 @@
 import type { Clock } from "../clock.ts";
-import { type LogoutRequest } from "../pdu/initiator_pdus.ts";
+import type { LogoutRequest } from "../pdu/initiator_pdus.ts";
 import { rejected } from "../pdu/protocol_error.ts";
 import { RejectReason } from "../pdu/reject_reason.ts";
 import type { Session, SessionConnection } from "../session/session.ts";
 import type { ReplyWriter } from "../wire/reply_writer.ts";
 import type { DeferredResponses } from "./deferred_responses.ts";
+import type { PeerLog } from "./peer_log.ts";
 
 /** Reasons of a Logout Request (RFC 7143, 11.14.1). */
 export const LogoutReason = { closeSession: 0, closeConnection: 1, removeForRecovery: 2 } as const;
@@ -18,10 +19,6 @@ interface LogoutConnection
   readonly isOver: boolean;
   /** False once the connection is closed, or sends its last replies. */
   readonly isReceiving: boolean;
-  /** Logs a fault of the peer. */
-  warn(message: string): void;
-  /** Ends the session's tasks and its nexus. */
-  retire(): void;
 }
 
 /** The logout of one connection or its session (RFC 7143, 11.14 and 11.15), requested by the target or not. */
@@ -30,6 +27,7 @@ export class Logout {
   readonly #replies: ReplyWriter;
   readonly #clock: Clock;
   readonly #deferred: DeferredResponses;
+  readonly #peerLog: PeerLog;
   readonly #connection: LogoutConnection;
   #cancelDeadline: (() => void) | undefined;
 
@@ -38,12 +36,14 @@ export class Logout {
     replies: ReplyWriter;
     clock: Clock;
     deferred: DeferredResponses;
+    peerLog: PeerLog;
     connection: LogoutConnection;
   }) {
     this.#session = options.session;
     this.#replies = options.replies;
     this.#clock = options.clock;
     this.#deferred = options.deferred;
+    this.#peerLog = options.peerLog;
     this.#connection = options.connection;
   }
 
@@ -62,7 +62,7 @@ export class Logout {
     this.#replies.logoutWanted(seconds);
     this.#cancelDeadline = this.#clock.after(seconds * 1000, () => {
       if (connection.isOver) return;
-      connection.warn(`no logout within the ${seconds} s that it was given`);
+      this.#peerLog.warn(`no logout within the ${seconds} s that it was given`);
       connection.announceDrop(connection.cid);
       connection.finish();
     });
@@ -89,7 +89,7 @@ export class Logout {
       ? [...connections.values()]
       : [connections.get(pdu.cid)!];
     // The tasks and reservations of the session are released before the response reports its end.
-    if (leaving.length === connections.size) this.#connection.retire();
+    if (leaving.length === connections.size) this.#session.close();
     for (const connection of leaving) this.#session.leave(connection);
     this.#deferred.after(this.#session.settled(), () => {
       this.#replies.logoutResponse(pdu, reply);

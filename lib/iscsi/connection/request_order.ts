@@ -20,6 +20,7 @@ import type { CommandReceiver } from "../session/command_window.ts";
 import type { Session } from "../session/session.ts";
 import { TaskSetScope } from "../session/task_management.ts";
 import type { ReplyWriter } from "../wire/reply_writer.ts";
+import type { PeerLog } from "./peer_log.ts";
 
 /** The connection that the PDUs arrive over. */
 export interface RequestReceiver extends CommandReceiver {
@@ -27,8 +28,6 @@ export interface RequestReceiver extends CommandReceiver {
   readonly replies: ReplyWriter;
   readonly parameters: NegotiatedParameters;
   readonly isOver: boolean;
-  /** Logs a fault of the peer. */
-  warn(message: string): void;
   /**
    * Carries out a request whose turn has come.
    *
@@ -48,9 +47,11 @@ export interface RequestReceiver extends CommandReceiver {
 /** The order in which one connection's PDUs are carried out. */
 export class RequestOrder {
   readonly #connection: RequestReceiver;
+  readonly #peerLog: PeerLog;
 
-  constructor(connection: RequestReceiver) {
+  constructor(connection: RequestReceiver, peerLog: PeerLog) {
     this.#connection = connection;
+    this.#peerLog = peerLog;
   }
 
   /** Carries out held commands of every connection, in order, as long as their connections have room. */
@@ -70,7 +71,7 @@ export class RequestOrder {
   discard(frame: Frame): void {
     if (this.#connection.isOver) return;
     const opcode = frame.header[0]! & 0x3f;
-    this.#connection.warn(`Data digest error in ${initiatorOpcodeName(opcode)}`);
+    this.#peerLog.warn(`Data digest error in ${initiatorOpcodeName(opcode)}`);
     if (this.#isIgnored(frame)) return;
     this.#reject(RejectReason.dataDigestError, frame);
     if (opcode === InitiatorOpcode.dataOut) this.carryOut(frame);
@@ -93,7 +94,7 @@ export class RequestOrder {
   }
 
   #refuse({ message, response }: Rejection, frame: Frame): void {
-    this.#connection.warn(message);
+    this.#peerLog.warn(message);
     this.#reject(response.reason, frame);
   }
 

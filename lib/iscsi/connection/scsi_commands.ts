@@ -27,6 +27,7 @@ import { ScsiTask, type TaskOwner } from "../task/scsi_task.ts";
 import { Staging } from "../task/staging.ts";
 import { type Overdue, TransferWatch } from "../task/transfer_watch.ts";
 import type { ReplyWriter } from "../wire/reply_writer.ts";
+import type { PeerLog } from "./peer_log.ts";
 import type { WindowAnnouncer } from "./window_announcer.ts";
 
 /** The outcome of a command whose data the initiator requests again (RFC 7143, 11.4.7.2). */
@@ -50,10 +51,6 @@ export interface CommandCarrier extends TaskOwner {
   readonly parameters: NegotiatedParameters;
   /** Sends replies that no request from this connection caused. */
   wake(): void;
-  /** Logs a fault of the peer. */
-  warn(message: string): void;
-  /** Logs, once for each kind, a fault of the peer that does no harm. */
-  overlook(what: string): void;
 }
 
 /** The commands of one connection. */
@@ -64,6 +61,7 @@ export class ScsiCommands {
   readonly #carrier: CommandCarrier;
   readonly #meter: CommandMeter;
   readonly #window: WindowAnnouncer;
+  readonly #peerLog: PeerLog;
   readonly #dataIn: DataInQueue;
   readonly #dataOut: DataOutQueue;
   readonly #transferWatch = new TransferWatch();
@@ -77,6 +75,7 @@ export class ScsiCommands {
     replies: ReplyWriter;
     meter: CommandMeter;
     window: WindowAnnouncer;
+    peerLog: PeerLog;
     carrier: CommandCarrier;
   }) {
     this.session = options.session;
@@ -84,6 +83,7 @@ export class ScsiCommands {
     this.#carrier = options.carrier;
     this.#meter = options.meter;
     this.#window = options.window;
+    this.#peerLog = options.peerLog;
     this.#lingering = new LingeringTasks(options.session);
     this.#dataIn = new DataInQueue(this);
     this.#dataOut = new DataOutQueue(this);
@@ -136,7 +136,7 @@ export class ScsiCommands {
     return this.#awaitedData.expect(targetTransferTags);
   }
 
-  /** Fails a task whose data the initiator requests again (RFC 7143, 7.8): nothing is resent at error recovery level 0. */
+  /** Fails a task whose data the initiator requests again (RFC 7143, 7.8): at level 0 nothing is resent. */
   failResent(task: ScsiTask): void {
     if (task.dataIn !== undefined) this.#dataIn.giveUp(task, SNACK_REJECTED);
     else if (task.dataOut !== undefined) this.#dataOut.giveUp(task, SNACK_REJECTED);
@@ -156,7 +156,7 @@ export class ScsiCommands {
     const overdue = this.#transferWatch.look(this.session.tasksOf(this.#carrier), this.#dataOut.receivedPdus);
     if (overdue.size === 0) return;
     for (const [reason, { length }] of Map.groupBy(overdue.values(), (reason) => reason)) {
-      this.#carrier.warn(`${length} of its commands end: ${OVERDUE_REASONS[reason]}`);
+      this.#peerLog.warn(`${length} of its commands end: ${OVERDUE_REASONS[reason]}`);
     }
     for (const task of overdue.keys()) {
       if (task.dataOut !== undefined) this.#dataOut.giveUp(task, DATA_OUT_OVERDUE);
@@ -302,6 +302,6 @@ export class ScsiCommands {
   }
 
   overlook(what: string): void {
-    this.#carrier.overlook(what);
+    this.#peerLog.overlook(what);
   }
 }

@@ -25,8 +25,6 @@ export interface TaskManagementOptions {
   readonly window: WindowAnnouncer;
   readonly deferred: DeferredResponses;
   readonly clock: Clock;
-  /** Ends every session with the target, for TARGET COLD RESET. */
-  readonly resetTarget: () => void;
 }
 
 /** Task management requests of one connection (RFC 7143, 11.5 and 11.6). */
@@ -92,12 +90,12 @@ export class TaskManagementRequests {
   }
 
   #respond(pdu: TaskManagementRequest, response: number): void {
-    const { session, replies, resetTarget } = this.#options;
+    const { session, replies } = this.#options;
     replies.taskManagementResponse(pdu.initiatorTaskTag, response);
     if (response !== TaskManagementResponseCode.functionComplete) return;
     switch (pdu.function) {
       case TaskManagementFunctionCode.targetColdReset:
-        return resetTarget();
+        return session.resetTarget();
       // RFC 7144, 6.3: all connections of the session end, as if they had timed out.
       case TaskManagementFunctionCode.nexusReset:
         return session.finish();

@@ -45,8 +45,17 @@ export interface SessionConnection extends TaskOwner, CommandReceiver {
   requestNegotiation(): Promise<NegotiationOutcome>;
 }
 
+/** The node that a session belongs to. */
+export interface SessionOwner {
+  /** Returns every session with a target. */
+  sessionsWith(target: Target): Iterable<Session>;
+  /** Called once, when the tasks and the nexus of the session have ended. */
+  sessionEnded(session: Session): void;
+}
+
 /** What a session is from its beginning to its end. */
 export interface SessionOptions {
+  readonly owner: SessionOwner;
   /** Target session identifying handle. */
   readonly tsih: number;
   readonly identity: SessionIdentity;
@@ -66,6 +75,7 @@ export interface SessionOptions {
 
 /** An initiator that has logged in. */
 export class Session {
+  readonly #owner: SessionOwner;
   readonly tsih: number;
   readonly identity: SessionIdentity;
   readonly parameters: SessionParameters;
@@ -88,8 +98,10 @@ export class Session {
   readonly #managing = new Set<number>();
   /** All its connections are about to be closed. */
   #isEnding = false;
+  #isClosed = false;
 
   constructor(options: SessionOptions) {
+    this.#owner = options.owner;
     this.tsih = options.tsih;
     this.identity = options.identity;
     this.parameters = options.parameters;
@@ -158,12 +170,15 @@ export class Session {
     }
   }
 
-  /** A connection is closed. If that comes as a surprise to the initiator, it is told over the others. */
+  /**
+   * Removes a connection that is closed, and ends the session with its last one. The initiator is notified over the
+   * others when it does not expect the loss.
+   */
   lose(connection: SessionConnection): void {
-    const isSurprise = this.#belongs(connection) && !this.#isEnding;
+    const isUnexpected = this.#belongs(connection) && !this.#isEnding;
     this.leave(connection);
-    if (!isSurprise) return;
-    for (const other of this.#connections.values()) other.announceDrop(connection.cid);
+    if (isUnexpected) { for (const other of this.#connections.values()) other.announceDrop(connection.cid); }
+    if (this.#connections.size === 0) this.close();
   }
 
   /** One that is logged out, or has been reinstated by another, does not. */
@@ -321,12 +336,26 @@ export class Session {
     return this.#connections.values().some(({ announcedMaxCmdSN }) => announcedMaxCmdSN === maxCmdSN);
   }
 
-  /** Ends every task and the nexus. Its connections may still have something to say. */
+  /** Ends every session with the same target, for TARGET COLD RESET (RFC 7143, 11.5.1). */
+  resetTarget(): void {
+    if (this.target === undefined) return;
+    for (const session of this.#owner.sessionsWith(this.target)) session.finish();
+  }
+
+  /** Ends every task and the nexus. The connections may still send their last replies. */
   close(): void {
-    this.#isEnding = true;
+    if (this.#isClosed) return;
+    this.#isClosed = this.#isEnding = true;
     for (const connection of this.#connections.values()) connection.endRequests();
     for (const task of [...this.#tasks.values()].reverse()) task.abort();
     this.nexus?.close();
+    this.#owner.sessionEnded(this);
+  }
+
+  /** Ends the session and all its connections at once. */
+  abort(): void {
+    this.close();
+    for (const connection of [...this.#connections.values()]) connection.close();
   }
 }
 

@@ -346,7 +346,7 @@ export class Connection implements LoggedPeer {
     this.#pump();
     if (this.#replies.buffer.length > Limits.unsentBytes) {
       return this.#giveUp(
-        `more than ${Limits.unsentBytes} bytes wait for it, which it does not take: closed`,
+        `more than ${Limits.unsentBytes} bytes of replies wait that the peer does not read`,
       );
     }
     this.#send();
@@ -394,7 +394,7 @@ export class Connection implements LoggedPeer {
   }
 
   #giveUp(reason: string): void {
-    this.#peerLog.warn(reason);
+    this.#peerLog.warn(`${reason}; closing the connection`);
     this.close();
   }
 }

@@ -189,7 +189,7 @@ export class FullFeaturePhase implements SessionConnection, RequestReceiver {
     }
     // 4.2.5.1: all PDUs of a command use the connection that the command arrived over.
     if (task.owner !== this) {
-      throw rejected(RejectReason.protocolError, "Data-Out over another connection than its command");
+      throw rejected(RejectReason.protocolError, "Data-Out over a connection other than that of its command");
     }
     this.#commands.receiveData(task, pdu, hasDataDigestError);
     return false;
@@ -212,7 +212,7 @@ export class FullFeaturePhase implements SessionConnection, RequestReceiver {
     if (pdu.targetTransferTag === RESERVED_TAG && this.#logout.isRequested) {
       throw rejected(
         RejectReason.waitingForLogout,
-        "Text request over a connection that is to be logged out",
+        "Text request over a connection that should log out",
       );
     }
     const reply = this.#text.receive(pdu, this.parameters.initiatorMaxRecvDataSegmentLength);

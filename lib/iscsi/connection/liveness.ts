@@ -13,7 +13,7 @@ export interface ObservedConnection {
   /** Ends the commands that have waited too long for the initiator. Called once a second. */
   watchTransfers(): void;
   ping(): void;
-  /** Logs why, and closes the connection. */
+  /** Logs the reason, and closes the connection. */
   giveUp(reason: string): void;
 }
 
@@ -28,7 +28,7 @@ export class Liveness implements WatchedConnection, DoubtfulConnection {
 
   /** Records a sign of life. */
   confirm(): void {
-    this.#activity.hasCome = true;
+    this.#activity.hasReceived = true;
   }
 
   watch(nowMs: number, settings: PingSettings): void {
@@ -38,19 +38,19 @@ export class Liveness implements WatchedConnection, DoubtfulConnection {
     if (connection.checkSlowReader()) {
       const rate = `fewer than ${Limits.slowReaderBytesPerSecond} bytes a second`;
       return connection.giveUp(
-        `takes ${rate} of what waits for it, for ${Limits.slowReaderSeconds} s: closed`,
+        `the peer reads ${rate} of its replies, for ${Limits.slowReaderSeconds} s`,
       );
     }
     connection.watchTransfers();
     if (connection.isWaitedFor()) this.confirm();
-    switch (this.#activity.look(nowMs, settings)) {
+    switch (this.#activity.check(nowMs, settings)) {
       case "nothing":
         return;
       case "ping":
         return connection.ping();
       case "close":
         return connection.giveUp(
-          `no answer to a ping within ${settings.pingTimeoutSeconds} s: the peer is taken for gone`,
+          `no answer to a ping within ${settings.pingTimeoutSeconds} s`,
         );
     }
   }
@@ -67,13 +67,13 @@ export class Liveness implements WatchedConnection, DoubtfulConnection {
   isDecided(sinceMs: number): boolean {
     const connection = this.#connection;
     return !connection.isInFullFeaturePhase() || connection.isWaitedFor() ||
-      this.#activity.hasComeSince(sinceMs);
+      this.#activity.hasReceivedSince(sinceMs);
   }
 
   presumeGone(): void {
     const seconds = Limits.probeMs / 1000;
     this.#connection.giveUp(
-      `no answer to a ping within ${seconds} s, and others need its room: the peer is taken for gone`,
+      `no answer to a ping within ${seconds} s, while a login waits for room`,
     );
   }
 }

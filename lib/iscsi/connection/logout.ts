@@ -62,7 +62,7 @@ export class Logout {
     this.#replies.logoutWanted(seconds);
     this.#cancelDeadline = this.#clock.after(seconds * 1000, () => {
       if (connection.isOver) return;
-      this.#peerLog.warn(`no logout within the ${seconds} s that it was given`);
+      this.#peerLog.warn(`no logout within ${seconds} s of the request; closing the connection`);
       connection.announceDrop(connection.cid);
       connection.finish();
     });
@@ -106,7 +106,7 @@ export class Logout {
       case LogoutReason.removeForRecovery:
         return LogoutResponse.recoveryNotSupported;
       default:
-        throw rejected(RejectReason.invalidPduField, `Logout for the unknown reason ${pdu.reason}`);
+        throw rejected(RejectReason.invalidPduField, `Logout with unknown reason ${pdu.reason}`);
     }
   }
 }

@@ -138,7 +138,7 @@ export class RequestOrder {
    */
   #snackRequest(pdu: SnackRequest, frame: Frame): void {
     if (pdu.type === SnackType.dataAck) {
-      throw rejected(RejectReason.invalidDataAck, "DataACK for no Data-In that has asked for it");
+      throw rejected(RejectReason.invalidDataAck, "DataACK, although no Data-In has requested one");
     }
     this.#refuse(rejected(RejectReason.snackReject, "SNACK at error recovery level 0"), frame);
     this.#connection.failResent(pdu);

@@ -39,11 +39,11 @@ const DATA_IN_OVERDUE = checkCondition(Sense.initiatorResponseTimeout);
 
 /** Reasons for the log why a command that waits for its initiator ends. */
 const OVERDUE_REASONS: Readonly<Record<Overdue, string>> = {
-  silence: `no data came for ${Limits.dataOutSilenceSeconds} s, although data was due`,
-  slowness: `its data did not come within ${Limits.dataOutSeconds} s and a second for each ` +
+  silence: `no data arrived for ${Limits.dataOutSilenceSeconds} s, although data was due`,
+  slowness: `the data did not arrive within ${Limits.dataOutSeconds} s plus one for each ` +
     `${Limits.dataOutBytesPerSecond} bytes`,
   blocking:
-    `the initiator kept it waiting for ${Limits.blockingSeconds} s, and another command waits for its blocks`,
+    `the initiator delayed it for ${Limits.blockingSeconds} s, and another command waits for its blocks`,
 };
 
 /** The connection that carries the commands. */
@@ -156,7 +156,7 @@ export class ScsiCommands {
     const overdue = this.#transferWatch.look(this.session.tasksOf(this.#carrier), this.#dataOut.receivedPdus);
     if (overdue.size === 0) return;
     for (const [reason, { length }] of Map.groupBy(overdue.values(), (reason) => reason)) {
-      this.#peerLog.warn(`${length} of its commands end: ${OVERDUE_REASONS[reason]}`);
+      this.#peerLog.warn(`${length} of its commands failed: ${OVERDUE_REASONS[reason]}`);
     }
     for (const task of overdue.keys()) {
       if (task.dataOut !== undefined) this.#dataOut.giveUp(task, DATA_OUT_OVERDUE);
@@ -227,7 +227,7 @@ export class ScsiCommands {
       case "dataIn":
         return this.#dataIn.start(task, operation);
       case "dataOut":
-        throw new Error("A command asks for data that was not kept for it");
+        throw new Error("A command requests data that was not collected for it");
       default:
         return operation satisfies never;
     }

@@ -65,14 +65,14 @@ export class AdmissionRules implements LoginRules {
     }
     const { chap, redirect, comment: alias } = target.config;
     if (redirect === undefined) return this.#admission(chap, { alias });
-    const where = `${redirect.isPermanent ? "for good at" : "at"} ${redirect.targetAddress}`;
+    const where = `${redirect.isPermanent ? "permanently" : "temporarily"} at ${redirect.targetAddress}`;
     const message = `login of "${initiatorName}" redirected: [${target.config.name}] is ${where}`;
     return this.#admission(chap, { refusal: redirected(redirect, message) });
   }
 
   #checkServing(initiatorName: string): void {
     if (!this.#isStopping) return;
-    const refusal = { reason: "limit", rule: "the server is about to end" } as const;
+    const refusal = { reason: "limit", rule: "the server is stopping" } as const;
     throw loginRefused(LoginStatus.serviceUnavailable, initiatorName, refusal);
   }
 

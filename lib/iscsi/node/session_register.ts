@@ -104,7 +104,7 @@ export class SessionRegister {
    * @throws {ProtocolError} of kind `login` when it may not
    */
   checkLingering(identity: SessionIdentity, lingeringCount: number): void {
-    const what = "sessions that are over but for work that a disk has not finished";
+    const what = "ended sessions whose work on a disk is not done";
     check(identity, what, lingeringCount, this.limits.sessions);
   }
 

@@ -123,7 +123,7 @@ export class Sessions implements SessionEstablishment, SessionOwner {
     if (session.connections.size >= maxConnections) {
       throw loginFailed(
         LoginStatus.tooManyConnections,
-        `session ${tsih} has its ${maxConnections} connections already`,
+        `session ${tsih} has all of its ${maxConnections} connections`,
       );
     }
     this.#register.checkRoomToJoin(identity);
@@ -190,7 +190,10 @@ export class Sessions implements SessionEstablishment, SessionOwner {
     if (displaced === undefined) return;
     const seconds = Math.round((this.#clock.monotonicMs() - displaced.beganMonotonicMs) / 1000);
     const details = displaced.eventDetails("sessionDisplaced");
-    this.#log.info(`${displaced.description}: session gives way to another one, after ${seconds} s`, details);
+    this.#log.info(
+      `${displaced.description}: session ended after ${seconds} s to make room for another`,
+      details,
+    );
     displaced.abort();
   }
 
@@ -232,7 +235,7 @@ export class Sessions implements SessionEstablishment, SessionOwner {
 
 /** Refuses a login whose proof a reload has made worthless. */
 function refusalOfProof({ initiatorName }: SessionIdentity): Error {
-  const rule = "what it has proved is not good any more";
+  const rule = "its CHAP credentials are no longer valid";
   return loginRefused(LoginStatus.authenticationFailure, initiatorName, { reason: "authentication", rule });
 }
 
@@ -240,6 +243,6 @@ function refusalOfProof({ initiatorName }: SessionIdentity): Error {
 function refusalToReinstate({ initiatorName, proved }: LoginIdentity): Error {
   const rule = proved === undefined
     ? "its session has a CHAP name, and this login has none"
-    : `its session has another CHAP name than ${JSON.stringify(proved.name)}`;
+    : `its session has a CHAP name other than ${JSON.stringify(proved.name)}`;
   return loginRefused(LoginStatus.authorizationFailure, initiatorName, { reason: "authentication", rule });
 }

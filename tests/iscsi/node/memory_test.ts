@@ -213,8 +213,7 @@ for (
       const refused = await harness.logIn().catch((error) => error);
       assert(refused instanceof LoginRefused);
       assertEquals(refused.status, 0x0302);
-      const rule =
-        "the limit of 3 sessions that are over but for work that a disk has not finished is reached";
+      const rule = "the limit of 3 ended sessions whose work on a disk is not done is reached";
       assert(harness.log.some((line) => line.endsWith(rule)), harness.log.join("\n"));
       await harness.logIn({ targetName: nameOf("other") });
       store.releaseAll();

@@ -194,7 +194,7 @@ for (const pingSeconds of [0, 5]) {
       await initiator.send(answer(initiator, stalled, BLOCK, 7 * BLOCK));
       assertEquals(await drain(initiator), []);
       assertEquals((await initiator.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
-      assert(harness.log.some((line) => line.includes("1 of its commands end")), harness.log.join("\n"));
+      assert(harness.log.some((line) => line.includes("1 of its commands failed")), harness.log.join("\n"));
     }));
 }
 

@@ -45,7 +45,7 @@ export class PeerLog {
     this.#log.debug(`${this.#name}: overlooked: ${what}`, this.#details("peerFault"));
   }
 
-  /** Logs the fault that ends a login or the connection. A redirection is not a fault, and a failure is the target's. */
+  /** Logs the end of a login or a connection: a redirection, a fault of the peer or a failure of the target. */
   fault({ message, response }: ProtocolError): void {
     const line = `${this.#peer.ends.peerAddress}: ${message}`;
     if (response.kind === "redirect") return this.#log.info(line, this.#details("loginRedirected"));

@@ -153,7 +153,10 @@ export class ScsiCommands {
   watchTransfers(): void {
     // While the connection receives nothing because a medium is slow, the initiator cannot deliver its data.
     if (this.staging.isFull) return;
-    const overdue = this.#transferWatch.look(this.session.tasksOf(this.#carrier), this.#dataOut.receivedPdus);
+    const overdue = this.#transferWatch.check(
+      this.session.tasksOf(this.#carrier),
+      this.#dataOut.receivedPdus,
+    );
     if (overdue.size === 0) return;
     for (const [reason, { length }] of Map.groupBy(overdue.values(), (reason) => reason)) {
       this.#peerLog.warn(`${length} of its commands failed: ${OVERDUE_REASONS[reason]}`);

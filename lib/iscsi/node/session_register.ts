@@ -49,9 +49,9 @@ export class SessionRegister {
   }
 
   /**
-   * Returns the session that a new one reinstates: that of the same I_T nexus (4.4.3), which is the same initiator port,
-   * by name and ISID, with the same target. A discovery session is with the target that it names or, when it names none,
-   * with its portal (7.4.2).
+   * Returns the session that a new one reinstates: that of the same I_T nexus (4.4.3), which is an initiator port, by
+   * name and ISID, with a target. A discovery session is with the target that it names or, when it names none, with its
+   * portal (7.4.2).
    */
   predecessorOf(
     { initiatorName, isid, discoveredName }: SessionIdentity,

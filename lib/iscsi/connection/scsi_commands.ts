@@ -285,10 +285,9 @@ export class ScsiCommands {
     this.linger(task, task.countPieces());
     this.#dataOut.forget(task);
     const settled = this.session.settled(task.lun);
-    if (task.isListed) {
-      this.session.unlist(task, settled);
-      this.#window.openWindow();
-    }
+    if (!task.isListed) return settled;
+    this.session.unlist(task, settled);
+    this.#window.openWindow();
     return settled;
   }
 

@@ -1,11 +1,13 @@
 import type { TargetConfig } from "../config/config.ts";
 import { type Target, TARGET_PORTAL_GROUP_TAG } from "../iscsi/target.ts";
+import { WorkUnderWay } from "../iscsi/work_under_way.ts";
 import { TargetDevice } from "../scsi/target_device.ts";
 import type { ServedUnit } from "./served_unit.ts";
 
 /** A target and the logical units that it is made of: it stays the same while the conf says other things of it. */
 export class ServedTarget implements Target {
   readonly device: TargetDevice;
+  readonly work = new WorkUnderWay();
   /** Those that are open, by logical unit number. */
   readonly units: Map<number, ServedUnit>;
   #config: TargetConfig;

@@ -214,12 +214,12 @@ redirect = permanently ${elsewhere}
   const info = await runTool("qemu-img", ["info", urlOf(here, who, "disk")]);
   assertEquals(info.code, 0, info.stderr);
   assertStringIncludes(info.stdout, "4194304 bytes");
-  await server.waitForLog(`redirected: [disk] is at ${elsewhere}`);
+  await server.waitForLog(`redirected: [disk] is temporarily at ${elsewhere}`);
   // libiscsi follows a redirection for the time being only, and says by name what else it is told.
   const moved = await inquire(here, `alice%${ALICE}`, "hosts");
   assertNotEquals(moved.code, 0);
   assertStringIncludes(moved.stdout + moved.stderr, "Target moved permanently(258)");
-  await server.waitForLog(`redirected: [hosts] is for good at ${elsewhere}`);
+  await server.waitForLog(`redirected: [hosts] is permanently at ${elsewhere}`);
   // Nobody has logged in here.
   assertEquals(server.stderr.includes("session begins"), false);
 });

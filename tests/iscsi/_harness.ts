@@ -11,6 +11,7 @@ import type { TargetConfig } from "../../lib/config/config.ts";
 import type { Redirection } from "../../lib/config/redirection.ts";
 import { EventLog, type LogEvent } from "../../lib/iscsi/events/event_log.ts";
 import type { Target } from "../../lib/iscsi/target.ts";
+import { WorkUnderWay } from "../../lib/iscsi/work_under_way.ts";
 import {
   TargetNode,
   type TargetNodeOptions,
@@ -141,7 +142,7 @@ function makeTarget(spec: TargetSpec): MadeTarget {
     relativePortIdentifier: 1,
     logicalUnits: new Map(units.entries()),
   });
-  return { config, device, units };
+  return { config, device, work: new WorkUnderWay(), units };
 }
 
 /** A source of bytes that is anything but random, and never gives out the same twice in a row. */

@@ -1,35 +1,53 @@
 import type { Expectation } from "../task/expectation.ts";
+import type { ReplyWriter } from "../wire/reply_writer.ts";
+
+/** The status numbers of a connection. */
+export type StatusNumbers = Pick<ReplyWriter, "statSN" | "acknowledge" | "isAcknowledged">;
 
 interface Awaited {
   readonly statSN: number;
   readonly resolve: () => void;
 }
 
-/** Statuses of one connection whose receipt the initiator is still to acknowledge, before others may be sent. */
-export class AwaitedAcknowledgements {
+/** The initiator's acknowledgements of the statuses that one connection has sent (ExpStatSN; RFC 7143, 4.2.2.2). */
+export class Acknowledgements {
+  readonly #numbers: StatusNumbers;
   readonly #awaited = new Set<Awaited>();
 
-  /** How many are waited for. */
+  constructor(numbers: StatusNumbers) {
+    this.#numbers = numbers;
+  }
+
+  /** The number of acknowledgements that are waited for. */
   get count(): number {
     return this.#awaited.size;
   }
 
-  /** Waits for the acknowledgement of everything before a StatSN. */
-  expect(statSN: number): Expectation {
+  /** Records the ExpStatSN of a request. */
+  receive(expStatSN: number): void {
+    this.#numbers.acknowledge(expStatSN);
+    if (this.#awaited.size > 0) this.#endAcknowledged();
+  }
+
+  /** Waits until every status sent so far is acknowledged. Returns undefined when all are. */
+  expect(): Expectation | undefined {
+    const { statSN } = this.#numbers;
+    if (this.#numbers.isAcknowledged(statSN)) return undefined;
     const { promise, resolve } = Promise.withResolvers<void>();
     const awaited = { statSN, resolve };
     this.#awaited.add(awaited);
     return { met: promise, giveUp: () => this.#end(awaited) };
   }
 
-  /** Ends the waiting for what the initiator has acknowledged by now. */
-  update(isAcknowledged: (statSN: number) => boolean): void {
-    for (const awaited of this.#awaited) if (isAcknowledged(awaited.statSN)) this.#end(awaited);
-  }
-
-  /** Waits for nothing any longer: the connection is over. */
+  /** Ends every wait: the connection is over. */
   giveUp(): void {
     for (const awaited of this.#awaited) this.#end(awaited);
+  }
+
+  #endAcknowledged(): void {
+    for (const awaited of this.#awaited) {
+      if (this.#numbers.isAcknowledged(awaited.statSN)) this.#end(awaited);
+    }
   }
 
   #end(awaited: Awaited): void {

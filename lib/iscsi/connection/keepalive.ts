@@ -1,41 +1,44 @@
 /**
- * Finds out which peers are gone (RFC 7143, 11.19): one that was silent for a while is pinged, and one that does not
- * answer that in time is taken for gone. Whatever comes is a sign of life; it is only noted that something has come,
- * and looked at once in a while for all connections together, so that it costs a command nothing.
+ * Detects peers that are gone (RFC 7143, 11.19): pings a peer that has been silent for a while, and closes its
+ * connection when it does not answer in time.
+ *
+ * Anything received counts as a sign of life. Receiving only sets a flag; one timer checks the flags of all
+ * connections, so commands are not delayed.
  */
 import type { Clock } from "../clock.ts";
 import type { Config } from "../../config/config.ts";
 import { Limits } from "../limits.ts";
 
-/** How patient the node is; without pings (0 seconds) silence alone ends nothing. */
+/** The silence after which a peer is pinged (0: never), and the time that it has to answer. */
 export type PingSettings = Pick<Config, "pingSeconds" | "pingTimeoutSeconds">;
 
-/** What is known of one peer. */
+/** The signs of life of one peer. */
 export class PeerActivity {
-  /** Something has come since the last look. */
-  hasCome = true;
+  /** True when something was received since the last check. */
+  hasReceived = true;
+  /** The last check at which something had been received. */
   #lastMs = 0;
   #pingedMs: number | undefined;
 
-  /** For how long nothing has come, but for less than the time between two looks. */
+  /** Returns how long the peer has been silent, to within the time between two checks. */
   silentMs(nowMs: number): number {
-    return this.hasCome ? 0 : nowMs - this.#lastMs;
+    return this.hasReceived ? 0 : nowMs - this.#lastMs;
   }
 
-  /** The peer is pinged now, whatever the settings say. */
+  /** Records a ping that was sent regardless of the settings. */
   pinged(nowMs: number): void {
     this.#pingedMs ??= nowMs;
   }
 
-  /** Something has come since then. */
-  hasComeSince(sinceMs: number): boolean {
-    return this.hasCome || this.#lastMs >= sinceMs;
+  /** Returns true when something was received since then. */
+  hasReceivedSince(sinceMs: number): boolean {
+    return this.hasReceived || this.#lastMs >= sinceMs;
   }
 
-  /** What is to be done about the peer now. */
-  look(nowMs: number, { pingSeconds, pingTimeoutSeconds }: PingSettings): "nothing" | "ping" | "close" {
-    if (this.hasCome) {
-      this.hasCome = false;
+  /** Decides what to do about the peer now. */
+  check(nowMs: number, { pingSeconds, pingTimeoutSeconds }: PingSettings): "nothing" | "ping" | "close" {
+    if (this.hasReceived) {
+      this.hasReceived = false;
       this.#lastMs = nowMs;
       this.#pingedMs = undefined;
       return "nothing";
@@ -52,11 +55,11 @@ export class PeerActivity {
 
 /** A connection that is watched. */
 export interface WatchedConnection {
-  /** Pings the peer, gives up what waits for it, or closes the connection, if it is time to. */
+  /** Pings the peer, fails commands that wait for it, or closes the connection, when it is time to. */
   watch(nowMs: number, settings: PingSettings): void;
 }
 
-/** Looks at all connections once a second, as long as there are any. */
+/** Watches all connections once a second, as long as there are any. */
 export class Keepalive {
   readonly #clock: Clock;
   readonly #connections: ReadonlySet<WatchedConnection>;
@@ -69,15 +72,15 @@ export class Keepalive {
     this.#settings = settings;
   }
 
-  /** Is this patient from now on. */
+  /** Sets the settings, from the next check on. */
   set settings(settings: PingSettings) {
     this.#settings = settings;
   }
 
-  /** There are other connections than there were. */
+  /** Starts or stops the timer. Called when the set of connections has changed. */
   update(): void {
     if (this.#connections.size > 0) {
-      this.#cancel ??= this.#clock.after(Limits.keepaliveCheckMs, () => this.#look());
+      this.#cancel ??= this.#clock.after(Limits.keepaliveCheckMs, () => this.#watchAll());
     } else this.#stop();
   }
 
@@ -86,7 +89,7 @@ export class Keepalive {
     this.#cancel = undefined;
   }
 
-  #look(): void {
+  #watchAll(): void {
     this.#cancel = undefined;
     for (const connection of [...this.#connections]) {
       connection.watch(this.#clock.monotonicMs(), this.#settings);

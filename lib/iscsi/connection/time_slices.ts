@@ -1,38 +1,41 @@
 import { Limits } from "../limits.ts";
 
-/** Who has received few PDUs at a time of late, for whom the others make their turns short. */
+/** The connection that recently had a shallow queue; others get short slices. */
 interface ShallowQueue {
-  who: unknown;
+  connection: unknown;
   /** The number of that reception. */
   at: number;
 }
 
 /**
- * How many PDUs a connection may carry out before the others have their turn. Making way costs as much as some ten
- * commands. So those who all have much to do take long turns; but as long as one of them has only a few commands
- * outstanding, which wait for the end of each turn, the turns of the others are short.
+ * The number of PDUs that a connection may carry out before other connections run.
+ *
+ * Yielding takes as long as about ten commands. Connections with deep queues therefore get long slices. While another
+ * connection has only a few commands outstanding, they get short ones, because each of its commands waits for the end
+ * of a slice.
  */
 export class TimeSlices {
-  /** The last one, and when the last one before was that was another. */
-  readonly #last: ShallowQueue = { who: undefined, at: -Infinity };
+  /** The last reception from a shallow queue. */
+  readonly #last: ShallowQueue = { connection: undefined, at: -Infinity };
+  /** The last such reception of a connection other than that one. */
   #otherAt = -Infinity;
   #receptions = 0;
 
-  /** How many PDUs `who` may carry out now before the others have their turn. */
-  lengthFor(who: unknown): number {
-    const shallowAt = this.#last.who === who ? this.#otherAt : this.#last.at;
+  /** Returns the number of PDUs that a connection may carry out now. */
+  lengthFor(connection: unknown): number {
+    const shallowAt = this.#last.connection === connection ? this.#otherAt : this.#last.at;
     return this.#receptions - shallowAt < Limits.shallowQueueReceptions
       ? Limits.shortSlicePdus
       : Limits.slicePdus;
   }
 
-  /** Takes note of how many PDUs `who` has received at once. */
-  received(who: unknown, countPdus: number): void {
+  /** Records how many PDUs a connection has received at once. */
+  received(connection: unknown, pduCount: number): void {
     this.#receptions++;
-    if (countPdus > Limits.shortSlicePdus) return;
-    if (this.#last.who !== who) {
+    if (pduCount > Limits.shortSlicePdus) return;
+    if (this.#last.connection !== connection) {
       this.#otherAt = this.#last.at;
-      this.#last.who = who;
+      this.#last.connection = connection;
     }
     this.#last.at = this.#receptions;
   }

@@ -2,19 +2,21 @@ import type { Clock } from "../clock.ts";
 import { Limits } from "../limits.ts";
 
 /**
- * Who has failed to prove what it had to, and how long its next login from there waits before it may try. The wait
- * comes before the attempt: whoever tries much at once waits with each, and right and wrong ones wait alike.
+ * Counts CHAP failures per address and computes the delay before the next attempt.
+ *
+ * The delay precedes the attempt. Every one of many simultaneous attempts is delayed, and right and wrong secrets take
+ * the same time.
  */
 export class FailedLogins {
   readonly #clock: Pick<Clock, "monotonicMs">;
-  /** By address; who failed last stands last. */
+  /** By address; the last to fail is last. */
   readonly #failures = new Map<string, { readonly count: number; readonly lastMs: number }>();
 
   constructor(clock: Pick<Clock, "monotonicMs">) {
     this.#clock = clock;
   }
 
-  /** Takes note of one more. */
+  /** Counts a failure. */
   add(peerAddress: string): void {
     const count = this.#countOf(peerAddress) + 1;
     this.#failures.delete(peerAddress);
@@ -24,7 +26,7 @@ export class FailedLogins {
     }
   }
 
-  /** How long a login from there waits that has to prove something. */
+  /** Returns how long the next login with CHAP from an address waits. */
   delayMs(peerAddress: string): number {
     const count = this.#countOf(peerAddress);
     if (count === 0) return 0;

@@ -3,7 +3,7 @@ import { Limits } from "../limits.ts";
 import type { InitiatorSnapshot } from "./node_snapshot.ts";
 import type { Session } from "../session/session.ts";
 
-/** An initiator and a target, and what the one has done at the other in sessions that are over. */
+/** The traffic of an initiator at a target, in sessions that have ended. */
 interface Relation {
   readonly initiatorName: string;
   readonly targetName: string;
@@ -11,14 +11,14 @@ interface Relation {
 }
 
 /**
- * What initiators have done over all their sessions. Initiators come and go, and choose their names themselves: those
- * who have been gone longest are forgotten when there are many.
+ * Totals for current initiators and the most recent past ones. Their number is bounded, because initiators choose their
+ * names.
  */
 export class InitiatorTraffic {
-  /** By both names; those whose session ended last stand last. */
+  /** By both names; the last session to end is last. */
   readonly #past = new Map<string, Relation>();
 
-  /** A session is over. */
+  /** Adds the traffic of a session that has ended. */
   add(session: Session): void {
     const relation = relationOf(session);
     if (relation === undefined) return;
@@ -31,7 +31,7 @@ export class InitiatorTraffic {
     if (this.#past.size > Limits.pastInitiators) this.#past.delete(oldest!);
   }
 
-  /** What all have done who are there, or are gone and not forgotten. */
+  /** Returns the totals, given the sessions that exist now. */
   snapshot(sessions: readonly Session[]): InitiatorSnapshot[] {
     const relations = new Map(this.#past);
     const present = new Map<string, Session[]>();
@@ -50,7 +50,7 @@ export class InitiatorTraffic {
   }
 }
 
-/** Whom a session concerns; undefined for a discovery session. */
+/** Returns the initiator and the target of a session, or undefined for a discovery session. */
 function relationOf({ identity: { initiatorName }, target }: Session): Relation | undefined {
   if (target === undefined) return undefined;
   return { initiatorName, targetName: target.config.iscsiName, past: new Traffic() };

@@ -1,8 +1,8 @@
 /**
- * Who gives way when too many connections have not logged in.
+ * Picks the connection to close when too many connections have not logged in.
  *
- * A newcomer is always let in. A good initiator is done within milliseconds, and whoever has been there the longest has
- * the least excuse; so that a flood displaces itself, and does not lock anybody out for as long as a login may take.
+ * A new connection is always accepted. Legitimate logins take milliseconds, so the oldest pending one is evicted. A
+ * flood of connections thus evicts itself, and locks no initiator out for the duration of a login.
  */
 import { parseNetwork, plainAddress } from "../../bytes/network.ts";
 import { Limits } from "../limits.ts";
@@ -10,37 +10,37 @@ import { Limits } from "../limits.ts";
 /** A connection that has not logged in. */
 export interface LoginCandidate {
   readonly ends: { readonly peerAddress: string };
-  /** It has said who it is, and may log in for all that is known. */
+  /** True once the initiator has been admitted. */
   readonly isIdentified: boolean;
 }
 
 /**
- * Whom to close before another connection is taken; undefined when there is room.
+ * Returns the connection to close before another one is accepted, or undefined when there is room.
  *
- * @param candidates the connections in login, those that have been there the longest first
+ * @param candidates the connections in login, the oldest first
  */
 export function pickVictim<Candidate extends LoginCandidate>(
   candidates: readonly Candidate[],
   peerAddress: string,
 ): Candidate | undefined {
-  const crowds = Map.groupBy(candidates, ({ ends }) => sourceOf(ends.peerAddress));
-  const own = crowds.get(sourceOf(peerAddress)) ?? [];
-  if (own.length >= Limits.connectionsInLoginPerAddress) return leastExcused(own);
+  const groups = Map.groupBy(candidates, ({ ends }) => sourceOf(ends.peerAddress));
+  const own = groups.get(sourceOf(peerAddress)) ?? [];
+  if (own.length >= Limits.connectionsInLoginPerAddress) return oldestUnidentified(own);
   if (candidates.length < Limits.connectionsInLogin) return undefined;
-  return leastExcused(largestCrowd(crowds));
+  return oldestUnidentified(largestGroup(groups));
 }
 
-/** Of those who come from one source each, the most. */
-export function largestCrowd<Member>(crowds: ReadonlyMap<string, readonly Member[]>): readonly Member[] {
-  return crowds.values().reduce((one, other) => other.length > one.length ? other : one, []);
+/** Returns the largest of several groups, each from one source. */
+export function largestGroup<Member>(groups: ReadonlyMap<string, readonly Member[]>): readonly Member[] {
+  return groups.values().reduce((one, other) => other.length > one.length ? other : one, []);
 }
 
-/** Where a peer comes from: whoever has one IPv6 address has a whole network of them (RFC 4291, 2.5.4: 64 bits). */
+/** Returns the source of a peer: its IPv4 address, or the /64 network of its IPv6 address (RFC 4291, 2.5.4). */
 export function sourceOf(address: string): string {
   const plain = plainAddress(address);
   return plain.includes(":") ? parseNetwork(`${plain}/64`)!.address : plain;
 }
 
-function leastExcused<Candidate extends LoginCandidate>(crowd: readonly Candidate[]): Candidate {
-  return crowd.find(({ isIdentified }) => !isIdentified) ?? crowd[0]!;
+function oldestUnidentified<Candidate extends LoginCandidate>(group: readonly Candidate[]): Candidate {
+  return group.find(({ isIdentified }) => !isIdentified) ?? group[0]!;
 }

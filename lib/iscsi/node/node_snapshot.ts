@@ -1,6 +1,5 @@
 /**
- * How things stand with a node, as plain data: what is shown to people, and what metrics are made of. It can be posted
- * from one worker to another as it is.
+ * The state of a node as plain data, for status displays and metrics. It can be posted from one worker to another.
  */
 import type { Config } from "../../config/config.ts";
 import type { Identity } from "../../scsi/identity.ts";
@@ -12,57 +11,57 @@ import type { RefusalFigures } from "./refusals.ts";
 import type { Target } from "../target.ts";
 import type { SessionSnapshot } from "../session/session_snapshot.ts";
 
-/** How things stand. */
+/** The state of a node. */
 export interface NodeSnapshot {
-  /** In the order in which they began; discovery sessions, too. */
+  /** All sessions, discovery sessions included, in the order in which they began. */
   readonly sessions: readonly SessionSnapshot[];
-  /** In the order of the conf. */
+  /** All targets, in the order of the conf. */
   readonly targets: readonly TargetSnapshot[];
   readonly initiators: readonly InitiatorSnapshot[];
   readonly connectionsInLogin: number;
-  /** Most sessions and connections there may be. */
+  /** The limits of sessions and connections. */
   readonly limits: Pick<Config, "sessions" | "connections">;
   readonly refusals: RefusalFigures;
 }
 
-/** What an initiator has done at a target, in all its sessions, as plain data. */
+/** The traffic of an initiator at a target, over all its sessions. */
 export interface InitiatorSnapshot {
   readonly initiatorName: string;
-  /** The iSCSI name of the target, and not its alias. */
+  /** The iSCSI name of the target, not its alias. */
   readonly targetName: string;
-  /** How many there are now. */
+  /** The number of current sessions. */
   readonly sessions: number;
   readonly traffic: TrafficFigures;
 }
 
-/** A target. */
+/** The state of a target. */
 export interface TargetSnapshot {
-  /** As in the conf. */
+  /** The name of its section in the conf. */
   readonly name: string;
   readonly iscsiName: string;
   readonly comment: string;
   readonly logicalUnits: readonly LogicalUnitSnapshot[];
 }
 
-/** A logical unit. */
+/** The state of a logical unit. */
 export interface LogicalUnitSnapshot {
   readonly lun: number;
   readonly path: string;
   readonly identity: Identity;
-  /** What initiators see. */
+  /** The size that initiators see. */
   readonly promisedBytes: number;
   readonly blockSizeBytes: number;
   readonly writeProtected: boolean;
-  /** It is not served: its files could not be opened. */
+  /** True when the LUN is not served, because its files could not be opened. */
   readonly isAbsent: boolean;
-  /** Null where nobody has measured it. */
+  /** Null when the space has not been measured. */
   readonly space: SpaceFigures | null;
-  /** What all have done who ever used it, since it was opened. */
+  /** The traffic of all initiators since the LUN was opened. */
   readonly traffic: TrafficFigures;
   readonly faults: StorageFaultFigures;
 }
 
-/** How things stand with a target. */
+/** Returns the state of a target. */
 export function snapshotTarget({ config, device }: Target): TargetSnapshot {
   const { name, iscsiName, comment, logicalUnits } = config;
   return {

@@ -1,18 +1,18 @@
 import { Limits } from "../limits.ts";
 import { REFUSAL_REASONS, type RefusalReason } from "../events/refusal_reason.ts";
 
-/** Who was refused what, and why. */
+/** A refused login or connection. */
 export interface Refusal {
   readonly peerAddress: string;
-  /** Names as the initiator claims them, folded; null where it did not get so far, or wanted no target. */
+  /** Folded names as the initiator claims them; null when it has not named itself, or no target. */
   readonly initiatorName: string | null;
   readonly targetName: string | null;
   readonly reason: RefusalReason;
-  /** What exactly refused. */
+  /** The rule that refused, in words. */
   readonly rule: string;
 }
 
-/** A refusal that may have happened again and again. */
+/** Equal refusals, counted. */
 export interface RepeatedRefusal extends Refusal {
   readonly count: number;
   /** Milliseconds since 1970. */
@@ -20,20 +20,20 @@ export interface RepeatedRefusal extends Refusal {
   readonly lastAtMs: number;
 }
 
-/** What has been refused, as plain data. */
+/** The refusals of a node, as plain data. */
 export interface RefusalFigures {
   readonly totals: Readonly<Record<RefusalReason, number>>;
   /** Newest first. */
   readonly recent: readonly RepeatedRefusal[];
 }
 
-/** Remembers the latest refusals, equal ones once, and counts all. */
+/** Counts all refusals and keeps the latest ones; equal ones are kept once. */
 export class Refusals {
   readonly #totals = new Map<RefusalReason, number>();
-  /** By all that is said of them, the latest last. */
+  /** By all their fields, the latest last. */
   readonly #recent = new Map<string, RepeatedRefusal>();
 
-  /** Takes note of a refusal. */
+  /** Adds a refusal. */
   add(refusal: Refusal, atMs: number): void {
     const { peerAddress, initiatorName, targetName, reason, rule } = refusal;
     this.#totals.set(reason, (this.#totals.get(reason) ?? 0) + 1);
@@ -50,7 +50,7 @@ export class Refusals {
     if (this.#recent.size > Limits.recentRefusals) this.#recent.delete(oldest!);
   }
 
-  /** What has been refused. */
+  /** Returns the counts and the latest refusals. */
   figures(): RefusalFigures {
     const totals = REFUSAL_REASONS.map((reason) => [reason, this.#totals.get(reason) ?? 0]);
     return { totals: Object.fromEntries(totals), recent: [...this.#recent.values()].reverse() };

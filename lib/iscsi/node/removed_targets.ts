@@ -1,18 +1,18 @@
 import type { TargetConfig } from "../../config/config.ts";
 import { Limits } from "../limits.ts";
 
-/** By the iSCSI names of the targets. */
+/** Targets by their iSCSI names. */
 type Names = ReadonlyMap<string, { readonly config: TargetConfig }>;
 
 /**
- * The targets that have gone while the node served, and how they were then: whom one of them was for is told that it
- * has been removed (RFC 7143, 11.13.5), and need not look for it any more.
+ * Targets removed by a reload, with their last config. Initiators that a removed target admitted get status 0204 (RFC
+ * 7143, 11.13.5).
  */
 export class RemovedTargets {
-  /** By iSCSI name; what went last stands last. */
+  /** By iSCSI name; the last to be removed is last. */
   readonly #configs = new Map<string, TargetConfig>();
 
-  /** Other targets are served from now on. A name that comes back is not removed any more. */
+  /** Records a change of the served targets. A name that is served again is not removed. */
   replace(before: Names, after: Names): void {
     for (const [name, { config }] of before) if (!after.has(name)) this.#configs.set(name, config);
     for (const name of after.keys()) this.#configs.delete(name);
@@ -22,12 +22,12 @@ export class RemovedTargets {
     }
   }
 
-  /** How the target of this name was; undefined when none is known to have gone. */
+  /** Returns the last config of a removed target, or undefined when no such removal is known. */
   get(name: string): TargetConfig | undefined {
     return this.#configs.get(name);
   }
 
-  /** Each of them. */
+  /** Returns the last config of each removed target. */
   [Symbol.iterator](): IterableIterator<TargetConfig> {
     return this.#configs.values();
   }

@@ -1,6 +1,6 @@
 import type { Config } from "../../config/config.ts";
 import { Limits } from "../limits.ts";
-import { largestCrowd, sourceOf } from "./login_eviction.ts";
+import { largestGroup, sourceOf } from "./login_eviction.ts";
 import { LoginStatus } from "../pdu/login_status.ts";
 import { loginRefused } from "../pdu/protocol_error.ts";
 import type { Session } from "../session/session.ts";
@@ -8,18 +8,18 @@ import type { Target } from "../target.ts";
 import type { ConnectionEnds } from "../byte_stream.ts";
 import type { SessionIdentity } from "../login/identity.ts";
 
-/** All sessions of a node, by target session identifying handle, and how many there may be. */
+/** All sessions of a node, by target session identifying handle, and their limits. */
 export class SessionRegister {
   readonly #sessions = new Map<number, Session>();
   #lastTsih = 0;
-  /** How many there may be, from the next login on. */
+  /** The limits of sessions and connections, which apply from the next login on. */
   limits: Pick<Config, "sessions" | "connections">;
 
   constructor(limits: Pick<Config, "sessions" | "connections">) {
     this.limits = { sessions: limits.sessions, connections: limits.connections };
   }
 
-  /** Every session, in the order in which they began. The register may change meanwhile. */
+  /** Returns every session, in the order in which they began. The register may change during the iteration. */
   [Symbol.iterator](): IterableIterator<Session> {
     return [...this.#sessions.values()][Symbol.iterator]();
   }
@@ -40,7 +40,7 @@ export class SessionRegister {
     if (this.has(session)) this.#sessions.delete(session.tsih);
   }
 
-  /** A handle that no session has. */
+  /** Returns a handle that no session has. */
   newTsih(): number {
     do {
       this.#lastTsih = this.#lastTsih % 0xffff + 1;
@@ -49,9 +49,9 @@ export class SessionRegister {
   }
 
   /**
-   * The session that ends when a new one begins: that of the same I_T nexus, which is of the same initiator port, by
-   * name and ISID, and with the same target (4.4.3). Discovery sessions are with the target that they name or, where
-   * they name none, with the portal that they come to (7.4.2).
+   * Returns the session that a new one reinstates: that of the same I_T nexus (4.4.3), which is an initiator port, by
+   * name and ISID, with a target. A discovery session is with the target that it names or, when it names none, with its
+   * portal (7.4.2).
    */
   predecessorOf(
     { initiatorName, isid, discoveredName }: SessionIdentity,
@@ -67,9 +67,9 @@ export class SessionRegister {
   }
 
   /**
-   * The discovery session that gives way to another one when there is no room: one of those that have had the time to
-   * ask whatever there is to ask, of the largest crowd from one source. So nobody keeps all others from asking, by
-   * staying; and many who come at once, as after a power failure, do not displace one another.
+   * Returns the discovery session to end when there is no room for another: one that has had enough time, from the
+   * source with the most. An initiator that stays thus cannot lock others out, and many that log in at once, such as
+   * after a power failure, do not evict one another.
    */
   pickVictim(identity: SessionIdentity, nowMonotonicMs: number): Session | undefined {
     if (identity.targetName !== undefined) return undefined;
@@ -78,13 +78,13 @@ export class SessionRegister {
     const done = discoveries.filter((session) =>
       nowMonotonicMs - session.beganMonotonicMs >= Limits.discoveryMs
     );
-    return largestCrowd(Map.groupBy(done, ({ ends }) => sourceOf(ends.peerAddress)))[0];
+    return largestGroup(Map.groupBy(done, ({ ends }) => sourceOf(ends.peerAddress)))[0];
   }
 
   /**
-   * Whether a new session is within the limits.
+   * Checks that a new session is within the limits.
    *
-   * @param predecessor the session that ends when this one begins
+   * @param predecessor the session that the new one reinstates
    * @throws {ProtocolError} of kind `login` when it is not
    */
   checkRoom(identity: SessionIdentity, predecessor: Session | undefined): void {
@@ -98,18 +98,18 @@ export class SessionRegister {
   }
 
   /**
-   * Whether a new session may begin beside those at its target that are over but for work on a medium: there may be as
-   * many of these as sessions.
+   * Checks that a new session may begin beside the ended sessions at its target whose work on a medium is not done. The
+   * limit of sessions applies to these, too.
    *
    * @throws {ProtocolError} of kind `login` when it may not
    */
   checkLingering(identity: SessionIdentity, lingeringCount: number): void {
-    const what = "sessions that are over but for work that a disk has not finished";
+    const what = "ended sessions whose work on a disk is not done";
     check(identity, what, lingeringCount, this.limits.sessions);
   }
 
   /**
-   * Whether one connection more is within the limits.
+   * Checks that one more connection is within the limits.
    *
    * @throws {ProtocolError} of kind `login` when it is not
    */

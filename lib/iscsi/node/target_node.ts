@@ -1,69 +1,46 @@
 /**
- * The iSCSI node (RFC 7143, 4.1): all targets of this server, who is connected to them, and who may be. It owns the
- * register of sessions and the limits that hold over all of them.
- *
- * Default deny: a target that does not exist and one that this initiator may not use from here look the same from
- * outside, and are told apart in the log, with the rule that refused. Of a target that was removed only those hear who
- * might use it.
+ * The iSCSI node (RFC 7143, 4.1): all targets of this server, the connections to them, and the limits that hold over
+ * all of them.
  */
 import type { InterfaceAddress } from "../../access/interfaces.ts";
-import { mayUse, type Requester, requester } from "../../access/policy.ts";
-import { targetPortals } from "../../access/target_portals.ts";
-import { formatPortal } from "../../bytes/network.ts";
-import type { ChapConfig } from "../../config/chap.ts";
+import { mayUse, requester } from "../../access/policy.ts";
 import type { Config, TargetConfig } from "../../config/config.ts";
-import { foldIscsiName } from "../../config/iscsi_name.ts";
-import type { Nexus } from "../../scsi/nexus.ts";
 import type { ByteStream, ConnectionEnds } from "../byte_stream.ts";
 import type { Clock } from "../clock.ts";
-import { isProofFor, isSameProof, isSuccessor, proofOfRefused } from "../login/authentication.ts";
-import {
-  Connection,
-  type ConnectionOwner,
-  type Establishment,
-  type NewSession,
-} from "../connection/connection.ts";
-import type { EventKind, EventLog } from "../events/event_log.ts";
-import { FailedLogins } from "./failed_logins.ts";
-import { InitiatorTraffic } from "./initiator_traffic.ts";
-import { pickVictim } from "./login_eviction.ts";
-import { LoginStatus } from "../pdu/login_status.ts";
-import { loginFailed, type LoginRefusal, loginRefused, redirected } from "../pdu/protocol_error.ts";
-import { type NodeSnapshot, snapshotTarget } from "./node_snapshot.ts";
+import { Connection, type ConnectionOwner } from "../connection/connection.ts";
 import { Keepalive, type PingSettings } from "../connection/keepalive.ts";
-import { Refusals } from "./refusals.ts";
-import { RemovedTargets } from "./removed_targets.ts";
-import { TextBudget } from "../negotiation/text_budget.ts";
+import type { Liveness } from "../connection/liveness.ts";
 import { RoomSearch } from "../connection/room_search.ts";
-import { formatIsid, Session, type SessionConnection } from "../session/session.ts";
-import { SessionRegister } from "./session_register.ts";
-import { type Target, TARGET_PORTAL_GROUP_TAG } from "../target.ts";
-import type { KeyValue } from "../pdu/text.ts";
 import { TimeSlices } from "../connection/time_slices.ts";
-import { type Work, WorkUnderWay } from "../task/work_under_way.ts";
-import type { Admission } from "../login/authority.ts";
-import type { LoginIdentity, SessionIdentity } from "../login/identity.ts";
+import type { EventLog } from "../events/event_log.ts";
+import { isProofFor } from "../login/authentication.ts";
+import { TextBudget } from "../negotiation/text_budget.ts";
+import type { KeyValue } from "../pdu/text.ts";
+import type { Session } from "../session/session.ts";
+import type { Target } from "../target.ts";
+import { AdmissionRules } from "./admission.ts";
+import { sendTargets } from "./discovery.ts";
+import { pickVictim } from "./login_eviction.ts";
+import { type NodeSnapshot, snapshotTarget } from "./node_snapshot.ts";
+import { byName, type ServedSettings, ServedTargets } from "./served_targets.ts";
+import { Sessions } from "./sessions.ts";
 
-/** What a node serves, and under which rules: what can change while it serves. */
-export interface TargetNodeSettings {
-  readonly targets: readonly Target[];
-  /** Most sessions and connections in full-feature phase, over all targets. */
+/** The settings of a node that a reload can change. */
+export interface TargetNodeSettings extends ServedSettings {
+  /** The most sessions and connections in full-feature phase, over all targets. */
   readonly limits: Pick<Config, "sessions" | "connections">;
-  readonly interfaces: readonly InterfaceAddress[];
   readonly ping: PingSettings;
-  /** What is asked for in discovery sessions, and how strong CHAP has to be everywhere. */
-  readonly chap: Pick<Config, "chap" | "chapMinimum">;
 }
 
-/** What a node is made of. */
+/** The settings of a node, and its collaborators. */
 export interface TargetNodeOptions extends TargetNodeSettings {
   readonly log: EventLog;
   readonly clock: Clock;
-  /** Bytes that nobody can guess. */
+  /** Returns bytes that nobody can guess. */
   readonly randomBytes: (length: number) => Uint8Array;
 }
 
-/** What a node holds on behalf of its peers. */
+/** The resources that a node holds on behalf of its peers. */
 export interface Holdings {
   readonly connections: number;
   readonly sessions: number;
@@ -77,57 +54,47 @@ export class TargetNode implements ConnectionOwner {
   readonly clock: Clock;
   readonly timeSlices = new TimeSlices();
   readonly textBudget = new TextBudget();
-  #interfaces: readonly InterfaceAddress[];
-  /** By folded iSCSI name; a target with an alias is listed twice. It is replaced as a whole. */
-  #targets: ReadonlyMap<string, Target>;
-  readonly #removed = new RemovedTargets();
+  readonly rules: AdmissionRules;
+  readonly establishment: Sessions;
+  readonly #targets: ServedTargets;
   readonly #connections = new Set<Connection>();
+  readonly #liveness = new Set<Liveness>();
   readonly #keepalive: Keepalive;
-  readonly #roomSearch: RoomSearch;
-  readonly #sessions: SessionRegister;
-  readonly #refusals = new Refusals();
-  readonly #initiators = new InitiatorTraffic();
-  readonly #underWay = new Map<Target, WorkUnderWay>();
-  /** Who waits for the end of the last session with a target that is listed no more. */
-  readonly #draining = new Map<Target, () => void>();
-  #chap: Pick<Config, "chap" | "chapMinimum">;
-  readonly #randomBytes: (length: number) => Uint8Array;
-  readonly #failedLogins: FailedLogins;
-  #isStopping = false;
-  /** Connections that had not logged in and gave way to others. */
+  /** The number of connections that were closed before their login was complete, to make room for others. */
   #displacedCount = 0;
 
-  constructor(options: TargetNodeOptions) {
-    this.log = options.log;
-    this.clock = options.clock;
-    this.#sessions = new SessionRegister(options.limits);
-    this.#interfaces = options.interfaces;
-    this.#keepalive = new Keepalive(options.clock, this.#connections, options.ping);
-    this.#roomSearch = new RoomSearch(options.clock, this.#connections);
-    this.#chap = options.chap;
-    this.#randomBytes = options.randomBytes;
-    this.#failedLogins = new FailedLogins(options.clock);
-    this.#targets = byName(options.targets);
+  constructor({ log, clock, randomBytes, limits, ping, ...served }: TargetNodeOptions) {
+    const targets = new ServedTargets(served);
+    const rules = new AdmissionRules({
+      targets,
+      clock,
+      randomBytes,
+      isOutstanding: (challenge) =>
+        this.#connections.values().some((other) => other.isOutstanding(challenge)),
+    });
+    const roomSearch = new RoomSearch(clock, this.#liveness);
+    this.log = log;
+    this.clock = clock;
+    this.rules = rules;
+    this.establishment = new Sessions({ limits, targets, rules, roomSearch, log, clock });
+    this.#targets = targets;
+    this.#keepalive = new Keepalive(clock, this.#liveness, ping);
   }
 
   /**
-   * Serves these targets from now on, under these rules. Sessions go on, whatever becomes of their targets: who is to
-   * go is asked to by `requestLogout`.
+   * Replaces the targets and the settings. Sessions continue, even those with removed targets: `requestLogout` ends
+   * them.
    */
-  reconfigure({ targets, limits, interfaces, ping, chap }: TargetNodeSettings): void {
-    this.#chap = chap;
-    const served = byName(targets);
-    this.#removed.replace(this.#targets, served);
-    this.#targets = served;
-    this.#sessions.limits = { sessions: limits.sessions, connections: limits.connections };
-    this.#interfaces = interfaces;
-    this.#keepalive.settings = ping;
+  reconfigure(settings: TargetNodeSettings): void {
+    this.#targets.replace(settings);
+    this.establishment.limits = settings.limits;
+    this.#keepalive.settings = settings.ping;
   }
 
-  /** The sessions whose initiators could not log in again where these targets are served, under these rules. */
+  /** Returns the sessions whose initiators could not log in again under these targets and interfaces. */
   refusedBy(targets: readonly TargetConfig[], interfaces: readonly InterfaceAddress[]): Session[] {
     const names = byName(targets.map((config) => ({ config })));
-    return [...this.#sessions].filter(({ identity, target, connections }) => {
+    return [...this.establishment].filter(({ identity, target, connections }) => {
       if (target === undefined) return false;
       const { initiatorName, targetName } = identity;
       const config = names.get(targetName!)?.config;
@@ -138,414 +105,109 @@ export class TargetNode implements ConnectionOwner {
     });
   }
 
-  /** Resolves when a target that is listed no more has no session left, and nothing is under way at it. */
+  /** Resolves when a removed target has no session and no work left. */
   async drained(target: Target): Promise<void> {
-    if (this.#hasSession(target)) {
-      await new Promise<void>((resolve) => this.#draining.set(target, resolve));
-      this.#draining.delete(target);
-    }
-    await this.#worksAt(target).done();
-    this.#underWay.delete(target);
+    await this.establishment.drained(target);
+    await target.work.done();
+    this.#targets.drained(target);
   }
 
-  /** Resolves when nothing that is under way at a target now is so any more. */
+  /** Resolves when the work that is under way at a target now is done. */
   async workDone(target: Target): Promise<void> {
-    await this.#worksAt(target).done();
+    await target.work.done();
   }
 
-  #hasSession(target: Target): boolean {
-    return [...this.#sessions].some((session) => session.target === target);
-  }
-
-  #worksAt(target: Target): WorkUnderWay {
-    const works = this.#underWay.get(target) ?? new WorkUnderWay();
-    this.#underWay.set(target, works);
-    return works;
-  }
-
-  /** Serves a peer until it is gone. */
+  /** Serves a peer until its connection is closed. */
   async serve(stream: ByteStream, ends: ConnectionEnds): Promise<void> {
-    if (this.#isStopping) return stream.close();
+    if (this.rules.isStopping) return stream.close();
     this.#makeRoomForLogin(ends);
     const connection = new Connection(stream, ends, this);
     this.#connections.add(connection);
+    this.#liveness.add(connection.liveness);
     this.#keepalive.update();
     try {
       await connection.run();
     } finally {
       this.#connections.delete(connection);
+      this.#liveness.delete(connection.liveness);
       this.#keepalive.update();
     }
   }
 
+  /** Closes a connection in login when there are too many. */
   #makeRoomForLogin({ peerAddress }: ConnectionEnds): void {
-    const crowd = [...this.#connections].filter(({ isInLogin, isLeaving }) => isInLogin || isLeaving);
-    const giving = pickVictim(crowd, peerAddress);
-    if (giving === undefined) return;
-    if (giving.isLeaving) return giving.close();
+    const candidates = [...this.#connections].filter(({ isInLogin, isLeaving }) => isInLogin || isLeaving);
+    const victim = pickVictim(candidates, peerAddress);
+    if (victim === undefined) return;
+    if (victim.isLeaving) return victim.close();
+    const { ends } = victim;
     const rule = "too many connections are logging in";
-    this.#refusals.add(
-      { peerAddress: giving.ends.peerAddress, initiatorName: null, targetName: null, reason: "limit", rule },
-      this.clock.now(),
-    );
-    giving.close();
-    // A flood must not flood the log as well: it is told of at the 1st, 2nd, 4th, 8th ... of them.
+    this.rules.refused({ ends, claim: undefined }, { reason: "limit", rule });
+    victim.close();
+    // A flood must not flood the log as well. The 1st, 2nd, 4th, 8th ... closed connection is logged.
     this.#displacedCount++;
     if ((this.#displacedCount & (this.#displacedCount - 1)) !== 0) return;
-    const details = { event: "loginRefused", peer: giving.ends.peerAddress, reason: "limit" } as const;
-    this.log.warning(`${giving.ends.peerAddress}: closed, ${rule} (${this.#displacedCount} so far)`, details);
+    const details = { event: "loginRefused", peer: ends.peerAddress, reason: "limit" } as const;
+    this.log.warning(`${ends.peerAddress}: closed, ${rule} (${this.#displacedCount} so far)`, details);
   }
 
-  /** What it holds on behalf of its peers at this moment. */
+  sendTargets(ends: ConnectionEnds, session: Session, value: string): readonly KeyValue[] | undefined {
+    return sendTargets(this.#targets, ends, session, value);
+  }
+
+  /** The resources that the node holds on behalf of its peers now. */
   get holdings(): Holdings {
     return {
       connections: this.#connections.size,
-      sessions: [...this.#sessions].length,
-      works: this.#underWay.values().reduce((sum, { count }) => sum + count, 0),
+      sessions: [...this.establishment].length,
+      works: this.#targets.undrained.values().reduce((sum, { work }) => sum + work.count, 0),
       textBytes: this.textBudget.bytes,
     };
   }
 
-  /** Takes no more commands, lets what was answered go out, and ends every connection. */
+  /** Refuses new logins and commands, sends the remaining replies and closes every connection. */
   async stop(): Promise<void> {
-    this.#isStopping = true;
-    // Whoever logs in meanwhile is told that it is no use.
+    this.rules.stop();
+    // A login that is under way is refused meanwhile.
     const loggedIn = [...this.#connections].filter(({ isInLogin }) => !isInLogin);
-    for (const session of this.#sessions) session.finish();
+    for (const session of this.establishment) session.finish();
     for (const connection of loggedIn) connection.finish();
     await Promise.all(loggedIn.map(({ closed }) => closed));
-    await Promise.all(this.#underWay.values().map((works) => works.done()));
+    await Promise.all(this.#targets.undrained.values().map(({ work }) => work.done()));
     for (const connection of this.#connections) connection.close();
   }
 
-  /** Ends every connection at once; what is under way at the targets goes on. */
+  /** Closes every connection at once. Work that is under way at the targets continues. */
   abort(): void {
-    this.#isStopping = true;
+    this.rules.stop();
     for (const connection of [...this.#connections]) connection.close();
   }
 
-  authorize({ ends }: Connection, identity: LoginIdentity): Admission {
-    const { initiatorName, targetName } = identity;
-    this.#checkServing(identity);
-    if (targetName === undefined) return this.#admission(this.#chap.chap);
-    const target = this.#targets.get(targetName);
-    if (target === undefined) return this.#absence(ends, { initiatorName, targetName });
-    const decision = mayUse(target.config, requester(initiatorName, ends), this.#interfaces);
-    if (!decision.allowed) {
-      return this.#refusal(initiatorName, { reason: decision.option, rule: decision.rule });
-    }
-    const { chap, redirect, comment: alias } = target.config;
-    if (redirect === undefined) return this.#admission(chap, { alias });
-    const where = `${redirect.isPermanent ? "for good at" : "at"} ${redirect.targetAddress}`;
-    const message = `login of "${initiatorName}" redirected: [${target.config.name}] is ${where}`;
-    return this.#admission(chap, { refusal: redirected(redirect, message) });
-  }
-
-  /** A login that fails, whatever the initiator proves before. */
-  #refusal(initiatorName: string, why: LoginRefusal): Admission {
-    const refusal = loginRefused(LoginStatus.notFound, initiatorName, why);
-    const targets = [...this.#targets.values().map(({ config }) => config), ...this.#removed];
-    return this.#admission(proofOfRefused(this.#chap, targets), { refusal });
-  }
-
-  /** Who might use a target as long as it was there is told that it has been removed, and proves what it had to. */
-  #absence(
-    ends: ConnectionEnds,
-    { initiatorName, targetName }: { readonly initiatorName: string; readonly targetName: string },
-  ): Admission {
-    const removed = this.#removed.get(targetName);
-    if (
-      removed === undefined || !mayUse(removed, requester(initiatorName, ends), this.#interfaces).allowed
-    ) {
-      return this.#refusal(initiatorName, {
-        reason: "target",
-        rule: `there is no target "${targetName}"`,
-      });
-    }
-    const why = { reason: "target", rule: `target "${targetName}" has been removed` } as const;
-    const refusal = loginRefused(LoginStatus.targetRemoved, initiatorName, why);
-    return this.#admission(removed.chap, { refusal });
-  }
-
-  #admission(
-    chap: ChapConfig | undefined,
-    { refusal, alias }: Partial<Pick<Admission, "refusal" | "alias">> = {},
-  ): Admission {
-    const means = {
-      minimum: this.#chap.chapMinimum,
-      randomBytes: this.#randomBytes,
-      isOutstanding: (challenge: Uint8Array) =>
-        this.#connections.values().some((other) => other.isOutstanding(challenge)),
-    };
-    const needlessChap = { accounts: undefined, mutual: undefined, ...means };
-    return { chap: chap && { ...chap, ...means }, needlessChap, refusal, alias };
-  }
-
-  authenticationFailed({ ends }: Connection): void {
-    this.#failedLogins.add(ends.peerAddress);
-  }
-
-  authenticationDelayMs({ ends }: Connection): number {
-    return this.#failedLogins.delayMs(ends.peerAddress);
-  }
-
-  refused({ ends: { peerAddress }, claim }: Connection, { reason, rule }: LoginRefusal): void {
-    const { initiatorName = null, targetName = null } = claim ?? {};
-    this.#refusals.add({ peerAddress, initiatorName, targetName, reason, rule }, this.clock.now());
-  }
-
-  /** How the node is at this moment. */
+  /** Returns the state of the node as plain data. */
   snapshot(): NodeSnapshot {
+    const sessions = this.establishment;
     return {
-      sessions: [...this.#sessions].map((session) => session.snapshot()),
-      // A target with an alias is listed twice.
-      targets: [...new Set(this.#targets.values())].map(snapshotTarget),
-      initiators: this.#initiators.snapshot([...this.#sessions]),
+      sessions: [...sessions].map((session) => session.snapshot()),
+      targets: [...this.#targets.all()].map(snapshotTarget),
+      initiators: sessions.initiators(),
       connectionsInLogin: [...this.#connections].filter(({ isInLogin }) => isInLogin).length,
-      limits: this.#sessions.limits,
-      refusals: this.#refusals.figures(),
+      limits: sessions.limits,
+      refusals: this.rules.figures(),
     };
   }
 
-  /** Every session there is now, discovery sessions included, in the order in which they began. */
+  /** Returns every session, discovery sessions included, in the order in which they began. */
   sessions(): Iterable<Session> {
-    return this.#sessions;
+    return this.establishment;
   }
 
   /** Ends a session at once: its tasks, its nexus and its connections. */
   endSession(session: Session): void {
-    this.retire(session);
-    for (const connection of [...session.connections.values()]) connection.close();
+    session.abort();
   }
 
-  /** Asks a session's initiator to log out, and closes what is still connected after that time. */
+  /** Requests a session's initiator to log out, and closes the connections that remain after that time. */
   requestLogout(session: Session, seconds: number): void {
     session.requestLogout(seconds);
   }
-
-  #checkServing({ initiatorName }: LoginIdentity): void {
-    if (!this.#isStopping) return;
-    const refusal = { reason: "limit", rule: "the server is about to end" } as const;
-    throw loginRefused(LoginStatus.serviceUnavailable, initiatorName, refusal);
-  }
-
-  sessionToJoin(identity: LoginIdentity): Session {
-    const { initiatorName, isid, tsih } = identity;
-    const session = this.#sessions.get(tsih);
-    const isTheirs = session?.identity.initiatorName === initiatorName && session.identity.isid === isid &&
-      isSameProof(session.identity, identity);
-    if (!isTheirs) {
-      throw loginFailed(LoginStatus.sessionDoesNotExist, `there is no session ${tsih} to join`);
-    }
-    if (session.target !== this.#targetOf(identity)) {
-      throw loginFailed(LoginStatus.cannotIncludeInSession, `session ${tsih} is with another target`);
-    }
-    return session;
-  }
-
-  #checkRoomToJoin(session: Session, identity: LoginIdentity): void {
-    // A connection that is reinstated makes room for its successor.
-    if (session.connections.has(identity.cid)) return;
-    const { tsih, parameters: { maxConnections } } = session;
-    if (session.connections.size >= maxConnections) {
-      throw loginFailed(
-        LoginStatus.tooManyConnections,
-        `session ${tsih} has its ${maxConnections} connections already`,
-      );
-    }
-    this.#sessions.checkRoomToJoin(identity);
-  }
-
-  findRoom(): Promise<void> | undefined {
-    return this.#roomSearch.begin();
-  }
-
-  establish(connection: Connection, identity: LoginIdentity, login: NewSession): Establishment {
-    // The rules, and the target itself, may have changed since the initiator has said who it is.
-    const { refusal } = this.authorize(connection, identity);
-    if (refusal !== undefined) throw refusal;
-    if (!isProofFor(this.#proofWanted(identity), identity)) throw this.#refusalOfProof(identity);
-    if (identity.tsih === 0) return this.#begin(connection, identity, login);
-    const session = this.sessionToJoin(identity);
-    this.#checkRoomToJoin(session, identity);
-    return this.#join(connection, session, identity.cid);
-  }
-
-  #proofWanted(identity: SessionIdentity): ChapConfig | undefined {
-    return identity.targetName === undefined ? this.#chap.chap : this.#targetOf(identity)!.config.chap;
-  }
-
-  #refusalOfProof({ initiatorName }: SessionIdentity): Error {
-    const rule = "what it has proved is not good any more";
-    return loginRefused(LoginStatus.authenticationFailure, initiatorName, { reason: "authentication", rule });
-  }
-
-  #join({ ends }: Connection, session: Session, cid: number): Establishment {
-    const isReinstatement = session.connections.has(cid);
-    const what = isReinstatement
-      ? `is reinstated from ${ends.peerAddress}`
-      : `joins from ${ends.peerAddress}`;
-    const details = session.eventDetails("connectionJoins");
-    this.log.info(`${session.description}: connection ${cid} ${what}`, details);
-    // 6.3.4: whatever is under way of a connection that is reinstated ends before its successor begins.
-    return { session, predecessor: isReinstatement ? this.settled(session) : undefined };
-  }
-
-  #begin(connection: Connection, identity: LoginIdentity, login: NewSession): Establishment {
-    const target = this.#targetOf(identity);
-    const predecessor = this.#sessions.predecessorOf(identity, target, connection.ends);
-    if (predecessor === undefined) this.#makeRoom(identity);
-    this.#sessions.checkRoom(identity, predecessor);
-    this.#sessions.checkLingering(identity, this.#lingeringSessions(target));
-    if (predecessor !== undefined) {
-      if (!isSuccessor(identity, predecessor)) throw this.#refusalToReinstate(identity);
-      // 6.3.5: the tasks of the session that is reinstated end before the new one begins.
-      const details = predecessor.eventDetails("sessionReinstated");
-      this.log.info(`${predecessor.description}: session is reinstated by its initiator`, details);
-      this.endSession(predecessor);
-    }
-    const portName = `${identity.initiatorName},i,0x${formatIsid(identity.isid)}`;
-    const session = new Session({
-      tsih: this.#sessions.newTsih(),
-      identity,
-      ...login,
-      target,
-      nexus: target?.device.openNexus(portName, {
-        others: () => this.#nexusesInReach(connection, identity),
-        protocolLevel: login.parameters.protocolLevel,
-      }),
-      ends: connection.ends,
-      beganAtMs: this.clock.now(),
-      beganMonotonicMs: this.clock.monotonicMs(),
-    });
-    this.#sessions.add(session);
-    const proof = identity.proved === undefined ? "" : `, CHAP name ${JSON.stringify(identity.proved.name)}`;
-    this.#tell(session, "sessionBegins", `session begins${proof}`);
-    // Whatever an earlier session left under way must not reach the medium behind the back of this one.
-    return { session, predecessor: this.settled(session) };
-  }
-
-  #makeRoom(identity: SessionIdentity): void {
-    const displaced = this.#sessions.pickVictim(identity, this.clock.monotonicMs());
-    if (displaced === undefined) return;
-    const seconds = Math.round((this.clock.monotonicMs() - displaced.beganMonotonicMs) / 1000);
-    const details = displaced.eventDetails("sessionDisplaced");
-    this.log.info(`${displaced.description}: session gives way to another one, after ${seconds} s`, details);
-    this.endSession(displaced);
-  }
-
-  /** Who knows a name and an ISID, but another secret, is somebody else: it takes no session away. */
-  #refusalToReinstate({ initiatorName, proved }: LoginIdentity): Error {
-    const rule = proved === undefined
-      ? "its session has a CHAP name, and this login has none"
-      : `its session has another CHAP name than ${JSON.stringify(proved.name)}`;
-    return loginRefused(LoginStatus.authorizationFailure, initiatorName, { reason: "authentication", rule });
-  }
-
-  /**
-   * What an initiator may copy to and from: the nexuses of its other sessions, with targets that it may also use over
-   * this connection, by what it has proved here. A name that somebody else has logged in with opens nothing.
-   */
-  #nexusesInReach({ ends }: Connection, asker: LoginIdentity): Nexus[] {
-    const { initiatorName } = asker;
-    const asking = requester(initiatorName, ends);
-    return [...this.#sessions].flatMap(({ identity, target, nexus }) => {
-      const isOfInitiator = identity.initiatorName === initiatorName;
-      if (!isOfInitiator || target === undefined || nexus === undefined) return [];
-      const { allowed } = mayUse(target.config, asking, this.#interfaces);
-      return allowed && isProofFor(target.config.chap, asker) ? [nexus] : [];
-    });
-  }
-
-  retire(session: Session): void {
-    if (!this.#sessions.has(session)) return;
-    this.#sessions.delete(session);
-    session.close();
-    this.#initiators.add(session);
-    this.#tell(session, "sessionEnds", "session ends");
-    const { target } = session;
-    if (target !== undefined && !this.#hasSession(target)) this.#draining.get(target)?.();
-  }
-
-  /** Discovery sessions are many and short. */
-  #tell(session: Session, event: EventKind, message: string): void {
-    const level = session.target === undefined ? "debug" : "info";
-    this.log[level](`${session.description}: ${message}`, session.eventDetails(event));
-  }
-
-  disconnected(connection: SessionConnection, session: Session): void {
-    session.lose(connection);
-    if (session.connections.size === 0) this.retire(session);
-  }
-
-  /** RFC 7143, 11.5.1: TARGET COLD RESET ends all sessions with the target. */
-  resetTarget({ target }: Session): void {
-    for (const session of this.#sessions) {
-      if (target !== undefined && session.target === target) session.finish();
-    }
-  }
-
-  sendTargets({ ends }: Connection, session: Session, value: string): readonly KeyValue[] | undefined {
-    const { identity: { initiatorName, targetName: own }, target } = session;
-    const asking = requester(initiatorName, ends);
-    const { localPort } = ends;
-    // RFC 7143, Appendix C: only a discovery session may ask for more than its own target.
-    if (own !== undefined && target !== undefined) {
-      return value === "" || foldIscsiName(value) === own
-        ? this.#targetRecord(own, target, { asking, localPort })
-        : undefined;
-    }
-    if (value === "") return undefined;
-    const wanted = foldIscsiName(value);
-    return [...this.#targets]
-      // Under "All" a target is told once, by its own name, and not again by its alias.
-      .filter(([name, { config }]) => value === "All" ? name === config.iscsiName : name === wanted)
-      .filter(([, { config }]) => mayUse(config, asking, this.#interfaces).allowed)
-      .flatMap(([name, target]) => this.#targetRecord(name, target, { asking, localPort }));
-  }
-
-  #targetRecord(
-    name: string,
-    { config }: Target,
-    { asking, localPort }: { readonly asking: Requester; readonly localPort: number },
-  ): readonly KeyValue[] {
-    const addresses = targetPortals(config, asking, this.#interfaces);
-    return [
-      ["TargetName", name],
-      ...addresses.map((address): KeyValue => [
-        "TargetAddress",
-        `${formatPortal(address, localPort)},${TARGET_PORTAL_GROUP_TAG}`,
-      ]),
-    ];
-  }
-
-  underWay(session: Session, work: Work): void {
-    if (session.target !== undefined) this.#worksAt(session.target).add(work, session);
-  }
-
-  /** How many sessions are over but for work that a medium of the target has not finished, and that takes memory. */
-  #lingeringSessions(target: Target | undefined): number {
-    if (target === undefined) return 0;
-    const live = new Set<unknown>(this.#sessions);
-    return this.#worksAt(target).sessions().difference(live).size;
-  }
-
-  settled({ target }: Session, lun?: number): Promise<unknown> | undefined {
-    return target === undefined ? undefined : this.#worksAt(target).settled(lun);
-  }
-
-  #targetOf({ targetName }: SessionIdentity): Target | undefined {
-    return targetName === undefined ? undefined : this.#targets.get(targetName);
-  }
-}
-
-/** Targets by their names, of which one that has an alias has two. */
-function byName<Named extends { readonly config: TargetConfig }>(
-  targets: readonly Named[],
-): ReadonlyMap<string, Named> {
-  return new Map(targets.flatMap((target) => {
-    const { iscsiName, aliasIscsiName } = target.config;
-    const names = aliasIscsiName === undefined ? [iscsiName] : [iscsiName, aliasIscsiName];
-    return names.map((name) => [name, target] as const);
-  }));
 }

@@ -1,45 +1,45 @@
 /**
- * The order of a session's commands (RFC 7143, 4.2.2.1): which command comes next, which wait for those before them,
- * and how many the initiator may send ahead.
+ * The order of a session's commands (RFC 7143, 4.2.2.1): the next command, the commands held until those before them
+ * have arrived, and the number that the initiator may send ahead.
  */
 import { serialAdd, serialDistance } from "../../bytes/serial_number.ts";
 import { Limits } from "../limits.ts";
 import { InitiatorOpcode } from "../pdu/opcodes.ts";
 import { type Frame, opcodeOf } from "../pdu/header.ts";
 
-/** What a PDU that is held takes in memory besides its bytes: the objects around the copies of its segments. */
+/** The memory of a held PDU besides its bytes: the objects around the copies of its segments. */
 export const HELD_FRAME_BYTES = 1_024;
 
-/** The connection that a command came over: there it is carried out when its turn has come. */
+/** The connection that a command arrived over, which carries it out. */
 export interface CommandReceiver {
-  /** It may carry out more commands: what answers those before them has gone, or fits into memory. */
+  /** True when the connection may carry out more commands: its replies have been sent, or fit into memory. */
   readonly hasRoom: boolean;
-  /** Its turn has come. */
+  /** Carries out a PDU whose turn has come. */
   carryOut(frame: Frame): void;
-  /** Something is to be sent that no request from this connection brought about. */
+  /** Sends replies that no request from this connection caused. */
   wake(): void;
 }
 
-/** A command that came before its turn: its PDU and the Data-Out PDUs that followed it, copied from the stream. */
+/** A command that arrived before its turn: copies of its PDU and of the Data-Out PDUs that followed it. */
 export interface HeldCommand {
   readonly initiatorTaskTag: number;
   readonly receiver: CommandReceiver;
   readonly frames: Frame[];
 }
 
-/** A session's CmdSN window. The invariant: ExpCmdSN - 1 <= MaxCmdSN, and MaxCmdSN never decreases. */
+/** The CmdSN window of a session. Invariant: ExpCmdSN - 1 <= MaxCmdSN, and MaxCmdSN never decreases. */
 export class CommandWindow {
   #expCmdSN: number;
   #maxCmdSN: number;
-  /** By CmdSN. A command that was aborted before it came is held as undefined: its number is used up. */
+  /** By CmdSN. Undefined marks a command that was aborted before it arrived: its number is used up. */
   readonly #held = new Map<number, HeldCommand | undefined>();
-  /** Immediate requests that wait until every command before a number has come. */
+  /** Immediate requests held until every command before a number has arrived. */
   #behind: { readonly cmdSN: number; readonly request: HeldCommand }[] = [];
   #heldBytes = 0;
-  /** The next command has come, and waits only for room on its connection. */
+  /** True when the next command has arrived, and waits for room on its connection. */
   isStalled = false;
 
-  /** @param cmdSN the number of the next command, as the login carried it */
+  /** @param cmdSN the number of the next command, from the login */
   constructor(cmdSN: number) {
     this.#expCmdSN = cmdSN;
     this.#maxCmdSN = serialAdd(cmdSN, Limits.commandWindow - 1);
@@ -55,75 +55,75 @@ export class CommandWindow {
     return this.#maxCmdSN;
   }
 
-  /** The initiator may send nothing but immediate commands. */
+  /** True when the initiator may send only immediate commands. */
   get isClosed(): boolean {
     return serialDistance(this.#expCmdSN, this.#maxCmdSN) < 0;
   }
 
-  /** Whether the command comes in its turn, before its turn, or outside the window (4.2.2.1: then it is ignored). */
+  /** Places a number: next in order, early, or outside the window. Commands outside are ignored (4.2.2.1). */
   place(cmdSN: number): "next" | "early" | "outside" {
     const distance = serialDistance(this.#expCmdSN, cmdSN);
     if (distance === 0 && serialDistance(cmdSN, this.#maxCmdSN) >= 0) return "next";
     return distance > 0 && serialDistance(cmdSN, this.#maxCmdSN) >= 0 ? "early" : "outside";
   }
 
-  /** The next command has been taken up. */
+  /** Moves on to the next number: the command is being carried out. */
   advance(): void {
     this.#expCmdSN = serialAdd(this.#expCmdSN, 1);
   }
 
   /**
-   * The command that was taken up last counts as not received (RFC 7143, 7.3): another one with its number is expected.
-   * What the initiator may send ahead, it may all the same.
+   * Moves back by one number: the last command counts as not received (RFC 7143, 7.3), and another one with its number
+   * is expected. MaxCmdSN stays.
    */
   retreat(): void {
     this.#expCmdSN = serialAdd(this.#expCmdSN, -1);
   }
 
-  /** Lets the initiator send ahead as much as is left of the window beside `outstanding` commands. */
+  /** Opens the window by as much as `outstanding` commands leave of it. */
   open(outstanding: number): void {
     const maxCmdSN = serialAdd(this.#expCmdSN, Limits.commandWindow - 1 - outstanding);
     if (serialDistance(this.#maxCmdSN, maxCmdSN) > 0) this.#maxCmdSN = maxCmdSN;
   }
 
-  /** A command with this number waits for its turn, or was aborted before it came. */
+  /** Returns true when a command with this number is held, or was aborted before it arrived. */
   isFilled(cmdSN: number): boolean {
     return this.#held.has(cmdSN);
   }
 
-  /** Too much is held. */
+  /** True when held commands occupy too much memory. */
   get isFull(): boolean {
     return this.#heldBytes > Limits.heldCommandBytes;
   }
 
-  /** A command that came over this connection is held. */
+  /** Returns true when a command of this connection is held. */
   holdsFor(receiver: CommandReceiver): boolean {
     return this.#held.values().some((command) => command?.receiver === receiver);
   }
 
-  /** Keeps a command that came early; a second one with the same number is ignored. */
+  /** Holds a command that arrived early. A second one with the same number is ignored. */
   hold(cmdSN: number, initiatorTaskTag: number, frame: Frame, receiver: CommandReceiver): void {
     if (this.isFilled(cmdSN)) return;
     this.#held.set(cmdSN, { initiatorTaskTag, receiver, frames: [this.#copy(frame)] });
   }
 
-  /** Commands before this number are still to come. */
+  /** Returns true when commands before this number have not arrived. */
   isAhead(cmdSN: number): boolean {
-    // The next command that the initiator may not send yet is as far as its numbers can have come.
+    // The highest number that the initiator can have reached is that of the next command beyond the window.
     return serialDistance(this.#expCmdSN, cmdSN) > 0 && serialDistance(cmdSN, this.#maxCmdSN) >= -1;
   }
 
-  /** Keeps an immediate request until every command before its number has come. */
+  /** Holds an immediate request until every command before its number has arrived. */
   holdBehind(cmdSN: number, initiatorTaskTag: number, frame: Frame, receiver: CommandReceiver): void {
     this.#behind.push({ cmdSN, request: { initiatorTaskTag, receiver, frames: [this.#copy(frame)] } });
   }
 
-  /** How many immediate requests are kept. */
+  /** The number of immediate requests that are held. */
   get heldBehind(): number {
     return this.#behind.length;
   }
 
-  /** A task management request with this tag waits, for its turn or behind others. */
+  /** Returns true when a task management request with this tag is held. */
   holdsManagement(initiatorTaskTag: number): boolean {
     const waiting = [...this.#held.values(), ...this.#behind.map(({ request }) => request)];
     return waiting.some((held) =>
@@ -132,7 +132,7 @@ export class CommandWindow {
     );
   }
 
-  /** Keeps a Data-Out for a command of the same connection that is held; false when there is no such command. */
+  /** Holds a Data-Out for a held command of the same connection. Returns false when there is no such command. */
   holdData(initiatorTaskTag: number, frame: Frame, receiver: CommandReceiver): boolean {
     if (this.#held.size === 0) return false;
     for (const command of this.#held.values()) {
@@ -144,7 +144,7 @@ export class CommandWindow {
     return false;
   }
 
-  /** Takes out what is held and whose turn it is, if there is something and its connection has room for it. */
+  /** Removes and returns the held request whose turn it is. Returns undefined when there is none, or no room for it. */
   release(): HeldCommand | undefined {
     this.isStalled = false;
     while (true) {
@@ -170,17 +170,15 @@ export class CommandWindow {
     return request;
   }
 
-  /** Uses up every number before this one whose command has not come (4.2.3.3 b), or is held. */
+  /** Uses up every number before this one whose command has not arrived or is held (4.2.3.3 b). */
   plug(cmdSN: number): void {
     if (!this.isAhead(cmdSN)) return;
     for (let next = this.#expCmdSN; next !== cmdSN; next = serialAdd(next, 1)) this.cancel(next);
   }
 
   /**
-   * Uses up the number of a command that was not received yet or is held (RFC 7143, 11.5.5: ABORT TASK). The next
-   * `release` goes on behind it.
-   *
-   * @returns whether the number lay within the window and ahead
+   * Uses up the number of a command that has not arrived or is held (ABORT TASK; RFC 7143, 11.5.5). The next `release`
+   * continues behind it. Returns false when the number is not ahead within the window.
    */
   cancel(cmdSN: number): boolean {
     if (this.place(cmdSN) === "outside") return false;
@@ -192,7 +190,7 @@ export class CommandWindow {
     return true;
   }
 
-  /** Drops what a connection brought that is gone (11.14): its numbers stay open, for the initiator to fill. */
+  /** Drops the held requests of a closed connection (11.14). Their numbers stay open, for the initiator to fill. */
   forget(receiver: CommandReceiver): void {
     for (const [cmdSN, command] of this.#held) {
       if (command?.receiver !== receiver) continue;

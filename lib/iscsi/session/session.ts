@@ -1,6 +1,6 @@
 /**
- * A session (RFC 7143, 4.2): one initiator port at one target, or a discovery session. It owns its connections and what
- * outlives a PDU: the order of commands, the tasks that are not answered yet, and the I_T nexus.
+ * A session (RFC 7143, 4.2) of an initiator port with a target, or a discovery session. It owns its connections, the
+ * order of its commands, the tasks that are not answered, and the I_T nexus.
  */
 import { serialDistance } from "../../bytes/serial_number.ts";
 import type { Nexus } from "../../scsi/nexus.ts";
@@ -14,38 +14,48 @@ import type { ScsiTask, TaskOwner } from "../task/scsi_task.ts";
 import type { Target } from "../target.ts";
 import type { SessionSnapshot } from "./session_snapshot.ts";
 import type { ConnectionEnds } from "../byte_stream.ts";
+import type { Work } from "../work_under_way.ts";
 import type { SessionIdentity } from "../login/identity.ts";
 
-/** A connection in full-feature phase, as its session needs it. */
+/** A connection in full-feature phase. */
 export interface SessionConnection extends TaskOwner, CommandReceiver {
   /** Connection identifier. */
   readonly cid: number;
   readonly ends: ConnectionEnds;
   readonly parameters: NegotiatedParameters;
-  /** The MaxCmdSN that it has sent last. */
+  /** The last MaxCmdSN that the connection has sent. */
   readonly announcedMaxCmdSN: number;
-  /** Ends it at once. */
+  /** Closes the connection at once. */
   close(): void;
-  /** Takes nothing more from the peer; what waits is sent, and then it is closed. */
+  /** Receives nothing more, sends the remaining replies and closes the connection. */
   finish(): void;
-  /** It is logged out: what the initiator may have sent besides is not carried out. */
+  /** Carries out nothing more that the initiator may have sent: the connection is logged out. */
   endRequests(): void;
-  /** RFC 7143, 11.9.1: tells the initiator that a connection of the session is closed, or is about to be. */
+  /** Notifies the initiator that a connection of the session is closed, or is about to be (RFC 7143, 11.9.1). */
   announceDrop(cid: number): void;
-  /** Tells the initiator that the target is about to close all connections of the session. */
+  /** Notifies the initiator that all connections of the session are about to be closed. */
   announceEnd(): void;
-  /** Waits for the data that was asked for with these tags, for tasks that are about to end. */
+  /** Waits for the data of R2Ts with these tags, for tasks that are about to end. */
   awaitData(targetTransferTags: readonly number[]): Expectation;
-  /** Waits until the initiator has acknowledged every status sent so far; undefined when it has. */
+  /** Waits until every status sent so far is acknowledged. Returns undefined when all are. */
   awaitAcknowledgement(): Expectation | undefined;
-  /** Asks the initiator to log out, and closes the connection when it has not within that time. */
+  /** Requests the initiator to log out, and closes the connection when it has not within that time. */
   requestLogout(seconds: number): void;
   /** Asks the initiator to negotiate, and says what has come of it. */
   requestNegotiation(): Promise<NegotiationOutcome>;
 }
 
-/** What a session is from its beginning to its end. */
+/** The node that a session belongs to. */
+export interface SessionOwner {
+  /** Returns every session with a target. */
+  sessionsWith(target: Target): Iterable<Session>;
+  /** Called once, when the tasks and the nexus of the session have ended. */
+  sessionEnded(session: Session): void;
+}
+
+/** The properties of a session that never change, and its node. */
 export interface SessionOptions {
+  readonly owner: SessionOwner;
   /** Target session identifying handle. */
   readonly tsih: number;
   readonly identity: SessionIdentity;
@@ -58,13 +68,14 @@ export interface SessionOptions {
   readonly cmdSN: number;
   /** The ends of its leading connection. */
   readonly ends: ConnectionEnds;
-  /** When it began, in milliseconds since 1970, and by a clock that never goes back. */
+  /** The beginning of the session, in milliseconds since 1970 and by the monotonic clock. */
   readonly beganAtMs: number;
   readonly beganMonotonicMs: number;
 }
 
-/** An initiator that has logged in. */
+/** A session of an initiator that has logged in. */
 export class Session {
+  readonly #owner: SessionOwner;
   readonly tsih: number;
   readonly identity: SessionIdentity;
   readonly parameters: SessionParameters;
@@ -76,19 +87,21 @@ export class Session {
   readonly window: CommandWindow;
   /** By connection identifier (CID). */
   readonly #connections = new Map<number, SessionConnection>();
-  /** Commands that are not answered yet, by initiator task tag. */
+  /** Tasks that are not answered, by initiator task tag. */
   readonly #tasks = new Map<number, ScsiTask>();
   #immediateTasks = 0;
-  /** Tasks that are over, but for work that a medium has not finished. */
+  /** The number of ended tasks whose work on a medium is not done. */
   #lingeringTasks = 0;
-  /** Those of them that keep their places in the window: or commands that are aborted again and again would pile up. */
+  /** Those beyond the limit. They keep their places in the window, so repeated aborts cannot pile up work. */
   #keptPlaces = 0;
-  /** Task management requests that are not answered yet, by initiator task tag. */
+  /** Initiator task tags of task management requests that are not answered. */
   readonly #managing = new Set<number>();
-  /** All its connections are about to be closed. */
+  /** True once all connections are about to be closed. */
   #isEnding = false;
+  #isClosed = false;
 
   constructor(options: SessionOptions) {
+    this.#owner = options.owner;
     this.tsih = options.tsih;
     this.identity = options.identity;
     this.parameters = options.parameters;
@@ -100,24 +113,24 @@ export class Session {
     this.window = new CommandWindow(options.cmdSN);
   }
 
-  /** The connections that belong to it, by connection identifier (CID). */
+  /** The connections of the session, by connection identifier (CID). */
   get connections(): ReadonlyMap<number, SessionConnection> {
     return this.#connections;
   }
 
-  /** Who it is, for messages. */
+  /** The session, as messages name it. */
   get description(): string {
     const what = this.target === undefined ? "discovery" : `[${this.target.config.name}]`;
     return `${this.ends.peerAddress} (${this.identity.initiatorName}) at ${what}`;
   }
 
-  /** Who it is, for programs that read the log. */
+  /** Returns the session, as events name it for programs. */
   eventDetails(event: EventKind): EventDetails {
     const { initiatorName: initiator } = this.identity;
     return { event, peer: this.ends.peerAddress, initiator, target: this.target?.config.iscsiName };
   }
 
-  /** How it is at this moment. */
+  /** Returns the state of the session as plain data. */
   snapshot(): SessionSnapshot {
     const { tsih, identity, beganAtMs, nexus } = this;
     return {
@@ -136,41 +149,44 @@ export class Session {
     };
   }
 
-  /** A connection has logged in. One that has the same identifier is reinstated by it, and is closed (6.3.4). */
+  /** Adds a connection. It reinstates, and closes, a connection with the same identifier (6.3.4). */
   join(connection: SessionConnection): void {
     const predecessor = this.#connections.get(connection.cid);
     this.#connections.set(connection.cid, connection);
     predecessor?.close();
   }
 
-  /** A connection is logged out or closed: its tasks end, and what it has brought before its turn is dropped. */
+  /** Removes a connection that is logged out or closed: its tasks end, and its held requests are dropped. */
   leave(connection: SessionConnection): void {
     if (this.#belongs(connection)) this.#connections.delete(connection.cid);
     connection.endRequests();
     this.window.forget(connection);
-    // The youngest first: none of those that wait for others begins in between.
+    // The youngest task is aborted first, so none that waits for an older one begins meanwhile.
     for (const task of [...this.#tasks.values()].reverse()) {
       if (task.owner !== connection) continue;
       task.abort();
-      // 11.14.5: where the session goes on, its initiator hears that commands have ended without a status.
+      // 11.14.5: the initiator of a session that continues is notified of commands that end without a status.
       this.nexus?.taskCleared(task.lun);
     }
   }
 
-  /** A connection is closed. If that comes as a surprise to the initiator, it is told over the others. */
+  /**
+   * Removes a connection that is closed, and ends the session with its last one. The initiator is notified over the
+   * others when it does not expect the loss.
+   */
   lose(connection: SessionConnection): void {
-    const isSurprise = this.#belongs(connection) && !this.#isEnding;
+    const isUnexpected = this.#belongs(connection) && !this.#isEnding;
     this.leave(connection);
-    if (!isSurprise) return;
-    for (const other of this.#connections.values()) other.announceDrop(connection.cid);
+    if (isUnexpected) { for (const other of this.#connections.values()) other.announceDrop(connection.cid); }
+    if (this.#connections.size === 0) this.close();
   }
 
-  /** One that is logged out, or has been reinstated by another, does not. */
+  /** Returns false for a connection that is logged out, or has been reinstated by another. */
   #belongs(connection: SessionConnection): boolean {
     return this.#connections.get(connection.cid) === connection;
   }
 
-  /** The target ends the session: the initiator is told, what was answered goes out, and every connection is closed. */
+  /** Ends the session: notifies the initiator, sends the remaining replies and closes every connection. */
   finish(): void {
     this.#isEnding = true;
     for (const connection of [...this.#connections.values()]) {
@@ -180,8 +196,8 @@ export class Session {
   }
 
   /**
-   * The tasks that a function for a task set leaves alone: those that were sent behind it, and have arrived before it
-   * over another connection (RFC 7143, 11.5.1). Immediate commands with its number were sent before it.
+   * Returns the tasks that a function for a task set does not end: those sent after it that arrived before it over
+   * another connection (RFC 7143, 11.5.1). Immediate commands with its number were sent before it.
    */
   tasksBehind(cmdSN: number): ReadonlySet<unknown> {
     const isBehind = (task: ScsiTask): boolean =>
@@ -190,9 +206,9 @@ export class Session {
   }
 
   /**
-   * What the initiator owes before it may be told that all tasks of a logical unit, or of all of them, have ended
-   * (4.2.3.3): the data that the target has asked for and, since one connection's PDUs may overtake another's, that it
-   * has received what was sent before.
+   * Returns what the initiator owes before all tasks of a logical unit, or of all of them, can be reported as ended
+   * (4.2.3.3): the data that R2Ts have requested and, with several connections, the acknowledgement of every status,
+   * since the PDUs of one connection may overtake those of another.
    *
    * @param spared tasks that do not end
    */
@@ -211,7 +227,7 @@ export class Session {
     return [...data, ...connections.flatMap((connection) => connection.awaitAcknowledgement() ?? [])];
   }
 
-  /** RFC 7143, 11.9.1: asks the initiator to log out on every connection. */
+  /** Requests the initiator to log out on every connection (RFC 7143, 11.9.1). */
   requestLogout(seconds: number): void {
     for (const connection of [...this.#connections.values()]) connection.requestLogout(seconds);
   }
@@ -227,36 +243,37 @@ export class Session {
     return outcomes.includes("negotiated") ? "negotiated" : "loggedOut";
   }
 
+  /** Returns the unanswered task with a tag. */
   task(initiatorTaskTag: number): ScsiTask | undefined {
     return this.#tasks.get(initiatorTaskTag);
   }
 
-  /** The tasks of one of its connections. */
+  /** Returns the unanswered tasks of one connection. */
   tasksOf(owner: TaskOwner): IterableIterator<ScsiTask> {
     return this.#tasks.values().filter((task) => task.owner === owner);
   }
 
-  /** A task management request waits for what it has to wait for, before its response. */
+  /** Records a task management request that waits for its response. */
   beginManaging(initiatorTaskTag: number): void {
     this.#managing.add(initiatorTaskTag);
   }
 
-  /** It is answered. */
+  /** Removes a task management request that is answered. */
   endManaging(initiatorTaskTag: number): void {
     this.#managing.delete(initiatorTaskTag);
   }
 
-  /** Whether this is the tag of a task management request that is not answered yet. */
+  /** Returns true for the tag of a task management request that is not answered. */
   isManaging(initiatorTaskTag: number): boolean {
     return this.#managing.has(initiatorTaskTag) || this.window.holdsManagement(initiatorTaskTag);
   }
 
-  /** One more immediate command may be taken up. */
+  /** True when another immediate command may be carried out. */
   get hasRoomForImmediate(): boolean {
     return this.#immediateTasks + this.#keptPlaces < Limits.immediateCommands;
   }
 
-  /** A task that is not answered at once is listed, here and in the task set of its logical unit. */
+  /** Lists a task that is not answered at once, here and in the task set of its logical unit. */
   list(task: ScsiTask): void {
     task.isListed = true;
     this.#tasks.set(task.initiatorTaskTag, task);
@@ -265,9 +282,9 @@ export class Session {
   }
 
   /**
-   * The opposite of `list`, when a task is over.
+   * Removes a task that has ended from both lists.
    *
-   * @param settled resolves when nothing of it reaches the medium any more; undefined when nothing does already
+   * @param settled resolves when nothing of the task can still reach the medium; undefined when nothing can
    */
   unlist(task: ScsiTask, settled?: Promise<unknown>): void {
     task.isListed = false;
@@ -276,12 +293,12 @@ export class Session {
     this.nexus?.leave(task.lun, task, settled);
   }
 
-  /** A task is over, and work that it has begun goes on: what that takes in memory counts as long as it does. */
+  /** Counts an ended task whose work continues, and occupies memory. */
   beginLingering(): void {
     this.#countLingering(1);
   }
 
-  /** The opposite of `beginLingering`, when the work is done. */
+  /** Ends the count of such a task: its work is done. */
   endLingering(): void {
     this.#countLingering(-1);
   }
@@ -291,32 +308,59 @@ export class Session {
     this.#keptPlaces = Math.max(0, this.#lingeringTasks - Limits.lingeringTasks);
   }
 
-  /** Gives the initiator what the tasks that are over leave of the window. */
+  /** Opens the window by as much as the tasks leave of it. */
   openWindow(): void {
     this.window.open(this.#tasks.size - this.#immediateTasks + this.#keptPlaces);
   }
 
-  /** A response to task management is still to be sent. */
+  /** Records work that continues after its task has ended. */
+  addWork(work: Work): void {
+    this.target?.work.add(work, this);
+  }
+
+  /**
+   * Resolves when nothing under way at the target now can still change the medium of one LUN, or of any when `lun` is
+   * undefined. Returns undefined when nothing can.
+   */
+  settled(lun?: number): Promise<unknown> | undefined {
+    return this.target?.work.settled(lun);
+  }
+
+  /** True while a task management request is not answered. */
   get isManagingAny(): boolean {
     return this.#managing.size > 0;
   }
 
-  /** The initiator has been sent MaxCmdSN as it is, over whatever connection. */
+  /** True when any connection has sent the current MaxCmdSN. */
   get isWindowAnnounced(): boolean {
     const { maxCmdSN } = this.window;
     return this.#connections.values().some(({ announcedMaxCmdSN }) => announcedMaxCmdSN === maxCmdSN);
   }
 
-  /** Ends every task and the nexus. Its connections may still have something to say. */
+  /** Ends every session with the same target, for TARGET COLD RESET (RFC 7143, 11.5.1). */
+  resetTarget(): void {
+    if (this.target === undefined) return;
+    for (const session of this.#owner.sessionsWith(this.target)) session.finish();
+  }
+
+  /** Ends every task and the nexus. The connections may still send their last replies. */
   close(): void {
-    this.#isEnding = true;
+    if (this.#isClosed) return;
+    this.#isClosed = this.#isEnding = true;
     for (const connection of this.#connections.values()) connection.endRequests();
     for (const task of [...this.#tasks.values()].reverse()) task.abort();
     this.nexus?.close();
+    this.#owner.sessionEnded(this);
+  }
+
+  /** Ends the session and all its connections at once. */
+  abort(): void {
+    this.close();
+    for (const connection of [...this.#connections.values()]) connection.close();
   }
 }
 
-/** An initiator session identifier as its 12 hexadecimal digits. */
+/** Formats an initiator session identifier as its 12 hexadecimal digits. */
 export function formatIsid(isid: number): string {
   return isid.toString(16).padStart(12, "0");
 }

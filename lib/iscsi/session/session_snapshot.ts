@@ -3,14 +3,14 @@ import type { TrafficFigures } from "../../scsi/counters/traffic.ts";
 import type { NegotiatedParameters } from "../negotiation/negotiation.ts";
 import type { ConnectionEnds } from "../byte_stream.ts";
 
-/** A session. */
+/** The state of a session, as plain data. */
 export interface SessionSnapshot {
-  /** Target session identifying handle: its number. */
+  /** Target session identifying handle. */
   readonly tsih: number;
   /** 12 hexadecimal digits. */
   readonly isid: string;
   readonly initiatorName: string;
-  /** The iSCSI name of the target, and not its alias; null for a discovery session. */
+  /** The iSCSI name of the target, not its alias. Null for a discovery session. */
   readonly targetName: string | null;
   /** Milliseconds since 1970. */
   readonly beganAtMs: number;
@@ -20,7 +20,7 @@ export interface SessionSnapshot {
   readonly traffic: TrafficFigures | null;
 }
 
-/** A connection of a session. */
+/** The state of a connection, as plain data. */
 export interface ConnectionSnapshot extends ConnectionEnds {
   /** Connection identifier. */
   readonly cid: number;

@@ -1,6 +1,4 @@
-/**
- * Task management requests (RFC 7143, 11.5 and 11.6): the numbers that iSCSI gives to SAM's functions and responses.
- */
+/** Task management functions and responses (RFC 7143, 11.5 and 11.6), and their SAM equivalents. */
 import { serialDistance } from "../../bytes/serial_number.ts";
 import type { TaskManagementFunction, TaskManagementResponse } from "../../scsi/task_management.ts";
 import type { TaskManagementRequest } from "../pdu/initiator_pdus.ts";
@@ -23,7 +21,7 @@ export const TaskManagementFunctionCode = {
   nexusReset: 11,
 } as const;
 
-/** What a function that ends a set of tasks waits for and ends: those of one logical unit, or of all. */
+/** The tasks that a function for a task set ends: those of one logical unit, or of all. */
 export const TaskSetScope: Readonly<Record<number, "logicalUnit" | "target">> = {
   [TaskManagementFunctionCode.abortTaskSet]: "logicalUnit",
   [TaskManagementFunctionCode.clearTaskSet]: "logicalUnit",
@@ -34,18 +32,18 @@ export const TaskSetScope: Readonly<Record<number, "logicalUnit" | "target">> = 
   [TaskManagementFunctionCode.nexusReset]: "target",
 };
 
-/** Functions that end only tasks that were sent before them (RFC 7143, 11.5.1): resets may end all there are. */
+/** Functions that end only tasks that were sent before them (RFC 7143, 11.5.1). Resets may end all tasks. */
 const ENDS_EARLIER_ONLY: readonly number[] = [
   TaskManagementFunctionCode.abortTaskSet,
   TaskManagementFunctionCode.clearTaskSet,
 ];
 
-/** The tasks of its own session that a function leaves alone. */
+/** Returns the tasks of the session that a function does not end. */
 export function sparedTasks(session: Session, pdu: TaskManagementRequest): ReadonlySet<unknown> {
   return ENDS_EARLIER_ONLY.includes(pdu.function) ? session.tasksBehind(pdu.cmdSN) : new Set();
 }
 
-/** The iSCSIProtocolLevel from which RFC 7144's functions may be used. */
+/** The lowest iSCSIProtocolLevel with the functions of RFC 7144. */
 const QUERY_PROTOCOL_LEVEL = 2;
 
 /** Responses (RFC 7143, 11.6.1). */
@@ -61,7 +59,7 @@ export const TaskManagementResponseCode = {
   functionRejected: 255,
 } as const satisfies Record<TaskManagementResponse, number> & Record<string, number>;
 
-/** Carries out a function that came over one of a session's connections, and returns the number of its response. */
+/** Carries out a function that arrived over one of the session's connections. Returns the response code. */
 export function manageTasks(session: Session, pdu: TaskManagementRequest, connection: TaskOwner): number {
   const code = TaskManagementFunctionCode;
   if (pdu.function >= code.queryTask && session.parameters.protocolLevel < QUERY_PROTOCOL_LEVEL) {
@@ -87,7 +85,7 @@ function nameOf(code: number): TaskManagementFunction | undefined {
   return undefined;
 }
 
-/** RFC 7144, 6.3 and 6.4.2: the response says whether the task is in the task set. */
+/** Reports whether a task is in the task set (RFC 7144, 6.3 and 6.4.2). */
 function queryTask(session: Session, pdu: TaskManagementRequest): number {
   const task = session.task(pdu.referencedTaskTag);
   if (task !== undefined && task.lun === pdu.lun) return TaskManagementResponseCode.functionSucceeded;
@@ -99,16 +97,16 @@ function queryTask(session: Session, pdu: TaskManagementRequest): number {
 function abortTask(session: Session, pdu: TaskManagementRequest, connection: TaskOwner): number {
   const task = session.task(pdu.referencedTaskTag);
   if (task !== undefined && task.lun === pdu.lun) return abort(task, connection);
-  // 11.5.1: a task management request is not aborted.
+  // 11.5.1: a task management request cannot be aborted.
   if (session.isManaging(pdu.referencedTaskTag)) return TaskManagementResponseCode.functionRejected;
-  // 11.5.5: a command that has not been received yet, but was sent before this request, never will be carried out.
+  // 11.5.5: a command that was sent before this request and has not arrived is not carried out later.
   const isEarlier = serialDistance(pdu.refCmdSN, pdu.cmdSN) > 0;
   return isEarlier && session.window.cancel(pdu.refCmdSN)
     ? TaskManagementResponseCode.functionComplete
     : TaskManagementResponseCode.taskDoesNotExist;
 }
 
-/** 11.5.1: a task is aborted over the connection that it is allegiant to. */
+/** Aborts a task, over the connection that it is allegiant to (11.5.1). */
 function abort(task: ScsiTask, connection: TaskOwner): number {
   if (task.owner !== connection) return TaskManagementResponseCode.taskStillAllegiant;
   task.abort();

@@ -8,13 +8,13 @@ interface Awaited {
 }
 
 /**
- * Data that one connection's R2Ts have asked for, and that is still on its way for tasks that are over: the initiator
- * sends it all the same (RFC 7143, 4.2.3.3).
+ * Data that one connection's R2Ts have requested for tasks that have ended since. The initiator still sends it (RFC
+ * 7143, 4.2.3.3).
  */
 export class AwaitedData {
   readonly #awaited = new Set<Awaited>();
 
-  /** Waits for the end of the data that R2Ts with these tags have asked for. */
+  /** Waits for the last data of R2Ts with these tags. */
   expect(targetTransferTags: Iterable<number>): Expectation {
     const { promise, resolve } = Promise.withResolvers<void>();
     const awaited = { targetTransferTags: new Set(targetTransferTags), resolve };
@@ -22,12 +22,12 @@ export class AwaitedData {
     return { met: promise, giveUp: () => this.#end(awaited) };
   }
 
-  /** How many R2Ts are waited for. */
+  /** The number of R2Ts whose data is waited for. */
   get count(): number {
     return this.#awaited.values().reduce((sum, { targetTransferTags }) => sum + targetTransferTags.size, 0);
   }
 
-  /** Data has come that belongs to no task. */
+  /** Records data that belongs to no task. */
   receive({ targetTransferTag, final }: DataOut): void {
     if (targetTransferTag === RESERVED_TAG || !final) return;
     for (const awaited of this.#awaited) {
@@ -36,7 +36,7 @@ export class AwaitedData {
     }
   }
 
-  /** Waits for nothing any longer: the connection is over. */
+  /** Ends every wait: the connection is over. */
   giveUp(): void {
     for (const awaited of this.#awaited) this.#end(awaited);
   }

@@ -3,8 +3,8 @@ import type { DataOut, Later, Operation } from "../../scsi/outcome/operation.ts"
 import { GOOD, type Outcome } from "../../scsi/outcome/outcome.ts";
 
 /**
- * The data that an initiator sends unasked for a command that waits for its turn (SAM-5, 8): taken off the stream, on
- * which the data of older commands follows, and kept until the command wants it or does not.
+ * The unsolicited data of a command that waits for its turn (SAM-5, 8). It has to leave the stream, since the data of
+ * older commands follows it, and is kept until the command takes it or ends.
  */
 export class CollectedData implements DataOut {
   readonly kind = "dataOut";
@@ -14,9 +14,9 @@ export class CollectedData implements DataOut {
   #bytes: Uint8Array;
 
   /**
-   * Makes room for as much as will come; undefined when there is none.
+   * Allocates memory for the data that is due. Returns undefined when the budget is exhausted.
    *
-   * @param giveUp gives up the command, which waits for its turn in vain
+   * @param giveUp called when the data does not arrive, to abandon the waiting command
    */
   static of(
     lengthBytes: number,
@@ -47,12 +47,12 @@ export class CollectedData implements DataOut {
     return Promise.resolve(this.writeNow(offset, from));
   }
 
-  /** All has come: the command goes on waiting. */
+  /** Continues the wait for the command's turn: all data has arrived. */
   finish(): Operation {
     return this.#later;
   }
 
-  /** The command ends without having begun. */
+  /** Ends the command, which has not begun. */
   end(): void {
     this.release();
     this.#giveUp();
@@ -63,7 +63,7 @@ export class CollectedData implements DataOut {
     return this.#bytes;
   }
 
-  /** Drops the data; what it occupied may be used for other commands. */
+  /** Drops the data, and returns its memory to the budget. */
   release(): void {
     this.#budget.giveBack(this.#bytes.length);
     this.#bytes = new Uint8Array();

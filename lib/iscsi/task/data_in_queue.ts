@@ -1,6 +1,6 @@
 /**
- * Data on its way to the initiator (RFC 7143, 11.7): reads pieces straight into the send buffer and makes Data-In PDUs
- * of them, as long as there is room; the last one carries the status of a command that went well.
+ * Data for the initiator (RFC 7143, 11.7). Pieces are read directly into the send buffer as Data-In PDUs, as long as
+ * there is room. The last one carries the status of a successful command.
  */
 import { view } from "../../bytes/view.ts";
 import { finished } from "../../scsi/outcome/finished.ts";
@@ -10,32 +10,32 @@ import { Limits } from "../limits.ts";
 import type { ReplyWriter } from "../wire/reply_writer.ts";
 import type { DataInProgress, ScsiTask } from "./scsi_task.ts";
 import type { Staging } from "./staging.ts";
-import type { Work } from "./work_under_way.ts";
+import type { Work } from "../work_under_way.ts";
 
-/** What the queue needs of the phase it serves. */
+/** The commands that the queue serves. */
 export interface DataInOwner {
   readonly replies: ReplyWriter;
   readonly staging: Staging;
-  /** The longest data segment and the longest sequence that the initiator takes. */
+  /** Records work that continues after its task has ended. */
+  readonly session: { addWork(work: Work): void };
+  /** The longest data segment and the longest sequence that the initiator accepts. */
   readonly parameters: {
     readonly initiatorMaxRecvDataSegmentLength: number;
     readonly maxBurstLength: number;
   };
-  /** The task is over: the PDU with its status is about to be encoded. */
+  /** Ends the task: the PDU with its status is about to be encoded. */
   answering(task: ScsiTask): void;
-  /** The command goes on without further data. */
+  /** Continues the command: all data has been sent, or it has failed. */
   proceed(task: ScsiTask, operation: Operation): void;
-  /** Something happened outside of a request: what can be sent should be. */
+  /** Sends replies that no request caused. */
   wake(): void;
-  /** Work that goes on whatever becomes of its task. */
-  underWay(work: Work): void;
-  /** The task is over, but for so many pieces of such work. */
+  /** Counts pieces of work of a task that has ended. */
   linger(task: ScsiTask, pieces: number): void;
-  /** A piece of such work is done, and its task is over. */
+  /** Removes a piece of work of a task that has ended. */
   pieceEnded(task: ScsiTask): void;
 }
 
-/** A connection's commands that have data to send, in the order in which they began. */
+/** The commands of one connection that send data, in the order in which they began. */
 export class DataInQueue {
   readonly #owner: DataInOwner;
   #tasks: ScsiTask[] = [];
@@ -44,7 +44,7 @@ export class DataInQueue {
     this.#owner = owner;
   }
 
-  /** Begins to send a command's data; it may be over when this returns. */
+  /** Starts to send a command's data. The command may have ended when this returns. */
   start(task: ScsiTask, operation: DataIn): void {
     const lengthBytes = Math.min(operation.lengthBytes, task.expectedDataIn);
     task.transferBytes = operation.lengthBytes;
@@ -59,7 +59,7 @@ export class DataInQueue {
     if (!this.#send(task, progress)) this.#tasks.push(task);
   }
 
-  /** Ends a command before all of its data has been sent. */
+  /** Fails a command before all of its data has been sent. */
   giveUp(task: ScsiTask, outcome: Outcome): void {
     const progress = task.dataIn!;
     this.#tasks = this.#tasks.filter((other) => other !== task);
@@ -70,13 +70,13 @@ export class DataInQueue {
     this.#owner.proceed(task, finished(outcome));
   }
 
-  /** Sends what there is room for. */
+  /** Sends as much data as there is room for. */
   pump(): void {
     if (this.#tasks.length === 0) return;
     this.#tasks = this.#tasks.filter((task) => !task.isAborted && !this.#send(task, task.dataIn!));
   }
 
-  /** Sends what can be sent of one command; true when nothing more will come. */
+  /** Sends as much as possible of one command. Returns true when all of its data has been sent. */
   #send(task: ScsiTask, progress: DataInProgress): boolean {
     const { replies } = this.#owner;
     while (replies.buffer.length < Limits.sendBufferBytes && !progress.isReading) {
@@ -92,7 +92,7 @@ export class DataInQueue {
       }
       if (progress.sentBytes === progress.lengthBytes) {
         if (progress.lengthBytes < progress.operation.lengthBytes) progress.operation.end?.();
-        // 11.7.3: the status of a bidirectional command comes in a SCSI Response.
+        // 11.7.3: a SCSI Response carries the status of a bidirectional command.
         if (task.bidirectional) this.#owner.proceed(task, finished(GOOD));
         return true;
       }
@@ -100,7 +100,7 @@ export class DataInQueue {
     return false;
   }
 
-  /** Reads a piece into the send buffer and sends it; undefined when the piece comes later. */
+  /** Reads a piece into the send buffer and sends it. Returns undefined when the medium completes later. */
   #readPiece(task: ScsiTask, progress: DataInProgress): Outcome | undefined {
     const length = this.#pieceLength(progress);
     const into = this.#owner.replies.reserveDataIn(length);
@@ -139,7 +139,7 @@ export class DataInQueue {
       } else progress.staged = { data, outcome };
       this.#owner.wake();
     });
-    this.#owner.underWay({ lun: task.lun, changesMedium: false, done });
+    this.#owner.session.addWork({ lun: task.lun, changesMedium: false, done });
   }
 
   #sendPiece(task: ScsiTask, progress: DataInProgress, into: Uint8Array, dataLength: number): void {
@@ -157,10 +157,10 @@ export class DataInQueue {
     });
   }
 
-  /** A piece ends where a sequence ends (MaxBurstLength), so that the F bit can say so. */
+  /** Returns the length of the next piece. A piece ends where a sequence ends (MaxBurstLength), with the F bit. */
   #pieceLength(progress: DataInProgress): number {
     const { initiatorMaxRecvDataSegmentLength, maxBurstLength } = this.#owner.parameters;
-    // 11.7.8: but for the last one of a sequence, data segments are whole words.
+    // 11.7.8: data segments are whole words, except for the last one of a sequence.
     const segmentBytesMax = Math.min(Limits.dataInSegmentBytes, initiatorMaxRecvDataSegmentLength) & ~3;
     const sequenceLeft = maxBurstLength - progress.sentBytes % maxBurstLength;
     return Math.min(segmentBytesMax, sequenceLeft, progress.lengthBytes - progress.sentBytes);

@@ -1,9 +1,9 @@
 /**
- * Data on its way from the initiator (RFC 7143, 4.2.4 and 11.7 to 11.8): immediate data, unsolicited Data-Out and the
- * Data-Out that R2Ts ask for, each handed to its command straight from the receive buffer.
+ * Data from the initiator (RFC 7143, 4.2.4 and 11.7 to 11.8): immediate data, unsolicited Data-Out and the Data-Out
+ * that R2Ts request. Each piece is written directly from the receive buffer.
  *
- * DataPDUInOrder and DataSequenceInOrder are Yes in every session, so that all of a command's data comes in the order
- * of its offsets; a byte out of order is the initiator's fault and costs it the command.
+ * DataPDUInOrder and DataSequenceInOrder are Yes in every session, so the data of a command arrives in the order of its
+ * offsets. Data out of order is a fault of the initiator and fails the command.
  */
 import { serialAdd } from "../../bytes/serial_number.ts";
 import { checkCondition, finished } from "../../scsi/outcome/finished.ts";
@@ -11,59 +11,59 @@ import type { DataOut as DataOutOperation, Operation } from "../../scsi/outcome/
 import { GOOD, type Outcome } from "../../scsi/outcome/outcome.ts";
 import { Sense } from "../../scsi/outcome/sense.ts";
 import type { CollectedData } from "./collected_data.ts";
-import type { DataOut, ScsiCommand } from "../pdu/initiator_pdus.ts";
+import { type DataOut, type ScsiCommand } from "../pdu/initiator_pdus.ts";
 import { Limits } from "../limits.ts";
 import type { SessionParameters } from "../negotiation/negotiation.ts";
 import type { ReplyWriter } from "../wire/reply_writer.ts";
 import type { DataOutProgress, OutstandingR2T, ScsiTask } from "./scsi_task.ts";
 import type { Staging } from "./staging.ts";
-import type { Work } from "./work_under_way.ts";
+import type { Work } from "../work_under_way.ts";
 import { RESERVED_TAG } from "../pdu/header.ts";
 
-/** What an initiator's mistakes in sending data cost it: the command (RFC 7143, 11.4.7.2). */
+/** The outcomes of commands whose data the initiator sends wrongly (RFC 7143, 11.4.7.2). */
 const DataOutFault = {
   unexpectedUnsolicitedData: checkCondition(Sense.writeErrorUnexpectedUnsolicitedData),
   incorrectAmountOfData: checkCondition(Sense.writeErrorNotEnoughUnsolicitedData),
   dataDigestError: checkCondition(Sense.protocolServiceCrcError),
 } as const;
 
-/** What the queue needs of the phase it serves. */
+/** The commands that the queue serves. */
 export interface DataOutOwner {
   readonly replies: ReplyWriter;
   readonly staging: Staging;
+  /** Records work that continues after its task has ended. */
+  readonly session: { addWork(work: Work): void };
   readonly parameters: SessionParameters;
-  /** All data has come, or the command has failed and none is under way any more. */
+  /** Continues the command: all data has arrived, or it has failed and no data is under way. */
   proceed(task: ScsiTask, operation: Operation): void;
-  /** Something happened outside of a request: what can be sent should be. */
+  /** Sends replies that no request caused. */
   wake(): void;
-  /** The peer does something against the rules that does no harm. */
+  /** Logs a fault of the peer that does no harm. */
   overlook(what: string): void;
-  /** Work that goes on whatever becomes of its task. */
-  underWay(work: Work): void;
-  /** A piece of such work is done, and its task is over. */
+  /** Removes a piece of work of a task that has ended. */
   pieceEnded(task: ScsiTask): void;
 }
 
-/** A connection's commands that take data. */
+/** The commands of one connection that take data. */
 export class DataOutQueue {
   readonly #owner: DataOutOwner;
   #lastTransferTag = 0;
-  /** Bytes that R2Ts have asked for and that have not come. */
+  /** Bytes that R2Ts have requested and that have not arrived. */
   #solicitedBytes = 0;
   #receivedPdus = 0;
-  /** Commands that would ask for more data if there were room for it. */
+  /** Commands that wait for room to request more data. */
   #waiting = new Set<ScsiTask>();
 
   constructor(owner: DataOutOwner) {
     this.#owner = owner;
   }
 
-  /** Counts the Data-Out PDUs that have come for commands under way. */
+  /** The number of Data-Out PDUs received for commands under way. */
   get receivedPdus(): number {
     return this.#receivedPdus;
   }
 
-  /** Begins to take a command's data; it may be over when this returns. */
+  /** Starts to take a command's data. The command may have ended when this returns. */
   start(task: ScsiTask, operation: DataOutOperation, pdu: ScsiCommand): void {
     const progress = begin(task, operation);
     progress.unsolicited = !pdu.final;
@@ -72,7 +72,7 @@ export class DataOutQueue {
     this.#advance(task, progress);
   }
 
-  /** Begins to take the data of a command that has waited for its turn, with what was collected meanwhile. */
+  /** Starts to take the data of a command whose turn has come, beginning with the data collected for it. */
   resume(task: ScsiTask, operation: DataOutOperation, collected: CollectedData): void {
     const progress = begin(task, operation);
     this.#accept(task, progress, collected.bytes, collected);
@@ -81,8 +81,8 @@ export class DataOutQueue {
   }
 
   /**
-   * Takes a Data-Out of a command that is under way. Without data that can be relied on it costs the command, which
-   * ends when all data that is under way for it has come (RFC 7143, 7.8).
+   * Takes a Data-Out of a command that is under way. A data digest error fails the command, which ends when all data
+   * under way for it has arrived (RFC 7143, 7.8).
    */
   receive(task: ScsiTask, pdu: DataOut, hasDataDigestError: boolean): void {
     const progress = task.dataOut;
@@ -100,8 +100,8 @@ export class DataOutQueue {
   }
 
   /**
-   * Ends a command whose data is not waited for any longer. What was asked for is no longer outstanding (RFC 7143,
-   * 13.17), so that the status need not wait for it (11.4.2).
+   * Fails a command without waiting for its data. Its R2Ts are no longer outstanding (RFC 7143, 13.17), so its status
+   * need not wait for them (11.4.2).
    */
   giveUp(task: ScsiTask, outcome: Outcome): void {
     const progress = task.dataOut!;
@@ -112,7 +112,7 @@ export class DataOutQueue {
     this.pump();
   }
 
-  /** Asks for data that waits for room. */
+  /** Requests data for the commands that wait for room. */
   pump(): void {
     if (this.#waiting.size === 0) return;
     const waiting = this.#waiting;
@@ -122,7 +122,7 @@ export class DataOutQueue {
     }
   }
 
-  /** The data of a task that was aborted is not expected any more. */
+  /** Drops the R2Ts of an aborted task, and ends its operation. */
   forget(task: ScsiTask): void {
     if (task.dataOut === undefined) return;
     this.#dropReadyToTransfers(task.dataOut);
@@ -136,7 +136,7 @@ export class DataOutQueue {
     progress.readyToTransfers.length = 0;
   }
 
-  /** 4.2.5.2: what the negotiated parameters do not allow to come unasked. */
+  /** Returns the failure of immediate data that the negotiated parameters do not allow (4.2.5.2). */
   #immediateDataFailure(pdu: ScsiCommand): Outcome | undefined {
     const { immediateData, initialR2T, firstBurstLength } = this.#owner.parameters;
     if (pdu.data.length > 0 && !immediateData) return DataOutFault.unexpectedUnsolicitedData;
@@ -159,7 +159,7 @@ export class DataOutQueue {
   #receiveSolicited(task: ScsiTask, progress: DataOutProgress, pdu: DataOut): Outcome | undefined {
     const r2t: OutstandingR2T | undefined = progress.readyToTransfers[0];
     if (r2t === undefined || r2t.targetTransferTag !== pdu.targetTransferTag) {
-      // Who answers what was not asked cannot be waited for.
+      // The initiator answers an R2T that is not the next one. Its answers cannot be waited for.
       this.#dropReadyToTransfers(progress);
       return DataOutFault.incorrectAmountOfData;
     }
@@ -176,16 +176,16 @@ export class DataOutQueue {
   }
 
   /**
-   * 4.2.5.3: what a PDU says of its task must agree with what the command has said. Some initiators leave the LUN field
-   * of Data-Out zero; the tags say all that has to be known.
+   * Returns true when the LUN of a PDU agrees with that of its command (4.2.5.3). LUN 0 is accepted, since some
+   * initiators do not set the field, and the tags identify the task.
    */
   #isFor(task: ScsiTask, { lun }: DataOut): boolean {
     if (lun === task.lun) return true;
-    if (lun === 0) this.#owner.overlook("a Data-Out for an R2T has LUN 0, and its command another");
+    if (lun === 0) this.#owner.overlook("a Data-Out for an R2T has LUN 0, unlike its command");
     return lun === 0;
   }
 
-  /** Hands a piece to the command; what goes beyond its end, or follows a failure, is discarded. */
+  /** Writes a piece. Data beyond the end of the command, or after a failure, is discarded. */
   #accept(task: ScsiTask, progress: DataOutProgress, data: Uint8Array, collected?: CollectedData): void {
     const offset = progress.receivedBytes;
     progress.receivedBytes += data.length;
@@ -197,7 +197,7 @@ export class DataOutQueue {
     else if (outcome !== GOOD) progress.failure = outcome;
   }
 
-  /** What is in the receive buffer is copied; what was collected has memory of its own until it is written. */
+  /** Writes a piece to a slow medium. Data in the receive buffer is copied; collected data has its own memory. */
   #writeLater(
     task: ScsiTask,
     progress: DataOutProgress,
@@ -216,7 +216,7 @@ export class DataOutQueue {
       else this.#advance(task, progress);
       this.#owner.wake();
     });
-    this.#owner.underWay({ lun: task.lun, changesMedium: true, done });
+    this.#owner.session.addWork({ lun: task.lun, changesMedium: true, done });
   }
 
   #stage(received: Uint8Array): Uint8Array {
@@ -225,7 +225,7 @@ export class DataOutQueue {
     return piece;
   }
 
-  /** Asks for what is missing, or lets the command go on when nothing is. */
+  /** Requests the missing data, or continues the command when all data has arrived. */
   #advance(task: ScsiTask, progress: DataOutProgress): void {
     if (progress.unsolicited) return;
     if (progress.failure === undefined) this.#solicit(task, progress);
@@ -261,7 +261,7 @@ export class DataOutQueue {
     }
   }
 
-  /** What is asked for arrives, whatever comes behind it on the stream: it must not be more than can be taken soon. */
+  /** Returns true when the data of another R2T can be taken soon. Solicited data delays all PDUs behind it. */
   #hasRoomFor(length: number): boolean {
     const fits = this.#solicitedBytes === 0 || this.#solicitedBytes + length <= Limits.solicitedBytes;
     return fits && this.#owner.staging.hasRoom;
@@ -274,7 +274,7 @@ export class DataOutQueue {
   }
 }
 
-/** What a PDU costs its command. One out of the order of DataSN shows that others were lost (7.9). */
+/** Returns the failure that a Data-Out causes. A gap in DataSN shows that PDUs were lost (7.9). */
 function failureOf(pdu: DataOut, dataSN: number, isRight: boolean): Outcome | undefined {
   if (pdu.dataSN !== dataSN) return DataOutFault.dataDigestError;
   return isRight ? undefined : DataOutFault.incorrectAmountOfData;

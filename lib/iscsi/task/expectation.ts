@@ -1,7 +1,7 @@
-/** Something that an initiator owes, and that is waited for as long as anybody wants to wait. */
+/** Something that an initiator owes. */
 export interface Expectation {
-  /** Resolves when it has come, or is given up. */
+  /** Resolves when it has arrived, or is given up. */
   readonly met: Promise<void>;
-  /** Waits no longer. Nothing of the expectation is kept. */
+  /** Ends the wait, and forgets the expectation. */
   giveUp(): void;
 }

@@ -1,14 +1,14 @@
 import type { ScsiTask } from "./scsi_task.ts";
 
-/** Who counts the tasks of a session that are over but for work of a medium. */
+/** The count of a session's ended tasks whose work on a medium is not done. */
 interface Counter {
   beginLingering(): void;
   endLingering(): void;
 }
 
 /**
- * Tasks of one connection that are over, but for pieces of work that a medium has not finished. What that takes in
- * memory counts as long as it does.
+ * Ended tasks of one connection whose work on a medium is not done. Each is counted as long as its pieces of work
+ * occupy memory.
  */
 export class LingeringTasks {
   readonly #counter: Counter;
@@ -18,7 +18,7 @@ export class LingeringTasks {
     this.#counter = counter;
   }
 
-  /** The task is over, but for so many pieces of work. */
+  /** Adds pieces of work to an ended task. */
   add(task: ScsiTask, pieces: number): void {
     if (pieces === 0) return;
     const before = this.#pieces.get(task);
@@ -26,12 +26,12 @@ export class LingeringTasks {
     this.#pieces.set(task, (before ?? 0) + pieces);
   }
 
-  /** The task is over, but for such work. */
+  /** Returns true for an ended task whose work is not done. */
   has(task: ScsiTask): boolean {
     return this.#pieces.size > 0 && this.#pieces.has(task);
   }
 
-  /** A piece of work is done; true when it was the last one of a task that is over. */
+  /** Removes a piece of work. Returns true when it was the last one of an ended task. */
   pieceEnded(task: ScsiTask): boolean {
     const pieces = this.#pieces.get(task);
     if (pieces === undefined) return false;

@@ -1,8 +1,8 @@
 /**
- * A SCSI command between its PDU and its status: the state that outlives the handling of one PDU.
+ * A SCSI command between its PDU and its status.
  *
- * One of a connection's engines owns it at a time: `FullFeaturePhase` while nothing moves, `DataInQueue` while data
- * goes out, `DataOutQueue` while data comes in.
+ * A task has one owner at a time: `ScsiCommands` while no data moves, `DataInQueue` while data is sent, `DataOutQueue`
+ * while data is received.
  */
 import type { DataIn, DataOut, Later } from "../../scsi/outcome/operation.ts";
 import type { Outcome } from "../../scsi/outcome/outcome.ts";
@@ -13,25 +13,27 @@ import type { ScsiCommand } from "../pdu/initiator_pdus.ts";
 import type { CollectedData } from "./collected_data.ts";
 import { type Residual, residualOf } from "../pdu/residual.ts";
 
-/** Who must be told when a task ends from outside. */
+/** The connection that a task belongs to. */
 export interface TaskOwner {
-  taskAborted(task: ScsiTask): void;
-  /** Resolves when nothing that was begun for a LUN can change its medium any more; undefined when nothing can now. */
-  settled(lun: number | undefined): Promise<unknown> | undefined;
+  /**
+   * Releases everything that an aborted task holds. Resolves when nothing begun for its LUN can still change the
+   * medium. Returns undefined when nothing can.
+   */
+  taskAborted(task: ScsiTask): Promise<unknown> | undefined;
 }
 
 /** Data on its way to the initiator. */
 export interface DataInProgress {
   readonly operation: DataIn;
-  /** How much will be sent: what the command has, or less when the initiator expects less. */
+  /** The bytes to send: those that the command has, or fewer when the initiator expects fewer. */
   readonly lengthBytes: number;
   sentBytes: number;
-  /** A piece that was read from a medium that completes later; `undefined` while there is none. */
+  /** A piece that was read from a slow medium; undefined while there is none. */
   staged: { readonly data: Uint8Array; readonly outcome: Outcome } | undefined;
   isReading: boolean;
 }
 
-/** One R2T whose data has not all come (RFC 7143, 11.8). */
+/** An R2T whose data has not all arrived (RFC 7143, 11.8). */
 export interface OutstandingR2T {
   readonly targetTransferTag: number;
   readonly end: number;
@@ -42,19 +44,19 @@ export interface OutstandingR2T {
 /** Data on its way from the initiator. */
 export interface DataOutProgress {
   readonly operation: DataOut;
-  /** How much is wanted: what the command takes, or less when the initiator has less. */
+  /** The bytes to receive: those that the command takes, or fewer when the initiator has fewer. */
   readonly lengthBytes: number;
-  /** Unsolicited Data-Out PDUs are still to come. */
+  /** True while unsolicited Data-Out PDUs are due. */
   unsolicited: boolean;
   unsolicitedDataSN: number;
-  /** All bytes before this one have come. */
+  /** All bytes before this one have arrived. */
   receivedBytes: number;
-  /** All bytes before this one have come or been asked for. */
+  /** All bytes before this one have arrived or been requested. */
   solicitedBytes: number;
   readonly readyToTransfers: OutstandingR2T[];
-  /** Pieces that a medium which completes later has not finished writing. */
+  /** Pieces that a slow medium has not finished writing. */
   writesUnderWay: number;
-  /** Set by the first piece that failed: what follows is discarded, and this is the answer. */
+  /** The outcome of the first piece that failed. The data that follows is discarded. */
   failure: Outcome | undefined;
 }
 
@@ -73,29 +75,29 @@ export class ScsiTask implements Task {
   /** The kind under which the command is counted, in `traffic`. */
   kind: CommandKind = CommandKind.other;
   readonly traffic: Traffic;
-  /** When it came, if it is not answered at once. */
+  /** The arrival of a command that is not answered at once. */
   receivedMs: number | undefined;
-  /** The connection that it is allegiant to (RFC 7143, 4.2.5.1): everything about it goes over this one. */
+  /** The connection that the task is allegiant to: all its PDUs use this connection (RFC 7143, 4.2.5.1). */
   readonly owner: TaskOwner;
-  /** It ends without a status: whoever still holds it drops it. */
+  /** True once the task has ended without a status. */
   isAborted = false;
-  /** Its status has been sent. */
+  /** True once the status has been sent. */
   isAnswered = false;
-  /** It is listed in its session and in the task set of its logical unit. */
+  /** True while the task is listed in its session and in the task set of its logical unit. */
   isListed = false;
-  /** What the command transfers, or has transferred when it failed in between. */
+  /** The bytes that the command transfers, or has transferred when it failed. */
   transferBytes = 0;
-  /** What the initiator expects in the direction in which the command transfers. */
+  /** The bytes that the initiator expects in the direction of the transfer. */
   expectedBytes: number;
-  /** Data-In PDUs sent so far: the next one's DataSN, and in the end ExpDataSN. */
+  /** The number of Data-In PDUs sent: the next DataSN, and ExpDataSN at the end. */
   dataSN = 0;
-  /** R2Ts sent so far: the next one's R2TSN. */
+  /** The number of R2Ts sent: the next R2TSN. */
   r2tSN = 0;
   dataIn: DataInProgress | undefined;
   dataOut: DataOutProgress | undefined;
-  /** Data that came unasked while the command waited for its turn. */
+  /** Unsolicited data that arrived while the command waited for its turn. */
   collected: CollectedData | undefined;
-  /** What the command waits for while nothing moves. */
+  /** The operation that the command waits for while no data moves. */
   later: Later | undefined;
 
   constructor(pdu: ScsiCommand, traffic: Traffic, owner: TaskOwner) {
@@ -108,25 +110,25 @@ export class ScsiTask implements Task {
     this.attribute = pdu.attribute;
     this.expectedDataIn = pdu.expectedDataIn;
     this.expectedDataOut = pdu.expectedDataOut;
-    // Until the command moves data it leaves over all that is expected, in whatever direction.
+    // Until the command moves data, all expected bytes are residual, whatever their direction.
     this.expectedBytes = Math.max(pdu.expectedDataIn, pdu.expectedDataOut);
     this.traffic = traffic;
     this.owner = owner;
   }
 
-  /** Counts the pieces of work that a medium which completes later has not finished. */
+  /** Counts the pieces of work that a slow medium has not finished. */
   countPieces(): number {
     const { dataIn, dataOut, later } = this;
     return (dataIn?.isReading ? 1 : 0) + (dataOut?.writesUnderWay ?? 0) + (later === undefined ? 0 : 1);
   }
 
-  /** How far what the command transfers and what the initiator expects differ; in the write half if there are two. */
+  /** Returns the residual count; for a bidirectional command, that of its write half. */
   residual(): Residual {
     if (!this.bidirectional) return residualOf(this.expectedBytes, this.transferBytes);
     return residualOf(this.expectedDataOut, this.dataIn === undefined ? this.transferBytes : 0);
   }
 
-  /** The same in the read half of a bidirectional command, which here moves data one way only (11.4.1). */
+  /** Returns the residual count of the read half of a bidirectional command (11.4.1). Only one half moves data. */
   readResidual(): Residual {
     return residualOf(this.expectedDataIn, this.dataIn === undefined ? 0 : this.transferBytes);
   }
@@ -134,7 +136,6 @@ export class ScsiTask implements Task {
   abort(): Promise<unknown> | undefined {
     if (this.isAborted) return undefined;
     this.isAborted = true;
-    this.owner.taskAborted(this);
-    return this.owner.settled(this.lun);
+    return this.owner.taskAborted(this);
   }
 }

@@ -1,33 +1,33 @@
 /**
- * The bytes that a connection holds in memory of their own because a medium completes later: counted, so that a slow
- * medium cannot make it hold more than its limit, and used again, because what is new for every small piece keeps the
- * garbage collector as busy as the medium, and takes memory until it comes.
+ * Buffers for data whose medium completes later. The bytes of a connection are counted, which bounds the memory that a
+ * slow medium can occupy. Buffers are reused, because a new one for each small piece keeps the garbage collector as
+ * busy as the medium, and occupies memory until it is collected.
  */
 import { Limits } from "../limits.ts";
 
-/** Buffers that are used again have a power of two bytes, between these. Data-In has no longer pieces. */
+/** Reused buffers have a power of two bytes, between these. No piece of Data-In is longer. */
 const REUSED_BYTES_MIN = 4096;
 const REUSED_BYTES_MAX = 262_144;
 
 /** One connection's buffers. */
 export class Staging {
-  /** What is taken. */
+  /** Bytes in use. */
   #bytes = 0;
   readonly #idle = new Map<number, ArrayBuffer[]>();
   #idleBytes = 0;
   #isOver = false;
 
-  /** More may be taken. The limit is passed by the last piece at most. */
+  /** True when another piece may be taken. Only the last piece can exceed the limit. */
   get hasRoom(): boolean {
     return this.#bytes < Limits.stagedBytes;
   }
 
-  /** Not even data that was asked for could be taken: somebody sends too much unasked. */
+  /** True when there is no room left even for solicited data: the initiator sends too much unsolicited data. */
   get isFull(): boolean {
     return this.#bytes >= Limits.stagedBytes + Limits.solicitedBytes;
   }
 
-  /** Space for a piece, with whatever was in it before. */
+  /** Returns a buffer for a piece. It is not cleared. */
   take(lengthBytes: number): Uint8Array {
     const capacity = capacityFor(lengthBytes);
     const idle = this.#idle.get(capacity)?.pop();
@@ -36,7 +36,7 @@ export class Staging {
     return new Uint8Array(idle ?? new ArrayBuffer(capacity), 0, lengthBytes);
   }
 
-  /** Gives back what was taken: nobody reads or writes it any more. */
+  /** Returns a buffer that is no longer read or written. */
   release({ buffer }: Uint8Array): void {
     const capacity = buffer.byteLength;
     this.#bytes -= capacity;
@@ -48,14 +48,14 @@ export class Staging {
     this.#idleBytes += capacity;
   }
 
-  /** Keeps nothing to use again: the connection is over, though a medium may still have some of its buffers. */
+  /** Drops the idle buffers, and those returned later: the connection is over, but a medium may still use some. */
   end(): void {
     this.#isOver = true;
     this.#idle.clear();
   }
 }
 
-/** How large a buffer for a piece is. */
+/** Returns the size of the buffer for a piece. */
 function capacityFor(lengthBytes: number): number {
   if (lengthBytes > REUSED_BYTES_MAX) return lengthBytes;
   let capacity = REUSED_BYTES_MIN;

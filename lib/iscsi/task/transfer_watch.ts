@@ -1,49 +1,47 @@
 /**
- * Finds the commands of one connection that wait for their initiator for too long: for data that it owes, or for it to
- * take theirs. It is told when a second has gone by, so that it costs a command nothing.
+ * Finds the commands of one connection that wait too long for the initiator: for data that it owes, or for it to read
+ * theirs. Called once a second, so commands are not delayed.
  *
- * Nothing that a command holds is held without an end: neither its place, nor its memory, nor the blocks that others
- * wait for.
+ * A command holds its place in the window, its memory and its blocks for a limited time only.
  */
 import { Limits } from "../limits.ts";
 import type { ScsiTask } from "./scsi_task.ts";
 
-/** For how many seconds a command has waited for its initiator. */
+/** The seconds for which a command has waited for its initiator. */
 interface Waited {
-  /** For data, in all. */
+  /** The total for data. */
   dataOutSeconds: number;
-  /** In a row, while another command waited for blocks that this one holds. */
+  /** The seconds in a row in which another command waited for blocks that this one holds. */
   blockingSeconds: number;
 }
 
-/** Why a command is given up. */
+/** The reason why a command fails. */
 export type Overdue = "silence" | "slowness" | "blocking";
 
 /** A connection's commands that wait for the initiator. */
 export class TransferWatch {
   #waited = new Map<ScsiTask, Waited>();
-  /** For so long no data has come for any command, though some was owed. */
+  /** The seconds in a row without data for any command, although some was owed. */
   #silentSeconds = 0;
   #lastReceivedPdus = 0;
 
   /**
-   * Takes note that a second has gone by in which the connection was listened to.
+   * Counts a second in which the connection was received from. Returns the commands that are overdue.
    *
-   * @param tasks those of the connection
-   * @param receivedPdus how many Data-Out PDUs have come so far
-   * @returns the commands to give up
+   * @param tasks the tasks of the connection
+   * @param receivedPdus the number of Data-Out PDUs received so far
    */
-  look(tasks: Iterable<ScsiTask>, receivedPdus: number): ReadonlyMap<ScsiTask, Overdue> {
-    const waiting = [...tasks].filter((task) => owesData(task) || isToTakeData(task));
+  check(tasks: Iterable<ScsiTask>, receivedPdus: number): ReadonlyMap<ScsiTask, Overdue> {
+    const waiting = [...tasks].filter((task) => owesData(task) || hasDataToRead(task));
     const isSilent = receivedPdus === this.#lastReceivedPdus && waiting.some(owesData);
     this.#silentSeconds = isSilent ? this.#silentSeconds + 1 : 0;
     this.#lastReceivedPdus = receivedPdus;
     const waited = new Map(waiting.map((task) => [task, this.#countSecond(task)] as const));
     this.#waited = waited;
     const overdue = new Map<ScsiTask, Overdue>();
-    for (const [task, how] of waited) {
-      const why = this.#overdueReason(task, how);
-      if (why !== undefined) overdue.set(task, why);
+    for (const [task, times] of waited) {
+      const reason = this.#overdueReason(task, times);
+      if (reason !== undefined) overdue.set(task, reason);
     }
     return overdue;
   }
@@ -66,13 +64,13 @@ export class TransferWatch {
   }
 }
 
-/** Data is to come, and no medium is waited for. */
+/** Returns true when the initiator owes data, and no medium delays it. */
 function owesData({ dataOut }: ScsiTask): boolean {
   if (dataOut === undefined || dataOut.writesUnderWay > 0) return false;
   return dataOut.unsolicited || dataOut.readyToTransfers.length > 0;
 }
 
-/** Data waits for room on its way to the initiator, and no medium is waited for. */
-function isToTakeData({ dataIn }: ScsiTask): boolean {
+/** Returns true when data waits for the initiator to read, and no medium delays it. */
+function hasDataToRead({ dataIn }: ScsiTask): boolean {
   return dataIn !== undefined && !dataIn.isReading;
 }

@@ -26,26 +26,26 @@ function assertPing(pdu: Pdu): void {
 
 Deno.test("PeerActivity: silence is asked about, and the silence after that is final", () => {
   const signs = new PeerActivity();
-  const looks = [0, 29_999, 30_000, 30_001, 39_999, 40_000].map((nowMs) => signs.look(nowMs, PATIENT));
+  const looks = [0, 29_999, 30_000, 30_001, 39_999, 40_000].map((nowMs) => signs.check(nowMs, PATIENT));
   assertEquals(looks, ["nothing", "nothing", "ping", "nothing", "nothing", "close"]);
 });
 
 Deno.test("PeerActivity: whatever comes counts, also after a ping", () => {
   const signs = new PeerActivity();
-  signs.look(0, PATIENT);
-  assertEquals(signs.look(30_000, PATIENT), "ping");
-  signs.hasCome = true;
-  assertEquals(signs.look(45_000, PATIENT), "nothing");
-  assertEquals(signs.look(74_999, PATIENT), "nothing");
-  assertEquals(signs.look(75_000, PATIENT), "ping");
+  signs.check(0, PATIENT);
+  assertEquals(signs.check(30_000, PATIENT), "ping");
+  signs.hasReceived = true;
+  assertEquals(signs.check(45_000, PATIENT), "nothing");
+  assertEquals(signs.check(74_999, PATIENT), "nothing");
+  assertEquals(signs.check(75_000, PATIENT), "ping");
 });
 
 Deno.test("PeerActivity: without pings silence is neither asked about nor final", () => {
   const signs = new PeerActivity();
   const never = { pingSeconds: 0, pingTimeoutSeconds: 10 };
-  for (const nowMs of [0, 1000, 1_000_000]) assertEquals(signs.look(nowMs, never), "nothing");
-  assertEquals(signs.look(1_000_001, PATIENT), "ping");
-  assertEquals(signs.look(2_000_000, never), "nothing", "nor is it when the settings change in between");
+  for (const nowMs of [0, 1000, 1_000_000]) assertEquals(signs.check(nowMs, never), "nothing");
+  assertEquals(signs.check(1_000_001, PATIENT), "ping");
+  assertEquals(signs.check(2_000_000, never), "nothing", "nor is it when the settings change in between");
 });
 
 Deno.test("Keepalive looks once a second while there is a connection, and does not run otherwise", () => {

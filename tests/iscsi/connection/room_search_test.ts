@@ -139,7 +139,7 @@ for (const [what, limits, options] of LIMITS) {
         assert(isClosed());
         const { sense } = await login.initiator.command({ cdb: testUnitReady() });
         assert(sense !== undefined, "it is a new session, with its unit attention");
-        const told = "no answer to a ping within 3 s, and others need its room: the peer is taken for gone";
+        const told = "no answer to a ping within 3 s, while a login waits for room; closing the connection";
         assert(harness.log.some((line) => line.endsWith(told)), harness.log.join("\n"));
         assertEquals(harness.node.snapshot().refusals.totals.limit, 0);
       }));
@@ -259,7 +259,7 @@ Deno.test("a login takes the room of a connection that ends while it is asked", 
     await settle();
     await silent.initiator.close();
     assertEquals(await timeOf(harness, login), { passedMs: Limits.probeStepMs, status: 0 });
-    assert(!harness.log.some((line) => line.includes("taken for gone")), harness.log.join("\n"));
+    assert(!harness.log.some((line) => line.includes("no answer to a ping")), harness.log.join("\n"));
   }));
 
 Deno.test("a login that goes while it waits for room leaves nothing behind", () =>

@@ -593,7 +593,7 @@ Deno.test("a login is redirected, after the initiator has proved what it had to"
     assertEquals(decodeText(refusal.pdu.data), [["TargetAddress", "[2001:db8::1]:3260"]]);
     assert(
       harness.log.some((line) =>
-        line.startsWith("info: ") && line.includes("redirected: [disk] is for good at [2001")
+        line.startsWith("info: ") && line.includes("redirected: [disk] is permanently at [2001")
       ),
     );
     const initiator = harness.connect();

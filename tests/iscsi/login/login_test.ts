@@ -527,7 +527,7 @@ Deno.test("a discovery session that has had its time gives way, of those who hav
     assertEquals([honest, newcomer, ...crowd].filter(({ isClosed }) => isClosed()), [crowd[0]]);
     assertEquals(
       harness.log.at(-1),
-      `info: 10.0.0.66 (${INITIATOR_NAME}) at discovery: session gives way to another one, after 10 s`,
+      `info: 10.0.0.66 (${INITIATOR_NAME}) at discovery: session ended after 10 s to make room for another`,
     );
     // The newcomer has not had its time yet; the crowd has.
     await open(100, "10.0.0.11");

@@ -213,8 +213,7 @@ for (
       const refused = await harness.logIn().catch((error) => error);
       assert(refused instanceof LoginRefused);
       assertEquals(refused.status, 0x0302);
-      const rule =
-        "the limit of 3 sessions that are over but for work that a disk has not finished is reached";
+      const rule = "the limit of 3 ended sessions whose work on a disk is not done is reached";
       assert(harness.log.some((line) => line.endsWith(rule)), harness.log.join("\n"));
       await harness.logIn({ targetName: nameOf("other") });
       store.releaseAll();
@@ -268,5 +267,5 @@ Deno.test("a connection for which others leave more than its limit is closed", (
     const most = Math.ceil((Limits.unsentBytes + 200_000) / 48);
     for (let count = 0; count < most && !isClosed(); count++) connection!.announceDrop(7);
     await until(isClosed, "it is closed");
-    assert(harness.log.some((line) => line.includes("which it does not take")), harness.log.join("\n"));
+    assert(harness.log.some((line) => line.includes("that the peer does not read")), harness.log.join("\n"));
   }));

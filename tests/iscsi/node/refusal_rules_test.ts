@@ -225,11 +225,11 @@ const ROWS: Readonly<Record<string, (harness: Harness) => Promise<void>>> = {
     await harness.logIn();
     await logIn(harness, { targetName: undefined, tsih: 1 });
   },
-  "session 1 has its 1 connections already": async (harness) => {
+  "session 1 has all of its 1 connections": async (harness) => {
     await harness.logIn();
     await logIn(harness, { targetName: nameOf(), tsih: 1, connectionId: 1, keys: noKeys() });
   },
-  "what it has proved is not good any more": async (harness) => {
+  "its CHAP credentials are no longer valid": async (harness) => {
     const initiator = harness.connect();
     const options = { targetName: nameOf("guarded"), chap: BOB };
     const send = initiator.send.bind(initiator);
@@ -243,7 +243,7 @@ const ROWS: Readonly<Record<string, (harness: Harness) => Promise<void>>> = {
     };
     await harness.passTimeUntil(initiator.login(options)).catch(() => {});
   },
-  'its session has another CHAP name than "alice"': async (harness) => {
+  'its session has a CHAP name other than "alice"': async (harness) => {
     harness.serveInstead([{ name: "two", chap: chapOf(["bob", "alice"]) }]);
     await logIn(harness, { targetName: nameOf("two"), chap: BOB });
     await logIn(harness, { targetName: nameOf("two"), chap: { ...BOB, name: "alice" } });
@@ -268,7 +268,7 @@ const ROWS: Readonly<Record<string, (harness: Harness) => Promise<void>>> = {
       await harness.connect().login({ isid: Uint8Array.of(0x80, 0, 0, 0, 9, port) }).catch(() => {});
     }
   },
-  "the limit of 3 sessions that are over but for work that a disk has not finished is reached": async (
+  "the limit of 3 ended sessions whose work on a disk is not done is reached": async (
     harness,
   ) => {
     harness.serveInstead([{ stores: [new SlowStore(new MemoryStore({ sizeBytes: 1_048_576 }))] }]);
@@ -304,7 +304,7 @@ const OPEN_ROWS: typeof ROWS = {
     logIn(harness, { targetName: nameOf("listed") }),
   "networks of [near] (192.168.0.0/16) do not contain local address 10.0.0.1": (harness) =>
     logIn(harness, { targetName: nameOf("near") }),
-  "the server is about to end": async (harness) => {
+  "the server is stopping": async (harness) => {
     // One that has logged in is still being sent its last answers.
     const { initiator: leaving } = harness.open({ capacityBytes: 4096 });
     await leaving.login({ targetName: nameOf() });
@@ -388,9 +388,15 @@ const SOURCES = [
   "negotiation/negotiation",
   "pdu/text",
   "node/session_register",
+  "node/admission",
+  "node/sessions",
   "node/target_node",
   "pdu/initiator_pdus",
   "connection/connection",
+  "connection/liveness",
+  "connection/login_phase",
+  "connection/logout",
+  "connection/peer_log",
 ];
 
 /** How sentences there begin that are no rules: what the log says of sessions, and of connections in them. */
@@ -400,31 +406,40 @@ const NO_RULES = [
   "\0: overlooked",
   "\0: connection ",
   "\0: session ",
-  "; it is not told what else",
+  "\0; closing the connection",
+  "; further warnings from",
   ", CHAP name ",
   "\0 is not allowed in a discovery session",
   "\0 has a data segment",
   "\0 has additional header segments",
   "\0 has no initiator task tag",
+  "\0 at \0",
+  "\0 in a discovery session",
+  "\0 with a data segment",
+  "\0 with additional header",
+  "\0 without initiator task tag",
   "Additional header segment",
   "AuthMethod=None is sent after",
   "a Login Request changes its",
   "DataACK ",
   "Login Request is not allowed in full-feature phase",
+  "Login request in full-feature phase",
+  "Logout with unknown reason",
   "NOP-Out without",
   "SCSI Command ",
   "SNACK ",
   "Text Request ",
   "for good at",
+  "Text request ",
   "is reinstated from",
   "joins from",
   "login of ",
-  "more than \0 bytes wait",
+  "more than \0 bytes of replies",
   "no answer to a ping",
   "no logout within",
   "session begins",
   "fewer than ",
-  "takes ",
+  "the peer reads ",
 ];
 
 /** The texts of a file that are sentences, with a dot for whatever is put into them. */

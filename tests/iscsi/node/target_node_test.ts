@@ -375,7 +375,7 @@ Deno.test("requestLogout() asks, lets everything go on, and waits no longer than
     // The connection with identifier 0 is dropped; Time2Wait is 2, Time2Retain 0.
     assertEquals((await initiator.receiveEnd()).map(asynchronousMessage), [[2, 0, 2, 0]]);
     assertEquals([...harness.node.sessions()], []);
-    assert(harness.log.some((line) => line.includes("no logout within the 10 s")));
+    assert(harness.log.some((line) => line.includes("no logout within 10 s")));
   }));
 
 Deno.test("who is to log out begins no negotiation any more, but goes on with all else (11.9.1)", () =>

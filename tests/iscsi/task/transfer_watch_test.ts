@@ -47,9 +47,9 @@ function task(options: {
 /** What comes of so many looks, of which the last is shown; data comes for none. */
 function lookFor(watch: TransferWatch, seconds: number, tasks: readonly ScsiTask[]): readonly string[] {
   for (let second = 1; second < seconds; second++) {
-    assertEquals(watch.look(tasks, 0).size, 0, `second ${second}`);
+    assertEquals(watch.check(tasks, 0).size, 0, `second ${second}`);
   }
-  return [...watch.look(tasks, 0).values()];
+  return [...watch.check(tasks, 0).values()];
 }
 
 Deno.test("TransferWatch gives up what others wait for after 4 s in a row, in either direction", () => {
@@ -69,11 +69,11 @@ Deno.test("TransferWatch waits for data for 15 s without any, and data of one co
   const [one, other] = [task({ owes: true }), task({ owes: true })];
   const watch = new TransferWatch();
   assertEquals(lookFor(watch, Limits.dataOutSilenceSeconds - 1, [one, other]), []);
-  assertEquals(watch.look([one, other], 1).size, 0);
+  assertEquals(watch.check([one, other], 1).size, 0);
   for (let second = 1; second < Limits.dataOutSilenceSeconds; second++) {
-    assertEquals(watch.look([one, other], 1).size, 0);
+    assertEquals(watch.check([one, other], 1).size, 0);
   }
-  assertEquals([...watch.look([one, other], 1).values()], ["silence", "silence"]);
+  assertEquals([...watch.check([one, other], 1).values()], ["silence", "silence"]);
 });
 
 Deno.test("TransferWatch does not count a second in which no data is owed, or a medium is waited for", () => {
@@ -90,9 +90,9 @@ Deno.test("TransferWatch waits for the data of one command for 60 s, and longer 
     slow.dataOut!.receivedBytes = receivedBytes;
     const watch = new TransferWatch();
     for (let second = 1; second <= allowedSeconds; second++) {
-      assertEquals(watch.look([slow], second).size, 0, `${receivedBytes} bytes, second ${second}`);
+      assertEquals(watch.check([slow], second).size, 0, `${receivedBytes} bytes, second ${second}`);
     }
-    assertEquals([...watch.look([slow], allowedSeconds + 1).values()], ["slowness"]);
+    assertEquals([...watch.check([slow], allowedSeconds + 1).values()], ["slowness"]);
   }
 });
 
@@ -194,7 +194,7 @@ for (const pingSeconds of [0, 5]) {
       await initiator.send(answer(initiator, stalled, BLOCK, 7 * BLOCK));
       assertEquals(await drain(initiator), []);
       assertEquals((await initiator.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
-      assert(harness.log.some((line) => line.includes("1 of its commands end")), harness.log.join("\n"));
+      assert(harness.log.some((line) => line.includes("1 of its commands failed")), harness.log.join("\n"));
     }));
 }
 

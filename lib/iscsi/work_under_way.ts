@@ -1,39 +1,41 @@
-/** Work on a medium that goes on whatever becomes of the task that wanted it. */
+/** Work on a medium that continues after the task that began it has ended. */
 export interface Work {
   readonly lun: number | undefined;
-  /** It may still change what is stored: whoever is told that the task has ended must be told after this. */
+  /** The work may still change what is stored: the end of its task is reported only after it. */
   readonly changesMedium: boolean;
   /** Resolves when the work is done. It never rejects. */
   readonly done: Promise<unknown>;
 }
 
-/** Everything that is under way at one target: a slow medium of one target holds up nobody at another. */
+/** All work under way at one target. A slow medium of one target delays no other target. */
 export class WorkUnderWay {
-  /** Each with the session that began it. */
+  /** Each piece of work with the session that began it. */
   readonly #works = new Map<Work, unknown>();
 
+  /** Records a piece of work until it is done. */
   add(work: Work, session: unknown): void {
     this.#works.set(work, session);
     work.done.then(() => this.#works.delete(work));
   }
 
+  /** The number of pieces of work under way. */
   get count(): number {
     return this.#works.size;
   }
 
-  /** The sessions that have begun some of it. */
+  /** Returns the sessions that began work that is not done. */
   sessions(): Set<unknown> {
     return new Set(this.#works.values());
   }
 
-  /** Resolves when all that is under way now is done; undefined when nothing is. */
+  /** Resolves when everything under way now is done. Returns undefined when nothing is under way. */
   done(): Promise<unknown> | undefined {
     return allDone([...this.#works.keys()]);
   }
 
   /**
-   * Resolves when nothing that is under way now can change what is stored any more: at one logical unit, or at all of
-   * them when `lun` is undefined. Undefined when nothing can.
+   * Resolves when nothing under way now can still change the medium of one logical unit, or of any when `lun` is
+   * undefined. Returns undefined when nothing can.
    */
   settled(lun?: number): Promise<unknown> | undefined {
     return allDone(

@@ -1,0 +1,54 @@
+/** SendTargets (RFC 7143, Appendix C): the targets that an initiator may use, and their addresses. */
+import { type Requester, requester } from "../../access/policy.ts";
+import { targetPortals } from "../../access/target_portals.ts";
+import { formatPortal } from "../../bytes/network.ts";
+import { foldIscsiName } from "../../config/iscsi_name.ts";
+import type { ConnectionEnds } from "../byte_stream.ts";
+import type { KeyValue } from "../pdu/text.ts";
+import type { Session } from "../session/session.ts";
+import { type Target, TARGET_PORTAL_GROUP_TAG } from "../target.ts";
+import type { ServedTargets } from "./served_targets.ts";
+
+/** The connection that SendTargets arrives over. */
+interface Asking {
+  readonly requester: Requester;
+  readonly localPort: number;
+}
+
+/** Returns the answer to SendTargets, or undefined when the session does not support the value. */
+export function sendTargets(
+  targets: ServedTargets,
+  ends: ConnectionEnds,
+  { identity: { initiatorName, targetName: own }, target }: Session,
+  value: string,
+): readonly KeyValue[] | undefined {
+  const asking = { requester: requester(initiatorName, ends), localPort: ends.localPort };
+  // Only a discovery session may ask for other targets than its own.
+  if (own !== undefined && target !== undefined) {
+    return value === "" || foldIscsiName(value) === own
+      ? targetRecord(targets, own, target, asking)
+      : undefined;
+  }
+  if (value === "") return undefined;
+  const wanted = foldIscsiName(value);
+  return [...targets.named()]
+    // "All" reports a target once, by its own name and not by its alias.
+    .filter(([name, { config }]) => value === "All" ? name === config.iscsiName : name === wanted)
+    .filter(([, { config }]) => targets.decide(config, asking.requester).allowed)
+    .flatMap(([name, target]) => targetRecord(targets, name, target, asking));
+}
+
+function targetRecord(
+  { interfaces }: ServedTargets,
+  name: string,
+  { config }: Target,
+  { requester, localPort }: Asking,
+): readonly KeyValue[] {
+  return [
+    ["TargetName", name],
+    ...targetPortals(config, requester, interfaces).map((address): KeyValue => [
+      "TargetAddress",
+      `${formatPortal(address, localPort)},${TARGET_PORTAL_GROUP_TAG}`,
+    ]),
+  ];
+}

@@ -1,5 +1,5 @@
 /** How events are written down. */
-import { escapeControls } from "../iscsi/events/escape_controls.ts";
+import { escapeControls } from "../iscsi/events/peer_text.ts";
 import { EventLog, LOG_LEVELS, type LogEvent, type LogLevel } from "../iscsi/events/event_log.ts";
 import type { Context } from "./context.ts";
 

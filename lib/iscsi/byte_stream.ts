@@ -1,14 +1,14 @@
-/** A connected socket, or whatever stands in for one: what `Deno.TcpConn` offers of it. */
+/** A connected socket or a substitute: the part of `Deno.TcpConn` that a connection uses. */
 export interface ByteStream {
-  /** Reads at least one byte; null at the end of the stream. */
+  /** Reads at least one byte; returns null at the end of the stream. */
   read(into: Uint8Array): Promise<number | null>;
-  /** Writes at least one byte and returns how many. */
+  /** Writes at least one byte, and returns the number of bytes written. */
   write(from: Uint8Array): Promise<number>;
-  /** Ends the stream in both directions; reads and writes under way reject. */
+  /** Closes the stream in both directions; pending reads and writes reject. */
   close(): void;
 }
 
-/** The two ends of a connection, as addresses. */
+/** The two addresses of a connection. */
 export interface ConnectionEnds {
   readonly localAddress: string;
   readonly localPort: number;

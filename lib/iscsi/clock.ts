@@ -1,9 +1,9 @@
-/** Time, as the node knows it: a test brings a clock of its own, which stands still until the test moves it. */
+/** The time of a node. A test passes in a clock that stands still until the test advances it. */
 export interface Clock {
-  /** Milliseconds since 1970. */
+  /** Returns the milliseconds since 1970. */
   now(): number;
-  /** Milliseconds that never go back, since whenever. */
+  /** Returns milliseconds since an arbitrary moment; they never go backwards. */
   monotonicMs(): number;
-  /** Calls back once; what is returned prevents it. */
+  /** Calls back once after a delay; returns a function that cancels the call. */
   after(delayMs: number, callback: () => void): () => void;
 }

@@ -1,124 +1,124 @@
 /**
- * Every limit of the protocol engine, with its unit. What a peer can make the target hold or do is bounded by one of
- * these, and by nothing else.
+ * Every limit of the protocol engine, with its unit. These limits, and no others, bound the memory and the time that a
+ * peer can take.
  */
 export const Limits = {
-  /** How long a connection may take from being accepted to full-feature phase. */
+  /** Time from accepting a connection to full-feature phase. */
   loginMs: 15_000,
-  /** How long a connection that is to be closed may take to read its last replies. */
+  /** Time in which the peer of a connection that is being closed can read its last replies. */
   finishMs: 2_000,
   /**
-   * How long a task management response waits for what the initiator owes: data that was asked for, and that many
-   * initiators do not send any more, and acknowledgements.
+   * Time that a task management response waits for the initiator: for data that was solicited, which many initiators no
+   * longer send, and for acknowledgements.
    */
   owedMs: 1_000,
   /**
-   * How many seconds a command may hold blocks that another one waits for, while it waits for its initiator. ESXi takes
-   * a volume for lost when its COMPARE AND WRITE, which waits so, has taken 8 s.
+   * Time that a command may lock blocks which another one waits for, while it waits for its own initiator. ESXi gives up
+   * a volume when a COMPARE AND WRITE, which waits for such a lock, takes 8 s.
    */
   blockingSeconds: 4,
-  /** How many seconds no data at all may come over a connection on which data is owed: the commands that wait end. */
+  /** Time without any data on a connection that owes Data-Out; its waiting commands then fail. */
   dataOutSilenceSeconds: 15,
-  /** How many seconds the data of one command may take in all, besides one for so many bytes of it. */
+  /** Time for the data of one command: a fixed part, and one second for so many bytes. */
   dataOutSeconds: 60,
   dataOutBytesPerSecond: 65_536,
-  /** How many seconds in a row a connection may take fewer bytes than these of what waits for it: then it is closed. */
+  /** Consecutive seconds in which a connection may take fewer of its replies than this rate; it is then closed. */
   slowReaderSeconds: 30,
   slowReaderBytesPerSecond: 8_192,
   /** How long an initiator that is asked to negotiate has for it, each time, and how often it is asked. */
   negotiationSeconds: 10,
   negotiationAsks: 2,
-  /** How often it is looked which peers have been silent. */
+  /** Interval of the check for silent peers. */
   keepaliveCheckMs: 1_000,
-  /** PDUs of one connection that are carried out before the others have their turn; a queue of 32 fits into one. */
+  /** PDUs of one connection processed before the other connections; a queue of 32 fits. */
   slicePdus: 48,
-  /** The same while another connection receives no more than this at a time. */
+  /** The same while another connection has a shallow queue: receives at most this many PDUs at a time. */
   shortSlicePdus: 8,
-  /** How many receptions, of whatever connection, that is remembered. */
+  /** Receptions, over all connections, for which a shallow queue is remembered. */
   shallowQueueReceptions: 64,
   /**
-   * Where a login finds no room: after how long a peer that has sent nothing is pinged for it, how long that may take
-   * to answer, and how often it is looked. ESXi gives up a login after 5 s.
+   * When a login finds no room: silence after which a peer is pinged, time for its answer, and interval of the check.
+   * ESXi gives up a login after 5 s.
    */
   silentMs: 3_000,
   probeMs: 3_000,
   probeStepMs: 250,
-  /** Warnings about one connection that go to the log. */
+  /** Warnings in the log about one connection. */
   warnings: 16,
-  /** Refusals that are remembered one by one, equal ones as one. */
+  /** Refusals kept for display, equal ones as one. */
   recentRefusals: 64,
-  /** Peers whose events are counted apart, for each kind and level, so that repeated ones are not told. */
+  /** Peers whose events are counted separately, for each kind and level, to suppress repeated ones. */
   loggedPeers: 256,
-  /** Initiators that are gone and whose traffic is remembered, each at one target. */
+  /** Past initiators whose traffic is kept, each at one target. */
   pastInitiators: 256,
-  /** Login requests on one connection, each of which costs an answer. */
+  /** Login Requests of one connection. */
   loginRequests: 64,
-  /** How long a login with CHAP waits after the first that failed from its address; after the next, twice as long. */
+  /** Delay of a login with CHAP after the first failure from its address; it doubles with each further failure. */
   failedLoginFirstMs: 250,
-  /** ESXi gives up a login after 5 s: a wrong secret for one target must not keep it from the others. */
+  /** Longest such delay. ESXi gives up a login after 5 s; a wrong secret for one target must not lock it out of others. */
   failedLoginMaxMs: 4_000,
-  /** How long after its last failed login a peer address is treated like any other. */
+  /** Time after its last failed login until the failures of an address are forgotten. */
   failedLoginMemoryMs: 60_000,
-  /** Peer addresses whose failed logins are counted. */
+  /** Addresses whose failed logins are counted. */
   failedLoginAddresses: 1_024,
-  /** Targets that were removed while initiators were served, of which those who might use them are told. */
+  /** Removed targets that are kept to answer their initiators with status 0204h. */
   removedTargets: 256,
   /** Text of one login or text negotiation request, over all its PDUs joined by the C bit. */
   textBytes: 65_536,
   /** Key=value pairs in one login or text negotiation request. */
   textKeys: 256,
-  /** Text that all connections together keep between two PDUs: a MiB for each discovery session, who ask for most. */
+  /** Text that all connections together keep between two PDUs: 1 MiB for each discovery session. */
   textBudgetBytes: 16_777_216,
-  /** Connections that have not logged in yet, over all portals. One more displaces one of them. */
+  /** Connections in login, over all portals; one more evicts one of them. */
   connectionsInLogin: 64,
-  /** Connections of one peer's address (IPv6: network of 64 bits) that have not logged in yet. */
+  /** Connections in login from one address (IPv6: one /64 network). */
   connectionsInLoginPerAddress: 32,
-  /** Discovery sessions at once: an allowance of their own, so that a full server can still be asked. */
+  /** Discovery sessions. They do not count as sessions, so a full server still answers discovery. */
   discoverySessions: 16,
-  /** How long a discovery session is left alone when another one finds no room. */
+  /** Time during which a discovery session cannot be displaced by another one. */
   discoveryMs: 10_000,
-  /** Connections of one session: what the target offers as MaxConnections. */
+  /** Connections of one session: MaxConnections as the target offers it. */
   connectionsPerSession: 8,
-  /** Commands that one session may have outstanding: the width of the window ExpCmdSN ... MaxCmdSN. */
+  /** Outstanding commands of one session: the width of the window from ExpCmdSN to MaxCmdSN. */
   commandWindow: 128,
-  /** Immediate commands, which the window does not hold back, that one session may have outstanding. */
+  /** Outstanding immediate commands of one session; the window does not limit them. */
   immediateCommands: 32,
   /**
-   * Tasks of one session that are over but for work that a medium has not finished. Those beyond it keep their places
-   * in the window, so that a session does not pile up such work by aborting commands again and again.
+   * Tasks of one session that have ended while a medium still works for them. Further ones keep their places in the
+   * window, which bounds the work that a session can start by aborting commands repeatedly.
    */
   lingeringTasks: 512,
-  /** Memory of commands held until the commands before them arrive (CmdSN order), per session, in bytes. */
+  /** Memory of the commands of one session that wait for earlier ones (CmdSN order). */
   heldCommandBytes: 4_194_304,
   /** Data segment of a PDU before full-feature phase (RFC 7143, 13.12: the default of every connection). */
   loginDataSegmentBytes: 8_192,
-  /** Data segment of a PDU in full-feature phase: what the target declares as MaxRecvDataSegmentLength. */
+  /** Data segment of a PDU in full-feature phase: MaxRecvDataSegmentLength as the target declares it. */
   dataSegmentBytes: 262_144,
-  /** Data segment of a Data-In PDU, however much more the initiator would take. */
+  /** Data segment of a Data-In PDU, even if the initiator accepts longer ones. */
   dataInSegmentBytes: 262_144,
-  /** Data asked for by one R2T: what the target offers as MaxBurstLength. */
+  /** Data solicited by one R2T: MaxBurstLength as the target offers it. */
   burstBytes: 1_048_576,
-  /** Unsolicited data of one command: what the target offers as FirstBurstLength. */
+  /** Unsolicited data of one command: FirstBurstLength as the target offers it. */
   firstBurstBytes: 262_144,
-  /** Data that all R2Ts of one connection together ask for: what may stand between a NOP-Out and its answer. */
+  /** Data solicited by all R2Ts of one connection: an upper bound of the data ahead of the reply to a ping. */
   solicitedBytes: 4_194_304,
-  /** R2Ts of one command that may be outstanding: what the target offers as MaxOutstandingR2T. */
+  /** Outstanding R2Ts of one command: MaxOutstandingR2T as the target offers it. */
   outstandingR2Ts: 8,
   /** Receive buffer of a connection before and in full-feature phase: each holds the largest PDU allowed there. */
   receiveBufferLoginBytes: 16_384,
   receiveBufferBytes: 1_048_576,
-  /** Replies of a connection that wait for the socket; beyond it the connection takes no further requests. */
+  /** Unsent replies of a connection; beyond this it accepts no further requests. */
   sendBufferBytes: 524_288,
   /**
-   * Replies that wait for the socket although the connection takes no requests, since others cause them: a session's
+   * Unsent replies of a connection including those that others cause although it accepts no requests: the session's
    * other connections, resets, an administrator. A connection with more is closed.
    */
   unsentBytes: 1_048_576,
   /**
-   * Data of a connection on its way to or from a medium that completes later; beyond it no more is read or asked for.
-   * What was asked for before is still taken, or pings would wait behind it.
+   * Data of a connection in transfer to or from a medium; beyond this no more is read or solicited. Data that was
+   * solicited before is still received, or pings would wait behind it.
    */
   stagedBytes: 2_097_152,
-  /** What a connection keeps of it, to use it again. */
+  /** Part of that memory that a connection keeps for reuse. */
   idleStagedBytes: 1_048_576,
 } as const;

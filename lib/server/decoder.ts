@@ -2,7 +2,7 @@
  * Checks of values that another part of the program has posted, and that are not believed: what is not of the expected
  * shape and size is refused. The result is a copy that has the expected fields and no others.
  */
-import { escapeControls } from "../iscsi/events/escape_controls.ts";
+import { escapeControls } from "../iscsi/events/peer_text.ts";
 
 /** Longest text of a message. */
 const TEXT_LENGTH_MAX = 65_536;

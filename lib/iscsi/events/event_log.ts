@@ -1,30 +1,30 @@
 /**
- * Events that the person who runs the target may want to read: one line each, nothing per command. An event is a value
- * until the last moment, when it is written down as text for people or as JSON for programs.
+ * Events for the person who runs the target: one line each, none per command. An event stays a value until it is written
+ * as text for people or as JSON for programs.
  */
 import type { RefusalReason } from "./refusal_reason.ts";
 
-/** How much an event matters, the most first. */
+/** The levels of events, the most severe first. */
 export const LOG_LEVELS = ["error", "warning", "info", "debug"] as const;
 
 /** One of the levels. */
 export type LogLevel = typeof LOG_LEVELS[number];
 
-/** Kinds of events that programs may want to tell apart. */
+/** The kinds of events that programs can distinguish. */
 export const EVENT_KINDS = [
-  /** A login, or a connection that wants to log in. */
+  /** A login, or a connection before its login, is refused. */
   "loginRefused",
   "loginRedirected",
-  /** What a peer does against the rules, or does not do in time. */
+  /** A peer violates the protocol or a time limit. */
   "peerFault",
   "sessionBegins",
   "sessionEnds",
   "sessionReinstated",
   "sessionDisplaced",
   "connectionJoins",
-  /** The part that serves initiators, by a fault of ours or of the system. */
+  /** A target worker ended, by a fault of its own or of the system. */
   "workerEnded",
-  /** The storage of a LUN fails, or a kind of failure is over. */
+  /** The storage of a LUN fails, or works again. */
   "storageFault",
   "unitNotServed",
   "unitServed",
@@ -33,7 +33,7 @@ export const EVENT_KINDS = [
 /** One of the kinds. */
 export type EventKind = typeof EVENT_KINDS[number];
 
-/** What an event is about, for programs: the message says it all for people. */
+/** The subject of an event, for programs; the message alone is enough for people. */
 export interface EventDetails {
   readonly event: EventKind;
   /** Address of the peer. */
@@ -41,7 +41,7 @@ export interface EventDetails {
   /** Names as the initiator claims them, folded. */
   readonly initiator?: string | undefined;
   readonly target?: string | undefined;
-  /** Of a refusal. */
+  /** The reason of a refusal. */
   readonly reason?: RefusalReason | undefined;
 }
 
@@ -50,11 +50,11 @@ export interface LogEvent {
   readonly level: LogLevel;
   readonly message: string;
   readonly details?: EventDetails | undefined;
-  /** How many more like this there were, of which nothing was said. */
+  /** The number of further events like this one that were suppressed. */
   readonly repeats?: number;
 }
 
-/** Where events go. */
+/** The destination of events. */
 export class EventLog {
   readonly write: (event: LogEvent) => void;
 
@@ -62,22 +62,22 @@ export class EventLog {
     this.write = write;
   }
 
-  /** Something that must be mended. */
+  /** Logs a fault that must be repaired. */
   error(message: string, details?: EventDetails): void {
     this.write({ level: "error", message, details });
   }
 
-  /** Something that may have to be. */
+  /** Logs an event that may need attention. */
   warning(message: string, details?: EventDetails): void {
     this.write({ level: "warning", message, details });
   }
 
-  /** Something that happens in the course of things. */
+  /** Logs a normal event. */
   info(message: string, details?: EventDetails): void {
     this.write({ level: "info", message, details });
   }
 
-  /** Something that helps who looks for the cause of something else. */
+  /** Logs detail useful for diagnosis. */
   debug(message: string, details?: EventDetails): void {
     this.write({ level: "debug", message, details });
   }

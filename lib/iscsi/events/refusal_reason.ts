@@ -1,17 +1,17 @@
-/** Why a connection or a login is refused. */
+/** Reasons why a connection or a login is refused. */
 export const REFUSAL_REASONS = [
-  /** There is no such target. */
+  /** The target does not exist. */
   "target",
-  /** An option of the target's, or of all targets. */
+  /** The option `networks` or `initiators`, of the target or global. */
   "networks",
   "initiators",
-  /** Who the initiator is, it could not prove. */
+  /** The initiator did not prove its identity. */
   "authentication",
-  /** There is no room for one more. */
+  /** A limit is reached. */
   "limit",
-  /** It takes too long. */
+  /** The login takes too long. */
   "time",
-  /** The login is against the rules of the protocol. */
+  /** The login violates the protocol. */
   "protocol",
   /** The target itself has failed. */
   "fault",

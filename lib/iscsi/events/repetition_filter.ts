@@ -4,25 +4,26 @@ import { Limits } from "../limits.ts";
 
 const PERIOD_MS = 60_000;
 
-/** Events of one kind, from one peer, that are reported one by one within a minute. */
-const TOLD: Readonly<Record<LogLevel, number>> = { error: 32, warning: 5, info: 32, debug: 32 };
+/** Events of one kind from one peer that are logged individually within a period. */
+const LOGGED_PER_PEER: Readonly<Record<LogLevel, number>> = { error: 32, warning: 5, info: 32, debug: 32 };
 
-/** The same for events without a peer that have the same message. */
-const OWN_TOLD: Readonly<Record<LogLevel, number>> = { error: 1, warning: 1, info: 32, debug: 32 };
+/** Events without a peer and with the same message that are logged individually within a period. */
+const LOGGED_PER_MESSAGE: Readonly<Record<LogLevel, number>> = { error: 1, warning: 1, info: 32, debug: 32 };
 
-/** Events of one kind, from one peer, within a minute. */
+/** The similar events of one period. */
 interface Run {
-  told: number;
-  untold: number;
-  /** The last one of which nothing was said. */
+  logged: number;
+  suppressed: number;
+  /** The last suppressed event. */
   last: LogEvent | undefined;
+  /** Cancels the end of the period. */
   readonly cancel: () => void;
 }
 
 /**
- * Keeps peers, and failures of our own, from flooding the log: what one peer does again and again is reported a few
- * times, then counted, and the count is reported when the minute is over. So is an event without a peer that is
- * repeated word for word.
+ * A filter that keeps peers and repeated failures from flooding the log. It logs the first events of one kind from one
+ * peer, counts further ones, and logs the last of them with their number at the end of the period. Events without a
+ * peer are similar if their messages are equal.
  */
 export class RepetitionFilter {
   readonly #write: (event: LogEvent) => void;
@@ -34,43 +35,45 @@ export class RepetitionFilter {
     this.#clock = clock;
   }
 
-  /** Takes an event. */
+  /** Logs an event, or suppresses and counts it. */
   write(event: LogEvent): void {
     const { details, level } = event;
     const peer = details?.peer;
-    const run = peer === undefined ? this.#ownRunOf(event) : this.#runOf(`${level} ${details!.event}`, peer);
+    const run = peer === undefined
+      ? this.#runOfMessage(event)
+      : this.#runOfPeer(`${level} ${details!.event}`, peer);
     if (run === undefined) return this.#write(event);
-    if (run.told < (peer === undefined ? OWN_TOLD : TOLD)[level]) {
-      run.told++;
+    if (run.logged < (peer === undefined ? LOGGED_PER_MESSAGE : LOGGED_PER_PEER)[level]) {
+      run.logged++;
       return this.#write(event);
     }
-    run.untold++;
+    run.suppressed++;
     run.last = event;
   }
 
-  /** Tells all that was not told. */
+  /** Ends all periods: logs the last suppressed event of each run. */
   flush(): void {
     for (const key of [...this.#runs.keys()]) this.#end(key);
   }
 
-  /** When there are many peers, those that come later share what each of the others has for itself. */
-  #runOf(kind: string, peer: string): Run {
+  /** Returns the run of a kind and a peer; beyond the limit, further peers share one run for each kind. */
+  #runOfPeer(kind: string, peer: string): Run {
     const own = `${kind} ${peer}`;
     const isKnown = this.#runs.has(own);
     const key = isKnown || this.#runs.size < Limits.loggedPeers ? own : kind;
     return this.#runs.get(key) ?? this.#begin(key);
   }
 
-  /** Undefined when there are so many peers that one more message cannot be remembered: then it passes. */
-  #ownRunOf({ level, message }: LogEvent): Run | undefined {
+  /** Returns the run of a message; undefined beyond the limit, and the event is then logged. */
+  #runOfMessage({ level, message }: LogEvent): Run | undefined {
     const key = `${level} of ours: ${message}`;
     return this.#runs.get(key) ?? (this.#runs.size < Limits.loggedPeers ? this.#begin(key) : undefined);
   }
 
   #begin(key: string): Run {
     const run = {
-      told: 0,
-      untold: 0,
+      logged: 0,
+      suppressed: 0,
       last: undefined,
       cancel: this.#clock.after(PERIOD_MS, () => this.#end(key)),
     };
@@ -79,9 +82,9 @@ export class RepetitionFilter {
   }
 
   #end(key: string): void {
-    const { cancel, last, untold } = this.#runs.get(key)!;
+    const { cancel, last, suppressed } = this.#runs.get(key)!;
     cancel();
     this.#runs.delete(key);
-    if (last !== undefined) this.#write({ ...last, repeats: untold - 1 });
+    if (last !== undefined) this.#write({ ...last, repeats: suppressed - 1 });
   }
 }

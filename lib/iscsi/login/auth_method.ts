@@ -8,7 +8,7 @@
  *                                          AuthMethod=CHAP  ->                      settled
  *                               settled                     <-  (no answer)
  */
-import { quoted } from "../events/quoted.ts";
+import { quoted } from "../events/peer_text.ts";
 import { LoginStatus } from "../pdu/login_status.ts";
 import { loginFailed, loginRefused, type ProtocolError } from "../pdu/protocol_error.ts";
 import type { KeyValue } from "../pdu/text.ts";

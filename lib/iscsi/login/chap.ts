@@ -21,7 +21,7 @@ import { readBinaryValue, writeBinaryValue } from "../negotiation/binary_value.t
 import { ChapAlgorithms, chapResponse, isSameResponse } from "./chap_hash.ts";
 import { LoginStatus } from "../pdu/login_status.ts";
 import { parseNumber } from "../negotiation/negotiation.ts";
-import { quoted } from "../events/quoted.ts";
+import { quoted } from "../events/peer_text.ts";
 import type { KeyValue } from "../pdu/text.ts";
 
 /** Longest challenge or response (12.1.3). */

@@ -1,7 +1,7 @@
 /** The identity that an initiator declares in its first login text (RFC 7143, 6.3). */
 import type { Credentials } from "../../config/chap.ts";
 import { foldIscsiName, iscsiNameProblem } from "../../config/iscsi_name.ts";
-import { quoted } from "../events/quoted.ts";
+import { quoted } from "../events/peer_text.ts";
 import type { LoginRequest } from "../pdu/initiator_pdus.ts";
 import { LoginStatus } from "../pdu/login_status.ts";
 import { loginFailed } from "../pdu/protocol_error.ts";

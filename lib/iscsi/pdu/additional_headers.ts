@@ -12,7 +12,7 @@ import { formatError } from "./protocol_error.ts";
 /** Length of AHSLength and AHSType. */
 const PREFIX_BYTES = 3;
 
-/** Types of additional header segments (11.2.2.2). */
+/** Types of additional header segments (11.2.2.1). */
 const AhsType = { extendedCdb: 1, bidirectionalReadLength: 2 } as const;
 
 /** The fields that additional header segments add to a SCSI Command. */

@@ -1,4 +1,4 @@
-/** Opcodes of PDUs that an initiator sends (RFC 7143, 11.2.1.2). */
+/** The opcodes of PDUs that an initiator sends (RFC 7143, 11.2.1.2). */
 export const InitiatorOpcode = {
   nopOut: 0x00,
   scsiCommand: 0x01,
@@ -10,7 +10,7 @@ export const InitiatorOpcode = {
   snackRequest: 0x10,
 } as const;
 
-/** Opcodes of PDUs that a target sends (RFC 7143, 11.2.1.2). */
+/** The opcodes of PDUs that a target sends (RFC 7143, 11.2.1.2). */
 export const TargetOpcode = {
   nopIn: 0x20,
   scsiResponse: 0x21,
@@ -24,7 +24,7 @@ export const TargetOpcode = {
   reject: 0x3f,
 } as const;
 
-/** The name of an initiator's opcode for messages: `scsiCommand`, or `opcode 0x1c` for one that is not defined. */
+/** Returns the name of an initiator's opcode for messages: `scsiCommand`, or `opcode 0x1c` for an undefined one. */
 export function initiatorOpcodeName(opcode: number): string {
   const entry = Object.entries(InitiatorOpcode).find(([, value]) => value === opcode);
   return entry === undefined ? `opcode 0x${opcode.toString(16).padStart(2, "0")}` : entry[0];

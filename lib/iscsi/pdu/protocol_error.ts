@@ -5,14 +5,15 @@ import type { RefusalReason } from "../events/refusal_reason.ts";
 import { errorMessage } from "../../base/error_message.ts";
 
 /**
- * A peer's fault. It is thrown where it is found, and answered in one place each by its kind:
+ * A violation of the protocol, or a refusal, thrown where it is detected. Its kind determines the response, which is
+ * made in one place each:
  *
- * - `reject`: the PDU is answered with a Reject and the connection goes on (`FullFeaturePhase.receive`);
- * - `login`: the login is answered with a status, then the connection is closed (`Connection`), be the fault the peer's
- *   or our own;
- * - `redirect`: likewise, with the address where the target is to be found (`Connection`);
- * - `session`: a PDU contradicts its own layout, and all connections of its session are closed (`Connection`);
- * - `close`: the stream can no longer be understood or trusted, and the connection is closed (`Connection`).
+ * - `reject`: a Reject answers the PDU, and the connection continues (`FullFeaturePhase`);
+ * - `login`: a Login Response with a status answers the login, and the connection is closed (`Connection`); also for a
+ *   fault of the target itself;
+ * - `redirect`: the same, with the address of the target (`Connection`);
+ * - `session`: all connections of the session are closed, because a PDU has an invalid format (`Connection`);
+ * - `close`: the connection is closed, because its stream can no longer be understood or trusted (`Connection`).
  */
 export class ProtocolError extends Error {
   override readonly name = "ProtocolError";
@@ -24,43 +25,42 @@ export class ProtocolError extends Error {
   }
 }
 
-/** What the peer is answered. */
+/** The response to a peer. */
 export type ProtocolErrorResponse =
   | { readonly kind: "reject"; readonly reason: RejectReason }
   | ({ readonly kind: "login"; readonly status: LoginStatus } & LoginRefusal)
   | { readonly kind: "session" }
-  /** The target is to be found elsewhere. */
   | { readonly kind: "redirect"; readonly status: LoginStatus; readonly targetAddress: string }
   | { readonly kind: "close" };
 
-/** Why a login is refused, for our log only. */
+/** The reason why a login is refused, for the log only. */
 export interface LoginRefusal {
   readonly reason: RefusalReason;
-  /** What exactly refused. */
+  /** The exact rule that refused it. */
   readonly rule: string;
 }
 
-/** A fault that is answered with a Reject. */
+/** A fault to be answered with a Reject. */
 export type Rejection = ProtocolError & {
   readonly response: ProtocolErrorResponse & { readonly kind: "reject" };
 };
 
-/** The PDU cannot be carried out: it is answered with a Reject (RFC 7143, 11.17). */
+/** Returns a fault to be answered with a Reject (RFC 7143, 11.17). */
 export function rejected(reason: RejectReason, message: string): Rejection {
   return new ProtocolError({ kind: "reject", reason }, message) as Rejection;
 }
 
-/** Whether a PDU is to be answered with a Reject for this, and everything else goes on. */
+/** Returns whether an error is to be answered with a Reject. */
 export function isRejection(error: unknown): error is Rejection {
   return error instanceof ProtocolError && error.response.kind === "reject";
 }
 
-/** The login fails with a status (RFC 7143, 11.13.5), as it is against the rules of the protocol. */
+/** Returns the failure of a login that violates the protocol (RFC 7143, 11.13.5). */
 export function loginFailed(status: LoginStatus, message: string): ProtocolError {
   return new ProtocolError({ kind: "login", status, reason: "protocol", rule: message }, message);
 }
 
-/** The login of an initiator that keeps to the protocol is refused; undefined if it has not said who it is. */
+/** Returns the refusal of a login that follows the protocol; its initiator may be unknown yet. */
 export function loginRefused(
   status: LoginStatus,
   initiatorName: string | undefined,
@@ -70,31 +70,31 @@ export function loginRefused(
   return new ProtocolError({ kind: "login", status, reason, rule }, message);
 }
 
-/** The login of an initiator, if it has said who it is, fails by a fault of our own. */
+/** Returns the failure of a login by a fault of the target itself; its initiator may be unknown yet. */
 export function loginBroken(initiatorName: string | undefined, fault: unknown): ProtocolError {
   const rule = `the target has failed: ${errorMessage(fault)}`;
   return loginRefused(LoginStatus.targetError, initiatorName, { reason: "fault", rule });
 }
 
-/** Whether a login fails because there is no room for its connection, which may change. */
+/** Returns whether a login fails because there is no room for its connection; a later attempt may succeed. */
 export function isForWantOfRoom(error: unknown): boolean {
   if (!(error instanceof ProtocolError) || error.response.kind !== "login") return false;
   const { status } = error.response;
   return status === LoginStatus.outOfResources || status === LoginStatus.tooManyConnections;
 }
 
-/** A format error (RFC 7143, 7.7), which shows that one of both sides does not know the protocol. */
+/** Returns a format error (RFC 7143, 7.7), which ends the session. */
 export function formatError(message: string): ProtocolError {
   return new ProtocolError({ kind: "session" }, message);
 }
 
-/** The login is sent on to another address (RFC 7143, 11.13.5). */
+/** Returns the redirection of a login to another address (RFC 7143, 11.13.5). */
 export function redirected({ targetAddress, isPermanent }: Redirection, message: string): ProtocolError {
   const status = isPermanent ? LoginStatus.movedPermanently : LoginStatus.movedTemporarily;
   return new ProtocolError({ kind: "redirect", status, targetAddress }, message);
 }
 
-/** The connection cannot go on. */
+/** Returns a fault that ends the connection. */
 export function connectionBroken(message: string): ProtocolError {
   return new ProtocolError({ kind: "close" }, message);
 }

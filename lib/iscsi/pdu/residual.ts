@@ -1,13 +1,12 @@
-/** The difference between what an initiator expects and what a command transfers (RFC 7143, 11.4.5). */
+/** The difference between the bytes that an initiator expects and those of the command (RFC 7143, 11.4.5). */
 export interface Residual {
   readonly kind: "none" | "underflow" | "overflow";
   readonly bytes: number;
 }
 
-/** As much was transferred as the initiator expected. */
 const NO_RESIDUAL: Residual = { kind: "none", bytes: 0 };
 
-/** What is left over between what the initiator expects and what the command transfers. */
+/** Returns the residual of a command that transfers `commandBytes` where the initiator expects `expectedBytes`. */
 export function residualOf(expectedBytes: number, commandBytes: number): Residual {
   if (expectedBytes === commandBytes) return NO_RESIDUAL;
   return expectedBytes > commandBytes

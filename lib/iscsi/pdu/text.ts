@@ -1,36 +1,32 @@
-/**
- * Text segments (RFC 7143, 6.1): `key=value` pairs, each ended by a NUL, possibly spread over several PDUs by the C
- * bit.
- */
+/** Text segments (RFC 7143, 6.1): `key=value` pairs, each ended by a NUL. The C bit continues text in the next PDU. */
 
 /** The longest name of a key (RFC 7143, 6.1). */
 const KEY_BYTES_MAX = 63;
 
-/** 6.1 wants a capital first, which the one key of RFC 7144 (iSCSIProtocolLevel) has not. */
+/** A key begins with a capital (6.1), except iSCSIProtocolLevel (RFC 7144). */
 const KEY_PATTERN = /^[A-Za-z][A-Za-z0-9.\-+@_#]*$/;
 
-/** A key and its value, in the order of the wire. */
+/** A key and its value. */
 export type KeyValue = readonly [key: string, value: string];
 
 const NO_TEXT = new Uint8Array();
 
-/** The sign between key and value. */
 const EQUALS = 0x3d;
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
 /**
- * Decodes a complete text segment.
+ * Decodes a complete text.
  *
- * @returns the pairs, or a sentence that says what is wrong with the text
+ * @returns the pairs in their order, or a sentence that names the fault
  */
 export function decodeText(bytes: Uint8Array, limits: { textKeys: number }): readonly KeyValue[] | string {
   const pairs: KeyValue[] = [];
   for (let start = 0; start < bytes.length;) {
     const nul = bytes.indexOf(0, start);
     const end = nul < 0 ? bytes.length : nul;
-    // Some initiators pad with additional NULs: an empty item is no pair and no error.
+    // Some initiators pad with additional NULs, so empty items are skipped.
     if (end > start) {
       const pair = decodePair(bytes.subarray(start, end));
       if (typeof pair === "string") return pair;
@@ -42,34 +38,31 @@ export function decodeText(bytes: Uint8Array, limits: { textKeys: number }): rea
   return pairs;
 }
 
-/**
- * Decodes one pair. Key and value become strings of their own: a part of a longer string would keep the whole of it in
- * memory for as long as the part is kept.
- */
+/** Decodes one pair. Key and value are decoded separately, because a substring would keep the whole text in memory. */
 function decodePair(item: Uint8Array): KeyValue | string {
   const equals = item.indexOf(EQUALS);
   try {
-    if (equals < 1) return notAPair(decoder.decode(item));
+    if (equals < 1) return malformed(decoder.decode(item));
     const key = decoder.decode(item.subarray(0, equals));
     const isKey = key.length <= KEY_BYTES_MAX && KEY_PATTERN.test(key);
-    return isKey ? [key, decoder.decode(item.subarray(equals + 1))] : notAPair(decoder.decode(item));
+    return isKey ? [key, decoder.decode(item.subarray(equals + 1))] : malformed(decoder.decode(item));
   } catch {
     return "Text is not UTF-8";
   }
 }
 
-function notAPair(item: string): string {
+function malformed(item: string): string {
   return `Text ${JSON.stringify(item.slice(0, KEY_BYTES_MAX))} is not a key=value pair`;
 }
 
-/** Encodes pairs as a text segment. */
+/** Encodes pairs as a text. */
 export function encodeText(pairs: readonly KeyValue[]): Uint8Array {
   return encoder.encode(pairs.map(([key, value]) => `${key}=${value}\0`).join(""));
 }
 
 /**
- * Joins the text of PDUs that the C bit ties together, up to a limit. All of it lies in one buffer, since pieces of one
- * byte each would take several hundred times their length in memory.
+ * The text of several PDUs joined by the C bit, up to a limit. It is kept in one buffer, because separate pieces of one
+ * byte would take several hundred bytes each.
  */
 export class TextAssembly {
   readonly #limitBytes: number;
@@ -80,12 +73,12 @@ export class TextAssembly {
     this.#limitBytes = limitBytes;
   }
 
-  /** Bytes of memory that it takes: at most twice the text. */
+  /** The memory in use: at most twice the length of the text. */
   get heldBytes(): number {
     return this.#buffer.length;
   }
 
-  /** Adds the text of one PDU (copied); false when that would pass the limit. */
+  /** Adds a copy of the text of one PDU; returns false when it would exceed the limit. */
   add(part: Uint8Array): boolean {
     const length = this.#length + part.length;
     if (length > this.#limitBytes) return false;
@@ -95,7 +88,7 @@ export class TextAssembly {
     return true;
   }
 
-  /** Takes the whole text; the assembly is empty afterwards. */
+  /** Removes and returns the whole text. */
   take(): Uint8Array {
     const whole = this.#buffer.subarray(0, this.#length);
     this.#buffer = NO_TEXT;
@@ -111,7 +104,7 @@ export class TextAssembly {
   }
 }
 
-/** Hands out a text in pieces that fit the peer's PDUs, and keeps nothing of it when all has been handed out. */
+/** A text that is sent in pieces, one for each PDU. Its memory is freed with the last piece. */
 export class TextPieces {
   #text: Uint8Array;
   #offset = 0;
@@ -120,22 +113,22 @@ export class TextPieces {
     this.#text = text;
   }
 
-  /** All has been handed out. */
+  /** The whole text has been taken. */
   get done(): boolean {
     return this.#text.length === 0;
   }
 
-  /** Bytes that are kept. */
+  /** The memory in use. */
   get length(): number {
     return this.#text.length;
   }
 
-  /** All that is left fits into one piece. */
+  /** Returns whether the rest fits into one piece. */
   fits(bytesMax: number): boolean {
     return this.#text.length - this.#offset <= bytesMax;
   }
 
-  /** The next piece of at most `bytesMax`; empty when there is no more. */
+  /** Removes and returns the next piece of at most `bytesMax`; it is empty at the end. */
   take(bytesMax: number): Uint8Array {
     const piece = this.#text.subarray(this.#offset, this.#offset + bytesMax);
     this.#offset += piece.length;

@@ -167,7 +167,7 @@ export class FullFeaturePhase implements SessionConnection {
       negotiation: options.negotiation,
       request: this.#negotiationRequest,
       declarations: () => this.#declarations(),
-      retained: options.owner.textBudget,
+      textBudget: options.owner.textBudget,
       sendTargets: (value) => this.#owner.sendTargets(value),
     });
   }

@@ -1,12 +1,12 @@
 /** Binary values in text (RFC 7143, 6.1): `0x` and hexadecimal digits, or `0b` and base64, in either letter case. */
 
 /**
- * Reads a binary value; undefined when the text is none, or one of no bytes or of more than `bytesMax`.
+ * Reads a binary value of 1 to `bytesMax` bytes; returns undefined for any other text.
  *
- * Of an odd number of hexadecimal digits the first stands for a byte of its own.
+ * The first of an odd number of hexadecimal digits is a byte of its own.
  */
 export function readBinaryValue(text: string, bytesMax: number): Uint8Array | undefined {
-  // Two digits a byte is the longest form there is, so that nothing longer needs to be looked at.
+  // The longest form has two digits for each byte.
   if (text.length > 2 + 2 * bytesMax) return undefined;
   const bytes = decode(text.slice(0, 2).toLowerCase(), text.slice(2));
   return bytes === undefined || bytes.length === 0 || bytes.length > bytesMax ? undefined : bytes;

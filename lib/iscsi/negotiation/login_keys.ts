@@ -1,14 +1,14 @@
 /**
- * Every key of RFC 7143, section 13, as one table: of what kind its value is, what the target wants of it, and what
- * holds when it is not negotiated. `negotiation.ts` does all negotiating from this table.
+ * The keys of RFC 7143, section 13, as one table: the kind of value, the target's own value, and the default.
+ * `negotiation.ts` negotiates by this table alone.
  */
 import { Limits } from "../limits.ts";
 
-/** What a key's value is, and how the two sides' values make one (RFC 7143, 6.2). */
+/** The kind of a key's value, and the rule that combines the values of both sides (RFC 7143, 6.2). */
 export type KeyRule =
-  /** The first of the initiator's list that the target supports is chosen. */
+  /** The target chooses the first supported value of the initiator's list. */
   | { readonly kind: "list"; readonly supported: readonly string[]; readonly default: string }
-  /** The smaller (or greater) of both sides' numbers holds; outside `min` ... `max` it is rejected. */
+  /** The smaller or greater number is the result; a number outside `min` to `max` is rejected. */
   | {
     readonly kind: "smaller" | "greater";
     readonly min: number;
@@ -16,9 +16,9 @@ export type KeyRule =
     readonly ours: number;
     readonly default: number;
   }
-  /** Both sides must say Yes (`and`), or one is enough (`or`). */
+  /** The result is Yes if both sides say Yes (`and`), or at least one does (`or`). */
   | { readonly kind: "and" | "or"; readonly ours: boolean; readonly default: boolean }
-  /** Each side declares a number for itself. */
+  /** Each side declares a number of its own. */
   | {
     readonly kind: "declaredNumber";
     readonly min: number;
@@ -26,27 +26,27 @@ export type KeyRule =
     readonly ours: number;
     readonly default: number;
   }
-  /** The initiator declares a text of at most 255 bytes (6.1); the target takes note and answers nothing. */
+  /** The initiator declares a text of at most 255 bytes (6.1), which gets no answer. */
   | { readonly kind: "declaredText" }
-  /** Belongs to an authentication method, which has a place for it that is not negotiated. */
+  /** The key belongs to an authentication method and is not negotiated. */
   | { readonly kind: "authentication" }
-  /** Only a target may send it. */
+  /** Only a target may send the key. */
   | { readonly kind: "targetOnly" }
-  /** A request for a list of targets, in full-feature phase only. */
+  /** The key requests a list of targets, in full-feature phase only. */
   | { readonly kind: "request" }
-  /** Gone with RFC 7143 (13.25), which says what is answered: never NotUnderstood. */
+  /** RFC 7143 removed the key and prescribes the answer, never NotUnderstood (13.25). */
   | { readonly kind: "obsolete"; readonly answer: string };
 
 interface Key {
   readonly rule: KeyRule;
   /**
-   * When it may be negotiated: `security` and `operational` stage of login, `any` = the login's first request or any
-   * later one, `full` = full-feature phase only, `operationalOrFull` = both, `always` = everywhere.
+   * The stages in which the key may be negotiated: one stage of the login, any stage of the login (`any`), full-feature
+   * phase only (`full`), the operational stage and full-feature phase, or all (`always`).
    */
   readonly when: "security" | "operational" | "any" | "full" | "operationalOrFull" | "always";
-  /** LO in section 13: the login of a session's first connection settles it for all of them. */
+  /** LO in section 13: the login of the leading connection negotiates the key for the whole session. */
   readonly leadingOnly?: true;
-  /** Says who logs in, and to what: initiators repeat it in any request, as it was. */
+  /** The key declares the identity of the login; an initiator may repeat it unchanged in any request. */
   readonly isIdentity?: true;
 }
 
@@ -54,7 +54,7 @@ const LENGTH_MAX = 0xffffff;
 
 /** The keys, in the order of RFC 7143 (AuthMethod and CHAP: 12, the others: 13.1 to 13.26). */
 export const LoginKeys = {
-  // Which of the two it is depends on the target: see Negotiation.requireChap().
+  // The choice depends on the target: see Negotiation.requireChap().
   AuthMethod: { rule: { kind: "list", supported: ["CHAP", "None"], default: "None" }, when: "security" },
   CHAP_A: { rule: { kind: "authentication" }, when: "security" },
   CHAP_I: { rule: { kind: "authentication" }, when: "security" },
@@ -113,7 +113,7 @@ export const LoginKeys = {
     when: "operational",
     leadingOnly: true,
   },
-  // At error recovery level 0 no task outlives its connection, so there is nothing to retain.
+  // At error recovery level 0 a task ends with its connection, so nothing is retained.
   DefaultTime2Retain: {
     rule: { kind: "smaller", min: 0, max: 3_600, ours: 0, default: 20 },
     when: "operational",
@@ -151,7 +151,7 @@ export const LoginKeys = {
     when: "operational",
     leadingOnly: true,
   },
-  // 13.26: what an initiator says of itself changes nothing.
+  // 13.26: informative only.
   "X#NodeArchitecture": { rule: { kind: "declaredText" }, when: "any" },
   IFMarker: { rule: { kind: "obsolete", answer: "No" }, when: "operational" },
   OFMarker: { rule: { kind: "obsolete", answer: "No" }, when: "operational" },
@@ -161,7 +161,7 @@ export const LoginKeys = {
 
 export type LoginKey = keyof typeof LoginKeys;
 
-/** Looks a key up by the name on the wire. */
+/** Returns a key by its name; undefined for an unknown one. */
 export function loginKey(name: string): Key | undefined {
   return Object.hasOwn(LoginKeys, name) ? LoginKeys[name as LoginKey] : undefined;
 }

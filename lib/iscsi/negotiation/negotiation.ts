@@ -1,13 +1,11 @@
-/**
- * Negotiation of operational parameters (RFC 7143, 6.2 and 6.3), all of it driven by the table of keys.
- */
+/** Negotiation of keys (RFC 7143, 6.2 and 6.3), driven by the table in `login_keys.ts`. */
 import { type KeyRule, type LoginKey, loginKey, LoginKeys } from "./login_keys.ts";
 import type { KeyValue } from "../pdu/text.ts";
 
-/** Where a pair was received. `full` is full-feature phase. */
+/** The stage in which a pair is received; `full` is full-feature phase. */
 export type NegotiationStage = "security" | "operational" | "full";
 
-/** What holds for a whole session: the login of its leading connection settles it. */
+/** The parameters of a session, negotiated in the login of its leading connection. */
 export interface SessionParameters {
   readonly maxConnections: number;
   readonly initialR2T: boolean;
@@ -21,43 +19,44 @@ export interface SessionParameters {
   readonly protocolLevel: number;
 }
 
-/** What holds for one connection. */
+/** The parameters of one connection. */
 export interface ConnectionParameters {
-  /** The longest data segment that the initiator takes. */
+  /** The longest data segment that the initiator accepts. */
   readonly initiatorMaxRecvDataSegmentLength: number;
-  /** A CRC32C follows the headers of all PDUs, or their data segments. */
+  /** A CRC32C follows the header segments of every PDU. */
   readonly headerDigest: boolean;
+  /** A CRC32C follows the data segment of every PDU. */
   readonly dataDigest: boolean;
 }
 
-/** Everything that holds for a connection. */
+/** The parameters of a connection and of its session. */
 export type NegotiatedParameters = SessionParameters & ConnectionParameters;
 
-/** What one offer comes to. */
+/** The result of one offer. */
 interface Resolution {
-  /** What to send back; undefined for a declaration, which wants no answer. */
+  /** The value to send; undefined for a declaration, which gets no answer. */
   readonly answer: string | undefined;
-  /** What holds from now on; undefined when the offer changes nothing. */
+  /** The negotiated value; undefined when the offer changes nothing. */
   readonly value?: string | number | boolean;
 }
 
 const REJECT: Resolution = { answer: "Reject" };
 
-/** Values that end an exchange about a key that the target itself sent (RFC 7143, 6.2). */
+/** Answers to a key that the target has sent; they are not offers (RFC 7143, 6.2). */
 const CLOSING_ANSWERS: readonly string[] = ["NotUnderstood", "Irrelevant", "Reject"];
 
-/** Most bytes of a value, unless its key says otherwise (RFC 7143, 6.1). */
+/** Longest value, unless the key defines another limit (RFC 7143, 6.1). */
 const VALUE_BYTES_MAX = 255;
 
 /**
- * The value of a numerical key, decimal or hexadecimal, of up to 64 bits (RFC 7143, 6.1); undefined when it is neither.
- * Beyond 53 bits it is rounded, which is far outside of every key's range.
+ * Parses a decimal or hexadecimal number of up to 64 bits (RFC 7143, 6.1); returns undefined for any other text.
+ * Numbers beyond 53 bits are rounded; the range of every key is far below.
  */
 export function parseNumber(text: string): number | undefined {
   return /^(0[xX][0-9a-fA-F]{1,16}|0|[1-9][0-9]{0,19})$/.test(text) ? Number(text) : undefined;
 }
 
-/** What becomes of an offer, by the rule of its key. */
+/** Resolves an offer by the rule of its key. */
 export function resolve(rule: KeyRule, offer: string): Resolution {
   switch (rule.kind) {
     case "list": {
@@ -104,12 +103,12 @@ function numberWithin(range: { min: number; max: number }, text: string): number
   return number === undefined || number < range.min || number > range.max ? undefined : number;
 }
 
-/** The keys of one connection, from its first login request to its end. */
+/** The keys of one connection, from its first Login Request to its end. */
 export class Negotiation {
   readonly #values = new Map<string, string | number | boolean>();
-  /** Values of a text negotiation that has not ended: they hold when it does (6.4). */
+  /** Values of an incomplete text negotiation; they take effect when it is complete (6.4). */
   readonly #proposed = new Map<string, string | number | boolean>();
-  /** Keys that have been received: in which stage, and the values of those that may be repeated. */
+  /** The received keys, each with its stage, and with its value if the key may be repeated. */
   readonly #received = new Map<
     string,
     { readonly value: string; readonly stage: NegotiationStage | "any" }
@@ -119,35 +118,35 @@ export class Negotiation {
   #authMethod: "CHAP" | "None" = "None";
 
   /**
-   * From now on there is one connection, and in full-feature phase no key is negotiated. Keys that mean nothing in a
-   * discovery session are answered like others: the RFC allows Irrelevant (6.2), which some initiators cannot read.
+   * Applies the rules of a discovery session: it has one connection, and negotiates nothing in full-feature phase. Keys
+   * without a meaning in it are negotiated all the same, because some initiators do not understand Irrelevant (6.2).
    */
   enterDiscovery(): void {
     this.#isDiscovery = true;
   }
 
-  /** From now on CHAP is the one authentication method; before, None is as good, and better. */
+  /** Makes CHAP the only authentication method; otherwise None is preferred. */
   requireChap(): void {
     this.#authMethod = "CHAP";
   }
 
-  /** From now on, keys that the leading connection has settled for the session are answered Irrelevant. */
+  /** Applies the rules of a connection that joins a session: keys of the leading connection are Irrelevant. */
   joinSession(): void {
     this.#isLeading = false;
   }
 
-  /** Takes note of what a key is by default, when the initiator has not said so: it cannot say otherwise later. */
+  /** Records a value that holds without an offer; a later, different one is then refused as a repetition. */
   assume(name: LoginKey, value: string): void {
     this.#received.set(name, { value, stage: "any" });
   }
 
-  /** A text negotiation in full-feature phase has come to its end: what it settled holds from now on. */
+  /** Completes a text negotiation: its values take effect. */
   conclude(): void {
     for (const [name, value] of this.#proposed) this.#values.set(name, value);
     this.#proposed.clear();
   }
 
-  /** A text negotiation was abandoned: everything is as it was before (6.4). */
+  /** Abandons a text negotiation: its values are dropped (6.4). */
   abandon(): void {
     this.#proposed.clear();
   }
@@ -155,7 +154,7 @@ export class Negotiation {
   /**
    * Answers pairs in their order.
    *
-   * @returns the answers, or a sentence that says how the initiator broke the rules of negotiation
+   * @returns the answers, or a sentence that names the violation of a rule
    */
   answer(pairs: readonly KeyValue[], stage: NegotiationStage): KeyValue[] | string {
     const answers: KeyValue[] = [];
@@ -173,21 +172,21 @@ export class Negotiation {
     if (key === undefined) return "NotUnderstood";
     if (CLOSING_ANSWERS.includes(offer)) return undefined;
     if (!this.#isLeading && key.leadingOnly) return "Irrelevant";
-    // 6.3: in full-feature phase only what may change there is negotiated.
+    // 6.3: few keys may be negotiated in full-feature phase.
     if (stage === "full" && key.when !== "operationalOrFull" && key.when !== "always") return "Reject";
     const rule = this.#ruleOf(name, offer) ?? key.rule;
     const { answer, value } = resolve(rule, offer);
-    // A value that is compared again has 255 bytes at most; of every other one only the key matters.
+    // Only a declared text, of at most 255 bytes, is compared with a repetition.
     const kept = rule.kind === "declaredText" && answer === undefined ? offer : "";
     this.#received.set(name, { value: kept, stage });
     if (value !== undefined) (stage === "full" ? this.#proposed : this.#values).set(name, value);
     return answer;
   }
 
-  /** The rule of a key that depends on the login; undefined for that of the table. */
+  /** Returns the rule of a key that depends on the login; undefined for the rule of the table. */
   #ruleOf(name: string, offer: string): KeyRule | undefined {
     if (name === "AuthMethod") {
-      // Where nothing is asked for, None is taken, and CHAP from an initiator that does not offer None.
+      // Without required authentication the target chooses None, or CHAP if None is not offered.
       const isNone = this.#authMethod === "None" && offer.split(",").includes("None");
       return { ...LoginKeys.AuthMethod.rule, supported: [isNone ? "None" : "CHAP"] };
     }
@@ -195,14 +194,14 @@ export class Negotiation {
     return isSingle ? { ...LoginKeys.MaxConnections.rule, ours: 1 } : undefined;
   }
 
-  /** 13.14: FirstBurstLength never exceeds MaxBurstLength, whatever was offered and in whatever order. */
+  /** Limits FirstBurstLength to MaxBurstLength (13.14), whatever the order of the offers. */
   #withinBurst(pair: KeyValue): KeyValue {
     if (pair[0] !== "FirstBurstLength" || parseNumber(pair[1]) === undefined) return pair;
     return ["FirstBurstLength", String(this.sessionParameters().firstBurstLength)];
   }
 
   #problem(name: string, offer: string, stage: NegotiationStage): string | undefined {
-    // 4.3: a discovery session takes no text but that which asks for targets.
+    // 4.3: the only text of a discovery session is SendTargets.
     if (stage === "full" && this.#isDiscovery) return `${name} is not allowed in a discovery session`;
     const key = loginKey(name);
     if (key === undefined || stage === "full") return undefined;
@@ -213,8 +212,8 @@ export class Negotiation {
       return `${name} is not allowed in the security stage`;
     }
     if (key.when === "full") return `${name} is not allowed during login`;
-    // 6.2: a key is negotiated once. What declares something may be declared once more as it was: who the initiator is
-    // at any time, and the rest in another stage, which is another negotiation.
+    // 6.2: a key is negotiated once. A declaration may be repeated unchanged: the identity of the login at any time, any
+    // other in another stage, which is a negotiation of its own.
     const before = this.#received.get(name);
     if (before === undefined) return undefined;
     const isRepetition = key.rule.kind === "declaredText" && before.value === offer &&
@@ -222,7 +221,7 @@ export class Negotiation {
     return isRepetition ? undefined : `${name} is sent twice`;
   }
 
-  /** An offer of no authentication, where none is asked for, does no harm in any stage. */
+  /** Returns whether an offer includes None where no authentication is required; it is harmless in any stage. */
   #isNeedless(name: string, offer: string): boolean {
     return name === "AuthMethod" && this.#authMethod === "None" && offer.split(",").includes("None");
   }
@@ -240,14 +239,14 @@ export class Negotiation {
     return this.#values.get(name) ?? ("default" in rule ? rule.default : undefined);
   }
 
-  /** What would hold for the session if the login ended now. */
+  /** Returns the parameters of the session as negotiated so far. */
   sessionParameters(): SessionParameters {
     return {
       maxConnections: this.#number("MaxConnections"),
       initialR2T: this.#flag("InitialR2T"),
       immediateData: this.#flag("ImmediateData"),
       maxBurstLength: this.#number("MaxBurstLength"),
-      // The defaults, too, may contradict each other, when only a small MaxBurstLength was negotiated.
+      // The default of FirstBurstLength may exceed a small negotiated MaxBurstLength.
       firstBurstLength: Math.min(this.#number("FirstBurstLength"), this.#number("MaxBurstLength")),
       maxOutstandingR2T: this.#number("MaxOutstandingR2T"),
       defaultTime2Wait: this.#number("DefaultTime2Wait"),
@@ -256,7 +255,7 @@ export class Negotiation {
     };
   }
 
-  /** What holds for the connection now. */
+  /** Returns the parameters of the connection as negotiated so far. */
   connectionParameters(): ConnectionParameters {
     return {
       initiatorMaxRecvDataSegmentLength: this.#number("MaxRecvDataSegmentLength"),

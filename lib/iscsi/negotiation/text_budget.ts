@@ -1,23 +1,29 @@
 import { Limits } from "../limits.ts";
 
 /**
- * Counts the text that all connections of a node keep between two PDUs: the rest of an answer that did not fit into
- * one (RFC 7143, 11.11.4), and the beginning of a request that goes on in the next (6.1). Where no other is kept, a
- * text has room however long it is, so that who asks again is answered in the end.
+ * The budget of bytes for texts being assembled or sent, shared by all connections of a node. A connection holds text
+ * between two PDUs: the beginning of a request (RFC 7143, 6.1), or the rest of an answer (11.11.4).
+ *
+ * A single text may exceed the budget if no other connection holds any, so an initiator that tries again succeeds
+ * eventually.
  */
 export class TextBudget {
   #bytes = 0;
 
-  /** How much is kept. */
+  /** The bytes that all connections hold. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** A connection that has kept so many bytes keeps others now; false, and all is as before, when there is no room. */
-  change(before: number, after: number): boolean {
-    const others = this.#bytes - before;
-    if (after > before && others > 0 && others + after > Limits.textBudgetBytes) return false;
-    this.#bytes = others + after;
+  /**
+   * Changes the bytes that one connection holds.
+   *
+   * @returns false, without any change, when the budget has no room for an increase
+   */
+  change(fromBytes: number, toBytes: number): boolean {
+    const otherBytes = this.#bytes - fromBytes;
+    if (toBytes > fromBytes && otherBytes > 0 && otherBytes + toBytes > Limits.textBudgetBytes) return false;
+    this.#bytes = otherBytes + toBytes;
     return true;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Text requests in full-feature phase (RFC 7143, 6.4, 11.10 and 11.11): one exchange at a time on a connection, in as
- * many PDUs as either side's text needs.
+ * Text exchanges in full-feature phase (RFC 7143, 6.4, 11.10 and 11.11): one at a time on a connection, in as many PDUs
+ * as the text of either side needs.
  */
 import { serialAdd } from "../../bytes/serial_number.ts";
 import type { TextRequest } from "../pdu/initiator_pdus.ts";
@@ -13,10 +13,10 @@ import type { TextBudget } from "./text_budget.ts";
 import { decodeText, encodeText, type KeyValue, TextAssembly, TextPieces } from "../pdu/text.ts";
 import { RESERVED_TAG } from "../pdu/header.ts";
 
-/** What a key that an exchange has been about takes in memory: its name, and its place in the set. */
+/** Memory of one key of an exchange: its name, and its entry in the set. */
 const KEY_BYTES = 128;
 
-/** What is answered to one Text Request. */
+/** The response to one Text Request. */
 export interface TextReply {
   readonly final: boolean;
   readonly continued: boolean;
@@ -24,7 +24,7 @@ export interface TextReply {
   readonly data: Uint8Array;
 }
 
-/** What text exchanges are about. */
+/** The collaborators of a connection's text exchanges. */
 export interface TextNegotiationOptions {
   /** The keys of the connection. */
   readonly negotiation: Negotiation;
@@ -32,9 +32,9 @@ export interface TextNegotiationOptions {
   readonly request: NegotiationRequest;
   /** What the target declares when it has. */
   readonly declarations: () => readonly KeyValue[];
-  /** What all connections keep. */
-  readonly retained: TextBudget;
-  /** The targets that the initiator may be told of; undefined when the value is not served here. */
+  /** The budget that all connections share. */
+  readonly textBudget: TextBudget;
+  /** Returns the targets that the initiator may discover; undefined when the value is not supported. */
   readonly sendTargets: (value: string) => readonly KeyValue[] | undefined;
 }
 
@@ -43,14 +43,14 @@ export class TextNegotiation {
   readonly #negotiation: Negotiation;
   readonly #request: NegotiationRequest;
   readonly #declarations: () => readonly KeyValue[];
-  readonly #retained: TextBudget;
+  readonly #textBudget: TextBudget;
   readonly #sendTargets: TextNegotiationOptions["sendTargets"];
-  /** What of `#retained` is this connection's. */
-  #retainedBytes = 0;
+  /** The part of the budget that this connection uses. */
+  #heldBytes = 0;
   #incoming = new TextAssembly(Limits.textBytes);
   #outgoing = new TextPieces(new Uint8Array());
   #targetTransferTag = 0;
-  /** Keys that this exchange has been about so far. */
+  /** The keys of this exchange so far. */
   #keys = new Set<string>();
   /** The target has declared in this exchange what it has asked to be negotiated for. */
   #hasDeclared = false;
@@ -59,17 +59,17 @@ export class TextNegotiation {
     this.#negotiation = options.negotiation;
     this.#request = options.request;
     this.#declarations = options.declarations;
-    this.#retained = options.retained;
+    this.#textBudget = options.textBudget;
     this.#sendTargets = options.sendTargets;
   }
 
   /**
    * Answers a request with at most `bytesMax` of text.
    *
-   * @throws {ProtocolError} to be answered by Reject, which ends the exchange
+   * @throws {ProtocolError} to be answered with a Reject, which ends the exchange
    */
   receive(pdu: TextRequest, bytesMax: number): TextReply {
-    // 11.10.4: without a tag it begins a new exchange, whatever became of the one before.
+    // 11.10.4: a request without a tag begins a new exchange, and abandons an incomplete one.
     if (pdu.targetTransferTag === RESERVED_TAG) this.abandon();
     else if (pdu.targetTransferTag !== this.#targetTransferTag) {
       throw rejected(RejectReason.protocolError, "Text Request continues an exchange that does not exist");
@@ -77,16 +77,16 @@ export class TextNegotiation {
     try {
       if (this.#outgoing.done) this.#take(pdu);
       const reply = this.#reply(pdu, this.#outgoing.take(bytesMax));
-      this.#retain();
+      this.#updateBudget();
       return reply;
     } catch (error) {
-      // 6.4: what was settled in an exchange that ends with a Reject never holds, and nothing can be added to it.
+      // 6.4: values of an exchange that ends with a Reject never take effect.
       this.abandon();
       throw error;
     }
   }
 
-  /** Keeps nothing of the exchange that is under way, if there is one. */
+  /** Abandons the current exchange, if there is one. */
   abandon(): void {
     this.#negotiation.abandon();
     this.#keys = new Set();
@@ -94,19 +94,19 @@ export class TextNegotiation {
     this.#incoming = new TextAssembly(Limits.textBytes);
     this.#outgoing = new TextPieces(new Uint8Array());
     this.#targetTransferTag = serialAdd(this.#targetTransferTag, 1) & 0x7fffffff;
-    this.#retain();
+    this.#updateBudget();
   }
 
-  /** 11.11.4: a target that has to keep more than it has room for rejects the request. */
-  #retain(): void {
+  /** Accounts for the text that is held now; a request for which there is no room is rejected (11.11.4). */
+  #updateBudget(): void {
     const bytes = this.#incoming.heldBytes + this.#outgoing.length + this.#keys.size * KEY_BYTES;
-    if (!this.#retained.change(this.#retainedBytes, bytes)) {
+    if (!this.#textBudget.change(this.#heldBytes, bytes)) {
       throw rejected(
         RejectReason.longOperationReject,
         "Text of other initiators leaves no room in the budget",
       );
     }
-    this.#retainedBytes = bytes;
+    this.#heldBytes = bytes;
   }
 
   #take(pdu: TextRequest): void {
@@ -121,7 +121,7 @@ export class TextNegotiation {
     if (typeof pairs === "string") throw rejected(RejectReason.protocolError, pairs);
     const answers = this.#declare();
     for (const [key, value] of pairs) {
-      // 6.2: a key is negotiated once. A list of targets, asked for again and again, would be endless too.
+      // 6.2: a key is negotiated once. Repeated requests for the list of targets would also have endless answers.
       if (this.#keys.has(key)) {
         throw rejected(RejectReason.protocolError, `Text exchange has ${key} more than once`);
       }
@@ -149,13 +149,13 @@ export class TextNegotiation {
 
   #reply(pdu: TextRequest, data: Uint8Array): TextReply {
     const continued = !this.#outgoing.done;
-    // 11.11.1: the answer to a request that is not final is not final either.
+    // 11.11.1: only a final request gets a final answer.
     const final = pdu.final && !continued;
     if (final) this.#conclude();
     return { final, continued, targetTransferTag: final ? RESERVED_TAG : this.#targetTransferTag, data };
   }
 
-  /** What the exchange has settled holds, and nothing of it is kept. */
+  /** Completes the exchange: its values take effect, and its memory is freed. */
   #conclude(): void {
     this.#negotiation.conclude();
     if (this.#hasDeclared) this.#request.end("negotiated");

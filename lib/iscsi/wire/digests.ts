@@ -1,17 +1,16 @@
 /**
- * Digests (RFC 7143, 11.2.3): where a connection has negotiated them, a CRC32C follows the header segments, and another
- * one the data segment with its padding. An empty data segment has none.
+ * Digests (RFC 7143, 11.2.3): if negotiated, a CRC32C follows the header segments, and another one the padded data
+ * segment. An empty data segment has no digest.
  */
 import { crc32c } from "../../bytes/crc32c.ts";
 import { Crc32cKernel } from "../../bytes/crc32c_kernel.ts";
 
-/** Length of a digest. */
+/** Length of a digest in bytes. */
 export const DIGEST_BYTES = 4;
 
 /**
- * One kernel for all connections with data digests, made for the first of them. It keeps nothing from one call to the
- * next, and a module's memory takes 4 GiB of addresses, however little of it is used: those who log in and out again
- * would fill the address space with them.
+ * The kernel of all connections with data digests, created for the first of them. It holds no state between calls. One
+ * for each connection would exhaust the address space, of which every WebAssembly memory reserves 4 GiB.
  */
 const shared: { kernel: Crc32cKernel | undefined } = { kernel: undefined };
 
@@ -28,23 +27,23 @@ export class Digests {
     if (parameters.dataDigest) this.#kernel = shared.kernel ??= new Crc32cKernel();
   }
 
-  /** Bytes behind a data segment of `dataBytes`. */
+  /** Returns the length of the digest that follows a data segment of `dataBytes`. */
   dataDigestBytes(dataBytes: number): number {
     return dataBytes === 0 ? 0 : this.#dataDigestBytes;
   }
 
-  /** The digest behind header segments from `start` to `end` is theirs, or there is none. */
+  /** Returns whether the digest that follows the header segments from `start` to `end` is right, or unused. */
   isHeaderRight(buffer: Uint8Array, start: number, end: number): boolean {
     return this.headerDigestBytes === 0 || readDigest(buffer, end) === crc32c(buffer, 0, start, end);
   }
 
-  /** The digest behind a padded data segment from `start` to `end` is its own, or there is none. */
+  /** Returns whether the digest that follows the padded data segment from `start` to `end` is right, or unused. */
   isDataRight(buffer: Uint8Array, start: number, end: number): boolean {
     return this.#kernel === undefined || start === end ||
       readDigest(buffer, end) === this.#kernel.crc32c(buffer, 0, start, end);
   }
 
-  /** Writes the digests of a PDU that is complete but for them: a basic header segment and a padded data segment. */
+  /** Writes the digests of a PDU that consists of a basic header segment and a padded data segment. */
   complete(pdu: Uint8Array, headerEnd: number, dataEnd: number): void {
     const dataStart = headerEnd + this.headerDigestBytes;
     if (this.headerDigestBytes > 0) writeDigest(pdu, headerEnd, crc32c(pdu, 0, 0, headerEnd));
@@ -53,10 +52,10 @@ export class Digests {
   }
 }
 
-/** What holds until the login is over, and without negotiation after it: no digests (6.3). */
+/** No digests: the state of a connection until the end of its login (6.3). */
 export const NO_DIGESTS: Digests = new Digests({ headerDigest: false, dataDigest: false });
 
-/** A.4: the least significant byte of a digest is sent first. */
+/** Reads a digest: its least significant byte is sent first (A.4). */
 function readDigest(bytes: Uint8Array, offset: number): number {
   return (bytes[offset]! | bytes[offset + 1]! << 8 | bytes[offset + 2]! << 16 | bytes[offset + 3]! << 24) >>>
     0;

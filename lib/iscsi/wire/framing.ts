@@ -1,13 +1,13 @@
 /**
- * Cuts a byte stream into PDUs (RFC 7143, 11.1), without doing any I/O and without copying:
+ * The receive buffer of a connection, which divides its bytes into PDUs (RFC 7143, 11.1) without I/O or copies:
  *
  *     +----------------------+----------------------+---------+----------------------+---------+
  *     | basic header segment | additional header    | header  | data segment         | data    |
  *     | 48 bytes             | TotalAHSLength words | digest  | padded to 4 bytes    | digest  |
  *     +----------------------+----------------------+---------+----------------------+---------+
  *
- * The invariant: 0 <= start <= end <= buffer.length. Bytes before `start` have been handed out as PDUs, those from
- * `start` to `end` have been received, those after `end` are free.
+ * Invariant: 0 <= start <= end <= buffer.length. Bytes before `start` have been returned as PDUs, those from `start` to
+ * `end` have been received, those after `end` are free.
  */
 import { view } from "../../bytes/view.ts";
 import { DIGEST_BYTES, type Digests, NO_DIGESTS } from "./digests.ts";
@@ -22,34 +22,34 @@ import {
 
 const NO_DATA = new Uint8Array();
 
-/** The longest sequence of additional header segments: TotalAHSLength counts words of 4 bytes in 8 bits. */
+/** Longest additional header segments: TotalAHSLength counts words of 4 bytes in 8 bits. */
 const ADDITIONAL_HEADER_BYTES_MAX = 255 * 4;
 
-/** The size of the largest PDU with a data segment of `dataSegmentBytes`, both digests included. */
+/** Returns the size of the largest PDU with a data segment of `dataSegmentBytes`, both digests included. */
 export function frameBytesMax(dataSegmentBytes: number): number {
   return BASIC_HEADER_BYTES + ADDITIONAL_HEADER_BYTES_MAX + paddedLength(dataSegmentBytes) + 2 * DIGEST_BYTES;
 }
 
-/** A connection's receive buffer. */
+/** The receive buffer of a connection. */
 export class FrameBuffer {
   #buffer: Uint8Array;
   #start = 0;
   #end = 0;
   #dataSegmentBytesMax: number;
   #digests = NO_DIGESTS;
-  /** The header of the PDU at `start` has come, and is what its digest says. */
+  /** The header of the PDU at `start` has been received and matches its digest. */
   #isHeaderChecked = false;
 
   /**
    * @param capacityBytes at least `frameBytesMax(dataSegmentBytesMax)`
-   * @param dataSegmentBytesMax a longer data segment is the peer's fault
+   * @param dataSegmentBytesMax limit of a data segment; a longer one is a protocol error
    */
   constructor(capacityBytes: number, dataSegmentBytesMax: number) {
     this.#buffer = new Uint8Array(capacityBytes);
     this.#dataSegmentBytesMax = dataSegmentBytesMax;
   }
 
-  /** Changes capacity and limit between two PDUs; what has been received and not handed out is kept. */
+  /** Changes capacity and limit between two PDUs; received bytes are kept. */
   resize(capacityBytes: number, dataSegmentBytesMax: number): void {
     const rest = this.#buffer.subarray(this.#start, this.#end);
     const buffer = new Uint8Array(Math.max(capacityBytes, rest.length));
@@ -60,18 +60,18 @@ export class FrameBuffer {
     this.#dataSegmentBytesMax = dataSegmentBytesMax;
   }
 
-  /** Drops what has been received and not handed out, and the memory for it: nothing more is received. */
+  /** Discards received bytes and frees the memory; nothing more can be received. */
   release(): void {
     this.#buffer = NO_DATA;
     this.#start = this.#end = 0;
   }
 
-  /** Expects digests from the next PDU on. */
+  /** Expects digests, beginning with the next PDU. */
   expectDigests(digests: Digests): void {
     this.#digests = digests;
   }
 
-  /** Free space for what comes next, never empty; ends the life of every frame handed out before. */
+  /** Returns free space for the next bytes, never empty; invalidates all earlier frames. */
   space(): Uint8Array {
     if (this.#start === this.#end) {
       this.#start = this.#end = 0;
@@ -83,28 +83,28 @@ export class FrameBuffer {
     return this.#buffer.subarray(this.#end);
   }
 
-  /** A read should complete the PDU under way, and be large: its cost is the call, not the byte. */
+  /** Returns whether the free space is too small to complete the next PDU, or for a large and so efficient read. */
   #isCramped(): boolean {
     const free = this.#buffer.length - this.#end;
     return free < this.#missing() || free < this.#buffer.length / 4;
   }
 
-  /** Takes note that `count` bytes were put into the space. */
+  /** Adds `count` bytes that have been written to the free space. */
   received(count: number): void {
     this.#end += count;
   }
 
   /**
-   * The next complete PDU, or undefined when it has not been received yet.
+   * Returns the next PDU; undefined until it is complete.
    *
-   * @throws {ProtocolError} when its header digest is wrong, or its data segment longer than allowed
+   * @throws {ProtocolError} when its header digest is wrong or its data segment too long
    */
   next(): Frame | undefined {
     const available = this.#end - this.#start;
     if (available < BASIC_HEADER_BYTES) return undefined;
     const headerBytes = headerLength(this.#buffer, this.#start);
     const { headerDigestBytes } = this.#digests;
-    // Without a digest there is nothing to wait for: a header may lie about its additional segments, too.
+    // Without a digest the basic header is checked at once, so a false TotalAHSLength delays nothing.
     const checkableBytes = headerDigestBytes === 0 ? BASIC_HEADER_BYTES : headerBytes + headerDigestBytes;
     if (available < checkableBytes) return undefined;
     this.#checkHeader(headerBytes);
@@ -112,7 +112,7 @@ export class FrameBuffer {
     return this.#take(headerBytes, this.#dataBytes());
   }
 
-  /** Before a header is known to be right, nothing that it says of lengths is relied on (RFC 7143, 7.8). */
+  /** Checks the header digest first: the lengths of a header that may be damaged mean nothing (RFC 7143, 7.8). */
   #checkHeader(headerBytes: number): void {
     if (this.#isHeaderChecked) return;
     if (!this.#digests.isHeaderRight(this.#buffer, this.#start, this.#start + headerBytes)) {
@@ -149,7 +149,7 @@ export class FrameBuffer {
       this.#digests.dataDigestBytes(dataBytes);
   }
 
-  /** How many bytes complete the PDU at `start`, or at least its basic header, whichever can be known. */
+  /** Returns the bytes missing from the PDU at `start`, or from its basic header while its length is unknown. */
   #missing(): number {
     const available = this.#end - this.#start;
     return (this.#isHeaderChecked ? this.#pduBytes() : BASIC_HEADER_BYTES) - available;

@@ -1,7 +1,4 @@
-/**
- * Writes a connection's replies into its send buffer, and owns StatSN (RFC 7143, 4.2.2.2): the one place that gives
- * out status numbers.
- */
+/** The encoder of a connection's replies, and the owner of its StatSN (RFC 7143, 4.2.2.2). */
 import { serialAdd, serialDistance } from "../../bytes/serial_number.ts";
 import type { Outcome } from "../../scsi/outcome/outcome.ts";
 import { writeUint16 } from "../../bytes/big_endian.ts";
@@ -28,10 +25,10 @@ import {
 import { encodeText } from "../pdu/text.ts";
 import { BASIC_HEADER_BYTES, paddedLength, RESERVED_TAG } from "../pdu/header.ts";
 
-/** How a login fails, or goes on elsewhere. */
+/** The failure or redirection of a login. */
 type LoginFailure = Extract<ProtocolErrorResponse, { readonly kind: "login" | "redirect" }>;
 
-/** A task as far as its PDUs need it; the sequence numbers count what is sent. */
+/** The part of a task that its replies need; each R2T and Data-In increments a sequence number. */
 export interface AnsweredTask {
   readonly initiatorTaskTag: number;
   readonly lunField: number;
@@ -42,13 +39,13 @@ export interface AnsweredTask {
   readResidual(): Residual;
 }
 
-/** Where ExpCmdSN and MaxCmdSN come from. */
+/** The source of ExpCmdSN and MaxCmdSN: the command window of a session. */
 export interface WindowNumbers {
   readonly expCmdSN: number;
   readonly maxCmdSN: number;
 }
 
-/** Events of an Asynchronous Message (RFC 7143, 11.9.1). */
+/** The events of an Asynchronous Message (RFC 7143, 11.9.1). */
 const AsyncEvent = {
   logoutWanted: 1,
   connectionDropped: 2,
@@ -56,7 +53,7 @@ const AsyncEvent = {
   negotiationWanted: 4,
 } as const;
 
-/** The negotiated seconds before and in which a lost connection may be followed by another (RFC 7143, 13.15, 13.16). */
+/** Seconds to wait before, and within which, a lost connection can be reinstated (RFC 7143, 13.15 and 13.16). */
 interface ReconnectTimes {
   readonly defaultTime2Wait: number;
   readonly defaultTime2Retain: number;
@@ -64,49 +61,49 @@ interface ReconnectTimes {
 
 const NO_DATA = new Uint8Array();
 
-/** One connection's replies. */
+/** The encoder of one connection's replies. */
 export class ReplyWriter {
   readonly buffer = new SendBuffer();
   #digests = NO_DIGESTS;
   #statSN = 1;
-  /** The next StatSN that the initiator expects: it has received all before. */
+  /** The next StatSN that the initiator expects. */
   #expStatSN = 1;
   #lastPingTag = 0;
   #window: WindowNumbers = { expCmdSN: 0, maxCmdSN: 0 };
-  /** One object for all replies, filled anew for each: a reply is encoded before the next one begins. */
+  /** One object, reused for all replies: each is encoded before the next one. */
   readonly #numbers = { statSN: 0, expCmdSN: 0, maxCmdSN: 0 };
 
-  /** The number of the next status. */
+  /** The next StatSN. */
   get statSN(): number {
     return this.#statSN;
   }
 
-  /** The MaxCmdSN that the last reply carried. */
+  /** MaxCmdSN of the last reply. */
   get announcedMaxCmdSN(): number {
     return this.#numbers.maxCmdSN;
   }
 
-  /** Every request says how much the initiator has received (4.2.2.2). */
+  /** Takes note of the ExpStatSN of a request (4.2.2.2). */
   acknowledge(expStatSN: number): void {
     this.#expStatSN = expStatSN;
   }
 
-  /** The initiator has received everything before this status. */
+  /** Returns whether the initiator has received every status before this one. */
   isAcknowledged(statSN: number): boolean {
     return serialDistance(statSN, this.#expStatSN) >= 0;
   }
 
-  /** Follows the session's window from now on. */
+  /** Takes ExpCmdSN and MaxCmdSN of further replies from this window. */
   follow(window: WindowNumbers): void {
     this.#window = window;
   }
 
-  /** Adds digests from the next reply on. */
+  /** Adds digests, beginning with the next reply. */
   addDigests(digests: Digests): void {
     this.#digests = digests;
   }
 
-  /** Where the data segment of a reply begins. */
+  /** Offset of the data segment in a reply. */
   get dataOffset(): number {
     return BASIC_HEADER_BYTES + this.#digests.headerDigestBytes;
   }
@@ -131,12 +128,12 @@ export class ReplyWriter {
     this.#commit(into, dataLength);
   }
 
-  /** Space for a Data-In with `dataLength` bytes of data, which the caller puts at `dataOffset`. */
+  /** Returns space for a Data-In; the caller writes `dataLength` bytes of data at `dataOffset`. */
   reserveDataIn(dataLength: number): Uint8Array {
     return this.#reserve(dataLength);
   }
 
-  /** Sends what was put into the space of `reserveDataIn`; with `status` it also ends the command with GOOD. */
+  /** Completes the Data-In in the space of `reserveDataIn`; with `status` it ends the command with GOOD. */
   dataIn(
     into: Uint8Array,
     task: AnsweredTask,
@@ -164,7 +161,7 @@ export class ReplyWriter {
       r2tSN: task.r2tSN++,
       bufferOffset,
       desiredDataTransferLength: length,
-      // 11.8: the next StatSN, which is not used up.
+      // 11.8: the next StatSN, which an R2T does not use up.
       numbers: this.#withoutStatus(this.#statSN),
     });
     this.#commit(into, 0);
@@ -186,21 +183,21 @@ export class ReplyWriter {
     this.#commit(into, data.length);
   }
 
-  /** 11.19: tells the initiator of the window when nothing else does. It uses up no StatSN. */
+  /** Announces the command window when no other reply does (11.19); uses up no StatSN. */
   nopInForWindow(): void {
-    this.#unaskedNopIn(RESERVED_TAG);
+    this.#unsolicitedNopIn(RESERVED_TAG);
   }
 
-  /** 11.19: asks the initiator for a NOP-Out with the same tag. It uses up no StatSN. */
+  /** Pings the initiator, which replies with a NOP-Out of the same tag (11.19); uses up no StatSN. */
   ping(): void {
     this.#lastPingTag = (this.#lastPingTag + 1) & 0x7fffffff;
-    this.#unaskedNopIn(this.#lastPingTag);
+    this.#unsolicitedNopIn(this.#lastPingTag);
   }
 
-  #unaskedNopIn(targetTransferTag: number): void {
+  #unsolicitedNopIn(targetTransferTag: number): void {
     const into = this.#reserve(0);
     encodeNopIn(into, {
-      // Where there is a tag there must be a LUN (11.19.3): 0, which every target has.
+      // 11.19.3: a tag requires a LUN; every target has LUN 0.
       lunField: undefined,
       initiatorTaskTag: RESERVED_TAG,
       targetTransferTag,
@@ -237,7 +234,7 @@ export class ReplyWriter {
     this.#loginResponse(request, reply, LoginStatus.success);
   }
 
-  /** 11.13.5: a login that failed. Status-Class other than 0 leaves everything but the status without meaning. */
+  /** Refuses or redirects a login (11.13.5); only the status, and the address of a redirection, have a meaning. */
   loginFailure(request: LoginRequest, response: LoginFailure): void {
     const { currentStage, nextStage, tsih } = request;
     const data = response.kind === "redirect"
@@ -274,17 +271,17 @@ export class ReplyWriter {
     this.#commit(into, 0);
   }
 
-  /** Asks the initiator to log out within some seconds. */
+  /** Requests a logout within some seconds. */
   logoutWanted(seconds: number): void {
     this.#asynchronousMessage(AsyncEvent.logoutWanted, [0, 0, seconds]);
   }
 
-  /** Says that a connection of the session is closed, or is about to be. */
+  /** Announces that a connection of the session is closed, or will be. */
   connectionDropped(cid: number, { defaultTime2Wait, defaultTime2Retain }: ReconnectTimes): void {
     this.#asynchronousMessage(AsyncEvent.connectionDropped, [cid, defaultTime2Wait, defaultTime2Retain]);
   }
 
-  /** Says that all connections of the session are about to be closed. */
+  /** Announces that all connections of the session will be closed. */
   sessionDropped({ defaultTime2Wait, defaultTime2Retain }: ReconnectTimes): void {
     this.#asynchronousMessage(AsyncEvent.sessionDropped, [0, defaultTime2Wait, defaultTime2Retain]);
   }
@@ -300,7 +297,7 @@ export class ReplyWriter {
     this.#commit(into, 0);
   }
 
-  /** Sends back the header segments of the PDU that is rejected (11.17.4). */
+  /** Rejects a PDU, whose header segments it returns (11.17.4). */
   reject(reason: RejectReason, header: Uint8Array): void {
     const into = this.#reserve(header.length);
     encodeReject(into, { reason, dataLength: header.length, numbers: this.#withStatus() });
@@ -334,7 +331,7 @@ export class ReplyWriter {
   }
 }
 
-/** What is answered to one request. */
+/** The response to one Login Request. */
 export interface LoginReply {
   readonly transit: boolean;
   readonly continued: boolean;

@@ -1,23 +1,23 @@
 /**
- * A connection's replies on their way to the socket: they are encoded where they will be sent from, and leave many at
- * a time. While one half is being sent the other takes new replies.
+ * The send buffer of a connection. Replies are encoded in place, and many are sent at a time. It has two halves: one is
+ * filled while the other is being sent.
  */
 import { view } from "../../bytes/view.ts";
 
 const INITIAL_BYTES = 65_536;
 
-/** The two halves of a connection's send buffer. */
+/** The send buffer of a connection. */
 export class SendBuffer {
   #filling = new Uint8Array(INITIAL_BYTES);
   #idle = new Uint8Array(INITIAL_BYTES);
   #length = 0;
 
-  /** Bytes that wait to be taken. */
+  /** Committed bytes that have not been taken. */
   get length(): number {
     return this.#length;
   }
 
-  /** Space for `length` bytes behind what is committed, valid until the next call of any method. */
+  /** Returns space for `length` bytes after the committed ones, valid until the next call of any method. */
   reserve(length: number): Uint8Array {
     const end = this.#length + length;
     if (end > this.#filling.length) {
@@ -28,12 +28,12 @@ export class SendBuffer {
     return view(this.#filling, this.#length, end);
   }
 
-  /** The first `length` bytes of the space reserved last are to be sent. */
+  /** Commits the first `length` bytes of the space that was reserved last. */
   commit(length: number): void {
     this.#length += length;
   }
 
-  /** Takes everything that waits. It stays valid until the next call of `take`. */
+  /** Removes and returns all committed bytes; they are valid until the next call of `take`. */
   take(): Uint8Array {
     const taken = this.#filling;
     const length = this.#length;
@@ -43,7 +43,7 @@ export class SendBuffer {
     return taken.subarray(0, length);
   }
 
-  /** Drops what waits, and the memory for it. */
+  /** Discards committed bytes and frees the memory. */
   release(): void {
     this.#filling = new Uint8Array();
     this.#idle = new Uint8Array();

@@ -4,24 +4,24 @@ import { TextBudget } from "../../../lib/iscsi/negotiation/text_budget.ts";
 
 const ALL = Limits.textBudgetBytes;
 
-Deno.test("TextBudget takes texts up to its limit, and what shrinks or stays always", () => {
-  const retained = new TextBudget();
-  assertEquals(retained.change(0, ALL - 10), true);
-  assertEquals(retained.change(0, 11), false);
-  assertEquals(retained.bytes, ALL - 10);
-  assertEquals(retained.change(0, 10), true);
-  assertEquals(retained.change(10, 11), false);
-  assertEquals(retained.change(10, 10), true);
-  assertEquals(retained.change(ALL - 10, 5), true);
-  assertEquals(retained.change(10, 11), true);
-  assertEquals(retained.bytes, 16);
+Deno.test("TextBudget accepts texts up to its limit, and always a text that does not grow", () => {
+  const budget = new TextBudget();
+  assertEquals(budget.change(0, ALL - 10), true);
+  assertEquals(budget.change(0, 11), false);
+  assertEquals(budget.bytes, ALL - 10);
+  assertEquals(budget.change(0, 10), true);
+  assertEquals(budget.change(10, 11), false);
+  assertEquals(budget.change(10, 10), true);
+  assertEquals(budget.change(ALL - 10, 5), true);
+  assertEquals(budget.change(10, 11), true);
+  assertEquals(budget.bytes, 16);
 });
 
-Deno.test("TextBudget has room for one text, however long, and then for none beside it", () => {
-  const retained = new TextBudget();
-  assertEquals(retained.change(0, 2 * ALL), true);
-  assertEquals([retained.change(0, 1), retained.change(0, 0)], [false, true]);
-  assertEquals(retained.change(2 * ALL, 2 * ALL), true);
-  assertEquals(retained.change(2 * ALL, 0), true);
-  assertEquals([retained.change(0, 1), retained.bytes], [true, 1]);
+Deno.test("TextBudget has room for one text of any length, and then for no other", () => {
+  const budget = new TextBudget();
+  assertEquals(budget.change(0, 2 * ALL), true);
+  assertEquals([budget.change(0, 1), budget.change(0, 0)], [false, true]);
+  assertEquals(budget.change(2 * ALL, 2 * ALL), true);
+  assertEquals(budget.change(2 * ALL, 0), true);
+  assertEquals([budget.change(0, 1), budget.bytes], [true, 1]);
 });

@@ -21,7 +21,7 @@ function beside(): { text: TextNegotiation; keptBytes: () => number; others: Tex
     negotiation: new Negotiation(),
     request: new NegotiationRequest(new FakeClock(), () => {}),
     declarations: () => [],
-    retained: others,
+    textBudget: others,
     sendTargets: (value) => [["TargetName", value.repeat(10)]],
   });
   return { text, keptBytes: () => others.bytes - othersBytes, others };

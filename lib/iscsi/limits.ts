@@ -37,7 +37,7 @@ export const Limits = {
   /** Receptions, over all connections, for which a shallow queue is remembered. */
   shallowQueueReceptions: 64,
   /**
-   * When a login finds no room: silence after which a peer is pinged, time for its answer, and interval of the check.
+   * For a login that finds no room: silence after which a peer is pinged, time for its answer, interval of the check.
    * ESXi gives up a login after 5 s.
    */
   silentMs: 3_000,

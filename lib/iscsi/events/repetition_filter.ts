@@ -66,7 +66,7 @@ export class RepetitionFilter {
 
   /** Returns the run of a message; undefined beyond the limit, and the event is then logged. */
   #runOfMessage({ level, message }: LogEvent): Run | undefined {
-    const key = `${level} of ours: ${message}`;
+    const key = `${level}: ${message}`;
     return this.#runs.get(key) ?? (this.#runs.size < Limits.loggedPeers ? this.#begin(key) : undefined);
   }
 

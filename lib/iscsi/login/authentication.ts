@@ -1,24 +1,24 @@
-/** What initiators have to prove by CHAP before they learn anything of a node's targets. */
+/** The proofs that initiators give by CHAP before they learn anything about the targets of a node. */
 import { type ChapConfig, type Credentials, isAccountOf } from "../../config/chap.ts";
 import type { Config, TargetConfig } from "../../config/config.ts";
 import { isSameSecret } from "../../config/secret.ts";
 
-/** What nobody can prove. */
-const NOBODY: ChapConfig = { accounts: new Map(), mutual: undefined };
+/** Terms that no initiator can meet. */
+const NO_ACCOUNTS: ChapConfig = { accounts: new Map(), mutual: undefined };
 
 /**
- * What has to be proved for a login that is refused all the same, such as one to a target that is not there: where any
- * target asks for proof this asks too, so that nobody without a secret can tell one from the other.
+ * Returns the proof to require in a login that will be refused, such as one to an unknown target. If any target requires
+ * a proof, so does the refused login, and an initiator without a secret cannot distinguish the two.
  */
 export function proofOfRefused(
   { chap }: Pick<Config, "chap">,
   targets: Iterable<Pick<TargetConfig, "chap">>,
 ): ChapConfig | undefined {
   if (chap !== undefined) return chap;
-  return [...targets].some(({ chap }) => chap !== undefined) ? NOBODY : undefined;
+  return [...targets].some(({ chap }) => chap !== undefined) ? NO_ACCOUNTS : undefined;
 }
 
-/** Whether what an initiator has proved elsewhere would do here too. */
+/** Returns whether the account that an initiator has proved satisfies other terms, too. */
 export function isProofFor(chap: ChapConfig | undefined, { initiatorName, proved }: ProvedName): boolean {
   if (chap === undefined) return true;
   const account = proved && chap.accounts.get(proved.name);
@@ -26,14 +26,14 @@ export function isProofFor(chap: ChapConfig | undefined, { initiatorName, proved
     isSameSecret(account.secret, proved!.secret);
 }
 
-/** Whether two logins have proved the same. */
+/** Returns whether two logins have proved the same account name, or none. */
 export function isSameProof(a: Proof, b: Proof): boolean {
   return a.proved?.name === b.proved?.name;
 }
 
 /**
- * Whether a login may take the place of a session with its name and ISID: it has proved the same, or what the session
- * had proved would not do any more.
+ * Returns whether a login may reinstate a session of the same name and ISID: it has proved the same account, or the
+ * account of the session is no longer accepted.
  */
 export function isSuccessor(identity: Proof, session: ProvedSession): boolean {
   return isSameProof(identity, session.identity) ||
@@ -44,7 +44,7 @@ interface Proof {
   readonly proved: Credentials | undefined;
 }
 
-/** What an initiator has proved, and under which iSCSI name. */
+/** The account that an initiator has proved, and its iSCSI name. */
 interface ProvedName extends Proof {
   readonly initiatorName: string;
 }

@@ -1,5 +1,5 @@
 /**
- * The target's side of CHAP on one connection (RFC 7143, 12.1.3 and 9.2.1): values in, values out.
+ * CHAP on one connection, as the target sees it (RFC 7143, 12.1.3 and 9.2.1): values in, values out.
  *
  *     initiator                             target
  *     AuthMethod=CHAP,...             ->
@@ -24,30 +24,30 @@ import { parseNumber } from "../negotiation/negotiation.ts";
 import { quoted } from "../events/peer_text.ts";
 import type { KeyValue } from "../pdu/text.ts";
 
-/** Longest challenge or response (12.1.3). */
+/** Longest challenge or response in bytes (12.1.3). */
 const BINARY_BYTES_MAX = 1024;
 
-/** What stands in for the secret of a name that there is not, so that it takes as long to be refused. */
+/** A substitute for the secret of an unknown name: its refusal takes as long as that of a wrong secret. */
 const NO_SECRET = new Uint8Array(16);
 
-/** What has to be proved, and by what means. */
+/** The proofs that are accepted, and the means to verify them. */
 export interface ChapTerms extends Pick<ChapConfig, "mutual"> {
-  /** Whose proofs are good; undefined where nothing has to be proved, and an initiator insists on CHAP all the same. */
+  /** The accepted accounts; undefined where any response passes, because nothing has to be proved. */
   readonly accounts: ChapConfig["accounts"] | undefined;
-  /** The weakest algorithm that is good enough. */
+  /** The weakest accepted algorithm. */
   readonly minimum: ChapAlgorithm;
-  /** Bytes that nobody can guess. */
+  /** Returns random bytes that cannot be guessed. */
   readonly randomBytes: (length: number) => Uint8Array;
-  /** Whether the target has sent this challenge to anybody who is still to answer it. */
+  /** Returns whether this challenge of the target awaits a response on any connection. */
   readonly isOutstanding: (challenge: Uint8Array) => boolean;
 }
 
-/** What becomes of an initiator's keys: they are answered, or the login fails. */
+/** The answers to an initiator's keys, or the failure of the login. */
 export type ChapReply =
   | { readonly answers: readonly KeyValue[] }
   | { readonly failure: LoginStatus; readonly reason: string };
 
-/** Whether a key is one of CHAP's. */
+/** Returns whether a key belongs to CHAP. */
 export function isChapKey(key: string): boolean {
   return Object.hasOwn(KEYS, key);
 }
@@ -56,13 +56,13 @@ const KEYS = { CHAP_A: true, CHAP_I: true, CHAP_C: true, CHAP_N: true, CHAP_R: t
 
 type ChapKey = keyof typeof KEYS;
 
-/** The keys that a stage wants, and those that it may have besides, all or none of them. */
+/** The keys that each stage requires, and optional ones, of which it has all or none. */
 const STAGE_KEYS = {
-  method: { wanted: [], possible: [] },
-  algorithm: { wanted: ["CHAP_A"], possible: [] },
-  response: { wanted: ["CHAP_N", "CHAP_R"], possible: ["CHAP_I", "CHAP_C"] },
-  done: { wanted: [], possible: [] },
-} as const satisfies Record<string, { wanted: readonly ChapKey[]; possible: readonly ChapKey[] }>;
+  method: { required: [], optional: [] },
+  algorithm: { required: ["CHAP_A"], optional: [] },
+  response: { required: ["CHAP_N", "CHAP_R"], optional: ["CHAP_I", "CHAP_C"] },
+  done: { required: [], optional: [] },
+} as const satisfies Record<string, { required: readonly ChapKey[]; optional: readonly ChapKey[] }>;
 
 interface Challenge {
   readonly algorithm: ChapAlgorithm;
@@ -70,7 +70,7 @@ interface Challenge {
   readonly bytes: Uint8Array;
 }
 
-/** An initiator proving who it is. */
+/** The CHAP exchange of one login. */
 export class ChapExchange {
   readonly #terms: ChapTerms;
   readonly #initiatorName: string;
@@ -78,61 +78,60 @@ export class ChapExchange {
   #challenge: Challenge | undefined;
   #proved: Credentials | undefined;
 
-  /** @param initiatorName folded iSCSI name that the initiator claims to have */
+  /** @param initiatorName the folded iSCSI name that the initiator claims */
   constructor(terms: ChapTerms, initiatorName: string) {
     this.#terms = terms;
     this.#initiatorName = initiatorName;
   }
 
-  /** AuthMethod=CHAP has been settled. */
+  /** AuthMethod=CHAP has been chosen. */
   get hasBegun(): boolean {
     return this.#stage !== "method";
   }
 
-  /** The exchange is over, and the initiator has proved what it had to. */
+  /** The exchange is complete, and its proof accepted. */
   get isDone(): boolean {
     return this.#stage === "done";
   }
 
-  /** The name that the initiator has proved to be its own, and by which secret; undefined before. */
+  /** The account that the initiator has proved; undefined before, and where any response passes. */
   get proved(): Credentials | undefined {
     return this.#proved;
   }
 
-  /** Whether this is the challenge that the initiator is still to answer. */
+  /** Returns whether this challenge awaits the initiator's response. */
   isOutstanding(challenge: Uint8Array): boolean {
     return this.#stage === "response" && isSameResponse(challenge, this.#challenge!.bytes);
   }
 
-  /** AuthMethod=CHAP is settled. */
+  /** Begins the exchange: AuthMethod=CHAP has been chosen. */
   begin(): void {
     this.#stage = "algorithm";
   }
 
-  /** Takes the keys of CHAP of one text. */
+  /** Answers the CHAP keys of one text. */
   receive(pairs: readonly KeyValue[]): ChapReply {
     const keys = new Map(pairs);
     if (keys.size < pairs.length) return fault("A CHAP key is sent twice");
-    const problem = this.#orderProblem(keys);
+    const problem = this.#findMisplaced(keys);
     if (problem !== undefined) return problem;
     return this.#stage === "algorithm"
       ? this.#chooseAlgorithm(keys.get("CHAP_A")!)
       : this.#verify(keys, this.#challenge!);
   }
 
-  #orderProblem(keys: ReadonlyMap<string, string>): ChapReply | undefined {
-    const { wanted, possible } = STAGE_KEYS[this.#stage];
-    const allowed: readonly string[] = [...wanted, ...possible];
-    const stray = keys.keys().find((key) => !allowed.includes(key));
-    if (stray !== undefined) return fault(`${stray} is sent out of turn`);
-    const isMutual = possible.some((key) => keys.has(key));
-    const missing = [...wanted, ...(isMutual ? possible : [])].find((key) => !keys.has(key));
-    return missing &&
-      { failure: LoginStatus.missingParameter, reason: `${missing} is missing` };
+  #findMisplaced(keys: ReadonlyMap<string, string>): ChapReply | undefined {
+    const { required, optional } = STAGE_KEYS[this.#stage];
+    const allowed: readonly string[] = [...required, ...optional];
+    const misplaced = keys.keys().find((key) => !allowed.includes(key));
+    if (misplaced !== undefined) return fault(`${misplaced} is sent out of turn`);
+    const isMutual = optional.some((key) => keys.has(key));
+    const missing = [...required, ...(isMutual ? optional : [])].find((key) => !keys.has(key));
+    return missing && { failure: LoginStatus.missingParameter, reason: `${missing} is missing` };
   }
 
   #chooseAlgorithm(offer: string): ChapReply {
-    // 6.2.1: the first that will do, as the list is in the order of the initiator's preference.
+    // 6.2.1: the first accepted one, because the list is in the order of the initiator's preference.
     const minimum = CHAP_ALGORITHMS.indexOf(this.#terms.minimum);
     const admitted = CHAP_ALGORITHMS.slice(minimum);
     const algorithm = offer.split(",").map(parseNumber)
@@ -148,12 +147,8 @@ export class ChapExchange {
     const identifier = this.#terms.randomBytes(1)[0]!;
     this.#challenge = { algorithm, identifier, bytes };
     this.#stage = "response";
-    return {
-      answers: [["CHAP_A", String(code)], ["CHAP_I", String(identifier)], [
-        "CHAP_C",
-        writeBinaryValue(bytes),
-      ]],
-    };
+    const challenge = writeBinaryValue(bytes);
+    return { answers: [["CHAP_A", String(code)], ["CHAP_I", String(identifier)], ["CHAP_C", challenge]] };
   }
 
   #verify(keys: ReadonlyMap<string, string>, challenge: Challenge): ChapReply {
@@ -172,7 +167,7 @@ export class ChapExchange {
     return { answers };
   }
 
-  /** The account that an initiator has proved to have, or why it has not. */
+  /** Returns the account that the initiator has proved, or the reason why it has proved none. */
   #accountProved(
     accounts: ChapConfig["accounts"],
     name: string,
@@ -194,7 +189,7 @@ export class ChapExchange {
     { identifier, challenge }: { identifier: number; challenge: Uint8Array },
     algorithm: ChapAlgorithm,
   ): KeyValue[] | string {
-    // 9.2.1: who sends our own challenge back wants us to compute the response that it owes.
+    // 9.2.1: an initiator that reflects a challenge would obtain the response that it has to compute.
     if (this.#terms.isOutstanding(challenge)) return "its CHAP_C is a challenge of this target";
     const { mutual } = this.#terms;
     if (mutual === undefined) return "it asks for mutual CHAP, but mutual_user is not set";
@@ -207,7 +202,7 @@ export class ChapExchange {
   }
 }
 
-/** What the initiator challenges us with: undefined for nothing, or a sentence that says what is wrong with it. */
+/** Reads the initiator's challenge; returns undefined if there is none, or a sentence that names the fault. */
 function readChallenge(
   keys: ReadonlyMap<string, string>,
 ): { identifier: number; challenge: Uint8Array } | string | undefined {
@@ -220,12 +215,12 @@ function readChallenge(
     : { identifier, challenge };
 }
 
-/** The initiator breaks the rules of the exchange. */
+/** Returns the failure of an initiator that violates the exchange. */
 function fault(reason: string): ChapReply {
   return { failure: LoginStatus.initiatorError, reason };
 }
 
-/** The initiator keeps to the rules, but does not prove who it is. */
+/** Returns the failure of an initiator that follows the exchange but proves nothing. */
 function refusal(reason: string): ChapReply {
   return { failure: LoginStatus.authenticationFailure, reason };
 }

@@ -1,8 +1,8 @@
-/** What CHAP computes (RFC 1994, 4.1, with the algorithms that RFC 7143, 12.1.3, and IANA number). */
+/** The hash functions of CHAP (RFC 1994, 4.1; RFC 7143, 12.1.3). */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { ChapAlgorithm } from "../../config/chap.ts";
 
-/** The algorithms by their numbers in CHAP_A (IANA, PPP authentication algorithms). */
+/** The algorithms, with their codes in CHAP_A (IANA, PPP authentication algorithms). */
 export const ChapAlgorithms = {
   "md5": { code: 5, bytes: 16 },
   "sha1": { code: 6, bytes: 20 },
@@ -10,7 +10,7 @@ export const ChapAlgorithms = {
   "sha3-256": { code: 8, bytes: 32 },
 } as const satisfies Record<ChapAlgorithm, { readonly code: number; readonly bytes: number }>;
 
-/** The response to a challenge: a hash of identifier, secret and challenge in this order. */
+/** Computes the response to a challenge: a hash of identifier, secret and challenge, in this order. */
 export function chapResponse(
   algorithm: ChapAlgorithm,
   { identifier, secret, challenge }: { identifier: number; secret: Uint8Array; challenge: Uint8Array },
@@ -22,7 +22,7 @@ export function chapResponse(
   return new Uint8Array(hash.digest());
 }
 
-/** Whether bytes are equal, in a time that does not tell how many of them are; their number is no secret. */
+/** Returns whether two responses are equal, in a time that depends on their lengths only. */
 export function isSameResponse(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }

@@ -1,4 +1,4 @@
-/** Rules that Login Requests obey whatever their text says (RFC 7143, 11.12). */
+/** Rules for the header of Login Requests (RFC 7143, 11.12). */
 import { type LoginRequest, LoginStage } from "../pdu/initiator_pdus.ts";
 import { LoginStatus } from "../pdu/login_status.ts";
 import { loginFailed, type ProtocolError } from "../pdu/protocol_error.ts";

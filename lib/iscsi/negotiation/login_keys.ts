@@ -4,7 +4,10 @@
  */
 import { Limits } from "../limits.ts";
 
-/** The kind of a key's value, and the rule that combines the values of both sides (RFC 7143, 6.2). */
+/**
+ * The kind of a key's value, and the rule that combines the values of both sides (RFC 7143, 6.2): `own` is the target's
+ * value, `default` the result without negotiation.
+ */
 export type KeyRule =
   /** The target chooses the first supported value of the initiator's list. */
   | { readonly kind: "list"; readonly supported: readonly string[]; readonly default: string }
@@ -13,17 +16,17 @@ export type KeyRule =
     readonly kind: "smaller" | "greater";
     readonly min: number;
     readonly max: number;
-    readonly ours: number;
+    readonly own: number;
     readonly default: number;
   }
   /** The result is Yes if both sides say Yes (`and`), or at least one does (`or`). */
-  | { readonly kind: "and" | "or"; readonly ours: boolean; readonly default: boolean }
+  | { readonly kind: "and" | "or"; readonly own: boolean; readonly default: boolean }
   /** Each side declares a number of its own. */
   | {
     readonly kind: "declaredNumber";
     readonly min: number;
     readonly max: number;
-    readonly ours: number;
+    readonly own: number;
     readonly default: number;
   }
   /** The initiator declares a text of at most 255 bytes (6.1), which gets no answer. */
@@ -67,7 +70,7 @@ export const LoginKeys = {
   },
   DataDigest: { rule: { kind: "list", supported: ["CRC32C", "None"], default: "None" }, when: "operational" },
   MaxConnections: {
-    rule: { kind: "smaller", min: 1, max: 65_535, ours: Limits.connectionsPerSession, default: 1 },
+    rule: { kind: "smaller", min: 1, max: 65_535, own: Limits.connectionsPerSession, default: 1 },
     when: "operational",
     leadingOnly: true,
   },
@@ -79,12 +82,12 @@ export const LoginKeys = {
   TargetAddress: { rule: { kind: "targetOnly" }, when: "any" },
   TargetPortalGroupTag: { rule: { kind: "targetOnly" }, when: "any" },
   InitialR2T: {
-    rule: { kind: "or", ours: false, default: true },
+    rule: { kind: "or", own: false, default: true },
     when: "operational",
     leadingOnly: true,
   },
   ImmediateData: {
-    rule: { kind: "and", ours: true, default: true },
+    rule: { kind: "and", own: true, default: true },
     when: "operational",
     leadingOnly: true,
   },
@@ -93,49 +96,49 @@ export const LoginKeys = {
       kind: "declaredNumber",
       min: 512,
       max: LENGTH_MAX,
-      ours: Limits.dataSegmentBytes,
+      own: Limits.dataSegmentBytes,
       default: 8_192,
     },
     when: "operationalOrFull",
   },
   MaxBurstLength: {
-    rule: { kind: "smaller", min: 512, max: LENGTH_MAX, ours: Limits.burstBytes, default: 262_144 },
+    rule: { kind: "smaller", min: 512, max: LENGTH_MAX, own: Limits.burstBytes, default: 262_144 },
     when: "operational",
     leadingOnly: true,
   },
   FirstBurstLength: {
-    rule: { kind: "smaller", min: 512, max: LENGTH_MAX, ours: Limits.firstBurstBytes, default: 65_536 },
+    rule: { kind: "smaller", min: 512, max: LENGTH_MAX, own: Limits.firstBurstBytes, default: 65_536 },
     when: "operational",
     leadingOnly: true,
   },
   DefaultTime2Wait: {
-    rule: { kind: "greater", min: 0, max: 3_600, ours: 0, default: 2 },
+    rule: { kind: "greater", min: 0, max: 3_600, own: 0, default: 2 },
     when: "operational",
     leadingOnly: true,
   },
   // At error recovery level 0 a task ends with its connection, so nothing is retained.
   DefaultTime2Retain: {
-    rule: { kind: "smaller", min: 0, max: 3_600, ours: 0, default: 20 },
+    rule: { kind: "smaller", min: 0, max: 3_600, own: 0, default: 20 },
     when: "operational",
     leadingOnly: true,
   },
   MaxOutstandingR2T: {
-    rule: { kind: "smaller", min: 1, max: 65_535, ours: Limits.outstandingR2Ts, default: 1 },
+    rule: { kind: "smaller", min: 1, max: 65_535, own: Limits.outstandingR2Ts, default: 1 },
     when: "operational",
     leadingOnly: true,
   },
   DataPDUInOrder: {
-    rule: { kind: "or", ours: true, default: true },
+    rule: { kind: "or", own: true, default: true },
     when: "operational",
     leadingOnly: true,
   },
   DataSequenceInOrder: {
-    rule: { kind: "or", ours: true, default: true },
+    rule: { kind: "or", own: true, default: true },
     when: "operational",
     leadingOnly: true,
   },
   ErrorRecoveryLevel: {
-    rule: { kind: "smaller", min: 0, max: 2, ours: 0, default: 0 },
+    rule: { kind: "smaller", min: 0, max: 2, own: 0, default: 0 },
     when: "operational",
     leadingOnly: true,
   },
@@ -147,7 +150,7 @@ export const LoginKeys = {
   },
   // RFC 7144, 7.1.1: level 1 is RFC 7143, level 2 adds the task management functions of RFC 7144.
   iSCSIProtocolLevel: {
-    rule: { kind: "smaller", min: 0, max: 31, ours: 2, default: 1 },
+    rule: { kind: "smaller", min: 0, max: 31, own: 2, default: 1 },
     when: "operational",
     leadingOnly: true,
   },

@@ -67,7 +67,7 @@ export function resolve(rule: KeyRule, offer: string): Resolution {
     case "greater": {
       const number = numberWithin(rule, offer);
       if (number === undefined) return REJECT;
-      const value = rule.kind === "smaller" ? Math.min(number, rule.ours) : Math.max(number, rule.ours);
+      const value = rule.kind === "smaller" ? Math.min(number, rule.own) : Math.max(number, rule.own);
       return { answer: String(value), value };
     }
     case "declaredNumber": {
@@ -77,8 +77,8 @@ export function resolve(rule: KeyRule, offer: string): Resolution {
     case "and":
     case "or": {
       if (offer !== "Yes" && offer !== "No") return REJECT;
-      const theirs = offer === "Yes";
-      const value = rule.kind === "and" ? theirs && rule.ours : theirs || rule.ours;
+      const offered = offer === "Yes";
+      const value = rule.kind === "and" ? offered && rule.own : offered || rule.own;
       return { answer: value ? "Yes" : "No", value };
     }
     case "declaredText":
@@ -191,7 +191,7 @@ export class Negotiation {
       return { ...LoginKeys.AuthMethod.rule, supported: [isNone ? "None" : "CHAP"] };
     }
     const isSingle = name === "MaxConnections" && this.#isDiscovery;
-    return isSingle ? { ...LoginKeys.MaxConnections.rule, ours: 1 } : undefined;
+    return isSingle ? { ...LoginKeys.MaxConnections.rule, own: 1 } : undefined;
   }
 
   /** Limits FirstBurstLength to MaxBurstLength (13.14), whatever the order of the offers. */

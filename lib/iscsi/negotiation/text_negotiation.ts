@@ -103,7 +103,7 @@ export class TextNegotiation {
     if (!this.#textBudget.change(this.#heldBytes, bytes)) {
       throw rejected(
         RejectReason.longOperationReject,
-        "Text of other initiators leaves no room in the budget",
+        "Texts of other initiators use up the text budget",
       );
     }
     this.#heldBytes = bytes;

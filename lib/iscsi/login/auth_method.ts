@@ -1,12 +1,15 @@
 /**
  * The negotiation of AuthMethod (RFC 7143, 12.1), and the CHAP exchange that follows it if CHAP is chosen.
  *
- *     initiator offers                     target proposes
+ *     initiator                         target                 state afterwards
  *
- *     AuthMethod=CHAP,None  ->             (no AuthMethod)  ->
- *                           <-  CHAP                        <-  AuthMethod=CHAP     proposing, then proposed
- *                                          AuthMethod=CHAP  ->                      settled
- *                               settled                     <-  (no answer)
+ *     The initiator makes an offer:
+ *       AuthMethod=CHAP,None      ->
+ *                                 <-    AuthMethod=CHAP        settled
+ *     The initiator waits for a proposal:
+ *       InitiatorName=... only    ->
+ *                                 <-    AuthMethod=CHAP        proposing, then proposed
+ *       AuthMethod=CHAP CHAP_A=5  ->                           settled
  */
 import { quoted } from "../events/peer_text.ts";
 import { LoginStatus } from "../pdu/login_status.ts";

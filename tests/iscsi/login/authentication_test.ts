@@ -263,6 +263,11 @@ Deno.test("a target proposes AuthMethod to an initiator that waits for it, once 
     await say(other, names("open"));
     const answer = await say(other, [["AuthMethod", "CHAP,None"]], Stage.fullFeature);
     assertEquals([answer.flags, decodeText(answer.data)], [0x83, [["AuthMethod", "None"]]]);
+    // After an offer of the initiator's own, the proposal is void.
+    const fickle = harness.connect();
+    await say(fickle, names());
+    await say(fickle, [["AuthMethod", "CHAP,None"]]);
+    assertEquals(statusOf(await say(fickle, [["AuthMethod", "CHAP"]])), "0200");
     // What was taken is settled.
     const again = harness.connect();
     await say(again, names());

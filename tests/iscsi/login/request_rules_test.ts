@@ -1,0 +1,58 @@
+/** The rules for the header of Login Requests (RFC 7143, 11.12), without a connection. */
+import { assertEquals } from "@std/assert";
+import { findContradiction, findStageFault } from "../../../lib/iscsi/login/request_rules.ts";
+import { type LoginRequest, LoginStage } from "../../../lib/iscsi/pdu/initiator_pdus.ts";
+
+const FIRST: LoginRequest = {
+  kind: "loginRequest",
+  transit: false,
+  continued: false,
+  currentStage: LoginStage.security,
+  nextStage: LoginStage.security,
+  versionMin: 0,
+  isid: 1,
+  tsih: 2,
+  initiatorTaskTag: 3,
+  cid: 4,
+  cmdSN: 5,
+  expStatSN: 6,
+  data: new Uint8Array(),
+};
+
+Deno.test("findContradiction() compares ISID, TSIH and CID with the first request, and nothing else", () => {
+  const rows = [
+    [{}, undefined],
+    [{ cmdSN: 9, expStatSN: 9, initiatorTaskTag: 9, versionMin: 9 }, undefined],
+    [{ isid: 9 }, "Login Request changes its ISID"],
+    [{ tsih: 9 }, "Login Request changes its TSIH"],
+    [{ cid: 9 }, "Login Request changes its CID"],
+  ] as const;
+  for (const [changes, message] of rows) {
+    assertEquals(findContradiction(FIRST, { ...FIRST, ...changes })?.message, message);
+  }
+  const late = { ...FIRST, versionMin: 1 };
+  assertEquals(findContradiction(late, FIRST)?.message, "Version 1 is not supported");
+});
+
+Deno.test("findStageFault() allows every transition to a later stage, and no other", () => {
+  const allowed: string[] = [];
+  for (const stage of [0, 1, 2, 3]) {
+    for (const nextStage of [0, 1, 2, 3]) {
+      const request = { ...FIRST, transit: true, currentStage: stage, nextStage };
+      if (findStageFault(request, stage) === undefined) allowed.push(`${stage} to ${nextStage}`);
+      const other = { ...request, currentStage: stage === 0 ? 1 : 0 };
+      assertEquals(
+        findStageFault(other, stage)?.message,
+        `Login Request is in stage ${other.currentStage}, not ${stage}`,
+      );
+    }
+  }
+  assertEquals(allowed, ["0 to 1", "0 to 3", "1 to 3"]);
+});
+
+Deno.test("findStageFault() ignores NSG without T, and refuses T with C", () => {
+  const nextStage = LoginStage.operational;
+  assertEquals(findStageFault({ ...FIRST, nextStage: 2, continued: true }, 0), undefined);
+  const both = { ...FIRST, transit: true, continued: true, nextStage };
+  assertEquals(findStageFault(both, 0)?.message, "Login Request sets both T and C");
+});

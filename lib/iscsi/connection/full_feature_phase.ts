@@ -5,7 +5,6 @@
  * `proceed`, which answers it or hands it to the queue that moves its data.
  */
 import { kindOfCommand } from "../../scsi/dispatch/command_table.ts";
-import { readUint32 } from "../../bytes/big_endian.ts";
 import { checkCondition, refused, TASK_SET_FULL } from "../../scsi/outcome/finished.ts";
 import type {
   DataOut as DataOutOperation,
@@ -59,7 +58,7 @@ import type { KeyValue } from "../pdu/text.ts";
 import { TextNegotiation } from "../negotiation/text_negotiation.ts";
 import { type Overdue, TransferWatch } from "../task/transfer_watch.ts";
 import type { Work } from "../task/work_under_way.ts";
-import { type Frame, RESERVED_TAG } from "../pdu/header.ts";
+import { expStatSNOf, type Frame, opcodeOf, RESERVED_TAG } from "../pdu/header.ts";
 import type { ConnectionEnds } from "../byte_stream.ts";
 
 /** Reasons of a Logout Request and responses to it (RFC 7143, 11.14.1 and 11.15.1). */
@@ -198,7 +197,7 @@ export class FullFeaturePhase implements SessionConnection {
    * @throws {ProtocolError} of kind `close`
    */
   receive(frame: Frame): void {
-    this.replies.acknowledge(readUint32(frame.header, 28));
+    this.replies.acknowledge(expStatSNOf(frame.header));
     this.#awaitedAcknowledgements?.update((statSN) => this.replies.isAcknowledged(statSN));
     if (frame.hasDataDigestError) this.#discard(frame);
     else this.carryOut(frame);
@@ -222,7 +221,7 @@ export class FullFeaturePhase implements SessionConnection {
    */
   #discard(frame: Frame): void {
     if (this.#isOver) return;
-    const opcode = frame.header[0]! & 0x3f;
+    const opcode = opcodeOf(frame.header);
     this.#owner.warn(`Data digest error in ${initiatorOpcodeName(opcode)}`);
     if (this.#isIgnored(frame)) return;
     this.#reject(RejectReason.dataDigestError, frame);

@@ -23,7 +23,8 @@ export interface AdditionalHeaders {
   readonly bidirectionalRead: number;
 }
 
-const NO_ADDITIONAL_HEADERS: AdditionalHeaders = { extendedCdb: undefined, bidirectionalRead: 0 };
+/** The fields of a SCSI Command without additional header segments. */
+export const NO_ADDITIONAL_HEADERS: AdditionalHeaders = { extendedCdb: undefined, bidirectionalRead: 0 };
 
 /**
  * Decodes the segments that follow the basic header segment.
@@ -31,7 +32,6 @@ const NO_ADDITIONAL_HEADERS: AdditionalHeaders = { extendedCdb: undefined, bidir
  * @throws {ProtocolError} that ends the session, when a segment is malformed
  */
 export function decodeAdditionalHeaders(header: Uint8Array): AdditionalHeaders {
-  if (header.length === BASIC_HEADER_BYTES) return NO_ADDITIONAL_HEADERS;
   let extendedCdb: Uint8Array | undefined;
   let bidirectionalRead = 0;
   for (let offset = BASIC_HEADER_BYTES; offset < header.length;) {

@@ -9,15 +9,14 @@ import { readUint16, readUint32, readUint48 } from "../../bytes/big_endian.ts";
 import { view } from "../../bytes/view.ts";
 import { decodeLun } from "../../scsi/logical_unit_number.ts";
 import { TaskAttribute } from "../../scsi/task_attribute.ts";
-import { decodeAdditionalHeaders } from "./additional_headers.ts";
+import { decodeAdditionalHeaders, NO_ADDITIONAL_HEADERS } from "./additional_headers.ts";
 import {
   BASIC_HEADER_BYTES,
-  expStatSNOf,
   type Frame,
   isContinued,
   isFinal,
   isImmediate,
-  Offset,
+  Offset as HeaderOffset,
   opcodeOf,
   RESERVED_TAG,
 } from "./header.ts";
@@ -25,6 +24,9 @@ import { LoginStatus } from "./login_status.ts";
 import { InitiatorOpcode, initiatorOpcodeName } from "./opcodes.ts";
 import { connectionBroken, formatError, loginFailed, rejected } from "./protocol_error.ts";
 import { RejectReason } from "./reject_reason.ts";
+
+/** The table as a constant of this module: V8 folds such constants into the code, but not imported ones. */
+const Offset = HeaderOffset;
 
 /** The fields of every request that takes part in command numbering (RFC 7143, 4.2.2.1). */
 interface Numbered {
@@ -134,7 +136,9 @@ function decodeScsiCommand({ header, data }: Frame): ScsiCommand {
       `SCSI Command has the reserved task attribute ${flags & 7}`,
     );
   }
-  const additional = decodeAdditionalHeaders(header);
+  const additional = header.length > BASIC_HEADER_BYTES
+    ? decodeAdditionalHeaders(header)
+    : NO_ADDITIONAL_HEADERS;
   return {
     kind: "scsiCommand",
     immediate: isImmediate(header),
@@ -147,7 +151,7 @@ function decodeScsiCommand({ header, data }: Frame): ScsiCommand {
     lunField: readUint16(header, Offset.lun),
     initiatorTaskTag: readUint32(header, Offset.initiatorTaskTag),
     cmdSN: readUint32(header, Offset.cmdSN),
-    expStatSN: expStatSNOf(header),
+    expStatSN: readUint32(header, Offset.expStatSN),
     cdb: additional.extendedCdb ?? view(header, 32, BASIC_HEADER_BYTES),
     data,
   };
@@ -173,7 +177,7 @@ function decodeTaskManagementRequest(frame: Frame): TaskManagementRequest {
     initiatorTaskTag: readUint32(header, Offset.initiatorTaskTag),
     referencedTaskTag: readUint32(header, 20),
     cmdSN: readUint32(header, Offset.cmdSN),
-    expStatSN: expStatSNOf(header),
+    expStatSN: readUint32(header, Offset.expStatSN),
     refCmdSN: readUint32(header, 32),
   };
 }
@@ -199,7 +203,7 @@ function decodeDataOut({ header, data }: Frame): DataOut {
     lun: decodeLun(header, Offset.lun),
     initiatorTaskTag: readUint32(header, Offset.initiatorTaskTag),
     targetTransferTag: readUint32(header, Offset.targetTransferTag),
-    expStatSN: expStatSNOf(header),
+    expStatSN: readUint32(header, Offset.expStatSN),
     dataSN: readUint32(header, Offset.dataSN),
     bufferOffset: readUint32(header, Offset.bufferOffset),
     data,
@@ -229,7 +233,7 @@ function decodeTextRequest({ header, data }: Frame): TextRequest {
     initiatorTaskTag: readUint32(header, Offset.initiatorTaskTag),
     targetTransferTag: readUint32(header, Offset.targetTransferTag),
     cmdSN: readUint32(header, Offset.cmdSN),
-    expStatSN: expStatSNOf(header),
+    expStatSN: readUint32(header, Offset.expStatSN),
     data,
   };
 }
@@ -286,7 +290,7 @@ export function decodeLoginRequest({ header, data }: Frame): LoginRequest {
     initiatorTaskTag: readUint32(header, Offset.initiatorTaskTag),
     cid: readUint16(header, Offset.cid),
     cmdSN: readUint32(header, Offset.cmdSN),
-    expStatSN: expStatSNOf(header),
+    expStatSN: readUint32(header, Offset.expStatSN),
     data,
   };
 }
@@ -308,7 +312,7 @@ function decodeLogoutRequest(frame: Frame): LogoutRequest {
     initiatorTaskTag: readUint32(header, Offset.initiatorTaskTag),
     cid: readUint16(header, Offset.cid),
     cmdSN: readUint32(header, Offset.cmdSN),
-    expStatSN: expStatSNOf(header),
+    expStatSN: readUint32(header, Offset.expStatSN),
   };
 }
 
@@ -347,7 +351,7 @@ function decodeNopOut({ header, data }: Frame): NopOut {
     initiatorTaskTag: readUint32(header, Offset.initiatorTaskTag),
     targetTransferTag: readUint32(header, Offset.targetTransferTag),
     cmdSN: readUint32(header, Offset.cmdSN),
-    expStatSN: expStatSNOf(header),
+    expStatSN: readUint32(header, Offset.expStatSN),
     data,
   };
   if (pdu.initiatorTaskTag === RESERVED_TAG && !pdu.immediate) {

@@ -5,7 +5,7 @@
 import { serialAdd, serialDistance } from "../../bytes/serial_number.ts";
 import { Limits } from "../limits.ts";
 import { InitiatorOpcode } from "../pdu/opcodes.ts";
-import type { Frame } from "../pdu/header.ts";
+import { type Frame, opcodeOf } from "../pdu/header.ts";
 
 /** What a PDU that is held takes in memory besides its bytes: the objects around the copies of its segments. */
 export const HELD_FRAME_BYTES = 1_024;
@@ -128,7 +128,7 @@ export class CommandWindow {
     const waiting = [...this.#held.values(), ...this.#behind.map(({ request }) => request)];
     return waiting.some((held) =>
       held?.initiatorTaskTag === initiatorTaskTag &&
-      (held.frames[0]!.header[0]! & 0x3f) === InitiatorOpcode.taskManagementRequest
+      opcodeOf(held.frames[0]!.header) === InitiatorOpcode.taskManagementRequest
     );
   }
 

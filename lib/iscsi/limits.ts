@@ -13,8 +13,8 @@ export const Limits = {
    */
   owedMs: 1_000,
   /**
-   * Time that a command may lock blocks which another one waits for, while it waits for its own initiator. ESXi gives up
-   * a volume when a COMPARE AND WRITE, which waits for such a lock, takes 8 s.
+   * Time that a command may lock blocks which another one waits for, while it waits for its own initiator. ESXi gives
+   * up a volume when a COMPARE AND WRITE, which waits for such a lock, takes 8 s.
    */
   blockingSeconds: 4,
   /** Time without any data on a connection that owes Data-Out; its waiting commands then fail. */
@@ -55,7 +55,7 @@ export const Limits = {
   loginRequests: 64,
   /** Delay of a login with CHAP after the first failure from its address; it doubles with each further failure. */
   failedLoginFirstMs: 250,
-  /** Longest such delay. ESXi gives up a login after 5 s; a wrong secret for one target must not lock it out of others. */
+  /** Longest such delay. ESXi gives up a login after 5 s; a wrong secret must not lock it out of other targets. */
   failedLoginMaxMs: 4_000,
   /** Time after its last failed login until the failures of an address are forgotten. */
   failedLoginMemoryMs: 60_000,

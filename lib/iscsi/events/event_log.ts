@@ -1,6 +1,6 @@
 /**
- * Events for the person who runs the target: one line each, none per command. An event stays a value until it is written
- * as text for people or as JSON for programs.
+ * Events for the person who runs the target: one line each, none per command. An event stays a value until it is
+ * written as text for people or as JSON for programs.
  */
 import type { RefusalReason } from "./refusal_reason.ts";
 

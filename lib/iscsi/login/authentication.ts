@@ -7,8 +7,8 @@ import { isSameSecret } from "../../config/secret.ts";
 const NO_ACCOUNTS: ChapConfig = { accounts: new Map(), mutual: undefined };
 
 /**
- * Returns the proof to require in a login that will be refused, such as one to an unknown target. If any target requires
- * a proof, so does the refused login, and an initiator without a secret cannot distinguish the two.
+ * Returns the proof to require in a login that will be refused, such as one to an unknown target. If any target
+ * requires a proof, so does the refused login, and an initiator without a secret cannot distinguish the two.
  */
 export function proofOfRefused(
   { chap }: Pick<Config, "chap">,

@@ -1,9 +1,9 @@
-/** The decisions of a login that a node makes, as far as the login knows of them. */
+/** The interface between a login and the node that decides about it. */
 import type { ChapTerms } from "./chap.ts";
 import type { LoginIdentity } from "./identity.ts";
 import type { ProtocolError } from "../pdu/protocol_error.ts";
 
-/** The decision about a login, and the proof required before the initiator learns of it. */
+/** A decision about a login, and the proof required before it is sent. */
 export interface Admission {
   /** Undefined when nothing has to be proved. */
   readonly chap: ChapTerms | undefined;
@@ -15,7 +15,7 @@ export interface Admission {
   readonly alias: string | undefined;
 }
 
-/** The node, as a login asks it for decisions. */
+/** The decisions that a login leaves to the node. */
 export interface LoginAuthority {
   /** Logs a violation of the RFC that the target tolerates. */
   overlooked(what: string): void;

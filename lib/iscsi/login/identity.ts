@@ -6,7 +6,7 @@ import type { LoginRequest } from "../pdu/initiator_pdus.ts";
 import { LoginStatus } from "../pdu/login_status.ts";
 import { loginFailed } from "../pdu/protocol_error.ts";
 
-/** The two ends of a session: folded names, and the initiator's port. */
+/** The identity of a session: folded names of both sides, and the ISID. */
 export interface SessionIdentity {
   readonly initiatorName: string;
   /** Undefined in a discovery session. */

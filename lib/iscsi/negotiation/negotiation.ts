@@ -212,8 +212,8 @@ export class Negotiation {
       return `${name} is not allowed in the security stage`;
     }
     if (key.when === "full") return `${name} is not allowed during login`;
-    // 6.2: a key is negotiated once. A declaration may be repeated unchanged: the identity of the login at any time, any
-    // other in another stage, which is a negotiation of its own.
+    // 6.2: a key is negotiated once. A declaration may be repeated unchanged: the identity of the login at any time,
+    // any other in another stage, which is a negotiation of its own.
     const before = this.#received.get(name);
     if (before === undefined) return undefined;
     const isRepetition = key.rule.kind === "declaredText" && before.value === offer &&

@@ -19,7 +19,7 @@ const CHALLENGE = Uint8Array.from({ length: 20 }, (_, index) => 200 - index);
 interface User {
   readonly name: string;
   readonly secret: string;
-  /** To whom it is bound; nobody unless told. */
+  /** The initiators that the account is bound to; empty by default. */
   readonly initiators?: readonly string[];
 }
 

@@ -11,7 +11,7 @@ import { Random } from "../../fuzz/_random.ts";
 
 const IDENTIFIER = 0xa5;
 
-/** What one algorithm makes of `bobsecret123`, and of `targetsecret1` under the challenge 0011...ff and number 9. */
+/** By algorithm: the response of `bobsecret123`, and that of `targetsecret1` to challenge 0011...ff, identifier 9. */
 const GOLDENS = {
   "5": {
     challenge: "030a11181f262d343b424950575e656c",
@@ -69,7 +69,7 @@ function exchangeOf(terms: Partial<ChapTerms> = {}): ChapExchange {
   }, INITIATOR);
 }
 
-/** An exchange that has settled AuthMethod=CHAP and, if told, MD5. */
+/** An exchange after AuthMethod=CHAP and, with `isChallenged`, after the choice of MD5. */
 function begun(terms: Partial<ChapTerms> = {}, isChallenged = true): ChapExchange {
   const exchange = exchangeOf(terms);
   exchange.begin();
@@ -77,7 +77,7 @@ function begun(terms: Partial<ChapTerms> = {}, isChallenged = true): ChapExchang
   return exchange;
 }
 
-/** How a reply fails, in four digits; "0000" for one that does not. */
+/** The status of a reply in four digits; "0000" for a success. */
 function statusOf(reply: ChapReply): string {
   return "failure" in reply ? reply.failure.toString(16).padStart(4, "0") : "0000";
 }
@@ -221,7 +221,7 @@ Deno.test("0201: a challenge of our own comes back, from this connection or anot
   const reflected: KeyValue[] = [["CHAP_I", "9"], ["CHAP_C", `0b${ours.toBase64()}`]];
   assertEquals(statusOf(begun({ isOutstanding }).receive([...PROOF, ...reflected])), "0201");
   assertEquals(statusOf(begun({ isOutstanding }).receive([...PROOF, ...MUTUAL])), "0000");
-  // One that has been answered is nobody's debt any more.
+  // An answered challenge is no longer outstanding.
   others[0]!.receive(PROOF);
   assertEquals(statusOf(begun({ isOutstanding }).receive([...PROOF, ...reflected])), "0000");
 });

@@ -1,4 +1,4 @@
-/** A fault of the target's own while it handles a login (RFC 7143, 11.13.5: 0300h), and whom it costs what. */
+/** A fault of the target itself during a login (RFC 7143, 11.13.5: 0300h), and its consequences. */
 import { assertEquals, assertRejects } from "@std/assert";
 import type { ChapConfig } from "../../../lib/config/chap.ts";
 import { Secret } from "../../../lib/config/secret.ts";
@@ -12,7 +12,7 @@ const CHAP: ChapConfig = {
   mutual: undefined,
 };
 
-/** A source that gives its first bytes, and then fails as often as it is told to. */
+/** A source of random bytes whose calls after the first `after` fail, `failures` times. */
 function failingBytes(after: number, failures: number): (length: number) => Uint8Array {
   const state = { calls: 0 };
   return (length) => {
@@ -57,7 +57,7 @@ Deno.test("0300: a source of random bytes that fails costs one login, and nobody
 
 Deno.test("0300: the same while it is looked who may come in, by whatever login", () =>
   withHarness({ targets: [{}] }, async (harness) => {
-    // An address that is none cannot be judged, and lets nobody in.
+    // A malformed address cannot be matched, and no login from it is admitted.
     const unknown = { ends: { peerAddress: "nowhere" } };
     assertEquals(await statusOf(harness.connect(unknown).login({ targetName: nameOf() })), 0x0300);
     const fast = harness.connect(unknown).login({ targetName: nameOf(), hasSecurityStage: false });

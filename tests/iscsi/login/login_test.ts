@@ -26,7 +26,7 @@ const UNKNOWN: TextPairs = Array.from({ length: 200 }, (_, index) => [`X-${"a".r
 
 const GUARDED = { name: "guarded", chap: { accounts: new Map(), mutual: undefined } };
 
-/** One Login Request: in the operational stage and on to full-feature phase unless told. */
+/** One Login Request; by default from the operational stage to full-feature phase. */
 interface Step {
   readonly stage?: number;
   /** Undefined: no transition is asked for. */

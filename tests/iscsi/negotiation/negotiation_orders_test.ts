@@ -1,6 +1,6 @@
 /**
- * Whatever legal keys an initiator offers, in whatever order, cut anywhere, over whichever path through the stages: the
- * answers are those that the standard gives for each key by itself (RFC 7143, 6.2, 6.3 and 13).
+ * Random logins with legal keys in any order, cut anywhere, on any path through the stages: each key gets the answer
+ * that the standard gives for it alone (RFC 7143, 6.2, 6.3 and 13).
  *
  * `FUZZ_RUNS` makes it longer, `FUZZ_SEED` repeats a run that failed (with `FUZZ_RUNS=1`).
  */
@@ -92,7 +92,7 @@ async function converse(
   return decodeText(joinBytes(answers));
 }
 
-/** What the target says besides its answers: about itself. */
+/** The keys that the target declares besides its answers. */
 const DECLARED = ["TargetAlias", "TargetPortalGroupTag", "MaxRecvDataSegmentLength"];
 
 async function runOnce(random: Random): Promise<void> {
@@ -180,7 +180,7 @@ Deno.test("every order of keys that depend on one another settles the same", asy
   });
 });
 
-/** Leaves out what these tests offer unless told. */
+/** Overrides that remove the default keys of a login. */
 const NO_KEYS = {
   MaxRecvDataSegmentLength: undefined,
   MaxOutstandingR2T: undefined,

@@ -10,7 +10,7 @@ import {
 /** In which stages a key may be used. */
 type Use = "security" | "operational" | "any" | "operational and full" | "full" | "always";
 
-/** What comes of one value: the answer, `none` where none is due. */
+/** The answer to each value; `none` for a declaration. */
 type Row = readonly [use: Use, values: Readonly<Record<string, string>>];
 
 const YES_OR_NO_GARBAGE = { yes: "Reject", "": "Reject", "1": "Reject", "Yes,No": "Reject", "No ": "Reject" };

@@ -232,7 +232,7 @@ Deno.test("decodePdu() decodes a Data-Out (11.7)", () => {
     bufferOffset: 0x51525354,
     data: hex("deadbeef"),
   });
-  // The other bits of that byte are reserved: nobody looks at them.
+  // The other bits of that byte are reserved and ignored.
   assertObjectMatch(decodePdu(frame(header.replace("0580", "057f"), "deadbeef")), { final: false });
 });
 

@@ -12,7 +12,7 @@ import { joinBytes } from "../../support/initiator_text.ts";
 import { bytesOf } from "../_golden.ts";
 import { nameOf, withHarness } from "../_harness.ts";
 
-/** What passes: `>` to the target, `<` from it. */
+/** A message: `>` to the target, `<` from it. */
 interface Step {
   readonly way: ">" | "<";
   readonly what: string;

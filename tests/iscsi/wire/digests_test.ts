@@ -40,7 +40,7 @@ const DIGESTS = new Map(
 );
 const BOTH = DIGEST_USES.at(-1)!;
 
-/** What the process has of the address space, in bytes. */
+/** Returns the size of the address space of this process in bytes. */
 function addressSpaceBytes(): number {
   return Number(/^VmSize:\s*(\d+) kB$/m.exec(Deno.readTextFileSync("/proc/self/status"))![1]) * 1024;
 }

@@ -31,7 +31,7 @@ function feed(frames: FrameBuffer, bytes: Uint8Array, pieceBytes: number): Uint8
   return pdus;
 }
 
-/** What is handed out of a PDU: all but the padding of its data segment. */
+/** Returns a PDU without the padding of its data segment. */
 function withoutPadding(pdu: Uint8Array): Uint8Array {
   const dataBytes = pdu[5]! << 16 | pdu[6]! << 8 | pdu[7]!;
   return pdu.subarray(0, BASIC_HEADER_BYTES + pdu[4]! * 4 + dataBytes);

@@ -24,8 +24,18 @@ export const TargetOpcode = {
   reject: 0x3f,
 } as const;
 
-/** Returns the name of an initiator's opcode for messages: `scsiCommand`, or `opcode 0x1c` for an undefined one. */
+const INITIATOR_OPCODE_NAMES: Readonly<Record<number, string>> = {
+  [InitiatorOpcode.nopOut]: "NOP-Out",
+  [InitiatorOpcode.scsiCommand]: "SCSI Command",
+  [InitiatorOpcode.taskManagementRequest]: "Task Management Function Request",
+  [InitiatorOpcode.loginRequest]: "Login Request",
+  [InitiatorOpcode.textRequest]: "Text Request",
+  [InitiatorOpcode.dataOut]: "SCSI Data-Out",
+  [InitiatorOpcode.logoutRequest]: "Logout Request",
+  [InitiatorOpcode.snackRequest]: "SNACK Request",
+};
+
+/** Returns the name of an initiator's opcode in RFC 7143, or `opcode 0x1c` for an undefined one. */
 export function initiatorOpcodeName(opcode: number): string {
-  const entry = Object.entries(InitiatorOpcode).find(([, value]) => value === opcode);
-  return entry === undefined ? `opcode 0x${opcode.toString(16).padStart(2, "0")}` : entry[0];
+  return INITIATOR_OPCODE_NAMES[opcode] ?? `opcode 0x${opcode.toString(16).padStart(2, "0")}`;
 }

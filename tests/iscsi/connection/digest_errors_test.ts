@@ -161,7 +161,10 @@ Deno.test("unsolicited data with a bad digest costs the command, when the last o
     await initiator.send(write.quarter(1, NO_TAG, { isFinal: true }));
     await write.assertFailed();
     assert(contentOf(store, 0, write.data.length).every((byte) => byte === 0));
-    assert(harness.log.some((line) => line.endsWith("Data digest error in dataOut")), harness.log.join("\n"));
+    assert(
+      harness.log.some((line) => line.endsWith("Data digest error in SCSI Data-Out")),
+      harness.log.join("\n"),
+    );
   }));
 
 Deno.test("data of several outstanding R2Ts is waited for behind a bad digest", () =>
@@ -253,7 +256,7 @@ Deno.test("a second copy of a command, and one outside of the window, are ignore
     new DataView(beyond.header.buffer).setUint32(24, (initiator.maxCmdSn! + 1) >>> 0);
     for (const pdu of [command, early, beyond]) await sendCorrupt(initiator, pdu);
     assertEquals(await drain(initiator), [], "none is rejected: what was received would count as lost");
-    assertEquals(harness.log.filter((line) => line.endsWith("Data digest error in scsiCommand")).length, 3);
+    assertEquals(harness.log.filter((line) => line.endsWith("Data digest error in SCSI Command")).length, 3);
     await initiator.send(nopOut({ ...numbered(initiator), cmdSn: gap }));
     assertEquals((await initiator.receive()).opcode, Opcode.nopIn);
     assertEquals((await held.receive(Opcode.scsiResponse)).status, ScsiStatus.good);

@@ -159,7 +159,7 @@ const ROWS: Readonly<Record<string, (harness: Harness) => Promise<void>>> = {
     say(harness, [{ pairs: [["InitiatorName", "a b"], ...NORMAL.slice(1)] }]),
   [`TargetName "${LONG.slice(0, 255)}" is not an iSCSI name: name is longer than 223 bytes`]: (harness) =>
     say(harness, [{ pairs: [...WHO, ["TargetName", LONG]] }]),
-  "nopOut is not allowed during login": async (harness) => {
+  "NOP-Out is not allowed during login": async (harness) => {
     const initiator = harness.connect();
     await initiator.send(
       loginRequest({

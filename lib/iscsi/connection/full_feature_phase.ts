@@ -5,7 +5,6 @@
  * A request's path: `receive` -> `RequestOrder` (decoding, CmdSN) -> `execute` -> `ScsiCommands`,
  * `TaskManagementRequests`, `TextNegotiation` or `Logout`.
  */
-import { readUint32 } from "../../bytes/big_endian.ts";
 import type { ConnectionEnds } from "../byte_stream.ts";
 import type { Clock } from "../clock.ts";
 import { Limits } from "../limits.ts";
@@ -13,7 +12,7 @@ import type { NegotiatedParameters, Negotiation } from "../negotiation/negotiati
 import { type NegotiationOutcome, NegotiationRequest } from "../negotiation/negotiation_request.ts";
 import type { TextBudget } from "../negotiation/text_budget.ts";
 import { TextNegotiation } from "../negotiation/text_negotiation.ts";
-import { type Frame, RESERVED_TAG } from "../pdu/header.ts";
+import { expStatSNOf, type Frame, RESERVED_TAG } from "../pdu/header.ts";
 import {
   type DataOut,
   type NopOut,
@@ -24,6 +23,7 @@ import {
 } from "../pdu/initiator_pdus.ts";
 import { rejected } from "../pdu/protocol_error.ts";
 import { RejectReason } from "../pdu/reject_reason.ts";
+import { InitiatorOpcode, initiatorOpcodeName } from "../pdu/opcodes.ts";
 import type { KeyValue } from "../pdu/text.ts";
 import type { Session, SessionConnection } from "../session/session.ts";
 import type { CommandMeter } from "../task/command_meter.ts";
@@ -148,7 +148,7 @@ export class FullFeaturePhase implements SessionConnection, RequestReceiver {
    * @throws {ProtocolError} of kind `close`
    */
   receive(frame: Frame): void {
-    this.#acknowledgements.receive(readUint32(frame.header, 28));
+    this.#acknowledgements.receive(expStatSNOf(frame.header));
     if (frame.hasDataDigestError) this.#order.discard(frame);
     else this.#order.carryOut(frame);
     this.#order.carryOutHeld();
@@ -161,7 +161,10 @@ export class FullFeaturePhase implements SessionConnection, RequestReceiver {
 
   execute(pdu: NumberedPdu): void {
     if (this.session.nexus === undefined && !isForDiscovery(pdu)) {
-      throw rejected(RejectReason.protocolError, `${pdu.kind} in a discovery session`);
+      throw rejected(
+        RejectReason.protocolError,
+        `${initiatorOpcodeName(InitiatorOpcode[pdu.kind])} is not allowed in a discovery session`,
+      );
     }
     switch (pdu.kind) {
       case "scsiCommand":

@@ -4,7 +4,7 @@
  */
 import { Limits } from "../limits.ts";
 import type { NegotiatedParameters } from "../negotiation/negotiation.ts";
-import type { Frame } from "../pdu/header.ts";
+import { type Frame, opcodeOf } from "../pdu/header.ts";
 import {
   cmdSNOf,
   type DataOut,
@@ -70,7 +70,7 @@ export class RequestOrder {
    */
   discard(frame: Frame): void {
     if (this.#connection.isOver) return;
-    const opcode = frame.header[0]! & 0x3f;
+    const opcode = opcodeOf(frame.header);
     this.#peerLog.warn(`Data digest error in ${initiatorOpcodeName(opcode)}`);
     if (this.#isIgnored(frame)) return;
     this.#reject(RejectReason.dataDigestError, frame);

@@ -42,19 +42,16 @@ export function bytesOf(byte: number, lengthBytes: CdbField["lengthBytes"], mask
 export const ABSENT: CdbField = bitsOf(1, 0);
 
 /** Reads a field. */
-export function readField(cdb: Uint8Array, { byte, lengthBytes, mask, shift, zeroMeans }: CdbField): number {
-  switch (lengthBytes) {
-    case 1:
-      return (cdb[byte]! & mask) >>> shift || zeroMeans;
-    case 2:
-      return readUint16(cdb, byte);
-    case 3:
-      return readUint24(cdb, byte) & (mask << 16 | 0xffff);
-    case 4:
-      return readUint32(cdb, byte);
-    case 8:
-      return readUint64(cdb, byte);
-  }
+export function readField(cdb: Uint8Array, field: CdbField): number {
+  if (field.lengthBytes === 4) return readUint32(cdb, field.byte);
+  return field.lengthBytes === 8 ? readUint64(cdb, field.byte) : readShortField(cdb, field);
+}
+
+function readShortField(cdb: Uint8Array, { byte, lengthBytes, mask, shift, zeroMeans }: CdbField): number {
+  if (lengthBytes === 2) return readUint16(cdb, byte);
+  return lengthBytes === 3
+    ? readUint24(cdb, byte) & (mask << 16 | 0xffff)
+    : (cdb[byte]! & mask) >>> shift || zeroMeans;
 }
 
 /** Reports whether any bit of a one-byte field is set. */

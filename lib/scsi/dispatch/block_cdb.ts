@@ -13,12 +13,19 @@ import { ABSENT, bitsOf, bytesOf, type CdbFields } from "./cdb_field.ts";
 /** The blocks that a command addresses. */
 export type BlockFields = CdbFields<"lba" | "blocks">;
 
+/** The blocks of a CDB of 6 bytes. */
 export const BLOCKS_6: BlockFields = {
   lba: bytesOf(1, 3, 0x1f),
   blocks: bitsOf(4, 0xff, { zeroMeans: 256 }),
 };
+
+/** The blocks of a CDB of 10 bytes. */
 export const BLOCKS_10: BlockFields = { lba: bytesOf(2, 4), blocks: bytesOf(7, 2) };
+
+/** The blocks of a CDB of 12 bytes. */
 export const BLOCKS_12: BlockFields = { lba: bytesOf(2, 4), blocks: bytesOf(6, 4) };
+
+/** The blocks of a CDB of 16 bytes. */
 export const BLOCKS_16: BlockFields = { lba: bytesOf(2, 8), blocks: bytesOf(10, 4) };
 
 /** RDPROTECT, WRPROTECT, VRPROTECT or ORPROTECT: must be zero, since there is no protection information. */
@@ -27,9 +34,10 @@ const PROTECT = bitsOf(1, 0xe0);
 /** DPO: advice about caching, which is left to the page cache. */
 const DISABLE_PAGE_OUT = bitsOf(1, 0x10);
 
-/** Flags of the commands that move blocks. */
+/** Flags of the commands that move blocks. `forceUnitAccess` is FUA. */
 export type TransferFlags = CdbFields<"protect" | "disablePageOut" | "forceUnitAccess">;
 
+/** Flags of the forms of 10 bytes and more. */
 export const TRANSFER_FLAGS: TransferFlags = {
   protect: PROTECT,
   disablePageOut: DISABLE_PAGE_OUT,

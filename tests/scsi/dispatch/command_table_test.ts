@@ -2,6 +2,11 @@ import { assert, assertEquals } from "@std/assert";
 import { COMMANDS, findCommand, isKnownOpcode } from "../../../lib/scsi/dispatch/command_table.ts";
 import { cdb, command, FakeTask, openUnit } from "../fixture.ts";
 import { CommandKind } from "../../../lib/scsi/counters/traffic.ts";
+import { bytesOf, type CdbFields, readField } from "../../../lib/scsi/dispatch/cdb_field.ts";
+import { commandRows } from "../../../lib/scsi/dispatch/command.ts";
+import type { ItlNexus } from "../../../lib/scsi/itl_nexus.ts";
+import { refusedForField } from "../../../lib/scsi/outcome/finished.ts";
+import type { Operation } from "../../../lib/scsi/outcome/operation.ts";
 
 /** CDB lengths by the three highest bits of the operation code (SPC-4, 4.2.5.1). */
 const LENGTHS = [6, 10, 10, undefined, 16, 12];
@@ -124,4 +129,16 @@ Deno.test("a command that moves user data counts as a read or a write, and every
     "WRITE AND VERIFY(12)",
   ]);
   assertEquals(kindOf(0xff), CommandKind.other);
+});
+
+Deno.test("commandRows() compiles only if the fields of a row are those that its function reads", () => {
+  const execute = (_nexus: ItlNexus, cdb: Uint8Array, { lba }: CdbFields<"lba">): Operation =>
+    refusedForField(readField(cdb, lba));
+  const fields = { lba: bytesOf(2, 4) };
+  const rows = commandRows({
+    right: { opcode: 0x20, fields, access: "reads", execute },
+    // @ts-expect-error the function reads a field that the row does not have
+    wrong: { opcode: 0x20, fields: { address: fields.lba }, access: "reads", execute },
+  });
+  assertEquals(Object.keys(rows), ["right", "wrong"]);
 });

@@ -77,19 +77,6 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import("./disconnect.ts")).disconnect,
   },
   {
-    name: "renegotiate",
-    summary: "have initiators told anew what a target says of itself",
-    description: [
-      "Asks the initiator of a session by its number in iscsi status, or those of all sessions of an initiator or " +
-      "at a target by their names, to negotiate: it is told the comment of the target as it is now. Says which, and " +
-      "asks first. Many initiators log out to negotiate, and in again. Who has not answered after 10 seconds is " +
-      "asked once more, and then left alone.",
-    ],
-    arguments: { syntax: "SESSION|INITIATOR|TARGET", min: 1, max: 1 },
-    options: ["conf", "storage", "yes"],
-    load: async () => (await import("./renegotiate.ts")).renegotiate,
-  },
-  {
     name: "reservations",
     summary: "show what initiators have reserved, or clear it",
     description: [

@@ -8,7 +8,7 @@ import type { OptionValues } from "./options.ts";
 import { RESERVATION_LABELS } from "./reservation_labels.ts";
 import { printable, shorten } from "./show_text.ts";
 import { LINE_COLUMNS_MAX } from "./wrap_words.ts";
-import { targetNameOf } from "./with_sessions.ts";
+import { targetNameOf } from "./find_sessions.ts";
 
 /** What stands behind the name of an initiator that has registered: its ISID, and whether it is there. */
 const RIGHT_COLUMNS = "  00023d000001  logged in".length;

@@ -1,4 +1,4 @@
-/** `iscsi disconnect`, `renegotiate` and `reservations` in this process, against a server that is made up. */
+/** `iscsi disconnect` and `iscsi reservations` in this process, against a fake server. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import type { ControlHandlers, DisconnectRequest } from "../../lib/control/control_requests.ts";
@@ -150,48 +150,6 @@ Deno.test("iscsi disconnect asks the person at the terminal, and takes no for an
   const unasked = await runAgainst(handlers, ["disconnect", "1"]);
   assertEquals(unasked.exitCode, 2);
   assertStringIncludes(unasked.stderr, 'Nobody is there to be asked: "iscsi disconnect" needs --yes');
-});
-
-Deno.test("iscsi renegotiate finds sessions as disconnect does, asks first, and says what has come of it", async () => {
-  const asked: (readonly number[])[] = [];
-  const handlers: Partial<ControlHandlers> = {
-    status: () => Promise.resolve(STATUS),
-    renegotiate: ({ sessions }) => {
-      asked.push(sessions);
-      const outcomes = ["silent", "negotiated", "loggedOut"] as const;
-      return Promise.resolve({
-        sessions: sessions.map((session) => ({ session, outcome: outcomes[session - 1]! })),
-      });
-    },
-  };
-  const accepted = await runAgainst(handlers, ["renegotiate", "b"], true);
-  assertEquals(accepted, {
-    stdout: `session 2: ${ANNA} at [b]\nsession 3: ${NODE}:a at [b]\n` +
-      "session 2 has been told\nsession 3 is gone; it is told when it logs in again\n",
-    stderr: "",
-    exitCode: 0,
-    questions: ["Ask these initiators to negotiate? Many log out to do so, and in again."],
-  });
-  const silent = await runAgainst(handlers, ["renegotiate", ANNA, "--yes"]);
-  assertEquals(silent.stdout.split("\n").slice(-2), [
-    "session 2 has been told",
-    "",
-  ]);
-  assertStringIncludes(silent.stdout, "session 1 does not answer, and goes on with what it knows\n");
-  assertEquals([silent.exitCode, asked], [1, [[2, 3], [1, 2]]]);
-  const declined = await runAgainst(handlers, ["renegotiate", "1"], false);
-  assertEquals([declined.exitCode, declined.stderr], [1, "iscsi: Nothing was done\n"]);
-  const discovery = await runAgainst(handlers, ["renegotiate", "4", "--yes"]);
-  assertEquals([discovery.exitCode, discovery.stderr], [
-    1,
-    'iscsi: Cannot renegotiate "4": a discovery session has nothing to negotiate\n',
-  ]);
-  const nobody = await runAgainst(handlers, ["renegotiate", "idle", "--yes"]);
-  assertEquals([nobody.exitCode, nobody.stderr], [
-    1,
-    'iscsi: Cannot renegotiate "idle": nobody is logged in there\n',
-  ]);
-  assertEquals(asked.length, 2);
 });
 
 const UNITS: readonly UnitReservations[] = [

@@ -48,7 +48,7 @@ _iscsi() {
         return
     fi
 
-    # What stands there besides options.
+    # The words that the command takes besides options.
     local words=''
     case "$command$arguments" in
         reservations) words=clear ;;
@@ -70,12 +70,12 @@ _iscsi() {
         secret) options='--hex --help' ;;
         demo) options='--help' ;;
     esac
-    # Where a word is expected, options are proposed to who begins one.
+    # Where a word is expected, options are proposed only after a "-".
     [[ -n $words && $word != -* ]] && options=$words
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
 }
 
-# The targets of a conf, by their sections.
+# Prints the targets of a conf, by their sections.
 _iscsi_targets() {
     sed -nE 's/^[[:space:]]*\[[[:space:]]*([A-Za-z0-9.:-]+)[[:space:]]*\][[:space:]]*$/\1/p' "$1" 2>/dev/null
 }

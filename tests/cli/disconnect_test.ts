@@ -1,10 +1,11 @@
 /** `iscsi disconnect` and `iscsi reservations` in this process, against a fake server. */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import type { ControlHandlers, DisconnectRequest } from "../../lib/control/control_requests.ts";
 import { ControlServer } from "../../lib/control/control_server.ts";
 import type { UnitReservations } from "../../lib/control/unit_reservations.ts";
 import { handlersWith } from "../control/_handlers.ts";
+import { ManPage } from "../dist/man_page.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { type CommandRun, runCommand } from "./command_run.ts";
 import type { SessionSnapshot } from "../../lib/iscsi/session/session_snapshot.ts";
@@ -202,6 +203,14 @@ Deno.test("iscsi reservations shows who has reserved what in 80 columns", async 
   assertEquals(stdout.split("\n").filter((line) => line.length > 80), []);
   const json = await runAgainst(handlers, ["reservations", "--json"]);
   assertEquals(JSON.parse(json.stdout), UNITS);
+  const words = new ManPage("iscsi.8").jsonWords("reservations");
+  for (
+    const field of UNITS.flatMap((unit) => [unit, ...unit.registrations, unit.reservedBy ?? {}]).flatMap(
+      Object.keys,
+    )
+  ) {
+    assert(words.has(field), field);
+  }
 });
 
 Deno.test("iscsi reservations does not take what it does not know for nothing", async () => {

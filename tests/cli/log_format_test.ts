@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { EVENT_KINDS, EventLog, LOG_LEVELS, type LogEvent } from "../../lib/iscsi/events/event_log.ts";
+import { EventLog, LOG_LEVELS, type LogEvent } from "../../lib/iscsi/events/event_log.ts";
 import { eventLog, LOG_FORMATS } from "../../lib/cli/log_format.ts";
 
 const REFUSED: LogEvent = {
@@ -80,13 +80,6 @@ Deno.test("eventLog() writes a line for each event of its level and above", () =
   const [line] = written({ log: "json", logLevel: "info" }, tell).split("\n");
   const { time, ...rest } = JSON.parse(line!);
   assertEquals([Number.isNaN(Date.parse(time)), rest], [false, { level: "error", message: "error" }]);
-});
-
-Deno.test("the README names every kind of event, every level and every form", () => {
-  const readme = Deno.readTextFileSync(new URL("../../README.md", import.meta.url));
-  const section = readme.slice(readme.indexOf("\n## Logs"), readme.indexOf("\n## Security model"));
-  const words = [...EVENT_KINDS, ...LOG_LEVELS, ...Object.keys(LOG_FORMATS).map((name) => `--log ${name}`)];
-  assertEquals(words.filter((word) => !section.includes(`\`${word}\``)), []);
 });
 
 Deno.test("eventLog() counts what cannot be written, and tells of it in its form when it can be again", () => {

@@ -29,15 +29,15 @@ export function disconnect(
     const columns = context.terminal?.size().columns ?? Infinity;
     for (const session of sessions) context.stdout.write(`${describe(session, node!, columns)}\n`);
     const question = now ? "Cut these sessions at once?" : "Ask these initiators to log out?";
-    const refusal = await refuseUnlessConfirmed(context, { yes, question, command: "disconnect" });
+    const refusal = await refuseUnlessConfirmed(context, { yes, question });
     return refusal ?? await perform(client, { sessions: sessions.map(({ tsih }) => tsih), now }, context);
   });
 }
 
 function describeAbsence(node: NodeSnapshot | null, name: string): string {
   return node !== null && targetNameOf(node, name) !== undefined
-    ? "nobody is logged in there"
-    : 'it is no session, initiator or target that "iscsi status" shows';
+    ? "no initiator is logged in"
+    : "no such session, initiator or target";
 }
 
 /** Formats a session as one line. */
@@ -64,13 +64,13 @@ async function perform(
     return await client.request("disconnect", request, (message) => progress.show(message));
   });
   if (report !== undefined) return printReport(report, context);
-  context.stderr.write("iscsi: Interrupted: the server goes on ending the sessions\n");
+  context.stderr.write("iscsi: Interrupted: the server continues to end the sessions\n");
   return EXIT_CODES.interrupted.code;
 }
 
 function printReport({ ended, remaining }: DisconnectReport, { stdout, stderr }: Context): ExitCode {
   stdout.write(`${ended.length} ${ended.length === 1 ? "session has" : "sessions have"} ended\n`);
   if (remaining.length === 0) return EXIT_CODES.done.code;
-  stderr.write(`iscsi: Sessions that are still there: ${remaining.join(", ")}\n`);
+  stderr.write(`iscsi: Sessions not ended: ${remaining.join(", ")}\n`);
   return EXIT_CODES.failed.code;
 }

@@ -56,7 +56,7 @@ keep                   2 MB     0 bytes  /scratch/s/a
 keep                   1 MB     0 bytes  /scratch/s/a_1
 keep              512 bytes     0 bytes  /scratch/s/b
 total             3072.5 KB     0 bytes  3 LUNs
-All files are as the conf says
+Nothing to do
 `,
       stderr: NEXT_STEP,
       exitCode: 0,
@@ -79,6 +79,8 @@ no longer used    512 bytes     0 bytes  /scratch/s/b
 total                  4 MB     0 bytes  1 LUN
 `,
     );
+    const again = await buildConf(folder, ["[a]", "size=4MB"]);
+    assertEquals(again.stdout.split("\n").at(-2), "Nothing to do; 2 unused files kept");
   });
 });
 

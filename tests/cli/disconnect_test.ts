@@ -99,7 +99,7 @@ function runAgainst(
   });
 }
 
-/** What the server is asked for by `iscsi disconnect`. */
+/** Runs `iscsi disconnect` and returns its requests to the server. */
 async function disconnected(...args: readonly string[]): Promise<DisconnectRequest | undefined> {
   let asked: DisconnectRequest | undefined;
   await runAgainst({
@@ -125,7 +125,12 @@ Deno.test("iscsi disconnect finds sessions by number, initiator and target, and 
 });
 
 Deno.test("iscsi disconnect says why there is nobody to disconnect", async () => {
-  for (const [whom, problem] of [["idle", "nobody is logged in there"], ["c", "it is no session"]] as const) {
+  for (
+    const [whom, problem] of [["idle", "no initiator is logged in"], [
+      "c",
+      "no such session, initiator or target",
+    ]] as const
+  ) {
     const run = await runAgainst({ status: () => Promise.resolve(STATUS) }, ["disconnect", whom, "--yes"]);
     assertStringIncludes(run.stderr, `Cannot disconnect "${whom}": ${problem}`);
     assertEquals(run.exitCode, 1);
@@ -147,10 +152,10 @@ Deno.test("iscsi disconnect asks the person at the terminal, and takes no for an
   const accepted = await runAgainst(handlers, ["disconnect", "1", "--now"], true);
   assertEquals(accepted.questions, ["Cut these sessions at once?"]);
   assertEquals(accepted.stdout.split("\n")[1], "1 session has ended");
-  assertEquals([accepted.stderr, accepted.exitCode], ["iscsi: Sessions that are still there: 2\n", 1]);
+  assertEquals([accepted.stderr, accepted.exitCode], ["iscsi: Sessions not ended: 2\n", 1]);
   const unasked = await runAgainst(handlers, ["disconnect", "1"]);
   assertEquals(unasked.exitCode, 2);
-  assertStringIncludes(unasked.stderr, 'Nobody is there to be asked: "iscsi disconnect" needs --yes');
+  assertStringIncludes(unasked.stderr, "iscsi: Not a terminal, cannot ask: add --yes");
 });
 
 const UNITS: readonly UnitReservations[] = [
@@ -189,7 +194,7 @@ const UNITS: readonly UnitReservations[] = [
 
 const SHOWN = `\
 LUN 0 of [a]
-  write exclusive, registrants only; generation 7; kept through a loss of power
+  write exclusive, registrants only; generation 7; survives a loss of power
   holds  00000000000000aa  iqn.2011-07.com.example:anna  00023d000001  logged in
          ffffffffffffff01  iqn.2008...ack-4.example.com  00023d000002  away
 LUN 1 of [a]
@@ -217,7 +222,7 @@ Deno.test("iscsi reservations does not take what it does not know for nothing", 
   const unknown = { ...UNITS[1]!, areKnown: false, reservedBy: null };
   const handlers: Partial<ControlHandlers> = { reservations: () => Promise.resolve([unknown]) };
   const { stdout } = await runAgainst(handlers, ["reservations"]);
-  assertEquals(stdout, 'LUN 1 of [a]\n  not known, and not served: see "iscsi status"\n');
+  assertEquals(stdout, 'LUN 1 of [a]\n  unknown, LUN not served: see "iscsi status"\n');
 });
 
 Deno.test("iscsi reservations clear clears what is shown once that is confirmed", async () => {
@@ -237,10 +242,10 @@ Deno.test("iscsi reservations clear clears what is shown once that is confirmed"
   await runAgainst(handlers, ["reservations", "clear", "a", "--yes"]);
   assertEquals(cleared, [{ target: "a", lun: 1 }, { target: "a", lun: 0 }, { target: "a", lun: 1 }]);
   const none = await runAgainst(handlers, ["reservations", "clear", "a", "2"]);
-  assertEquals([none.stdout, none.exitCode], ["Nothing of LUN 2 of [a] is reserved\n", 0]);
+  assertEquals([none.stdout, none.exitCode], ["LUN 2 of [a] has no reservations\n", 0]);
   const unknown = await runAgainst(handlers, ["reservations", "clear", "c"]);
   assertEquals([unknown.stdout, unknown.exitCode], ["", 1]);
-  assertStringIncludes(unknown.stderr, 'Cannot clear "c": it is no target that "iscsi status" shows');
+  assertStringIncludes(unknown.stderr, 'Cannot clear "c": no such target');
   for (const wrong of [["clear"], ["show"], ["clear", "a", "x"]]) {
     assertEquals((await runAgainst(handlers, ["reservations", ...wrong])).exitCode, 2);
   }

@@ -59,7 +59,7 @@ async function withFastIntervals(test: () => Promise<void>): Promise<void> {
   }
 }
 
-const tail = `the log of the server running on "/scratch/s" (pid ${Deno.pid}) says what comes of the conf\n`;
+const tail = `see the log of the server running on "/scratch/s" (pid ${Deno.pid}) for the result\n`;
 
 Deno.test("iscsi reload waits for a server that takes its time, and shows on a terminal that it does", () =>
   withFastIntervals(() => {
@@ -72,7 +72,7 @@ Deno.test("iscsi reload waits for a server that takes its time, and shows on a t
       };
       const surroundings = { stderr: { write }, showsProgress: true };
       const { stdout, exitCode } = await runCommand(["reload", "--conf", conf], folder, surroundings);
-      assertEquals([stdout, exitCode], [`Nothing has changed in the running server (pid ${Deno.pid})\n`, 0]);
+      assertEquals([stdout, exitCode], [`Nothing changed in the running server (pid ${Deno.pid})\n`, 0]);
       assert(shown.endsWith("\r\x1b[K"), shown);
     });
   }));

@@ -55,7 +55,7 @@ Portals   127.0.0.1:3260
 
 LUN         PROMISED   ALLOCATED   GROWTH/DAY     IOPS    MB/s  LATENCY      P99
 
-THE TARGET WORKER IS BEING STARTED
+THE TARGET WORKER IS STARTING
 `,
     );
     const json = await runCommand(["status", "--conf", conf, "--json"]);

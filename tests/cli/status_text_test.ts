@@ -1,4 +1,4 @@
-/** What a person sees, as it is: a line of a golden is a line of the terminal. */
+/** The text of `iscsi status`: a line of a golden is a line of the terminal. */
 import { assert, assertEquals } from "@std/assert";
 import type { LogicalUnitReport, StatusReport, TrafficReport } from "../../lib/cli/status_report.ts";
 import { showStatus } from "../../lib/cli/status_text.ts";
@@ -307,7 +307,7 @@ NO SESSIONS
 NO REFUSALS`,
   );
   const starting = { ...IDLE, server: { ...IDLE.server!, limits: null }, refusals: null };
-  assertEquals(showPlain(starting, 80).at(-1), "THE TARGET WORKER IS BEING STARTED");
+  assertEquals(showPlain(starting, 80).at(-1), "THE TARGET WORKER IS STARTING");
 });
 
 Deno.test("iscsi status shows what the disk has where no server runs", () => {

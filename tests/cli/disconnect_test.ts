@@ -119,12 +119,12 @@ Deno.test("iscsi disconnect finds sessions by number, initiator and target, and 
   assertEquals(await disconnected("B"), { sessions: [2, 3], now: false });
   // An initiator that calls itself as a target does: both are meant, and shown before.
   assertEquals(await disconnected(`${NODE}:a`), { sessions: [1, 3], now: false });
-  for (const nobody of ["0", "5", "c", "anna", ""]) {
-    assertEquals(await disconnected(nobody), undefined, nobody);
+  for (const unknown of ["0", "5", "c", "anna", ""]) {
+    assertEquals(await disconnected(unknown), undefined, unknown);
   }
 });
 
-Deno.test("iscsi disconnect says why there is nobody to disconnect", async () => {
+Deno.test("iscsi disconnect reports why it finds no session", async () => {
   for (
     const [whom, problem] of [["idle", "no initiator is logged in"], [
       "c",
@@ -137,7 +137,7 @@ Deno.test("iscsi disconnect says why there is nobody to disconnect", async () =>
   }
 });
 
-Deno.test("iscsi disconnect asks the person at the terminal, and takes no for an answer", async () => {
+Deno.test("iscsi disconnect asks at the terminal, and accepts no", async () => {
   const handlers: Partial<ControlHandlers> = {
     status: () => Promise.resolve(STATUS),
     disconnect: () => Promise.resolve({ ended: [1], remaining: [2] }),
@@ -201,7 +201,7 @@ LUN 1 of [a]
   RESERVE by iqn.2011-07.com.example:anna  00023d000001
 `;
 
-Deno.test("iscsi reservations shows who has reserved what in 80 columns", async () => {
+Deno.test("iscsi reservations shows holders and registrations in 80 columns", async () => {
   const handlers: Partial<ControlHandlers> = { reservations: () => Promise.resolve(UNITS) };
   const { stdout, stderr, exitCode } = await runAgainst(handlers, ["reservations"]);
   assertEquals([stdout, stderr, exitCode], [SHOWN, "", 0]);
@@ -218,14 +218,14 @@ Deno.test("iscsi reservations shows who has reserved what in 80 columns", async 
   }
 });
 
-Deno.test("iscsi reservations does not take what it does not know for nothing", async () => {
+Deno.test("iscsi reservations shows unknown reservations as unknown", async () => {
   const unknown = { ...UNITS[1]!, areKnown: false, reservedBy: null };
   const handlers: Partial<ControlHandlers> = { reservations: () => Promise.resolve([unknown]) };
   const { stdout } = await runAgainst(handlers, ["reservations"]);
   assertEquals(stdout, 'LUN 1 of [a]\n  unknown, LUN not served: see "iscsi status"\n');
 });
 
-Deno.test("iscsi reservations clear clears what is shown once that is confirmed", async () => {
+Deno.test("iscsi reservations clear clears the listed reservations after confirmation", async () => {
   const cleared: unknown[] = [];
   const handlers: Partial<ControlHandlers> = {
     status: () => Promise.resolve(STATUS),

@@ -80,7 +80,7 @@ Exit codes:
   assertEquals((await runCommand(["build", "--help"])).stdout, stdout);
 });
 
-Deno.test("iscsi used wrongly says so on standard error and exits with 2", async () => {
+Deno.test("iscsi reports a usage error on standard error and exits with 2", async () => {
   assertEquals(await runCommand(["chekc"]), {
     stdout: "",
     stderr: 'iscsi: Unknown command "chekc": did you mean "check"?\nRun "iscsi --help" for help\n',
@@ -93,7 +93,7 @@ Deno.test("iscsi used wrongly says so on standard error and exits with 2", async
   });
 });
 
-Deno.test("iscsi reports what the system refuses, and lets its own faults through", async () => {
+Deno.test("iscsi reports errors of the system, and throws its own faults", async () => {
   for (
     const [message, isReported] of [["No space left (os error 28)", true], ["x is undefined", false]] as const
   ) {
@@ -118,7 +118,7 @@ async function exitWith(failure: Error, ...args: readonly string[]): Promise<[co
   return [exitCode, stderr];
 }
 
-Deno.test("a command fails whose output cannot be written, and says so", async () => {
+Deno.test("a command whose output cannot be written reports that and fails", async () => {
   const full = new Error("No space left on device (os error 28)");
   const told = `iscsi: Cannot write to standard output: ${full.message}; make room and run it again\n`;
   assertEquals(await exitWith(full, "--version"), [1, told]);
@@ -126,7 +126,7 @@ Deno.test("a command fails whose output cannot be written, and says so", async (
   assertEquals([code, stderr.endsWith(told)], [1, true]);
 });
 
-Deno.test("a command whose output nobody reads to its end says nothing", async () => {
+Deno.test("a command whose reader has left reports nothing", async () => {
   const gone = new Deno.errors.BrokenPipe("Broken pipe (os error 32)");
   assertEquals(await exitWith(gone, "--version"), [141, ""]);
   assertEquals(
@@ -136,12 +136,12 @@ Deno.test("a command whose output nobody reads to its end says nothing", async (
   );
 });
 
-Deno.test("whoever serves does not fail for want of a reader", () => {
+Deno.test("a server does not fail for want of a reader", () => {
   const servers = COMMANDS.filter(({ isServer }) => isServer).map(({ name }) => name);
   assertEquals(servers, ["serve", "demo"]);
 });
 
-Deno.test("what somebody has typed does nothing to the terminal when it is repeated", async () => {
+Deno.test("a usage error repeats arguments without control characters", async () => {
   const typed = "\x1b[2J\n\u009b";
   for (const args of [[typed], ["check", "--conf", typed], ["check", `--${typed}`], ["build", typed]]) {
     const { stderr } = await runCommand(args);

@@ -256,7 +256,7 @@ REFUSALS, THE LAST OF 1234
   );
 });
 
-Deno.test("iscsi status shows below a LUN why it is not served, and how its storage has failed", () => {
+Deno.test("iscsi status shows the problem and the storage failures of a LUN below it", () => {
   const [target] = BUSY.targets as [typeof BUSY.targets[0], ...typeof BUSY.targets];
   const [first, second] = target.logicalUnits as [LogicalUnitReport, LogicalUnitReport];
   const last = {
@@ -292,7 +292,7 @@ raw  iqn.2002-08.info.netmanager:raw`,
   );
 });
 
-Deno.test("iscsi status shows a server that nobody uses, and one whose worker is being started", () => {
+Deno.test("iscsi status shows an idle server, and one whose worker starts", () => {
   assertEquals(
     showPlain(IDLE, 80).join("\n"),
     `\
@@ -310,7 +310,7 @@ NO REFUSALS`,
   assertEquals(showPlain(starting, 80).at(-1), "THE TARGET WORKER IS STARTING");
 });
 
-Deno.test("iscsi status shows what the disk has where no server runs", () => {
+Deno.test("iscsi status shows the disk where no server runs", () => {
   const stopped: StatusReport = {
     ...BUSY,
     server: null,
@@ -346,7 +346,7 @@ Deno.test("iscsi status leaves out whole columns where the terminal is narrow", 
   ]);
 });
 
-Deno.test("no line of iscsi status is wider than the terminal, or commands it", () => {
+Deno.test("no line of iscsi status is wider than the terminal, or controls it", () => {
   for (let columns = 40; columns <= 200; columns++) {
     const brief = showStatus(BUSY, { columns, isBrief: true, style: PLAIN_STYLE, nowMs: NOW_MS });
     for (const line of [...showPlain(BUSY, columns), ...brief]) {

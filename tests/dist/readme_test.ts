@@ -74,3 +74,12 @@ Deno.test("the files that the pages name in backquotes exist", () => {
     for (const path of paths) assert(Deno.statSync(new URL(path, ROOT)).isFile, `${page}: ${path}`);
   }
 });
+
+Deno.test("the table of floors in lib/ARCHITECTURE.md has every folder of lib, and every room of lib/iscsi", () => {
+  const rows = read("lib/ARCHITECTURE.md").split("\n").filter((line) => line.startsWith("| `")).join("\n");
+  for (const parent of ["lib", "lib/iscsi"]) {
+    for (const { name, isDirectory } of Deno.readDirSync(new URL(`${parent}/`, ROOT))) {
+      if (isDirectory) assert(rows.includes(`\`${parent}/${name}\``), `${parent}/${name}`);
+    }
+  }
+});

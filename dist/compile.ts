@@ -1,8 +1,8 @@
 /**
- * Makes `dist/iscsi`, the one file that goes onto an appliance: `deno task compile`.
+ * Makes `dist/iscsi`, the one file of an appliance: `deno task compile`.
  *
- * The program and each of its workers first become one module each (`deno bundle`): to load hundreds of small ones took
- * a third of the time from the start to `ready`. `deno compile` then puts them behind a base, a runtime of the same
+ * `deno bundle` first makes one module of the program and one of each worker, because loading hundreds of small modules
+ * took a third of the time from the start to `ready`. `deno compile` then appends them to a base, a runtime of the same
  * version, which it downloads unless `DENORT_BIN` names one.
  */
 import { basename, fromFileUrl, join } from "@std/path";
@@ -13,34 +13,34 @@ const OUTPUT = "dist/iscsi";
 
 const PROGRAM = "main.ts";
 
-/** What the program starts by its address, where neither `deno bundle` nor `deno compile` sees it. */
+/** The workers. The program starts them by URL, which `deno bundle` and `deno compile` do not follow. */
 const WORKERS = [
   "lib/server/target_worker.ts",
   "lib/server/relay/relay_worker.ts",
   "lib/server/metrics_worker.ts",
 ];
 
-/** What has to become one module each. */
+/** The parts that are bundled, each into one module. */
 export const PARTS: readonly string[] = [PROGRAM, ...WORKERS];
 
-/** The rights of the program: those that the task `iscsi` runs it with, so that the two cannot differ. */
+/** Returns the rights of the program: those of the task `iscsi`. */
 export function permissionFlags(task: string = denoConfig.tasks.iscsi): string[] {
   return task.split(" ").filter((word) => word.startsWith("--allow-") || word === "--no-prompt");
 }
 
-/** Where in a folder a part is as one module: whoever starts a worker looks for it beside himself. */
+/** Returns the path of a bundled part: beside the others, because a worker starts by a URL relative to its caller. */
 function bundleOf(part: string, folder: string): string {
   return join(folder, basename(part));
 }
 
-/** The arguments of `deno` that make a part of the program one module. */
+/** Returns the arguments of `deno` that bundle a part of the program. */
 export function bundleArguments(part: string, folder: string): string[] {
   return ["bundle", "--quiet", "--platform", "deno", "--output", bundleOf(part, folder), part];
 }
 
 /**
- * The arguments of `deno` that compile the modules in a folder. The types have been checked where they were. A cache of
- * machine code would be a file in the temporary folder: whoever puts one there first would have his own code run.
+ * Returns the arguments of `deno` that compile the modules in a folder. The types were checked in the source. A code
+ * cache would be a file in the temporary folder, where another user could place code for the program to run.
  */
 export function compileArguments(folder: string): string[] {
   const unstable = denoConfig.unstable.map((feature) => `--unstable-${feature}`);
@@ -54,26 +54,26 @@ export function compileArguments(folder: string): string[] {
   ];
 }
 
-/** What to do about a failure, where we know: something could not be had. */
+/** Returns the remedy of a failed download; undefined for other failures. */
 export function explainFailure(stderr: string): string | undefined {
   const { deno } = Deno.version;
   if (/download esbuild/i.test(stderr)) {
     return `
-"deno bundle" fetches esbuild from npm when it is first used, and cannot have it. Run this once where npm can be reached
+"deno bundle" downloads esbuild from npm at its first use, and cannot reach it. Run this once where npm can be reached
 (NPM_CONFIG_REGISTRY names a mirror of it).
 `;
   }
   if (!/base binary|denort/i.test(stderr)) return undefined;
   return `
-The base runtime that "deno compile" builds on (denort ${deno}, ${Deno.build.target}) cannot be had.
-Where its download is out of reach, set DENORT_BIN to one and try again. A base is
-  - denort of Deno ${deno}: on a machine that reaches the releases of Deno, fetch
+Cannot download the base runtime of "deno compile" (denort ${deno}, ${Deno.build.target}).
+Set DENORT_BIN to a base and try again. A base is
+  - denort of Deno ${deno}: on a machine that reaches the releases of Deno, download
     denort-${Deno.build.target}.zip of v${deno} and unpack it, or
   - any executable that "deno compile" of Deno ${deno} has made for this kind of machine.
 `;
 }
 
-/** Runs this Deno, and returns whether it did what it was told to; if not, it is said why. */
+/** Runs this Deno and returns true if it succeeded; otherwise prints the reason and the remedy. */
 async function runDeno(args: readonly string[]): Promise<boolean> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [...args],
@@ -87,12 +87,14 @@ async function runDeno(args: readonly string[]): Promise<boolean> {
   const { success, stderr } = await child.output();
   await Deno.stderr.write(stderr);
   if (!success) {
-    console.error(explainFailure(new TextDecoder().decode(stderr)) ?? "Cannot compile: deno says why above");
+    console.error(
+      explainFailure(new TextDecoder().decode(stderr)) ?? "Cannot compile: see the message of deno above",
+    );
   }
   return success;
 }
 
-/** Compiles, and returns whether that succeeded. */
+/** Compiles the program; returns true if that succeeded. */
 async function compile(): Promise<boolean> {
   const folder = await Deno.makeTempDir({ prefix: "iscsi-compile-" });
   try {

@@ -44,21 +44,21 @@ _iscsi() {
             ;;
     esac
     if [[ $previous == help && $command == help ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'check build serve reload status disconnect renegotiate reservations secret demo' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'check build serve reload status disconnect reservations secret demo' -- "$word")
         return
     fi
 
-    # What stands there besides options.
+    # The words that the command takes besides options.
     local words=''
     case "$command$arguments" in
         reservations) words=clear ;;
-        disconnect | renegotiate | 'reservations clear') words=$(_iscsi_targets "$conf") ;;
+        disconnect | 'reservations clear') words=$(_iscsi_targets "$conf") ;;
     esac
 
     case $command in
         '')
             options='--help --version'
-            [[ $word == -* ]] || options='check build serve reload status disconnect renegotiate reservations secret demo help'
+            [[ $word == -* ]] || options='check build serve reload status disconnect reservations secret demo help'
             ;;
         check) options='--conf --json --help' ;;
         build) options='--conf --dry-run --force --json --help' ;;
@@ -66,17 +66,16 @@ _iscsi() {
         reload) options='--conf --storage --force --json --help' ;;
         status) options='--conf --storage --watch --json --help' ;;
         disconnect) options='--conf --storage --now --yes --help' ;;
-        renegotiate) options='--conf --storage --yes --help' ;;
         reservations) options='--conf --storage --yes --json --help' ;;
         secret) options='--hex --help' ;;
         demo) options='--help' ;;
     esac
-    # Where a word is expected, options are proposed to who begins one.
+    # Where a word is expected, options are proposed only after a "-".
     [[ -n $words && $word != -* ]] && options=$words
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
 }
 
-# The targets of a conf, by their sections.
+# Prints the targets of a conf, by their sections.
 _iscsi_targets() {
     sed -nE 's/^[[:space:]]*\[[[:space:]]*([A-Za-z0-9.:-]+)[[:space:]]*\][[:space:]]*$/\1/p' "$1" 2>/dev/null
 }

@@ -14,23 +14,19 @@ import { totalsOf } from "./step_totals.ts";
 import { type ReloadOutcome, requestReload } from "./request_reload.ts";
 
 /**
- * `iscsi build`: makes the backing files what the conf says, and then has the running server take it over.
- *
- * With `--json`, an object with `file`, `diagnostics` (as `check` prints them), `dryRun`, `changed`, `steps`, `failure`
- * (null, or why the rest was not done), `promisedBytes` and `allocatedBytes` of all LUNs, and `live`: null where no
- * server runs on the storage folder, or was not told, or an object with its `pid` (or null) and either `error`, for
- * which it keeps what it has, or `unfinished`, why it is not known what comes of it, or `changes`, each `description`,
- * `consequence` and `sessions` (each `initiator`, `address` and `target`), and `obstacle`, null or what takes
- * `--force`. A step has a `kind` and a `path`, and where it is about a file `sizeBytes` and `allocatedBytes`; kinds are
- * `createFolder`, `restrictFolder`, `recordIdentities` (with `added`), `createFile`, `growFile` (with `fromBytes`),
- * `keepFile`, `useDevice` (with `deviceBytes`), `confirmFiles` (with `files`) and `keepUnusedFile`.
+ * `iscsi build`: provisions the backing files of the conf, and then has the running server take the conf over. The
+ * section JSON of iscsi(8) has the fields of `--json`.
  */
 export async function build(context: Context, options: OptionValues): Promise<ExitCode> {
-  return await buildAndTell(context, options, { isServedNext: false });
+  return await buildConf(context, options, { isServedNext: false });
 }
 
-/** The same for who serves the conf next, and need not be told to. */
-export async function buildAndTell(
+/**
+ * Provisions the backing files of the conf, and has the running server take the conf over.
+ *
+ * @param isServedNext the caller serves the conf next: no hint to start a server
+ */
+export async function buildConf(
   context: Context,
   options: OptionValues,
   { isServedNext }: { readonly isServedNext: boolean },
@@ -47,33 +43,33 @@ export async function buildAndTell(
   const { report, isInterrupted } = await provisionUnlessInterrupted(config, options, context);
   reportProvision(report, options, context);
   const isDone = report.errors.length === 0 && report.failure === undefined;
-  const outcome: Outcome = isDone ? await tell(config, options, context) : {
+  const outcome: Outcome = isDone ? await reloadServer(config, options, context) : {
     failure: report.failure,
     exitCode: isInterrupted ? EXIT_CODES.interrupted.code : EXIT_CODES.failed.code,
   };
-  const { told, failure, exitCode } = outcome;
+  const { reload, failure, exitCode } = outcome;
   if (failure !== undefined) context.stderr.write(`iscsi: ${failure}\n`);
   if (options.json) {
     const warnings = [...diagnostics, ...report.warnings];
     context.stdout.write(toJson(options, { ...report, warnings }, outcome));
-  } else if (told?.kind === "absent") {
-    if (!isServedNext) tellOfAbsence(config, options, context);
-  } else if (told !== undefined) {
-    reportReload(told, config.storage, context);
+  } else if (reload?.kind === "absent") {
+    if (!isServedNext) printNextStep(config, options, context);
+  } else if (reload !== undefined) {
+    reportReload(reload, config.storage, context);
   }
   return exitCode;
 }
 
-/** How a build ends. */
+/** The end of a build. */
 interface Outcome {
-  /** Absent when no server was told. */
-  readonly told?: ReloadOutcome;
-  /** Why not all was done; undefined when all was, or when what is wrong has been reported. */
+  /** Absent when no server was asked to reload. */
+  readonly reload?: ReloadOutcome;
+  /** The reason why the build is incomplete; undefined when it is complete, or when diagnostics have the reason. */
   readonly failure?: string | undefined;
   readonly exitCode: ExitCode;
 }
 
-/** Prints what has come of provisioning, besides its steps. */
+/** Prints the totals and diagnostics of provisioning. */
 function reportProvision(
   { steps, errors, warnings, failure }: ProvisionReport,
   { json, dryRun }: OptionValues,
@@ -85,20 +81,20 @@ function reportProvision(
   if (isRefused && !steps.some(isChange)) context.stderr.write("iscsi: Nothing was changed\n");
 }
 
-/** Has the server that runs take over what was built. */
-async function tell(config: Config, options: OptionValues, context: Context): Promise<Outcome> {
+/** Has the running server take over the built conf. */
+async function reloadServer(config: Config, options: OptionValues, context: Context): Promise<Outcome> {
   const { conf: file, force, dryRun } = options;
   try {
-    const told = await requestReload(config.storage, { file, force, dryRun }, context);
-    // A server that keeps its old configuration: whoever changed it must not think that the change is live.
-    return { told, exitCode: told.kind === "absent" ? EXIT_CODES.done.code : exitCodeOf(told) };
+    const reload = await requestReload(config.storage, { file, force, dryRun }, context);
+    // A build fails when the server keeps its old configuration: the change is not live.
+    return { reload, exitCode: reload.kind === "absent" ? EXIT_CODES.done.code : exitCodeOf(reload) };
   } catch (error) {
     if (!(error instanceof ProvisionError)) throw error;
     return { failure: error.message, exitCode: EXIT_CODES.failed.code };
   }
 }
 
-/** Provisions, or ends after a step when the user interrupts it. */
+/** Provisions the backing files; an interruption ends it after the current step. */
 async function provisionUnlessInterrupted(
   config: Config,
   { dryRun, force, json }: OptionValues,
@@ -119,8 +115,8 @@ async function provisionUnlessInterrupted(
   return { report: { ...report, failure: "Interrupted: run it again for the rest" }, isInterrupted };
 }
 
-/** Tells that nobody serves what was built, and unless nothing was, what to do about it. */
-function tellOfAbsence(
+/** Prints that no server runs, and how to start one. */
+function printNextStep(
   { file, storage }: Config,
   { dryRun }: OptionValues,
   { stdout, stderr }: Context,
@@ -134,7 +130,7 @@ function tellOfAbsence(
 function toJson(
   options: OptionValues,
   report: ProvisionReport,
-  { told, failure }: Partial<Outcome>,
+  { reload, failure }: Partial<Outcome>,
 ): string {
   const { promisedBytes, allocatedBytes } = totalsOf(report.steps);
   const document = {
@@ -146,7 +142,7 @@ function toJson(
     failure: failure ?? null,
     promisedBytes,
     allocatedBytes,
-    live: reloadToJson(told),
+    live: reloadToJson(reload),
   };
   return `${JSON.stringify(document, null, 2)}\n`;
 }

@@ -11,17 +11,8 @@ import type { OptionValues } from "./options.ts";
 import { LINE_COLUMNS_MAX, wrapWords } from "./wrap_words.ts";
 
 /**
- * `iscsi check`: prints what a conf exports, and reports files that it would take for disks and are none.
- *
- * With `--json`, an object with `file`, `diagnostics` (each `severity`, `file`, `line`, `message`) and `config`:
- * null when the conf has errors, else `storage`, `node`, `port`, `sessions`, `connections`, `pingSeconds`,
- * `pingTimeoutSeconds`, `metrics` (`address` and `port`, or null), `chapMinimum`, `chap` (of discovery sessions: null,
- * or `names`, how many are accepted, `bound`, how many of them are for certain initiators only, and `mutual`, whether
- * the target proves itself too) and `targets` (each `name`, `iscsiName`, `aliasIscsiName` or null, `comment`,
- * `readOnly`, `networks` and `initiators` as lists of texts of which an empty one means all, `chap` as above,
- * `redirect` (`targetAddress` and `isPermanent`, or null), `disk` with `blockSizeBytes`, `physicalBlockSizeBytes`,
- * `removable`, and `vendor`, `product`, `revision` and `serialNumber` or null, and `logicalUnits`, each `number`,
- * `path`, `sizeBytes`).
+ * `iscsi check`: prints the exports of a conf, and reports files that are not disks. The section JSON of iscsi(8) has
+ * the fields of `--json`.
  */
 export function check(context: Context, options: OptionValues): Promise<ExitCode> {
   const loaded = loadConfig(options.conf, context);
@@ -137,7 +128,7 @@ function describeChap(chap: ChapConfig | undefined): string {
     (bound === 0 ? "" : `, ${bound} of them bound to initiators`);
 }
 
-/** How many names serve certain initiators only. */
+/** Counts the names that only certain initiators may use. */
 function boundCount({ accounts }: ChapConfig): number {
   return [...accounts.values()].filter(({ initiators }) => initiators.length > 0).length;
 }
@@ -158,7 +149,7 @@ function listOr(items: readonly string[], whenEmpty: string): readonly string[] 
 
 const LABEL_COLUMNS = 14;
 
-/** A label and its values, each on a line of its own. */
+/** Formats a label and its values, each on a line of its own. */
 function field(label: string, values: readonly string[]): string[] {
   const lines = values.flatMap((value) => wrapWords(value, LINE_COLUMNS_MAX - LABEL_COLUMNS));
   return lines.map((line, index) => (index === 0 ? label : "").padEnd(LABEL_COLUMNS) + line);

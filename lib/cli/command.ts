@@ -2,7 +2,7 @@ import type { Context } from "./context.ts";
 import type { ExitCode } from "./exit_code.ts";
 import type { OptionName, OptionValues } from "./options.ts";
 
-/** Does what a command is for, and says how it went. */
+/** Runs a command and returns its exit code. */
 export type RunCommand = (
   context: Context,
   options: OptionValues,
@@ -11,12 +11,12 @@ export type RunCommand = (
 
 /** The arguments of a command, besides options. */
 export interface CommandArguments {
-  /** As in a usage. */
+  /** The arguments in a usage. */
   readonly syntax: string;
-  /** How many there may be. */
+  /** The number of arguments. */
   readonly min: number;
   readonly max: number;
-  /** All that the first can be, if it is one of a few words. */
+  /** The choices of the first argument, if it is one of a few words. */
   readonly words?: readonly string[];
 }
 
@@ -25,13 +25,13 @@ export interface Command {
   readonly name: string;
   /** One line. */
   readonly summary: string;
-  /** What a user should know besides the options; one paragraph an entry. */
+  /** The help text without the options; one paragraph an entry. */
   readonly description: readonly string[];
-  /** Undefined when it takes none. */
+  /** Undefined when the command takes none. */
   readonly arguments?: CommandArguments;
   readonly options: readonly OptionName[];
-  /** It goes on when nobody reads its output, or that cannot be written: its end is about what it serves. */
+  /** The command keeps running when its output cannot be written; its exit code is that of the server. */
   readonly isServer?: true;
-  /** Loads the code, so that a command costs no more time to start than it needs itself. */
+  /** Loads the code of this command only, which keeps the start short. */
   readonly load: () => Promise<RunCommand>;
 }

@@ -7,8 +7,8 @@ export const COMMANDS: readonly Command[] = [
     summary: "check a conf and print what it exports",
     description: [
       "Reads the conf, reports everything that is wrong with it, and prints the targets that it describes. " +
-      "Changes nothing. Of the disks it reports only what build and serve do not take for the disk that the conf " +
-      "means: files of this program, images, files that build did not make, and lost disks.",
+      "Changes nothing. It also reports what build and serve do not take for a disk of the conf: files of this " +
+      "program, images, files that build did not make, and lost disks.",
     ],
     options: ["conf", "json"],
     load: async () => (await import("./check.ts")).check,
@@ -18,13 +18,13 @@ export const COMMANDS: readonly Command[] = [
     summary: "create and grow the backing files of a conf, and make it live",
     description: [
       "Creates the storage folder, a sparse file for each LUN that has none, and the identity by which " +
-      "initiators know the LUN again; makes files longer whose size was raised. Never shrinks, overwrites or " +
-      "deletes a file. Does nothing at all while one thing is wrong; can be run again at any time.",
-      "A recorded disk whose file is missing, empty or shorter than it was is lost. With --force an empty disk with " +
-      "a new identity takes its place. --force also makes a file longer that build did not make.",
-      "Then has the running server, if there is one, take over the conf, and says what that has changed. Sessions " +
-      "that a change does not concern do not notice it. With --dry-run it says what would change, and which " +
-      "sessions would notice.",
+      "initiators recognise the LUN. Makes files longer whose size was raised. Never shrinks, overwrites or " +
+      "deletes a file. Does nothing while anything is wrong; can be run again at any time.",
+      "A recorded disk whose file is missing, empty or shorter is lost. With --force an empty disk with a new " +
+      "identity takes its place. --force also makes a file longer that build did not make.",
+      "Then has the running server, if there is one, take over the conf, and prints the changes. Sessions that a " +
+      "change does not affect are undisturbed. With --dry-run it prints the plan, and the sessions that would " +
+      "notice.",
     ],
     options: ["conf", "dryRun", "force", "json"],
     load: async () => (await import("./build.ts")).build,
@@ -33,8 +33,8 @@ export const COMMANDS: readonly Command[] = [
     name: "serve",
     summary: "serve the targets of a conf to initiators",
     description: [
-      "Serves what the last build has made, until SIGTERM or SIGINT, which end it in order. Prints a line for each " +
-      'address that it listens at, then "ready"; what happens goes to standard error, one line an event.',
+      "Serves the targets that the last build has made, until SIGTERM or SIGINT, which end it in order. Prints a " +
+      'line for each portal, then "ready". Events go to standard error, one line each.',
     ],
     options: ["conf", "log", "logLevel"],
     isServer: true,
@@ -44,22 +44,22 @@ export const COMMANDS: readonly Command[] = [
     name: "reload",
     summary: "have the running server take over the conf",
     description: [
-      "Has the server that runs on the storage folder of the conf read its conf again, and says what has changed. A " +
+      "Has the server that runs on the storage folder of the conf read its conf again, and prints the changes. A " +
       "conf that has errors, or was not built, changes nothing. SIGHUP does the same.",
-      "What ends every session (another storage folder, another node) is done only with --force while there are any. " +
-      "Where the conf names another storage folder, --storage says where the server runs.",
+      "A change that ends every session (another storage folder, another node) takes --force while there are any. " +
+      "Where the conf names another storage folder, --storage names the one of the running server.",
     ],
     options: ["conf", "storage", "force", "json"],
     load: async () => (await import("./reload.ts")).reload,
   },
   {
     name: "status",
-    summary: "show what the running server does, and for whom",
+    summary: "show the running server: LUNs, space, sessions, refusals",
     description: [
-      "Asks the server that runs on the storage folder of the conf: its portals, what each LUN is promised and " +
-      "takes, how fast that grows and when the file system will be full, who is logged in and does how much, and " +
-      "who was refused by which rule. Rates are those of one second, or with --watch of the time between two " +
-      "looks. Where no server runs it says so, shows what is on the disk, and ends with 1.",
+      "Shows the portals of the running server, the size, space and growth of each LUN, when the file system will be " +
+      "full, the sessions with their traffic, and the refused initiators with the rule that refused. Rates are those " +
+      "of one second, or with --watch of the time between two looks. Where no server runs it says so, shows the " +
+      "state of the disk, and ends with 1.",
     ],
     options: ["conf", "storage", "watch", "json"],
     load: async () => (await import("./status.ts")).status,
@@ -69,34 +69,21 @@ export const COMMANDS: readonly Command[] = [
     summary: "end sessions of the running server",
     description: [
       "Ends a session by its number in iscsi status, or all sessions of an initiator or at a target by their names. " +
-      "Says which, and asks first. The initiators are asked to log out, and cut when they have not after 10 seconds; " +
-      "with --now at once. Whom the conf admits may log in again, and mostly does.",
+      "Lists them, and asks first. The initiators are asked to log out, and cut after 10 seconds; with --now at " +
+      "once. Initiators the conf still admits may log in again, and usually do.",
     ],
     arguments: { syntax: "SESSION|INITIATOR|TARGET", min: 1, max: 1 },
     options: ["conf", "storage", "now", "yes"],
     load: async () => (await import("./disconnect.ts")).disconnect,
   },
   {
-    name: "renegotiate",
-    summary: "have initiators told anew what a target says of itself",
-    description: [
-      "Asks the initiator of a session by its number in iscsi status, or those of all sessions of an initiator or " +
-      "at a target by their names, to negotiate: it is told the comment of the target as it is now. Says which, and " +
-      "asks first. Many initiators log out to negotiate, and in again. Who has not answered after 10 seconds is " +
-      "asked once more, and then left alone.",
-    ],
-    arguments: { syntax: "SESSION|INITIATOR|TARGET", min: 1, max: 1 },
-    options: ["conf", "storage", "yes"],
-    load: async () => (await import("./renegotiate.ts")).renegotiate,
-  },
-  {
     name: "reservations",
-    summary: "show what initiators have reserved, or clear it",
+    summary: "show the reservations of initiators, or clear them",
     description: [
-      "Shows the reservations of the LUNs of the running server: who has registered with which key, who holds " +
-      "what, and whether that outlives a loss of power.",
-      "With clear TARGET [LUN] all of it is cleared, after asking: of a LUN, or of all of a target's. The initiators " +
-      "are told by the unit attentions that the standard has for it.",
+      "Shows the reservations on the LUNs of the running server: registrations with their keys, holders, and whether " +
+      "they outlive a loss of power.",
+      "clear TARGET [LUN] clears all of them, after asking: on one LUN, or on all LUNs of the target. The initiators " +
+      "get the unit attentions of the standard.",
     ],
     arguments: { syntax: "[clear TARGET [LUN]]", min: 0, max: 3, words: ["clear"] },
     options: ["conf", "storage", "yes", "json"],
@@ -106,8 +93,8 @@ export const COMMANDS: readonly Command[] = [
     name: "secret",
     summary: "make a secret for CHAP",
     description: [
-      "Prints a random secret for the conf or a file of secrets: 16 characters, 96 bits, which every initiator can " +
-      "be told. With --hex it has 128 bits.",
+      "Prints a random secret for the conf or a file of secrets: 16 characters, 96 bits, which every initiator " +
+      "takes. With --hex it has 128 bits.",
     ],
     options: ["hex"],
     load: async () => (await import("./secret.ts")).secret,
@@ -116,8 +103,8 @@ export const COMMANDS: readonly Command[] = [
     name: "demo",
     summary: "try it: serve an example on loopback",
     description: [
-      "Builds an example conf in a scratch folder, serves it on loopback without root, and says how to connect. " +
-      "SIGTERM or SIGINT end it and remove the folder.",
+      "Builds an example conf in a scratch folder, serves it on loopback without root, and prints how to connect. " +
+      "SIGTERM and SIGINT end it and remove the folder.",
     ],
     options: [],
     isServer: true,

@@ -1,10 +1,10 @@
 import type { Context, TextWriter } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 
-/** Most bytes of an answer. */
+/** The most bytes of an answer. */
 const ANSWER_BYTES = 1024;
 
-/** How the person at the terminal is asked; undefined when nobody sits there. */
+/** Returns a function that asks at the terminal; undefined when standard input is not one. */
 export function findConfirmation(writer: TextWriter): ((question: string) => Promise<boolean>) | undefined {
   if (!Deno.stdin.isTerminal()) return undefined;
   return async function confirm(question): Promise<boolean> {
@@ -16,14 +16,14 @@ export function findConfirmation(writer: TextWriter): ((question: string) => Pro
   };
 }
 
-/** Whether something is wanted: undefined when it is, else how the command ends, of which the user is told. */
+/** Asks for confirmation; returns undefined for yes, else the exit code of the command, and reports the refusal. */
 export async function refuseUnlessConfirmed(
   context: Context,
-  { yes, question, command }: { yes: boolean; question: string; command: string },
+  { yes, question }: { yes: boolean; question: string },
 ): Promise<ExitCode | undefined> {
   if (yes) return undefined;
   if (context.confirm === undefined) {
-    context.stderr.write(`iscsi: Nobody is there to be asked: "iscsi ${command}" needs --yes\n`);
+    context.stderr.write("iscsi: Not a terminal, cannot ask: add --yes\n");
     return EXIT_CODES.wrongUsage.code;
   }
   if (await context.confirm(question)) return undefined;

@@ -5,14 +5,14 @@ export interface ConsoleStream {
   writeSync(bytes: Uint8Array): number;
 }
 
-/** How a stream is written to that does not take everything. */
+/** Options of a writer. */
 export interface ConsoleWriterOptions {
   /**
-   * Every text stands for itself, as in a log: one that does not arrive is lost, and the next is tried. Otherwise the
-   * texts are one document, of which nothing is written behind a gap.
+   * The texts are independent, as in a log: after a lost one the next is tried. Otherwise they are one document, and
+   * nothing is written after a gap.
    */
   readonly isLog?: boolean;
-  /** How long a stream may take nothing that does not block (a pipe with O_NONBLOCK, whose reader is slow). */
+  /** Time that a stream that does not block (a pipe with O_NONBLOCK and a slow reader) may accept nothing. */
   readonly patienceMs?: number;
 }
 
@@ -20,16 +20,15 @@ const PATIENCE_MS = 10_000;
 const PAUSE_MS = 5;
 
 /**
- * Writes text to a stream of the process. When its reader has gone away (`iscsi build | head -1`), or the disk that it
- * goes to is full, the text is dropped: that is no reason to stop in the middle of what the command does. Whoever runs
- * the command says at its end what has become of its output.
+ * Writes text to a stream of the process. When its reader has left (`iscsi build | head -1`) or its disk is full, the
+ * text is dropped, and the command continues. `failure` has the reason.
  */
 export class ConsoleWriter implements TextWriter {
   readonly #stream: ConsoleStream;
   readonly #isLog: boolean;
   readonly #patienceMs: number;
   #failure: Error | undefined;
-  /** A line has come out in part. */
+  /** The last line was written in part. */
   #isInLine = false;
 
   constructor(
@@ -74,7 +73,7 @@ export class ConsoleWriter implements TextWriter {
 
 const LINE_FEED = 0x0a;
 
-/** Waits, as writing waits that blocks. */
+/** Blocks the thread, as a blocking write does. */
 function sleep(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)), 0, 0, ms);
 }

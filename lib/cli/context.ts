@@ -1,13 +1,13 @@
 import type { Terminal } from "./terminal.ts";
 
-/** Where text goes. */
+/** A destination of text. */
 export interface TextWriter {
   write(text: string): void;
-  /** Why what was written has not arrived; undefined when it has. */
+  /** The reason why text was lost; undefined when all was written. */
   readonly failure?: Error | undefined;
 }
 
-/** What a command knows of the process that it runs in. */
+/** The process that a command runs in. */
 export interface Context {
   /** For results. */
   readonly stdout: TextWriter;
@@ -15,10 +15,10 @@ export interface Context {
   readonly stderr: TextWriter;
   /** Asks the person at the terminal; undefined where there is none. */
   readonly confirm?: ((question: string) => Promise<boolean>) | undefined;
-  /** Standard error is a terminal: long work shows there how far it has come. */
+  /** Standard error is a terminal: long work shows its progress there. */
   readonly showsProgress?: boolean;
-  /** The one that standard output is; undefined when it goes elsewhere. */
+  /** The terminal of standard output; undefined when that is not one. */
   readonly terminal?: Terminal | undefined;
-  /** Of this program. */
+  /** The version of this program. */
   readonly version: string;
 }

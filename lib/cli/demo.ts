@@ -1,7 +1,7 @@
 import { getAvailablePort } from "@std/net";
 import { join } from "@std/path";
 import type { Config } from "../config/config.ts";
-import { buildAndTell } from "./build.ts";
+import { buildConf } from "./build.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { loadConfig } from "./load_config.ts";
@@ -9,12 +9,12 @@ import { eventLog } from "./log_format.ts";
 import type { OptionValues } from "./options.ts";
 import { serveConfig } from "./serve.ts";
 
-/** Where the demonstration is to be reached: from this machine only. */
+/** The address of the demonstration: reachable from this machine only. */
 const ADDRESS = "127.0.0.1";
 
-/** What the demonstration exports: the target of the service's description, on loopback, for every initiator. */
+/** The conf of the demonstration: one target on loopback, for every initiator. */
 function exampleConf(storage: string, port: number): string {
-  return `# Made by "iscsi demo", and gone when it ends.
+  return `# Made by "iscsi demo", which removes it at its end.
 storage=${storage}
 port=${port}
 networks=127.0.0.0/8
@@ -26,15 +26,15 @@ comment=An example with two disks
 }
 
 /**
- * `iscsi demo`: builds and serves an example in a scratch folder, on loopback and without root, and says how to
- * connect. The folder is removed at the end.
+ * `iscsi demo`: builds and serves an example in a scratch folder, on loopback and without root, and prints how to
+ * connect. It removes the folder at its end.
  */
 export async function demo(context: Context, options: OptionValues): Promise<ExitCode> {
   const folder = await Deno.makeTempDir({ prefix: "iscsi-demo-" });
   try {
     const conf = join(folder, "iscsi.conf");
     Deno.writeTextFileSync(conf, exampleConf(join(folder, "storage"), getAvailablePort()));
-    const built = await buildAndTell(context, { ...options, conf }, { isServedNext: true });
+    const built = await buildConf(context, { ...options, conf }, { isServedNext: true });
     const { config } = loadConfig(conf, context);
     if (built !== EXIT_CODES.done.code || config === undefined) return built;
     const onReady = (): void => context.stdout.write(instructions(config));
@@ -63,7 +63,7 @@ or as root with open-iscsi:
   iscsiadm -m discovery -t sendtargets -p ${portal}
   iscsiadm -m node -T ${targets[0]!.iscsiName} -p ${portal} --login
 
-See who does what ("deno task iscsi" instead of "iscsi" from source):
+Watch sessions and traffic ("deno task iscsi" instead of "iscsi" from source):
   iscsi status --watch --conf ${file}
 
 Ctrl-C ends the demonstration and removes its files.

@@ -9,18 +9,18 @@ import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { readConf, readFile, reportDiagnostics } from "./load_config.ts";
 import type { OptionValues } from "./options.ts";
 
-/** What is said of where the server is. */
+/** The options that name a server. */
 type ServerOptions = Pick<OptionValues, "conf" | "storage">;
 
-/** Where the server of a conf is to be found. */
+/** The storage folder of a server, and a client for its control socket. */
 export interface ServerPlace {
   readonly storage: string;
-  /** Undefined when the conf has errors, of which a server that runs knows nothing, or is of another folder. */
+  /** Undefined when the conf has errors (a running server still has the old one), or names another folder. */
   readonly config: Config | undefined;
   readonly client: ControlClient;
 }
 
-/** Finds the server of a conf, or that of a storage folder, or says why not and returns how the command ends. */
+/** Finds the server of a conf or of a storage folder; on failure reports it and returns the exit code. */
 export function findServer(
   { conf: file, storage: elsewhere }: ServerOptions,
   context: Context,
@@ -41,7 +41,7 @@ function placeOf(storage: string, config: Config | undefined): ServerPlace {
   return { storage, config, client: new ControlClient(controlSocketOf(storage)) };
 }
 
-/** Does something with the server of a conf; when the server says no, or is not there, that is told. */
+/** Runs `act` with the server of a conf, and reports a server that refuses or does not run. */
 export async function withServer(
   options: ServerOptions,
   context: Context,
@@ -58,13 +58,13 @@ export async function withServer(
   }
 }
 
-/** What to tell a person whose request came to nothing. */
+/** Describes the failure of a request. */
 export function explainControlError({ kind, message }: ControlError, storage: string): string {
   switch (kind) {
     case "noServer":
       return explainAbsence(storage);
     case "notPermitted":
-      return `${message}; only the user who runs the server may, and root`;
+      return `${message}; only root and the user that runs the server may`;
     case "refused":
       return `The server refuses: ${message}`;
     case "unreachable":
@@ -73,10 +73,10 @@ export function explainControlError({ kind, message }: ControlError, storage: st
   }
 }
 
-/** Nobody takes requests: mostly because no server runs. */
+/** Describes the absence of a control socket: usually no server runs. */
 function explainAbsence(storage: string): string {
   const holder = StorageLock.holder(stateFolderOf(storage), "serve");
   if (holder === undefined) return `No server is running on "${storage}"`;
   const process = holder.holderPid === undefined ? "" : ` (pid ${holder.holderPid})`;
-  return `The server that is running on "${storage}"${process} takes no requests; its log says why`;
+  return `The server running on "${storage}"${process} accepts no requests; see its log`;
 }

@@ -4,42 +4,42 @@ import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import type { ReloadOutcome } from "./request_reload.ts";
 
-/** What has come of telling a server that runs. */
+/** The outcome of a reload at a running server. */
 type ServerOutcome = Exclude<ReloadOutcome, { kind: "absent" }>;
 
-/** Says what has become of a running server. */
-export function reportReload(told: ServerOutcome, storage: string, context: Context): void {
-  if (told.kind === "done") return context.stdout.write(describeReport(told));
-  const server = `server running on "${storage}"${describePid(told)}`;
+/** Prints the outcome of a reload. */
+export function reportReload(outcome: ServerOutcome, storage: string, context: Context): void {
+  if (outcome.kind === "done") return context.stdout.write(describeReport(outcome));
+  const server = `server running on "${storage}"${describePid(outcome)}`;
   context.stderr.write(
-    told.kind === "refused"
-      ? `iscsi: The ${server} keeps its configuration:\n${told.message}\n`
-      : `iscsi: ${told.message}; the log of the ${server} says what comes of the conf\n`,
+    outcome.kind === "refused"
+      ? `iscsi: The ${server} keeps its configuration:\n${outcome.message}\n`
+      : `iscsi: ${outcome.message}; see the log of the ${server} for the result\n`,
   );
 }
 
-/** How a command ends that has told a running server. */
-export function exitCodeOf(told: ServerOutcome): ExitCode {
-  if (told.kind === "unfinished" && told.isInterrupted) return EXIT_CODES.interrupted.code;
-  return told.kind === "done" ? EXIT_CODES.done.code : EXIT_CODES.failed.code;
+/** Returns the exit code of a command that reloaded a running server. */
+export function exitCodeOf(outcome: ServerOutcome): ExitCode {
+  if (outcome.kind === "unfinished" && outcome.isInterrupted) return EXIT_CODES.interrupted.code;
+  return outcome.kind === "done" ? EXIT_CODES.done.code : EXIT_CODES.failed.code;
 }
 
-/** The same in JSON: null where no server runs, else `pid`, and `error`, `unfinished`, or `changes` and `obstacle`. */
-export function reloadToJson(told: ReloadOutcome | undefined): unknown {
-  if (told === undefined || told.kind === "absent") return null;
-  const pid = told.server.holderPid ?? null;
-  if (told.kind === "refused") return { pid, error: told.message };
-  if (told.kind === "unfinished") return { pid, unfinished: told.message };
-  const { changes, obstacle } = told.report;
+/** Converts an outcome to the JSON field `live`. */
+export function reloadToJson(outcome: ReloadOutcome | undefined): unknown {
+  if (outcome === undefined || outcome.kind === "absent") return null;
+  const pid = outcome.server.holderPid ?? null;
+  if (outcome.kind === "refused") return { pid, error: outcome.message };
+  if (outcome.kind === "unfinished") return { pid, unfinished: outcome.message };
+  const { changes, obstacle } = outcome.report;
   return { pid, changes, obstacle };
 }
 
-function describeReport(told: ReloadOutcome & { kind: "done" }): string {
-  const { changes, dryRun, obstacle } = told.report;
-  const server = `the running server${describePid(told)}`;
-  if (changes.length === 0) return `Nothing ${dryRun ? "would change" : "has changed"} in ${server}\n`;
-  const heading = dryRun ? `In ${server} this would change:\n` : `In ${server} this has changed:\n`;
-  const force = dryRun && obstacle !== null ? `${obstacle}: that takes --force\n` : "";
+function describeReport(outcome: ReloadOutcome & { kind: "done" }): string {
+  const { changes, dryRun, obstacle } = outcome.report;
+  const server = `the running server${describePid(outcome)}`;
+  if (changes.length === 0) return `Nothing ${dryRun ? "would change" : "changed"} in ${server}\n`;
+  const heading = `${dryRun ? "Would change" : "Changed"} in ${server}:\n`;
+  const force = dryRun && obstacle !== null ? `${obstacle}: add --force\n` : "";
   return heading + changes.map(describeChange).join("") + force;
 }
 

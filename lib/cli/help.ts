@@ -4,7 +4,7 @@ import { EXIT_CODES } from "./exit_code.ts";
 import { type Option, type OptionName, OPTIONS, optionSyntax } from "./options.ts";
 import { fillLines, LINE_COLUMNS_MAX, wrapWords } from "./wrap_words.ts";
 
-/** The help text of the whole program. */
+/** Returns the help text of the program. */
 export function programHelp(version: string): string {
   return [
     `iscsi ${version}: an iSCSI target in one executable`,
@@ -14,7 +14,7 @@ export function programHelp(version: string): string {
     "Commands:",
     ...columns([
       ...COMMANDS.map(({ name, summary }): Row => [name, summary]),
-      ["help", "print this, or with a COMMAND what it does"],
+      ["help", "print this, or the help of a COMMAND"],
     ]),
     "",
     "Options:",
@@ -25,7 +25,7 @@ export function programHelp(version: string): string {
   ].join("\n");
 }
 
-/** The help text of a command. */
+/** Returns the help text of a command. */
 export function commandHelp(command: Command): string {
   const options = command.options.map((name) => `[${optionSyntax(OPTIONS[name])}]`);
   const synopsis = command.arguments === undefined ? options : [command.arguments.syntax, ...options];

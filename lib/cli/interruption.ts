@@ -1,9 +1,8 @@
 const SIGNALS: readonly Deno.Signal[] = ["SIGINT", "SIGTERM"];
 
 /**
- * Ctrl-C, a closed terminal, or an end asked for otherwise, as a signal that a command heeds when it can: whoever has
- * something to put back, or does things that must not be left half done, waits for it instead of being ended on the
- * spot.
+ * Ctrl-C, SIGTERM or a closed terminal as an `AbortSignal`. A command that has state to restore, or steps that must
+ * complete, ends at a safe point instead of at once.
  */
 export class Interruption {
   readonly #controller = new AbortController();
@@ -14,27 +13,27 @@ export class Interruption {
     for (const signal of this.#signals) Deno.addSignalListener(signal, this.#onSignal);
   }
 
-  /** Aborted when the command is to end. */
+  /** Aborted when the command must end. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** From here on the process is ended as if nothing had been said. */
+  /** Restores the default: the signals end the process. */
   [Symbol.dispose](): void {
     for (const signal of this.#signals) Deno.removeSignalListener(signal, this.#onSignal);
   }
 }
 
 /**
- * The signal of a closed terminal, where there is one. Without a terminal it stays as the caller has set it: `nohup`
- * has it ignored, and listening would undo that.
+ * Returns the signal of a closed terminal, if the process has a terminal. Without one the disposition of the caller
+ * stays: `nohup` ignores SIGHUP, and a listener would undo that.
  */
 export function hangupSignals(): readonly Deno.Signal[] {
   const hasTerminal = [Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal());
   return hasTerminal ? ["SIGHUP"] : [];
 }
 
-/** What work results in, or undefined when the user does not want to wait for it any more. */
+/** Returns the result of work, or undefined when the signal is aborted first. */
 export async function untilInterrupted<T>(
   signal: AbortSignal,
   work: () => Promise<T>,
@@ -44,7 +43,7 @@ export async function untilInterrupted<T>(
   return await Promise.race([work(), promise]);
 }
 
-/** Waits, but not beyond the abortion of a signal. */
+/** Waits for a time, or until a signal is aborted. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {

@@ -8,17 +8,17 @@ import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { printable } from "./show_text.ts";
 import { reasonOf } from "../provision/provision_error.ts";
 
-/** Largest conf, and largest file of secrets: a hundred thousand LUNs fit. */
+/** The largest conf and file of secrets; a hundred thousand LUNs fit. */
 const TEXT_BYTES_MAX = 16 * 1024 ** 2;
 
 const PERMISSION_BITS = 0o7777;
 
-/** A conf that was read, or how the command that wanted it ends. */
+/** A conf, or the exit code of the command that needs it. */
 export type LoadedConfig =
   | { readonly config: Config; readonly diagnostics: readonly Diagnostic[] }
   | { readonly config: undefined; readonly diagnostics: readonly Diagnostic[]; readonly exitCode: ExitCode };
 
-/** Reads the conf in `file` and says on standard error what there is to say about it. */
+/** Reads the conf in `file` and writes its diagnostics to standard error. */
 export function loadConfig(file: string, context: Context): LoadedConfig {
   const conf = readConf(file, context);
   if (conf === undefined) return { config: undefined, diagnostics: [], exitCode: EXIT_CODES.failed.code };
@@ -34,7 +34,7 @@ export function reportDiagnostics(diagnostics: readonly Diagnostic[], context: C
   for (const diagnostic of diagnostics) context.stderr.write(`${formatDiagnostic(diagnostic)}\n`);
 }
 
-/** The conf in `file` and its mode; undefined when it cannot be read, which is said on standard error then. */
+/** Returns the conf in `file` and its mode; undefined when it cannot be read, after a message on standard error. */
 export function readConf(file: string, context: Context): { text: string; mode: number } | undefined {
   const conf = readTextFile(file, "it does not exist; create it, or name another with --conf FILE");
   if ("text" in conf) return conf;
@@ -43,7 +43,7 @@ export function readConf(file: string, context: Context): { text: string; mode: 
 }
 
 /**
- * Reads the conf in `file`, and what it names.
+ * Reads the conf in `file` and the files that it names.
  *
  * @throws {Error} when it cannot be read; the message is for the user
  */
@@ -62,10 +62,10 @@ function readTextFile(path: string, whenMissing: string): FileReading {
   try {
     const { isFile, isDirectory, size, mode } = Deno.statSync(path);
     if (isDirectory) return { problem: "it is a folder; name a file" };
-    // A pipe would have to be waited for, and a device may never end.
+    // A pipe blocks, and a device may never end.
     if (!isFile) return { problem: "it is a pipe, a socket or a device; name a file" };
     if (size > TEXT_BYTES_MAX) {
-      return { problem: `it has ${formatSize(size)}, of at most ${formatSize(TEXT_BYTES_MAX)}; name a text` };
+      return { problem: `it is ${formatSize(size)}; the limit is ${formatSize(TEXT_BYTES_MAX)}` };
     }
     return { text: Deno.readTextFileSync(path), mode: (mode ?? 0) & PERMISSION_BITS };
   } catch (error) {

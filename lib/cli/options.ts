@@ -3,14 +3,14 @@ import { LOG_FORMAT_NAMES } from "./log_format.ts";
 
 /** One option of the command line. */
 export interface Option {
-  /** As typed, without the dashes. */
+  /** The name on the command line, without the dashes. */
   readonly flag: string;
-  /** What the value stands for; undefined when the option takes none. */
+  /** The placeholder of the value; undefined when the option takes none. */
   readonly value?: string;
-  /** The option may stand without its value. */
+  /** The value may be omitted. */
   readonly isValueOptional?: boolean;
   readonly default?: string;
-  /** All that the value can be, if it is one of a few words. */
+  /** The choices of the value, if it is one of a few words. */
   readonly choices?: readonly string[];
   readonly summary: string;
 }
@@ -26,17 +26,17 @@ export const OPTIONS = {
   storage: {
     flag: "storage",
     value: "FOLDER",
-    summary: "where the server runs, if the conf names another folder",
+    summary: "the storage folder of the server, if the conf names another",
   },
   force: { flag: "force", summary: "even end sessions, drop every target, replace a lost disk" },
-  dryRun: { flag: "dry-run", summary: "print what would be done, and do nothing" },
+  dryRun: { flag: "dry-run", summary: "print the plan, and change nothing" },
   watch: {
     flag: "watch",
     value: "SECONDS",
     isValueOptional: true,
-    summary: "print it again and again, every 2 seconds by default",
+    summary: "repeat it, every 2 seconds by default",
   },
-  now: { flag: "now", summary: "cut at once, and do not ask initiators to log out first" },
+  now: { flag: "now", summary: "cut at once, without asking initiators to log out first" },
   hex: { flag: "hex", summary: "128 bits as 0x and hexadecimal digits, for initiators that take those" },
   yes: { flag: "yes", summary: "do it without asking" },
   json: { flag: "json", summary: "print the result as JSON" },
@@ -45,33 +45,33 @@ export const OPTIONS = {
     value: "FORMAT",
     default: "text",
     choices: LOG_FORMAT_NAMES,
-    summary: "how events are written: text, journal, json",
+    summary: "format of events: text, journal, json",
   },
   logLevel: {
     flag: "log-level",
     value: "LEVEL",
     default: "info",
     choices: LOG_LEVELS,
-    summary: "events to tell: error, warning, info, debug",
+    summary: "lowest level: error, warning, info, debug",
   },
   help: { flag: "help", summary: "print this" },
   version: { flag: "version", summary: "print the version" },
 } as const satisfies Record<string, Option>;
 
-/** Name of an option in the program. */
+/** The name of an option in the program. */
 export type OptionName = keyof typeof OPTIONS;
 
-/** The value of an option: undefined for one that is absent, is not a flag and has no default. */
+/** The type of a value: undefined for an option that is absent, takes a value and has no default. */
 type OptionValue<Row extends Option> = Row extends { readonly value: string }
   ? Row extends { readonly default: string } ? string : string | undefined
   : boolean;
 
-/** The values of all options: as given, or their defaults. A command looks only at those that it has. */
+/** The values of all options, given or default. A command reads only its own. */
 export type OptionValues = {
   readonly [Name in OptionName]: OptionValue<typeof OPTIONS[Name]>;
 };
 
-/** An option as a usage shows it. */
+/** Formats an option for a usage. */
 export function optionSyntax({ flag, value, isValueOptional }: Option): string {
   if (value === undefined) return `--${flag}`;
   return isValueOptional ? `--${flag} [${value}]` : `--${flag} ${value}`;

@@ -4,7 +4,7 @@ import type { Command } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { type Option, type OptionName, OPTIONS, type OptionValues } from "./options.ts";
 
-/** What the user wants. */
+/** A parsed command line. */
 export type CommandLine =
   | {
     readonly kind: "run";
@@ -12,18 +12,18 @@ export type CommandLine =
     readonly options: OptionValues;
     readonly args: readonly string[];
   }
-  /** Of everything, when there is no command. */
+  /** Without a command: the help of the program. */
   | { readonly kind: "help"; readonly command: Command | undefined }
   | { readonly kind: "version" }
-  /** Something that is not understood; the problem names the remedy. */
-  | { readonly kind: "wrong"; readonly problem: string };
+  /** A usage error; the command, if it is known, has the help that applies. */
+  | { readonly kind: "wrong"; readonly problem: string; readonly command: Command | undefined };
 
 const OPTION_ENTRIES = Object.entries(OPTIONS) as readonly (readonly [OptionName, Option])[];
 /** Accepted without a command. */
 const GLOBAL_OPTIONS: readonly OptionName[] = ["help", "version"];
 const HELP = "help";
 
-/** Takes the arguments of the process apart. The command is the first that is no option. */
+/** Parses the arguments of the process. The first word that is not an option is the command. */
 export function parseCommandLine(args: readonly string[]): CommandLine {
   const unknownOptions: string[] = [];
   const parsed = parseArgs([...args], {
@@ -43,11 +43,11 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   const problem = commandProblem(name, command) ?? optionProblem(command, unknownOptions, given) ??
     valueProblem(args) ??
     argumentProblem(rest, wantsHelp ? undefined : command);
-  if (problem !== undefined) return { kind: "wrong", problem };
+  if (problem !== undefined) return { kind: "wrong", problem, command };
   if (wantsHelp) return { kind: "help", command };
   if (command !== undefined) return { kind: "run", command, options: optionValues(given), args: rest };
   if (given[OPTIONS.version.flag] === true) return { kind: "version" };
-  return { kind: "wrong", problem: "No command is given" };
+  return { kind: "wrong", problem: "Missing command", command };
 }
 
 function commandProblem(name: string | undefined, command: Command | undefined): string | undefined {
@@ -74,7 +74,7 @@ function optionProblem(
     if (isGiven && !allowed.includes(name)) {
       return command === undefined
         ? `Option "--${flag}" needs a command`
-        : `Option "--${flag}" is not one of "${command.name}"`;
+        : `"${command.name}" has no option --${flag}`;
     }
     if (isGiven && value !== undefined && !isValueOptional && given[flag] === "") {
       return `Option "--${flag}" needs a ${value}`;
@@ -86,7 +86,7 @@ function optionProblem(
   return undefined;
 }
 
-/** A value that nobody reads may well have meant the contrary: `--yes=no`. */
+/** Refuses values of flags: `--yes=no` would otherwise mean `--yes`. */
 function valueProblem(args: readonly string[]): string | undefined {
   const end = args.indexOf("--");
   for (const arg of end < 0 ? args : args.slice(0, end)) {
@@ -104,7 +104,10 @@ function argumentProblem(args: readonly string[], command: Command | undefined):
   if (first !== undefined && words?.includes(first) === false) {
     return `Unexpected argument "${first}"${suggest(first, words, "") || `: write ${syntax}`}`;
   }
-  return args.length <= max ? undefined : `Unexpected argument "${args[max]}"`;
+  const unexpected = args[max];
+  if (unexpected === undefined) return undefined;
+  const isConf = max === 0 && /[./]/.test(unexpected) && command?.options.includes("conf") === true;
+  return `Unexpected argument "${unexpected}"${isConf ? ` (use --conf ${unexpected})` : ""}`;
 }
 
 function suggest(word: string, candidates: readonly string[], prefix: string): string {

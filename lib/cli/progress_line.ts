@@ -2,7 +2,7 @@ import type { Context, TextWriter } from "./context.ts";
 
 const CLEAR_LINE = "\r\x1b[K";
 
-/** A line on the terminal that says how far long work has come, and is gone again afterwards; in a pipe it is none. */
+/** A line on the terminal that shows the progress of long work, and is cleared afterwards; absent in a pipe. */
 export class ProgressLine {
   readonly #writer: TextWriter | undefined;
   #isShown = false;
@@ -16,7 +16,7 @@ export class ProgressLine {
     this.#isShown = true;
   }
 
-  /** Makes room for other text. */
+  /** Clears the line for other text. */
   clear(): void {
     if (this.#isShown) this.#writer?.write(CLEAR_LINE);
     this.#isShown = false;

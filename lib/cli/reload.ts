@@ -5,22 +5,18 @@ import { loadConfig } from "./load_config.ts";
 import type { OptionValues } from "./options.ts";
 import { requestReload } from "./request_reload.ts";
 
-/**
- * `iscsi reload`: has the running server take over its conf.
- *
- * With `--json`, an object with `file` and `live`, which is as `build` prints it.
- */
+/** `iscsi reload`: has the running server take over its conf. */
 export async function reload(context: Context, options: OptionValues): Promise<ExitCode> {
   const loaded = loadConfig(options.conf, context);
   if (loaded.config === undefined) return loaded.exitCode;
   const { conf: file, force, storage = loaded.config.storage } = options;
-  const told = await requestReload(storage, { file, force, dryRun: false }, context);
+  const outcome = await requestReload(storage, { file, force, dryRun: false }, context);
   if (options.json) {
-    context.stdout.write(`${JSON.stringify({ file, live: reloadToJson(told) }, null, 2)}\n`);
-  } else if (told.kind === "absent") {
+    context.stdout.write(`${JSON.stringify({ file, live: reloadToJson(outcome) }, null, 2)}\n`);
+  } else if (outcome.kind === "absent") {
     context.stderr.write(`iscsi: No server is running on "${storage}"\n`);
   } else {
-    reportReload(told, storage, context);
+    reportReload(outcome, storage, context);
   }
-  return told.kind === "absent" ? EXIT_CODES.failed.code : exitCodeOf(told);
+  return outcome.kind === "absent" ? EXIT_CODES.failed.code : exitCodeOf(outcome);
 }

@@ -10,14 +10,14 @@ import { formatDuration } from "./show_text.ts";
 import type { ReloadReport, ReloadRequest } from "../control/control_requests.ts";
 import { delay } from "../base/delay.ts";
 
-/** What has come of telling a running server to take over its conf. */
+/** The outcome of a request to a running server to take over its conf. */
 export type ReloadOutcome =
   /** No server runs on the storage folder. */
   | { readonly kind: "absent" }
   | { readonly kind: "done"; readonly server: LockHolder; readonly report: ReloadReport }
-  /** It keeps what it has; the message, of one or more lines, says why. */
+  /** The server keeps its configuration; the message, of one or more lines, has the reason. */
   | { readonly kind: "refused"; readonly server: LockHolder; readonly message: string }
-  /** It was asked, and may be at it still; the message says why nobody waits for it any more. */
+  /** The server may still be working; the message says why the command stopped waiting. */
   | {
     readonly kind: "unfinished";
     readonly server: LockHolder;
@@ -25,14 +25,14 @@ export type ReloadOutcome =
     readonly isInterrupted: boolean;
   };
 
-/** A server that has just started takes requests only in a moment. */
+/** A server that has just started accepts requests after a moment. */
 const ATTEMPTS = 5;
 const ATTEMPT_INTERVAL_MS = 100;
 
-/** How often a person at the terminal is told how long it has taken. */
+/** Milliseconds between two updates of the progress. */
 const PROGRESS_MS = 1000;
 
-/** Has the server that runs on a storage folder take over its conf, or says why it does not. */
+/** Has the server that runs on a storage folder take over its conf. */
 export async function requestReload(
   storage: string,
   request: ReloadRequest,
@@ -57,7 +57,7 @@ export async function requestReload(
   }
 }
 
-/** Waits for the server, which takes its time where it has many files to open. */
+/** Requests the reload and shows the time it takes: a server with many files to open is slow. */
 async function ask(
   client: ControlClient,
   { file, ...request }: ReloadRequest,

@@ -1,6 +1,6 @@
 import type { ReservationType } from "../scsi/reservations/reservation_types.ts";
 
-/** What each kind of reservation is called. */
+/** The names of reservation types. */
 export const RESERVATION_LABELS = {
   writeExclusive: "write exclusive",
   exclusiveAccess: "exclusive access",

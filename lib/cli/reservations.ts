@@ -8,22 +8,19 @@ import type { OptionValues } from "./options.ts";
 import { RESERVATION_LABELS } from "./reservation_labels.ts";
 import { printable, shorten } from "./show_text.ts";
 import { LINE_COLUMNS_MAX } from "./wrap_words.ts";
-import { targetNameOf } from "./with_sessions.ts";
+import { targetNameOf } from "./find_sessions.ts";
 
-/** What stands behind the name of an initiator that has registered: its ISID, and whether it is there. */
+/** Width of the columns behind the name of a registered initiator: its ISID and its state. */
 const RIGHT_COLUMNS = "  00023d000001  logged in".length;
 
-/**
- * `iscsi reservations`: what initiators have reserved of the LUNs. With `--json`, a list of `UnitReservations`. With
- * `clear TARGET [LUN]` it is cleared.
- */
+/** `iscsi reservations`: shows the reservations on the LUNs (`--json`: as `UnitReservations`), or clears them. */
 export function reservations(
   context: Context,
   options: OptionValues,
   [clear, target, lun]: readonly string[],
 ): Promise<ExitCode> {
-  const isRight = clear === undefined || target !== undefined && /^\d*$/.test(lun ?? "");
-  if (!isRight) {
+  const isValid = clear === undefined || target !== undefined && /^\d*$/.test(lun ?? "");
+  if (!isValid) {
     context.stderr.write('iscsi: Write "iscsi reservations", or "iscsi reservations clear TARGET [LUN]"\n');
     return Promise.resolve(EXIT_CODES.wrongUsage.code);
   }
@@ -38,12 +35,12 @@ export function reservations(
       const { node } = await client.request("status", {});
       if (node !== null && targetNameOf(node, target) === undefined) {
         context.stderr.write(
-          `iscsi: Cannot clear "${printable(target)}": it is no target that "iscsi status" shows\n`,
+          `iscsi: Cannot clear "${printable(target)}": no such target\n`,
         );
         return EXIT_CODES.failed.code;
       }
       const what = lun === undefined ? `[${target}]` : `LUN ${lun} of [${target}]`;
-      context.stdout.write(`Nothing of ${what} is reserved\n`);
+      context.stdout.write(`${what} has no reservations\n`);
       return EXIT_CODES.done.code;
     }
     for (const line of units.flatMap((unit) => describe(unit, columnsOf(context)))) {
@@ -51,8 +48,7 @@ export function reservations(
     }
     const refusal = await refuseUnlessConfirmed(context, {
       yes: options.yes,
-      question: "Clear all of this? Whom it keeps out may write then.",
-      command: "reservations clear",
+      question: "Clear all of this? Initiators it fences off could then write.",
     });
     if (refusal !== undefined) return refusal;
     for (const { target, lun } of units) {
@@ -65,7 +61,7 @@ export function reservations(
 
 function show(units: readonly UnitReservations[], context: Context, options: OptionValues): ExitCode {
   if (options.json) context.stdout.write(`${JSON.stringify(units, null, 2)}\n`);
-  else if (units.length === 0) context.stdout.write("Nothing is reserved\n");
+  else if (units.length === 0) context.stdout.write("No reservations\n");
   else {
     const lines = units.flatMap((unit) => describe(unit, columnsOf(context)));
     context.stdout.write(lines.map((line) => `${line}\n`).join(""));
@@ -77,13 +73,13 @@ function columnsOf({ terminal }: Context): number {
   return terminal?.size().columns ?? LINE_COLUMNS_MAX;
 }
 
-/** What is reserved of a LUN: the kind, then a line for each that has registered. */
+/** Formats the reservations on a LUN: the type, then a line for each registration. */
 function describe(unit: UnitReservations, columns: number): string[] {
   const { target, lun, areKnown, type, generation, persists, registrations, reservedBy } = unit;
   const persistent = type === null ? "no persistent reservation" : RESERVATION_LABELS[type];
-  const survives = persists ? "kept through a loss of power" : "gone with a loss of power";
+  const survives = persists ? "survives a loss of power" : "lost with the power";
   const heads = registrations.length === 0 ? [] : [`  ${persistent}; generation ${generation}; ${survives}`];
-  if (!areKnown) return [`LUN ${lun} of [${target}]`, '  not known, and not served: see "iscsi status"'];
+  if (!areKnown) return [`LUN ${lun} of [${target}]`, '  unknown, LUN not served: see "iscsi status"'];
   const names = registrations.map(({ initiatorName }) => printable(initiatorName));
   const rows = registrations.map(({ isid, key, holds, isLoggedIn }, index) => {
     const left = `  ${holds ? "holds" : "     "}  ${key}  `;

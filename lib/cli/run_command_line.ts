@@ -1,4 +1,5 @@
 import { ProvisionError, reasonOf } from "../provision/provision_error.ts";
+import type { Command } from "./command.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { commandHelp, programHelp } from "./help.ts";
@@ -6,18 +7,18 @@ import { type CommandLine, parseCommandLine } from "./parse_command_line.ts";
 import { printable } from "./show_text.ts";
 
 /**
- * Does what the arguments of the process ask for.
+ * Runs the command of the process.
  *
- * @throws {Error} (rejects) only when this program is at fault; what the system refuses is reported
+ * @throws {Error} (rejects) only for a fault of this program; errors of the system are reported
  */
 export async function runCommandLine(args: readonly string[], context: Context): Promise<ExitCode> {
   try {
     const commandLine = parseCommandLine(args);
     const exitCode = await execute(commandLine, context);
     const isServer = commandLine.kind === "run" && commandLine.command.isServer === true;
-    return isServer ? exitCode : judgeOutput(exitCode, context);
+    return isServer ? exitCode : exitCodeAfterOutput(exitCode, context);
   } catch (error) {
-    if (!(error instanceof Error) || !isOutsideFault(error)) throw error;
+    if (!(error instanceof Error) || !isSystemError(error)) throw error;
     context.stderr.write(`iscsi: ${error.message}\n`);
     return EXIT_CODES.failed.code;
   }
@@ -26,7 +27,9 @@ export async function runCommandLine(args: readonly string[], context: Context):
 async function execute(commandLine: CommandLine, context: Context): Promise<ExitCode> {
   switch (commandLine.kind) {
     case "wrong":
-      context.stderr.write(`iscsi: ${printable(commandLine.problem)}\nRun "iscsi --help" for help\n`);
+      context.stderr.write(
+        `iscsi: ${printable(commandLine.problem)}\nRun "${helpOf(commandLine.command)}" for help\n`,
+      );
       return EXIT_CODES.wrongUsage.code;
     case "help": {
       const { command } = commandLine;
@@ -43,8 +46,12 @@ async function execute(commandLine: CommandLine, context: Context): Promise<Exit
   }
 }
 
-/** How a command ends whose output may not have arrived, which is told unless its reader did not want more. */
-function judgeOutput(exitCode: ExitCode, { stdout: { failure }, stderr }: Context): ExitCode {
+function helpOf(command: Command | undefined): string {
+  return command === undefined ? "iscsi --help" : `iscsi ${command.name} --help`;
+}
+
+/** Returns the exit code of a command whose output may be lost; reports the loss unless the reader has left. */
+function exitCodeAfterOutput(exitCode: ExitCode, { stdout: { failure }, stderr }: Context): ExitCode {
   if (failure === undefined) return exitCode;
   const isReaderGone = failure instanceof Deno.errors.BrokenPipe;
   if (!isReaderGone) stderr.write(`iscsi: Cannot write to standard output: ${reasonOf(failure)}\n`);
@@ -52,8 +59,8 @@ function judgeOutput(exitCode: ExitCode, { stdout: { failure }, stderr }: Contex
   return isReaderGone ? EXIT_CODES.readerGone.code : EXIT_CODES.failed.code;
 }
 
-/** Whether an error is the system's answer, rather than a fault of this program, which deserves a stack trace. */
-function isOutsideFault(error: Error): boolean {
+/** Returns true for an error of the system; a fault of this program gets a stack trace. */
+function isSystemError(error: Error): boolean {
   return error instanceof ProvisionError || error instanceof Deno.errors.NotCapable ||
     /\(os error \d+\)/.test(error.message);
 }

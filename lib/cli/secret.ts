@@ -4,7 +4,7 @@ import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import type { OptionValues } from "./options.ts";
 
-/** `iscsi secret`: makes a secret for CHAP (RFC 7143, 9.2.1: there must be means to). */
+/** `iscsi secret`: makes a random secret for CHAP (RFC 7143, 9.2.1 requires a way to). */
 export function secret({ stdout }: Context, { hex }: OptionValues): Promise<ExitCode> {
   stdout.write(`${makeSecretText(randomBytes, hex ? "hexadecimal" : "text")}\n`);
   return Promise.resolve(EXIT_CODES.done.code);

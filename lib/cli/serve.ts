@@ -23,12 +23,12 @@ import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { loadConfig, parseFile, reportDiagnostics } from "./load_config.ts";
 import type { OptionValues } from "./options.ts";
 
-/** Milliseconds between two looks for LUNs that could not be served. */
+/** Milliseconds between two attempts to serve LUNs that could not be opened. */
 const LOOK_AGAIN_MS = 5_000;
 
 /**
- * `iscsi serve`: the target, until SIGTERM or SIGINT. Prints `listening on ADDRESS:PORT` for each portal, then `ready`;
- * what happens goes to standard error, one line an event.
+ * `iscsi serve`: runs the target until SIGTERM or SIGINT. Prints `listening on ADDRESS:PORT` for each portal, then
+ * `ready`. Events go to standard error, one line each.
  */
 export async function serve(context: Context, options: OptionValues): Promise<ExitCode> {
   const loaded = loadConfig(options.conf, context);
@@ -36,16 +36,16 @@ export async function serve(context: Context, options: OptionValues): Promise<Ex
   return await serveConfig(loaded.config, context, { log: eventLog(context, options) });
 }
 
-/** How a server tells of itself. */
+/** The outputs of a server. */
 export interface ServeOptions {
   readonly log: EventLog;
-  /** Called whenever the targets can be reached at all portals; prints `ready` by default. */
+  /** Called whenever all portals listen; prints `ready` by default. */
   readonly onReady?: () => void;
-  /** Ends with the terminal that it was started from, where SIGHUP otherwise has it read its conf again. */
+  /** The server ends with its terminal; otherwise SIGHUP makes it read its conf again. */
   readonly endsWithTerminal?: boolean;
 }
 
-/** Serves what was built for a conf, until SIGTERM or SIGINT. */
+/** Serves the built targets of a conf, until SIGTERM or SIGINT. */
 export async function serveConfig(
   config: Config,
   context: Context,
@@ -66,7 +66,7 @@ async function serveWithLog(
   { log: workerLog, onReady, endsWithTerminal = false }: ServeOptions,
 ): Promise<ExitCode> {
   const stateFolder = stateFolderOf(config.storage);
-  // Where nothing was built there is no lock to take; what the disk lacks says more than that.
+  // Where nothing was built there is no folder to lock; the missing files are the better message.
   if (!isFolder(stateFolder) && findExportsOrReport(config, context) === undefined) {
     return EXIT_CODES.failed.code;
   }
@@ -80,7 +80,7 @@ async function serveWithLog(
     await lease.end();
     return EXIT_CODES.failed.code;
   }
-  const print = (text: string): void => printOrTell(text, context, log);
+  const print = (text: string): void => printOrLog(text, context, log);
   const supervisor = new Supervisor({
     serving: { config, ...servingFrom(found), lease },
     interfaces: () => interfaceAddresses(Deno.networkInterfaces()),
@@ -97,7 +97,7 @@ async function serveWithLog(
   });
 }
 
-/** Runs a supervisor until SIGTERM or SIGINT, and takes requests meanwhile. */
+/** Runs a supervisor and its control socket until SIGTERM or SIGINT. */
 async function superviseUntilStopped(
   supervisor: Supervisor,
   { file, context, log, endsWithTerminal }: {
@@ -124,7 +124,7 @@ async function superviseUntilStopped(
   using control = new ControlEndpoint(controlHandlers({ supervisor, reloader, space, version }), log);
   await takeOver(supervisor.serving.config);
   const onHangup = (): void => {
-    // What came of it is in the log.
+    // The log has the outcome.
     reloader.reload({ file, force: false, dryRun: false }).catch(() => {});
   };
   const endingHangups = endsWithTerminal ? hangupSignals() : [];
@@ -138,8 +138,8 @@ async function superviseUntilStopped(
   return EXIT_CODES.failed.code;
 }
 
-/** Prints what scripts wait for. Where that cannot be written, the log says so: they wait in vain. */
-function printOrTell(text: string, { stdout }: Context, log: EventLog): void {
+/** Prints a line that scripts wait for, and logs a failure to write it. */
+function printOrLog(text: string, { stdout }: Context, log: EventLog): void {
   const before = stdout.failure;
   stdout.write(text);
   const { failure } = stdout;
@@ -148,7 +148,7 @@ function printOrTell(text: string, { stdout }: Context, log: EventLog): void {
   }
 }
 
-/** What there is to serve; undefined when something is wrong with it, which is reported then. */
+/** Returns the exports of a conf; undefined when they have errors, after reporting them. */
 function findExportsOrReport(config: Config, context: Context): Exports | undefined {
   const found = findExports(config);
   if (found.errors.length === 0) return found;
@@ -156,7 +156,7 @@ function findExportsOrReport(config: Config, context: Context): Exports | undefi
   return undefined;
 }
 
-/** Whether there is a folder at `path` itself, and not a link to one. */
+/** Returns true for a folder, false for a link to one. */
 function isFolder(path: string): boolean {
   try {
     return Deno.lstatSync(path).isDirectory;
@@ -165,7 +165,7 @@ function isFolder(path: string): boolean {
   }
 }
 
-/** Aborted when the process is told to end, by one of these signals too. */
+/** Returns a signal that SIGTERM, SIGINT and these others abort. */
 function stopSignal(others: readonly Deno.Signal[]): AbortSignal {
   const controller = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT", ...others] as const) {

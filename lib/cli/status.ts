@@ -13,15 +13,13 @@ import { COLOURED_STYLE, PLAIN_STYLE } from "./terminal.ts";
 import { LINE_COLUMNS_MAX } from "./wrap_words.ts";
 import { delay } from "../base/delay.ts";
 
-/** Over which rates are averages, when nothing else is asked for. */
+/** The default interval of rates. */
 const LOOK_MS = 1000;
 
 const WATCH_SECONDS = 2;
 const WATCH_SECONDS_MAX = 24 * 60 * 60;
 
-/**
- * `iscsi status`: what a running server does; where none runs, what the disk has. With `--json` as a `StatusReport`.
- */
+/** `iscsi status`: shows a running server, or the disk where none runs; with `--json` as a `StatusReport`. */
 export async function status(context: Context, options: OptionValues): Promise<ExitCode> {
   const seconds = options.watch === "" ? WATCH_SECONDS : Number(options.watch ?? 0);
   if (options.watch !== undefined && !(seconds >= 0.1 && seconds <= WATCH_SECONDS_MAX)) {
@@ -36,7 +34,7 @@ export async function status(context: Context, options: OptionValues): Promise<E
   return options.watch === undefined ? await view.once() : await view.watch(seconds);
 }
 
-/** Looks at a server and shows what it sees. */
+/** Queries a server and shows its status. */
 class StatusView {
   readonly #context: Context;
   readonly #options: OptionValues;
@@ -48,7 +46,7 @@ class StatusView {
     this.#place = place;
   }
 
-  /** Looks for a second, where there is anybody to look at. */
+  /** Shows the status once, with the rates of one second when there are sessions. */
   async once(): Promise<ExitCode> {
     try {
       const first = await this.#ask();
@@ -70,7 +68,7 @@ class StatusView {
     }
   }
 
-  /** Looks again and again, until it is interrupted: in place on a terminal, else one below the other. */
+  /** Shows the status repeatedly until an interruption: in place on a terminal, else one below the other. */
   async watch(seconds: number): Promise<ExitCode> {
     const { stdout, terminal } = this.#context;
     using interruption = new Interruption();
@@ -93,7 +91,7 @@ class StatusView {
         before = undefined;
         screen.show(({ columns }) => [this.#headline(seconds, columns), "", message.slice(0, columns)]);
       }
-      // The first look has no rates; whoever waits for them should not wait long.
+      // The first report has no rates; the second follows soon.
       await pause(Math.min(seconds * 1000, isFirst ? LOOK_MS : Infinity), signal);
     }
     return signal.aborted ? EXIT_CODES.interrupted.code : EXIT_CODES.done.code;
@@ -120,7 +118,7 @@ class StatusView {
   #headline(seconds: number, columns: number): string {
     const time = new Date().toTimeString().slice(0, 8);
     const left = `iscsi status, every ${seconds} s: ${time}`;
-    const right = "Ctrl-C ends it";
+    const right = "Ctrl-C stops it";
     return `${left.padEnd(Math.max(columns - right.length, left.length + 1))}${right}`.slice(0, columns);
   }
 

@@ -1,6 +1,6 @@
 /**
- * What `iscsi status` shows, as people and programs get it: made of what a server says at two moments, or of the conf
- * and the disk where none runs. Its fields are those of `--json`, and stay what they are.
+ * The report of `iscsi status`, made from two answers of a server, or from the conf and the disk where none runs. Its
+ * fields are those of `--json`, and must not change.
  */
 import type { Config } from "../config/config.ts";
 import { serialNumberOf } from "../config/disk.ts";
@@ -17,28 +17,28 @@ import { ratesBetween, type TrafficRates } from "./traffic_rates.ts";
 import type { RefusalReason } from "../iscsi/events/refusal_reason.ts";
 import type { SessionSnapshot } from "../iscsi/session/session_snapshot.ts";
 
-/** How a server is. */
+/** The status of a server. */
 export interface StatusReport {
   /** Null when none runs. */
   readonly server: ServerReport | null;
   readonly storage: string;
-  /** Over which the rates are averages; null where there are none. */
+  /** The interval of the rates; null without rates. */
   readonly intervalSeconds: number | null;
   readonly targets: readonly TargetReport[];
   readonly fileSystems: readonly FileSystemSpace[];
   readonly sessions: readonly SessionReport[];
-  /** Null when no server runs that could refuse. */
+  /** Null when no server runs. */
   readonly refusals: RefusalsReport | null;
 }
 
-/** The process that serves. */
+/** The server process. */
 export interface ServerReport {
   readonly version: string;
   readonly pid: number;
   readonly uptimeSeconds: number;
   /** `address:port`. */
   readonly portals: readonly string[];
-  /** Most sessions and connections there may be; null while the target worker is being started. */
+  /** The limits of the conf; null while the target worker starts. */
   readonly limits: { readonly sessions: number; readonly connections: number } | null;
 }
 
@@ -54,7 +54,7 @@ export interface TargetReport {
 export interface LogicalUnitReport {
   readonly lun: number;
   readonly path: string;
-  /** Its identity; null where only a server knows it. */
+  /** The identity; null where only a server knows it. */
   readonly naa: string | null;
   readonly serialNumber: string | null;
   readonly readOnly: boolean;
@@ -64,7 +64,7 @@ export interface LogicalUnitReport {
   readonly traffic: TrafficReport | null;
   /** Null where no server runs. */
   readonly storageFailures: StorageFailuresReport | null;
-  /** Why it is not served; null when it is, or when no server runs. */
+  /** The reason why it is not served; null when it is, or when no server runs. */
   readonly problem: string | null;
 }
 
@@ -74,7 +74,7 @@ export interface StorageFailuresReport extends Readonly<Record<StorageFault, num
   readonly last: { readonly kind: StorageFault; readonly reason: string; readonly time: string } | null;
 }
 
-/** What was done since the LUN was opened or the session began, and the rates of the interval. */
+/** The traffic since the LUN was opened or the session began, and the rates of the interval. */
 export interface TrafficReport {
   readonly readCommands: number;
   readonly readBytes: number;
@@ -83,13 +83,13 @@ export interface TrafficReport {
   readonly otherCommands: number;
   readonly unmappedBytes: number;
   readonly failures: TrafficFigures["failures"];
-  /** Null when there was only one look. */
+  /** Null in a first report. */
   readonly rates: TrafficRates | null;
 }
 
 /** A session. */
 export interface SessionReport {
-  /** Its number: the target session identifying handle. */
+  /** The target session identifying handle. */
   readonly session: number;
   readonly isid: string;
   readonly initiatorName: string;
@@ -101,14 +101,14 @@ export interface SessionReport {
   readonly traffic: TrafficReport | null;
 }
 
-/** Who was refused. */
+/** The refused connections and logins. */
 export interface RefusalsReport {
   readonly totals: Readonly<Record<RefusalReason, number>>;
-  /** Newest first; equal ones together. */
+  /** Newest first; equal ones are merged. */
   readonly recent: readonly RefusalReport[];
 }
 
-/** Who was refused what, and by which rule. */
+/** A refused peer, and the rule that refused. */
 export interface RefusalReport {
   readonly peerAddress: string;
   readonly initiatorName: string | null;
@@ -121,9 +121,9 @@ export interface RefusalReport {
 }
 
 /**
- * The report of a running server.
+ * Makes the report of a running server.
  *
- * @param before what it said a while before; without it there are no rates
+ * @param before an earlier answer; without it there are no rates
  */
 export function reportServer(before: ServerStatus | undefined, now: ServerStatus): StatusReport {
   const { version, pid, uptimeSeconds, portals, storage, space, node } = now;
@@ -170,7 +170,7 @@ export function reportServer(before: ServerStatus | undefined, now: ServerStatus
   };
 }
 
-/** The report of what a conf describes and the disk has, where no server runs. */
+/** Makes the report of a conf and its disk, where no server runs. */
 export function reportDisk({ storage, targets }: Config, space: SpaceReport): StatusReport {
   return {
     server: null,
@@ -218,7 +218,7 @@ function reportUnit(
   };
 }
 
-/** A LUN of the conf that initiators cannot see. */
+/** Reports a LUN of the conf that initiators cannot see. */
 function reportUnlisted(
   { lun, path, sizeBytes, reason }: UnitProblem,
   space: SpaceReport,

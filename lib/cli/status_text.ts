@@ -1,4 +1,4 @@
-/** `iscsi status` for people: lines that fit the terminal, the same columns under one another. */
+/** Formats the report of `iscsi status` as lines that fit the terminal, in aligned columns. */
 import { formatPortal } from "../bytes/network.ts";
 import { formatSize } from "../config/size.ts";
 import { STORAGE_FAULT_LABELS } from "../control/storage_fault_labels.ts";
@@ -27,44 +27,44 @@ import type { Style } from "./terminal.ts";
 import { wrapWords } from "./wrap_words.ts";
 import type { FileSystemSpace } from "../control/server_status.ts";
 
-/** How a report is shown. */
+/** Options of the text. */
 export interface StatusTextOptions {
-  /** Widest line. */
+  /** The width of a line. */
   readonly columns: number;
-  /** A line for each session, and not what it has negotiated. */
+  /** One line for each session, without its parameters. */
   readonly isBrief?: boolean;
   readonly style: Style;
-  /** Milliseconds since 1970, now. */
+  /** The time now, in milliseconds since 1970. */
   readonly nowMs: number;
 }
 
-/** From here on there is room for paths. */
+/** The least width with room for paths. */
 const WIDE_COLUMNS = 110;
 
-/** What the first cell of a line keeps, in however narrow a terminal. */
+/** The least width of the first cell of a line. */
 const FIRST_COLUMNS_MIN = 8;
 
-/** The first column of what belongs to a session or a refusal. */
+/** The indent of the details of a session or a refusal. */
 const INDENT = "     ";
 
-/** Widest name of a target in a line that has more to tell. */
+/** The greatest width of the name of a target beside other cells. */
 const TARGET_COLUMNS_MAX = 12;
 
-/** How many refusals are shown. */
+/** The number of refusals that are shown. */
 const REFUSALS_MAX = 5;
 
-/** A file system that will be full within so many days is pointed out, as is one of which so little is left. */
+/** A file system is highlighted that will be full within so many days, or of which less than this part is left. */
 const FULL_SOON_DAYS = 14;
 const LITTLE_LEFT = 0.1;
 
-/** After so long a forecast says nothing. */
+/** A longer forecast means nothing. */
 const FORECAST_DAYS_MAX = 3650;
 
 const NOT_KNOWN = "not known yet";
-/** The same where there is less room. */
+/** The same for narrow cells. */
 const NOT_YET = "not yet";
 
-/** A report as lines. */
+/** Formats a report as lines. */
 export function showStatus(report: StatusReport, options: StatusTextOptions): string[] {
   const { server, targets, fileSystems, refusals } = report;
   const parts = [
@@ -98,14 +98,14 @@ function field(label: string, value: string, { columns, style }: StatusTextOptio
   );
 }
 
-/** What is at the right of a line: cells of fixed widths, as many as leave the first cell its room. */
+/** Formats cells of fixed widths at the right of a line, as many as leave room for the first cell. */
 function rightCells(cells: readonly (readonly [text: string, width: number])[], columns: number): string {
   const texts = cells.map(([text, width]) => `  ${text.padStart(width)}`);
   while (texts.length > 0 && texts.join("").length > columns - FIRST_COLUMNS_MIN) texts.pop();
   return texts.join("");
 }
 
-/** A line with a first cell that takes what the others leave. */
+/** Formats a line; its first cell takes the room that the others leave. */
 function row(first: string, right: string, columns: number): string {
   const width = Math.max(columns - right.length, 0);
   return (shorten(first, width).padEnd(width) + right).slice(0, columns).trimEnd();
@@ -177,7 +177,7 @@ function warn(text: string, columns: number, style: Style): string[] {
   return wrapWords(printable(text), room).map((line) => INDENT + style.warning(shorten(line, room)));
 }
 
-/** The failures of a LUN's storage: how many of each kind, and the last of them. */
+/** Formats the failures of a LUN's storage: the number of each kind, and the last one. */
 function showFailures({ storageFailures }: LogicalUnitReport, options: StatusTextOptions): string[] {
   const { columns, style, nowMs } = options;
   if (storageFailures === null || storageFailures.last === null) return [];
@@ -215,7 +215,7 @@ function showSessions(
   options: StatusTextOptions,
 ): string[] {
   const { columns, style } = options;
-  if (limits === null) return [style.warning("THE TARGET WORKER IS BEING STARTED")];
+  if (limits === null) return [style.warning("THE TARGET WORKER IS STARTING")];
   if (sessions.length === 0) return [style.heading("NO SESSIONS")];
   const normal = sessions.filter(({ targetName }) => targetName !== null);
   const connections = normal.reduce((sum, session) => sum + session.connections.length, 0);
@@ -279,12 +279,12 @@ function showSession(
   ];
 }
 
-/** A text in lines of so many columns, broken between words; a word that is longer loses its middle. */
+/** Breaks a text into lines of so many columns, between words; a longer word loses its middle. */
 function fit(text: string, columns: number): string[] {
   return wrapWords(text, columns).map((line) => shorten(line, columns));
 }
 
-/** What initiator and target have agreed upon, by the names of RFC 7143 in short. */
+/** Formats the negotiated parameters, by shortened names of RFC 7143. */
 function describeParameters(parameters: SessionReport["connections"][number]["parameters"]): string {
   const { initialR2T, immediateData, firstBurstLength, maxBurstLength, headerDigest, dataDigest } =
     parameters;

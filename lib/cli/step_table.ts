@@ -3,7 +3,7 @@ import { isChange, type Step } from "../provision/step.ts";
 import type { TextWriter } from "./context.ts";
 import { totalsOf } from "./step_totals.ts";
 
-/** What each kind of step is called. */
+/** The labels of the kinds of steps. */
 const STEP_LABELS = {
   createFolder: "create folder",
   restrictFolder: "restrict folder",
@@ -16,7 +16,7 @@ const STEP_LABELS = {
   keepUnusedFile: "no longer used",
 } as const satisfies Record<Step["kind"], string>;
 
-/** Prints a line for each step that it is called with, under a head line. */
+/** Returns a function that prints a line for each step, under a heading. */
 export function stepPrinter(writer: TextWriter): (step: Step) => void {
   let isFirst = true;
   return function printStep(step): void {
@@ -56,12 +56,16 @@ function row(label: string, promised: string, allocated: string, path: string): 
   return `${label.padEnd(15)}  ${promised.padStart(10)}  ${allocated.padStart(10)}  ${path}\n`;
 }
 
-/** The lines under the steps: what they add up to, and whether anything changed. */
+/** Formats the lines under the steps: the totals, and whether anything changed. */
 export function summarizeSteps(steps: readonly Step[], dryRun: boolean): string {
   const { logicalUnits, promisedBytes, allocatedBytes } = totalsOf(steps);
   const units = count(logicalUnits, "LUN", "LUNs");
   const total = row("total", formatSize(promisedBytes), formatSize(allocatedBytes), units);
-  if (!steps.some(isChange)) return `${total}All files are as the conf says\n`;
+  if (!steps.some(isChange)) {
+    const unused = steps.filter(({ kind }) => kind === "keepUnusedFile").length;
+    const kept = unused === 0 ? "" : `; ${count(unused, "unused file", "unused files")} kept`;
+    return `${total}Nothing to do${kept}\n`;
+  }
   return dryRun ? `${total}Dry run: nothing was done\n` : total;
 }
 

@@ -1,13 +1,13 @@
 import type { Step } from "../provision/step.ts";
 
-/** How much the logical units of a list of steps are promised, and how much of it their files take. */
+/** The sizes of the logical units of a list of steps, and the space that their files take. */
 export interface StepTotals {
   readonly logicalUnits: number;
   readonly promisedBytes: number;
   readonly allocatedBytes: number;
 }
 
-/** Adds up the steps that are about logical units. */
+/** Adds up the steps of logical units. */
 export function totalsOf(steps: readonly Step[]): StepTotals {
   const units = steps.filter(isLogicalUnit);
   return {

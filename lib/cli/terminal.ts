@@ -1,33 +1,33 @@
-/** How wide and high a terminal is, in characters. */
+/** The size of a terminal in characters. */
 export interface TerminalSize {
   readonly columns: number;
   readonly rows: number;
 }
 
-/** The terminal at which a person looks. */
+/** A terminal. */
 export interface Terminal {
-  /** Of this moment. */
+  /** Returns the current size. */
   readonly size: () => TerminalSize;
   readonly hasColours: boolean;
 }
 
-/** The terminal that standard output is; undefined when it is none. */
+/** Returns the terminal of standard output; undefined when that is not one. */
 export function findTerminal(): Terminal | undefined {
   if (!Deno.stdout.isTerminal()) return undefined;
   return { size: () => Deno.consoleSize(), hasColours: !Deno.noColor };
 }
 
-/** How parts of a text are set off for a person. */
+/** The highlighting of parts of a text. */
 export interface Style {
   readonly heading: (text: string) => string;
   readonly aside: (text: string) => string;
   readonly warning: (text: string) => string;
 }
 
-/** Leaves every text as it is. */
+/** A style without highlighting. */
 export const PLAIN_STYLE: Style = { heading: asItIs, aside: asItIs, warning: asItIs };
 
-/** Sets texts off by the colours of a terminal. */
+/** A style in the colours of a terminal. */
 export const COLOURED_STYLE: Style = {
   heading: (text) => `\x1b[1m${text}\x1b[22m`,
   aside: (text) => `\x1b[2m${text}\x1b[22m`,

@@ -1,13 +1,13 @@
 import { latencyQuantileMs } from "../scsi/counters/latency_histogram.ts";
 import type { TrafficFigures, TransferFigures } from "../scsi/counters/traffic.ts";
 
-/** What went on in a second of an interval, on average. */
+/** The averages of an interval. */
 export interface Rates {
   readonly commandsPerSecond: number;
   readonly bytesPerSecond: number;
-  /** How long a command took; null when there was none. */
+  /** The mean latency; null without commands. */
   readonly meanLatencyMs: number | null;
-  /** How long half of them took at most, and 99 of 100; estimates, from the classes in which they are counted. */
+  /** The latency that half of the commands, and 99 of 100, do not exceed: estimates from a histogram. */
   readonly p50LatencyMs: number | null;
   readonly p99LatencyMs: number | null;
 }
@@ -16,21 +16,21 @@ export interface Rates {
 export interface TrafficRates {
   readonly reads: Rates;
   readonly writes: Rates;
-  /** Reads, writes and, in the number of commands, all others. */
+  /** Reads and writes; the number of commands includes all others. */
   readonly total: Rates;
 }
 
 /**
- * The rates between two moments.
+ * Computes the rates between two moments.
  *
- * @param before undefined when there was nothing yet
+ * @param before undefined when there was no earlier look
  */
 export function ratesBetween(
   before: TrafficFigures | undefined,
   after: TrafficFigures,
   seconds: number,
 ): TrafficRates {
-  const base = before === undefined || hasBegunAnew(before, after) ? undefined : before;
+  const base = before === undefined || hasRestarted(before, after) ? undefined : before;
   const reads = difference(base?.reads, after.reads);
   const writes = difference(base?.writes, after.writes);
   const others = after.otherCommands - (base?.otherCommands ?? 0);
@@ -47,22 +47,22 @@ export function ratesBetween(
   };
 }
 
-/** What happened in an interval. */
-interface Happened {
+/** The traffic of an interval. */
+interface IntervalTraffic {
   readonly commands: number;
   readonly bytes: number;
-  /** Commands of which it is known how long they took, in each class of latencies, and that together. */
+  /** The timed commands in each class of the histogram, and the sum of their times. */
   readonly timed: readonly number[];
   readonly totalMs: number;
 }
 
-/** Counters begin anew with a new target worker: then one of them has fallen, whatever their sum has done. */
-function hasBegunAnew(before: TrafficFigures, after: TrafficFigures): boolean {
+/** Returns true after a restart of the target worker: at least one counter has fallen. */
+function hasRestarted(before: TrafficFigures, after: TrafficFigures): boolean {
   return after.reads.commands < before.reads.commands || after.writes.commands < before.writes.commands ||
     after.otherCommands < before.otherCommands;
 }
 
-function difference(before: TransferFigures | undefined, after: TransferFigures): Happened {
+function difference(before: TransferFigures | undefined, after: TransferFigures): IntervalTraffic {
   return {
     commands: after.commands - (before?.commands ?? 0),
     bytes: after.bytes - (before?.bytes ?? 0),
@@ -71,7 +71,7 @@ function difference(before: TransferFigures | undefined, after: TransferFigures)
   };
 }
 
-function perSecond({ commands, bytes, timed, totalMs }: Happened, seconds: number): Rates {
+function perSecond({ commands, bytes, timed, totalMs }: IntervalTraffic, seconds: number): Rates {
   const count = timed.reduce((sum, count) => sum + count, 0);
   return {
     commandsPerSecond: commands / seconds,

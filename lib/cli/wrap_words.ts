@@ -1,4 +1,4 @@
-/** Widest line of what is printed for people, in columns. */
+/** The width of lines for people, in columns. */
 export const LINE_COLUMNS_MAX = 80;
 
 /** Breaks text into lines of at most `columns`, between words; a longer word has a line to itself. */

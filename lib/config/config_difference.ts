@@ -12,7 +12,6 @@ import { formatSize } from "./size.ts";
 /** What sessions notice of a change: none of the others, and of those that it concerns as much as this says. */
 export const CONSEQUENCES = {
   unnoticed: "no session notices",
-  outdated: 'sessions know the old one until their next login or "iscsi renegotiate"',
   told: "sessions are told by a unit attention",
   admitted: "sessions that are no longer allowed are asked to log out",
   loggedIn: "sessions are asked to log in again",
@@ -82,7 +81,7 @@ const TARGET_FIELDS: Fields<Omit<TargetConfig, "name" | "iscsiName" | "disk" | "
   networks: { option: "networks", show: showNetworks, meaning: meaningOfNetworks, consequence: "admitted" },
   initiators: { option: "initiators", show: showList, meaning: meaningOfList, consequence: "admitted" },
   aliasIscsiName: { option: "alias", show: showText, consequence: "admitted" },
-  comment: { option: "comment", show: showText, consequence: "outdated" },
+  comment: { option: "comment", show: showText, consequence: "unnoticed" },
   readOnly: { option: "readonly", show: showBoolean, consequence: "told" },
   chap: { option: "CHAP", show: showChap, meaning: meaningOfChap, consequence: "admitted" },
   redirect: { option: "redirect", show: showRedirection, consequence: "loggedIn" },

@@ -3,7 +3,6 @@ import { type RawRequest } from "./control_message.ts";
 import type { ServerStatus } from "./server_status.ts";
 import type { UnitReservations } from "./unit_reservations.ts";
 import type { ReportedChange } from "./reported_change.ts";
-import type { NegotiationOutcome } from "../iscsi/negotiation/negotiation_request.ts";
 import { isRecord } from "../base/is_record.ts";
 
 /** A LUN, by the name of its target in the conf. */
@@ -29,8 +28,6 @@ export const CONTROL_REQUESTS = {
   status: { decode: decodeNothing, limitMs: 10_000 },
   /** End sessions. */
   disconnect: { decode: decodeDisconnect, limitMs: 60_000 },
-  /** Ask initiators to negotiate. */
-  renegotiate: { decode: decodeRenegotiate, limitMs: 60_000 },
   /** What is reserved of the LUNs. */
   reservations: { decode: decodeNothing, limitMs: 10_000 },
   /** Clear all that is reserved of a LUN. */
@@ -43,7 +40,6 @@ export const CONTROL_REQUESTS = {
 export interface ControlResults {
   readonly status: ServerStatus;
   readonly disconnect: DisconnectReport;
-  readonly renegotiate: RenegotiateReport;
   readonly reservations: readonly UnitReservations[];
   readonly clearReservations: null;
   readonly reload: ReloadReport;
@@ -115,12 +111,6 @@ function decodeDisconnect(parameters: unknown): DisconnectRequest {
   return { sessions, now };
 }
 
-function decodeRenegotiate(parameters: unknown): RenegotiateRequest {
-  const { sessions } = isRecord(parameters) ? parameters : {};
-  if (isNumbers(sessions)) return { sessions };
-  throw new ControlError("broken", 'Parameters of "renegotiate" must be numbers "sessions"');
-}
-
 function isNumbers(value: unknown): value is readonly number[] {
   return Array.isArray(value) && value.every(Number.isSafeInteger);
 }
@@ -175,22 +165,4 @@ export interface ReloadReport {
   readonly changes: readonly ReportedChange[];
   /** What of it is done only with force, and why; null when it takes none. */
   readonly obstacle: string | null;
-}
-
-/** Whose initiators are to negotiate. */
-export interface RenegotiateRequest {
-  /** By their numbers, the target session identifying handles. */
-  readonly sessions: readonly number[];
-}
-
-/** What has come of asking the initiator of a session to negotiate. */
-export interface AskedSession {
-  /** Its number. */
-  readonly session: number;
-  readonly outcome: NegotiationOutcome;
-}
-
-/** What has come of asking all of them. */
-export interface RenegotiateReport {
-  readonly sessions: readonly AskedSession[];
 }

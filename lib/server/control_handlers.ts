@@ -1,7 +1,6 @@
 import type { ControlHandlers } from "../control/control_requests.ts";
 import type { ServerStatus } from "../control/server_status.ts";
 import { disconnect } from "./disconnect.ts";
-import { renegotiate } from "./renegotiate.ts";
 import type { Reloader } from "./reloader.ts";
 import type { SpaceWatch } from "./space_watch.ts";
 import type { Supervisor } from "./supervisor.ts";
@@ -20,7 +19,6 @@ export function controlHandlers(options: ControlHandlersOptions): ControlHandler
   const startedMs = performance.now();
   return {
     disconnect: (request, context) => disconnect(options.supervisor, request, context),
-    renegotiate: (request, context) => renegotiate(options.supervisor, request, context),
     reservations: () => options.supervisor.ask({ kind: "reservations" }),
     clearReservations: (unit) => options.supervisor.ask({ kind: "clearReservations", ...unit }),
     reload: (request) => options.reloader.reload(request),

@@ -41,7 +41,6 @@ import type { FromWorker } from "./messages.ts";
 import type { Answers, Reconfigured } from "./worker_requests.ts";
 import { REFUSAL_REASONS } from "../iscsi/events/refusal_reason.ts";
 import type { ConnectionSnapshot, SessionSnapshot } from "../iscsi/session/session_snapshot.ts";
-import type { AskedSession } from "../control/control_requests.ts";
 
 const transfers = record<TransferFigures>({
   commands: count,
@@ -194,10 +193,6 @@ const unitReservations = record<UnitReservations>({
 const ANSWERS: { readonly [Kind in keyof Answers]: Decoder<Answers[Kind]> } = {
   snapshot,
   disconnect: listOf(count),
-  renegotiate: listOf(record<AskedSession>({
-    session: count,
-    outcome: oneOf(["negotiated", "loggedOut", "silent"]),
-  })),
   reservations: listOf(unitReservations),
   clearReservations: nothing,
   preview: changes,

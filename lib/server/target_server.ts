@@ -13,7 +13,6 @@ import type { UnitReservations } from "../control/unit_reservations.ts";
 import type { ByteStream, ConnectionEnds } from "../iscsi/byte_stream.ts";
 import type { Clock } from "../iscsi/clock.ts";
 import type { EventLog } from "../iscsi/events/event_log.ts";
-import type { NegotiationOutcome } from "../iscsi/negotiation/negotiation_request.ts";
 import type { Session } from "../iscsi/session/session.ts";
 import { TargetNode } from "../iscsi/node/target_node.ts";
 import type { Nexus } from "../scsi/nexus.ts";
@@ -24,7 +23,6 @@ import { randomBytes } from "./random_bytes.ts";
 import { reportReservations } from "./report_reservations.ts";
 import { ServedTarget } from "./served_target.ts";
 import { type BackingOptions, GRACE_SECONDS, ServedUnit } from "./served_unit.ts";
-import type { AskedSession } from "../control/control_requests.ts";
 import { reasonOf } from "../provision/provision_error.ts";
 
 /** What is to be served, and where: what can change while it is. */
@@ -194,27 +192,6 @@ export class TargetServer {
       else this.#node.requestLogout(session, graceSeconds);
     }
     return sessions.map(({ tsih }) => tsih);
-  }
-
-  /**
-   * Asks the initiators of sessions, by their target session identifying handles, to negotiate, and waits for what they
-   * do about it: twice as long as they have, at most. A session that there is not has ended; one for discovery has
-   * nothing to negotiate (RFC 7143, 4.3), and will end soon.
-   */
-  renegotiate(tsihs: readonly number[]): Promise<AskedSession[]> {
-    const withTarget = [...this.#node.sessions()].filter(({ target }) => target !== undefined);
-    const sessions = new Map(withTarget.map((session) => [session.tsih, session]));
-    return Promise.all(tsihs.map(async (tsih) => {
-      const session = sessions.get(tsih);
-      return { session: tsih, outcome: session === undefined ? "loggedOut" : await this.#ask(session) };
-    }));
-  }
-
-  async #ask(session: Session): Promise<NegotiationOutcome> {
-    this.#log.info(`${session.description}: asked to negotiate by the administrator`);
-    const outcome = await session.requestNegotiation();
-    if (outcome === "silent") this.#log.warning(`${session.description}: does not answer, and is left alone`);
-    return outcome;
   }
 
   /** What is reserved of the logical units. */

@@ -124,8 +124,6 @@ class TargetWorker {
       }
       case "disconnect":
         return server.disconnect(question.sessions, question.graceSeconds);
-      case "renegotiate":
-        return await server.renegotiate(question.sessions);
       case "reservations":
         return server.reservations();
       case "clearReservations":

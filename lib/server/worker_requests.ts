@@ -4,7 +4,6 @@ import type { ReportedChange } from "../control/reported_change.ts";
 import type { ServedSnapshot } from "../control/unit_problem.ts";
 import type { UnitReservations } from "../control/unit_reservations.ts";
 import type { WorkerSettings } from "./worker_settings.ts";
-import type { AskedSession } from "../control/control_requests.ts";
 
 /** Something that the supervisor wants to know, or to have done and to know how it went. */
 export type WorkerRequest =
@@ -17,8 +16,6 @@ export type WorkerRequest =
     readonly sessions: readonly number[];
     readonly graceSeconds: number | null;
   }
-  /** Ask the initiators of these sessions to negotiate. */
-  | { readonly kind: "renegotiate"; readonly sessions: readonly number[] }
   /** What is reserved of the logical units. */
   | { readonly kind: "reservations" }
   /** Clear everything that is reserved of a logical unit. */
@@ -42,7 +39,6 @@ export interface Answers {
   readonly snapshot: ServedSnapshot;
   /** Those of the sessions that there are. */
   readonly disconnect: readonly number[];
-  readonly renegotiate: readonly AskedSession[];
   readonly reservations: readonly UnitReservations[];
   readonly clearReservations: null;
   readonly preview: readonly ReportedChange[];

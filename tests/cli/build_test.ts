@@ -56,7 +56,7 @@ keep                   2 MB     0 bytes  /scratch/s/a
 keep                   1 MB     0 bytes  /scratch/s/a_1
 keep              512 bytes     0 bytes  /scratch/s/b
 total             3072.5 KB     0 bytes  3 LUNs
-All files are as the conf says
+Nothing to do
 `,
       stderr: NEXT_STEP,
       exitCode: 0,
@@ -65,7 +65,7 @@ All files are as the conf says
   });
 });
 
-Deno.test("iscsi build shows what grows and what is no longer used", async () => {
+Deno.test("iscsi build shows growing and unused files", async () => {
   await withScratch(async (folder) => {
     await buildConf(folder, LINES);
     const { stdout } = await buildConf(folder, ["[a]", "size=4MB"]);
@@ -79,6 +79,8 @@ no longer used    512 bytes     0 bytes  /scratch/s/b
 total                  4 MB     0 bytes  1 LUN
 `,
     );
+    const again = await buildConf(folder, ["[a]", "size=4MB"]);
+    assertEquals(again.stdout.split("\n").at(-2), "Nothing to do; 2 unused files kept");
   });
 });
 
@@ -121,7 +123,7 @@ Deno.test("iscsi build --json prints the same for programs", async () => {
   });
 });
 
-Deno.test("iscsi build reports all that is wrong with the disk, changes nothing and exits with 1", async () => {
+Deno.test("iscsi build reports every fault of the disk, changes nothing and exits with 1", async () => {
   await withScratch(async (folder) => {
     Deno.mkdirSync(join(folder, "s/a"), { recursive: true });
     Deno.writeFileSync(join(folder, "s/b"), new Uint8Array(1024));
@@ -169,7 +171,7 @@ Deno.test("iscsi build warns when more is promised than the disk has", async () 
   });
 });
 
-Deno.test("iscsi build fails when a running server takes no requests", async () => {
+Deno.test("iscsi build fails when a running server accepts no requests", async () => {
   await withScratch(async (folder) => {
     await buildConf(folder, LINES);
     const held = await StorageLock.acquire(join(folder, "s/.iscsi"), "serve");
@@ -189,7 +191,7 @@ Deno.test("iscsi build fails when a running server takes no requests", async () 
   });
 });
 
-Deno.test("iscsi build says what was done before something failed, also to programs", async () => {
+Deno.test("iscsi build prints the finished steps after a failure, also as JSON", async () => {
   await withScratch(async (folder) => {
     const stop =
       'Cannot create "/scratch/s/b" with 512 bytes: No space left on device (os error 28); make room and run it ' +
@@ -217,7 +219,7 @@ Deno.test("iscsi build says what was done before something failed, also to progr
   });
 });
 
-Deno.test("iscsi build says to programs that it cannot find out whether a server runs", async () => {
+Deno.test("iscsi build --json reports that it cannot look for a server", async () => {
   await withScratch(async (folder) => {
     await buildConf(folder, LINES);
     Deno.mkdirSync(join(folder, "s/.iscsi/serve.lock"));
@@ -230,7 +232,7 @@ Deno.test("iscsi build says to programs that it cannot find out whether a server
   });
 });
 
-Deno.test("iscsi build puts an empty disk in the place of a lost one only with --force, as a new disk", async () => {
+Deno.test("iscsi build replaces a lost disk only with --force, by a new identity", async () => {
   await withScratch(async (folder) => {
     await buildConf(folder, LINES);
     const identities = join(folder, "s/.iscsi/identities.json");
@@ -296,7 +298,7 @@ Deno.test("iscsi build is refused while another one runs", async () => {
   });
 });
 
-Deno.test("iscsi build shows on a terminal how much there is to do yet, and takes it away again", async () => {
+Deno.test("iscsi build shows its progress on a terminal, and clears it", async () => {
   await withScratch(async (folder) => {
     const conf = join(folder, "conf");
     Deno.writeTextFileSync(conf, [`storage=${folder}/s`, ...LINES, ""].join("\n"));

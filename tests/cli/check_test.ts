@@ -77,20 +77,20 @@ Deno.test("iscsi check prints what a conf exports", async () => {
   assertEquals(await checkConf(CONF), { stdout: TEXT, stderr: "", exitCode: 0 });
 });
 
-Deno.test("iscsi check says when initiators are asked whether they are there", async () => {
+Deno.test("iscsi check prints the ping intervals", async () => {
   assertMatch((await checkConf("ping=0\n[a]\nsize=512\n")).stdout, /^Ping {10}never$/m);
   const { stdout } = await checkConf("ping=5\npingtimeout=7\n[a]\nsize=512\n");
   assertMatch(stdout, /^Ping {10}after 5 s of silence, 7 s for the answer$/m);
 });
 
-Deno.test("iscsi check says that a target without restrictions is for all", async () => {
+Deno.test("iscsi check prints that a target without restrictions admits all", async () => {
   const { stdout } = await checkConf("[a]\nsize=512\n");
   assertMatch(stdout, /^ {2}networks {4}all$/m);
   assertMatch(stdout, /^ {2}initiators {2}all$/m);
   assertMatch(stdout, /^ {2}LUN 0 {7}512 bytes {2}\/usr\/shares\/iscsi\/a$/m);
 });
 
-Deno.test("iscsi check says how many names of CHAP are bound to initiators", () =>
+Deno.test("iscsi check prints the number of CHAP names that are bound to initiators", () =>
   withScratch(async (folder) => {
     const [conf, secrets] = [join(folder, "conf"), join(folder, "secrets")];
     Deno.writeTextFileSync(secrets, "a not-for-showing iqn.2001-01.a:1\nb not-for-showing2\n", {
@@ -192,14 +192,14 @@ Deno.test("iscsi check reports every error of a conf and exits with 3", async ()
   );
 });
 
-Deno.test("iscsi check passes on warnings and goes on", async () => {
+Deno.test("iscsi check prints warnings and succeeds", async () => {
   const { stdout, stderr, exitCode } = await checkConf("[A]\nsize=1GB\n");
   assertMatch(stderr, /^\/scratch\/conf:1: warning: .*\n$/);
   assertMatch(stdout, /^Target {8}iqn\.2002-08\.info\.netmanager:a$/m);
   assertEquals(exitCode, 0);
 });
 
-Deno.test("commands say how to go on without a conf and exit with 1", async () => {
+Deno.test("commands without a conf print the remedy and exit with 1", async () => {
   await withScratch(async (folder) => {
     for (const args of [["check"], ["check", "--json"], ["build"], ["build", "--json"]]) {
       assertEquals(await runCommand([...args, "--conf", join(folder, "none")], folder), {
@@ -212,7 +212,7 @@ Deno.test("commands say how to go on without a conf and exit with 1", async () =
   });
 });
 
-Deno.test("what is no text of a reasonable size is not read, nor waited for", async () => {
+Deno.test("commands refuse a conf that is too large, a folder, a pipe or a device, and do not block", async () => {
   await withScratch(async (folder) => {
     await runToolOk("mkfifo", [join(folder, "pipe")]);
     Deno.symlinkSync("loop", join(folder, "loop"));
@@ -222,7 +222,7 @@ Deno.test("what is no text of a reasonable size is not read, nor waited for", as
       [folder, "it is a folder; name a file"],
       [join(folder, "pipe"), "it is a pipe, a socket or a device; name a file"],
       ["/dev/zero", "it is a pipe, a socket or a device; name a file"],
-      [join(folder, "huge"), "it has 17 MB, of at most 16 MB; name a text"],
+      [join(folder, "huge"), "it is 17 MB; the limit is 16 MB"],
       [
         join(folder, "loop"),
         `Too many levels of symbolic links (os error 40): stat '${join(folder, "loop")}'; mend the links, ` +

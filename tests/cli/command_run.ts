@@ -1,7 +1,7 @@
 import type { Context } from "../../lib/cli/context.ts";
 import { runCommandLine } from "../../lib/cli/run_command_line.ts";
 
-/** What a command said and how it ended. */
+/** The output and exit code of a command. */
 export interface CommandRun {
   readonly stdout: string;
   readonly stderr: string;

@@ -14,7 +14,7 @@ Deno.test("ConsoleWriter writes all of a text to a stream that takes little at a
   assertEquals(written, "one two three four");
 });
 
-Deno.test("ConsoleWriter drops what nobody reads any more", () => {
+Deno.test("ConsoleWriter drops text after its reader has left", () => {
   let calls = 0;
   const writer = new ConsoleWriter({
     writeSync: () => {
@@ -46,7 +46,7 @@ function failingStream(
 const DISK_FULL = new Error("No space left on device (os error 28)");
 const WOULD_BLOCK = new Deno.errors.WouldBlock("Resource temporarily unavailable (os error 11)");
 
-Deno.test("ConsoleWriter writes nothing of a document behind a gap, and keeps why", () => {
+Deno.test("ConsoleWriter writes nothing of a document after a gap, and keeps the reason", () => {
   const stream = failingStream(undefined, DISK_FULL);
   const writer = new ConsoleWriter(stream);
   writer.write("one two three\n");
@@ -54,7 +54,7 @@ Deno.test("ConsoleWriter writes nothing of a document behind a gap, and keeps wh
   assertEquals([stream.text, writer.failure], ["one two ", DISK_FULL]);
 });
 
-Deno.test("ConsoleWriter tries every text of a log, and begins a line after one that came out in part", () => {
+Deno.test("ConsoleWriter tries every text of a log, and begins a new line after a partial one", () => {
   const stream = failingStream(undefined, DISK_FULL, DISK_FULL);
   const writer = new ConsoleWriter(stream, { isLog: true });
   writer.write("one two three\n");
@@ -64,7 +64,7 @@ Deno.test("ConsoleWriter tries every text of a log, and begins a line after one 
   assertEquals([stream.text, writer.failure], ["one two \nfive\n", undefined]);
 });
 
-Deno.test("ConsoleWriter waits for a slow reader of a pipe that does not block, and not for ever", () => {
+Deno.test("ConsoleWriter waits a limited time for the slow reader of a pipe that does not block", () => {
   const slow = failingStream(WOULD_BLOCK, undefined, WOULD_BLOCK, WOULD_BLOCK);
   const writer = new ConsoleWriter(slow);
   writer.write("one two three\n");

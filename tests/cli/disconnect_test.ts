@@ -1,10 +1,11 @@
-/** `iscsi disconnect`, `renegotiate` and `reservations` in this process, against a server that is made up. */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+/** `iscsi disconnect` and `iscsi reservations` in this process, against a fake server. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import type { ControlHandlers, DisconnectRequest } from "../../lib/control/control_requests.ts";
 import { ControlServer } from "../../lib/control/control_server.ts";
 import type { UnitReservations } from "../../lib/control/unit_reservations.ts";
 import { handlersWith } from "../control/_handlers.ts";
+import { ManPage } from "../dist/man_page.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { type CommandRun, runCommand } from "./command_run.ts";
 import type { SessionSnapshot } from "../../lib/iscsi/session/session_snapshot.ts";
@@ -98,7 +99,7 @@ function runAgainst(
   });
 }
 
-/** What the server is asked for by `iscsi disconnect`. */
+/** Runs `iscsi disconnect` and returns its requests to the server. */
 async function disconnected(...args: readonly string[]): Promise<DisconnectRequest | undefined> {
   let asked: DisconnectRequest | undefined;
   await runAgainst({
@@ -118,20 +119,25 @@ Deno.test("iscsi disconnect finds sessions by number, initiator and target, and 
   assertEquals(await disconnected("B"), { sessions: [2, 3], now: false });
   // An initiator that calls itself as a target does: both are meant, and shown before.
   assertEquals(await disconnected(`${NODE}:a`), { sessions: [1, 3], now: false });
-  for (const nobody of ["0", "5", "c", "anna", ""]) {
-    assertEquals(await disconnected(nobody), undefined, nobody);
+  for (const unknown of ["0", "5", "c", "anna", ""]) {
+    assertEquals(await disconnected(unknown), undefined, unknown);
   }
 });
 
-Deno.test("iscsi disconnect says why there is nobody to disconnect", async () => {
-  for (const [whom, problem] of [["idle", "nobody is logged in there"], ["c", "it is no session"]] as const) {
+Deno.test("iscsi disconnect reports why it finds no session", async () => {
+  for (
+    const [whom, problem] of [["idle", "no initiator is logged in"], [
+      "c",
+      "no such session, initiator or target",
+    ]] as const
+  ) {
     const run = await runAgainst({ status: () => Promise.resolve(STATUS) }, ["disconnect", whom, "--yes"]);
     assertStringIncludes(run.stderr, `Cannot disconnect "${whom}": ${problem}`);
     assertEquals(run.exitCode, 1);
   }
 });
 
-Deno.test("iscsi disconnect asks the person at the terminal, and takes no for an answer", async () => {
+Deno.test("iscsi disconnect asks at the terminal, and accepts no", async () => {
   const handlers: Partial<ControlHandlers> = {
     status: () => Promise.resolve(STATUS),
     disconnect: () => Promise.resolve({ ended: [1], remaining: [2] }),
@@ -146,52 +152,10 @@ Deno.test("iscsi disconnect asks the person at the terminal, and takes no for an
   const accepted = await runAgainst(handlers, ["disconnect", "1", "--now"], true);
   assertEquals(accepted.questions, ["Cut these sessions at once?"]);
   assertEquals(accepted.stdout.split("\n")[1], "1 session has ended");
-  assertEquals([accepted.stderr, accepted.exitCode], ["iscsi: Sessions that are still there: 2\n", 1]);
+  assertEquals([accepted.stderr, accepted.exitCode], ["iscsi: Sessions not ended: 2\n", 1]);
   const unasked = await runAgainst(handlers, ["disconnect", "1"]);
   assertEquals(unasked.exitCode, 2);
-  assertStringIncludes(unasked.stderr, 'Nobody is there to be asked: "iscsi disconnect" needs --yes');
-});
-
-Deno.test("iscsi renegotiate finds sessions as disconnect does, asks first, and says what has come of it", async () => {
-  const asked: (readonly number[])[] = [];
-  const handlers: Partial<ControlHandlers> = {
-    status: () => Promise.resolve(STATUS),
-    renegotiate: ({ sessions }) => {
-      asked.push(sessions);
-      const outcomes = ["silent", "negotiated", "loggedOut"] as const;
-      return Promise.resolve({
-        sessions: sessions.map((session) => ({ session, outcome: outcomes[session - 1]! })),
-      });
-    },
-  };
-  const accepted = await runAgainst(handlers, ["renegotiate", "b"], true);
-  assertEquals(accepted, {
-    stdout: `session 2: ${ANNA} at [b]\nsession 3: ${NODE}:a at [b]\n` +
-      "session 2 has been told\nsession 3 is gone; it is told when it logs in again\n",
-    stderr: "",
-    exitCode: 0,
-    questions: ["Ask these initiators to negotiate? Many log out to do so, and in again."],
-  });
-  const silent = await runAgainst(handlers, ["renegotiate", ANNA, "--yes"]);
-  assertEquals(silent.stdout.split("\n").slice(-2), [
-    "session 2 has been told",
-    "",
-  ]);
-  assertStringIncludes(silent.stdout, "session 1 does not answer, and goes on with what it knows\n");
-  assertEquals([silent.exitCode, asked], [1, [[2, 3], [1, 2]]]);
-  const declined = await runAgainst(handlers, ["renegotiate", "1"], false);
-  assertEquals([declined.exitCode, declined.stderr], [1, "iscsi: Nothing was done\n"]);
-  const discovery = await runAgainst(handlers, ["renegotiate", "4", "--yes"]);
-  assertEquals([discovery.exitCode, discovery.stderr], [
-    1,
-    'iscsi: Cannot renegotiate "4": a discovery session has nothing to negotiate\n',
-  ]);
-  const nobody = await runAgainst(handlers, ["renegotiate", "idle", "--yes"]);
-  assertEquals([nobody.exitCode, nobody.stderr], [
-    1,
-    'iscsi: Cannot renegotiate "idle": nobody is logged in there\n',
-  ]);
-  assertEquals(asked.length, 2);
+  assertStringIncludes(unasked.stderr, "iscsi: Not a terminal, cannot ask: add --yes");
 });
 
 const UNITS: readonly UnitReservations[] = [
@@ -230,30 +194,38 @@ const UNITS: readonly UnitReservations[] = [
 
 const SHOWN = `\
 LUN 0 of [a]
-  write exclusive, registrants only; generation 7; kept through a loss of power
+  write exclusive, registrants only; generation 7; survives a loss of power
   holds  00000000000000aa  iqn.2011-07.com.example:anna  00023d000001  logged in
          ffffffffffffff01  iqn.2008...ack-4.example.com  00023d000002  away
 LUN 1 of [a]
   RESERVE by iqn.2011-07.com.example:anna  00023d000001
 `;
 
-Deno.test("iscsi reservations shows who has reserved what in 80 columns", async () => {
+Deno.test("iscsi reservations shows holders and registrations in 80 columns", async () => {
   const handlers: Partial<ControlHandlers> = { reservations: () => Promise.resolve(UNITS) };
   const { stdout, stderr, exitCode } = await runAgainst(handlers, ["reservations"]);
   assertEquals([stdout, stderr, exitCode], [SHOWN, "", 0]);
   assertEquals(stdout.split("\n").filter((line) => line.length > 80), []);
   const json = await runAgainst(handlers, ["reservations", "--json"]);
   assertEquals(JSON.parse(json.stdout), UNITS);
+  const words = new ManPage("iscsi.8").jsonWords("reservations");
+  for (
+    const field of UNITS.flatMap((unit) => [unit, ...unit.registrations, unit.reservedBy ?? {}]).flatMap(
+      Object.keys,
+    )
+  ) {
+    assert(words.has(field), field);
+  }
 });
 
-Deno.test("iscsi reservations does not take what it does not know for nothing", async () => {
+Deno.test("iscsi reservations shows unknown reservations as unknown", async () => {
   const unknown = { ...UNITS[1]!, areKnown: false, reservedBy: null };
   const handlers: Partial<ControlHandlers> = { reservations: () => Promise.resolve([unknown]) };
   const { stdout } = await runAgainst(handlers, ["reservations"]);
-  assertEquals(stdout, 'LUN 1 of [a]\n  not known, and not served: see "iscsi status"\n');
+  assertEquals(stdout, 'LUN 1 of [a]\n  unknown, LUN not served: see "iscsi status"\n');
 });
 
-Deno.test("iscsi reservations clear clears what is shown once that is confirmed", async () => {
+Deno.test("iscsi reservations clear clears the listed reservations after confirmation", async () => {
   const cleared: unknown[] = [];
   const handlers: Partial<ControlHandlers> = {
     status: () => Promise.resolve(STATUS),
@@ -270,10 +242,10 @@ Deno.test("iscsi reservations clear clears what is shown once that is confirmed"
   await runAgainst(handlers, ["reservations", "clear", "a", "--yes"]);
   assertEquals(cleared, [{ target: "a", lun: 1 }, { target: "a", lun: 0 }, { target: "a", lun: 1 }]);
   const none = await runAgainst(handlers, ["reservations", "clear", "a", "2"]);
-  assertEquals([none.stdout, none.exitCode], ["Nothing of LUN 2 of [a] is reserved\n", 0]);
+  assertEquals([none.stdout, none.exitCode], ["LUN 2 of [a] has no reservations\n", 0]);
   const unknown = await runAgainst(handlers, ["reservations", "clear", "c"]);
   assertEquals([unknown.stdout, unknown.exitCode], ["", 1]);
-  assertStringIncludes(unknown.stderr, 'Cannot clear "c": it is no target that "iscsi status" shows');
+  assertStringIncludes(unknown.stderr, 'Cannot clear "c": no such target');
   for (const wrong of [["clear"], ["show"], ["clear", "a", "x"]]) {
     assertEquals((await runAgainst(handlers, ["reservations", ...wrong])).exitCode, 2);
   }

@@ -29,7 +29,7 @@ Deno.test("main.ts passes arguments, output and the exit code on", async () => {
   assertMatch(text(wrong.stderr), /^iscsi: Unknown option "--jsno": did you mean "--json"\?\n/);
 });
 
-Deno.test("main.ts ends quietly when nobody reads its output", async () => {
+Deno.test("main.ts ends quietly when its reader has left", async () => {
   const process = iscsi("--help").spawn();
   await process.stdout.cancel();
   const stderr = await new Response(process.stderr).text();

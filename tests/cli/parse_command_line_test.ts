@@ -47,14 +47,15 @@ Deno.test("parseCommandLine() takes --watch with and without its value", () => {
   }
   assertEquals(parseCommandLine(["build", "--watch"]), {
     kind: "wrong",
-    problem: 'Option "--watch" is not one of "build"',
+    problem: '"build" has no option --watch',
+    command: build,
   });
 });
 
 const HELP_LINES = ["help build", "build --help", "--help build", "build -h", "help build --help"];
 
 for (const line of HELP_LINES) {
-  Deno.test(`parseCommandLine() takes "${line}" for a question about build`, () => {
+  Deno.test(`parseCommandLine() takes "${line}" as a request for the help of build`, () => {
     assertEquals(parseCommandLine(line.split(" ")), { kind: "help", command: build });
   });
 }
@@ -66,9 +67,9 @@ Deno.test("parseCommandLine() takes help and version without a command", () => {
   assertEquals(parseCommandLine(["--version"]), { kind: "version" });
 });
 
-/** Arguments that are not understood, and what is said about them. */
+/** Command lines with a usage error, each with the message. */
 const WRONG_LINES: readonly (readonly [string, string])[] = [
-  ["", "No command is given"],
+  ["", "Missing command"],
   ["biuld", 'Unknown command "biuld": did you mean "build"?'],
   ["halp", 'Unknown command "halp": did you mean "help"?'],
   ["zzzzzz", 'Unknown command "zzzzzz"'],
@@ -76,6 +77,8 @@ const WRONG_LINES: readonly (readonly [string, string])[] = [
   ["help build check", 'Unexpected argument "check"'],
   ["build now", 'Unexpected argument "now"'],
   ["build 7", 'Unexpected argument "7"'],
+  ["build c.conf", 'Unexpected argument "c.conf" (use --conf c.conf)'],
+  ["secret c.conf", 'Unexpected argument "c.conf"'],
   ["build -- --json", 'Unexpected argument "--json"'],
   ["reservations claer disk", 'Unexpected argument "claer": did you mean "clear"?'],
   ["reservations disk", 'Unexpected argument "disk": write [clear TARGET [LUN]]'],
@@ -88,12 +91,12 @@ const WRONG_LINES: readonly (readonly [string, string])[] = [
   ["build --conf --json", 'Option "--conf" needs a FILE'],
   ["disconnect 7 --yes=no", 'Option "--yes" takes no value'],
   ["build --dry-run=false", 'Option "--dry-run" takes no value'],
-  ["check --dry-run", 'Option "--dry-run" is not one of "check"'],
-  ["build --version", 'Option "--version" is not one of "build"'],
+  ["check --dry-run", '"check" has no option --dry-run'],
+  ["build --version", '"build" has no option --version'],
   ["serve --log xml", 'Option "--log" cannot be "xml": write one of text, journal, json'],
   ["serve --log-level=", 'Option "--log-level" needs a LEVEL'],
   ["serve --log-level=all", 'Option "--log-level" cannot be "all": write one of error, warning, info, debug'],
-  ["build --log json", 'Option "--log" is not one of "build"'],
+  ["build --log json", '"build" has no option --log'],
   ["--json", 'Option "--json" needs a command'],
   ["--vresion", 'Unknown option "--vresion": did you mean "--version"?'],
 ];
@@ -101,7 +104,8 @@ const WRONG_LINES: readonly (readonly [string, string])[] = [
 for (const [line, problem] of WRONG_LINES) {
   Deno.test(`parseCommandLine() does not take "${line}"`, () => {
     const args = line === "" ? [] : line.split(" ");
-    assertEquals(parseCommandLine(args), { kind: "wrong", problem });
+    const command = COMMANDS.find(({ name }) => name === args.find((arg) => arg !== "help"));
+    assertEquals(parseCommandLine(args), { kind: "wrong", problem, command });
   });
 }
 

@@ -1,4 +1,4 @@
-/** `iscsi reload` and the end of `iscsi build`, against servers that are made up. */
+/** `iscsi reload` and the end of `iscsi build`, against fake servers. */
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { ControlServer } from "../../lib/control/control_server.ts";
@@ -11,18 +11,18 @@ import type { ReloadReport } from "../../lib/control/control_requests.ts";
 const MAIN = fromFileUrl(new URL("../../main.ts", import.meta.url));
 const NOTHING: ReloadReport = { dryRun: false, changes: [], obstacle: null };
 
-/** What a test has of a server that does nothing but answer a request to reload. */
-interface MadeUp {
+/** A fake server that answers only requests to reload. */
+interface FakeServer {
   readonly folder: string;
   readonly conf: string;
-  /** Ends the server, and every conversation. */
+  /** Ends the server and its connections. */
   readonly end: () => void;
 }
 
 /** Runs a test with a storage folder that is built, and with a server that is asked to reload. */
 function withServer(
   reload: () => Promise<ReloadReport>,
-  test: (server: MadeUp) => Promise<void>,
+  test: (server: FakeServer) => Promise<void>,
 ): Promise<void> {
   return withScratch(async (folder) => {
     const conf = join(folder, "conf");
@@ -59,9 +59,9 @@ async function withFastIntervals(test: () => Promise<void>): Promise<void> {
   }
 }
 
-const tail = `the log of the server running on "/scratch/s" (pid ${Deno.pid}) says what comes of the conf\n`;
+const tail = `see the log of the server running on "/scratch/s" (pid ${Deno.pid}) for the result\n`;
 
-Deno.test("iscsi reload waits for a server that takes its time, and shows on a terminal that it does", () =>
+Deno.test("iscsi reload waits for a slow server, and shows that on a terminal", () =>
   withFastIntervals(() => {
     const { promise, resolve } = Promise.withResolvers<ReloadReport>();
     return withServer(() => promise, async ({ folder, conf }) => {
@@ -72,12 +72,12 @@ Deno.test("iscsi reload waits for a server that takes its time, and shows on a t
       };
       const surroundings = { stderr: { write }, showsProgress: true };
       const { stdout, exitCode } = await runCommand(["reload", "--conf", conf], folder, surroundings);
-      assertEquals([stdout, exitCode], [`Nothing has changed in the running server (pid ${Deno.pid})\n`, 0]);
+      assertEquals([stdout, exitCode], [`Nothing changed in the running server (pid ${Deno.pid})\n`, 0]);
       assert(shown.endsWith("\r\x1b[K"), shown);
     });
   }));
 
-Deno.test("iscsi reload and build do not say that a server keeps its conf when they do not know", async () => {
+Deno.test("iscsi reload and build report an unknown result as unfinished", async () => {
   for (const command of ["reload", "build"]) {
     let end = (): void => {};
     const reload = (): Promise<ReloadReport> => {
@@ -95,7 +95,7 @@ Deno.test("iscsi reload and build do not say that a server keeps its conf when t
   }
 });
 
-Deno.test("iscsi reload --json has why it is not known what comes of the conf", () => {
+Deno.test("iscsi reload --json has the reason of an unknown result", () => {
   let end = (): void => {};
   const reload = (): Promise<ReloadReport> => {
     end();
@@ -109,7 +109,7 @@ Deno.test("iscsi reload --json has why it is not known what comes of the conf", 
   });
 });
 
-Deno.test("Ctrl-C ends iscsi reload at once, which says that the server goes on", async () => {
+Deno.test("Ctrl-C ends iscsi reload at once, which names the server's log", async () => {
   const asked = Promise.withResolvers<void>();
   const reload = (): Promise<ReloadReport> => {
     asked.resolve();

@@ -25,7 +25,7 @@ Deno.test("iscsi --help names every command and every exit code within 80 column
       "  2    wrong usage: unknown command, option or argument",
       "  3    the conf has errors, and nothing was done",
       "  130  interrupted",
-      "  141  done, but nobody has read the output to its end",
+      "  141  done, but the reader closed the output early",
       "",
     ].join("\n"),
   );
@@ -49,21 +49,21 @@ Deno.test("iscsi help build explains build", async () => {
 Usage: iscsi build [--conf FILE] [--dry-run] [--force] [--json]
 
 Creates the storage folder, a sparse file for each LUN that has none, and the
-identity by which initiators know the LUN again; makes files longer whose size
-was raised. Never shrinks, overwrites or deletes a file. Does nothing at all
-while one thing is wrong; can be run again at any time.
+identity by which initiators recognise the LUN. Makes files longer whose size
+was raised. Never shrinks, overwrites or deletes a file. Does nothing while
+anything is wrong; can be run again at any time.
 
-A recorded disk whose file is missing, empty or shorter than it was is lost.
-With --force an empty disk with a new identity takes its place. --force also
-makes a file longer that build did not make.
+A recorded disk whose file is missing, empty or shorter is lost. With --force an
+empty disk with a new identity takes its place. --force also makes a file longer
+that build did not make.
 
-Then has the running server, if there is one, take over the conf, and says what
-that has changed. Sessions that a change does not concern do not notice it. With
---dry-run it says what would change, and which sessions would notice.
+Then has the running server, if there is one, take over the conf, and prints the
+changes. Sessions that a change does not affect are undisturbed. With --dry-run
+it prints the plan, and the sessions that would notice.
 
 Options:
   --conf FILE  the conf (default /etc/netmanager/iscsi.conf)
-  --dry-run    print what would be done, and do nothing
+  --dry-run    print the plan, and change nothing
   --force      even end sessions, drop every target, replace a lost disk
   --json       print the result as JSON
   --help       print this
@@ -74,21 +74,26 @@ Exit codes:
   2    wrong usage: unknown command, option or argument
   3    the conf has errors, and nothing was done
   130  interrupted
-  141  done, but nobody has read the output to its end
+  141  done, but the reader closed the output early
 `,
   );
   assertEquals((await runCommand(["build", "--help"])).stdout, stdout);
 });
 
-Deno.test("iscsi used wrongly says so on standard error and exits with 2", async () => {
+Deno.test("iscsi reports a usage error on standard error and exits with 2", async () => {
   assertEquals(await runCommand(["chekc"]), {
     stdout: "",
     stderr: 'iscsi: Unknown command "chekc": did you mean "check"?\nRun "iscsi --help" for help\n',
     exitCode: 2,
   });
+  assertEquals(await runCommand(["build", "c.conf"]), {
+    stdout: "",
+    stderr: 'iscsi: Unexpected argument "c.conf" (use --conf c.conf)\nRun "iscsi build --help" for help\n',
+    exitCode: 2,
+  });
 });
 
-Deno.test("iscsi reports what the system refuses, and lets its own faults through", async () => {
+Deno.test("iscsi reports errors of the system, and throws its own faults", async () => {
   for (
     const [message, isReported] of [["No space left (os error 28)", true], ["x is undefined", false]] as const
   ) {
@@ -107,13 +112,13 @@ Deno.test("iscsi reports what the system refuses, and lets its own faults throug
   }
 });
 
-/** How a command ends whose standard output fails so. */
+/** Returns the exit code and standard error of a command whose standard output fails. */
 async function exitWith(failure: Error, ...args: readonly string[]): Promise<[code: number, stderr: string]> {
   const { exitCode, stderr } = await runCommand(args, undefined, { stdout: { write: () => {}, failure } });
   return [exitCode, stderr];
 }
 
-Deno.test("a command fails whose output cannot be written, and says so", async () => {
+Deno.test("a command whose output cannot be written reports that and fails", async () => {
   const full = new Error("No space left on device (os error 28)");
   const told = `iscsi: Cannot write to standard output: ${full.message}; make room and run it again\n`;
   assertEquals(await exitWith(full, "--version"), [1, told]);
@@ -121,7 +126,7 @@ Deno.test("a command fails whose output cannot be written, and says so", async (
   assertEquals([code, stderr.endsWith(told)], [1, true]);
 });
 
-Deno.test("a command whose output nobody reads to its end says nothing", async () => {
+Deno.test("a command whose reader has left reports nothing", async () => {
   const gone = new Deno.errors.BrokenPipe("Broken pipe (os error 32)");
   assertEquals(await exitWith(gone, "--version"), [141, ""]);
   assertEquals(
@@ -131,12 +136,12 @@ Deno.test("a command whose output nobody reads to its end says nothing", async (
   );
 });
 
-Deno.test("whoever serves does not fail for want of a reader", () => {
+Deno.test("a server does not fail for want of a reader", () => {
   const servers = COMMANDS.filter(({ isServer }) => isServer).map(({ name }) => name);
   assertEquals(servers, ["serve", "demo"]);
 });
 
-Deno.test("what somebody has typed does nothing to the terminal when it is repeated", async () => {
+Deno.test("a usage error repeats arguments without control characters", async () => {
   const typed = "\x1b[2J\n\u009b";
   for (const args of [[typed], ["check", "--conf", typed], ["check", `--${typed}`], ["build", typed]]) {
     const { stderr } = await runCommand(args);

@@ -27,7 +27,7 @@ Deno.test("a screen is drawn in place, cut to its rows, drawn again when resized
   assertEquals(written, LEAVE);
 });
 
-Deno.test("a line of progress is there on a terminal only, and gone afterwards", () => {
+Deno.test("a progress line appears on a terminal only, and is cleared", () => {
   let written = "";
   const context = {
     stdout: { write: () => {} },

@@ -27,7 +27,7 @@ Deno.test("formatDuration() shows the two largest units", () => {
   for (const [seconds, text] of cases) assertEquals(formatDuration(seconds), text);
 });
 
-Deno.test("formatCount() groups digits, and has a tenth where that says something", () => {
+Deno.test("formatCount() groups digits, and has a tenth below 10", () => {
   const cases = [[0, "0"], [0.04, "0.0"], [9.94, "9.9"], [12, "12"], [999.6, "1,000"], [
     1_234_567,
     "1,234,567",
@@ -54,7 +54,7 @@ Deno.test("shorten() takes out the middle, and keeps more of the end", () => {
   }
 });
 
-Deno.test("printable() leaves nothing that commands a terminal", () => {
+Deno.test("printable() removes the characters that control a terminal", () => {
   assertEquals(printable("a\x1b[2J\x07\x7f\u009bb\r\n"), "a?[2J???b??");
   assertEquals(printable("d\u00e9j\u00e0 vu"), "d\u00e9j\u00e0 vu");
 });

@@ -1,4 +1,4 @@
-/** `iscsi status` in this process, against servers that are made up. */
+/** `iscsi status` in this process, against fake servers. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { ControlServer } from "../../lib/control/control_server.ts";
@@ -55,7 +55,7 @@ Portals   127.0.0.1:3260
 
 LUN         PROMISED   ALLOCATED   GROWTH/DAY     IOPS    MB/s  LATENCY      P99
 
-THE TARGET WORKER IS BEING STARTED
+THE TARGET WORKER IS STARTING
 `,
     );
     const json = await runCommand(["status", "--conf", conf, "--json"]);
@@ -70,7 +70,7 @@ THE TARGET WORKER IS BEING STARTED
     }]);
   }));
 
-Deno.test("iscsi status finds the server of a conf that has errors since", () =>
+Deno.test("iscsi status finds the server of a conf that has errors now", () =>
   withScratch(async (folder) => {
     const conf = makeConf(folder, "sise=2GB");
     const absent = await runCommand(["status", "--conf", conf], folder);
@@ -86,7 +86,7 @@ Deno.test("iscsi status finds the server of a conf that has errors since", () =>
     assertEquals((await runCommand(["status", "--conf", conf])).exitCode, 3);
   }));
 
-Deno.test("iscsi status looks where it is told to, whatever the conf says by now", () =>
+Deno.test("iscsi status --storage finds the server, whatever the conf names", () =>
   withScratch(async (folder) => {
     const conf = makeConf(folder);
     using _server = await serve(folder);
@@ -146,7 +146,7 @@ Deno.test("iscsi status --watch appends one look after the other, until the serv
     assertEquals([stderr, exitCode], ["iscsi: The server refuses: enough is enough\n", 1]);
   }));
 
-Deno.test("iscsi status does not take every interval", async () => {
+Deno.test("iscsi status refuses an interval out of range", async () => {
   for (const seconds of ["0", "0.05", "x", "-1", "86401", "NaN"]) {
     const { stderr, exitCode } = await runCommand(["status", `--watch=${seconds}`]);
     assertEquals(exitCode, 2);

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { ratesBetween } from "../../lib/cli/traffic_rates.ts";
 import { CommandKind, Traffic } from "../../lib/scsi/counters/traffic.ts";
 
-Deno.test("ratesBetween() says what happened in between", () => {
+Deno.test("ratesBetween() computes the rates of an interval", () => {
   const traffic = new Traffic();
   traffic.answeredAfter(1000, CommandKind.read, 4096);
   const before = traffic.figures();
@@ -46,23 +46,23 @@ Deno.test("ratesBetween() says what happened in between", () => {
   assertEquals(ratesBetween(after, after, 1), { reads: idle, writes: idle, total: idle });
 });
 
-Deno.test("ratesBetween() begins at zero with who is new, and with a new worker", () => {
+Deno.test("ratesBetween() begins at zero for a new session, and after a new worker", () => {
   const traffic = new Traffic();
   for (let i = 0; i < 9; i++) traffic.answeredAfter(1, CommandKind.write, 512);
   const many = traffic.figures();
-  const anew = new Traffic();
-  anew.answeredAfter(2, CommandKind.write, 1024);
+  const restarted = new Traffic();
+  restarted.answeredAfter(2, CommandKind.write, 1024);
   for (const before of [undefined, many]) {
     const { commandsPerSecond, bytesPerSecond, meanLatencyMs, p50LatencyMs } =
-      ratesBetween(before, anew.figures(), 1).writes;
+      ratesBetween(before, restarted.figures(), 1).writes;
     assertEquals([commandsPerSecond, bytesPerSecond, meanLatencyMs, p50LatencyMs], [1, 1024, 2, 1.75]);
   }
 });
 
-Deno.test("ratesBetween() takes a worker for new that has done more already, but of another kind", () => {
-  const [traffic, anew] = [new Traffic(), new Traffic()];
+Deno.test("ratesBetween() recognises a new worker by any counter that fell", () => {
+  const [traffic, restarted] = [new Traffic(), new Traffic()];
   traffic.answeredAfter(1, CommandKind.read, 512);
-  for (let i = 0; i < 3; i++) anew.answeredAfter(1, CommandKind.write, 512);
-  const { reads, writes } = ratesBetween(traffic.figures(), anew.figures(), 1);
+  for (let i = 0; i < 3; i++) restarted.answeredAfter(1, CommandKind.write, 512);
+  const { reads, writes } = ratesBetween(traffic.figures(), restarted.figures(), 1);
   assertEquals([reads.commandsPerSecond, writes.commandsPerSecond], [0, 3]);
 });

@@ -97,7 +97,7 @@ Deno.test("configDifference() has an answer for every option of the conf", () =>
     metrics: ["serverOptionChanged: unnoticed"],
     size: ["logicalUnitGrown: told"],
     file: ["logicalUnitReplaced: loggedIn"],
-    comment: ["targetOptionChanged: outdated"],
+    comment: ["targetOptionChanged: unnoticed"],
     alias: ["targetOptionChanged: admitted"],
     readonly: ["targetOptionChanged: told"],
     blocksize: ["logicalUnitReplaced: loggedIn"],
@@ -204,7 +204,7 @@ Deno.test("describeChange() says every change in a line", () => {
     "set initiators of [a] from all to iqn.2001-01.a:a: sessions that are no longer allowed are asked to log out",
     'set alias of [a] from none to "iqn.2002-08.info.netmanager:x": ' +
     "sessions that are no longer allowed are asked to log out",
-    'set comment of [a] from "old" to "new": sessions know the old one until their next login or "iscsi renegotiate"',
+    'set comment of [a] from "old" to "new": no session notices',
     "set readonly of [a] from n to y: sessions are told by a unit attention",
     'replace LUN 0 of [b] ("/data/bb"): another file: sessions are asked to log in again',
     'add LUN 1 of [b] ("/data/bb_1") with 1 MB: sessions are told by a unit attention',

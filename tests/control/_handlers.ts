@@ -9,7 +9,6 @@ export function handlersWith(handlers: Partial<ControlHandlers>): ControlHandler
   return {
     status: refuse,
     disconnect: refuse,
-    renegotiate: refuse,
     reservations: refuse,
     clearReservations: refuse,
     reload: refuse,

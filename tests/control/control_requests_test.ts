@@ -6,14 +6,12 @@ import { handlersWith } from "./_handlers.ts";
 const CONTEXT = { progress: () => {}, signal: new AbortController().signal };
 
 Deno.test("the parameters of a request are checked before anybody acts on them", () => {
-  const { status, disconnect, renegotiate, clearReservations } = CONTROL_REQUESTS;
+  const { status, disconnect, clearReservations } = CONTROL_REQUESTS;
   assertEquals(status.decode({}), {});
-  assertEquals(renegotiate.decode({ sessions: [1, 2], now: false }), { sessions: [1, 2] });
   assertEquals(disconnect.decode({ sessions: [1, 2], now: false }), { sessions: [1, 2], now: false });
   assertEquals(clearReservations.decode({ target: "a", lun: 0 }), { target: "a", lun: 0 });
   const wrong: readonly (readonly [(parameters: unknown) => unknown, readonly unknown[]])[] = [
     [status.decode, [undefined, null, [], "{}", { all: true }]],
-    [renegotiate.decode, [{}, { sessions: ["1"] }, { sessions: 1 }, null]],
     [disconnect.decode, [{}, { sessions: [1] }, { sessions: ["1"], now: true }, { sessions: 1, now: true }, {
       sessions: [1.5],
       now: true,

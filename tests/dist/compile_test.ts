@@ -9,7 +9,7 @@ import {
 } from "../../dist/compile.ts";
 import denoConfig from "../../deno.json" with { type: "json" };
 
-Deno.test("permissionFlags() takes the rights of a task and nothing else", () => {
+Deno.test("permissionFlags() returns the rights of a task and nothing else", () => {
   const task = "deno run --quiet --no-prompt --allow-read --allow-sys=a,b main.ts --allowed";
   assertEquals(permissionFlags(task), ["--no-prompt", "--allow-read", "--allow-sys=a,b"]);
 });
@@ -32,7 +32,7 @@ Deno.test("every part of the program is there, is bundled, and is compiled from 
   }
 });
 
-Deno.test("the parts of the program are all that it starts by an address, beside who starts it", async () => {
+Deno.test("the parts of the program are all that it starts by URL, beside their caller", async () => {
   const lib = fromFileUrl(new URL("../../lib", import.meta.url));
   const started: string[] = [];
   for await (const path of filesBelow(lib)) {
@@ -43,11 +43,11 @@ Deno.test("the parts of the program are all that it starts by an address, beside
   assertEquals(started.sort(), PARTS.slice(1).map((part) => `./${basename(part)}`).sort());
 });
 
-Deno.test("the compiled program leaves no code for itself where others may put theirs", () => {
+Deno.test("the compiled program has no code cache", () => {
   assert(compileArguments("/tmp/x").includes("--no-code-cache"));
 });
 
-Deno.test("explainFailure() names DENORT_BIN when the base cannot be had, and only then", () => {
+Deno.test("explainFailure() names DENORT_BIN when the base cannot be downloaded, and only then", () => {
   const failure =
     "error: Writing deno compile executable\nCaused by:\n  0: Setting up base binary.\n  1: dns error";
   const explanation = explainFailure(failure);
@@ -56,7 +56,7 @@ Deno.test("explainFailure() names DENORT_BIN when the base cannot be had, and on
   assertEquals(explainFailure("error: Module not found"), undefined);
 });
 
-Deno.test("explainFailure() tells of esbuild when npm cannot be reached", () => {
+Deno.test("explainFailure() names esbuild when npm cannot be reached", () => {
   const failure = "error: failed to download esbuild package tarball @esbuild/linux-x64@0.25.5";
   assertStringIncludes(explainFailure(failure)!, "NPM_CONFIG_REGISTRY");
 });

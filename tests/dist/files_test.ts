@@ -1,4 +1,4 @@
-/** What goes onto the appliance beside the executable says what the program's own tables say. */
+/** The files that go onto the appliance beside the executable agree with the program's own tables. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { COMMANDS } from "../../lib/cli/commands.ts";
@@ -7,12 +7,11 @@ import {
   type Option as CommandOption,
   type OptionName,
   OPTIONS as COMMAND_OPTIONS,
-  optionSyntax,
 } from "../../lib/cli/options.ts";
 import type { FileReading } from "../../lib/config/build_chap.ts";
 import { type Option, OPTION_NAMES, OPTIONS } from "../../lib/config/options.ts";
 import { parseConfig } from "../../lib/config/parse_config.ts";
-import { runTool, runToolOk } from "../support/tools.ts";
+import { runTool, runToolOk, testWithTools } from "../support/tools.ts";
 
 const DIST = fromFileUrl(new URL("../../dist", import.meta.url));
 
@@ -20,14 +19,9 @@ function read(name: string): string {
   return Deno.readTextFileSync(join(DIST, name));
 }
 
-/** What the conf means when an option is absent, as the conf would write it; undefined when there is no such text. */
+/** The value of an absent option, as the conf would write it; undefined when there is no such text. */
 function defaultValue(option: Option<unknown>): string | undefined {
   return option.default !== undefined && "value" in option.default ? option.default.value : undefined;
-}
-
-/** An option of the command line as a usage shows it. */
-function usage(name: OptionName): string {
-  return optionSyntax(COMMAND_OPTIONS[name]);
 }
 
 Deno.test("the example conf is a good conf, also with everything in it that is commented out", () => {
@@ -54,86 +48,7 @@ Deno.test("the example conf has every option where it may stand, with its defaul
   }
 });
 
-/** The man page as text: each line without its macro and the escapes, and the name of the macro. */
-function manLines(): { macro: string; text: string }[] {
-  return read("iscsi.8").split("\n").map((line) => {
-    const [, macro = "", rest = ""] = /^(?:\.([A-Za-z]+) ?)?(.*)$/.exec(line) ?? [];
-    const joined = /^(BR|BI|IB|RB)$/.test(macro)
-      ? rest.replaceAll(/"([^"]*)"| /g, (_, word?: string) => word ?? "")
-      : rest;
-    return { macro, text: joined.replaceAll(/\\f[A-Z]/g, "").replaceAll("\\-", "-") };
-  });
-}
-
-/** The lines of a section of the man page. */
-function manSection(title: string): { macro: string; text: string }[] {
-  const lines = manLines();
-  const start = lines.findIndex(({ macro, text }) => macro === "SH" && text === title);
-  const length = lines.slice(start + 1).findIndex(({ macro }) => macro === "SH");
-  assert(start >= 0, `no section ${title}`);
-  return lines.slice(start + 1, length < 0 ? undefined : start + 1 + length);
-}
-
-/** The things that a section of the man page explains: what stands in the line after a `.TP`. */
-function manTags(title: string): string[] {
-  const lines = manSection(title);
-  return lines.flatMap(({ macro }, index) => macro === "TP" ? [lines[index + 1]!.text] : []);
-}
-
-Deno.test("the man page has every command with its options, and no other", () => {
-  const synopses = manSection("SYNOPSIS").map(({ text }) => text).join(" ").split("  ");
-  const expected = COMMANDS.map(({ name, arguments: args, options }) =>
-    [
-      "iscsi",
-      name,
-      ...(args === undefined ? [] : [args.syntax]),
-      ...options.map((option) => `[${usage(option)}]`),
-    ].join(" ")
-  );
-  assertEquals(synopses, [...expected, "iscsi help [COMMAND]", "iscsi --version"]);
-  assertEquals(manTags("COMMANDS"), [...COMMANDS.map(({ name }) => name), "help"]);
-  const options = Object.keys(COMMAND_OPTIONS) as OptionName[];
-  assertEquals(manTags("OPTIONS").map((tag) => tag.replaceAll('"', "")), options.map(usage));
-  const text = manSection("OPTIONS").map(({ text }) => text).join(" ");
-  assert(text.includes(`by default ${COMMAND_OPTIONS.conf.default}`), text);
-});
-
-Deno.test("the man page has every field of JSON that the README has", () => {
-  const readme = Deno.readTextFileSync(new URL("../../README.md", import.meta.url));
-  const section = readme.slice(readme.indexOf("### JSON"), readme.indexOf("## Connecting"));
-  const fields = [...section.matchAll(/`([A-Za-z0-9]+)`/g)].map(([, field]) => field!);
-  const words = new Set(manSection("JSON").flatMap(({ text }) => text.split(/[^A-Za-z0-9]+/)));
-  assert(fields.length > 100);
-  assertEquals(fields.filter((field) => !words.has(field)), []);
-});
-
-Deno.test("the man page has every exit code", () => {
-  const expected = Object.values(EXIT_CODES).map(({ code }) => String(code));
-  assertEquals(manTags("EXIT STATUS"), expected);
-  const text = manSection("EXIT STATUS").map(({ text }) => text).join(" ").toLowerCase();
-  for (const { meaning } of Object.values(EXIT_CODES)) assert(text.includes(meaning), meaning);
-});
-
-Deno.test("the man page has every option of the conf, with its default", () => {
-  const lines = manSection("CONF");
-  assertEquals(
-    manTags("CONF").map((tag) => tag.replace(/=.*$/, "")).toSorted(),
-    OPTION_NAMES.toSorted(),
-  );
-  for (const name of OPTION_NAMES) {
-    const start = lines.findIndex(({ text }) => text.startsWith(`${name}=`));
-    const length = lines.slice(start).findIndex(({ macro }) => macro === "TP");
-    const text = lines.slice(start, length < 0 ? undefined : start + length).map(({ text }) => text).join(
-      " ",
-    );
-    const value = defaultValue(OPTIONS[name]);
-    if (value !== undefined) {
-      assert(text.includes(`Default: ${value} .`) || text.includes(`Default: ${value}.`), text);
-    }
-  }
-});
-
-/** What bash proposes for the last of these words, sorted. */
+/** Returns the proposals of bash for the last of these words, sorted. */
 async function complete(...words: readonly string[]): Promise<string[]> {
   const script =
     'source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _iscsi; printf "%s\\n" "${COMPREPLY[@]}"';
@@ -179,7 +94,7 @@ Deno.test("bash completes what a command takes besides options: its words, and t
         );
       }
     }
-    // A conf that cannot be read has no targets, and is nothing to warnOnce of here.
+    // A conf that cannot be read has no targets; completion reports no error.
     assertEquals(await complete("reservations", "clear", "--conf", join(folder, "none"), "p"), []);
   } finally {
     Deno.removeSync(folder, { recursive: true });
@@ -226,42 +141,19 @@ Deno.test("the systemd unit names the program, and exit codes that a restart doe
   for (const line of unit.split("\n")) assertMatch(line, /^(?:|[#].*|\[[A-Z][a-z]+\]|[A-Z][A-Za-z]+=[^#]+)$/);
 });
 
-/** Whether a program is there to judge a file with. */
-function hasProgram(name: string): boolean {
+testWithTools("systemd accepts the unit", ["systemd-analyze"], async () => {
+  const folder = Deno.makeTempDirSync();
   try {
-    return new Deno.Command(name, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync()
-      .success;
-  } catch {
-    return false;
+    // The program and its man page are not installed here.
+    const unit = read("iscsi.service").replaceAll("/usr/local/sbin/iscsi", "/bin/true").replace(
+      /^Documentation=.*$/m,
+      "",
+    );
+    Deno.writeTextFileSync(join(folder, "iscsi.service"), unit);
+    const { stdout, stderr } = await runTool("systemd-analyze", ["verify", join(folder, "iscsi.service")]);
+    const faults = `${stdout}${stderr}`.split("\n").filter((line) => line.includes("iscsi.service"));
+    assertEquals(faults, []);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
   }
-}
-
-Deno.test({
-  name: "groff has nothing to say against the man page (takes groff)",
-  ignore: !hasProgram("groff"),
-  async fn(): Promise<void> {
-    const { code, stdout, stderr } = await runTool("groff", ["-man", "-ww", "-z", join(DIST, "iscsi.8")]);
-    assertEquals([code, stdout, stderr], [0, "", ""]);
-  },
-});
-
-Deno.test({
-  name: "systemd has nothing to say against the unit (takes systemd-analyze)",
-  ignore: !hasProgram("systemd-analyze"),
-  async fn(): Promise<void> {
-    const folder = Deno.makeTempDirSync();
-    try {
-      // The program and its man page are not installed here.
-      const unit = read("iscsi.service").replaceAll("/usr/local/sbin/iscsi", "/bin/true").replace(
-        /^Documentation=.*$/m,
-        "",
-      );
-      Deno.writeTextFileSync(join(folder, "iscsi.service"), unit);
-      const { stdout, stderr } = await runTool("systemd-analyze", ["verify", join(folder, "iscsi.service")]);
-      const said = `${stdout}${stderr}`.split("\n").filter((line) => line.includes("iscsi.service"));
-      assertEquals(said, []);
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
-    }
-  },
 });

@@ -1,11 +1,19 @@
-/** The README says what the program's own tables say. */
+/** The README and the pages that it names agree with the program's own tables. */
 import { assert, assertEquals } from "@std/assert";
+import { fromFileUrl } from "@std/path";
 import denoConfig from "../../deno.json" with { type: "json" };
-import { COMMANDS } from "../../lib/cli/commands.ts";
-import { OPTIONS as COMMAND_OPTIONS, optionSyntax } from "../../lib/cli/options.ts";
-import { OPTION_NAMES, OPTIONS } from "../../lib/config/options.ts";
+import { parseCommandLine } from "../../lib/cli/parse_command_line.ts";
+import { parseConfig } from "../../lib/config/parse_config.ts";
 
-const README = Deno.readTextFileSync(new URL("../../README.md", import.meta.url));
+const ROOT = new URL("../../", import.meta.url);
+const README = read("README.md");
+
+/** The pages for people, each with links. */
+const PAGES = ["README.md", "lib/ARCHITECTURE.md", "tests/bench/README.md", "CHANGELOG.md"];
+
+function read(path: string): string {
+  return Deno.readTextFileSync(new URL(path, ROOT));
+}
 
 /** A section, from its heading to the next of the same level. */
 function section(title: string): string {
@@ -15,34 +23,23 @@ function section(title: string): string {
   return README.slice(start, length < 0 ? undefined : start + 1 + length);
 }
 
-Deno.test("the README has every option of the conf, where it may stand, with its default if it has one", () => {
-  const rows = [...section("The conf").matchAll(/^\| (`.*?) +\| (\w+) +\| (.*?) +\|/gm)];
-  const options = rows.flatMap(([, names = "", place = "", value = ""]) =>
-    [...names.matchAll(/`(\w+)`/g)].map(([, name = ""]) => ({
-      name,
-      place,
-      value: value.replaceAll("`", ""),
-    }))
-  );
-  assertEquals(options.map(({ name }) => name).toSorted(), OPTION_NAMES.toSorted());
-  for (const name of OPTION_NAMES) {
-    const { place, default: absent } = OPTIONS[name];
-    const shown = options.find((option) => option.name === name)!;
-    assertEquals(shown.place, place, name);
-    if (absent !== undefined && "value" in absent) {
-      assertEquals(shown.value.replace(/^no$/, "n"), absent.value, name);
-    }
-  }
+Deno.test("the README has at most 200 lines of 100 columns", () => {
+  const lines = README.trimEnd().split("\n");
+  assert(lines.length <= 200, `${lines.length} lines`);
+  assertEquals(lines.filter((line) => line.length > 100), []);
 });
 
-Deno.test("the README has every command with its options", () => {
-  const lines = section("Commands").split("\n").filter((line) => line.startsWith("    iscsi "));
-  const shown = lines.map((line) => line.trim().replace(/ {2,}.*$/, ""));
-  const expected = COMMANDS.map(({ name, arguments: args, options }) => {
-    const words = options.map((option) => `[${optionSyntax(COMMAND_OPTIONS[option])}]`);
-    return ["iscsi", name, ...(args === undefined ? [] : [args.syntax]), ...words].join(" ");
-  });
-  assertEquals(shown, [...expected, "iscsi help [COMMAND], iscsi --help, iscsi --version"]);
+Deno.test("the README's commands are commands", () => {
+  const lines = [...README.matchAll(/^ {4}iscsi (.*)$/gm)].map(([, line]) => line!.replace(/ +#.*$/, ""));
+  assert(lines.length >= 8);
+  for (const line of lines) assertEquals(parseCommandLine(line.split(" ")).kind, "run", line);
+});
+
+Deno.test("the README's conf is a good conf", () => {
+  const [block = ""] = /^ {4}storage=(?:.*\n)(?: {4}.*\n|\n(?= {4}))*/m.exec(README) ?? [];
+  const { config, diagnostics } = parseConfig(block.replaceAll(/^ {4}/gm, ""), { file: "README.md" });
+  assertEquals(diagnostics, []);
+  assertEquals(config?.targets.map(({ logicalUnits }) => logicalUnits.length), [2]);
 });
 
 Deno.test("the README has every task", () => {
@@ -50,10 +47,39 @@ Deno.test("the README has every task", () => {
   assertEquals(tasks.toSorted(), Object.keys(denoConfig.tasks).toSorted());
 });
 
-Deno.test("the README's contents lead to its sections", () => {
-  const links = [...README.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor]) => anchor!);
-  const anchors = [...README.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
+/** The anchors of a page's headings. */
+function anchorsOf(text: string): string[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
     title!.toLowerCase().replaceAll(/[^a-z0-9 -]/g, "").replaceAll(" ", "-")
   );
-  assertEquals(links.filter((link) => !anchors.includes(link)), []);
+}
+
+Deno.test("the links of the pages lead to files and sections that there are", () => {
+  for (const page of PAGES) {
+    const links = [...read(page).matchAll(/\]\(([^)]+)\)/g)].map(([, link]) => link!);
+    for (const link of links.filter((link) => !/^\w+:/.test(link))) {
+      const [path, anchor] = link.split("#") as [string, string?];
+      const url = path === "" ? new URL(page, ROOT) : new URL(path, new URL(page, ROOT));
+      assert(Deno.statSync(fromFileUrl(url)).isFile, `${page}: ${link}`);
+      if (anchor !== undefined) {
+        assert(anchorsOf(Deno.readTextFileSync(url)).includes(anchor), `${page}: ${link}`);
+      }
+    }
+  }
+});
+
+Deno.test("the files that the pages name in backquotes exist", () => {
+  for (const page of PAGES.filter((page) => page !== "CHANGELOG.md")) {
+    const paths = [...read(page).matchAll(/`((?:lib|tests|dist)\/[\w./]+\.\w+)`/g)].map(([, path]) => path!);
+    for (const path of paths) assert(Deno.statSync(new URL(path, ROOT)).isFile, `${page}: ${path}`);
+  }
+});
+
+Deno.test("the table of floors in lib/ARCHITECTURE.md has every folder of lib, and every room of lib/iscsi", () => {
+  const rows = read("lib/ARCHITECTURE.md").split("\n").filter((line) => line.startsWith("| `")).join("\n");
+  for (const parent of ["lib", "lib/iscsi"]) {
+    for (const { name, isDirectory } of Deno.readDirSync(new URL(`${parent}/`, ROOT))) {
+      if (isDirectory) assert(rows.includes(`\`${parent}/${name}\``), `${parent}/${name}`);
+    }
+  }
 });

@@ -27,7 +27,7 @@ Deno.test("build makes sparse files that take no space, and a second build chang
   const before = await listStorage(appliance);
   const again = await appliance.build();
   assertEquals(again.code, 0, again.stderr);
-  assertStringIncludes(again.stdout, "All files are as the conf says");
+  assertStringIncludes(again.stdout, "Nothing to do");
   assertEquals(await listStorage(appliance), before);
 });
 

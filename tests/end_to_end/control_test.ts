@@ -104,7 +104,7 @@ Deno.test("iscsi disconnect asks initiators to log out, and ends those that are 
     2,
     `session 3: ${BEN} from 127.0.0.1 at [disk]\n`,
   ]);
-  assertStringIncludes(unconfirmed.stderr, "needs --yes");
+  assertStringIncludes(unconfirmed.stderr, "cannot ask: add --yes");
   assertEquals((await run(appliance, "disconnect", "nobody", "--yes")).code, 1);
   assertEquals((await run(appliance, "disconnect", "--yes")).code, 2);
   const asked = run(appliance, "disconnect", "3", "--yes");
@@ -138,7 +138,7 @@ async function assertInterruptible(appliance: Appliance, initiator: Initiator): 
   const { code, stderr } = await child.output();
   assertEquals([code, new TextDecoder().decode(stderr)], [
     130,
-    "iscsi: Interrupted: the server goes on ending the sessions\n",
+    "iscsi: Interrupted: the server continues to end the sessions\n",
   ]);
 }
 
@@ -148,7 +148,7 @@ Deno.test("iscsi reservations shows what is reserved and clears it for good, and
     await using _server = await appliance.serve();
     await using anna = await logIn(appliance, ANNA);
     await using ben = await logIn(appliance, BEN);
-    assertEquals((await run(appliance, "reservations")).stdout, "Nothing is reserved\n");
+    assertEquals((await run(appliance, "reservations")).stdout, "No reservations\n");
     await reserveOut(anna, 0, REGISTER, { newKey: KEY, flags: APTPL });
     await reserveOut(anna, 0, RESERVE, { key: KEY, type: EXCLUSIVE_ACCESS });
     await anna.command({ cdb: Uint8Array.of(0x16, 0, 0, 0, 0, 0), lun: 1 });
@@ -157,7 +157,7 @@ Deno.test("iscsi reservations shows what is reserved and clears it for good, and
       shown.stdout.replaceAll(/ [0-9a-f]{12}(?= |\n)/g, " ISID"),
       `\
 LUN 0 of [disk]
-  exclusive access; generation 1; kept through a loss of power
+  exclusive access; generation 1; survives a loss of power
   holds  ${KEY}  ${ANNA}  ISID  logged in
 LUN 1 of [disk]
   RESERVE by ${ANNA}  ISID
@@ -184,12 +184,12 @@ LUN 1 of [disk]
     assertEquals((await ben.command({ ...read, lun: 1 })).status, ScsiStatus.good);
     assertEquals(
       (await run(appliance, "reservations", "clear", "disk")).stdout,
-      "Nothing of [disk] is reserved\n",
+      "[disk] has no reservations\n",
     );
     assertEquals((await run(appliance, "reservations", "clear")).code, 2);
     assertEquals((await run(appliance, "reservations", "show")).code, 2);
   }
   // What was kept for a loss of power is cleared, too.
   await using _server = await appliance.serve();
-  assertEquals((await run(appliance, "reservations")).stdout, "Nothing is reserved\n");
+  assertEquals((await run(appliance, "reservations")).stdout, "No reservations\n");
 });

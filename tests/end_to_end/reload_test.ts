@@ -190,7 +190,7 @@ Deno.test("another storage folder takes --force while there are sessions, and th
   const there = await work(appliance);
   await there.untilRounds(3);
   await there.stop();
-  assertEquals((await reload()).stdout, `Nothing has changed in the running server (pid ${server.pid})\n`);
+  assertEquals((await reload()).stdout, `Nothing changed in the running server (pid ${server.pid})\n`);
   // Nobody has the old folder any more.
   appliance.writeConf(CONF.replace("127.0.0.0/8", "127.0.0.2"));
   await using second = await ServerProcess.start(appliance.confPath);

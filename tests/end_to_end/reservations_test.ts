@@ -83,7 +83,7 @@ Deno.test("a LUN whose reservations are damaged is not served, others are, and t
   assertEquals([refused, sense?.key, sense?.code], [ScsiStatus.checkCondition, 2, 0x0403]);
   assertEquals((await ben.command({ ...read, lun: 1 })).status, ScsiStatus.good);
   const shown = await runIscsi(["reservations", "--conf", appliance.confPath]);
-  assertStringIncludes(shown.stdout, "LUN 0 of [disk]\n  not known, and not served");
+  assertStringIncludes(shown.stdout, "LUN 0 of [disk]\n  unknown, LUN not served");
   Deno.removeSync(path);
   assertEquals((await runIscsi(["reload", "--conf", appliance.confPath])).code, 0);
   const { sense: change } = await ben.command({ ...read, lun: 0 });

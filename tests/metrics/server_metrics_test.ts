@@ -3,12 +3,11 @@ import { assert, assertEquals } from "@std/assert";
 import { formatExposition } from "../../lib/metrics/exposition.ts";
 import { serverFamilies, type ServerFigures } from "../../lib/metrics/server_metrics.ts";
 import { type Harness, pattern, withHarness } from "../iscsi/_harness.ts";
+import { ManPage } from "../dist/man_page.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { type ParsedFamily, parseExposition } from "../support/exposition_parser.ts";
 import { read10, write10 } from "../support/initiator_cdb.ts";
 import { runTool } from "../support/tools.ts";
-
-const README = new URL("../../README.md", import.meta.url);
 
 const FIGURES: ServerFigures = {
   node: null,
@@ -85,16 +84,16 @@ Deno.test("serverFamilies() says while there is no worker that there is none", (
   assertEquals(families.some(({ name }) => name === "iscsi_sessions"), false);
 });
 
-Deno.test("the README lists every metric with its type, and no other", () =>
+Deno.test("iscsi(8) lists every metric with its type and labels, and no other", () =>
   withHarness({}, async (harness) => {
     const families = parseExposition(await textOf(harness));
-    const listed = [
-      ...Deno.readTextFileSync(README).matchAll(/^\| `((?:iscsi|process)_\w+)`.*?\| (\w+) +\|/gm),
-    ];
-    const expected = families.map(({ name, type }) => `${name} ${type}`);
-    // What an initiator has done is listed with what a unit has seen, under one name.
+    const expected = families.map(({ name, type, samples }) => {
+      const labels = Object.keys(samples[0]!.labels).filter((label) => label !== "le").join(", ");
+      return `${name} (${type}${labels === "" ? "" : `: ${labels}`})`;
+    });
+    // The page lists the traffic of an initiator with that of a LUN, under one name.
     const both = expected.filter((row) => !/^iscsi_initiator_(?!sessions)/.test(row));
-    assertEquals(listed.map(([, name, type]) => `${name} ${type}`).toSorted(), both.toSorted());
+    assertEquals(new ManPage("iscsi.8").tags("METRICS").toSorted(), both.toSorted());
   }));
 
 const hasPromtool = (Deno.env.get("PATH") ?? "").split(":").some((folder) =>

@@ -39,6 +39,8 @@ const PACKAGES = {
   "lslocks": "util-linux",
   "tgtd": "tgt",
   "tgtadm": "tgt",
+  "groff": "groff-base",
+  "systemd-analyze": "systemd",
 } as const;
 
 /** A program, or a part of one, that the end-to-end tests need. */

@@ -60,7 +60,6 @@ export interface FullFeatureOwner {
 /** One connection of a session, in full-feature phase. */
 export class FullFeaturePhase implements SessionConnection, RequestReceiver {
   readonly replies: ReplyWriter;
-  parameters: NegotiatedParameters;
   readonly session: Session;
   readonly cid: number;
   readonly #owner: FullFeatureOwner;
@@ -88,14 +87,22 @@ export class FullFeaturePhase implements SessionConnection, RequestReceiver {
     this.session = session;
     this.cid = cid;
     this.replies = replies;
-    this.parameters = { ...session.parameters, ...negotiation.connectionParameters() };
+    const parameters = { ...session.parameters, ...negotiation.connectionParameters() };
     this.#negotiation = negotiation;
     this.#owner = owner;
     const deferred = new DeferredResponses(() => this.wake());
     const window = new WindowAnnouncer(session, replies, this);
     this.#acknowledgements = new Acknowledgements(replies);
     this.#order = new RequestOrder(this, peerLog);
-    this.#commands = new ScsiCommands({ session, replies, meter, window, peerLog, carrier: this });
+    this.#commands = new ScsiCommands({
+      session,
+      parameters,
+      replies,
+      meter,
+      window,
+      peerLog,
+      carrier: this,
+    });
     const parts = { session, replies, clock, deferred, connection: this };
     this.#taskManagement = new TaskManagementRequests({ ...parts, window });
     this.#logout = new Logout({ ...parts, peerLog });
@@ -112,6 +119,10 @@ export class FullFeaturePhase implements SessionConnection, RequestReceiver {
   /** True once the connection is logged out, or its session is over. What it still receives is dropped. */
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  get parameters(): NegotiatedParameters {
+    return this.#commands.parameters;
   }
 
   get ends(): ConnectionEnds {
@@ -219,7 +230,7 @@ export class FullFeaturePhase implements SessionConnection, RequestReceiver {
     }
     const reply = this.#text.receive(pdu, this.parameters.initiatorMaxRecvDataSegmentLength);
     // Only the length of the initiator's data segments can have changed.
-    this.parameters = { ...this.parameters, ...this.#negotiation.connectionParameters() };
+    this.#commands.parameters = { ...this.parameters, ...this.#negotiation.connectionParameters() };
     this.replies.textResponse(pdu, reply);
   }
 

@@ -169,8 +169,8 @@ export class RequestOrder {
    * Breaks the connection when held commands take too much memory and nothing can release them.
    *
    * Each connection carries commands in the order of their numbers (4.2.2.1). A connection that has sent ahead waits
-   * until another one delivers the missing command. When all have sent ahead, the command was lost or rejected, and no
-   * connection that is still received from could deliver it.
+   * until another one delivers the missing command. When all have sent ahead, the command was lost or rejected: no
+   * connection can deliver it while all of them wait.
    */
   #checkHeld(): void {
     const { window, connections } = this.#connection.session;

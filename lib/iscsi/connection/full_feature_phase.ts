@@ -9,7 +9,6 @@ import type { ConnectionEnds } from "../byte_stream.ts";
 import type { Clock } from "../clock.ts";
 import { Limits } from "../limits.ts";
 import type { NegotiatedParameters, Negotiation } from "../negotiation/negotiation.ts";
-import { type NegotiationOutcome, NegotiationRequest } from "../negotiation/negotiation_request.ts";
 import type { TextBudget } from "../negotiation/text_budget.ts";
 import { TextNegotiation } from "../negotiation/text_negotiation.ts";
 import { expStatSNOf, type Frame, RESERVED_TAG } from "../pdu/header.ts";
@@ -64,7 +63,6 @@ export class FullFeaturePhase implements SessionConnection, RequestReceiver {
   readonly cid: number;
   readonly #owner: FullFeatureOwner;
   readonly #negotiation: Negotiation;
-  readonly #negotiationRequest: NegotiationRequest;
   readonly #text: TextNegotiation;
   readonly #acknowledgements: Acknowledgements;
   readonly #order: RequestOrder;
@@ -106,11 +104,8 @@ export class FullFeaturePhase implements SessionConnection, RequestReceiver {
     const parts = { session, replies, clock, deferred, connection: this };
     this.#taskManagement = new TaskManagementRequests({ ...parts, window });
     this.#logout = new Logout({ ...parts, peerLog });
-    this.#negotiationRequest = new NegotiationRequest(clock, () => this.#askToNegotiate());
     this.#text = new TextNegotiation({
       negotiation,
-      request: this.#negotiationRequest,
-      declarations: () => this.#declarations(),
       textBudget: owner.textBudget,
       sendTargets: (value) => owner.sendTargets(value),
     });
@@ -288,7 +283,6 @@ export class FullFeaturePhase implements SessionConnection, RequestReceiver {
   endRequests(): void {
     this.#isOver = true;
     this.#logout.end();
-    this.#negotiationRequest.end("loggedOut");
     this.#text.abandon();
     this.#acknowledgements.giveUp();
     this.#commands.end();
@@ -304,26 +298,6 @@ export class FullFeaturePhase implements SessionConnection, RequestReceiver {
 
   wake(): void {
     this.#owner.wake();
-  }
-
-  requestNegotiation(): Promise<NegotiationOutcome> {
-    return this.#negotiationRequest.begin();
-  }
-
-  #askToNegotiate(): void {
-    // Who is to log out need not do both, and has less time for that.
-    if (this.#logout.isRequested) return;
-    this.replies.negotiationWanted(Limits.negotiationSeconds);
-    this.wake();
-  }
-
-  /** What a target may declare in full-feature phase (13.6 and 13.12), as its conf says it now. */
-  #declarations(): KeyValue[] {
-    const alias = this.session.target?.config.comment;
-    return [
-      ...(alias === undefined ? [] : [["TargetAlias", alias] as const]),
-      ["MaxRecvDataSegmentLength", String(Limits.dataSegmentBytes)],
-    ];
   }
 }
 

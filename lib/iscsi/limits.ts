@@ -25,9 +25,6 @@ export const Limits = {
   /** Consecutive seconds in which a connection may take fewer of its replies than this rate; it is then closed. */
   slowReaderSeconds: 30,
   slowReaderBytesPerSecond: 8_192,
-  /** How long an initiator that is asked to negotiate has for it, each time, and how often it is asked. */
-  negotiationSeconds: 10,
-  negotiationAsks: 2,
   /** Interval of the check for silent peers. */
   keepaliveCheckMs: 1_000,
   /** PDUs of one connection processed before the other connections; a queue of 32 fits. */

@@ -42,7 +42,7 @@ function exploreIn(change: (world: World) => World, states = 60): Promise<Explor
 }
 
 Deno.test("explore() finds a product that acknowledges flushes too early", async () => {
-  const { violations } = await exploreIn(hasty, 240);
+  const { violations } = await exploreIn(hasty, 600);
   assert(violations.length > 0);
   assert(violations.every(({ description }) => description.startsWith("power cut")), "only after power cuts");
 });

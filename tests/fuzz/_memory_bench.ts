@@ -1,4 +1,4 @@
-/** A node over media in memory, which shows all that it holds. Its operator ends sessions, and has them negotiate. */
+/** A node over media in memory, which shows all that it holds. Its operator ends sessions. */
 import { assertEquals } from "@std/assert";
 import type { ChapConfig } from "../../lib/config/chap.ts";
 import { Secret } from "../../lib/config/secret.ts";
@@ -6,7 +6,6 @@ import type { ByteRange } from "../../lib/store/byte_range.ts";
 import type { FakeClock } from "../support/fake_clock.ts";
 import type { Initiator } from "../support/initiator.ts";
 import { MemoryStore } from "../support/memory_store.ts";
-import { withTimeLimit } from "../support/initiator_connection.ts";
 import type { ByteStream } from "../support/pipe.ts";
 import { SlowStore } from "../support/slow_store.ts";
 import { ENDS, Harness, nameOf, until } from "../iscsi/_harness.ts";
@@ -48,8 +47,6 @@ export class MemoryBench implements FuzzBench {
   readonly witnessTsih: number;
   readonly #harness: Harness;
   readonly #stores: readonly WatchedStore[];
-  /** What comes of asking initiators to negotiate: nobody is asked for longer than he is there. */
-  readonly #asked: Promise<unknown>[] = [];
 
   static async start(isSlow: boolean): Promise<MemoryBench> {
     const stores = [new WatchedStore(0), new WatchedStore(1)] as const;
@@ -95,10 +92,6 @@ export class MemoryBench implements FuzzBench {
       node.requestLogout(random.pick(others), random.below(5));
       return "disconnect with grace";
     }
-    if (random.oneIn(2)) {
-      this.#asked.push(random.pick(others).requestNegotiation());
-      return "ask to negotiate";
-    }
     node.endSession(random.pick(others));
     return "disconnect at once";
   }
@@ -110,7 +103,6 @@ export class MemoryBench implements FuzzBench {
   async assertNothingIsLeft(): Promise<void> {
     const { node, units } = this.#harness;
     await until(() => node.holdings.works === 0, "no work is under way");
-    await withTimeLimit(Promise.all(this.#asked.splice(0)), 10_000, "hear what has come of asking");
     const held = { connections: 1, sessions: 1, works: 0, textBytes: 0 };
     assertEquals(node.holdings, held, "what the node holds");
     for (const [name, logicalUnits] of units) {

@@ -9,7 +9,6 @@ import type { ConnectionEnds } from "../byte_stream.ts";
 import type { Clock } from "../clock.ts";
 import { Limits } from "../limits.ts";
 import type { NegotiatedParameters, Negotiation } from "../negotiation/negotiation.ts";
-import { type NegotiationOutcome, NegotiationRequest } from "../negotiation/negotiation_request.ts";
 import type { TextBudget } from "../negotiation/text_budget.ts";
 import { TextNegotiation } from "../negotiation/text_negotiation.ts";
 import { expStatSNOf, type Frame, RESERVED_TAG } from "../pdu/header.ts";
@@ -60,12 +59,10 @@ export interface FullFeatureOwner {
 /** One connection of a session, in full-feature phase. */
 export class FullFeaturePhase implements SessionConnection, RequestReceiver {
   readonly replies: ReplyWriter;
-  parameters: NegotiatedParameters;
   readonly session: Session;
   readonly cid: number;
   readonly #owner: FullFeatureOwner;
   readonly #negotiation: Negotiation;
-  readonly #negotiationRequest: NegotiationRequest;
   readonly #text: TextNegotiation;
   readonly #acknowledgements: Acknowledgements;
   readonly #order: RequestOrder;
@@ -88,22 +85,27 @@ export class FullFeaturePhase implements SessionConnection, RequestReceiver {
     this.session = session;
     this.cid = cid;
     this.replies = replies;
-    this.parameters = { ...session.parameters, ...negotiation.connectionParameters() };
+    const parameters = { ...session.parameters, ...negotiation.connectionParameters() };
     this.#negotiation = negotiation;
     this.#owner = owner;
     const deferred = new DeferredResponses(() => this.wake());
     const window = new WindowAnnouncer(session, replies, this);
     this.#acknowledgements = new Acknowledgements(replies);
     this.#order = new RequestOrder(this, peerLog);
-    this.#commands = new ScsiCommands({ session, replies, meter, window, peerLog, carrier: this });
+    this.#commands = new ScsiCommands({
+      session,
+      parameters,
+      replies,
+      meter,
+      window,
+      peerLog,
+      carrier: this,
+    });
     const parts = { session, replies, clock, deferred, connection: this };
     this.#taskManagement = new TaskManagementRequests({ ...parts, window });
     this.#logout = new Logout({ ...parts, peerLog });
-    this.#negotiationRequest = new NegotiationRequest(clock, () => this.#askToNegotiate());
     this.#text = new TextNegotiation({
       negotiation,
-      request: this.#negotiationRequest,
-      declarations: () => this.#declarations(),
       textBudget: owner.textBudget,
       sendTargets: (value) => owner.sendTargets(value),
     });
@@ -112,6 +114,10 @@ export class FullFeaturePhase implements SessionConnection, RequestReceiver {
   /** True once the connection is logged out, or its session is over. What it still receives is dropped. */
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  get parameters(): NegotiatedParameters {
+    return this.#commands.parameters;
   }
 
   get ends(): ConnectionEnds {
@@ -219,7 +225,7 @@ export class FullFeaturePhase implements SessionConnection, RequestReceiver {
     }
     const reply = this.#text.receive(pdu, this.parameters.initiatorMaxRecvDataSegmentLength);
     // Only the length of the initiator's data segments can have changed.
-    this.parameters = { ...this.parameters, ...this.#negotiation.connectionParameters() };
+    this.#commands.parameters = { ...this.parameters, ...this.#negotiation.connectionParameters() };
     this.replies.textResponse(pdu, reply);
   }
 
@@ -277,7 +283,6 @@ export class FullFeaturePhase implements SessionConnection, RequestReceiver {
   endRequests(): void {
     this.#isOver = true;
     this.#logout.end();
-    this.#negotiationRequest.end("loggedOut");
     this.#text.abandon();
     this.#acknowledgements.giveUp();
     this.#commands.end();
@@ -293,26 +298,6 @@ export class FullFeaturePhase implements SessionConnection, RequestReceiver {
 
   wake(): void {
     this.#owner.wake();
-  }
-
-  requestNegotiation(): Promise<NegotiationOutcome> {
-    return this.#negotiationRequest.begin();
-  }
-
-  #askToNegotiate(): void {
-    // Who is to log out need not do both, and has less time for that.
-    if (this.#logout.isRequested) return;
-    this.replies.negotiationWanted(Limits.negotiationSeconds);
-    this.wake();
-  }
-
-  /** What a target may declare in full-feature phase (13.6 and 13.12), as its conf says it now. */
-  #declarations(): KeyValue[] {
-    const alias = this.session.target?.config.comment;
-    return [
-      ...(alias === undefined ? [] : [["TargetAlias", alias] as const]),
-      ["MaxRecvDataSegmentLength", String(Limits.dataSegmentBytes)],
-    ];
   }
 }
 

@@ -16,7 +16,7 @@ import {
 import { InitiatorOpcode, initiatorOpcodeName } from "../pdu/opcodes.ts";
 import { connectionBroken, isRejection, rejected, type Rejection } from "../pdu/protocol_error.ts";
 import { RejectReason } from "../pdu/reject_reason.ts";
-import type { CommandReceiver } from "../session/command_window.ts";
+import type { CommandReceiver, CommandWindow } from "../session/command_window.ts";
 import type { Session } from "../session/session.ts";
 import { TaskSetScope } from "../session/task_management.ts";
 import type { ReplyWriter } from "../wire/reply_writer.ts";
@@ -47,16 +47,20 @@ export interface RequestReceiver extends CommandReceiver {
 /** The order in which one connection's PDUs are carried out. */
 export class RequestOrder {
   readonly #connection: RequestReceiver;
+  readonly #session: Session;
+  readonly #window: CommandWindow;
   readonly #peerLog: PeerLog;
 
   constructor(connection: RequestReceiver, peerLog: PeerLog) {
     this.#connection = connection;
+    this.#session = connection.session;
+    this.#window = connection.session.window;
     this.#peerLog = peerLog;
   }
 
   /** Carries out held commands of every connection, in order, as long as their connections have room. */
   carryOutHeld(): void {
-    const { window } = this.#connection.session;
+    const window = this.#window;
     for (let held = window.release(); held !== undefined; held = window.release()) {
       for (const frame of held.frames) held.receiver.carryOut(frame);
       if (held.receiver !== this.#connection) held.receiver.wake();
@@ -122,14 +126,13 @@ export class RequestOrder {
   #isIgnored(frame: Frame): boolean {
     const cmdSN = cmdSNOf(frame);
     if (cmdSN === undefined) return false;
-    const { window } = this.#connection.session;
-    return window.place(cmdSN) === "outside" || window.isFilled(cmdSN);
+    return this.#window.place(cmdSN) === "outside" || this.#window.isFilled(cmdSN);
   }
 
   #receiveData(pdu: DataOut, frame: Frame): void {
     const connection = this.#connection;
     if (!connection.receiveData(pdu, frame.hasDataDigestError)) return;
-    if (connection.session.window.holdData(pdu.initiatorTaskTag, frame, connection)) this.#checkHeld();
+    if (this.#window.holdData(pdu.initiatorTaskTag, frame, connection)) this.#checkHeld();
   }
 
   /**
@@ -145,8 +148,7 @@ export class RequestOrder {
   }
 
   #executeInOrder(pdu: NumberedPdu, frame: Frame): void {
-    const { session } = this.#connection;
-    const { window } = session;
+    const window = this.#window;
     const place = window.place(pdu.cmdSN);
     if (place === "early") {
       window.hold(pdu.cmdSN, pdu.initiatorTaskTag, frame, this.#connection);
@@ -155,7 +157,7 @@ export class RequestOrder {
     if (place !== "next") return;
     window.advance();
     // A reply that is sent at once announces the window behind its request. A SCSI command may be answered later.
-    if (pdu.kind !== "scsiCommand") session.openWindow();
+    if (pdu.kind !== "scsiCommand") this.#session.openWindow();
     try {
       this.#connection.execute(pdu);
     } catch (error) {
@@ -169,11 +171,12 @@ export class RequestOrder {
    * Breaks the connection when held commands take too much memory and nothing can release them.
    *
    * Each connection carries commands in the order of their numbers (4.2.2.1). A connection that has sent ahead waits
-   * until another one delivers the missing command. When all have sent ahead, the command was lost or rejected, and no
-   * connection that is still received from could deliver it.
+   * until another one delivers the missing command. When all have sent ahead, the command was lost or rejected: no
+   * connection can deliver it while all of them wait.
    */
   #checkHeld(): void {
-    const { window, connections } = this.#connection.session;
+    const window = this.#window;
+    const { connections } = this.#session;
     if (!window.isFull || window.isStalled) return;
     if (connections.values().some((connection) => !window.holdsFor(connection))) return;
     throw connectionBroken(`More than ${Limits.heldCommandBytes} bytes of commands wait for an earlier one`);
@@ -181,7 +184,7 @@ export class RequestOrder {
 
   #executeImmediate(pdu: NumberedPdu, frame: Frame): void {
     const connection = this.#connection;
-    const { window } = connection.session;
+    const window = this.#window;
     if (pdu.kind !== "taskManagementRequest" || !window.isAhead(pdu.cmdSN)) return connection.execute(pdu);
     // 4.2.3.3 b: a function that ends a set of tasks also ends those sent before it that are still on their way.
     switch (TaskSetScope[pdu.function]) {

@@ -47,7 +47,6 @@ const OVERDUE_REASONS: Readonly<Record<Overdue, string>> = {
 
 /** The connection that carries the commands. */
 export interface CommandCarrier extends TaskOwner {
-  readonly parameters: NegotiatedParameters;
   /** Sends replies that no request from this connection caused. */
   wake(): void;
 }
@@ -57,6 +56,8 @@ export class ScsiCommands {
   readonly session: Session;
   readonly replies: ReplyWriter;
   readonly staging = new Staging();
+  /** The parameters of the connection. A text negotiation replaces them. */
+  parameters: NegotiatedParameters;
   readonly #carrier: CommandCarrier;
   readonly #meter: CommandMeter;
   readonly #window: WindowAnnouncer;
@@ -71,6 +72,7 @@ export class ScsiCommands {
 
   constructor(options: {
     session: Session;
+    parameters: NegotiatedParameters;
     replies: ReplyWriter;
     meter: CommandMeter;
     window: WindowAnnouncer;
@@ -78,6 +80,7 @@ export class ScsiCommands {
     carrier: CommandCarrier;
   }) {
     this.session = options.session;
+    this.parameters = options.parameters;
     this.replies = options.replies;
     this.#carrier = options.carrier;
     this.#meter = options.meter;
@@ -86,10 +89,6 @@ export class ScsiCommands {
     this.#lingering = new LingeringTasks(options.session);
     this.#dataIn = new DataInQueue(this);
     this.#dataOut = new DataOutQueue(this);
-  }
-
-  get parameters(): NegotiatedParameters {
-    return this.#carrier.parameters;
   }
 
   /**

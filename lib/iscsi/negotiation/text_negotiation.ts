@@ -6,7 +6,6 @@ import { serialAdd } from "../../bytes/serial_number.ts";
 import type { TextRequest } from "../pdu/initiator_pdus.ts";
 import { Limits } from "../limits.ts";
 import type { Negotiation } from "./negotiation.ts";
-import type { NegotiationRequest } from "./negotiation_request.ts";
 import { rejected } from "../pdu/protocol_error.ts";
 import { RejectReason } from "../pdu/reject_reason.ts";
 import type { TextBudget } from "./text_budget.ts";
@@ -28,10 +27,6 @@ export interface TextReply {
 export interface TextNegotiationOptions {
   /** The keys of the connection. */
   readonly negotiation: Negotiation;
-  /** Whether the target has asked for a negotiation. */
-  readonly request: NegotiationRequest;
-  /** What the target declares when it has. */
-  readonly declarations: () => readonly KeyValue[];
   /** The budget that all connections share. */
   readonly textBudget: TextBudget;
   /** Returns the targets that the initiator may discover; undefined when the value is not supported. */
@@ -41,8 +36,6 @@ export interface TextNegotiationOptions {
 /** A connection's text exchanges. */
 export class TextNegotiation {
   readonly #negotiation: Negotiation;
-  readonly #request: NegotiationRequest;
-  readonly #declarations: () => readonly KeyValue[];
   readonly #textBudget: TextBudget;
   readonly #sendTargets: TextNegotiationOptions["sendTargets"];
   /** The part of the budget that this connection uses. */
@@ -52,13 +45,9 @@ export class TextNegotiation {
   #targetTransferTag = 0;
   /** The keys of this exchange so far. */
   #keys = new Set<string>();
-  /** The target has declared in this exchange what it has asked to be negotiated for. */
-  #hasDeclared = false;
 
   constructor(options: TextNegotiationOptions) {
     this.#negotiation = options.negotiation;
-    this.#request = options.request;
-    this.#declarations = options.declarations;
     this.#textBudget = options.textBudget;
     this.#sendTargets = options.sendTargets;
   }
@@ -90,7 +79,6 @@ export class TextNegotiation {
   abandon(): void {
     this.#negotiation.abandon();
     this.#keys = new Set();
-    this.#hasDeclared = false;
     this.#incoming = new TextAssembly(Limits.textBytes);
     this.#outgoing = new TextPieces(new Uint8Array());
     this.#targetTransferTag = serialAdd(this.#targetTransferTag, 1) & 0x7fffffff;
@@ -119,7 +107,7 @@ export class TextNegotiation {
   #answer(text: Uint8Array): KeyValue[] {
     const pairs = decodeText(text, Limits);
     if (typeof pairs === "string") throw rejected(RejectReason.protocolError, pairs);
-    const answers = this.#declare();
+    const answers: KeyValue[] = [];
     for (const [key, value] of pairs) {
       // 6.2: a key is negotiated once. Repeated requests for the list of targets would also have endless answers.
       if (this.#keys.has(key)) {
@@ -140,13 +128,6 @@ export class TextNegotiation {
     return answers;
   }
 
-  /** 11.9.1: what the target has asked for this negotiation to declare; once in an exchange. */
-  #declare(): KeyValue[] {
-    if (!this.#request.isOpen || this.#hasDeclared) return [];
-    this.#hasDeclared = true;
-    return [...this.#declarations()];
-  }
-
   #reply(pdu: TextRequest, data: Uint8Array): TextReply {
     const continued = !this.#outgoing.done;
     // 11.11.1: only a final request gets a final answer.
@@ -158,7 +139,6 @@ export class TextNegotiation {
   /** Completes the exchange: its values take effect, and its memory is freed. */
   #conclude(): void {
     this.#negotiation.conclude();
-    if (this.#hasDeclared) this.#request.end("negotiated");
     this.abandon();
   }
 }

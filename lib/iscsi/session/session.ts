@@ -9,7 +9,6 @@ import type { EventDetails, EventKind } from "../events/event_log.ts";
 import type { Expectation } from "../task/expectation.ts";
 import { Limits } from "../limits.ts";
 import type { NegotiatedParameters, SessionParameters } from "../negotiation/negotiation.ts";
-import type { NegotiationOutcome } from "../negotiation/negotiation_request.ts";
 import type { ScsiTask, TaskOwner } from "../task/scsi_task.ts";
 import type { Target } from "../target.ts";
 import type { SessionSnapshot } from "./session_snapshot.ts";
@@ -41,8 +40,6 @@ export interface SessionConnection extends TaskOwner, CommandReceiver {
   awaitAcknowledgement(): Expectation | undefined;
   /** Requests the initiator to log out, and closes the connection when it has not within that time. */
   requestLogout(seconds: number): void;
-  /** Asks the initiator to negotiate, and says what has come of it. */
-  requestNegotiation(): Promise<NegotiationOutcome>;
 }
 
 /** The node that a session belongs to. */
@@ -230,17 +227,6 @@ export class Session {
   /** Requests the initiator to log out on every connection (RFC 7143, 11.9.1). */
   requestLogout(seconds: number): void {
     for (const connection of [...this.#connections.values()]) connection.requestLogout(seconds);
-  }
-
-  /**
-   * RFC 7143, 11.9.1: asks the initiator to negotiate on every connection, since it is over each that its parameters
-   * are settled. Resolves with the least that it has done about one that is still there.
-   */
-  async requestNegotiation(): Promise<NegotiationOutcome> {
-    const connections = [...this.#connections.values()];
-    const outcomes = await Promise.all(connections.map((connection) => connection.requestNegotiation()));
-    if (outcomes.includes("silent")) return "silent";
-    return outcomes.includes("negotiated") ? "negotiated" : "loggedOut";
   }
 
   /** Returns the unanswered task with a tag. */

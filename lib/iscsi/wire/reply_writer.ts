@@ -50,7 +50,6 @@ const AsyncEvent = {
   logoutWanted: 1,
   connectionDropped: 2,
   sessionDropped: 3,
-  negotiationWanted: 4,
 } as const;
 
 /** Seconds to wait before, and within which, a lost connection can be reinstated (RFC 7143, 13.15 and 13.16). */
@@ -284,11 +283,6 @@ export class ReplyWriter {
   /** Announces that all connections of the session will be closed. */
   sessionDropped({ defaultTime2Wait, defaultTime2Retain }: ReconnectTimes): void {
     this.#asynchronousMessage(AsyncEvent.sessionDropped, [0, defaultTime2Wait, defaultTime2Retain]);
-  }
-
-  /** Asks the initiator to negotiate over this connection within some seconds. */
-  negotiationWanted(seconds: number): void {
-    this.#asynchronousMessage(AsyncEvent.negotiationWanted, [0, 0, seconds]);
   }
 
   #asynchronousMessage(event: number, parameters: readonly [number, number, number]): void {

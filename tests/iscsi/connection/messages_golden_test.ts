@@ -48,41 +48,27 @@ const EXCHANGE: readonly Step[] = [
     `,
   },
   {
-    before: (harness) => onlySession(harness).requestNegotiation(),
-    way: "<",
-    what: "Asynchronous Message: the target wants a negotiation within 10 s",
-    pdu: `
-      32800000 00000000  opcode 32h; F
-      00000000 00000000
-      ffffffff 00000000  no task
-      00000002 00000001  StatSN 2, ExpCmdSN 1
-      00000080 04000000  MaxCmdSN 128; event 4, vendor's code 0, Parameter1 0
-      0000000a 00000000  Parameter2 0, Parameter3 10
-    `,
-  },
-  {
     way: ">",
-    what: "Text Request without text, which honours it",
+    what: "Text Request without text",
     pdu: `
       04800000 00000000  opcode 04h; F
       00000000 00000000
       00000002 ffffffff  initiator task tag 2; it begins an exchange
-      00000001 00000003  CmdSN 1, ExpStatSN 3
+      00000001 00000002  CmdSN 1, ExpStatSN 2
       00000000 00000000
       00000000 00000000
     `,
   },
   {
     way: "<",
-    what: "Text Response: what the target declares in full-feature phase",
+    what: "Text Response without text: the target declares nothing in full-feature phase",
     pdu: `
-      24800000 00000033  opcode 24h; F; 51 bytes of text
+      24800000 00000000  opcode 24h; F; no text
       00000000 00000000
       00000002 ffffffff  initiator task tag 2; the exchange is over
-      00000003 00000002  StatSN 3, ExpCmdSN 2
+      00000002 00000002  StatSN 2, ExpCmdSN 2
       00000081 00000000  MaxCmdSN 129
       00000000 00000000
-      "TargetAlias=a disk\\0MaxRecvDataSegmentLength=262144\\0"
     `,
   },
   {
@@ -92,7 +78,7 @@ const EXCHANGE: readonly Step[] = [
       10820000 00000000  opcode 10h; F, type 2
       00000000 00000000
       ffffffff 00000007  no task (11.16.4); target transfer tag 7
-      00000000 00000004  ExpStatSN 4
+      00000000 00000003  ExpStatSN 3
       00000000 00000000
       00000001 00000000  BegRun 1, RunLength 0
     `,
@@ -104,13 +90,13 @@ const EXCHANGE: readonly Step[] = [
       3f800800 00000030  opcode 3fh; F; reason 08h; 48 bytes
       00000000 00000000
       ffffffff 00000000
-      00000004 00000002  StatSN 4
+      00000003 00000002  StatSN 3
       00000081 00000000
       00000000 00000000
       10820000 00000000  the header of what is rejected
       00000000 00000000
       ffffffff 00000007
-      00000000 00000004
+      00000000 00000003
       00000000 00000000
       00000001 00000000
     `,
@@ -124,7 +110,7 @@ const EXCHANGE: readonly Step[] = [
       44400000 00000004  I, opcode 04h; C; 4 bytes of text
       00000000 00000000
       00000003 ffffffff  initiator task tag 3
-      00000002 00000005  CmdSN 2, which it does not use up; ExpStatSN 5
+      00000002 00000004  CmdSN 2, which it does not use up; ExpStatSN 4
       00000000 00000000
       00000000 00000000
       "X-a="
@@ -137,13 +123,13 @@ const EXCHANGE: readonly Step[] = [
       3f800a00 00000030  opcode 3fh; F; reason 0Ah; 48 bytes
       00000000 00000000
       ffffffff 00000000
-      00000005 00000002  StatSN 5
+      00000004 00000002  StatSN 4
       00000081 00000000
       00000000 00000000
       44400000 00000004  the header of what is rejected
       00000000 00000000
       00000003 ffffffff
-      00000002 00000005
+      00000002 00000004
       00000000 00000000
       00000000 00000000
     `,
@@ -156,7 +142,7 @@ const EXCHANGE: readonly Step[] = [
       32800000 00000000
       00000000 00000000
       ffffffff 00000000
-      00000006 00000002  StatSN 6
+      00000005 00000002  StatSN 5
       00000081 01000000  event 1
       0000000a 00000000  10 s
     `,
@@ -168,7 +154,7 @@ const EXCHANGE: readonly Step[] = [
       44800000 00000000
       00000000 00000000
       00000004 ffffffff  initiator task tag 4
-      00000002 00000007  CmdSN 2, ExpStatSN 7
+      00000002 00000006  CmdSN 2, ExpStatSN 6
       00000000 00000000
       00000000 00000000
     `,
@@ -180,13 +166,13 @@ const EXCHANGE: readonly Step[] = [
       3f800c00 00000030  reason 0Ch
       00000000 00000000
       ffffffff 00000000
-      00000007 00000002  StatSN 7
+      00000006 00000002  StatSN 6
       00000081 00000000
       00000000 00000000
       44800000 00000000  the header of what is rejected
       00000000 00000000
       00000004 ffffffff
-      00000002 00000007
+      00000002 00000006
       00000000 00000000
       00000000 00000000
     `,

@@ -2,12 +2,10 @@ import { assertEquals, assertThrows } from "@std/assert";
 import type { TextRequest } from "../../../lib/iscsi/pdu/initiator_pdus.ts";
 import { Limits } from "../../../lib/iscsi/limits.ts";
 import { Negotiation } from "../../../lib/iscsi/negotiation/negotiation.ts";
-import { NegotiationRequest } from "../../../lib/iscsi/negotiation/negotiation_request.ts";
 import { isRejection } from "../../../lib/iscsi/pdu/protocol_error.ts";
 import { RejectReason } from "../../../lib/iscsi/pdu/reject_reason.ts";
 import { TextBudget } from "../../../lib/iscsi/negotiation/text_budget.ts";
 import { TextNegotiation } from "../../../lib/iscsi/negotiation/text_negotiation.ts";
-import { FakeClock } from "../../support/fake_clock.ts";
 import { RESERVED_TAG } from "../../../lib/iscsi/pdu/header.ts";
 
 const ROOM = 100;
@@ -19,8 +17,6 @@ function beside(): { text: TextNegotiation; keptBytes: () => number; others: Tex
   others.change(0, othersBytes);
   const text = new TextNegotiation({
     negotiation: new Negotiation(),
-    request: new NegotiationRequest(new FakeClock(), () => {}),
-    declarations: () => [],
     textBudget: others,
     sendTargets: (value) => [["TargetName", value.repeat(10)]],
   });

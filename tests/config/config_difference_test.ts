@@ -14,7 +14,7 @@ import { configOf } from "../provision/conf.ts";
 
 const MB = 1024 ** 2;
 
-/** What is different when lines take the place of others below `[a]`, or above it. */
+/** Returns the differences when lines replace others below `[a]`, or above it. */
 function differenceOf(before: readonly string[], after: readonly string[]): Change[] {
   const make = (lines: readonly string[]): ReturnType<typeof configOf> => configOf("storage=/data", ...lines);
   return configDifference(make(before), make(after));
@@ -197,18 +197,18 @@ Deno.test("describeChange() says every change in a line", () => {
   ];
   const changes = differenceOf(before, after);
   assertEquals(changes.map((change) => `${describeChange(change)}: ${CONSEQUENCES[consequenceOf(change)]}`), [
-    "set port from 3260 to 3261: no session notices",
+    "set port from 3260 to 3261: no session is affected",
     "remove target [c]: sessions are asked to log out",
-    'remove LUN 1 of [a] ("/data/a_1"): sessions are told by a unit attention',
-    'grow LUN 0 of [a] ("/data/a") from 1 GB to 1.5 GB: sessions are told by a unit attention',
+    'remove LUN 1 of [a] ("/data/a_1"): sessions get a unit attention',
+    'grow LUN 0 of [a] ("/data/a") from 1 GB to 1.5 GB: sessions get a unit attention',
     "set initiators of [a] from all to iqn.2001-01.a:a: sessions that are no longer allowed are asked to log out",
     'set alias of [a] from none to "iqn.2002-08.info.netmanager:x": ' +
     "sessions that are no longer allowed are asked to log out",
     'set comment of [a] from "old" to "new": sessions know the old one until their next login or "iscsi renegotiate"',
-    "set readonly of [a] from n to y: sessions are told by a unit attention",
+    "set readonly of [a] from n to y: sessions get a unit attention",
     'replace LUN 0 of [b] ("/data/bb"): another file: sessions are asked to log in again',
-    'add LUN 1 of [b] ("/data/bb_1") with 1 MB: sessions are told by a unit attention',
-    "add target [d] with 1 LUN: no session notices",
+    'add LUN 1 of [b] ("/data/bb_1") with 1 MB: sessions get a unit attention',
+    "add target [d] with 1 LUN: no session is affected",
   ]);
 });
 

@@ -97,6 +97,6 @@ Deno.test("parseConfig() takes 10,000 names of a file of secrets, and none more"
     return diagnostics.map(({ file, line, message }) => `${file}:${line}: ${message}`);
   };
   assertEquals(messages(names), []);
-  const excess = "/s:10001: Too many names: write at most 10000 into a file";
+  const excess = "/s:10001: Too many names: a file can have at most 10000";
   assertEquals(messages([...names, "more secret-of-more", "most secret-of-most"]), [excess]);
 });

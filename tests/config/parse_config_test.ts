@@ -8,7 +8,7 @@ import { parseConfig } from "../../lib/config/parse_config.ts";
 const MB = 1024 ** 2;
 const GB = 1024 ** 3;
 
-/** What a disk is that the conf says nothing about. */
+/** A disk without options in the conf. */
 const DISK = {
   blockSizeBytes: 512,
   physicalBlockSizeBytes: 4096,
@@ -278,10 +278,10 @@ networks = 192.168.100.7/24 10.0.0.0/255.0.0.0
 `;
   const { config, diagnostics } = parseConfig(text, { file: "conf" });
   assertEquals(diagnostics.map(formatDiagnostic), [
-    'conf:1: warning: Node "iqn.2002-08.info.NetManager" becomes "iqn.2002-08.info.netmanager": write it so',
-    'conf:2: warning: Target name "XenServer" becomes "xenserver": write it so',
-    'conf:4: warning: Alias "Old" becomes "old": write it so',
-    'conf:5: warning: Network "192.168.100.7/24" means all of "192.168.100.0/24": write it so',
+    'conf:1: warning: Node "iqn.2002-08.info.NetManager" is used as "iqn.2002-08.info.netmanager"; write it that way',
+    'conf:2: warning: Target name "XenServer" is used as "xenserver"; write it that way',
+    'conf:4: warning: Alias "Old" is used as "old"; write it that way',
+    'conf:5: warning: Network "192.168.100.7/24" is used as "192.168.100.0/24"; write it that way',
   ]);
   assertEquals(config?.targets[0]?.iscsiName, "iqn.2002-08.info.netmanager:xenserver");
   assertEquals(config?.targets[0]?.aliasIscsiName, "iqn.2002-08.info.netmanager:old");

@@ -109,7 +109,7 @@ Deno.test("a reloader takes over a good conf, and tells the log change by change
     assertEquals(report, { dryRun: false, changes: supervisor.changes, obstacle: null });
     assertEquals(supervisor.deeds.slice(1), ["preview", "reconfigure a b", "done"]);
     assertEquals(log.lines, [
-      "info: Conf was read again: do a thing (1: sessions are told by a unit attention)",
+      "info: Conf was read again: do a thing (1: sessions get a unit attention)",
     ]);
     supervisor.changes = [];
     await reloader.reload({ file, force: false, dryRun: false });

@@ -7,6 +7,9 @@ import type { Network } from "../bytes/network.ts";
 import type { ChapAlgorithm, ChapConfig } from "./chap.ts";
 import type { Redirection } from "./redirection.ts";
 
+/** The conf file that commands use by default. */
+export const DEFAULT_CONF_FILE = "/etc/netmanager/iscsi.conf";
+
 /** One logical unit of a target: a size and the file that holds it. */
 export interface LogicalUnitConfig {
   /** Logical unit number, from 0. */

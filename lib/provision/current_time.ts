@@ -1,4 +1,4 @@
-/** Returns the system's time in ISO 8601. */
+/** Returns the current time in ISO 8601. */
 export function currentTime(): string {
   return new Date().toISOString();
 }

@@ -106,7 +106,7 @@ Deno.test("applySteps() puts files that it finds on the disk, but those that are
         [kept, undefined, [folder, a, b, c]],
         [kept, (path) => path === a, [folder, b, c]],
         [kept, () => true, []],
-        // What is recorded to be there must be there, whoever says so.
+        // Files that the record names are synced, even if they are reported as durable.
         [[...kept, confirm], () => true, [folder, b, `${record}.new`]],
         [[unused], undefined, []],
       ];

@@ -48,7 +48,7 @@ Deno.test("readBlockDevice() tells an empty drive from a device of which lsblk s
     assertThrows(() => readBlockDevice("/dev/sr0"), ProvisionError, "lsblk: /dev/sr0: Input/output error");
   });
   withHelperOutput({ stdout: "sr0 1G\n" }, () => {
-    assertThrows(() => readBlockDevice("/dev/sr0"), ProvisionError, 'lsblk: unknown answer "sr0 1G\\n"');
+    assertThrows(() => readBlockDevice("/dev/sr0"), ProvisionError, 'lsblk: unexpected output "sr0 1G\\n"');
   });
 });
 

@@ -1,4 +1,4 @@
-/** What a build may promise of what an earlier one has left. */
+/** The durability that a build guarantees for the files of earlier builds. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { dirname, join } from "@std/path";
 import type { Config } from "../../lib/config/config.ts";
@@ -22,7 +22,7 @@ function pathsOf({ targets }: Config): string[] {
   return targets.flatMap(({ logicalUnits }) => logicalUnits.map(({ path }) => path));
 }
 
-/** What a build has to put on the disk that finds all done and nobody to vouch for it. */
+/** Returns everything that a build syncs that finds all files but no mark. */
 function everything(config: Config): string[] {
   const paths = [...pathsOf(config), join(config.storage, ".iscsi/identities.json")];
   const above: string[] = [];

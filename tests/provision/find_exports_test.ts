@@ -49,7 +49,7 @@ Deno.test("findExports() tells which LUNs of a conf cannot be served, and change
       ) => [path, line, identity !== undefined, reason]),
       lacks.map(([name, line, hasIdentity, lack]) => {
         const path = `${folder}/s/${name}`;
-        return [path, line, hasIdentity, `Cannot serve "${path}": ${lack}; run "iscsi build"`];
+        return [path, line, hasIdentity, `Cannot serve "${path}": ${lack}; run "iscsi build --conf conf"`];
       }),
     );
     assertEquals([exports.size, errors], [0, []]);
@@ -64,7 +64,7 @@ Deno.test("findExports() sends to iscsi build where nothing was built", async ()
     assertEquals(
       errors.map(formatDiagnostic),
       ["a", "a_1"].map((name) =>
-        `conf:3: Cannot serve "${folder}/${name}": it does not exist; run "iscsi build"`
+        `conf:3: Cannot serve "${folder}/${name}": it does not exist; run "iscsi build --conf conf"`
       ),
     );
     assertEquals(findExports(configOf(`storage=${folder}`)).errors, []);
@@ -79,7 +79,7 @@ Deno.test("findExports() shows initiators no identity whose build was interrupte
     await Array.fromAsync(applySteps(steps.filter(({ kind }) => kind !== "confirmFiles")));
     const { exports, errors } = findExports(config);
     assertEquals([exports.size, errors.map(({ message }) => message)], [0, [
-      `Cannot serve "${folder}/a": its build was interrupted; run "iscsi build"`,
+      `Cannot serve "${folder}/a": its build was interrupted; run "iscsi build --conf conf"`,
     ]]);
     await provision(config);
     assertEquals(findExports(config).exports.get(join(folder, "a"))?.identity, identityNumber(1));
@@ -100,7 +100,7 @@ Deno.test("findExports() gives what the version before has built, which recorded
     assertEquals(identity, identityNumber(7));
     assertStringIncludes(
       reason,
-      `Disk "${folder}/a" is lost: the file does not exist, and its identity is recorded`,
+      `Disk "${folder}/a" is lost: the file does not exist, but its identity is recorded`,
     );
   });
 });
@@ -113,7 +113,7 @@ Deno.test("findExports() refuses what the plan refuses", async () => {
     Deno.symlinkSync("b", join(folder, "a"));
     const { unavailable, errors } = findExports(config);
     assertEquals([errors, unavailable.size], [[], 1]);
-    assertMatch(unavailable.get(join(folder, "a"))!.reason, /symbolic link leads from it to/);
+    assertMatch(unavailable.get(join(folder, "a"))!.reason, /symbolic link leads to/);
     Deno.removeSync(join(folder, "a"));
     Deno.renameSync(join(folder, "b"), join(folder, "a"));
     Deno.writeTextFileSync(join(folder, ".iscsi/identities.json"), "{");

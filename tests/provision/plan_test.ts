@@ -282,7 +282,7 @@ const FAULT_CASES: readonly FaultCase[] = [
     path: "/s/a",
     entry: file(GB),
     around: { realPath: "/etc/shadow" },
-    message: 'Cannot use "/s/a" as a backing file: a symbolic link leads from it to "/etc/shadow"; ' +
+    message: 'Cannot use "/s/a" as a backing file: a symbolic link leads to "/etc/shadow"; ' +
       'set "file" to that path or remove the link',
   },
   {
@@ -290,7 +290,7 @@ const FAULT_CASES: readonly FaultCase[] = [
     path: "/s/a",
     entry: file(GB),
     around: { realPath: "/s/b" },
-    message: 'Cannot use "/s/a" as a backing file: a symbolic link leads from it to "/s/b"; ' +
+    message: 'Cannot use "/s/a" as a backing file: a symbolic link leads to "/s/b"; ' +
       'set "file" to that path or remove the link',
   },
   {
@@ -298,7 +298,7 @@ const FAULT_CASES: readonly FaultCase[] = [
     path: "/s/vm/a",
     entry: MISSING,
     around: { realPath: "/etc/a" },
-    message: 'Cannot use "/s/vm/a" as a backing file: a symbolic link leads from it to "/etc/a"; ' +
+    message: 'Cannot use "/s/vm/a" as a backing file: a symbolic link leads to "/etc/a"; ' +
       'set "file" to that path or remove the link',
   },
   {
@@ -306,14 +306,14 @@ const FAULT_CASES: readonly FaultCase[] = [
     path: "/s/a",
     entry: blockDevice(GB),
     around: { realPath: "/dev/sda" },
-    message: 'Cannot use "/s/a" as a backing file: a symbolic link leads from it to "/dev/sda"; ' +
+    message: 'Cannot use "/s/a" as a backing file: a symbolic link leads to "/dev/sda"; ' +
       'set "file" to that path or remove the link',
   },
   {
-    name: "a link that leads nowhere",
+    name: "a broken link",
     path: "/s/a",
     entry: { kind: "danglingLink", leadsTo: "/none" },
-    message: 'Cannot use "/s/a" as a backing file: it is a symbolic link to "/none", which leads nowhere; ' +
+    message: 'Cannot use "/s/a" as a backing file: it is a broken symbolic link, to "/none"; ' +
       "remove the link",
   },
   {
@@ -343,7 +343,7 @@ const FAULT_CASES: readonly FaultCase[] = [
     path: "/dev/sdx",
     entry: blockDevice(GB, { mountPoint: "/mnt/a" }),
     message:
-      'Cannot use block device "/dev/sdx": it, or a part of it, is mounted at "/mnt/a"; unmount that or ' +
+      'Cannot use block device "/dev/sdx": it, or a part of it, is mounted at "/mnt/a"; unmount it or ' +
       "use another device",
   },
   {
@@ -364,7 +364,7 @@ const FAULT_CASES: readonly FaultCase[] = [
     name: "something that cannot be looked at",
     path: "/s/a",
     entry: { kind: "unreadable", reason: "Permission denied (os error 13)" },
-    message: 'Cannot look at "/s/a": Permission denied (os error 13)',
+    message: 'Cannot access "/s/a": Permission denied (os error 13)',
   },
   {
     name: "a file to be, without sparse files",
@@ -436,13 +436,13 @@ Deno.test("plan() refuses two LUNs on one file that is yet to be, by two names o
   assertEquals(errors.map((error) => error.line), [5]);
 });
 
-/** What the conf cannot know: `/s` is a link to `/mnt/s`. */
+/** Paths that conflict only because `/s` is a link to `/mnt/s`. */
 const LINKED_STORAGE_CASES: readonly (readonly [string, Entry, string])[] = [
   ["/mnt/s", FOLDER, 'the storage folder is "/mnt/s"; set "file" to the path of a file'],
   [
     "/mnt/s/.iscsi/identities.json",
     file(GB),
-    '"/mnt/s/.iscsi" is for the program\'s own files; set "file" to another path',
+    '"/mnt/s/.iscsi" is reserved for this program; set "file" to another path',
   ],
   ["/mnt/s/good/b", MISSING, '"/s/good" of line 3 is a file, not a folder; set "file" to another path'],
 ];
@@ -464,7 +464,7 @@ const STORAGE_CASES: readonly (readonly [string, Partial<Survey>, string])[] = [
   [
     "a storage folder that is a file",
     { storage: place("/s", file(512)) },
-    'Cannot use "/s" as a folder: it is something else; set "storage" to the path of a folder',
+    'Cannot use "/s" as a folder: it is not a folder; set "storage" to the path of a folder',
   ],
   [
     "a storage folder below a file",
@@ -474,23 +474,23 @@ const STORAGE_CASES: readonly (readonly [string, Partial<Survey>, string])[] = [
   [
     "a storage folder that is a link to nowhere",
     { storage: place("/s", { kind: "danglingLink", leadsTo: "/none" }) },
-    'Cannot use "/s" as a folder: it is a symbolic link to "/none", which leads nowhere; set "storage" to the ' +
+    'Cannot use "/s" as a folder: it is a broken symbolic link, to "/none"; set "storage" to the ' +
     "path of a folder",
   ],
   [
     "a storage folder that cannot be looked at",
     { storage: place("/s", { kind: "unreadable", reason: "Input/output error (os error 5)" }) },
-    'Cannot look at "/s": Input/output error (os error 5)',
+    'Cannot access "/s": Input/output error (os error 5)',
   ],
   [
     "a state folder that is a file",
     { stateFolder: place("/s/.iscsi", file(512)) },
-    'Cannot use "/s/.iscsi" as a folder: it is something else; move it away',
+    'Cannot use "/s/.iscsi" as a folder: it is not a folder; move it away',
   ],
   [
     "a state folder that is a link",
     { stateFolder: place("/s/.iscsi", STATE_FOLDER, { realPath: "/tmp/.iscsi" }) },
-    'Cannot use "/s/.iscsi" as a folder: a symbolic link leads from it to "/tmp/.iscsi"; move it away',
+    'Cannot use "/s/.iscsi" as a folder: a symbolic link leads to "/tmp/.iscsi"; move it away',
   ],
   [
     "identities that cannot be had",
@@ -520,7 +520,7 @@ Deno.test("plan() goes on looking at files elsewhere when the storage folder is 
   assertEquals(errors.map((error) => error.line), [1, 5]);
 });
 
-Deno.test("plan() warns of each file system of which more is promised than it has", () => {
+Deno.test("plan() warns of each file system that is overcommitted", () => {
   const small = { device: 2, type: EXT4, availableBytes: 3 * GB };
   const survey = disk([
     place("/s/a", file(4 * GB, 3 * GB), { fileSystem: small }),
@@ -534,8 +534,7 @@ Deno.test("plan() warns of each file system of which more is promised than it ha
   assertEquals(steps.length, 6);
   // a may take 1 GB more, b 2 GB, which is what is free; c is the one too many.
   assertEquals(warnings.map(formatDiagnostic), [
-    'conf:7: warning: More is promised than the file system of "/s/c" has: its LUNs may yet take 4.5 GB, and ' +
-    "3 GB are free",
+    "conf:7: warning: Overcommitted: LUNs may take 4.5 GB, 3 GB free (thin provisioning)",
   ]);
 });
 

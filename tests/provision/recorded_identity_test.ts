@@ -17,13 +17,13 @@ Deno.test("parseRecordedIdentity() reads what is known of the file, and what is 
 Deno.test("parseRecordedIdentity() believes no entry that says half of it", () => {
   const file = { ...identityNumber(1), ...createdFile(512) };
   const rows: readonly (readonly [unknown, string])[] = [
-    [undefined, '"a" has no text "naa"'],
-    [null, '"a" has no text "naa"'],
-    ["text", '"a" has no text "naa"'],
-    [[file], '"a" has no text "naa"'],
-    [{ ...file, naa: 7 }, '"a" has no text "naa"'],
-    [{ ...file, serialNumber: 7 }, '"a" has no text "serialNumber"'],
-    [{ ...file, naa: "5000000000000001" }, '"a" has no identity: '],
+    [undefined, '"a" has no string "naa"'],
+    [null, '"a" has no string "naa"'],
+    ["text", '"a" has no string "naa"'],
+    [[file], '"a" has no string "naa"'],
+    [{ ...file, naa: 7 }, '"a" has no string "naa"'],
+    [{ ...file, serialNumber: 7 }, '"a" has no string "serialNumber"'],
+    [{ ...file, naa: "5000000000000001" }, '"a" has an invalid identity: '],
     [{ ...file, created: undefined }, '"a" has no date "created"'],
     [{ ...file, created: 7 }, '"a" has no date "created"'],
     [{ ...file, created: "yesterday" }, '"a" has no date "created"'],

@@ -9,7 +9,7 @@ import { runTool, runToolOk } from "../support/tools.ts";
 import { configOf } from "./conf.ts";
 import { withScratch, writeAt } from "./scratch.ts";
 
-/** What a survey finds at names in a folder, of which a conf makes a LUN each. */
+/** Returns the entries that a survey finds at names in a folder, each the file of a LUN. */
 function entriesOf(folder: string, names: readonly string[]): Record<string, Entry> {
   const lines = names.flatMap((name, index) => [`[t${index}]`, "size=1MB", `file=${name}`]);
   const { places } = survey(configOf(`storage=${folder}`, ...lines));

@@ -125,7 +125,7 @@ Deno.test("a reloader refuses a conf that has errors, was not built, is not its 
     assertStringIncludes(errors.message, `\n${file}:5: Unknown option "worse"`);
     assertEquals(log.lines.length, 2);
     await write(["[new]", "size=1MB"], { build: false });
-    await assertRejects(() => reload(), Error, 'run "iscsi build"');
+    await assertRejects(() => reload(), Error, `run "iscsi build --conf ${file}"`);
     await assertRejects(() => reload(`${folder}/other`), Error, `reads "${file}", not "${folder}/other"`);
     Deno.removeSync(file);
     await assertRejects(() => reload(), Deno.errors.NotFound, file);

@@ -58,7 +58,7 @@ export class ChapBuilder {
     return [...this.#files.keys()];
   }
 
-  /** Builds the CHAP configuration of a target from its own options, else from the global ones; undefined without CHAP. */
+  /** Builds the CHAP configuration of a target from its own or the global options; undefined without CHAP. */
   buildTarget(given: GivenOptions): ChapConfig | undefined {
     const own = this.#readPart(given);
     const effective = own.accounts === undefined ? this.#globals : own;

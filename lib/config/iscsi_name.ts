@@ -28,8 +28,8 @@ const RIGHT_TO_LEFT =
   /[\u061b\u061f\u0640]|(?![\p{M}\p{N}])[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}]/u;
 
 /**
- * Returns the form in which names are compared (RFC 3722, 3 and 4), for valid and invalid names. A text that is much too
- * long is returned unchanged: with many combining marks, the time of normalizing grows with the square of the length.
+ * Returns the form in which names are compared (RFC 3722, 3 and 4), for valid and invalid names. A text that is much
+ * too long is returned unchanged: with many combining marks, normalizing takes time by the square of the length.
  */
 export function foldIscsiName(name: string): string {
   if (name.length > TEXT_LENGTH_MAX) return name;

@@ -63,7 +63,7 @@ export function parseConfig(text: string, source: ConfSource): ParsedConfig {
   return deepFreeze({ config, diagnostics: diagnostics.toArray() });
 }
 
-/** Returns the storage folder of a conf, even if other lines have errors; undefined when `storage` itself is invalid. */
+/** Returns the storage folder of a conf, even if other lines have errors; undefined when `storage` is invalid. */
 export function findStorage(text: string): string | undefined {
   const diagnostics = new Diagnostics("");
   const { values, lines } = readOptions(readIniText(text, diagnostics).globals, "global", diagnostics);

@@ -26,7 +26,7 @@ export class TargetNames {
     return `${this.#node}:${name}`;
   }
 
-  /** Takes the name of a section, and returns it folded; reports one that cannot be a target's, and returns undefined. */
+  /** Takes the name of a section, and returns it folded; reports an unusable one, and returns undefined. */
   takeName({ text, line }: WrittenName): string | undefined {
     const name = foldIscsiName(text);
     const problem = this.#shortNameProblem(name);

@@ -144,7 +144,7 @@ export class BackingLocks {
     return fault;
   }
 
-  /** Takes a lock; returns false when another process holds it. Where the system has no locks, warns and returns true. */
+  /** Takes a lock; returns false when another process holds it. Without locks in the system, warns and returns true. */
   async #tryLock(file: Deno.FsFile, path: string, isExclusive: boolean): Promise<boolean> {
     for (let attempt = 1;; attempt++) {
       try {

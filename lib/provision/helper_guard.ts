@@ -142,8 +142,8 @@ function makeLock(path: string): void {
 /**
  * Waits until all programs of a run have ended, and prevents others from starting.
  *
- * A `flock` that opens its lock after the lock was removed, and before the folder was, creates it again. Then the folder
- * cannot be removed, because it is not empty, and the loop repeats.
+ * A `flock` that opens its lock after the lock was removed, and before the folder was, creates it again. Then the
+ * folder is not empty and cannot be removed, so the loop repeats.
  */
 async function endRun(run: string, locks: Deno.FsFile[], onWait: (message: string) => void): Promise<void> {
   do {

@@ -10,8 +10,8 @@ export const PUNCH_OPTIONS = ["--punch-hole", "--keep-size"] as const;
  * the path of the file, any bytes but a line feed. The answer is one line: the number of the request, the exit status,
  * and the first line of the error message.
  *
- * A program gets the shell's standard error as its standard input, which it does not read. So that pipe closes only when
- * both the shell and its program have ended, even if the shell is killed first. The script opens no file descriptors,
+ * A program gets the shell's standard error as its standard input, which it does not read. So that pipe closes only
+ * when both the shell and its program have ended, even if the shell is killed first. The script opens no descriptors,
  * because any number may be the lock's. It ignores the signals of an orderly shutdown, so the shutdown waits for holes.
  */
 const SCRIPT = `

@@ -66,7 +66,7 @@ export function describeMissing(program: Helper): string {
 }
 
 function cannotRun(program: Helper, error: unknown): ProvisionError {
-  // Deno drops missing programs from the list of those that it may run, and then reports NotCapable.
+  // A program that is missing at the start is dropped from Deno's rights, which then reports NotCapable.
   const isMissing = error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable;
   const message = isMissing ? describeMissing(program) : `Cannot run "${program}": ${error}`;
   return new ProvisionError(message, { cause: error });

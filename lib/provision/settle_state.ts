@@ -7,8 +7,8 @@ import { syncPath } from "../store/stable_storage.ts";
 import { identitiesFileOf, workerFoldersOf } from "./state_folder.ts";
 
 /**
- * Syncs the state that a server relies on: the identities, and the names of all files of a conf, up to the root. A build
- * or server that was killed may have left them in memory only, and a loss of power must not undo the state that
+ * Syncs the state that a server relies on: the identities, and the names of all files of a conf, up to the root. A
+ * build or server that was killed may have left them in memory only, and a loss of power must not undo the state that
  * initiators have seen.
  *
  * @throws {ProvisionError} (rejects) when a sync in the storage folder fails

@@ -1,6 +1,6 @@
 /**
- * A file of the state folder that reserves space for the start of a server. Starting makes folders and links, which take
- * blocks, and it must work on a full file system.
+ * A file of the state folder that reserves space for the start of a server. Starting makes folders and links, which
+ * take blocks, and it must work on a full file system.
  */
 import { reserveFileOf } from "./state_folder.ts";
 

@@ -17,8 +17,8 @@ const ATTEMPT_INTERVAL_MS = 20;
 /**
  * The exclusive right of a process to one activity in a storage folder.
  *
- * It is an advisory lock (flock) on a file of the state folder. The kernel releases it when the process ends, however it
- * ends, so a lock is never left behind. The file is left behind, but has no meaning.
+ * It is an advisory lock (flock) on a file of the state folder. The kernel releases it when the process ends, even when
+ * it is killed, so a lock is never left behind. The file is left behind, but has no meaning.
  *
  * The kernel releases the lock when the last thread has ended. A thread that is blocked in a write to a hanging disk
  * keeps it, even after `kill -9`, so no other process takes the lock before that write has ended. The lock does not
@@ -80,7 +80,7 @@ function lockPath(stateFolder: string, name: LockName): string {
   return join(stateFolder, `${name}.lock`);
 }
 
-/** Opens the file of a lock, and nothing else: the target of a link would be truncated, and a named pipe would block. */
+/** Opens the file of a lock, and nothing else: the target of a link would be truncated, a named pipe would block. */
 function openLock(path: string, options: Deno.OpenOptions): Deno.FsFile {
   if (!isFileOrNothing(path)) {
     throw new ProvisionError(`Cannot open lock "${path}": it is not a file; remove it`);

@@ -43,8 +43,8 @@ export interface Place {
   readonly path: string;
   readonly entry: Entry;
   /**
-   * The path with every symbolic link resolved, also for a missing entry. Links in /dev are not resolved: they belong to
-   * the system, and a device is identified by its number.
+   * The path with every symbolic link resolved, also for a missing entry. Links in /dev are not resolved: they belong
+   * to the system, and a device is identified by its number.
    */
   readonly realPath: string;
   /** The nearest ancestor that exists: the parent folder, unless folders are missing in between. */

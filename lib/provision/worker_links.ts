@@ -36,8 +36,8 @@ const OPEN_REMEDIES: Readonly<Record<number, (storage: string) => string>> = {
  * The paths by which the target worker opens backings: symbolic links to backing files, and nodes of block devices.
  *
  * A worker's rights are fixed when it starts, and Deno compares each open with every right. So the worker has rights to
- * two folders instead of one right for each file: it may read through the links in one, and read and write through those
- * in the other. It cannot make links, and has no right to the files' own paths, so it can neither move nor remove them.
+ * two folders instead of one right for each file: it may read through the links in one, and read and write through
+ * those in the other. It cannot make links, and has no right to the files' own paths, so it cannot move or remove them.
  * Adding and removing links changes the set of served files while the worker runs.
  *
  * Links remain when the server ends, because checking a thousand links is faster than making them.

@@ -10,8 +10,8 @@ const FORMER_FOLDERS = ["devices", "holes"] as const;
 const FORMER_JOURNAL = /^atomic-[0-9a-f]{16}\.journal(\.kept)?$/;
 
 /**
- * Makes the folder of the journals, in which the target worker writes, and moves the journals of earlier versions there.
- * No other process may serve the storage folder.
+ * Makes the folder of the journals, in which the target worker writes, and moves the journals of earlier versions
+ * there. No other process may serve the storage folder.
  *
  * @param warn receives a warning when the server must run without journals
  * @throws {ProvisionError} when a journal cannot be moved: the writes that it would undo would remain incomplete

@@ -162,7 +162,10 @@ Deno.test("iscsi build warns when LUNs may take more than the disk has", async (
     const { stdout, stderr, exitCode } = await buildConf(folder, ["[a]", "size=8000TB"], "--dry-run");
     assertMatch(
       stderr,
-      /^\/scratch\/conf:3: warning: Overcommitted: LUNs may take 8000 TB, [\d.]+ [A-Z]+ free \(thin provisioning\)\n$/,
+      new RegExp(
+        "^/scratch/conf:3: warning: Overcommitted: LUNs may take 8000 TB, [\\d.]+ [A-Z]+ free " +
+          "\\(thin provisioning\\)\n$",
+      ),
     );
     assertMatch(stdout, /^create +8000 TB +0 bytes {2}\/scratch\/s\/a$/m);
     assertEquals(exitCode, 0);
@@ -192,8 +195,8 @@ Deno.test("iscsi build fails when a running server takes no requests", async () 
 Deno.test("iscsi build says what was done before something failed, also to programs", async () => {
   await withScratch(async (folder) => {
     const stop =
-      'Cannot create "/scratch/s/b" with 512 bytes: No space left on device (os error 28); free space or inodes (`df -i`) ' +
-      "and run it again";
+      'Cannot create "/scratch/s/b" with 512 bytes: No space left on device (os error 28); free space or ' +
+      "inodes (`df -i`) and run it again";
     const original = Deno.FsFile.prototype.truncateSync;
     try {
       Deno.FsFile.prototype.truncateSync = function (length): void {

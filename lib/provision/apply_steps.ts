@@ -6,7 +6,7 @@
  */
 import { dirname } from "@std/path";
 import { formatSize } from "../config/size.ts";
-import { formatIdentities } from "./identities.ts";
+import { formatIdentities } from "./identity/identities.ts";
 import { ProvisionError, reasonOf } from "./provision_error.ts";
 import { makeFolder, PRIVATE_FILE_MODE, replaceFile, syncPath } from "../store/stable_storage.ts";
 import type { Step } from "./step.ts";

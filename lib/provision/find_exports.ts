@@ -2,10 +2,10 @@ import { type Config, DEFAULT_CONF_FILE, type LogicalUnitConfig } from "../confi
 import type { Diagnostic } from "../config/diagnostic.ts";
 import { Diagnostics } from "../config/diagnostics.ts";
 import type { Identity } from "../scsi/identity.ts";
-import type { Backing } from "./backing.ts";
-import { examine } from "./examine.ts";
-import { identityKey } from "./identity_key.ts";
-import { isOfDisk, type RecordedIdentity } from "./recorded_identity.ts";
+import type { Backing } from "./examine/backing.ts";
+import { examine } from "./examine/examine.ts";
+import { identityKey } from "./identity/identity_key.ts";
+import { isOfDisk, type RecordedIdentity } from "./identity/recorded_identity.ts";
 import { survey } from "./survey.ts";
 import type { DeviceExport } from "./worker_links.ts";
 

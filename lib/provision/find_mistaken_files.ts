@@ -2,7 +2,7 @@ import type { Config } from "../config/config.ts";
 import type { Diagnostic } from "../config/diagnostic.ts";
 import { Diagnostics } from "../config/diagnostics.ts";
 import { DEVICES_FOLDER } from "./block_device.ts";
-import { examine } from "./examine.ts";
+import { examine } from "./examine/examine.ts";
 import { isInside } from "./is_inside.ts";
 import { survey } from "./survey.ts";
 

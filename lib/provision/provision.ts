@@ -6,7 +6,7 @@ import { BuildMark } from "./build_mark.ts";
 import { currentTime } from "./current_time.ts";
 import { type Plan, plan } from "./plan.ts";
 import { ProvisionError } from "./provision_error.ts";
-import { randomIdentity } from "./random_identity.ts";
+import { randomIdentity } from "./identity/random_identity.ts";
 import { assertNotServedElsewhere } from "./served_elsewhere.ts";
 import { settleState } from "./settle_state.ts";
 import { stateFolderOf } from "./state_folder.ts";

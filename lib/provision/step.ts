@@ -1,4 +1,4 @@
-import type { Identities } from "./identities.ts";
+import type { Identities } from "./identity/identities.ts";
 
 /** A step of a build; some need no change. Paths are absolute and sizes are in bytes. */
 export type Step =

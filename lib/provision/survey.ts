@@ -3,12 +3,12 @@ import { statfsSync } from "node:fs";
 import { dirname, join } from "@std/path";
 import type { Config } from "../config/config.ts";
 import { type BlockDevice, DEVICES_FOLDER, readBlockDevice } from "./block_device.ts";
-import { type FileFormat, findFileFormat, FORMAT_BYTES } from "./file_format.ts";
-import { type Identities, parseIdentities } from "./identities.ts";
-import { identityKey, pathOfKey } from "./identity_key.ts";
+import { type FileFormat, findFileFormat, FORMAT_BYTES } from "./examine/file_format.ts";
+import { type Identities, parseIdentities } from "./identity/identities.ts";
+import { identityKey, pathOfKey } from "./identity/identity_key.ts";
 import { isInside } from "./is_inside.ts";
 import { type FileNumbers, findOwnFiles, type OwnFiles } from "./own_files.ts";
-import { isOfDisk } from "./recorded_identity.ts";
+import { isOfDisk } from "./identity/recorded_identity.ts";
 import { identitiesFileOf, stateFolderOf } from "./state_folder.ts";
 import { reasonOf } from "./provision_error.ts";
 

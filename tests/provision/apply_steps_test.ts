@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { dirname, join } from "@std/path";
 import { applySteps } from "../../lib/provision/apply_steps.ts";
-import { parseIdentities } from "../../lib/provision/identities.ts";
+import { parseIdentities } from "../../lib/provision/identity/identities.ts";
 import { ProvisionError } from "../../lib/provision/provision_error.ts";
 import type { Step } from "../../lib/provision/step.ts";
 import { identityNumber } from "./conf.ts";

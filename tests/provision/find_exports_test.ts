@@ -3,7 +3,7 @@ import { join } from "@std/path";
 import { formatDiagnostic } from "../../lib/config/diagnostic.ts";
 import { applySteps } from "../../lib/provision/apply_steps.ts";
 import { findExports } from "../../lib/provision/find_exports.ts";
-import { formatIdentities, parseIdentities } from "../../lib/provision/identities.ts";
+import { formatIdentities, parseIdentities } from "../../lib/provision/identity/identities.ts";
 import { plan } from "../../lib/provision/plan.ts";
 import { provision } from "../../lib/provision/provision.ts";
 import { survey } from "../../lib/provision/survey.ts";

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { formatDiagnostic } from "../../lib/config/diagnostic.ts";
 import { type Plan, plan } from "../../lib/provision/plan.ts";
-import type { RecordedIdentity } from "../../lib/provision/recorded_identity.ts";
+import type { RecordedIdentity } from "../../lib/provision/identity/recorded_identity.ts";
 import type { Entry, Place, Survey } from "../../lib/provision/survey.ts";
 import { configOf, createdFile, identityNumber, NOW, numberedIdentities } from "./conf.ts";
 import {

@@ -2,7 +2,7 @@ import { statfsSync } from "node:fs";
 import { assert, assertEquals } from "@std/assert";
 import { basename, join } from "@std/path";
 import { parseConfig } from "../../lib/config/parse_config.ts";
-import { examine } from "../../lib/provision/examine.ts";
+import { examine } from "../../lib/provision/examine/examine.ts";
 import { provision } from "../../lib/provision/provision.ts";
 import { type Entry, survey } from "../../lib/provision/survey.ts";
 import { runTool, runToolOk } from "../support/tools.ts";

@@ -79,7 +79,7 @@ export const WORLDLY_FILES: Readonly<Record<string, readonly string[]>> = {
     "lib/provision/helper_guard.ts",
     "lib/provision/own_files.ts",
     "lib/provision/passing_folder.ts",
-    "lib/provision/random_identity.ts",
+    "lib/provision/identity/random_identity.ts",
     "lib/provision/in_place_folders.ts",
     "lib/provision/run_helper.ts",
     "lib/provision/settle_state.ts",

@@ -1,8 +1,8 @@
 import { dirname } from "@std/path";
-import type { LogicalUnitConfig } from "../config/config.ts";
-import { isInside } from "./is_inside.ts";
-import { fileKey } from "./own_files.ts";
-import type { Place, Survey } from "./survey.ts";
+import type { LogicalUnitConfig } from "../../config/config.ts";
+import { isInside } from "../is_inside.ts";
+import { fileKey } from "../own_files.ts";
+import type { Place, Survey } from "../survey.ts";
 
 /** The logical units whose paths are not folders, by real path. */
 export type UnitsByPlace = ReadonlyMap<string, LogicalUnitConfig>;

@@ -1,5 +1,5 @@
-import { identitiesFileOf, stateFolderOf } from "./state_folder.ts";
-import type { Place, Survey } from "./survey.ts";
+import { identitiesFileOf, stateFolderOf } from "../state_folder.ts";
+import type { Place, Survey } from "../survey.ts";
 
 /** Finds the problem with the storage folder or its state folder; undefined when both exist or can be made. */
 export function findFolderProblem({ storage, stateFolder }: Survey): string | undefined {

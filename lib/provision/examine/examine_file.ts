@@ -2,9 +2,9 @@
 import { dirname } from "@std/path";
 import { type Backing, type Candidate, exactSize, type Refusal } from "./backing.ts";
 import { unpackCommand } from "./file_format.ts";
-import { isInside } from "./is_inside.ts";
-import { isOfDisk, type RecordedIdentity } from "./recorded_identity.ts";
-import type { Place } from "./survey.ts";
+import { isInside } from "../is_inside.ts";
+import { isOfDisk, type RecordedIdentity } from "../identity/recorded_identity.ts";
+import type { Place } from "../survey.ts";
 
 type FileEntry = Place["entry"] & { readonly kind: "file" };
 

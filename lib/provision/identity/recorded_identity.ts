@@ -1,6 +1,6 @@
-import { assertIdentity, type Identity } from "../scsi/identity.ts";
-import { reasonOf } from "./provision_error.ts";
-import { isRecord } from "../base/is_record.ts";
+import { assertIdentity, type Identity } from "../../scsi/identity.ts";
+import { reasonOf } from "../provision_error.ts";
+import { isRecord } from "../../base/is_record.ts";
 
 /**
  * The recorded identity of a LUN, with the state of its backing file. The state distinguishes a lost disk from one that

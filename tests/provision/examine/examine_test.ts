@@ -1,11 +1,11 @@
 /** The examination of a logical unit: its file compared with its record. */
 import { assertEquals } from "@std/assert";
-import { type Examination, examine, type Problem } from "../../lib/provision/examine.ts";
-import type { FileFormat } from "../../lib/provision/file_format.ts";
-import type { RecordedIdentity } from "../../lib/provision/recorded_identity.ts";
-import type { Entry, Survey } from "../../lib/provision/survey.ts";
-import { configOf, createdFile, identityNumber } from "./conf.ts";
-import { disk, file, FOLDER, MB, MISSING, place } from "./disk.ts";
+import { type Examination, examine, type Problem } from "../../../lib/provision/examine/examine.ts";
+import type { FileFormat } from "../../../lib/provision/examine/file_format.ts";
+import type { RecordedIdentity } from "../../../lib/provision/identity/recorded_identity.ts";
+import type { Entry, Survey } from "../../../lib/provision/survey.ts";
+import { configOf, createdFile, identityNumber } from "../conf.ts";
+import { disk, file, FOLDER, MB, MISSING, place } from "../disk.ts";
 
 const FORMAT: FileFormat = { name: "a qcow2 image", unpack: "convert $1 $2" };
 const EMPTY: Entry = file(0);

@@ -1,10 +1,10 @@
 import { join, relative } from "@std/path";
-import type { LogicalUnitConfig } from "../config/config.ts";
+import type { LogicalUnitConfig } from "../../config/config.ts";
 import { type Backing, type Candidate, exactSize, type Refusal } from "./backing.ts";
-import type { BlockDevice } from "./block_device.ts";
+import type { BlockDevice } from "../block_device.ts";
 import { examineFile, examineMissing } from "./examine_file.ts";
-import { isInside } from "./is_inside.ts";
-import type { Place } from "./survey.ts";
+import { isInside } from "../is_inside.ts";
+import type { Place } from "../survey.ts";
 
 /** Examines the path of a logical unit, and returns the backing there or the reason to refuse it. */
 export function examineBacking(candidate: Candidate): Backing | Refusal {

@@ -1,4 +1,4 @@
-import type { Config, LogicalUnitConfig } from "../config/config.ts";
+import type { Config, LogicalUnitConfig } from "../../config/config.ts";
 import type { Backing, Candidate, Refusal } from "./backing.ts";
 import { examineBacking } from "./examine_backing.ts";
 import {
@@ -9,9 +9,9 @@ import {
   unitsByPlace,
 } from "./find_clash.ts";
 import { findFolderProblem, findIdentitiesProblem } from "./find_storage_problem.ts";
-import { identityKey } from "./identity_key.ts";
-import { isInside } from "./is_inside.ts";
-import type { Survey } from "./survey.ts";
+import { identityKey } from "../identity/identity_key.ts";
+import { isInside } from "../is_inside.ts";
+import type { Survey } from "../survey.ts";
 
 /** A problem that prevents building or serving the conf. */
 export interface Problem {

@@ -1,5 +1,5 @@
 import { isAbsolute, join, relative } from "@std/path";
-import { isInside } from "./is_inside.ts";
+import { isInside } from "../is_inside.ts";
 
 /** The storage folder: its path in the conf, and the path with every symbolic link resolved. */
 interface StorageFolder {

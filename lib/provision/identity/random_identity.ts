@@ -1,4 +1,4 @@
-import type { Identity } from "../scsi/identity.ts";
+import type { Identity } from "../../scsi/identity.ts";
 
 /** The 32 characters of serial numbers: five random bits each. */
 const SERIAL_NUMBER_CHARACTERS = "0123456789abcdefghijklmnopqrstuv";

@@ -1,7 +1,7 @@
-import type { LogicalUnitConfig } from "../config/config.ts";
-import { formatSize } from "../config/size.ts";
-import type { RecordedIdentity } from "./recorded_identity.ts";
-import type { Place } from "./survey.ts";
+import type { LogicalUnitConfig } from "../../config/config.ts";
+import { formatSize } from "../../config/size.ts";
+import type { RecordedIdentity } from "../identity/recorded_identity.ts";
+import type { Place } from "../survey.ts";
 
 /** The file or device at a logical unit's path, as far as it can be used. */
 export type Backing =

@@ -1,7 +1,7 @@
-import type { LogicalUnitConfig } from "../config/config.ts";
-import { formatSize } from "../config/size.ts";
+import type { LogicalUnitConfig } from "../../config/config.ts";
+import { formatSize } from "../../config/size.ts";
 import type { Problem } from "./examine.ts";
-import type { Survey } from "./survey.ts";
+import type { Survey } from "../survey.ts";
 
 /** The space of a file system, and the space that its LUNs can still take. */
 interface Demand {

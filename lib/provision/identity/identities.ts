@@ -1,6 +1,6 @@
-import { formatState, parseState } from "../store/state_text.ts";
+import { formatState, parseState } from "../../store/state_text.ts";
 import { parseRecordedIdentity, type RecordedIdentity } from "./recorded_identity.ts";
-import { isRecord } from "../base/is_record.ts";
+import { isRecord } from "../../base/is_record.ts";
 
 /**
  * Identities by backing file: its path relative to the storage folder, so the folder can move, or its absolute path if

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { isOfDisk, parseRecordedIdentity } from "../../lib/provision/recorded_identity.ts";
-import { createdFile, identityNumber } from "./conf.ts";
+import { isOfDisk, parseRecordedIdentity } from "../../../lib/provision/identity/recorded_identity.ts";
+import { createdFile, identityNumber } from "../conf.ts";
 
 Deno.test("parseRecordedIdentity() reads what is known of the file, and what is not", () => {
   const entries = [

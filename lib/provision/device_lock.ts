@@ -1,14 +1,11 @@
 import { ProvisionError } from "./provision_error.ts";
-import { startHelper } from "./run_helper.ts";
+import { FLOCK_CONFLICT_CODE, startHelper } from "./run_helper.ts";
 
 /** A lock of a block device. A program holds it until this process ends. */
 export interface DeviceLock {
   /** Releases the lock. */
   release(): Promise<void>;
 }
-
-/** The exit status of `flock` when the lock is taken. */
-const CONFLICT_CODE = 75;
 
 /** udev locks a device briefly while it probes it. */
 const TIMEOUT_SECONDS = 1;
@@ -26,7 +23,7 @@ export type DeviceLockResult = DeviceLock | "taken" | { readonly fault: string }
 export async function lockDevice(path: string, isExclusive: boolean): Promise<DeviceLockResult> {
   const args = [
     ...[isExclusive ? "--exclusive" : "--shared", "--timeout", String(TIMEOUT_SECONDS)],
-    ...["--conflict-exit-code", String(CONFLICT_CODE), "--no-fork", path, "sh", "-c", HOLD],
+    ...["--conflict-exit-code", String(FLOCK_CONFLICT_CODE), "--no-fork", path, "sh", "-c", HOLD],
   ];
   try {
     return await untilHeld(startHelper("flock", args));
@@ -49,5 +46,5 @@ async function untilHeld(child: ReturnType<typeof startHelper>): Promise<DeviceL
   }
   const [{ code }, stderr] = await Promise.all([child.status, new Response(child.stderr).text()]);
   await child.stdin.close().catch(() => {});
-  return code === CONFLICT_CODE ? "taken" : { fault: stderr.trimEnd() };
+  return code === FLOCK_CONFLICT_CODE ? "taken" : { fault: stderr.trimEnd() };
 }

@@ -12,10 +12,10 @@
  */
 import { dirname, join } from "@std/path";
 import { findLockOwner } from "./lock_owner.ts";
-import { entriesOf, makeFolder } from "./passing_folder.ts";
+import { entriesOf, makeFolder } from "./folders.ts";
 import { delay } from "../base/delay.ts";
 import { ProvisionError, reasonOf } from "./provision_error.ts";
-import { type Helper, type HelperResult, runHelper, startHelper } from "./run_helper.ts";
+import { FLOCK_CONFLICT_CODE, type Helper, type HelperResult, runHelper, startHelper } from "./run_helper.ts";
 import { helpersFolderOf } from "./state_folder.ts";
 
 const LOCK_NAME = "lock";
@@ -23,9 +23,6 @@ const LOCK_MODE = 0o600;
 
 /** The most bytes of a file name (NAME_MAX). */
 const NAME_LENGTH_MAX = 255;
-
-/** The exit status of `flock` when the lock is taken. No helper uses it. */
-export const CONFLICT_CODE = 75;
 
 /** Milliseconds between two attempts to take a lock: the minimum and the maximum. */
 const ATTEMPT_MS_MIN = 5;
@@ -116,7 +113,13 @@ export class HelperGuard {
 
   #guarded(program: Helper | "sh", args: readonly string[]): readonly string[] {
     if (this.#fault !== undefined) throw this.#fault;
-    const options = ["--shared", "--nonblock", "--no-fork", "--conflict-exit-code", String(CONFLICT_CODE)];
+    const options = [
+      "--shared",
+      "--nonblock",
+      "--no-fork",
+      "--conflict-exit-code",
+      String(FLOCK_CONFLICT_CODE),
+    ];
     return [...options, this.#lock, program, ...args];
   }
 }

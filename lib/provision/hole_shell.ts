@@ -1,6 +1,6 @@
 import type { ByteRange } from "../store/byte_range.ts";
-import { CONFLICT_CODE, type HelperGuard } from "./helper_guard.ts";
-import { describeMissing } from "./run_helper.ts";
+import type { HelperGuard } from "./helper_guard.ts";
+import { describeMissing, FLOCK_CONFLICT_CODE } from "./run_helper.ts";
 
 /** The options of `fallocate` that make a hole, without the range. */
 export const PUNCH_OPTIONS = ["--punch-hole", "--keep-size"] as const;
@@ -109,7 +109,7 @@ export class HoleShell {
     this.#isOver = true;
     await this.#requests.close().catch(() => {});
     await this.#answers.cancel();
-    if (code === CONFLICT_CODE) {
+    if (code === FLOCK_CONFLICT_CODE) {
       return "another server has locked out the programs of this one";
     }
     return signal !== null || stderr === "" ? KILLED : stderr.trimEnd();

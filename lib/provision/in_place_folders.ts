@@ -1,5 +1,5 @@
 import { statfsSync } from "node:fs";
-import { makeFolder } from "./passing_folder.ts";
+import { makeFolder } from "./folders.ts";
 import { inPlaceFoldersOf } from "./state_folder.ts";
 import { runHelper } from "./run_helper.ts";
 import { reasonOf } from "./provision_error.ts";

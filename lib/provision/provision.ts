@@ -3,7 +3,6 @@ import type { Diagnostic } from "../config/diagnostic.ts";
 import type { Identity } from "../scsi/identity.ts";
 import { applySteps } from "./apply_steps.ts";
 import { BuildMark } from "./build_mark.ts";
-import { currentTime } from "./current_time.ts";
 import { type Plan, plan } from "./plan.ts";
 import { ProvisionError } from "./provision_error.ts";
 import { randomIdentity } from "./identity/random_identity.ts";
@@ -108,6 +107,10 @@ function planFor(
   { makeIdentity = randomIdentity, now = currentTime, force = false }: ProvisionOptions,
 ): Plan {
   return plan(config, survey(config), { makeIdentity, now: now(), force });
+}
+
+function currentTime(): string {
+  return new Date().toISOString();
 }
 
 async function lockForBuild(stateFolder: string): Promise<StorageLock> {

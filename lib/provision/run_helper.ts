@@ -10,6 +10,9 @@ const HELPERS = {
   mknod: "coreutils",
 } as const;
 
+/** The exit status requested of `flock` for a taken lock. No helper uses it. */
+export const FLOCK_CONFLICT_CODE = 75;
+
 /** The name of a helper. */
 export type Helper = keyof typeof HELPERS;
 

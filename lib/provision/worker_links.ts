@@ -1,7 +1,7 @@
 import { isAbsolute, join } from "@std/path";
 import { readBlockDevice } from "./block_device.ts";
 import type { HelperGuard } from "./helper_guard.ts";
-import { entriesOf, makeFolder, removeFolder } from "./passing_folder.ts";
+import { entriesOf, makeFolder, removeFolder } from "./folders.ts";
 import { ProvisionError, reasonOf } from "./provision_error.ts";
 import { linksFolderOf, stateFolderOf, workerLinksOf } from "./state_folder.ts";
 import { errnoOf, errorMessage } from "../base/error_message.ts";

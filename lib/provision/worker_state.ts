@@ -1,5 +1,5 @@
 import { join } from "@std/path";
-import { entriesOf, makeFolder, removeFolder } from "./passing_folder.ts";
+import { entriesOf, makeFolder, removeFolder } from "./folders.ts";
 import { ProvisionError, reasonOf } from "./provision_error.ts";
 import { journalsFolderOf, stateFolderOf } from "./state_folder.ts";
 

@@ -1,4 +1,0 @@
-/** Returns the current time in ISO 8601. */
-export function currentTime(): string {
-  return new Date().toISOString();
-}

@@ -175,7 +175,7 @@ Deno.test("a config names its files of secrets, each once", () => {
   assertEquals(parse(text).config?.secretsFiles, ["/good", "/readonly"]);
 });
 
-Deno.test("neither a name nor a secret goes without the other", () => {
+Deno.test("a name requires a secret, and a secret requires a name", () => {
   const message = (present: string, absent: string): string =>
     `conf:3: Option "${present}" also needs "${absent}"`;
   assertEquals(messagesOf(`${A}user=bob`), [message("user", "secret")]);
@@ -186,7 +186,7 @@ Deno.test("neither a name nor a secret goes without the other", () => {
   ]);
 });
 
-Deno.test("mutual CHAP goes only where an initiator has to prove something", () => {
+Deno.test("mutual CHAP requires CHAP for initiators", () => {
   const message = "Cannot use mutual CHAP without CHAP for initiators: " +
     'add "user" and "secret", or "secrets", or remove the line';
   assertEquals(messagesOf(`${BOX}${A}`), [`conf:2: ${message}`]);
@@ -195,7 +195,7 @@ Deno.test("mutual CHAP goes only where an initiator has to prove something", () 
   assertEquals(messagesOf(`${BOB}${A}user=none\n${BOX}`), [`conf:7: ${message}`]);
 });
 
-Deno.test("no secret goes both ways, wherever it stands (RFC 7143, 9.2.1)", () => {
+Deno.test("no secret serves both directions, in any part of the conf (RFC 7143, 9.2.1)", () => {
   const message =
     "Cannot use mutual_secret: an initiator has the same secret; choose another for one of them";
   assertEquals(messagesOf(`${BOB}mutual_user=box\nmutual_secret=bobsecret123\n${A}`), [`conf:4: ${message}`]);
@@ -235,7 +235,7 @@ Deno.test("secrets that are too short or long, or no secrets, are reported witho
   }
 });
 
-Deno.test("a secret that stands where it does not belong is not repeated", () => {
+Deno.test("a misplaced secret is not repeated", () => {
   const lines = [
     "secret topsecretword",
     "topsecretword",

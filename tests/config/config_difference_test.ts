@@ -25,7 +25,7 @@ function conf(options: readonly string[], globals: readonly string[] = []): stri
   return [...globals, "[a]", ...options];
 }
 
-Deno.test("configDifference() finds none where only the writing differs", () => {
+Deno.test("configDifference() finds none between two spellings of one configuration", () => {
   const before = [
     "networks=10.0.0.0/8 fd00::/8",
     "initiators=iqn.2001-01.a:1 iqn.2001-01.a:2",
@@ -118,7 +118,7 @@ Deno.test("configDifference() has an answer for every option of the conf", () =>
   });
 });
 
-Deno.test("configDifference() says what goes before what comes, target by target", () => {
+Deno.test("configDifference() returns removals before additions, target by target", () => {
   const before = ["[a]", "size=1MB 1MB", "[b]", "size=1MB", "[c]", "size=1MB"];
   const after = ["[d]", "size=1MB 1MB", "[a]", "size=2MB", "[c]", "size=1MB 3MB"];
   assertEquals(differenceOf(before, after), [
@@ -181,7 +181,7 @@ Deno.test("configDifference() names globals that targets inherit once for each o
   assertEquals(changes.map((change) => "target" in change && change.target), ["a", "c"]);
 });
 
-Deno.test("describeChange() says every change in a line", () => {
+Deno.test("describeChange() describes every change in one line", () => {
   const before = ["[a]", "size=1GB 1MB", "comment=old", "[b]", "size=1MB", "[c]", "size=1MB"];
   const after = [
     ...[

@@ -40,7 +40,7 @@ Deno.test("parseConfig() reports control characters, and reads the rest of the l
   ]);
 });
 
-Deno.test("parseConfig() reports what was not UTF-8, but not in remarks", () => {
+Deno.test("parseConfig() reports bytes that are not UTF-8, except in comments", () => {
   const message = "Cannot read this line: it is not UTF-8; save the file in that encoding";
   assertErrors("# \ufffd\n[a]\nsize=1GB\ncomment=t\ufffd", [`4: ${message}`]);
 });
@@ -49,7 +49,7 @@ const TARGET_OPTIONS =
   "size, file, comment, alias, readonly, blocksize, physicalblocksize, removable, vendor, " +
   "product, revision, serial, redirect, networks, initiators, user, secret, secrets, mutual_user, mutual_secret";
 
-Deno.test("parseConfig() reports unknown options, with the word that was meant", () => {
+Deno.test("parseConfig() reports unknown options, with the nearest valid one", () => {
   assertTargetError("netwroks=10.0.0.0/8", '3: Unknown option "netwroks": did you mean "networks"?');
   assertTargetError("Size=1GB", '3: Unknown option "Size": did you mean "size"?');
   assertTargetError(
@@ -84,7 +84,7 @@ Deno.test("parseConfig() lists the valid options once for targets and once for t
   );
 });
 
-Deno.test("parseConfig() reports every option that stands in the wrong place", () => {
+Deno.test("parseConfig() reports every misplaced option", () => {
   for (const [name, { place }] of Object.entries(OPTIONS)) {
     if (place === "global") {
       const remedy = "move it above the first section";
@@ -198,7 +198,7 @@ Deno.test("parseConfig() reports numbers out of range", () => {
   }
 });
 
-Deno.test("parseConfig() reports what is neither yes nor no", () => {
+Deno.test("parseConfig() reports booleans that are neither yes nor no", () => {
   for (const value of ["maybe", "ja", "2", "yes!"]) {
     assertTargetError(`readonly=${value}`, `3: Cannot use readonly "${value}": write y or n`);
   }
@@ -383,7 +383,7 @@ initiators =
   ]);
 });
 
-Deno.test("parseConfig() reports kinds of disk that cannot be", () => {
+Deno.test("parseConfig() reports invalid kinds of disk", () => {
   assertTargetError("blocksize=1024", '3: Cannot use blocksize "1024": write 512 or 4096');
   assertTargetError(
     "physicalblocksize=3000",
@@ -404,14 +404,14 @@ Deno.test("parseConfig() reports kinds of disk that cannot be", () => {
   }
 });
 
-Deno.test("parseConfig() reports sizes that are no whole blocks of the target", () => {
+Deno.test("parseConfig() reports sizes that are not a multiple of the target's block size", () => {
   assertErrors("[a]\nsize=1GB 4608 512\nblocksize=4096", [
     "2: Cannot use size of 4608 bytes: it is not a whole number of 4096-byte blocks; write 4096 or 8192",
     "2: Cannot use size of 512 bytes: it is not a whole number of 4096-byte blocks; write 4096",
   ]);
 });
 
-Deno.test("parseConfig() reports serial numbers that two LUNs would have, or that get too long", () => {
+Deno.test("parseConfig() reports serial numbers that two LUNs share, or that become too long", () => {
   assertErrors("[a]\nsize=1GB 1GB\nserial=S\n[b]\nsize=1GB\nserial=S_1", [
     '6: Cannot use serial number "S_1" for LUN 0 of [b]: LUN 1 of [a] (line 3) has it already; ' +
     "choose another serial",
@@ -422,7 +422,7 @@ Deno.test("parseConfig() reports serial numbers that two LUNs would have, or tha
   ]);
 });
 
-Deno.test("parseConfig() reports where metrics cannot be served", () => {
+Deno.test("parseConfig() reports endpoints that cannot serve metrics", () => {
   const remedy = "write PORT, ADDRESS:PORT or [ADDRESS]:PORT, with an IP address and a port from 1 to 65535";
   for (
     const value of ["0", "65536", "x", ":1", "1:", "localhost:1", "::1:9860", "[::1]", "[1.2.3.4]:1", "[]:1"]

@@ -207,7 +207,7 @@ Deno.test("parseConfig() keeps values as they are written", () => {
   }
 });
 
-Deno.test("parseConfig() takes what stands in quotation marks for a value of any option", () => {
+Deno.test("parseConfig() takes a text in quotation marks as the value of any option", () => {
   const target = parseTarget(
     `[a]\nsize = " 1GB 1GB "\nfile = "a # b size=1"\nreadonly = 'on'\nnetworks="::/0"`,
   );
@@ -269,7 +269,7 @@ Deno.test("parseConfig() returns plain data that can be posted to a worker", () 
   assertEquals(structuredClone(config), config);
 });
 
-Deno.test("parseConfig() warns, and goes on, where the meaning is clear", () => {
+Deno.test("parseConfig() warns, and continues, when the meaning is clear", () => {
   const text = `node = iqn.2002-08.info.NetManager
 [XenServer]
 size = 1GB
@@ -331,7 +331,7 @@ Deno.test("serialNumberOf() appends the numbers of all LUNs but the first", () =
   assertEquals(serialNumberOf({ ...disk, serialNumber: undefined }, 1), undefined);
 });
 
-Deno.test("parseConfig() reads where to serve metrics", () => {
+Deno.test("parseConfig() reads the endpoint of metrics", () => {
   const endpoints = [
     ["9860", "127.0.0.1", 9860],
     ["192.168.1.7:1", "192.168.1.7", 1],

@@ -43,7 +43,7 @@ Deno.test("readSecretText() takes 12 to 255 bytes, and doubts more than 16", () 
   );
 });
 
-Deno.test("readSecretText() says what is wrong without repeating it", () => {
+Deno.test("readSecretText() returns the problem without repeating the text", () => {
   for (
     const text of [
       "a secret of words",
@@ -58,7 +58,7 @@ Deno.test("readSecretText() says what is wrong without repeating it", () => {
   }
 });
 
-Deno.test("a Secret shows itself in no text", () => {
+Deno.test("no text shows a Secret", () => {
   const secret = new Secret(new TextEncoder().encode(TEXT));
   const shown = [
     String(secret),
@@ -73,7 +73,7 @@ Deno.test("a Secret shows itself in no text", () => {
   }
 });
 
-Deno.test("a Secret arrives in a worker, and shows itself in no text of its there either", () => {
+Deno.test("a Secret can be posted to a worker, and no text shows it there", () => {
   const { secret } = structuredClone({ secret: new Secret(new TextEncoder().encode(TEXT)) });
   assertEquals(new TextDecoder().decode(secret.bytes), TEXT);
   assertEquals([`${secret}`, JSON.stringify(secret)], ["[object Object]", '{"bytes":{}}']);

@@ -64,7 +64,7 @@ Deno.test("parseSize() returns the remedy for an invalid size", () => {
   }
 });
 
-Deno.test("formatSize() takes the largest unit that is exact, and rounds where none is brief", () => {
+Deno.test("formatSize() takes the largest exact unit, and rounds when no result is short", () => {
   const rows = [
     [0, "0 bytes"],
     [1, "1 byte"],

@@ -37,7 +37,7 @@ Deno.test("BackingLocks has a file for itself, or with others who only read it",
     assertEquals(isFree(b, true), false);
   }));
 
-Deno.test("BackingLocks keeps what it has, and gives back what is not served", () =>
+Deno.test("BackingLocks keeps its locks, and releases those of files that are not served", () =>
   withScratch(async (folder) => {
     const [a, b] = [makeFile(`${folder}/a`), makeFile(`${folder}/b`)];
     const locks = new BackingLocks(noWarning);
@@ -78,7 +78,7 @@ Deno.test("BackingLocks knows a file by itself, whatever it is called", () =>
     assertEquals([isFree(path, true), isFree(`${folder}/b`, true)], [true, false]);
   }));
 
-Deno.test("BackingLocks says of a file that is missing which one it is", () =>
+Deno.test("BackingLocks names a missing file", () =>
   withScratch(async (folder) => {
     await using locks = new BackingLocks(noWarning);
     const faults = await locks.renew([file(`${folder}/none`), file(folder)]);

@@ -11,7 +11,7 @@ import type { Identity } from "../../lib/scsi/identity.ts";
 import { configOf, identityNumber, NOW, numberedIdentities } from "./conf.ts";
 import { snapshot, withScratch } from "./scratch.ts";
 
-Deno.test("findExports() gives every LUN of a conf that was built", async () => {
+Deno.test("findExports() returns every LUN of a conf that was built", async () => {
   await withScratch(async (folder) => {
     const config = configOf(`storage=${folder}`, "[a]", "size=1MB 2MB");
     await provision(config);
@@ -30,7 +30,7 @@ Deno.test("findExports() gives every LUN of a conf that was built", async () => 
   });
 });
 
-Deno.test("findExports() tells which LUNs of a conf cannot be served, and changes nothing", async () => {
+Deno.test("findExports() returns the LUNs of a conf that cannot be served, and changes nothing", async () => {
   await withScratch(async (folder) => {
     await provision(configOf(`storage=${folder}/s`, "[a]", "size=1MB"));
     Deno.writeFileSync(join(folder, "s/foreign"), new Uint8Array(512));
@@ -57,7 +57,7 @@ Deno.test("findExports() tells which LUNs of a conf cannot be served, and change
   });
 });
 
-Deno.test("findExports() sends to iscsi build where nothing was built", async () => {
+Deno.test("findExports() suggests iscsi build when nothing was built", async () => {
   await withScratch((folder) => {
     const config = configOf(`storage=${folder}`, "[a]", "size=1MB 2MB");
     const { errors } = findExports(config);
@@ -86,7 +86,7 @@ Deno.test("findExports() shows initiators no identity whose build was interrupte
   });
 });
 
-Deno.test("findExports() gives what the version before has built, which recorded no dates", async () => {
+Deno.test("findExports() returns LUNs of an earlier version, which recorded no dates", async () => {
   await withScratch(async (folder) => {
     const config = configOf(`storage=${folder}`, "[a]", "size=1MB");
     await provision(config);

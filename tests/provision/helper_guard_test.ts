@@ -54,7 +54,7 @@ testWithTools(
     }),
 );
 
-Deno.test("HelperGuard without a folder runs no program, and says why", () =>
+Deno.test("HelperGuard without a folder runs no program, and throws the reason", () =>
   withScratch(async (storage) => {
     Deno.mkdirSync(`${storage}/.iscsi/helpers`, { recursive: true });
     const { mkdirSync } = Deno;
@@ -72,7 +72,7 @@ Deno.test("HelperGuard without a folder runs no program, and says why", () =>
   }));
 
 testWithTools(
-  "HelperGuard waits for a program of an earlier server, and says so",
+  "HelperGuard waits for a program of an earlier server, and reports that",
   ["flock"],
   () =>
     withScratch(async (storage) => {
@@ -166,7 +166,7 @@ Deno.test("HelperGuard takes a run that another process removes for removed", ()
   }));
 
 testWithTools(
-  "HelperGuard lets no program of an earlier server begin",
+  "HelperGuard prevents programs of an earlier server from starting",
   ["flock"],
   () =>
     withScratch(async (storage) => {

@@ -113,7 +113,7 @@ Deno.test("HoleShell takes no answer but the one to its request", async () => {
   }
 });
 
-Deno.test("HoleShell that cannot start says why", async () => {
+Deno.test("HoleShell that cannot start returns the reason", async () => {
   const script = "echo 'flock: failed to execute sh: No such file or directory' >&2; exit 69";
   const fault = await punchOnce(new HoleShell({ startShell: () => startShell(["-c", script]) }));
   assertEquals(fault, "flock: failed to execute sh: No such file or directory");

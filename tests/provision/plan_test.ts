@@ -60,7 +60,7 @@ Deno.test("plan() on an empty disk makes folders, identities and files, in this 
   });
 });
 
-Deno.test("plan() keeps, grows and uses what is there, and names what is unused", () => {
+Deno.test("plan() keeps, grows and uses existing files, and lists unused ones", () => {
   const survey = disk([
     place("/s/keep", file(GB, 4 * KB)),
     place("/s/grow", file(GB, 8 * KB)),
@@ -138,7 +138,7 @@ function diskWith(identities: Record<string, RecordedIdentity>, ...places: reado
   return disk(places, { recorded: { kind: "recorded", identities: new Map(Object.entries(identities)) } });
 }
 
-Deno.test("plan() gives a block device its identity at once, since nothing has to be made for it", () => {
+Deno.test("plan() gives a block device its identity at once, because nothing has to be made for it", () => {
   const survey = disk([place("/dev/sdx", blockDevice(GB), { fileSystem: undefined })]);
   const planned = planOf(["[a]", "size=1GB", "file=/dev/sdx"], survey);
   assertEquals(recordsOf(planned), [["recordIdentities", ["/dev/sdx"], { "/dev/sdx": identityNumber(1) }]]);
@@ -514,7 +514,7 @@ for (const [name, changes, message] of STORAGE_CASES) {
   });
 }
 
-Deno.test("plan() goes on looking at files elsewhere when the storage folder is unfit", () => {
+Deno.test("plan() still examines files elsewhere when the storage folder is unusable", () => {
   const survey = disk([place("/s/a", FOLDER), place("/x/b", FOLDER)], { storage: place("/s", file(512)) });
   const { errors } = planOf(["[a]", "size=1GB", "[b]", "size=1GB", "file=/x/b"], survey);
   assertEquals(errors.map((error) => error.line), [1, 5]);

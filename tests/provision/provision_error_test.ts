@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { reasonOf } from "../../lib/provision/provision_error.ts";
 
-Deno.test("reasonOf() names the remedy where there is a known one", () => {
+Deno.test("reasonOf() adds the remedy if one is known", () => {
   assertEquals(
     reasonOf(new Error("No space left on device (os error 28)")),
     "No space left on device (os error 28); free space or inodes (`df -i`) and run it again",

@@ -82,7 +82,7 @@ Deno.test("provision() that is interrupted completes what it has begun, and the 
   });
 });
 
-Deno.test("provision() of a dry run tells all and changes nothing", async () => {
+Deno.test("provision() of a dry run reports all steps and changes nothing", async () => {
   await withScratch(async (folder) => {
     const config = configOf(`storage=${folder}/s`, "[a]", "size=1GB");
     const seen: (readonly [Step, number])[] = [];
@@ -97,7 +97,7 @@ Deno.test("provision() of a dry run tells all and changes nothing", async () => 
   });
 });
 
-Deno.test("provision() grows a file and keeps what is in it", async () => {
+Deno.test("provision() grows a file and keeps its content", async () => {
   await withScratch(async (folder) => {
     await provision(configOf(`storage=${folder}`, "[a]", "size=1MB"));
     const path = join(folder, "a");
@@ -114,7 +114,7 @@ Deno.test("provision() grows a file and keeps what is in it", async () => {
   });
 });
 
-Deno.test("provision() keeps the file and the identity of a target that comes and goes", async () => {
+Deno.test("provision() keeps the file and the identity of a target that is removed and added again", async () => {
   await withScratch(async (folder) => {
     const both = configOf(`storage=${folder}`, "[a]", "size=1MB", "[b]", "size=1MB");
     await provision(both);
@@ -216,7 +216,7 @@ const CORRUPT_IDENTITIES: readonly (readonly [string, string])[] = [
   ],
 ];
 
-Deno.test("provision() neither believes nor replaces a corrupt identities file", async () => {
+Deno.test("provision() neither uses nor replaces a corrupt identities file", async () => {
   await withScratch(async (folder) => {
     const config = configOf(`storage=${folder}`, "[a]", "size=1MB");
     await provision(config);
@@ -250,7 +250,7 @@ Deno.test("provision() reads identities of version 1, and writes the new form wi
   });
 });
 
-Deno.test("provision() leaves the identities of a newer version alone, and says which program to use", async () => {
+Deno.test("provision() leaves the identities of a newer version alone, and names the program to use", async () => {
   await withScratch(async (folder) => {
     const config = configOf(`storage=${folder}`, "[a]", "size=1MB");
     await provision(config);
@@ -348,7 +348,7 @@ Deno.test("provision() twice at a time makes one set of identities", async () =>
   });
 });
 
-Deno.test("provision() says what the disk refuses and what to do, and completes when that is done", async () => {
+Deno.test("provision() reports a failure of the disk with its remedy, and completes afterwards", async () => {
   await withScratch(async (folder) => {
     const config = configOf(`storage=${folder}`, "[a]", "size=1GB");
     const original = Deno.FsFile.prototype.truncateSync;

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { runHelper } from "../../lib/provision/run_helper.ts";
 
-Deno.test("runHelper() returns what a helper says, in English", () => {
+Deno.test("runHelper() returns the output of a helper, in English", () => {
   const { success, stdout, stderr } = runHelper("lsblk", ["/nowhere"]);
   assertEquals([success, stdout], [false, ""]);
   assertStringIncludes(stderr, "not a block device");

@@ -49,7 +49,7 @@ function backingOf({ problems, warnings, backings }: Examination): readonly [unk
   return [[...backings.values()][0], ...warnings.map(({ message }) => message)];
 }
 
-Deno.test("examine() takes what is as recorded, whatever its first bytes are", () => {
+Deno.test("examine() accepts a recorded file, whatever its first bytes are", () => {
   for (const recorded of [RECORDED.disk, RECORDED.unknownFile]) {
     for (const format of [undefined, FORMAT]) {
       const entry = { ...file(2 * MB, 4096), ...(format && { format }) };
@@ -60,7 +60,7 @@ Deno.test("examine() takes what is as recorded, whatever its first bytes are", (
   }
 });
 
-Deno.test("examine() takes what an interrupted build has left, and what is not there yet", () => {
+Deno.test("examine() accepts files of an interrupted build, and missing files", () => {
   const { pending, nothing } = RECORDED;
   for (const recorded of [pending, nothing]) {
     assertEquals(backingOf(examineOne({ entry: MISSING, recorded })), [{ state: "missing" }]);
@@ -81,7 +81,7 @@ Deno.test("examine() takes what an interrupted build has left, and what is not t
 
 const FORCED_EMPTY = 'or run "iscsi build --force" to replace it with an empty disk that has a new identity';
 
-Deno.test("examine() takes a missing file for a lost disk, which only force replaces", () => {
+Deno.test("examine() reports a missing file as a lost disk, which only force replaces", () => {
   const there = "on 2026-10-14 it had 2 MB (2097152 bytes)";
   for (
     const [recorded, record] of [[RECORDED.disk, there], [
@@ -103,7 +103,7 @@ Deno.test("examine() takes a missing file for a lost disk, which only force repl
   }
 });
 
-Deno.test("examine() takes an emptied file for a lost disk, which only force replaces", () => {
+Deno.test("examine() reports an emptied file as a lost disk, which only force replaces", () => {
   for (const recorded of [RECORDED.disk, RECORDED.unknownFile]) {
     const { message, isMistaken } = problemOf(examineOne({ entry: EMPTY, recorded }));
     assertEquals(isMistaken, true);
@@ -136,7 +136,7 @@ Deno.test("examine() refuses a truncated disk, whatever its size in the conf", (
   }
 });
 
-Deno.test("examine() makes a file longer that no build has made only by force", () => {
+Deno.test("examine() grows a file that no build has created only by force", () => {
   const rows = [
     [file(MB), 'set "size" to 1048576 to export it as it is'],
     [EMPTY, "remove it"],
@@ -162,7 +162,7 @@ Deno.test("examine() makes a file longer that no build has made only by force", 
   assertEquals(problemOf(examineOne({ entry: file(MB), recorded: RECORDED.pending })).isMistaken, true);
 });
 
-Deno.test("examine() takes no file for a disk that is not whole blocks, by force neither", () => {
+Deno.test("examine() refuses a file that is not a multiple of the block size, even by force", () => {
   const rows = [
     [2 * MB - 1, [], "its 2097151 bytes are not a multiple of 512", 2 * MB],
     [1000, [], "its 1000 bytes are not a multiple of 512", 1024],
@@ -181,7 +181,7 @@ Deno.test("examine() takes no file for a disk that is not whole blocks, by force
   }
 });
 
-Deno.test("examine() takes no image for a disk, but by force one of exactly the size of the disk", () => {
+Deno.test("examine() refuses an image, but accepts one of exactly the size of the disk by force", () => {
   const refusal =
     'Cannot use "/s/a" as a backing file: it is a qcow2 image, and initiators would see it instead of the ' +
     'disk in it; run "convert /s/a /s/a.raw" and set "file" to "/s/a.raw"';
@@ -206,7 +206,7 @@ Deno.test("examine() takes no image for a disk, but by force one of exactly the 
   }
 });
 
-Deno.test("examine() takes no file of the program's own for a disk, whatever is recorded of it", () => {
+Deno.test("examine() refuses the program's own files, whatever is recorded of them", () => {
   const changes = { ownFiles: new Map([["1:7", "the conf"]]) };
   for (const recorded of Object.values(RECORDED)) {
     for (const force of [false, true]) {
@@ -222,7 +222,7 @@ Deno.test("examine() takes no file of the program's own for a disk, whatever is 
   assertEquals(backingOf(examineOne(options)), [{ state: "ready", allocatedBytes: 0 }]);
 });
 
-Deno.test("examine() judges no file by records that it cannot read", () => {
+Deno.test("examine() refuses no file because of records that it cannot read", () => {
   const changes = { recorded: { kind: "unreadable", reason: "denied" } } as const;
   for (const entry of [MISSING, EMPTY, file(MB), file(1000), file(2 * MB)]) {
     const { problems, warnings } = examineOne({ entry, recorded: undefined, changes });
@@ -230,7 +230,7 @@ Deno.test("examine() judges no file by records that it cannot read", () => {
   }
 });
 
-Deno.test("examine() does not take what is wrong with a path for a mistaken file", () => {
+Deno.test("examine() does not count other problems with a path as mistaken files", () => {
   for (const entry of [FOLDER, file(3 * MB)]) {
     assertEquals(
       problemOf(examineOne({ entry, recorded: RECORDED.disk, force: true })).isMistaken,

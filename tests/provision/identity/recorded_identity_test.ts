@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { isOfDisk, parseRecordedIdentity } from "../../../lib/provision/identity/recorded_identity.ts";
 import { createdFile, identityNumber } from "../conf.ts";
 
-Deno.test("parseRecordedIdentity() reads what is known of the file, and what is not", () => {
+Deno.test("parseRecordedIdentity() reads an identity with and without the state of its file", () => {
   const entries = [
     identityNumber(1),
     { ...identityNumber(1), ...createdFile(512) },
@@ -14,7 +14,7 @@ Deno.test("parseRecordedIdentity() reads what is known of the file, and what is 
   assertEquals(parseRecordedIdentity("a", { ...identityNumber(1), more: true }), identityNumber(1));
 });
 
-Deno.test("parseRecordedIdentity() believes no entry that says half of it", () => {
+Deno.test("parseRecordedIdentity() refuses an incomplete entry", () => {
   const file = { ...identityNumber(1), ...createdFile(512) };
   const rows: readonly (readonly [unknown, string])[] = [
     [undefined, '"a" has no string "naa"'],
@@ -41,7 +41,7 @@ Deno.test("parseRecordedIdentity() believes no entry that says half of it", () =
   }
 });
 
-Deno.test("isOfDisk() is what initiators may know: all but what is being made", () => {
+Deno.test("isOfDisk() is false for a file that is being made", () => {
   const disks = [identityNumber(1), { ...identityNumber(1), ...createdFile(512) }];
   for (const identity of disks) assertEquals(isOfDisk(identity), true);
   for (const identity of [undefined, { ...identityNumber(1), created: null, sizeBytes: 512 }]) {

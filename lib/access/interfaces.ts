@@ -1,6 +1,6 @@
 import { addressFamily, type AddressRange, type Network, parseAddress } from "../bytes/network.ts";
 
-/** One address of this server, and the network that its interface is in. */
+/** One address of this server, and the network of its interface. */
 export interface InterfaceAddress extends AddressRange {
   /** Name of the interface, `eth0`. */
   readonly name: string;
@@ -8,7 +8,7 @@ export interface InterfaceAddress extends AddressRange {
   readonly prefixLength: number;
 }
 
-/** What `Deno.networkInterfaces()` says of an address, as far as it matters here. */
+/** The part of a result of `Deno.networkInterfaces()` that is used here. */
 export interface InterfaceInfo {
   readonly name: string;
   readonly address: string;
@@ -16,7 +16,7 @@ export interface InterfaceInfo {
   readonly cidr: string;
 }
 
-/** The addresses in the result of `Deno.networkInterfaces()`, in its order. */
+/** Returns the addresses in the result of `Deno.networkInterfaces()`, in its order. */
 export function interfaceAddresses(list: readonly InterfaceInfo[]): InterfaceAddress[] {
   return list.flatMap(({ name, address: written, cidr }) => {
     const address = parseAddress(written);
@@ -25,7 +25,7 @@ export function interfaceAddresses(list: readonly InterfaceInfo[]): InterfaceAdd
   });
 }
 
-/** From where a target's network accepts: from itself, or from that of the interface whose address it names. */
+/** Returns the range of peers that a target's network admits: the network, or that of the interface it names. */
 export function peerRange(
   network: Network,
   interfaces: readonly InterfaceAddress[],
@@ -34,12 +34,12 @@ export function peerRange(
   return interfaces.find(({ address }) => address === network.address);
 }
 
-/** Whether an address, in the form of `plainAddress`, reaches only the machine itself. */
+/** Reports whether an address, in the form of `plainAddress`, is a loopback address. */
 export function isLoopback(address: string): boolean {
   return address === "::1" || (addressFamily(address) === "ipv4" && address.startsWith("127."));
 }
 
-/** Whether an address, in the form of `plainAddress`, has a meaning on one link only: `fe80::/10` (RFC 4291, 2.5.6). */
+/** Reports whether an address, in the form of `plainAddress`, is link-local: `fe80::/10` (RFC 4291, 2.5.6). */
 export function isLinkLocal(address: string): boolean {
   return /^fe[89ab][0-9a-f]:/.test(address);
 }

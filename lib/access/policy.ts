@@ -1,7 +1,7 @@
 import { type Address, type Network, parseAddress, rangeContains } from "../bytes/network.ts";
 import { type InterfaceAddress, peerRange } from "./interfaces.ts";
 
-/** Who may use a target from where. */
+/** The access rules of a target. */
 export interface GuardedTarget {
   readonly name: string;
   /** Empty: every network. */
@@ -10,20 +10,20 @@ export interface GuardedTarget {
   readonly initiators: readonly string[];
 }
 
-/** Who asks, and over which connection. */
+/** An initiator that requests access, and the addresses of its connection. */
 export interface Requester {
   /** Folded iSCSI name. */
   readonly initiatorName: string;
-  /** Our end of the connection. */
+  /** The server's end of the connection. */
   readonly local: Address;
   /** The initiator's end of the connection. */
   readonly peer: Address;
 }
 
 /**
- * Whoever asks for one target or for a thousand: the addresses are read once, in whatever form the socket reports them.
+ * Makes a requester from the addresses that a socket reports. They are parsed once, however many targets are checked.
  *
- * @throws {TypeError} when one of them is no address
+ * @throws {TypeError} when one of them is not an address
  */
 export function requester(
   initiatorName: string,
@@ -38,10 +38,10 @@ function readAddress(text: string): Address {
   return address;
 }
 
-/** Yes, or the rule that refused, in words for our log only: from outside all refusals look the same. */
+/** A grant or a refusal. The rule of a refusal is only for the log: to an initiator all refusals look the same. */
 export type Decision = { readonly allowed: true } | ({ readonly allowed: false } & Refusal);
 
-/** Why not: the option that refuses, and what exactly it says. */
+/** The option that refuses access, and the rule in words. */
 export interface Refusal {
   readonly option: "networks" | "initiators";
   readonly rule: string;
@@ -63,7 +63,7 @@ export function mayUse(
   return { allowed: true };
 }
 
-/** The rule of `networks` that refuses; undefined when none does. */
+/** Returns the rule of `networks` that refuses access; undefined when none does. */
 function networksRule(
   { name, networks }: GuardedTarget,
   requester: Requester,
@@ -85,7 +85,7 @@ function networksRule(
   return `${option} do not contain ${local} and ${peer} in one network`;
 }
 
-/** The rule of `initiators` that refuses; undefined when none does. */
+/** Returns the rule of `initiators` that refuses access; undefined when none does. */
 function initiatorsRule(
   { name, initiators }: GuardedTarget,
   { initiatorName }: Requester,

@@ -1,23 +1,23 @@
 import { type Network, rangeContains } from "../bytes/network.ts";
 import { type InterfaceAddress, isLinkLocal } from "./interfaces.ts";
 
-/** Where a target is to be reached, as far as listening is concerned. */
+/** The networks in which a target listens. */
 export interface ListeningTarget {
   readonly name: string;
   /** Empty: every network. */
   readonly networks: readonly Network[];
 }
 
-/** A place to listen at. */
+/** An address and port to listen at. */
 export interface Portal {
   /** An address of this server, or `::` for all of them, IPv4 included. */
   readonly address: string;
   readonly port: number;
 }
 
-/** Where to listen now. */
+/** The portals to listen at. */
 export interface PortalPlan {
-  /** Whether the one portal is the wildcard address `::`. Who has no IPv6 listens at `0.0.0.0` instead. */
+  /** The only portal is the wildcard address `::`. A machine without IPv6 listens at `0.0.0.0` instead. */
   readonly wildcard: boolean;
   /** Without repetition, in the order of the interfaces; empty when there is no target, or no interface for one. */
   readonly portals: readonly Portal[];
@@ -26,9 +26,8 @@ export interface PortalPlan {
 }
 
 /**
- * Says where to listen: at every address of this server that lies in a network of a target, or at the wildcard
- * address if a target has no networks. Link-local IPv6 addresses, which mean nothing without an interface, are
- * left out.
+ * Plans the portals: every address of this server in a network of a target, or the wildcard address if a target has no
+ * networks. Link-local IPv6 addresses are left out, because they are incomplete without an interface.
  */
 export function planPortals(
   { targets, port, interfaces }: {

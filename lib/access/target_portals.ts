@@ -2,10 +2,10 @@ import { type Address, type Network, rangeContains } from "../bytes/network.ts";
 import { type InterfaceAddress, isLinkLocal, isLoopback } from "./interfaces.ts";
 
 /**
- * The addresses at which to tell an initiator to find a target (SendTargets, RFC 7143, Appendix C), in the form of
- * `plainAddress`: the one it is connected to, and, for a target with networks, the server's other addresses in them,
- * which make further paths to it. A target without networks is reached at every address, but which of them an
- * initiator can reach is not known; over loopback nothing else is of use.
+ * Returns the addresses of a target to report to an initiator (SendTargets, RFC 7143, Appendix C), in the form of
+ * `plainAddress`: the address of its connection, and the server's other addresses in the target's networks, as further
+ * paths. A target without networks listens at every address, but the initiator may not reach all of them, so the others
+ * are not reported. Over loopback only the address of the connection is reported.
  */
 export function targetPortals(
   target: { readonly networks: readonly Network[] },

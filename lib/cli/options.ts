@@ -1,3 +1,4 @@
+import { DEFAULT_CONF_FILE } from "../config/config.ts";
 import { LOG_LEVELS } from "../iscsi/events/event_log.ts";
 import { LOG_FORMAT_NAMES } from "./log_format.ts";
 
@@ -20,7 +21,7 @@ export const OPTIONS = {
   conf: {
     flag: "conf",
     value: "FILE",
-    default: "/etc/netmanager/iscsi.conf",
+    default: DEFAULT_CONF_FILE,
     summary: "the conf",
   },
   storage: {

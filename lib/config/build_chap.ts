@@ -1,38 +1,38 @@
-/** From the options of CHAP to what is asked of initiators, for the whole server and for each target. */
+/** Builds the CHAP configuration of the server and of each target from their options. */
 import { type Account, CHAP_ALGORITHMS, type ChapConfig, type Credentials } from "./chap.ts";
 import { type Diagnostics, quote } from "./diagnostics.ts";
 import type { GivenOptions } from "./read_options.ts";
 import { isSameSecret } from "./secret.ts";
 import { parseSecretsFile } from "./secrets_file.ts";
 
-/** What a file holds and its permission bits, or what keeps it from being read, as the end of a sentence. */
+/** The text of a file and its permission bits; or the reason why it cannot be read, as the end of a sentence. */
 export type FileReading = { readonly text: string; readonly mode: number } | { readonly problem: string };
 
 /** Reads a file that the conf names. */
 export type ReadFile = (path: string) => FileReading;
 
-/** The name that stands for no CHAP. */
-const NOBODY = "none";
-/** Permission bits that let others than the owner read or change a file. */
-const OTHERS = 0o077;
+/** The user name that switches CHAP off. */
+const NO_USER = "none";
+/** The permission bits of everyone but the owner. */
+const OTHERS_BITS = 0o077;
 
 const [WEAKEST] = CHAP_ALGORITHMS;
 
 const ONE_WAY = ["user", "secret", "secrets"] as const;
 
-/** What one part of the conf says of CHAP, its own options only. */
+/** The CHAP options of one part of the conf, without those that it inherits. */
 interface ChapPart {
-  /** Undefined when it says nothing of initiators; empty when none has to prove anything. */
+  /** Undefined when the part has no options for initiators; empty when it switches CHAP off. */
   readonly accounts: readonly Account[] | undefined;
-  /** Undefined when it says nothing of the target's own proof; "none" when the target gives none. */
-  readonly mutual: Credentials | typeof NOBODY | undefined;
-  /** Whether it asks initiators for anything, be its values good or not. */
-  readonly isAsking: boolean;
-  /** The line that asks for mutual CHAP, if one does. */
+  /** Undefined when the part has no options for mutual CHAP; "none" when it switches mutual CHAP off. */
+  readonly mutual: Credentials | typeof NO_USER | undefined;
+  /** The part requires CHAP of initiators. True also when the values of its options are wrong. */
+  readonly requiresChap: boolean;
+  /** The line that sets mutual CHAP; undefined without one. */
   readonly mutualLine: number | undefined;
 }
 
-/** Makes what the conf says of CHAP, and reports what does not go together. */
+/** Builds the CHAP configuration, and reports options that contradict each other. */
 export class ChapBuilder {
   readonly #diagnostics: Diagnostics;
   readonly #readFile: ReadFile;
@@ -48,7 +48,7 @@ export class ChapBuilder {
     this.#globals = this.#readPart(globals);
   }
 
-  /** What the whole server asks for; undefined for nothing. */
+  /** The CHAP configuration of discovery; undefined without CHAP. */
   get globals(): ChapConfig | undefined {
     return configOf(this.#globals);
   }
@@ -58,25 +58,25 @@ export class ChapBuilder {
     return [...this.#files.keys()];
   }
 
-  /** What a target asks for: as its own options say, else as the global ones do; undefined for nothing. */
+  /** Builds the CHAP configuration of a target from its own or the global options; undefined without CHAP. */
   buildTarget(given: GivenOptions): ChapConfig | undefined {
     const own = this.#readPart(given);
-    const asking = own.accounts === undefined ? this.#globals : own;
-    if (own.mutualLine !== undefined && !asking.isAsking) this.#reportUselessMutual(own.mutualLine);
-    return configOf({ ...asking, mutual: own.mutual ?? this.#globals.mutual });
+    const effective = own.accounts === undefined ? this.#globals : own;
+    if (own.mutualLine !== undefined && !effective.requiresChap) this.#reportUselessMutual(own.mutualLine);
+    return configOf({ ...effective, mutual: own.mutual ?? this.#globals.mutual });
   }
 
-  /** Reports what only the whole of the conf shows; to be called when every target has been built. */
+  /** Reports the problems that only the whole conf shows. Called after every target has been built. */
   reportWhole(): void {
     const { mutualLine } = this.#globals;
-    if (mutualLine !== undefined && !this.#all.some(({ isAsking }) => isAsking)) {
+    if (mutualLine !== undefined && !this.#all.some(({ requiresChap }) => requiresChap)) {
       this.#reportUselessMutual(mutualLine);
     }
     this.#reportMinimum();
     const accounts = this.#all.flatMap((part) => part.accounts ?? []);
     for (const { mutual, mutualLine } of this.#all) {
-      // RFC 7143, 9.2.1: who knows the one could else pass for the other.
-      if (mutual === undefined || mutual === NOBODY) continue;
+      // RFC 7143, 9.2.1: otherwise an initiator could impersonate the target, and the target the initiator.
+      if (mutual === undefined || mutual === NO_USER) continue;
       if (!accounts.some(({ secret }) => isSameSecret(secret, mutual.secret))) continue;
       const problem = "an initiator has the same secret; choose another for one of them";
       this.#diagnostics.error(mutualLine!, `Cannot use mutual_secret: ${problem}`);
@@ -84,21 +84,21 @@ export class ChapBuilder {
   }
 
   /**
-   * Warns when `chap_minimum` keeps initiators from discovery, or does nothing. open-iscsi offers MD5 alone unless it
-   * is configured otherwise, and has no option for discovery: the one for sessions holds for both.
+   * Warns when `chap_minimum` prevents discovery, or has no effect. By default open-iscsi offers only MD5. It has no
+   * option for discovery: its option for sessions applies to both.
    */
   #reportMinimum(): void {
     const { values: { chap_minimum: minimum = WEAKEST }, lines } = this.#given;
     if (minimum === WEAKEST) return;
     const line = lines.get("chap_minimum")!;
-    if (!this.#all.some(({ isAsking }) => isAsking)) {
+    if (!this.#all.some(({ requiresChap }) => requiresChap)) {
       const remedy = 'add "user" and "secret", or "secrets", or remove the line';
-      this.#diagnostics.warning(line, `Option chap_minimum does nothing where nobody is asked: ${remedy}`);
-    } else if (this.#globals.isAsking) {
+      this.#diagnostics.warning(line, `Option chap_minimum has no effect without CHAP: ${remedy}`);
+    } else if (this.#globals.requiresChap) {
       this.#diagnostics.warning(
         line,
-        `Discovery asks for ${minimum} or stronger, and open-iscsi (Linux) offers only md5 by default: set ` +
-          '"node.session.auth.chap_algs" in its iscsid.conf, or ask for secrets in the sections only',
+        `Discovery requires ${minimum} or stronger, but open-iscsi (Linux) offers only md5 by default: set ` +
+          '"node.session.auth.chap_algs" in its iscsid.conf, or set secrets only in the sections',
       );
     }
   }
@@ -107,29 +107,29 @@ export class ChapBuilder {
     const remedy = 'add "user" and "secret", or "secrets", or remove the line';
     this.#diagnostics.error(
       line,
-      `Cannot use mutual CHAP where no initiator is asked for a secret: ${remedy}`,
+      `Cannot use mutual CHAP without CHAP for initiators: ${remedy}`,
     );
   }
 
   #readPart(given: GivenOptions): ChapPart {
     const { values, lines } = given;
-    const isSilent = ONE_WAY.every((name) => !lines.has(name));
-    const isNobody = values.user === NOBODY;
-    if (isNobody) this.#reportSecretsOfNobody(given, "user", ["secret", "secrets"]);
-    const isMutualOff = values.mutual_user === NOBODY;
-    if (isMutualOff) this.#reportSecretsOfNobody(given, "mutual_user", ["mutual_secret"]);
+    const isAbsent = ONE_WAY.every((name) => !lines.has(name));
+    const isOff = values.user === NO_USER;
+    if (isOff) this.#reportUnusedSecrets(given, "user", ["secret", "secrets"]);
+    const isMutualOff = values.mutual_user === NO_USER;
+    if (isMutualOff) this.#reportUnusedSecrets(given, "mutual_user", ["mutual_secret"]);
     const part: ChapPart = {
-      accounts: isSilent ? undefined : isNobody ? [] : this.#readAccounts(given),
-      mutual: isMutualOff ? NOBODY : this.#readPair(given, "mutual_user", "mutual_secret"),
-      isAsking: !isSilent && !isNobody,
+      accounts: isAbsent ? undefined : isOff ? [] : this.#readAccounts(given),
+      mutual: isMutualOff ? NO_USER : this.#readPair(given, "mutual_user", "mutual_secret"),
+      requiresChap: !isAbsent && !isOff,
       mutualLine: isMutualOff ? undefined : lines.get("mutual_secret") ?? lines.get("mutual_user"),
     };
     this.#all.push(part);
     return part;
   }
 
-  /** Reports the secrets that stand beside a name which stands for no CHAP. */
-  #reportSecretsOfNobody(
+  /** Reports the secrets beside a user name that switches CHAP off. */
+  #reportUnusedSecrets(
     { lines }: GivenOptions,
     user: "user" | "mutual_user",
     secrets: readonly ("secret" | "secrets" | "mutual_secret")[],
@@ -137,7 +137,7 @@ export class ChapBuilder {
     for (const name of secrets) {
       const line = lines.get(name);
       if (line === undefined) continue;
-      const problem = `${user} "${NOBODY}" (line ${lines.get(user)}) needs none; remove one of the lines`;
+      const problem = `${user} "${NO_USER}" (line ${lines.get(user)}) needs none; remove one of the lines`;
       this.#diagnostics.error(line, `Cannot use ${name}: ${problem}`);
     }
   }
@@ -154,12 +154,15 @@ export class ChapBuilder {
     const distinct = new Set(all.map(({ secret }) => new Uint8Array(secret.bytes).toHex()));
     if (distinct.size < all.length) {
       const line = lines.get("secrets")!;
-      this.#diagnostics.warning(line, "Several names have one secret, so each can pass for the other");
+      this.#diagnostics.warning(
+        line,
+        "Several names have the same secret, so each can impersonate the others: give each its own",
+      );
     }
     return all;
   }
 
-  /** A name and its secret, of which neither goes without the other. */
+  /** Reads a name and its secret; reports the one that lacks the other. */
   #readPair(
     { values, lines }: GivenOptions,
     user: "user" | "mutual_user",
@@ -168,10 +171,7 @@ export class ChapBuilder {
     for (const [present, absent] of [[user, secret], [secret, user]] as const) {
       const line = lines.get(present);
       if (line === undefined || lines.has(absent)) continue;
-      this.#diagnostics.error(
-        line,
-        `Missing ${absent}: ${present} means nothing without it; add a line with it`,
-      );
+      this.#diagnostics.error(line, `Option "${present}" also needs "${absent}"`);
     }
     const [name, value] = [values[user], values[secret]];
     return name === undefined || value === undefined ? undefined : { name, secret: value };
@@ -189,8 +189,8 @@ export class ChapBuilder {
     const file = this.#readFile(path);
     const problem = "problem" in file
       ? file.problem
-      : (file.mode & OTHERS) !== 0
-      ? `its mode is ${formatMode(file.mode)}, which lets others read or change it; run "chmod 600 ${path}"`
+      : (file.mode & OTHERS_BITS) !== 0
+      ? `its mode is ${formatMode(file.mode)}, so others can read or change it; run "chmod 600 ${path}"`
       : undefined;
     if ("text" in file && problem === undefined) {
       return parseSecretsFile(file.text, this.#diagnostics.of(path));
@@ -200,20 +200,20 @@ export class ChapBuilder {
   }
 }
 
-/** Warns when others can read a conf that has a secret in it. */
+/** Warns when other users can read a conf that contains a secret. */
 export function reportExposure(
   parts: readonly GivenOptions[],
   mode: number | undefined,
   diagnostics: Diagnostics,
 ): void {
-  if (mode === undefined || (mode & OTHERS) === 0) return;
+  if (mode === undefined || (mode & OTHERS_BITS) === 0) return;
   const lines = parts.flatMap(({ lines }) => [lines.get("secret"), lines.get("mutual_secret")]);
   const line = lines.find((line) => line !== undefined);
   if (line === undefined) return;
   const remedy = 'run "chmod 600" on it';
   diagnostics.warning(
     line,
-    `The mode of this file is ${formatMode(mode)}, which shows others its secrets: ${remedy}`,
+    `The mode of this file is ${formatMode(mode)}, so others can read its secrets: ${remedy}`,
   );
 }
 
@@ -223,7 +223,7 @@ function configOf(
   if (accounts.length === 0) return undefined;
   return {
     accounts: new Map(accounts.map((account) => [account.name, account])),
-    mutual: mutual === NOBODY ? undefined : mutual,
+    mutual: mutual === NO_USER ? undefined : mutual,
   };
 }
 

@@ -18,19 +18,19 @@ export interface TargetGlobals {
   readonly chap: ChapBuilder;
 }
 
-/** A section with its options read. */
+/** A section with its options. */
 export interface GivenSection {
-  /** Undefined when the header cannot be read, which has been reported. */
+  /** Undefined when the header is wrong, which has been reported. */
   readonly name: string | undefined;
   readonly line: number;
   readonly given: GivenOptions;
 }
 
-/** A section whose options have been read. */
+/** A section with its name checked and its logical units built. */
 interface Draft {
-  /** Undefined when the section has no name that can be used, which has been reported. */
+  /** Undefined when the section has no usable name, which has been reported. */
   readonly name: string | undefined;
-  /** The section in a message. */
+  /** The section, as messages call it. */
   readonly label: string;
   readonly line: number;
   readonly given: GivenOptions;
@@ -44,7 +44,7 @@ export function readSections(sections: readonly IniSection[], diagnostics: Diagn
   });
 }
 
-/** Makes the targets of all sections; what keeps one from being good is reported. */
+/** Builds the targets of all sections, and reports every problem. */
 export function buildTargets(
   sections: readonly GivenSection[],
   globals: TargetGlobals,
@@ -62,7 +62,7 @@ export function buildTargets(
   reportSharedFiles(drafts, diagnostics);
   for (const draft of drafts) reportDisk(draft, diagnostics);
   reportSharedSerials(drafts, diagnostics);
-  // Aliases come after all names, so that of a name and an alias that clash the alias is at fault.
+  // All names are taken before the first alias: when a name and an alias are equal, the alias is reported.
   return drafts.map((draft) => buildTarget(draft, { globals, names })).filter((target) =>
     target !== undefined
   );
@@ -118,7 +118,7 @@ function buildLogicalUnits(
   });
 }
 
-/** Reports LUNs that have one file, or of which one has a file where another has a folder. */
+/** Reports LUNs that share a file, and LUNs whose file is a folder on the path of another. */
 function reportSharedFiles(drafts: readonly Draft[], diagnostics: Diagnostics): void {
   const holders = new Map<string, string>();
   const units = drafts.flatMap((draft) => draft.logicalUnits.map((unit) => ({ draft, ...unit })));
@@ -141,7 +141,7 @@ function reportSharedFiles(drafts: readonly Draft[], diagnostics: Diagnostics): 
   }
 }
 
-/** The line that decides the names of a target's files. */
+/** Returns the line that determines the names of a target's files. */
 function fileLine(draft: Omit<Draft, "logicalUnits">): number {
   return draft.given.lines.get("file") ?? draft.line;
 }

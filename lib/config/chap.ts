@@ -1,10 +1,10 @@
-/** What the conf says of CHAP: who has to prove what to whom. */
+/** The CHAP configuration: accounts of initiators, and the credentials of the target. */
 import type { Secret } from "./secret.ts";
 
 /** The algorithms, from the weakest to the strongest. */
 export const CHAP_ALGORITHMS = ["md5", "sha1", "sha256", "sha3-256"] as const;
 
-/** The name of an algorithm in the conf. */
+/** The name of an algorithm, as the conf writes it. */
 export type ChapAlgorithm = typeof CHAP_ALGORITHMS[number];
 
 /** A name and the secret that proves it. */
@@ -13,29 +13,29 @@ export interface Credentials {
   readonly secret: Secret;
 }
 
-/** What initiators may prove themselves by. */
+/** Credentials with which initiators authenticate. */
 export interface Account extends Credentials {
-  /** Folded iSCSI names of the initiators that may, and no others. Empty: every initiator. */
+  /** Folded iSCSI names of the only initiators that may use the account. Empty: every initiator may. */
   readonly initiators: readonly string[];
 }
 
-/** What is asked of those who log in. */
+/** The credentials that a login requires. */
 export interface ChapConfig {
-  /** By their CHAP names. */
+  /** By CHAP name. */
   readonly accounts: ReadonlyMap<string, Account>;
-  /** What the target proves to an initiator that asks for it; without it, such an initiator is refused. */
+  /** The credentials of the target, for mutual CHAP. Without them, an initiator that requests it is refused. */
   readonly mutual: Credentials | undefined;
 }
 
-/** Whether an initiator may prove itself by an account. */
+/** Reports whether an initiator may use an account. */
 export function isAccountOf({ initiators }: Account, initiatorName: string): boolean {
   return initiators.length === 0 || initiators.includes(initiatorName);
 }
 
-/** Most bytes of a CHAP name: a text value on the wire is no longer (RFC 7143, 6.1). */
+/** The most bytes of a CHAP name: the limit of a text value on the wire (RFC 7143, 6.1). */
 const NAME_BYTES_MAX = 255;
 
-/** What keeps a text from being a CHAP name, as the end of a sentence; undefined for a good one. */
+/** Returns the remedy for a text that cannot be a CHAP name, as the end of a sentence; undefined for a valid one. */
 export function chapNameProblem(name: string): string | undefined {
   if (!/^[\x21-\x7e]+$/.test(name)) return "write printable ASCII without spaces";
   return name.length > NAME_BYTES_MAX ? `write at most ${NAME_BYTES_MAX} characters` : undefined;

@@ -1,11 +1,14 @@
 /**
- * The configuration as the rest of the program sees it: complete, valid and frozen.
+ * The configuration that the rest of the program uses: complete, valid and frozen.
  *
- * It is made only by `parseConfig`, and is plain data, so that it can be posted to a worker as it is.
+ * Only `parseConfig` makes one. It is plain data, so it can be posted to a worker.
  */
 import type { Network } from "../bytes/network.ts";
 import type { ChapAlgorithm, ChapConfig } from "./chap.ts";
 import type { Redirection } from "./redirection.ts";
+
+/** The conf file that commands use by default. */
+export const DEFAULT_CONF_FILE = "/etc/netmanager/iscsi.conf";
 
 /** One logical unit of a target: a size and the file that holds it. */
 export interface LogicalUnitConfig {
@@ -14,32 +17,32 @@ export interface LogicalUnitConfig {
   /** Absolute path of the backing file or block device. */
   readonly path: string;
   readonly sizeBytes: number;
-  /** Line of the conf that promised the size, for messages. */
+  /** The line of the conf with the size, for messages. */
   readonly line: number;
 }
 
-/** What kind of disk the logical units of a target are. */
+/** The properties of the logical units of a target as disks. */
 export interface DiskConfig {
   /** Logical block size. */
   readonly blockSizeBytes: number;
   /** A power of two, at least a logical block. */
   readonly physicalBlockSizeBytes: number;
   readonly removable: boolean;
-  /** Printable ASCII of up to 8, 16 and 4 characters; undefined for the program's own. */
+  /** Printable ASCII of at most 8, 16 and 4 characters; undefined for the program's own. */
   readonly vendor: string | undefined;
   readonly product: string | undefined;
   readonly revision: string | undefined;
-  /** Printable ASCII; of LUN 0, and of LUN n with `_n` appended. Undefined for the recorded ones. */
+  /** Printable ASCII: the serial number of LUN 0; LUN n has `_n` appended. Undefined for the recorded ones. */
   readonly serialNumber: string | undefined;
 }
 
-/** One target: a name, who may use it from where, and its logical units. */
+/** One target: its name, its access rules and its logical units. */
 export interface TargetConfig {
   /** The section's name, folded to lower case: `xenserver`. */
   readonly name: string;
   /** The iSCSI name, `node:name`. */
   readonly iscsiName: string;
-  /** The second iSCSI name by which the target is reached, if the conf gives an `alias`. */
+  /** The second iSCSI name of the target; undefined when the conf has no `alias`. */
   readonly aliasIscsiName: string | undefined;
   /** The friendly name; sent as TargetAlias. */
   readonly comment: string;
@@ -47,15 +50,15 @@ export interface TargetConfig {
   readonly disk: DiskConfig;
   /** Empty: every network. */
   readonly networks: readonly Network[];
-  /** Folded iSCSI names of the initiators granted access. Empty: everyone. */
+  /** Folded iSCSI names of the initiators granted access. Empty: every initiator. */
   readonly initiators: readonly string[];
-  /** What an initiator has to prove; undefined for nothing. */
+  /** The credentials that a login requires; undefined without CHAP. */
   readonly chap: ChapConfig | undefined;
-  /** Where logins are sent; undefined when it is served here. */
+  /** The server to which logins are redirected; undefined when the target is served here. */
   readonly redirect: Redirection | undefined;
-  /** In order of their numbers; at least one. */
+  /** By number; at least one. */
   readonly logicalUnits: readonly LogicalUnitConfig[];
-  /** Line of the section header, for messages. */
+  /** The line of the section header, for messages. */
   readonly line: number;
 }
 
@@ -66,29 +69,29 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** What a conf file says, with every default filled in. */
+/** The content of a conf file, with every default filled in. */
 export interface Config {
   /** The conf file, as the user named it, for messages. */
   readonly file: string;
   /** Absolute path of the folder that holds the backing files. */
   readonly storage: string;
-  /** Base of the targets' iSCSI names. */
+  /** The base of the targets' iSCSI names. */
   readonly node: string;
-  /** Most sessions at once, over all targets. */
+  /** The most sessions at the same time, over all targets. */
   readonly sessions: number;
-  /** Most connections in full-feature phase at once, over all targets. */
+  /** The most connections in full-feature phase at the same time, over all targets. */
   readonly connections: number;
-  /** How long a peer may be silent before it is pinged; 0 for ever. */
+  /** Seconds of silence after which a peer is pinged; 0: never. */
   readonly pingSeconds: number;
-  /** How long it may take to answer. */
+  /** Seconds in which the peer must answer the ping. */
   readonly pingTimeoutSeconds: number;
   /** TCP port of every portal. */
   readonly port: number;
-  /** Where metrics are served; undefined when they are not. */
+  /** The endpoint that serves metrics; undefined for no metrics. */
   readonly metrics: Endpoint | undefined;
-  /** The weakest algorithm of CHAP that is accepted. */
+  /** The weakest CHAP algorithm that is accepted. */
   readonly chapMinimum: ChapAlgorithm;
-  /** What an initiator has to prove that asks for the list of targets; undefined for nothing. */
+  /** The credentials that discovery requires; undefined without CHAP. */
   readonly chap: ChapConfig | undefined;
   /** Absolute paths of the files of secrets that the conf names. */
   readonly secretsFiles: readonly string[];

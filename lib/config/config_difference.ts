@@ -1,6 +1,6 @@
 /**
- * The difference between two configurations as a value: what a running server has to do to get from one to the other,
- * and what its sessions notice of that.
+ * The difference between two configurations as a value: the changes that a running server has to make, and the effect
+ * of each on its sessions.
  */
 import { formatPortal, type Network } from "../bytes/network.ts";
 import type { ChapConfig } from "./chap.ts";
@@ -9,10 +9,10 @@ import { formatRedirection, type Redirection } from "./redirection.ts";
 import type { Secret } from "./secret.ts";
 import { formatSize } from "./size.ts";
 
-/** What sessions notice of a change: none of the others, and of those that it concerns as much as this says. */
+/** The effects of changes on the sessions that they concern. Other sessions are not affected. */
 export const CONSEQUENCES = {
-  unnoticed: "no session notices",
-  told: "sessions are told by a unit attention",
+  unnoticed: "no session is affected",
+  told: "sessions get a unit attention",
   admitted: "sessions that are no longer allowed are asked to log out",
   loggedIn: "sessions are asked to log in again",
   loggedOut: "sessions are asked to log out",
@@ -22,14 +22,14 @@ export const CONSEQUENCES = {
 /** One of `CONSEQUENCES`. */
 export type Consequence = keyof typeof CONSEQUENCES;
 
-/** A logical unit of a target, by their names in the conf. */
+/** A logical unit, identified as in the conf. */
 interface UnitPlace {
   readonly target: string;
   readonly lun: number;
   readonly path: string;
 }
 
-/** An option that says something else, in the words of the conf. */
+/** An option with another value, in the words of the conf. */
 interface OptionChange {
   readonly option: string;
   readonly from: string;
@@ -37,7 +37,7 @@ interface OptionChange {
   readonly consequence: Consequence;
 }
 
-/** One thing that is different. */
+/** One difference. */
 export type Change =
   | { readonly kind: "serverOptionChanged" } & OptionChange
   | { readonly kind: "targetAdded"; readonly target: string; readonly logicalUnits: number }
@@ -46,16 +46,16 @@ export type Change =
   | { readonly kind: "logicalUnitAdded"; readonly sizeBytes: number } & UnitPlace
   | { readonly kind: "logicalUnitRemoved" } & UnitPlace
   | { readonly kind: "logicalUnitGrown"; readonly fromBytes: number; readonly sizeBytes: number } & UnitPlace
-  /** It is another disk from now on, for what these options say. */
+  /** The logical unit becomes another disk, because these options changed. */
   | { readonly kind: "logicalUnitReplaced"; readonly options: readonly string[] } & UnitPlace;
 
-/** How a field of the configuration is compared, and what it means that it has changed. */
+/** The comparison of a field of the configuration, and the consequence of its change. */
 interface Field<T> {
-  /** The option of the conf that gives the field its value. */
+  /** The option of the conf that sets the field. */
   readonly option: string;
   readonly show: (value: T) => string;
-  /** Equal texts mean the same; without it, those of `show` do. */
-  readonly meaning?: (value: T) => string;
+  /** Returns equal texts for values that mean the same; `show` does so where it is absent. */
+  readonly canonical?: (value: T) => string;
   readonly consequence: Consequence;
 }
 
@@ -73,24 +73,23 @@ const SERVER_FIELDS: Fields<Omit<Config, "file" | "secretsFiles" | "targets">> =
   pingTimeoutSeconds: { option: "pingtimeout", show: String, consequence: "unnoticed" },
   metrics: { option: "metrics", show: showEndpoint, consequence: "unnoticed" },
   chapMinimum: { option: "chap_minimum", show: String, consequence: "unnoticed" },
-  chap: { option: "CHAP of discovery", show: showChap, meaning: meaningOfChap, consequence: "unnoticed" },
+  chap: { option: "CHAP of discovery", show: showChap, canonical: canonicalChap, consequence: "unnoticed" },
 };
 
-/** The fields of a target that can change while its logical units stay the disks that they are. */
+/** The fields of a target that can change while its logical units remain the same disks. */
 const TARGET_FIELDS: Fields<Omit<TargetConfig, "name" | "iscsiName" | "disk" | "logicalUnits" | "line">> = {
-  networks: { option: "networks", show: showNetworks, meaning: meaningOfNetworks, consequence: "admitted" },
-  initiators: { option: "initiators", show: showList, meaning: meaningOfList, consequence: "admitted" },
+  networks: { option: "networks", show: showNetworks, canonical: canonicalNetworks, consequence: "admitted" },
+  initiators: { option: "initiators", show: showList, canonical: canonicalList, consequence: "admitted" },
   aliasIscsiName: { option: "alias", show: showText, consequence: "admitted" },
   comment: { option: "comment", show: showText, consequence: "unnoticed" },
   readOnly: { option: "readonly", show: showBoolean, consequence: "told" },
-  chap: { option: "CHAP", show: showChap, meaning: meaningOfChap, consequence: "admitted" },
+  chap: { option: "CHAP", show: showChap, canonical: canonicalChap, consequence: "admitted" },
   redirect: { option: "redirect", show: showRedirection, consequence: "loggedIn" },
 };
 
 /**
- * The fields of the kind of disk. An initiator that has asked once what blocks a disk has, whether its medium can be
- * removed, or by which vendor's serial number it is known, goes by that until it logs in again: such a disk is
- * replaced.
+ * The fields of a disk. An initiator reads the block size, the removable bit, the vendor and the serial number once,
+ * and keeps them until it logs in again. A disk for which one of these changes is replaced.
  */
 const DISK_FIELDS: Fields<DiskConfig> = {
   blockSizeBytes: { option: "blocksize", show: String, consequence: "loggedIn" },
@@ -102,7 +101,7 @@ const DISK_FIELDS: Fields<DiskConfig> = {
   revision: { option: "revision", show: showText, consequence: "told" },
 };
 
-/** Says what is different in `after`, in an order in which it can be done: what goes before what comes. */
+/** Returns the changes from `before` to `after`, in the order to make them: removals first. */
 export function configDifference(before: Config, after: Config): Change[] {
   const old = new Map(before.targets.map((target) => [target.name, target]));
   const names = new Set(after.targets.map(({ name }) => name));
@@ -123,7 +122,7 @@ export function configDifference(before: Config, after: Config): Change[] {
   ];
 }
 
-/** What sessions notice of a change. */
+/** Returns the effect of a change on sessions. */
 export function consequenceOf(change: Change): Consequence {
   switch (change.kind) {
     case "serverOptionChanged":
@@ -142,7 +141,7 @@ export function consequenceOf(change: Change): Consequence {
   }
 }
 
-/** A change in a line for people. */
+/** Describes a change in a line for people. */
 export function describeChange(change: Change): string {
   switch (change.kind) {
     case "serverOptionChanged":
@@ -218,24 +217,26 @@ function unitsDifference(
   ];
 }
 
-/** The options for which a logical unit is another disk: what is smaller has lost what initiators may have stored. */
+/** Returns the options that make a logical unit another disk. A smaller one has lost data that initiators stored. */
 function unitReplacing(before: LogicalUnitConfig, after: LogicalUnitConfig, storage: Storage): string[] {
   return [
-    ...(placeIn(storage.from, before.path) === placeIn(storage.to, after.path) ? [] : ["file"]),
+    ...(relativeToStorage(storage.from, before.path) === relativeToStorage(storage.to, after.path)
+      ? []
+      : ["file"]),
     ...(after.sizeBytes < before.sizeBytes ? ["size"] : []),
   ];
 }
 
-/** A path as it is called in its storage folder, which may have another name. */
-function placeIn(storage: string, path: string): string {
+/** Returns a path relative to its storage folder, which may have another name; else the path itself. */
+function relativeToStorage(storage: string, path: string): string {
   return path.startsWith(`${storage}/`) ? path.slice(storage.length + 1) : path;
 }
 
-/** The fields of a table by which two values differ. */
+/** Returns the fields of a table in which two values differ. */
 function differentFields<T extends object>(fields: Fields<T>, before: T, after: T): OptionChange[] {
   return (Object.keys(fields) as (keyof T)[]).flatMap((key) => {
-    const { option, show, meaning = show, consequence } = fields[key];
-    if (meaning(before[key]) === meaning(after[key])) return [];
+    const { option, show, canonical = show, consequence } = fields[key];
+    if (canonical(before[key]) === canonical(after[key])) return [];
     return [{ option, from: show(before[key]), to: show(after[key]), consequence }];
   });
 }
@@ -260,22 +261,22 @@ function showList(values: readonly string[]): string {
   return values.length === 0 ? "all" : values.join(" ");
 }
 
-/** It does not matter in which order somebody is admitted. */
-function meaningOfList(values: readonly string[]): string {
+/** Returns a list in a fixed order, because the order of its entries has no meaning. */
+function canonicalList(values: readonly string[]): string {
   return values.toSorted().join(" ");
 }
 
-/** Secrets, and the names that go with them, are not for showing. */
+/** Counts the names: secrets and their names are never shown. */
 function showChap(chap: ChapConfig | undefined): string {
   return chap === undefined ? "none" : `${chap.accounts.size} ${chap.accounts.size === 1 ? "name" : "names"}`;
 }
 
-/** Unlike what is shown, this has the secrets in it. */
-function meaningOfChap(chap: ChapConfig | undefined): string {
+/** Returns names, secrets and initiators in a fixed order. Never shown, because it contains the secrets. */
+function canonicalChap(chap: ChapConfig | undefined): string {
   if (chap === undefined) return "";
   const { accounts, mutual } = chap;
   const entries = accounts.values().map(({ name, secret, initiators }) =>
-    `${name} ${hexOf(secret)} ${meaningOfList(initiators)}`
+    `${name} ${hexOf(secret)} ${canonicalList(initiators)}`
   );
   return [mutual === undefined ? "" : `${mutual.name} ${hexOf(mutual.secret)}`, ...[...entries].toSorted()]
     .join(
@@ -291,6 +292,6 @@ function showNetworks(networks: readonly Network[]): string {
   return showList(networks.map(({ text }) => text));
 }
 
-function meaningOfNetworks(networks: readonly Network[]): string {
-  return meaningOfList(networks.map(({ address, prefixLength }) => `${address}/${prefixLength ?? ""}`));
+function canonicalNetworks(networks: readonly Network[]): string {
+  return canonicalList(networks.map(({ address, prefixLength }) => `${address}/${prefixLength ?? ""}`));
 }

@@ -1,4 +1,4 @@
-/** Something to tell the user about a line of a file. */
+/** An error or a warning about a line of a file. */
 export interface Diagnostic {
   readonly severity: "error" | "warning";
   /** The file as the user named it. */
@@ -9,7 +9,7 @@ export interface Diagnostic {
   readonly message: string;
 }
 
-/** `FILE:LINE: message`, with `warning: ` before the message of a warning. */
+/** Formats a diagnostic as `FILE:LINE: message`, with `warning: ` before the message of a warning. */
 export function formatDiagnostic(diagnostic: Diagnostic): string {
   const severity = diagnostic.severity === "warning" ? "warning: " : "";
   return `${diagnostic.file}:${diagnostic.line}: ${severity}${diagnostic.message}`;

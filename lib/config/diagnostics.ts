@@ -1,14 +1,14 @@
 import type { Diagnostic } from "./diagnostic.ts";
 
-/** Longest piece of the user's text that a message repeats, in UTF-16 units. */
+/** The longest piece of the user's text that a message repeats, in UTF-16 units. */
 const QUOTED_LENGTH_MAX = 120;
 
-/** What stands behind the name of a secret, as in `user=a secret=...`, in a text that was meant for something else. */
+/** A secret within the value of another option, as in `user=a secret=...`. */
 const MISPLACED_SECRET = /(secrets?)(\s*=\s*|\s+)\S.*$/is;
 
 /**
- * Repeats the user's text in a message, in double quotes, with control characters escaped. A secret that got into it
- * is left out.
+ * Quotes the user's text for a message: in double quotes, with control characters escaped and without a secret that
+ * it contains by mistake.
  */
 export function quote(text: string): string {
   const open = text.replace(MISPLACED_SECRET, "$1$2...");
@@ -16,17 +16,18 @@ export function quote(text: string): string {
   return JSON.stringify(shown);
 }
 
-/** Says that an entry of a file is wrong or doubtful. */
+/** Receives the errors and warnings about one entry of a file. */
 export interface Report {
   error(message: string): void;
   warning(message: string): void;
 }
 
-/** Collects what there is to say about one file, and about those that it names. */
+/** Collects the diagnostics of one file, and of the files that it names. */
 export class Diagnostics {
   readonly #file: string;
   readonly #list: Diagnostic[] = [];
   readonly #named: Diagnostics[] = [];
+  readonly #firstLines = new Map<string, number>();
 
   constructor(file: string) {
     this.#file = file;
@@ -40,7 +41,7 @@ export class Diagnostics {
     this.#list.push({ severity: "warning", file: this.#file, line, message });
   }
 
-  /** A report whose every message is about `line`. */
+  /** Returns a report for the messages about `line`. */
   at(line: number): Report {
     return {
       error: (message) => this.error(line, message),
@@ -48,7 +49,14 @@ export class Diagnostics {
     };
   }
 
-  /** Takes in what there is to say about another file, which this one names. */
+  /** Returns the line whose message explains a topic: the first for which this is called. */
+  lineThatExplains(topic: string, line: number): number {
+    const first = this.#firstLines.get(topic) ?? line;
+    this.#firstLines.set(topic, first);
+    return first;
+  }
+
+  /** Returns the diagnostics of another file, which this one names. They become part of these. */
   of(file: string): Diagnostics {
     const diagnostics = new Diagnostics(file);
     this.#named.push(diagnostics);
@@ -60,7 +68,7 @@ export class Diagnostics {
       this.#named.some((diagnostics) => diagnostics.hasErrors);
   }
 
-  /** Everything said so far, in the order of lines, and of one file after the other. */
+  /** Returns all diagnostics, by file and line. */
   toArray(): Diagnostic[] {
     const named = this.#named.flatMap((diagnostics) => diagnostics.toArray());
     return [...this.#list.toSorted((a, b) => a.line - b.line), ...named];

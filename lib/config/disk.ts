@@ -1,21 +1,21 @@
-/** The options that say what kind of disk the LUNs of a target are, and how they go together. */
+/** The options that describe the LUNs of a target as disks, and the rules that they follow together. */
 import type { DiskConfig, LogicalUnitConfig } from "./config.ts";
 import { type Diagnostics, quote } from "./diagnostics.ts";
 import { SERIAL_NUMBER_LENGTH_MAX } from "./option_values.ts";
 import { defaultOf, type GivenOptions } from "./read_options.ts";
 
-/** Physical block size by default, unless a logical block is larger. */
+/** The default physical block size, unless a logical block is larger. */
 const PHYSICAL_BLOCK_SIZE_BYTES = 4096;
 
-/** A section's options that matter here. */
+/** The part of a section that is checked here. */
 interface Draft {
-  /** The section in a message. */
+  /** The section, as messages call it. */
   readonly label: string;
   readonly given: GivenOptions;
   readonly logicalUnits: readonly LogicalUnitConfig[];
 }
 
-/** The kind of disk that options say, with every default filled in. */
+/** Returns the disk that options describe, with every default filled in. */
 export function diskOf(values: GivenOptions["values"]): DiskConfig {
   const blockSizeBytes = values.blocksize ?? defaultOf("blocksize");
   return {
@@ -29,12 +29,12 @@ export function diskOf(values: GivenOptions["values"]): DiskConfig {
   };
 }
 
-/** The serial number of a LUN that the conf gives one. */
+/** Returns the serial number of a LUN; undefined when the conf sets none. */
 export function serialNumberOf({ serialNumber }: DiskConfig, lun: number): string | undefined {
   return serialNumber === undefined || lun === 0 ? serialNumber : `${serialNumber}_${lun}`;
 }
 
-/** Reports options that do not go together within a target. */
+/** Reports options of a target that contradict each other. */
 export function reportDisk(
   { given: { values, lines }, logicalUnits }: Draft,
   diagnostics: Diagnostics,
@@ -42,9 +42,11 @@ export function reportDisk(
   const disk = diskOf(values);
   const { blockSizeBytes, physicalBlockSizeBytes } = disk;
   if (physicalBlockSizeBytes < blockSizeBytes) {
-    const message =
-      `Cannot use physicalblocksize ${physicalBlockSizeBytes}: a block has ${blockSizeBytes} bytes`;
-    diagnostics.error(lines.get("physicalblocksize")!, `${message}; write at least as many`);
+    const problem = `blocksize is ${blockSizeBytes}; write at least ${blockSizeBytes}`;
+    diagnostics.error(
+      lines.get("physicalblocksize")!,
+      `Cannot use physicalblocksize ${physicalBlockSizeBytes}: ${problem}`,
+    );
   }
   for (const { sizeBytes, line } of logicalUnits) {
     const rest = sizeBytes % blockSizeBytes;
@@ -57,12 +59,12 @@ export function reportDisk(
   }
   const longest = serialNumberOf(disk, logicalUnits.at(-1)?.number ?? 0) ?? "";
   if (longest.length > SERIAL_NUMBER_LENGTH_MAX) {
-    const problem = `the last LUN's would be ${longest.length} characters long; shorten it`;
+    const problem = `that of the last LUN would be ${longest.length} characters long; shorten it`;
     diagnostics.error(lines.get("serial")!, `Cannot use serial ${quote(values.serial!)}: ${problem}`);
   }
 }
 
-/** Reports LUNs that have one serial number: to an initiator with several paths they would be one disk. */
+/** Reports LUNs with the same serial number: an initiator with several paths would take them for one disk. */
 export function reportSharedSerials(drafts: readonly Draft[], diagnostics: Diagnostics): void {
   const holders = new Map<string, string>();
   for (const { label, given: { values, lines }, logicalUnits } of drafts) {

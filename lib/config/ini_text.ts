@@ -1,11 +1,10 @@
 /**
- * The conf as lines, sections and assignments, before anything is known of options.
+ * The conf as lines, sections and assignments, whatever their names.
  *
- * `@std/ini` converts values (`007` to 7, nothing to 0), keeps only the last of two equal keys and throws at the
- * first line that it cannot read, without a word on where a value stood. So every line is checked here first, and
- * rewritten so that nothing gets lost on the way through `parse`: a section is named after the line of its header,
- * and a value goes in quotes, with its line number before it. Then the reviver sees every assignment with its
- * section, its line and its text as written.
+ * `@std/ini` converts values (`007` to 7, nothing to 0), keeps only the last of two equal keys, throws at the first
+ * line that it cannot read, and reports no line numbers. So every line is checked and rewritten before `parse`: a
+ * section is named by the line of its header, and a value is quoted, with its line number before it. The reviver then
+ * gets every assignment with its section, its line and its text as written.
  */
 import { parse } from "@std/ini";
 import { type Diagnostics, quote } from "./diagnostics.ts";
@@ -18,16 +17,16 @@ export interface Assignment {
   readonly line: number;
 }
 
-/** A section header and the assignments up to the next. */
+/** A section header and the assignments up to the next header. */
 export interface IniSection {
-  /** Undefined when the header cannot be read, which has been reported. */
+  /** Undefined when the header is wrong, which has been reported. */
   readonly name: string | undefined;
-  /** Line of the header. */
+  /** The line of the header. */
   readonly line: number;
   readonly assignments: readonly Assignment[];
 }
 
-/** A whole file. */
+/** The content of a file. */
 export interface IniText {
   /** The assignments above the first section. */
   readonly globals: readonly Assignment[];
@@ -35,7 +34,7 @@ export interface IniText {
   readonly sections: readonly IniSection[];
 }
 
-/** Takes a file apart. Lines that cannot be read are reported and left out. */
+/** Splits a file into sections and assignments. Lines that it cannot read are reported and left out. */
 export function readIniText(text: string, diagnostics: Diagnostics): IniText {
   const globals: Assignment[] = [];
   const sections = new Map<string, { name: string | undefined; line: number; assignments: Assignment[] }>();
@@ -43,9 +42,9 @@ export function readIniText(text: string, diagnostics: Diagnostics): IniText {
     const line = index + 1;
     const content = withoutControlCharacters(raw, line, diagnostics).trim();
     if (/^(#|;|\/\/|$)/.test(content)) return "";
-    // What a decoder puts in place of bytes that it cannot read; in a remark they do no harm.
+    // The decoder's replacement for bytes that are not UTF-8. They do no harm in a comment.
     if (content.includes("\ufffd")) {
-      diagnostics.error(line, "Cannot read what is not UTF-8: save the file in that encoding");
+      diagnostics.error(line, "Cannot read this line: it is not UTF-8; save the file in that encoding");
     }
     if (!content.startsWith("[")) return annotateAssignment(content, line, diagnostics);
     sections.set(String(line), { name: readHeader(content, line, diagnostics), line, assignments: [] });
@@ -80,11 +79,11 @@ function readHeader(content: string, line: number, diagnostics: Diagnostics): st
   return name === "" ? undefined : name;
 }
 
-/** The assignment as `parse` is to see it, or an empty line. */
+/** Rewrites an assignment for `parse`; returns an empty line for one that cannot be read. */
 function annotateAssignment(content: string, line: number, diagnostics: Diagnostics): string {
   const equals = content.indexOf("=");
   if (equals < 0) {
-    // The line is not repeated: a secret may stand on it alone.
+    // The message does not repeat the line, which may be a secret alone.
     diagnostics.error(line, 'Missing "=": write "NAME = VALUE"');
     return "";
   }
@@ -94,7 +93,7 @@ function annotateAssignment(content: string, line: number, diagnostics: Diagnost
   }
   const name = content.slice(0, equals).trim();
   const value = content.slice(equals + 1).trim();
-  // The last "=" tells a quotation mark of the value from the annotation's, should `parse` leave that in place.
+  // The last "=" separates a quotation mark of the value from the added one, in case `parse` keeps that.
   return `${name}="${line}=${value}="`;
 }
 

@@ -1,12 +1,12 @@
 /**
- * The word that was probably meant by a mistyped one: the candidate with the fewest insertions, deletions,
- * replacements and swaps of neighbours, letter case aside; undefined when more than a third of the word is wrong.
+ * Returns the candidate that a mistyped word probably means: the one with the fewest insertions, deletions,
+ * replacements and swaps of neighbours, ignoring case; undefined when more than a third of the word is wrong.
  */
 export function nearestWord(word: string, candidates: readonly string[]): string | undefined {
   let nearest: string | undefined;
   let nearestDistance = Math.floor((word.length + 1) / 3) + 1;
   for (const candidate of candidates) {
-    // Distance is at least the difference in length, which keeps long garbage cheap.
+    // The distance is at least the difference in length, so a long text is skipped quickly.
     if (Math.abs(candidate.length - word.length) >= nearestDistance) continue;
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < nearestDistance) {
@@ -17,7 +17,7 @@ export function nearestWord(word: string, candidates: readonly string[]): string
   return nearest;
 }
 
-/** Optimal string alignment distance: Levenshtein's, with a swap of two neighbours as one step. */
+/** Returns the optimal string alignment distance: Levenshtein's, with a swap of two neighbours as one step. */
 function editDistance(from: string, to: string): number {
   let twoBefore: number[] = [];
   let before = Array.from({ length: to.length + 1 }, (_, index) => index);

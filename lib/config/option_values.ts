@@ -1,4 +1,4 @@
-/** Readers of the values of options: from text to a value of its type, or undefined when the text is reported. */
+/** Readers of option values: each converts a text to a typed value, or reports the text and returns undefined. */
 import { isAbsolute, resolve } from "@std/path";
 import {
   addressFamily,
@@ -16,23 +16,23 @@ import { PERMANENTLY, type Redirection } from "./redirection.ts";
 import { readSecretText, type Secret } from "./secret.ts";
 import { parseSize } from "./size.ts";
 
-/** Most bytes of a text value on the wire (RFC 7143, 6.1), which binds the friendly name. */
+/** The most bytes of a text value on the wire (RFC 7143, 6.1), and so of the friendly name. */
 const TEXT_BYTES_MAX = 255;
-/** Most LUNs of a target: as many as a LUN field's single-level peripheral form can name (SAM-5, 4.7.7.2). */
+/** The most LUNs of a target: the range of a LUN field in single-level peripheral form (SAM-5, 4.7.7.2). */
 const LOGICAL_UNITS_MAX = 256;
-/** Where a server listens unless told otherwise (RFC 7143, 13.8). */
+/** The port of a TargetAddress that names none (RFC 7143, 13.8). */
 const DEFAULT_PORT = 3260;
 
-/** The word for an option that is absent, in this program's texts. As a name it is a mistake. */
+/** This program's word for an absent option. As a name it is a mistake. */
 export const NOTHING = "none";
 
-/** Longest serial number, so that every designator made of one fits into 255 bytes (SPC-4, 7.8.6). */
+/** The most characters of a serial number. Every designator made of one fits into 255 bytes (SPC-4, 7.8.6). */
 export const SERIAL_NUMBER_LENGTH_MAX = 64;
-/** Block sizes go in powers of two up to this. */
+
 const BLOCK_SIZE_BYTES = [512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536];
 
 const PORT_MAX = 65_535;
-/** Where metrics are served unless the conf says otherwise: they tell who uses what. */
+/** The default address of the metrics, which show who uses which target. */
 const LOOPBACK = "127.0.0.1";
 
 const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
@@ -40,16 +40,16 @@ const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
   ...["n", "no", "false", "off", "0"].map((word) => [word, false] as const),
 ]);
 
-/** Where a reader says what is wrong with the value of an option. */
+/** The report of problems with the value of an option. */
 export interface ValueReport extends Report {
-  /** Name of the option. */
+  /** The name of the option. */
   readonly option: string;
 }
 
-/** Reads the value of an option; undefined when it cannot be used, which has been reported. */
+/** A reader of an option's value. It reports an invalid value, and returns undefined for it. */
 export type ReadValue<T> = (text: string, report: ValueReport) => T | undefined;
 
-/** A text as written, of a length that fits on the wire. */
+/** Reads a text of a length that fits on the wire. */
 export function readText(text: string, report: ValueReport): string | undefined {
   const lengthBytes = new TextEncoder().encode(text).length;
   if (lengthBytes <= TEXT_BYTES_MAX) return text;
@@ -58,19 +58,19 @@ export function readText(text: string, report: ValueReport): string | undefined 
   return undefined;
 }
 
-/** A name as written; whether it is a good one depends on where it is used. */
+/** Reads a name, which is checked where it is used. */
 export function readName(text: string): string {
   return text;
 }
 
-/** A yes or no, in any of the words of `BOOLEANS`. */
+/** Reads a yes or no, in any of the words of `BOOLEANS`. */
 export function readBoolean(text: string, report: ValueReport): boolean | undefined {
   const value = BOOLEANS.get(text.toLowerCase());
   if (value === undefined) report.error(`Cannot use ${report.option} ${quote(text)}: write y or n`);
   return value;
 }
 
-/** A reader of whole numbers in decimal digits. */
+/** Returns a reader of whole numbers in decimal digits. */
 export function integerWithin(min: number, max: number): ReadValue<number> {
   return function readInteger(text, report): number | undefined {
     const value = /^\d{1,15}$/.test(text) ? Number(text) : undefined;
@@ -80,7 +80,7 @@ export function integerWithin(min: number, max: number): ReadValue<number> {
   };
 }
 
-/** `PORT` on loopback, `ADDRESS:PORT`, or `[ADDRESS]:PORT` for an address of IPv6. */
+/** Reads `PORT` on loopback, `ADDRESS:PORT`, or `[ADDRESS]:PORT` for an IPv6 address. */
 export function readEndpoint(text: string, report: ValueReport): Endpoint | undefined {
   const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]:|([^:]*):)?(\d{1,5})$/.exec(text) ?? [];
   const address = plainAddress(bracketed ?? plain ?? LOOPBACK);
@@ -93,7 +93,7 @@ export function readEndpoint(text: string, report: ValueReport): Endpoint | unde
   return undefined;
 }
 
-/** A reader of one of a few numbers in decimal digits. */
+/** Returns a reader that accepts the given numbers, in decimal digits. */
 export function oneOf(numbers: readonly number[]): ReadValue<number> {
   return function readChoice(text, report): number | undefined {
     const value = numbers.find((number) => String(number) === text);
@@ -104,10 +104,10 @@ export function oneOf(numbers: readonly number[]): ReadValue<number> {
   };
 }
 
-/** A block size in bytes. */
+/** Reads a block size in bytes. */
 export const readBlockSize: ReadValue<number> = oneOf(BLOCK_SIZE_BYTES);
 
-/** A reader of printable ASCII (SPC-4, 4.4.1) of a field's width. */
+/** Returns a reader of printable ASCII (SPC-4, 4.4.1) for a field of the given width. */
 export function printableUpTo(lengthMax: number): ReadValue<string> {
   return function readPrintable(text, report): string | undefined {
     if (/^[\x20-\x7e]*$/.test(text) && text.length <= lengthMax) return text;
@@ -117,11 +117,13 @@ export function printableUpTo(lengthMax: number): ReadValue<string> {
   };
 }
 
-/** The absolute path of a folder that is not the root: whoever has rights in it has none to everything else. */
+/** Reads the absolute path of a folder. The root is refused: rights to it would be rights to every file. */
 export function readFolder(text: string, report: ValueReport): string | undefined {
   if (isAbsolute(text) && resolve(text) === "/") {
     report.error(
-      `Cannot use ${report.option} ${quote(text)}: every file lies in it; write the path of a folder in it`,
+      `Cannot use ${report.option} ${
+        quote(text)
+      }: it contains every file; write the path of a folder below it`,
     );
     return undefined;
   }
@@ -130,14 +132,14 @@ export function readFolder(text: string, report: ValueReport): string | undefine
   return undefined;
 }
 
-/** A path as written, which ends in the name of a file. */
+/** Reads a path that ends in the name of a file. */
 export function readFile(text: string, report: ValueReport): string | undefined {
   if (!/(^|\/)\.{0,2}$/.test(text)) return text;
   report.error(`Cannot use file ${quote(text)}: it is the name of a folder; write the name of a file`);
   return undefined;
 }
 
-/** The absolute path of a file. */
+/** Reads the absolute path of a file. */
 export function readAbsoluteFile(text: string, report: ValueReport): string | undefined {
   const path = isAbsolute(text) ? readFile(text, report) : undefined;
   if (isAbsolute(text)) return path && resolve(path);
@@ -145,7 +147,7 @@ export function readAbsoluteFile(text: string, report: ValueReport): string | un
   return undefined;
 }
 
-/** The name of a CHAP user, as it is. */
+/** Reads the name of a CHAP user. */
 export function readChapName(text: string, report: ValueReport): string | undefined {
   const problem = chapNameProblem(text);
   if (problem === undefined) return text;
@@ -153,15 +155,15 @@ export function readChapName(text: string, report: ValueReport): string | undefi
   return undefined;
 }
 
-/** A CHAP secret, which no message repeats. */
+/** Reads a CHAP secret, which no message repeats. */
 export function readSecret(text: string, report: ValueReport): Secret | undefined {
   const { secret, problem, doubt } = readSecretText(text);
   if (problem !== undefined) report.error(`Cannot use ${report.option}: ${problem}`);
-  if (doubt !== undefined) report.warning(`${report.option} is long: ${doubt}`);
+  if (doubt !== undefined) report.warning(`Value of "${report.option}" ${doubt}`);
   return secret;
 }
 
-/** The name of a CHAP algorithm. */
+/** Reads the name of a CHAP algorithm. */
 export function readAlgorithm(text: string, report: ValueReport): ChapAlgorithm | undefined {
   const value = CHAP_ALGORITHMS.find((name) => name === text.toLowerCase());
   if (value !== undefined) return value;
@@ -170,7 +172,7 @@ export function readAlgorithm(text: string, report: ValueReport): ChapAlgorithm 
   return undefined;
 }
 
-/** Where another server is, after the word `permanently` if the target stays there. */
+/** Reads the address of another server, after the word `permanently` if the target stays there. */
 export function readRedirection(text: string, report: ValueReport): Redirection | undefined {
   if (text.toLowerCase() === NOTHING) {
     const remedy =
@@ -184,12 +186,12 @@ export function readRedirection(text: string, report: ValueReport): Redirection 
   if (portal !== undefined) return { targetAddress: formatPortal(portal.address, portal.port), isPermanent };
   const remedy =
     "write ADDRESS or ADDRESS:PORT, an IPv6 address in square brackets, or the name of a host, " +
-    `after "${PERMANENTLY}" if the target does not come back`;
+    `after "${PERMANENTLY}" if the target has moved for good`;
   report.error(`Cannot use ${report.option} ${quote(text)}: ${remedy}`);
   return undefined;
 }
 
-/** The base of iSCSI names, folded. */
+/** Reads the base of iSCSI names, and folds it. */
 export function readNode(text: string, report: ValueReport): string | undefined {
   const name = foldIscsiName(text);
   const problem = !name.startsWith("iqn.")
@@ -201,13 +203,13 @@ export function readNode(text: string, report: ValueReport): string | undefined 
     report.error(`Cannot use node ${quote(text)}: ${problem}`);
     return undefined;
   }
-  if (name !== text) report.warning(`Node ${quote(text)} becomes ${quote(name)}: write it so`);
+  if (name !== text) report.warning(`Node ${quote(text)} is used as ${quote(name)}; write it that way`);
   return name;
 }
 
-/** Sizes in bytes, one for each LUN. */
+/** Reads sizes in bytes, one for each LUN. */
 export function readSizes(text: string, report: ValueReport): readonly number[] | undefined {
-  // A unit on its own can only belong to the number before it.
+  // A unit after a space belongs to the number before it.
   const entries = splitList(text.replaceAll(/(\d)\s+([MGT]B)(?=\s|$)/gi, "$1$2"), report);
   if (entries !== undefined && entries.length > LOGICAL_UNITS_MAX) {
     report.error(`Cannot make ${entries.length} LUNs: write at most ${LOGICAL_UNITS_MAX} sizes`);
@@ -220,7 +222,7 @@ export function readSizes(text: string, report: ValueReport): readonly number[] 
   });
 }
 
-/** Networks and addresses, each once. */
+/** Reads networks and addresses. */
 export function readNetworks(text: string, report: ValueReport): readonly Network[] | undefined {
   return readEach(splitList(text, report), (entry) => {
     const network = parseNetwork(entry);
@@ -228,14 +230,14 @@ export function readNetworks(text: string, report: ValueReport): readonly Networ
       const remedy = "write a network such as 192.168.100.0/24, or an address of this server";
       report.error(`Cannot use network ${quote(entry)}: ${remedy}`);
     } else if (network.prefixLength !== undefined && plainAddress(entry.split("/")[0]!) !== network.address) {
-      const meant = `${network.address}/${network.prefixLength}`;
-      report.warning(`Network ${quote(entry)} means all of ${quote(meant)}: write it so`);
+      const used = `${network.address}/${network.prefixLength}`;
+      report.warning(`Network ${quote(entry)} is used as ${quote(used)}; write it that way`);
     }
     return network;
   });
 }
 
-/** Folded iSCSI names, each once. */
+/** Reads iSCSI names, folds them and removes duplicates. */
 export function readInitiators(text: string, report: ValueReport): readonly string[] | undefined {
   const names = readEach(splitList(text, report), (entry) => {
     const name = foldIscsiName(entry);
@@ -253,7 +255,7 @@ function splitList(text: string, report: ValueReport): string[] | undefined {
   return undefined;
 }
 
-/** Reads every entry, so that all that are wrong get reported; undefined when one is. */
+/** Reads every entry, and so reports every invalid one; returns undefined when there is one. */
 function readEach<T>(
   entries: readonly string[] | undefined,
   read: (entry: string) => T | undefined,

@@ -22,12 +22,12 @@ import {
   SERIAL_NUMBER_LENGTH_MAX,
 } from "./option_values.ts";
 
-/** What the conf means when an option is absent: a value, as the conf would write it, or something else, in words. */
+/** The meaning of an absent option: a value, as the conf would write it, or a description. */
 export type OptionDefault = { readonly value: string } | { readonly meaning: string };
 
 /** One option of the conf. */
 export interface Option<T> {
-  /** Where it may stand: above the first section, in a target's section, or in both, of which the latter wins. */
+  /** The part of the conf: above the first section, in a target's section, or both; then the section's value wins. */
   readonly place: "global" | "target" | "both";
   /** Undefined when the option is mandatory. */
   readonly default: OptionDefault | undefined;
@@ -36,7 +36,7 @@ export interface Option<T> {
   readonly isSecret?: true;
 }
 
-/** Every option that a conf may have, in the order in which it is documented. */
+/** Every option of the conf, in the order of the documentation. */
 export const OPTIONS = {
   storage: row({
     place: "global",
@@ -140,7 +140,7 @@ export const OPTIONS = {
   }),
   serial: row({
     place: "target",
-    default: { meaning: "the one that was made when the LUN was built" },
+    default: { meaning: 'the one that "iscsi build" recorded' },
     read: printableUpTo(SERIAL_NUMBER_LENGTH_MAX),
   }),
   redirect: row({
@@ -187,21 +187,21 @@ export const OPTIONS = {
   }),
 } as const;
 
-/** Name of an option. */
+/** The name of an option. */
 export type OptionName = keyof typeof OPTIONS;
 
-/** Type of an option's value. */
+/** The type of an option's value. */
 export type OptionValue<Name extends OptionName> = NonNullable<ReturnType<typeof OPTIONS[Name]["read"]>>;
 
 /** The names of all options, in the order of the table. */
 export const OPTION_NAMES = Object.keys(OPTIONS) as readonly OptionName[];
 
-/** Whether there is an option of that name. */
+/** Reports whether `name` is the name of an option. */
 export function isOptionName(name: string): name is OptionName {
   return Object.hasOwn(OPTIONS, name);
 }
 
-/** Infers the type of a row's values from its reader. */
+/** Returns a row of the table, with the type of its values inferred from its reader. */
 function row<T>(option: Option<T>): Option<T> {
   return option;
 }

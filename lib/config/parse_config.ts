@@ -6,25 +6,25 @@ import { Diagnostics } from "./diagnostics.ts";
 import { readIniText } from "./ini_text.ts";
 import { defaultOf, readOptions } from "./read_options.ts";
 
-/** What a conf says, if it is free of errors, and what there is to say about it. */
+/** The configuration of a conf without errors, and the diagnostics. */
 export interface ParsedConfig {
-  /** Undefined exactly when one of the diagnostics is an error. Frozen in depth. */
+  /** Undefined exactly when one of the diagnostics is an error. Deeply frozen. */
   readonly config: Config | undefined;
-  /** In the order of lines. */
+  /** By line. */
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** What is known of a conf besides its text. */
+/** The origin of a conf's text. */
 export interface ConfSource {
   /** The file as the user named it, for messages. */
   readonly file: string;
-  /** Its permission bits; undefined for a text that is no file. */
+  /** Its permission bits; undefined for a text that is not from a file. */
   readonly mode?: number;
-  /** Reads the files that it names; unless told, none can be read. */
+  /** Reads the files that the conf names. Without it, none can be read. */
   readonly readFile?: ReadFile;
 }
 
-/** Reads a conf. Everything wrong with it is reported at once; nothing is thrown, whatever the text. */
+/** Parses a conf, and reports all of its problems. Never throws. */
 export function parseConfig(text: string, source: ConfSource): ParsedConfig {
   const { file, mode, readFile = noFile } = source;
   const diagnostics = new Diagnostics(file);
@@ -63,7 +63,7 @@ export function parseConfig(text: string, source: ConfSource): ParsedConfig {
   return deepFreeze({ config, diagnostics: diagnostics.toArray() });
 }
 
-/** The storage folder of a conf, whatever is wrong with the rest of it; undefined when that itself is not right. */
+/** Returns the storage folder of a conf, even if other lines have errors; undefined when `storage` is invalid. */
 export function findStorage(text: string): string | undefined {
   const diagnostics = new Diagnostics("");
   const { values, lines } = readOptions(readIniText(text, diagnostics).globals, "global", diagnostics);

@@ -11,18 +11,18 @@ import {
   type OptionValue,
 } from "./options.ts";
 
-/** The part of the conf in which an option stands. */
+/** The part of the conf that contains an option. */
 export type Place = "global" | "target";
 
-/** The options that one part of the conf gives. */
+/** The options in one part of the conf. */
 export interface GivenOptions {
-  /** Those whose values are good. */
+  /** The valid values. */
   readonly values: { readonly [Name in OptionName]?: OptionValue<Name> };
-  /** The line of every option given, be its value good or not. */
+  /** The line of every option, with a valid value or not. */
   readonly lines: ReadonlyMap<OptionName, number>;
 }
 
-/** Reads the options of one part of the conf, and reports every one that is not as it should be. */
+/** Reads the options of one part of the conf, and reports every invalid one. */
 export function readOptions(
   assignments: readonly Assignment[],
   place: Place,
@@ -32,7 +32,7 @@ export function readOptions(
   const lines = new Map<OptionName, number>();
   for (const { name, value, line } of assignments) {
     if (!isOptionName(name)) {
-      diagnostics.error(line, unknownOption(name, place));
+      reportUnknown({ name, line }, place, diagnostics);
       continue;
     }
     const option = OPTIONS[name];
@@ -57,7 +57,7 @@ export function readOptions(
   return { values: values as GivenOptions["values"], lines };
 }
 
-/** The value of an option that is not given. Only for options whose default is a value. */
+/** Returns the default of an option whose default is a value. */
 export function defaultOf<Name extends OptionName>(name: Name): OptionValue<Name> {
   const option: Option<unknown> = OPTIONS[name];
   if (!option.default || !("value" in option.default)) {
@@ -73,7 +73,7 @@ export function defaultOf<Name extends OptionName>(name: Name): OptionValue<Name
   return option.read(option.default.value, report) as OptionValue<Name>;
 }
 
-/** The value without the quotation marks around it; undefined when it cannot be what was meant. */
+/** Returns a value without its quotation marks; undefined for one that contains something else by mistake. */
 function plainValue(
   value: string,
   place: Place,
@@ -85,7 +85,7 @@ function plainValue(
     report.error(`Missing value of "${report.option}": ${remedyForEmpty(OPTIONS[report.option], place)}`);
     return undefined;
   }
-  // Free text may contain anything, and quotation marks say that a value is meant as it is.
+  // A comment may contain anything, and so may a value in quotation marks.
   const problem = quoted || report.option === "comment" ? undefined : mixedValueProblem(text);
   const option: Option<unknown> = OPTIONS[report.option];
   const shown = option.isSecret ? report.option : `${report.option} ${quote(text)}`;
@@ -93,7 +93,7 @@ function plainValue(
   return problem === undefined ? text : undefined;
 }
 
-/** What a value contains that belongs elsewhere. */
+/** Returns the remedy for a value that contains something else by mistake. */
 function mixedValueProblem(text: string): string | undefined {
   if (/^["']/.test(text)) return "close the quotation marks, or remove them";
   if (/\s[#;]/.test(text)) return "write the comment on a line of its own";
@@ -105,16 +105,28 @@ function remedyForEmpty(option: Option<unknown>, place: Place): string {
   if (option.default === undefined) return "write a size for each LUN, such as 750GB";
   const meaning = "value" in option.default ? `the default, ${option.default.value}` : option.default.meaning;
   const inherited = place === "target" && option.place === "both";
-  return `write one, or remove the line to have ${inherited ? "the global value" : meaning}`;
+  return `write one, or remove the line for ${inherited ? "the global value" : meaning}`;
 }
 
-function unknownOption(name: string, place: Place): string {
+/** Reports an unknown option. The list of valid ones is written once for each place, because it is long. */
+function reportUnknown(
+  { name, line }: Pick<Assignment, "name" | "line">,
+  place: Place,
+  diagnostics: Diagnostics,
+): void {
   const nearest = nearestWord(name, OPTION_NAMES);
-  if (nearest !== undefined) return `Unknown option ${quote(name)}: did you mean "${nearest}"?`;
-  const known = OPTION_NAMES.filter((name) =>
+  if (nearest !== undefined) {
+    diagnostics.error(line, `Unknown option ${quote(name)}: did you mean "${nearest}"?`);
+    return;
+  }
+  const valid = OPTION_NAMES.filter((name) =>
     OPTIONS[name].place === place || OPTIONS[name].place === "both"
   );
-  return `Unknown option ${quote(name)}: known here are ${known.join(", ")}`;
+  const listLine = diagnostics.lineThatExplains(`valid ${place} options`, line);
+  const list = listLine === line
+    ? `valid here: ${valid.join(", ")}`
+    : `line ${listLine} lists the valid ones`;
+  diagnostics.error(line, `Unknown option ${quote(name)}: ${list}`);
 }
 
 function misplacedOption(name: OptionName, place: Place): string {

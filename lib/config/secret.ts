@@ -1,16 +1,15 @@
 /** Secrets of CHAP (RFC 7143, 9.2.1 and 12.1.3). */
 
-/** 96 bits, the least that RFC 7143, 9.2.1, allows on a network without IPsec. */
+/** 96 bits, the minimum on a network without IPsec (RFC 7143, 9.2.1). */
 const SECRET_BYTES_MIN = 12;
-/** Windows takes no longer ones. */
-const SECRET_BYTES_EVERYWHERE = 16;
+/** The most bytes that Windows accepts. */
+const SECRET_BYTES_WINDOWS = 16;
 const SECRET_BYTES_MAX = 255;
 
 /**
- * A secret, which no text of this program shows: neither as a string nor in JSON nor in an error's dump.
+ * A secret that no text of this program shows: no string, no JSON and no dump of an error.
  *
- * It may be posted to a worker. What arrives there has lost this class, but its bytes still show in neither of the
- * first two.
+ * It may be posted to a worker. There it arrives without this class, but strings and JSON still do not show its bytes.
  */
 export class Secret {
   readonly bytes: ArrayBuffer;
@@ -32,36 +31,39 @@ export class Secret {
   }
 }
 
-/** What a text is as a secret. No message repeats the text. */
+/** The result of reading a secret. No message repeats its text. */
 export interface SecretReading {
   /** Undefined exactly when there is a problem. */
   readonly secret: Secret | undefined;
-  /** What keeps it from being a secret, as the end of a sentence. */
+  /** The reason why the text is not a secret, and the remedy, as the end of a sentence. */
   readonly problem?: string;
-  /** What may keep some initiators from using it, as the end of a sentence. */
+  /** The reason why some initiators cannot use the secret, as the predicate of a sentence. */
   readonly doubt?: string;
 }
 
-/** Reads a secret: printable ASCII as it is, or `0x` and two hexadecimal digits a byte. */
+/** Reads a secret: printable ASCII, or `0x` and two hexadecimal digits per byte. */
 export function readSecretText(text: string): SecretReading {
   const bytes = secretBytes(text);
   if (typeof bytes === "string") return { secret: undefined, problem: bytes };
   const { length } = bytes;
+  const unit = isHexadecimal(text) ? "bytes" : "characters";
+  const actual = `is ${length} ${unit} long`;
+  const windows = `Windows: at most ${SECRET_BYTES_WINDOWS}`;
   if (length < SECRET_BYTES_MIN || length > SECRET_BYTES_MAX) {
-    const remedy = length > SECRET_BYTES_MAX
-      ? `write at most ${SECRET_BYTES_MAX}`
-      : `write ${SECRET_BYTES_MIN} to ${SECRET_BYTES_EVERYWHERE}`;
-    return { secret: undefined, problem: `it is ${length} bytes long; ${remedy}` };
+    const remedy = `use ${SECRET_BYTES_MIN} to ${SECRET_BYTES_MAX} ${unit} (${windows})`;
+    return { secret: undefined, problem: `it ${actual}; ${remedy}` };
   }
   const secret = new Secret(bytes);
-  if (length <= SECRET_BYTES_EVERYWHERE) return { secret };
-  const doubt = `it is ${length} bytes long; initiators such as Windows take ${SECRET_BYTES_MIN} to ` +
-    `${SECRET_BYTES_EVERYWHERE}`;
-  return { secret, doubt };
+  return length <= SECRET_BYTES_WINDOWS ? { secret } : { secret, doubt: `${actual} (${windows})` };
 }
 
+function isHexadecimal(text: string): boolean {
+  return /^0x/i.test(text);
+}
+
+/** Returns the bytes of a secret, or the problem with its text. */
 function secretBytes(text: string): Uint8Array | string {
-  if (/^0x/i.test(text)) {
+  if (isHexadecimal(text)) {
     const digits = text.slice(2);
     return /^([0-9a-f]{2})+$/i.test(digits)
       ? Uint8Array.fromHex(digits)
@@ -69,24 +71,24 @@ function secretBytes(text: string): Uint8Array | string {
   }
   return /^[\x21-\x7e]*$/.test(text)
     ? new TextEncoder().encode(text)
-    : "it contains something else than printable ASCII without spaces; write only that";
+    : "it contains a space, or characters that are not printable ASCII; remove them";
 }
 
 /**
- * Makes a secret as `readSecretText` reads it: a text of 96 bits, which every initiator can be told, or 128 bits in
- * hexadecimal. Either is as long as Windows takes it.
+ * Makes the text of a random secret, for `readSecretText`: 96 bits as characters, which every initiator accepts, or
+ * 128 bits in hexadecimal. Windows accepts the length of both.
  */
 export function makeSecretText(
   randomBytes: (length: number) => Uint8Array,
   form: "text" | "hexadecimal",
 ): string {
-  if (form === "hexadecimal") return `0x${randomBytes(SECRET_BYTES_EVERYWHERE).toHex()}`;
+  if (form === "hexadecimal") return `0x${randomBytes(SECRET_BYTES_WINDOWS).toHex()}`;
   const text = randomBytes(SECRET_BYTES_MIN).toBase64({ alphabet: "base64url" });
-  // What looks like the beginning of a number would be taken for one, here or by an initiator.
+  // This program or an initiator would read such a text as a number.
   return /^0[xb]/i.test(text) ? makeSecretText(randomBytes, form) : text;
 }
 
-/** Whether two secrets are the same. */
+/** Reports whether two secrets are equal. */
 export function isSameSecret(a: Secret, b: Secret): boolean {
   const [bytes, others] = [new Uint8Array(a.bytes), new Uint8Array(b.bytes)];
   return bytes.length === others.length && bytes.every((byte, index) => byte === others[index]);

@@ -1,16 +1,16 @@
 /**
- * A file of secrets: one `NAME SECRET` a line, and after it the iSCSI names of the initiators that the secret is bound
- * to. No message repeats anything of it, since what stands in the wrong place may be a secret.
+ * A file of secrets: one `NAME SECRET` per line, followed by the iSCSI names of the initiators that may use it, if not
+ * all may. Messages repeat no text of the file, because a misplaced word may be a secret.
  */
 import { type Account, chapNameProblem } from "./chap.ts";
 import type { Diagnostics } from "./diagnostics.ts";
 import { foldIscsiName, iscsiNameProblem } from "./iscsi_name.ts";
 import { readSecretText } from "./secret.ts";
 
-/** Most names of one file. */
+/** The most names in one file. */
 const NAMES_MAX = 10_000;
 
-/** The accounts of a file; what is wrong with a line is reported, and the line left out. */
+/** Parses the accounts of a file. Lines with a problem are reported and left out. */
 export function parseSecretsFile(text: string, diagnostics: Diagnostics): readonly Account[] {
   const lineOf = new Map<string, number>();
   const list: Account[] = [];
@@ -19,7 +19,7 @@ export function parseSecretsFile(text: string, diagnostics: Diagnostics): readon
     const content = raw.trim();
     if (content === "" || content.startsWith("#")) continue;
     if (lineOf.size === NAMES_MAX) {
-      diagnostics.error(line, `Too many names: write at most ${NAMES_MAX} into a file`);
+      diagnostics.error(line, `Too many names: a file can have at most ${NAMES_MAX}`);
       break;
     }
     const account = readLine(content, diagnostics, line);
@@ -33,7 +33,7 @@ export function parseSecretsFile(text: string, diagnostics: Diagnostics): readon
     list.push(account);
   }
   if (list.length === 0 && !diagnostics.hasErrors) {
-    diagnostics.error(1, "File has no secret: write one NAME SECRET a line");
+    diagnostics.error(1, "File has no secret: write one NAME SECRET per line");
   }
   return list;
 }
@@ -46,14 +46,14 @@ function readLine(content: string, diagnostics: Diagnostics, line: number): Acco
   }
   const initiators = [...new Set(more.map(foldIscsiName))];
   if (initiators.some((initiator) => iscsiNameProblem(initiator) !== undefined)) {
-    const remedy = "write iSCSI names only, and neither NAME nor SECRET with a space in it";
-    diagnostics.error(line, `Cannot use what follows the secret: ${remedy}`);
+    const remedy = "write only iSCSI names there, and NAME and SECRET without spaces";
+    diagnostics.error(line, `Cannot use the text after the secret: ${remedy}`);
     return undefined;
   }
   const nameProblem = chapNameProblem(name);
   const { secret, problem, doubt } = readSecretText(text);
   if (nameProblem !== undefined) diagnostics.error(line, `Cannot use the name: ${nameProblem}`);
   if (problem !== undefined) diagnostics.error(line, `Cannot use the secret: ${problem}`);
-  if (doubt !== undefined) diagnostics.warning(line, `The secret is long: ${doubt}`);
+  if (doubt !== undefined) diagnostics.warning(line, `The secret ${doubt}`);
   return nameProblem === undefined && secret !== undefined ? { name, secret, initiators } : undefined;
 }

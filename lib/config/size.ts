@@ -1,13 +1,13 @@
 /** Sizes as people write them. Units are powers of 1024. */
 
-/** Bytes in a block, of which every LUN is made. */
+/** The bytes of the smallest block. */
 const BLOCK_BYTES = 512;
-/** Most bytes of one LUN: 8 PiB, up to which every number of bytes is exact. */
+/** The most bytes of one LUN: 8 PiB, the range of exact integers. */
 export const SIZE_BYTES_MAX = 2 ** 53;
 
 const UNIT_BYTES = { TB: 2 ** 40, GB: 2 ** 30, MB: 2 ** 20, KB: 2 ** 10 } as const;
 
-/** A size, or what is wrong with the text and how to mend it. */
+/** A size, or the problem with the text and its remedy. */
 export type ParsedSize =
   | { readonly sizeBytes: number; readonly problem: undefined }
   | { readonly sizeBytes: undefined; readonly problem: string };
@@ -18,10 +18,10 @@ export type ParsedSize =
  */
 export function parseSize(text: string): ParsedSize {
   const match = /^(\d+)(?:\.(\d+))?(MB|GB|TB)?$/i.exec(text);
-  if (!match) return problem("write a number with MB, GB or TB, such as 750GB");
+  if (!match) return problem(remedyFor(text));
   const [, whole = "", fraction = "", unit = ""] = match;
   if (fraction !== "" && unit === "") return problem("bytes are whole; write a unit, such as 1.5GB");
-  // Longer numbers are beyond the limits anyway, and must not cost time.
+  // Longer numbers exceed the limits, and would take time to convert.
   if (whole.length > 40 || fraction.length > 40) return problem("write at most 40 digits");
   const unitBytes = BigInt(unit === "" ? 1 : UNIT_BYTES[unit.toUpperCase() as keyof typeof UNIT_BYTES]);
   const scale = 10n ** BigInt(fraction.length);
@@ -38,8 +38,8 @@ export function parseSize(text: string): ParsedSize {
 }
 
 /**
- * Writes a number of bytes for people: `750 GB`, `1.5 TB`, `1025 GB`, `512 bytes`. The unit is the largest in which
- * two decimals say it exactly; where none does so briefly, the result is rounded (`114.98 GB`).
+ * Formats a number of bytes for people: `750 GB`, `1.5 TB`, `1025 GB`, `512 bytes`. The unit is the largest in which
+ * two decimals are exact and the number is short; without one, the result is rounded (`114.98 GB`).
  */
 export function formatSize(sizeBytes: number): string {
   const units = Object.entries(UNIT_BYTES).filter(([, unitBytes]) => sizeBytes >= unitBytes);
@@ -48,6 +48,14 @@ export function formatSize(sizeBytes: number): string {
   });
   const [unit, unitBytes] = exact ?? units[0] ?? [sizeBytes === 1 ? "byte" : "bytes", 1];
   return `${Number((sizeBytes / unitBytes).toFixed(2))} ${unit}`;
+}
+
+/** Returns the remedy for a text that is no size: the same with the unit in full, if that is what it lacks. */
+function remedyFor(text: string): string {
+  const [, number, unit] = /^(\d+(?:\.\d+)?)([MGT])(?:i|iB)?$/i.exec(text) ?? [];
+  return number === undefined
+    ? "write a number with MB, GB or TB, such as 750GB"
+    : `did you mean "${number}${unit!.toUpperCase()}B"?`;
 }
 
 function problem(text: string): ParsedSize {

@@ -2,17 +2,17 @@ import { type Diagnostics, quote } from "./diagnostics.ts";
 import { foldIscsiName, ISCSI_NAME_BYTES_MAX, iscsiNameProblem } from "./iscsi_name.ts";
 import { NOTHING } from "./option_values.ts";
 
-/** A name as the conf gives it. */
+/** A name in the conf. */
 export interface WrittenName {
   readonly text: string;
   readonly line: number;
 }
 
-/** Hands out the names of one server's targets, none of them twice. */
+/** The names of one server's targets, each taken once. */
 export class TargetNames {
   readonly #node: string;
   readonly #diagnostics: Diagnostics;
-  /** Who has an iSCSI name, in words. */
+  /** The section or alias that has taken an iSCSI name, in words. */
   readonly #holders = new Map<string, string>();
 
   /** @param node folded base of the targets' iSCSI names */
@@ -21,12 +21,12 @@ export class TargetNames {
     this.#diagnostics = diagnostics;
   }
 
-  /** The iSCSI name of the target with that short name. */
+  /** Returns the iSCSI name of the target with a short name. */
   iscsiName(name: string): string {
     return `${this.#node}:${name}`;
   }
 
-  /** Folds the name of a section; undefined when it cannot be a target's name, which has been reported. */
+  /** Takes the name of a section, and returns it folded; reports an unusable one, and returns undefined. */
   takeName({ text, line }: WrittenName): string | undefined {
     const name = foldIscsiName(text);
     const problem = this.#shortNameProblem(name);
@@ -36,12 +36,15 @@ export class TargetNames {
     } else if (holder !== undefined) {
       this.#diagnostics.error(
         line,
-        `Duplicate section ${quote(`[${text}]`)}: ${holder} has that name already`,
+        `Duplicate section ${quote(`[${text}]`)}: ${holder} has that name already; rename or merge one`,
       );
     } else {
       this.#holders.set(this.iscsiName(name), `[${text}] at line ${line}`);
       if (name !== text) {
-        this.#diagnostics.warning(line, `Target name ${quote(text)} becomes ${quote(name)}: write it so`);
+        this.#diagnostics.warning(
+          line,
+          `Target name ${quote(text)} is used as ${quote(name)}; write it that way`,
+        );
       }
       return name;
     }
@@ -49,9 +52,9 @@ export class TargetNames {
   }
 
   /**
-   * The iSCSI name that an alias stands for; undefined when it cannot be one, which has been reported.
+   * Takes an alias, and returns its iSCSI name; reports one that cannot be used, and returns undefined.
    *
-   * @param owner folded name of the target that has the alias, if it has a good one
+   * @param owner folded name of the target that has the alias; undefined when its name is invalid
    */
   takeAlias({ text, line }: WrittenName, owner: string | undefined): string | undefined {
     const alias = foldIscsiName(text);
@@ -70,12 +73,12 @@ export class TargetNames {
     }
     this.#holders.set(iscsiName, `the alias at line ${line}`);
     if (alias !== text) {
-      this.#diagnostics.warning(line, `Alias ${quote(text)} becomes ${quote(alias)}: write it so`);
+      this.#diagnostics.warning(line, `Alias ${quote(text)} is used as ${quote(alias)}; write it that way`);
     }
     return iscsiName;
   }
 
-  /** What keeps a folded name from being the last part of an iSCSI name. */
+  /** Returns the problem with a folded name that cannot be the last part of an iSCSI name. */
   #shortNameProblem(name: string): string | undefined {
     const prohibited = /[^a-z0-9\-.:]/u.exec(name)?.[0];
     if (prohibited !== undefined) {

@@ -1,12 +1,12 @@
 /**
- * The one place that changes the disk.
+ * The only code of a build that changes the disk.
  *
- * Nothing here can take data away: files are only ever created exclusively or made longer, the identities file is
- * replaced as a whole, and there is no call that removes anything.
+ * It cannot destroy data: it only creates new files, grows files, and replaces the identities file as a whole. It
+ * removes nothing.
  */
 import { dirname } from "@std/path";
 import { formatSize } from "../config/size.ts";
-import { formatIdentities } from "./identities.ts";
+import { formatIdentities } from "./identity/identities.ts";
 import { ProvisionError, reasonOf } from "./provision_error.ts";
 import { makeFolder, PRIVATE_FILE_MODE, replaceFile, syncPath } from "../store/stable_storage.ts";
 import type { Step } from "./step.ts";
@@ -14,12 +14,13 @@ import type { Step } from "./step.ts";
 const PARENT_FOLDER_MODE = 0o755;
 
 /**
- * How many files are made or grown at once. A file system puts on the disk all that it was told up to then, so that
- * many files cost little more than one does; and whoever interrupts a build waits for as many at most.
+ * The number of files that are created or grown at the same time. One sync writes all earlier changes of the file
+ * system, so syncing many files takes little longer than syncing one. A build that is interrupted finishes at most this
+ * many.
  */
 const FILES_AT_ONCE = 64;
 
-/** Steps that what follows relies on, or that rely on what came before: each is done by itself. */
+/** Steps that depend on earlier ones, or that later ones depend on: each is done alone. */
 const ORDERED_KINDS: readonly Step["kind"][] = [
   "createFolder",
   "restrictFolder",
@@ -27,20 +28,19 @@ const ORDERED_KINDS: readonly Step["kind"][] = [
   "confirmFiles",
 ];
 
-/** How to do steps. */
+/** Options of `applySteps`. */
 export interface ApplyOptions {
-  /** Aborted when nothing further is to begin. */
+  /** Aborted to start no further step. */
   readonly signal?: AbortSignal | undefined;
-  /** Whether a file that is found as it should be is on stable storage; else it is put there. None is, by default. */
+  /** Reports whether a file that needs no change is on stable storage; other files are synced. By default, all are. */
   readonly isDurable?: (path: string) => boolean;
 }
 
 /**
- * Does steps, and yields each when it is on the disk. They may be repeated after an interruption: what is found done
- * already is left alone.
+ * Applies steps, and yields each one when it is on the disk. A folder that is already there is left as it is.
  *
- * @throws {ProvisionError} when the disk refuses a step, or is no longer as the plan saw it; what was done beside it
- *   has been yielded then
+ * @throws {ProvisionError} when a step fails, or the disk has changed since the plan; the steps that were done at the
+ *   same time have been yielded before
  */
 export async function* applySteps(steps: readonly Step[], options: ApplyOptions = {}): AsyncGenerator<Step> {
   const { signal, isDurable = () => false } = options;
@@ -59,7 +59,7 @@ export async function* applySteps(steps: readonly Step[], options: ApplyOptions 
   }
 }
 
-/** Cuts steps into groups of those that can be done at once, in their order. */
+/** Splits steps, in their order, into groups that can be done at the same time. */
 function* inGroups(steps: readonly Step[]): Generator<Step[]> {
   let group: Step[] = [];
   for (const step of steps) {
@@ -74,7 +74,7 @@ function* inGroups(steps: readonly Step[]): Generator<Step[]> {
   if (group.length > 0) yield group;
 }
 
-/** Does one step, and leaves the names of files to `syncNames`. */
+/** Applies one step, but leaves the names of files to `syncNames`. */
 async function applyStep(step: Step, isSynced: boolean): Promise<void> {
   switch (step.kind) {
     case "createFolder":
@@ -134,8 +134,8 @@ async function restrictFolder(path: string, mode: number): Promise<void> {
   await syncPath(path);
 }
 
-// What these two change, they change before they first wait: so when the first file of a group is being put on the
-// disk, all of them are there to go with it.
+// The next two functions make their change before they first wait. So when the first file of a group is synced, all
+// files of the group are changed already, and that sync writes them too.
 
 async function createFile(path: string, sizeBytes: number): Promise<void> {
   using file = Deno.openSync(path, { write: true, createNew: true, mode: PRIVATE_FILE_MODE });
@@ -145,16 +145,16 @@ async function createFile(path: string, sizeBytes: number): Promise<void> {
 
 async function growFile(path: string, fromBytes: number, sizeBytes: number): Promise<void> {
   using file = Deno.openSync(path, { write: true });
-  // The call that makes a file longer also makes it shorter, so what the plan saw is checked on the open file.
+  // The same call could shorten the file, so its size is compared with the plan once it is open.
   const { isFile, size } = file.statSync();
   if (!isFile || size !== fromBytes || size > sizeBytes) {
-    throw new Error(`it was a file of ${fromBytes} bytes and is no more; run it again`);
+    throw new Error(`it is no longer a file of ${fromBytes} bytes; run it again`);
   }
   file.truncateSync(sizeBytes);
   await file.sync();
 }
 
-/** Puts the names of files on the disk, each folder once. */
+/** Syncs the folders of files, and with them the files' names. */
 async function syncNames(done: readonly Step[]): Promise<void> {
   for (const folder of new Set(done.map(({ path }) => dirname(path)))) {
     try {

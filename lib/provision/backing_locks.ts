@@ -1,10 +1,10 @@
 /**
- * Locks of the files and devices that a server serves, so that no other server has them at the same time, whatever
- * its storage folder. They are advisory locks (flock): exclusive, or shared where nothing is written. The kernel
- * takes them back when the process has ended with all its threads.
+ * Locks of the files and devices that a server serves. They prevent two servers from serving one file, even with
+ * different storage folders. They are advisory locks (flock): exclusive, or shared for read-only units. The kernel
+ * releases them when all threads of the process have ended.
  *
- * A lock belongs to the handle that took it. The handles by which the same file is read and written carry none, and do
- * not mind it.
+ * A lock belongs to the handle that took it. The handles that read and write the same file need none, and the lock does
+ * not restrict them.
  */
 import { lockDevice } from "./device_lock.ts";
 import { describeLockOwner, findLockOwner, findLockOwnerOf, type LockOwner } from "./lock_owner.ts";
@@ -12,11 +12,11 @@ import type { BackingExport } from "./worker_links.ts";
 import { reasonOf } from "./provision_error.ts";
 import { delay } from "../base/delay.ts";
 
-/** How often to try a lock before calling it taken: a look at whether a file is locked takes it for a moment. */
+/** Attempts before a lock counts as taken. Another process that only checks the lock also holds it briefly. */
 const ATTEMPTS = 5;
 const ATTEMPT_INTERVAL_MS = 20;
 
-/** Something that is locked, and the paths of the conf that lead to it. */
+/** A lock of a file or device, and the paths of the conf that lead there. */
 interface HeldLock {
   readonly paths: Set<string>;
   readonly release: () => Promise<void>;
@@ -28,15 +28,15 @@ interface FileLock extends HeldLock {
 }
 
 /**
- * A lock that another process has, through all attempts so far. A program finds out which process that is, so it runs
- * at the attempts 1, 2, 4, 8 and so on; the fault is as old as that.
+ * A lock that another process has held at every attempt so far. A program finds out which process that is. It runs only
+ * at the attempts 1, 2, 4, 8 and so on, and the fault is from the last of these.
  */
 interface Conflict {
   readonly fault: string;
   readonly attempts: number;
 }
 
-/** The locks that this process has. */
+/** The locks of this process. */
 export class BackingLocks {
   /** By device and inode. */
   readonly #files = new Map<string, FileLock>();
@@ -46,16 +46,16 @@ export class BackingLocks {
   readonly #conflicts = new Map<string, Conflict>();
   readonly #warn: (message: string) => void;
 
-  /** @param warn is told what cannot be locked because the system has no locks for it: that is served without */
+  /** @param warn receives a warning for each file or device that the system cannot lock; it is served without a lock */
   constructor(warn: (message: string) => void) {
     this.#warn = warn;
   }
 
   /**
-   * Takes the locks of a worker that is about to start, and gives back all others. A device is locked again, since
-   * another one may have its name by now.
+   * Takes the locks for a worker that is about to start, and releases all others. Devices are locked again, because a
+   * name may belong to another device by now.
    *
-   * @returns by their paths, why some must not be served
+   * @returns the faults, by path: these must not be served
    */
   async renew(backings: readonly BackingExport[]): Promise<ReadonlyMap<string, string>> {
     await this.retain(backings.filter(({ isDevice }) => !isDevice).map(({ path }) => path));
@@ -63,9 +63,9 @@ export class BackingLocks {
   }
 
   /**
-   * Takes the locks that a worker lacks which runs. Those that it has stay.
+   * Takes the locks that a running worker lacks, and keeps the others.
    *
-   * @returns by their paths, why some must not be served
+   * @returns the faults, by path: these must not be served
    */
   async extend(backings: readonly BackingExport[]): Promise<ReadonlyMap<string, string>> {
     const faults = await Promise.all(backings.map(async (backing) => {
@@ -77,7 +77,7 @@ export class BackingLocks {
     return new Map(faults.flat());
   }
 
-  /** Gives back the locks to which none of these paths leads. */
+  /** Releases all locks except those of the given paths. */
   async retain(paths: Iterable<string>): Promise<void> {
     const wanted = new Set(paths);
     for (const path of this.#conflicts.keys()) if (!wanted.has(path)) this.#conflicts.delete(path);
@@ -100,7 +100,7 @@ export class BackingLocks {
   async #lockFile({ path, readOnly }: BackingExport): Promise<string | undefined> {
     let file: Deno.FsFile;
     try {
-      // A pipe would have to be waited for.
+      // Opening a named pipe would block.
       if (!Deno.statSync(path).isFile) return `Cannot open "${path}": it is not a file`;
       file = Deno.openSync(path, { read: true, write: !readOnly });
     } catch (error) {
@@ -115,7 +115,7 @@ export class BackingLocks {
       return held.isExclusive || readOnly ? undefined : await this.#makeExclusive(held, path);
     }
     const release = (): Promise<void> => Promise.resolve(file.close());
-    // What follows may take a moment, in which the same file must not be locked once more.
+    // Entered before the wait below, which the same file must not start a second time.
     this.#files.set(key, { paths: new Set([path]), release, file, isExclusive: !readOnly });
     if (await this.#tryLock(file, path, !readOnly)) return undefined;
     this.#files.delete(key);
@@ -123,7 +123,7 @@ export class BackingLocks {
     return this.#conflictOf(path, () => findLockOwner(identity));
   }
 
-  /** A conversion gives the shared lock back first (flock(2)), so it is taken again when there is no exclusive one. */
+  /** Converts a shared lock. That releases it first (flock(2)), so a failure takes the shared lock again. */
   async #makeExclusive(held: FileLock, path: string): Promise<string | undefined> {
     if (await this.#tryLock(held.file, path, true)) {
       held.isExclusive = true;
@@ -134,7 +134,7 @@ export class BackingLocks {
     return fault;
   }
 
-  /** Notes that a lock is taken, and describes that. */
+  /** Counts a failed attempt, and describes the conflict. */
   #conflictOf(path: string, findOwner: () => LockOwner | undefined): string {
     const known = this.#conflicts.get(path);
     const attempts = (known?.attempts ?? 0) + 1;
@@ -144,7 +144,7 @@ export class BackingLocks {
     return fault;
   }
 
-  /** Whether a lock is taken, or cannot be taken by anybody. */
+  /** Takes a lock; returns false when another process holds it. Without locks in the system, warns and returns true. */
   async #tryLock(file: Deno.FsFile, path: string, isExclusive: boolean): Promise<boolean> {
     for (let attempt = 1;; attempt++) {
       try {
@@ -161,33 +161,30 @@ export class BackingLocks {
   async #lockDevice({ path, readOnly }: BackingExport): Promise<string | undefined> {
     const held = this.#devices.get(path);
     if (held !== undefined && (held.isExclusive || readOnly)) return undefined;
-    // Our own shared lock would be in the way.
+    // The exclusive lock would conflict with the shared one of this process.
     await held?.release();
     this.#devices.delete(path);
-    const isTaken = await this.#takeDevice(path, !readOnly);
-    if (!isTaken) return undefined;
+    if (await this.#tryLockDevice(path, !readOnly)) return undefined;
     const fault = this.#conflictOf(path, () => findLockOwnerOf(path));
-    if (held !== undefined) await this.#takeDevice(path, false);
+    if (held !== undefined) await this.#tryLockDevice(path, false);
     return fault;
   }
 
-  /** Locks a device, unless it cannot be locked by anybody, and returns whether another process has it. */
-  async #takeDevice(path: string, isExclusive: boolean): Promise<boolean> {
+  /** Locks a device, with the results of `#tryLock`. */
+  async #tryLockDevice(path: string, isExclusive: boolean): Promise<boolean> {
     const lock = await lockDevice(path, isExclusive);
-    if (lock === "taken") return true;
+    if (lock === "taken") return false;
     if ("fault" in lock) this.#warnOfMissing(path, lock.fault);
     else this.#devices.set(path, { paths: new Set([path]), release: () => lock.release(), isExclusive });
-    return false;
+    return true;
   }
 
   #warnOfMissing(path: string, reason: string): void {
-    this.#warn(`Cannot lock "${path}", so another server that has it is not noticed: ${reason}`);
+    this.#warn(`Cannot lock "${path}", so another server that uses it is not detected: ${reason}`);
   }
 }
 
 function describeConflict(path: string, owner: LockOwner | undefined): string {
-  return `Cannot serve "${path}": ${
-    describeLockOwner(owner)
-  } has locked it, as a server does with what it serves; ` +
-    "end that, or set another path";
+  const holder = describeLockOwner(owner);
+  return `Cannot serve "${path}": ${holder} has locked it, probably another server; stop it or set another path`;
 }

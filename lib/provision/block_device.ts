@@ -2,26 +2,26 @@ import { ProvisionError } from "./provision_error.ts";
 import { runHelper } from "./run_helper.ts";
 
 /**
- * Where the system keeps its devices. Deno lets nobody look at or open what lies there, not even with the right to
- * read that very path: that takes all rights there are, which this program is not given.
+ * The folder of the device nodes. Deno opens and inspects nothing in it without all rights, even with the right to read
+ * the exact path, and this program does not have all rights.
  */
 export const DEVICES_FOLDER = "/dev";
 
-/** A block device, as the kernel knows it. */
+/** The kernel's description of a block device. */
 export interface BlockDevice {
-  /** Its number, which may be another one after the next boot. */
+  /** The device number. It may change at the next boot. */
   readonly major: number;
   readonly minor: number;
   readonly sizeBytes: number;
   readonly isWriteProtected: boolean;
-  /** Where it, or something that lies on it such as a partition, is mounted on this machine. */
+  /** The mount point of the device, or of something on it, such as a partition; undefined when nothing is mounted. */
   readonly mountPoint: string | undefined;
 }
 
 /**
- * Looks at the block device that `path` leads to, or says what is there instead. Nobody needs to be root for that.
+ * Returns the block device at `path`, or a description of anything else there. Works without root.
  *
- * @throws {ProvisionError} when `lsblk` does not tell
+ * @throws {ProvisionError} when `lsblk` fails
  */
 export function readBlockDevice(path: string): BlockDevice | string {
   const columns = "MAJ:MIN,SIZE,RO,MOUNTPOINT";
@@ -31,10 +31,10 @@ export function readBlockDevice(path: string): BlockDevice | string {
   if (device !== undefined) return device;
   if (stderr.includes("not a block device")) return "not a block device, or does not exist";
   if (stdout === "" && stderr === "") return "a block device without a medium";
-  throw new ProvisionError(stderr === "" ? `lsblk: unknown answer ${JSON.stringify(stdout)}` : stderr);
+  throw new ProvisionError(stderr === "" ? `lsblk: unexpected output ${JSON.stringify(stdout)}` : stderr);
 }
 
-/** Takes the answer of `lsblk` apart: a line for the device, and one for each thing that lies on it. */
+/** Parses the output of `lsblk`: a line for the device, and one for everything on it. */
 export function parseBlockDevice(text: string): BlockDevice | undefined {
   const lines = text.split("\n").map((line) => /^ *(\d+):(\d+) +(\d+) +([01])(?: (.*))?$/.exec(line));
   const [device] = lines;
@@ -50,7 +50,7 @@ export function parseBlockDevice(text: string): BlockDevice | undefined {
   };
 }
 
-/** Undoes the escapes of `lsblk --raw`: `\x20` is a space. */
+/** Decodes the escapes of `lsblk --raw`: `\x20` is a space. */
 function unescapeRaw(text: string): string {
   const bytes = [...text.matchAll(/\\x([0-9a-f]{2})|[^]/g)].flatMap(([all, hex]) =>
     hex === undefined ? [...new TextEncoder().encode(all)] : [Number.parseInt(hex, 16)]

@@ -7,11 +7,11 @@ import { replaceFile, syncPath } from "../store/stable_storage.ts";
 import { buildMarkOf, identitiesFileOf, stateFolderOf } from "./state_folder.ts";
 import { isRecord } from "../base/is_record.ts";
 
-/** What a mark vouches for. */
-interface Vouched {
-  /** The text of the identities file, as a hash. */
+/** The content of a mark: the state that is on stable storage. */
+interface MarkedState {
+  /** The hash of the identities file. */
   readonly identities: string;
-  /** What a file was, by its path. */
+  /** The description of each file, by path. */
   readonly files: Readonly<Record<string, unknown>>;
 }
 
@@ -19,37 +19,34 @@ interface Vouched {
 const VERSION = 2;
 
 /**
- * The mark by which a build that has ended in order vouches for what it left: the files, their names and their
- * identities are on stable storage. A build that finds no mark, or the mark of something else, cannot know whether what
- * it finds outlives a loss of power, since a build that was killed may have left it.
+ * The mark of a completed build: the files, their names and their identities are on stable storage. Without a mark, or
+ * with a mark of another state, a build that was killed may have left files that a loss of power would undo.
  *
- * It is removed before the first change and set after the last. After a loss of power an old mark may be there again;
- * then everything was read from stable storage.
+ * The mark is removed before the first change and set after the last. A loss of power may restore an old mark; then
+ * the rest of the disk was also read from stable storage.
  */
 export class BuildMark {
   readonly #config: Config;
   readonly #path: string;
-  readonly #vouched: Vouched;
+  readonly #state: MarkedState;
 
   /** Reads the mark for a conf. */
   constructor(config: Config) {
     this.#config = config;
     this.#path = buildMarkOf(config.storage);
-    this.#vouched = parseMark(readText(this.#path));
+    this.#state = parseMark(readText(this.#path));
   }
 
-  /** Whether the last build vouches for all that the conf needs. */
-  vouchesForAll(): boolean {
-    return this.#vouched.identities === hashOfIdentities(this.#config) &&
-      backingFilesOf(this.#config).every((path) => this.vouchesFor(path));
+  /** Reports whether the identities and all files of the conf are on stable storage. */
+  coversAll(): boolean {
+    return this.#state.identities === hashOfIdentities(this.#config) &&
+      backingFilesOf(this.#config).every((path) => this.covers(path));
   }
 
-  /**
-   * Whether the last build vouches for a file: it is the one that the build left, and has the size that it had then.
-   */
-  vouchesFor(path: string): boolean {
+  /** Reports whether a file is on stable storage: it is the same file as after the last build, with the same size. */
+  covers(path: string): boolean {
     const now = describeFile(path);
-    return now !== undefined && this.#vouched.files[path] === now;
+    return now !== undefined && this.#state.files[path] === now;
   }
 
   /**
@@ -67,24 +64,24 @@ export class BuildMark {
     }
   }
 
-  /** Vouches for what is there now, which is on stable storage. */
+  /** Sets the mark for the current state, which must be on stable storage. */
   async set(): Promise<void> {
     const files = Object.fromEntries(backingFilesOf(this.#config).map((path) => [path, describeFile(path)]));
     const body = { identities: hashOfIdentities(this.#config), files };
     try {
       await replaceFile(this.#path, formatState({ version: VERSION, body }));
     } catch {
-      // Without a mark, the next build makes sure again.
+      // Without a mark, the next build syncs everything again.
     }
   }
 }
 
-function parseMark(text: string | undefined): Vouched {
+function parseMark(text: string | undefined): MarkedState {
   try {
     const { identities, files } = parseState(text ?? "", VERSION).body;
     if (typeof identities === "string" && isRecord(files)) return { identities, files };
   } catch {
-    // It vouches for nothing.
+    // An unreadable mark covers nothing.
   }
   return { identities: "", files: {} };
 }
@@ -93,7 +90,7 @@ function hashOfIdentities({ storage }: Config): string {
   return createHash("sha256").update(readText(identitiesFileOf(storage)) ?? "").digest("hex");
 }
 
-/** Describes a file such that another one in its place, or one of another size, has another description. */
+/** Describes a file. Another file at the same path, or another size, gives another description. */
 function describeFile(path: string): string | undefined {
   try {
     const { dev, ino, size, birthtime } = Deno.statSync(path);

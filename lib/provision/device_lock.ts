@@ -1,32 +1,29 @@
 import { ProvisionError } from "./provision_error.ts";
-import { startHelper } from "./run_helper.ts";
+import { FLOCK_CONFLICT_CODE, startHelper } from "./run_helper.ts";
 
-/** A lock of a block device, which a program holds for as long as this process lives. */
+/** A lock of a block device. A program holds it until this process ends. */
 export interface DeviceLock {
-  /** Gives the lock back. */
+  /** Releases the lock. */
   release(): Promise<void>;
 }
 
-/** What `flock` ends with when the lock is taken. */
-const CONFLICT_CODE = 75;
-
-/** udev locks a device while it looks at it, which takes a moment. */
+/** udev locks a device briefly while it probes it. */
 const TIMEOUT_SECONDS = 1;
 
 /**
- * What runs under the lock: says that it is there, and ends when its input does. What ends the server in order, such
- * as Ctrl-C or systemd, must not end it before.
+ * The script that runs under the lock: it writes a line, then ends when its input ends. It ignores the signals of an
+ * orderly shutdown, because the server, which gets them too, still needs the lock.
  */
 const HOLD = 'trap "" HUP INT TERM; echo; exec cat';
 
-/** The lock; `taken` when another process has it; else why there is none. */
+/** The lock; `taken` when another process holds it; or the fault when it cannot be locked. */
 export type DeviceLockResult = DeviceLock | "taken" | { readonly fault: string };
 
-/** Locks a block device at its own node, which Deno opens for nobody: `flock` does. */
+/** Locks a block device at its own node. Deno does not open device nodes, so `flock` does. */
 export async function lockDevice(path: string, isExclusive: boolean): Promise<DeviceLockResult> {
   const args = [
     ...[isExclusive ? "--exclusive" : "--shared", "--timeout", String(TIMEOUT_SECONDS)],
-    ...["--conflict-exit-code", String(CONFLICT_CODE), "--no-fork", path, "sh", "-c", HOLD],
+    ...["--conflict-exit-code", String(FLOCK_CONFLICT_CODE), "--no-fork", path, "sh", "-c", HOLD],
   ];
   try {
     return await untilHeld(startHelper("flock", args));
@@ -49,5 +46,5 @@ async function untilHeld(child: ReturnType<typeof startHelper>): Promise<DeviceL
   }
   const [{ code }, stderr] = await Promise.all([child.status, new Response(child.stderr).text()]);
   await child.stdin.close().catch(() => {});
-  return code === CONFLICT_CODE ? "taken" : { fault: stderr.trimEnd() };
+  return code === FLOCK_CONFLICT_CODE ? "taken" : { fault: stderr.trimEnd() };
 }

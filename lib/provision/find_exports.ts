@@ -1,11 +1,11 @@
-import type { Config, LogicalUnitConfig } from "../config/config.ts";
+import { type Config, DEFAULT_CONF_FILE, type LogicalUnitConfig } from "../config/config.ts";
 import type { Diagnostic } from "../config/diagnostic.ts";
 import { Diagnostics } from "../config/diagnostics.ts";
 import type { Identity } from "../scsi/identity.ts";
-import type { Backing } from "./backing.ts";
-import { examine } from "./examine.ts";
-import { identityKey } from "./identity_key.ts";
-import { isOfDisk, type RecordedIdentity } from "./recorded_identity.ts";
+import type { Backing } from "./examine/backing.ts";
+import { examine } from "./examine/examine.ts";
+import { identityKey } from "./identity/identity_key.ts";
+import { isOfDisk, type RecordedIdentity } from "./identity/recorded_identity.ts";
 import { survey } from "./survey.ts";
 import type { DeviceExport } from "./worker_links.ts";
 
@@ -21,32 +21,32 @@ export interface Export {
 export interface UnavailableExport {
   readonly line: number;
   readonly sizeBytes: number;
-  /** Undefined when it was not built: then initiators cannot be told which disk it is. */
+  /** Undefined for a unit that was not built, which initiators cannot identify. */
   readonly identity: Identity | undefined;
-  /** For the user, with the remedy. */
+  /** A message for the user, with the remedy. */
   readonly reason: string;
 }
 
-/** What a conf and the disk together have to serve. */
+/** The logical units of a conf, divided into those that can be served and those that cannot. */
 export interface Exports {
   /** By backing path. */
   readonly exports: ReadonlyMap<string, Export>;
-  /** Those of them that are block devices. */
+  /** The exports that are block devices. */
   readonly devices: readonly DeviceExport[];
   /** By backing path. */
   readonly unavailable: ReadonlyMap<string, UnavailableExport>;
-  /** Why nothing at all can be served. */
+  /** The reasons why nothing can be served. */
   readonly errors: readonly Diagnostic[];
 }
 
-/** Finds everything that a server needs to know of the disk, or why it cannot serve the conf. Changes nothing. */
+/** Finds the logical units that a server can serve, or the reasons why it can serve none. Changes nothing. */
 export function findExports(config: Config): Exports {
   const disk = survey(config);
   const diagnostics = new Diagnostics(config.file);
   const exports = new Map<string, Export>();
   const unavailable = new Map<string, UnavailableExport>();
   const { problems, backings } = examine(config, disk);
-  // Without a list of identities, which is a problem of all units, there is no telling which of them has none.
+  // Unreadable identities are a problem of all units, so none is reported as lacking one.
   const identities = disk.recorded.kind === "recorded" ? disk.recorded.identities : undefined;
   const recordOf = (path: string): RecordedIdentity | undefined =>
     identities?.get(identityKey(disk.storage, path));
@@ -61,9 +61,9 @@ export function findExports(config: Config): Exports {
     const { path, sizeBytes, line } = unit;
     const recorded = recordOf(path);
     const identity = toIdentity(recorded);
-    const lack = whatIsMissing(unit, backing) ?? whatIdentityLacks(recorded);
-    if (lack !== undefined) {
-      const reason = `Cannot serve "${path}": ${lack}; run "iscsi build"`;
+    const fault = backingFault(unit, backing) ?? identityFault(recorded);
+    if (fault !== undefined) {
+      const reason = `Cannot serve "${path}": ${fault}; run "${buildCommand(config)}"`;
       unavailable.set(path, { line, sizeBytes, identity, reason });
     } else if (identity !== undefined) exports.set(path, { path, sizeBytes, identity });
   }
@@ -78,18 +78,23 @@ export function findExports(config: Config): Exports {
   return { exports, devices, unavailable, errors: diagnostics.toArray() };
 }
 
-function whatIsMissing(unit: LogicalUnitConfig, backing: Backing): string | undefined {
+/** Returns the command that builds the conf. */
+function buildCommand({ file }: Config): string {
+  return file === DEFAULT_CONF_FILE ? "iscsi build" : `iscsi build --conf ${file}`;
+}
+
+function backingFault(unit: LogicalUnitConfig, backing: Backing): string | undefined {
   if (backing.state === "missing") return "it does not exist";
   if (backing.state === "short") return `file is ${unit.sizeBytes - backing.fileBytes} bytes short`;
   return undefined;
 }
 
-/** Returns what initiators know a disk by; undefined when its file is still being made, and it could yet change. */
+/** Returns the identity that initiators see; undefined while the file is being made, because it could still change. */
 function toIdentity(recorded: RecordedIdentity | undefined): Identity | undefined {
   return isOfDisk(recorded) ? { naa: recorded.naa, serialNumber: recorded.serialNumber } : undefined;
 }
 
-function whatIdentityLacks(recorded: RecordedIdentity | undefined): string | undefined {
+function identityFault(recorded: RecordedIdentity | undefined): string | undefined {
   if (recorded === undefined) return "it has no identity";
   return isOfDisk(recorded) ? undefined : "its build was interrupted";
 }

@@ -2,14 +2,14 @@ import type { Config } from "../config/config.ts";
 import type { Diagnostic } from "../config/diagnostic.ts";
 import { Diagnostics } from "../config/diagnostics.ts";
 import { DEVICES_FOLDER } from "./block_device.ts";
-import { examine } from "./examine.ts";
+import { examine } from "./examine/examine.ts";
 import { isInside } from "./is_inside.ts";
 import { survey } from "./survey.ts";
 
 /**
- * Finds what `build` and `serve` refuse because a path of the conf does not lead to the disk that it names: this
- * program's own files, images, files of other programs, lost disks. What this user may not look at is left out, and so
- * is what else may be wrong with a disk: a conf is checked on other machines too. Changes nothing.
+ * Finds the paths of a conf that do not lead to the disk that they name, and that `build` and `serve` therefore refuse:
+ * this program's own files, images, files of other programs, lost disks. Files that this user may not access, and other
+ * problems with a disk, are left out, because a conf is also checked on other machines. Changes nothing.
  */
 export function findMistakenFiles(config: Config): Diagnostic[] {
   const targets = config.targets.map((target) => {

@@ -1,77 +1,74 @@
 /**
- * Programs that change what a server serves, and the means by which the next server waits for them.
+ * Programs that change backing files, and the locks by which the next server waits for them.
  *
- * A program outlives a server that was killed. So each one runs under a shared lock (flock) of a file in a folder that
- * belongs to one run of the server: `flock --no-fork` becomes the program, and the lock is held until the program has
- * ended, in whatever way. The next server takes the lock exclusively, keeps it, and removes the folder. From then on no
- * program of its predecessor runs, and none can begin: a `flock` that arrives late finds no folder, or a lock that is
- * taken.
+ * A program outlives a server that was killed. So each one runs under a shared lock (flock) of a file in a folder of
+ * its own run of the server. `flock --no-fork` becomes the program, and the kernel holds the lock until the program
+ * ends. The next server takes the lock exclusively, keeps it, and removes the folder. From then on, no program of an
+ * earlier run is running, and none can start: a late `flock` finds no folder, or a taken lock.
  *
- * `build` needs no such wait. A program that is late makes zero what an initiator has unmapped, in the file that was
- * served, and below the size that it had; it never makes a file longer, shorter or another one. A build looks only at
- * sizes and identities, and only makes files longer, or creates them.
+ * `build` does not wait. A late program only zeroes a range that an initiator has unmapped, within the size of a served
+ * file; it never changes the size or replaces the file. A build reads only sizes and identities, and only creates or
+ * grows files.
  */
 import { dirname, join } from "@std/path";
 import { findLockOwner } from "./lock_owner.ts";
-import { entriesOf, makeFolder } from "./passing_folder.ts";
+import { entriesOf, makeFolder } from "./folders.ts";
+import { delay } from "../base/delay.ts";
 import { ProvisionError, reasonOf } from "./provision_error.ts";
-import { type Helper, type HelperResult, runHelper, startHelper } from "./run_helper.ts";
+import { FLOCK_CONFLICT_CODE, type Helper, type HelperResult, runHelper, startHelper } from "./run_helper.ts";
 import { helpersFolderOf } from "./state_folder.ts";
 
 const LOCK_NAME = "lock";
 const LOCK_MODE = 0o600;
 
-/** Longest name of a file (NAME_MAX). */
+/** The most bytes of a file name (NAME_MAX). */
 const NAME_LENGTH_MAX = 255;
 
-/** The exit status of `flock` when the lock is taken: no helper ends with it. */
-export const CONFLICT_CODE = 75;
-
-/** Milliseconds between two attempts to take a lock: the first, and the most. */
+/** Milliseconds between two attempts to take a lock: the minimum and the maximum. */
 const ATTEMPT_MS_MIN = 5;
 const ATTEMPT_MS_MAX = 100;
 
-/** Milliseconds of waiting after which a server says what it waits for. */
-const PATIENCE_MS = 1_000;
+/** Milliseconds of waiting until the server reports it. */
+const REPORT_AFTER_MS = 1_000;
 
-/** The system's word for a folder that is not empty, for which Deno has no class. */
+/** ENOTEMPTY, for which Deno has no class. */
 const NOT_EMPTY = /\(os error 39\)/;
 
-/** Runs the programs of one run of the server. */
+/** The programs of one run of the server. */
 export class HelperGuard {
-  /** The folder of this run. The target worker has no right to it, and the next server removes all that is in it. */
+  /** The folder of this run. The target worker has no right to it, and the next server removes it. */
   readonly folder: string;
   readonly #lock: string;
-  /** Locks of earlier runs, kept so that nothing that comes late can take them. */
-  readonly #seized: readonly Deno.FsFile[];
-  /** Why no program can be run, as on a file system without inodes left: all else is served. */
+  /** The locks of earlier runs. They stay locked, so a late program cannot take them. */
+  readonly #oldLocks: readonly Deno.FsFile[];
+  /** The reason why no program can run, such as a file system without free inodes. The server runs without them. */
   readonly #fault: ProvisionError | undefined;
   #lastName = 0;
 
   /**
-   * Waits until no program that an earlier server started runs, for as long as that takes, and begins a run. No other
-   * process may serve the storage folder.
+   * Waits until all programs of earlier servers have ended, without a limit, and starts a run. The caller must hold the
+   * storage folder's lock.
    *
-   * @param onWait is told what it waits for, when that takes long
-   * @throws {ProvisionError} (rejects) when what earlier servers have left cannot be removed
+   * @param onWait receives a message when the wait takes long
+   * @throws {ProvisionError} (rejects) when the folders of earlier runs cannot be removed
    */
   static async open(storage: string, onWait: (message: string) => void): Promise<HelperGuard> {
     const folder = helpersFolderOf(storage);
-    const seized: Deno.FsFile[] = [];
+    const locks: Deno.FsFile[] = [];
     try {
-      for (const run of entriesOf(folder)) await endRun(join(folder, run), seized, onWait);
-      return new HelperGuard(join(folder, crypto.randomUUID()), seized);
+      for (const run of entriesOf(folder)) await endRun(join(folder, run), locks, onWait);
+      return new HelperGuard(join(folder, crypto.randomUUID()), locks);
     } catch (error) {
-      for (const lock of seized) lock.close();
+      for (const lock of locks) lock.close();
       throw error;
     }
   }
 
-  private constructor(folder: string, seized: readonly Deno.FsFile[]) {
+  private constructor(folder: string, oldLocks: readonly Deno.FsFile[]) {
     this.folder = folder;
     this.#lock = join(folder, LOCK_NAME);
-    this.#seized = seized;
-    // Now, and not when a program is first run: the file system may be full by then, and space is to be given back.
+    this.#oldLocks = oldLocks;
+    // Made now, because the file system may be full when a program is needed to free space.
     this.#fault = faultOf(() => {
       makeFolder(folder);
       makeLock(this.#lock);
@@ -79,8 +76,8 @@ export class HelperGuard {
   }
 
   /**
-   * Names a link for a program to reach a file by, in the folder of this run. The name says which file it is, for the
-   * message of a server that waits for the program.
+   * Returns the path of a new link to a file, for a program, in the folder of this run. The name of the link contains
+   * the path of the file, for the message of a server that waits for the program.
    */
   linkTo(path: string): string {
     const number = String(++this.#lastName);
@@ -89,8 +86,8 @@ export class HelperGuard {
   }
 
   /**
-   * Starts a shell that runs programs that change backing files, until its standard input ends. The programs inherit
-   * the lock: it is held until the shell and every program have ended.
+   * Starts a shell for programs that change backing files. It runs until its standard input ends. The programs inherit
+   * the lock, so it is held until the shell and every program have ended.
    *
    * @throws {ProvisionError} when it cannot be started
    */
@@ -99,7 +96,7 @@ export class HelperGuard {
   }
 
   /**
-   * Runs a program that changes a backing file or device to its end.
+   * Runs a program that changes a backing file or device, and waits for it.
    *
    * @throws {ProvisionError} when it cannot be run
    */
@@ -107,16 +104,22 @@ export class HelperGuard {
     return runHelper("flock", this.#guarded(program, args));
   }
 
-  /** Removes the folder of this run, unless a program still runs: then the next server waits for that. */
+  /** Removes the folder of this run. If a program is still running, leaves the folder to the next server. */
   [Symbol.dispose](): void {
     const own: Deno.FsFile[] = [];
-    if (locksIn(this.folder).every((path) => tryToSeize(path, own) === "seized")) emptyRun(this.folder);
-    for (const lock of [...own, ...this.#seized]) lock.close();
+    if (locksIn(this.folder).every((path) => tryLock(path, own))) removeRun(this.folder);
+    for (const lock of [...own, ...this.#oldLocks]) lock.close();
   }
 
   #guarded(program: Helper | "sh", args: readonly string[]): readonly string[] {
     if (this.#fault !== undefined) throw this.#fault;
-    const options = ["--shared", "--nonblock", "--no-fork", "--conflict-exit-code", String(CONFLICT_CODE)];
+    const options = [
+      "--shared",
+      "--nonblock",
+      "--no-fork",
+      "--conflict-exit-code",
+      String(FLOCK_CONFLICT_CODE),
+    ];
     return [...options, this.#lock, program, ...args];
   }
 }
@@ -140,36 +143,42 @@ function makeLock(path: string): void {
 }
 
 /**
- * Waits until no program of a run is there, and lets none begin.
+ * Waits until all programs of a run have ended, and prevents others from starting.
  *
- * A `flock` that looks for its lock between the removal of that and the removal of the folder makes the lock again.
- * Then the folder is not empty, and cannot be removed: so it takes another round.
+ * A `flock` that opens its lock after the lock was removed, and before the folder was, creates it again. Then the
+ * folder is not empty and cannot be removed, so the loop repeats.
  */
-async function endRun(run: string, seized: Deno.FsFile[], onWait: (message: string) => void): Promise<void> {
+async function endRun(run: string, locks: Deno.FsFile[], onWait: (message: string) => void): Promise<void> {
   do {
-    for (const path of locksIn(run)) await seize(path, seized, onWait);
-  } while (!emptyRun(run));
+    for (const path of locksIn(run)) await waitForLock(path, locks, onWait);
+  } while (!removeRun(run));
 }
 
-/** The lock of a run, as long as it is there. */
+/** Returns the paths of the locks of a run: one, or none when it has been removed. */
 function locksIn(run: string): string[] {
   return entriesOf(run).filter((name) => name === LOCK_NAME).map((name) => join(run, name));
 }
 
-async function seize(path: string, seized: Deno.FsFile[], onWait: (message: string) => void): Promise<void> {
+/** Takes a lock exclusively, and adds it to `locks`. */
+async function waitForLock(
+  path: string,
+  locks: Deno.FsFile[],
+  onWait: (message: string) => void,
+): Promise<void> {
   const startMs = performance.now();
-  let hasTold = false;
-  for (let pauseMs = ATTEMPT_MS_MIN; tryToSeize(path, seized) === "taken";) {
-    if (!hasTold && performance.now() - startMs > PATIENCE_MS) {
+  let isReported = false;
+  for (let pauseMs = ATTEMPT_MS_MIN; !tryLock(path, locks);) {
+    if (!isReported && performance.now() - startMs > REPORT_AFTER_MS) {
       onWait(describeWait(path));
-      hasTold = true;
+      isReported = true;
     }
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    await delay(pauseMs);
     pauseMs = Math.min(2 * pauseMs, ATTEMPT_MS_MAX);
   }
 }
 
-function tryToSeize(path: string, seized: Deno.FsFile[]): "seized" | "taken" {
+/** Takes a lock exclusively and adds it to `locks`; returns false when it is taken. */
+function tryLock(path: string, locks: Deno.FsFile[]): boolean {
   let lock: Deno.FsFile;
   try {
     lock = Deno.openSync(path, { read: true, write: true });
@@ -177,11 +186,11 @@ function tryToSeize(path: string, seized: Deno.FsFile[]): "seized" | "taken" {
     throw new ProvisionError(`Cannot open "${path}": ${reasonOf(error)}`, { cause: error });
   }
   if (lock.tryLockSync(true)) {
-    seized.push(lock);
-    return "seized";
+    locks.push(lock);
+    return true;
   }
   lock.close();
-  return "taken";
+  return false;
 }
 
 function describeWait(lock: string): string {
@@ -189,17 +198,17 @@ function describeWait(lock: string): string {
   const program = owner === undefined ? "a program" : `"${owner.command}" (process ${owner.pid})`;
   const files = entriesOf(dirname(lock)).flatMap(fileNamedBy).map((path) => `"${path}"`).join(", ");
   return `Waiting for ${program} that an earlier server started: it may still change ` +
-    `${files === "" ? "a disk" : files}, so nothing is served before it has ended`;
+    `${files === "" ? "a disk" : files}; serving starts when it has ended`;
 }
 
-/** The file that a link leads to, by its name; none when that does not say. */
+/** Returns the path of the file that the name of a link contains; none for other names. */
 function fileNamedBy(link: string): string[] {
   const encoded = link.replace(/^\d+/, "");
   return encoded === "" || link === LOCK_NAME ? [] : [decodeURIComponent(encoded)];
 }
 
-/** Removes what a run has left, links first, and returns whether that is all. */
-function emptyRun(run: string): boolean {
+/** Removes the folder of a run, its links first; returns false when a new entry prevents that. */
+function removeRun(run: string): boolean {
   const names = entriesOf(run);
   try {
     for (const name of names) {

@@ -3,47 +3,47 @@ import type { HelperGuard } from "./helper_guard.ts";
 import { HoleShell } from "./hole_shell.ts";
 import { ProvisionError } from "./provision_error.ts";
 
-/** Programs that make holes in one file system at a time. Each delays the end of a server that waits for it. */
+/** The most programs that make holes in one file system at the same time. A server that stops waits for each. */
 export const PROGRAMS_MAX = 2;
 
-/** Shells that are kept for the next hole: those of two file systems that are busy at the same time. */
+/** The most idle shells that are kept: enough for two busy file systems. */
 const IDLE_MAX = 2 * PROGRAMS_MAX;
 
-/** The right to make one hole at a time in a file system, until it is disposed of. */
-export interface HolePlace extends Disposable {
-  /** Makes one hole, or returns why not. `path` is absolute. */
+/** A slot of a file system, in which holes are made one at a time. Disposing of it frees it. */
+export interface HoleSlot extends Disposable {
+  /** Makes a hole, or returns the fault. `path` is absolute. */
   punch(path: string, range: ByteRange): Promise<string | undefined>;
 }
 
 /**
- * The programs that make holes in one run of the server. File systems are independent: one that hangs delays no hole
- * in another. Shells belong to none of them, start when they are first needed, and start again after they were killed.
+ * The programs that make holes in one run of the server. File systems have slots of their own, so one that hangs does
+ * not delay another. Shells are shared, start when they are needed, and are replaced when they are killed.
  */
 export class HolePrograms {
   readonly #guard: Pick<HelperGuard, "startShell">;
   readonly #idle: HoleShell[] = [];
   /** By the number of the file system. */
-  readonly #places = new Map<number, Places>();
+  readonly #slots = new Map<number, Slots>();
 
   constructor(guard: Pick<HelperGuard, "startShell">) {
     this.#guard = guard;
   }
 
-  /** Waits for a place in a file system, given by its number. */
-  async placeIn(fileSystem: number): Promise<HolePlace> {
-    const places = this.#places.get(fileSystem) ?? new Places();
-    this.#places.set(fileSystem, places);
-    await places.take();
+  /** Waits for a slot of a file system, given by its number. */
+  async slotIn(fileSystem: number): Promise<HoleSlot> {
+    const slots = this.#slots.get(fileSystem) ?? new Slots();
+    this.#slots.set(fileSystem, slots);
+    await slots.acquire();
     return {
       punch: (path, range) => this.#punch(path, range),
       [Symbol.dispose]: () => {
-        places.giveBack();
-        if (places.areFree) this.#places.delete(fileSystem);
+        slots.release();
+        if (slots.areFree) this.#slots.delete(fileSystem);
       },
     };
   }
 
-  /** Ends the shells. No hole may be under way. */
+  /** Ends the shells. No hole may be in progress. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#idle.splice(0).map((shell) => shell.end()));
   }
@@ -70,8 +70,8 @@ export class HolePrograms {
   }
 }
 
-/** The places of a file system. Whoever waits gets one in the order of arrival. */
-class Places {
+/** The slots of a file system, given out in the order of requests. */
+class Slots {
   #free = PROGRAMS_MAX;
   readonly #waiting: (() => void)[] = [];
 
@@ -79,12 +79,12 @@ class Places {
     return this.#free === PROGRAMS_MAX;
   }
 
-  async take(): Promise<void> {
+  async acquire(): Promise<void> {
     if (this.#free === 0) return await new Promise((resolve) => this.#waiting.push(resolve));
     this.#free--;
   }
 
-  giveBack(): void {
+  release(): void {
     const next = this.#waiting.shift();
     if (next === undefined) this.#free++;
     else next();

@@ -1,19 +1,18 @@
 import type { ByteRange } from "../store/byte_range.ts";
-import { CONFLICT_CODE, type HelperGuard } from "./helper_guard.ts";
-import { describeMissing } from "./run_helper.ts";
+import type { HelperGuard } from "./helper_guard.ts";
+import { describeMissing, FLOCK_CONFLICT_CODE } from "./run_helper.ts";
 
 /** The options of `fallocate` that make a hole, without the range. */
 export const PUNCH_OPTIONS = ["--punch-hole", "--keep-size"] as const;
 
 /**
- * The program that the shell runs. Two lines are a request: the number of the request, offset and length of the hole;
- * and the path of the file, any bytes but a line feed. One line is the answer: the number of the request, the exit
- * status, and the first line of the message.
+ * The script of the shell. A request is two lines: the number of the request with offset and length of the hole, and
+ * the path of the file, any bytes but a line feed. The answer is one line: the number of the request, the exit status,
+ * and the first line of the error message.
  *
- * A program has the shell's standard error open as its standard input, which it does not read. So that pipe ends when
- * the shell and its program have ended, even if the shell was killed first. The script opens no descriptor of its own,
- * because any number may be the lock's. An orderly end of the server, by Ctrl-C or systemd, waits for holes; it does
- * not fail them.
+ * A program gets the shell's standard error as its standard input, which it does not read. So that pipe closes only
+ * when both the shell and its program have ended, even if the shell is killed first. The script opens no descriptors,
+ * because any number may be the lock's. It ignores the signals of an orderly shutdown, so the shutdown waits for holes.
  */
 const SCRIPT = `
 trap "" HUP INT TERM
@@ -25,27 +24,27 @@ while IFS=" " read -r number offset length && IFS= read -r file; do
 done
 `;
 
-/** Exit statuses of a shell for a program that it does not find, and from which on a signal ended the program. */
+/** The shell's exit status for a program that it does not find, and the first one for a signal that killed it. */
 const NOT_FOUND_STATUS = 127;
 const SIGNAL_STATUS_MIN = 128;
 
-/** Longest answer, and most that is kept of standard error. */
+/** The longest answer, and the most that is kept of standard error. */
 const ANSWER_BYTES_MAX = 16 * 1024;
-const SAID_LENGTH_MAX = 1024;
+const STDERR_LENGTH_MAX = 1024;
 
 type Process = ReturnType<HelperGuard["startShell"]>;
 
-const ENDED_FROM_OUTSIDE = '"fallocate" was ended from outside';
+const KILLED = '"fallocate" was killed';
 
 /**
- * A shell that makes holes, one after the other, under the lock of a run of the server. To start a program from Deno
- * takes milliseconds, and memory that is given back late; from a shell it takes half a millisecond.
+ * A shell that makes holes, one after the other, under the lock of a run of the server. Starting a program takes Deno
+ * milliseconds, and memory that it releases late; it takes a shell half a millisecond.
  */
 export class HoleShell {
   readonly #process: Process;
   readonly #requests: WritableStreamDefaultWriter<Uint8Array>;
   readonly #answers: ReadableStreamDefaultReader<Uint8Array>;
-  /** Resolves when the shell and its program have ended, with the reason. */
+  /** Resolves to the reason when the shell and its program have ended. */
   readonly #over: Promise<string>;
   #isOver = false;
   #lastNumber = 0;
@@ -58,29 +57,29 @@ export class HoleShell {
     this.#over = this.#untilOver();
   }
 
-  /** The shell has ended: it makes no hole. */
+  /** The shell has ended, and makes no more holes. */
   get isOver(): boolean {
     return this.#isOver;
   }
 
   /**
-   * Makes one hole, or returns why not; nothing of it is under way then. The hole before must have been made. `path`
-   * is absolute.
+   * Makes a hole, or returns the fault when nothing of it is in progress. The previous hole must be complete. `path` is
+   * absolute.
    */
   async punch(path: string, { offset, lengthBytes }: ByteRange): Promise<string | undefined> {
-    if (path.includes("\n")) return `its path has a line feed: ${JSON.stringify(path)}`;
+    if (path.includes("\n")) return `its path contains a line feed: ${JSON.stringify(path)}`;
     const number = ++this.#lastNumber;
     const request = new TextEncoder().encode(`${number} ${offset} ${lengthBytes}\n${path}\n`);
-    // A shell that has ended reads nothing; the missing answer says so.
+    // A failed write means that the shell has ended, and then there is no answer either.
     await this.#requests.write(request).catch(() => {});
     const line = await this.#readLine();
     if (line === undefined) return await this.#over;
     const [, answered, status, message] = /^(\d+) (\d+) ([^\n]*)\n$/.exec(line) ?? [];
     if (Number(answered) === number) return faultOf(Number(status), message!);
-    // Closing its input might not end it.
+    // Closing its input may not end it.
     kill(this.#process);
     await this.#over;
-    return `unknown answer of "sh": ${JSON.stringify(line)}`;
+    return `unexpected output of "sh": ${JSON.stringify(line)}`;
   }
 
   /** Ends the shell, and resolves when it and its program have ended. */
@@ -89,7 +88,7 @@ export class HoleShell {
     await this.#over;
   }
 
-  /** Reads an answer, or whatever there is in its place; undefined when the shell has ended. */
+  /** Reads a line of output; undefined when the shell has ended. */
   async #readLine(): Promise<string | undefined> {
     const decoder = new TextDecoder();
     let line = "";
@@ -102,18 +101,18 @@ export class HoleShell {
   }
 
   async #untilOver(): Promise<string> {
-    let said = "";
+    let stderr = "";
     for await (const text of this.#process.stderr.pipeThrough(new TextDecoderStream())) {
-      said = (said + text).slice(0, SAID_LENGTH_MAX);
+      stderr = (stderr + text).slice(0, STDERR_LENGTH_MAX);
     }
     const { code, signal } = await this.#process.status;
     this.#isOver = true;
     await this.#requests.close().catch(() => {});
     await this.#answers.cancel();
-    if (code === CONFLICT_CODE) {
-      return "another server waits for the programs of this one, or has taken its place";
+    if (code === FLOCK_CONFLICT_CODE) {
+      return "another server has locked out the programs of this one";
     }
-    return signal !== null || said === "" ? ENDED_FROM_OUTSIDE : said.trimEnd();
+    return signal !== null || stderr === "" ? KILLED : stderr.trimEnd();
   }
 }
 
@@ -121,14 +120,14 @@ function kill(process: Process): void {
   try {
     process.kill("SIGKILL");
   } catch {
-    // It has ended.
+    // It has ended already.
   }
 }
 
-/** The fault of a program that has ended. */
+/** Describes the failure of a program; undefined when it succeeded. */
 function faultOf(status: number, message: string): string | undefined {
   if (status === 0) return undefined;
   if (status === NOT_FOUND_STATUS) return describeMissing("fallocate");
-  if (status >= SIGNAL_STATUS_MIN) return ENDED_FROM_OUTSIDE;
+  if (status >= SIGNAL_STATUS_MIN) return KILLED;
   return message === "" ? `"fallocate" ended with exit status ${status}` : message;
 }

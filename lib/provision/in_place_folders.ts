@@ -1,5 +1,5 @@
 import { statfsSync } from "node:fs";
-import { makeFolder } from "./passing_folder.ts";
+import { makeFolder } from "./folders.ts";
 import { inPlaceFoldersOf } from "./state_folder.ts";
 import { runHelper } from "./run_helper.ts";
 import { reasonOf } from "./provision_error.ts";
@@ -8,10 +8,10 @@ import { reasonOf } from "./provision_error.ts";
 const BTRFS = 0x9123683e;
 
 /**
- * Makes the folders of what a target worker keeps of its logical units, whose files must be writable on a full file
- * system. On btrfs that takes files without copy-on-write, as those are that are made in a folder with this attribute.
+ * Makes the folders for state that a target worker writes in place, and that must be writable on a full file system. On
+ * btrfs, this requires files without copy-on-write, so the folders get the attribute for that, which new files inherit.
  *
- * @returns why they are not; undefined when they are
+ * @returns the fault when a folder cannot be prepared
  */
 export function prepareInPlaceFolders(storage: string): string | undefined {
   for (const folder of inPlaceFoldersOf(storage)) {

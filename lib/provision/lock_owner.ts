@@ -12,26 +12,26 @@ export interface ListedLock extends LockOwner {
   /** The file system's number, `MAJOR:MINOR`. */
   readonly device: string;
   readonly inode: number;
-  /** Empty where it is not known. */
+  /** Empty when it is unknown. */
   readonly path: string;
 }
 
-/** What `lslocks` is asked for. */
+/** The columns requested of `lslocks`. */
 export const LOCK_COLUMNS = "PID,TYPE,MODE,MAJ:MIN,INODE,COMMAND,PATH";
 
 /**
- * Finds the process that holds a lock (flock) of a file; undefined when that cannot be found out, as without `lslocks`
- * or in another PID namespace.
+ * Finds the process that holds a lock (flock) of a file; undefined when it cannot be found, as without `lslocks` or in
+ * another PID namespace.
  */
 export function findLockOwner(
   { dev, ino }: { readonly dev: number; readonly ino: number | null },
 ): LockOwner | undefined {
   const sameInode = listLocks().filter(({ inode }) => inode === ino);
-  // btrfs gives each subvolume a number of its own, and the list of locks has the one of the file system.
+  // On btrfs, each subvolume has its own device number, but the list of locks has that of the file system.
   return sameInode.find(({ device }) => device === deviceText(dev)) ?? sameInode[0];
 }
 
-/** Finds the process that holds a lock (flock) of what a path names; undefined when that cannot be found out. */
+/** Finds the process that holds a lock (flock) of a path; undefined when it cannot be found. */
 export function findLockOwnerOf(path: string): LockOwner | undefined {
   return listLocks().find((lock) => lock.path === path);
 }
@@ -46,7 +46,7 @@ function listLocks(): readonly ListedLock[] {
   }
 }
 
-/** Reads the answer of `lslocks`: the locks of flock that are held, and not those that are waited for. */
+/** Parses the output of `lslocks`: the locks of flock that are held, without the pending ones. */
 export function parseLocks(text: string): ListedLock[] {
   return text.split("\n").flatMap((line) => {
     const columns = /^([1-9]\d*) FLOCK [A-Z]+ (\d+:\d+) (\d+) (\S*) (.*)$/.exec(line);
@@ -62,7 +62,7 @@ export function parseLocks(text: string): ListedLock[] {
   });
 }
 
-/** The number of a device as `MAJOR:MINOR` (makedev(3)). */
+/** Formats a device number as `MAJOR:MINOR` (makedev(3)). */
 function deviceText(dev: number): string {
   const high = Math.floor(dev / 2 ** 32);
   const low = dev % 2 ** 32;
@@ -71,7 +71,7 @@ function deviceText(dev: number): string {
   return `${major}:${minor}`;
 }
 
-/** Names the process that holds a lock, as far as it is known. */
+/** Describes the process that holds a lock. */
 export function describeLockOwner(owner: LockOwner | undefined): string {
   return owner === undefined ? "another process" : `process ${owner.pid} (${owner.command})`;
 }

@@ -2,23 +2,23 @@ import { join } from "@std/path";
 import type { Config } from "../config/config.ts";
 import { stateFolderOf, workerFoldersOf } from "./state_folder.ts";
 
-/** A file itself, whatever it is called: its hard links share both numbers. */
+/** The numbers that identify a file. All of its hard links share them. */
 export interface FileNumbers {
   readonly device: number;
   readonly inode: number;
 }
 
-/** The files that this program needs, each as the end of a sentence (`the conf`), by `fileKey`. */
+/** The files that this program needs, by `fileKey`; each value is the end of a sentence (`the conf`). */
 export type OwnFiles = ReadonlyMap<string, string>;
 
-/** Returns a text that is the same for all names of one file. */
+/** Returns a key that all names of one file share. */
 export function fileKey({ device, inode }: FileNumbers): string {
   return `${device}:${inode}`;
 }
 
 /**
- * Finds the files that are never a disk: the conf, the files of secrets, this program and its state. What cannot be
- * looked at is left out.
+ * Finds the files that are never a disk: the conf, the files of secrets, this program and its state. Files that cannot
+ * be accessed are left out.
  */
 export function findOwnFiles({ file, secretsFiles, storage }: Config): OwnFiles {
   const stateFolder = stateFolderOf(storage);
@@ -30,13 +30,13 @@ export function findOwnFiles({ file, secretsFiles, storage }: Config): OwnFiles 
     ...secretsFiles.map((path) => [path, `the file of secrets "${path}"`] as const),
     [file, "the conf"],
   ];
-  return new Map(named.flatMap(([path, what]) => {
+  return new Map(named.flatMap(([path, purpose]) => {
     const key = keyAt(path);
-    return key === undefined ? [] : [[key, what] as const];
+    return key === undefined ? [] : [[key, purpose] as const];
   }));
 }
 
-/** The files of a folder itself. In folders below the state folder there are links to backing files. */
+/** Returns the files in a folder, but not those below it: some folders of the state folder link to backing files. */
 function filesIn(folder: string): string[] {
   try {
     return [...Deno.readDirSync(folder)].filter(({ isFile }) => isFile).map(({ name }) => join(folder, name));
@@ -45,7 +45,7 @@ function filesIn(folder: string): string[] {
   }
 }
 
-/** The file of this program; empty when it has no right to know that. */
+/** Returns the path of this program; empty without the right to read it. */
 function programPath(): string {
   try {
     return Deno.execPath();

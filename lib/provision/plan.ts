@@ -1,50 +1,50 @@
 /**
- * What has to be done so that every logical unit of a conf has its backing file: a function of the conf and of
- * what the disk looks like.
+ * The plan of a build: the steps that give every logical unit of a conf its backing file, as a function of the conf and
+ * of a survey of the disk.
  *
- * The steps are in an order in which each can be the last before a power failure: identities are recorded before
- * the files that bear them exist, files follow in any order, and when they are on stable storage that is recorded too.
- * A survey taken at any time leads to a plan of what is left.
+ * A loss of power after any step does no harm. Identities are recorded before their files exist, files follow in any
+ * order, and their completion is recorded when they are on stable storage. A new survey then leads to a plan of the
+ * remaining steps.
  */
 import { dirname } from "@std/path";
 import type { Config, LogicalUnitConfig } from "../config/config.ts";
 import type { Diagnostic } from "../config/diagnostic.ts";
 import { Diagnostics } from "../config/diagnostics.ts";
 import type { Identity } from "../scsi/identity.ts";
-import { type Backing, isReplacement } from "./backing.ts";
-import { type Examination, examine } from "./examine.ts";
-import { findOvercommitments } from "./find_overcommitments.ts";
-import { identityKey, pathOfKey } from "./identity_key.ts";
-import type { Identities } from "./identities.ts";
+import { type Backing, isReplacement } from "./examine/backing.ts";
+import { type Examination, examine } from "./examine/examine.ts";
+import { findOvercommitments } from "./examine/find_overcommitments.ts";
+import { identityKey, pathOfKey } from "./identity/identity_key.ts";
+import type { Identities } from "./identity/identities.ts";
 import { identitiesFileOf } from "./state_folder.ts";
 import type { Step } from "./step.ts";
 import type { Survey } from "./survey.ts";
 
-/** What to do, or why nothing can be done. */
+/** The steps of a build, or the errors that prevent it. */
 export interface Plan {
-  /** Empty while there is an error. */
+  /** Empty when there is an error. */
   readonly steps: readonly Step[];
   readonly errors: readonly Diagnostic[];
   readonly warnings: readonly Diagnostic[];
 }
 
-/** How to plan, and what a plan cannot find on the disk. */
+/** Options of `plan`, and values that it cannot compute. */
 export interface PlanOptions {
   /** Returns a new random identity at each call. */
   readonly makeIdentity: () => Identity;
   /** The time, in ISO 8601. */
   readonly now: string;
-  /** The user insists on what is refused otherwise. */
+  /** Overrides the problems that can be overridden. */
   readonly force?: boolean;
 }
 
-/** Everybody may look for files in the storage folder; what is in them has a mode of its own. */
+/** All users may list the storage folder; the files in it have a stricter mode. */
 const FOLDER_MODE = 0o755;
 const STATE_FOLDER_MODE = 0o700;
-/** The permission bits of everybody but the owner. */
+/** The permission bits of everyone but the owner. */
 const OTHERS_BITS = 0o077;
 
-/** Plans the provisioning of `config`. */
+/** Plans the build of a conf. */
 export function plan(config: Config, survey: Survey, options: PlanOptions): Plan {
   const units = config.targets.flatMap((target) => target.logicalUnits);
   const { problems, warnings, backings } = examine(config, survey, options);
@@ -94,7 +94,7 @@ function lacksFolder(unit: LogicalUnitConfig, survey: Survey): boolean {
   return survey.places.get(unit.path)!.ancestor.path !== dirname(unit.path);
 }
 
-/** Plans what is recorded before files are made, and when they are on stable storage. */
+/** Plans the records of identities: before their files are made, and when these are on stable storage. */
 function planIdentities(
   backings: Examination["backings"],
   survey: Survey,
@@ -142,7 +142,7 @@ function planBacking({ path, sizeBytes }: LogicalUnitConfig, backing: Backing): 
   }
 }
 
-/** The files that were made for logical units that the conf no longer has. */
+/** Finds the files of logical units that are no longer in the conf. */
 function findUnusedFiles(units: readonly LogicalUnitConfig[], survey: Survey): Step[] {
   const used = new Set(units.map((unit) => identityKey(survey.storage, unit.path)));
   const unused = [...recordedIdentities(survey).keys()].filter((key) => !used.has(key));

@@ -3,10 +3,9 @@ import type { Diagnostic } from "../config/diagnostic.ts";
 import type { Identity } from "../scsi/identity.ts";
 import { applySteps } from "./apply_steps.ts";
 import { BuildMark } from "./build_mark.ts";
-import { currentTime } from "./current_time.ts";
 import { type Plan, plan } from "./plan.ts";
 import { ProvisionError } from "./provision_error.ts";
-import { randomIdentity } from "./random_identity.ts";
+import { randomIdentity } from "./identity/random_identity.ts";
 import { assertNotServedElsewhere } from "./served_elsewhere.ts";
 import { settleState } from "./settle_state.ts";
 import { stateFolderOf } from "./state_folder.ts";
@@ -14,43 +13,43 @@ import { isChange, type Step } from "./step.ts";
 import { StorageLock } from "./storage_lock.ts";
 import { survey } from "./survey.ts";
 
-/** How to provision. */
+/** Options of `provision`. */
 export interface ProvisionOptions {
-  /** Only find out what would be done. */
+  /** Plans the steps without applying them. */
   readonly dryRun?: boolean;
-  /** Called after each step, or for each step of a dry run, with how many there are yet to come. */
+  /** Called after each step, or for each step of a dry run, with the number of remaining steps. */
   readonly onStep?: (step: Step, left: number) => void;
-  /** Aborted when no further step is to begin; the report has those that were done. */
+  /** Aborted to start no further step; the report has the completed ones. */
   readonly signal?: AbortSignal;
-  /** Does what is refused otherwise, such as an empty file in place of a lost disk. */
+  /** Overrides the problems that can be overridden, such as a lost disk, which an empty file then replaces. */
   readonly force?: boolean;
-  /** Where new identities come from; random unless given. */
+  /** Returns a new identity; random by default. */
   readonly makeIdentity?: () => Identity;
-  /** Returns the time in ISO 8601; the system's unless given. */
+  /** Returns the time in ISO 8601; the system's by default. */
   readonly now?: () => string;
 }
 
-/** How it went. */
+/** The result of `provision`. */
 export interface ProvisionReport {
-  /** What was done, or would be; empty when there is an error. */
+  /** The steps that were applied, or that a dry run planned; empty when there is an error. */
   readonly steps: readonly Step[];
-  /** Why nothing was done. */
+  /** The reasons why nothing was applied. */
   readonly errors: readonly Diagnostic[];
   readonly warnings: readonly Diagnostic[];
-  /** Why the rest was not done; undefined when all was. */
+  /** The reason why the remaining steps were not applied; undefined when all were. */
   readonly failure?: string;
 }
 
 /**
- * Makes the disk what a conf says: every logical unit gets its backing file and its identity, and all of that is on
- * stable storage, whoever made it.
+ * Builds a conf: every logical unit gets its backing file and its identity. On return, all of them are on stable
+ * storage, including those of earlier builds.
  *
- * It may be interrupted at any moment; called again, it does what is left.
+ * It may be interrupted at any moment. Called again, it applies the remaining steps.
  */
 export async function provision(config: Config, options: ProvisionOptions = {}): Promise<ProvisionReport> {
   const { dryRun = false, onStep = () => {} } = options;
   const first = planFor(config, options);
-  const isIdle = !first.steps.some(isChange) && new BuildMark(config).vouchesForAll();
+  const isIdle = !first.steps.some(isChange) && new BuildMark(config).coversAll();
   if (dryRun || first.errors.length > 0 || isIdle) {
     for (const [index, step] of first.steps.entries()) onStep(step, first.steps.length - index - 1);
     return first;
@@ -65,10 +64,10 @@ export async function provision(config: Config, options: ProvisionOptions = {}):
 }
 
 /**
- * Does what is planned, and puts what is found on stable storage unless the last build vouches for it.
+ * Applies the planned steps, and syncs existing files that the build mark does not cover.
  *
- * @param options.done takes each step that was done
- * @throws {ProvisionError} (rejects) when the disk refuses a step, or another process is provisioning the folder
+ * @param options.done receives each completed step
+ * @throws {ProvisionError} (rejects) when a step fails, or another build is running in the folder
  */
 async function build(
   config: Config,
@@ -83,21 +82,21 @@ async function build(
       onStep(step, --left);
     }
   }
-  // The lock is in the state folder, so that comes first; making it twice at a time does no harm.
+  // The state folder comes first, because the lock is in it. Two processes may make it at the same time.
   const stateFolder = stateFolderOf(config.storage);
   const last = first.steps.findIndex((step) => step.kind === "createFolder" && step.path === stateFolder);
   await take(first.steps.slice(0, last + 1));
   if (signal?.aborted) return first;
   using _lock = await lockForBuild(stateFolder);
-  // Whoever had the lock before may have done all this, so the disk is looked at again.
+  // Another build may have applied these steps while this one waited for the lock, so the disk is surveyed again.
   const rest = planFor(config, options);
   if (rest.errors.length > 0) return rest;
   assertNotServedElsewhere(config.storage, rest.steps);
   const mark = new BuildMark(config);
-  // What files are recorded to be made must not be lost with a folder that they are in.
-  if (!mark.vouchesForAll()) await settleState(config);
+  // The folders of recorded files must not be lost.
+  if (!mark.coversAll()) await settleState(config);
   await mark.remove();
-  await take(rest.steps, (path) => mark.vouchesFor(path));
+  await take(rest.steps, (path) => mark.covers(path));
   if (signal?.aborted) return rest;
   await mark.set();
   return rest;
@@ -108,6 +107,10 @@ function planFor(
   { makeIdentity = randomIdentity, now = currentTime, force = false }: ProvisionOptions,
 ): Plan {
   return plan(config, survey(config), { makeIdentity, now: now(), force });
+}
+
+function currentTime(): string {
+  return new Date().toISOString();
 }
 
 async function lockForBuild(stateFolder: string): Promise<StorageLock> {

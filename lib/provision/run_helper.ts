@@ -1,6 +1,6 @@
 import { ProvisionError } from "./provision_error.ts";
 
-/** The programs that do what Deno has no call for, each with the package that it comes in. */
+/** The programs for operations that Deno lacks, each with its package. */
 const HELPERS = {
   chattr: "e2fsprogs",
   fallocate: "util-linux",
@@ -10,19 +10,22 @@ const HELPERS = {
   mknod: "coreutils",
 } as const;
 
+/** The exit status requested of `flock` for a taken lock. No helper uses it. */
+export const FLOCK_CONFLICT_CODE = 75;
+
 /** The name of a helper. */
 export type Helper = keyof typeof HELPERS;
 
-/** What a helper has said. */
+/** The result of a helper. */
 export interface HelperResult {
   readonly success: boolean;
   readonly stdout: string;
-  /** In English, without the line feed at its end. */
+  /** In English, without the last line feed. */
   readonly stderr: string;
 }
 
 /**
- * Runs a helper to its end.
+ * Runs a helper, and waits for it.
  *
  * @throws {ProvisionError} when it cannot be run
  */
@@ -35,7 +38,7 @@ export function runHelper(program: Helper, args: readonly string[]): HelperResul
 }
 
 /**
- * Starts a helper that runs until its standard input ends, which is at the latest when this process does.
+ * Starts a helper that runs until its standard input ends, at the latest when this process ends.
  *
  * @throws {ProvisionError} when it cannot be run
  */
@@ -48,7 +51,7 @@ export function startHelper(program: Helper, args: readonly string[]): Deno.Chil
   }
 }
 
-/** What helpers say is looked at, so they say it in English. */
+/** The locale for helpers: their output is parsed, so it must be in English. */
 const ENVIRONMENT = { LC_ALL: "C" } as const;
 
 function commandOf(program: Helper, args: readonly string[]): Deno.Command {
@@ -60,13 +63,13 @@ function resultOf({ success, stdout, stderr }: Deno.CommandOutput): HelperResult
   return { success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr).trimEnd() };
 }
 
-/** Describes a helper that is not found, with the package that has it. */
+/** Describes a missing helper, with its package. */
 export function describeMissing(program: Helper): string {
   return `Cannot run "${program}": is it installed (package ${HELPERS[program]})?`;
 }
 
 function cannotRun(program: Helper, error: unknown): ProvisionError {
-  // A program that is not there is one that Deno was given no right to run, or one that it does not find.
+  // A program that is missing at the start is dropped from Deno's rights, which then reports NotCapable.
   const isMissing = error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable;
   const message = isMissing ? describeMissing(program) : `Cannot run "${program}": ${error}`;
   return new ProvisionError(message, { cause: error });

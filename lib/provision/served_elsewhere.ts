@@ -5,9 +5,9 @@ import type { Step } from "./step.ts";
 import { StorageLock } from "./storage_lock.ts";
 
 /**
- * Makes sure that no file is about to grow that another server than that of the storage folder serves.
+ * Asserts that no file that the steps grow is served by a server of another storage folder.
  *
- * @throws {ProvisionError} when there is one
+ * @throws {ProvisionError} when one is
  */
 export function assertNotServedElsewhere(storage: string, steps: readonly Step[]): void {
   for (const { kind, path } of steps) {
@@ -15,19 +15,18 @@ export function assertNotServedElsewhere(storage: string, steps: readonly Step[]
     const owner = otherOwnerOf(path, storage);
     if (owner === undefined) continue;
     throw new ProvisionError(
-      `Cannot grow "${path}": ${owner} has locked it, as a server does with what it serves; ` +
-        "end that, or set another path",
+      `Cannot grow "${path}": ${owner} has locked it, probably another server; stop it or set another path`,
     );
   }
 }
 
-/** Describes the process that has locked a file, if that is not the server of the storage folder. */
+/** Describes the process that has locked a file, unless it is the server of the storage folder. */
 function otherOwnerOf(path: string, storage: string): string | undefined {
   using file = Deno.openSync(path, { read: true });
   if (isUnlocked(file)) return undefined;
   const owner = findLockOwner(file.statSync());
   const own = StorageLock.holder(stateFolderOf(storage), "serve");
-  // Where it is not known who has the lock, it is most likely the server that is there.
+  // An unknown owner is most likely the running server.
   const isOwn = own !== undefined && (owner === undefined || owner.pid === own.holderPid);
   return isOwn ? undefined : describeLockOwner(owner);
 }
@@ -36,7 +35,7 @@ function isUnlocked(file: Deno.FsFile): boolean {
   try {
     return file.tryLockSync(true);
   } catch {
-    // A file system without locks.
+    // The file system has no locks.
     return true;
   }
 }

@@ -7,11 +7,11 @@ import { syncPath } from "../store/stable_storage.ts";
 import { identitiesFileOf, workerFoldersOf } from "./state_folder.ts";
 
 /**
- * Makes durable what a server is about to act upon: the identities, and the names of all files of a conf, up to the
- * root. A build or a server that was killed may have left them in memory only, and what initiators are told must not be
- * undone by a loss of power.
+ * Syncs the state that a server relies on: the identities, and the names of all files of a conf, up to the root. A
+ * build or server that was killed may have left them in memory only, and a loss of power must not undo the state that
+ * initiators have seen.
  *
- * @throws {ProvisionError} (rejects) when the disk of the storage folder refuses
+ * @throws {ProvisionError} (rejects) when a sync in the storage folder fails
  */
 export async function settleState(config: Config): Promise<void> {
   const { storage } = config;
@@ -37,7 +37,7 @@ export async function settleState(config: Config): Promise<void> {
   }
 }
 
-/** Does nothing where there is nothing yet, or no right to look: then this program has made nothing there. */
+/** Syncs a path. Ignores one that is missing or not accessible, because this program has made nothing there. */
 async function syncIfPresent(path: string): Promise<void> {
   try {
     await syncPath(path);

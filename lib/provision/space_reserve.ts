@@ -1,30 +1,30 @@
 /**
- * A file of the state folder that takes space as long as it is not needed: a server that starts on a full file system
- * makes folders and links for the time that it runs, and they take blocks.
+ * A file of the state folder that reserves space for the start of a server. Starting makes folders and links, which
+ * take blocks, and it must work on a full file system.
  */
 import { reserveFileOf } from "./state_folder.ts";
 
-/** Far more than what a server makes takes: XFS makes nothing unless there is room for all that it might lead to. */
+/** Far more than a server needs: XFS requires free space for the worst case of each operation. */
 const RESERVE_BYTES = 1024 * 1024;
-/** Small, so that as much is taken as there is. */
+/** Small, so a nearly full file system is filled to the end. */
 const PIECE_BYTES = 4096;
 const FILE_MODE = 0o600;
 
-/** Gives the space back to the file system, before a server makes what it needs. */
+/** Frees the reserved space, before a server makes its folders and links. */
 export function releaseSpace(storage: string): void {
   try {
     Deno.removeSync(reserveFileOf(storage));
   } catch {
-    // Where there is no such file, or it cannot be removed, there is as much space as there is.
+    // Without the reserve, the start may still succeed.
   }
 }
 
-/** Takes the space again, or as much as there is. */
+/** Reserves the space again, or as much of it as is free. */
 export function reserveSpace(storage: string): void {
   try {
     using file = Deno.openSync(reserveFileOf(storage), { write: true, create: true, mode: FILE_MODE });
     if (file.statSync().size >= RESERVE_BYTES) return;
-    // Real bytes: of a hole no space is kept.
+    // Written bytes, because a hole reserves nothing.
     const piece = new Uint8Array(PIECE_BYTES).fill("\n".charCodeAt(0));
     for (let offset = 0; offset < RESERVE_BYTES;) {
       file.seekSync(offset, Deno.SeekMode.Start);
@@ -32,6 +32,6 @@ export function reserveSpace(storage: string): void {
     }
     file.syncSync();
   } catch {
-    // Nothing but a start on a full file system needs it.
+    // Only a start on a full file system needs the reserve.
   }
 }

@@ -1,87 +1,87 @@
 import { join } from "@std/path";
 import { STATE_FOLDER } from "../config/backing_path.ts";
 
-/** The folder beside the backing files in which this program keeps what it must remember about them. */
+/** Returns the state folder: the folder beside the backing files for this program's state. */
 export function stateFolderOf(storage: string): string {
   return join(storage, STATE_FOLDER);
 }
 
-/** The folder of the state folder that holds what the programs need that a run of the server starts. */
+/** Returns the folder for the helper programs of each run of the server. */
 export function helpersFolderOf(storage: string): string {
   return join(stateFolderOf(storage), "helpers");
 }
 
-/** The folder of the state folder that holds links to backing files, and nodes of block devices. */
+/** Returns the folder of the links to backing files and the nodes of block devices. */
 export function linksFolderOf(storage: string): string {
   return join(stateFolderOf(storage), "links");
 }
 
-/** The part of it that the target worker may only read, or may write as well. */
+/** Returns the part of the links folder whose files the target worker may only read, or may read and write. */
 export function workerLinksOf(storage: string, { readOnly }: { readonly readOnly: boolean }): string {
   return join(linksFolderOf(storage), readOnly ? "read-only" : "read-write");
 }
 
-/** The folder of the state folder that holds the journals of atomic writes. */
+/** Returns the folder of the journals of atomic writes. */
 export function journalsFolderOf(storage: string): string {
   return join(stateFolderOf(storage), "journals");
 }
 
-/** The file of the state folder in which the identities are recorded. */
+/** Returns the file of the recorded identities. */
 export function identitiesFileOf(storage: string): string {
   return join(stateFolderOf(storage), "identities.json");
 }
 
-/** The file of the state folder by which a build vouches for what is on stable storage. */
+/** Returns the file of the build mark. */
 export function buildMarkOf(storage: string): string {
   return join(stateFolderOf(storage), "built");
 }
 
-/** The file of the state folder that keeps the atomic writes to a LUN whole, wherever its backing file lies. */
+/** Returns the journal of the atomic writes to the logical unit with this NAA identifier. */
 export function atomicJournalOf(storage: string, naa: string): string {
   return join(journalsFolderOf(storage), `atomic-${naa.toLowerCase()}.journal`);
 }
 
-/** The folder of the state folder that holds the persistent reservations. */
+/** Returns the folder of the persistent reservations. */
 function reservationsFolderOf(storage: string): string {
   return join(stateFolderOf(storage), "reservations");
 }
 
-/** The file of the state folder that keeps the persistent reservations of the logical unit with this NAA identifier. */
+/** Returns the file of the persistent reservations of the logical unit with this NAA identifier. */
 export function reservationsFileOf(storage: string, naa: string): string {
   return join(reservationsFolderOf(storage), `${naa.toLowerCase()}.json`);
 }
 
-/** The folder of the state folder that holds what is known of SANITIZE. */
+/** Returns the folder of the states of SANITIZE. */
 function sanitizeFolderOf(storage: string): string {
   return join(stateFolderOf(storage), "sanitize");
 }
 
-/** The folders of files that a target worker changes in place, which must go although the file system is full. */
+/** Returns the folders of files that a target worker writes in place, also on a full file system. */
 export function inPlaceFoldersOf(storage: string): readonly string[] {
   return [reservationsFolderOf(storage), sanitizeFolderOf(storage)];
 }
 
-/** All folders of state that a target worker reads and writes. */
+/** Returns all folders of state that a target worker reads and writes. */
 export function workerFoldersOf(storage: string): readonly string[] {
   return [journalsFolderOf(storage), ...inPlaceFoldersOf(storage)];
 }
 
-/** The file of the state folder that keeps whether the last SANITIZE of the unit with this NAA identifier completed. */
+/** Returns the file with the outcome of the last SANITIZE of the logical unit with this NAA identifier. */
 export function sanitizeFileOf(storage: string, naa: string): string {
   return join(sanitizeFolderOf(storage), `${naa.toLowerCase()}.json`);
 }
 
-/** The socket of the state folder at which the server that runs on a storage folder takes requests. */
+/** Returns the control socket of the server that serves the storage folder. */
 export function controlSocketOf(storage: string): string {
   return join(stateFolderOf(storage), "control");
 }
 
-/** The file of the state folder that keeps space for a server that starts on a full file system. */
+/** Returns the file that reserves space for a start on a full file system. */
 export function reserveFileOf(storage: string): string {
   return join(stateFolderOf(storage), "reserve");
 }
 
-/** The file of the state folder that remembers what the backing files took in the last days. */
+/** Returns the file with the growth of the backing files in the last days. */
 export function growthFileOf(storage: string): string {
   return join(stateFolderOf(storage), "growth.json");
 }

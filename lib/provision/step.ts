@@ -1,21 +1,21 @@
-import type { Identities } from "./identities.ts";
+import type { Identities } from "./identity/identities.ts";
 
-/** One thing that provisioning does, or finds done. Paths are absolute and sizes in bytes. */
+/** A step of a build; some need no change. Paths are absolute and sizes are in bytes. */
 export type Step =
-  /** Make a folder, with the parents that it lacks. */
+  /** Make a folder, with its missing parents. */
   | { readonly kind: "createFolder"; readonly path: string; readonly mode: number }
-  /** Take the state folder from everybody but its owner. */
+  /** Restrict the state folder to its owner. */
   | { readonly kind: "restrictFolder"; readonly path: string; readonly mode: number }
-  /** Write the identities file anew, with more identities than before. */
+  /** Replace the identities file, with new identities added. */
   | {
     readonly kind: "recordIdentities";
     readonly path: string;
-    /** All, including those recorded before. */
+    /** All identities, including those recorded before. */
     readonly identities: Identities;
     /** The backing paths whose identities are new. */
     readonly added: readonly string[];
   }
-  /** Write the identities file again, since files that bear identities are on stable storage. */
+  /** Replace the identities file, with files marked as created that are on stable storage. */
   | {
     readonly kind: "confirmFiles";
     readonly path: string;
@@ -31,21 +31,21 @@ export type Step =
     readonly sizeBytes: number;
     readonly allocatedBytes: number;
   }
-  /** Nothing to do: the file is as the conf says. */
+  /** No change: the file matches the conf. */
   | {
     readonly kind: "keepFile";
     readonly path: string;
     readonly sizeBytes: number;
     readonly allocatedBytes: number;
   }
-  /** Nothing to do: a block device is used as it is. */
+  /** No change: a block device is used as it is. */
   | {
     readonly kind: "useDevice";
     readonly path: string;
     readonly sizeBytes: number;
     readonly deviceBytes: number;
   }
-  /** Nothing to do: the conf has no use for the file any more, but it is kept, and its identity with it. */
+  /** No change: the conf no longer uses the file, but the file and its identity are kept. */
   | {
     readonly kind: "keepUnusedFile";
     readonly path: string;
@@ -55,7 +55,7 @@ export type Step =
 
 const IDLE_KINDS: readonly Step["kind"][] = ["keepFile", "useDevice", "keepUnusedFile"];
 
-/** Whether a step changes anything. */
+/** Reports whether a step changes the disk. */
 export function isChange(step: Step): boolean {
   return !IDLE_KINDS.includes(step.kind);
 }

@@ -2,35 +2,35 @@ import { join } from "@std/path";
 import { ProvisionError, reasonOf } from "./provision_error.ts";
 import { delay } from "../base/delay.ts";
 
-/** Who does what with a storage folder; each is done by one process at a time. */
+/** The activities in a storage folder that only one process at a time may perform. */
 export type LockName = "build" | "serve";
 
-/** The process that holds a lock; undefined when it has not written down its number yet. */
+/** The process that holds a lock; undefined when it has not written its process number yet. */
 export interface LockHolder {
   readonly holderPid: number | undefined;
 }
 
-/** How often to try a lock before calling it held: a look at the holder takes it for a moment. */
+/** Attempts before a lock counts as held. A process that only checks the holder also takes it briefly. */
 const ATTEMPTS = 5;
 const ATTEMPT_INTERVAL_MS = 20;
 
 /**
- * The right to do something with a storage folder, in which no other process can do the same at the same time.
+ * The exclusive right of a process to one activity in a storage folder.
  *
- * It is an advisory lock (flock) on a file of the state folder. The kernel takes it back when the process ends, in
- * whatever way, so a lock is never left behind; the file is, and means nothing.
+ * It is an advisory lock (flock) on a file of the state folder. The kernel releases it when the process ends, even when
+ * it is killed, so a lock is never left behind. The file is left behind, but has no meaning.
  *
- * The kernel does so when the last thread of the process has left it. A thread that stands in a write to a disk that
- * hangs keeps the lock, even after `kill -9`: so no other process takes it before that write has ended. What programs
- * do that the process has started is another matter (`HelperGuard`).
+ * The kernel releases the lock when the last thread has ended. A thread that is blocked in a write to a hanging disk
+ * keeps it, even after `kill -9`, so no other process takes the lock before that write has ended. The lock does not
+ * cover programs that the process has started (see `HelperGuard`).
  */
 export class StorageLock {
   readonly #file: Deno.FsFile;
 
   /**
-   * Takes the lock `name` in a state folder, or says who has it.
+   * Takes the lock `name` in a state folder, or returns its holder.
    *
-   * @throws {ProvisionError} (rejects) when the folder does not let us
+   * @throws {ProvisionError} (rejects) when the lock cannot be opened
    */
   static async acquire(stateFolder: string, name: LockName): Promise<{ lock: StorageLock } | LockHolder> {
     const path = lockPath(stateFolder, name);
@@ -44,15 +44,15 @@ export class StorageLock {
   }
 
   /**
-   * Who holds the lock `name` in a state folder; undefined when nobody does.
+   * Returns the holder of the lock `name` in a state folder; undefined when it is free.
    *
-   * @throws {ProvisionError} when the folder does not let us look
+   * @throws {ProvisionError} when the lock cannot be opened
    */
   static holder(stateFolder: string, name: LockName): LockHolder | undefined {
     const path = lockPath(stateFolder, name);
     if (!exists(path)) return undefined;
     using file = openLock(path, { read: true });
-    // A shared lock, so that two who look at the same time do not see each other.
+    // A shared lock, so two checks at the same time do not take each other for the holder.
     return file.tryLockSync(false) ? undefined : { holderPid: readPid(path) };
   }
 
@@ -62,11 +62,11 @@ export class StorageLock {
       file.truncateSync(0);
       file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
     } catch {
-      // The number is there for messages; a full disk must not keep anybody from the lock.
+      // The number is only for messages, and the lock must work on a full disk.
     }
   }
 
-  /** Gives the lock back. */
+  /** Releases the lock. */
   release(): void {
     this.#file.close();
   }
@@ -80,7 +80,7 @@ function lockPath(stateFolder: string, name: LockName): string {
   return join(stateFolder, `${name}.lock`);
 }
 
-/** Opens the file of a lock itself: what it is a link to would be cut off, and a pipe would have to be waited for. */
+/** Opens the file of a lock, and nothing else: the target of a link would be truncated, a named pipe would block. */
 function openLock(path: string, options: Deno.OpenOptions): Deno.FsFile {
   if (!isFileOrNothing(path)) {
     throw new ProvisionError(`Cannot open lock "${path}": it is not a file; remove it`);
@@ -96,7 +96,7 @@ function isFileOrNothing(path: string): boolean {
   try {
     return Deno.lstatSync(path).isFile;
   } catch {
-    // What cannot be looked at cannot be opened either.
+    // Opening it reports the error.
     return true;
   }
 }

@@ -1,30 +1,28 @@
-/**
- * What the disk looks like, seen from a conf: everything that the plan needs to know, and nothing changed.
- */
+/** A survey of the disk for a conf: everything that the plan depends on. It changes nothing. */
 import { statfsSync } from "node:fs";
 import { dirname, join } from "@std/path";
 import type { Config } from "../config/config.ts";
 import { type BlockDevice, DEVICES_FOLDER, readBlockDevice } from "./block_device.ts";
-import { type FileFormat, findFileFormat, FORMAT_BYTES } from "./file_format.ts";
-import { type Identities, parseIdentities } from "./identities.ts";
-import { identityKey, pathOfKey } from "./identity_key.ts";
+import { type FileFormat, findFileFormat, FORMAT_BYTES } from "./examine/file_format.ts";
+import { type Identities, parseIdentities } from "./identity/identities.ts";
+import { identityKey, pathOfKey } from "./identity/identity_key.ts";
 import { isInside } from "./is_inside.ts";
 import { type FileNumbers, findOwnFiles, type OwnFiles } from "./own_files.ts";
-import { isOfDisk } from "./recorded_identity.ts";
+import { isOfDisk } from "./identity/recorded_identity.ts";
 import { identitiesFileOf, stateFolderOf } from "./state_folder.ts";
 import { reasonOf } from "./provision_error.ts";
 
-/** What stands at a path, symbolic links followed. */
+/** The entry at a path, with symbolic links resolved. */
 export type Entry =
   | { readonly kind: "missing" }
-  /** A symbolic link to something that does not exist, or to itself. */
+  /** A symbolic link to a path that does not exist, or to itself. */
   | { readonly kind: "danglingLink"; readonly leadsTo: string }
   | {
     readonly kind: "file";
     readonly sizeBytes: number;
-    /** What it takes on the disk. */
+    /** The space that it takes on the disk. */
     readonly allocatedBytes: number;
-    /** What it is by its first and last bytes; these are looked at where no identity tells that it is a disk. */
+    /** The format of its content. It is detected only for files without a recorded identity. */
     readonly format?: FileFormat;
   } & FileNumbers
   | { readonly kind: "blockDevice" } & BlockDevice
@@ -32,7 +30,7 @@ export type Entry =
   | { readonly kind: "special"; /** Such as `a socket`. */ readonly name: string }
   | { readonly kind: "unreadable"; readonly reason: string };
 
-/** The file system that holds a path, or will. */
+/** The file system of a path, or of the file to create there. */
 export interface FileSystem {
   readonly device: number;
   /** The kernel's number of the type (`f_type` of statfs). */
@@ -40,55 +38,55 @@ export interface FileSystem {
   readonly availableBytes: number;
 }
 
-/** A path and all around it. */
+/** A path, its entry and its surroundings. */
 export interface Place {
   readonly path: string;
   readonly entry: Entry;
   /**
-   * Where the path leads when every symbolic link is followed; for a missing entry, where it would lead. Links in
-   * /dev are not followed: they are the system's, and a device is known by its number.
+   * The path with every symbolic link resolved, also for a missing entry. Links in /dev are not resolved: they belong
+   * to the system, and a device is identified by its number.
    */
   readonly realPath: string;
-  /** The nearest ancestor that exists. It is the parent folder, or folders are missing in between. */
+  /** The nearest ancestor that exists: the parent folder, unless folders are missing in between. */
   readonly ancestor: { readonly path: string; readonly isFolder: boolean };
-  /** Undefined for a device, and where the disk would not say. */
+  /** Undefined for a device, and for an entry whose file system is unknown. */
   readonly fileSystem: FileSystem | undefined;
 }
 
 /** The identities recorded in the state folder. */
 export type RecordedIdentities =
   | { readonly kind: "recorded"; readonly identities: Identities }
-  /** The text is there and is not to be believed. */
+  /** The text was read but is invalid. */
   | { readonly kind: "corrupt"; readonly reason: string }
-  /** The text could not be had. */
+  /** The text could not be read. */
   | { readonly kind: "unreadable"; readonly reason: string };
 
-/** The disk as the plan needs to know it. */
+/** The state of the disk that the plan depends on. */
 export interface Survey {
   readonly storage: Place;
   readonly stateFolder: Place;
   readonly recorded: RecordedIdentities;
   readonly ownFiles: OwnFiles;
-  /** Every path that the conf names or the recorded identities name, by path. */
+  /** The places of all paths in the conf and in the recorded identities, by path. */
   readonly places: ReadonlyMap<string, Place>;
 }
 
-/** Looks at the disk for a conf. Whatever is found wrong becomes part of the result. */
+/** Surveys the disk for a conf. Problems become part of the result. */
 export function survey(config: Config): Survey {
-  const storage = lookAt(config.storage);
+  const storage = inspectPath(config.storage);
   const recorded = readIdentities(identitiesFileOf(config.storage));
   const identities = recorded.kind === "recorded" ? recorded.identities : undefined;
   const paths = config.targets.flatMap((target) => target.logicalUnits.map((unit) => unit.path));
   const unused = [...identities?.keys() ?? []].map((key) => pathOfKey(config.storage, key));
-  // What initiators have written into a disk may look like anything, so a known disk is not looked into.
-  const strange = identities === undefined
+  // Initiators may write anything to a disk, so the format of a recorded disk means nothing.
+  const unrecorded = identities === undefined
     ? []
     : paths.filter((path) => !isOfDisk(identities.get(identityKey(storage, path))));
-  const places = new Map([...new Set([...paths, ...unused])].map((path) => [path, lookAt(path)]));
-  for (const path of strange) places.set(path, lookInto(places.get(path)!));
+  const places = new Map([...new Set([...paths, ...unused])].map((path) => [path, inspectPath(path)]));
+  for (const path of unrecorded) places.set(path, detectFormat(places.get(path)!));
   return {
     storage,
-    stateFolder: lookAt(stateFolderOf(config.storage)),
+    stateFolder: inspectPath(stateFolderOf(config.storage)),
     recorded,
     ownFiles: findOwnFiles(config),
     places,
@@ -97,7 +95,7 @@ export function survey(config: Config): Survey {
 
 function readIdentities(file: string): RecordedIdentities {
   try {
-    // A pipe would have to be waited for.
+    // Reading a named pipe would block.
     if (!Deno.statSync(file).isFile) return { kind: "unreadable", reason: "it is not a file; move it away" };
     return { kind: "recorded", identities: parseIdentities(Deno.readTextFileSync(file)) };
   } catch (error) {
@@ -106,8 +104,8 @@ function readIdentities(file: string): RecordedIdentities {
   }
 }
 
-function lookAt(path: string): Place {
-  if (isInside(DEVICES_FOLDER, path)) return lookAtDevice(path);
+function inspectPath(path: string): Place {
+  if (isInside(DEVICES_FOLDER, path)) return inspectDevice(path);
   const ancestor = nearestAncestor(path);
   const entry = entryAt(path);
   const realPath = entry.kind === "missing" || entry.kind === "danglingLink" || entry.kind === "unreadable"
@@ -121,8 +119,8 @@ function lookAt(path: string): Place {
   return { path, entry, realPath, ancestor, fileSystem };
 }
 
-/** Looks into a file, for its format. */
-function lookInto(place: Place): Place {
+/** Adds the format of a file's content to its place. */
+function detectFormat(place: Place): Place {
   const { path, entry } = place;
   if (entry.kind !== "file" || entry.sizeBytes === 0) return place;
   try {
@@ -136,7 +134,7 @@ function lookInto(place: Place): Place {
   }
 }
 
-/** Reads what there is of `FORMAT_BYTES` at an offset. */
+/** Reads up to `FORMAT_BYTES` at an offset. */
 function readBytes(file: Deno.FsFile, offset: number): Uint8Array {
   file.seekSync(offset, Deno.SeekMode.Start);
   const bytes = new Uint8Array(FORMAT_BYTES);
@@ -149,8 +147,8 @@ function readBytes(file: Deno.FsFile, offset: number): Uint8Array {
   return bytes.subarray(0, length);
 }
 
-/** Looks at a path in the folder of devices, in which Deno itself lets nobody look. */
-function lookAtDevice(path: string): Place {
+/** Inspects a path in the folder of devices, where Deno inspects nothing. */
+function inspectDevice(path: string): Place {
   const ancestor = { path: dirname(path), isFolder: true };
   return { path, entry: deviceEntry(path), realPath: path, ancestor, fileSystem: undefined };
 }
@@ -220,7 +218,7 @@ function fileSystemOf(path: string): FileSystem | undefined {
   return { device, type, availableBytes: bavail * bsize };
 }
 
-/** Whether an error says that there is nothing at a path, be it that an ancestor is no folder. */
+/** Reports whether an error means that a path does not exist, also because an ancestor is not a folder. */
 function isAbsence(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
     error instanceof Deno.errors.FilesystemLoop;

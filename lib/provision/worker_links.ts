@@ -1,51 +1,50 @@
 import { isAbsolute, join } from "@std/path";
 import { readBlockDevice } from "./block_device.ts";
 import type { HelperGuard } from "./helper_guard.ts";
-import { entriesOf, makeFolder, removeFolder } from "./passing_folder.ts";
+import { entriesOf, makeFolder, removeFolder } from "./folders.ts";
 import { ProvisionError, reasonOf } from "./provision_error.ts";
 import { linksFolderOf, stateFolderOf, workerLinksOf } from "./state_folder.ts";
 import { errnoOf, errorMessage } from "../base/error_message.ts";
 
-/** A block device that is to be served. */
+/** A block device to serve. */
 export interface DeviceExport {
-  /** As in the conf. */
+  /** The path in the conf. */
   readonly path: string;
   readonly readOnly: boolean;
 }
 
-/** A backing file or block device that is to be served. */
+/** A backing file or block device to serve. */
 export interface BackingExport extends DeviceExport {
   readonly isDevice: boolean;
 }
 
-/** The names of backings, and why some have none. */
+/** The links to backings, and the faults of backings without one. */
 export interface LinkedBackings {
-  /** The links' paths by those of the conf. */
+  /** The paths of the links, by path in the conf. */
   readonly links: ReadonlyMap<string, string>;
-  /** By the paths of the conf. */
+  /** By path in the conf. */
   readonly faults: ReadonlyMap<string, string>;
 }
 
-/** What to do when the kernel refuses to open a node, by errno. */
+/** Remedies when the kernel refuses to open a device node, by errno. */
 const OPEN_REMEDIES: Readonly<Record<number, (storage: string) => string>> = {
   1: () => "; allow the device to this container or unit",
   13: (storage) => `; mount the file system of "${stateFolderOf(storage)}" without "nodev"`,
 };
 
 /**
- * The names by which the target worker opens what it serves: symbolic links to backing files, and nodes of block
- * devices.
+ * The paths by which the target worker opens backings: symbolic links to backing files, and nodes of block devices.
  *
- * A worker's rights are fixed when it starts, and Deno compares each open with every right. So the worker has a right
- * to two folders instead of one to each file: it may read what is linked in the one, and write as well what is linked
- * in the other. It cannot make links itself, and has no right to the files by their own names: it can neither move
- * nor remove one. What is served changes by links that are added and removed.
+ * A worker's rights are fixed when it starts, and Deno compares each open with every right. So the worker has rights to
+ * two folders instead of one right for each file: it may read through the links in one, and read and write through
+ * those in the other. It cannot make links, and has no right to the files' own paths, so it cannot move or remove them.
+ * Adding and removing links changes the set of served files while the worker runs.
  *
- * Links stay when the server ends: to make a thousand takes longer than to look at them.
+ * Links remain when the server ends, because checking a thousand links is faster than making them.
  *
- * Deno opens nothing in /dev without all rights, and a node elsewhere like any file. A node names its device by
- * number, and numbers are given again when a device goes and comes. A server that has a device open keeps its number;
- * nodes from before mean nothing and are removed.
+ * Deno opens nothing in /dev without all rights, but opens a device node elsewhere like any file. A node refers to its
+ * device by number, and the kernel reuses the number of a removed device. An open device keeps its number; nodes of an
+ * earlier server may refer to another device, and are removed.
  */
 export class WorkerLinks {
   readonly #storage: string;
@@ -61,7 +60,7 @@ export class WorkerLinks {
   }
 
   /**
-   * Makes the links for a worker that is about to start, and removes all others, also those of an earlier process.
+   * Makes the links for a worker that is about to start, and removes all others, including those of earlier servers.
    *
    * @throws {ProvisionError} when the state folder cannot be written
    */
@@ -78,7 +77,7 @@ export class WorkerLinks {
     return made;
   }
 
-  /** Makes the links that a worker lacks which runs, and returns them with those that it has. */
+  /** Makes the links that a running worker lacks, and returns the links to all backings. */
   extend(backings: readonly BackingExport[]): LinkedBackings {
     const links = new Map<string, string>();
     const faults = new Map<string, string>();
@@ -94,7 +93,7 @@ export class WorkerLinks {
   }
 
   /**
-   * Removes all links but these.
+   * Removes all links except the given ones.
    *
    * @throws {ProvisionError} when the system refuses
    */
@@ -104,7 +103,7 @@ export class WorkerLinks {
   }
 
   /**
-   * Removes the nodes of devices: no worker runs.
+   * Removes the nodes of block devices. No worker may be running.
    *
    * @throws {ProvisionError} when the system refuses
    */
@@ -140,7 +139,7 @@ export class WorkerLinks {
       const { success, stderr } = this.#guard.runNow("mknod", args);
       if (success) return;
       throw new ProvisionError(
-        `Cannot make a node for block device "${path}": ${stderr}; run it as root, with CAP_MKNOD`,
+        `Cannot create a node of block device "${path}": ${stderr}; run it as root, with CAP_MKNOD`,
       );
     });
     assertOpens(node, backing, this.#storage);
@@ -148,10 +147,10 @@ export class WorkerLinks {
   }
 }
 
-/** A folder of links and nodes. */
+/** A folder of links and device nodes. */
 class LinkFolder {
   readonly path: string;
-  /** Names, by the paths that they link to, or the numbers of the devices that they are nodes of. */
+  /** The names of the entries, by the path that they link to, or by the number of their device. */
   readonly #names = new Map<string, string>();
   #lastName = 0;
 
@@ -159,7 +158,7 @@ class LinkFolder {
     this.path = path;
   }
 
-  /** Takes over the links that are there, and removes all else. The worker may have done anything here. */
+  /** Keeps the existing links, and removes everything else. A worker may have changed anything in the folder. */
   adopt(): void {
     this.#names.clear();
     if (!isFolder(this.path)) removeFolder(this.path);
@@ -173,7 +172,7 @@ class LinkFolder {
     this.#lastName = numbers.reduce((most, number) => Math.max(most, number), 0);
   }
 
-  /** The path at which something is reached; `make` makes it, if there is none yet. */
+  /** Returns the path of the entry for a file or device; `make` makes a missing one. */
   entryFor(what: string, make: (path: string) => void): string {
     const known = this.#names.get(what);
     if (known !== undefined) return join(this.path, known);
@@ -183,7 +182,7 @@ class LinkFolder {
     return join(this.path, name);
   }
 
-  /** Removes what is not wanted. */
+  /** Removes the entries that are not wanted. */
   removeUnless(isWanted: (path: string, what: string) => boolean): void {
     for (const [what, name] of this.#names) {
       const path = join(this.path, name);
@@ -195,8 +194,8 @@ class LinkFolder {
 }
 
 /**
- * Makes a symbolic link. On a file system without inodes left a hard link does as well, which takes none; it is second
- * choice, since whoever copies the storage folder may copy the file twice.
+ * Makes a symbolic link; or a hard link, which takes no inode, if that fails. A hard link is the second choice, because
+ * a copy of the storage folder may then contain the file twice.
  */
 function makeLink(file: string, link: string): void {
   try {
@@ -210,7 +209,7 @@ function makeLink(file: string, link: string): void {
   }
 }
 
-/** Whether there is a folder at `path` itself, and not a link to one. */
+/** Reports whether `path` is a folder, and not a link to one. */
 function isFolder(path: string): boolean {
   try {
     return Deno.lstatSync(path).isDirectory;
@@ -219,7 +218,7 @@ function isFolder(path: string): boolean {
   }
 }
 
-/** The path that a symbolic link has; undefined for anything else. */
+/** Returns the path that a symbolic link contains; undefined for anything else. */
 function linkedFile(path: string): string | undefined {
   try {
     return Deno.readLinkSync(path);
@@ -238,7 +237,7 @@ function assertOpens(node: string, { path, readOnly }: DeviceExport, storage: st
   }
 }
 
-/** Where a file is now: what leads there may have been changed since it was last in the conf. */
+/** Returns the current real path of a file. Links on its path may have changed since the conf was read. */
 function realPath(path: string): string {
   try {
     return Deno.realPathSync(path);
@@ -248,5 +247,5 @@ function realPath(path: string): string {
 }
 
 function cannotLink(path: string, error: unknown): ProvisionError {
-  return new ProvisionError(`Cannot make a link to "${path}": ${reasonOf(error)}`, { cause: error });
+  return new ProvisionError(`Cannot create a link to "${path}": ${reasonOf(error)}`, { cause: error });
 }

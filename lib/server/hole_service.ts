@@ -176,7 +176,7 @@ export class HoleService {
     let { fault } = pinned;
     const work = async (): Promise<void> => {
       while (stretches.length > 0) {
-        using place = await this.#programs.placeIn(identity.device);
+        using place = await this.#programs.slotIn(identity.device);
         const next = this.#isAbandoned || fault !== undefined ? undefined : stretches.shift();
         if (next === undefined) return;
         const outcome = await place.punch(pinned.path, next);

@@ -9,7 +9,7 @@ const LIST = [
   { name: "eth0", address: "FD00:1:0::7", cidr: "fd00:1::7/64" },
 ];
 
-Deno.test("interfaceAddresses() converts what the system says", () => {
+Deno.test("interfaceAddresses() converts the addresses of the system", () => {
   assertEquals(interfaceAddresses(LIST), [
     { name: "lo", prefixLength: 8, ...parseAddress("127.0.0.1")! },
     { name: "eth0", prefixLength: 24, ...parseAddress("192.168.100.7")! },

@@ -24,7 +24,7 @@ function refusal(
   return decision.allowed ? undefined : decision.rule;
 }
 
-Deno.test("mayUse() lets everyone in where nothing is restricted", () => {
+Deno.test("mayUse() admits every initiator without restrictions", () => {
   assertEquals(refusal({}, {}), undefined);
   assertEquals(refusal({}, { local: "::1", peer: "::1", name: "eui.02004567a425678d" }), undefined);
 });
@@ -64,7 +64,7 @@ Deno.test("mayUse() takes an address of the server for its interface's network, 
   assertEquals(refusal({ networks: ["fd00:1::7"] }, { local: "fd00:1::7", peer: "fd00:1::50" }), undefined);
 });
 
-Deno.test("mayUse() refuses by an address that no interface has any more", () => {
+Deno.test("mayUse() refuses a peer when its network's address has left the interfaces", () => {
   assertEquals(
     refusal({ networks: ["192.168.1.9"] }, { local: "192.168.1.9" }),
     "networks of [xenserver] (192.168.1.9) do not contain peer 192.168.1.50",

@@ -159,13 +159,16 @@ Deno.test("iscsi build of a conf with errors changes nothing and exits with 3", 
   });
 });
 
-Deno.test("iscsi build warns when more is promised than the disk has", async () => {
+Deno.test("iscsi build warns when LUNs may take more than the disk has", async () => {
   await withScratch(async (folder) => {
     const { stdout, stderr, exitCode } = await buildConf(folder, ["[a]", "size=8000TB"], "--dry-run");
-    const promise =
-      'More is promised than the file system of "/scratch/s/a" has: its LUNs may yet take 8000 TB';
-    assertEquals(stderr.slice(0, stderr.indexOf(", and")), `/scratch/conf:3: warning: ${promise}`);
-    assertMatch(stderr, /, and [\d.]+ [A-Z]+ are free\n$/);
+    assertMatch(
+      stderr,
+      new RegExp(
+        "^/scratch/conf:3: warning: Overcommitted: LUNs may take 8000 TB, [\\d.]+ [A-Z]+ free " +
+          "\\(thin provisioning\\)\n$",
+      ),
+    );
     assertMatch(stdout, /^create +8000 TB +0 bytes {2}\/scratch\/s\/a$/m);
     assertEquals(exitCode, 0);
   });
@@ -194,8 +197,8 @@ Deno.test("iscsi build fails when a running server accepts no requests", async (
 Deno.test("iscsi build prints the finished steps after a failure, also as JSON", async () => {
   await withScratch(async (folder) => {
     const stop =
-      'Cannot create "/scratch/s/b" with 512 bytes: No space left on device (os error 28); make room and run it ' +
-      "again";
+      'Cannot create "/scratch/s/b" with 512 bytes: No space left on device (os error 28); free space or ' +
+      "inodes (`df -i`) and run it again";
     const original = Deno.FsFile.prototype.truncateSync;
     try {
       Deno.FsFile.prototype.truncateSync = function (length): void {
@@ -242,13 +245,13 @@ Deno.test("iscsi build replaces a lost disk only with --force, by a new identity
     assertEquals([refused.stdout, refused.exitCode], ["", 1]);
     assertMatch(
       refused.stderr,
-      /^\/scratch\/conf:3: Disk "\/scratch\/s\/a" is lost: .* and it was there on [\d-]{10} with 2 MB /,
+      /^\/scratch\/conf:3: Disk "\/scratch\/s\/a" is lost: .*, but on [\d-]{10} it had 2 MB /,
     );
     const forced = await buildConf(folder, LINES, "--force");
     assertEquals(forced.exitCode, 0);
     assertEquals(
       forced.stderr.split("\n")[0],
-      '/scratch/conf:3: warning: Disk "/scratch/s/a" is lost, and an empty one with a new identity takes its place',
+      '/scratch/conf:3: warning: Disk "/scratch/s/a" is lost; an empty disk with a new identity replaces it',
     );
     const words = forced.stdout.split("\n").map((line) => line.split("  ")[0]);
     assertEquals(words, ["STEP", "record", "create", "keep", "keep", "confirm", "total", ""]);

@@ -225,8 +225,8 @@ Deno.test("commands refuse a conf that is too large, a folder, a pipe or a devic
       [join(folder, "huge"), "it is 17 MB; the limit is 16 MB"],
       [
         join(folder, "loop"),
-        `Too many levels of symbolic links (os error 40): stat '${join(folder, "loop")}'; mend the links, ` +
-        "which lead back to themselves",
+        `Too many levels of symbolic links (os error 40): stat '${join(folder, "loop")}'; fix the circular ` +
+        "symbolic links",
       ],
     ] as const;
     for (const [path, problem] of rows) {

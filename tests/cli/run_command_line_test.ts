@@ -120,7 +120,8 @@ async function exitWith(failure: Error, ...args: readonly string[]): Promise<[co
 
 Deno.test("a command whose output cannot be written reports that and fails", async () => {
   const full = new Error("No space left on device (os error 28)");
-  const told = `iscsi: Cannot write to standard output: ${full.message}; make room and run it again\n`;
+  const told =
+    `iscsi: Cannot write to standard output: ${full.message}; free space or inodes (\`df -i\`) and run it again\n`;
   assertEquals(await exitWith(full, "--version"), [1, told]);
   const [code, stderr] = await exitWith(full, "check", "--conf", "/nowhere");
   assertEquals([code, stderr.endsWith(told)], [1, true]);

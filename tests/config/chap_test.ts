@@ -1,4 +1,4 @@
-/** What the conf says of CHAP, and what it may not say. */
+/** The CHAP options of the conf, valid and invalid. */
 import { assertEquals } from "@std/assert";
 import type { FileReading } from "../../lib/config/build_chap.ts";
 import type { ChapConfig } from "../../lib/config/chap.ts";
@@ -42,7 +42,7 @@ function messagesOf(text: string, mode?: number): string[] {
   return parse(text, mode).diagnostics.map(formatDiagnostic);
 }
 
-/** What is asked of whom, in short: `alice bob as box`. */
+/** Describes a CHAP configuration in short: `alice bob as box`. */
 function show(chap: ChapConfig | undefined): string {
   if (chap === undefined) return "nothing";
   const names = [...chap.accounts.values()].map(({ name, initiators }) => [name, ...initiators].join("@"))
@@ -50,7 +50,7 @@ function show(chap: ChapConfig | undefined): string {
   return chap.mutual === undefined ? names : `${names} as ${chap.mutual.name}`;
 }
 
-/** What discovery and each target of a good conf ask for. */
+/** Returns the CHAP configurations of discovery and of each target of a valid conf. */
 function chapOf(text: string): string[] {
   const { config, diagnostics } = parse(text);
   if (config === undefined) fail(diagnostics.map(formatDiagnostic).join("\n"));
@@ -138,8 +138,8 @@ Deno.test("a name is bound to the initiators that follow its secret, compared as
     "carl@iqn.2000-01.com.example:c@eui.02004567a425678d@naa.52004567ba64678d dora@iqn.2000-01.com.example:a",
     "bob",
   ]);
-  const problem = "Cannot use what follows the secret: " +
-    "write iSCSI names only, and neither NAME nor SECRET with a space in it";
+  const problem = "Cannot use the text after the secret: " +
+    "write only iSCSI names there, and NAME and SECRET without spaces";
   assertEquals(messagesOf(`${A}secrets=/loose`), [`/loose:1: ${problem}`, `/loose:2: ${problem}`]);
 });
 
@@ -150,11 +150,11 @@ Deno.test("chap_minimum is one of the algorithms", () => {
   ]);
 });
 
-Deno.test("chap_minimum above md5 is a warning where discovery asks, and where nobody does", () => {
+Deno.test("chap_minimum above md5 is a warning where discovery requires CHAP, and where nothing does", () => {
   const discovery =
-    "warning: Discovery asks for sha256 or stronger, and open-iscsi (Linux) offers only md5 by " +
-    'default: set "node.session.auth.chap_algs" in its iscsid.conf, or ask for secrets in the sections only';
-  const useless = "warning: Option chap_minimum does nothing where nobody is asked: " +
+    "warning: Discovery requires sha256 or stronger, but open-iscsi (Linux) offers only md5 by " +
+    'default: set "node.session.auth.chap_algs" in its iscsid.conf, or set secrets only in the sections';
+  const useless = "warning: Option chap_minimum has no effect without CHAP: " +
     'add "user" and "secret", or "secrets", or remove the line';
   assertEquals(messagesOf(`chap_minimum=sha256\n${BOB}${A}`), [`conf:1: ${discovery}`]);
   assertEquals(messagesOf(`secrets=/good\nchap_minimum=sha256\n${A}`), [`conf:2: ${discovery}`]);
@@ -175,9 +175,9 @@ Deno.test("a config names its files of secrets, each once", () => {
   assertEquals(parse(text).config?.secretsFiles, ["/good", "/readonly"]);
 });
 
-Deno.test("neither a name nor a secret goes without the other", () => {
+Deno.test("a name requires a secret, and a secret requires a name", () => {
   const message = (present: string, absent: string): string =>
-    `conf:3: Missing ${absent}: ${present} means nothing without it; add a line with it`;
+    `conf:3: Option "${present}" also needs "${absent}"`;
   assertEquals(messagesOf(`${A}user=bob`), [message("user", "secret")]);
   assertEquals(messagesOf(`${A}secret=bobsecret123`), [message("secret", "user")]);
   assertEquals(messagesOf(`${A}mutual_user=box\n${BOB}`), [message("mutual_user", "mutual_secret")]);
@@ -186,8 +186,8 @@ Deno.test("neither a name nor a secret goes without the other", () => {
   ]);
 });
 
-Deno.test("mutual CHAP goes only where an initiator has to prove something", () => {
-  const message = "Cannot use mutual CHAP where no initiator is asked for a secret: " +
+Deno.test("mutual CHAP requires CHAP for initiators", () => {
+  const message = "Cannot use mutual CHAP without CHAP for initiators: " +
     'add "user" and "secret", or "secrets", or remove the line';
   assertEquals(messagesOf(`${BOX}${A}`), [`conf:2: ${message}`]);
   assertEquals(messagesOf(`${BOX}${A}user=none`), [`conf:2: ${message}`]);
@@ -195,7 +195,7 @@ Deno.test("mutual CHAP goes only where an initiator has to prove something", () 
   assertEquals(messagesOf(`${BOB}${A}user=none\n${BOX}`), [`conf:7: ${message}`]);
 });
 
-Deno.test("no secret goes both ways, wherever it stands (RFC 7143, 9.2.1)", () => {
+Deno.test("no secret serves both directions, in any part of the conf (RFC 7143, 9.2.1)", () => {
   const message =
     "Cannot use mutual_secret: an initiator has the same secret; choose another for one of them";
   assertEquals(messagesOf(`${BOB}mutual_user=box\nmutual_secret=bobsecret123\n${A}`), [`conf:4: ${message}`]);
@@ -206,8 +206,14 @@ Deno.test("no secret goes both ways, wherever it stands (RFC 7143, 9.2.1)", () =
 
 Deno.test("secrets that are too short or long, or no secrets, are reported without being repeated", () => {
   const rows = [
-    ["short", "Cannot use secret: it is 5 bytes long; write 12 to 16"],
-    ["0x0011223344556677", "Cannot use secret: it is 8 bytes long; write 12 to 16"],
+    [
+      "short",
+      "Cannot use secret: it is 5 characters long; use 12 to 255 characters (Windows: at most 16)",
+    ],
+    [
+      "0x0011223344556677",
+      "Cannot use secret: it is 8 bytes long; use 12 to 255 bytes (Windows: at most 16)",
+    ],
     [
       "0x001122334455667788990",
       'Cannot use secret: after "0x" write two hexadecimal digits for each byte, and nothing else',
@@ -217,11 +223,11 @@ Deno.test("secrets that are too short or long, or no secrets, are reported witho
     ["topsecretword user=bob", 'Cannot read secret: write "user" on a line of its own'],
     [
       "two topsecretword",
-      "Cannot use secret: it contains something else than printable ASCII without spaces; write only that",
+      "Cannot use secret: it contains a space, or characters that are not printable ASCII; remove them",
     ],
     [
       "topsecretwordthatislong",
-      "warning: secret is long: it is 23 bytes long; initiators such as Windows take 12 to 16",
+      'warning: Value of "secret" is 23 characters long (Windows: at most 16)',
     ],
   ] as const;
   for (const [value, message] of rows) {
@@ -229,7 +235,7 @@ Deno.test("secrets that are too short or long, or no secrets, are reported witho
   }
 });
 
-Deno.test("a secret that stands where it does not belong is not repeated", () => {
+Deno.test("a misplaced secret is not repeated", () => {
   const lines = [
     "secret topsecretword",
     "topsecretword",
@@ -260,7 +266,7 @@ Deno.test("a name is printable ASCII without spaces", () => {
 });
 
 Deno.test("a file of secrets is its owner's alone", () => {
-  const [rest, remedy] = ["which lets others read or change it", 'run "chmod 600'];
+  const [rest, remedy] = ["so others can read or change it", 'run "chmod 600'];
   assertEquals(messagesOf(`${A}secrets=/open`), [
     `conf:3: Cannot use secrets file "/open": its mode is 0644, ${rest}; ${remedy} /open"`,
   ]);
@@ -277,18 +283,18 @@ Deno.test("a file of secrets is its owner's alone", () => {
 
 Deno.test("every error of a file of secrets has its line, once, and repeats nothing", () => {
   assertEquals(messagesOf(`secrets=/bad\n${A}secrets=/bad`), [
-    "/bad:1: Cannot use the secret: it is 9 bytes long; write 12 to 16",
+    "/bad:1: Cannot use the secret: it is 9 characters long; use 12 to 255 characters (Windows: at most 16)",
     "/bad:2: Missing secret: write NAME SECRET, with a space between them",
     "/bad:4: Duplicate name: line 3 has it already; remove one of them",
-    "/bad:5: Cannot use what follows the secret: " +
-    "write iSCSI names only, and neither NAME nor SECRET with a space in it",
+    "/bad:5: Cannot use the text after the secret: " +
+    "write only iSCSI names there, and NAME and SECRET without spaces",
     "/bad:6: Cannot use the name: write printable ASCII without spaces",
   ]);
   assertEquals(messagesOf(`${A}secrets=/empty`), [
-    "/empty:1: File has no secret: write one NAME SECRET a line",
+    "/empty:1: File has no secret: write one NAME SECRET per line",
   ]);
   assertEquals(messagesOf(`${A}secrets=/long`), [
-    "/long:1: warning: The secret is long: it is 20 bytes long; initiators such as Windows take 12 to 16",
+    "/long:1: warning: The secret is 20 characters long (Windows: at most 16)",
   ]);
 });
 
@@ -297,13 +303,13 @@ Deno.test("names and secrets that come twice", () => {
     'conf:3: Cannot use user "alice": "secrets" (line 5) has that name too; remove one of them',
   ]);
   assertEquals(messagesOf(`${A}secrets=/same`), [
-    "conf:3: warning: Several names have one secret, so each can pass for the other",
+    "conf:3: warning: Several names have the same secret, so each can impersonate the others: give each its own",
   ]);
 });
 
 Deno.test("a conf with a secret that others can read is a warning, and one without is none", () => {
   const message =
-    'warning: The mode of this file is 0640, which shows others its secrets: run "chmod 600" on it';
+    'warning: The mode of this file is 0640, so others can read its secrets: run "chmod 600" on it';
   assertEquals(messagesOf(`${A}${BOB}`, 0o640), [`conf:4: ${message}`]);
   assertEquals(messagesOf(`${BOB}${BOX}${A}`, 0o640), [`conf:2: ${message}`]);
   assertEquals(messagesOf(`${A}${BOB}`, 0o600), []);
@@ -346,7 +352,7 @@ Deno.test("redirect is an address or a name, with or without a port", () => {
   ) {
     assertEquals(messagesOf(`${A}redirect=${value}`), [
       `conf:3: Cannot use redirect "${value}": write ADDRESS or ADDRESS:PORT, an IPv6 address in square brackets, ` +
-      'or the name of a host, after "permanently" if the target does not come back',
+      'or the name of a host, after "permanently" if the target has moved for good',
     ]);
   }
 });

@@ -14,7 +14,7 @@ import { configOf } from "../provision/conf.ts";
 
 const MB = 1024 ** 2;
 
-/** What is different when lines take the place of others below `[a]`, or above it. */
+/** Returns the differences when lines replace others below `[a]`, or above it. */
 function differenceOf(before: readonly string[], after: readonly string[]): Change[] {
   const make = (lines: readonly string[]): ReturnType<typeof configOf> => configOf("storage=/data", ...lines);
   return configDifference(make(before), make(after));
@@ -25,7 +25,7 @@ function conf(options: readonly string[], globals: readonly string[] = []): stri
   return [...globals, "[a]", ...options];
 }
 
-Deno.test("configDifference() finds none where only the writing differs", () => {
+Deno.test("configDifference() finds none between two spellings of one configuration", () => {
   const before = [
     "networks=10.0.0.0/8 fd00::/8",
     "initiators=iqn.2001-01.a:1 iqn.2001-01.a:2",
@@ -118,7 +118,7 @@ Deno.test("configDifference() has an answer for every option of the conf", () =>
   });
 });
 
-Deno.test("configDifference() says what goes before what comes, target by target", () => {
+Deno.test("configDifference() returns removals before additions, target by target", () => {
   const before = ["[a]", "size=1MB 1MB", "[b]", "size=1MB", "[c]", "size=1MB"];
   const after = ["[d]", "size=1MB 1MB", "[a]", "size=2MB", "[c]", "size=1MB 3MB"];
   assertEquals(differenceOf(before, after), [
@@ -181,7 +181,7 @@ Deno.test("configDifference() names globals that targets inherit once for each o
   assertEquals(changes.map((change) => "target" in change && change.target), ["a", "c"]);
 });
 
-Deno.test("describeChange() says every change in a line", () => {
+Deno.test("describeChange() describes every change in one line", () => {
   const before = ["[a]", "size=1GB 1MB", "comment=old", "[b]", "size=1MB", "[c]", "size=1MB"];
   const after = [
     ...[
@@ -197,18 +197,18 @@ Deno.test("describeChange() says every change in a line", () => {
   ];
   const changes = differenceOf(before, after);
   assertEquals(changes.map((change) => `${describeChange(change)}: ${CONSEQUENCES[consequenceOf(change)]}`), [
-    "set port from 3260 to 3261: no session notices",
+    "set port from 3260 to 3261: no session is affected",
     "remove target [c]: sessions are asked to log out",
-    'remove LUN 1 of [a] ("/data/a_1"): sessions are told by a unit attention',
-    'grow LUN 0 of [a] ("/data/a") from 1 GB to 1.5 GB: sessions are told by a unit attention',
+    'remove LUN 1 of [a] ("/data/a_1"): sessions get a unit attention',
+    'grow LUN 0 of [a] ("/data/a") from 1 GB to 1.5 GB: sessions get a unit attention',
     "set initiators of [a] from all to iqn.2001-01.a:a: sessions that are no longer allowed are asked to log out",
     'set alias of [a] from none to "iqn.2002-08.info.netmanager:x": ' +
     "sessions that are no longer allowed are asked to log out",
-    'set comment of [a] from "old" to "new": no session notices',
-    "set readonly of [a] from n to y: sessions are told by a unit attention",
+    'set comment of [a] from "old" to "new": no session is affected',
+    "set readonly of [a] from n to y: sessions get a unit attention",
     'replace LUN 0 of [b] ("/data/bb"): another file: sessions are asked to log in again',
-    'add LUN 1 of [b] ("/data/bb_1") with 1 MB: sessions are told by a unit attention',
-    "add target [d] with 1 LUN: no session notices",
+    'add LUN 1 of [b] ("/data/bb_1") with 1 MB: sessions get a unit attention',
+    "add target [d] with 1 LUN: no session is affected",
   ]);
 });
 

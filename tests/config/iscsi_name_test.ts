@@ -15,7 +15,7 @@ Deno.test("foldIscsiName() folds letter case and compatible characters", () => {
   }
 });
 
-Deno.test("foldIscsiName() maps, folds and normalizes as RFC 3722 says", () => {
+Deno.test("foldIscsiName() maps, folds and normalizes by RFC 3722", () => {
   const rows = [
     ["soft\u00adhyphen\u200d\ufe0f\ufeff", "softhyphen"],
     ["Stra\u00dfe", "strasse"],
@@ -91,7 +91,7 @@ Deno.test("iscsiNameProblem() accepts iqn., eui. and naa. names", () => {
   for (const name of names) assertEquals(iscsiNameProblem(name), undefined, name);
 });
 
-Deno.test("iscsiNameProblem() says what is wrong with a name", () => {
+Deno.test("iscsiNameProblem() returns the problem with a name", () => {
   const iqn = 'write it as "iqn.YEAR-MONTH.REVERSED-DOMAIN:REST"';
   const eui = 'write "eui." and 16 hexadecimal digits';
   const naa = 'write "naa." and 16 or 32 hexadecimal digits';

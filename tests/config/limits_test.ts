@@ -52,7 +52,7 @@ Deno.test("quote() shows 120 characters whole", () => {
   assertEquals(quote("x".repeat(120)), `"${"x".repeat(120)}"`);
 });
 
-Deno.test("foldIscsiName() folds four times the length of the longest name, and leaves what is longer", () => {
+Deno.test("foldIscsiName() folds up to four times the length of the longest name, and leaves longer texts", () => {
   assertEquals(foldIscsiName("A".repeat(892)), "a".repeat(892));
   assertEquals(foldIscsiName("A".repeat(893)), "A".repeat(893));
 });
@@ -81,7 +81,7 @@ Deno.test("parseConfig() names the first of three that are equal, not the second
   assertEquals(diagnostics.map(({ message }) => message), [name, name]);
 });
 
-Deno.test("isAccountOf() admits all to an account that is bound to nobody, else those that it is bound to", () => {
+Deno.test("isAccountOf() admits all initiators to an unbound account, and the named ones to a bound account", () => {
   const account = { name: "bob", secret: new Secret(new Uint8Array(12)) };
   const rows = [[[], true], [["iqn.a"], true], [["iqn.b", "iqn.a"], true], [["iqn.b"], false]] as const;
   for (const [initiators, isAdmitted] of rows) {
@@ -97,6 +97,6 @@ Deno.test("parseConfig() takes 10,000 names of a file of secrets, and none more"
     return diagnostics.map(({ file, line, message }) => `${file}:${line}: ${message}`);
   };
   assertEquals(messages(names), []);
-  const excess = "/s:10001: Too many names: write at most 10000 into a file";
+  const excess = "/s:10001: Too many names: a file can have at most 10000";
   assertEquals(messages([...names, "more secret-of-more", "most secret-of-most"]), [excess]);
 });

@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { isOptionName, OPTION_NAMES, OPTIONS } from "../../lib/config/options.ts";
 import { defaultOf } from "../../lib/config/read_options.ts";
 
-Deno.test("OPTIONS has every option of the description, where the description says", () => {
+Deno.test("OPTIONS has every option of the description, in the part of the conf that it names", () => {
   const places = Object.fromEntries(Object.entries(OPTIONS).map(([name, { place }]) => [name, place]));
   assertEquals(places, {
     storage: "global",

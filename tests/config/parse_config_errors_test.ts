@@ -40,8 +40,8 @@ Deno.test("parseConfig() reports control characters, and reads the rest of the l
   ]);
 });
 
-Deno.test("parseConfig() reports what was not UTF-8, but not in remarks", () => {
-  const message = "Cannot read what is not UTF-8: save the file in that encoding";
+Deno.test("parseConfig() reports bytes that are not UTF-8, except in comments", () => {
+  const message = "Cannot read this line: it is not UTF-8; save the file in that encoding";
   assertErrors("# \ufffd\n[a]\nsize=1GB\ncomment=t\ufffd", [`4: ${message}`]);
 });
 
@@ -49,25 +49,42 @@ const TARGET_OPTIONS =
   "size, file, comment, alias, readonly, blocksize, physicalblocksize, removable, vendor, " +
   "product, revision, serial, redirect, networks, initiators, user, secret, secrets, mutual_user, mutual_secret";
 
-Deno.test("parseConfig() reports unknown options, with the word that was meant", () => {
+Deno.test("parseConfig() reports unknown options, with the nearest valid one", () => {
   assertTargetError("netwroks=10.0.0.0/8", '3: Unknown option "netwroks": did you mean "networks"?');
   assertTargetError("Size=1GB", '3: Unknown option "Size": did you mean "size"?');
   assertTargetError(
     "password=x",
-    `3: Unknown option "password": known here are ${TARGET_OPTIONS}`,
+    `3: Unknown option "password": valid here: ${TARGET_OPTIONS}`,
   );
   assertGlobalError(
     "password=x",
-    '1: Unknown option "password": known here are ' +
+    '1: Unknown option "password": valid here: ' +
       "storage, node, sessions, connections, port, ping, pingtimeout, metrics, chap_minimum, networks, " +
       "initiators, user, secret, secrets, mutual_user, mutual_secret",
   );
   for (const name of ["__proto__", "constructor", "toString"]) {
-    assertTargetError(`${name}=1`, `3: Unknown option "${name}": known here are ${TARGET_OPTIONS}`);
+    assertTargetError(`${name}=1`, `3: Unknown option "${name}": valid here: ${TARGET_OPTIONS}`);
   }
 });
 
-Deno.test("parseConfig() reports every option that stands in the wrong place", () => {
+Deno.test("parseConfig() lists the valid options once for targets and once for the server", () => {
+  const lines = (text: string): string[] =>
+    parseConfig(text, { file: "conf" }).diagnostics.map(({ line, message }) =>
+      `${line}: ${message.slice(0, 60)}`
+    );
+  assertEquals(
+    lines("password=x\nzzzzzz=y\n[a]\nsize=1GB\npassword=x\nnetwroks=x\n[b]\nsize=1GB\nzzzzzz=y"),
+    [
+      '1: Unknown option "password": valid here: storage, node, sessio',
+      '2: Unknown option "zzzzzz": line 1 lists the valid ones',
+      '5: Unknown option "password": valid here: size, file, comment, ',
+      '6: Unknown option "netwroks": did you mean "networks"?',
+      '9: Unknown option "zzzzzz": line 5 lists the valid ones',
+    ],
+  );
+});
+
+Deno.test("parseConfig() reports every misplaced option", () => {
   for (const [name, { place }] of Object.entries(OPTIONS)) {
     if (place === "global") {
       const remedy = "move it above the first section";
@@ -86,10 +103,10 @@ Deno.test("parseConfig() reports duplicate options and sections with both lines"
     '3: Duplicate option "port": line 1 has it already; remove one of them',
   );
   assertErrors("[a]\nsize=1GB\n[b]\nsize=1GB\n[a]\nsize=1GB", [
-    '5: Duplicate section "[a]": [a] at line 1 has that name already',
+    '5: Duplicate section "[a]": [a] at line 1 has that name already; rename or merge one',
   ]);
   assertErrors("[a]\nsize=1GB\n[ A ]\nsize=x", [
-    '3: Duplicate section "[A]": [a] at line 1 has that name already',
+    '3: Duplicate section "[A]": [a] at line 1 has that name already; rename or merge one',
     '4: Cannot use size "x": write a number with MB, GB or TB, such as 750GB',
   ]);
 });
@@ -107,7 +124,7 @@ Deno.test("parseConfig() reports empty values, and what removing the line would 
   ] as const;
   for (const [name, meaning] of rows) {
     for (const value of ["", '""', "' '"]) {
-      const message = `Missing value of "${name}": write one, or remove the line to have ${meaning}`;
+      const message = `Missing value of "${name}": write one, or remove the line for ${meaning}`;
       assertGlobalError(`${name} = ${value}`, `1: ${message}`);
     }
   }
@@ -120,7 +137,7 @@ Deno.test("parseConfig() reports empty values, and what removing the line would 
     ["initiators", "the global value"],
   ] as const;
   for (const [name, meaning] of targetRows) {
-    const message = `Missing value of "${name}": write one, or remove the line to have ${meaning}`;
+    const message = `Missing value of "${name}": write one, or remove the line for ${meaning}`;
     assertTargetError(`${name} =`, `3: ${message}`);
   }
   assertErrors("[a]\nsize=", ['2: Missing value of "size": write a size for each LUN, such as 750GB']);
@@ -148,7 +165,7 @@ Deno.test("parseConfig() reports a missing size at the section", () => {
 Deno.test("parseConfig() reports every bad size of a list", () => {
   const blocks = "it is not a whole number of 512-byte blocks";
   assertErrors("[a]\nsize=750G 1GB 0 1000 9000TB GB 1.3MB", [
-    '2: Cannot use size "750G": write a number with MB, GB or TB, such as 750GB',
+    '2: Cannot use size "750G": did you mean "750GB"?',
     '2: Cannot use size "0": a LUN has at least one block, 512 bytes',
     `2: Cannot use size "1000": ${blocks}; write 512 or 1024`,
     '2: Cannot use size "9000TB": a LUN has at most 8192TB',
@@ -181,7 +198,7 @@ Deno.test("parseConfig() reports numbers out of range", () => {
   }
 });
 
-Deno.test("parseConfig() reports what is neither yes nor no", () => {
+Deno.test("parseConfig() reports booleans that are neither yes nor no", () => {
   for (const value of ["maybe", "ja", "2", "yes!"]) {
     assertTargetError(`readonly=${value}`, `3: Cannot use readonly "${value}": write y or n`);
   }
@@ -209,7 +226,7 @@ Deno.test("parseConfig() reports a bad storage folder or node", () => {
     '1: Cannot use storage "data/iscsi": write its absolute path, which begins with "/"',
   );
   for (const root of ["/", "//", "/a/.."]) {
-    const remedy = "every file lies in it; write the path of a folder in it";
+    const remedy = "it contains every file; write the path of a folder below it";
     assertGlobalError(`storage=${root}`, `1: Cannot use storage "${root}": ${remedy}`);
   }
   const form = 'write it as "iqn.YEAR-MONTH.REVERSED-DOMAIN';
@@ -273,7 +290,7 @@ Deno.test("parseConfig() reports files that cannot back a LUN", () => {
   assertTargetError("file=../x", `3: Cannot use file "../x": ${escape}, "/usr/shares/x"`);
   assertTargetError("file=x/../../y", `3: Cannot use file "x/../../y": ${escape}, "/usr/shares/y"`);
   assertTargetError("file=../iscsi2", `3: Cannot use file "../iscsi2": ${escape}, "/usr/shares/iscsi2"`);
-  const state = '"/usr/shares/iscsi/.iscsi" is for the program\'s own files; choose another name';
+  const state = '"/usr/shares/iscsi/.iscsi" is reserved for this program; choose another name';
   for (const file of [".iscsi", ".iscsi/x", "x/../.iscsi", "/usr/shares/iscsi/.iscsi/x"]) {
     assertTargetError(`file=${file}`, `3: Cannot use file "${file}": ${state}`);
   }
@@ -353,20 +370,20 @@ initiators =
   assertErrors(text, [
     '1: Cannot use storage "data": write its absolute path, which begins with "/"',
     '2: Unknown option "prot": did you mean "port"?',
-    '3: warning: Target name "Good" becomes "good": write it so',
+    '3: warning: Target name "Good" is used as "good"; write it that way',
     '5: Option "port" is for the whole server: move it above the first section',
     '6: Cannot read section header "[bad name": write "[NAME]", and nothing else on the line',
     '8: Cannot use readonly "perhaps": write y or n',
     '9: Missing size in [other]: add a line such as "size = 750GB"',
-    '10: warning: Network "10.0.0.1/8" means all of "10.0.0.0/8": write it so',
+    '10: warning: Network "10.0.0.1/8" is used as "10.0.0.0/8"; write it that way',
     '10: Cannot use network "10.0.0.1/99": write a network such as 192.168.100.0/24, or an address of this server',
     '11: Cannot use alias "good": [Good] at line 3 has that name already; choose another',
     '13: Cannot use size "2GX": write a number with MB, GB or TB, such as 750GB',
-    '15: Missing value of "initiators": write one, or remove the line to have the global value',
+    '15: Missing value of "initiators": write one, or remove the line for the global value',
   ]);
 });
 
-Deno.test("parseConfig() reports kinds of disk that cannot be", () => {
+Deno.test("parseConfig() reports invalid kinds of disk", () => {
   assertTargetError("blocksize=1024", '3: Cannot use blocksize "1024": write 512 or 4096');
   assertTargetError(
     "physicalblocksize=3000",
@@ -374,7 +391,7 @@ Deno.test("parseConfig() reports kinds of disk that cannot be", () => {
   );
   assertTargetError(
     "blocksize=4096\nphysicalblocksize=512",
-    "4: Cannot use physicalblocksize 512: a block has 4096 bytes; write at least as many",
+    "4: Cannot use physicalblocksize 512: blocksize is 4096; write at least 4096",
   );
   const fields = [["vendor", 8], ["product", 16], ["revision", 4], ["serial", 64]] as const;
   for (const [option, lengthMax] of fields) {
@@ -387,25 +404,25 @@ Deno.test("parseConfig() reports kinds of disk that cannot be", () => {
   }
 });
 
-Deno.test("parseConfig() reports sizes that are no whole blocks of the target", () => {
+Deno.test("parseConfig() reports sizes that are not a multiple of the target's block size", () => {
   assertErrors("[a]\nsize=1GB 4608 512\nblocksize=4096", [
     "2: Cannot use size of 4608 bytes: it is not a whole number of 4096-byte blocks; write 4096 or 8192",
     "2: Cannot use size of 512 bytes: it is not a whole number of 4096-byte blocks; write 4096",
   ]);
 });
 
-Deno.test("parseConfig() reports serial numbers that two LUNs would have, or that get too long", () => {
+Deno.test("parseConfig() reports serial numbers that two LUNs share, or that become too long", () => {
   assertErrors("[a]\nsize=1GB 1GB\nserial=S\n[b]\nsize=1GB\nserial=S_1", [
     '6: Cannot use serial number "S_1" for LUN 0 of [b]: LUN 1 of [a] (line 3) has it already; ' +
     "choose another serial",
   ]);
   const serial = "S".repeat(63);
   assertErrors(`[a]\nsize=1GB 1GB\nserial=${serial}`, [
-    `3: Cannot use serial "${serial}": the last LUN's would be 65 characters long; shorten it`,
+    `3: Cannot use serial "${serial}": that of the last LUN would be 65 characters long; shorten it`,
   ]);
 });
 
-Deno.test("parseConfig() reports where metrics cannot be served", () => {
+Deno.test("parseConfig() reports endpoints that cannot serve metrics", () => {
   const remedy = "write PORT, ADDRESS:PORT or [ADDRESS]:PORT, with an IP address and a port from 1 to 65535";
   for (
     const value of ["0", "65536", "x", ":1", "1:", "localhost:1", "::1:9860", "[::1]", "[1.2.3.4]:1", "[]:1"]

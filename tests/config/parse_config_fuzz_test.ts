@@ -95,7 +95,7 @@ function mutated(next: (below: number) => number): string {
   return text;
 }
 
-/** What must hold of every text. */
+/** Asserts the properties that hold for every text. */
 function checkParsing(text: string): "good" | "bad" {
   const { config, diagnostics } = parseConfig(text, { file: "conf" });
   const lineCount = text.split(/\r\n|\r|\n/).length;

@@ -8,7 +8,7 @@ import { parseConfig } from "../../lib/config/parse_config.ts";
 const MB = 1024 ** 2;
 const GB = 1024 ** 3;
 
-/** What a disk is that the conf says nothing about. */
+/** A disk without options in the conf. */
 const DISK = {
   blockSizeBytes: 512,
   physicalBlockSizeBytes: 4096,
@@ -207,7 +207,7 @@ Deno.test("parseConfig() keeps values as they are written", () => {
   }
 });
 
-Deno.test("parseConfig() takes what stands in quotation marks for a value of any option", () => {
+Deno.test("parseConfig() takes a text in quotation marks as the value of any option", () => {
   const target = parseTarget(
     `[a]\nsize = " 1GB 1GB "\nfile = "a # b size=1"\nreadonly = 'on'\nnetworks="::/0"`,
   );
@@ -269,7 +269,7 @@ Deno.test("parseConfig() returns plain data that can be posted to a worker", () 
   assertEquals(structuredClone(config), config);
 });
 
-Deno.test("parseConfig() warns, and goes on, where the meaning is clear", () => {
+Deno.test("parseConfig() warns, and continues, when the meaning is clear", () => {
   const text = `node = iqn.2002-08.info.NetManager
 [XenServer]
 size = 1GB
@@ -278,10 +278,10 @@ networks = 192.168.100.7/24 10.0.0.0/255.0.0.0
 `;
   const { config, diagnostics } = parseConfig(text, { file: "conf" });
   assertEquals(diagnostics.map(formatDiagnostic), [
-    'conf:1: warning: Node "iqn.2002-08.info.NetManager" becomes "iqn.2002-08.info.netmanager": write it so',
-    'conf:2: warning: Target name "XenServer" becomes "xenserver": write it so',
-    'conf:4: warning: Alias "Old" becomes "old": write it so',
-    'conf:5: warning: Network "192.168.100.7/24" means all of "192.168.100.0/24": write it so',
+    'conf:1: warning: Node "iqn.2002-08.info.NetManager" is used as "iqn.2002-08.info.netmanager"; write it that way',
+    'conf:2: warning: Target name "XenServer" is used as "xenserver"; write it that way',
+    'conf:4: warning: Alias "Old" is used as "old"; write it that way',
+    'conf:5: warning: Network "192.168.100.7/24" is used as "192.168.100.0/24"; write it that way',
   ]);
   assertEquals(config?.targets[0]?.iscsiName, "iqn.2002-08.info.netmanager:xenserver");
   assertEquals(config?.targets[0]?.aliasIscsiName, "iqn.2002-08.info.netmanager:old");
@@ -331,7 +331,7 @@ Deno.test("serialNumberOf() appends the numbers of all LUNs but the first", () =
   assertEquals(serialNumberOf({ ...disk, serialNumber: undefined }, 1), undefined);
 });
 
-Deno.test("parseConfig() reads where to serve metrics", () => {
+Deno.test("parseConfig() reads the endpoint of metrics", () => {
   const endpoints = [
     ["9860", "127.0.0.1", 9860],
     ["192.168.1.7:1", "192.168.1.7", 1],

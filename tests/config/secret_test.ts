@@ -17,24 +17,33 @@ Deno.test("readSecretText() takes printable ASCII as it is, and 0x as hexadecima
 
 Deno.test("readSecretText() takes 12 to 255 bytes, and doubts more than 16", () => {
   const rows = [
-    [11, "it is 11 bytes long; write 12 to 16", undefined],
+    [11, "it is 11 N long; use 12 to 255 N (Windows: at most 16)", undefined],
     [12, undefined, undefined],
     [16, undefined, undefined],
-    [17, undefined, "it is 17 bytes long; initiators such as Windows take 12 to 16"],
-    [255, undefined, "it is 255 bytes long; initiators such as Windows take 12 to 16"],
-    [256, "it is 256 bytes long; write at most 255", undefined],
+    [17, undefined, "is 17 N long (Windows: at most 16)"],
+    [255, undefined, "is 255 N long (Windows: at most 16)"],
+    [256, "it is 256 N long; use 12 to 255 N (Windows: at most 16)", undefined],
   ] as const;
   for (const [length, problem, doubt] of rows) {
-    for (const text of ["a".repeat(length), `0x${"0a".repeat(length)}`]) {
+    for (
+      const [text, unit] of [["a".repeat(length), "characters"], [
+        `0x${"0a".repeat(length)}`,
+        "bytes",
+      ]] as const
+    ) {
       const reading = readSecretText(text);
-      assertEquals([reading.problem, reading.doubt], [problem, doubt], String(length));
+      const expected = [problem, doubt].map((message) => message?.replaceAll("N", unit));
+      assertEquals([reading.problem, reading.doubt], expected, String(length));
       assertEquals(reading.secret === undefined, problem !== undefined);
     }
   }
-  assertEquals(readSecretText("").problem, "it is 0 bytes long; write 12 to 16");
+  assertEquals(
+    readSecretText("").problem,
+    "it is 0 characters long; use 12 to 255 characters (Windows: at most 16)",
+  );
 });
 
-Deno.test("readSecretText() says what is wrong without repeating it", () => {
+Deno.test("readSecretText() returns the problem without repeating the text", () => {
   for (
     const text of [
       "a secret of words",
@@ -44,12 +53,12 @@ Deno.test("readSecretText() says what is wrong without repeating it", () => {
     ]
   ) {
     const { problem } = readSecretText(text);
-    assertMatch(problem ?? "", /^(it contains something else than printable|after "0x" write two)/);
+    assertMatch(problem ?? "", /^(it contains a space, or characters that are not|after "0x" write two)/);
     assertEquals(problem!.includes(text), false);
   }
 });
 
-Deno.test("a Secret shows itself in no text", () => {
+Deno.test("no text shows a Secret", () => {
   const secret = new Secret(new TextEncoder().encode(TEXT));
   const shown = [
     String(secret),
@@ -64,7 +73,7 @@ Deno.test("a Secret shows itself in no text", () => {
   }
 });
 
-Deno.test("a Secret arrives in a worker, and shows itself in no text of its there either", () => {
+Deno.test("a Secret can be posted to a worker, and no text shows it there", () => {
   const { secret } = structuredClone({ secret: new Secret(new TextEncoder().encode(TEXT)) });
   assertEquals(new TextDecoder().decode(secret.bytes), TEXT);
   assertEquals([`${secret}`, JSON.stringify(secret)], ["[object Object]", '{"bytes":{}}']);

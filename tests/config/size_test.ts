@@ -26,7 +26,7 @@ Deno.test("parseSize() reads numbers with and without unit", () => {
   }
 });
 
-Deno.test("parseSize() says how to mend a bad size", () => {
+Deno.test("parseSize() returns the remedy for an invalid size", () => {
   const form = "write a number with MB, GB or TB, such as 750GB";
   const empty = "a LUN has at least one block, 512 bytes";
   const large = "a LUN has at most 8192TB";
@@ -35,7 +35,10 @@ Deno.test("parseSize() says how to mend a bad size", () => {
     ["GB", form],
     ["750 GB", form],
     ["750KB", form],
-    ["750G", form],
+    ["750G", 'did you mean "750GB"?'],
+    ["1.5t", 'did you mean "1.5TB"?'],
+    ["512MiB", 'did you mean "512MB"?'],
+    ["750K", form],
     ["-1GB", form],
     ["+1GB", form],
     ["1,5GB", form],
@@ -61,7 +64,7 @@ Deno.test("parseSize() says how to mend a bad size", () => {
   }
 });
 
-Deno.test("formatSize() takes the largest unit that is exact, and rounds where none is brief", () => {
+Deno.test("formatSize() takes the largest exact unit, and rounds when no result is short", () => {
   const rows = [
     [0, "0 bytes"],
     [1, "1 byte"],

@@ -75,8 +75,8 @@ Deno.test("commands end quietly when their reader has read enough, and with 141"
 
 Deno.test("commands whose output cannot be written say so and fail, but do what they are for", async () => {
   using appliance = Appliance.create("[disk]\nsize = 1MB\nnetworks = 127.0.0.0/8\n");
-  const full =
-    /^iscsi: Cannot write to standard output: No space left on device .*; make room and run it again$/;
+  const remedy = "free space or inodes \\(`df -i`\\) and run it again";
+  const full = new RegExp(`^iscsi: Cannot write to standard output: No space left on device .*; ${remedy}$`);
   for (const command of ["build", "build --json", "check", "check --json"]) {
     const { code, stderr } = await bash(`iscsi ${command} --conf "$1" > /dev/full`, appliance.confPath);
     assertEquals(code, 1, command);

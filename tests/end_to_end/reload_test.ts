@@ -98,7 +98,7 @@ Deno.test("a conf with errors and one that was not built change nothing, and the
   assertEquals(unbuilt.code, 1);
   assertMatch(
     unbuilt.stderr,
-    /keeps its configuration:\n.*iscsi.conf:7: Cannot serve .*late".*run "iscsi build"/,
+    /keeps its configuration:\n.*iscsi.conf:7: Cannot serve .*late".*run "iscsi build --conf [^"]+"/,
   );
   await server.waitForLog("Conf is not taken over");
   appliance.writeConf(`${CONF}size = 1MB\n`);

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { dirname, join } from "@std/path";
 import { applySteps } from "../../lib/provision/apply_steps.ts";
-import { parseIdentities } from "../../lib/provision/identities.ts";
+import { parseIdentities } from "../../lib/provision/identity/identities.ts";
 import { ProvisionError } from "../../lib/provision/provision_error.ts";
 import type { Step } from "../../lib/provision/step.ts";
 import { identityNumber } from "./conf.ts";
@@ -14,7 +14,7 @@ function createFiles(folder: string, count: number): Step[] {
   });
 }
 
-Deno.test("applySteps() creates and grows only what is as the plan saw it", async () => {
+Deno.test("applySteps() creates and grows only files that have not changed since the plan", async () => {
   await withScratch(async (folder) => {
     const path = join(folder, "a");
     Deno.writeTextFileSync(path, "x".repeat(1024));
@@ -50,7 +50,7 @@ Deno.test("applySteps() yields the files made beside one that the disk refuses, 
   });
 });
 
-Deno.test("applySteps() fails when the disk refuses to take what is in a file", async () => {
+Deno.test("applySteps() fails when a file cannot be synced", async () => {
   await withScratch(async (folder) => {
     const [made, grown, kept] = ["made", "grown", "kept"].map((name) => join(folder, name)) as [
       string,
@@ -106,7 +106,7 @@ Deno.test("applySteps() puts files that it finds on the disk, but those that are
         [kept, undefined, [folder, a, b, c]],
         [kept, (path) => path === a, [folder, b, c]],
         [kept, () => true, []],
-        // What is recorded to be there must be there, whoever says so.
+        // Files that the record names are synced, even if they are reported as durable.
         [[...kept, confirm], () => true, [folder, b, `${record}.new`]],
         [[unused], undefined, []],
       ];
@@ -166,7 +166,7 @@ Deno.test("applySteps() replaces the identities, and nothing that a link in the 
   });
 });
 
-Deno.test("applySteps() yields what is on the disk, and makes no file before identities are", async () => {
+Deno.test("applySteps() yields steps that are on the disk, and makes files only after their identities", async () => {
   await withScratch(async (folder) => {
     const files = createFiles(folder, 200);
     const record = join(folder, "identities.json");

@@ -18,7 +18,7 @@ function makeFile(path: string): string {
   return path;
 }
 
-/** Whether another handle, as another process would have, gets a lock of a file. */
+/** Reports whether another handle, as another process would have, gets a lock of a file. */
 function isFree(path: string, isExclusive: boolean): boolean {
   using other = Deno.openSync(path, { read: true });
   return other.tryLockSync(isExclusive);
@@ -37,7 +37,7 @@ Deno.test("BackingLocks has a file for itself, or with others who only read it",
     assertEquals(isFree(b, true), false);
   }));
 
-Deno.test("BackingLocks keeps what it has, and gives back what is not served", () =>
+Deno.test("BackingLocks keeps its locks, and releases those of files that are not served", () =>
   withScratch(async (folder) => {
     const [a, b] = [makeFile(`${folder}/a`), makeFile(`${folder}/b`)];
     const locks = new BackingLocks(noWarning);
@@ -78,7 +78,7 @@ Deno.test("BackingLocks knows a file by itself, whatever it is called", () =>
     assertEquals([isFree(path, true), isFree(`${folder}/b`, true)], [true, false]);
   }));
 
-Deno.test("BackingLocks says of a file that is missing which one it is", () =>
+Deno.test("BackingLocks names a missing file", () =>
   withScratch(async (folder) => {
     await using locks = new BackingLocks(noWarning);
     const faults = await locks.renew([file(`${folder}/none`), file(folder)]);
@@ -104,8 +104,8 @@ testWithTools(
       await output.read();
       await using locks = new BackingLocks(noWarning);
       const expected =
-        `Cannot serve "${path}": process ${child.pid} (cat) has locked it, as a server does with what it ` +
-        "serves; end that, or set another path";
+        `Cannot serve "${path}": process ${child.pid} (cat) has locked it, probably another server; stop it ` +
+        "or set another path";
       assertEquals([...await locks.renew([file(path)])], [[path, expected]]);
       await input.close();
       await output.cancel();
@@ -153,7 +153,7 @@ testWithTools(
     }),
 );
 
-/** What is locked as a device is: by a program, at the node itself. That can be a file as well. */
+/** Returns an export that is locked like a device: by a program, at the node itself. A file works as well. */
 function device(path: string, readOnly = false): BackingExport {
   return { path, readOnly, isDevice: true };
 }
@@ -231,7 +231,7 @@ testWithTools(
       assertEquals(warnings.length, 1);
       assertStringIncludes(
         warnings[0]!,
-        `Cannot lock "${folder}/none/device", so another server that has it is not noticed: flock: `,
+        `Cannot lock "${folder}/none/device", so another server that uses it is not detected: flock: `,
       );
     }),
 );

@@ -35,12 +35,12 @@ Deno.test("parseBlockDevice() takes nothing else for a device", () => {
   }
 });
 
-Deno.test("readBlockDevice() says of what is none that it is none", () => {
+Deno.test("readBlockDevice() describes a path that is not a block device", () => {
   const none = "not a block device, or does not exist";
   for (const path of ["/dev/null", "/dev/none", "/dev/shm", "/"]) assertEquals(readBlockDevice(path), none);
 });
 
-Deno.test("readBlockDevice() tells an empty drive from a device of which lsblk says something else", () => {
+Deno.test("readBlockDevice() distinguishes an empty drive from unexpected output of lsblk", () => {
   withHelperOutput({}, () => {
     assertEquals(readBlockDevice("/dev/sr0"), "a block device without a medium");
   });
@@ -48,11 +48,11 @@ Deno.test("readBlockDevice() tells an empty drive from a device of which lsblk s
     assertThrows(() => readBlockDevice("/dev/sr0"), ProvisionError, "lsblk: /dev/sr0: Input/output error");
   });
   withHelperOutput({ stdout: "sr0 1G\n" }, () => {
-    assertThrows(() => readBlockDevice("/dev/sr0"), ProvisionError, 'lsblk: unknown answer "sr0 1G\\n"');
+    assertThrows(() => readBlockDevice("/dev/sr0"), ProvisionError, 'lsblk: unexpected output "sr0 1G\\n"');
   });
 });
 
-Deno.test("readBlockDevice() passes on what lsblk says of a device that it does not know", async () => {
+Deno.test("readBlockDevice() reports the error of lsblk for an unknown device", async () => {
   await withScratch(async (folder) => {
     const node = `${folder}/node`;
     // A number that no device has; to make a node takes rights that a container may not have.

@@ -1,4 +1,4 @@
-/** What a build may promise of what an earlier one has left. */
+/** The durability that a build guarantees for the files of earlier builds. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { dirname, join } from "@std/path";
 import type { Config } from "../../lib/config/config.ts";
@@ -22,7 +22,7 @@ function pathsOf({ targets }: Config): string[] {
   return targets.flatMap(({ logicalUnits }) => logicalUnits.map(({ path }) => path));
 }
 
-/** What a build has to put on the disk that finds all done and nobody to vouch for it. */
+/** Returns everything that a build syncs that finds all files but no mark. */
 function everything(config: Config): string[] {
   const paths = [...pathsOf(config), join(config.storage, ".iscsi/identities.json")];
   const above: string[] = [];
@@ -64,7 +64,7 @@ Deno.test("provision() puts all that it finds on the disk after a build that was
   }
 });
 
-Deno.test("provision() puts nothing on the disk for which a build that ended in order vouches", async () => {
+Deno.test("provision() syncs nothing that the mark of a completed build covers", async () => {
   await withScratch(async (folder) => {
     const config = confIn(folder);
     await provision(config);
@@ -77,7 +77,7 @@ Deno.test("provision() puts nothing on the disk for which a build that ended in 
   });
 });
 
-Deno.test("provision() puts on the disk what is no longer what the last build has left", async () => {
+Deno.test("provision() syncs files that have changed since the last build", async () => {
   await withScratch(async (folder) => {
     const config = confIn(folder);
     const path = join(config.storage, "a");
@@ -134,7 +134,7 @@ Deno.test("provision() has no mark from its first change to the end of its last"
   });
 });
 
-Deno.test("provision() sets no mark when it is interrupted, fails, or only says what it would do", async () => {
+Deno.test("provision() sets no mark when it is interrupted, fails, or only plans", async () => {
   await withScratch(async (folder) => {
     const config = confIn(folder);
     await provision(config);
@@ -159,7 +159,7 @@ Deno.test("provision() sets no mark when it is interrupted, fails, or only says 
   });
 });
 
-Deno.test("provision() believes no mark that it cannot read, and puts none where something else is", async () => {
+Deno.test("provision() ignores an unreadable mark, and replaces nothing else with one", async () => {
   await withScratch(async (folder) => {
     const config = confIn(folder);
     await provision(config);
@@ -187,7 +187,7 @@ Deno.test("provision() believes no mark that it cannot read, and puts none where
   });
 });
 
-Deno.test("provision() waits for no lock where the last build vouches for all", async () => {
+Deno.test("provision() waits for no lock when the build mark covers all", async () => {
   await withScratch(async (folder) => {
     const config = configOf(`storage=${folder}`, "[a]", "size=1MB");
     await provision(config);

@@ -30,7 +30,7 @@ export function identityNumber(number: number): Identity {
 /** The time of a build in tests. */
 export const NOW = "2026-10-14T12:00:00.000Z";
 
-/** What is recorded of a file that is there with a size. */
+/** Returns the record of a file that was created with a size. */
 export function createdFile(sizeBytes: number): { readonly created: string; readonly sizeBytes: number } {
   return { created: NOW, sizeBytes };
 }

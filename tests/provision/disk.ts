@@ -19,7 +19,7 @@ export function file(sizeBytes: number, allocatedBytes = 0, inode = 0): Entry & 
   return { kind: "file", sizeBytes, allocatedBytes, device: 1, inode };
 }
 
-/** A device of number 8:1 that nobody uses, unless `changes` say otherwise. */
+/** Returns the unused device 8:1, with `changes`. */
 export function blockDevice(sizeBytes: number, changes: Partial<BlockDevice> = {}): Entry {
   const unused = { isWriteProtected: false, mountPoint: undefined };
   return { kind: "blockDevice", major: 8, minor: 1, sizeBytes, ...unused, ...changes };

@@ -32,7 +32,7 @@ export function startShell(args: readonly string[], env: Record<string, string> 
   return new Deno.Command("/bin/sh", { args: [...args], env, ...streams }).spawn();
 }
 
-/** Whether a stand-in has made a file, by which it says how far it is. */
+/** Reports whether a stand-in has made a file, which marks its progress. */
 export function exists(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;

@@ -3,7 +3,7 @@ import { join } from "@std/path";
 import { formatDiagnostic } from "../../lib/config/diagnostic.ts";
 import { applySteps } from "../../lib/provision/apply_steps.ts";
 import { findExports } from "../../lib/provision/find_exports.ts";
-import { formatIdentities, parseIdentities } from "../../lib/provision/identities.ts";
+import { formatIdentities, parseIdentities } from "../../lib/provision/identity/identities.ts";
 import { plan } from "../../lib/provision/plan.ts";
 import { provision } from "../../lib/provision/provision.ts";
 import { survey } from "../../lib/provision/survey.ts";
@@ -11,7 +11,7 @@ import type { Identity } from "../../lib/scsi/identity.ts";
 import { configOf, identityNumber, NOW, numberedIdentities } from "./conf.ts";
 import { snapshot, withScratch } from "./scratch.ts";
 
-Deno.test("findExports() gives every LUN of a conf that was built", async () => {
+Deno.test("findExports() returns every LUN of a conf that was built", async () => {
   await withScratch(async (folder) => {
     const config = configOf(`storage=${folder}`, "[a]", "size=1MB 2MB");
     await provision(config);
@@ -30,7 +30,7 @@ Deno.test("findExports() gives every LUN of a conf that was built", async () => 
   });
 });
 
-Deno.test("findExports() tells which LUNs of a conf cannot be served, and changes nothing", async () => {
+Deno.test("findExports() returns the LUNs of a conf that cannot be served, and changes nothing", async () => {
   await withScratch(async (folder) => {
     await provision(configOf(`storage=${folder}/s`, "[a]", "size=1MB"));
     Deno.writeFileSync(join(folder, "s/foreign"), new Uint8Array(512));
@@ -49,7 +49,7 @@ Deno.test("findExports() tells which LUNs of a conf cannot be served, and change
       ) => [path, line, identity !== undefined, reason]),
       lacks.map(([name, line, hasIdentity, lack]) => {
         const path = `${folder}/s/${name}`;
-        return [path, line, hasIdentity, `Cannot serve "${path}": ${lack}; run "iscsi build"`];
+        return [path, line, hasIdentity, `Cannot serve "${path}": ${lack}; run "iscsi build --conf conf"`];
       }),
     );
     assertEquals([exports.size, errors], [0, []]);
@@ -57,14 +57,14 @@ Deno.test("findExports() tells which LUNs of a conf cannot be served, and change
   });
 });
 
-Deno.test("findExports() sends to iscsi build where nothing was built", async () => {
+Deno.test("findExports() suggests iscsi build when nothing was built", async () => {
   await withScratch((folder) => {
     const config = configOf(`storage=${folder}`, "[a]", "size=1MB 2MB");
     const { errors } = findExports(config);
     assertEquals(
       errors.map(formatDiagnostic),
       ["a", "a_1"].map((name) =>
-        `conf:3: Cannot serve "${folder}/${name}": it does not exist; run "iscsi build"`
+        `conf:3: Cannot serve "${folder}/${name}": it does not exist; run "iscsi build --conf conf"`
       ),
     );
     assertEquals(findExports(configOf(`storage=${folder}`)).errors, []);
@@ -79,14 +79,14 @@ Deno.test("findExports() shows initiators no identity whose build was interrupte
     await Array.fromAsync(applySteps(steps.filter(({ kind }) => kind !== "confirmFiles")));
     const { exports, errors } = findExports(config);
     assertEquals([exports.size, errors.map(({ message }) => message)], [0, [
-      `Cannot serve "${folder}/a": its build was interrupted; run "iscsi build"`,
+      `Cannot serve "${folder}/a": its build was interrupted; run "iscsi build --conf conf"`,
     ]]);
     await provision(config);
     assertEquals(findExports(config).exports.get(join(folder, "a"))?.identity, identityNumber(1));
   });
 });
 
-Deno.test("findExports() gives what the version before has built, which recorded no dates", async () => {
+Deno.test("findExports() returns LUNs of an earlier version, which recorded no dates", async () => {
   await withScratch(async (folder) => {
     const config = configOf(`storage=${folder}`, "[a]", "size=1MB");
     await provision(config);
@@ -100,7 +100,7 @@ Deno.test("findExports() gives what the version before has built, which recorded
     assertEquals(identity, identityNumber(7));
     assertStringIncludes(
       reason,
-      `Disk "${folder}/a" is lost: the file does not exist, and its identity is recorded`,
+      `Disk "${folder}/a" is lost: the file does not exist, but its identity is recorded`,
     );
   });
 });
@@ -113,7 +113,7 @@ Deno.test("findExports() refuses what the plan refuses", async () => {
     Deno.symlinkSync("b", join(folder, "a"));
     const { unavailable, errors } = findExports(config);
     assertEquals([errors, unavailable.size], [[], 1]);
-    assertMatch(unavailable.get(join(folder, "a"))!.reason, /symbolic link leads from it to/);
+    assertMatch(unavailable.get(join(folder, "a"))!.reason, /symbolic link leads to/);
     Deno.removeSync(join(folder, "a"));
     Deno.renameSync(join(folder, "b"), join(folder, "a"));
     Deno.writeTextFileSync(join(folder, ".iscsi/identities.json"), "{");

@@ -6,7 +6,7 @@ import { provision } from "../../lib/provision/provision.ts";
 import { configOf } from "./conf.ts";
 import { snapshot, withScratch } from "./scratch.ts";
 
-Deno.test("findMistakenFiles() finds lost disks and what is none, and changes nothing", async () => {
+Deno.test("findMistakenFiles() finds lost disks and files that are not disks, and changes nothing", async () => {
   await withScratch(async (folder) => {
     await provision(configOf(`storage=${folder}`, "[lost]", "size=1MB", "[kept]", "size=1MB"));
     Deno.removeSync(join(folder, "lost"));

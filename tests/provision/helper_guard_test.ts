@@ -1,5 +1,5 @@
 /** Programs that outlive the server that started them, with the real `flock`. */
-import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { HelperGuard } from "../../lib/provision/helper_guard.ts";
 import { ProvisionError } from "../../lib/provision/provision_error.ts";
 import { helpersFolderOf } from "../../lib/provision/state_folder.ts";
@@ -9,12 +9,13 @@ import { snapshot, withScratch } from "./scratch.ts";
 
 const SUBJECT = "/data/disk";
 
-/** Starts what a server that was killed has left: a program under a lock of its run, which ends with its input. */
+/** Starts a program as a killed server leaves it: under a lock of its run, until its input ends. */
 async function leaveProgram(storage: string): Promise<{ end(): Promise<void>; readonly pid: number }> {
   const run = `${helpersFolderOf(storage)}/earlier`;
   Deno.mkdirSync(run, { recursive: true });
   Deno.writeTextFileSync(`${run}/lock`, "");
   Deno.writeTextFileSync(`${run}/7%2Fdata%2Fdisk`, "a link");
+  Deno.writeTextFileSync(`${run}/8`, "a link to a file whose path is too long for a name");
   const args = ["--shared", "--nonblock", "--no-fork", `${run}/lock`, "cat"];
   const child = new Deno.Command("flock", { args, stdin: "piped", stdout: "piped" }).spawn();
   const input = child.stdin.getWriter();
@@ -53,7 +54,7 @@ testWithTools(
     }),
 );
 
-Deno.test("HelperGuard without a folder runs no program, and says why", () =>
+Deno.test("HelperGuard without a folder runs no program, and throws the reason", () =>
   withScratch(async (storage) => {
     Deno.mkdirSync(`${storage}/.iscsi/helpers`, { recursive: true });
     const { mkdirSync } = Deno;
@@ -71,7 +72,7 @@ Deno.test("HelperGuard without a folder runs no program, and says why", () =>
   }));
 
 testWithTools(
-  "HelperGuard waits for a program of an earlier server, and says so",
+  "HelperGuard waits for a program of an earlier server, and reports that",
   ["flock"],
   () =>
     withScratch(async (storage) => {
@@ -86,7 +87,8 @@ testWithTools(
       assertMatch(
         messages[0]!,
         new RegExp(
-          `^Waiting for ("cat" \\(process ${program.pid}\\)|a program) that an earlier server started: .*"${SUBJECT}"`,
+          `^Waiting for ("cat" \\(process ${program.pid}\\)|a program) that an earlier server started: ` +
+            `it may still change "${SUBJECT}"; serving starts when it has ended$`,
         ),
       );
       assertEquals(isOpen, false);
@@ -98,8 +100,73 @@ testWithTools(
     }),
 );
 
+Deno.test("HelperGuard names links by the paths of their files, if these fit into a name", () =>
+  withScratch(async (storage) => {
+    using guard = await HelperGuard.open(storage, silent);
+    // The number and the escaped slash take four bytes of the 255.
+    const longest = `/${"x".repeat(251)}`;
+    assertEquals(guard.linkTo(longest), `${guard.folder}/1%2F${"x".repeat(251)}`);
+    assertEquals(guard.linkTo(`${longest}x`), `${guard.folder}/2`);
+  }));
+
+Deno.test("HelperGuard keeps locks of earlier runs until it ends, and then releases all", () =>
+  withScratch(async (storage) => {
+    const run = `${helpersFolderOf(storage)}/earlier`;
+    Deno.mkdirSync(run, { recursive: true });
+    Deno.writeTextFileSync(`${run}/lock`, "");
+    using earlier = Deno.openSync(`${run}/lock`, { read: true });
+    const guard = await HelperGuard.open(storage, silent);
+    using own = Deno.openSync(`${guard.folder}/lock`, { read: true });
+    assertEquals(earlier.tryLockSync(true), false);
+    guard[Symbol.dispose]();
+    assertEquals([earlier.tryLockSync(true), own.tryLockSync(true)], [true, true]);
+  }));
+
+Deno.test("HelperGuard that cannot remove an earlier run releases its lock", () =>
+  withScratch(async (storage) => {
+    const run = `${helpersFolderOf(storage)}/earlier`;
+    Deno.mkdirSync(run, { recursive: true });
+    Deno.writeTextFileSync(`${run}/lock`, "");
+    using lock = Deno.openSync(`${run}/lock`, { read: true });
+    const { removeSync } = Deno;
+    Deno.removeSync = () => {
+      throw new Error("Input/output error (os error 5)");
+    };
+    try {
+      await assertRejects(
+        () => HelperGuard.open(storage, silent),
+        ProvisionError,
+        `Cannot remove folder "${run}": Input/output error`,
+      );
+    } finally {
+      Deno.removeSync = removeSync;
+    }
+    assertEquals(lock.tryLockSync(true), true);
+  }));
+
+Deno.test("HelperGuard takes a run that another process removes for removed", () =>
+  withScratch(async (storage) => {
+    const run = `${helpersFolderOf(storage)}/earlier`;
+    Deno.mkdirSync(run, { recursive: true });
+    const { removeSync } = Deno;
+    let attempts = 0;
+    Deno.removeSync = (path) => {
+      assertEquals([path, ++attempts], [run, 1]);
+      removeSync(path);
+      throw new Deno.errors.NotFound("No such file or directory (os error 2)");
+    };
+    try {
+      const guard = await HelperGuard.open(storage, silent);
+      Deno.removeSync = removeSync;
+      guard[Symbol.dispose]();
+    } finally {
+      Deno.removeSync = removeSync;
+    }
+    assertEquals(attempts, 1);
+  }));
+
 testWithTools(
-  "HelperGuard lets no program of an earlier server begin",
+  "HelperGuard prevents programs of an earlier server from starting",
   ["flock"],
   () =>
     withScratch(async (storage) => {

@@ -10,7 +10,7 @@ const RANGE = { offset: 0, lengthBytes: 4096 };
 
 /** Makes a hole, in its turn. */
 async function punch(programs: HolePrograms, fileSystem: number, path: string): Promise<string | undefined> {
-  using place = await programs.placeIn(fileSystem);
+  using place = await programs.slotIn(fileSystem);
   return await place.punch(path, RANGE);
 }
 

@@ -45,13 +45,13 @@ testWithTools(
 
 Deno.test("HoleShell refuses a path of two lines", async () => {
   const shell = new HoleShell(guardWithPath("/nowhere"));
-  assertEquals(await shell.punch("/a\nb", RANGE), 'its path has a line feed: "/a\\nb"');
+  assertEquals(await shell.punch("/a\nb", RANGE), 'its path contains a line feed: "/a\\nb"');
   await shell.end();
 });
 
 for (
   const [what, program, fault] of [
-    ["was killed", "kill -9 $$", '"fallocate" was ended from outside'],
+    ["was killed", "kill -9 $$", '"fallocate" was killed'],
     ["says nothing", "exit 4", '"fallocate" ended with exit status 4'],
     ["says much", "echo '1 0 out'; printf '%s\\n' 'a \\n b' '2 0 err' >&2; exit 1", "a \\n b"],
   ]
@@ -86,7 +86,7 @@ Deno.test("HoleShell that was killed reports that when its program has ended, no
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 5));
     assertEquals([isReported, shell.isOver], [false, false]);
     Deno.removeSync(gate);
-    assertEquals(await punched, '"fallocate" was ended from outside');
+    assertEquals(await punched, '"fallocate" was killed');
     assert(exists(`${folder}/done`));
     assert(shell.isOver);
     await shell.end();
@@ -107,13 +107,13 @@ Deno.test("HoleShell takes no answer but the one to its request", async () => {
     const script = `read -r a; printf '%s\\n' "$0"; while :; do sleep 0.02; done <&-`;
     const shell = new HoleShell({ startShell: () => startShell(["-c", script, answer]) });
     const fault = await shell.punch("/nowhere", RANGE);
-    assertEquals(fault, `unknown answer of "sh": ${JSON.stringify(`${answer}\n`)}`);
+    assertEquals(fault, `unexpected output of "sh": ${JSON.stringify(`${answer}\n`)}`);
     assert(shell.isOver);
     await shell.end();
   }
 });
 
-Deno.test("HoleShell that cannot start says why", async () => {
+Deno.test("HoleShell that cannot start returns the reason", async () => {
   const script = "echo 'flock: failed to execute sh: No such file or directory' >&2; exit 69";
   const fault = await punchOnce(new HoleShell({ startShell: () => startShell(["-c", script]) }));
   assertEquals(fault, "flock: failed to execute sh: No such file or directory");

@@ -4,7 +4,7 @@ import { testOnFileSystem } from "../support/small_file_system.ts";
 import { runToolOk } from "../support/tools.ts";
 import { withScratch } from "./scratch.ts";
 
-Deno.test("prepareInPlaceFolders() makes the folders once, or says why it cannot", () =>
+Deno.test("prepareInPlaceFolders() makes the folders once, or returns the fault", () =>
   withScratch((folder) => {
     for (const _time of ["first", "second"]) assertEquals(prepareInPlaceFolders(folder), undefined);
     for (const name of ["reservations", "sanitize"]) {

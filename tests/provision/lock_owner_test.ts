@@ -7,7 +7,7 @@ function lineOf(lock: Pick<ListedLock, "pid" | "device">): string {
   return `${lock.pid} FLOCK WRITE ${lock.device} 7 server /tmp/${lock.pid}\n`;
 }
 
-Deno.test("findLockOwner() tells files of one inode apart by the numbers of their file systems (makedev(3))", () => {
+Deno.test("findLockOwner() distinguishes files of one inode by the numbers of their file systems (makedev(3))", () => {
   const devices: readonly (readonly [text: string, dev: number])[] = [
     ["0:0", 0],
     ["8:1", 0x801],

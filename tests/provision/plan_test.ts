@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { formatDiagnostic } from "../../lib/config/diagnostic.ts";
 import { type Plan, plan } from "../../lib/provision/plan.ts";
-import type { RecordedIdentity } from "../../lib/provision/recorded_identity.ts";
+import type { RecordedIdentity } from "../../lib/provision/identity/recorded_identity.ts";
 import type { Entry, Place, Survey } from "../../lib/provision/survey.ts";
 import { configOf, createdFile, identityNumber, NOW, numberedIdentities } from "./conf.ts";
 import {
@@ -60,7 +60,7 @@ Deno.test("plan() on an empty disk makes folders, identities and files, in this 
   });
 });
 
-Deno.test("plan() keeps, grows and uses what is there, and names what is unused", () => {
+Deno.test("plan() keeps, grows and uses existing files, and lists unused ones", () => {
   const survey = disk([
     place("/s/keep", file(GB, 4 * KB)),
     place("/s/grow", file(GB, 8 * KB)),
@@ -138,7 +138,7 @@ function diskWith(identities: Record<string, RecordedIdentity>, ...places: reado
   return disk(places, { recorded: { kind: "recorded", identities: new Map(Object.entries(identities)) } });
 }
 
-Deno.test("plan() gives a block device its identity at once, since nothing has to be made for it", () => {
+Deno.test("plan() gives a block device its identity at once, because nothing has to be made for it", () => {
   const survey = disk([place("/dev/sdx", blockDevice(GB), { fileSystem: undefined })]);
   const planned = planOf(["[a]", "size=1GB", "file=/dev/sdx"], survey);
   assertEquals(recordsOf(planned), [["recordIdentities", ["/dev/sdx"], { "/dev/sdx": identityNumber(1) }]]);
@@ -282,7 +282,7 @@ const FAULT_CASES: readonly FaultCase[] = [
     path: "/s/a",
     entry: file(GB),
     around: { realPath: "/etc/shadow" },
-    message: 'Cannot use "/s/a" as a backing file: a symbolic link leads from it to "/etc/shadow"; ' +
+    message: 'Cannot use "/s/a" as a backing file: a symbolic link leads to "/etc/shadow"; ' +
       'set "file" to that path or remove the link',
   },
   {
@@ -290,7 +290,7 @@ const FAULT_CASES: readonly FaultCase[] = [
     path: "/s/a",
     entry: file(GB),
     around: { realPath: "/s/b" },
-    message: 'Cannot use "/s/a" as a backing file: a symbolic link leads from it to "/s/b"; ' +
+    message: 'Cannot use "/s/a" as a backing file: a symbolic link leads to "/s/b"; ' +
       'set "file" to that path or remove the link',
   },
   {
@@ -298,7 +298,7 @@ const FAULT_CASES: readonly FaultCase[] = [
     path: "/s/vm/a",
     entry: MISSING,
     around: { realPath: "/etc/a" },
-    message: 'Cannot use "/s/vm/a" as a backing file: a symbolic link leads from it to "/etc/a"; ' +
+    message: 'Cannot use "/s/vm/a" as a backing file: a symbolic link leads to "/etc/a"; ' +
       'set "file" to that path or remove the link',
   },
   {
@@ -306,14 +306,14 @@ const FAULT_CASES: readonly FaultCase[] = [
     path: "/s/a",
     entry: blockDevice(GB),
     around: { realPath: "/dev/sda" },
-    message: 'Cannot use "/s/a" as a backing file: a symbolic link leads from it to "/dev/sda"; ' +
+    message: 'Cannot use "/s/a" as a backing file: a symbolic link leads to "/dev/sda"; ' +
       'set "file" to that path or remove the link',
   },
   {
-    name: "a link that leads nowhere",
+    name: "a broken link",
     path: "/s/a",
     entry: { kind: "danglingLink", leadsTo: "/none" },
-    message: 'Cannot use "/s/a" as a backing file: it is a symbolic link to "/none", which leads nowhere; ' +
+    message: 'Cannot use "/s/a" as a backing file: it is a broken symbolic link, to "/none"; ' +
       "remove the link",
   },
   {
@@ -343,7 +343,7 @@ const FAULT_CASES: readonly FaultCase[] = [
     path: "/dev/sdx",
     entry: blockDevice(GB, { mountPoint: "/mnt/a" }),
     message:
-      'Cannot use block device "/dev/sdx": it, or a part of it, is mounted at "/mnt/a"; unmount that or ' +
+      'Cannot use block device "/dev/sdx": it, or a part of it, is mounted at "/mnt/a"; unmount it or ' +
       "use another device",
   },
   {
@@ -364,7 +364,7 @@ const FAULT_CASES: readonly FaultCase[] = [
     name: "something that cannot be looked at",
     path: "/s/a",
     entry: { kind: "unreadable", reason: "Permission denied (os error 13)" },
-    message: 'Cannot look at "/s/a": Permission denied (os error 13)',
+    message: 'Cannot access "/s/a": Permission denied (os error 13)',
   },
   {
     name: "a file to be, without sparse files",
@@ -436,13 +436,13 @@ Deno.test("plan() refuses two LUNs on one file that is yet to be, by two names o
   assertEquals(errors.map((error) => error.line), [5]);
 });
 
-/** What the conf cannot know: `/s` is a link to `/mnt/s`. */
+/** Paths that conflict only because `/s` is a link to `/mnt/s`. */
 const LINKED_STORAGE_CASES: readonly (readonly [string, Entry, string])[] = [
   ["/mnt/s", FOLDER, 'the storage folder is "/mnt/s"; set "file" to the path of a file'],
   [
     "/mnt/s/.iscsi/identities.json",
     file(GB),
-    '"/mnt/s/.iscsi" is for the program\'s own files; set "file" to another path',
+    '"/mnt/s/.iscsi" is reserved for this program; set "file" to another path',
   ],
   ["/mnt/s/good/b", MISSING, '"/s/good" of line 3 is a file, not a folder; set "file" to another path'],
 ];
@@ -464,7 +464,7 @@ const STORAGE_CASES: readonly (readonly [string, Partial<Survey>, string])[] = [
   [
     "a storage folder that is a file",
     { storage: place("/s", file(512)) },
-    'Cannot use "/s" as a folder: it is something else; set "storage" to the path of a folder',
+    'Cannot use "/s" as a folder: it is not a folder; set "storage" to the path of a folder',
   ],
   [
     "a storage folder below a file",
@@ -474,23 +474,23 @@ const STORAGE_CASES: readonly (readonly [string, Partial<Survey>, string])[] = [
   [
     "a storage folder that is a link to nowhere",
     { storage: place("/s", { kind: "danglingLink", leadsTo: "/none" }) },
-    'Cannot use "/s" as a folder: it is a symbolic link to "/none", which leads nowhere; set "storage" to the ' +
+    'Cannot use "/s" as a folder: it is a broken symbolic link, to "/none"; set "storage" to the ' +
     "path of a folder",
   ],
   [
     "a storage folder that cannot be looked at",
     { storage: place("/s", { kind: "unreadable", reason: "Input/output error (os error 5)" }) },
-    'Cannot look at "/s": Input/output error (os error 5)',
+    'Cannot access "/s": Input/output error (os error 5)',
   ],
   [
     "a state folder that is a file",
     { stateFolder: place("/s/.iscsi", file(512)) },
-    'Cannot use "/s/.iscsi" as a folder: it is something else; move it away',
+    'Cannot use "/s/.iscsi" as a folder: it is not a folder; move it away',
   ],
   [
     "a state folder that is a link",
     { stateFolder: place("/s/.iscsi", STATE_FOLDER, { realPath: "/tmp/.iscsi" }) },
-    'Cannot use "/s/.iscsi" as a folder: a symbolic link leads from it to "/tmp/.iscsi"; move it away',
+    'Cannot use "/s/.iscsi" as a folder: a symbolic link leads to "/tmp/.iscsi"; move it away',
   ],
   [
     "identities that cannot be had",
@@ -514,13 +514,13 @@ for (const [name, changes, message] of STORAGE_CASES) {
   });
 }
 
-Deno.test("plan() goes on looking at files elsewhere when the storage folder is unfit", () => {
+Deno.test("plan() still examines files elsewhere when the storage folder is unusable", () => {
   const survey = disk([place("/s/a", FOLDER), place("/x/b", FOLDER)], { storage: place("/s", file(512)) });
   const { errors } = planOf(["[a]", "size=1GB", "[b]", "size=1GB", "file=/x/b"], survey);
   assertEquals(errors.map((error) => error.line), [1, 5]);
 });
 
-Deno.test("plan() warns of each file system of which more is promised than it has", () => {
+Deno.test("plan() warns of each file system that is overcommitted", () => {
   const small = { device: 2, type: EXT4, availableBytes: 3 * GB };
   const survey = disk([
     place("/s/a", file(4 * GB, 3 * GB), { fileSystem: small }),
@@ -534,8 +534,7 @@ Deno.test("plan() warns of each file system of which more is promised than it ha
   assertEquals(steps.length, 6);
   // a may take 1 GB more, b 2 GB, which is what is free; c is the one too many.
   assertEquals(warnings.map(formatDiagnostic), [
-    'conf:7: warning: More is promised than the file system of "/s/c" has: its LUNs may yet take 4.5 GB, and ' +
-    "3 GB are free",
+    "conf:7: warning: Overcommitted: LUNs may take 4.5 GB, 3 GB free (thin provisioning)",
   ]);
 });
 

@@ -1,25 +1,25 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { reasonOf } from "../../lib/provision/provision_error.ts";
 
-Deno.test("reasonOf() names the remedy where there is a known one", () => {
+Deno.test("reasonOf() adds the remedy if one is known", () => {
   assertEquals(
     reasonOf(new Error("No space left on device (os error 28)")),
-    "No space left on device (os error 28); make room and run it again",
+    "No space left on device (os error 28); free space or inodes (`df -i`) and run it again",
   );
   assertEquals(reasonOf(new Error("Input/output error (os error 5)")), "Input/output error (os error 5)");
   assertEquals(reasonOf("no error"), "no error");
 });
 
-Deno.test("reasonOf() has a remedy of its own for each error that the user can mend", () => {
+Deno.test("reasonOf() has a remedy of its own for each error that the user can fix", () => {
   const remedies: readonly (readonly [errno: number, remedy: string])[] = [
     [1, "run it as root"],
     [13, "run it as root"],
     [21, "name a file"],
-    [27, "the file system holds no file as large"],
-    [28, "make room"],
+    [27, "the file system cannot hold a file this large"],
+    [28, "free space or inodes (`df -i`)"],
     [30, "mount the file system for writing"],
-    [40, "mend the links"],
-    [98, "end the program that listens there"],
+    [40, "fix the circular symbolic links"],
+    [98, "stop the program that listens there"],
     [122, "raise the quota"],
   ];
   for (const [errno, remedy] of remedies) {
@@ -44,7 +44,7 @@ Deno.test("reasonOf() does not advise to have a program run with every right", a
       `data:text/typescript,${encodeURIComponent(script)}`,
     ],
   }).output();
-  const system = "it belongs to the system, as all in /proc, /sys and /dev does; choose another path";
+  const system = "files in /proc, /sys and /dev belong to the system; choose another path";
   const lines = new TextDecoder().decode(stdout).trim().split("\n");
   assertEquals(lines.slice(0, 2), [system, system]);
   assertEquals(lines[2]?.startsWith("No such file or directory"), true);

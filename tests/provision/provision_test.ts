@@ -3,10 +3,10 @@ import { join } from "@std/path";
 import type { Config } from "../../lib/config/config.ts";
 import { formatDiagnostic } from "../../lib/config/diagnostic.ts";
 import { applySteps } from "../../lib/provision/apply_steps.ts";
-import { parseIdentities } from "../../lib/provision/identities.ts";
+import { parseIdentities } from "../../lib/provision/identity/identities.ts";
 import { plan } from "../../lib/provision/plan.ts";
 import { provision } from "../../lib/provision/provision.ts";
-import { randomIdentity } from "../../lib/provision/random_identity.ts";
+import { randomIdentity } from "../../lib/provision/identity/random_identity.ts";
 import { isChange, type Step } from "../../lib/provision/step.ts";
 import { StorageLock } from "../../lib/provision/storage_lock.ts";
 import { survey } from "../../lib/provision/survey.ts";
@@ -82,7 +82,7 @@ Deno.test("provision() that is interrupted completes what it has begun, and the 
   });
 });
 
-Deno.test("provision() of a dry run tells all and changes nothing", async () => {
+Deno.test("provision() of a dry run reports all steps and changes nothing", async () => {
   await withScratch(async (folder) => {
     const config = configOf(`storage=${folder}/s`, "[a]", "size=1GB");
     const seen: (readonly [Step, number])[] = [];
@@ -97,7 +97,7 @@ Deno.test("provision() of a dry run tells all and changes nothing", async () => 
   });
 });
 
-Deno.test("provision() grows a file and keeps what is in it", async () => {
+Deno.test("provision() grows a file and keeps its content", async () => {
   await withScratch(async (folder) => {
     await provision(configOf(`storage=${folder}`, "[a]", "size=1MB"));
     const path = join(folder, "a");
@@ -114,7 +114,7 @@ Deno.test("provision() grows a file and keeps what is in it", async () => {
   });
 });
 
-Deno.test("provision() keeps the file and the identity of a target that comes and goes", async () => {
+Deno.test("provision() keeps the file and the identity of a target that is removed and added again", async () => {
   await withScratch(async (folder) => {
     const both = configOf(`storage=${folder}`, "[a]", "size=1MB", "[b]", "size=1MB");
     await provision(both);
@@ -173,19 +173,19 @@ Deno.test("provision() refuses every kind of wrong path, all at once, and change
     assertEquals(steps, []);
     assertEquals(errors.map(formatDiagnostic), [
       `conf:6: Cannot use "${s}/folder" as a backing file: it is a folder; set "file" to the path of a file`,
-      `conf:9: Cannot use "${s}/link" as a backing file: a symbolic link leads from it to "${folder}/other/secret"; ` +
+      `conf:9: Cannot use "${s}/link" as a backing file: a symbolic link leads to "${folder}/other/secret"; ` +
       'set "file" to that path or remove the link',
-      `conf:12: Cannot use "${s}/dangling" as a backing file: it is a symbolic link to "nothing", which leads ` +
-      "nowhere; remove the link",
-      `conf:15: Cannot use "${s}/loop" as a backing file: it is a symbolic link to "loop", which leads nowhere; ` +
+      `conf:12: Cannot use "${s}/dangling" as a backing file: it is a broken symbolic link, to "nothing"; ` +
+      "remove the link",
+      `conf:15: Cannot use "${s}/loop" as a backing file: it is a broken symbolic link, to "loop"; ` +
       "remove the link",
       `conf:18: Cannot use "${s}/large" for size 1 MB (1048576 bytes): the file has 2 MB (2097152 bytes), and files ` +
       'are never shrunk; raise "size" or set "file" to another one',
       `conf:24: Cannot use "${s}/twin2" as a backing file: it is the same file as "${s}/twin" of line 21, and two ` +
       'LUNs on one file destroy each other\'s data; set "file" to another path',
-      `conf:27: Cannot use "${s}/linked/new" as a backing file: a symbolic link leads from it to ` +
+      `conf:27: Cannot use "${s}/linked/new" as a backing file: a symbolic link leads to ` +
       `"${folder}/other/new"; set "file" to that path or remove the link`,
-      `conf:30: Cannot use "${s}/linked/secret" as a backing file: a symbolic link leads from it to ` +
+      `conf:30: Cannot use "${s}/linked/secret" as a backing file: a symbolic link leads to ` +
       `"${folder}/other/secret"; set "file" to that path or remove the link`,
       `conf:33: Cannot create "${folder}/none/a": folder "${folder}/none" does not exist; create it or mount it`,
     ]);
@@ -193,7 +193,7 @@ Deno.test("provision() refuses every kind of wrong path, all at once, and change
   });
 });
 
-/** Identities files that must not be believed, and what is said about each. */
+/** Corrupt identities files, each with its problem. */
 const CORRUPT_IDENTITIES: readonly (readonly [string, string])[] = [
   ["", "it is not JSON; "],
   ['{"version":1,"logicalUnits":{"a":{"naa":"3', "it is not JSON; "],
@@ -203,9 +203,12 @@ const CORRUPT_IDENTITIES: readonly (readonly [string, string])[] = [
   ['{"version":2,"logicalUnits":{}}', "it has no checksum"],
   ['{"version":2,"checksum":"00000000","logicalUnits":{}}', "its checksum does not match its content"],
   ['{"version":1}', 'it has no object "logicalUnits"'],
-  ['{"version":1,"logicalUnits":{"a":7}}', '"a" has no text "naa"'],
-  ['{"version":1,"logicalUnits":{"a":{"naa":"3000000000000001"}}}', '"a" has no text "serialNumber"'],
-  ['{"version":1,"logicalUnits":{"a":{"naa":"5000000000000001","serialNumber":"x"}}}', '"a" has no identity'],
+  ['{"version":1,"logicalUnits":{"a":7}}', '"a" has no string "naa"'],
+  ['{"version":1,"logicalUnits":{"a":{"naa":"3000000000000001"}}}', '"a" has no string "serialNumber"'],
+  [
+    '{"version":1,"logicalUnits":{"a":{"naa":"5000000000000001","serialNumber":"x"}}}',
+    '"a" has an invalid identity',
+  ],
   [
     '{"version":1,"logicalUnits":{"a":{"naa":"3000000000000001","serialNumber":"x"},' +
     '"b":{"naa":"3000000000000001","serialNumber":"y"}}}',
@@ -213,7 +216,7 @@ const CORRUPT_IDENTITIES: readonly (readonly [string, string])[] = [
   ],
 ];
 
-Deno.test("provision() neither believes nor replaces a corrupt identities file", async () => {
+Deno.test("provision() neither uses nor replaces a corrupt identities file", async () => {
   await withScratch(async (folder) => {
     const config = configOf(`storage=${folder}`, "[a]", "size=1MB");
     await provision(config);
@@ -247,7 +250,7 @@ Deno.test("provision() reads identities of version 1, and writes the new form wi
   });
 });
 
-Deno.test("provision() leaves the identities of a newer version alone, and says which program to use", async () => {
+Deno.test("provision() leaves the identities of a newer version alone, and names the program to use", async () => {
   await withScratch(async (folder) => {
     const config = configOf(`storage=${folder}`, "[a]", "size=1MB");
     await provision(config);
@@ -345,7 +348,7 @@ Deno.test("provision() twice at a time makes one set of identities", async () =>
   });
 });
 
-Deno.test("provision() says what the disk refuses and what to do, and completes when that is done", async () => {
+Deno.test("provision() reports a failure of the disk with its remedy, and completes afterwards", async () => {
   await withScratch(async (folder) => {
     const config = configOf(`storage=${folder}`, "[a]", "size=1GB");
     const original = Deno.FsFile.prototype.truncateSync;
@@ -358,8 +361,8 @@ Deno.test("provision() says what the disk refuses and what to do, and completes 
       assertEquals(kinds(steps), ["createFolder", "recordIdentities"]);
       assertEquals(
         failure,
-        `Cannot create "${folder}/a" with 1 GB: File too large (os error 27); the file system holds no file as ` +
-          "large; lower the size or use another file system, such as XFS",
+        `Cannot create "${folder}/a" with 1 GB: File too large (os error 27); the file system cannot hold a file ` +
+          "this large; lower the size or use another file system, such as XFS",
       );
     } finally {
       Deno.FsFile.prototype.truncateSync = original;
@@ -381,7 +384,7 @@ async function prepareForCrash(folder: string): Promise<Config> {
   );
 }
 
-/** A snapshot in which identities, times and checksums are only told from other text. */
+/** Takes a snapshot in which all identities, times and checksums look the same. */
 function snapshotButIdentities(folder: string): unknown {
   return JSON.parse(
     JSON.stringify(snapshot(folder)).replace(/\b3[0-9a-f]{15}\b|\b[0-9a-z]{20}\b|\b[0-9a-f]{8}\b/g, "random")
@@ -389,7 +392,7 @@ function snapshotButIdentities(folder: string): unknown {
   );
 }
 
-/** The identities that are recorded in a storage folder, without what is known of their files. */
+/** Returns the identities recorded in a storage folder, without the states of their files. */
 function identitiesIn(storage: string): Record<string, string> {
   const { logicalUnits } = JSON.parse(Deno.readTextFileSync(join(storage, ".iscsi/identities.json")));
   return Object.fromEntries(
@@ -399,7 +402,7 @@ function identitiesIn(storage: string): Record<string, string> {
   );
 }
 
-/** What a storage folder is after a build of the conf of the crash tests, and how many steps that takes. */
+/** Builds the conf of the crash tests, and returns a snapshot and the number of steps. */
 async function buildOfCrashTests(): Promise<{ expected: unknown; stepCount: number }> {
   let [expected, stepCount]: [unknown, number] = [undefined, 0];
   await withScratch(async (folder) => {

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { runHelper } from "../../lib/provision/run_helper.ts";
 
-Deno.test("runHelper() returns what a helper says, in English", () => {
+Deno.test("runHelper() returns the output of a helper, in English", () => {
   const { success, stdout, stderr } = runHelper("lsblk", ["/nowhere"]);
   assertEquals([success, stdout], [false, ""]);
   assertStringIncludes(stderr, "not a block device");
@@ -13,10 +13,15 @@ Deno.test("runHelper() names the package of a helper that is not there, or that 
   const module = JSON.stringify(import.meta.resolve("../../lib/provision/run_helper.ts"));
   const script = `import { runHelper } from ${module};
     try { runHelper("mknod", []); } catch (error) { console.log(error.name, error.message); }`;
-  for (const rights of ["--allow-run=lsblk", "--allow-run"]) {
+  const cases: readonly (readonly [rights: string, env: Record<string, string>])[] = [
+    ["--allow-run=lsblk", { PATH: "/nowhere" }],
+    ["--allow-run", { PATH: "/nowhere" }],
+    ["--allow-run=lsblk", {}],
+  ];
+  for (const [rights, env] of cases) {
     const { stdout } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "--quiet", "--no-prompt", rights, `data:text/typescript,${encodeURIComponent(script)}`],
-      env: { PATH: "/nowhere" },
+      env,
     }).output();
     const message = 'ProvisionError Cannot run "mknod": is it installed (package coreutils)?\n';
     assertEquals(new TextDecoder().decode(stdout), message, rights);

@@ -6,7 +6,7 @@ import { configOf } from "./conf.ts";
 import { WatchedDisk } from "../support/watched_disk.ts";
 import { withScratch } from "./scratch.ts";
 
-Deno.test("settleState() takes what is not there yet, or lies elsewhere, as it is", () =>
+Deno.test("settleState() ignores paths that are missing or elsewhere", () =>
   withScratch(async (folder) => {
     await settleState(configOf(`storage=${folder}/none/deep`, "[a]", "size=1MB", "file=/none/at/all"));
     await settleState(configOf(`storage=${folder}`, "[a]", "size=1MB", "file=/dev/none"));

@@ -5,7 +5,7 @@ import { StorageLock } from "../../lib/provision/storage_lock.ts";
 import { runToolOk } from "../support/tools.ts";
 import { withScratch } from "./scratch.ts";
 
-Deno.test("StorageLock has one holder at a time, whom others are told", async () => {
+Deno.test("StorageLock has one holder at a time, which others can read", async () => {
   await withScratch(async (folder) => {
     assertEquals(StorageLock.holder(folder, "serve"), undefined);
     const first = await StorageLock.acquire(folder, "serve");
@@ -21,7 +21,7 @@ Deno.test("StorageLock has one holder at a time, whom others are told", async ()
   });
 });
 
-Deno.test("StorageLock takes nobody for its holder who only looks", async () => {
+Deno.test("StorageLock does not take a process that only checks it for its holder", async () => {
   await withScratch((folder) => {
     const path = join(folder, "serve.lock");
     Deno.writeTextFileSync(path, "1\n");
@@ -57,7 +57,7 @@ Deno.test("StorageLock touches nothing that a link leads to, and waits for no pi
   });
 });
 
-Deno.test("StorageLock is nobody's when the folder does not exist", async () => {
+Deno.test("StorageLock has no holder when the folder does not exist", async () => {
   await withScratch((folder) => {
     assertEquals(StorageLock.holder(join(folder, "none"), "serve"), undefined);
   });

@@ -2,21 +2,21 @@ import { statfsSync } from "node:fs";
 import { assert, assertEquals } from "@std/assert";
 import { basename, join } from "@std/path";
 import { parseConfig } from "../../lib/config/parse_config.ts";
-import { examine } from "../../lib/provision/examine.ts";
+import { examine } from "../../lib/provision/examine/examine.ts";
 import { provision } from "../../lib/provision/provision.ts";
 import { type Entry, survey } from "../../lib/provision/survey.ts";
 import { runTool, runToolOk } from "../support/tools.ts";
 import { configOf } from "./conf.ts";
 import { withScratch, writeAt } from "./scratch.ts";
 
-/** What a survey finds at names in a folder, of which a conf makes a LUN each. */
+/** Returns the entries that a survey finds at names in a folder, each the file of a LUN. */
 function entriesOf(folder: string, names: readonly string[]): Record<string, Entry> {
   const lines = names.flatMap((name, index) => [`[t${index}]`, "size=1MB", `file=${name}`]);
   const { places } = survey(configOf(`storage=${folder}`, ...lines));
   return Object.fromEntries([...places].map(([path, { entry }]) => [basename(path), entry]));
 }
 
-Deno.test("survey() tells apart what can stand at a path", async () => {
+Deno.test("survey() distinguishes all kinds of entries", async () => {
   await withScratch(async (folder) => {
     Deno.writeTextFileSync(join(folder, "file"), "x".repeat(5000));
     Deno.mkdirSync(join(folder, "folder"));
@@ -46,7 +46,7 @@ Deno.test("survey() tells apart what can stand at a path", async () => {
   });
 });
 
-Deno.test("survey() finds the nearest folder above a path, or what is there in its place", async () => {
+Deno.test("survey() finds the nearest ancestor of a path, folder or not", async () => {
   await withScratch((folder) => {
     Deno.mkdirSync(join(folder, "folder"));
     Deno.writeTextFileSync(join(folder, "file"), "");
@@ -74,7 +74,7 @@ Deno.test("survey() finds the nearest folder above a path, or what is there in i
   });
 });
 
-Deno.test("survey() finds where paths lead of what is not there", async () => {
+Deno.test("survey() finds the real paths of missing files", async () => {
   await withScratch((folder) => {
     Deno.mkdirSync(join(folder, "real"));
     Deno.writeTextFileSync(join(folder, "real/file"), "");
@@ -126,7 +126,7 @@ Deno.test("survey() looks into files that no build has made, and into no others"
   });
 });
 
-Deno.test("survey() finds the program's own files by whatever name they have", async () => {
+Deno.test("survey() finds the program's own files under any name", async () => {
   await withScratch(async (folder) => {
     const s = join(folder, "s");
     const [file, secrets] = [join(folder, "conf"), join(folder, "secrets")];
@@ -161,7 +161,7 @@ Deno.test("survey() finds the program's own files by whatever name they have", a
   });
 });
 
-Deno.test("survey() finds no file of the program's own where there is none yet", async () => {
+Deno.test("survey() finds none of the program's own files before they exist", async () => {
   await withScratch((folder) => {
     const { ownFiles } = survey(
       configOf(`storage=${folder}/none`, "secrets=/none/secrets", "[a]", "size=1MB"),

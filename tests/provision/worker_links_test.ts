@@ -24,7 +24,7 @@ function nameIn(folder: string, link: string): string {
   return link.slice(folder.length + 1).replace(/\d+$/, "N");
 }
 
-Deno.test("WorkerLinks links to where files really are, once, and removes what an earlier process has left", () =>
+Deno.test("WorkerLinks links to the real paths of files, once, and removes entries of earlier processes", () =>
   withScratch((folder) => {
     const storage = `${folder}/storage`;
     Deno.mkdirSync(`${storage}/.iscsi/links/read-write`, { recursive: true });
@@ -96,7 +96,7 @@ Deno.test("WorkerLinks has what may not be written in a folder of its own, and m
     assertEquals(links.extend([file(a)]).links.get(a) === before.get(a), false);
   }));
 
-Deno.test("WorkerLinks makes hard links where no symbolic ones can be made", () =>
+Deno.test("WorkerLinks makes hard links when it cannot make symbolic ones", () =>
   withScratch((storage) => {
     const path = `${storage}/a`;
     Deno.writeTextFileSync(path, "here");
@@ -117,7 +117,7 @@ Deno.test("WorkerLinks makes hard links where no symbolic ones can be made", () 
     }
   }));
 
-Deno.test("WorkerLinks says of a file that is missing which one it is, and links the others", () =>
+Deno.test("WorkerLinks names a missing file, and links the others", () =>
   withScratch((folder) => {
     Deno.writeTextFileSync(`${folder}/some`, "");
     const links = new WorkerLinks(folder, NO_PROGRAMS);
@@ -127,7 +127,7 @@ Deno.test("WorkerLinks says of a file that is missing which one it is, and links
     assertStringIncludes(made.faults.get(`${folder}/none`)!, `"${folder}/none"`);
   }));
 
-Deno.test("WorkerLinks says of a device that is gone which one it was", () =>
+Deno.test("WorkerLinks names a missing device", () =>
   withScratch((folder) => {
     const links = new WorkerLinks(folder, NO_PROGRAMS);
     const { faults } = links.renew([{ path: "/dev/none", readOnly: false, isDevice: true }]);

@@ -225,7 +225,7 @@ testWithDevice("whoever may not make nodes is told what it takes", [], async () 
   await server.waitForLog(" is not served: ", 20_000);
   assertMatch(
     server.stderr,
-    /Cannot make a node for block device .*not permitted; run it as root, with CAP_MKNOD;/,
+    /Cannot create a node of block device .*not permitted; run it as root, with CAP_MKNOD;/,
   );
   await server.untilReady();
   assertEquals(hasNodes(appliance), false);

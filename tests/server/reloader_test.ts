@@ -109,7 +109,7 @@ Deno.test("a reloader takes over a good conf, and tells the log change by change
     assertEquals(report, { dryRun: false, changes: supervisor.changes, obstacle: null });
     assertEquals(supervisor.deeds.slice(1), ["preview", "reconfigure a b", "done"]);
     assertEquals(log.lines, [
-      "info: Conf was read again: do a thing (1: sessions are told by a unit attention)",
+      "info: Conf was read again: do a thing (1: sessions get a unit attention)",
     ]);
     supervisor.changes = [];
     await reloader.reload({ file, force: false, dryRun: false });
@@ -125,7 +125,7 @@ Deno.test("a reloader refuses a conf that has errors, was not built, is not its 
     assertStringIncludes(errors.message, `\n${file}:5: Unknown option "worse"`);
     assertEquals(log.lines.length, 2);
     await write(["[new]", "size=1MB"], { build: false });
-    await assertRejects(() => reload(), Error, 'run "iscsi build"');
+    await assertRejects(() => reload(), Error, `run "iscsi build --conf ${file}"`);
     await assertRejects(() => reload(`${folder}/other`), Error, `reads "${file}", not "${folder}/other"`);
     Deno.removeSync(file);
     await assertRejects(() => reload(), Deno.errors.NotFound, file);

@@ -361,7 +361,7 @@ Deno.test("a supervisor whose worker crashes serves again where it can, though a
         await until(() => running.readyCount() === 2, "it is ready again");
         const calm = await logIn(served, port);
         const fault = `Cannot listen at 127.0.0.3:${port}: Address already in use (os error 98)`;
-        const remedy = "end the program that listens there, or set another port; trying again";
+        const remedy = "stop the program that listens there, or set another port; trying again";
         assertEquals(running.log.lines.filter((line) => line.includes("Cannot listen")), [
           `warning: ${fault}; ${remedy}`,
         ]);

@@ -109,7 +109,7 @@ Deno.test("start() leaves nothing open when somebody else listens at a portal", 
     assertThrows(
       () => TargetServer.start({ ...served, portals, log: new KeptLog() }),
       Error,
-      `Cannot listen at 127.0.0.1:${other.addr.port}: Address already in use (os error 98); end the program`,
+      `Cannot listen at 127.0.0.1:${other.addr.port}: Address already in use (os error 98); stop the program`,
     );
   }));
 

@@ -1,13 +1,13 @@
 import { dirname } from "@std/path";
-import type { LogicalUnitConfig } from "../config/config.ts";
-import { isInside } from "./is_inside.ts";
-import { fileKey } from "./own_files.ts";
-import type { Place, Survey } from "./survey.ts";
+import type { LogicalUnitConfig } from "../../config/config.ts";
+import { isInside } from "../is_inside.ts";
+import { fileKey } from "../own_files.ts";
+import type { Place, Survey } from "../survey.ts";
 
-/** The logical units that have no folder, by where their paths lead. */
+/** The logical units whose paths are not folders, by real path. */
 export type UnitsByPlace = ReadonlyMap<string, LogicalUnitConfig>;
 
-/** Finds where the paths of logical units lead; of two that lead to one place, the first has it. */
+/** Returns logical units by real path; of two with the same real path, the first. */
 export function unitsByPlace(units: readonly LogicalUnitConfig[], { places }: Survey): UnitsByPlace {
   const found = new Map<string, LogicalUnitConfig>();
   for (const unit of units) {
@@ -18,8 +18,8 @@ export function unitsByPlace(units: readonly LogicalUnitConfig[], { places }: Su
 }
 
 /**
- * Why a path cannot be a file: because it is, or lies in, something that belongs to somebody else. The conf has been
- * checked for that as it is written; links can make it so all the same.
+ * Finds a path that is, or lies in, the storage folder, the state folder or another unit's file. `parseConfig` checks
+ * the paths as they are written; this checks them with symbolic links resolved.
  */
 export function findFolderClash(
   unit: LogicalUnitConfig,
@@ -32,7 +32,7 @@ export function findFolderClash(
     return `${use}: the storage folder is "${storage.realPath}"; set "file" to the path of a file`;
   }
   if (realPath === stateFolder.realPath || isInside(stateFolder.realPath, realPath)) {
-    return `${use}: "${stateFolder.realPath}" is for the program's own files; set "file" to another path`;
+    return `${use}: "${stateFolder.realPath}" is reserved for this program; set "file" to another path`;
   }
   for (let folder = dirname(realPath); folder !== dirname(folder); folder = dirname(folder)) {
     const above = units.get(folder);
@@ -42,33 +42,33 @@ export function findFolderClash(
   return undefined;
 }
 
-/** Finds out that a path leads to a file that this program needs for something else. */
+/** Finds a path that leads to one of this program's own files. */
 export function findOwnFile(unit: LogicalUnitConfig, { ownFiles, places }: Survey): string | undefined {
   const { path, entry } = places.get(unit.path)!;
-  const what = entry.kind === "file" ? ownFiles.get(fileKey(entry)) : undefined;
-  return what && `Cannot use "${path}" as a backing file: it is ${what}; set "file" to another path`;
+  const purpose = entry.kind === "file" ? ownFiles.get(fileKey(entry)) : undefined;
+  return purpose && `Cannot use "${path}" as a backing file: it is ${purpose}; set "file" to another path`;
 }
 
-/** What logical units have, by what tells it from all else. */
-export class Holders {
-  readonly #holders = new Map<string, LogicalUnitConfig>();
+/** The logical unit that owns each file or device. */
+export class BackingOwners {
+  readonly #owners = new Map<string, LogicalUnitConfig>();
   readonly #survey: Survey;
 
   constructor(survey: Survey) {
     this.#survey = survey;
   }
 
-  /** Takes what a path leads to; or says why that cannot be: it is what another one leads to. */
-  take(unit: LogicalUnitConfig): string | undefined {
-    const identification = identify(this.#survey.places.get(unit.path)!);
-    const other = this.#holders.get(identification);
-    if (other === undefined) return void this.#holders.set(identification, unit);
+  /** Claims the file or device of a unit; returns the problem when another unit has claimed it. */
+  claim(unit: LogicalUnitConfig): string | undefined {
+    const key = identify(this.#survey.places.get(unit.path)!);
+    const other = this.#owners.get(key);
+    if (other === undefined) return void this.#owners.set(key, unit);
     return `Cannot use "${unit.path}" as a backing file: it is the same file as "${other.path}" of line ` +
       `${other.line}, and two LUNs on one file destroy each other's data; set "file" to another path`;
   }
 }
 
-/** What two paths have in common that lead to one thing: hard links share an inode; what is missing has its path. */
+/** Returns a key that all paths of one file or device share: its inode or number; of a missing file, the real path. */
 function identify({ entry, realPath }: Place): string {
   switch (entry.kind) {
     case "file":

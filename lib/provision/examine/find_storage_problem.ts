@@ -1,17 +1,17 @@
-import { identitiesFileOf, stateFolderOf } from "./state_folder.ts";
-import type { Place, Survey } from "./survey.ts";
+import { identitiesFileOf, stateFolderOf } from "../state_folder.ts";
+import type { Place, Survey } from "../survey.ts";
 
-/** Why the storage folder or its state folder cannot be used; undefined when they can, or can be made. */
+/** Finds the problem with the storage folder or its state folder; undefined when both exist or can be made. */
 export function findFolderProblem({ storage, stateFolder }: Survey): string | undefined {
   return folderProblem(storage, storage.realPath, 'set "storage" to the path of a folder') ??
     folderProblem(stateFolder, stateFolderOf(storage.realPath), "move it away");
 }
 
-/** Why the recorded identities cannot be used. */
+/** Finds the problem with the recorded identities. */
 export function findIdentitiesProblem({ storage, recorded }: Survey): string | undefined {
   if (recorded.kind === "recorded") return undefined;
   const problem = `Cannot read "${identitiesFileOf(storage.path)}": ${recorded.reason}`;
-  // Throwing identities away has a price, so it is only proposed when they are lost already.
+  // Discarding identities makes initiators lose their disks, so that is suggested only when they are lost already.
   if (recorded.kind === "unreadable") return problem;
   return `${problem}; restore it from a backup, or move it away and run "iscsi build" to give every LUN a new ` +
     "identity (initiators will take them for new disks)";
@@ -23,16 +23,16 @@ function folderProblem(place: Place, expectedRealPath: string, remedy: string): 
   switch (entry.kind) {
     case "folder":
       if (place.realPath === expectedRealPath) return undefined;
-      return `${use}: a symbolic link leads from it to "${place.realPath}"; ${remedy}`;
+      return `${use}: a symbolic link leads to "${place.realPath}"; ${remedy}`;
     case "missing":
       return ancestor.isFolder ? undefined : `${use}: "${ancestor.path}" is not a folder; ${remedy}`;
     case "danglingLink":
-      return `${use}: it is a symbolic link to "${entry.leadsTo}", which leads nowhere; ${remedy}`;
+      return `${use}: it is a broken symbolic link, to "${entry.leadsTo}"; ${remedy}`;
     case "unreadable":
-      return `Cannot look at "${path}": ${entry.reason}`;
+      return `Cannot access "${path}": ${entry.reason}`;
     case "file":
     case "blockDevice":
     case "special":
-      return `${use}: it is something else; ${remedy}`;
+      return `${use}: it is not a folder; ${remedy}`;
   }
 }

@@ -1,14 +1,14 @@
-/** Judges the file at the path of a logical unit, or that there is none, by what is recorded of it. */
+/** Examines the file of a logical unit, or its absence, and compares it with its recorded identity. */
 import { dirname } from "@std/path";
 import { type Backing, type Candidate, exactSize, type Refusal } from "./backing.ts";
 import { unpackCommand } from "./file_format.ts";
-import { isInside } from "./is_inside.ts";
-import { isOfDisk, type RecordedIdentity } from "./recorded_identity.ts";
-import type { Place } from "./survey.ts";
+import { isInside } from "../is_inside.ts";
+import { isOfDisk, type RecordedIdentity } from "../identity/recorded_identity.ts";
+import type { Place } from "../survey.ts";
 
 type FileEntry = Place["entry"] & { readonly kind: "file" };
 
-/** File systems on which a file takes its whole size at once, by their numbers (`f_type` of statfs). */
+/** File systems without sparse files, by number (`f_type` of statfs). */
 const NOT_SPARSE: Readonly<Record<number, string>> = {
   0x4d44: "FAT",
   0x2011bab0: "exFAT",
@@ -18,15 +18,15 @@ const NOT_SPARSE: Readonly<Record<number, string>> = {
 
 const FORCE = 'run "iscsi build --force"';
 
-/** Judges a path at which there is nothing. */
+/** Examines a path at which there is no file. */
 export function examineMissing({ unit, place, storage, recorded }: Candidate): Backing | Refusal {
   const create = `Cannot create "${unit.path}"`;
   const { ancestor } = place;
   if (!ancestor.isFolder) {
     return { problem: `${create}: "${ancestor.path}" is not a folder; set "file" to another path` };
   }
-  // Below the storage folder, folders are this program's to make; elsewhere a missing one is a typing error, or a
-  // file system that is not mounted, and making it would put the file on the wrong disk.
+  // This program makes folders only below the storage folder. Elsewhere, a missing folder is a typing error or a file
+  // system that is not mounted, and making it would put the file on the wrong disk.
   const folder = dirname(unit.path);
   if (ancestor.path !== folder && !isInside(storage.path, unit.path)) {
     return { problem: `${create}: folder "${folder}" does not exist; create it or mount it` };
@@ -34,26 +34,25 @@ export function examineMissing({ unit, place, storage, recorded }: Candidate): B
   const problem = notSparse(create, place);
   if (problem !== undefined) return { problem };
   if (recorded === "unknown" || !isOfDisk(recorded)) return { state: "missing" };
+  const record = describeRecord(recorded);
   return {
     problem:
-      `Disk "${unit.path}" is lost: the file does not exist, and ${
-        describeRecord(recorded)
-      }; mount its file ` +
-      `system or put the file back, or ${FORCE} to make an empty disk with a new identity`,
+      `Disk "${unit.path}" is lost: the file does not exist, but ${record}; mount its file system or restore ` +
+      `the file, or ${FORCE} to replace it with an empty disk that has a new identity`,
     forced: {
       backing: { state: "missing", isLost: true },
-      consequence: `Disk "${unit.path}" is lost, and an empty one with a new identity takes its place`,
+      consequence: `Disk "${unit.path}" is lost; an empty disk with a new identity replaces it`,
     },
     isMistaken: true,
   };
 }
 
-/** Judges a file. */
+/** Examines a file. */
 export function examineFile(candidate: Candidate, entry: FileEntry): Backing | Refusal {
   const { unit, place, recorded } = candidate;
   const { sizeBytes, allocatedBytes } = entry;
-  const isStrange = recorded !== "unknown" && !isOfDisk(recorded);
-  const foreign = isStrange ? findForeignFormat(candidate, entry) : undefined;
+  const isUnrecorded = recorded !== "unknown" && !isOfDisk(recorded);
+  const foreign = isUnrecorded ? findForeignFormat(candidate, entry) : undefined;
   if (foreign !== undefined) return foreign;
   if (sizeBytes > unit.sizeBytes) {
     const problem = `Cannot use "${unit.path}" for size ${exactSize(unit.sizeBytes)}: the file has ` +
@@ -67,11 +66,11 @@ export function examineFile(candidate: Candidate, entry: FileEntry): Backing | R
   const problem = notSparse(`Cannot grow "${unit.path}"`, place);
   if (problem !== undefined) return { problem };
   const short: Backing = { state: "short", fileBytes: sizeBytes, allocatedBytes };
-  if (isStrange && !isOfThisBuild(entry, recorded)) return refuseGrowth(candidate, short);
+  if (isUnrecorded && !isOfThisBuild(entry, recorded)) return refuseGrowth(candidate, short);
   return findLoss(candidate, entry, short) ?? short;
 }
 
-/** Finds out that a known disk has less in it than it had. */
+/** Refuses a recorded disk that is smaller than recorded. */
 function findLoss(
   { unit: { path }, recorded }: Candidate,
   { sizeBytes, allocatedBytes }: FileEntry,
@@ -82,11 +81,11 @@ function findLoss(
   if (sizeBytes === 0) {
     return {
       problem:
-        `Disk "${path}" is lost: the file is empty, and ${record}; put the file back, or ${FORCE} to make an ` +
-        "empty disk with a new identity of it",
+        `Disk "${path}" is lost: the file is empty, but ${record}; restore the file, or ${FORCE} to replace it ` +
+        "with an empty disk that has a new identity",
       forced: {
         backing: { state: "short", fileBytes: 0, allocatedBytes, isLost: true },
-        consequence: `Disk "${path}" is lost, and becomes an empty one with a new identity`,
+        consequence: `Disk "${path}" is lost; an empty disk with a new identity replaces it`,
       },
       isMistaken: true,
     };
@@ -95,22 +94,22 @@ function findLoss(
   const [now, before] = [exactSize(sizeBytes), exactSize(recorded.sizeBytes)];
   return {
     problem:
-      `Disk "${path}" has lost its end: the file has ${now}, and ${record}; put the file back, or ${FORCE} to ` +
-      "go on with zeros in place of what is lost",
+      `Disk "${path}" is truncated: the file has ${now}, but ${record}; restore the file, or ${FORCE} to replace ` +
+      "the lost data with zeros",
     forced: {
       backing,
-      consequence: `Disk "${path}" has lost its end: of ${before} it has the first ${now}`,
+      consequence: `Disk "${path}" is truncated: only the first ${now} of ${before} are left`,
     },
     isMistaken: true,
   };
 }
 
-/** Whether a file is as an interrupted build leaves it that was about to make it. */
+/** Reports whether an interrupted build may have left the file. */
 function isOfThisBuild({ sizeBytes }: FileEntry, recorded: RecordedIdentity | undefined): boolean {
   return recorded !== undefined && (sizeBytes === 0 || sizeBytes === recorded.sizeBytes);
 }
 
-/** Refuses a file that no build has made and that is, by its first bytes, something else than a disk. */
+/** Refuses a file that no build has created, and whose content has the format of something other than a disk. */
 function findForeignFormat(
   { unit }: Candidate,
   { format, sizeBytes, allocatedBytes }: FileEntry,
@@ -119,8 +118,8 @@ function findForeignFormat(
   const { path } = unit;
   const { command, result } = unpackCommand(format, path);
   const problem =
-    `Cannot use "${path}" as a backing file: it is ${format.name}, and initiators would see that in ` +
-    `place of the disk in it; run "${command}" and set "file" to "${result}"`;
+    `Cannot use "${path}" as a backing file: it is ${format.name}, and initiators would see it instead of the ` +
+    `disk in it; run "${command}" and set "file" to "${result}"`;
   if (sizeBytes !== unit.sizeBytes) return { problem, isMistaken: true };
   return {
     problem: `${problem}; or ${FORCE} to export it as it is`,
@@ -132,7 +131,7 @@ function findForeignFormat(
   };
 }
 
-/** Refuses to make a file longer that no build has made. */
+/** Refuses to grow a file that no build has created. */
 function refuseGrowth(
   { unit, blockSizeBytes }: Candidate,
   short: Backing & { readonly state: "short" },
@@ -143,29 +142,27 @@ function refuseGrowth(
   const blocks = Math.ceil(fileBytes / blockSizeBytes) * blockSizeBytes;
   if (blocks !== fileBytes) {
     const problem =
-      `${use}: "iscsi build" did not make it, and its ${fileBytes} bytes are not whole blocks of ` +
+      `${use}: "iscsi build" did not create it, and its ${fileBytes} bytes are not a multiple of ` +
       `${blockSizeBytes}; set "file" to another path, or run "truncate --size=${blocks}" on it if it is a disk`;
     return { problem, isMistaken: true };
   }
   const keep = fileBytes === 0 ? "remove it" : `set "size" to ${fileBytes} to export it as it is`;
+  const growth = `from ${exactSize(fileBytes)} to ${exactSize(sizeBytes)}`;
   return {
     problem:
-      `Cannot grow "${path}" from ${exactSize(fileBytes)} to ${
-        exactSize(sizeBytes)
-      }: "iscsi build" did not ` +
-      `make it; ${keep}, or ${FORCE} to make it longer`,
+      `Cannot grow "${path}" ${growth}: "iscsi build" did not create it; ${keep}, or ${FORCE} to grow it`,
     forced: {
       backing: short,
-      consequence: `File "${path}", which "iscsi build" did not make, grows from ${exactSize(fileBytes)}`,
+      consequence: `File "${path}", which "iscsi build" did not create, grows from ${exactSize(fileBytes)}`,
     },
     isMistaken: true,
   };
 }
 
-/** Says what is recorded of a disk, as a clause. */
+/** Describes the record of a disk, as a clause. */
 function describeRecord({ created, sizeBytes }: RecordedIdentity): string {
   if (typeof created !== "string") return "its identity is recorded";
-  return `it was there on ${created.slice(0, "YYYY-MM-DD".length)} with ${exactSize(sizeBytes ?? 0)}`;
+  return `on ${created.slice(0, "YYYY-MM-DD".length)} it had ${exactSize(sizeBytes ?? 0)}`;
 }
 
 function notSparse(action: string, place: Place): string | undefined {

@@ -1,11 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { formatDiagnostic } from "../../lib/config/diagnostic.ts";
-import { findFileFormat, FORMAT_BYTES, unpackCommand } from "../../lib/provision/file_format.ts";
-import { provision } from "../../lib/provision/provision.ts";
-import { runTool, runToolOk, testWithTools } from "../support/tools.ts";
-import { configOf } from "./conf.ts";
-import { withScratch } from "./scratch.ts";
+import { formatDiagnostic } from "../../../lib/config/diagnostic.ts";
+import { findFileFormat, FORMAT_BYTES, unpackCommand } from "../../../lib/provision/examine/file_format.ts";
+import { provision } from "../../../lib/provision/provision.ts";
+import { runTool, runToolOk, testWithTools } from "../../support/tools.ts";
+import { configOf } from "../conf.ts";
+import { withScratch } from "../scratch.ts";
 
 /** A format by its bytes at an offset, from the end where it is below 0. */
 const MAGICS: readonly (readonly [name: string | undefined, at: number, hex: string])[] = [

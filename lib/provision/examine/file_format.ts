@@ -1,26 +1,26 @@
 /**
- * Formats in which a file holds a disk, or other files, in another form than block for block. A LUN is served block for
- * block, so initiators would see the container in place of the disk in it.
+ * Formats of files that contain a disk or other files, but not as plain blocks. A LUN is served as plain blocks, so
+ * initiators would see the container instead of the disk in it.
  */
 
-/** A format, and the command that makes plain blocks of a file in it. */
+/** A format, and the command that converts a file to plain blocks. */
 export interface FileFormat {
-  /** As the end of a sentence: `a qcow2 image`. */
+  /** The end of a sentence: `a qcow2 image`. */
   readonly name: string;
-  /** A command for a shell; `$1` stands for the file and `$2` for the one to be made. */
+  /** A shell command; `$1` is the file and `$2` the result. */
   readonly unpack: string;
 }
 
-/** Bytes by which a format is known; an offset below 0 counts from the end of the file. */
+/** The bytes that identify a format; a negative offset counts from the end of the file. */
 interface Magic {
   readonly at: number;
   readonly bytes: string;
 }
 
-/** How much of each end of a file tells its format. */
+/** The bytes of each end of a file that identify its format. */
 export const FORMAT_BYTES = 512;
 
-/** Virtual disks, by the name that qemu-img has for them. */
+/** Virtual disks, with their names in qemu-img. */
 const IMAGES: readonly (readonly [name: string, qemuName: string, ...magics: Magic[]])[] = [
   ["qcow", "qcow", { at: 0, bytes: "QFI\xfb\0\0\0\x01" }],
   ["qcow2", "qcow2", { at: 0, bytes: "QFI\xfb" }],
@@ -35,7 +35,7 @@ const IMAGES: readonly (readonly [name: string, qemuName: string, ...magics: Mag
     { at: 0, bytes: "\xbe\xba\xfe\xca\0\0\0\0" },
   ],
   ["VHDX", "vhdx", { at: 0, bytes: "vhdxfile" }],
-  // A dynamic one has its footer at both ends, a fixed one behind the blocks of the disk only.
+  // A dynamic image has its footer at both ends, a fixed one only at the end.
   ["VHD", "vpc", { at: 0, bytes: "conectix" }, { at: -512, bytes: "conectix" }],
   [
     "VDI",
@@ -67,7 +67,7 @@ const FORMATS: readonly { readonly format: FileFormat; readonly magics: readonly
   ...PACKAGES.map(([name, unpack, magic]) => ({ format: { name, unpack }, magics: [magic] })),
 ];
 
-/** Finds the format of a file by its first and its last bytes, up to `FORMAT_BYTES` of each. */
+/** Finds the format of a file from its first and last bytes, up to `FORMAT_BYTES` of each. */
 export function findFileFormat(head: Uint8Array, tail: Uint8Array): FileFormat | undefined {
   return FORMATS.find(({ magics }) =>
     magics.some(({ at, bytes }) => {
@@ -78,7 +78,7 @@ export function findFileFormat(head: Uint8Array, tail: Uint8Array): FileFormat |
   )?.format;
 }
 
-/** Returns the command that unpacks the file at `path`, and the path of what it makes. */
+/** Returns the command that unpacks the file at `path`, and the path of the result. */
 export function unpackCommand({ unpack }: FileFormat, path: string): { command: string; result: string } {
   const result = `${path}.raw`;
   const words: Readonly<Record<string, string>> = { "$1": shellWord(path), "$2": shellWord(result) };
@@ -90,7 +90,7 @@ function hasBytes(data: Uint8Array, bytes: string): boolean {
     Array.from(bytes).every((byte, index) => byte.charCodeAt(0) === data[index]);
 }
 
-/** Quotes a text for a shell, unless it means itself there. */
+/** Quotes a text for a shell where that is necessary. */
 function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -1,16 +1,16 @@
 import { join, relative } from "@std/path";
-import type { LogicalUnitConfig } from "../config/config.ts";
+import type { LogicalUnitConfig } from "../../config/config.ts";
 import { type Backing, type Candidate, exactSize, type Refusal } from "./backing.ts";
-import type { BlockDevice } from "./block_device.ts";
+import type { BlockDevice } from "../block_device.ts";
 import { examineFile, examineMissing } from "./examine_file.ts";
-import { isInside } from "./is_inside.ts";
-import type { Place } from "./survey.ts";
+import { isInside } from "../is_inside.ts";
+import type { Place } from "../survey.ts";
 
-/** Judges what stands at the path of a logical unit: what it is good for, or why it is not used. */
+/** Examines the path of a logical unit, and returns the backing there or the reason to refuse it. */
 export function examineBacking(candidate: Candidate): Backing | Refusal {
   const { unit, readOnly, place, storage } = candidate;
-  const detour = findDetour(place, storage);
-  if (detour !== undefined) return { problem: detour };
+  const problem = findRedirectedPath(place, storage);
+  if (problem !== undefined) return { problem };
   const { entry } = place;
   switch (entry.kind) {
     case "missing":
@@ -24,7 +24,7 @@ export function examineBacking(candidate: Candidate): Backing | Refusal {
   }
 }
 
-/** Says why an entry can be no disk. */
+/** Describes an entry that cannot be a disk. */
 function describeUnusable(
   { path }: LogicalUnitConfig,
   entry: Exclude<Place["entry"], { readonly kind: "missing" | "file" | "blockDevice" }>,
@@ -36,9 +36,9 @@ function describeUnusable(
     case "special":
       return `${use}: it is ${entry.name}; set "file" to the path of a file`;
     case "danglingLink":
-      return `${use}: it is a symbolic link to "${entry.leadsTo}", which leads nowhere; remove the link`;
+      return `${use}: it is a broken symbolic link, to "${entry.leadsTo}"; remove the link`;
     case "unreadable":
-      return `Cannot look at "${path}": ${entry.reason}`;
+      return `Cannot access "${path}": ${entry.reason}`;
   }
 }
 
@@ -53,23 +53,23 @@ function examineDevice(unit: LogicalUnitConfig, device: BlockDevice, readOnly: b
   if (isWriteProtected && !readOnly) {
     return { problem: `${use}: it is write-protected; set "readonly=y" or use another device` };
   }
-  // An initiator's writes below a file system that this machine has mounted destroy it.
+  // Writes of an initiator would destroy a file system that this machine has mounted.
   if (mountPoint !== undefined && !readOnly) {
     const problem =
-      `${use}: it, or a part of it, is mounted at "${mountPoint}"; unmount that or use another device`;
+      `${use}: it, or a part of it, is mounted at "${mountPoint}"; unmount it or use another device`;
     return { problem };
   }
   return { state: "device", deviceBytes: sizeBytes };
 }
 
 /**
- * What is wrong if symbolic links take a path elsewhere than its name says. The storage folder may be a link itself,
- * since it is the administrator's to place.
+ * Returns the problem with a path that symbolic links lead elsewhere. The storage folder itself may be a link, because
+ * the administrator chooses its place.
  */
-function findDetour(place: Place, storage: Place): string | undefined {
+function findRedirectedPath(place: Place, storage: Place): string | undefined {
   const { path, realPath, entry } = place;
   const expected = isInside(storage.path, path) ? join(storage.realPath, relative(storage.path, path)) : path;
   if (realPath === expected || entry.kind === "danglingLink" || entry.kind === "unreadable") return undefined;
-  return `Cannot use "${path}" as a backing file: a symbolic link leads from it to "${realPath}"; ` +
+  return `Cannot use "${path}" as a backing file: a symbolic link leads to "${realPath}"; ` +
     `set "file" to that path or remove the link`;
 }

@@ -1,42 +1,48 @@
-import type { Config, LogicalUnitConfig } from "../config/config.ts";
+import type { Config, LogicalUnitConfig } from "../../config/config.ts";
 import type { Backing, Candidate, Refusal } from "./backing.ts";
 import { examineBacking } from "./examine_backing.ts";
-import { findFolderClash, findOwnFile, Holders, type UnitsByPlace, unitsByPlace } from "./find_clash.ts";
+import {
+  BackingOwners,
+  findFolderClash,
+  findOwnFile,
+  type UnitsByPlace,
+  unitsByPlace,
+} from "./find_clash.ts";
 import { findFolderProblem, findIdentitiesProblem } from "./find_storage_problem.ts";
-import { identityKey } from "./identity_key.ts";
-import { isInside } from "./is_inside.ts";
-import type { Survey } from "./survey.ts";
+import { identityKey } from "../identity/identity_key.ts";
+import { isInside } from "../is_inside.ts";
+import type { Survey } from "../survey.ts";
 
-/** Something that keeps the conf from being put into practice. */
+/** A problem that prevents building or serving the conf. */
 export interface Problem {
   /** Line of the conf. */
   readonly line: number;
   readonly message: string;
-  /** The logical unit that it is a problem of; undefined for one of all of them. */
+  /** The logical unit with the problem; undefined for a problem of all. */
   readonly unit?: LogicalUnitConfig;
   /** A path does not lead to the disk that the conf means. */
   readonly isMistaken?: true;
 }
 
-/** How to examine. */
+/** Options of `examine`. */
 export interface ExamineOptions {
-  /** The user insists on what is refused otherwise. */
+  /** Turns the problems that can be overridden into warnings. */
   readonly force?: boolean;
 }
 
-/** What the paths of a conf are good for. */
+/** The backings of a conf's logical units, and the problems with their paths. */
 export interface Examination {
   readonly problems: readonly Problem[];
-  /** What would be a problem if the user did not insist. */
+  /** The problems that `force` has overridden. */
   readonly warnings: readonly Problem[];
   /** The logical units without a problem, in the order of the conf. */
   readonly backings: ReadonlyMap<LogicalUnitConfig, Backing>;
 }
 
-/** Where global options such as `storage` stand, or would stand if they did not have their defaults. */
+/** The line for problems with global options such as `storage`. */
 const GLOBALS_LINE = 1;
 
-/** Finds everything that is wrong with the paths of a conf. */
+/** Examines the paths of a conf, and finds every problem with them. */
 export function examine(config: Config, survey: Survey, { force = false }: ExamineOptions = {}): Examination {
   const problems: Problem[] = [];
   const warnings: Problem[] = [];
@@ -47,19 +53,19 @@ export function examine(config: Config, survey: Survey, { force = false }: Exami
   }
   const candidates = candidatesOf(config, survey);
   const byPlace = unitsByPlace(candidates.map(({ unit }) => unit), survey);
-  const holders = new Holders(survey);
+  const owners = new BackingOwners(survey);
   for (const candidate of candidates) {
     const { unit, unit: { line } } = candidate;
-    // What is wrong with the storage folder is wrong with everything in it, and is said once.
+    // A problem with the storage folder is reported once, and not for every file in it.
     if (folderProblem !== undefined && isInside(survey.storage.path, unit.path)) continue;
-    const judgement = decide(candidate, survey, { byPlace, holders });
-    if ("state" in judgement) {
-      backings.set(unit, judgement);
-    } else if (force && judgement.forced !== undefined) {
-      backings.set(unit, judgement.forced.backing);
-      warnings.push({ line, message: judgement.forced.consequence });
+    const result = examineCandidate(candidate, survey, { byPlace, owners });
+    if ("state" in result) {
+      backings.set(unit, result);
+    } else if (force && result.forced !== undefined) {
+      backings.set(unit, result.forced.backing);
+      warnings.push({ line, message: result.forced.consequence });
     } else {
-      const { problem: message, isMistaken } = judgement;
+      const { problem: message, isMistaken } = result;
       problems.push({ line, message, unit, ...(isMistaken && { isMistaken }) });
     }
   }
@@ -82,18 +88,18 @@ function candidatesOf(config: Config, survey: Survey): Candidate[] {
   );
 }
 
-function decide(
+function examineCandidate(
   candidate: Candidate,
   survey: Survey,
-  { byPlace, holders }: { readonly byPlace: UnitsByPlace; readonly holders: Holders },
+  { byPlace, owners }: { readonly byPlace: UnitsByPlace; readonly owners: BackingOwners },
 ): Backing | Refusal {
   const { unit } = candidate;
   const clash = findFolderClash(unit, byPlace, survey);
   if (clash !== undefined) return { problem: clash };
   const ownFile = findOwnFile(unit, survey);
   if (ownFile !== undefined) return { problem: ownFile, isMistaken: true };
-  const judgement = examineBacking(candidate);
-  const isOfUse = "state" in judgement || judgement.forced !== undefined;
-  const problem = isOfUse ? holders.take(unit) : undefined;
-  return problem === undefined ? judgement : { problem };
+  const result = examineBacking(candidate);
+  const isUsable = "state" in result || result.forced !== undefined;
+  const problem = isUsable ? owners.claim(unit) : undefined;
+  return problem === undefined ? result : { problem };
 }

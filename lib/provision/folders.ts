@@ -1,10 +1,10 @@
-/** Folders of the state folder, most of which hold what one run of the server needs. */
+/** Folders in the state folder, such as those of one run of the server. */
 import { ProvisionError, reasonOf } from "./provision_error.ts";
 
 const FOLDER_MODE = 0o700;
 
 /**
- * Makes a folder, unless it is there.
+ * Makes a folder, unless it exists.
  *
  * @throws {ProvisionError} when the system refuses
  */
@@ -17,7 +17,7 @@ export function makeFolder(path: string): void {
 }
 
 /**
- * Removes a folder with all that is in it, unless there is none.
+ * Removes a folder or file with all of its content, if it exists.
  *
  * @throws {ProvisionError} when the system refuses
  */
@@ -31,7 +31,7 @@ export function removeFolder(path: string): void {
 }
 
 /**
- * The names of what is in a folder; none when there is no folder.
+ * Returns the names of the entries of a folder; none when it does not exist.
  *
  * @throws {ProvisionError} when the system refuses
  */

@@ -1,13 +1,13 @@
-import type { LogicalUnitConfig } from "../config/config.ts";
-import { formatSize } from "../config/size.ts";
-import type { RecordedIdentity } from "./recorded_identity.ts";
-import type { Place } from "./survey.ts";
+import type { LogicalUnitConfig } from "../../config/config.ts";
+import { formatSize } from "../../config/size.ts";
+import type { RecordedIdentity } from "../identity/recorded_identity.ts";
+import type { Place } from "../survey.ts";
 
-/** What a logical unit's path is good for. */
+/** The file or device at a logical unit's path, as far as it can be used. */
 export type Backing =
-  /** Nothing is there yet, and a file can be created. */
+  /** There is no file yet, but one can be created. */
   | { readonly state: "missing"; readonly isLost?: true }
-  /** A file that is too small, and can grow. */
+  /** A file that is too small, but can grow. */
   | {
     readonly state: "short";
     readonly fileBytes: number;
@@ -19,20 +19,20 @@ export type Backing =
   /** A block device that is large enough. */
   | { readonly state: "device"; readonly deviceBytes: number };
 
-/** Why a path is not taken for a disk, and what it is good for if the user insists. */
+/** The reason why a path cannot be used as a disk. */
 export interface Refusal {
   readonly problem: string;
-  /** What `--force` makes of it; absent when nothing does. */
+  /** The result of `--force`; absent when the problem cannot be overridden. */
   readonly forced?: { readonly backing: Backing; readonly consequence: string };
   /** The path does not lead to the disk that the conf means. */
   readonly isMistaken?: true;
 }
 
-/** A logical unit's path, and what matters to it. */
+/** A logical unit to examine, with everything that its examination depends on. */
 export interface Candidate {
   readonly unit: LogicalUnitConfig;
   readonly blockSizeBytes: number;
-  /** Whether its target is write-protected. */
+  /** Its target is write-protected. */
   readonly readOnly: boolean;
   /** The identity recorded for it; "unknown" when the records cannot be read. */
   readonly recorded: RecordedIdentity | "unknown" | undefined;
@@ -40,14 +40,12 @@ export interface Candidate {
   readonly storage: Place;
 }
 
-/**
- * Whether a backing takes the place of a disk that was lost: a disk without data never has the identity of one with.
- */
+/** Reports whether a backing replaces a lost disk. It gets a new identity, because the data of the old one is gone. */
 export function isReplacement(backing: Backing): boolean {
   return "isLost" in backing && backing.isLost === true;
 }
 
-/** Formats a size for people, and to the byte: sizes that differ by a block must not look the same. */
+/** Formats a size for people, with the exact number of bytes: sizes that differ by a block must look different. */
 export function exactSize(bytes: number): string {
   const [size, exact] = [formatSize(bytes), `${bytes} bytes`];
   return size === exact ? size : `${size} (${exact})`;

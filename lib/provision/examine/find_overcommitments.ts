@@ -1,19 +1,20 @@
-import type { LogicalUnitConfig } from "../config/config.ts";
-import { formatSize } from "../config/size.ts";
+import type { LogicalUnitConfig } from "../../config/config.ts";
+import { formatSize } from "../../config/size.ts";
 import type { Problem } from "./examine.ts";
-import type { Survey } from "./survey.ts";
+import type { Survey } from "../survey.ts";
 
+/** The space of a file system, and the space that its LUNs can still take. */
 interface Demand {
   readonly availableBytes: number;
-  /** What the files may yet take when they are written in full. */
+  /** The bytes that the files take when they are written in full, beyond those that they take now. */
   neededBytes: number;
-  /** The first logical unit that goes beyond what is free. */
+  /** The first logical unit that exceeds the free space. */
   beyond: LogicalUnitConfig | undefined;
 }
 
 /**
- * Compares, for each file system, what its sparse files may yet come to take with what is free. Promising more is
- * allowed, since few disks are ever full, but whoever does it should know.
+ * Compares, for each file system, the space that its sparse files can still take with the free space. Overcommitting is
+ * allowed, because few disks are ever full, but the administrator must know.
  */
 export function findOvercommitments(units: readonly LogicalUnitConfig[], survey: Survey): Problem[] {
   const demands = new Map<number, Demand>();
@@ -29,8 +30,9 @@ export function findOvercommitments(units: readonly LogicalUnitConfig[], survey:
   }
   return [...demands.values()].flatMap(({ availableBytes, neededBytes, beyond }) => {
     if (beyond === undefined) return [];
-    const message = `More is promised than the file system of "${beyond.path}" has: its LUNs may yet take ` +
-      `${formatSize(neededBytes)}, and ${formatSize(availableBytes)} are free`;
+    const message =
+      `Overcommitted: LUNs may take ${formatSize(neededBytes)}, ${formatSize(availableBytes)} free ` +
+      "(thin provisioning)";
     return [{ line: beyond.line, message }];
   });
 }

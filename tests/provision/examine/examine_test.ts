@@ -1,16 +1,16 @@
-/** What is taken for the disk of a logical unit, by what is recorded of it. */
+/** The examination of a logical unit: its file compared with its record. */
 import { assertEquals } from "@std/assert";
-import { type Examination, examine, type Problem } from "../../lib/provision/examine.ts";
-import type { FileFormat } from "../../lib/provision/file_format.ts";
-import type { RecordedIdentity } from "../../lib/provision/recorded_identity.ts";
-import type { Entry, Survey } from "../../lib/provision/survey.ts";
-import { configOf, createdFile, identityNumber } from "./conf.ts";
-import { disk, file, FOLDER, MB, MISSING, place } from "./disk.ts";
+import { type Examination, examine, type Problem } from "../../../lib/provision/examine/examine.ts";
+import type { FileFormat } from "../../../lib/provision/examine/file_format.ts";
+import type { RecordedIdentity } from "../../../lib/provision/identity/recorded_identity.ts";
+import type { Entry, Survey } from "../../../lib/provision/survey.ts";
+import { configOf, createdFile, identityNumber } from "../conf.ts";
+import { disk, file, FOLDER, MB, MISSING, place } from "../disk.ts";
 
 const FORMAT: FileFormat = { name: "a qcow2 image", unpack: "convert $1 $2" };
 const EMPTY: Entry = file(0);
 
-/** What is recorded of the logical unit, from nothing to a file of 2 MB. */
+/** Records of the logical unit, from none to that of a file of 2 MB. */
 const RECORDED = {
   nothing: undefined,
   pending: { ...identityNumber(1), created: null, sizeBytes: 2 * MB },
@@ -43,13 +43,13 @@ function problemOf(examination: Examination): Omit<Problem, "unit"> {
   return problem;
 }
 
-/** What becomes of a LUN without a problem, and what is said of it. */
+/** Returns the backing of a LUN without a problem, and the warnings. */
 function backingOf({ problems, warnings, backings }: Examination): readonly [unknown, ...string[]] {
   assertEquals(problems, []);
   return [[...backings.values()][0], ...warnings.map(({ message }) => message)];
 }
 
-Deno.test("examine() takes what is as recorded, whatever its first bytes are", () => {
+Deno.test("examine() accepts a recorded file, whatever its first bytes are", () => {
   for (const recorded of [RECORDED.disk, RECORDED.unknownFile]) {
     for (const format of [undefined, FORMAT]) {
       const entry = { ...file(2 * MB, 4096), ...(format && { format }) };
@@ -60,7 +60,7 @@ Deno.test("examine() takes what is as recorded, whatever its first bytes are", (
   }
 });
 
-Deno.test("examine() takes what an interrupted build has left, and what is not there yet", () => {
+Deno.test("examine() accepts files of an interrupted build, and missing files", () => {
   const { pending, nothing } = RECORDED;
   for (const recorded of [pending, nothing]) {
     assertEquals(backingOf(examineOne({ entry: MISSING, recorded })), [{ state: "missing" }]);
@@ -79,10 +79,10 @@ Deno.test("examine() takes what an interrupted build has left, and what is not t
   }
 });
 
-const FORCED_EMPTY = 'or run "iscsi build --force" to make an empty disk with a new identity';
+const FORCED_EMPTY = 'or run "iscsi build --force" to replace it with an empty disk that has a new identity';
 
-Deno.test("examine() takes a missing file for a lost disk, which only force replaces", () => {
-  const there = "it was there on 2026-10-14 with 2 MB (2097152 bytes)";
+Deno.test("examine() reports a missing file as a lost disk, which only force replaces", () => {
+  const there = "on 2026-10-14 it had 2 MB (2097152 bytes)";
   for (
     const [recorded, record] of [[RECORDED.disk, there], [
       RECORDED.unknownFile,
@@ -92,33 +92,33 @@ Deno.test("examine() takes a missing file for a lost disk, which only force repl
     assertEquals(problemOf(examineOne({ entry: MISSING, recorded })), {
       line: 3,
       message:
-        `Disk "/s/a" is lost: the file does not exist, and ${record}; mount its file system or put the file back, ` +
+        `Disk "/s/a" is lost: the file does not exist, but ${record}; mount its file system or restore the file, ` +
         FORCED_EMPTY,
       isMistaken: true,
     });
     assertEquals(backingOf(examineOne({ entry: MISSING, recorded, force: true })), [
       { state: "missing", isLost: true },
-      'Disk "/s/a" is lost, and an empty one with a new identity takes its place',
+      'Disk "/s/a" is lost; an empty disk with a new identity replaces it',
     ]);
   }
 });
 
-Deno.test("examine() takes an emptied file for a lost disk, which only force replaces", () => {
+Deno.test("examine() reports an emptied file as a lost disk, which only force replaces", () => {
   for (const recorded of [RECORDED.disk, RECORDED.unknownFile]) {
     const { message, isMistaken } = problemOf(examineOne({ entry: EMPTY, recorded }));
     assertEquals(isMistaken, true);
-    assertEquals(message.split(", and ")[0], 'Disk "/s/a" is lost: the file is empty');
-    assertEquals(message.split("; ")[1], `put the file back, ${FORCED_EMPTY} of it`);
+    assertEquals(message.split(", but ")[0], 'Disk "/s/a" is lost: the file is empty');
+    assertEquals(message.split("; ")[1], `restore the file, ${FORCED_EMPTY}`);
     assertEquals(backingOf(examineOne({ entry: EMPTY, recorded, force: true })), [
       { state: "short", fileBytes: 0, allocatedBytes: 0, isLost: true },
-      'Disk "/s/a" is lost, and becomes an empty one with a new identity',
+      'Disk "/s/a" is lost; an empty disk with a new identity replaces it',
     ]);
   }
 });
 
-Deno.test("examine() refuses a disk that has lost its end, whatever its size is to be", () => {
+Deno.test("examine() refuses a truncated disk, whatever its size in the conf", () => {
   const warning =
-    'Disk "/s/a" has lost its end: of 2 MB (2097152 bytes) it has the first 1 MB (1048576 bytes)';
+    'Disk "/s/a" is truncated: only the first 1 MB (1048576 bytes) of 2 MB (2097152 bytes) are left';
   const rows = [
     ["2MB", { state: "short", fileBytes: MB, allocatedBytes: 0 }],
     ["1MB", { state: "ready", allocatedBytes: 0 }],
@@ -128,16 +128,15 @@ Deno.test("examine() refuses a disk that has lost its end, whatever its size is 
     assertEquals(problemOf(examineOne(options)), {
       line: 3,
       message:
-        'Disk "/s/a" has lost its end: the file has 1 MB (1048576 bytes), and it was there on 2026-10-14 with ' +
-        '2 MB (2097152 bytes); put the file back, or run "iscsi build --force" to go on with zeros in place of ' +
-        "what is lost",
+        'Disk "/s/a" is truncated: the file has 1 MB (1048576 bytes), but on 2026-10-14 it had 2 MB (2097152 ' +
+        'bytes); restore the file, or run "iscsi build --force" to replace the lost data with zeros',
       isMistaken: true,
     });
     assertEquals(backingOf(examineOne({ ...options, force: true })), [backing, warning]);
   }
 });
 
-Deno.test("examine() makes a file longer that no build has made only by force", () => {
+Deno.test("examine() grows a file that no build has created only by force", () => {
   const rows = [
     [file(MB), 'set "size" to 1048576 to export it as it is'],
     [EMPTY, "remove it"],
@@ -147,8 +146,8 @@ Deno.test("examine() makes a file longer that no build has made only by force", 
     assertEquals(problemOf(examineOne({ entry, recorded: undefined })), {
       line: 3,
       message:
-        `Cannot grow "/s/a" from ${size} to 2 MB (2097152 bytes): "iscsi build" did not make it; ${remedy}, or run ` +
-        '"iscsi build --force" to make it longer',
+        `Cannot grow "/s/a" from ${size} to 2 MB (2097152 bytes): "iscsi build" did not create it; ${remedy}, or run ` +
+        '"iscsi build --force" to grow it',
       isMistaken: true,
     });
     const [backing, warning] = backingOf(examineOne({ entry, recorded: undefined, force: true }));
@@ -157,24 +156,24 @@ Deno.test("examine() makes a file longer that no build has made only by force", 
       fileBytes: entry.kind === "file" ? entry.sizeBytes : 0,
       allocatedBytes: 0,
     });
-    assertEquals(warning, `File "/s/a", which "iscsi build" did not make, grows from ${size}`);
+    assertEquals(warning, `File "/s/a", which "iscsi build" did not create, grows from ${size}`);
   }
-  // Neither empty nor as long as the build was about to make it: somebody else has put it there.
+  // Neither empty nor of the size that the build was about to make: another program has made it.
   assertEquals(problemOf(examineOne({ entry: file(MB), recorded: RECORDED.pending })).isMistaken, true);
 });
 
-Deno.test("examine() takes no file for a disk that is not whole blocks, by force neither", () => {
+Deno.test("examine() refuses a file that is not a multiple of the block size, even by force", () => {
   const rows = [
-    [2 * MB - 1, [], "its 2097151 bytes are not whole blocks of 512", 2 * MB],
-    [1000, [], "its 1000 bytes are not whole blocks of 512", 1024],
-    [MB + 512, ["blocksize=4096"], "its 1049088 bytes are not whole blocks of 4096", MB + 4096],
+    [2 * MB - 1, [], "its 2097151 bytes are not a multiple of 512", 2 * MB],
+    [1000, [], "its 1000 bytes are not a multiple of 512", 1024],
+    [MB + 512, ["blocksize=4096"], "its 1049088 bytes are not a multiple of 4096", MB + 4096],
   ] as const;
   for (const [sizeBytes, lines, problem, wholeBytes] of rows) {
     for (const force of [false, true]) {
       assertEquals(problemOf(examineOne({ entry: file(sizeBytes), recorded: undefined, lines, force })), {
         line: 3,
         message:
-          `Cannot use "/s/a" as a backing file: "iscsi build" did not make it, and ${problem}; set "file" to ` +
+          `Cannot use "/s/a" as a backing file: "iscsi build" did not create it, and ${problem}; set "file" to ` +
           `another path, or run "truncate --size=${wholeBytes}" on it if it is a disk`,
         isMistaken: true,
       });
@@ -182,9 +181,9 @@ Deno.test("examine() takes no file for a disk that is not whole blocks, by force
   }
 });
 
-Deno.test("examine() takes no image for a disk, but by force one of exactly the size of the disk", () => {
+Deno.test("examine() refuses an image, but accepts one of exactly the size of the disk by force", () => {
   const refusal =
-    'Cannot use "/s/a" as a backing file: it is a qcow2 image, and initiators would see that in place of the ' +
+    'Cannot use "/s/a" as a backing file: it is a qcow2 image, and initiators would see it instead of the ' +
     'disk in it; run "convert /s/a /s/a.raw" and set "file" to "/s/a.raw"';
   for (const recorded of [RECORDED.nothing, RECORDED.pending]) {
     for (const sizeBytes of [MB, 3 * MB, 1000]) {
@@ -207,7 +206,7 @@ Deno.test("examine() takes no image for a disk, but by force one of exactly the 
   }
 });
 
-Deno.test("examine() takes no file of the program's own for a disk, whatever is recorded of it", () => {
+Deno.test("examine() refuses the program's own files, whatever is recorded of them", () => {
   const changes = { ownFiles: new Map([["1:7", "the conf"]]) };
   for (const recorded of Object.values(RECORDED)) {
     for (const force of [false, true]) {
@@ -223,7 +222,7 @@ Deno.test("examine() takes no file of the program's own for a disk, whatever is 
   assertEquals(backingOf(examineOne(options)), [{ state: "ready", allocatedBytes: 0 }]);
 });
 
-Deno.test("examine() judges no file by records that it cannot read", () => {
+Deno.test("examine() refuses no file because of records that it cannot read", () => {
   const changes = { recorded: { kind: "unreadable", reason: "denied" } } as const;
   for (const entry of [MISSING, EMPTY, file(MB), file(1000), file(2 * MB)]) {
     const { problems, warnings } = examineOne({ entry, recorded: undefined, changes });
@@ -231,7 +230,7 @@ Deno.test("examine() judges no file by records that it cannot read", () => {
   }
 });
 
-Deno.test("examine() does not take what is wrong with a path for a mistaken file", () => {
+Deno.test("examine() does not count other problems with a path as mistaken files", () => {
   for (const entry of [FOLDER, file(3 * MB)]) {
     assertEquals(
       problemOf(examineOne({ entry, recorded: RECORDED.disk, force: true })).isMistaken,
@@ -248,19 +247,19 @@ Deno.test("examine() lets two LUNs share no file that is only taken by force", (
   assertEquals([problems.map(({ line }) => line), backings.size], [[5], 1]);
 });
 
-Deno.test("examine() says of a link that leads nowhere what it is, in a folder that is a link too", () => {
+Deno.test("examine() reports a broken link, in a folder that is a link too", () => {
   const dangling: Entry = { kind: "danglingLink", leadsTo: "/none" };
   const unreadable: Entry = { kind: "unreadable", reason: "Permission denied (os error 13)" };
   const rows = [
     [
       dangling,
-      'Cannot use "/s/vm/a" as a backing file: it is a symbolic link to "/none", which leads nowhere; remove ' +
-      "the link",
+      'Cannot use "/s/vm/a" as a backing file: it is a broken symbolic link, to "/none"; remove the ' +
+      "link",
     ],
-    [unreadable, 'Cannot look at "/s/vm/a": Permission denied (os error 13)'],
+    [unreadable, 'Cannot access "/s/vm/a": Permission denied (os error 13)'],
     [
       MISSING,
-      'Cannot use "/s/vm/a" as a backing file: a symbolic link leads from it to "/other/a"; set "file" to that ' +
+      'Cannot use "/s/vm/a" as a backing file: a symbolic link leads to "/other/a"; set "file" to that ' +
       "path or remove the link",
     ],
   ] as const;

@@ -1,16 +1,16 @@
-import { formatState, parseState } from "../store/state_text.ts";
+import { formatState, parseState } from "../../store/state_text.ts";
 import { parseRecordedIdentity, type RecordedIdentity } from "./recorded_identity.ts";
-import { isRecord } from "../base/is_record.ts";
+import { isRecord } from "../../base/is_record.ts";
 
 /**
- * Identities by the backing file's place: its path relative to the storage folder, so that the folder can move, or
- * its absolute path when it lies elsewhere.
+ * Identities by backing file: its path relative to the storage folder, so the folder can move, or its absolute path if
+ * it is elsewhere.
  */
 export type Identities = ReadonlyMap<string, RecordedIdentity>;
 
 const VERSION = 2;
 
-/** Returns the text of the identities file: a state file, a key a line, sorted, so that two versions compare well. */
+/** Returns the text of the identities file: a state file with sorted keys, one per line, for comparing versions. */
 export function formatIdentities(identities: Identities): string {
   const sorted = [...identities].sort(([a], [b]) => a < b ? -1 : 1);
   const logicalUnits = Object.fromEntries(sorted);
@@ -18,11 +18,11 @@ export function formatIdentities(identities: Identities): string {
 }
 
 /**
- * Reads the text of an identities file.
+ * Parses the text of an identities file.
  *
  * Everything is checked, because a wrong identity makes initiators mistake one disk for another.
  *
- * @throws {SyntaxError} that says what is wrong with the text
+ * @throws {SyntaxError} with the problem of the text
  * @throws {NewerStateError} when a newer version of this program has written it
  */
 export function parseIdentities(text: string): Identities {

@@ -1,8 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { isOfDisk, parseRecordedIdentity } from "../../lib/provision/recorded_identity.ts";
-import { createdFile, identityNumber } from "./conf.ts";
+import { isOfDisk, parseRecordedIdentity } from "../../../lib/provision/identity/recorded_identity.ts";
+import { createdFile, identityNumber } from "../conf.ts";
 
-Deno.test("parseRecordedIdentity() reads what is known of the file, and what is not", () => {
+Deno.test("parseRecordedIdentity() reads an identity with and without the state of its file", () => {
   const entries = [
     identityNumber(1),
     { ...identityNumber(1), ...createdFile(512) },
@@ -14,16 +14,16 @@ Deno.test("parseRecordedIdentity() reads what is known of the file, and what is 
   assertEquals(parseRecordedIdentity("a", { ...identityNumber(1), more: true }), identityNumber(1));
 });
 
-Deno.test("parseRecordedIdentity() believes no entry that says half of it", () => {
+Deno.test("parseRecordedIdentity() refuses an incomplete entry", () => {
   const file = { ...identityNumber(1), ...createdFile(512) };
   const rows: readonly (readonly [unknown, string])[] = [
-    [undefined, '"a" has no text "naa"'],
-    [null, '"a" has no text "naa"'],
-    ["text", '"a" has no text "naa"'],
-    [[file], '"a" has no text "naa"'],
-    [{ ...file, naa: 7 }, '"a" has no text "naa"'],
-    [{ ...file, serialNumber: 7 }, '"a" has no text "serialNumber"'],
-    [{ ...file, naa: "5000000000000001" }, '"a" has no identity: '],
+    [undefined, '"a" has no string "naa"'],
+    [null, '"a" has no string "naa"'],
+    ["text", '"a" has no string "naa"'],
+    [[file], '"a" has no string "naa"'],
+    [{ ...file, naa: 7 }, '"a" has no string "naa"'],
+    [{ ...file, serialNumber: 7 }, '"a" has no string "serialNumber"'],
+    [{ ...file, naa: "5000000000000001" }, '"a" has an invalid identity: '],
     [{ ...file, created: undefined }, '"a" has no date "created"'],
     [{ ...file, created: 7 }, '"a" has no date "created"'],
     [{ ...file, created: "yesterday" }, '"a" has no date "created"'],
@@ -41,7 +41,7 @@ Deno.test("parseRecordedIdentity() believes no entry that says half of it", () =
   }
 });
 
-Deno.test("isOfDisk() is what initiators may know: all but what is being made", () => {
+Deno.test("isOfDisk() is false for a file that is being made", () => {
   const disks = [identityNumber(1), { ...identityNumber(1), ...createdFile(512) }];
   for (const identity of disks) assertEquals(isOfDisk(identity), true);
   for (const identity of [undefined, { ...identityNumber(1), created: null, sizeBytes: 512 }]) {

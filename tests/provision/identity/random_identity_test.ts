@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { randomIdentity } from "../../lib/provision/random_identity.ts";
+import { randomIdentity } from "../../../lib/provision/identity/random_identity.ts";
 
 Deno.test("randomIdentity() is of the right form and never the same", () => {
   const identities = Array.from({ length: 1000 }, randomIdentity);

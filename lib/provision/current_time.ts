@@ -1,4 +1,0 @@
-/** Returns the system's time in ISO 8601. */
-export function currentTime(): string {
-  return new Date().toISOString();
-}

@@ -119,7 +119,7 @@ async function superviseUntilStopped(
     parse: () => parseFile(file),
     supervisor,
     log,
-    onTakenOver: takeOver,
+    onApplied: takeOver,
   });
   using control = new ControlEndpoint(controlHandlers({ supervisor, reloader, space, version }), log);
   await takeOver(supervisor.serving.config);
@@ -129,7 +129,7 @@ async function superviseUntilStopped(
   };
   const endingHangups = endsWithTerminal ? hangupSignals() : [];
   if (endingHangups.length === 0) Deno.addSignalListener("SIGHUP", onHangup);
-  const timer = setInterval(() => reloader.lookAgain(), LOOK_AGAIN_MS);
+  const timer = setInterval(() => reloader.retryUnavailable(), LOOK_AGAIN_MS);
   const failure = await supervisor.run(stopSignal(endingHangups));
   clearInterval(timer);
   Deno.removeSignalListener("SIGHUP", onHangup);

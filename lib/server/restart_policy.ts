@@ -1,7 +1,4 @@
-import type { ProcessEnd } from "./worker_process.ts";
-
-/** The end of a worker that nobody asked to stop, or that could not even start. */
-export type UnwantedEnd = Exclude<ProcessEnd, { readonly kind: "stopped" }>;
+import type { UnwantedEnd } from "./unwanted_end.ts";
 
 /** The consequence of an unwanted end. */
 export interface RestartDecision {

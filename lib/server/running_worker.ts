@@ -1,3 +1,4 @@
+import type { Clock } from "../iscsi/clock.ts";
 import type { Deadline } from "./deadline.ts";
 import type { HoleService } from "./hole_service.ts";
 import { measureSpace } from "./measure_space.ts";
@@ -17,6 +18,7 @@ export interface RunningWorkerParts {
   readonly portals: WorkerPortals;
   readonly surroundings: Surroundings;
   readonly backings: WorkerBackings;
+  readonly clock: Clock;
 }
 
 /** A target worker that serves, with what the supervisor knows about it. */
@@ -27,8 +29,10 @@ export class RunningWorker {
   surroundings: Surroundings;
   /** The backings that the worker was last given. */
   backings: WorkerBackings;
+  readonly #clock: Clock;
 
-  constructor({ process, portals, surroundings, backings }: RunningWorkerParts) {
+  constructor({ process, portals, surroundings, backings, clock }: RunningWorkerParts) {
+    this.#clock = clock;
     this.process = process;
     this.portals = portals;
     this.surroundings = surroundings;
@@ -53,10 +57,10 @@ export class RunningWorker {
    */
   async end(cause: EndCause, holes: HoleService | undefined, deadline: Deadline): Promise<ProcessEnd> {
     const limitMs = cause === "ending" ? 0 : SupervisorLimits.punchMs;
-    const punchLimit = setTimeout(() => holes?.abandon(), limitMs);
+    const cancelAbandon = this.#clock.after(limitMs, () => holes?.abandon());
     const late = deadline.reached.then((): ProcessEnd => ({ kind: "lost", message: this.process.abandon() }));
     const end = await Promise.race([this.#settle(cause, holes), late]);
-    clearTimeout(punchLimit);
+    cancelAbandon();
     return end;
   }
 

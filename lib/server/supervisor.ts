@@ -4,27 +4,30 @@
  */
 import type { InterfaceAddress } from "../access/interfaces.ts";
 import type { Portal } from "../access/portals.ts";
-import { delay } from "../base/delay.ts";
 import { errorMessage } from "../base/error_message.ts";
 import { formatPortal } from "../bytes/network.ts";
 import type { Config } from "../config/config.ts";
 import type { ReportedChange } from "../control/reported_change.ts";
+import type { Clock } from "../iscsi/clock.ts";
 import type { EventLog } from "../iscsi/events/event_log.ts";
 import { ProvisionError } from "../provision/provision_error.ts";
 import { settleState } from "../provision/settle_state.ts";
 import { Deadline } from "./deadline.ts";
 import { PortalWarnings } from "./portal_warnings.ts";
 import { Relays } from "./relay/relays.ts";
-import { RestartPolicy, type UnwantedEnd } from "./restart_policy.ts";
+import { RestartPolicy } from "./restart_policy.ts";
 import { type EndCause, punchFor, RunningWorker } from "./running_worker.ts";
 import { SerialQueue } from "./serial_queue.ts";
 import { ServedBackings } from "./served_backings.ts";
 import type { Serving } from "./serving.ts";
+import type { StartWorker } from "./start_worker.ts";
 import { Succession } from "./succession.ts";
 import { SupervisorLimits } from "./supervisor_limits.ts";
 import { surroundingsOf } from "./surroundings.ts";
+import { pause, repeat } from "./timers.ts";
 import { workerPermissions } from "./worker_permissions.ts";
 import { WorkerPortals } from "./worker_portals.ts";
+import { failedStart, TOO_LATE, UNREQUESTED_STOP, type UnwantedEnd } from "./unwanted_end.ts";
 import { type WorkerNews, WorkerProcess } from "./worker_process.ts";
 import type { AnswerTo, WorkerRequest } from "./worker_requests.ts";
 
@@ -33,6 +36,8 @@ export interface SupervisorOptions {
   readonly serving: Serving;
   /** Returns the server's current addresses. */
   readonly interfaces: () => readonly InterfaceAddress[];
+  readonly clock: Clock;
+  readonly startWorker: StartWorker;
   readonly log: EventLog;
   /** The log for events of the worker, which has already counted repeated ones: `log` by default. */
   readonly workerLog?: EventLog;
@@ -76,7 +81,7 @@ export class Supervisor {
    * @returns undefined after an orderly stop, else the reason for the failure
    */
   async run(stop: AbortSignal): Promise<string | undefined> {
-    using deadline = new Deadline(stop, SupervisorLimits.endMs);
+    using deadline = new Deadline(stop, SupervisorLimits.endMs, this.#options.clock);
     let failure: string | undefined;
     while (!stop.aborted && failure === undefined) failure = await this.#runWorker(stop, deadline);
     const leases = this.#succession.end("the server is about to end");
@@ -211,7 +216,6 @@ export class Supervisor {
     await this.#replaceWorker(this.serving);
   }
 
-  /** Assigns these portals to relays, and no others; returns why some cannot be listened at. */
   async #relay(running: RunningWorker, portals: readonly Portal[]): Promise<string[]> {
     const faults = await running.portals.relay(portals);
     this.#reportPortals();
@@ -256,8 +260,9 @@ export class Supervisor {
 
   /** Starts a worker, or returns why it cannot. */
   async #start(): Promise<RunningWorker | UnwantedEnd> {
+    const { clock, interfaces: currentInterfaces } = this.#options;
     const { config, identities } = this.serving;
-    const surroundings = surroundingsOf(config, this.#options.interfaces());
+    const surroundings = surroundingsOf(config, currentInterfaces());
     const { plan: { portals }, interfaces } = surroundings;
     this.#warnings.noteUnmatched(surroundings.plan);
     const rights = workerPermissions({ storage: config.storage, portals });
@@ -271,15 +276,17 @@ export class Supervisor {
       const settings = { config, portals, identities, interfaces, ...backings, mayMissPortals };
       process.post({ kind: "start", settings });
       const workerPortals = new WorkerPortals(rights, this.#relaysOf(process));
-      return new RunningWorker({ process, portals: workerPortals, surroundings, backings });
+      return new RunningWorker({ process, portals: workerPortals, surroundings, backings, clock });
     } catch (error) {
       process.abandon();
       return failedStart(error);
     }
   }
 
-  #startProcess(rights: Deno.PermissionOptionsObject): WorkerProcess {
-    const process: WorkerProcess = new WorkerProcess(rights, {
+  #startProcess(permissions: Deno.PermissionOptionsObject): WorkerProcess {
+    const process: WorkerProcess = new WorkerProcess({
+      ...this.#options,
+      permissions,
       onNews: (message) => this.#onNews(process, message),
       onSlowEnd: (reason) =>
         this.#options.log.warning(`Target worker has not ended: ${reason}; ${NO_OTHER_UNTIL_THEN}`),
@@ -289,10 +296,10 @@ export class Supervisor {
 
   #relaysOf(worker: WorkerProcess): Relays {
     return new Relays({
+      ...this.#options,
       post: (message, transfer) => worker.post(message, transfer),
       onListening: () => this.#reportPortals(),
       onFailure: (message) => this.#warnings.warnOnce(message),
-      log: this.#options.log,
     });
   }
 
@@ -337,14 +344,15 @@ export class Supervisor {
     stop.addEventListener("abort", onAbort, { once: true });
     if (stop.aborted) onAbort();
     this.#endForReplacement = () => cause.resolve("replaced");
+    const { clock } = this.#options;
     const sendSpace = (): void => running.sendSpace(this.serving.lease.holes);
-    const space = setInterval(sendSpace, SupervisorLimits.spaceMs);
+    const stopSpace = repeat(clock, SupervisorLimits.spaceMs, sendSpace);
     sendSpace();
-    const interfaces = setInterval(() => this.#checkAddresses(running), SupervisorLimits.interfacesMs);
+    const stopChecks = repeat(clock, SupervisorLimits.interfacesMs, () => this.#checkAddresses(running));
     running.process.ending.then(() => cause.resolve("ending"));
     const result = await cause.promise;
-    clearInterval(interfaces);
-    clearInterval(space);
+    stopChecks();
+    stopSpace();
     stop.removeEventListener("abort", onAbort);
     return result;
   }
@@ -377,24 +385,13 @@ export class Supervisor {
     const { kind, message } = end;
     if (kind === "lost") this.#isUnsettled = true;
     if (kind === "failed" && this.#succession.rollBack(message)) return undefined;
-    const { isLogged, failure } = this.#restarts.decideRestart(end, Date.now());
-    if (isLogged) this.#options.log.error(`Target worker ended: ${message}`, { event: "workerEnded" });
-    if (failure === undefined) await delay(SupervisorLimits.restartMs, stop);
+    const { clock, log } = this.#options;
+    const { isLogged, failure } = this.#restarts.decideRestart(end, clock.now());
+    if (isLogged) log.error(`Target worker ended: ${message}`, { event: "workerEnded" });
+    if (failure === undefined) await pause(clock, SupervisorLimits.restartMs, stop);
     return failure;
   }
 }
 
 /** The consequence of a worker that does not end, for the log. */
 const NO_OTHER_UNTIL_THEN = "until then no other worker starts and no file is released";
-
-/** The end of a worker that did not start before the process had to exit. */
-const TOO_LATE: UnwantedEnd = { kind: "lost", message: "target worker has not started: a disk hangs" };
-
-/** The end of a worker that stopped in order without a request to stop. */
-const UNREQUESTED_STOP: UnwantedEnd = { kind: "crashed", message: "it exited unexpectedly" };
-
-/** Returns the end of a worker that could not start because of the storage folder; throws any other error again. */
-function failedStart(error: unknown): UnwantedEnd {
-  if (!(error instanceof ProvisionError)) throw error;
-  return { kind: "failed", message: error.message };
-}

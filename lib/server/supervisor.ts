@@ -23,7 +23,7 @@ import type { Serving } from "./serving.ts";
 import type { StartWorker } from "./start_worker.ts";
 import { Succession } from "./succession.ts";
 import { SupervisorLimits } from "./supervisor_limits.ts";
-import { surroundingsOf } from "./surroundings.ts";
+import { listeningScope, surroundingsOf } from "./surroundings.ts";
 import { pause, repeat } from "./timers.ts";
 import { workerPermissions } from "./worker_permissions.ts";
 import { WorkerPortals } from "./worker_portals.ts";
@@ -263,10 +263,11 @@ export class Supervisor {
     const { clock, interfaces: currentInterfaces } = this.#options;
     const { config, identities } = this.serving;
     const surroundings = surroundingsOf(config, currentInterfaces());
-    const { plan: { portals }, interfaces } = surroundings;
+    const { plan, interfaces } = surroundings;
+    const { portals } = plan;
     this.#warnings.noteUnmatched(surroundings.plan);
-    const rights = workerPermissions({ storage: config.storage, portals });
-    const process = this.#startProcess(rights);
+    const scope = listeningScope(config, plan);
+    const process = this.#startProcess(workerPermissions({ storage: config.storage, ...scope }));
     try {
       // The worker loads its program meanwhile.
       const backings = await this.#backings.renew(this.serving);
@@ -275,7 +276,7 @@ export class Supervisor {
       const mayMissPortals = this.#restarts.wasReady && !this.#succession.isUnderWay;
       const settings = { config, portals, identities, interfaces, ...backings, mayMissPortals };
       process.post({ kind: "start", settings });
-      const workerPortals = new WorkerPortals(rights, this.#relaysOf(process));
+      const workerPortals = new WorkerPortals(scope, this.#relaysOf(process));
       return new RunningWorker({ process, portals: workerPortals, surroundings, backings, clock });
     } catch (error) {
       process.abandon();

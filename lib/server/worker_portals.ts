@@ -1,6 +1,6 @@
 import type { Portal } from "../access/portals.ts";
 import type { Relays } from "./relay/relays.ts";
-import { portalsWithoutRight, type WorkerRights } from "./worker_permissions.ts";
+import { type ListeningScope, portalsWithoutRight } from "./worker_permissions.ts";
 
 /** The portals of one target worker: those at which it listens itself, and those at which relays listen for it. */
 export class WorkerPortals {
@@ -8,12 +8,12 @@ export class WorkerPortals {
   own: readonly Portal[] = [];
   /** Reasons for which the worker does not listen at some portals. */
   faults: readonly string[] = [];
-  readonly #rights: WorkerRights;
+  readonly #scope: ListeningScope;
   readonly #relays: Relays;
   #relayed: readonly Portal[] = [];
 
-  constructor(rights: WorkerRights, relays: Relays) {
-    this.#rights = rights;
+  constructor(scope: ListeningScope, relays: Relays) {
+    this.#scope = scope;
     this.#relays = relays;
   }
 
@@ -29,7 +29,7 @@ export class WorkerPortals {
 
   /** Returns the portals that the worker has no right to listen at. */
   withoutRight(portals: readonly Portal[]): Portal[] {
-    return portalsWithoutRight(this.#rights, portals);
+    return portalsWithoutRight(this.#scope, portals);
   }
 
   /** Assigns these portals to relays, and no others; returns why some cannot be listened at. */

@@ -1,5 +1,6 @@
 /** The supervisor with its real worker, under the worker's real rights. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { parseAddress, parseNetwork } from "../../lib/bytes/network.ts";
 import type { Serving } from "../../lib/server/serving.ts";
 import { pattern, until } from "../iscsi/_harness.ts";
 import { configOf, identityNumber } from "../provision/conf.ts";
@@ -176,18 +177,51 @@ Deno.test("a supervisor that is stopped between two workers stops", () =>
     assertEquals(await running.ended, undefined);
   }));
 
-Deno.test("a supervisor starts a worker with other portals when the server's addresses change", () =>
+/** The loopback interface's IPv6 address. */
+const LOOPBACK_6 = { name: "lo", prefixLength: 128, ...parseAddress("::1")! };
+
+/** Adds an IPv6 network, for which Deno has no right, to the targets of a conf. */
+function withIpv6(served: Served): Served {
+  const network = parseNetwork("::/64")!;
+  const targets = served.config.targets.map((target) => ({
+    ...target,
+    networks: [...target.networks, network],
+  }));
+  return { ...served, config: { ...served.config, targets } };
+}
+
+Deno.test("a supervisor listens at a new IPv4 address in a network without a relay or a restart", () =>
   withScratch(async (folder) => {
     const clock = new AddressClock();
+    const workers = new TestWorkers();
     const served = makeServed(folder);
+    const now = [LOOPBACK];
+    const running = start(served, { interfaces: () => [...now], clock, workers });
+    await until(() => running.readyCount() === 1, "it is ready");
+    const calm = await logIn(served, running.ports[0]!);
+    now.push({ ...LOOPBACK, address: "127.0.0.2", octets: [127, 0, 0, 2] });
+    clock.checkAddresses();
+    await until(() => running.supervisor.portals.length === 2, "it listens at the new address");
+    const other = await logIn(served, running.ports.at(-1)!, { address: "127.0.0.2", target: 1 });
+    assertEquals((await calm.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+    for (const initiator of [calm, other]) await initiator.close();
+    assertEquals([workers.started.length, running.readyCount()], [1, 1]);
+    running.stop();
+    assertEquals(await running.ended, undefined);
+  }));
+
+Deno.test("a supervisor restarts its worker without sessions to listen at a new IPv6 address", () =>
+  withScratch(async (folder) => {
+    const clock = new AddressClock();
+    const served = withIpv6(makeServed(folder));
     const now = [LOOPBACK];
     const running = start(served, { interfaces: () => [...now], clock });
     await until(() => running.readyCount() === 1, "it is ready");
     clock.checkAddresses();
-    now.push({ ...LOOPBACK, address: "127.0.0.2" });
+    now.push(LOOPBACK_6);
     clock.checkAddresses();
     await until(() => running.readyCount() === 2, "it is ready again");
-    const other = await Initiator.connect(running.ports.at(-1)!, {}, "127.0.0.2");
+    const other = await Initiator.connect(running.ports.at(-1)!, {}, "::1");
     await other.login({ targetName: served.config.targets[0]!.iscsiName });
     await other.close();
     running.stop();
@@ -266,10 +300,10 @@ async function untilRefused(port: number, address: string): Promise<void> {
   throw new Error(`A program still listens at ${address}:${port}`);
 }
 
-Deno.test("a supervisor follows addresses that come and go by relays, and its sessions go on", () =>
+Deno.test("a supervisor with sessions listens at new IPv6 addresses by relays, and they go on", () =>
   withScratch(async (folder) => {
     const clock = new AddressClock();
-    const served = makeServed(folder);
+    const served = withIpv6(makeServed(folder));
     const now = [LOOPBACK, { ...LOOPBACK, address: "127.0.0.2" }];
     const running = start(served, { interfaces: () => [...now], clock });
     await until(() => running.readyCount() === 1, "it is ready");
@@ -278,10 +312,10 @@ Deno.test("a supervisor follows addresses that come and go by relays, and its se
     clock.checkAddresses();
     await until(() => running.supervisor.portals.length === 1, "it listens at one address only");
     await untilRefused(running.ports[1]!, "127.0.0.2");
-    now.push({ ...LOOPBACK, address: "127.0.0.3" });
+    now.push(LOOPBACK_6);
     clock.checkAddresses();
     await until(() => running.supervisor.portals.length === 2, "a relay listens at the new address");
-    const there = { address: "127.0.0.3", target: 1 };
+    const there = { address: "::1", target: 1 };
     const relayed = await logIn(served, running.ports.at(-1)!, there);
     assertEquals((await relayed.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
     assertEquals((await calm.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
@@ -326,7 +360,7 @@ Deno.test("a supervisor whose worker crashes serves again where it can, though a
     now.push({ ...LOOPBACK, address: "127.0.0.3" });
     clock.checkAddresses();
     const haveMoved = "info: The server's addresses have changed";
-    await until(() => running.log.lines.includes(haveMoved), "a relay listens at the new address");
+    await until(() => running.log.lines.includes(haveMoved), "it listens at the new address");
     crash(workers.started[0]!);
     const taken = await take("127.0.0.3", port);
     await lost.close();

@@ -148,7 +148,7 @@ function decodeReload(parameters: unknown): ReloadRequest {
 export interface DisconnectRequest {
   /** By their numbers, the target session identifying handles. */
   readonly sessions: readonly number[];
-  /** Whether to disconnect at once, without asking the initiators to log out. */
+  /** True to disconnect at once, without asking the initiators to log out. */
   readonly now: boolean;
 }
 
@@ -163,9 +163,9 @@ export interface DisconnectReport {
 export interface ReloadRequest {
   /** Absolute path of the conf; the server refuses any but its own. */
   readonly file: string;
-  /** Whether to reload even if that ends sessions. */
+  /** True to reload even when that ends sessions. */
   readonly force: boolean;
-  /** Whether to only report the changes. */
+  /** True to only report the changes. */
   readonly dryRun: boolean;
 }
 

@@ -34,7 +34,7 @@ export class LineBuffer {
     return lines;
   }
 
-  /** Whether an incomplete line was received. */
+  /** True if an incomplete line was received. */
   get isInLine(): boolean {
     return this.#lengthBytes > 0;
   }

@@ -7,7 +7,7 @@ export interface UnitProblem {
   readonly lun: number;
   readonly path: string;
   readonly sizeBytes: number;
-  /** Whether initiators see the unit, as not ready. A unit without an identity is not listed. */
+  /** True if initiators see the unit, as not ready. A unit without an identity is not listed. */
   readonly isListed: boolean;
   /** The reason with its remedy, for people. */
   readonly reason: string;

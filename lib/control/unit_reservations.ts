@@ -10,7 +10,7 @@ export interface UnitReservations {
   readonly areKnown: boolean;
   /** PRGENERATION: counts the changes of registrations. */
   readonly generation: number;
-  /** Whether registrations and reservation persist through power loss (APTPL). */
+  /** True if registrations and reservation persist through power loss (APTPL). */
   readonly persists: boolean;
   /** The registrations in their order of arrival. */
   readonly registrations: readonly RegistrationFigures[];
@@ -31,7 +31,7 @@ export interface InitiatorPort {
 export interface RegistrationFigures extends InitiatorPort {
   /** 16 hexadecimal digits. */
   readonly key: string;
-  /** Whether it holds the persistent reservation. */
+  /** True if it holds the persistent reservation. */
   readonly holds: boolean;
   readonly isLoggedIn: boolean;
 }

@@ -2,7 +2,7 @@ import type { UnwantedEnd } from "./unwanted_end.ts";
 
 /** The consequence of an unwanted end. */
 export interface RestartDecision {
-  /** Whether the server goes on, or went on until now, so that the end belongs in the log. */
+  /** True if a worker was ready before, so this end belongs in the log. */
   readonly isLogged: boolean;
   /** The reason for which no other worker is started; undefined when one is. */
   readonly failure: string | undefined;
@@ -18,7 +18,7 @@ export class RestartPolicy {
   #count = 0;
   #lastMs = -Infinity;
 
-  /** Whether a worker has been ready since the server started. */
+  /** True if a worker has been ready since the server started. */
   get wasReady(): boolean {
     return this.#wasReady;
   }

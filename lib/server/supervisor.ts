@@ -57,7 +57,7 @@ export class Supervisor {
   /** Changes of the served conf, one at a time. */
   readonly #changes = new SerialQueue();
   #workerStarts = 0;
-  /** Whether a worker may still change files; only the kernel can release what it has locked. */
+  /** True if a worker may still change files; only the kernel can release what it has locked. */
   #isUnsettled = false;
   /** Undefined between two workers. */
   #running: RunningWorker | undefined;
@@ -111,7 +111,7 @@ export class Supervisor {
     return this.#backings.faults;
   }
 
-  /** Whether a worker runs that can answer requests. */
+  /** True if a worker runs that can answer requests. */
   get hasWorker(): boolean {
     return this.#running !== undefined;
   }

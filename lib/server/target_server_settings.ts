@@ -8,6 +8,6 @@ export interface TargetServerSettings extends Omit<BackingOptions, "storage" | "
   readonly config: Config;
   readonly interfaces: readonly InterfaceAddress[];
   readonly portals: readonly Portal[];
-  /** Whether a portal that cannot be listened at is only reported, instead of failing the change. */
+  /** True if a portal that cannot be listened at is only reported, instead of failing the change. */
   readonly mayMissPortals?: boolean;
 }

@@ -56,7 +56,7 @@ export class WorkerProcess {
   readonly #ended = Promise.withResolvers<ProcessEnd>();
   readonly #requests = new Map<number, PendingRequest>();
   #lastId = 0;
-  /** Whether the worker has started to serve, so that it may change files. */
+  /** True if the worker has started to serve, and may change files. */
   #hasBegun = false;
   #hasEnded = false;
   #isCut = false;
@@ -116,7 +116,7 @@ export class WorkerProcess {
   }
 
   /**
-   * Stops the worker in order; after `limitMs` it is told to abandon its work. Resolves when none of its operations is
+   * Stops the worker in order; after `limitMs` it must abandon its work. Resolves when none of its operations is
    * under way, however long that takes.
    */
   async stop(limitMs: number): Promise<ProcessEnd> {

@@ -204,6 +204,6 @@ Deno.test("a client whose server goes in the middle says so", () =>
     const answer = new ControlClient(path).request("status", {});
     await asked.promise;
     server[Symbol.dispose]();
-    const error = await assertRejects(() => answer, ControlError, "gone in the middle");
+    const error = await assertRejects(() => answer, ControlError, "closed the connection before the end");
     assertEquals(error.kind, "broken");
   }));

@@ -312,7 +312,7 @@ testWithTools(
       assertEquals(Deno.readFileSync(path)[0], 0xa5);
       assertEquals(log.lines, [
         `warning: Cannot punch a hole in "${path}": another file has taken its place; ` +
-        "its unused space is not given back; further failures are counted",
+        "its unused space is not released; further failures are counted",
       ]);
       // The next worker opens what is there then.
       await holes.renew();

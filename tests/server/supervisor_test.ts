@@ -177,6 +177,12 @@ Deno.test("a supervisor that is stopped between two workers stops", () =>
     assertEquals(await running.ended, undefined);
   }));
 
+/** Registers a test that is skipped on a machine without IPv6. */
+function testWithIpv6(name: string, fn: () => Promise<void>): void {
+  const ignore = !Deno.networkInterfaces().some(({ address }) => address === "::1");
+  Deno.test({ name: `${name}${ignore ? " (needs IPv6)" : ""}`, ignore, fn });
+}
+
 /** The loopback interface's IPv6 address. */
 const LOOPBACK_6 = { name: "lo", prefixLength: 128, ...parseAddress("::1")! };
 
@@ -210,23 +216,26 @@ Deno.test("a supervisor listens at a new IPv4 address in a network without a rel
     assertEquals(await running.ended, undefined);
   }));
 
-Deno.test("a supervisor restarts its worker without sessions to listen at a new IPv6 address", () =>
-  withScratch(async (folder) => {
-    const clock = new AddressClock();
-    const served = withIpv6(makeServed(folder));
-    const now = [LOOPBACK];
-    const running = start(served, { interfaces: () => [...now], clock });
-    await until(() => running.readyCount() === 1, "it is ready");
-    clock.checkAddresses();
-    now.push(LOOPBACK_6);
-    clock.checkAddresses();
-    await until(() => running.readyCount() === 2, "it is ready again");
-    const other = await Initiator.connect(running.ports.at(-1)!, {}, "::1");
-    await other.login({ targetName: served.config.targets[0]!.iscsiName });
-    await other.close();
-    running.stop();
-    assertEquals(await running.ended, undefined);
-  }));
+testWithIpv6(
+  "a supervisor restarts its worker without sessions to listen at a new IPv6 address",
+  () =>
+    withScratch(async (folder) => {
+      const clock = new AddressClock();
+      const served = withIpv6(makeServed(folder));
+      const now = [LOOPBACK];
+      const running = start(served, { interfaces: () => [...now], clock });
+      await until(() => running.readyCount() === 1, "it is ready");
+      clock.checkAddresses();
+      now.push(LOOPBACK_6);
+      clock.checkAddresses();
+      await until(() => running.readyCount() === 2, "it is ready again");
+      const other = await Initiator.connect(running.ports.at(-1)!, {}, "::1");
+      await other.login({ targetName: served.config.targets[0]!.iscsiName });
+      await other.close();
+      running.stop();
+      assertEquals(await running.ended, undefined);
+    }),
+);
 
 Deno.test("a supervisor waits for its worker's reconfiguration without a time limit", () =>
   withScratch(async (folder) => {
@@ -300,37 +309,40 @@ async function untilRefused(port: number, address: string): Promise<void> {
   throw new Error(`A program still listens at ${address}:${port}`);
 }
 
-Deno.test("a supervisor with sessions listens at new IPv6 addresses by relays, and they go on", () =>
-  withScratch(async (folder) => {
-    const clock = new AddressClock();
-    const served = withIpv6(makeServed(folder));
-    const now = [LOOPBACK, { ...LOOPBACK, address: "127.0.0.2" }];
-    const running = start(served, { interfaces: () => [...now], clock });
-    await until(() => running.readyCount() === 1, "it is ready");
-    const calm = await logIn(served, running.ports[0]!);
-    now.pop();
-    clock.checkAddresses();
-    await until(() => running.supervisor.portals.length === 1, "it listens at one address only");
-    await untilRefused(running.ports[1]!, "127.0.0.2");
-    now.push(LOOPBACK_6);
-    clock.checkAddresses();
-    await until(() => running.supervisor.portals.length === 2, "a relay listens at the new address");
-    const there = { address: "::1", target: 1 };
-    const relayed = await logIn(served, running.ports.at(-1)!, there);
-    assertEquals((await relayed.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
-    assertEquals((await calm.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
-    assertEquals(running.readyCount(), 1);
-    await calm.close();
-    await relayed.close();
-    const ends = (): number => running.log.lines.filter((line) => line.includes("session ends")).length;
-    await until(() => ends() === 2, "both sessions have ended");
-    clock.checkAddresses();
-    await until(() => running.readyCount() === 2, "another worker is ready");
-    const other = await logIn(served, running.ports.at(-1)!, there);
-    await other.close();
-    running.stop();
-    assertEquals(await running.ended, undefined);
-  }));
+testWithIpv6(
+  "a supervisor with sessions listens at new IPv6 addresses by relays, and they go on",
+  () =>
+    withScratch(async (folder) => {
+      const clock = new AddressClock();
+      const served = withIpv6(makeServed(folder));
+      const now = [LOOPBACK, { ...LOOPBACK, address: "127.0.0.2" }];
+      const running = start(served, { interfaces: () => [...now], clock });
+      await until(() => running.readyCount() === 1, "it is ready");
+      const calm = await logIn(served, running.ports[0]!);
+      now.pop();
+      clock.checkAddresses();
+      await until(() => running.supervisor.portals.length === 1, "it listens at one address only");
+      await untilRefused(running.ports[1]!, "127.0.0.2");
+      now.push(LOOPBACK_6);
+      clock.checkAddresses();
+      await until(() => running.supervisor.portals.length === 2, "a relay listens at the new address");
+      const there = { address: "::1", target: 1 };
+      const relayed = await logIn(served, running.ports.at(-1)!, there);
+      assertEquals((await relayed.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+      assertEquals((await calm.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+      assertEquals(running.readyCount(), 1);
+      await calm.close();
+      await relayed.close();
+      const ends = (): number => running.log.lines.filter((line) => line.includes("session ends")).length;
+      await until(() => ends() === 2, "both sessions have ended");
+      clock.checkAddresses();
+      await until(() => running.readyCount() === 2, "another worker is ready");
+      const other = await logIn(served, running.ports.at(-1)!, there);
+      await other.close();
+      running.stop();
+      assertEquals(await running.ended, undefined);
+    }),
+);
 
 /** Listens at an address as soon as it is free. */
 async function take(hostname: string, port: number): Promise<Deno.TcpListener> {

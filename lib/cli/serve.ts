@@ -14,6 +14,7 @@ import { Reloader } from "../server/reloader.ts";
 import { servingFrom } from "../server/serving.ts";
 import { describeHolder, StorageLease } from "../server/storage_lease.ts";
 import { SpaceWatch } from "../server/space_watch.ts";
+import { startWorker } from "../server/start_worker.ts";
 import { Supervisor } from "../server/supervisor.ts";
 import { systemClock } from "../server/system_clock.ts";
 import type { Context } from "./context.ts";
@@ -84,6 +85,8 @@ async function serveWithLog(
   const supervisor = new Supervisor({
     serving: { config, ...servingFrom(found), lease },
     interfaces: () => interfaceAddresses(Deno.networkInterfaces()),
+    clock: systemClock,
+    startWorker,
     log,
     workerLog,
     onListening: (address, port) => print(`listening on ${formatPortal(address, port)}\n`),
@@ -108,20 +111,29 @@ async function superviseUntilStopped(
   },
 ): Promise<ExitCode> {
   const { version } = context;
-  using metrics = new MetricsService({ collect: () => collectMetrics(supervisor, version), log });
+  using metrics = new MetricsService({
+    collect: () => collectMetrics(supervisor, version),
+    log,
+    clock: systemClock,
+    startWorker,
+  });
   async function takeOver({ metrics: endpoint, storage }: Config): Promise<void> {
     metrics.apply(endpoint);
     await control.moveTo(storage);
   }
-  await using space = new SpaceWatch({ config: () => supervisor.serving.config, log });
+  await using space = new SpaceWatch({ config: () => supervisor.serving.config, log, clock: systemClock });
   const reloader = new Reloader({
     file,
     parse: () => parseFile(file),
     supervisor,
     log,
-    onTakenOver: takeOver,
+    onApplied: takeOver,
   });
-  using control = new ControlEndpoint(controlHandlers({ supervisor, reloader, space, version }), log);
+  using control = new ControlEndpoint(
+    controlHandlers({ supervisor, reloader, space, version }),
+    log,
+    systemClock,
+  );
   await takeOver(supervisor.serving.config);
   const onHangup = (): void => {
     // The log has the outcome.
@@ -129,7 +141,7 @@ async function superviseUntilStopped(
   };
   const endingHangups = endsWithTerminal ? hangupSignals() : [];
   if (endingHangups.length === 0) Deno.addSignalListener("SIGHUP", onHangup);
-  const timer = setInterval(() => reloader.lookAgain(), LOOK_AGAIN_MS);
+  const timer = setInterval(() => reloader.retryUnavailable(), LOOK_AGAIN_MS);
   const failure = await supervisor.run(stopSignal(endingHangups));
   clearInterval(timer);
   Deno.removeSignalListener("SIGHUP", onHangup);

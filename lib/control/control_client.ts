@@ -1,4 +1,4 @@
-/** The client's end of the control socket: asks the running server for something. */
+/** The client's end of the control socket: sends requests to the running server. */
 import { ControlError } from "./control_error.ts";
 import { ControlLimits } from "./control_limits.ts";
 import { decodeReply, encodeLine, type Reply } from "./control_message.ts";
@@ -15,11 +15,11 @@ import { errorMessage } from "../base/error_message.ts";
 
 const READ_BYTES = 64 * 1024;
 
-/** Asks the server that listens at a socket. */
+/** A client of the server that listens at a control socket. */
 export class ControlClient {
   readonly #path: string;
 
-  /** @param path of the socket */
+  /** @param path path of the socket */
   constructor(path: string) {
     this.#path = path;
   }
@@ -27,7 +27,7 @@ export class ControlClient {
   /**
    * Sends a request and waits for its result.
    *
-   * @param onProgress hears how far the server has come
+   * @param onProgress called with each progress message of the server
    * @throws {ControlError} (rejects)
    */
   async request<Name extends RequestName>(
@@ -41,12 +41,12 @@ export class ControlClient {
       new ControlError("broken", `The server has not answered within ${limitMs / 1000} s`);
     const bytes = new TextEncoder().encode(encodeLine({ request, parameters }));
     try {
-      const conversation = converse(connection, bytes, onProgress);
-      return await withLimit(conversation, limitMs, onLimit) as ControlResults[Name];
+      const exchanged = exchange(connection, bytes, onProgress);
+      return await withLimit(exchanged, limitMs, onLimit) as ControlResults[Name];
     } catch (error) {
       if (error instanceof ControlError) throw error;
       const reason = errorMessage(error);
-      throw new ControlError("broken", `Cannot talk to the server: ${reason}`, { cause: error });
+      throw new ControlError("broken", `Cannot communicate with the server: ${reason}`, { cause: error });
     }
   }
 }
@@ -61,11 +61,11 @@ async function connect(path: string): Promise<Deno.UnixConn> {
     }
     const reason = errorMessage(error);
     const kind = error instanceof Deno.errors.PermissionDenied ? "notPermitted" : "unreachable";
-    throw new ControlError(kind, `Cannot ask the server at "${path}": ${reason}`, { cause: error });
+    throw new ControlError(kind, `Cannot connect to the server at "${path}": ${reason}`, { cause: error });
   }
 }
 
-async function converse(
+async function exchange(
   connection: Deno.UnixConn,
   request: Uint8Array,
   onProgress: (message: string) => void,
@@ -77,7 +77,9 @@ async function converse(
   const buffer = new Uint8Array(READ_BYTES);
   for (;;) {
     const count = await connection.read(buffer);
-    if (count === null) throw new ControlError("broken", "The server has gone in the middle of its answer");
+    if (count === null) {
+      throw new ControlError("broken", "The server closed the connection before the end of its answer");
+    }
     for (const line of lines.push(buffer.subarray(0, count))) {
       const reply: Reply = decodeReply(line);
       if (reply.kind === "result") return reply.result;

@@ -1,17 +1,17 @@
-/** Why a request to the server has come to nothing. */
+/** The kind of a failed control request. */
 export type ControlFault =
-  /** Nobody listens at the socket. */
+  /** No server listens at the socket. */
   | "noServer"
-  /** The files do not let this user. */
+  /** File permissions deny this user access to the socket. */
   | "notPermitted"
-  /** The system does not let anybody; the server was not asked. */
+  /** The system could not connect; the server received no request. */
   | "unreachable"
-  /** The server says no, in its own words. */
+  /** The server refused the request, with its own message. */
   | "refused"
-  /** It was asked, but what came is not the protocol, or did not come in time: what it does about it is not known. */
+  /** The answer was invalid or late; it is unknown whether the server carried out the request. */
   | "broken";
 
-/** A request to the server has come to nothing; the message is for the user. */
+/** A control request that failed; the message is for the user. */
 export class ControlError extends Error {
   override readonly name = "ControlError";
   readonly kind: ControlFault;

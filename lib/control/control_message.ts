@@ -1,40 +1,40 @@
 /**
- * What goes over the control socket. A client sends one request and nothing more, and stays until it is answered; the
- * server answers with any number of lines that tell of its progress, then with one that holds the result or says why
- * there is none, and closes. Every message is a line, an object in JSON:
+ * The protocol of the control socket. A client sends one request and waits. The server answers with any number of
+ * progress lines and one line with the result or an error, and closes the connection. Every message is a line with a
+ * JSON object:
  *
  *     client  {"version":1,"request":"status","parameters":{}}
  *     server  {"version":1,"kind":"progress","message":"..."}
  *     server  {"version":1,"kind":"result","result":...}   or   {"version":1,"kind":"error","message":"..."}
  *
- * The version stands for all requests, parameters and results together. Server and client are the same program, so
- * only after an upgrade can they differ; then they say so, and do not guess.
+ * The version covers all requests, parameters and results. Server and client are the same program, so their versions
+ * differ only after an upgrade; then they report an error.
  */
 import { ControlError } from "./control_error.ts";
 import { isRecord, type JsonRecord } from "../base/is_record.ts";
 
-/** To be raised with every change that an older or newer program would misunderstand. */
+/** The version of the protocol. Raise it with every incompatible change. */
 export const CONTROL_VERSION = 1;
 
-/** A request whose parameters nobody has looked at. */
+/** A request whose parameters are not checked yet. */
 export interface RawRequest {
   readonly request: string;
   readonly parameters: unknown;
 }
 
-/** A line of the server's. */
+/** A message of the server. */
 export type Reply =
   | { readonly kind: "progress"; readonly message: string }
   | { readonly kind: "result"; readonly result: unknown }
   | { readonly kind: "error"; readonly message: string };
 
-/** A message as a line. */
+/** Returns a message as a line. */
 export function encodeLine(message: RawRequest | Reply): string {
   return `${JSON.stringify({ version: CONTROL_VERSION, ...message })}\n`;
 }
 
 /**
- * Reads a line of a client's.
+ * Decodes a line from a client.
  *
  * @throws {ControlError}
  */
@@ -45,7 +45,7 @@ export function decodeRequest(line: string): RawRequest {
 }
 
 /**
- * Reads a line of the server's.
+ * Decodes a line from the server.
  *
  * @throws {ControlError}
  */

@@ -13,30 +13,30 @@ export interface UnitAddress {
 
 interface RequestRow<Parameters> {
   /**
-   * The parameters of a request, checked.
+   * Returns the parameters of a request, checked.
    *
    * @throws {ControlError}
    */
   readonly decode: (parameters: unknown) => Parameters;
-  /** How long a client waits for the answer. The server may go on with what it was asked for. */
+  /** Milliseconds that a client waits for the answer. The server may go on with the request. */
   readonly limitMs: number;
 }
 
 /** Every request of the control socket. */
 export const CONTROL_REQUESTS = {
-  /** How the server is, and who uses it. */
+  /** Returns the state of the server and its sessions. */
   status: { decode: decodeNothing, limitMs: 10_000 },
-  /** End sessions. */
+  /** Ends sessions. */
   disconnect: { decode: decodeDisconnect, limitMs: 60_000 },
-  /** What is reserved of the LUNs. */
+  /** Returns the reservations of all LUNs. */
   reservations: { decode: decodeNothing, limitMs: 10_000 },
-  /** Clear all that is reserved of a LUN. */
+  /** Clears the reservations of a LUN. */
   clearReservations: { decode: decodeUnit, limitMs: 10_000 },
-  /** Read the conf again, and serve what it says now. */
+  /** Reloads the conf. */
   reload: { decode: decodeReload, limitMs: 600_000 },
 } as const satisfies Record<string, RequestRow<unknown>>;
 
-/** What each request is answered with. */
+/** The result of each request. */
 export interface ControlResults {
   readonly status: ServerStatus;
   readonly disconnect: DisconnectReport;
@@ -48,18 +48,18 @@ export interface ControlResults {
 /** The name of a request. */
 export type RequestName = keyof typeof CONTROL_REQUESTS;
 
-/** What a request asks for in particular. */
+/** The parameters of a request. */
 export type ParametersOf<Name extends RequestName> = ReturnType<typeof CONTROL_REQUESTS[Name]["decode"]>;
 
-/** A request as its handler sees it, besides the parameters. */
+/** The client's side of a request, for its handler. */
 export interface RequestContext {
-  /** Tells the client how far the work has come; it may be too slow to hear it. */
+  /** Sends the client a progress message; drops it if the client is slow. */
   readonly progress: (message: string) => void;
-  /** Aborted when the client is gone. */
+  /** Aborted when the client disconnects. */
   readonly signal: AbortSignal;
 }
 
-/** What the server does for each request; an `Error` that is thrown reaches the client as its message. */
+/** The server's handler for each request; the message of a thrown `Error` is sent to the client. */
 export type ControlHandlers = {
   readonly [Name in RequestName]: (
     parameters: ParametersOf<Name>,
@@ -68,9 +68,9 @@ export type ControlHandlers = {
 };
 
 /**
- * The name of the request that a client asks for.
+ * Returns the name of a client's request.
  *
- * @throws {ControlError} when there is none of that name
+ * @throws {ControlError} when no request has this name
  */
 export function requestNameOf({ request }: RawRequest): RequestName {
   if (Object.hasOwn(CONTROL_REQUESTS, request)) return request as RequestName;
@@ -79,9 +79,9 @@ export function requestNameOf({ request }: RawRequest): RequestName {
 }
 
 /**
- * Has a request handled.
+ * Checks the parameters of a request and calls its handler.
  *
- * @throws {ControlError} (rejects) when its parameters are wrong; else whatever the handler throws
+ * @throws {ControlError} (rejects) when the parameters are wrong; the handler's errors pass through
  */
 export async function performRequest<Name extends RequestName>(
   name: Name,
@@ -134,35 +134,35 @@ function decodeReload(parameters: unknown): ReloadRequest {
   return { file, force, dryRun };
 }
 
-/** Which sessions are to end. */
+/** The sessions to end. */
 export interface DisconnectRequest {
   /** By their numbers, the target session identifying handles. */
   readonly sessions: readonly number[];
-  /** At once, and not when their initiators have logged out. */
+  /** True to disconnect at once, without asking the initiators to log out. */
   readonly now: boolean;
 }
 
-/** What became of sessions that were to end. */
+/** The result of ending sessions. */
 export interface DisconnectReport {
   readonly ended: readonly number[];
-  /** Those that are still there, which should not be. */
+  /** Sessions that still exist after the grace period. */
   readonly remaining: readonly number[];
 }
 
-/** How the server is asked to read its conf again. */
+/** The options of a reload. */
 export interface ReloadRequest {
-  /** Absolute path of the conf that is meant: the server's own, or it refuses. */
+  /** Absolute path of the conf; the server refuses any but its own. */
   readonly file: string;
-  /** Even if every session ends. */
+  /** True to reload even when that ends sessions. */
   readonly force: boolean;
-  /** Only say what would change. */
+  /** True to only report the changes. */
   readonly dryRun: boolean;
 }
 
-/** What a server has made live, or would. */
+/** The changes that a reload made, or would make. */
 export interface ReloadReport {
   readonly dryRun: boolean;
   readonly changes: readonly ReportedChange[];
-  /** What of it is done only with force, and why; null when it takes none. */
+  /** The change that needs `--force`, with the reason; null when none does. */
   readonly obstacle: string | null;
 }

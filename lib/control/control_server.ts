@@ -1,4 +1,4 @@
-/** The server's end of the control socket. A client costs the server at most some memory for some time. */
+/** The server's end of the control socket. Limits bound the memory and the time that a client can use. */
 import { ControlError } from "./control_error.ts";
 import { ControlLimits } from "./control_limits.ts";
 import { decodeRequest, encodeLine, type Reply } from "./control_message.ts";
@@ -11,13 +11,13 @@ import { delay } from "../base/delay.ts";
 
 const READ_BYTES = 4096;
 
-/** Only its owner may speak to the server. */
+/** Only the owner of the socket may connect. */
 const SOCKET_MODE = 0o600;
 
-/** How long to wait when the system has no more sockets to give. */
+/** Milliseconds to wait when the system has no free file descriptor. */
 const ACCEPT_RETRY_MS = 100;
 
-/** What a client may hold or do. */
+/** The limits of each client. */
 export type ClientLimits = {
   readonly [Name in "requestBytes" | "requestMs" | "replyMs" | "clients"]: number;
 };
@@ -28,15 +28,15 @@ export class ControlServer {
   readonly #listener: Deno.UnixListener;
   readonly #handlers: ControlHandlers;
   readonly #limits: ClientLimits;
-  /** Those who are being served, and the promises that they have been. */
+  /** The connected clients, with promises that resolve when they are served. */
   readonly #clients = new Map<Client, Promise<void>>();
   #isClosed = false;
 
   /**
-   * Listens at `path`, in a folder that is closed to others. What lies there is left of a server that has gone: the
-   * caller makes sure that no other is running.
+   * Listens at `path`, in a folder that other users cannot enter. Replaces the socket of a former server; the caller
+   * ensures that no other server runs.
    *
-   * @throws {Error} (rejects) when that cannot be; the message is for the user
+   * @throws {Error} (rejects) when it cannot listen; the message is for the user
    */
   static async listen(
     path: string,
@@ -66,7 +66,7 @@ export class ControlServer {
     this.#limits = limits;
   }
 
-  /** Ends every conversation, and listens no more. */
+  /** Disconnects all clients and stops listening. */
   [Symbol.dispose](): void {
     this.#isClosed = true;
     this.#listener.close();
@@ -76,13 +76,13 @@ export class ControlServer {
 
   async #accept(): Promise<void> {
     while (!this.#isClosed) {
-      // Whoever comes when there is no more room waits at the door.
+      // At the client limit, wait for one to leave.
       if (this.#clients.size === this.#limits.clients) await Promise.race(this.#clients.values());
       try {
         const client = new Client(await this.#listener.accept(), this.#limits);
         this.#clients.set(client, this.#serve(client));
       } catch {
-        // Mostly no file descriptor is left.
+        // Usually no file descriptor is left.
         if (!this.#isClosed) await delay(ACCEPT_RETRY_MS);
       }
     }
@@ -90,22 +90,22 @@ export class ControlServer {
 
   async #serve(client: Client): Promise<void> {
     try {
-      await client.converse(this.#handlers);
+      await client.serve(this.#handlers);
     } catch {
-      // The client is gone, or too slow.
+      // The client has disconnected, or is too slow.
     }
     this.#clients.delete(client);
     client.close();
   }
 }
 
-/** A client that has one request. */
+/** A connected client, which sends one request. */
 class Client {
   readonly #connection: Deno.UnixConn;
   readonly #limits: ClientLimits;
   readonly #lines: LineBuffer;
   readonly #gone = new AbortController();
-  /** The line of progress that is on its way, or was the last. */
+  /** Resolves when the last progress message is written. */
   #sending: Promise<void> = Promise.resolve();
   #isSending = false;
 
@@ -115,8 +115,8 @@ class Client {
     this.#lines = new LineBuffer(limits.requestBytes);
   }
 
-  /** Takes the request and sends the answer. */
-  async converse(handlers: ControlHandlers): Promise<void> {
+  /** Receives the request and sends the answer. */
+  async serve(handlers: ControlHandlers): Promise<void> {
     let reply: Reply;
     try {
       reply = { kind: "result", result: await this.#perform(handlers) };
@@ -132,7 +132,7 @@ class Client {
     try {
       this.#connection.close();
     } catch {
-      // Closed twice, which is once enough.
+      // The connection is closed already.
     }
   }
 
@@ -141,13 +141,13 @@ class Client {
       await withLimit(
         this.#receiveLine(),
         this.#limits.requestMs,
-        () => new ControlError("broken", `No request came within ${this.#limits.requestMs} ms`),
+        () => new ControlError("broken", `No request arrived within ${this.#limits.requestMs} ms`),
       ),
     );
     const name = requestNameOf(raw);
     const limitMs = CONTROL_REQUESTS[name].limitMs + ControlLimits.patienceMs;
     this.#watch();
-    const context = { progress: (message: string) => this.#tell(message), signal: this.#gone.signal };
+    const context = { progress: (message: string) => this.#sendProgress(message), signal: this.#gone.signal };
     return await withLimit(
       Promise.race([performRequest(name, raw.parameters, handlers, context), this.#untilGone()]),
       limitMs,
@@ -163,27 +163,27 @@ class Client {
       const [line, ...more] = this.#lines.push(buffer.subarray(0, count));
       if (line === undefined) continue;
       if (more.length === 0 && !this.#lines.isInLine) return line;
-      throw new ControlError("broken", "More came than one request");
+      throw new ControlError("broken", "Client sent more than one request");
     }
   }
 
-  /** Notices when the client goes before it is answered; one that says more is treated like one that goes. */
+  /** Aborts the request when the client disconnects, or sends more, before it is answered. */
   async #watch(): Promise<void> {
     await this.#connection.read(new Uint8Array(1)).catch(() => {});
     this.#gone.abort();
   }
 
-  /** Rejects when the client has gone: nobody waits for the rest of the work then. */
+  /** Rejects when the client has disconnected, because then no one waits for the result. */
   #untilGone(): Promise<never> {
     return new Promise((_resolve, reject) => {
-      const onAbort = (): void => reject(new ControlError("broken", "Client has gone"));
+      const onAbort = (): void => reject(new ControlError("broken", "Client has disconnected"));
       if (this.#gone.signal.aborted) onAbort();
       this.#gone.signal.addEventListener("abort", onAbort, { once: true });
     });
   }
 
-  /** What cannot be told at once is not worth telling any more. */
-  #tell(message: string): void {
+  /** Sends progress unless an earlier message is still being written, because old progress is useless. */
+  #sendProgress(message: string): void {
     if (this.#isSending) return;
     this.#sending = this.#send({ kind: "progress", message }).catch(() => this.#gone.abort());
   }
@@ -191,7 +191,7 @@ class Client {
   async #send(reply: Reply): Promise<void> {
     this.#isSending = true;
     const bytes = new TextEncoder().encode(encodeLine(reply));
-    const onLimit = (): Error => new ControlError("broken", "Client does not take its answer");
+    const onLimit = (): Error => new ControlError("broken", "Client does not read its answer");
     await withLimit(this.#write(bytes), this.#limits.replyMs, onLimit);
     this.#isSending = false;
   }

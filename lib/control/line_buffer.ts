@@ -12,7 +12,7 @@ export class LineBuffer {
   }
 
   /**
-   * Takes what came, and returns the lines that are complete with it.
+   * Adds received bytes, and returns the lines that they complete.
    *
    * @throws {RangeError} when a line is too long
    * @throws {TypeError} when a line is not UTF-8
@@ -25,7 +25,7 @@ export class LineBuffer {
       if (this.#lengthBytes + piece.length > this.#limitBytes) {
         throw new RangeError(`Line is longer than ${this.#limitBytes} bytes`);
       }
-      // The caller may use its buffer again.
+      // The caller reuses its buffer.
       this.#pieces.push(piece.slice());
       this.#lengthBytes += piece.length;
       if (end > 0) lines.push(this.#takeLine());
@@ -34,7 +34,7 @@ export class LineBuffer {
     return lines;
   }
 
-  /** The beginning of a line has come, and not its end. */
+  /** True if an incomplete line was received. */
   get isInLine(): boolean {
     return this.#lengthBytes > 0;
   }

@@ -1,6 +1,6 @@
 import type { Consequence } from "../config/config_difference.ts";
 
-/** A session, as far as it takes to know which one it is. */
+/** The identification of a session. */
 export interface TouchedSession {
   readonly initiator: string;
   readonly address: string;
@@ -8,11 +8,11 @@ export interface TouchedSession {
   readonly target: string;
 }
 
-/** A change of what is served: plain data, as it goes from the worker over the control socket to whoever asked. */
+/** A change of the served conf, as plain data for the worker's messages and the control socket. */
 export interface ReportedChange {
-  /** In a line, for people. */
+  /** One line of text for people. */
   readonly description: string;
   readonly consequence: Consequence;
-  /** The sessions that it concerns, in the order in which they began. */
+  /** The sessions that it affects, in the order of their logins. */
   readonly sessions: readonly TouchedSession[];
 }

@@ -1,45 +1,45 @@
 import type { ServedSnapshot } from "./unit_problem.ts";
 
-/** What a running server says of itself. */
+/** The status of a running server. */
 export interface ServerStatus {
-  /** Of the program that serves. */
+  /** The version of the server's program. */
   readonly version: string;
   readonly pid: number;
   readonly uptimeSeconds: number;
-  /** When this was so, by a clock that never goes back: what happened between two of them took their difference. */
+  /** The time of the status by a monotonic clock; differences are durations. */
   readonly monotonicMs: number;
   readonly storage: string;
-  /** Where it listens, `address:port`. */
+  /** The portals at which it listens, as `address:port`. */
   readonly portals: readonly string[];
   readonly space: SpaceReport;
-  /** Null while no target worker runs, which is for a moment after a crash. */
+  /** Null while no target worker runs, briefly after a crash. */
   readonly node: ServedSnapshot | null;
 }
 
-/** What backing files take of their file systems, and how fast that grows: plain data. */
+/** The space that backing files take, and its growth, as plain data. */
 export interface SpaceReport {
   readonly files: readonly FileSpace[];
   readonly fileSystems: readonly FileSystemSpace[];
 }
 
-/** A backing file. */
+/** The space of a backing file. */
 export interface FileSpace {
   readonly path: string;
-  /** Null for a block device, and for a file that cannot be looked at. */
+  /** Null for a block device, and for a file without access. */
   readonly allocatedBytes: number | null;
-  /** Less than zero when it gives space back; null while it is not known yet. */
+  /** Negative when the file shrinks; null while it is unknown. */
   readonly growthBytesPerDay: number | null;
 }
 
-/** A file system in which backing files lie. */
+/** The space of a file system with backing files. */
 export interface FileSystemSpace {
-  /** The storage folder if that lies in it, else the first of the backing files that do. */
+  /** The storage folder if it is on this file system, else the first backing file that is. */
   readonly path: string;
   readonly totalBytes: number;
-  /** What is left for who is not root. */
+  /** The space available to users other than root. */
   readonly availableBytes: number;
-  /** Of all backing files in it together; null while that of one of them is not known yet. */
+  /** The growth of all backing files on it; null while that of one is unknown. */
   readonly growthBytesPerDay: number | null;
-  /** When nothing will be available at this rate; null when that is not known, or never. */
+  /** Days until no space is available at this rate; null when unknown or never. */
   readonly fullInDays: number | null;
 }

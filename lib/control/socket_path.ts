@@ -2,8 +2,8 @@ import { basename, dirname, join } from "@std/path";
 import { ControlLimits } from "./control_limits.ts";
 
 /**
- * Calls `use` with a path under which the kernel takes the socket at `path`: `path` itself, or where that is too long
- * a way through a link in a scratch folder of this user's, which is gone again when `use` has ended.
+ * Calls `use` with a path that the kernel accepts for the socket at `path`. If `path` is too long, this is a path
+ * through a link in a temporary folder, which is removed afterwards.
  */
 export async function withSocketPath<T>(path: string, use: (path: string) => Promise<T>): Promise<T> {
   if (new TextEncoder().encode(path).length <= ControlLimits.socketPathBytes) return await use(path);

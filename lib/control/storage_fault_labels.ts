@@ -1,6 +1,6 @@
 import type { StorageFault } from "../scsi/medium/storage_faults.ts";
 
-/** The failures of storage in words for people; a number follows. */
+/** The storage failures as text for people, to which a count is added. */
 export const STORAGE_FAULT_LABELS: Readonly<Record<StorageFault, string>> = {
   readFailed: "failed reads",
   writeFailed: "failed writes",

@@ -7,9 +7,9 @@ export interface UnitProblem {
   readonly lun: number;
   readonly path: string;
   readonly sizeBytes: number;
-  /** It is there for initiators, and not ready. Else it is not there, as it has no identity. */
+  /** True if initiators see the unit, as not ready. A unit without an identity is not listed. */
   readonly isListed: boolean;
-  /** For people, with the remedy. */
+  /** The reason with its remedy, for people. */
   readonly reason: string;
 }
 

@@ -1,22 +1,22 @@
 import type { ReservationType } from "../scsi/reservations/reservation_types.ts";
 
-/** Everything that is reserved of a LUN: plain data. */
+/** The reservations of a LUN, as plain data. */
 export interface UnitReservations {
   /** The target's name in the conf. */
   readonly target: string;
   readonly targetName: string;
   readonly lun: number;
-  /** False when what was kept cannot be read: the LUN is not served then, and the rest is as if there was nothing. */
+  /** False when the stored reservations are unreadable; then the LUN is not served and the other fields are empty. */
   readonly areKnown: boolean;
   /** PRGENERATION: counts the changes of registrations. */
   readonly generation: number;
-  /** Registrations and reservation outlive a loss of power (APTPL). */
+  /** True if registrations and reservation persist through power loss (APTPL). */
   readonly persists: boolean;
-  /** In the order in which they came. */
+  /** The registrations in their order of arrival. */
   readonly registrations: readonly RegistrationFigures[];
   /** The type of the persistent reservation; null when there is none. */
   readonly type: ReservationType | null;
-  /** Who holds the reservation of RESERVE; null when nobody does. */
+  /** The holder of the reservation that RESERVE made; null when there is none. */
   readonly reservedBy: InitiatorPort | null;
 }
 
@@ -31,7 +31,7 @@ export interface InitiatorPort {
 export interface RegistrationFigures extends InitiatorPort {
   /** 16 hexadecimal digits. */
   readonly key: string;
-  /** It holds the persistent reservation. */
+  /** True if it holds the persistent reservation. */
   readonly holds: boolean;
   readonly isLoggedIn: boolean;
 }

@@ -1,7 +1,7 @@
 /**
- * Waits for a promise, but not for ever; what it does later is nobody's business then.
+ * Waits for a promise with a time limit. A later result or rejection is ignored.
  *
- * @throws {Error} (rejects) with what `onLimit` makes when the time is over
+ * @throws {Error} (rejects) with the error of `onLimit` after the limit
  */
 export async function withLimit<T>(promise: Promise<T>, limitMs: number, onLimit: () => Error): Promise<T> {
   const limit = Promise.withResolvers<never>();

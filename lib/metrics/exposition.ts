@@ -8,15 +8,15 @@
  * ```
  */
 
-/** What an answer in this format is called in HTTP. */
+/** The HTTP content type of this format. */
 export const EXPOSITION_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-/** Names and values that tell samples of one family apart. */
+/** Names and values that distinguish the samples of a family. */
 export type Labels = Readonly<Record<string, string>>;
 
 /** One value of a family. */
 export interface Sample {
-  /** What is appended to the name of the family: `_bucket`, `_sum` and `_count` of a histogram. */
+  /** The suffix to the family's name: `_bucket`, `_sum` and `_count` of a histogram. */
   readonly suffix?: string;
   readonly labels: Labels;
   readonly value: number;
@@ -30,7 +30,7 @@ export interface Family {
   readonly samples: readonly Sample[];
 }
 
-/** Writes metrics down. A family without samples is left out. */
+/** Returns metrics as text. Omits families without samples. */
 export function formatExposition(families: readonly Family[]): string {
   return families.filter(({ samples }) => samples.length > 0).map(formatFamily).join("");
 }
@@ -53,7 +53,7 @@ function escapeLabel(value: string): string {
   return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }
 
-/** The samples of one histogram. `counts` is that of each class, the last of which has no bound. */
+/** Returns the samples of a histogram. `counts` has one count per bucket, the last for values above all bounds. */
 export function histogramSamples(
   labels: Labels,
   bounds: readonly number[],

@@ -1,4 +1,4 @@
-/** As much of HTTP (RFC 9112) as it takes to be asked for one document. */
+/** The part of HTTP/1.1 (RFC 9112) that serving one document needs. */
 
 /** The head of a request: its first line and its fields, up to the empty line. */
 export interface RequestHead {
@@ -7,7 +7,7 @@ export interface RequestHead {
   readonly path: string;
 }
 
-/** How many bytes the head of a request takes, at the start of what has come; undefined when it has not all come. */
+/** Returns the length of a request's head in the received bytes; undefined while it is incomplete. */
 export function headLength(received: Uint8Array): number | undefined {
   for (let end = 0; end < received.length; end++) {
     if (received[end] !== LINE_FEED) continue;
@@ -21,7 +21,7 @@ export function headLength(received: Uint8Array): number | undefined {
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
-/** Reads the first line of a request; undefined when it is none. */
+/** Parses the first line of a request; undefined when it is invalid. */
 export function parseHead(head: Uint8Array): RequestHead | undefined {
   const text = String.fromCharCode(...head);
   const [, method, target] = /^([!-~]+) ([!-~]+) HTTP\/1\.[01]\r?\n/.exec(text) ?? [];
@@ -29,7 +29,7 @@ export function parseHead(head: Uint8Array): RequestHead | undefined {
   return { method, path: target.replace(/\?.*$/s, "") };
 }
 
-/** An answer, but for its body. */
+/** The head of a response. */
 export interface ResponseHead {
   readonly status: Status;
   readonly fields: Readonly<Record<string, string>>;
@@ -45,10 +45,10 @@ const REASONS = {
   503: "Service Unavailable",
 } as const;
 
-/** A status code that this server gives. */
+/** A status code that this server sends. */
 export type Status = keyof typeof REASONS;
 
-/** Writes an answer down; after it the connection is closed. */
+/** Returns a response as bytes; the connection is closed after it. */
 export function formatResponse(
   { status, fields }: ResponseHead,
   body: string,
@@ -66,7 +66,7 @@ export function formatResponse(
   return response;
 }
 
-/** The text of an answer that has nothing else to say. */
+/** Returns the body of a response that only reports its status. */
 export function describeStatus(status: Status): string {
   return `${status} ${REASONS[status]}\n`;
 }

@@ -1,4 +1,4 @@
-/** What the server tells Prometheus, made of what it knows of itself. */
+/** The metrics of the server. */
 import type { LogicalUnitSnapshot, NodeSnapshot } from "../iscsi/node/node_snapshot.ts";
 import type { SpaceFigures } from "../scsi/pages/provisioning.ts";
 import type { Family, Labels } from "./exposition.ts";
@@ -6,13 +6,13 @@ import { STORAGE_FAULTS } from "../scsi/medium/storage_faults.ts";
 import { snakeCase, trafficFamilies } from "./traffic_metrics.ts";
 import { REFUSAL_REASONS } from "../iscsi/events/refusal_reason.ts";
 
-/** What the server knows of itself. */
+/** The figures from which the metrics are made. */
 export interface ServerFigures {
-  /** Null while no target worker runs, which is for a moment after a crash. */
+  /** Null while no target worker runs, briefly after a crash. */
   readonly node: NodeSnapshot | null;
-  /** By the path of the backing file. */
+  /** Space by the path of the backing file. */
   readonly space: ReadonlyMap<string, SpaceFigures>;
-  /** How often a target worker has been started. */
+  /** The number of target workers started. */
   readonly workerStarts: number;
   readonly versions: Readonly<Record<"version" | "deno", string>>;
   readonly process: {
@@ -23,13 +23,13 @@ export interface ServerFigures {
   };
 }
 
-/** A logical unit with the labels that tell it from others. */
+/** A logical unit with its labels. */
 interface LabelledUnit {
   readonly unit: LogicalUnitSnapshot;
   readonly labels: Labels;
 }
 
-/** All metrics of a server. */
+/** Returns all metrics of a server. */
 export function serverFamilies(figures: ServerFigures): Family[] {
   const { node, space, workerStarts, versions } = figures;
   return [

@@ -5,13 +5,13 @@ import { type Family, histogramSamples, type Labels, type Sample } from "./expos
 
 const LATENCY_BOUNDS_SECONDS = LATENCY_BOUNDS_MS.map((ms) => ms / 1000);
 
-/** Traffic of somebody, and by which labels it is told from that of others. */
+/** The traffic of a LUN or an initiator, with its labels. */
 export interface LabelledTraffic {
   readonly labels: Labels;
   readonly traffic: TrafficFigures;
 }
 
-/** A metric of traffic: its name without what it is the traffic of, and its samples for one of these. */
+/** A metric of traffic: its name without prefix, and a function that returns its samples. */
 interface Row {
   readonly name: string;
   readonly type: Family["type"];
@@ -19,7 +19,7 @@ interface Row {
   readonly samples: (traffic: TrafficFigures, labels: Labels) => readonly Sample[];
 }
 
-/** The metrics of traffic, whosever it is. */
+/** The metrics of traffic, for LUNs and initiators. */
 const ROWS: readonly Row[] = [
   {
     name: "commands_total",
@@ -72,7 +72,7 @@ function latencies(name: string, help: string, figuresOf: (traffic: TrafficFigur
   };
 }
 
-/** The metrics of the traffic of several, named after what these are: `iscsi_lun`, `iscsi_initiator`. */
+/** Returns the traffic metrics of several LUNs or initiators, with a prefix such as `iscsi_lun`. */
 export function trafficFamilies(prefix: string, all: readonly LabelledTraffic[]): Family[] {
   return ROWS.map(({ name, type, help, samples }) => ({
     name: `${prefix}_${name}`,
@@ -82,7 +82,7 @@ export function trafficFamilies(prefix: string, all: readonly LabelledTraffic[])
   }));
 }
 
-/** A name of the program's as label values are written. */
+/** Converts a camelCase name to snake_case, for label values. */
 export function snakeCase(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

@@ -9,26 +9,26 @@ import type { BackingOptions, ServedUnit } from "./served_unit.ts";
 /** Milliseconds between two attempts to open a logical unit that is not ready. */
 const RETRY_MS = 5_000;
 
-/** A conf, and what is served of it. */
+/** The conf with the targets that are served. */
 export interface ServedState {
   readonly config: Config;
-  /** By the names of the conf. */
+  /** Targets by the names of the conf. */
   readonly targets: ReadonlyMap<string, ServedTarget>;
   readonly options: BackingOptions;
 }
 
-/** A place of a logical unit. */
+/** A logical unit number of a target. */
 interface Place {
   readonly target: ServedTarget;
   readonly lun: number;
 }
 
-/** The logical units of a conf that are not served: tries again to open them, and logs what becomes of them. */
+/** Retries the logical units of a conf that are not served, and logs the changes. */
 export class AbsentUnits {
   readonly #clock: Clock;
   readonly #problemLog: ProblemLog;
   readonly #state: () => ServedState;
-  /** The units at whose files it is looked now. */
+  /** Units whose files are being checked. */
   readonly #probed = new Set<ServedUnit>();
   #cancel: (() => void) | undefined;
   #isEnded = false;
@@ -39,7 +39,7 @@ export class AbsentUnits {
     this.#state = options.state;
   }
 
-  /** Tries again at once, and from then on every few seconds. */
+  /** Retries all units now, and then every few seconds. */
   retry(): void {
     const { targets, options } = this.#state();
     for (const { config, units } of targets.values()) {
@@ -49,13 +49,13 @@ export class AbsentUnits {
     this.#retryLater();
   }
 
-  /** Stops trying. */
+  /** Stops all retries. */
   end(): void {
     this.#isEnded = true;
     this.#cancel?.();
   }
 
-  /** Finds what is not served. */
+  /** Returns the logical units that are not served, with the reasons. */
   problems(): UnitProblem[] {
     const { config, targets, options: { unavailable } } = this.#state();
     return config.targets.flatMap(({ name: target, logicalUnits }) =>
@@ -89,7 +89,7 @@ export class AbsentUnits {
     });
   }
 
-  /** Finds the units that may be opened now. What the supervisor has found, the supervisor looks at again. */
+  /** Returns the units to retry. The supervisor retries those that it found unavailable. */
   #places(): Place[] {
     const { targets, options: { unavailable } } = this.#state();
     return [...targets.values()].flatMap((target) =>
@@ -99,7 +99,7 @@ export class AbsentUnits {
     );
   }
 
-  /** Looks at a file off the event loop before it is opened: a disk that hangs holds up nothing else. */
+  /** Checks the file off the event loop before it is opened, so that a hanging disk blocks nothing else. */
   async #retryUnit({ target, lun }: Place): Promise<void> {
     const served = target.units.get(lun);
     if (served === undefined || this.#probed.has(served)) return;

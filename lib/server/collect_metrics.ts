@@ -4,7 +4,7 @@ import { serverFamilies } from "../metrics/server_metrics.ts";
 import { measureSpace } from "./measure_space.ts";
 import type { Supervisor } from "./supervisor.ts";
 
-/** How things stand with the server now, in Prometheus' words. */
+/** Returns the metrics of the server in Prometheus' text format. */
 export async function collectMetrics(supervisor: Supervisor, version: string): Promise<string> {
   const node = await askForSnapshot(supervisor);
   const units = node?.targets.flatMap(({ logicalUnits }) => logicalUnits) ?? [];
@@ -23,7 +23,7 @@ export async function collectMetrics(supervisor: Supervisor, version: string): P
   }));
 }
 
-/** Null while there is no worker to answer. */
+/** Returns the worker's snapshot; null while no worker answers. */
 async function askForSnapshot(supervisor: Supervisor): Promise<NodeSnapshot | null> {
   try {
     return await supervisor.ask({ kind: "snapshot" });

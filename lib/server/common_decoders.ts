@@ -1,13 +1,13 @@
-/** Decoders of what several kinds of workers post. */
+/** Decoders for messages of several kinds of workers. */
 import type { Portal } from "../access/portals.ts";
 import { EVENT_KINDS, type EventDetails, LOG_LEVELS, type LogEvent } from "../iscsi/events/event_log.ts";
 import { count, oneOf, optional, record, text } from "./decoder.ts";
 import { REFUSAL_REASONS } from "../iscsi/events/refusal_reason.ts";
 
-/** Takes a place to listen at. */
+/** Decodes a portal. */
 export const portal = record<Portal>({ address: text, port: count });
 
-/** Takes an event for the log. */
+/** Decodes a log event. */
 export const logEvent = record<LogEvent>({
   level: oneOf(LOG_LEVELS),
   message: text,

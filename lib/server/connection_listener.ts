@@ -5,38 +5,38 @@ import type { ConnectionEnds } from "../iscsi/byte_stream.ts";
 import { errorMessage } from "../base/error_message.ts";
 import { delay } from "../base/delay.ts";
 
-/** How long to wait when the system has no more sockets to give. */
+/** Milliseconds to wait when the system has no free file descriptor. */
 const ACCEPT_RETRY_MS = 100;
 
-/** How often that is told: whoever opens many connections must not fill the log as well. */
-const COMPLAINT_INTERVAL_MS = 60_000;
+/** Milliseconds between two warnings, so that a flood of connections does not fill the log. */
+const WARNING_INTERVAL_MS = 60_000;
 
-/** What becomes of the connections that a listener accepts. */
+/** The collaborators of a listener. */
 export interface ConnectionListenerOptions {
   readonly serve: (connection: Deno.TcpConn, ends: ConnectionEnds) => void;
   readonly log: EventLog;
 }
 
-/** Listens at one address (a portal, or that of the metrics) until it is closed, and hands over every connection. */
+/** A listener at one address, a portal or the metrics endpoint, that hands over every accepted connection. */
 export class ConnectionListener {
   readonly #listener: Deno.TcpListener;
   readonly #options: ConnectionListenerOptions;
   #isClosed = false;
-  #complainedMs = -Infinity;
+  #warnedMs = -Infinity;
 
-  /** @throws {Error} when the address cannot be listened at */
+  /** @throws {Error} when it cannot listen at the address */
   constructor(portal: Portal, options: ConnectionListenerOptions) {
     this.#listener = listen(portal);
     this.#options = options;
     this.#accept();
   }
 
-  /** Where it listens. */
+  /** The address at which it listens. */
   get address(): Deno.NetAddr {
     return this.#listener.addr;
   }
 
-  /** Accepts no more; connections that were handed over go on. */
+  /** Stops accepting; accepted connections stay open. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -49,9 +49,9 @@ export class ConnectionListener {
         this.#handOver(await this.#listener.accept());
       } catch (error) {
         if (this.#isClosed) return;
-        // Waiting for others would hold up everybody, as often as somebody likes to reset his connections.
+        // A pause here would let a peer that resets its connections delay all others.
         if (isPeerGone(error)) continue;
-        // Mostly no file descriptor is left; the peer tries again.
+        // Usually no file descriptor is left; the peer tries again.
         this.#warnOnce(error);
         await delay(ACCEPT_RETRY_MS);
       }
@@ -60,8 +60,8 @@ export class ConnectionListener {
 
   #warnOnce(error: unknown): void {
     const nowMs = performance.now();
-    if (nowMs - this.#complainedMs < COMPLAINT_INTERVAL_MS) return;
-    this.#complainedMs = nowMs;
+    if (nowMs - this.#warnedMs < WARNING_INTERVAL_MS) return;
+    this.#warnedMs = nowMs;
     const reason = errorMessage(error);
     this.#options.log.warning(`Cannot accept connections: ${reason}; trying again`);
   }
@@ -69,7 +69,7 @@ export class ConnectionListener {
   #handOver(connection: Deno.TcpConn): void {
     const { localAddr, remoteAddr } = connection;
     connection.setNoDelay(true);
-    // A peer that was switched off is found out, if late, and its session and limits are free again.
+    // Keepalive detects a peer that was switched off, which frees its session.
     connection.setKeepAlive(true);
     this.#options.serve(connection, {
       localAddress: plainAddress(localAddr.hostname),
@@ -79,13 +79,13 @@ export class ConnectionListener {
   }
 }
 
-/** Whether a connection was over before it was accepted, which says nothing about the next one. */
+/** Returns whether an error means that the peer closed the connection before it was accepted. */
 function isPeerGone(error: unknown): boolean {
   const { ConnectionAborted, ConnectionReset, NotConnected } = Deno.errors;
   return [ConnectionAborted, ConnectionReset, NotConnected].some((kind) => error instanceof kind);
 }
 
-/** The wildcard address of IPv6 takes in IPv4 as well; a machine without IPv6 listens at that of IPv4. */
+/** Listens at a portal. The IPv6 wildcard includes IPv4; without IPv6 the IPv4 wildcard replaces it. */
 function listen({ address, port }: Portal): Deno.TcpListener {
   if (address !== "::") return Deno.listen({ hostname: address, port });
   try {

@@ -1,28 +1,31 @@
 import type { ControlHandlers } from "../control/control_requests.ts";
 import { ControlServer } from "../control/control_server.ts";
+import type { Clock } from "../iscsi/clock.ts";
 import type { EventLog } from "../iscsi/events/event_log.ts";
 import { controlSocketOf } from "../provision/state_folder.ts";
 import { errorMessage } from "../base/error_message.ts";
 
-/** How long an answer may take that is on its way when the door moves. */
-const FAREWELL_MS = 2_000;
+/** Milliseconds that pending answers may take when the endpoint moves. */
+const PENDING_MS = 2_000;
 
-/** Where the server takes requests: at the control socket of the storage folder that it serves. */
+/** The server's endpoint for control requests: the control socket of the storage folder that it serves. */
 export class ControlEndpoint {
   readonly #handlers: ControlHandlers;
   readonly #log: EventLog;
+  readonly #clock: Clock;
   #server: ControlServer | undefined;
   #path: string | undefined;
   #closeFormer: () => void = () => {};
 
-  constructor(handlers: ControlHandlers, log: EventLog) {
+  constructor(handlers: ControlHandlers, log: EventLog, clock: Clock) {
+    this.#clock = clock;
     this.#handlers = handlers;
     this.#log = log;
   }
 
   /**
-   * Takes requests there from now on, and nowhere else once those are answered that are on their way. Where that cannot
-   * be, everything else is served all the same.
+   * Accepts requests at the control socket of a storage folder, and closes the former socket when its pending requests
+   * are answered. A failure is logged; it does not affect the targets.
    */
   async moveTo(storage: string): Promise<void> {
     const path = controlSocketOf(storage);
@@ -30,9 +33,9 @@ export class ControlEndpoint {
     this.#path = path;
     this.#closeFormer();
     const former = this.#server;
-    const timer = setTimeout(() => this.#closeFormer(), FAREWELL_MS);
+    const cancel = this.#clock.after(PENDING_MS, () => this.#closeFormer());
     this.#closeFormer = () => {
-      clearTimeout(timer);
+      cancel();
       former?.[Symbol.dispose]();
       this.#closeFormer = () => {};
     };
@@ -42,7 +45,7 @@ export class ControlEndpoint {
       this.#server = undefined;
       this.#path = undefined;
       const reason = errorMessage(error);
-      this.#log.warning(`Cannot take requests at "${path}": ${reason}`);
+      this.#log.warning(`Cannot accept requests at "${path}": ${reason}`);
     }
   }
 

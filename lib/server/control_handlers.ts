@@ -5,16 +5,16 @@ import type { Reloader } from "./reloader.ts";
 import type { SpaceWatch } from "./space_watch.ts";
 import type { Supervisor } from "./supervisor.ts";
 
-/** What the requests of the control socket are carried out on. */
+/** The parts of the server that handle control requests. */
 export interface ControlHandlersOptions {
   readonly supervisor: Supervisor;
   readonly reloader: Reloader;
   readonly space: SpaceWatch;
-  /** Of this program. */
+  /** The version of this program. */
   readonly version: string;
 }
 
-/** Carries out the requests of the control socket on a running server. */
+/** Returns the handlers of the control requests. */
 export function controlHandlers(options: ControlHandlersOptions): ControlHandlers {
   const startedMs = performance.now();
   return {

@@ -1,11 +1,13 @@
-/** The moment some time after a signal is aborted. */
+import type { Clock } from "../iscsi/clock.ts";
+
+/** The moment at a fixed time after a signal is aborted. */
 export class Deadline implements Disposable {
   readonly #reached = Promise.withResolvers<void>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #cancel: () => void = () => {};
 
-  constructor(stop: AbortSignal, ms: number) {
+  constructor(stop: AbortSignal, delayMs: number, clock: Clock) {
     const begin = (): void => {
-      this.#timer = setTimeout(this.#reached.resolve, ms);
+      this.#cancel = clock.after(delayMs, this.#reached.resolve);
     };
     if (stop.aborted) begin();
     else stop.addEventListener("abort", begin, { once: true });
@@ -17,6 +19,6 @@ export class Deadline implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
+    this.#cancel();
   }
 }

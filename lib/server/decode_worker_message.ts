@@ -1,6 +1,6 @@
 /**
- * The messages of a target worker, as its supervisor takes them. The worker parses every byte that initiators send, so
- * nothing that it posts is believed: each message is checked here before it is used.
+ * Decoders for the messages of a target worker. The worker parses every byte that initiators send, so its messages are
+ * not trusted: each is checked here before it is used.
  */
 import { type Consequence, CONSEQUENCES } from "../config/config_difference.ts";
 import type { ReportedChange, TouchedSession } from "../control/reported_change.ts";
@@ -189,7 +189,7 @@ const unitReservations = record<UnitReservations>({
   reservedBy: orNull(record<InitiatorPort>({ initiatorName: text, isid: text })),
 });
 
-/** What each question is answered with. */
+/** The decoder of the answer to each request. */
 const ANSWERS: { readonly [Kind in keyof Answers]: Decoder<Answers[Kind]> } = {
   snapshot,
   disconnect: listOf(count),
@@ -200,15 +200,15 @@ const ANSWERS: { readonly [Kind in keyof Answers]: Decoder<Answers[Kind]> } = {
 };
 
 /**
- * Reads the answer to a question.
+ * Decodes the answer to a request.
  *
- * @throws {MalformedValue} when it is none
+ * @throws {MalformedValue} when it is invalid
  */
 export function decodeAnswer<Kind extends keyof Answers>(kind: Kind, answer: unknown): Answers[Kind] {
   return within(kind, ANSWERS[kind], answer);
 }
 
-/** An answer whose question says what it must be, or why there is none. */
+/** An answer, still to be decoded according to its request, or a fault. */
 export interface UncheckedAnswer {
   readonly kind: "answered";
   readonly id: number;
@@ -216,13 +216,13 @@ export interface UncheckedAnswer {
   readonly fault?: string;
 }
 
-/** A message of a worker. What is in an answer is still to be checked, by `decodeAnswer`. */
+/** A message of a worker, in which only an answer is not decoded yet. See `decodeAnswer`. */
 export type WorkerMessage = Exclude<FromWorker, { readonly kind: "answered" }> | UncheckedAnswer;
 
 /**
- * Reads what a worker has posted.
+ * Decodes a message of a worker.
  *
- * @throws {MalformedValue} when it is no message
+ * @throws {MalformedValue} when it is invalid
  */
 export const decodeWorkerMessage: Decoder<WorkerMessage> = variants<WorkerMessage>({
   log: record({ kind: oneOf(["log"]), event: logEvent }),

@@ -1,6 +1,6 @@
 /**
- * Checks of values that another part of the program has posted, and that are not believed: what is not of the expected
- * shape and size is refused. The result is a copy that has the expected fields and no others.
+ * Decoders for values from workers that are not trusted. They reject values without the expected shape and size. The
+ * result is a copy with exactly the expected fields.
  */
 import { escapeControls } from "../iscsi/events/peer_text.ts";
 
@@ -10,14 +10,14 @@ const TEXT_LENGTH_MAX = 65_536;
 /** Most items of a list. */
 const ITEMS_MAX = 1_048_576;
 
-/** A value that is not what it should be. */
+/** A value that does not have the expected shape. */
 export class MalformedValue extends Error {
   override readonly name = "MalformedValue";
   readonly reason: string;
-  /** Where in a message it stands; empty for the message itself. */
+  /** The path of the value within the message; empty for the message itself. */
   readonly place: string;
 
-  /** @param reason what it is, such as `not a text` */
+  /** @param reason the fault, such as `not a text` */
   constructor(reason: string, place = "") {
     super(`${place === "" ? "it" : place} is ${reason}`);
     this.reason = reason;
@@ -26,25 +26,25 @@ export class MalformedValue extends Error {
 }
 
 /**
- * Returns a value if it is what it should be.
+ * Returns a checked copy of a value.
  *
  * @throws {MalformedValue}
  */
 export type Decoder<T> = (value: unknown) => T;
 
-/** A decoder for each field; the one of a field that may be missing returns undefined for it. */
+/** A decoder for each field. That of an optional field returns undefined when it is missing. */
 export type FieldDecoders<T> = {
   readonly [Name in keyof T]-?: Decoder<
     Record<never, never> extends Pick<T, Name> ? T[Name] | undefined : T[Name]
   >;
 };
 
-/** Takes a text, whose control characters are written out: it may end up in a log or on a terminal. */
+/** Decodes a text, and escapes its control characters, because it may reach a log or a terminal. */
 export function text(value: unknown): string {
   return escapeControls(anyText(value));
 }
 
-/** Takes the path of a file: no conf has one with control characters, but for tabs. */
+/** Decodes the path of a file. Rejects control characters other than tabs, which no conf contains. */
 export function path(value: unknown): string {
   const path = anyText(value);
   if (/[^\P{Cc}\t]|[\p{Zl}\p{Zp}]/u.test(path)) throw new MalformedValue("no path");
@@ -57,36 +57,36 @@ function anyText(value: unknown): string {
   return value;
 }
 
-/** Takes a number that is neither infinite nor none. */
+/** Decodes a finite number. */
 export function number(value: unknown): number {
   if (typeof value !== "number" || !Number.isFinite(value)) throw new MalformedValue("not a number");
   return value;
 }
 
-/** Takes a whole number from 0. */
+/** Decodes a whole number of at least 0. */
 export function count(value: unknown): number {
   if (!Number.isSafeInteger(value) || (value as number) < 0) throw new MalformedValue("not a whole number");
   return value as number;
 }
 
-/** Takes true or false. */
+/** Decodes true or false. */
 export function boolean(value: unknown): boolean {
   if (typeof value !== "boolean") throw new MalformedValue("neither true nor false");
   return value;
 }
 
-/** Takes null. */
+/** Decodes null. */
 export function nothing(value: unknown): null {
   if (value !== null) throw new MalformedValue("not null");
   return value;
 }
 
-/** Takes a value whose decoder is not known yet. */
+/** Returns any value, to be decoded later. */
 export function unchecked(value: unknown): unknown {
   return value;
 }
 
-/** Takes one of these texts. */
+/** Decodes one of these texts. */
 export function oneOf<T extends string>(texts: readonly T[]): Decoder<T> {
   return (value) => {
     if (!texts.includes(value as T)) throw new MalformedValue(`none of ${texts.join(", ")}`);
@@ -94,27 +94,27 @@ export function oneOf<T extends string>(texts: readonly T[]): Decoder<T> {
   };
 }
 
-/** Takes what another decoder takes, and null. */
+/** Decodes null, or a value by another decoder. */
 export function orNull<T>(decode: Decoder<T>): Decoder<T | null> {
   return (value) => value === null ? null : decode(value);
 }
 
-/** Takes what another decoder takes, and undefined. */
+/** Decodes undefined, or a value by another decoder. */
 export function optional<T>(decode: Decoder<T>): Decoder<T | undefined> {
   return (value) => value === undefined ? undefined : decode(value);
 }
 
-/** Takes a list of what another decoder takes. */
+/** Decodes a list, each item by another decoder. */
 export function listOf<T>(decode: Decoder<T>): Decoder<T[]> {
   return (value) => {
     if (!Array.isArray(value)) throw new MalformedValue("not a list");
     if (value.length > ITEMS_MAX) throw new MalformedValue(`more than ${ITEMS_MAX} items`);
-    // What a sparse list lacks, `map` would pass over.
+    // `map` would skip the holes of a sparse list.
     return Array.from(value, (item, index) => within(`[${index}]`, decode, item));
   };
 }
 
-/** Takes an object with these fields. */
+/** Decodes an object with these fields. */
 export function record<T>(decoders: FieldDecoders<T>): Decoder<T> {
   const fields = Object.entries(decoders) as [string, Decoder<unknown>][];
   return (value) => {
@@ -132,7 +132,7 @@ export function record<T>(decoders: FieldDecoders<T>): Decoder<T> {
   };
 }
 
-/** Takes an object that has a value for some of these names. */
+/** Decodes an object with values for some of these names. */
 export function someOf<Name extends string, T>(
   names: readonly Name[],
   decode: Decoder<T>,
@@ -142,7 +142,7 @@ export function someOf<Name extends string, T>(
   ) as Decoder<Partial<Record<Name, T>>>;
 }
 
-/** Takes an object that has a value for each of these names. */
+/** Decodes an object with a value for each of these names. */
 export function eachOf<Name extends string, T>(
   names: readonly Name[],
   decode: Decoder<T>,
@@ -152,7 +152,7 @@ export function eachOf<Name extends string, T>(
   ) as Decoder<Record<Name, T>>;
 }
 
-/** Takes an object that one of these decoders takes: the one of its field `kind`. */
+/** Decodes an object by the decoder for its field `kind`. */
 export function variants<T extends { readonly kind: string }>(
   decoders: { readonly [Kind in T["kind"]]: Decoder<Extract<T, { readonly kind: Kind }>> },
 ): Decoder<T> {
@@ -163,7 +163,7 @@ export function variants<T extends { readonly kind: string }>(
   };
 }
 
-/** Takes what a decoder takes, and says of anything else where in a message it stands. */
+/** Decodes a value, and adds its place in the message to an error. */
 export function within<T>(place: string, decode: Decoder<T>, value: unknown): T {
   try {
     return decode(value);

@@ -3,13 +3,13 @@ import { GRACE_SECONDS } from "./served_unit.ts";
 import type { Supervisor } from "./supervisor.ts";
 import { delay } from "../base/delay.ts";
 
-/** How often to look whether sessions have ended. */
-const LOOK_MS = 200;
+/** Milliseconds between two checks of the sessions. */
+const CHECK_MS = 200;
 
-/** How long after their time sessions may take to be gone. */
+/** Seconds after the grace period in which sessions must have ended. */
 const PATIENCE_SECONDS = 5;
 
-/** Has sessions ended, and waits until they are. */
+/** Ends sessions and waits for their end. */
 export async function disconnect(
   supervisor: Supervisor,
   { sessions, now }: DisconnectRequest,
@@ -17,14 +17,14 @@ export async function disconnect(
 ): Promise<DisconnectReport> {
   const graceSeconds = now ? null : GRACE_SECONDS;
   const found = await supervisor.ask({ kind: "disconnect", sessions, graceSeconds });
-  const looks = ((graceSeconds ?? 0) + PATIENCE_SECONDS) * 1000 / LOOK_MS;
+  const checks = ((graceSeconds ?? 0) + PATIENCE_SECONDS) * 1000 / CHECK_MS;
   let remaining = found;
-  for (let look = 0; look < looks && !signal.aborted; look++) {
+  for (let check = 0; check < checks && !signal.aborted; check++) {
     const node = await supervisor.ask({ kind: "snapshot" });
     remaining = found.filter((session) => node.sessions.some(({ tsih }) => tsih === session));
     if (remaining.length === 0) break;
     progress(`${remaining.length} of ${found.length} sessions have not ended yet`);
-    await delay(LOOK_MS);
+    await delay(CHECK_MS);
   }
   return { ended: found.filter((session) => !remaining.includes(session)), remaining };
 }

@@ -1,6 +1,6 @@
 /**
- * How backing files have grown: samples of the space that they took, some hours apart and not older than a week. It is
- * kept across restarts, as what a disk takes in a day is not known in the minutes after one.
+ * The growth of backing files: samples of their space, some hours apart and at most a week old. The history survives
+ * restarts, because the growth per day takes hours to measure.
  */
 import { formatState, parseState } from "../store/state_text.ts";
 import { isRecord } from "../base/is_record.ts";
@@ -10,25 +10,25 @@ const VERSION = 2;
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** How far samples are apart at least. */
+/** Shortest time between two samples. */
 export const SAMPLE_INTERVAL_MS = 4 * HOUR_MS;
 
-/** A sample this old is not looked at any more. */
+/** Age at which a sample is dropped. */
 const SAMPLE_AGE_MAX_MS = 7 * DAY_MS;
 
-/** What two samples must be apart for their difference to say anything about a day. */
+/** Shortest time between two samples from which growth is computed. */
 const SPAN_MIN_MS = HOUR_MS;
 
-/** What backing files took at a moment. */
+/** The space that backing files took at one time. */
 export interface SpaceSample {
   /** Milliseconds since 1970. */
   readonly atMs: number;
-  /** By their paths. */
+  /** Allocated bytes by path. */
   readonly allocatedBytes: Readonly<Record<string, number>>;
 }
 
 /**
- * The history with a sample more, if it is time for one. What is too old, or from a clock that was wrong, is dropped.
+ * Returns the history with another sample, if one is due. Drops samples that are too old or lie in the future.
  */
 export function addSample(history: readonly SpaceSample[], sample: SpaceSample): readonly SpaceSample[] {
   const kept = history.filter(({ atMs }) => atMs <= sample.atMs && atMs >= sample.atMs - SAMPLE_AGE_MAX_MS);
@@ -37,7 +37,7 @@ export function addSample(history: readonly SpaceSample[], sample: SpaceSample):
   return isDue ? [...kept, sample] : kept;
 }
 
-/** How much a file grows in a day, since the oldest sample that has it; undefined when none is old enough to say. */
+/** Returns the growth of a file per day since its oldest sample; undefined when that is too recent. */
 export function growthBytesPerDay(
   history: readonly SpaceSample[],
   path: string,
@@ -56,7 +56,7 @@ export function formatHistory(samples: readonly SpaceSample[]): string {
 }
 
 /**
- * Reads the history of a text.
+ * Parses a history.
  *
  * @throws {SyntaxError} when the text is damaged
  * @throws {NewerStateError} when a newer version of this program has written it

@@ -1,10 +1,9 @@
 /**
- * Makes holes in backing files for the target worker, which may not run programs: `fallocate --punch-hole`, of
- * util-linux. What a worker asks for is checked against the conf; only its files are touched, and of these only the
- * ones that may be written.
+ * Punches holes in backing files for the target worker, which has no right to run programs, by `fallocate --punch-hole`
+ * of util-linux. Requests are checked against the conf: only its writable files are changed.
  *
- * A hole that is made late must not swallow the write of a later worker or server. Within this process `renew` waits
- * for it; for the next server the `HelperGuard` does.
+ * A late hole must not destroy the data that a later worker or server writes. Within this process `renew` waits for
+ * running programs; in the next server `HelperGuard` does.
  */
 import type { Config } from "../config/config.ts";
 import type { EventLog } from "../iscsi/events/event_log.ts";
@@ -18,21 +17,21 @@ import type { PunchResult } from "../store/hole_puncher.ts";
 import { GRANULE_BYTES_MIN } from "../store/space_map.ts";
 import { type FileIdentity, identify, pinFile, type PinnedFile } from "./pinned_file.ts";
 
-/** Most that is asked of the kernel at once: it locks the file for so long. */
+/** Largest range for one call, during which the kernel locks the file. */
 const STRETCH_BYTES = 1024 * 1024 * 1024;
 
-/** How long a hole may take before the log says that the next worker waits for it. */
-const PATIENCE_MS = 1_000;
+/** Milliseconds after which a delay of the next worker is logged. */
+const SLOW_MS = 1_000;
 
-/** A file in which holes can be made. */
+/** A file that supports holes. */
 interface SparseFile {
   readonly identity: FileIdentity;
   readonly sizeBytes: number;
-  /** It may not be changed now, though it may become writable. */
+  /** True if the conf makes the file read-only; a reload may make it writable. */
   readonly readOnly: boolean;
 }
 
-/** What holes are made for. */
+/** The conf whose files are served. */
 export interface HoleServiceSettings {
   readonly config: Config;
   /** Paths of the conf that are block devices. */
@@ -46,19 +45,19 @@ export class HoleService {
   readonly #programs: HolePrograms;
   readonly #log: EventLog;
   /**
-   * The files that the worker has open, by their paths, and which files these are: whatever takes the place of one is
-   * another. Undefined for those in which no holes can be made.
+   * The identities of the files that the worker has open, by path; a replacement has another identity. Undefined for
+   * files that do not support holes.
    */
   readonly #identities = new Map<string, FileIdentity | undefined>();
-  /** Numbers of file systems in which holes can be made. */
+  /** Numbers of the file systems that support holes. */
   readonly #sparseFileSystems = new Set<number>();
-  /** By path: holes that are being made. */
+  /** The requests under way, with the path of each. */
   readonly #underWay = new Map<Promise<unknown>, string>();
-  /** By path: holes in a row that could not be made. */
+  /** Consecutive failures by path. */
   readonly #failures = new Map<string, number>();
   #isAbandoned = false;
 
-  /** Makes no holes before it follows a conf. */
+  /** Creates a service that refuses all requests until `follow` is called. */
   constructor(guard: HelperGuard, log: EventLog) {
     this.#guard = guard;
     this.#programs = new HolePrograms(guard);
@@ -66,8 +65,8 @@ export class HoleService {
   }
 
   /**
-   * Serves a conf from now on, in whose files holes can be made as far as their file systems can. What is not in it,
-   * or may not be changed, is refused.
+   * Accepts requests for the writable files of a conf, if their file systems support holes. All other requests are
+   * refused.
    */
   follow({ config, devicePaths }: HoleServiceSettings): void {
     const files = new Map<string, SparseFile>();
@@ -84,23 +83,23 @@ export class HoleService {
     this.#files = files;
   }
 
-  /** Which file it is in which holes can be made; undefined when that is not possible. */
+  /** Returns the identity of a file; undefined when the file does not support holes. */
   #identify(path: string, readOnly: boolean): FileIdentity | undefined {
     if (this.#identities.has(path)) return this.#identities.get(path);
     const identity = identify(path);
     const fault = typeof identity === "string" ? identity : this.#probe(path, identity);
     this.#identities.set(path, typeof identity === "string" || fault !== undefined ? undefined : identity);
-    // The space of a file that is not written to could not be given back anyway.
+    // No space of a read-only file becomes unused.
     if (fault !== undefined && !readOnly) {
-      this.#log.warning(`Cannot give unused space of "${path}" back: ${fault}`);
+      this.#log.warning(`Cannot release unused space of "${path}": ${fault}`);
     }
     return this.#identities.get(path);
   }
 
   /**
-   * Why no holes can be made in a file. To ask takes a program, some ten milliseconds; where holes can be made in one
-   * file they can be made in all of the file system, and one that is different is found out when it is asked for. A
-   * hole behind the end of a file changes nothing, and is refused where none can be made.
+   * Returns why a file does not support holes; undefined when it does. The check runs a program for some 10 ms, so its
+   * result holds for all files of the file system; an exception fails at its first hole. The check punches a hole behind
+   * the end of the file, which changes nothing.
    */
   #probe(path: string, identity: FileIdentity): string | undefined {
     if (this.#sparseFileSystems.has(identity.device)) return undefined;
@@ -123,16 +122,16 @@ export class HoleService {
     return pinFile(path, this.#guard.linkTo(path), identity);
   }
 
-  /** The backing files in which holes can be made. */
+  /** The paths of the backing files that support holes. */
   get paths(): readonly string[] {
     return [...this.#files.keys()];
   }
 
-  /** Makes holes in a file, or says why not; a request that the worker has no right to make is refused. */
+  /** Punches holes in a file. Refuses a request outside the worker's rights. */
   async punch(path: string, ranges: readonly ByteRange[]): Promise<PunchResult> {
     const file = this.#files.get(path);
     if (file === undefined || file.readOnly || !ranges.every((range) => isWithin(range, file.sizeBytes))) {
-      this.#log.warning(`Target worker asked for a hole that it has no right to, in "${path}"`);
+      this.#log.warning(`Target worker requested a hole without the right to it, in "${path}"`);
       return "refused";
     }
     const work = this.#punchAll(path, file, ranges.flatMap(cutIntoStretches));
@@ -144,10 +143,10 @@ export class HoleService {
     }
   }
 
-  /** Ends what a worker that has gone has asked for, however long that takes, and then serves the next. */
+  /** Waits until the requests of a former worker have ended, without a limit, and then accepts those of the next. */
   async renew(): Promise<void> {
     this.abandon();
-    const timer = setTimeout(() => this.#sayWhatIsUnderWay(), PATIENCE_MS);
+    const timer = setTimeout(() => this.#logWait(), SLOW_MS);
     await Promise.all(this.#underWay.keys());
     clearTimeout(timer);
     this.#isAbandoned = false;
@@ -155,20 +154,20 @@ export class HoleService {
     this.#failures.clear();
   }
 
-  /** Ends the programs after the hole that each makes. */
+  /** Ends the helper programs after their current holes. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.renew();
     await this.#programs[Symbol.asyncDispose]();
   }
 
-  /** What has not begun does not begin, until `renew`. */
+  /** Skips all holes that have not been started, until `renew`. */
   abandon(): void {
     this.#isAbandoned = true;
   }
 
-  #sayWhatIsUnderWay(): void {
+  #logWait(): void {
     const paths = [...new Set(this.#underWay.values())].map((path) => `"${path}"`).join(", ");
-    this.#log.warning(`Waiting for "fallocate" to end in ${paths}: nothing else is served before`);
+    this.#log.warning(`Waiting for "fallocate" to end in ${paths}: until then no other worker starts`);
   }
 
   async #punchAll(path: string, { identity }: SparseFile, stretches: ByteRange[]): Promise<PunchResult> {
@@ -180,7 +179,7 @@ export class HoleService {
         const next = this.#isAbandoned || fault !== undefined ? undefined : stretches.shift();
         if (next === undefined) return;
         const outcome = await place.punch(pinned.path, next);
-        // Another hole may have failed meanwhile.
+        // Keep the first fault of concurrent holes.
         fault ??= outcome;
       }
     };
@@ -190,25 +189,25 @@ export class HoleService {
     return fault === undefined ? "punched" : "refused";
   }
 
-  /** Logs the first of several failures in a row, and how many there were when they are over. */
+  /** Logs the first of consecutive failures, and their count when they are over. */
   #count(path: string, fault: string | undefined): void {
     const failures = this.#failures.get(path) ?? 0;
     if (fault !== undefined) {
       this.#failures.set(path, failures + 1);
       if (failures > 0) return;
-      const consequence = "its unused space is not given back; further failures are counted";
-      this.#log.warning(`Cannot make a hole in "${path}": ${fault}; ${consequence}`);
+      const consequence = "its unused space is not released; further failures are counted";
+      this.#log.warning(`Cannot punch a hole in "${path}": ${fault}; ${consequence}`);
     } else if (this.#failures.delete(path)) {
-      this.#log.info(`Holes can be made in "${path}" again, after ${failures} that could not`);
+      this.#log.info(`Punching holes in "${path}" works again, after ${failures} failures`);
     }
   }
 }
 
 function faultOf({ success, stderr }: HelperResult): string | undefined {
-  return success ? undefined : stderr === "" ? '"fallocate" was ended from outside' : stderr;
+  return success ? undefined : stderr === "" ? '"fallocate" was killed' : stderr;
 }
 
-/** Whether a range consists of whole granules of the store; it came from the worker, which is not trusted. */
+/** Returns whether a range, which the untrusted worker sent, consists of whole granules within the file. */
 function isWithin({ offset, lengthBytes }: ByteRange, sizeBytes: number): boolean {
   return [offset, lengthBytes].every((bytes) =>
     Number.isSafeInteger(bytes) && bytes % GRANULE_BYTES_MIN === 0

@@ -1,4 +1,4 @@
-/** What supervisor and target worker say to each other: plain data, posted as it is. */
+/** The messages between supervisor and target worker, as plain data. */
 import type { LogEvent } from "../iscsi/events/event_log.ts";
 import type { SpaceFigures } from "../scsi/pages/provisioning.ts";
 import type { PunchResult } from "../store/hole_puncher.ts";
@@ -6,43 +6,43 @@ import type { Answered, WorkerRequest } from "./worker_requests.ts";
 import type { PunchRequest } from "./remote_puncher.ts";
 import type { WorkerSettings } from "./worker_settings.ts";
 
-/** What a worker is to do. */
+/** A message to the target worker. */
 export type ToWorker =
   | { readonly kind: "start"; readonly settings: WorkerSettings }
-  /** How a request for holes ended. */
+  /** The result of a request to punch holes. */
   | { readonly kind: "punched"; readonly id: number; readonly result: PunchResult }
-  /** The space that backing files take, by their paths; told again and again. */
+  /** The space that backing files take, by path; sent periodically. */
   | { readonly kind: "space"; readonly figures: ReadonlyMap<string, SpaceFigures> }
-  /** To be answered, by the number. */
+  /** A request, to be answered with its number. */
   | { readonly kind: "ask"; readonly id: number; readonly question: WorkerRequest }
-  /** Serve the connections that a relay accepts: `link` is the other end of its link. */
+  /** Serve the connections that a relay accepts; `link` is the other end of its link. */
   | { readonly kind: "relay"; readonly id: number; readonly link: MessagePort }
-  /** That relay is no more, and so are its connections. */
+  /** The relay has ended with its connections. */
   | { readonly kind: "relayEnded"; readonly id: number }
-  /** End in order. */
+  /** Stop in order. */
   | { readonly kind: "stop" }
-  /** End at once, for this reason: begin nothing, and say when nothing is under way. */
+  /** End at once for this reason: start nothing, and report when no operation is under way. */
   | { readonly kind: "cut"; readonly message: string };
 
-/** What a worker has done. */
+/** A message of the target worker. */
 export type FromWorker =
   | { readonly kind: "log"; readonly event: LogEvent }
   | { readonly kind: "listening"; readonly address: string; readonly port: number }
-  /** It serves; `faults` are why it does not listen at some portals. */
+  /** The worker serves; `faults` are the reasons for which it does not listen at some portals. */
   | { readonly kind: "ready"; readonly faults: readonly string[] }
   | PunchRequest
-  /** A backing file or device that was taken out of the conf has been closed, or closed and opened again. */
+  /** A backing that was removed from the conf has been closed, or closed and opened again. */
   | { readonly kind: "closed"; readonly path: string }
   | Answered
-  /** It has begun to end, and still changes these files. */
+  /** The worker is ending and still changes these files. */
   | { readonly kind: "ending"; readonly files: readonly string[] }
   | WorkerEnd;
 
-/** The last message of a worker: no file operation of it is under way, and none begins. */
+/** The last message of a worker: none of its file operations is under way, and none starts. */
 export type WorkerEnd =
-  /** Everything that was written is on stable storage, and every connection is closed. */
+  /** All written data is on stable storage, and every connection is closed. */
   | { readonly kind: "stopped" }
-  /** It could not do what it was told to; the reason is for the user. */
+  /** The worker could not carry out a message; the text is for the user. */
   | { readonly kind: "failed"; readonly message: string }
-  /** A fault of ours ended it. */
+  /** A defect of this program ended it. */
   | { readonly kind: "crashed"; readonly message: string };

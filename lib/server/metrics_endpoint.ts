@@ -1,6 +1,6 @@
 /**
- * Serves one document over HTTP: whoever asks for `/metrics` or `/` gets it, and everything else is refused. It knows
- * nothing of workers and messages, so that tests run it as it is.
+ * Serves the metrics over HTTP, at `/metrics` and `/`. It does not depend on workers and messages, so tests run it
+ * directly. `Deno.serve` limits neither the number nor the duration of connections, so HTTP is implemented here.
  */
 import type { Endpoint } from "../config/config.ts";
 import type { EventLog } from "../iscsi/events/event_log.ts";
@@ -18,9 +18,9 @@ import { MetricsLimits } from "./metrics_limits.ts";
 const PATHS = ["/metrics", "/"];
 const METHODS = ["GET", "HEAD"];
 
-/** What an endpoint needs. */
+/** The collaborators of an endpoint. */
 export interface MetricsEndpointOptions {
-  /** Makes the document; it may reject, and then there is none for now. */
+  /** Returns the metrics as text; a rejection is answered with status 503. */
   readonly collect: () => Promise<string>;
   readonly log: EventLog;
 }
@@ -30,15 +30,15 @@ export class MetricsEndpoint {
   readonly #listener: ConnectionListener;
   readonly #collect: () => Promise<string>;
   readonly #connections = new Set<Deno.TcpConn>();
-  /** The text of a moment ago, or the one that is being made. */
+  /** The most recent text, which may still be pending. */
   #text: Promise<string> | undefined;
-  /** From when on another one is made. */
+  /** The time from which a new text is collected. */
   #staleMs = Infinity;
 
   /**
-   * Listens and serves.
+   * Starts to serve.
    *
-   * @throws {Error} when the address cannot be listened at
+   * @throws {Error} when it cannot listen at the address
    */
   constructor(endpoint: Endpoint, { collect, log }: MetricsEndpointOptions) {
     this.#collect = collect;
@@ -46,12 +46,12 @@ export class MetricsEndpoint {
     this.#listener = new ConnectionListener(endpoint, { serve, log });
   }
 
-  /** Where it listens. */
+  /** The port at which it listens. */
   get port(): number {
     return this.#listener.address.port;
   }
 
-  /** Stops listening, and ends every connection. */
+  /** Stops listening and closes every connection. */
   close(): void {
     this.#listener.close();
     for (const connection of [...this.#connections]) this.#end(connection);
@@ -68,7 +68,7 @@ export class MetricsEndpoint {
     try {
       await this.#answer(connection);
     } catch {
-      // The peer is gone, or has used up its time.
+      // The peer has disconnected or exceeded its time limit.
     } finally {
       clearTimeout(deadline);
       this.#end(connection);
@@ -84,7 +84,7 @@ export class MetricsEndpoint {
     if (head === undefined) return;
     const response = head === "tooLong" ? refuse(431) : await this.#respond(head);
     for (let sent = 0; sent < response.length;) sent += await connection.write(response.subarray(sent));
-    // Whatever else has come must be read before closing, or a reset may overtake the answer.
+    // Unread bytes at the close would cause a reset, which may discard the response.
     await connection.closeWrite();
     await drain(connection);
   }
@@ -108,7 +108,7 @@ export class MetricsEndpoint {
     }
   }
 
-  /** One text serves all who ask at about the same time: however many do, the server makes no more. */
+  /** Returns the most recent text, so the number of clients does not increase the load on the server. */
   #recentText(): Promise<string> {
     if (this.#text === undefined || performance.now() > this.#staleMs) {
       this.#staleMs = Infinity;
@@ -118,7 +118,7 @@ export class MetricsEndpoint {
   }
 }
 
-/** Receives the head of a request; undefined when the peer has gone before. */
+/** Receives the head of a request; undefined when the peer disconnects first. */
 async function receiveHead(connection: Deno.TcpConn): Promise<Uint8Array | "tooLong" | undefined> {
   const buffer = new Uint8Array(MetricsLimits.headBytes);
   for (let received = 0; received < buffer.length;) {

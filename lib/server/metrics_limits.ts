@@ -1,17 +1,17 @@
-/** Every limit of the metrics endpoint, with its unit. */
+/** The limits of the metrics endpoint, each with its unit. */
 export const MetricsLimits = {
-  /** The head of a request. */
+  /** Longest head of a request. */
   headBytes: 8_192,
-  /** What is read behind a request and thrown away. */
+  /** Most bytes that are read and discarded after a request. */
   drainedBytes: 65_536,
-  /** Connections at once; more are closed. */
+  /** Concurrent connections; further ones are closed. */
   connections: 16,
-  /** How long a connection may take, from being accepted to being closed. */
+  /** Longest duration of a connection. */
   connectionMs: 10_000,
-  /** How long a text serves all who ask. */
+  /** Milliseconds for which a text is served to all clients. */
   freshMs: 1_000,
-  /** How long to wait before another start. */
+  /** Milliseconds before the worker is started again. */
   retryMs: 1_000,
-  /** How long to wait before another attempt to listen where it failed. */
+  /** Milliseconds before listening is tried again. */
   listenAgainMs: 10_000,
 } as const;

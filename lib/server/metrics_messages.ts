@@ -1,28 +1,28 @@
-/** What supervisor and metrics worker say to each other: plain data, posted as it is. */
+/** The messages between supervisor and metrics worker, as plain data. */
 import type { Endpoint } from "../config/config.ts";
 import type { LogEvent } from "../iscsi/events/event_log.ts";
 import { logEvent } from "./common_decoders.ts";
 import { type Decoder, oneOf, record, text, variants } from "./decoder.ts";
 
-/** What a metrics worker is to do. */
+/** A message to the metrics worker. */
 export type ToMetricsWorker =
   | { readonly kind: "start"; readonly endpoint: Endpoint }
-  /** What to tell whoever has asked; undefined when there is nothing to tell. */
+  /** The metrics that were requested; undefined when there are none now. */
   | { readonly kind: "text"; readonly text: string | undefined };
 
-/** What a metrics worker has to say. */
+/** A message of the metrics worker. */
 export type FromMetricsWorker =
   | { readonly kind: "log"; readonly event: LogEvent }
   | { readonly kind: "listening" }
-  /** It cannot listen; the reason is for the user. */
+  /** The worker cannot listen; the message is for the user. */
   | { readonly kind: "failed"; readonly message: string }
-  /** Somebody asks; the next text is for him. */
+  /** A client requests the metrics; the next `text` answers it. */
   | { readonly kind: "wanted" };
 
 /**
- * Reads what a metrics worker has posted, which parses what comes over HTTP.
+ * Decodes a message of the metrics worker, which is not trusted because it parses HTTP.
  *
- * @throws {MalformedValue} when it is no message
+ * @throws {MalformedValue} when it is invalid
  */
 export const decodeMetricsMessage: Decoder<FromMetricsWorker> = variants<FromMetricsWorker>({
   log: record({ kind: oneOf(["log"]), event: logEvent }),

@@ -1,42 +1,46 @@
 /**
- * Keeps metrics served where the conf says, by a worker of their own: the supervisor, which has many rights, reads no
- * byte from the network. Metrics that cannot be served keep nobody from his disks.
+ * Serves metrics where the conf asks for them, by a worker of their own, because the supervisor, which has many rights,
+ * must not read from the network. A failure of the metrics never affects the disks.
  */
 import { formatPortal } from "../bytes/network.ts";
 import type { Endpoint } from "../config/config.ts";
+import type { Clock } from "../iscsi/clock.ts";
 import type { EventLog } from "../iscsi/events/event_log.ts";
-import { MetricsLimits } from "./metrics_limits.ts";
 import { MalformedValue } from "./decoder.ts";
+import { MetricsLimits } from "./metrics_limits.ts";
 import { decodeMetricsMessage, type FromMetricsWorker, type ToMetricsWorker } from "./metrics_messages.ts";
+import type { StartWorker } from "./start_worker.ts";
 import { listeningPermissions } from "./worker_permissions.ts";
 
-/** What the service needs. */
+/** The collaborators of a metrics service. */
 export interface MetricsServiceOptions {
-  /** Makes the text; it may reject. */
+  /** Returns the metrics as text; it may reject. */
   readonly collect: () => Promise<string>;
   readonly log: EventLog;
+  readonly clock: Clock;
+  readonly startWorker: StartWorker;
 }
 
-/** The supervisor's side of metrics. */
+/** The supervisor's side of the metrics worker. */
 export class MetricsService implements Disposable {
   readonly #options: MetricsServiceOptions;
   #endpoint: Endpoint | undefined;
   #worker: Worker | undefined;
-  #retry: ReturnType<typeof setTimeout> | undefined;
-  /** What the user was told last of why there are none. */
-  #complaint: string | undefined;
+  #cancelRetry: () => void = () => {};
+  /** The reason that was logged last for a failure; undefined while the metrics are served. */
+  #lastReason: string | undefined;
 
   constructor(options: MetricsServiceOptions) {
     this.#options = options;
   }
 
-  /** Serves metrics there from now on, or nowhere. */
+  /** Serves the metrics at this endpoint and no other; undefined stops them. */
   apply(endpoint: Endpoint | undefined): void {
     const isSame = endpoint?.address === this.#endpoint?.address && endpoint?.port === this.#endpoint?.port;
     if (isSame) return;
     this.#end();
     this.#endpoint = endpoint;
-    this.#complaint = undefined;
+    this.#lastReason = undefined;
     if (endpoint !== undefined) this.#start(endpoint);
   }
 
@@ -45,17 +49,15 @@ export class MetricsService implements Disposable {
   }
 
   #end(): void {
-    clearTimeout(this.#retry);
+    this.#cancelRetry();
     this.#worker?.terminate();
     this.#worker = undefined;
   }
 
   #start(endpoint: Endpoint): void {
-    const worker = new Worker(new URL("./metrics_worker.ts", import.meta.url).href, {
-      type: "module",
-      name: "metrics",
-      deno: { permissions: listeningPermissions([endpoint]) },
-    });
+    const url = new URL("./metrics_worker.ts", import.meta.url).href;
+    const permissions = listeningPermissions([endpoint]);
+    const worker = this.#options.startWorker({ url, name: "metrics", permissions });
     this.#worker = worker;
     worker.onmessage = ({ data }: MessageEvent<unknown>) => {
       if (worker === this.#worker) this.#take(worker, endpoint, data);
@@ -74,7 +76,7 @@ export class MetricsService implements Disposable {
       if (!(error instanceof MalformedValue)) throw error;
       this.#handleExit(
         endpoint,
-        `its worker has sent what is no message: ${error.message}`,
+        `its worker has sent an invalid message: ${error.message}`,
         MetricsLimits.retryMs,
       );
     }
@@ -85,7 +87,7 @@ export class MetricsService implements Disposable {
       case "log":
         return this.#options.log.write(message.event);
       case "listening":
-        this.#complaint = undefined;
+        this.#lastReason = undefined;
         this.#options.log.info(`Metrics are served at http://${format(endpoint)}/metrics`);
         return;
       case "failed":
@@ -98,14 +100,14 @@ export class MetricsService implements Disposable {
     }
   }
 
-  /** Tries again later; the same trouble is told once. */
+  /** Starts another worker later. Logs a reason once until it changes. */
   #handleExit(endpoint: Endpoint, reason: string, delayMs: number): void {
     this.#end();
-    if (reason !== this.#complaint) {
+    if (reason !== this.#lastReason) {
       this.#options.log.warning(`Cannot serve metrics at ${format(endpoint)}: ${reason}; trying again`);
     }
-    this.#complaint = reason;
-    this.#retry = setTimeout(() => this.#start(endpoint), delayMs);
+    this.#lastReason = reason;
+    this.#cancelRetry = this.#options.clock.after(delayMs, () => this.#start(endpoint));
   }
 }
 

@@ -1,13 +1,13 @@
 /**
- * The metrics worker's entry: reads what comes over HTTP, so that the supervisor need not. Its one right is to listen
- * at its address, and it knows nothing but the text that the supervisor gives it when somebody asks.
+ * The program of the metrics worker, which parses HTTP in place of the supervisor. Its only right is to listen at its
+ * address; the supervisor sends it the metrics on request.
  */
 import { EventLog } from "../iscsi/events/event_log.ts";
 import { MetricsEndpoint } from "./metrics_endpoint.ts";
 import type { FromMetricsWorker, ToMetricsWorker } from "./metrics_messages.ts";
 import { errorMessage } from "../base/error_message.ts";
 
-/** A worker's global scope, of which Deno's types for main programs know nothing. */
+/** A worker's global scope, which Deno's types for main programs lack. */
 interface WorkerScope {
   postMessage(message: FromMetricsWorker): void;
   onmessage: ((event: MessageEvent<ToMetricsWorker>) => void) | null;

@@ -1,20 +1,20 @@
 import { reasonOf } from "../provision/provision_error.ts";
 
-/** A file, whatever its path leads to by now. */
+/** The identity of a file, independent of its path. */
 export interface FileIdentity {
   readonly device: number;
   readonly inode: number | null;
   readonly sizeBytes: number;
 }
 
-/** A name by which a program reaches a file. */
+/** A path by which a helper program opens a file. */
 export interface PinnedFile extends Disposable {
   readonly path: string;
-  /** Why there is no such name. */
+  /** The reason for which there is no such path. */
   readonly fault: string | undefined;
 }
 
-/** Finds out which file a path leads to, or returns why that is not possible. */
+/** Returns the identity of the file at a path, or the reason for which it cannot be read. */
 export function identify(path: string): FileIdentity | string {
   try {
     const { isFile, dev, ino, size } = Deno.lstatSync(path);
@@ -25,10 +25,9 @@ export function identify(path: string): FileIdentity | string {
 }
 
 /**
- * Gives a file another name, which leads to it and to no other that takes its place: a hard link, until it is
- * disposed of. On another file system than `link`, where none can be made, it is the file's own path, looked at last
- * before the program starts. A program that finds another file would take from a copy that was put back what has been
- * deleted from the disk since.
+ * Creates a hard link to a file, which a replacement of the file does not affect, and removes it on disposal. If `link`
+ * is on another file system, the path is the file's own, checked just before the program starts. Holes punched in a
+ * replacement, such as a restored backup, would destroy its data.
  */
 export function pinFile(path: string, link: string, identity: FileIdentity): PinnedFile {
   const hasLink = makeLink(path, link);

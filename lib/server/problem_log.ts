@@ -1,10 +1,10 @@
 import type { UnitProblem } from "../control/unit_problem.ts";
 import type { EventLog } from "../iscsi/events/event_log.ts";
 
-/** Logs which logical units are not served, and when they are again: each once. */
+/** Logs once when a logical unit is not served, and once when it is served again. */
 export class ProblemLog {
   readonly #log: EventLog;
-  /** By the names of the units. */
+  /** The logged reasons by the names of the units. */
   #reasons: ReadonlyMap<string, string> = new Map();
 
   constructor(log: EventLog) {
@@ -12,10 +12,10 @@ export class ProblemLog {
   }
 
   /**
-   * Logs what has changed.
+   * Logs the changes.
    *
-   * @param problems all that there are now
-   * @param units the units of the conf by name, and whether they are there: one that is not may be about to be opened
+   * @param problems all current problems
+   * @param units the units of the conf by name, and whether each is open; a closed one may be about to be opened
    */
   update(problems: readonly UnitProblem[], units: ReadonlyMap<string, boolean>): void {
     const reasons = new Map(
@@ -35,11 +35,11 @@ export class ProblemLog {
   }
 }
 
-/** Returns what a logical unit is called in the log. */
+/** Returns the name of a logical unit in the log. */
 export function nameOf(target: string, lun: number): string {
   return `LUN ${lun} of [${target}]`;
 }
 
 function describe({ reason, isListed }: UnitProblem): string {
-  return isListed ? `${reason}; initiators get NOT READY, and it is tried again every few seconds` : reason;
+  return isListed ? `${reason}; initiators get NOT READY; trying again every few seconds` : reason;
 }

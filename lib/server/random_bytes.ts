@@ -1,4 +1,4 @@
-/** Bytes from the system's cryptographic source. */
+/** Returns random bytes from the system's cryptographic source. */
 export function randomBytes(length: number): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(length));
 }

@@ -1,7 +1,4 @@
-/**
- * Has the server read its conf again and serve what it says now. A conf that is not good, or was not built, changes
- * nothing.
- */
+/** Reads the conf again and serves it. A conf that is faulty, or that was not built, changes nothing. */
 import type { Config } from "../config/config.ts";
 import { CONSEQUENCES } from "../config/config_difference.ts";
 import { type Diagnostic, formatDiagnostic } from "../config/diagnostic.ts";
@@ -12,80 +9,77 @@ import { DEVICES_FOLDER } from "../provision/block_device.ts";
 import { findExports } from "../provision/find_exports.ts";
 import { isInside } from "../provision/is_inside.ts";
 import { settleState } from "../provision/settle_state.ts";
+import { SerialQueue } from "./serial_queue.ts";
 import { type Serving, servingFrom } from "./serving.ts";
 import { describeHolder, StorageLease } from "./storage_lease.ts";
 import type { Supervisor } from "./supervisor.ts";
 import type { ReloadReport, ReloadRequest } from "../control/control_requests.ts";
 import { errorMessage } from "../base/error_message.ts";
 
-/** Looks for the same LUNs after which, with block devices in the conf, only one in so many is taken. */
-const LOOKS_EAGER = 12;
+/** Checks for the same LUNs after which, with block devices in the conf, only one check in as many is made. */
+const CHECKS_EAGER = 12;
 
-/** What a reloader works on. */
+/** The collaborators of a reloader. */
 export interface ReloaderOptions {
   /** Path of the conf. */
   readonly file: string;
   /**
-   * Reads it.
+   * Reads and parses the conf.
    *
-   * @throws {Error} when it cannot be read; the message is for the user
+   * @throws {Error} when the conf cannot be read; the message is for the user
    */
   readonly parse: () => ParsedConfig;
   readonly supervisor: Supervisor;
   readonly log: EventLog;
-  /** Targets are served as this conf says now: for whatever else follows it. */
-  readonly onTakenOver: (config: Config) => Promise<void>;
+  /** Called with a conf once its targets are served, to apply its other options. */
+  readonly onApplied: (config: Config) => Promise<void>;
 }
 
-/** Reads the conf again whenever it is told to, once at a time. */
+/** Reloads the conf on request, one reload at a time. */
 export class Reloader {
   readonly #options: ReloaderOptions;
-  #turn: Promise<unknown> = Promise.resolve();
-  #isLooking = false;
-  /** Paths of what could not be served, and how often that was looked for. */
-  #missed = "";
-  #looks = 0;
+  readonly #queue = new SerialQueue();
+  #isChecking = false;
+  /** Paths of the backings that could not be served at the last check, and the number of checks that found the same. */
+  #missing = "";
+  #checks = 0;
 
   constructor(options: ReloaderOptions) {
     this.#options = options;
   }
 
   /**
-   * Does what is asked for when all that was asked for before is done.
+   * Reloads the conf when all earlier requests have finished.
    *
-   * @throws {Error} (rejects) when it cannot; the message, of one or more lines, is for the user
+   * @throws {Error} (rejects) when the reload fails; the message, of one or more lines, is for the user
    */
   reload(request: ReloadRequest): Promise<ReloadReport> {
-    const done = this.#turn.then(() => this.#reload(request));
-    this.#turn = done.catch(() => {});
-    return done;
+    return this.#queue.run(() => this.#reload(request));
   }
 
-  /** Looks again for what could not be served, and serves what is there now. Its failure is in the log. */
-  async lookAgain(): Promise<void> {
+  /** Checks the backings that could not be served, and serves those that now can be. Logs a failure. */
+  async retryUnavailable(): Promise<void> {
     const { serving, backingFaults } = this.#options.supervisor;
     const paths = [...serving.unavailable.keys(), ...backingFaults.keys()];
-    if (paths.length === 0 || this.#isLooking || !this.#isDue(paths)) return;
-    this.#isLooking = true;
-    // A disk that hangs holds up nothing but this.
+    if (paths.length === 0 || this.#isChecking || !this.#isDue(paths)) return;
+    this.#isChecking = true;
+    // A disk that hangs delays only this check, not a reload.
     await Promise.allSettled(paths.map((path) => Deno.stat(path)));
-    const done = this.#turn.then(() => this.#lookAgain());
-    this.#turn = done;
-    await done;
-    this.#isLooking = false;
+    await this.#queue.run(() => this.#serveAvailable());
+    this.#isChecking = false;
   }
 
-  /** A look at block devices starts `lsblk` for each of them, so looks in vain become rare. */
+  /** Returns whether to check now. A check of block devices starts `lsblk` for each, so repeated ones become rare. */
   #isDue(paths: readonly string[]): boolean {
-    const missed = paths.join("\n");
-    this.#looks = missed === this.#missed ? this.#looks + 1 : 1;
-    this.#missed = missed;
+    const missing = paths.join("\n");
+    this.#checks = missing === this.#missing ? this.#checks + 1 : 1;
+    this.#missing = missing;
     const { devices } = this.#options.supervisor.serving;
     const isCheap = devices.length === 0 && !paths.some((path) => isInside(DEVICES_FOLDER, path));
-    return isCheap || this.#looks <= LOOKS_EAGER || this.#looks % LOOKS_EAGER === 0;
+    return isCheap || this.#checks <= CHECKS_EAGER || this.#checks % CHECKS_EAGER === 0;
   }
 
-  async #lookAgain(): Promise<void> {
+  async #serveAvailable(): Promise<void> {
     const { supervisor, log } = this.#options;
     const { serving } = supervisor;
     if (!supervisor.hasWorker) return;
@@ -98,26 +92,27 @@ export class Reloader {
       await supervisor.reconfigure(next);
     } catch (error) {
       const reason = errorMessage(error);
-      log.warning(`Cannot serve what was not there before: ${reason}; it is tried again`);
+      log.warning(`Cannot serve LUNs that were unavailable: ${reason}; trying again`);
     }
   }
 
   async #reload(request: ReloadRequest): Promise<ReloadReport> {
     try {
       const report = await this.#perform(request);
-      if (!request.dryRun) this.#tellOf(report.changes);
+      if (!request.dryRun) this.#logChanges(report.changes);
       return report;
     } catch (error) {
       const message = errorMessage(error);
       if (!request.dryRun) {
-        for (const line of message.split("\n")) this.#options.log.warning(`Conf is not taken over: ${line}`);
+        const summary = error instanceof ConfRejected ? REJECTED : FAILED;
+        for (const line of message.split("\n")) this.#options.log.warning(`${summary}: ${line}`);
       }
       throw error;
     }
   }
 
   async #perform({ file, force, dryRun }: ReloadRequest): Promise<ReloadReport> {
-    const { supervisor, onTakenOver } = this.#options;
+    const { supervisor, onApplied } = this.#options;
     this.#assertOwn(file);
     const config = this.#read();
     const changes = await supervisor.preview(config);
@@ -126,7 +121,7 @@ export class Reloader {
     if (obstacle !== null && !force) throw new Error(`${obstacle}; use --force`);
     const isOther = changes.some(({ consequence }) => consequence === "ended");
     const done = isOther ? await this.#replace(config, changes) : await this.#reconfigure(config);
-    await onTakenOver(config);
+    await onApplied(config);
     return { dryRun, changes: done, obstacle };
   }
 
@@ -136,11 +131,11 @@ export class Reloader {
     return await this.#options.supervisor.reconfigure(next);
   }
 
-  /** Serves another storage folder or node, by another worker. */
+  /** Serves another storage folder or node, by a new worker. */
   async #replace(config: Config, changes: readonly ReportedChange[]): Promise<readonly ReportedChange[]> {
     const { supervisor, log } = this.#options;
     const { config: before } = supervisor.serving;
-    // What the disk lacks says more than that there is no lock to take.
+    // A missing file is a clearer error than a missing lock.
     const serving = this.#servingOf(config);
     if (before.storage === config.storage) {
       await supervisor.replace(serving);
@@ -158,10 +153,9 @@ export class Reloader {
   }
 
   /**
-   * Finds what there is to serve of a conf. A problem of a logical unit that is as it was keeps nothing else from
-   * changing.
+   * Finds the backings of a conf. A fault of a logical unit that the change does not touch does not prevent the change.
    *
-   * @throws {Error} when it was not built, or something is wrong with it
+   * @throws {ConfRejected} when the conf was not built, or a new or changed logical unit has a fault
    */
   #servingOf(config: Config): Serving {
     const { supervisor, log } = this.#options;
@@ -176,10 +170,10 @@ export class Reloader {
         message: reason,
       }));
     const errors = [...found.errors, ...wrong];
-    if (errors.length > 0) throw new Error(describe(errors));
+    if (errors.length > 0) throw new ConfRejected(describe(errors));
     for (const [path, { reason }] of found.unavailable) {
       if (!serving.unavailable.has(path)) {
-        log.warning(`${reason}; as long as the file is open, its LUN is served`);
+        log.warning(`${reason}; its LUN is served while the file stays open`);
       }
     }
     return { config, ...servingFrom(found), lease: serving.lease };
@@ -194,45 +188,54 @@ export class Reloader {
   #read(): Config {
     const { parse, log } = this.#options;
     const { config, diagnostics } = parse();
-    if (config === undefined) throw new Error(describe(diagnostics.filter(isError)));
+    if (config === undefined) throw new ConfRejected(describe(diagnostics.filter(isError)));
     for (const diagnostic of diagnostics) log.warning(formatDiagnostic(diagnostic));
     return config;
   }
 
-  #tellOf(changes: readonly ReportedChange[]): void {
+  #logChanges(changes: readonly ReportedChange[]): void {
     const { log } = this.#options;
-    if (changes.length === 0) return log.info("Conf was read again: nothing has changed");
+    if (changes.length === 0) return log.info("Conf reloaded, no changes");
     for (const { description, consequence, sessions } of changes) {
-      const who = sessions.length === 0 ? "" : ` (${sessions.length}: ${CONSEQUENCES[consequence]})`;
-      log.info(`Conf was read again: ${description}${who}`);
+      const affected = sessions.length === 0 ? "" : ` (${sessions.length}: ${CONSEQUENCES[consequence]})`;
+      log.info(`Conf reloaded: ${description}${affected}`);
     }
   }
 }
 
-/** The sizes of the logical units of a conf, by the paths of their backing files. */
+/** Returns the sizes of a conf's logical units, by the paths of their backing files. */
 function unitsOf({ targets }: Config): ReadonlyMap<string, number> {
   return new Map(
     targets.flatMap(({ logicalUnits }) => logicalUnits.map(({ path, sizeBytes }) => [path, sizeBytes])),
   );
 }
 
+/** The log's first words about a conf with errors. */
+const REJECTED = "Conf rejected, keeping the old one";
+
+/** The log's first words about a conf that cannot be applied. */
+const FAILED = "Reload failed, configuration unchanged";
+
+/** A conf with errors, as opposed to one that cannot be applied. */
+class ConfRejected extends Error {}
+
 function areEqual(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
   return a.size === b.size && a.entries().every(([key, value]) => b.get(key) === value);
 }
 
-/** Why a conf without targets takes force: mostly an editor or a full disk has emptied it. */
+/** Returns why a conf without targets needs `--force`: usually an editor or a full disk has emptied it. */
 function describeEmptiness(before: Config, { targets }: Config): string | null {
   const { length } = before.targets;
   if (targets.length > 0 || length === 0) return null;
-  return `The conf has no target any more, and ${length === 1 ? "one is" : `${length} are`} served`;
+  return `The conf has no targets, but ${length === 1 ? "one is" : `${length} are`} served`;
 }
 
-/** Why a change takes force. */
+/** Returns why changes need `--force`, or null when they do not. */
 function describeObstacle(changes: readonly ReportedChange[]): string | null {
   const ended = changes.filter(({ consequence, sessions }) => consequence === "ended" && sessions.length > 0);
   if (ended.length === 0) return null;
   const count = ended[0]!.sessions.length;
-  const sessions = count === 1 ? "the one session that there is" : `all ${count} sessions that there are`;
+  const sessions = count === 1 ? "the only session" : `all ${count} sessions`;
   return `Cannot ${ended.map(({ description }) => description).join(" and ")} without ending ${sessions}`;
 }
 

@@ -1,16 +1,16 @@
 import type { ByteRange } from "../store/byte_range.ts";
 import type { HolePuncher, PunchResult } from "../store/hole_puncher.ts";
 
-/** A request for holes, as it is posted to the supervisor. */
+/** A request to the supervisor to punch holes. */
 export interface PunchRequest {
   readonly kind: "punch";
   readonly id: number;
-  /** The backing file, as in the conf. */
+  /** The path of the backing file in the conf. */
   readonly path: string;
   readonly ranges: readonly ByteRange[];
 }
 
-/** The worker's side of thin provisioning: has the supervisor make holes, by messages. */
+/** The worker's side of thin provisioning, which requests holes from the supervisor. */
 export class RemotePunching {
   readonly #post: (request: PunchRequest) => void;
   readonly #waiting = new Map<number, (result: PunchResult) => void>();
@@ -20,12 +20,12 @@ export class RemotePunching {
     this.#post = post;
   }
 
-  /** Makes holes in this backing file. */
+  /** Returns the hole puncher of a backing file. */
   puncherOf(path: string): HolePuncher {
     return { punch: (ranges) => this.#punch(path, ranges) };
   }
 
-  /** Takes the supervisor's answer to a request. */
+  /** Handles the supervisor's answer to a request. */
   answer(id: number, result: PunchResult): void {
     this.#waiting.get(id)?.(result);
     this.#waiting.delete(id);

@@ -3,7 +3,7 @@ import type { LogicalUnit } from "../scsi/logical_unit.ts";
 import { isHolder } from "../scsi/reservations/persistent_state.ts";
 import type { ServedTarget } from "./served_target.ts";
 
-/** Returns what is reserved of the logical units of a target: an entry for each of which anything is, or may be. */
+/** Returns the reservations of a target's logical units: an entry for each unit that has any, or may have. */
 export function reportReservations({ config, units }: ServedTarget): UnitReservations[] {
   return [...units].map(([lun, { logicalUnit }]) => ({
     target: config.name,
@@ -35,7 +35,7 @@ function reportUnit(
   };
 }
 
-/** The parts of an initiator port's SCSI name, `iqn...,i,0x...`. */
+/** Returns the parts of an initiator port's SCSI name, `iqn...,i,0x...`. */
 function portOf(initiatorPort: string): InitiatorPort {
   const [, initiatorName = initiatorPort, isid = ""] = /^(.*),i,0x([0-9a-f]{12})$/.exec(initiatorPort) ?? [];
   return { initiatorName, isid };

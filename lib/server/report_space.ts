@@ -4,19 +4,19 @@ import { growthBytesPerDay, type SpaceSample } from "./growth_history.ts";
 import { STAT_BLOCK_BYTES } from "./measure_space.ts";
 import type { FileSpace, FileSystemSpace, SpaceReport } from "../control/server_status.ts";
 
-/** A place in a file system. */
+/** A path on a file system. */
 interface Place {
   readonly path: string;
-  /** Of the file system. */
+  /** The number of the file system. */
   readonly device: number;
 }
 
-/** A backing file that could be measured. */
+/** A backing file with its space. */
 interface MeasuredFile extends Place {
   readonly allocatedBytes: number;
 }
 
-/** What the backing files of a conf take of their file systems now, and how that compares with the past. */
+/** Returns the space that the backing files of a conf take, and its growth. */
 export function reportSpace(config: Config, history: readonly SpaceSample[], atMs: number): SpaceReport {
   const measured = new Map(measure(config).map((file) => [file.path, file]));
   const files = pathsOf(config).map((path): FileSpace => {
@@ -34,7 +34,7 @@ export function reportSpace(config: Config, history: readonly SpaceSample[], atM
   return { files, fileSystems };
 }
 
-/** What the backing files of a conf take now, to remember. */
+/** Returns a sample of the space that the backing files of a conf take now. */
 export function takeSample(config: Config, atMs: number): SpaceSample {
   const allocatedBytes = measure(config).map((file) => [file.path, file.allocatedBytes]);
   return { atMs, allocatedBytes: Object.fromEntries(allocatedBytes) };
@@ -46,7 +46,7 @@ function measure(config: Config): MeasuredFile[] {
       const { isFile, blocks, dev } = Deno.statSync(path);
       return isFile ? [{ path, device: dev, allocatedBytes: (blocks ?? 0) * STAT_BLOCK_BYTES }] : [];
     } catch {
-      // What is wrong with a file, its reads and writes will say.
+      // Reads and writes report the fault of the file.
       return [];
     }
   });

@@ -7,20 +7,20 @@ import { StoreError } from "../store/block_store.ts";
 import type { FileActivity } from "../store/file_activity.ts";
 import { TwinFile } from "../store/twin_file.ts";
 
-/** What it takes to keep reservations. */
+/** The options of a reservation file. */
 export interface ReservationFileOptions {
   readonly log: EventLog;
-  /** Called with each failure to save them. */
+  /** Called with each failure to store the reservations. */
   readonly onFailure: (error: StoreError) => void;
-  /** Counts what is under way off the event loop. */
+  /** Counts operations off the event loop. */
   readonly activity?: FileActivity | undefined;
 }
 
 /**
- * Opens the file that keeps a logical unit's reservations: a file of the state folder, under its NAA identifier, so
- * that they stay with the unit wherever its backing file moves.
+ * Opens the file that stores a logical unit's reservations. Its name in the state folder is the unit's NAA identifier,
+ * so the reservations follow the unit when its backing file moves.
  *
- * @throws {StoreError} when the file is there and cannot be read, or what is in it cannot be used
+ * @throws {StoreError} when the file exists and is unreadable or damaged
  */
 export function openReservationFile(
   storage: string,
@@ -44,7 +44,7 @@ export function openReservationFile(
       try {
         await file.replace(formatReservations(state));
       } catch (error) {
-        // The initiator is told that there is no room for its request; the reason is here only.
+        // The initiator only learns that resources are insufficient; the log has the reason.
         if (error instanceof StoreError) onFailure(error);
         throw error;
       }
@@ -52,7 +52,7 @@ export function openReservationFile(
   };
 }
 
-/** A unit that is served without its reservations admits the initiators that they fence off. */
+/** Reads the reservations. Serving without these reservations would admit fenced-off initiators. */
 function parse(text: string, path: string): ReturnType<typeof parseReservations> {
   try {
     return parseReservations(text);

@@ -6,23 +6,23 @@ import type { FileActivity } from "../store/file_activity.ts";
 import { formatState, parseState } from "../store/state_text.ts";
 import { TwinFile } from "../store/twin_file.ts";
 
-/** The form of the file, whose first version has a checksum as all state files have from version 2 on. */
+/** The format of the file. Version 1 already has the checksum that other state files have from version 2. */
 const VERSION = 2;
 
 const MODES: readonly unknown[] = ["restricted", "unrestricted"] satisfies CompletionMode[];
 
 /** The record of a logical unit's sanitize operation, as a file. */
 export interface SanitizeFile extends SanitizeRecord {
-  /** What an operation that did not complete means, and what to do, for the user; undefined when all had completed. */
+  /** The effect of an incomplete operation with its remedy, for the user; undefined when the last one completed. */
   readonly problem: string | undefined;
 }
 
 /**
- * Opens the record of a logical unit's sanitize operation: a file of the state folder, under its NAA identifier, which
- * is there once the unit was ever sanitized.
+ * Opens the record of a logical unit's sanitize operation. Its name in the state folder is the unit's NAA identifier.
+ * The file exists once the unit has been sanitized.
  *
- * @param activity counts what is under way off the event loop
- * @throws {StoreError} when the file is there and cannot be read, or what is in it cannot be used
+ * @param activity counts operations off the event loop
+ * @throws {StoreError} when the file exists and is unreadable or damaged
  */
 export function openSanitizeFile(
   storage: string,
@@ -46,7 +46,7 @@ function describeUnfinished(backingPath: string, path: string): string {
     `completes; to give up what was to be erased, stop the server and remove "${path}"`;
 }
 
-/** A unit that is served without its record may pass for one that is sanitized. */
+/** Reads the record. Serving without it could present an unsanitized unit as sanitized. */
 function parse(text: string, path: string): CompletionMode | undefined {
   try {
     const { unfinished } = parseState(text, VERSION).body;

@@ -1,15 +1,16 @@
 /**
- * The backing files and devices of what is served, as the supervisor keeps them for its worker: locked against other
- * servers, linked where the worker may open them, and with holes made in them.
+ * The backing files and devices that the supervisor prepares for its worker: locked against other servers, linked where
+ * the worker may open them, and registered for hole punching.
  */
 import type { Config } from "../config/config.ts";
 import { BackingLocks } from "../provision/backing_locks.ts";
 import { ProvisionError } from "../provision/provision_error.ts";
 import type { BackingExport } from "../provision/worker_links.ts";
+import { SerialQueue } from "./serial_queue.ts";
 import { backingsOf, type Serving } from "./serving.ts";
 import type { WorkerSettings } from "./worker_settings.ts";
 
-/** What a worker is told of its backings. */
+/** The backings of a worker, as sent to it. */
 export type WorkerBackings = Pick<WorkerSettings, "backingLinks" | "sparsePaths" | "unavailable">;
 
 type Reasons = ReadonlyMap<string, string>;
@@ -17,98 +18,91 @@ type Reasons = ReadonlyMap<string, string>;
 /** The backings of one supervisor. */
 export class ServedBackings {
   readonly #locks: BackingLocks;
-  /** The conf that is served. */
+  /** The conf served now. */
   #config: Config | undefined;
-  /** The links that the worker knows, by the paths of the conf. */
+  /** Links that the worker was given, by the paths of the conf. */
   #backingLinks: ReadonlyMap<string, string> = new Map();
-  /** Why some backings of the conf cannot be served, as the worker knows it. */
+  /** Reasons for which backings of the conf cannot be served, as sent to the worker. */
   #unavailable: Reasons = new Map();
-  /** Those of them that were found to be there. */
+  /** The reasons among these whose backings exist. */
   #faults: Reasons = new Map();
-  /** Paths of what the worker may have open: what is served, and what it has not closed yet. */
+  /** Paths that the worker may have open: those that are served, and those that it has not closed yet. */
   readonly #open = new Set<string>();
-  /** What it has closed while a change is under way; undefined while none is. */
+  /** Paths that the worker has closed during the current change; undefined between changes. */
   #closed: Set<string> | undefined;
-  /** What is asked for is done one by one. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #queue = new SerialQueue();
 
-  /** @param warn is told what is served although it could not be locked */
+  /** @param warn called for each backing that is served although it could not be locked */
   constructor(warn: (message: string) => void) {
     this.#locks = new BackingLocks(warn);
   }
 
-  /** Why some backings of the conf cannot be served, though they are there: another server has them, say. */
+  /** Reasons for which existing backings cannot be served, such as a lock that another server holds. */
   get faults(): Reasons {
     return this.#faults;
   }
 
   /**
-   * Prepares everything for a worker that is about to start, while no other runs. A backing that cannot be served is
-   * unavailable.
+   * Prepares all backings for a worker that is about to start while no other runs. A backing that cannot be served is
+   * listed as unavailable.
    *
    * @throws {ProvisionError} (rejects) when the state folder cannot be written
    */
   renew(serving: Serving): Promise<WorkerBackings> {
-    return this.#inTurn(async () => {
+    return this.#queue.run(async () => {
       this.#open.clear();
       this.#closed = undefined;
       const backings = backingsOf(serving);
       const locked = await this.#locks.renew(backings);
       const { links, faults } = serving.lease.links.renew(without(backings, locked));
-      const told = this.#tell(serving, new Map([...locked, ...faults]), links);
-      this.#serve(serving, told);
-      return told;
+      const sent = this.#backingsFor(serving, new Map([...locked, ...faults]), links);
+      this.#serve(serving, sent);
+      return sent;
     });
   }
 
   /**
-   * Prepares what a worker that runs lacks to serve something else. `settle` must follow, however that goes. A backing
-   * that is as it was keeps nothing else from changing.
+   * Prepares the backings that a running worker lacks for another conf. The caller must call `settle` afterwards, also
+   * after a failure. A faulty backing that the change does not touch does not prevent it.
    *
-   * @throws {ProvisionError} (rejects) when something that is new, or is to be served otherwise, cannot be
+   * @throws {ProvisionError} (rejects) when a backing that is new or changed cannot be served
    */
   extend(next: Serving): Promise<WorkerBackings> {
-    return this.#inTurn(async () => {
+    return this.#queue.run(async () => {
       this.#closed = new Set();
       const backings = backingsOf(next);
       const locked = await this.#locks.extend(backings);
       const { links, faults } = next.lease.links.extend(without(backings, locked));
-      const reasons = this.#excuse(next, new Map([...locked, ...faults]));
-      return this.#tell(next, reasons, new Map([...this.#keptLinks(next), ...links]));
+      const reasons = this.#withoutUnchanged(next, new Map([...locked, ...faults]));
+      return this.#backingsFor(next, reasons, new Map([...this.#keptLinks(next), ...links]));
     });
   }
 
-  /** The worker serves this now: the change that was prepared, or what it served before. */
-  settle(serving: Serving, told: WorkerBackings): Promise<void> {
-    return this.#inTurn(async () => {
-      this.#serve(serving, told);
+  /** Records what the worker serves after a change: the prepared conf, or the former one. Releases the rest. */
+  settle(serving: Serving, sent: WorkerBackings): Promise<void> {
+    return this.#queue.run(async () => {
+      this.#serve(serving, sent);
       for (const path of this.#closed ?? []) if (!this.#isServed(path)) this.#open.delete(path);
       this.#closed = undefined;
-      followHoles(serving, told.unavailable);
-      serving.lease.links.retain(told.backingLinks.values());
+      followHoles(serving, sent.unavailable);
+      serving.lease.links.retain(sent.backingLinks.values());
       await this.#locks.retain(this.#open);
     });
   }
 
-  /** The worker has closed what was taken out of the conf, or what it has opened again since. */
+  /** Records that the worker has closed a path that was removed from the conf, or that it has opened again since. */
   closed(path: string): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#queue.run(async () => {
       this.#closed?.add(path);
       if (this.#isServed(path) || !this.#open.delete(path)) return;
-      // What a change is about to serve keeps its lock: it settles what is left.
+      // A change in progress may need the lock; `settle` releases it otherwise.
       if (this.#closed === undefined) await this.#locks.retain(this.#open);
     });
   }
 
-  /** Gives all locks back: no worker runs, and nothing that one has begun is under way. */
+  /** Releases all locks. No worker may run, and no operation of one may be under way. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#locks[Symbol.asyncDispose]();
-  }
-
-  #inTurn<T>(act: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(act);
-    this.#turn = done.catch(() => {});
-    return done;
   }
 
   #serve({ config, unavailable: notFound }: Serving, { backingLinks, unavailable }: WorkerBackings): void {
@@ -124,11 +118,11 @@ export class ServedBackings {
   }
 
   /**
-   * Leaves out the faults of what is open and is to be served as it was.
+   * Returns the faults without those of backings that are open and unchanged.
    *
-   * @throws {ProvisionError} with the faults of all that is new, or is to be served otherwise
+   * @throws {ProvisionError} with the faults of all backings that are new or changed
    */
-  #excuse(next: Serving, faults: Reasons): Reasons {
+  #withoutUnchanged(next: Serving, faults: Reasons): Reasons {
     const isSame = next.config === this.#config;
     const wrong = [...faults].filter(([path]) => !isSame && !this.#unavailable.has(path));
     if (wrong.length > 0) {
@@ -137,19 +131,19 @@ export class ServedBackings {
     return new Map([...faults].filter(([path]) => !this.#backingLinks.has(path)));
   }
 
-  /** The links to what the worker has open, whatever has become of the file since. */
+  /** Returns the links to files that the worker has open, even if the files have been moved since. */
   #keptLinks({ config }: Serving): readonly (readonly [string, string])[] {
     const paths = new Set(pathsOf(config));
     return [...this.#backingLinks].filter(([path]) => paths.has(path));
   }
 
-  #tell(serving: Serving, faults: Reasons, backingLinks: ReadonlyMap<string, string>): WorkerBackings {
+  #backingsFor(serving: Serving, faults: Reasons, backingLinks: ReadonlyMap<string, string>): WorkerBackings {
     const unavailable = new Map([...serving.unavailable, ...faults]);
     return { backingLinks, unavailable, sparsePaths: followHoles(serving, unavailable) };
   }
 }
 
-/** Has holes made in the files that are served, and in nothing else, and returns where they can be made. */
+/** Restricts hole punching to the files that are served, and returns those that support it. */
 function followHoles(
   { config, devices, lease: { holes } }: Serving,
   unavailable: Reasons,

@@ -4,11 +4,11 @@ import { WorkUnderWay } from "../iscsi/work_under_way.ts";
 import { TargetDevice } from "../scsi/target_device.ts";
 import type { ServedUnit } from "./served_unit.ts";
 
-/** A target and the logical units that it is made of: it stays the same while the conf says other things of it. */
+/** A target with its logical units. It keeps its identity when the conf changes. */
 export class ServedTarget implements Target {
   readonly device: TargetDevice;
   readonly work = new WorkUnderWay();
-  /** Those that are open, by logical unit number. */
+  /** The open units by logical unit number. */
   readonly units: Map<number, ServedUnit>;
   #config: TargetConfig;
 
@@ -28,7 +28,7 @@ export class ServedTarget implements Target {
     return this.#config;
   }
 
-  /** Is what the conf says now, with the units that are open. */
+  /** Applies a new conf to the target and its open units. */
   follow(config: TargetConfig, backingLinks: ReadonlyMap<string, string>): void {
     this.#config = config;
     for (const unit of this.units.values()) unit.follow(config, backingLinks);

@@ -27,21 +27,21 @@ import { UnitJournal } from "./unit_journal.ts";
 import { untilSettled } from "./until_settled.ts";
 import { errorMessage } from "../base/error_message.ts";
 
-/** How long work that was begun under other rules may take to its end. */
+/** Seconds that initiators have to log out, and running commands to finish, after a change. */
 export const GRACE_SECONDS = 10;
 
-/** What it takes to open the backing of logical units. */
+/** The options with which the backing files of logical units are opened. */
 export interface BackingOptions {
   readonly storage: string;
-  /** By the path of the backing file. */
+  /** Identities by the path of the backing file. */
   readonly identities: ReadonlyMap<string, Identity>;
-  /** What to open in place of a backing file or device, by its path. */
+  /** The link to open for a backing file or device, by its path. */
   readonly backingLinks: ReadonlyMap<string, string>;
-  /** Why some backings cannot be opened, by their paths; none by default. */
+  /** Reasons for which some backings cannot be opened, by path; none by default. */
   readonly unavailable?: ReadonlyMap<string, string>;
-  /** What makes holes in a backing file; undefined where nothing can. By default nothing can anywhere. */
+  /** Returns the hole puncher of a backing file; undefined if it supports no holes. None by default. */
   readonly puncherOf?: ((path: string) => HolePuncher | undefined) | undefined;
-  /** Counts what is under way off the event loop. */
+  /** Counts operations off the event loop. */
   readonly activity?: FileActivity | undefined;
   readonly log: EventLog;
   readonly clock: Clock;
@@ -61,8 +61,8 @@ interface Backing {
 }
 
 /**
- * A logical unit and the files that it is made of. A unit whose files cannot be opened is not ready: initiators see
- * which disk it is, and nothing else. Its files can be opened later.
+ * A logical unit with its files. A unit whose files cannot be opened is not ready: initiators can identify the disk but
+ * not access it. Its files can be opened later.
  */
 export class ServedUnit {
   readonly path: string;
@@ -72,15 +72,15 @@ export class ServedUnit {
   readonly #faults: UnitFaults;
   readonly #journal: UnitJournal;
   readonly #journalPath: string;
-  /** The store of the unit as long as it is not ready. */
+  /** The store of a unit that was not ready when it was opened. */
   readonly #late: LateStore | undefined;
   #backing: Backing | undefined;
   #problem: string | undefined;
-  /** As the conf wants it. */
+  /** The `readonly` option of the conf. */
   #readOnly: boolean;
   #isClosed = false;
 
-  /** Opens a logical unit of a target, as far as that is possible. */
+  /** Opens a logical unit. If its files cannot be opened, it is not ready. */
   static open(target: TargetConfig, unit: LogicalUnitConfig, options: BackingOptions): ServedUnit {
     return new ServedUnit(target, unit, options);
   }
@@ -116,12 +116,12 @@ export class ServedUnit {
     if (this.#backing !== undefined) this.#learnSanitize(this.#backing);
   }
 
-  /** The reason why the unit is not ready, for the user; undefined when it is. */
+  /** The reason for which the unit is not ready, for the user; undefined when it is ready. */
   get problem(): string | undefined {
     return this.#problem;
   }
 
-  /** Tries again to open what could not be opened. When that succeeds the unit is ready, and it notifies initiators. */
+  /** Tries again to open the files of a unit that is not ready. On success the unit is ready and notifies initiators. */
   retry(unit: LogicalUnitConfig, options: BackingOptions): void {
     if (this.#problem === undefined || this.#isClosed) return;
     this.#problem = undefined;
@@ -138,7 +138,7 @@ export class ServedUnit {
     this.logicalUnit.arrive(() => this.#late!.arrive(backing.store));
   }
 
-  /** Notes why something cannot be opened: whatever that is, it concerns no other unit. */
+  /** Records why the unit cannot be opened. Any error affects only this unit. */
   #try<T>(open: () => T): T | undefined {
     try {
       return open();
@@ -148,7 +148,7 @@ export class ServedUnit {
     }
   }
 
-  /** Has the unit stay unusable if it was to be sanitized, and was not. */
+  /** Keeps the unit unusable if its last SANITIZE did not complete. */
   #learnSanitize({ sanitizeFile }: Backing): void {
     this.logicalUnit.sanitizer.load(sanitizeFile);
     if (sanitizeFile.problem !== undefined) this.#options.log.warning(sanitizeFile.problem);
@@ -183,7 +183,7 @@ export class ServedUnit {
     }
   }
 
-  /** Opens the journal, and first takes back what the death of a server has left half done. */
+  /** Opens the journal, after undoing an atomic write that a killed server left incomplete. */
   #openJournal(file: FileStore, activity: FileActivity | undefined): AtomicJournalFile {
     const { naa } = this.#identity;
     const { log } = this.#options;
@@ -195,9 +195,9 @@ export class ServedUnit {
   }
 
   /**
-   * Does to the file what may fail of what the conf says now. No initiator notices before `follow`.
+   * Applies the parts of a new conf that may fail to the file. Initiators notice nothing before `follow`.
    *
-   * @throws {StoreError} when it fails
+   * @throws {StoreError} when that fails
    */
   prepare(
     { readOnly }: TargetConfig,
@@ -216,7 +216,7 @@ export class ServedUnit {
     }
   }
 
-  /** Is what the conf says now, of which initiators are told as far as it is different. */
+  /** Applies a new conf, and notifies initiators of the differences. */
   follow({ readOnly, disk }: TargetConfig, backingLinks: BackingOptions["backingLinks"]): void {
     this.#readOnly = readOnly;
     this.logicalUnit.followCapacity();
@@ -228,36 +228,36 @@ export class ServedUnit {
   }
 
   /**
-   * Waits until nothing is under way on the medium any more, be it a copy that was sent to another logical unit, and
-   * lets nothing begin.
+   * Waits until no operation on the medium is under way, including copies from and to other logical units, and lets none
+   * begin.
    *
-   * @returns what lets it begin again
+   * @returns a function that lets operations begin again
    */
   async seize(): Promise<() => void> {
     const { ranges } = this.logicalUnit;
     while (true) {
-      // Copies may pass often, but not for ever.
+      // Copies may overtake this several times, but not for ever.
       const hold = await ranges.lock(0, Infinity).hold;
       if (hold !== undefined) return () => ranges.release(hold);
     }
   }
 
-  /** Ends a SANITIZE that is under way: it has failed then, which is remembered until another one completes. */
+  /** Ends a running SANITIZE. It counts as failed until another one completes. */
   async endSanitize(): Promise<void> {
     const { sanitizer } = this.logicalUnit;
     const wasUnderWay = sanitizer.isUnderWay;
     await sanitizer.cancel();
     if (!wasUnderWay || sanitizer.failure === undefined) return;
-    this.#options.log.warning(`The SANITIZE of "${this.path}" was ended early and has failed; send it again`);
+    this.#options.log.warning(`SANITIZE of "${this.path}" was interrupted and has failed; send it again`);
   }
 
-  /** Makes everything that was written durable. */
+  /** Flushes all written data to stable storage. */
   async flush(): Promise<void> {
     await this.logicalUnit.store.flush();
     await this.logicalUnit.journal?.flush();
   }
 
-  /** Nothing may follow. */
+  /** Closes all files. No other call may follow. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -266,14 +266,14 @@ export class ServedUnit {
     this.#faults.end();
   }
 
-  /** No further writes begin; those that have begun may come to their end before the file takes none any more. */
+  /** Stops new writes. Running ones may finish before the file is reopened read-only. */
   async #closeForWriting(file: FileStore, path: string): Promise<void> {
     await untilSettled(this.logicalUnit.tasksEnded(), GRACE_SECONDS * 1000, this.#options.clock);
     if (this.#isClosed || !this.#readOnly || file.readOnly) return;
     try {
       file.reopen(path, true);
     } catch (error) {
-      // The unit is protected all the same.
+      // The unit itself still refuses writes.
       this.#options.log.warning(errorMessage(error));
     }
   }
@@ -282,22 +282,22 @@ export class ServedUnit {
 function describeRecovery({ kind, keptPath }: Recovery, path: string, journalPath: string): string {
   switch (kind) {
     case "restored":
-      return `Took back an interrupted atomic write to "${path}", recorded in "${journalPath}"`;
+      return `Undid an interrupted atomic write to "${path}", recorded in "${journalPath}"`;
     case "incomplete":
       return `Ignored an incomplete record in "${journalPath}": ` +
-        `power failed before its atomic write to "${path}" began, which is as it was before`;
+        `power failed before its atomic write to "${path}" began, so the file is unchanged`;
     case "other":
-      return `Did not take back an atomic write to "${path}": the blocks hold neither what was written nor what was ` +
-        `there before, as when another file was put in its place; nothing was changed, and the record is kept in ` +
+      return `Did not undo an atomic write to "${path}": the blocks hold neither the old nor the new data, as after the ` +
+        `file was replaced; nothing was changed, and the record is kept in ` +
         `"${keptPath}" until SANITIZE`;
     case "damaged":
-      return `Cannot read journal "${journalPath}": it is damaged, and an atomic write to "${path}" that was ` +
-        `interrupted may be there in part; check the file system on that disk. The journal is kept in ` +
+      return `Cannot read journal "${journalPath}": it is damaged, and "${path}" may contain part of an interrupted ` +
+        `atomic write; check the file system on that disk. The journal is kept in ` +
         `"${keptPath}" until SANITIZE`;
   }
 }
 
-/** Has a journal take its space. Without it the unit is served all the same, as long as there is space. */
+/** Allocates the space of a journal. Without it the unit is served, but atomic writes need free space. */
 function allocate(journalPath: string, log: EventLog): void {
   try {
     allocateJournal(journalPath, RECORDED_BYTES);
@@ -307,7 +307,7 @@ function allocate(journalPath: string, log: EventLog): void {
   }
 }
 
-/** Returns what initiators can be shown of a medium that has not been opened. */
+/** Returns the properties of a medium that is not open yet, for initiators. */
 function expectedOf(
   { readOnly }: TargetConfig,
   { path, sizeBytes }: LogicalUnitConfig,
@@ -317,7 +317,7 @@ function expectedOf(
   return { sizeBytes, readOnly, canUnmap: puncherOf !== undefined && !isDevice };
 }
 
-/** What the conf says of the disk, as far as it says anything, in the words of a logical unit. */
+/** Returns the disk options of the conf as options of a logical unit. */
 function kindOf(disk: DiskConfig): UnitKind {
   const { blockSizeBytes, physicalBlockSizeBytes, removable, vendor } = disk;
   return {

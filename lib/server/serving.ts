@@ -4,30 +4,30 @@ import type { BackingExport, DeviceExport, WorkerLinks } from "../provision/work
 import type { Identity } from "../scsi/identity.ts";
 import type { HoleService } from "./hole_service.ts";
 
-/** What a server has of a storage folder for as long as it serves it, and nobody else at the same time. */
+/** The exclusive use of a storage folder by a server. */
 export interface Lease {
   readonly links: Pick<WorkerLinks, "renew" | "extend" | "retain">;
-  /** Gives space back; undefined where none can be given back. */
+  /** Punches holes in backing files; undefined where that is not supported. */
   readonly holes: HoleService | undefined;
-  /** Everything that takes space for this run has been made. */
+  /** Called when everything that takes space for this run has been created. */
   readonly onReady?: () => void;
-  /** Gives everything back: no worker runs, and nothing that one has begun is under way. */
+  /** Releases the storage folder. No worker may run, and no operation of one may be under way. */
   end(): Promise<void>;
 }
 
-/** Something to serve: a conf, what was built for it, and the storage folder that this lies in. */
+/** A conf with its backing files and storage folder, ready to be served. */
 export interface Serving {
   readonly config: Config;
-  /** By the path of the backing file. */
+  /** Identities by the path of the backing file. */
   readonly identities: ReadonlyMap<string, Identity>;
   /** The block devices of the conf. */
   readonly devices: readonly DeviceExport[];
-  /** Why some logical units of the conf cannot be served now, by the paths of their backing files. */
+  /** Reasons for which some logical units cannot be served now, by the paths of their backing files. */
   readonly unavailable: ReadonlyMap<string, string>;
   readonly lease: Lease;
 }
 
-/** Returns what there is to serve of what was found on the disk. */
+/** Returns the parts of a `Serving` that follow from the exports found on the disk. */
 export function servingFrom(
   { exports, devices, unavailable }: Exports,
 ): Pick<Serving, "identities" | "devices" | "unavailable"> {
@@ -38,7 +38,7 @@ export function servingFrom(
   return { identities: new Map(identities), devices, unavailable: new Map(reasons) };
 }
 
-/** Returns the backing files and devices of what can be served. */
+/** Returns the backing files and devices that can be served. */
 export function backingsOf({ config, devices, unavailable }: Omit<Serving, "lease">): BackingExport[] {
   const devicePaths = new Set(devices.map(({ path }) => path));
   return config.targets.flatMap(({ readOnly, logicalUnits }) =>

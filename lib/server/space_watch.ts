@@ -1,4 +1,5 @@
 import type { Config } from "../config/config.ts";
+import type { Clock } from "../iscsi/clock.ts";
 import type { EventLog } from "../iscsi/events/event_log.ts";
 import { growthFileOf } from "../provision/state_folder.ts";
 import { DurableFile } from "../store/durable_file.ts";
@@ -11,52 +12,55 @@ import {
   type SpaceSample,
 } from "./growth_history.ts";
 import { reportSpace, takeSample } from "./report_space.ts";
-import { systemClock } from "./system_clock.ts";
+import { repeat } from "./timers.ts";
 import { untilSettled } from "./until_settled.ts";
 import type { SpaceReport } from "../control/server_status.ts";
 import { errorMessage } from "../base/error_message.ts";
 
-/** How long the last sample may take to be kept when the server ends. */
-const KEEP_MS = 1_000;
+/** Milliseconds that the last sample may take to be stored when the server stops. */
+const STORE_MS = 1_000;
 
-/** What a space watch is for. */
+/** The collaborators of a space watch. */
 export interface SpaceWatchOptions {
-  /** The conf of the moment. */
+  /** Returns the conf that is served now. */
   readonly config: () => Config;
   readonly log: EventLog;
+  readonly clock: Clock;
 }
 
-/** Knows what the backing files take, and remembers what they took. */
+/** Samples the space that the backing files take, and stores the history of their growth. */
 export class SpaceWatch {
   readonly #config: () => Config;
   readonly #log: EventLog;
-  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #clock: Clock;
+  readonly #cancel: () => void;
   #history: readonly SpaceSample[];
-  /** Resolves when the last sample is kept. */
-  #kept: Promise<void>;
+  /** Resolves when the last sample is stored. */
+  #stored: Promise<void>;
 
-  /** Begins to take samples. */
-  constructor({ config, log }: SpaceWatchOptions) {
+  /** Starts to take samples. */
+  constructor({ config, log, clock }: SpaceWatchOptions) {
+    this.#clock = clock;
     this.#config = config;
     this.#log = log;
     this.#history = readHistory(config(), log.warning.bind(log));
-    this.#timer = setInterval(() => this.#kept = this.#sample(), SAMPLE_INTERVAL_MS);
-    this.#kept = this.#sample();
+    this.#cancel = repeat(clock, SAMPLE_INTERVAL_MS, () => this.#stored = this.#sample());
+    this.#stored = this.#sample();
   }
 
-  /** Takes no more samples; resolves when the last one is kept, unless its disk hangs. */
+  /** Stops sampling. Resolves when the last sample is stored, or soon after when the disk hangs. */
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#timer);
-    await untilSettled(this.#kept, KEEP_MS, systemClock);
+    this.#cancel();
+    await untilSettled(this.#stored, STORE_MS, this.#clock);
   }
 
-  /** How it is now. */
+  /** Returns the space that is used and free, and the growth of each backing file. */
   report(): SpaceReport {
-    return reportSpace(this.#config(), this.#history, Date.now());
+    return reportSpace(this.#config(), this.#history, this.#clock.now());
   }
 
   async #sample(): Promise<void> {
-    const sample = takeSample(this.#config(), Date.now());
+    const sample = takeSample(this.#config(), this.#clock.now());
     const history = addSample(this.#history, sample);
     if (history.at(-1) !== sample) return;
     this.#history = history;
@@ -69,17 +73,17 @@ export class SpaceWatch {
   }
 }
 
-/** What backing files take now, and how that compares with what a server has remembered, where none runs. */
+/** Returns the same report from the stored history, for a storage folder that no server serves. */
 export function recallSpace(config: Config): SpaceReport {
   return reportSpace(config, readHistory(config, () => {}), Date.now());
 }
 
-/** Where samples are kept; the conf may move it with the storage folder. */
+/** Returns the file of the history, which moves with the storage folder of the conf. */
 function fileOf({ storage }: Config): DurableFile {
   return new DurableFile(growthFileOf(storage));
 }
 
-/** Treats a history that cannot be read, or is damaged, as empty: it never stops the server. */
+/** Treats an unreadable history as empty; it never stops the server. */
 function readHistory(config: Config, warn: (message: string) => void): readonly SpaceSample[] {
   try {
     const text = fileOf(config).read();
@@ -87,12 +91,12 @@ function readHistory(config: Config, warn: (message: string) => void): readonly 
   } catch (error) {
     const file = growthFileOf(config.storage);
     const reason = errorMessage(error);
-    warn(`Cannot read how the LUNs have grown, in "${file}": ${reason}; growth is shown from now on`);
+    warn(`Cannot read the growth history "${file}": ${reason}; recording starts again now`);
     return [];
   }
 }
 
-/** Such a file is left to the program that wrote it, which may be in use again. */
+/** Returns whether a newer program wrote the file. It is left unchanged, because that program may run again. */
 function isOfNewerVersion(file: DurableFile): boolean {
   try {
     parseHistory(file.read() ?? "");

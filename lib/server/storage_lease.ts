@@ -9,7 +9,7 @@ import { prepareWorkerState } from "../provision/worker_state.ts";
 import { HoleService } from "./hole_service.ts";
 import type { Lease } from "./serving.ts";
 
-/** The lock of a storage folder, and what is in its state folder for as long as it is held. */
+/** The lock of a storage folder, with the helpers and links that exist while it is held. */
 export class StorageLease implements Lease {
   readonly links: WorkerLinks;
   readonly holes: HoleService;
@@ -18,7 +18,7 @@ export class StorageLease implements Lease {
   readonly #lock: StorageLock;
 
   /**
-   * Takes a storage folder for this process, or says who has it. Waits until no program of an earlier server runs.
+   * Locks a storage folder, or returns the holder of its lock. Waits until no program of a former server runs.
    *
    * @throws {Error} (rejects) when the state folder cannot be written
    */
@@ -27,7 +27,7 @@ export class StorageLease implements Lease {
     if ("holderPid" in attempt) return attempt;
     try {
       releaseSpace(storage);
-      // Nothing that is served is looked at or touched before: a program may still change it.
+      // Before this, a program of a former server may still change the files.
       const guard = await HelperGuard.open(storage, (message) => log.warning(message));
       warnOfFolders(storage, log);
       prepareWorkerState(storage, (message) => log.warning(message));
@@ -54,13 +54,13 @@ export class StorageLease implements Lease {
     await this.holes[Symbol.asyncDispose]();
     this.#guard[Symbol.dispose]();
     this.links.removeNodes();
-    // What was made for this run has just given its space back.
+    // The files of this run have just been removed, so their space can be reserved.
     reserveSpace(this.#storage);
     this.#lock.release();
   }
 }
 
-/** What to tell of a storage folder that somebody else serves. */
+/** Returns the error message for a storage folder that another process serves. */
 export function describeHolder(storage: string, { holderPid }: LockHolder): string {
   const holder = holderPid === undefined ? "another process" : `process ${holderPid}`;
   return `Cannot serve "${storage}": ${holder} serves it already`;

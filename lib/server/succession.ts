@@ -1,14 +1,14 @@
 import type { Lease, Serving } from "./serving.ts";
 
-/** What a worker is to serve that takes the place of one that does well. */
+/** The conf of a worker that replaces a healthy one. */
 interface Next {
   readonly serving: Serving;
-  /** What was served before, once the new worker is on its way: to go back to, or to be given back. */
+  /** The conf served before, once the new worker starts: to roll back to, or to release. */
   former?: Serving;
   readonly ready: PromiseWithResolvers<void>;
 }
 
-/** What is served, and what is to be served next by another worker. */
+/** The conf that is served now, and the one that the next worker is to serve. */
 export class Succession {
   #serving: Serving;
   #next: Next | undefined;
@@ -17,36 +17,36 @@ export class Succession {
     this.#serving = serving;
   }
 
-  /** What is served now. */
+  /** The conf that is served now. */
   get serving(): Serving {
     return this.#serving;
   }
 
-  /** The worker that runs serves something else. */
+  /** Records that the running worker serves another conf. */
   set serving(serving: Serving) {
     this.#serving = serving;
   }
 
-  /** Something else is to be served by another worker, and has not been so far. */
+  /** True if a replacement has been requested and is not ready yet. */
   get isUnderWay(): boolean {
     return this.#next !== undefined;
   }
 
-  /** Serves something else with the next worker. Resolves when that is ready. */
+  /** Requests that the next worker serve another conf. Resolves when it is ready. */
   begin(serving: Serving): Promise<void> {
     const ready = Promise.withResolvers<void>();
     this.#next = { serving, ready };
     return ready.promise;
   }
 
-  /** Goes over to what is to be served next, if that is something else. */
+  /** Makes a requested conf the current one, before its worker starts. */
   takeOver(): void {
     if (this.#next === undefined || this.#next.former !== undefined) return;
     this.#next.former = this.#serving;
     this.#serving = this.#next.serving;
   }
 
-  /** What was to be served is ready: nothing of what was before is wanted. */
+  /** Completes a replacement, because its worker is ready, and releases the former storage folder. */
   succeed(): void {
     if (this.#next === undefined) return;
     const { former, serving, ready } = this.#next;
@@ -55,7 +55,7 @@ export class Succession {
     former.lease.end().then(ready.resolve, ready.reject);
   }
 
-  /** Goes back to what was served before, if the first worker that was to serve something else cannot. */
+  /** Restores the former conf, because the new worker failed; returns false when no replacement is under way. */
   rollBack(message: string): boolean {
     if (this.#next?.former === undefined) return false;
     const { former, ready } = this.#next;
@@ -65,7 +65,7 @@ export class Succession {
     return true;
   }
 
-  /** There is no next worker, for this reason. Returns all that is to be given back. */
+  /** Cancels a replacement for this reason. Returns the leases to release. */
   end(message: string): Iterable<Lease> {
     this.#next?.ready.reject(new Error(message));
     this.takeOver();

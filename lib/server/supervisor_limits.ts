@@ -1,17 +1,17 @@
-/** Times of a supervisor, in milliseconds. */
+/** The time limits and intervals of a supervisor, in milliseconds. */
 export const SupervisorLimits = {
-  /** How long a worker may take to end in order. */
+  /** Limit for an orderly stop of a worker. */
   stopMs: 4_400,
-  /** How long the process may take to end, of the 5 s that it has: what is not given back by then, the kernel does. */
+  /** Limit for the end of the process, out of the 5 s that it has. The kernel releases what remains. */
   endMs: 4_800,
-  /** How often the server's addresses are looked at. */
+  /** Interval between two checks of the server's addresses. */
   interfacesMs: 5_000,
-  /** How long a worker that ends may still have holes made; then what has not begun is left alone. */
+  /** Limit for the holes that an ending worker has requested; later ones are not punched. */
   punchMs: 2_000,
-  /** How long a worker may take to answer a question, unless told otherwise. */
+  /** Default limit for the answer to a request. */
   answerMs: 5_000,
-  /** How often the worker is told what space there is. */
+  /** Interval between two messages about free space to the worker. */
   spaceMs: 2_000,
-  /** How long to wait before a worker is started again that crashed or could not start. */
+  /** Pause before a worker that crashed or could not start is restarted. */
   restartMs: 1_000,
 } as const;

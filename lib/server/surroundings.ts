@@ -1,15 +1,16 @@
 import type { InterfaceAddress } from "../access/interfaces.ts";
 import { planPortals, type PortalPlan } from "../access/portals.ts";
 import { rangeContains } from "../bytes/network.ts";
+import type { ListeningScope } from "./worker_permissions.ts";
 import type { Config } from "../config/config.ts";
 
-/** The addresses of a moment, as far as they matter to a conf. */
+/** The server's addresses that a conf refers to, and the portals that follow from them. */
 export interface Surroundings {
   readonly plan: PortalPlan;
   readonly interfaces: readonly InterfaceAddress[];
 }
 
-/** Returns what of the server's addresses matters to a conf. */
+/** Returns the surroundings of a conf, from all addresses of the server. */
 export function surroundingsOf({ targets, port }: Config, all: readonly InterfaceAddress[]): Surroundings {
   const networks = targets.flatMap((target) => target.networks);
   return {
@@ -18,7 +19,15 @@ export function surroundingsOf({ targets, port }: Config, all: readonly Interfac
   };
 }
 
-/** Describes the networks that no interface is in, and that were in one before or were not asked for. */
+/**
+ * Returns the portals that a worker may listen at: those planned now, and new addresses in the networks of the conf.
+ * Beside the wildcard address no network is needed.
+ */
+export function listeningScope({ targets, port }: Config, { wildcard, portals }: PortalPlan): ListeningScope {
+  return { portals, networks: wildcard ? [] : targets.flatMap(({ networks }) => networks), port };
+}
+
+/** Describes the networks of the conf in which the server has no address, except those of the plan before. */
 export function describeUnmatched({ unmatched }: PortalPlan, before?: PortalPlan): string[] {
   const known = new Set(before?.unmatched.map((pair) => JSON.stringify(pair)));
   return unmatched.filter((pair) => !known.has(JSON.stringify(pair))).map(({ networkText, targetName }) =>

@@ -1,6 +1,6 @@
 import type { Clock } from "../iscsi/clock.ts";
 
-/** The clock and the timers of the machine. */
+/** The clock and timers of the system. */
 export const systemClock: Clock = {
   now: Date.now,
   monotonicMs: performance.now.bind(performance),

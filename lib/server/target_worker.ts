@@ -1,7 +1,7 @@
 /**
- * The target worker's entry: runs a `TargetServer` for the supervisor, under the rights of `workerPermissions`.
+ * The program of the target worker, which runs a `TargetServer` under the rights of `workerPermissions`.
  *
- * What is thrown here and not caught is a fault of ours: it ends the worker, and the supervisor starts another.
+ * An uncaught error ends the worker, and the supervisor starts another.
  */
 import type { Portal } from "../access/portals.ts";
 import { EventLog } from "../iscsi/events/event_log.ts";
@@ -12,17 +12,18 @@ import { RelayLink } from "./relay/relay_link.ts";
 import { RemotePunching } from "./remote_puncher.ts";
 import type { Answers, WorkerRequest } from "./worker_requests.ts";
 import { systemClock } from "./system_clock.ts";
-import { TargetServer, type TargetServerSettings } from "./target_server.ts";
+import { TargetServer } from "./target_server.ts";
+import type { TargetServerSettings } from "./target_server_settings.ts";
 import { type EndingScope, WorkerEnding } from "./worker_ending.ts";
 import type { WorkerSettings } from "./worker_settings.ts";
 import { errorMessage } from "../base/error_message.ts";
 
-/** A worker's global scope, of which Deno's types for main programs know nothing. */
+/** A worker's global scope, which Deno's types for main programs lack. */
 interface WorkerScope extends EndingScope {
   onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
 }
 
-/** What runs in the worker. */
+/** The target worker's message handler. */
 class TargetWorker {
   readonly #scope: WorkerScope;
   readonly #activity = new FileActivity();
@@ -100,7 +101,7 @@ class TargetWorker {
   }
 
   /**
-   * Answers a question of the supervisor's; a fault is told and ends nothing, since it is the asker's or the disk's.
+   * Answers a request of the supervisor. An error is reported in the answer and does not end the worker.
    */
   async #answer({ id, question }: ToWorker & { kind: "ask" }): Promise<void> {
     try {

@@ -9,10 +9,10 @@ import {
 } from "../scsi/medium/storage_faults.ts";
 import type { StoreError } from "../store/block_store.ts";
 
-/** A kind of failure is over when there was none for so long. */
+/** Milliseconds without a failure after which a series of failures is over. */
 const QUIET_MS = 60_000;
 
-/** While it goes on, the log says so every so often. */
+/** Milliseconds between two log lines about a series of failures. */
 const REMINDER_MS = 60 * 60_000;
 
 interface Consequence {
@@ -42,17 +42,17 @@ const CONSEQUENCES: Readonly<Record<StorageFault, Consequence>> = {
   },
 };
 
-/** Failures of one kind, one after the other. */
+/** A series of failures of one kind. */
 interface Run {
-  /** Those of which the log has nothing yet. */
-  untold: number;
+  /** Failures that are not logged yet. */
+  unlogged: number;
   lastMs: number;
-  toldMs: number;
+  loggedMs: number;
 }
 
 /**
- * The failures of a logical unit's storage: the first of a kind is a line in the log, those that follow are counted,
- * until there were none for a while.
+ * Logs the storage failures of a logical unit: the first of each kind at once, further ones as a count, until none has
+ * occurred for a while.
  */
 export class UnitFaults implements StorageFaultReport {
   readonly #name: string;
@@ -63,14 +63,14 @@ export class UnitFaults implements StorageFaultReport {
   #cancel: (() => void) | undefined;
   #isEnded = false;
 
-  /** @param name the logical unit, as the log calls it */
+  /** @param name the name of the logical unit in the log */
   constructor(name: string, { log, clock }: { readonly log: EventLog; readonly clock: Clock }) {
     this.#name = name;
     this.#log = log;
     this.#clock = clock;
   }
 
-  /** What fails after the unit was closed fails for that. */
+  /** Records a failure. After the unit is closed, failures are expected and ignored. */
   add(kind: StorageFault, { message: reason }: StoreError): void {
     if (this.#isEnded) return;
     const { counts } = this.#figures;
@@ -84,10 +84,10 @@ export class UnitFaults implements StorageFaultReport {
     if (run === undefined) {
       const { effect, remedy } = CONSEQUENCES[kind];
       this.#log.error(`${this.#name}: ${reason}; ${effect}; ${remedy}`, { event: "storageFault" });
-      this.#runs.set(kind, { untold: 0, lastMs: nowMs, toldMs: nowMs });
-      this.#cancel ??= this.#clock.after(QUIET_MS, () => this.#look());
+      this.#runs.set(kind, { unlogged: 0, lastMs: nowMs, loggedMs: nowMs });
+      this.#cancel ??= this.#clock.after(QUIET_MS, () => this.#check());
     } else {
-      run.untold++;
+      run.unlogged++;
       run.lastMs = nowMs;
     }
   }
@@ -96,33 +96,33 @@ export class UnitFaults implements StorageFaultReport {
     return this.#figures;
   }
 
-  /** Reports what was only counted; the unit is closed. */
+  /** Logs the remaining counts, because the unit is closed. */
   end(): void {
     this.#isEnded = true;
     this.#cancel?.();
     this.#cancel = undefined;
-    for (const [kind, run] of this.#runs) this.#tell(kind, run);
+    for (const [kind, run] of this.#runs) this.#logCount(kind, run);
     this.#runs.clear();
   }
 
-  #look(): void {
+  #check(): void {
     this.#cancel = undefined;
     const nowMs = this.#clock.monotonicMs();
     for (const [kind, run] of this.#runs) {
       const isOver = nowMs - run.lastMs >= QUIET_MS;
-      if (isOver || nowMs - run.toldMs >= REMINDER_MS) {
-        this.#tell(kind, run, isOver ? ", none in the last minute" : "");
+      if (isOver || nowMs - run.loggedMs >= REMINDER_MS) {
+        this.#logCount(kind, run, isOver ? ", none in the last minute" : "");
       }
       if (isOver) this.#runs.delete(kind);
     }
-    if (this.#runs.size > 0) this.#cancel = this.#clock.after(QUIET_MS, () => this.#look());
+    if (this.#runs.size > 0) this.#cancel = this.#clock.after(QUIET_MS, () => this.#check());
   }
 
-  #tell(kind: StorageFault, run: Run, state = ""): void {
-    run.toldMs = this.#clock.monotonicMs();
-    if (run.untold === 0) return;
+  #logCount(kind: StorageFault, run: Run, state = ""): void {
+    run.loggedMs = this.#clock.monotonicMs();
+    if (run.unlogged === 0) return;
     const details = { event: "storageFault" } as const;
-    this.#log.warning(`${this.#name}: ${STORAGE_FAULT_LABELS[kind]}: ${run.untold} more${state}`, details);
-    run.untold = 0;
+    this.#log.warning(`${this.#name}: ${STORAGE_FAULT_LABELS[kind]}: ${run.unlogged} more${state}`, details);
+    run.unlogged = 0;
   }
 }

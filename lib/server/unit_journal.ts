@@ -4,8 +4,8 @@ import { StoreError } from "../store/block_store.ts";
 import type { FailedWrite, Replacement } from "../store/write_or_restore.ts";
 
 /**
- * The journal of a logical unit: its failures are reported, and it may be opened later than the unit is made. Failures
- * of the work that it protects are reported where they happen.
+ * The journal of a logical unit, which may be opened after the unit. Its own failures are reported here; those of the
+ * protected write are reported by the caller.
  */
 export class UnitJournal implements AtomicJournal {
   readonly #report: StorageFaultReport;
@@ -15,7 +15,7 @@ export class UnitJournal implements AtomicJournal {
     this.#report = report;
   }
 
-  /** Everything that follows goes to `journal`. */
+  /** Uses `journal` from now on. */
   arrive(journal: AtomicJournal): void {
     this.#journal = journal;
   }

@@ -1,9 +1,9 @@
-/** The way in which a target worker ends: with nothing under way that could reach a file later. */
+/** The orderly end of a target worker: none of its operations may change a file later. */
 import type { FileActivity } from "../store/file_activity.ts";
 import type { FromWorker, WorkerEnd } from "./messages.ts";
 import { errorMessage } from "../base/error_message.ts";
 
-/** What the end of a worker needs of its global scope. */
+/** The part of a worker's global scope that its end needs. */
 export interface EndingScope {
   postMessage(message: FromWorker): void;
   addEventListener(type: string, listener: (event: Event) => void): void;
@@ -18,9 +18,9 @@ export class WorkerEnding {
   #hasBegun = false;
 
   /**
-   * Watches for faults that nobody has caught: each ends the worker.
+   * Ends the worker at the first uncaught error.
    *
-   * @param abort stops at once all that the worker does; what is under way off its event loop goes on
+   * @param abort stops all work at once; operations off the event loop go on
    */
   constructor(scope: EndingScope, activity: FileActivity, abort: () => void) {
     this.#scope = scope;
@@ -37,12 +37,12 @@ export class WorkerEnding {
     );
   }
 
-  /** Nothing that the worker is told matters now. */
+  /** True if the worker is ending, so that further messages are ignored. */
   get hasBegun(): boolean {
     return this.#hasBegun;
   }
 
-  /** Ends the worker, and says so when nothing is under way that changes a file. Nothing begins meanwhile. */
+  /** Ends the worker. Starts no file operation, waits for running ones, and then reports the end. */
   async end(end: WorkerEnd): Promise<void> {
     if (this.#hasBegun) return;
     this.#hasBegun = true;
@@ -50,7 +50,7 @@ export class WorkerEnding {
     try {
       this.#abort();
     } catch (error) {
-      // It ends for another reason already, and that is the one to tell.
+      // The original reason for the end is reported instead.
       reportAbort(this.#scope, error);
     }
     const files = this.#activity.paths;
@@ -61,10 +61,10 @@ export class WorkerEnding {
   }
 }
 
-/** Lines of a stack that are told: all go into one line of the log. */
+/** Most lines of a stack trace in the log, where they form one line. */
 const STACK_LINES_MAX = 6;
 
-/** Describes a fault of ours with the places in the program that led to it. */
+/** Describes an uncaught error with its stack trace. */
 function describeFault(reason: unknown): string {
   const text = reason instanceof Error ? reason.stack ?? String(reason) : String(reason);
   return text.split("\n").slice(0, STACK_LINES_MAX).map((line) => line.trim()).join(" ");

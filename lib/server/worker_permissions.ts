@@ -1,51 +1,62 @@
 import type { Portal } from "../access/portals.ts";
-import { formatPortal } from "../bytes/network.ts";
+import { formatPortal, type Network, parseAddress, rangeContains } from "../bytes/network.ts";
 import { workerFoldersOf, workerLinksOf } from "../provision/state_folder.ts";
 
-/** What a worker is to serve, as far as it takes rights. */
-export interface WorkerNeeds {
-  readonly storage: string;
+/** The portals that a worker may listen at: those of its start, and later ones in the networks of the conf. */
+export interface ListeningScope {
   readonly portals: readonly Portal[];
+  readonly networks: readonly Network[];
+  /** The port of the portals in these networks. */
+  readonly port: number;
 }
 
-/** Rights to listen, and all others denied. */
+/** The parts of a conf that determine a worker's rights. */
+export interface WorkerNeeds extends ListeningScope {
+  readonly storage: string;
+}
+
+/** The right to listen at some addresses; all other rights are denied. */
 export interface ListeningRights extends Deno.PermissionOptionsObject {
   readonly net: string[];
 }
 
-/** The rights of a target worker: those that follow from what it serves, and all others denied. */
+/** The rights of a target worker; all others are denied. */
 export interface WorkerRights extends ListeningRights {
   readonly read: string[];
   readonly write: string[];
 }
 
 /**
- * The rights of the target worker, which parses every byte that an initiator sends: it may listen at the portals, use
- * the backing files by the links that the supervisor makes, and keep journals, reservations, and whether SANITIZE
- * completed. Nothing else, and no asking. The files that are linked in one folder it may only read; in this folder it
- * may not make or move anything.
+ * Returns the rights of the target worker, which parses every byte that an initiator sends. The worker may listen at the
+ * portals, open the backing files by the links that the supervisor makes, and store journals, reservations and the
+ * state of SANITIZE. It may only read the files that are linked in the read-only folder, and may create or move nothing
+ * there. It cannot ask for more rights.
  *
- * It has no right to the storage folder, nor to a backing file by its own name: so it can neither move, replace nor
- * remove one, nor anything that the supervisor keeps, such as identities, locks, and what programs work on.
+ * The worker has no right to the storage folder, nor to a backing file by its own name. It cannot move, replace or
+ * remove one, nor the supervisor's files: identities, locks, and the files that helper programs use.
  *
- * This is the one place that says so. Deno fixes the rights of a worker when it starts.
+ * Deno's `net` right to an address and port also allows connections to it. In an IPv4 network of the conf the worker
+ * can therefore connect to other hosts at the iSCSI port. Deno has no such right for IPv6 networks.
  */
-export function workerPermissions({ storage, portals }: WorkerNeeds): WorkerRights {
+export function workerPermissions({ storage, portals, networks, port }: WorkerNeeds): WorkerRights {
   const write = [
     workerLinksOf(storage, { readOnly: false }),
     ...workerFoldersOf(storage),
   ];
+  const { net, ...denied } = listeningPermissions(portals);
+  const networkRights = networks.filter(hasRight).map((network) => networkRight(network, port));
   return {
-    ...listeningPermissions(portals),
+    ...denied,
+    net: [...new Set([...net, ...networkRights])],
     read: [workerLinksOf(storage, { readOnly: true }), ...write],
     write,
   };
 }
 
-/** The rights of who only listens: a relay, at a portal, and the metrics worker, which reads what comes over HTTP. */
+/** Returns the rights of a worker that only listens: a relay, or the metrics worker. */
 export function listeningPermissions(portals: readonly Portal[]): ListeningRights {
   return {
-    net: portals.flatMap(netRights),
+    net: portals.flatMap(portalRights),
     read: false,
     write: false,
     env: false,
@@ -56,13 +67,31 @@ export function listeningPermissions(portals: readonly Portal[]): ListeningRight
   };
 }
 
-/** The portals that a worker with these rights cannot listen at. */
-export function portalsWithoutRight({ net }: WorkerRights, portals: readonly Portal[]): Portal[] {
-  return portals.filter((portal) => !netRights(portal).every((right) => net.includes(right)));
+/** Returns the portals that a worker started with this scope cannot listen at. */
+export function portalsWithoutRight(scope: ListeningScope, portals: readonly Portal[]): Portal[] {
+  const net = scope.portals.flatMap(portalRights);
+  return portals.filter((portal) =>
+    !isInNetwork(scope, portal) && !portalRights(portal).every((right) => net.includes(right))
+  );
 }
 
-/** The wildcard address of IPv6 takes in IPv4 as well; a machine without IPv6 listens at that of IPv4. */
-function netRights({ address, port }: Portal): string[] {
+function isInNetwork({ networks, port }: ListeningScope, portal: Portal): boolean {
+  const address = parseAddress(portal.address);
+  return portal.port === port && address !== undefined &&
+    networks.some((network) => hasRight(network) && rangeContains(network, address));
+}
+
+/** Returns whether Deno has a right for a network: every one of IPv4, and single addresses of IPv6. */
+function hasRight({ family, prefixLength }: Network): boolean {
+  return family === "ipv4" || prefixLength === undefined;
+}
+
+function networkRight({ address, prefixLength }: Network, port: number): string {
+  return prefixLength === undefined ? formatPortal(address, port) : `${address}/${prefixLength}:${port}`;
+}
+
+/** Returns the rights for one portal. The wildcard address of IPv6 includes that of IPv4, which replaces it without IPv6. */
+function portalRights({ address, port }: Portal): string[] {
   if (address === "::") return [formatPortal("::", port), formatPortal("0.0.0.0", port)];
   return [formatPortal(address, port)];
 }

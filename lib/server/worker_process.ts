@@ -1,3 +1,4 @@
+import type { Clock } from "../iscsi/clock.ts";
 import {
   decodeAnswer,
   decodeWorkerMessage,
@@ -6,140 +7,138 @@ import {
 } from "./decode_worker_message.ts";
 import { MalformedValue } from "./decoder.ts";
 import type { ToWorker, WorkerEnd } from "./messages.ts";
+import type { StartWorker } from "./start_worker.ts";
 import type { AnswerTo, WorkerRequest } from "./worker_requests.ts";
 
-/** A message of a worker about its work, without having been asked. */
+/** A message that a worker sends without a request. */
 export type WorkerNews = Exclude<
   WorkerMessage,
   WorkerEnd | { readonly kind: "answered" | "ending" }
 >;
 
-/** How a worker came to its end. */
+/** The way in which a worker ended. */
 export type ProcessEnd =
   | WorkerEnd
-  /** It has died without having said that nothing of it is under way. */
+  /** It died without reporting that none of its operations is under way. */
   | { readonly kind: "lost"; readonly message: string };
 
-/** How a worker is observed. */
-export interface WorkerObserver {
+/** The rights, collaborators and observers of a worker process. */
+export interface WorkerProcessOptions {
+  /** The worker's rights, for its whole life. */
+  readonly permissions: Deno.PermissionOptionsObject;
+  readonly clock: Clock;
+  readonly startWorker: StartWorker;
   readonly onNews: (message: WorkerNews) => void;
-  /** Called when the worker takes long to end, with the reason, as the end of a sentence. */
+  /** Called when the worker takes long to end, with the reason as a clause. */
   readonly onSlowEnd: (reason: string) => void;
 }
 
-/** Milliseconds of ending after which an observer is told what takes so long. */
-const PATIENCE_MS = 1_000;
+/** Milliseconds of ending after which `onSlowEnd` is called. */
+const SLOW_END_MS = 1_000;
 
-/** A question without an answer. */
+/** A request that has no answer yet. */
 interface PendingRequest {
   readonly kind: WorkerRequest["kind"];
   readonly settle: (answer: UncheckedAnswer) => void;
 }
 
 /**
- * The target worker as its supervisor sees it: started once, with its rights, and ended once.
+ * The supervisor's side of the target worker, which starts once and ends once.
  *
- * File operations that a worker has begun off its event loop go on when it is terminated, and reach the files
- * whenever the system gets to them. So a worker is terminated only when it has said that none is under way, and until
- * then it has not ended. One that stands in a system call says nothing: it is waited for.
+ * File operations that a worker has started off its event loop survive its termination and change files later. A worker
+ * is therefore terminated only after it has reported that none is under way; until then it has not ended. A worker that
+ * is blocked in a system call reports nothing, so the supervisor waits.
  */
 export class WorkerProcess {
   readonly #worker: Worker;
-  readonly #observer: WorkerObserver;
+  readonly #options: WorkerProcessOptions;
   readonly #ending = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<ProcessEnd>();
-  readonly #questions = new Map<number, PendingRequest>();
-  #lastQuestion = 0;
-  /** It has begun something that may change files. */
+  readonly #requests = new Map<number, PendingRequest>();
+  #lastId = 0;
+  /** True if the worker has started to serve, and may change files. */
   #hasBegun = false;
   #hasEnded = false;
   #isCut = false;
-  /** What it still changes, once it has said so. */
+  /** The files that the worker still changes, once it has reported them. */
   #busyFiles: readonly string[] | undefined;
-  #patience: ReturnType<typeof setTimeout> | undefined;
-  /** The observer has been told that it takes long. */
-  #isImpatient = false;
+  #cancelSlowEnd: (() => void) | undefined;
+  #hasReportedSlowEnd = false;
 
-  /**
-   * Starts a worker, which does nothing before it is told what to serve.
-   *
-   * @param permissions all that it may do, for as long as it lives
-   */
-  constructor(permissions: Deno.PermissionOptionsObject, observer: WorkerObserver) {
-    this.#observer = observer;
-    this.#worker = new Worker(new URL("./target_worker.ts", import.meta.url).href, {
-      type: "module",
-      name: "target",
-      deno: { permissions },
-    });
+  /** Starts a worker, which is idle until it receives its settings. */
+  constructor(options: WorkerProcessOptions) {
+    this.#options = options;
+    const url = new URL("./target_worker.ts", import.meta.url).href;
+    this.#worker = options.startWorker({ url, name: "target", permissions: options.permissions });
     this.#worker.onmessage = ({ data }: MessageEvent<unknown>) => this.#onMessage(data);
-    // A worker that runs reports its faults itself. This is one that could not be loaded, or not even do that.
+    // A running worker reports its own faults. This is a worker that could not be loaded, or cannot report.
     this.#worker.onerror = (event) => {
       event.preventDefault();
       this.#end({ kind: this.#hasBegun ? "lost" : "crashed", message: event.message });
     };
   }
 
-  /** Resolves when the worker begins to end, in whatever way: nothing more can be asked. */
+  /** Resolves when the worker begins to end for whatever reason; from then on it answers no requests. */
   get ending(): Promise<void> {
     return this.#ending.promise;
   }
 
-  /** Resolves when the worker has ended, in whatever way, and nothing that it has begun is under way. */
+  /** Resolves when the worker has ended for whatever reason and none of its operations is under way. */
   get ended(): Promise<ProcessEnd> {
     return this.#ended.promise;
   }
 
-  /** Tells the worker something while it runs. */
+  /** Sends the worker a message, unless it has ended. */
   post(message: ToWorker, transfer: Transferable[] = []): void {
     if (message.kind === "start") this.#hasBegun = true;
     if (!this.#hasEnded) this.#worker.postMessage(message, transfer);
   }
 
   /**
-   * Asks the worker something while it runs.
+   * Sends the worker a request and returns its answer.
    *
-   * @param limitMs undefined to wait as long as it runs
-   * @throws {Error} (rejects) when it says that it cannot, ends, or takes longer than `limitMs`
+   * @param limitMs undefined to wait as long as the worker runs
+   * @throws {Error} (rejects) when the worker reports a failure, ends, or takes longer than `limitMs`
    */
-  async ask<Asked extends WorkerRequest>(question: Asked, limitMs?: number): Promise<AnswerTo<Asked>> {
-    const id = ++this.#lastQuestion;
+  async ask<Asked extends WorkerRequest>(request: Asked, limitMs?: number): Promise<AnswerTo<Asked>> {
+    const id = ++this.#lastId;
     const answered = Promise.withResolvers<UncheckedAnswer>();
-    this.#questions.set(id, { kind: question.kind, settle: answered.resolve });
+    this.#requests.set(id, { kind: request.kind, settle: answered.resolve });
     const fail = (fault: string): void => answered.resolve({ kind: "answered", id, fault });
     const onLimit = (): void => fail(`target worker has not answered within ${limitMs} ms`);
-    const timer = limitMs === undefined ? undefined : setTimeout(onLimit, limitMs);
-    this.post({ kind: "ask", id, question });
+    const cancel = limitMs === undefined ? undefined : this.#options.clock.after(limitMs, onLimit);
+    this.post({ kind: "ask", id, question: request });
     const { answer, fault } = await answered.promise;
-    clearTimeout(timer);
-    this.#questions.delete(id);
+    cancel?.();
+    this.#requests.delete(id);
     if (fault !== undefined) throw new Error(fault);
     return answer as AnswerTo<Asked>;
   }
 
   /**
-   * Ends the worker in order, or cuts what it does when it has not ended after `limitMs`. Resolves when nothing that
-   * it has begun is under way, however long that takes.
+   * Stops the worker in order; after `limitMs` it must abandon its work. Resolves when none of its operations is
+   * under way, however long that takes.
    */
   async stop(limitMs: number): Promise<ProcessEnd> {
     this.#ending.resolve();
     this.post({ kind: "stop" });
-    const limit = setTimeout(() => this.#cut(`target worker has not stopped within ${limitMs} ms`), limitMs);
+    const onLimit = (): void => this.#cut(`target worker has not stopped within ${limitMs} ms`);
+    const cancel = this.#options.clock.after(limitMs, onLimit);
     const end = await this.ended;
-    clearTimeout(limit);
+    cancel();
     return end;
   }
 
   /**
-   * Gives up on the worker: the whole process is about to end, or it was never told what to serve. What it has under
-   * way goes on.
+   * Stops waiting for the worker, because the whole process is about to exit or the worker never received its settings.
+   * Its operations go on.
    *
-   * @returns what that is, as far as it is known
+   * @returns a description of these operations, as far as they are known
    */
   abandon(): string {
     const message = this.#hasEnded
       ? "target worker has ended, but holes are still made for it"
-      : `target worker has not ended: ${this.#whatIsUnderWay()}`;
+      : `target worker has not ended: ${this.#describeBusy()}`;
     this.#end({ kind: "lost", message });
     return message;
   }
@@ -150,7 +149,7 @@ export class WorkerProcess {
       this.#take(decodeWorkerMessage(data));
     } catch (error) {
       if (!(error instanceof MalformedValue)) throw error;
-      this.#cut(`target worker has sent what is no message: ${error.message}`);
+      this.#cut(`target worker has sent an invalid message: ${error.message}`);
     }
   }
 
@@ -160,25 +159,25 @@ export class WorkerProcess {
         return this.#answer(message);
       case "ending":
         this.#busyFiles = message.files;
-        // What was said before is not the whole truth.
-        if (this.#isImpatient) this.#sayWhatIsUnderWay();
+        // The earlier report did not name the files.
+        if (this.#hasReportedSlowEnd) this.#reportSlowEnd();
         return this.#expectEnd();
       case "stopped":
       case "failed":
       case "crashed":
         return this.#end(message);
       default:
-        return this.#observer.onNews(message);
+        return this.#options.onNews(message);
     }
   }
 
   #answer(message: UncheckedAnswer): void {
-    const question = this.#questions.get(message.id);
-    if (question === undefined) return;
+    const request = this.#requests.get(message.id);
+    if (request === undefined) return;
     const { answer, fault } = message;
-    // The worker is at fault, and the one who has asked is told that it ends.
-    question.settle(
-      fault === undefined ? { ...message, answer: decodeAnswer(question.kind, answer) } : message,
+    // An invalid answer throws here and ends the worker, which fails the request.
+    request.settle(
+      fault === undefined ? { ...message, answer: decodeAnswer(request.kind, answer) } : message,
     );
   }
 
@@ -191,25 +190,25 @@ export class WorkerProcess {
 
   #expectEnd(): void {
     this.#ending.resolve();
-    this.#failPending();
-    this.#patience ??= setTimeout(() => this.#sayWhatIsUnderWay(), PATIENCE_MS);
+    this.#failRequests();
+    this.#cancelSlowEnd ??= this.#options.clock.after(SLOW_END_MS, () => this.#reportSlowEnd());
   }
 
-  #sayWhatIsUnderWay(): void {
-    this.#isImpatient = true;
-    this.#observer.onSlowEnd(this.#whatIsUnderWay());
+  #reportSlowEnd(): void {
+    this.#hasReportedSlowEnd = true;
+    this.#options.onSlowEnd(this.#describeBusy());
   }
 
-  /** What keeps the worker from ending. */
-  #whatIsUnderWay(): string {
+  /** Returns why the worker has not ended. */
+  #describeBusy(): string {
     const files = this.#busyFiles?.map((file) => `"${file}"`).join(", ");
     return files === undefined
       ? "an operation on a disk blocks it"
       : `operations that it has begun still change ${files}`;
   }
 
-  #failPending(): void {
-    for (const [id, { settle }] of this.#questions) {
+  #failRequests(): void {
+    for (const [id, { settle }] of this.#requests) {
       settle({ kind: "answered", id, fault: "target worker has ended" });
     }
   }
@@ -218,9 +217,9 @@ export class WorkerProcess {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#worker.terminate();
-    clearTimeout(this.#patience);
+    this.#cancelSlowEnd?.();
     this.#ending.resolve();
     this.#ended.resolve(end);
-    this.#failPending();
+    this.#failRequests();
   }
 }

@@ -1,43 +1,43 @@
-/** What the supervisor asks its worker while that serves, and what the worker answers: plain data, posted as it is. */
+/** The supervisor's requests to a serving worker and their answers, as plain data. */
 import type { Portal } from "../access/portals.ts";
 import type { ReportedChange } from "../control/reported_change.ts";
 import type { ServedSnapshot } from "../control/unit_problem.ts";
 import type { UnitReservations } from "../control/unit_reservations.ts";
 import type { WorkerSettings } from "./worker_settings.ts";
 
-/** Something that the supervisor wants to know, or to have done and to know how it went. */
+/** A request to the worker, which it answers. */
 export type WorkerRequest =
-  /** How the node is at this moment. */
+  /** Return the state of the node. */
   | { readonly kind: "snapshot" }
-  /** Ask the initiators of these sessions to log out, and cut those that have not by then; null cuts them at once. */
+  /** Ask the initiators of sessions to log out, and disconnect those that do not; null disconnects at once. */
   | {
     readonly kind: "disconnect";
-    /** By their target session identifying handles. */
+    /** The target session identifying handles. */
     readonly sessions: readonly number[];
     readonly graceSeconds: number | null;
   }
-  /** What is reserved of the logical units. */
+  /** Return the reservations of all logical units. */
   | { readonly kind: "reservations" }
-  /** Clear everything that is reserved of a logical unit. */
+  /** Clear the reservations of a logical unit. */
   | { readonly kind: "clearReservations"; readonly target: string; readonly lun: number }
-  /** What would change if this were served, and who would notice. */
+  /** Return the changes that a conf would make, with the affected sessions. */
   | { readonly kind: "preview" } & Pick<WorkerSettings, "config" | "interfaces">
-  /** Serve this from now on. */
+  /** Serve other settings. */
   | { readonly kind: "reconfigure"; readonly settings: WorkerSettings };
 
-/** What has become of a server. */
+/** The result of a reconfiguration. */
 export interface Reconfigured {
   readonly changes: readonly ReportedChange[];
-  /** Where it listens now. */
+  /** The addresses at which the worker listens now. */
   readonly addresses: readonly Portal[];
-  /** Why it does not at some portals. */
+  /** Reasons for which it does not listen at some portals. */
   readonly faults: readonly string[];
 }
 
-/** What each question is answered with. */
+/** The answer to each kind of request. */
 export interface Answers {
   readonly snapshot: ServedSnapshot;
-  /** Those of the sessions that there are. */
+  /** The sessions that existed. */
   readonly disconnect: readonly number[];
   readonly reservations: readonly UnitReservations[];
   readonly clearReservations: null;
@@ -45,10 +45,10 @@ export interface Answers {
   readonly reconfigure: Reconfigured;
 }
 
-/** The answer to a question. */
+/** The answer to a request. */
 export type AnswerTo<Asked extends WorkerRequest> = Answers[Asked["kind"]];
 
-/** An answer as it is posted, to the question with this number; a fault is for the user. */
+/** The message with the answer to the request with this number; a fault is for the user. */
 export type Answered =
   & { readonly kind: "answered"; readonly id: number }
   & (

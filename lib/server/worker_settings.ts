@@ -3,19 +3,19 @@ import type { Portal } from "../access/portals.ts";
 import type { Config } from "../config/config.ts";
 import type { Identity } from "../scsi/identity.ts";
 
-/** What a worker serves, and what it needs for that. */
+/** The settings of a worker. */
 export interface WorkerSettings {
   readonly config: Config;
-  /** By the path of its backing file. */
+  /** Identities by the path of the backing file. */
   readonly identities: ReadonlyMap<string, Identity>;
-  /** What to open in place of a backing file or device, by its path. */
+  /** The link to open for a backing file or device, by its path. */
   readonly backingLinks: ReadonlyMap<string, string>;
   readonly interfaces: readonly InterfaceAddress[];
   readonly portals: readonly Portal[];
-  /** A portal at which it cannot listen costs the others nothing; else nothing is served then, or changed. */
+  /** True if a portal that cannot be listened at is only reported, instead of failing the change. */
   readonly mayMissPortals: boolean;
-  /** Why some logical units cannot be opened, by the paths of their backing files. */
+  /** Reasons for which some logical units cannot be opened, by the paths of their backing files. */
   readonly unavailable: ReadonlyMap<string, string>;
-  /** The backing files in which holes can be made. */
+  /** The backing files that support holes. */
   readonly sparsePaths: readonly string[];
 }

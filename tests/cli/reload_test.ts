@@ -88,7 +88,7 @@ Deno.test("iscsi reload and build report an unknown result as unfinished", async
       ({ end } = server);
       const { stderr, exitCode } = await runCommand([command, "--conf", server.conf], server.folder);
       assertEquals([stderr, exitCode], [
-        `iscsi: The server has gone in the middle of its answer; ${tail}`,
+        `iscsi: The server closed the connection before the end of its answer; ${tail}`,
         1,
       ]);
     });
@@ -104,7 +104,10 @@ Deno.test("iscsi reload --json has the reason of an unknown result", () => {
   return withServer(reload, async (server) => {
     ({ end } = server);
     const { stdout, exitCode } = await runCommand(["reload", "--conf", server.conf, "--json"]);
-    const live = { pid: Deno.pid, unfinished: "The server has gone in the middle of its answer" };
+    const live = {
+      pid: Deno.pid,
+      unfinished: "The server closed the connection before the end of its answer",
+    };
     assertEquals([JSON.parse(stdout).live, exitCode], [live, 1]);
   });
 });

@@ -129,8 +129,8 @@ Deno.test("what is no request is refused, with the reason, and the next client i
     assertStringIncludes(await errorOf(path, unknown), 'There is no request "constructor", only status,');
     const surplus = encodeLine({ request: "status", parameters: { all: true } });
     assertStringIncludes(await errorOf(path, surplus), 'must be "{}"');
-    assertStringIncludes(await errorOf(path, REQUEST + REQUEST), "More came than one request");
-    assertStringIncludes(await errorOf(path, `${REQUEST}{`), "More came than one request");
+    assertStringIncludes(await errorOf(path, REQUEST + REQUEST), "Client sent more than one request");
+    assertStringIncludes(await errorOf(path, `${REQUEST}{`), "Client sent more than one request");
     assertStringIncludes(await errorOf(path, new Uint8Array([0xff, 0xfe, 0x0a])), "not valid");
     assertEquals(await new ControlClient(path).request("status", {}), STATUS);
   }));
@@ -142,7 +142,7 @@ Deno.test("a request that is too long is refused before it has come whole", () =
 
 Deno.test("a client that says nothing is told so and is let go", () =>
   withServer(answerAtOnce, async (path) => {
-    assertEquals(await errorOf(path, REQUEST.slice(0, -1)), "No request came within 20 ms");
+    assertEquals(await errorOf(path, REQUEST.slice(0, -1)), "No request arrived within 20 ms");
   }, { requestMs: 20 }));
 
 Deno.test("more clients than there is room for are all answered, one after the other", () =>
@@ -204,6 +204,6 @@ Deno.test("a client whose server goes in the middle says so", () =>
     const answer = new ControlClient(path).request("status", {});
     await asked.promise;
     server[Symbol.dispose]();
-    const error = await assertRejects(() => answer, ControlError, "gone in the middle");
+    const error = await assertRejects(() => answer, ControlError, "closed the connection before the end");
     assertEquals(error.kind, "broken");
   }));

@@ -176,7 +176,7 @@ async function breakConf(scene: Scene): Promise<void> {
 async function hangUp(server: ServerProcess): Promise<ToolResult> {
   const before = server.stderr.length;
   Deno.kill(server.pid, "SIGHUP");
-  await server.waitForLog("Conf is not taken over");
+  await server.waitForLog("Conf rejected, keeping the old one");
   return { code: 0, stdout: "", stderr: server.stderr.slice(before) };
 }
 

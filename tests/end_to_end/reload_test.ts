@@ -100,7 +100,7 @@ Deno.test("a conf with errors and one that was not built change nothing, and the
     unbuilt.stderr,
     /keeps its configuration:\n.*iscsi.conf:7: Cannot serve .*late".*run "iscsi build --conf [^"]+"/,
   );
-  await server.waitForLog("Conf is not taken over");
+  await server.waitForLog("Conf rejected, keeping the old one");
   appliance.writeConf(`${CONF}size = 1MB\n`);
   assertEquals((await runIscsi(["reload", "--conf", appliance.confPath])).code, 3);
   await calm.untilRounds(3);
@@ -159,7 +159,7 @@ Deno.test("another port is listened at by a relay while sessions at the old one 
     assertEquals(worker.diary, []);
   }
   // Nobody is disturbed any more: the next worker has the right to listen there itself.
-  await server.waitForLog(`Starting anew to listen at 127.0.0.1:${port}`, 15_000);
+  await server.waitForLog(`Restarting the target worker to listen at 127.0.0.1:${port}`, 15_000);
   await until(() => server.stdout.split("\n").filter((line) => line === "ready").length === 2, "it is ready");
   const there = await work(appliance, port);
   await there.untilRounds(1);
@@ -180,7 +180,7 @@ Deno.test("another storage folder takes --force while there are sessions, and th
   assertStringIncludes(unknown.stderr, `No server is running on "${storage}"`);
   const refused = await reload("--storage", appliance.storage);
   assertEquals(refused.code, 1);
-  assertStringIncludes(refused.stderr, "without ending the one session that there is; use --force");
+  assertStringIncludes(refused.stderr, "without ending the only session; use --force");
   await calm.untilRounds(3);
   assertEquals(calm.diary, []);
   const done = await reload("--storage", appliance.storage, "--force");

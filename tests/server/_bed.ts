@@ -1,7 +1,8 @@
 /** A server in a scratch folder whose conf a test changes, and those who work at it. */
 import { assertEquals } from "@std/assert";
 import type { Config } from "../../lib/config/config.ts";
-import { TargetServer, type TargetServerSettings } from "../../lib/server/target_server.ts";
+import { TargetServer } from "../../lib/server/target_server.ts";
+import type { TargetServerSettings } from "../../lib/server/target_server_settings.ts";
 import { configOf, identityNumber } from "../provision/conf.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { DiligentInitiator } from "../support/diligent_initiator.ts";

@@ -1,6 +1,6 @@
 /**
- * Stands in for the target worker: says that it is ready, and then fails as no worker should. With `?quietly` it says
- * that it failed; with `?at-the-end` it says so when it is told to stop; with `?unheard` it dies without a word.
+ * A target worker that reports that it is ready and then throws. With `?quietly` it reports a failure instead; with
+ * `?at-the-end` it does so when it is stopped; with `?unreported` it throws without reporting its operations.
  */
 import type { ToWorker } from "../../lib/server/messages.ts";
 import { type EndingScope, WorkerEnding } from "../../lib/server/worker_ending.ts";
@@ -14,7 +14,7 @@ const scope = globalThis as unknown as CrashScope;
 const MESSAGE = "a fault of ours";
 const manner = new URL(import.meta.url).search;
 
-if (manner !== "?unheard") new WorkerEnding(scope, new FileActivity(), () => {});
+if (manner !== "?unreported") new WorkerEnding(scope, new FileActivity(), () => {});
 
 scope.onmessage = ({ data }): void => {
   if (data.kind === "stop") return scope.postMessage({ kind: "failed", message: MESSAGE });

@@ -1,4 +1,4 @@
-/** Stands in for a target worker that others have taken over: when it is to start it says what is no message. */
+/** A compromised target worker: it sends an invalid message at its start or, with `?when-asked`, an invalid answer. */
 import type { ToWorker } from "../../lib/server/messages.ts";
 import { type EndingScope, WorkerEnding } from "../../lib/server/worker_ending.ts";
 import { FileActivity } from "../../lib/store/file_activity.ts";

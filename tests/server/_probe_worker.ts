@@ -71,6 +71,11 @@ export const ATTEMPTS: Readonly<Record<string, Attempt>> = {
   "may keep reservations": ({ storage }) => replaceDurably(`${stateOf(storage)}/reservations`),
   "may keep whether SANITIZE completed": ({ storage }) => replaceDurably(`${stateOf(storage)}/sanitize`),
   "may listen at the portal": ({ portalPort }) => listen(LOOPBACK, portalPort),
+  "may listen at another address of a network": ({ portalPort }) => listen("127.0.2.7", portalPort),
+  "listen at another port of a network": ({ otherPort }) => listen("127.0.2.7", otherPort),
+  "listen beside a network": ({ portalPort }) => listen("127.0.3.7", portalPort),
+  "connect to another port of a network": ({ otherPort }) =>
+    connect({ hostname: "127.0.2.7", port: otherPort }),
   "former link": ({ formerLink }) => openForWriting(formerLink),
   "write a read-only file by its link": ({ readOnly }) => openForWriting(readOnly),
   "cut a read-only file off by its link": ({ readOnly }) => Deno.truncateSync(readOnly, 0),

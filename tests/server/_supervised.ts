@@ -1,11 +1,14 @@
-/** What the tests of the supervisor share: one that runs, and the workers that it starts. */
+/** A running supervisor for tests, with its clock and the workers that it starts. */
 import type { InterfaceAddress } from "../../lib/access/interfaces.ts";
+import type { Clock } from "../../lib/iscsi/clock.ts";
 import { prepareInPlaceFolders } from "../../lib/provision/in_place_folders.ts";
 import { WorkerLinks } from "../../lib/provision/worker_links.ts";
 import { prepareWorkerState } from "../../lib/provision/worker_state.ts";
 import type { Serving } from "../../lib/server/serving.ts";
+import { startWorker, type WorkerProgram } from "../../lib/server/start_worker.ts";
 import { Supervisor } from "../../lib/server/supervisor.ts";
 import { SupervisorLimits } from "../../lib/server/supervisor_limits.ts";
+import { systemClock } from "../../lib/server/system_clock.ts";
 import { Initiator } from "../support/initiator.ts";
 import { testUnitReady } from "../support/initiator_cdb.ts";
 import { KeptLog, LOOPBACK, type Served } from "./_serving.ts";
@@ -41,11 +44,23 @@ function noWarning(message: string): never {
   throw new Error(message);
 }
 
+/** The replaceable collaborators of a supervisor that runs. */
+export interface StartOptions {
+  readonly interfaces?: () => readonly InterfaceAddress[];
+  readonly serving?: Serving;
+  readonly clock?: Clock;
+  readonly workers?: TestWorkers;
+}
+
 /** Starts a supervisor. */
 export function start(
   served: Served,
-  interfaces: () => readonly InterfaceAddress[] = () => [LOOPBACK],
-  serving = servingOf(served),
+  {
+    interfaces = () => [LOOPBACK],
+    serving = servingOf(served),
+    clock = systemClock,
+    workers = new TestWorkers(),
+  }: StartOptions = {},
 ): Running {
   const log = new KeptLog();
   const ports: number[] = [];
@@ -53,6 +68,8 @@ export function start(
   const supervisor = new Supervisor({
     serving,
     interfaces,
+    clock,
+    startWorker: workers.start,
     log,
     onListening: (_address, port) => ports.push(port),
     onReady: () => readyCount++,
@@ -74,49 +91,60 @@ export async function logIn(
   return initiator;
 }
 
-/** The global things that a supervisor uses, as far as they are replaced here. */
-interface Replaceable {
-  Worker: typeof Worker;
-  setTimeout: (run: () => void, delayMs?: number) => unknown;
-}
+/** Starts workers, the first of them with other programs, and collects all of them. */
+export class TestWorkers {
+  readonly started: Worker[] = [];
+  readonly #urls: readonly string[];
 
-const replaceable = globalThis as unknown as Replaceable;
+  /** @param urls the programs of the first workers, relative to this folder */
+  constructor(urls: readonly string[] = []) {
+    this.#urls = urls;
+  }
 
-/** Starts the first workers from these URLs, and collects all that are started. */
-export async function withWorkers(
-  urls: readonly string[],
-  test: (workers: readonly Worker[]) => Promise<void>,
-): Promise<void> {
-  const { Worker: RealWorker } = replaceable;
-  const workers: Worker[] = [];
-  replaceable.Worker = class extends RealWorker {
-    constructor(url: string | URL, options?: WorkerOptions) {
-      const other = urls[workers.length];
-      super(other === undefined ? url : new URL(other, import.meta.url).href, options);
-      workers.push(this);
-    }
+  readonly start = (program: WorkerProgram): Worker => {
+    const other = this.#urls[this.started.length];
+    const url = other === undefined ? program.url : new URL(other, import.meta.url).href;
+    const worker = startWorker({ ...program, url });
+    this.started.push(worker);
+    return worker;
   };
-  try {
-    await test(workers);
-  } finally {
-    replaceable.Worker = RealWorker;
-  }
 }
 
-/** Has the times of a supervisor run fast: no second passes before a worker is started, or until it is given up. */
-export async function withQuickTimes(test: () => Promise<void>): Promise<void> {
-  const { setTimeout: real } = replaceable;
+/** Returns the system's clock with some delays changed. */
+export function clockWith(delayOf: (delayMs: number) => number): Clock {
+  return { ...systemClock, after: (delayMs, callback) => systemClock.after(delayOf(delayMs), callback) };
+}
+
+/** A clock that restarts workers without a pause, and gives up on them after a twentieth of the time. */
+export const QUICK_CLOCK = clockWith((delayMs) => {
+  if (delayMs === SupervisorLimits.restartMs) return 0;
   const ends: readonly number[] = [SupervisorLimits.stopMs, SupervisorLimits.endMs];
-  replaceable.setTimeout = (run, delayMs = 0) =>
-    real(run, delayMs === SupervisorLimits.restartMs ? 0 : ends.includes(delayMs) ? delayMs / 20 : delayMs);
-  try {
-    await test();
-  } finally {
-    replaceable.setTimeout = real;
+  return ends.includes(delayMs) ? delayMs / 20 : delayMs;
+});
+
+/** A clock under which the supervisor checks the server's addresses only on request. */
+export class AddressClock implements Clock {
+  /** Timers of the same delay that are set: the next check first, then limits of pending requests. */
+  readonly #timers = new Set<() => void>();
+
+  readonly now = systemClock.now;
+  readonly monotonicMs = systemClock.monotonicMs;
+
+  after(delayMs: number, callback: () => void): () => void {
+    if (delayMs !== SupervisorLimits.interfacesMs) return systemClock.after(delayMs, callback);
+    this.#timers.add(callback);
+    return () => this.#timers.delete(callback);
+  }
+
+  /** Checks the addresses now. */
+  checkAddresses(): void {
+    const [check] = this.#timers;
+    this.#timers.delete(check!);
+    check!();
   }
 }
 
-/** Has a fault of ours happen in the target worker: a peer without addresses comes over a relay. */
+/** Causes a fault in the target worker: a relay opens a connection without addresses. */
 export function crash(worker: Worker): void {
   const { port1, port2 } = new MessageChannel();
   worker.postMessage({ kind: "relay", id: -1, link: port1 }, [port1]);
@@ -124,7 +152,7 @@ export function crash(worker: Worker): void {
   port2.close();
 }
 
-/** Registers a test after which the locks of backing files are left to the end of the process, as they are to be. */
+/** Registers a test that leaves the locks of backing files to the end of the process, as the product does. */
 export function testThatLeavesLocks(name: string, fn: () => Promise<void>): void {
   Deno.test({ name, sanitizeResources: false, fn });
 }

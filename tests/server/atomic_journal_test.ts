@@ -83,9 +83,9 @@ Deno.test("a server says what it has found in a journal, and what that means", (
     damaged[100]! ^= 1;
     const cases:
       readonly (readonly [found: Uint8Array<ArrayBuffer>, first: number, says: string, keeps: boolean])[] = [
-        [recordOf(naa), 2, "Took back an interrupted atomic write to", false],
+        [recordOf(naa), 2, "Undid an interrupted atomic write to", false],
         [recordOf(naa).subarray(0, -1), 0, "Ignored an incomplete record in", false],
-        [recordOf(naa), 7, "Did not take back an atomic write to", true],
+        [recordOf(naa), 7, "Did not undo an atomic write to", true],
         [damaged, 2, "Cannot read journal", true],
       ];
     for (const [found, first, says, keeps] of cases) {

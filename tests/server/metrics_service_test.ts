@@ -1,12 +1,14 @@
 /** Metrics through the worker that serves them, with its real rights. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { MetricsService } from "../../lib/server/metrics_service.ts";
+import { startWorker } from "../../lib/server/start_worker.ts";
+import { systemClock } from "../../lib/server/system_clock.ts";
 import { listeningPermissions } from "../../lib/server/worker_permissions.ts";
 import { until } from "../iscsi/_harness.ts";
 import { KeptLog } from "./_serving.ts";
-import { withWorkers } from "./_supervised.ts";
+import { TestWorkers } from "./_supervised.ts";
 
-/** A port that nobody listens at now. */
+/** Returns a free port. */
 function freePort(hostname = "127.0.0.1"): number {
   using listener = Deno.listen({ hostname, port: 0 });
   return listener.addr.port;
@@ -37,7 +39,12 @@ Deno.test("listeningPermissions() gives the right to listen at one address, and 
 Deno.test("MetricsService serves where it is told to, moves, and ends", async () => {
   const log = new KeptLog();
   let count = 0;
-  using service = new MetricsService({ collect: () => Promise.resolve(`made ${++count}\n`), log });
+  using service = new MetricsService({
+    collect: () => Promise.resolve(`made ${++count}\n`),
+    log,
+    clock: systemClock,
+    startWorker,
+  });
   service.apply(undefined);
   const port = freePort();
   service.apply({ address: "127.0.0.1", port });
@@ -52,7 +59,7 @@ Deno.test("MetricsService serves where it is told to, moves, and ends", async ()
   assertEquals(await get(other), "200 made 2\n");
   service.apply(undefined);
   for (const gone of [port, other]) {
-    await until(() => canListen(gone), "it does not listen any more");
+    await until(() => canListen(gone), "it has stopped listening");
   }
 });
 
@@ -67,7 +74,12 @@ function canListen(port: number): boolean {
 
 Deno.test("MetricsService answers 503 while there are no metrics", async () => {
   const log = new KeptLog();
-  using service = new MetricsService({ collect: () => Promise.reject(new Error("none")), log });
+  using service = new MetricsService({
+    collect: () => Promise.reject(new Error("none")),
+    log,
+    clock: systemClock,
+    startWorker,
+  });
   const port = freePort();
   service.apply({ address: "127.0.0.1", port });
   await until(() => log.lines.length === 1, "it listens");
@@ -77,27 +89,39 @@ Deno.test("MetricsService answers 503 while there are no metrics", async () => {
 Deno.test("MetricsService says why it cannot listen", async () => {
   const log = new KeptLog();
   using other = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  using service = new MetricsService({ collect: () => Promise.resolve(""), log });
+  using service = new MetricsService({
+    collect: () => Promise.resolve(""),
+    log,
+    clock: systemClock,
+    startWorker,
+  });
   const { port } = other.addr;
   service.apply({ address: "127.0.0.1", port });
-  await until(() => log.lines.length === 1, "it complains");
+  await until(() => log.lines.length === 1, "it is logged");
   assertMatch(
     log.lines[0]!,
     new RegExp(`^warning: Cannot serve metrics at 127\\.0\\.0\\.1:${port}: .*in use.*; trying again$`),
   );
 });
 
-Deno.test("MetricsService starts its worker again when that sends what is no message", async () => {
+Deno.test("MetricsService starts its worker again when that sends an invalid message", async () => {
   const log = new KeptLog();
-  await withWorkers([], async (workers) => {
-    using service = new MetricsService({ collect: () => Promise.resolve("text"), log });
+  const workers = new TestWorkers();
+  {
+    const { start: startWorker } = workers;
+    using service = new MetricsService({
+      collect: () => Promise.resolve("text"),
+      log,
+      clock: systemClock,
+      startWorker,
+    });
     service.apply({ address: "127.0.0.1", port: freePort() });
     await until(() => log.lines.length === 1, "it listens");
-    workers[0]!.onmessage!(new MessageEvent("message", { data: { kind: "log", event: "all" } }));
+    workers.started[0]!.onmessage!(new MessageEvent("message", { data: { kind: "log", event: "all" } }));
     assertMatch(
       log.lines[1]!,
-      /: its worker has sent what is no message: log.event is not an object; trying again$/,
+      /: its worker has sent an invalid message: log.event is not an object; trying again$/,
     );
     await until(() => log.lines.length === 3, "it listens again");
-  });
+  }
 });

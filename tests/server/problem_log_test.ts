@@ -15,7 +15,7 @@ Deno.test("ProblemLog logs each problem once, a new reason, and that a unit is s
     return log.lines.splice(0);
   };
   const [first, second] = ["LUN 0 of [a]", "LUN 1 of [a]"];
-  const retried = "initiators get NOT READY, and it is tried again every few seconds";
+  const retried = "initiators get NOT READY; trying again every few seconds";
   const both = { [first!]: true, [second!]: false };
   assertEquals(linesOf([problem(0, "one"), problem(1, "two", false)], both), [
     `error: LUN 0 of [a] is not served: one; ${retried}`,

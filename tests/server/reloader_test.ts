@@ -1,4 +1,4 @@
-/** Reading the conf again, with a supervisor that only notes what it is told. */
+/** Reloads of the conf, with a supervisor that only records requests. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { Config } from "../../lib/config/config.ts";
 import type { ReportedChange } from "../../lib/control/reported_change.ts";
@@ -13,7 +13,7 @@ import type { Supervisor } from "../../lib/server/supervisor.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { KeptLog } from "./_serving.ts";
 
-const TENURE: Lease = {
+const LEASE: Lease = {
   links: {
     renew: () => ({ links: new Map(), faults: new Map() }),
     extend: () => ({ links: new Map(), faults: new Map() }),
@@ -23,12 +23,12 @@ const TENURE: Lease = {
   end: () => Promise.resolve(),
 };
 
-/** Stands in for a supervisor: `changes` are what it says that a conf changes. */
+/** A supervisor for tests; `changes` is its answer to each preview. */
 class NotedSupervisor {
   readonly deeds: string[] = [];
   serving: Serving;
   changes: readonly ReportedChange[] = [];
-  /** What it waits for before it does anything. */
+  /** A promise that each reconfiguration awaits. */
   gate: Promise<void> = Promise.resolve();
 
   constructor(config: Config) {
@@ -37,7 +37,7 @@ class NotedSupervisor {
       identities: new Map(),
       devices: [],
       unavailable: new Map(),
-      lease: TENURE,
+      lease: LEASE,
     };
   }
 
@@ -71,7 +71,7 @@ interface Fixture {
   readonly reloader: Reloader;
   readonly log: KeptLog;
   readonly moves: string[];
-  /** Writes the conf, and builds what it says. */
+  /** Writes the conf and builds it. */
   readonly write: (
     lines: readonly string[],
     options?: { storage?: string; build?: boolean },
@@ -90,16 +90,16 @@ function withReloader(test: (fixture: Fixture) => Promise<void>): Promise<void> 
     const supervisor = new NotedSupervisor(parse().config!);
     const log = new KeptLog();
     const moves: string[] = [];
-    const onTakenOver = ({ storage }: Config): Promise<void> => Promise.resolve(void moves.push(storage));
+    const onApplied = ({ storage }: Config): Promise<void> => Promise.resolve(void moves.push(storage));
     const asSupervisor = supervisor as unknown as Supervisor;
-    const reloader = new Reloader({ file, parse, supervisor: asSupervisor, log, onTakenOver });
+    const reloader = new Reloader({ file, parse, supervisor: asSupervisor, log, onApplied });
     await test({ folder, file, supervisor, reloader, log, moves, write });
   });
 }
 
 const SESSION = { initiator: "iqn.2000-01.a:b", address: "10.0.0.1", target: "a" };
 
-Deno.test("a reloader takes over a good conf, and tells the log change by change", () =>
+Deno.test("Reloader applies a good conf, and logs each change", () =>
   withReloader(async ({ file, supervisor, reloader, log, write }) => {
     await write(["[a]", "size=1MB", "[b]", "size=1MB"]);
     supervisor.changes = [{ description: "do a thing", consequence: "told", sessions: [SESSION] }];
@@ -109,14 +109,14 @@ Deno.test("a reloader takes over a good conf, and tells the log change by change
     assertEquals(report, { dryRun: false, changes: supervisor.changes, obstacle: null });
     assertEquals(supervisor.deeds.slice(1), ["preview", "reconfigure a b", "done"]);
     assertEquals(log.lines, [
-      "info: Conf was read again: do a thing (1: sessions get a unit attention)",
+      "info: Conf reloaded: do a thing (1: sessions get a unit attention)",
     ]);
     supervisor.changes = [];
     await reloader.reload({ file, force: false, dryRun: false });
-    assertEquals(log.lines.at(-1), "info: Conf was read again: nothing has changed");
+    assertEquals(log.lines.at(-1), "info: Conf reloaded, no changes");
   }));
 
-Deno.test("a reloader refuses a conf that has errors, was not built, is not its own, or is gone", () =>
+Deno.test("Reloader rejects a conf that has errors, was not built, is another file, or is gone", () =>
   withReloader(async ({ folder, file, supervisor, reloader, log, write }) => {
     const reload = (named = file): Promise<unknown> =>
       reloader.reload({ file: named, force: true, dryRun: false });
@@ -130,14 +130,18 @@ Deno.test("a reloader refuses a conf that has errors, was not built, is not its 
     Deno.removeSync(file);
     await assertRejects(() => reload(), Deno.errors.NotFound, file);
     assertEquals(supervisor.deeds, ["preview"]);
-    const named = (line: string): boolean => line.startsWith("warning: Conf is not taken over: ");
-    assertEquals(log.lines.map(named), log.lines.map(() => true));
+    const summaries = log.lines.map((line) => line.split(": ")[1]);
+    const [rejected, failed] = [
+      "Conf rejected, keeping the old one",
+      "Reload failed, configuration unchanged",
+    ];
+    assertEquals(summaries, [...Array<string>(4).fill(rejected), failed, failed]);
   }));
 
-Deno.test("a reloader takes a conf without targets for one that was emptied, unless that is meant", () =>
+Deno.test("Reloader takes a conf without targets for an accident unless forced", () =>
   withReloader(async ({ folder, file, supervisor, reloader, write }) => {
     const reload = (force: boolean): Promise<unknown> => reloader.reload({ file, force, dryRun: false });
-    const refusal = "The conf has no target any more, and one is served";
+    const refusal = "The conf has no targets, but one is served";
     for (const text of ["", "# to be written\n", `storage=${folder}/s\n`]) {
       Deno.writeTextFileSync(file, text);
       await assertRejects(() => reload(false), Error, `${refusal}; use --force`);
@@ -150,31 +154,35 @@ Deno.test("a reloader takes a conf without targets for one that was emptied, unl
     await reload(false);
   }));
 
-Deno.test("a reloader looks again for what could not be served, and serves it when it is there", () =>
+Deno.test("Reloader retries unavailable LUNs, and serves them when their files are back", () =>
   withReloader(async ({ folder, supervisor, reloader, log }) => {
     const path = `${folder}/s/a`;
-    await reloader.lookAgain();
+    await reloader.retryUnavailable();
     assertEquals(supervisor.deeds, [], "everything is there");
     Deno.renameSync(path, `${path}.away`);
     const reason = findExports(supervisor.serving.config).unavailable.get(path)!.reason;
     supervisor.serving = { ...supervisor.serving, unavailable: new Map([[path, reason]]) };
-    await reloader.lookAgain();
+    await reloader.retryUnavailable();
     assertEquals(supervisor.deeds, [], "nothing is new");
     Deno.renameSync(`${path}.away`, path);
-    await Promise.all([reloader.lookAgain(), reloader.lookAgain()]);
+    await Promise.all([reloader.retryUnavailable(), reloader.retryUnavailable()]);
     assertEquals([supervisor.deeds, supervisor.serving.unavailable.size], [["reconfigure a", "done"], 0]);
     assertEquals([...supervisor.serving.identities.keys()], [path]);
     supervisor.serving = { ...supervisor.serving, unavailable: new Map([[path, "another reason"]]) };
     supervisor.gate = Promise.reject(new Error("no"));
     supervisor.gate.catch(() => {});
-    await reloader.lookAgain();
-    assertEquals(log.lines, ["warning: Cannot serve what was not there before: no; it is tried again"]);
+    await reloader.retryUnavailable();
+    assertEquals(log.lines, ["warning: Cannot serve LUNs that were unavailable: no; trying again"]);
   }));
 
 for (
-  const [what, devices, deed] of [["takes every look", [], 14], ["rarely looks", ["/dev/none"], 24]] as const
+  const [what, devices, deed] of [["checks every time", [], 14], [
+    "rarely checks",
+    ["/dev/none"],
+    24,
+  ]] as const
 ) {
-  Deno.test(`a reloader ${what} for a file in vain, with ${devices.length} block devices in the conf`, () =>
+  Deno.test(`Reloader ${what} for a missing file, with ${devices.length} block devices in the conf`, () =>
     withReloader(async ({ folder, supervisor, reloader }) => {
       const path = `${folder}/s/a`;
       Deno.renameSync(path, `${path}.away`);
@@ -183,14 +191,14 @@ for (
       const exports = devices.map((device) => ({ path: device, readOnly: false }));
       supervisor.serving = { ...supervisor.serving, devices: exports, unavailable };
       let looks = 0;
-      for (; looks < 13; looks++) await reloader.lookAgain();
+      for (; looks < 13; looks++) await reloader.retryUnavailable();
       Deno.renameSync(`${path}.away`, path);
-      for (; supervisor.deeds.length === 0 && looks < 100; looks++) await reloader.lookAgain();
+      for (; supervisor.deeds.length === 0 && looks < 100; looks++) await reloader.retryUnavailable();
       assertEquals(looks, deed);
     }));
 }
 
-Deno.test("a reloader takes a conf over although a LUN that is as it was cannot be served", () =>
+Deno.test("Reloader applies a conf although an unchanged LUN cannot be served", () =>
   withReloader(async ({ folder, file, supervisor, reloader, log, write }) => {
     await write(["[a]", "size=1MB", "[b]", "size=1MB"]);
     Deno.truncateSync(`${folder}/s/a`, 512);
@@ -198,12 +206,12 @@ Deno.test("a reloader takes a conf over although a LUN that is as it was cannot 
     await reload();
     const [[path, reason] = []] = [...supervisor.serving.unavailable];
     assertEquals(path, `${folder}/s/a`);
-    assertEquals(log.lines[0], `warning: ${reason}; as long as the file is open, its LUN is served`);
+    assertEquals(log.lines[0], `warning: ${reason}; its LUN is served while the file stays open`);
     await write(["[a]", "size=2MB", "[b]", "size=1MB"], { build: false });
     await assertRejects(reload, Error, `${folder}/s/a`);
   }));
 
-Deno.test("a reloader does one thing at a time, with the conf that there is when its turn comes", () =>
+Deno.test("Reloader runs one reload at a time, with the conf at the time of its start", () =>
   withReloader(async ({ file, supervisor, reloader, write }) => {
     const gate = Promise.withResolvers<void>();
     supervisor.gate = gate.promise;
@@ -217,14 +225,13 @@ Deno.test("a reloader does one thing at a time, with the conf that there is when
     assertEquals(supervisor.deeds, [...first, ...second]);
   }));
 
-Deno.test("a reloader ends sessions with force only, and moves to another storage folder with its lock", () =>
+Deno.test("Reloader ends sessions only when forced, and moves to another storage folder with its lock", () =>
   withReloader(async ({ folder, file, supervisor, reloader, moves, write }) => {
     await write(["[a]", "size=1MB"], { storage: "t" });
     const change = { description: "set storage from s to t", consequence: "ended" } as const;
     supervisor.changes = [{ ...change, sessions: [SESSION, SESSION] }];
     const reload = (force: boolean): Promise<unknown> => reloader.reload({ file, force, dryRun: false });
-    const refusal =
-      "Cannot set storage from s to t without ending all 2 sessions that there are; use --force";
+    const refusal = "Cannot set storage from s to t without ending all 2 sessions; use --force";
     await assertRejects(() => reload(false), Error, refusal);
     assertEquals(
       (await reloader.reload({ file, force: false, dryRun: true })).obstacle,
@@ -250,10 +257,10 @@ Deno.test("a reloader ends sessions with force only, and moves to another storag
     await supervisor.serving.lease.end();
   }));
 
-Deno.test("a reloader changes the node by another worker on the same folder", () =>
+Deno.test("Reloader changes the node by a new worker on the same folder", () =>
   withReloader(async ({ file, supervisor, reloader, write }) => {
     await write(["node=iqn.2001-01.other", "[a]", "size=1MB"]);
     supervisor.changes = [{ description: "set node", consequence: "ended", sessions: [] }];
     await reloader.reload({ file, force: false, dryRun: false });
-    assertEquals([supervisor.deeds.at(-1), supervisor.serving.lease === TENURE], ["replace s", true]);
+    assertEquals([supervisor.deeds.at(-1), supervisor.serving.lease === LEASE], ["replace s", true]);
   }));

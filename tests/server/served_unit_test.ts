@@ -139,7 +139,7 @@ Deno.test("a LUN whose file is missing is not ready, the others are served, and 
     const path = pathOf(served, "b");
     const reason = `Cannot open "${path}": No such file or directory (os error 2): open '${path}'`;
     assertEquals(scene.lines, [
-      `error: LUN 0 of [b] is not served: ${reason}; initiators get NOT READY, and it is tried again every few seconds`,
+      `error: LUN 0 of [b] is not served: ${reason}; initiators get NOT READY; trying again every few seconds`,
     ]);
     assertEquals(server.snapshot().problems, [
       { target: "b", lun: 0, path, sizeBytes: FILE_BYTES, isListed: true, reason },

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { recallSpace, SpaceWatch } from "../../lib/server/space_watch.ts";
 import { formatHistory } from "../../lib/server/growth_history.ts";
+import { systemClock } from "../../lib/server/system_clock.ts";
 import { formatState } from "../../lib/store/state_text.ts";
 import { until } from "../iscsi/_harness.ts";
 import { withScratch } from "../provision/scratch.ts";
@@ -9,13 +10,13 @@ import { KeptLog, makeServed, pathOf } from "./_serving.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-Deno.test("a space watch knows what files take, and remembers it", () =>
+Deno.test("SpaceWatch reports the space of files, and stores its history", () =>
   withScratch(async (folder) => {
     const served = makeServed(folder);
     const growthFile = join(folder, ".iscsi", "growth.json");
     const log = new KeptLog();
     {
-      await using watch = new SpaceWatch({ config: () => served.config, log });
+      await using watch = new SpaceWatch({ config: () => served.config, log, clock: systemClock });
       const { files, fileSystems } = watch.report();
       assertEquals(
         files.map(({ allocatedBytes, growthBytesPerDay }) => [allocatedBytes, growthBytesPerDay]),
@@ -29,13 +30,13 @@ Deno.test("a space watch knows what files take, and remembers it", () =>
         null,
       ]]);
       assert(fileSystems[0]!.totalBytes > fileSystems[0]!.availableBytes);
-      await until(() => exists(growthFile), "the sample is kept");
+      await until(() => exists(growthFile), "the sample is stored");
     }
     const paths = [pathOf(served, "a"), pathOf(served, "b")];
     const allocatedBytes = Object.fromEntries(paths.map((path) => [path, 0]));
     Deno.writeTextFileSync(growthFile, formatHistory([{ atMs: Date.now() - DAY_MS, allocatedBytes }]));
     Deno.writeFileSync(paths[0]!, new Uint8Array(1024 * 1024).fill(1));
-    await using watch = new SpaceWatch({ config: () => served.config, log });
+    await using watch = new SpaceWatch({ config: () => served.config, log, clock: systemClock });
     const { files, fileSystems } = watch.report();
     const [growth, none] = files.map(({ growthBytesPerDay }) => growthBytesPerDay!);
     assert(Math.abs(growth! - 1024 * 1024) < 10_000, String(growth));
@@ -48,7 +49,7 @@ Deno.test("a space watch knows what files take, and remembers it", () =>
     assert(Math.abs(recalled.files[0]!.growthBytesPerDay! - growth!) < 10_000);
   }));
 
-Deno.test("a space watch whose file cannot be used says so, goes on, and leaves that of a newer version alone", () =>
+Deno.test("SpaceWatch logs an unreadable history, goes on, and keeps that of a newer version", () =>
   withScratch(async (folder) => {
     const served = makeServed(folder);
     const growthFile = join(folder, ".iscsi", "growth.json");
@@ -58,13 +59,13 @@ Deno.test("a space watch whose file cannot be used says so, goes on, and leaves 
       Deno.writeTextFileSync(growthFile, text);
       const log = new KeptLog();
       {
-        await using watch = new SpaceWatch({ config: () => served.config, log });
+        await using watch = new SpaceWatch({ config: () => served.config, log, clock: systemClock });
         assertEquals(watch.report().files[0]!.growthBytesPerDay, null);
       }
       assertEquals(log.lines.length, 1);
       assertStringIncludes(
         log.lines[0]!,
-        `Cannot read how the LUNs have grown, in "${growthFile}": ${reason}`,
+        `Cannot read the growth history "${growthFile}": ${reason}`,
       );
       assertEquals(Deno.readTextFileSync(growthFile) === text, text === newer);
     }

@@ -1,5 +1,6 @@
 /** The supervisor with its real worker, under the worker's real rights. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { parseAddress, parseNetwork } from "../../lib/bytes/network.ts";
 import type { Serving } from "../../lib/server/serving.ts";
 import { pattern, until } from "../iscsi/_harness.ts";
 import { configOf, identityNumber } from "../provision/conf.ts";
@@ -8,27 +9,39 @@ import { Initiator } from "../support/initiator.ts";
 import { read10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
 import { freePort } from "../support/server_process.ts";
-import { assertFarewell, FILE_BYTES, leaveWriteOpen, LOOPBACK, makeServed, pathOf } from "./_serving.ts";
 import {
+  assertFarewell,
+  FILE_BYTES,
+  leaveWriteOpen,
+  LOOPBACK,
+  makeServed,
+  pathOf,
+  type Served,
+} from "./_serving.ts";
+import {
+  AddressClock,
+  clockWith,
   crash,
   logIn,
+  QUICK_CLOCK,
+  type Running,
   servingOf,
   start,
+  type StartOptions,
   testThatLeavesLocks,
-  withQuickTimes,
-  withWorkers,
+  TestWorkers,
 } from "./_supervised.ts";
 
-/** Lets the first workers end as soon as they are ready, as their URLs say, and time between them run fast. */
-function withCrashingWorkers(urls: readonly string[], test: () => Promise<void>): Promise<void> {
-  return withQuickTimes(() => withWorkers(urls, test));
+/** Starts a supervisor whose first workers have these programs, with a clock that restarts them without a pause. */
+function startWithWorkers(urls: readonly string[], served: Served, options: StartOptions = {}): Running {
+  return start(served, { clock: QUICK_CLOCK, workers: new TestWorkers(urls), ...options });
 }
 
 const CRASHING = "./_crashing_worker.ts";
 const FAILING = `${CRASHING}?quietly`;
 const FAILING_AT_THE_END = `${CRASHING}?at-the-end`;
 const LYING = "./_lying_worker.ts";
-const UNHEARD = `${CRASHING}?unheard`;
+const UNREPORTED = `${CRASHING}?unreported`;
 
 Deno.test("a supervisor starts its worker, serves, and stops in order in the middle of a write", () =>
   withScratch(async (folder) => {
@@ -50,7 +63,7 @@ Deno.test("a supervisor starts its worker, serves, and stops in order in the mid
     assert(running.log.lines.some((line) => line.includes("session begins")));
   }));
 
-Deno.test("a supervisor asks its worker who is there, and has nobody to ask when it has stopped", () =>
+Deno.test("a supervisor asks its worker for the sessions, and cannot ask when it has stopped", () =>
   withScratch(async (folder) => {
     const served = makeServed(folder);
     const { supervisor, ...running } = start(served);
@@ -80,21 +93,19 @@ Deno.test("a supervisor whose worker cannot start says why", () =>
   }));
 
 Deno.test("a supervisor serves the other targets when a file is missing, also after a crash", () =>
-  withScratch((folder) =>
-    withCrashingWorkers([FAILING], async () => {
-      const served = makeServed(folder);
-      Deno.removeSync(pathOf(served, "b"));
-      const running = start(served);
-      await until(() => running.readyCount() === 2, "it is ready after the crash");
-      assertStringIncludes(running.log.lines.join("\n"), "error: LUN 0 of [b] is not served: ");
-      const initiator = await logIn(served, running.ports.at(-1)!);
-      await initiator.close();
-      running.stop();
-      assertEquals(await running.ended, undefined);
-    })
-  ));
+  withScratch(async (folder) => {
+    const served = makeServed(folder);
+    Deno.removeSync(pathOf(served, "b"));
+    const running = startWithWorkers([FAILING], served);
+    await until(() => running.readyCount() === 2, "it is ready after the crash");
+    assertStringIncludes(running.log.lines.join("\n"), "error: LUN 0 of [b] is not served: ");
+    const initiator = await logIn(served, running.ports.at(-1)!);
+    await initiator.close();
+    running.stop();
+    assertEquals(await running.ended, undefined);
+  }));
 
-Deno.test("a supervisor that is told to stop before it has started stops", () =>
+Deno.test("a supervisor that is stopped before it has started stops", () =>
   withScratch(async (folder) => {
     const running = start(makeServed(folder));
     running.stop();
@@ -102,148 +113,153 @@ Deno.test("a supervisor that is told to stop before it has started stops", () =>
   }));
 
 Deno.test("a supervisor starts another worker when one crashes", () =>
-  withScratch((folder) =>
-    withCrashingWorkers([CRASHING, FAILING], async () => {
-      const served = makeServed(folder);
-      const running = start(served);
-      await until(() => running.readyCount() === 3, "the third worker is ready");
-      const initiator = await logIn(served, running.ports[0]!);
-      assertEquals(await initiator.logout(), 0);
-      await initiator.close();
-      running.stop();
-      assertEquals(await running.ended, undefined);
-      const crashes = running.log.lines.filter((line) => line.includes("a fault of ours"));
-      assertEquals(crashes.length, 2);
-    })
-  ));
-
-testThatLeavesLocks(
-  "a supervisor ends when a worker has died without saying what it has under way",
-  () =>
-    withScratch((folder) =>
-      withCrashingWorkers([UNHEARD], async () => {
-        const served = makeServed(folder);
-        const ended: string[] = [];
-        const serving = servingOf(served);
-        const lease = { ...serving.lease, end: () => Promise.resolve(void ended.push("given back")) };
-        const running = start(served, undefined, { ...serving, lease });
-        assertStringIncludes((await running.ended)!, "a fault of ours");
-        assertEquals([running.readyCount(), ended], [1, []]);
-      })
-    ),
-);
-
-Deno.test("a supervisor starts another worker when one sends what is no message, or no answer", () =>
-  withScratch((folder) =>
-    withCrashingWorkers([LYING, `${LYING}?when-asked`], async () => {
-      const served = makeServed(folder);
-      const running = start(served);
-      await until(() => running.readyCount() === 2, "the second worker is ready");
-      await assertRejects(
-        () => running.supervisor.ask({ kind: "snapshot" }),
-        Error,
-        "target worker has ended",
-      );
-      await until(() => running.readyCount() === 3, "the third worker is ready");
-      assertEquals((await running.supervisor.ask({ kind: "snapshot" })).sessions, []);
-      const faults = running.log.lines.filter((line) => line.startsWith("error: "));
-      const fault = "error: Target worker ended: target worker has sent what is no message:";
-      assertEquals(faults, [
-        `${fault} log.event.level is none of error, warning, info, debug`,
-        `${fault} snapshot.sessions is not a list`,
-      ]);
-      running.stop();
-      assertEquals(await running.ended, undefined);
-    })
-  ));
-
-Deno.test("a supervisor gives up when one worker after the other crashes", () =>
-  withScratch((folder) =>
-    withCrashingWorkers(Array<string>(5).fill(FAILING), async () => {
-      const running = start(makeServed(folder));
-      assertStringIncludes((await running.ended)!, "5 times");
-      assertEquals(running.readyCount(), 5);
-    })
-  ));
-
-Deno.test("a supervisor that is told to stop between two workers stops", () =>
-  withScratch((folder) =>
-    withCrashingWorkers([FAILING, FAILING], async () => {
-      const running = start(makeServed(folder));
-      await until(() => running.log.lines.length > 0, "a worker has crashed");
-      running.stop();
-      assertEquals(await running.ended, undefined);
-    })
-  ));
-
-/** Lets a test say when the supervisor looks at what it looks at every few seconds. */
-async function withIntervalsAtHand(test: (lookAround: () => void) => Promise<void>): Promise<void> {
-  const intervals: (() => void)[] = [];
-  const replaceable = globalThis as unknown as {
-    setInterval: (run: () => void, delayMs?: number) => unknown;
-  };
-  const { setInterval: real } = replaceable;
-  replaceable.setInterval = (run) => {
-    intervals.push(run);
-    return real(() => {}, 2 ** 30);
-  };
-  try {
-    await test(() => intervals.at(-1)!());
-  } finally {
-    replaceable.setInterval = real;
-  }
-}
-
-Deno.test("a supervisor starts a worker with other portals when the server's addresses change", () =>
-  withScratch((folder) =>
-    withIntervalsAtHand(async (lookAround) => {
-      const served = makeServed(folder);
-      const now = [LOOPBACK];
-      const running = start(served, () => [...now]);
-      await until(() => running.readyCount() === 1, "it is ready");
-      lookAround();
-      now.push({ ...LOOPBACK, address: "127.0.0.2" });
-      lookAround();
-      await until(() => running.readyCount() === 2, "it is ready again");
-      const other = await Initiator.connect(running.ports.at(-1)!, {}, "127.0.0.2");
-      await other.login({ targetName: served.config.targets[0]!.iscsiName });
-      await other.close();
-      running.stop();
-      assertEquals(await running.ended, undefined);
-    })
-  ));
-
-Deno.test("a supervisor waits for a change of its worker, however long that takes", () =>
   withScratch(async (folder) => {
     const served = makeServed(folder);
-    const serving = servingOf(served);
-    const running = start(served, undefined, serving);
-    await until(() => running.readyCount() === 1, "it is ready");
-    const replaceable = globalThis as unknown as {
-      setTimeout: (run: () => void, delayMs?: number) => unknown;
-    };
-    const { setTimeout: real } = replaceable;
-    // Half a minute is over at once.
-    replaceable.setTimeout = (run, delayMs = 0) => real(run, delayMs >= 30_000 ? 0 : delayMs);
-    try {
-      const [target] = served.config.targets;
-      const next = { ...serving, config: { ...served.config, targets: [target!] } };
-      assertEquals((await running.supervisor.reconfigure(next)).length, 1);
-      assertEquals(running.supervisor.serving, next);
-    } finally {
-      replaceable.setTimeout = real;
-    }
+    const running = startWithWorkers([CRASHING, FAILING], served);
+    await until(() => running.readyCount() === 3, "the third worker is ready");
+    const initiator = await logIn(served, running.ports[0]!);
+    assertEquals(await initiator.logout(), 0);
+    await initiator.close();
+    running.stop();
+    assertEquals(await running.ended, undefined);
+    const crashes = running.log.lines.filter((line) => line.includes("a fault of ours"));
+    assertEquals(crashes.length, 2);
+  }));
+
+testThatLeavesLocks(
+  "a supervisor ends when a worker has died without reporting its operations",
+  () =>
+    withScratch(async (folder) => {
+      const served = makeServed(folder);
+      const ended: string[] = [];
+      const serving = servingOf(served);
+      const lease = { ...serving.lease, end: () => Promise.resolve(void ended.push("given back")) };
+      const running = startWithWorkers([UNREPORTED], served, { serving: { ...serving, lease } });
+      assertStringIncludes((await running.ended)!, "a fault of ours");
+      assertEquals([running.readyCount(), ended], [1, []]);
+    }),
+);
+
+Deno.test("a supervisor starts another worker when one sends an invalid message or answer", () =>
+  withScratch(async (folder) => {
+    const served = makeServed(folder);
+    const running = startWithWorkers([LYING, `${LYING}?when-asked`], served);
+    await until(() => running.readyCount() === 2, "the second worker is ready");
+    await assertRejects(
+      () => running.supervisor.ask({ kind: "snapshot" }),
+      Error,
+      "target worker has ended",
+    );
+    await until(() => running.readyCount() === 3, "the third worker is ready");
+    assertEquals((await running.supervisor.ask({ kind: "snapshot" })).sessions, []);
+    const faults = running.log.lines.filter((line) => line.startsWith("error: "));
+    const fault = "error: Target worker ended: target worker has sent an invalid message:";
+    assertEquals(faults, [
+      `${fault} log.event.level is none of error, warning, info, debug`,
+      `${fault} snapshot.sessions is not a list`,
+    ]);
     running.stop();
     assertEquals(await running.ended, undefined);
   }));
 
-Deno.test("a supervisor gives its worker by links the files that it has no right to by name", () =>
+Deno.test("a supervisor ends when five workers crash in a row", () =>
+  withScratch(async (folder) => {
+    const running = startWithWorkers(Array<string>(5).fill(FAILING), makeServed(folder));
+    assertStringIncludes((await running.ended)!, "5 times");
+    assertEquals(running.readyCount(), 5);
+  }));
+
+Deno.test("a supervisor that is stopped between two workers stops", () =>
+  withScratch(async (folder) => {
+    const running = startWithWorkers([FAILING, FAILING], makeServed(folder));
+    await until(() => running.log.lines.length > 0, "a worker has crashed");
+    running.stop();
+    assertEquals(await running.ended, undefined);
+  }));
+
+/** Registers a test that is skipped on a machine without IPv6. */
+function testWithIpv6(name: string, fn: () => Promise<void>): void {
+  const ignore = !Deno.networkInterfaces().some(({ address }) => address === "::1");
+  Deno.test({ name: `${name}${ignore ? " (needs IPv6)" : ""}`, ignore, fn });
+}
+
+/** The loopback interface's IPv6 address. */
+const LOOPBACK_6 = { name: "lo", prefixLength: 128, ...parseAddress("::1")! };
+
+/** Adds an IPv6 network, for which Deno has no right, to the targets of a conf. */
+function withIpv6(served: Served): Served {
+  const network = parseNetwork("::/64")!;
+  const targets = served.config.targets.map((target) => ({
+    ...target,
+    networks: [...target.networks, network],
+  }));
+  return { ...served, config: { ...served.config, targets } };
+}
+
+Deno.test("a supervisor listens at a new IPv4 address in a network without a relay or a restart", () =>
+  withScratch(async (folder) => {
+    const clock = new AddressClock();
+    const workers = new TestWorkers();
+    const served = makeServed(folder);
+    const now = [LOOPBACK];
+    const running = start(served, { interfaces: () => [...now], clock, workers });
+    await until(() => running.readyCount() === 1, "it is ready");
+    const calm = await logIn(served, running.ports[0]!);
+    now.push({ ...LOOPBACK, address: "127.0.0.2", octets: [127, 0, 0, 2] });
+    clock.checkAddresses();
+    await until(() => running.supervisor.portals.length === 2, "it listens at the new address");
+    const other = await logIn(served, running.ports.at(-1)!, { address: "127.0.0.2", target: 1 });
+    assertEquals((await calm.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+    for (const initiator of [calm, other]) await initiator.close();
+    assertEquals([workers.started.length, running.readyCount()], [1, 1]);
+    running.stop();
+    assertEquals(await running.ended, undefined);
+  }));
+
+testWithIpv6(
+  "a supervisor restarts its worker without sessions to listen at a new IPv6 address",
+  () =>
+    withScratch(async (folder) => {
+      const clock = new AddressClock();
+      const served = withIpv6(makeServed(folder));
+      const now = [LOOPBACK];
+      const running = start(served, { interfaces: () => [...now], clock });
+      await until(() => running.readyCount() === 1, "it is ready");
+      clock.checkAddresses();
+      now.push(LOOPBACK_6);
+      clock.checkAddresses();
+      await until(() => running.readyCount() === 2, "it is ready again");
+      const other = await Initiator.connect(running.ports.at(-1)!, {}, "::1");
+      await other.login({ targetName: served.config.targets[0]!.iscsiName });
+      await other.close();
+      running.stop();
+      assertEquals(await running.ended, undefined);
+    }),
+);
+
+Deno.test("a supervisor waits for its worker's reconfiguration without a time limit", () =>
+  withScratch(async (folder) => {
+    const served = makeServed(folder);
+    const serving = servingOf(served);
+    // Half a minute is over at once.
+    const clock = clockWith((delayMs) => delayMs >= 30_000 ? 0 : delayMs);
+    const running = start(served, { serving, clock });
+    await until(() => running.readyCount() === 1, "it is ready");
+    const [target] = served.config.targets;
+    const next = { ...serving, config: { ...served.config, targets: [target!] } };
+    assertEquals((await running.supervisor.reconfigure(next)).length, 1);
+    assertEquals(running.supervisor.serving, next);
+    running.stop();
+    assertEquals(await running.ended, undefined);
+  }));
+
+Deno.test("a supervisor gives its worker links to files that it has no right to by name", () =>
   withScratch(async (folder) => {
     const storage = `${folder}/storage`;
     Deno.mkdirSync(`${storage}/.iscsi`, { recursive: true });
     const served = makeServed(storage);
     const serving = servingOf(served);
-    const running = start(served, undefined, serving);
+    const running = start(served, { serving });
     await until(() => running.readyCount() === 1, "it is ready");
     const calm = await logIn(served, running.ports[0]!);
     const late = `${folder}/late`;
@@ -281,7 +297,7 @@ Deno.test("a supervisor gives its worker by links the files that it has no right
     assertEquals(await running.ended, undefined);
   }));
 
-/** Waits until nobody takes connections: the system may take one or two while a listener is being closed. */
+/** Waits until connections are refused: the system may accept one or two while a listener is being closed. */
 async function untilRefused(port: number, address: string): Promise<void> {
   for (let attempt = 0; attempt < 100; attempt++) {
     try {
@@ -290,25 +306,27 @@ async function untilRefused(port: number, address: string): Promise<void> {
       return;
     }
   }
-  throw new Error(`Somebody still listens at ${address}:${port}`);
+  throw new Error(`A program still listens at ${address}:${port}`);
 }
 
-Deno.test("a supervisor follows addresses that come and go by relays, and its sessions go on", () =>
-  withScratch((folder) =>
-    withIntervalsAtHand(async (lookAround) => {
-      const served = makeServed(folder);
+testWithIpv6(
+  "a supervisor with sessions listens at new IPv6 addresses by relays, and they go on",
+  () =>
+    withScratch(async (folder) => {
+      const clock = new AddressClock();
+      const served = withIpv6(makeServed(folder));
       const now = [LOOPBACK, { ...LOOPBACK, address: "127.0.0.2" }];
-      const running = start(served, () => [...now]);
+      const running = start(served, { interfaces: () => [...now], clock });
       await until(() => running.readyCount() === 1, "it is ready");
       const calm = await logIn(served, running.ports[0]!);
       now.pop();
-      lookAround();
+      clock.checkAddresses();
       await until(() => running.supervisor.portals.length === 1, "it listens at one address only");
       await untilRefused(running.ports[1]!, "127.0.0.2");
-      now.push({ ...LOOPBACK, address: "127.0.0.3" });
-      lookAround();
+      now.push(LOOPBACK_6);
+      clock.checkAddresses();
       await until(() => running.supervisor.portals.length === 2, "a relay listens at the new address");
-      const there = { address: "127.0.0.3", target: 1 };
+      const there = { address: "::1", target: 1 };
       const relayed = await logIn(served, running.ports.at(-1)!, there);
       assertEquals((await relayed.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
       assertEquals((await calm.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
@@ -317,16 +335,16 @@ Deno.test("a supervisor follows addresses that come and go by relays, and its se
       await relayed.close();
       const ends = (): number => running.log.lines.filter((line) => line.includes("session ends")).length;
       await until(() => ends() === 2, "both sessions have ended");
-      lookAround();
+      clock.checkAddresses();
       await until(() => running.readyCount() === 2, "another worker is ready");
       const other = await logIn(served, running.ports.at(-1)!, there);
       await other.close();
       running.stop();
       assertEquals(await running.ended, undefined);
-    })
-  ));
+    }),
+);
 
-/** Listens at an address as soon as nobody else does. */
+/** Listens at an address as soon as it is free. */
 async function take(hostname: string, port: number): Promise<Deno.TcpListener> {
   let listener: Deno.TcpListener | undefined;
   await until(() => {
@@ -341,44 +359,42 @@ async function take(hostname: string, port: number): Promise<Deno.TcpListener> {
 }
 
 Deno.test("a supervisor whose worker crashes serves again where it can, though a portal has been taken", () =>
-  withScratch((folder) =>
-    withIntervalsAtHand((lookAround) =>
-      withWorkers([], async (workers) => {
-        const made = makeServed(folder);
-        const served = { ...made, config: { ...made.config, port: freePort() } };
-        const { port } = served.config;
-        const now = [LOOPBACK];
-        const running = start(served, () => [...now]);
-        await until(() => running.readyCount() === 1, "it is ready");
-        const lost = await logIn(served, port);
-        now.push({ ...LOOPBACK, address: "127.0.0.3" });
-        lookAround();
-        const haveMoved = "info: The server's addresses have changed";
-        await until(() => running.log.lines.includes(haveMoved), "a relay listens at the new address");
-        crash(workers[0]!);
-        const taken = await take("127.0.0.3", port);
-        await lost.close();
-        await until(() => running.readyCount() === 2, "it is ready again");
-        const calm = await logIn(served, port);
-        const fault = `Cannot listen at 127.0.0.3:${port}: Address already in use (os error 98)`;
-        const remedy = "stop the program that listens there, or set another port; trying again";
-        assertEquals(running.log.lines.filter((line) => line.includes("Cannot listen")), [
-          `warning: ${fault}; ${remedy}`,
-        ]);
-        assertEquals(running.supervisor.portals, [`127.0.0.1:${port}`]);
-        taken.close();
-        lookAround();
-        await until(() => running.supervisor.portals.length === 2, "it listens there as well");
-        const there = await logIn(served, port, { address: "127.0.0.3", target: 1 });
-        assertEquals((await calm.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
-        for (const initiator of [calm, there]) await initiator.close();
-        running.stop();
-        assertEquals(await running.ended, undefined);
-      })
-    )
-  ));
+  withScratch(async (folder) => {
+    const clock = new AddressClock();
+    const workers = new TestWorkers();
+    const made = makeServed(folder);
+    const served = { ...made, config: { ...made.config, port: freePort() } };
+    const { port } = served.config;
+    const now = [LOOPBACK];
+    const running = start(served, { interfaces: () => [...now], clock, workers });
+    await until(() => running.readyCount() === 1, "it is ready");
+    const lost = await logIn(served, port);
+    now.push({ ...LOOPBACK, address: "127.0.0.3" });
+    clock.checkAddresses();
+    const haveMoved = "info: The server's addresses have changed";
+    await until(() => running.log.lines.includes(haveMoved), "it listens at the new address");
+    crash(workers.started[0]!);
+    const taken = await take("127.0.0.3", port);
+    await lost.close();
+    await until(() => running.readyCount() === 2, "it is ready again");
+    const calm = await logIn(served, port);
+    const fault = `Cannot listen at 127.0.0.3:${port}: Address already in use (os error 98)`;
+    const remedy = "stop the program that listens there, or set another port; trying again";
+    assertEquals(running.log.lines.filter((line) => line.includes("Cannot listen")), [
+      `warning: ${fault}; ${remedy}`,
+    ]);
+    assertEquals(running.supervisor.portals, [`127.0.0.1:${port}`]);
+    taken.close();
+    clock.checkAddresses();
+    await until(() => running.supervisor.portals.length === 2, "it listens there as well");
+    const there = await logIn(served, port, { address: "127.0.0.3", target: 1 });
+    assertEquals((await calm.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+    for (const initiator of [calm, there]) await initiator.close();
+    running.stop();
+    assertEquals(await running.ended, undefined);
+  }));
 
-Deno.test("a supervisor goes over to another storage folder, and gives the old one back", () =>
+Deno.test("a supervisor changes to another storage folder, and releases the old one", () =>
   withScratch(async (folder) => {
     const ended: string[] = [];
     const servingIn = (name: string): Serving => {
@@ -388,7 +404,7 @@ Deno.test("a supervisor goes over to another storage folder, and gives the old o
       return { ...serving, lease: { ...serving.lease, end: () => Promise.resolve(void ended.push(name)) } };
     };
     const served = makeServed(folder);
-    const running = start(served, undefined, servingIn("old"));
+    const running = start(served, { serving: servingIn("old") });
     await until(() => running.readyCount() === 1, "it is ready");
     const initiator = await logIn(served, running.ports[0]!);
     await running.supervisor.replace(servingIn("new"));
@@ -401,11 +417,11 @@ Deno.test("a supervisor goes over to another storage folder, and gives the old o
     await assertRejects(() => running.supervisor.preview(served.config), Error, "try again");
   }));
 
-Deno.test("a supervisor that cannot listen where the conf says now keeps what it has", () =>
+Deno.test("a supervisor that cannot listen at the portals of a new conf keeps the old one", () =>
   withScratch(async (folder) => {
     const served = makeServed(folder);
     const serving = servingOf(served);
-    const running = start(served, undefined, serving);
+    const running = start(served, { serving });
     await until(() => running.readyCount() === 1, "it is ready");
     using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = taken.addr as Deno.NetAddr;
@@ -420,13 +436,13 @@ Deno.test("a supervisor that cannot listen where the conf says now keeps what it
     assertEquals(running.readyCount(), 1);
   }));
 
-Deno.test("a supervisor goes back to what it served when another worker cannot serve something else", () =>
+Deno.test("a supervisor serves the old conf again when a new worker cannot serve another", () =>
   withScratch(async (folder) => {
     const ended: string[] = [];
     const served = makeServed(folder);
     const { lease, ...serving } = servingOf(served);
     const old = { ...serving, lease: { ...lease, end: () => Promise.resolve(void ended.push("old")) } };
-    const running = start(served, undefined, old);
+    const running = start(served, { serving: old });
     await until(() => running.readyCount() === 1, "it is ready");
     using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = taken.addr;
@@ -443,35 +459,35 @@ Deno.test("a supervisor goes back to what it served when another worker cannot s
     assertEquals(ended, ["old"]);
   }));
 
-Deno.test("a worker that does not end in order makes room for another all the same", () =>
-  withScratch((folder) =>
-    withCrashingWorkers([FAILING_AT_THE_END], async () => {
-      const served = makeServed(folder);
-      const running = start(served);
-      await until(() => running.readyCount() === 1, "it is ready");
-      await running.supervisor.replace(servingOf(served));
-      const initiator = await logIn(served, running.ports.at(-1)!);
-      await initiator.close();
-      running.stop();
-      assertEquals(await running.ended, undefined);
-      assert(running.log.lines.some((line) => line.includes("a fault of ours")));
-    })
-  ));
+Deno.test("a worker that does not end in order is still replaced", () =>
+  withScratch(async (folder) => {
+    const served = makeServed(folder);
+    const running = startWithWorkers([FAILING_AT_THE_END], served);
+    await until(() => running.readyCount() === 1, "it is ready");
+    await running.supervisor.replace(servingOf(served));
+    const initiator = await logIn(served, running.ports.at(-1)!);
+    await initiator.close();
+    running.stop();
+    assertEquals(await running.ended, undefined);
+    assert(running.log.lines.some((line) => line.includes("a fault of ours")));
+  }));
 
-Deno.test("a supervisor that cannot look at the server's addresses says so and goes on", () =>
-  withScratch((folder) =>
-    withIntervalsAtHand(async (lookAround) => {
-      const faults: Error[] = [];
-      const running = start(makeServed(folder), () => {
+Deno.test("a supervisor that cannot read the server's addresses logs it and goes on", () =>
+  withScratch(async (folder) => {
+    const clock = new AddressClock();
+    const faults: Error[] = [];
+    const running = start(makeServed(folder), {
+      interfaces: () => {
         for (const fault of faults) throw fault;
         return [LOOPBACK];
-      });
-      await until(() => running.readyCount() === 1, "it is ready");
-      faults.push(new Error("too many open files"));
-      lookAround();
-      const complaint = "warning: Cannot follow the server's addresses: too many open files";
-      await until(() => running.log.lines.includes(complaint), "it says so");
-      running.stop();
-      assertEquals(await running.ended, undefined);
-    })
-  ));
+      },
+      clock,
+    });
+    await until(() => running.readyCount() === 1, "it is ready");
+    faults.push(new Error("too many open files"));
+    clock.checkAddresses();
+    const warning = "warning: Cannot follow the server's addresses: too many open files";
+    await until(() => running.log.lines.includes(warning), "it is logged");
+    running.stop();
+    assertEquals(await running.ended, undefined);
+  }));

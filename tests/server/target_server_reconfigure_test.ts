@@ -362,7 +362,7 @@ Deno.test("a LUN that is removed while it is sanitized is not sanitized, and say
     bed.reconfigure(...A);
     assertEquals(await sanitized, SANITIZE_FAILED);
     const isLogged = (text: string): boolean => bed.log.lines.some((line) => line.includes(text));
-    await until(() => isLogged("was ended early and has failed"), "the log tells of it");
+    await until(() => isLogged("was interrupted and has failed"), "it is logged");
     bed.reconfigure("[a]", "size=4MB 32MB");
     await until(() => isLogged("did not complete: the LUN refuses"), "the file is open again");
     const back = await bed.connect("a", "third");

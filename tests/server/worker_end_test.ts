@@ -10,12 +10,12 @@ import { makeServed, pathOf, type Served } from "./_serving.ts";
 import {
   crash,
   logIn,
+  QUICK_CLOCK,
   type Running,
   servingOf,
   start,
   testThatLeavesLocks,
-  withQuickTimes,
-  withWorkers,
+  TestWorkers,
 } from "./_supervised.ts";
 
 const BYTES = 8192;
@@ -43,27 +43,24 @@ async function withHangingWrite(
     const gate = `${folder}/.iscsi/journals/gate`;
     const given: string[] = [];
     const lease = { ...serving.lease, end: () => Promise.resolve(void given.push("storage folder")) };
-    await withQuickTimes(() =>
-      withWorkers([`./_slow_worker.ts?at=${at}`], async (workers) => {
-        const running = start(served, undefined, { ...serving, lease });
-        await until(() => running.readyCount() === 1, "it is ready");
-        const initiator = await logIn(served, running.ports[0]!);
-        Deno.writeTextFileSync(gate, "");
-        await sendWrite(initiator, at);
-        await until(() => exists(`${gate}.reached`), "the write hangs");
-        const assertAlone = (): void => assertEquals([workers.length, given], [1, []]);
-        const release = (): void => Deno.removeSync(gate, { recursive: true });
-        try {
-          await test({ served, running, workers, given, assertAlone, release });
-        } finally {
-          // A test that fails must not leave anything to the next.
-          if (exists(gate)) release();
-          running.stop();
-          await running.ended;
-          await initiator.close();
-        }
-      })
-    );
+    const workers = new TestWorkers([`./_slow_worker.ts?at=${at}`]);
+    const running = start(served, { serving: { ...serving, lease }, clock: QUICK_CLOCK, workers });
+    await until(() => running.readyCount() === 1, "it is ready");
+    const initiator = await logIn(served, running.ports[0]!);
+    Deno.writeTextFileSync(gate, "");
+    await sendWrite(initiator, at);
+    await until(() => exists(`${gate}.reached`), "the write hangs");
+    const assertAlone = (): void => assertEquals([workers.started.length, given], [1, []]);
+    const release = (): void => Deno.removeSync(gate, { recursive: true });
+    try {
+      await test({ served, running, workers: workers.started, given, assertAlone, release });
+    } finally {
+      // A test that fails must not leave anything to the next.
+      if (exists(gate)) release();
+      running.stop();
+      await running.ended;
+      await initiator.close();
+    }
   });
 }
 
@@ -194,20 +191,21 @@ Deno.test("a worker that takes another's place waits for the holes that are made
         return gate.promise;
       },
     } as unknown as HoleService;
-    await withWorkers([], async (workers) => {
-      const running = start(served, undefined, { ...serving, lease: { ...serving.lease, holes } });
+    {
+      const workers = new TestWorkers();
+      const running = start(served, { serving: { ...serving, lease: { ...serving.lease, holes } }, workers });
       await until(() => running.readyCount() === 1, "it is ready");
       const replaced = running.supervisor.replace(running.supervisor.serving);
       await until(() => deeds.includes("asked for the end"), "the worker has ended");
       // Long enough for another worker to be started.
       for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
-      assertEquals(workers.length, 1);
+      assertEquals(workers.started.length, 1);
       gate.resolve();
       await replaced;
-      assertEquals([workers.length, running.readyCount()], [2, 2]);
+      assertEquals([workers.started.length, running.readyCount()], [2, 2]);
       running.stop();
       assertEquals(await running.ended, undefined);
-    });
+    }
   }));
 
 Deno.test("a server that is told to stop ends although a disk hangs before its worker has started", () =>
@@ -217,16 +215,13 @@ Deno.test("a server that is told to stop ends although a disk hangs before its w
     const gate = Promise.withResolvers<void>();
     Deno.FsFile.prototype.sync = () => gate.promise;
     try {
-      await withQuickTimes(() =>
-        withWorkers([], async (workers) => {
-          const running = start(served);
-          running.stop();
-          assertStringIncludes((await running.ended)!, "a disk hangs");
-          gate.resolve();
-          for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
-          assertEquals(workers.length, 0);
-        })
-      );
+      const workers = new TestWorkers();
+      const running = start(served, { clock: QUICK_CLOCK, workers });
+      running.stop();
+      assertStringIncludes((await running.ended)!, "a disk hangs");
+      gate.resolve();
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
+      assertEquals(workers.started.length, 0);
     } finally {
       Deno.FsFile.prototype.sync = sync;
     }

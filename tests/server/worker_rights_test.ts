@@ -1,5 +1,6 @@
 /** The rights of the target worker, on a real worker that has exactly those and tries what it should not. */
 import { assertEquals } from "@std/assert";
+import { parseNetwork } from "../../lib/bytes/network.ts";
 import { prepareInPlaceFolders } from "../../lib/provision/in_place_folders.ts";
 import { type BackingExport, WorkerLinks } from "../../lib/provision/worker_links.ts";
 import { prepareWorkerState } from "../../lib/provision/worker_state.ts";
@@ -121,8 +122,10 @@ class Surroundings implements Disposable {
   }
 
   probe(): Probe {
-    const portals = [{ address: "127.0.0.1", port: this.portalPort }];
-    return new Probe(workerPermissions({ storage: this.storage, portals }));
+    const port = this.portalPort;
+    const portals = [{ address: "127.0.0.1", port }];
+    const networks = [parseNetwork("127.0.2.0/24")!];
+    return new Probe(workerPermissions({ storage: this.storage, portals, networks, port }));
   }
 
   assertUntouched(): void {
@@ -175,7 +178,9 @@ Deno.test("a worker without portals has no right to any network", () =>
   withScratch(async (folder) => {
     using around = new Surroundings(folder);
     const { links } = around.links.renew([around.backing("storage/disk", false)]);
-    using probe = new Probe(workerPermissions({ storage: around.storage, portals: [] }));
+    using probe = new Probe(
+      workerPermissions({ storage: around.storage, portals: [], networks: [], port: 3260 }),
+    );
     const attempts = Object.keys(ATTEMPTS).filter((name) => /connect|listen|fetch/.test(name));
     const outcomes = await probe.try({ ...around.task(links, "storage/disk", "storage/disk", ""), attempts });
     const expected = Object.fromEntries(["ask for more", ...attempts].map((name) => [name, "NotCapable"]));

@@ -1,21 +1,20 @@
 import type { ByteStream } from "../../iscsi/byte_stream.ts";
 import type { RelayedStream } from "./relayed_stream.ts";
 
-/** Most bytes that are read from a peer at once. */
+/** Most bytes of one read. */
 const READ_BYTES_MAX = 262_144;
 
-/** How long a peer may take to read what the target has said last. */
-const LAST_WORDS_MS = 2_000;
+/** Milliseconds in which a peer must read the last bytes of the target. */
+const LAST_BYTES_MS = 2_000;
 
 /**
- * Carries bytes between a socket and the target worker until the target has closed its end, which it does when the peer
- * has gone or nothing more is to be said. Then both are closed. Never rejects: whatever goes wrong with one side ends
- * the other.
+ * Copies bytes between a socket and the target worker until the target closes its end. Then closes both. Never rejects:
+ * an error on one side closes the other.
  */
 export async function joinStreams(
   socket: ByteStream,
   relayed: RelayedStream,
-  lastWordsMs: number = LAST_WORDS_MS,
+  lastBytesMs: number = LAST_BYTES_MS,
 ): Promise<void> {
   let isClosed = false;
   const closeSocket = (): void => {
@@ -23,17 +22,17 @@ export async function joinStreams(
     isClosed = true;
   };
   let deadline: ReturnType<typeof setTimeout> | undefined;
-  relayed.otherClosed.then(() => deadline = setTimeout(closeSocket, lastWordsMs));
-  // A peer that sends no more may still read; one that cannot be read from cannot.
-  const inward = carry(socket, relayed).then(() => relayed.end(), () => relayed.close());
-  await carry(relayed, socket).catch(() => {});
+  relayed.otherClosed.then(() => deadline = setTimeout(closeSocket, lastBytesMs));
+  // A peer that has ended its output may still read. After a read error it cannot.
+  const inward = copy(socket, relayed).then(() => relayed.end(), () => relayed.close());
+  await copy(relayed, socket).catch(() => {});
   clearTimeout(deadline);
   closeSocket();
   relayed.close();
   await inward;
 }
 
-async function carry(from: ByteStream, to: ByteStream): Promise<void> {
+async function copy(from: ByteStream, to: ByteStream): Promise<void> {
   const buffer = new Uint8Array(READ_BYTES_MAX);
   while (true) {
     const count = await from.read(buffer);

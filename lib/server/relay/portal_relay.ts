@@ -1,40 +1,47 @@
 import type { Portal } from "../../access/portals.ts";
+import type { Clock } from "../../iscsi/clock.ts";
 import type { EventLog } from "../../iscsi/events/event_log.ts";
-import { listeningPermissions } from "../worker_permissions.ts";
 import { MalformedValue } from "../decoder.ts";
+import type { StartWorker } from "../start_worker.ts";
+import { listeningPermissions } from "../worker_permissions.ts";
 import { decodeRelayMessage, type FromRelay, type ToRelay } from "./relay_control.ts";
 
-/** How a relay came to its end: `message` unless it was stopped. */
+/** The end of a relay; `message` is the reason unless it was stopped. */
 export interface RelayEnd {
   readonly message: string | undefined;
 }
 
-/** What a relay is made of. */
-export interface PortalRelayOptions {
-  readonly portal: Portal;
-  /** Called when it listens. */
-  readonly onListening: (portal: Portal) => void;
+/** The collaborators of all relays. */
+export interface RelayContext {
+  readonly clock: Clock;
+  readonly startWorker: StartWorker;
   readonly log: EventLog;
 }
 
+/** The portal and collaborators of a relay. */
+export interface PortalRelayOptions extends RelayContext {
+  readonly portal: Portal;
+  /** Called when the relay listens. */
+  readonly onListening: (portal: Portal) => void;
+}
+
 /**
- * A relay as the supervisor sees it: a worker that listens at one portal, for a target worker that was started without
- * the right to do so itself and has sessions that are not to be disturbed.
+ * The supervisor's side of a relay: a worker that listens at one portal for a target worker that lacks the right to do
+ * so itself and has sessions that must not be interrupted.
  */
 export class PortalRelay {
-  /** The other end of its link, for the target worker: to be posted once, and transferred. */
+  /** The other end of the relay's link. The caller transfers it to the target worker, once. */
   readonly link: MessagePort;
   readonly #worker: Worker;
+  readonly #clock: Clock;
   readonly #ended = Promise.withResolvers<RelayEnd>();
 
-  constructor({ portal, onListening, log }: PortalRelayOptions) {
+  constructor({ portal, onListening, log, clock, startWorker }: PortalRelayOptions) {
     const { port1, port2 } = new MessageChannel();
     this.link = port1;
-    this.#worker = new Worker(new URL("./relay_worker.ts", import.meta.url).href, {
-      type: "module",
-      name: "relay",
-      deno: { permissions: listeningPermissions([portal]) },
-    });
+    this.#clock = clock;
+    const url = new URL("./relay_worker.ts", import.meta.url).href;
+    this.#worker = startWorker({ url, name: "relay", permissions: listeningPermissions([portal]) });
     const take = (message: FromRelay): void => {
       if (message.kind === "listening") onListening(message.portal);
       if (message.kind === "log") log.write(message.event);
@@ -46,7 +53,7 @@ export class PortalRelay {
         take(decodeRelayMessage(data));
       } catch (error) {
         if (!(error instanceof MalformedValue)) throw error;
-        this.#end(`the relay has sent what is no message: ${error.message}`);
+        this.#end(`the relay has sent an invalid message: ${error.message}`);
       }
     };
     this.#worker.onerror = (event) => {
@@ -57,24 +64,24 @@ export class PortalRelay {
     this.#worker.postMessage(start, [port2]);
   }
 
-  /** Resolves when it relays nothing any more. */
+  /** Resolves when the relay has ended. */
   get ended(): Promise<RelayEnd> {
     return this.#ended.promise;
   }
 
-  /** Accepts no more connections; it ends when those it has are over. */
+  /** Stops accepting connections. The relay ends when its last connection is closed. */
   stop(): void {
     const stop: ToRelay = { kind: "stop" };
     this.#worker.postMessage(stop);
   }
 
-  /** Ends it with all its connections, by force when that takes longer than `limitMs`. */
+  /** Closes all connections and ends the relay; terminates its worker after `limitMs`. */
   async end(limitMs: number): Promise<void> {
     const end: ToRelay = { kind: "end" };
     this.#worker.postMessage(end);
-    const timeout = setTimeout(() => this.#end(undefined), limitMs);
+    const cancel = this.#clock.after(limitMs, () => this.#end(undefined));
     await this.ended;
-    clearTimeout(timeout);
+    cancel();
   }
 
   #end(message: string | undefined): void {

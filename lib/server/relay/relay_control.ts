@@ -1,31 +1,31 @@
-/** What the supervisor and a relay say to each other: plain data, posted as it is, but for the port of the link. */
+/** The messages between supervisor and relay: plain data, and the port of the link. */
 import type { Portal } from "../../access/portals.ts";
 import type { LogEvent } from "../../iscsi/events/event_log.ts";
 import { logEvent, portal } from "../common_decoders.ts";
 import { type Decoder, oneOf, record, text, variants } from "../decoder.ts";
 
-/** What a relay is to do. */
+/** A message to a relay. */
 export type ToRelay =
-  /** Listen at `portal`, and hand everything on over `link`, whose other end the target worker has. */
+  /** Listen at `portal` and relay connections over `link` to the target worker. */
   | { readonly kind: "start"; readonly portal: Portal; readonly link: MessagePort }
-  /** Accept no more; what was accepted goes on to its end. */
+  /** Stop accepting; open connections are still relayed. */
   | { readonly kind: "stop" }
-  /** Accept no more, and close what was accepted. */
+  /** Stop accepting, and close all connections. */
   | { readonly kind: "end" };
 
-/** What a relay has done. */
+/** A message of a relay. */
 export type FromRelay =
   | { readonly kind: "log"; readonly event: LogEvent }
   | { readonly kind: "listening"; readonly portal: Portal }
-  /** It cannot listen; the reason is for the user. */
+  /** The relay cannot listen; the message is for the user. */
   | { readonly kind: "failed"; readonly message: string }
-  /** It was stopped, and its last connection is over. */
+  /** The relay was stopped, and its last connection is closed. */
   | { readonly kind: "stopped" };
 
 /**
- * Reads what a relay has posted.
+ * Decodes a message of a relay.
  *
- * @throws {MalformedValue} when it is no message
+ * @throws {MalformedValue} when it is invalid
  */
 export const decodeRelayMessage: Decoder<FromRelay> = variants<FromRelay>({
   log: record({ kind: oneOf(["log"]), event: logEvent }),

@@ -2,7 +2,7 @@ import type { RelayMessage, RelayPort } from "./relay_message.ts";
 import { RelayedStream } from "./relayed_stream.ts";
 import type { ConnectionEnds } from "../../iscsi/byte_stream.ts";
 
-/** One end of the link between a relay and the target worker: all connections that go over it. */
+/** One end of the link between a relay and the target worker, with the connections that it carries. */
 export class RelayLink {
   readonly #port: RelayPort;
   readonly #onOpen: (stream: RelayedStream, ends: ConnectionEnds) => void;
@@ -23,14 +23,14 @@ export class RelayLink {
     return this.#add(id);
   }
 
-  /** The other end is no more: so are all connections. */
+  /** Closes all connections, because the other end is gone. */
   close(): void {
     for (const stream of [...this.#streams.values()]) stream.close();
   }
 
   #onMessage(message: RelayMessage): void {
     if (message.kind === "open") return this.#onOpen(this.#add(message.id), message.ends);
-    // What was on its way when a connection was closed has nowhere to go.
+    // Messages for a closed connection are dropped.
     this.#streams.get(message.id)?.onMessage(message);
   }
 

@@ -1,6 +1,6 @@
 /**
- * A relay's entry: listens at a portal that the target worker has no right to, and hands each connection's bytes on to
- * it. It understands none of them, and its one right is that portal.
+ * The program of a relay, which listens at a portal that the target worker has no right to, and relays each connection's
+ * bytes to it without parsing them. Its only right is to listen at that portal.
  */
 import type { Portal } from "../../access/portals.ts";
 import { EventLog } from "../../iscsi/events/event_log.ts";
@@ -10,7 +10,7 @@ import type { FromRelay, ToRelay } from "./relay_control.ts";
 import { RelayLink } from "./relay_link.ts";
 import { errorMessage } from "../../base/error_message.ts";
 
-/** A worker's global scope, of which Deno's types for main programs know nothing. */
+/** A worker's global scope, which Deno's types for main programs lack. */
 interface WorkerScope {
   postMessage(message: FromRelay): void;
   onmessage: ((event: MessageEvent<ToRelay>) => void) | null;
@@ -23,7 +23,7 @@ function relay(scope: WorkerScope): void {
   let listener: ConnectionListener | undefined;
   let isStopping = false;
   let connections = 0;
-  const stopIfOver = (): void => {
+  const reportIfStopped = (): void => {
     if (isStopping && connections === 0) scope.postMessage({ kind: "stopped" });
   };
   const start = (portal: Portal, port: MessagePort): void => {
@@ -35,7 +35,7 @@ function relay(scope: WorkerScope): void {
         connections++;
         await joinStreams(connection, toTarget.open(ends));
         connections--;
-        stopIfOver();
+        reportIfStopped();
       },
     });
     const { hostname: address, port: portNumber } = listener.address;
@@ -46,7 +46,7 @@ function relay(scope: WorkerScope): void {
       isStopping = true;
       listener?.close();
       if (data.kind === "end") link?.close();
-      return stopIfOver();
+      return reportIfStopped();
     }
     try {
       start(data.portal, data.link);

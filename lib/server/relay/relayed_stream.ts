@@ -2,24 +2,24 @@ import type { ByteStream } from "../../iscsi/byte_stream.ts";
 import type { RelayMessage, RelayPort } from "./relay_message.ts";
 
 /**
- * Bytes that one end may have sent and the other not have taken, for each direction of a connection: what a peer that
- * never reads can make a relay hold.
+ * Bytes that one end may send before the other reads, in each direction of a connection. This bounds the memory of a
+ * relay whose peer never reads.
  */
 const WINDOW_BYTES = 1_048_576;
 
-/** Bytes of one message: enough that its cost is the bytes, and few enough that both ends work at the same time. */
+/** Most bytes of one message: enough to hide its overhead, and few enough for both ends to work in parallel. */
 const MESSAGE_BYTES_MAX = 262_144;
 
 /**
- * One end of a connection whose bytes travel as messages. It behaves as a socket does: a write waits while the other
- * end does not read, and what was written before an end closed is still delivered.
+ * One end of a connection whose bytes are sent as messages. It behaves like a socket: a write waits while the other end
+ * does not read, and bytes written before a close are still delivered.
  *
- * The invariant: bytes sent and not yet taken <= `WINDOW_BYTES`.
+ * The invariant: bytes sent and not yet read <= `WINDOW_BYTES`.
  */
 export class RelayedStream implements ByteStream {
   readonly #id: number;
   readonly #port: RelayPort;
-  /** Called once, when neither direction can carry anything any more. */
+  /** Called once, when the stream is closed. */
   readonly #onOver: () => void;
   readonly #received: Uint8Array[] = [];
   #windowBytes = WINDOW_BYTES;
@@ -27,7 +27,7 @@ export class RelayedStream implements ByteStream {
   readonly #otherClosed = Promise.withResolvers<void>();
   #otherHasClosed = false;
   #isClosed = false;
-  /** Resolved at the next change of anything above. */
+  /** Resolved at the next change of the state above. */
   #nextChange: PromiseWithResolvers<void> | undefined;
 
   constructor(id: number, port: RelayPort, onOver: () => void) {
@@ -36,7 +36,7 @@ export class RelayedStream implements ByteStream {
     this.#onOver = onOver;
   }
 
-  /** Resolves when the other end takes and sends nothing more; what it has sent can still be read. */
+  /** Resolves when the other end closes; bytes that it has sent can still be read. */
   get otherClosed(): Promise<void> {
     return this.#otherClosed.promise;
   }
@@ -60,7 +60,7 @@ export class RelayedStream implements ByteStream {
     }
   }
 
-  /** Says that nothing more will be written; reading goes on. */
+  /** Ends the output of this end; reading goes on. */
   end(): void {
     if (!this.#isClosed) this.#port.postMessage({ kind: "end", id: this.#id }, []);
   }
@@ -73,7 +73,7 @@ export class RelayedStream implements ByteStream {
     this.#onOver();
   }
 
-  /** Takes note of what the other end says. */
+  /** Handles a message of the other end. */
   onMessage(message: Exclude<RelayMessage, { kind: "open" }>): void {
     switch (message.kind) {
       case "data":

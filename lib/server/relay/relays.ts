@@ -1,32 +1,30 @@
 import type { Portal } from "../../access/portals.ts";
 import { formatPortal } from "../../bytes/network.ts";
-import type { EventLog } from "../../iscsi/events/event_log.ts";
 import type { ToWorker } from "../messages.ts";
-import { PortalRelay } from "./portal_relay.ts";
+import { PortalRelay, type RelayContext } from "./portal_relay.ts";
 
-/** How long relays may take to let go of their portals. */
+/** Milliseconds after which a relay that has not ended is terminated. */
 const END_MS = 1_000;
 
-/** What the relays of a target worker have to do with others. */
-export interface RelaysOptions {
-  /** Tells the target worker something. */
+/** The collaborators of a target worker's relays. */
+export interface RelaysOptions extends RelayContext {
+  /** Sends the target worker a message. */
   readonly post: (message: ToWorker, transfer?: Transferable[]) => void;
-  /** A relay listens here now. */
+  /** Called when a relay listens. */
   readonly onListening: (portal: Portal) => void;
-  /** A relay has ended that should not have. */
+  /** Called when a relay has ended by itself. */
   readonly onFailure: (message: string) => void;
-  readonly log: EventLog;
 }
 
-/** The relays that listen for one target worker, as long as it runs. */
+/** The relays that listen for one target worker while it runs. */
 export class Relays {
   readonly #options: RelaysOptions;
-  /** By their portals: those that accept connections. */
+  /** The relays that accept connections, by portal. */
   readonly #accepting = new Map<string, PortalRelay>();
-  /** These, and those that only serve the connections they have. */
+  /** All relays, including those that only serve the connections they have. */
   readonly #all = new Set<PortalRelay>();
   readonly #listening = new Map<PortalRelay, Portal>();
-  /** Resolves when a relay listens, or to why it does not. */
+  /** Promises that resolve when a relay listens, or with the reason for which it does not. */
   readonly #settled = new Map<PortalRelay, Promise<string | undefined>>();
   #lastId = 0;
 
@@ -34,15 +32,15 @@ export class Relays {
     this.#options = options;
   }
 
-  /** Where they listen now. */
+  /** The portals at which relays listen now. */
   get portals(): Portal[] {
     return [...this.#accepting.values()].flatMap((relay) => this.#listening.get(relay) ?? []);
   }
 
   /**
-   * Listens at these portals from now on, and at no others. Connections that were accepted at others go on.
+   * Listens at these portals only. Connections that were accepted at other portals stay open.
    *
-   * @returns when it listens there or does not: why it does not at some
+   * @returns the reasons for which some portals cannot be listened at
    */
   async follow(portals: readonly Portal[]): Promise<string[]> {
     const wanted = new Map(portals.map((portal) => [formatPortal(portal.address, portal.port), portal]));
@@ -56,7 +54,7 @@ export class Relays {
     return settled.filter((fault) => fault !== undefined);
   }
 
-  /** Ends all of them with their connections: the target worker is no more, or wants to listen there itself. */
+  /** Ends all relays and closes their connections. */
   async end(): Promise<void> {
     this.#accepting.clear();
     await Promise.all(this.#all.values().map((relay) => relay.end(END_MS)));
@@ -66,28 +64,32 @@ export class Relays {
     const id = ++this.#lastId;
     const settled = Promise.withResolvers<string | undefined>();
     const relay: PortalRelay = new PortalRelay({
+      ...this.#options,
       portal,
       onListening: (at) => {
         settled.resolve(undefined);
         this.#listening.set(relay, at);
         this.#options.onListening(at);
       },
-      log: this.#options.log,
     });
     this.#accepting.set(key, relay);
     this.#settled.set(relay, settled.promise);
     this.#all.add(relay);
     this.#options.post({ kind: "relay", id, link: relay.link }, [relay.link]);
     relay.ended.then(({ message }) => {
-      this.#all.delete(relay);
-      this.#listening.delete(relay);
-      this.#settled.delete(relay);
-      if (this.#accepting.get(key) === relay) this.#accepting.delete(key);
+      this.#forget(key, relay);
       this.#options.post({ kind: "relayEnded", id });
       if (message === undefined) return settled.resolve(undefined);
       const fault = `Cannot listen at ${key}: ${message}`;
       settled.resolve(fault);
       this.#options.onFailure(fault);
     });
+  }
+
+  #forget(key: string, relay: PortalRelay): void {
+    this.#all.delete(relay);
+    this.#listening.delete(relay);
+    this.#settled.delete(relay);
+    if (this.#accepting.get(key) === relay) this.#accepting.delete(key);
   }
 }

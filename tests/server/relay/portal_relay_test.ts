@@ -4,6 +4,8 @@ import { PortalRelay } from "../../../lib/server/relay/portal_relay.ts";
 import { RelayLink } from "../../../lib/server/relay/relay_link.ts";
 import type { RelayPort } from "../../../lib/server/relay/relay_message.ts";
 import type { RelayedStream } from "../../../lib/server/relay/relayed_stream.ts";
+import { startWorker } from "../../../lib/server/start_worker.ts";
+import { systemClock } from "../../../lib/server/system_clock.ts";
 import { KeptLog } from "../_serving.ts";
 import type { ConnectionEnds } from "../../../lib/iscsi/byte_stream.ts";
 
@@ -23,6 +25,8 @@ async function startEcho(): Promise<{ relay: PortalRelay; port: number; arrived:
     portal: { address: "127.0.0.1", port: 0 },
     onListening: ({ port }) => listening.resolve(port),
     log: new KeptLog(),
+    clock: systemClock,
+    startWorker,
   });
   const arrived: ConnectionEnds[] = [];
   new RelayLink(relay.link as RelayPort, (stream, ends) => {
@@ -96,6 +100,8 @@ Deno.test("a relay that cannot listen says why", async () => {
     portal: { address: "127.0.0.1", port },
     onListening: () => {},
     log: new KeptLog(),
+    clock: systemClock,
+    startWorker,
   });
   const { message } = await relay.ended;
   assertStringIncludes(message!, "in use");

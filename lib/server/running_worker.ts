@@ -1,0 +1,87 @@
+import type { Clock } from "../iscsi/clock.ts";
+import type { Deadline } from "./deadline.ts";
+import type { HoleService } from "./hole_service.ts";
+import { measureSpace } from "./measure_space.ts";
+import type { PunchRequest } from "./remote_puncher.ts";
+import type { WorkerBackings } from "./served_backings.ts";
+import { SupervisorLimits } from "./supervisor_limits.ts";
+import type { Surroundings } from "./surroundings.ts";
+import type { WorkerPortals } from "./worker_portals.ts";
+import type { ProcessEnd, WorkerProcess } from "./worker_process.ts";
+
+/** The cause of a worker's end: the server stops, another worker replaces it, or it ends by itself. */
+export type EndCause = "stop" | "replaced" | "ending";
+
+/** The worker process, its portals, and the settings that it was last given. */
+export interface RunningWorkerParts {
+  readonly process: WorkerProcess;
+  readonly portals: WorkerPortals;
+  readonly surroundings: Surroundings;
+  readonly backings: WorkerBackings;
+  readonly clock: Clock;
+}
+
+/** A target worker that serves, with what the supervisor knows about it. */
+export class RunningWorker {
+  readonly process: WorkerProcess;
+  readonly portals: WorkerPortals;
+  /** The addresses that the worker was last given. */
+  surroundings: Surroundings;
+  /** The backings that the worker was last given. */
+  backings: WorkerBackings;
+  readonly #clock: Clock;
+
+  constructor({ process, portals, surroundings, backings, clock }: RunningWorkerParts) {
+    this.#clock = clock;
+    this.process = process;
+    this.portals = portals;
+    this.surroundings = surroundings;
+    this.backings = backings;
+  }
+
+  /** Returns whether an initiator has a session with a target. */
+  async hasSessions(): Promise<boolean> {
+    const { sessions } = await this.process.ask({ kind: "snapshot" }, SupervisorLimits.answerMs);
+    return sessions.some(({ targetName }) => targetName !== null);
+  }
+
+  /** Sends the worker the space that its backing files take. */
+  sendSpace(holes: HoleService | undefined): void {
+    if (holes !== undefined) this.process.post({ kind: "space", figures: measureSpace(holes.paths) });
+  }
+
+  /**
+   * Waits until nothing that the worker has started is under way, neither in itself nor in a helper program that
+   * punches holes for it: until then no other worker may start and nothing may be released. A worker that has not
+   * ended by the deadline counts as lost.
+   */
+  async end(cause: EndCause, holes: HoleService | undefined, deadline: Deadline): Promise<ProcessEnd> {
+    const limitMs = cause === "ending" ? 0 : SupervisorLimits.punchMs;
+    const cancelAbandon = this.#clock.after(limitMs, () => holes?.abandon());
+    const late = deadline.reached.then((): ProcessEnd => ({ kind: "lost", message: this.process.abandon() }));
+    const end = await Promise.race([this.#settle(cause, holes), late]);
+    cancelAbandon();
+    return end;
+  }
+
+  async #settle(cause: EndCause, holes: HoleService | undefined): Promise<ProcessEnd> {
+    // A worker that stops in order still answers initiators that are connected by relays.
+    if (cause === "ending") await this.portals.endRelays();
+    else this.portals.stopRelays();
+    const stopped = cause === "ending" ? this.process.ended : this.process.stop(SupervisorLimits.stopMs);
+    const end = await stopped;
+    await this.portals.endRelays();
+    await holes?.renew();
+    return end;
+  }
+}
+
+/** Punches the holes that a worker asks for, and sends it the result. */
+export async function punchFor(
+  worker: WorkerProcess,
+  holes: HoleService | undefined,
+  { id, path, ranges }: PunchRequest,
+): Promise<void> {
+  const result = await holes?.punch(path, ranges) ?? "refused";
+  worker.post({ kind: "punched", id, result });
+}

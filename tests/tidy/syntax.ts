@@ -25,6 +25,8 @@ export interface Syntax {
   readonly worldly: readonly Finding[];
   readonly functions: readonly FunctionFinding[];
   readonly comments: readonly Finding[];
+  /** Texts of several words, such as messages; `...` stands for what is put into them. */
+  readonly texts: readonly Finding[];
   /** Constructs that this house does without, each with the reason. */
   readonly unwelcome: readonly Finding[];
   /** Exported functions and classes without a docstring. */
@@ -171,15 +173,39 @@ function mergeVisitors(visitors: readonly Deno.lint.LintVisitor[]): Deno.lint.Li
   return merged;
 }
 
+function noteTexts(note: Note): Deno.lint.LintVisitor {
+  function noteText(range: Deno.lint.Node["range"], text: string): void {
+    if (text.trim().split(" ").length > 2) note("texts", range, text);
+  }
+  return {
+    Literal: (node) => {
+      if (typeof node.value === "string") noteText(node.range, node.value);
+    },
+    TemplateLiteral: (node) => noteText(node.range, node.quasis.map(({ cooked }) => cooked).join("...")),
+  };
+}
+
+/** Returns how many of some numbers, in ascending order, are not larger than another. */
+function countUpTo(numbers: readonly number[], most: number): number {
+  let [low, high] = [0, numbers.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (numbers[middle]! <= most) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** Reads a file as the parser sees it. Throws a SyntaxError where it is no TypeScript. */
 export function readSyntax(file: SourceFile): Syntax {
   const lineStarts = [0, ...[...file.text.matchAll(/\n/g)].map((match) => match.index + 1)];
-  const lineOf = (offset: number): number => lineStarts.filter((start) => start <= offset).length;
+  const lineOf = (offset: number): number => countUpTo(lineStarts, offset);
   const found = {
     imports: [] as Finding[],
     worldly: [] as Finding[],
     functions: [] as FunctionFinding[],
     comments: [] as Finding[],
+    texts: [] as Finding[],
     unwelcome: [] as Finding[],
     undocumented: [] as Finding[],
   };
@@ -193,6 +219,7 @@ export function readSyntax(file: SourceFile): Syntax {
       noteWorldly(note),
       noteUnwelcome(note),
       noteUndocumented(note, file.text),
+      noteTexts(note),
       {
         Program: () =>
           context.sourceCode.getAllComments().forEach((comment) =>

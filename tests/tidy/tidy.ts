@@ -2,10 +2,15 @@
  * The small rules that keep every file of this repository readable by a stranger.
  */
 import type { SourceFile } from "./source_tree.ts";
-import { type Finding, readSyntax } from "./syntax.ts";
+import { findLanguageFaults } from "./language.ts";
+import { type Finding, readSyntax, type Syntax } from "./syntax.ts";
 
 const LINE_LENGTH_MAX = 120;
 const FUNCTION_LENGTH_LINES_MAX = 70;
+const FILE_LENGTH_LINES_MAX = 400;
+
+/** Files of `lib` that may be longer: tables, which nobody reads from start to end. */
+const TABLES: readonly string[] = [];
 
 /** What a comment must not say, each with what is wrong with it. */
 const BANNED_IN_COMMENTS: readonly (readonly [RegExp, string])[] = [
@@ -42,11 +47,32 @@ function* commentFaults(comments: readonly Finding[]): Generator<Finding> {
   }
 }
 
-/** What is untidy in a file. */
+function* proseFaults(path: string, { comments, texts }: Syntax): Generator<Finding> {
+  for (const { line, text } of comments) {
+    yield* findLanguageFaults({ line, text: text.replace(/^\*/, ""), isDocstring: text.startsWith("*") });
+  }
+  // Tests quote what initiators and other programs say.
+  if (!path.startsWith("lib/")) return;
+  for (const { line, text } of texts) yield* findLanguageFaults({ line, text, isDocstring: false });
+}
+
+function* lengthFaults({ path, text }: SourceFile): Generator<Finding> {
+  const lines = text.split("\n").length - 1;
+  if (!path.startsWith("lib/") || TABLES.includes(path) || lines <= FILE_LENGTH_LINES_MAX) return;
+  yield { line: 1, text: `${lines} lines, of at most ${FILE_LENGTH_LINES_MAX}` };
+}
+
+/** Returns what is untidy in a file. */
 export function findFaults(file: SourceFile): Finding[] {
   if (isForeign(file.path)) return [];
   const syntax = readSyntax(file);
-  const faults = [...lineFaults(file.text), ...commentFaults(syntax.comments), ...syntax.unwelcome];
+  const faults = [
+    ...lineFaults(file.text),
+    ...lengthFaults(file),
+    ...commentFaults(syntax.comments),
+    ...proseFaults(file.path, syntax),
+    ...syntax.unwelcome,
+  ];
   if (!/^[a-z0-9_]+(?:\.d)?\.ts$/.test(file.path.split("/").at(-1)!)) {
     faults.push({ line: 1, text: "the file's name is not in snake_case" });
   }

@@ -9,11 +9,17 @@ import { snapshot, withScratch } from "./scratch.ts";
 
 const SUBJECT = "/data/disk";
 
-/** Starts a program as a killed server leaves it: under a lock of its run, until its input ends. */
-async function leaveProgram(storage: string): Promise<{ end(): Promise<void>; readonly pid: number }> {
+/** Makes the folder and the lock of an earlier run, and returns the folder. */
+function makeRun(storage: string): string {
   const run = `${helpersFolderOf(storage)}/earlier`;
   Deno.mkdirSync(run, { recursive: true });
   Deno.writeTextFileSync(`${run}/lock`, "");
+  return run;
+}
+
+/** Starts a program as a killed server leaves it: under a lock of its run, until its input ends. */
+async function leaveProgram(storage: string): Promise<{ end(): Promise<void>; readonly pid: number }> {
+  const run = makeRun(storage);
   Deno.writeTextFileSync(`${run}/7%2Fdata%2Fdisk`, "a link");
   Deno.writeTextFileSync(`${run}/8`, "a link to a file whose path is too long for a name");
   const args = ["--shared", "--nonblock", "--no-fork", `${run}/lock`, "cat"];
@@ -111,9 +117,7 @@ Deno.test("HelperGuard names links by the paths of their files, if these fit int
 
 Deno.test("HelperGuard keeps locks of earlier runs until it ends, and then releases all", () =>
   withScratch(async (storage) => {
-    const run = `${helpersFolderOf(storage)}/earlier`;
-    Deno.mkdirSync(run, { recursive: true });
-    Deno.writeTextFileSync(`${run}/lock`, "");
+    const run = makeRun(storage);
     using earlier = Deno.openSync(`${run}/lock`, { read: true });
     const guard = await HelperGuard.open(storage, silent);
     using own = Deno.openSync(`${guard.folder}/lock`, { read: true });
@@ -124,9 +128,7 @@ Deno.test("HelperGuard keeps locks of earlier runs until it ends, and then relea
 
 Deno.test("HelperGuard that cannot remove an earlier run releases its lock", () =>
   withScratch(async (storage) => {
-    const run = `${helpersFolderOf(storage)}/earlier`;
-    Deno.mkdirSync(run, { recursive: true });
-    Deno.writeTextFileSync(`${run}/lock`, "");
+    const run = makeRun(storage);
     using lock = Deno.openSync(`${run}/lock`, { read: true });
     const { removeSync } = Deno;
     Deno.removeSync = () => {
@@ -170,9 +172,7 @@ testWithTools(
   ["flock"],
   () =>
     withScratch(async (storage) => {
-      const run = `${helpersFolderOf(storage)}/earlier`;
-      Deno.mkdirSync(run, { recursive: true });
-      Deno.writeTextFileSync(`${run}/lock`, "");
+      const run = makeRun(storage);
       // A `flock` that has opened its lock and not taken it yet, and one that has not come so far.
       using opened = Deno.openSync(`${run}/lock`, { read: true });
       using _guard = await HelperGuard.open(storage, silent);

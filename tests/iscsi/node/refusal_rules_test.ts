@@ -429,7 +429,6 @@ const NO_RULES = [
   "SCSI Command ",
   "SNACK ",
   "Text Request ",
-  "for good at",
   "Text request ",
   "is reinstated from",
   "joins from",

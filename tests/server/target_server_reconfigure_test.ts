@@ -95,7 +95,7 @@ Deno.test("reconfigure() asks those to log out whose secrets hold no more, and t
     // An initiator that has the new name and secret takes back its session, which began under the old ones.
     await bed.connect("a", "one", { ...two!, name: "rob" });
     await assertRejects(() => bed.connect("a", "two", one), LoginRefused, "0201h");
-    assertStringIncludes(bed.log.lines.join("\n"), "is not known");
+    assertStringIncludes(bed.log.lines.join("\n"), 'CHAP name "bob" is unknown');
     assertEquals(bed.reconfigure(...A), ["set CHAP of [a] from 1 name to none: nobody"]);
     await bed.connect("a", "two");
     assertEquals(bed.log.lines.filter((line) => line.includes("secret-")), []);

@@ -23,7 +23,7 @@ import type { Admission } from "../login/authority.ts";
 export interface AdmissionOptions {
   readonly targets: ServedTargets;
   readonly clock: Clock;
-  /** Returns bytes that nobody can guess, for CHAP challenges. */
+  /** Returns unpredictable bytes for CHAP challenges. */
   readonly randomBytes: (length: number) => Uint8Array;
   /** Returns true for a challenge that another connection has sent and that is not answered. */
   readonly isOutstanding: (challenge: Uint8Array) => boolean;

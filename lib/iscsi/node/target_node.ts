@@ -36,7 +36,7 @@ export interface TargetNodeSettings extends ServedSettings {
 export interface TargetNodeOptions extends TargetNodeSettings {
   readonly log: EventLog;
   readonly clock: Clock;
-  /** Returns bytes that nobody can guess. */
+  /** Returns unpredictable bytes. */
   readonly randomBytes: (length: number) => Uint8Array;
 }
 

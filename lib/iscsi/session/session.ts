@@ -89,7 +89,7 @@ export class Session {
   #immediateTasks = 0;
   /** The number of ended tasks whose work on a medium is not done. */
   #lingeringTasks = 0;
-  /** Those beyond the limit. They keep their places in the window, so repeated aborts cannot pile up work. */
+  /** Ended tasks beyond the limit. They keep their places in the window, so repeated aborts cannot pile up work. */
   #keptPlaces = 0;
   /** Initiator task tags of task management requests that are not answered. */
   readonly #managing = new Set<number>();

@@ -1,4 +1,4 @@
-/** What every assertion throws. */
+/** The error that every assertion throws. */
 export class AssertionError extends Error {
   constructor(message: string, options?: ErrorOptions);
 }
@@ -81,7 +81,7 @@ export function assertRejects<E extends Error = Error>(
   msg?: string,
 ): Promise<E>;
 
-/** Whether two values are equal in depth. */
+/** Returns true if two values are deeply equal. */
 export function equal(a: unknown, b: unknown): boolean;
 
 /** Fails. */

@@ -21,7 +21,7 @@ export interface ParseOptions<
   unknown?: (arg: string, key?: string, value?: unknown) => unknown;
 }
 
-/** What `parseArgs` returns. */
+/** The result of `parseArgs`. */
 export type Args<
   TBoolean extends string = never,
   TString extends string = never,

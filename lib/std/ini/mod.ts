@@ -1,2 +1,2 @@
-/** The part of `jsr:@std/ini` that this project uses. It is not published on npm, so it is written here anew. */
+/** The part of `jsr:@std/ini` that this project uses. npm does not have it, so it is written here. */
 export { parse, type ParseOptions, type ReviverFunction } from "./parse.ts";

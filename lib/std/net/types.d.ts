@@ -4,5 +4,5 @@ export interface GetAvailablePortOptions {
   preferredPort?: number;
 }
 
-/** A TCP port on which nobody listens at the moment; needs `--allow-net`. */
+/** Returns a TCP port that is free at the moment; needs `--allow-net`. */
 export function getAvailablePort(options?: GetAvailablePortOptions): number;

@@ -11,7 +11,7 @@ export function dirname(path: string): string;
  */
 export function fromFileUrl(url: string | URL): string;
 
-/** Whether a path begins at the root. */
+/** Returns true if a path begins at the root. */
 export function isAbsolute(path: string): boolean;
 
 /** Joins the parts, then normalizes the result. */

@@ -1,4 +1,4 @@
-/** What goes onto the appliance beside the executable says what the program's own tables say. */
+/** The files installed beside the executable agree with the program's own tables. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { COMMANDS } from "../../lib/cli/commands.ts";
@@ -20,7 +20,7 @@ function read(name: string): string {
   return Deno.readTextFileSync(join(DIST, name));
 }
 
-/** What the conf means when an option is absent, as the conf would write it; undefined when there is no such text. */
+/** Returns the default of an option, as the conf would write it; undefined when it cannot be written. */
 function defaultValue(option: Option<unknown>): string | undefined {
   return option.default !== undefined && "value" in option.default ? option.default.value : undefined;
 }
@@ -133,7 +133,7 @@ Deno.test("the man page has every option of the conf, with its default", () => {
   }
 });
 
-/** What bash proposes for the last of these words, sorted. */
+/** Returns bash's completions of the last of these words, sorted. */
 async function complete(...words: readonly string[]): Promise<string[]> {
   const script =
     'source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _iscsi; printf "%s\\n" "${COMPREPLY[@]}"';
@@ -226,7 +226,7 @@ Deno.test("the systemd unit names the program, and exit codes that a restart doe
   for (const line of unit.split("\n")) assertMatch(line, /^(?:|[#].*|\[[A-Z][a-z]+\]|[A-Z][A-Za-z]+=[^#]+)$/);
 });
 
-/** Whether a program is there to judge a file with. */
+/** Reports if a program that checks a file is installed. */
 function hasProgram(name: string): boolean {
   try {
     return new Deno.Command(name, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync()

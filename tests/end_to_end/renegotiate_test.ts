@@ -1,4 +1,4 @@
-/** `iscsi renegotiate` (RFC 7143, 11.9.1, event 4): initiators hear of a changed comment, and none is harmed. */
+/** `iscsi renegotiate` (RFC 7143, 11.9.1, event 4): initiators learn of a changed comment, and none is disturbed. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { runIscsi } from "../support/server_process.ts";
 import { runTool, runToolOk, testWithTools, type Tool, type ToolResult } from "../support/tools.ts";

@@ -21,7 +21,7 @@ function allocatedBytes(appliance: Appliance): number {
   return Deno.statSync(`${appliance.storage}/disk`).blocks! * 512;
 }
 
-/** An initiator that is logged in and has been told all there is to tell. */
+/** Returns an initiator that is logged in and has taken all unit attentions. */
 async function logIn(appliance: Appliance): Promise<Initiator> {
   const initiator = await appliance.login({ targetName: TARGET });
   // After the power on, that space is short, where the file system is small.
@@ -115,7 +115,7 @@ class SmallFileSystem {
   }
 }
 
-/** Why there can be no small file system here. */
+/** Returns the reason why no small file system can be mounted here; undefined when one can. */
 function findObstacle(): string | undefined {
   if (Deno.uid() !== 0) return "takes root";
   const folder = Deno.makeTempDirSync({ prefix: "iscsi-" });

@@ -48,7 +48,7 @@ export class MemoryBench implements FuzzBench {
   readonly witnessTsih: number;
   readonly #harness: Harness;
   readonly #stores: readonly WatchedStore[];
-  /** What comes of asking initiators to negotiate: nobody is asked for longer than he is there. */
+  /** The outcomes of asking initiators to negotiate; a request ends at the latest with its session. */
   readonly #asked: Promise<unknown>[] = [];
 
   static async start(isSlow: boolean): Promise<MemoryBench> {

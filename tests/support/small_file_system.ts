@@ -21,7 +21,7 @@ export type FileSystemName = keyof typeof KINDS;
 
 /** A file system in a file, mounted. */
 export class SmallFileSystem {
-  /** Where it is mounted. */
+  /** The mount point. */
   readonly folder: string;
   readonly #image: string;
   #fillers = 0;
@@ -97,7 +97,7 @@ export function testOnFileSystem(
   });
 }
 
-/** Why no file system of a kind can be mounted here. */
+/** Returns the reason why a file system cannot be mounted here; undefined when it can. */
 function findObstacle(kind: FileSystemName): string | undefined {
   if (Deno.uid() !== 0) return "takes root";
   const isKnown = Deno.readTextFileSync("/proc/filesystems").includes(`\t${kind}\n`);

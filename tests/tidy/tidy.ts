@@ -7,7 +7,7 @@ import { type Finding, readSyntax } from "./syntax.ts";
 const LINE_LENGTH_MAX = 120;
 const FUNCTION_LENGTH_LINES_MAX = 70;
 
-/** What a comment must not say, each with what is wrong with it. */
+/** Patterns that comments must not contain, each with its fault. */
 const BANNED_IN_COMMENTS: readonly (readonly [RegExp, string])[] = [
   [/\b(?:TODO|FIXME|XXX|HACK)\b/, "do it, or file it where work is filed"],
   [
@@ -42,7 +42,7 @@ function* commentFaults(comments: readonly Finding[]): Generator<Finding> {
   }
 }
 
-/** What is untidy in a file. */
+/** Returns the faults of a file. */
 export function findFaults(file: SourceFile): Finding[] {
   if (isForeign(file.path)) return [];
   const syntax = readSyntax(file);

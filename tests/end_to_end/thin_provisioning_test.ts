@@ -10,6 +10,7 @@ import {
   write10,
   write16,
 } from "../support/initiator_cdb.ts";
+import { findMountObstacle } from "../support/small_file_system.ts";
 import { runToolOk, testWithTools } from "../support/tools.ts";
 import { Appliance } from "./appliance.ts";
 
@@ -115,21 +116,7 @@ class SmallFileSystem {
   }
 }
 
-/** Returns the reason why no small file system can be mounted here; undefined when one can. */
-function findObstacle(): string | undefined {
-  if (Deno.uid() !== 0) return "takes root";
-  const folder = Deno.makeTempDirSync({ prefix: "iscsi-" });
-  try {
-    new SmallFileSystem(folder, 1)[Symbol.dispose]();
-    return undefined;
-  } catch (error) {
-    return `cannot mount: ${error instanceof Error ? error.message : error}`;
-  } finally {
-    Deno.removeSync(folder);
-  }
-}
-
-const OBSTACLE = findObstacle();
+const OBSTACLE = findMountObstacle();
 
 Deno.test({
   name: `a full file system costs the write that finds it full, and nothing else${

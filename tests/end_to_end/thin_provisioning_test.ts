@@ -10,7 +10,7 @@ import {
   write10,
   write16,
 } from "../support/initiator_cdb.ts";
-import { findMountObstacle } from "../support/small_file_system.ts";
+import { findMountObstacle } from "../support/obstacles.ts";
 import { runToolOk, testWithTools } from "../support/tools.ts";
 import { Appliance } from "./appliance.ts";
 

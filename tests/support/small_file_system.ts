@@ -1,4 +1,5 @@
 /** File systems of their own for tests: small enough to be filled to the last block. */
+import { findLoopObstacle, findMountObstacle } from "./obstacles.ts";
 import { findMissing, runToolOk, testWithTools, type Tool } from "./tools.ts";
 
 interface FileSystemKind {
@@ -105,47 +106,6 @@ function findObstacle(kind: FileSystemName): string | undefined {
     return `the kernel has no ${kind}`;
   }
   return findLoopObstacle() ?? findMountObstacle();
-}
-
-/** Returns the reason why no file can be attached to a loop device here; undefined when one can. */
-function findLoopObstacle(): string | undefined {
-  const image = Deno.makeTempFileSync({ prefix: "iscsi-fs-" });
-  try {
-    Deno.truncateSync(image, MB);
-    const { device, obstacle } = attach(image);
-    if (device !== undefined) runNow("losetup", ["--detach", device]);
-    return obstacle;
-  } finally {
-    Deno.removeSync(image);
-  }
-}
-
-function attach(image: string): { device?: string; obstacle?: string } {
-  const { code, stdout, stderr } = runNow("losetup", ["--find", "--show", image]);
-  return code === 0 ? { device: stdout.trim() } : { obstacle: `no loop device: ${firstLineOf(stderr)}` };
-}
-
-/** Returns the reason why this process may not mount; undefined when it may, as with CAP_SYS_ADMIN. */
-export function findMountObstacle(): string | undefined {
-  if (Deno.uid() !== 0) return "takes root";
-  const folder = Deno.makeTempDirSync({ prefix: "iscsi-" });
-  try {
-    const { code, stderr } = runNow("mount", ["-t", "tmpfs", "none", folder]);
-    if (code !== 0) return `cannot mount: ${firstLineOf(stderr)}`;
-    runNow("umount", [folder]);
-    return undefined;
-  } finally {
-    Deno.removeSync(folder);
-  }
-}
-
-function runNow(program: string, args: string[]): { code: number; stdout: string; stderr: string } {
-  const { code, stdout, stderr } = new Deno.Command(program, { args }).outputSync();
-  return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
-}
-
-function firstLineOf(text: string): string {
-  return text.trim().split("\n")[0]!;
 }
 
 function canMakeFile(path: string): boolean {

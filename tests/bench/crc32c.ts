@@ -60,7 +60,7 @@ function sliceBy16(): Way {
   };
 }
 
-/** Tables in WebAssembly, in as many streams at once as told, which are put together at the end. */
+/** Tables in WebAssembly, in a number of parallel streams that are combined at the end. */
 function webAssemblyTables(slices: number, streams: number): Way {
   const data = slices * 1024;
   const [ADDRESS, END, STRIDE, WORD] = [0, 1, 2, 3];

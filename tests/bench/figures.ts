@@ -19,7 +19,7 @@ export interface Figure {
   readonly sides: { readonly [Name in Side["name"]]?: number };
 }
 
-/** How figures are taken. */
+/** Options for taking figures. */
 export interface FigureOptions extends RunOptions {
   /** A folder for whatever it takes. */
   readonly folder: string;
@@ -27,9 +27,9 @@ export interface FigureOptions extends RunOptions {
   /** The targets that run. */
   readonly sides: readonly Side[];
   readonly progress: Progress;
-  /** Which figures are wanted, by their names. */
+  /** Reports if a figure was requested, by its name. */
   readonly isWanted: (name: string) => boolean;
-  /** Hears of what could not be measured. */
+  /** Called for each measurement that failed. */
   readonly onMissing: (reason: string) => void;
 }
 
@@ -88,7 +88,7 @@ async function measureStart({ folder, rounds, progress, onMissing }: FigureOptio
   return { name: NAMES.start, unit: "ms", wanted: 200, sides };
 }
 
-/** Of a server that has just been started, since memory that was used once is mostly kept. */
+/** Measures a server that has just started, because memory once used is usually kept. */
 async function measureMemory({ folder, progress, ...options }: FigureOptions): Promise<Figure[]> {
   const storage = join(folder, "memory");
   await Deno.mkdir(storage);
@@ -121,7 +121,7 @@ async function measureMemory({ folder, progress, ...options }: FigureOptions): P
   return figures;
 }
 
-/** How many times longer a session that sends little waits while another one sends all it may. */
+/** Measures how many times longer a session with little I/O waits while another one sends as much as it may. */
 async function measureFairness({ sides, rounds, progress, ...options }: FigureOptions): Promise<Figure> {
   const ratios = new Map<Side["name"], number[]>(sides.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round++) {

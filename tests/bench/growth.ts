@@ -36,12 +36,12 @@ const KINDS: readonly Kind[] = [
   { name: "sessions", counts: [1, 8, 32], targets: one, logicalUnits: one, sessions: all },
 ];
 
-/** What takes its time, in the order in which it is done; a step that could not be measured is undefined. */
+/** The measured steps, in order; a step that could not be measured is undefined. */
 const STEPS = ["check", "build", "ready", "discovery", "login", "status", "metrics"] as const;
 
 type Milliseconds = { readonly [Step in (typeof STEPS)[number]]: number | undefined };
 
-/** What so many cost. */
+/** The measurements for a number of targets. */
 interface Growth {
   readonly kind: string;
   readonly count: number;
@@ -150,7 +150,7 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - began;
 }
 
-/** What it takes by itself: whatever else the machine did only made it longer. */
+/** Returns the least time of each step: all other work of the machine only adds to it. */
 function leastOf(rounds: readonly Growth[]): Growth {
   const steps = STEPS.map((step) => {
     const times = rounds.flatMap(({ milliseconds }) => milliseconds[step] ?? []);
@@ -182,7 +182,7 @@ function formatGrowth(rows: readonly Growth[], missing: readonly string[]): stri
   ].join("\n");
 }
 
-/** What each one more cost between two rows. */
+/** Formats the time for each additional target between two rows. */
 function formatStep(row: Growth, before: Growth | undefined): string[][] {
   if (before === undefined || before.kind !== row.kind) return [];
   const each = (now: number | undefined, then: number | undefined): string =>

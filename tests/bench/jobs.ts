@@ -1,4 +1,4 @@
-/** What is measured. Each job runs on every side in turn, for several rounds. */
+/** The jobs. Each runs on every side in turn, for several rounds. */
 
 /** A job of `load.c`. */
 export interface LoadJob {

@@ -65,7 +65,7 @@ static double cpu(void) {
   return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e6 + u.ru_utime.tv_usec + u.ru_stime.tv_usec;
 }
 
-// Processor time of another process in microseconds; its resolution is a clock tick, mostly 10 ms.
+// Processor time of another process in microseconds; its resolution is a clock tick, usually 10 ms.
 static double cpuOf(const char *pid) {
   char path[64]; unsigned long user = 0, kernel = 0;
   snprintf(path, sizeof path, "/proc/%s/stat", pid);

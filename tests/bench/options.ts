@@ -1,14 +1,14 @@
-/** What `deno task bench` and `deno task growth` are told on their command lines. */
+/** The command lines of `deno task bench` and `deno task growth`. */
 import { parseArgs } from "@std/cli/parse-args";
 
 /** An option of a program. */
 export interface Option {
-  /** What it takes, such as `N`; undefined for one that is just there or not. */
+  /** The placeholder of its value, such as `N`; undefined for a flag. */
   readonly value?: string;
   readonly help: string;
-  /** What it is when it is not given. */
+  /** The default value. */
   readonly default?: string;
-  /** What is wrong with a value, in the words of what to write; undefined when nothing is. */
+  /** Returns the words for a correct value when this one is wrong; undefined when it is right. */
   readonly check?: (value: string) => string | undefined;
 }
 
@@ -20,7 +20,7 @@ export type Values<Table extends Options> = {
   readonly [Name in keyof Table]: Table[Name] extends { readonly value: string } ? string : boolean;
 };
 
-/** What a command line comes to: values, text to print, or what is wrong with it. */
+/** The result of a command line: values, text to print, or an error. */
 export type CommandLine<Table extends Options> =
   | { readonly kind: "values"; readonly values: Values<Table> }
   | { readonly kind: "help" | "wrong"; readonly text: string };

@@ -1,6 +1,6 @@
-/** What the kernel says of a process (proc(5)), and what to make of several measurements. */
+/** Figures of a process from the kernel (proc(5)), and statistics over several measurements. */
 
-/** Processor time of a process in clock ticks, mostly of 10 ms. */
+/** Returns the processor time of a process in clock ticks, usually of 10 ms. */
 export function processorTicks(pid: number): number {
   const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).replace(/^.*\) /s, "").split(" ");
   // utime and stime are fields 14 and 15, of which the third is the first here.

@@ -1,9 +1,9 @@
-/** What a run of the benchmark came to, as tables for people. */
+/** The results of a run of the benchmark, as tables. */
 import type { Figure } from "./figures.ts";
 import type { Result } from "./run_job.ts";
 import { formatFigure, formatTable } from "./table.ts";
 
-/** What a job came to: the median round of each side. */
+/** The result of a job: the median round of each side. */
 export interface Row {
   readonly job: string;
   readonly wanted: { readonly tgt?: number; readonly bound?: number };
@@ -17,7 +17,7 @@ export interface Report {
   readonly seconds: number;
   readonly rows: readonly Row[];
   readonly figures: readonly Figure[];
-  /** What could not be measured, and why. */
+  /** The measurements that failed, with their reasons. */
   readonly missing: readonly string[];
 }
 

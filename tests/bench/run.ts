@@ -51,7 +51,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** Whether a job or a figure was asked for. */
+/** Reports if a job or a figure was requested. */
 function isWanted(name: string): boolean {
   return pattern.test(name);
 }
@@ -79,7 +79,7 @@ async function startSides(folder: string, sides: Side[], missing: string[]): Pro
   }
 }
 
-/** What is measured, and where. */
+/** The measurements to take, and their machine. */
 interface Bench extends Pick<RunOptions, "load"> {
   readonly folder: string;
   readonly sides: readonly Side[];

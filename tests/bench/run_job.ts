@@ -2,7 +2,7 @@
 import type { LoadJob, ToolJob } from "./jobs.ts";
 import { run, type Side } from "./sides.ts";
 
-/** What one job came to on one side. */
+/** The result of one job on one side. */
 export interface Result {
   readonly operationsPerSecond: number;
   readonly p50Us?: number;
@@ -11,7 +11,7 @@ export interface Result {
   readonly initiatorCpuUs?: number;
 }
 
-/** How a job is run. */
+/** Options for running a job. */
 export interface RunOptions {
   /** The compiled `load.c`. */
   readonly load: string;

@@ -6,7 +6,7 @@ import denoConfig from "../../deno.json" with { type: "json" };
 /** A running target. */
 export interface Side {
   readonly name: "ours" | "tgt" | "bound" | "boundC" | "boundDeno";
-  /** What exactly it is. */
+  /** The exact product and version. */
   readonly description: string;
   readonly port: number;
   readonly target: string;
@@ -29,7 +29,7 @@ export async function run(command: string, args: readonly string[]): Promise<str
   throw new Error(`${command} ${args.join(" ")}: ${text.decode(output.stderr)}${text.decode(output.stdout)}`);
 }
 
-/** Whether a program can be found. */
+/** Reports if a program is installed. */
 export async function has(program: string): Promise<boolean> {
   return (await new Deno.Command("sh", { args: ["-c", `command -v ${program}`], stdout: "null" }).output())
     .success;
@@ -60,7 +60,7 @@ async function end(child: Deno.ChildProcess, signal: Deno.Signal): Promise<void>
   await child.status;
 }
 
-/** How a program is run. */
+/** The command line of a program. */
 export interface Program {
   readonly command: string;
   /** The arguments before its own. */
@@ -68,7 +68,7 @@ export interface Program {
   readonly description: string;
 }
 
-/** How this project's program is run: the compiled binary where there is one, else from source. */
+/** Returns the command line of this project's program: the compiled binary if it exists, else from source. */
 export async function ourProgram(): Promise<Program> {
   const binary = join(REPOSITORY, "dist", "iscsi");
   if (await Deno.stat(binary).then(() => true, () => false)) {
@@ -173,7 +173,7 @@ export async function startTgt(file: string): Promise<Side> {
     run("tgtadm", ["-C", control, "--lld", "iscsi", ...args]);
   await admin("--op", "new", "--mode", "target", "--tid", "1", "-T", target);
   await admin("--op", "new", "--mode", "logicalunit", "--tid", "1", "--lun", "1", "-b", file);
-  // It takes digests only from initiators that ask for them, and only if told.
+  // It accepts digests only if configured so, and only from initiators that offer them.
   for (const name of ["HeaderDigest", "DataDigest"]) {
     await admin("--op", "update", "--mode", "target", "--tid", "1", "--name", name, "--value", "CRC32C");
   }

@@ -1,10 +1,10 @@
 /**
  * `deno task stack [OTHER_CHECKOUT]`
  *
- * What the target itself costs: nanoseconds of a 4 KiB command, from its PDU to the bytes of its reply, without socket
+ * Measures the target itself: nanoseconds of a 4 KiB command, from its PDU to the bytes of its reply, without socket
  * and file. With the path of another checkout of this project both take turns within one process, a few milliseconds
- * each, so that whatever else the machine does meets both; the ratio of their turns tells apart what two runs of the
- * whole benchmark cannot.
+ * each, so that other work of the machine slows down both; the ratio of their turns shows differences that two runs
+ * of the whole benchmark cannot.
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { fromFileUrl, resolve, toFileUrl } from "@std/path";
@@ -19,12 +19,12 @@ const BLOCKS = 8;
 const TURN_BATCHES = 300;
 const WARM_UP_BATCHES = 3_000;
 const SECONDS = 6;
-/** How many commands come at once: one, and about what an initiator with 32 outstanding sends at a time. */
+/** The number of commands sent at once: one, and about as many as an initiator with 32 outstanding sends. */
 const BATCHES = [1, 16];
 
 type Kind = "read" | "write";
 
-/** What a checkout's tests make a whole target in memory with. */
+/** The modules of a checkout's tests that build a whole target in memory. */
 interface Harness {
   readonly node: { serve(stream: FedStream, ends: unknown): Promise<void> };
 }
@@ -40,7 +40,7 @@ async function compare(kind: Kind, batch: number): Promise<string> {
   const times = sides.map((): number[] => []);
   const end = performance.now() + SECONDS * 1000;
   for (let round = 0; performance.now() < end; round++) {
-    // Whoever has the first turn of a round may be better or worse off for it.
+    // The first turn of a round may be faster or slower, so the order alternates.
     const order = round % 2 === 0 ? sides.keys().toArray() : sides.keys().toArray().toReversed();
     for (const side of order) times[side]!.push(await sides[side]!.turn(TURN_BATCHES));
   }

@@ -5,7 +5,7 @@
  * What is listed here and ends otherwise is a failure, so that nothing stays listed without need.
  */
 export interface Exemption {
-  /** How the test ends. */
+  /** The outcome of the test. */
   readonly ends: "failed" | "skipped";
   /** It passes where the machine is slow enough. */
   readonly dependsOnSpeed?: true;

@@ -2,7 +2,7 @@
 export interface Kind {
   /** The target's name in the conf. */
   readonly name: string;
-  /** What the conf says of it besides its size. */
+  /** Its options in the conf, besides its size. */
   readonly options: readonly string[];
   /** Tests that are not run on it. */
   readonly unfit?: Unfit;
@@ -14,7 +14,7 @@ export interface Unfit {
   readonly reason: string;
 }
 
-/** What cannot pass where a physical block is more than one logical block. */
+/** The tests that cannot pass where a physical block is more than one logical block. */
 const SEVERAL_BLOCKS_PER_PHYSICAL_BLOCK: Unfit = {
   tests: ["GetLBAStatus.UnmapSingle"],
   reason:

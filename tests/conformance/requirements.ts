@@ -16,7 +16,7 @@ export interface Requirement {
   /** Files that honour it; none where it does not apply. */
   readonly files: readonly string[];
   readonly tests: readonly TestReference[];
-  /** Why it does not apply. */
+  /** The reason for not applying. */
   readonly reason: string | undefined;
 }
 

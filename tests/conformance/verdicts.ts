@@ -1,18 +1,18 @@
-/** What becomes of a test over all kinds of logical units. */
+/** The verdict of a test over all kinds of logical units. */
 import type { Verdict } from "../end_to_end/iscsi_test_cu.ts";
 import type { Exemption } from "./exemptions.ts";
 
-/** How a test ended on one kind. */
+/** The outcome of a test on one kind. */
 export interface KindVerdict {
   readonly kind: string;
   readonly verdict: Verdict;
 }
 
-/** How a test ended over all kinds. */
+/** The outcome of a test over all kinds. */
 export interface TestResult {
   readonly name: string;
   readonly passed: boolean;
-  /** Why it did not pass, or why it need not; empty otherwise. */
+  /** The reason for a failure or an exemption; empty otherwise. */
   readonly reason: string;
   /** It did not pass for a fault of the tool. */
   readonly exempt: boolean;
@@ -39,7 +39,7 @@ export function judge(
   return { name, passed: false, reason, exempt: false, verdicts };
 }
 
-/** What keeps a test from having passed: failures on some kinds, or that it was skipped on all. */
+/** Returns the fault of a test that has not passed: failures on some kinds, or skipped on all. */
 function findFault(
   verdicts: readonly KindVerdict[],
 ): { readonly ends: Exemption["ends"] | "hung"; readonly reason: string } | undefined {

@@ -1,4 +1,4 @@
-/** An initiator that notes what it asks for, and what it is told. */
+/** An initiator that notes its requests and their answers. */
 import { writeUint16, writeUint32, writeUint64 } from "../../lib/bytes/big_endian.ts";
 import type { Initiator } from "../support/initiator.ts";
 import { compareAndWrite, synchronizeCache16, write16, writeAtomic16 } from "../support/initiator_cdb.ts";
@@ -28,13 +28,13 @@ const ACTIONS = {
 /** A service action of PERSISTENT RESERVE OUT. */
 export type ReserveAction = keyof typeof ACTIONS;
 
-/** What PERSISTENT RESERVE OUT says besides its service action; keys are 16 hexadecimal digits. */
+/** The parameters of PERSISTENT RESERVE OUT besides its service action; keys are 16 hexadecimal digits. */
 export interface ReserveOut {
   readonly key?: string;
   /** The new key, or the one to preempt. */
   readonly otherKey?: string;
   readonly lun?: number;
-  /** What is reserved afterwards, if that is known. */
+  /** The reservation afterwards, if known. */
   readonly leadsTo?: string;
 }
 

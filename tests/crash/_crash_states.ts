@@ -2,8 +2,8 @@
  * The states that a crash may leave, from a recording that is cut at a point.
  *
  * The death of the process leaves everything that it did, and of a write under way the first pages. A power cut leaves
- * what is durable and any selection of the rest. Of selections there are far too many: each point gets the most telling
- * ones, and others at random.
+ * what is durable and any selection of the rest. Of selections there are far too many: each point gets the most
+ * revealing ones, and others at random.
  */
 import type { Random } from "../support/seeded_random.ts";
 import { Disk, type Tree } from "./_disk.ts";
@@ -13,7 +13,7 @@ import { describeChange, type Operation, type Recording } from "./_operation.ts"
 /** The two ways to crash. */
 export type CrashKind = "kill" | "power";
 
-/** What a crash leaves. */
+/** The disk after a crash. */
 export interface CrashState {
   readonly kind: CrashKind;
   /** The time of the cut. */
@@ -27,7 +27,7 @@ export interface CrashState {
 /** A state that is made when it is its turn. */
 export interface CrashPlan {
   readonly kind: CrashKind;
-  /** States of rank 0 are the most telling. */
+  /** The most revealing states have rank 0. */
   readonly rank: 0 | 1 | 2;
   make(): CrashState;
 }

@@ -6,7 +6,7 @@ import type { Change, Operation } from "./_operation.ts";
 /** Everything in a folder, by relative path, parents first. */
 export type Tree = ReadonlyMap<string, Entry>;
 
-/** What has a path. */
+/** An object with a path. */
 export type Entry =
   | { readonly kind: "folder" }
   | { readonly kind: "file"; readonly image: FileImage }

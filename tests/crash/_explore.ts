@@ -51,7 +51,7 @@ export interface ExploreOptions {
 /** A workload that was recorded. */
 export interface Recorded {
   readonly before: Disk;
-  /** What was known, and durable, before. */
+  /** The notes from before, all durable. */
   readonly notesBefore: readonly Note[];
   readonly recording: Recording<Note>;
 }
@@ -98,9 +98,9 @@ async function record(
 /** A crash that another one follows. */
 interface FirstCrash {
   readonly state: CrashState;
-  /** What was known by then. */
+  /** The notes up to that time. */
   readonly notes: readonly Note[];
-  /** What would have been known later. */
+  /** The notes after that time. */
   readonly later: readonly Note[];
 }
 
@@ -227,7 +227,7 @@ function notesFrom({ notes }: Recording<Note>, time: number): Note[] {
 /** Shares of the ranks among the chosen. */
 const SHARES = [0.4, 0.3, 0.3] as const;
 
-/** Chooses plans at random: as many kills as power cuts, and the most telling ones first, where there are so many. */
+/** Chooses plans at random: as many kills as power cuts, the most revealing first. */
 function choose(plans: readonly CrashPlan[], count: number, random: Random): CrashPlan[] {
   const groups = SHARES.flatMap((share, rank) =>
     (["kill", "power"] as const).map((kind) => ({

@@ -8,7 +8,7 @@
  * the disk as a whole or not at all.
  */
 
-/** What the kernel writes at once. */
+/** The unit in which the kernel writes. */
 export const PAGE_BYTES = 4096;
 
 /** The content of a file. Pages that are not there are zeros. */

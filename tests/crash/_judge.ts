@@ -28,7 +28,7 @@ function tagOf({ how, id }: Writing): number {
   return how === "unmap" || how === "erase" ? 0 : id;
 }
 
-/** What a block may hold: writes to it, oldest first. */
+/** The contents that a block may have: writes to it, oldest first. */
 interface BlockHistory {
   readonly tag: number;
   readonly writing: Writing | undefined;
@@ -37,7 +37,7 @@ interface BlockHistory {
 /** All that is known of a LUN. */
 class LunLedger {
   readonly writings = new Map<number, Writing>();
-  /** What was seen durable, before any of the writings. */
+  /** The contents seen durable before any of the writes. */
   base: readonly number[] | undefined;
   /** Access was refused, as SANITIZE had not completed. */
   isUnsanitized = false;
@@ -76,7 +76,7 @@ export class Ledger {
   /**
    * Takes the notes of a recording up to a time.
    *
-   * @param later the notes after that, which tell what requests that were under way would have led to
+   * @param later the notes after that time, which show the intended results of unfinished requests
    */
   constructor(notes: readonly Note[], later: readonly Note[] = []) {
     for (const note of later) if (note.kind === "reserved") this.#outcomes.set(note.id, note.state);

@@ -1,4 +1,4 @@
-/** What was known at a time of a recording: promises that the product made, and what was asked of it. */
+/** Notes in a recording: the requests to the product, and the promises that it made. */
 import { writeUint32 } from "../../lib/bytes/big_endian.ts";
 import type { Identity } from "../../lib/scsi/identity.ts";
 
@@ -30,19 +30,19 @@ export type Note =
   | { readonly kind: "reserving"; readonly id: number; readonly lun: number; readonly leadsTo?: string }
   /** It was acknowledged, and these are the reservations then. */
   | { readonly kind: "reserved"; readonly id: number; readonly lun: number; readonly state: string }
-  /** An initiator was told these. */
+  /** An initiator read these reservations. */
   | { readonly kind: "reservationsSeen"; readonly lun: number; readonly state: string };
 
 /** The disks that are there, by the paths of their files in the storage folder. */
 export type Disks = Readonly<Record<string, { readonly identity: Identity; readonly sizeBytes: number }>>;
 
-/** What a restarted product shows. */
+/** The state of a restarted product. */
 export interface Observation {
   /** Everything that it refused or failed to do. */
   readonly problems: readonly string[];
-  /** What was there before anything was started. */
+  /** The disks before any program was started. */
   readonly found: Disks;
-  /** What was there after `iscsi build`; undefined where it was not run. */
+  /** The disks after `iscsi build`; undefined if it was not run. */
   readonly built: Disks | undefined;
   /** The numbers of the writes of which some file of the storage folder had a block before anything was started. */
   readonly traces: ReadonlySet<number>;
@@ -50,7 +50,7 @@ export interface Observation {
   readonly tags: ReadonlyMap<number, readonly number[]>;
   /** The LUNs that refuse access since their last SANITIZE did not complete. */
   readonly unsanitized: ReadonlySet<number>;
-  /** The reservations of each LUN, as READ KEYS and READ RESERVATION tell them. */
+  /** The reservations of each LUN, as READ KEYS and READ RESERVATION return them. */
   readonly reservations: ReadonlyMap<number, string>;
 }
 

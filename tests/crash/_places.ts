@@ -1,4 +1,4 @@
-/** Where the programs work that are recorded. */
+/** The folders in which recorded programs work. */
 import { join } from "@std/path";
 
 /** The storage folder in the folder that is recorded. Its parents are made by `build` too. */
@@ -6,7 +6,7 @@ export const STORAGE = "srv/storage";
 
 /** The folder that is recorded, in the folder of a recording. */
 export const ROOT_FOLDER = "root";
-/** What lies beside it. */
+/** The conf, beside the storage folder. */
 const CONF = "iscsi.conf";
 const NOTES = "notes";
 /** The log of strace. */

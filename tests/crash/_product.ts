@@ -94,7 +94,7 @@ export class Product {
     this.#server.reconfigure(this.#settings(lines));
   }
 
-  /** Logs an initiator in that has heard its first unit attentions. */
+  /** Logs in an initiator and takes its first unit attentions. */
   async connect(name: string, luns: readonly number[]): Promise<Initiator> {
     const [ours, theirs] = createPipe({ capacityBytes: 256 * 1024 });
     this.#served.push(this.#server.serve(theirs, ENDS));
@@ -173,7 +173,7 @@ export async function flush(initiator: Initiator, lun: number): Promise<void> {
   await command(initiator, { cdb: synchronizeCache16(), lun });
 }
 
-/** Returns the reservations of a LUN: keys and reservation, as PERSISTENT RESERVE IN tells them. */
+/** Returns the reservations of a LUN: keys and reservation, as PERSISTENT RESERVE IN returns them. */
 export async function readReservations(initiator: Initiator, lun: number): Promise<string> {
   const answers: string[] = [];
   for (const serviceAction of [0, 1]) {

@@ -1,13 +1,13 @@
 /** The methods of Deno's open files that stand in for its own while work is recorded. */
 import type { Change } from "./_operation.ts";
 
-/** What is known of an open file. */
+/** An open file in a recording. */
 export interface OpenFile {
   readonly handle: number;
   position: number;
 }
 
-/** What takes note of changes. */
+/** The receiver of changes. */
 export interface FileRecorder {
   /** The open file that an object of Deno's is; undefined for one elsewhere. */
   find(file: Deno.FsFile): OpenFile | undefined;

@@ -3,7 +3,7 @@ import { type Disks, type Note, type Observation, tracesIn } from "./_notes.ts";
 import { findDisks, findObstacles, flush, readReservations, readTags, UnsanitizedError } from "./_product.ts";
 import type { LunsToLookAt, Workload, World } from "./_world.ts";
 
-/** What is known before a restart. */
+/** The conf and the workload of a restart. */
 export interface Restart {
   readonly conf: readonly string[];
   /** The conf was built: nothing may keep it from being served. */
@@ -11,7 +11,7 @@ export interface Restart {
   readonly workload: Pick<Workload, "restart" | "looksAt">;
 }
 
-/** Returns what the notes say of a restart. */
+/** Returns the conf and the workload of a restart, from the notes. */
 export function restartOf(workload: Restart["workload"], notes: readonly Note[]): Restart {
   const conf = notes.findLast((note) => note.kind === "conf");
   const last = notes.findLast(({ kind }) => kind === "conf" || kind === "built");

@@ -148,7 +148,7 @@ function descriptorOf(text: string): { readonly number: string; readonly path: s
   return { number: number ?? text, path: isHex ? textOf(path) : path ?? "" };
 }
 
-/** What a path argument leads to, from the folder that stands before it. */
+/** Resolves a path argument relative to the folder before it. */
 function pathOf(folder: string, path: string): string {
   const text = textOf(path);
   return normalize(text.startsWith("/") ? text : join(descriptorOf(folder).path, text));

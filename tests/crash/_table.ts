@@ -1,4 +1,4 @@
-/** What came of an exploration, as text. */
+/** The result of an exploration, as text. */
 import { formatTable } from "../bench/table.ts";
 import type { Exploration, Violation } from "./_explore.ts";
 

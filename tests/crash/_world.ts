@@ -1,4 +1,4 @@
-/** What workloads work with, and what workloads are. */
+/** Workloads, and the world that they run in. */
 import type { Initiator } from "../support/initiator.ts";
 import type { Note } from "./_notes.ts";
 
@@ -11,7 +11,7 @@ export interface World {
   build(lines: readonly string[]): Promise<void>;
   /** Starts the server. It ends after the recording. */
   serve(lines: readonly string[]): Promise<void>;
-  /** Logs an initiator in at the server, which has heard its first unit attentions. */
+  /** Logs in an initiator at the server and takes its first unit attentions. */
   connect(name: string, luns: readonly number[]): Promise<Initiator>;
 }
 
@@ -28,7 +28,7 @@ export interface Workload {
   readonly title: string;
   /** The command that is run after a crash: `build` and then the server, or the server alone. */
   readonly restart: "build" | "serve";
-  /** What is looked at after a restart. */
+  /** The LUNs to examine after a restart. */
   readonly looksAt: LunsToLookAt;
   /** Makes what is there, and durable, when the recording begins. */
   prepare?(world: World): Promise<void>;

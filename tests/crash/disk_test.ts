@@ -12,7 +12,7 @@ function diskAfter(...changes: readonly Change[]): Disk {
   return disk;
 }
 
-/** What is there, as a person would read it: text up to the first zero, and the size. */
+/** Returns the entries of a tree in readable form: text up to the first zero, and the size. */
 function show(tree: Tree): string[] {
   return [...tree].map(([path, entry]) => {
     if (entry.kind !== "file") return `${path} ${entry.kind}`;

@@ -26,7 +26,7 @@ function written(id: number): Note {
 
 const FLUSH: readonly Note[] = [{ kind: "flushing", id: 100, lun: 0 }, { kind: "flushed", id: 100 }];
 
-/** Whether blocks that hold these are as promised. */
+/** Reports if blocks with these contents are as promised. */
 function allows(crash: CrashKind, notes: readonly Note[], ...tags: readonly number[]): boolean {
   return new Ledger(notes).judge(crash, { ...NOTHING, tags: new Map([[0, tags]]) }).length === 0;
 }

@@ -11,7 +11,7 @@ export const PREEMPT_AND_ABORT = 5;
 export const APTPL = 0x01;
 export const EXCLUSIVE_ACCESS = 3;
 
-/** What PERSISTENT RESERVE OUT says besides its service action; keys are 16 hexadecimal digits. */
+/** The parameters of PERSISTENT RESERVE OUT besides its service action; keys are 16 hexadecimal digits. */
 export interface ReserveOutOptions {
   readonly key?: string;
   readonly newKey?: string;

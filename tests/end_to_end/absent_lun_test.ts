@@ -21,7 +21,7 @@ async function logIn(appliance: Appliance, target: string): Promise<Initiator> {
   return initiator;
 }
 
-/** How a READ ends: `good`, or its sense key and additional sense code. */
+/** Returns the outcome of a READ: `good`, or its sense key and additional sense code. */
 async function read(initiator: Initiator): Promise<string> {
   const { status, sense } = await initiator.command({ cdb: read10(0, 1), read: 512 });
   return status === ScsiStatus.good ? "good" : `${sense?.key.toString(16)}/${sense?.code.toString(16)}`;

@@ -37,7 +37,7 @@ export class Appliance {
     this.port = port;
   }
 
-  /** Writes a conf: the example, unless told otherwise. Storage and port are added to it. */
+  /** Writes a conf, the example by default. Storage and port are added to it. */
   static create(conf = EXAMPLE): Appliance {
     const appliance = new Appliance(Deno.makeTempDirSync({ prefix: "iscsi-" }), freePort());
     appliance.writeConf(conf);
@@ -50,7 +50,7 @@ export class Appliance {
   get storage(): string {
     return `${this.folder}/storage`;
   }
-  /** Where discovery asks. */
+  /** The URL for discovery. */
   get portalUrl(): string {
     return `iscsi://127.0.0.1:${this.port}`;
   }

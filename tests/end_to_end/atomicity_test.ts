@@ -1,4 +1,4 @@
-/** What must not be interrupted, by other sessions or by the death of the server, with the program as it is shipped. */
+/** Commands that neither other sessions nor the death of the server may interrupt, with the shipped program. */
 import { assert, assertEquals, AssertionError } from "@std/assert";
 import { incrementCounter, readCounter } from "../support/counters.ts";
 import type { Initiator } from "../support/initiator.ts";
@@ -11,7 +11,7 @@ const BLOCK = 512;
 const TARGET = "iqn.2002-08.info.netmanager:disk";
 const CONF = "\n[disk]\nsize = 64MB\nnetworks = 127.0.0.0/8\n";
 
-/** A session of an initiator port, which has heard the first unit attention. */
+/** Returns a session of an initiator port that has taken its first unit attention. */
 async function logIn(appliance: Appliance, port = 0): Promise<Initiator> {
   const initiator = await appliance.login({
     targetName: TARGET,

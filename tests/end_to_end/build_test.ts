@@ -5,7 +5,7 @@ import { runAndHangUp, untilThere } from "../support/terminal.ts";
 import { runToolOk, testWithTools } from "../support/tools.ts";
 import { Appliance, XENSERVER, XENSERVER_BYTES } from "./appliance.ts";
 
-/** What `ls` and `stat` say of the files, without what `ls -l` of today need not say tomorrow. */
+/** Returns the output of `ls` and `stat` for the files, without the columns that change from day to day. */
 function listStorage(appliance: Appliance): Promise<string> {
   return runToolOk("sh", ["-c", `ls -lsa --full-time . .iscsi && md5sum .iscsi/*`], {
     cwd: appliance.storage,

@@ -1,4 +1,4 @@
-/** What initiators that no one here wrote make of CHAP and of redirection: libiscsi, which knows MD5 only, and QEMU. */
+/** CHAP and redirection with foreign initiators: libiscsi, which knows only MD5, and QEMU. */
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { runIscsi } from "../support/server_process.ts";
 import { runTool, testWithTools, type ToolResult } from "../support/tools.ts";
@@ -46,7 +46,7 @@ function makeAppliance(extra = ""): Appliance {
   return appliance;
 }
 
-/** Who logs in: by the URL, as `user%secret@`. */
+/** Returns the URL of a target, with the initiator's credentials as `user%secret@`. */
 function urlOf({ port }: Appliance, who: string, target?: string): string {
   const portal = `iscsi://${who === "" ? "" : `${who}@`}127.0.0.1:${port}`;
   return target === undefined ? portal : `${portal}/${NODE}:${target}/0`;
@@ -215,12 +215,12 @@ redirect = permanently ${elsewhere}
   assertEquals(info.code, 0, info.stderr);
   assertStringIncludes(info.stdout, "4194304 bytes");
   await server.waitForLog(`redirected: [disk] is temporarily at ${elsewhere}`);
-  // libiscsi follows a redirection for the time being only, and says by name what else it is told.
+  // libiscsi follows only temporary redirections, and names the status of any other.
   const moved = await inquire(here, `alice%${ALICE}`, "hosts");
   assertNotEquals(moved.code, 0);
   assertStringIncludes(moved.stdout + moved.stderr, "Target moved permanently(258)");
   await server.waitForLog(`redirected: [hosts] is permanently at ${elsewhere}`);
-  // Nobody has logged in here.
+  // No initiator has logged in here.
   assertEquals(server.stderr.includes("session begins"), false);
 });
 

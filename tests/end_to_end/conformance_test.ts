@@ -83,7 +83,7 @@ testWithTools("iscsi-test-cu passes every test of our commands", ["iscsi-test-cu
   assertEquals(count > 80, true, `only ${count} tests were found`);
 });
 
-/** What one run of iscsi-test-cu prints around its verdict. */
+/** Returns the result of a run of iscsi-test-cu whose verdict is this text. */
 function run(said: string, code = 0): Parameters<typeof readVerdict>[0] {
   const stdout =
     `  [SKIPPED] before\nSuite: Read10\n  Test: Simple ...${said}\n  [SKIPPED] after\nRun Summary:\n`;

@@ -8,7 +8,7 @@ import { Appliance } from "./appliance.ts";
 
 const BLOCK_BYTES = 512;
 
-/** What both sides may settle on, from the least to the most: each changes how data are cut. */
+/** Negotiated parameters, from the least to the most: each changes how data are divided. */
 const SETTLEMENTS: readonly Readonly<Record<string, string>>[] = [
   {},
   { InitialR2T: "Yes", ImmediateData: "No", MaxOutstandingR2T: "1" },
@@ -25,7 +25,7 @@ const SETTLEMENTS: readonly Readonly<Record<string, string>>[] = [
   { MaxRecvDataSegmentLength: "16777215", FirstBurstLength: "16777215", MaxBurstLength: "16777215" },
 ];
 
-/** Bytes that tell where they belong. */
+/** Returns bytes whose values depend on their position. */
 function pattern(length: number, seed: number): Uint8Array {
   const bytes = new Uint8Array(length);
   for (let i = 0; i < length; i++) bytes[i] = (i >>> 9) * 31 + i + seed;
@@ -116,7 +116,7 @@ Deno.test("what an initiator expects and what a command has need not be the same
 /** Longest that commands may take that compete with many others. */
 const FLOW_LIMIT_MS = 30_000;
 
-/** What has to be answered whatever else is going on. */
+/** Sends requests that must be answered during any other work. */
 async function exerciseControl(initiator: Initiator): Promise<void> {
   for (const attribute of [Attribute.untagged, Attribute.simple, Attribute.ordered, Attribute.headOfQueue]) {
     for (const isImmediate of [false, true]) {

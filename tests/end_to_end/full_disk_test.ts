@@ -24,7 +24,7 @@ async function logIn(appliance: Appliance, name: string, number: number): Promis
   for (let times = 0; times < 2; times++) {
     attentions.push((await initiator.command({ cdb: testUnitReady() })).sense?.code);
   }
-  // All of the file system is below the threshold of which initiators are told.
+  // The whole file system is below the threshold at which initiators are notified.
   assertEquals(attentions, [0x2900, 0x3807]);
   return initiator;
 }
@@ -38,7 +38,7 @@ async function readKeys(initiator: Initiator): Promise<string> {
   return (await initiator.command({ cdb, read: 256 })).data.slice(8).toHex();
 }
 
-/** How many lines of a log contain a text. */
+/** Counts the lines of a log that contain a text. */
 function count(log: string, text: string): number {
   return log.split("\n").filter((line) => line.includes(text)).length;
 }

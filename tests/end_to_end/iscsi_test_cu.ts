@@ -3,7 +3,7 @@
  */
 import { runTool, type ToolResult } from "../support/tools.ts";
 
-/** How a test ended, and in whose words. */
+/** The outcome of a test, with the words that report it. */
 export interface Verdict {
   readonly kind: "passed" | "failed" | "skipped" | "hung";
   readonly reason: string;

@@ -1,4 +1,4 @@
-/** What the conf says of a disk, as an initiator sees it. */
+/** The properties of a disk in the conf, as an initiator sees them. */
 import { assertEquals } from "@std/assert";
 import { readUint32, readUint64 } from "../../lib/bytes/big_endian.ts";
 import { inquiry, readCapacity16 } from "../support/initiator_cdb.ts";

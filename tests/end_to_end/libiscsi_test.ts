@@ -1,4 +1,4 @@
-/** What libiscsi's tools see of the example conf. */
+/** The example conf as libiscsi's tools see it. */
 import { assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { runTool, runToolOk, testWithTools } from "../support/tools.ts";
 import {
@@ -49,7 +49,7 @@ testWithTools("a stranger sees no target and is refused, and the log names the r
   assertNotEquals(refusal, undefined, `No refusal names the rule "initiators":\n${server.stderr}`);
 });
 
-/** What a page has to show in iscsi-inq's words, which takes its number in decimal. */
+/** The expected output of iscsi-inq for each page; the tool takes page numbers in decimal. */
 const PAGES: readonly { readonly args: readonly string[]; readonly shows: readonly RegExp[] }[] = [
   { args: [], shows: [/Peripheral Device Type:DIRECT_ACCESS/, /Vendor:\S+/, /Product:\S+/, /CmdQue:1/] },
   {

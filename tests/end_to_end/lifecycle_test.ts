@@ -149,7 +149,7 @@ Deno.test("a second server on the same storage is refused with the first one's p
   assertEquals((await initiator.nop()).data.length, 0);
 });
 
-/** What makes a LUN the same disk to an initiator: serial number and device identification. */
+/** Returns the serial number and the device identification, by which an initiator recognizes a disk. */
 async function identityOf(appliance: Appliance): Promise<string[]> {
   await using initiator = await appliance.login();
   const pages: string[] = [];

@@ -1,6 +1,7 @@
 /**
  * A day in the life of a server: eight initiators do verified I/O while its conf gains a target, grows a LUN, loses a
- * LUN, changes an access rule and is broken by a typing error. `deno run -A tests/end_to_end/live_session.ts` tells it.
+ * LUN, changes an access rule and is broken by a typing error. Run it with
+ * `deno run -A tests/end_to_end/live_session.ts`.
  */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { DiligentInitiator, type DiligentOptions } from "../support/diligent_initiator.ts";
@@ -13,7 +14,7 @@ const NODE = "iqn.2002-08.info.netmanager";
 /** Rounds of write, read and comparison that each initiator does between two changes. */
 const ROUNDS = 5;
 
-/** Who works where. */
+/** The initiators, each with its target and LUN. */
 const CREW: Readonly<Record<string, Pick<DiligentOptions, "lun"> & { readonly target: string }>> = {
   anna: { target: "quiet" },
   bert: { target: "quiet" },
@@ -57,7 +58,7 @@ class Scene {
     this.#noticed.set(name, 0);
   }
 
-  /** Runs a command of the program and tells what it says. */
+  /** Runs a command of the program and prints its output. */
   async run(what: string, result: Promise<ToolResult>): Promise<ToolResult> {
     const { code, stdout, stderr } = await result;
     this.#tell(`$ ${what}   (exit code ${code})`);
@@ -65,7 +66,7 @@ class Scene {
     return { code, stdout, stderr };
   }
 
-  /** Those who are named notice exactly this; all go on with their work but who has none any more. */
+  /** Checks that the named initiators notice exactly this, and that all go on except those without a disk. */
   async expect(
     noticed: Readonly<Record<string, readonly string[]>>,
     gone: readonly string[] = [],
@@ -109,7 +110,7 @@ function confOf(
   return `${sections.join("\n")}\n`;
 }
 
-/** Lives through it; throws where somebody notices what is not for him, or does not notice what is. */
+/** Plays the day; throws when an initiator notices a change that is not its own, or misses one that is. */
 export async function liveSession(tell: (line: string) => void): Promise<void> {
   using appliance = Appliance.create("");
   const { folder } = appliance;

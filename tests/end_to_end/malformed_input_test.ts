@@ -1,4 +1,4 @@
-/** What a wrong conf and hostile peers can do to the program: nothing. */
+/** A wrong conf and hostile peers do the program no harm. */
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { writeUint24 } from "../../lib/bytes/big_endian.ts";
 import type { Initiator } from "../support/initiator.ts";
@@ -81,7 +81,7 @@ function lyingLogin(dataSegmentLength: number, ahsWords = 0): Uint8Array {
   return pdu.header;
 }
 
-/** What hostile peers send before they have logged in. All but a cut-off PDU lose their connection for it. */
+/** Attacks before the login. After each of them but a cut-off PDU the server closes the connection. */
 const ATTACKS: Readonly<Record<string, () => (RequestPdu | Uint8Array)[]>> = {
   "a data segment of 16 MiB": () => [lyingLogin(0xffffff), new Uint8Array(0xffffff)],
   "additional headers of 1020 bytes": () => [lyingLogin(0, 255), new Uint8Array(1020)],

@@ -1,4 +1,4 @@
-/** What the running server tells Prometheus and its log, with its real rights. */
+/** The metrics and the log of the running server, with its real permissions. */
 import { assert, assertEquals } from "@std/assert";
 import { read10 } from "../support/initiator_cdb.ts";
 import { parseExposition } from "../support/exposition_parser.ts";
@@ -22,7 +22,7 @@ Deno.test("metrics are served where the conf says, and say what initiators do", 
   assert(valueOf("process_cpu_seconds_total")! > 0);
 });
 
-/** The worker that serves metrics starts by itself, and nobody waits for it. */
+/** Returns the metrics. The worker that serves them starts on its own, and the server is ready before it. */
 async function metricsAt(port: number): Promise<string> {
   for (let attempt = 0; attempt < 600; attempt++) {
     const response = await fetch(`http://127.0.0.1:${port}/metrics`).catch(() => undefined);

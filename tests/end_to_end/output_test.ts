@@ -1,4 +1,4 @@
-/** What the program does where its output goes nowhere: to a disk that is full, or to who has read enough. */
+/** The program with an output that fails: a full disk, or a reader that has left. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { iscsiCommand, runIscsi } from "../support/server_process.ts";
 import { runTool, type ToolResult } from "../support/tools.ts";

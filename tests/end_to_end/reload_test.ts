@@ -131,7 +131,7 @@ Deno.test("builds at the same time come one after the other, and the last conf i
     Deno.kill(server.pid, "SIGHUP");
     return result;
   }));
-  // Whoever comes while another one builds, or before, is told so.
+  // A build or a reload that meets another one fails.
   assert(results.some(({ code }) => code === 0), results[0]!.stderr);
   const added = server.stderr.split("\n").filter((line) => line.includes("add target [late]"));
   assertEquals(added.length, 1, server.stderr);
@@ -158,7 +158,7 @@ Deno.test("another port is listened at by a relay while sessions at the old one 
     await worker.stop();
     assertEquals(worker.diary, []);
   }
-  // Nobody is disturbed any more: the next worker has the right to listen there itself.
+  // All sessions have ended, so the next worker gets the permission to listen there itself.
   await server.waitForLog(`Restarting the target worker to listen at 127.0.0.1:${port}`, 15_000);
   await until(() => server.stdout.split("\n").filter((line) => line === "ready").length === 2, "it is ready");
   const there = await work(appliance, port);
@@ -191,7 +191,7 @@ Deno.test("another storage folder takes --force while there are sessions, and th
   await there.untilRounds(3);
   await there.stop();
   assertEquals((await reload()).stdout, `Nothing changed in the running server (pid ${server.pid})\n`);
-  // Nobody has the old folder any more.
+  // The old folder is free for another server.
   appliance.writeConf(CONF.replace("127.0.0.0/8", "127.0.0.2"));
   await using second = await ServerProcess.start(appliance.confPath);
   assertEquals((await second.stop()).code, 0);

@@ -27,7 +27,7 @@ async function logIn(appliance: Appliance, options: typeof ANNA): Promise<Initia
   return initiator;
 }
 
-/** What PERSISTENT RESERVE IN says after its header. */
+/** Returns the parameter data of PERSISTENT RESERVE IN after their header. */
 async function reserveIn(initiator: Initiator, lun: number, serviceAction: number): Promise<string> {
   const cdb = Uint8Array.of(0x5e, serviceAction, 0, 0, 0, 0, 0, 1, 0, 0);
   const { status, data } = await initiator.command({ cdb, lun, read: 256 });

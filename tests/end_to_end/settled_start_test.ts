@@ -1,4 +1,4 @@
-/** What a server reads when it starts is on stable storage before any initiator can reach it. */
+/** A starting server puts the files that it reads on stable storage before any initiator can reach it. */
 import { assert, assertEquals } from "@std/assert";
 import { dirname } from "@std/path";
 import { testUnitReady } from "../support/initiator_cdb.ts";

@@ -5,7 +5,7 @@
 import { freePort } from "../support/server_process.ts";
 import { runToolOk, type Tool } from "../support/tools.ts";
 
-/** What a test with tgt needs. */
+/** The tools of a test with tgt. */
 export const TGT_TOOLS: readonly Tool[] = ["tgtd", "tgtadm"];
 
 const START_LIMIT_MS = 5000;

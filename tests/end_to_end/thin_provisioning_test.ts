@@ -10,6 +10,7 @@ import {
   write10,
   write16,
 } from "../support/initiator_cdb.ts";
+import { findMountObstacle } from "../support/obstacles.ts";
 import { runToolOk, testWithTools } from "../support/tools.ts";
 import { Appliance } from "./appliance.ts";
 
@@ -21,7 +22,7 @@ function allocatedBytes(appliance: Appliance): number {
   return Deno.statSync(`${appliance.storage}/disk`).blocks! * 512;
 }
 
-/** An initiator that is logged in and has been told all there is to tell. */
+/** Returns an initiator that is logged in and has taken all unit attentions. */
 async function logIn(appliance: Appliance): Promise<Initiator> {
   const initiator = await appliance.login({ targetName: TARGET });
   // After the power on, that space is short, where the file system is small.
@@ -115,21 +116,7 @@ class SmallFileSystem {
   }
 }
 
-/** Why there can be no small file system here. */
-function findObstacle(): string | undefined {
-  if (Deno.uid() !== 0) return "takes root";
-  const folder = Deno.makeTempDirSync({ prefix: "iscsi-" });
-  try {
-    new SmallFileSystem(folder, 1)[Symbol.dispose]();
-    return undefined;
-  } catch (error) {
-    return `cannot mount: ${error instanceof Error ? error.message : error}`;
-  } finally {
-    Deno.removeSync(folder);
-  }
-}
-
-const OBSTACLE = findObstacle();
+const OBSTACLE = findMountObstacle();
 
 Deno.test({
   name: `a full file system costs the write that finds it full, and nothing else${

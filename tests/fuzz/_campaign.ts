@@ -27,10 +27,10 @@ import { ServedBench } from "./_served_bench.ts";
 /** Exchanges with one node. What an initiator may change for good (mode pages, reservations) stays until the next. */
 const EXCHANGES_PER_NODE = 50;
 
-/** How far the clock moves when the target lets somebody wait: who has failed to log in waits before the next login. */
+/** Milliseconds to advance the clock when the target delays an answer: it delays logins after failed ones. */
 const PAUSE_MS = 1500;
 
-/** How far it moves for what has a grace period to end. */
+/** Milliseconds to advance the clock past a grace period. */
 const GRACE_MS = 10_000;
 
 const CONNECTIONS_MAX = 8;
@@ -47,12 +47,12 @@ class Exchange {
   readonly #random: Random;
   readonly #report: FuzzReport;
   readonly #connections: MadConnection[] = [];
-  /** What the witness writes is not what the mad do. */
+  /** The witness's own source of random numbers: its writes do not depend on those of the mad initiators. */
   readonly #ownRandom: Random;
   #testimony: Promise<void> = Promise.resolve();
-  /** How seldom the operator does something. */
+  /** The operator acts once in so many requests. */
   readonly #interferesOneIn: number;
-  /** How seldom somebody logs in besides. */
+  /** An additional initiator logs in once in so many requests. */
   readonly #logsInOneIn: number;
 
   constructor(bench: FuzzBench, random: Random, report: FuzzReport) {
@@ -207,7 +207,7 @@ async function runOnNode(seed: number, pdusMax: number, report: FuzzReport): Pro
   }
 }
 
-/** How long a campaign is, and from where it starts. */
+/** The length of a campaign, and its seed. */
 export interface CampaignOptions {
   readonly pdus: number;
   readonly seed: number;

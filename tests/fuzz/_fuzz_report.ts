@@ -1,4 +1,4 @@
-/** What a fuzzing campaign sent, and what came of it, counted by kind. */
+/** The requests and the outcomes of a fuzzing campaign, counted by kind. */
 import { InitiatorOpcode, initiatorOpcodeName } from "../../lib/iscsi/pdu/opcodes.ts";
 import { LoginStatus } from "../../lib/iscsi/pdu/login_status.ts";
 import { RejectReason } from "../../lib/iscsi/pdu/reject_reason.ts";
@@ -74,7 +74,7 @@ export class FuzzReport {
     count(this.#tables["Ends of connections"]!, how);
   }
 
-  /** Somebody has logged in while others were at work. */
+  /** Counts a login while others were at work. */
   loggedInAmong(how: string): void {
     count(this.#tables["Logins while others were at work"]!, how);
   }
@@ -92,12 +92,12 @@ export class FuzzReport {
     this.heapBytesLast = heapUsed;
   }
 
-  /** How often something of a table happened. */
+  /** Returns the count of an entry of a table. */
   counted(table: string, name: string): number {
     return this.#tables[table]?.get(name) ?? 0;
   }
 
-  /** What of a table happened at all. */
+  /** Returns the entries of a table that have a count. */
   names(table: string): readonly string[] {
     return [...this.#tables[table]?.keys() ?? []].toSorted();
   }

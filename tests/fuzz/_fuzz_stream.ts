@@ -3,10 +3,10 @@
  */
 import type { ByteStream } from "../support/pipe.ts";
 
-/** How long a target that may not stall is waited for in one go; it takes microseconds. */
+/** Milliseconds to wait in one go for a target that may not stall; it needs microseconds. */
 const TURN_MS = 1000;
 
-/** How many turns a target may take: many, as the whole machine may stand still for seconds. */
+/** The most turns that a target may take: many, because the whole machine may pause for seconds. */
 const TURNS_MAX = 10_000;
 const LONG_TURNS_MAX = 60;
 
@@ -24,7 +24,7 @@ export class FuzzStream implements ByteStream {
   #reader: { into: Uint8Array; resolve: (count: number | null) => void } | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
 
-  /** @param onStall called when the target lets us wait: somebody should let the time go by */
+  /** @param onStall called when the target delays an answer: the caller should advance the clock */
   constructor(onStall: () => void) {
     this.#onStall = onStall;
   }
@@ -69,7 +69,7 @@ export class FuzzStream implements ByteStream {
     this.#serve();
   }
 
-  /** What the target has sent since the last call. */
+  /** Returns the bytes that the target has sent since the last call. */
   take(): Uint8Array[] {
     return this.#outgoing.splice(0);
   }
@@ -85,7 +85,7 @@ export class FuzzStream implements ByteStream {
       if (turns > turnsMax) throw new Error("The target does not read what was sent");
       this.#idle = Promise.withResolvers();
       const turn = Promise.withResolvers<void>();
-      // A login is handled at once, so that turns, and not time, tell whether it is held back.
+      // A login is handled at once, so a held-back one shows after a number of turns, whatever the time.
       const timer = setTimeout(() => turn.resolve(), mayStall ? 0 : TURN_MS);
       await Promise.race([this.#idle.promise, turn.promise]);
       clearTimeout(timer);

@@ -70,7 +70,7 @@ const STRAY: Readonly<Record<string, Values>> = {
 export function operationalPairs(random: Random): [string, string][] {
   const pairs: [string, string][] = [];
   for (const [key, values] of Object.entries(OPERATIONAL)) {
-    // Without more connections nobody can join.
+    // Other connections can join only if MaxConnections allows them.
     const isWanted = key === "MaxConnections" ? !random.oneIn(3) : random.oneIn(3);
     if (!isWanted) continue;
     // The first values of each key are good ones.
@@ -94,7 +94,7 @@ export const WITNESS_NAME = "iqn.2000-01.a:witness";
 /** The target that is elsewhere now. */
 export const MOVED = "moved";
 
-/** Who logs in: mostly somebody who may. */
+/** The names in a login: usually those of an initiator that is allowed. */
 function names(random: Random, isDiscovery: boolean): [string, string][] {
   const bad = [
     "",
@@ -113,7 +113,7 @@ function names(random: Random, isDiscovery: boolean): [string, string][] {
   return pairs;
 }
 
-/** The target that wants to know who somebody is, and how that is proved. */
+/** The target that requires CHAP, and the secrets for it. */
 export const GUARDED = "guarded";
 export const CREDENTIALS = { name: "user", secret: "secret of user" } as const;
 
@@ -170,7 +170,7 @@ function guardedSteps(random: Random): LoginStep[] {
   return [...inPieces(random, encodeText(greeting), next), ...inPieces(random, encodeText(algorithms), stay)];
 }
 
-/** What may go wrong with an answer to a challenge: mostly nothing. */
+/** The faults to put into an answer to a challenge: usually none. */
 export function spoiledAnswer(random: Random, right: TextPairs): [string, string][] {
   const pairs = right.map(([key, value]): [string, string] => [key, value]);
   while (random.oneIn(3)) {
@@ -205,7 +205,7 @@ export function loginSteps(random: Random): LoginStep[] {
   return steps;
 }
 
-/** What all requests of a login have alike. */
+/** The fields common to all requests of a login. */
 export interface LoginNumbers {
   readonly isid: Uint8Array;
   readonly tsih: number;

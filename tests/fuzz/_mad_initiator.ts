@@ -56,7 +56,7 @@ export interface Witness {
   received(pdu: Pdu): void;
 }
 
-/** How mad it is. */
+/** The kinds and the rates of an initiator's faults. */
 export interface Madness {
   /** Spoils what is said before the login is complete. */
   readonly spoilsLogin: boolean;
@@ -64,7 +64,7 @@ export interface Madness {
   readonly oneIn: number;
 }
 
-/** What it takes to be a mad initiator. */
+/** The parts of a mad initiator. */
 export interface MadInitiatorOptions {
   readonly stream: FuzzStream;
   readonly session: MadSession;
@@ -88,7 +88,7 @@ export class MadInitiator {
   readonly #writeData = new Map<number, Uint8Array>();
   readonly #solicitations: Solicitation[] = [];
   readonly #history: RequestPdu[] = [];
-  /** What the login has settled: it holds for whatever comes behind it. */
+  /** The digests that the login negotiated; they apply from the next PDU on. */
   #digests: DigestUse = NO_DIGESTS;
   readonly #loginAnswers: Uint8Array[] = [];
   /** The target wants to know who this is. */
@@ -147,7 +147,7 @@ export class MadInitiator {
     );
   }
 
-  /** Hears the first unit attention of both units, so that what follows is carried out. */
+  /** Takes the first unit attention of both units, so that later commands are executed. */
   async hearAttentions(): Promise<void> {
     const common = {
       isFinal: true,
@@ -353,7 +353,7 @@ export class MadInitiator {
     return [pdu];
   }
 
-  /** Data for an R2T, or unsolicited: mostly what is due, in pieces. */
+  /** Sends data for an R2T, or unsolicited: usually the data that are due, in pieces. */
   #answerSolicitation(): RequestPdu[] {
     const random = this.#random;
     const index = random.oneIn(8) ? random.below(this.#solicitations.length) : 0;
@@ -444,7 +444,7 @@ export class MadInitiator {
     ];
   }
 
-  /** What was sent before comes again, as it was. */
+  /** Repeats an earlier request unchanged. */
   #repeat(): RequestPdu[] {
     const random = this.#random;
     return this.#history.length === 0 ? [] : [random.pick(this.#history)];
@@ -492,7 +492,7 @@ export class MadInitiator {
   }
 }
 
-/** Whether the header of a request that was rejected has a number of its own. */
+/** Reports if the header of a rejected request has a number of its own. */
 function isNumbered(header: Uint8Array): boolean {
   const opcode = header[0]! & 0x3f;
   const isImmediate = (header[0]! & 0x40) !== 0;

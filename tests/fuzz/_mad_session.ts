@@ -1,4 +1,4 @@
-/** What the connections of one session of mad initiators share. */
+/** The state that the connections of one session of mad initiators share. */
 import { ISID } from "../support/initiator_login.ts";
 import type { Random } from "../support/seeded_random.ts";
 
@@ -9,7 +9,7 @@ export class MadSession {
   nextTag = 1;
   /** Numbers of requests that were rejected: open until something fills them (7.3). */
   readonly gaps: number[] = [];
-  /** What the last login was given. */
+  /** The TSIH of the last login. */
   tsih = 0;
 
   constructor(random: Random) {

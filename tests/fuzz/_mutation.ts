@@ -24,7 +24,7 @@ const MUTATIONS: readonly Mutation[] = [
     new DataView(header.buffer).setUint32(random.below(12) * 4, random.pick(INTERESTING));
   },
   function lieAboutLength(random, { header }): void {
-    // Mostly a little, sometimes a lot.
+    // Usually a little, sometimes a lot.
     header[random.oneIn(60) ? 5 : random.oneIn(3) ? 6 : 7] = random.uint32();
   },
   function lieAboutAdditionalHeaders(random, { header }): void {

@@ -13,7 +13,7 @@ const OTHER_WRITING = new Set([
   ...[0x04, 0x07, 0x2e, 0x3f, 0x41, 0x42, 0x48, 0x53, 0x83, 0x89, 0x8b, 0x8e, 0x93, 0x9c, 0x9d, 0xae],
 ]);
 
-/** Whether a command writes otherwise than WRITE does. */
+/** Reports if a command writes in another way than WRITE does. */
 export function writesOtherwise(operationCode: number): boolean {
   return OTHER_WRITING.has(operationCode);
 }
@@ -66,7 +66,7 @@ export class SentWrites {
     this.#rest = stream.slice(start);
   }
 
-  /** Strikes out those bytes of a write that a command of this stream puts there: they are not `open` any more. */
+  /** Clears in `open` the bytes of a write that a command of this stream accounts for. */
   strikeOut({ lun, offset, bytes }: StoreWrite, open: Uint8Array): void {
     for (const { startBytes, endBytes, ...command } of this.#commands) {
       if (command.lun !== lun || endBytes <= offset || startBytes >= offset + bytes.length) continue;
@@ -107,7 +107,7 @@ export class SentWrites {
   }
 }
 
-/** Whether every byte of a write is one that a command of these streams puts there. */
+/** Reports if commands of these streams account for every byte of a write. */
 export function isJustified(write: StoreWrite, sent: readonly SentWrites[]): boolean {
   const open = new Uint8Array(write.bytes.length).fill(1);
   for (const one of sent) one.strikeOut(write, open);

@@ -17,10 +17,10 @@ import type { StoreWrite } from "./_sent_writes.ts";
 
 const MEGABYTES_MAX = 3;
 
-/** Nobody has sent a WRITE to it. */
+/** The LUN of a medium that no initiator may write to. */
 const NO_LUN = -1;
 
-/** What the operator has set. */
+/** The operator's settings. */
 interface Plan {
   readonly isServed: boolean;
   readonly hasSecondUnit: boolean;
@@ -35,7 +35,7 @@ interface Plan {
 
 const FILES = ["disk", "spare"];
 
-/** What the mad may write to, and what nobody may. */
+/** The media: those that the mad initiators may write to, and those that no initiator may. */
 const MEDIA = [
   ...FILES.flatMap((file) => [{ name: file, lun: 0 }, { name: `${file}_1`, lun: 1 }]),
   { name: GUARDED, lun: NO_LUN },
@@ -53,7 +53,7 @@ const USUAL: Plan = {
   leadsTo: "10.0.0.9",
 };
 
-/** What the operator may change, by what that is called. */
+/** The operator's possible changes, by name. */
 const CHANGES: Readonly<Record<string, (plan: Plan) => Plan>> = {
   "target removed or added": (plan) => ({ ...plan, isServed: !plan.isServed }),
   "LUN removed or added": (plan) => ({ ...plan, hasSecondUnit: !plan.hasSecondUnit }),
@@ -84,7 +84,7 @@ function openBelow(folder: string): string[] {
   });
 }
 
-/** What is in a file; nothing when there is none yet. */
+/** Returns the content of a file; empty when it does not exist yet. */
 function readWhole(path: string): Uint8Array {
   try {
     return Deno.readFileSync(path);
@@ -94,7 +94,7 @@ function readWhole(path: string): Uint8Array {
   }
 }
 
-/** Which bytes of a file are others than before. */
+/** Returns the ranges of a file that have changed. */
 function differences(lun: number, before: Uint8Array, after: Uint8Array): StoreWrite[] {
   const writes: StoreWrite[] = [];
   for (let offset = 0; offset < after.length; offset++) {
@@ -168,7 +168,7 @@ export class ServedBench implements FuzzBench {
     });
   }
 
-  /** What the operator takes from everybody is closed once nobody is at work there any more. */
+  /** Checks that only the witness is served, and that the files of a removed target are closed. */
   async assertNothingIsLeft(random: Random): Promise<void> {
     const { sessions, connectionsInLogin } = this.#bed.server.snapshot();
     const served = sessions.map(({ tsih, connections }) => [tsih, connections.length]);

@@ -1,6 +1,6 @@
 /**
- * One conf after the other, at random, under initiators at work: what is served is what the last one says, and whoever
- * is not among those whom the server names as concerned notices nothing.
+ * Applies random confs, one after the other, while initiators are at work. The server serves the last one, and
+ * initiators that it does not name as affected notice nothing.
  */
 import { assert, assertEquals, equal } from "@std/assert";
 import { type Bed, NODE, withBed } from "../server/_bed.ts";
@@ -16,7 +16,7 @@ const STEPS = Number(Deno.env.get("FUZZ_STEPS") ?? 40);
 const TARGETS = ["a", "b", "c"] as const;
 const FILES = ["e", "f", "g", "h"] as const;
 const PEOPLE = ["ann", "ben", "cat", "dan"] as const;
-/** How many are at work at a time: fewer than there are places to work at in the smallest LUN. */
+/** The most initiators at work at a time: fewer than the smallest LUN has places for. */
 const WORKERS_MAX = 4;
 
 const MEGABYTE = 1024 * 1024;
@@ -24,7 +24,7 @@ const MEGABYTE = 1024 * 1024;
 /** A number from 0 to `below` - 1; the same ones in every run. */
 type Random = (below: number) => number;
 
-/** What a conf says of a target. */
+/** The settings of a target. */
 interface Plan {
   readonly name: string;
   readonly file: string;
@@ -114,7 +114,7 @@ function linesOf(plans: readonly Plan[]): string[] {
   ]);
 }
 
-/** Logs in as somebody and hears the first unit attention of every unit; undefined when that is refused. */
+/** Logs in under a name and takes the first unit attention of every unit; undefined when the login is refused. */
 async function visit(bed: Bed, person: string, name: string): Promise<Initiator | undefined> {
   const initiator = await Initiator.connect(bed.server.addresses[0]!.port);
   try {
@@ -132,7 +132,7 @@ async function visit(bed: Bed, person: string, name: string): Promise<Initiator 
   }
 }
 
-/** What a visitor sees of a target. */
+/** Returns the properties of a target that a visitor can read. */
 async function lookAt(initiator: Initiator): Promise<unknown> {
   const { data } = await initiator.command({ cdb: reportLuns(256), read: 256 });
   const luns = Array.from({ length: data.length / 8 - 1 }, (_, index) => data[8 + index * 8 + 1]!);
@@ -156,12 +156,12 @@ async function lookAt(initiator: Initiator): Promise<unknown> {
   return units;
 }
 
-/** What a visitor must see. */
+/** Returns the properties that a visitor must read. */
 function expectedOf({ megabytes, blockBytes, readOnly, product = "ISCSI DISK" }: Plan): unknown {
   return megabytes.map((size) => ({ megabytes: size, blockBytes, readOnly, product }));
 }
 
-/** What is seen of a target, by whom that is allowed to; undefined when nobody there may. */
+/** Returns the properties of a target as an allowed initiator reads them; undefined when it is refused. */
 async function seenBy(bed: Bed, person: string, name: string): Promise<unknown> {
   const initiator = await visit(bed, person, name);
   if (initiator === undefined) return undefined;
@@ -187,7 +187,7 @@ async function checkServed(bed: Bed, plans: readonly Plan[], step: string): Prom
   }
 }
 
-/** Somebody at work, and where. */
+/** An initiator at work, and its target. */
 interface Worker {
   readonly person: string;
   readonly target: string;
@@ -195,7 +195,7 @@ interface Worker {
   noted: number;
 }
 
-/** Starts somebody at a target that can be written to by everyone, if there is one. */
+/** Starts an initiator at a target that everyone may write to, if there is one. */
 async function hire(bed: Bed, plans: readonly Plan[], random: Random, index: number): Promise<Worker[]> {
   const open = plans.filter(({ people, readOnly, blockBytes }) =>
     people.length === 0 && !readOnly && blockBytes === 512

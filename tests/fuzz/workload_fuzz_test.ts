@@ -104,7 +104,7 @@ async function runAborted(initiator: Initiator, random: Random, region: number):
   assertEquals(response === 0 || response === 1, true, `ABORT TASK is answered ${response}`);
 }
 
-/** Lets work of a slow medium be done in any order, until there is nobody who wants any. */
+/** Executes the work of a slow medium in random order, until none is requested. */
 async function finishWork(store: SlowStore, random: Random, isOver: () => boolean): Promise<void> {
   for (let round = 0; round < 100_000 && !isOver(); round++) {
     for (let count = random.below(8); count > 0 && store.pending.length > 0; count--) {

@@ -1,4 +1,4 @@
-/** What a server that ended in order has left in its storage folder and must not have. */
+/** Files that a server which ended in order has wrongly left in its storage folder. */
 
 /** Files and folders of the state folder that stay. */
 const STAYING = [

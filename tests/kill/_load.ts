@@ -1,4 +1,4 @@
-/** What initiators do until the server is killed. */
+/** The load of initiators until the server is killed. */
 import type { Client, Stretch } from "../crash/_client.ts";
 import type { Random } from "../support/seeded_random.ts";
 

@@ -29,7 +29,7 @@ const LIFE_MS_MAX = 700;
 /** Targets that come and grow beside the one that is written to. */
 const OTHERS_MAX = 6;
 
-/** What came of some rounds. */
+/** The result of a number of rounds. */
 export interface KillReport {
   rounds: number;
   /** Commands that were acknowledged, and those that were under way when the server was killed. */
@@ -80,7 +80,7 @@ class KillRun {
   readonly #random: Random;
   readonly #report: KillReport;
   readonly #ids = new Counter();
-  /** What is known since the LUNs were last looked at, and the conf. */
+  /** The notes since the last examination of the LUNs and the conf. */
   #notes: Note[];
   #others: number[] = [];
 

@@ -17,7 +17,7 @@ const FIGURES: ServerFigures = {
   process: { cpuSeconds: 1.5, residentBytes: 1e8, startSeconds: 1_700_000_000 },
 };
 
-/** What a node tells whose initiators have done something. */
+/** Returns the metrics of a node after some work of initiators. */
 async function textOf(harness: Harness): Promise<string> {
   const initiator = await harness.logIn();
   await initiator.command({ cdb: write10(0, 16), write: pattern(8192) });

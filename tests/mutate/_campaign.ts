@@ -32,7 +32,7 @@ export interface Chosen {
   readonly proposed: number;
 }
 
-/** Chooses mutants at random, of those that type-check and that somebody could notice. */
+/** Chooses mutants at random, of those that type-check and that a test could notice. */
 export async function choose(selection: Selection): Promise<Chosen> {
   const { root, folder, file, count, seed, equivalents } = selection;
   const paths = listFiles(root, `lib/${folder}`, ".ts").filter((path) =>

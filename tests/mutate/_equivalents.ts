@@ -1,5 +1,5 @@
 /**
- * The list of mutants that nobody could notice. An entry has four lines, and an empty line ends it:
+ * The list of mutants that no test could notice. An entry has four lines, and an empty line ends it:
  *
  * ```text
  * lib/store/pace.ts

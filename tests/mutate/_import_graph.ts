@@ -1,4 +1,4 @@
-/** Which tests reach which module, by imports and by the workers and programs that they start. */
+/** The tests that reach each module, by imports and by the workers and programs that they start. */
 import { join, normalize } from "@std/path";
 import { ts } from "./_typescript.ts";
 

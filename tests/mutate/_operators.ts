@@ -188,7 +188,7 @@ function* negateCondition({ node }: Site): Generator<Edit> {
   }
 }
 
-/** Calls whose value nobody uses, assignments, and what leaves a loop or a function. */
+/** Reports if a statement can be removed: a call with an unused value, an assignment, or an exit from a block. */
 function isRemovable(node: ts.Node): boolean {
   if (ts.isReturnStatement(node) || ts.isThrowStatement(node)) return true;
   if (ts.isContinueStatement(node) || ts.isBreakStatement(node)) return true;

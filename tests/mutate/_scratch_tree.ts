@@ -5,7 +5,7 @@ import { runToolOk } from "../support/tools.ts";
 /** Memory that a test process may take: a fault that allocates without end must not take the machine's. */
 const HEAP_MEBIBYTES = 1024;
 
-/** How a run of tests ended. */
+/** The outcome of a run of tests. */
 export type TestRun =
   | { readonly kind: "passed" }
   /** The first test that failed, or what else went wrong. */

@@ -5,9 +5,11 @@ import { provision } from "../../lib/provision/provision.ts";
 import { ProvisionError } from "../../lib/provision/provision_error.ts";
 import { configOf } from "./conf.ts";
 import { withHelperOutput } from "../support/helper_output.ts";
-import { runTool } from "../support/tools.ts";
+import { findNodeObstacle, findSysfsObstacle, testUnless } from "../support/obstacles.ts";
+import { runToolOk } from "../support/tools.ts";
 import { snapshot, withScratch } from "./scratch.ts";
 
+const NO_SYSFS = findSysfsObstacle();
 const UNUSED = { isWriteProtected: false, mountPoint: undefined };
 
 Deno.test("parseBlockDevice() reads the device from the first line", () => {
@@ -35,7 +37,7 @@ Deno.test("parseBlockDevice() takes nothing else for a device", () => {
   }
 });
 
-Deno.test("readBlockDevice() describes a path that is not a block device", () => {
+testUnless(NO_SYSFS, "readBlockDevice() describes a path that is not a block device", () => {
   const none = "not a block device, or does not exist";
   for (const path of ["/dev/null", "/dev/none", "/dev/shm", "/"]) assertEquals(readBlockDevice(path), none);
 });
@@ -52,16 +54,20 @@ Deno.test("readBlockDevice() distinguishes an empty drive from unexpected output
   });
 });
 
-Deno.test("readBlockDevice() reports the error of lsblk for an unknown device", async () => {
-  await withScratch(async (folder) => {
-    const node = `${folder}/node`;
-    // A number that no device has; to make a node takes rights that a container may not have.
-    if ((await runTool("mknod", [node, "b", "7", "1048575"])).code !== 0) return;
-    assertThrows(() => readBlockDevice(node), ProvisionError, "failed to get sysfs name");
-  });
-});
+testUnless(
+  findNodeObstacle() ?? NO_SYSFS,
+  "readBlockDevice() reports the error of lsblk for an unknown device",
+  async () => {
+    await withScratch(async (folder) => {
+      const node = `${folder}/node`;
+      // A number that no device has.
+      await runToolOk("mknod", [node, "b", "7", "1048575"]);
+      assertThrows(() => readBlockDevice(node), ProvisionError, "failed to get sysfs name");
+    });
+  },
+);
 
-Deno.test("provision() refuses whatever in /dev is no block device", async () => {
+testUnless(NO_SYSFS, "provision() refuses whatever in /dev is no block device", async () => {
   await withScratch(async (folder) => {
     const config = configOf(`storage=${folder}`, "[a]", "size=512", "file=/dev/none");
     const message =

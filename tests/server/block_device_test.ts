@@ -6,6 +6,12 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { Appliance, XENSERVER } from "../end_to_end/appliance.ts";
 import { LOCK_COLUMNS, parseLocks } from "../../lib/provision/lock_owner.ts";
 import { until } from "../iscsi/_harness.ts";
+import {
+  findLoopObstacle,
+  findMountObstacle,
+  findNodeObstacle,
+  findSysfsObstacle,
+} from "../support/obstacles.ts";
 import { iscsiCommand, ServerProcess } from "../support/server_process.ts";
 import { runTool, runToolOk, testWithTools, type Tool, type ToolResult } from "../support/tools.ts";
 
@@ -44,18 +50,7 @@ class LoopDevice {
   }
 }
 
-/** Why there can be no loop device here. */
-function findObstacle(): string | undefined {
-  if (Deno.uid() !== 0) return "takes root";
-  try {
-    LoopDevice.attach()[Symbol.dispose]();
-    return undefined;
-  } catch (error) {
-    return `no loop device: ${error instanceof Error ? error.message : error}`;
-  }
-}
-
-const OBSTACLE = findObstacle();
+const OBSTACLE = findMountObstacle() ?? findNodeObstacle() ?? findSysfsObstacle() ?? findLoopObstacle();
 
 function testWithDevice(name: string, tools: readonly Tool[], fn: () => Promise<void>): void {
   if (OBSTACLE === undefined) testWithTools(name, tools, fn);

@@ -1,4 +1,4 @@
-/** What blocks hold: known from every write, but for those of which nobody knows whether they took place. */
+/** The contents of blocks, from every write; unknown where a write may or may not have taken place. */
 import { tagsOf, TORN } from "../crash/_notes.ts";
 
 /** Consecutive blocks, as their writer knows them. */
@@ -18,27 +18,27 @@ export class BlockModel {
     this.#possible.fill([id], lba - this.#first, lba - this.#first + blocks);
   }
 
-  /** Nobody knows whether a write took place, of any of its blocks. */
+  /** Marks the blocks of a write as possibly written. */
   doubt(lba: number, blocks: number, id: number): void {
     for (let at = lba - this.#first; at < lba - this.#first + blocks; at++) {
       this.#possible[at] = [...this.#possible[at]!, id];
     }
   }
 
-  /** The write whose blocks all of these are; undefined when there are several, or when nobody knows. */
+  /** The write that all of these blocks hold; undefined when there are several, or when it is unknown. */
   whole(lba: number, blocks: number): number | undefined {
     const stretch = this.#possible.slice(lba - this.#first, lba - this.#first + blocks);
     const id = stretch[0]?.[0];
     return stretch.every(({ length, 0: first }) => length === 1 && first === id) ? id : undefined;
   }
 
-  /** The writes that blocks hold; undefined when nobody knows. */
+  /** The writes that blocks hold; undefined when one is unknown. */
   known(lba: number, blocks: number): number[] | undefined {
     const stretch = this.#possible.slice(lba - this.#first, lba - this.#first + blocks);
     return stretch.every(({ length }) => length === 1) ? stretch.map(([id]) => id!) : undefined;
   }
 
-  /** Compares what was read, and keeps it where nobody knew. Returns the first difference. */
+  /** Compares the data read, and records them for unknown blocks. Returns the first difference. */
   check(lba: number, content: Uint8Array): string | undefined {
     for (const [index, tag] of tagsOf(content, lba).entries()) {
       const at = lba - this.#first + index;

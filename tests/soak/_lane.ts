@@ -145,7 +145,7 @@ export class Lane {
     await this.#send(initiator, "verify", { cdb, write: content });
   }
 
-  /** What blocks hold; undefined when nobody knows. */
+  /** The content of blocks; undefined when it is unknown. */
   #contentOf({ lba, blocks }: Stretch): Uint8Array | undefined {
     const ids = this.#model.known(lba, blocks);
     if (ids === undefined) return undefined;

@@ -6,7 +6,7 @@ export interface Sample {
   readonly mebibytes: number;
 }
 
-/** How memory behaves after the warm-up. */
+/** The trend of memory after the warm-up. */
 export interface MemoryTrend {
   readonly meanMebibytes: number;
   /** The slope of the straight line that fits the samples best, by least squares. */

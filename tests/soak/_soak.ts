@@ -118,7 +118,7 @@ async function everyone(options: Everyone): Promise<void> {
   }));
 }
 
-/** Takes growth for an error, in a run that is long enough to tell. */
+/** Counts growth as an error, in a run that is long enough to judge. */
 function judge(trend: MemoryTrend | undefined, seconds: number, tally: Tally): MemoryTrend | undefined {
   if (trend !== undefined && !trend.isFlat && seconds >= JUDGED_SECONDS_MIN) {
     tally.errors.push(`memory grows by ${trend.mebibytesPerHour.toFixed(1)} MiB an hour`);

@@ -26,7 +26,7 @@ export interface WorkerOptions {
   readonly tally: Tally;
   /** Time between two commands of a lane. */
   readonly pauseMs: number;
-  /** Tells that the time is over. */
+  /** Reports if the time is over. */
   readonly isOver: () => boolean;
 }
 
@@ -95,7 +95,7 @@ async function workInLane(
       await pause(pauseMs);
     }
   } catch (error) {
-    // Whoever cuts a connection ends the work on it.
+    // A worker that cuts a connection ends the work on it.
     if (!isCut || !isEndOfConnection(error)) throw error;
   }
 }

@@ -1,4 +1,4 @@
-/** What the conf parser relies on in `@std/ini`, whichever package the name stands for. */
+/** The properties of `@std/ini` that the conf parser relies on, for any package behind that name. */
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { parse } from "@std/ini";
 

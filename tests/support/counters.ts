@@ -13,7 +13,7 @@ export async function readCounter(initiator: Initiator, lba: number): Promise<nu
   return readUint32(data, 0);
 }
 
-/** Adds one to the counter in a block, as often as it takes until nobody has come in between. */
+/** Adds one to the counter in a block, and retries until no other initiator has changed it meanwhile. */
 export async function incrementCounter(initiator: Initiator, lba: number): Promise<{ attempts: number }> {
   for (let attempts = 1;; attempts++) {
     const { data } = await initiator.command({ cdb: read16(lba, 1), read: BLOCK_BYTES });

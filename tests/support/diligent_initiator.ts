@@ -10,12 +10,12 @@ import { Opcode } from "./initiator_pdu.ts";
 import { ScsiStatus } from "./initiator_sense.ts";
 import type { CommandResult } from "./initiator_transfer.ts";
 
-/** Who it is and where it works. */
+/** The initiator's identity and the LUN that it uses. */
 export interface DiligentOptions {
   readonly port: number;
   readonly targetName: string;
   readonly initiatorName?: string;
-  /** Tells it from others of the same name. */
+  /** Distinguishes it from other initiators of the same name. */
   readonly isid: Uint8Array;
   readonly lun?: number;
   /** It works on as many blocks as `BLOCKS` from here on. */
@@ -24,19 +24,19 @@ export interface DiligentOptions {
   readonly obeys?: boolean;
 }
 
-/** How many blocks one initiator works on. */
+/** The number of blocks that one initiator uses. */
 export const BLOCKS = 256;
 
 const BLOCKS_AT_ONCE = 16;
 const BLOCK_BYTES = 512;
 const FOREVER_MS = 2 ** 30;
 const LOGICAL_UNIT_NOT_SUPPORTED = 0x2500;
-/** How often a command is repeated for unit attentions. */
+/** The most repetitions of a command because of unit attentions. */
 const ATTENTIONS_MAX = 8;
 
-/** An initiator at work, from `start` to `stop`, or until it has no disk any more. */
+/** An initiator that does I/O from `start` to `stop`, or until its disk is gone. */
 export class DiligentInitiator {
-  /** What it has noticed, in order: `3f0e` and the like are additional sense codes of unit attentions. */
+  /** The events that it noticed, in order: `3f0e` and the like are additional sense codes of unit attentions. */
   readonly diary: string[] = [];
   readonly #options: DiligentOptions;
   #rounds = 0;
@@ -49,7 +49,7 @@ export class DiligentInitiator {
     this.#options = options;
   }
 
-  /** Logs in, hears the first unit attention, and begins. */
+  /** Logs in, takes the first unit attention, and starts the I/O. */
   static async start(options: DiligentOptions): Promise<DiligentInitiator> {
     const initiator = new DiligentInitiator(options);
     initiator.#initiator = await initiator.#logIn();
@@ -57,7 +57,7 @@ export class DiligentInitiator {
     return initiator;
   }
 
-  /** How often it has found what it wrote. */
+  /** The number of rounds in which it read back its own data. */
   get rounds(): number {
     return this.#rounds;
   }
@@ -142,7 +142,7 @@ export class DiligentInitiator {
     }
   }
 
-  /** Writes, reads back and compares; false when there is no disk any more. */
+  /** Writes, reads back and compares; false when the disk is gone. */
   async #workOnce(initiator: Initiator): Promise<boolean> {
     const lba = this.#options.lba + this.#rounds * BLOCKS_AT_ONCE % BLOCKS;
     const write = Uint8Array.from(
@@ -159,7 +159,7 @@ export class DiligentInitiator {
     return true;
   }
 
-  /** A command, again and again for as long as there are unit attentions; undefined when there is no disk any more. */
+  /** Runs a command, again for every unit attention; undefined when the disk is gone. */
   async #perform(
     initiator: Initiator,
     command: { cdb: Uint8Array; read?: number; write?: Uint8Array },

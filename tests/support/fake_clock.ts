@@ -17,7 +17,7 @@ export class FakeClock {
     return () => this.#timers.delete(timer);
   }
 
-  /** How many callbacks wait for their time. */
+  /** The number of callbacks that wait for their time. */
   get waiting(): number {
     return this.#timers.size;
   }

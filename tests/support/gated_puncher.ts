@@ -2,7 +2,7 @@ import type { BlockStore } from "../../lib/store/block_store.ts";
 import type { ByteRange } from "../../lib/store/byte_range.ts";
 import type { HolePuncher, PunchResult } from "../../lib/store/hole_puncher.ts";
 
-/** Makes holes in a store when it is told to, and so can be seen at work. */
+/** Makes holes in a store on command, so that a test can observe it at work. */
 export class GatedPuncher implements HolePuncher {
   readonly #store: BlockStore;
   readonly #waiting: PromiseWithResolvers<PunchResult>[] = [];

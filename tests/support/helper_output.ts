@@ -1,4 +1,4 @@
-/** What programs print, in tests of what reads it. */
+/** Output of helper programs, for tests of the code that reads it. */
 
 /** The output of a program. */
 export interface HelperOutput {

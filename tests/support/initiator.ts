@@ -38,13 +38,13 @@ import {
 import { type Command, type CommandResult, CommandTransfer } from "./initiator_transfer.ts";
 import type { ByteStream } from "./pipe.ts";
 
-/** How an initiator deviates from the usual. */
+/** Deviations of an initiator from the default. */
 export interface InitiatorOptions {
   /** Number of the first command: near the end of the range it soon wraps. */
   readonly firstCmdSn?: number;
-  /** Answers pings of the target; unless told, it does. */
+  /** Answers pings of the target; the default is true. */
   readonly answersPings?: boolean;
-  /** Those of the session's other connections, to share one session. */
+  /** The numbers of the session's other connections, to share one session. */
   readonly numbers?: SessionNumbers;
 }
 
@@ -54,7 +54,7 @@ export interface PendingCommand {
   readonly cmdSn: number;
   /** Waits for its end. */
   result(timeLimitMs?: number): Promise<CommandResult>;
-  /** Expects no answer any more: the command was aborted. PDUs that still come go to `receive`. */
+  /** Stops waiting for the answer: the command was aborted. PDUs that still arrive go to `receive`. */
   forget(): void;
 }
 
@@ -94,7 +94,7 @@ export class Initiator {
     return new Initiator(await InitiatorConnection.connect(port, hostname), options);
   }
 
-  /** What the login settled. */
+  /** The parameters that the login negotiated. */
   get parameters(): SessionParameters {
     return this.#parameters;
   }
@@ -310,7 +310,7 @@ export class Initiator {
     return true;
   }
 
-  /** Sends what nobody waits for; where the connection is gone, whoever waits for a PDU learns of it. */
+  /** Sends requests without waiting; if the connection is gone, the next wait for a PDU fails. */
   #sendUnwatched(...pdus: readonly RequestPdu[]): void {
     this.send(...pdus).catch(() => {});
   }
@@ -326,7 +326,7 @@ export class Initiator {
       this.#parameters,
     );
     const { promise, resolve, reject } = Promise.withResolvers<CommandResult>();
-    // Whoever forgets the command does not want to hear of its failure.
+    // A caller that forgets the command ignores its failure.
     promise.catch(() => {});
     this.#dispatcher.open(initiatorTaskTag, {
       accept: (pdu) => {

@@ -8,13 +8,13 @@ import type { TextPairs } from "./initiator_text.ts";
 /** Numbers of the algorithms, and what `node:crypto` calls them. */
 const HASHES: Readonly<Record<string, string>> = { "5": "md5", "6": "sha1", "7": "sha256", "8": "sha3-256" };
 
-/** How an initiator proves itself. */
+/** The CHAP credentials and preferences of an initiator. */
 export interface ChapOptions {
   readonly name: string;
   readonly secret: string;
-  /** CHAP_A; every algorithm unless told. */
+  /** CHAP_A; by default, every algorithm. */
   readonly algorithms?: string;
-  /** What it challenges the target with; unless told, it does not. */
+  /** The initiator's challenge to the target; absent, the target need not prove itself. */
   readonly mutual?: { readonly name: string; readonly secret: string; readonly challenge: Uint8Array };
 }
 

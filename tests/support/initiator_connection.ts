@@ -1,8 +1,8 @@
 /**
  * A connection of an initiator: PDUs out, PDUs in, each with a time limit, for tests.
  *
- * It never reads ahead of what was asked for, keeps nothing running when nobody waits, and checks nothing: that is
- * for those who know what should come.
+ * Reads no further than asked, keeps nothing running while no caller waits, and checks nothing: the callers do
+ * that.
  */
 import {
   bytesWithDigests,
@@ -15,10 +15,10 @@ import { HEADER_BYTES, Pdu } from "./initiator_pdu.ts";
 import type { RequestPdu } from "./initiator_request.ts";
 import type { ByteStream } from "./pipe.ts";
 
-/** How long a test waits for what should come at once. */
+/** Milliseconds to wait in a test for something that is due immediately. */
 export const TIME_LIMIT_MS = 5000;
 
-/** What should have come did not. */
+/** A PDU or an end of connection that was due did not arrive. */
 export class TimeLimitExceeded extends Error {
   override readonly name = "TimeLimitExceeded";
 }
@@ -28,7 +28,7 @@ export class ConnectionClosed extends Error {
   override readonly name = "ConnectionClosed";
 }
 
-/** Waits for a promise, unless told otherwise not for ever. The promise goes on when the time is over. */
+/** Waits for a promise for at most a time, or indefinitely. The promise itself is not stopped. */
 export async function withTimeLimit<T>(promise: Promise<T>, timeLimitMs: number, what: string): Promise<T> {
   if (timeLimitMs === Infinity) return await promise;
   const { promise: limit, reject } = Promise.withResolvers<never>();

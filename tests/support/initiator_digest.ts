@@ -6,7 +6,7 @@ import { readUint24 } from "../../lib/bytes/big_endian.ts";
 import { HEADER_BYTES, paddingBytes, TargetFault } from "./initiator_pdu.ts";
 import { joinBytes, type TextPairs } from "./initiator_text.ts";
 
-/** Which digests a connection has. */
+/** The digests of a connection. */
 export interface DigestUse {
   readonly header: boolean;
   readonly data: boolean;
@@ -51,7 +51,7 @@ export function digestOf(bytes: Uint8Array): Uint8Array {
   return digest;
 }
 
-/** Where the parts of a PDU without digests end, by its own header. */
+/** Returns the end of each part of a PDU without digests, by its own header. */
 function partsOf(bytes: Uint8Array): { headerEnd: number; dataBytes: number } {
   const dataBytes = readUint24(bytes, 5);
   return { headerEnd: HEADER_BYTES + bytes[4]! * 4, dataBytes: dataBytes + paddingBytes(dataBytes) };
@@ -65,7 +65,7 @@ export function withDigests(pdu: Uint8Array, { header, data }: DigestUse): Uint8
   return joinBytes(data && rest.length > 0 ? [...parts, digestOf(rest)] : parts);
 }
 
-/** How long a PDU is with its digests, by its header. */
+/** Returns the length of a PDU with its digests, by its header. */
 export function bytesWithDigests(start: Uint8Array, { header, data }: DigestUse): number {
   const { headerEnd, dataBytes } = partsOf(start);
   return headerEnd + (header ? 4 : 0) + dataBytes + (data && dataBytes > 0 ? 4 : 0);

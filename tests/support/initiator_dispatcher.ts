@@ -1,8 +1,8 @@
 /**
- * Hands what a target sends to those who wait for it, for tests.
+ * Hands the PDUs of a target to the callers that wait for them, for tests.
  *
- * It starts to receive only when somebody waits; whoever waits has a time limit.
- * The first fault of the target, or the end of the connection, ends every waiting.
+ * Receives only while a caller waits; every wait has a time limit.
+ * The first fault of the target, or the end of the connection, ends all waits.
  */
 import { type InitiatorConnection, TIME_LIMIT_MS, withTimeLimit } from "./initiator_connection.ts";
 import { Opcode, type Pdu } from "./initiator_pdu.ts";
@@ -36,7 +36,7 @@ export class Dispatcher {
   readonly #inspect: (pdu: Pdu) => boolean;
   readonly #exchanges = new Map<number, Exchange>();
   readonly #unclaimed: Pdu[] = [];
-  /** Those who wait for any PDU; one whose time is over may be among them. */
+  /** The callers that wait for any PDU; some of them may have timed out. */
   #listeners: PromiseWithResolvers<void>[] = [];
   #waiting = 0;
   #pumping: Promise<void> | undefined;

@@ -1,4 +1,4 @@
-/** What the initiator of our tests notices of a target's mistakes: a target is only tested by who would. */
+/** The mistakes of a target that the initiator of these tests detects; undetected ones would pass every test. */
 import { assert, assertRejects } from "@std/assert";
 import { read10, write10 } from "./initiator_cdb.ts";
 import { TargetFault } from "./initiator_pdu.ts";

@@ -19,7 +19,7 @@ export const Stage = { security: 0, operational: 1, fullFeature: 3 } as const;
 /** Qualifier 0 of a locally chosen ISID (11.12.5): type "random", which any test may use. */
 export const ISID = Uint8Array.of(0x80, 0x12, 0x34, 0x56, 0x00, 0x01);
 
-/** How a login deviates from the usual: a normal session, one PDU for each of the two stages. */
+/** Deviations of a login from the default: a normal session, one PDU for each of the two stages. */
 export interface LoginOptions {
   readonly initiatorName?: string;
   /** Without one, the login is of a discovery session. */
@@ -31,15 +31,15 @@ export interface LoginOptions {
   readonly connectionId?: number;
   /** Keys of the operational stage that replace those usually offered; undefined leaves one out. */
   readonly keys?: Readonly<Record<string, string | undefined>>;
-  /** The security stage comes first; unless told, it does. */
+  /** Starts with the security stage; the default is true. */
   readonly hasSecurityStage?: boolean;
-  /** Proves who it is; unless told, it offers nothing but AuthMethod=None. */
+  /** The CHAP credentials; absent, the initiator offers only AuthMethod=None. */
   readonly chap?: ChapOptions | undefined;
   /** Sends the text of each stage in PDUs of this size, all but the last with C. */
   readonly pieceBytes?: number;
 }
 
-/** How a login went. */
+/** The outcome of a login. */
 export interface LoginResult {
   readonly tsih: number;
   /** The keys that we offered, and the target's answers, of all stages. */
@@ -63,7 +63,7 @@ export class LoginRefused extends Error {
   }
 }
 
-/** What a login needs of an initiator. */
+/** The parts of an initiator that a login uses. */
 interface LoginInitiator {
   readonly nextCmdSn: number;
   readonly expStatSn: number;
@@ -141,7 +141,7 @@ class Login {
     this.#isid = options.isid ?? ISID;
   }
 
-  /** Offers the keys of a stage, hears the answers out, and leaves it for the next. */
+  /** Offers the keys of a stage, reads the answers to their end, and moves on to the next stage. */
   async passStage(currentStage: number, nextStage: number, pairs: TextPairs): Promise<void> {
     const text = encodeText(pairs);
     const pieces = splitBytes(text, this.#options.pieceBytes ?? 8192);

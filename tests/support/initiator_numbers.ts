@@ -35,7 +35,7 @@ export class SessionNumbers {
     return this.#nextTag++;
   }
 
-  /** What comes over different connections may overtake one another: the largest number holds. */
+  /** Takes the window of a PDU. PDUs of different connections may overtake each other, so the largest numbers count. */
   observe({ expCmdSn, maxCmdSn }: Pdu): void {
     this.#expCmdSn = later(this.#expCmdSn, expCmdSn);
     this.#maxCmdSn = later(this.#maxCmdSn, maxCmdSn);

@@ -35,7 +35,7 @@ export const Opcode = {
   reject: 0x3f,
 } as const;
 
-/** How many bytes of padding follow a segment: all are padded to whole words (11.1). */
+/** Returns the number of padding bytes after a segment: all are padded to whole words (11.1). */
 export function paddingBytes(segmentBytes: number): number {
   return (4 - segmentBytes % 4) % 4;
 }
@@ -173,7 +173,7 @@ export class Pdu {
   }
 }
 
-/** Which bits of a PDU have a fixed value. */
+/** The bits of a PDU that have a fixed value. */
 interface Layout {
   /** Bits of byte 1 that are always set, and bits that may be. The others are reserved. */
   readonly flagsSet: number;

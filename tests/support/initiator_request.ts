@@ -40,7 +40,7 @@ export class RequestPdu {
     return (this.header[0]! & 0x40) !== 0;
   }
 
-  /** What goes onto the wire. */
+  /** Returns the bytes of the PDU, as sent. */
   encode(): Uint8Array {
     const ahsEnd = HEADER_BYTES + this.ahs.length;
     const bytes = new Uint8Array(ahsEnd + this.data.length + paddingBytes(this.data.length));
@@ -51,7 +51,7 @@ export class RequestPdu {
   }
 }
 
-/** What every request carries. */
+/** The fields common to all requests. */
 export interface RequestOptions {
   /** Delivered at once, whatever its CmdSN (4.2.2.1). */
   readonly isImmediate?: boolean;
@@ -111,7 +111,7 @@ export interface ScsiCommandOptions extends RequestOptions {
   readonly data?: Uint8Array;
 }
 
-/** What of a CDB does not fit into the header goes into an additional header segment (11.2.2.3). */
+/** Returns the part of a CDB that exceeds the header, for an additional header segment (11.2.2.3). */
 function extendedCdb(cdb: Uint8Array): Uint8Array {
   const rest = cdb.subarray(16);
   const ahs = new Uint8Array(4 + rest.length + paddingBytes(rest.length));

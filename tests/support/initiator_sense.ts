@@ -28,7 +28,7 @@ export const SenseKey = {
   miscompare: 0xe,
 } as const;
 
-/** What sense data says. */
+/** The fields of sense data. */
 export interface Sense {
   readonly key: number;
   /** Additional sense code and qualifier as one number: 2900h for POWER ON, RESET, OR BUS DEVICE RESET OCCURRED. */

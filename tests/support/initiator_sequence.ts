@@ -5,7 +5,7 @@
 import { serialAdd, serialDistance } from "../../lib/bytes/serial_number.ts";
 import { NO_TAG, Opcode, type Pdu, TargetFault } from "./initiator_pdu.ts";
 
-/** Whether a PDU uses up a status number; of the others, StatSN is the next one or reserved. */
+/** Reports if a PDU uses up a status number; in all others, StatSN is the next one or reserved. */
 function advancesStatSn(pdu: Pdu): boolean {
   switch (pdu.opcode) {
     case Opcode.dataIn:
@@ -26,7 +26,7 @@ export class SequenceObserver {
   #expCmdSn: number | undefined;
   #maxCmdSn: number | undefined;
 
-  /** What the initiator has to send as ExpStatSN: it acknowledges all that has been received. */
+  /** ExpStatSN of the next request: it acknowledges all that has been received. */
   get expStatSn(): number {
     return this.#nextStatSn ?? 0;
   }

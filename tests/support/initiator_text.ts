@@ -43,7 +43,7 @@ export function joinBytes(pieces: readonly Uint8Array[]): Uint8Array {
   return joined;
 }
 
-/** What a login settled, as far as an initiator has to act on it. */
+/** The negotiated parameters that an initiator has to act on. */
 export interface SessionParameters {
   /** Most that the target sends in one data segment: our own declaration. */
   readonly receiveBytesMax: number;
@@ -55,7 +55,7 @@ export interface SessionParameters {
   readonly maxBurstBytes: number;
 }
 
-/** What an initiator of these tests offers unless told otherwise. */
+/** The keys that an initiator of these tests offers by default. */
 export const OFFERED_KEYS: Readonly<Record<string, string>> = {
   HeaderDigest: "None",
   DataDigest: "None",

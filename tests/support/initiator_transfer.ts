@@ -14,37 +14,37 @@ import { type SessionParameters, splitBytes } from "./initiator_text.ts";
 export interface Command {
   readonly cdb: Uint8Array | readonly number[];
   readonly lun?: Lun;
-  /** How much the command is expected to send to us. */
+  /** Bytes that the target is expected to send. */
   readonly read?: number;
-  /** What we send. */
+  /** The data to send. */
   readonly write?: Uint8Array;
   /** Expected Data Transfer Length, where it should differ from what `read` or `write` says. */
   readonly expectedLength?: number;
   readonly attribute?: number;
   /** Marked for immediate delivery. */
   readonly isImmediate?: boolean;
-  /** How much of `write` goes along with the command; unless told, as much as was settled at login. */
+  /** Bytes of `write` in the command's own PDU; by default, as many as the login negotiated. */
   readonly immediateDataBytes?: number;
-  /** How much of `write` is sent unasked, immediate data included; unless told, as much as was settled at login. */
+  /** Bytes of `write` sent unsolicited, immediate data included; by default, as many as the login negotiated. */
   readonly unsolicitedBytes?: number;
   /** The CmdSN to send, where it should not be the next one. */
   readonly cmdSn?: number;
 }
 
-/** How a command ended. */
+/** The result of a command. */
 export interface CommandResult {
   /** iSCSI response: 0 when the command ended at the target, with a SCSI status (11.4.3). */
   readonly response: number;
   /** SCSI status. */
   readonly status: number;
   readonly sense: Sense | undefined;
-  /** What the target sent. */
+  /** The data from the target. */
   readonly data: Uint8Array;
   /** Bytes that were expected and not transferred as a negative number, bytes that found no room as a positive. */
   readonly residual: number;
 }
 
-/** How much of the data goes out before the target asks for it. */
+/** The lengths of the immediate and the unsolicited data of a command. */
 function unsolicitedLengths(
   command: Command,
   parameters: SessionParameters,
@@ -86,7 +86,7 @@ export class CommandTransfer {
     this.#askedBytes = this.#unsolicited.all;
   }
 
-  /** How the command ended; undefined while it is under way. */
+  /** The result of the command; undefined while it runs. */
   get result(): CommandResult | undefined {
     return this.#result;
   }

@@ -5,7 +5,7 @@
  * does not read, and what was written before an end closed is still delivered.
  */
 
-/** What a connection offers, and all that the protocol needs of one: `Deno.TcpConn` has this shape. */
+/** The part of a connection that the protocol uses: `Deno.TcpConn` has this shape. */
 export interface ByteStream {
   /** Fills a part of `into`, which is not empty, and returns how much; null when the other end has closed. */
   read(into: Uint8Array): Promise<number | null>;
@@ -14,9 +14,9 @@ export interface ByteStream {
   close(): void;
 }
 
-/** How a pipe deviates from one that is ample. */
+/** Deviations of a pipe from one with ample capacity. */
 export interface PipeOptions {
-  /** How much one end can write before the other has to read. */
+  /** Bytes that one end can write before the other has to read. */
   readonly capacityBytes?: number;
   /** Most that one read delivers: 1 shows whether a reader depends on where the pieces end. */
   readonly deliveryBytesMax?: number;
@@ -30,7 +30,7 @@ class Channel {
   #length = 0;
   #isWriterClosed = false;
   #isReaderClosed = false;
-  /** Whoever waits for a change; each looks again when woken. */
+  /** The callers that wait for a change; each checks again when woken. */
   #waiters: (() => void)[] = [];
 
   constructor({ capacityBytes = 65536, deliveryBytesMax = Infinity }: PipeOptions) {

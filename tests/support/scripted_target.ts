@@ -1,5 +1,5 @@
 /**
- * The other end of an initiator under test: it says byte for byte what the test tells it to.
+ * The other end of an initiator under test: it sends the bytes that the test gives it.
  */
 import { createPipe, type PipeOptions } from "./pipe.ts";
 import { Initiator, type InitiatorOptions } from "./initiator.ts";

@@ -50,7 +50,7 @@ export function runIscsi(args: readonly string[], options: ToolOptions = {}): Pr
   return runTool(command.program, [...command.args, ...args], options);
 }
 
-/** How a server ended. */
+/** The exit of a server. */
 export interface ServerEnd {
   readonly code: number;
   readonly signal: Deno.Signal | null;
@@ -164,7 +164,7 @@ export class ServerProcess {
   get pid(): number {
     return this.#child.pid;
   }
-  /** What it has printed so far. */
+  /** The output so far. */
   get stdout(): string {
     return this.#stdout.text;
   }

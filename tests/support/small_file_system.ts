@@ -1,4 +1,5 @@
 /** File systems of their own for tests: small enough to be filled to the last block. */
+import { findLoopObstacle, findMountObstacle } from "./obstacles.ts";
 import { findMissing, runToolOk, testWithTools, type Tool } from "./tools.ts";
 
 interface FileSystemKind {
@@ -21,7 +22,7 @@ export type FileSystemName = keyof typeof KINDS;
 
 /** A file system in a file, mounted. */
 export class SmallFileSystem {
-  /** Where it is mounted. */
+  /** The mount point. */
   readonly folder: string;
   readonly #image: string;
   #fillers = 0;
@@ -97,15 +98,14 @@ export function testOnFileSystem(
   });
 }
 
-/** Why no file system of a kind can be mounted here. */
+/** Returns the reason why a file system cannot be mounted here; undefined when it can. */
 function findObstacle(kind: FileSystemName): string | undefined {
   if (Deno.uid() !== 0) return "takes root";
   const isKnown = Deno.readTextFileSync("/proc/filesystems").includes(`\t${kind}\n`);
   if (!isKnown && !new Deno.Command("modprobe", { args: [kind] }).outputSync().success) {
     return `the kernel has no ${kind}`;
   }
-  const { success, stderr } = new Deno.Command("losetup", { args: ["--find"] }).outputSync();
-  return success ? undefined : `no loop device: ${new TextDecoder().decode(stderr).trim()}`;
+  return findLoopObstacle() ?? findMountObstacle();
 }
 
 function canMakeFile(path: string): boolean {

@@ -1,6 +1,6 @@
 /** Programs on a terminal that goes away. */
 
-/** How often and how long to look for what a program leaves when it ends. */
+/** Milliseconds between two looks for the file that a program leaves when it ends, and the most looks. */
 const LOOK_INTERVAL_MS = 20;
 const LOOKS_MAX = 1500;
 

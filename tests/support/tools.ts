@@ -2,14 +2,14 @@
  * Programs that no one here wrote, for tests: running them with a time limit, and saying which are missing.
  */
 
-/** How a program ended. */
+/** The exit code and the output of a program. */
 export interface ToolResult {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** How a program is run. */
+/** Options for running a program. */
 export interface ToolOptions {
   readonly timeLimitMs?: number;
   readonly cwd?: string;
@@ -18,7 +18,7 @@ export interface ToolOptions {
 
 const TIME_LIMIT_MS = 60_000;
 
-/** What the end-to-end tests need, and the Debian package that has it. */
+/** The programs that the end-to-end tests need, with their Debian packages. */
 const PACKAGES = {
   "iscsi-ls": "libiscsi-bin",
   "iscsi-inq": "libiscsi-bin",
@@ -46,7 +46,7 @@ const PACKAGES = {
 /** A program, or a part of one, that the end-to-end tests need. */
 export type Tool = keyof typeof PACKAGES;
 
-/** Where programs are, and where QEMU's modules are on every architecture of Debian. */
+/** Returns the folders of programs, and of QEMU's modules on every architecture of Debian. */
 function searchFolders(): string[] {
   const triplets = [...Deno.readDirSync("/usr/lib")].map(({ name }) => name).filter((name) =>
     name.includes("-linux-")
@@ -66,7 +66,7 @@ function exists(path: string): boolean {
   }
 }
 
-/** What these folders lack of the tools, and how to get it; undefined when all are there. */
+/** Returns which tools these folders lack, with the command that installs them; undefined when all are there. */
 export function findMissing(tools: readonly Tool[], folders = searchFolders()): string | undefined {
   const missing = tools.filter((tool) => !folders.some((folder) => exists(`${folder}/${tool}`)));
   if (missing.length === 0) return undefined;

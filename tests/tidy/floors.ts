@@ -42,7 +42,7 @@ const FLOOR_OF: ReadonlyMap<string, number> = new Map(
 /** The packages behind `@std/*`: they are part of the house only under those names. */
 const PACKAGES = "lib/std";
 
-/** What a floor may import besides files of the house and `@std/*`, for want of a Deno call. */
+/** Packages that a floor may import besides files of the house and `@std/*`, for lack of a Deno call. */
 const ALLOWED_PACKAGES = ["node:net", "node:fs", "node:process", "node:crypto"];
 
 /**
@@ -106,13 +106,13 @@ function resolve(path: string, specifier: string): string | undefined {
   return specifier.startsWith(".") ? new URL(specifier, `file:///${path}`).pathname.slice(1) : undefined;
 }
 
-/** Why a file of the house may not import a package; undefined when it may. */
+/** Returns the reason why a file of the house may not import a package; undefined when it may. */
 function packageFault(specifier: string): string | undefined {
   const isAllowed = specifier.startsWith("@std/") || ALLOWED_PACKAGES.includes(specifier);
   return isAllowed ? undefined : `imports "${specifier}", which is not on the list`;
 }
 
-/** Why a file may not import another; undefined when it may. */
+/** Returns the reason why a file may not import another; undefined when it may. */
 function importFault(path: string, specifier: string): string | undefined {
   const target = resolve(path, specifier);
   if (target !== undefined && isPackageFile(target) !== isPackageFile(path)) {
@@ -129,7 +129,7 @@ function importFault(path: string, specifier: string): string | undefined {
   return `imports "${specifier}": ${way}, from ${room} to ${targetRoom}`;
 }
 
-/** Why a file may not use one of the world's doors; undefined when it may. */
+/** Returns the reason why a file may not use one of the world's doors; undefined when it may. */
 function worldlyFault(path: string, name: string): string | undefined {
   const room = Object.keys(WORLDLY_FILES).find((folder) => path.startsWith(`${folder}/`));
   const worldlyFiles = room === undefined ? undefined : WORLDLY_FILES[room];

@@ -11,7 +11,7 @@ export interface SourceFile {
 
 const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 
-/** What is here but not written here. */
+/** Folders with files from elsewhere. */
 const FOREIGN_FOLDERS = ["node_modules", "coverage", "vendor"];
 
 /** The files of a folder and of those in it, in the order of their paths; hidden and foreign folders are left out. */

@@ -17,7 +17,7 @@ export interface FunctionFinding extends Finding {
   readonly lengthLines: number;
 }
 
-/** What a file imports, uses and declares. */
+/** The imports, the used globals and the declarations of a file. */
 export interface Syntax {
   /** Specifiers of imports and re-exports, of types and `import()` too, and of `new URL(..., import.meta.url)`. */
   readonly imports: readonly Finding[];
@@ -36,7 +36,7 @@ export interface Syntax {
 /** The globals through which a program learns or changes what its arguments do not say. */
 const WORLDLY_GLOBALS = ["Deno", "Date", "performance", "crypto", "globalThis", "fetch"];
 
-/** What a function of values may import of Node: it only looks at text. */
+/** The imports from Node that a module of pure functions may have: they only process text. */
 const HARMLESS_OF_NODE = ["isIP", "isIPv4", "isIPv6", "createHash", "timingSafeEqual"];
 
 type Note = (kind: keyof Syntax, range: Deno.lint.Node["range"], text: string) => void;
@@ -45,7 +45,7 @@ function isSameNode(a: Deno.lint.Node, b: Deno.lint.Node): boolean {
   return a.type === b.type && a.range[0] === b.range[0] && a.range[1] === b.range[1];
 }
 
-/** Whether an identifier is only the name of a member, and not a reference to something in scope. */
+/** Reports if an identifier is only the name of a member, and not a reference to something in scope. */
 function isMemberName(node: Deno.lint.Identifier): boolean {
   const parent = node.parent;
   switch (parent.type) {

@@ -12,7 +12,7 @@ const FILE_LENGTH_LINES_MAX = 400;
 /** Files of `lib` that may be longer: tables, which nobody reads from start to end. */
 const TABLES: readonly string[] = [];
 
-/** What a comment must not say, each with what is wrong with it. */
+/** Patterns that comments must not contain, each with its fault. */
 const BANNED_IN_COMMENTS: readonly (readonly [RegExp, string])[] = [
   [/\b(?:TODO|FIXME|XXX|HACK)\b/, "do it, or file it where work is filed"],
   [
@@ -62,7 +62,7 @@ function* lengthFaults({ path, text }: SourceFile): Generator<Finding> {
   yield { line: 1, text: `${lines} lines, of at most ${FILE_LENGTH_LINES_MAX}` };
 }
 
-/** Returns what is untidy in a file. */
+/** Returns the faults of a file. */
 export function findFaults(file: SourceFile): Finding[] {
   if (isForeign(file.path)) return [];
   const syntax = readSyntax(file);

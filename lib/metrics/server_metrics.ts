@@ -33,9 +33,9 @@ interface LabelledUnit {
 export function serverFamilies(figures: ServerFigures): Family[] {
   const { node, space, workerStarts, versions } = figures;
   return [
-    gauge("iscsi_build_info", "The program that serves.", 1, versions),
-    gauge("iscsi_target_worker_up", "Whether the part that serves initiators runs.", node === null ? 0 : 1),
-    counter("iscsi_target_worker_starts_total", "Starts of the part that serves initiators.", workerStarts),
+    gauge("iscsi_build_info", "Versions of the server.", 1, versions),
+    gauge("iscsi_target_worker_up", "Whether the target worker runs.", node === null ? 0 : 1),
+    counter("iscsi_target_worker_starts_total", "Starts of the target worker.", workerStarts),
     ...(node === null ? [] : nodeFamilies(node, space)),
     ...processFamilies(figures.process),
   ];
@@ -61,11 +61,11 @@ function sessionFamilies({ sessions, connectionsInLogin, limits }: NodeSnapshot)
   const discoveries = sessions.length - normal.length;
   return [
     gauge("iscsi_sessions", "Sessions with targets.", normal.length),
-    gauge("iscsi_sessions_limit", "Most sessions with targets that there may be.", limits.sessions),
+    gauge("iscsi_sessions_limit", "Limit of sessions with targets.", limits.sessions),
     gauge("iscsi_connections", "Connections of sessions with targets.", connections),
-    gauge("iscsi_connections_limit", "Most such connections that there may be.", limits.connections),
-    gauge("iscsi_discovery_sessions", "Sessions that only ask which targets there are.", discoveries),
-    gauge("iscsi_logins", "Connections that have not logged in yet.", connectionsInLogin),
+    gauge("iscsi_connections_limit", "Limit of connections of sessions with targets.", limits.connections),
+    gauge("iscsi_discovery_sessions", "Discovery sessions.", discoveries),
+    gauge("iscsi_logins", "Connections in the login phase.", connectionsInLogin),
   ];
 }
 
@@ -73,7 +73,7 @@ function refusals({ refusals: { totals } }: NodeSnapshot): Family {
   return {
     name: "iscsi_refusals_total",
     type: "counter",
-    help: "Connections and logins that were refused, by what refused them.",
+    help: "Refused connections and logins, by reason.",
     samples: REFUSAL_REASONS.map((reason) => ({ labels: { reason }, value: totals[reason] })),
   };
 }
@@ -87,7 +87,7 @@ function spaceFamilies(units: readonly LabelledUnit[], space: ServerFigures["spa
     {
       name: "iscsi_lun_info",
       type: "gauge",
-      help: "A logical unit, as initiators know it.",
+      help: "Identity of the logical unit.",
       samples: units.map(({ unit: { identity: { naa, serialNumber } }, labels }) => ({
         labels: { ...labels, naa, serial_number: serialNumber },
         value: 1,
@@ -96,19 +96,19 @@ function spaceFamilies(units: readonly LabelledUnit[], space: ServerFigures["spa
     {
       name: "iscsi_lun_size_bytes",
       type: "gauge",
-      help: "Size that initiators see.",
+      help: "Size of the logical unit.",
       samples: units.map(({ unit: { promisedBytes }, labels }) => ({ labels, value: promisedBytes })),
     },
     {
       name: "iscsi_lun_allocated_bytes",
       type: "gauge",
-      help: "Space that the backing file takes.",
+      help: "Space allocated to the backing file.",
       samples: measured.map(({ usedBytes, labels }) => ({ labels, value: usedBytes })),
     },
     {
       name: "iscsi_lun_available_bytes",
       type: "gauge",
-      help: "Space that is left on the file system of the backing file.",
+      help: "Space available on the file system of the backing file.",
       samples: measured.map(({ availableBytes, labels }) => ({ labels, value: availableBytes })),
     },
   ];
@@ -119,13 +119,13 @@ function stateFamilies(units: readonly LabelledUnit[]): Family[] {
     {
       name: "iscsi_lun_up",
       type: "gauge",
-      help: "Whether the logical unit is served: its files could be opened.",
+      help: "Whether the logical unit is served.",
       samples: units.map(({ unit: { isAbsent }, labels }) => ({ labels, value: isAbsent ? 0 : 1 })),
     },
     {
       name: "iscsi_lun_storage_failures_total",
       type: "counter",
-      help: "Failures of the storage of the logical unit, by what failed.",
+      help: "Storage failures of the logical unit, by kind.",
       samples: units.flatMap(({ unit: { faults: { counts } }, labels }) =>
         STORAGE_FAULTS.map((kind) => ({
           labels: { ...labels, kind: snakeCase(kind) },
@@ -158,7 +158,7 @@ function processFamilies({ cpuSeconds, residentBytes, startSeconds }: ServerFigu
   return [
     counter("process_cpu_seconds_total", "Processor time of the server, user and system.", cpuSeconds),
     gauge("process_resident_memory_bytes", "Memory of the server.", residentBytes),
-    gauge("process_start_time_seconds", "When the server started, in seconds since 1970.", startSeconds),
+    gauge("process_start_time_seconds", "Start time of the server, in seconds since 1970.", startSeconds),
   ];
 }
 

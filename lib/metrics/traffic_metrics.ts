@@ -24,7 +24,7 @@ const ROWS: readonly Row[] = [
   {
     name: "commands_total",
     type: "counter",
-    help: "Commands that have been answered.",
+    help: "Completed commands, by kind.",
     samples: ({ reads, writes, otherCommands }, labels) => [
       { labels: { ...labels, kind: "read" }, value: reads.commands },
       { labels: { ...labels, kind: "write" }, value: writes.commands },
@@ -34,26 +34,34 @@ const ROWS: readonly Row[] = [
   {
     name: "failed_commands_total",
     type: "counter",
-    help: "Commands that did not end well, by why.",
+    help: "Failed commands, by reason.",
     samples: ({ failures }, labels) =>
       COMMAND_FAILURES.map((failure) => ({
         labels: { ...labels, reason: snakeCase(failure) },
         value: failures[failure] ?? 0,
       })),
   },
-  counter("read_bytes_total", "Bytes that reads have moved to initiators.", ({ reads }) => reads.bytes),
+  counter("read_bytes_total", "Bytes read by initiators.", ({ reads }) => reads.bytes),
   counter(
     "written_bytes_total",
-    "Bytes that writes have moved from initiators.",
+    "Bytes written by initiators.",
     ({ writes }) => writes.bytes,
   ),
   counter(
     "unmapped_bytes_total",
-    "Bytes that initiators have given back.",
+    "Bytes unmapped by initiators.",
     ({ unmappedBytes }) => unmappedBytes,
   ),
-  latencies("read_duration_seconds", "From the arrival of a read to its answer.", ({ reads }) => reads),
-  latencies("write_duration_seconds", "From the arrival of a write to its answer.", ({ writes }) => writes),
+  latencies(
+    "read_duration_seconds",
+    "Seconds from the arrival of a read to its response.",
+    ({ reads }) => reads,
+  ),
+  latencies(
+    "write_duration_seconds",
+    "Seconds from the arrival of a write to its response.",
+    ({ writes }) => writes,
+  ),
 ];
 
 function counter(name: string, help: string, valueOf: (traffic: TrafficFigures) => number): Row {

@@ -98,8 +98,8 @@ export class HoleService {
 
   /**
    * Returns why a file does not support holes; undefined when it does. The check runs a program for some 10 ms, so its
-   * result holds for all files of the file system; an exception fails at its first hole. The check punches a hole behind
-   * the end of the file, which changes nothing.
+   * result holds for all files of the file system; an exception fails at its first hole. The check punches a hole
+   * behind the end of the file, which changes nothing.
    */
   #probe(path: string, identity: FileIdentity): string | undefined {
     if (this.#sparseFileSystems.has(identity.device)) return undefined;

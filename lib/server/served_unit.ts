@@ -121,7 +121,7 @@ export class ServedUnit {
     return this.#problem;
   }
 
-  /** Tries again to open the files of a unit that is not ready. On success the unit is ready and notifies initiators. */
+  /** Tries again to open the files of a unit that is not ready. On success it is ready and notifies initiators. */
   retry(unit: LogicalUnitConfig, options: BackingOptions): void {
     if (this.#problem === undefined || this.#isClosed) return;
     this.#problem = undefined;
@@ -228,8 +228,8 @@ export class ServedUnit {
   }
 
   /**
-   * Waits until no operation on the medium is under way, including copies from and to other logical units, and lets none
-   * begin.
+   * Waits until no operation on the medium is under way, including copies from and to other logical units, and lets
+   * none begin.
    *
    * @returns a function that lets operations begin again
    */
@@ -287,8 +287,8 @@ function describeRecovery({ kind, keptPath }: Recovery, path: string, journalPat
       return `Ignored an incomplete record in "${journalPath}": ` +
         `power failed before its atomic write to "${path}" began, so the file is unchanged`;
     case "other":
-      return `Did not undo an atomic write to "${path}": the blocks hold neither the old nor the new data, as after the ` +
-        `file was replaced; nothing was changed, and the record is kept in ` +
+      return `Did not undo an atomic write to "${path}": the blocks hold neither the old nor the new data, as after ` +
+        `the file was replaced; nothing was changed, and the record is kept in ` +
         `"${keptPath}" until SANITIZE`;
     case "damaged":
       return `Cannot read journal "${journalPath}": it is damaged, and "${path}" may contain part of an interrupted ` +

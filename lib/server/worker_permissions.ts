@@ -27,7 +27,7 @@ export interface WorkerRights extends ListeningRights {
 }
 
 /**
- * Returns the rights of the target worker, which parses every byte that an initiator sends. The worker may listen at the
+ * Returns the rights of the target worker, which parses every byte that an initiator sends. It may listen at the
  * portals, open the backing files by the links that the supervisor makes, and store journals, reservations and the
  * state of SANITIZE. It may only read the files that are linked in the read-only folder, and may create or move nothing
  * there. It cannot ask for more rights.
@@ -90,7 +90,7 @@ function networkRight({ address, prefixLength }: Network, port: number): string 
   return prefixLength === undefined ? formatPortal(address, port) : `${address}/${prefixLength}:${port}`;
 }
 
-/** Returns the rights for one portal. The wildcard address of IPv6 includes that of IPv4, which replaces it without IPv6. */
+/** Returns the rights for a portal. The IPv6 wildcard includes IPv4; without IPv6 the IPv4 wildcard replaces it. */
 function portalRights({ address, port }: Portal): string[] {
   if (address === "::") return [formatPortal("::", port), formatPortal("0.0.0.0", port)];
   return [formatPortal(address, port)];

@@ -18,7 +18,7 @@ import { PortalListeners, type PreparedListeners } from "./portal_listeners.ts";
 import { randomBytes } from "./random_bytes.ts";
 import { reportReservations } from "./report_reservations.ts";
 import { GRACE_SECONDS } from "./served_unit.ts";
-import { type PreparedUnits, ServedTargets } from "./served_targets.ts";
+import { type PreparedUnits, ServedUnits } from "./served_units.ts";
 import type { TargetServerSettings } from "./target_server_settings.ts";
 import { requiresLogout } from "./unit_changes.ts";
 
@@ -40,7 +40,7 @@ interface Prepared {
 export class TargetServer {
   readonly #log: EventLog;
   readonly #node: TargetNode;
-  readonly #targets: ServedTargets;
+  readonly #targets: ServedUnits;
   readonly #listeners: PortalListeners;
   readonly #absent: AbsentUnits;
   #config: Config;
@@ -72,7 +72,7 @@ export class TargetServer {
       randomBytes,
     });
     const onLateUnit = (): void => this.#absent.retry();
-    this.#targets = new ServedTargets(settings, { node: this.#node, log, clock, onClosed, onLateUnit });
+    this.#targets = new ServedUnits(settings, { node: this.#node, log, clock, onClosed, onLateUnit });
     this.#listeners = new PortalListeners({ serve: this.serve.bind(this), log });
     this.#absent = new AbsentUnits({
       log,

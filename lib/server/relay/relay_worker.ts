@@ -1,6 +1,6 @@
 /**
- * The program of a relay, which listens at a portal that the target worker has no right to, and relays the bytes of each
- * connection to it without parsing them. Its only right is to listen at that portal.
+ * The program of a relay, which listens at a portal that the target worker has no right to, and relays the bytes of
+ * each connection to it without parsing them. Its only right is to listen at that portal.
  */
 import type { Portal } from "../../access/portals.ts";
 import { EventLog } from "../../iscsi/events/event_log.ts";

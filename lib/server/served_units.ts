@@ -10,8 +10,8 @@ import { type BackingOptions, ServedUnit } from "./served_unit.ts";
 import type { TargetServerSettings } from "./target_server_settings.ts";
 import { addedUnits, replacedUnits, type UnitChange } from "./unit_changes.ts";
 
-/** The collaborators of served targets. */
-export interface ServedTargetsOptions {
+/** The collaborators of served units. */
+export interface ServedUnitsOptions {
   readonly node: Pick<TargetNode, "drained" | "workDone">;
   readonly log: EventLog;
   readonly clock: Clock;
@@ -25,11 +25,11 @@ export interface ServedTargetsOptions {
 export type PreparedUnits = ReadonlyMap<string, ServedUnit>;
 
 /**
- * The targets of the conf with their logical units. Each file is open once: a unit that moves to another target is
+ * The logical units of the conf, in their targets. Each file is open once: a unit that moves to another target is
  * added there when its file is closed.
  */
-export class ServedTargets {
-  readonly #options: ServedTargetsOptions;
+export class ServedUnits {
+  readonly #options: ServedUnitsOptions;
   readonly #targets = new Map<string, ServedTarget>();
   /** Every open unit by path: those of the targets, and those about to be closed. */
   readonly #open = new Map<string, ServedUnit>();
@@ -38,7 +38,7 @@ export class ServedTargets {
   #settings: TargetServerSettings;
   #isStopping = false;
 
-  constructor(settings: TargetServerSettings, options: ServedTargetsOptions) {
+  constructor(settings: TargetServerSettings, options: ServedUnitsOptions) {
     this.#settings = settings;
     this.#options = options;
   }

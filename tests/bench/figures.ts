@@ -1,6 +1,6 @@
 /**
- * What is not a rate: the start, memory, an idle server, and what one session costs another. Each has a bound of its
- * own that the project wants to stay under.
+ * Figures other than rates: the start, memory, an idle server, and the delay that one session causes another. Each has
+ * an upper bound that the project sets itself.
  */
 import { getAvailablePort } from "@std/net";
 import { join } from "@std/path";

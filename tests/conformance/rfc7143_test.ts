@@ -1,4 +1,4 @@
-/** The requirement matrix says nothing that is not so: what it names exists. */
+/** Every file and test that the requirement matrix names exists. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { LoginStatus } from "../../lib/iscsi/pdu/login_status.ts";

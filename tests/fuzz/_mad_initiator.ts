@@ -1,8 +1,8 @@
 /**
- * An initiator for fuzzing: it does what an initiator may do, answers what it is asked, and then does some of it wrong.
+ * An initiator for fuzzing: it sends valid requests, answers the target, and spoils some of both.
  *
- * A step makes PDUs, some of which are spoiled, and sends them; it goes on when the target has done all that it can.
- * What comes of it depends on the seed alone.
+ * A step makes PDUs, spoils some of them, and sends them; the next step starts when the target is idle. The seed alone
+ * determines the result.
  */
 import { readUint32 } from "../../lib/bytes/big_endian.ts";
 import * as cdbs from "../support/initiator_cdb.ts";

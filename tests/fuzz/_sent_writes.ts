@@ -1,6 +1,6 @@
 /**
- * What the bytes that an initiator sent may have put onto a medium, read from the stream itself and independently of
- * the target: a byte that the target writes must be one that a WRITE command of that stream puts there.
+ * The writes that an initiator's stream of bytes asks for, decoded independently of the target: each byte that the
+ * target writes must be one that a WRITE command of that stream puts there.
  */
 import { readUint16, readUint24, readUint32 } from "../../lib/bytes/big_endian.ts";
 import { bytesWithDigests, type DigestUse, NO_DIGESTS } from "../support/initiator_digest.ts";

@@ -1,8 +1,8 @@
 /**
  * PDUs that an initiator sends (RFC 7143, 11), for tests.
  *
- * Every builder makes a right PDU of right arguments. A test that wants a wrong one takes what the builder made
- * and changes bytes of its `header`; the segments are sent as they are, whatever lengths the header claims.
+ * Every builder makes a valid PDU from valid arguments. For an invalid one, a test changes bytes of the `header`; the
+ * segments are sent unchanged, whatever lengths the header claims.
  */
 import { writeUint16, writeUint24, writeUint32 } from "../../lib/bytes/big_endian.ts";
 import { HEADER_BYTES, NO_TAG, Opcode, paddingBytes } from "./initiator_pdu.ts";

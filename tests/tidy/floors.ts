@@ -1,8 +1,8 @@
 /**
  * The house: every folder is a floor, and an import goes to the same folder or to a lower floor.
  *
- * Two folders of one floor do not know each other. What stands outside (tests, tools) may look into the house;
- * nothing in the house looks out.
+ * Two folders of one floor do not import each other. Files outside (tests, tools) may import the house; no file of the
+ * house imports them.
  */
 import type { SourceFile } from "./source_tree.ts";
 import { type Finding, readSyntax, type Syntax } from "./syntax.ts";

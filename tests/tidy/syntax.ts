@@ -1,8 +1,8 @@
 /**
- * What the rules of this house need to know of a file, as Deno's own parser sees it: nothing here is fooled by a
- * comment or a string that looks like code.
+ * The facts about a file that the rules of this house use. They come from Deno's own parser, so a comment or a string
+ * that looks like code does not mislead them.
  *
- * `Deno.lint.runPlugin` is the one door to that parser, and is open only under `deno test`.
+ * `Deno.lint.runPlugin` is the only access to that parser, and works only under `deno test`.
  */
 import type { SourceFile } from "./source_tree.ts";
 

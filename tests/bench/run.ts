@@ -56,7 +56,7 @@ function isWanted(name: string): boolean {
   return pattern.test(name);
 }
 
-/** Starts all that there are, and adds each to `sides` as soon as it has to be stopped. */
+/** Starts all available sides, and adds each to `sides` as soon as it has to be stopped. */
 async function startSides(folder: string, sides: Side[], missing: string[]): Promise<void> {
   // How the kernel holds a file in its cache depends on how it was written: both copies are made alike.
   const original = join(folder, "original");

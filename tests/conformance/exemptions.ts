@@ -7,7 +7,7 @@
 export interface Exemption {
   /** The outcome of the test. */
   readonly ends: "failed" | "skipped";
-  /** It passes where the machine is slow enough. */
+  /** It passes on a slow machine. */
   readonly dependsOnSpeed?: true;
   readonly reason: string;
 }

@@ -6,7 +6,7 @@ import { namesOfTests, readRequirements } from "./requirements.ts";
 
 const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 
-/** The text of a file of this repository; undefined when there is none. */
+/** Returns the text of a file of this repository; undefined when it does not exist. */
 function textOf(path: string): string | undefined {
   try {
     return Deno.readTextFileSync(`${ROOT}${path}`);

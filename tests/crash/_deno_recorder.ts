@@ -7,7 +7,7 @@ import { dirname } from "@std/path";
 import type { Change, Operation, Recording } from "./_operation.ts";
 import { type OpenFile, REAL_FILE, replaceFileMethods, restoreFileMethods } from "./_recorded_file.ts";
 
-/** Deno's functions that change a folder, as they are. */
+/** Deno's original functions that change a folder. */
 const REAL = {
   open: Deno.open,
   openSync: Deno.openSync,

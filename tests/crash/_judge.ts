@@ -23,7 +23,7 @@ interface Writing {
   isDurable: boolean;
 }
 
-/** The tag of the blocks that a command leaves. */
+/** Returns the tag of the blocks after a command. */
 function tagOf({ how, id }: Writing): number {
   return how === "unmap" || how === "erase" ? 0 : id;
 }

@@ -25,7 +25,7 @@ function defaultValue(option: Option<unknown>): string | undefined {
   return option.default !== undefined && "value" in option.default ? option.default.value : undefined;
 }
 
-/** An option of the command line as a usage shows it. */
+/** Returns an option as a usage line shows it. */
 function usage(name: OptionName): string {
   return optionSyntax(COMMAND_OPTIONS[name]);
 }
@@ -54,7 +54,7 @@ Deno.test("the example conf has every option where it may stand, with its defaul
   }
 });
 
-/** The man page as text: each line without its macro and the escapes, and the name of the macro. */
+/** Returns the man page as text: each line without macro and escapes, and the name of its macro. */
 function manLines(): { macro: string; text: string }[] {
   return read("iscsi.8").split("\n").map((line) => {
     const [, macro = "", rest = ""] = /^(?:\.([A-Za-z]+) ?)?(.*)$/.exec(line) ?? [];
@@ -65,7 +65,7 @@ function manLines(): { macro: string; text: string }[] {
   });
 }
 
-/** The lines of a section of the man page. */
+/** Returns the lines of a section of the man page. */
 function manSection(title: string): { macro: string; text: string }[] {
   const lines = manLines();
   const start = lines.findIndex(({ macro, text }) => macro === "SH" && text === title);
@@ -74,7 +74,7 @@ function manSection(title: string): { macro: string; text: string }[] {
   return lines.slice(start + 1, length < 0 ? undefined : start + 1 + length);
 }
 
-/** The things that a section of the man page explains: what stands in the line after a `.TP`. */
+/** Returns the terms that a section of the man page explains: the lines after each `.TP`. */
 function manTags(title: string): string[] {
   const lines = manSection(title);
   return lines.flatMap(({ macro }, index) => macro === "TP" ? [lines[index + 1]!.text] : []);
@@ -191,7 +191,7 @@ Deno.test("bash completes the name of the conf, and options after it", async () 
   try {
     Deno.writeTextFileSync(join(folder, "my.conf"), "");
     const start = join(folder, "my.c");
-    // Bash takes "=" for a word of its own.
+    // Bash treats "=" as a separate word.
     for (const words of [["--conf", start], ["--conf", "=", start]]) {
       assertEquals(await complete("check", ...words), [join(folder, "my.conf")]);
     }

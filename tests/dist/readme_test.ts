@@ -1,4 +1,4 @@
-/** The README says what the program's own tables say. */
+/** The README agrees with the program's own tables. */
 import { assert, assertEquals } from "@std/assert";
 import denoConfig from "../../deno.json" with { type: "json" };
 import { COMMANDS } from "../../lib/cli/commands.ts";
@@ -7,7 +7,7 @@ import { OPTION_NAMES, OPTIONS } from "../../lib/config/options.ts";
 
 const README = Deno.readTextFileSync(new URL("../../README.md", import.meta.url));
 
-/** A section, from its heading to the next of the same level. */
+/** Returns a section, from its heading to the next of the same level. */
 function section(title: string): string {
   const start = README.indexOf(`\n## ${title}\n`);
   assert(start >= 0, `no section ${title}`);

@@ -8,7 +8,7 @@ const CONF = "networks = 127.0.0.0/8\n[xenserver]\nsize = 16MB\ncomment = old\n"
 const NEGOTIATION_WANTED = 4;
 const QEMU: readonly Tool[] = ["qemu-io", "qemu-img", "block-iscsi.so"];
 
-/** The conf gets another comment. */
+/** Changes the comment in the conf. */
 async function changeComment(appliance: Appliance): Promise<string> {
   appliance.writeConf(CONF.replace("old", "new"));
   const { code, stdout } = await appliance.build();

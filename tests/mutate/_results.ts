@@ -66,7 +66,7 @@ export class Results {
   }
 }
 
-/** The same lines may be changed in the same way in two places of a file. */
+/** Identifies a mutant also where two places of a file have the same lines and the same change. */
 function identify(mutant: Mutant): string {
   return `${nameOf(mutant)} @${mutant.start}`;
 }

@@ -12,7 +12,7 @@ const NO_BYTES = new Uint8Array(0);
 /** A logical unit: its number, or the eight bytes of its address as they go into a header. */
 export type Lun = number | Uint8Array;
 
-/** The eight bytes by which SAM-5, 4.7 addresses a logical unit: peripheral device below 256, flat above. */
+/** Returns the eight bytes by which SAM-5, 4.7 addresses a logical unit: peripheral device below 256, flat above. */
 export function encodeLun(lun: Lun): Uint8Array {
   if (typeof lun !== "number") return lun;
   const bytes = new Uint8Array(8);

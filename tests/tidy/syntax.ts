@@ -31,7 +31,7 @@ export interface Syntax {
   readonly undocumented: readonly Finding[];
 }
 
-/** The globals through which a program learns or changes what its arguments do not say. */
+/** The globals through which code reads or changes state besides its arguments. */
 const WORLDLY_GLOBALS = ["Deno", "Date", "performance", "crypto", "globalThis", "fetch"];
 
 /** The imports from Node that a module of pure functions may have: they only process text. */
@@ -132,7 +132,7 @@ function noteUnwelcome(note: Note): Deno.lint.LintVisitor {
   };
 }
 
-/** The name by which a person would look for a function: its own, or that of the member that it is. */
+/** Returns the name of a function: its own, or that of the member that holds it. */
 function functionName(
   node: Deno.lint.FunctionDeclaration | Deno.lint.FunctionExpression | Deno.lint.ArrowFunctionExpression,
 ): string {

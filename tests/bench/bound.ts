@@ -14,7 +14,7 @@ const RECEIVE_BYTES = 1 << 20;
 /** All replies to 32 reads of 256 KiB. */
 const SEND_BYTES = 9 << 20;
 
-/** Keys whose values are taken as they are offered. */
+/** Keys whose offered values are accepted. */
 const TAKEN_KEYS = [
   ...["MaxBurstLength", "FirstBurstLength", "DefaultTime2Wait", "DefaultTime2Retain", "MaxOutstandingR2T"],
   ...["ErrorRecoveryLevel", "DataPDUInOrder", "DataSequenceInOrder", "InitialR2T", "ImmediateData"],
@@ -25,7 +25,7 @@ const file = Deno.openSync(path!, { read: true, write: true });
 const flusher = Deno.openSync(path!, { read: true, write: true });
 const blocks = Deno.statSync(path!).size / 512;
 
-/** A write whose data has not all come. */
+/** A write with data outstanding. */
 interface Write {
   readonly start: number;
   readonly wanted: number;
@@ -156,7 +156,7 @@ class Connection {
     }
   }
 
-  /** Makes a reply, and says where its header is. */
+  /** Makes a reply, and returns the offset of its header. */
   #reply(opcode: number, flags: number, initiatorTaskTag: number, dataBytes: number): number {
     const { bytes, view, length: header } = this.#out;
     bytes.fill(0, header, header + HEADER_BYTES);

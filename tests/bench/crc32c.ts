@@ -114,7 +114,7 @@ function webAssemblyTables(slices: number, streams: number): Way {
 
 const shifts = new Map<number, Int32Array>();
 
-/** The state behind so many zeros: a linear function, whose 32 columns are kept for each length. */
+/** Returns the state after a number of zeros: a linear function, whose 32 columns are kept for each length. */
 function shiftedBy(value: number, zeros: number): number {
   let columns = shifts.get(zeros);
   if (columns === undefined) {
@@ -128,7 +128,7 @@ function shiftedBy(value: number, zeros: number): number {
   return sum;
 }
 
-/** The fastest packages on npm that need no native code; they are fetched for this run only. */
+/** Returns the fastest packages on npm that need no native code; they are fetched for this run only. */
 async function packages(): Promise<[name: string, way: Way][]> {
   const hashWasm = await import(["npm:hash-wasm", "4.13.0"].join("@"));
   const sheetJs = (await import(["npm:crc-32", "1.2.2/crc32c.js"].join("@"))).default;
@@ -168,7 +168,7 @@ const ways: [string, Way][] = [
   ["kernel (lib)", (bytes) => kernel.crc32c(bytes)],
 ];
 for (const size of SIZES) {
-  // Of three streams each takes whole steps of 16 bytes.
+  // Each of three streams has a multiple of 16 bytes.
   const length = size === 48 ? 48 : Math.floor(size / 48) * 48;
   const messages = Array.from(
     { length: Math.max(1, Math.min(64, 1_000_000 / length | 0)) },

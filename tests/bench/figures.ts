@@ -1,6 +1,6 @@
 /**
- * What is not a rate: the start, memory, an idle server, and what one session costs another. Each has a bound of its
- * own that the project wants to stay under.
+ * Figures other than rates: the start, memory, an idle server, and the delay that one session causes another. Each has
+ * an upper bound that the project sets itself.
  */
 import { getAvailablePort } from "@std/net";
 import { join } from "@std/path";
@@ -14,14 +14,14 @@ import { confOf, emptyProgram, ourProgram, run, type Side, startOurs, startServe
 export interface Figure {
   readonly name: string;
   readonly unit: string;
-  /** The most that is wanted of ours. */
+  /** The upper bound for this project. */
   readonly wanted: number;
   readonly sides: { readonly [Name in Side["name"]]?: number };
 }
 
 /** Options for taking figures. */
 export interface FigureOptions extends RunOptions {
-  /** A folder for whatever it takes. */
+  /** A folder for the servers' files. */
   readonly folder: string;
   readonly rounds: number;
   /** The targets that run. */
@@ -60,7 +60,7 @@ export async function takeFigures(options: FigureOptions): Promise<Figure[]> {
   ];
 }
 
-/** From the start of the process until it says `ready`; beside it, a program that does nothing. */
+/** Measures from the start of the process to `ready`; for comparison, an empty program. */
 async function measureStart({ folder, rounds, progress, onMissing }: FigureOptions): Promise<Figure> {
   const program = await ourProgram();
   const storage = join(folder, "start");

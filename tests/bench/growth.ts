@@ -1,10 +1,10 @@
 /**
  * `deno task growth`, with options that `--help` lists
  *
- * How cost grows with the number of targets, of LUNs of one target, and of sessions: for each of them the time that
- * `check`, `build`, the start to `ready`, a discovery, a login, `status` and a scrape of the metrics take, and the
- * memory that the server has then. Nothing should grow faster than its input: the second table has what one more of
- * each costs, which should not be more from row to row.
+ * Measures growth with the number of targets, of LUNs of one target, and of sessions: the time of `check`, `build`,
+ * the start to `ready`, a discovery, a login, `status` and a scrape of the metrics, and the server's memory. Nothing
+ * should grow faster than its input: the second table has the increase for each additional one, which should not rise
+ * from row to row.
  */
 import { getAvailablePort } from "@std/net";
 import { join } from "@std/path";

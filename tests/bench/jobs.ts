@@ -16,7 +16,7 @@ export interface LoadJob {
   readonly digests?: true;
   /** Session 0 alone is measured, at its depth of 1, beside another one at this depth. */
   readonly rivalDepth?: number;
-  /** Ratios that the project wants at least, against tgt and against the bound. */
+  /** The least ratios that the project sets itself, against tgt and against the bound. */
   readonly wanted: { readonly tgt?: number; readonly bound?: number };
 }
 
@@ -140,7 +140,7 @@ export const TOOL_JOBS: readonly ToolJob[] = [
   },
 ];
 
-/** One session that has a command outstanding at a time, alone and beside one that has all that it may. */
+/** A session with one command outstanding, alone and beside one with as many as it may have. */
 export const FAIRNESS_JOBS = {
   alone: {
     name: "4 KiB random read, QD 1",

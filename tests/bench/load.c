@@ -1,7 +1,7 @@
 // load: an iSCSI initiator that does nothing but keep a target busy and measure it.
 //
 // One thread, epoll, one connection per session, a fixed number of commands outstanding on each. Data that is read is
-// not looked at, data that is written comes from one fixed buffer: whatever it costs beyond that is the target's.
+// discarded, data that is written is one fixed buffer: all other work is the target's.
 //
 // Usage: load HOST PORT TARGET LUN JOB BLOCK_BYTES DEPTH SESSIONS SECONDS [PACED_SESSIONS_DEPTH]
 //   JOB: randread randwrite mix seqread seqwrite flush (a write, then SYNCHRONIZE CACHE, as one operation)

@@ -15,7 +15,7 @@ export interface Option {
 /** The options that there are, by name. */
 export type Options = Readonly<Record<string, Option>>;
 
-/** The values of options: text for one that takes a value, else whether it was given. */
+/** The values of options: text for an option with a value, a boolean for a flag. */
 export type Values<Table extends Options> = {
   readonly [Name in keyof Table]: Table[Name] extends { readonly value: string } ? string : boolean;
 };
@@ -76,7 +76,7 @@ export function parseOptions<Table extends Options>(
   return { kind: "values", values: parsed as Values<Table> };
 }
 
-/** The values of this process's command line; prints help, or what is wrong with it, and ends the process. */
+/** Returns the values of this process's command line; prints help or an error and ends the process. */
 export function readOptions<Table extends Options>(usage: string, table: Table): Values<Table> {
   const line = parseOptions(usage, table, Deno.args);
   if (line.kind === "values") return line.values;

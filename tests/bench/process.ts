@@ -7,18 +7,18 @@ export function processorTicks(pid: number): number {
   return Number(fields[11]) + Number(fields[12]);
 }
 
-/** Memory of a process: what it has now (`VmRSS`), or the most that it has had (`VmHWM`). */
+/** Returns the memory of a process: its current (`VmRSS`) or its peak (`VmHWM`). */
 export function memoryMebibytes(pid: number, field: "VmRSS" | "VmHWM"): number {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
   return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(status)![1]) / 1024;
 }
 
-/** From here on, the most memory that a process has had is what it has now. */
+/** Resets the peak memory of a process to its current memory. */
 export function forgetPeakMemory(pid: number): void {
   Deno.writeTextFileSync(`/proc/${pid}/clear_refs`, "5");
 }
 
-/** The value in the middle. */
+/** Returns the median. */
 export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }

@@ -2,7 +2,7 @@
  * `deno task bench`, with options that `--help` lists
  *
  * Runs every job on every side in turn, round after round, and prints the median of each side, the ratios, processor
- * time of the server per operation, and latencies; then what is not a rate. Absolute figures mean little on a shared
+ * time of the server per operation, and latencies; then the other figures. Absolute figures mean little on a shared
  * machine; the ratios come from one run, minutes apart at most.
  */
 import { join } from "@std/path";
@@ -56,7 +56,7 @@ function isWanted(name: string): boolean {
   return pattern.test(name);
 }
 
-/** Starts all that there are, and adds each to `sides` as soon as it has to be stopped. */
+/** Starts all available sides, and adds each to `sides` as soon as it has to be stopped. */
 async function startSides(folder: string, sides: Side[], missing: string[]): Promise<void> {
   // How the kernel holds a file in its cache depends on how it was written: both copies are made alike.
   const original = join(folder, "original");

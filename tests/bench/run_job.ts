@@ -65,7 +65,7 @@ export async function runTool(job: ToolJob, side: Side, seconds: number): Promis
   return { operationsPerSecond: count / Number(/completed in ([\d.]+) seconds/.exec(output)![1]) };
 }
 
-/** The result with the median throughput, so that its latencies belong to it. */
+/** Returns the result with the median throughput, so its latencies belong to the same round. */
 export function medianResult(results: readonly Result[]): Result {
   const sorted = results.toSorted((a, b) => a.operationsPerSecond - b.operationsPerSecond);
   return sorted[Math.floor(sorted.length / 2)]!;

@@ -122,7 +122,7 @@ export async function startServer({ command, prefix }: Program, conf: string): P
   return { pid: child.pid, readyMs, stop: () => end(child, "SIGTERM") };
 }
 
-/** Reads a server's output until it says that it is ready, and lets the rest go. */
+/** Reads a server's output until it reports ready, and discards the rest. */
 async function untilReady(output: ReadableStream<Uint8Array>): Promise<void> {
   let text = "";
   for await (const chunk of output.pipeThrough(new TextDecoderStream())) {
@@ -132,7 +132,7 @@ async function untilReady(output: ReadableStream<Uint8Array>): Promise<void> {
   throw new Error(`The server ended before it was ready: ${text}`);
 }
 
-/** A conf of this project for loopback, with room for many sessions. */
+/** Returns a conf of this project for loopback, with room for many sessions. */
 export function confOf(storage: string, port: number, targets: readonly string[]): string {
   const globals = [
     `storage=${storage}`,
@@ -158,7 +158,7 @@ export async function startOurs(folder: string, file: string): Promise<Side> {
   return { name: "ours", description, port, target, lun: 0, pid, file, stop };
 }
 
-/** Debian's tgt. */
+/** Starts Debian's tgt. */
 export async function startTgt(file: string): Promise<Side> {
   const port = getAvailablePort();
   const control = String(1_000 + port % 1_000);
@@ -183,7 +183,7 @@ export async function startTgt(file: string): Promise<Side> {
   return { name: "tgt", description: `tgt ${version}`, port, target, lun: 1, pid: child.pid, file, stop };
 }
 
-/** The C program that only answers, or, with a file, one that moves its bytes as well. */
+/** Starts the C program that only answers, or, with a file, also moves its bytes. */
 export async function startBound(folder: string, sizeBytes: number, file?: string): Promise<Side> {
   const program = {
     command: await compileC("bound", folder),
@@ -195,7 +195,7 @@ export async function startBound(folder: string, sizeBytes: number, file?: strin
   return await startAnswering("boundC", program, [String(sizeBytes), file], file);
 }
 
-/** The least that a target in Deno can do. */
+/** Starts the minimal target in Deno. */
 export async function startDenoBound(file: string): Promise<Side> {
   const source = join(REPOSITORY, "tests", "bench", "bound.ts");
   const rights = ["--allow-net=127.0.0.1", `--allow-read=${file}`, `--allow-write=${file}`];

@@ -130,7 +130,7 @@ class FedStream {
     for (let index = 0; index < batch; index++) this.#commands.set(bytes, index * bytes.length);
   }
 
-  /** Lets the target have so many batches, and says how long it took, in milliseconds. */
+  /** Sends a number of batches to the target, and returns the milliseconds that it needed. */
   async turn(batches: number): Promise<number> {
     this.#batchesLeft = batches;
     this.#turnOver = Promise.withResolvers();

@@ -7,7 +7,7 @@ export function formatTable(lines: readonly (readonly string[])[]): string {
   ).join("");
 }
 
-/** A number with as many digits as say something; nothing for one that there is not. */
+/** Formats a number with its significant digits; empty for undefined. */
 export function formatFigure(figure: number | undefined, digits = 0): string {
   return figure === undefined ? "-" : figure.toFixed(digits);
 }

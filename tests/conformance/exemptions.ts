@@ -1,13 +1,13 @@
 /**
  * Tests that cannot pass, or not in full, on any kind of logical unit, each with the reason: a fault in `iscsi-test-cu`
- * 1.19 (what it sends, and what the standard says to that), or a function that this target refuses by intent.
+ * 1.19 (with its request and the clause of the standard), or a function that this target refuses by intent.
  *
- * What is listed here and ends otherwise is a failure, so that nothing stays listed without need.
+ * A listed test that ends otherwise is a failure, so the list has no needless entries.
  */
 export interface Exemption {
   /** The outcome of the test. */
   readonly ends: "failed" | "skipped";
-  /** It passes where the machine is slow enough. */
+  /** It passes on a slow machine. */
   readonly dependsOnSpeed?: true;
   readonly reason: string;
 }

@@ -56,7 +56,7 @@ export const KINDS: readonly Kind[] = [
 /** Large enough for every test: some write 2048 blocks at the start and 2048 at the end. */
 const SIZE = "256MB";
 
-/** The conf of a server with a LUN of every kind. */
+/** Returns the conf of a server with a LUN of every kind. */
 export function conformanceConf(kinds: readonly Kind[] = KINDS): string {
   const sections = kinds.map(({ name, options }) =>
     [`[${name}]`, `size = ${SIZE}`, ...options, "networks = 127.0.0.0/8"].join("\n")

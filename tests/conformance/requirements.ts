@@ -60,7 +60,7 @@ export function readRequirements(markdown: string): Requirement[] {
   return markdown.split("\n").filter((line) => line.startsWith("|") && !isRule(line)).map(readRow);
 }
 
-/** The names of the tests in the text of a file, as they stand there: `${...}` is not replaced. */
+/** Returns the names of the tests in the text of a file, as written: `${...}` is not replaced. */
 export function namesOfTests(source: string): Set<string> {
   const calls = source.matchAll(/\b\w*[tT]est\w*\(\s*(["`])((?:(?!\1).)+)\1/g);
   return new Set(calls.map(([, , name = ""]) => name));

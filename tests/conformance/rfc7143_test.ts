@@ -1,4 +1,4 @@
-/** The requirement matrix says nothing that is not so: what it names exists. */
+/** Every file and test that the requirement matrix names exists. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { LoginStatus } from "../../lib/iscsi/pdu/login_status.ts";
@@ -6,7 +6,7 @@ import { namesOfTests, readRequirements } from "./requirements.ts";
 
 const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 
-/** The text of a file of this repository; undefined when there is none. */
+/** Returns the text of a file of this repository; undefined when it does not exist. */
 function textOf(path: string): string | undefined {
   try {
     return Deno.readTextFileSync(`${ROOT}${path}`);

@@ -5,9 +5,9 @@
  * every test of libiscsi's `iscsi-test-cu`, family ALL, by itself and with a time limit against each kind, one kind
  * after the other. Prints a line for each, and the totals over all kinds.
  *
- * A test is passed when it passes on at least one kind, does all it has to do there, and fails on none. Whatever else
- * comes of it is a failure: a FAIL or a HANG on any kind, or a SKIP on all of them. What is known not to pass, and why,
- * is in `exemptions.ts` for all kinds and in `kinds.ts` for one.
+ * A test passes if it passes on at least one kind, skips nothing there, and fails on none. Anything else is a failure:
+ * a FAIL or a HANG on any kind, or a SKIP on all of them. Known failures, with their reasons, are in `exemptions.ts` for
+ * all kinds and in `kinds.ts` for one.
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { Appliance } from "../end_to_end/appliance.ts";

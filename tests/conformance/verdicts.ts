@@ -14,7 +14,7 @@ export interface TestResult {
   readonly passed: boolean;
   /** The reason for a failure or an exemption; empty otherwise. */
   readonly reason: string;
-  /** It did not pass for a fault of the tool. */
+  /** It did not pass because of a fault in the tool. */
   readonly exempt: boolean;
   readonly verdicts: readonly KindVerdict[];
 }
@@ -55,7 +55,7 @@ function describe({ kind, verdict }: KindVerdict): string {
   return `${kind}: ${verdict.kind}${verdict.reason === "" ? "" : `, ${firstAssertion(verdict.reason)}`}`;
 }
 
-/** The part of a reason that a person would name. */
+/** Returns the characteristic part of a reason. */
 export function firstAssertion(reason: string): string {
   return reason.match(/CU_\w+\([^()]*\)/)?.[0] ?? reason.trim().split("\n")[0]!;
 }

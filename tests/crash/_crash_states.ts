@@ -19,7 +19,7 @@ export interface CrashState {
   /** The time of the cut. */
   readonly time: number;
   readonly tree: Tree;
-  /** The disk as it goes on from there. After a power cut all of it is durable. */
+  /** The disk after the crash. After a power cut all of it is durable. */
   readonly disk: Disk;
   readonly description: string;
 }
@@ -63,7 +63,7 @@ export function planCrashes(before: Disk, recording: Recording<unknown>, random:
   return plans;
 }
 
-/** The death of the process: nothing of what is under way was done, or all, or the first pages of writes. */
+/** Returns the states after the death of the process: of unfinished work nothing, all, or the first pages of writes. */
 function planKills({ time, disk, underWay, place }: Cut): CrashPlan[] {
   const writes = underWay.filter(({ change }) => change.kind === "write");
   const pages =
@@ -100,7 +100,7 @@ function planKills({ time, disk, underWay, place }: Cut): CrashPlan[] {
   }));
 }
 
-/** A write that was cut short between two pages. */
+/** Returns a write that was cut off between two pages. */
 function firstPages(operation: Operation, pages: number): Operation {
   const { change } = operation;
   if (change.kind !== "write") return operation;
@@ -130,7 +130,7 @@ function planPowerCuts({ time, disk, underWay, place }: Cut, random: Random): Cr
   }));
 }
 
-/** The selections to try of what is not durable. */
+/** Returns the selections to try of the changes that are not durable. */
 function selectionsOf(units: readonly Unit[], random: Random): Selection[] {
   const nothing: Selection = { words: "what was not synced is lost", rank: 0, keeps: () => false };
   if (units.length === 0) return [nothing];

@@ -1,13 +1,13 @@
 /**
- * Records what this process does to a folder, by standing in for Deno's own functions while a piece of work is done.
- * The work is done all the same; what takes time in the background is recorded with its beginning and its end. Only
- * syncs are left out, which change nothing that a process can see.
+ * Records the changes that this process makes to a folder, by replacing Deno's own functions during a piece of work.
+ * The replacements do the work, too; background work is recorded with its start and its end. Only syncs are not done,
+ * since they change nothing that a process can see.
  */
 import { dirname } from "@std/path";
 import type { Change, Operation, Recording } from "./_operation.ts";
 import { type OpenFile, REAL_FILE, replaceFileMethods, restoreFileMethods } from "./_recorded_file.ts";
 
-/** Deno's functions that change a folder, as they are. */
+/** Deno's original functions that change a folder. */
 const REAL = {
   open: Deno.open,
   openSync: Deno.openSync,

@@ -150,7 +150,7 @@ export class Disk {
       inode = new File();
       this.#setNames(time, [path, inode]);
     }
-    // What stood there before the recording began, or lies elsewhere, is none of ours.
+    // Entries from before the recording, or elsewhere, are ignored.
     if (inode === undefined || inode instanceof Link) return;
     if (inode instanceof File && truncates) inode.resize(time, 0);
     this.#handles.set(handle, inode);

@@ -29,7 +29,7 @@ export type Tried = Record<CrashKind | "second" | "programs", number>;
 /** The outcome of an exploration. */
 export interface Exploration {
   readonly operations: number;
-  /** States that one crash may leave, as far as they are planned. */
+  /** The planned states after one crash. */
   readonly planned: number;
   readonly tried: Tried;
   /** Atomic commands that a power cut left in part, which nothing promises. */

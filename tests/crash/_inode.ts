@@ -21,7 +21,7 @@ export interface FileImage {
 export type Unit = PageUnit | SizeUnit | NamesUnit;
 
 interface UnitBase {
-  /** When the change was done. */
+  /** The time of the change. */
   readonly time: number;
 }
 

@@ -1,14 +1,14 @@
 /**
- * Decides whether what a restarted product shows keeps what was promised before the crash.
+ * Decides whether a restarted product keeps the promises that it made before the crash.
  *
- * - What was flushed is there, or something that was written later. After the death of the process alone, so is what
- *   was acknowledged.
- * - After the death of the process an atomic command is there as a whole or not at all. After a power cut only a flush
- *   promises anything.
- * - What `iscsi build` has done stays: files, their sizes and their identities.
- * - Of what SANITIZE has erased no file has a block. A LUN refuses access only while a SANITIZE has not completed, and
- *   once it was seen to do so, it goes on.
- * - Reservations are those that were acknowledged last, or a newer request's.
+ * - Flushed blocks have their content, or that of a later write. After the death of the process alone, so do
+ *   acknowledged ones.
+ * - After the death of the process an atomic command has taken place as a whole or not at all. After a power cut only a
+ *   flush promises anything.
+ * - The work of `iscsi build` is permanent: files, their sizes and their identities.
+ * - No file has a block that SANITIZE has erased. A LUN refuses access only until a SANITIZE has completed; if it was
+ *   seen to refuse access, the SANITIZE continues.
+ * - Reservations are those of the last acknowledged request, or of a newer one.
  */
 import type { CrashKind } from "./_crash_states.ts";
 import { type Disks, type Note, type Observation, TORN } from "./_notes.ts";
@@ -23,7 +23,7 @@ interface Writing {
   isDurable: boolean;
 }
 
-/** The tag of the blocks that a command leaves. */
+/** Returns the tag of the blocks after a command. */
 function tagOf({ how, id }: Writing): number {
   return how === "unmap" || how === "erase" ? 0 : id;
 }

@@ -28,7 +28,7 @@ export type Note =
   | { readonly kind: "seenUnsanitized"; readonly lun: number }
   /** PERSISTENT RESERVE OUT was sent, which leads to these reservations, if that is known. */
   | { readonly kind: "reserving"; readonly id: number; readonly lun: number; readonly leadsTo?: string }
-  /** It was acknowledged, and these are the reservations then. */
+  /** The request was acknowledged; these are the reservations after it. */
   | { readonly kind: "reserved"; readonly id: number; readonly lun: number; readonly state: string }
   /** An initiator read these reservations. */
   | { readonly kind: "reservationsSeen"; readonly lun: number; readonly state: string };

@@ -1,6 +1,6 @@
 /**
- * The program that runs under strace: does a workload with the product as programs, and writes its notes to a file, a
- * line each, so that they stand in the log among the changes. Arguments: the workload, a folder, `prepare` or `run`.
+ * The program that runs under strace. It runs a workload with the product as programs, and writes each note as a line
+ * of a file, so the log has the notes among the changes. Arguments: the workload, a folder, `prepare` or `run`.
  */
 import { ProgramWorld } from "./_program_world.ts";
 import { placesIn } from "./_places.ts";

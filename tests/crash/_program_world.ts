@@ -16,7 +16,7 @@ export class ProgramWorld implements World {
   readonly #initiators: Initiator[] = [];
   #server: ServerProcess | undefined;
 
-  /** @param note takes what is known from now on */
+  /** @param note called with each new note */
   constructor(storage: string, confPath: string, note: (note: Note) => void) {
     this.storage = storage;
     this.confPath = confPath;

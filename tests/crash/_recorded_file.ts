@@ -19,7 +19,7 @@ export interface FileRecorder {
 
 const PROTOTYPE = Deno.FsFile.prototype;
 
-/** Deno's methods, as they are. */
+/** Deno's original methods. */
 export const REAL_FILE = {
   read: PROTOTYPE.read,
   readSync: PROTOTYPE.readSync,
@@ -45,7 +45,7 @@ export function replaceFileMethods(recorder: FileRecorder): void {
   Object.assign(PROTOTYPE, movers(recorder), syncers(recorder), resizers(recorder));
 }
 
-/** The methods that move an open file's position. */
+/** Returns the methods that move an open file's position. */
 function movers(recorder: FileRecorder): Partial<typeof REAL_FILE> {
   function moved<T extends number | null>(file: Deno.FsFile, count: T): T {
     const open = recorder.find(file);
@@ -89,7 +89,7 @@ function movers(recorder: FileRecorder): Partial<typeof REAL_FILE> {
   };
 }
 
-/** The methods that make an open file durable. They are recorded and not done. */
+/** Returns the methods that make an open file durable. They are recorded and not done. */
 function syncers(recorder: FileRecorder): Partial<typeof REAL_FILE> {
   function syncSync(this: Deno.FsFile): void {
     const open = recorder.find(this);
@@ -103,7 +103,7 @@ function syncers(recorder: FileRecorder): Partial<typeof REAL_FILE> {
   return { sync, syncData: sync, syncSync, syncDataSync: syncSync };
 }
 
-/** The methods that change an open file's size. */
+/** Returns the methods that change an open file's size. */
 function resizers(recorder: FileRecorder): Partial<typeof REAL_FILE> {
   return {
     async truncate(this: Deno.FsFile, length = 0): Promise<void> {

@@ -109,7 +109,7 @@ function parseCall(text: string): Pick<Call, "name" | "args" | "result"> | undef
   };
 }
 
-/** Cuts arguments at the commas between them. Strings are hexadecimal, so that commas are never in one. */
+/** Splits arguments at the commas between them. Strings are hexadecimal, so they contain no commas. */
 function splitArguments(text: string): string[] {
   if (!/[[{]/.test(text)) return text.split(", ");
   const args: string[] = [];
@@ -125,7 +125,7 @@ function splitArguments(text: string): string[] {
   return [...args, text.slice(start).trim()];
 }
 
-/** The bytes of a string such as "\x68\x69". */
+/** Returns the bytes of a string such as "\x68\x69". */
 function bytesOf(text: string): Uint8Array {
   return Uint8Array.fromHex(text.replace(/^"|"$/g, "").replaceAll("\\x", ""));
 }
@@ -134,7 +134,7 @@ function textOf(text: string): string {
   return new TextDecoder().decode(bytesOf(text));
 }
 
-/** A text as strace writes it. */
+/** Quotes a text as strace does. */
 function hexOf(text: string): string {
   return [...new TextEncoder().encode(text)].map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join(
     "",
@@ -354,7 +354,7 @@ function keyOf(process: string, descriptor: string): string {
   return `${process} ${descriptorOf(descriptor).number}`;
 }
 
-/** The bytes of an array of buffers: [{iov_base="\x68", iov_len=1}, ...]. */
+/** Returns the bytes of an array of buffers: [{iov_base="\x68", iov_len=1}, ...]. */
 function vectorOf(text: string): Uint8Array {
   return joinBytes([...text.matchAll(/iov_base=("[^"]*")/g)].map(([, part]) => bytesOf(part!)));
 }

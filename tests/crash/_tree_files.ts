@@ -3,7 +3,7 @@ import { join } from "@std/path";
 import type { Entry, Tree } from "./_disk.ts";
 import { PAGE_BYTES } from "./_inode.ts";
 
-/** As the product makes them, so that it finds nothing to restrict. */
+/** The modes that the product sets, so it has nothing to restrict. */
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 

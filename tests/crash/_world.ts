@@ -7,7 +7,7 @@ export interface World {
   readonly storage: string;
   /** Notes what is known from now on. */
   note(note: Note): void;
-  /** Makes disks as a conf says and notes that; a server that runs serves the conf then. */
+  /** Builds a conf's disks and notes that; a running server then serves the conf. */
   build(lines: readonly string[]): Promise<void>;
   /** Starts the server. It ends after the recording. */
   serve(lines: readonly string[]): Promise<void>;

@@ -7,7 +7,7 @@ import type { Change, Recording } from "./_operation.ts";
 
 const PAGES = 4;
 
-/** A recording of a file that is made and durable, and of a write that begins at 20 and ends at 30. */
+/** Returns a recording of a file that is made and durable, and of a write that begins at 20 and ends at 30. */
 function recordingOf(): Recording<never> {
   const before: Change[] = [
     { kind: "open", handle: 1, path: "a", creates: true, truncates: false },
@@ -21,7 +21,7 @@ function recordingOf(): Recording<never> {
   return { operations: [...operations, { start: 20, end: 30, change: write }], notes: [], end: 40 };
 }
 
-/** The pages of the file that are there. */
+/** Returns the pages that the file has. */
 function pagesOf(tree: Tree): number[] {
   const entry = tree.get("a");
   return entry?.kind === "file" ? [...entry.image.pages.keys()].sort() : [-1];

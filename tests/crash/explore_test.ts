@@ -7,7 +7,7 @@ import type { Workload, World } from "./_world.ts";
 
 const HONEST = WORKLOADS.find(({ name }) => name === "writes")!;
 
-/** A world in which flushes are acknowledged before they are done: what is noted of them stands where they begin. */
+/** Returns a world that acknowledges flushes before they are done: their notes stand at their start. */
 function hasty(world: World): World {
   return {
     storage: world.storage,
@@ -21,7 +21,7 @@ function hasty(world: World): World {
   };
 }
 
-/** A world in which writes are acknowledged when they are asked for. */
+/** Returns a world that acknowledges writes on receipt. */
 function boastful(world: World): World {
   return {
     ...hasty(world),

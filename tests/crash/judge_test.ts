@@ -15,7 +15,7 @@ const NOTHING: Observation = {
 
 type How = (Note & { readonly kind: "writing" })["how"];
 
-/** A write of two blocks. */
+/** Returns a write of two blocks. */
 function writing(id: number, how: How = "write", lba = 0): Note {
   return { kind: "writing", id, lun: 0, lba, blocks: 2, how };
 }

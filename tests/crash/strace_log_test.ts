@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { describeChange } from "./_operation.ts";
 import { readStraceLog } from "./_strace_log.ts";
 
-/** A text as strace writes it. */
+/** Quotes a text as strace does. */
 function hex(text: string): string {
   return [...new TextEncoder().encode(text)].map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join(
     "",

@@ -106,7 +106,7 @@ Deno.test("bash completes the name of the conf, and options after it", async () 
   try {
     Deno.writeTextFileSync(join(folder, "my.conf"), "");
     const start = join(folder, "my.c");
-    // Bash takes "=" for a word of its own.
+    // Bash treats "=" as a separate word.
     for (const words of [["--conf", start], ["--conf", "=", start]]) {
       assertEquals(await complete("check", ...words), [join(folder, "my.conf")]);
     }

@@ -15,7 +15,7 @@ function read(path: string): string {
   return Deno.readTextFileSync(new URL(path, ROOT));
 }
 
-/** A section, from its heading to the next of the same level. */
+/** Returns a section, from its heading to the next of the same level. */
 function section(title: string): string {
   const start = README.indexOf(`\n## ${title}\n`);
   assert(start >= 0, `no section ${title}`);

@@ -12,7 +12,7 @@ const CONF = TARGETS.map((name) => `[${name}]\nsize = 16MB\nnetworks = 127.0.0.0
 /** A target that is in the conf later than it was built for. */
 const LATE = "[late]\nsize = 1MB\nnetworks = 127.0.0.0/8\n";
 
-/** Longer than it takes until a server looks again. */
+/** A time longer than the interval at which a server checks again. */
 const LOOK_MS = 15_000;
 
 async function logIn(appliance: Appliance, target: string): Promise<Initiator> {

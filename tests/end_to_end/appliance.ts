@@ -76,7 +76,7 @@ export class Appliance {
     return await ServerProcess.start(this.confPath);
   }
 
-  /** An initiator of ours that is connected and logged in. */
+  /** Connects an initiator of these tests and logs it in. */
   async login(options: LoginOptions & InitiatorOptions = {}): Promise<Initiator> {
     const initiator = await Initiator.connect(this.port, options);
     try {

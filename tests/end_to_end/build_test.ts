@@ -91,7 +91,7 @@ Deno.test("the exit codes tell usage, conf and failure apart", async () => {
   }
 });
 
-/** An appliance whose build takes so long that it can be interrupted in it. */
+/** Returns an appliance whose build is long enough to be interrupted. */
 function manyTargets(): Appliance {
   const targets = Array.from({ length: 2_000 }, (_, index) => `[t${index}]\nsize = 1MB\n`);
   return Appliance.create(`networks = 127.0.0.0/8\n${targets.join("")}`);

@@ -6,7 +6,7 @@ import { Appliance, FIRST_INITIATOR } from "./appliance.ts";
 
 const NODE = "iqn.2002-08.info.netmanager";
 
-/** Every secret of these confs: none of them may come out of the program. */
+/** Every secret of these confs: the program must print none of them. */
 const SECRETS = ["bobs-secret-12", "alices-secret", "carls-secret-12", "targets-secret", "616c6963"];
 const [BOB, ALICE, CARL, TARGET] = SECRETS as [string, string, string, string, string];
 
@@ -38,7 +38,7 @@ user = none
 `;
 }
 
-/** An appliance that asks for secrets. */
+/** Returns an appliance that requires CHAP. */
 function makeAppliance(extra = ""): Appliance {
   const appliance = Appliance.create("");
   appliance.writeConf(confOf(appliance, extra));

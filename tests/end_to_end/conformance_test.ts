@@ -45,7 +45,7 @@ const FAMILIES = [
 const PROTECTED_FAMILIES = ["ReadOnly"];
 
 /**
- * Tests that do not pass, and why that is right. What is skipped for want of a command starts to run when the
+ * Tests that do not pass, and why that is right. A test skipped for lack of a command starts to run when the
  * command is there: then its line here has to go.
  */
 const NOT_PASSED: Readonly<Record<string, string>> = {
@@ -56,7 +56,7 @@ const NOT_PASSED: Readonly<Record<string, string>> = {
   "iSCSITMF.LUNResetSimpleAsync": "failed: CU_ASSERT_EQUAL(reconnect_succeeded,1)",
 };
 
-/** The part of a failure that a person would name. */
+/** Returns the characteristic part of a failure. */
 function firstAssertion(reason: string): string {
   return reason.match(/CU_\w+\([^()]*\)/)?.[0] ?? reason.trim();
 }

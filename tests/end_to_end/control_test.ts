@@ -1,4 +1,4 @@
-/** The person at the shell: status, disconnect and reservations of a real server with initiators of ours. */
+/** The operator's commands: status, disconnect and reservations of a real server with the tests' initiators. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Initiator } from "../support/initiator.ts";
 import { read10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
@@ -30,7 +30,7 @@ async function logIn(appliance: Appliance, initiatorName: string, target = "disk
   return initiator;
 }
 
-/** The sessions of `iscsi status --json`, as initiator and target. */
+/** Returns the sessions of `iscsi status --json`, as initiator and target. */
 async function sessions(appliance: Appliance): Promise<{ session: number; who: string }[]> {
   const { code, stdout } = await run(appliance, "status", "--json");
   assertEquals(code, 0);

@@ -32,7 +32,7 @@ function pattern(length: number, seed: number): Uint8Array {
   return bytes;
 }
 
-/** `assertEquals` takes long over so many bytes. */
+/** `assertEquals` is slow on so many bytes. */
 function isSame(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

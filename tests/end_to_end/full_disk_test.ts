@@ -1,4 +1,4 @@
-/** A server whose file system is full: what must go on does, and the log says what does not. */
+/** A server on a full file system: essential work continues, and the log reports each failure. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Initiator } from "../support/initiator.ts";
 import { testUnitReady, write10 } from "../support/initiator_cdb.ts";

@@ -1,5 +1,5 @@
 /**
- * libiscsi's examination, `iscsi-test-cu`: each test is a run by itself, so that none suffers from another.
+ * libiscsi's test suite, `iscsi-test-cu`: each test runs by itself, so none affects another.
  */
 import { runTool, type ToolResult } from "../support/tools.ts";
 
@@ -13,7 +13,7 @@ const TEST_LIMIT_MS = 30_000;
 
 /** Reads what one run of one test printed. */
 export function readVerdict({ code, stdout, stderr }: ToolResult): Verdict {
-  // What comes after the verdict is of the cleaning up.
+  // The output after the verdict is that of the clean-up.
   const match = stdout.match(/ Test: \S+ \.\.\.([\s\S]*?)((?<!\[)FAILED|passed)([\s\S]*)/);
   if (match === null || code !== 0) {
     return { kind: "failed", reason: `exit code ${code}: ${stdout}${stderr}` };
@@ -27,7 +27,7 @@ export function readVerdict({ code, stdout, stderr }: ToolResult): Verdict {
   return isHalfDone ? { kind: "skipped", reason: `in part: ${said.trim()}` } : { kind: "passed", reason: "" };
 }
 
-/** The names of all tests, or of those of the given families, as `FAMILY.TEST`. */
+/** Returns the names of all tests, or of those of the given families, as `FAMILY.TEST`. */
 export async function listTests(families?: readonly string[]): Promise<string[]> {
   const { stdout } = await runTool("iscsi-test-cu", ["--list"]);
   const names = stdout.split("\n").map((line) => line.trim().split("."))

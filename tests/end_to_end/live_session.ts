@@ -30,7 +30,7 @@ function nameOf(initiator: string): string {
   return `iqn.2000-01.test:${initiator}`;
 }
 
-/** The server, those who work at it, and what they have noticed up to now. */
+/** The server, the initiators at work, and the changes that they have noticed. */
 class Scene {
   readonly appliance: Appliance;
   readonly server: ServerProcess;

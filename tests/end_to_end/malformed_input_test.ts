@@ -73,7 +73,7 @@ function login(pairs: readonly (readonly [string, string])[]): RequestPdu {
   return loginRequest({ ...NUMBERS, isTransit: true, currentStage: 0, nextStage: 1, isid: ISID, text });
 }
 
-/** A login request whose header claims that this much data follows. */
+/** Returns a login request whose header claims that this much data follows. */
 function lyingLogin(dataSegmentLength: number, ahsWords = 0): Uint8Array {
   const pdu = login([["InitiatorName", "iqn.2011-07.com.example:89abcdef"]]);
   writeUint24(pdu.header, 5, dataSegmentLength);

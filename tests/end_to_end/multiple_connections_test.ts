@@ -23,7 +23,7 @@ size = 64MB
 networks = 127.0.0.0/8
 `;
 
-/** A session with eight connections, of which connection n has n as its identifier. */
+/** Returns a session with eight connections, of which connection n has n as its identifier. */
 async function logIn(port: number): Promise<{ tsih: number; initiators: Initiator[] }> {
   const leading = await Initiator.connect(port);
   const { tsih } = await leading.login({ targetName: TARGET, keys: { MaxConnections: `${CONNECTIONS}` } });

@@ -16,7 +16,7 @@ function bash(line: string, ...args: readonly string[]): Promise<ToolResult> {
   return runTool("bash", ["-c", script, "bash", ...args]);
 }
 
-/** A server all of whose output goes to a disk that is full. */
+/** A server whose whole output is written to a full disk. */
 class MuteServer {
   readonly #child: Deno.ChildProcess;
 

@@ -5,12 +5,12 @@ import { Appliance, FIRST_INITIATOR, SECOND_INITIATOR, XENSERVER_BYTES } from ".
 
 const QEMU: readonly Tool[] = ["qemu-img", "qemu-io", "block-iscsi.so"];
 
-/** Size of the image that is written and read back: 64 MiB, or as `ISCSI_TEST_IMAGE_MIB` says. */
+/** Size of the image that is written and read back: `ISCSI_TEST_IMAGE_MIB`, by default 64 MiB. */
 const IMAGE_MIB = Number(Deno.env.get("ISCSI_TEST_IMAGE_MIB") ?? "64");
 
 const CONVERT_LIMIT_MS = 300_000;
 
-/** A LUN as QEMU's options name it, with the initiator's name. */
+/** Returns a LUN as QEMU's options name it, with the initiator's name. */
 function qemuDisk(appliance: Appliance, lun: number, initiator: string): string {
   return [
     "driver=raw",
@@ -36,7 +36,7 @@ function writeRandomImage(path: string, mebibytes: number): void {
   file.close();
 }
 
-/** A conf whose LUN 0 has the size of the image. */
+/** Returns a conf whose LUN 0 has the size of the image. */
 function imageConf(): string {
   return `
     initiators = ${FIRST_INITIATOR} ${SECOND_INITIATOR}

@@ -1,4 +1,4 @@
-/** The conf changes under a running server: what becomes of those who use it. */
+/** Changes of the conf under a running server, and their effects on its initiators. */
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { until } from "../iscsi/_harness.ts";
 import { DiligentInitiator } from "../support/diligent_initiator.ts";
@@ -15,7 +15,7 @@ Deno.test("eight initiators at work notice of five changes just what concerns th
   await liveSession(() => {});
 });
 
-/** An initiator at work, by the number of its port. */
+/** Returns an initiator at work, by the number of its port. */
 function work(appliance: Appliance, port = appliance.port, number = 0): Promise<DiligentInitiator> {
   return DiligentInitiator.start({
     port,

@@ -10,7 +10,7 @@ import { Appliance } from "./appliance.ts";
 const CONF = "[disk]\nsize = 16MB\nfile = deep/disk\nnetworks = 127.0.0.0/8\n";
 const DISK = "iqn.2002-08.info.netmanager:disk";
 
-/** A folder and all that it lies in. */
+/** Returns a folder and all its parents. */
 function foldersUp(path: string): string[] {
   return path === "/" ? ["/"] : [path, ...foldersUp(dirname(path))];
 }

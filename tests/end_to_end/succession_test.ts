@@ -21,7 +21,7 @@ const BYTES = BLOCKS * 512;
 const UNMAP = Uint8Array.of(0x42, 0, 0, 0, 0, 0, 0, 0, 24, 0);
 const UNMAP_LIST = Uint8Array.of(0, 22, 0, 16, ...Array(12).fill(0), 0, 0, 0, BLOCKS, 0, 0, 0, 0);
 
-/** An initiator that is logged in and has received every unit attention. */
+/** Returns an initiator that is logged in and has received every unit attention. */
 async function logIn(appliance: Appliance, targetName = TARGET): Promise<Initiator> {
   const initiator = await appliance.login({ targetName });
   for (let attempt = 0; attempt < 5; attempt++) {
@@ -60,7 +60,7 @@ exec fallocate "$1" "$2" "$3" "$4" "$5" "$6" /proc/self/fd/9
 `;
 }
 
-/** A server that was killed while a program makes a hole in its disk, which was written before. */
+/** Returns a server that was killed while a program makes a hole in its disk, which was written before. */
 async function leaveProgram(appliance: Appliance, gate: string): Promise<Readonly<Record<string, string>>> {
   const bin = `${appliance.folder}/bin`;
   Deno.mkdirSync(bin);
@@ -219,7 +219,7 @@ function isStuck(pid: number): boolean {
   });
 }
 
-/** A disk that hangs until it is disposed of. */
+/** Returns a disk that hangs until it is disposed of. */
 async function freeze(folder: string): Promise<AsyncDisposable> {
   await runToolOk("fsfreeze", ["--freeze", folder]);
   return { [Symbol.asyncDispose]: async () => void await runToolOk("fsfreeze", ["--unfreeze", folder]) };

@@ -147,7 +147,7 @@ Deno.test({
   },
 });
 
-// ext4 holds files of up to 16 TiB less one block; a file system in memory knows no such limit.
+// ext4 holds files of up to 16 TiB less one block; a file system in memory has no such limit.
 Deno.test({
   name: `a disk of 16 TiB works to its last block${OBSTACLE ? ` (${OBSTACLE})` : ""}`,
   ignore: OBSTACLE !== undefined,

@@ -41,7 +41,7 @@ interface MadConnection {
   readonly served: Promise<unknown>;
 }
 
-/** Mad initiators at work at a node, the operator who interferes, and the witness. */
+/** Mad initiators at work at a node, the operator that interferes, and the witness. */
 class Exchange {
   readonly #bench: FuzzBench;
   readonly #random: Random;
@@ -134,7 +134,7 @@ class Exchange {
       if (open.length === 0) break;
       const { initiator } = random.pick(open);
       if (initiator.isLoggedIn || random.oneIn(4)) await initiator.act();
-      // A medium that completes later has its turn now and then, and time goes by.
+      // Now and then a slow medium completes a request, and the clock advances.
       if (random.oneIn(16)) await settle();
       if (random.oneIn(40)) this.#bench.clock.advance(PAUSE_MS);
       if (random.oneIn(this.#logsInOneIn) && this.#connections.length < CONNECTIONS_MAX) {

@@ -11,7 +11,7 @@ export const WITNESS_TARGET = "0d5c1b7e-2f6a-4b3f-9c55-9e1d2a7b8c40";
 /** The size of a medium. */
 export const MEDIUM_BYTES = 1024 * 1024;
 
-/** A node with targets for the mad and one for the witness, and an operator who interferes. */
+/** A node with targets for the mad initiators and one for the witness, and an operator that interferes. */
 export interface FuzzBench {
   readonly clock: FakeClock;
   /** A session that does nothing wrong. */

@@ -1,5 +1,5 @@
 /**
- * A connection for fuzzing: it never waits for a network, and knows when the target has done all that it can.
+ * A connection for fuzzing: it never waits for a network, and detects when the target is idle.
  */
 import type { ByteStream } from "../support/pipe.ts";
 
@@ -63,7 +63,7 @@ export class FuzzStream implements ByteStream {
     this.#serve();
   }
 
-  /** The peer goes: without a word, or after all that it sent has been read. */
+  /** Closes the peer's end: at once, or after the target has read everything. */
   end(): void {
     this.#isEnded = true;
     this.#serve();

@@ -1,6 +1,6 @@
 /**
  * Logins for fuzzing: every path through the stages, every key with good values and bad ones, in any order and split
- * anywhere (RFC 7143, 6 and 13). It knows nothing of the target's own table.
+ * anywhere (RFC 7143, 6 and 13). It does not use the target's own table.
  */
 import { INITIATOR_NAME, Stage } from "../support/initiator_login.ts";
 import { loginRequest, type RequestPdu } from "../support/initiator_request.ts";
@@ -48,7 +48,7 @@ const OPERATIONAL: Readonly<Record<string, Values>> = {
   OFMarkInt: ["2048", "1~65535"],
 };
 
-/** Keys that come anywhere, or should not come at all. */
+/** Keys that are valid anywhere, or nowhere. */
 const STRAY: Readonly<Record<string, Values>> = {
   AuthMethod: ["None", "None,CHAP", "None", "SRP", ""],
   InitiatorAlias: ["a friend", "", "x".repeat(256)],
@@ -66,7 +66,7 @@ const STRAY: Readonly<Record<string, Values>> = {
   toString: ["1"],
 };
 
-/** Pairs of the operational stage, a few strangers among them, each key once at most unless chance wants it. */
+/** Returns pairs of the operational stage, with a few foreign keys and, rarely, repeated ones. */
 export function operationalPairs(random: Random): [string, string][] {
   const pairs: [string, string][] = [];
   for (const [key, values] of Object.entries(OPERATIONAL)) {
@@ -94,7 +94,7 @@ export const WITNESS_NAME = "iqn.2000-01.a:witness";
 /** The target that is elsewhere now. */
 export const MOVED = "moved";
 
-/** The names in a login: usually those of an initiator that is allowed. */
+/** Returns the names in a login: usually those of an initiator that is allowed. */
 function names(random: Random, isDiscovery: boolean): [string, string][] {
   const bad = [
     "",
@@ -117,7 +117,7 @@ function names(random: Random, isDiscovery: boolean): [string, string][] {
 export const GUARDED = "guarded";
 export const CREDENTIALS = { name: "user", secret: "secret of user" } as const;
 
-/** One request of a login, before it is given its numbers. */
+/** A request of a login, without its numbers. */
 export interface LoginStep {
   readonly currentStage: number;
   readonly nextStage: number;
@@ -154,7 +154,7 @@ const PATHS = [
   [Stage.security, Stage.fullFeature],
 ] as const;
 
-/** The requests of a login to the guarded target up to the challenge, of which a key may be missing or wrong. */
+/** Returns the requests of a login to the guarded target up to the challenge; a key may be missing or wrong. */
 function guardedSteps(random: Random): LoginStep[] {
   const stay = { currentStage: Stage.security, nextStage: 0, isTransit: false };
   const greeting: [string, string][] = [
@@ -170,7 +170,7 @@ function guardedSteps(random: Random): LoginStep[] {
   return [...inPieces(random, encodeText(greeting), next), ...inPieces(random, encodeText(algorithms), stay)];
 }
 
-/** The faults to put into an answer to a challenge: usually none. */
+/** Returns the faults to put into an answer to a challenge: usually none. */
 export function spoiledAnswer(random: Random, right: TextPairs): [string, string][] {
   const pairs = right.map(([key, value]): [string, string] => [key, value]);
   while (random.oneIn(3)) {
@@ -183,7 +183,7 @@ export function spoiledAnswer(random: Random, right: TextPairs): [string, string
   return pairs;
 }
 
-/** The requests of a login, in their order; a challenge of the target comes in between. */
+/** Returns the requests of a login, in order; the target's challenge arrives between them. */
 export function loginSteps(random: Random): LoginStep[] {
   if (random.oneIn(8)) {
     const last = { currentStage: Stage.operational, nextStage: Stage.fullFeature, isTransit: true };

@@ -1,8 +1,8 @@
 /**
- * An initiator for fuzzing: it does what an initiator may do, answers what it is asked, and then does some of it wrong.
+ * An initiator for fuzzing: it sends valid requests, answers the target, and spoils some of both.
  *
- * A step makes PDUs, some of which are spoiled, and sends them; it goes on when the target has done all that it can.
- * What comes of it depends on the seed alone.
+ * A step makes PDUs, spoils some of them, and sends them; the next step starts when the target is idle. The seed alone
+ * determines the result.
  */
 import { readUint32 } from "../../lib/bytes/big_endian.ts";
 import * as cdbs from "../support/initiator_cdb.ts";
@@ -79,7 +79,7 @@ type Action = () => RequestPdu[];
 export class MadInitiator {
   readonly sentWrites = new SentWrites();
   readonly stream: FuzzStream;
-  /** The session that it says it is of. */
+  /** The session that it claims to belong to. */
   readonly session: MadSession;
   readonly #random: Random;
   readonly #madness: Madness;
@@ -91,7 +91,7 @@ export class MadInitiator {
   /** The digests that the login negotiated; they apply from the next PDU on. */
   #digests: DigestUse = NO_DIGESTS;
   readonly #loginAnswers: Uint8Array[] = [];
-  /** The target wants to know who this is. */
+  /** The target's challenge, if it requires CHAP. */
   #challenge: TextPairs | undefined;
   #received: Uint8Array = new Uint8Array();
   #expStatSn = 0;
@@ -106,7 +106,7 @@ export class MadInitiator {
     this.#witness = witness;
   }
 
-  /** Logs in, in as many requests as it takes, as a connection of the session with that TSIH. */
+  /** Logs in as a connection of the session with that TSIH. */
   async logIn(tsih: number): Promise<void> {
     const random = this.#random;
     const numbers = {
@@ -131,7 +131,7 @@ export class MadInitiator {
     ]);
   }
 
-  /** Proves who it is, or tries to. */
+  /** Answers the challenge, correctly or not. */
   async #answerChallenge(
     challenge: TextPairs,
     numbers: Omit<LoginNumbers, "cmdSn" | "expStatSn">,
@@ -468,7 +468,7 @@ export class MadInitiator {
         ];
       }
       case 3: {
-        // Immediate writes whose data may never come: there is room for a few.
+        // Immediate writes whose data may never arrive: the target has room for a few.
         const lun = this.#lun();
         const write = {
           isFinal: true,
@@ -499,7 +499,7 @@ function isNumbered(header: Uint8Array): boolean {
   return !isImmediate && opcode !== Opcode.dataOut && opcode !== Opcode.snackRequest;
 }
 
-/** The pairs of a response that holds a challenge; undefined when it holds none. */
+/** Returns the pairs of a response that holds a challenge; undefined when it holds none. */
 function challengeIn({ data, statusClass, isContinued }: Pdu): TextPairs | undefined {
   if (statusClass !== 0 || isContinued || data.length === 0) return undefined;
   const pairs = decodeText(data);

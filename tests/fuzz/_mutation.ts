@@ -1,5 +1,5 @@
 /**
- * Changes that turn a right PDU into a wrong one. They know the layout of a PDU (RFC 7143, 11.2), so that most of what
+ * Changes that make a valid PDU invalid. They respect the layout of a PDU (RFC 7143, 11.2), so that most of what
  * they make gets past the first checks.
  */
 import { HEADER_BYTES, NO_TAG, Opcode } from "../support/initiator_pdu.ts";
@@ -31,7 +31,7 @@ const MUTATIONS: readonly Mutation[] = [
     header[4] = random.below(random.oneIn(10) ? 256 : 4);
   },
   function changeOpcode(random, { header }): void {
-    // A Login Request would end the connection, which is dull if it comes often.
+    // A Login Request ends the connection, so it must be rare.
     const opcode = random.oneIn(2) ? random.below(64) : random.below(8);
     header[0] = (opcode === Opcode.loginRequest && !random.oneIn(20) ? 0 : opcode) |
       (random.oneIn(2) ? 0x40 : 0);

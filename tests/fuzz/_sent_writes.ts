@@ -1,6 +1,6 @@
 /**
- * What the bytes that an initiator sent may have put onto a medium, read from the stream itself and independently of
- * the target: a byte that the target writes must be one that a WRITE command of that stream puts there.
+ * The writes that an initiator's stream of bytes asks for, decoded independently of the target: each byte that the
+ * target writes must be one that a WRITE command of that stream puts there.
  */
 import { readUint16, readUint24, readUint32 } from "../../lib/bytes/big_endian.ts";
 import { bytesWithDigests, type DigestUse, NO_DIGESTS } from "../support/initiator_digest.ts";
@@ -44,7 +44,7 @@ export class SentWrites {
   #rest: Uint8Array = new Uint8Array();
   readonly #commands: WriteCommand[] = [];
   readonly #data = new Map<number, DataSegment[]>();
-  /** There was a command that writes in a way which is not followed here. */
+  /** The stream has a command whose writes are not modelled here. */
   hasOtherWriting = false;
 
   /** Takes what was sent; calls back for every PDU in it, as the target cuts them. */
@@ -114,7 +114,7 @@ export function isJustified(write: StoreWrite, sent: readonly SentWrites[]): boo
   return !open.includes(1);
 }
 
-/** First block and number of blocks of a WRITE; undefined for any other command. */
+/** Returns the first block and number of blocks of a WRITE; undefined for any other command. */
 function blocksOf(cdb: Uint8Array): readonly [lba: number, blocks: number] | undefined {
   switch (cdb[0]) {
     case 0x0a:

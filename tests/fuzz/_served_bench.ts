@@ -1,7 +1,7 @@
 /**
- * A whole server over files, whose operator changes the conf while everybody is at work, and disconnects people.
+ * A whole server over files, whose operator changes the conf and disconnects initiators while they are at work.
  *
- * A file takes its own time, so that what comes of a seed may differ in when things happen.
+ * The timing of files varies, so two runs of a seed may differ in the order of events.
  */
 import { assert, assertEquals } from "@std/assert";
 import { Bed, NODE } from "../server/_bed.ts";
@@ -71,7 +71,7 @@ const CHANGES: Readonly<Record<string, (plan: Plan) => Plan>> = {
 
 const WITNESS_LINES = [`[${WITNESS_TARGET}]`, "size=1MB"];
 
-/** The paths of everything that this process has open below a folder. */
+/** Returns the paths of everything that this process has open below a folder. */
 function openBelow(folder: string): string[] {
   return [...Deno.readDirSync("/proc/self/fd")].flatMap(({ name }) => {
     try {

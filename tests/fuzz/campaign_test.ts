@@ -26,7 +26,7 @@ Deno.test("whatever mad initiators send, they harm only themselves", async () =>
 
 Deno.test("a campaign sends the same for the same seed", async () => {
   const sent = async (): Promise<unknown[]> => {
-    // The node that comes of this seed has neither a slow medium nor files, which take their own time.
+    // This seed makes a node with neither a slow medium nor files, whose timing is not reproducible.
     const report = await runCampaign({ pdus: 1000, seed: FAST_SEED });
     return report.names("PDUs sent").map((name) => [name, report.counted("PDUs sent", name)]);
   };

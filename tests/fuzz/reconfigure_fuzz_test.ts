@@ -37,7 +37,7 @@ interface Plan {
   readonly people: readonly string[];
 }
 
-/** Confs in which files only become longer, as `build` wants it. */
+/** Makes confs in which files only grow, as `build` requires. */
 class Planner {
   readonly #random: Random;
   readonly #megabytes = new Map<string, number>();
@@ -70,7 +70,7 @@ class Planner {
     return { name, file, megabytes: [1], people: [], ...kind };
   }
 
-  /** One thing is different, or nothing. */
+  /** Changes one setting, or none. */
   #change(plan: Plan, files: readonly string[]): Plan {
     const { megabytes } = plan;
     switch (this.#random(16)) {
@@ -170,7 +170,7 @@ async function seenBy(bed: Bed, person: string, name: string): Promise<unknown> 
   return seen;
 }
 
-/** A file that passes from one unit to another takes a moment to. */
+/** Checks the served targets. A file that moves from one unit to another needs a moment. */
 async function checkServed(bed: Bed, plans: readonly Plan[], step: string): Promise<void> {
   for (const name of TARGETS) {
     const plan = plans.find((plan) => plan.name === name);
@@ -230,7 +230,7 @@ Deno.test(`any conf may follow any other (FUZZ_SEED=${SEED})`, () =>
           `${step}: ${worker.person} is not concerned`,
         );
       }
-      // Those who were must be gone before their files can be taken over.
+      // Earlier initiators must have left before their files can move to other units.
       for (const worker of workers) if (!calm.includes(worker)) await worker.initiator.stop();
       for (const worker of calm.splice(0, calm.length - WORKERS_MAX + 1)) await worker.initiator.stop();
       workers = calm;

@@ -21,7 +21,7 @@ const RUNS = numberFromEnvironment("FUZZ_RUNS", 8);
 const SIZE = 1024 * 1024;
 const YES_NO = ["Yes", "No"] as const;
 
-/** Blocks that one stream of commands has for itself: it knows what they hold. */
+/** Blocks in the region of one stream of commands, which knows their content. */
 const REGION_BLOCKS = 64;
 
 function randomKeys(random: Random): Record<string, string> {

@@ -14,7 +14,7 @@ const STAYING = [
   /^reserve$/,
 ];
 
-/** A file that was to replace another when its writer was killed. The next writer takes it. */
+/** The replacement of a file, from a writer that was killed. The next writer reuses it. */
 const REPLACEMENT = /\.new$/;
 
 /** Returns a line for each file that should not be there. */

@@ -35,7 +35,7 @@ export async function keepWriting(client: Client, area: Stretch, random: Random)
 /** Most blocks of COMPARE AND WRITE and of WRITE ATOMIC here. */
 const ATOMIC_BLOCKS_MAX = 128;
 
-/** Writes stretches as a whole, over and over; rejects when the server is gone. */
+/** Writes whole stretches, again and again; rejects when the server has ended. */
 export async function keepWritingAtomically(
   client: Client,
   lun: number,

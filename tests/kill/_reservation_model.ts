@@ -1,4 +1,4 @@
-/** The reservations of a LUN as two initiators know them, who register with APTPL. */
+/** The reservations of a LUN as two initiators expect them, which register with APTPL. */
 import type { Random } from "../support/seeded_random.ts";
 import { type Client, EXCLUSIVE_REGISTRANTS, type ReserveAction } from "../crash/_client.ts";
 

@@ -26,7 +26,7 @@ const WORKLOAD = { restart: "build", looksAt: LUNS } as const;
 const LIFE_MS_MIN = 30;
 const LIFE_MS_MAX = 700;
 
-/** Targets that come and grow beside the one that is written to. */
+/** Most targets that are added and grown beside the one that is written to. */
 const OTHERS_MAX = 6;
 
 /** The result of a number of rounds. */
@@ -213,7 +213,7 @@ class KillRun {
   }
 }
 
-/** The conf with targets of so many times 64 KiB beside the one that is written to. */
+/** Returns the conf with targets of these multiples of 64 KiB beside the one that is written to. */
 function confOf(others: readonly number[]): string[] {
   const sizes = Array.from({ length: 4 }, () => LUN_BYTES).join(" ");
   return [

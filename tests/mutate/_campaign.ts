@@ -54,7 +54,7 @@ export async function choose(selection: Selection): Promise<Chosen> {
   return { project, mutants, stale: findStale(equivalents, paths, all), proposed: all.length };
 }
 
-/** The way a run goes. */
+/** Options for a run. */
 export interface RunOptions {
   readonly jobs: number;
   /** The file of outcomes. */

@@ -1,6 +1,6 @@
 /**
  * The project as the TypeScript compiler sees it: syntax trees with types, and the answer to whether a changed file
- * still type-checks. One compiler is kept for all of them, so that an answer takes milliseconds.
+ * still type-checks. One compiler is kept for all of them, so an answer takes milliseconds.
  */
 import { dirname, fromFileUrl, join } from "@std/path";
 import { ts } from "./_typescript.ts";
@@ -72,7 +72,7 @@ export class Project {
     return Deno.readTextFileSync(join(this.#root, path));
   }
 
-  /** Returns the syntax tree of a file, and the checker that knows the types in it. */
+  /** Returns the syntax tree of a file, and the checker of its types. */
   sourceOf(path: string): {
     readonly source: ts.SourceFile;
     readonly checker: ts.TypeChecker;
@@ -113,7 +113,7 @@ export class Project {
     return path === DENO_TYPES ? this.#denoTypes : this.#changed.get(path)?.text ?? ts.sys.readFile(path);
   }
 
-  /** A package of `@std` is the local one that deno.json links; what comes from npm has no types here. */
+  /** A package of `@std` is the local one that deno.json links; packages from npm have no types here. */
   #resolve(specifier: string, containing: string): ReturnType<typeof resolvedAs> | undefined {
     if (specifier.startsWith(".")) return resolvedAs(join(dirname(containing), specifier));
     const [, name] = /^@std\/([a-z]+)/.exec(specifier) ?? [];

@@ -1,5 +1,5 @@
 /**
- * The outcome of each mutant, kept in a file of one JSON object a line. An interrupted run goes on where it was.
+ * The outcome of each mutant, kept in a file of one JSON object a line. An interrupted run resumes.
  *
  * An outcome holds for the text of the mutated file. A mutant that no test noticed is tried again when the tests have
  * changed; one that was noticed is not.
@@ -66,7 +66,7 @@ export class Results {
   }
 }
 
-/** The same lines may be changed in the same way in two places of a file. */
+/** Identifies a mutant also where two places of a file have the same lines and the same change. */
 function identify(mutant: Mutant): string {
   return `${nameOf(mutant)} @${mutant.start}`;
 }

@@ -12,7 +12,7 @@ export type TestRun =
   | { readonly kind: "failed"; readonly test: string }
   | { readonly kind: "hung" };
 
-/** A copy of the files that git knows or would take, with a folder for what its tests leave. */
+/** A copy of the files that git tracks or would add, with a folder for the files of its tests. */
 export class ScratchTree {
   readonly #folder: string;
   /** The text of the one file that differs from the original, by its path. */
@@ -52,7 +52,7 @@ export class ScratchTree {
 
   /** Runs tests up to the first that fails. All that they started is ended when the time is over. */
   async test(paths: readonly string[], limitMs: number): Promise<TestRun> {
-    // A session of its own, so that the servers that a test started end with it.
+    // A session of its own, so servers that a test started end with it.
     const child = new Deno.Command("setsid", {
       args: [
         Deno.execPath(),
@@ -98,7 +98,7 @@ function v8Flags(): string[] {
 }
 
 function copyFile(from: string, to: string): void {
-  // A file that git knows may have been deleted.
+  // A file that git tracks may have been deleted.
   const info = statOrUndefined(from);
   if (info?.isFile !== true) return;
   Deno.mkdirSync(dirname(to), { recursive: true });

@@ -3,7 +3,7 @@ import { applyEdit, type Mutant } from "./_mutant.ts";
 import { mutantsOf } from "./_operators.ts";
 import { Project } from "./_project.ts";
 
-/** The faults that are proposed for a made-up file and that type-check. */
+/** Returns the faults proposed for an invented file, of those that type-check. */
 async function faultsOf(text: string): Promise<Mutant[]> {
   const folder = Deno.makeTempDirSync({ prefix: "iscsi-operators-" });
   try {
@@ -17,7 +17,7 @@ async function faultsOf(text: string): Promise<Mutant[]> {
   }
 }
 
-/** The changed lines of the faults of a file, without those of other operators. */
+/** Returns the changed lines of the faults of a file, without those of other operators. */
 async function changesOf(text: string, operator: string): Promise<string[]> {
   return (await faultsOf(text)).filter((mutant) => mutant.operator === operator).map(({ after }) => after);
 }

@@ -1,7 +1,7 @@
 /** The contents of blocks, from every write; unknown where a write may or may not have taken place. */
 import { tagsOf, TORN } from "../crash/_notes.ts";
 
-/** Consecutive blocks, as their writer knows them. */
+/** Consecutive blocks, with the content that their writer expects. */
 export class BlockModel {
   readonly #first: number;
   /** For each block the numbers of the writes of which one is there; 0 is zeros. */

@@ -1,4 +1,4 @@
-/** The others who are at work: QEMU, libiscsi's tools, and the operator. */
+/** The other users of the server: QEMU, libiscsi's tools, and the operator. */
 import { Random } from "../support/seeded_random.ts";
 import { runIscsi } from "../support/server_process.ts";
 import { runToolOk } from "../support/tools.ts";

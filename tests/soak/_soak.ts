@@ -1,4 +1,4 @@
-/** A soak: eight initiators at a server for a long time, with an operator who changes the conf. */
+/** A soak: eight initiators use a server for a long time, while an operator changes the conf. */
 import { Counter } from "../crash/_world.ts";
 import { Random } from "../support/seeded_random.ts";
 import { freePort, runIscsi, ServerProcess } from "../support/server_process.ts";
@@ -17,7 +17,7 @@ const DISK_URL = "iqn.2002-08.info.netmanager:disk";
 
 const SAMPLE_MS = 1000;
 
-/** Shortest soak whose memory is judged: below this a trend says nothing. */
+/** Shortest soak whose memory is judged: below this a trend is meaningless. */
 export const JUDGED_SECONDS_MIN = 600;
 
 /** The extent of a soak. */
@@ -45,7 +45,7 @@ export function whyNoTools(): string | undefined {
   return findMissing(["qemu-img", "block-iscsi.so", "iscsi-ls", "iscsi-inq", "iscsi-readcapacity16"]);
 }
 
-/** Soaks a server. It ends early when something goes wrong. */
+/** Soaks a server, until the end or the first failure. */
 export async function soak(options: SoakOptions): Promise<SoakReport> {
   const { folder, onSample } = options;
   const tally = new Tally();

@@ -1,4 +1,4 @@
-/** An initiator of ours at work for the whole time: logs in, works in several lanes, and logs in again. */
+/** An initiator at work for the whole soak: it logs in, works in several lanes, and logs in again. */
 import { command, TARGET } from "../crash/_product.ts";
 import type { Counter } from "../crash/_world.ts";
 import { Random } from "../support/seeded_random.ts";
@@ -58,7 +58,7 @@ export async function workUntilOver(options: WorkerOptions): Promise<void> {
   await logOut(initiator);
 }
 
-/** Logs in, with or without digests; the same initiator port as before, which takes its old session's place. */
+/** Logs in, with or without digests, from the same initiator port, and so reinstates its old session. */
 async function logIn({ port, number }: WorkerOptions, random: Random): Promise<Initiator> {
   const initiator = await Initiator.connect(port);
   const digest = random.oneIn(3) ? { HeaderDigest: "CRC32C", DataDigest: "CRC32C" } : {};

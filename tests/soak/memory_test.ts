@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { findTrend, type Sample } from "./_memory.ts";
 
-/** A sample a minute for an hour. */
+/** Returns a sample a minute for an hour. */
 function hour(mebibytesAt: (minute: number) => number): Sample[] {
   return Array.from(
     { length: 61 },

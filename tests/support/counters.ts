@@ -7,7 +7,7 @@ import { ScsiStatus, SenseKey } from "./initiator_sense.ts";
 
 const BLOCK_BYTES = 512;
 
-/** The counter in a block. */
+/** Returns the counter in a block. */
 export async function readCounter(initiator: Initiator, lba: number): Promise<number> {
   const { data } = await initiator.command({ cdb: read16(lba, 1), read: BLOCK_BYTES });
   return readUint32(data, 0);

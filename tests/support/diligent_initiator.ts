@@ -18,9 +18,9 @@ export interface DiligentOptions {
   /** Distinguishes it from other initiators of the same name. */
   readonly isid: Uint8Array;
   readonly lun?: number;
-  /** It works on as many blocks as `BLOCKS` from here on. */
+  /** The first of the `BLOCKS` blocks that it uses. */
   readonly lba: number;
-  /** Asked to log out it does so and logs in again, as good initiators do; else it goes on until it is cut off. */
+  /** Logs out when asked, and logs in again, as good initiators do; otherwise it continues until it is cut off. */
   readonly obeys?: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** A reader of Prometheus' text format, version 0.0.4, that takes nothing but what the format allows. */
+/** A reader of Prometheus' text format, version 0.0.4, that accepts only what the format allows. */
 
 /** A sample as it was read. */
 export interface ParsedSample {
@@ -24,7 +24,7 @@ const SUFFIXES: Readonly<Record<string, readonly string[]>> = { histogram: ["_bu
 /**
  * Reads a text.
  *
- * @throws {SyntaxError} when a line is not of the format, when a family comes twice, or a sample does
+ * @throws {SyntaxError} when a line breaks the format, or a family or a sample is repeated
  */
 export function parseExposition(text: string): ParsedFamily[] {
   if (!text.endsWith("\n")) throw new SyntaxError("The last line has no end");

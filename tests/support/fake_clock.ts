@@ -22,7 +22,7 @@ export class FakeClock {
     return this.#timers.size;
   }
 
-  /** Moves on, and calls back in order all whose time comes meanwhile, those that they set in turn included. */
+  /** Advances the time, and runs in order all callbacks that are due, including those that they schedule. */
   advance(byMs: number): void {
     const endMs = this.#nowMs + byMs;
     for (let next = this.#nextUntil(endMs); next !== undefined; next = this.#nextUntil(endMs)) {

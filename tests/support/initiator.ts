@@ -66,7 +66,7 @@ const CONNECTION_KEYS_ONLY: LoginOptions["keys"] = {
   MaxRecvDataSegmentLength: OFFERED_KEYS["MaxRecvDataSegmentLength"],
 };
 
-/** A text exchange never takes more rounds than this. */
+/** The most rounds of a text exchange. */
 const TEXT_ROUNDS_MAX = 64;
 
 /** An initiator with one connection. */
@@ -102,7 +102,7 @@ export class Initiator {
   get nextCmdSn(): number {
     return this.numbers.nextCmdSn;
   }
-  /** The last number that the target takes. */
+  /** The last number that the target accepts. */
   get maxCmdSn(): number | undefined {
     return this.numbers.maxCmdSn;
   }
@@ -122,7 +122,7 @@ export class Initiator {
     return this.numbers.takeCmdSn();
   }
 
-  /** Sends PDUs, or any bytes, as they are. */
+  /** Sends PDUs, or any bytes, unchanged. */
   send(...parts: readonly (RequestPdu | Uint8Array)[]): Promise<void> {
     return this.connection.send(...parts);
   }
@@ -213,7 +213,7 @@ export class Initiator {
     return answer;
   }
 
-  /** Sends text and returns the target's whole answer, however many PDUs either takes. */
+  /** Sends text and returns the target's whole answer; both may span several PDUs. */
   async text(pairs: TextPairs, pieceBytes: number = this.#parameters.sendBytesMax): Promise<TextPairs> {
     const initiatorTaskTag = this.nextTaskTag();
     const pieces = splitBytes(encodeText(pairs), pieceBytes);
@@ -295,7 +295,7 @@ export class Initiator {
     if (pdu.opcode !== opcode) throw new TargetFault(`Received ${pdu.name} for an answer`);
   }
 
-  /** Looks at every PDU that comes; answers the target's pings and keeps them to itself. */
+  /** Examines every PDU received; answers the target's pings, and does not pass them on. */
   #inspect(pdu: Pdu): boolean {
     checkLayout(pdu);
     this.#observer.observe(pdu);
@@ -347,7 +347,7 @@ export class Initiator {
     };
   }
 
-  /** Waits until the target's window takes the next command; any PDU may open it. */
+  /** Waits until the target's window accepts the next command; any PDU may open it. */
   async #waitForWindow(timeLimitMs: number): Promise<void> {
     const deadline = performance.now() + timeLimitMs;
     while (serialDistance(this.nextCmdSn, this.maxCmdSn ?? this.nextCmdSn) < 0) {

@@ -52,77 +52,77 @@ function cdb16(opcode: number, lba: number, blocks: number, options: BlockOption
   return cdb;
 }
 
-/** READ (6): 0 blocks mean 256. */
+/** Builds READ (6): 0 blocks mean 256. */
 export function read6(lba: number, blocks: number): Uint8Array {
   return cdb6(0x08, lba, blocks);
 }
-/** READ (10). */
+/** Builds READ (10). */
 export function read10(lba: number, blocks: number, options: BlockOptions = {}): Uint8Array {
   return cdb10(0x28, lba, blocks, options);
 }
-/** READ (12). */
+/** Builds READ (12). */
 export function read12(lba: number, blocks: number, options: BlockOptions = {}): Uint8Array {
   return cdb12(0xa8, lba, blocks, options);
 }
-/** READ (16). */
+/** Builds READ (16). */
 export function read16(lba: number, blocks: number, options: BlockOptions = {}): Uint8Array {
   return cdb16(0x88, lba, blocks, options);
 }
-/** WRITE (6): 0 blocks mean 256. */
+/** Builds WRITE (6): 0 blocks mean 256. */
 export function write6(lba: number, blocks: number): Uint8Array {
   return cdb6(0x0a, lba, blocks);
 }
-/** WRITE (10). */
+/** Builds WRITE (10). */
 export function write10(lba: number, blocks: number, options: BlockOptions = {}): Uint8Array {
   return cdb10(0x2a, lba, blocks, options);
 }
-/** WRITE (12). */
+/** Builds WRITE (12). */
 export function write12(lba: number, blocks: number, options: BlockOptions = {}): Uint8Array {
   return cdb12(0xaa, lba, blocks, options);
 }
-/** WRITE (16). */
+/** Builds WRITE (16). */
 export function write16(lba: number, blocks: number, options: BlockOptions = {}): Uint8Array {
   return cdb16(0x8a, lba, blocks, options);
 }
-/** VERIFY (10). */
+/** Builds VERIFY (10). */
 export function verify10(lba: number, blocks: number, options: BlockOptions = {}): Uint8Array {
   return cdb10(0x2f, lba, blocks, options);
 }
-/** VERIFY (16). */
+/** Builds VERIFY (16). */
 export function verify16(lba: number, blocks: number, options: BlockOptions = {}): Uint8Array {
   return cdb16(0x8f, lba, blocks, options);
 }
-/** COMPARE AND WRITE. */
+/** Builds COMPARE AND WRITE. */
 export function compareAndWrite(lba: number, blocks: number, options: BlockOptions = {}): Uint8Array {
   return cdb16(0x89, lba, blocks, options);
 }
-/** WRITE ATOMIC (16), without boundaries. */
+/** Builds WRITE ATOMIC (16), without boundaries. */
 export function writeAtomic16(lba: number, blocks: number, options: BlockOptions = {}): Uint8Array {
   return cdb16(0x9c, lba, blocks, options);
 }
-/** SYNCHRONIZE CACHE (10). */
+/** Builds SYNCHRONIZE CACHE (10). */
 export function synchronizeCache10(lba = 0, blocks = 0): Uint8Array {
   return cdb10(0x35, lba, blocks, {});
 }
-/** SYNCHRONIZE CACHE (16). */
+/** Builds SYNCHRONIZE CACHE (16). */
 export function synchronizeCache16(lba = 0, blocks = 0): Uint8Array {
   return cdb16(0x91, lba, blocks, {});
 }
-/** TEST UNIT READY. */
+/** Builds TEST UNIT READY. */
 export function testUnitReady(): Uint8Array {
   return new Uint8Array(6);
 }
-/** INQUIRY: standard data, or a vital product data page. */
+/** Builds INQUIRY: standard data, or a vital product data page. */
 export function inquiry(allocationLength: number, page?: number): Uint8Array {
   const cdb = Uint8Array.of(0x12, page === undefined ? 0 : 1, page ?? 0, 0, 0, 0);
   writeUint16(cdb, 3, allocationLength);
   return cdb;
 }
-/** REQUEST SENSE. */
+/** Builds REQUEST SENSE. */
 export function requestSense(allocationLength: number, usesDescriptors = false): Uint8Array {
   return Uint8Array.of(0x03, usesDescriptors ? 1 : 0, 0, 0, allocationLength, 0);
 }
-/** REPORT LUNS. */
+/** Builds REPORT LUNS. */
 export function reportLuns(allocationLength: number, selectReport = 0): Uint8Array {
   const cdb = new Uint8Array(12);
   cdb[0] = 0xa0;
@@ -130,27 +130,27 @@ export function reportLuns(allocationLength: number, selectReport = 0): Uint8Arr
   writeUint32(cdb, 6, allocationLength);
   return cdb;
 }
-/** READ CAPACITY (10). */
+/** Builds READ CAPACITY (10). */
 export function readCapacity10(): Uint8Array {
   return cdb10(0x25, 0, 0, {});
 }
-/** READ CAPACITY (16). */
+/** Builds READ CAPACITY (16). */
 export function readCapacity16(allocationLength = 32): Uint8Array {
   const cdb = cdb16(0x9e, 0, allocationLength, {});
   cdb[1] = 0x10;
   return cdb;
 }
-/** MODE SENSE (6). */
+/** Builds MODE SENSE (6). */
 export function modeSense6(page: number, allocationLength: number, pageControl = 0): Uint8Array {
   return Uint8Array.of(0x1a, 0, pageControl << 6 | page, 0, allocationLength, 0);
 }
-/** MODE SENSE (10). */
+/** Builds MODE SENSE (10). */
 export function modeSense10(page: number, allocationLength: number, pageControl = 0): Uint8Array {
   const cdb = cdb10(0x5a, 0, allocationLength, {});
   cdb[2] = pageControl << 6 | page;
   return cdb;
 }
-/** START STOP UNIT. */
+/** Builds START STOP UNIT. */
 export function startStopUnit(isStart: boolean): Uint8Array {
   return Uint8Array.of(0x1b, 0, 0, 0, isStart ? 1 : 0, 0);
 }

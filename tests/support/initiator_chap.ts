@@ -18,7 +18,7 @@ export interface ChapOptions {
   readonly mutual?: { readonly name: string; readonly secret: string; readonly challenge: Uint8Array };
 }
 
-/** The response to a challenge, by the number of the algorithm. */
+/** Returns the response to a challenge, by the number of the algorithm. */
 export function chapHash(
   algorithm: string,
   identifier: number,
@@ -35,7 +35,7 @@ export function chapHash(
   );
 }
 
-/** The binary value of `0x...`. */
+/** Returns the binary value of `0x...`. */
 export function fromHexValue(text: string | undefined): Uint8Array {
   if (text === undefined || !/^0x([0-9a-f]{2})+$/.test(text)) {
     throw new TargetFault(`"${text}" is no binary value of whole bytes in hexadecimal`);
@@ -46,7 +46,7 @@ export function fromHexValue(text: string | undefined): Uint8Array {
 /** The identifier of the initiator's own challenge. */
 const IDENTIFIER = 77;
 
-/** The keys that answer the target's challenge, and challenge it in turn if it is to prove itself too. */
+/** Returns the keys that answer the target's challenge, and challenge it in turn for mutual CHAP. */
 export function answerChallenge(pairs: TextPairs, { name, secret, mutual }: ChapOptions): TextPairs {
   const keys = new Map(pairs);
   const identifier = Number(keys.get("CHAP_I"));

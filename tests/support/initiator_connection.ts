@@ -45,7 +45,7 @@ export async function withTimeLimit<T>(promise: Promise<T>, timeLimitMs: number,
 
 /** Sends and receives PDUs over a byte stream. */
 export class InitiatorConnection {
-  /** The digests that PDUs have in both directions from now on. Bytes that are no `RequestPdu` are sent as they are. */
+  /** The digests of PDUs in both directions from now on. Bytes other than a `RequestPdu` are sent unchanged. */
   digests: DigestUse = NO_DIGESTS;
   readonly #stream: ByteStream;
   /** Received bytes that are not yet part of a PDU that was handed out. */
@@ -83,7 +83,7 @@ export class InitiatorConnection {
    * Receives one PDU; `Infinity` is no time limit.
    *
    * @throws {ConnectionClosed} when the target closes the connection before the PDU is complete
-   * @throws {TimeLimitExceeded} when it does not come; what has come of it stays for the next `receive`
+   * @throws {TimeLimitExceeded} when it does not arrive; the next `receive` continues with the bytes received so far
    */
   async receive(timeLimitMs: number = TIME_LIMIT_MS): Promise<Pdu> {
     const deadline = performance.now() + timeLimitMs;
@@ -116,7 +116,7 @@ export class InitiatorConnection {
     }
   }
 
-  /** The size of the PDU whose first bytes have been received, or of a header when not even that has come. */
+  /** The size of the PDU whose first bytes have been received; the size of a header until that is complete. */
   #nextPduBytes(): number {
     if (this.#receivedBytes < HEADER_BYTES) return HEADER_BYTES;
     return bytesWithDigests(this.#received, this.digests);

@@ -22,12 +22,12 @@ export const DIGEST_USES: readonly DigestUse[] = [
   { header: true, data: true },
 ];
 
-/** The login keys that ask for digests. */
+/** Returns the login keys that ask for digests. */
 export function digestKeys({ header, data }: DigestUse): Readonly<Record<string, string>> {
   return { HeaderDigest: header ? "CRC32C" : "None", DataDigest: data ? "CRC32C" : "None" };
 }
 
-/** The digests that a login settled. */
+/** Returns the digests that a login negotiated. */
 export function settleDigests(answered: TextPairs): DigestUse {
   const settled = new Map(answered);
   return { header: settled.get("HeaderDigest") === "CRC32C", data: settled.get("DataDigest") === "CRC32C" };
@@ -42,7 +42,7 @@ const REMAINDERS = Array.from({ length: 256 }, (_, byte) => {
   return remainder;
 });
 
-/** The digest of bytes as it is on the wire: least significant byte first. */
+/** Returns the digest of bytes as sent: least significant byte first. */
 export function digestOf(bytes: Uint8Array): Uint8Array {
   let remainder = -1;
   for (const byte of bytes) remainder = (remainder >>> 8) ^ REMAINDERS[(remainder ^ byte) & 0xff]!;
@@ -57,7 +57,7 @@ function partsOf(bytes: Uint8Array): { headerEnd: number; dataBytes: number } {
   return { headerEnd: HEADER_BYTES + bytes[4]! * 4, dataBytes: dataBytes + paddingBytes(dataBytes) };
 }
 
-/** A PDU with its digests put in. */
+/** Returns a PDU with its digests inserted. */
 export function withDigests(pdu: Uint8Array, { header, data }: DigestUse): Uint8Array {
   const { headerEnd } = partsOf(pdu);
   const [head, rest] = [pdu.subarray(0, headerEnd), pdu.subarray(headerEnd)];

@@ -68,7 +68,7 @@ export class Dispatcher {
     }
   }
 
-  /** Waits until some PDU has come. */
+  /** Waits until any PDU has arrived. */
   async waitForAny(timeLimitMs: number = TIME_LIMIT_MS): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure.error;
     const listener = Promise.withResolvers<void>();

@@ -1,5 +1,5 @@
 /**
- * Logging in (RFC 7143, 6.3 and 11.12), in every way that a test may want.
+ * Logins (RFC 7143, 6.3 and 11.12), with all the deviations that tests need.
  */
 import {
   decodeText,
@@ -71,10 +71,10 @@ interface LoginInitiator {
   exchange(initiatorTaskTag: number, request: RequestPdu): Promise<Pdu>;
 }
 
-/** The initiator of these tests, as the configurations that they write know it. */
+/** The name of the initiator in these tests and in their confs. */
 export const INITIATOR_NAME = "iqn.2011-07.com.example:89abcdef";
 
-/** A login never takes more rounds than this. */
+/** The most rounds of a login. */
 const ROUNDS_MAX = 64;
 
 /** Keys that a discovery session has no use for (13). */
@@ -167,7 +167,7 @@ class Login {
     throw new TargetFault(`Stage ${currentStage} of the login took more than ${ROUNDS_MAX} rounds`);
   }
 
-  /** Passes the security stage by CHAP (12.1.3), or without where the target wants none. */
+  /** Passes the security stage, by CHAP (12.1.3) if the target requires it. */
   async prove(pairs: TextPairs, chap: ChapOptions): Promise<void> {
     const method = await this.#ask(pairs);
     if (method.get("AuthMethod") !== "CHAP") {

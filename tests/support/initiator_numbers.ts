@@ -1,5 +1,5 @@
 /**
- * What the connections of an initiator's session have in common (RFC 7143, 4.2.2.1): numbers and tags, for tests.
+ * The numbers and tags that the connections of an initiator's session share (RFC 7143, 4.2.2.1), for tests.
  */
 import { serialAdd, serialDistance } from "../../lib/bytes/serial_number.ts";
 import type { Pdu } from "./initiator_pdu.ts";

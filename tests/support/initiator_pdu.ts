@@ -1,9 +1,8 @@
 /**
  * PDUs as an initiator receives them (RFC 7143, 11), for tests.
  *
- * It is written from the RFC and shares no code with the target, so that a mistake in one is not repeated in the
- * other. A `Pdu` is a view: each getter names one field and reads it where the RFC puts it; which of them mean
- * something depends on the opcode.
+ * The code follows the RFC and shares nothing with the target, so the two do not repeat each other's mistakes. A `Pdu`
+ * is a view: each getter reads one field at the RFC's offset. The opcode decides which fields have a meaning.
  */
 import { readUint16, readUint24, readUint32 } from "../../lib/bytes/big_endian.ts";
 

@@ -1,8 +1,8 @@
 /**
  * PDUs that an initiator sends (RFC 7143, 11), for tests.
  *
- * Every builder makes a right PDU of right arguments. A test that wants a wrong one takes what the builder made
- * and changes bytes of its `header`; the segments are sent as they are, whatever lengths the header claims.
+ * Every builder makes a valid PDU from valid arguments. For an invalid one, a test changes bytes of the `header`; the
+ * segments are sent unchanged, whatever lengths the header claims.
  */
 import { writeUint16, writeUint24, writeUint32 } from "../../lib/bytes/big_endian.ts";
 import { HEADER_BYTES, NO_TAG, Opcode, paddingBytes } from "./initiator_pdu.ts";
@@ -12,7 +12,7 @@ const NO_BYTES = new Uint8Array(0);
 /** A logical unit: its number, or the eight bytes of its address as they go into a header. */
 export type Lun = number | Uint8Array;
 
-/** The eight bytes by which SAM-5, 4.7 addresses a logical unit: peripheral device below 256, flat above. */
+/** Returns the eight bytes by which SAM-5, 4.7 addresses a logical unit: peripheral device below 256, flat above. */
 export function encodeLun(lun: Lun): Uint8Array {
   if (typeof lun !== "number") return lun;
   const bytes = new Uint8Array(8);

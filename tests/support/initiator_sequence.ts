@@ -1,5 +1,5 @@
 /**
- * What holds from one PDU to the next on a connection (RFC 7143, 4.2.2): the order of status numbers and of the
+ * The rules between consecutive PDUs of a connection (RFC 7143, 4.2.2): the order of status numbers and of the
  * command window, for tests.
  */
 import { serialAdd, serialDistance } from "../../lib/bytes/serial_number.ts";

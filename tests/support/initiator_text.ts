@@ -3,15 +3,15 @@
  */
 import { TargetFault } from "./initiator_pdu.ts";
 
-/** `key=value` pairs in their order; a key may come more than once, as TargetAddress does. */
+/** `key=value` pairs in their order; a key may be repeated, as TargetAddress is. */
 export type TextPairs = readonly (readonly [key: string, value: string])[];
 
-/** The pairs as they go into data segments: each ends with a zero byte. */
+/** Returns the pairs as the text of data segments: each ends with a zero byte. */
 export function encodeText(pairs: TextPairs): Uint8Array {
   return new TextEncoder().encode(pairs.map(([key, value]) => `${key}=${value}\0`).join(""));
 }
 
-/** The pairs of one or more data segments, put together. */
+/** Returns the pairs of one or more data segments, put together. */
 export function decodeText(bytes: Uint8Array): TextPairs {
   if (bytes.length === 0) return [];
   if (bytes.at(-1) !== 0) throw new TargetFault("Text does not end with a zero byte");
@@ -73,7 +73,7 @@ export const OFFERED_KEYS: Readonly<Record<string, string>> = {
   DataSequenceInOrder: "Yes",
 };
 
-/** The parameters that follow from both sides' keys; what neither named has its default (13). */
+/** Returns the parameters that follow from both sides' keys; keys that neither named have their defaults (13). */
 export function settleParameters(ours: TextPairs, theirs: TextPairs): SessionParameters {
   const declared = new Map(ours);
   const settled = new Map(theirs);

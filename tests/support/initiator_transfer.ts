@@ -18,7 +18,7 @@ export interface Command {
   readonly read?: number;
   /** The data to send. */
   readonly write?: Uint8Array;
-  /** Expected Data Transfer Length, where it should differ from what `read` or `write` says. */
+  /** Expected Data Transfer Length, if it differs from that of `read` or `write`. */
   readonly expectedLength?: number;
   readonly attribute?: number;
   /** Marked for immediate delivery. */
@@ -44,7 +44,7 @@ export interface CommandResult {
   readonly residual: number;
 }
 
-/** The lengths of the immediate and the unsolicited data of a command. */
+/** Returns the lengths of the immediate and the unsolicited data of a command. */
 function unsolicitedLengths(
   command: Command,
   parameters: SessionParameters,

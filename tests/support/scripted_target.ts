@@ -7,12 +7,12 @@ import { InitiatorConnection } from "./initiator_connection.ts";
 import type { Pdu } from "./initiator_pdu.ts";
 import type { LoginOptions, LoginResult } from "./initiator_login.ts";
 
-/** The bytes of hexadecimal text; blanks are for the eye. */
+/** Returns the bytes of hexadecimal text, in which blanks are ignored. */
 export function hex(...text: readonly string[]): Uint8Array {
   return Uint8Array.fromHex(text.join("").replaceAll(/\s/g, ""));
 }
 
-/** The text of bytes, in words of four. */
+/** Returns the text of bytes, in words of four. */
 export function toHex(bytes: Uint8Array): string {
   return bytes.toHex().replaceAll(/.{8}(?=.)/g, "$& ");
 }
@@ -41,7 +41,7 @@ export class ScriptedTarget {
     return this.#connection.receive(timeLimitMs);
   }
 
-  /** Sends what the text says. */
+  /** Sends the bytes of the text. */
   async send(...text: readonly string[]): Promise<void> {
     await this.#connection.send(hex(...text));
   }

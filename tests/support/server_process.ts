@@ -13,7 +13,7 @@ const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 const READY_LIMIT_MS = 20_000;
 const STOP_LIMIT_MS = 20_000;
 
-/** A port below those from which connections are given theirs, so that no client of another test takes it first. */
+/** Returns a free port below the ephemeral range, so no client of another test gets it first. */
 export function freePort(): number {
   const [lowest, count, attempts] = [16384, 16384, 100];
   for (let i = 0; i < attempts; i++) {
@@ -23,7 +23,7 @@ export function freePort(): number {
   throw new Error(`Cannot find a free port in ${attempts} attempts`);
 }
 
-/** The program and the arguments that come before a command's own. */
+/** Returns the program and the arguments before those of the command. */
 export function iscsiCommand(): { program: string; args: readonly string[] } {
   const binary = Deno.env.get("ISCSI_BINARY");
   if (binary !== undefined) return { program: binary, args: [] };
@@ -58,7 +58,7 @@ export interface ServerEnd {
   readonly durationMs: number;
 }
 
-/** A stream of a process, as text, from its start to what has come of it so far. */
+/** A stream of a process, as text, from its start to its last output. */
 class TextCollector {
   readonly #watchers: ((text: string) => boolean)[] = [];
   #text = "";
@@ -204,7 +204,7 @@ export class ServerProcess {
     return { code, signal: cause, durationMs };
   }
 
-  /** Sends a signal, and does not wait for what comes of it. */
+  /** Sends a signal without waiting for its effect. */
   signal(signal: Deno.Signal): void {
     this.#child.kill(signal);
   }

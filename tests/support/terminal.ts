@@ -1,4 +1,4 @@
-/** Programs on a terminal that goes away. */
+/** Programs on a terminal that closes. */
 
 /** Milliseconds between two looks for the file that a program leaves when it ends, and the most looks. */
 const LOOK_INTERVAL_MS = 20;

@@ -1,8 +1,8 @@
 /**
  * The house: every folder is a floor, and an import goes to the same folder or to a lower floor.
  *
- * Two folders of one floor do not know each other. What stands outside (tests, tools) may look into the house;
- * nothing in the house looks out.
+ * Two folders of one floor do not import each other. Files outside (tests, tools) may import the house; no file of the
+ * house imports them.
  */
 import type { SourceFile } from "./source_tree.ts";
 import { type Finding, readSyntax, type Syntax } from "./syntax.ts";
@@ -92,7 +92,7 @@ export const WORLDLY_FILES: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** The folder, or single file, of the house that a path belongs to; undefined outside. */
+/** Returns the folder, or single file, of the house that a path belongs to; undefined outside. */
 function roomOf(path: string): string | undefined {
   return FLOOR_OF.keys().find((room) => path === room || path.startsWith(`${room}/`));
 }
@@ -101,7 +101,7 @@ function isPackageFile(path: string): boolean {
   return path.startsWith(`${PACKAGES}/`);
 }
 
-/** The path that a relative specifier leads to; undefined for a package. */
+/** Returns the path that a relative specifier leads to; undefined for a package. */
 function resolve(path: string, specifier: string): string | undefined {
   return specifier.startsWith(".") ? new URL(specifier, `file:///${path}`).pathname.slice(1) : undefined;
 }
@@ -139,7 +139,7 @@ function worldlyFault(path: string, name: string): string | undefined {
   }`;
 }
 
-/** The circles in which files import one another, each from the file that comes first by name. */
+/** Returns the cycles of imports, each from its first file by name. */
 function findCycles(syntaxes: ReadonlyMap<string, Syntax>): Breach[] {
   const breaches: Breach[] = [];
   const done = new Set<string>();
@@ -163,7 +163,7 @@ function findCycles(syntaxes: ReadonlyMap<string, Syntax>): Breach[] {
   return breaches;
 }
 
-/** Every breach of the rules above in a tree of TypeScript files. */
+/** Returns every breach of the rules above in a tree of TypeScript files. */
 export function findBreaches(files: readonly SourceFile[]): Breach[] {
   const breaches: Breach[] = [];
   const syntaxes = new Map(files.map((file) => [file.path, readSyntax(file)]));

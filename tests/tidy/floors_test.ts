@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { findBreaches, WORLDLY_FILES } from "./floors.ts";
 import { readSources } from "./source_tree.ts";
 
-/** The breaches of a made-up tree, as a person would read them. */
+/** Returns the breaches of an invented tree, in readable form. */
 function breachesOf(tree: Readonly<Record<string, string>>): string[] {
   const files = Object.entries(tree).map(([path, text]) => ({ path, text }));
   return findBreaches(files).map(({ path, line, text }) => `${path}:${line} ${text}`);

@@ -3,7 +3,7 @@
  */
 import { fromFileUrl, join } from "@std/path";
 
-/** One file: where it is, with `/` between folders and from the repository's root, and what it says. */
+/** A file: its path from the repository's root, with `/` between folders, and its text. */
 export interface SourceFile {
   readonly path: string;
   readonly text: string;
@@ -14,7 +14,7 @@ const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 /** Folders with files from elsewhere. */
 const FOREIGN_FOLDERS = ["node_modules", "coverage", "vendor"];
 
-/** The files of a folder and of those in it, in the order of their paths; hidden and foreign folders are left out. */
+/** Returns all files below a folder, in the order of their paths, without hidden and foreign folders. */
 function listFiles(folder: string): string[] {
   const paths: string[] = [];
   for (const entry of Deno.readDirSync(join(ROOT, folder))) {
@@ -26,7 +26,7 @@ function listFiles(folder: string): string[] {
   return paths.sort();
 }
 
-/** Every TypeScript file of the repository. */
+/** Returns every TypeScript file of the repository. */
 export function readSources(): SourceFile[] {
   return listFiles("").filter((path) => path.endsWith(".ts"))
     .map((path) => ({ path, text: Deno.readTextFileSync(join(ROOT, path)) }));

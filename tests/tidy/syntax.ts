@@ -1,8 +1,8 @@
 /**
- * What the rules of this house need to know of a file, as Deno's own parser sees it: nothing here is fooled by a
- * comment or a string that looks like code.
+ * The facts about a file that the rules of this house use. They come from Deno's own parser, so a comment or a string
+ * that looks like code does not mislead them.
  *
- * `Deno.lint.runPlugin` is the one door to that parser, and is open only under `deno test`.
+ * `Deno.lint.runPlugin` is the only access to that parser, and works only under `deno test`.
  */
 import type { SourceFile } from "./source_tree.ts";
 
@@ -33,7 +33,7 @@ export interface Syntax {
   readonly undocumented: readonly Finding[];
 }
 
-/** The globals through which a program learns or changes what its arguments do not say. */
+/** The globals through which code reads or changes state besides its arguments. */
 const WORLDLY_GLOBALS = ["Deno", "Date", "performance", "crypto", "globalThis", "fetch"];
 
 /** The imports from Node that a module of pure functions may have: they only process text. */
@@ -134,7 +134,7 @@ function noteUnwelcome(note: Note): Deno.lint.LintVisitor {
   };
 }
 
-/** The name by which a person would look for a function: its own, or that of the member that it is. */
+/** Returns the name of a function: its own, or that of the member that holds it. */
 function functionName(
   node: Deno.lint.FunctionDeclaration | Deno.lint.FunctionExpression | Deno.lint.ArrowFunctionExpression,
 ): string {

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { readSources } from "./source_tree.ts";
 import { findFaults } from "./tidy.ts";
 
-/** The faults of a made-up file, as a person would read them. */
+/** Returns the faults of an invented file, in readable form. */
 function faultsOf(text: string, path = "lib/cli/a.ts"): string[] {
   return findFaults({ path, text }).map((fault) => `${fault.line} ${fault.text}`);
 }

@@ -39,7 +39,7 @@ export const NODE = "iqn.2002-08.info.netmanager";
 
 /** A target to make. */
 export interface TargetSpec {
-  /** `disk` unless told. */
+  /** By default, `disk`. */
   readonly name?: string;
   readonly alias?: string;
   readonly comment?: string;
@@ -48,9 +48,9 @@ export interface TargetSpec {
   readonly initiators?: readonly string[];
   readonly chap?: ChapConfig;
   readonly redirect?: Redirection;
-  /** LUN 0, 1 ...; one of 64 MiB unless told. */
+  /** LUN 0, 1 ...; by default, one of 64 MiB. */
   readonly stores?: readonly BlockStore[];
-  /** Of all its LUNs; the same for all targets unless told. */
+  /** Of all its LUNs; by default, the same for all targets. */
   readonly naa?: string;
 }
 
@@ -61,13 +61,13 @@ export interface HarnessOptions {
   readonly connections?: number;
   readonly interfaces?: TargetNodeOptions["interfaces"];
   readonly ping?: TargetNodeOptions["ping"];
-  /** What discovery sessions have to prove, and how strong CHAP has to be. */
+  /** The proof required of discovery sessions, and the required strength of CHAP. */
   readonly chap?: Partial<TargetNodeOptions["chap"]>;
-  /** Where challenges come from: zeros, ones and so on unless told. */
+  /** The source of challenges; by default, zeros, then ones and so on. */
   readonly randomBytes?: TargetNodeOptions["randomBytes"];
 }
 
-/** How one connection deviates from the usual. */
+/** Options of one connection that deviates from the usual. */
 export interface ConnectOptions extends PipeOptions, InitiatorOptions {
   readonly ends?: Partial<ConnectionEnds>;
 }
@@ -187,7 +187,7 @@ export interface MultipleConnections {
   readonly initiators: readonly Initiator[];
 }
 
-/** Hears the first unit attention of each unit. */
+/** Receives the first unit attention of each unit. */
 async function hearAttentions(initiator: Initiator, unitCount: number): Promise<void> {
   for (let lun = 0; lun < unitCount; lun++) {
     const { status } = await initiator.command({ cdb: testUnitReady(), lun });
@@ -207,7 +207,7 @@ export class Harness {
 
   readonly #settings: TargetNodeSettings;
 
-  /** What the log says unless it is asked for more: `warning: ...` or `info: ...`, one line per event. */
+  /** The log without debug events: `warning: ...` or `info: ...`, one line per event. */
   get log(): readonly string[] {
     const told = this.events.filter(({ level }) => level !== "debug");
     return told.map(({ level, message }) => `${level}: ${message}`);
@@ -242,7 +242,7 @@ export class Harness {
     const [ours, theirs] = createPipe(options);
     const stream = new CountedStream(theirs);
     const served = this.node.serve(stream, { ...ENDS, ...ends });
-    // Whoever looks at it sees the rejection; until then it must not end the test run.
+    // A test that awaits it sees the rejection; until then it must not end the test run.
     served.catch(() => {});
     const initiator = new Initiator(ours, { firstCmdSn: 1, ...options });
     const connection = { initiator, served, traffic: stream.traffic, isClosed: () => stream.isClosed };
@@ -255,7 +255,7 @@ export class Harness {
     return this.open(options).initiator;
   }
 
-  /** Connects and logs in to a target, `disk` unless told, and hears its units' first unit attention. */
+  /** Connects and logs in to a target, by default `disk`, and receives its units' first unit attention. */
   async logIn(
     options: LoginOptions & { unitCount?: number } = {},
     connect: ConnectOptions = {},
@@ -268,7 +268,7 @@ export class Harness {
 
   /**
    * Connects and logs in a session with several connections, of which connection n has n as its identifier. All units
-   * have told of their first unit attention.
+   * have reported their first unit attention.
    */
   async logInSession(
     count: number,
@@ -326,7 +326,7 @@ export class Harness {
     throw new Error("The node never answers");
   }
 
-  /** The end of a test: whoever is still connected goes, and the node must notice. */
+  /** Ends a test: closes every remaining connection, which the node must notice. */
   async end(): Promise<void> {
     for (const { initiator } of this.#connections) await initiator.close();
     for (const { served } of this.#connections) await withTimeLimit(served, 5000, "end a connection");
@@ -411,7 +411,7 @@ export function asynchronousMessage(pdu: Pdu): number[] {
   return [pdu.asynchronousEvent, ...[38, 40, 42].map((offset) => readUint16(header, offset))];
 }
 
-/** What has come for nothing that is under way, up to the answer to a ping sent now. */
+/** Receives PDUs up to the answer to a ping sent now, and returns those before it. */
 export async function drain(initiator: Initiator): Promise<Pdu[]> {
   const request = numbered(initiator, true);
   await initiator.send(nopOut(request));

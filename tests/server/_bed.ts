@@ -31,7 +31,7 @@ export class Bed {
     this.#port = this.server.addresses[0]!.port;
   }
 
-  /** What it takes to serve a conf, whose files are made and made longer as `iscsi build` does. */
+  /** Returns the settings that serve a conf. Creates and extends its files as `iscsi build` does. */
   settings(...lines: readonly string[]): TargetServerSettings {
     const parsed = configOf(`storage=${this.#storage}`, ...lines);
     const config: Config = { ...parsed, port: 0 };
@@ -77,7 +77,7 @@ export class Bed {
     return initiator;
   }
 
-  /** An initiator that does what the test does, and has heard its first unit attention. */
+  /** Connects an initiator that the test drives; it has received its first unit attention. */
   async connect(target: string, name = "tester", chap?: ChapOptions): Promise<Initiator> {
     const initiator = await Initiator.connect(this.#port);
     try {

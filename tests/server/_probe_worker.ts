@@ -3,7 +3,7 @@
  * attempts and answers with what became of each, `done` or the name of the error.
  */
 
-/** What the probe needs to know of its surroundings. */
+/** The attempts of the probe, and the paths and ports that they need. */
 export interface ProbeTask {
   /** Names of attempts. */
   readonly attempts: readonly string[];
@@ -15,9 +15,9 @@ export interface ProbeTask {
   /** The same files by their own names. */
   readonly writableFile: string;
   readonly readOnlyFile: string;
-  /** A link that was there before, and is not any more. */
+  /** A link that has been removed. */
   readonly formerLink: string;
-  /** Where somebody else listens, and where the worker may. */
+  /** A port at which another listener listens, and one at which the worker may. */
   readonly otherPort: number;
   readonly portalPort: number;
 }
@@ -165,7 +165,7 @@ export const ATTEMPTS: Readonly<Record<string, Attempt>> = {
   "start a worker that may run": () => startWorker({ run: true }),
 };
 
-/** What became of asking for more: not even a prompt. */
+/** Requests more rights, and returns the outcome: there is not even a prompt. */
 async function requestRights(): Promise<string> {
   const names = ["read", "write", "net", "run", "env", "sys", "ffi"] as const;
   const states = await Promise.all(names.map((name) => Deno.permissions.request({ name })));

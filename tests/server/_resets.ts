@@ -2,7 +2,7 @@
 
 const { ConnectionAborted, ConnectionReset, NotConnected } = Deno.errors;
 
-/** A peer's reset in each of the forms in which a listener may hear of it. */
+/** A peer's reset, in each of the forms in which a listener may report it. */
 export const RESETS = [NotConnected, NotConnected, ConnectionReset, ConnectionAborted, NotConnected].map(
   (Fault) => new Fault("Transport endpoint is not connected (os error 107)"),
 );

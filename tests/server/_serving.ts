@@ -1,4 +1,4 @@
-/** What the tests of the server share: a storage folder with files in it, and what it takes to serve them. */
+/** Helpers of the tests of the server: a storage folder with backing files, and the settings that serve them. */
 import { assertEquals } from "@std/assert";
 import type { InterfaceAddress } from "../../lib/access/interfaces.ts";
 import type { Config } from "../../lib/config/config.ts";

@@ -9,7 +9,7 @@ import type { ToWorker } from "../../lib/server/messages.ts";
 
 const FREE_WRITES = 2;
 
-/** What holds writes up. */
+/** A gate that holds writes up. */
 class Gate {
   #path = "";
   #writes = 0;

@@ -39,7 +39,7 @@ class LoopDevice {
     throw new Error(new TextDecoder().decode(stderr).trim());
   }
 
-  /** What an initiator has left on it, to be read when the server has ended. */
+  /** Reads data that an initiator has left on the device. Call it when the server has ended. */
   read(offset: number, length: number): Uint8Array {
     return Deno.readFileSync(this.file).slice(offset, offset + length);
   }

@@ -10,7 +10,7 @@ import { formatState, NewerStateError } from "../../lib/store/state_text.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 
-/** What `/a` takes, a sample every so many hours. */
+/** Returns a history of the space that `/a` takes, of samples at these hours. */
 function historyOf(...samples: readonly (readonly [hours: number, bytes: number])[]): readonly SpaceSample[] {
   return samples.reduce<readonly SpaceSample[]>(
     (history, [hours, bytes]) =>
@@ -46,7 +46,7 @@ Deno.test("growthBytesPerDay() does not guess", () => {
   assertEquals(growthBytesPerDay([], "/a", now), undefined);
   assertEquals(growthBytesPerDay(historyOf([0, 0]), "/a", now), undefined);
   assertEquals(growthBytesPerDay(historyOf([0, 0]), "/b", { ...now, atMs: 24 * HOUR_MS }), undefined);
-  // Nobody has looked for weeks: what was then says nothing of now.
+  // The latest sample is weeks old: it says nothing of now.
   assertEquals(growthBytesPerDay(historyOf([0, 0]), "/a", { ...now, atMs: 1000 * HOUR_MS }), undefined);
 });
 

@@ -248,7 +248,7 @@ Deno.test("Reloader ends sessions only when forced, and moves to another storage
     await reload(true);
     assertEquals([moves, supervisor.deeds.at(-1)], [[`${folder}/t`], "replace t"]);
     assertEquals(StorageLock.holder(stateFolderOf(`${folder}/t`), "serve")?.holderPid, Deno.pid);
-    // Where nobody is there, nobody is asked.
+    // A change that affects no session needs no force.
     await write(["[a]", "size=1MB"]);
     supervisor.changes = [{ ...change, sessions: [] }];
     await reload(false);

@@ -1,4 +1,4 @@
-/** What the supervisor keeps of the backings for its worker: locks and links, as what is served changes. */
+/** Locks and links that the supervisor keeps for its worker, through changes of the served backings. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ProvisionError } from "../../lib/provision/provision_error.ts";
 import { ServedBackings, type WorkerBackings } from "../../lib/server/served_backings.ts";
@@ -202,7 +202,7 @@ testOnBed("ServedBackings keeps what the worker has open, whatever becomes of th
   const serving = bed.serving("ab");
   const { backingLinks } = await bed.backings.renew(serving);
   Deno.renameSync(bed.path("a"), `${bed.path("a")}.away`);
-  // As the file was found to be gone, and as nobody has looked.
+  // Once with the file found to be gone, and once before it is missed.
   const without = { ...serving, unavailable: new Map([[bed.path("a"), "it is gone"]]) };
   for (const next of [without, serving]) {
     const told = await bed.backings.extend(next);

@@ -63,7 +63,7 @@ class Scene {
     });
   }
 
-  /** Logs in, and hears the first unit attention. */
+  /** Logs in, and receives the first unit attention. */
   async logIn(target: string): Promise<Initiator> {
     const initiator = await Initiator.connect(this.server.addresses[0]!.port);
     const isid = Uint8Array.of(0x80, 0, 0, 0, 0, this.#initiators.length);
@@ -79,7 +79,7 @@ class Scene {
     await until(() => this.server.snapshot().problems.length === 0, "it is served");
   }
 
-  /** What the log has about LUNs that are not served, since the last look. */
+  /** New lines of the log about LUNs that are not served; reading them removes all lines. */
   get lines(): string[] {
     return this.log.lines.splice(0).filter((line) => line.includes("served"));
   }
@@ -113,7 +113,7 @@ interface Sent {
   readonly read?: number;
 }
 
-/** How a command ends: `good`, or its sense key and additional sense code. */
+/** Returns the outcome of a command: `good`, or its sense key and additional sense code. */
 async function outcomeOf(initiator: Initiator, command: Sent): Promise<string> {
   const { status, sense } = await initiator.command(command);
   if (status === ScsiStatus.good) return "good";

@@ -16,7 +16,7 @@ import {
   type Served,
 } from "./_serving.ts";
 
-/** Logs in over TCP, and hears the unit attention. */
+/** Logs in over TCP, and receives the unit attention. */
 async function logIn(
   server: TargetServer,
   { config }: Served,

@@ -17,7 +17,7 @@ class Scene {
     for (let time = 0; time < times; time++) this.faults.add(kind, new StoreError(storeKind, reason));
   }
 
-  /** What the log has got since the last look. */
+  /** New lines of the log; reading them removes them. */
   get lines(): string[] {
     return this.log.lines.splice(0);
   }

@@ -7,7 +7,7 @@ import type { FailedWrite, Replacement } from "../../lib/store/write_or_restore.
 
 const REPLACEMENT: Replacement = { offset: 0, old: new Uint8Array(1), fresh: new Uint8Array(1) };
 
-/** A journal that fails where it is told to. */
+/** A journal that fails at the step named by `fails`. */
 class FaultyJournal implements AtomicJournal {
   fails: "record" | "retire" | "flush" | "erase" | undefined;
   isClosed = false;

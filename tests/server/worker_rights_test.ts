@@ -8,7 +8,7 @@ import { workerPermissions } from "../../lib/server/worker_permissions.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { ATTEMPTS, type ProbeTask } from "./_probe_worker.ts";
 
-/** A port that nobody listens at now. */
+/** Returns a port without a listener. */
 function freePort(): number {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
@@ -31,7 +31,7 @@ function makeFiles(folder: string): void {
   Deno.writeTextFileSync(`${folder}/outside/module.js`, "export {};");
 }
 
-/** A worker that tries whatever it is told to. */
+/** A worker that makes the attempts of a task. */
 class Probe implements Disposable {
   readonly #worker: Worker;
 
@@ -42,7 +42,7 @@ class Probe implements Disposable {
     });
   }
 
-  /** What has become of each attempt. */
+  /** Makes the attempts of a task, and returns the outcome of each. */
   async try(task: ProbeTask): Promise<Record<string, string>> {
     const answer = Promise.withResolvers<Record<string, string>>();
     this.#worker.onmessage = ({ data }: MessageEvent<Record<string, string>>) => answer.resolve(data);
@@ -59,7 +59,7 @@ class Probe implements Disposable {
   }
 }
 
-/** What must become of each attempt. */
+/** Returns the outcome that each attempt must have. */
 function expectedOutcomes(attempts: readonly string[]): Record<string, string> {
   const outcome = (name: string): string => name.startsWith("may ") ? "done" : "NotCapable";
   const outcomes = ["ask for more", ...attempts].map((name) => [name, outcome(name)]);
@@ -82,7 +82,7 @@ class Surroundings implements Disposable {
   readonly storage: string;
   readonly portalPort = freePort();
   readonly links: WorkerLinks;
-  /** Somebody listens there, so that a connection would succeed if it were allowed. */
+  /** Another listener, so that a connection would succeed if it were allowed. */
   readonly #other = Deno.listen({ hostname: "127.0.0.1", port: 0 });
 
   constructor(folder: string) {

@@ -1,4 +1,4 @@
-/** Where a target says that it is to be found (RFC 7143, 13.8 and 13.9), over every kind of address. */
+/** The addresses that a target reports for itself (RFC 7143, 13.8 and 13.9), over every kind of address. */
 import { assertEquals } from "@std/assert";
 import { interfaceAddresses } from "../../../lib/access/interfaces.ts";
 import { decodeText } from "../../support/initiator_text.ts";

@@ -1,4 +1,4 @@
-/** What must not be interrupted, through the whole node and from many sessions at once. */
+/** Atomic commands, through the whole node and from many sessions at once. */
 import { assert, assertEquals } from "@std/assert";
 import { Limits } from "../../../lib/iscsi/limits.ts";
 import type { BlockStore } from "../../../lib/store/block_store.ts";

@@ -8,7 +8,7 @@ import { assertEquals } from "@std/assert";
 import { bytesOf } from "../_golden.ts";
 import { withHarness } from "../_harness.ts";
 
-/** What passes: `>` to the target, `<` from it. */
+/** A PDU of the exchange: `>` to the target, `<` from it. */
 interface Step {
   readonly way: ">" | "<";
   readonly what: string;

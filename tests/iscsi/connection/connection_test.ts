@@ -38,7 +38,7 @@ function readPdu(initiator: Initiator, isImmediate = false): RequestPdu {
   });
 }
 
-/** A store that tells of each read before it is done. */
+/** A store that reports each read before it is done. */
 class WatchedStore extends MemoryStore {
   readonly #onRead: (lengthBytes: number) => void;
 
@@ -160,7 +160,7 @@ Deno.test("a peer that never reads its replies is held back, and only itself", a
     const { initiator, traffic, served } = harness.open({ capacityBytes: 4096 });
     await initiator.login({ targetName: nameOf() });
     const taken = traffic.taken;
-    // Pings with 64 KiB each: 100 MiB of answers, if somebody made them.
+    // Pings with 64 KiB each: 100 MiB of answers, if the target made them all.
     const pings = Array.from(
       { length: 1600 },
       () => nopOut({ ...numbered(initiator, true), data: pattern(65_536) }),

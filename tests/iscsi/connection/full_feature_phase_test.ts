@@ -117,7 +117,7 @@ async function assertRejectedWith(
   assertEquals(await drainAll(initiator), []);
 }
 
-/** What `drain` does, in a discovery session: there are no pings. */
+/** Does the same as `drain` in a discovery session, by a Text Request: there are no pings. */
 async function drainByText(initiator: Initiator): Promise<Pdu[]> {
   const request = { ...numbered(initiator, true), isFinal: true };
   await initiator.send(textRequest(request));
@@ -824,7 +824,7 @@ for (const type of [0, 3]) {
       await initiator.send(snackFor(initiator, read.initiatorTaskTag, type));
       const pdu = await assertEndedBySnack(initiator, read.initiatorTaskTag);
       assertEquals(pdu.residualCount, 4096);
-      // What the medium brings afterwards is nobody's.
+      // Data that the medium delivers afterwards is dropped.
       store.releaseAll();
       await settle();
       assertEquals(await drain(initiator), []);

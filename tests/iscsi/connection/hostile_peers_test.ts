@@ -48,7 +48,7 @@ interface Scene {
   readonly bystand: () => Promise<void>;
 }
 
-/** A test with a node that somebody else uses as well. When it is over, nothing of the hostile peers is left. */
+/** A test with a node that another initiator also uses. At its end, nothing of the hostile peers is left. */
 function testHostile(name: string, test: (scene: Scene) => Promise<void>): void {
   Deno.test(name, async () => {
     const store = new MemoryStore({ sizeBytes: SIZE });
@@ -388,7 +388,7 @@ Deno.test("a crowd that takes no more than the beginning of long answers makes t
       textRequest({ ...missing, text: encodeText([["SendTargets", "iqn.2000-01.a:b"]]) }),
     );
     assertEquals((await first!.initiator.receive()).opcode, Opcode.textResponse);
-    // One begins anew, which leaves room; the request that was rejected is sent again, as it was (7.3).
+    // One starts again, which leaves room; the request that was rejected is sent again, unchanged (7.3).
     const [leaving] = kept;
     assertEquals(await leaving!.initiator.text([]), []);
     assertEquals((await first!.initiator.sendTargets()).length, 1000);

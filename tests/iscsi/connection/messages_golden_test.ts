@@ -1,5 +1,5 @@
 /**
- * What a target asks for, and what it rejects meanwhile, byte by byte (RFC 7143, 11.9, 11.11 and 11.17).
+ * Requests of a target, and its rejections meanwhile, byte by byte (RFC 7143, 11.9, 11.11 and 11.17).
  *
  * A header is six lines of two words; text follows in quotation marks, with \0 where a pair ends.
  */
@@ -8,7 +8,7 @@ import type { Session } from "../../../lib/iscsi/session/session.ts";
 import { assertReceives, bytesOf } from "../_golden.ts";
 import { type Harness, withHarness } from "../_harness.ts";
 
-/** What passes: `>` to the target, `<` from it; and what happens at the target before. */
+/** A PDU of the exchange: `>` to the target, `<` from it. `before` runs first, at the target. */
 interface Step {
   readonly before?: (harness: Harness) => void;
   readonly way: ">" | "<";

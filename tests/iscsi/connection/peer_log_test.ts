@@ -17,7 +17,7 @@ const CLAIM: LoginIdentity = {
   proved: undefined,
 };
 
-/** A log of a peer that has claimed its names, and has been admitted when told. */
+/** Opens a log of a peer that has claimed its names, and has been admitted if `isAdmitted`. */
 function open(isAdmitted = false): { log: PeerLog; events: LogEvent[] } {
   const events: LogEvent[] = [];
   const identity = isAdmitted ? CLAIM : undefined;

@@ -87,7 +87,7 @@ function isidOf(number: number): Uint8Array {
   return Uint8Array.of(0x80, 0, 0, 0, 3, number);
 }
 
-/** A session whose initiator says nothing any more. */
+/** Opens a session whose initiator sends nothing after its login. */
 async function leaveSilent(harness: Harness, options: LoginOptions, seconds = 5): Promise<Served> {
   const served = harness.open({ answersPings: false });
   await served.initiator.login(options);
@@ -110,7 +110,7 @@ function attempt(harness: Harness, options: LoginOptions): Attempt {
   return { initiator, status };
 }
 
-/** How much time has to go by, in ms, before a login is over, and how it ends. */
+/** Lets time go by until a login is over; returns the time that it takes, in ms, and its status. */
 async function timeOf(harness: Harness, { status }: Attempt): Promise<{ passedMs: number; status: number }> {
   let ended: number | undefined;
   status.then((value) => ended = value, () => {});
@@ -173,7 +173,7 @@ Deno.test("a login is refused at once where everybody has said something in the 
       passedMs: 0,
       status: 0x0302,
     });
-    // Nor was anybody asked.
+    // The target has not sent a ping either.
     await initiator.nop();
     harness.clock.advance(2000);
     await initiator.nop();

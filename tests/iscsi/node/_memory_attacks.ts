@@ -31,10 +31,10 @@ import { ENDS, Harness, nameOf, settle } from "../_harness.ts";
 const MIB = 1024 * 1024;
 const SIZE = 64 * MIB;
 
-/** What a pipe takes in each direction: it counts, though it is the test's. */
+/** The capacity of a pipe in each direction. It counts as memory in use, although it belongs to the test. */
 const PIPE_BYTES = 65_536;
 
-/** An initiator that says anything, and keeps nothing of what it hears. */
+/** An initiator that sends anything, and keeps nothing that it receives. */
 class Peer {
   readonly initiator: Initiator;
   readonly served: Promise<void>;
@@ -68,7 +68,7 @@ class Peer {
     while (await this.#stream.read(into) !== null) { /* It is not looked at. */ }
   }
 
-  /** Sends PDUs one behind another. Those that the node has no ear for any more are lost. */
+  /** Sends PDUs one behind another. Those that follow the end of the connection are lost. */
   async send(pdus: Iterable<RequestPdu>): Promise<void> {
     try {
       for (const pdu of pdus) {
@@ -130,7 +130,7 @@ function manage(peer: Peer, fn: number, fields: { referencedTaskTag?: number } =
   return taskManagementRequest({ ...peer.request(), function: fn, lun: 0, ...fields });
 }
 
-/** How a peer makes a node keep something. What it returns is kept until it has been measured. */
+/** An attack that makes a node keep something. The peers that it prepares stay until it has been measured. */
 interface Attack {
   /** Most that may be in use afterwards, all peers together. */
   readonly boundBytes: number;
@@ -402,7 +402,7 @@ async function measure({ prepare, attack, store }: Attack): Promise<number> {
   const peers = await prepare(harness);
   const before = await collected();
   await attack(peers, harness);
-  // What the log has been told is the test's.
+  // The events of the log belong to the test.
   harness.events.length = 0;
   const after = await collected();
   // Everybody is still there while it is measured.

@@ -1,4 +1,4 @@
-/** Who gives way to newcomers. */
+/** The choice of the pending login that gives way to a new one. */
 import { assertEquals } from "@std/assert";
 import { Limits } from "../../../lib/iscsi/limits.ts";
 import { type LoginCandidate, pickVictim } from "../../../lib/iscsi/node/login_eviction.ts";

@@ -1,4 +1,4 @@
-/** What peers can make a node keep, in bytes of memory. */
+/** Memory that peers can make a node keep, in bytes. */
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { Limits } from "../../../lib/iscsi/limits.ts";
 import type { Initiator } from "../../support/initiator.ts";
@@ -120,7 +120,7 @@ Deno.test("tasks aborted while a medium is slow keep their places in the window 
     assertEquals(width(), Limits.commandWindow);
     for (let count = 0; count < Limits.commandWindow; count++) await beginAndAbort(initiator);
     assertEquals(width(), 0);
-    // The medium has done all of it, and the initiator hears that it may go on (11.4.11).
+    // The medium has done all of it, and the target notifies the initiator that it may continue (11.4.11).
     const told = initiator.receive();
     for (let round = 0; round < 200; round++) {
       store.releaseAll();

@@ -1,4 +1,4 @@
-/** What the node counts and says of itself, through the whole node. */
+/** Snapshots and counters, through the whole node. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { Limits } from "../../../lib/iscsi/limits.ts";
 import { read10, testUnitReady, write10 } from "../../support/initiator_cdb.ts";

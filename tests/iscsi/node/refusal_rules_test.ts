@@ -43,7 +43,7 @@ const OPTIONS: HarnessOptions = {
   connections: 3,
 };
 
-/** One Login Request: in the operational stage and on to full-feature phase unless told. */
+/** One Login Request: by default, in the operational stage and on to full-feature phase. */
 interface Step {
   readonly stage?: number;
   /** Undefined: no transition is asked for. */
@@ -96,7 +96,7 @@ const RESPONSE: TextPairs = [["CHAP_N", "bob"], ["CHAP_R", "0x00"]];
 const LONG = "x".repeat(300);
 const NO_STAGE = "it skips the security stage, but CHAP is required";
 
-/** Nobody asks for a proof, so that who is refused for anything else learns so at once. */
+/** Options without CHAP: an initiator that is refused for another reason is refused at once. */
 const OPEN: HarnessOptions = {
   targets: [{}, { name: "listed", initiators: ["iqn.2000-01.a:b"] }, {
     name: "near",
@@ -342,7 +342,7 @@ async function logInFrom(harness: Harness, peerAddress: string, options: LoginOp
   await harness.passTimeUntil(initiator.login(options)).catch(() => {});
 }
 
-/** What the log has last said of a refusal. */
+/** Returns the rule of the latest refusal. */
 function lastRule({ node }: Harness): string | undefined {
   return node.snapshot().refusals.recent[0]?.rule;
 }
@@ -378,7 +378,7 @@ Deno.test("every rule is a whole sentence, with nothing in it that is not known"
   }
 });
 
-/** Where refusals of logins are worded. */
+/** The sources that word refusals of logins. */
 const SOURCES = [
   "login/login",
   "login/identity",
@@ -399,7 +399,7 @@ const SOURCES = [
   "connection/peer_log",
 ];
 
-/** How sentences there begin that are no rules: what the log says of sessions, and of connections in them. */
+/** Beginnings of sentences there that are no rules: log messages on sessions, and on connections in them. */
 const NO_RULES = [
   "it offers only CHAP, which is not required",
   "\0: closed, ",
@@ -456,7 +456,7 @@ function sentencesOf(path: string): string[] {
   return sentences;
 }
 
-/** Whether a text is part of a rule. */
+/** Returns true if a text is part of a rule. */
 function isPartOf(sentence: string, rule: string): boolean {
   const parts = sentence.split("\0").map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"));
   return new RegExp(parts.join(".*"), "s").test(rule);

@@ -5,7 +5,7 @@ import { configOf } from "../../provision/conf.ts";
 
 type Names = Parameters<RemovedTargets["replace"]>[0];
 
-/** Targets by their names, which are what is told of them. */
+/** Returns targets by their names, as a node serves them. */
 function serving(...names: readonly string[]): Names {
   const { targets } = configOf(...names.flatMap((name) => [`[${name}]`, "size=1MB"]));
   return new Map(targets.map((config) => [config.name, { config }]));

@@ -1,5 +1,5 @@
 /**
- * Who may connect to what, and what becomes of sessions (RFC 7143, 4.4.3, 6.3.5 and Appendix C).
+ * Admission of initiators to targets, and the fate of sessions (RFC 7143, 4.4.3, 6.3.5 and Appendix C).
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Limits } from "../../../lib/iscsi/limits.ts";
@@ -541,7 +541,7 @@ Deno.test("of too many connections that have not logged in the oldest gives way,
     assertEquals(flood.map(({ isClosed }) => isClosed()), flood.map((_, index) => index < 5));
     const rest = Limits.connectionsInLogin - Limits.connectionsInLoginPerAddress;
     const others = Array.from({ length: rest }, (_, index) => open(`10.0.1.${index}`));
-    // From now on there are too many: somebody of the crowd gives way.
+    // From now on there are too many: a connection from the largest crowd gives way.
     await open("10.0.0.2").initiator.login({ targetName: nameOf() });
     assert(flood[5]!.isClosed(), "one of the largest crowd gave way");
     assert(others.every(({ isClosed }) => !isClosed()), "nobody else did");

@@ -8,7 +8,7 @@ import { assertEquals } from "@std/assert";
 import { assertReceives, bytesOf } from "../_golden.ts";
 import { type Harness, type Served, withHarness } from "../_harness.ts";
 
-/** What passes over a connection: `>` to the target, `<` from it. */
+/** A PDU over a connection: `>` to the target, `<` from it. */
 interface Step {
   readonly over: 0 | 1;
   readonly way: ">" | "<";
@@ -154,7 +154,7 @@ const EXCHANGE: readonly Step[] = [
   },
 ];
 
-/** What the target then says over connection 0 of its own accord. */
+/** PDUs that the target then sends over connection 0 of its own accord. */
 const UNASKED: readonly { readonly what: string; readonly pdu: string }[] = [
   {
     what: "NOP-In: a ping, 30 s after the last sign of life",

@@ -198,7 +198,7 @@ Deno.test("the loss of a connection ends its tasks and leaves the session to the
     await first.begin({ cdb: write10(0, 1), write: pattern(512) });
     const kept = await second.begin({ cdb: write10(1, 1), write: pattern(512, 2) });
     await until(() => store.pending.length === 2, "both writes are under way");
-    // This one waits for a command that nobody has sent.
+    // This one waits for a command that has not been sent.
     const missing = first.takeCmdSn();
     const dropped = first.takeCmdSn();
     await first.send(writePdu(first, dropped, pattern(512, 3)));
@@ -280,7 +280,7 @@ Deno.test("a connection is reinstated when its tasks have ended, and the session
     store.releaseAll();
     const again = await joining;
     assertEquals([...[...harness.node.sessions()][0]!.connections.keys()], [0, 1]);
-    // The initiator hears that its write has ended without a status (11.14.5).
+    // A unit attention reports that the write has ended without a status (11.14.5).
     assertEquals((await again.command({ cdb: testUnitReady() })).status, ScsiStatus.checkCondition);
     assertEquals((await first.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
     assert(harness.log.some((line) => line.endsWith("connection 1 is reinstated from 10.0.0.2")));

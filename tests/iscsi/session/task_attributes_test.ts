@@ -207,7 +207,7 @@ Deno.test("a WRITE that is aborted while it waits is not written, and gives back
         cdb: write10(1024, 512),
         data: isFinal ? data : data.subarray(0, 512),
       }));
-      // The response waits for all that is under way at the unit.
+      // The response waits for everything that is under way at the unit.
       aborted.push(initiator.taskManagement(ABORT_TASK, { referencedTaskTag: request.initiatorTaskTag }));
     }
     const read = await initiator.begin({ cdb: read10(1024, 8), read: 4096, attribute: ordered });

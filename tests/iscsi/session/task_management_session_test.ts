@@ -224,7 +224,7 @@ for (const fn of SETS.slice(0, 3)) {
       await settle();
       assertEquals([answer.isDone(), store.pending.length], [false, 0]);
       await first.send(writePdu(first, overtaken));
-      // After a reset the first command is not carried out, but hears of the reset.
+      // After a reset the first command is not carried out: it reports the reset.
       const isReset = fn === TaskManagement.logicalUnitReset;
       await until(() => store.pending.length === (isReset ? 1 : 2), "the writes are under way");
       assertEquals(answer.isDone(), false, "a write that has begun may reach the medium");
@@ -249,7 +249,7 @@ Deno.test("a target reset does not wait for commands that it has overtaken: they
     // The numbers that were used up open the window, which the response could not say yet.
     assertEquals((await drain(second)).map(({ name }) => name), ["nopIn"]);
     assertEquals(store.pending.length, 0);
-    // The next command hears of the reset, and the one after that is carried out.
+    // The next command reports the reset, and the one after that is carried out.
     assertEquals((await second.command({ cdb: testUnitReady() })).status, ScsiStatus.checkCondition);
     assertEquals((await first.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
   }));

@@ -233,7 +233,7 @@ Deno.test("ABORT TASK of a number outside the window, or not before its own, is 
     assertEquals((await initiator.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
   }));
 
-/** Functions that end tasks of one unit: whose, and which unit attention the other session hears of. */
+/** Functions that end tasks of one unit: whose, and which unit attention the other session receives. */
 const SET_FUNCTIONS = [
   { name: "abortTaskSet", endsOthers: false, attention: undefined },
   { name: "clearTaskSet", endsOthers: true, attention: 0x2f00 },
@@ -265,7 +265,7 @@ for (const { name, endsOthers, attention } of SET_FUNCTIONS) {
       assertEquals(store.pending.length, endsOthers ? 0 : 1, "data of a task that was ended is dropped");
       store.releaseAll();
       if (!endsOthers) assertEquals((await other.receive()).status, ScsiStatus.good);
-      // The others lose their tasks without a status, and hear that there is room for more (11.4.11).
+      // The others lose their tasks without a status, and are notified that there is room for more (11.4.11).
       assertEquals((await drain(other)).map(({ name }) => name), endsOthers ? ["nopIn"] : []);
       const { sense } = await other.command({ cdb: testUnitReady() });
       assertEquals(
@@ -308,7 +308,7 @@ Deno.test("a cold reset is answered and then ends every session with the target,
     const other = await harness.logIn({ targetName: nameOf("other") });
     const [first, second] = sessions.map(({ initiator }) => initiator);
     assertEquals(await first!.taskManagement(TaskManagement.targetColdReset), Response.functionComplete);
-    // Both are told that all connections of their sessions are dropped.
+    // Both are notified that all connections of their sessions are dropped.
     assertEquals((await first!.receiveEnd()).map(asynchronousMessage), [[3, 0, 2, 0]]);
     assertEquals((await second!.receiveEnd()).map(asynchronousMessage), [[3, 0, 2, 0]]);
     for (const { served } of sessions) await served;

@@ -41,7 +41,7 @@ async function beginRead(
   return request.initiatorTaskTag;
 }
 
-/** What an initiator looks at in a Data-In. */
+/** Returns the fields of a Data-In that an initiator looks at. */
 function fieldsOf(pdu: Pdu): (number | boolean)[] {
   assertEquals(pdu.opcode, Opcode.dataIn);
   return [pdu.dataSn, pdu.bufferOffset, pdu.data.length, pdu.isFinal, pdu.hasStatus];

@@ -27,7 +27,7 @@ const UNEXPECTED = 0x0c0c;
 const INCORRECT_AMOUNT = 0x0c0d;
 const CRC_ERROR = 0x4705;
 
-/** A write that is sent PDU by PDU: 8 blocks at block 0 unless told. */
+/** A write that is sent PDU by PDU: by default, 8 blocks at block 0. */
 class ManualWrite {
   readonly #initiator: Initiator;
   readonly #tag: number;
@@ -110,7 +110,7 @@ class ManualWrite {
   }
 }
 
-/** Runs a test with a session whose parameters are as told. */
+/** Runs a test with a session that negotiates these keys. */
 function withSession(
   keys: Readonly<Record<string, string>>,
   test: (initiator: Initiator, store: MemoryStore, harness: Harness) => Promise<void>,
@@ -332,7 +332,7 @@ Deno.test("data for an R2T with LUN 0 is that of its command, whatever its LUN, 
   });
 });
 
-/** What may be wrong with the only Data-Out that answers an R2T for bytes 0 to 1024. */
+/** Faults of the only Data-Out that answers an R2T for bytes 0 to 1024. */
 const WRONG_DATA: Readonly<
   Record<string, readonly [start: number, end: number, options: Record<string, number>]>
 > = {

@@ -44,7 +44,7 @@ function task(options: {
   return { dataOut: dataOut || undefined, dataIn: dataIn || undefined } as unknown as ScsiTask;
 }
 
-/** What comes of so many looks, of which the last is shown; data comes for none. */
+/** Checks tasks that get no data so many times, and returns the outcome of the last check. */
 function lookFor(watch: TransferWatch, seconds: number, tasks: readonly ScsiTask[]): readonly string[] {
   for (let second = 1; second < seconds; second++) {
     assertEquals(watch.check(tasks, 0).size, 0, `second ${second}`);

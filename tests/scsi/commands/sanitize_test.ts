@@ -30,7 +30,7 @@ const EXIT_FAILURE_MODE = 0x1f;
 const IMMED = 0x80;
 const AUSE = 0x20;
 
-/** What OVERWRITE writes between two flushes. */
+/** Bytes that OVERWRITE writes between two flushes. */
 const WRITE_BYTES = 64 * 1024 * 1024;
 
 function sanitizeCdb(byte1: number, length = 0): Uint8Array {

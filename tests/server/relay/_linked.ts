@@ -1,4 +1,4 @@
-/** What the tests of the relay share: two linked ends over a message channel of this process. */
+/** Helpers of the tests of the relay: two linked ends over a message channel of this process. */
 import { RelayLink } from "../../../lib/server/relay/relay_link.ts";
 import type { RelayPort } from "../../../lib/server/relay/relay_message.ts";
 import type { RelayedStream } from "../../../lib/server/relay/relayed_stream.ts";
@@ -10,7 +10,7 @@ export const ENDS: ConnectionEnds = {
   peerAddress: "192.0.2.7",
 };
 
-/** A link: whoever opens connections, and those that arrive at the other end. */
+/** A link: the end that opens connections, and the end at which they arrive. */
 export class Linked implements Disposable {
   readonly near: RelayLink;
   readonly far: RelayLink;

@@ -6,7 +6,7 @@
  * after the other. Prints a line for each, and the totals over all kinds.
  *
  * A test passes if it passes on at least one kind, skips nothing there, and fails on none. Anything else is a failure:
- * a FAIL or a HANG on any kind, or a SKIP on all of them. Known failures, with their reasons, are in `exemptions.ts` for
+ * a FAIL or a HANG on any kind, or a SKIP on all of them. Known failures and their reasons are in `exemptions.ts` for
  * all kinds and in `kinds.ts` for one.
  */
 import { parseArgs } from "@std/cli/parse-args";

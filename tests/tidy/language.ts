@@ -1,6 +1,6 @@
 /**
- * What a machine can check of this project's English: how docstrings begin, and phrases that no manual uses. Whether a
- * sentence reads well is for a reader to say.
+ * The rules of this project's English that a machine can check: the first words of docstrings, and phrases that no
+ * manual uses. Readers judge the rest.
  */
 import type { Finding } from "./syntax.ts";
 

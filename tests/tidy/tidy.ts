@@ -9,7 +9,7 @@ const LINE_LENGTH_MAX = 120;
 const FUNCTION_LENGTH_LINES_MAX = 70;
 const FILE_LENGTH_LINES_MAX = 400;
 
-/** Files of `lib` that may be longer: tables, which nobody reads from start to end. */
+/** Files of `lib` that may be longer: tables, which readers search and do not read through. */
 const TABLES: readonly string[] = [];
 
 /** Patterns that comments must not contain, each with its fault. */

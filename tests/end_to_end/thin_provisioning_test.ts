@@ -53,7 +53,12 @@ testWithTools(
     const before = allocatedBytes(appliance);
     assert(before >= 48 * MIB);
     await runToolOk("qemu-io", ["-f", "raw", "-d", "unmap", "-c", "discard 1000k 40M", url]);
-    assertEquals(before - allocatedBytes(appliance), 40 * MIB);
+    // A file with more extents may take blocks of the file system for its extent tree.
+    const extentTreeBytes = 40 * MIB - (before - allocatedBytes(appliance));
+    assert(
+      extentTreeBytes >= 0 && extentTreeBytes <= 16 * 1024,
+      `${extentTreeBytes} bytes were not given back`,
+    );
     const reads = ["read -P 0 1000k 40M", "read -P 0xab 0 1000k", "read -P 0xab 41960k 7M"];
     const stdout = await runToolOk("qemu-io", [
       "-f",

@@ -59,7 +59,9 @@ function median(values: readonly number[]): number {
 async function open(checkout: string, kind: Kind, batch: number): Promise<FedStream> {
   const module = (path: string): Promise<Record<string, unknown>> =>
     import(toFileUrl(resolve(checkout, path)).href);
-  const { Harness, ENDS, nameOf } = await module("tests/iscsi/_harness.ts") as {
+  // Older checkouts have it elsewhere.
+  const harness = await module("tests/support/harness.ts").catch(() => module("tests/iscsi/_harness.ts"));
+  const { Harness, ENDS, nameOf } = harness as {
     Harness: new (options: unknown) => Harness;
     ENDS: unknown;
     nameOf(): string;

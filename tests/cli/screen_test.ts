@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { ProgressLine } from "../../lib/cli/progress_line.ts";
 import { Screen } from "../../lib/cli/screen.ts";
-import { until } from "../iscsi/_harness.ts";
+import { until } from "../support/until.ts";
 
 const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l";
 const LEAVE = "\x1b[?7h\x1b[?25h\x1b[?1049l";

@@ -9,8 +9,8 @@ import type { RequestContext } from "../../lib/control/control_requests.ts";
 import { type ClientLimits, ControlServer } from "../../lib/control/control_server.ts";
 import type { ServerStatus } from "../../lib/control/server_status.ts";
 import { handlersWith } from "./_handlers.ts";
-import { until } from "../iscsi/_harness.ts";
 import { withScratch } from "../provision/scratch.ts";
+import { until } from "../support/until.ts";
 
 const STATUS: ServerStatus = {
   version: "1.2.3",

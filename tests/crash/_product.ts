@@ -11,7 +11,7 @@ import { prepareWorkerState } from "../../lib/provision/worker_state.ts";
 import { TargetServer } from "../../lib/server/target_server.ts";
 import type { TargetServerSettings } from "../../lib/server/target_server_settings.ts";
 import type { HolePuncher } from "../../lib/store/hole_puncher.ts";
-import { ENDS } from "../iscsi/_harness.ts";
+import { ENDS } from "../support/harness.ts";
 import { configOf } from "../provision/conf.ts";
 import { KeptLog } from "../server/_serving.ts";
 import { FakeClock } from "../support/fake_clock.ts";

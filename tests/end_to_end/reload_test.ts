@@ -1,12 +1,12 @@
 /** Changes of the conf under a running server, and their effects on its initiators. */
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
-import { until } from "../iscsi/_harness.ts";
 import { DiligentInitiator } from "../support/diligent_initiator.ts";
 import { Initiator } from "../support/initiator.ts";
 import { runIscsi, ServerProcess } from "../support/server_process.ts";
 import { runTool, runToolOk, testWithTools } from "../support/tools.ts";
 import { Appliance, FIRST_INITIATOR, XENSERVER } from "./appliance.ts";
 import { liveSession } from "./live_session.ts";
+import { until } from "../support/until.ts";
 
 const NODE = "iqn.2002-08.info.netmanager";
 const CONF = "networks = 127.0.0.0/8\n[xenserver]\nsize = 4MB\n";

@@ -1,7 +1,6 @@
 /** Servers and workers that follow others whose work is not over: programs, writes that hang, and frozen disks. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import { numbered, pattern, until } from "../iscsi/_harness.ts";
 import type { Initiator } from "../support/initiator.ts";
 import { read10, testUnitReady, write10, writeAtomic16 } from "../support/initiator_cdb.ts";
 import { scsiCommand } from "../support/initiator_request.ts";
@@ -10,6 +9,9 @@ import { runIscsi, ServerProcess } from "../support/server_process.ts";
 import { testOnFileSystem } from "../support/small_file_system.ts";
 import { runToolOk, testWithTools } from "../support/tools.ts";
 import { Appliance } from "./appliance.ts";
+import { until } from "../support/until.ts";
+import { pattern } from "../support/content.ts";
+import { numbered } from "../support/exchanges.ts";
 
 const TARGET = "iqn.2002-08.info.netmanager:disk";
 const OTHER_TARGET = "iqn.2002-08.info.netmanager.other:disk";

@@ -13,7 +13,6 @@
 import { assertEquals } from "@std/assert";
 import { read10, write10 } from "../support/initiator_cdb.ts";
 import { withTimeLimit } from "../support/initiator_connection.ts";
-import { assertSameBytes, settle } from "../iscsi/_harness.ts";
 import type { FuzzBench } from "./_fuzz_bench.ts";
 import { FuzzReport } from "./_fuzz_report.ts";
 import { FuzzStream } from "./_fuzz_stream.ts";
@@ -23,6 +22,8 @@ import { MemoryBench } from "./_memory_bench.ts";
 import { Random } from "../support/seeded_random.ts";
 import { isJustified } from "./_sent_writes.ts";
 import { ServedBench } from "./_served_bench.ts";
+import { settle } from "../support/until.ts";
+import { assertSameBytes } from "../support/content.ts";
 
 /** Exchanges with one node. What an initiator may change for good (mode pages, reservations) stays until the next. */
 const EXCHANGES_PER_NODE = 50;

@@ -5,7 +5,7 @@
 import { INITIATOR_NAME, Stage } from "../support/initiator_login.ts";
 import { loginRequest, type RequestPdu } from "../support/initiator_request.ts";
 import { encodeText, type TextPairs } from "../support/initiator_text.ts";
-import { nameOf } from "../iscsi/_harness.ts";
+import { nameOf } from "../support/harness.ts";
 import type { Random } from "../support/seeded_random.ts";
 
 type Values = readonly string[];

@@ -8,11 +8,12 @@ import type { Initiator } from "../support/initiator.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import type { ByteStream } from "../support/pipe.ts";
 import { SlowStore } from "../support/slow_store.ts";
-import { ENDS, Harness, nameOf, until } from "../iscsi/_harness.ts";
+import { ENDS, Harness, nameOf } from "../support/harness.ts";
 import { type FuzzBench, MEDIUM_BYTES, WITNESS_TARGET } from "./_fuzz_bench.ts";
 import { CREDENTIALS, GUARDED, MOVED, WITNESS_NAME } from "./_login_grammar.ts";
 import type { Random } from "../support/seeded_random.ts";
 import type { StoreWrite } from "./_sent_writes.ts";
+import { until } from "../support/until.ts";
 
 /** A store that shows what is written to it. */
 class WatchedStore extends MemoryStore {

@@ -9,11 +9,12 @@ import type { FakeClock } from "../support/fake_clock.ts";
 import { Initiator } from "../support/initiator.ts";
 import { testUnitReady } from "../support/initiator_cdb.ts";
 import { type ByteStream, createPipe } from "../support/pipe.ts";
-import { ENDS, until } from "../iscsi/_harness.ts";
+import { ENDS } from "../support/harness.ts";
 import { type FuzzBench, WITNESS_TARGET } from "./_fuzz_bench.ts";
 import { CREDENTIALS, GUARDED, MOVED, WITNESS_NAME } from "./_login_grammar.ts";
 import type { Random } from "../support/seeded_random.ts";
 import type { StoreWrite } from "./_sent_writes.ts";
+import { until } from "../support/until.ts";
 
 const MEGABYTES_MAX = 3;
 

@@ -12,8 +12,11 @@ import { TaskManagement, textRequest } from "../support/initiator_request.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import { SlowStore } from "../support/slow_store.ts";
-import { assertSameBytes, contentOf, numbered, pattern, settle, withHarness } from "../iscsi/_harness.ts";
+import { withHarness } from "../support/harness.ts";
 import { numberFromEnvironment, Random } from "../support/seeded_random.ts";
+import { settle } from "../support/until.ts";
+import { assertSameBytes, contentOf, pattern } from "../support/content.ts";
+import { numbered } from "../support/exchanges.ts";
 
 const SEED = numberFromEnvironment("FUZZ_SEED", 5048);
 const RUNS = numberFromEnvironment("FUZZ_RUNS", 8);

@@ -2,12 +2,13 @@ import { existsSync } from "node:fs";
 import { assert, assertEquals } from "@std/assert";
 import { formatExposition } from "../../lib/metrics/exposition.ts";
 import { serverFamilies, type ServerFigures } from "../../lib/metrics/server_metrics.ts";
-import { type Harness, pattern, withHarness } from "../iscsi/_harness.ts";
+import { type Harness, withHarness } from "../support/harness.ts";
 import { ManPage } from "../dist/man_page.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { type ParsedFamily, parseExposition } from "../support/exposition_parser.ts";
 import { read10, write10 } from "../support/initiator_cdb.ts";
 import { runTool } from "../support/tools.ts";
+import { pattern } from "../support/content.ts";
 
 const FIGURES: ServerFigures = {
   node: null,

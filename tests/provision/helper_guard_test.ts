@@ -3,9 +3,9 @@ import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "
 import { HelperGuard } from "../../lib/provision/helper_guard.ts";
 import { ProvisionError } from "../../lib/provision/provision_error.ts";
 import { helpersFolderOf } from "../../lib/provision/state_folder.ts";
-import { until } from "../iscsi/_harness.ts";
 import { testWithTools } from "../support/tools.ts";
 import { snapshot, withScratch } from "./scratch.ts";
+import { until } from "../support/until.ts";
 
 const SUBJECT = "/data/disk";
 

@@ -2,9 +2,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { HolePrograms, PROGRAMS_MAX } from "../../lib/provision/hole_programs.ts";
 import { ProvisionError } from "../../lib/provision/provision_error.ts";
-import { until } from "../iscsi/_harness.ts";
 import { guardWith } from "./fallocate_stand_in.ts";
 import { withScratch } from "./scratch.ts";
+import { until } from "../support/until.ts";
 
 const RANGE = { offset: 0, lengthBytes: 4096 };
 

@@ -2,10 +2,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { HelperGuard } from "../../lib/provision/helper_guard.ts";
 import { HoleShell } from "../../lib/provision/hole_shell.ts";
-import { until } from "../iscsi/_harness.ts";
 import { testWithTools } from "../support/tools.ts";
 import { exists, guardWith, guardWithPath, startShell } from "./fallocate_stand_in.ts";
 import { withScratch } from "./scratch.ts";
+import { until } from "../support/until.ts";
 
 const RANGE = { offset: 4096, lengthBytes: 4096 };
 

@@ -6,12 +6,12 @@ import type { Clock } from "../../lib/iscsi/clock.ts";
 import { EventLog } from "../../lib/iscsi/events/event_log.ts";
 import type { Identity } from "../../lib/scsi/identity.ts";
 import { systemClock } from "../../lib/server/system_clock.ts";
-import { drain, numbered } from "../iscsi/_harness.ts";
 import { configOf, identityNumber } from "../provision/conf.ts";
 import type { Initiator } from "../support/initiator.ts";
 import { write10 } from "../support/initiator_cdb.ts";
 import { Opcode } from "../support/initiator_pdu.ts";
 import { scsiCommand } from "../support/initiator_request.ts";
+import { drain, numbered } from "../support/exchanges.ts";
 
 /** The size of each backing file. */
 export const FILE_BYTES = 4 * 1024 * 1024;

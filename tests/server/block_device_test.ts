@@ -5,7 +5,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Appliance, XENSERVER } from "../end_to_end/appliance.ts";
 import { LOCK_COLUMNS, parseLocks } from "../../lib/provision/lock_owner.ts";
-import { until } from "../iscsi/_harness.ts";
 import {
   findLoopObstacle,
   findMountObstacle,
@@ -14,6 +13,7 @@ import {
 } from "../support/obstacles.ts";
 import { iscsiCommand, ServerProcess } from "../support/server_process.ts";
 import { runTool, runToolOk, testWithTools, type Tool, type ToolResult } from "../support/tools.ts";
+import { until } from "../support/until.ts";
 
 const MB = 1024 ** 2;
 const DEVICE_BYTES = 16 * MB;

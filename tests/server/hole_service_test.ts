@@ -7,11 +7,11 @@ import { PROGRAMS_MAX } from "../../lib/provision/hole_programs.ts";
 import { HoleService } from "../../lib/server/hole_service.ts";
 import { RemotePunching } from "../../lib/server/remote_puncher.ts";
 import { measureSpace } from "../../lib/server/measure_space.ts";
-import { until } from "../iscsi/_harness.ts";
 import { exists, guardWith } from "../provision/fallocate_stand_in.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { testWithTools } from "../support/tools.ts";
 import { FILE_BYTES, KeptLog, makeServed, pathOf, type Served } from "./_serving.ts";
+import { until } from "../support/until.ts";
 
 const KIB4 = 4096;
 

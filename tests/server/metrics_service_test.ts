@@ -4,9 +4,9 @@ import { MetricsService } from "../../lib/server/metrics_service.ts";
 import { startWorker } from "../../lib/server/start_worker.ts";
 import { systemClock } from "../../lib/server/system_clock.ts";
 import { listeningPermissions } from "../../lib/server/worker_permissions.ts";
-import { until } from "../iscsi/_harness.ts";
 import { KeptLog } from "./_serving.ts";
 import { TestWorkers } from "./_supervised.ts";
+import { until } from "../support/until.ts";
 
 /** Returns a free port. */
 function freePort(hostname = "127.0.0.1"): number {

@@ -3,7 +3,6 @@ import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows
 import { atomicJournalOf, reservationsFileOf, sanitizeFileOf } from "../../lib/provision/state_folder.ts";
 import { openSanitizeFile } from "../../lib/server/sanitize_file.ts";
 import { TargetServer } from "../../lib/server/target_server.ts";
-import { until } from "../iscsi/_harness.ts";
 import { configOf } from "../provision/conf.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { FakeClock } from "../support/fake_clock.ts";
@@ -22,6 +21,7 @@ import {
 } from "../support/initiator_cdb.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
 import { FILE_BYTES, KeptLog, makeServed, pathOf, type Served } from "./_serving.ts";
+import { until } from "../support/until.ts";
 
 const RETRY_MS = 5_000;
 const SECTOR = new Uint8Array(512).fill(7);

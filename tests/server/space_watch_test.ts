@@ -4,9 +4,9 @@ import { recallSpace, SpaceWatch } from "../../lib/server/space_watch.ts";
 import { formatHistory } from "../../lib/server/growth_history.ts";
 import { systemClock } from "../../lib/server/system_clock.ts";
 import { formatState } from "../../lib/store/state_text.ts";
-import { until } from "../iscsi/_harness.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { KeptLog, makeServed, pathOf } from "./_serving.ts";
+import { until } from "../support/until.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 

@@ -2,7 +2,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { parseAddress, parseNetwork } from "../../lib/bytes/network.ts";
 import type { Serving } from "../../lib/server/serving.ts";
-import { pattern, until } from "../iscsi/_harness.ts";
 import { configOf, identityNumber } from "../provision/conf.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { Initiator } from "../support/initiator.ts";
@@ -31,6 +30,8 @@ import {
   type StartOptions,
   TestWorkers,
 } from "./_supervised.ts";
+import { until } from "../support/until.ts";
+import { pattern } from "../support/content.ts";
 
 /** Starts a supervisor whose first workers have these programs, with a clock that restarts them without a pause. */
 function startWithWorkers(urls: readonly string[], served: Served, options: StartOptions = {}): Running {

@@ -1,6 +1,5 @@
 /** A server that becomes another while initiators use it, in one process and on real files. */
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { numbered, until } from "../iscsi/_harness.ts";
 import { delay } from "../../lib/base/delay.ts";
 import { TargetServer } from "../../lib/server/target_server.ts";
 import type { PunchResult } from "../../lib/store/hole_puncher.ts";
@@ -20,6 +19,8 @@ import { dataOut, scsiCommand } from "../support/initiator_request.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
 import { NODE, withBed } from "./_bed.ts";
 import { leaveWriteOpen } from "./_serving.ts";
+import { until } from "../support/until.ts";
+import { numbered } from "../support/exchanges.ts";
 
 const TARGET_REMOVED = 0x0204;
 

@@ -1,6 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { TargetServer } from "../../lib/server/target_server.ts";
-import { pattern } from "../iscsi/_harness.ts";
 import { configOf } from "../provision/conf.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { Initiator } from "../support/initiator.ts";
@@ -15,6 +14,7 @@ import {
   pathOf,
   type Served,
 } from "./_serving.ts";
+import { pattern } from "../support/content.ts";
 
 /** Logs in over TCP, and receives the unit attention. */
 async function logIn(

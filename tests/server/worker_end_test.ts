@@ -1,6 +1,5 @@
 /** The end of a worker whose disk hangs: nothing else is served before nothing of it is under way. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { numbered, pattern, until } from "../iscsi/_harness.ts";
 import type { HoleService } from "../../lib/server/hole_service.ts";
 import { withScratch } from "../provision/scratch.ts";
 import type { Initiator } from "../support/initiator.ts";
@@ -17,6 +16,9 @@ import {
   testThatLeavesLocks,
   TestWorkers,
 } from "./_supervised.ts";
+import { until } from "../support/until.ts";
+import { pattern } from "../support/content.ts";
+import { numbered } from "../support/exchanges.ts";
 
 const BYTES = 8192;
 

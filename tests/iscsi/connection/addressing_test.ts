@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { interfaceAddresses } from "../../../lib/access/interfaces.ts";
 import { decodeText } from "../../support/initiator_text.ts";
-import { nameOf, withHarness } from "../_harness.ts";
+import { nameOf, withHarness } from "../../support/harness.ts";
 
 const INTERFACES = interfaceAddresses([
   { name: "lo", address: "127.0.0.1", cidr: "127.0.0.1/8" },

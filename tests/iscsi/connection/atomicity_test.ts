@@ -16,7 +16,10 @@ import { dataOut, scsiCommand, TaskManagement } from "../../support/initiator_re
 import { ScsiStatus } from "../../support/initiator_sense.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
-import { contentOf, type Harness, nameOf, numbered, settle, until, withHarness } from "../_harness.ts";
+import { type Harness, nameOf, withHarness } from "../../support/harness.ts";
+import { settle, until } from "../../support/until.ts";
+import { contentOf } from "../../support/content.ts";
+import { numbered } from "../../support/exchanges.ts";
 
 const BLOCK = 512;
 const SIZE = 4 * 1024 * 1024;

@@ -6,7 +6,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { bytesOf } from "../_golden.ts";
-import { withHarness } from "../_harness.ts";
+import { withHarness } from "../../support/harness.ts";
 
 /** A PDU of the exchange: `>` to the target, `<` from it. */
 interface Step {

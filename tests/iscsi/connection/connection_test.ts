@@ -10,17 +10,10 @@ import { ScsiStatus } from "../../support/initiator_sense.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { type ByteStream, createPipe } from "../../support/pipe.ts";
 import { SlowStore } from "../../support/slow_store.ts";
-import {
-  assertSameBytes,
-  contentOf,
-  ENDS,
-  nameOf,
-  numbered,
-  pattern,
-  settle,
-  until,
-  withHarness,
-} from "../_harness.ts";
+import { ENDS, nameOf, withHarness } from "../../support/harness.ts";
+import { settle, until } from "../../support/until.ts";
+import { assertSameBytes, contentOf, pattern } from "../../support/content.ts";
+import { numbered } from "../../support/exchanges.ts";
 
 const SIZE = 64 * 1024 * 1024;
 const MIB = 1024 * 1024;

@@ -18,17 +18,10 @@ import { ScsiStatus, SenseKey, senseOfResponse } from "../../support/initiator_s
 import { encodeText } from "../../support/initiator_text.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
-import {
-  contentOf,
-  drain,
-  type Harness,
-  numbered,
-  pattern,
-  settle,
-  TEST_UNIT_READY,
-  until,
-  withHarness,
-} from "../_harness.ts";
+import { type Harness, TEST_UNIT_READY, withHarness } from "../../support/harness.ts";
+import { settle, until } from "../../support/until.ts";
+import { contentOf, pattern } from "../../support/content.ts";
+import { drain, numbered } from "../../support/exchanges.ts";
 
 const BOTH: DigestUse = { header: true, data: true };
 const DATA_DIGEST_ERROR = 2;

@@ -28,20 +28,15 @@ import { decodeText, encodeText, type TextPairs } from "../../support/initiator_
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
 import {
-  assertSameBytes,
-  beginSolicited,
-  contentOf,
-  drain,
   type Harness,
   type HarnessOptions,
   nameOf,
-  numbered,
-  pattern,
-  settle,
   TEST_UNIT_READY,
-  until,
   withHarness,
-} from "../_harness.ts";
+} from "../../support/harness.ts";
+import { settle, until } from "../../support/until.ts";
+import { assertSameBytes, contentOf, pattern } from "../../support/content.ts";
+import { beginSolicited, drain, numbered } from "../../support/exchanges.ts";
 
 const SIZE = 4 * 1024 * 1024;
 

@@ -23,20 +23,15 @@ import { ScsiStatus, SenseKey } from "../../support/initiator_sense.ts";
 import { encodeText } from "../../support/initiator_text.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import {
-  assertSameBytes,
-  contentOf,
-  drain,
   type Harness,
   type HarnessOptions,
   nameOf,
-  numbered,
-  pattern,
-  settle,
   TEST_UNIT_READY,
-  transfer,
-  until,
   withHarness,
-} from "../_harness.ts";
+} from "../../support/harness.ts";
+import { settle, until } from "../../support/until.ts";
+import { assertSameBytes, contentOf, pattern } from "../../support/content.ts";
+import { drain, numbered, transfer } from "../../support/exchanges.ts";
 
 const SIZE = 1024 * 1024;
 const BYSTANDER = "bystander";

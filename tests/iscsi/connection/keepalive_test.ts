@@ -8,7 +8,10 @@ import { nopOut } from "../../support/initiator_request.ts";
 import { ScsiStatus } from "../../support/initiator_sense.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
-import { type Harness, nameOf, numbered, pattern, settle, until, withHarness } from "../_harness.ts";
+import { type Harness, nameOf, withHarness } from "../../support/harness.ts";
+import { settle, until } from "../../support/until.ts";
+import { pattern } from "../../support/content.ts";
+import { numbered } from "../../support/exchanges.ts";
 
 const PATIENT = { pingSeconds: 30, pingTimeoutSeconds: 10 };
 

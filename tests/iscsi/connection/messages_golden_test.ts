@@ -6,7 +6,7 @@
 import { Limits } from "../../../lib/iscsi/limits.ts";
 import type { Session } from "../../../lib/iscsi/session/session.ts";
 import { assertReceives, bytesOf } from "../_golden.ts";
-import { type Harness, withHarness } from "../_harness.ts";
+import { type Harness, withHarness } from "../../support/harness.ts";
 
 /** A PDU of the exchange: `>` to the target, `<` from it. `before` runs first, at the target. */
 interface Step {

@@ -13,11 +13,11 @@ import {
   type Harness,
   type HarnessOptions,
   nameOf,
-  numbered,
   type Served,
-  settle,
   withHarness,
-} from "../_harness.ts";
+} from "../../support/harness.ts";
+import { settle } from "../../support/until.ts";
+import { numbered } from "../../support/exchanges.ts";
 
 const DISK: LoginOptions = { targetName: nameOf() };
 

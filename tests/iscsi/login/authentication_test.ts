@@ -9,7 +9,14 @@ import type { Pdu } from "../../support/initiator_pdu.ts";
 import type { Initiator } from "../../support/initiator.ts";
 import { loginRequest } from "../../support/initiator_request.ts";
 import { decodeText, encodeText, type TextPairs } from "../../support/initiator_text.ts";
-import { type ConnectOptions, type Harness, nameOf, type Served, settle, withHarness } from "../_harness.ts";
+import {
+  type ConnectOptions,
+  type Harness,
+  nameOf,
+  type Served,
+  withHarness,
+} from "../../support/harness.ts";
+import { settle } from "../../support/until.ts";
 
 const BOB = { name: "bob", secret: "bobsecret123" };
 const ALICE = { name: "alice", secret: "alicesecret12" };

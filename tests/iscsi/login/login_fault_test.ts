@@ -3,7 +3,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import type { ChapConfig } from "../../../lib/config/chap.ts";
 import { Secret } from "../../../lib/config/secret.ts";
 import { INITIATOR_NAME, LoginRefused } from "../../support/initiator_login.ts";
-import { Harness, nameOf, withHarness } from "../_harness.ts";
+import { Harness, nameOf, withHarness } from "../../support/harness.ts";
 
 const BOB = { name: "bob", secret: "bobsecret123" };
 const SECRET = new Secret(new TextEncoder().encode(BOB.secret));

@@ -10,11 +10,11 @@ import {
   type Harness,
   type HarnessOptions,
   nameOf,
-  numbered,
   type Served,
-  settle,
   withHarness,
-} from "../_harness.ts";
+} from "../../support/harness.ts";
+import { settle } from "../../support/until.ts";
+import { numbered } from "../../support/exchanges.ts";
 
 const INITIATOR: TextPairs = [["InitiatorName", INITIATOR_NAME]];
 const NORMAL: TextPairs = [...INITIATOR, ["TargetName", nameOf()]];

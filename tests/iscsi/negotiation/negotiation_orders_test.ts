@@ -11,7 +11,7 @@ import { INITIATOR_NAME, ISID, Stage } from "../../support/initiator_login.ts";
 import { Opcode, type Pdu } from "../../support/initiator_pdu.ts";
 import { loginRequest } from "../../support/initiator_request.ts";
 import { decodeText, encodeText, joinBytes, type TextPairs } from "../../support/initiator_text.ts";
-import { nameOf, withHarness } from "../_harness.ts";
+import { nameOf, withHarness } from "../../support/harness.ts";
 
 const SEED = numberFromEnvironment("FUZZ_SEED", 6200);
 const RUNS = numberFromEnvironment("FUZZ_RUNS", 150);

@@ -26,7 +26,8 @@ import {
 import { MemoryStore } from "../../support/memory_store.ts";
 import { type ByteStream, createPipe } from "../../support/pipe.ts";
 import { SlowStore } from "../../support/slow_store.ts";
-import { ENDS, Harness, nameOf, settle } from "../_harness.ts";
+import { ENDS, Harness, nameOf } from "../../support/harness.ts";
+import { settle } from "../../support/until.ts";
 
 const MIB = 1024 * 1024;
 const SIZE = 64 * MIB;

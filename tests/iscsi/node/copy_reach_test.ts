@@ -5,7 +5,8 @@ import { assertEquals } from "@std/assert";
 import type { Initiator } from "../../support/initiator.ts";
 import { ScsiStatus } from "../../support/initiator_sense.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
-import { contentOf, nameOf, pattern, withHarness } from "../_harness.ts";
+import { nameOf, withHarness } from "../../support/harness.ts";
+import { contentOf, pattern } from "../../support/content.ts";
 
 const NAAS = { source: "3000000000000001", destination: "3000000000000002" } as const;
 const SIZE_BYTES = 1024 * 1024;

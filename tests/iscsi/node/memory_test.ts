@@ -17,17 +17,11 @@ import {
 import { encodeText } from "../../support/initiator_text.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
-import {
-  drain,
-  nameOf,
-  numbered,
-  pattern,
-  settle,
-  TEST_UNIT_READY,
-  until,
-  withHarness,
-} from "../_harness.ts";
+import { nameOf, TEST_UNIT_READY, withHarness } from "../../support/harness.ts";
 import { ATTACKS } from "./_memory_attacks.ts";
+import { settle, until } from "../../support/until.ts";
+import { pattern } from "../../support/content.ts";
+import { drain, numbered } from "../../support/exchanges.ts";
 
 const SIZE = 4 * 1024 * 1024;
 

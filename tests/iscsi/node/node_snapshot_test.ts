@@ -8,8 +8,11 @@ import { RequestPdu, scsiCommand } from "../../support/initiator_request.ts";
 import { ScsiStatus } from "../../support/initiator_sense.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
-import { ENDS, type Harness, nameOf, numbered, pattern, settle, until, withHarness } from "../_harness.ts";
+import { ENDS, type Harness, nameOf, withHarness } from "../../support/harness.ts";
 import type { ConnectionSnapshot, SessionSnapshot } from "../../../lib/iscsi/session/session_snapshot.ts";
+import { settle, until } from "../../support/until.ts";
+import { pattern } from "../../support/content.ts";
+import { numbered } from "../../support/exchanges.ts";
 
 const SIZE = 1024 * 1024;
 const OTHER_ISID = Uint8Array.of(0x80, 0, 0, 0, 0, 2);

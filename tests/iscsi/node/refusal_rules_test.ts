@@ -13,15 +13,15 @@ import {
   type Harness,
   type HarnessOptions,
   nameOf,
-  settle,
   withHarness,
-} from "../_harness.ts";
+} from "../../support/harness.ts";
 import { loginRequest, nopOut } from "../../support/initiator_request.ts";
 import { encodeText, type TextPairs } from "../../support/initiator_text.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
 import { synchronizeCache10 } from "../../support/initiator_cdb.ts";
-import { numbered } from "../_harness.ts";
+import { settle } from "../../support/until.ts";
+import { numbered } from "../../support/exchanges.ts";
 
 function chapOf(names: readonly string[], initiators: readonly string[] = []): ChapConfig {
   const secret = new Secret(new TextEncoder().encode("secretsecret1"));

@@ -21,20 +21,17 @@ import { encodeText } from "../../support/initiator_text.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
 import {
-  assertSameBytes,
-  asynchronousMessage,
   type ConnectOptions,
   type Harness,
   nameOf,
-  numbered,
-  pattern,
   type Served,
-  settle,
   type TargetSpec,
-  until,
   withHarness,
-} from "../_harness.ts";
+} from "../../support/harness.ts";
 import type { ConnectionEnds } from "../../../lib/iscsi/byte_stream.ts";
+import { settle, until } from "../../support/until.ts";
+import { assertSameBytes, pattern } from "../../support/content.ts";
+import { asynchronousMessage, numbered } from "../../support/exchanges.ts";
 
 const OTHER_ISID = Uint8Array.of(0x80, 0, 0, 0, 0, 2);
 const SIZE = 1024 * 1024;

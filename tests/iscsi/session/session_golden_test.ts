@@ -6,7 +6,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { assertReceives, bytesOf } from "../_golden.ts";
-import { type Harness, type Served, withHarness } from "../_harness.ts";
+import { type Harness, type Served, withHarness } from "../../support/harness.ts";
 
 /** A PDU over a connection: `>` to the target, `<` from it. */
 interface Step {

@@ -19,22 +19,16 @@ import {
 import { ScsiStatus, SenseKey } from "../../support/initiator_sense.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
+import { type Harness, type MultipleConnections, nameOf, withHarness } from "../../support/harness.ts";
+import { settle, until } from "../../support/until.ts";
+import { assertSameBytes, contentOf, pattern } from "../../support/content.ts";
 import {
-  assertSameBytes,
   asynchronousMessage,
   beginSolicited,
-  contentOf,
   drain,
-  type Harness,
-  type MultipleConnections,
-  nameOf,
   numbered,
-  pattern,
   sendSolicited,
-  settle,
-  until,
-  withHarness,
-} from "../_harness.ts";
+} from "../../support/exchanges.ts";
 
 const SIZE = 64 * 1024 * 1024;
 

@@ -8,18 +8,10 @@ import { Attribute, dataOut, scsiCommand, snackRequest } from "../../support/ini
 import { ScsiStatus, senseOfResponse } from "../../support/initiator_sense.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
-import {
-  assertSameBytes,
-  beginSolicited,
-  contentOf,
-  drain,
-  type Harness,
-  numbered,
-  pattern,
-  sendSolicited,
-  until,
-  withHarness,
-} from "../_harness.ts";
+import { type Harness, withHarness } from "../../support/harness.ts";
+import { until } from "../../support/until.ts";
+import { assertSameBytes, contentOf, pattern } from "../../support/content.ts";
+import { beginSolicited, drain, numbered, sendSolicited } from "../../support/exchanges.ts";
 
 const SIZE = 32 * 1024 * 1024;
 const TASK_SET_FULL = 0x28;

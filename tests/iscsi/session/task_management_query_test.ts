@@ -6,16 +6,10 @@ import { TaskManagement } from "../../support/initiator_request.ts";
 import { ScsiStatus } from "../../support/initiator_sense.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
-import {
-  beginSolicited,
-  drain,
-  type Harness,
-  pattern,
-  sendSolicited,
-  settle,
-  until,
-  withHarness,
-} from "../_harness.ts";
+import { type Harness, withHarness } from "../../support/harness.ts";
+import { settle, until } from "../../support/until.ts";
+import { pattern } from "../../support/content.ts";
+import { beginSolicited, drain, sendSolicited } from "../../support/exchanges.ts";
 
 const SIZE = 1024 * 1024;
 const BEN = { initiatorName: "iqn.2000-01.a:ben", isid: Uint8Array.of(0x80, 0, 0, 0, 0, 2), unitCount: 2 };

@@ -13,20 +13,10 @@ import {
 import { ScsiStatus } from "../../support/initiator_sense.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
-import {
-  assertSameBytes,
-  beginSolicited,
-  contentOf,
-  drain,
-  type Harness,
-  type MultipleConnections,
-  numbered,
-  pattern,
-  sendSolicited,
-  settle,
-  until,
-  withHarness,
-} from "../_harness.ts";
+import { type Harness, type MultipleConnections, withHarness } from "../../support/harness.ts";
+import { settle, until } from "../../support/until.ts";
+import { assertSameBytes, contentOf, pattern } from "../../support/content.ts";
+import { beginSolicited, drain, numbered, sendSolicited } from "../../support/exchanges.ts";
 
 const SIZE = 4 * 1024 * 1024;
 

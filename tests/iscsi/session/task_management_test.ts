@@ -9,21 +9,16 @@ import { scsiCommand, TaskManagement, taskManagementRequest } from "../../suppor
 import { ScsiStatus, SenseKey } from "../../support/initiator_sense.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
+import { type Harness, nameOf, withHarness } from "../../support/harness.ts";
+import { settle, until } from "../../support/until.ts";
+import { assertSameBytes, contentOf, pattern } from "../../support/content.ts";
 import {
-  assertSameBytes,
   asynchronousMessage,
   beginSolicited,
-  contentOf,
   drain,
-  type Harness,
-  nameOf,
   numbered,
-  pattern,
   sendSolicited,
-  settle,
-  until,
-  withHarness,
-} from "../_harness.ts";
+} from "../../support/exchanges.ts";
 
 const SIZE = 4 * 1024 * 1024;
 const OTHER_ISID = Uint8Array.of(0x80, 0, 0, 0, 0, 2);

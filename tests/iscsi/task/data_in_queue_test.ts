@@ -8,16 +8,10 @@ import { scsiCommand } from "../../support/initiator_request.ts";
 import { ScsiStatus, SenseKey, senseOfResponse } from "../../support/initiator_sense.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
-import {
-  assertSameBytes,
-  contentOf,
-  drain,
-  numbered,
-  pattern,
-  settle,
-  until,
-  withHarness,
-} from "../_harness.ts";
+import { withHarness } from "../../support/harness.ts";
+import { settle, until } from "../../support/until.ts";
+import { assertSameBytes, contentOf, pattern } from "../../support/content.ts";
+import { drain, numbered } from "../../support/exchanges.ts";
 
 const SIZE = 4 * 1024 * 1024;
 

@@ -8,19 +8,10 @@ import { dataOut, encodeLun, type Lun, scsiCommand } from "../../support/initiat
 import { ScsiStatus, SenseKey, senseOfResponse } from "../../support/initiator_sense.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
-import {
-  assertSameBytes,
-  contentOf,
-  drain,
-  type Harness,
-  nameOf,
-  numbered,
-  pattern,
-  settle,
-  transfer,
-  until,
-  withHarness,
-} from "../_harness.ts";
+import { type Harness, nameOf, withHarness } from "../../support/harness.ts";
+import { settle, until } from "../../support/until.ts";
+import { assertSameBytes, contentOf, pattern } from "../../support/content.ts";
+import { drain, numbered, transfer } from "../../support/exchanges.ts";
 
 const SIZE = 32 * 1024 * 1024;
 const UNEXPECTED = 0x0c0c;

@@ -12,16 +12,15 @@ import type { PendingCommand } from "../../support/initiator.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
 import {
-  drain,
   type Harness,
   type HarnessOptions,
   nameOf,
-  numbered,
-  pattern,
   type Served,
-  settle,
   withHarness,
-} from "../_harness.ts";
+} from "../../support/harness.ts";
+import { settle } from "../../support/until.ts";
+import { pattern } from "../../support/content.ts";
+import { drain, numbered } from "../../support/exchanges.ts";
 
 const BLOCK = 512;
 const SIZE = 64 * 1024 * 1024;

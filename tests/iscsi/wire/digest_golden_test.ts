@@ -10,7 +10,7 @@ import { ReplyWriter } from "../../../lib/iscsi/wire/reply_writer.ts";
 import { digestKeys, type DigestUse, withDigests } from "../../support/initiator_digest.ts";
 import { joinBytes } from "../../support/initiator_text.ts";
 import { bytesOf } from "../_golden.ts";
-import { nameOf, withHarness } from "../_harness.ts";
+import { nameOf, withHarness } from "../../support/harness.ts";
 
 /** A message: `>` to the target, `<` from it. */
 interface Step {

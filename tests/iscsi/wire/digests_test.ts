@@ -9,8 +9,9 @@ import { nopOut, type RequestPdu, scsiCommand } from "../../support/initiator_re
 import { ScsiStatus } from "../../support/initiator_sense.ts";
 import { joinBytes } from "../../support/initiator_text.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
-import { assertSameBytes, contentOf, nameOf, pattern, withHarness } from "../_harness.ts";
+import { nameOf, withHarness } from "../../support/harness.ts";
 import type { Frame } from "../../../lib/iscsi/pdu/header.ts";
+import { assertSameBytes, contentOf, pattern } from "../../support/content.ts";
 
 function describe({ header, data }: DigestUse): string {
   return `${header ? "a" : "no"} header digest and ${data ? "a" : "no"} data digest`;

@@ -3,8 +3,6 @@
  *
  * When a test is over, every connection must have come to its end: what still serves a peer that is gone is a leak.
  */
-import { assertEquals } from "@std/assert";
-import { readUint16 } from "../../lib/bytes/big_endian.ts";
 import { parseNetwork } from "../../lib/bytes/network.ts";
 import type { ChapConfig } from "../../lib/config/chap.ts";
 import type { TargetConfig } from "../../lib/config/config.ts";
@@ -20,19 +18,17 @@ import {
 import { LogicalUnit } from "../../lib/scsi/logical_unit.ts";
 import { TargetDevice } from "../../lib/scsi/target_device.ts";
 import type { BlockStore } from "../../lib/store/block_store.ts";
-import { Initiator, type InitiatorOptions } from "../support/initiator.ts";
-import { testUnitReady, write10 } from "../support/initiator_cdb.ts";
-import { withTimeLimit } from "../support/initiator_connection.ts";
-import type { LoginOptions } from "../support/initiator_login.ts";
-import { Opcode, type Pdu, TargetFault } from "../support/initiator_pdu.ts";
-import { dataOut, nopOut, scsiCommand } from "../support/initiator_request.ts";
-import { ScsiStatus } from "../support/initiator_sense.ts";
-import type { SessionParameters } from "../support/initiator_text.ts";
-import { type Command, type CommandResult, CommandTransfer } from "../support/initiator_transfer.ts";
-import { FakeClock } from "../support/fake_clock.ts";
-import { MemoryStore } from "../support/memory_store.ts";
-import { type ByteStream, createPipe, type PipeOptions } from "../support/pipe.ts";
+import { Initiator, type InitiatorOptions } from "./initiator.ts";
+import { testUnitReady } from "./initiator_cdb.ts";
+import { withTimeLimit } from "./initiator_connection.ts";
+import type { LoginOptions } from "./initiator_login.ts";
+import { TargetFault } from "./initiator_pdu.ts";
+import { ScsiStatus } from "./initiator_sense.ts";
+import { FakeClock } from "./fake_clock.ts";
+import { MemoryStore } from "./memory_store.ts";
+import { type ByteStream, createPipe, type PipeOptions } from "./pipe.ts";
 import type { ConnectionEnds } from "../../lib/iscsi/byte_stream.ts";
+import { settle } from "./until.ts";
 
 /** The node of every target here: `NODE:NAME`. */
 export const NODE = "iqn.2002-08.info.netmanager";
@@ -347,125 +343,4 @@ export async function withHarness(
     throw error;
   }
   await harness.end();
-}
-
-/** Fields of a request that continue an initiator's own numbering. */
-export function numbered(
-  initiator: Initiator,
-  isImmediate = false,
-): { isImmediate: boolean; initiatorTaskTag: number; cmdSn: number; expStatSn: number } {
-  const cmdSn = isImmediate ? initiator.nextCmdSn : initiator.takeCmdSn();
-  return { isImmediate, initiatorTaskTag: initiator.nextTaskTag(), cmdSn, expStatSn: initiator.expStatSn };
-}
-
-/** A write of 8 blocks that waits for its data. */
-export interface SolicitedWrite {
-  readonly tag: number;
-  readonly r2t: Pdu;
-}
-
-/** Begins a write of 8 blocks by hand, and returns its tag and the R2T that asks for its data. */
-export async function beginSolicited(initiator: Initiator): Promise<SolicitedWrite> {
-  const request = numbered(initiator);
-  const cdb = write10(0, 8);
-  await initiator.send(
-    scsiCommand({ ...request, isFinal: true, reads: false, writes: true, lun: 0, expectedLength: 4096, cdb }),
-  );
-  const r2t = await initiator.receive();
-  assertEquals(r2t.opcode, Opcode.readyToTransfer);
-  return { tag: request.initiatorTaskTag, r2t };
-}
-
-/** Sends the data that an R2T asked for. */
-export async function sendSolicited(initiator: Initiator, { tag, r2t }: SolicitedWrite): Promise<void> {
-  await initiator.send(dataOut({
-    isFinal: true,
-    lun: 0,
-    initiatorTaskTag: tag,
-    targetTransferTag: r2t.targetTransferTag,
-    expStatSn: initiator.expStatSn,
-    dataSn: 0,
-    bufferOffset: 0,
-    data: pattern(4096),
-  }));
-}
-
-/** Lets everything that can go on go on: all promises, and the timers that are due. */
-export async function settle(): Promise<void> {
-  for (let round = 0; round < 3; round++) await new Promise((resolve) => setTimeout(resolve, 0));
-}
-
-/** Waits until a condition holds: on a busy machine the start of a worker alone can take many seconds. */
-export async function until(condition: () => boolean, what: string): Promise<void> {
-  for (let round = 0; round < 20_000; round++) {
-    if (condition()) return;
-    await new Promise((resolve) => setTimeout(resolve, round < 100 ? 0 : 1));
-  }
-  throw new Error(`Cannot wait any longer until ${what}`);
-}
-
-/** The event of an Asynchronous Message (11.9.1) and its three parameters. */
-export function asynchronousMessage(pdu: Pdu): number[] {
-  assertEquals([pdu.name, pdu.lun.toHex()], ["asynchronousMessage", "0000000000000000"]);
-  const { header } = pdu;
-  return [pdu.asynchronousEvent, ...[38, 40, 42].map((offset) => readUint16(header, offset))];
-}
-
-/** Receives PDUs up to the answer to a ping sent now, and returns those before it. */
-export async function drain(initiator: Initiator): Promise<Pdu[]> {
-  const request = numbered(initiator, true);
-  await initiator.send(nopOut(request));
-  const pdus: Pdu[] = [];
-  for (let count = 0; count < 10_000; count++) {
-    const pdu = await initiator.receive();
-    if (pdu.initiatorTaskTag === request.initiatorTaskTag) return pdus;
-    pdus.push(pdu);
-  }
-  throw new TargetFault("The target sends without end");
-}
-
-/** Bytes that differ from those with another seed at nearly every place. */
-export function pattern(lengthBytes: number, seed = 1): Uint8Array {
-  const bytes = new Uint8Array(lengthBytes);
-  for (let index = 0; index < lengthBytes; index++) bytes[index] = index * 7 + (index >> 8) + seed * 31;
-  return bytes;
-}
-
-/** Bytes in short, for comparing many of them at once: equal texts are equal bytes. */
-export async function digest(bytes: Uint8Array): Promise<string> {
-  const copy = new Uint8Array(bytes);
-  return `${bytes.length} bytes ${new Uint8Array(await crypto.subtle.digest("SHA-1", copy)).toHex()}`;
-}
-
-/** Asserts that bytes are equal, without a difference of megabytes. */
-export async function assertSameBytes(actual: Uint8Array, expected: Uint8Array, what = ""): Promise<void> {
-  assertEquals(await digest(actual), await digest(expected), what);
-}
-
-/** The bytes of a store. */
-export function contentOf(store: BlockStore, offset: number, lengthBytes: number): Uint8Array {
-  const bytes = new Uint8Array(lengthBytes);
-  store.readNow(offset, bytes);
-  return bytes;
-}
-
-/** Sends a command by hand and carries it to its end, under other parameters than those that the login settled. */
-export async function transfer(
-  initiator: Initiator,
-  command: Command,
-  parameters: Partial<SessionParameters> = {},
-): Promise<CommandResult> {
-  const { initiatorTaskTag, cmdSn, expStatSn } = numbered(initiator, command.isImmediate);
-  const following = new CommandTransfer(command, initiatorTaskTag, {
-    ...initiator.parameters,
-    ...parameters,
-  });
-  await initiator.send(...following.begin(cmdSn, expStatSn));
-  while (following.result === undefined) {
-    const pdu = await initiator.receive();
-    if (pdu.initiatorTaskTag !== initiatorTaskTag) throw new TargetFault(`Received ${pdu.name} for nobody`);
-    const answers = following.accept(pdu, initiator.expStatSn);
-    if (answers.length > 0) await initiator.send(...answers);
-  }
-  return following.result;
 }

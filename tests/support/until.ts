@@ -1,0 +1,13 @@
+/** Lets everything that can go on go on: all promises, and the timers that are due. */
+export async function settle(): Promise<void> {
+  for (let round = 0; round < 3; round++) await new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/** Waits until a condition holds: on a busy machine the start of a worker alone can take many seconds. */
+export async function until(condition: () => boolean, what: string): Promise<void> {
+  for (let round = 0; round < 20_000; round++) {
+    if (condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, round < 100 ? 0 : 1));
+  }
+  throw new Error(`Cannot wait any longer until ${what}`);
+}

@@ -107,8 +107,8 @@ export const Limits = {
   /** Unsent replies of a connection; beyond this it accepts no further requests. */
   sendBufferBytes: 524_288,
   /**
-   * Unsent replies of a connection including those that others cause although it accepts no requests: the session's
-   * other connections, resets, an administrator. A connection with more is closed.
+   * All unsent replies of a connection. A connection that accepts no further requests can still get replies because of
+   * resets, an administrator, or other connections of its session. With more than this it is closed.
    */
   unsentBytes: 1_048_576,
   /**

@@ -16,7 +16,10 @@ import type { Supervisor } from "./supervisor.ts";
 import type { ReloadReport, ReloadRequest } from "../control/control_requests.ts";
 import { errorMessage } from "../base/error_message.ts";
 
-/** Checks for the same LUNs after which, with block devices in the conf, only one check in as many is made. */
+/**
+ * Checks for the same LUNs that are made each time. If the conf has block devices, only every twelfth later check is
+ * made.
+ */
 const CHECKS_EAGER = 12;
 
 /** The collaborators of a reloader. */

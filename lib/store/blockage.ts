@@ -9,10 +9,7 @@ export const BLOCKED_MS = 250;
 /** Milliseconds within which an operation off the event loop ends promptly enough to be harmless on the loop. */
 const PROMPT_MS = 50;
 
-/**
- * The time, and the number of operations of a kind, for which all must be prompt before that kind is done at once
- * again.
- */
+/** An unblocked medium: for this time, and for this number of operations of a kind, all of them were prompt. */
 const PROMPT_FOR_MS = 10_000;
 const PROMPT_COUNT_MIN = 32;
 
@@ -29,8 +26,8 @@ export interface Operation {
 }
 
 /**
- * A detector of stalled operations, for those that are only slow. It does not time each operation, because that takes a
- * tenth of one when a disk completes tens of thousands in a second.
+ * A detector of stalled operations on a medium that is slow but not blocked. It does not time each operation, because
+ * timing takes a tenth of an operation on a disk that completes tens of thousands in a second.
  */
 class StallDetector {
   #begun = 0;
@@ -94,8 +91,8 @@ export class Blockage {
   }
 
   /**
-   * Returns whether the medium hangs: a timed operation off the event loop has not ended for long, or no untimed one
-   * has. It must be called often, because each answer depends on the time of the call before.
+   * Returns whether the medium hangs: one operation has been under way off the event loop for too long, or none has
+   * ended for too long. It must be called often, because it compares with its previous call.
    */
   hangs(now: number): boolean {
     return this.#stallDetector.hasStalled(now) ||

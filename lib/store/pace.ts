@@ -53,7 +53,7 @@ export class Pace {
     this.#fastMs = fastMs;
   }
 
-  /** Transfers are done at once only in an attempt. */
+  /** True while transfers run off the event loop, except for attempts to return to it. */
   get isSlow(): boolean {
     return this.#isSlow;
   }

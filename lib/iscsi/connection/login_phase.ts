@@ -129,7 +129,7 @@ export class LoginPhase implements LoginAuthority {
     return this.#login.claim;
   }
 
-  /** The same once the initiator has been admitted. */
+  /** The identity of the initiator, once it has been admitted. */
   get identity(): LoginIdentity | undefined {
     return this.#login.identity;
   }
@@ -272,8 +272,8 @@ export class LoginPhase implements LoginAuthority {
 }
 
 /**
- * Returns the window until the initiator is admitted. A login that joins a session learns nothing of its window before,
- * and acknowledges nothing that its other connections have sent.
+ * Returns the command window to announce until the initiator is admitted. If the login joins a session, this window is
+ * unrelated to that of the session, and acknowledges none of its commands.
  */
 function windowOfLogin({ tsih, cmdSN }: LoginRequest): WindowNumbers {
   if (tsih === 0) return { expCmdSN: cmdSN, maxCmdSN: cmdSN };

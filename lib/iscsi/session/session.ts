@@ -193,8 +193,9 @@ export class Session {
   }
 
   /**
-   * Returns the tasks that a function for a task set does not end: those sent after it that arrived before it over
-   * another connection (RFC 7143, 11.5.1). Immediate commands with its number were sent before it.
+   * Returns the tasks that a task management function for a task set leaves alone: the initiator sent them after the
+   * function, and they arrived earlier over another connection (RFC 7143, 11.5.1). Immediate commands with the number
+   * of the function were sent before it.
    */
   tasksBehind(cmdSN: number): ReadonlySet<unknown> {
     const isBehind = (task: ScsiTask): boolean =>

@@ -8,11 +8,12 @@ import { isSet, readField, refuseField } from "../dispatch/cdb_field.ts";
 import { FINISHED_GOOD } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
-import { finishLater, outcomeOfFailure, refuseRange } from "../medium/medium.ts";
+import { finishLater, refuseRange } from "../medium/medium.ts";
 import type { Operation } from "../outcome/operation.ts";
 import { GOOD, type Outcome } from "../outcome/outcome.ts";
 import { READ_AHEAD_MAX_BYTES } from "../medium/read_ahead.ts";
 import { Status } from "../outcome/status.ts";
+import { outcomeOfFailure } from "../medium/store_error_outcome.ts";
 
 const CONDITION_MET: Outcome = Object.freeze({ status: Status.conditionMet, sense: undefined });
 

@@ -10,10 +10,11 @@ import { BlockTransfer } from "../medium/block_transfer.ts";
 import { FINISHED_GOOD } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
-import { finishLater, flush, outcomeOfFailure, refuseTransfer, settle } from "../medium/medium.ts";
+import { finishLater, flush, refuseTransfer, settle } from "../medium/medium.ts";
 import type { DataIn, DataOut, Operation } from "../outcome/operation.ts";
 import { GOOD, type Outcome } from "../outcome/outcome.ts";
 import { inTurn } from "../medium/range_access.ts";
+import { outcomeOfFailure } from "../medium/store_error_outcome.ts";
 
 /** The fields of READ and WRITE. */
 type TransferFields = BlockFields & TransferFlags;

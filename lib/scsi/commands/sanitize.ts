@@ -14,13 +14,14 @@ import { bitsOf, bytesOf, isSet, readField, refuseField } from "../dispatch/cdb_
 import { finished, FINISHED_GOOD, refusedForField, refusedForParameter } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
-import { finishLater, outcomeOfFailure } from "../medium/medium.ts";
+import { finishLater } from "../medium/medium.ts";
 import type { Finished, Operation } from "../outcome/operation.ts";
 import { GOOD, type Outcome } from "../outcome/outcome.ts";
 import { refuseReserved, takeParameterList } from "../pages/parameter_list.ts";
 import { writeRepeated } from "../medium/repeat_block.ts";
 import type { SanitizeMethod } from "../medium/sanitizer.ts";
 import { wholeBytes } from "../dispatch/set_bits.ts";
+import { outcomeOfFailure } from "../medium/store_error_outcome.ts";
 
 /** The fields of the CDB. `isUnrestricted` is AUSE: EXIT FAILURE MODE is allowed after a failure. */
 export const SANITIZE_FIELDS = {

@@ -26,12 +26,13 @@ import { atomicWriteMaxBlocks, compareAndWriteMaxBlocks } from "../medium/atomic
 import { finished, FINISHED_GOOD, refused, TASK_SET_FULL } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
-import { flush, outcomeOfFailure, refuseRange, refuseTransfer } from "../medium/medium.ts";
+import { flush, refuseRange, refuseTransfer } from "../medium/medium.ts";
 import type { DataOut, Finished, Later, Operation } from "../outcome/operation.ts";
 import { GOOD, type Outcome } from "../outcome/outcome.ts";
 import { exclusively } from "../medium/range_access.ts";
 import { encodeSenseWithInformation, Sense } from "../outcome/sense.ts";
 import { Status } from "../outcome/status.ts";
+import { outcomeOfFailure } from "../medium/store_error_outcome.ts";
 
 /** The blocks of COMPARE AND WRITE. */
 export const COMPARE_AND_WRITE_BLOCKS: BlockFields = { lba: BLOCKS_16.lba, blocks: bytesOf(13, 1) };

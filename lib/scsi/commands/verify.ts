@@ -10,11 +10,12 @@ import { BlockTransfer } from "../medium/block_transfer.ts";
 import { checkCondition, FINISHED_GOOD, refused } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
-import { finishLater, outcomeOfFailure, refuseTransfer, settle } from "../medium/medium.ts";
+import { finishLater, refuseTransfer, settle } from "../medium/medium.ts";
 import { sharing } from "../medium/range_access.ts";
 import type { DataOut, Later, Operation } from "../outcome/operation.ts";
 import { GOOD, type Outcome } from "../outcome/outcome.ts";
 import { Sense } from "../outcome/sense.ts";
+import { outcomeOfFailure } from "../medium/store_error_outcome.ts";
 
 /** Values of BYTCHK; 10b is reserved. */
 const ByteCheck = { none: 0b00, everyBlock: 0b01, reserved: 0b10, oneBlock: 0b11 } as const;

@@ -8,12 +8,13 @@ import { BlockTransfer } from "../medium/block_transfer.ts";
 import { checkCondition, FINISHED_GOOD } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
-import { finishLater, flush, outcomeOfFailure, refuseTransfer } from "../medium/medium.ts";
+import { finishLater, flush, refuseTransfer } from "../medium/medium.ts";
 import type { DataOut, Operation } from "../outcome/operation.ts";
 import { GOOD, type Outcome } from "../outcome/outcome.ts";
 import { sharing } from "../medium/range_access.ts";
 import { Sense } from "../outcome/sense.ts";
 import { isEqual, verifyRange } from "./verify.ts";
+import { outcomeOfFailure } from "../medium/store_error_outcome.ts";
 
 /** BYTCHK that asks for a comparison; 10b and 11b are reserved here, unlike in VERIFY (SBC-3, 5.36). */
 const COMPARES_BYTES = 0b01;

@@ -11,7 +11,7 @@ import { type CdbFields, isSet, readField, refuseField } from "../dispatch/cdb_f
 import { Cancellation } from "../outcome/cancellation.ts";
 import { finished, refused } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
-import { finishLater, outcomeOfFailure, refuseRange } from "../medium/medium.ts";
+import { finishLater, refuseRange } from "../medium/medium.ts";
 import type { Finished, Operation } from "../outcome/operation.ts";
 import { GOOD } from "../outcome/outcome.ts";
 import { takeParameterList } from "../pages/parameter_list.ts";
@@ -19,6 +19,7 @@ import { sharing } from "../medium/range_access.ts";
 import { writeRepeated } from "../medium/repeat_block.ts";
 import { Sense } from "../outcome/sense.ts";
 import { unmapRanges } from "../medium/unmap_ranges.ts";
+import { outcomeOfFailure } from "../medium/store_error_outcome.ts";
 
 /** The fields of WRITE SAME. */
 type WriteSameFields = BlockFields & CdbFields<keyof typeof WRITE_SAME_10_FLAGS>;

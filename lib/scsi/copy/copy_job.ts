@@ -8,7 +8,7 @@ import { Cancellation, CancelledError } from "../outcome/cancellation.ts";
 import { RESERVATION_CONFLICT } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
-import { outcomeOfFailure, refuseRange } from "../medium/medium.ts";
+import { refuseRange } from "../medium/medium.ts";
 import { refuseMediumAccess } from "../dispatch/medium_access.ts";
 import { GOOD, type Outcome } from "../outcome/outcome.ts";
 import { sharing } from "../medium/range_access.ts";
@@ -16,6 +16,7 @@ import { Sense, type SenseCondition } from "../outcome/sense.ts";
 import { copyAborted, type DeviceFailure } from "./copy_failure.ts";
 import type { Cscd, Segment } from "./copy_parameters.ts";
 import type { CopyProgress } from "./copy_records.ts";
+import { outcomeOfFailure } from "../medium/store_error_outcome.ts";
 
 /** Most bytes that are copied at a time: a multiple of every block size. */
 const PIECE_BYTES = 256 * 1024;

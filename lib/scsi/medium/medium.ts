@@ -1,37 +1,11 @@
-/**
- * Common parts of the commands that access the medium: range checks, the mapping of store errors to sense data, and
- * flushes.
- */
-import { StoreError, type StoreErrorKind } from "../../store/block_store.ts";
-import { CancelledError } from "../outcome/cancellation.ts";
-import { CANCELLED, checkCondition, finished, refused, refusedForField } from "../outcome/finished.ts";
+/** Common parts of the commands that access the medium: range checks, flushes, and commands that complete later. */
+import { finished, refused, refusedForField } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
 import type { Finished, Later } from "../outcome/operation.ts";
 import { GOOD, type Outcome } from "../outcome/outcome.ts";
-import { Sense, type SenseCondition } from "../outcome/sense.ts";
-
-/**
- * Sense conditions of store errors. INFORMATION with an address (VALID) is never given: a store fails a piece of many
- * blocks, and naming one would be a guess that an initiator may act on.
- */
-const FAILURES: Readonly<Record<StoreErrorKind, SenseCondition>> = {
-  readFailed: Sense.unrecoveredReadError,
-  writeFailed: Sense.writeError,
-  flushFailed: Sense.writeError,
-  outOfSpace: Sense.spaceAllocationFailedWriteProtect,
-  readOnly: Sense.writeProtected,
-};
-
-/**
- * Returns the outcome of a command whose work threw. An error that is neither a store error nor a cancellation is a
- * bug, and is thrown again.
- */
-export function outcomeOfFailure(error: unknown): Outcome {
-  if (error instanceof CancelledError) return CANCELLED.outcome;
-  if (!(error instanceof StoreError)) throw error;
-  return checkCondition(FAILURES[error.kind]);
-}
+import { Sense } from "../outcome/sense.ts";
+import { outcomeOfFailure } from "./store_error_outcome.ts";
 
 /**
  * Refuses a range beyond the capacity; returns undefined for a valid range. An empty range is valid up to and including

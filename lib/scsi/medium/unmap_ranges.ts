@@ -1,7 +1,7 @@
 import type { ByteRange } from "../../store/byte_range.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
-import { outcomeOfFailure } from "./medium.ts";
 import { GOOD, type Outcome } from "../outcome/outcome.ts";
+import { outcomeOfFailure } from "./store_error_outcome.ts";
 
 /**
  * Zeroes ranges of a medium and deallocates their space if the store can. It is a transfer like others: it waits for

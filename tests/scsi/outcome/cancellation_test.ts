@@ -1,11 +1,11 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { Cancellation, CancelledError } from "../../../lib/scsi/outcome/cancellation.ts";
 import { CANCELLED } from "../../../lib/scsi/outcome/finished.ts";
-import { outcomeOfFailure } from "../../../lib/scsi/medium/medium.ts";
 import { writeRepeated } from "../../../lib/scsi/medium/repeat_block.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
 import { nameOfOutcome } from "../fixture.ts";
+import { outcomeOfFailure } from "../../../lib/scsi/medium/store_error_outcome.ts";
 
 const BLOCK = new Uint8Array(512).fill(0xa5);
 

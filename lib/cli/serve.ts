@@ -16,7 +16,7 @@ import { describeHolder, StorageLease } from "../server/storage_lease.ts";
 import { SpaceWatch } from "../server/space_watch.ts";
 import { startWorker } from "../server/start_worker.ts";
 import { Supervisor } from "../server/supervisor.ts";
-import { systemClock } from "../server/system_clock.ts";
+import { systemClock } from "../server/system.ts";
 import type { Context } from "./context.ts";
 import { hangupSignals } from "./interruption.ts";
 import { eventLog } from "./log_format.ts";

@@ -15,12 +15,12 @@ import { TargetNode } from "../iscsi/node/target_node.ts";
 import type { SpaceFigures } from "../scsi/pages/provisioning.ts";
 import { AbsentUnits } from "./absent_units.ts";
 import { PortalListeners, type PreparedListeners } from "./portal_listeners.ts";
-import { randomBytes } from "./random_bytes.ts";
 import { reportReservations } from "./report_reservations.ts";
 import { GRACE_SECONDS } from "./served_unit.ts";
 import { type PreparedUnits, ServedUnits } from "./served_units.ts";
 import type { TargetServerSettings } from "./target_server_settings.ts";
 import { requiresLogout } from "./unit_changes.ts";
+import { randomBytes } from "./system.ts";
 
 /** The settings and collaborators of a target server. */
 export interface TargetServerOptions extends TargetServerSettings {

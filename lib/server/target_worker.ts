@@ -11,7 +11,7 @@ import type { FromWorker, ToWorker } from "./messages.ts";
 import { RelayLink } from "./relay/relay_link.ts";
 import { RemotePunching } from "./remote_puncher.ts";
 import type { Answers, WorkerRequest } from "./worker_requests.ts";
-import { systemClock } from "./system_clock.ts";
+import { systemClock } from "./system.ts";
 import { TargetServer } from "./target_server.ts";
 import type { TargetServerSettings } from "./target_server_settings.ts";
 import { type EndingScope, WorkerEnding } from "./worker_ending.ts";

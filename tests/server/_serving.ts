@@ -5,7 +5,7 @@ import type { Config } from "../../lib/config/config.ts";
 import type { Clock } from "../../lib/iscsi/clock.ts";
 import { EventLog } from "../../lib/iscsi/events/event_log.ts";
 import type { Identity } from "../../lib/scsi/identity.ts";
-import { systemClock } from "../../lib/server/system_clock.ts";
+import { systemClock } from "../../lib/server/system.ts";
 import { configOf, identityNumber } from "../provision/conf.ts";
 import type { Initiator } from "../support/initiator.ts";
 import { write10 } from "../support/initiator_cdb.ts";

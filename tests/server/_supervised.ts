@@ -8,7 +8,7 @@ import type { Serving } from "../../lib/server/serving.ts";
 import { startWorker, type WorkerProgram } from "../../lib/server/start_worker.ts";
 import { Supervisor } from "../../lib/server/supervisor.ts";
 import { SupervisorLimits } from "../../lib/server/supervisor_limits.ts";
-import { systemClock } from "../../lib/server/system_clock.ts";
+import { systemClock } from "../../lib/server/system.ts";
 import { Initiator } from "../support/initiator.ts";
 import { testUnitReady } from "../support/initiator_cdb.ts";
 import { KeptLog, LOOPBACK, type Served } from "./_serving.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { controlSocketOf } from "../../lib/provision/state_folder.ts";
 import { ControlEndpoint } from "../../lib/server/control_endpoint.ts";
-import { systemClock } from "../../lib/server/system_clock.ts";
+import { systemClock } from "../../lib/server/system.ts";
 import { handlersWith } from "../control/_handlers.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { KeptLog } from "./_serving.ts";

@@ -2,7 +2,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { MetricsService } from "../../lib/server/metrics_service.ts";
 import { startWorker } from "../../lib/server/start_worker.ts";
-import { systemClock } from "../../lib/server/system_clock.ts";
+import { systemClock } from "../../lib/server/system.ts";
 import { listeningPermissions } from "../../lib/server/worker_permissions.ts";
 import { KeptLog } from "./_serving.ts";
 import { TestWorkers } from "./_supervised.ts";

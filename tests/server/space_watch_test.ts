@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { recallSpace, SpaceWatch } from "../../lib/server/space_watch.ts";
 import { formatHistory } from "../../lib/server/growth_history.ts";
-import { systemClock } from "../../lib/server/system_clock.ts";
+import { systemClock } from "../../lib/server/system.ts";
 import { formatState } from "../../lib/store/state_text.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { KeptLog, makeServed, pathOf } from "./_serving.ts";

@@ -5,7 +5,7 @@ import { RelayLink } from "../../../lib/server/relay/relay_link.ts";
 import type { RelayPort } from "../../../lib/server/relay/relay_message.ts";
 import type { RelayedStream } from "../../../lib/server/relay/relayed_stream.ts";
 import { startWorker } from "../../../lib/server/start_worker.ts";
-import { systemClock } from "../../../lib/server/system_clock.ts";
+import { systemClock } from "../../../lib/server/system.ts";
 import { KeptLog } from "../_serving.ts";
 import type { ConnectionEnds } from "../../../lib/iscsi/byte_stream.ts";
 

@@ -181,8 +181,9 @@ export class ScsiCommands {
 
   /** Collects unsolicited data for a command that waits for its turn and may take the data then. */
   #collectThen(task: ScsiTask, later: Later, pdu: ScsiCommand): void {
-    const { firstBurstLength } = this.parameters;
-    const lengthBytes = pdu.final ? pdu.data.length : Math.min(firstBurstLength, pdu.expectedDataOut);
+    // Immediate data beyond the expected length is dropped, as for a command that does not wait.
+    const unsolicitedBytes = pdu.final ? pdu.data.length : this.parameters.firstBurstLength;
+    const lengthBytes = Math.min(unsolicitedBytes, pdu.expectedDataOut);
     const giveUp = (): void => this.#abandon(task, later);
     task.collected = CollectedData.of(lengthBytes, later, this.session.nexus!.collected, giveUp);
     if (task.collected === undefined) {

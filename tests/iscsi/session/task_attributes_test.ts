@@ -85,6 +85,26 @@ Deno.test("a READ with ORDERED sends what an older WRITE to the same blocks has 
     assertEquals((await read.result()).data, pattern(4096));
   }));
 
+Deno.test("a READ with immediate data reads, whether it waits for its turn or not", () =>
+  withHarness({}, async (harness) => {
+    const [writer, reader] = [await harness.logIn(), await harness.logIn(OTHER)];
+    const write = await beginSolicited(writer);
+    const answers: unknown[] = [];
+    for (const attribute of [headOfQueue, ordered]) {
+      const fields = { isFinal: true, reads: true, writes: false, lun: 0, expectedLength: 4096, attribute };
+      await reader.send(
+        scsiCommand({ ...numbered(reader), ...fields, cdb: read10(8, 8), data: pattern(512) }),
+      );
+      if (attribute === ordered) {
+        assertEquals(await drain(reader), [], "it waits");
+        await sendSolicited(writer, write);
+      }
+      const { opcode, header, data } = await reader.receive();
+      answers.push([opcode, header[1], data]);
+    }
+    assertEquals(answers[1], answers[0]);
+  }));
+
 Deno.test("ORDERED waits for a WRITE whose data has not come, of whatever session", () =>
   withHarness({}, async (harness) => {
     const [writer, reader] = [await harness.logIn(), await harness.logIn(OTHER)];

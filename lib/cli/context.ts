@@ -1,3 +1,4 @@
+import type { Clock } from "../iscsi/clock.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** A destination of text. */
@@ -19,6 +20,8 @@ export interface Context {
   readonly showsProgress?: boolean;
   /** The terminal of standard output; undefined when that is not one. */
   readonly terminal?: Terminal | undefined;
+  /** The clock of what is shown while a command waits; that of the system by default. */
+  readonly clock?: Clock;
   /** The version of this program. */
   readonly version: string;
 }

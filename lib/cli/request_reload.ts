@@ -9,6 +9,8 @@ import { ProgressLine } from "./progress_line.ts";
 import { formatDuration } from "./show_text.ts";
 import type { ReloadReport, ReloadRequest } from "../control/control_requests.ts";
 import { delay } from "../base/delay.ts";
+import { systemClock } from "../server/system.ts";
+import { repeat } from "../server/timers.ts";
 
 /** The outcome of a request to a running server to take over its conf. */
 export type ReloadOutcome =
@@ -64,14 +66,15 @@ async function ask(
   context: Context,
 ): Promise<ReloadReport> {
   using progress = new ProgressLine(context);
-  const startMs = performance.now();
-  const timer = setInterval(() => {
-    const seconds = Math.floor((performance.now() - startMs) / 1000);
+  const { clock = systemClock } = context;
+  const startMs = clock.monotonicMs();
+  const stop = repeat(clock, PROGRESS_MS, () => {
+    const seconds = Math.floor((clock.monotonicMs() - startMs) / 1000);
     progress.show(`Waiting for the server: ${formatDuration(seconds)}`);
-  }, PROGRESS_MS);
+  });
   try {
     return await client.request("reload", { file: resolve(file), ...request });
   } finally {
-    clearInterval(timer);
+    stop();
   }
 }

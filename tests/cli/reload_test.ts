@@ -2,7 +2,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { ControlServer } from "../../lib/control/control_server.ts";
+import type { Clock } from "../../lib/iscsi/clock.ts";
 import { StorageLock } from "../../lib/provision/storage_lock.ts";
+import { systemClock } from "../../lib/server/system.ts";
 import { handlersWith } from "../control/_handlers.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { runCommand } from "./command_run.ts";
@@ -45,37 +47,28 @@ function withServer(
   });
 }
 
-/** Lets what is done every second be done at once. */
-async function withFastIntervals(test: () => Promise<void>): Promise<void> {
-  const replaceable = globalThis as unknown as {
-    setInterval: (run: () => void, delayMs?: number) => unknown;
-  };
-  const { setInterval: real } = replaceable;
-  replaceable.setInterval = (run, delayMs) => real(run, delayMs === 1000 ? 1 : delayMs);
-  try {
-    await test();
-  } finally {
-    replaceable.setInterval = real;
-  }
-}
+/** A clock on which a second passes in a millisecond. */
+const FAST_CLOCK: Clock = {
+  ...systemClock,
+  after: (delayMs, callback) => systemClock.after(delayMs === 1000 ? 1 : delayMs, callback),
+};
 
 const tail = `see the log of the server running on "/scratch/s" (pid ${Deno.pid}) for the result\n`;
 
-Deno.test("iscsi reload waits for a slow server, and shows that on a terminal", () =>
-  withFastIntervals(() => {
-    const { promise, resolve } = Promise.withResolvers<ReloadReport>();
-    return withServer(() => promise, async ({ folder, conf }) => {
-      let shown = "";
-      const write = (text: string): void => {
-        shown += text;
-        if (text.includes("Waiting for the server: 0 s")) resolve(NOTHING);
-      };
-      const surroundings = { stderr: { write }, showsProgress: true };
-      const { stdout, exitCode } = await runCommand(["reload", "--conf", conf], folder, surroundings);
-      assertEquals([stdout, exitCode], [`Nothing changed in the running server (pid ${Deno.pid})\n`, 0]);
-      assert(shown.endsWith("\r\x1b[K"), shown);
-    });
-  }));
+Deno.test("iscsi reload waits for a slow server, and shows that on a terminal", async () => {
+  const answer = Promise.withResolvers<ReloadReport>();
+  await withServer(() => answer.promise, async ({ folder, conf }) => {
+    let shown = "";
+    const write = (text: string): void => {
+      shown += text;
+      if (text.includes("Waiting for the server: 0 s")) answer.resolve(NOTHING);
+    };
+    const surroundings = { stderr: { write }, showsProgress: true, clock: FAST_CLOCK };
+    const { stdout, exitCode } = await runCommand(["reload", "--conf", conf], folder, surroundings);
+    assertEquals([stdout, exitCode], [`Nothing changed in the running server (pid ${Deno.pid})\n`, 0]);
+    assert(shown.endsWith("\r\x1b[K"), shown);
+  });
+});
 
 Deno.test("iscsi reload and build report an unknown result as unfinished", async () => {
   for (const command of ["reload", "build"]) {

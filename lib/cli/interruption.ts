@@ -42,17 +42,3 @@ export async function untilInterrupted<T>(
   signal.addEventListener("abort", () => resolve(undefined), { once: true });
   return await Promise.race([work(), promise]);
 }
-
-/** Waits for a time, or until a signal is aborted. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener("abort", end);
-  });
-}

@@ -5,6 +5,7 @@ import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import { type CommandLine, parseCommandLine } from "./parse_command_line.ts";
 import { printable } from "./show_text.ts";
+import { errnoOf } from "../base/error_message.ts";
 
 /**
  * Runs the command of the process.
@@ -62,5 +63,5 @@ function exitCodeAfterOutput(exitCode: ExitCode, { stdout: { failure }, stderr }
 /** Returns true for an error of the system; a fault of this program gets a stack trace. */
 function isSystemError(error: Error): boolean {
   return error instanceof ProvisionError || error instanceof Deno.errors.NotCapable ||
-    /\(os error \d+\)/.test(error.message);
+    errnoOf(error) !== undefined;
 }

@@ -4,7 +4,7 @@ import { recallSpace } from "../server/space_watch.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { explainControlError, findServer, type ServerPlace } from "./find_server.ts";
-import { Interruption, pause } from "./interruption.ts";
+import { Interruption } from "./interruption.ts";
 import type { OptionValues } from "./options.ts";
 import { Screen } from "./screen.ts";
 import { reportDisk, reportServer, type StatusReport } from "./status_report.ts";
@@ -92,7 +92,7 @@ class StatusView {
         screen.show(({ columns }) => [this.#headline(seconds, columns), "", message.slice(0, columns)]);
       }
       // The first report has no rates; the second follows soon.
-      await pause(Math.min(seconds * 1000, isFirst ? LOOK_MS : Infinity), signal);
+      await delay(Math.min(seconds * 1000, isFirst ? LOOK_MS : Infinity), signal);
     }
     return signal.aborted ? EXIT_CODES.interrupted.code : EXIT_CODES.done.code;
   }

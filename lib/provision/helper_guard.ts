@@ -14,6 +14,7 @@ import { dirname, join } from "@std/path";
 import { findLockOwner } from "./lock_owner.ts";
 import { entriesOf, makeFolder } from "./folders.ts";
 import { delay } from "../base/delay.ts";
+import { errnoOf } from "../base/error_message.ts";
 import { ProvisionError, reasonOf } from "./provision_error.ts";
 import { FLOCK_CONFLICT_CODE, type Helper, type HelperResult, runHelper, startHelper } from "./run_helper.ts";
 import { helpersFolderOf } from "./state_folder.ts";
@@ -32,7 +33,7 @@ const ATTEMPT_MS_MAX = 100;
 const REPORT_AFTER_MS = 1_000;
 
 /** ENOTEMPTY, for which Deno has no class. */
-const NOT_EMPTY = /\(os error 39\)/;
+const ENOTEMPTY = 39;
 
 /** The programs of one run of the server. */
 export class HelperGuard {
@@ -219,7 +220,7 @@ function removeRun(run: string): boolean {
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return true;
-    if (error instanceof Error && NOT_EMPTY.test(error.message)) return false;
+    if (errnoOf(error) === ENOTEMPTY) return false;
     throw new ProvisionError(`Cannot remove folder "${run}": ${reasonOf(error)}`, { cause: error });
   }
 }

@@ -1,3 +1,4 @@
+import { delay } from "../base/delay.ts";
 import type { Clock } from "../iscsi/clock.ts";
 
 /** Calls `run` at every interval; returns a function that stops it. */
@@ -15,14 +16,5 @@ export function repeat(clock: Clock, intervalMs: number, run: () => void): () =>
 
 /** Waits; an aborted signal ends the wait early, without an error. */
 export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const finish = (): void => {
-      cancel();
-      signal.removeEventListener("abort", finish);
-      resolve();
-    };
-    const cancel = clock.after(delayMs, finish);
-    if (signal.aborted) finish();
-    else signal.addEventListener("abort", finish, { once: true });
-  });
+  return delay(delayMs, signal, (ms, callback) => clock.after(ms, callback));
 }

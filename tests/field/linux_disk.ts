@@ -115,7 +115,7 @@ export const LINUX_DISK: readonly Scenario[] = [
     name: "reservations",
     proves: "A persistent reservation shuts out another initiator, also after a restart of the server",
     limitSeconds: 180,
-    mayReport: "conn error|reservation conflict",
+    mayReport: "conn error|reservation conflict|critical nexus error",
     async run(guest, context): Promise<void> {
       const appliance = context.appliance(conf("16MB"));
       const server = await context.serve(appliance);

@@ -106,7 +106,7 @@ write_records() {
   while [ ! -e /run/writer.stop ]; do
     slot=$((count % $2)) round=$((count / $2))
     pattern "writer slot $slot round $round" 65536 >/run/writer.record
-    if dd if=/run/writer.record of="$1" bs=64k seek=$slot oflag=direct conv=notrunc status=none; then
+    if dd if=/run/writer.record of="$1" bs=64k seek=$slot oflag=direct conv=notrunc,nocreat status=none; then
       echo "$slot $round" >>/run/writer.done
       count=$((count + 1))
     else

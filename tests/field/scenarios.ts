@@ -1,5 +1,8 @@
 /** The scenarios that there are, in the order in which they run. */
+import { IPXE } from "./ipxe.ts";
 import type { Scenario } from "./scenario.ts";
 
 /** Every scenario. Those that share a guest stand together. */
-export const SCENARIOS: readonly Scenario[] = [];
+export const SCENARIOS: readonly Scenario[] = [
+  ...IPXE,
+];

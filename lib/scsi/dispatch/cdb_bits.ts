@@ -14,6 +14,8 @@ export const IGNORED_FIELDS = {
   synchronizeNonVolatile: () => bitsOf(1, 0x04),
   /** GROUP NUMBER (SBC-3, 4.22) selects a group of counters; GROUP_SUP is zero: there are no groups. */
   groupNumber: (cdbLength) => bitsOf(cdbLength === 10 ? 6 : cdbLength - 2, 0x1f),
+  /** Initiators repeat the length of the parameter data (8) where other CDBs of 10 bytes have ALLOCATION LENGTH. */
+  capacityLength: () => bitsOf(8, 0xfe),
   /** SCOPE and TYPE, ignored by the service actions that neither reserve nor release (SPC-4, 6.16.1). */
   scopeAndType: () => bytesOf(2, 1),
 } as const satisfies Readonly<Record<string, (cdbLength: number) => CdbField>>;

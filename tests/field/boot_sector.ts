@@ -1,10 +1,11 @@
 /**
  * A small disk that a machine boots from, for the initiators of firmware and of virtual machines.
  *
- * The boot sector prints a line on the first serial port, reads block 1 by INT 13h, prints its text, and writes it to
+ * The boot sector prints a line on the second serial port, reads block 1 by INT 13h, prints its text, and writes it to
  * block 2 by INT 13h. It then ends the machine through the port of QEMU's isa-debug-exit. All of it is 16-bit code of
  * this project, in bytes.
  */
+import type { MachineOutput } from "./machine.ts";
 
 const BLOCK_BYTES = 512;
 
@@ -51,7 +52,7 @@ const CODE = [
   ...[0xac], // print:             lodsb
   ...[0x84, 0xc0], //              test al, al
   ...[0x74, 0x06], //              jz   printed
-  ...[0xba, 0xf8, 0x03], //        mov  dx, 3f8h           the first serial port
+  ...[0xba, 0xf8, 0x02], //        mov  dx, 2f8h           the second serial port
   ...[0xee], //                    out  dx, al
   ...[0xeb, 0xf5], //              jmp  print
   ...[0xc3], // printed:           ret
@@ -91,10 +92,12 @@ export function writeBootable(path: string, text: string): void {
  *
  * @throws when it did not, with its output
  */
-export function checkBooted(serial: string, path: string, text: string): void {
-  const wanted = [BOOTED.text, text, WRITTEN.text].join("\r\n");
-  if (!serial.includes(wanted)) throw new Error(`The machine did not boot from ${path}:\n${serial}`);
+export function checkBooted({ program, console }: MachineOutput, path: string, text: string): void {
+  const wanted = `${[BOOTED.text, text, WRITTEN.text].join("\r\n")}\r\n`;
+  if (program !== wanted) {
+    throw new Error(`The machine did not boot from ${path}, but printed "${program}":\n${console}`);
+  }
   const blocks = Deno.readFileSync(path).subarray(0, 3 * BLOCK_BYTES);
   const copied = new TextDecoder().decode(blocks.subarray(2 * BLOCK_BYTES)).split("\0")[0];
-  if (copied !== `${text}\r\n`) throw new Error(`The machine did not write block 2 of ${path}:\n${serial}`);
+  if (copied !== `${text}\r\n`) throw new Error(`The machine did not write block 2 of ${path}: "${copied}"`);
 }

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import type { Appliance } from "../end_to_end/appliance.ts";
 import { checkBooted, writeBootable } from "./boot_sector.ts";
-import { runMachine } from "./machine.ts";
+import { type MachineOutput, runMachine } from "./machine.ts";
 import type { Context, Scenario } from "./scenario.ts";
 
 const NODE = "iqn.2002-08.info.netmanager";
@@ -39,10 +39,10 @@ function rootPath(appliance: Appliance, target: string, lun = "0"): string {
 }
 
 /** Runs a script of iPXE, which a machine gets by TFTP, and returns the output of the machine. */
-async function runScript(context: Context, lines: readonly string[]): Promise<string> {
+async function runScript(context: Context, lines: readonly string[]): Promise<MachineOutput> {
   const script = ["#!ipxe", "dhcp net0", ...lines, "reboot", ""].join("\n");
   await Deno.writeTextFile(`${context.folder}/script.ipxe`, script);
-  return await runMachine([
+  return await runMachine(context.folder, [
     ...["-device", "virtio-net-pci,netdev=net", "-boot", "n"],
     ...["-netdev", `user,id=net,tftp=${context.folder},bootfile=script.ipxe`],
   ]);
@@ -69,7 +69,7 @@ const UNHOOK = "sanunhook --drive 0x81 ||";
 
 /** Runs a script of hooks and compares what came of each, in order. */
 async function checkHooks(context: Context, lines: readonly string[], expected: string[]): Promise<string> {
-  const output = await runScript(context, lines);
+  const { console: output } = await runScript(context, lines);
   const outcomes = [...output.matchAll(/^(\w+: (?:hooked|refused))\r?$/gm)].map(([, outcome]) => outcome);
   assertEquals(outcomes, expected, output);
   return output;

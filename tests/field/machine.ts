@@ -1,4 +1,4 @@
-/** A virtual machine in software emulation, whose firmware and serial port are all that there is of it. */
+/** A virtual machine in software emulation, whose firmware and serial ports are all that there is of it. */
 import { runTool } from "../support/tools.ts";
 
 /** Longest that a machine may run; one that boots needs 6 s on a core of its own. */
@@ -7,15 +7,29 @@ const TIME_LIMIT_MS = 90_000;
 /** Parts that every machine has. isa-debug-exit lets the program of the boot sector end it. */
 const MACHINE = [
   ...["-machine", "pc,accel=tcg", "-m", "64", "-nodefaults", "-no-reboot", "-nographic"],
-  ...["-serial", "stdio", "-monitor", "none", "-device", "isa-debug-exit,iobase=0x501,iosize=2"],
+  ...["-monitor", "none", "-device", "isa-debug-exit,iobase=0x501,iosize=2"],
 ];
 
-/** Runs a machine until it ends itself, and returns what it and its firmware wrote to the serial port. */
-export async function runMachine(args: readonly string[]): Promise<string> {
-  const { stdout, stderr } = await runTool("qemu-system-x86_64", [...MACHINE, ...args], {
+/** The output of a machine. */
+export interface MachineOutput {
+  /** The console of its firmware, on the first serial port, and messages of QEMU. */
+  readonly console: string;
+  /** The output of the program that it booted, on the second serial port. */
+  readonly program: string;
+}
+
+/** Runs a machine until it ends itself. The folder gets a file with the output of its program. */
+export async function runMachine(folder: string, args: readonly string[]): Promise<MachineOutput> {
+  const path = `${folder}/program-output`;
+  await Deno.writeTextFile(path, "");
+  const ports = ["-serial", "stdio", "-serial", `file:${path}`];
+  const { stdout, stderr } = await runTool("qemu-system-x86_64", [...MACHINE, ...ports, ...args], {
     timeLimitMs: TIME_LIMIT_MS,
   });
-  // The codes for a terminal stand between and within words.
-  // deno-lint-ignore no-control-regex
-  return stdout.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]/g, "") + stderr;
+  return {
+    // The codes for a terminal stand between and within words.
+    // deno-lint-ignore no-control-regex
+    console: stdout.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]/g, "") + stderr,
+    program: await Deno.readTextFile(path),
+  };
 }

@@ -1,8 +1,10 @@
 /** The scenarios that there are, in the order in which they run. */
 import { IPXE } from "./ipxe.ts";
+import { QEMU } from "./qemu.ts";
 import type { Scenario } from "./scenario.ts";
 
 /** Every scenario. Those that share a guest stand together. */
 export const SCENARIOS: readonly Scenario[] = [
   ...IPXE,
+  ...QEMU,
 ];

@@ -30,7 +30,7 @@ function url(appliance: Appliance, target: string, lun = 0): string {
 }
 
 /** Returns the options that give QEMU a LUN, with further ones of its driver. */
-function image(appliance: Appliance, target: string, ...options: readonly string[]): string {
+export function image(appliance: Appliance, target: string, ...options: readonly string[]): string {
   const { port } = appliance;
   return [
     ...["driver=raw", "file.driver=iscsi", "file.transport=tcp", `file.portal=127.0.0.1:${port}`],

@@ -163,4 +163,31 @@ export const IPXE: readonly Scenario[] = [
     ], ["other: refused", "named: hooked"]);
     await server.waitForLog(`(${NAMED}) at [named]: session ends`);
   }),
+  ipxe("redirected", "A login that is sent to another server boots from there", async (
+    context,
+    appliance,
+  ) => {
+    const other = context.appliance("networks = 127.0.0.0/8\n[moved]\nsize = 16MB");
+    appliance.writeConf(`${CONF}[moved]\nsize = 16MB\nredirect = 10.0.2.2:${other.port}\n`);
+    await context.serve(appliance);
+    await context.serve(other);
+    await boot(context, other, "moved", [`sanboot --keep ${rootPath(appliance, "moved")}`]);
+  }),
+  ipxe("restart", "A hooked disk outlives the server's kill, and boots afterwards", async (
+    context,
+    appliance,
+  ) => {
+    const server = await context.serve(appliance);
+    // The session of the second disk begins when the first one is hooked.
+    const booted = boot(context, appliance, "boot", [
+      `sanhook --drive 0x80 ${rootPath(appliance, "boot")}`,
+      ...[...CHAP, `sanhook --drive 0x81 ${rootPath(appliance, "chap")} ||`, UNHOOK],
+      ...["sleep 10", "sanboot --keep --drive 0x80"],
+    ]);
+    booted.catch(() => {});
+    await server.waitForLog("at [chap]: session begins", 60_000);
+    await server.kill();
+    await context.restart(appliance);
+    await booted;
+  }),
 ];

@@ -1,5 +1,6 @@
 /** The scenarios that there are, in the order in which they run. */
 import { IPXE } from "./ipxe.ts";
+import { LIBISCSI } from "./libiscsi.ts";
 import { NMAP } from "./nmap.ts";
 import { QEMU } from "./qemu.ts";
 import type { Scenario } from "./scenario.ts";
@@ -9,6 +10,7 @@ import { WIRESHARK } from "./wireshark.ts";
 export const SCENARIOS: readonly Scenario[] = [
   ...IPXE,
   ...QEMU,
+  ...LIBISCSI,
   ...NMAP,
   ...WIRESHARK,
 ];

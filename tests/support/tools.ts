@@ -24,6 +24,7 @@ const PACKAGES = {
   "iscsi-inq": "libiscsi-bin",
   "iscsi-perf": "libiscsi-bin",
   "iscsi-readcapacity16": "libiscsi-bin",
+  "iscsi-swp": "libiscsi-bin",
   "iscsi-test-cu": "libiscsi-bin",
   "qemu-img": "qemu-utils",
   "qemu-io": "qemu-utils",

@@ -1,3 +1,4 @@
+import { formatInitiatorName } from "../config/iscsi_name.ts";
 import type { ControlClient } from "../control/control_client.ts";
 import type { DisconnectReport, DisconnectRequest } from "../control/control_requests.ts";
 import type { NodeSnapshot } from "../iscsi/node/node_snapshot.ts";
@@ -50,7 +51,8 @@ function describe(
   const [from = ""] = connections.map(({ peerAddress }) => ` from ${peerAddress}`);
   const left = `session ${tsih}: `;
   const right = `${from} at ${target === undefined ? "discovery" : `[${target}]`}`;
-  return left + shorten(printable(initiatorName), columns - left.length - right.length) + right;
+  return left + shorten(printable(formatInitiatorName(initiatorName)), columns - left.length - right.length) +
+    right;
 }
 
 async function perform(

@@ -1,3 +1,4 @@
+import { quoteWord } from "../base/quoted_words.ts";
 import { formatInitiatorName } from "../config/iscsi_name.ts";
 import type { ControlClient } from "../control/control_client.ts";
 import type { DisconnectReport, DisconnectRequest } from "../control/control_requests.ts";
@@ -24,7 +25,9 @@ export function disconnect(
     const { node } = await client.request("status", {});
     const sessions = node === null ? [] : findSessions(node, name);
     if (sessions.length === 0) {
-      context.stderr.write(`iscsi: Cannot disconnect "${printable(name)}": ${describeAbsence(node, name)}\n`);
+      context.stderr.write(
+        `iscsi: Cannot disconnect ${quoteWord(printable(name))}: ${describeAbsence(node, name)}\n`,
+      );
       return EXIT_CODES.failed.code;
     }
     const columns = context.terminal?.size().columns ?? Infinity;

@@ -297,7 +297,15 @@ Deno.test("keys that the leading connection settles are irrelevant to those that
 });
 
 Deno.test("answer() does not understand other keys, once in each stage, and goes on", () => {
-  const pairs = ["X-com.example.key", "toString", "__proto__", "constructor", "SessionTyp", "initiatorname", "X#a"];
+  const pairs = [
+    "X-com.example.key",
+    "toString",
+    "__proto__",
+    "constructor",
+    "SessionTyp",
+    "initiatorname",
+    "X#a",
+  ];
   const offers = pairs.map((key) => [key, "1"] as const);
   const negotiation = new Negotiation();
   for (const stage of STAGES) {

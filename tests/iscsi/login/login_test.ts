@@ -384,6 +384,17 @@ Deno.test("a login whose requests have different task tags succeeds, and each is
     ]]);
   }));
 
+Deno.test("a Login Request is immediate, whether or not its I bit is set (11.12)", () =>
+  withHarness({}, async (harness) => {
+    const initiator = harness.connect();
+    const spoil = (header: Uint8Array): void => void (header[0]! &= 0xbf);
+    for (const step of [{ next: undefined, pairs: NORMAL }, {}]) {
+      assertEquals(statusOf(await answer(initiator, { ...step, spoil })), "0000");
+    }
+    // It has used up no CmdSN.
+    await initiator.nop();
+  }));
+
 Deno.test("AuthMethod=None in the operational stage is answered where nothing is asked for, and only there", () =>
   withHarness({ targets: [{}, GUARDED] }, async (harness) => {
     const pdu = await answer(harness.connect(), { pairs: [...NORMAL, ["AuthMethod", "None"]] });

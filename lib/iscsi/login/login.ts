@@ -220,11 +220,15 @@ export class Login {
     const answers = this.#negotiate(pairs.filter(([key]) => !isChapKey(key)), "security");
     const method = valueOf(answers, "AuthMethod");
     if (method === "Reject") throw authentication.offerRefused(valueOf(pairs, "AuthMethod")!);
+    // 12.1: the first step of the exchange follows the choice of CHAP, but may come with an offer of it.
+    if (method !== undefined) authentication.settle(method);
     const proofs = pairs.filter(([key]) => isChapKey(key));
     const proofAnswers = proofs.length === 0 ? [] : authentication.prove(proofs);
-    if (method !== undefined) authentication.settle(method);
+    if (method !== undefined && proofs.length > 0) {
+      this.#authority.overlooked("CHAP begins together with the offer of AuthMethod");
+    }
     const alias = this.#admit();
-    return [...alias, ...proofAnswers, ...declarations, ...answers, ...authentication.propose(wantsTransit)];
+    return [...alias, ...declarations, ...answers, ...proofAnswers, ...authentication.propose(wantsTransit)];
   }
 
   #answerOperational(

@@ -436,6 +436,7 @@ const NO_RULES = [
   "its \0 is greater than the standard permits",
   "its TargetName is empty",
   "its name has a form that",
+  "CHAP begins together with",
   "DataACK ",
   "Login Request is not allowed in full-feature phase",
   "Login request in full-feature phase",

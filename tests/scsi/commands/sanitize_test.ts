@@ -4,7 +4,7 @@ import type { Nexus } from "../../../lib/scsi/nexus.ts";
 import type { AtomicJournal } from "../../../lib/store/atomic_journal.ts";
 import { StoreError } from "../../../lib/store/block_store.ts";
 import type { ByteRange } from "../../../lib/store/byte_range.ts";
-import type { CompletionMode, SanitizeRecord } from "../../../lib/scsi/medium/sanitize_record.ts";
+import type { CompletionMode, EraseRecord } from "../../../lib/scsi/medium/erase_record.ts";
 import { FaultyStore } from "../../support/faulty_store.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
@@ -282,7 +282,7 @@ Deno.test("SANITIZE that fails allows only another SANITIZE, or EXIT FAILURE MOD
 });
 
 /** A record that outlives the units that use it, and can fail. */
-class KeptRecord implements SanitizeRecord {
+class KeptRecord implements EraseRecord {
   unfinished: CompletionMode | undefined;
   fails = false;
   readonly history: string[] = [];
@@ -309,12 +309,12 @@ for (
       store.writeNow(0, new Uint8Array(4096).fill(0xa5));
       const slow = new SlowStore(store);
       const record = new KeptRecord();
-      const unit = makeUnit({ store: slow, sanitizeRecord: record });
+      const unit = makeUnit({ store: slow, eraseRecord: record });
       const nexus = openReadyNexus(makeTarget(unit));
       const dataOut = bytes(list);
       const result = run(nexus, sanitizeCdb(action | flags, dataOut.length), { dataOut });
       await settle();
-      const ended = unit.sanitizer.cancel();
+      const ended = unit.eraser.cancel();
       while (slow.pending.length > 0) {
         slow.releaseAll();
         await settle();
@@ -324,7 +324,7 @@ for (
       assertEquals((await run(nexus, cdb("00"))).outcome, "sanitizeCommandFailed");
       assertEquals(unit.ranges.isIdle, true);
 
-      const again = openUnit({ store, sanitizeRecord: record });
+      const again = openUnit({ store, eraseRecord: record });
       assertEquals((await run(again, blocksCdb("READ(10)", {}))).outcome, "sanitizeCommandFailed");
       assertEquals((await senseOf(again)).condition, "sanitizeCommandFailed");
       const exit = await run(again, sanitizeCdb(EXIT_FAILURE_MODE));
@@ -343,7 +343,7 @@ Deno.test("SANITIZE is recorded before the first block changes, and as completed
   const store = makeStore();
   const slow = new SlowStore(store);
   const record = new KeptRecord();
-  const unit = makeUnit({ store: slow, sanitizeRecord: record });
+  const unit = makeUnit({ store: slow, eraseRecord: record });
   const nexus = openReadyNexus(makeTarget(unit));
   const result = run(nexus, sanitizeCdb(BLOCK_ERASE));
   await settle();
@@ -358,13 +358,13 @@ Deno.test("SANITIZE is recorded before the first block changes, and as completed
 Deno.test("SANITIZE that cannot be recorded changes nothing; one whose end cannot be has failed", async () => {
   const store = makeStore();
   const record = new KeptRecord();
-  const nexus = openUnit({ store, sanitizeRecord: record });
+  const nexus = openUnit({ store, eraseRecord: record });
   record.fails = true;
   assertEquals((await run(nexus, sanitizeCdb(BLOCK_ERASE))).outcome, "spaceAllocationFailedWriteProtect");
   assertEquals([(await run(nexus, cdb("00"))).outcome, store.pageCount], ["good", 256]);
   record.fails = false;
   const faulty = new FaultyStore(store);
-  const other = openUnit({ store: faulty, sanitizeRecord: record });
+  const other = openUnit({ store: faulty, eraseRecord: record });
   faulty.inject({ operation: "flush", kind: "flushFailed" });
   assertEquals((await run(other, sanitizeCdb(BLOCK_ERASE | AUSE))).outcome, "sanitizeCommandFailed");
   record.fails = true;
@@ -377,8 +377,8 @@ Deno.test("SANITIZE that cannot be recorded changes nothing; one whose end canno
 
 Deno.test("SANITIZE EXIT FAILURE MODE refuses a concurrent SANITIZE, whose failure it could hide", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const record: SanitizeRecord = { unfinished: "unrestricted", keep: () => promise };
-  const nexus = openUnit({ store: makeStore(), sanitizeRecord: record });
+  const record: EraseRecord = { unfinished: "unrestricted", keep: () => promise };
+  const nexus = openUnit({ store: makeStore(), eraseRecord: record });
   const exit = run(nexus, sanitizeCdb(EXIT_FAILURE_MODE));
   assertEquals((await run(nexus, sanitizeCdb(BLOCK_ERASE))).outcome, "sanitizeInProgress");
   resolve();
@@ -393,9 +393,9 @@ Deno.test("SANITIZE EXIT FAILURE MODE refuses a concurrent SANITIZE, whose failu
 Deno.test("SANITIZE of a unit that is about to be removed does not begin", async () => {
   const store = makeStore();
   const record = new KeptRecord();
-  const unit = makeUnit({ store, sanitizeRecord: record });
+  const unit = makeUnit({ store, eraseRecord: record });
   const nexus = openReadyNexus(makeTarget(unit));
-  await unit.sanitizer.cancel();
+  await unit.eraser.cancel();
   const { outcome } = await run(nexus, sanitizeCdb(BLOCK_ERASE));
   assertEquals([outcome, record.history, store.pageCount], ["commandsClearedByDeviceServer", [], 256]);
 });

@@ -1,9 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { readUint16 } from "../../../lib/bytes/big_endian.ts";
-import type { EraseRecord, Unfinished } from "../../../lib/scsi/medium/erase_record.ts";
 import type { Nexus } from "../../../lib/scsi/nexus.ts";
-import type { AtomicJournal } from "../../../lib/store/atomic_journal.ts";
-import { StoreError } from "../../../lib/store/block_store.ts";
 import { FaultyStore } from "../../support/faulty_store.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { RecordingStore } from "../../support/recording_store.ts";
@@ -23,6 +20,7 @@ import {
   type Result,
   run,
 } from "../fixture.ts";
+import { contentOf, drain, KeptRecord, makeFullStore, notingJournal, settle } from "./_erasing.ts";
 
 const FORMAT = cdb("04");
 const TEST_UNIT_READY = cdb("00");
@@ -31,18 +29,6 @@ const BLOCK_ERASE = cdb("48 02");
 const READ = blocksCdb("READ(10)", {});
 const IMMEDIATE = "00 02 00 00";
 
-function makeStore(options: { canUnmap: boolean } = { canUnmap: true }): MemoryStore {
-  const store = new MemoryStore({ sizeBytes: 1024 * 1024, ...options });
-  store.writeNow(0, new Uint8Array(store.sizeBytes).fill(0xa5));
-  return store;
-}
-
-function contentOf(store: MemoryStore): Uint8Array {
-  const content = new Uint8Array(store.sizeBytes);
-  store.readNow(0, content);
-  return content;
-}
-
 /** Sends FORMAT UNIT with a parameter list. */
 function format(nexus: Nexus, list: string, byte1 = 0x10): Promise<Result> {
   const block = FORMAT.slice();
@@ -50,36 +36,9 @@ function format(nexus: Nexus, list: string, byte1 = 0x10): Promise<Result> {
   return run(nexus, block, { dataOut: bytes(list) });
 }
 
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
-}
-
-/** Releases all work of a store until none is left. */
-async function drain(slow: SlowStore): Promise<void> {
-  while (slow.pending.length > 0) {
-    slow.releaseAll();
-    await settle();
-  }
-  await settle();
-}
-
-/** A record that outlives the units that use it, and can fail. */
-class KeptRecord implements EraseRecord {
-  unfinished: Unfinished | undefined;
-  fails = false;
-  readonly history: string[] = [];
-
-  // deno-lint-ignore require-await
-  async keep(unfinished: Unfinished | undefined): Promise<void> {
-    if (this.fails) throw new StoreError("outOfSpace", "Cannot save: injected failure");
-    this.history.push(unfinished ?? "completed");
-    this.unfinished = unfinished;
-  }
-}
-
 Deno.test("FORMAT UNIT zeroes everything durably, and gives its space back where that is possible", async () => {
   for (const canUnmap of [true, false]) {
-    const store = makeStore({ canUnmap });
+    const store = makeFullStore({ canUnmap });
     assertEquals((await run(openUnit({ store }), FORMAT)).outcome, "good");
     assertEquals(contentOf(store), new Uint8Array(store.sizeBytes));
     assertEquals([canUnmap && store.pageCount > 0, store.flushCount], [false, 1]);
@@ -103,7 +62,7 @@ Deno.test("FORMAT UNIT takes the requests of sg_format, FreeBSD and Solaris", as
     ["04 38", "00 82 00 00 00 00 00 00"],
   ];
   for (const [block, list] of requests) {
-    const store = makeStore();
+    const store = makeFullStore();
     const { outcome } = await run(openUnit({ store }), cdb(block), { dataOut: bytes(list) });
     assertEquals(outcome, "good", `${block}, ${list}`);
     await settle();
@@ -112,7 +71,7 @@ Deno.test("FORMAT UNIT takes the requests of sg_format, FreeBSD and Solaris", as
 });
 
 Deno.test("FORMAT UNIT fills each block with the initialization pattern", async () => {
-  const store = makeStore();
+  const store = makeFullStore();
   assertEquals((await format(openUnit({ store }), "00 88 00 00 00 01 00 03 01 02 03")).outcome, "good");
   const content = contentOf(store);
   for (const at of [0, 511, 512, 1024 * 1024 - 1]) assertEquals(content[at], at % 512 % 3 + 1);
@@ -122,7 +81,7 @@ Deno.test("FORMAT UNIT fills each block with the initialization pattern", async 
 });
 
 Deno.test("FORMAT UNIT refuses what it does not support by its field, and changes nothing then", async () => {
-  const store = makeStore();
+  const store = makeFullStore();
   const nexus = openUnit({ store });
   assertFieldRefused(await run(nexus, cdb("04 80")), 1, 7);
   assertFieldRefused(await run(nexus, cdb("04 40")), 1, 7);
@@ -165,7 +124,7 @@ Deno.test("FORMAT UNIT accepts zeros behind its list, and the list without an in
 });
 
 Deno.test("FORMAT UNIT is refused where blocks may not be written", async () => {
-  const store = makeStore();
+  const store = makeFullStore();
   assertEquals((await run(openUnit({ store, readOnly: true }), FORMAT)).outcome, "writeProtected");
   const software = openUnit({ store });
   const list = bytes("00 00 00 00 0a 0a 00 10 08 00 00 00 ff ff 00 00");
@@ -178,7 +137,7 @@ Deno.test("FORMAT UNIT is refused where blocks may not be written", async () => 
 });
 
 Deno.test("FORMAT UNIT reports its progress, and allows only commands that need no logical unit", async () => {
-  const slow = new SlowStore(makeStore());
+  const slow = new SlowStore(makeFullStore());
   const target = makeTarget(makeUnit({ store: slow }));
   const nexus = openReadyNexus(target);
   const other = openReadyNexus(target);
@@ -203,7 +162,7 @@ Deno.test("FORMAT UNIT reports its progress, and allows only commands that need 
 });
 
 Deno.test("FORMAT UNIT whose list arrives while another one runs is refused", async () => {
-  const slow = new SlowStore(makeStore());
+  const slow = new SlowStore(makeFullStore());
   const nexus = openUnit({ store: slow });
   const begun = nexus.execute(0, FORMAT.with(1, 0x10));
   const running = run(nexus, FORMAT);
@@ -214,7 +173,7 @@ Deno.test("FORMAT UNIT whose list arrives while another one runs is refused", as
 });
 
 Deno.test("FORMAT UNIT is refused after a failed SANITIZE, also when that fails before its list arrives", async () => {
-  const store = new FaultyStore(makeStore());
+  const store = new FaultyStore(makeFullStore());
   const nexus = openUnit({ store });
   const begun = nexus.execute(0, FORMAT.with(1, 0x10));
   store.inject({ operation: "unmap", kind: "writeFailed" });
@@ -225,7 +184,7 @@ Deno.test("FORMAT UNIT is refused after a failed SANITIZE, also when that fails 
 });
 
 Deno.test("FORMAT UNIT continues when its task is aborted, the unit is reset and its initiator leaves", async () => {
-  const store = makeStore();
+  const store = makeFullStore();
   const slow = new SlowStore(store);
   const target = makeTarget(makeUnit({ store: slow }));
   const [nexus, other] = [openReadyNexus(target), openReadyNexus(target)];
@@ -241,7 +200,7 @@ Deno.test("FORMAT UNIT continues when its task is aborted, the unit is reset and
 });
 
 Deno.test("FORMAT UNIT waits for a running write, and replaces its data", async () => {
-  const store = makeStore();
+  const store = makeFullStore();
   const nexus = openUnit({ store });
   const write = nexus.execute(0, blocksCdb("WRITE(10)", { blocks: 2 }));
   assert(write.kind === "dataOut");
@@ -257,7 +216,7 @@ Deno.test("FORMAT UNIT waits for a running write, and replaces its data", async 
 
 Deno.test("FORMAT UNIT that fails prevents access to the medium until another, or a SANITIZE, completes", async () => {
   for (const remedy of [FORMAT, BLOCK_ERASE]) {
-    const store = new FaultyStore(makeStore());
+    const store = new FaultyStore(makeFullStore());
     const target = makeTarget(makeUnit({ store }), makeUnit());
     const nexus = openReadyNexus(target, 2);
     store.inject({ operation: "unmap", kind: "writeFailed" });
@@ -288,7 +247,7 @@ Deno.test("FORMAT UNIT that fails prevents access to the medium until another, o
 });
 
 Deno.test("FORMAT UNIT with IMMED that fails is reported by REQUEST SENSE and to later commands", async () => {
-  const store = new FaultyStore(makeStore());
+  const store = new FaultyStore(makeFullStore());
   const nexus = openUnit({ store });
   store.inject({ operation: "flush", kind: "flushFailed" });
   assertEquals((await format(nexus, IMMEDIATE)).outcome, "good");
@@ -298,7 +257,7 @@ Deno.test("FORMAT UNIT with IMMED that fails is reported by REQUEST SENSE and to
 });
 
 Deno.test("FORMAT UNIT is recorded before the first change, and as completed before its status", async () => {
-  const slow = new SlowStore(makeStore());
+  const slow = new SlowStore(makeFullStore());
   const record = new KeptRecord();
   const nexus = openUnit({ store: slow, eraseRecord: record });
   const result = run(nexus, FORMAT);
@@ -309,7 +268,7 @@ Deno.test("FORMAT UNIT is recorded before the first change, and as completed bef
 });
 
 Deno.test("FORMAT UNIT that cannot be recorded changes nothing, and says why", async () => {
-  const store = makeStore();
+  const store = makeFullStore();
   const record = new KeptRecord();
   record.fails = true;
   const nexus = openUnit({ store, eraseRecord: record });
@@ -338,21 +297,15 @@ Deno.test("FORMAT UNIT of a removed unit fails, and the medium is unusable when 
 
 Deno.test("FORMAT UNIT erases the journal before the blocks", async () => {
   for (const list of ["00 00 00 00", "00 88 00 00 00 01 00 01 aa"]) {
-    const recording = new RecordingStore(makeStore());
-    const journal: AtomicJournal = {
-      protect: () => Promise.reject(new Error("It is not asked to protect")),
-      flush: () => Promise.resolve(void recording.diary.push("flush of the journal")),
-      erase: () => Promise.resolve(void recording.diary.push("erasure of the journal")),
-      close: () => {},
-    };
+    const recording = new RecordingStore(makeFullStore());
+    const journal = notingJournal(recording.diary);
     assertEquals((await format(openUnit({ store: recording, journal }), list)).outcome, "good");
-    assertEquals(recording.diary[0], "erasure of the journal");
-    assertEquals(recording.diary.slice(-2), ["flush 0+0", "flush of the journal"]);
+    assertEquals([recording.diary[0], ...recording.diary.slice(-2)], ["erase", "flush 0+0", "flush"]);
   }
 });
 
 Deno.test("EXTENDED COPY neither reads nor writes a medium whose format failed", async () => {
-  const store = new FaultyStore(makeStore());
+  const store = new FaultyStore(makeFullStore());
   const naas = ["3000000000000001", "3000000000000002"];
   const units = naas.map((naa, index) =>
     makeUnit({ identity: { naa, serialNumber: naa }, ...(index === 0 && { store }) })

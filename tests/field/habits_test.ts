@@ -245,32 +245,36 @@ Deno.test("ISCSIClient of iSCSIConsole changes the tag in its login, and sends d
     ]);
   }));
 
-Deno.test("DiscUtils asks for the next stage in every request of its proof, and takes 1 for the first StatSN", () =>
-  withHarness({ targets: [{ stores: twoStores(), chap: chapConfig() }] }, async (harness) => {
-    const initiator = harness.connect({ firstCmdSn: 1 });
-    const fields = { connectionId: 1, initiatorTaskTag: 1 };
-    const offer = await step(initiator, {
-      ...fields,
-      pairs: pairsOf(`
+Deno.test("DiscUtils has a name with two years, and reads no keys beside those of CHAP", () =>
+  withHarness(
+    { targets: [{ stores: twoStores(), chap: chapConfig(), comment: "a friendly name" }] },
+    async (harness) => {
+      const initiator = harness.connect({ firstCmdSn: 1 });
+      const fields = { connectionId: 1, initiatorTaskTag: 1 };
+      const offer = await step(initiator, {
+        ...fields,
+        pairs: pairsOf(`
         TargetName=${nameOf()}
-        InitiatorName=iqn.2008-04.com.codeplex.discutils
+        InitiatorName=iqn.2008-2010-04.discutils.codeplex.com
         SessionType=Normal
         AuthMethod=None,CHAP
       `),
-    });
-    assertEquals([offer.pdu.statSn, offer.pdu.isTransit], [1, false]);
-    const challenge = await step(initiator, { ...fields, pairs: [["CHAP_A", "5"]] });
-    assertEquals([challenge.pdu.statSn, challenge.pdu.isTransit], [2, false]);
-    const proof = await step(initiator, { ...fields, pairs: answerChallenge(challenge.keys, CREDENTIALS) });
-    assertEquals([proof.pdu.statSn, proof.pdu.isTransit], [3, true]);
-    await step(initiator, {
-      ...fields,
-      currentStage: Stage.operational,
-      nextStage: Stage.fullFeature,
-      pairs: pairsOf("HeaderDigest=None\nDataDigest=None\nMaxRecvDataSegmentLength=131072\nInitialR2T=Yes"),
-    });
-    await becomeReady(initiator, { tag: 1, lun: 0 });
-  }));
+      });
+      assertEquals([offer.pdu.statSn, offer.pdu.isTransit], [1, false]);
+      const challenge = await step(initiator, { ...fields, pairs: [["CHAP_A", "5"]] });
+      assertEquals([challenge.pdu.statSn, challenge.pdu.isTransit], [2, false]);
+      const proof = await step(initiator, { ...fields, pairs: answerChallenge(challenge.keys, CREDENTIALS) });
+      // It takes keys in this answer, even TargetAlias, for a further part of CHAP.
+      assertEquals([proof.pdu.statSn, proof.pdu.isTransit, proof.keys], [3, true, []]);
+      await step(initiator, {
+        ...fields,
+        currentStage: Stage.operational,
+        nextStage: Stage.fullFeature,
+        pairs: pairsOf("HeaderDigest=None\nDataDigest=None\nMaxRecvDataSegmentLength=131072\nInitialR2T=Yes"),
+      });
+      await becomeReady(initiator, { tag: 1, lun: 0 });
+    },
+  ));
 
 Deno.test("uiscsi offers the keys of normal sessions for discovery, too, and reads a value for each", () =>
   withHarness({}, async (harness) => {

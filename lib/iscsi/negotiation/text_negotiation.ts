@@ -31,6 +31,8 @@ export interface TextNegotiationOptions {
   readonly textBudget: TextBudget;
   /** Returns the targets that the initiator may discover; undefined when the value is not supported. */
   readonly sendTargets: (value: string) => readonly KeyValue[] | undefined;
+  /** Logs a fault of the peer that does no harm. */
+  readonly overlook: (what: string) => void;
 }
 
 /** A connection's text exchanges. */
@@ -38,11 +40,14 @@ export class TextNegotiation {
   readonly #negotiation: Negotiation;
   readonly #textBudget: TextBudget;
   readonly #sendTargets: TextNegotiationOptions["sendTargets"];
+  readonly #overlook: TextNegotiationOptions["overlook"];
   /** The part of the budget that this connection uses. */
   #heldBytes = 0;
   #incoming = new TextAssembly(Limits.textBytes);
   #outgoing = new TextPieces(new Uint8Array());
   #targetTransferTag = 0;
+  /** True when the last response asked for another request. */
+  #isUnderWay = false;
   /** The keys of this exchange so far. */
   #keys = new Set<string>();
 
@@ -50,6 +55,7 @@ export class TextNegotiation {
     this.#negotiation = options.negotiation;
     this.#textBudget = options.textBudget;
     this.#sendTargets = options.sendTargets;
+    this.#overlook = options.overlook;
   }
 
   /**
@@ -59,7 +65,7 @@ export class TextNegotiation {
    */
   receive(pdu: TextRequest, bytesMax: number): TextReply {
     // 11.10.4: a request without a tag begins a new exchange, and abandons an incomplete one.
-    if (pdu.targetTransferTag === RESERVED_TAG) this.abandon();
+    if (pdu.targetTransferTag === RESERVED_TAG || this.#isWithoutTag(pdu)) this.abandon();
     else if (pdu.targetTransferTag !== this.#targetTransferTag) {
       throw rejected(RejectReason.protocolError, "Text Request continues an exchange that does not exist");
     }
@@ -75,8 +81,16 @@ export class TextNegotiation {
     }
   }
 
+  /** Returns true for tag 0 where no exchange could be continued. Some initiators begin with it. */
+  #isWithoutTag({ targetTransferTag }: TextRequest): boolean {
+    if (targetTransferTag !== 0 || this.#isUnderWay) return false;
+    this.#overlook("a Text Request begins an exchange with the target transfer tag 0 instead of FFFFFFFFh");
+    return true;
+  }
+
   /** Abandons the current exchange, if there is one. */
   abandon(): void {
+    this.#isUnderWay = false;
     this.#negotiation.abandon();
     this.#keys = new Set();
     this.#incoming = new TextAssembly(Limits.textBytes);
@@ -133,6 +147,7 @@ export class TextNegotiation {
     // 11.11.1: only a final request gets a final answer.
     const final = pdu.final && !continued;
     if (final) this.#conclude();
+    else this.#isUnderWay = true;
     return { final, continued, targetTransferTag: final ? RESERVED_TAG : this.#targetTransferTag, data };
   }
 

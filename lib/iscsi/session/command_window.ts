@@ -123,25 +123,56 @@ export class CommandWindow {
     return this.#behind.length;
   }
 
+  /** Returns true when an immediate request with this number follows one of its connection that is held. */
+  isBehindHeld(cmdSN: number, receiver: CommandReceiver): boolean {
+    return this.#behind.length > 0 && this.isAhead(cmdSN) &&
+      this.#behind.some((held) =>
+        held.request.receiver === receiver && serialDistance(held.cmdSN, cmdSN) >= 0
+      );
+  }
+
   /** Returns true when a task management request with this tag is held. */
   holdsManagement(initiatorTaskTag: number): boolean {
-    const waiting = [...this.#held.values(), ...this.#behind.map(({ request }) => request)];
-    return waiting.some((held) =>
-      held?.initiatorTaskTag === initiatorTaskTag &&
+    return this.#allHeld().some((held) =>
+      held.initiatorTaskTag === initiatorTaskTag &&
       opcodeOf(held.frames[0]!.header) === InitiatorOpcode.taskManagementRequest
     );
   }
 
   /** Holds a Data-Out for a held command of the same connection. Returns false when there is no such command. */
   holdData(initiatorTaskTag: number, frame: Frame, receiver: CommandReceiver): boolean {
-    if (this.#held.size === 0) return false;
-    for (const command of this.#held.values()) {
-      if (command?.initiatorTaskTag === initiatorTaskTag && command.receiver === receiver) {
-        command.frames.push(this.#copy(frame));
-        return true;
-      }
+    if (this.#held.size === 0 && this.#behind.length === 0) return false;
+    const command = this.#allHeld().find((held) =>
+      held.initiatorTaskTag === initiatorTaskTag && held.receiver === receiver
+    );
+    command?.frames.push(this.#copy(frame));
+    return command !== undefined;
+  }
+
+  #allHeld(): HeldCommand[] {
+    const inOrder = this.#held.values().filter((command) => command !== undefined);
+    return [...inOrder, ...this.#behind.map(({ request }) => request)];
+  }
+
+  /**
+   * Drops the held request with this tag, if it was sent before a number (ABORT TASK). Its own number is used up.
+   * Returns false when there is none.
+   */
+  abort(initiatorTaskTag: number, before: number): boolean {
+    for (const [cmdSN, command] of this.#held) {
+      if (command?.initiatorTaskTag !== initiatorTaskTag) continue;
+      return serialDistance(cmdSN, before) > 0 && this.cancel(cmdSN);
     }
-    return false;
+    const index = this.#behind.findIndex(({ request }) => request.initiatorTaskTag === initiatorTaskTag);
+    if (index < 0) return false;
+    const [dropped] = this.#behind.splice(index, 1);
+    this.#heldBytes -= commandBytes(dropped!.request);
+    return true;
+  }
+
+  /** Returns true when a request with this number is held. */
+  holds(cmdSN: number): boolean {
+    return this.#held.get(cmdSN) !== undefined;
   }
 
   /** Removes and returns the held request whose turn it is. Returns undefined when there is none, or no room for it. */

@@ -669,6 +669,27 @@ Deno.test("text requests of an exchange are limited in keys, however many reques
     await assertRejectedWith(initiator, RejectReason.protocolError, last);
   }));
 
+Deno.test("a text request with tag 0 begins an exchange where none is under way, and the log says so once", () =>
+  withHarness({}, async (harness) => {
+    const initiator = await harness.logIn();
+    const text = encodeText([["SendTargets", ""]]);
+    const ask = (isFinal: boolean): Promise<Pdu> => {
+      const request = textRequest({ ...numbered(initiator), isFinal, targetTransferTag: 0, text });
+      return initiator.exchange(readUint32(request.header, 16), request);
+    };
+    for (let count = 0; count < 3; count++) {
+      const pdu = await ask(true);
+      assertEquals([pdu.opcode, pdu.isFinal], [Opcode.textResponse, true]);
+      assertEquals(decodeText(pdu.data)[0], ["TargetName", nameOf()]);
+    }
+    const overlooked = harness.events.filter(({ message }) => message.includes("overlooked"));
+    assertEquals(overlooked.map(({ level }) => level), ["debug"]);
+    // An exchange that is under way has another tag. A new one would cut its answer short.
+    assertEquals((await ask(false)).isFinal, false);
+    const stale = textRequest({ ...numbered(initiator), isFinal: true, targetTransferTag: 0 });
+    await assertRejectedWith(initiator, RejectReason.protocolError, stale);
+  }));
+
 Deno.test("a text response that is not final carries a tag, and a final one none (11.11)", () =>
   withDiscovery(async (initiator) => {
     const request = numbered(initiator);

@@ -19,6 +19,7 @@ function beside(): { text: TextNegotiation; keptBytes: () => number; others: Tex
     negotiation: new Negotiation(),
     textBudget: others,
     sendTargets: (value) => [["TargetName", value.repeat(10)]],
+    overlook: () => {},
   });
   return { text, keptBytes: () => others.bytes - othersBytes, others };
 }

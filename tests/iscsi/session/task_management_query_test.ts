@@ -94,6 +94,22 @@ Deno.test("QUERY TASK says whether a task has not ended, without waiting for any
     assertEquals(await ask(), Response.complete);
   }));
 
+Deno.test("QUERY TASK with LUN 0 finds a task of any unit by its tag", () => {
+  const stores = [0, 1].map(() => new SlowStore(new MemoryStore({ sizeBytes: SIZE })));
+  return withHarness({ targets: [{ stores }] }, async (harness) => {
+    const initiator = await harness.logIn(LEVEL_2);
+    const read = await initiator.begin({ cdb: read10(0, 1), read: 512, lun: 1 });
+    await until(() => stores[1]!.pending.length === 1, "the read is under way");
+    const { initiatorTaskTag: referencedTaskTag } = read;
+    assertEquals(
+      await initiator.taskManagement(QUERY_TASK, { referencedTaskTag, lun: 0 }),
+      Response.succeeded,
+    );
+    stores[1]!.releaseAll();
+    assertEquals((await read.result()).status, ScsiStatus.good);
+  });
+});
+
 Deno.test("QUERY TASK of a task management request is rejected (RFC 7144, 6.3)", () =>
   withSlowUnit(async ({ store, harness }) => {
     const initiator = await harness.logIn(LEVEL_2);

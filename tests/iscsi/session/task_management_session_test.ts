@@ -290,6 +290,40 @@ for (const fn of [TaskManagement.abortTaskSet, TaskManagement.clearTaskSet]) {
     }));
 }
 
+for (const fn of SETS.slice(0, 2)) {
+  Deno.test(`function ${fn} that waits ends no immediate command that its connection sent after it (11.5.1)`, () =>
+    withSlowSession(2, async ({ initiators, store, inner }) => {
+      const [first, second] = initiators as [Initiator, Initiator];
+      const overtaken = first.takeCmdSn();
+      const answer = watch(second.taskManagement(fn));
+      const data = pattern(2048, 2);
+      const immediate = { cdb: write10(8, 4), write: data, isImmediate: true };
+      const behind = await second.begin({ ...immediate, unsolicitedBytes: 2048, immediateDataBytes: 512 });
+      const result = behind.result();
+      const aborted = await second.begin({ ...immediate, cdb: write10(16, 4) });
+      aborted.forget();
+      await settle();
+      assertEquals([answer.isDone(), store.pending.length], [false, 0]);
+      const options = { referencedTaskTag: aborted.initiatorTaskTag, refCmdSn: aborted.cmdSn };
+      assertEquals(
+        await second.taskManagement(TaskManagement.abortTask, options),
+        Response.functionComplete,
+      );
+      await first.send(writePdu(first, overtaken));
+      await second.send(acknowledgement(second));
+      const isDone = (): boolean => {
+        store.releaseAll();
+        return answer.isDone() && inner.writeCount > 1;
+      };
+      await until(isDone, "the function is answered and the write done");
+      assertEquals(await answer.promise, Response.functionComplete);
+      assertEquals((await result).status, ScsiStatus.good);
+      await assertSameBytes(contentOf(inner, 8 * 512, 2048), data);
+      await assertSameBytes(contentOf(inner, 16 * 512, 2048), new Uint8Array(2048));
+      assertEquals(await drain(first), [], "the write before it has no status");
+    }));
+}
+
 for (const fn of [TaskManagement.abortTaskSet, TaskManagement.clearTaskSet]) {
   Deno.test(`function ${fn} ends an immediate command with its number, which was sent before it (11.5.1)`, () =>
     withSlowSession(1, async ({ initiators: [initiator], store }) => {

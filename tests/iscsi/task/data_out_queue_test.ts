@@ -376,6 +376,27 @@ Deno.test("a wrong DataSN or Buffer Offset in unsolicited data costs the command
     }
   }));
 
+Deno.test("unsolicited data with transfer tag 0 is taken, and the log says so once", () =>
+  withSession({ ...UNSOLICITED, MaxOutstandingR2T: "1" }, async (initiator, store, harness) => {
+    for (let count = 0; count < 2; count++) {
+      const write = new ManualWrite(initiator, { blocks: 6 });
+      await write.command({ immediate: 512, isFinal: false });
+      await write.sendData(512, 1024, { tag: 0, isFinal: false });
+      await write.sendData(1024, 2048, { tag: 0, dataSn: 1 });
+      const { targetTransferTag: tag } = await write.receive(Opcode.readyToTransfer);
+      await write.sendData(2048, 3072, { tag });
+      assertEquals((await write.receive(Opcode.scsiResponse)).status, ScsiStatus.good);
+      await assertSameBytes(contentOf(store, 0, 3072), write.data);
+    }
+    const overlooked = harness.events.filter(({ message }) => message.includes("overlooked"));
+    assertEquals(overlooked.map(({ level }) => level), ["debug"]);
+    const write = new ManualWrite(initiator, { blocks: 6 });
+    await write.command({ immediate: 2048 });
+    await write.receive(Opcode.readyToTransfer);
+    await write.sendData(2048, 3072, { tag: 0 });
+    await write.assertFailed(INCORRECT_AMOUNT);
+  }));
+
 Deno.test("a DataSN out of order shows that data was lost (7.9), and the first fault of a command counts", () =>
   withSession({ ...SOLICITED, MaxOutstandingR2T: "1" }, async (initiator, store) => {
     const rows = [

@@ -1,0 +1,236 @@
+/**
+ * Task management functions and writes over two connections whose PDUs arrive in random orders (RFC 7143, 4.2.2.1 and
+ * 11.5.1): a write ends with a status, unless a function ends it that was sent after it.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { serialDistance } from "../../../lib/bytes/serial_number.ts";
+import { Limits } from "../../../lib/iscsi/limits.ts";
+import type { Initiator } from "../../support/initiator.ts";
+import { write10 } from "../../support/initiator_cdb.ts";
+import { NO_TAG, Opcode, type Pdu } from "../../support/initiator_pdu.ts";
+import {
+  type RequestPdu,
+  scsiCommand,
+  TaskManagement,
+  taskManagementRequest,
+} from "../../support/initiator_request.ts";
+import { ScsiStatus } from "../../support/initiator_sense.ts";
+import { MemoryStore } from "../../support/memory_store.ts";
+import { SlowStore } from "../../support/slow_store.ts";
+import { type Harness, withHarness } from "../../support/harness.ts";
+import { settle } from "../../support/until.ts";
+import { assertSameBytes, contentOf, pattern } from "../../support/content.ts";
+import { drain } from "../../support/exchanges.ts";
+import { numberFromEnvironment, Random } from "../../support/seeded_random.ts";
+
+const SIZE = 1024 * 1024;
+const SENT_COUNT = 14;
+
+/** Responses (11.6.1). */
+const Response = { functionComplete: 0, taskDoesNotExist: 1, taskStillAllegiant: 3 } as const;
+
+/** A request, in the order in which the initiator sends them over both connections. */
+interface Sent {
+  readonly order: number;
+  readonly connection: number;
+  readonly tag: number;
+  readonly cmdSn: number;
+  readonly lun: number;
+  readonly pdu: RequestPdu;
+  /** Undefined for a write. */
+  readonly fn: number | undefined;
+  /** The write that an ABORT TASK is for. */
+  readonly referenced: Sent | undefined;
+}
+
+interface Round {
+  readonly random: Random;
+  readonly harness: Harness;
+  readonly stores: readonly SlowStore[];
+  readonly initiators: readonly Initiator[];
+}
+
+/** Makes the requests of a round. Each write has blocks of its own. */
+function makeRequests({ random, initiators }: Round): Sent[] {
+  const all: Sent[] = [];
+  for (let order = 0; order < SENT_COUNT; order++) {
+    const connection = random.below(2);
+    const initiator = initiators[connection]!;
+    const isImmediate = random.oneIn(3);
+    const fn = random.oneIn(3) ? random.pick(FUNCTIONS) : undefined;
+    const isAbort = fn === TaskManagement.abortTask;
+    const writes = all.filter((sent) => sent.connection === connection && sent.fn === undefined);
+    const referenced = isAbort && writes.length > 0 ? random.pick(writes) : undefined;
+    if (isAbort && referenced === undefined) continue;
+    const lun = referenced?.lun ?? random.below(2);
+    const cmdSn = isImmediate || isAbort ? initiator.nextCmdSn : initiator.takeCmdSn();
+    const numbers = {
+      initiatorTaskTag: initiator.nextTaskTag(),
+      cmdSn,
+      expStatSn: initiator.expStatSn,
+      isImmediate: isImmediate || isAbort,
+      lun,
+    };
+    const pdu = fn === undefined ? writePdu(numbers, order) : taskManagementRequest({
+      ...numbers,
+      function: fn,
+      referencedTaskTag: referenced?.tag ?? NO_TAG,
+      refCmdSn: referenced?.cmdSn ?? 0,
+    });
+    all.push({ order, connection, tag: numbers.initiatorTaskTag, cmdSn, lun, pdu, fn, referenced });
+  }
+  return all;
+}
+
+const FUNCTIONS = [
+  TaskManagement.abortTask,
+  TaskManagement.abortTaskSet,
+  TaskManagement.clearTaskSet,
+  TaskManagement.logicalUnitReset,
+  TaskManagement.targetWarmReset,
+];
+
+/** Functions that may end tasks that were sent after them (11.5.1). */
+const RESETS: readonly number[] = [TaskManagement.logicalUnitReset, TaskManagement.targetWarmReset];
+
+function writePdu(
+  numbers: {
+    initiatorTaskTag: number;
+    cmdSn: number;
+    expStatSn: number;
+    isImmediate: boolean;
+    lun: number;
+  },
+  block: number,
+): RequestPdu {
+  const operation = { isFinal: true, reads: false, writes: true, expectedLength: 512 };
+  return scsiCommand({ ...numbers, ...operation, cdb: write10(block, 1), data: pattern(512, block + 1) });
+}
+
+/** Sends each connection's requests in their order, and both connections' in any; media finish when they like. */
+async function deliver({ random, stores, initiators }: Round, sent: readonly Sent[]): Promise<void> {
+  const queues = [0, 1].map((connection) => sent.filter((request) => request.connection === connection));
+  while (queues.some((queue) => queue.length > 0)) {
+    const next = random.pick(queues.filter((queue) => queue.length > 0)).shift()!;
+    await initiators[next.connection]!.send(next.pdu);
+    if (random.oneIn(2)) await settle();
+    const { pending } = stores[next.lun]!;
+    if (random.oneIn(4) && pending.length > 0) stores[next.lun]!.release(random.below(pending.length));
+  }
+}
+
+/** Lets media and waits end, and returns the PDUs that have arrived over each connection. */
+async function collect({ harness, stores, initiators }: Round): Promise<Pdu[][]> {
+  const received: Pdu[][] = [[], []];
+  for (let turn = 0; turn < 4; turn++) {
+    for (const store of stores) store.releaseAll();
+    await settle();
+    harness.clock.advance(Limits.owedMs);
+    await settle();
+    for (const [index, initiator] of initiators.entries()) received[index]!.push(...await drain(initiator));
+  }
+  return received;
+}
+
+/** Returns true when a function ends a write or may end it: it was sent after it, or is a reset. */
+function covers(fn: Sent, write: Sent): boolean {
+  if (fn.fn === TaskManagement.abortTask) return fn.referenced === write;
+  const isInScope = fn.fn === TaskManagement.targetWarmReset || fn.lun === write.lun;
+  if (RESETS.includes(fn.fn!)) return isInScope;
+  const isBefore = serialDistance(write.cmdSn, fn.cmdSn) > 0 || write.connection === fn.connection;
+  return isInScope && write.order < fn.order && isBefore;
+}
+
+function assertRight(sent: readonly Sent[], received: readonly Pdu[][]): void {
+  const answersTo = ({ tag }: Sent): Pdu[] =>
+    received.flat().filter(({ initiatorTaskTag }) => initiatorTaskTag === tag);
+  const functions = sent.filter(({ fn }) => fn !== undefined);
+  const resets = functions.filter(({ fn }) => fn === TaskManagement.targetWarmReset);
+  for (const fn of functions) {
+    const [response, ...more] = answersTo(fn);
+    // A reset of the target uses up the numbers before its own, those of functions included (4.2.3.3).
+    const isUsedUp = resets.some(({ order }) => order > fn.order);
+    if (response === undefined && isUsedUp) continue;
+    assertEquals(
+      [response?.opcode, more.length],
+      [Opcode.taskManagementResponse, 0],
+      `${fn.order} is answered`,
+    );
+    const isAbort = fn.fn === TaskManagement.abortTask;
+    const allowed: number[] = isAbort ? Object.values(Response) : [Response.functionComplete];
+    assert(allowed.includes(response!.response), `${fn.order}: ${response!.response}`);
+    for (const write of sent) {
+      // No status of a command that was sent before the function follows its response (11.5.1).
+      const isEnded = write.fn === undefined && covers(fn, write) && write.order < fn.order;
+      if (!isEnded || write.connection !== fn.connection || response!.response !== 0) continue;
+      const [status] = answersTo(write);
+      const pdus = received[fn.connection]!;
+      assert(
+        status === undefined || pdus.indexOf(status) < pdus.indexOf(response!),
+        `${write.order} is late`,
+      );
+    }
+  }
+  const complete = functions.filter((fn) => answersTo(fn)[0]?.response === Response.functionComplete);
+  for (const write of sent.filter(({ fn }) => fn === undefined)) {
+    const [status, ...more] = answersTo(write);
+    assertEquals(more.length, 0);
+    if (status !== undefined) assertEquals(status.opcode, Opcode.scsiResponse);
+    else assert(complete.some((fn) => covers(fn, write)), `write ${write.order} has no status`);
+  }
+}
+
+async function assertWritten(
+  sent: readonly Sent[],
+  pdus: readonly Pdu[],
+  media: readonly MemoryStore[],
+): Promise<void> {
+  for (const { tag, fn, lun, order } of sent) {
+    const isGood = pdus.some(({ initiatorTaskTag, status }) =>
+      initiatorTaskTag === tag && status === ScsiStatus.good
+    );
+    if (fn !== undefined || !isGood) continue;
+    await assertSameBytes(contentOf(media[lun]!, order * 512, 512), pattern(512, order + 1));
+  }
+}
+
+/** Returns the requests of a round for a message. */
+function describe(sent: readonly Sent[]): string {
+  return sent.map(({ order, connection, cmdSn, lun, fn, pdu, referenced }) =>
+    `${order}: connection ${connection}, LUN ${lun}, CmdSN ${cmdSn | 0}, opcode ${
+      pdu.header[0]!.toString(16)
+    }` +
+    `${fn === undefined ? "" : `, function ${fn}`}${
+      referenced === undefined ? "" : ` of ${referenced.order}`
+    }`
+  ).join("\n");
+}
+
+async function runRound(seed: number): Promise<void> {
+  const random = new Random(seed);
+  const media = [0, 1].map(() => new MemoryStore({ sizeBytes: SIZE }));
+  const stores = media.map((medium) => new SlowStore(medium));
+  await withHarness({ targets: [{ stores }] }, async (harness) => {
+    const { initiators } = await harness.logInSession(2, { unitCount: 2 });
+    const round = { random, harness, stores, initiators };
+    const sent = makeRequests(round);
+    try {
+      await deliver(round, sent);
+      const received = await collect(round);
+      assertRight(sent, received);
+      await assertWritten(sent, received.flat(), media);
+      assertEquals([...harness.node.sessions()][0]!.isWindowAnnounced, true);
+    } catch (error) {
+      throw new Error(`seed ${seed}:\n${describe(sent)}`, { cause: error });
+    }
+  });
+}
+
+Deno.test("no write vanishes without a status, in whatever order functions and writes arrive", async () => {
+  const first = numberFromEnvironment("SEED", 1);
+  const count = numberFromEnvironment("ROUNDS", 60);
+  for (let start = first; start < first + count; start += 30) {
+    const seeds = Array.from({ length: Math.min(30, first + count - start) }, (_, index) => start + index);
+    await Promise.all(seeds.map(runRound));
+  }
+});

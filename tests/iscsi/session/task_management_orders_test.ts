@@ -35,6 +35,7 @@ interface Sent {
   readonly connection: number;
   readonly tag: number;
   readonly cmdSn: number;
+  readonly isImmediate: boolean;
   readonly lun: number;
   readonly pdu: RequestPdu;
   /** Undefined for a write. */
@@ -75,9 +76,20 @@ function makeRequests({ random, initiators }: Round): Sent[] {
       ...numbers,
       function: fn,
       referencedTaskTag: referenced?.tag ?? NO_TAG,
-      refCmdSn: referenced?.cmdSn ?? 0,
+      // 11.5.5: a task of an immediate command is referenced by the number of the function.
+      refCmdSn: referenced?.isImmediate === false ? referenced.cmdSn : cmdSn,
     });
-    all.push({ order, connection, tag: numbers.initiatorTaskTag, cmdSn, lun, pdu, fn, referenced });
+    all.push({
+      order,
+      connection,
+      tag: numbers.initiatorTaskTag,
+      cmdSn,
+      isImmediate: numbers.isImmediate,
+      lun,
+      pdu,
+      fn,
+      referenced,
+    });
   }
   return all;
 }

@@ -9,6 +9,7 @@ import type { Initiator } from "../../support/initiator.ts";
 import { write10 } from "../../support/initiator_cdb.ts";
 import { NO_TAG, Opcode, type Pdu } from "../../support/initiator_pdu.ts";
 import {
+  dataOut,
   type RequestPdu,
   scsiCommand,
   TaskManagement,
@@ -51,7 +52,7 @@ interface Round {
   readonly initiators: readonly Initiator[];
 }
 
-/** Makes the requests of a round. Each write has blocks of its own. */
+/** Makes the requests of a round. Each write has blocks of its own; its data is immediate, or asked for by an R2T. */
 function makeRequests({ random, initiators }: Round): Sent[] {
   const all: Sent[] = [];
   for (let order = 0; order < SENT_COUNT; order++) {
@@ -72,7 +73,7 @@ function makeRequests({ random, initiators }: Round): Sent[] {
       isImmediate: isImmediate || isAbort,
       lun,
     };
-    const pdu = fn === undefined ? writePdu(numbers, order) : taskManagementRequest({
+    const pdu = fn === undefined ? writePdu(numbers, order, random.oneIn(3)) : taskManagementRequest({
       ...numbers,
       function: fn,
       referencedTaskTag: referenced?.tag ?? NO_TAG,
@@ -114,9 +115,34 @@ function writePdu(
     lun: number;
   },
   block: number,
+  isSolicited: boolean,
 ): RequestPdu {
   const operation = { isFinal: true, reads: false, writes: true, expectedLength: 512 };
-  return scsiCommand({ ...numbers, ...operation, cdb: write10(block, 1), data: pattern(512, block + 1) });
+  const data = isSolicited ? new Uint8Array() : dataOf(block);
+  return scsiCommand({ ...numbers, ...operation, cdb: write10(block, 1), data });
+}
+
+/** The content of a block after its write. */
+function dataOf(block: number): Uint8Array {
+  return pattern(512, block + 1);
+}
+
+/** Sends the data that R2Ts ask for. */
+async function answerR2ts(initiator: Initiator, pdus: readonly Pdu[], sent: readonly Sent[]): Promise<void> {
+  for (const { opcode, initiatorTaskTag, targetTransferTag } of pdus) {
+    if (opcode !== Opcode.readyToTransfer) continue;
+    const write = sent.find(({ tag }) => tag === initiatorTaskTag)!;
+    await initiator.send(dataOut({
+      isFinal: true,
+      lun: write.lun,
+      initiatorTaskTag,
+      targetTransferTag,
+      expStatSn: initiator.expStatSn,
+      dataSn: 0,
+      bufferOffset: 0,
+      data: dataOf(write.order),
+    }));
+  }
 }
 
 /** Sends each connection's requests in their order, and both connections' in any; media finish when they like. */
@@ -132,14 +158,20 @@ async function deliver({ random, stores, initiators }: Round, sent: readonly Sen
 }
 
 /** Lets media and waits end, and returns the PDUs that have arrived over each connection. */
-async function collect({ harness, stores, initiators }: Round): Promise<Pdu[][]> {
+async function collect(round: Round, sent: readonly Sent[]): Promise<Pdu[][]> {
+  const { random, harness, stores, initiators } = round;
   const received: Pdu[][] = [[], []];
-  for (let turn = 0; turn < 4; turn++) {
+  for (let turn = 0; turn < 6; turn++) {
     for (const store of stores) store.releaseAll();
     await settle();
-    harness.clock.advance(Limits.owedMs);
+    for (const [index, initiator] of initiators.entries()) {
+      const pdus = await drain(initiator);
+      received[index]!.push(...pdus);
+      await answerR2ts(initiator, pdus, sent);
+    }
+    // Some functions wait for data and acknowledgements until their time is over.
+    if (random.oneIn(2) || turn > 3) harness.clock.advance(Limits.owedMs);
     await settle();
-    for (const [index, initiator] of initiators.entries()) received[index]!.push(...await drain(initiator));
   }
   return received;
 }
@@ -155,7 +187,9 @@ function covers(fn: Sent, write: Sent): boolean {
 
 function assertRight(sent: readonly Sent[], received: readonly Pdu[][]): void {
   const answersTo = ({ tag }: Sent): Pdu[] =>
-    received.flat().filter(({ initiatorTaskTag }) => initiatorTaskTag === tag);
+    received.flat().filter(({ initiatorTaskTag, opcode }) =>
+      initiatorTaskTag === tag && opcode !== Opcode.readyToTransfer
+    );
   const functions = sent.filter(({ fn }) => fn !== undefined);
   const resets = functions.filter(({ fn }) => fn === TaskManagement.targetWarmReset);
   for (const fn of functions) {
@@ -198,11 +232,11 @@ async function assertWritten(
   media: readonly MemoryStore[],
 ): Promise<void> {
   for (const { tag, fn, lun, order } of sent) {
-    const isGood = pdus.some(({ initiatorTaskTag, status }) =>
-      initiatorTaskTag === tag && status === ScsiStatus.good
+    const isGood = pdus.some(({ initiatorTaskTag, opcode, status }) =>
+      initiatorTaskTag === tag && opcode === Opcode.scsiResponse && status === ScsiStatus.good
     );
     if (fn !== undefined || !isGood) continue;
-    await assertSameBytes(contentOf(media[lun]!, order * 512, 512), pattern(512, order + 1));
+    await assertSameBytes(contentOf(media[lun]!, order * 512, 512), dataOf(order));
   }
 }
 
@@ -228,7 +262,7 @@ async function runRound(seed: number): Promise<void> {
     const sent = makeRequests(round);
     try {
       await deliver(round, sent);
-      const received = await collect(round);
+      const received = await collect(round, sent);
       assertRight(sent, received);
       await assertWritten(sent, received.flat(), media);
       assertEquals([...harness.node.sessions()][0]!.isWindowAnnounced, true);

@@ -27,6 +27,12 @@ export interface HeldCommand {
   readonly frames: Frame[];
 }
 
+/** An immediate request that is held until every command before a number has arrived. */
+interface HeldBehind {
+  readonly cmdSN: number;
+  readonly request: HeldCommand;
+}
+
 /** The CmdSN window of a session. Invariant: ExpCmdSN - 1 <= MaxCmdSN, and MaxCmdSN never decreases. */
 export class CommandWindow {
   #expCmdSN: number;
@@ -34,7 +40,7 @@ export class CommandWindow {
   /** By CmdSN. Undefined marks a command that was aborted before it arrived: its number is used up. */
   readonly #held = new Map<number, HeldCommand | undefined>();
   /** Immediate requests held until every command before a number has arrived. */
-  #behind: { readonly cmdSN: number; readonly request: HeldCommand }[] = [];
+  #behind: HeldBehind[] = [];
   #heldBytes = 0;
   /** True when the next command has arrived, and waits for room on its connection. */
   isStalled = false;
@@ -134,8 +140,7 @@ export class CommandWindow {
   /** Returns true when a task management request with this tag is held. */
   holdsManagement(initiatorTaskTag: number): boolean {
     return this.#allHeld().some((held) =>
-      held.initiatorTaskTag === initiatorTaskTag &&
-      opcodeOf(held.frames[0]!.header) === InitiatorOpcode.taskManagementRequest
+      held.initiatorTaskTag === initiatorTaskTag && isOf(held, InitiatorOpcode.taskManagementRequest)
     );
   }
 
@@ -163,11 +168,18 @@ export class CommandWindow {
       if (command?.initiatorTaskTag !== initiatorTaskTag) continue;
       return serialDistance(cmdSN, before) > 0 && this.cancel(cmdSN);
     }
-    const index = this.#behind.findIndex(({ request }) => request.initiatorTaskTag === initiatorTaskTag);
-    if (index < 0) return false;
-    const [dropped] = this.#behind.splice(index, 1);
-    this.#heldBytes -= commandBytes(dropped!.request);
-    return true;
+    return this.#dropBehind(({ request }) => request.initiatorTaskTag === initiatorTaskTag);
+  }
+
+  /** Drops immediate requests that are held. Returns true when there are any. */
+  #dropBehind(isDropped: (held: HeldBehind) => boolean): boolean {
+    const { length } = this.#behind;
+    this.#behind = this.#behind.filter((held) => {
+      if (!isDropped(held)) return true;
+      this.#heldBytes -= commandBytes(held.request);
+      return false;
+    });
+    return this.#behind.length < length;
   }
 
   /** Returns true when a request with this number is held. */
@@ -201,10 +213,16 @@ export class CommandWindow {
     return request;
   }
 
-  /** Uses up every number before this one whose command has not arrived or is held (4.2.3.3 b). */
+  /**
+   * Uses up every number before this one whose command has not arrived or is held (4.2.3.3 b), and drops immediate
+   * commands that are held. Task management requests remain, and are answered.
+   */
   plug(cmdSN: number): void {
     if (!this.isAhead(cmdSN)) return;
     for (let next = this.#expCmdSN; next !== cmdSN; next = serialAdd(next, 1)) this.cancel(next);
+    this.#dropBehind((held) =>
+      serialDistance(held.cmdSN, cmdSN) >= 0 && isOf(held.request, InitiatorOpcode.scsiCommand)
+    );
   }
 
   /**
@@ -228,10 +246,7 @@ export class CommandWindow {
       this.#held.delete(cmdSN);
       this.#heldBytes -= commandBytes(command);
     }
-    for (const { request } of this.#behind) {
-      if (request.receiver === receiver) this.#heldBytes -= commandBytes(request);
-    }
-    this.#behind = this.#behind.filter(({ request }) => request.receiver !== receiver);
+    this.#dropBehind(({ request }) => request.receiver === receiver);
   }
 
   #copy(frame: Frame): Frame {
@@ -239,6 +254,10 @@ export class CommandWindow {
     const { header, data, hasDataDigestError } = frame;
     return { header: header.slice(), data: data.slice(), hasDataDigestError };
   }
+}
+
+function isOf({ frames }: HeldCommand, opcode: number): boolean {
+  return opcodeOf(frames[0]!.header) === opcode;
 }
 
 function commandBytes({ frames }: HeldCommand): number {

@@ -244,6 +244,23 @@ Deno.test("a target reset does not wait for commands that it has overtaken: they
     assertEquals((await first.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
   }));
 
+Deno.test("a target reset ends immediate commands that wait behind a function of its connection", () =>
+  withSlowSession(2, async ({ initiators, store, inner }) => {
+    const [first, second] = initiators as [Initiator, Initiator];
+    first.takeCmdSn();
+    const abort = watch(second.taskManagement(TaskManagement.abortTaskSet));
+    const write = { cdb: write10(8, 1), write: pattern(512), isImmediate: true };
+    (await second.begin(write)).forget();
+    const reset = second.taskManagement(TaskManagement.targetWarmReset);
+    await settle();
+    await first.send(acknowledgement(first));
+    await second.send(acknowledgement(second));
+    assertEquals([await reset, await abort.promise], [Response.functionComplete, Response.functionComplete]);
+    assertEquals([store.pending.length, inner.writeCount], [0, 0]);
+    const statuses = (await drain(second)).filter(({ opcode }) => opcode === Opcode.scsiResponse);
+    assertEquals(statuses, [], "the write has no status");
+  }));
+
 Deno.test("requests that wait for an overtaken command are bounded, and go with their connection", () =>
   withSlowSession(2, async ({ initiators, harness }) => {
     const [first, second] = initiators as [Initiator, Initiator];

@@ -220,7 +220,7 @@ function assertFunctions(sent: readonly Sent[], received: readonly Received[]): 
     if (response !== Response.functionComplete) continue;
     const ended = sent.filter((write) =>
       write.fn === undefined && isBefore(write, fn) && covers(fn, write) &&
-      // Nothing tells how many immediate commands are on their way over another connection.
+      // The target cannot know which immediate commands are on their way over another connection.
       (!write.isImmediate || write.connection === fn.connection)
     );
     for (const write of ended) {

@@ -1,5 +1,6 @@
 /** Data on its way from the initiator (RFC 7143, 4.2.4, 11.4.7.2, 11.7 and 11.8), through the whole node. */
 import { assert, assertEquals } from "@std/assert";
+import { Limits } from "../../../lib/iscsi/limits.ts";
 import { FaultyStore } from "../../support/faulty_store.ts";
 import type { Initiator } from "../../support/initiator.ts";
 import { read10, testUnitReady, verify10, write10 } from "../../support/initiator_cdb.ts";
@@ -414,6 +415,30 @@ Deno.test("a DataSN out of order shows that data was lost (7.9), and the first f
       await write.assertFailed(code);
       assertEquals(store.writeCount - before, Object.keys(first).length === 0 ? 1 : 0);
     }
+  }));
+
+Deno.test("data without F at its end waits for F: an empty PDU brings it, or the command ends after 15 s", () =>
+  withSession({ ...SOLICITED, MaxOutstandingR2T: "1" }, async (initiator, store, harness) => {
+    for (const isCompleted of [true, false]) {
+      const write = new ManualWrite(initiator, { blocks: 2 });
+      await write.command();
+      const { targetTransferTag: tag } = await write.receive(Opcode.readyToTransfer);
+      await write.sendData(0, 1024, { tag, isFinal: false });
+      assertEquals(await drain(initiator), []);
+      if (isCompleted) {
+        await write.sendData(1024, 1024, { tag, dataSn: 1 });
+        assertEquals((await write.receive(Opcode.scsiResponse)).status, ScsiStatus.good);
+        continue;
+      }
+      for (let second = 0; second <= Limits.dataOutSilenceSeconds; second++) {
+        // Other commands of the session go on meanwhile.
+        assertEquals((await initiator.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+        harness.clock.advance(1000);
+        await settle();
+      }
+      await write.assertFailed(CRC_ERROR);
+    }
+    await assertSameBytes(contentOf(store, 0, 1024), pattern(1024));
   }));
 
 Deno.test("a Target Transfer Tag that was not given costs the command, though nothing more comes", () =>

@@ -48,6 +48,7 @@ const STATUS = {
   monotonicMs: 0,
   storage: "/data",
   portals: [],
+  paths: [],
   space: { files: [], fileSystems: [] },
   node: {
     sessions: SESSIONS,

@@ -102,9 +102,9 @@ export class CommandWindow {
     return this.#heldBytes > Limits.heldCommandBytes;
   }
 
-  /** Returns true when a command of this connection is held. */
+  /** Returns true when a request of this connection is held. */
   holdsFor(receiver: CommandReceiver): boolean {
-    return this.#held.values().some((command) => command?.receiver === receiver);
+    return this.#allHeld().some((held) => held.receiver === receiver);
   }
 
   /** Holds a command that arrived early. A second one with the same number is ignored. */

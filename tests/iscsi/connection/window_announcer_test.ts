@@ -12,7 +12,7 @@ import { SlowStore } from "../../support/slow_store.ts";
 import { type Harness, withHarness } from "../../support/harness.ts";
 import { settle } from "../../support/until.ts";
 import { pattern } from "../../support/content.ts";
-import { drain } from "../../support/exchanges.ts";
+import { drain, reserveOut } from "../../support/exchanges.ts";
 
 const SIZE = 4 * 1024 * 1024;
 const OTHER_ISID = Uint8Array.of(0x80, 0, 0, 0, 0, 2);
@@ -27,25 +27,12 @@ async function withSlowUnit(test: (harness: Harness, store: SlowStore) => Promis
   });
 }
 
-/** PERSISTENT RESERVE OUT with a basic parameter list. */
-async function reserveOut(
-  initiator: Initiator,
-  serviceAction: number,
-  { key = 0, newKey = 0, type = 0 }: { key?: number; newKey?: number; type?: number },
-): Promise<void> {
-  const cdb = Uint8Array.of(0x5f, serviceAction, type, 0, 0, 0, 0, 0, 24, 0);
-  const write = new Uint8Array(24);
-  write[7] = key;
-  write[15] = newKey;
-  assertEquals((await initiator.command({ cdb, write })).status, ScsiStatus.good);
-}
-
 function assertWindowPdu(pdu: Pdu): void {
   assertEquals([pdu.opcode, pdu.initiatorTaskTag, pdu.targetTransferTag], [Opcode.nopIn, NO_TAG, NO_TAG]);
 }
 
 /** Ends the tasks of one session by another. The answer may have to wait for the medium. */
-const ENDINGS: Readonly<Record<string, (other: Initiator) => Promise<unknown>>> = {
+const ENDINGS: Readonly<Record<string, (other: Initiator) => Promise<number>>> = {
   "CLEAR TASK SET": (other) => other.taskManagement(TaskManagement.clearTaskSet),
   "LOGICAL UNIT RESET": (other) => other.taskManagement(TaskManagement.logicalUnitReset),
   "TARGET WARM RESET": (other) => other.taskManagement(TaskManagement.targetWarmReset),
@@ -57,9 +44,12 @@ for (const [name, end] of Object.entries(ENDINGS)) {
     withSlowUnit(async (harness, store) => {
       const initiator = await harness.logIn();
       const other = await harness.logIn({ isid: OTHER_ISID });
-      await reserveOut(initiator, 0, { newKey: 1 });
-      await reserveOut(other, 0, { newKey: 2 });
-      await reserveOut(initiator, 1, { key: 1, type: 5 });
+      const prepared = [
+        await reserveOut(initiator, 0, { newKey: 1 }),
+        await reserveOut(other, 0, { newKey: 2 }),
+        await reserveOut(initiator, 1, { key: 1, type: 5 }),
+      ];
+      assertEquals(prepared, Array(3).fill(ScsiStatus.good));
       for (let block = 0; block < WAITING_COUNT; block++) {
         (await initiator.begin({ cdb: write10(block, 1), write: pattern(512) })).forget();
       }
@@ -69,7 +59,7 @@ for (const [name, end] of Object.entries(ENDINGS)) {
       assertWindowPdu(await initiator.receive());
       assertEquals(initiator.maxCmdSn, serialAdd(before, WAITING_COUNT));
       store.releaseAll();
-      await ended;
+      assertEquals(await ended, 0, "GOOD, or function complete");
       assertEquals(await drain(initiator), [], "it is announced once");
     }));
 }

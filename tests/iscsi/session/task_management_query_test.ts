@@ -9,7 +9,7 @@ import { SlowStore } from "../../support/slow_store.ts";
 import { type Harness, withHarness } from "../../support/harness.ts";
 import { settle, until } from "../../support/until.ts";
 import { pattern } from "../../support/content.ts";
-import { beginSolicited, drain, sendSolicited } from "../../support/exchanges.ts";
+import { beginSolicited, drain, reserveOut, sendSolicited } from "../../support/exchanges.ts";
 
 const SIZE = 1024 * 1024;
 const BEN = { initiatorName: "iqn.2000-01.a:ben", isid: Uint8Array.of(0x80, 0, 0, 0, 0, 2), unitCount: 2 };
@@ -48,19 +48,6 @@ async function attentionOf(initiator: Initiator, lun: number): Promise<number> {
   if (status === ScsiStatus.good) return 0;
   assert(sense !== undefined);
   return sense.code;
-}
-
-/** PERSISTENT RESERVE OUT with a basic parameter list. */
-async function reserveOut(
-  initiator: Initiator,
-  serviceAction: number,
-  { key = 0, newKey = 0, type = 0 }: { key?: number; newKey?: number; type?: number },
-): Promise<number> {
-  const cdb = Uint8Array.of(0x5f, serviceAction, type, 0, 0, 0, 0, 0, 24, 0);
-  const list = new Uint8Array(24);
-  list[7] = key;
-  list[15] = newKey;
-  return (await initiator.command({ cdb, write: list })).status;
 }
 
 Deno.test("the functions of RFC 7144 are for sessions that have negotiated iSCSIProtocolLevel 2", () =>

@@ -108,7 +108,7 @@ export class FullFeaturePhase implements SessionConnection, RequestReceiver {
       negotiation,
       textBudget: owner.textBudget,
       sendTargets: (value) => owner.sendTargets(value),
-      overlook: (what) => peerLog.overlook(what),
+      overlooked: (what) => peerLog.overlook(what),
     });
   }
 

@@ -573,6 +573,25 @@ Deno.test("a text request without tag begins anew, whatever became of the exchan
     await assertRejectedWith(initiator, RejectReason.protocolError, stale, drainByText);
   }));
 
+Deno.test("a text request with tag 0 begins an exchange like one without tag, every time", () =>
+  withHarness({}, async (harness) => {
+    const initiator = harness.connect();
+    await initiator.login({ targetName: undefined });
+    const text = encodeText([["SendTargets", "All"]]);
+    for (const isFinal of [true, false, true]) {
+      const request = { ...numbered(initiator), isFinal, targetTransferTag: 0, text };
+      const answer = await initiator.exchange(request.initiatorTaskTag, textRequest(request));
+      assertEquals([answer.opcode, answer.isFinal, decodeText(answer.data).length], [
+        Opcode.textResponse,
+        isFinal,
+        2,
+      ]);
+      assertEquals([NO_TAG, 0].includes(answer.targetTransferTag), isFinal);
+    }
+    const overlooked = harness.events.filter(({ message }) => message.includes("overlooked"));
+    assertEquals(overlooked.map(({ level }) => level), ["debug"]);
+  }));
+
 Deno.test("text that cannot be is rejected, and the session goes on", () =>
   withDiscovery(async (initiator) => {
     const texts = [
@@ -678,25 +697,19 @@ Deno.test("text requests of an exchange are limited in keys, however many reques
     await assertRejectedWith(initiator, RejectReason.protocolError, last);
   }));
 
-Deno.test("a text request with tag 0 begins an exchange where none is under way, and the log says so once", () =>
-  withHarness({}, async (harness) => {
-    const initiator = await harness.logIn();
-    const text = encodeText([["SendTargets", ""]]);
-    const ask = (isFinal: boolean): Promise<Pdu> => {
-      const request = textRequest({ ...numbered(initiator), isFinal, targetTransferTag: 0, text });
-      return initiator.exchange(readUint32(request.header, 16), request);
-    };
-    for (let count = 0; count < 3; count++) {
-      const pdu = await ask(true);
-      assertEquals([pdu.opcode, pdu.isFinal], [Opcode.textResponse, true]);
-      assertEquals(decodeText(pdu.data)[0], ["TargetName", nameOf()]);
-    }
-    const overlooked = harness.events.filter(({ message }) => message.includes("overlooked"));
-    assertEquals(overlooked.map(({ level }) => level), ["debug"]);
-    // An exchange that is under way has another tag. A new one would cut its answer short.
-    assertEquals((await ask(false)).isFinal, false);
-    const stale = textRequest({ ...numbered(initiator), isFinal: true, targetTransferTag: 0 });
-    await assertRejectedWith(initiator, RejectReason.protocolError, stale);
+Deno.test("a text request with tag 0 in the middle of a text is rejected", () =>
+  withDiscovery(async (initiator) => {
+    const text = encodeText([["SendTargets", "All"]]);
+    const first = { ...numbered(initiator), isFinal: false, isContinued: true, text: text.subarray(0, 4) };
+    const { targetTransferTag } = await initiator.exchange(first.initiatorTaskTag, textRequest(first));
+    const rest = { isFinal: true, text: text.subarray(4) };
+    const stray = textRequest({ ...numbered(initiator, true), ...rest, targetTransferTag: 0 });
+    await initiator.send(stray);
+    const reject = await initiator.receive();
+    assertEquals([reject.opcode, reject.response], [Opcode.reject, RejectReason.protocolError]);
+    const last = { ...numbered(initiator), ...rest, targetTransferTag };
+    const answer = await initiator.exchange(last.initiatorTaskTag, textRequest(last));
+    assertEquals(decodeText(answer.data).length, 2, "the exchange goes on");
   }));
 
 Deno.test("a text response that is not final carries a tag, and a final one none (11.11)", () =>

@@ -7,6 +7,7 @@ import { findMistakenFiles } from "../provision/find_mistaken_files.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { loadConfig, reportDiagnostics } from "./load_config.ts";
+import { findOpenAccess } from "./open_access.ts";
 import type { OptionValues } from "./options.ts";
 import { LINE_COLUMNS_MAX, wrapWords } from "./wrap_words.ts";
 
@@ -21,11 +22,12 @@ export function check(context: Context, options: OptionValues): Promise<ExitCode
     return Promise.resolve(loaded.exitCode);
   }
   const mistakes = config === undefined ? [] : findMistakenFiles(config);
-  reportDiagnostics(mistakes, context);
+  const warnings = config === undefined ? [] : findOpenAccess(config);
+  reportDiagnostics([...mistakes, ...warnings], context);
   if (options.json) {
     const document = {
       file: options.conf,
-      diagnostics: [...loaded.diagnostics, ...mistakes],
+      diagnostics: [...loaded.diagnostics, ...mistakes, ...warnings],
       config: config === undefined ? null : toJson(config),
     };
     context.stdout.write(`${JSON.stringify(document, null, 2)}\n`);

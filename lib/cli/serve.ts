@@ -1,5 +1,6 @@
 import { resolve } from "@std/path";
-import { interfaceAddresses } from "../access/interfaces.ts";
+import { type InterfaceAddress, interfaceAddresses } from "../access/interfaces.ts";
+import { describeOpenAccess } from "../access/open_access.ts";
 import { formatPortal } from "../bytes/network.ts";
 import type { Config } from "../config/config.ts";
 import { EventLog } from "../iscsi/events/event_log.ts";
@@ -84,7 +85,7 @@ async function serveWithLog(
   const print = (text: string): void => printOrLog(text, context, log);
   const supervisor = new Supervisor({
     serving: { config, ...servingFrom(found), lease },
-    interfaces: () => interfaceAddresses(Deno.networkInterfaces()),
+    interfaces,
     clock: systemClock,
     startWorker,
     log,
@@ -117,9 +118,13 @@ async function superviseUntilStopped(
     clock: systemClock,
     startWorker,
   });
-  async function takeOver({ metrics: endpoint, storage }: Config): Promise<void> {
-    metrics.apply(endpoint);
-    await control.moveTo(storage);
+  let openAccess: string | undefined;
+  async function takeOver(config: Config): Promise<void> {
+    const before = openAccess;
+    openAccess = describeOpenAccess(config, interfaces());
+    if (openAccess !== undefined && openAccess !== before) log.warning(openAccess);
+    metrics.apply(config.metrics);
+    await control.moveTo(config.storage);
   }
   await using space = new SpaceWatch({ config: () => supervisor.serving.config, log, clock: systemClock });
   const reloader = new Reloader({
@@ -130,7 +135,7 @@ async function superviseUntilStopped(
     onApplied: takeOver,
   });
   using control = new ControlEndpoint(
-    controlHandlers({ supervisor, reloader, space, version }),
+    controlHandlers({ supervisor, reloader, space, interfaces, version }),
     log,
     systemClock,
   );
@@ -148,6 +153,11 @@ async function superviseUntilStopped(
   if (failure === undefined) return EXIT_CODES.done.code;
   log.error(failure);
   return EXIT_CODES.failed.code;
+}
+
+/** Returns the current addresses of this server. */
+function interfaces(): InterfaceAddress[] {
+  return interfaceAddresses(Deno.networkInterfaces());
 }
 
 /** Prints a line that scripts wait for, and logs a failure to write it. */

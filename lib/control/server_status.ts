@@ -11,6 +11,8 @@ export interface ServerStatus {
   readonly storage: string;
   /** The portals at which it listens, as `address:port`. */
   readonly portals: readonly string[];
+  /** Dangers of the conf that is served, as sentences. */
+  readonly warnings: readonly string[];
   readonly space: SpaceReport;
   /** Null while no target worker runs, briefly after a crash. */
   readonly node: ServedSnapshot | null;

@@ -1,3 +1,5 @@
+import type { InterfaceAddress } from "../access/interfaces.ts";
+import { describeOpenAccess } from "../access/open_access.ts";
 import type { ControlHandlers } from "../control/control_requests.ts";
 import type { ServerStatus } from "../control/server_status.ts";
 import { disconnect } from "./disconnect.ts";
@@ -10,6 +12,8 @@ export interface ControlHandlersOptions {
   readonly supervisor: Supervisor;
   readonly reloader: Reloader;
   readonly space: SpaceWatch;
+  /** Returns the server's current addresses. */
+  readonly interfaces: () => readonly InterfaceAddress[];
   /** The version of this program. */
   readonly version: string;
 }
@@ -27,17 +31,20 @@ export function controlHandlers(options: ControlHandlersOptions): ControlHandler
 }
 
 async function status(
-  { supervisor, space, version }: ControlHandlersOptions,
+  { supervisor, space, interfaces, version }: ControlHandlersOptions,
   uptimeSeconds: number,
 ): Promise<ServerStatus> {
+  const { config } = supervisor.serving;
+  const openAccess = describeOpenAccess(config, interfaces());
   const node = supervisor.hasWorker ? await supervisor.ask({ kind: "snapshot" }) : null;
   return {
     version,
     pid: Deno.pid,
     uptimeSeconds,
     monotonicMs: performance.now(),
-    storage: supervisor.serving.config.storage,
+    storage: config.storage,
     portals: supervisor.portals,
+    warnings: openAccess === undefined ? [] : [openAccess],
     space: space.report(),
     node,
   };

@@ -48,6 +48,7 @@ const STATUS = {
   monotonicMs: 0,
   storage: "/data",
   portals: [],
+  warnings: [],
   space: { files: [], fileSystems: [] },
   node: {
     sessions: SESSIONS,

@@ -1,0 +1,12 @@
+import { interfaceAddresses } from "../access/interfaces.ts";
+import { describeOpenAccess, findOpenTargets } from "../access/open_access.ts";
+import type { Config } from "../config/config.ts";
+import type { Diagnostic } from "../config/diagnostic.ts";
+
+/** Warns of the targets of a conf that every machine may use: one warning for all, at the first. */
+export function findOpenAccess(config: Config): Diagnostic[] {
+  const message = describeOpenAccess(config, interfaceAddresses(Deno.networkInterfaces()));
+  const line = findOpenTargets(config.targets)[0]?.line;
+  if (message === undefined || line === undefined) return [];
+  return [{ severity: "warning", file: config.file, line, message }];
+}

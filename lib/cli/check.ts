@@ -3,7 +3,7 @@ import type { ChapConfig } from "../config/chap.ts";
 import type { Config, DiskConfig, TargetConfig } from "../config/config.ts";
 import { formatRedirection } from "../config/redirection.ts";
 import { formatSize } from "../config/size.ts";
-import { findMistakenFiles } from "../provision/find_mistaken_files.ts";
+import { checkFiles } from "../provision/check_files.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { loadConfig, reportDiagnostics } from "./load_config.ts";
@@ -21,13 +21,12 @@ export function check(context: Context, options: OptionValues): Promise<ExitCode
   if (config === undefined && loaded.exitCode === EXIT_CODES.failed.code) {
     return Promise.resolve(loaded.exitCode);
   }
-  const mistakes = config === undefined ? [] : findMistakenFiles(config);
-  const warnings = config === undefined ? [] : findOpenAccess(config);
-  reportDiagnostics([...mistakes, ...warnings], context);
+  const found = config === undefined ? [] : [...checkFiles(config), ...findOpenAccess(config)];
+  reportDiagnostics(found, context);
   if (options.json) {
     const document = {
       file: options.conf,
-      diagnostics: [...loaded.diagnostics, ...mistakes, ...warnings],
+      diagnostics: [...loaded.diagnostics, ...found],
       config: config === undefined ? null : toJson(config),
     };
     context.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
@@ -35,7 +34,8 @@ export function check(context: Context, options: OptionValues): Promise<ExitCode
     context.stdout.write(describe(config));
   }
   if (config === undefined) return Promise.resolve(loaded.exitCode);
-  return Promise.resolve(mistakes.length > 0 ? EXIT_CODES.failed.code : EXIT_CODES.done.code);
+  const hasErrors = found.some(({ severity }) => severity === "error");
+  return Promise.resolve(hasErrors ? EXIT_CODES.failed.code : EXIT_CODES.done.code);
 }
 
 function toJson(config: Config): unknown {

@@ -1,0 +1,21 @@
+import { assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { findStrangers } from "../../lib/provision/strangers.ts";
+import { survey } from "../../lib/provision/survey.ts";
+import { configOf } from "./conf.ts";
+import { withScratch } from "./scratch.ts";
+
+Deno.test("findStrangers() finds what is neither a disk, nor the conf, nor of the file system", async () => {
+  await withScratch((folder) => {
+    for (const name of ["a", "a_1", "zoo", "conf", ".hidden"]) Deno.writeTextFileSync(join(folder, name), "");
+    for (const name of ["lost+found", "sub", "home"]) Deno.mkdirSync(join(folder, name));
+    const config = configOf(`storage=${folder}`, "[a]", "size=1MB 1MB", "[b]", "size=1MB", "file=sub/b");
+    const storage = { path: folder, realPath: folder };
+    assertEquals(findStrangers({ ...config, file: join(folder, "conf") }, storage), ["home", "zoo"]);
+    assertEquals(findStrangers(config, { path: "/none", realPath: "/none" }), []);
+    // Where a build has been, the other files are known.
+    assertEquals(survey(config).strangers, ["conf", "home", "zoo"]);
+    Deno.mkdirSync(join(folder, ".iscsi"));
+    assertEquals(survey(config).strangers, []);
+  });
+});

@@ -1,6 +1,6 @@
 /** Targets that everyone may use: without networks, without initiators and without CHAP. */
 import { formatPortal, type Network } from "../bytes/network.ts";
-import { type InterfaceAddress, isLinkLocal, isLoopback } from "./interfaces.ts";
+import { type InterfaceAddress, isLocalOnly } from "./interfaces.ts";
 
 /** A target, and everything that can restrict its use. */
 export interface OfferedTarget {
@@ -36,8 +36,7 @@ export function describeOpenAccess(
   const open = findOpenTargets(targets);
   if (open.length === 0) return undefined;
   const portals = interfaces.filter((address) =>
-    !isLoopback(address.address) && !isLinkLocal(address.address) &&
-    open.some(({ networks }) => admitsFamily(networks, address))
+    !isLocalOnly(address) && open.some(({ networks }) => admitsFamily(networks, address))
   ).map(({ address }) => formatPortal(address, port));
   const place = portals.length === 0
     ? `port ${port} of this server`

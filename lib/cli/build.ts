@@ -42,7 +42,7 @@ export async function buildConf(
   }
   const { config, diagnostics } = loaded;
   const { report: provisioned, isInterrupted } = await provisionUnlessInterrupted(config, options, context);
-  const report = { ...provisioned, warnings: [...provisioned.warnings, ...findOpenAccess(config)] };
+  const report = { ...provisioned, warnings: [...provisioned.warnings, ...findOpenAccess(config, context)] };
   reportProvision(report, options, context);
   const isDone = report.errors.length === 0 && report.failure === undefined;
   const outcome: Outcome = isDone ? await reloadServer(config, options, context) : {

@@ -1,5 +1,4 @@
 import { resolve } from "@std/path";
-import { type InterfaceAddress, interfaceAddresses } from "../access/interfaces.ts";
 import { describeOpenAccess } from "../access/open_access.ts";
 import { formatPortal } from "../bytes/network.ts";
 import type { Config } from "../config/config.ts";
@@ -17,7 +16,7 @@ import { describeHolder, StorageLease } from "../server/storage_lease.ts";
 import { SpaceWatch } from "../server/space_watch.ts";
 import { startWorker } from "../server/start_worker.ts";
 import { Supervisor } from "../server/supervisor.ts";
-import { systemClock } from "../server/system.ts";
+import { systemClock, systemInterfaces } from "../server/system.ts";
 import type { Context } from "./context.ts";
 import { hangupSignals } from "./interruption.ts";
 import { eventLog } from "./log_format.ts";
@@ -85,7 +84,7 @@ async function serveWithLog(
   const print = (text: string): void => printOrLog(text, context, log);
   const supervisor = new Supervisor({
     serving: { config, ...servingFrom(found), lease },
-    interfaces,
+    interfaces: systemInterfaces,
     clock: systemClock,
     startWorker,
     log,
@@ -121,7 +120,7 @@ async function superviseUntilStopped(
   let openAccess: string | undefined;
   async function takeOver(config: Config): Promise<void> {
     const before = openAccess;
-    openAccess = describeOpenAccess(config, interfaces());
+    openAccess = describeOpenAccess(config, systemInterfaces());
     if (openAccess !== undefined && openAccess !== before) log.warning(openAccess);
     metrics.apply(config.metrics);
     await control.moveTo(config.storage);
@@ -135,7 +134,7 @@ async function superviseUntilStopped(
     onApplied: takeOver,
   });
   using control = new ControlEndpoint(
-    controlHandlers({ supervisor, reloader, space, interfaces, version }),
+    controlHandlers({ supervisor, reloader, space, interfaces: systemInterfaces, version }),
     log,
     systemClock,
   );
@@ -153,11 +152,6 @@ async function superviseUntilStopped(
   if (failure === undefined) return EXIT_CODES.done.code;
   log.error(failure);
   return EXIT_CODES.failed.code;
-}
-
-/** Returns the current addresses of this server. */
-function interfaces(): InterfaceAddress[] {
-  return interfaceAddresses(Deno.networkInterfaces());
 }
 
 /** Prints a line that scripts wait for, and logs a failure to write it. */

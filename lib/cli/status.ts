@@ -62,7 +62,7 @@ class StatusView {
       if (!(error instanceof ControlError)) throw error;
       const { config, storage } = this.#place;
       if (error.kind === "noServer" && config !== undefined) {
-        const warnings = findOpenAccess(config).map(({ message }) => message);
+        const warnings = findOpenAccess(config, this.#context).map(({ message }) => message);
         this.#print(reportDisk(config, recallSpace(config), warnings));
       }
       this.#context.stderr.write(`iscsi: ${explainControlError(error, storage)}\n`);

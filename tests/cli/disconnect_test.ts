@@ -49,6 +49,7 @@ const STATUS = {
   storage: "/data",
   portals: [],
   warnings: [],
+  paths: [],
   space: { files: [], fileSystems: [] },
   node: {
     sessions: SESSIONS,

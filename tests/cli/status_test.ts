@@ -27,6 +27,7 @@ function statusOf(storage: string): ServerStatus {
     storage,
     portals: ["127.0.0.1:3260"],
     warnings: [WARNING],
+    paths: [],
     space: { files: [], fileSystems: [] },
     node: null,
   };

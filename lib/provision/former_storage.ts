@@ -12,13 +12,17 @@ export interface FormerStorage {
   readonly files: readonly string[];
 }
 
-/** The most neighbours that are looked at. */
-const NEIGHBOURS_MAX = 1000;
+/** The most folders in one that are looked at. */
+const FOLDERS_MAX = 1000;
 
-/** Finds the storage folders that this one may have replaced: its neighbours, and the default one. */
+/** Folders of mount points, some of them automatic. To look into one may take long, or mount it. */
+const FOLDERS_OF_MOUNTS = ["/", "/home", "/media", "/misc", "/mnt", "/net", "/run"];
+
+/** Finds the storage folders that this one may have replaced: those beside, above and in it, and the default one. */
 export function findFormerStorages(storage: string): FormerStorage[] {
   const parent = dirname(storage);
-  const folders = new Set([...neighboursIn(parent), defaultOf("storage")]);
+  const near = FOLDERS_OF_MOUNTS.includes(parent) ? [] : [parent, ...foldersIn(parent)];
+  const folders = new Set([...near, ...foldersIn(storage), defaultOf("storage")]);
   folders.delete(storage);
   return [...folders].flatMap((path) => {
     const files = recordedFiles(path);
@@ -26,10 +30,10 @@ export function findFormerStorages(storage: string): FormerStorage[] {
   });
 }
 
-function neighboursIn(folder: string): string[] {
+function foldersIn(folder: string): string[] {
   try {
     return Deno.readDirSync(folder).filter(({ isDirectory, name }) => isDirectory && name !== STATE_FOLDER)
-      .take(NEIGHBOURS_MAX).map(({ name }) => join(folder, name)).toArray();
+      .take(FOLDERS_MAX).map(({ name }) => join(folder, name)).toArray();
   } catch {
     return [];
   }

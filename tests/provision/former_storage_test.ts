@@ -26,6 +26,9 @@ Deno.test("findFormerStorages() finds neighbours with disks that are still there
     assertEquals(formerIn(folder, "new"), old);
     assertEquals(formerIn(folder, "old"), []);
     assertEquals(formerIn(folder, "none/new"), []);
+    // The folder above and one within were the storage folder before.
+    assertEquals(formerIn(folder, "old/new"), old);
+    assertEquals(formerIn(folder, "."), old);
     assertEquals(snapshot(folder), before);
     // A survey looks for them only where no identity is recorded.
     const found = (storage: string) =>

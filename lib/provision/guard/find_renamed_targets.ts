@@ -58,8 +58,10 @@ function findFormerFiles(target: TargetConfig, unused: ReadonlyMap<string, FileE
     found.filter((files) => files.keys.length === best && files.isShorter === isShorter);
   const best = Math.max(...found.map(({ keys }) => keys.length));
   const same = fits(best, false);
-  const likeness = ({ key }: FormerFiles): number => commonLetters(target.name, basename(key));
-  return (same.length > 0 ? same : fits(best, true)).toSorted((a, b) => likeness(b) - likeness(a));
+  return (same.length > 0 ? same : fits(best, true))
+    .map((files) => ({ files, likeness: commonLetters(target.name, basename(files.key)) }))
+    .toSorted((a, b) => b.likeness - a.likeness)
+    .map(({ files }) => files);
 }
 
 /** Matches the LUNs of a target with the unused files whose first one is `key`; returns undefined when they differ. */

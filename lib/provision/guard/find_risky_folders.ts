@@ -1,5 +1,6 @@
 /** Storage folders in which disks are not safe from other programs, other machines or the next boot. */
 import type { Config } from "../../config/config.ts";
+import { quote } from "../../config/diagnostics.ts";
 import { GLOBALS_LINE, type Problem } from "../examine/examine.ts";
 import { isInside } from "../is_inside.ts";
 import type { Place, Survey } from "../survey.ts";
@@ -65,7 +66,8 @@ export function findUnmountedFolders({ targets }: Config, survey: Survey): Probl
 export function findStrangeFolder(_: Config, { storage, strangers }: Survey): Problem[] {
   const [first] = strangers;
   if (first === undefined) return [];
-  const others = strangers.length === 1 ? `"${first}"` : `"${first}" and ${strangers.length - 1} more`;
+  // Any text may be the name of a file.
+  const others = strangers.length === 1 ? quote(first) : `${quote(first)} and ${strangers.length - 1} more`;
   const message =
     `Storage folder "${storage.path}" has other files (${others}): use a folder for the disks alone`;
   return [{ line: GLOBALS_LINE, message }];

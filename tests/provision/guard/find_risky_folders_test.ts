@@ -40,6 +40,7 @@ Deno.test("findStrangeFolder() warns of a folder that others use", () => {
   const remedy = "use a folder for the disks alone";
   assertEquals(found(), []);
   assertEquals(found("bob"), [`1: Storage folder "/s" has other files ("bob"): ${remedy}`]);
+  assertEquals(found("\x1b[2Jb\n"), [`1: Storage folder "/s" has other files ("\\u001b[2Jb\\n"): ${remedy}`]);
   assertEquals(found("alice", "bob", "carl"), [
     `1: Storage folder "/s" has other files ("alice" and 2 more): ${remedy}`,
   ]);

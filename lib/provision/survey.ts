@@ -12,6 +12,7 @@ import { identityKey, pathOfKey } from "./identity/identity_key.ts";
 import { isInside } from "./is_inside.ts";
 import { type FileNumbers, findOwnFiles, type OwnFiles, programPath } from "./own_files.ts";
 import { isOfDisk } from "./identity/recorded_identity.ts";
+import { lockPath } from "./storage_lock.ts";
 import { identitiesFileOf, stateFolderOf } from "./state_folder.ts";
 import { reasonOf } from "./provision_error.ts";
 
@@ -62,7 +63,7 @@ export interface Survey {
   readonly stateFolder: Place;
   readonly recorded: RecordedIdentities;
   readonly ownFiles: OwnFiles;
-  /** The names in the storage folder that are not of this conf. Sought only before the first build. */
+  /** The names in the storage folder that are not of this conf. Sought only where no identity is recorded. */
   readonly strangers: readonly string[];
   /** The storage folders that this one may have replaced. Sought only where no identity is recorded. */
   readonly formerStorages: readonly FormerStorage[];
@@ -75,7 +76,9 @@ export interface Survey {
 /** Surveys the disk for a conf. Problems become part of the result. */
 export function survey(config: Config): Survey {
   const identitiesFile = identitiesFileOf(config.storage);
-  const fileSystems = new FileSystems([config.file, programPath(), identitiesFile]);
+  // While a build makes its first files, its lock is the only file on a new file system.
+  const buildLock = lockPath(stateFolderOf(config.storage), "build");
+  const fileSystems = new FileSystems([config.file, programPath(), identitiesFile, buildLock]);
   const inspect = (path: string): Place => inspectPath(path, fileSystems);
   const storage = inspect(config.storage);
   const stateFolder = inspect(stateFolderOf(config.storage));
@@ -94,7 +97,7 @@ export function survey(config: Config): Survey {
     stateFolder,
     recorded,
     ownFiles: findOwnFiles(config),
-    strangers: stateFolder.entry.kind === "missing" ? findStrangers(config, storage) : [],
+    strangers: identities?.size === 0 ? findStrangers(config, storage) : [],
     unmounted: findUnmounted([config.storage, ...paths]),
     formerStorages: identities?.size === 0 ? findFormerStorages(config.storage) : [],
     places,

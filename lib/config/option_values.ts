@@ -12,6 +12,7 @@ import { CHAP_ALGORITHMS, type ChapAlgorithm, chapNameProblem } from "./chap.ts"
 import type { Endpoint } from "./config.ts";
 import { quote, type Report } from "./diagnostics.ts";
 import { foldIscsiName, iscsiNameProblem } from "./iscsi_name.ts";
+import { readInitiatorNames } from "./initiator_list.ts";
 import { PERMANENTLY, type Redirection } from "./redirection.ts";
 import { readSecretText, type Secret } from "./secret.ts";
 import { parseSize } from "./size.ts";
@@ -255,20 +256,24 @@ export function readNetworks(text: string, report: ValueReport): readonly Networ
   });
 }
 
-/** Reads iSCSI names, folds them and removes duplicates. */
+/** Reads the names of initiators, folds them and removes duplicates. */
 export function readInitiators(text: string, report: ValueReport): readonly string[] | undefined {
-  const names = readEach(splitList(text, report), (entry) => {
-    const name = foldIscsiName(entry);
-    const problem = EVERYONE.test(entry)
+  const { names, problems } = readInitiatorNames(text);
+  for (const { entry, problem } of problems) {
+    const remedy = EVERYONE.test(entry ?? "")
       ? "to admit every initiator, remove the line, here and above the first section"
-      : /[*?]/.test(entry)
-      ? "it is no pattern; write the whole name of each initiator"
-      : iscsiNameProblem(name);
-    if (problem === undefined) return name;
-    report.error(`Cannot use initiator ${quote(entry)}: ${problem}`);
-    return undefined;
-  });
-  return names && [...new Set(names)];
+      : problem;
+    report.error(
+      entry === undefined
+        ? `Cannot read ${report.option} ${quote(text)}: ${problem}`
+        : `Cannot use initiator ${quote(entry)}: ${remedy}`,
+    );
+  }
+  if (problems.length > 0) return undefined;
+  for (const name of names.filter((name) => name.includes("*"))) {
+    report.warning(`Initiator ${quote(name)} is no pattern: it admits this name only; write each name`);
+  }
+  return names;
 }
 
 function splitList(text: string, report: ValueReport): string[] | undefined {

@@ -18,6 +18,9 @@ size = 32MB 32MB
 [fixed]
 size = 16MB
 readonly = y
+[listed]
+size = 16MB
+initiators = "iqn.2008-11.org.linux-kvm:Web Server 1"
 [chap]
 size = 16MB
 user = virtual
@@ -39,8 +42,13 @@ export function image(appliance: Appliance, target: string, ...options: readonly
 }
 
 /** Boots a machine whose disk is a LUN, and checks that it read and wrote it. */
-async function boot(appliance: Appliance, args: readonly string[], text: string): Promise<void> {
-  const path = `${appliance.storage}/disk`;
+async function boot(
+  appliance: Appliance,
+  args: readonly string[],
+  text: string,
+  file = "disk",
+): Promise<void> {
+  const path = `${appliance.storage}/${file}`;
   writeBootable(path, text);
   checkBooted(await runMachine(appliance.folder, ["-boot", "c", ...args]), path, text);
 }
@@ -90,6 +98,14 @@ export const QEMU: readonly Scenario[] = [
       }
     },
   ),
+  qemu("listed", "The conf admits a virtual machine by its name with spaces, and no other machine", [
+    "qemu-system-x86_64",
+  ], async (appliance) => {
+    const drive = `file=${url(appliance, "listed")},format=raw,if=virtio`;
+    await boot(appliance, ["-name", "Web Server 1", "-drive", drive], "disk of the one", "listed");
+    const other = await runMachine(appliance.folder, ["-name", "Web Server 2", "-drive", drive]);
+    assertMatch(other.console, /iSCSI: Failed to connect to LUN/);
+  }),
   qemu("passthrough", "A virtual machine's own SCSI commands reach the LUN and work", [
     "qemu-system-x86_64",
   ], async (appliance) => {

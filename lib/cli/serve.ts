@@ -1,5 +1,5 @@
 import { resolve } from "@std/path";
-import { interfaceAddresses } from "../access/interfaces.ts";
+import { describeOpenAccess } from "../access/open_access.ts";
 import { formatPortal } from "../bytes/network.ts";
 import type { Config } from "../config/config.ts";
 import { EventLog } from "../iscsi/events/event_log.ts";
@@ -16,7 +16,7 @@ import { describeHolder, StorageLease } from "../server/storage_lease.ts";
 import { SpaceWatch } from "../server/space_watch.ts";
 import { startWorker } from "../server/start_worker.ts";
 import { Supervisor } from "../server/supervisor.ts";
-import { systemClock } from "../server/system.ts";
+import { systemClock, systemInterfaces } from "../server/system.ts";
 import type { Context } from "./context.ts";
 import { hangupSignals } from "./interruption.ts";
 import { eventLog } from "./log_format.ts";
@@ -84,7 +84,7 @@ async function serveWithLog(
   const print = (text: string): void => printOrLog(text, context, log);
   const supervisor = new Supervisor({
     serving: { config, ...servingFrom(found), lease },
-    interfaces: () => interfaceAddresses(Deno.networkInterfaces()),
+    interfaces: systemInterfaces,
     clock: systemClock,
     startWorker,
     log,
@@ -117,9 +117,13 @@ async function superviseUntilStopped(
     clock: systemClock,
     startWorker,
   });
-  async function takeOver({ metrics: endpoint, storage }: Config): Promise<void> {
-    metrics.apply(endpoint);
-    await control.moveTo(storage);
+  let openAccess: string | undefined;
+  async function takeOver(config: Config): Promise<void> {
+    const before = openAccess;
+    openAccess = describeOpenAccess(config, systemInterfaces());
+    if (openAccess !== undefined && openAccess !== before) log.warning(openAccess);
+    metrics.apply(config.metrics);
+    await control.moveTo(config.storage);
   }
   await using space = new SpaceWatch({ config: () => supervisor.serving.config, log, clock: systemClock });
   const reloader = new Reloader({
@@ -130,7 +134,7 @@ async function superviseUntilStopped(
     onApplied: takeOver,
   });
   using control = new ControlEndpoint(
-    controlHandlers({ supervisor, reloader, space, version }),
+    controlHandlers({ supervisor, reloader, space, interfaces: systemInterfaces, version }),
     log,
     systemClock,
   );

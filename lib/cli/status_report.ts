@@ -2,6 +2,7 @@
  * The report of `iscsi status`, made from two answers of a server, or from the conf and the disk where none runs. Its
  * fields are those of `--json`, and must not change.
  */
+import type { NetworkPaths } from "../access/target_portals.ts";
 import type { Config } from "../config/config.ts";
 import { serialNumberOf } from "../config/disk.ts";
 import type { FileSystemSpace, ServerStatus, SpaceReport } from "../control/server_status.ts";
@@ -22,6 +23,8 @@ export interface StatusReport {
   /** Null when none runs. */
   readonly server: ServerReport | null;
   readonly storage: string;
+  /** Dangers of the conf, as sentences. */
+  readonly warnings: readonly string[];
   /** The interval of the rates; null without rates. */
   readonly intervalSeconds: number | null;
   readonly targets: readonly TargetReport[];
@@ -47,6 +50,8 @@ export interface TargetReport {
   readonly name: string;
   readonly iscsiName: string;
   readonly comment: string;
+  /** The portals that discovery reports, by network; null where no server runs. */
+  readonly paths: readonly NetworkPaths[] | null;
   readonly logicalUnits: readonly LogicalUnitReport[];
 }
 
@@ -126,7 +131,7 @@ export interface RefusalReport {
  * @param before an earlier answer; without it there are no rates
  */
 export function reportServer(before: ServerStatus | undefined, now: ServerStatus): StatusReport {
-  const { version, pid, uptimeSeconds, portals, storage, space, node } = now;
+  const { version, pid, uptimeSeconds, portals, paths, storage, warnings, space, node } = now;
   const seconds = before !== undefined && before.pid === pid
     ? (now.monotonicMs - before.monotonicMs) / 1000
     : 0;
@@ -136,11 +141,13 @@ export function reportServer(before: ServerStatus | undefined, now: ServerStatus
   return {
     server: { version, pid, uptimeSeconds, portals, limits: node?.limits ?? null },
     storage,
+    warnings,
     intervalSeconds: earlier === undefined ? null : seconds,
     targets: (node?.targets ?? []).map(({ name, iscsiName, comment, logicalUnits }) => ({
       name,
       iscsiName,
       comment,
+      paths: paths.find(({ target }) => target === name)?.networks ?? [],
       logicalUnits: [
         ...logicalUnits.map((unit) => {
           const same = unitsBefore.find(({ identity }) => identity.naa === unit.identity.naa);
@@ -171,15 +178,21 @@ export function reportServer(before: ServerStatus | undefined, now: ServerStatus
 }
 
 /** Makes the report of a conf and its disk, where no server runs. */
-export function reportDisk({ storage, targets }: Config, space: SpaceReport): StatusReport {
+export function reportDisk(
+  { storage, targets }: Config,
+  space: SpaceReport,
+  warnings: readonly string[],
+): StatusReport {
   return {
     server: null,
     storage,
+    warnings,
     intervalSeconds: null,
     targets: targets.map(({ name, iscsiName, comment, readOnly, disk, logicalUnits }) => ({
       name,
       iscsiName,
       comment,
+      paths: null,
       logicalUnits: logicalUnits.map(({ number, path, sizeBytes }) => ({
         lun: number,
         path,

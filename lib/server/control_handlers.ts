@@ -1,3 +1,6 @@
+import type { InterfaceAddress } from "../access/interfaces.ts";
+import { describeOpenAccess } from "../access/open_access.ts";
+import { networkPaths } from "../access/target_portals.ts";
 import type { ControlHandlers } from "../control/control_requests.ts";
 import type { ServerStatus } from "../control/server_status.ts";
 import { disconnect } from "./disconnect.ts";
@@ -10,6 +13,8 @@ export interface ControlHandlersOptions {
   readonly supervisor: Supervisor;
   readonly reloader: Reloader;
   readonly space: SpaceWatch;
+  /** Returns the addresses of this server now. */
+  readonly interfaces: () => readonly InterfaceAddress[];
   /** The version of this program. */
   readonly version: string;
 }
@@ -27,17 +32,26 @@ export function controlHandlers(options: ControlHandlersOptions): ControlHandler
 }
 
 async function status(
-  { supervisor, space, version }: ControlHandlersOptions,
+  { supervisor, space, interfaces, version }: ControlHandlersOptions,
   uptimeSeconds: number,
 ): Promise<ServerStatus> {
+  const { config } = supervisor.serving;
+  const { storage, targets, port } = config;
+  const addresses = interfaces();
+  const openAccess = describeOpenAccess(config, addresses);
   const node = supervisor.hasWorker ? await supervisor.ask({ kind: "snapshot" }) : null;
   return {
     version,
     pid: Deno.pid,
     uptimeSeconds,
     monotonicMs: performance.now(),
-    storage: supervisor.serving.config.storage,
+    storage,
     portals: supervisor.portals,
+    warnings: openAccess === undefined ? [] : [openAccess],
+    paths: targets.map((target) => ({
+      target: target.name,
+      networks: networkPaths(target, port, addresses),
+    })),
     space: space.report(),
     node,
   };

@@ -11,10 +11,10 @@
  *       CHAP_A=7,5                       ->
  *                                        <-    CHAP_A=7 CHAP_I=... CHAP_C=...
  *       CHAP_N=... CHAP_R=... T NSG=1    ->    LoginAuthority.admitted()                  admitted
- *                                        <-    TargetAlias=... T NSG=1
+ *                                        <-    T NSG=1
  *     operational stage (CSG=1)
  *       HeaderDigest=None ... T NSG=3    ->    LoginAuthority.establish()                 complete
- *                                        <-    MaxRecvDataSegmentLength=262144
+ *                                        <-    TargetAlias=... MaxRecvDataSegmentLength=262144
  *                                              HeaderDigest=None ... T NSG=3 TSIH
  *     full-feature phase (3)
  *
@@ -28,14 +28,21 @@ import { Negotiation } from "../negotiation/negotiation.ts";
 import { type LoginRequest, LoginStage } from "../pdu/initiator_pdus.ts";
 import { LoginStatus } from "../pdu/login_status.ts";
 import { loginFailed, type ProtocolError } from "../pdu/protocol_error.ts";
-import { decodeText, encodeText, type KeyValue, TextAssembly, TextPieces } from "../pdu/text.ts";
+import {
+  decodeText,
+  encodeText,
+  findRepeatedKey,
+  type KeyValue,
+  TextAssembly,
+  TextPieces,
+} from "../pdu/text.ts";
 import { TARGET_PORTAL_GROUP_TAG } from "../target.ts";
 import type { LoginReply } from "../wire/reply_writer.ts";
 import { AuthMethodNegotiation } from "./auth_method.ts";
 import type { Admission, LoginAuthority } from "./authority.ts";
 import { isChapKey } from "./chap.ts";
-import { isDiscovery, type LoginIdentity, readIdentity } from "./identity.ts";
-import { findContradiction, findStageFault } from "./request_rules.ts";
+import { findOddities, isDiscovery, type LoginIdentity, readIdentity } from "./identity.ts";
+import { findContradiction, findHarmlessChanges, findStageFault } from "./request_rules.ts";
 
 /** States of a login, in the order in which it passes them. */
 type LoginState =
@@ -63,7 +70,7 @@ interface Authenticating {
 
 /** A connection's login, until `complete`. */
 export class Login {
-  readonly negotiation = new Negotiation();
+  readonly negotiation: Negotiation;
   readonly #authority: LoginAuthority;
   readonly #incoming = new TextAssembly(Limits.textBytes);
   #outgoing = new TextPieces(new Uint8Array());
@@ -73,11 +80,14 @@ export class Login {
   #first: LoginRequest | undefined;
   #requests = 0;
   #tsih = 0;
+  /** The alias of the target, from the admission until it is declared. */
+  #alias: KeyValue[] = [];
   /** Declarations due with the first answer of the operational stage. */
   #operationalDeclarations: KeyValue[] = [["MaxRecvDataSegmentLength", String(Limits.dataSegmentBytes)]];
 
   constructor(authority: LoginAuthority) {
     this.#authority = authority;
+    this.negotiation = new Negotiation((what) => authority.overlooked(what));
   }
 
   /** The last response led to full-feature phase. */
@@ -116,7 +126,7 @@ export class Login {
     this.#authentication?.answerSent();
     if (!this.#incoming.add(request.data)) throw fault(`Login text is longer than ${Limits.textBytes} bytes`);
     if (!request.continued) {
-      this.#outgoing = new TextPieces(encodeText(this.#answer(this.#incoming.take(), request.transit)));
+      this.#outgoing = new TextPieces(encodeText(this.#answer(this.#incoming.take(), request)));
     }
     return this.reply(request);
   }
@@ -142,10 +152,7 @@ export class Login {
       throw fault(`Login takes more than ${Limits.loginRequests} requests`);
     }
     const first = this.#first ?? this.#begin(request);
-    // 11.12: the task tag stays the same throughout a login, but nothing depends on it.
-    if (request.initiatorTaskTag !== first.initiatorTaskTag) {
-      this.#authority.overlooked("a Login Request changes its initiator task tag");
-    }
+    for (const change of findHarmlessChanges(first, request)) this.#authority.overlooked(change);
     const problem = findContradiction(first, request) ?? this.#findEarlyText(request) ??
       findStageFault(request, this.#stage);
     if (problem !== undefined) throw problem;
@@ -163,25 +170,33 @@ export class Login {
     return fault("Login Request has text while an answer is incomplete");
   }
 
-  #answer(text: Uint8Array, wantsTransit: boolean): KeyValue[] {
+  #answer(text: Uint8Array, request: LoginRequest): KeyValue[] {
     const pairs = decodeText(text, Limits);
     if (typeof pairs === "string") throw fault(pairs);
+    const repeated = findRepeatedKey(pairs);
+    if (repeated !== undefined) throw fault(`${repeated} is sent twice`);
     const declarations = this.#state.kind === "unidentified" ? this.#identify(pairs) : [];
     const authentication = this.#authentication!;
     const selection = pairs.find((pair) => authentication.isSelection(pair));
     if (selection !== undefined) {
-      this.negotiation.assume("AuthMethod", selection[1]);
+      this.negotiation.assume("AuthMethod", selection[1], this.#isSecurity ? "security" : "operational");
       authentication.settle(selection[1]);
     }
     const offers = pairs.filter((pair) => pair !== selection);
-    return this.#stage === LoginStage.security
-      ? this.#answerSecurity(offers, authentication, declarations, wantsTransit)
+    return this.#isSecurity
+      ? this.#answerSecurity(offers, authentication, declarations, request)
       : this.#answerOperational(offers, authentication, declarations);
+  }
+
+  get #isSecurity(): boolean {
+    return this.#stage === LoginStage.security;
   }
 
   /** Reads the initiator's identity, and has the node decide about it (6.3.1). */
   #identify(pairs: readonly KeyValue[]): KeyValue[] {
-    const identity = readIdentity(new Map(pairs), this.#first!);
+    const keys = new Map(pairs);
+    const identity = readIdentity(keys, this.#first!);
+    for (const oddity of findOddities(keys, identity)) this.#authority.overlooked(oddity);
     this.#state = { kind: "identified", identity };
     this.negotiation.assume("SessionType", isDiscovery(identity) ? "Discovery" : "Normal");
     if (isDiscovery(identity)) this.negotiation.enterDiscovery();
@@ -202,16 +217,24 @@ export class Login {
     pairs: readonly KeyValue[],
     authentication: AuthMethodNegotiation,
     declarations: readonly KeyValue[],
-    wantsTransit: boolean,
+    { transit, nextStage }: LoginRequest,
   ): KeyValue[] {
     const answers = this.#negotiate(pairs.filter(([key]) => !isChapKey(key)), "security");
     const method = valueOf(answers, "AuthMethod");
     if (method === "Reject") throw authentication.offerRefused(valueOf(pairs, "AuthMethod")!);
+    // 12.1: the first step of the exchange follows the choice of CHAP, but may come with an offer of it.
+    if (method !== undefined) authentication.settle(method);
     const proofs = pairs.filter(([key]) => isChapKey(key));
     const proofAnswers = proofs.length === 0 ? [] : authentication.prove(proofs);
-    if (method !== undefined) authentication.settle(method);
-    const alias = this.#admit();
-    return [...alias, ...proofAnswers, ...declarations, ...answers, ...authentication.propose(wantsTransit)];
+    if (method !== undefined && proofs.length > 0) {
+      this.#authority.overlooked("CHAP begins together with the offer of AuthMethod");
+    }
+    this.#admit();
+    // An initiator may take any key beside those of CHAP for a part of the exchange, so the alias waits for the
+    // operational stage, if the initiator enters it.
+    const isAliasDue = proofs.length === 0 || transit && nextStage === LoginStage.fullFeature;
+    const alias = isAliasDue ? this.#alias.splice(0) : [];
+    return [...alias, ...declarations, ...answers, ...proofAnswers, ...authentication.propose(transit)];
   }
 
   #answerOperational(
@@ -223,11 +246,16 @@ export class Login {
     if (valueOf(answers, "AuthMethod") !== undefined) {
       this.#authority.overlooked("AuthMethod=None is sent after the security stage");
     }
-    const alias = this.#admit();
+    this.#admit();
     if (this.#state.kind !== "admitted") {
       throw authentication.refused("it skips the security stage, but CHAP is required");
     }
-    return [...alias, ...declarations, ...this.#operationalDeclarations.splice(0), ...answers];
+    return [
+      ...this.#alias.splice(0),
+      ...declarations,
+      ...this.#operationalDeclarations.splice(0),
+      ...answers,
+    ];
   }
 
   #negotiate(pairs: readonly KeyValue[], stage: "security" | "operational"): KeyValue[] {
@@ -237,15 +265,15 @@ export class Login {
   }
 
   /** Admits the initiator once it has proved what it must. */
-  #admit(): KeyValue[] {
+  #admit(): void {
     const state = this.#state;
-    if (state.kind !== "authenticating" || !state.authentication.isProved) return [];
+    if (state.kind !== "authenticating" || !state.authentication.isProved) return;
     const { admission: { refusal, alias }, authentication } = state;
     if (refusal !== undefined) throw refusal;
     const identity = { ...state.identity, proved: authentication.proved };
     this.#authority.admitted(identity);
     this.#state = { kind: "admitted", identity, authentication };
-    return alias === undefined ? [] : [["TargetAlias", alias]];
+    if (alias !== undefined) this.#alias = [["TargetAlias", alias]];
   }
 
   #enter(stage: number): void {

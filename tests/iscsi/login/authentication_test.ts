@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import type { ChapConfig } from "../../../lib/config/chap.ts";
 import { Secret } from "../../../lib/config/secret.ts";
 import { Limits } from "../../../lib/iscsi/limits.ts";
-import { chapHash, type ChapOptions, fromHexValue } from "../../support/initiator_chap.ts";
+import { answerChallenge, chapHash, type ChapOptions, fromHexValue } from "../../support/initiator_chap.ts";
 import { INITIATOR_NAME, ISID, LoginRefused, Stage } from "../../support/initiator_login.ts";
 import type { Pdu } from "../../support/initiator_pdu.ts";
 import type { Initiator } from "../../support/initiator.ts";
@@ -143,11 +143,33 @@ Deno.test("a whole login with CHAP, as pairs", () =>
     );
     assertEquals([third.flags, statusOf(third)], [0x81, "0000"]);
     const proof = chapHash("7", 32, BOX.secret, Uint8Array.of(0, 1, 2));
-    assertEquals(decodeText(third.data), [
-      ["TargetAlias", "a friendly name"],
-      ["CHAP_N", "box"],
-      ["CHAP_R", `0x${proof.toHex()}`],
-    ]);
+    assertEquals(decodeText(third.data), [["CHAP_N", "box"], ["CHAP_R", `0x${proof.toHex()}`]]);
+  }));
+
+Deno.test("the alias of a target that asks for CHAP comes after the keys of CHAP, in the operational stage", () =>
+  withHarness({ targets: [{ ...GUARDED, comment: "a friendly name" }] }, async (harness) => {
+    for (const nextStage of [Stage.operational, Stage.fullFeature]) {
+      const initiator = harness.connect();
+      await say(initiator, greeting(nameOf()), nextStage);
+      const challenge = decodeText((await say(initiator, [["CHAP_A", "5"]], nextStage)).data);
+      const proved = await say(initiator, answerChallenge(challenge, BOB), nextStage);
+      assertEquals(statusOf(proved), "0000");
+      // Nothing follows the security stage where the initiator leaves out the other one.
+      const alias: TextPairs = [["TargetAlias", "a friendly name"]];
+      assertEquals(decodeText(proved.data), nextStage === Stage.fullFeature ? alias : []);
+      if (nextStage === Stage.fullFeature) continue;
+      await initiator.send(loginRequest({
+        ...{ isTransit: true, currentStage: Stage.operational, nextStage: Stage.fullFeature, isid: ISID },
+        ...{
+          initiatorTaskTag: proved.initiatorTaskTag,
+          cmdSn: initiator.nextCmdSn,
+          expStatSn: initiator.expStatSn,
+        },
+        text: encodeText([]),
+      }));
+      const last = await initiator.receive();
+      assertEquals(decodeText(last.data), [...alias, ["MaxRecvDataSegmentLength", "262144"]]);
+    }
   }));
 
 Deno.test("0201: wrong secret, wrong name, no name, and a target that cannot prove itself", () =>
@@ -282,12 +304,38 @@ Deno.test("a target proposes AuthMethod to an initiator that waits for it, once 
     assertEquals(statusOf(await say(again, [["AuthMethod", "CHAP"]])), "0200");
   }));
 
+Deno.test("an initiator may send CHAP_A together with its offer of CHAP", () =>
+  withHarness({ targets: [GUARDED, { name: "open" }] }, async (harness) => {
+    for (const [name, method] of [["disk", "CHAP,None"], ["disk", "CHAP"], ["open", "CHAP"]] as const) {
+      const initiator = harness.connect();
+      const first = await say(initiator, [...greeting(nameOf(name), method), ["CHAP_A", "7,5"]]);
+      const answers = decodeText(first.data);
+      assertEquals(answers.map(([key]) => key), [
+        "TargetPortalGroupTag",
+        "AuthMethod",
+        "CHAP_A",
+        "CHAP_I",
+        "CHAP_C",
+      ]);
+      const [, , algorithm, identifier, challenge] = answers.map(([, value]) => value);
+      assertEquals(algorithm, "7");
+      const response = chapHash("7", Number(identifier), BOB.secret, fromHexValue(challenge!)).toHex();
+      const last = await say(initiator, [["CHAP_N", "bob"], ["CHAP_R", `0x${response}`]], Stage.fullFeature);
+      assertEquals([last.flags, statusOf(last)], [0x83, "0000"]);
+    }
+    const wrong = harness.connect();
+    await say(wrong, [...greeting(nameOf()), ["CHAP_A", "5"]]);
+    assertEquals(statusOf(await say(wrong, [["CHAP_N", "bob"], ["CHAP_R", "0x00"]])), "0201");
+  }));
+
 Deno.test("0200 and 0207: keys of CHAP where they have no place", () =>
   withHarness({ targets: [GUARDED, { name: "open" }] }, async (harness) => {
     const [hello, open] = [greeting(nameOf()), greeting(nameOf("open"))];
     const challenge: TextPairs = [["CHAP_A", "5"]];
     const rows: readonly [string, readonly TextPairs[]][] = [
-      ["0200", [[...hello, ...challenge]]],
+      // None is chosen.
+      ["0200", [[...open, ...challenge]]],
+      ["0200", [[...hello, ["CHAP_N", "bob"], ["CHAP_R", "0x00"]]]],
       ["0200", [open.slice(0, 2), challenge]],
       ["0200", [hello, [["CHAP_N", "bob"], ["CHAP_R", "0x00"]]]],
       ["0200", [hello, challenge, challenge]],

@@ -146,4 +146,22 @@ export const LINUX_DISK: readonly Scenario[] = [
       await guest.run(`${persist} --clear --param-rk=0xa ${anna} >/dev/null; ${write}${ben}`);
     },
   }),
+  linux({
+    name: "maintenance",
+    proves: "sg3_utils has a disk test itself, formats it, and finds it zero",
+    limitSeconds: 120,
+    async run(guest, context): Promise<void> {
+      const appliance = context.appliance(conf("16MB"));
+      await context.serve(appliance);
+      const disk = await enter(guest, appliance);
+      await guest.run(
+        `pattern old 16777216 >/run/old; dd if=/run/old of=${disk} bs=64k oflag=direct status=none`,
+      );
+      assertEquals(readBacking(appliance, "disk", 0, 4), pattern("old", 4));
+      await guest.run(`rm /run/old; sg_senddiag --test ${disk}; sg_format --format --quick --wait ${disk}`);
+      const content = readBacking(appliance, "disk", 0, 16 * MB);
+      assertEquals(firstDifference(content, new Uint8Array(content.length)), undefined);
+      await guest.run(`dd if=${disk} bs=64k iflag=direct status=none | cmp -n 16777216 - /dev/zero`);
+    },
+  }),
 ];

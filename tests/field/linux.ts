@@ -15,7 +15,7 @@ const RECORD_BYTES = 65536;
 
 /** A scenario in the guest. */
 export interface LinuxScenario extends Omit<Scenario, "needs" | "run"> {
-  /** What its kernel may report although it is trouble elsewhere: an extended regular expression. */
+  /** Lines of its kernel's log that are trouble elsewhere and are expected here: an extended regular expression. */
   readonly mayReport?: string;
   run(guest: LinuxGuest, context: Context): Promise<void>;
 }
@@ -26,7 +26,7 @@ export function linux({ name, proves, limitSeconds, mayReport = "", run }: Linux
     name: `linux-${name}`,
     proves,
     limitSeconds,
-    needs: ["qemu-system-x86_64", "dpkg-deb"],
+    needs: ["qemu-system-x86_64", "apt-get", "dpkg-deb"],
     async run(context): Promise<void> {
       const guest = await context.shared.get("linux", () => LinuxGuest.boot());
       try {

@@ -134,7 +134,7 @@ export const LINUX_DISK: readonly Scenario[] = [
         ${persist} --reserve --param-rk=0xa --prout-type=5 ${anna} >/dev/null
         ${write}${anna}`);
       const shutOut = async (): Promise<void> => {
-        assertMatch((await guest.attempt(`${write}${ben}`)).stdout, /Invalid exchange|Input\/output error/);
+        assertMatch((await guest.attempt(`${write}${ben}`)).output, /Invalid exchange|Input\/output error/);
       };
       await shutOut();
       await server.kill();
@@ -148,7 +148,7 @@ export const LINUX_DISK: readonly Scenario[] = [
   }),
   linux({
     name: "maintenance",
-    proves: "sg3_utils has a disk test itself, formats it, and finds it zero",
+    proves: "Linux has a disk test itself, formats it with sg_format, and finds it zero",
     limitSeconds: 120,
     async run(guest, context): Promise<void> {
       const appliance = context.appliance(conf("16MB"));

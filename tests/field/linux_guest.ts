@@ -6,11 +6,12 @@
  */
 import { fromFileUrl } from "@std/path";
 import { withTimeLimit } from "../support/initiator_connection.ts";
-import type { ToolResult } from "../support/tools.ts";
 import { linuxImage } from "./linux_image.ts";
+import { CannotRun } from "./scenario.ts";
 
 const BOOT_LIMIT_MS = 180_000;
-const COMMAND_LIMIT_SECONDS = 120;
+/** Longest that a script may take, and what it waits for in turn. */
+const SCRIPT_LIMIT_SECONDS = 240;
 /** Longest that a guest may take to report that a script took too long. */
 const ANSWER_LIMIT_MS = 30_000;
 
@@ -30,6 +31,13 @@ const QEMU = [
 ];
 const KERNEL_PARAMETERS = "console=ttyS0 quiet panic=-1 mitigations=off ipv6.disable=1 random.trust_cpu=on";
 
+/** The end of a script. */
+export interface ScriptResult {
+  readonly code: number;
+  /** The text of stdout and stderr. */
+  readonly output: string;
+}
+
 /** A running guest. */
 export class LinuxGuest {
   readonly #child: Deno.ChildProcess;
@@ -48,7 +56,7 @@ export class LinuxGuest {
   /**
    * Boots a guest and waits until it takes scripts.
    *
-   * @throws {Error} when it does not, with the output of its kernel
+   * @throws {CannotRun} when it does not, with the output of its kernel
    */
   static async boot(): Promise<LinuxGuest> {
     const { kernel, initramfs } = await linuxImage();
@@ -75,23 +83,18 @@ export class LinuxGuest {
     } catch (error) {
       const output = Deno.readTextFileSync(console);
       await guest[Symbol.asyncDispose]();
-      throw new Error(`Cannot boot the guest: ${error}\n${output}`);
+      throw new CannotRun(`the guest does not boot: ${error}\n${output}`);
     }
   }
 
   /** Runs a shell script to its end. */
-  async attempt(script: string, limitSeconds = COMMAND_LIMIT_SECONDS): Promise<ToolResult> {
+  async attempt(script: string): Promise<ScriptResult> {
     const encoded = new TextEncoder().encode(`${script}\n`).toBase64();
-    await this.#writer.write(new TextEncoder().encode(`${limitSeconds} ${encoded}\n`));
-    const limitMs = limitSeconds * 1000 + ANSWER_LIMIT_MS;
-    const [code = "", output = ""] =
-      (await withTimeLimit(this.#readLine(), limitMs, `see the end of ${script}`))
-        .split(" ");
-    return {
-      code: Number(code),
-      stdout: new TextDecoder().decode(Uint8Array.fromBase64(output)),
-      stderr: "",
-    };
+    await this.#writer.write(new TextEncoder().encode(`${SCRIPT_LIMIT_SECONDS} ${encoded}\n`));
+    const limitMs = SCRIPT_LIMIT_SECONDS * 1000 + ANSWER_LIMIT_MS;
+    const line = await withTimeLimit(this.#readLine(), limitMs, `see the end of ${script}`);
+    const [code = "", output = ""] = line.split(" ");
+    return { code: Number(code), output: new TextDecoder().decode(Uint8Array.fromBase64(output)) };
   }
 
   /**
@@ -99,10 +102,10 @@ export class LinuxGuest {
    *
    * @throws {Error} when it fails, with its output
    */
-  async run(script: string, limitSeconds = COMMAND_LIMIT_SECONDS): Promise<string> {
-    const { code, stdout } = await this.attempt(script, limitSeconds);
-    if (code !== 0) throw new Error(`In the guest: ${script}: exit code ${code}\n${stdout}`);
-    return stdout.trim();
+  async run(script: string): Promise<string> {
+    const { code, output } = await this.attempt(script);
+    if (code !== 0) throw new Error(`In the guest: ${script}: exit code ${code}\n${output}`);
+    return output.trim();
   }
 
   /** Ends the guest like a power failure. */

@@ -33,7 +33,7 @@ const MODULES = [
 ];
 
 const INIT = fromFileUrl(new URL("guest/init", import.meta.url));
-const DOWNLOAD_LIMIT_MS = 480_000;
+const DOWNLOAD_LIMIT_MS = 240_000;
 
 /** Returns the image, built now when the cache has none for this source. */
 export async function linuxImage(): Promise<LinuxImage> {

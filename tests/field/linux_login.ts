@@ -20,7 +20,7 @@ export const LINUX_LOGIN: readonly Scenario[] = [
   linux({
     name: "login",
     proves: "Linux discovers a target, logs in, and reads and writes both of its LUNs",
-    limitSeconds: 300,
+    limitSeconds: 600,
     async run(guest, context): Promise<void> {
       const appliance = context.appliance(
         `initiators = ${GUEST}\n${NETWORKS}[disk]\nsize = 16MB 8MB\n[other]\nsize = 8MB\n`,
@@ -58,7 +58,7 @@ export const LINUX_LOGIN: readonly Scenario[] = [
         done`);
       assertEquals(await guest.run(`${discovery} --discover`), `${portal},1 ${NODE}:disk`);
       await guest.run(`set_options disk ${chapOptions(NODE_AUTH, "a-wrong-secret")}`);
-      assertMatch((await guest.attempt("log_in disk")).stdout, /authori[sz]ation failure/);
+      assertMatch((await guest.attempt("log_in disk")).output, /authori[sz]ation failure/);
       await guest.run(`set_options disk ${chapOptions(NODE_AUTH)}; log_in disk; disk disk`);
     },
   }),
@@ -72,7 +72,7 @@ export const LINUX_LOGIN: readonly Scenario[] = [
       await context.serve(appliance);
       await guest.run(`iscsiadm -m discovery -t sendtargets -p ${portalOf(appliance)}`);
       await guest.run(`set_options disk ${chapOptions(NODE_AUTH)} ${MUTUAL_OPTIONS}secret-of-another`);
-      assertMatch((await guest.attempt("log_in disk")).stdout, /fail/);
+      assertMatch((await guest.attempt("log_in disk")).output, /fail/);
       await guest.run(`set_options disk ${MUTUAL_OPTIONS}secret-of-the-target; log_in disk; disk disk`);
     },
   }),

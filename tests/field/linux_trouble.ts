@@ -105,7 +105,7 @@ export const LINUX_TROUBLE: readonly Scenario[] = [
   }),
   linux({
     name: "full",
-    proves: "On a full file system Linux gets 27/07 for new blocks only, and writes on after space is freed",
+    proves: "Linux gets 27/07 for new blocks of a full file system, and writes on when it has space",
     limitSeconds: 240,
     mayReport: "critical space allocation error|Sense Key",
     async run(guest, context): Promise<void> {
@@ -120,7 +120,7 @@ export const LINUX_TROUBLE: readonly Scenario[] = [
       const write = `dd if=/dev/urandom of=${device} bs=64k count=1 seek=500 oflag=direct status=none`;
       const refused = await guest.attempt(write);
       assert(refused.code !== 0, "a write to a new block succeeded");
-      assertStringIncludes(refused.stdout, "No space left on device");
+      assertStringIncludes(refused.output, "No space left on device");
       assertStringIncludes(await guest.run("dmesg"), "Add. Sense: Space allocation failed write protect");
       await guest.run("await_writes 8");
       disk.empty();

@@ -45,6 +45,7 @@ const PACKAGES = {
   "systemd-analyze": "systemd",
   "qemu-system-x86_64": "qemu-system-x86",
   "dpkg-deb": "dpkg",
+  "apt-get": "apt",
   "pxe-virtio.rom": "ipxe-qemu",
   "nmap": "nmap",
   "tshark": "tshark",

@@ -1,6 +1,7 @@
 /** The scenarios of Linux share one guest; each leaves no session in it, and no trouble in the log of its kernel. */
 import { assert, assertEquals } from "@std/assert";
 import type { Appliance } from "../end_to_end/appliance.ts";
+import type { Tool } from "../support/tools.ts";
 import { LinuxGuest } from "./linux_guest.ts";
 import type { Context, Scenario } from "./scenario.ts";
 
@@ -15,18 +16,22 @@ const RECORD_BYTES = 65536;
 
 /** A scenario in the guest. */
 export interface LinuxScenario extends Omit<Scenario, "needs" | "run"> {
+  /** Programs of the host that it needs besides those for the guest. */
+  readonly needs?: readonly Tool[];
   /** Lines of its kernel's log that are trouble elsewhere and are expected here: an extended regular expression. */
   readonly mayReport?: string;
   run(guest: LinuxGuest, context: Context): Promise<void>;
 }
 
 /** Returns a scenario that runs in the guest. */
-export function linux({ name, proves, limitSeconds, mayReport = "", run }: LinuxScenario): Scenario {
+export function linux(
+  { name, proves, limitSeconds, needs = [], mayReport = "", run }: LinuxScenario,
+): Scenario {
   return {
     name: `linux-${name}`,
     proves,
     limitSeconds,
-    needs: ["qemu-system-x86_64", "apt-get", "dpkg-deb"],
+    needs: ["qemu-system-x86_64", "apt-get", "dpkg-deb", ...needs],
     async run(context): Promise<void> {
       const guest = await context.shared.get("linux", () => LinuxGuest.boot());
       try {
@@ -53,6 +58,11 @@ async function lastWords(guest: LinuxGuest): Promise<string> {
 /** Returns the portal of an appliance as iscsiadm names it. */
 export function portalOf(appliance: Appliance, address = "127.0.0.1"): string {
   return `${address}:${appliance.port}`;
+}
+
+/** Logs the guest in to the target [disk] of an appliance; returns the device of its LUN 0. */
+export async function enter(guest: LinuxGuest, appliance: Appliance): Promise<string> {
+  return await guest.run(`enter disk ${portalOf(appliance)}`);
 }
 
 /** Returns the hash of a backing file, as `hash_of` in the guest prints it. */

@@ -4,6 +4,7 @@ import type { Appliance } from "../end_to_end/appliance.ts";
 import type { Scenario } from "./scenario.ts";
 import {
   allocatedBytes,
+  enter,
   firstDifference,
   hashOfBacking,
   linux,
@@ -11,7 +12,6 @@ import {
   portalOf,
   readBacking,
 } from "./linux.ts";
-import type { LinuxGuest } from "./linux_guest.ts";
 
 const MB = 1024 ** 2;
 const SECTOR = 512;
@@ -24,11 +24,6 @@ const EXTENT = /^ *\d+: +(\d+)\.\. *\d+: +(\d+)\.\. *\d+: +(\d+):/gm;
 /** Returns a conf with one target. */
 function conf(size: string): string {
   return `networks = 127.0.0.0/8\n[disk]\nsize = ${size}\n`;
-}
-
-/** Logs the guest in to the target of an appliance; returns its device. */
-async function enter(guest: LinuxGuest, appliance: Appliance): Promise<string> {
-  return await guest.run(`enter disk ${portalOf(appliance)}`);
 }
 
 /** Returns a scenario with a file system in the guest. */

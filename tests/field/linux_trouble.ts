@@ -1,8 +1,8 @@
 /** Linux at work while something happens: a path goes, the conf changes, the server dies, the file system is full. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { SmallFileSystem } from "../support/small_file_system.ts";
+import { findObstacle, SmallFileSystem } from "../support/small_file_system.ts";
 import { CannotRun, type Scenario } from "./scenario.ts";
-import { checkRecords, linux, portalOf } from "./linux.ts";
+import { checkRecords, enter, linux, portalOf } from "./linux.ts";
 
 const NETWORKS = "networks = 127.0.0.0/8\n";
 const DISK = "[disk]\nsize = 16MB\n";
@@ -64,7 +64,7 @@ export const LINUX_TROUBLE: readonly Scenario[] = [
     async run(guest, context): Promise<void> {
       const appliance = context.appliance(`${NETWORKS}${DISK}`);
       await context.serve(appliance);
-      const disk = await guest.run(`enter disk ${portalOf(appliance)}`);
+      const disk = await enter(guest, appliance);
       await guest.run(`start_writer ${disk} ${SLOTS}; await_writes 5`);
       for (
         const others of [
@@ -91,7 +91,7 @@ export const LINUX_TROUBLE: readonly Scenario[] = [
     async run(guest, context): Promise<void> {
       const appliance = context.appliance(`${NETWORKS}${DISK}`);
       let server = await context.serve(appliance);
-      const disk = await guest.run(`enter disk ${portalOf(appliance)}`);
+      const disk = await enter(guest, appliance);
       await guest.run(`start_writer ${disk} ${SLOTS}`);
       for (let round = 0; round < 3; round++) {
         await guest.run("await_writes 30");
@@ -105,16 +105,18 @@ export const LINUX_TROUBLE: readonly Scenario[] = [
   }),
   linux({
     name: "full",
+    needs: ["mkfs.ext4", "fallocate"],
     proves: "Linux gets 27/07 for new blocks of a full file system, and writes on when it has space",
     limitSeconds: 240,
     mayReport: "critical space allocation error|Sense Key",
     async run(guest, context): Promise<void> {
-      if (Deno.uid() !== 0) throw new CannotRun("takes root, for a file system of its own");
+      const obstacle = findObstacle("ext4");
+      if (obstacle !== undefined) throw new CannotRun(obstacle);
       const disk = context.use(await SmallFileSystem.mount("ext4"));
       const appliance = context.appliance(`${NETWORKS}[disk]\nsize = 64MB\n`);
       Deno.symlinkSync(disk.folder, appliance.storage);
       await context.serve(appliance);
-      const device = await guest.run(`enter disk ${portalOf(appliance)}`);
+      const device = await enter(guest, appliance);
       await guest.run(`start_writer ${device} 4; await_writes 4`);
       await disk.fill();
       const write = `dd if=/dev/urandom of=${device} bs=64k count=1 seek=500 oflag=direct status=none`;

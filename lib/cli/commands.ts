@@ -1,4 +1,8 @@
+import { RIGHT_NAMES, type RightName } from "../server/held_rights.ts";
 import type { Command } from "./command.ts";
+
+/** The rights to reach the running server: the socket is a path, and to newer versions of Deno an address. */
+const CLIENT_RIGHTS: readonly RightName[] = ["read", "write", "net"];
 
 /** Every command, in the order of the help text. */
 export const COMMANDS: readonly Command[] = [
@@ -11,6 +15,7 @@ export const COMMANDS: readonly Command[] = [
       "program, images, files that build did not make, and lost disks.",
     ],
     options: ["conf", "json"],
+    rights: ["read", "run", "sys"],
     load: async () => (await import("./check.ts")).check,
   },
   {
@@ -27,6 +32,7 @@ export const COMMANDS: readonly Command[] = [
       "notice.",
     ],
     options: ["conf", "dryRun", "force", "json"],
+    rights: RIGHT_NAMES,
     load: async () => (await import("./build.ts")).build,
   },
   {
@@ -37,6 +43,7 @@ export const COMMANDS: readonly Command[] = [
       'line for each portal, then "ready". Events go to standard error, one line each.',
     ],
     options: ["conf", "log", "logLevel"],
+    rights: RIGHT_NAMES,
     isServer: true,
     load: async () => (await import("./serve.ts")).serve,
   },
@@ -50,6 +57,7 @@ export const COMMANDS: readonly Command[] = [
       "Where the conf names another storage folder, --storage names the one of the running server.",
     ],
     options: ["conf", "storage", "force", "json"],
+    rights: CLIENT_RIGHTS,
     load: async () => (await import("./reload.ts")).reload,
   },
   {
@@ -62,6 +70,7 @@ export const COMMANDS: readonly Command[] = [
       "state of the disk, and ends with 1.",
     ],
     options: ["conf", "storage", "watch", "json"],
+    rights: RIGHT_NAMES,
     load: async () => (await import("./status.ts")).status,
   },
   {
@@ -74,6 +83,7 @@ export const COMMANDS: readonly Command[] = [
     ],
     arguments: { syntax: "SESSION|INITIATOR|TARGET", min: 1, max: 1 },
     options: ["conf", "storage", "now", "yes"],
+    rights: CLIENT_RIGHTS,
     load: async () => (await import("./disconnect.ts")).disconnect,
   },
   {
@@ -87,6 +97,7 @@ export const COMMANDS: readonly Command[] = [
     ],
     arguments: { syntax: "[clear TARGET [LUN]]", min: 0, max: 3, words: ["clear"] },
     options: ["conf", "storage", "yes", "json"],
+    rights: CLIENT_RIGHTS,
     load: async () => (await import("./reservations.ts")).reservations,
   },
   {
@@ -97,6 +108,7 @@ export const COMMANDS: readonly Command[] = [
       "takes. With --hex it has 128 bits.",
     ],
     options: ["hex"],
+    rights: [],
     load: async () => (await import("./secret.ts")).secret,
   },
   {
@@ -107,6 +119,7 @@ export const COMMANDS: readonly Command[] = [
       "SIGTERM and SIGINT end it and remove the folder.",
     ],
     options: [],
+    rights: RIGHT_NAMES,
     isServer: true,
     load: async () => (await import("./demo.ts")).demo,
   },

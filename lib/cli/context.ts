@@ -1,4 +1,5 @@
 import type { Clock } from "../iscsi/clock.ts";
+import type { ProcessRights } from "../server/held_rights.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** A destination of text. */
@@ -22,6 +23,8 @@ export interface Context {
   readonly terminal?: Terminal | undefined;
   /** The clock of what is shown while a command waits; that of the system by default. */
   readonly clock?: Clock;
+  /** The rights of this process; undefined for all. */
+  readonly rights?: ProcessRights;
   /** The version of this program. */
   readonly version: string;
 }

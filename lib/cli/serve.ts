@@ -87,6 +87,7 @@ async function serveWithLog(
     interfaces: () => interfaceAddresses(Deno.networkInterfaces()),
     clock: systemClock,
     startWorker,
+    ...(context.rights === undefined ? {} : { rights: context.rights }),
     log,
     workerLog,
     onListening: (address, port) => print(`listening on ${formatPortal(address, port)}\n`),
@@ -124,7 +125,7 @@ async function superviseUntilStopped(
   await using space = new SpaceWatch({ config: () => supervisor.serving.config, log, clock: systemClock });
   const reloader = new Reloader({
     file,
-    parse: () => parseFile(file),
+    parse: () => parseFile(file, context),
     supervisor,
     log,
     onApplied: takeOver,

@@ -4,6 +4,9 @@ import type { Command } from "./command.ts";
 /** The rights to reach the running server: the socket is a path, and to newer versions of Deno an address. */
 const CLIENT_RIGHTS: readonly RightName[] = ["read", "write", "net"];
 
+/** The rights to compare a conf with the rights of this program, besides: its addresses. */
+const RELOAD_RIGHTS: readonly RightName[] = [...CLIENT_RIGHTS, "sys"];
+
 /** Every command, in the order of the help text. */
 export const COMMANDS: readonly Command[] = [
   {
@@ -57,7 +60,7 @@ export const COMMANDS: readonly Command[] = [
       "Where the conf names another storage folder, --storage names the one of the running server.",
     ],
     options: ["conf", "storage", "force", "json"],
-    rights: CLIENT_RIGHTS,
+    rights: RELOAD_RIGHTS,
     load: async () => (await import("./reload.ts")).reload,
   },
   {
@@ -68,8 +71,12 @@ export const COMMANDS: readonly Command[] = [
       "full, the sessions with their traffic, and the refused initiators with the rule that refused. Rates are those " +
       "of one second, or with --watch of the time between two looks. Where no server runs it says so, shows the " +
       "state of the disk, and ends with 1.",
+      "With --wait it prints nothing, and ends once the server accepts initiators: with 0, or with 1 when that takes " +
+      "longer than the time given.",
+      "With --wait it shows nothing, and ends once the server accepts initiators: with 0, or with 1 when that takes " +
+      "longer than the time given.",
     ],
-    options: ["conf", "storage", "watch", "json"],
+    options: ["conf", "storage", "watch", "wait", "json"],
     rights: RIGHT_NAMES,
     load: async () => (await import("./status.ts")).status,
   },
@@ -99,6 +106,18 @@ export const COMMANDS: readonly Command[] = [
     options: ["conf", "storage", "yes", "json"],
     rights: CLIENT_RIGHTS,
     load: async () => (await import("./reservations.ts")).reservations,
+  },
+  {
+    name: "unit",
+    summary: "print a systemd unit for the conf",
+    description: [
+      "Prints a unit of systemd that starts the server at boot, with the rights that the conf needs: its folders, " +
+      "block devices and networks, and as few capabilities as the owners of the files and the ports allow. Print it " +
+      "again when the conf changes these.",
+    ],
+    options: ["conf"],
+    rights: ["read", "sys"],
+    load: async () => (await import("./unit.ts")).unit,
   },
   {
     name: "secret",

@@ -20,7 +20,9 @@ export async function runCommandLine(args: readonly string[], context: Context):
     return isServer ? exitCode : exitCodeAfterOutput(exitCode, context);
   } catch (error) {
     if (!(error instanceof Error) || !isSystemError(error)) throw error;
-    context.stderr.write(`iscsi: ${error instanceof ProvisionError ? error.message : reasonOf(error)}\n`);
+    context.stderr.write(
+      `iscsi: ${error instanceof Deno.errors.NotCapable ? reasonOf(error) : error.message}\n`,
+    );
     return EXIT_CODES.failed.code;
   }
 }

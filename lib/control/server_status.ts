@@ -12,6 +12,8 @@ export interface ServerStatus {
   /** The portals at which it listens, as `address:port`. */
   readonly portals: readonly string[];
   readonly space: SpaceReport;
+  /** It accepts initiators: a worker listens at every portal that it can. */
+  readonly ready: boolean;
   /** Null while no target worker runs, briefly after a crash. */
   readonly node: ServedSnapshot | null;
 }

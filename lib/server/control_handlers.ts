@@ -10,6 +10,8 @@ export interface ControlHandlersOptions {
   readonly supervisor: Supervisor;
   readonly reloader: Reloader;
   readonly space: SpaceWatch;
+  /** Reports whether the server accepts initiators. */
+  readonly isReady: () => boolean;
   /** The version of this program. */
   readonly version: string;
 }
@@ -27,7 +29,7 @@ export function controlHandlers(options: ControlHandlersOptions): ControlHandler
 }
 
 async function status(
-  { supervisor, space, version }: ControlHandlersOptions,
+  { supervisor, space, isReady, version }: ControlHandlersOptions,
   uptimeSeconds: number,
 ): Promise<ServerStatus> {
   const node = supervisor.hasWorker ? await supervisor.ask({ kind: "snapshot" }) : null;
@@ -39,6 +41,7 @@ async function status(
     storage: supervisor.serving.config.storage,
     portals: supervisor.portals,
     space: space.report(),
+    ready: isReady(),
     node,
   };
 }

@@ -49,6 +49,7 @@ const STATUS = {
   storage: "/data",
   portals: [],
   space: { files: [], fileSystems: [] },
+  ready: true,
   node: {
     sessions: SESSIONS,
     initiators: [],

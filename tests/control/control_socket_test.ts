@@ -20,6 +20,7 @@ const STATUS: ServerStatus = {
   storage: "/data",
   portals: [],
   space: { files: [], fileSystems: [] },
+  ready: true,
   node: null,
 };
 const REQUEST = encodeLine({ request: "status", parameters: {} });

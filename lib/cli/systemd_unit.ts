@@ -1,4 +1,5 @@
 import { EXIT_CODES } from "./exit_code.ts";
+import { printable } from "./show_text.ts";
 
 /** A block device that a unit must allow. */
 export interface UnitDevice {
@@ -45,11 +46,11 @@ export function systemdUnit(needs: UnitNeeds): string {
 const INSTALL = ["[Install]", "WantedBy=multi-user.target"];
 
 function head({ program, conf, folders }: UnitNeeds): string[] {
-  const options = conf === undefined ? "" : ` --conf ${conf}`;
+  const options = conf === undefined ? "" : ` --conf ${printable(conf)}`;
   return [
-    `# Made by "iscsi unit${options}"; make it again when the conf names other folders, devices,`,
-    "# networks or ports:",
-    `# ${program} unit${options} >/etc/systemd/system/iscsi.service && systemctl daemon-reload`,
+    "# The rights in this unit are those that the conf needs. When it names other folders, devices,",
+    "# networks or ports, make the unit again:",
+    `# ${printable(program)} unit${options} >/etc/systemd/system/iscsi.service && systemctl daemon-reload`,
     "",
     "[Unit]",
     "Description=iSCSI target",
@@ -62,7 +63,8 @@ function head({ program, conf, folders }: UnitNeeds): string[] {
 
 function service({ program, conf, unitCount }: UnitNeeds): string[] {
   const run = (command: string): string =>
-    [word(program), command, ...(conf === undefined ? [] : ["--conf", word(conf)])].join(" ");
+    [word(program), command, ...(conf === undefined ? [] : ["--conf", word(conf.replaceAll("$", "$$$$"))])]
+      .join(" ");
   const { wrongUsage, confErrors } = EXIT_CODES;
   return [
     "[Service]",
@@ -88,7 +90,7 @@ function confinement(needs: UnitNeeds): string[] {
   return [
     "# Only these may be written. A folder that is missing leaves the error to the server.",
     "ProtectSystem=strict",
-    ...needs.folders.map((folder) => `ReadWritePaths=-${word(folder)}`),
+    ...needs.folders.map((folder) => `ReadWritePaths=${word(`-${folder}`)}`),
     `ProtectHome=${needs.usesHome ? "read-only" : "yes"}`,
     `PrivateTmp=${needs.usesTemporary ? "no" : "yes"}`,
     ...devices(needs),
@@ -165,6 +167,6 @@ const FIXED_RESTRICTIONS = [
 
 /** Quotes a word of a unit: systemd.syntax(7) and the specifiers of systemd.unit(5). */
 function word(text: string): string {
-  const escaped = text.replaceAll("%", "%%").replaceAll(/["\\]/g, "\\$&");
+  const escaped = text.replaceAll("%", "%%").replaceAll(/["\\]/g, "\\$&").replaceAll("\n", "\\n");
   return /^[\w%./:@+,=-]+$/.test(escaped) ? escaped : `"${escaped}"`;
 }

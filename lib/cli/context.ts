@@ -1,5 +1,5 @@
 import type { Clock } from "../iscsi/clock.ts";
-import type { ProcessRights } from "../server/held_rights.ts";
+import type { DroppableRights } from "../server/held_rights.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** A destination of text. */
@@ -24,7 +24,7 @@ export interface Context {
   /** The clock of what is shown while a command waits; that of the system by default. */
   readonly clock?: Clock;
   /** The rights of this process; undefined for all. */
-  readonly rights?: ProcessRights;
+  readonly rights?: DroppableRights;
   /** The version of this program. */
   readonly version: string;
 }

@@ -1,3 +1,4 @@
+import type { InterfaceAddress } from "../access/interfaces.ts";
 import type { Clock } from "../iscsi/clock.ts";
 import type { DroppableRights } from "../server/held_rights.ts";
 import type { Terminal } from "./terminal.ts";
@@ -23,6 +24,8 @@ export interface Context {
   readonly terminal?: Terminal | undefined;
   /** The clock of what is shown while a command waits; that of the system by default. */
   readonly clock?: Clock;
+  /** Returns the addresses of this server; those of the system by default. */
+  readonly interfaces?: () => readonly InterfaceAddress[];
   /** The rights of this process; undefined for all. */
   readonly rights?: DroppableRights;
   /** The version of this program. */

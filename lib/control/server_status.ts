@@ -1,3 +1,4 @@
+import type { NetworkPaths } from "../access/target_portals.ts";
 import type { ServedSnapshot } from "./unit_problem.ts";
 
 /** The status of a running server. */
@@ -11,11 +12,19 @@ export interface ServerStatus {
   readonly storage: string;
   /** The portals at which it listens, as `address:port`. */
   readonly portals: readonly string[];
+  readonly paths: readonly TargetPaths[];
   readonly space: SpaceReport;
   /** It accepts initiators: a worker listens at every portal that it can. */
   readonly ready: boolean;
   /** Null while no target worker runs, briefly after a crash. */
   readonly node: ServedSnapshot | null;
+}
+
+/** The portals that discovery reports for a target. */
+export interface TargetPaths {
+  /** The name of the target in the conf. */
+  readonly target: string;
+  readonly networks: readonly NetworkPaths[];
 }
 
 /** The space that backing files take, and its growth, as plain data. */

@@ -1,3 +1,5 @@
+import type { InterfaceAddress } from "../access/interfaces.ts";
+import { networkPaths } from "../access/target_portals.ts";
 import type { ControlHandlers } from "../control/control_requests.ts";
 import type { ServerStatus } from "../control/server_status.ts";
 import { disconnect } from "./disconnect.ts";
@@ -10,6 +12,8 @@ export interface ControlHandlersOptions {
   readonly supervisor: Supervisor;
   readonly reloader: Reloader;
   readonly space: SpaceWatch;
+  /** Returns the addresses of this server now. */
+  readonly interfaces: () => readonly InterfaceAddress[];
   /** Reports whether the server accepts initiators. */
   readonly isReady: () => boolean;
   /** The version of this program. */
@@ -29,17 +33,23 @@ export function controlHandlers(options: ControlHandlersOptions): ControlHandler
 }
 
 async function status(
-  { supervisor, space, isReady, version }: ControlHandlersOptions,
+  { supervisor, space, interfaces, isReady, version }: ControlHandlersOptions,
   uptimeSeconds: number,
 ): Promise<ServerStatus> {
+  const { storage, targets, port } = supervisor.serving.config;
+  const addresses = interfaces();
   const node = supervisor.hasWorker ? await supervisor.ask({ kind: "snapshot" }) : null;
   return {
     version,
     pid: Deno.pid,
     uptimeSeconds,
     monotonicMs: performance.now(),
-    storage: supervisor.serving.config.storage,
+    storage,
     portals: supervisor.portals,
+    paths: targets.map((target) => ({
+      target: target.name,
+      networks: networkPaths(target, port, addresses),
+    })),
     space: space.report(),
     ready: isReady(),
     node,

@@ -102,6 +102,11 @@ const BUSY: StatusReport = {
       name: "xenserver",
       iscsiName: "iqn.2002-08.info.netmanager:xenserver",
       comment: "The pool's disks",
+      paths: [
+        { network: "192.168.100.0/24", portals: ["192.168.100.1:3260", "[fd00::1]:3260"] },
+        { network: "fd00::/64", portals: ["[fd00::1]:3260", "192.168.100.1:3260"] },
+        { network: "10.0.0.0/8", portals: [] },
+      ],
       logicalUnits: [
         {
           lun: 0,
@@ -133,6 +138,7 @@ const BUSY: StatusReport = {
       name: "raw",
       iscsiName: "iqn.2002-08.info.netmanager:raw",
       comment: "raw",
+      paths: [{ network: "192.168.100.0/24", portals: ["192.168.100.1:3260"] }],
       logicalUnits: [{
         lun: 255,
         path: "/dev/sdb",
@@ -234,6 +240,12 @@ xenserver  iqn.2002-08.info.netmanager:xenserver  The pool's disks
 raw  iqn.2002-08.info.netmanager:raw
   255        1.25 TB           -            -        0     0.0        -        -
 
+TARGET     INITIATORS IN     ARE OFFERED
+xenserver  192.168.100.0/24  192.168.100.1:3260 [fd00::1]:3260
+           fd00::/64         [fd00::1]:3260 192.168.100.1:3260
+           10.0.0.0/8        none: no interface is in it
+raw        192.168.100.0/24  192.168.100.1:3260
+
 File system /data/iscsi: 120 GB of 1 TB left, full in 34 d 6 h (3.5 GB/day)
 File system /big/one: 1 GB of 1 TB left, not growing
 
@@ -318,6 +330,7 @@ Deno.test("iscsi status shows the disk where no server runs", () => {
     refusals: null,
     targets: BUSY.targets.slice(0, 1).map((target) => ({
       ...target,
+      paths: null,
       logicalUnits: target.logicalUnits.map((unit) => ({ ...unit, traffic: null })),
     })),
   };
@@ -388,4 +401,24 @@ Deno.test("iscsi status in brief has one line for each session", () => {
     "65535  discovery iqn.200...-2.example.com         1 s        -        -        -",
     "",
   ]);
+});
+
+Deno.test("iscsi status shows odd names of initiators as the conf lists them, and breaks no line within one", () => {
+  const initiatorName = 'iqn.2008-11.org.linux-kvm:web server "1"';
+  const shown = '"iqn.2008-11.org.linux-kvm:web server \\"1\\""';
+  const refusals = {
+    ...BUSY.refusals!,
+    recent: [{
+      ...BUSY.refusals!.recent[0]!,
+      initiatorName,
+      rule: `initiators of [a] does not list ${shown}`,
+    }],
+  };
+  const report = { ...BUSY, sessions: [{ ...BUSY.sessions[1]!, initiatorName }], refusals };
+  const lines = showPlain(report, 120);
+  assert(lines.some((line) => line.startsWith(`65535  ${shown}  `)), lines.join("\n"));
+  assert(lines.some((line) => line.startsWith(`  192.168.100.9 ${shown}  `)), lines.join("\n"));
+  assertEquals(showPlain(report, 70).slice(-2), ["     initiators of [a] does not list", `     ${shown}`]);
+  const brief = showStatus(report, { columns: 120, isBrief: true, style: PLAIN_STYLE, nowMs: NOW_MS });
+  assert(brief.some((line) => line.startsWith(`65535  discovery ${shown}  `)), brief.join("\n"));
 });

@@ -20,6 +20,7 @@ import type { Context } from "./context.ts";
 import { hangupSignals } from "./interruption.ts";
 import { eventLog } from "./log_format.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
+import { notifyReady } from "./notify_ready.ts";
 import { loadConfig, parseFile, reportDiagnostics } from "./load_config.ts";
 import type { OptionValues } from "./options.ts";
 
@@ -94,6 +95,7 @@ async function serveWithLog(
     onReady: () => {
       readiness.workerStarts = supervisor.workerStarts;
       onReady === undefined ? print("ready\n") : onReady();
+      notifyReady(log);
     },
   });
   return await superviseUntilStopped(supervisor, {

@@ -8,6 +8,7 @@ const HELPERS = {
   lsblk: "util-linux",
   lslocks: "util-linux",
   mknod: "coreutils",
+  "systemd-notify": "systemd",
 } as const;
 
 /** The exit status requested of `flock` for a taken lock. No helper uses it. */
@@ -36,11 +37,19 @@ export interface HelperResult {
 /**
  * Runs a helper, and waits for it.
  *
+ * @param env variables for this helper, besides those of all
  * @throws {ProvisionError} when it cannot be run
  */
-export function runHelper(program: Helper, args: readonly string[]): HelperResult {
+export function runHelper(
+  program: Helper,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): HelperResult {
+  const surroundings = { ...SURROUNDINGS, env: { ...SURROUNDINGS.env, ...env } };
   try {
-    return resultOf(commandOf(program, args).outputSync());
+    return resultOf(
+      new Deno.Command(program, { args: [...args], stdin: "null", ...surroundings }).outputSync(),
+    );
   } catch (error) {
     throw cannotRun(program, error);
   }
@@ -70,10 +79,6 @@ const SURROUNDINGS = {
   env: { LC_ALL: "C", PATH: HELPER_FOLDERS.join(":") },
   cwd: "/",
 } as const;
-
-function commandOf(program: Helper, args: readonly string[]): Deno.Command {
-  return new Deno.Command(program, { args: [...args], stdin: "null", ...SURROUNDINGS });
-}
 
 function resultOf({ success, stdout, stderr }: Deno.CommandOutput): HelperResult {
   const decoder = new TextDecoder();

@@ -37,18 +37,12 @@ export interface HelperResult {
 /**
  * Runs a helper, and waits for it.
  *
- * @param env variables for this helper, besides those of all
  * @throws {ProvisionError} when it cannot be run
  */
-export function runHelper(
-  program: Helper,
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): HelperResult {
-  const surroundings = { ...SURROUNDINGS, env: { ...SURROUNDINGS.env, ...env } };
+export function runHelper(program: Helper, args: readonly string[]): HelperResult {
   try {
     return resultOf(
-      new Deno.Command(program, { args: [...args], stdin: "null", ...surroundings }).outputSync(),
+      new Deno.Command(program, { args: [...args], stdin: "null", ...SURROUNDINGS }).outputSync(),
     );
   } catch (error) {
     throw cannotRun(program, error);
@@ -58,12 +52,18 @@ export function runHelper(
 /**
  * Starts a helper that runs until its standard input ends, at the latest when this process ends.
  *
+ * @param env variables for this helper, besides those of all
  * @throws {ProvisionError} when it cannot be run
  */
-export function startHelper(program: Helper, args: readonly string[]): Deno.ChildProcess {
+export function startHelper(
+  program: Helper,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Deno.ChildProcess {
   const streams = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
+  const surroundings = { ...SURROUNDINGS, env: { ...SURROUNDINGS.env, ...env } };
   try {
-    return new Deno.Command(program, { args: [...args], ...streams, ...SURROUNDINGS }).spawn();
+    return new Deno.Command(program, { args: [...args], ...streams, ...surroundings }).spawn();
   } catch (error) {
     throw cannotRun(program, error);
   }

@@ -10,6 +10,7 @@ import { ScsiStatus } from "../support/initiator_sense.ts";
 import { findOwnMountsObstacle, OWN_MOUNTS, testUnless } from "../support/obstacles.ts";
 import { iscsiCommand, ROOT, runIscsi, ServerProcess } from "../support/server_process.ts";
 import { findMissing, runTool, runToolOk, testWithTools, type ToolResult } from "../support/tools.ts";
+import { until } from "../support/until.ts";
 import { Appliance } from "./appliance.ts";
 
 const TARGET = "iqn.2002-08.info.netmanager:disk";
@@ -153,7 +154,7 @@ testUnless(
       const wrapper = [...OWN_MOUNTS, "sh", "-c", mount, "sh"];
       await using server = ServerProcess.launchBelow(wrapper, ["serve", "--conf", appliance.confPath], env);
       await server.untilReady();
-      // The report follows the line, and precedes the end.
+      await until(() => Deno.readTextFileSync(report) === reported, "systemd has the report");
       assertEquals((await server.stop()).code, 0);
       assertEquals(Deno.readTextFileSync(report), reported);
       assertEquals(server.stderr, "");

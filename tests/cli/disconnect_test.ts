@@ -51,6 +51,7 @@ const STATUS = {
   warnings: [],
   paths: [],
   space: { files: [], fileSystems: [] },
+  ready: true,
   node: {
     sessions: SESSIONS,
     initiators: [],

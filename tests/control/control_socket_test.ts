@@ -22,6 +22,7 @@ const STATUS: ServerStatus = {
   warnings: [],
   paths: [],
   space: { files: [], fileSystems: [] },
+  ready: true,
   node: null,
 };
 const REQUEST = encodeLine({ request: "status", parameters: {} });

@@ -42,12 +42,6 @@ export function parseConfig(text: string, source: ConfSource): ParsedConfig {
     metrics: values.metrics,
     chapMinimum: values.chap_minimum ?? defaultOf("chap_minimum"),
   };
-  if (globals.metrics?.port === globals.port) {
-    diagnostics.error(
-      lines.get("metrics")!,
-      `Cannot serve metrics at port ${globals.port}: initiators connect to it; write another port`,
-    );
-  }
   const chap = new ChapBuilder(given, diagnostics, readFile);
   const inherited = { networks: values.networks ?? [], initiators: values.initiators ?? [] };
   if (ini.sections.length === 0) {
@@ -56,6 +50,13 @@ export function parseConfig(text: string, source: ConfSource): ParsedConfig {
   const sections = readSections(ini.sections, diagnostics);
   const targets = buildTargets(sections, { ...globals, ...inherited, chap }, diagnostics);
   chap.reportWhole();
+  const metricsPort = globals.metrics?.port;
+  if (metricsPort === globals.port || targets.some(({ port }) => port === metricsPort)) {
+    diagnostics.error(
+      lines.get("metrics")!,
+      `Cannot serve metrics at port ${metricsPort}: initiators connect to it; write another port`,
+    );
+  }
   reportExposure([given, ...sections.map((section) => section.given)], mode, diagnostics);
   const config = diagnostics.hasErrors
     ? undefined

@@ -19,8 +19,8 @@ export function controlHandlers(options: ControlHandlersOptions): ControlHandler
   const startedMs = performance.now();
   return {
     disconnect: (request, context) => disconnect(options.supervisor, request, context),
-    reservations: () => options.supervisor.ask({ kind: "reservations" }),
-    clearReservations: (unit) => options.supervisor.ask({ kind: "clearReservations", ...unit }),
+    reservations: () => options.supervisor.requests.reservations(),
+    clearReservations: (unit) => options.supervisor.requests.clearReservations(unit),
     reload: (request) => options.reloader.reload(request),
     status: async () => await status(options, Math.floor((performance.now() - startedMs) / 1000)),
   };
@@ -30,7 +30,7 @@ async function status(
   { supervisor, space, version }: ControlHandlersOptions,
   uptimeSeconds: number,
 ): Promise<ServerStatus> {
-  const node = supervisor.hasWorker ? await supervisor.ask({ kind: "snapshot" }) : null;
+  const node = supervisor.hasWorker ? await supervisor.requests.snapshot() : null;
   return {
     version,
     pid: Deno.pid,
@@ -38,6 +38,7 @@ async function status(
     monotonicMs: performance.now(),
     storage: supervisor.serving.config.storage,
     portals: supervisor.portals,
+    workers: supervisor.workers,
     space: space.report(),
     node,
   };

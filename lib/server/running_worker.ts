@@ -7,6 +7,7 @@ import type { WorkerBackings } from "./served_backings.ts";
 import { SupervisorLimits } from "./supervisor_limits.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { WorkerPortals } from "./worker_portals.ts";
+import { WorkerPulse } from "./worker_pulse.ts";
 import type { ProcessEnd, WorkerProcess } from "./worker_process.ts";
 
 /** The cause of a worker's end: the server stops, another worker replaces it, or it ends by itself. */
@@ -19,6 +20,10 @@ export interface RunningWorkerParts {
   readonly surroundings: Surroundings;
   readonly backings: WorkerBackings;
   readonly clock: Clock;
+  /** Called when the worker has not answered for some time. */
+  readonly onSilent: () => void;
+  /** Called when it answers again, with the duration of the silence. */
+  readonly onAnswer: (silentMs: number) => void;
 }
 
 /** A target worker that serves, with what the supervisor knows about it. */
@@ -29,9 +34,11 @@ export class RunningWorker {
   surroundings: Surroundings;
   /** The backings that the worker was last given. */
   backings: WorkerBackings;
+  readonly pulse: WorkerPulse;
   readonly #clock: Clock;
 
-  constructor({ process, portals, surroundings, backings, clock }: RunningWorkerParts) {
+  constructor({ process, portals, surroundings, backings, clock, ...observers }: RunningWorkerParts) {
+    this.pulse = new WorkerPulse(() => process.ask({ kind: "ping" }), clock, observers);
     this.#clock = clock;
     this.process = process;
     this.portals = portals;

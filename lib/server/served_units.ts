@@ -141,7 +141,7 @@ export class ServedUnits {
 
   #backingOptions(settings: TargetServerSettings): BackingOptions {
     const { log, clock } = this.#options;
-    return { ...settings, storage: settings.config.storage, log, clock };
+    return { ...settings, log, clock };
   }
 
   #apply(change: Change, configs: ReadonlyMap<string, TargetConfig>, units: PreparedUnits): void {

@@ -48,6 +48,7 @@ const STATUS = {
   monotonicMs: 0,
   storage: "/data",
   portals: [],
+  workers: [],
   space: { files: [], fileSystems: [] },
   node: {
     sessions: SESSIONS,

@@ -24,6 +24,7 @@ function statusOf(storage: string): ServerStatus {
     monotonicMs: 61_000,
     storage,
     portals: ["127.0.0.1:3260"],
+    workers: [],
     space: { files: [], fileSystems: [] },
     node: null,
   };

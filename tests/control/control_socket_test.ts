@@ -19,6 +19,7 @@ const STATUS: ServerStatus = {
   monotonicMs: 60_000,
   storage: "/data",
   portals: [],
+  workers: [],
   space: { files: [], fileSystems: [] },
   node: null,
 };

@@ -1,4 +1,5 @@
 /** The product in this process, on a folder that may be recorded: what `iscsi build` and `iscsi serve` are made of. */
+import { workerPlaceOf } from "../../lib/provision/state_folder.ts";
 import { readUint32 } from "../../lib/bytes/big_endian.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { formatDiagnostic } from "../../lib/config/diagnostic.ts";
@@ -118,6 +119,8 @@ export class Product {
     if (errors.length > 0) throw new Error(errors.map(formatDiagnostic).join("\n"));
     return {
       config,
+      port: config.port,
+      place: workerPlaceOf(this.#storage),
       identities: new Map([...exports].map(([path, { identity }]) => [path, identity])),
       backingLinks: new Map(),
       interfaces: [],

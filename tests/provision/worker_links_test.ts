@@ -1,3 +1,4 @@
+import { workerPlaceOf } from "../../lib/provision/state_folder.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { HelperResult } from "../../lib/provision/run_helper.ts";
 import { type BackingExport, WorkerLinks } from "../../lib/provision/worker_links.ts";
@@ -35,7 +36,7 @@ Deno.test("WorkerLinks links to the real paths of files, once, and removes entri
     Deno.mkdirSync(`${folder}/real`);
     Deno.writeTextFileSync(`${folder}/real/disk`, "here");
     Deno.symlinkSync(`${folder}/real`, `${folder}/way`);
-    const links = new WorkerLinks(storage, NO_PROGRAMS);
+    const links = new WorkerLinks(workerPlaceOf(storage), NO_PROGRAMS);
     assertEquals(links.renew([]), { links: new Map(), faults: new Map() });
     const path = `${folder}/way/disk`;
     const made = links.extend([file(path)]);
@@ -59,7 +60,7 @@ Deno.test("WorkerLinks takes over the links that are there, and nothing else", (
   withScratch((storage) => {
     const [a, b] = [`${storage}/a`, `${storage}/b`];
     for (const path of [a, b]) Deno.writeTextFileSync(path, "");
-    const before = new WorkerLinks(storage, NO_PROGRAMS).renew([file(a), file(b)]).links;
+    const before = new WorkerLinks(workerPlaceOf(storage), NO_PROGRAMS).renew([file(a), file(b)]).links;
     const folder = `${storage}/.iscsi/links/read-write`;
     Deno.mkdirSync(`${folder}/folder`);
     Deno.writeTextFileSync(`${folder}/file`, "");
@@ -67,7 +68,7 @@ Deno.test("WorkerLinks takes over the links that are there, and nothing else", (
     Deno.renameSync(before.get(a)!, `${folder}/7`);
     Deno.renameSync(before.get(b)!, before.get(a)!);
     Deno.symlinkSync(a, `${folder}/again`);
-    const links = new WorkerLinks(storage, NO_PROGRAMS);
+    const links = new WorkerLinks(workerPlaceOf(storage), NO_PROGRAMS);
     const after = links.renew([file(a), file(b, true)]).links;
     assertEquals([...after.values()].map((link) => Deno.readLinkSync(link)), [a, b]);
     assertEquals([...Deno.readDirSync(folder)].length, 1);
@@ -82,7 +83,7 @@ Deno.test("WorkerLinks has what may not be written in a folder of its own, and m
   withScratch((storage) => {
     const [a, b] = [`${storage}/a`, `${storage}/b`];
     for (const path of [a, b]) Deno.writeTextFileSync(path, "");
-    const links = new WorkerLinks(storage, NO_PROGRAMS);
+    const links = new WorkerLinks(workerPlaceOf(storage), NO_PROGRAMS);
     const folder = `${storage}/.iscsi/links`;
     const before = links.renew([file(a), file(b, true)]).links;
     assertEquals([...before.values()].map((link) => nameIn(folder, link)), ["read-write/N", "read-only/N"]);
@@ -101,7 +102,7 @@ Deno.test("WorkerLinks makes hard links when it cannot make symbolic ones", () =
   withScratch((storage) => {
     const path = `${storage}/a`;
     Deno.writeTextFileSync(path, "here");
-    const links = new WorkerLinks(storage, NO_PROGRAMS);
+    const links = new WorkerLinks(workerPlaceOf(storage), NO_PROGRAMS);
     const { symlinkSync } = Deno;
     Deno.symlinkSync = () => {
       throw new Error("No space left on device (os error 28)");
@@ -121,7 +122,7 @@ Deno.test("WorkerLinks makes hard links when it cannot make symbolic ones", () =
 Deno.test("WorkerLinks names a missing file, and links the others", () =>
   withScratch((folder) => {
     Deno.writeTextFileSync(`${folder}/some`, "");
-    const links = new WorkerLinks(folder, NO_PROGRAMS);
+    const links = new WorkerLinks(workerPlaceOf(folder), NO_PROGRAMS);
     const made = links.renew([file(`${folder}/none`), file(`${folder}/some`)]);
     assertEquals([...made.links.keys()], [`${folder}/some`]);
     assertEquals([...made.faults.keys()], [`${folder}/none`]);
@@ -133,7 +134,7 @@ testUnless(
   "WorkerLinks names a missing device",
   () =>
     withScratch((folder) => {
-      const links = new WorkerLinks(folder, NO_PROGRAMS);
+      const links = new WorkerLinks(workerPlaceOf(folder), NO_PROGRAMS);
       const { faults } = links.renew([{ path: "/dev/none", readOnly: false, isDevice: true }]);
       const message = 'Cannot serve "/dev/none": it is not a block device, or does not exist';
       assertEquals(faults, new Map([["/dev/none", message]]));
@@ -155,7 +156,7 @@ Deno.test("WorkerLinks makes a node of a device, once, and removes it and no lin
     };
     const device = { path: "/dev/sdx", readOnly: true, isDevice: true };
     const node = `${storage}/.iscsi/links/read-only/7:256`;
-    const links = new WorkerLinks(storage, guard);
+    const links = new WorkerLinks(workerPlaceOf(storage), guard);
     withHelperOutput({ stdout: "7:256 1024 1 \n" }, () => {
       const made = links.renew([file(path), device]);
       assertEquals([made.links.get(device.path), made.faults], [node, new Map()]);

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { sanitizeFileOf } from "../../lib/provision/state_folder.ts";
+import { sanitizeFileOf, workerPlaceOf } from "../../lib/provision/state_folder.ts";
 import { openSanitizeFile, type SanitizeFile } from "../../lib/server/sanitize_file.ts";
 import { StoreError } from "../../lib/store/block_store.ts";
 import { formatState } from "../../lib/store/state_text.ts";
@@ -10,13 +10,13 @@ const NAA = "3123456789ABCDEF";
 
 /** Opens the record of a unit. */
 function open(storage: string, naa = NAA): SanitizeFile {
-  return openSanitizeFile(storage, { naa, serialNumber: "1" }, BACKING_PATH);
+  return openSanitizeFile(workerPlaceOf(storage), { naa, serialNumber: "1" }, BACKING_PATH);
 }
 
 Deno.test("openSanitizeFile() makes no file for a unit that was never sanitized", () =>
   withScratch((storage) => {
     assertEquals(open(storage).unfinished, undefined);
-    assertThrows(() => Deno.statSync(sanitizeFileOf(storage, NAA)), Deno.errors.NotFound);
+    assertThrows(() => Deno.statSync(sanitizeFileOf(workerPlaceOf(storage), NAA)), Deno.errors.NotFound);
   }));
 
 Deno.test("openSanitizeFile() remembers what did not complete, by whatever case the NAA is written in", () =>
@@ -36,7 +36,7 @@ Deno.test("openSanitizeFile() remembers what did not complete, by whatever case 
 
 Deno.test("openSanitizeFile() knows what was kept from one of its two copies", () =>
   withScratch(async (storage) => {
-    const path = sanitizeFileOf(storage, NAA);
+    const path = sanitizeFileOf(workerPlaceOf(storage), NAA);
     await open(storage).keep("restricted");
     const kept = Deno.readFileSync(path);
     for (const damagedByte of [10, kept.length / 2 + 10]) {
@@ -47,7 +47,7 @@ Deno.test("openSanitizeFile() knows what was kept from one of its two copies", (
 
 Deno.test("openSanitizeFile() names a file that it cannot read, and what that means", () =>
   withScratch(async (storage) => {
-    const path = sanitizeFileOf(storage, NAA);
+    const path = sanitizeFileOf(workerPlaceOf(storage), NAA);
     await open(storage).keep("restricted");
     const texts = [
       ["", "it is not JSON; remove it once"],

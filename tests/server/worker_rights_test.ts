@@ -1,4 +1,5 @@
 /** The rights of the target worker, on a real worker that has exactly those and tries what it should not. */
+import { workerPlaceOf } from "../../lib/provision/state_folder.ts";
 import { assertEquals } from "@std/assert";
 import { parseNetwork } from "../../lib/bytes/network.ts";
 import { prepareInPlaceFolders } from "../../lib/provision/in_place_folders.ts";
@@ -89,9 +90,9 @@ class Surroundings implements Disposable {
     makeFiles(folder);
     this.folder = folder;
     this.storage = `${folder}/storage`;
-    prepareInPlaceFolders(this.storage);
-    prepareWorkerState(this.storage, () => {});
-    this.links = new WorkerLinks(this.storage, NO_PROGRAMS);
+    prepareInPlaceFolders(workerPlaceOf(this.storage));
+    prepareWorkerState(workerPlaceOf(this.storage), () => {});
+    this.links = new WorkerLinks(workerPlaceOf(this.storage), NO_PROGRAMS);
   }
 
   /** A backing file, by its name relative to the folder. */
@@ -125,7 +126,7 @@ class Surroundings implements Disposable {
     const port = this.portalPort;
     const portals = [{ address: "127.0.0.1", port }];
     const networks = [parseNetwork("127.0.2.0/24")!];
-    return new Probe(workerPermissions({ storage: this.storage, portals, networks, port }));
+    return new Probe(workerPermissions({ place: workerPlaceOf(this.storage), portals, networks, port }));
   }
 
   assertUntouched(): void {
@@ -179,7 +180,7 @@ Deno.test("a worker without portals has no right to any network", () =>
     using around = new Surroundings(folder);
     const { links } = around.links.renew([around.backing("storage/disk", false)]);
     using probe = new Probe(
-      workerPermissions({ storage: around.storage, portals: [], networks: [], port: 3260 }),
+      workerPermissions({ place: workerPlaceOf(around.storage), portals: [], networks: [], port: 3260 }),
     );
     const attempts = Object.keys(ATTEMPTS).filter((name) => /connect|listen|fetch/.test(name));
     const outcomes = await probe.try({ ...around.task(links, "storage/disk", "storage/disk", ""), attempts });

@@ -43,3 +43,14 @@ export function isLoopback(address: string): boolean {
 export function isLinkLocal(address: string): boolean {
   return /^fe[89ab][0-9a-f]:/.test(address);
 }
+
+/** The bridges of Docker, Podman, CNI, LXC, Incus and libvirt, which only guests of this machine can reach. */
+const GUEST_BRIDGE =
+  /^(docker(\d+|_gwbridge)|br-[\da-f]{12}|podman\d+|cni(-podman)?\d+|(lxc|lxd|incus|vir)br\d+)$/;
+
+/** Reports whether an address means nothing to machines elsewhere: loopback, link-local, or of a bridge for guests. */
+export function isLocalOnly({ name, address }: InterfaceAddress): boolean {
+  // Link-local addresses of IPv4 are 169.254.0.0/16 (RFC 3927, 2.1).
+  return isLoopback(address) || isLinkLocal(address) || address.startsWith("169.254.") ||
+    GUEST_BRIDGE.test(name);
+}

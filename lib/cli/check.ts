@@ -1,9 +1,12 @@
+import { type InterfaceAddress, isLocalOnly } from "../access/interfaces.ts";
+import { networkPaths } from "../access/target_portals.ts";
 import { formatPortal } from "../bytes/network.ts";
 import type { ChapConfig } from "../config/chap.ts";
 import type { Config, DiskConfig, TargetConfig } from "../config/config.ts";
 import { formatRedirection } from "../config/redirection.ts";
 import { formatSize } from "../config/size.ts";
 import { findMistakenFiles } from "../provision/find_mistaken_files.ts";
+import { systemInterfaces } from "../server/system.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { loadConfig, reportDiagnostics } from "./load_config.ts";
@@ -22,21 +25,22 @@ export function check(context: Context, options: OptionValues): Promise<ExitCode
   }
   const mistakes = config === undefined ? [] : findMistakenFiles(config);
   reportDiagnostics(mistakes, context);
+  const interfaces = (context.interfaces ?? systemInterfaces)();
   if (options.json) {
     const document = {
       file: options.conf,
       diagnostics: [...loaded.diagnostics, ...mistakes],
-      config: config === undefined ? null : toJson(config),
+      config: config === undefined ? null : toJson(config, interfaces),
     };
     context.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
   } else if (config !== undefined) {
-    context.stdout.write(describe(config));
+    context.stdout.write(describe(config, interfaces));
   }
   if (config === undefined) return Promise.resolve(loaded.exitCode);
   return Promise.resolve(mistakes.length > 0 ? EXIT_CODES.failed.code : EXIT_CODES.done.code);
 }
 
-function toJson(config: Config): unknown {
+function toJson(config: Config, interfaces: readonly InterfaceAddress[]): unknown {
   const { storage, node, port, sessions, connections, pingSeconds, pingTimeoutSeconds } = config;
   const { metrics = null, chapMinimum } = config;
   const limits = { sessions, connections, pingSeconds, pingTimeoutSeconds };
@@ -48,7 +52,10 @@ function toJson(config: Config): unknown {
     metrics,
     chapMinimum,
     chap: chapToJson(config.chap),
-    targets: config.targets.map(targetToJson),
+    targets: config.targets.map((target) => ({
+      ...targetToJson(target),
+      paths: networkPaths(target, target.port, interfaces),
+    })),
   };
 }
 
@@ -58,7 +65,7 @@ function chapToJson(chap: ChapConfig | undefined): unknown {
     : { names: chap.accounts.size, bound: boundCount(chap), mutual: chap.mutual !== undefined };
 }
 
-function targetToJson(target: TargetConfig): unknown {
+function targetToJson(target: TargetConfig): Record<string, unknown> {
   const { name, iscsiName, comment, readOnly, initiators } = target;
   return {
     name,
@@ -81,7 +88,7 @@ function diskToJson(disk: DiskConfig): unknown {
   return { blockSizeBytes, physicalBlockSizeBytes, removable, ...Object.fromEntries(orNull) };
 }
 
-function describe(config: Config): string {
+function describe(config: Config, interfaces: readonly InterfaceAddress[]): string {
   const { storage, port, sessions, connections, metrics, targets } = config;
   return [
     ...field("Storage", [storage]),
@@ -90,7 +97,7 @@ function describe(config: Config): string {
     ...field("Ping", [describePing(config)]),
     ...(metrics === undefined ? [] : field("Metrics", [formatPortal(metrics.address, metrics.port)])),
     ...field("Discovery", [describeChap(config.chap)]),
-    ...targets.flatMap(describeTarget),
+    ...targets.flatMap((target) => describeTarget(target, describePaths(target, port, interfaces))),
     "",
   ].join("\n");
 }
@@ -100,7 +107,7 @@ function describePing({ pingSeconds, pingTimeoutSeconds }: Config): string {
   return `after ${pingSeconds} s of silence, ${pingTimeoutSeconds} s for the answer`;
 }
 
-function describeTarget(target: TargetConfig): string[] {
+function describeTarget(target: TargetConfig, paths: readonly string[]): string[] {
   const sizes = target.logicalUnits.map((unit) => formatSize(unit.sizeBytes));
   const width = Math.max(...sizes.map((size) => size.length));
   return [
@@ -111,12 +118,29 @@ function describeTarget(target: TargetConfig): string[] {
     ...field("  access", [target.readOnly ? "read only" : "read and write"]),
     ...field("  disk", [describeDisk(target.disk)]),
     ...field("  networks", listOr(target.networks.map((network) => network.text), "all")),
+    ...field("  paths", paths),
     ...field("  initiators", listOr(target.initiators, "all")),
     ...field("  login", [describeChap(target.chap)]),
     ...(target.redirect === undefined ? [] : field("  redirect", [formatRedirection(target.redirect)])),
     ...target.logicalUnits.flatMap(({ number, path }, index) =>
       field(`  LUN ${number}`, [`${sizes[index]!.padStart(width)}  ${path}`])
     ),
+  ];
+}
+
+/** Describes the portals that discovery reports, and how there come to be several where only one is reported. */
+function describePaths(
+  target: TargetConfig,
+  port: number,
+  interfaces: readonly InterfaceAddress[],
+): readonly string[] {
+  const paths = networkPaths(target, target.port, interfaces);
+  const portals = listOr([...new Set(paths.flatMap(({ portals }) => portals))], "none at present");
+  const cards = new Set(interfaces.filter((address) => !isLocalOnly(address)).map(({ name }) => name));
+  if (target.networks.length > 0 || cards.size < 2) return portals;
+  return [
+    'only the address that discovery asks, one of these; to report several as paths, list their networks in "networks"',
+    ...portals,
   ];
 }
 

@@ -1,3 +1,4 @@
+import type { InterfaceAddress } from "../access/interfaces.ts";
 import type { Clock } from "../iscsi/clock.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -22,6 +23,8 @@ export interface Context {
   readonly terminal?: Terminal | undefined;
   /** The clock of what is shown while a command waits; that of the system by default. */
   readonly clock?: Clock;
+  /** Returns the addresses of this server; those of the system by default. */
+  readonly interfaces?: () => readonly InterfaceAddress[];
   /** The version of this program. */
   readonly version: string;
 }

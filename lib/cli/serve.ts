@@ -1,5 +1,4 @@
 import { resolve } from "@std/path";
-import { interfaceAddresses } from "../access/interfaces.ts";
 import { formatPortal } from "../bytes/network.ts";
 import type { Config } from "../config/config.ts";
 import { EventLog } from "../iscsi/events/event_log.ts";
@@ -16,7 +15,7 @@ import { describeHolder, StorageLease } from "../server/storage_lease.ts";
 import { SpaceWatch } from "../server/space_watch.ts";
 import { startWorker } from "../server/start_worker.ts";
 import { Supervisor } from "../server/supervisor.ts";
-import { systemClock } from "../server/system.ts";
+import { systemClock, systemInterfaces } from "../server/system.ts";
 import type { Context } from "./context.ts";
 import { hangupSignals } from "./interruption.ts";
 import { eventLog } from "./log_format.ts";
@@ -84,7 +83,7 @@ async function serveWithLog(
   const print = (text: string): void => printOrLog(text, context, log);
   const supervisor = new Supervisor({
     serving: { config, ...servingFrom(found), lease },
-    interfaces: () => interfaceAddresses(Deno.networkInterfaces()),
+    interfaces: systemInterfaces,
     clock: systemClock,
     startWorker,
     log,
@@ -130,7 +129,7 @@ async function superviseUntilStopped(
     onApplied: takeOver,
   });
   using control = new ControlEndpoint(
-    controlHandlers({ supervisor, reloader, space, version }),
+    controlHandlers({ supervisor, reloader, space, interfaces: systemInterfaces, version }),
     log,
     systemClock,
   );

@@ -2,6 +2,7 @@
  * The report of `iscsi status`, made from two answers of a server, or from the conf and the disk where none runs. Its
  * fields are those of `--json`, and must not change.
  */
+import type { NetworkPaths } from "../access/target_portals.ts";
 import type { Config } from "../config/config.ts";
 import { serialNumberOf } from "../config/disk.ts";
 import type { FileSystemSpace, ServerStatus, SpaceReport } from "../control/server_status.ts";
@@ -47,6 +48,8 @@ export interface TargetReport {
   readonly name: string;
   readonly iscsiName: string;
   readonly comment: string;
+  /** The portals that discovery reports, by network; null where no server runs. */
+  readonly paths: readonly NetworkPaths[] | null;
   readonly logicalUnits: readonly LogicalUnitReport[];
 }
 
@@ -126,7 +129,7 @@ export interface RefusalReport {
  * @param before an earlier answer; without it there are no rates
  */
 export function reportServer(before: ServerStatus | undefined, now: ServerStatus): StatusReport {
-  const { version, pid, uptimeSeconds, portals, storage, space, node } = now;
+  const { version, pid, uptimeSeconds, portals, paths, storage, space, node } = now;
   const seconds = before !== undefined && before.pid === pid
     ? (now.monotonicMs - before.monotonicMs) / 1000
     : 0;
@@ -141,6 +144,7 @@ export function reportServer(before: ServerStatus | undefined, now: ServerStatus
       name,
       iscsiName,
       comment,
+      paths: paths.find(({ target }) => target === name)?.networks ?? [],
       logicalUnits: [
         ...logicalUnits.map((unit) => {
           const same = unitsBefore.find(({ identity }) => identity.naa === unit.identity.naa);
@@ -180,6 +184,7 @@ export function reportDisk({ storage, targets }: Config, space: SpaceReport): St
       name,
       iscsiName,
       comment,
+      paths: null,
       logicalUnits: logicalUnits.map(({ number, path, sizeBytes }) => ({
         lun: number,
         path,

@@ -13,6 +13,7 @@ import {
   printable,
   shorten,
 } from "./show_text.ts";
+import { showPaths } from "./path_table.ts";
 import type {
   LogicalUnitReport,
   RefusalReport,
@@ -70,6 +71,7 @@ export function showStatus(report: StatusReport, options: StatusTextOptions): st
   const parts = [
     showServer(report, options),
     showTargets(targets, options),
+    options.isBrief === true ? [] : showPaths(targets, options),
     fileSystems.flatMap((fileSystem) => showFileSystem(fileSystem, options)),
     server === null ? [] : showSessions(report, server, options),
     refusals === null ? [] : showRefusals(refusals, options),

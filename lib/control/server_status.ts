@@ -1,3 +1,4 @@
+import type { NetworkPaths } from "../access/target_portals.ts";
 import type { ServedSnapshot } from "./unit_problem.ts";
 
 /** The status of a running server. */
@@ -13,6 +14,7 @@ export interface ServerStatus {
   readonly portals: readonly string[];
   /** The workers of all ports. */
   readonly workers: readonly WorkerStatus[];
+  readonly paths: readonly TargetPaths[];
   readonly space: SpaceReport;
   /** Null while no target worker runs, briefly after a crash. */
   readonly node: ServedSnapshot | null;
@@ -27,6 +29,13 @@ export interface WorkerStatus {
   readonly seconds: number | null;
   /** The reason, for people; null while it is running. */
   readonly reason: string | null;
+}
+
+/** The portals that discovery reports for a target. */
+export interface TargetPaths {
+  /** The name of the target in the conf. */
+  readonly target: string;
+  readonly networks: readonly NetworkPaths[];
 }
 
 /** The space that backing files take, and its growth, as plain data. */

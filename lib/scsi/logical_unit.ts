@@ -17,7 +17,7 @@ import type { SpaceFigures } from "./pages/provisioning.ts";
 import { RangeLocks } from "./medium/range_locks.ts";
 import { ReadAhead } from "./medium/read_ahead.ts";
 import { Reservations } from "./reservations/reservations.ts";
-import { Sanitizer } from "./medium/sanitizer.ts";
+import { Eraser } from "./medium/eraser.ts";
 import { Scratch } from "./medium/scratch.ts";
 import { Sense, type SenseCondition } from "./outcome/sense.ts";
 import type { StorageFaultReport } from "./medium/storage_faults.ts";
@@ -58,11 +58,11 @@ export class LogicalUnit {
   /** The ranges of the medium that commands access now. */
   readonly ranges = new RangeLocks();
   readonly scratch = new Scratch();
-  readonly sanitizer: Sanitizer;
+  readonly eraser: Eraser;
   /** The commands that may begin, and those that wait for others. */
   readonly tasks = new TaskSet({
     isPerNexus: () => this.modes.hasTaskSetPerNexus,
-    answersAtOnce: () => this.sanitizer.isUnderWay,
+    answersAtOnce: () => this.eraser.isUnderWay,
   });
   readonly #cache = new VolatileCache();
   #capacityBlocks: number;
@@ -93,7 +93,7 @@ export class LogicalUnit {
     this.store = new CountedStore(store, this.counters, observers);
     const verifying = { ...this.counters, read: this.counters.verify };
     this.verifyingStore = new CountedStore(store, verifying, observers);
-    this.sanitizer = new Sanitizer(this.ranges);
+    this.eraser = new Eraser(this.ranges);
     this.journal = options.journal;
     this.readAhead = new ReadAhead(new CountedStore(store, new ErrorCounters(), observers));
     this.identity = identity;

@@ -24,7 +24,7 @@ export class EnabledTasks {
 export interface TaskSetRules {
   /** Reports whether each I_T nexus has its own task set (TST). */
   readonly isPerNexus: () => boolean;
-  /** Reports whether every command is answered at once and need not wait, because the unit is being sanitized. */
+  /** Reports whether every command is answered at once and need not wait, while the unit is sanitized or formatted. */
   readonly answersAtOnce: () => boolean;
 }
 

@@ -1,3 +1,5 @@
+import type { InterfaceAddress } from "../access/interfaces.ts";
+import { networkPaths } from "../access/target_portals.ts";
 import type { ControlHandlers } from "../control/control_requests.ts";
 import type { ServerStatus } from "../control/server_status.ts";
 import { disconnect } from "./disconnect.ts";
@@ -10,6 +12,8 @@ export interface ControlHandlersOptions {
   readonly supervisor: Supervisor;
   readonly reloader: Reloader;
   readonly space: SpaceWatch;
+  /** Returns the addresses of this server now. */
+  readonly interfaces: () => readonly InterfaceAddress[];
   /** The version of this program. */
   readonly version: string;
 }
@@ -27,18 +31,24 @@ export function controlHandlers(options: ControlHandlersOptions): ControlHandler
 }
 
 async function status(
-  { supervisor, space, version }: ControlHandlersOptions,
+  { supervisor, space, interfaces, version }: ControlHandlersOptions,
   uptimeSeconds: number,
 ): Promise<ServerStatus> {
   const node = supervisor.hasWorker ? await supervisor.requests.snapshot() : null;
+  const { storage, targets } = supervisor.serving.config;
+  const addresses = interfaces();
   return {
     version,
     pid: Deno.pid,
     uptimeSeconds,
     monotonicMs: performance.now(),
-    storage: supervisor.serving.config.storage,
+    storage,
     portals: supervisor.portals,
     workers: supervisor.workers,
+    paths: targets.map((target) => ({
+      target: target.name,
+      networks: networkPaths(target, target.port, addresses),
+    })),
     space: space.report(),
     node,
   };

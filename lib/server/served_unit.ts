@@ -21,7 +21,7 @@ import { LateStore, type LateStoreOptions } from "../store/late_store.ts";
 import { ThinStore } from "../store/thin_store.ts";
 import { nameOf } from "./problem_log.ts";
 import { openReservationFile } from "./reservation_file.ts";
-import { openSanitizeFile, type SanitizeFile } from "./sanitize_file.ts";
+import { commandOf, openSanitizeFile, type SanitizeFile } from "./sanitize_file.ts";
 import { UnitFaults } from "./unit_faults.ts";
 import { UnitJournal } from "./unit_journal.ts";
 import { untilSettled } from "./until_settled.ts";
@@ -157,9 +157,9 @@ export class ServedUnit {
     }
   }
 
-  /** Keeps the unit unusable if its last SANITIZE did not complete. */
+  /** Keeps the medium unusable if its last SANITIZE or FORMAT UNIT did not complete. */
   #learnSanitize({ sanitizeFile }: Backing): void {
-    this.logicalUnit.sanitizer.load(sanitizeFile);
+    this.logicalUnit.eraser.load(sanitizeFile);
     if (sanitizeFile.problem !== undefined) this.#options.log.warning(sanitizeFile.problem);
   }
 
@@ -251,13 +251,14 @@ export class ServedUnit {
     }
   }
 
-  /** Ends a running SANITIZE. It counts as failed until another one completes. */
-  async endSanitize(): Promise<void> {
-    const { sanitizer } = this.logicalUnit;
-    const wasUnderWay = sanitizer.isUnderWay;
-    await sanitizer.cancel();
-    if (!wasUnderWay || sanitizer.failure === undefined) return;
-    this.#options.log.warning(`SANITIZE of "${this.path}" was interrupted and has failed; send it again`);
+  /** Ends a running SANITIZE or FORMAT UNIT. It counts as failed until another one completes. */
+  async endErasure(): Promise<void> {
+    const { eraser } = this.logicalUnit;
+    const wasUnderWay = eraser.isUnderWay;
+    await eraser.cancel();
+    if (!wasUnderWay || eraser.failure === undefined) return;
+    const command = commandOf(eraser.failure);
+    this.#options.log.warning(`${command} of "${this.path}" was interrupted and has failed; send it again`);
   }
 
   /** Flushes all written data to stable storage. */

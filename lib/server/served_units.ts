@@ -104,14 +104,14 @@ export class ServedUnits {
   /**
    * Flushes and closes every unit.
    *
-   * @param stopNode stops commands and connections; runs while sanitize operations end
+   * @param stopNode stops commands and connections; runs while sanitize and format operations end
    * @throws {StoreError} (rejects) when written data cannot be flushed
    */
   async stop(stopNode: () => Promise<void>): Promise<void> {
     this.#isStopping = true;
-    const sanitized = [...this.#open.values()].map((unit) => unit.endSanitize());
+    const erased = [...this.#open.values()].map((unit) => unit.endErasure());
     await stopNode();
-    await Promise.all([...sanitized, ...this.#closing.values()]);
+    await Promise.all([...erased, ...this.#closing.values()]);
     await Promise.all(this.#open.values().map((unit) => unit.flush()));
     this.abort();
     this.#open.clear();
@@ -244,7 +244,7 @@ export class ServedUnits {
 
   async #closeAfter(unit: ServedUnit, idle: Promise<void>): Promise<void> {
     const { path } = unit;
-    await Promise.all([idle, unit.endSanitize()]);
+    await Promise.all([idle, unit.endErasure()]);
     const release = await unit.seize();
     if (!this.#isStopping) {
       try {

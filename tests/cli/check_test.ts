@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { join } from "@std/path";
+import { type InterfaceAddress, interfaceAddresses } from "../../lib/access/interfaces.ts";
 import { parseFile } from "../../lib/cli/load_config.ts";
 import { snapshot, withScratch } from "../provision/scratch.ts";
 import { runToolOk } from "../support/tools.ts";
@@ -41,6 +42,7 @@ Target        iqn.2002-08.info.netmanager:xenserver
   access      read and write
   disk        blocks of 512 bytes on 4096
   networks    192.168.100.0/24
+  paths       192.168.100.1:3260
   initiators  iqn.2011-07.com.example:89abcdef
               iqn.2011-07.com.example:01234567
   login       without CHAP
@@ -56,18 +58,38 @@ Target        iqn.2002-08.info.netmanager:backup
               "OLD-1"
   networks    fd00:1::/64
               10.0.0.1
+  paths       none at present
   initiators  iqn.2011-07.com.example:backup
   login       CHAP, 1 name
   redirect    permanently 10.0.0.9:3260
   LUN 0       1.5 TB  /mnt/backup/disk
 `;
 
+/** A server with two cards and a bridge of its containers. */
+const INTERFACES = interfaceAddresses([
+  { name: "lo", address: "127.0.0.1", cidr: "127.0.0.1/8" },
+  { name: "eth0", address: "192.168.1.7", cidr: "192.168.1.7/24" },
+  { name: "eth0", address: "fe80::1", cidr: "fe80::1/64" },
+  { name: "eth1", address: "192.168.100.1", cidr: "192.168.100.1/24" },
+  { name: "docker0", address: "172.17.0.1", cidr: "172.17.0.1/16" },
+]);
+
 async function checkConf(conf: string, ...args: readonly string[]): ReturnType<typeof runCommand> {
+  return await checkConfAt(INTERFACES, conf, ...args);
+}
+
+async function checkConfAt(
+  interfaces: readonly InterfaceAddress[],
+  conf: string,
+  ...args: readonly string[]
+): ReturnType<typeof runCommand> {
   let result: Awaited<ReturnType<typeof runCommand>> | undefined;
   await withScratch(async (folder) => {
     Deno.writeTextFileSync(join(folder, "conf"), conf, { mode: 0o600 });
     const before = snapshot(folder);
-    result = await runCommand(["check", "--conf", join(folder, "conf"), ...args], folder);
+    result = await runCommand(["check", "--conf", join(folder, "conf"), ...args], folder, {
+      interfaces: () => interfaces,
+    });
     assertEquals(snapshot(folder), before);
   });
   return result!;
@@ -88,6 +110,31 @@ Deno.test("iscsi check prints that a target without restrictions admits all", as
   assertMatch(stdout, /^ {2}networks {4}all$/m);
   assertMatch(stdout, /^ {2}initiators {2}all$/m);
   assertMatch(stdout, /^ {2}LUN 0 {7}512 bytes {2}\/usr\/shares\/iscsi\/a$/m);
+});
+
+/** Returns the lines of `paths`. */
+async function pathsOf(interfaces: readonly InterfaceAddress[], conf: string): Promise<string> {
+  const { stdout } = await checkConfAt(interfaces, conf);
+  return stdout.match(/^ {2}paths {7}([^]*?)\n {2}initiators/m)![1]!.replaceAll(/\n +/g, "\n");
+}
+
+Deno.test("iscsi check prints how several cards become several paths", async () => {
+  assertEquals(
+    await pathsOf(INTERFACES, "[a]\nsize=512\n"),
+    `only the address that discovery asks, one of these; to report
+several as paths, list their networks in "networks"
+192.168.1.7:3260
+192.168.100.1:3260`,
+  );
+});
+
+Deno.test("iscsi check does not ask for networks where there is one path only, or they are listed", async () => {
+  const single = INTERFACES.filter(({ name }) => name !== "eth1");
+  assertEquals(await pathsOf(single, "[a]\nsize=512\n"), "192.168.1.7:3260");
+  const listed = "port=3261\nnetworks=192.168.1.7 192.168.100.0/24\n[a]\nsize=512\n";
+  assertEquals(await pathsOf(INTERFACES, listed), "192.168.1.7:3261\n192.168.100.1:3261");
+  assertEquals(await pathsOf(INTERFACES, "networks=192.168.100.0/24\n[a]\nsize=512\n"), "192.168.100.1:3260");
+  assertEquals(await pathsOf([], "[a]\nsize=512\n"), "none at present");
 });
 
 Deno.test("iscsi check prints the number of CHAP names that are bound to initiators", () =>
@@ -146,6 +193,7 @@ Deno.test("iscsi check --json prints the same for programs", async () => {
             { number: 0, path: "/data/iscsi/xenserver", sizeBytes: 750 * 2 ** 30 },
             { number: 1, path: "/data/iscsi/xenserver_1", sizeBytes: 500 * 2 ** 20 },
           ],
+          paths: [{ network: "192.168.100.0/24", portals: ["192.168.100.1:3260"] }],
         },
         {
           name: "backup",
@@ -168,6 +216,7 @@ Deno.test("iscsi check --json prints the same for programs", async () => {
             serialNumber: "OLD-1",
           },
           logicalUnits: [{ number: 0, path: "/mnt/backup/disk", sizeBytes: 1.5 * 2 ** 40 }],
+          paths: [{ network: "fd00:1::/64", portals: [] }, { network: "10.0.0.1", portals: [] }],
         },
       ],
     },

@@ -49,6 +49,7 @@ const STATUS = {
   storage: "/data",
   portals: [],
   workers: [],
+  paths: [],
   space: { files: [], fileSystems: [] },
   node: {
     sessions: SESSIONS,

@@ -25,6 +25,7 @@ function statusOf(storage: string): ServerStatus {
     storage,
     portals: ["127.0.0.1:3260"],
     workers: [],
+    paths: [],
     space: { files: [], fileSystems: [] },
     node: null,
   };

@@ -102,6 +102,11 @@ const BUSY: StatusReport = {
       name: "xenserver",
       iscsiName: "iqn.2002-08.info.netmanager:xenserver",
       comment: "The pool's disks",
+      paths: [
+        { network: "192.168.100.0/24", portals: ["192.168.100.1:3260", "[fd00::1]:3260"] },
+        { network: "fd00::/64", portals: ["[fd00::1]:3260", "192.168.100.1:3260"] },
+        { network: "10.0.0.0/8", portals: [] },
+      ],
       logicalUnits: [
         {
           lun: 0,
@@ -133,6 +138,7 @@ const BUSY: StatusReport = {
       name: "raw",
       iscsiName: "iqn.2002-08.info.netmanager:raw",
       comment: "raw",
+      paths: [{ network: "192.168.100.0/24", portals: ["192.168.100.1:3260"] }],
       logicalUnits: [{
         lun: 255,
         path: "/dev/sdb",
@@ -234,6 +240,12 @@ xenserver  iqn.2002-08.info.netmanager:xenserver  The pool's disks
 raw  iqn.2002-08.info.netmanager:raw
   255        1.25 TB           -            -        0     0.0        -        -
 
+TARGET     INITIATORS IN     ARE OFFERED
+xenserver  192.168.100.0/24  192.168.100.1:3260 [fd00::1]:3260
+           fd00::/64         [fd00::1]:3260 192.168.100.1:3260
+           10.0.0.0/8        none: no interface is in it
+raw        192.168.100.0/24  192.168.100.1:3260
+
 File system /data/iscsi: 120 GB of 1 TB left, full in 34 d 6 h (3.5 GB/day)
 File system /big/one: 1 GB of 1 TB left, not growing
 
@@ -318,6 +330,7 @@ Deno.test("iscsi status shows the disk where no server runs", () => {
     refusals: null,
     targets: BUSY.targets.slice(0, 1).map((target) => ({
       ...target,
+      paths: null,
       logicalUnits: target.logicalUnits.map((unit) => ({ ...unit, traffic: null })),
     })),
   };

@@ -20,6 +20,7 @@ const STATUS: ServerStatus = {
   storage: "/data",
   portals: [],
   workers: [],
+  paths: [],
   space: { files: [], fileSystems: [] },
   node: null,
 };

@@ -42,6 +42,12 @@ export interface ReserveOut {
 export const EXCLUSIVE_REGISTRANTS = 6;
 const APTPL = 0x01;
 
+/** The commands that erase a LUN. */
+const ERASING = {
+  sanitize: Uint8Array.of(0x48, 0x02, 0, 0, 0, 0, 0, 0, 0, 0),
+  formatUnit: Uint8Array.of(0x04, 0, 0, 0, 0, 0),
+} as const;
+
 /** Returns UNMAP of consecutive blocks (SBC-3, 5.32). */
 export function unmapCommand(lba: number, blocks: number): Command {
   const list = new Uint8Array(24);
@@ -108,11 +114,11 @@ export class Client {
     this.#note({ kind: "flushed", id });
   }
 
-  /** Erases a LUN, of this many blocks, by SANITIZE with BLOCK ERASE. */
-  async erase(blocks: number, lun = 0): Promise<void> {
-    const cdb = Uint8Array.of(0x48, 0x02, 0, 0, 0, 0, 0, 0, 0, 0);
-    await this.#change({ lun, lba: 0, blocks }, "erase", () => ({ cdb }));
-    this.#note({ kind: "erased", lun });
+  /** Erases LUN 0, of this many blocks, by SANITIZE with BLOCK ERASE, or by FORMAT UNIT. */
+  async erase(blocks: number, by: keyof typeof ERASING): Promise<void> {
+    const cdb = ERASING[by];
+    await this.#change({ lun: 0, lba: 0, blocks }, "erase", () => ({ cdb }));
+    this.#note({ kind: "erased", lun: 0 });
   }
 
   /** Sends PERSISTENT RESERVE OUT with APTPL, and notes what is reserved then. */

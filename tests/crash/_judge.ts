@@ -6,8 +6,8 @@
  * - After the death of the process an atomic command has taken place as a whole or not at all. After a power cut only a
  *   flush promises anything.
  * - The work of `iscsi build` is permanent: files, their sizes and their identities.
- * - No file has a block that SANITIZE has erased. A LUN refuses access only until a SANITIZE has completed; if it was
- *   seen to refuse access, the SANITIZE continues.
+ * - No file has a block that SANITIZE or FORMAT UNIT has erased. A LUN refuses access only until one has completed; if
+ *   it was seen to refuse access, that goes on.
  * - Reservations are those of the last acknowledged request, or of a newer one.
  */
 import type { CrashKind } from "./_crash_states.ts";
@@ -39,10 +39,10 @@ class LunLedger {
   readonly writings = new Map<number, Writing>();
   /** The contents seen durable before any of the writes. */
   base: readonly number[] | undefined;
-  /** Access was refused, as SANITIZE had not completed. */
+  /** Access was refused, because SANITIZE or FORMAT UNIT had not completed. */
   isUnsanitized = false;
 
-  /** SANITIZE was sent, and was not answered. */
+  /** SANITIZE or FORMAT UNIT was sent, and was not answered. */
   get isSanitizing(): boolean {
     return this.writings.values().some(({ how, isAcknowledged }) => how === "erase" && !isAcknowledged);
   }

@@ -20,11 +20,11 @@ export type Note =
   | { readonly kind: "written"; readonly id: number }
   | { readonly kind: "flushing"; readonly id: number; readonly lun: number }
   | { readonly kind: "flushed"; readonly id: number }
-  /** SANITIZE has erased a LUN: what was written before is nowhere. */
+  /** SANITIZE or FORMAT UNIT has erased a LUN: what was written before is nowhere. */
   | { readonly kind: "erased"; readonly lun: number }
   /** Blocks were read, and then flushed: nothing else may be there later, unless it is written. */
   | { readonly kind: "seen"; readonly lun: number; readonly tags: readonly number[] }
-  /** Access was refused since the last SANITIZE did not complete: that stays so. */
+  /** Access was refused since the last SANITIZE or FORMAT UNIT did not complete: that stays so. */
   | { readonly kind: "seenUnsanitized"; readonly lun: number }
   /** PERSISTENT RESERVE OUT was sent, which leads to these reservations, if that is known. */
   | { readonly kind: "reserving"; readonly id: number; readonly lun: number; readonly leadsTo?: string }
@@ -48,7 +48,7 @@ export interface Observation {
   readonly traces: ReadonlySet<number>;
   /** The tags of the blocks of each LUN that could be read. */
   readonly tags: ReadonlyMap<number, readonly number[]>;
-  /** The LUNs that refuse access since their last SANITIZE did not complete. */
+  /** The LUNs that refuse access since their last SANITIZE or FORMAT UNIT did not complete. */
   readonly unsanitized: ReadonlySet<number>;
   /** The reservations of each LUN, as READ KEYS and READ RESERVATION return them. */
   readonly reservations: ReadonlyMap<number, string>;

@@ -146,7 +146,7 @@ export async function command(initiator: Initiator, request: Command): Promise<U
   for (let attempt = 0; attempt < 8; attempt++) {
     const { status, sense, data } = await initiator.command(request);
     if (status === ScsiStatus.good) return data;
-    if (sense?.code === SANITIZE_COMMAND_FAILED) throw new UnsanitizedError();
+    if (sense !== undefined && NOT_ERASED.includes(sense.code)) throw new UnsanitizedError();
     if (sense?.key !== UNIT_ATTENTION) {
       throw new Error(
         `Command ${request.cdb[0]!.toString(16)} ended with ${status}, sense ${sense?.code.toString(16)}`,
@@ -157,9 +157,10 @@ export async function command(initiator: Initiator, request: Command): Promise<U
 }
 
 const UNIT_ATTENTION = 6;
-const SANITIZE_COMMAND_FAILED = 0x3103;
+/** SANITIZE COMMAND FAILED and MEDIUM FORMAT CORRUPTED. */
+const NOT_ERASED: readonly number[] = [0x3103, 0x3100];
 
-/** A LUN refuses access since its last SANITIZE did not complete (SBC-3, 4.11.3). */
+/** A LUN refuses access since its last SANITIZE (SBC-3, 4.11.3) or FORMAT UNIT did not complete. */
 export class UnsanitizedError extends Error {}
 
 /** Reads all of a LUN and returns the tags of its blocks. */

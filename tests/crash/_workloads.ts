@@ -107,23 +107,38 @@ const UNMAP: Workload = {
   },
 };
 
-const SANITIZE: Workload = {
+/** Returns the workload of a command that erases. */
+function erasing(
+  by: Parameters<Client["erase"]>[1],
+  names: Pick<Workload, "name" | "title">,
+): Workload {
+  return {
+    ...names,
+    restart: "serve",
+    looksAt: { blocks: LUNS, reservations: [] },
+    prepare: buildDisk,
+    async run(world: World): Promise<void> {
+      const [anna] = await serve(world, "anna") as [Client];
+      await anna.write({ lba: 0, blocks: 256 });
+      await anna.writeAtomically({ lba: 3, blocks: 64 });
+      await anna.flush();
+      await anna.erase(LUN_BLOCKS, by);
+      await anna.write({ lba: 8, blocks: 8 });
+      await anna.write({ lun: 1, lba: 8, blocks: 8 });
+      await anna.flush();
+    },
+  };
+}
+
+const SANITIZE = erasing("sanitize", {
   name: "sanitize",
   title: "plain and atomic writes, then SANITIZE BLOCK ERASE",
-  restart: "serve",
-  looksAt: { blocks: LUNS, reservations: [] },
-  prepare: buildDisk,
-  async run(world: World): Promise<void> {
-    const [anna] = await serve(world, "anna") as [Client];
-    await anna.write({ lba: 0, blocks: 256 });
-    await anna.writeAtomically({ lba: 3, blocks: 64 });
-    await anna.flush();
-    await anna.erase(LUN_BLOCKS);
-    await anna.write({ lba: 8, blocks: 8 });
-    await anna.write({ lun: 1, lba: 8, blocks: 8 });
-    await anna.flush();
-  },
-};
+});
+
+const FORMAT = erasing("formatUnit", {
+  name: "format",
+  title: "plain and atomic writes, then FORMAT UNIT",
+});
 
 const ANNA = "000000000000a11a";
 const BEN = "0000000000000be1";
@@ -199,6 +214,7 @@ export const WORKLOADS: readonly Workload[] = [
   ATOMIC,
   UNMAP,
   SANITIZE,
+  FORMAT,
   RESERVATIONS,
   RELOAD,
   BACKUP,

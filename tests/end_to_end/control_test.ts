@@ -54,6 +54,8 @@ Deno.test("iscsi status shows who is there and what they do", async () => {
   const report = JSON.parse(stdout);
   const [unit] = report.targets[0].logicalUnits;
   assertEquals([unit.promisedBytes, unit.allocatedBytes, report.targets.length], [16 * 1024 ** 2, 4096, 2]);
+  const paths = [{ network: "127.0.0.0/8", portals: [`127.0.0.1:${appliance.port}`] }];
+  assertEquals(report.targets[0].paths, paths);
   const [session] = report.sessions;
   assertEquals([session.initiatorName, session.targetName], [ANNA, `${NODE}:disk`]);
   assertEquals(session.connections[0].peerAddress, "127.0.0.1");

@@ -63,7 +63,7 @@ export class World {
 
   async #snapshot(): Promise<Record<string, unknown>> {
     const unit = this.units[0]!;
-    const { reservations, modes, sanitizer } = unit;
+    const { reservations, modes, eraser } = unit;
     return {
       diaries: this.stores.map(({ diary }) => diary.join()),
       contents: await Promise.all(this.#memories.map((memory) => digestOf(memory))),
@@ -76,7 +76,7 @@ export class World {
       modes: Object.values(MODE_PAGES).map((page) => Array.from(modes.values(page, PageControl.current))),
       removalPrevented: unit.removalPrevented,
       notReady: unit.notReady,
-      failure: sanitizer.failure,
+      failure: eraser.failure,
       copy: textOf(await run(this.nexus, cdb("84 00 07 00 00 00 00 00 00 00 00 00 00 ff"))),
     };
   }

@@ -18,7 +18,7 @@ import type { LogicalUnitOptions } from "../../lib/scsi/logical_unit_options.ts"
 import type { Nexus } from "../../lib/scsi/nexus.ts";
 import type { DataIn, DataOut, Operation } from "../../lib/scsi/outcome/operation.ts";
 import { GOOD, type Outcome } from "../../lib/scsi/outcome/outcome.ts";
-import type { SanitizeRecord } from "../../lib/scsi/medium/sanitize_record.ts";
+import type { EraseRecord } from "../../lib/scsi/medium/erase_record.ts";
 import { Sense, type SenseCondition } from "../../lib/scsi/outcome/sense.ts";
 import { Status } from "../../lib/scsi/outcome/status.ts";
 import type { Task } from "../../lib/scsi/task.ts";
@@ -29,13 +29,13 @@ import { MemoryStore } from "../support/memory_store.ts";
 export const IDENTITY = { naa: "3123456789abcdef", serialNumber: "0123456789ABCDEF" } as const;
 
 /** The options of a unit in a test. */
-type UnitOptions = Partial<LogicalUnitOptions> & { readonly sanitizeRecord?: SanitizeRecord };
+type UnitOptions = Partial<LogicalUnitOptions> & { readonly eraseRecord?: EraseRecord };
 
 /** Makes a unit of 1 MiB in blocks of 512 bytes by default. */
-export function makeUnit({ sanitizeRecord, ...options }: UnitOptions = {}): LogicalUnit {
+export function makeUnit({ eraseRecord, ...options }: UnitOptions = {}): LogicalUnit {
   const store = options.store ?? new MemoryStore({ sizeBytes: 1024 * 1024 });
   const unit = new LogicalUnit({ identity: IDENTITY, readOnly: false, ...options, store });
-  if (sanitizeRecord !== undefined) unit.sanitizer.load(sanitizeRecord);
+  if (eraseRecord !== undefined) unit.eraser.load(eraseRecord);
   return unit;
 }
 

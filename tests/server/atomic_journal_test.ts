@@ -108,7 +108,7 @@ Deno.test("a server says what it has found in a journal, and what that means", (
     }
   }));
 
-Deno.test("after SANITIZE no file of the server holds what was on the disk", () =>
+Deno.test("after SANITIZE or FORMAT UNIT no file of the server holds what was on the disk", () =>
   withScratch(async (folder) => {
     const served = makeServed(folder);
     const server = TargetServer.start({ ...served, log: new KeptLog() });
@@ -117,17 +117,20 @@ Deno.test("after SANITIZE no file of the server holds what was on the disk", () 
     await initiator.command({ cdb: testUnitReady() });
     const secret = new TextEncoder().encode("SECRET!!".repeat(1024));
     const { journal } = journalOf(served, "a", folder);
-    for (const method of [0x02, 0x01]) {
-      const list = method === 0x01 ? Uint8Array.of(1, 0, 0, 1, 0xaa) : undefined;
-      const sanitize = Uint8Array.of(0x48, method, 0, 0, 0, 0, 0, 0, list?.length ?? 0, 0);
+    const erasing = [
+      { cdb: Uint8Array.of(0x48, 0x02, 0, 0, 0, 0, 0, 0, 0, 0) },
+      { cdb: Uint8Array.of(0x48, 0x01, 0, 0, 0, 0, 0, 0, 5, 0), write: Uint8Array.of(1, 0, 0, 1, 0xaa) },
+      { cdb: Uint8Array.of(0x04, 0, 0, 0, 0, 0) },
+      { cdb: Uint8Array.of(0x04, 0x10, 0, 0, 0, 0), write: Uint8Array.of(0, 0x88, 0, 0, 0, 1, 0, 1, 0xaa) },
+    ];
+    for (const command of erasing) {
       for (
-        const command of [
+        const writing of [
           { cdb: write10(0, 16), write: secret },
           { cdb: writeAtomic16(0, 16), write: new Uint8Array(8192) },
         ]
-      ) assertEquals((await initiator.command(command)).status, ScsiStatus.good);
+      ) assertEquals((await initiator.command(writing)).status, ScsiStatus.good);
       assertEquals(new TextDecoder().decode(Deno.readFileSync(journal)).includes("SECRET!!"), true);
-      const command = { cdb: sanitize, ...(list !== undefined && { write: list }) };
       assertEquals((await initiator.command(command)).status, ScsiStatus.good);
       for (const path of filesIn(folder, `${folder}/.iscsi`)) {
         assertEquals(new TextDecoder().decode(Deno.readFileSync(path)).includes("SECRET!!"), false, path);

@@ -1,6 +1,7 @@
 /** A server that becomes another while initiators use it, in one process and on real files. */
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { delay } from "../../lib/base/delay.ts";
+import { readUint16 } from "../../lib/bytes/big_endian.ts";
 import { TargetServer } from "../../lib/server/target_server.ts";
 import type { PunchResult } from "../../lib/store/hole_puncher.ts";
 import { Initiator } from "../support/initiator.ts";
@@ -388,6 +389,46 @@ Deno.test("a SANITIZE that stop() ends early has failed, for the next server, to
       await again.login({ targetName: `${NODE}:a` });
       await again.command({ cdb: testUnitReady() });
       assertEquals(await codeOf(again, write10(0, 1)), SANITIZE_FAILED);
+      await again.close();
+    } finally {
+      await next.stop();
+    }
+  }));
+
+const MEDIUM_FORMAT_CORRUPTED = 0x3100;
+
+/** Waits until FORMAT UNIT has changed blocks: its progress is more than zero. */
+async function untilFormatting(initiator: Initiator): Promise<void> {
+  const cdb = Uint8Array.of(0x03, 0, 0, 0, 18, 0);
+  for (let round = 0; round < 10_000; round++) {
+    const { data } = await initiator.command({ cdb, read: 18 });
+    if (data[12] === 0x04 && data[13] === 0x04 && readUint16(data, 16) > 0) return;
+  }
+  throw new Error("The LUN is not formatted");
+}
+
+Deno.test("a FORMAT UNIT that stop() ends early has failed, for the next server, too", () =>
+  withBed(["[a]", "size=64MB"], async (bed) => {
+    const initiator = await bed.connect("a");
+    const write = Uint8Array.of(0, 0x8a, 0, 0, 0, 1, 0, 1, 0xaa);
+    const format = { cdb: Uint8Array.of(0x04, 0x18, 0, 0, 0, 0), write };
+    assertEquals((await initiator.command(format)).status, ScsiStatus.good);
+    await untilFormatting(initiator);
+    const settings = bed.settings("[a]", "size=64MB");
+    await bed.server.stop();
+    assertStringIncludes(bed.log.lines.join("\n"), "was interrupted and has failed; send it again");
+    const next = TargetServer.start({ ...settings, log: bed.log, clock: bed.clock });
+    try {
+      assertStringIncludes(bed.log.lines.join("\n"), "until another FORMAT UNIT or SANITIZE completes");
+      const again = await Initiator.connect(next.addresses[0]!.port);
+      await again.login({ targetName: `${NODE}:a` });
+      await again.command({ cdb: testUnitReady() });
+      for (const cdb of [testUnitReady(), read10(0, 1)]) {
+        assertEquals(await codeOf(again, cdb), MEDIUM_FORMAT_CORRUPTED);
+      }
+      assertEquals(await blocksOf(again), 131_072);
+      assertEquals(await codeOf(again, Uint8Array.of(0x04, 0, 0, 0, 0, 0)), 0);
+      assertEquals((await again.command({ cdb: read10(0, 1), read: 512 })).data, new Uint8Array(512));
       await again.close();
     } finally {
       await next.stop();

@@ -52,6 +52,17 @@ export function findLoopObstacle(): string | undefined {
   });
 }
 
+/** Returns the reason why this process cannot make network namespaces with cables; undefined when it can. */
+export function findNamespaceObstacle(): string | undefined {
+  const ends = ["type", "veth", "peer", "name", "veth1"];
+  const name = `iscsi-${crypto.randomUUID().slice(0, 6)}`;
+  const made = run("ip", ["netns", "add", name]);
+  if (made.code !== 0) return `no network namespace: ${made.stderr}`;
+  const { code, stderr } = run("ip", ["-netns", name, "link", "add", "veth0", ...ends]);
+  run("ip", ["netns", "delete", name]);
+  return code === 0 ? undefined : `no network cable: ${stderr}`;
+}
+
 /** Runs a program, which may be missing. Of its error messages, the first line is enough. */
 function run(program: string, args: string[]): { code: number; stdout: string; stderr: string } {
   try {

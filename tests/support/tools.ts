@@ -35,6 +35,7 @@ const PACKAGES = {
   "mkfs.xfs": "xfsprogs",
   "mkfs.btrfs": "btrfs-progs",
   "script": "bsdutils",
+  "ip": "iproute2",
   "flock": "util-linux",
   "lslocks": "util-linux",
   "tgtd": "tgt",

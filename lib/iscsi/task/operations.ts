@@ -25,11 +25,13 @@ export function checkDirection(expected: Expected, operation: Operation): Operat
 
 function refuseDirection(
   { expectedDataIn, expectedDataOut }: Expected,
-  { lengthBytes, refusalOfOtherLength }: DataOut,
+  operation: DataOut,
 ): Finished | undefined {
   const isBackwards = expectedDataOut === 0 && expectedDataIn > 0;
   if (isBackwards) return refused(Sense.invalidFieldInCommandInformationUnit);
-  return expectedDataOut === lengthBytes ? undefined : refusalOfOtherLength;
+  if (expectedDataOut === operation.lengthBytes) return undefined;
+  operation.adaptTo?.(expectedDataOut);
+  return operation.refusalOfOtherLength;
 }
 
 /**

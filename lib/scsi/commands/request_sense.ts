@@ -25,8 +25,8 @@ export function requestSense(
   fields: typeof REQUEST_SENSE_FIELDS,
 ): Operation {
   const attention = nexus.attentions.take();
-  const sanitizing = nexus.logicalUnit.sanitizer.outcome?.sense;
-  if (attention === undefined && sanitizing !== undefined) return sendSense(sanitizing, cdb, fields);
+  const erasing = nexus.logicalUnit.eraser.outcome?.sense;
+  if (attention === undefined && erasing !== undefined) return sendSense(erasing, cdb, fields);
   const condition = attention ?? nexus.logicalUnit.notReady;
   return sendSense(encodeSense(condition ?? Sense.noAdditionalSenseInformation), cdb, fields);
 }

@@ -18,8 +18,8 @@ import { finishLater } from "../medium/medium.ts";
 import type { Finished, Operation } from "../outcome/operation.ts";
 import { GOOD, type Outcome } from "../outcome/outcome.ts";
 import { refuseReserved, takeParameterList } from "../pages/parameter_list.ts";
-import { writeRepeated } from "../medium/repeat_block.ts";
-import type { SanitizeMethod } from "../medium/sanitizer.ts";
+import { eraseMethod, eraseThen, fillBlock, overwriteMethod } from "../medium/erase_methods.ts";
+import type { EraseMethod } from "../medium/eraser.ts";
 import { wholeBytes } from "../dispatch/set_bits.ts";
 import { outcomeOfFailure } from "../medium/store_error_outcome.ts";
 
@@ -46,10 +46,6 @@ const OVERWRITE_COUNT = 0x1f;
 const OVERWRITE_HEADER_BYTES = 4;
 const RESERVED_OF_OVERWRITE = wholeBytes(1, 1);
 
-/** Most bytes that are unmapped, or written before a flush, at a time: progress is reported after each. */
-const UNMAP_BYTES = 1024 * 1024 * 1024;
-const WRITE_BYTES = 64 * 1024 * 1024;
-
 function readFlags(cdb: Uint8Array, fields: SanitizeFields): Flags {
   return {
     immediate: isSet(cdb, fields.immediate),
@@ -58,8 +54,8 @@ function readFlags(cdb: Uint8Array, fields: SanitizeFields): Flags {
 }
 
 /** Refuses AUSE after a failure in the restricted completion mode (SBC-4, 5.30.1); undefined when it is allowed. */
-function refuseExit({ sanitizer }: LogicalUnit, { isUnrestricted }: Flags): Finished | undefined {
-  return isUnrestricted && sanitizer.failure === "restricted"
+function refuseExit({ eraser }: LogicalUnit, { isUnrestricted }: Flags): Finished | undefined {
+  return isUnrestricted && eraser.failure === "restricted"
     ? refuseField(SANITIZE_FIELDS.isUnrestricted)
     : undefined;
 }
@@ -71,112 +67,26 @@ function refuseList(unit: LogicalUnit, cdb: Uint8Array, fields: SanitizeFields):
 }
 
 /** Returns the outcome of a sanitize operation. A failure ends it with the status that all later commands get. */
-function outcomeOf({ sanitizer }: LogicalUnit, work: Promise<void>): Promise<Outcome> {
+function outcomeOf({ eraser }: LogicalUnit, work: Promise<void>): Promise<Outcome> {
   return work.then(() => GOOD, (error) => {
     const outcome = outcomeOfFailure(error);
-    return sanitizer.outcome ?? outcome;
+    return eraser.outcome ?? outcome;
   });
 }
 
-/** Starts a sanitize operation, which continues even if the task is aborted. */
-function begin({ logicalUnit }: ItlNexus, flags: Flags, method: SanitizeMethod): Operation {
-  const { sanitizer } = logicalUnit;
+/** Starts a sanitize operation. */
+function begin({ logicalUnit }: ItlNexus, flags: Flags, method: EraseMethod): Operation {
+  const { eraser } = logicalUnit;
   // Another operation may have started, or failed, while the parameter list was transferred.
-  if (sanitizer.isUnderWay) return finished(sanitizer.outcome!);
+  if (eraser.isUnderWay) return finished(eraser.outcome!);
   const refusal = refuseExit(logicalUnit, flags);
   if (refusal !== undefined) return refusal;
   const mode = flags.isUnrestricted ? "unrestricted" : "restricted";
-  const outcome = outcomeOf(logicalUnit, sanitizer.sanitize(withSideFiles(logicalUnit, method), mode));
-  // Dormant commands begin and are refused, like all commands from now on.
-  logicalUnit.tasks.serve();
-  // With IMMED, later commands report a failure. An abort of the task need not wait for the operation.
-  return flags.immediate
-    ? FINISHED_GOOD
-    : { kind: "later", operation: outcome.then(finished), changesNothing: true };
-}
-
-/** Divides the medium into stretches. */
-function* stretches(
-  unit: LogicalUnit,
-  stretchBytes: number,
-): Generator<{ offset: number; lengthBytes: number }> {
-  const end = unit.capacityBlocks * unit.blockSizeBytes;
-  for (let offset = 0; offset < end; offset += stretchBytes) {
-    yield { offset, lengthBytes: Math.min(stretchBytes, end - offset) };
-  }
-}
-
-/** Divides the medium into stretches; an extent that takes no space is one stretch, whatever its length. */
-function* extents(
-  unit: LogicalUnit,
-  stretchBytes: number,
-): Generator<{ offset: number; lengthBytes: number; isMapped: boolean }> {
-  const end = unit.capacityBlocks * unit.blockSizeBytes;
-  for (let offset = 0; offset < end;) {
-    const { isMapped, endBytes } = unit.store.extentAt(offset);
-    const lengthBytes = Math.min(isMapped ? stretchBytes : endBytes - offset, end - offset);
-    yield { offset, lengthBytes, isMapped };
-    offset += lengthBytes;
-  }
-}
-
-/** Makes the erasure durable, in the journal, too: the old content must not return after a crash. */
-async function makeDurable({ store, journal }: LogicalUnit): Promise<void> {
-  await store.flush();
-  await journal?.flush();
-}
-
-/**
- * Erases the old bytes in the side files of the medium first. Nothing can restore them from there, even if the rest
- * fails and EXIT FAILURE MODE follows.
- */
-function withSideFiles({ journal }: LogicalUnit, method: SanitizeMethod): SanitizeMethod {
-  return {
-    ...method,
-    perform: async (supervision) => {
-      await journal?.erase();
-      await method.perform(supervision);
-    },
-  };
-}
-
-function eraseMethod(unit: LogicalUnit): SanitizeMethod {
-  return {
-    workBytes: unit.capacityBlocks * unit.blockSizeBytes,
-    perform: async ({ cancellation, onProgress }) => {
-      for (const { isMapped, ...stretch } of extents(unit, unit.store.canUnmap ? UNMAP_BYTES : WRITE_BYTES)) {
-        cancellation.throwIfCancelled();
-        if (isMapped) await unit.store.unmap([stretch]);
-        onProgress(stretch.lengthBytes);
-      }
-      await makeDurable(unit);
-    },
-  };
-}
-
-/** @param passes the block to write in each pass */
-function overwriteMethod(unit: LogicalUnit, passes: readonly Uint8Array[]): SanitizeMethod {
-  return {
-    workBytes: unit.capacityBlocks * unit.blockSizeBytes * passes.length,
-    perform: async (supervision) => {
-      for (const block of passes) {
-        for (const stretch of stretches(unit, WRITE_BYTES)) {
-          await writeRepeated(unit.store, stretch, block, supervision);
-          // Each stretch reaches the disk before the next, and does not fill the page cache.
-          await makeDurable(unit);
-        }
-      }
-    },
-  };
-}
-
-/** Returns a block filled with repetitions of a pattern, of which the last may be cut off. */
-function fillBlock(blockSizeBytes: number, pattern: Uint8Array): Uint8Array {
-  return Uint8Array.from({ length: blockSizeBytes }, (_, index) => pattern[index % pattern.length]!);
+  return eraseThen(logicalUnit, outcomeOf(logicalUnit, eraser.sanitize(method, mode)), flags.immediate);
 }
 
 /** Returns the method of a parameter list of OVERWRITE, or a refusal. */
-function readOverwrite(unit: LogicalUnit, list: Uint8Array): SanitizeMethod | Finished {
+function readOverwrite(unit: LogicalUnit, list: Uint8Array): EraseMethod | Finished {
   const flags = list[0]!;
   const patternLength = readUint16(list, 2);
   const count = flags & OVERWRITE_COUNT;
@@ -228,15 +138,16 @@ export function sanitizeExitFailureMode(
 ): Operation {
   const refusal = refuseList(logicalUnit, cdb, fields);
   if (refusal !== undefined) return refusal;
-  const { sanitizer } = logicalUnit;
-  switch (sanitizer.failure) {
+  const { eraser } = logicalUnit;
+  switch (eraser.failure) {
     case undefined:
+    case "format":
       return FINISHED_GOOD;
     case "restricted":
       // The field is the service action.
       return refusedForField(1, 4);
     case "unrestricted": {
-      const outcome = outcomeOf(logicalUnit, sanitizer.exitFailureMode());
+      const outcome = outcomeOf(logicalUnit, eraser.exitFailureMode());
       // GOOD with IMMED means only that the command is valid. Until the failure is over, commands are refused.
       return isSet(cdb, fields.immediate) ? FINISHED_GOOD : finishLater(outcome, { changesNothing: true });
     }

@@ -6,7 +6,7 @@
  * ejected.
  */
 import { bitsOf, isSet, readField, refuseField } from "../dispatch/cdb_field.ts";
-import { FINISHED_GOOD, refused } from "../outcome/finished.ts";
+import { finished, FINISHED_GOOD, refused } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
 import type { LogicalUnit } from "../logical_unit.ts";
 import { finishLater, flush, flushInBackground } from "../medium/medium.ts";
@@ -106,8 +106,9 @@ export function startStopUnit(nexus: ItlNexus, cdb: Uint8Array, fields: typeof S
   return isStart ? start(unit) : stop(nexus, noFlush, immediately);
 }
 
-/** TEST UNIT READY. */
+/** TEST UNIT READY: reports whether commands that need the medium would be executed. */
 export function testUnitReady(nexus: ItlNexus): Operation {
-  const { notReady } = nexus.logicalUnit;
-  return notReady === undefined ? FINISHED_GOOD : refused(notReady);
+  const { notReady, eraser } = nexus.logicalUnit;
+  if (notReady !== undefined) return refused(notReady);
+  return eraser.outcome === undefined ? FINISHED_GOOD : finished(eraser.outcome);
 }

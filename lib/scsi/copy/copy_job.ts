@@ -182,11 +182,11 @@ function refuseBlocks(
 function refuseDevice(nexus: ItlNexus, role: DeviceFailure["role"]): Failure | undefined {
   if (nexus.isDeparted) return { condition: Sense.copyTargetDeviceNotReachable };
   const access = role === "source" ? "reads" : "writes";
-  const { reservations, sanitizer } = nexus.logicalUnit;
+  const { reservations, eraser } = nexus.logicalUnit;
   const isReserved = reservations.isRestricting && reservations.conflictsWith(access, nexus);
   const outcome = isReserved
     ? RESERVATION_CONFLICT.outcome
-    : sanitizer.outcome ?? refuseMediumAccess(access, nexus.logicalUnit)?.outcome;
+    : eraser.outcome ?? refuseMediumAccess(access, nexus.logicalUnit)?.outcome;
   return outcome && { condition: Sense.thirdPartyDeviceFailure, device: { role, outcome } };
 }
 

@@ -43,7 +43,7 @@ export const ACCESS = {
     conflictsWith: "exclusiveAccess",
     conflictsWithReserve: true,
   },
-  /** Reads or inspects the medium: READ, VERIFY, PRE-FETCH, GET LBA STATUS. */
+  /** Reads or inspects the medium: READ, VERIFY, PRE-FETCH, GET LBA STATUS, SEEK. */
   reads: {
     needsMedium: true,
     changesMedium: false,
@@ -51,7 +51,7 @@ export const ACCESS = {
     conflictsWith: "exclusiveAccess",
     conflictsWithReserve: true,
   },
-  /** Configures or controls the logical unit: MODE SELECT, LOG SELECT, START STOP UNIT, EXTENDED COPY. */
+  /** Configures or controls the logical unit: MODE SELECT, START STOP UNIT, SEND DIAGNOSTIC, EXTENDED COPY. */
   configures: {
     needsMedium: false,
     changesMedium: false,
@@ -67,7 +67,10 @@ export const ACCESS = {
     conflictsWith: "everyType",
     conflictsWithReserve: true,
   },
-  /** Changes the medium: WRITE, UNMAP, WRITE SAME, COMPARE AND WRITE, ORWRITE, WRITE ATOMIC, SANITIZE. */
+  /**
+   * Changes the medium: WRITE, UNMAP, WRITE SAME, COMPARE AND WRITE, ORWRITE, WRITE ATOMIC, SANITIZE, FORMAT
+   * UNIT.
+   */
   writes: {
     needsMedium: true,
     changesMedium: true,

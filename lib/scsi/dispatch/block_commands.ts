@@ -13,6 +13,7 @@ import {
 } from "./block_cdb.ts";
 import { commandRows } from "./command.ts";
 import { READ_CAPACITY_16_FIELDS, readCapacity10, readCapacity16 } from "../commands/capacity.ts";
+import { FORMAT_UNIT_FIELDS, formatUnit } from "../commands/format_unit.ts";
 import { GET_LBA_STATUS_FIELDS, getLbaStatus } from "../commands/get_lba_status.ts";
 import { preFetch } from "../commands/pre_fetch.ts";
 import {
@@ -28,6 +29,7 @@ import {
   sanitizeExitFailureMode,
   sanitizeOverwrite,
 } from "../commands/sanitize.ts";
+import { rezeroUnit, seek } from "../commands/seek.ts";
 import { START_STOP_FIELDS, startStopUnit, startsUnit } from "../commands/start_stop_unit.ts";
 import { synchronizeCache } from "../commands/synchronize_cache.ts";
 import {
@@ -44,6 +46,19 @@ import { writeSame } from "../commands/write_same.ts";
 
 /** The rows of SBC, by their names. */
 export const BLOCK_COMMANDS = commandRows({
+  "REZERO UNIT": {
+    opcode: 0x01,
+    fields: {},
+    access: "reads",
+    execute: rezeroUnit,
+  },
+  "FORMAT UNIT": {
+    opcode: 0x04,
+    fields: FORMAT_UNIT_FIELDS,
+    ignores: ["fastFormat"],
+    access: "writes",
+    execute: formatUnit,
+  },
   "READ(6)": {
     opcode: 0x08,
     fields: { ...BLOCKS_6, ...NO_TRANSFER_FLAGS },
@@ -57,6 +72,12 @@ export const BLOCK_COMMANDS = commandRows({
     access: "writes",
     countsAs: "write",
     execute: write,
+  },
+  "SEEK(6)": {
+    opcode: 0x0b,
+    fields: { lba: BLOCKS_6.lba },
+    access: "reads",
+    execute: seek,
   },
   "START STOP UNIT": {
     opcode: 0x1b,
@@ -87,6 +108,12 @@ export const BLOCK_COMMANDS = commandRows({
     access: "writes",
     countsAs: "write",
     execute: write,
+  },
+  "SEEK(10)": {
+    opcode: 0x2b,
+    fields: { lba: BLOCKS_10.lba },
+    access: "reads",
+    execute: seek,
   },
   "WRITE AND VERIFY(10)": {
     opcode: 0x2e,

@@ -14,6 +14,16 @@ export const IGNORED_FIELDS = {
   synchronizeNonVolatile: () => bitsOf(1, 0x04),
   /** GROUP NUMBER (SBC-3, 4.22) selects a group of counters; GROUP_SUP is zero: there are no groups. */
   groupNumber: (cdbLength) => bitsOf(cdbLength === 10 ? 6 : cdbLength - 2, 0x1f),
+  /**
+   * FFMT 01b leaves the content of the blocks to the device server (SBC-4, 5.4): they are zero. INTERLEAVE of SCSI-2 is
+   * in the same byte: old operating systems ask for consecutive blocks by 1.
+   */
+  fastFormat: () => bitsOf(4, 0x01),
+  /**
+   * PF is about a parameter list, of which SEND DIAGNOSTIC takes none. DEVOFFL and UNITOFFL permit effects on the
+   * target and the medium that the self-test does not have.
+   */
+  selfTestPermissions: () => bitsOf(1, 0x13),
   /** SCOPE and TYPE, ignored by the service actions that neither reserve nor release (SPC-4, 6.16.1). */
   scopeAndType: () => bytesOf(2, 1),
 } as const satisfies Readonly<Record<string, (cdbLength: number) => CdbField>>;

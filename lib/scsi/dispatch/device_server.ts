@@ -5,7 +5,7 @@ import { refused, refusedForField, RESERVATION_CONFLICT } from "../outcome/finis
 import type { ItlNexus } from "../itl_nexus.ts";
 import { refuseMediumAccess } from "./medium_access.ts";
 import type { Finished, Operation } from "../outcome/operation.ts";
-import { refuseSanitizing } from "./refuse_sanitizing.ts";
+import { refuseErasing } from "./refuse_erasing.ts";
 import { Sense } from "../outcome/sense.ts";
 import { findSetBit } from "./set_bits.ts";
 import type { TargetDescription } from "../target_description.ts";
@@ -54,7 +54,7 @@ export function executeCommand(nexus: ItlNexus, command: Command | undefined, cd
   }
   if (command === undefined) return refuseUnknown(cdb);
   return refuseReserved(command, cdb, nexus) ?? refuseBits(command, cdb) ??
-    refuseSanitizing(command, nexus.logicalUnit) ??
+    refuseErasing(command, nexus.logicalUnit) ??
     refuseMediumAccess(command.access, nexus.logicalUnit) ??
     command.execute(nexus, cdb, command.fields);
 }

@@ -52,6 +52,7 @@ import {
   requestSenseWithoutLogicalUnit,
 } from "../commands/request_sense.ts";
 import { release, reserve } from "../commands/reserve_release.ts";
+import { SEND_DIAGNOSTIC_FIELDS, sendDiagnostic } from "../commands/send_diagnostic.ts";
 import { testUnitReady } from "../commands/start_stop_unit.ts";
 
 /** The rows of SPC, by their names. */
@@ -101,6 +102,13 @@ export const PRIMARY_COMMANDS = commandRows({
     fields: MODE_SENSE_6_FIELDS,
     access: "inspects",
     execute: modeSense6,
+  },
+  "SEND DIAGNOSTIC": {
+    opcode: 0x1d,
+    fields: SEND_DIAGNOSTIC_FIELDS,
+    ignores: ["selfTestPermissions"],
+    access: "configures",
+    execute: sendDiagnostic,
   },
   "PREVENT ALLOW MEDIUM REMOVAL": {
     opcode: 0x1e,

@@ -6,6 +6,7 @@ import { Status } from "./status.ts";
 export const COMMAND_FAILURES = [
   "notReady",
   "mediumError",
+  "hardwareError",
   "illegalRequest",
   "unitAttention",
   "dataProtect",

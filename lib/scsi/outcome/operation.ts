@@ -82,6 +82,11 @@ export interface DataOut {
    * gives up soon.
    */
   blocksOthers?(): boolean;
+  /**
+   * Adapts `lengthBytes` to the bytes that the initiator offers, for a command whose CDB has no length of its data. The
+   * transport calls it before the first piece.
+   */
+  adaptTo?(offeredBytes: number): void;
   /** The result of a command whose initiator offers more or less than `lengthBytes`, when that is an error. */
   readonly refusalOfOtherLength?: Finished | undefined;
 }

@@ -61,3 +61,31 @@ export function takeParameterList(
 ): Operation {
   return new ParameterList(lengthBytes, use, refusalOfOtherLength);
 }
+
+/**
+ * Receives the parameter list of a command whose CDB has no length of it: as much as the initiator offers.
+ *
+ * @param lengthMaxBytes the length of the longest list
+ * @param use returns the operation that follows, which checks the length
+ */
+export function takeOfferedList(
+  lengthMaxBytes: number,
+  use: (list: Uint8Array) => Operation,
+): DataOut {
+  const list = new Uint8Array(lengthMaxBytes);
+  let lengthBytes = lengthMaxBytes;
+  const writeNow = (offset: number, from: Uint8Array): Outcome => {
+    list.set(from, offset);
+    return GOOD;
+  };
+  return {
+    kind: "dataOut",
+    get lengthBytes(): number {
+      return lengthBytes;
+    },
+    adaptTo: (offeredBytes) => lengthBytes = Math.min(lengthMaxBytes, offeredBytes),
+    writeNow,
+    write: (offset, from) => Promise.resolve(writeNow(offset, from)),
+    finish: (receivedBytes) => use(list.subarray(0, receivedBytes)),
+  };
+}

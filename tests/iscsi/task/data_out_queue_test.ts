@@ -491,6 +491,24 @@ Deno.test("a write that expects more than the command takes has an underflow, on
     assertEquals([nothing.status, nothing.residual], [ScsiStatus.good, -512]);
   }));
 
+Deno.test("a command whose CDB has no length of its data takes what is offered, up to its longest list", async () => {
+  for (const ImmediateData of YES_NO) {
+    await withSession({ ImmediateData }, async (initiator) => {
+      const formatUnit = Uint8Array.of(0x04, 0x10, 0, 0, 0, 0);
+      for (const [offered, residual] of [[4, 0], [8, 0], [520, 0], [1000, -480]] as const) {
+        const result = await initiator.command({ cdb: formatUnit, write: new Uint8Array(offered) });
+        assertEquals([result.status, result.residual], [ScsiStatus.good, residual], `${offered}`);
+      }
+      const short = await initiator.command({ cdb: formatUnit, write: new Uint8Array(3) });
+      assertEquals([short.sense?.code, short.residual], [0x1a00, 0]);
+      const none = await initiator.command({ cdb: formatUnit });
+      assertEquals([none.sense?.code, none.residual], [0x1a00, 0]);
+      const backwards = await initiator.command({ cdb: formatUnit, read: 4 });
+      assertEquals(backwards.sense?.code, 0x0e03);
+    });
+  }
+});
+
 Deno.test("data for a command that takes none is an underflow", () =>
   withSession({}, async (initiator) => {
     const { status, residual } = await initiator.command({ cdb: testUnitReady(), write: pattern(1000) });

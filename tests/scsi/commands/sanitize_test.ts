@@ -1,10 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { readUint16, writeUint16 } from "../../../lib/bytes/big_endian.ts";
 import type { Nexus } from "../../../lib/scsi/nexus.ts";
-import type { AtomicJournal } from "../../../lib/store/atomic_journal.ts";
-import { StoreError } from "../../../lib/store/block_store.ts";
 import type { ByteRange } from "../../../lib/store/byte_range.ts";
-import type { CompletionMode, SanitizeRecord } from "../../../lib/scsi/medium/sanitize_record.ts";
+import type { EraseRecord } from "../../../lib/scsi/medium/erase_record.ts";
 import { FaultyStore } from "../../support/faulty_store.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
@@ -23,6 +21,7 @@ import {
   type Result,
   run,
 } from "../fixture.ts";
+import { contentOf, drain, KeptRecord, makeFullStore, notingJournal, settle } from "./_erasing.ts";
 
 const OVERWRITE = 0x01;
 const BLOCK_ERASE = 0x02;
@@ -44,30 +43,14 @@ function overwrite(nexus: Nexus, list: string, flags = 0): Promise<Result> {
   return run(nexus, sanitizeCdb(OVERWRITE | flags, dataOut.length), { dataOut });
 }
 
-function makeStore(): MemoryStore {
-  const store = new MemoryStore({ sizeBytes: 1024 * 1024, canUnmap: true });
-  store.writeNow(0, new Uint8Array(store.sizeBytes).fill(0xa5));
-  return store;
-}
-
-function contentOf(store: MemoryStore): Uint8Array {
-  const content = new Uint8Array(store.sizeBytes);
-  store.readNow(0, content);
-  return content;
-}
-
 /** Returns the condition and the progress that REQUEST SENSE reports. */
 async function senseOf(nexus: Nexus): Promise<{ condition: string; progress: number | undefined }> {
   const { data } = await run(nexus, cdb("03 00 00 00 12"));
   return { condition: nameOfSense(data), progress: data[15] === 0x80 ? readUint16(data, 16) : undefined };
 }
 
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
-}
-
 Deno.test("SANITIZE with BLOCK ERASE unmaps everything durably", async () => {
-  const store = makeStore();
+  const store = makeFullStore();
   assertEquals((await run(openUnit({ store }), sanitizeCdb(BLOCK_ERASE))).outcome, "good");
   assertEquals([store.pageCount, store.flushCount], [0, 1]);
 });
@@ -92,19 +75,6 @@ Deno.test("SANITIZE with BLOCK ERASE skips extents that take no space, whatever 
   );
 });
 
-/** A journal that records its calls, and can fail to erase. */
-function notingJournal(calls: string[], fails = false): AtomicJournal {
-  return {
-    protect: () => Promise.reject(new Error("It is not asked to protect")),
-    flush: () => Promise.resolve(void calls.push("flush")),
-    erase: () => {
-      calls.push("erase");
-      return fails ? Promise.reject(new StoreError("writeFailed", "injected")) : Promise.resolve();
-    },
-    close: () => {},
-  };
-}
-
 Deno.test("SANITIZE erases the journal before anything else", async () => {
   for (
     const sanitize of [
@@ -113,7 +83,7 @@ Deno.test("SANITIZE erases the journal before anything else", async () => {
     ]
   ) {
     const calls: string[] = [];
-    const store = makeStore();
+    const store = makeFullStore();
     const write = store.write.bind(store);
     store.write = (offset, from) => {
       calls.push("change");
@@ -132,13 +102,13 @@ Deno.test("SANITIZE erases the journal before anything else", async () => {
 
 Deno.test("SANITIZE fails when the journal cannot be erased", async () => {
   const calls: string[] = [];
-  const nexus = openUnit({ store: makeStore(), journal: notingJournal(calls, true) });
+  const nexus = openUnit({ store: makeFullStore(), journal: notingJournal(calls, true) });
   assertEquals((await run(nexus, sanitizeCdb(BLOCK_ERASE))).outcome, "sanitizeCommandFailed");
   assertEquals((await run(nexus, blocksCdb("READ(10)", {}))).outcome, "sanitizeCommandFailed");
 });
 
 Deno.test("SANITIZE with OVERWRITE writes its pattern into each block", async () => {
-  const store = makeStore();
+  const store = makeFullStore();
   assertEquals((await overwrite(openUnit({ store }), "01 00 00 03 01 02 03")).outcome, "good");
   const content = contentOf(store);
   for (const at of [0, 511, 512, 1024 * 1024 - 1]) assertEquals(content[at], at % 512 % 3 + 1);
@@ -147,7 +117,7 @@ Deno.test("SANITIZE with OVERWRITE writes its pattern into each block", async ()
 
 Deno.test("SANITIZE with OVERWRITE and INVERT inverts between passes, and ends with the pattern", async () => {
   for (const [header, first] of [["81", 0x0f], ["82", 0xf0], ["83", 0x0f], ["02", 0x0f]] as const) {
-    const store = makeStore();
+    const store = makeFullStore();
     const faulty = new FaultyStore(store);
     // The first pass ends with the flush that fails.
     faulty.inject({ operation: "flush", kind: "flushFailed" });
@@ -173,7 +143,7 @@ Deno.test("SANITIZE with OVERWRITE flushes each 64 MiB before it writes the next
 });
 
 Deno.test("SANITIZE refuses unsupported requests, and erases nothing then", async () => {
-  const store = makeStore();
+  const store = makeFullStore();
   const nexus = openUnit({ store });
   for (const action of [OVERWRITE, BLOCK_ERASE, EXIT_FAILURE_MODE]) {
     assertFieldRefused(await run(nexus, sanitizeCdb(action | 0x40, 5)), 1, 6);
@@ -196,7 +166,7 @@ Deno.test("SANITIZE refuses unsupported requests, and erases nothing then", asyn
 });
 
 Deno.test("SANITIZE allows only commands that need no logical unit, and reports its progress", async () => {
-  const slow = new SlowStore(makeStore());
+  const slow = new SlowStore(makeFullStore());
   const target = makeTarget(makeUnit({ store: slow }));
   const nexus = openReadyNexus(target);
   const other = openReadyNexus(target);
@@ -215,16 +185,13 @@ Deno.test("SANITIZE allows only commands that need no logical unit, and reports 
   }
   assertEquals((await run(other, cdb("12 00 00 00 24"))).outcome, "good");
   assertEquals((await run(other, cdb("a0 00 00 00 00 00 00 00 01 00"))).outcome, "good");
-  while (slow.pending.length > 0) {
-    slow.releaseAll();
-    await settle();
-  }
+  await drain(slow);
   assertEquals((await run(other, cdb("00"))).outcome, "good");
   assertEquals((await senseOf(nexus)).condition, "noAdditionalSenseInformation");
 });
 
 Deno.test("SANITIZE continues when its task is aborted and the unit is reset", async () => {
-  const store = makeStore();
+  const store = makeFullStore();
   const slow = new SlowStore(store);
   const target = makeTarget(makeUnit({ store: slow }));
   const nexus = openReadyNexus(target);
@@ -236,16 +203,13 @@ Deno.test("SANITIZE continues when its task is aborted and the unit is reset", a
   nexus.close();
   await run(other, cdb("03 00 00 00 12"));
   assertEquals((await run(other, cdb("00"))).outcome, "sanitizeInProgress");
-  while (slow.pending.length > 0) {
-    slow.releaseAll();
-    await settle();
-  }
+  await drain(slow);
   await settle();
   assertEquals([(await run(other, cdb("00"))).outcome, store.pageCount], ["good", 0]);
 });
 
 Deno.test("SANITIZE waits for a running write, and erases its data", async () => {
-  const store = makeStore();
+  const store = makeFullStore();
   const nexus = openUnit({ store });
   const write = nexus.execute(0, blocksCdb("WRITE(10)", { blocks: 2 }));
   if (write.kind !== "dataOut") throw new Error("It takes no data");
@@ -261,7 +225,7 @@ Deno.test("SANITIZE waits for a running write, and erases its data", async () =>
 
 Deno.test("SANITIZE that fails allows only another SANITIZE, or EXIT FAILURE MODE after AUSE", async () => {
   for (const mayGiveUp of [true, false]) {
-    const store = new FaultyStore(makeStore());
+    const store = new FaultyStore(makeFullStore());
     const nexus = openUnit({ store });
     store.inject({ operation: "unmap", kind: "writeFailed" });
     const failed = await run(nexus, sanitizeCdb(BLOCK_ERASE | (mayGiveUp ? AUSE : 0)));
@@ -281,20 +245,6 @@ Deno.test("SANITIZE that fails allows only another SANITIZE, or EXIT FAILURE MOD
   }
 });
 
-/** A record that outlives the units that use it, and can fail. */
-class KeptRecord implements SanitizeRecord {
-  unfinished: CompletionMode | undefined;
-  fails = false;
-  readonly history: string[] = [];
-
-  // deno-lint-ignore require-await
-  async keep(mode: CompletionMode | undefined): Promise<void> {
-    if (this.fails) throw new StoreError("outOfSpace", "Cannot save: injected failure");
-    this.history.push(mode ?? "completed");
-    this.unfinished = mode;
-  }
-}
-
 for (
   const [name, action, list] of [["OVERWRITE", OVERWRITE, "01 00 00 01 aa"], [
     "BLOCK ERASE",
@@ -309,22 +259,19 @@ for (
       store.writeNow(0, new Uint8Array(4096).fill(0xa5));
       const slow = new SlowStore(store);
       const record = new KeptRecord();
-      const unit = makeUnit({ store: slow, sanitizeRecord: record });
+      const unit = makeUnit({ store: slow, eraseRecord: record });
       const nexus = openReadyNexus(makeTarget(unit));
       const dataOut = bytes(list);
       const result = run(nexus, sanitizeCdb(action | flags, dataOut.length), { dataOut });
       await settle();
-      const ended = unit.sanitizer.cancel();
-      while (slow.pending.length > 0) {
-        slow.releaseAll();
-        await settle();
-      }
+      const ended = unit.eraser.cancel();
+      await drain(slow);
       await ended;
       assertEquals((await result).outcome, "sanitizeCommandFailed");
       assertEquals((await run(nexus, cdb("00"))).outcome, "sanitizeCommandFailed");
       assertEquals(unit.ranges.isIdle, true);
 
-      const again = openUnit({ store, sanitizeRecord: record });
+      const again = openUnit({ store, eraseRecord: record });
       assertEquals((await run(again, blocksCdb("READ(10)", {}))).outcome, "sanitizeCommandFailed");
       assertEquals((await senseOf(again)).condition, "sanitizeCommandFailed");
       const exit = await run(again, sanitizeCdb(EXIT_FAILURE_MODE));
@@ -340,31 +287,28 @@ for (
 }
 
 Deno.test("SANITIZE is recorded before the first block changes, and as completed before its status", async () => {
-  const store = makeStore();
+  const store = makeFullStore();
   const slow = new SlowStore(store);
   const record = new KeptRecord();
-  const unit = makeUnit({ store: slow, sanitizeRecord: record });
+  const unit = makeUnit({ store: slow, eraseRecord: record });
   const nexus = openReadyNexus(makeTarget(unit));
   const result = run(nexus, sanitizeCdb(BLOCK_ERASE));
   await settle();
   assertEquals([record.history, slow.pending.length], [["restricted"], 1]);
-  while (slow.pending.length > 0) {
-    slow.releaseAll();
-    await settle();
-  }
+  await drain(slow);
   assertEquals([(await result).outcome, record.history], ["good", ["restricted", "completed"]]);
 });
 
 Deno.test("SANITIZE that cannot be recorded changes nothing; one whose end cannot be has failed", async () => {
-  const store = makeStore();
+  const store = makeFullStore();
   const record = new KeptRecord();
-  const nexus = openUnit({ store, sanitizeRecord: record });
+  const nexus = openUnit({ store, eraseRecord: record });
   record.fails = true;
   assertEquals((await run(nexus, sanitizeCdb(BLOCK_ERASE))).outcome, "spaceAllocationFailedWriteProtect");
   assertEquals([(await run(nexus, cdb("00"))).outcome, store.pageCount], ["good", 256]);
   record.fails = false;
   const faulty = new FaultyStore(store);
-  const other = openUnit({ store: faulty, sanitizeRecord: record });
+  const other = openUnit({ store: faulty, eraseRecord: record });
   faulty.inject({ operation: "flush", kind: "flushFailed" });
   assertEquals((await run(other, sanitizeCdb(BLOCK_ERASE | AUSE))).outcome, "sanitizeCommandFailed");
   record.fails = true;
@@ -377,8 +321,8 @@ Deno.test("SANITIZE that cannot be recorded changes nothing; one whose end canno
 
 Deno.test("SANITIZE EXIT FAILURE MODE refuses a concurrent SANITIZE, whose failure it could hide", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const record: SanitizeRecord = { unfinished: "unrestricted", keep: () => promise };
-  const nexus = openUnit({ store: makeStore(), sanitizeRecord: record });
+  const record: EraseRecord = { unfinished: "unrestricted", keep: () => promise };
+  const nexus = openUnit({ store: makeFullStore(), eraseRecord: record });
   const exit = run(nexus, sanitizeCdb(EXIT_FAILURE_MODE));
   assertEquals((await run(nexus, sanitizeCdb(BLOCK_ERASE))).outcome, "sanitizeInProgress");
   resolve();
@@ -391,11 +335,11 @@ Deno.test("SANITIZE EXIT FAILURE MODE refuses a concurrent SANITIZE, whose failu
 });
 
 Deno.test("SANITIZE of a unit that is about to be removed does not begin", async () => {
-  const store = makeStore();
+  const store = makeFullStore();
   const record = new KeptRecord();
-  const unit = makeUnit({ store, sanitizeRecord: record });
+  const unit = makeUnit({ store, eraseRecord: record });
   const nexus = openReadyNexus(makeTarget(unit));
-  await unit.sanitizer.cancel();
+  await unit.eraser.cancel();
   const { outcome } = await run(nexus, sanitizeCdb(BLOCK_ERASE));
   assertEquals([outcome, record.history, store.pageCount], ["commandsClearedByDeviceServer", [], 256]);
 });

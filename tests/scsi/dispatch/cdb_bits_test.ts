@@ -67,9 +67,12 @@ const DESTINATION =
 /** The forms of each command. Each bit that is not refused must have an effect in one of them. */
 const FORMS: Readonly<Record<string, readonly Form[]>> = {
   "TEST UNIT READY": [{ cdb: "00" }],
+  "REZERO UNIT": [{ cdb: "01" }],
   "REQUEST SENSE": [{ cdb: "03 00 00 00 01" }],
+  "FORMAT UNIT": [{ cdb: "04" }, { cdb: "04 10", dataOut: "00 00 00 00" }],
   "READ(6)": [{ cdb: "08 00 00 01 01" }],
   "WRITE(6)": [{ cdb: "0a 00 00 01 01", dataOut: BLOCK }],
+  "SEEK(6)": [{ cdb: "0b 00 00 01" }],
   "INQUIRY": [{ cdb: "12 00 00 00 04" }, { cdb: "12 01 80 00 04" }],
   "MODE SELECT(6)": [{ cdb: "15 10 00 00 10", dataOut: `00 00 00 00 ${CONTROL_PAGE}` }],
   "RESERVE(6)": [{ cdb: "16" }],
@@ -79,10 +82,12 @@ const FORMS: Readonly<Record<string, readonly Form[]>> = {
     given: (world) => world.prepare("15 10 00 00 10", `00 00 00 00 ${CONTROL_PAGE}`),
   }],
   "START STOP UNIT": [{ cdb: "1b", given: written }],
+  "SEND DIAGNOSTIC": [{ cdb: "1d 04" }],
   "PREVENT ALLOW MEDIUM REMOVAL": [{ cdb: "1e 00 00 00 01" }],
   "READ CAPACITY(10)": [{ cdb: "25" }],
   "READ(10)": [{ cdb: "28 00 00 00 00 01 00 00 01", given: written }],
   "WRITE(10)": [{ cdb: "2a 00 00 00 00 01 00 00 01", dataOut: BLOCK }],
+  "SEEK(10)": [{ cdb: "2b 00 00 00 00 01" }],
   "WRITE AND VERIFY(10)": [{ cdb: "2e 00 00 00 00 01 00 00 01", dataOut: BLOCK }],
   "VERIFY(10)": [{ cdb: "2f 00 00 00 00 01 00 00 01" }],
   "PRE-FETCH(10)": [{ cdb: "34 00 00 00 00 01 00 00 01" }],
@@ -187,6 +192,9 @@ const TAKEN: readonly string[] = ["good", "4", "sanitizeCommandFailed"];
 
 /** Bits that are in usage data and still have no effect, by command: bytes, bits and the reason. */
 const WITHOUT_EFFECT: Readonly<Record<string, readonly (readonly [number, number, number, string])[]>> = {
+  "FORMAT UNIT": [[1, 1, 0x08, "CMPLST chooses between two lists of defects, which are empty"]],
+  "SEEK(6)": [[1, 3, 0xff, "there is no head to move to a block that exists"]],
+  "SEEK(10)": [[2, 5, 0xff, "likewise"]],
   "SYNCHRONIZE CACHE(10)": [
     [2, 5, 0xff, "all written data is flushed, whatever the range"],
     [7, 8, 0xff, "likewise"],

@@ -84,6 +84,7 @@ Deno.test("only eight commands are executed as with HEAD OF QUEUE, and no unknow
 Deno.test("only the commands that write have the access class of writes", () => {
   const writing = Object.keys(COMMANDS).filter((name) => command(name).access === "writes");
   assertEquals(writing, [
+    "FORMAT UNIT",
     "WRITE(6)",
     "WRITE(10)",
     "WRITE AND VERIFY(10)",

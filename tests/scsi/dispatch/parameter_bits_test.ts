@@ -133,6 +133,23 @@ const LISTS: readonly List[] = [
     ignored: [],
   },
   {
+    name: "FORMAT UNIT",
+    cdb: "04 18",
+    list: "00 00 00 00",
+    reserved: [[0, 0, 0xff], [1, 1, 0x05]],
+    ignored: [[1, 1, 0x80, "FOV: without options it has no effect"]],
+  },
+  {
+    name: "FORMAT UNIT with an initialization pattern",
+    cdb: "04 30",
+    list: "00 88 00 00 00 00 00 00 00 01 00 02 5a 3c",
+    reserved: [[0, 0, 0xff], [1, 1, 0x05], [2, 3, 0xff], [8, 8, 0xff]],
+    ignored: [
+      [1, 1, 0x50, "DPRY and STPF are about lists of defects, which are empty"],
+      [1, 1, 0x20, "DCRT is about a certification, which never finds a defect"],
+    ],
+  },
+  {
     name: "EXTENDED COPY",
     cdb: "83 00 00 00 00 00 00 00 00 00 00 00 00 6c",
     list: `07 00 00 40 00 00 00 00 00 00 00 1c 00 00 00 00

@@ -44,10 +44,12 @@ const LINES: Readonly<Record<string, Line>> = {
   "REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS": readLike,
   "REPORT TARGET PORT GROUPS": always,
   "REQUEST SENSE": always,
+  "SEND DIAGNOSTIC": never,
   "SET IDENTIFYING INFORMATION": never,
   "TEST UNIT READY": unlessReserved,
   // SBC-3, 4.17.
   "COMPARE AND WRITE": never,
+  "FORMAT UNIT": never,
   "GET LBA STATUS": readLike,
   "ORWRITE": never,
   "PRE-FETCH": readLike,
@@ -64,6 +66,9 @@ const LINES: Readonly<Record<string, Line>> = {
   "WRITE AND VERIFY": never,
   "WRITE ATOMIC": never,
   "WRITE SAME": never,
+  // Obsolete, and in none of these tables: they position to blocks, as PRE-FETCH does.
+  "REZERO UNIT": readLike,
+  "SEEK": readLike,
 };
 
 /** Forms of a command that have their own line: all of them are always allowed. */

@@ -376,6 +376,7 @@ export class PortSupervisor {
   #startProcess(permissions: Deno.PermissionOptionsObject): WorkerProcess {
     const process: WorkerProcess = new WorkerProcess({
       ...this.#options,
+      port: this.serving.port,
       permissions,
       onNews: (message) => this.#onNews(process, message),
       onSlowEnd: (reason) =>

@@ -24,6 +24,8 @@ export type ProcessEnd =
 
 /** The rights, collaborators and observers of a worker process. */
 export interface WorkerProcessOptions {
+  /** The port of its targets, for its name. */
+  readonly port: number;
   /** The worker's rights, for its whole life. */
   readonly permissions: Deno.PermissionOptionsObject;
   readonly clock: Clock;
@@ -73,7 +75,7 @@ export class WorkerProcess {
   constructor(options: WorkerProcessOptions) {
     this.#options = options;
     const url = new URL("./target_worker.ts", import.meta.url).href;
-    this.#worker = options.startWorker({ url, name: "target", permissions: options.permissions });
+    this.#worker = options.startWorker({ url, name: `target ${options.port}`, permissions: options.permissions });
     this.#worker.onmessage = ({ data }: MessageEvent<unknown>) => this.#onMessage(data);
     // A running worker reports its own faults. This is a worker that could not be loaded, or cannot report.
     this.#worker.onerror = (event) => {

@@ -105,6 +105,7 @@ export async function logIn(
 /** Starts workers, the first of them with other programs, and collects all of them. */
 export class TestWorkers {
   readonly started: Worker[] = [];
+  readonly #programs: WorkerProgram[] = [];
   readonly #urls: readonly string[];
 
   /** @param urls the programs of the first workers, relative to this folder */
@@ -112,8 +113,14 @@ export class TestWorkers {
     this.#urls = urls;
   }
 
+  /** Returns the first worker of a port. */
+  at(port: number): Worker {
+    return this.started[this.#programs.findIndex(({ name }) => name === `target ${port}`)]!;
+  }
+
   readonly start = (program: WorkerProgram): Worker => {
     const other = this.#urls[this.started.length];
+    this.#programs.push(program);
     const url = other === undefined ? program.url : new URL(other, import.meta.url).href;
     const worker = startWorker({ ...program, url });
     this.started.push(worker);

@@ -2,65 +2,36 @@
  * Keeps the target worker of one port running: with the rights and portals that the conf and the server's addresses
  * call for, again after a crash, and until it stops in order. It never reads a byte from an initiator.
  */
-import type { InterfaceAddress } from "../access/interfaces.ts";
 import type { Portal } from "../access/portals.ts";
 import { errorMessage } from "../base/error_message.ts";
 import { formatPortal } from "../bytes/network.ts";
 import type { Config } from "../config/config.ts";
 import type { ReportedChange } from "../control/reported_change.ts";
 import type { WorkerStatus } from "../control/server_status.ts";
-import type { Clock } from "../iscsi/clock.ts";
 import { ServerTotals } from "../iscsi/node/server_totals.ts";
-import type { EventLog } from "../iscsi/events/event_log.ts";
-import { ProvisionError } from "../provision/provision_error.ts";
-import { settleState } from "../provision/settle_state.ts";
 import { Deadline } from "./deadline.ts";
 import { PortalWarnings } from "./portal_warnings.ts";
-import { Relays } from "./relay/relays.ts";
 import { RestartPolicy } from "./restart_policy.ts";
-import { type EndCause, punchFor, RunningWorker, type RunningWorkerParts } from "./running_worker.ts";
+import { punchFor, type RunningWorker } from "./running_worker.ts";
 import { SerialQueue } from "./serial_queue.ts";
 import { ServedBackings } from "./served_backings.ts";
-import { shareServed, type WorkerServing } from "./serving.ts";
-import type { StartWorker } from "./start_worker.ts";
+import type { PortSupervisorOptions } from "./port_supervisor_options.ts";
+import { ReportedPortals } from "./reported_portals.ts";
+import type { WorkerServing } from "./serving.ts";
 import { Succession } from "./succession.ts";
 import { SupervisorLimits } from "./supervisor_limits.ts";
-import { listeningScope, type Surroundings, surroundingsOf } from "./surroundings.ts";
-import { pause, repeat } from "./timers.ts";
-import { workerPermissions } from "./worker_permissions.ts";
-import { WorkerPortals } from "./worker_portals.ts";
-import { failedStart, TOO_LATE, UNREQUESTED_STOP, type UnwantedEnd } from "./unwanted_end.ts";
-import { type WorkerNews, WorkerProcess } from "./worker_process.ts";
+import { pause } from "./timers.ts";
+import { TOO_LATE, UNREQUESTED_STOP, type UnwantedEnd } from "./unwanted_end.ts";
+import { WorkerLauncher } from "./worker_launcher.ts";
+import type { WorkerNews, WorkerProcess } from "./worker_process.ts";
 import type { AnswerTo, WorkerRequest } from "./worker_requests.ts";
-import type { WorkerSettings } from "./worker_settings.ts";
-
-/** The collaborators of a port's supervisor. */
-export interface PortSupervisorOptions {
-  readonly serving: WorkerServing;
-  /** Returns the server's current addresses. */
-  readonly interfaces: () => readonly InterfaceAddress[];
-  readonly clock: Clock;
-  readonly startWorker: StartWorker;
-  readonly log: EventLog;
-  /** The log for events of the worker, which has already counted repeated ones: `log` by default. */
-  readonly workerLog?: EventLog;
-  /** Called for each portal at which the target begins to listen. */
-  readonly onListening: (address: string, port: number) => void;
-  /** Called when a worker listens at every portal that it can. */
-  readonly onReady: () => void;
-  /** The memory that all workers of the server share, and the number of this one among them. */
-  readonly totals: WorkerSettings["totals"];
-  /** Called after the worker has closed backings, which another worker may open then. */
-  readonly onReleased: () => void;
-  /** Called with the address of each failed login, for the other workers. */
-  readonly onFailedLogin: (peerAddress: string) => void;
-}
 
 /** Runs the target worker of a port until it is stopped. */
 export class PortSupervisor {
   readonly #options: PortSupervisorOptions;
   readonly #succession: Succession;
   readonly #backings: ServedBackings;
+  readonly #launcher: WorkerLauncher;
   readonly #restarts = new RestartPolicy();
   readonly #warnings: PortalWarnings;
   /** Changes of the served conf, one at a time. */
@@ -70,12 +41,11 @@ export class PortSupervisor {
   #isUnsettled = false;
   /** The conf to serve once the worker can. */
   #postponed: WorkerServing | undefined;
+  /** Called when the worker does not answer. */
+  #hasFallenSilent: () => void = () => {};
   /** Undefined between two workers. */
   #running: RunningWorker | undefined;
-  /** Portals that accept connections now. */
-  #portals: readonly Portal[] = [];
-  /** Ends the current worker in order, for another to replace it. */
-  #endForReplacement: () => void = () => {};
+  readonly #portals: ReportedPortals;
 
   constructor(options: PortSupervisorOptions) {
     this.#options = options;
@@ -83,6 +53,16 @@ export class PortSupervisor {
     const warn = (message: string): void => options.log.warning(message);
     this.#backings = new ServedBackings(warn, options.onReleased);
     this.#warnings = new PortalWarnings(options.log);
+    this.#portals = new ReportedPortals(options.onListening);
+    this.#launcher = new WorkerLauncher({
+      ...options,
+      backings: this.#backings,
+      warnings: this.#warnings,
+      onNews: (process, message) => this.#onNews(process, message),
+      onRelayListening: () => this.#reportPortals(),
+      onSilent: (process) => this.#onSilent(process),
+      onAnswer: (silentMs) => this.#onAnswer(silentMs),
+    });
   }
 
   /**
@@ -110,7 +90,7 @@ export class PortSupervisor {
 
   /** The portals that accept connections now, as `address:port`. */
   get portals(): readonly string[] {
-    return this.#portals.map(({ address, port }) => formatPortal(address, port));
+    return this.#portals.texts;
   }
 
   /** The number of workers started so far. */
@@ -146,14 +126,8 @@ export class PortSupervisor {
   /** The state of the worker. */
   get status(): WorkerStatus {
     const { port } = this.serving;
-    const running = this.#running;
-    if (running === undefined) {
-      return { port, state: "restarting", seconds: null, reason: "its worker has ended or is starting" };
-    }
-    const { silentMs } = running.pulse;
-    if (silentMs === undefined) return { port, state: "running", seconds: null, reason: null };
-    const seconds = Math.floor(silentMs / 1000);
-    return { port, state: "hanging", seconds, reason: running.process.describeBlockage() };
+    if (this.#running !== undefined) return { port, ...this.#running.status };
+    return { port, state: "restarting", seconds: null, reason: "its worker has ended or is starting" };
   }
 
   /** Returns whether an initiator has a session with a target of the worker. */
@@ -196,7 +170,7 @@ export class PortSupervisor {
    * @throws {Error} (rejects) when there is no answer; the message is for the user
    */
   async preview(config: Config): Promise<readonly ReportedChange[]> {
-    const { interfaces } = this.#surroundingsOf({ config, port: this.serving.port });
+    const { interfaces } = this.#launcher.surroundingsOf({ config, port: this.serving.port });
     return await this.ask({ kind: "preview", config, interfaces });
   }
 
@@ -216,9 +190,24 @@ export class PortSupervisor {
    * @throws {Error} (rejects) when it cannot; then nothing has changed, and the message is for the user
    */
   async follow(next: WorkerServing): Promise<readonly ReportedChange[]> {
-    if (this.isResponsive) return await this.reconfigure(next);
-    this.#postponed = next;
-    return [];
+    if (!this.isResponsive) {
+      this.#postponed = next;
+      return [];
+    }
+    const fallenSilent = new Promise<readonly ReportedChange[]>((resolve) => {
+      this.#hasFallenSilent = () => resolve([]);
+    });
+    const done = this.reconfigure(next);
+    const changes = await Promise.race([done, fallenSilent]);
+    // Without an answer, the worker follows when the disk lets it.
+    done.catch((error) => this.#options.log.error(`${this.#name} cannot follow: ${errorMessage(error)}`));
+    return changes;
+  }
+
+  #reconfigureOrLog(next: WorkerServing): void {
+    this.reconfigure(next).catch((error) =>
+      this.#options.log.error(`${this.#name} cannot follow: ${errorMessage(error)}`)
+    );
   }
 
   /**
@@ -249,8 +238,7 @@ export class PortSupervisor {
   }
 
   async #applyTo(running: RunningWorker, next: WorkerServing): Promise<readonly ReportedChange[]> {
-    const { config, port, identities, lease: { place } } = next;
-    const surroundings = this.#surroundingsOf(next);
+    const surroundings = this.#launcher.surroundingsOf(next, running.surroundings);
     const { plan, interfaces } = surroundings;
     const unreached = running.portals.withoutRight(plan.portals);
     const portals = plan.portals.filter((portal) => !unreached.includes(portal));
@@ -259,10 +247,8 @@ export class PortSupervisor {
     // An unchanged conf follows the server's addresses even while one of them cannot be listened at.
     const mayMissPortals = next === this.serving;
     if (fault !== undefined && !mayMissPortals) throw new Error(fault);
-    const settings = {
-      ...{ config, port, place, identities, ...backings, interfaces, portals, mayMissPortals },
-      ...this.#sharedWith(running.process),
-    };
+    const details = { ...backings, interfaces, portals, mayMissPortals };
+    const settings = this.#launcher.settingsFor(running.process, next, details);
     // Without a time limit: after one, it would be unknown which conf is served.
     const answer = await running.process.ask({ kind: "reconfigure", settings });
     this.#succession.serving = next;
@@ -300,9 +286,9 @@ export class PortSupervisor {
   }
 
   async #replaceWorker(serving: WorkerServing): Promise<void> {
-    this.#runningNow();
+    const running = this.#runningNow();
     const ready = this.#succession.begin(serving);
-    this.#endForReplacement();
+    running.replace();
     await ready;
   }
 
@@ -311,12 +297,18 @@ export class PortSupervisor {
     this.#succession.takeOver();
     if (this.#postponed !== undefined) this.#succession.serving = this.#postponed;
     this.#postponed = undefined;
-    this.#portals = [];
-    const running = await Promise.race([this.#begin(), deadline.reached.then(() => TOO_LATE)]);
+    this.#portals.clear();
+    // After a crash the same conf is served again, at every portal where that is possible.
+    const mayMissPortals = this.#restarts.wasReady && !this.#succession.isUnderWay;
+    const begun = this.#launcher.launch(this.serving, mayMissPortals, () => this.#isUnsettled);
+    const running = await Promise.race([begun, deadline.reached.then(() => TOO_LATE)]);
     if ("message" in running) return await this.#handleExit(running, stop);
     this.#running = running;
     this.#workerStarts++;
-    const cause = await this.#untilCause(running, stop);
+    const cause = await running.untilCause(stop, {
+      holes: () => this.serving.lease.holes,
+      onCheckAddresses: () => this.#checkAddresses(running),
+    });
     this.#running = undefined;
     const end = await running.end(cause, this.serving.lease.holes, deadline);
     if (end.kind !== "lost") new ServerTotals(this.#options.totals.memory, this.#options.totals.slot).clear();
@@ -328,90 +320,24 @@ export class PortSupervisor {
     return await this.#handleExit(end, stop);
   }
 
-  /** Starts a worker once everything is on stable storage, or returns why it cannot. */
-  async #begin(): Promise<RunningWorker | UnwantedEnd> {
-    try {
-      await settleState(this.serving.config);
-    } catch (error) {
-      return failedStart(error);
-    }
-    return this.#isUnsettled ? TOO_LATE : await this.#start();
+  #onSilent(process: WorkerProcess): void {
+    const message =
+      `${this.#name} does not answer: ${process.describeBlockage()}; its targets wait, others do not`;
+    this.#options.log.error(message, { event: "workerHangs" });
+    this.#hasFallenSilent();
   }
 
-  /** Starts a worker, or returns why it cannot. */
-  async #start(): Promise<RunningWorker | UnwantedEnd> {
-    const { config, port, identities, lease: { place } } = this.serving;
-    const surroundings = this.#surroundingsOf(this.serving);
-    const { plan, interfaces } = surroundings;
-    const { portals } = plan;
-    this.#warnings.noteUnmatched(surroundings.plan);
-    const scope = listeningScope(shareServed(this.serving), plan);
-    const process = this.#startProcess(workerPermissions({ place, ...scope }));
-    try {
-      // The worker loads its program meanwhile.
-      const backings = await this.#backings.renew(this.serving);
-      if (this.#isUnsettled) throw new ProvisionError(TOO_LATE.message);
-      // After a crash the same conf is served again, at every portal where that is possible.
-      const mayMissPortals = this.#restarts.wasReady && !this.#succession.isUnderWay;
-      const settings = {
-        ...{ config, port, place, portals, identities, interfaces, ...backings, mayMissPortals },
-        ...this.#sharedWith(process),
-      };
-      process.post({ kind: "start", settings });
-      const workerPortals = new WorkerPortals(scope, this.#relaysOf(process));
-      const { clock } = this.#options;
-      const parts = { process, portals: workerPortals, surroundings, backings, clock };
-      return new RunningWorker({ ...parts, ...this.#pulseObservers(process) });
-    } catch (error) {
-      process.abandon();
-      return failedStart(error);
-    }
-  }
-
-  /** Returns the memory that a worker shares with the supervisor and with other workers. */
-  #sharedWith({ mark }: WorkerProcess): Pick<WorkerSettings, "totals" | "mark"> {
-    return { totals: this.#options.totals, mark };
-  }
-
-  #startProcess(permissions: Deno.PermissionOptionsObject): WorkerProcess {
-    const process: WorkerProcess = new WorkerProcess({
-      ...this.#options,
-      port: this.serving.port,
-      permissions,
-      onNews: (message) => this.#onNews(process, message),
-      onSlowEnd: (reason) =>
-        this.#options.log.warning(`Target worker has not ended: ${reason}; ${NO_OTHER_UNTIL_THEN}`),
-    });
-    return process;
-  }
-
-  #pulseObservers(process: WorkerProcess): Pick<RunningWorkerParts, "onSilent" | "onAnswer"> {
+  #onAnswer(silentMs: number): void {
     const { log } = this.#options;
-    const name = `Target worker at port ${this.serving.port}`;
-    return {
-      onSilent: () => {
-        const effect = "its targets wait until it does; other ports are served";
-        log.error(`${name} does not answer: ${process.describeBlockage()}; ${effect}`, {
-          event: "workerHangs",
-        });
-      },
-      onAnswer: (silentMs) => {
-        log.info(`${name} answers again, after ${Math.round(silentMs / 1000)} s`, { event: "workerAnswers" });
-        const postponed = this.#postponed;
-        if (postponed !== undefined) {
-          this.reconfigure(postponed).catch((error) => log.error(errorMessage(error)));
-        }
-      },
-    };
+    log.info(`${this.#name} answers again, after ${Math.round(silentMs / 1000)} s`, {
+      event: "workerAnswers",
+    });
+    const postponed = this.#postponed;
+    if (postponed !== undefined) this.#reconfigureOrLog(postponed);
   }
 
-  #relaysOf(worker: WorkerProcess): Relays {
-    return new Relays({
-      ...this.#options,
-      post: (message, transfer) => worker.post(message, transfer),
-      onListening: () => this.#reportPortals(),
-      onFailure: (message) => this.#warnings.warnOnce(message),
-    });
+  get #name(): string {
+    return `Target worker at port ${this.serving.port}`;
   }
 
   #onNews(worker: WorkerProcess, message: WorkerNews): void {
@@ -440,35 +366,8 @@ export class PortSupervisor {
     }
   }
 
-  /** Records the portals of the worker and its relays, and reports the new ones. */
   #reportPortals(): void {
-    const before = new Set(this.portals);
-    this.#portals = this.#running?.portals.open ?? [];
-    for (const { address, port } of this.#portals) {
-      if (!before.has(formatPortal(address, port))) this.#options.onListening(address, port);
-    }
-  }
-
-  /** Serves the running worker's periodic needs until it ends or has to. */
-  async #untilCause(running: RunningWorker, stop: AbortSignal): Promise<EndCause> {
-    const cause = Promise.withResolvers<EndCause>();
-    const onAbort = (): void => cause.resolve("stop");
-    stop.addEventListener("abort", onAbort, { once: true });
-    if (stop.aborted) onAbort();
-    this.#endForReplacement = () => cause.resolve("replaced");
-    const { clock } = this.#options;
-    const sendSpace = (): void => running.sendSpace(this.serving.lease.holes);
-    const stopSpace = repeat(clock, SupervisorLimits.spaceMs, sendSpace);
-    sendSpace();
-    const stopChecks = repeat(clock, SupervisorLimits.interfacesMs, () => this.#checkAddresses(running));
-    const stopPulse = repeat(clock, SupervisorLimits.pulseMs, () => running.pulse.check());
-    running.process.ending.then(() => cause.resolve("ending"));
-    const result = await cause.promise;
-    stopPulse();
-    stopChecks();
-    stopSpace();
-    stop.removeEventListener("abort", onAbort);
-    return result;
+    this.#portals.report(this.#running?.portals.open ?? []);
   }
 
   /** Follows the server's addresses, and retries portals that could not be listened at. */
@@ -483,7 +382,7 @@ export class PortSupervisor {
 
   async #followAddresses(running: RunningWorker): Promise<void> {
     if (this.#running !== running) return;
-    const surroundings = this.#surroundingsOf(this.serving);
+    const surroundings = this.#launcher.surroundingsOf(this.serving, running.surroundings);
     const haveMoved = JSON.stringify(surroundings) !== JSON.stringify(running.surroundings);
     const unreached = running.portals.withoutRight(surroundings.plan.portals);
     if (haveMoved || running.portals.faults.length > 0) {
@@ -492,14 +391,6 @@ export class PortSupervisor {
     } else if (unreached.length > 0) {
       await this.#reach(running, unreached);
     }
-  }
-
-  #surroundingsOf({ config, port }: Pick<WorkerServing, "config" | "port">): Surroundings {
-    const surroundings = surroundingsOf(config, port, this.#options.interfaces());
-    const running = this.#running;
-    // Initiators look for targets that have left where they were.
-    const hasLeft = running !== undefined && surroundings.plan.portals.length === 0;
-    return hasLeft ? { ...surroundings, plan: running.surroundings.plan } : surroundings;
   }
 
   /** Waits until another worker may be started, or returns why none may. */
@@ -514,6 +405,3 @@ export class PortSupervisor {
     return failure;
   }
 }
-
-/** The consequence of a worker that does not end, for the log. */
-const NO_OTHER_UNTIL_THEN = "until then no other worker starts and no file is released";

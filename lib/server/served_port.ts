@@ -1,5 +1,6 @@
 import type { Clock } from "../iscsi/clock.ts";
-import { PortSupervisor, type PortSupervisorOptions } from "./port_supervisor.ts";
+import { PortSupervisor } from "./port_supervisor.ts";
+import type { PortSupervisorOptions } from "./port_supervisor_options.ts";
 import { SupervisorLimits } from "./supervisor_limits.ts";
 import { repeat } from "./timers.ts";
 

@@ -10,7 +10,7 @@ import type { WorkerStatus } from "../control/server_status.ts";
 import { ServerTotals } from "../iscsi/node/server_totals.ts";
 import { mergeChanges } from "./merge_changes.ts";
 import { PortRequests } from "./port_requests.ts";
-import type { PortSupervisorOptions } from "./port_supervisor.ts";
+import type { PortSupervisorOptions } from "./port_supervisor_options.ts";
 import { SerialQueue } from "./serial_queue.ts";
 import { ServedPort } from "./served_port.ts";
 import type { Serving, WorkerLease, WorkerServing } from "./serving.ts";

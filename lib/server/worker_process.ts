@@ -75,7 +75,11 @@ export class WorkerProcess {
   constructor(options: WorkerProcessOptions) {
     this.#options = options;
     const url = new URL("./target_worker.ts", import.meta.url).href;
-    this.#worker = options.startWorker({ url, name: `target ${options.port}`, permissions: options.permissions });
+    this.#worker = options.startWorker({
+      url,
+      name: `target ${options.port}`,
+      permissions: options.permissions,
+    });
     this.#worker.onmessage = ({ data }: MessageEvent<unknown>) => this.#onMessage(data);
     // A running worker reports its own faults. This is a worker that could not be loaded, or cannot report.
     this.#worker.onerror = (event) => {

@@ -6,6 +6,7 @@
  * admitted learn that it was removed.
  */
 import { type Requester, requester } from "../../access/policy.ts";
+import { quoteWord } from "../../base/quoted_words.ts";
 import { formatPortal } from "../../bytes/network.ts";
 import type { ChapConfig } from "../../config/chap.ts";
 import type { TargetConfig } from "../../config/config.ts";
@@ -75,7 +76,7 @@ export class AdmissionRules implements LoginRules {
     const redirect = this.#redirectionOf(config, ends);
     if (redirect === undefined) return this.#admission(chap, { alias });
     const where = `${redirect.isPermanent ? "permanently" : "temporarily"} at ${redirect.targetAddress}`;
-    const message = `login of "${initiatorName}" redirected: [${config.name}] is ${where}`;
+    const message = `login of ${quoteWord(initiatorName)} redirected: [${config.name}] is ${where}`;
     return this.#admission(chap, { refusal: redirected(redirect, message) });
   }
 

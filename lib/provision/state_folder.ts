@@ -93,7 +93,7 @@ export function sanitizeFileOf(place: string, naa: string): string {
   return join(sanitizeFolderOf(place), `${naa.toLowerCase()}.json`);
 }
 
-/** The files of a logical unit's state: its journal, which may have a kept copy, reservations, and outcome of SANITIZE. */
+/** A file of a logical unit's state: its journal or the copy that is kept, its reservations, or its last SANITIZE. */
 const UNIT_STATE = /^(?:atomic-)?([0-9a-f]{16})\.(?:journal(?:\.kept)?|json)$/;
 
 /** Returns the NAA identifier of the logical unit to whose state a file belongs; undefined for other names. */

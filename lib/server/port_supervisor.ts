@@ -59,16 +59,15 @@ export class PortSupervisor {
       backings: this.#backings,
       warnings: this.#warnings,
       onNews: (process, message) => this.#onNews(process, message),
-      onRelayListening: () => this.#reportPortals(),
+      onRelayListening: () => this.#portals.report(this.#running?.portals.open ?? []),
       onSilent: (process) => this.#onSilent(process),
       onAnswer: (silentMs) => this.#onAnswer(silentMs),
     });
   }
 
   /**
-   * Runs until `stop` is aborted, and then releases the worker's lease. It releases nothing while an operation of a
-   * worker is still under way: the process has to exit, and the kernel releases the locks when the last of its threads
-   * has left the files alone.
+   * Runs until `stop` is aborted, and then releases the worker's lease, unless an operation of a worker is still under
+   * way. The kernel releases the locks then, when the process has exited.
    *
    * @returns undefined after an orderly stop, else the reason for the failure
    */
@@ -200,14 +199,12 @@ export class PortSupervisor {
     const done = this.reconfigure(next);
     const changes = await Promise.race([done, fallenSilent]);
     // Without an answer, the worker follows when the disk lets it.
-    done.catch((error) => this.#options.log.error(`${this.#name} cannot follow: ${errorMessage(error)}`));
+    done.catch((error) => this.#logFailure(error));
     return changes;
   }
 
-  #reconfigureOrLog(next: WorkerServing): void {
-    this.reconfigure(next).catch((error) =>
-      this.#options.log.error(`${this.#name} cannot follow: ${errorMessage(error)}`)
-    );
+  #logFailure(error: unknown): void {
+    this.#options.log.error(`${this.#name} cannot follow: ${errorMessage(error)}`);
   }
 
   /**
@@ -281,7 +278,7 @@ export class PortSupervisor {
 
   async #relay(running: RunningWorker, portals: readonly Portal[]): Promise<string[]> {
     const faults = await running.portals.relay(portals);
-    this.#reportPortals();
+    this.#portals.report(this.#running?.portals.open ?? []);
     return faults;
   }
 
@@ -333,7 +330,7 @@ export class PortSupervisor {
       event: "workerAnswers",
     });
     const postponed = this.#postponed;
-    if (postponed !== undefined) this.#reconfigureOrLog(postponed);
+    if (postponed !== undefined) this.reconfigure(postponed).catch((error) => this.#logFailure(error));
   }
 
   get #name(): string {
@@ -356,18 +353,15 @@ export class PortSupervisor {
         const { address, port } = message;
         const { portals } = this.#running;
         portals.own = [...portals.own, { address, port }];
-        return this.#reportPortals();
+        return this.#portals.report(this.#running?.portals.open ?? []);
       }
       case "ready":
         this.#restarts.noteReady();
+        this.#running?.pulse.noteReady();
         if (this.#running !== undefined) this.#warnings.noteFaults(this.#running.portals, message.faults);
         this.#succession.succeed();
         return onReady();
     }
-  }
-
-  #reportPortals(): void {
-    this.#portals.report(this.#running?.portals.open ?? []);
   }
 
   /** Follows the server's addresses, and retries portals that could not be listened at. */

@@ -15,6 +15,8 @@ export const SupervisorLimits = {
   /** Interval between two pings of a worker, and the silence after which it counts as hanging. */
   pulseMs: 1_000,
   silenceMs: 3_000,
+  /** The same for a worker that is not ready yet. */
+  startSilenceMs: 30_000,
   /** Pause before a port that is not served any longer is tried again, while others are served. */
   retryMs: 60_000,
   /** Interval between two checks of a port without targets, and the time without sessions after which it is closed. */

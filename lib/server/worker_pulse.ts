@@ -17,6 +17,7 @@ export class WorkerPulse {
   /** The time of the ping that has no answer. */
   #askedMs: number | undefined;
   #isSilent = false;
+  #limitMs: number = SupervisorLimits.startSilenceMs;
 
   /** @param ping resolves when the worker answers, and rejects when it ends */
   constructor(ping: () => Promise<unknown>, clock: Clock, observers: PulseObservers) {
@@ -35,6 +36,11 @@ export class WorkerPulse {
     return this.#isSilent ? this.#clock.monotonicMs() - this.#askedMs! : undefined;
   }
 
+  /** Records that the worker is ready. While it loads its program, and opens files, it may take longer to answer. */
+  noteReady(): void {
+    this.#limitMs = SupervisorLimits.silenceMs;
+  }
+
   /** Pings the worker, or checks how long the last ping has had no answer. The caller repeats it. */
   check(): void {
     const nowMs = this.#clock.monotonicMs();
@@ -42,7 +48,7 @@ export class WorkerPulse {
       this.#askedMs = nowMs;
       // A refusal is an answer, too. The end of a worker is handled elsewhere.
       this.#ping().then(() => this.#onAnswer(), () => this.#onAnswer());
-    } else if (!this.#isSilent && nowMs - this.#askedMs >= SupervisorLimits.silenceMs) {
+    } else if (!this.#isSilent && nowMs - this.#askedMs >= this.#limitMs) {
       this.#isSilent = true;
       this.#observers.onSilent();
     }

@@ -4,8 +4,8 @@ import { StoreError } from "./block_store.ts";
  * The file-changing operations of one worker that run off the event loop. They continue when the worker is terminated,
  * and still reach the files then. So no other process may use these files before all of them have ended.
  *
- * Operations on the event loop need no counting, because the worker does nothing else until they have ended. If one does
- * not end, the mark names its file.
+ * Operations on the event loop need no counting, because the worker does nothing else until they have ended. The mark
+ * names the file of one that does not end.
  */
 export class FileActivity {
   /**

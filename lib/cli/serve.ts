@@ -1,4 +1,5 @@
 import { resolve } from "@std/path";
+import { describeOpenAccess } from "../access/open_access.ts";
 import { formatPortal } from "../bytes/network.ts";
 import type { Config } from "../config/config.ts";
 import { EventLog } from "../iscsi/events/event_log.ts";
@@ -116,9 +117,13 @@ async function superviseUntilStopped(
     clock: systemClock,
     startWorker,
   });
-  async function takeOver({ metrics: endpoint, storage }: Config): Promise<void> {
-    metrics.apply(endpoint);
-    await control.moveTo(storage);
+  let openAccess: string | undefined;
+  async function takeOver(config: Config): Promise<void> {
+    const before = openAccess;
+    openAccess = describeOpenAccess(config, systemInterfaces());
+    if (openAccess !== undefined && openAccess !== before) log.warning(openAccess);
+    metrics.apply(config.metrics);
+    await control.moveTo(config.storage);
   }
   await using space = new SpaceWatch({ config: () => supervisor.serving.config, log, clock: systemClock });
   const reloader = new Reloader({

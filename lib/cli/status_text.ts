@@ -83,15 +83,19 @@ export function showStatus(report: StatusReport, options: StatusTextOptions): st
   );
 }
 
-function showServer({ server, storage }: StatusReport, options: StatusTextOptions): string[] {
+function showServer({ server, storage, warnings }: StatusReport, options: StatusTextOptions): string[] {
   const where = field("Storage", storage, options);
-  if (server === null) return [...field("Server", "none is running", options), ...where];
+  const dangers = warnings.flatMap((warning) =>
+    field("Warning", warning, options).map((line) => options.style.warning(line))
+  );
+  if (server === null) return [...field("Server", "none is running", options), ...where, ...dangers];
   const { version, pid, uptimeSeconds, portals } = server;
   const running = `iscsi ${version}, pid ${pid}, up ${formatDuration(uptimeSeconds)}`;
   return [
     ...field("Server", running, options),
     ...where,
     ...field("Portals", portals.length === 0 ? "none" : portals.join(" "), options),
+    ...dangers,
   ];
 }
 

@@ -14,6 +14,8 @@ export interface ServerStatus {
   readonly portals: readonly string[];
   /** The workers of all ports. */
   readonly workers: readonly WorkerStatus[];
+  /** Dangers of the conf that is served, as sentences. */
+  readonly warnings: readonly string[];
   readonly paths: readonly TargetPaths[];
   readonly space: SpaceReport;
   /** Null while no target worker runs, briefly after a crash. */

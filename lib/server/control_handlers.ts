@@ -1,4 +1,5 @@
 import type { InterfaceAddress } from "../access/interfaces.ts";
+import { describeOpenAccess } from "../access/open_access.ts";
 import { networkPaths } from "../access/target_portals.ts";
 import type { ControlHandlers } from "../control/control_requests.ts";
 import type { ServerStatus } from "../control/server_status.ts";
@@ -35,8 +36,10 @@ async function status(
   uptimeSeconds: number,
 ): Promise<ServerStatus> {
   const node = supervisor.hasWorker ? await supervisor.requests.snapshot() : null;
-  const { storage, targets } = supervisor.serving.config;
+  const { config } = supervisor.serving;
+  const { storage, targets } = config;
   const addresses = interfaces();
+  const openAccess = describeOpenAccess(config, addresses);
   return {
     version,
     pid: Deno.pid,
@@ -45,6 +48,7 @@ async function status(
     storage,
     portals: supervisor.portals,
     workers: supervisor.workers,
+    warnings: openAccess === undefined ? [] : [openAccess],
     paths: targets.map((target) => ({
       target: target.name,
       networks: networkPaths(target, target.port, addresses),

@@ -49,6 +49,7 @@ const STATUS = {
   storage: "/data",
   portals: [],
   workers: [],
+  warnings: [],
   paths: [],
   space: { files: [], fileSystems: [] },
   node: {

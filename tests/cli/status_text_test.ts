@@ -80,6 +80,7 @@ const IDLE: StatusReport = {
     limits: { sessions: 32, connections: 8 },
   },
   storage: "/data/iscsi",
+  warnings: [],
   intervalSeconds: null,
   targets: [],
   fileSystems: [],
@@ -96,6 +97,7 @@ const BUSY: StatusReport = {
     limits: { sessions: 32, connections: 8 },
   },
   storage: "/data/iscsi",
+  warnings: [],
   intervalSeconds: 1,
   targets: [
     {

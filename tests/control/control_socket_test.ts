@@ -20,6 +20,7 @@ const STATUS: ServerStatus = {
   storage: "/data",
   portals: [],
   workers: [],
+  warnings: [],
   paths: [],
   space: { files: [], fileSystems: [] },
   node: null,

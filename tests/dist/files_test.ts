@@ -1,6 +1,7 @@
 /** The files that go onto the appliance beside the executable agree with the program's own tables. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
+import { findOpenTargets } from "../../lib/access/open_access.ts";
 import { COMMANDS } from "../../lib/cli/commands.ts";
 import { EXIT_CODES } from "../../lib/cli/exit_code.ts";
 import {
@@ -33,6 +34,12 @@ Deno.test("the example conf is a good conf, also with everything in it that is c
     assertEquals(diagnostics, []);
     assertEquals(config?.targets.map(({ logicalUnits }) => logicalUnits.length), [2]);
   }
+});
+
+Deno.test("the example conf, copied as it is, offers a target only to one network", () => {
+  const { config } = parseConfig(read("iscsi.conf.example"), { file: "iscsi.conf.example" });
+  assert(config !== undefined);
+  assertEquals(findOpenTargets(config.targets), []);
 });
 
 Deno.test("the example conf has every option where it may stand, with its default if it has one", () => {

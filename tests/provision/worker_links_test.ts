@@ -1,8 +1,14 @@
-import { workerPlaceOf } from "../../lib/provision/state_folder.ts";
+import {
+  atomicJournalOf,
+  reservationsFileOf,
+  sanitizeFileOf,
+  workerFoldersOf,
+  workerPlaceOf,
+} from "../../lib/provision/state_folder.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { HelperResult } from "../../lib/provision/run_helper.ts";
 import { type BackingExport, WorkerLinks } from "../../lib/provision/worker_links.ts";
-import { prepareWorkerState } from "../../lib/provision/worker_state.ts";
+import { moveFormerState, moveUnitState, prepareWorkerState } from "../../lib/provision/worker_state.ts";
 import { findSysfsObstacle, testUnless } from "../support/obstacles.ts";
 import { withHelperOutput } from "../support/helper_output.ts";
 import { snapshot, withScratch } from "./scratch.ts";
@@ -173,7 +179,7 @@ Deno.test("WorkerLinks makes a node of a device, once, and removes it and no lin
     });
   }));
 
-Deno.test("prepareWorkerState() makes the worker's folders, and moves there what an earlier version has left", () =>
+Deno.test("moveFormerState() moves what an earlier version has left to the folders of prepareWorkerState()", () =>
   withScratch((storage) => {
     const state = `${storage}/.iscsi`;
     Deno.mkdirSync(`${state}/holes/run`, { recursive: true });
@@ -181,10 +187,42 @@ Deno.test("prepareWorkerState() makes the worker's folders, and moves there what
     const journal = "atomic-3000000000000001.journal";
     Deno.writeTextFileSync(`${state}/${journal}`, "of the version before");
     Deno.writeTextFileSync(`${state}/identities.json`, "{}");
-    prepareWorkerState(storage, noWarning);
+    const prepare = (): void => {
+      prepareWorkerState(workerPlaceOf(storage), noWarning);
+      moveFormerState(storage);
+    };
+    prepare();
     const expected = ["identities.json", "journals", `journals/${journal}`];
     assertEquals(Object.keys(snapshot(state)), expected);
     assertEquals(Deno.readTextFileSync(`${state}/journals/${journal}`), "of the version before");
-    prepareWorkerState(storage, noWarning);
+    prepare();
     assertEquals(Object.keys(snapshot(state)), expected);
+  }));
+
+Deno.test("moveUnitState() brings the state of units to their worker, from wherever it was, and leaves that of others", () =>
+  withScratch(async (storage) => {
+    const [main, other, third] = [
+      workerPlaceOf(storage),
+      workerPlaceOf(storage, 1),
+      workerPlaceOf(storage, 2),
+    ];
+    const naas = ["3000000000000001", "3000000000000002"] as const;
+    for (const place of [main, other, third]) {
+      for (const folder of workerFoldersOf(place)) Deno.mkdirSync(folder, { recursive: true });
+    }
+    const filesIn = (place: string): string[] =>
+      workerFoldersOf(place).flatMap((folder) => [...Deno.readDirSync(folder)].map(({ name }) => name))
+        .toSorted();
+    for (const naa of naas) {
+      Deno.writeTextFileSync(reservationsFileOf(main, naa), `reservations of ${naa}`);
+      Deno.writeTextFileSync(`${atomicJournalOf(main, naa)}.kept`, "");
+    }
+    Deno.writeTextFileSync(sanitizeFileOf(third, naas[0]), "");
+    const before = filesIn(main).filter((name) => name.includes(naas[1]));
+    await moveUnitState(storage, other, [naas[0].toUpperCase()]);
+    assertEquals([filesIn(main), filesIn(third)], [before, []]);
+    assertEquals(Deno.readTextFileSync(reservationsFileOf(other, naas[0])), `reservations of ${naas[0]}`);
+    assertEquals(filesIn(other).length, 3);
+    await moveUnitState(storage, main, naas);
+    assertEquals([filesIn(main).length, filesIn(other)], [5, []]);
   }));

@@ -4,7 +4,11 @@ import type { Config } from "./config.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import { Diagnostics } from "./diagnostics.ts";
 import { readIniText } from "./ini_text.ts";
+import { portsOf } from "./port_share.ts";
 import { defaultOf, readOptions } from "./read_options.ts";
+
+/** The most ports. Each has a worker, which takes some 20 MB of memory. */
+const PORTS_MAX = 32;
 
 /** The configuration of a conf without errors, and the diagnostics. */
 export interface ParsedConfig {
@@ -50,8 +54,16 @@ export function parseConfig(text: string, source: ConfSource): ParsedConfig {
   const sections = readSections(ini.sections, diagnostics);
   const targets = buildTargets(sections, { ...globals, ...inherited, chap }, diagnostics);
   chap.reportWhole();
+  const ports = portsOf({ port: globals.port, targets });
+  if (ports.length > PORTS_MAX) {
+    const line = targets.find(({ port }) => port === ports[PORTS_MAX])!.line;
+    diagnostics.error(
+      line,
+      `Cannot serve ${ports.length} ports: give targets at most ${PORTS_MAX} ports together`,
+    );
+  }
   const metricsPort = globals.metrics?.port;
-  if (metricsPort === globals.port || targets.some(({ port }) => port === metricsPort)) {
+  if (metricsPort !== undefined && [globals.port, ...ports].includes(metricsPort)) {
     diagnostics.error(
       lines.get("metrics")!,
       `Cannot serve metrics at port ${metricsPort}: initiators connect to it; write another port`,

@@ -1,7 +1,7 @@
 import type { Config } from "./config.ts";
 
 /** Returns the ports of a conf's targets, each once, in the order of the file; its own port without targets. */
-export function portsOf({ port, targets }: Config): number[] {
+export function portsOf({ port, targets }: Pick<Config, "port" | "targets">): number[] {
   return targets.length === 0 ? [port] : [...new Set(targets.map((target) => target.port))];
 }
 

@@ -318,17 +318,14 @@ export class PortSupervisor {
   }
 
   #onSilent(process: WorkerProcess): void {
-    const message =
-      `${this.#name} does not answer: ${process.describeBlockage()}; its targets wait, others do not`;
+    const message = `${this.#name} does not answer: ${process.describeBlockage()}; only its targets wait`;
     this.#options.log.error(message, { event: "workerHangs" });
     this.#hasFallenSilent();
   }
 
   #onAnswer(silentMs: number): void {
-    const { log } = this.#options;
-    log.info(`${this.#name} answers again, after ${Math.round(silentMs / 1000)} s`, {
-      event: "workerAnswers",
-    });
+    const message = `${this.#name} answers again, after ${Math.round(silentMs / 1000)} s`;
+    this.#options.log.info(message, { event: "workerAnswers" });
     const postponed = this.#postponed;
     if (postponed !== undefined) this.reconfigure(postponed).catch((error) => this.#logFailure(error));
   }

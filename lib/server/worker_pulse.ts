@@ -39,6 +39,8 @@ export class WorkerPulse {
   /** Records that the worker is ready. While it loads its program, and opens files, it may take longer to answer. */
   noteReady(): void {
     this.#limitMs = SupervisorLimits.silenceMs;
+    // The time until now does not count.
+    this.#askedMs = undefined;
   }
 
   /** Pings the worker, or checks how long the last ping has had no answer. The caller repeats it. */

@@ -46,7 +46,7 @@ Deno.test("parseConfig() reports bytes that are not UTF-8, except in comments", 
 });
 
 const TARGET_OPTIONS =
-  "size, file, comment, alias, readonly, blocksize, physicalblocksize, removable, vendor, " +
+  "port, size, file, comment, alias, readonly, blocksize, physicalblocksize, removable, vendor, " +
   "product, revision, serial, redirect, networks, initiators, user, secret, secrets, mutual_user, mutual_secret";
 
 Deno.test("parseConfig() reports unknown options, with the nearest valid one", () => {

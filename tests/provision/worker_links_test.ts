@@ -199,7 +199,7 @@ Deno.test("moveFormerState() moves what an earlier version has left to the folde
     assertEquals(Object.keys(snapshot(state)), expected);
   }));
 
-Deno.test("moveUnitState() brings the state of units to their worker, from wherever it was, and leaves that of others", () =>
+Deno.test("moveUnitState() brings the state of units to their worker, and leaves that of others", () =>
   withScratch(async (storage) => {
     const [main, other, third] = [
       workerPlaceOf(storage),

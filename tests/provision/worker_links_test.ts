@@ -232,7 +232,7 @@ Deno.test("moveUnitState() brings the state of units to their worker, and leaves
 /** Runs code with a `WorkerLinks` in a process that has rights to one storage folder only. */
 function runScoped(storage: string, code: string): Promise<string> {
   const script = `import { WorkerLinks } from "lib/provision/worker_links.ts";
-    const links = new WorkerLinks(${JSON.stringify(storage)}, {});
+    const links = new WorkerLinks(${JSON.stringify(workerPlaceOf(storage))}, {});
     const extend = (path) => links.extend([{ path, readOnly: false, isDevice: false }]);
     const read = (path) => Deno.readTextFileSync(extend(path).links.get(path));
     links.renew([]);

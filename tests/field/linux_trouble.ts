@@ -1,5 +1,6 @@
 /** Linux at work while something happens: a path goes, the conf changes, the server dies, the file system is full. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { freePort } from "../support/server_process.ts";
 import { findObstacle, SmallFileSystem } from "../support/small_file_system.ts";
 import { CannotRun, type Scenario } from "./scenario.ts";
 import { checkRecords, enter, linux, portalOf } from "./linux.ts";
@@ -78,6 +79,29 @@ export const LINUX_TROUBLE: readonly Scenario[] = [
         assertEquals((await appliance.build()).code, 0);
         const list = await guest.run(`await_writes 5; iscsiadm -m discovery -t st -p ${portalOf(appliance)}`);
         assertEquals(list.split("\n").length, 1 + others.split("[").length - 1);
+      }
+      checkRecords(appliance, "disk", await guest.run("stop_writer"));
+      assertEquals(await guest.run("write_errors"), "0");
+    },
+  }),
+  linux({
+    name: "ports",
+    proves: "Linux follows a target to another port, by a record of the old one, also while it writes",
+    limitSeconds: 240,
+    mayReport: "conn error",
+    async run(guest, context): Promise<void> {
+      const port = freePort();
+      const other = `${NETWORKS}[other]\nsize = 4MB\n`;
+      const appliance = context.appliance(`${other}${DISK}port = ${port}\n`);
+      await context.serve(appliance);
+      // The record names the port of the other target, which redirects.
+      await guest.run(`add_record disk ${portalOf(appliance)}; log_in disk`);
+      const disk = await guest.run("disk disk");
+      await guest.run(`start_writer ${disk} ${SLOTS}; await_writes 30`);
+      for (const to of [`${DISK}`, `${DISK}port = ${port}\n`]) {
+        appliance.writeConf(`${other}${to}`);
+        assertEquals((await appliance.build()).code, 0);
+        await guest.run("await_writes 30");
       }
       checkRecords(appliance, "disk", await guest.run("stop_writer"));
       assertEquals(await guest.run("write_errors"), "0");

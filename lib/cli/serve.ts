@@ -83,7 +83,6 @@ async function serveWithLog(
     return EXIT_CODES.failed.code;
   }
   const print = (text: string): void => printOrLog(text, context, log);
-  const readiness = { workerStarts: 0 };
   const supervisor: Supervisor = new Supervisor({
     serving: { config, ...servingFrom(found), lease },
     interfaces: systemInterfaces,
@@ -94,7 +93,6 @@ async function serveWithLog(
     workerLog,
     onListening: (address, port) => print(`listening on ${formatPortal(address, port)}\n`),
     onReady: () => {
-      readiness.workerStarts = supervisor.workerStarts;
       onReady === undefined ? print("ready\n") : onReady();
       notifyReady(log);
     },
@@ -104,19 +102,17 @@ async function serveWithLog(
     context,
     log,
     endsWithTerminal,
-    isReady: () => supervisor.hasWorker && readiness.workerStarts === supervisor.workerStarts,
   });
 }
 
 /** Runs a supervisor and its control socket until SIGTERM or SIGINT. */
 async function superviseUntilStopped(
   supervisor: Supervisor,
-  { file, context, log, endsWithTerminal, isReady }: {
+  { file, context, log, endsWithTerminal }: {
     file: string;
     context: Context;
     log: EventLog;
     endsWithTerminal: boolean;
-    isReady: () => boolean;
   },
 ): Promise<ExitCode> {
   const { version } = context;
@@ -148,7 +144,7 @@ async function superviseUntilStopped(
     onApplied: takeOver,
   });
   using control = new ControlEndpoint(
-    controlHandlers({ supervisor, reloader, space, interfaces: systemInterfaces, isReady, version }),
+    controlHandlers({ supervisor, reloader, space, interfaces: systemInterfaces, version }),
     log,
     systemClock,
   );

@@ -7,12 +7,12 @@ _iscsi() {
 
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-            --conf | --storage | --log | --log-level)
+            -c | --conf | --storage | --log | --log-level)
                 local name=${COMP_WORDS[i]}
                 # In --conf=FILE the "=" is a word of its own.
                 [[ ${COMP_WORDS[i+1]} == = ]] && ((i++))
                 ((i++))
-                [[ $name == --conf ]] && conf=${COMP_WORDS[i]}
+                [[ $name == --conf || $name == -c ]] && conf=${COMP_WORDS[i]}
                 ;;
             -*) ;;
             *)
@@ -37,14 +37,20 @@ _iscsi() {
             mapfile -t COMPREPLY < <(compgen -W 'error warning info debug' -- "$word")
             return
             ;;
-        --conf | --storage)
+        -c | --conf | --storage)
             compopt -o filenames 2>/dev/null
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
             return
             ;;
     esac
     if [[ $previous == help && $command == help ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'check build serve reload status disconnect reservations unit secret demo' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'check build serve reload status disconnect reservations forget unit secret demo' -- "$word")
+        return
+    fi
+
+    if [[ $command == forget && $word != -* ]]; then
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
     fi
 
@@ -52,24 +58,25 @@ _iscsi() {
     local words=''
     case "$command$arguments" in
         reservations) words=clear ;;
-        disconnect | 'reservations clear') words=$(_iscsi_targets "$conf") ;;
+        status | disconnect | 'reservations clear') words=$(_iscsi_targets "$conf") ;;
     esac
 
     case $command in
         '')
             options='--help --version'
-            [[ $word == -* ]] || options='check build serve reload status disconnect reservations unit secret demo help'
+            [[ $word == -* ]] || options='check build serve reload status disconnect reservations forget unit secret demo help'
             ;;
         check) options='--conf --json --help' ;;
         build) options='--conf --dry-run --force --json --help' ;;
-        serve) options='--conf --log --log-level --help' ;;
+        serve) options='--conf --log --log-level --json --help' ;;
         reload) options='--conf --storage --force --json --help' ;;
         status) options='--conf --storage --watch --wait --json --help' ;;
-        disconnect) options='--conf --storage --now --yes --help' ;;
+        disconnect) options='--conf --storage --now --yes --json --help' ;;
         reservations) options='--conf --storage --yes --json --help' ;;
-        unit) options='--conf --help' ;;
-        secret) options='--hex --help' ;;
-        demo) options='--help' ;;
+        forget) options='--conf --dry-run --yes --json --help' ;;
+        unit) options='--conf --json --help' ;;
+        secret) options='--hex --json --help' ;;
+        demo) options='--json --help' ;;
     esac
     # Where a word is expected, options are proposed only after a "-".
     [[ -n $words && $word != -* ]] && options=$words

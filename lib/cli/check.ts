@@ -26,13 +26,13 @@ export function check(context: Context, options: OptionValues): Promise<ExitCode
   const mistakes = config === undefined ? [] : findMistakenFiles(config);
   reportDiagnostics(mistakes, context);
   const interfaces = (context.interfaces ?? systemInterfaces)();
-  if (options.json) {
+  if (context.json !== undefined) {
     const document = {
       file: options.conf,
       diagnostics: [...loaded.diagnostics, ...mistakes],
       config: config === undefined ? null : toJson(config, interfaces),
     };
-    context.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+    context.json.setDocument(document);
   } else if (config !== undefined) {
     context.stdout.write(describe(config, interfaces));
   }

@@ -43,9 +43,10 @@ export const COMMANDS: readonly Command[] = [
     summary: "serve the targets of a conf to initiators",
     description: [
       "Serves the targets that the last build has made, until SIGTERM or SIGINT, which end it in order. Prints a " +
-      'line for each portal, then "ready". Events go to standard error, one line each.',
+      'line for each portal, then "ready". Events go to standard error, one line each; with --json they, too, are ' +
+      "JSON.",
     ],
-    options: ["conf", "log", "logLevel"],
+    options: ["conf", "log", "logLevel", "json"],
     rights: RIGHT_NAMES,
     isServer: true,
     load: async () => (await import("./serve.ts")).serve,
@@ -70,12 +71,11 @@ export const COMMANDS: readonly Command[] = [
       "Shows the portals of the running server, the size, space and growth of each LUN, when the file system will be " +
       "full, the sessions with their traffic, and the refused initiators with the rule that refused. Rates are those " +
       "of one second, or with --watch of the time between two looks. Where no server runs it says so, shows the " +
-      "state of the disk, and ends with 1.",
+      "state of the disk, and ends with 1. With TARGET it shows one target, by its name in the conf or in full.",
       "With --wait it prints nothing, and ends once the server accepts initiators: with 0, or with 1 when that takes " +
       "longer than the time given.",
-      "With --wait it shows nothing, and ends once the server accepts initiators: with 0, or with 1 when that takes " +
-      "longer than the time given.",
     ],
+    arguments: { syntax: "[TARGET]", min: 0, max: 1 },
     options: ["conf", "storage", "watch", "wait", "json"],
     rights: RIGHT_NAMES,
     load: async () => (await import("./status.ts")).status,
@@ -89,7 +89,7 @@ export const COMMANDS: readonly Command[] = [
       "once. Initiators the conf still admits may log in again, and usually do.",
     ],
     arguments: { syntax: "SESSION|INITIATOR|TARGET", min: 1, max: 1 },
-    options: ["conf", "storage", "now", "yes"],
+    options: ["conf", "storage", "now", "yes", "json"],
     rights: CLIENT_RIGHTS,
     load: async () => (await import("./disconnect.ts")).disconnect,
   },
@@ -108,6 +108,19 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import("./reservations.ts")).reservations,
   },
   {
+    name: "forget",
+    summary: "delete backing files that the conf no longer uses",
+    description: [
+      "Deletes backing files with their data, their identities, journals and reservations, after asking. FILE is a " +
+      "path as in the conf: absolute, or relative to the storage folder. Deletes nothing if one of them belongs to a " +
+      "LUN of the conf, is served, was not made by build, or is not in the storage folder.",
+    ],
+    arguments: { syntax: "FILE...", min: 1, max: Infinity },
+    options: ["conf", "dryRun", "yes", "json"],
+    rights: ["read", "write", "run", "sys"],
+    load: async () => (await import("./forget.ts")).forgetFiles,
+  },
+  {
     name: "unit",
     summary: "print a systemd unit for the conf",
     description: [
@@ -115,7 +128,7 @@ export const COMMANDS: readonly Command[] = [
       "block devices and networks, and as few capabilities as the owners of the files and the ports allow. Print it " +
       "again when the conf changes these.",
     ],
-    options: ["conf"],
+    options: ["conf", "json"],
     rights: ["read", "sys"],
     load: async () => (await import("./unit.ts")).unit,
   },
@@ -126,7 +139,7 @@ export const COMMANDS: readonly Command[] = [
       "Prints a random secret for the conf or a file of secrets: 16 characters, 96 bits, which every initiator " +
       "takes. With --hex it has 128 bits.",
     ],
-    options: ["hex"],
+    options: ["hex", "json"],
     rights: [],
     load: async () => (await import("./secret.ts")).secret,
   },
@@ -135,9 +148,9 @@ export const COMMANDS: readonly Command[] = [
     summary: "try it: serve an example on loopback",
     description: [
       "Builds an example conf in a scratch folder, serves it on loopback without root, and prints how to connect. " +
-      "SIGTERM and SIGINT end it and remove the folder.",
+      "SIGTERM, SIGINT and SIGHUP end it and remove the folder.",
     ],
-    options: [],
+    options: ["json"],
     rights: RIGHT_NAMES,
     isServer: true,
     load: async () => (await import("./demo.ts")).demo,

@@ -16,6 +16,11 @@ export function findConfirmation(writer: TextWriter): ((question: string) => Pro
   };
 }
 
+/** Returns the stream for what a question is about: with --json, standard output has the document only. */
+export function questionWriter({ stdout, stderr, json }: Context): TextWriter {
+  return json === undefined ? stdout : stderr;
+}
+
 /** Asks for confirmation; returns undefined for yes, else the exit code of the command, and reports the refusal. */
 export async function refuseUnlessConfirmed(
   context: Context,

@@ -26,7 +26,9 @@ export function unit(context: Context, options: OptionValues): Promise<ExitCode>
   const loaded = loadConfig(options.conf, context);
   if (loaded.config === undefined) return Promise.resolve(loaded.exitCode);
   const interfaces = interfaceAddresses(Deno.networkInterfaces());
-  context.stdout.write(systemdUnit(unitNeeds(loaded.config, interfaces)));
+  const text = systemdUnit(unitNeeds(loaded.config, interfaces));
+  if (context.json === undefined) context.stdout.write(text);
+  else context.json.setDocument({ unit: text });
   return Promise.resolve(EXIT_CODES.done.code);
 }
 

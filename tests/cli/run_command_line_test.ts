@@ -30,6 +30,7 @@ Deno.test("iscsi --help names every command and every exit code within 80 column
     ].join("\n"),
   );
   assertEquals(await runCommand(["help"]), { stdout, stderr, exitCode });
+  assertEquals(await runCommand([]), { stdout, stderr, exitCode });
 });
 
 Deno.test("iscsi help COMMAND fits into 80 columns", async () => {
@@ -62,11 +63,11 @@ changes. Sessions that a change does not affect are undisturbed. With --dry-run
 it prints the plan, and the sessions that would notice.
 
 Options:
-  --conf FILE  the conf (default /etc/netmanager/iscsi.conf)
-  --dry-run    print the plan, and change nothing
-  --force      even end sessions, drop every target, replace a lost disk
-  --json       print the result as JSON
-  --help       print this
+  -c, --conf FILE  the conf (default /etc/netmanager/iscsi.conf)
+  -n, --dry-run    print the plan, and change nothing
+      --force      even end sessions, drop all targets, replace a lost disk
+      --json       print the result as JSON
+  -h, --help       print this
 
 Exit codes:
   0    done
@@ -148,5 +149,16 @@ Deno.test("a usage error repeats arguments without control characters", async ()
     const { stderr } = await runCommand(args);
     assert(stderr.includes("?[2J??"), stderr);
     assert(!stderr.includes("\x1b") && !stderr.includes("\u009b"), JSON.stringify(stderr));
+  }
+});
+
+Deno.test("every command takes --json, and reports wrong usage as JSON too", async () => {
+  for (const { name, options } of COMMANDS) {
+    assert(options.includes("json"), name);
+    const { stdout, stderr, exitCode } = await runCommand([name, "--json", "--nonsense"]);
+    assertStringIncludes(stderr, 'Unknown option "--nonsense"');
+    const { error } = JSON.parse(stdout);
+    assertEquals([exitCode, error.exitCode], [2, 2], name);
+    assertEquals(`iscsi: ${error.message}\n`, stderr, name);
   }
 });

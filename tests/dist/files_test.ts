@@ -81,6 +81,10 @@ Deno.test("bash completes what a command takes besides options: its words, and t
     );
     for (const { name, options, arguments: taken } of COMMANDS) {
       const { words = [], syntax = "" } = taken ?? {};
+      if (syntax.startsWith("FILE")) {
+        assertEquals(await complete(name, "--conf", conf, join(folder, "co")), [conf], name);
+        continue;
+      }
       const targets = syntax.includes("TARGET") ? ["disk.1", "pool"] : [];
       const first = taken === undefined ? flags([...options, "help"]) : words.length > 0 ? words : targets;
       const given = options.includes("conf") ? ["--conf", conf] : ["--help"];

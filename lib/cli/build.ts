@@ -8,6 +8,7 @@ import { exitCodeOf, reloadToJson, reportReload } from "./format_reload.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { Interruption } from "./interruption.ts";
 import { loadConfig, reportDiagnostics } from "./load_config.ts";
+import { findOpenAccess } from "./open_access.ts";
 import { OPTIONS, type OptionValues } from "./options.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { stepPrinter, summarizeSteps } from "./step_table.ts";
@@ -41,7 +42,12 @@ export async function buildConf(
     return loaded.exitCode;
   }
   const { config, diagnostics } = loaded;
-  const { report, isInterrupted, unused } = await provisionUnlessInterrupted(config, options, context);
+  const { report: provisioned, isInterrupted, unused } = await provisionUnlessInterrupted(
+    config,
+    options,
+    context,
+  );
+  const report = { ...provisioned, warnings: [...provisioned.warnings, ...findOpenAccess(config, context)] };
   reportProvision(report, { ...options, unused }, context);
   const isDone = report.errors.length === 0 && report.failure === undefined;
   const outcome: Outcome = isDone ? await reloadServer(config, options, context) : {

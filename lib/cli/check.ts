@@ -3,13 +3,15 @@ import { networkPaths } from "../access/target_portals.ts";
 import { formatPortal } from "../bytes/network.ts";
 import type { ChapConfig } from "../config/chap.ts";
 import type { Config, DiskConfig, TargetConfig } from "../config/config.ts";
+import { formatInitiatorName } from "../config/iscsi_name.ts";
 import { formatRedirection } from "../config/redirection.ts";
 import { formatSize } from "../config/size.ts";
-import { findMistakenFiles } from "../provision/find_mistaken_files.ts";
+import { checkFiles } from "../provision/check_files.ts";
 import { systemInterfaces } from "../server/system.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { loadConfig, reportDiagnostics } from "./load_config.ts";
+import { findOpenAccess } from "./open_access.ts";
 import type { OptionValues } from "./options.ts";
 import { LINE_COLUMNS_MAX, wrapWords } from "./wrap_words.ts";
 
@@ -23,13 +25,13 @@ export function check(context: Context, options: OptionValues): Promise<ExitCode
   if (config === undefined && loaded.exitCode === EXIT_CODES.failed.code) {
     return Promise.resolve(loaded.exitCode);
   }
-  const mistakes = config === undefined ? [] : findMistakenFiles(config);
-  reportDiagnostics(mistakes, context);
   const interfaces = (context.interfaces ?? systemInterfaces)();
+  const found = config === undefined ? [] : [...checkFiles(config), ...findOpenAccess(config, context)];
+  reportDiagnostics(found, context);
   if (context.json !== undefined) {
     const document = {
       file: options.conf,
-      diagnostics: [...loaded.diagnostics, ...mistakes],
+      diagnostics: [...loaded.diagnostics, ...found],
       config: config === undefined ? null : toJson(config, interfaces),
     };
     context.json.setDocument(document);
@@ -37,7 +39,8 @@ export function check(context: Context, options: OptionValues): Promise<ExitCode
     context.stdout.write(describe(config, interfaces));
   }
   if (config === undefined) return Promise.resolve(loaded.exitCode);
-  return Promise.resolve(mistakes.length > 0 ? EXIT_CODES.failed.code : EXIT_CODES.done.code);
+  const hasErrors = found.some(({ severity }) => severity === "error");
+  return Promise.resolve(hasErrors ? EXIT_CODES.failed.code : EXIT_CODES.done.code);
 }
 
 function toJson(config: Config, interfaces: readonly InterfaceAddress[]): unknown {
@@ -119,7 +122,7 @@ function describeTarget(target: TargetConfig, paths: readonly string[]): string[
     ...field("  disk", [describeDisk(target.disk)]),
     ...field("  networks", listOr(target.networks.map((network) => network.text), "all")),
     ...field("  paths", paths),
-    ...field("  initiators", listOr(target.initiators, "all")),
+    ...field("  initiators", listOr(target.initiators.map(formatInitiatorName), "all")),
     ...field("  login", [describeChap(target.chap)]),
     ...(target.redirect === undefined ? [] : field("  redirect", [formatRedirection(target.redirect)])),
     ...target.logicalUnits.flatMap(({ number, path }, index) =>

@@ -23,6 +23,8 @@ export interface StatusReport {
   /** Null when none runs. */
   readonly server: ServerReport | null;
   readonly storage: string;
+  /** Dangers of the conf, as sentences. */
+  readonly warnings: readonly string[];
   /** The interval of the rates; null without rates. */
   readonly intervalSeconds: number | null;
   readonly targets: readonly TargetReport[];
@@ -129,7 +131,7 @@ export interface RefusalReport {
  * @param before an earlier answer; without it there are no rates
  */
 export function reportServer(before: ServerStatus | undefined, now: ServerStatus): StatusReport {
-  const { version, pid, uptimeSeconds, portals, paths, storage, space, node } = now;
+  const { version, pid, uptimeSeconds, portals, paths, storage, warnings, space, node } = now;
   const seconds = before !== undefined && before.pid === pid
     ? (now.monotonicMs - before.monotonicMs) / 1000
     : 0;
@@ -139,6 +141,7 @@ export function reportServer(before: ServerStatus | undefined, now: ServerStatus
   return {
     server: { version, pid, uptimeSeconds, portals, limits: node?.limits ?? null },
     storage,
+    warnings,
     intervalSeconds: earlier === undefined ? null : seconds,
     targets: (node?.targets ?? []).map(({ name, iscsiName, comment, logicalUnits }) => ({
       name,
@@ -175,10 +178,15 @@ export function reportServer(before: ServerStatus | undefined, now: ServerStatus
 }
 
 /** Makes the report of a conf and its disk, where no server runs. */
-export function reportDisk({ storage, targets }: Config, space: SpaceReport): StatusReport {
+export function reportDisk(
+  { storage, targets }: Config,
+  space: SpaceReport,
+  warnings: readonly string[],
+): StatusReport {
   return {
     server: null,
     storage,
+    warnings,
     intervalSeconds: null,
     targets: targets.map(({ name, iscsiName, comment, readOnly, disk, logicalUnits }) => ({
       name,

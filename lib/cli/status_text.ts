@@ -1,5 +1,7 @@
 /** Formats the report of `iscsi status` as lines that fit the terminal, in aligned columns. */
+import { splitOutsideQuotes } from "../base/quoted_words.ts";
 import { formatPortal } from "../bytes/network.ts";
+import { formatInitiatorName } from "../config/iscsi_name.ts";
 import { formatSize } from "../config/size.ts";
 import { describeFailedCommands, describeStorageFailures, formatAgo } from "./failure_text.ts";
 import { showFileSystem } from "./file_system_text.ts";
@@ -27,7 +29,7 @@ import type {
 import { sparkLine } from "./spark_line.ts";
 import type { StatusTextOptions } from "./status_text_options.ts";
 import type { Style } from "./terminal.ts";
-import { wrapWords } from "./wrap_words.ts";
+import { fillLines, wrapWords } from "./wrap_words.ts";
 
 /** The least width with room for paths. */
 const WIDE_COLUMNS = 110;
@@ -67,15 +69,19 @@ export function showStatus(report: StatusReport, options: StatusTextOptions): st
   );
 }
 
-function showServer({ server, storage }: StatusReport, options: StatusTextOptions): string[] {
+function showServer({ server, storage, warnings }: StatusReport, options: StatusTextOptions): string[] {
   const where = field("Storage", storage, options);
-  if (server === null) return [...field("Server", "none is running", options), ...where];
+  const dangers = warnings.flatMap((warning) =>
+    field("Warning", warning, options).map((line) => options.style.warning(line))
+  );
+  if (server === null) return [...field("Server", "none is running", options), ...where, ...dangers];
   const { version, pid, uptimeSeconds, portals } = server;
   const running = `iscsi ${version}, pid ${pid}, up ${formatDuration(uptimeSeconds)}`;
   return [
     ...field("Server", running, options),
     ...where,
     ...field("Portals", portals.length === 0 ? "none" : portals.join(" "), options),
+    ...dangers,
   ];
 }
 
@@ -234,7 +240,7 @@ function showSession(
     const left = `${number}  ${shorten(printable(target), targetColumns).padEnd(targetColumns)} `;
     const room = Math.max(columns - left.length, 0);
     const right = sessionCells(duration, trafficCells(traffic), room);
-    return [(left + row(printable(initiatorName), right, room)).slice(0, columns)];
+    return [(left + row(printable(formatInitiatorName(initiatorName)), right, room)).slice(0, columns)];
   }
   const right = sessionCells(duration, trafficCells(traffic), columns);
   const room = columns - INDENT.length;
@@ -251,7 +257,7 @@ function showSession(
       .flatMap((text) => fit(text, room)),
   ];
   return [
-    row(`${number}  ${printable(initiatorName)}`, right, columns),
+    row(`${number}  ${printable(formatInitiatorName(initiatorName))}`, right, columns),
     ...asides.map((line) => INDENT + style.aside(line)),
     ...describeReservations(reservations).flatMap((text) => fit(text, room)).map((line) => INDENT + line),
     ...(failures === undefined ? [] : warn(failures, columns, style)),
@@ -306,11 +312,15 @@ function showRefusals({ totals, recent }: RefusalsReport, options: StatusTextOpt
 
 function showRefusal(refusal: RefusalReport, { columns, style, nowMs }: StatusTextOptions): string[] {
   const { peerAddress, initiatorName, rule, count, last } = refusal;
+  const room = columns - INDENT.length;
   const times = count === 1 ? "" : ` ${count} times`;
   const when = `${formatAgo(last, nowMs)}${times}`;
-  const who = printable(initiatorName === null ? peerAddress : `${peerAddress} ${initiatorName}`);
+  const name = initiatorName === null ? [] : [formatInitiatorName(initiatorName)];
+  const who = printable([peerAddress, ...name].join(" "));
+  // A quoted name stays whole, to be copied into the conf.
+  const words = splitOutsideQuotes(printable(rule));
   return [
     row(`  ${who}`, `  ${when}`, columns),
-    ...fit(printable(rule), columns - INDENT.length).map((line) => INDENT + style.warning(line)),
+    ...fillLines(words, room).map((line) => INDENT + style.warning(shorten(line, room))),
   ];
 }

@@ -12,6 +12,8 @@ export interface ServerStatus {
   readonly storage: string;
   /** The portals at which it listens, as `address:port`. */
   readonly portals: readonly string[];
+  /** Dangers of the conf that is served, as sentences. */
+  readonly warnings: readonly string[];
   readonly paths: readonly TargetPaths[];
   readonly space: SpaceReport;
   /** It accepts initiators: a worker listens at every portal that it can. */

@@ -46,7 +46,7 @@ function filesIn(folder: string): string[] {
 }
 
 /** Returns the path of this program; empty without the right to read it. */
-function programPath(): string {
+export function programPath(): string {
   try {
     return Deno.execPath();
   } catch {

@@ -1,4 +1,5 @@
 import type { InterfaceAddress } from "../access/interfaces.ts";
+import { describeOpenAccess } from "../access/open_access.ts";
 import { networkPaths } from "../access/target_portals.ts";
 import type { ControlHandlers } from "../control/control_requests.ts";
 import type { ServerStatus } from "../control/server_status.ts";
@@ -36,8 +37,10 @@ async function status(
   { supervisor, space, interfaces, isReady, version }: ControlHandlersOptions,
   uptimeSeconds: number,
 ): Promise<ServerStatus> {
-  const { storage, targets, port } = supervisor.serving.config;
+  const { config } = supervisor.serving;
+  const { storage, targets, port } = config;
   const addresses = interfaces();
+  const openAccess = describeOpenAccess(config, addresses);
   const node = supervisor.hasWorker ? await supervisor.ask({ kind: "snapshot" }) : null;
   return {
     version,
@@ -46,6 +49,7 @@ async function status(
     monotonicMs: performance.now(),
     storage,
     portals: supervisor.portals,
+    warnings: openAccess === undefined ? [] : [openAccess],
     paths: targets.map((target) => ({
       target: target.name,
       networks: networkPaths(target, port, addresses),

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { COMMANDS } from "../../lib/cli/commands.ts";
 import { runCommandLine } from "../../lib/cli/run_command_line.ts";
+import type { RightName } from "../../lib/server/held_rights.ts";
 import { runCommand } from "./command_run.ts";
 
 Deno.test("iscsi --version prints the version", async () => {
@@ -161,4 +162,24 @@ Deno.test("every command takes --json, and reports wrong usage as JSON too", asy
     assertEquals([exitCode, error.exitCode], [2, 2], name);
     assertEquals(`iscsi: ${error.message}\n`, stderr, name);
   }
+});
+
+Deno.test("iscsi drops the rights that a command does not need before its code runs", async () => {
+  for (const { name, rights } of COMMANDS.filter(({ name }) => name === "secret" || name === "check")) {
+    const kept: (readonly RightName[])[] = [];
+    const held = { has: () => true, keep: (names: readonly RightName[]) => void kept.push(names) };
+    await runCommand([name, ...(name === "check" ? ["--conf", "/nowhere"] : [])], undefined, {
+      rights: held,
+    });
+    assertEquals(kept, [rights], name);
+  }
+});
+
+Deno.test("only the commands that change files, listen or reach the server may write or listen", () => {
+  const withRight = (right: RightName): string[] =>
+    COMMANDS.filter(({ rights }) => rights.includes(right)).map(({ name }) => name);
+  const changing = ["build", "serve", "reload", "status", "disconnect", "reservations", "demo"];
+  assertEquals(withRight("net"), changing);
+  assertEquals(withRight("write").filter((name) => name !== "forget"), changing);
+  assertEquals(withRight("run"), ["check", "build", "serve", "status", "forget", "demo"]);
 });

@@ -1,11 +1,13 @@
 /** `iscsi status` in this process, against fake servers. */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { ControlServer } from "../../lib/control/control_server.ts";
 import type { ServerStatus } from "../../lib/control/server_status.ts";
 import { handlersWith } from "../control/_handlers.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { runCommand } from "./command_run.ts";
+
+const WARNING = 'Any machine that reaches 192.168.100.1:3260 can read and overwrite [a]: set "networks"';
 
 /** A conf for two LUNs in a storage folder that has its state folder, and nothing else. */
 function makeConf(folder: string, ...lines: readonly string[]): string {
@@ -24,6 +26,7 @@ function statusOf(storage: string): ServerStatus {
     monotonicMs: 61_000,
     storage,
     portals: ["127.0.0.1:3260"],
+    warnings: [WARNING],
     paths: [],
     space: { files: [], fileSystems: [] },
     ready: true,
@@ -61,6 +64,8 @@ Deno.test("iscsi status shows what the server says", () =>
       `Server    iscsi 9.9.9, pid 4711, up 1 m 1 s
 Storage   /scratch/storage
 Portals   127.0.0.1:3260
+Warning   Any machine that reaches 192.168.100.1:3260 can read and overwrite
+          [a]: set "networks"
 
 LUN         PROMISED   ALLOCATED   GROWTH/DAY     IOPS    MB/s  LATENCY      P99
 
@@ -71,6 +76,7 @@ THE TARGET WORKER IS STARTING
     assertEquals([json.exitCode, JSON.parse(json.stdout)], [0, {
       server: { version: "9.9.9", pid: 4711, uptimeSeconds: 61, portals: ["127.0.0.1:3260"], limits: null },
       storage: "/scratch/storage",
+      warnings: [WARNING],
       intervalSeconds: null,
       targets: [],
       fileSystems: [],
@@ -120,10 +126,11 @@ Deno.test("iscsi status without a server shows the disk, and fails", () =>
     const { stdout, stderr, exitCode } = await runCommand(["status", "--conf", conf], folder);
     assertEquals([stderr, exitCode], ['iscsi: No server is running on "/scratch/storage"\n', 1]);
     assertEquals(
-      stdout.split("\n").slice(0, 7),
+      stdout.replace(/^Warning {3}Any machine .*\n( {10}.*\n)*/m, "Warning\n").split("\n").slice(0, 8),
       [
         "Server    none is running",
         "Storage   /scratch/storage",
+        "Warning",
         "",
         "LUN         PROMISED   ALLOCATED   GROWTH/DAY     IOPS    MB/s  LATENCY      P99",
         "a  iqn.2002-08.info.netmanager:a",
@@ -132,7 +139,12 @@ Deno.test("iscsi status without a server shows the disk, and fails", () =>
       ],
     );
     const json = await runCommand(["status", "--conf", conf, "--json"]);
-    const { server, targets } = JSON.parse(json.stdout);
+    const { server, targets, warnings } = JSON.parse(json.stdout);
+    assertEquals(warnings.length, 1);
+    assertMatch(
+      warnings[0],
+      /^Any machine that reaches \S.* can read and overwrite \[a\]: set "networks" or /,
+    );
     assertEquals([json.exitCode, server, targets[0].logicalUnits[1].allocatedBytes], [1, null, 4096]);
   }));
 
@@ -185,7 +197,7 @@ Deno.test("iscsi status TARGET shows one target, and names the nearest of an unk
     assertStringIncludes(lost.stderr, 'No target "other" in the conf; it is one of: a, xenserver');
   }));
 
-Deno.test("iscsi status --wait ends when the server is ready, or with the reason after its time", () =>
+Deno.test("iscsi status --wait answers as JSON, and for the LUNs of one target", () =>
   withScratch(async (folder) => {
     const conf = makeConf(folder);
     const line = ["status", "--conf", conf, "--wait", "0", "--json"];
@@ -205,3 +217,44 @@ Deno.test("iscsi status --wait ends when the server is ready, or with the reason
       "iscsi: The target worker is starting; run it again\n",
     ]);
   }));
+
+Deno.test("iscsi status --wait ends once the server is ready, and prints nothing", () =>
+  withScratch(async (folder) => {
+    const conf = makeConf(folder);
+    let looks = 0;
+    const handlers = handlersWith({
+      status: () => Promise.resolve({ ...statusOf("/scratch/storage"), ready: ++looks === 3 }),
+    });
+    const waiting = runCommand(["status", "--wait", "--conf", conf]);
+    using _server = await ControlServer.listen(join(folder, "storage/.iscsi/control"), handlers);
+    assertEquals(await waiting, { stdout: "", stderr: "", exitCode: 0 });
+    assertEquals(looks, 3);
+  }));
+
+Deno.test("iscsi status --wait says what it has waited for when the time is over", () =>
+  withScratch(async (folder) => {
+    const conf = makeConf(folder);
+    const without = await runCommand(["status", "--wait=0", "--conf", conf], folder);
+    assertEquals(without, {
+      stdout: "",
+      stderr: 'iscsi: No server is running on "/scratch/storage"\n',
+      exitCode: 1,
+    });
+    const handlers = handlersWith({
+      status: () => Promise.resolve({ ...statusOf("/scratch/storage"), ready: false }),
+    });
+    using _server = await ControlServer.listen(join(folder, "storage/.iscsi/control"), handlers);
+    const { stderr, exitCode } = await runCommand(["status", "--wait", "0.01", "--conf", conf], folder);
+    const said = 'iscsi: The server running on "/scratch/storage" (pid 4711) is not ready; see its log\n';
+    assertEquals([stderr, exitCode], [said, 1]);
+  }));
+
+Deno.test("iscsi status --wait takes a number of seconds", async () => {
+  for (const text of ["soon", "-1", "1e9"]) {
+    const { stderr, exitCode } = await runCommand(["status", `--wait=${text}`]);
+    assertEquals([stderr, exitCode], [
+      `iscsi: Cannot wait "${text}" seconds: write a number from 0 to 86400\n`,
+      2,
+    ]);
+  }
+});

@@ -126,7 +126,7 @@ networks = 192.168.100.7 fd00:1::/64
 initiators = iqn.2011-07.com.Example:A iqn.2011-07.com.example:a naa.52004567BA64678D
 
 [plain]
-size = 512
+size = 1048576
 file = /dev/sdb
 `);
   const { targets, file, ...globals } = config;
@@ -170,18 +170,27 @@ file = /dev/sdb
     initiators: ["eui.02004567a425678d"],
     chap: undefined,
     redirect: undefined,
-    logicalUnits: [{ number: 0, path: "/dev/sdb", sizeBytes: 512, line: 22 }],
+    logicalUnits: [{ number: 0, path: "/dev/sdb", sizeBytes: MB, line: 22 }],
     line: 21,
   }]);
 });
 
 Deno.test("parseConfig() appends the number of a LUN to the name of its file", () => {
-  const target = parseTarget("[a]\nsize = 1GB 750 MB 512\nfile = /srv/disk.img");
+  const target = parseTarget("[a]\nsize = 1GB 750 MB 0.5MB\nfile = /srv/disk.img");
   assertEquals(target.logicalUnits, [
     { number: 0, path: "/srv/disk.img", sizeBytes: GB, line: 2 },
     { number: 1, path: "/srv/disk.img_1", sizeBytes: 750 * MB, line: 2 },
-    { number: 2, path: "/srv/disk.img_2", sizeBytes: 512, line: 2 },
+    { number: 2, path: "/srv/disk.img_2", sizeBytes: 0.5 * MB, line: 2 },
   ]);
+});
+
+Deno.test("parseConfig() reads values with two slashes that begin no comment", () => {
+  const { storage, targets: [target] } = parseGood(
+    'storage=/data//fast\n[a]\nsize=1GB\nfile="sub //x"\ncomment=One // two\nuser=a//b\nsecret=//secret//123',
+  );
+  assertEquals([storage, target?.logicalUnits[0]?.path], ["/data/fast", "/data/fast/sub /x"]);
+  assertEquals([target?.comment, target?.chap?.accounts.has("a//b")], ["One // two", true]);
+  assertEquals(parseTarget("[a]\nsize=1GB\nfile=/srv//a").logicalUnits[0]?.path, "/srv/a");
 });
 
 Deno.test("parseConfig() keeps values as they are written", () => {
@@ -341,5 +350,21 @@ Deno.test("parseConfig() reads the endpoint of metrics", () => {
   ] as const;
   for (const [text, address, port] of endpoints) {
     assertEquals(parseGood(`metrics=${text}\n[a]\nsize=1GB`).metrics, { address, port });
+  }
+});
+
+Deno.test("parseConfig() reads initiators in quotation marks, also where they surround the whole list", () => {
+  const rows = [
+    [`"iqn.2008-11.org.linux-kvm:Web Server 1" iqn.2000-01.a:b`, [
+      "iqn.2008-11.org.linux-kvm:web server 1",
+      "iqn.2000-01.a:b",
+    ]],
+    [`"iqn.2000-01.a:b" "iqn.2000-01.a:c # d size=1"`, ["iqn.2000-01.a:b", "iqn.2000-01.a:c # d size=1"]],
+    [`"iqn.2000-01.a:b iqn.2000-01.a:c"`, ["iqn.2000-01.a:b", "iqn.2000-01.a:c"]],
+    [`'iqn.2000-01.a:b, c'`, ["iqn.2000-01.a:b, c"]],
+  ] as const;
+  for (const [value, names] of rows) {
+    const { targets } = parseGood(`[a]\nsize=1GB\ninitiators=${value}`);
+    assertEquals(targets[0]!.initiators, names as unknown as string[], value);
   }
 });

@@ -42,6 +42,7 @@ const PACKAGES = {
   "tgtadm": "tgt",
   "groff": "groff-base",
   "systemd-analyze": "systemd",
+  "systemd-notify": "systemd",
 } as const;
 
 /** A program, or a part of one, that the end-to-end tests need. */

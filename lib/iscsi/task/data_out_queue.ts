@@ -159,6 +159,10 @@ export class DataOutQueue {
   #receiveSolicited(task: ScsiTask, progress: DataOutProgress, pdu: DataOut): Outcome | undefined {
     const r2t: OutstandingR2T | undefined = progress.readyToTransfers[0];
     if (r2t === undefined || r2t.targetTransferTag !== pdu.targetTransferTag) {
+      if (progress.unsolicited && pdu.targetTransferTag === 0) {
+        this.#owner.overlook("unsolicited data has the target transfer tag 0 instead of FFFFFFFFh");
+        return this.#receiveUnsolicited(task, progress, pdu);
+      }
       // The initiator answers an R2T that is not the next one. Its answers cannot be waited for.
       this.#dropReadyToTransfers(progress);
       return DataOutFault.incorrectAmountOfData;

@@ -324,6 +324,39 @@ Deno.test("data for an R2T with LUN 0 is that of its command, whatever its LUN, 
   });
 });
 
+/** Two R2Ts of 1024 bytes each for a write of 4 blocks. */
+const TWO_BURSTS = { ...SOLICITED, MaxOutstandingR2T: "1", MaxBurstLength: "1024", FirstBurstLength: "1024" };
+
+Deno.test("a DataSN that continues from one R2T to the next is taken, and the log says so once", () =>
+  withHarness({}, async (harness) => {
+    const initiator = await harness.logIn({ keys: TWO_BURSTS });
+    for (let count = 0; count < 2; count++) {
+      const write = new ManualWrite(initiator, { blocks: 4 });
+      await write.command();
+      const { targetTransferTag: first } = await write.receive(Opcode.readyToTransfer);
+      await write.sendData(0, 512, { tag: first, isFinal: false });
+      await write.sendData(512, 1024, { tag: first, dataSn: 1 });
+      const { targetTransferTag: second } = await write.receive(Opcode.readyToTransfer);
+      await write.sendData(1024, 1536, { tag: second, dataSn: 2, isFinal: false });
+      await write.sendData(1536, 2048, { tag: second, dataSn: 3 });
+      assertEquals((await write.receive(Opcode.scsiResponse)).status, ScsiStatus.good);
+    }
+    const notes = harness.events.filter(({ message }) => message.includes("overlooked"));
+    assertEquals(notes.map(({ level }) => level), ["debug"]);
+  }));
+
+Deno.test("a DataSN that continues does not hide that the first PDUs of an R2T were lost", () =>
+  withSession(TWO_BURSTS, async (initiator) => {
+    const write = new ManualWrite(initiator, { blocks: 4 });
+    await write.command();
+    const { targetTransferTag: first } = await write.receive(Opcode.readyToTransfer);
+    await write.sendData(0, 1024, { tag: first });
+    const { targetTransferTag: second } = await write.receive(Opcode.readyToTransfer);
+    // The PDU with DataSN 0 and bytes 1024 to 1536 does not arrive.
+    await write.sendData(1536, 2048, { tag: second, dataSn: 1 });
+    await write.assertFailed(CRC_ERROR);
+  }));
+
 /** Faults of the only Data-Out that answers an R2T for bytes 0 to 1024. */
 const WRONG_DATA: Readonly<
   Record<string, readonly [start: number, end: number, options: Record<string, number>]>

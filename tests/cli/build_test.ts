@@ -88,7 +88,7 @@ total                  4 MB     0 bytes  1 LUN
     const json = JSON.parse((await buildConf(folder, ["[a]", "size=4MB"], "--json")).stdout);
     assertEquals(json.steps.filter(({ kind }: { kind: string }) => kind === "keepUnusedFile").length, 2);
     // Another set is mentioned again.
-    const fewer = await buildConf(folder, ["[a]", "size=4MB", "[b]", "size=512"]);
+    const fewer = await buildConf(folder, ["[a]", "size=4MB", "[b]", "size=0.5MB"]);
     assertMatch(fewer.stdout, /^no longer used .* \/scratch\/s\/a_1$/m);
     assertEquals(fewer.stdout.split("\n").at(-2), '1 unused file kept; "iscsi forget FILE" deletes one');
   });

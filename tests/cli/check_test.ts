@@ -291,7 +291,7 @@ Deno.test("commands without a conf print the remedy and exit with 1", async () =
   await withScratch(async (folder) => {
     const message =
       'Cannot read "/scratch/none": it does not exist; create it, or name another with --conf FILE';
-    for (const { name, options, arguments: args } of COMMANDS) {
+    for (const { name, options, arguments: args, isServer } of COMMANDS) {
       if (!options.includes("conf")) continue;
       const line = [name, ...(args?.min === 1 ? ["x"] : []), "--conf", join(folder, "none")];
       assertEquals(await runCommand(line, folder), {
@@ -300,7 +300,9 @@ Deno.test("commands without a conf print the remedy and exit with 1", async () =
         exitCode: 1,
       });
       const json = await runCommand([...line, "--json"], folder);
-      assertEquals([json.stderr, json.exitCode], [`iscsi: ${message}\n`, 1], name);
+      // The log of a server is JSON, too.
+      const stderr = isServer === true ? JSON.parse(json.stderr).message : json.stderr;
+      assertEquals([stderr, json.exitCode], [isServer === true ? message : `iscsi: ${message}\n`, 1], name);
       assertEquals(JSON.parse(json.stdout), { error: { exitCode: 1, message, diagnostics: [] } }, name);
     }
   });

@@ -1,4 +1,4 @@
-/** What the person who runs the program does all day. */
+/** A day of the person who runs the program. */
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { runIscsi, ServerProcess } from "../support/server_process.ts";
 import { Appliance } from "./appliance.ts";

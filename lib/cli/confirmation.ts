@@ -16,9 +16,17 @@ export function findConfirmation(writer: TextWriter): ((question: string) => Pro
   };
 }
 
-/** Returns the stream for what a question is about: with --json, standard output has the document only. */
-export function questionWriter({ stdout, stderr, json }: Context): TextWriter {
-  return json === undefined ? stdout : stderr;
+/**
+ * Writes what a question is about. With `--json`, standard output has the document only, and a list that nobody is asked
+ * about is left out.
+ */
+export function writeSubject(
+  text: string,
+  { stdout, stderr, json }: Context,
+  { yes }: { yes: boolean },
+): void {
+  if (json === undefined) stdout.write(text);
+  else if (!yes) stderr.write(text);
 }
 
 /** Asks for confirmation; returns undefined for yes, else the exit code of the command, and reports the refusal. */

@@ -4,7 +4,7 @@ import type { ControlClient } from "../control/control_client.ts";
 import type { DisconnectReport, DisconnectRequest } from "../control/control_requests.ts";
 import type { NodeSnapshot } from "../iscsi/node/node_snapshot.ts";
 import type { SessionSnapshot } from "../iscsi/session/session_snapshot.ts";
-import { questionWriter, refuseUnlessConfirmed } from "./confirmation.ts";
+import { refuseUnlessConfirmed, writeSubject } from "./confirmation.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { findSessions, targetNameOf } from "./find_sessions.ts";
@@ -31,8 +31,8 @@ export function disconnect(
       return EXIT_CODES.failed.code;
     }
     const columns = context.terminal?.size().columns ?? Infinity;
-    const writer = questionWriter(context);
-    for (const session of sessions) writer.write(`${describe(session, node!, columns)}\n`);
+    const list = sessions.map((session) => `${describe(session, node!, columns)}\n`).join("");
+    writeSubject(list, context, { yes });
     const question = now ? "Cut these sessions at once?" : "Ask these initiators to log out?";
     const refusal = await refuseUnlessConfirmed(context, { yes, question });
     return refusal ?? await perform(client, { sessions: sessions.map(({ tsih }) => tsih), now }, context);

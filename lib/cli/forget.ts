@@ -1,7 +1,7 @@
 import { formatSize } from "../config/size.ts";
 import { forget } from "../provision/forget.ts";
 import { type ForgettableFile, planForget } from "../provision/forget_plan.ts";
-import { questionWriter, refuseUnlessConfirmed } from "./confirmation.ts";
+import { refuseUnlessConfirmed, writeSubject } from "./confirmation.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { loadConfig } from "./load_config.ts";
@@ -19,7 +19,7 @@ export async function forgetFiles(
   const { config } = loaded;
   const { files, problems } = planForget(config, names);
   if (problems.length > 0) return refuse(problems, context);
-  questionWriter(context).write(tableOf(files));
+  writeSubject(tableOf(files), context, { yes: options.yes || options.dryRun });
   if (options.dryRun) {
     context.json?.setDocument(toJson(options, files));
     if (context.json === undefined) context.stdout.write("Dry run: nothing was deleted\n");

@@ -1,6 +1,6 @@
 import { foldIscsiName, formatInitiatorName } from "../config/iscsi_name.ts";
 import type { UnitReservations } from "../control/unit_reservations.ts";
-import { questionWriter, refuseUnlessConfirmed } from "./confirmation.ts";
+import { refuseUnlessConfirmed, writeSubject } from "./confirmation.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { withServer } from "./find_server.ts";
@@ -47,9 +47,8 @@ export function reservations(
       context.json?.setDocument({ cleared: [] });
       return EXIT_CODES.done.code;
     }
-    for (const line of units.flatMap((unit) => describe(unit, columnsOf(context)))) {
-      questionWriter(context).write(`${line}\n`);
-    }
+    const list = units.flatMap((unit) => describe(unit, columnsOf(context)));
+    writeSubject(list.map((line) => `${line}\n`).join(""), context, options);
     const refusal = await refuseUnlessConfirmed(context, {
       yes: options.yes,
       question: "Clear all of this? Initiators it fences off could then write.",

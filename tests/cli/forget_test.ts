@@ -77,7 +77,7 @@ Deno.test("iscsi forget --json prints what was deleted, with the fields of iscsi
     assertEquals(JSON.parse(dry.stdout), { file: "/scratch/conf", dryRun: true, files });
     const done = await runCommand(["forget", "b", "-y", "--json", "-c", conf], folder);
     assertEquals(JSON.parse(done.stdout), { file: "/scratch/conf", dryRun: false, files });
-    assertEquals(done.exitCode, 0);
+    assertEquals([done.stderr, done.exitCode], ["", 0]);
     const again = await runCommand(["forget", "b", "-y", "--json", "-c", conf], folder);
     const { error } = JSON.parse(again.stdout);
     assertStringIncludes(error.message, "there is no such backing file");

@@ -17,8 +17,8 @@ export function findConfirmation(writer: TextWriter): ((question: string) => Pro
 }
 
 /**
- * Writes what a question is about. With `--json`, standard output has the document only, and a list that nobody is asked
- * about is left out.
+ * Writes what a question is about. With `--json`, standard output has the document only, and without a question the text
+ * is left out.
  */
 export function writeSubject(
   text: string,

@@ -8,14 +8,16 @@
 import { dirname, join } from "@std/path";
 import type { Config } from "../config/config.ts";
 import { replaceFile, syncPath } from "../store/stable_storage.ts";
+import { attempt } from "./attempt.ts";
+import { lockForBuild } from "./build_lock.ts";
 import { BuildMark } from "./build_mark.ts";
+import { takeFileLock } from "./file_lock.ts";
 import { entriesOf } from "./folders.ts";
-import { type ForgettableFile, planForget, takesLock } from "./forget_plan.ts";
+import { type ForgettableFile, planForget } from "./forget_plan.ts";
 import { formatIdentities, type Identities } from "./identity/identities.ts";
 import { describeLockOwner, findLockOwner } from "./lock_owner.ts";
 import { ProvisionError, reasonOf } from "./provision_error.ts";
 import { identitiesFileOf, stateFolderOf } from "./state_folder.ts";
-import { StorageLock } from "./storage_lock.ts";
 
 /** The result of `forget`: what was deleted, or why nothing or not everything was. */
 export interface ForgetReport {
@@ -28,7 +30,7 @@ export interface ForgetReport {
 export async function forget(config: Config, names: readonly string[]): Promise<ForgetReport> {
   const deleted: ForgettableFile[] = [];
   try {
-    using _lock = await lockAgainstBuild(config.storage);
+    using _lock = await lockForBuild(stateFolderOf(config.storage), "delete files");
     const { files, identities, problems } = planForget(config, names);
     if (problems.length > 0) throw new ProvisionError(problems.join("\n"));
     await deleteFiles(config, { files, identities, onDeleted: (file) => deleted.push(file) });
@@ -37,13 +39,6 @@ export async function forget(config: Config, names: readonly string[]): Promise<
     if (!(error instanceof ProvisionError)) throw error;
     return { files: deleted, failure: error.message };
   }
-}
-
-async function lockAgainstBuild(storage: string): Promise<StorageLock> {
-  const result = await StorageLock.acquire(stateFolderOf(storage), "build");
-  if ("lock" in result) return result.lock;
-  const holder = result.holderPid === undefined ? "" : ` (pid ${result.holderPid})`;
-  throw new ProvisionError(`Cannot delete files: "iscsi build" is running${holder}; wait for it`);
 }
 
 async function deleteFiles(
@@ -89,7 +84,7 @@ function lockFile({ path, sizeBytes }: ForgettableFile): LockedFile {
   if (sizeBytes === null) return { info: undefined, [Symbol.dispose]: () => {} };
   const file = openFile(path);
   const info = file.statSync();
-  if (!takesLock(file)) {
+  if (!takeFileLock(file)) {
     file.close();
     const owner = describeLockOwner(findLockOwner(info));
     throw new ProvisionError(`Cannot delete "${path}": ${owner} has locked it`);
@@ -130,12 +125,4 @@ function filesBelow(folder: string): string[] {
 async function removeAll(paths: readonly string[]): Promise<void> {
   for (const path of paths) Deno.removeSync(path);
   for (const folder of new Set(paths.map(dirname))) await syncPath(folder);
-}
-
-async function attempt(action: string, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    throw new ProvisionError(`Cannot ${action}: ${reasonOf(error)}`, { cause: error });
-  }
 }

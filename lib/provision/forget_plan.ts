@@ -2,6 +2,7 @@ import { resolve } from "@std/path";
 import type { Config } from "../config/config.ts";
 import { nearestWord } from "../config/nearest_word.ts";
 import { DEVICES_FOLDER } from "./block_device.ts";
+import { takeFileLock } from "./file_lock.ts";
 import { identityKey, pathOfKey } from "./identity/identity_key.ts";
 import type { Identities } from "./identity/identities.ts";
 import { isInside } from "./is_inside.ts";
@@ -115,19 +116,9 @@ function describeUnknown(path: string, key: string, identities: Identities): str
 function findServer(path: string, info: Deno.FileInfo, storage: string): string | undefined {
   try {
     using file = Deno.openSync(path, { read: true });
-    return takesLock(file) ? undefined : describeServer(info, storage);
+    return takeFileLock(file) ? undefined : describeServer(info, storage);
   } catch (error) {
     return reasonOf(error);
-  }
-}
-
-/** Takes the lock of a server; returns false when another process holds it. */
-export function takesLock(file: Deno.FsFile): boolean {
-  try {
-    return file.tryLockSync(true);
-  } catch {
-    // The file system has no locks.
-    return true;
   }
 }
 

@@ -309,7 +309,7 @@ Deno.test("iscsi build is refused while another one runs", async () => {
     assertEquals(exitCode, 1);
     assertMatch(
       stderr,
-      /^iscsi: Cannot build in .*another "iscsi build" is running \(pid \d+\); wait for it\n$/,
+      /^iscsi: Cannot build in .*another "iscsi build" or "iscsi forget" is running \(pid \d+\); wait for it\n$/,
     );
     held.lock.release();
   });

@@ -278,7 +278,7 @@ Deno.test("iscsi reservations clear clears the listed reservations after confirm
   }
 });
 
-Deno.test("iscsi disconnect and reservations clear --json print what they did, with the fields of iscsi(8)", async () => {
+Deno.test("iscsi disconnect and reservations clear --json print the fields of iscsi(8)", async () => {
   const handlers: Partial<ControlHandlers> = {
     status: () => Promise.resolve(STATUS),
     disconnect: ({ sessions }) =>

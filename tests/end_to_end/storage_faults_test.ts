@@ -1,12 +1,12 @@
 /** Failures of the storage: each leaves one line in the log, with the LUN and the consequence, and is then counted. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { writeUint16, writeUint32, writeUint64 } from "../../lib/bytes/big_endian.ts";
 import type { Initiator } from "../support/initiator.ts";
 import { read10, synchronizeCache10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
 import { ScsiStatus, SenseKey } from "../support/initiator_sense.ts";
 import { runIscsi } from "../support/server_process.ts";
 import { SmallFileSystem, testOnFileSystem } from "../support/small_file_system.ts";
 import { runToolOk, testWithTools } from "../support/tools.ts";
+import { unmap } from "./_unmap.ts";
 import { Appliance } from "./appliance.ts";
 
 const DISK = "iqn.2002-08.info.netmanager:disk";
@@ -96,16 +96,6 @@ function fillUp(folder: string): void {
       bytes = Math.floor(bytes / 2);
     }
   }
-}
-
-async function unmap(initiator: Initiator, lba: number, blocks: number): Promise<number> {
-  const list = new Uint8Array(24);
-  writeUint16(list, 0, 22);
-  writeUint16(list, 2, 16);
-  writeUint64(list, 8, lba);
-  writeUint32(list, 16, blocks);
-  const cdb = Uint8Array.of(0x42, 0, 0, 0, 0, 0, 0, 0, 24, 0);
-  return (await initiator.command({ cdb, write: list })).status;
 }
 
 testWithTools(

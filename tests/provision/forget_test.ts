@@ -126,6 +126,9 @@ Deno.test("forget() waits for no build, and says so", () =>
     assert("lock" in held);
     using _lock = held.lock;
     const { failure } = await forget(config, ["b"]);
-    assertEquals(failure, `Cannot delete files: "iscsi build" is running (pid ${Deno.pid}); wait for it`);
+    assertEquals(
+      failure,
+      `Cannot delete files: another "iscsi build" or "iscsi forget" is running (pid ${Deno.pid}); wait for it`,
+    );
     assert(exists(join(storage, "b")));
   }));

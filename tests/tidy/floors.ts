@@ -79,6 +79,7 @@ export const WORLDLY_FILES: Readonly<Record<string, readonly string[]>> = {
     "lib/provision/own_files.ts",
     "lib/provision/provision.ts",
     "lib/provision/folders.ts",
+    "lib/provision/file_lock.ts",
     "lib/provision/forget.ts",
     "lib/provision/forget_plan.ts",
     "lib/provision/unused_mention.ts",

@@ -17,8 +17,8 @@ export function findConfirmation(writer: TextWriter): ((question: string) => Pro
 }
 
 /**
- * Writes what a question is about. With `--json`, standard output has the document only, and without a question the text
- * is left out.
+ * Writes what a question is about. With `--json`, standard output has the document only, and the text is left out where
+ * there is no question.
  */
 export function writeSubject(
   text: string,

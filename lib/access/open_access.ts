@@ -14,6 +14,7 @@ export interface OfferedTarget {
   /** Undefined when the target is served here. */
   readonly redirect: unknown;
   readonly readOnly: boolean;
+  readonly port: number;
 }
 
 /** The most targets and the most addresses that the description names. */
@@ -30,16 +31,18 @@ export function findOpenTargets<Target extends OfferedTarget>(targets: readonly 
 
 /** Describes what every machine can do with the open targets of a server; undefined when it has none. */
 export function describeOpenAccess(
-  { targets, port }: { readonly targets: readonly OfferedTarget[]; readonly port: number },
+  { targets }: { readonly targets: readonly OfferedTarget[] },
   interfaces: readonly InterfaceAddress[],
 ): string | undefined {
   const open = findOpenTargets(targets);
   if (open.length === 0) return undefined;
-  const portals = interfaces.filter((address) =>
-    !isLocalOnly(address) && open.some(({ networks }) => admitsFamily(networks, address))
-  ).map(({ address }) => formatPortal(address, port));
+  const reachable = interfaces.filter((address) => !isLocalOnly(address));
+  const portals = open.flatMap(({ networks, port }) =>
+    reachable.filter((address) => admitsFamily(networks, address))
+      .map(({ address }) => formatPortal(address, port))
+  );
   const place = portals.length === 0
-    ? `port ${port} of this server`
+    ? `port ${[...new Set(open.map(({ port }) => port))].join(" or ")} of this server`
     : list([...new Set(portals)], NAMED_PORTALS_MAX, "or");
   const deeds = [
     ["read and overwrite", open.filter(({ readOnly }) => !readOnly)],

@@ -57,7 +57,7 @@ function toJson(config: Config, interfaces: readonly InterfaceAddress[]): unknow
     chap: chapToJson(config.chap),
     targets: config.targets.map((target) => ({
       ...targetToJson(target),
-      paths: networkPaths(target, port, interfaces),
+      paths: networkPaths(target, target.port, interfaces),
     })),
   };
 }
@@ -100,7 +100,7 @@ function describe(config: Config, interfaces: readonly InterfaceAddress[]): stri
     ...field("Ping", [describePing(config)]),
     ...(metrics === undefined ? [] : field("Metrics", [formatPortal(metrics.address, metrics.port)])),
     ...field("Discovery", [describeChap(config.chap)]),
-    ...targets.flatMap((target) => describeTarget(target, describePaths(target, port, interfaces))),
+    ...targets.flatMap((target) => describeTarget(target, describePaths(target, interfaces))),
     "",
   ].join("\n");
 }
@@ -134,10 +134,9 @@ function describeTarget(target: TargetConfig, paths: readonly string[]): string[
 /** Describes the portals that discovery reports, and how there come to be several where only one is reported. */
 function describePaths(
   target: TargetConfig,
-  port: number,
   interfaces: readonly InterfaceAddress[],
 ): readonly string[] {
-  const paths = networkPaths(target, port, interfaces);
+  const paths = networkPaths(target, target.port, interfaces);
   const portals = listOr([...new Set(paths.flatMap(({ portals }) => portals))], "none at present");
   const cards = new Set(interfaces.filter((address) => !isLocalOnly(address)).map(({ name }) => name));
   if (target.networks.length > 0 || cards.size < 2) return portals;

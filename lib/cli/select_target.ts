@@ -26,6 +26,7 @@ export function selectTarget(
 
 function describeUnknown(name: string, { targets, server }: StatusReport): string {
   if (server?.limits === null) return "The target worker is starting; run it again";
+  const absent = server?.workers.find(({ state }) => state !== "running");
   const names = targets.map((target) => target.name);
   const nearest = nearestWord(name, [...names, ...targets.map(({ iscsiName }) => iscsiName)]);
   const where = server === null ? "in the conf" : "in the running server";
@@ -34,7 +35,9 @@ function describeUnknown(name: string, { targets, server }: StatusReport): strin
     : names.length === 0
     ? ""
     : `; it is one of: ${names.join(", ")}`;
-  return `No target "${printable(name)}" ${where}${remedy}`;
+  // Its targets are not known meanwhile.
+  const doubt = absent === undefined ? "" : `; the worker of port ${absent.port} is ${absent.state}`;
+  return `No target "${printable(name)}" ${where}${remedy}${doubt}`;
 }
 
 /** Reduces refusals to a target; only the recent ones are known by target. */

@@ -5,7 +5,7 @@
 import type { NetworkPaths } from "../access/target_portals.ts";
 import type { Config } from "../config/config.ts";
 import { serialNumberOf } from "../config/disk.ts";
-import type { FileSystemSpace, ServerStatus, SpaceReport } from "../control/server_status.ts";
+import type { FileSystemSpace, ServerStatus, SpaceReport, WorkerStatus } from "../control/server_status.ts";
 import type { UnitProblem } from "../control/unit_problem.ts";
 import type { LogicalUnitSnapshot } from "../iscsi/node/node_snapshot.ts";
 import {
@@ -41,6 +41,8 @@ export interface ServerReport {
   readonly uptimeSeconds: number;
   /** `address:port`. */
   readonly portals: readonly string[];
+  /** The target workers, one for each port. */
+  readonly workers: readonly WorkerStatus[];
   /** The limits of the conf; null while the target worker starts. */
   readonly limits: { readonly sessions: number; readonly connections: number } | null;
 }
@@ -131,7 +133,7 @@ export interface RefusalReport {
  * @param before an earlier answer; without it there are no rates
  */
 export function reportServer(before: ServerStatus | undefined, now: ServerStatus): StatusReport {
-  const { version, pid, uptimeSeconds, portals, paths, storage, warnings, space, node } = now;
+  const { version, pid, uptimeSeconds, portals, workers, paths, storage, warnings, space, node } = now;
   const seconds = before !== undefined && before.pid === pid
     ? (now.monotonicMs - before.monotonicMs) / 1000
     : 0;
@@ -139,7 +141,7 @@ export function reportServer(before: ServerStatus | undefined, now: ServerStatus
   const problems = node?.problems ?? [];
   const unitsBefore = earlier?.targets.flatMap(({ logicalUnits }) => logicalUnits) ?? [];
   return {
-    server: { version, pid, uptimeSeconds, portals, limits: node?.limits ?? null },
+    server: { version, pid, uptimeSeconds, portals, workers, limits: node?.limits ?? null },
     storage,
     warnings,
     intervalSeconds: earlier === undefined ? null : seconds,

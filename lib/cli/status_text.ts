@@ -30,6 +30,7 @@ import { sparkLine } from "./spark_line.ts";
 import type { StatusTextOptions } from "./status_text_options.ts";
 import type { Style } from "./terminal.ts";
 import { fillLines, wrapWords } from "./wrap_words.ts";
+import type { WorkerStatus } from "../control/server_status.ts";
 
 /** The least width with room for paths. */
 const WIDE_COLUMNS = 110;
@@ -75,14 +76,24 @@ function showServer({ server, storage, warnings }: StatusReport, options: Status
     field("Warning", warning, options).map((line) => options.style.warning(line))
   );
   if (server === null) return [...field("Server", "none is running", options), ...where, ...dangers];
-  const { version, pid, uptimeSeconds, portals } = server;
+  const { version, pid, uptimeSeconds, portals, workers } = server;
+  const troubles = workers.filter(({ state }) => state !== "running").flatMap((worker) =>
+    field("Worker", describeTrouble(worker), options).map((line) => options.style.warning(line))
+  );
   const running = `iscsi ${version}, pid ${pid}, up ${formatDuration(uptimeSeconds)}`;
   return [
     ...field("Server", running, options),
     ...where,
     ...field("Portals", portals.length === 0 ? "none" : portals.join(" "), options),
+    ...troubles,
     ...dangers,
   ];
+}
+
+/** Describes a target worker that does not run as it should. */
+function describeTrouble({ port, state, seconds, reason }: WorkerStatus): string {
+  const since = seconds === null ? "" : ` for ${formatDuration(seconds)}`;
+  return `port ${port} is ${state}${since}: ${reason}`;
 }
 
 function field(label: string, value: string, { columns, style }: StatusTextOptions): string[] {

@@ -23,6 +23,7 @@ function target(
     chap: undefined,
     redirect: undefined,
     readOnly: false,
+    port: 3260,
     ...changes,
   };
 }
@@ -31,7 +32,7 @@ function describe(
   targets: readonly OfferedTarget[],
   interfaces: readonly InterfaceAddress[] = INTERFACES,
 ): string | undefined {
-  return describeOpenAccess({ targets, port: 3260 }, interfaces);
+  return describeOpenAccess({ targets }, interfaces);
 }
 
 Deno.test("findOpenTargets() finds targets without networks, initiators and CHAP", () => {

@@ -4,7 +4,7 @@ import type { StatusReport } from "../../lib/cli/status_report.ts";
 
 const NODE = "iqn.2002-08.info.netmanager";
 const REPORT = {
-  server: { limits: {} },
+  server: { limits: {}, workers: [{ port: 3260, state: "running" }] },
   targets: ["xenserver", "backup"].map((name) => ({ name, iscsiName: `${NODE}:${name}`, logicalUnits: [] })),
   fileSystems: [{ path: "/data" }],
   sessions: [{ session: 1, targetName: `${NODE}:xenserver` }, { session: 2, targetName: null }],
@@ -35,6 +35,12 @@ Deno.test("selectTarget() names the nearest target, or all of them", () => {
   const problemOf = (name: string): unknown => selectTarget(REPORT, name);
   assertEquals(problemOf("xensever"), {
     problem: 'No target "xensever" in the running server: did you mean "xenserver"?',
+  });
+  const workers = [{ port: 3261, state: "restarting" }];
+  const partial = { ...REPORT, server: { ...REPORT.server, workers } } as unknown as StatusReport;
+  assertEquals(selectTarget(partial, "abcdef"), {
+    problem: 'No target "abcdef" in the running server; it is one of: xenserver, backup; ' +
+      "the worker of port 3261 is restarting",
   });
   assertEquals(problemOf("disk\x1b"), {
     problem: 'No target "disk?" in the running server; it is one of: xenserver, backup',

@@ -26,6 +26,7 @@ function statusOf(storage: string): ServerStatus {
     monotonicMs: 61_000,
     storage,
     portals: ["127.0.0.1:3260"],
+    workers: [],
     warnings: [WARNING],
     paths: [],
     space: { files: [], fileSystems: [] },
@@ -74,7 +75,10 @@ THE TARGET WORKER IS STARTING
     );
     const json = await runCommand(["status", "--conf", conf, "--json"]);
     assertEquals([json.exitCode, JSON.parse(json.stdout)], [0, {
-      server: { version: "9.9.9", pid: 4711, uptimeSeconds: 61, portals: ["127.0.0.1:3260"], limits: null },
+      server: {
+        ...{ version: "9.9.9", pid: 4711, uptimeSeconds: 61, portals: ["127.0.0.1:3260"], workers: [] },
+        limits: null,
+      },
       storage: "/scratch/storage",
       warnings: [WARNING],
       intervalSeconds: null,

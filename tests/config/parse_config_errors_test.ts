@@ -46,7 +46,7 @@ Deno.test("parseConfig() reports bytes that are not UTF-8, except in comments", 
 });
 
 const TARGET_OPTIONS =
-  "size, file, comment, alias, readonly, blocksize, physicalblocksize, removable, vendor, " +
+  "port, size, file, comment, alias, readonly, blocksize, physicalblocksize, removable, vendor, " +
   "product, revision, serial, redirect, networks, initiators, user, secret, secrets, mutual_user, mutual_secret";
 
 Deno.test("parseConfig() reports unknown options, with the nearest valid one", () => {
@@ -77,7 +77,7 @@ Deno.test("parseConfig() lists the valid options once for targets and once for t
     [
       '1: Unknown option "password": valid here: storage, node, sessio',
       '2: Unknown option "zzzzzz": line 1 lists the valid ones',
-      '5: Unknown option "password": valid here: size, file, comment, ',
+      '5: Unknown option "password": valid here: port, size, file, com',
       '6: Unknown option "netwroks": did you mean "networks"?',
       '9: Unknown option "zzzzzz": line 5 lists the valid ones',
     ],
@@ -467,7 +467,7 @@ Deno.test("parseConfig() reports every error of a file, and warnings among them,
 prot = 3260
 [Good]
 size = 1GB
-port = 3260
+sessions = 3
 [bad name
 size = 2GB
 readonly = perhaps
@@ -483,7 +483,7 @@ initiators =
     '1: Cannot use storage "data": write its absolute path, which begins with "/"',
     '2: Unknown option "prot": did you mean "port"?',
     '3: warning: Target name "Good" is used as "good"; write it that way',
-    '5: Option "port" is for the whole server: move it above the first section',
+    '5: Option "sessions" is for the whole server: move it above the first section',
     '6: Cannot read section header "[bad name": write "[NAME]", and nothing else on the line',
     '8: Cannot use readonly "perhaps": write y or n',
     '9: Missing size in [other]: add a line such as "size = 750GB"',

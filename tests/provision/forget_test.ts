@@ -5,7 +5,12 @@ import { BuildMark } from "../../lib/provision/build_mark.ts";
 import { forget } from "../../lib/provision/forget.ts";
 import { parseIdentities } from "../../lib/provision/identity/identities.ts";
 import { provision } from "../../lib/provision/provision.ts";
-import { atomicJournalOf, reservationsFileOf, sanitizeFileOf } from "../../lib/provision/state_folder.ts";
+import {
+  atomicJournalOf,
+  reservationsFileOf,
+  sanitizeFileOf,
+  workerPlaceOf,
+} from "../../lib/provision/state_folder.ts";
 import { keptJournalOf } from "../../lib/store/atomic_recovery.ts";
 import { StorageLock } from "../../lib/provision/storage_lock.ts";
 import { configOf } from "./conf.ts";
@@ -26,12 +31,14 @@ async function makeScene(folder: string): Promise<Scene> {
   const report = await provision(configOf(head, "[a]", "size=1MB", "[b]", "size=1MB 2MB"));
   assertEquals([report.errors, report.failure], [[], undefined]);
   const identities = readIdentities(storage);
-  const state = ["b", "b_1"].flatMap((key) => {
+  // The worker of a port of its own has served one of them.
+  const places = [["b", workerPlaceOf(storage)], ["b_1", workerPlaceOf(storage, 3261)]] as const;
+  const state = places.flatMap(([key, place]) => {
     const { naa } = identities.get(key)!;
-    const journal = atomicJournalOf(storage, naa);
-    return [journal, keptJournalOf(journal), reservationsFileOf(storage, naa), sanitizeFileOf(storage, naa)];
+    const journal = atomicJournalOf(place, naa);
+    return [journal, keptJournalOf(journal), reservationsFileOf(place, naa), sanitizeFileOf(place, naa)];
   });
-  const kept = reservationsFileOf(storage, identities.get("a")!.naa);
+  const kept = reservationsFileOf(workerPlaceOf(storage), identities.get("a")!.naa);
   for (const path of [...state, kept]) {
     Deno.mkdirSync(join(path, ".."), { recursive: true });
     Deno.writeTextFileSync(path, "{}");

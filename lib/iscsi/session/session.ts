@@ -51,6 +51,8 @@ export interface SessionConnection extends TaskOwner, CommandReceiver {
 export interface SessionOwner {
   /** Returns every session with a target. */
   sessionsWith(target: Target): Iterable<Session>;
+  /** Called when a connection has left a session. */
+  connectionLeft(): void;
   /** Called once, when the tasks and the nexus of the session have ended. */
   sessionEnded(session: Session): void;
 }
@@ -160,7 +162,10 @@ export class Session {
 
   /** Removes a connection that is logged out or closed: its tasks end, and its held requests are dropped. */
   leave(connection: SessionConnection): void {
-    if (this.#belongs(connection)) this.#connections.delete(connection.cid);
+    if (this.#belongs(connection)) {
+      this.#connections.delete(connection.cid);
+      this.#owner.connectionLeft();
+    }
     connection.endRequests();
     this.window.forget(connection);
     // The youngest task is aborted first, so none that waits for an older one begins meanwhile.

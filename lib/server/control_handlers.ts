@@ -14,6 +14,8 @@ export interface ControlHandlersOptions {
   readonly space: SpaceWatch;
   /** Returns the addresses of this server now. */
   readonly interfaces: () => readonly InterfaceAddress[];
+  /** Reports whether the server accepts initiators. */
+  readonly isReady: () => boolean;
   /** The version of this program. */
   readonly version: string;
 }
@@ -31,7 +33,7 @@ export function controlHandlers(options: ControlHandlersOptions): ControlHandler
 }
 
 async function status(
-  { supervisor, space, interfaces, version }: ControlHandlersOptions,
+  { supervisor, space, interfaces, isReady, version }: ControlHandlersOptions,
   uptimeSeconds: number,
 ): Promise<ServerStatus> {
   const { storage, targets, port } = supervisor.serving.config;
@@ -49,6 +51,7 @@ async function status(
       networks: networkPaths(target, port, addresses),
     })),
     space: space.report(),
+    ready: isReady(),
     node,
   };
 }

@@ -13,6 +13,7 @@ import type { EventLog } from "../iscsi/events/event_log.ts";
 import { ProvisionError } from "../provision/provision_error.ts";
 import { settleState } from "../provision/settle_state.ts";
 import { Deadline } from "./deadline.ts";
+import type { HeldRights } from "./held_rights.ts";
 import { PortalWarnings } from "./portal_warnings.ts";
 import { Relays } from "./relay/relays.ts";
 import { RestartPolicy } from "./restart_policy.ts";
@@ -38,6 +39,8 @@ export interface SupervisorOptions {
   readonly interfaces: () => readonly InterfaceAddress[];
   readonly clock: Clock;
   readonly startWorker: StartWorker;
+  /** The rights of the process, which limit those of its workers; all by default. */
+  readonly rights?: HeldRights;
   readonly log: EventLog;
   /** The log for events of the worker, which has already counted repeated ones: `log` by default. */
   readonly workerLog?: EventLog;
@@ -264,9 +267,8 @@ export class Supervisor {
     const { config, identities } = this.serving;
     const surroundings = surroundingsOf(config, currentInterfaces());
     const { plan, interfaces } = surroundings;
-    const { portals } = plan;
     this.#warnings.noteUnmatched(surroundings.plan);
-    const scope = listeningScope(config, plan);
+    const scope = listeningScope(config, plan, this.#options.rights);
     const process = this.#startProcess(workerPermissions({ storage: config.storage, ...scope }));
     try {
       // The worker loads its program meanwhile.
@@ -274,7 +276,7 @@ export class Supervisor {
       if (this.#isUnsettled) throw new ProvisionError(TOO_LATE.message);
       // After a crash the same conf is served again, at every portal where that is possible.
       const mayMissPortals = this.#restarts.wasReady && !this.#succession.isUnderWay;
-      const settings = { config, portals, identities, interfaces, ...backings, mayMissPortals };
+      const settings = { config, portals: plan.portals, identities, interfaces, ...backings, mayMissPortals };
       process.post({ kind: "start", settings });
       const workerPortals = new WorkerPortals(scope, this.#relaysOf(process));
       return new RunningWorker({ process, portals: workerPortals, surroundings, backings, clock });

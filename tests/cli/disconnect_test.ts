@@ -50,6 +50,7 @@ const STATUS = {
   portals: [],
   paths: [],
   space: { files: [], fileSystems: [] },
+  ready: true,
   node: {
     sessions: SESSIONS,
     initiators: [],

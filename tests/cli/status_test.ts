@@ -26,6 +26,7 @@ function statusOf(storage: string): ServerStatus {
     portals: ["127.0.0.1:3260"],
     paths: [],
     space: { files: [], fileSystems: [] },
+    ready: true,
     node: null,
   };
 }

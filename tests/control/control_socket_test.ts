@@ -21,6 +21,7 @@ const STATUS: ServerStatus = {
   portals: [],
   paths: [],
   space: { files: [], fileSystems: [] },
+  ready: true,
   node: null,
 };
 const REQUEST = encodeLine({ request: "status", parameters: {} });

@@ -1,5 +1,6 @@
 import { RIGHT_NAMES, type RightName } from "../server/held_rights.ts";
 import type { Command } from "./command.ts";
+import { COMPLETION_WORDS } from "./completion_words.ts";
 
 /** The rights to reach the running server: the socket is a path, and to newer versions of Deno an address. */
 const CLIENT_RIGHTS: readonly RightName[] = ["read", "write", "net"];
@@ -86,7 +87,7 @@ export const COMMANDS: readonly Command[] = [
       "Lists them, and asks first. The initiators are asked to log out, and cut after 10 seconds; with --now at " +
       "once. Initiators the conf still admits may log in again, and usually do.",
     ],
-    arguments: { syntax: "SESSION|INITIATOR|TARGET", min: 1, max: 1 },
+    arguments: { syntax: "SESSION|INITIATOR|TARGET", min: 1, max: 1, completes: "sessions" },
     options: ["conf", "storage", "now", "yes"],
     rights: CLIENT_RIGHTS,
     load: async () => (await import("./disconnect.ts")).disconnect,
@@ -100,7 +101,7 @@ export const COMMANDS: readonly Command[] = [
       "clear TARGET [LUN] clears all of them, after asking: on one LUN, or on all LUNs of the target. The initiators " +
       "get the unit attentions of the standard.",
     ],
-    arguments: { syntax: "[clear TARGET [LUN]]", min: 0, max: 3, words: ["clear"] },
+    arguments: { syntax: "[clear TARGET [LUN]]", min: 0, max: 3, words: ["clear"], completes: "targets" },
     options: ["conf", "storage", "yes", "json"],
     rights: CLIENT_RIGHTS,
     load: async () => (await import("./reservations.ts")).reservations,
@@ -116,6 +117,20 @@ export const COMMANDS: readonly Command[] = [
     options: ["conf"],
     rights: ["read", "sys"],
     load: async () => (await import("./unit.ts")).unit,
+  },
+  {
+    name: "completion",
+    summary: "print the completion of a shell",
+    description: [
+      "Prints the script that completes the commands, options and arguments of this program in bash, fish or zsh. " +
+      "iscsi install installs the three.",
+      "The scripts call it with targets, which prints the names of targets, or with sessions, which prints the " +
+      "names and numbers that iscsi disconnect takes: those of the running server, one a line.",
+    ],
+    arguments: { syntax: "bash|fish|zsh|targets|sessions", min: 1, max: 1, words: COMPLETION_WORDS },
+    options: ["conf", "storage"],
+    rights: CLIENT_RIGHTS,
+    load: async () => (await import("./completion.ts")).completion,
   },
   {
     name: "secret",

@@ -42,6 +42,11 @@ const PACKAGES = {
   "tgtadm": "tgt",
   "groff": "groff-base",
   "systemd-analyze": "systemd",
+  "bash": "bash",
+  "fish": "fish",
+  "zsh": "zsh",
+  "dash": "dash",
+  "shellcheck": "shellcheck",
 } as const;
 
 /** A program, or a part of one, that the end-to-end tests need. */

@@ -1,0 +1,58 @@
+import { ControlError } from "../control/control_error.ts";
+import type { NodeSnapshot } from "../iscsi/node/node_snapshot.ts";
+import { bashCompletion } from "./bash_completion.ts";
+import type { Shell } from "./completion_words.ts";
+import type { Context } from "./context.ts";
+import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
+import { findServer, type ServerPlace } from "./find_server.ts";
+import { fishCompletion } from "./fish_completion.ts";
+import type { OptionValues } from "./options.ts";
+import { zshCompletion } from "./zsh_completion.ts";
+
+/** The scripts, by shell. */
+export const COMPLETIONS: Readonly<Record<Shell, () => string>> = {
+  bash: bashCompletion,
+  fish: fishCompletion,
+  zsh: zshCompletion,
+};
+
+/** `iscsi completion`: prints the script of a shell, or the names that the scripts propose. */
+export async function completion(
+  context: Context,
+  options: OptionValues,
+  [word = ""]: readonly string[],
+): Promise<ExitCode> {
+  const script = Object.hasOwn(COMPLETIONS, word) ? COMPLETIONS[word as Shell] : undefined;
+  if (script !== undefined) {
+    context.stdout.write(script());
+    return EXIT_CODES.done.code;
+  }
+  const place = findServer(options, context);
+  if ("exitCode" in place) return place.exitCode;
+  const node = await askServer(place);
+  const targets = (node ?? place.config)?.targets.map(({ name }) => name) ?? [];
+  const names = word === "targets" ? targets : sessionNames(node);
+  context.stdout.write(names.map((name) => `${name}\n`).join(""));
+  return EXIT_CODES.done.code;
+}
+
+/** Returns the state of the running server; null where it cannot be had. */
+async function askServer({ client }: ServerPlace): Promise<NodeSnapshot | null> {
+  try {
+    return (await client.request("status", {})).node;
+  } catch (error) {
+    if (error instanceof ControlError) return null;
+    throw error;
+  }
+}
+
+/** Returns the numbers of sessions, and the names of the initiators and targets that have any. */
+function sessionNames(node: NodeSnapshot | null): string[] {
+  const { sessions, targets } = node ?? { sessions: [], targets: [] };
+  const used = new Set(sessions.map(({ targetName }) => targetName));
+  return [
+    ...sessions.map(({ tsih }) => String(tsih)),
+    ...new Set(sessions.map(({ initiatorName }) => initiatorName)),
+    ...targets.filter(({ iscsiName }) => used.has(iscsiName)).map(({ name }) => name),
+  ];
+}

@@ -119,6 +119,19 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import("./unit.ts")).unit,
   },
   {
+    name: "install",
+    summary: "install the program on a box, with all that belongs to it",
+    description: [
+      "Copies this program, the man pages, the completion of three shells, the Build Script and the service of the " +
+      "init system that the box has to their places, prints what it did, and what remains to be done. Can be run " +
+      "again at any time: a conf is never changed, nor a service or script that is not of this program.",
+      "With --dry-run it prints what it would do. With --root it installs into a mounted image.",
+    ],
+    options: ["root", "init", "dryRun", "json"],
+    rights: ["read", "write", "sys"],
+    load: async () => (await import("./install.ts")).install,
+  },
+  {
     name: "completion",
     summary: "print the completion of a shell",
     description: [

@@ -1,5 +1,6 @@
 import { DEFAULT_CONF_FILE } from "../config/config.ts";
 import { LOG_LEVELS } from "../iscsi/events/event_log.ts";
+import { INIT_SYSTEMS } from "./init_system.ts";
 import { LOG_FORMAT_NAMES } from "./log_format.ts";
 
 /** One option of the command line. */
@@ -60,6 +61,18 @@ export const OPTIONS = {
     default: "info",
     choices: LOG_LEVELS,
     summary: "lowest level: error, warning, info, debug",
+  },
+  root: {
+    flag: "root",
+    value: "FOLDER",
+    default: "/",
+    summary: "the root of the box, such as a mounted image",
+  },
+  init: {
+    flag: "init",
+    value: "SYSTEM",
+    choices: INIT_SYSTEMS,
+    summary: "what starts services: systemd, openrc, sysv (default: that of the box)",
   },
   help: { flag: "help", summary: "print this" },
   version: { flag: "version", summary: "print the version" },

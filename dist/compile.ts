@@ -142,6 +142,11 @@ async function hasSocketRights(): Promise<boolean> {
   return success;
 }
 
+/** Removes the place of the packages of npm from a bundle, which names them relative to the repository. */
+export function withoutPackageFolder(bundle: string): string {
+  return bundle.replaceAll(/(?:\.\.\/)+[^\s"]*\/npm\/[^\s"/]+\//g, "npm/");
+}
+
 /**
  * Runs `act` with a folder that has the bundle, then removes it. Returns undefined if it cannot be made. The times of
  * its files become part of the program: they are fixed, so that the same source gives the same program.
@@ -158,7 +163,10 @@ export async function withBundle<Result>(
       Deno.copyFileSync(join(ROOT, "dist", name), copy);
       Deno.utimeSync(copy, 0, 0);
     }
-    for (const part of PARTS) Deno.utimeSync(bundleOf(part, folder), 0, 0);
+    for (const path of PARTS.map((part) => bundleOf(part, folder))) {
+      Deno.writeTextFileSync(path, withoutPackageFolder(Deno.readTextFileSync(path)));
+      Deno.utimeSync(path, 0, 0);
+    }
     return await act(folder);
   } finally {
     await Deno.remove(folder, { recursive: true });

@@ -1,3 +1,4 @@
+import { quoteWord } from "../base/quoted_words.ts";
 import { type Address, type Network, parseAddress, rangeContains } from "../bytes/network.ts";
 import { type InterfaceAddress, peerRange } from "./interfaces.ts";
 
@@ -91,5 +92,5 @@ function initiatorsRule(
   { initiatorName }: Requester,
 ): string | undefined {
   if (initiators.length === 0 || initiators.includes(initiatorName)) return undefined;
-  return `initiators of [${name}] does not list ${JSON.stringify(initiatorName)}`;
+  return `initiators of [${name}] does not list ${quoteWord(initiatorName)}`;
 }

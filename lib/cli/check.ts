@@ -3,6 +3,7 @@ import { networkPaths } from "../access/target_portals.ts";
 import { formatPortal } from "../bytes/network.ts";
 import type { ChapConfig } from "../config/chap.ts";
 import type { Config, DiskConfig, TargetConfig } from "../config/config.ts";
+import { formatInitiatorName } from "../config/iscsi_name.ts";
 import { formatRedirection } from "../config/redirection.ts";
 import { formatSize } from "../config/size.ts";
 import { findMistakenFiles } from "../provision/find_mistaken_files.ts";
@@ -119,7 +120,7 @@ function describeTarget(target: TargetConfig, paths: readonly string[]): string[
     ...field("  disk", [describeDisk(target.disk)]),
     ...field("  networks", listOr(target.networks.map((network) => network.text), "all")),
     ...field("  paths", paths),
-    ...field("  initiators", listOr(target.initiators, "all")),
+    ...field("  initiators", listOr(target.initiators.map(formatInitiatorName), "all")),
     ...field("  login", [describeChap(target.chap)]),
     ...(target.redirect === undefined ? [] : field("  redirect", [formatRedirection(target.redirect)])),
     ...target.logicalUnits.flatMap(({ number, path }, index) =>

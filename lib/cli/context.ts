@@ -1,6 +1,6 @@
 import type { InterfaceAddress } from "../access/interfaces.ts";
 import type { Clock } from "../iscsi/clock.ts";
-import type { ProcessRights } from "../server/held_rights.ts";
+import type { DroppableRights } from "../server/held_rights.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** A destination of text. */
@@ -27,7 +27,7 @@ export interface Context {
   /** Returns the addresses of this server; those of the system by default. */
   readonly interfaces?: () => readonly InterfaceAddress[];
   /** The rights of this process; undefined for all. */
-  readonly rights?: ProcessRights;
+  readonly rights?: DroppableRights;
   /** The version of this program. */
   readonly version: string;
 }

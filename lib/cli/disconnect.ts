@@ -1,3 +1,5 @@
+import { quoteWord } from "../base/quoted_words.ts";
+import { formatInitiatorName } from "../config/iscsi_name.ts";
 import type { ControlClient } from "../control/control_client.ts";
 import type { DisconnectReport, DisconnectRequest } from "../control/control_requests.ts";
 import type { NodeSnapshot } from "../iscsi/node/node_snapshot.ts";
@@ -23,7 +25,9 @@ export function disconnect(
     const { node } = await client.request("status", {});
     const sessions = node === null ? [] : findSessions(node, name);
     if (sessions.length === 0) {
-      context.stderr.write(`iscsi: Cannot disconnect "${printable(name)}": ${describeAbsence(node, name)}\n`);
+      context.stderr.write(
+        `iscsi: Cannot disconnect ${quoteWord(printable(name))}: ${describeAbsence(node, name)}\n`,
+      );
       return EXIT_CODES.failed.code;
     }
     const columns = context.terminal?.size().columns ?? Infinity;
@@ -50,7 +54,8 @@ function describe(
   const [from = ""] = connections.map(({ peerAddress }) => ` from ${peerAddress}`);
   const left = `session ${tsih}: `;
   const right = `${from} at ${target === undefined ? "discovery" : `[${target}]`}`;
-  return left + shorten(printable(initiatorName), columns - left.length - right.length) + right;
+  return left + shorten(printable(formatInitiatorName(initiatorName)), columns - left.length - right.length) +
+    right;
 }
 
 async function perform(

@@ -1,4 +1,5 @@
 import { CONSEQUENCES } from "../config/config_difference.ts";
+import { formatInitiatorName } from "../config/iscsi_name.ts";
 import type { ReportedChange } from "../control/reported_change.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
@@ -47,7 +48,7 @@ function describeChange({ description, consequence, sessions }: ReportedChange):
   const lines = [`  ${description}`];
   if (sessions.length > 0) lines.push(`    ${CONSEQUENCES[consequence]}:`);
   for (const { initiator, address, target } of sessions) {
-    lines.push(`      ${initiator} (${address}) at [${target}]`);
+    lines.push(`      ${formatInitiatorName(initiator)} (${address}) at [${target}]`);
   }
   return lines.map((line) => `${line}\n`).join("");
 }

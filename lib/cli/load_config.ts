@@ -1,4 +1,3 @@
-import { type InterfaceAddress, interfaceAddresses } from "../access/interfaces.ts";
 import type { FileReading } from "../config/build_chap.ts";
 import type { Config } from "../config/config.ts";
 import { type Diagnostic, formatDiagnostic } from "../config/diagnostic.ts";
@@ -9,6 +8,7 @@ import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { printable } from "./show_text.ts";
 import { reasonOf } from "../provision/provision_error.ts";
 import { findMissingRights } from "../server/missing_rights.ts";
+import { systemInterfaces } from "../server/system.ts";
 
 /** The largest conf and file of secrets; a hundred thousand LUNs fit. */
 const TEXT_BYTES_MAX = 16 * 1024 ** 2;
@@ -49,7 +49,7 @@ export function readConf(file: string, context: Context): { text: string; mode: 
  *
  * @throws {Error} when it cannot be read; the message is for the user
  */
-export function parseFile(file: string, context: Pick<Context, "rights"> = {}): ParsedConfig {
+export function parseFile(file: string, context: Pick<Context, "rights" | "interfaces"> = {}): ParsedConfig {
   const conf = readTextFile(file, "it does not exist");
   if ("problem" in conf) throw new Error(`Cannot read "${file}": ${conf.problem}`);
   return parseWithRights({ file, ...conf }, context);
@@ -58,12 +58,11 @@ export function parseFile(file: string, context: Pick<Context, "rights"> = {}): 
 /** Parses a conf. One that takes rights which this process does not have has errors. */
 function parseWithRights(
   { text, ...source }: { readonly text: string; readonly file: string; readonly mode: number },
-  { rights }: Pick<Context, "rights">,
+  { rights, interfaces = systemInterfaces }: Pick<Context, "rights" | "interfaces">,
 ): ParsedConfig {
   const parsed = parseConfig(text, { ...source, readFile });
   const { config, diagnostics, lines } = parsed;
   if (config === undefined || rights === undefined) return parsed;
-  const interfaces = (): InterfaceAddress[] => interfaceAddresses(Deno.networkInterfaces());
   const missing = findMissingRights(config, lines, { rights, interfaces });
   return missing.length === 0
     ? parsed

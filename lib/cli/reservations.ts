@@ -1,4 +1,4 @@
-import { foldIscsiName } from "../config/iscsi_name.ts";
+import { foldIscsiName, formatInitiatorName } from "../config/iscsi_name.ts";
 import type { UnitReservations } from "../control/unit_reservations.ts";
 import { refuseUnlessConfirmed } from "./confirmation.ts";
 import type { Context } from "./context.ts";
@@ -80,7 +80,7 @@ function describe(unit: UnitReservations, columns: number): string[] {
   const survives = persists ? "survives a loss of power" : "lost with the power";
   const heads = registrations.length === 0 ? [] : [`  ${persistent}; generation ${generation}; ${survives}`];
   if (!areKnown) return [`LUN ${lun} of [${target}]`, '  unknown, LUN not served: see "iscsi status"'];
-  const names = registrations.map(({ initiatorName }) => printable(initiatorName));
+  const names = registrations.map(({ initiatorName }) => printable(formatInitiatorName(initiatorName)));
   const rows = registrations.map(({ isid, key, holds, isLoggedIn }, index) => {
     const left = `  ${holds ? "holds" : "     "}  ${key}  `;
     const right = `  ${isid}  ${isLoggedIn ? "logged in" : "away"}`;
@@ -90,7 +90,9 @@ function describe(unit: UnitReservations, columns: number): string[] {
     );
     return left + shorten(names[index]!, room).padEnd(room) + right;
   });
-  const legacy = reservedBy === null ? [] : [`  RESERVE by ${reservedBy.initiatorName}  ${reservedBy.isid}`];
+  const legacy = reservedBy === null
+    ? []
+    : [`  RESERVE by ${formatInitiatorName(reservedBy.initiatorName)}  ${reservedBy.isid}`];
   return [`LUN ${lun} of [${target}]`, ...heads, ...rows, ...legacy].map((line) =>
     shorten(printable(line), columns)
   );

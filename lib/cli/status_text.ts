@@ -1,5 +1,7 @@
 /** Formats the report of `iscsi status` as lines that fit the terminal, in aligned columns. */
+import { splitOutsideQuotes } from "../base/quoted_words.ts";
 import { formatPortal } from "../bytes/network.ts";
+import { formatInitiatorName } from "../config/iscsi_name.ts";
 import { formatSize } from "../config/size.ts";
 import { STORAGE_FAULT_LABELS } from "../control/storage_fault_labels.ts";
 import { STORAGE_FAULTS } from "../scsi/medium/storage_faults.ts";
@@ -25,7 +27,7 @@ import type {
   TrafficReport,
 } from "./status_report.ts";
 import type { Style } from "./terminal.ts";
-import { wrapWords } from "./wrap_words.ts";
+import { fillLines, wrapWords } from "./wrap_words.ts";
 import type { FileSystemSpace } from "../control/server_status.ts";
 
 /** Options of the text. */
@@ -259,7 +261,7 @@ function showSession(
     const left = `${number}  ${shorten(printable(target), targetColumns).padEnd(targetColumns)} `;
     const room = Math.max(columns - left.length, 0);
     const right = sessionCells(duration, trafficCells(traffic), room);
-    return [(left + row(printable(initiatorName), right, room)).slice(0, columns)];
+    return [(left + row(printable(formatInitiatorName(initiatorName)), right, room)).slice(0, columns)];
   }
   const right = sessionCells(duration, trafficCells(traffic), columns);
   const room = columns - INDENT.length;
@@ -275,7 +277,7 @@ function showSession(
       .flatMap((text) => fit(text, room)),
   ];
   return [
-    row(`${number}  ${printable(initiatorName)}`, right, columns),
+    row(`${number}  ${printable(formatInitiatorName(initiatorName))}`, right, columns),
     ...asides.map((line) => INDENT + style.aside(line)),
     ...describeReservations(reservations).flatMap((text) => fit(text, room)).map((line) => INDENT + line),
   ];
@@ -329,12 +331,16 @@ function showRefusals({ totals, recent }: RefusalsReport, options: StatusTextOpt
 
 function showRefusal(refusal: RefusalReport, { columns, style, nowMs }: StatusTextOptions): string[] {
   const { peerAddress, initiatorName, rule, count, last } = refusal;
+  const room = columns - INDENT.length;
   const times = count === 1 ? "" : ` ${count} times`;
   const when = `${ago(last, nowMs)}${times}`;
-  const who = printable(initiatorName === null ? peerAddress : `${peerAddress} ${initiatorName}`);
+  const name = initiatorName === null ? [] : [formatInitiatorName(initiatorName)];
+  const who = printable([peerAddress, ...name].join(" "));
+  // A quoted name stays whole, to be copied into the conf.
+  const words = splitOutsideQuotes(printable(rule));
   return [
     row(`  ${who}`, `  ${when}`, columns),
-    ...fit(printable(rule), columns - INDENT.length).map((line) => INDENT + style.warning(line)),
+    ...fillLines(words, room).map((line) => INDENT + style.warning(shorten(line, room))),
   ];
 }
 

@@ -1,8 +1,9 @@
 import { dirname, resolve } from "@std/path";
-import { type InterfaceAddress, interfaceAddresses, isLoopback, peerRange } from "../access/interfaces.ts";
+import { type InterfaceAddress, isLoopback, peerRange } from "../access/interfaces.ts";
 import { type Config, DEFAULT_CONF_FILE } from "../config/config.ts";
 import { DEVICES_FOLDER } from "../provision/block_device.ts";
 import { isInside } from "../provision/is_inside.ts";
+import { systemInterfaces } from "../server/system.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { loadConfig } from "./load_config.ts";
@@ -25,7 +26,7 @@ const OTHERS_ENTER = 0o001;
 export function unit(context: Context, options: OptionValues): Promise<ExitCode> {
   const loaded = loadConfig(options.conf, context);
   if (loaded.config === undefined) return Promise.resolve(loaded.exitCode);
-  const interfaces = interfaceAddresses(Deno.networkInterfaces());
+  const interfaces = (context.interfaces ?? systemInterfaces)();
   context.stdout.write(systemdUnit(unitNeeds(loaded.config, interfaces)));
   return Promise.resolve(EXIT_CODES.done.code);
 }

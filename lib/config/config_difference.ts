@@ -5,6 +5,7 @@
 import { formatPortal, type Network } from "../bytes/network.ts";
 import type { ChapConfig } from "./chap.ts";
 import type { Config, DiskConfig, Endpoint, LogicalUnitConfig, TargetConfig } from "./config.ts";
+import { formatInitiatorName } from "./iscsi_name.ts";
 import { formatRedirection, type Redirection } from "./redirection.ts";
 import type { Secret } from "./secret.ts";
 import { formatSize } from "./size.ts";
@@ -79,7 +80,12 @@ const SERVER_FIELDS: Fields<Omit<Config, "file" | "secretsFiles" | "targets">> =
 /** The fields of a target that can change while its logical units remain the same disks. */
 const TARGET_FIELDS: Fields<Omit<TargetConfig, "name" | "iscsiName" | "disk" | "logicalUnits" | "line">> = {
   networks: { option: "networks", show: showNetworks, canonical: canonicalNetworks, consequence: "admitted" },
-  initiators: { option: "initiators", show: showList, canonical: canonicalList, consequence: "admitted" },
+  initiators: {
+    option: "initiators",
+    show: showInitiators,
+    canonical: canonicalList,
+    consequence: "admitted",
+  },
   aliasIscsiName: { option: "alias", show: showText, consequence: "admitted" },
   comment: { option: "comment", show: showText, consequence: "unnoticed" },
   readOnly: { option: "readonly", show: showBoolean, consequence: "told" },
@@ -259,6 +265,10 @@ function showBoolean(value: boolean): string {
 
 function showList(values: readonly string[]): string {
   return values.length === 0 ? "all" : values.join(" ");
+}
+
+function showInitiators(names: readonly string[]): string {
+  return showList(names.map(formatInitiatorName));
 }
 
 /** Returns a list in a fixed order, because the order of its entries has no meaning. */

@@ -1,7 +1,11 @@
 /**
  * Names of iSCSI nodes (RFC 7143, 4.2.7), and the stringprep profile by which they are compared (RFC 3722): map,
  * normalize, then check for prohibited characters.
+ *
+ * Targets get names that the profile permits. Initiators may have others, as long as a name is never taken for another
+ * one: QEMU, for example, puts the name of a virtual machine into that of its initiator.
  */
+import { quoteWord } from "../base/quoted_words.ts";
 
 /** The most bytes of a name in UTF-8 (RFC 7143, 4.2.7.1). */
 export const ISCSI_NAME_BYTES_MAX = 223;
@@ -19,6 +23,15 @@ const INVISIBLE = /[\u00ad\u034f\u1806\u180b-\u180d\u200b-\u200d\u2060\ufe00-\uf
  * of a virtual machine send it, and it is unambiguous.
  */
 const PROHIBITED = /[^a-z0-9\-.:_\u0080-\u{10ffff}]|[\p{C}\p{Z}\u3002\ufffc\ufffd\u2ff0-\u2ffb]/u;
+
+/** Characters prohibited in the folded name of an initiator: as above, but printable ASCII is permitted. */
+const PROHIBITED_IN_INITIATOR = /[A-Z]|(?! )[\p{C}\p{Z}\u3002\ufffc\ufffd\u2ff0-\u2ffb]/u;
+
+/** The beginning of a second name within a name, which a list would separate from the first. */
+const SECOND_NAME = /[ ,;](iqn|eui|naa)\./;
+
+/** The separator between a name and an ISID in the name of a port (SPC-4, 7.6.4.6). */
+const ISID_SEPARATOR = ",i,0x";
 
 /**
  * Letters that are written from right to left (RFC 3454, D.1). Text that has one must begin and end with one
@@ -38,10 +51,11 @@ export function foldIscsiName(name: string): string {
   return Array.from(visible, foldCase).join("").normalize("NFKC");
 }
 
-/** Folds the case of a character (RFC 3454, B.2). The upper case comes first, so a sharp s becomes "ss". */
+/** Folds the case of a character (RFC 3454, B.2). By way of the upper case, a sharp s of either case becomes "ss". */
 function foldCase(character: string): string {
+  const lower = character.toLowerCase();
   // The upper case of a dotless i is that of the dotted i.
-  return (character === "\u0131" ? character : character.toUpperCase()).toLowerCase();
+  return (lower === "\u0131" ? lower : lower.toUpperCase()).toLowerCase();
 }
 
 /**
@@ -51,14 +65,46 @@ function foldCase(character: string): string {
  * The forms are `iqn.` (RFC 7143, 4.2.7.4), `eui.` (4.2.7.5) and `naa.` (4.2.7.6).
  */
 export function iscsiNameProblem(name: string): string | undefined {
+  return contentProblem(name, PROHIBITED) ??
+    formProblem(name, /^iqn\.\d{4}-(0[1-9]|1[0-2])\.[^.:_]+(\.[^.:_]+)*(:|$)/);
+}
+
+/**
+ * Returns the problem with a folded name that cannot be the name of an initiator, as the end of a sentence; undefined
+ * for a valid one. Any printable text may follow the month of an `iqn.` name, because nothing depends on it.
+ */
+export function initiatorNameProblem(name: string): string | undefined {
+  return contentProblem(name, PROHIBITED_IN_INITIATOR) ?? ambiguityOf(name) ??
+    formProblem(name, /^iqn\.\d{4}-(0[1-9]|1[0-2])\../);
+}
+
+/**
+ * Formats the folded name of an initiator for people, and so that the conf and a shell read it as one word: in double
+ * quotes when it has a character that RFC 3722 prohibits.
+ */
+export function formatInitiatorName(name: string): string {
+  return PROHIBITED.test(name) ? quoteWord(name) : name;
+}
+
+function contentProblem(name: string, prohibited: RegExp): string | undefined {
   if (new TextEncoder().encode(name).length > ISCSI_NAME_BYTES_MAX) {
     return `name is longer than ${ISCSI_NAME_BYTES_MAX} bytes`;
   }
-  const prohibited = (PROHIBITED.exec(name) ?? RIGHT_TO_LEFT.exec(name))?.[0];
-  if (prohibited !== undefined) return `name contains ${JSON.stringify(prohibited)}`;
+  const character = (prohibited.exec(name) ?? RIGHT_TO_LEFT.exec(name))?.[0];
+  return character && `name contains ${JSON.stringify(character)}`;
+}
+
+/** Returns the reason why a name could be taken for other names. */
+function ambiguityOf(name: string): string | undefined {
+  const second = SECOND_NAME.exec(name)?.[0] ?? (name.includes(ISID_SEPARATOR) ? ISID_SEPARATOR : undefined);
+  if (second !== undefined) return `name contains ${JSON.stringify(second)}`;
+  return name.endsWith(" ") ? "name ends with a space" : undefined;
+}
+
+/** Returns the problem with the form of a name; `iqn` is the form of those that begin so. */
+function formProblem(name: string, iqn: RegExp): string | undefined {
   if (name.startsWith("iqn.")) {
-    const isForm = /^iqn\.\d{4}-(0[1-9]|1[0-2])\.[^.:_]+(\.[^.:_]+)*(:|$)/.test(name);
-    return isForm ? undefined : 'write it as "iqn.YEAR-MONTH.REVERSED-DOMAIN:REST"';
+    return iqn.test(name) ? undefined : 'write it as "iqn.YEAR-MONTH.REVERSED-DOMAIN:REST"';
   }
   if (name.startsWith("eui.")) {
     return /^eui\.[0-9a-f]{16}$/.test(name) ? undefined : 'write "eui." and 16 hexadecimal digits';

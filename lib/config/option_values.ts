@@ -12,6 +12,7 @@ import { CHAP_ALGORITHMS, type ChapAlgorithm, chapNameProblem } from "./chap.ts"
 import type { Endpoint } from "./config.ts";
 import { quote, type Report } from "./diagnostics.ts";
 import { foldIscsiName, iscsiNameProblem } from "./iscsi_name.ts";
+import { readInitiatorNames } from "./initiator_list.ts";
 import { PERMANENTLY, type Redirection } from "./redirection.ts";
 import { readSecretText, type Secret } from "./secret.ts";
 import { parseSize } from "./size.ts";
@@ -237,16 +238,17 @@ export function readNetworks(text: string, report: ValueReport): readonly Networ
   });
 }
 
-/** Reads iSCSI names, folds them and removes duplicates. */
+/** Reads the names of initiators, folds them and removes duplicates. */
 export function readInitiators(text: string, report: ValueReport): readonly string[] | undefined {
-  const names = readEach(splitList(text, report), (entry) => {
-    const name = foldIscsiName(entry);
-    const problem = iscsiNameProblem(name);
-    if (problem === undefined) return name;
-    report.error(`Cannot use initiator ${quote(entry)}: ${problem}`);
-    return undefined;
-  });
-  return names && [...new Set(names)];
+  const { names, problems } = readInitiatorNames(text);
+  for (const { entry, problem } of problems) {
+    report.error(
+      entry === undefined
+        ? `Cannot read ${report.option} ${quote(text)}: ${problem}`
+        : `Cannot use initiator ${quote(entry)}: ${problem}`,
+    );
+  }
+  return problems.length === 0 ? names : undefined;
 }
 
 function splitList(text: string, report: ValueReport): string[] | undefined {

@@ -32,6 +32,8 @@ export interface Option<T> {
   /** Undefined when the option is mandatory. */
   readonly default: OptionDefault | undefined;
   readonly read: ReadValue<T>;
+  /** Quotation marks surround entries of the value, and its reader removes them. */
+  readonly quotesEntries?: true;
   /** No message may repeat the value. */
   readonly isSecret?: true;
 }
@@ -157,6 +159,7 @@ export const OPTIONS = {
     place: "both",
     default: { meaning: "every initiator" },
     read: readInitiators,
+    quotesEntries: true,
   }),
   user: row({
     place: "both",

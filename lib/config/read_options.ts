@@ -1,3 +1,4 @@
+import { replaceQuotations } from "../base/quoted_words.ts";
 import { type Diagnostics, quote } from "./diagnostics.ts";
 import type { Assignment } from "./ini_text.ts";
 import { nearestWord } from "./nearest_word.ts";
@@ -79,18 +80,25 @@ function plainValue(
   place: Place,
   report: ValueReport & { readonly option: OptionName },
 ): string | undefined {
+  const option: Option<unknown> = OPTIONS[report.option];
   const quoted = /^(["'])(.*)\1$/s.exec(value);
-  const text = (quoted?.[2] ?? value).trim();
+  const content = (quoted?.[2] ?? value).trim();
+  const text = option.quotesEntries && content !== "" ? value : content;
   if (text === "") {
     report.error(`Missing value of "${report.option}": ${remedyForEmpty(OPTIONS[report.option], place)}`);
     return undefined;
   }
   // A comment may contain anything, and so may a value in quotation marks.
-  const problem = quoted || report.option === "comment" ? undefined : mixedValueProblem(text);
-  const option: Option<unknown> = OPTIONS[report.option];
+  const isFree = report.option === "comment" || (quoted !== null && !option.quotesEntries);
+  const problem = isFree ? undefined : mixedValueProblem(option.quotesEntries ? unquoted(text) : text);
   const shown = option.isSecret ? report.option : `${report.option} ${quote(text)}`;
   if (problem !== undefined) report.error(`Cannot read ${shown}: ${problem}`);
   return problem === undefined ? text : undefined;
+}
+
+/** Replaces the quoted entries of a list. */
+function unquoted(list: string): string {
+  return replaceQuotations(list, "entry");
 }
 
 /** Returns the remedy for a value that contains something else by mistake. */

@@ -4,7 +4,7 @@
  */
 import { type Account, chapNameProblem } from "./chap.ts";
 import type { Diagnostics } from "./diagnostics.ts";
-import { foldIscsiName, iscsiNameProblem } from "./iscsi_name.ts";
+import { readInitiatorNames } from "./initiator_list.ts";
 import { readSecretText } from "./secret.ts";
 
 /** The most names in one file. */
@@ -39,14 +39,15 @@ export function parseSecretsFile(text: string, diagnostics: Diagnostics): readon
 }
 
 function readLine(content: string, diagnostics: Diagnostics, line: number): Account | undefined {
-  const [name = "", text, ...more] = content.split(/\s+/);
+  const [, name = "", text, list = ""] = /^(\S+)(?:\s+(\S+)(.*))?$/s.exec(content) ?? [];
   if (text === undefined) {
     diagnostics.error(line, "Missing secret: write NAME SECRET, with a space between them");
     return undefined;
   }
-  const initiators = [...new Set(more.map(foldIscsiName))];
-  if (initiators.some((initiator) => iscsiNameProblem(initiator) !== undefined)) {
-    const remedy = "write only iSCSI names there, and NAME and SECRET without spaces";
+  const { names: initiators, problems } = readInitiatorNames(list);
+  if (problems.length > 0) {
+    const remedy = "write only iSCSI names there (one with spaces in quotation marks), " +
+      "and NAME and SECRET without spaces";
     diagnostics.error(line, `Cannot use the text after the secret: ${remedy}`);
     return undefined;
   }

@@ -10,11 +10,17 @@ export interface HeldRights {
   readonly has: (right: Deno.PermissionDescriptor) => boolean;
 }
 
+/** The rights of a process that can be dropped. */
+export interface DroppableRights extends HeldRights {
+  /** Drops every kind of right except the given ones. */
+  keep(names: readonly RightName[]): void;
+}
+
 /**
  * The rights of this process, as they were when it started. A program that was compiled for one storage folder has
  * rights to some paths and addresses; the general one may read, write and listen everywhere.
  */
-export class ProcessRights implements HeldRights {
+export class ProcessRights implements DroppableRights {
   /** The kinds that were granted as a whole. A command may drop them, and still has to know. */
   readonly #whole: ReadonlySet<string> = new Set(RIGHT_NAMES.filter((name) => isGranted({ name })));
 

@@ -112,6 +112,20 @@ Deno.test("iscsi check prints that a target without restrictions admits all", as
   assertMatch(stdout, /^ {2}LUN 0 {7}512 bytes {2}\/usr\/shares\/iscsi\/a$/m);
 });
 
+Deno.test("iscsi check prints odd names of initiators as the conf lists them", async () => {
+  const list = '"iqn.2008-11.org.linux-kvm:Web Server 1" iqn.2008-11.org.linux-kvm:vm(1)';
+  const { stdout } = await checkConf(`[a]\nsize=512\ninitiators=${list}\n`);
+  assertMatch(
+    stdout,
+    /^ {2}initiators {2}"iqn\.2008-11\.org\.linux-kvm:web server 1"\n {14}"iqn\.2008-11\.org\.linux-kvm:vm\(1\)"$/m,
+  );
+  const { stdout: json } = await checkConf(`[a]\nsize=512\ninitiators=${list}\n`, "--json");
+  assertEquals(JSON.parse(json).config.targets[0].initiators, [
+    "iqn.2008-11.org.linux-kvm:web server 1",
+    "iqn.2008-11.org.linux-kvm:vm(1)",
+  ]);
+});
+
 /** Returns the lines of `paths`. */
 async function pathsOf(interfaces: readonly InterfaceAddress[], conf: string): Promise<string> {
   const { stdout } = await checkConfAt(interfaces, conf);

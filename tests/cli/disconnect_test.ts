@@ -126,6 +126,30 @@ Deno.test("iscsi disconnect finds sessions by number, initiator and target, and 
   }
 });
 
+Deno.test("iscsi disconnect and iscsi reservations take and show odd names of initiators", async () => {
+  const initiatorName = "iqn.2008-11.org.linux-kvm:vm (1), $x";
+  const shown = '"iqn.2008-11.org.linux-kvm:vm (1), \\$x"';
+  const node = { ...STATUS.node, sessions: [sessionOf(9, initiatorName, `${NODE}:a`)] };
+  const handlers: Partial<ControlHandlers> = {
+    status: () => Promise.resolve({ ...STATUS, node }),
+    disconnect: ({ sessions }) => Promise.resolve({ ended: sessions, remaining: [] }),
+    reservations: () =>
+      Promise.resolve(UNITS.map((unit) => ({
+        ...unit,
+        registrations: unit.registrations.slice(0, 1).map((registration) => ({
+          ...registration,
+          initiatorName,
+        })),
+        reservedBy: unit.reservedBy && { ...unit.reservedBy, initiatorName },
+      }))),
+  };
+  const ended = await runAgainst(handlers, ["disconnect", initiatorName.toUpperCase(), "--yes"]);
+  assertEquals(ended.stdout, `session 9: ${shown} at [a]\n1 session has ended\n`);
+  const { stdout } = await runAgainst(handlers, ["reservations"]);
+  assertStringIncludes(stdout, `  holds  00000000000000aa  ${shown.slice(0, 8)}`);
+  assertStringIncludes(stdout, `  RESERVE by ${shown}  ${ISID}\n`);
+});
+
 Deno.test("iscsi disconnect reports why it finds no session", async () => {
   for (
     const [whom, problem] of [["idle", "no initiator is logged in"], [

@@ -55,6 +55,20 @@ const FAST_CLOCK: Clock = {
 
 const tail = `see the log of the server running on "/scratch/s" (pid ${Deno.pid}) for the result\n`;
 
+Deno.test("iscsi reload prints odd names of initiators as the conf lists them", () => {
+  const sessions = [{
+    initiator: "iqn.2008-11.org.linux-kvm:web server 1",
+    address: "10.0.0.2",
+    target: "a",
+  }];
+  const changes = [{ description: "removed target [a]", consequence: "ended", sessions } as const];
+  return withServer(() => Promise.resolve({ ...NOTHING, changes }), async ({ conf }) => {
+    const { stdout } = await runCommand(["reload", "--conf", conf]);
+    const shown = '      "iqn.2008-11.org.linux-kvm:web server 1" (10.0.0.2) at [a]';
+    assertEquals(stdout.split("\n").at(-2), shown);
+  });
+});
+
 Deno.test("iscsi reload waits for a slow server, and shows that on a terminal", async () => {
   const answer = Promise.withResolvers<ReloadReport>();
   await withServer(() => answer.promise, async ({ folder, conf }) => {

@@ -402,3 +402,23 @@ Deno.test("iscsi status in brief has one line for each session", () => {
     "",
   ]);
 });
+
+Deno.test("iscsi status shows odd names of initiators as the conf lists them, and breaks no line within one", () => {
+  const initiatorName = 'iqn.2008-11.org.linux-kvm:web server "1"';
+  const shown = '"iqn.2008-11.org.linux-kvm:web server \\"1\\""';
+  const refusals = {
+    ...BUSY.refusals!,
+    recent: [{
+      ...BUSY.refusals!.recent[0]!,
+      initiatorName,
+      rule: `initiators of [a] does not list ${shown}`,
+    }],
+  };
+  const report = { ...BUSY, sessions: [{ ...BUSY.sessions[1]!, initiatorName }], refusals };
+  const lines = showPlain(report, 120);
+  assert(lines.some((line) => line.startsWith(`65535  ${shown}  `)), lines.join("\n"));
+  assert(lines.some((line) => line.startsWith(`  192.168.100.9 ${shown}  `)), lines.join("\n"));
+  assertEquals(showPlain(report, 70).slice(-2), ["     initiators of [a] does not list", `     ${shown}`]);
+  const brief = showStatus(report, { columns: 120, isBrief: true, style: PLAIN_STYLE, nowMs: NOW_MS });
+  assert(brief.some((line) => line.startsWith(`65535  discovery ${shown}  `)), brief.join("\n"));
+});

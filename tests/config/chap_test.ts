@@ -18,6 +18,10 @@ carl carlsecret123 iqn.2000-01.com.example:c  EUI.02004567A425678D naa.52004567B
 dora dorasecret123 iqn.2000-01.com.example:a`,
     mode: 0o600,
   },
+  "/odd": {
+    text: 'alice "alicesecret "iqn.2008-11.org.linux-kvm:Web Server 1" iqn.2008-11.org.linux-kvm:vm(1)',
+    mode: 0o600,
+  },
   "/loose": { text: "alice alicesecret12 topsecretword\ndora top secretword12 iqn.2000-01.a:b", mode: 0o600 },
   "/readonly": { text: "dora dorasecret123", mode: 0o400 },
   "/open": { text: "alice alicesecret12", mode: 0o644 },
@@ -138,8 +142,12 @@ Deno.test("a name is bound to the initiators that follow its secret, compared as
     "carl@iqn.2000-01.com.example:c@eui.02004567a425678d@naa.52004567ba64678d dora@iqn.2000-01.com.example:a",
     "bob",
   ]);
+  assertEquals(chapOf(`${A}secrets=/odd`), [
+    "nothing",
+    "alice@iqn.2008-11.org.linux-kvm:web server 1@iqn.2008-11.org.linux-kvm:vm(1)",
+  ]);
   const problem = "Cannot use the text after the secret: " +
-    "write only iSCSI names there, and NAME and SECRET without spaces";
+    "write only iSCSI names there (one with spaces in quotation marks), and NAME and SECRET without spaces";
   assertEquals(messagesOf(`${A}secrets=/loose`), [`/loose:1: ${problem}`, `/loose:2: ${problem}`]);
 });
 
@@ -287,7 +295,7 @@ Deno.test("every error of a file of secrets has its line, once, and repeats noth
     "/bad:2: Missing secret: write NAME SECRET, with a space between them",
     "/bad:4: Duplicate name: line 3 has it already; remove one of them",
     "/bad:5: Cannot use the text after the secret: " +
-    "write only iSCSI names there, and NAME and SECRET without spaces",
+    "write only iSCSI names there (one with spaces in quotation marks), and NAME and SECRET without spaces",
     "/bad:6: Cannot use the name: write printable ASCII without spaces",
   ]);
   assertEquals(messagesOf(`${A}secrets=/empty`), [

@@ -1,5 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { foldIscsiName, iscsiNameProblem } from "../../lib/config/iscsi_name.ts";
+import {
+  foldIscsiName,
+  formatInitiatorName,
+  initiatorNameProblem,
+  iscsiNameProblem,
+} from "../../lib/config/iscsi_name.ts";
 
 Deno.test("foldIscsiName() folds letter case and compatible characters", () => {
   const rows = [
@@ -19,6 +24,7 @@ Deno.test("foldIscsiName() maps, folds and normalizes by RFC 3722", () => {
   const rows = [
     ["soft\u00adhyphen\u200d\ufe0f\ufeff", "softhyphen"],
     ["Stra\u00dfe", "strasse"],
+    ["STRA\u1e9eE", "strasse"],
     ["\u039f\u0394\u039f\u03a3", "\u03bf\u03b4\u03bf\u03c3"],
     ["\u03bf\u03b4\u03bf\u03c2", "\u03bf\u03b4\u03bf\u03c3"],
     ["\ufb03x", "ffix"],
@@ -32,6 +38,17 @@ Deno.test("foldIscsiName() maps, folds and normalizes by RFC 3722", () => {
   for (const [name, folded] of rows) {
     assertEquals(foldIscsiName(name), folded);
     assertEquals(foldIscsiName(folded), folded);
+  }
+});
+
+Deno.test("foldIscsiName() leaves a folded name as it is, of whatever character", () => {
+  // Otherwise a name that was saved, such as that of a registrant, would be another one when it is read.
+  const name = (code: number): string => `iqn.2000-01.a:x${String.fromCharCode(code)}y`;
+  for (let code = 0; code < 0x10000; code++) {
+    const folded = foldIscsiName(name(code));
+    if (initiatorNameProblem(folded) === undefined) {
+      assertEquals(foldIscsiName(folded), folded, `U+${code.toString(16)}`);
+    }
   }
 });
 
@@ -127,4 +144,64 @@ Deno.test("iscsiNameProblem() returns the problem with a name", () => {
     [`iqn.2001-04.com.example:${"\u00e4".repeat(100)}`, "name is longer than 223 bytes"],
   ] as const;
   for (const [name, problem] of rows) assertEquals(iscsiNameProblem(name), problem, name);
+});
+
+Deno.test("initiatorNameProblem() accepts any printable name of the three types", () => {
+  const names = [
+    ..." !\"#$%&'()*+,/;<=>?@[\\]^`{|}~_\u00e4\u732b",
+    "web server 1",
+    "a,b;c",
+    "iqn.2000-01.b:c",
+    "a,i,1",
+  ].map((rest) => `iqn.2008-11.org.linux-kvm:${rest}.`);
+  for (
+    const name of [
+      ...names,
+      "iqn.2001-04.com.my_host:a",
+      "iqn.2001-04.com.exam ple",
+      "iqn.2001-04.:a",
+      "eui.02004567a425678d",
+      "naa.52004567ba64678d",
+    ]
+  ) {
+    assertEquals(initiatorNameProblem(name), undefined, name);
+  }
+});
+
+Deno.test("initiatorNameProblem() refuses a name that could be taken for another, or that is none", () => {
+  const iqn = 'write it as "iqn.YEAR-MONTH.REVERSED-DOMAIN:REST"';
+  const rows = [
+    ["", 'name must begin with "iqn.", "eui." or "naa."'],
+    ["web server 1", 'name must begin with "iqn.", "eui." or "naa."'],
+    ["iqn.web server 1", iqn],
+    ["iqn.2001-13.com.example:a", iqn],
+    ["iqn.2001-04.", iqn],
+    ["eui.02004567a425678", 'write "eui." and 16 hexadecimal digits'],
+    ["naa.5 004567ba64678d", 'write "naa." and 16 or 32 hexadecimal digits'],
+    ["iqn.2001-04.com.example:A", 'name contains "A"'],
+    ["iqn.2001-04.com.example:a ", "name ends with a space"],
+    ["iqn.2001-04.com.example:a iqn.2001-04.com.example:b", 'name contains " iqn."'],
+    ["iqn.2001-04.com.example:a,eui.02004567a425678d", 'name contains ",eui."'],
+    ["iqn.2001-04.com.example:a;naa.52004567ba64678d", 'name contains ";naa."'],
+    ["iqn.2001-04.com.example:a,i,0x1", 'name contains ",i,0x"'],
+    ["iqn.2001-04.com.example:a\tb", 'name contains "\\t"'],
+    ["iqn.2001-04.com.example:a\nb", 'name contains "\\n"'],
+    ["iqn.2001-04.com.example:a\0", 'name contains "\\u0000"'],
+    ["iqn.2001-04.com.example:a\u00a0b", 'name contains "\u00a0"'],
+    ["iqn.2001-04.com.example:a\u202eb", 'name contains "\u202e"'],
+    ["iqn.2001-04.com.example:\u05d0", 'name contains "\u05d0"'],
+    [`iqn.2001-04.com.example:${"a".repeat(224 - 24)}`, "name is longer than 223 bytes"],
+  ] as const;
+  for (const [name, problem] of rows) assertEquals(initiatorNameProblem(name), problem, name);
+});
+
+Deno.test("formatInitiatorName() quotes a name that RFC 3722 does not permit, and no other", () => {
+  const plain = [
+    "iqn.2008-11.org.linux-kvm:my_guest",
+    "iqn.2001-04.com.example:\u00e4\u732b",
+    "eui.02004567a425678d",
+  ];
+  for (const name of plain) assertEquals(formatInitiatorName(name), name);
+  assertEquals(formatInitiatorName("iqn.2000-01.a:b c"), '"iqn.2000-01.a:b c"');
+  assertEquals(formatInitiatorName('iqn.2000-01.a:"$b"'), '"iqn.2000-01.a:\\"\\$b\\""');
 });

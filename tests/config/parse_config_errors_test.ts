@@ -215,8 +215,34 @@ Deno.test("parseConfig() reports bad networks and initiators, all of a list", ()
     '1: Cannot use initiator "iqn.example": write it as "iqn.YEAR-MONTH.REVERSED-DOMAIN:REST"',
     '4: Cannot use initiator "eui.1": write "eui." and 16 hexadecimal digits',
   ]);
-  for (const name of ["networks", "initiators"]) {
-    assertTargetError(`${name}=a, b`, `3: Cannot read ${name} "a, b": separate the entries with spaces only`);
+  const separator = '"a, b": separate the entries with spaces only';
+  assertTargetError("networks=a, b", `3: Cannot read networks ${separator}`);
+  const quoted = `${separator}; write a name with "," or ";" in quotation marks`;
+  assertTargetError("initiators=a, b", `3: Cannot read initiators ${quoted}`);
+});
+
+Deno.test("parseConfig() reports initiators with a wrong quotation, or with something else beside it", () => {
+  const name = "iqn.2008-11.org.linux-kvm:a b";
+  for (const quotation of [`"${name}`, `'${name}`]) {
+    const problem = "close the quotation marks, or remove them";
+    assertTargetError(
+      `initiators=${quotation}`,
+      `3: Cannot read initiators ${JSON.stringify(quotation)}: ${problem}`,
+    );
+  }
+  assertTargetError(
+    `initiators="${name}" # guest`,
+    `3: Cannot read initiators ${
+      JSON.stringify(`"${name}" # guest`)
+    }: write the comment on a line of its own`,
+  );
+  assertTargetError(
+    `initiators="${name}" size=1GB`,
+    `3: Cannot read initiators ${JSON.stringify(`"${name}" size=1GB`)}: write "size" on a line of its own`,
+  );
+  for (const empty of ['""', "''", '" "']) {
+    const remedy = "write one, or remove the line for the global value";
+    assertTargetError(`initiators=${empty}`, `3: Missing value of "initiators": ${remedy}`);
   }
 });
 

@@ -343,3 +343,19 @@ Deno.test("parseConfig() reads the endpoint of metrics", () => {
     assertEquals(parseGood(`metrics=${text}\n[a]\nsize=1GB`).metrics, { address, port });
   }
 });
+
+Deno.test("parseConfig() reads initiators in quotation marks, also where they surround the whole list", () => {
+  const rows = [
+    [`"iqn.2008-11.org.linux-kvm:Web Server 1" iqn.2000-01.a:b`, [
+      "iqn.2008-11.org.linux-kvm:web server 1",
+      "iqn.2000-01.a:b",
+    ]],
+    [`"iqn.2000-01.a:b" "iqn.2000-01.a:c # d size=1"`, ["iqn.2000-01.a:b", "iqn.2000-01.a:c # d size=1"]],
+    [`"iqn.2000-01.a:b iqn.2000-01.a:c"`, ["iqn.2000-01.a:b", "iqn.2000-01.a:c"]],
+    [`'iqn.2000-01.a:b, c'`, ["iqn.2000-01.a:b, c"]],
+  ] as const;
+  for (const [value, names] of rows) {
+    const { targets } = parseGood(`[a]\nsize=1GB\ninitiators=${value}`);
+    assertEquals(targets[0]!.initiators, names as unknown as string[], value);
+  }
+});

@@ -101,6 +101,12 @@ function names(random: Random, isDiscovery: boolean): [string, string][] {
     "disk",
     `iqn.2000-01.com.${"a".repeat(240)}`,
     "iqn.2000-01.a:\u4e2d",
+    "iqn.2000-01.a:Web Server 1",
+    "IQN.2000-01.a:web server 1",
+    'iqn.2000-01.a:"b", $(c) \\',
+    "iqn.2000-01.a:b iqn.2000-01.c:d",
+    "iqn.2000-01.a:b,i,0x000000000001",
+    "iqn.2000-01.a:b\n",
     "eui.02004567A425678D",
     WITNESS_NAME,
   ];

@@ -55,7 +55,8 @@ Deno.test("reasonOf() names the missing right, and the option of the compilation
   const cases = [
     ['Requires write access to "/a", run again with the --allow-write flag', "write", '"/a"', "--storage"],
     [
-      'Requires read access to "/a, b", specify the required permissions during compilation using `deno compile --allow-read`',
+      'Requires read access to "/a, b", specify the required permissions during compilation using ' +
+      "`deno compile --allow-read`",
       "read",
       '"/a, b"',
       "--storage or --conf",

@@ -22,7 +22,7 @@ export function findMountObstacle(): string | undefined {
   });
 }
 
-/** The program, and its arguments, that runs another one with mounts of its own; a user other than root is root there. */
+/** The command that runs a program with mounts of its own; a user other than root is root there. */
 export const OWN_MOUNTS: readonly string[] = [
   ...["unshare", "--mount", "--propagation", "private"],
   ...(Deno.uid() === 0 ? [] : ["--map-root-user"]),

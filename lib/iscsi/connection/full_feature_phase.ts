@@ -108,6 +108,7 @@ export class FullFeaturePhase implements SessionConnection, RequestReceiver {
       negotiation,
       textBudget: owner.textBudget,
       sendTargets: (value) => owner.sendTargets(value),
+      overlooked: (what) => peerLog.overlook(what),
     });
   }
 

@@ -1,4 +1,5 @@
 import type { ConnectionEnds } from "../byte_stream.ts";
+import { formatInitiatorName } from "../../config/iscsi_name.ts";
 import type { EventDetails, EventKind, EventLog } from "../events/event_log.ts";
 import type { RefusalReason } from "../events/refusal_reason.ts";
 import { Limits } from "../limits.ts";
@@ -56,7 +57,8 @@ export class PeerLog {
 
   get #name(): string {
     const { ends, identity } = this.#peer;
-    return identity === undefined ? ends.peerAddress : `${ends.peerAddress} (${identity.initiatorName})`;
+    if (identity === undefined) return ends.peerAddress;
+    return `${ends.peerAddress} (${formatInitiatorName(identity.initiatorName)})`;
   }
 
   #details(event: EventKind): EventDetails {

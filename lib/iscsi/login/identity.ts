@@ -1,6 +1,6 @@
 /** The identity that an initiator declares in its first login text (RFC 7143, 6.3). */
 import type { Credentials } from "../../config/chap.ts";
-import { foldIscsiName, iscsiNameProblem } from "../../config/iscsi_name.ts";
+import { foldIscsiName, initiatorNameProblem, iscsiNameProblem } from "../../config/iscsi_name.ts";
 import { quoted } from "../events/peer_text.ts";
 import type { LoginRequest } from "../pdu/initiator_pdus.ts";
 import { LoginStatus } from "../pdu/login_status.ts";
@@ -39,13 +39,28 @@ export function readIdentity(
   keys: ReadonlyMap<string, string>,
   { isid, tsih, cid }: LoginRequest,
 ): LoginIdentity {
-  const initiatorName = requiredName(keys, "InitiatorName");
+  const initiatorName = requiredName(keys, "InitiatorName", initiatorNameProblem);
   const common = { initiatorName, isid, tsih, cid, proved: undefined };
   if (sessionType(keys) === "Normal") {
-    return { ...common, targetName: requiredName(keys, "TargetName"), discoveredName: undefined };
+    return {
+      ...common,
+      targetName: requiredName(keys, "TargetName", iscsiNameProblem),
+      discoveredName: undefined,
+    };
   }
-  const discoveredName = keys.has("TargetName") ? requiredName(keys, "TargetName") : undefined;
+  // An empty name names no target; some initiators send one for discovery.
+  const discoveredName = keys.get("TargetName")
+    ? requiredName(keys, "TargetName", iscsiNameProblem)
+    : undefined;
   return { ...common, targetName: undefined, discoveredName };
+}
+
+/** Returns what the standard does not permit in a declared identity, although it can be used. */
+export function findOddities(keys: ReadonlyMap<string, string>, { initiatorName }: LoginIdentity): string[] {
+  return [
+    ...(iscsiNameProblem(initiatorName) === undefined ? [] : ["its name has a form that RFC 7143 prohibits"]),
+    ...(keys.get("TargetName") === "" ? ["its TargetName is empty"] : []),
+  ];
 }
 
 function sessionType(keys: ReadonlyMap<string, string>): "Normal" | "Discovery" {
@@ -54,11 +69,15 @@ function sessionType(keys: ReadonlyMap<string, string>): "Normal" | "Discovery" 
   throw loginFailed(LoginStatus.sessionTypeNotSupported, `SessionType ${quoted(type)} is not supported`);
 }
 
-function requiredName(keys: ReadonlyMap<string, string>, key: string): string {
+function requiredName(
+  keys: ReadonlyMap<string, string>,
+  key: string,
+  problemOf: (name: string) => string | undefined,
+): string {
   const value = keys.get(key);
   if (value === undefined) throw loginFailed(LoginStatus.missingParameter, `Login Request has no ${key}`);
   const name = foldIscsiName(value);
-  const problem = iscsiNameProblem(name);
+  const problem = problemOf(name);
   if (problem === undefined) return name;
   throw loginFailed(LoginStatus.initiatorError, `${key} ${quoted(value)} is not an iSCSI name: ${problem}`);
 }

@@ -28,14 +28,21 @@ import { Negotiation } from "../negotiation/negotiation.ts";
 import { type LoginRequest, LoginStage } from "../pdu/initiator_pdus.ts";
 import { LoginStatus } from "../pdu/login_status.ts";
 import { loginFailed, type ProtocolError } from "../pdu/protocol_error.ts";
-import { decodeText, encodeText, type KeyValue, TextAssembly, TextPieces } from "../pdu/text.ts";
+import {
+  decodeText,
+  encodeText,
+  findRepeatedKey,
+  type KeyValue,
+  TextAssembly,
+  TextPieces,
+} from "../pdu/text.ts";
 import { TARGET_PORTAL_GROUP_TAG } from "../target.ts";
 import type { LoginReply } from "../wire/reply_writer.ts";
 import { AuthMethodNegotiation } from "./auth_method.ts";
 import type { Admission, LoginAuthority } from "./authority.ts";
 import { isChapKey } from "./chap.ts";
-import { isDiscovery, type LoginIdentity, readIdentity } from "./identity.ts";
-import { findContradiction, findStageFault } from "./request_rules.ts";
+import { findOddities, isDiscovery, type LoginIdentity, readIdentity } from "./identity.ts";
+import { findContradiction, findHarmlessChanges, findStageFault } from "./request_rules.ts";
 
 /** States of a login, in the order in which it passes them. */
 type LoginState =
@@ -63,7 +70,7 @@ interface Authenticating {
 
 /** A connection's login, until `complete`. */
 export class Login {
-  readonly negotiation = new Negotiation();
+  readonly negotiation: Negotiation;
   readonly #authority: LoginAuthority;
   readonly #incoming = new TextAssembly(Limits.textBytes);
   #outgoing = new TextPieces(new Uint8Array());
@@ -78,6 +85,7 @@ export class Login {
 
   constructor(authority: LoginAuthority) {
     this.#authority = authority;
+    this.negotiation = new Negotiation((what) => authority.overlooked(what));
   }
 
   /** The last response led to full-feature phase. */
@@ -142,10 +150,7 @@ export class Login {
       throw fault(`Login takes more than ${Limits.loginRequests} requests`);
     }
     const first = this.#first ?? this.#begin(request);
-    // 11.12: the task tag stays the same throughout a login, but nothing depends on it.
-    if (request.initiatorTaskTag !== first.initiatorTaskTag) {
-      this.#authority.overlooked("a Login Request changes its initiator task tag");
-    }
+    for (const change of findHarmlessChanges(first, request)) this.#authority.overlooked(change);
     const problem = findContradiction(first, request) ?? this.#findEarlyText(request) ??
       findStageFault(request, this.#stage);
     if (problem !== undefined) throw problem;
@@ -166,22 +171,30 @@ export class Login {
   #answer(text: Uint8Array, wantsTransit: boolean): KeyValue[] {
     const pairs = decodeText(text, Limits);
     if (typeof pairs === "string") throw fault(pairs);
+    const repeated = findRepeatedKey(pairs);
+    if (repeated !== undefined) throw fault(`${repeated} is sent twice`);
     const declarations = this.#state.kind === "unidentified" ? this.#identify(pairs) : [];
     const authentication = this.#authentication!;
     const selection = pairs.find((pair) => authentication.isSelection(pair));
     if (selection !== undefined) {
-      this.negotiation.assume("AuthMethod", selection[1]);
+      this.negotiation.assume("AuthMethod", selection[1], this.#isSecurity ? "security" : "operational");
       authentication.settle(selection[1]);
     }
     const offers = pairs.filter((pair) => pair !== selection);
-    return this.#stage === LoginStage.security
+    return this.#isSecurity
       ? this.#answerSecurity(offers, authentication, declarations, wantsTransit)
       : this.#answerOperational(offers, authentication, declarations);
   }
 
+  get #isSecurity(): boolean {
+    return this.#stage === LoginStage.security;
+  }
+
   /** Reads the initiator's identity, and has the node decide about it (6.3.1). */
   #identify(pairs: readonly KeyValue[]): KeyValue[] {
-    const identity = readIdentity(new Map(pairs), this.#first!);
+    const keys = new Map(pairs);
+    const identity = readIdentity(keys, this.#first!);
+    for (const oddity of findOddities(keys, identity)) this.#authority.overlooked(oddity);
     this.#state = { kind: "identified", identity };
     this.negotiation.assume("SessionType", isDiscovery(identity) ? "Discovery" : "Normal");
     if (isDiscovery(identity)) this.negotiation.enterDiscovery();
@@ -207,11 +220,15 @@ export class Login {
     const answers = this.#negotiate(pairs.filter(([key]) => !isChapKey(key)), "security");
     const method = valueOf(answers, "AuthMethod");
     if (method === "Reject") throw authentication.offerRefused(valueOf(pairs, "AuthMethod")!);
+    // 12.1: the first step of the exchange follows the choice of CHAP, but may come with an offer of it.
+    if (method !== undefined) authentication.settle(method);
     const proofs = pairs.filter(([key]) => isChapKey(key));
     const proofAnswers = proofs.length === 0 ? [] : authentication.prove(proofs);
-    if (method !== undefined) authentication.settle(method);
+    if (method !== undefined && proofs.length > 0) {
+      this.#authority.overlooked("CHAP begins together with the offer of AuthMethod");
+    }
     const alias = this.#admit();
-    return [...alias, ...proofAnswers, ...declarations, ...answers, ...authentication.propose(wantsTransit)];
+    return [...alias, ...declarations, ...answers, ...proofAnswers, ...authentication.propose(wantsTransit)];
   }
 
   #answerOperational(

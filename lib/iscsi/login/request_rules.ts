@@ -3,8 +3,18 @@ import { type LoginRequest, LoginStage } from "../pdu/initiator_pdus.ts";
 import { LoginStatus } from "../pdu/login_status.ts";
 import { loginFailed, type ProtocolError } from "../pdu/protocol_error.ts";
 
-/** The fields that stay the same throughout a login (11.12), by their names in the standard. */
-const CONSTANT_FIELDS = { isid: "ISID", tsih: "TSIH", cid: "CID" } as const;
+/**
+ * Fields that stay the same throughout a login, but may change without harm, by their names in messages. The target
+ * uses TSIH and CID of the first request (11.12.6, 11.12.7), and nothing depends on the task tag.
+ */
+const HARMLESS_FIELDS = { initiatorTaskTag: "initiator task tag", tsih: "TSIH", cid: "CID" } as const;
+
+/** Returns the fields that a request has changed without harm, as sentences. */
+export function findHarmlessChanges(first: LoginRequest, request: LoginRequest): string[] {
+  return (["initiatorTaskTag", "tsih", "cid"] as const)
+    .filter((field) => request[field] !== first[field])
+    .map((field) => `a Login Request changes its ${HARMLESS_FIELDS[field]}`);
+}
 
 /** Returns the contradiction between a request and the first one of its login; undefined if there is none. */
 export function findContradiction(first: LoginRequest, request: LoginRequest): ProtocolError | undefined {
@@ -12,10 +22,7 @@ export function findContradiction(first: LoginRequest, request: LoginRequest): P
   if (first.versionMin > 0) {
     return loginFailed(LoginStatus.unsupportedVersion, `Version ${first.versionMin} is not supported`);
   }
-  for (const field of ["isid", "tsih", "cid"] as const) {
-    if (request[field] !== first[field]) return fault(`Login Request changes its ${CONSTANT_FIELDS[field]}`);
-  }
-  return undefined;
+  return request.isid === first.isid ? undefined : fault("Login Request changes its ISID");
 }
 
 /** Returns the rule of stages (11.12.1 to 11.12.3) that a request in the stage `stage` breaks, if any. */

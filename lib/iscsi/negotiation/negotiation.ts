@@ -1,5 +1,6 @@
 /** Negotiation of keys (RFC 7143, 6.2 and 6.3), driven by the table in `login_keys.ts`. */
 import { type KeyRule, type LoginKey, loginKey, LoginKeys } from "./login_keys.ts";
+import { Limits } from "../limits.ts";
 import type { KeyValue } from "../pdu/text.ts";
 
 /** The stage in which a pair is received; `full` is full-feature phase. */
@@ -38,6 +39,8 @@ interface Resolution {
   readonly answer: string | undefined;
   /** The negotiated value; undefined when the offer changes nothing. */
   readonly value?: string | number | boolean;
+  /** The offer exceeds the range of its key, which makes no difference to the result. */
+  readonly isExcessive?: boolean;
 }
 
 const REJECT: Resolution = { answer: "Reject" };
@@ -63,16 +66,23 @@ export function resolve(rule: KeyRule, offer: string): Resolution {
       const chosen = offer.split(",").find((item) => rule.supported.includes(item));
       return chosen === undefined ? REJECT : { answer: chosen, value: chosen };
     }
-    case "smaller":
-    case "greater": {
-      const number = numberWithin(rule, offer);
+    case "smaller": {
+      // 6.2.2: an offer that is not admissible may get an admissible answer.
+      const number = numberFrom(rule, offer);
       if (number === undefined) return REJECT;
-      const value = rule.kind === "smaller" ? Math.min(number, rule.own) : Math.max(number, rule.own);
+      const value = Math.min(number, rule.own);
+      return { answer: String(value), value, isExcessive: number > rule.max };
+    }
+    case "greater": {
+      const number = numberFrom(rule, offer);
+      if (number === undefined || number > rule.max) return REJECT;
+      const value = Math.max(number, rule.own);
       return { answer: String(value), value };
     }
     case "declaredNumber": {
-      const value = numberWithin(rule, offer);
-      return value === undefined ? REJECT : { answer: undefined, value };
+      const number = numberFrom(rule, offer);
+      if (number === undefined) return REJECT;
+      return { answer: undefined, value: Math.min(number, rule.max), isExcessive: number > rule.max };
     }
     case "and":
     case "or": {
@@ -98,9 +108,9 @@ function fitsOneValue(text: string): boolean {
   return new TextEncoder().encode(text).length <= VALUE_BYTES_MAX;
 }
 
-function numberWithin(range: { min: number; max: number }, text: string): number | undefined {
+function numberFrom({ min }: { min: number }, text: string): number | undefined {
   const number = parseNumber(text);
-  return number === undefined || number < range.min || number > range.max ? undefined : number;
+  return number === undefined || number < min ? undefined : number;
 }
 
 /** The keys of one connection, from its first Login Request to its end. */
@@ -113,9 +123,17 @@ export class Negotiation {
     string,
     { readonly value: string; readonly stage: NegotiationStage | "any" }
   >();
+  /** Received keys that are not in the table. */
+  #unknownCount = 0;
+  readonly #overlooked: (what: string) => void;
   #isDiscovery = false;
   #isLeading = true;
   #authMethod: "CHAP" | "None" = "None";
+
+  /** @param overlooked logs a violation of the RFC that is tolerated */
+  constructor(overlooked: (what: string) => void = () => {}) {
+    this.#overlooked = overlooked;
+  }
 
   /**
    * Applies the rules of a discovery session: it has one connection, and negotiates nothing in full-feature phase. Keys
@@ -136,8 +154,8 @@ export class Negotiation {
   }
 
   /** Records a value that holds without an offer; a later, different one is then refused as a repetition. */
-  assume(name: LoginKey, value: string): void {
-    this.#received.set(name, { value, stage: "any" });
+  assume(name: LoginKey, value: string, stage: NegotiationStage | "any" = "any"): void {
+    this.#received.set(name, { value, stage });
   }
 
   /** Completes a text negotiation: its values take effect. */
@@ -169,18 +187,34 @@ export class Negotiation {
 
   #answerOne(name: string, offer: string, stage: NegotiationStage): string | undefined {
     const key = loginKey(name);
-    if (key === undefined) return "NotUnderstood";
+    if (key === undefined) {
+      if (stage !== "full") this.#receiveUnknown(name, stage);
+      return "NotUnderstood";
+    }
     if (CLOSING_ANSWERS.includes(offer)) return undefined;
-    if (!this.#isLeading && key.leadingOnly) return "Irrelevant";
+    if (!this.#isLeading && key.leadingOnly) {
+      this.#received.set(name, { value: "", stage });
+      return "Irrelevant";
+    }
     // 6.3: few keys may be negotiated in full-feature phase.
     if (stage === "full" && key.when !== "operationalOrFull" && key.when !== "always") return "Reject";
     const rule = this.#ruleOf(name, offer) ?? key.rule;
-    const { answer, value } = resolve(rule, offer);
-    // Only a declared text, of at most 255 bytes, is compared with a repetition.
-    const kept = rule.kind === "declaredText" && answer === undefined ? offer : "";
+    const { answer, value, isExcessive } = resolve(rule, offer);
+    if (isExcessive) this.#overlooked(`its ${name} is greater than the standard permits`);
+    // A repetition is compared with a declared text, of at most 255 bytes, or with the method that was chosen.
+    const kept = rule.kind === "declaredText" && answer === undefined
+      ? offer
+      : name === "AuthMethod"
+      ? answer!
+      : "";
     this.#received.set(name, { value: kept, stage });
     if (value !== undefined) (stage === "full" ? this.#proposed : this.#values).set(name, value);
     return answer;
+  }
+
+  #receiveUnknown(name: string, stage: NegotiationStage): void {
+    if (!this.#received.has(name)) this.#unknownCount++;
+    this.#received.set(name, { value: "", stage });
   }
 
   /** Returns the rule of a key that depends on the login; undefined for the rule of the table. */
@@ -203,8 +237,10 @@ export class Negotiation {
   #problem(name: string, offer: string, stage: NegotiationStage): string | undefined {
     // 4.3: the only text of a discovery session is SendTargets.
     if (stage === "full" && this.#isDiscovery) return `${name} is not allowed in a discovery session`;
+    if (stage === "full") return undefined;
+    const before = this.#received.get(name);
     const key = loginKey(name);
-    if (key === undefined || stage === "full") return undefined;
+    if (key === undefined) return this.#unknownProblem(name, before?.stage === stage, before === undefined);
     if (key.when === "security" && stage !== "security" && !this.#isNeedless(name, offer)) {
       return `${name} is not allowed after the security stage`;
     }
@@ -212,13 +248,20 @@ export class Negotiation {
       return `${name} is not allowed in the security stage`;
     }
     if (key.when === "full") return `${name} is not allowed during login`;
-    // 6.2: a key is negotiated once. A declaration may be repeated unchanged: the identity of the login at any time,
-    // any other in another stage, which is a negotiation of its own.
-    const before = this.#received.get(name);
+    // 6.3: a key is negotiated once. A declaration may be repeated unchanged: the identity of the login at any time,
+    // any other in another stage, which is a negotiation of its own. So may AuthMethod, if None was and is chosen.
     if (before === undefined) return undefined;
-    const isRepetition = key.rule.kind === "declaredText" && before.value === offer &&
-      (key.isIdentity === true || before.stage !== stage);
+    const isUnchanged = key.rule.kind === "declaredText"
+      ? before.value === offer
+      : before.value === "None" && this.#isNeedless(name, offer);
+    const isRepetition = isUnchanged && (key.isIdentity === true || before.stage !== stage);
     return isRepetition ? undefined : `${name} is sent twice`;
+  }
+
+  #unknownProblem(name: string, isRepetition: boolean, isNew: boolean): string | undefined {
+    if (isRepetition) return `${name} is sent twice`;
+    const isExcess = isNew && this.#unknownCount === Limits.textKeys;
+    return isExcess ? `Login has more than ${Limits.textKeys} unknown keys` : undefined;
   }
 
   /** Returns whether an offer includes None where no authentication is required; it is harmless in any stage. */

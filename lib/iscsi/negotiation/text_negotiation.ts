@@ -2,7 +2,6 @@
  * Text exchanges in full-feature phase (RFC 7143, 6.4, 11.10 and 11.11): one at a time on a connection, in as many PDUs
  * as the text of either side needs.
  */
-import { serialAdd } from "../../bytes/serial_number.ts";
 import type { TextRequest } from "../pdu/initiator_pdus.ts";
 import { Limits } from "../limits.ts";
 import type { Negotiation } from "./negotiation.ts";
@@ -14,6 +13,12 @@ import { RESERVED_TAG } from "../pdu/header.ts";
 
 /** Memory of one key of an exchange: its name, and its entry in the set. */
 const KEY_BYTES = 128;
+
+/** A tag that no exchange has. */
+const NO_EXCHANGE = 0;
+
+/** The greatest tag of an exchange. */
+const TAG_MAX = 0x7fffffff;
 
 /** The response to one Text Request. */
 export interface TextReply {
@@ -31,6 +36,8 @@ export interface TextNegotiationOptions {
   readonly textBudget: TextBudget;
   /** Returns the targets that the initiator may discover; undefined when the value is not supported. */
   readonly sendTargets: (value: string) => readonly KeyValue[] | undefined;
+  /** Logs a violation of the RFC that is tolerated. */
+  readonly overlooked: (what: string) => void;
 }
 
 /** A connection's text exchanges. */
@@ -38,11 +45,12 @@ export class TextNegotiation {
   readonly #negotiation: Negotiation;
   readonly #textBudget: TextBudget;
   readonly #sendTargets: TextNegotiationOptions["sendTargets"];
+  readonly #overlooked: TextNegotiationOptions["overlooked"];
   /** The part of the budget that this connection uses. */
   #heldBytes = 0;
   #incoming = new TextAssembly(Limits.textBytes);
   #outgoing = new TextPieces(new Uint8Array());
-  #targetTransferTag = 0;
+  #targetTransferTag = NO_EXCHANGE;
   /** The keys of this exchange so far. */
   #keys = new Set<string>();
 
@@ -50,6 +58,7 @@ export class TextNegotiation {
     this.#negotiation = options.negotiation;
     this.#textBudget = options.textBudget;
     this.#sendTargets = options.sendTargets;
+    this.#overlooked = options.overlooked;
   }
 
   /**
@@ -58,10 +67,16 @@ export class TextNegotiation {
    * @throws {ProtocolError} to be answered with a Reject, which ends the exchange
    */
   receive(pdu: TextRequest, bytesMax: number): TextReply {
+    const { targetTransferTag } = pdu;
     // 11.10.4: a request without a tag begins a new exchange, and abandons an incomplete one.
-    if (pdu.targetTransferTag === RESERVED_TAG) this.abandon();
-    else if (pdu.targetTransferTag !== this.#targetTransferTag) {
+    if (targetTransferTag === RESERVED_TAG || targetTransferTag === NO_EXCHANGE) this.abandon();
+    else if (targetTransferTag !== this.#targetTransferTag) {
       throw rejected(RejectReason.protocolError, "Text Request continues an exchange that does not exist");
+    }
+    if (targetTransferTag === NO_EXCHANGE) {
+      this.#overlooked(
+        "a Text Request begins an exchange with the target transfer tag 0 instead of FFFFFFFFh",
+      );
     }
     try {
       if (this.#outgoing.done) this.#take(pdu);
@@ -81,7 +96,7 @@ export class TextNegotiation {
     this.#keys = new Set();
     this.#incoming = new TextAssembly(Limits.textBytes);
     this.#outgoing = new TextPieces(new Uint8Array());
-    this.#targetTransferTag = serialAdd(this.#targetTransferTag, 1) & 0x7fffffff;
+    this.#targetTransferTag = this.#targetTransferTag % TAG_MAX + 1;
     this.#updateBudget();
   }
 

@@ -6,6 +6,7 @@
  * admitted learn that it was removed.
  */
 import { type Requester, requester } from "../../access/policy.ts";
+import { quoteWord } from "../../base/quoted_words.ts";
 import type { ChapConfig } from "../../config/chap.ts";
 import type { ConnectionEnds } from "../byte_stream.ts";
 import type { Clock } from "../clock.ts";
@@ -67,7 +68,7 @@ export class AdmissionRules implements LoginRules {
     const { chap, redirect, comment: alias } = target.config;
     if (redirect === undefined) return this.#admission(chap, { alias });
     const where = `${redirect.isPermanent ? "permanently" : "temporarily"} at ${redirect.targetAddress}`;
-    const message = `login of "${initiatorName}" redirected: [${target.config.name}] is ${where}`;
+    const message = `login of ${quoteWord(initiatorName)} redirected: [${target.config.name}] is ${where}`;
     return this.#admission(chap, { refusal: redirected(redirect, message) });
   }
 

@@ -2,6 +2,7 @@ import type { Redirection } from "../../config/redirection.ts";
 import { LoginStatus } from "./login_status.ts";
 import type { RejectReason } from "./reject_reason.ts";
 import type { RefusalReason } from "../events/refusal_reason.ts";
+import { quoteWord } from "../../base/quoted_words.ts";
 import { errorMessage } from "../../base/error_message.ts";
 
 /**
@@ -66,7 +67,9 @@ export function loginRefused(
   initiatorName: string | undefined,
   { reason, rule }: LoginRefusal,
 ): ProtocolError {
-  const message = `login${initiatorName === undefined ? "" : ` of "${initiatorName}"`} refused: ${rule}`;
+  const message = `login${
+    initiatorName === undefined ? "" : ` of ${quoteWord(initiatorName)}`
+  } refused: ${rule}`;
   return new ProtocolError({ kind: "login", status, reason, rule }, message);
 }
 

@@ -51,6 +51,16 @@ function decodePair(item: Uint8Array): KeyValue | string {
   }
 }
 
+/** Returns the first key that has more than one pair; undefined when there is none. */
+export function findRepeatedKey(pairs: readonly KeyValue[]): string | undefined {
+  const keys = new Set<string>();
+  for (const [key] of pairs) {
+    if (keys.has(key)) return key;
+    keys.add(key);
+  }
+  return undefined;
+}
+
 function malformed(item: string): string {
   return `Text ${JSON.stringify(item.slice(0, KEY_BYTES_MAX))} is not a key=value pair`;
 }

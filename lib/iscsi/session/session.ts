@@ -3,6 +3,7 @@
  * order of its commands, the tasks that are not answered, and the I_T nexus.
  */
 import { serialDistance } from "../../bytes/serial_number.ts";
+import { formatInitiatorName } from "../../config/iscsi_name.ts";
 import type { Nexus } from "../../scsi/nexus.ts";
 import { type CommandReceiver, CommandWindow } from "./command_window.ts";
 import type { EventDetails, EventKind } from "../events/event_log.ts";
@@ -118,7 +119,7 @@ export class Session {
   /** The session, as messages name it. */
   get description(): string {
     const what = this.target === undefined ? "discovery" : `[${this.target.config.name}]`;
-    return `${this.ends.peerAddress} (${this.identity.initiatorName}) at ${what}`;
+    return `${this.ends.peerAddress} (${formatInitiatorName(this.identity.initiatorName)}) at ${what}`;
   }
 
   /** Returns the session, as events name it for programs. */

@@ -11,7 +11,7 @@
  * ```
  */
 import { readUint16, writeUint16 } from "../../bytes/big_endian.ts";
-import { foldIscsiName, iscsiNameProblem } from "../../config/iscsi_name.ts";
+import { foldIscsiName, initiatorNameProblem } from "../../config/iscsi_name.ts";
 
 const PROTOCOL_ISCSI = 0x5;
 /** With the reserved bits above it, which must be zero. */
@@ -82,7 +82,7 @@ export function decodeTransportId(
 function parseName(format: number, text: string): TransportId | undefined {
   switch (format) {
     case FORMAT_NAME: {
-      const initiatorName = toIscsiName(text);
+      const initiatorName = toInitiatorName(text);
       return initiatorName === undefined ? undefined : { kind: "initiator", initiatorName };
     }
     case FORMAT_PORT: {
@@ -94,16 +94,16 @@ function parseName(format: number, text: string): TransportId | undefined {
   }
 }
 
-function toIscsiName(text: string): string | undefined {
+function toInitiatorName(text: string): string | undefined {
   const name = foldIscsiName(text);
-  return iscsiNameProblem(name) === undefined ? name : undefined;
+  return initiatorNameProblem(name) === undefined ? name : undefined;
 }
 
 /** Normalizes the name of a port; undefined when the text is not a valid one. */
 export function toInitiatorPort(text: string): string | undefined {
   const separator = text.lastIndexOf(SEPARATOR);
   if (separator === -1) return undefined;
-  const name = toIscsiName(text.slice(0, separator));
+  const name = toInitiatorName(text.slice(0, separator));
   const isid = text.slice(separator + SEPARATOR.length).toLowerCase();
   if (name === undefined || isid.length > ISID_DIGITS || !/^[0-9a-f]+$/.test(isid)) return undefined;
   return `${name}${SEPARATOR}${isid.padStart(ISID_DIGITS, "0")}`;

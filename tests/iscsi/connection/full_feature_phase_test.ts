@@ -564,6 +564,25 @@ Deno.test("a text request without tag begins anew, whatever became of the exchan
     await assertRejectedWith(initiator, RejectReason.protocolError, stale, drainByText);
   }));
 
+Deno.test("a text request with tag 0 begins an exchange like one without tag, every time", () =>
+  withHarness({}, async (harness) => {
+    const initiator = harness.connect();
+    await initiator.login({ targetName: undefined });
+    const text = encodeText([["SendTargets", "All"]]);
+    for (const isFinal of [true, false, true]) {
+      const request = { ...numbered(initiator), isFinal, targetTransferTag: 0, text };
+      const answer = await initiator.exchange(request.initiatorTaskTag, textRequest(request));
+      assertEquals([answer.opcode, answer.isFinal, decodeText(answer.data).length], [
+        Opcode.textResponse,
+        isFinal,
+        2,
+      ]);
+      assertEquals([NO_TAG, 0].includes(answer.targetTransferTag), isFinal);
+    }
+    const overlooked = harness.events.filter(({ message }) => message.includes("overlooked"));
+    assertEquals(overlooked.map(({ level }) => level), ["debug"]);
+  }));
+
 Deno.test("text that cannot be is rejected, and the session goes on", () =>
   withDiscovery(async (initiator) => {
     const texts = [

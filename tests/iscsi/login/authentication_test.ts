@@ -282,12 +282,38 @@ Deno.test("a target proposes AuthMethod to an initiator that waits for it, once 
     assertEquals(statusOf(await say(again, [["AuthMethod", "CHAP"]])), "0200");
   }));
 
+Deno.test("an initiator may send CHAP_A together with its offer of CHAP", () =>
+  withHarness({ targets: [GUARDED, { name: "open" }] }, async (harness) => {
+    for (const [name, method] of [["disk", "CHAP,None"], ["disk", "CHAP"], ["open", "CHAP"]] as const) {
+      const initiator = harness.connect();
+      const first = await say(initiator, [...greeting(nameOf(name), method), ["CHAP_A", "7,5"]]);
+      const answers = decodeText(first.data);
+      assertEquals(answers.map(([key]) => key), [
+        "TargetPortalGroupTag",
+        "AuthMethod",
+        "CHAP_A",
+        "CHAP_I",
+        "CHAP_C",
+      ]);
+      const [, , algorithm, identifier, challenge] = answers.map(([, value]) => value);
+      assertEquals(algorithm, "7");
+      const response = chapHash("7", Number(identifier), BOB.secret, fromHexValue(challenge!)).toHex();
+      const last = await say(initiator, [["CHAP_N", "bob"], ["CHAP_R", `0x${response}`]], Stage.fullFeature);
+      assertEquals([last.flags, statusOf(last)], [0x83, "0000"]);
+    }
+    const wrong = harness.connect();
+    await say(wrong, [...greeting(nameOf()), ["CHAP_A", "5"]]);
+    assertEquals(statusOf(await say(wrong, [["CHAP_N", "bob"], ["CHAP_R", "0x00"]])), "0201");
+  }));
+
 Deno.test("0200 and 0207: keys of CHAP where they have no place", () =>
   withHarness({ targets: [GUARDED, { name: "open" }] }, async (harness) => {
     const [hello, open] = [greeting(nameOf()), greeting(nameOf("open"))];
     const challenge: TextPairs = [["CHAP_A", "5"]];
     const rows: readonly [string, readonly TextPairs[]][] = [
-      ["0200", [[...hello, ...challenge]]],
+      // None is chosen.
+      ["0200", [[...open, ...challenge]]],
+      ["0200", [[...hello, ["CHAP_N", "bob"], ["CHAP_R", "0x00"]]]],
       ["0200", [open.slice(0, 2), challenge]],
       ["0200", [hello, [["CHAP_N", "bob"], ["CHAP_R", "0x00"]]]],
       ["0200", [hello, challenge, challenge]],

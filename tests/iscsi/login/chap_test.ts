@@ -240,11 +240,6 @@ Deno.test("0200: keys out of turn", () => {
   assertEquals(done.proved?.name, "bob");
 });
 
-Deno.test("0200: a key comes twice", () => {
-  assertEquals(statusOf(begun({}, false).receive([["CHAP_A", "5"], ["CHAP_A", "5"]])), "0200");
-  assertEquals(statusOf(begun().receive([...PROOF, PROOF[0]!])), "0200");
-});
-
 Deno.test("0207: a key is missing", () => {
   for (const pairs of [[PROOF[0]!], [PROOF[1]!], [...PROOF, MUTUAL[0]!], [...PROOF, MUTUAL[1]!], MUTUAL]) {
     assertEquals(statusOf(begun().receive(pairs)), "0207", JSON.stringify(pairs));

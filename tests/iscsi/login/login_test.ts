@@ -239,7 +239,41 @@ testRefusal("0200: the text has 10,000 keys, or more than 65536 bytes over its p
 });
 
 testRefusal("0200: a key comes twice, or where it has no place", async (harness) => {
-  await assertRefused(harness, "0200", { pairs: [...NORMAL, ["InitialR2T", "No"], ["InitialR2T", "No"]] });
+  // In one text, whatever the key and its values.
+  const once: TextPairs = [
+    ...NORMAL,
+    ["SessionType", "Normal"],
+    ["InitiatorAlias", "a"],
+    ["X-a", "1"],
+    [
+      "HeaderDigest",
+      "None",
+    ],
+    ["MaxRecvDataSegmentLength", "8192"],
+    ["AuthMethod", "None"],
+    ["TaskReporting", "Reject"],
+  ];
+  for (const [key, value] of once) {
+    await assertRefused(harness, "0200", { pairs: [...once, [key, value]] });
+    // The two are in different PDUs of a text that is continued (C).
+    const text = encodeText([...once, [key, value]]);
+    const piece: Step = { next: undefined, text: text.subarray(0, 250), isContinued: true };
+    await assertRefused(harness, "0200", piece, { text: text.subarray(250) });
+    assertEquals(harness.node.snapshot().refusals.recent[0]!.rule, `${key} is sent twice`);
+  }
+  // In two texts of one stage: except names and the session type, as they were.
+  for (const [key, value] of once.slice(3, -1)) {
+    await assertRefused(harness, "0200", { next: undefined, pairs: once }, { pairs: [[key, value]] });
+  }
+  for (const [key, value] of once.slice(0, 3)) {
+    await assertRefused(harness, "0200", { next: undefined, pairs: once }, { pairs: [[key, `${value}x`]] });
+  }
+  const challenged: TextPairs = [...INITIATOR, ["TargetName", nameOf("guarded")], ["AuthMethod", "CHAP"]];
+  const security: Step = { stage: Stage.security, next: undefined };
+  await assertRefused(harness, "0200", { ...security, pairs: challenged }, {
+    ...security,
+    pairs: [["CHAP_A", "5"], ["CHAP_A", "5"]],
+  });
   await assertRefused(harness, "0200", { pairs: [...NORMAL, ["SendTargets", "All"]] });
   await assertRefused(harness, "0200", { pairs: [...NORMAL, ["AuthMethod", "CHAP"]] });
   await assertRefused(harness, "0200", {
@@ -267,7 +301,9 @@ testRefusal("0200: a name is no iSCSI name (4.2.7)", async (harness) => {
       "",
       "disk",
       "iqn.2011-7.com.example",
-      "iqn.2011-07.com.exa mple",
+      "iqn.2011-07.com.example:a\n",
+      "iqn.2011-07.com.example:a\x1b[31m",
+      "iqn.2011-07.com.example:a ",
       `iqn.2011-07.com.${"a".repeat(220)}`,
     ]
   ) {
@@ -315,12 +351,25 @@ testRefusal("0200: transition and continuation are asked for at once (11.12.2)",
   await assertRefused(harness, "0200", { pairs: NORMAL, isContinued: true });
 });
 
-testRefusal("0200: ISID, TSIH or CID change within a login (11.12)", async (harness) => {
+testRefusal("0200: the ISID changes within a login (11.12)", async (harness) => {
   const first: Step = { next: undefined, pairs: NORMAL };
   await assertRefused(harness, "0200", first, { isid: Uint8Array.of(0x80, 0, 0, 0, 0, 9) });
-  await assertRefused(harness, "0200", first, { tsih: 1 });
-  await assertRefused(harness, "0200", first, { connectionId: 1 });
 });
+
+Deno.test("a login whose requests have different TSIHs and CIDs gets those of the first (11.12.6, 11.12.7)", () =>
+  withHarness({}, async (harness) => {
+    const initiator = harness.connect();
+    await answer(initiator, { next: undefined, pairs: NORMAL, connectionId: 7 });
+    await answer(initiator, { next: undefined, tsih: 99, connectionId: 8 });
+    assertEquals(statusOf(await answer(initiator, { connectionId: 9 })), "0000");
+    const [session] = harness.node.snapshot().sessions;
+    assertEquals(session!.connections.map(({ cid }) => cid), [7]);
+    const overlooked = harness.events.filter(({ message }) => message.includes("overlooked"));
+    assertEquals(overlooked.map(({ level, message }) => [level, message.split(": ").at(-1)]), [
+      ["debug", "a Login Request changes its TSIH"],
+      ["debug", "a Login Request changes its CID"],
+    ]);
+  }));
 
 Deno.test("a login whose requests have different task tags succeeds, and each is answered with its own", () =>
   withHarness({}, async (harness) => {
@@ -335,6 +384,17 @@ Deno.test("a login whose requests have different task tags succeeds, and each is
     ]]);
   }));
 
+Deno.test("a Login Request is immediate, whether or not its I bit is set (11.12)", () =>
+  withHarness({}, async (harness) => {
+    const initiator = harness.connect();
+    const spoil = (header: Uint8Array): void => void (header[0]! &= 0xbf);
+    for (const step of [{ next: undefined, pairs: NORMAL }, {}]) {
+      assertEquals(statusOf(await answer(initiator, { ...step, spoil })), "0000");
+    }
+    // It has used up no CmdSN.
+    await initiator.nop();
+  }));
+
 Deno.test("AuthMethod=None in the operational stage is answered where nothing is asked for, and only there", () =>
   withHarness({ targets: [{}, GUARDED] }, async (harness) => {
     const pdu = await answer(harness.connect(), { pairs: [...NORMAL, ["AuthMethod", "None"]] });
@@ -342,6 +402,29 @@ Deno.test("AuthMethod=None in the operational stage is answered where nothing is
     assertEquals(decodeText(pdu.data).filter(([key]) => key === "AuthMethod"), [["AuthMethod", "None"]]);
     const guarded: TextPairs = [...INITIATOR, ["TargetName", nameOf("guarded")], ["AuthMethod", "None"]];
     await assertRefused(harness, "0200", { pairs: guarded });
+  }));
+
+Deno.test("AuthMethod=None in both stages is answered in both where nothing is asked for, proposed or not", () =>
+  withHarness({}, async (harness) => {
+    const security: Step = { stage: Stage.security, next: Stage.operational };
+    for (const isProposed of [false, true]) {
+      const initiator = harness.connect();
+      const steps = isProposed
+        ? [{ ...security, next: undefined, pairs: NORMAL }, { ...security, pairs: [["AuthMethod", "None"]] }]
+        : [{ ...security, pairs: [...NORMAL, ["AuthMethod", "None"]] }];
+      for (const step of steps) assertEquals(statusOf(await answer(initiator, step as Step)), "0000");
+      const last = await answer(initiator, { pairs: [["AuthMethod", "None"]] });
+      assertEquals(statusOf(last), "0000");
+      assertEquals(decodeText(last.data).at(-1), ["AuthMethod", "None"]);
+    }
+  }));
+
+Deno.test("a discovery session may name its target by an empty text, which is none", () =>
+  withHarness({}, async (harness) => {
+    const pdu = await answer(harness.connect(), { pairs: [...DISCOVERY, ["TargetName", ""]] });
+    assertEquals(statusOf(pdu), "0000");
+    assertEquals(harness.events.at(-2)!.message, "10.0.0.2: overlooked: its TargetName is empty");
+    await assertRefused(harness, "0200", { pairs: [...INITIATOR, ["TargetName", ""]] });
   }));
 
 testRefusal("0200: text comes while ours is not complete", async (harness) => {

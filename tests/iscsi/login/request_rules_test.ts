@@ -1,6 +1,10 @@
 /** The rules for the header of Login Requests (RFC 7143, 11.12), without a connection. */
 import { assertEquals } from "@std/assert";
-import { findContradiction, findStageFault } from "../../../lib/iscsi/login/request_rules.ts";
+import {
+  findContradiction,
+  findHarmlessChanges,
+  findStageFault,
+} from "../../../lib/iscsi/login/request_rules.ts";
 import { type LoginRequest, LoginStage } from "../../../lib/iscsi/pdu/initiator_pdus.ts";
 
 const FIRST: LoginRequest = {
@@ -19,19 +23,26 @@ const FIRST: LoginRequest = {
   data: new Uint8Array(),
 };
 
-Deno.test("findContradiction() compares ISID, TSIH and CID with the first request, and nothing else", () => {
+Deno.test("findContradiction() compares the ISID with that of the first request, and nothing else", () => {
   const rows = [
     [{}, undefined],
-    [{ cmdSN: 9, expStatSN: 9, initiatorTaskTag: 9, versionMin: 9 }, undefined],
+    [{ cmdSN: 9, expStatSN: 9, initiatorTaskTag: 9, versionMin: 9, tsih: 9, cid: 9 }, undefined],
     [{ isid: 9 }, "Login Request changes its ISID"],
-    [{ tsih: 9 }, "Login Request changes its TSIH"],
-    [{ cid: 9 }, "Login Request changes its CID"],
   ] as const;
   for (const [changes, message] of rows) {
     assertEquals(findContradiction(FIRST, { ...FIRST, ...changes })?.message, message);
   }
   const late = { ...FIRST, versionMin: 1 };
   assertEquals(findContradiction(late, FIRST)?.message, "Version 1 is not supported");
+});
+
+Deno.test("findHarmlessChanges() returns a sentence for each of the fields on which nothing depends", () => {
+  assertEquals(findHarmlessChanges(FIRST, { ...FIRST, cmdSN: 9, expStatSN: 9, versionMin: 9 }), []);
+  assertEquals(findHarmlessChanges(FIRST, { ...FIRST, initiatorTaskTag: 9, tsih: 9, cid: 9 }), [
+    "a Login Request changes its initiator task tag",
+    "a Login Request changes its TSIH",
+    "a Login Request changes its CID",
+  ]);
 });
 
 Deno.test("findStageFault() allows every transition to a later stage, and no other", () => {

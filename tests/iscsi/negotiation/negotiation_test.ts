@@ -48,7 +48,8 @@ const KEYS: Readonly<Record<string, Row>> = {
     "8": "8",
     "65535": "8",
     "0": "Reject",
-    "65536": "Reject",
+    "65536": "8",
+    "4294967296": "8",
   }],
   SendTargets: ["full", {}],
   TargetName: ["any", { "iqn.2000-01.a:b": "none" }],
@@ -70,7 +71,8 @@ const KEYS: Readonly<Record<string, Row>> = {
     "16777215": "none",
     "0x200": "none",
     "511": "Reject",
-    "16777216": "Reject",
+    "16777216": "none",
+    "0xffffffff": "none",
     "0": "Reject",
     "512~1024": "Reject",
   }],
@@ -80,7 +82,7 @@ const KEYS: Readonly<Record<string, Row>> = {
     "0x1000": "4096",
     "16777215": "1048576",
     "511": "Reject",
-    "16777216": "Reject",
+    "16777216": "1048576",
   }],
   FirstBurstLength: ["operational", {
     "512": "512",
@@ -88,7 +90,7 @@ const KEYS: Readonly<Record<string, Row>> = {
     "16777215": "262144",
     "511": "Reject",
     "0": "Reject",
-    "16777216": "Reject",
+    "16777216": "262144",
   }],
   DefaultTime2Wait: ["operational", {
     "0": "0",
@@ -97,17 +99,17 @@ const KEYS: Readonly<Record<string, Row>> = {
     "3601": "Reject",
     "-1": "Reject",
   }],
-  DefaultTime2Retain: ["operational", { "0": "0", "20": "0", "3600": "0", "3601": "Reject" }],
+  DefaultTime2Retain: ["operational", { "0": "0", "20": "0", "3600": "0", "3601": "0", "-1": "Reject" }],
   MaxOutstandingR2T: ["operational", {
     "1": "1",
     "8": "8",
     "65535": "8",
     "0": "Reject",
-    "65536": "Reject",
+    "65536": "8",
   }],
   DataPDUInOrder: ["operational", IN_ORDER],
   DataSequenceInOrder: ["operational", IN_ORDER],
-  ErrorRecoveryLevel: ["operational", { "0": "0", "1": "0", "2": "0", "3": "Reject" }],
+  ErrorRecoveryLevel: ["operational", { "0": "0", "1": "0", "2": "0", "3": "0", "-1": "Reject" }],
   "X#NodeArchitecture": ["any", {
     "ExampleOS/v1234,ExampleInc_SW_Initiator/1.05a": "none",
     ["x".repeat(255)]: "none",
@@ -119,7 +121,14 @@ const KEYS: Readonly<Record<string, Row>> = {
     "FastAbort,ResponseFence,RFC3720": "RFC3720",
     FastAbort: "Reject",
   }],
-  iSCSIProtocolLevel: ["operational", { "0": "0", "1": "1", "2": "2", "31": "2", "32": "Reject" }],
+  iSCSIProtocolLevel: ["operational", {
+    "0": "0",
+    "1": "1",
+    "2": "2",
+    "31": "2",
+    "32": "2",
+    "1.5": "Reject",
+  }],
   // 13.25: never NotUnderstood.
   IFMarker: ["operational", { Yes: "No", No: "No" }],
   OFMarker: ["operational", { Yes: "No", No: "No" }],
@@ -183,6 +192,21 @@ Deno.test("answer() to AuthMethod=None after the security stage is None, once, w
     negotiation.answer([["AuthMethod", "CHAP,None"]], "operational"),
     "AuthMethod is not allowed after the security stage",
   );
+});
+
+Deno.test("answer() to AuthMethod=None again is None in another stage, unless CHAP was chosen", () => {
+  const chosen = new Negotiation();
+  assertEquals(chosen.answer([["AuthMethod", "CHAP,None"]], "security"), [["AuthMethod", "None"]]);
+  assertEquals(chosen.answer([["AuthMethod", "None"]], "security"), "AuthMethod is sent twice");
+  assertEquals(chosen.answer([["AuthMethod", "None"]], "operational"), [["AuthMethod", "None"]]);
+  assertEquals(chosen.answer([["AuthMethod", "None"]], "operational"), "AuthMethod is sent twice");
+  const selected = new Negotiation();
+  selected.assume("AuthMethod", "None", "security");
+  assertEquals(selected.answer([["AuthMethod", "None"]], "security"), "AuthMethod is sent twice");
+  assertEquals(selected.answer([["AuthMethod", "None"]], "operational"), [["AuthMethod", "None"]]);
+  const other = new Negotiation();
+  assertEquals(other.answer([["AuthMethod", "CHAP"]], "security"), [["AuthMethod", "CHAP"]]);
+  assertEquals(other.answer([["AuthMethod", "None"]], "operational"), "AuthMethod is sent twice");
 });
 
 Deno.test("this test knows every key of the table, and no other", () => {
@@ -267,15 +291,52 @@ Deno.test("keys that the leading connection settles are irrelevant to those that
     "iSCSIProtocolLevel",
   ]);
   assertEquals(negotiation.sessionParameters(), new Negotiation().sessionParameters());
+  for (const key of irrelevant) {
+    assertEquals(negotiation.answer([[key, "1"]], "operational"), `${key} is sent twice`);
+  }
 });
 
-Deno.test("answer() does not understand other keys, however often, in any stage, and goes on", () => {
+Deno.test("answer() does not understand other keys, once in each stage, and goes on", () => {
+  const pairs = [
+    "X-com.example.key",
+    "toString",
+    "__proto__",
+    "constructor",
+    "SessionTyp",
+    "initiatorname",
+    "X#a",
+  ];
+  const offers = pairs.map((key) => [key, "1"] as const);
+  const negotiation = new Negotiation();
   for (const stage of STAGES) {
-    const pairs = ["X-com.example.key", "toString", "__proto__", "constructor", "SessionTyp", "X#a"];
-    const negotiation = new Negotiation();
-    const offers = [...pairs, ...pairs].map((key) => [key, "1"] as const);
     assertEquals(negotiation.answer(offers, stage), offers.map(([key]) => [key, "NotUnderstood"]));
+    // Full-feature phase: see TextNegotiation.
+    if (stage === "full") continue;
+    for (const offer of offers) assertEquals(negotiation.answer([offer], stage), `${offer[0]} is sent twice`);
   }
+});
+
+Deno.test("answer() remembers 256 unknown keys of a login, and refuses one more", () => {
+  const negotiation = new Negotiation();
+  const offers = Array.from({ length: 256 }, (_, index) => [`X-${index}`, ""] as const);
+  assert(Array.isArray(negotiation.answer(offers, "security")));
+  assert(Array.isArray(negotiation.answer(offers, "operational")));
+  assertEquals(negotiation.answer([["X-a", ""]], "operational"), "Login has more than 256 unknown keys");
+});
+
+Deno.test("Negotiation reports offers above the range of their key, and keeps to the range", () => {
+  const overlooked: string[] = [];
+  const negotiation = new Negotiation((what) => overlooked.push(what));
+  negotiation.answer(
+    [["MaxRecvDataSegmentLength", "16777216"], ["MaxBurstLength", "16777216"]],
+    "operational",
+  );
+  assertEquals(overlooked, [
+    "its MaxRecvDataSegmentLength is greater than the standard permits",
+    "its MaxBurstLength is greater than the standard permits",
+  ]);
+  assertEquals(negotiation.connectionParameters().initiatorMaxRecvDataSegmentLength, 16_777_215);
+  assertEquals(negotiation.sessionParameters().maxBurstLength, 1_048_576);
 });
 
 Deno.test("answer() answers in the order of the offers and keeps what it settled", () => {

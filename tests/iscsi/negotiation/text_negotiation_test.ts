@@ -17,6 +17,7 @@ function beside(): { text: TextNegotiation; keptBytes: () => number; others: Tex
   others.change(0, othersBytes);
   const text = new TextNegotiation({
     negotiation: new Negotiation(),
+    overlooked: () => {},
     textBudget: others,
     sendTargets: (value) => [["TargetName", value.repeat(10)]],
   });

@@ -96,6 +96,11 @@ const RESPONSE: TextPairs = [["CHAP_N", "bob"], ["CHAP_R", "0x00"]];
 const LONG = "x".repeat(300);
 const NO_STAGE = "it skips the security stage, but CHAP is required";
 
+/** Returns keys that no standard has. */
+function unknownKeys(first: number, count: number): TextPairs {
+  return Array.from({ length: count }, (_, index) => [`X-${first + index}`, ""]);
+}
+
 /** Options without CHAP: an initiator that is refused for another reason is refused at once. */
 const OPEN: HarnessOptions = {
   targets: [{}, { name: "listed", initiators: ["iqn.2000-01.a:b"] }, {
@@ -155,8 +160,10 @@ const ROWS: Readonly<Record<string, (harness: Harness) => Promise<void>>> = {
   "CHAP_A is sent without AuthMethod=CHAP": (harness) =>
     say(harness, [security([...NORMAL, ["CHAP_A", "5"]])]),
   "Login Request has no InitiatorName": (harness) => say(harness, [{ pairs: NORMAL.slice(1) }]),
-  'InitiatorName "a b" is not an iSCSI name: name contains " "': (harness) =>
-    say(harness, [{ pairs: [["InitiatorName", "a b"], ...NORMAL.slice(1)] }]),
+  'InitiatorName "iqn.2000-01.a:b " is not an iSCSI name: name ends with a space': (harness) =>
+    say(harness, [{ pairs: [["InitiatorName", "iqn.2000-01.a:b "], ...NORMAL.slice(1)] }]),
+  'TargetName "iqn.2000-01.a:b c" is not an iSCSI name: name contains " "': (harness) =>
+    say(harness, [{ pairs: [...WHO, ["TargetName", "iqn.2000-01.a:b c"]] }]),
   [`TargetName "${LONG.slice(0, 255)}" is not an iSCSI name: name is longer than 223 bytes`]: (harness) =>
     say(harness, [{ pairs: [...WHO, ["TargetName", LONG]] }]),
   "NOP-Out is not allowed during login": async (harness) => {
@@ -188,8 +195,12 @@ const ROWS: Readonly<Record<string, (harness: Harness) => Promise<void>>> = {
     await harness.connect().send(bytes);
     await settle();
   },
-  "A CHAP key is sent twice": (harness) =>
+  "CHAP_A is sent twice": (harness) =>
     say(harness, [security(CHAP_METHOD), security([["CHAP_A", "5"], ["CHAP_A", "5"]])]),
+  "Login has more than 256 unknown keys": (harness) =>
+    say(harness, [{ ...STAY, pairs: [...NORMAL, ...unknownKeys(0, 200)] }, STAY, {
+      pairs: unknownKeys(200, 57),
+    }]),
   "CHAP_N is sent out of turn": (harness) =>
     say(harness, [security(CHAP_METHOD), security([["CHAP_N", "bob"]])]),
   "CHAP_R is missing": (harness) => say(harness, [...CHAP_TURN, security([["CHAP_N", "bob"]])]),
@@ -421,6 +432,11 @@ const NO_RULES = [
   "Additional header segment",
   "AuthMethod=None is sent after",
   "a Login Request changes its",
+  "initiator task tag",
+  "its \0 is greater than the standard permits",
+  "its TargetName is empty",
+  "its name has a form that",
+  "CHAP begins together with",
   "DataACK ",
   "Login Request is not allowed in full-feature phase",
   "Login request in full-feature phase",

@@ -25,6 +25,20 @@ Deno.test("parseReservations() reads what formatReservations() writes, but for P
   assertEquals(parseReservations(formatReservations(shared)), shared);
 });
 
+Deno.test("parseReservations() reads back the ports of initiators with odd names", () => {
+  for (const rest of ["web server 1", "vm(1), $x", 'a "b" \\', "b\u00fcro \u732b", "strasse"]) {
+    const initiatorPort = `iqn.2008-11.org.linux-kvm:${rest},i,0x400001370000`;
+    const registration = { initiatorPort, targetPort: 1, key: KEY };
+    const state: PersistentState = {
+      ...STATE,
+      generation: 0,
+      registrations: new Map([[`1,${initiatorPort}`, registration]]),
+      reservation: { type: "exclusiveAccess", holder: `1,${initiatorPort}` },
+    };
+    assertEquals(parseReservations(formatReservations(state)), state);
+  }
+});
+
 Deno.test("formatReservations() saves nothing of a state that does not persist", () => {
   assertEquals(parseReservations(formatReservations({ ...STATE, persists: false })), UNRESERVED);
 });

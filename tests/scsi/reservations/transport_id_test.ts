@@ -43,6 +43,17 @@ Deno.test("decodeTransportId() folds names, and reads the name alone in format 0
   assertEquals(toInitiatorPort("iqn.2007-01.TLD.a:b,i,0x23D000001"), "iqn.2007-01.tld.a:b,i,0x00023d000001");
 });
 
+Deno.test("decodeTransportId() reads names with spaces, commas and letters of two bytes, and folds them", () => {
+  for (const rest of ["web server 1", "vm(1)", "a,b", "a,i,0y,i,1", '"b\u00fcro"']) {
+    const initiatorPort = `iqn.2008-11.org.linux-kvm:${rest},i,0x00023d000001`;
+    const id = encodeTransportId(initiatorPort.replace("web", "WEB"));
+    assertEquals(decodeTransportId(id)?.id, { kind: "port", initiatorPort });
+    assertEquals(initiatorNameOf(initiatorPort), `iqn.2008-11.org.linux-kvm:${rest}`);
+  }
+  const ambiguous = encodeTransportId("iqn.2008-11.org.linux-kvm:a,i,0x1,i,0x00023d000001");
+  assertEquals(decodeTransportId(ambiguous), undefined);
+});
+
 Deno.test("decodeTransportId() takes nothing else", () => {
   const good = encodeTransportId("iqn.2007-01.tld.a:b,i,0x400001370000");
   for (let length = 0; length < good.length; length++) {

@@ -1,11 +1,12 @@
 /**
  * Makes `dist/release`: an archive for each kind of machine, and their sums: `deno task release`.
  *
- * An archive has the program and the files that it carries, for those who want to read or package them. The same source,
- * Deno and bases give the same archives: names are sorted, owners and times fixed.
+ * An archive has the program and the files that it carries, for those who want to read or package them. The same
+ * source, Deno and bases give the same archives: names are sorted, owners and times fixed.
  */
 import { dirname, join } from "@std/path";
 import denoConfig from "../deno.json" with { type: "json" };
+import { COMMANDS } from "../lib/cli/commands.ts";
 import { COMPLETIONS } from "../lib/cli/completion.ts";
 import { SHIPPED_FILES } from "../lib/cli/shipped_files.ts";
 import { compileProgram, explainBases, ROOT, withBundle } from "./compile.ts";
@@ -17,7 +18,7 @@ const USAGE = `Usage: deno task release [--base FILE]... [--machine ${MACHINE_NA
   --base     a base of "deno compile"; the file says for which machine. Without one it is downloaded
   --machine  make the archive of this machine only`;
 
-/** What to release. */
+/** The machines of a release, and their bases. */
 export interface Release {
   readonly machines: readonly Machine[];
   readonly bases: Readonly<Partial<Record<Machine, string>>>;
@@ -76,7 +77,7 @@ export function archivedFiles(): ArchivedFile[] {
     ...Object.entries(COMPLETIONS).map(([shell, script]): ArchivedFile => ({
       path: shell === "zsh" ? "completions/_iscsi" : `completions/iscsi.${shell}`,
       mode: FILE_MODE,
-      content: { text: script() },
+      content: { text: script(COMMANDS) },
     })),
   ];
 }

@@ -1,12 +1,29 @@
 import type { Command } from "./command.ts";
-import { COMMANDS } from "./commands.ts";
 import { type Option, type OptionName, OPTIONS } from "./options.ts";
 
 const OPTION_ROWS: readonly Option[] = Object.values(OPTIONS);
 
+/** The functions that the completion uses. */
+const HELPERS = `# Removes the part before which bash cuts the word from what is proposed.
+_iscsi_trim() {
+    local breaks='' prefix=''
+    [[ $COMP_WORDBREAKS == *:* ]] && breaks=:
+    [[ $COMP_WORDBREAKS == *=* ]] && breaks+='='
+    [[ -n $breaks && $word == *["$breaks"]* ]] && prefix=\${word%"\${word##*["$breaks"]}"}
+    COMPREPLY=("\${COMPREPLY[@]#"$prefix"}")
+}
+
+# Prints names of the conf and of the running server.
+_iscsi_names() {
+    "$program" completion "$1" "\${place[@]}" 2>/dev/null
+}
+
+complete -F _iscsi iscsi
+`;
+
 /** Returns the completion of bash. */
-export function bashCompletion(): string {
-  const names = COMMANDS.map(({ name }) => name).join(" ");
+export function bashCompletion(commands: readonly Command[]): string {
+  const names = commands.map(({ name }) => name).join(" ");
   return `# Bash completion of iscsi(8), made by "iscsi completion bash"
 
 _iscsi() {
@@ -52,16 +69,12 @@ ${optionCases()}
         case "$command$arguments" in
             '') words='${names} help' ;;
             help) words='${names}' ;;
-${argumentCases()}
+${commands.flatMap(argumentCase).join("\n")}
         esac
         if [[ -z $words || $word == -* ]]; then
             case $command in
                 '') words='${flagsOf(["help", "version"])}' ;;
-${
-    COMMANDS.map(({ name, options }) =>
-      `                ${name}) words='${flagsOf([...options, "help"])}' ;;`
-    ).join("\n")
-  }
+${commands.map(optionsCase).join("\n")}
             esac
         fi
     fi
@@ -69,22 +82,7 @@ ${
     _iscsi_trim
 }
 
-# Removes the part before which bash cuts the word from what is proposed.
-_iscsi_trim() {
-    local breaks='' prefix=''
-    [[ $COMP_WORDBREAKS == *:* ]] && breaks=:
-    [[ $COMP_WORDBREAKS == *=* ]] && breaks+='='
-    [[ -n $breaks && $word == *["$breaks"]* ]] && prefix=\${word%"\${word##*["$breaks"]}"}
-    COMPREPLY=("\${COMPREPLY[@]#"$prefix"}")
-}
-
-# Prints names of the conf and of the running server.
-_iscsi_names() {
-    "$program" completion "$1" "\${place[@]}" 2>/dev/null
-}
-
-complete -F _iscsi iscsi
-`;
+${HELPERS}`;
 }
 
 function isValueMandatory({ value, isValueOptional }: Option): boolean {
@@ -119,8 +117,8 @@ function optionCases(): string {
   return [...choices, ...paths("FILE", "-f"), ...paths("FOLDER", "-d")].join("\n");
 }
 
-function argumentCases(): string {
-  return COMMANDS.flatMap(argumentCase).join("\n");
+function optionsCase({ name, options }: Command): string {
+  return `                ${name}) words='${flagsOf([...options, "help"])}' ;;`;
 }
 
 function argumentCase({ name, arguments: taken }: Command): string[] {

@@ -129,7 +129,7 @@ export const COMMANDS: readonly Command[] = [
     ],
     options: ["root", "init", "dryRun", "json"],
     rights: ["read", "write", "sys"],
-    load: async () => (await import("./install.ts")).install,
+    load: async () => (await import("./install.ts")).install(COMMANDS),
   },
   {
     name: "completion",
@@ -143,7 +143,7 @@ export const COMMANDS: readonly Command[] = [
     arguments: { syntax: "bash|fish|zsh|targets|sessions", min: 1, max: 1, words: COMPLETION_WORDS },
     options: ["conf", "storage"],
     rights: CLIENT_RIGHTS,
-    load: async () => (await import("./completion.ts")).completion,
+    load: async () => (await import("./completion.ts")).completion(COMMANDS),
   },
   {
     name: "secret",

@@ -1,6 +1,7 @@
 import { ControlError } from "../control/control_error.ts";
 import type { NodeSnapshot } from "../iscsi/node/node_snapshot.ts";
 import { bashCompletion } from "./bash_completion.ts";
+import type { Command, RunCommand } from "./command.ts";
 import type { Shell } from "./completion_words.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
@@ -10,28 +11,28 @@ import type { OptionValues } from "./options.ts";
 import { zshCompletion } from "./zsh_completion.ts";
 
 /** The scripts, by shell. */
-export const COMPLETIONS: Readonly<Record<Shell, () => string>> = {
+export const COMPLETIONS: Readonly<Record<Shell, (commands: readonly Command[]) => string>> = {
   bash: bashCompletion,
   fish: fishCompletion,
   zsh: zshCompletion,
 };
 
 /** `iscsi completion`: prints the script of a shell, or the names that the scripts propose. */
-export async function completion(
-  context: Context,
-  options: OptionValues,
-  [word = ""]: readonly string[],
-): Promise<ExitCode> {
-  const script = Object.hasOwn(COMPLETIONS, word) ? COMPLETIONS[word as Shell] : undefined;
-  if (script !== undefined) {
-    context.stdout.write(script());
-    return EXIT_CODES.done.code;
-  }
+export function completion(commands: readonly Command[]): RunCommand {
+  return function complete(context, options, [word = ""]): Promise<ExitCode> {
+    if (!Object.hasOwn(COMPLETIONS, word)) return printNames(context, options, word);
+    context.stdout.write(COMPLETIONS[word as Shell](commands));
+    return Promise.resolve(EXIT_CODES.done.code);
+  };
+}
+
+/** Prints the names of targets or sessions, one a line. */
+async function printNames(context: Context, options: OptionValues, kind: string): Promise<ExitCode> {
   const place = findServer(options, context);
   if ("exitCode" in place) return place.exitCode;
   const node = await askServer(place);
   const targets = (node ?? place.config)?.targets.map(({ name }) => name) ?? [];
-  const names = word === "targets" ? targets : sessionNames(node);
+  const names = kind === "targets" ? targets : sessionNames(node);
   context.stdout.write(names.map((name) => `${name}\n`).join(""));
   return EXIT_CODES.done.code;
 }

@@ -1,9 +1,8 @@
 import type { Command } from "./command.ts";
-import { COMMANDS } from "./commands.ts";
 import { type Option, type OptionName, OPTIONS } from "./options.ts";
 
 /** Returns the completion of fish. */
-export function fishCompletion(): string {
+export function fishCompletion(commands: readonly Command[]): string {
   return `# Fish completion of iscsi(8), made by "iscsi completion fish"
 
 # Prints names of the conf and of the running server.
@@ -24,15 +23,15 @@ function __iscsi_names
 end
 
 complete -c iscsi -f
-${[...programLines(), ...COMMANDS.flatMap(commandLines)].join("\n")}
+${[...programLines(commands), ...commands.flatMap(commandLines)].join("\n")}
 `;
 }
 
-function programLines(): string[] {
+function programLines(commands: readonly Command[]): string[] {
   const start = "__fish_use_subcommand";
-  const names = COMMANDS.map(({ name }) => name).join(" ");
+  const names = commands.map(({ name }) => name).join(" ");
   return [
-    ...COMMANDS.map(({ name, summary }) => line(start, `-a ${name} -d ${quote(summary)}`)),
+    ...commands.map(({ name, summary }) => line(start, `-a ${name} -d ${quote(summary)}`)),
     line(start, `-a help -d ${quote("print the help of a command")}`),
     optionLine(start, "help"),
     optionLine(start, "version"),

@@ -4,6 +4,7 @@ import { DEFAULT_CONF_FILE } from "../config/config.ts";
 import { formatDiagnostic } from "../config/diagnostic.ts";
 import { parseConfig } from "../config/parse_config.ts";
 import { reasonOf } from "../provision/provision_error.ts";
+import type { Command, RunCommand } from "./command.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { findInitSystem, type InitSystem } from "./init_system.ts";
@@ -20,11 +21,12 @@ export interface InstallPlace {
   readonly root: string;
   /** The path of the compiled program. */
   readonly program: string;
+  readonly commands: readonly Command[];
   readonly init: InitSystem | undefined;
   readonly isDryRun: boolean;
 }
 
-/** What an installation did. */
+/** The outcome of an installation. */
 export interface InstallReport {
   readonly init: InitSystem | null;
   readonly files: readonly { readonly action: InstallAction; readonly path: string }[];
@@ -33,17 +35,16 @@ export interface InstallReport {
 }
 
 /** `iscsi install`: puts this program and all that belongs to it where a box expects it. */
-export function install(context: Context, options: OptionValues): Promise<ExitCode> {
-  return Promise.resolve(installProgram(context, options, {
-    program: Deno.build.standalone ? Deno.execPath() : undefined,
-  }));
+export function install(commands: readonly Command[]): RunCommand {
+  const program = Deno.build.standalone ? Deno.execPath() : undefined;
+  return (context, options) => Promise.resolve(installProgram(context, options, { program, commands }));
 }
 
 /** Installs a program; undefined stands for one that is not compiled. */
 export function installProgram(
   { stdout, stderr }: Context,
   { root, init, dryRun, json }: Pick<OptionValues, "root" | "init" | "dryRun" | "json">,
-  { program }: { readonly program: string | undefined },
+  { program, commands }: { readonly program: string | undefined; readonly commands: readonly Command[] },
 ): ExitCode {
   const fail = (message: string): ExitCode => {
     stderr.write(`iscsi: ${message}\n`);
@@ -58,6 +59,7 @@ export function installProgram(
   const place = {
     root,
     program,
+    commands,
     init: init as InitSystem | undefined ?? findInitSystem(boxFiles(root)),
     isDryRun: dryRun,
   };
@@ -73,11 +75,11 @@ export function installProgram(
 
 /** Installs all files; undefined after a failure. */
 function perform(place: InstallPlace, fail: (message: string) => void): InstallReport | undefined {
-  const { root, init, isDryRun } = place;
+  const { root, commands, init, isDryRun } = place;
   const unit = init === "systemd" ? unitOf(root) : undefined;
   const hadConf = statOr(join(root, DEFAULT_CONF_FILE)) !== undefined;
   const files: { action: InstallAction; path: string }[] = [];
-  for (const file of installedFiles({ init, unit: unit?.text })) {
+  for (const file of installedFiles({ init, unit: unit?.text, commands })) {
     const { path } = file;
     try {
       const action = decideAction(file, currentFile(file, place));

@@ -1,5 +1,6 @@
 /** The files of an installation, and what happens to each. */
 import { DEFAULT_CONF_FILE } from "../config/config.ts";
+import type { Command } from "./command.ts";
 import { COMPLETIONS } from "./completion.ts";
 import type { InitSystem } from "./init_system.ts";
 import { readShippedFile, type ShippedFile } from "./shipped_files.ts";
@@ -27,7 +28,7 @@ const CONF_MODE = 0o600;
 /** Every file of this program has the name of its page within; scripts of other programs do not. */
 const MARK = "iscsi(8)";
 
-/** Where the service of each init system is, besides the unit of systemd, which depends on the conf. */
+/** The service of each init system, besides the unit of systemd, which depends on the conf. */
 const SERVICES: Readonly<Record<InitSystem, { readonly path: string; readonly source?: ShippedFile }>> = {
   systemd: { path: "/etc/systemd/system/iscsi.service" },
   openrc: { path: "/etc/init.d/iscsi", source: "init/openrc" },
@@ -36,13 +37,17 @@ const SERVICES: Readonly<Record<InitSystem, { readonly path: string; readonly so
 
 /** Returns the files of an installation. The unit is undefined where no conf says what it needs. */
 export function installedFiles(
-  { init, unit }: { readonly init: InitSystem | undefined; readonly unit: string | undefined },
+  { init, unit, commands }: {
+    readonly init: InitSystem | undefined;
+    readonly unit: string | undefined;
+    readonly commands: readonly Command[];
+  },
 ): InstalledFile[] {
   const document = (path: string, source: ShippedFile): InstalledFile => {
     return { path, mode: DOCUMENT_MODE, text: readShippedFile(source) };
   };
   const completion = (path: string, shell: keyof typeof COMPLETIONS): InstalledFile => {
-    return { path: `/usr/local/share/${path}`, mode: DOCUMENT_MODE, text: COMPLETIONS[shell]() };
+    return { path: `/usr/local/share/${path}`, mode: DOCUMENT_MODE, text: COMPLETIONS[shell](commands) };
   };
   return [
     { path: INSTALLED_PROGRAM, mode: PROGRAM_MODE, text: undefined },
@@ -74,7 +79,7 @@ function serviceFile(init: InitSystem | undefined, unit: string | undefined): In
   return unit === undefined ? [] : [{ path, mode: DOCUMENT_MODE, text: unit, isShared: true }];
 }
 
-/** What happened to a file. */
+/** The fate of a file. */
 export type InstallAction = "install" | "replace" | "keep" | "refuse";
 
 /** Decides about a file: `current` is the text that is there, undefined for none. */

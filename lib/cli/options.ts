@@ -72,7 +72,7 @@ export const OPTIONS = {
     flag: "init",
     value: "SYSTEM",
     choices: INIT_SYSTEMS,
-    summary: "what starts services: systemd, openrc, sysv (default: that of the box)",
+    summary: "systemd, openrc or sysv; by default that of the box",
   },
   help: { flag: "help", summary: "print this" },
   version: { flag: "version", summary: "print the version" },

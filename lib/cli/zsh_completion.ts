@@ -1,10 +1,9 @@
 import type { Command } from "./command.ts";
-import { COMMANDS } from "./commands.ts";
 import { type Option, type OptionName, OPTIONS } from "./options.ts";
 
 /** Returns the completion of zsh, a file for a folder of its `fpath`. */
-export function zshCompletion(): string {
-  const names = COMMANDS.map(({ name }) => name).join(" ");
+export function zshCompletion(commands: readonly Command[]): string {
+  const names = commands.map(({ name }) => name).join(" ");
   return `#compdef iscsi
 # Zsh completion of iscsi(8), made by "iscsi completion zsh"
 
@@ -12,7 +11,7 @@ _iscsi() {
     local curcontext=$curcontext program=$words[1] state line
     typeset -A opt_args
     local -a commands=(
-${COMMANDS.map(({ name, summary }) => `        ${quote(`${name}:${summary}`)}`).join("\n")}
+${commands.map(({ name, summary }) => `        ${quote(`${name}:${summary}`)}`).join("\n")}
         'help:print the help of a command'
     )
     _arguments -C ${optionSpec("help")} ${optionSpec("version")} '1: :->command' '*:: :->argument'
@@ -21,7 +20,7 @@ ${COMMANDS.map(({ name, summary }) => `        ${quote(`${name}:${summary}`)}`).
         argument)
             case $words[1] in
                 help) _arguments '1:command:(${names})' ;;
-${COMMANDS.map(commandCase).join("\n")}
+${commands.map(commandCase).join("\n")}
             esac
             ;;
     esac

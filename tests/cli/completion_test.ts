@@ -31,15 +31,15 @@ for (const shell of SHELLS) {
 
   testWithTools(`${shell} completes the choices of every option that has some`, [shell], async () => {
     using completer = new Completer(SHOW_CALL);
-    const rows: readonly Option[] = Object.values(OPTIONS);
-    const withChoices = rows.filter(({ choices }) => choices !== undefined);
-    assert(withChoices.length > 0);
-    for (const { flag, choices = [] } of withChoices) {
-      assertEquals(await completer.propose(shell, `iscsi serve --${flag} `), choices.toSorted());
+    const rows = Object.entries<Option>(OPTIONS).filter(([, { choices }]) => choices !== undefined);
+    assert(rows.length > 0);
+    for (const [name, { flag, choices = [] }] of rows) {
+      const command = COMMANDS.find(({ options }) => options.includes(name as OptionName))!.name;
+      assertEquals(await completer.propose(shell, `iscsi ${command} --${flag} `), choices.toSorted());
       const [first = ""] = choices;
       const start = first.slice(0, 1);
       const expected = choices.filter((word) => word.startsWith(start));
-      const proposals = await completer.propose(shell, `iscsi serve --${flag}=${start}`);
+      const proposals = await completer.propose(shell, `iscsi ${command} --${flag}=${start}`);
       assertEquals(proposals.map((word) => word.replace(/^.*=/, "")), expected.toSorted());
     }
   });
@@ -91,7 +91,7 @@ testWithTools("shellcheck accepts the completion of bash", ["shellcheck"], async
 Deno.test("iscsi completion prints the script of each shell", async () => {
   for (const shell of SHELLS) {
     const { stdout, exitCode } = await runCommand(["completion", shell]);
-    assertEquals([stdout, exitCode], [COMPLETIONS[shell](), 0]);
+    assertEquals([stdout, exitCode], [COMPLETIONS[shell](COMMANDS), 0]);
   }
 });
 

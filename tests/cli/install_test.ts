@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { dirname, join } from "@std/path";
 import { DEFAULT_CONF_FILE } from "../../lib/config/config.ts";
+import { COMMANDS } from "../../lib/cli/commands.ts";
 import { COMPLETIONS } from "../../lib/cli/completion.ts";
 import { installProgram, type InstallReport } from "../../lib/cli/install.ts";
 import type { InitSystem } from "../../lib/cli/init_system.ts";
@@ -50,7 +51,7 @@ class Box {
       version: "1",
     };
     const values = { root: this.root, init, dryRun: options.dryRun ?? false, json: true };
-    const exitCode = installProgram(context, values, { program: this.#program });
+    const exitCode = installProgram(context, values, { program: this.#program, commands: COMMANDS });
     const report = JSON.parse(stdout) as InstallReport;
     return {
       actions: Object.fromEntries(report.files.map(({ path, action }) => [path, action])),
@@ -71,7 +72,7 @@ Deno.test("iscsi install puts everything where it belongs, with its mode", () =>
     assertEquals([new Set(Object.values(actions)), exitCode], [new Set(["install"]), 0]);
     for (const path of Object.keys(actions)) assert(box.read(path).length > 0, path);
     assertEquals(box.read("/usr/local/sbin/iscsi"), "the program");
-    assertEquals(box.read("/usr/local/share/bash-completion/completions/iscsi"), COMPLETIONS.bash());
+    assertEquals(box.read("/usr/local/share/bash-completion/completions/iscsi"), COMPLETIONS.bash(COMMANDS));
     for (const path of ["/usr/local/sbin/iscsi", "/usr/libexec/build/iscsi", SERVICE]) {
       assertEquals(box.mode(path), 0o755, path);
     }
@@ -167,6 +168,6 @@ Deno.test("iscsi install refuses to install the source, and into what is no fold
     version: "",
   };
   const options = { root: "/nowhere", init: undefined, dryRun: true, json: false };
-  assertEquals(installProgram(context, options, { program: "/bin/true" }), 1);
+  assertEquals(installProgram(context, options, { program: "/bin/true", commands: COMMANDS }), 1);
   assertStringIncludes(text, '"/nowhere": it is no folder');
 });

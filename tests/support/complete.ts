@@ -1,11 +1,12 @@
 /** Completion in real shells: the words that bash, fish and zsh propose at the end of a line. */
 import { join } from "@std/path";
+import { COMMANDS } from "../../lib/cli/commands.ts";
 import { COMPLETIONS } from "../../lib/cli/completion.ts";
 import { type Shell, SHELLS } from "../../lib/cli/completion_words.ts";
 import { iscsiCommand } from "./server_process.ts";
 import { runToolOk } from "./tools.ts";
 
-/** Bash asks a function and tells it the line; `BREAKS` are the characters at which it cuts words. */
+/** Bash calls a function with the line in variables; `BREAKS` are the characters at which it cuts words. */
 const BASH = `source "$0/iscsi.bash"
 COMP_WORDBREAKS=\${BREAKS-$COMP_WORDBREAKS} COMP_LINE=$1 COMP_POINT=\${#1}
 $(complete -p iscsi | sed 's/.*-F \\([^ ]*\\) .*/\\1/')
@@ -43,7 +44,7 @@ export class Completer {
     for (const shell of SHELLS) {
       Deno.writeTextFileSync(
         join(this.folder, shell === "zsh" ? "_iscsi" : `iscsi.${shell}`),
-        COMPLETIONS[shell](),
+        COMPLETIONS[shell](COMMANDS),
       );
     }
     Deno.writeTextFileSync(this.#script, `#!/bin/sh\n${program}\n`, { mode: 0o755 });

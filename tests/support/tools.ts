@@ -42,6 +42,7 @@ const PACKAGES = {
   "tgtadm": "tgt",
   "groff": "groff-base",
   "systemd-analyze": "systemd",
+  "promtool": "prometheus",
   "bash": "bash",
   "fish": "fish",
   "zsh": "zsh",

@@ -7,6 +7,7 @@ import { exitCodeOf, reloadToJson, reportReload } from "./format_reload.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { Interruption } from "./interruption.ts";
 import { loadConfig, reportDiagnostics } from "./load_config.ts";
+import { findOpenAccess } from "./open_access.ts";
 import { OPTIONS, type OptionValues } from "./options.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { stepPrinter, summarizeSteps } from "./step_table.ts";
@@ -40,7 +41,8 @@ export async function buildConf(
     return loaded.exitCode;
   }
   const { config, diagnostics } = loaded;
-  const { report, isInterrupted } = await provisionUnlessInterrupted(config, options, context);
+  const { report: provisioned, isInterrupted } = await provisionUnlessInterrupted(config, options, context);
+  const report = { ...provisioned, warnings: [...provisioned.warnings, ...findOpenAccess(config, context)] };
   reportProvision(report, options, context);
   const isDone = report.errors.length === 0 && report.failure === undefined;
   const outcome: Outcome = isDone ? await reloadServer(config, options, context) : {

@@ -6,11 +6,12 @@ import type { Config, DiskConfig, TargetConfig } from "../config/config.ts";
 import { formatInitiatorName } from "../config/iscsi_name.ts";
 import { formatRedirection } from "../config/redirection.ts";
 import { formatSize } from "../config/size.ts";
-import { findMistakenFiles } from "../provision/find_mistaken_files.ts";
+import { checkFiles } from "../provision/check_files.ts";
 import { systemInterfaces } from "../server/system.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { loadConfig, reportDiagnostics } from "./load_config.ts";
+import { findOpenAccess } from "./open_access.ts";
 import type { OptionValues } from "./options.ts";
 import { LINE_COLUMNS_MAX, wrapWords } from "./wrap_words.ts";
 
@@ -24,13 +25,13 @@ export function check(context: Context, options: OptionValues): Promise<ExitCode
   if (config === undefined && loaded.exitCode === EXIT_CODES.failed.code) {
     return Promise.resolve(loaded.exitCode);
   }
-  const mistakes = config === undefined ? [] : findMistakenFiles(config);
-  reportDiagnostics(mistakes, context);
   const interfaces = (context.interfaces ?? systemInterfaces)();
+  const found = config === undefined ? [] : [...checkFiles(config), ...findOpenAccess(config, context)];
+  reportDiagnostics(found, context);
   if (options.json) {
     const document = {
       file: options.conf,
-      diagnostics: [...loaded.diagnostics, ...mistakes],
+      diagnostics: [...loaded.diagnostics, ...found],
       config: config === undefined ? null : toJson(config, interfaces),
     };
     context.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
@@ -38,7 +39,8 @@ export function check(context: Context, options: OptionValues): Promise<ExitCode
     context.stdout.write(describe(config, interfaces));
   }
   if (config === undefined) return Promise.resolve(loaded.exitCode);
-  return Promise.resolve(mistakes.length > 0 ? EXIT_CODES.failed.code : EXIT_CODES.done.code);
+  const hasErrors = found.some(({ severity }) => severity === "error");
+  return Promise.resolve(hasErrors ? EXIT_CODES.failed.code : EXIT_CODES.done.code);
 }
 
 function toJson(config: Config, interfaces: readonly InterfaceAddress[]): unknown {
@@ -55,7 +57,7 @@ function toJson(config: Config, interfaces: readonly InterfaceAddress[]): unknow
     chap: chapToJson(config.chap),
     targets: config.targets.map((target) => ({
       ...targetToJson(target),
-      paths: networkPaths(target, port, interfaces),
+      paths: networkPaths(target, target.port, interfaces),
     })),
   };
 }
@@ -98,7 +100,7 @@ function describe(config: Config, interfaces: readonly InterfaceAddress[]): stri
     ...field("Ping", [describePing(config)]),
     ...(metrics === undefined ? [] : field("Metrics", [formatPortal(metrics.address, metrics.port)])),
     ...field("Discovery", [describeChap(config.chap)]),
-    ...targets.flatMap((target) => describeTarget(target, describePaths(target, port, interfaces))),
+    ...targets.flatMap((target) => describeTarget(target, describePaths(target, interfaces))),
     "",
   ].join("\n");
 }
@@ -132,10 +134,9 @@ function describeTarget(target: TargetConfig, paths: readonly string[]): string[
 /** Describes the portals that discovery reports, and how there come to be several where only one is reported. */
 function describePaths(
   target: TargetConfig,
-  port: number,
   interfaces: readonly InterfaceAddress[],
 ): readonly string[] {
-  const paths = networkPaths(target, port, interfaces);
+  const paths = networkPaths(target, target.port, interfaces);
   const portals = listOr([...new Set(paths.flatMap(({ portals }) => portals))], "none at present");
   const cards = new Set(interfaces.filter((address) => !isLocalOnly(address)).map(({ name }) => name));
   if (target.networks.length > 0 || cards.size < 2) return portals;

@@ -5,6 +5,9 @@ import { COMPLETION_WORDS } from "./completion_words.ts";
 /** The rights to reach the running server: the socket is a path, and to newer versions of Deno an address. */
 const CLIENT_RIGHTS: readonly RightName[] = ["read", "write", "net"];
 
+/** The rights to examine and change the disk, and to reach the running server. */
+const DISK_RIGHTS: readonly RightName[] = [...CLIENT_RIGHTS, "run", "sys"];
+
 /** The rights to compare a conf with the rights of this program, besides: its addresses. */
 const RELOAD_RIGHTS: readonly RightName[] = [...CLIENT_RIGHTS, "sys"];
 
@@ -36,7 +39,7 @@ export const COMMANDS: readonly Command[] = [
       "notice.",
     ],
     options: ["conf", "dryRun", "force", "json"],
-    rights: RIGHT_NAMES,
+    rights: DISK_RIGHTS,
     load: async () => (await import("./build.ts")).build,
   },
   {
@@ -76,7 +79,7 @@ export const COMMANDS: readonly Command[] = [
       "longer than the time given.",
     ],
     options: ["conf", "storage", "watch", "wait", "json"],
-    rights: RIGHT_NAMES,
+    rights: DISK_RIGHTS,
     load: async () => (await import("./status.ts")).status,
   },
   {

@@ -1,4 +1,5 @@
 import { resolve } from "@std/path";
+import { describeOpenAccess } from "../access/open_access.ts";
 import { formatPortal } from "../bytes/network.ts";
 import type { Config } from "../config/config.ts";
 import { EventLog } from "../iscsi/events/event_log.ts";
@@ -20,6 +21,7 @@ import type { Context } from "./context.ts";
 import { hangupSignals } from "./interruption.ts";
 import { eventLog } from "./log_format.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
+import { notifyReady } from "./notify_ready.ts";
 import { loadConfig, parseFile, reportDiagnostics } from "./load_config.ts";
 import type { OptionValues } from "./options.ts";
 
@@ -94,6 +96,7 @@ async function serveWithLog(
     onReady: () => {
       readiness.workerStarts = supervisor.workerStarts;
       onReady === undefined ? print("ready\n") : onReady();
+      notifyReady(log);
     },
   });
   return await superviseUntilStopped(supervisor, {
@@ -123,9 +126,13 @@ async function superviseUntilStopped(
     clock: systemClock,
     startWorker,
   });
-  async function takeOver({ metrics: endpoint, storage }: Config): Promise<void> {
-    metrics.apply(endpoint);
-    await control.moveTo(storage);
+  let openAccess: string | undefined;
+  async function takeOver(config: Config): Promise<void> {
+    const before = openAccess;
+    openAccess = describeOpenAccess(config, systemInterfaces());
+    if (openAccess !== undefined && openAccess !== before) log.warning(openAccess);
+    metrics.apply(config.metrics);
+    await control.moveTo(config.storage);
   }
   await using space = new SpaceWatch({ config: () => supervisor.serving.config, log, clock: systemClock });
   const reloader = new Reloader({

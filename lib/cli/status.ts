@@ -5,6 +5,7 @@ import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { explainControlError, findServer, type ServerPlace } from "./find_server.ts";
 import { Interruption } from "./interruption.ts";
+import { findOpenAccess } from "./open_access.ts";
 import type { OptionValues } from "./options.ts";
 import { Screen } from "./screen.ts";
 import { reportDisk, reportServer, type StatusReport } from "./status_report.ts";
@@ -78,7 +79,8 @@ class StatusView {
       if (!(error instanceof ControlError)) throw error;
       const { config, storage } = this.#place;
       if (error.kind === "noServer" && config !== undefined) {
-        this.#print(reportDisk(config, recallSpace(config)));
+        const warnings = findOpenAccess(config, this.#context).map(({ message }) => message);
+        this.#print(reportDisk(config, recallSpace(config), warnings));
       }
       this.#context.stderr.write(`iscsi: ${explainControlError(error, storage)}\n`);
       return EXIT_CODES.failed.code;

@@ -5,7 +5,7 @@
 import type { NetworkPaths } from "../access/target_portals.ts";
 import type { Config } from "../config/config.ts";
 import { serialNumberOf } from "../config/disk.ts";
-import type { FileSystemSpace, ServerStatus, SpaceReport } from "../control/server_status.ts";
+import type { FileSystemSpace, ServerStatus, SpaceReport, WorkerStatus } from "../control/server_status.ts";
 import type { UnitProblem } from "../control/unit_problem.ts";
 import type { LogicalUnitSnapshot } from "../iscsi/node/node_snapshot.ts";
 import {
@@ -23,6 +23,8 @@ export interface StatusReport {
   /** Null when none runs. */
   readonly server: ServerReport | null;
   readonly storage: string;
+  /** Dangers of the conf, as sentences. */
+  readonly warnings: readonly string[];
   /** The interval of the rates; null without rates. */
   readonly intervalSeconds: number | null;
   readonly targets: readonly TargetReport[];
@@ -39,6 +41,8 @@ export interface ServerReport {
   readonly uptimeSeconds: number;
   /** `address:port`. */
   readonly portals: readonly string[];
+  /** The target workers, one for each port. */
+  readonly workers: readonly WorkerStatus[];
   /** The limits of the conf; null while the target worker starts. */
   readonly limits: { readonly sessions: number; readonly connections: number } | null;
 }
@@ -129,7 +133,7 @@ export interface RefusalReport {
  * @param before an earlier answer; without it there are no rates
  */
 export function reportServer(before: ServerStatus | undefined, now: ServerStatus): StatusReport {
-  const { version, pid, uptimeSeconds, portals, paths, storage, space, node } = now;
+  const { version, pid, uptimeSeconds, portals, workers, paths, storage, warnings, space, node } = now;
   const seconds = before !== undefined && before.pid === pid
     ? (now.monotonicMs - before.monotonicMs) / 1000
     : 0;
@@ -137,8 +141,9 @@ export function reportServer(before: ServerStatus | undefined, now: ServerStatus
   const problems = node?.problems ?? [];
   const unitsBefore = earlier?.targets.flatMap(({ logicalUnits }) => logicalUnits) ?? [];
   return {
-    server: { version, pid, uptimeSeconds, portals, limits: node?.limits ?? null },
+    server: { version, pid, uptimeSeconds, portals, workers, limits: node?.limits ?? null },
     storage,
+    warnings,
     intervalSeconds: earlier === undefined ? null : seconds,
     targets: (node?.targets ?? []).map(({ name, iscsiName, comment, logicalUnits }) => ({
       name,
@@ -175,10 +180,15 @@ export function reportServer(before: ServerStatus | undefined, now: ServerStatus
 }
 
 /** Makes the report of a conf and its disk, where no server runs. */
-export function reportDisk({ storage, targets }: Config, space: SpaceReport): StatusReport {
+export function reportDisk(
+  { storage, targets }: Config,
+  space: SpaceReport,
+  warnings: readonly string[],
+): StatusReport {
   return {
     server: null,
     storage,
+    warnings,
     intervalSeconds: null,
     targets: targets.map(({ name, iscsiName, comment, readOnly, disk, logicalUnits }) => ({
       name,

@@ -28,7 +28,7 @@ import type {
 } from "./status_report.ts";
 import type { Style } from "./terminal.ts";
 import { fillLines, wrapWords } from "./wrap_words.ts";
-import type { FileSystemSpace } from "../control/server_status.ts";
+import type { FileSystemSpace, WorkerStatus } from "../control/server_status.ts";
 
 /** Options of the text. */
 export interface StatusTextOptions {
@@ -83,16 +83,30 @@ export function showStatus(report: StatusReport, options: StatusTextOptions): st
   );
 }
 
-function showServer({ server, storage }: StatusReport, options: StatusTextOptions): string[] {
+function showServer({ server, storage, warnings }: StatusReport, options: StatusTextOptions): string[] {
   const where = field("Storage", storage, options);
-  if (server === null) return [...field("Server", "none is running", options), ...where];
-  const { version, pid, uptimeSeconds, portals } = server;
+  const dangers = warnings.flatMap((warning) =>
+    field("Warning", warning, options).map((line) => options.style.warning(line))
+  );
+  if (server === null) return [...field("Server", "none is running", options), ...where, ...dangers];
+  const { version, pid, uptimeSeconds, portals, workers } = server;
+  const troubles = workers.filter(({ state }) => state !== "running").flatMap((worker) =>
+    field("Worker", describeTrouble(worker), options).map((line) => options.style.warning(line))
+  );
   const running = `iscsi ${version}, pid ${pid}, up ${formatDuration(uptimeSeconds)}`;
   return [
     ...field("Server", running, options),
     ...where,
     ...field("Portals", portals.length === 0 ? "none" : portals.join(" "), options),
+    ...troubles,
+    ...dangers,
   ];
+}
+
+/** Describes a target worker that does not run as it should. */
+function describeTrouble({ port, state, seconds, reason }: WorkerStatus): string {
+  const since = seconds === null ? "" : ` for ${formatDuration(seconds)}`;
+  return `port ${port} is ${state}${since}: ${reason}`;
 }
 
 function field(label: string, value: string, { columns, style }: StatusTextOptions): string[] {

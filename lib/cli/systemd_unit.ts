@@ -30,9 +30,6 @@ export interface UnitNeeds {
   readonly unitCount: number;
 }
 
-/** Seconds that the start of the service waits for the server, less than the limit of systemd for a start. */
-const WAIT_SECONDS = 60;
-
 /** The most file descriptors of a logical unit, and those that a unit allows at least. */
 const DESCRIPTORS_PER_UNIT = 20;
 const DESCRIPTORS_MIN = 65_536;
@@ -68,11 +65,12 @@ function service({ program, conf, unitCount }: UnitNeeds): string[] {
   const { wrongUsage, confErrors } = EXIT_CODES;
   return [
     "[Service]",
-    "Type=exec",
+    "# The service has started when the server is ready. A server that has to wait, for a disk or",
+    "# for programs of an earlier one, is not ended for that.",
+    "Type=notify",
+    "NotifyAccess=all",
+    "TimeoutStartSec=infinity",
     `ExecStart=${run("serve --log journal")}`,
-    "# The service has started once the server is ready. A server that has to wait longer, for",
-    "# a disk or for programs of an earlier one, is not ended for that.",
-    `ExecStartPost=-${run(`status --wait ${WAIT_SECONDS}`)}`,
     "# Waits for the result; fails when the server keeps its old configuration.",
     `ExecReload=${run("reload")}`,
     "# The server ends within 5 seconds, whatever initiators do.",

@@ -1,6 +1,7 @@
 import { dirname, resolve } from "@std/path";
 import { type InterfaceAddress, isLoopback, peerRange } from "../access/interfaces.ts";
 import { type Config, DEFAULT_CONF_FILE } from "../config/config.ts";
+import { portsOf } from "../config/port_share.ts";
 import { DEVICES_FOLDER } from "../provision/block_device.ts";
 import { isInside } from "../provision/is_inside.ts";
 import { systemInterfaces } from "../server/system.ts";
@@ -33,7 +34,7 @@ export function unit(context: Context, options: OptionValues): Promise<ExitCode>
 
 /** Returns what the server of a conf needs of systemd. */
 export function unitNeeds(config: Config, interfaces: readonly InterfaceAddress[]): UnitNeeds {
-  const { storage, port, metrics, targets, secretsFiles } = config;
+  const { storage, metrics, targets, secretsFiles } = config;
   const conf = resolve(config.file);
   const units = targets.flatMap(({ readOnly, logicalUnits }) =>
     logicalUnits.map(({ path }) => ({ path, readOnly, isDevice: isInside(DEVICES_FOLDER, path) }))
@@ -50,7 +51,7 @@ export function unitNeeds(config: Config, interfaces: readonly InterfaceAddress[
     usesHome: used.some((path) => isInAny(HOME_FOLDERS, path)),
     usesTemporary: used.some((path) => isInAny(TEMPORARY_FOLDERS, path)),
     ...clientNetworks(config, interfaces),
-    hasLowPort: [port, metrics?.port ?? port].some((port) => port < FREE_PORT_MIN),
+    hasLowPort: [...portsOf(config), metrics?.port ?? FREE_PORT_MIN].some((port) => port < FREE_PORT_MIN),
     hasForeignFiles: used.some(isForeign),
     unitCount: units.length,
   };

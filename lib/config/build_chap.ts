@@ -15,6 +15,8 @@ export type ReadFile = (path: string) => FileReading;
 const NO_USER = "none";
 /** The permission bits of everyone but the owner. */
 const OTHERS_BITS = 0o077;
+/** The permission bit by which every user may write. */
+const EVERYONE_WRITES = 0o002;
 
 const [WEAKEST] = CHAP_ALGORITHMS;
 
@@ -200,7 +202,7 @@ export class ChapBuilder {
   }
 }
 
-/** Warns when other users can read a conf that contains a secret. */
+/** Warns when other users can read a conf that contains a secret, or change any conf. */
 export function reportExposure(
   parts: readonly GivenOptions[],
   mode: number | undefined,
@@ -209,12 +211,12 @@ export function reportExposure(
   if (mode === undefined || (mode & OTHERS_BITS) === 0) return;
   const lines = parts.flatMap(({ lines }) => [lines.get("secret"), lines.get("mutual_secret")]);
   const line = lines.find((line) => line !== undefined);
-  if (line === undefined) return;
-  const remedy = 'run "chmod 600" on it';
-  diagnostics.warning(
-    line,
-    `The mode of this file is ${formatMode(mode)}, so others can read its secrets: ${remedy}`,
-  );
+  const isOpen = `The mode of this file is ${formatMode(mode)}`;
+  if (line !== undefined) {
+    diagnostics.warning(line, `${isOpen}, so others can read its secrets: run "chmod 600" on it`);
+  } else if ((mode & EVERYONE_WRITES) !== 0) {
+    diagnostics.warning(1, `${isOpen}, so every user can have any file served: run "chmod o-w" on it`);
+  }
 }
 
 function configOf(

@@ -13,6 +13,7 @@ import { TargetNames } from "./target_names.ts";
 export interface TargetGlobals {
   readonly storage: string;
   readonly node: string;
+  readonly port: number;
   readonly networks: readonly Network[];
   readonly initiators: readonly string[];
   readonly chap: ChapBuilder;
@@ -89,6 +90,7 @@ function buildTarget(
     networks: values.networks ?? globals.networks,
     initiators: values.initiators ?? globals.initiators,
     chap,
+    port: values.port ?? globals.port,
     redirect: values.redirect,
     logicalUnits,
     line,

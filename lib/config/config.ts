@@ -54,6 +54,8 @@ export interface TargetConfig {
   readonly initiators: readonly string[];
   /** The credentials that a login requires; undefined without CHAP. */
   readonly chap: ChapConfig | undefined;
+  /** TCP port of its portals. */
+  readonly port: number;
   /** The server to which logins are redirected; undefined when the target is served here. */
   readonly redirect: Redirection | undefined;
   /** By number; at least one. */
@@ -85,7 +87,7 @@ export interface Config {
   readonly pingSeconds: number;
   /** Seconds in which the peer must answer the ping. */
   readonly pingTimeoutSeconds: number;
-  /** TCP port of every portal. */
+  /** TCP port of the targets that have none of their own. */
   readonly port: number;
   /** The endpoint that serves metrics; undefined for no metrics. */
   readonly metrics: Endpoint | undefined;

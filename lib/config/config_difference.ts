@@ -90,6 +90,7 @@ const TARGET_FIELDS: Fields<Omit<TargetConfig, "name" | "iscsiName" | "disk" | "
   comment: { option: "comment", show: showText, consequence: "unnoticed" },
   readOnly: { option: "readonly", show: showBoolean, consequence: "told" },
   chap: { option: "CHAP", show: showChap, canonical: canonicalChap, consequence: "admitted" },
+  port: { option: "port", show: String, consequence: "loggedIn" },
   redirect: { option: "redirect", show: showRedirection, consequence: "loggedIn" },
 };
 

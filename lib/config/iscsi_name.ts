@@ -71,11 +71,12 @@ export function iscsiNameProblem(name: string): string | undefined {
 
 /**
  * Returns the problem with a folded name that cannot be the name of an initiator, as the end of a sentence; undefined
- * for a valid one. Any printable text may follow the month of an `iqn.` name, because nothing depends on it.
+ * for a valid one. Any printable text may follow the month of an `iqn.` name, because nothing depends on it; the year
+ * may be several, as in the name of DiscUtils, `iqn.2008-2010-04.discutils.codeplex.com`.
  */
 export function initiatorNameProblem(name: string): string | undefined {
   return contentProblem(name, PROHIBITED_IN_INITIATOR) ?? ambiguityOf(name) ??
-    formProblem(name, /^iqn\.\d{4}-(0[1-9]|1[0-2])\../);
+    formProblem(name, /^iqn\.(\d{4}-)+(0[1-9]|1[0-2])\../);
 }
 
 /**

@@ -30,6 +30,16 @@ export const NOTHING = "none";
 /** The most characters of a serial number. Every designator made of one fits into 255 bytes (SPC-4, 7.8.6). */
 export const SERIAL_NUMBER_LENGTH_MAX = 64;
 
+/** Words for everyone, in the lists of networks and initiators. In this conf, the absence of the list means that. */
+const EVERYONE = /^(\*|all|any|every(one|body)?)$/i;
+/** Addresses that stand for every address, in the form of `plainAddress`. */
+const EVERY_ADDRESS: readonly (string | undefined)[] = ["0.0.0.0", "::"];
+
+/** A size: a number, and a unit after a space or none. */
+const SIZE_ENTRY = /\d[\d.,]*\s+[KMGTP](?:i?B)?(?=\s|$)|\S+/gi;
+/** A comma between the digits of one size. */
+const COMMA_IN_NUMBER = /(?<=(?:^|\s)\d+),(?=\d+\s*[KMGTP])/gi;
+
 const BLOCK_SIZE_BYTES = [512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536];
 
 const PORT_MAX = 65_535;
@@ -210,16 +220,18 @@ export function readNode(text: string, report: ValueReport): string | undefined 
 
 /** Reads sizes in bytes, one for each LUN. */
 export function readSizes(text: string, report: ValueReport): readonly number[] | undefined {
-  // A unit after a space belongs to the number before it.
-  const entries = splitList(text.replaceAll(/(\d)\s+([MGT]B)(?=\s|$)/gi, "$1$2"), report);
+  const entries = /[,;]/.test(text.replaceAll(COMMA_IN_NUMBER, ""))
+    ? splitList(text, report)
+    : text.match(SIZE_ENTRY) ?? undefined;
   if (entries !== undefined && entries.length > LOGICAL_UNITS_MAX) {
     report.error(`Cannot make ${entries.length} LUNs: write at most ${LOGICAL_UNITS_MAX} sizes`);
     return undefined;
   }
   return readEach(entries, (entry) => {
-    const { sizeBytes, problem } = parseSize(entry);
-    if (problem !== undefined) report.error(`Cannot use size ${quote(entry)}: ${problem}`);
-    return sizeBytes;
+    const size = parseSize(entry.replace(/\s+(?=[MGT]B$)/i, ""));
+    if (size.problem !== undefined) report.error(`Cannot use size ${quote(entry)}: ${size.problem}`);
+    else if (size.doubt !== undefined) report.warning(`Size ${quote(entry)} ${size.doubt}`);
+    return size.sizeBytes;
   });
 }
 
@@ -227,6 +239,12 @@ export function readSizes(text: string, report: ValueReport): readonly number[] 
 export function readNetworks(text: string, report: ValueReport): readonly Network[] | undefined {
   return readEach(splitList(text, report), (entry) => {
     const network = parseNetwork(entry);
+    const isEvery = network?.prefixLength === undefined && EVERY_ADDRESS.includes(network?.address);
+    if (EVERYONE.test(entry) || isEvery) {
+      const remedy = "to serve all networks, remove the line, here and above the first section";
+      report.error(`Cannot use network ${quote(entry)}: ${remedy}`);
+      return undefined;
+    }
     if (network === undefined) {
       const remedy = "write a network such as 192.168.100.0/24, or an address of this server";
       report.error(`Cannot use network ${quote(entry)}: ${remedy}`);
@@ -242,13 +260,20 @@ export function readNetworks(text: string, report: ValueReport): readonly Networ
 export function readInitiators(text: string, report: ValueReport): readonly string[] | undefined {
   const { names, problems } = readInitiatorNames(text);
   for (const { entry, problem } of problems) {
+    const remedy = EVERYONE.test(entry ?? "")
+      ? "to admit every initiator, remove the line, here and above the first section"
+      : problem;
     report.error(
       entry === undefined
         ? `Cannot read ${report.option} ${quote(text)}: ${problem}`
-        : `Cannot use initiator ${quote(entry)}: ${problem}`,
+        : `Cannot use initiator ${quote(entry)}: ${remedy}`,
     );
   }
-  return problems.length === 0 ? names : undefined;
+  if (problems.length > 0) return undefined;
+  for (const name of names.filter((name) => name.includes("*"))) {
+    report.warning(`Initiator ${quote(name)} is no pattern: it admits this name only; write each name`);
+  }
+  return names;
 }
 
 function splitList(text: string, report: ValueReport): string[] | undefined {

@@ -61,7 +61,7 @@ export const OPTIONS = {
     read: integerWithin(1, 65_535),
   }),
   port: row({
-    place: "global",
+    place: "both",
     default: { value: "3260" },
     read: integerWithin(1, 65_535),
   }),

@@ -5,7 +5,11 @@ import type { Diagnostic } from "./diagnostic.ts";
 import { Diagnostics } from "./diagnostics.ts";
 import { readIniText } from "./ini_text.ts";
 import type { OptionName } from "./options.ts";
+import { portsOf } from "./port_share.ts";
 import { defaultOf, readOptions } from "./read_options.ts";
+
+/** The most ports. Each has a worker, which takes some 20 MB of memory. */
+const PORTS_MAX = 32;
 
 /** The lines of options, by their names. */
 export type OptionLines = ReadonlyMap<OptionName, number>;
@@ -54,12 +58,6 @@ export function parseConfig(text: string, source: ConfSource): ParsedConfig {
     metrics: values.metrics,
     chapMinimum: values.chap_minimum ?? defaultOf("chap_minimum"),
   };
-  if (globals.metrics?.port === globals.port) {
-    diagnostics.error(
-      lines.get("metrics")!,
-      `Cannot serve metrics at port ${globals.port}: initiators connect to it; write another port`,
-    );
-  }
   const chap = new ChapBuilder(given, diagnostics, readFile);
   const inherited = { networks: values.networks ?? [], initiators: values.initiators ?? [] };
   if (ini.sections.length === 0) {
@@ -68,6 +66,21 @@ export function parseConfig(text: string, source: ConfSource): ParsedConfig {
   const sections = readSections(ini.sections, diagnostics);
   const targets = buildTargets(sections, { ...globals, ...inherited, chap }, diagnostics);
   chap.reportWhole();
+  const ports = portsOf({ port: globals.port, targets });
+  if (ports.length > PORTS_MAX) {
+    const line = targets.find(({ port }) => port === ports[PORTS_MAX])!.line;
+    diagnostics.error(
+      line,
+      `Cannot serve ${ports.length} ports: give targets at most ${PORTS_MAX} ports together`,
+    );
+  }
+  const metricsPort = globals.metrics?.port;
+  if (metricsPort !== undefined && [globals.port, ...ports].includes(metricsPort)) {
+    diagnostics.error(
+      lines.get("metrics")!,
+      `Cannot serve metrics at port ${metricsPort}: initiators connect to it; write another port`,
+    );
+  }
   reportExposure([given, ...sections.map((section) => section.given)], mode, diagnostics);
   const config = diagnostics.hasErrors
     ? undefined

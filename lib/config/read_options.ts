@@ -104,7 +104,7 @@ function unquoted(list: string): string {
 /** Returns the remedy for a value that contains something else by mistake. */
 function mixedValueProblem(text: string): string | undefined {
   if (/^["']/.test(text)) return "close the quotation marks, or remove them";
-  if (/\s[#;]/.test(text)) return "write the comment on a line of its own";
+  if (/\s([#;]|\/\/)/.test(text)) return "write the comment on a line of its own";
   const second = /\s(\w+)\s*=/.exec(text)?.[1];
   return second !== undefined && isOptionName(second) ? `write "${second}" on a line of its own` : undefined;
 }

@@ -22,6 +22,10 @@ export function parseSecretsFile(text: string, diagnostics: Diagnostics): readon
       diagnostics.error(line, `Too many names: a file can have at most ${NAMES_MAX}`);
       break;
     }
+    if (/^(;|\/\/)/.test(content)) {
+      diagnostics.error(line, 'Cannot use the name: begin a comment with "#", in this file');
+      continue;
+    }
     const account = readLine(content, diagnostics, line);
     if (account === undefined) continue;
     const before = lineOf.get(account.name);

@@ -9,7 +9,12 @@ const UNIT_BYTES = { TB: 2 ** 40, GB: 2 ** 30, MB: 2 ** 20, KB: 2 ** 10 } as con
 
 /** A size, or the problem with the text and its remedy. */
 export type ParsedSize =
-  | { readonly sizeBytes: number; readonly problem: undefined }
+  | {
+    readonly sizeBytes: number;
+    readonly problem: undefined;
+    /** The reason why the user may mean another size, as the predicate of a sentence. */
+    readonly doubt?: string;
+  }
   | { readonly sizeBytes: undefined; readonly problem: string };
 
 /**
@@ -29,12 +34,21 @@ export function parseSize(text: string): ParsedSize {
   if (scaledBytes === 0n) return problem("a LUN has at least one block, 512 bytes");
   if (scaledBytes > BigInt(SIZE_BYTES_MAX) * scale) return problem("a LUN has at most 8192TB");
   const scaledBlock = BigInt(BLOCK_BYTES) * scale;
+  const lacksUnit = unit === "" && scaledBytes < BigInt(UNIT_BYTES.MB);
+  if (lacksUnit && scaledBytes % scaledBlock !== 0n) {
+    return problem(`without a unit it is ${text} bytes, not whole blocks of 512; ${withUnit(text)}`);
+  }
   if (scaledBytes % scaledBlock !== 0n) {
     const below = scaledBytes / scaledBlock;
     const choices = [below, below + 1n].filter((blocks) => blocks > 0n).map((blocks) => blocks * 512n);
     return problem(`it is not a whole number of 512-byte blocks; write ${choices.join(" or ")}`);
   }
-  return { sizeBytes: Number(scaledBytes / scale), problem: undefined };
+  const size = { sizeBytes: Number(scaledBytes / scale), problem: undefined };
+  return lacksUnit ? { ...size, doubt: `is ${text} bytes without a unit; ${withUnit(text)}` } : size;
+}
+
+function withUnit(number: string): string {
+  return `did you mean "${number}MB" or "${number}GB"?`;
 }
 
 /**
@@ -50,12 +64,16 @@ export function formatSize(sizeBytes: number): string {
   return `${Number((sizeBytes / unitBytes).toFixed(2))} ${unit}`;
 }
 
-/** Returns the remedy for a text that is no size: the same with the unit in full, if that is what it lacks. */
+/** Returns the remedy for a text that is no size: the size that it probably means, as this program writes it. */
 function remedyFor(text: string): string {
-  const [, number, unit] = /^(\d+(?:\.\d+)?)([MGT])(?:i|iB)?$/i.exec(text) ?? [];
-  return number === undefined
-    ? "write a number with MB, GB or TB, such as 750GB"
-    : `did you mean "${number}${unit!.toUpperCase()}B"?`;
+  const [, whole = "", separator, fraction = "", unit] =
+    /^(\d{1,40})(?:([.,])(\d{1,40}))?\s*([MGTP])(?:i?B)?$/i.exec(text) ?? [];
+  if (unit === undefined) return "write a number with MB, GB or TB, such as 750GB";
+  // Three digits after a comma are thousands, not a fraction.
+  const isThousands = separator === "," && fraction.length === 3;
+  const number = isThousands || fraction === "" ? whole + fraction : `${whole}.${fraction}`;
+  const meant = unit.toUpperCase() === "P" ? `${Number(number) * 1024}TB` : `${number}${unit.toUpperCase()}B`;
+  return `did you mean "${meant}"?`;
 }
 
 function problem(text: string): ParsedSize {

@@ -12,12 +12,27 @@ export interface ServerStatus {
   readonly storage: string;
   /** The portals at which it listens, as `address:port`. */
   readonly portals: readonly string[];
+  /** The workers of all ports. */
+  readonly workers: readonly WorkerStatus[];
+  /** Dangers of the conf that is served, as sentences. */
+  readonly warnings: readonly string[];
   readonly paths: readonly TargetPaths[];
   readonly space: SpaceReport;
   /** It accepts initiators: a worker listens at every portal that it can. */
   readonly ready: boolean;
   /** Null while no target worker runs, briefly after a crash. */
   readonly node: ServedSnapshot | null;
+}
+
+/** The state of the target worker of a port. */
+export interface WorkerStatus {
+  readonly port: number;
+  /** `hanging`: it does not answer, usually because a disk blocks it; `failed`: it is not started again for now. */
+  readonly state: "running" | "hanging" | "restarting" | "failed";
+  /** Seconds since it began to hang; null in any other state. */
+  readonly seconds: number | null;
+  /** The reason, for people; null while it is running. */
+  readonly reason: string | null;
 }
 
 /** The portals that discovery reports for a target. */

@@ -16,6 +16,12 @@ export interface BlockDevice {
   readonly isWriteProtected: boolean;
   /** The mount point of the device, or of something on it, such as a partition; undefined when nothing is mounted. */
   readonly mountPoint: string | undefined;
+  /** Something other than a partition that this system has made of the device, `vg0-data (lvm)`, or else undefined. */
+  readonly holder: string | undefined;
+  /** The content of the device or of a part, `ext4` or `LVM2_member`; undefined when none is known. */
+  readonly content: string | undefined;
+  /** The numbers, `8:1`, of everything on the device, such as partitions. */
+  readonly parts: readonly string[];
 }
 
 /**
@@ -24,7 +30,7 @@ export interface BlockDevice {
  * @throws {ProvisionError} when `lsblk` fails
  */
 export function readBlockDevice(path: string): BlockDevice | string {
-  const columns = "MAJ:MIN,SIZE,RO,MOUNTPOINT";
+  const columns = "MAJ:MIN,SIZE,RO,MOUNTPOINT,TYPE,FSTYPE,NAME";
   const args = ["--raw", "--noheadings", "--bytes", "--output", columns, path];
   const { stdout, stderr } = runHelper("lsblk", args);
   const device = parseBlockDevice(stdout);
@@ -36,18 +42,56 @@ export function readBlockDevice(path: string): BlockDevice | string {
 
 /** Parses the output of `lsblk`: a line for the device, and one for everything on it. */
 export function parseBlockDevice(text: string): BlockDevice | undefined {
-  const lines = text.split("\n").map((line) => /^ *(\d+):(\d+) +(\d+) +([01])(?: (.*))?$/.exec(line));
-  const [device] = lines;
-  if (device === null || device === undefined) return undefined;
-  const [, major, minor, size, readOnly] = device;
-  const mountPoint = lines.map((line) => line?.[5] ?? "").find((mountPoint) => mountPoint !== "");
+  const [device, ...parts] = text.split("\n").filter((line) => line !== "").map(parseLine);
+  if (device === undefined) return undefined;
+  const all = [device, ...parts.filter((part) => part !== undefined)];
+  const holder = all.slice(1).find(({ type }) => type !== "" && type !== PARTITION);
+  const { number, sizeBytes, isWriteProtected } = device;
+  const [major = 0, minor = 0] = number.split(":").map(Number);
   return {
-    major: Number(major),
-    minor: Number(minor),
+    major,
+    minor,
+    sizeBytes,
+    isWriteProtected,
+    mountPoint: firstText(all.map(({ mountPoint }) => mountPoint)),
+    holder: holder && `${holder.name} (${holder.type})`,
+    content: firstText(all.map(({ content }) => content)),
+    parts: all.slice(1).map(({ number }) => number),
+  };
+}
+
+/** The type of a partition. */
+const PARTITION = "part";
+
+/** A line of `lsblk`; texts are empty where it knows nothing. */
+interface DeviceLine {
+  readonly number: string;
+  readonly sizeBytes: number;
+  readonly isWriteProtected: boolean;
+  readonly mountPoint: string;
+  readonly type: string;
+  readonly content: string;
+  readonly name: string;
+}
+
+function parseLine(line: string): DeviceLine | undefined {
+  const [all, number = "", size, readOnly, texts = ""] =
+    /^ *(\d+:\d+) +(\d+) +([01])(?: (.*))?$/.exec(line) ?? [];
+  if (all === undefined) return undefined;
+  const [mountPoint = "", type = "", content = "", name = ""] = texts.split(" ").map(unescapeRaw);
+  return {
+    number,
     sizeBytes: Number(size),
     isWriteProtected: readOnly === "1",
-    mountPoint: mountPoint === undefined ? undefined : unescapeRaw(mountPoint),
+    mountPoint,
+    type,
+    content,
+    name,
   };
+}
+
+function firstText(texts: readonly string[]): string | undefined {
+  return texts.find((text) => text !== "");
 }
 
 /** Decodes the escapes of `lsblk --raw`: `\x20` is a space. */

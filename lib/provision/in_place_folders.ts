@@ -13,8 +13,8 @@ const BTRFS = 0x9123683e;
  *
  * @returns the fault when a folder cannot be prepared
  */
-export function prepareInPlaceFolders(storage: string): string | undefined {
-  for (const folder of inPlaceFoldersOf(storage)) {
+export function prepareInPlaceFolders(place: string): string | undefined {
+  for (const folder of inPlaceFoldersOf(place)) {
     const fault = prepareFolder(folder);
     if (fault !== undefined) return fault;
   }

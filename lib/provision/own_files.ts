@@ -1,6 +1,6 @@
 import { join } from "@std/path";
 import type { Config } from "../config/config.ts";
-import { stateFolderOf, workerFoldersOf } from "./state_folder.ts";
+import { stateFolderOf, workerFoldersOf, workerPlacesOf } from "./state_folder.ts";
 
 /** The numbers that identify a file. All of its hard links share them. */
 export interface FileNumbers {
@@ -23,7 +23,7 @@ export function fileKey({ device, inode }: FileNumbers): string {
 export function findOwnFiles({ file, secretsFiles, storage }: Config): OwnFiles {
   const stateFolder = stateFolderOf(storage);
   const named: readonly (readonly [string, string])[] = [
-    ...[stateFolder, ...workerFoldersOf(storage)].flatMap(filesIn).map((path) =>
+    ...[stateFolder, ...workerPlacesOf(storage).flatMap(workerFoldersOf)].flatMap(filesIn).map((path) =>
       [path, `"${path}", in which this program keeps its state`] as const
     ),
     [programPath(), "this program"],
@@ -46,7 +46,7 @@ function filesIn(folder: string): string[] {
 }
 
 /** Returns the path of this program; empty without the right to read it. */
-function programPath(): string {
+export function programPath(): string {
   try {
     return Deno.execPath();
   } catch {

@@ -13,7 +13,7 @@ import { Diagnostics } from "../config/diagnostics.ts";
 import type { Identity } from "../scsi/identity.ts";
 import { type Backing, isReplacement } from "./examine/backing.ts";
 import { type Examination, examine } from "./examine/examine.ts";
-import { findOvercommitments } from "./examine/find_overcommitments.ts";
+import { findDoubts } from "./guard/guard_rails.ts";
 import { identityKey, pathOfKey } from "./identity/identity_key.ts";
 import type { Identities } from "./identity/identities.ts";
 import { identitiesFileOf } from "./state_folder.ts";
@@ -48,11 +48,10 @@ const OTHERS_BITS = 0o077;
 export function plan(config: Config, survey: Survey, options: PlanOptions): Plan {
   const units = config.targets.flatMap((target) => target.logicalUnits);
   const { problems, warnings, backings } = examine(config, survey, options);
+  const doubts = findDoubts(config, survey, options);
   const diagnostics = new Diagnostics(config.file);
-  for (const { line, message } of problems) diagnostics.error(line, message);
-  for (const { line, message } of [...warnings, ...findOvercommitments(units, survey)]) {
-    diagnostics.warning(line, message);
-  }
+  for (const { line, message } of [...problems, ...doubts.errors]) diagnostics.error(line, message);
+  for (const { line, message } of [...warnings, ...doubts.warnings]) diagnostics.warning(line, message);
   const all = diagnostics.toArray();
   const identities = planIdentities(backings, survey, options);
   const steps = diagnostics.hasErrors ? [] : [

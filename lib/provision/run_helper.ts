@@ -8,6 +8,7 @@ const HELPERS = {
   lsblk: "util-linux",
   lslocks: "util-linux",
   mknod: "coreutils",
+  "systemd-notify": "systemd",
 } as const;
 
 /** The exit status requested of `flock` for a taken lock. No helper uses it. */
@@ -40,7 +41,9 @@ export interface HelperResult {
  */
 export function runHelper(program: Helper, args: readonly string[]): HelperResult {
   try {
-    return resultOf(commandOf(program, args).outputSync());
+    return resultOf(
+      new Deno.Command(program, { args: [...args], stdin: "null", ...SURROUNDINGS }).outputSync(),
+    );
   } catch (error) {
     throw cannotRun(program, error);
   }
@@ -49,12 +52,18 @@ export function runHelper(program: Helper, args: readonly string[]): HelperResul
 /**
  * Starts a helper that runs until its standard input ends, at the latest when this process ends.
  *
+ * @param env variables for this helper, besides those of all
  * @throws {ProvisionError} when it cannot be run
  */
-export function startHelper(program: Helper, args: readonly string[]): Deno.ChildProcess {
+export function startHelper(
+  program: Helper,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Deno.ChildProcess {
   const streams = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
+  const surroundings = { ...SURROUNDINGS, env: { ...SURROUNDINGS.env, ...env } };
   try {
-    return new Deno.Command(program, { args: [...args], ...streams, ...SURROUNDINGS }).spawn();
+    return new Deno.Command(program, { args: [...args], ...streams, ...surroundings }).spawn();
   } catch (error) {
     throw cannotRun(program, error);
   }
@@ -70,10 +79,6 @@ const SURROUNDINGS = {
   env: { LC_ALL: "C", PATH: HELPER_FOLDERS.join(":") },
   cwd: "/",
 } as const;
-
-function commandOf(program: Helper, args: readonly string[]): Deno.Command {
-  return new Deno.Command(program, { args: [...args], stdin: "null", ...SURROUNDINGS });
-}
 
 function resultOf({ success, stdout, stderr }: Deno.CommandOutput): HelperResult {
   const decoder = new TextDecoder();

@@ -4,7 +4,7 @@ import { backingFilesOf } from "./backing_files.ts";
 import { isInside } from "./is_inside.ts";
 import { ProvisionError, reasonOf } from "./provision_error.ts";
 import { syncPath } from "../store/stable_storage.ts";
-import { identitiesFileOf, workerFoldersOf } from "./state_folder.ts";
+import { identitiesFileOf, workerFoldersOf, workerPlacesOf } from "./state_folder.ts";
 
 /**
  * Syncs the state that a server relies on: the identities, and the names of all files of a conf, up to the root. A
@@ -17,7 +17,7 @@ export async function settleState(config: Config): Promise<void> {
   const { storage } = config;
   const identities = identitiesFileOf(storage);
   const folders = new Set<string>();
-  const kept = [dirname(identities), ...workerFoldersOf(storage)];
+  const kept = [dirname(identities), ...workerPlacesOf(storage).flatMap(workerFoldersOf)];
   for (const start of [...kept, ...backingFilesOf(config).map(dirname)]) {
     for (let folder = start; !folders.has(folder); folder = dirname(folder)) folders.add(folder);
   }

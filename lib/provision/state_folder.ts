@@ -1,5 +1,6 @@
 import { join } from "@std/path";
 import { STATE_FOLDER } from "../config/backing_path.ts";
+import { entriesOf } from "./folders.ts";
 
 /** Returns the state folder: the folder beside the backing files for this program's state. */
 export function stateFolderOf(storage: string): string {
@@ -11,19 +12,40 @@ export function helpersFolderOf(storage: string): string {
   return join(stateFolderOf(storage), "helpers");
 }
 
-/** Returns the folder of the links to backing files and the nodes of block devices. */
-export function linksFolderOf(storage: string): string {
-  return join(stateFolderOf(storage), "links");
+/** The names of the folders in the state folder that belong to one target worker each. */
+const PLACE_NAME = /^port-[0-9]{1,5}$/;
+
+/**
+ * Returns the folder in which a target worker may keep state: the state folder itself, or the one of a port when
+ * another worker has the former.
+ */
+export function workerPlaceOf(storage: string, port?: number): string {
+  const state = stateFolderOf(storage);
+  return port === undefined ? state : join(state, `port-${port}`);
+}
+
+/** Returns the folders of all target workers that have served the storage folder. */
+export function workerPlacesOf(storage: string): string[] {
+  const state = stateFolderOf(storage);
+  return [
+    state,
+    ...entriesOf(state).filter((name) => PLACE_NAME.test(name)).map((name) => join(state, name)),
+  ];
+}
+
+/** Returns a worker's folder of the links to backing files and the nodes of block devices. */
+export function linksFolderOf(place: string): string {
+  return join(place, "links");
 }
 
 /** Returns the part of the links folder whose files the target worker may only read, or may read and write. */
-export function workerLinksOf(storage: string, { readOnly }: { readonly readOnly: boolean }): string {
-  return join(linksFolderOf(storage), readOnly ? "read-only" : "read-write");
+export function workerLinksOf(place: string, { readOnly }: { readonly readOnly: boolean }): string {
+  return join(linksFolderOf(place), readOnly ? "read-only" : "read-write");
 }
 
 /** Returns the folder of the journals of atomic writes. */
-export function journalsFolderOf(storage: string): string {
-  return join(stateFolderOf(storage), "journals");
+export function journalsFolderOf(place: string): string {
+  return join(place, "journals");
 }
 
 /** Returns the file of the recorded identities. */
@@ -37,38 +59,46 @@ export function buildMarkOf(storage: string): string {
 }
 
 /** Returns the journal of the atomic writes to the logical unit with this NAA identifier. */
-export function atomicJournalOf(storage: string, naa: string): string {
-  return join(journalsFolderOf(storage), `atomic-${naa.toLowerCase()}.journal`);
+export function atomicJournalOf(place: string, naa: string): string {
+  return join(journalsFolderOf(place), `atomic-${naa.toLowerCase()}.journal`);
 }
 
 /** Returns the folder of the persistent reservations. */
-function reservationsFolderOf(storage: string): string {
-  return join(stateFolderOf(storage), "reservations");
+function reservationsFolderOf(place: string): string {
+  return join(place, "reservations");
 }
 
 /** Returns the file of the persistent reservations of the logical unit with this NAA identifier. */
-export function reservationsFileOf(storage: string, naa: string): string {
-  return join(reservationsFolderOf(storage), `${naa.toLowerCase()}.json`);
+export function reservationsFileOf(place: string, naa: string): string {
+  return join(reservationsFolderOf(place), `${naa.toLowerCase()}.json`);
 }
 
 /** Returns the folder of the states of SANITIZE. */
-function sanitizeFolderOf(storage: string): string {
-  return join(stateFolderOf(storage), "sanitize");
+function sanitizeFolderOf(place: string): string {
+  return join(place, "sanitize");
 }
 
 /** Returns the folders of files that a target worker writes in place, also on a full file system. */
-export function inPlaceFoldersOf(storage: string): readonly string[] {
-  return [reservationsFolderOf(storage), sanitizeFolderOf(storage)];
+export function inPlaceFoldersOf(place: string): readonly string[] {
+  return [reservationsFolderOf(place), sanitizeFolderOf(place)];
 }
 
 /** Returns all folders of state that a target worker reads and writes. */
-export function workerFoldersOf(storage: string): readonly string[] {
-  return [journalsFolderOf(storage), ...inPlaceFoldersOf(storage)];
+export function workerFoldersOf(place: string): readonly string[] {
+  return [journalsFolderOf(place), ...inPlaceFoldersOf(place)];
 }
 
 /** Returns the file with the outcome of the last SANITIZE of the logical unit with this NAA identifier. */
-export function sanitizeFileOf(storage: string, naa: string): string {
-  return join(sanitizeFolderOf(storage), `${naa.toLowerCase()}.json`);
+export function sanitizeFileOf(place: string, naa: string): string {
+  return join(sanitizeFolderOf(place), `${naa.toLowerCase()}.json`);
+}
+
+/** A file of a logical unit's state: its journal or the copy that is kept, its reservations, or its last SANITIZE. */
+const UNIT_STATE = /^(?:atomic-)?([0-9a-f]{16})\.(?:journal(?:\.kept)?|json)$/;
+
+/** Returns the NAA identifier of the logical unit to whose state a file belongs; undefined for other names. */
+export function unitOfState(name: string): string | undefined {
+  return UNIT_STATE.exec(name)?.[1];
 }
 
 /** Returns the control socket of the server that serves the storage folder. */

@@ -76,7 +76,8 @@ export class StorageLock {
   }
 }
 
-function lockPath(stateFolder: string, name: LockName): string {
+/** Returns the file of a lock in a state folder. */
+export function lockPath(stateFolder: string, name: LockName): string {
   return join(stateFolder, `${name}.lock`);
 }
 

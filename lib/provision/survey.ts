@@ -1,14 +1,18 @@
 /** A survey of the disk for a conf: everything that the plan depends on. It changes nothing. */
-import { statfsSync } from "node:fs";
 import { dirname, join } from "@std/path";
 import type { Config } from "../config/config.ts";
 import { type BlockDevice, DEVICES_FOLDER, readBlockDevice } from "./block_device.ts";
+import { type FileSystem, FileSystems } from "./file_systems.ts";
+import { findFormerStorages, type FormerStorage } from "./former_storage.ts";
+import { findUnmounted } from "./fstab.ts";
+import { findStrangers } from "./strangers.ts";
 import { type FileFormat, findFileFormat, FORMAT_BYTES } from "./examine/file_format.ts";
 import { type Identities, parseIdentities } from "./identity/identities.ts";
 import { identityKey, pathOfKey } from "./identity/identity_key.ts";
 import { isInside } from "./is_inside.ts";
-import { type FileNumbers, findOwnFiles, type OwnFiles } from "./own_files.ts";
+import { type FileNumbers, findOwnFiles, type OwnFiles, programPath } from "./own_files.ts";
 import { isOfDisk } from "./identity/recorded_identity.ts";
+import { lockPath } from "./storage_lock.ts";
 import { identitiesFileOf, stateFolderOf } from "./state_folder.ts";
 import { reasonOf } from "./provision_error.ts";
 
@@ -29,14 +33,6 @@ export type Entry =
   | { readonly kind: "folder"; /** Permission bits. */ readonly mode: number }
   | { readonly kind: "special"; /** Such as `a socket`. */ readonly name: string }
   | { readonly kind: "unreadable"; readonly reason: string };
-
-/** The file system of a path, or of the file to create there. */
-export interface FileSystem {
-  readonly device: number;
-  /** The kernel's number of the type (`f_type` of statfs). */
-  readonly type: number;
-  readonly availableBytes: number;
-}
 
 /** A folder above a path. */
 export interface Ancestor {
@@ -75,14 +71,26 @@ export interface Survey {
   readonly stateFolder: Place;
   readonly recorded: RecordedIdentities;
   readonly ownFiles: OwnFiles;
+  /** The names in the storage folder that are not of this conf. Sought only where no identity is recorded. */
+  readonly strangers: readonly string[];
+  /** The storage folders that this one may have replaced. Sought only where no identity is recorded. */
+  readonly formerStorages: readonly FormerStorage[];
+  /** The mount points of fstab(5) above these places at which nothing is mounted. */
+  readonly unmounted: readonly string[];
   /** The places of all paths in the conf and in the recorded identities, by path. */
   readonly places: ReadonlyMap<string, Place>;
 }
 
 /** Surveys the disk for a conf. Problems become part of the result. */
 export function survey(config: Config): Survey {
-  const storage = inspectPath(config.storage);
-  const recorded = readIdentities(identitiesFileOf(config.storage));
+  const identitiesFile = identitiesFileOf(config.storage);
+  // While a build makes its first files, its lock is the only file on a new file system.
+  const buildLock = lockPath(stateFolderOf(config.storage), "build");
+  const fileSystems = new FileSystems([config.file, programPath(), identitiesFile, buildLock]);
+  const inspect = (path: string): Place => inspectPath(path, fileSystems);
+  const storage = inspect(config.storage);
+  const stateFolder = inspect(stateFolderOf(config.storage));
+  const recorded = readIdentities(identitiesFile);
   const identities = recorded.kind === "recorded" ? recorded.identities : undefined;
   const paths = config.targets.flatMap((target) => target.logicalUnits.map((unit) => unit.path));
   const unused = [...identities?.keys() ?? []].map((key) => pathOfKey(config.storage, key));
@@ -90,13 +98,16 @@ export function survey(config: Config): Survey {
   const unrecorded = identities === undefined
     ? []
     : paths.filter((path) => !isOfDisk(identities.get(identityKey(storage, path))));
-  const places = new Map([...new Set([...paths, ...unused])].map((path) => [path, inspectPath(path)]));
+  const places = new Map([...new Set([...paths, ...unused])].map((path) => [path, inspect(path)]));
   for (const path of unrecorded) places.set(path, detectFormat(places.get(path)!));
   return {
     storage,
-    stateFolder: inspectPath(stateFolderOf(config.storage)),
+    stateFolder,
     recorded,
     ownFiles: findOwnFiles(config),
+    strangers: identities?.size === 0 ? findStrangers(config, storage) : [],
+    unmounted: findUnmounted([config.storage, ...paths]),
+    formerStorages: identities?.size === 0 ? findFormerStorages(config.storage) : [],
     places,
   };
 }
@@ -112,7 +123,7 @@ function readIdentities(file: string): RecordedIdentities {
   }
 }
 
-function inspectPath(path: string): Place {
+function inspectPath(path: string, fileSystems: FileSystems): Place {
   if (isInside(DEVICES_FOLDER, path)) return inspectDevice(path);
   const ancestor = nearestAncestor(path);
   const entry = entryAt(path);
@@ -120,9 +131,9 @@ function inspectPath(path: string): Place {
     ? join(realPathOr(ancestor.path), path.slice(ancestor.path.length))
     : realPathOr(path);
   const fileSystem = entry.kind === "file" || entry.kind === "folder"
-    ? fileSystemOf(path)
+    ? fileSystems.at(path)
     : entry.kind === "missing" && ancestor.isFolder
-    ? fileSystemOf(ancestor.path)
+    ? fileSystems.at(ancestor.path)
     : undefined;
   return { path, entry, realPath, ancestor, fileSystem };
 }
@@ -219,12 +230,6 @@ function realPathOr(path: string): string {
   } catch {
     return path;
   }
-}
-
-function fileSystemOf(path: string): FileSystem | undefined {
-  const device = Deno.statSync(path).dev;
-  const { type, bavail, bsize } = statfsSync(path);
-  return { device, type, availableBytes: bavail * bsize };
 }
 
 /** Reports whether an error means that a path does not exist, also because an ancestor is not a folder. */

@@ -3,7 +3,7 @@ import { readBlockDevice } from "./block_device.ts";
 import type { HelperGuard } from "./helper_guard.ts";
 import { entriesOf, makeFolder, removeFolder } from "./folders.ts";
 import { ProvisionError, reasonOf } from "./provision_error.ts";
-import { linksFolderOf, stateFolderOf, workerLinksOf } from "./state_folder.ts";
+import { linksFolderOf, workerLinksOf } from "./state_folder.ts";
 import { errnoOf, errorMessage } from "../base/error_message.ts";
 
 /** A block device to serve. */
@@ -27,9 +27,9 @@ export interface LinkedBackings {
 }
 
 /** Remedies when the kernel refuses to open a device node, by errno. */
-const OPEN_REMEDIES: Readonly<Record<number, (storage: string) => string>> = {
+const OPEN_REMEDIES: Readonly<Record<number, (place: string) => string>> = {
   1: () => "; allow the device to this container or unit",
-  13: (storage) => `; mount the file system of "${stateFolderOf(storage)}" without "nodev"`,
+  13: (place) => `; mount the file system of "${place}" without "nodev"`,
 };
 
 /**
@@ -51,16 +51,17 @@ const OPEN_REMEDIES: Readonly<Record<number, (storage: string) => string>> = {
  * earlier server may refer to another device, and are removed.
  */
 export class WorkerLinks {
-  readonly #storage: string;
+  readonly #place: string;
   readonly #guard: Pick<HelperGuard, "runNow">;
   readonly #readOnly: LinkFolder;
   readonly #readWrite: LinkFolder;
 
-  constructor(storage: string, guard: Pick<HelperGuard, "runNow">) {
-    this.#storage = storage;
+  /** @param place the folder of the worker */
+  constructor(place: string, guard: Pick<HelperGuard, "runNow">) {
+    this.#place = place;
     this.#guard = guard;
-    this.#readOnly = new LinkFolder(workerLinksOf(storage, { readOnly: true }));
-    this.#readWrite = new LinkFolder(workerLinksOf(storage, { readOnly: false }));
+    this.#readOnly = new LinkFolder(workerLinksOf(place, { readOnly: true }));
+    this.#readWrite = new LinkFolder(workerLinksOf(place, { readOnly: false }));
   }
 
   /**
@@ -69,7 +70,7 @@ export class WorkerLinks {
    * @throws {ProvisionError} when the state folder cannot be written
    */
   renew(backings: readonly BackingExport[]): LinkedBackings {
-    const links = linksFolderOf(this.#storage);
+    const links = linksFolderOf(this.#place);
     const folders = [this.#readOnly, this.#readWrite];
     for (const name of entriesOf(links)) {
       const path = join(links, name);
@@ -148,7 +149,7 @@ export class WorkerLinks {
       );
     };
     const node = this.#folderFor(backing).entryFor(`${major}:${minor}`, { make, isStale: () => false });
-    assertOpens(node, backing, this.#storage);
+    assertOpens(node, backing, this.#place);
     return node;
   }
 }
@@ -254,12 +255,12 @@ function linkedFile(path: string): string | undefined {
   }
 }
 
-function assertOpens(node: string, { path, readOnly }: DeviceExport, storage: string): void {
+function assertOpens(node: string, { path, readOnly }: DeviceExport, place: string): void {
   try {
     Deno.openSync(node, { read: true, write: !readOnly }).close();
   } catch (error) {
     const reason = errorMessage(error);
-    const remedy = OPEN_REMEDIES[errnoOf(error) ?? 0]?.(storage) ?? "";
+    const remedy = OPEN_REMEDIES[errnoOf(error) ?? 0]?.(place) ?? "";
     throw new ProvisionError(`Cannot open block device "${path}": ${reason}${remedy}`, { cause: error });
   }
 }

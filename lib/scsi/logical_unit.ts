@@ -187,11 +187,14 @@ export class LogicalUnit {
    * 4.20: the stopped power condition). Undefined when it can be accessed.
    */
   get notReady(): SenseCondition | undefined {
-    // Linux treats this condition as final. For any other it starts the unit and waits up to 100 s.
-    if (this.#absent) return Sense.manualInterventionRequired;
+    // Linux treats the second condition as final. For the first it repeats the command.
+    if (this.#absent) return this.isBecomingReady ? Sense.becomingReady : Sense.manualInterventionRequired;
     if (this.#ejected) return Sense.mediumNotPresent;
     return this.#stopped ? Sense.initializingCommandRequired : undefined;
   }
+
+  /** True if an absent unit is about to be ready, without anyone's help. */
+  isBecomingReady = false;
 
   /** The medium, or the saved reservations, could not be opened. */
   get isAbsent(): boolean {

@@ -26,7 +26,7 @@ export async function collectMetrics(supervisor: Supervisor, version: string): P
 /** Returns the worker's snapshot; null while no worker answers. */
 async function askForSnapshot(supervisor: Supervisor): Promise<NodeSnapshot | null> {
   try {
-    return await supervisor.ask({ kind: "snapshot" });
+    return await supervisor.requests.snapshot();
   } catch {
     return null;
   }

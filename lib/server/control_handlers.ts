@@ -1,4 +1,5 @@
 import type { InterfaceAddress } from "../access/interfaces.ts";
+import { describeOpenAccess } from "../access/open_access.ts";
 import { networkPaths } from "../access/target_portals.ts";
 import type { ControlHandlers } from "../control/control_requests.ts";
 import type { ServerStatus } from "../control/server_status.ts";
@@ -25,8 +26,8 @@ export function controlHandlers(options: ControlHandlersOptions): ControlHandler
   const startedMs = performance.now();
   return {
     disconnect: (request, context) => disconnect(options.supervisor, request, context),
-    reservations: () => options.supervisor.ask({ kind: "reservations" }),
-    clearReservations: (unit) => options.supervisor.ask({ kind: "clearReservations", ...unit }),
+    reservations: () => options.supervisor.requests.reservations(),
+    clearReservations: (unit) => options.supervisor.requests.clearReservations(unit),
     reload: (request) => options.reloader.reload(request),
     status: async () => await status(options, Math.floor((performance.now() - startedMs) / 1000)),
   };
@@ -36,9 +37,11 @@ async function status(
   { supervisor, space, interfaces, isReady, version }: ControlHandlersOptions,
   uptimeSeconds: number,
 ): Promise<ServerStatus> {
-  const { storage, targets, port } = supervisor.serving.config;
+  const node = supervisor.hasWorker ? await supervisor.requests.snapshot() : null;
+  const { config } = supervisor.serving;
+  const { storage, targets } = config;
   const addresses = interfaces();
-  const node = supervisor.hasWorker ? await supervisor.ask({ kind: "snapshot" }) : null;
+  const openAccess = describeOpenAccess(config, addresses);
   return {
     version,
     pid: Deno.pid,
@@ -46,9 +49,11 @@ async function status(
     monotonicMs: performance.now(),
     storage,
     portals: supervisor.portals,
+    workers: supervisor.workers,
+    warnings: openAccess === undefined ? [] : [openAccess],
     paths: targets.map((target) => ({
       target: target.name,
-      networks: networkPaths(target, port, addresses),
+      networks: networkPaths(target, target.port, addresses),
     })),
     space: space.report(),
     ready: isReady(),

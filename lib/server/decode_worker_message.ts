@@ -191,6 +191,7 @@ const unitReservations = record<UnitReservations>({
 
 /** The decoder of the answer to each request. */
 const ANSWERS: { readonly [Kind in keyof Answers]: Decoder<Answers[Kind]> } = {
+  ping: nothing,
   snapshot,
   disconnect: listOf(count),
   reservations: listOf(unitReservations),
@@ -235,6 +236,8 @@ export const decodeWorkerMessage: Decoder<WorkerMessage> = variants<WorkerMessag
     ranges: listOf(record<ByteRange>({ offset: count, lengthBytes: count })),
   }),
   closed: record({ kind: oneOf(["closed"]), path }),
+  failedLogin: record({ kind: oneOf(["failedLogin"]), peerAddress: text }),
+  numbered: record({ kind: oneOf(["numbered"]), number: count, path }),
   answered: record<UncheckedAnswer>({
     kind: oneOf(["answered"]),
     id: count,

@@ -16,11 +16,11 @@ export async function disconnect(
   { progress, signal }: RequestContext,
 ): Promise<DisconnectReport> {
   const graceSeconds = now ? null : GRACE_SECONDS;
-  const found = await supervisor.ask({ kind: "disconnect", sessions, graceSeconds });
+  const found = await supervisor.requests.disconnect({ sessions, graceSeconds });
   const checks = ((graceSeconds ?? 0) + PATIENCE_SECONDS) * 1000 / CHECK_MS;
   let remaining = found;
   for (let check = 0; check < checks && !signal.aborted; check++) {
-    const node = await supervisor.ask({ kind: "snapshot" });
+    const node = await supervisor.requests.snapshot();
     remaining = found.filter((session) => node.sessions.some(({ tsih }) => tsih === session));
     if (remaining.length === 0) break;
     progress(`${remaining.length} of ${found.length} sessions have not ended yet`);

@@ -1,5 +1,5 @@
 /** The kinds of Deno's rights that this program uses. */
-export const RIGHT_NAMES = ["read", "write", "net", "run", "sys"] as const;
+export const RIGHT_NAMES = ["read", "write", "net", "run", "sys", "env"] as const;
 
 /** The name of a kind of right. */
 export type RightName = typeof RIGHT_NAMES[number];

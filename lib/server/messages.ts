@@ -13,6 +13,8 @@ export type ToWorker =
   | { readonly kind: "punched"; readonly id: number; readonly result: PunchResult }
   /** The space that backing files take, by path; sent periodically. */
   | { readonly kind: "space"; readonly figures: ReadonlyMap<string, SpaceFigures> }
+  /** A login from this address has failed at another worker. */
+  | { readonly kind: "failedLogin"; readonly peerAddress: string }
   /** A request, to be answered with its number. */
   | { readonly kind: "ask"; readonly id: number; readonly question: WorkerRequest }
   /** Serve the connections that a relay accepts; `link` is the other end of its link. */
@@ -33,6 +35,10 @@ export type FromWorker =
   | PunchRequest
   /** A backing that was removed from the conf has been closed, or closed and opened again. */
   | { readonly kind: "closed"; readonly path: string }
+  /** A login from this address has failed. */
+  | { readonly kind: "failedLogin"; readonly peerAddress: string }
+  /** The number of a backing, for the mark. */
+  | { readonly kind: "numbered"; readonly number: number; readonly path: string }
   | Answered
   /** The worker is ending and still changes these files. */
   | { readonly kind: "ending"; readonly files: readonly string[] }

@@ -31,7 +31,7 @@ export function findMissingRights(config: Config, lines: ConfLines, context: Rig
   check.metrics(config);
   for (const target of config.targets) {
     check.files(target, config);
-    check.portals(target, config);
+    check.portals(target);
   }
   return diagnostics.toArray();
 }
@@ -86,7 +86,7 @@ class RightsCheck {
   }
 
   /** Reports the portals of a target without a right. */
-  portals({ name, networks, line }: TargetConfig, { port }: Config): void {
+  portals({ name, networks, port, line }: TargetConfig): void {
     const { portals, wildcard } = planPortals({
       targets: [{ name, networks }],
       port,
@@ -99,7 +99,8 @@ class RightsCheck {
       const subject = wildcard
         ? `Cannot listen at every address, port ${port}, for [${name}], which has no "networks"`
         : `Cannot listen at ${text} for [${name}]`;
-      const portalLine = this.#targetLine(line, ["networks"]) ?? this.#globalLine("networks", "port") ?? line;
+      const portalLine = this.#targetLine(line, ["port", "networks"]) ??
+        this.#globalLine("networks", "port") ?? line;
       this.#error(wildcard ? line : portalLine, subject, "net", `--listen ${text}`);
     }
   }

@@ -23,11 +23,11 @@ export interface ReservationFileOptions {
  * @throws {StoreError} when the file exists and is unreadable or damaged
  */
 export function openReservationFile(
-  storage: string,
+  place: string,
   { naa }: Identity,
   { log, onFailure, activity }: ReservationFileOptions,
 ): ReservationStore {
-  const path = reservationsFileOf(storage, naa);
+  const path = reservationsFileOf(place, naa);
   const file = new TwinFile(path, { activity });
   const { text, needsRewrite, isHalfDamaged } = file.read();
   const saved = text === undefined ? undefined : parse(text, path);

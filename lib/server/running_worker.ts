@@ -4,13 +4,24 @@ import type { HoleService } from "./hole_service.ts";
 import { measureSpace } from "./measure_space.ts";
 import type { PunchRequest } from "./remote_puncher.ts";
 import type { WorkerBackings } from "./served_backings.ts";
+import type { WorkerStatus } from "../control/server_status.ts";
+import { repeat } from "./timers.ts";
 import { SupervisorLimits } from "./supervisor_limits.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { WorkerPortals } from "./worker_portals.ts";
+import { WorkerPulse } from "./worker_pulse.ts";
 import type { ProcessEnd, WorkerProcess } from "./worker_process.ts";
 
 /** The cause of a worker's end: the server stops, another worker replaces it, or it ends by itself. */
 export type EndCause = "stop" | "replaced" | "ending";
+
+/** The needs of a running worker that recur. */
+export interface PeriodicNeeds {
+  /** Returns the service that punches holes for the worker. */
+  readonly holes: () => HoleService | undefined;
+  /** Follows the server's addresses. */
+  readonly onCheckAddresses: () => void;
+}
 
 /** The worker process, its portals, and the settings that it was last given. */
 export interface RunningWorkerParts {
@@ -19,6 +30,10 @@ export interface RunningWorkerParts {
   readonly surroundings: Surroundings;
   readonly backings: WorkerBackings;
   readonly clock: Clock;
+  /** Called when the worker has not answered for some time. */
+  readonly onSilent: () => void;
+  /** Called when it answers again, with the duration of the silence. */
+  readonly onAnswer: (silentMs: number) => void;
 }
 
 /** A target worker that serves, with what the supervisor knows about it. */
@@ -29,9 +44,12 @@ export class RunningWorker {
   surroundings: Surroundings;
   /** The backings that the worker was last given. */
   backings: WorkerBackings;
+  readonly pulse: WorkerPulse;
+  readonly #cause = Promise.withResolvers<EndCause>();
   readonly #clock: Clock;
 
-  constructor({ process, portals, surroundings, backings, clock }: RunningWorkerParts) {
+  constructor({ process, portals, surroundings, backings, clock, ...observers }: RunningWorkerParts) {
+    this.pulse = new WorkerPulse(() => process.ask({ kind: "ping" }), clock, observers);
     this.#clock = clock;
     this.process = process;
     this.portals = portals;
@@ -45,8 +63,40 @@ export class RunningWorker {
     return sessions.some(({ targetName }) => targetName !== null);
   }
 
+  /** The state of the worker, without its port. */
+  get status(): Omit<WorkerStatus, "port"> {
+    const { silentMs } = this.pulse;
+    if (silentMs === undefined) return { state: "running", seconds: null, reason: null };
+    const reason = this.process.describeBlockage();
+    return { state: "hanging", seconds: Math.floor(silentMs / 1000), reason };
+  }
+
+  /** Ends the worker in order, for another to replace it. */
+  replace(): void {
+    this.#cause.resolve("replaced");
+  }
+
+  /** Serves the worker's periodic needs until it ends or has to. */
+  async untilCause(stop: AbortSignal, { holes, onCheckAddresses }: PeriodicNeeds): Promise<EndCause> {
+    const onAbort = (): void => this.#cause.resolve("stop");
+    stop.addEventListener("abort", onAbort, { once: true });
+    if (stop.aborted) onAbort();
+    this.process.ending.then(() => this.#cause.resolve("ending"));
+    const sendSpace = (): void => this.#sendSpace(holes());
+    sendSpace();
+    const repeated = [
+      repeat(this.#clock, SupervisorLimits.spaceMs, sendSpace),
+      repeat(this.#clock, SupervisorLimits.interfacesMs, onCheckAddresses),
+      repeat(this.#clock, SupervisorLimits.pulseMs, () => this.pulse.check()),
+    ];
+    const cause = await this.#cause.promise;
+    for (const cancel of repeated) cancel();
+    stop.removeEventListener("abort", onAbort);
+    return cause;
+  }
+
   /** Sends the worker the space that its backing files take. */
-  sendSpace(holes: HoleService | undefined): void {
+  #sendSpace(holes: HoleService | undefined): void {
     if (holes !== undefined) this.process.post({ kind: "space", figures: measureSpace(holes.paths) });
   }
 

@@ -29,12 +29,12 @@ export interface SanitizeFile extends EraseRecord {
  * @throws {StoreError} when the file exists and is unreadable or damaged
  */
 export function openSanitizeFile(
-  storage: string,
+  place: string,
   { naa }: Identity,
   backingPath: string,
   activity?: FileActivity,
 ): SanitizeFile {
-  const path = sanitizeFileOf(storage, naa);
+  const path = sanitizeFileOf(place, naa);
   const file = new TwinFile(path, { activity });
   const { text } = file.read();
   const unfinished = text === undefined ? undefined : parse(text, path);

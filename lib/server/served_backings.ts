@@ -5,20 +5,26 @@
 import type { Config } from "../config/config.ts";
 import { BackingLocks } from "../provision/backing_locks.ts";
 import { ProvisionError } from "../provision/provision_error.ts";
+import { moveUnitState } from "../provision/worker_state.ts";
 import type { BackingExport } from "../provision/worker_links.ts";
 import { SerialQueue } from "./serial_queue.ts";
-import { backingsOf, type Serving } from "./serving.ts";
+import { backingsOf, shareServed, type WorkerServing } from "./serving.ts";
 import type { WorkerSettings } from "./worker_settings.ts";
 
 /** The backings of a worker, as sent to it. */
-export type WorkerBackings = Pick<WorkerSettings, "backingLinks" | "sparsePaths" | "unavailable">;
+export type WorkerBackings = Pick<
+  WorkerSettings,
+  "backingLinks" | "sparsePaths" | "unavailable" | "arriving"
+>;
 
 type Reasons = ReadonlyMap<string, string>;
 
-/** The backings of one supervisor. */
+/** The backings of one target worker after another, at the same port. */
 export class ServedBackings {
   readonly #locks: BackingLocks;
-  /** The conf served now. */
+  readonly #onReleased: () => void;
+  /** The conf served now, and the worker's share of it. */
+  #served: Config | undefined;
   #config: Config | undefined;
   /** Links that the worker was given, by the paths of the conf. */
   #backingLinks: ReadonlyMap<string, string> = new Map();
@@ -32,9 +38,18 @@ export class ServedBackings {
   #closed: Set<string> | undefined;
   readonly #queue = new SerialQueue();
 
-  /** @param warn called for each backing that is served although it could not be locked */
-  constructor(warn: (message: string) => void) {
+  /**
+   * @param warn called for each backing that is served although it could not be locked
+   * @param onReleased called after paths were released, which another worker may open then
+   */
+  constructor(warn: (message: string) => void, onReleased: () => void = () => {}) {
     this.#locks = new BackingLocks(warn);
+    this.#onReleased = onReleased;
+  }
+
+  /** Returns whether the worker may have a path open. */
+  has(path: string): boolean {
+    return this.#open.has(path);
   }
 
   /** Reasons for which existing backings cannot be served, such as a lock that another server holds. */
@@ -48,15 +63,17 @@ export class ServedBackings {
    *
    * @throws {ProvisionError} (rejects) when the state folder cannot be written
    */
-  renew(serving: Serving): Promise<WorkerBackings> {
+  renew(serving: WorkerServing): Promise<WorkerBackings> {
     return this.#queue.run(async () => {
       this.#open.clear();
       this.#closed = undefined;
       const backings = backingsOf(serving);
       const locked = await this.#locks.renew(backings);
+      await moveState(serving);
       const { links, faults } = serving.lease.links.renew(without(backings, locked));
       const sent = this.#backingsFor(serving, new Map([...locked, ...faults]), links);
       this.#serve(serving, sent);
+      this.#onReleased();
       return sent;
     });
   }
@@ -67,11 +84,12 @@ export class ServedBackings {
    *
    * @throws {ProvisionError} (rejects) when a backing that is new or changed cannot be served
    */
-  extend(next: Serving): Promise<WorkerBackings> {
+  extend(next: WorkerServing): Promise<WorkerBackings> {
     return this.#queue.run(async () => {
       this.#closed = new Set();
       const backings = backingsOf(next);
       const locked = await this.#locks.extend(backings);
+      await moveState(next);
       const { links, faults } = next.lease.links.extend(without(backings, locked));
       const reasons = this.#withoutUnchanged(next, new Map([...locked, ...faults]));
       return this.#backingsFor(next, reasons, new Map([...this.#keptLinks(next), ...links]));
@@ -79,14 +97,14 @@ export class ServedBackings {
   }
 
   /** Records what the worker serves after a change: the prepared conf, or the former one. Releases the rest. */
-  settle(serving: Serving, sent: WorkerBackings): Promise<void> {
+  settle(serving: WorkerServing, sent: WorkerBackings): Promise<void> {
     return this.#queue.run(async () => {
       this.#serve(serving, sent);
       for (const path of this.#closed ?? []) if (!this.#isServed(path)) this.#open.delete(path);
       this.#closed = undefined;
       followHoles(serving, sent.unavailable);
       serving.lease.links.retain(sent.backingLinks.values());
-      await this.#locks.retain(this.#open);
+      await this.#release();
     });
   }
 
@@ -96,21 +114,31 @@ export class ServedBackings {
       this.#closed?.add(path);
       if (this.#isServed(path) || !this.#open.delete(path)) return;
       // A change in progress may need the lock; `settle` releases it otherwise.
-      if (this.#closed === undefined) await this.#locks.retain(this.#open);
+      if (this.#closed === undefined) await this.#release();
     });
+  }
+
+  async #release(): Promise<void> {
+    await this.#locks.retain(this.#open);
+    this.#onReleased();
   }
 
   /** Releases all locks. No worker may run, and no operation of one may be under way. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#open.clear();
     await this.#locks[Symbol.asyncDispose]();
+    this.#onReleased();
   }
 
-  #serve({ config, unavailable: notFound }: Serving, { backingLinks, unavailable }: WorkerBackings): void {
+  #serve(serving: WorkerServing, { backingLinks, unavailable }: WorkerBackings): void {
+    const { unavailable: notFound, arriving } = serving;
+    const config = shareServed(serving);
+    this.#served = serving.config;
     this.#config = config;
     this.#backingLinks = backingLinks;
     this.#unavailable = unavailable;
     this.#faults = new Map([...unavailable].filter(([path]) => !notFound.has(path)));
-    for (const path of pathsOf(config)) this.#open.add(path);
+    for (const path of pathsOf(config)) if (!arriving.has(path)) this.#open.add(path);
   }
 
   #isServed(path: string): boolean {
@@ -122,8 +150,8 @@ export class ServedBackings {
    *
    * @throws {ProvisionError} with the faults of all backings that are new or changed
    */
-  #withoutUnchanged(next: Serving, faults: Reasons): Reasons {
-    const isSame = next.config === this.#config;
+  #withoutUnchanged(next: WorkerServing, faults: Reasons): Reasons {
+    const isSame = next.config === this.#served;
     const wrong = [...faults].filter(([path]) => !isSame && !this.#unavailable.has(path));
     if (wrong.length > 0) {
       throw new ProvisionError([...new Set(wrong.map(([, reason]) => reason))].join("; "));
@@ -132,24 +160,35 @@ export class ServedBackings {
   }
 
   /** Returns the links to files that the worker has open, even if the files have been moved since. */
-  #keptLinks({ config }: Serving): readonly (readonly [string, string])[] {
-    const paths = new Set(pathsOf(config));
+  #keptLinks(serving: WorkerServing): readonly (readonly [string, string])[] {
+    const paths = new Set(pathsOf(shareServed(serving)));
     return [...this.#backingLinks].filter(([path]) => paths.has(path));
   }
 
-  #backingsFor(serving: Serving, faults: Reasons, backingLinks: ReadonlyMap<string, string>): WorkerBackings {
+  #backingsFor(
+    serving: WorkerServing,
+    faults: Reasons,
+    backingLinks: ReadonlyMap<string, string>,
+  ): WorkerBackings {
     const unavailable = new Map([...serving.unavailable, ...faults]);
-    return { backingLinks, unavailable, sparsePaths: followHoles(serving, unavailable) };
+    const { arriving } = serving;
+    return { backingLinks, unavailable, arriving, sparsePaths: followHoles(serving, unavailable) };
   }
 }
 
 /** Restricts hole punching to the files that are served, and returns those that support it. */
-function followHoles(
-  { config, devices, lease: { holes } }: Serving,
-  unavailable: Reasons,
-): readonly string[] {
-  holes?.follow({ config, devicePaths: [...devices.map(({ path }) => path), ...unavailable.keys()] });
+function followHoles(serving: WorkerServing, unavailable: Reasons): readonly string[] {
+  const { devices, arriving, lease: { holes } } = serving;
+  const others = [...devices.map(({ path }) => path), ...unavailable.keys(), ...arriving];
+  holes?.follow({ config: shareServed(serving), devicePaths: others });
   return holes?.paths ?? [];
+}
+
+/** Moves the state of the backings to the worker's folder. The locks of the backings keep other servers away. */
+async function moveState(serving: WorkerServing): Promise<void> {
+  const { config: { storage }, identities, lease: { place } } = serving;
+  const naas = backingsOf(serving).flatMap(({ path }) => identities.get(path)?.naa ?? []);
+  await moveUnitState(storage, place, naas);
 }
 
 function pathsOf({ targets }: Config): string[] {

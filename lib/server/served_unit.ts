@@ -32,13 +32,16 @@ export const GRACE_SECONDS = 10;
 
 /** The options with which the backing files of logical units are opened. */
 export interface BackingOptions {
-  readonly storage: string;
+  /** The folder in which this worker keeps state. */
+  readonly place: string;
   /** Identities by the path of the backing file. */
   readonly identities: ReadonlyMap<string, Identity>;
   /** The link to open for a backing file or device, by its path. */
   readonly backingLinks: ReadonlyMap<string, string>;
   /** Reasons for which some backings cannot be opened, by path; none by default. */
   readonly unavailable?: ReadonlyMap<string, string>;
+  /** Backings that another worker is about to close: their state must not be read yet. None by default. */
+  readonly arriving?: ReadonlySet<string>;
   /** Returns the hole puncher of a backing file; undefined if it supports no holes. None by default. */
   readonly puncherOf?: ((path: string) => HolePuncher | undefined) | undefined;
   /** Counts operations off the event loop. */
@@ -99,8 +102,11 @@ export class ServedUnit {
     this.#readOnly = readOnly;
     this.#faults = new UnitFaults(nameOf(target.name, number), options);
     this.#journal = new UnitJournal(this.#faults);
-    this.#journalPath = atomicJournalOf(options.storage, this.#identity.naa);
-    const reservationStore = this.#try(() => this.#openReservations(options)) ?? "unreadable";
+    this.#journalPath = atomicJournalOf(options.place, this.#identity.naa);
+    this.#problem = arrivalOf(path, options);
+    const reservationStore = this.#problem === undefined
+      ? this.#try(() => this.#openReservations(options)) ?? "unreadable"
+      : "unreadable";
     if (this.#problem === undefined) this.#backing = this.#try(() => this.#openBacking(unit, options));
     this.#late = this.#backing === undefined ? new LateStore(expectedOf(target, unit, options)) : undefined;
     this.logicalUnit = new LogicalUnit({
@@ -113,6 +119,7 @@ export class ServedUnit {
       faults: this.#faults,
       ...kindOf(disk),
     });
+    this.logicalUnit.isBecomingReady = arrivalOf(path, options) !== undefined;
     if (this.#backing !== undefined) this.#learnSanitize(this.#backing);
   }
 
@@ -124,7 +131,9 @@ export class ServedUnit {
   /** Tries again to open the files of a unit that is not ready. On success it is ready and notifies initiators. */
   retry(unit: LogicalUnitConfig, options: BackingOptions): void {
     if (this.#problem === undefined || this.#isClosed) return;
-    this.#problem = undefined;
+    this.#problem = arrivalOf(unit.path, options);
+    this.logicalUnit.isBecomingReady = this.#problem !== undefined;
+    if (this.#problem !== undefined) return;
     const { reservations } = this.logicalUnit;
     if (reservations.areUnknown) {
       const store = this.#try(() => this.#openReservations(options));
@@ -154,9 +163,9 @@ export class ServedUnit {
     if (sanitizeFile.problem !== undefined) this.#options.log.warning(sanitizeFile.problem);
   }
 
-  #openReservations({ storage, log, activity }: BackingOptions): ReservationStore {
+  #openReservations({ place, log, activity }: BackingOptions): ReservationStore {
     const onFailure = (error: StoreError): void => this.#faults.add("reservationsFailed", error);
-    return openReservationFile(storage, this.#identity, { log, onFailure, activity });
+    return openReservationFile(place, this.#identity, { log, onFailure, activity });
   }
 
   #openBacking({ path, sizeBytes }: LogicalUnitConfig, options: BackingOptions): Backing {
@@ -170,7 +179,7 @@ export class ServedUnit {
       activity,
     });
     try {
-      const sanitizeFile = openSanitizeFile(options.storage, this.#identity, path, activity);
+      const sanitizeFile = openSanitizeFile(options.place, this.#identity, path, activity);
       this.#journal.arrive(this.#openJournal(file, activity));
       const puncher = options.puncherOf?.(path);
       const thin = puncher === undefined
@@ -278,6 +287,12 @@ export class ServedUnit {
       this.#options.log.warning(errorMessage(error));
     }
   }
+}
+
+/** Returns the reason for which a backing cannot be opened yet; undefined when no other worker has it. */
+function arrivalOf(path: string, { arriving }: BackingOptions): string | undefined {
+  if (!(arriving?.has(path) ?? false)) return undefined;
+  return `"${path}" is still open at the port that served it before; it is opened here when it has been closed there`;
 }
 
 function describeRecovery({ kind, keptPath }: Recovery, path: string, journalPath: string): string {

@@ -70,7 +70,8 @@ export class ServedUnits {
         if (this.#open.has(unit.path)) continue;
         const served = this.#openUnit(target, unit, settings);
         units.set(unit.path, served);
-        const isExpected = mayMissUnits || settings.unavailable?.has(unit.path);
+        const isExpected = mayMissUnits || settings.unavailable?.has(unit.path) ||
+          settings.arriving?.has(unit.path);
         if (served.problem !== undefined && !isExpected) throw new Error(served.problem);
       }
       const replaced = replacedUnits(changes);
@@ -141,7 +142,7 @@ export class ServedUnits {
 
   #backingOptions(settings: TargetServerSettings): BackingOptions {
     const { log, clock } = this.#options;
-    return { ...settings, storage: settings.config.storage, log, clock };
+    return { ...settings, log, clock };
   }
 
   #apply(change: Change, configs: ReadonlyMap<string, TargetConfig>, units: PreparedUnits): void {

@@ -1,22 +1,37 @@
 import type { Config } from "../config/config.ts";
+import { shareOf } from "../config/port_share.ts";
 import type { Exports } from "../provision/find_exports.ts";
 import type { BackingExport, DeviceExport, WorkerLinks } from "../provision/worker_links.ts";
 import type { Identity } from "../scsi/identity.ts";
 import type { HoleService } from "./hole_service.ts";
 
-/** The exclusive use of a storage folder by a server. */
-export interface Lease {
+/** The part of a storage folder that one target worker uses. */
+export interface WorkerLease {
+  /** The folder of the worker's state and links. */
+  readonly place: string;
   readonly links: Pick<WorkerLinks, "renew" | "extend" | "retain">;
   /** Punches holes in backing files; undefined where that is not supported. */
   readonly holes: HoleService | undefined;
-  /** Called when everything that takes space for this run has been created. */
-  readonly onReady?: () => void;
-  /** Releases the storage folder. No worker may run, and no operation of one may be under way. */
+  /** Releases it for another worker. This one may not run, and no operation of it may be under way. */
   end(): Promise<void>;
 }
 
-/** A conf with its backing files and storage folder, ready to be served. */
-export interface Serving {
+/** The exclusive use of a storage folder by a server. */
+export interface Lease {
+  /**
+   * Returns the part for the target worker of a port, which no other worker uses until it is released.
+   *
+   * @throws {ProvisionError} when its folder cannot be made
+   */
+  forPort(port: number): WorkerLease;
+  /** Called when everything that takes space for this run has been created. */
+  readonly onReady?: () => void;
+  /** Releases the storage folder. All of its parts must have been released. */
+  end(): Promise<void>;
+}
+
+/** A conf with its backings, ready to be served. */
+export interface Exported {
   readonly config: Config;
   /** Identities by the path of the backing file. */
   readonly identities: ReadonlyMap<string, Identity>;
@@ -24,7 +39,25 @@ export interface Serving {
   readonly devices: readonly DeviceExport[];
   /** Reasons for which some logical units cannot be served now, by the paths of their backing files. */
   readonly unavailable: ReadonlyMap<string, string>;
+}
+
+/** All that a server serves, with its storage folder. */
+export interface Serving extends Exported {
   readonly lease: Lease;
+}
+
+/** The same for one target worker. */
+export interface WorkerServing extends Exported {
+  /** The port of the targets that the worker serves. */
+  readonly port: number;
+  /** Paths that are still open in another worker, which served them before. */
+  readonly arriving: ReadonlySet<string>;
+  readonly lease: WorkerLease;
+}
+
+/** Returns the part of the conf that a worker serves. */
+export function shareServed({ config, port }: Pick<WorkerServing, "config" | "port">): Config {
+  return shareOf(config, port);
 }
 
 /** Returns the parts of a `Serving` that follow from the exports found on the disk. */
@@ -38,11 +71,12 @@ export function servingFrom(
   return { identities: new Map(identities), devices, unavailable: new Map(reasons) };
 }
 
-/** Returns the backing files and devices that can be served. */
-export function backingsOf({ config, devices, unavailable }: Omit<Serving, "lease">): BackingExport[] {
+/** Returns the backing files and devices that a worker can serve. */
+export function backingsOf(serving: Omit<WorkerServing, "lease">): BackingExport[] {
+  const { devices, unavailable, arriving } = serving;
   const devicePaths = new Set(devices.map(({ path }) => path));
-  return config.targets.flatMap(({ readOnly, logicalUnits }) =>
-    logicalUnits.filter(({ path }) => !unavailable.has(path))
+  return shareServed(serving).targets.flatMap(({ readOnly, logicalUnits }) =>
+    logicalUnits.filter(({ path }) => !unavailable.has(path) && !arriving.has(path))
       .map(({ path }) => ({ path, readOnly, isDevice: devicePaths.has(path) }))
   );
 }

@@ -2,20 +2,21 @@ import type { EventLog } from "../iscsi/events/event_log.ts";
 import { HelperGuard } from "../provision/helper_guard.ts";
 import { prepareInPlaceFolders } from "../provision/in_place_folders.ts";
 import { releaseSpace, reserveSpace } from "../provision/space_reserve.ts";
-import { stateFolderOf } from "../provision/state_folder.ts";
+import { stateFolderOf, workerPlaceOf } from "../provision/state_folder.ts";
 import { type LockHolder, StorageLock } from "../provision/storage_lock.ts";
 import { WorkerLinks } from "../provision/worker_links.ts";
-import { prepareWorkerState } from "../provision/worker_state.ts";
+import { moveFormerState, prepareWorkerState } from "../provision/worker_state.ts";
 import { HoleService } from "./hole_service.ts";
-import type { Lease } from "./serving.ts";
+import type { Lease, WorkerLease } from "./serving.ts";
 
-/** The lock of a storage folder, with the helpers and links that exist while it is held. */
+/** The lock of a storage folder, with the guard of the helper programs that run while it is held. */
 export class StorageLease implements Lease {
-  readonly links: WorkerLinks;
-  readonly holes: HoleService;
   readonly #storage: string;
   readonly #guard: HelperGuard;
   readonly #lock: StorageLock;
+  readonly #log: EventLog;
+  /** The folders of workers that are in use. */
+  readonly #places = new Set<string>();
 
   /**
    * Locks a storage folder, or returns the holder of its lock. Waits until no program of a former server runs.
@@ -29,9 +30,10 @@ export class StorageLease implements Lease {
       releaseSpace(storage);
       // Before this, a program of a former server may still change the files.
       const guard = await HelperGuard.open(storage, (message) => log.warning(message));
-      warnOfFolders(storage, log);
-      prepareWorkerState(storage, (message) => log.warning(message));
-      return new StorageLease(storage, attempt.lock, guard, log);
+      const lease = new StorageLease(storage, attempt.lock, guard, log);
+      lease.#prepare(workerPlaceOf(storage));
+      moveFormerState(storage);
+      return lease;
     } catch (error) {
       attempt.lock.release();
       throw error;
@@ -42,8 +44,16 @@ export class StorageLease implements Lease {
     this.#storage = storage;
     this.#lock = lock;
     this.#guard = guard;
-    this.links = new WorkerLinks(storage, guard);
-    this.holes = new HoleService(guard, log);
+    this.#log = log;
+  }
+
+  forPort(port: number): WorkerLease {
+    // A server with one port keeps its state where one without the option does.
+    const main = workerPlaceOf(this.#storage);
+    const place = this.#places.has(main) ? workerPlaceOf(this.#storage, port) : main;
+    if (place !== main) this.#prepare(place);
+    this.#places.add(place);
+    return new PlaceLease(place, this.#guard, this.#log, () => this.#places.delete(place));
   }
 
   onReady(): void {
@@ -51,12 +61,37 @@ export class StorageLease implements Lease {
   }
 
   async end(): Promise<void> {
-    await this.holes[Symbol.asyncDispose]();
     this.#guard[Symbol.dispose]();
-    this.links.removeNodes();
     // The files of this run have just been removed, so their space can be reserved.
     reserveSpace(this.#storage);
     this.#lock.release();
+    await Promise.resolve();
+  }
+
+  #prepare(place: string): void {
+    warnOfFolders(place, this.#log);
+    prepareWorkerState(place, (message) => this.#log.warning(message));
+  }
+}
+
+/** The links and helpers of one target worker. */
+class PlaceLease implements WorkerLease {
+  readonly place: string;
+  readonly links: WorkerLinks;
+  readonly holes: HoleService;
+  readonly #onEnd: () => void;
+
+  constructor(place: string, guard: HelperGuard, log: EventLog, onEnd: () => void) {
+    this.place = place;
+    this.links = new WorkerLinks(place, guard);
+    this.holes = new HoleService(guard, log);
+    this.#onEnd = onEnd;
+  }
+
+  async end(): Promise<void> {
+    await this.holes[Symbol.asyncDispose]();
+    this.links.removeNodes();
+    this.#onEnd();
   }
 }
 
@@ -66,10 +101,10 @@ export function describeHolder(storage: string, { holderPid }: LockHolder): stri
   return `Cannot serve "${storage}": ${holder} serves it already`;
 }
 
-function warnOfFolders(storage: string, log: EventLog): void {
-  const fault = prepareInPlaceFolders(storage);
+function warnOfFolders(place: string, log: EventLog): void {
+  const fault = prepareInPlaceFolders(place);
   if (fault === undefined) return;
   log.warning(
-    `Initiators cannot change persistent reservations while the file system of "${storage}" is full: ${fault}`,
+    `Initiators cannot change persistent reservations while the file system of "${place}" is full: ${fault}`,
   );
 }

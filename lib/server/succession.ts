@@ -1,29 +1,29 @@
-import type { Lease, Serving } from "./serving.ts";
+import type { WorkerLease, WorkerServing } from "./serving.ts";
 
 /** The conf of a worker that replaces a healthy one. */
 interface Next {
-  readonly serving: Serving;
+  readonly serving: WorkerServing;
   /** The conf served before, once the new worker starts: to roll back to, or to release. */
-  former?: Serving;
+  former?: WorkerServing;
   readonly ready: PromiseWithResolvers<void>;
 }
 
 /** The conf that is served now, and the one that the next worker is to serve. */
 export class Succession {
-  #serving: Serving;
+  #serving: WorkerServing;
   #next: Next | undefined;
 
-  constructor(serving: Serving) {
+  constructor(serving: WorkerServing) {
     this.#serving = serving;
   }
 
   /** The conf that is served now. */
-  get serving(): Serving {
+  get serving(): WorkerServing {
     return this.#serving;
   }
 
   /** Records that the running worker serves another conf. */
-  set serving(serving: Serving) {
+  set serving(serving: WorkerServing) {
     this.#serving = serving;
   }
 
@@ -33,7 +33,7 @@ export class Succession {
   }
 
   /** Requests that the next worker serve another conf. Resolves when it is ready. */
-  begin(serving: Serving): Promise<void> {
+  begin(serving: WorkerServing): Promise<void> {
     const ready = Promise.withResolvers<void>();
     this.#next = { serving, ready };
     return ready.promise;
@@ -66,7 +66,7 @@ export class Succession {
   }
 
   /** Cancels a replacement for this reason. Returns the leases to release. */
-  end(message: string): Iterable<Lease> {
+  end(message: string): Iterable<WorkerLease> {
     this.#next?.ready.reject(new Error(message));
     this.takeOver();
     const former = this.#next?.former?.lease;

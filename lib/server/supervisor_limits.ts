@@ -12,6 +12,16 @@ export const SupervisorLimits = {
   answerMs: 5_000,
   /** Interval between two messages about free space to the worker. */
   spaceMs: 2_000,
+  /** Interval between two pings of a worker, and the silence after which it counts as hanging. */
+  pulseMs: 1_000,
+  silenceMs: 3_000,
+  /** The same for a worker that is not ready yet. */
+  startSilenceMs: 30_000,
+  /** Pause before a port that is not served any longer is tried again, while others are served. */
+  retryMs: 60_000,
+  /** Interval between two checks of a port without targets, and the time without sessions after which it is closed. */
+  retirementCheckMs: 5_000,
+  retirementMs: 60_000,
   /** Pause before a worker that crashed or could not start is restarted. */
   restartMs: 1_000,
 } as const;

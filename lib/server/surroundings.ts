@@ -4,6 +4,7 @@ import { rangeContains } from "../bytes/network.ts";
 import type { HeldRights } from "./held_rights.ts";
 import { type ListeningScope, networkRight, portalRights } from "./worker_permissions.ts";
 import type { Config } from "../config/config.ts";
+import { shareOf } from "../config/port_share.ts";
 
 /** The server's addresses that a conf refers to, and the portals that follow from them. */
 export interface Surroundings {
@@ -11,9 +12,15 @@ export interface Surroundings {
   readonly interfaces: readonly InterfaceAddress[];
 }
 
-/** Returns the surroundings of a conf, from all addresses of the server. */
-export function surroundingsOf({ targets, port }: Config, all: readonly InterfaceAddress[]): Surroundings {
-  const networks = targets.flatMap((target) => target.networks);
+/** Returns the surroundings of a port of a conf, from all addresses of the server. */
+export function surroundingsOf(
+  config: Config,
+  port: number,
+  all: readonly InterfaceAddress[],
+): Surroundings {
+  const { targets } = shareOf(config, port);
+  // An initiator of this port may ask for the targets of others.
+  const networks = config.targets.flatMap((target) => target.networks);
   return {
     plan: planPortals({ targets, port, interfaces: all }),
     interfaces: all.filter((address) => networks.some((network) => rangeContains(network, address))),

@@ -4,6 +4,7 @@
  */
 import type { Config } from "../config/config.ts";
 import { type Change, configDifference, consequenceOf, describeChange } from "../config/config_difference.ts";
+import { elsewhereOf, portsOf, shareOf } from "../config/port_share.ts";
 import type { ReportedChange, TouchedSession } from "../control/reported_change.ts";
 import type { ServedSnapshot } from "../control/unit_problem.ts";
 import type { UnitReservations } from "../control/unit_reservations.ts";
@@ -11,6 +12,9 @@ import type { ByteStream, ConnectionEnds } from "../iscsi/byte_stream.ts";
 import type { Clock } from "../iscsi/clock.ts";
 import type { EventLog } from "../iscsi/events/event_log.ts";
 import type { Session } from "../iscsi/session/session.ts";
+import { Limits } from "../iscsi/limits.ts";
+import type { ServerTotals } from "../iscsi/node/server_totals.ts";
+import type { SessionLimits } from "../iscsi/node/session_register.ts";
 import { TargetNode } from "../iscsi/node/target_node.ts";
 import type { SpaceFigures } from "../scsi/pages/provisioning.ts";
 import { AbsentUnits } from "./absent_units.ts";
@@ -26,8 +30,12 @@ import { randomBytes } from "./system.ts";
 export interface TargetServerOptions extends TargetServerSettings {
   readonly log: EventLog;
   readonly clock: Clock;
+  /** The sessions of all workers of the server: none but this one by default. */
+  readonly totals?: ServerTotals;
   /** Called when a backing that was removed from the conf has been closed. */
   readonly onClosed?: (path: string) => void;
+  /** Called with the address of each failed login, for the other workers of the server. */
+  readonly onFailedLogin?: (peerAddress: string) => void;
 }
 
 /** The opened units and listeners of a configuration; applying them cannot fail. */
@@ -38,6 +46,7 @@ interface Prepared {
 
 /** A running target. */
 export class TargetServer {
+  readonly #port: number;
   readonly #log: EventLog;
   readonly #node: TargetNode;
   readonly #targets: ServedUnits;
@@ -50,35 +59,38 @@ export class TargetServer {
    *
    * @throws {Error} when a portal cannot be listened at; then nothing stays open
    */
-  static start({ log, clock, onClosed, ...settings }: TargetServerOptions): TargetServer {
-    const empty = { ...settings, config: { ...settings.config, targets: [] }, portals: [] };
-    const server = new TargetServer({ ...empty, log, clock, ...(onClosed !== undefined && { onClosed }) });
-    server.#reconfigure(settings, true);
+  static start(options: TargetServerOptions): TargetServer {
+    const server = new TargetServer({ ...options, config: { ...options.config, targets: [] }, portals: [] });
+    server.#reconfigure(options, true);
     return server;
   }
 
-  private constructor({ log, clock, onClosed = () => {}, ...settings }: TargetServerOptions) {
-    const { config, interfaces } = settings;
+  private constructor(options: TargetServerOptions) {
+    const { log, clock, onClosed = () => {}, config, interfaces, port, totals, onFailedLogin } = options;
     this.#config = config;
+    this.#port = port;
     this.#log = log;
     this.#node = new TargetNode({
       targets: [],
-      limits: config,
+      elsewhere: [],
+      limits: limitsOf(config),
       interfaces,
       log,
       clock,
       ping: config,
       chap: config,
       randomBytes,
+      totals,
+      onFailedLogin,
     });
     const onLateUnit = (): void => this.#absent.retry();
-    this.#targets = new ServedUnits(settings, { node: this.#node, log, clock, onClosed, onLateUnit });
+    this.#targets = new ServedUnits(options, { node: this.#node, log, clock, onClosed, onLateUnit });
     this.#listeners = new PortalListeners({ serve: this.serve.bind(this), log });
     this.#absent = new AbsentUnits({
       log,
       clock,
       state: () => ({
-        config: this.#config,
+        config: shareOf(this.#config, port),
         targets: this.#targets.byName,
         options: this.#targets.backingOptions,
       }),
@@ -98,6 +110,11 @@ export class TargetServer {
   /** Serves an accepted connection until it is closed. */
   serve(stream: ByteStream, ends: ConnectionEnds): Promise<void> {
     return this.#node.serve(stream, ends);
+  }
+
+  /** Counts a login that has failed at another worker of the server. */
+  countFailedLogin(peerAddress: string): void {
+    this.#node.countFailedLogin(peerAddress);
   }
 
   /** Records the space that backing files take, by their paths. */
@@ -131,13 +148,17 @@ export class TargetServer {
     const changes = configDifference(this.#config, config);
     const report = this.preview(settings);
     const refused = new Set(this.#node.refusedBy(config.targets, interfaces));
-    const prepared = this.#prepare(changes, settings, mayMissUnits);
     const leaving = changes.filter(requiresLogout).flatMap((change) => this.#affectedBy(change, refused));
+    const share = { ...settings, config: shareOf(config, this.#port) };
+    const own = configDifference(shareOf(this.#config, this.#port), share.config);
+    const prepared = this.#prepare(own, share, mayMissUnits);
     this.#config = config;
     this.#listeners.replace(prepared.listeners);
-    const targets = this.#targets.apply(changes, settings, prepared.units);
+    const targets = this.#targets.apply(own, share, prepared.units);
     this.#absent.retry();
-    this.#node.reconfigure({ targets, limits: config, interfaces, ping: config, chap: config });
+    const elsewhere = elsewhereOf(config, this.#port);
+    const limits = limitsOf(config);
+    this.#node.reconfigure({ targets, elsewhere, limits, interfaces, ping: config, chap: config });
     for (const session of new Set(leaving)) this.#node.requestLogout(session, GRACE_SECONDS);
     return report;
   }
@@ -227,6 +248,13 @@ export class TargetServer {
     this.#node.abort();
     this.#targets.abort();
   }
+}
+
+/** Returns the limits of a worker. Discovery sessions are divided, because a worker can only displace its own. */
+function limitsOf(config: Config): SessionLimits {
+  const { sessions, connections } = config;
+  const discoverySessions = Math.max(1, Math.floor(Limits.discoverySessions / portsOf(config).length));
+  return { sessions, connections, discoverySessions };
 }
 
 function describeSession({ identity, ends, target }: Session): TouchedSession {

@@ -4,8 +4,11 @@ import type { Config } from "../config/config.ts";
 import type { BackingOptions } from "./served_unit.ts";
 
 /** The settings of a target server that can change while it serves. */
-export interface TargetServerSettings extends Omit<BackingOptions, "storage" | "log" | "clock"> {
+export interface TargetServerSettings extends Omit<BackingOptions, "log" | "clock"> {
+  /** The whole conf. */
   readonly config: Config;
+  /** The port whose targets are served. The others are only listed, and logins to them redirected. */
+  readonly port: number;
   readonly interfaces: readonly InterfaceAddress[];
   readonly portals: readonly Portal[];
   /** True if a portal that cannot be listened at is only reported, instead of failing the change. */

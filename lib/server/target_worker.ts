@@ -6,6 +6,7 @@
 import type { Portal } from "../access/portals.ts";
 import { EventLog } from "../iscsi/events/event_log.ts";
 import { RepetitionFilter } from "../iscsi/events/repetition_filter.ts";
+import { ServerTotals } from "../iscsi/node/server_totals.ts";
 import { FileActivity } from "../store/file_activity.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 import { RelayLink } from "./relay/relay_link.ts";
@@ -26,7 +27,7 @@ interface WorkerScope extends EndingScope {
 /** The target worker's message handler. */
 class TargetWorker {
   readonly #scope: WorkerScope;
-  readonly #activity = new FileActivity();
+  readonly #activity: FileActivity;
   readonly #relays = new Map<number, RelayLink>();
   readonly #punching: RemotePunching;
   readonly #events: RepetitionFilter;
@@ -36,6 +37,7 @@ class TargetWorker {
 
   constructor(scope: WorkerScope) {
     this.#scope = scope;
+    this.#activity = new FileActivity((number, path) => this.#post({ kind: "numbered", number, path }));
     this.#ending = new WorkerEnding(scope, this.#activity, () => this.#abort());
     this.#punching = new RemotePunching((request) => this.#post(request));
     this.#events = new RepetitionFilter((event) => this.#post({ kind: "log", event }), systemClock);
@@ -59,9 +61,11 @@ class TargetWorker {
     if (this.#ending.hasBegun) return;
     switch (message.kind) {
       case "start":
-        return this.#start(this.#settingsOf(message.settings));
+        return this.#start(message.settings);
       case "punched":
         return this.#punching.answer(message.id, message.result);
+      case "failedLogin":
+        return this.#server?.countFailedLogin(message.peerAddress);
       case "space":
         return this.#server?.updateSpace(message.figures);
       case "ask":
@@ -83,7 +87,7 @@ class TargetWorker {
     }
   }
 
-  #settingsOf(settings: WorkerSettings): TargetServerSettings {
+  #settingsOf({ totals: _totals, mark: _mark, ...settings }: WorkerSettings): TargetServerSettings {
     const sparse = new Set(settings.sparsePaths);
     return {
       ...settings,
@@ -92,9 +96,17 @@ class TargetWorker {
     };
   }
 
-  #start(settings: TargetServerSettings): void {
-    const onClosed = (path: string): void => this.#post({ kind: "closed", path });
-    const server = TargetServer.start({ ...settings, log: this.#log, clock: systemClock, onClosed });
+  #start(settings: WorkerSettings): void {
+    const { totals: { memory, slot }, mark } = settings;
+    this.#activity.mark = new Int32Array(mark);
+    const server = TargetServer.start({
+      ...this.#settingsOf(settings),
+      totals: new ServerTotals(memory, slot),
+      log: this.#log,
+      clock: systemClock,
+      onClosed: (path) => this.#post({ kind: "closed", path }),
+      onFailedLogin: (peerAddress) => this.#post({ kind: "failedLogin", peerAddress }),
+    });
     this.#server = server;
     for (const portal of portalsOf(server)) this.#post({ kind: "listening", ...portal });
     this.#post({ kind: "ready", faults: server.faults });
@@ -115,6 +127,8 @@ class TargetWorker {
     const server = this.#server;
     if (server === undefined) throw new Error("target worker has not started");
     switch (question.kind) {
+      case "ping":
+        return null;
       case "snapshot":
         return server.snapshot();
       case "preview":

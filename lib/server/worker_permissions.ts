@@ -12,7 +12,8 @@ export interface ListeningScope {
 
 /** The parts of a conf that determine a worker's rights. */
 export interface WorkerNeeds extends ListeningScope {
-  readonly storage: string;
+  /** The folder of the worker's state. */
+  readonly place: string;
 }
 
 /** The right to listen at some addresses; all other rights are denied. */
@@ -38,17 +39,17 @@ export interface WorkerRights extends ListeningRights {
  * Deno's `net` right to an address and port also allows connections to it. In an IPv4 network of the conf the worker
  * can therefore connect to other hosts at the iSCSI port. Deno has no such right for IPv6 networks.
  */
-export function workerPermissions({ storage, portals, networks, port }: WorkerNeeds): WorkerRights {
+export function workerPermissions({ place, portals, networks, port }: WorkerNeeds): WorkerRights {
   const write = [
-    workerLinksOf(storage, { readOnly: false }),
-    ...workerFoldersOf(storage),
+    workerLinksOf(place, { readOnly: false }),
+    ...workerFoldersOf(place),
   ];
   const { net, ...denied } = listeningPermissions(portals);
   const networkRights = networks.filter(hasRight).map((network) => networkRight(network, port));
   return {
     ...denied,
     net: [...new Set([...net, ...networkRights])],
-    read: [workerLinksOf(storage, { readOnly: true }), ...write],
+    read: [workerLinksOf(place, { readOnly: true }), ...write],
     write,
   };
 }

@@ -13,7 +13,7 @@ import type { AnswerTo, WorkerRequest } from "./worker_requests.ts";
 /** A message that a worker sends without a request. */
 export type WorkerNews = Exclude<
   WorkerMessage,
-  WorkerEnd | { readonly kind: "answered" | "ending" }
+  WorkerEnd | { readonly kind: "answered" | "ending" | "numbered" }
 >;
 
 /** The way in which a worker ended. */
@@ -24,6 +24,8 @@ export type ProcessEnd =
 
 /** The rights, collaborators and observers of a worker process. */
 export interface WorkerProcessOptions {
+  /** The port of its targets, for its name. */
+  readonly port: number;
   /** The worker's rights, for its whole life. */
   readonly permissions: Deno.PermissionOptionsObject;
   readonly clock: Clock;
@@ -55,6 +57,10 @@ export class WorkerProcess {
   readonly #ending = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<ProcessEnd>();
   readonly #requests = new Map<number, PendingRequest>();
+  /** The memory in which the worker marks the file that it is about to use on its event loop. */
+  readonly mark = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+  /** The paths of files by their numbers in the mark. */
+  readonly #numbered = new Map<number, string>();
   #lastId = 0;
   /** True if the worker has started to serve, and may change files. */
   #hasBegun = false;
@@ -69,7 +75,11 @@ export class WorkerProcess {
   constructor(options: WorkerProcessOptions) {
     this.#options = options;
     const url = new URL("./target_worker.ts", import.meta.url).href;
-    this.#worker = options.startWorker({ url, name: "target", permissions: options.permissions });
+    this.#worker = options.startWorker({
+      url,
+      name: `target ${options.port}`,
+      permissions: options.permissions,
+    });
     this.#worker.onmessage = ({ data }: MessageEvent<unknown>) => this.#onMessage(data);
     // A running worker reports its own faults. This is a worker that could not be loaded, or cannot report.
     this.#worker.onerror = (event) => {
@@ -143,6 +153,12 @@ export class WorkerProcess {
     return message;
   }
 
+  /** Returns what blocks the worker, which does not answer, as far as is known. */
+  describeBlockage(): string {
+    const path = this.#numbered.get(new Int32Array(this.mark)[0]!);
+    return path === undefined ? "an operation on a disk blocks it" : `an operation on "${path}" blocks it`;
+  }
+
   #onMessage(data: unknown): void {
     if (this.#hasEnded) return;
     try {
@@ -157,6 +173,8 @@ export class WorkerProcess {
     switch (message.kind) {
       case "answered":
         return this.#answer(message);
+      case "numbered":
+        return void this.#numbered.set(message.number, message.path);
       case "ending":
         this.#busyFiles = message.files;
         // The earlier report did not name the files.
@@ -203,7 +221,7 @@ export class WorkerProcess {
   #describeBusy(): string {
     const files = this.#busyFiles?.map((file) => `"${file}"`).join(", ");
     return files === undefined
-      ? "an operation on a disk blocks it"
+      ? this.describeBlockage()
       : `operations that it has begun still change ${files}`;
   }
 

@@ -7,6 +7,8 @@ import type { WorkerSettings } from "./worker_settings.ts";
 
 /** A request to the worker, which it answers. */
 export type WorkerRequest =
+  /** Answer, to show that no operation blocks the worker. */
+  | { readonly kind: "ping" }
   /** Return the state of the node. */
   | { readonly kind: "snapshot" }
   /** Ask the initiators of sessions to log out, and disconnect those that do not; null disconnects at once. */
@@ -36,6 +38,7 @@ export interface Reconfigured {
 
 /** The answer to each kind of request. */
 export interface Answers {
+  readonly ping: null;
   readonly snapshot: ServedSnapshot;
   /** The sessions that existed. */
   readonly disconnect: readonly number[];

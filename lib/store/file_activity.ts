@@ -4,13 +4,37 @@ import { StoreError } from "./block_store.ts";
  * The file-changing operations of one worker that run off the event loop. They continue when the worker is terminated,
  * and still reach the files then. So no other process may use these files before all of them have ended.
  *
- * Operations on the event loop need no counting, because the worker does nothing else until they have ended.
+ * Operations on the event loop need no counting, because the worker does nothing else until they have ended. The mark
+ * names the file of one that does not end.
  */
 export class FileActivity {
+  /**
+   * Element 0: the number of the file of the last operation on the event loop; 0 before the first. A supervisor can
+   * share this memory. Stores use the array that is set when they are opened.
+   */
+  mark: Int32Array = new Int32Array(1);
+  readonly #onNumbered: (number: number, path: string) => void;
+  /** The numbers of files, by path. */
+  readonly #numbers = new Map<string, number>();
   /** Number of operations under way, by path. */
   readonly #counts = new Map<string, number>();
   #isClosed = false;
   #idle: PromiseWithResolvers<void> | undefined;
+
+  /** @param onNumbered called with the number of each file, before the mark can have it */
+  constructor(onNumbered: (number: number, path: string) => void = () => {}) {
+    this.#onNumbered = onNumbered;
+  }
+
+  /** Returns the number of a file, for the mark. */
+  numberOf(path: string): number {
+    const known = this.#numbers.get(path);
+    if (known !== undefined) return known;
+    const number = this.#numbers.size + 1;
+    this.#numbers.set(path, number);
+    this.#onNumbered(number, path);
+    return number;
+  }
 
   /**
    * Counts an operation that begins. `end` must follow.

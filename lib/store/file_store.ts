@@ -37,6 +37,8 @@ export class FileStore implements BlockStore {
   #at: string;
   readonly #file: FileIdentity;
   readonly #activity: FileActivity;
+  readonly #mark: Int32Array;
+  readonly #number: number;
   #sizeBytes: number;
   #readOnly: boolean;
   /** The store was never writable, so there is nothing to flush. */
@@ -85,6 +87,8 @@ export class FileStore implements BlockStore {
     this.#path = path;
     this.#at = options.at ?? path;
     this.#activity = options.activity ?? new FileActivity();
+    this.#mark = this.#activity.mark;
+    this.#number = this.#activity.numberOf(path);
     this.#file = options.file;
     this.#immediate = now;
     this.#flusher = flusher;
@@ -135,6 +139,7 @@ export class FileStore implements BlockStore {
   }
 
   readNow(offset: number, into: Uint8Array): boolean {
+    this.#mark[0] = this.#number;
     try {
       this.#immediate.seekSync(offset, Deno.SeekMode.Start);
       for (let filled = 0; filled < into.length;) {
@@ -151,6 +156,7 @@ export class FileStore implements BlockStore {
   }
 
   writeNow(offset: number, from: Uint8Array): boolean {
+    this.#mark[0] = this.#number;
     this.#assertWritable();
     try {
       this.#immediate.seekSync(offset, Deno.SeekMode.Start);
@@ -183,6 +189,7 @@ export class FileStore implements BlockStore {
    * @throws {StoreError} of kind `flushFailed`
    */
   flushNow(): void {
+    this.#mark[0] = this.#number;
     this.#flushes.throwIfFailed();
     try {
       this.#flusher.syncDataSync();

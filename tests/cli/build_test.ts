@@ -6,18 +6,18 @@ import { StorageLock } from "../../lib/provision/storage_lock.ts";
 import { snapshot, withScratch } from "../provision/scratch.ts";
 import { type CommandRun, runCommand } from "./command_run.ts";
 
-/** Writes a conf whose storage is the folder `s`, and builds it. */
+/** Writes a conf whose storage is the folder `s`, for loopback only, and builds it. The lines begin at line 3. */
 function buildConf(
   folder: string,
   lines: readonly string[],
   ...args: readonly string[]
 ): Promise<CommandRun> {
   const conf = join(folder, "conf");
-  Deno.writeTextFileSync(conf, [`storage=${folder}/s`, ...lines, ""].join("\n"));
+  Deno.writeTextFileSync(conf, [`storage=${folder}/s`, "networks=127.0.0.0/8", ...lines, ""].join("\n"));
   return runCommand(["build", "--conf", conf, ...args], folder);
 }
 
-const LINES = ["[a]", "size=2MB 1MB", "[b]", "size=512"];
+const LINES = ["[a]", "size=2MB 1MB", "[b]", "size=0.5MB"];
 
 const NO_SERVER = 'No server is running on "/scratch/s"\n';
 
@@ -30,9 +30,9 @@ create folder                            /scratch/s/.iscsi
 record                                   /scratch/s/.iscsi/identities.json (3 new identities)
 create                 2 MB     0 bytes  /scratch/s/a
 create                 1 MB     0 bytes  /scratch/s/a_1
-create            512 bytes     0 bytes  /scratch/s/b
+create               512 KB     0 bytes  /scratch/s/b
 confirm                                  /scratch/s/.iscsi/identities.json (3 files)
-total             3072.5 KB     0 bytes  3 LUNs
+total                3.5 MB     0 bytes  3 LUNs
 `;
 
 Deno.test("iscsi build prints each step and the totals, and the second time nothing to do", async () => {
@@ -54,8 +54,8 @@ Deno.test("iscsi build prints each step and the totals, and the second time noth
       stdout: `STEP               PROMISED   ALLOCATED  PATH
 keep                   2 MB     0 bytes  /scratch/s/a
 keep                   1 MB     0 bytes  /scratch/s/a_1
-keep              512 bytes     0 bytes  /scratch/s/b
-total             3072.5 KB     0 bytes  3 LUNs
+keep                 512 KB     0 bytes  /scratch/s/b
+total                3.5 MB     0 bytes  3 LUNs
 Nothing to do
 `,
       stderr: NEXT_STEP,
@@ -75,7 +75,7 @@ Deno.test("iscsi build shows growing and unused files", async () => {
 grow                   4 MB     0 bytes  /scratch/s/a (from 2 MB)
 confirm                                  /scratch/s/.iscsi/identities.json (1 file)
 no longer used         1 MB     0 bytes  /scratch/s/a_1
-no longer used    512 bytes     0 bytes  /scratch/s/b
+no longer used       512 KB     0 bytes  /scratch/s/b
 total                  4 MB     0 bytes  1 LUN
 `,
     );
@@ -126,23 +126,23 @@ Deno.test("iscsi build --json prints the same for programs", async () => {
 Deno.test("iscsi build reports every fault of the disk, changes nothing and exits with 1", async () => {
   await withScratch(async (folder) => {
     Deno.mkdirSync(join(folder, "s/a"), { recursive: true });
-    Deno.writeFileSync(join(folder, "s/b"), new Uint8Array(1024));
-    const lines = ["[a]", "size=512", "[b]", "size=512", "[c]", "size=512"];
+    Deno.writeFileSync(join(folder, "s/b"), new Uint8Array(2 ** 20));
+    const lines = ["[a]", "size=0.5MB", "[b]", "size=0.5MB", "[c]", "size=0.5MB"];
     const text = await buildConf(folder, lines);
     assertEquals(text.stdout, "");
     assertEquals(text.exitCode, 1);
     assertEquals(
       text.stderr,
-      '/scratch/conf:3: Cannot use "/scratch/s/a" as a backing file: it is a folder; set "file" to the path of a ' +
-        'file\n/scratch/conf:5: Cannot use "/scratch/s/b" for size 512 bytes: the file has 1 KB (1024 ' +
-        'bytes), and files are never shrunk; raise "size" or set "file" to another one\n' +
+      '/scratch/conf:4: Cannot use "/scratch/s/a" as a backing file: it is a folder; set "file" to the path of a ' +
+        'file\n/scratch/conf:6: Cannot use "/scratch/s/b" for size 512 KB (524288 bytes): the file has 1 MB ' +
+        '(1048576 bytes), and files are never shrunk; raise "size" or set "file" to another one\n' +
         "iscsi: Nothing was changed\n",
     );
     assertEquals([...Deno.readDirSync(join(folder, "s"))].length, 2);
     const json = await buildConf(folder, lines, "--json");
     assertEquals([json.stderr, json.exitCode], [text.stderr, 1]);
     const { diagnostics, steps, changed } = JSON.parse(json.stdout);
-    assertEquals(diagnostics.map(({ line }: { line: number }) => line), [3, 5]);
+    assertEquals(diagnostics.map(({ line }: { line: number }) => line), [4, 6]);
     assertEquals([steps, changed], [[], false]);
   });
 });
@@ -161,15 +161,19 @@ Deno.test("iscsi build of a conf with errors changes nothing and exits with 3", 
 
 Deno.test("iscsi build warns when LUNs may take more than the disk has", async () => {
   await withScratch(async (folder) => {
-    const { stdout, stderr, exitCode } = await buildConf(folder, ["[a]", "size=8000TB"], "--dry-run");
+    const { stdout, stderr, exitCode } = await buildConf(
+      folder,
+      ["[a]", `size=${"8TB ".repeat(250)}`],
+      "--dry-run",
+    );
     assertMatch(
       stderr,
       new RegExp(
-        "^/scratch/conf:3: warning: Overcommitted: LUNs may take 8000 TB, [\\d.]+ [A-Z]+ free " +
+        "^/scratch/conf:4: warning: Overcommitted: LUNs may take 2000 TB, [\\d.]+ [A-Z]+ free " +
           "\\(thin provisioning\\)\n$",
       ),
     );
-    assertMatch(stdout, /^create +8000 TB +0 bytes {2}\/scratch\/s\/a$/m);
+    assertMatch(stdout, /^total +2000 TB +0 bytes {2}250 LUNs$/m);
     assertEquals(exitCode, 0);
   });
 });
@@ -179,7 +183,7 @@ Deno.test("iscsi build fails when a running server accepts no requests", async (
     await buildConf(folder, LINES);
     const held = await StorageLock.acquire(join(folder, "s/.iscsi"), "serve");
     assert("lock" in held);
-    const { stderr, exitCode } = await buildConf(folder, [...LINES, "[c]", "size=512"]);
+    const { stderr, exitCode } = await buildConf(folder, [...LINES, "[c]", "size=0.5MB"]);
     assertEquals(
       stderr,
       `iscsi: The server running on "/scratch/s" (pid ${Deno.pid}) keeps its configuration:\n` +
@@ -197,17 +201,17 @@ Deno.test("iscsi build fails when a running server accepts no requests", async (
 Deno.test("iscsi build prints the finished steps after a failure, also as JSON", async () => {
   await withScratch(async (folder) => {
     const stop =
-      'Cannot create "/scratch/s/b" with 512 bytes: No space left on device (os error 28); free space or ' +
+      'Cannot create "/scratch/s/b" with 512 KB: No space left on device (os error 28); free space or ' +
       "inodes (`df -i`) and run it again";
     const original = Deno.FsFile.prototype.truncateSync;
     try {
       Deno.FsFile.prototype.truncateSync = function (length): void {
-        if (length === 512) throw new Error("No space left on device (os error 28)");
+        if (length === 2 ** 19) throw new Error("No space left on device (os error 28)");
         original.call(this, length);
       };
       const text = await buildConf(folder, LINES);
       assertEquals([text.stderr, text.exitCode], [`iscsi: ${stop}\n`, 1]);
-      assertEquals(text.stdout, FIRST_STEPS.slice(0, FIRST_STEPS.indexOf("create            512")));
+      assertEquals(text.stdout, FIRST_STEPS.slice(0, FIRST_STEPS.indexOf("create               512")));
       for (const name of ["a", "a_1", "b"]) Deno.removeSync(join(folder, "s", name));
       const json = await buildConf(folder, LINES, "--json");
       assertEquals([json.stderr, json.exitCode], [`iscsi: ${stop}\n`, 1]);
@@ -245,13 +249,13 @@ Deno.test("iscsi build replaces a lost disk only with --force, by a new identity
     assertEquals([refused.stdout, refused.exitCode], ["", 1]);
     assertMatch(
       refused.stderr,
-      /^\/scratch\/conf:3: Disk "\/scratch\/s\/a" is lost: .*, but on [\d-]{10} it had 2 MB /,
+      /^\/scratch\/conf:4: Disk "\/scratch\/s\/a" is lost: .*, but on [\d-]{10} it had 2 MB /,
     );
     const forced = await buildConf(folder, LINES, "--force");
     assertEquals(forced.exitCode, 0);
     assertEquals(
       forced.stderr.split("\n")[0],
-      '/scratch/conf:3: warning: Disk "/scratch/s/a" is lost; an empty disk with a new identity replaces it',
+      '/scratch/conf:4: warning: Disk "/scratch/s/a" is lost; an empty disk with a new identity replaces it',
     );
     const words = forced.stdout.split("\n").map((line) => line.split("  ")[0]);
     assertEquals(words, ["STEP", "record", "create", "keep", "keep", "confirm", "total", ""]);
@@ -272,13 +276,13 @@ Deno.test("iscsi build, check and serve refuse the same files for the same reaso
     const sections = ["[conf]", "size=1MB", `file=${conf}`, "[zip]", "size=1MB", "[foreign]", "size=1MB"];
     const built = await buildConf(folder, [...LINES, ...sections], "--dry-run");
     const lines = built.stderr.split("\n").slice(0, -2);
-    assertEquals(lines.map((line) => Number(line.split(":")[1])), [5, 7, 10, 12]);
+    assertEquals(lines.map((line) => Number(line.split(":")[1])), [6, 8, 11, 13]);
     const checked = await runCommand(["check", "--conf", conf], folder);
     assertEquals([built.exitCode, checked.exitCode], [1, 1]);
     assertEquals(checked.stderr, lines.map((line) => `${line}\n`).join(""));
     assertMatch(checked.stdout, /^Target {8}\S+:foreign$/m);
     const json = JSON.parse((await runCommand(["check", "--json", "--conf", conf], folder)).stdout);
-    assertEquals(json.diagnostics.map(({ line }: { line: number }) => line), [5, 7, 10, 12]);
+    assertEquals(json.diagnostics.map(({ line }: { line: number }) => line), [6, 8, 11, 13]);
     assertEquals(json.config.targets.length, 5);
     const { unavailable } = findExports(parseFile(conf).config!);
     const reasons = [...unavailable.values()].map(({ reason }) => reason.replaceAll(folder, "/scratch"));
@@ -291,7 +295,7 @@ Deno.test("iscsi build is refused while another one runs", async () => {
     await buildConf(folder, LINES);
     const held = await StorageLock.acquire(join(folder, "s/.iscsi"), "build");
     assert("lock" in held);
-    const { stderr, exitCode } = await buildConf(folder, [...LINES, "[c]", "size=512"]);
+    const { stderr, exitCode } = await buildConf(folder, [...LINES, "[c]", "size=0.5MB"]);
     assertEquals(exitCode, 1);
     assertMatch(
       stderr,
@@ -304,7 +308,7 @@ Deno.test("iscsi build is refused while another one runs", async () => {
 Deno.test("iscsi build shows its progress on a terminal, and clears it", async () => {
   await withScratch(async (folder) => {
     const conf = join(folder, "conf");
-    Deno.writeTextFileSync(conf, [`storage=${folder}/s`, ...LINES, ""].join("\n"));
+    Deno.writeTextFileSync(conf, [`storage=${folder}/s`, "networks=127.0.0.0/8", ...LINES, ""].join("\n"));
     const { stdout, stderr } = await runCommand(["build", "--conf", conf], folder, { showsProgress: true });
     assertEquals(stdout, FIRST_STEPS);
     const shown = stderr.split("\r\x1b[K").filter((text) => text !== "");

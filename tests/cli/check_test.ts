@@ -256,10 +256,34 @@ Deno.test("iscsi check reports every error of a conf and exits with 3", async ()
 });
 
 Deno.test("iscsi check prints warnings and succeeds", async () => {
-  const { stdout, stderr, exitCode } = await checkConf("[A]\nsize=1GB\n");
+  const { stdout, stderr, exitCode } = await checkConf("[A]\nsize=1GB\nnetworks=127.0.0.1\n");
   assertMatch(stderr, /^\/scratch\/conf:1: warning: .*\n$/);
   assertMatch(stdout, /^Target {8}iqn\.2002-08\.info\.netmanager:a$/m);
   assertEquals(exitCode, 0);
+});
+
+Deno.test("iscsi check and build warn once of all targets that everyone may use", async () => {
+  const names = Array.from({ length: 50 }, (_, index) => `t${index}`);
+  const closed = "[closed]\nsize=1MB\nnetworks=10.0.0.0/8\n";
+  await withScratch(async (folder) => {
+    const conf = join(folder, "conf");
+    const open = names.map((name) => `[${name}]\nsize=1MB\n`).join("");
+    Deno.writeTextFileSync(conf, `storage=${folder}/s\n${closed}${open}`);
+    const message =
+      /^Any machine that reaches \S.* can read and overwrite \[t0\], \[t1\], \[t2\] and 47 more: set /;
+    for (const args of [["check"], ["build", "--dry-run"], ["build"]]) {
+      const { stderr, exitCode } = await runCommand([...args, "--conf", conf], folder);
+      assertEquals(exitCode, 0);
+      const [warning, ...more] = stderr.split("\n").filter((line) => !line.startsWith("iscsi: No server"));
+      assertMatch(warning!.replace("/scratch/conf:5: warning: ", ""), message);
+      assertEquals(more, [""]);
+      const json = await runCommand([...args, "--json", "--conf", conf], folder);
+      const { diagnostics } = JSON.parse(json.stdout);
+      assertEquals(diagnostics.length, 1);
+      assertEquals([diagnostics[0].severity, diagnostics[0].line], ["warning", 5]);
+      assertMatch(diagnostics[0].message, message);
+    }
+  });
 });
 
 Deno.test("commands without a conf print the remedy and exit with 1", async () => {

@@ -48,6 +48,8 @@ const STATUS = {
   monotonicMs: 0,
   storage: "/data",
   portals: [],
+  workers: [],
+  warnings: [],
   paths: [],
   space: { files: [], fileSystems: [] },
   ready: true,

@@ -28,7 +28,7 @@ function withServer(
 ): Promise<void> {
   return withScratch(async (folder) => {
     const conf = join(folder, "conf");
-    Deno.writeTextFileSync(conf, `storage=${folder}/s\n[a]\nsize=1MB\n`);
+    Deno.writeTextFileSync(conf, `storage=${folder}/s\nnetworks=127.0.0.0/8\n[a]\nsize=1MB\n`);
     await runCommand(["build", "--conf", conf]);
     const held = await StorageLock.acquire(join(folder, "s/.iscsi"), "serve");
     if (!("lock" in held)) throw new Error("somebody else serves the scratch folder");

@@ -1,11 +1,13 @@
 /** `iscsi status` in this process, against fake servers. */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { ControlServer } from "../../lib/control/control_server.ts";
 import type { ServerStatus } from "../../lib/control/server_status.ts";
 import { handlersWith } from "../control/_handlers.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { runCommand } from "./command_run.ts";
+
+const WARNING = 'Any machine that reaches 192.168.100.1:3260 can read and overwrite [a]: set "networks"';
 
 /** A conf for two LUNs in a storage folder that has its state folder, and nothing else. */
 function makeConf(folder: string, ...lines: readonly string[]): string {
@@ -24,6 +26,8 @@ function statusOf(storage: string): ServerStatus {
     monotonicMs: 61_000,
     storage,
     portals: ["127.0.0.1:3260"],
+    workers: [],
+    warnings: [WARNING],
     paths: [],
     space: { files: [], fileSystems: [] },
     ready: true,
@@ -54,6 +58,8 @@ Deno.test("iscsi status shows what the server says", () =>
       `Server    iscsi 9.9.9, pid 4711, up 1 m 1 s
 Storage   /scratch/storage
 Portals   127.0.0.1:3260
+Warning   Any machine that reaches 192.168.100.1:3260 can read and overwrite
+          [a]: set "networks"
 
 LUN         PROMISED   ALLOCATED   GROWTH/DAY     IOPS    MB/s  LATENCY      P99
 
@@ -62,8 +68,12 @@ THE TARGET WORKER IS STARTING
     );
     const json = await runCommand(["status", "--conf", conf, "--json"]);
     assertEquals([json.exitCode, JSON.parse(json.stdout)], [0, {
-      server: { version: "9.9.9", pid: 4711, uptimeSeconds: 61, portals: ["127.0.0.1:3260"], limits: null },
+      server: {
+        ...{ version: "9.9.9", pid: 4711, uptimeSeconds: 61, portals: ["127.0.0.1:3260"], workers: [] },
+        limits: null,
+      },
       storage: "/scratch/storage",
+      warnings: [WARNING],
       intervalSeconds: null,
       targets: [],
       fileSystems: [],
@@ -113,10 +123,11 @@ Deno.test("iscsi status without a server shows the disk, and fails", () =>
     const { stdout, stderr, exitCode } = await runCommand(["status", "--conf", conf], folder);
     assertEquals([stderr, exitCode], ['iscsi: No server is running on "/scratch/storage"\n', 1]);
     assertEquals(
-      stdout.split("\n").slice(0, 7),
+      stdout.replace(/^Warning {3}Any machine .*\n( {10}.*\n)*/m, "Warning\n").split("\n").slice(0, 8),
       [
         "Server    none is running",
         "Storage   /scratch/storage",
+        "Warning",
         "",
         "LUN         PROMISED   ALLOCATED   GROWTH/DAY     IOPS    MB/s  LATENCY      P99",
         "a  iqn.2002-08.info.netmanager:a",
@@ -125,7 +136,12 @@ Deno.test("iscsi status without a server shows the disk, and fails", () =>
       ],
     );
     const json = await runCommand(["status", "--conf", conf, "--json"]);
-    const { server, targets } = JSON.parse(json.stdout);
+    const { server, targets, warnings } = JSON.parse(json.stdout);
+    assertEquals(warnings.length, 1);
+    assertMatch(
+      warnings[0],
+      /^Any machine that reaches \S.* can read and overwrite \[a\]: set "networks" or /,
+    );
     assertEquals([json.exitCode, server, targets[0].logicalUnits[1].allocatedBytes], [1, null, 4096]);
   }));
 

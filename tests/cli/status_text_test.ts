@@ -77,9 +77,11 @@ const IDLE: StatusReport = {
     pid: 4711,
     uptimeSeconds: 59,
     portals: [],
+    workers: [],
     limits: { sessions: 32, connections: 8 },
   },
   storage: "/data/iscsi",
+  warnings: [],
   intervalSeconds: null,
   targets: [],
   fileSystems: [],
@@ -93,9 +95,11 @@ const BUSY: StatusReport = {
     pid: 4711,
     uptimeSeconds: 276_660,
     portals: ["192.168.100.1:3260", "[fd00::1]:3260"],
+    workers: [{ port: 3260, state: "running", seconds: null, reason: null }],
     limits: { sessions: 32, connections: 8 },
   },
   storage: "/data/iscsi",
+  warnings: [],
   intervalSeconds: 1,
   targets: [
     {
@@ -421,4 +425,23 @@ Deno.test("iscsi status shows odd names of initiators as the conf lists them, an
   assertEquals(showPlain(report, 70).slice(-2), ["     initiators of [a] does not list", `     ${shown}`]);
   const brief = showStatus(report, { columns: 120, isBrief: true, style: PLAIN_STYLE, nowMs: NOW_MS });
   assert(brief.some((line) => line.startsWith(`65535  discovery ${shown}  `)), brief.join("\n"));
+});
+
+Deno.test("showStatus() names the workers that do not run as they should", () => {
+  const running = { port: 3260, state: "running", seconds: null, reason: null } as const;
+  const reason = 'an operation on "/mnt/usb/disk" blocks it';
+  const hanging = { port: 3261, state: "hanging", seconds: 75, reason } as const;
+  const failed = {
+    port: 3262,
+    state: "failed",
+    seconds: null,
+    reason: "target worker ended 5 times",
+  } as const;
+  const server = { ...IDLE.server!, workers: [running, hanging, failed] };
+  const lines = showStatus({ ...IDLE, server }, { columns: 80, style: PLAIN_STYLE, nowMs: 0 });
+  assertEquals(lines.filter((line) => /Worker|blocks/.test(line)), [
+    'Worker    port 3261 is hanging for 1 m 15 s: an operation on "/mnt/usb/disk"',
+    "          blocks it",
+    "Worker    port 3262 is failed: target worker ended 5 times",
+  ]);
 });

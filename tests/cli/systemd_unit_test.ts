@@ -38,15 +38,13 @@ Deno.test("systemdUnit() is not restarted after errors that a restart does not r
 
 Deno.test("systemdUnit() names the program and a conf other than the default in every command", () => {
   const commands = (needs: Partial<UnitNeeds>): string[] =>
-    ["ExecStart", "ExecStartPost", "ExecReload"].flatMap((setting) => valuesOf(setting, needs));
+    ["ExecStart", "ExecReload"].flatMap((setting) => valuesOf(setting, needs));
   assertEquals(commands({}), [
     "/usr/local/sbin/iscsi serve --log journal",
-    "-/usr/local/sbin/iscsi status --wait 60",
     "/usr/local/sbin/iscsi reload",
   ]);
   assertEquals(commands({ program: "/opt/my iscsi", conf: '/etc/50%/a "$b"' }), [
     '"/opt/my iscsi" serve --log journal --conf "/etc/50%%/a \\"$$b\\""',
-    '-"/opt/my iscsi" status --wait 60 --conf "/etc/50%%/a \\"$$b\\""',
     '"/opt/my iscsi" reload --conf "/etc/50%%/a \\"$$b\\""',
   ]);
 });

@@ -32,6 +32,7 @@ dora dorasecret123 iqn.2000-01.com.example:a`,
       "alice short-one\nlonely\nalice alicesecret12\nalice alicesecret13\nx y z\n\u00e4 umlautsecret1\n# fin",
     mode: 0o600,
   },
+  "/remarks": { text: "# one\n;alice alicesecret12\n// bob bobsecret123\ncarl carlsecret123", mode: 0o600 },
   "/empty": { text: "# nobody\n", mode: 0o600 },
   "/same": { text: "alice alicesecret12\nbert alicesecret12", mode: 0o600 },
   "/long": { text: "alice a-rather-long-secret", mode: 0o600 },
@@ -313,6 +314,18 @@ Deno.test("names and secrets that come twice", () => {
   assertEquals(messagesOf(`${A}secrets=/same`), [
     "conf:3: warning: Several names have the same secret, so each can impersonate the others: give each its own",
   ]);
+});
+
+Deno.test("a file of secrets has no names that look like comments", () => {
+  const message = 'Cannot use the name: begin a comment with "#", in this file';
+  assertEquals(messagesOf(`${A}secrets=/remarks`), [`/remarks:2: ${message}`, `/remarks:3: ${message}`]);
+});
+
+Deno.test("a conf that everyone can write is a warning", () => {
+  const message =
+    'conf:1: warning: The mode of this file is 0666, so every user can have any file served: run "chmod o-w" on it';
+  assertEquals(messagesOf(`${A}secrets=/good`, 0o666), [message]);
+  assertEquals(messagesOf(`${A}secrets=/good`, 0o664), []);
 });
 
 Deno.test("a conf with a secret that others can read is a warning, and one without is none", () => {

@@ -91,7 +91,7 @@ Deno.test("configDifference() has an answer for every option of the conf", () =>
     node: ["serverOptionChanged: ended"],
     sessions: ["serverOptionChanged: unnoticed"],
     connections: ["serverOptionChanged: unnoticed"],
-    port: ["serverOptionChanged: unnoticed"],
+    port: ["targetOptionChanged: loggedIn"],
     ping: ["serverOptionChanged: unnoticed"],
     pingtimeout: ["serverOptionChanged: unnoticed"],
     metrics: ["serverOptionChanged: unnoticed"],
@@ -206,8 +206,10 @@ Deno.test("describeChange() describes every change in one line", () => {
     "sessions that are no longer allowed are asked to log out",
     'set comment of [a] from "old" to "new": no session is affected',
     "set readonly of [a] from n to y: sessions get a unit attention",
+    "set port of [a] from 3260 to 3261: sessions are asked to log in again",
     'replace LUN 0 of [b] ("/data/bb"): another file: sessions are asked to log in again',
     'add LUN 1 of [b] ("/data/bb_1") with 1 MB: sessions get a unit attention',
+    "set port of [b] from 3260 to 3261: sessions are asked to log in again",
     "add target [d] with 1 LUN: no session is affected",
   ]);
 });

@@ -160,6 +160,7 @@ Deno.test("initiatorNameProblem() accepts any printable name of the three types"
       "iqn.2001-04.com.my_host:a",
       "iqn.2001-04.com.exam ple",
       "iqn.2001-04.:a",
+      "iqn.2008-2010-04.discutils.codeplex.com",
       "eui.02004567a425678d",
       "naa.52004567ba64678d",
     ]

@@ -8,16 +8,16 @@ import { parseConfig } from "../../lib/config/parse_config.ts";
 import { Secret } from "../../lib/config/secret.ts";
 import { parseSize } from "../../lib/config/size.ts";
 
-/** The messages about a target with these lines, of 512 bytes unless they say another size. */
+/** The messages about a target with these lines, of 1 MB unless they say another size. */
 function messagesOf(...lines: readonly string[]): string[] {
-  const size = lines.some((line) => line.startsWith("size=")) ? [] : ["size=512"];
+  const size = lines.some((line) => line.startsWith("size=")) ? [] : ["size=1MB"];
   const text = ["[a]", ...size, ...lines].join("\n");
   return parseConfig(text, { file: "conf" }).diagnostics.map(({ message }) => message);
 }
 
 /** Lines with a value that is as long as may be, and the same with one unit more. */
 const LONGEST: readonly (readonly [line: string, excess: string])[] = [
-  [`size=${"512 ".repeat(255)}512`, " 512"],
+  [`size=${"1MB ".repeat(255)}1MB`, " 1MB"],
   [`size=1.${"0".repeat(40)}GB`, ""],
   [`size=${"0".repeat(38)}1GB`, ""],
   [`comment=${"c".repeat(255)}`, "c"],
@@ -76,7 +76,7 @@ Deno.test("parseConfig() names the first of three that are equal, not the second
   const duplicate = 'Duplicate option "comment": line 3 has it already; remove one of them';
   assertEquals(messagesOf("comment=a", "comment=b", "comment=c"), [duplicate, duplicate]);
   const readFile = () => ({ text: "bob bobsecret1234\nbob bobsecret1235\nbob bobsecret1236", mode: 0o600 });
-  const { diagnostics } = parseConfig("[a]\nsize=512\nsecrets=/s", { file: "conf", readFile });
+  const { diagnostics } = parseConfig("[a]\nsize=1MB\nsecrets=/s", { file: "conf", readFile });
   const name = "Duplicate name: line 1 has it already; remove one of them";
   assertEquals(diagnostics.map(({ message }) => message), [name, name]);
 });
@@ -93,7 +93,7 @@ Deno.test("parseConfig() takes 10,000 names of a file of secrets, and none more"
   const names = Array.from({ length: 10_000 }, (_, index) => `name${index} secret-of-${1000 + index}`);
   const messages = (lines: readonly string[]): string[] => {
     const readFile = () => ({ text: lines.join("\n"), mode: 0o600 });
-    const { diagnostics } = parseConfig("[a]\nsize=512\nsecrets=/s", { file: "conf", readFile });
+    const { diagnostics } = parseConfig("[a]\nsize=1MB\nsecrets=/s", { file: "conf", readFile });
     return diagnostics.map(({ file, line, message }) => `${file}:${line}: ${message}`);
   };
   assertEquals(messages(names), []);

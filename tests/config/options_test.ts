@@ -9,7 +9,7 @@ Deno.test("OPTIONS has every option of the description, in the part of the conf 
     node: "global",
     sessions: "global",
     connections: "global",
-    port: "global",
+    port: "both",
     ping: "global",
     pingtimeout: "global",
     metrics: "global",

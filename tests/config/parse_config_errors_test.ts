@@ -46,7 +46,7 @@ Deno.test("parseConfig() reports bytes that are not UTF-8, except in comments", 
 });
 
 const TARGET_OPTIONS =
-  "size, file, comment, alias, readonly, blocksize, physicalblocksize, removable, vendor, " +
+  "port, size, file, comment, alias, readonly, blocksize, physicalblocksize, removable, vendor, " +
   "product, revision, serial, redirect, networks, initiators, user, secret, secrets, mutual_user, mutual_secret";
 
 Deno.test("parseConfig() reports unknown options, with the nearest valid one", () => {
@@ -77,7 +77,7 @@ Deno.test("parseConfig() lists the valid options once for targets and once for t
     [
       '1: Unknown option "password": valid here: storage, node, sessio',
       '2: Unknown option "zzzzzz": line 1 lists the valid ones',
-      '5: Unknown option "password": valid here: size, file, comment, ',
+      '5: Unknown option "password": valid here: port, size, file, com',
       '6: Unknown option "netwroks": did you mean "networks"?',
       '9: Unknown option "zzzzzz": line 5 lists the valid ones',
     ],
@@ -147,6 +147,27 @@ Deno.test("parseConfig() reports values with something else in them", () => {
   const comment = "write the comment on a line of its own";
   assertErrors("[a]\nsize=1GB ; big", [`2: Cannot read size "1GB ; big": ${comment}`]);
   assertTargetError("file=x # y", `3: Cannot read file "x # y": ${comment}`);
+  const inline = [
+    ["file", "/data/x // y"],
+    ["size", "1GB // big"],
+    ["alias", "b // B"],
+    ["readonly", "y // no"],
+    ["blocksize", "512 //"],
+    ["vendor", "ACME // x"],
+    ["networks", "10.0.0.0/8 // lan"],
+    ["initiators", "iqn.2000-01.a:b // B"],
+    ["redirect", "10.0.0.1 // x"],
+    ["user", "bob // x"],
+    ["secrets", "/s // x"],
+  ];
+  for (const [name, value] of inline) {
+    const rest = name === "size" ? "" : "\nsize=1GB";
+    const { diagnostics } = parseConfig(`[a]\n${name}=${value}${rest}`, { file: "conf" });
+    assertEquals(diagnostics[0]?.message, `Cannot read ${name} "${value}": ${comment}`);
+  }
+  assertGlobalError("storage=/data // fast", `1: Cannot read storage "/data // fast": ${comment}`);
+  // No message repeats a secret.
+  assertTargetError("user=bob\nsecret=bobsecret123 // x", `4: Cannot read secret: ${comment}`);
   assertTargetError('file="x', '3: Cannot read file "\\"x": close the quotation marks, or remove them');
   assertGlobalError(
     "storage=/data/iscsi initiators=iqn.2011-07.com.example:89abcdef",
@@ -167,13 +188,78 @@ Deno.test("parseConfig() reports every bad size of a list", () => {
   assertErrors("[a]\nsize=750G 1GB 0 1000 9000TB GB 1.3MB", [
     '2: Cannot use size "750G": did you mean "750GB"?',
     '2: Cannot use size "0": a LUN has at least one block, 512 bytes',
-    `2: Cannot use size "1000": ${blocks}; write 512 or 1024`,
+    '2: Cannot use size "1000": without a unit it is 1000 bytes, not whole blocks of 512; ' +
+    'did you mean "1000MB" or "1000GB"?',
     '2: Cannot use size "9000TB": a LUN has at most 8192TB',
     '2: Cannot use size "GB": write a number with MB, GB or TB, such as 750GB',
     `2: Cannot use size "1.3MB": ${blocks}; write 1362944 or 1363456`,
   ]);
   assertErrors("[a]\nsize=1GB,1GB", ['2: Cannot read size "1GB,1GB": separate the entries with spaces only']);
   assertErrors(`[a]\nsize=${"1MB ".repeat(257)}`, ["2: Cannot make 257 LUNs: write at most 256 sizes"]);
+});
+
+Deno.test("parseConfig() names the size that a user probably means, and repeats it as written", () => {
+  const rows = [
+    ["750G", "750GB"],
+    ["16TiB", "16TB"],
+    ["10 GiB", "10GB"],
+    ["10 g", "10GB"],
+    ["1,5TB", "1.5TB"],
+    ["1,5 TB", "1.5TB"],
+    ["1,000GB", "1000GB"],
+    ["1,000,5GB", undefined],
+    ["2PB", "2048TB"],
+    ["1.5 PiB", "1536TB"],
+    ["750KB", undefined],
+    ["750 K", undefined],
+  ] as const;
+  for (const [text, meant] of rows) {
+    const remedy = meant === undefined
+      ? "write a number with MB, GB or TB, such as 750GB"
+      : `did you mean "${meant}"?`;
+    const isList = text === "1,000,5GB";
+    const message = isList ? `Cannot read size "${text}": separate the entries with spaces only` : undefined;
+    assertErrors(`[a]\nsize=${text}`, [`2: ${message ?? `Cannot use size "${text}": ${remedy}`}`]);
+    if (isList) continue;
+    // The other sizes of the list are read as before.
+    assertErrors(`[a]\nsize=1.5 TB ${text} 750gb`, [`2: Cannot use size "${text}": ${remedy}`]);
+  }
+});
+
+Deno.test("parseConfig() warns of a number of bytes below 1 MB, and of no other size", () => {
+  const { config, diagnostics } = parseConfig("[a]\nsize=512 1048576 0.5MB 1048064", { file: "conf" });
+  assertEquals(diagnostics.map(formatDiagnostic), [
+    'conf:2: warning: Size "512" is 512 bytes without a unit; did you mean "512MB" or "512GB"?',
+    'conf:2: warning: Size "1048064" is 1048064 bytes without a unit; did you mean "1048064MB" or "1048064GB"?',
+  ]);
+  assertEquals(config?.targets[0]?.logicalUnits.map(({ sizeBytes }) => sizeBytes), [
+    512,
+    2 ** 20,
+    2 ** 19,
+    1_048_064,
+  ]);
+});
+
+Deno.test("parseConfig() says how to admit everyone, for the words that other programs have for that", () => {
+  for (const word of ["*", "ALL", "any", "Everyone"]) {
+    assertTargetError(
+      `initiators=${word}`,
+      `3: Cannot use initiator "${word}": to admit every initiator, remove the line, here and above the first section`,
+    );
+  }
+  for (const word of ["*", "ALL", "any", "0.0.0.0", "::", "0::0"]) {
+    assertGlobalError(
+      `networks=10.0.0.0/8 ${word}`,
+      `1: Cannot use network "${word}": to serve all networks, remove the line, here and above the first section`,
+    );
+  }
+  const star = parseConfig("[a]\nsize=1GB\ninitiators=iqn.2011-07.com.example:*", { file: "conf" });
+  assertEquals(star.diagnostics.map(formatDiagnostic), [
+    'conf:3: warning: Initiator "iqn.2011-07.com.example:*" is no pattern: it admits this name only; write each name',
+  ]);
+  assertEquals(star.config?.targets[0]?.initiators, ["iqn.2011-07.com.example:*"]);
+  const { diagnostics } = parseConfig("[a]\nsize=1GB\nnetworks=0.0.0.0/0 ::/0", { file: "conf" });
+  assertEquals(diagnostics, []);
 });
 
 Deno.test("parseConfig() reports numbers out of range", () => {
@@ -381,7 +467,7 @@ Deno.test("parseConfig() reports every error of a file, and warnings among them,
 prot = 3260
 [Good]
 size = 1GB
-port = 3260
+sessions = 3
 [bad name
 size = 2GB
 readonly = perhaps
@@ -397,7 +483,7 @@ initiators =
     '1: Cannot use storage "data": write its absolute path, which begins with "/"',
     '2: Unknown option "prot": did you mean "port"?',
     '3: warning: Target name "Good" is used as "good"; write it that way',
-    '5: Option "port" is for the whole server: move it above the first section',
+    '5: Option "sessions" is for the whole server: move it above the first section',
     '6: Cannot read section header "[bad name": write "[NAME]", and nothing else on the line',
     '8: Cannot use readonly "perhaps": write y or n',
     '9: Missing size in [other]: add a line such as "size = 750GB"',
@@ -431,8 +517,9 @@ Deno.test("parseConfig() reports invalid kinds of disk", () => {
 });
 
 Deno.test("parseConfig() reports sizes that are not a multiple of the target's block size", () => {
-  assertErrors("[a]\nsize=1GB 4608 512\nblocksize=4096", [
-    "2: Cannot use size of 4608 bytes: it is not a whole number of 4096-byte blocks; write 4096 or 8192",
+  assertErrors("[a]\nsize=1GB 1048064 0.00048828125MB\nblocksize=4096", [
+    '2: warning: Size "1048064" is 1048064 bytes without a unit; did you mean "1048064MB" or "1048064GB"?',
+    "2: Cannot use size of 1048064 bytes: it is not a whole number of 4096-byte blocks; write 1044480 or 1048576",
     "2: Cannot use size of 512 bytes: it is not a whole number of 4096-byte blocks; write 4096",
   ]);
 });

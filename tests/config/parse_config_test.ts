@@ -63,6 +63,7 @@ Deno.test("parseConfig() reads the example of the description", () => {
       networks: [parseNetwork("192.168.100.0/24")!],
       initiators: ["iqn.2011-07.com.example:89abcdef", "iqn.2011-07.com.example:01234567"],
       chap: undefined,
+      port: 3260,
       redirect: undefined,
       logicalUnits: [
         { number: 0, path: "/data/iscsi/xenserver", sizeBytes: 750 * GB, line: 5 },
@@ -97,6 +98,7 @@ Deno.test("parseConfig() fills in every default", () => {
       networks: [],
       initiators: [],
       chap: undefined,
+      port: 3260,
       redirect: undefined,
       logicalUnits: [{ number: 0, path: "/usr/shares/iscsi/a", sizeBytes: GB, line: 2 }],
       line: 1,
@@ -126,7 +128,7 @@ networks = 192.168.100.7 fd00:1::/64
 initiators = iqn.2011-07.com.Example:A iqn.2011-07.com.example:a naa.52004567BA64678D
 
 [plain]
-size = 512
+size = 1048576
 file = /dev/sdb
 `);
   const { targets, file, ...globals } = config;
@@ -150,12 +152,10 @@ file = /dev/sdb
     comment: `Bob's "big" disk; # 1 = one`,
     readOnly: true,
     disk: DISK,
-    networks: [
-      parseNetwork("192.168.100.7")!,
-      parseNetwork("fd00:1::/64")!,
-    ],
+    networks: [parseNetwork("192.168.100.7")!, parseNetwork("fd00:1::/64")!],
     initiators: ["iqn.2011-07.com.example:a", "naa.52004567ba64678d"],
     chap: undefined,
+    port: 860,
     redirect: undefined,
     logicalUnits: [{ number: 0, path: "/data/iscsi/sub/disk.img", sizeBytes: GB, line: 13 }],
     line: 12,
@@ -169,19 +169,29 @@ file = /dev/sdb
     networks: [parseNetwork("10.0.0.0/8")!],
     initiators: ["eui.02004567a425678d"],
     chap: undefined,
+    port: 860,
     redirect: undefined,
-    logicalUnits: [{ number: 0, path: "/dev/sdb", sizeBytes: 512, line: 22 }],
+    logicalUnits: [{ number: 0, path: "/dev/sdb", sizeBytes: MB, line: 22 }],
     line: 21,
   }]);
 });
 
 Deno.test("parseConfig() appends the number of a LUN to the name of its file", () => {
-  const target = parseTarget("[a]\nsize = 1GB 750 MB 512\nfile = /srv/disk.img");
+  const target = parseTarget("[a]\nsize = 1GB 750 MB 0.5MB\nfile = /srv/disk.img");
   assertEquals(target.logicalUnits, [
     { number: 0, path: "/srv/disk.img", sizeBytes: GB, line: 2 },
     { number: 1, path: "/srv/disk.img_1", sizeBytes: 750 * MB, line: 2 },
-    { number: 2, path: "/srv/disk.img_2", sizeBytes: 512, line: 2 },
+    { number: 2, path: "/srv/disk.img_2", sizeBytes: 0.5 * MB, line: 2 },
   ]);
+});
+
+Deno.test("parseConfig() reads values with two slashes that begin no comment", () => {
+  const { storage, targets: [target] } = parseGood(
+    'storage=/data//fast\n[a]\nsize=1GB\nfile="sub //x"\ncomment=One // two\nuser=a//b\nsecret=//secret//123',
+  );
+  assertEquals([storage, target?.logicalUnits[0]?.path], ["/data/fast", "/data/fast/sub /x"]);
+  assertEquals([target?.comment, target?.chap?.accounts.has("a//b")], ["One // two", true]);
+  assertEquals(parseTarget("[a]\nsize=1GB\nfile=/srv//a").logicalUnits[0]?.path, "/srv/a");
 });
 
 Deno.test("parseConfig() keeps values as they are written", () => {

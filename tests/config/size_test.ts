@@ -15,7 +15,7 @@ Deno.test("parseSize() reads numbers with and without unit", () => {
     ["1.50000GB", 1.5 * GB],
     ["0.00048828125MB", 512],
     ["007GB", 7 * GB],
-    ["512", 512],
+    ["1048576", MB],
     ["1073741824", GB],
     ["8192TB", SIZE_BYTES_MAX],
     ["9007199254740992", SIZE_BYTES_MAX],
@@ -26,6 +26,16 @@ Deno.test("parseSize() reads numbers with and without unit", () => {
   }
 });
 
+Deno.test("parseSize() doubts a number of bytes below 1 MB", () => {
+  for (const sizeBytes of [512, 1024, 2 ** 20 - 512]) {
+    assertEquals(parseSize(String(sizeBytes)), {
+      sizeBytes,
+      problem: undefined,
+      doubt: `is ${sizeBytes} bytes without a unit; did you mean "${sizeBytes}MB" or "${sizeBytes}GB"?`,
+    });
+  }
+});
+
 Deno.test("parseSize() returns the remedy for an invalid size", () => {
   const form = "write a number with MB, GB or TB, such as 750GB";
   const empty = "a LUN has at least one block, 512 bytes";
@@ -33,7 +43,11 @@ Deno.test("parseSize() returns the remedy for an invalid size", () => {
   const rows = [
     ["", form],
     ["GB", form],
-    ["750 GB", form],
+    ["750 GB", 'did you mean "750GB"?'],
+    ["1,5GB", 'did you mean "1.5GB"?'],
+    ["1,000g", 'did you mean "1000GB"?'],
+    ["1,0000GB", 'did you mean "1.0000GB"?'],
+    ["3p", 'did you mean "3072TB"?'],
     ["750KB", form],
     ["750G", 'did you mean "750GB"?'],
     ["1.5t", 'did you mean "1.5TB"?'],
@@ -41,7 +55,6 @@ Deno.test("parseSize() returns the remedy for an invalid size", () => {
     ["750K", form],
     ["-1GB", form],
     ["+1GB", form],
-    ["1,5GB", form],
     ["1.GB", form],
     [".5GB", form],
     ["1e3GB", form],
@@ -55,8 +68,9 @@ Deno.test("parseSize() returns the remedy for an invalid size", () => {
     [`${"9".repeat(40)}TB`, large],
     ["9".repeat(41), "write at most 40 digits"],
     [`0.${"0".repeat(41)}GB`, "write at most 40 digits"],
-    ["1000", "it is not a whole number of 512-byte blocks; write 512 or 1024"],
-    ["511", "it is not a whole number of 512-byte blocks; write 512"],
+    ["1048577", "it is not a whole number of 512-byte blocks; write 1048576 or 1049088"],
+    ["750", 'without a unit it is 750 bytes, not whole blocks of 512; did you mean "750MB" or "750GB"?'],
+    ["1", 'without a unit it is 1 bytes, not whole blocks of 512; did you mean "1MB" or "1GB"?'],
     ["1.3GB", "it is not a whole number of 512-byte blocks; write 1395864064 or 1395864576"],
   ] as const;
   for (const [text, problem] of rows) {

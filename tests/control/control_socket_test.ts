@@ -19,6 +19,8 @@ const STATUS: ServerStatus = {
   monotonicMs: 60_000,
   storage: "/data",
   portals: [],
+  workers: [],
+  warnings: [],
   paths: [],
   space: { files: [], fileSystems: [] },
   ready: true,

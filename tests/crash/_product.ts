@@ -1,4 +1,5 @@
 /** The product in this process, on a folder that may be recorded: what `iscsi build` and `iscsi serve` are made of. */
+import { workerPlaceOf } from "../../lib/provision/state_folder.ts";
 import { readUint32 } from "../../lib/bytes/big_endian.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { formatDiagnostic } from "../../lib/config/diagnostic.ts";
@@ -12,7 +13,7 @@ import { TargetServer } from "../../lib/server/target_server.ts";
 import type { TargetServerSettings } from "../../lib/server/target_server_settings.ts";
 import type { HolePuncher } from "../../lib/store/hole_puncher.ts";
 import { ENDS } from "../support/harness.ts";
-import { configOf } from "../provision/conf.ts";
+import { atAnyPort, configOf } from "../provision/conf.ts";
 import { KeptLog } from "../server/_serving.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { Initiator } from "../support/initiator.ts";
@@ -30,9 +31,8 @@ export type Punch = (path: string, offset: number, lengthBytes: number) => Promi
 
 /** Returns the configuration of a conf that has a storage folder. */
 export function readConf(storage: string, lines: readonly string[]): Config {
-  const config = configOf(`storage=${storage}`, ...lines);
-  // Port 0 is no port of a conf; nothing listens here anyway.
-  return { ...config, port: 0 };
+  // Nothing listens here.
+  return atAnyPort(configOf(`storage=${storage}`, ...lines));
 }
 
 /** Does what `iscsi build` does, and returns the errors. */
@@ -118,6 +118,8 @@ export class Product {
     if (errors.length > 0) throw new Error(errors.map(formatDiagnostic).join("\n"));
     return {
       config,
+      port: config.port,
+      place: workerPlaceOf(this.#storage),
       identities: new Map([...exports].map(([path, { identity }]) => [path, identity])),
       backingLinks: new Map(),
       interfaces: [],

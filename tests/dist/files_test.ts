@@ -1,6 +1,7 @@
 /** The files that go onto the appliance beside the executable agree with the program's own tables. */
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
+import { findOpenTargets } from "../../lib/access/open_access.ts";
 import type { FileReading } from "../../lib/config/build_chap.ts";
 import { type Option, OPTION_NAMES, OPTIONS } from "../../lib/config/options.ts";
 import { parseConfig } from "../../lib/config/parse_config.ts";
@@ -27,6 +28,12 @@ Deno.test("the example conf is a good conf, also with everything in it that is c
     assertEquals(diagnostics, []);
     assertEquals(config?.targets.map(({ logicalUnits }) => logicalUnits.length), [2]);
   }
+});
+
+Deno.test("the example conf, copied as it is, offers a target only to one network", () => {
+  const { config } = parseConfig(read("iscsi.conf.example"), { file: "iscsi.conf.example" });
+  assert(config !== undefined);
+  assertEquals(findOpenTargets(config.targets), []);
 });
 
 Deno.test("the example conf has every option where it may stand, with its default if it has one", () => {

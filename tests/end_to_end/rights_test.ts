@@ -10,6 +10,7 @@ import { ScsiStatus } from "../support/initiator_sense.ts";
 import { findOwnMountsObstacle, OWN_MOUNTS, testUnless } from "../support/obstacles.ts";
 import { iscsiCommand, ROOT, runIscsi, ServerProcess } from "../support/server_process.ts";
 import { findMissing, runTool, runToolOk, testWithTools, type ToolResult } from "../support/tools.ts";
+import { until } from "../support/until.ts";
 import { Appliance } from "./appliance.ts";
 
 const TARGET = "iqn.2002-08.info.netmanager:disk";
@@ -137,6 +138,29 @@ Deno.test("a program with the rights of one storage folder refuses a conf that t
   const absent = await run([...scoped, "check", "--conf", "/etc/passwd"]);
   assertStringIncludes(absent.stderr, 'this program has no read right to "/etc/passwd"');
 });
+
+testUnless(
+  findMissing(["systemd-notify"]) ?? findOwnMountsObstacle(),
+  "a server that systemd has started reports when it is ready, and leaves systemd alone otherwise",
+  async () => {
+    using appliance = Appliance.create(CONF);
+    assertEquals((await appliance.build()).code, 0);
+    const [standIn, report] = [`${appliance.folder}/notify`, `${appliance.folder}/report`];
+    const script = `#!/bin/sh\necho "$NOTIFY_SOCKET $*" >>${report}\n`;
+    Deno.writeTextFileSync(standIn, script, { mode: 0o755 });
+    const mount = `mount --bind ${standIn} /usr/bin/systemd-notify && exec "$@"`;
+    for (const [env, reported] of [[{}, ""], [{ NOTIFY_SOCKET: "/run/n" }, "/run/n --ready\n"]] as const) {
+      Deno.writeTextFileSync(report, "");
+      const wrapper = [...OWN_MOUNTS, "sh", "-c", mount, "sh"];
+      await using server = ServerProcess.launchBelow(wrapper, ["serve", "--conf", appliance.confPath], env);
+      await server.untilReady();
+      await until(() => Deno.readTextFileSync(report) === reported, "systemd has the report");
+      assertEquals((await server.stop()).code, 0);
+      assertEquals(Deno.readTextFileSync(report), reported);
+      assertEquals(server.stderr, "");
+    }
+  },
+);
 
 /** Makes everything read-only but `$1`, leaves four devices, and becomes the rest of its command line. */
 const CONFINE = `

@@ -12,6 +12,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { read10, write10 } from "../support/initiator_cdb.ts";
+import type { Initiator } from "../support/initiator.ts";
 import { withTimeLimit } from "../support/initiator_connection.ts";
 import type { FuzzBench } from "./_fuzz_bench.ts";
 import { FuzzReport } from "./_fuzz_report.ts";
@@ -194,11 +195,24 @@ class Exchange {
   }
 }
 
+/**
+ * Receives until the connection is closed, so that the witness answers pings while it has no command under way. A login
+ * that waits for room closes the connections of peers that do not answer within 3 s of the clock.
+ */
+async function listen(witness: Initiator): Promise<void> {
+  try {
+    while (true) await witness.receive(Infinity);
+  } catch {
+    // The commands of the witness report the loss of its connection.
+  }
+}
+
 /** Exchanges with one node, from a seed alone; but files and a slow medium take their own time. */
 async function runOnNode(seed: number, pdusMax: number, report: FuzzReport): Promise<void> {
   const random = new Random(seed);
   const bench = random.oneIn(2) ? await ServedBench.start() : await MemoryBench.start(random.oneIn(2));
   let staleTsih = 0;
+  listen(bench.witness);
   try {
     for (let index = 0; index < EXCHANGES_PER_NODE && report.pdus < pdusMax; index++) {
       staleTsih = await new Exchange(bench, random, report).run(staleTsih);

@@ -4,13 +4,13 @@ import { findExports } from "../../lib/provision/find_exports.ts";
 import { provision } from "../../lib/provision/provision.ts";
 import { ProvisionError } from "../../lib/provision/provision_error.ts";
 import { configOf } from "./conf.ts";
+import { UNUSED } from "./disk.ts";
 import { withHelperOutput } from "../support/helper_output.ts";
 import { findNodeObstacle, findSysfsObstacle, testUnless } from "../support/obstacles.ts";
 import { runToolOk } from "../support/tools.ts";
 import { snapshot, withScratch } from "./scratch.ts";
 
 const NO_SYSFS = findSysfsObstacle();
-const UNUSED = { isWriteProtected: false, mountPoint: undefined };
 
 Deno.test("parseBlockDevice() reads the device from the first line", () => {
   assertEquals(parseBlockDevice("7:0 67108864 0 \n"), { major: 7, minor: 0, sizeBytes: 2 ** 26, ...UNUSED });
@@ -18,8 +18,9 @@ Deno.test("parseBlockDevice() reads the device from the first line", () => {
     major: 259,
     minor: 1048575,
     sizeBytes: 1024,
+    ...UNUSED,
     isWriteProtected: true,
-    mountPoint: undefined,
+    parts: ["7:1"],
   });
   // Without the space at the end, and padded as in a table.
   assertEquals(parseBlockDevice("  8:16  1024  0\n"), { major: 8, minor: 16, sizeBytes: 1024, ...UNUSED });
@@ -29,6 +30,22 @@ Deno.test("parseBlockDevice() finds a mount of the device, or of anything on it"
   assertEquals(parseBlockDevice("8:0 4096 0 /mnt\n")?.mountPoint, "/mnt");
   assertEquals(parseBlockDevice("8:0 4096 0 \n8:1 1024 0 \n253:0 512 0 [SWAP]\n")?.mountPoint, "[SWAP]");
   assertEquals(parseBlockDevice("8:0 4096 0 /m\\x20\\xc3\\xa9\\x5cn\n")?.mountPoint, "/m \u00e9\\n");
+});
+
+Deno.test("parseBlockDevice() finds holders other than partitions, content and parts", () => {
+  const disk = "8:0 4096 0  disk  sda\n8:1 1024 0  part ext4 sda1\n8:2 1024 0  part LVM2_member sda2\n";
+  assertEquals(parseBlockDevice(disk), {
+    major: 8,
+    minor: 0,
+    sizeBytes: 4096,
+    ...UNUSED,
+    content: "ext4",
+    parts: ["8:1", "8:2"],
+  });
+  const held = parseBlockDevice(`${disk}253:0 512 0  lvm swap vg0-a\\x20b\n`);
+  assertEquals([held?.holder, held?.parts], ["vg0-a b (lvm)", ["8:1", "8:2", "253:0"]]);
+  // The device itself may be a volume.
+  assertEquals(parseBlockDevice("253:0 4096 0  lvm  vg0-data\n")?.holder, undefined);
 });
 
 Deno.test("parseBlockDevice() takes nothing else for a device", () => {

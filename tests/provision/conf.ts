@@ -12,6 +12,16 @@ export function configOf(...lines: readonly string[]): Config {
   return config ?? fail(diagnostics.map(formatDiagnostic).join("\n"));
 }
 
+/** Returns a conf whose targets are served at whichever port is free: port 0, which no conf can name. */
+export function atAnyPort(config: Config): Config {
+  return atPort(config, 0);
+}
+
+/** Returns a conf whose targets are all served at a port. */
+export function atPort(config: Config, port: number): Config {
+  return { ...config, port, targets: config.targets.map((target) => ({ ...target, port })) };
+}
+
 /** A source of identities that are all different and the same in every run: number 1, 2, 3... */
 export function numberedIdentities(): () => Identity {
   let number = 0;

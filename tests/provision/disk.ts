@@ -12,17 +12,25 @@ export const FAT = 0x4d44;
 export const FOLDER: Entry = { kind: "folder", mode: 0o755 };
 export const STATE_FOLDER: Entry = { kind: "folder", mode: 0o700 };
 export const MISSING: Entry = { kind: "missing" };
-export const AMPLE = { device: 1, type: EXT4, availableBytes: 1000 * GB };
+export const AMPLE = { device: 1, type: EXT4, availableBytes: 1000 * GB, fileBytesMax: undefined };
 
 /** A file; its inode becomes one of its own when it is put on a disk, unless it is given. */
 export function file(sizeBytes: number, allocatedBytes = 0, inode = 0): Entry & { kind: "file" } {
   return { kind: "file", sizeBytes, allocatedBytes, device: 1, inode };
 }
 
+/** The properties of a device that nothing uses. */
+export const UNUSED = {
+  isWriteProtected: false,
+  mountPoint: undefined,
+  holder: undefined,
+  content: undefined,
+  parts: [],
+};
+
 /** Returns the unused device 8:1, with `changes`. */
 export function blockDevice(sizeBytes: number, changes: Partial<BlockDevice> = {}): Entry {
-  const unused = { isWriteProtected: false, mountPoint: undefined };
-  return { kind: "blockDevice", major: 8, minor: 1, sizeBytes, ...unused, ...changes };
+  return { kind: "blockDevice", major: 8, minor: 1, sizeBytes, ...UNUSED, ...changes };
 }
 
 /** A path with an ordinary folder around it, unless `changes` say otherwise. */
@@ -38,6 +46,9 @@ export function disk(places: readonly Place[], changes: Partial<Survey> = {}): S
     stateFolder: place("/s/.iscsi", STATE_FOLDER),
     recorded: { kind: "recorded", identities: new Map() },
     ownFiles: new Map(),
+    strangers: [],
+    formerStorages: [],
+    unmounted: [],
     places: new Map(places.map((place, index) => [place.path, withInode(place, 100 + index)])),
     ...changes,
   };

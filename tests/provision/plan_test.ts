@@ -8,7 +8,6 @@ import {
   AMPLE,
   blockDevice,
   disk,
-  EXT4,
   FAT,
   file,
   FOLDER,
@@ -521,7 +520,7 @@ Deno.test("plan() still examines files elsewhere when the storage folder is unus
 });
 
 Deno.test("plan() warns of each file system that is overcommitted", () => {
-  const small = { device: 2, type: EXT4, availableBytes: 3 * GB };
+  const small = { ...AMPLE, device: 2, availableBytes: 3 * GB };
   const survey = disk([
     place("/s/a", file(4 * GB, 3 * GB), { fileSystem: small }),
     place("/s/b", MISSING, { fileSystem: small }),
@@ -541,7 +540,7 @@ Deno.test("plan() warns of each file system that is overcommitted", () => {
 Deno.test("plan() warns of one byte that is promised too much, and of none that is there", () => {
   const units = ["[a]", "size=1GB", "[b]", "size=1GB"];
   for (const lackingBytes of [0, 1]) {
-    const fileSystem = { device: 2, type: EXT4, availableBytes: 2 * GB - lackingBytes };
+    const fileSystem = { ...AMPLE, device: 2, availableBytes: 2 * GB - lackingBytes };
     const places = ["/s/a", "/s/b"].map((path) => place(path, MISSING, { fileSystem }));
     const { warnings } = planOf(units, disk(places));
     assertEquals(warnings.map(({ line }) => line), lackingBytes === 0 ? [] : [5]);
@@ -549,7 +548,7 @@ Deno.test("plan() warns of one byte that is promised too much, and of none that 
 });
 
 Deno.test("plan() does not count as missing what a file has allocated beyond its size, nor what a device has", () => {
-  const full = { device: 2, type: EXT4, availableBytes: 0 };
+  const full = { ...AMPLE, device: 2, availableBytes: 0 };
   const survey = disk([
     place("/s/a", file(GB, GB + 4 * KB), { fileSystem: full }),
     place("/dev/sdx", blockDevice(GB), { fileSystem: undefined }),

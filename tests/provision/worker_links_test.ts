@@ -1,7 +1,14 @@
+import {
+  atomicJournalOf,
+  reservationsFileOf,
+  sanitizeFileOf,
+  workerFoldersOf,
+  workerPlaceOf,
+} from "../../lib/provision/state_folder.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { HelperResult } from "../../lib/provision/run_helper.ts";
 import { type BackingExport, WorkerLinks } from "../../lib/provision/worker_links.ts";
-import { prepareWorkerState } from "../../lib/provision/worker_state.ts";
+import { moveFormerState, moveUnitState, prepareWorkerState } from "../../lib/provision/worker_state.ts";
 import { findMountObstacle, findSysfsObstacle, testUnless } from "../support/obstacles.ts";
 import { runScript } from "../support/run_script.ts";
 import { runToolOk } from "../support/tools.ts";
@@ -37,7 +44,7 @@ Deno.test("WorkerLinks links to the real paths of files, once, and removes entri
     Deno.mkdirSync(`${folder}/real`);
     Deno.writeTextFileSync(`${folder}/real/disk`, "here");
     Deno.symlinkSync(`${folder}/real`, `${folder}/way`);
-    const links = new WorkerLinks(storage, NO_PROGRAMS);
+    const links = new WorkerLinks(workerPlaceOf(storage), NO_PROGRAMS);
     assertEquals(links.renew([]), { links: new Map(), faults: new Map() });
     const path = `${folder}/way/disk`;
     const made = links.extend([file(path)]);
@@ -61,7 +68,7 @@ Deno.test("WorkerLinks takes over the links that are there, and nothing else", (
   withScratch((storage) => {
     const [a, b] = [`${storage}/a`, `${storage}/b`];
     for (const path of [a, b]) Deno.writeTextFileSync(path, "");
-    const before = new WorkerLinks(storage, NO_PROGRAMS).renew([file(a), file(b)]).links;
+    const before = new WorkerLinks(workerPlaceOf(storage), NO_PROGRAMS).renew([file(a), file(b)]).links;
     const folder = `${storage}/.iscsi/links/read-write`;
     Deno.mkdirSync(`${folder}/folder`);
     Deno.writeTextFileSync(`${folder}/file`, "");
@@ -69,7 +76,7 @@ Deno.test("WorkerLinks takes over the links that are there, and nothing else", (
     Deno.renameSync(before.get(a)!, `${folder}/7`);
     Deno.renameSync(before.get(b)!, before.get(a)!);
     Deno.symlinkSync(a, `${folder}/again`);
-    const links = new WorkerLinks(storage, NO_PROGRAMS);
+    const links = new WorkerLinks(workerPlaceOf(storage), NO_PROGRAMS);
     const after = links.renew([file(a), file(b, true)]).links;
     assertEquals([...after.values()].map((link) => Deno.readLinkSync(link)), [a, b]);
     assertEquals([...Deno.readDirSync(folder)].length, 1);
@@ -84,7 +91,7 @@ Deno.test("WorkerLinks has what may not be written in a folder of its own, and m
   withScratch((storage) => {
     const [a, b] = [`${storage}/a`, `${storage}/b`];
     for (const path of [a, b]) Deno.writeTextFileSync(path, "");
-    const links = new WorkerLinks(storage, NO_PROGRAMS);
+    const links = new WorkerLinks(workerPlaceOf(storage), NO_PROGRAMS);
     const folder = `${storage}/.iscsi/links`;
     const before = links.renew([file(a), file(b, true)]).links;
     assertEquals([...before.values()].map((link) => nameIn(folder, link)), ["read-write/N", "read-only/N"]);
@@ -103,7 +110,7 @@ Deno.test("WorkerLinks makes hard links when it cannot make symbolic ones", () =
   withScratch((storage) => {
     const path = `${storage}/a`;
     Deno.writeTextFileSync(path, "here");
-    const links = new WorkerLinks(storage, NO_PROGRAMS);
+    const links = new WorkerLinks(workerPlaceOf(storage), NO_PROGRAMS);
     const { symlinkSync } = Deno;
     Deno.symlinkSync = () => {
       throw new Error("No space left on device (os error 28)");
@@ -123,7 +130,7 @@ Deno.test("WorkerLinks makes hard links when it cannot make symbolic ones", () =
 Deno.test("WorkerLinks names a missing file, and links the others", () =>
   withScratch((folder) => {
     Deno.writeTextFileSync(`${folder}/some`, "");
-    const links = new WorkerLinks(folder, NO_PROGRAMS);
+    const links = new WorkerLinks(workerPlaceOf(folder), NO_PROGRAMS);
     const made = links.renew([file(`${folder}/none`), file(`${folder}/some`)]);
     assertEquals([...made.links.keys()], [`${folder}/some`]);
     assertEquals([...made.faults.keys()], [`${folder}/none`]);
@@ -135,7 +142,7 @@ testUnless(
   "WorkerLinks names a missing device",
   () =>
     withScratch((folder) => {
-      const links = new WorkerLinks(folder, NO_PROGRAMS);
+      const links = new WorkerLinks(workerPlaceOf(folder), NO_PROGRAMS);
       const { faults } = links.renew([{ path: "/dev/none", readOnly: false, isDevice: true }]);
       const message = 'Cannot serve "/dev/none": it is not a block device, or does not exist';
       assertEquals(faults, new Map([["/dev/none", message]]));
@@ -157,7 +164,7 @@ Deno.test("WorkerLinks makes a node of a device, once, and removes it and no lin
     };
     const device = { path: "/dev/sdx", readOnly: true, isDevice: true };
     const node = `${storage}/.iscsi/links/read-only/7:256`;
-    const links = new WorkerLinks(storage, guard);
+    const links = new WorkerLinks(workerPlaceOf(storage), guard);
     withHelperOutput({ stdout: "7:256 1024 1 \n" }, () => {
       const made = links.renew([file(path), device]);
       assertEquals([made.links.get(device.path), made.faults], [node, new Map()]);
@@ -174,7 +181,7 @@ Deno.test("WorkerLinks makes a node of a device, once, and removes it and no lin
     });
   }));
 
-Deno.test("prepareWorkerState() makes the worker's folders, and moves there what an earlier version has left", () =>
+Deno.test("moveFormerState() moves what an earlier version has left to the folders of prepareWorkerState()", () =>
   withScratch((storage) => {
     const state = `${storage}/.iscsi`;
     Deno.mkdirSync(`${state}/holes/run`, { recursive: true });
@@ -182,18 +189,50 @@ Deno.test("prepareWorkerState() makes the worker's folders, and moves there what
     const journal = "atomic-3000000000000001.journal";
     Deno.writeTextFileSync(`${state}/${journal}`, "of the version before");
     Deno.writeTextFileSync(`${state}/identities.json`, "{}");
-    prepareWorkerState(storage, noWarning);
+    const prepare = (): void => {
+      prepareWorkerState(workerPlaceOf(storage), noWarning);
+      moveFormerState(storage);
+    };
+    prepare();
     const expected = ["identities.json", "journals", `journals/${journal}`];
     assertEquals(Object.keys(snapshot(state)), expected);
     assertEquals(Deno.readTextFileSync(`${state}/journals/${journal}`), "of the version before");
-    prepareWorkerState(storage, noWarning);
+    prepare();
     assertEquals(Object.keys(snapshot(state)), expected);
+  }));
+
+Deno.test("moveUnitState() brings the state of units to their worker, and leaves that of others", () =>
+  withScratch(async (storage) => {
+    const [main, other, third] = [
+      workerPlaceOf(storage),
+      workerPlaceOf(storage, 1),
+      workerPlaceOf(storage, 2),
+    ];
+    const naas = ["3000000000000001", "3000000000000002"] as const;
+    for (const place of [main, other, third]) {
+      for (const folder of workerFoldersOf(place)) Deno.mkdirSync(folder, { recursive: true });
+    }
+    const filesIn = (place: string): string[] =>
+      workerFoldersOf(place).flatMap((folder) => [...Deno.readDirSync(folder)].map(({ name }) => name))
+        .toSorted();
+    for (const naa of naas) {
+      Deno.writeTextFileSync(reservationsFileOf(main, naa), `reservations of ${naa}`);
+      Deno.writeTextFileSync(`${atomicJournalOf(main, naa)}.kept`, "");
+    }
+    Deno.writeTextFileSync(sanitizeFileOf(third, naas[0]), "");
+    const before = filesIn(main).filter((name) => name.includes(naas[1]));
+    await moveUnitState(storage, other, [naas[0].toUpperCase()]);
+    assertEquals([filesIn(main), filesIn(third)], [before, []]);
+    assertEquals(Deno.readTextFileSync(reservationsFileOf(other, naas[0])), `reservations of ${naas[0]}`);
+    assertEquals(filesIn(other).length, 3);
+    await moveUnitState(storage, main, naas);
+    assertEquals([filesIn(main).length, filesIn(other)], [5, []]);
   }));
 
 /** Runs code with a `WorkerLinks` in a process that has rights to one storage folder only. */
 function runScoped(storage: string, code: string): Promise<string> {
   const script = `import { WorkerLinks } from "lib/provision/worker_links.ts";
-    const links = new WorkerLinks(${JSON.stringify(storage)}, {});
+    const links = new WorkerLinks(${JSON.stringify(workerPlaceOf(storage))}, {});
     const extend = (path) => links.extend([{ path, readOnly: false, isDevice: false }]);
     const read = (path) => Deno.readTextFileSync(extend(path).links.get(path));
     links.renew([]);

@@ -1,9 +1,10 @@
 /** A server in a scratch folder whose conf a test changes, and those who work at it. */
+import { workerPlaceOf } from "../../lib/provision/state_folder.ts";
 import { assertEquals } from "@std/assert";
 import type { Config } from "../../lib/config/config.ts";
 import { TargetServer } from "../../lib/server/target_server.ts";
 import type { TargetServerSettings } from "../../lib/server/target_server_settings.ts";
-import { configOf, identityNumber } from "../provision/conf.ts";
+import { atAnyPort, configOf, identityNumber } from "../provision/conf.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { DiligentInitiator } from "../support/diligent_initiator.ts";
 import { FakeClock } from "../support/fake_clock.ts";
@@ -34,7 +35,7 @@ export class Bed {
   /** Returns the settings that serve a conf. Creates and extends its files as `iscsi build` does. */
   settings(...lines: readonly string[]): TargetServerSettings {
     const parsed = configOf(`storage=${this.#storage}`, ...lines);
-    const config: Config = { ...parsed, port: 0 };
+    const config: Config = atAnyPort(parsed);
     const units = config.targets.flatMap(({ logicalUnits }) => logicalUnits);
     for (const { path, sizeBytes } of units) {
       using file = Deno.openSync(path, { write: true, create: true });
@@ -43,7 +44,9 @@ export class Bed {
     // A file keeps its identity, whichever target it belongs to.
     const identities = new Map(units.map(({ path }) => [path, identityNumber(numberOf(path))]));
     const portals = [{ address: "127.0.0.1", port: 0 }];
-    return { config, identities, backingLinks: new Map(), interfaces: [LOOPBACK], portals };
+    const place = workerPlaceOf(this.#storage);
+    const backingLinks = new Map<string, string>();
+    return { config, port: 0, place, identities, backingLinks, interfaces: [LOOPBACK], portals };
   }
 
   /** Serves another conf; says what has changed, and who noticed. */

@@ -20,6 +20,10 @@ scope.onmessage = ({ data }): void => {
       }
       return;
     case "ask":
+      // The supervisor pings whenever it likes.
+      if (data.question.kind === "ping") {
+        return scope.postMessage({ kind: "answered", id: data.id, answer: null });
+      }
       return scope.postMessage({ kind: "answered", id: data.id, answer: { sessions: "all" } });
     case "stop":
       return void ending.end({ kind: "stopped" });

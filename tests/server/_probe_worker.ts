@@ -17,6 +17,9 @@ export interface ProbeTask {
   readonly readOnlyFile: string;
   /** A link that has been removed. */
   readonly formerLink: string;
+  /** The folder of another worker, and its link to a file. */
+  readonly otherPlace: string;
+  readonly otherLink: string;
   /** A port at which another listener listens, and one at which the worker may. */
   readonly otherPort: number;
   readonly portalPort: number;
@@ -121,6 +124,23 @@ export const ATTEMPTS: Readonly<Record<string, Attempt>> = {
     Deno.openSync(`${stateOf(storage)}/helpers/run/1.lock`, { read: true }).lockSync(true),
   "move the folder of reservations away": ({ storage }) =>
     Deno.renameSync(`${stateOf(storage)}/reservations`, `${stateOf(storage)}/gone`),
+  "open a file that another worker serves": ({ otherLink }) => openForWriting(otherLink),
+  "read a journal of another worker": ({ otherPlace }) =>
+    Deno.readTextFileSync(`${otherPlace}/journals/atomic`),
+  "write a journal of another worker": ({ otherPlace }) =>
+    Deno.writeTextFileSync(`${otherPlace}/journals/atomic`, "x"),
+  "read reservations of another worker": (
+    { otherPlace },
+  ) => [...Deno.readDirSync(`${otherPlace}/reservations`)],
+  "write reservations of another worker": ({ otherPlace }) =>
+    Deno.writeTextFileSync(`${otherPlace}/reservations/x`, "x"),
+  "write what another worker keeps of SANITIZE": ({ otherPlace }) =>
+    Deno.writeTextFileSync(`${otherPlace}/sanitize/x`, "x"),
+  "list the links of another worker": (
+    { otherPlace },
+  ) => [...Deno.readDirSync(`${otherPlace}/links/read-write`)],
+  "put a link among those of another worker": ({ otherPlace, writable }) =>
+    Deno.renameSync(writable, `${otherPlace}/links/read-write/x`),
   "read /etc/passwd": () => Deno.readTextFileSync("/etc/passwd"),
   "read outside the storage folder": ({ outside }) => Deno.readTextFileSync(`${outside}/secret`),
   "read outside by a path through it": ({ storage }) =>

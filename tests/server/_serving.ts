@@ -1,4 +1,5 @@
 /** Helpers of the tests of the server: a storage folder with backing files, and the settings that serve them. */
+import { workerPlaceOf } from "../../lib/provision/state_folder.ts";
 import { assertEquals } from "@std/assert";
 import type { InterfaceAddress } from "../../lib/access/interfaces.ts";
 import type { Config } from "../../lib/config/config.ts";
@@ -6,7 +7,7 @@ import type { Clock } from "../../lib/iscsi/clock.ts";
 import { EventLog } from "../../lib/iscsi/events/event_log.ts";
 import type { Identity } from "../../lib/scsi/identity.ts";
 import { systemClock } from "../../lib/server/system.ts";
-import { configOf, identityNumber } from "../provision/conf.ts";
+import { atAnyPort, configOf, identityNumber } from "../provision/conf.ts";
 import type { Initiator } from "../support/initiator.ts";
 import { write10 } from "../support/initiator_cdb.ts";
 import { Opcode } from "../support/initiator_pdu.ts";
@@ -28,6 +29,8 @@ export const LOOPBACK: InterfaceAddress = {
 /** Something to serve. */
 export interface Served {
   readonly config: Config;
+  readonly port: number;
+  readonly place: string;
   readonly identities: ReadonlyMap<string, Identity>;
   readonly backingLinks: ReadonlyMap<string, string>;
   readonly interfaces: readonly InterfaceAddress[];
@@ -56,8 +59,9 @@ export function makeServed(storage: string): Served {
     Deno.truncateSync(path, FILE_BYTES);
   }
   return {
-    // Port 0 is no port of a conf; to a listener it is whichever is free.
-    config: { ...parsed, port: 0 },
+    config: atAnyPort(parsed),
+    port: 0,
+    place: workerPlaceOf(storage),
     identities: new Map(units.map(({ path }, index) => [path, identityNumber(index + 1)])),
     backingLinks: new Map(),
     interfaces: [LOOPBACK],

@@ -17,7 +17,7 @@ class Gate {
   constructor() {
     addEventListener("message", (event) => {
       const { data } = event as MessageEvent<ToWorker>;
-      if (data.kind === "start") this.#path = `${journalsFolderOf(data.settings.config.storage)}/gate`;
+      if (data.kind === "start") this.#path = `${journalsFolderOf(data.settings.place)}/gate`;
     });
   }
 

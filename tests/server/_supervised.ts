@@ -1,10 +1,11 @@
 /** A running supervisor for tests, with its clock and the workers that it starts. */
+import { workerPlaceOf } from "../../lib/provision/state_folder.ts";
 import type { InterfaceAddress } from "../../lib/access/interfaces.ts";
 import type { Clock } from "../../lib/iscsi/clock.ts";
 import { prepareInPlaceFolders } from "../../lib/provision/in_place_folders.ts";
 import { WorkerLinks } from "../../lib/provision/worker_links.ts";
 import { prepareWorkerState } from "../../lib/provision/worker_state.ts";
-import type { Serving } from "../../lib/server/serving.ts";
+import type { Lease, Serving } from "../../lib/server/serving.ts";
 import { startWorker, type WorkerProgram } from "../../lib/server/start_worker.ts";
 import { Supervisor } from "../../lib/server/supervisor.ts";
 import { SupervisorLimits } from "../../lib/server/supervisor_limits.ts";
@@ -33,11 +34,21 @@ const NO_PROGRAMS = {
 
 /** Something to serve, with links for the worker and without holes. */
 export function servingOf({ config, identities }: Served): Serving {
-  prepareInPlaceFolders(config.storage);
-  prepareWorkerState(config.storage, noWarning);
-  const links = new WorkerLinks(config.storage, NO_PROGRAMS);
-  const lease = { links, holes: undefined, end: () => Promise.resolve() };
+  const lease = { forPort: leaseFor(config.storage), end: () => Promise.resolve() };
   return { config, identities, devices: [], unavailable: new Map(), lease };
+}
+
+/** Returns what begins the parts of a storage folder: the first worker has the state folder itself. */
+function leaseFor(storage: string): Lease["forPort"] {
+  const places = new Set<string>();
+  return (port) => {
+    const place = places.has(workerPlaceOf(storage)) ? workerPlaceOf(storage, port) : workerPlaceOf(storage);
+    places.add(place);
+    prepareInPlaceFolders(place);
+    prepareWorkerState(place, noWarning);
+    const links = new WorkerLinks(place, NO_PROGRAMS);
+    return { place, links, holes: undefined, end: () => Promise.resolve(void places.delete(place)) };
+  };
 }
 
 function noWarning(message: string): never {
@@ -94,6 +105,7 @@ export async function logIn(
 /** Starts workers, the first of them with other programs, and collects all of them. */
 export class TestWorkers {
   readonly started: Worker[] = [];
+  readonly #programs: WorkerProgram[] = [];
   readonly #urls: readonly string[];
 
   /** @param urls the programs of the first workers, relative to this folder */
@@ -101,8 +113,14 @@ export class TestWorkers {
     this.#urls = urls;
   }
 
+  /** Returns the first worker of a port. */
+  at(port: number): Worker {
+    return this.started[this.#programs.findIndex(({ name }) => name === `target ${port}`)]!;
+  }
+
   readonly start = (program: WorkerProgram): Worker => {
     const other = this.#urls[this.started.length];
+    this.#programs.push(program);
     const url = other === undefined ? program.url : new URL(other, import.meta.url).href;
     const worker = startWorker({ ...program, url });
     this.started.push(worker);

@@ -1,6 +1,6 @@
 /** Journals of atomic writes in a server: what it says of them, and the space that they take. */
 import { assertEquals } from "@std/assert";
-import { atomicJournalOf, journalsFolderOf } from "../../lib/provision/state_folder.ts";
+import { atomicJournalOf, journalsFolderOf, workerPlaceOf } from "../../lib/provision/state_folder.ts";
 import { RECORDED_BYTES } from "../../lib/scsi/medium/atomic_limits.ts";
 import { TargetServer } from "../../lib/server/target_server.ts";
 import { BODY_OFFSET, encodeBody, encodeHeader, recordBytesMax } from "../../lib/store/atomic_record.ts";
@@ -18,8 +18,8 @@ function journalOf(
 ): { journal: string; path: string; naa: string } {
   const path = pathOf(served, name);
   const { naa } = served.identities.get(path)!;
-  Deno.mkdirSync(journalsFolderOf(folder), { recursive: true });
-  return { journal: atomicJournalOf(folder, naa), path, naa };
+  Deno.mkdirSync(journalsFolderOf(workerPlaceOf(folder)), { recursive: true });
+  return { journal: atomicJournalOf(workerPlaceOf(folder), naa), path, naa };
 }
 
 /** The record of a write of 2s over zeros, as a file. */

@@ -1,5 +1,5 @@
 /** Reloads of the conf, with a supervisor that only records requests. */
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes, fail } from "@std/assert";
 import type { Config } from "../../lib/config/config.ts";
 import type { ReportedChange } from "../../lib/control/reported_change.ts";
 import { findExports } from "../../lib/provision/find_exports.ts";
@@ -14,12 +14,7 @@ import { withScratch } from "../provision/scratch.ts";
 import { KeptLog } from "./_serving.ts";
 
 const LEASE: Lease = {
-  links: {
-    renew: () => ({ links: new Map(), faults: new Map() }),
-    extend: () => ({ links: new Map(), faults: new Map() }),
-    retain: () => {},
-  },
-  holes: undefined,
+  forPort: () => fail("no worker is started"),
   end: () => Promise.resolve(),
 };
 

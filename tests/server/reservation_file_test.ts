@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { prepareInPlaceFolders } from "../../lib/provision/in_place_folders.ts";
-import { reservationsFileOf } from "../../lib/provision/state_folder.ts";
+import { reservationsFileOf, workerPlaceOf } from "../../lib/provision/state_folder.ts";
 import type { LogicalUnit } from "../../lib/scsi/logical_unit.ts";
 import type { Nexus } from "../../lib/scsi/nexus.ts";
 import { type PersistentState, UNRESERVED } from "../../lib/scsi/reservations/persistent_state.ts";
@@ -27,7 +27,7 @@ class Cluster {
   constructor(storage: string) {
     const onFailure = (error: StoreError): void => void this.failures.push(error);
     this.unit = makeUnit({
-      reservationStore: openReservationFile(storage, IDENTITY, { log: this.log, onFailure }),
+      reservationStore: openReservationFile(workerPlaceOf(storage), IDENTITY, { log: this.log, onFailure }),
     });
     const target = makeTarget(this.unit);
     this.#open = (name) => {
@@ -77,7 +77,7 @@ for (const kind of ["ext4", "xfs", "btrfs"] satisfies FileSystemName[]) {
     async (fileSystem) => {
       const { folder } = fileSystem;
       Deno.mkdirSync(`${folder}/.iscsi`);
-      assertEquals(prepareInPlaceFolders(folder), undefined);
+      assertEquals(prepareInPlaceFolders(workerPlaceOf(folder)), undefined);
       const cluster = new Cluster(folder);
       for (const [key, name] of ["anna", "ben", "carl", "dora"].entries()) {
         const request = { newKey: BigInt(key + 1), persists: true };
@@ -111,7 +111,7 @@ async function withRegistration(test: (folder: string, path: string) => Promise<
   await withScratch(async (folder) => {
     const cluster = new Cluster(folder);
     assertEquals(await cluster.send("anna", REGISTER, { newKey: 1n, persists: true }), "good");
-    await test(folder, reservationsFileOf(folder, IDENTITY.naa));
+    await test(folder, reservationsFileOf(workerPlaceOf(folder), IDENTITY.naa));
   });
 }
 
@@ -167,7 +167,7 @@ Deno.test("reservations that cannot be read are refused with the file, the reaso
 
 Deno.test("reservations that cannot be saved are reported, and the file is named", () =>
   withScratch(async (folder) => {
-    const path = reservationsFileOf(folder, IDENTITY.naa);
+    const path = reservationsFileOf(workerPlaceOf(folder), IDENTITY.naa);
     const cluster = new Cluster(folder);
     Deno.writeTextFileSync(join(folder, ".iscsi"), "in the way");
     const request = { newKey: 1n, persists: true };

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { sanitizeFileOf } from "../../lib/provision/state_folder.ts";
+import { sanitizeFileOf, workerPlaceOf } from "../../lib/provision/state_folder.ts";
 import { commandOf, openSanitizeFile, type SanitizeFile } from "../../lib/server/sanitize_file.ts";
 import { StoreError } from "../../lib/store/block_store.ts";
 import { formatState, NewerStateError, parseState } from "../../lib/store/state_text.ts";
@@ -11,13 +11,13 @@ const NAA = "3123456789ABCDEF";
 
 /** Opens the record of a unit. */
 function open(storage: string, naa = NAA): SanitizeFile {
-  return openSanitizeFile(storage, { naa, serialNumber: "1" }, BACKING_PATH);
+  return openSanitizeFile(workerPlaceOf(storage), { naa, serialNumber: "1" }, BACKING_PATH);
 }
 
 Deno.test("openSanitizeFile() makes no file for a unit that was never sanitized", () =>
   withScratch((storage) => {
     assertEquals(open(storage).unfinished, undefined);
-    assertThrows(() => Deno.statSync(sanitizeFileOf(storage, NAA)), Deno.errors.NotFound);
+    assertThrows(() => Deno.statSync(sanitizeFileOf(workerPlaceOf(storage), NAA)), Deno.errors.NotFound);
   }));
 
 Deno.test("openSanitizeFile() remembers what did not complete, by whatever case the NAA is written in", () =>
@@ -37,7 +37,8 @@ Deno.test("openSanitizeFile() remembers what did not complete, by whatever case 
 
 /** Reads the record as the program before FORMAT UNIT does, which knows version 2. */
 function readAsOlderProgram(storage: string): unknown {
-  return parseState(new TwinFile(sanitizeFileOf(storage, NAA)).read().text!, 2).body["unfinished"];
+  return parseState(new TwinFile(sanitizeFileOf(workerPlaceOf(storage), NAA)).read().text!, 2)
+    .body["unfinished"];
 }
 
 Deno.test("an older program reads the record of a SANITIZE, and refuses that of a FORMAT UNIT as newer", () =>
@@ -57,7 +58,7 @@ Deno.test("commandOf() names the command of each operation", () => {
 
 Deno.test("openSanitizeFile() knows what was kept from one of its two copies", () =>
   withScratch(async (storage) => {
-    const path = sanitizeFileOf(storage, NAA);
+    const path = sanitizeFileOf(workerPlaceOf(storage), NAA);
     await open(storage).keep("restricted");
     const kept = Deno.readFileSync(path);
     for (const damagedByte of [10, kept.length / 2 + 10]) {
@@ -68,7 +69,7 @@ Deno.test("openSanitizeFile() knows what was kept from one of its two copies", (
 
 Deno.test("openSanitizeFile() names a file that it cannot read, and what that means", () =>
   withScratch(async (storage) => {
-    const path = sanitizeFileOf(storage, NAA);
+    const path = sanitizeFileOf(workerPlaceOf(storage), NAA);
     await open(storage).keep("restricted");
     const texts = [
       ["", "it is not JSON; remove it once"],

@@ -2,7 +2,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ProvisionError } from "../../lib/provision/provision_error.ts";
 import { ServedBackings, type WorkerBackings } from "../../lib/server/served_backings.ts";
-import type { Serving } from "../../lib/server/serving.ts";
+import type { WorkerServing } from "../../lib/server/serving.ts";
 import { configOf } from "../provision/conf.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { makeServed } from "./_serving.ts";
@@ -14,11 +14,11 @@ class Bed implements AsyncDisposable {
     throw new Error(message);
   });
   readonly #storage: string;
-  readonly #lease: Serving["lease"];
+  readonly #lease: WorkerServing["lease"];
 
   constructor(storage: string) {
     this.#storage = storage;
-    this.#lease = servingOf(makeServed(storage)).lease;
+    this.#lease = servingOf(makeServed(storage)).lease.forPort(3260);
     for (const name of ["a", "b", "c", "d"]) Deno.writeTextFileSync(this.path(name), name);
   }
 
@@ -27,13 +27,14 @@ class Bed implements AsyncDisposable {
   }
 
   /** Serves these files: those in capitals read-only. */
-  serving(names: string): Serving {
+  serving(names: string): WorkerServing {
     const sections = [...names].flatMap((name) => {
       const isReadOnly = name === name.toUpperCase();
       return [`[${name.toLowerCase()}]`, "size=1MB", ...(isReadOnly ? ["readonly=y"] : [])];
     });
     const config = configOf(`storage=${this.#storage}`, ...sections);
-    return { config, identities: new Map(), devices: [], unavailable: new Map(), lease: this.#lease };
+    const found = { identities: new Map(), devices: [], unavailable: new Map(), arriving: new Set<string>() };
+    return { config, port: 3260, ...found, lease: this.#lease };
   }
 
   /** Serves something else, as a worker does that can. */

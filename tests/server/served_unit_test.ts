@@ -1,9 +1,14 @@
 /** Logical units that cannot be opened: not ready while the others are served, and ready when they can be. */
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { atomicJournalOf, reservationsFileOf, sanitizeFileOf } from "../../lib/provision/state_folder.ts";
+import {
+  atomicJournalOf,
+  reservationsFileOf,
+  sanitizeFileOf,
+  workerPlaceOf,
+} from "../../lib/provision/state_folder.ts";
 import { openSanitizeFile } from "../../lib/server/sanitize_file.ts";
 import { TargetServer } from "../../lib/server/target_server.ts";
-import { configOf } from "../provision/conf.ts";
+import { atAnyPort, configOf } from "../provision/conf.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { Initiator } from "../support/initiator.ts";
@@ -160,7 +165,7 @@ Deno.test("a LUN whose file is missing is not ready, the others are served, and 
     assertEquals(await outcomeOf(initiator, { cdb: modeSense6(8, 255), read: 255 }), "good");
     assertEquals(await outcomeOf(initiator, { cdb: startStopUnit(true) }), "good");
     assertEquals(await outcomeOf(initiator, { cdb: REGISTER, write: parameterList(7) }), "good");
-    assert(Deno.statSync(reservationsFileOf(folder, naa)).isFile);
+    assert(Deno.statSync(reservationsFileOf(workerPlaceOf(folder), naa)).isFile);
     clock.advance(2 * RETRY_MS);
     await Deno.stat(folder);
     assertEquals([scene.lines, await outcomeOf(initiator, { cdb: testUnitReady() })], [[], NOT_READY]);
@@ -178,9 +183,9 @@ Deno.test("a LUN whose file is missing is not ready, the others are served, and 
 Deno.test("a LUN whose reservations are damaged gives nobody access, and is ready when they are gone", () => {
   const numberOf = (served: Served): string => served.identities.get(pathOf(served, "b"))!.naa;
   return withScene((served, folder) => {
-    Deno.writeTextFileSync(reservationsFileOf(folder, numberOf(served)), "damaged");
+    Deno.writeTextFileSync(reservationsFileOf(workerPlaceOf(folder), numberOf(served)), "damaged");
   }, async (scene, folder) => {
-    const file = reservationsFileOf(folder, numberOf(scene.served));
+    const file = reservationsFileOf(workerPlaceOf(folder), numberOf(scene.served));
     const [line] = scene.lines;
     assertStringIncludes(
       line!,
@@ -222,10 +227,10 @@ Deno.test("a LUN whose SANITIZE did not complete is not usable when its file is 
   return withScene((served, folder) => {
     Deno.removeSync(pathOf(served, "b"));
     Deno.mkdirSync(`${folder}/.iscsi/sanitize`);
-    Deno.writeTextFileSync(sanitizeFileOf(folder, numberOf(served)), "damaged");
+    Deno.writeTextFileSync(sanitizeFileOf(workerPlaceOf(folder), numberOf(served)), "damaged");
   }, async (scene, folder) => {
     const path = pathOf(scene.served, "b");
-    const file = sanitizeFileOf(folder, numberOf(scene.served));
+    const file = sanitizeFileOf(workerPlaceOf(folder), numberOf(scene.served));
     const initiator = await scene.logIn("b");
     Deno.writeFileSync(path, new Uint8Array(FILE_BYTES).fill(7));
     scene.clock.advance(RETRY_MS);
@@ -233,9 +238,10 @@ Deno.test("a LUN whose SANITIZE did not complete is not usable when its file is 
     await until(() => problem().includes(`Cannot read in "${file}" whether`), "it is tried again");
     assertEquals(await outcomeOf(initiator, { cdb: SANITIZE_BLOCK_ERASE }), NOT_READY);
     Deno.removeSync(file);
-    await openSanitizeFile(folder, { naa: numberOf(scene.served), serialNumber: "1" }, path).keep(
-      "restricted",
-    );
+    await openSanitizeFile(workerPlaceOf(folder), { naa: numberOf(scene.served), serialNumber: "1" }, path)
+      .keep(
+        "restricted",
+      );
     await scene.retry();
     const about = scene.log.lines.filter((line) => line.includes("did not complete"));
     assertEquals(about.length, 1);
@@ -252,7 +258,7 @@ Deno.test("a LUN whose SANITIZE did not complete is not usable when its file is 
 Deno.test("a LUN whose journal cannot be used is not ready, and nothing is written to its file", () =>
   withScene((served, folder) => {
     const { naa } = served.identities.get(pathOf(served, "b"))!;
-    Deno.mkdirSync(atomicJournalOf(folder, naa), { recursive: true });
+    Deno.mkdirSync(atomicJournalOf(workerPlaceOf(folder), naa), { recursive: true });
   }, async (scene) => {
     assertStringIncludes(scene.lines[0]!, "LUN 0 of [b] is not served: Cannot read journal");
     const initiator = await scene.logIn("b");
@@ -331,7 +337,7 @@ Deno.test("a LUN that is not ready can be removed from the conf, and one that a 
   withScene((served) => Deno.removeSync(pathOf(served, "b")), async (scene, folder) => {
     const { served, server } = scene;
     const lines = [`storage=${folder}`, "networks=127.0.0.0/8", "[a]", "size=4MB"];
-    const alone = { ...served, config: { ...configOf(...lines), port: 0 } };
+    const alone = { ...served, config: atAnyPort(configOf(...lines)) };
     scene.lines;
     server.reconfigure(alone);
     assertEquals([scene.lines, server.snapshot().problems], [[], []]);

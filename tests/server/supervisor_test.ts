@@ -1,8 +1,9 @@
 /** The supervisor with its real worker, under the worker's real rights. */
+import type { InterfaceAddress } from "../../lib/access/interfaces.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { parseAddress, parseNetwork } from "../../lib/bytes/network.ts";
 import type { Serving } from "../../lib/server/serving.ts";
-import { configOf, identityNumber } from "../provision/conf.ts";
+import { atAnyPort, atPort, configOf, identityNumber } from "../provision/conf.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { Initiator } from "../support/initiator.ts";
 import { read10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
@@ -69,25 +70,25 @@ Deno.test("a supervisor asks its worker for the sessions, and cannot ask when it
     const { supervisor, ...running } = start(served);
     await until(() => running.readyCount() === 1, "it is ready");
     assertEquals(supervisor.portals, [`127.0.0.1:${running.ports[0]}`]);
-    assertEquals((await supervisor.ask({ kind: "snapshot" })).sessions, []);
+    assertEquals((await supervisor.requests.snapshot()).sessions, []);
     const initiator = await logIn(served, running.ports[0]!);
-    const { sessions } = await supervisor.ask({ kind: "snapshot" });
+    const { sessions } = await supervisor.requests.snapshot();
     assertEquals(sessions.map(({ targetName }) => targetName), [served.config.targets[0]!.iscsiName]);
     assertEquals(sessions[0]!.connections.map(({ peerAddress }) => peerAddress), ["127.0.0.1"]);
     await initiator.close();
     running.stop();
-    const unanswered = supervisor.ask({ kind: "snapshot" }).catch(() => {});
+    const unanswered = supervisor.requests.snapshot().catch(() => {});
     assertEquals(await running.ended, undefined);
     await unanswered;
     assertEquals(supervisor.hasWorker, false);
-    await assertRejects(() => supervisor.ask({ kind: "snapshot" }), Error, "no target worker is running");
+    await assertRejects(() => supervisor.requests.snapshot(), Error, "no target worker is running");
   }));
 
 Deno.test("a supervisor whose worker cannot start says why", () =>
   withScratch(async (folder) => {
     const served = makeServed(folder);
     using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const running = start({ ...served, config: { ...served.config, port: taken.addr.port } });
+    const running = start({ ...served, config: atPort(served.config, taken.addr.port) });
     assertStringIncludes((await running.ended)!, `Cannot listen at 127.0.0.1:${taken.addr.port}`);
     assertEquals(running.readyCount(), 0);
   }));
@@ -144,12 +145,12 @@ Deno.test("a supervisor starts another worker when one sends an invalid message 
     const running = startWithWorkers([LYING, `${LYING}?when-asked`], served);
     await until(() => running.readyCount() === 2, "the second worker is ready");
     await assertRejects(
-      () => running.supervisor.ask({ kind: "snapshot" }),
+      () => running.supervisor.requests.snapshot(),
       Error,
       "target worker has ended",
     );
     await until(() => running.readyCount() === 3, "the third worker is ready");
-    assertEquals((await running.supervisor.ask({ kind: "snapshot" })).sessions, []);
+    assertEquals((await running.supervisor.requests.snapshot()).sessions, []);
     const faults = running.log.lines.filter((line) => line.startsWith("error: "));
     const fault = "error: Target worker ended: target worker has sent an invalid message:";
     assertEquals(faults, [
@@ -267,7 +268,7 @@ Deno.test("a supervisor gives its worker links to files that it has no right to 
       ...["[late]", "size=4MB", `file=${late}`],
     );
     const identities = new Map([...served.identities, [late, identityNumber(77)]]);
-    const next = { ...serving, config: { ...config, port: 0 }, identities };
+    const next = { ...serving, config: atAnyPort(config), identities };
     assertEquals((await running.supervisor.preview(next.config)).map(({ description }) => description), [
       "add target [late] with 1 LUN",
     ]);
@@ -281,10 +282,13 @@ Deno.test("a supervisor gives its worker links to files that it has no right to 
     await initiator.close();
     const short = `${folder}/short`;
     Deno.writeTextFileSync(short, "x");
-    const [target] = config.targets.slice(2);
+    const [target] = next.config.targets.slice(2);
     const unit = { ...target!.logicalUnits[0]!, path: short };
     const unready = { ...target!, logicalUnits: [unit] };
-    const worse = { ...next, config: { ...next.config, targets: [...config.targets.slice(0, 2), unready] } };
+    const worse = {
+      ...next,
+      config: { ...next.config, targets: [...next.config.targets.slice(0, 2), unready] },
+    };
     const unidentified = { ...worse, identities: new Map([...identities, [short, identityNumber(78)]]) };
     await assertRejects(() => running.supervisor.reconfigure(unidentified), Error, "bytes short");
     assertEquals(running.supervisor.serving, next);
@@ -361,7 +365,7 @@ Deno.test("a supervisor whose worker crashes serves again where it can, though a
     const clock = new AddressClock();
     const workers = new TestWorkers();
     const made = makeServed(folder);
-    const served = { ...made, config: { ...made.config, port: freePort() } };
+    const served = { ...made, config: atPort(made.config, freePort()) };
     const { port } = served.config;
     const now = [LOOPBACK];
     const running = start(served, { interfaces: () => [...now], clock, workers });
@@ -423,7 +427,7 @@ Deno.test("a supervisor that cannot listen at the portals of a new conf keeps th
     await until(() => running.readyCount() === 1, "it is ready");
     using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = taken.addr as Deno.NetAddr;
-    const next = { ...serving, config: { ...served.config, port } };
+    const next = { ...serving, config: atPort(served.config, port) };
     await assertRejects(() => running.supervisor.reconfigure(next), Error, "Cannot listen at");
     assertEquals(running.supervisor.serving, serving);
     assertEquals(running.supervisor.portals, [`127.0.0.1:${running.ports[0]}`]);
@@ -434,19 +438,45 @@ Deno.test("a supervisor that cannot listen at the portals of a new conf keeps th
     assertEquals(running.readyCount(), 1);
   }));
 
+/** An address that this machine does not have (RFC 5737). */
+const ABSENT: InterfaceAddress = {
+  name: "absent",
+  address: "192.0.2.7",
+  octets: [192, 0, 2, 7],
+  prefixLength: 24,
+  family: "ipv4",
+};
+
+Deno.test("a supervisor interrupts nothing when a conf needs a port that is taken", () =>
+  withScratch(async (folder) => {
+    const served = makeServed(folder);
+    const running = start(served);
+    await until(() => running.readyCount() === 1, "it is ready");
+    const initiator = await logIn(served, running.ports[0]!);
+    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const other = makeServed(Deno.makeTempDirSync({ dir: folder }));
+    const next = servingOf({ ...other, config: atPort(other.config, taken.addr.port) });
+    const message = `Cannot listen at 127.0.0.1:${taken.addr.port}`;
+    await assertRejects(() => running.supervisor.replace(next), Error, message);
+    assertEquals((await initiator.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+    assertEquals([running.readyCount(), running.supervisor.workerStarts], [1, 2]);
+    await initiator.close();
+    running.stop();
+    assertEquals(await running.ended, undefined);
+  }));
+
 Deno.test("a supervisor serves the old conf again when a new worker cannot serve another", () =>
   withScratch(async (folder) => {
     const ended: string[] = [];
     const served = makeServed(folder);
     const { lease, ...serving } = servingOf(served);
     const old = { ...serving, lease: { ...lease, end: () => Promise.resolve(void ended.push("old")) } };
-    const running = start(served, { serving: old });
+    const running = start(served, { serving: old, interfaces: () => [LOOPBACK, ABSENT] });
     await until(() => running.readyCount() === 1, "it is ready");
-    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = taken.addr;
     const other = makeServed(Deno.makeTempDirSync({ dir: folder }));
-    const unready = { ...other, config: { ...other.config, port } };
-    const message = `Cannot listen at 127.0.0.1:${port}`;
+    const lines = [`storage=${other.config.storage}`, `networks=${ABSENT.address}`, "[a]", "size=4MB"];
+    const unready = { ...other, config: atAnyPort(configOf(...lines)) };
+    const message = `Cannot listen at ${ABSENT.address}:0`;
     await assertRejects(() => running.supervisor.replace(servingOf(unready)), Error, message);
     assertEquals([running.supervisor.serving, ended], [old, []]);
     await until(() => running.readyCount() === 2, "it is ready again");

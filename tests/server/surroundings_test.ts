@@ -10,9 +10,9 @@ Deno.test("listeningScope() gives a worker no right that the process lacks", () 
     { name: "eth0", address: "10.0.0.5", cidr: "10.0.0.5/24" },
     { name: "eth1", address: "10.0.1.5", cidr: "10.0.1.5/24" },
   ]);
-  const { plan } = surroundingsOf(config!, interfaces);
+  const { plan } = surroundingsOf(config!, config!.port, interfaces);
   const netOf = (has: (right: Deno.PermissionDescriptor) => boolean): readonly string[] =>
-    workerPermissions({ storage: "/s", ...listeningScope(config!, plan, { has }) }).net;
+    workerPermissions({ place: "/s/.iscsi", ...listeningScope(config!, plan, { has }) }).net;
   assertEquals(netOf(() => true), ["10.0.0.5:3260", "10.0.1.5:3260", "10.0.0.0/8:3260"]);
   assertEquals(netOf((right) => right.name === "net" && right.host === "10.0.0.5:3260"), ["10.0.0.5:3260"]);
 });

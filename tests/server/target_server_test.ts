@@ -150,7 +150,14 @@ Deno.test("a server is reached over IPv6, and says so", () =>
     const made = makeServed(folder);
     const identities = new Map([...made.identities].slice(0, 1));
     const portals = [{ address: "::1", port: 0 }];
-    const server = TargetServer.start({ ...made, config, identities, portals, log: new KeptLog() });
+    const server = TargetServer.start({
+      ...made,
+      config,
+      port: config.port,
+      identities,
+      portals,
+      log: new KeptLog(),
+    });
     const { port } = server.addresses[0]!;
     const initiator = await logIn(server, { ...made, config }, "a", undefined, "::1");
     const write = pattern(65_536);

@@ -1,5 +1,6 @@
 /** The end of a worker whose disk hangs: nothing else is served before nothing of it is under way. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { Lease } from "../../lib/server/serving.ts";
 import type { HoleService } from "../../lib/server/hole_service.ts";
 import { withScratch } from "../provision/scratch.ts";
 import type { Initiator } from "../support/initiator.ts";
@@ -139,7 +140,7 @@ Deno.test("a worker that stands in a write does not answer, and is waited for", 
     const { running, assertAlone, release } = hanging;
     const replaced = running.supervisor.replace(running.supervisor.serving);
     await until(() => logOf(hanging).includes("has not ended"), "it says what it waits for");
-    assertStringIncludes(logOf(hanging), "an operation on a disk blocks it");
+    assertStringIncludes(logOf(hanging), `an operation on "${pathOf(hanging.served, "a")}" blocks it`);
     assertAlone();
     release();
     await replaced;
@@ -195,7 +196,10 @@ Deno.test("a worker that takes another's place waits for the holes that are made
     } as unknown as HoleService;
     {
       const workers = new TestWorkers();
-      const running = start(served, { serving: { ...serving, lease: { ...serving.lease, holes } }, workers });
+      const running = start(served, {
+        serving: { ...serving, lease: withHoles(serving.lease, holes) },
+        workers,
+      });
       await until(() => running.readyCount() === 1, "it is ready");
       const replaced = running.supervisor.replace(running.supervisor.serving);
       await until(() => deeds.includes("asked for the end"), "the worker has ended");
@@ -228,3 +232,8 @@ Deno.test("a server that is told to stop ends although a disk hangs before its w
       Deno.FsFile.prototype.sync = sync;
     }
   }));
+
+/** Returns a lease whose parts punch holes in this way. */
+function withHoles(lease: Lease, holes: HoleService): Lease {
+  return { ...lease, forPort: (port) => ({ ...lease.forPort(port), holes }) };
+}

@@ -7,7 +7,7 @@ import {
   workerPermissions,
 } from "../../lib/server/worker_permissions.ts";
 
-const STORAGE = "/data";
+const PLACE = "/data/.iscsi";
 
 function scopeOf(portals: readonly Portal[], ...networks: readonly string[]): ListeningScope {
   return { portals, networks: networks.map((text) => parseNetwork(text)!), port: 3260 };
@@ -18,7 +18,7 @@ Deno.test("workerPermissions() gives the portals, and the part of the state fold
   const write = ["links/read-write", "journals", "reservations", "sanitize"].map((name) =>
     `/data/.iscsi/${name}`
   );
-  assertEquals(workerPermissions({ storage: STORAGE, ...scopeOf(portals) }), {
+  assertEquals(workerPermissions({ place: PLACE, ...scopeOf(portals) }), {
     net: ["10.0.0.1:3260", "[fd00::1]:3260"],
     read: ["/data/.iscsi/links/read-only", ...write],
     write,
@@ -31,7 +31,7 @@ Deno.test("workerPermissions() gives the portals, and the part of the state fold
 });
 
 Deno.test("workerPermissions() for the wildcard address take in that of IPv4", () => {
-  const { net } = workerPermissions({ storage: STORAGE, ...scopeOf([{ address: "::", port: 860 }]) });
+  const { net } = workerPermissions({ place: PLACE, ...scopeOf([{ address: "::", port: 860 }]) });
   assertEquals(net, ["[::]:860", "0.0.0.0:860"]);
 });
 
@@ -51,7 +51,7 @@ Deno.test("workerPermissions() gives IPv4 networks and single addresses, and no 
     "fd00::1",
     "fd01::/64",
   );
-  const { net } = workerPermissions({ storage: STORAGE, ...scope });
+  const { net } = workerPermissions({ place: PLACE, ...scope });
   assertEquals(net, ["10.0.0.1:3260", "10.0.0.0/24:3260", "10.1.0.1:3260", "[fd00::1]:3260"]);
 });
 

@@ -1,4 +1,5 @@
 /** The rights of the target worker, on a real worker that has exactly those and tries what it should not. */
+import { workerPlaceOf } from "../../lib/provision/state_folder.ts";
 import { assertEquals } from "@std/assert";
 import { parseNetwork } from "../../lib/bytes/network.ts";
 import { prepareInPlaceFolders } from "../../lib/provision/in_place_folders.ts";
@@ -76,6 +77,9 @@ const NO_PROGRAMS = {
   },
 };
 
+/** The port of another worker. */
+const OTHER_PORT = 3261;
+
 /** A storage folder, and what lies around it. */
 class Surroundings implements Disposable {
   readonly folder: string;
@@ -89,9 +93,16 @@ class Surroundings implements Disposable {
     makeFiles(folder);
     this.folder = folder;
     this.storage = `${folder}/storage`;
-    prepareInPlaceFolders(this.storage);
-    prepareWorkerState(this.storage, () => {});
-    this.links = new WorkerLinks(this.storage, NO_PROGRAMS);
+    prepareInPlaceFolders(workerPlaceOf(this.storage));
+    prepareWorkerState(workerPlaceOf(this.storage), () => {});
+    this.links = new WorkerLinks(workerPlaceOf(this.storage), NO_PROGRAMS);
+    const other = workerPlaceOf(this.storage, OTHER_PORT);
+    prepareInPlaceFolders(other);
+    prepareWorkerState(other, () => {});
+    for (const place of [workerPlaceOf(this.storage), other]) {
+      Deno.mkdirSync(`${place}/links/read-write`, { recursive: true });
+      Deno.writeTextFileSync(`${place}/journals/atomic`, TEXT);
+    }
   }
 
   /** A backing file, by its name relative to the folder. */
@@ -116,6 +127,8 @@ class Surroundings implements Disposable {
       writableFile,
       readOnlyFile,
       formerLink,
+      otherPlace: workerPlaceOf(this.storage, OTHER_PORT),
+      otherLink: `${workerPlaceOf(this.storage, OTHER_PORT)}/links/read-write/1`,
       otherPort: this.#other.addr.port,
       portalPort: this.portalPort,
     };
@@ -125,7 +138,7 @@ class Surroundings implements Disposable {
     const port = this.portalPort;
     const portals = [{ address: "127.0.0.1", port }];
     const networks = [parseNetwork("127.0.2.0/24")!];
-    return new Probe(workerPermissions({ storage: this.storage, portals, networks, port }));
+    return new Probe(workerPermissions({ place: workerPlaceOf(this.storage), portals, networks, port }));
   }
 
   assertUntouched(): void {
@@ -179,10 +192,30 @@ Deno.test("a worker without portals has no right to any network", () =>
     using around = new Surroundings(folder);
     const { links } = around.links.renew([around.backing("storage/disk", false)]);
     using probe = new Probe(
-      workerPermissions({ storage: around.storage, portals: [], networks: [], port: 3260 }),
+      workerPermissions({ place: workerPlaceOf(around.storage), portals: [], networks: [], port: 3260 }),
     );
     const attempts = Object.keys(ATTEMPTS).filter((name) => /connect|listen|fetch/.test(name));
     const outcomes = await probe.try({ ...around.task(links, "storage/disk", "storage/disk", ""), attempts });
     const expected = Object.fromEntries(["ask for more", ...attempts].map((name) => [name, "NotCapable"]));
     assertEquals(outcomes, expected);
+  }));
+
+Deno.test("the worker of a further port has no right to anything of the first one", () =>
+  withScratch(async (folder) => {
+    using around = new Surroundings(folder);
+    const first = around.links.renew([around.backing("storage/kept", false)]).links;
+    const place = workerPlaceOf(around.storage, OTHER_PORT);
+    const own = new WorkerLinks(place, NO_PROGRAMS).renew([around.backing("storage/disk", false)]).links;
+    const portals = [{ address: "127.0.0.1", port: around.portalPort }];
+    using probe = new Probe(workerPermissions({ place, portals, networks: [], port: around.portalPort }));
+    const task = {
+      ...around.task(own, "storage/disk", "storage/disk", ""),
+      otherPlace: workerPlaceOf(around.storage),
+      otherLink: first.get(`${around.folder}/storage/kept`)!,
+    };
+    const names = Object.keys(ATTEMPTS).filter((name) => name.includes("another worker"));
+    const attempts = ["may read a linked file", "may write a linked file", ...names];
+    assertEquals(await probe.try({ ...task, attempts }), expectedOutcomes(attempts));
+    assertEquals(names.length, 8);
+    around.assertUntouched();
   }));

@@ -55,6 +55,19 @@ export function asynchronousMessage(pdu: Pdu): number[] {
   return [pdu.asynchronousEvent, ...[38, 40, 42].map((offset) => readUint16(header, offset))];
 }
 
+/** Sends PERSISTENT RESERVE OUT with a basic parameter list, and returns the status. */
+export async function reserveOut(
+  initiator: Initiator,
+  serviceAction: number,
+  { key = 0, newKey = 0, type = 0 }: { key?: number; newKey?: number; type?: number },
+): Promise<number> {
+  const cdb = Uint8Array.of(0x5f, serviceAction, type, 0, 0, 0, 0, 0, 24, 0);
+  const list = new Uint8Array(24);
+  list[7] = key;
+  list[15] = newKey;
+  return (await initiator.command({ cdb, write: list })).status;
+}
+
 /** Receives PDUs up to the answer to a ping sent now, and returns those before it. */
 export async function drain(initiator: Initiator): Promise<Pdu[]> {
   const request = numbered(initiator, true);

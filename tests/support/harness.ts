@@ -126,6 +126,7 @@ function makeTarget(spec: TargetSpec): MadeTarget {
     networks: (spec.networks ?? []).map((text) => parseNetwork(text)!),
     initiators: spec.initiators ?? [],
     chap: spec.chap,
+    port: 3260,
     redirect: spec.redirect,
     logicalUnits: stores.map(({ sizeBytes }, number) => ({ number, path: `/${name}`, sizeBytes, line: 1 })),
     line: 1,
@@ -215,7 +216,8 @@ export class Harness {
     this.units = new Map(made.map(({ config, units }) => [config.name, units]));
     this.#settings = {
       targets: made,
-      limits: { sessions, connections },
+      elsewhere: [],
+      limits: { sessions, connections, discoverySessions: 16 },
       interfaces,
       ping: options.ping ?? { pingSeconds: 30, pingTimeoutSeconds: 30 },
       chap: { chap: undefined, chapMinimum: "md5", ...options.chap },

@@ -24,6 +24,7 @@ const PACKAGES = {
   "iscsi-inq": "libiscsi-bin",
   "iscsi-perf": "libiscsi-bin",
   "iscsi-readcapacity16": "libiscsi-bin",
+  "iscsi-swp": "libiscsi-bin",
   "iscsi-test-cu": "libiscsi-bin",
   "qemu-img": "qemu-utils",
   "qemu-io": "qemu-utils",
@@ -48,12 +49,17 @@ const PACKAGES = {
   "zsh": "zsh",
   "dash": "dash",
   "shellcheck": "shellcheck",
+  "systemd-notify": "systemd",
+  "qemu-system-x86_64": "qemu-system-x86",
+  "pxe-virtio.rom": "ipxe-qemu",
+  "nmap": "nmap",
+  "tshark": "tshark",
 } as const;
 
 /** A program, or a part of one, that the end-to-end tests need. */
 export type Tool = keyof typeof PACKAGES;
 
-/** Returns the folders of programs, and of QEMU's modules on every architecture of Debian. */
+/** Returns the folders of programs, of ROMs, and of QEMU's modules on every architecture of Debian. */
 function searchFolders(): string[] {
   const triplets = [...Deno.readDirSync("/usr/lib")].map(({ name }) => name).filter((name) =>
     name.includes("-linux-")
@@ -61,6 +67,7 @@ function searchFolders(): string[] {
   return [
     ...(Deno.env.get("PATH") ?? "").split(":").filter((folder) => folder !== ""),
     "/usr/sbin",
+    "/usr/lib/ipxe/qemu",
     ...triplets.map((triplet) => `/usr/lib/${triplet}/qemu`),
   ];
 }

@@ -11,3 +11,12 @@ export async function until(condition: () => boolean, what: string): Promise<voi
   }
   throw new Error(`Cannot wait any longer until ${what}`);
 }
+
+/** Waits until a condition that takes time to check holds; throws when it has not after many checks. */
+export async function untilAsked(condition: () => Promise<boolean>, what: string): Promise<void> {
+  for (let round = 0; round < 1_000; round++) {
+    if (await condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(`Cannot wait any longer until ${what}`);
+}

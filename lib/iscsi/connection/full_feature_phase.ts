@@ -89,7 +89,7 @@ export class FullFeaturePhase implements SessionConnection, RequestReceiver {
     this.#negotiation = negotiation;
     this.#owner = owner;
     const deferred = new DeferredResponses(() => this.wake());
-    const window = new WindowAnnouncer(session, replies, this);
+    const window = new WindowAnnouncer(session, this);
     this.#acknowledgements = new Acknowledgements(replies);
     this.#order = new RequestOrder(this, peerLog);
     this.#commands = new ScsiCommands({
@@ -101,9 +101,9 @@ export class FullFeaturePhase implements SessionConnection, RequestReceiver {
       peerLog,
       carrier: this,
     });
-    const parts = { session, replies, clock, deferred, connection: this };
+    const parts = { session, replies, clock, deferred, peerLog, connection: this };
     this.#taskManagement = new TaskManagementRequests({ ...parts, window });
-    this.#logout = new Logout({ ...parts, peerLog });
+    this.#logout = new Logout(parts);
     this.#text = new TextNegotiation({
       negotiation,
       textBudget: owner.textBudget,
@@ -270,6 +270,11 @@ export class FullFeaturePhase implements SessionConnection, RequestReceiver {
 
   requestLogout(seconds: number): void {
     this.#logout.request(seconds);
+  }
+
+  announceWindow(): void {
+    this.replies.nopInForWindow();
+    this.wake();
   }
 
   announceDrop(cid: number): void {

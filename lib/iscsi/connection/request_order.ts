@@ -185,6 +185,10 @@ export class RequestOrder {
   #executeImmediate(pdu: NumberedPdu, frame: Frame): void {
     const connection = this.#connection;
     const window = this.#window;
+    if (pdu.kind === "scsiCommand" && window.isBehindHeld(pdu.cmdSN, connection)) {
+      // A function that is held would end the command as one that was sent before it.
+      return this.#holdBehind(pdu, frame);
+    }
     if (pdu.kind !== "taskManagementRequest" || !window.isAhead(pdu.cmdSN)) return connection.execute(pdu);
     // 4.2.3.3 b: a function that ends a set of tasks also ends those sent before it that are still on their way.
     switch (TaskSetScope[pdu.function]) {
@@ -192,12 +196,17 @@ export class RequestOrder {
         window.plug(pdu.cmdSN);
         return connection.execute(pdu);
       case "logicalUnit":
-        if (window.heldBehind < Limits.immediateCommands) {
-          return window.holdBehind(pdu.cmdSN, pdu.initiatorTaskTag, frame, connection);
-        }
-        throw rejected(RejectReason.immediateCommandReject, "Too many task management requests");
+        return this.#holdBehind(pdu, frame);
       default:
         return connection.execute(pdu);
     }
+  }
+
+  #holdBehind({ cmdSN, initiatorTaskTag }: NumberedPdu, frame: Frame): void {
+    if (this.#window.heldBehind >= Limits.immediateCommands) {
+      throw rejected(RejectReason.immediateCommandReject, "Too many immediate requests wait for a command");
+    }
+    this.#window.holdBehind(cmdSN, initiatorTaskTag, frame, this.#connection);
+    this.#checkHeld();
   }
 }

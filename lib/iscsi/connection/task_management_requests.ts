@@ -14,6 +14,7 @@ import {
 import type { TaskOwner } from "../task/scsi_task.ts";
 import type { ReplyWriter } from "../wire/reply_writer.ts";
 import type { DeferredResponses } from "./deferred_responses.ts";
+import type { PeerLog } from "./peer_log.ts";
 import type { WindowAnnouncer } from "./window_announcer.ts";
 
 /** The parts of a connection that task management uses. */
@@ -25,6 +26,7 @@ export interface TaskManagementOptions {
   readonly window: WindowAnnouncer;
   readonly deferred: DeferredResponses;
   readonly clock: Clock;
+  readonly peerLog: PeerLog;
 }
 
 /** Task management requests of one connection (RFC 7143, 11.5 and 11.6). */
@@ -47,9 +49,12 @@ export class TaskManagementRequests {
       throw rejected(RejectReason.immediateCommandReject, "Too many task management requests");
     }
     const owed = this.#owedFor(pdu);
-    const response = manageTasks(session, pdu, this.#options.connection);
+    // The tag of a task is right where the LUN beside it need not be.
+    const lun = session.task(pdu.referencedTaskTag)?.lun ?? pdu.lun;
+    const { connection, peerLog } = this.#options;
+    const response = manageTasks(session, pdu, { connection, overlook: (what) => peerLog.overlook(what) });
     const isDone = response === TaskManagementResponseCode.functionComplete;
-    const waits = isDone ? [this.#settledFor(pdu), owed].filter((wait) => wait !== undefined) : [];
+    const waits = isDone ? [this.#settledFor(pdu, lun), owed].filter((wait) => wait !== undefined) : [];
     // The function may have used up numbers of commands that will never arrive.
     this.#options.window.openWindow();
     session.beginManaging(pdu.initiatorTaskTag);
@@ -64,7 +69,7 @@ export class TaskManagementRequests {
     const { session, clock } = this.#options;
     const scope = TaskSetScope[pdu.function];
     if (scope === undefined) return undefined;
-    const spared = sparedTasks(session, pdu);
+    const spared = sparedTasks(session, pdu, this.#options.connection);
     const owed = session.owed(scope === "target" ? undefined : pdu.lun, spared);
     if (owed.length === 0) return undefined;
     const cancel = clock.after(Limits.owedMs, () => {
@@ -74,7 +79,7 @@ export class TaskManagementRequests {
   }
 
   /** Selects the logical units by function: a target or nexus function affects all, a query none, others one. */
-  #settledFor(pdu: TaskManagementRequest): Promise<unknown> | undefined {
+  #settledFor(pdu: TaskManagementRequest, lun: number | undefined): Promise<unknown> | undefined {
     const { session } = this.#options;
     switch (pdu.function) {
       case TaskManagementFunctionCode.queryTask:
@@ -84,6 +89,8 @@ export class TaskManagementRequests {
       case TaskManagementFunctionCode.targetColdReset:
       case TaskManagementFunctionCode.nexusReset:
         return session.settled();
+      case TaskManagementFunctionCode.abortTask:
+        return session.settled(lun);
       default:
         return session.settled(pdu.lun);
     }

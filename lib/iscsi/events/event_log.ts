@@ -24,6 +24,9 @@ export const EVENT_KINDS = [
   "connectionJoins",
   /** A target worker ended, by a fault of its own or of the system. */
   "workerEnded",
+  /** A target worker does not answer, or answers again. */
+  "workerHangs",
+  "workerAnswers",
   /** The storage of a LUN fails, or works again. */
   "storageFault",
   "unitNotServed",

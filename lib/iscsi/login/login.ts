@@ -11,10 +11,10 @@
  *       CHAP_A=7,5                       ->
  *                                        <-    CHAP_A=7 CHAP_I=... CHAP_C=...
  *       CHAP_N=... CHAP_R=... T NSG=1    ->    LoginAuthority.admitted()                  admitted
- *                                        <-    TargetAlias=... T NSG=1
+ *                                        <-    T NSG=1
  *     operational stage (CSG=1)
  *       HeaderDigest=None ... T NSG=3    ->    LoginAuthority.establish()                 complete
- *                                        <-    MaxRecvDataSegmentLength=262144
+ *                                        <-    TargetAlias=... MaxRecvDataSegmentLength=262144
  *                                              HeaderDigest=None ... T NSG=3 TSIH
  *     full-feature phase (3)
  *
@@ -80,6 +80,8 @@ export class Login {
   #first: LoginRequest | undefined;
   #requests = 0;
   #tsih = 0;
+  /** The alias of the target, from the admission until it is declared. */
+  #alias: KeyValue[] = [];
   /** Declarations due with the first answer of the operational stage. */
   #operationalDeclarations: KeyValue[] = [["MaxRecvDataSegmentLength", String(Limits.dataSegmentBytes)]];
 
@@ -124,7 +126,7 @@ export class Login {
     this.#authentication?.answerSent();
     if (!this.#incoming.add(request.data)) throw fault(`Login text is longer than ${Limits.textBytes} bytes`);
     if (!request.continued) {
-      this.#outgoing = new TextPieces(encodeText(this.#answer(this.#incoming.take(), request.transit)));
+      this.#outgoing = new TextPieces(encodeText(this.#answer(this.#incoming.take(), request)));
     }
     return this.reply(request);
   }
@@ -168,7 +170,7 @@ export class Login {
     return fault("Login Request has text while an answer is incomplete");
   }
 
-  #answer(text: Uint8Array, wantsTransit: boolean): KeyValue[] {
+  #answer(text: Uint8Array, request: LoginRequest): KeyValue[] {
     const pairs = decodeText(text, Limits);
     if (typeof pairs === "string") throw fault(pairs);
     const repeated = findRepeatedKey(pairs);
@@ -182,7 +184,7 @@ export class Login {
     }
     const offers = pairs.filter((pair) => pair !== selection);
     return this.#isSecurity
-      ? this.#answerSecurity(offers, authentication, declarations, wantsTransit)
+      ? this.#answerSecurity(offers, authentication, declarations, request)
       : this.#answerOperational(offers, authentication, declarations);
   }
 
@@ -215,7 +217,7 @@ export class Login {
     pairs: readonly KeyValue[],
     authentication: AuthMethodNegotiation,
     declarations: readonly KeyValue[],
-    wantsTransit: boolean,
+    { transit, nextStage }: LoginRequest,
   ): KeyValue[] {
     const answers = this.#negotiate(pairs.filter(([key]) => !isChapKey(key)), "security");
     const method = valueOf(answers, "AuthMethod");
@@ -227,8 +229,12 @@ export class Login {
     if (method !== undefined && proofs.length > 0) {
       this.#authority.overlooked("CHAP begins together with the offer of AuthMethod");
     }
-    const alias = this.#admit();
-    return [...alias, ...declarations, ...answers, ...proofAnswers, ...authentication.propose(wantsTransit)];
+    this.#admit();
+    // An initiator may take any key beside those of CHAP for a part of the exchange, so the alias waits for the
+    // operational stage, if the initiator enters it.
+    const isAliasDue = proofs.length === 0 || transit && nextStage === LoginStage.fullFeature;
+    const alias = isAliasDue ? this.#alias.splice(0) : [];
+    return [...alias, ...declarations, ...answers, ...proofAnswers, ...authentication.propose(transit)];
   }
 
   #answerOperational(
@@ -240,11 +246,16 @@ export class Login {
     if (valueOf(answers, "AuthMethod") !== undefined) {
       this.#authority.overlooked("AuthMethod=None is sent after the security stage");
     }
-    const alias = this.#admit();
+    this.#admit();
     if (this.#state.kind !== "admitted") {
       throw authentication.refused("it skips the security stage, but CHAP is required");
     }
-    return [...alias, ...declarations, ...this.#operationalDeclarations.splice(0), ...answers];
+    return [
+      ...this.#alias.splice(0),
+      ...declarations,
+      ...this.#operationalDeclarations.splice(0),
+      ...answers,
+    ];
   }
 
   #negotiate(pairs: readonly KeyValue[], stage: "security" | "operational"): KeyValue[] {
@@ -254,15 +265,15 @@ export class Login {
   }
 
   /** Admits the initiator once it has proved what it must. */
-  #admit(): KeyValue[] {
+  #admit(): void {
     const state = this.#state;
-    if (state.kind !== "authenticating" || !state.authentication.isProved) return [];
+    if (state.kind !== "authenticating" || !state.authentication.isProved) return;
     const { admission: { refusal, alias }, authentication } = state;
     if (refusal !== undefined) throw refusal;
     const identity = { ...state.identity, proved: authentication.proved };
     this.#authority.admitted(identity);
     this.#state = { kind: "admitted", identity, authentication };
-    return alias === undefined ? [] : [["TargetAlias", alias]];
+    if (alias !== undefined) this.#alias = [["TargetAlias", alias]];
   }
 
   #enter(stage: number): void {

@@ -69,14 +69,9 @@ export class TextNegotiation {
   receive(pdu: TextRequest, bytesMax: number): TextReply {
     const { targetTransferTag } = pdu;
     // 11.10.4: a request without a tag begins a new exchange, and abandons an incomplete one.
-    if (targetTransferTag === RESERVED_TAG || targetTransferTag === NO_EXCHANGE) this.abandon();
+    if (targetTransferTag === RESERVED_TAG || this.#isWithoutTag(pdu)) this.abandon();
     else if (targetTransferTag !== this.#targetTransferTag) {
       throw rejected(RejectReason.protocolError, "Text Request continues an exchange that does not exist");
-    }
-    if (targetTransferTag === NO_EXCHANGE) {
-      this.#overlooked(
-        "a Text Request begins an exchange with the target transfer tag 0 instead of FFFFFFFFh",
-      );
     }
     try {
       if (this.#outgoing.done) this.#take(pdu);
@@ -88,6 +83,17 @@ export class TextNegotiation {
       this.abandon();
       throw error;
     }
+  }
+
+  /**
+   * Returns true for tag 0 where nothing can be continued. In the middle of a text it is refused: a new exchange would
+   * cut the text short, and neither side would notice.
+   */
+  #isWithoutTag({ targetTransferTag }: TextRequest): boolean {
+    const isInText = !this.#outgoing.done || this.#incoming.heldBytes > 0;
+    if (targetTransferTag !== NO_EXCHANGE || isInText) return false;
+    this.#overlooked("a Text Request begins an exchange with the target transfer tag 0 instead of FFFFFFFFh");
+    return true;
   }
 
   /** Abandons the current exchange, if there is one. */

@@ -7,7 +7,10 @@
  */
 import { type Requester, requester } from "../../access/policy.ts";
 import { quoteWord } from "../../base/quoted_words.ts";
+import { formatPortal } from "../../bytes/network.ts";
 import type { ChapConfig } from "../../config/chap.ts";
+import type { TargetConfig } from "../../config/config.ts";
+import type { Redirection } from "../../config/redirection.ts";
 import type { ConnectionEnds } from "../byte_stream.ts";
 import type { Clock } from "../clock.ts";
 import type { LoginRules, RefusedPeer } from "../connection/login_phase.ts";
@@ -26,6 +29,8 @@ export interface AdmissionOptions {
   readonly clock: Clock;
   /** Returns unpredictable bytes for CHAP challenges. */
   readonly randomBytes: (length: number) => Uint8Array;
+  /** Called with the address of each failed login. */
+  readonly onFailedLogin: (peerAddress: string) => void;
   /** Returns true for a challenge that another connection has sent and that is not answered. */
   readonly isOutstanding: (challenge: Uint8Array) => boolean;
 }
@@ -35,11 +40,13 @@ export class AdmissionRules implements LoginRules {
   readonly #targets: ServedTargets;
   readonly #clock: Clock;
   readonly #means: Pick<AdmissionOptions, "randomBytes" | "isOutstanding">;
+  readonly #onFailedLogin: (peerAddress: string) => void;
   readonly #failedLogins: FailedLogins;
   readonly #refusals = new Refusals();
   #isStopping = false;
 
-  constructor({ targets, clock, randomBytes, isOutstanding }: AdmissionOptions) {
+  constructor({ targets, clock, randomBytes, onFailedLogin, isOutstanding }: AdmissionOptions) {
+    this.#onFailedLogin = onFailedLogin;
     this.#targets = targets;
     this.#clock = clock;
     this.#means = { randomBytes, isOutstanding };
@@ -59,17 +66,24 @@ export class AdmissionRules implements LoginRules {
     this.#checkServing(initiatorName);
     const targets = this.#targets;
     if (targetName === undefined) return this.#admission(targets.chap.chap);
-    const target = targets.get(targetName);
-    if (target === undefined) return this.#absence(targetName, requester(initiatorName, ends));
-    const decision = targets.decide(target.config, requester(initiatorName, ends));
+    const config = targets.configOf(targetName);
+    if (config === undefined) return this.#absence(targetName, requester(initiatorName, ends));
+    const decision = targets.decide(config, requester(initiatorName, ends));
     if (!decision.allowed) {
       return this.#refusal(initiatorName, { reason: decision.option, rule: decision.rule });
     }
-    const { chap, redirect, comment: alias } = target.config;
+    const { chap, comment: alias } = config;
+    const redirect = this.#redirectionOf(config, ends);
     if (redirect === undefined) return this.#admission(chap, { alias });
     const where = `${redirect.isPermanent ? "permanently" : "temporarily"} at ${redirect.targetAddress}`;
-    const message = `login of ${quoteWord(initiatorName)} redirected: [${target.config.name}] is ${where}`;
+    const message = `login of ${quoteWord(initiatorName)} redirected: [${config.name}] is ${where}`;
     return this.#admission(chap, { refusal: redirected(redirect, message) });
+  }
+
+  /** Returns the redirection that the conf names, or the one to the port at which the target is served. */
+  #redirectionOf(config: TargetConfig, { localAddress }: ConnectionEnds): Redirection | undefined {
+    if (config.redirect !== undefined || !this.#targets.isElsewhere(config)) return config.redirect;
+    return { targetAddress: formatPortal(localAddress, config.port), isPermanent: false };
   }
 
   #checkServing(initiatorName: string): void {
@@ -109,6 +123,12 @@ export class AdmissionRules implements LoginRules {
   }
 
   authenticationFailed({ peerAddress }: ConnectionEnds): void {
+    this.countFailedLogin(peerAddress);
+    this.#onFailedLogin(peerAddress);
+  }
+
+  /** Counts a failed login, here or at another worker of the server. */
+  countFailedLogin(peerAddress: string): void {
     this.#failedLogins.add(peerAddress);
   }
 

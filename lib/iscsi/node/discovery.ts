@@ -2,11 +2,12 @@
 import { type Requester, requester } from "../../access/policy.ts";
 import { targetPortals } from "../../access/target_portals.ts";
 import { formatPortal } from "../../bytes/network.ts";
+import type { TargetConfig } from "../../config/config.ts";
 import { foldIscsiName } from "../../config/iscsi_name.ts";
 import type { ConnectionEnds } from "../byte_stream.ts";
 import type { KeyValue } from "../pdu/text.ts";
 import type { Session } from "../session/session.ts";
-import { type Target, TARGET_PORTAL_GROUP_TAG } from "../target.ts";
+import { TARGET_PORTAL_GROUP_TAG } from "../target.ts";
 import type { ServedTargets } from "./served_targets.ts";
 
 /** The connection that SendTargets arrives over. */
@@ -26,29 +27,30 @@ export function sendTargets(
   // Only a discovery session may ask for other targets than its own.
   if (own !== undefined && target !== undefined) {
     return value === "" || foldIscsiName(value) === own
-      ? targetRecord(targets, own, target, asking)
+      ? targetRecord(targets, own, target.config, asking)
       : undefined;
   }
   if (value === "") return undefined;
   const wanted = foldIscsiName(value);
-  return [...targets.named()]
+  return targets.named()
     // "All" reports a target once, by its own name and not by its alias.
-    .filter(([name, { config }]) => value === "All" ? name === config.iscsiName : name === wanted)
-    .filter(([, { config }]) => targets.decide(config, asking.requester).allowed)
-    .flatMap(([name, target]) => targetRecord(targets, name, target, asking));
+    .filter(([name, config]) => value === "All" ? name === config.iscsiName : name === wanted)
+    .filter(([, config]) => targets.decide(config, asking.requester).allowed)
+    .flatMap(([name, config]) => targetRecord(targets, name, config, asking));
 }
 
 function targetRecord(
-  { interfaces }: ServedTargets,
+  targets: ServedTargets,
   name: string,
-  { config }: Target,
+  config: TargetConfig,
   { requester, localPort }: Asking,
 ): readonly KeyValue[] {
+  const port = targets.isElsewhere(config) ? config.port : localPort;
   return [
     ["TargetName", name],
-    ...targetPortals(config, requester, interfaces).map((address): KeyValue => [
+    ...targetPortals(config, requester, targets.interfaces).map((address): KeyValue => [
       "TargetAddress",
-      `${formatPortal(address, localPort)},${TARGET_PORTAL_GROUP_TAG}`,
+      `${formatPortal(address, port)},${TARGET_PORTAL_GROUP_TAG}`,
     ]),
   ];
 }

@@ -8,33 +8,42 @@ import { RemovedTargets } from "./removed_targets.ts";
 /** The targets to serve, and the rules of access to them. */
 export interface ServedSettings {
   readonly targets: readonly Target[];
+  /** The targets of this server at other ports: discovery lists them, and logins to them are redirected. */
+  readonly elsewhere: readonly TargetConfig[];
   readonly interfaces: readonly InterfaceAddress[];
   /** The CHAP settings of discovery sessions, and the weakest algorithm that any CHAP may use. */
   readonly chap: Pick<Config, "chap" | "chapMinimum">;
 }
 
+/** A target of this server at another port. */
+type Elsewhere = Pick<Target, "config">;
+
 /** The targets that a node serves, and the rules of access to them. A reload replaces both at once. */
 export class ServedTargets {
   /** By folded iSCSI name. A target with an alias is listed twice. */
   #byName: ReadonlyMap<string, Target>;
+  /** The same for the targets at other ports. */
+  #elsewhere: ReadonlyMap<string, Elsewhere>;
   #interfaces: readonly InterfaceAddress[];
   #chap: Pick<Config, "chap" | "chapMinimum">;
   readonly #removed = new RemovedTargets();
   /** Targets that are served, or were served and have not drained. */
   readonly #undrained = new Set<Target>();
 
-  constructor({ targets, interfaces, chap }: ServedSettings) {
+  constructor({ targets, elsewhere, interfaces, chap }: ServedSettings) {
     this.#byName = byName(targets);
+    this.#elsewhere = byName(elsewhere.map((config) => ({ config })));
     this.#interfaces = interfaces;
     this.#chap = chap;
     for (const target of targets) this.#undrained.add(target);
   }
 
   /** Replaces the targets and the rules. */
-  replace({ targets, interfaces, chap }: ServedSettings): void {
-    const served = byName(targets);
-    this.#removed.replace(this.#byName, served);
-    this.#byName = served;
+  replace({ targets, elsewhere, interfaces, chap }: ServedSettings): void {
+    const before = this.#named();
+    this.#byName = byName(targets);
+    this.#elsewhere = byName(elsewhere.map((config) => ({ config })));
+    this.#removed.replace(before, this.#named());
     this.#interfaces = interfaces;
     this.#chap = chap;
     for (const target of targets) this.#undrained.add(target);
@@ -45,12 +54,26 @@ export class ServedTargets {
     return name === undefined ? undefined : this.#byName.get(name);
   }
 
-  /** Returns each target under each of its names. */
-  named(): IterableIterator<[string, Target]> {
-    return this.#byName.entries();
+  /** Returns the configuration of a target with a folded iSCSI name, at this port or at another one. */
+  configOf(name: string): TargetConfig | undefined {
+    return (this.#byName.get(name) ?? this.#elsewhere.get(name))?.config;
   }
 
-  /** Returns each target once. */
+  /** Returns the configuration of each target of this server, at whatever port, under each of its names. */
+  named(): [string, TargetConfig][] {
+    return [...this.#named()].map(([name, { config }]) => [name, config]);
+  }
+
+  /** Returns whether a target is served at another port. */
+  isElsewhere({ iscsiName }: TargetConfig): boolean {
+    return this.#elsewhere.has(iscsiName);
+  }
+
+  #named(): ReadonlyMap<string, Elsewhere> {
+    return new Map([...this.#byName, ...this.#elsewhere]);
+  }
+
+  /** Returns each target of this port once. */
   all(): Set<Target> {
     return new Set(this.#byName.values());
   }
@@ -62,7 +85,7 @@ export class ServedTargets {
 
   /** Returns the configurations of the served and of the removed targets. */
   knownConfigs(): TargetConfig[] {
-    return [...this.#byName.values().map(({ config }) => config), ...this.#removed];
+    return [...this.#named().values().map(({ config }) => config), ...this.#removed];
   }
 
   /** Returns the targets that are served, or were served and have not drained. */

@@ -7,16 +7,25 @@ import type { Session } from "../session/session.ts";
 import type { Target } from "../target.ts";
 import type { ConnectionEnds } from "../byte_stream.ts";
 import type { SessionIdentity } from "../login/identity.ts";
+import type { ServerTotals, SessionCounts } from "./server_totals.ts";
+
+/** The limits of a node's sessions. Those of sessions and connections hold over all workers of a server. */
+export interface SessionLimits extends Pick<Config, "sessions" | "connections"> {
+  /** The most discovery sessions of this worker. */
+  readonly discoverySessions: number;
+}
 
 /** All sessions of a node, by target session identifying handle, and their limits. */
 export class SessionRegister {
   readonly #sessions = new Map<number, Session>();
+  readonly #totals: ServerTotals;
   #lastTsih = 0;
-  /** The limits of sessions and connections, which apply from the next login on. */
-  limits: Pick<Config, "sessions" | "connections">;
+  /** The limits, which apply from the next login on. */
+  limits: SessionLimits;
 
-  constructor(limits: Pick<Config, "sessions" | "connections">) {
-    this.limits = { sessions: limits.sessions, connections: limits.connections };
+  constructor(limits: SessionLimits, totals: ServerTotals) {
+    this.limits = limits;
+    this.#totals = totals;
   }
 
   /** Returns every session, in the order in which they began. The register may change during the iteration. */
@@ -37,15 +46,24 @@ export class SessionRegister {
   }
 
   delete(session: Session): void {
-    if (this.has(session)) this.#sessions.delete(session.tsih);
+    if (!this.has(session)) return;
+    this.#sessions.delete(session.tsih);
+    this.#totals.freeTsih(session.tsih);
+    this.recount();
   }
 
-  /** Returns a handle that no session has. */
+  /** Returns a handle that no session of the server has. */
   newTsih(): number {
-    do {
-      this.#lastTsih = this.#lastTsih % 0xffff + 1;
-    } while (this.#sessions.has(this.#lastTsih));
-    return this.#lastTsih;
+    return this.#lastTsih = this.#totals.takeTsih(this.#lastTsih);
+  }
+
+  /** Counts the sessions and connections again, for the limits of the server, because one has ended. */
+  recount(): void {
+    this.#totals.own = countsOf(this.#withTargets());
+  }
+
+  #withTargets(): Session[] {
+    return [...this].filter(({ target }) => target !== undefined);
   }
 
   /**
@@ -74,7 +92,7 @@ export class SessionRegister {
   pickVictim(identity: SessionIdentity, nowMonotonicMs: number): Session | undefined {
     if (identity.targetName !== undefined) return undefined;
     const discoveries = [...this].filter(({ target }) => target === undefined);
-    if (discoveries.length < Limits.discoverySessions) return undefined;
+    if (discoveries.length < this.limits.discoverySessions) return undefined;
     const done = discoveries.filter((session) =>
       nowMonotonicMs - session.beganMonotonicMs >= Limits.discoveryMs
     );
@@ -92,9 +110,10 @@ export class SessionRegister {
     const alike = [...this].filter((other) =>
       other !== predecessor && (other.target === undefined) === isDiscovery
     );
-    if (isDiscovery) return check(identity, "discovery sessions", alike.length, Limits.discoverySessions);
-    check(identity, "sessions", alike.length, this.limits.sessions);
-    check(identity, "connections", connectionCount(alike), this.limits.connections);
+    if (isDiscovery) {
+      return check(identity, "discovery sessions", alike.length, this.limits.discoverySessions);
+    }
+    this.#checkTotals(identity, alike, { sessions: 1, connections: 1 });
   }
 
   /**
@@ -114,13 +133,33 @@ export class SessionRegister {
    * @throws {ProtocolError} of kind `login` when it is not
    */
   checkRoomToJoin(identity: SessionIdentity): void {
-    const sessions = [...this].filter(({ target }) => target !== undefined);
-    check(identity, "connections", connectionCount(sessions), this.limits.connections);
+    this.#checkTotals(identity, this.#withTargets(), { sessions: 0, connections: 1 });
+  }
+
+  /**
+   * Checks that the sessions of this worker, the other workers' and the new ones are within the limits. The new ones
+   * are counted before the others are read: of two workers that admit the last one at the same time, none exceeds.
+   */
+  #checkTotals(identity: SessionIdentity, present: readonly Session[], added: SessionCounts): void {
+    const own = countsOf(present);
+    this.#totals.own = {
+      sessions: own.sessions + added.sessions,
+      connections: own.connections + added.connections,
+    };
+    const { sessions, connections } = this.#totals.others;
+    try {
+      if (added.sessions > 0) check(identity, "sessions", own.sessions + sessions, this.limits.sessions);
+      check(identity, "connections", own.connections + connections, this.limits.connections);
+    } catch (error) {
+      this.recount();
+      throw error;
+    }
   }
 }
 
-function connectionCount(sessions: readonly Session[]): number {
-  return sessions.reduce((sum, { connections }) => sum + connections.size, 0);
+function countsOf(sessions: readonly Session[]): SessionCounts {
+  const connections = sessions.reduce((sum, session) => sum + session.connections.size, 0);
+  return { sessions: sessions.length, connections };
 }
 
 function check({ initiatorName }: SessionIdentity, what: string, count: number, limit: number): void {

@@ -23,12 +23,15 @@ import type { Target } from "../target.ts";
 import { InitiatorTraffic } from "./initiator_traffic.ts";
 import type { InitiatorSnapshot } from "./node_snapshot.ts";
 import type { ServedTargets } from "./served_targets.ts";
-import { SessionRegister } from "./session_register.ts";
+import type { ServerTotals } from "./server_totals.ts";
+import { type SessionLimits, SessionRegister } from "./session_register.ts";
 import type { LoginIdentity, SessionIdentity } from "../login/identity.ts";
 
 /** The collaborators of the sessions. */
 export interface SessionsOptions {
-  readonly limits: SessionRegister["limits"];
+  readonly limits: SessionLimits;
+  /** Shared with the other workers of the server. */
+  readonly totals: ServerTotals;
   readonly targets: ServedTargets;
   readonly rules: Pick<LoginRules, "authorize">;
   readonly roomSearch: RoomSearch;
@@ -48,8 +51,8 @@ export class Sessions implements SessionEstablishment, SessionOwner {
   /** Called when the last session with a removed target has ended. */
   readonly #draining = new Map<Target, () => void>();
 
-  constructor({ limits, targets, rules, roomSearch, log, clock }: SessionsOptions) {
-    this.#register = new SessionRegister(limits);
+  constructor({ limits, totals, targets, rules, roomSearch, log, clock }: SessionsOptions) {
+    this.#register = new SessionRegister(limits, totals);
     this.#targets = targets;
     this.#rules = rules;
     this.#roomSearch = roomSearch;
@@ -62,13 +65,13 @@ export class Sessions implements SessionEstablishment, SessionOwner {
     return this.#register[Symbol.iterator]();
   }
 
-  get limits(): SessionRegister["limits"] {
+  get limits(): SessionLimits {
     return this.#register.limits;
   }
 
   /** Sets the limits, from the next login on. */
-  set limits({ sessions, connections }: SessionRegister["limits"]) {
-    this.#register.limits = { sessions, connections };
+  set limits(limits: SessionLimits) {
+    this.#register.limits = limits;
   }
 
   /** Returns the traffic of the present initiators and of the most recent past ones. */
@@ -106,6 +109,15 @@ export class Sessions implements SessionEstablishment, SessionOwner {
   }
 
   establish(ends: ConnectionEnds, identity: LoginIdentity, login: NewSession): Establishment {
+    try {
+      return this.#establish(ends, identity, login);
+    } catch (error) {
+      this.#register.recount();
+      throw error;
+    }
+  }
+
+  #establish(ends: ConnectionEnds, identity: LoginIdentity, login: NewSession): Establishment {
     // A reload may have changed the rules, and the target itself, since the login began.
     const { refusal } = this.#rules.authorize(ends, identity);
     if (refusal !== undefined) throw refusal;
@@ -216,6 +228,10 @@ export class Sessions implements SessionEstablishment, SessionOwner {
       const { allowed } = this.#targets.decide(target.config, asking);
       return allowed && isProofFor(target.config.chap, asker) ? [nexus] : [];
     });
+  }
+
+  connectionLeft(): void {
+    this.#register.recount();
   }
 
   sessionEnded(session: Session): void {

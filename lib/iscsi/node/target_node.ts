@@ -4,7 +4,7 @@
  */
 import type { InterfaceAddress } from "../../access/interfaces.ts";
 import { mayUse, requester } from "../../access/policy.ts";
-import type { Config, TargetConfig } from "../../config/config.ts";
+import type { TargetConfig } from "../../config/config.ts";
 import type { ByteStream, ConnectionEnds } from "../byte_stream.ts";
 import type { Clock } from "../clock.ts";
 import { Connection, type ConnectionOwner } from "../connection/connection.ts";
@@ -23,17 +23,23 @@ import { sendTargets } from "./discovery.ts";
 import { pickVictim } from "./login_eviction.ts";
 import { type NodeSnapshot, snapshotTarget } from "./node_snapshot.ts";
 import { byName, type ServedSettings, ServedTargets } from "./served_targets.ts";
+import { ServerTotals } from "./server_totals.ts";
+import type { SessionLimits } from "./session_register.ts";
 import { Sessions } from "./sessions.ts";
 
 /** The settings of a node that a reload can change. */
 export interface TargetNodeSettings extends ServedSettings {
-  /** The most sessions and connections in full-feature phase, over all targets. */
-  readonly limits: Pick<Config, "sessions" | "connections">;
+  /** The most sessions and connections in full-feature phase, over all targets of the server. */
+  readonly limits: SessionLimits;
   readonly ping: PingSettings;
 }
 
 /** The settings of a node, and its collaborators. */
 export interface TargetNodeOptions extends TargetNodeSettings {
+  /** The sessions of all workers of the server: none but this one by default. */
+  readonly totals?: ServerTotals | undefined;
+  /** Called with the address of each failed login, for the other workers of the server. */
+  readonly onFailedLogin?: ((peerAddress: string) => void) | undefined;
   readonly log: EventLog;
   readonly clock: Clock;
   /** Returns unpredictable bytes. */
@@ -63,12 +69,15 @@ export class TargetNode implements ConnectionOwner {
   /** The number of connections that were closed before their login was complete, to make room for others. */
   #displacedCount = 0;
 
-  constructor({ log, clock, randomBytes, limits, ping, ...served }: TargetNodeOptions) {
-    const targets = new ServedTargets(served);
+  constructor(options: TargetNodeOptions) {
+    const { log, clock, randomBytes, limits, ping, onFailedLogin = () => {} } = options;
+    const { totals = new ServerTotals(ServerTotals.memory(), 0) } = options;
+    const targets = new ServedTargets(options);
     const rules = new AdmissionRules({
       targets,
       clock,
       randomBytes,
+      onFailedLogin,
       isOutstanding: (challenge) =>
         this.#connections.values().some((other) => other.isOutstanding(challenge)),
     });
@@ -76,7 +85,7 @@ export class TargetNode implements ConnectionOwner {
     this.log = log;
     this.clock = clock;
     this.rules = rules;
-    this.establishment = new Sessions({ limits, targets, rules, roomSearch, log, clock });
+    this.establishment = new Sessions({ limits, totals, targets, rules, roomSearch, log, clock });
     this.#targets = targets;
     this.#keepalive = new Keepalive(clock, this.#liveness, ping);
   }
@@ -115,6 +124,11 @@ export class TargetNode implements ConnectionOwner {
   /** Resolves when the work that is under way at a target now is done. */
   async workDone(target: Target): Promise<void> {
     await target.work.done();
+  }
+
+  /** Counts a login that has failed at another worker of the server. */
+  countFailedLogin(peerAddress: string): void {
+    this.rules.countFailedLogin(peerAddress);
   }
 
   /** Serves a peer until its connection is closed. */
@@ -191,7 +205,7 @@ export class TargetNode implements ConnectionOwner {
       targets: [...this.#targets.all()].map(snapshotTarget),
       initiators: sessions.initiators(),
       connectionsInLogin: [...this.#connections].filter(({ isInLogin }) => isInLogin).length,
-      limits: sessions.limits,
+      limits: { sessions: sessions.limits.sessions, connections: sessions.limits.connections },
       refusals: this.rules.figures(),
     };
   }

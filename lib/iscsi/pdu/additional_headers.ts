@@ -29,11 +29,11 @@ export const NO_ADDITIONAL_HEADERS: AdditionalHeaders = { extendedCdb: undefined
 /**
  * Decodes the segments that follow the basic header segment.
  *
- * @throws {ProtocolError} that ends the session, when a segment is malformed
+ * @throws {ProtocolError} that ends the session, when a segment is malformed or repeated
  */
 export function decodeAdditionalHeaders(header: Uint8Array): AdditionalHeaders {
   let extendedCdb: Uint8Array | undefined;
-  let bidirectionalRead = 0;
+  let bidirectionalRead: number | undefined;
   for (let offset = BASIC_HEADER_BYTES; offset < header.length;) {
     const length = readUint16(header, offset);
     const type = header[offset + 2]! & 0x3f;
@@ -42,16 +42,20 @@ export function decodeAdditionalHeaders(header: Uint8Array): AdditionalHeaders {
       throw formatError(`Additional header segment of length ${length} does not fit`);
     }
     // Both types have a reserved byte before their content. 11.2.2.3: an extended CDB has more than 16 bytes.
-    if (type === AhsType.extendedCdb && length > 1) {
+    if (type === AhsType.extendedCdb && length > 1 && extendedCdb === undefined) {
       extendedCdb = new Uint8Array(16 + length - 1);
       extendedCdb.set(header.subarray(32, BASIC_HEADER_BYTES));
       extendedCdb.set(header.subarray(offset + 4, end), 16);
-    } else if (type === AhsType.bidirectionalReadLength && length === 5) {
+    } else if (
+      type === AhsType.bidirectionalReadLength && length === 5 && bidirectionalRead === undefined
+    ) {
       bidirectionalRead = readUint32(header, offset + 4);
     } else {
-      throw formatError(`Additional header segment of type ${type} and length ${length} is invalid`);
+      throw formatError(
+        `Additional header segment of type ${type} and length ${length} is invalid or repeated`,
+      );
     }
     offset += paddedLength(PREFIX_BYTES + length);
   }
-  return { extendedCdb, bidirectionalRead };
+  return { extendedCdb, bidirectionalRead: bidirectionalRead ?? 0 };
 }

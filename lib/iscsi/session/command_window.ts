@@ -27,6 +27,12 @@ export interface HeldCommand {
   readonly frames: Frame[];
 }
 
+/** An immediate request that is held until every command before a number has arrived. */
+interface HeldBehind {
+  readonly cmdSN: number;
+  readonly request: HeldCommand;
+}
+
 /** The CmdSN window of a session. Invariant: ExpCmdSN - 1 <= MaxCmdSN, and MaxCmdSN never decreases. */
 export class CommandWindow {
   #expCmdSN: number;
@@ -34,7 +40,7 @@ export class CommandWindow {
   /** By CmdSN. Undefined marks a command that was aborted before it arrived: its number is used up. */
   readonly #held = new Map<number, HeldCommand | undefined>();
   /** Immediate requests held until every command before a number has arrived. */
-  #behind: { readonly cmdSN: number; readonly request: HeldCommand }[] = [];
+  #behind: HeldBehind[] = [];
   #heldBytes = 0;
   /** True when the next command has arrived, and waits for room on its connection. */
   isStalled = false;
@@ -96,9 +102,9 @@ export class CommandWindow {
     return this.#heldBytes > Limits.heldCommandBytes;
   }
 
-  /** Returns true when a command of this connection is held. */
+  /** Returns true when a request of this connection is held. */
   holdsFor(receiver: CommandReceiver): boolean {
-    return this.#held.values().some((command) => command?.receiver === receiver);
+    return this.#allHeld().some((held) => held.receiver === receiver);
   }
 
   /** Holds a command that arrived early. A second one with the same number is ignored. */
@@ -123,25 +129,62 @@ export class CommandWindow {
     return this.#behind.length;
   }
 
+  /** Returns true when an immediate request with this number follows one of its connection that is held. */
+  isBehindHeld(cmdSN: number, receiver: CommandReceiver): boolean {
+    return this.#behind.length > 0 && this.isAhead(cmdSN) &&
+      this.#behind.some((held) =>
+        held.request.receiver === receiver && serialDistance(held.cmdSN, cmdSN) >= 0
+      );
+  }
+
   /** Returns true when a task management request with this tag is held. */
   holdsManagement(initiatorTaskTag: number): boolean {
-    const waiting = [...this.#held.values(), ...this.#behind.map(({ request }) => request)];
-    return waiting.some((held) =>
-      held?.initiatorTaskTag === initiatorTaskTag &&
-      opcodeOf(held.frames[0]!.header) === InitiatorOpcode.taskManagementRequest
+    return this.#allHeld().some((held) =>
+      held.initiatorTaskTag === initiatorTaskTag && isOf(held, InitiatorOpcode.taskManagementRequest)
     );
   }
 
   /** Holds a Data-Out for a held command of the same connection. Returns false when there is no such command. */
   holdData(initiatorTaskTag: number, frame: Frame, receiver: CommandReceiver): boolean {
-    if (this.#held.size === 0) return false;
-    for (const command of this.#held.values()) {
-      if (command?.initiatorTaskTag === initiatorTaskTag && command.receiver === receiver) {
-        command.frames.push(this.#copy(frame));
-        return true;
-      }
+    if (this.#held.size === 0 && this.#behind.length === 0) return false;
+    const command = this.#allHeld().find((held) =>
+      held.initiatorTaskTag === initiatorTaskTag && held.receiver === receiver
+    );
+    command?.frames.push(this.#copy(frame));
+    return command !== undefined;
+  }
+
+  #allHeld(): HeldCommand[] {
+    const inOrder = this.#held.values().filter((command) => command !== undefined);
+    return [...inOrder, ...this.#behind.map(({ request }) => request)];
+  }
+
+  /**
+   * Drops the held request with this tag, if it was sent before a number (ABORT TASK). Its own number is used up.
+   * Returns false when there is none.
+   */
+  abort(initiatorTaskTag: number, before: number): boolean {
+    for (const [cmdSN, command] of this.#held) {
+      if (command?.initiatorTaskTag !== initiatorTaskTag) continue;
+      return serialDistance(cmdSN, before) > 0 && this.cancel(cmdSN);
     }
-    return false;
+    return this.#dropBehind(({ request }) => request.initiatorTaskTag === initiatorTaskTag);
+  }
+
+  /** Drops immediate requests that are held. Returns true when there are any. */
+  #dropBehind(isDropped: (held: HeldBehind) => boolean): boolean {
+    const { length } = this.#behind;
+    this.#behind = this.#behind.filter((held) => {
+      if (!isDropped(held)) return true;
+      this.#heldBytes -= commandBytes(held.request);
+      return false;
+    });
+    return this.#behind.length < length;
+  }
+
+  /** Returns true when a request with this number is held. */
+  holds(cmdSN: number): boolean {
+    return this.#held.get(cmdSN) !== undefined;
   }
 
   /** Removes and returns the held request whose turn it is. Returns undefined when there is none, or no room for it. */
@@ -170,10 +213,16 @@ export class CommandWindow {
     return request;
   }
 
-  /** Uses up every number before this one whose command has not arrived or is held (4.2.3.3 b). */
+  /**
+   * Uses up every number before this one whose command has not arrived or is held (4.2.3.3 b), and drops immediate
+   * commands that are held. Task management requests remain, and are answered.
+   */
   plug(cmdSN: number): void {
     if (!this.isAhead(cmdSN)) return;
     for (let next = this.#expCmdSN; next !== cmdSN; next = serialAdd(next, 1)) this.cancel(next);
+    this.#dropBehind((held) =>
+      serialDistance(held.cmdSN, cmdSN) >= 0 && isOf(held.request, InitiatorOpcode.scsiCommand)
+    );
   }
 
   /**
@@ -197,10 +246,7 @@ export class CommandWindow {
       this.#held.delete(cmdSN);
       this.#heldBytes -= commandBytes(command);
     }
-    for (const { request } of this.#behind) {
-      if (request.receiver === receiver) this.#heldBytes -= commandBytes(request);
-    }
-    this.#behind = this.#behind.filter(({ request }) => request.receiver !== receiver);
+    this.#dropBehind(({ request }) => request.receiver === receiver);
   }
 
   #copy(frame: Frame): Frame {
@@ -208,6 +254,10 @@ export class CommandWindow {
     const { header, data, hasDataDigestError } = frame;
     return { header: header.slice(), data: data.slice(), hasDataDigestError };
   }
+}
+
+function isOf({ frames }: HeldCommand, opcode: number): boolean {
+  return opcodeOf(frames[0]!.header) === opcode;
 }
 
 function commandBytes({ frames }: HeldCommand): number {

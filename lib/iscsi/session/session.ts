@@ -25,6 +25,10 @@ export interface SessionConnection extends TaskOwner, CommandReceiver {
   readonly parameters: NegotiatedParameters;
   /** The last MaxCmdSN that the connection has sent. */
   readonly announcedMaxCmdSN: number;
+  /** True once the connection is logged out, or its session is over. */
+  readonly isOver: boolean;
+  /** Sends MaxCmdSN in a NOP-In. */
+  announceWindow(): void;
   /** Closes the connection at once. */
   close(): void;
   /** Receives nothing more, sends the remaining replies and closes the connection. */
@@ -47,6 +51,8 @@ export interface SessionConnection extends TaskOwner, CommandReceiver {
 export interface SessionOwner {
   /** Returns every session with a target. */
   sessionsWith(target: Target): Iterable<Session>;
+  /** Called when a connection has left a session. */
+  connectionLeft(): void;
   /** Called once, when the tasks and the nexus of the session have ended. */
   sessionEnded(session: Session): void;
 }
@@ -156,7 +162,10 @@ export class Session {
 
   /** Removes a connection that is logged out or closed: its tasks end, and its held requests are dropped. */
   leave(connection: SessionConnection): void {
-    if (this.#belongs(connection)) this.#connections.delete(connection.cid);
+    if (this.#belongs(connection)) {
+      this.#connections.delete(connection.cid);
+      this.#owner.connectionLeft();
+    }
     connection.endRequests();
     this.window.forget(connection);
     // The youngest task is aborted first, so none that waits for an older one begins meanwhile.
@@ -195,13 +204,24 @@ export class Session {
 
   /**
    * Returns the tasks that a task management function for a task set leaves alone: the initiator sent them after the
-   * function, and they arrived earlier over another connection (RFC 7143, 11.5.1). Immediate commands with the number
-   * of the function were sent before it.
+   * function, and they arrived earlier (RFC 7143, 11.5.1). A connection delivers in the order of sending, so numbered
+   * tasks of the function's own connection were sent before it, and so were immediate ones with its number. Of other
+   * connections only lower numbers were sent before it.
    */
-  tasksBehind(cmdSN: number): ReadonlySet<unknown> {
-    const isBehind = (task: ScsiTask): boolean =>
-      serialDistance(task.cmdSN, cmdSN) < (task.immediate ? 0 : 1);
+  tasksBehind(cmdSN: number, connection: TaskOwner): ReadonlySet<unknown> {
+    const isBehind = (task: ScsiTask): boolean => {
+      const distance = serialDistance(task.cmdSN, cmdSN);
+      return task.owner === connection ? task.immediate && distance < 0 : distance < 1;
+    };
     return new Set(this.#tasks.values().filter(isBehind));
+  }
+
+  /**
+   * Returns true when the number of a function contradicts its connection, which delivered tasks with later numbers
+   * before it: 4.2.2.1 demands increasing numbers on a connection.
+   */
+  contradictsOrder(cmdSN: number, connection: TaskOwner): boolean {
+    return this.tasksOf(connection).some((task) => !task.immediate && serialDistance(task.cmdSN, cmdSN) < 1);
   }
 
   /**
@@ -237,7 +257,7 @@ export class Session {
   }
 
   /** Returns the unanswered tasks of one connection. */
-  tasksOf(owner: TaskOwner): IterableIterator<ScsiTask> {
+  tasksOf(owner: TaskOwner): IteratorObject<ScsiTask> {
     return this.#tasks.values().filter((task) => task.owner === owner);
   }
 

@@ -159,13 +159,18 @@ export class DataOutQueue {
   #receiveSolicited(task: ScsiTask, progress: DataOutProgress, pdu: DataOut): Outcome | undefined {
     const r2t: OutstandingR2T | undefined = progress.readyToTransfers[0];
     if (r2t === undefined || r2t.targetTransferTag !== pdu.targetTransferTag) {
+      if (progress.unsolicited && pdu.targetTransferTag === 0) {
+        this.#owner.overlook("unsolicited data has the target transfer tag 0 instead of FFFFFFFFh");
+        return this.#receiveUnsolicited(task, progress, pdu);
+      }
       // The initiator answers an R2T that is not the next one. Its answers cannot be waited for.
       this.#dropReadyToTransfers(progress);
       return DataOutFault.incorrectAmountOfData;
     }
     const isNext = this.#isFor(task, pdu) && pdu.bufferOffset === r2t.offset;
-    const dataSN = r2t.nextDataSN;
+    const dataSN = this.#expectedDataSN(progress, r2t, pdu);
     r2t.nextDataSN = serialAdd(dataSN, 1);
+    progress.solicitedPDUs++;
     this.#solicitedBytes -= Math.min(pdu.data.length, Math.max(r2t.end - r2t.offset, 0));
     r2t.offset += pdu.data.length;
     if (!pdu.final) return failureOf(pdu, dataSN, isNext && r2t.offset <= r2t.end);
@@ -173,6 +178,18 @@ export class DataOutQueue {
     this.#solicitedBytes -= Math.max(r2t.end - r2t.offset, 0);
     // 11.7.1: the last PDU of a sequence ends where its R2T ends.
     return failureOf(pdu, dataSN, isNext && r2t.offset === r2t.end);
+  }
+
+  /**
+   * Returns the DataSN that the next answer to an R2T must have: it begins at 0 for each R2T (11.7.5). Some initiators
+   * continue from one R2T to the next instead, and PDUs that were lost show in that, too.
+   */
+  #expectedDataSN({ solicitedPDUs }: DataOutProgress, r2t: OutstandingR2T, pdu: DataOut): number {
+    const continues = r2t.nextDataSN === 0 && solicitedPDUs > 0 && pdu.dataSN === solicitedPDUs &&
+      pdu.bufferOffset === r2t.offset;
+    if (!continues) return r2t.nextDataSN;
+    this.#owner.overlook("DataSN continues from one R2T to the next instead of beginning at 0");
+    return solicitedPDUs;
   }
 
   /**
@@ -288,6 +305,7 @@ function begin(task: ScsiTask, operation: DataOutOperation): DataOutProgress {
     lengthBytes: Math.min(operation.lengthBytes, task.expectedDataOut),
     unsolicited: false,
     unsolicitedDataSN: 0,
+    solicitedPDUs: 0,
     receivedBytes: 0,
     solicitedBytes: 0,
     readyToTransfers: [],

@@ -49,6 +49,8 @@ export interface DataOutProgress {
   /** True while unsolicited Data-Out PDUs are due. */
   unsolicited: boolean;
   unsolicitedDataSN: number;
+  /** Data-Out PDUs so far that answered R2Ts. */
+  solicitedPDUs: number;
   /** All bytes before this one have arrived. */
   receivedBytes: number;
   /** All bytes before this one have arrived or been requested. */

@@ -1,6 +1,6 @@
 import type { LogicalUnitConfig } from "../../config/config.ts";
 import { formatSize } from "../../config/size.ts";
-import type { RecordedIdentity } from "../identity/recorded_identity.ts";
+import { isOfDisk, type RecordedIdentity } from "../identity/recorded_identity.ts";
 import type { Place } from "../survey.ts";
 
 /** The file or device at a logical unit's path, as far as it can be used. */
@@ -43,6 +43,11 @@ export interface Candidate {
 /** Reports whether a backing replaces a lost disk. It gets a new identity, because the data of the old one is gone. */
 export function isReplacement(backing: Backing): boolean {
   return "isLost" in backing && backing.isLost === true;
+}
+
+/** Reports whether the record shows that a logical unit is not a disk yet; false when the records cannot be read. */
+export function isUnrecorded(recorded: Candidate["recorded"]): boolean {
+  return recorded !== "unknown" && !isOfDisk(recorded);
 }
 
 /** Formats a size for people, with the exact number of bytes: sizes that differ by a block must look different. */

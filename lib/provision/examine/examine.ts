@@ -8,7 +8,7 @@ import {
   type UnitsByPlace,
   unitsByPlace,
 } from "./find_clash.ts";
-import { findFolderProblem, findIdentitiesProblem } from "./find_storage_problem.ts";
+import { findFolderProblem, findIdentitiesProblem, findMisplacedStorage } from "./find_storage_problem.ts";
 import { identityKey } from "../identity/identity_key.ts";
 import { isInside } from "../is_inside.ts";
 import type { Survey } from "../survey.ts";
@@ -40,7 +40,7 @@ export interface Examination {
 }
 
 /** The line for problems with global options such as `storage`. */
-const GLOBALS_LINE = 1;
+export const GLOBALS_LINE = 1;
 
 /** Examines the paths of a conf, and finds every problem with them. */
 export function examine(config: Config, survey: Survey, { force = false }: ExamineOptions = {}): Examination {
@@ -51,6 +51,8 @@ export function examine(config: Config, survey: Survey, { force = false }: Exami
   for (const message of [folderProblem, findIdentitiesProblem(survey)]) {
     if (message !== undefined) problems.push({ line: GLOBALS_LINE, message });
   }
+  const misplaced = findMisplacedStorage(survey);
+  if (misplaced !== undefined) problems.push({ line: GLOBALS_LINE, message: misplaced, isMistaken: true });
   const candidates = candidatesOf(config, survey);
   const byPlace = unitsByPlace(candidates.map(({ unit }) => unit), survey);
   const owners = new BackingOwners(survey);

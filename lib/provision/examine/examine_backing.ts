@@ -1,16 +1,19 @@
 import { join, relative } from "@std/path";
 import type { LogicalUnitConfig } from "../../config/config.ts";
-import { type Backing, type Candidate, exactSize, type Refusal } from "./backing.ts";
+import { type Backing, type Candidate, exactSize, isUnrecorded, type Refusal } from "./backing.ts";
 import type { BlockDevice } from "../block_device.ts";
 import { examineFile, examineMissing } from "./examine_file.ts";
 import { isInside } from "../is_inside.ts";
 import type { Place } from "../survey.ts";
+import { findSystemFolder } from "../system_folders.ts";
 
 /** Examines the path of a logical unit, and returns the backing there or the reason to refuse it. */
 export function examineBacking(candidate: Candidate): Backing | Refusal {
-  const { unit, readOnly, place, storage } = candidate;
+  const { unit, place, storage } = candidate;
   const problem = findRedirectedPath(place, storage);
   if (problem !== undefined) return { problem };
+  const misplaced = findMisplacement(candidate);
+  if (misplaced !== undefined) return { problem: misplaced, isMistaken: true };
   const { entry } = place;
   switch (entry.kind) {
     case "missing":
@@ -18,7 +21,7 @@ export function examineBacking(candidate: Candidate): Backing | Refusal {
     case "file":
       return examineFile(candidate, entry);
     case "blockDevice":
-      return examineDevice(unit, entry, readOnly);
+      return examineDevice(candidate, entry);
     default:
       return { problem: describeUnusable(unit, entry) };
   }
@@ -42,9 +45,9 @@ function describeUnusable(
   }
 }
 
-function examineDevice(unit: LogicalUnitConfig, device: BlockDevice, readOnly: boolean): Backing | Refusal {
+function examineDevice({ unit, readOnly, recorded }: Candidate, device: BlockDevice): Backing | Refusal {
   const use = `Cannot use block device "${unit.path}"`;
-  const { sizeBytes, isWriteProtected, mountPoint } = device;
+  const { sizeBytes, isWriteProtected, mountPoint, holder } = device;
   if (sizeBytes < unit.sizeBytes) {
     const problem = `${use} for size ${exactSize(unit.sizeBytes)}: it has only ${exactSize(sizeBytes)}; ` +
       'lower "size" or use a larger device';
@@ -59,7 +62,24 @@ function examineDevice(unit: LogicalUnitConfig, device: BlockDevice, readOnly: b
       `${use}: it, or a part of it, is mounted at "${mountPoint}"; unmount it or use another device`;
     return { problem };
   }
+  // A disk in use is not refused: its initiator may have made the volumes, and this system may have found them.
+  if (holder !== undefined && !readOnly && isUnrecorded(recorded)) {
+    return { problem: `${use}: it, or a part of it, holds ${holder}; remove that or use another device` };
+  }
   return { state: "device", deviceBytes: sizeBytes };
+}
+
+/** The entries that may be or become a file. Deno inspects nothing in /proc, for one, without all rights. */
+const NEW_FILE_KINDS: readonly Place["entry"]["kind"][] = ["file", "missing", "unreadable"];
+
+/** Returns the problem with a new disk in a folder of the operating system, unless the storage folder is there. */
+function findMisplacement({ unit, place, storage, recorded }: Candidate): string | undefined {
+  const { entry, realPath } = place;
+  if (!NEW_FILE_KINDS.includes(entry.kind) || !isUnrecorded(recorded)) return undefined;
+  const folder = findSystemFolder(realPath);
+  if (folder === undefined || isInside(storage.realPath, realPath)) return undefined;
+  return `Cannot use "${unit.path}" as a backing file: "${folder}" belongs to the operating system; ` +
+    `set "file" to a path in "${storage.path}"`;
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Examines the file of a logical unit, or its absence, and compares it with its recorded identity. */
 import { dirname } from "@std/path";
-import { type Backing, type Candidate, exactSize, type Refusal } from "./backing.ts";
+import type { LogicalUnitConfig } from "../../config/config.ts";
+import { type Backing, type Candidate, exactSize, isUnrecorded, type Refusal } from "./backing.ts";
 import { unpackCommand } from "./file_format.ts";
 import { isInside } from "../is_inside.ts";
 import { isOfDisk, type RecordedIdentity } from "../identity/recorded_identity.ts";
@@ -33,6 +34,8 @@ export function examineMissing({ unit, place, storage, recorded }: Candidate): B
   }
   const problem = notSparse(create, place);
   if (problem !== undefined) return { problem };
+  const excess = findExcess(create, unit, place);
+  if (excess !== undefined) return excess;
   if (recorded === "unknown" || !isOfDisk(recorded)) return { state: "missing" };
   const record = describeRecord(recorded);
   return {
@@ -51,8 +54,8 @@ export function examineMissing({ unit, place, storage, recorded }: Candidate): B
 export function examineFile(candidate: Candidate, entry: FileEntry): Backing | Refusal {
   const { unit, place, recorded } = candidate;
   const { sizeBytes, allocatedBytes } = entry;
-  const isUnrecorded = recorded !== "unknown" && !isOfDisk(recorded);
-  const foreign = isUnrecorded ? findForeignFormat(candidate, entry) : undefined;
+  const isNew = isUnrecorded(recorded);
+  const foreign = isNew ? findForeignFormat(candidate, entry) : undefined;
   if (foreign !== undefined) return foreign;
   if (sizeBytes > unit.sizeBytes) {
     const problem = `Cannot use "${unit.path}" for size ${exactSize(unit.sizeBytes)}: the file has ` +
@@ -63,10 +66,15 @@ export function examineFile(candidate: Candidate, entry: FileEntry): Backing | R
     const ready: Backing = { state: "ready", allocatedBytes };
     return findLoss(candidate, entry, ready) ?? ready;
   }
-  const problem = notSparse(`Cannot grow "${unit.path}"`, place);
+  const grow = `Cannot grow "${unit.path}"`;
+  const problem = notSparse(grow, place);
   if (problem !== undefined) return { problem };
+  const excess = findExcess(grow, unit, place);
+  if (excess !== undefined) return excess;
   const short: Backing = { state: "short", fileBytes: sizeBytes, allocatedBytes };
-  if (isUnrecorded && !isOfThisBuild(entry, recorded)) return refuseGrowth(candidate, short);
+  if (recorded !== "unknown" && isNew && !isOfThisBuild(entry, recorded)) {
+    return refuseGrowth(candidate, short);
+  }
   return findLoss(candidate, entry, short) ?? short;
 }
 
@@ -163,6 +171,20 @@ function refuseGrowth(
 function describeRecord({ created, sizeBytes }: RecordedIdentity): string {
   if (typeof created !== "string") return "its identity is recorded";
   return `on ${created.slice(0, "YYYY-MM-DD".length)} it had ${exactSize(sizeBytes ?? 0)}`;
+}
+
+/** Refuses a size that no file of its file system can have. */
+function findExcess(
+  action: string,
+  { sizeBytes }: LogicalUnitConfig,
+  { fileSystem }: Place,
+): Refusal | undefined {
+  const max = fileSystem?.fileBytesMax;
+  if (max === undefined || sizeBytes <= max) return undefined;
+  const problem =
+    `${action} with size ${exactSize(sizeBytes)}: files on its file system have at most ${exactSize(max)}; ` +
+    'lower "size" or use another file system, such as XFS';
+  return { problem, isMistaken: true };
 }
 
 function notSparse(action: string, place: Place): string | undefined {

@@ -52,20 +52,44 @@ export function findOwnFile(unit: LogicalUnitConfig, { ownFiles, places }: Surve
 /** The logical unit that owns each file or device. */
 export class BackingOwners {
   readonly #owners = new Map<string, LogicalUnitConfig>();
+  /** The logical unit whose device contains each part. */
+  readonly #wholes = new Map<string, LogicalUnitConfig>();
   readonly #survey: Survey;
 
   constructor(survey: Survey) {
     this.#survey = survey;
   }
 
-  /** Claims the file or device of a unit; returns the problem when another unit has claimed it. */
+  /** Claims the file or device of a unit; returns the problem when another unit has claimed it, or a part of it. */
   claim(unit: LogicalUnitConfig): string | undefined {
-    const key = identify(this.#survey.places.get(unit.path)!);
+    const place = this.#survey.places.get(unit.path)!;
+    const key = identify(place);
     const other = this.#owners.get(key);
-    if (other === undefined) return void this.#owners.set(key, unit);
+    if (other === undefined) {
+      this.#owners.set(key, unit);
+      return this.#claimParts(unit, place);
+    }
     return `Cannot use "${unit.path}" as a backing file: it is the same file as "${other.path}" of line ` +
       `${other.line}, and two LUNs on one file destroy each other's data; set "file" to another path`;
   }
+
+  /** Claims the partitions and volumes on a device, and the devices that they are on. */
+  #claimParts(unit: LogicalUnitConfig, { entry }: Place): string | undefined {
+    if (entry.kind !== "blockDevice") return undefined;
+    const { major, minor, parts } = entry;
+    const keys = parts.map(deviceKey);
+    const other = this.#wholes.get(deviceKey(`${major}:${minor}`)) ??
+      keys.map((key) => this.#owners.get(key)).find((owner) => owner !== undefined);
+    for (const key of keys) this.#wholes.set(key, unit);
+    return other &&
+      `Cannot use block device "${unit.path}": it and "${other.path}" of line ${other.line} have blocks in common, ` +
+        "and two LUNs on one block destroy each other's data; use another device";
+  }
+}
+
+/** Returns the key of a device. */
+function deviceKey(number: string): string {
+  return `device ${number}`;
 }
 
 /** Returns a key that all paths of one file or device share: its inode or number; of a missing file, the real path. */
@@ -74,7 +98,7 @@ function identify({ entry, realPath }: Place): string {
     case "file":
       return `inode ${fileKey(entry)}`;
     case "blockDevice":
-      return `device ${entry.major}:${entry.minor}`;
+      return deviceKey(`${entry.major}:${entry.minor}`);
     default:
       return realPath;
   }

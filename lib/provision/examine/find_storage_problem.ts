@@ -1,10 +1,23 @@
 import { identitiesFileOf, stateFolderOf } from "../state_folder.ts";
 import type { Place, Survey } from "../survey.ts";
+import { findSystemFolder } from "../system_folders.ts";
 
 /** Finds the problem with the storage folder or its state folder; undefined when both exist or can be made. */
 export function findFolderProblem({ storage, stateFolder }: Survey): string | undefined {
   return folderProblem(storage, storage.realPath, 'set "storage" to the path of a folder') ??
     folderProblem(stateFolder, stateFolderOf(storage.realPath), "move it away");
+}
+
+/** Finds the problem with a storage folder before its first build: it is no place for disks. */
+export function findMisplacedStorage({ storage, stateFolder }: Survey): string | undefined {
+  const use = `Cannot use "${storage.path}" as a folder`;
+  const remedy = 'set "storage" to another folder';
+  if (storage.realPath === "/") {
+    return `${use}: a symbolic link leads to "/", which contains every file; ${remedy}`;
+  }
+  if (stateFolder.entry.kind === "folder") return undefined;
+  const folder = findSystemFolder(storage.realPath);
+  return folder && `${use}: "${folder}" belongs to the operating system; ${remedy}`;
 }
 
 /** Finds the problem with the recorded identities. */

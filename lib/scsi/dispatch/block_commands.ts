@@ -89,6 +89,7 @@ export const BLOCK_COMMANDS = commandRows({
   "READ CAPACITY(10)": {
     opcode: 0x25,
     fields: {},
+    ignores: ["capacityLength"],
     access: "identifies",
     isHeadOfQueue: true,
     execute: readCapacity10,

@@ -14,6 +14,8 @@ export const IGNORED_FIELDS = {
   synchronizeNonVolatile: () => bitsOf(1, 0x04),
   /** GROUP NUMBER (SBC-3, 4.22) selects a group of counters; GROUP_SUP is zero: there are no groups. */
   groupNumber: (cdbLength) => bitsOf(cdbLength === 10 ? 6 : cdbLength - 2, 0x1f),
+  /** Initiators repeat the length of the parameter data (8) where other CDBs of 10 bytes have ALLOCATION LENGTH. */
+  capacityLength: () => bitsOf(8, 0xfe),
   /**
    * FFMT 01b leaves the content of the blocks to the device server (SBC-4, 5.4): they are zero. INTERLEAVE of SCSI-2 is
    * in the same byte: old operating systems ask for consecutive blocks by 1.

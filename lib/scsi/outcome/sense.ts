@@ -42,6 +42,7 @@ export interface SenseCondition {
 export const Sense = {
   noAdditionalSenseInformation: { key: SenseKey.noSense, code: 0x0000 },
   mediumNotPresent: { key: SenseKey.notReady, code: 0x3a00 },
+  becomingReady: { key: SenseKey.notReady, code: 0x0401 },
   initializingCommandRequired: { key: SenseKey.notReady, code: 0x0402 },
   manualInterventionRequired: { key: SenseKey.notReady, code: 0x0403 },
   formatInProgress: { key: SenseKey.notReady, code: 0x0404 },

@@ -162,30 +162,39 @@ Deno.test("a second command with a number that is held or done is ignored", () =
     await assertSameBytes(contentOf(store, 0, 512), pattern(512, 1));
   }));
 
-Deno.test("data for a command that waits for a lost one is bounded: with too much of it the connection ends", () =>
-  withHarness({}, async (harness) => {
-    const { initiator, served } = harness.open();
-    await initiator.login({ targetName: nameOf(), keys: { InitialR2T: "No" } });
-    initiator.takeCmdSn();
-    const request = numbered(initiator);
-    const write = { isFinal: false, reads: false, writes: true, lun: 0, expectedLength: 512 };
-    const piece = dataOut({
-      isFinal: false,
-      lun: 0,
-      initiatorTaskTag: request.initiatorTaskTag,
-      expStatSn: initiator.expStatSn,
-      dataSn: 0,
-      bufferOffset: 0,
-      data: new Uint8Array(),
-    });
-    const pieces = Array<RequestPdu>(Limits.heldCommandBytes / HELD_FRAME_BYTES).fill(piece);
-    const sending = initiator.send(scsiCommand({ ...request, ...write, cdb: write10(0, 1) }), ...pieces)
-      .catch(() => {});
-    assertEquals(await initiator.receiveEnd(), []);
-    await sending;
-    await served;
-    assert(harness.log.some((line) => line.includes("commands wait for an earlier one")));
-  }));
+for (const isImmediate of [false, true]) {
+  const what = isImmediate
+    ? "an immediate command that waits with a function"
+    : "a command that waits for a lost one";
+  Deno.test(`data for ${what} is bounded: with too much of it the connection ends`, () =>
+    withHarness({}, async (harness) => {
+      const { initiator, served } = harness.open();
+      await initiator.login({ targetName: nameOf(), keys: { InitialR2T: "No" } });
+      initiator.takeCmdSn();
+      if (isImmediate) {
+        const abort = { ...numbered(initiator, true), function: TaskManagement.abortTaskSet };
+        await initiator.send(taskManagementRequest({ ...abort, referencedTaskTag: NO_TAG }));
+      }
+      const request = numbered(initiator, isImmediate);
+      const write = { isFinal: false, reads: false, writes: true, lun: 0, expectedLength: 512 };
+      const piece = dataOut({
+        isFinal: false,
+        lun: 0,
+        initiatorTaskTag: request.initiatorTaskTag,
+        expStatSn: initiator.expStatSn,
+        dataSn: 0,
+        bufferOffset: 0,
+        data: new Uint8Array(),
+      });
+      const pieces = Array<RequestPdu>(Limits.heldCommandBytes / HELD_FRAME_BYTES).fill(piece);
+      const sending = initiator.send(scsiCommand({ ...request, ...write, cdb: write10(0, 1) }), ...pieces)
+        .catch(() => {});
+      assertEquals(await initiator.receiveEnd(), []);
+      await sending;
+      await served;
+      assert(harness.log.some((line) => line.includes("commands wait for an earlier one")));
+    }));
+}
 
 Deno.test("commands outside the window are ignored, whatever they are", () =>
   withSession(async (initiator, store) => {
@@ -686,6 +695,21 @@ Deno.test("text requests of an exchange are limited in keys, however many reques
     const text = encodeText([["X-one.more", ""]]);
     const last = textRequest({ ...numbered(initiator), isFinal: true, targetTransferTag, text });
     await assertRejectedWith(initiator, RejectReason.protocolError, last);
+  }));
+
+Deno.test("a text request with tag 0 in the middle of a text is rejected", () =>
+  withDiscovery(async (initiator) => {
+    const text = encodeText([["SendTargets", "All"]]);
+    const first = { ...numbered(initiator), isFinal: false, isContinued: true, text: text.subarray(0, 4) };
+    const { targetTransferTag } = await initiator.exchange(first.initiatorTaskTag, textRequest(first));
+    const rest = { isFinal: true, text: text.subarray(4) };
+    const stray = textRequest({ ...numbered(initiator, true), ...rest, targetTransferTag: 0 });
+    await initiator.send(stray);
+    const reject = await initiator.receive();
+    assertEquals([reject.opcode, reject.response], [Opcode.reject, RejectReason.protocolError]);
+    const last = { ...numbered(initiator), ...rest, targetTransferTag };
+    const answer = await initiator.exchange(last.initiatorTaskTag, textRequest(last));
+    assertEquals(decodeText(answer.data).length, 2, "the exchange goes on");
   }));
 
 Deno.test("a text response that is not final carries a tag, and a final one none (11.11)", () =>

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import type { ChapConfig } from "../../../lib/config/chap.ts";
 import { Secret } from "../../../lib/config/secret.ts";
 import { Limits } from "../../../lib/iscsi/limits.ts";
-import { chapHash, type ChapOptions, fromHexValue } from "../../support/initiator_chap.ts";
+import { answerChallenge, chapHash, type ChapOptions, fromHexValue } from "../../support/initiator_chap.ts";
 import { INITIATOR_NAME, ISID, LoginRefused, Stage } from "../../support/initiator_login.ts";
 import type { Pdu } from "../../support/initiator_pdu.ts";
 import type { Initiator } from "../../support/initiator.ts";
@@ -143,11 +143,33 @@ Deno.test("a whole login with CHAP, as pairs", () =>
     );
     assertEquals([third.flags, statusOf(third)], [0x81, "0000"]);
     const proof = chapHash("7", 32, BOX.secret, Uint8Array.of(0, 1, 2));
-    assertEquals(decodeText(third.data), [
-      ["TargetAlias", "a friendly name"],
-      ["CHAP_N", "box"],
-      ["CHAP_R", `0x${proof.toHex()}`],
-    ]);
+    assertEquals(decodeText(third.data), [["CHAP_N", "box"], ["CHAP_R", `0x${proof.toHex()}`]]);
+  }));
+
+Deno.test("the alias of a target that asks for CHAP comes after the keys of CHAP, in the operational stage", () =>
+  withHarness({ targets: [{ ...GUARDED, comment: "a friendly name" }] }, async (harness) => {
+    for (const nextStage of [Stage.operational, Stage.fullFeature]) {
+      const initiator = harness.connect();
+      await say(initiator, greeting(nameOf()), nextStage);
+      const challenge = decodeText((await say(initiator, [["CHAP_A", "5"]], nextStage)).data);
+      const proved = await say(initiator, answerChallenge(challenge, BOB), nextStage);
+      assertEquals(statusOf(proved), "0000");
+      // Nothing follows the security stage where the initiator leaves out the other one.
+      const alias: TextPairs = [["TargetAlias", "a friendly name"]];
+      assertEquals(decodeText(proved.data), nextStage === Stage.fullFeature ? alias : []);
+      if (nextStage === Stage.fullFeature) continue;
+      await initiator.send(loginRequest({
+        ...{ isTransit: true, currentStage: Stage.operational, nextStage: Stage.fullFeature, isid: ISID },
+        ...{
+          initiatorTaskTag: proved.initiatorTaskTag,
+          cmdSn: initiator.nextCmdSn,
+          expStatSn: initiator.expStatSn,
+        },
+        text: encodeText([]),
+      }));
+      const last = await initiator.receive();
+      assertEquals(decodeText(last.data), [...alias, ["MaxRecvDataSegmentLength", "262144"]]);
+    }
   }));
 
 Deno.test("0201: wrong secret, wrong name, no name, and a target that cannot prove itself", () =>

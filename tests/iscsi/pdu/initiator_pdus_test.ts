@@ -89,9 +89,11 @@ Deno.test("decodePdu() leaves the padding of an extended CDB out", () => {
 });
 
 Deno.test("decodePdu() reads the length of a bidirectional read, beside an extended CDB (11.2.2.4)", () => {
-  const pdu = decodePdu(extended(`01e10400 ${READ.slice(9)}`, "00050200 00010203 00040100 aabbcc00"));
-  assertEquals(pdu.kind === "scsiCommand" && [pdu.expectedDataIn, pdu.expectedDataOut], [0x10203, 0x200]);
-  assertEquals(pdu.kind === "scsiCommand" && [pdu.cdb.length, pdu.bidirectional], [19, true]);
+  for (const segments of ["00050200 00010203 00040100 aabbcc00", "00040100 aabbcc00 00050200 00010203"]) {
+    const pdu = decodePdu(extended(`01e10400 ${READ.slice(9)}`, segments));
+    assertEquals(pdu.kind === "scsiCommand" && [pdu.expectedDataIn, pdu.expectedDataOut], [0x10203, 0x200]);
+    assertEquals(pdu.kind === "scsiCommand" && [pdu.cdb.length, pdu.bidirectional], [19, true]);
+  }
 });
 
 Deno.test("decodePdu() expects to read nothing of a command both ways that does not say how much", () => {
@@ -109,6 +111,8 @@ Deno.test("decodePdu() takes additional header segments that are not what they s
     "00040200 00000000",
     "00050200 00000000 00000000",
     "00040100 aabbcc00 ffff0100",
+    "00020100 aa000000 00020100 aa000000",
+    "00050200 00000200 00050200 00000200",
   ];
   for (const segment of segments) {
     assertFormatError(extended(`01c10200 ${READ.slice(9)}`, segment));
@@ -121,6 +125,7 @@ Deno.test("decodePdu() names what is wrong with an additional header segment", (
     ["00060100 00000000", "segment of length 6 does not fit"],
     ["00010100", "segment of type 1 and length 1"],
     ["00050300 00000000", "segment of type 3 and length 5"],
+    ["00050200 00000200 00050200 00000400", "segment of type 2 and length 5 is invalid or repeated"],
   ] as const;
   for (const [segment, message] of faults) {
     const pdu = extended(`01c10200 ${READ.slice(9)}`, segment);

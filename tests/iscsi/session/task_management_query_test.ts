@@ -9,7 +9,7 @@ import { SlowStore } from "../../support/slow_store.ts";
 import { type Harness, withHarness } from "../../support/harness.ts";
 import { settle, until } from "../../support/until.ts";
 import { pattern } from "../../support/content.ts";
-import { beginSolicited, drain, sendSolicited } from "../../support/exchanges.ts";
+import { beginSolicited, drain, reserveOut, sendSolicited } from "../../support/exchanges.ts";
 
 const SIZE = 1024 * 1024;
 const BEN = { initiatorName: "iqn.2000-01.a:ben", isid: Uint8Array.of(0x80, 0, 0, 0, 0, 2), unitCount: 2 };
@@ -50,19 +50,6 @@ async function attentionOf(initiator: Initiator, lun: number): Promise<number> {
   return sense.code;
 }
 
-/** PERSISTENT RESERVE OUT with a basic parameter list. */
-async function reserveOut(
-  initiator: Initiator,
-  serviceAction: number,
-  { key = 0, newKey = 0, type = 0 }: { key?: number; newKey?: number; type?: number },
-): Promise<number> {
-  const cdb = Uint8Array.of(0x5f, serviceAction, type, 0, 0, 0, 0, 0, 24, 0);
-  const list = new Uint8Array(24);
-  list[7] = key;
-  list[15] = newKey;
-  return (await initiator.command({ cdb, write: list })).status;
-}
-
 Deno.test("the functions of RFC 7144 are for sessions that have negotiated iSCSIProtocolLevel 2", () =>
   withHarness({ targets: [{ stores: [new MemoryStore({ sizeBytes: SIZE })] }] }, async (harness) => {
     for (const keys of [{}, { iSCSIProtocolLevel: "1" }]) {
@@ -93,6 +80,22 @@ Deno.test("QUERY TASK says whether a task has not ended, without waiting for any
     assertEquals((await write.result()).status, ScsiStatus.good);
     assertEquals(await ask(), Response.complete);
   }));
+
+Deno.test("QUERY TASK with LUN 0 finds a task of any unit by its tag", () => {
+  const stores = [0, 1].map(() => new SlowStore(new MemoryStore({ sizeBytes: SIZE })));
+  return withHarness({ targets: [{ stores }] }, async (harness) => {
+    const initiator = await harness.logIn(LEVEL_2);
+    const read = await initiator.begin({ cdb: read10(0, 1), read: 512, lun: 1 });
+    await until(() => stores[1]!.pending.length === 1, "the read is under way");
+    const { initiatorTaskTag: referencedTaskTag } = read;
+    assertEquals(
+      await initiator.taskManagement(QUERY_TASK, { referencedTaskTag, lun: 0 }),
+      Response.succeeded,
+    );
+    stores[1]!.releaseAll();
+    assertEquals((await read.result()).status, ScsiStatus.good);
+  });
+});
 
 Deno.test("QUERY TASK of a task management request is rejected (RFC 7144, 6.3)", () =>
   withSlowUnit(async ({ store, harness }) => {

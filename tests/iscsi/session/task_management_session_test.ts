@@ -244,6 +244,23 @@ Deno.test("a target reset does not wait for commands that it has overtaken: they
     assertEquals((await first.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
   }));
 
+Deno.test("a target reset ends immediate commands that wait behind a function of its connection", () =>
+  withSlowSession(2, async ({ initiators, store, inner }) => {
+    const [first, second] = initiators as [Initiator, Initiator];
+    first.takeCmdSn();
+    const abort = watch(second.taskManagement(TaskManagement.abortTaskSet));
+    const write = { cdb: write10(8, 1), write: pattern(512), isImmediate: true };
+    (await second.begin(write)).forget();
+    const reset = second.taskManagement(TaskManagement.targetWarmReset);
+    await settle();
+    await first.send(acknowledgement(first));
+    await second.send(acknowledgement(second));
+    assertEquals([await reset, await abort.promise], [Response.functionComplete, Response.functionComplete]);
+    assertEquals([store.pending.length, inner.writeCount], [0, 0]);
+    const statuses = (await drain(second)).filter(({ opcode }) => opcode === Opcode.scsiResponse);
+    assertEquals(statuses, [], "the write has no status");
+  }));
+
 Deno.test("requests that wait for an overtaken command are bounded, and go with their connection", () =>
   withSlowSession(2, async ({ initiators, harness }) => {
     const [first, second] = initiators as [Initiator, Initiator];
@@ -286,6 +303,40 @@ for (const fn of [TaskManagement.abortTaskSet, TaskManagement.clearTaskSet]) {
       assertEquals((await result).status, ScsiStatus.good);
       assertEquals((await immediate.result()).status, ScsiStatus.good, "it was sent behind it as well");
       await assertSameBytes(contentOf(inner, 512, 512), pattern(512, 2));
+      assertEquals(await drain(first), [], "the write before it has no status");
+    }));
+}
+
+for (const fn of SETS.slice(0, 2)) {
+  Deno.test(`function ${fn} that waits ends no immediate command that its connection sent after it (11.5.1)`, () =>
+    withSlowSession(2, async ({ initiators, store, inner }) => {
+      const [first, second] = initiators as [Initiator, Initiator];
+      const overtaken = first.takeCmdSn();
+      const answer = watch(second.taskManagement(fn));
+      const data = pattern(2048, 2);
+      const immediate = { cdb: write10(8, 4), write: data, isImmediate: true };
+      const behind = await second.begin({ ...immediate, unsolicitedBytes: 2048, immediateDataBytes: 512 });
+      const result = behind.result();
+      const aborted = await second.begin({ ...immediate, cdb: write10(16, 4) });
+      aborted.forget();
+      await settle();
+      assertEquals([answer.isDone(), store.pending.length], [false, 0]);
+      const options = { referencedTaskTag: aborted.initiatorTaskTag, refCmdSn: aborted.cmdSn };
+      assertEquals(
+        await second.taskManagement(TaskManagement.abortTask, options),
+        Response.functionComplete,
+      );
+      await first.send(writePdu(first, overtaken));
+      await second.send(acknowledgement(second));
+      const isDone = (): boolean => {
+        store.releaseAll();
+        return answer.isDone() && inner.writeCount > 1;
+      };
+      await until(isDone, "the function is answered and the write done");
+      assertEquals(await answer.promise, Response.functionComplete);
+      assertEquals((await result).status, ScsiStatus.good);
+      await assertSameBytes(contentOf(inner, 8 * 512, 2048), data);
+      await assertSameBytes(contentOf(inner, 16 * 512, 2048), new Uint8Array(2048));
       assertEquals(await drain(first), [], "the write before it has no status");
     }));
 }

@@ -9,7 +9,7 @@ import { scsiCommand, TaskManagement, taskManagementRequest } from "../../suppor
 import { ScsiStatus, SenseKey } from "../../support/initiator_sense.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { SlowStore } from "../../support/slow_store.ts";
-import { type Harness, nameOf, withHarness } from "../../support/harness.ts";
+import { type Harness, nameOf, TEST_UNIT_READY, withHarness } from "../../support/harness.ts";
 import { settle, until } from "../../support/until.ts";
 import { assertSameBytes, contentOf, pattern } from "../../support/content.ts";
 import {
@@ -49,6 +49,28 @@ async function withSlowUnit(test: (slow: Slow) => Promise<void>): Promise<void> 
       store.releaseAll();
     },
   );
+}
+
+interface SlowUnits {
+  readonly store: Pick<SlowStore, "pending" | "releaseAll">;
+  readonly harness: Harness;
+  readonly media: readonly MemoryStore[];
+}
+
+/** Runs a test with a target of two slow LUNs, whose pending work is in one list. */
+async function withSlowUnits(test: (slow: SlowUnits) => Promise<void>): Promise<void> {
+  const media = [0, 1].map(() => new MemoryStore({ sizeBytes: SIZE }));
+  const stores = media.map((medium) => new SlowStore(medium));
+  const store = {
+    get pending() {
+      return stores.flatMap(({ pending }) => pending);
+    },
+    releaseAll: () => stores.forEach((slow) => slow.releaseAll()),
+  };
+  await withHarness({ targets: [{ stores }] }, async (harness) => {
+    await test({ media, store, harness });
+    store.releaseAll();
+  });
 }
 
 /** A promise, and whether it has resolved. */
@@ -141,6 +163,73 @@ Deno.test("ABORT TASK does not end a task of another unit, or one that is none",
     assertEquals((await read.result()).status, ScsiStatus.good);
     assertEquals(await initiator.taskManagement(abortTask, { referencedTaskTag }), Response.taskDoesNotExist);
   }));
+
+Deno.test("ABORT TASK with LUN 0 ends the task of its tag, waits for its writes, and the log says so once", () =>
+  withSlowUnits(async ({ store, media, harness }) => {
+    const initiator = await harness.logIn({ unitCount: 2 });
+    for (let block = 0; block < 2; block++) {
+      const write = await initiator.begin({ cdb: write10(block, 1), write: pattern(512), lun: 1 });
+      await until(() => store.pending.length === 1, "the write is under way");
+      const { initiatorTaskTag: referencedTaskTag } = write;
+      const abort = watch(initiator.taskManagement(TaskManagement.abortTask, { lun: 0, referencedTaskTag }));
+      await settle();
+      assertEquals(abort.isDone(), false, "the write may still reach the medium");
+      store.releaseAll();
+      assertEquals(await abort.promise, Response.functionComplete);
+      write.forget();
+      assertEquals(await drain(initiator), []);
+    }
+    assertEquals(media[0]!.writeCount, 0);
+    const overlooked = harness.events.filter(({ message }) => message.includes("overlooked"));
+    assertEquals(overlooked.map(({ level }) => level), ["debug"]);
+  }));
+
+Deno.test("ABORT TASK of a held command goes by its tag: RefCmdSN of another command harms neither", () =>
+  withHarness({ targets: [{ stores: [new MemoryStore({ sizeBytes: SIZE })] }] }, async (harness) => {
+    const initiator = await harness.logIn();
+    const missing = numbered(initiator);
+    const [first, second] = [
+      await initiator.begin({ cdb: write10(0, 1), write: pattern(512, 1) }),
+      await initiator.begin({ cdb: write10(1, 1), write: pattern(512, 2) }),
+    ];
+    const abort = (referencedTaskTag: number, refCmdSn: number): Promise<number> =>
+      initiator.taskManagement(TaskManagement.abortTask, { referencedTaskTag, refCmdSn });
+    assertEquals(
+      await abort(9999, second.cmdSn),
+      Response.taskDoesNotExist,
+      "another command has the number",
+    );
+    first.forget();
+    assertEquals(
+      await abort(first.initiatorTaskTag, serialAdd(first.cmdSn, -100)),
+      Response.functionComplete,
+    );
+    await initiator.send(scsiCommand({ ...missing, ...TEST_UNIT_READY }));
+    assertEquals((await initiator.receive()).initiatorTaskTag, missing.initiatorTaskTag);
+    assertEquals((await second.result()).status, ScsiStatus.good);
+    const { data } = await initiator.command({ cdb: read10(0, 2), read: 1024 });
+    await assertSameBytes(data, new Uint8Array([...new Uint8Array(512), ...pattern(512, 2)]));
+    assertEquals(await drain(initiator), []);
+  }));
+
+for (const fn of [TaskManagement.abortTaskSet, TaskManagement.clearTaskSet]) {
+  Deno.test(`function ${fn} ends what its connection sent before, however old its CmdSN, and the log says so`, () =>
+    withSlowUnits(async ({ store, harness }) => {
+      const initiator = await harness.logIn({ unitCount: 2 });
+      const write = await initiator.begin({ cdb: write10(0, 1), write: pattern(512) });
+      write.forget();
+      await until(() => store.pending.length === 1, "the write is under way");
+      const request = { ...numbered(initiator, true), function: fn, referencedTaskTag: NO_TAG };
+      await initiator.send(taskManagementRequest({ ...request, cmdSn: serialAdd(write.cmdSn, -3) }));
+      await settle();
+      store.releaseAll();
+      const { opcode, response } = await initiator.receive();
+      assertEquals([opcode, response], [Opcode.taskManagementResponse, Response.functionComplete]);
+      assertEquals(await drain(initiator), [], "the write has no status");
+      const overlooked = harness.events.filter(({ message }) => message.includes("overlooked"));
+      assertEquals(overlooked.map(({ level }) => level), ["debug"]);
+    }));
+}
 
 Deno.test("ABORT TASK of a command that has not come uses up its number; it is ignored when it comes (11.5.5)", () =>
   withHarness({ targets: [{ stores: [new MemoryStore({ sizeBytes: SIZE })] }] }, async (harness) => {

@@ -1,5 +1,6 @@
 /** Data on its way from the initiator (RFC 7143, 4.2.4, 11.4.7.2, 11.7 and 11.8), through the whole node. */
 import { assert, assertEquals } from "@std/assert";
+import { Limits } from "../../../lib/iscsi/limits.ts";
 import { FaultyStore } from "../../support/faulty_store.ts";
 import type { Initiator } from "../../support/initiator.ts";
 import { read10, testUnitReady, verify10, write10 } from "../../support/initiator_cdb.ts";
@@ -323,6 +324,39 @@ Deno.test("data for an R2T with LUN 0 is that of its command, whatever its LUN, 
   });
 });
 
+/** Two R2Ts of 1024 bytes each for a write of 4 blocks. */
+const TWO_BURSTS = { ...SOLICITED, MaxOutstandingR2T: "1", MaxBurstLength: "1024", FirstBurstLength: "1024" };
+
+Deno.test("a DataSN that continues from one R2T to the next is taken, and the log says so once", () =>
+  withHarness({}, async (harness) => {
+    const initiator = await harness.logIn({ keys: TWO_BURSTS });
+    for (let count = 0; count < 2; count++) {
+      const write = new ManualWrite(initiator, { blocks: 4 });
+      await write.command();
+      const { targetTransferTag: first } = await write.receive(Opcode.readyToTransfer);
+      await write.sendData(0, 512, { tag: first, isFinal: false });
+      await write.sendData(512, 1024, { tag: first, dataSn: 1 });
+      const { targetTransferTag: second } = await write.receive(Opcode.readyToTransfer);
+      await write.sendData(1024, 1536, { tag: second, dataSn: 2, isFinal: false });
+      await write.sendData(1536, 2048, { tag: second, dataSn: 3 });
+      assertEquals((await write.receive(Opcode.scsiResponse)).status, ScsiStatus.good);
+    }
+    const notes = harness.events.filter(({ message }) => message.includes("overlooked"));
+    assertEquals(notes.map(({ level }) => level), ["debug"]);
+  }));
+
+Deno.test("a DataSN that continues does not hide that the first PDUs of an R2T were lost", () =>
+  withSession(TWO_BURSTS, async (initiator) => {
+    const write = new ManualWrite(initiator, { blocks: 4 });
+    await write.command();
+    const { targetTransferTag: first } = await write.receive(Opcode.readyToTransfer);
+    await write.sendData(0, 1024, { tag: first });
+    const { targetTransferTag: second } = await write.receive(Opcode.readyToTransfer);
+    // The PDU with DataSN 0 and bytes 1024 to 1536 does not arrive.
+    await write.sendData(1536, 2048, { tag: second, dataSn: 1 });
+    await write.assertFailed(CRC_ERROR);
+  }));
+
 /** Faults of the only Data-Out that answers an R2T for bytes 0 to 1024. */
 const WRONG_DATA: Readonly<
   Record<string, readonly [start: number, end: number, options: Record<string, number>]>
@@ -376,6 +410,27 @@ Deno.test("a wrong DataSN or Buffer Offset in unsolicited data costs the command
     }
   }));
 
+Deno.test("unsolicited data with transfer tag 0 is taken, and the log says so once", () =>
+  withSession({ ...UNSOLICITED, MaxOutstandingR2T: "1" }, async (initiator, store, harness) => {
+    for (let count = 0; count < 2; count++) {
+      const write = new ManualWrite(initiator, { blocks: 6 });
+      await write.command({ immediate: 512, isFinal: false });
+      await write.sendData(512, 1024, { tag: 0, isFinal: false });
+      await write.sendData(1024, 2048, { tag: 0, dataSn: 1 });
+      const { targetTransferTag: tag } = await write.receive(Opcode.readyToTransfer);
+      await write.sendData(2048, 3072, { tag });
+      assertEquals((await write.receive(Opcode.scsiResponse)).status, ScsiStatus.good);
+      await assertSameBytes(contentOf(store, 0, 3072), write.data);
+    }
+    const overlooked = harness.events.filter(({ message }) => message.includes("overlooked"));
+    assertEquals(overlooked.map(({ level }) => level), ["debug"]);
+    const write = new ManualWrite(initiator, { blocks: 6 });
+    await write.command({ immediate: 2048 });
+    await write.receive(Opcode.readyToTransfer);
+    await write.sendData(2048, 3072, { tag: 0 });
+    await write.assertFailed(INCORRECT_AMOUNT);
+  }));
+
 Deno.test("a DataSN out of order shows that data was lost (7.9), and the first fault of a command counts", () =>
   withSession({ ...SOLICITED, MaxOutstandingR2T: "1" }, async (initiator, store) => {
     const rows = [
@@ -393,6 +448,30 @@ Deno.test("a DataSN out of order shows that data was lost (7.9), and the first f
       await write.assertFailed(code);
       assertEquals(store.writeCount - before, Object.keys(first).length === 0 ? 1 : 0);
     }
+  }));
+
+Deno.test("data without F at its end waits for F: an empty PDU brings it, or the command ends after 15 s", () =>
+  withSession({ ...SOLICITED, MaxOutstandingR2T: "1" }, async (initiator, store, harness) => {
+    for (const isCompleted of [true, false]) {
+      const write = new ManualWrite(initiator, { blocks: 2 });
+      await write.command();
+      const { targetTransferTag: tag } = await write.receive(Opcode.readyToTransfer);
+      await write.sendData(0, 1024, { tag, isFinal: false });
+      assertEquals(await drain(initiator), []);
+      if (isCompleted) {
+        await write.sendData(1024, 1024, { tag, dataSn: 1 });
+        assertEquals((await write.receive(Opcode.scsiResponse)).status, ScsiStatus.good);
+        continue;
+      }
+      for (let second = 0; second <= Limits.dataOutSilenceSeconds; second++) {
+        // Other commands of the session go on meanwhile.
+        assertEquals((await initiator.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
+        harness.clock.advance(1000);
+        await settle();
+      }
+      await write.assertFailed(CRC_ERROR);
+    }
+    await assertSameBytes(contentOf(store, 0, 1024), pattern(1024));
   }));
 
 Deno.test("a Target Transfer Tag that was not given costs the command, though nothing more comes", () =>

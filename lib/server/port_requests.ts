@@ -1,0 +1,77 @@
+import type { Config } from "../config/config.ts";
+import type { ServedSnapshot } from "../control/unit_problem.ts";
+import type { UnitReservations } from "../control/unit_reservations.ts";
+import { mergeSnapshots } from "./merge_snapshots.ts";
+import type { PortSupervisor } from "./port_supervisor.ts";
+import type { WorkerRequest } from "./worker_requests.ts";
+
+/** The requests to the workers of a server, which is one server to those that ask. */
+export class PortRequests {
+  readonly #supervisors: () => readonly PortSupervisor[];
+  readonly #config: () => Config;
+
+  constructor(supervisors: () => readonly PortSupervisor[], config: () => Config) {
+    this.#supervisors = supervisors;
+    this.#config = config;
+  }
+
+  /**
+   * Asks every worker, and returns the answers of those that answer.
+   *
+   * @throws {Error} (rejects) when none does; the message is for the user
+   */
+  async askAll<T>(ask: (supervisor: PortSupervisor) => Promise<T>): Promise<T[]> {
+    const able = this.#supervisors().filter(({ isResponsive }) => isResponsive);
+    if (able.length === 0) throw new Error("no target worker is running at the moment: try again");
+    const results = await Promise.allSettled(able.map(ask));
+    const answers = results.flatMap((result) => result.status === "fulfilled" ? [result.value] : []);
+    const [first] = results;
+    if (answers.length === 0 && first?.status === "rejected") throw first.reason;
+    return answers;
+  }
+
+  /**
+   * Returns the state of the node.
+   *
+   * @throws {Error} (rejects) when no worker answers
+   */
+  async snapshot(): Promise<ServedSnapshot> {
+    const snapshots = await this.askAll((supervisor) => supervisor.ask({ kind: "snapshot" }));
+    return mergeSnapshots(snapshots, this.#config());
+  }
+
+  /**
+   * Ends sessions, and returns those that existed.
+   *
+   * @throws {Error} (rejects) when no worker answers
+   */
+  async disconnect(
+    request: Omit<WorkerRequest & { kind: "disconnect" }, "kind">,
+  ): Promise<readonly number[]> {
+    return (await this.askAll((supervisor) => supervisor.ask({ kind: "disconnect", ...request }))).flat();
+  }
+
+  /**
+   * Returns the reservations of all logical units.
+   *
+   * @throws {Error} (rejects) when no worker answers
+   */
+  async reservations(): Promise<readonly UnitReservations[]> {
+    return (await this.askAll((supervisor) => supervisor.ask({ kind: "reservations" }))).flat();
+  }
+
+  /**
+   * Clears the reservations of a logical unit.
+   *
+   * @throws {Error} (rejects) when the worker that serves it does not answer or cannot
+   */
+  async clearReservations(unit: { readonly target: string; readonly lun: number }): Promise<null> {
+    const target = this.#config().targets.find(({ name }) => name === unit.target);
+    const supervisor = this.#supervisors().find(({ serving: { port } }) => port === target?.port);
+    if (target === undefined) throw new Error(`There is no LUN ${unit.lun} of [${unit.target}]`);
+    if (supervisor === undefined) {
+      throw new Error(`port ${target.port} is not served at the moment: try again`);
+    }
+    return await supervisor.ask({ kind: "clearReservations", ...unit });
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * Runs initiators that others wrote against the program from source, or the compiled file that `ISCSI_BINARY` names:
+ * `deno task field --only linux`. Prints a line for each scenario, and the totals; ends with exit code 1 when one
+ * failed. Under CI a scenario that cannot run here counts as failed.
+ */
+import { checkPattern, readOptions } from "../bench/options.ts";
+import { runScenarios } from "./runner.ts";
+import { SCENARIOS } from "./scenarios.ts";
+
+const OPTIONS = {
+  only: { value: "PATTERN", default: ".", help: "run the scenarios with such names", check: checkPattern },
+  list: { help: "print the scenarios and run none" },
+} as const;
+
+async function main(): Promise<number> {
+  const options = readOptions("deno task field [OPTIONS]", OPTIONS);
+  const wanted = new RegExp(options.only, "i");
+  const scenarios = SCENARIOS.filter(({ name }) => wanted.test(name));
+  if (options.list) {
+    for (const { name, proves } of scenarios) console.log(`${name}: ${proves}`);
+    return 0;
+  }
+  if (scenarios.length === 0) {
+    console.error(`No scenario has a name like "${options.only}"; --list prints them`);
+    return 2;
+  }
+  const isCi = Deno.env.get("CI") !== undefined;
+  const { passed, failed, skipped } = await runScenarios(scenarios, { isCi, print: console.log });
+  if (skipped > 0) console.log(`\n${skipped} cannot run here`);
+  console.log(`\n${passed} passed, ${failed} failed`);
+  return failed > 0 ? 1 : 0;
+}
+
+Deno.exit(await main());

@@ -1,0 +1,16 @@
+/** The scenarios that there are, in the order in which they run. */
+import { IPXE } from "./ipxe.ts";
+import { LIBISCSI } from "./libiscsi.ts";
+import { NMAP } from "./nmap.ts";
+import { QEMU } from "./qemu.ts";
+import type { Scenario } from "./scenario.ts";
+import { WIRESHARK } from "./wireshark.ts";
+
+/** Every scenario. Those that share a guest stand together. */
+export const SCENARIOS: readonly Scenario[] = [
+  ...IPXE,
+  ...QEMU,
+  ...LIBISCSI,
+  ...NMAP,
+  ...WIRESHARK,
+];

@@ -1,7 +1,10 @@
 import type { Command } from "./command.ts";
-import { type Option, type OptionName, OPTIONS } from "./options.ts";
+import { type Option, optionFlags, type OptionName, OPTIONS } from "./options.ts";
 
 const OPTION_ROWS: readonly Option[] = Object.values(OPTIONS);
+
+/** The options that name a server. */
+const PLACE_FLAGS = [OPTIONS.conf, OPTIONS.storage].flatMap(optionFlags);
 
 /** The functions that the completion uses. */
 const HELPERS = `# Removes the part before which bash cuts the word from what is proposed.
@@ -44,7 +47,7 @@ _iscsi() {
                 option=\${line[i]}
                 ((i + 1 == \${#line[@]} - 1)) && break
                 ((i++))
-                case $option in --conf | --storage) place+=("$option=\${line[i]}") ;; esac
+                case $option in ${PLACE_FLAGS.join(" | ")}) place+=("$option" "\${line[i]}") ;; esac
                 option=''
                 ;;
             ${flagsWith(({ isValueOptional }) => isValueOptional === true).join(" | ")})
@@ -90,7 +93,7 @@ function isValueMandatory({ value, isValueOptional }: Option): boolean {
 }
 
 function flagsWith(accepts: (option: Option) => boolean): string[] {
-  return OPTION_ROWS.filter(accepts).map(({ flag }) => `--${flag}`);
+  return OPTION_ROWS.filter(accepts).flatMap(optionFlags);
 }
 
 function flagsOf(options: readonly OptionName[]): string {
@@ -99,8 +102,10 @@ function flagsOf(options: readonly OptionName[]): string {
 
 /** Returns the cases of the options with choices, or with a file or folder as their value. */
 function optionCases(): string {
-  const choices = OPTION_ROWS.flatMap(({ flag, choices }) =>
-    choices === undefined ? [] : [`        --${flag}) words='${choices.join(" ")}' ;;`]
+  const choices = OPTION_ROWS.flatMap((option) =>
+    option.choices === undefined
+      ? []
+      : [`        ${optionFlags(option).join(" | ")}) words='${option.choices.join(" ")}' ;;`]
   );
   const paths = (value: string, action: string): string[] => {
     const flags = flagsWith((option) => option.value === value);

@@ -1,5 +1,5 @@
 import type { Command } from "./command.ts";
-import { type Option, type OptionName, OPTIONS } from "./options.ts";
+import { type Option, optionFlags, type OptionName, OPTIONS } from "./options.ts";
 
 /** Returns the completion of fish. */
 export function fishCompletion(commands: readonly Command[]): string {
@@ -14,9 +14,9 @@ function __iscsi_names
         switch $line[$i]
             case '--conf=*' '--storage=*'
                 set -a place $line[$i]
-            case --conf --storage
+            case ${[OPTIONS.conf, OPTIONS.storage].flatMap(optionFlags).join(" ")}
                 set -l next (math $i + 1)
-                set -q line[$next]; and set -a place $line[$i]=$line[$next]
+                set -q line[$next]; and set -a place $line[$i] $line[$next]
         end
     end
     $line[1] completion $argv $place 2>/dev/null
@@ -66,8 +66,14 @@ function optionLine(condition: string, name: OptionName): string {
   const option: Option = OPTIONS[name];
   return line(
     condition,
-    [`-l ${option.flag}`, ...valueWords(option), `-d ${quote(option.summary)}`].join(" "),
+    [...shortWords(option), `-l ${option.flag}`, ...valueWords(option), `-d ${quote(option.summary)}`].join(
+      " ",
+    ),
   );
+}
+
+function shortWords({ short }: Option): string[] {
+  return short === undefined ? [] : [`-s ${short}`];
 }
 
 function valueWords({ value, isValueOptional, choices }: Option): string[] {

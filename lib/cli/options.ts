@@ -7,6 +7,8 @@ import { LOG_FORMAT_NAMES } from "./log_format.ts";
 export interface Option {
   /** The name on the command line, without the dashes. */
   readonly flag: string;
+  /** The letter that stands for the name. */
+  readonly short?: string;
   /** The placeholder of the value; undefined when the option takes none. */
   readonly value?: string;
   /** The value may be omitted. */
@@ -74,7 +76,7 @@ export const OPTIONS = {
     choices: INIT_SYSTEMS,
     summary: "systemd, openrc or sysv; by default that of the box",
   },
-  help: { flag: "help", summary: "print this" },
+  help: { flag: "help", short: "h", summary: "print this" },
   version: { flag: "version", summary: "print the version" },
 } as const satisfies Record<string, Option>;
 
@@ -90,6 +92,11 @@ type OptionValue<Row extends Option> = Row extends { readonly value: string }
 export type OptionValues = {
   readonly [Name in OptionName]: OptionValue<typeof OPTIONS[Name]>;
 };
+
+/** Returns the words of a command line that are an option, the short one first. */
+export function optionFlags({ flag, short }: Option): string[] {
+  return [...(short === undefined ? [] : [`-${short}`]), `--${flag}`];
+}
 
 /** Formats an option for a usage. */
 export function optionSyntax({ flag, value, isValueOptional }: Option): string {

@@ -32,7 +32,9 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       ...OPTION_ENTRIES.filter(([, option]) => option.value !== undefined).map(([, { flag }]) => flag),
       "_",
     ],
-    alias: { [OPTIONS.help.flag]: "h" },
+    alias: Object.fromEntries(
+      OPTION_ENTRIES.flatMap(([, { flag, short }]) => short === undefined ? [] : [[flag, short]]),
+    ),
     unknown: (arg, key) => key === undefined || unknownOptions.push(arg) === 0,
   });
   const given: Readonly<Record<string, unknown>> = parsed;

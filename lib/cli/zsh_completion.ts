@@ -1,5 +1,5 @@
 import type { Command } from "./command.ts";
-import { type Option, type OptionName, OPTIONS } from "./options.ts";
+import { type Option, optionFlags, type OptionName, OPTIONS } from "./options.ts";
 
 /** Returns the completion of zsh, a file for a folder of its `fpath`. */
 export function zshCompletion(commands: readonly Command[]): string {
@@ -31,8 +31,8 @@ ${commands.map(commandCase).join("\n")}
 _iscsi_names() {
     local -a place names
     local option
-    for option in --conf --storage; do
-        (( \${+opt_args[$option]} )) && place+=("$option=\${(Q)opt_args[$option]}")
+    for option in ${[OPTIONS.conf, OPTIONS.storage].flatMap(optionFlags).join(" ")}; do
+        (( \${+opt_args[$option]} )) && place+=("$option" "\${(Q)opt_args[$option]}")
     done
     names=("\${(@f)$(\${(Q)program} completion "\${@[-1]}" "\${place[@]}" 2>/dev/null)}")
     compadd "\${@[1,-2]}" -a names
@@ -75,9 +75,15 @@ function argumentSpecs(taken: Command["arguments"]): string[] {
 function optionSpec(name: OptionName): string {
   const option: Option = OPTIONS[name];
   const summary = option.summary.replaceAll(/[\\[\]:]/g, "\\$&");
-  if (option.value === undefined) return quote(`--${option.flag}[${summary}]`);
   const colons = option.isValueOptional === true ? "::" : ":";
-  return quote(`--${option.flag}=[${summary}]${colons}${option.value}:${valueAction(option)}`);
+  const [equals, value] = option.value === undefined
+    ? ["", ""]
+    : ["=", `${colons}${option.value}:${valueAction(option)}`];
+  const rest = `[${summary}]${value}`;
+  const flag = `--${option.flag}${equals}`;
+  if (option.short === undefined) return quote(`${flag}${rest}`);
+  // One of the two excludes the other.
+  return `${quote(`(${optionFlags(option).join(" ")})`)}{-${option.short},${flag}}${quote(rest)}`;
 }
 
 function valueAction({ value, choices }: Option): string {

@@ -1,9 +1,9 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { basename, join } from "@std/path";
 import { COMMANDS } from "../../lib/cli/commands.ts";
 import { COMPLETIONS } from "../../lib/cli/completion.ts";
 import { SHELLS } from "../../lib/cli/completion_words.ts";
-import { type Option, type OptionName, OPTIONS } from "../../lib/cli/options.ts";
+import { type Option, optionFlags, type OptionName, OPTIONS } from "../../lib/cli/options.ts";
 import { Completer } from "../support/complete.ts";
 import { runToolOk, testWithTools } from "../support/tools.ts";
 import { type CommandRun, runCommand } from "./command_run.ts";
@@ -54,8 +54,9 @@ for (const shell of SHELLS) {
       for (const start of words.length === 0 ? [name] : words.map((word) => `${name} ${word}`)) {
         const call = `called/completion/${completes}`;
         assertEquals(await completer.propose(shell, `iscsi ${start} `), [call]);
-        for (const place of ["--conf=/c", "--conf /c"]) {
-          assertEquals(await completer.propose(shell, `iscsi ${start} ${place} `), [`${call}/--conf=/c`]);
+        for (const place of [...optionFlags(OPTIONS.conf).map((flag) => `${flag} /c`), "--conf=/c"]) {
+          const [proposal] = await completer.propose(shell, `iscsi ${start} ${place} `);
+          assertMatch(proposal ?? "", new RegExp(`^${call}/(--conf=/c|-c//c|--conf//c)$`));
         }
       }
     }

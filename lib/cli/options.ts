@@ -1,5 +1,6 @@
 import { DEFAULT_CONF_FILE } from "../config/config.ts";
 import { LOG_LEVELS } from "../iscsi/events/event_log.ts";
+import { INIT_SYSTEMS } from "./init_system.ts";
 import { LOG_FORMAT_NAMES } from "./log_format.ts";
 
 /** One option of the command line. */
@@ -65,6 +66,18 @@ export const OPTIONS = {
     choices: LOG_LEVELS,
     summary: "error, warning, info or debug",
   },
+  root: {
+    flag: "root",
+    value: "FOLDER",
+    default: "/",
+    summary: "the root of the box, such as a mounted image",
+  },
+  init: {
+    flag: "init",
+    value: "SYSTEM",
+    choices: INIT_SYSTEMS,
+    summary: "systemd, openrc or sysv; by default that of the box",
+  },
   help: { flag: "help", short: "h", summary: "print this" },
   version: { flag: "version", short: "V", summary: "print the version" },
 } as const satisfies Record<string, Option>;
@@ -81,6 +94,11 @@ type OptionValue<Row extends Option> = Row extends { readonly value: string }
 export type OptionValues = {
   readonly [Name in OptionName]: OptionValue<typeof OPTIONS[Name]>;
 };
+
+/** Returns the words of a command line that are an option, the short one first. */
+export function optionFlags({ flag, short }: Option): string[] {
+  return [...(short === undefined ? [] : [`-${short}`]), `--${flag}`];
+}
 
 /** Formats an option for a list of options: with its letter. */
 export function optionTerm(option: Option): string {

@@ -11,8 +11,8 @@ import { loadConfig } from "./load_config.ts";
 import type { OptionValues } from "./options.ts";
 import { systemdUnit, type UnitNeeds } from "./systemd_unit.ts";
 
-/** The path of the program where it runs from source. */
-const INSTALLED_PROGRAM = "/usr/local/sbin/iscsi";
+/** The path of the program where it is installed, and in the unit of one that runs from source. */
+export const INSTALLED_PROGRAM = "/usr/local/sbin/iscsi";
 
 const HOME_FOLDERS = ["/home", "/root", "/run/user"];
 const TEMPORARY_FOLDERS = ["/tmp", "/var/tmp"];

@@ -38,8 +38,11 @@ export interface ForgetPlan {
  * @param names paths: absolute, relative to the storage folder as in the conf, or to the current folder
  */
 export function planForget(config: Config, names: readonly string[]): ForgetPlan {
+  return planIn(survey(config), config, names);
+}
+
+function planIn(found: Survey, config: Config, names: readonly string[]): ForgetPlan {
   const { storage } = config;
-  const found = survey(config);
   if (found.recorded.kind !== "recorded") {
     const problem = `Cannot read "${identitiesFileOf(storage)}": ${found.recorded.reason}`;
     return { files: [], identities: new Map(), problems: [problem] };
@@ -59,6 +62,13 @@ export function planForget(config: Config, names: readonly string[]): ForgetPlan
     else files.push({ path, key, ...sizesOf(found.places.get(pathOfKey(storage, key))?.entry) });
   }
   return { files, identities, problems };
+}
+
+/** Returns the names of all files that may be deleted, as `planForget` takes them. */
+export function findForgettable(config: Config): readonly string[] {
+  const found = survey(config);
+  const names = found.recorded.kind === "recorded" ? [...found.recorded.identities.keys()] : [];
+  return planIn(found, config, names).files.map(({ key }) => key);
 }
 
 /** Returns the path that a shell completes; none without the right to the current folder. */

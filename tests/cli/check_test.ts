@@ -293,7 +293,12 @@ Deno.test("commands without a conf print the remedy and exit with 1", async () =
       'Cannot read "/scratch/none": it does not exist; create it, or name another with --conf FILE';
     for (const { name, options, arguments: args, isServer } of COMMANDS) {
       if (!options.includes("conf")) continue;
-      const line = [name, ...(args?.min === 1 ? ["x"] : []), "--conf", join(folder, "none")];
+      const line = [
+        name,
+        ...(args?.min === 1 ? [args.words?.at(-1) ?? "x"] : []),
+        "--conf",
+        join(folder, "none"),
+      ];
       assertEquals(await runCommand(line, folder), {
         stdout: "",
         stderr: `iscsi: ${message}\n`,

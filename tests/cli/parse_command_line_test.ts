@@ -17,6 +17,8 @@ const DEFAULTS = {
   version: false,
   storage: undefined,
   force: false,
+  root: "/",
+  init: undefined,
 };
 
 const build = COMMANDS.find((command) => command.name === "build")!;

@@ -178,8 +178,8 @@ Deno.test("iscsi drops the rights that a command does not need before its code r
 Deno.test("only the commands that change files, listen or reach the server may write or listen", () => {
   const withRight = (right: RightName): string[] =>
     COMMANDS.filter(({ rights }) => rights.includes(right)).map(({ name }) => name);
-  const changing = ["build", "serve", "reload", "status", "disconnect", "reservations", "demo"];
-  assertEquals(withRight("net"), changing);
-  assertEquals(withRight("write").filter((name) => name !== "forget"), changing);
+  const reaching = ["build", "serve", "reload", "status", "disconnect", "reservations", "completion", "demo"];
+  assertEquals(withRight("net"), reaching);
+  assertEquals(withRight("write").toSorted(), [...reaching, "forget", "install"].toSorted());
   assertEquals(withRight("run"), ["check", "build", "serve", "status", "forget", "demo"]);
 });

@@ -1,4 +1,7 @@
 /** The man pages agree with the program's own tables. */
+import { INIT_SYSTEMS } from "../../lib/cli/init_system.ts";
+import type { InstallReport } from "../../lib/cli/install.ts";
+import type { InstallAction } from "../../lib/cli/installation.ts";
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { COMMANDS } from "../../lib/cli/commands.ts";
@@ -86,6 +89,14 @@ Deno.test("iscsi(8) has every field of the JSON of check and build", () =>
     assertDocumented("check", await documentOf("check"));
     assertDocumented("build", await documentOf("build"));
   }));
+
+Deno.test("iscsi(8) has every field of the JSON of install, and every action", () => {
+  const actions: readonly InstallAction[] = ["install", "replace", "keep", "refuse"];
+  const files = actions.map((action) => ({ action, path: "" }));
+  assertDocumented("install", { init: "systemd", files, next: [] } satisfies InstallReport);
+  const words = COMMAND_PAGE.jsonWords("install");
+  assertEquals([...actions, ...INIT_SYSTEMS].filter((word) => !words.has(word)), []);
+});
 
 Deno.test("iscsi(8) has every field of the outcome of a reload, and every consequence", () => {
   const server = { holderPid: 1 };

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
-import { planForget } from "../../lib/provision/forget_plan.ts";
+import { findForgettable, planForget } from "../../lib/provision/forget_plan.ts";
 import { provision } from "../../lib/provision/provision.ts";
 import { StorageLock } from "../../lib/provision/storage_lock.ts";
 import { stateFolderOf } from "../../lib/provision/state_folder.ts";
@@ -32,6 +32,7 @@ Deno.test("planForget() finds unused files by every path that leads to them", ()
       );
     }
     assertEquals(planForget(config, ["b", join(storage, "b")]).files.length, 1);
+    assertEquals(findForgettable(config), ["b"]);
     const renamed = configOf(...confLines.with(0, `storage=${join(folder, "other-name")}`));
     assertEquals(planForget(renamed, ["b"]).problems, []);
   }));

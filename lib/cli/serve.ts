@@ -134,7 +134,12 @@ async function superviseUntilStopped(
     metrics.apply(config.metrics);
     await control.moveTo(config.storage);
   }
-  await using space = new SpaceWatch({ config: () => supervisor.serving.config, log, clock: systemClock });
+  await using space = new SpaceWatch({
+    config: () => supervisor.serving.config,
+    gauge: supervisor.gauge,
+    log,
+    clock: systemClock,
+  });
   const reloader = new Reloader({
     file,
     parse: () => parseFile(file, context),

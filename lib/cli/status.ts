@@ -80,7 +80,7 @@ class StatusView {
       const { config, storage } = this.#place;
       if (error.kind === "noServer" && config !== undefined) {
         const warnings = findOpenAccess(config, this.#context).map(({ message }) => message);
-        this.#print(reportDisk(config, recallSpace(config), warnings));
+        this.#print(reportDisk(config, await recallSpace(config), warnings));
       }
       this.#context.stderr.write(`iscsi: ${explainControlError(error, storage)}\n`);
       return EXIT_CODES.failed.code;

@@ -6,13 +6,15 @@ import { HelperGuard } from "../../lib/provision/helper_guard.ts";
 import { PROGRAMS_MAX } from "../../lib/provision/hole_programs.ts";
 import { HoleService } from "../../lib/server/hole_service.ts";
 import { RemotePunching } from "../../lib/server/remote_puncher.ts";
-import { measureSpace } from "../../lib/server/measure_space.ts";
+import { systemClock } from "../../lib/server/system.ts";
+import { SpaceGauge } from "../../lib/server/measure_space.ts";
 import { exists, guardWith } from "../provision/fallocate_stand_in.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { testWithTools } from "../support/tools.ts";
 import { FILE_BYTES, KeptLog, makeServed, pathOf, type Served } from "./_serving.ts";
 import { until } from "../support/until.ts";
 
+const gauge = new SpaceGauge(systemClock);
 const KIB4 = 4096;
 
 /** A service in a run of its own, which the test ends. */
@@ -55,7 +57,7 @@ testWithTools("HoleService makes holes in the files of the conf", ["fallocate"],
     {
       await using holes = await open(config, [b], log);
       assertEquals(holes.paths, [a]);
-      const before = measureSpace([a]).get(a)!;
+      const before = (await gauge.measure([a])).get(a)!;
       const result = await holes.punch(a, [
         { offset: 0, lengthBytes: KIB4 },
         { offset: FILE_BYTES / 2, lengthBytes: FILE_BYTES / 2 },
@@ -68,7 +70,7 @@ testWithTools("HoleService makes holes in the files of the conf", ["fallocate"],
         0xa5,
         0,
       ]);
-      assertEquals(before.usedBytes - measureSpace([a]).get(a)!.usedBytes, FILE_BYTES / 2 + KIB4);
+      assertEquals(before.usedBytes - (await gauge.measure([a])).get(a)!.usedBytes, FILE_BYTES / 2 + KIB4);
     }
     assertEquals([...Deno.readDirSync(join(storage, ".iscsi", "helpers"))], []);
     assertEquals(log.lines, []);

@@ -99,7 +99,7 @@ export function testOnFileSystem(
 }
 
 /** Returns the reason why a file system cannot be mounted here; undefined when it can. */
-function findObstacle(kind: FileSystemName): string | undefined {
+export function findObstacle(kind: FileSystemName): string | undefined {
   if (Deno.uid() !== 0) return "takes root";
   const isKnown = Deno.readTextFileSync("/proc/filesystems").includes(`\t${kind}\n`);
   if (!isKnown && !new Deno.Command("modprobe", { args: [kind] }).outputSync().success) {

@@ -40,11 +40,37 @@ export function install(commands: readonly Command[]): RunCommand {
   return (context, options) => Promise.resolve(installProgram(context, options, { program, commands }));
 }
 
-/** Installs a program; undefined stands for one that is not compiled. */
+/** The options of the command. */
+type InstallOptions = Pick<OptionValues, "root" | "init" | "dryRun">;
+
+/** A program to install; undefined stands for one that is not compiled. */
+interface InstalledProgram {
+  readonly program: string | undefined;
+  readonly commands: readonly Command[];
+}
+
+/** Installs a program, and reports it if its rights do not suffice for that. */
 export function installProgram(
+  context: Context,
+  options: InstallOptions,
+  installed: InstalledProgram,
+): ExitCode {
+  try {
+    return installAll(context, options, installed);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    context.stderr.write(
+      `iscsi: This program was compiled for one storage folder and cannot install: copy it to ` +
+        `${INSTALLED_PROGRAM}, and install the rest with a program that was compiled without options\n`,
+    );
+    return EXIT_CODES.failed.code;
+  }
+}
+
+function installAll(
   { stdout, stderr, json }: Context,
-  { root, init, dryRun }: Pick<OptionValues, "root" | "init" | "dryRun">,
-  { program, commands }: { readonly program: string | undefined; readonly commands: readonly Command[] },
+  { root, init, dryRun }: InstallOptions,
+  { program, commands }: InstalledProgram,
 ): ExitCode {
   const fail = (message: string): ExitCode => {
     stderr.write(`iscsi: ${message}\n`);
@@ -87,7 +113,7 @@ function perform(place: InstallPlace, fail: (message: string) => void): InstallR
       if (!isDryRun && (action === "install" || action === "replace")) write(file, place);
       files.push({ action, path });
     } catch (error) {
-      if (!(error instanceof Error)) throw error;
+      if (!(error instanceof Error) || error instanceof Deno.errors.NotCapable) throw error;
       fail(`Cannot install "${printable(join(root, path))}": ${reasonOf(error)}`);
       return undefined;
     }

@@ -174,3 +174,19 @@ Deno.test("iscsi install refuses to install the source, and into what is no fold
   assertEquals(installProgram(context, options, { program: "/bin/true", commands: COMMANDS }), 1);
   assertStringIncludes(text, '"/nowhere": it is no folder');
 });
+
+Deno.test({
+  name: "iscsi install of a program with few rights names the way that remains",
+  permissions: { read: false, write: false },
+  fn(): void {
+    let text = "";
+    const context = {
+      stdout: { write: (): void => {} },
+      stderr: { write: (part: string) => void (text += part) },
+      version: "",
+    };
+    const options = { root: "/", init: undefined, dryRun: false, json: false };
+    assertEquals(installProgram(context, options, { program: "/bin/true", commands: COMMANDS }), 1);
+    assertStringIncludes(text, "copy it to /usr/local/sbin/iscsi");
+  },
+});

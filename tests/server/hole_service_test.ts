@@ -184,7 +184,7 @@ testWithTools(
       const ranges = [0, 2 * KIB4].map((offset) => ({ offset, lengthBytes: KIB4 }));
       assertEquals(await holes.punch(path, ranges), "refused");
       assertEquals(log.lines.length, 1);
-      assertMatch(log.lines[0]!, /^warning: Cannot punch a hole in ".*": bad; /);
+      assertMatch(log.lines[0]!, /^warning: LUN 0 of \[a\]: Cannot punch a hole in ".*": bad; /);
     });
   },
 );
@@ -219,7 +219,7 @@ testWithTools("HoleService serves on without holes where no program can be run",
     assertEquals(holes.paths, []);
     const reason = `flock: cannot open lock file ${holes.guard.folder}/lock: No such file or directory`;
     const warnings = ["a", "b"].map((name) =>
-      `warning: Cannot release unused space of "${join(storage, name)}": ${reason}`
+      `warning: LUN 0 of [${name}]: Cannot release unused space of "${join(storage, name)}": ${reason}`
     );
     assertEquals(log.lines, warnings);
   });
@@ -313,7 +313,7 @@ testWithTools(
       assertEquals(await holes.punch(path, everything), "refused");
       assertEquals(Deno.readFileSync(path)[0], 0xa5);
       assertEquals(log.lines, [
-        `warning: Cannot punch a hole in "${path}": another file has taken its place; ` +
+        `warning: LUN 0 of [a]: Cannot punch a hole in "${path}": another file has taken its place; ` +
         "its unused space is not released; further failures are counted",
       ]);
       // The next worker opens what is there then.

@@ -10,7 +10,7 @@ import { ScsiStatus } from "../support/initiator_sense.ts";
 import { freePort } from "../support/server_process.ts";
 import { until, untilAsked } from "../support/until.ts";
 import { makeServed, pathOf } from "./_serving.ts";
-import { crash, logIn, servingOf, start } from "./_supervised.ts";
+import { crash, logIn, servingOf, start, testThatLeavesLocks } from "./_supervised.ts";
 import {
   assertGood,
   atPorts,
@@ -121,7 +121,7 @@ Deno.test("a worker that hangs is reported with its disk, and everything else go
     assertStringIncludes(running.log.lines.join("\n"), `port ${ports[0]} answers again, after `);
   }));
 
-Deno.test("a server ends in time while one of its workers hangs", async () => {
+testThatLeavesLocks("a server ends in time while one of its workers hangs", async () => {
   await withHangingPort(async ({ served, running, ports }) => {
     await using calm = await logIn(served, ports[1], { target: 1 });
     running.stop();

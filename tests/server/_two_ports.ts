@@ -128,16 +128,18 @@ export function exists(path: string): boolean {
 export interface Gate {
   readonly hang: () => Promise<void>;
   readonly release: () => void;
+  /** Ends the connection of the initiator whose write hangs. */
+  readonly leave: () => Promise<void>;
 }
 
 /** Runs a test while the worker of target `a` hangs in a write on its event loop. */
 export async function withHangingPort(
-  test: (two: TwoPorts, release: () => void) => Promise<void>,
+  test: (two: TwoPorts, gate: Gate) => Promise<void>,
   options: Pick<TwoPortsOptions, "clock" | "interfaces"> = {},
 ): Promise<void> {
-  await withGate(async (two, { hang, release }) => {
-    await hang();
-    await test(two, release);
+  await withGate(async (two, gate) => {
+    await gate.hang();
+    await test(two, gate);
   }, options);
 }
 
@@ -160,7 +162,7 @@ export async function withGate(
       await until(() => exists(`${gate}.reached`), "the write hangs");
     };
     try {
-      await test(two, { hang, release });
+      await test(two, { hang, release, leave: () => initiator.close() });
     } finally {
       release();
       await initiator.close();

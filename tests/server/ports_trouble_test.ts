@@ -75,7 +75,7 @@ Deno.test("a conf that arrives while a worker is restarted is served by the next
 Deno.test("a check of addresses does not lose the conf that a hanging worker has to follow", async () => {
   const clock = new AddressClock();
   let interfaces = [LOOPBACK];
-  await withHangingPort(async (two, release) => {
+  await withHangingPort(async (two, { release }) => {
     const { supervisor } = two.running;
     await until(() => supervisor.workers[0]!.state === "hanging", "it is noticed");
     await supervisor.reconfigure(commented(two, "late"));
@@ -108,7 +108,7 @@ Deno.test("a target that arrives at a worker that hangs delays no reload", () =>
 Deno.test("a worker without targets may hang: it stays until it answers", () => {
   const delays: readonly number[] = [SupervisorLimits.retirementCheckMs];
   const clock = clockWith((delayMs) => delays.includes(delayMs) ? 100 : delayMs);
-  return withHangingPort(async ({ served, serving, running: { supervisor }, ports }, release) => {
+  return withHangingPort(async ({ served, serving, running: { supervisor }, ports }, { release, leave }) => {
     await until(() => supervisor.workers[0]!.state === "hanging", "it is noticed");
     await supervisor.reconfigure({ ...serving, config: atPorts(served.config, [ports[1], ports[1]]) });
     await using calm = await logIn(served, ports[1], { target: 1 });
@@ -117,6 +117,7 @@ Deno.test("a worker without targets may hang: it stays until it answers", () => 
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     assertEquals(supervisor.workers.map(({ state }) => state), ["hanging", "running"]);
+    await leave();
     release();
     await using found = await connect(ports[1], "found", served, 0);
     await untilReady(found);

@@ -12,10 +12,10 @@ import { SpaceGauge } from "./measure_space.ts";
 import { mergeChanges } from "./merge_changes.ts";
 import { PortRequests } from "./port_requests.ts";
 import type { PortSupervisorOptions } from "./port_supervisor_options.ts";
+import { Retries } from "./retries.ts";
 import { SerialQueue } from "./serial_queue.ts";
 import { ServedPort } from "./served_port.ts";
 import type { Serving, WorkerLease, WorkerServing } from "./serving.ts";
-import { SupervisorLimits } from "./supervisor_limits.ts";
 
 /** The collaborators of a supervisor. */
 export interface SupervisorOptions extends
@@ -39,6 +39,7 @@ export class Supervisor {
   readonly #failed = new Map<number, string>();
   /** Ports whose workers may still change files; only the kernel can release what they have locked. */
   readonly #lost = new Set<ServedPort>();
+  readonly #retries: Retries;
   /** Changes of what is served, one at a time. */
   readonly #changes = new SerialQueue();
   readonly #ended = Promise.withResolvers<void>();
@@ -52,6 +53,7 @@ export class Supervisor {
     this.#options = options;
     this.#serving = options.serving;
     this.gauge = new SpaceGauge(options.clock);
+    this.#retries = new Retries(options.clock);
     this.requests = new PortRequests(() => this.#supervisors, () => this.#serving.config);
   }
 
@@ -212,7 +214,7 @@ export class Supervisor {
     } catch (error) {
       const message = `Cannot serve what has moved to port ${port}: ${errorMessage(error)}; ${AGAIN}`;
       this.#options.log.warning(message);
-      this.#options.clock.after(SupervisorLimits.retryMs, () => this.#admitArrivals());
+      this.#retries.later(() => this.#admitArrivals());
     }
   }
 
@@ -364,7 +366,7 @@ export class Supervisor {
     this.#failed.set(port, failure);
     this.#options.log.error(`Port ${port} is not served: ${failure}; ${AGAIN}`, { event: "workerEnded" });
     const retry = (): Promise<void> => this.#changes.run(() => Promise.resolve(this.#retryFailed()));
-    this.#options.clock.after(SupervisorLimits.retryMs, retry);
+    this.#retries.later(retry);
   }
 
   /** Starts to serve the ports of the conf that have failed, except those that the former worker may still change. */
@@ -388,6 +390,7 @@ export class Supervisor {
 
   #stop(): void {
     this.#isStopping = true;
+    this.#retries.cancel();
     for (const served of this.#ports.values()) served.stop();
     if (this.#ports.size === 0) this.#ended.resolve();
   }

@@ -107,12 +107,17 @@ export class TestWorkers {
   readonly started: Worker[] = [];
   readonly #programs: WorkerProgram[] = [];
   readonly #urls: readonly string[];
+  readonly #firstOf: ReadonlyMap<number, string>;
   /** Called before a worker is started. */
   onStart: () => void = () => {};
 
-  /** @param urls the programs of the first workers, relative to this folder */
-  constructor(urls: readonly string[] = []) {
+  /**
+   * @param urls the programs of the first workers, relative to this folder
+   * @param firstOf the programs of the first workers of ports, which start in any order
+   */
+  constructor(urls: readonly string[] = [], firstOf: ReadonlyMap<number, string> = new Map()) {
     this.#urls = urls;
+    this.#firstOf = firstOf;
   }
 
   /** Returns the first worker of a port. */
@@ -127,13 +132,18 @@ export class TestWorkers {
 
   readonly start = (program: WorkerProgram): Worker => {
     this.onStart();
-    const other = this.#urls[this.started.length];
+    const other = this.#urls[this.started.length] ?? this.#firstFor(program);
     this.#programs.push(program);
     const url = other === undefined ? program.url : new URL(other, import.meta.url).href;
     const worker = startWorker({ ...program, url });
     this.started.push(worker);
     return worker;
   };
+
+  #firstFor({ name }: WorkerProgram): string | undefined {
+    const isFirst = this.#programs.every((program) => program.name !== name);
+    return isFirst ? this.#firstOf.get(Number(/^target (\d+)$/.exec(name)?.[1])) : undefined;
+  }
 }
 
 /** Returns the system's clock with some delays changed. */

@@ -35,7 +35,7 @@ export interface TwoPorts {
 
 /** The parts of such a server that a test replaces. */
 export interface TwoPortsOptions {
-  /** The programs of the first workers. */
+  /** The programs of the first worker of each port. */
   readonly programs?: readonly string[];
   readonly clock?: Clock;
   readonly interfaces?: () => readonly InterfaceAddress[];
@@ -55,7 +55,7 @@ export async function withTwoPorts(
     const served = { ...made, config: atPorts(made.config, ports) };
     const { lease, ...others } = servingOf(served);
     const serving = { ...others, lease: { ...lease, end: () => Promise.resolve(onLeaseEnd()) } };
-    const workers = new TestWorkers(programs);
+    const workers = new TestWorkers([], new Map(programs.map((program, index) => [ports[index]!, program])));
     const running = start(served, { serving, clock, workers, interfaces });
     try {
       await until(() => running.readyCount() === 1, "it is ready");

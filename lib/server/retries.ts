@@ -1,7 +1,7 @@
 import type { Clock } from "../iscsi/clock.ts";
 import { SupervisorLimits } from "./supervisor_limits.ts";
 
-/** What a supervisor tries again after a pause, until it stops. */
+/** The attempts of a supervisor that are repeated after a pause, until it stops. */
 export class Retries {
   readonly #clock: Clock;
   /** Each cancels a retry to come. */

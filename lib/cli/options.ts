@@ -29,7 +29,8 @@ export const OPTIONS = {
     value: "FOLDER",
     summary: "the storage folder of the server, if the conf names another",
   },
-  force: { flag: "force", summary: "even end sessions, drop every target, replace a lost disk" },
+  force: { flag: "force", summary: "even end sessions, drop every target, replace a lost disk or a file" },
+  rate: { flag: "rate", value: "SIZE", summary: "at most this much in a second, such as 50MB" },
   dryRun: { flag: "dry-run", summary: "print the plan, and change nothing" },
   watch: {
     flag: "watch",

@@ -9,6 +9,7 @@ import { stateFolderOf } from "../provision/state_folder.ts";
 import { ControlEndpoint } from "../server/control_endpoint.ts";
 import { controlHandlers } from "../server/control_handlers.ts";
 import { collectMetrics } from "../server/collect_metrics.ts";
+import { CopyService } from "../server/copy_service.ts";
 import { MetricsService } from "../server/metrics_service.ts";
 import { Reloader } from "../server/reloader.ts";
 import { servingFrom } from "../server/serving.ts";
@@ -133,8 +134,9 @@ async function superviseUntilStopped(
     log,
     onApplied: takeOver,
   });
+  const copies = new CopyService({ supervisor, log, clock: systemClock });
   using control = new ControlEndpoint(
-    controlHandlers({ supervisor, reloader, space, interfaces: systemInterfaces, version }),
+    controlHandlers({ supervisor, reloader, space, copies, interfaces: systemInterfaces, version }),
     log,
     systemClock,
   );

@@ -32,6 +32,10 @@ export const CONTROL_REQUESTS = {
   reservations: { decode: decodeNothing, limitMs: 10_000 },
   /** Clears the reservations of a LUN. */
   clearReservations: { decode: decodeUnit, limitMs: 10_000 },
+  /** Preserves a LUN as it is now, until the client has copied it or disconnects. */
+  copy: { decode: decodeCopy, limitMs: 20 * 24 * 3_600_000 },
+  /** Reports the progress of a copy to the server, or its end. */
+  followCopy: { decode: decodeFollowCopy, limitMs: 60_000 },
   /** Reloads the conf. */
   reload: { decode: decodeReload, limitMs: 600_000 },
 } as const satisfies Record<string, RequestRow<unknown>>;
@@ -42,6 +46,8 @@ export interface ControlResults {
   readonly disconnect: DisconnectReport;
   readonly reservations: readonly UnitReservations[];
   readonly clearReservations: null;
+  readonly copy: CopyReport;
+  readonly followCopy: null;
   readonly reload: ReloadReport;
 }
 
@@ -123,6 +129,31 @@ function decodeUnit(parameters: unknown): UnitAddress {
   return { target, lun };
 }
 
+function decodeCopy(parameters: unknown): CopyRequest {
+  const { target, lun, destination, temporary } = isRecord(parameters) ? parameters : {};
+  const isTextOrNull = temporary === null || typeof temporary === "string";
+  if (
+    typeof target !== "string" || typeof lun !== "number" || typeof destination !== "string" || !isTextOrNull
+  ) {
+    throw new ControlError(
+      "broken",
+      'Parameters of "copy" must be texts "target", "destination" and "temporary", which may be null, and a number "lun"',
+    );
+  }
+  return { target, lun, destination, temporary };
+}
+
+function decodeFollowCopy(parameters: unknown): FollowCopyRequest {
+  const { copy, copiedBytes, isComplete } = isRecord(parameters) ? parameters : {};
+  if (typeof copy !== "number" || typeof copiedBytes !== "number" || typeof isComplete !== "boolean") {
+    throw new ControlError(
+      "broken",
+      'Parameters of "followCopy" must be numbers "copy", "copiedBytes" and a boolean "isComplete"',
+    );
+  }
+  return { copy, copiedBytes, isComplete };
+}
+
 function decodeReload(parameters: unknown): ReloadRequest {
   const { file, force, dryRun } = isRecord(parameters) ? parameters : {};
   if (typeof file !== "string" || typeof force !== "boolean" || typeof dryRun !== "boolean") {
@@ -165,4 +196,25 @@ export interface ReloadReport {
   readonly changes: readonly ReportedChange[];
   /** The change that needs `--force`, with the reason; null when none does. */
   readonly obstacle: string | null;
+}
+
+/** The copy of a LUN. */
+export interface CopyRequest extends UnitAddress {
+  /** The destination, for people. */
+  readonly destination: string;
+  /** The file that becomes the copy, empty and as long as the LUN; null when the copy is not a file. */
+  readonly temporary: string | null;
+}
+
+/** The progress of a copy. */
+export interface FollowCopyRequest {
+  readonly copy: number;
+  readonly copiedBytes: number;
+  /** All has been read: the server ends the copy, and answers when all old blocks are in the file. */
+  readonly isComplete: boolean;
+}
+
+/** The way in which a copy was made: the file shares the blocks of the LUN, or the client has copied them. */
+export interface CopyReport {
+  readonly kind: "shared" | "copied";
 }

@@ -55,7 +55,9 @@ export class AdaptiveStore extends StoreLayer {
    *
    * @returns a function that removes it again, at any time
    */
-  interpose<Layer extends BlockStore>(layerOf: (lower: BlockStore) => Layer): { layer: Layer; remove: () => void } {
+  interpose<Layer extends BlockStore>(
+    layerOf: (lower: BlockStore) => Layer,
+  ): { layer: Layer; remove: () => void } {
     const medium = this.lower;
     const layer = layerOf(medium);
     this.lower = layer;

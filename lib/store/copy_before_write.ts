@@ -42,6 +42,8 @@ export const PreservationLimits = {
 /** Chunks of one command whose old bytes are read at the same time. */
 const CHUNKS_AT_ONCE = 16;
 
+const NO_SPACE = "old blocks of the disk take more space than is left for them";
+
 /** The other stores and the collaborators of a preservation. */
 export interface PreservationOptions {
   /** Keeps the old bytes. It reads as zeros before. */
@@ -52,6 +54,8 @@ export interface PreservationOptions {
   readonly after: (delayMs: number, callback: () => void) => () => void;
   /** Called when the preservation fails, with the reason as a clause. */
   readonly onFailed: (reason: string) => void;
+  /** The most bytes that are kept: the space that the copy may take. */
+  readonly keptBytesMax?: number;
   readonly limits?: Readonly<Record<keyof typeof PreservationLimits, number>>;
 }
 
@@ -73,6 +77,7 @@ export class CopyBeforeWrite extends StoreLayer {
   /** The promises of old bytes that are being kept. */
   readonly #keeping = new Set<Promise<void>>();
   #bufferedBytes = 0;
+  #keptBytes = 0;
   #room = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<void>();
   #hasEnded = false;
@@ -159,8 +164,10 @@ export class CopyBeforeWrite extends StoreLayer {
   /** Resolves when the chunks of ranges may change. After a limit the preservation fails, and they may. */
   async #preserve(ranges: readonly ByteRange[]): Promise<void> {
     const { waitMs } = this.#limits;
-    const cancel = this.#options.after(waitMs, () =>
-      this.fail(`a change of the disk has waited ${waitMs / 1000} s for its old blocks to be saved`));
+    const cancel = this.#options.after(
+      waitMs,
+      () => this.fail(`a change of the disk has waited ${waitMs / 1000} s for its old blocks to be saved`),
+    );
     const saved = this.#saveAll(ranges);
     await Promise.race([saved, this.#ended.promise]);
     cancel();
@@ -211,6 +218,8 @@ export class CopyBeforeWrite extends StoreLayer {
       await this.#releaseAs(chunk, ChunkState.kept);
       return false;
     }
+    this.#keptBytes += lengthBytes;
+    if (this.#keptBytes > (this.#options.keptBytesMax ?? Infinity)) throw new Error(NO_SPACE);
     await this.#releaseAs(chunk, ChunkState.changed);
     const keeping = this.#keep(chunk, offset, old);
     this.#keeping.add(keeping);

@@ -21,7 +21,8 @@ interface Preserved {
 
 function preserve(
   store: BlockStore,
-  { keep = new MemoryStore({ sizeBytes: SIZE }) as BlockStore, bufferedBytes = 1024 ** 2, after = setTimer } = {},
+  { keep = new MemoryStore({ sizeBytes: SIZE }) as BlockStore, bufferedBytes = 1024 ** 2, after = setTimer } =
+    {},
 ): Preserved {
   const map = new MemoryStore({ sizeBytes: chunksOf(store.sizeBytes) });
   const failures: string[] = [];

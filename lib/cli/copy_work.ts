@@ -1,0 +1,193 @@
+/** The work of `iscsi copy`: from a disk that a server serves or that nothing uses, to a file or a stream. */
+import { delay } from "../base/delay.ts";
+import type { ControlClient } from "../control/control_client.ts";
+import type { UnitAddress } from "../control/control_requests.ts";
+import { type CopyStart, decodeCopyStart } from "../control/copy_start.ts";
+import { type CopyDestination, copyDisk, type Preserved } from "../provision/copy/copy_disk.ts";
+import { lockForCopy } from "../provision/copy/copy_lock.ts";
+import { CopyPace } from "../provision/copy/copy_pace.ts";
+import { roomForCopy } from "../provision/copy/copy_room.ts";
+import { findDataExtents } from "../provision/copy/data_extents.ts";
+import { ByteStream, SparseFile } from "../provision/copy/destinations.ts";
+import { OpenFile, PreservedFiles } from "../provision/copy/open_file.ts";
+import { shareBlocks } from "../provision/copy/share_blocks.ts";
+import { TemporaryFile } from "../provision/copy/temporary_file.ts";
+import { ProvisionError } from "../provision/provision_error.ts";
+import { formatSize } from "../config/size.ts";
+
+/** The share of the time in which a copy works beside a running server. */
+const SHARE_BESIDE_SERVER = 0.5;
+
+/** A copy to make. */
+export interface CopyWork {
+  /** The path of the source, for messages and where nothing serves it. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** The LUN and the server that serves it; undefined when none does. */
+  readonly served: { readonly client: ControlClient; readonly unit: UnitAddress } | undefined;
+  /** True if any server runs on the storage folder. */
+  readonly isBesideServer: boolean;
+  readonly destination:
+    | { readonly kind: "file"; readonly path: string; readonly sizeBytes: number; readonly replaces: boolean }
+    | { readonly kind: "stream"; readonly write: (bytes: Uint8Array) => Promise<number> };
+  /** The destination, for people. */
+  readonly label: string;
+  readonly bytesPerSecond: number | undefined;
+  readonly onProgress: (copiedBytes: number) => void;
+  readonly signal: AbortSignal;
+}
+
+/** The way in which a copy was made. */
+export interface CopyResult {
+  readonly kind: "shared" | "copied";
+  /** The space that the copy takes; null for a stream and where the blocks are shared. */
+  readonly allocatedBytes: number | null;
+}
+
+/**
+ * Makes a copy.
+ *
+ * @throws {Error} (rejects) when it fails; the destination is unchanged then
+ */
+export async function makeCopy(work: CopyWork): Promise<CopyResult> {
+  const { destination } = work;
+  if (destination.kind === "stream") return await copyTo(work, undefined, new ByteStream(destination.write));
+  using temporary = TemporaryFile.create(destination.path, work.sizeBytes);
+  const file = new SparseFile(temporary.file, () => assertRoom(temporary.path));
+  const { kind } = await copyTo(work, temporary, file);
+  temporary.file.truncateSync(destination.sizeBytes);
+  work.signal.throwIfAborted();
+  const { blocks } = temporary.file.statSync();
+  await temporary.place(destination.replaces);
+  return { kind, allocatedBytes: kind === "shared" ? null : (blocks ?? 0) * 512 };
+}
+
+async function copyTo(
+  work: CopyWork,
+  temporary: TemporaryFile | undefined,
+  destination: CopyDestination,
+): Promise<CopyResult> {
+  return work.served === undefined
+    ? await copyUnused(work, temporary, destination)
+    : await copyServed(work, work.served, { temporary, destination });
+}
+
+/** Copies a file that no server serves. */
+async function copyUnused(
+  work: CopyWork,
+  temporary: TemporaryFile | undefined,
+  destination: CopyDestination,
+): Promise<CopyResult> {
+  using _lock = lockForCopy(work.path, "source");
+  if (temporary !== undefined && await shareBlocks(work.path, temporary.path)) {
+    return { kind: "shared", allocatedBytes: null };
+  }
+  temporary?.file.truncateSync(0);
+  temporary?.file.truncateSync(work.sizeBytes);
+  await copyBlocks(work, { source: work.path, destination, preserved: undefined, temporary });
+  return { kind: "copied", allocatedBytes: null };
+}
+
+/** Copies a LUN that a server serves, which preserves its content meanwhile. */
+async function copyServed(
+  work: CopyWork,
+  { client, unit }: NonNullable<CopyWork["served"]>,
+  ends: { readonly temporary: TemporaryFile | undefined; readonly destination: CopyDestination },
+): Promise<CopyResult> {
+  const { temporary, destination } = ends;
+  // Aborted when the server ends the copy, and when this command does.
+  const stop = new AbortController();
+  const { signal } = stop;
+  const onInterrupt = (): void => stop.abort(work.signal.reason);
+  work.signal.addEventListener("abort", onInterrupt, { once: true });
+  const started = Promise.withResolvers<CopyStart | undefined>();
+  const parameters = { ...unit, destination: work.label, temporary: temporary?.path ?? null };
+  const onMessage = (message: string): void => started.resolve(decodeCopyStart(message));
+  const ended = client.request("copy", parameters, onMessage, signal);
+  ended.then(() => started.resolve(undefined), (error) => {
+    started.reject(error);
+    stop.abort(error);
+  });
+  try {
+    const start = await started.promise;
+    if (start === undefined) return { kind: "shared", allocatedBytes: null };
+    using preserved = new PreservedFiles(start, temporary !== undefined, work.sizeBytes);
+    const report = (copiedBytes: number, isComplete: boolean): Promise<null> =>
+      client.request("followCopy", { copy: start.copy, copiedBytes, isComplete });
+    const onProgress = reporter(work.onProgress, (bytes) => void report(bytes, false).catch(() => {}));
+    await copyBlocks({ ...work, signal, onProgress }, {
+      source: start.source,
+      destination,
+      preserved,
+      temporary,
+    });
+    await report(work.sizeBytes, true);
+    await ended;
+    return { kind: "copied", allocatedBytes: null };
+  } finally {
+    work.signal.removeEventListener("abort", onInterrupt);
+    stop.abort(new Error("the copy has ended"));
+  }
+}
+
+/** Milliseconds between two reports of the progress to the server. */
+const REPORT_MS = 1000;
+
+/** Returns a function that passes progress on, and every second to the server as well. */
+function reporter(
+  onProgress: (copiedBytes: number) => void,
+  report: (copiedBytes: number) => void,
+): (copiedBytes: number) => void {
+  let reportedMs = performance.now();
+  return (copiedBytes) => {
+    onProgress(copiedBytes);
+    if (performance.now() - reportedMs < REPORT_MS) return;
+    reportedMs = performance.now();
+    report(copiedBytes);
+  };
+}
+
+/** The parts of a copy of blocks. */
+interface BlockCopy {
+  readonly source: string;
+  readonly destination: CopyDestination;
+  readonly preserved: Preserved | undefined;
+  readonly temporary: TemporaryFile | undefined;
+}
+
+async function copyBlocks(
+  { sizeBytes, bytesPerSecond, isBesideServer, onProgress, signal }: CopyWork,
+  { source: path, destination, preserved, temporary }: BlockCopy,
+): Promise<void> {
+  using source = new OpenFile(path);
+  const extents = await findDataExtents(path);
+  if (temporary !== undefined && extents !== undefined) {
+    const neededBytes = extents.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
+    assertRoom(temporary.path, neededBytes);
+  }
+  const share = bytesPerSecond === undefined && isBesideServer ? SHARE_BESIDE_SERVER : 1;
+  const pace = new CopyPace({ bytesPerSecond, share, now: () => performance.now(), sleep: delay });
+  await copyDisk({
+    source,
+    sizeBytes,
+    extents,
+    preserved,
+    destination,
+    pace: (bytes) => pace.rest(bytes),
+    onProgress,
+    signal,
+  });
+}
+
+/** @throws {ProvisionError} when a copy would fill the file system of a path, on which disks may need space */
+function assertRoom(path: string, neededBytes = 0): void {
+  const room = roomForCopy(path);
+  if (room >= neededBytes) return;
+  const needed = neededBytes === 0 ? "" : `, the copy needs ${formatSize(neededBytes)}`;
+  throw new ProvisionError(
+    `Cannot copy: the file system of "${path}" has ${
+      formatSize(Math.max(0, Math.floor(room)))
+    } left for it ` +
+      `(1% stays free)${needed}; free space or choose another folder`,
+  );
+}

@@ -1,0 +1,169 @@
+/**
+ * Copies a disk in pieces. Beside a running server it shares a map with it: a byte for each chunk, which says whether
+ * the server has kept the old bytes of the chunk because they were changed (see `CopyBeforeWrite`).
+ */
+import { zeroRuns } from "../../bytes/zero_runs.ts";
+import type { ByteRange } from "../../store/byte_range.ts";
+import { CHUNK_BYTES, ChunkState } from "../../store/copy_before_write.ts";
+import { delay } from "../../base/delay.ts";
+
+/** Bytes that are read at a time. */
+const PIECE_BYTES = 16 * CHUNK_BYTES;
+
+/** Bytes of a hole that are passed at a time. */
+const HOLE_BYTES = 1024 * PIECE_BYTES;
+
+/** Bytes after which the destination is put on stable storage, so that little is left for the end. */
+const SYNC_BYTES = 64 * 1024 * 1024;
+
+/** Milliseconds between two looks at a chunk whose old bytes are about to be kept. */
+const LOOK_MS = 5;
+
+/** A file that is read at any offset. */
+export interface ReadableFile {
+  /** @throws {Error} when not all of `into` can be filled */
+  read(offset: number, into: Uint8Array): void;
+}
+
+/** The map and the old bytes that a running server shares. */
+export interface Preserved {
+  readonly keep: ReadableFile;
+  /** The kept bytes are in the destination already. */
+  readonly isDestination: boolean;
+  /** Returns the states of chunks. */
+  states(firstChunk: number, count: number): Uint8Array;
+  /** Marks chunks that are copied. */
+  markCopied(firstChunk: number, count: number): void;
+}
+
+/** A destination, which receives all bytes in ascending order. */
+export interface CopyDestination {
+  write(offset: number, bytes: Uint8Array): Promise<void>;
+  /** Makes bytes zero. */
+  writeZeros(offset: number, lengthBytes: number): Promise<void>;
+  /** Puts what was written on stable storage. */
+  sync(): Promise<void>;
+}
+
+/** A copy to make. */
+export interface DiskCopy {
+  readonly source: ReadableFile;
+  readonly sizeBytes: number;
+  /** The ranges of the source that take space; undefined when that is unknown. */
+  readonly extents: readonly ByteRange[] | undefined;
+  /** Undefined when nothing changes the source. */
+  readonly preserved: Preserved | undefined;
+  readonly destination: CopyDestination;
+  /** Waits as long as the rate requires after this many bytes were read or written. */
+  readonly pace: (bytes: number) => Promise<void>;
+  readonly onProgress: (copiedBytes: number) => void;
+  /** Aborted to end the copy, with the reason. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Copies all of a disk.
+ *
+ * @throws {Error} (rejects) when reading or writing fails, or with the reason of the signal
+ */
+export async function copyDisk(copy: DiskCopy): Promise<void> {
+  let unsyncedBytes = 0;
+  for (const piece of piecesOf(copy)) {
+    copy.signal.throwIfAborted();
+    const movedBytes = await copyPiece(copy, piece);
+    const chunk = piece.offset / CHUNK_BYTES;
+    copy.preserved?.markCopied(chunk, Math.ceil(piece.lengthBytes / CHUNK_BYTES));
+    copy.onProgress(piece.offset + piece.lengthBytes);
+    unsyncedBytes += movedBytes;
+    if (unsyncedBytes >= SYNC_BYTES) {
+      await copy.destination.sync();
+      unsyncedBytes = 0;
+    }
+    await copy.pace(movedBytes);
+  }
+}
+
+interface Piece extends ByteRange {
+  readonly isHole: boolean;
+}
+
+/** Divides a disk into pieces that begin at chunks: small ones of data, large ones of holes. */
+function* piecesOf({ sizeBytes, extents }: Pick<DiskCopy, "sizeBytes" | "extents">): Generator<Piece> {
+  for (const { offset, lengthBytes, isHole } of stretchesOf(sizeBytes, extents)) {
+    const most = isHole ? HOLE_BYTES : PIECE_BYTES;
+    const end = offset + lengthBytes;
+    for (let at = offset; at < end; at += most) {
+      yield { offset: at, lengthBytes: Math.min(most, end - at), isHole };
+    }
+  }
+}
+
+/** Returns the data and the holes of a disk in turn, rounded to chunks: a chunk with data in it is data. */
+function* stretchesOf(sizeBytes: number, extents: DiskCopy["extents"]): Generator<Piece> {
+  let done = 0;
+  for (const { offset, lengthBytes } of extents ?? [{ offset: 0, lengthBytes: sizeBytes }]) {
+    const start = Math.max(done, offset - offset % CHUNK_BYTES);
+    const end = Math.min(Math.ceil((offset + lengthBytes) / CHUNK_BYTES) * CHUNK_BYTES, sizeBytes);
+    if (end <= start) continue;
+    if (start > done) yield { offset: done, lengthBytes: start - done, isHole: true };
+    yield { offset: start, lengthBytes: end - start, isHole: false };
+    done = end;
+  }
+  if (done < sizeBytes) yield { offset: done, lengthBytes: sizeBytes - done, isHole: true };
+}
+
+/** Copies a piece; returns the number of bytes that were read or written. */
+async function copyPiece(copy: DiskCopy, { offset, lengthBytes, isHole }: Piece): Promise<number> {
+  const { source, preserved } = copy;
+  const bytes = new Uint8Array(isHole ? 0 : lengthBytes);
+  if (!isHole) source.read(offset, bytes);
+  // Only after reading: a chunk that is unchanged now was unchanged when it was read.
+  const states = preserved?.states(offset / CHUNK_BYTES, Math.ceil(lengthBytes / CHUNK_BYTES));
+  let movedBytes = bytes.length;
+  for (const { start, end, isKept } of stateRuns(states, lengthBytes)) {
+    if (isKept) movedBytes += await copyKept(copy, offset + start, end - start);
+    else if (isHole) await copy.destination.writeZeros(offset + start, end - start);
+    else await writeRuns(copy.destination, offset + start, bytes.subarray(start, end));
+  }
+  return movedBytes;
+}
+
+/** Divides a piece by the states of its chunks. */
+function stateRuns(
+  states: Uint8Array | undefined,
+  lengthBytes: number,
+): { start: number; end: number; isKept: boolean }[] {
+  const runs: { start: number; end: number; isKept: boolean }[] = [];
+  if (states === undefined) return [{ start: 0, end: lengthBytes, isKept: false }];
+  for (const [chunk, state] of states.entries()) {
+    const end = Math.min((chunk + 1) * CHUNK_BYTES, lengthBytes);
+    const isKept = state !== ChunkState.unchanged;
+    const last = runs.at(-1);
+    if (last?.isKept === isKept) last.end = end;
+    else runs.push({ start: chunk * CHUNK_BYTES, end, isKept });
+  }
+  return runs;
+}
+
+/** Copies the old bytes of chunks that were changed; returns their number. */
+async function copyKept(copy: DiskCopy, offset: number, lengthBytes: number): Promise<number> {
+  const { keep, isDestination, states } = copy.preserved!;
+  if (isDestination) return 0;
+  for (let at = offset; at < offset + lengthBytes; at += CHUNK_BYTES) {
+    while (states(at / CHUNK_BYTES, 1)[0] === ChunkState.changed) {
+      copy.signal.throwIfAborted();
+      await delay(LOOK_MS, copy.signal);
+    }
+    const old = new Uint8Array(Math.min(CHUNK_BYTES, offset + lengthBytes - at));
+    keep.read(at, old);
+    await writeRuns(copy.destination, at, old);
+  }
+  return lengthBytes;
+}
+
+async function writeRuns(destination: CopyDestination, offset: number, bytes: Uint8Array): Promise<void> {
+  for (const { start, end, isZero } of zeroRuns(bytes)) {
+    if (isZero) await destination.writeZeros(offset + start, end - start);
+    else await destination.write(offset + start, bytes.subarray(start, end));
+  }
+}

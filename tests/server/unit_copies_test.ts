@@ -8,7 +8,10 @@ import { chunksOf } from "../../lib/store/copy_before_write.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { fallocatePuncher } from "../support/fallocate_puncher.ts";
 import { Initiator } from "../support/initiator.ts";
-import { testUnitReady } from "../support/initiator_cdb.ts";
+import { testUnitReady, write10 } from "../support/initiator_cdb.ts";
+import { Opcode } from "../support/initiator_pdu.ts";
+import { scsiCommand } from "../support/initiator_request.ts";
+import { numbered } from "../support/exchanges.ts";
 import { History, RecordWriter, SLOT_BYTES, verifyCopy } from "../support/record_writers.ts";
 import { numberFromEnvironment, Random } from "../support/seeded_random.ts";
 import { FILE_BYTES, KeptLog, makeServed, pathOf } from "./_serving.ts";
@@ -92,7 +95,7 @@ async function connect(server: TargetServer, number: number): Promise<Initiator>
 
 Deno.test("UnitCopies: every copy is the disk at one point of the order of acknowledgements", async () => {
   const seed = numberFromEnvironment("COPY_SEED", Date.now() >>> 0);
-  const copies = numberFromEnvironment("COPY_COUNT", 40);
+  const copies = numberFromEnvironment("COPY_COUNT", 20);
   const random = new Random(seed);
   const slots = FILE_BYTES / SLOT_BYTES / WRITERS;
   await withServer(async (server, path, folder) => {
@@ -163,5 +166,31 @@ Deno.test("UnitCopies.hold() lets no command at the medium end before unhold()",
     writer.stop();
     await running;
     await initiator.close();
+  });
+});
+
+Deno.test("UnitCopies.begin() waits for a write that has begun", async () => {
+  await withServer(async (server, _path, folder) => {
+    const initiator = await connect(server, 1);
+    // Some of its data arrives, and the rest does not.
+    await initiator.send(scsiCommand({
+      ...numbered(initiator),
+      isFinal: true,
+      reads: false,
+      writes: true,
+      lun: 0,
+      expectedLength: 1024 * 1024,
+      cdb: write10(0, 2048),
+      data: new Uint8Array(4096).fill(9),
+    }));
+    assertEquals((await initiator.receive()).opcode, Opcode.readyToTransfer);
+    let hasBegun = false;
+    const begun = server.copies.begin(1, server.unitOf(UNIT), makeFiles(folder, 1), undefined)
+      .then(() => hasBegun = true);
+    await delay(50);
+    assertEquals(hasBegun, false);
+    await initiator.close();
+    await begun;
+    assertEquals(await server.copies.end(1), null);
   });
 });

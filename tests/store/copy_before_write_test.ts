@@ -1,7 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { AdaptiveStore } from "../../lib/store/adaptive_store.ts";
 import type { BlockStore } from "../../lib/store/block_store.ts";
-import { CHUNK_BYTES, chunksOf, ChunkState, CopyBeforeWrite } from "../../lib/store/copy_before_write.ts";
+import {
+  CHUNK_BYTES,
+  chunksOf,
+  ChunkState,
+  CopyBeforeWrite,
+  type PreservationOptions,
+} from "../../lib/store/copy_before_write.ts";
 import { setTimer } from "../../lib/base/delay.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { FaultyStore } from "../support/faulty_store.ts";
@@ -17,23 +23,30 @@ interface Preserved {
   readonly keep: BlockStore;
   readonly map: MemoryStore;
   readonly failures: string[];
+  readonly slowMap: SlowStore;
 }
 
 function preserve(
   store: BlockStore,
-  { keep = new MemoryStore({ sizeBytes: SIZE }) as BlockStore, bufferedBytes = 1024 ** 2, after = setTimer } =
-    {},
+  options: {
+    keep?: BlockStore;
+    bufferedBytes?: number;
+    after?: PreservationOptions["after"];
+    isMapSlow?: boolean;
+  } = {},
 ): Preserved {
+  const { keep = new MemoryStore({ sizeBytes: SIZE }), bufferedBytes = 1024 ** 2, after = setTimer } = options;
   const map = new MemoryStore({ sizeBytes: chunksOf(store.sizeBytes) });
+  const slowMap = new SlowStore(map);
   const failures: string[] = [];
   const layer = new CopyBeforeWrite(store, {
     keep,
-    map,
+    map: options.isMapSlow ? slowMap : map,
     after,
     onFailed: (reason) => failures.push(reason),
     limits: { bufferedBytes, waitMs: 1000 },
   });
-  return { layer, keep, map, failures };
+  return { layer, keep, map, failures, slowMap };
 }
 
 async function change(store: BlockStore, offset: number, bytes: Uint8Array): Promise<void> {
@@ -153,6 +166,25 @@ Deno.test("CopyBeforeWrite.write() does not wait for the store that keeps the ol
   keep.releaseAll();
   assertEquals(await finished, undefined);
   assertEquals(contentOf(map)[0], ChunkState.kept);
+});
+
+Deno.test("CopyBeforeWrite.write() changes the disk only after the map says so", async () => {
+  const store = new MemoryStore({ sizeBytes: SIZE });
+  store.writeNow(0, new Uint8Array(SIZE).fill(7));
+  const { layer, slowMap } = preserve(store, { isMapSlow: true });
+  const written = layer.write(0, new Uint8Array(512));
+  await until(() => slowMap.pending.length === 1, "the map is read");
+  slowMap.release();
+  await until(() => slowMap.pending.length === 1, "the map is written");
+  assertEquals(slowMap.pending[0]!.operation, "write");
+  assertEquals(layer.writeNow(512, new Uint8Array(512)), false);
+  assertEquals(contentOf(store)[0], 7);
+  slowMap.release();
+  await written;
+  assertEquals(contentOf(store)[0], 0);
+  await until(() => slowMap.pending.length === 1, "the old bytes are kept");
+  slowMap.releaseAll();
+  assertEquals(await layer.finish(), undefined);
 });
 
 Deno.test("CopyBeforeWrite fails when a change has waited too long for room, and lets the change through", async () => {

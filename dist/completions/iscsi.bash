@@ -7,7 +7,7 @@ _iscsi() {
 
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-            --conf | --storage | --log | --log-level)
+            --conf | --storage | --rate | --log | --log-level)
                 local name=${COMP_WORDS[i]}
                 # In --conf=FILE the "=" is a word of its own.
                 [[ ${COMP_WORDS[i+1]} == = ]] && ((i++))
@@ -44,7 +44,13 @@ _iscsi() {
             ;;
     esac
     if [[ $previous == help && $command == help ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'check build serve reload status disconnect reservations secret demo' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'check build serve reload status disconnect reservations copy secret demo' -- "$word")
+        return
+    fi
+
+    if [[ $command == copy && $word == */* ]]; then
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
     fi
 
@@ -52,13 +58,13 @@ _iscsi() {
     local words=''
     case "$command$arguments" in
         reservations) words=clear ;;
-        disconnect | 'reservations clear') words=$(_iscsi_targets "$conf") ;;
+        disconnect | copy | 'reservations clear') words=$(_iscsi_targets "$conf") ;;
     esac
 
     case $command in
         '')
             options='--help --version'
-            [[ $word == -* ]] || options='check build serve reload status disconnect reservations secret demo help'
+            [[ $word == -* ]] || options='check build serve reload status disconnect reservations copy secret demo help'
             ;;
         check) options='--conf --json --help' ;;
         build) options='--conf --dry-run --force --json --help' ;;
@@ -67,6 +73,7 @@ _iscsi() {
         status) options='--conf --storage --watch --json --help' ;;
         disconnect) options='--conf --storage --now --yes --help' ;;
         reservations) options='--conf --storage --yes --json --help' ;;
+        copy) options='--conf --storage --rate --force --yes --json --help' ;;
         secret) options='--hex --help' ;;
         demo) options='--help' ;;
     esac

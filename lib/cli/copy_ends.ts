@@ -100,7 +100,7 @@ export function sizeOfImage(path: string): number {
     if (format === undefined) return sizeBytes;
     const { command, result } = unpackCommand(format, path);
     throw new ProvisionError(
-      `Cannot copy "${path}": it is ${format.name}, not the plain blocks of a disk; run "${command}" and copy "${result}"`,
+      `Cannot copy "${path}": it is ${format.name}; run "${command}" and copy "${result}"`,
     );
   } catch (error) {
     if (error instanceof ProvisionError) throw error;

@@ -29,8 +29,7 @@ export const OPTIONS = {
     value: "FOLDER",
     summary: "the storage folder of the server, if the conf names another",
   },
-  force: { flag: "force", summary: "even end sessions, drop every target, replace a lost disk or a file" },
-  rate: { flag: "rate", value: "SIZE", summary: "at most this much in a second, such as 50MB" },
+  force: { flag: "force", summary: "even end sessions, drop every target, replace a lost disk" },
   dryRun: { flag: "dry-run", summary: "print the plan, and change nothing" },
   watch: {
     flag: "watch",
@@ -39,6 +38,7 @@ export const OPTIONS = {
     summary: "repeat it, every 2 seconds by default",
   },
   now: { flag: "now", summary: "cut at once, without asking initiators to log out first" },
+  rate: { flag: "rate", value: "SIZE", summary: "at most this much in a second, such as 50MB" },
   hex: { flag: "hex", summary: "128 bits as 0x and hexadecimal digits, for initiators that take those" },
   yes: { flag: "yes", summary: "do it without asking" },
   json: { flag: "json", summary: "print the result as JSON" },

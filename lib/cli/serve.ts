@@ -112,8 +112,9 @@ async function superviseUntilStopped(
   },
 ): Promise<ExitCode> {
   const { version } = context;
+  const copies = new CopyService({ supervisor, log, clock: systemClock });
   using metrics = new MetricsService({
-    collect: () => collectMetrics(supervisor, version),
+    collect: () => collectMetrics(supervisor, copies, version),
     log,
     clock: systemClock,
     startWorker,
@@ -134,7 +135,6 @@ async function superviseUntilStopped(
     log,
     onApplied: takeOver,
   });
-  const copies = new CopyService({ supervisor, log, clock: systemClock });
   using control = new ControlEndpoint(
     controlHandlers({ supervisor, reloader, space, copies, interfaces: systemInterfaces, version }),
     log,

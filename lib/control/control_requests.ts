@@ -137,7 +137,7 @@ function decodeCopy(parameters: unknown): CopyRequest {
   ) {
     throw new ControlError(
       "broken",
-      'Parameters of "copy" must be texts "target", "destination" and "temporary", which may be null, and a number "lun"',
+      'Parameters of "copy" must be texts "target", "destination", "temporary" (or null) and a number "lun"',
     );
   }
   return { target, lun, destination, temporary };

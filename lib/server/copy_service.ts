@@ -61,9 +61,15 @@ export class CopyService {
   readonly #options: CopyServiceOptions;
   readonly #copies = new Map<number, Copy>();
   #lastId = 0;
+  #copiedBytes = 0;
 
   constructor(options: CopyServiceOptions) {
     this.#options = options;
+  }
+
+  /** The number of copies that are being made, and the bytes that all copies have passed. */
+  get figures(): { readonly count: number; readonly bytes: number } {
+    return { count: this.#copies.size, bytes: this.#copiedBytes };
   }
 
   /** Returns the copies that are being made. */
@@ -114,6 +120,7 @@ export class CopyService {
   async follow({ copy: id, copiedBytes, isComplete }: FollowCopyRequest): Promise<null> {
     const copy = this.#copies.get(id);
     if (copy === undefined) throw new Error("the copy has ended");
+    this.#copiedBytes += Math.max(0, copiedBytes - copy.copiedBytes);
     copy.copiedBytes = copiedBytes;
     if (!isComplete) return null;
     const failure = await copy.worker.ask({ kind: "endCopy", id }, END_MS);

@@ -30,6 +30,7 @@ function statusOf(storage: string): ServerStatus {
     warnings: [WARNING],
     paths: [],
     space: { files: [], fileSystems: [] },
+    copies: [],
     node: null,
   };
 }
@@ -76,6 +77,7 @@ THE TARGET WORKER IS STARTING
       intervalSeconds: null,
       targets: [],
       fileSystems: [],
+      copies: [],
       sessions: [],
       refusals: null,
     }]);

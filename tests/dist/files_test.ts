@@ -88,7 +88,7 @@ Deno.test("bash completes what a command takes besides options: its words, and t
     );
     for (const { name, options, arguments: taken } of COMMANDS) {
       const { words = [], syntax = "" } = taken ?? {};
-      const targets = syntax.includes("TARGET") ? ["disk.1", "pool"] : [];
+      const targets = /TARGET|SOURCE/.test(syntax) ? ["disk.1", "pool"] : [];
       const first = taken === undefined ? flags([...options, "help"]) : words.length > 0 ? words : targets;
       const given = options.includes("conf") ? ["--conf", conf] : ["--help"];
       assertEquals(await complete(name, ...given, ""), [...first], name);

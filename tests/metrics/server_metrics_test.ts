@@ -13,6 +13,7 @@ import { pattern } from "../support/content.ts";
 const FIGURES: ServerFigures = {
   node: null,
   space: new Map([["/disk", { usedBytes: 4096, availableBytes: 1_000_000 }]]),
+  copies: { count: 1, bytes: 4096 },
   workerStarts: 1,
   versions: { version: "1.2.3", deno: "2.9.6" },
   process: { cpuSeconds: 1.5, residentBytes: 1e8, startSeconds: 1_700_000_000 },

@@ -19,7 +19,9 @@ import { FILE_BYTES, KeptLog, makeServed, pathOf } from "./_serving.ts";
 const WRITERS = 8;
 const UNIT = { target: "a", lun: 0 };
 
-async function withServer(test: (server: TargetServer, path: string, folder: string) => Promise<void>): Promise<void> {
+async function withServer(
+  test: (server: TargetServer, path: string, folder: string) => Promise<void>,
+): Promise<void> {
   await withScratch(async (folder) => {
     Deno.mkdirSync(`${folder}/.iscsi`);
     const served = makeServed(folder);
@@ -100,7 +102,9 @@ Deno.test("UnitCopies: every copy is the disk at one point of the order of ackno
   const slots = FILE_BYTES / SLOT_BYTES / WRITERS;
   await withServer(async (server, path, folder) => {
     const history = new History();
-    const initiators = await Promise.all(Array.from({ length: WRITERS }, (_, number) => connect(server, number)));
+    const initiators = await Promise.all(
+      Array.from({ length: WRITERS }, (_, number) => connect(server, number)),
+    );
     const writers = initiators.map((initiator, number) =>
       new RecordWriter(initiator, { history, random, number, firstSlot: number * slots, slots })
     );
@@ -132,7 +136,10 @@ Deno.test("UnitCopies.begin() refuses a second copy of a LUN, and takes one afte
   await withServer(async (server, _path, folder) => {
     const unit = server.unitOf(UNIT);
     await server.copies.begin(1, unit, makeFiles(folder, 1), undefined);
-    const error = await assertRejects(() => server.copies.begin(2, unit, makeFiles(folder, 2), undefined), Error);
+    const error = await assertRejects(
+      () => server.copies.begin(2, unit, makeFiles(folder, 2), undefined),
+      Error,
+    );
     assertEquals(error.message, "it is being copied; try again later");
     assertEquals(await server.copies.end(1), null);
     await server.copies.begin(3, unit, makeFiles(folder, 3), undefined);

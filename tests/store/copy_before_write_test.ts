@@ -35,7 +35,8 @@ function preserve(
     isMapSlow?: boolean;
   } = {},
 ): Preserved {
-  const { keep = new MemoryStore({ sizeBytes: SIZE }), bufferedBytes = 1024 ** 2, after = setTimer } = options;
+  const { keep = new MemoryStore({ sizeBytes: SIZE }), bufferedBytes = 1024 ** 2, after = setTimer } =
+    options;
   const map = new MemoryStore({ sizeBytes: chunksOf(store.sizeBytes) });
   const slowMap = new SlowStore(map);
   const failures: string[] = [];
@@ -91,7 +92,7 @@ function overlay(copy: Uint8Array, { keep, map }: Preserved): Uint8Array {
   return copy;
 }
 
-Deno.test("CopyBeforeWrite() preserves what the store held, whatever changes it and whenever the copier reads", async () => {
+Deno.test("CopyBeforeWrite() preserves what the store held, whatever changes it meanwhile", async () => {
   const seed = numberFromEnvironment("COPY_SEED", Date.now() >>> 0);
   const rounds = numberFromEnvironment("COPY_ROUNDS", 1000);
   const random = new Random(seed);
@@ -244,7 +245,7 @@ for (const operation of ["write", "read"] as const) {
   });
 }
 
-Deno.test("CopyBeforeWrite.write() passes changes beyond the size that the store had", async () => {
+Deno.test("CopyBeforeWrite.write() passes changes beyond the size that the store had", () => {
   const store = new MemoryStore({ sizeBytes: SIZE });
   const { layer } = preserve(store);
   store.sizeBytes = SIZE + 4 * CHUNK_BYTES;

@@ -88,7 +88,9 @@ export class RecordWriter {
     const change = { slot, record, sentAt: this.#history.next(), acknowledgedAt: Infinity };
     this.#changes.push(change);
     const { status, sense } = await this.#initiator.command(command);
-    if (status !== ScsiStatus.good) throw new Error(`${kind}: status ${status}, code ${sense?.code.toString(16)}`);
+    if (status !== ScsiStatus.good) {
+      throw new Error(`${kind}: status ${status}, code ${sense?.code.toString(16)}`);
+    }
     change.acknowledgedAt = this.#history.next();
     this.#content[slot] = fresh;
   }
@@ -106,7 +108,7 @@ export class RecordWriter {
   }
 
   /**
-   * Returns, for each number of changes after which the slots were as in a copy, the moments of the copy that it allows.
+   * Returns, for each number of changes after which the slots were as in a copy, the possible moments of the copy.
    */
   possibleMoments(copy: Uint8Array): { readonly from: number; readonly to: number }[] {
     const slots = this.#content.map((_, slot) => {
@@ -150,7 +152,9 @@ export function verifyCopy(
   for (let moment = from; moment <= to; moment++) {
     if (possible.every((moments) => moments.some((one) => one.from <= moment && moment <= one.to))) return;
   }
-  throw new Error(`The copy was not the disk at any moment from ${from} to ${to}: ${JSON.stringify(possible)}`);
+  throw new Error(
+    `The copy was not the disk at any moment from ${from} to ${to}: ${JSON.stringify(possible)}`,
+  );
 }
 
 function commandOf(

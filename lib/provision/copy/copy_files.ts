@@ -10,7 +10,7 @@ const NAME = /^copy-[0-9]+\.(?:keep|map)$/;
 
 const FILE_MODE = 0o600;
 
-/** The files that the copy of a LUN shares with the worker. They are in the folder of its links, to which it has rights. */
+/** The files that the copy of a LUN shares with the worker, in the folder of its links, to which it has rights. */
 export interface CopyFiles {
   readonly keep: string;
   readonly map: string;

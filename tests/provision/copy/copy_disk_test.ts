@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { copyDisk, type CopyDestination, type Preserved } from "../../../lib/provision/copy/copy_disk.ts";
+import { type CopyDestination, copyDisk, type Preserved } from "../../../lib/provision/copy/copy_disk.ts";
 import { ByteStream } from "../../../lib/provision/copy/destinations.ts";
 import type { ByteRange } from "../../../lib/store/byte_range.ts";
 import { CHUNK_BYTES, chunksOf, ChunkState } from "../../../lib/store/copy_before_write.ts";
@@ -95,7 +95,9 @@ function nothing(): Promise<void> {
 function extentsOf(disk: Uint8Array): ByteRange[] {
   const extents: ByteRange[] = [];
   for (let at = 0; at < SIZE; at += 4096) {
-    if (disk.subarray(at, at + 4096).some((byte) => byte !== 0)) extents.push({ offset: at, lengthBytes: 4096 });
+    if (disk.subarray(at, at + 4096).some((byte) => byte !== 0)) {
+      extents.push({ offset: at, lengthBytes: 4096 });
+    }
   }
   return extents;
 }
@@ -107,7 +109,9 @@ Deno.test("copyDisk() copies the preserved content, whatever changes between any
   for (let round = 0; round < rounds; round++) {
     const before = new Uint8Array(SIZE);
     for (let chunk = 0; chunk < CHUNKS; chunk++) {
-      if (random.oneIn(2)) before.fill(1 + random.below(255), chunk * CHUNK_BYTES, chunk * CHUNK_BYTES + 8192);
+      if (random.oneIn(2)) {
+        before.fill(1 + random.below(255), chunk * CHUNK_BYTES, chunk * CHUNK_BYTES + 8192);
+      }
     }
     const isDestination = random.oneIn(2);
     const copy = new Uint8Array(SIZE);

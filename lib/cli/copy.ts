@@ -163,6 +163,7 @@ function destinationOf(
       `Cannot copy to "${end.path}": it exists; remove it, or replace it with --force`,
     );
   }
+  if (found !== undefined) lockForCopy(end.path, "destination").close();
   if (infoOf(dirname(end.path))?.isDirectory !== true) {
     throw new ProvisionError(
       `Cannot copy to "${end.path}": the folder "${dirname(end.path)}" does not exist`,

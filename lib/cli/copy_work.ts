@@ -7,6 +7,7 @@ import { type CopyDestination, copyDisk, type Preserved } from "../provision/cop
 import { lockForCopy } from "../provision/copy/copy_lock.ts";
 import { CopyPace } from "../provision/copy/copy_pace.ts";
 import { roomForCopy } from "../provision/copy/copy_room.ts";
+import { lowerPriority } from "../provision/copy/low_priority.ts";
 import { findDataExtents } from "../provision/copy/data_extents.ts";
 import { ByteStream, SparseFile } from "../provision/copy/destinations.ts";
 import { OpenFile, PreservedFiles } from "../provision/copy/open_file.ts";
@@ -165,6 +166,7 @@ async function copyBlocks(
     const neededBytes = extents.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
     assertRoom(temporary.path, neededBytes);
   }
+  if (isBesideServer) lowerPriority();
   const share = bytesPerSecond === undefined && isBesideServer ? SHARE_BESIDE_SERVER : 1;
   const pace = new CopyPace({ bytesPerSecond, share, now: () => performance.now(), sleep: delay });
   await copyDisk({

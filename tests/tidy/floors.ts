@@ -43,7 +43,7 @@ const FLOOR_OF: ReadonlyMap<string, number> = new Map(
 const PACKAGES = "lib/std";
 
 /** Packages that a floor may import besides files of the house and `@std/*`, for lack of a Deno call. */
-const ALLOWED_PACKAGES = ["node:net", "node:fs", "node:process", "node:crypto"];
+const ALLOWED_PACKAGES = ["node:net", "node:fs", "node:os", "node:process", "node:crypto"];
 
 /**
  * The files that touch the world, in folders that otherwise hold functions of values. In a folder that is not listed

@@ -10,7 +10,7 @@ export interface CopyPaceOptions {
 }
 
 /** Milliseconds of work between two rests. */
-const WORK_MS = 4;
+const WORK_MS = 2;
 
 /** Slows a copy down, and lets the process do its other work between pieces. */
 export class CopyPace {

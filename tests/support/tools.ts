@@ -35,6 +35,7 @@ const PACKAGES = {
   "lsattr": "e2fsprogs",
   "mkfs.ext4": "e2fsprogs",
   "e2fsck": "e2fsprogs",
+  "filefrag": "e2fsprogs",
   "mkfs.xfs": "xfsprogs",
   "mkfs.btrfs": "btrfs-progs",
   "script": "bsdutils",

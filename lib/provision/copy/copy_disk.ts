@@ -13,7 +13,10 @@ const PIECE_BYTES = 16 * CHUNK_BYTES;
 /** Bytes of a hole that are passed at a time. */
 const HOLE_BYTES = 1024 * PIECE_BYTES;
 
-/** Bytes after which the destination is put on stable storage, so that little is left for the end. */
+/**
+ * Bytes after which the destination is put on stable storage, so that little is left for the end. The copy goes on
+ * meanwhile, until as much has been copied again.
+ */
 const SYNC_BYTES = 64 * 1024 * 1024;
 
 /** Milliseconds between two looks at a chunk whose old bytes are about to be kept. */
@@ -67,20 +70,26 @@ export interface DiskCopy {
  * @throws {Error} (rejects) when reading or writing fails, or with the reason of the signal
  */
 export async function copyDisk(copy: DiskCopy): Promise<void> {
+  const buffer = new Uint8Array(PIECE_BYTES);
   let unsyncedBytes = 0;
+  let synced = Promise.resolve();
   for (const piece of piecesOf(copy)) {
     copy.signal.throwIfAborted();
-    const movedBytes = await copyPiece(copy, piece);
+    const movedBytes = await copyPiece(copy, piece, buffer);
     const chunk = piece.offset / CHUNK_BYTES;
     copy.preserved?.markCopied(chunk, Math.ceil(piece.lengthBytes / CHUNK_BYTES));
     copy.onProgress(piece.offset + piece.lengthBytes);
     unsyncedBytes += movedBytes;
     if (unsyncedBytes >= SYNC_BYTES) {
-      await copy.destination.sync();
+      await synced;
+      synced = copy.destination.sync();
+      // It is awaited later.
+      synced.catch(() => {});
       unsyncedBytes = 0;
     }
     await copy.pace(movedBytes);
   }
+  await synced;
 }
 
 interface Piece extends ByteRange {
@@ -113,9 +122,13 @@ function* stretchesOf(sizeBytes: number, extents: DiskCopy["extents"]): Generato
 }
 
 /** Copies a piece; returns the number of bytes that were read or written. */
-async function copyPiece(copy: DiskCopy, { offset, lengthBytes, isHole }: Piece): Promise<number> {
+async function copyPiece(
+  copy: DiskCopy,
+  { offset, lengthBytes, isHole }: Piece,
+  buffer: Uint8Array,
+): Promise<number> {
   const { source, preserved } = copy;
-  const bytes = new Uint8Array(isHole ? 0 : lengthBytes);
+  const bytes = buffer.subarray(0, isHole ? 0 : lengthBytes);
   if (!isHole) source.read(offset, bytes);
   // Only after reading: a chunk that is unchanged now was unchanged when it was read.
   const states = preserved?.states(offset / CHUNK_BYTES, Math.ceil(lengthBytes / CHUNK_BYTES));

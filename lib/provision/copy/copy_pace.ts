@@ -11,6 +11,8 @@ export interface CopyPaceOptions {
 
 /** Milliseconds of work between two rests. */
 const WORK_MS = 2;
+/** The same where a rest only lets the process do its other work. */
+const WORK_ALONE_MS = 50;
 
 /** Slows a copy down, and lets the process do its other work between pieces. */
 export class CopyPace {
@@ -33,8 +35,9 @@ export class CopyPace {
     const dueMs = bytesPerSecond === undefined
       ? 0
       : this.#startedMs + this.#bytes / bytesPerSecond * 1000 - time;
-    const restMs = Math.max(dueMs, workedMs < WORK_MS ? 0 : workedMs * (1 / share - 1));
-    if (workedMs < WORK_MS && restMs <= 0) return;
+    const isWorkDone = workedMs >= (share < 1 ? WORK_MS : WORK_ALONE_MS);
+    const restMs = Math.max(dueMs, isWorkDone ? workedMs * (1 / share - 1) : 0);
+    if (!isWorkDone && restMs <= 0) return;
     await sleep(restMs);
     this.#restedMs = now();
   }

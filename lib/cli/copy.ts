@@ -36,8 +36,9 @@ export async function copy(
 ): Promise<ExitCode> {
   const rate = rateOf(options);
   if (rate.problem !== undefined) return refuse(context, rate.problem, EXIT_CODES.wrongUsage.code);
-  const config = confOf(options, context);
-  if (config === "faulty") return EXIT_CODES.confErrors.code;
+  const loaded = confOf(options, context);
+  if ("exitCode" in loaded) return loaded.exitCode;
+  const { config } = loaded;
   try {
     const source = findEnd(from, config);
     const destination = findEnd(to, config);
@@ -49,7 +50,6 @@ export async function copy(
     return await perform(
       { ...plan, bytesPerSecond: rate.bytesPerSecond, label: to },
       destination,
-      options,
       context,
     );
   } catch (error) {
@@ -73,13 +73,16 @@ function rateOf(
 }
 
 /** Returns the conf; undefined when there is none and none was named: images can be copied without one. */
-function confOf(options: OptionValues, context: Context): Config | undefined | "faulty" {
+function confOf(
+  options: OptionValues,
+  context: Context,
+): { readonly config: Config | undefined } | { readonly exitCode: ExitCode } {
   try {
     Deno.statSync(options.conf);
   } catch {
-    if (options.conf === OPTIONS.conf.default) return undefined;
+    if (options.conf === OPTIONS.conf.default) return { config: undefined };
   }
-  return loadConfig(options.conf, context).config ?? "faulty";
+  return loadConfig(options.conf, context);
 }
 
 /**
@@ -224,11 +227,10 @@ async function confirmReplacement(
 async function perform(
   plan: Omit<CopyWork, "onProgress" | "signal">,
   destination: CopyEnds["destination"],
-  { json }: OptionValues,
   context: Context,
 ): Promise<ExitCode> {
   using interruption = new Interruption();
-  using reporter = new CopyReporter({ sizeBytes: plan.sizeBytes, json, context });
+  using reporter = new CopyReporter({ sizeBytes: plan.sizeBytes, context });
   using _lock = destination.kind === "unit" ? lockForCopy(destination.path, "destination") : undefined;
   try {
     const { signal } = interruption;

@@ -10,8 +10,6 @@ const INTERVAL_MS = 1000;
 /** The options of a reporter. */
 export interface CopyReporterOptions {
   readonly sizeBytes: number;
-  /** Print lines of JSON on standard output. */
-  readonly json: boolean;
   readonly context: Context;
 }
 
@@ -25,7 +23,7 @@ export class CopyReporter {
   constructor(options: CopyReporterOptions) {
     this.#options = options;
     this.#line = new ProgressLine(
-      options.json ? { ...options.context, showsProgress: false } : options.context,
+      options.context.json === undefined ? options.context : { ...options.context, showsProgress: false },
     );
   }
 
@@ -33,10 +31,10 @@ export class CopyReporter {
   progress(copiedBytes: number): void {
     if (performance.now() - this.#reportedMs < INTERVAL_MS) return;
     this.#reportedMs = performance.now();
-    const { sizeBytes, json } = this.#options;
+    const { sizeBytes, context: { json } } = this.#options;
     const seconds = this.#seconds;
     const bytesPerSecond = copiedBytes / seconds;
-    if (json) return this.#print({ kind: "progress", copiedBytes, sizeBytes, seconds });
+    if (json !== undefined) return json.writeLine({ kind: "progress", copiedBytes, sizeBytes, seconds });
     const left = formatDuration(Math.ceil((sizeBytes - copiedBytes) / bytesPerSecond));
     const percent = Math.floor(copiedBytes / sizeBytes * 100);
     this.#line.show(
@@ -46,10 +44,12 @@ export class CopyReporter {
 
   /** Reports a complete copy. */
   done({ kind, allocatedBytes }: CopyResult, label: string, isStream: boolean): void {
-    const { sizeBytes, json, context: { stdout, stderr } } = this.#options;
+    const { sizeBytes, context: { stdout, stderr, json } } = this.#options;
     const seconds = this.#seconds;
     this.#line.clear();
-    if (json) return this.#print({ kind: "done", method: kind, sizeBytes, allocatedBytes, seconds });
+    if (json !== undefined) {
+      return json.writeLine({ kind: "done", method: kind, sizeBytes, allocatedBytes, seconds });
+    }
     const space = kind === "shared"
       ? ", shares the blocks of the disk"
       : allocatedBytes === null
@@ -63,7 +63,6 @@ export class CopyReporter {
   /** Reports a copy that has failed. */
   failed(message: string): void {
     this.#line.clear();
-    if (this.#options.json) this.#print({ kind: "failed", message });
     this.#options.context.stderr.write(`iscsi: ${printable(message)}\n`);
   }
 
@@ -73,9 +72,5 @@ export class CopyReporter {
 
   get #seconds(): number {
     return (performance.now() - this.#startedMs) / 1000;
-  }
-
-  #print(line: Readonly<Record<string, unknown>>): void {
-    this.#options.context.stdout.write(`${JSON.stringify(line)}\n`);
   }
 }

@@ -19,6 +19,8 @@ export interface ServerStatus {
   readonly paths: readonly TargetPaths[];
   readonly space: SpaceReport;
   readonly copies: readonly CopyStatus[];
+  /** It accepts initiators: a worker listens at every portal that it can. */
+  readonly ready: boolean;
   /** Null while no target worker runs, briefly after a crash. */
   readonly node: ServedSnapshot | null;
 }

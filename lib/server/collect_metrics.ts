@@ -2,7 +2,7 @@ import type { NodeSnapshot } from "../iscsi/node/node_snapshot.ts";
 import { formatExposition } from "../metrics/exposition.ts";
 import { serverFamilies } from "../metrics/server_metrics.ts";
 import type { CopyService } from "./copy_service.ts";
-import { measureSpace } from "./measure_space.ts";
+import { spaceOfFiles } from "./measure_space.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 /** Returns the metrics of the server in Prometheus' text format. */
@@ -17,7 +17,7 @@ export async function collectMetrics(
   const { user, system } = cpuUsage();
   return formatExposition(serverFamilies({
     node,
-    space: measureSpace(units.map(({ path }) => path)),
+    space: spaceOfFiles(await supervisor.gauge.measure(units.map(({ path }) => path))),
     copies: copies.figures,
     workerStarts: supervisor.workerStarts,
     versions: { version, deno: Deno.version.deno },

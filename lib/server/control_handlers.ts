@@ -17,6 +17,8 @@ export interface ControlHandlersOptions {
   readonly copies: CopyService;
   /** Returns the addresses of this server now. */
   readonly interfaces: () => readonly InterfaceAddress[];
+  /** Reports whether the server accepts initiators. */
+  readonly isReady: () => boolean;
   /** The version of this program. */
   readonly version: string;
 }
@@ -36,7 +38,7 @@ export function controlHandlers(options: ControlHandlersOptions): ControlHandler
 }
 
 async function status(
-  { supervisor, space, copies, interfaces, version }: ControlHandlersOptions,
+  { supervisor, space, copies, interfaces, isReady, version }: ControlHandlersOptions,
   uptimeSeconds: number,
 ): Promise<ServerStatus> {
   const node = supervisor.hasWorker ? await supervisor.requests.snapshot() : null;
@@ -57,8 +59,9 @@ async function status(
       target: target.name,
       networks: networkPaths(target, target.port, addresses),
     })),
-    space: space.report(),
+    space: await space.report(),
     copies: copies.report(),
+    ready: isReady(),
     node,
   };
 }

@@ -1,8 +1,10 @@
 import type { InterfaceAddress } from "../access/interfaces.ts";
 import type { Clock } from "../iscsi/clock.ts";
 import type { EventLog } from "../iscsi/events/event_log.ts";
+import type { HeldRights } from "./held_rights.ts";
 import { ProvisionError } from "../provision/provision_error.ts";
 import { settleState } from "../provision/settle_state.ts";
+import type { SpaceGauge } from "./measure_space.ts";
 import type { PortalWarnings } from "./portal_warnings.ts";
 import { Relays } from "./relay/relays.ts";
 import { RunningWorker } from "./running_worker.ts";
@@ -21,7 +23,10 @@ export interface WorkerLauncherOptions {
   readonly interfaces: () => readonly InterfaceAddress[];
   readonly clock: Clock;
   readonly startWorker: StartWorker;
+  /** The rights of the process, which limit those of its workers; all by default. */
+  readonly rights?: HeldRights;
   readonly log: EventLog;
+  readonly gauge: SpaceGauge;
   readonly backings: ServedBackings;
   readonly warnings: PortalWarnings;
   /** The memory that all workers of the server share, and the number of this one among them. */
@@ -87,11 +92,11 @@ export class WorkerLauncher {
     mayMissPortals: boolean,
     isTooLate: () => boolean,
   ): Promise<RunningWorker | UnwantedEnd> {
-    const { backings, warnings, clock, onSilent, onAnswer } = this.#options;
+    const { backings, warnings, clock, gauge, onSilent, onAnswer } = this.#options;
     const surroundings = this.surroundingsOf(serving);
     const { plan: { portals }, interfaces } = surroundings;
     warnings.noteUnmatched(surroundings.plan);
-    const scope = listeningScope(shareServed(serving), surroundings.plan);
+    const scope = listeningScope(shareServed(serving), surroundings.plan, this.#options.rights);
     const process = this.#startProcess(serving.port, {
       ...workerPermissions({ place: serving.lease.place, ...scope }),
     });
@@ -107,6 +112,7 @@ export class WorkerLauncher {
         surroundings,
         backings: own,
         clock,
+        gauge,
         onSilent: () => onSilent(process),
         onAnswer,
       });

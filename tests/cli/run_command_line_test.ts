@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { COMMANDS } from "../../lib/cli/commands.ts";
 import { runCommandLine } from "../../lib/cli/run_command_line.ts";
+import type { RightName } from "../../lib/server/held_rights.ts";
 import { runCommand } from "./command_run.ts";
 
 Deno.test("iscsi --version prints the version", async () => {
@@ -30,6 +31,7 @@ Deno.test("iscsi --help names every command and every exit code within 80 column
     ].join("\n"),
   );
   assertEquals(await runCommand(["help"]), { stdout, stderr, exitCode });
+  assertEquals(await runCommand([]), { stdout, stderr, exitCode });
 });
 
 Deno.test("iscsi help COMMAND fits into 80 columns", async () => {
@@ -62,11 +64,11 @@ changes. Sessions that a change does not affect are undisturbed. With --dry-run
 it prints the plan, and the sessions that would notice.
 
 Options:
-  --conf FILE  the conf (default /etc/netmanager/iscsi.conf)
-  --dry-run    print the plan, and change nothing
-  --force      even end sessions, drop every target, replace a lost disk
-  --json       print the result as JSON
-  --help       print this
+  -c, --conf FILE  the conf (default /etc/netmanager/iscsi.conf)
+  -n, --dry-run    print the plan, and change nothing
+      --force      even end sessions, drop all targets, replace a lost disk
+      --json       print the result as JSON
+  -h, --help       print this
 
 Exit codes:
   0    done
@@ -149,4 +151,45 @@ Deno.test("a usage error repeats arguments without control characters", async ()
     assert(stderr.includes("?[2J??"), stderr);
     assert(!stderr.includes("\x1b") && !stderr.includes("\u009b"), JSON.stringify(stderr));
   }
+});
+
+Deno.test("every command takes --json, and reports wrong usage as JSON too", async () => {
+  for (const { name, options } of COMMANDS) {
+    assert(options.includes("json"), name);
+    const { stdout, stderr, exitCode } = await runCommand([name, "--json", "--nonsense"]);
+    assertStringIncludes(stderr, 'Unknown option "--nonsense"');
+    const { error } = JSON.parse(stdout);
+    assertEquals([exitCode, error.exitCode], [2, 2], name);
+    assertEquals(`iscsi: ${error.message}\n`, stderr, name);
+  }
+});
+
+Deno.test("iscsi drops the rights that a command does not need before its code runs", async () => {
+  for (const { name, rights } of COMMANDS.filter(({ name }) => name === "secret" || name === "check")) {
+    const kept: (readonly RightName[])[] = [];
+    const held = { has: () => true, keep: (names: readonly RightName[]) => void kept.push(names) };
+    await runCommand([name, ...(name === "check" ? ["--conf", "/nowhere"] : [])], undefined, {
+      rights: held,
+    });
+    assertEquals(kept, [rights], name);
+  }
+});
+
+Deno.test("only the commands that change files, listen or reach the server may write or listen", () => {
+  const withRight = (right: RightName): string[] =>
+    COMMANDS.filter(({ rights }) => rights.includes(right)).map(({ name }) => name);
+  const reaching = [
+    "build",
+    "serve",
+    "reload",
+    "status",
+    "disconnect",
+    "reservations",
+    "copy",
+    "completion",
+    "demo",
+  ];
+  assertEquals(withRight("net"), reaching);
+  assertEquals(withRight("write").toSorted(), [...reaching, "forget", "install"].toSorted());
+  assertEquals(withRight("run"), ["check", "build", "serve", "status", "copy", "forget", "demo"]);
 });

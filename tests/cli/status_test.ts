@@ -31,17 +31,25 @@ function statusOf(storage: string): ServerStatus {
     paths: [],
     space: { files: [], fileSystems: [] },
     copies: [],
+    ready: true,
     node: null,
   };
 }
 
 function serve(folder: string, onLook: () => void = () => {}): Promise<ControlServer> {
+  return serveStatus(folder, () => {
+    onLook();
+    return {};
+  });
+}
+
+/** Runs a server with a status of its own at each request. */
+function serveStatus(folder: string, look: () => Partial<ServerStatus>): Promise<ControlServer> {
   const storage = join(folder, "storage");
   const handlers = handlersWith({
     status: async () => {
       await Promise.resolve();
-      onLook();
-      return statusOf("/scratch/storage");
+      return { ...statusOf("/scratch/storage"), ...look() };
     },
   });
   return ControlServer.listen(join(storage, ".iscsi", "control"), handlers);
@@ -161,7 +169,12 @@ Deno.test("iscsi status --watch appends one look after the other, until the serv
       "--watch",
       "0.1",
     ]);
-    assertEquals(stdout.trimEnd().split("\n").map((line) => JSON.parse(line).server.pid), [4711, 4711]);
+    const documents = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+    assertEquals(documents.map(({ server, error }) => server?.pid ?? error.message), [
+      4711,
+      4711,
+      "The server refuses: enough is enough",
+    ]);
     assertEquals([stderr, exitCode], ["iscsi: The server refuses: enough is enough\n", 1]);
   }));
 
@@ -170,5 +183,84 @@ Deno.test("iscsi status refuses an interval out of range", async () => {
     const { stderr, exitCode } = await runCommand(["status", `--watch=${seconds}`]);
     assertEquals(exitCode, 2);
     assertStringIncludes(stderr, `Cannot watch every "${seconds}" seconds`);
+  }
+});
+
+Deno.test("iscsi status TARGET shows one target, and names the nearest of an unknown one", () =>
+  withScratch(async (folder) => {
+    const conf = makeConf(folder, "[xenserver]", "size=1MB");
+    const shown = await runCommand(["status", "xenserver", "--conf", conf, "--json"], folder);
+    assertEquals(JSON.parse(shown.stdout).targets.map(({ name }: { name: string }) => name), ["xenserver"]);
+    const full = await runCommand(
+      ["status", "iqn.2002-08.info.netmanager:A", "--conf", conf, "--json"],
+      folder,
+    );
+    assertEquals(JSON.parse(full.stdout).targets.map(({ name }: { name: string }) => name), ["a"]);
+    const unknown = await runCommand(["status", "xenservr", "--conf", conf], folder);
+    assertEquals([unknown.stdout, unknown.exitCode], ["", 1]);
+    assertStringIncludes(unknown.stderr, 'No target "xenservr" in the conf: did you mean "xenserver"?');
+    const lost = await runCommand(["status", "other", "--conf", conf], folder);
+    assertStringIncludes(lost.stderr, 'No target "other" in the conf; it is one of: a, xenserver');
+  }));
+
+Deno.test("iscsi status --wait answers as JSON, and for the LUNs of one target", () =>
+  withScratch(async (folder) => {
+    const conf = makeConf(folder);
+    const line = ["status", "--conf", conf, "--wait", "0", "--json"];
+    const absent = await runCommand(line, folder);
+    assertEquals(absent.exitCode, 1);
+    assertEquals(JSON.parse(absent.stdout).error.message, 'No server is running on "/scratch/storage"');
+    let looks = 0;
+    using _server = await serveStatus(folder, () => ({ ready: ++looks > 2 }));
+    const early = await runCommand(line, folder);
+    assertEquals(early.exitCode, 1);
+    assertStringIncludes(early.stderr, "(pid 4711) is not ready; see its log");
+    const ready = await runCommand(["status", "--conf", conf, "--wait", "60", "--json"], folder);
+    assertEquals([JSON.parse(ready.stdout), ready.stderr, ready.exitCode], [{ ready: true }, "", 0]);
+    const target = await runCommand(["status", "a", "--conf", conf, "--wait", "0"], folder);
+    assertEquals([target.exitCode, target.stderr], [
+      1,
+      "iscsi: The target worker is starting; run it again\n",
+    ]);
+  }));
+
+Deno.test("iscsi status --wait ends once the server is ready, and prints nothing", () =>
+  withScratch(async (folder) => {
+    const conf = makeConf(folder);
+    let looks = 0;
+    const handlers = handlersWith({
+      status: () => Promise.resolve({ ...statusOf("/scratch/storage"), ready: ++looks === 3 }),
+    });
+    const waiting = runCommand(["status", "--wait", "--conf", conf]);
+    using _server = await ControlServer.listen(join(folder, "storage/.iscsi/control"), handlers);
+    assertEquals(await waiting, { stdout: "", stderr: "", exitCode: 0 });
+    assertEquals(looks, 3);
+  }));
+
+Deno.test("iscsi status --wait says what it has waited for when the time is over", () =>
+  withScratch(async (folder) => {
+    const conf = makeConf(folder);
+    const without = await runCommand(["status", "--wait=0", "--conf", conf], folder);
+    assertEquals(without, {
+      stdout: "",
+      stderr: 'iscsi: No server is running on "/scratch/storage"\n',
+      exitCode: 1,
+    });
+    const handlers = handlersWith({
+      status: () => Promise.resolve({ ...statusOf("/scratch/storage"), ready: false }),
+    });
+    using _server = await ControlServer.listen(join(folder, "storage/.iscsi/control"), handlers);
+    const { stderr, exitCode } = await runCommand(["status", "--wait", "0.01", "--conf", conf], folder);
+    const said = 'iscsi: The server running on "/scratch/storage" (pid 4711) is not ready; see its log\n';
+    assertEquals([stderr, exitCode], [said, 1]);
+  }));
+
+Deno.test("iscsi status --wait takes a number of seconds", async () => {
+  for (const text of ["soon", "-1", "1e9"]) {
+    const { stderr, exitCode } = await runCommand(["status", `--wait=${text}`]);
+    assertEquals([stderr, exitCode], [
+      `iscsi: Cannot wait "${text}" seconds: write a number from 0 to 86400\n`,
+      2,
+    ]);
   }
 });

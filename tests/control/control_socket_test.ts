@@ -24,6 +24,7 @@ const STATUS: ServerStatus = {
   paths: [],
   space: { files: [], fileSystems: [] },
   copies: [],
+  ready: true,
   node: null,
 };
 const REQUEST = encodeLine({ request: "status", parameters: {} });

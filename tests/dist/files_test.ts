@@ -1,17 +1,11 @@
 /** The files that go onto the appliance beside the executable agree with the program's own tables. */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { findOpenTargets } from "../../lib/access/open_access.ts";
-import { COMMANDS } from "../../lib/cli/commands.ts";
-import { EXIT_CODES } from "../../lib/cli/exit_code.ts";
-import {
-  type Option as CommandOption,
-  type OptionName,
-  OPTIONS as COMMAND_OPTIONS,
-} from "../../lib/cli/options.ts";
 import type { FileReading } from "../../lib/config/build_chap.ts";
 import { type Option, OPTION_NAMES, OPTIONS } from "../../lib/config/options.ts";
 import { parseConfig } from "../../lib/config/parse_config.ts";
+import { runCommand } from "../cli/command_run.ts";
 import { runTool, runToolOk, testWithTools } from "../support/tools.ts";
 
 const DIST = fromFileUrl(new URL("../../dist", import.meta.url));
@@ -55,112 +49,54 @@ Deno.test("the example conf has every option where it may stand, with its defaul
   }
 });
 
-/** Returns the proposals of bash for the last of these words, sorted. */
-async function complete(...words: readonly string[]): Promise<string[]> {
-  const script =
-    'source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _iscsi; printf "%s\\n" "${COMPREPLY[@]}"';
-  const args = ["--norc", "-c", script, join(DIST, "completions/iscsi.bash"), "iscsi", ...words];
-  return (await runToolOk("bash", args)).split("\n").filter((word) => word !== "").toSorted();
-}
-
-function flags(names: readonly OptionName[]): string[] {
-  return names.map((name) => `--${COMMAND_OPTIONS[name].flag}`).toSorted();
-}
-
-Deno.test("bash completes every command and its options, and nothing else", async () => {
-  const names = COMMANDS.map(({ name }) => name);
-  assertEquals(await complete(""), [...names, "help"].toSorted());
-  assertEquals(await complete("--"), flags(["help", "version"]));
-  assertEquals(await complete("help", ""), names.toSorted());
-  for (const { name, options } of COMMANDS) {
-    assert((await complete(name.slice(0, -1))).includes(name), name);
-    assertEquals(await complete(name, "--"), flags([...options, "help"]), name);
-  }
-});
-
-Deno.test("bash completes what a command takes besides options: its words, and targets of the conf", async () => {
+/** Writes the unit of the example conf to a folder, and passes its path. */
+async function withUnit(
+  change: (conf: string) => string,
+  use: (path: string) => Promise<void>,
+): Promise<void> {
   const folder = Deno.makeTempDirSync();
   try {
-    const conf = join(folder, "conf");
-    Deno.writeTextFileSync(
-      conf,
-      "storage=/x\n# [no]\n[disk.1]\nsize=1MB\n  [ pool ]\nsize=1MB\ncomment=[neither]\n",
-    );
-    for (const { name, options, arguments: taken } of COMMANDS) {
-      const { words = [], syntax = "" } = taken ?? {};
-      const targets = /TARGET|SOURCE/.test(syntax) ? ["disk.1", "pool"] : [];
-      const first = taken === undefined ? flags([...options, "help"]) : words.length > 0 ? words : targets;
-      const given = options.includes("conf") ? ["--conf", conf] : ["--help"];
-      assertEquals(await complete(name, ...given, ""), [...first], name);
-      for (const word of words) {
-        assertEquals(await complete(name, word, ...given, ""), targets, `${name} ${word}`);
-        assertEquals(
-          await complete(name, word, "x", ...given, ""),
-          flags([...options, "help"]),
-          `${name} ${word} x`,
-        );
-      }
-    }
-    // A conf that cannot be read has no targets; completion reports no error.
-    assertEquals(await complete("reservations", "clear", "--conf", join(folder, "none"), "p"), []);
+    const conf = join(folder, "iscsi.conf");
+    Deno.writeTextFileSync(conf, change(read("iscsi.conf.example")));
+    const { stdout, stderr, exitCode } = await runCommand(["unit", "--conf", conf]);
+    assertEquals([stderr, exitCode], ["", 0]);
+    // The program and its man page are not installed here.
+    const unit = stdout.replaceAll("/usr/local/sbin/iscsi", "/bin/true").replace(/^Documentation=.*$/m, "");
+    Deno.writeTextFileSync(join(folder, "iscsi.service"), unit);
+    await use(join(folder, "iscsi.service"));
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
-});
+}
 
-Deno.test("bash completes the name of the conf, and options after it", async () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    Deno.writeTextFileSync(join(folder, "my.conf"), "");
-    const start = join(folder, "my.c");
-    // Bash treats "=" as a separate word.
-    for (const words of [["--conf", start], ["--conf", "=", start]]) {
-      assertEquals(await complete("check", ...words), [join(folder, "my.conf")]);
-    }
-    for (const words of [["--conf", "a"], ["--conf", "=", "a"]]) {
-      assertEquals(await complete(...words, "check", "--j"), ["--json"]);
-    }
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
-});
-
-Deno.test("bash completes what an option can be, and options after it", async () => {
-  for (const [name, { flag, choices = [] }] of Object.entries<CommandOption>(COMMAND_OPTIONS)) {
-    if (choices.length === 0) continue;
-    const words = choices.toSorted();
-    assertEquals(await complete("serve", `--${flag}`, ""), words, name);
-    assertEquals(await complete("serve", `--${flag}`, "="), words, name);
-    assertEquals(
-      await complete("serve", `--${flag}`, "=", words[0]!.slice(0, 1)),
-      words.filter((word) => word.startsWith(words[0]!.slice(0, 1))),
-    );
-    assertEquals(await complete(`--${flag}`, words[0]!, "serve", "--c"), ["--conf"]);
-  }
-});
-
-Deno.test("the systemd unit names the program, and exit codes that a restart does not mend", () => {
-  const unit = read("iscsi.service");
-  assertMatch(unit, /^ExecStart=\/usr\/local\/sbin\/iscsi serve --log journal$/m);
-  const { wrongUsage, confErrors } = EXIT_CODES;
-  assertMatch(unit, new RegExp(`^RestartPreventExitStatus=${wrongUsage.code} ${confErrors.code}$`, "m"));
-  // A comment has a line of its own: at the end of a line it would be part of the value.
-  for (const line of unit.split("\n")) assertMatch(line, /^(?:|[#].*|\[[A-Z][a-z]+\]|[A-Z][A-Za-z]+=[^#]+)$/);
-});
+/** Changes of the example conf that give other units: as it is, with a block device and metrics, and with odd names. */
+const VARIANTS: readonly ((conf: string) => string)[] = [
+  (conf) => conf,
+  (conf) =>
+    `metrics=81\nport=860\n${conf}\n[device]\nsize=1MB\nfile=/dev/loop0\nnetworks=192.168.1.0/24 fd00::/64\n`,
+  (conf) => `${conf}\n[odd]\nsize=1MB\nfile=/home/with space/50%/a\n`,
+];
 
 testWithTools("systemd accepts the unit", ["systemd-analyze"], async () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    // The program and its man page are not installed here.
-    const unit = read("iscsi.service").replaceAll("/usr/local/sbin/iscsi", "/bin/true").replace(
-      /^Documentation=.*$/m,
-      "",
-    );
-    Deno.writeTextFileSync(join(folder, "iscsi.service"), unit);
-    const { stdout, stderr } = await runTool("systemd-analyze", ["verify", join(folder, "iscsi.service")]);
-    const faults = `${stdout}${stderr}`.split("\n").filter((line) => line.includes("iscsi.service"));
-    assertEquals(faults, []);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
+  for (const change of VARIANTS) {
+    await withUnit(change, async (path) => {
+      const { stdout, stderr } = await runTool("systemd-analyze", ["verify", path]);
+      const faults = `${stdout}${stderr}`.split("\n").filter((line) => line.includes("iscsi.service"));
+      assertEquals(faults, []);
+    });
+  }
+});
+
+/** The highest exposure of the unit, of 10, as `systemd-analyze security` rates it. */
+const EXPOSURE_MAX = 2.5;
+
+testWithTools("systemd rates the exposure of the unit as low", ["systemd-analyze"], async () => {
+  for (const change of VARIANTS) {
+    await withUnit(change, async (path) => {
+      const args = ["security", "--no-pager", "--offline=yes", path];
+      const report = await runToolOk("systemd-analyze", args, { env: { SYSTEMD_EMOJI: "0", LC_ALL: "C" } });
+      const exposure = Number(/Overall exposure level for iscsi\.service: ([\d.]+)/.exec(report)?.[1]);
+      assert(exposure <= EXPOSURE_MAX, report);
+    });
   }
 });

@@ -2,7 +2,7 @@
 import { delay } from "../base/delay.ts";
 import type { ControlClient } from "../control/control_client.ts";
 import type { UnitAddress } from "../control/control_requests.ts";
-import { type CopyStart, decodeCopyStart } from "../control/copy_start.ts";
+import { duringServedCopy, type ServedCopyOptions } from "./served_copy.ts";
 import { type CopyDestination, copyDisk, type Preserved } from "../provision/copy/copy_disk.ts";
 import { lockForCopy } from "../provision/copy/copy_lock.ts";
 import { CopyPace } from "../provision/copy/copy_pace.ts";
@@ -83,69 +83,65 @@ async function copyUnused(
   if (temporary !== undefined && await shareBlocks(work.path, temporary.path)) {
     return { kind: "shared", allocatedBytes: null };
   }
-  temporary?.file.truncateSync(0);
-  temporary?.file.truncateSync(work.sizeBytes);
+  if (temporary !== undefined) empty(temporary, work.sizeBytes);
   await copyBlocks(work, { source: work.path, destination, preserved: undefined, temporary });
   return { kind: "copied", allocatedBytes: null };
 }
 
-/** Copies a LUN that a server serves, which preserves its content meanwhile. */
+/** Copies a LUN that a server serves. */
 async function copyServed(
   work: CopyWork,
   { client, unit }: NonNullable<CopyWork["served"]>,
   ends: { readonly temporary: TemporaryFile | undefined; readonly destination: CopyDestination },
 ): Promise<CopyResult> {
-  const { temporary, destination } = ends;
-  // Aborted when the server ends the copy, and when this command does.
-  const stop = new AbortController();
-  const { signal } = stop;
-  const onInterrupt = (): void => stop.abort(work.signal.reason);
-  work.signal.addEventListener("abort", onInterrupt, { once: true });
-  const started = Promise.withResolvers<CopyStart | undefined>();
-  const parameters = { ...unit, destination: work.label, temporary: temporary?.path ?? null };
-  const onMessage = (message: string): void => started.resolve(decodeCopyStart(message));
-  const ended = client.request("copy", parameters, onMessage, signal);
-  ended.then(() => started.resolve(undefined), (error) => {
-    started.reject(error);
-    stop.abort(error);
-  });
-  try {
-    const start = await started.promise;
-    if (start === undefined) return { kind: "shared", allocatedBytes: null };
-    using preserved = new PreservedFiles(start, temporary !== undefined, work.sizeBytes);
-    const report = (copiedBytes: number, isComplete: boolean): Promise<null> =>
-      client.request("followCopy", { copy: start.copy, copiedBytes, isComplete });
-    const onProgress = reporter(work.onProgress, (bytes) => void report(bytes, false).catch(() => {}));
-    await copyBlocks({ ...work, signal, onProgress }, {
-      source: start.source,
-      destination,
-      preserved,
-      temporary,
-    });
-    await report(work.sizeBytes, true);
-    await ended;
-    return { kind: "copied", allocatedBytes: null };
-  } finally {
-    work.signal.removeEventListener("abort", onInterrupt);
-    stop.abort(new Error("the copy has ended"));
+  const { temporary } = ends;
+  const request = { destination: work.label, temporary: temporary?.path ?? null, shares: false };
+  const options = { client, unit, request, signal: work.signal };
+  if (temporary !== undefined && await shareServed(work, options, temporary)) {
+    return { kind: "shared", allocatedBytes: null };
   }
+  await duringServedCopy(options, "preserved", async ({ start, signal, report }) => {
+    using preserved = new PreservedFiles(start, start.keep === temporary?.path, work.sizeBytes);
+    const onProgress = (copiedBytes: number): void => {
+      work.onProgress(copiedBytes);
+      report(copiedBytes);
+    };
+    await copyBlocks({ ...work, signal, onProgress }, { ...ends, source: start.source, preserved });
+    return work.sizeBytes;
+  });
+  return { kind: "copied", allocatedBytes: null };
 }
 
-/** Milliseconds between two reports of the progress to the server. */
-const REPORT_MS = 1000;
+/** Shares the blocks of a LUN while the server holds all operations on it; returns false when that is not possible. */
+async function shareServed(
+  work: CopyWork,
+  options: ServedCopyOptions,
+  temporary: TemporaryFile,
+): Promise<boolean> {
+  // The first attempt finds out whether the file system can, and nothing is held for it.
+  let isShared = await shareBlocks(work.path, temporary.path);
+  if (isShared) {
+    const request = { ...options.request, shares: true };
+    try {
+      await duringServedCopy({ ...options, request }, "held", async () => {
+        temporary.file.truncateSync(0);
+        if (!await shareBlocks(work.path, temporary.path)) throw new Error("the blocks cannot be shared now");
+        return work.sizeBytes;
+      });
+    } catch {
+      // Without that, the blocks are copied. A refusal of the server is repeated then.
+      isShared = false;
+    }
+  }
+  work.signal.throwIfAborted();
+  if (!isShared) empty(temporary, work.sizeBytes);
+  return isShared;
+}
 
-/** Returns a function that passes progress on, and every second to the server as well. */
-function reporter(
-  onProgress: (copiedBytes: number) => void,
-  report: (copiedBytes: number) => void,
-): (copiedBytes: number) => void {
-  let reportedMs = performance.now();
-  return (copiedBytes) => {
-    onProgress(copiedBytes);
-    if (performance.now() - reportedMs < REPORT_MS) return;
-    reportedMs = performance.now();
-    report(copiedBytes);
-  };
+/** Removes what a failed attempt may have left in the file. */
+function empty({ file }: TemporaryFile, sizeBytes: number): void {
+  file.truncateSync(0);
+  file.truncateSync(sizeBytes);
 }
 
 /** The parts of a copy of blocks. */

@@ -46,7 +46,7 @@ export interface ControlResults {
   readonly disconnect: DisconnectReport;
   readonly reservations: readonly UnitReservations[];
   readonly clearReservations: null;
-  readonly copy: CopyReport;
+  readonly copy: null;
   readonly followCopy: null;
   readonly reload: ReloadReport;
 }
@@ -130,7 +130,7 @@ function decodeUnit(parameters: unknown): UnitAddress {
 }
 
 function decodeCopy(parameters: unknown): CopyRequest {
-  const { target, lun, destination, temporary } = isRecord(parameters) ? parameters : {};
+  const { target, lun, destination, temporary, shares } = isRecord(parameters) ? parameters : {};
   const isTextOrNull = temporary === null || typeof temporary === "string";
   if (
     typeof target !== "string" || typeof lun !== "number" || typeof destination !== "string" || !isTextOrNull
@@ -140,7 +140,7 @@ function decodeCopy(parameters: unknown): CopyRequest {
       'Parameters of "copy" must be texts "target", "destination", "temporary" (or null) and a number "lun"',
     );
   }
-  return { target, lun, destination, temporary };
+  return { target, lun, destination, temporary, shares: shares === true };
 }
 
 function decodeFollowCopy(parameters: unknown): FollowCopyRequest {
@@ -204,6 +204,8 @@ export interface CopyRequest extends UnitAddress {
   readonly destination: string;
   /** The file that becomes the copy, empty and as long as the LUN; null when the copy is not a file. */
   readonly temporary: string | null;
+  /** The client makes a file that shares the blocks of the LUN, while all operations on it are held. */
+  readonly shares: boolean;
 }
 
 /** The progress of a copy. */
@@ -212,9 +214,4 @@ export interface FollowCopyRequest {
   readonly copiedBytes: number;
   /** All has been read: the server ends the copy, and answers when all old blocks are in the file. */
   readonly isComplete: boolean;
-}
-
-/** The way in which a copy was made: the file shares the blocks of the LUN, or the client has copied them. */
-export interface CopyReport {
-  readonly kind: "shared" | "copied";
 }

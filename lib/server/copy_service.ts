@@ -4,12 +4,7 @@
  */
 import { join } from "@std/path";
 import { errorMessage } from "../base/error_message.ts";
-import type {
-  CopyReport,
-  CopyRequest,
-  FollowCopyRequest,
-  RequestContext,
-} from "../control/control_requests.ts";
+import type { CopyRequest, FollowCopyRequest, RequestContext } from "../control/control_requests.ts";
 import { encodeCopyStart } from "../control/copy_start.ts";
 import type { CopyStatus } from "../control/server_status.ts";
 import type { Clock } from "../iscsi/clock.ts";
@@ -22,7 +17,7 @@ import {
   removeCopyFiles,
 } from "../provision/copy/copy_files.ts";
 import { roomForCopy } from "../provision/copy/copy_room.ts";
-import { shareBlocks } from "../provision/copy/share_blocks.ts";
+import { ProvisionError } from "../provision/provision_error.ts";
 import { workerLinksOf } from "../provision/state_folder.ts";
 import type { PortSupervisor } from "./port_supervisor.ts";
 import type { Supervisor } from "./supervisor.ts";
@@ -41,8 +36,6 @@ export interface CopyServiceOptions {
   readonly supervisor: Pick<Supervisor, "requests" | "serving">;
   readonly log: EventLog;
   readonly clock: Clock;
-  /** Makes a file share the blocks of another. */
-  readonly share?: typeof shareBlocks;
 }
 
 /** A copy that is being made. */
@@ -52,6 +45,8 @@ interface Copy {
   readonly worker: PortSupervisor;
   readonly path: string;
   readonly sizeBytes: number;
+  /** Resolved when the client has shared the blocks. */
+  readonly held: PromiseWithResolvers<void>;
   readonly startedMs: number;
   copiedBytes: number;
 }
@@ -86,24 +81,21 @@ export class CopyService {
   }
 
   /**
-   * Makes the client's file a copy that shares the blocks of a LUN, or preserves the content of the LUN until the
-   * client has copied it.
+   * Preserves the content of a LUN until the client has copied it, or holds all operations on it while the client makes
+   * a file that shares its blocks.
    *
    * @throws {Error} (rejects) when the copy fails; the LUN is served as before
    */
-  async copy(request: CopyRequest, context: RequestContext): Promise<CopyReport> {
+  async copy(request: CopyRequest, context: RequestContext): Promise<null> {
     const copy = this.#begin(request);
     this.#copies.set(copy.id, copy);
     const name = `LUN ${request.lun} of [${request.target}]`;
     try {
-      if (await this.#share(copy)) {
-        this.#options.log.info(`Copied ${name} to "${request.destination}", which shares its blocks`);
-        return { kind: "shared" };
-      }
       this.#options.log.info(`Copying ${name} to "${request.destination}"`);
-      await this.#copyInBackground(copy, context);
-      this.#options.log.info(`Copied ${name} to "${request.destination}"`);
-      return { kind: "copied" };
+      await (request.shares ? this.#hold(copy, context) : this.#preserve(copy, context));
+      const shared = request.shares ? ", which shares its blocks" : "";
+      this.#options.log.info(`Copied ${name} to "${request.destination}"${shared}`);
+      return null;
     } catch (error) {
       this.#options.log.warning(`Copy of ${name} to "${request.destination}" failed: ${errorMessage(error)}`);
       throw error;
@@ -123,14 +115,14 @@ export class CopyService {
     this.#copiedBytes += Math.max(0, copiedBytes - copy.copiedBytes);
     copy.copiedBytes = copiedBytes;
     if (!isComplete) return null;
-    const failure = await copy.worker.ask({ kind: "endCopy", id }, END_MS);
-    if (failure !== null) throw new Error(failure);
+    if (copy.request.shares) await endHold(copy);
+    else await endPreservation(copy);
     return null;
   }
 
   #begin(request: CopyRequest): Copy {
     const { supervisor, clock } = this.#options;
-    const { target, lun, temporary } = request;
+    const { target, lun } = request;
     const worker = supervisor.requests.supervisorOf(request);
     const { path, sizeBytes } = supervisor.serving.config.targets.find(({ name }) => name === target)!
       .logicalUnits.find(({ number }) => number === lun)!;
@@ -140,53 +132,44 @@ export class CopyService {
     if (this.#copies.size >= COPIES_MAX) {
       throw new Error(`${COPIES_MAX} copies are being made: try again when one has ended`);
     }
-    if (temporary !== null) assertTemporary(temporary, sizeBytes);
+    const held = Promise.withResolvers<void>();
     return {
       id: ++this.#lastId,
       request,
       worker,
       path,
       sizeBytes,
+      held,
       startedMs: clock.monotonicMs(),
       copiedBytes: 0,
     };
   }
 
-  /** Shares the blocks while nothing writes; returns false when that is not possible. */
-  async #share(copy: Copy): Promise<boolean> {
-    const { request: { temporary }, path, sizeBytes } = copy;
-    if (temporary === null || this.#isDevice(path)) return false;
-    if (await this.#shareHeld(copy, temporary)) return true;
-    // The attempt has emptied the file.
-    await Deno.truncate(temporary, 0);
-    await Deno.truncate(temporary, sizeBytes);
-    return false;
-  }
-
-  async #shareHeld(
-    { id, request: { target, lun }, worker, path }: Copy,
-    temporary: string,
-  ): Promise<boolean> {
-    const { share = shareBlocks } = this.#options;
-    // The first attempt finds out whether the file system can, and nothing is held for it.
-    if (!await share(path, temporary)) return false;
-    await Deno.truncate(temporary, 0);
+  /** Holds all operations on the LUN until the client has shared its blocks. */
+  async #hold({ id, request: { target, lun }, worker, held }: Copy, context: RequestContext): Promise<void> {
     await worker.ask({ kind: "hold", id, target, lun }, BEGIN_MS);
-    const isShared = await share(path, temporary);
-    const wasHeld = await worker.ask({ kind: "unhold", id });
-    return isShared && wasHeld;
+    try {
+      context.progress(encodeCopyStart({ kind: "held", copy: id }));
+      await untilAborted(held.promise, context.signal);
+    } finally {
+      await worker.ask({ kind: "unhold", id }).catch(() => {});
+    }
   }
 
-  async #copyInBackground(copy: Copy, { progress, signal }: RequestContext): Promise<void> {
-    const { id, request: { target, lun, temporary }, worker, sizeBytes } = copy;
-    const { place } = worker.serving.lease;
-    const files = makeCopyFiles(place, id, { sizeBytes, temporary });
+  async #preserve(copy: Copy, { progress, signal }: RequestContext): Promise<void> {
+    const { id, request: { target, lun }, worker, sizeBytes } = copy;
+    const temporary = usableOf(copy);
+    const files = makeFiles(worker.serving.lease.place, id, { sizeBytes, temporary });
     try {
       const room = roomForCopy(files.map);
-      const keptBytesMax = Math.max(0, temporary === null ? room / 2 : roomForCopy(temporary));
-      await worker.ask({ kind: "beginCopy", id, target, lun, ...files, keptBytesMax }, BEGIN_MS);
+      const keptBytesMax = Math.max(0, files.isCopy ? roomForCopy(temporary!) : room / 2);
+      const { keep, map } = files;
+      await worker.ask({ kind: "beginCopy", id, target, lun, keep, map, keptBytesMax }, BEGIN_MS);
       const ended = worker.ask({ kind: "copyEnded", id }, null);
-      progress(encodeCopyStart({ copy: id, source: this.#sourceOf(copy), ...keptFor(files, temporary) }));
+      const path = files.isCopy ? temporary! : keep;
+      progress(
+        encodeCopyStart({ kind: "preserved", copy: id, source: this.#sourceOf(copy), keep: path, map }),
+      );
       const failure = await untilAborted(ended, signal);
       if (failure !== null) throw new Error(failure);
     } finally {
@@ -195,10 +178,6 @@ export class CopyService {
       removeCopyFiles(files);
       if (signal.aborted && temporary !== null) await Deno.remove(temporary).catch(() => {});
     }
-  }
-
-  #isDevice(path: string): boolean {
-    return this.#options.supervisor.serving.devices.some((device) => device.path === path);
   }
 
   /** Returns the path at which the client can read the disk: for a device the node of the worker. */
@@ -212,8 +191,54 @@ export class CopyService {
   }
 }
 
-function keptFor({ keep, map }: CopyFiles, temporary: string | null): CopyFiles {
-  return { keep: temporary ?? keep, map };
+/** @throws {Error} (rejects) when other operations have begun before */
+async function endHold({ id, worker, held }: Copy): Promise<void> {
+  const wasHeld = await worker.ask({ kind: "unhold", id });
+  if (!wasHeld) throw new Error("sharing the blocks took too long");
+  held.resolve();
+}
+
+/** @throws {Error} (rejects) when not all content was preserved */
+async function endPreservation({ id, worker }: Copy): Promise<void> {
+  const failure = await worker.ask({ kind: "endCopy", id }, END_MS);
+  if (failure !== null) throw new Error(failure);
+}
+
+/**
+ * Returns the client's file if the server can write it; null otherwise, as when systemd confines the server to the
+ * folders of its conf.
+ *
+ * @throws {Error} when it is not a file that a command has made for a copy
+ */
+function usableOf({ request: { temporary }, sizeBytes }: Copy): string | null {
+  if (temporary === null || !isWritable(temporary)) return null;
+  assertTemporary(temporary, sizeBytes);
+  return temporary;
+}
+
+function isWritable(path: string): boolean {
+  try {
+    Deno.openSync(path, { read: true, write: true }).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Makes the files of a copy; a program with rights to some folders may make no link to the client's file. */
+function makeFiles(
+  place: string,
+  copy: number,
+  { sizeBytes, temporary }: { readonly sizeBytes: number; readonly temporary: string | null },
+): CopyFiles & { readonly isCopy: boolean } {
+  if (temporary !== null) {
+    try {
+      return { ...makeCopyFiles(place, copy, { sizeBytes, temporary }), isCopy: true };
+    } catch (error) {
+      if (!(error instanceof ProvisionError)) throw error;
+    }
+  }
+  return { ...makeCopyFiles(place, copy, { sizeBytes, temporary: null }), isCopy: false };
 }
 
 /** Returns the result of work; throws as soon as the signal is aborted. */

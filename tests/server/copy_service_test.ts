@@ -42,7 +42,6 @@ interface Scene {
 }
 
 async function withService(
-  share: NonNullable<CopyServiceOptions["share"]>,
   test: (scene: Scene) => Promise<void>,
 ): Promise<void> {
   await withScratch(async (folder) => {
@@ -55,7 +54,6 @@ async function withService(
       supervisor: supervisor as unknown as CopyServiceOptions["supervisor"],
       log: new KeptLog(),
       clock: new FakeClock(),
-      share,
     });
     const temporary = `${folder}/.iscsi-copy-0123456789abcdef`;
     Deno.writeFileSync(temporary, new Uint8Array(FILE_BYTES));
@@ -66,7 +64,7 @@ async function withService(
       worker,
       temporary,
       links,
-      request: { target: "a", lun: 0, destination: "/copy", temporary },
+      request: { target: "a", lun: 0, destination: "/copy", temporary, shares: false },
       messages,
       leave: () => controller.abort(),
       context: { progress: (message) => messages.push(message), signal: controller.signal },
@@ -75,38 +73,51 @@ async function withService(
   });
 }
 
-function never(): Promise<boolean> {
-  return Promise.resolve(false);
-}
-
-function always(): Promise<boolean> {
-  return Promise.resolve(true);
-}
-
-Deno.test("CopyService shares blocks while writes are held", async () => {
-  await withService(always, async ({ service, worker, request, context }) => {
-    assertEquals(await service.copy(request, context), { kind: "shared" });
-    assertEquals(worker.asked, ["hold", "unhold"]);
+Deno.test("CopyService holds a LUN until the client has shared its blocks", async () => {
+  await withService(async ({ service, worker, request, context, messages }) => {
+    const copying = service.copy({ ...request, shares: true }, context);
+    await until(() => messages.length === 1, "the LUN is held");
+    assertEquals(decodeCopyStart(messages[0]!), { kind: "held", copy: 1 });
+    await service.follow({ copy: 1, copiedBytes: FILE_BYTES, isComplete: true });
+    assertEquals(await copying, null);
+    assertEquals(worker.asked, ["hold", "unhold", "unhold"]);
   });
 });
 
 Deno.test("CopyService does not trust blocks that were shared after the hold had ended", async () => {
-  await withService(always, async ({ service, worker, request, context, temporary }) => {
+  await withService(async ({ service, worker, request, context, messages, leave }) => {
     worker.wasHeld = false;
-    const copying = service.copy(request, context);
-    await until(() => worker.asked.includes("copyEnded"), "the copy begins in the background");
-    assertEquals(Deno.statSync(temporary).size, FILE_BYTES);
+    const copying = assertRejects(() => service.copy({ ...request, shares: true }, context), Error);
+    await until(() => messages.length === 1, "the LUN is held");
+    const completing = (): Promise<null> =>
+      service.follow({ copy: 1, copiedBytes: FILE_BYTES, isComplete: true });
+    await assertRejects(completing, Error, "sharing the blocks took too long");
+    leave();
+    await copying;
+    assertEquals(worker.asked.at(-1), "unhold");
+  });
+});
+
+Deno.test("CopyService keeps old blocks in a file of its own where it cannot write that of the client", async () => {
+  await withService(async ({ service, request, context, messages, links }) => {
+    const other = { ...request, temporary: "/nowhere/.iscsi-copy-0123456789abcdef" };
+    const copying = service.copy(other, context);
+    await until(() => messages.length === 1, "the copy begins");
+    const start = decodeCopyStart(messages[0]!);
+    assertEquals(start.kind === "preserved" && start.keep, `${links}/copy-1.keep`);
     await service.follow({ copy: 1, copiedBytes: FILE_BYTES, isComplete: true });
-    assertEquals(await copying, { kind: "copied" });
+    assertEquals(await copying, null);
   });
 });
 
 Deno.test("CopyService names the files of a copy, reports its progress, and ends it on request", async () => {
-  await withService(never, async ({ service, worker, request, context, messages, temporary, links }) => {
+  await withService(async ({ service, worker, request, context, messages, temporary, links }) => {
     const copying = service.copy(request, context);
     await until(() => messages.length === 1, "the copy begins");
     const start = decodeCopyStart(messages[0]!);
-    assertEquals([start.copy, start.keep, start.map], [1, temporary, `${links}/copy-1.map`]);
+    const { source } = start as { readonly source: string };
+    const map = `${links}/copy-1.map`;
+    assertEquals(start, { kind: "preserved", copy: 1, source, keep: temporary, map });
     await service.follow({ copy: 1, copiedBytes: 4096, isComplete: false });
     assertEquals(service.report(), [
       { target: "a", lun: 0, destination: "/copy", sizeBytes: FILE_BYTES, copiedBytes: 4096, seconds: 0 },
@@ -115,7 +126,7 @@ Deno.test("CopyService names the files of a copy, reports its progress, and ends
     const error = await assertRejects(() => service.copy(request, context), Error);
     assertEquals(error.message, "LUN 0 of [a] is being copied: try again when that has ended");
     await service.follow({ copy: 1, copiedBytes: FILE_BYTES, isComplete: true });
-    assertEquals(await copying, { kind: "copied" });
+    assertEquals(await copying, null);
     assertEquals(worker.asked.slice(0, 2), ["beginCopy", "copyEnded"]);
     assertEquals(service.report(), []);
     await assertRejects(
@@ -127,7 +138,7 @@ Deno.test("CopyService names the files of a copy, reports its progress, and ends
 });
 
 Deno.test("CopyService removes the unfinished copy of a client that has disconnected", async () => {
-  await withService(never, async ({ service, worker, request, context, messages, temporary, leave }) => {
+  await withService(async ({ service, worker, request, context, messages, temporary, leave }) => {
     const copying = assertRejects(() => service.copy(request, context), Error, "has ended");
     await until(() => messages.length === 1, "the copy begins");
     leave();
@@ -138,7 +149,7 @@ Deno.test("CopyService removes the unfinished copy of a client that has disconne
 });
 
 Deno.test("CopyService fails a copy with the reason of the worker", async () => {
-  await withService(never, async ({ service, worker, request, context, messages }) => {
+  await withService(async ({ service, worker, request, context, messages }) => {
     const copying = assertRejects(() => service.copy(request, context), Error, "no space");
     await until(() => messages.length === 1, "the copy begins");
     worker.ended.resolve("no space");
@@ -149,7 +160,7 @@ Deno.test("CopyService fails a copy with the reason of the worker", async () => 
 });
 
 Deno.test("CopyService refuses a file that no command has made for a copy", async () => {
-  await withService(never, async ({ service, request, context, worker }) => {
+  await withService(async ({ service, request, context, worker }) => {
     const other = { ...request, temporary: "/etc/passwd" };
     await assertRejects(() => service.copy(other, context), Error, "is not an empty file for a copy");
     assertEquals(worker.asked, []);

@@ -25,7 +25,7 @@ import { OPTIONS, type OptionValues } from "./options.ts";
 /** A server that runs, with the LUNs that it serves. */
 interface RunningServer {
   readonly client: ControlClient;
-  readonly units: readonly (UnitAddress & { readonly path: string })[];
+  readonly units: readonly (UnitAddress & { readonly path: string; readonly sizeBytes: number })[];
 }
 
 /** `iscsi copy`: copies a disk as it is now, also while it is served. */
@@ -95,7 +95,12 @@ async function findRunning(storage: string): Promise<RunningServer | undefined> 
   try {
     const { node } = await client.request("status", {});
     const units = (node?.targets ?? []).flatMap(({ name, logicalUnits }) =>
-      logicalUnits.map(({ lun, path }) => ({ target: name, lun, path }))
+      logicalUnits.map(({ lun, path, promisedBytes }) => ({
+        target: name,
+        lun,
+        path,
+        sizeBytes: promisedBytes,
+      }))
     );
     return { client, units };
   } catch (error) {
@@ -131,7 +136,10 @@ function planCopy({ source, destination, server, options }: CopyEnds): CopyPlan 
       `Cannot copy "${source.path}": it is a block device that no server serves; serve it, or use "dd"`,
     );
   }
-  const sizeBytes = source.kind === "unit" ? source.sizeBytes : sizeOfImage(source.path);
+  if (destination.kind !== "stream" && destination.path === source.path) {
+    throw new ProvisionError(`Cannot copy "${source.path}" to itself; name another destination`);
+  }
+  const sizeBytes = unit?.sizeBytes ?? (source.kind === "unit" ? source.sizeBytes : sizeOfImage(source.path));
   return {
     path: source.path,
     sizeBytes,

@@ -95,7 +95,12 @@ async function copyServed(
   ends: { readonly temporary: TemporaryFile | undefined; readonly destination: CopyDestination },
 ): Promise<CopyResult> {
   const { temporary } = ends;
-  const request = { destination: work.label, temporary: temporary?.path ?? null, shares: false };
+  const request = {
+    sizeBytes: work.sizeBytes,
+    destination: work.label,
+    temporary: temporary?.path ?? null,
+    shares: false,
+  };
   const options = { client, unit, request, signal: work.signal };
   if (temporary !== undefined && await shareServed(work, options, temporary)) {
     return { kind: "shared", allocatedBytes: null };

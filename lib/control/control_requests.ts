@@ -130,17 +130,18 @@ function decodeUnit(parameters: unknown): UnitAddress {
 }
 
 function decodeCopy(parameters: unknown): CopyRequest {
-  const { target, lun, destination, temporary, shares } = isRecord(parameters) ? parameters : {};
-  const isTextOrNull = temporary === null || typeof temporary === "string";
-  if (
-    typeof target !== "string" || typeof lun !== "number" || typeof destination !== "string" || !isTextOrNull
-  ) {
+  const { target, lun, sizeBytes, destination, temporary, shares } = isRecord(parameters) ? parameters : {};
+  const areValid = typeof target === "string" && typeof lun === "number" && typeof sizeBytes === "number" &&
+    typeof destination === "string" && (temporary === null || typeof temporary === "string") &&
+    typeof shares === "boolean";
+  if (!areValid) {
     throw new ControlError(
       "broken",
-      'Parameters of "copy" must be texts "target", "destination", "temporary" (or null) and a number "lun"',
+      'Parameters of "copy" must be texts "target", "destination", "temporary" (or null), numbers "lun", "sizeBytes" ' +
+        'and a boolean "shares"',
     );
   }
-  return { target, lun, destination, temporary, shares: shares === true };
+  return { target, lun, sizeBytes, destination, temporary, shares };
 }
 
 function decodeFollowCopy(parameters: unknown): FollowCopyRequest {
@@ -200,6 +201,8 @@ export interface ReloadReport {
 
 /** The copy of a LUN. */
 export interface CopyRequest extends UnitAddress {
+  /** The size of the LUN, as the client knows it. */
+  readonly sizeBytes: number;
   /** The destination, for people. */
   readonly destination: string;
   /** The file that becomes the copy, empty and as long as the LUN; null when the copy is not a file. */

@@ -126,6 +126,9 @@ export class CopyService {
     const worker = supervisor.requests.supervisorOf(request);
     const { path, sizeBytes } = supervisor.serving.config.targets.find(({ name }) => name === target)!
       .logicalUnits.find(({ number }) => number === lun)!;
+    if (sizeBytes !== request.sizeBytes) {
+      throw new Error(`LUN ${lun} of [${target}] has changed its size: try again`);
+    }
     if ([...this.#copies.values()].some((other) => other.path === path)) {
       throw new Error(`LUN ${lun} of [${target}] is being copied: try again when that has ended`);
     }

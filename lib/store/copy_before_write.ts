@@ -16,8 +16,11 @@ import type { BlockStore } from "./block_store.ts";
 import { type ByteRange, mergeRanges } from "./byte_range.ts";
 import { StoreLayer } from "./store_layer.ts";
 
-/** Bytes of a chunk. */
-export const CHUNK_BYTES = 64 * 1024;
+/** Bytes of a chunk of a store of up to 4 TiB. Larger stores have larger chunks. */
+export const CHUNK_BYTES_MIN = 64 * 1024;
+
+/** Maximum number of chunks, and so of bytes of the map, which is also in memory. */
+const CHUNKS_MAX = 2 ** 26;
 
 /** The states of a chunk in the map. */
 export const ChunkState = {
@@ -59,9 +62,16 @@ export interface PreservationOptions {
   readonly limits?: Readonly<Record<keyof typeof PreservationLimits, number>>;
 }
 
+/** Returns the bytes of a chunk of a store. */
+export function chunkBytesOf(sizeBytes: number): number {
+  let chunkBytes = CHUNK_BYTES_MIN;
+  while (sizeBytes / chunkBytes > CHUNKS_MAX) chunkBytes *= 2;
+  return chunkBytes;
+}
+
 /** Returns the number of chunks of a store. */
 export function chunksOf(sizeBytes: number): number {
-  return Math.ceil(sizeBytes / CHUNK_BYTES);
+  return Math.ceil(sizeBytes / chunkBytesOf(sizeBytes));
 }
 
 /** A store whose old content is preserved until `finish`. */
@@ -70,6 +80,7 @@ export class CopyBeforeWrite extends StoreLayer {
   readonly #limits: Readonly<Record<keyof typeof PreservationLimits, number>>;
   /** The size of the preserved content. The store may grow. */
   readonly #preservedBytes: number;
+  readonly #chunkBytes: number;
   /** A byte for each chunk: 1 when the store may change it. */
   readonly #isFree: Uint8Array;
   /** Chunks whose old bytes are being read. */
@@ -88,6 +99,7 @@ export class CopyBeforeWrite extends StoreLayer {
     this.#options = options;
     this.#limits = options.limits ?? PreservationLimits;
     this.#preservedBytes = store.sizeBytes;
+    this.#chunkBytes = chunkBytesOf(store.sizeBytes);
     this.#isFree = new Uint8Array(chunksOf(store.sizeBytes));
   }
 
@@ -140,8 +152,8 @@ export class CopyBeforeWrite extends StoreLayer {
 
   #mayChange(offset: number, lengthBytes: number): boolean {
     if (this.#hasEnded) return true;
-    const last = Math.floor((offset + lengthBytes - 1) / CHUNK_BYTES);
-    for (let chunk = Math.floor(offset / CHUNK_BYTES); chunk <= last; chunk++) {
+    const last = Math.floor((offset + lengthBytes - 1) / this.#chunkBytes);
+    for (let chunk = Math.floor(offset / this.#chunkBytes); chunk <= last; chunk++) {
       // Chunks beyond the preserved content are undefined.
       if (this.#isFree[chunk] === 0) return false;
     }
@@ -175,8 +187,8 @@ export class CopyBeforeWrite extends StoreLayer {
 
   async #saveAll(ranges: readonly ByteRange[]): Promise<void> {
     for (const { offset, lengthBytes } of ranges) {
-      const end = Math.ceil((offset + lengthBytes) / CHUNK_BYTES);
-      for (let chunk = Math.floor(offset / CHUNK_BYTES); chunk < end && !this.#hasEnded;) {
+      const end = Math.ceil((offset + lengthBytes) / this.#chunkBytes);
+      for (let chunk = Math.floor(offset / this.#chunkBytes); chunk < end && !this.#hasEnded;) {
         const saves: Promise<void>[] = [];
         for (; chunk < end && saves.length < CHUNKS_AT_ONCE; chunk++) {
           if (this.#isFree[chunk] === 0) saves.push(this.#save(chunk));
@@ -240,8 +252,8 @@ export class CopyBeforeWrite extends StoreLayer {
   }
 
   #rangeOf(chunk: number): ByteRange {
-    const offset = chunk * CHUNK_BYTES;
-    return { offset, lengthBytes: Math.min(CHUNK_BYTES, this.#preservedBytes - offset) };
+    const offset = chunk * this.#chunkBytes;
+    return { offset, lengthBytes: Math.min(this.#chunkBytes, this.#preservedBytes - offset) };
   }
 
   #isHole({ offset, lengthBytes }: ByteRange): boolean {

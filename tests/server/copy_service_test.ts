@@ -64,7 +64,7 @@ async function withService(
       worker,
       temporary,
       links,
-      request: { target: "a", lun: 0, destination: "/copy", temporary, shares: false },
+      request: { target: "a", lun: 0, sizeBytes: FILE_BYTES, destination: "/copy", temporary, shares: false },
       messages,
       leave: () => controller.abort(),
       context: { progress: (message) => messages.push(message), signal: controller.signal },
@@ -164,5 +164,12 @@ Deno.test("CopyService refuses a file that no command has made for a copy", asyn
     const other = { ...request, temporary: "/etc/passwd" };
     await assertRejects(() => service.copy(other, context), Error, "is not an empty file for a copy");
     assertEquals(worker.asked, []);
+  });
+});
+
+Deno.test("CopyService refuses a client that takes the LUN for one of another size", async () => {
+  await withService(async ({ service, request, context, worker }) => {
+    const error = await assertRejects(() => service.copy({ ...request, sizeBytes: 1 }, context), Error);
+    assertEquals([error.message, worker.asked], ["LUN 0 of [a] has changed its size: try again", []]);
   });
 });

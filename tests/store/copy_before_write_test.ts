@@ -2,7 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { AdaptiveStore } from "../../lib/store/adaptive_store.ts";
 import type { BlockStore } from "../../lib/store/block_store.ts";
 import {
-  CHUNK_BYTES,
+  CHUNK_BYTES_MIN as CHUNK_BYTES,
+  chunkBytesOf,
   chunksOf,
   ChunkState,
   CopyBeforeWrite,
@@ -250,4 +251,10 @@ Deno.test("CopyBeforeWrite.write() passes changes beyond the size that the store
   const { layer } = preserve(store);
   store.sizeBytes = SIZE + 4 * CHUNK_BYTES;
   assertEquals(layer.writeNow(SIZE + 2 * CHUNK_BYTES, new Uint8Array(512)), true);
+});
+
+Deno.test("chunkBytesOf() grows with the store, so that the map is never large", () => {
+  const [tebibyte, pebibyte] = [2 ** 40, 2 ** 50];
+  assertEquals([0.5, 4, 4.5, 64].map((size) => chunkBytesOf(size * tebibyte) / 1024), [64, 64, 128, 1024]);
+  assertEquals(chunksOf(8 * pebibyte), 2 ** 26);
 });

@@ -4,14 +4,14 @@
  */
 import { zeroRuns } from "../../bytes/zero_runs.ts";
 import type { ByteRange } from "../../store/byte_range.ts";
-import { CHUNK_BYTES, ChunkState } from "../../store/copy_before_write.ts";
+import { chunkBytesOf, ChunkState } from "../../store/copy_before_write.ts";
 import { delay } from "../../base/delay.ts";
 
-/** Bytes that are read at a time. */
-const PIECE_BYTES = 16 * CHUNK_BYTES;
+/** Bytes that are read at a time, unless a chunk is larger. */
+const PIECE_BYTES = 1024 * 1024;
 
-/** Bytes of a hole that are passed at a time. */
-const HOLE_BYTES = 1024 * PIECE_BYTES;
+/** Pieces of a hole that are passed at a time. */
+const HOLE_PIECES = 1024;
 
 /**
  * Bytes after which the destination is put on stable storage, so that little is left for the end. The copy goes on
@@ -70,14 +70,14 @@ export interface DiskCopy {
  * @throws {Error} (rejects) when reading or writing fails, or with the reason of the signal
  */
 export async function copyDisk(copy: DiskCopy): Promise<void> {
-  const buffer = new Uint8Array(PIECE_BYTES);
+  const chunkBytes = chunkBytesOf(copy.sizeBytes);
+  const buffer = new Uint8Array(Math.max(PIECE_BYTES, chunkBytes));
   let unsyncedBytes = 0;
   let synced = Promise.resolve();
-  for (const piece of piecesOf(copy)) {
+  for (const piece of piecesOf(copy, buffer.length)) {
     copy.signal.throwIfAborted();
     const movedBytes = await copyPiece(copy, piece, buffer);
-    const chunk = piece.offset / CHUNK_BYTES;
-    copy.preserved?.markCopied(chunk, Math.ceil(piece.lengthBytes / CHUNK_BYTES));
+    copy.preserved?.markCopied(piece.offset / chunkBytes, Math.ceil(piece.lengthBytes / chunkBytes));
     copy.onProgress(piece.offset + piece.lengthBytes);
     unsyncedBytes += movedBytes;
     if (unsyncedBytes >= SYNC_BYTES) {
@@ -97,9 +97,9 @@ interface Piece extends ByteRange {
 }
 
 /** Divides a disk into pieces that begin at chunks: small ones of data, large ones of holes. */
-function* piecesOf({ sizeBytes, extents }: Pick<DiskCopy, "sizeBytes" | "extents">): Generator<Piece> {
+function* piecesOf({ sizeBytes, extents }: DiskCopy, pieceBytes: number): Generator<Piece> {
   for (const { offset, lengthBytes, isHole } of stretchesOf(sizeBytes, extents)) {
-    const most = isHole ? HOLE_BYTES : PIECE_BYTES;
+    const most = isHole ? HOLE_PIECES * pieceBytes : pieceBytes;
     const end = offset + lengthBytes;
     for (let at = offset; at < end; at += most) {
       yield { offset: at, lengthBytes: Math.min(most, end - at), isHole };
@@ -109,10 +109,11 @@ function* piecesOf({ sizeBytes, extents }: Pick<DiskCopy, "sizeBytes" | "extents
 
 /** Returns the data and the holes of a disk in turn, rounded to chunks: a chunk with data in it is data. */
 function* stretchesOf(sizeBytes: number, extents: DiskCopy["extents"]): Generator<Piece> {
+  const chunkBytes = chunkBytesOf(sizeBytes);
   let done = 0;
   for (const { offset, lengthBytes } of extents ?? [{ offset: 0, lengthBytes: sizeBytes }]) {
-    const start = Math.max(done, offset - offset % CHUNK_BYTES);
-    const end = Math.min(Math.ceil((offset + lengthBytes) / CHUNK_BYTES) * CHUNK_BYTES, sizeBytes);
+    const start = Math.max(done, offset - offset % chunkBytes);
+    const end = Math.min(Math.ceil((offset + lengthBytes) / chunkBytes) * chunkBytes, sizeBytes);
     if (end <= start) continue;
     if (start > done) yield { offset: done, lengthBytes: start - done, isHole: true };
     yield { offset: start, lengthBytes: end - start, isHole: false };
@@ -131,9 +132,10 @@ async function copyPiece(
   const bytes = buffer.subarray(0, isHole ? 0 : lengthBytes);
   if (!isHole) source.read(offset, bytes);
   // Only after reading: a chunk that is unchanged now was unchanged when it was read.
-  const states = preserved?.states(offset / CHUNK_BYTES, Math.ceil(lengthBytes / CHUNK_BYTES));
+  const chunkBytes = chunkBytesOf(copy.sizeBytes);
+  const states = preserved?.states(offset / chunkBytes, Math.ceil(lengthBytes / chunkBytes));
   let movedBytes = bytes.length;
-  for (const { start, end, isKept } of stateRuns(states, lengthBytes)) {
+  for (const { start, end, isKept } of stateRuns(states, lengthBytes, chunkBytes)) {
     if (isKept) movedBytes += await copyKept(copy, offset + start, end - start);
     else if (isHole) await copy.destination.writeZeros(offset + start, end - start);
     else await writeRuns(copy.destination, offset + start, bytes.subarray(start, end));
@@ -145,15 +147,16 @@ async function copyPiece(
 function stateRuns(
   states: Uint8Array | undefined,
   lengthBytes: number,
+  chunkBytes: number,
 ): { start: number; end: number; isKept: boolean }[] {
   const runs: { start: number; end: number; isKept: boolean }[] = [];
   if (states === undefined) return [{ start: 0, end: lengthBytes, isKept: false }];
   for (const [chunk, state] of states.entries()) {
-    const end = Math.min((chunk + 1) * CHUNK_BYTES, lengthBytes);
+    const end = Math.min((chunk + 1) * chunkBytes, lengthBytes);
     const isKept = state !== ChunkState.unchanged;
     const last = runs.at(-1);
     if (last?.isKept === isKept) last.end = end;
-    else runs.push({ start: chunk * CHUNK_BYTES, end, isKept });
+    else runs.push({ start: chunk * chunkBytes, end, isKept });
   }
   return runs;
 }
@@ -162,12 +165,13 @@ function stateRuns(
 async function copyKept(copy: DiskCopy, offset: number, lengthBytes: number): Promise<number> {
   const { keep, isDestination, states } = copy.preserved!;
   if (isDestination) return 0;
-  for (let at = offset; at < offset + lengthBytes; at += CHUNK_BYTES) {
-    while (states(at / CHUNK_BYTES, 1)[0] === ChunkState.changed) {
+  const chunkBytes = chunkBytesOf(copy.sizeBytes);
+  for (let at = offset; at < offset + lengthBytes; at += chunkBytes) {
+    while (states(at / chunkBytes, 1)[0] === ChunkState.changed) {
       copy.signal.throwIfAborted();
       await delay(LOOK_MS, copy.signal);
     }
-    const old = new Uint8Array(Math.min(CHUNK_BYTES, offset + lengthBytes - at));
+    const old = new Uint8Array(Math.min(chunkBytes, offset + lengthBytes - at));
     keep.read(at, old);
     await writeRuns(copy.destination, at, old);
   }

@@ -2,7 +2,11 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type CopyDestination, copyDisk, type Preserved } from "../../../lib/provision/copy/copy_disk.ts";
 import { ByteStream } from "../../../lib/provision/copy/destinations.ts";
 import type { ByteRange } from "../../../lib/store/byte_range.ts";
-import { CHUNK_BYTES, chunksOf, ChunkState } from "../../../lib/store/copy_before_write.ts";
+import {
+  CHUNK_BYTES_MIN as CHUNK_BYTES,
+  chunksOf,
+  ChunkState,
+} from "../../../lib/store/copy_before_write.ts";
 import { numberFromEnvironment, Random } from "../../support/seeded_random.ts";
 
 const CHUNKS = 40;

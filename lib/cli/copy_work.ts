@@ -186,11 +186,9 @@ async function copyBlocks(
 function assertRoom(path: string, neededBytes = 0): void {
   const room = roomForCopy(path);
   if (room >= neededBytes) return;
-  const needed = neededBytes === 0 ? "" : `, the copy needs ${formatSize(neededBytes)}`;
+  const left = formatSize(Math.max(0, Math.floor(room)));
+  const needed = neededBytes === 0 ? "" : `, and the copy needs ${formatSize(neededBytes)}`;
   throw new ProvisionError(
-    `Cannot copy: the file system of "${path}" has ${
-      formatSize(Math.max(0, Math.floor(room)))
-    } left for it ` +
-      `(1% stays free)${needed}; free space or choose another folder`,
+    `the file system has ${left} left for it (1% stays free)${needed}; free space or choose another folder`,
   );
 }

@@ -121,6 +121,46 @@ for (const kind of ["xfs", "btrfs"] satisfies FileSystemName[]) {
   );
 }
 
+Deno.test("a reader that stops holds no initiator up, and gets the disk as it was", async () => {
+  using appliance = Appliance.create(CONF);
+  await using _server = await appliance.serve();
+  await using load = await Writers.start(appliance, numberFromEnvironment("COPY_SEED", 1));
+  const { writers, history } = load;
+  const { program, args } = iscsiCommand();
+  const from = history.next();
+  const words = [...args, ...copyArguments(appliance, "disk", "-")];
+  const command = new Deno.Command(program, { args: words, stdout: "piped", stderr: "null" }).spawn();
+  const reader = command.stdout.getReader();
+  const pieces = [(await reader.read()).value!];
+  const before = writers.reduce((sum, { count }) => sum + count, 0);
+  await delay(1500);
+  const written = writers.reduce((sum, { count }) => sum + count, 0) - before;
+  const to = history.next();
+  for (let piece = await reader.read(); !piece.done; piece = await reader.read()) pieces.push(piece.value);
+  assertEquals((await command.status).code, 0);
+  assert(written > 50, `initiators wrote ${written} records while the reader waited`);
+  const copy = new Uint8Array(await new Blob(pieces).arrayBuffer());
+  verify(copy, writers, { from, to }, 1);
+});
+
+testOnFileSystem("a destination without room fails the copy before it begins", "ext4", async ({ folder }) => {
+  using appliance = Appliance.create(CONF);
+  assertEquals((await appliance.build()).code, 0);
+  {
+    using file = Deno.openSync(`${appliance.storage}/disk`, { write: true });
+    file.writeSync(new Uint8Array(12 * MIB).fill(1));
+  }
+  await using _server = await appliance.serve();
+  const { code, stderr } = await runIscsi(copyArguments(appliance, "disk", `${folder}/copy`));
+  assertEquals(code, 1);
+  assertMatch(
+    stderr,
+    /^iscsi: Cannot copy to ".*": the file system has .* left for it .* needs .* MB; free space or choose another/,
+  );
+  assertEquals(temporaries(folder), []);
+  assertEquals((await runIscsi(copyArguments(appliance, "disk", `${appliance.folder}/copy`))).code, 0);
+});
+
 /** Returns the unfinished copies in a folder. */
 function temporaries(folder: string): string[] {
   return [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => TEMPORARY.test(name));

@@ -254,20 +254,28 @@ export class ServedUnit {
     }
   }
 
+  /** @throws {Error} when the unit cannot be copied now; the message is for the user */
+  assertCopyable(): void {
+    if (this.#backing === undefined || this.#isClosed) {
+      throw new Error(this.#problem ?? "it has been removed");
+    }
+    if (this.logicalUnit.eraser.isUnderWay) throw new Error("it is being erased; try again later");
+    if (this.#preserved !== undefined) throw new Error("it is being copied; try again later");
+  }
+
   /**
    * Preserves the content of a moment at which no operation on the medium is under way, until it is removed.
    *
    * @throws {Error} (rejects) when the unit is not ready, or is being erased
    */
   async preserve(options: PreservationOptions): Promise<{ layer: CopyBeforeWrite; remove: () => void }> {
-    if (this.logicalUnit.eraser.isUnderWay) throw new Error("it is being erased; try again later");
-    if (this.#preserved !== undefined) throw new Error("it is being copied; try again later");
+    this.assertCopyable();
     const release = await this.seize();
     try {
-      if (this.#backing === undefined || this.#isClosed) {
-        throw new Error(this.#problem ?? "it has been removed");
-      }
-      const { layer, remove } = this.#backing.store.interpose((lower) => new CopyBeforeWrite(lower, options));
+      this.assertCopyable();
+      const { layer, remove } = this.#backing!.store.interpose((lower) =>
+        new CopyBeforeWrite(lower, options)
+      );
       this.#preserved = layer;
       return { layer, remove: () => (remove(), void (this.#preserved = undefined)) };
     } finally {

@@ -42,9 +42,10 @@ export class UnitCopies {
   /**
    * Waits until no operation on a medium is under way, flushes it, and lets none begin before `unhold`.
    *
-   * @throws {Error} (rejects) when the medium cannot be flushed
+   * @throws {Error} (rejects) when the unit cannot be copied now, or its medium cannot be flushed
    */
   async hold(id: number, unit: ServedUnit): Promise<void> {
+    unit.assertCopyable();
     // Most is flushed before anything is held.
     await unit.flush();
     const release = await unit.seize();

@@ -148,6 +148,23 @@ Deno.test("UnitCopies.begin() refuses a second copy of a LUN, and takes one afte
   });
 });
 
+Deno.test("UnitCopies.hold() refuses a LUN that is not ready, which another server may write", async () => {
+  await withScratch(async (folder) => {
+    Deno.mkdirSync(`${folder}/.iscsi`);
+    const served = makeServed(folder);
+    Deno.removeSync(pathOf(served, "a"));
+    const server = TargetServer.start({ ...served, log: new KeptLog() });
+    for (const work of [() => server.copies.hold(1, server.unitOf(UNIT)), () => begin(server, folder)]) {
+      await assertRejects(work, Error, "Cannot open");
+    }
+    await server.stop();
+  });
+});
+
+function begin(server: TargetServer, folder: string): Promise<void> {
+  return server.copies.begin(2, server.unitOf(UNIT), makeFiles(folder, 2), undefined);
+}
+
 Deno.test("UnitCopies.ended() has the reason when the LUN is closed", async () => {
   let ended: Promise<string | null> | undefined;
   await withServer(async (server, _path, folder) => {

@@ -4,9 +4,9 @@ import { copyDisk } from "../../lib/provision/copy/copy_disk.ts";
 import { SparseFile } from "../../lib/provision/copy/destinations.ts";
 import { OpenFile, PreservedFiles } from "../../lib/provision/copy/open_file.ts";
 import { TargetServer } from "../../lib/server/target_server.ts";
+import type { HolePuncher } from "../../lib/store/hole_puncher.ts";
 import { chunksOf } from "../../lib/store/copy_before_write.ts";
 import { withScratch } from "../provision/scratch.ts";
-import { fallocatePuncher } from "../support/fallocate_puncher.ts";
 import { Initiator } from "../support/initiator.ts";
 import { testUnitReady, write10 } from "../support/initiator_cdb.ts";
 import { Opcode } from "../support/initiator_pdu.ts";
@@ -19,13 +19,27 @@ import { FILE_BYTES, KeptLog, makeServed, pathOf } from "./_serving.ts";
 const WRITERS = 8;
 const UNIT = { target: "a", lun: 0 };
 
+/** Writes zeros in place of holes, which takes no program. */
+function zeroPuncher(path: string): HolePuncher {
+  return {
+    punch: (ranges) => {
+      using file = Deno.openSync(path, { write: true });
+      for (const { offset, lengthBytes } of ranges) {
+        file.seekSync(offset, Deno.SeekMode.Start);
+        file.writeSync(new Uint8Array(lengthBytes));
+      }
+      return Promise.resolve("punched");
+    },
+  };
+}
+
 async function withServer(
   test: (server: TargetServer, path: string, folder: string) => Promise<void>,
 ): Promise<void> {
   await withScratch(async (folder) => {
     Deno.mkdirSync(`${folder}/.iscsi`);
     const served = makeServed(folder);
-    const server = TargetServer.start({ ...served, log: new KeptLog(), puncherOf: fallocatePuncher });
+    const server = TargetServer.start({ ...served, log: new KeptLog(), puncherOf: zeroPuncher });
     try {
       await test(server, pathOf(served, "a"), folder);
     } finally {
@@ -97,7 +111,7 @@ async function connect(server: TargetServer, number: number): Promise<Initiator>
 
 Deno.test("UnitCopies: every copy is the disk at one point of the order of acknowledgements", async () => {
   const seed = numberFromEnvironment("COPY_SEED", Date.now() >>> 0);
-  const copies = numberFromEnvironment("COPY_COUNT", 20);
+  const copies = numberFromEnvironment("COPY_COUNT", 15);
   const random = new Random(seed);
   const slots = FILE_BYTES / SLOT_BYTES / WRITERS;
   await withServer(async (server, path, folder) => {

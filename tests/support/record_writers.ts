@@ -167,7 +167,7 @@ function commandOf(
     case "write10":
       return { cdb: write10(lba, SLOT_BLOCKS), write: fresh };
     case "write16":
-      return { cdb: write16(lba, SLOT_BLOCKS, { fua: true }), write: fresh };
+      return { cdb: write16(lba, SLOT_BLOCKS), write: fresh };
     case "atomic":
       return { cdb: writeAtomic16(lba, SLOT_BLOCKS), write: fresh };
     case "compareAndWrite": {

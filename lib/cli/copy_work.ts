@@ -168,7 +168,8 @@ async function copyBlocks(
     assertRoom(temporary.path, neededBytes);
   }
   if (isBesideServer) lowerPriority();
-  const share = bytesPerSecond === undefined && isBesideServer ? SHARE_BESIDE_SERVER : 1;
+  const isGentle = bytesPerSecond === undefined && isBesideServer;
+  const share = isGentle ? SHARE_BESIDE_SERVER : 1;
   const pace = new CopyPace({ bytesPerSecond, share, now: () => performance.now(), sleep: delay });
   await copyDisk({
     source,
@@ -176,6 +177,7 @@ async function copyBlocks(
     extents,
     preserved,
     destination,
+    isGentle,
     pace: (bytes) => pace.rest(bytes),
     onProgress,
     signal,

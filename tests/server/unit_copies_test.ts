@@ -83,6 +83,7 @@ async function copyUnit(
       extents: undefined,
       preserved,
       destination: new SparseFile(destination, () => {}),
+      isGentle: true,
       pace: () => delay(random.below(3)),
       onProgress: () => {},
       signal: new AbortController().signal,

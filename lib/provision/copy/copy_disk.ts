@@ -19,6 +19,9 @@ const HOLE_PIECES = 1024;
  */
 const SYNC_BYTES = 64 * 1024 * 1024;
 
+/** The same for a copy that leaves the disk to others: it waits, so that little is under way, and rests as long. */
+const GENTLE_SYNC_BYTES = 4 * 1024 * 1024;
+
 /** Milliseconds between two looks at a chunk whose old bytes are about to be kept. */
 const LOOK_MS = 5;
 
@@ -57,6 +60,8 @@ export interface DiskCopy {
   /** Undefined when nothing changes the source. */
   readonly preserved: Preserved | undefined;
   readonly destination: CopyDestination;
+  /** Leave the disk to others most of the time. */
+  readonly isGentle: boolean;
   /** Waits as long as the rate requires after this many bytes were read or written. */
   readonly pace: (bytes: number) => Promise<void>;
   readonly onProgress: (copiedBytes: number) => void;
@@ -72,6 +77,7 @@ export interface DiskCopy {
 export async function copyDisk(copy: DiskCopy): Promise<void> {
   const chunkBytes = chunkBytesOf(copy.sizeBytes);
   const buffer = new Uint8Array(Math.max(PIECE_BYTES, chunkBytes));
+  const syncBytes = copy.isGentle ? GENTLE_SYNC_BYTES : SYNC_BYTES;
   let unsyncedBytes = 0;
   let synced = Promise.resolve();
   for (const piece of piecesOf(copy, buffer.length)) {
@@ -80,11 +86,12 @@ export async function copyDisk(copy: DiskCopy): Promise<void> {
     copy.preserved?.markCopied(piece.offset / chunkBytes, Math.ceil(piece.lengthBytes / chunkBytes));
     copy.onProgress(piece.offset + piece.lengthBytes);
     unsyncedBytes += movedBytes;
-    if (unsyncedBytes >= SYNC_BYTES) {
+    if (unsyncedBytes >= syncBytes) {
       await synced;
       synced = copy.destination.sync();
       // It is awaited later.
       synced.catch(() => {});
+      if (copy.isGentle) await synced;
       unsyncedBytes = 0;
     }
     await copy.pace(movedBytes);

@@ -128,6 +128,7 @@ Deno.test("copyDisk() copies the preserved content, whatever changes between any
       extents,
       preserved: disk.preserved(isDestination),
       destination: intoBuffer(copy),
+      isGentle: true,
       pace: nothing,
       onProgress: () => {},
       signal: new AbortController().signal,
@@ -156,6 +157,7 @@ Deno.test("copyDisk() reads no hole, and gives a stream all of its zeros", async
       written.push(bytes.slice());
       return Promise.resolve(bytes.length);
     }),
+    isGentle: true,
     pace: nothing,
     onProgress: () => {},
     signal: new AbortController().signal,
@@ -176,6 +178,7 @@ Deno.test("copyDisk() ends with the reason of its signal", async () => {
       extents: undefined,
       preserved: undefined,
       destination: intoBuffer(new Uint8Array(SIZE)),
+      isGentle: true,
       pace: nothing,
       onProgress: () => controller.abort(new Error("the server has ended")),
       signal: controller.signal,

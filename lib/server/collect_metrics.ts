@@ -19,6 +19,7 @@ export async function collectMetrics(
     node,
     space: spaceOfFiles(await supervisor.gauge.measure(units.map(({ path }) => path))),
     copies: copies.figures,
+    workers: supervisor.workers.map(({ port, state }) => ({ port, isUp: state === "running" })),
     workerStarts: supervisor.workerStarts,
     versions: { version, deno: Deno.version.deno },
     process: {

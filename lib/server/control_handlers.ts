@@ -17,8 +17,6 @@ export interface ControlHandlersOptions {
   readonly copies: CopyService;
   /** Returns the addresses of this server now. */
   readonly interfaces: () => readonly InterfaceAddress[];
-  /** Reports whether the server accepts initiators. */
-  readonly isReady: () => boolean;
   /** The version of this program. */
   readonly version: string;
 }
@@ -38,7 +36,7 @@ export function controlHandlers(options: ControlHandlersOptions): ControlHandler
 }
 
 async function status(
-  { supervisor, space, copies, interfaces, isReady, version }: ControlHandlersOptions,
+  { supervisor, space, copies, interfaces, version }: ControlHandlersOptions,
   uptimeSeconds: number,
 ): Promise<ServerStatus> {
   const node = supervisor.hasWorker ? await supervisor.requests.snapshot() : null;
@@ -61,7 +59,7 @@ async function status(
     })),
     space: await space.report(),
     copies: copies.report(),
-    ready: isReady(),
+    ready: supervisor.hasWorker && supervisor.workers.every(({ state }) => state !== "restarting"),
     node,
   };
 }

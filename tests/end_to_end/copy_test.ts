@@ -7,6 +7,7 @@ import { History, RecordWriter, SLOT_BYTES, verifyCopy } from "../support/record
 import { numberFromEnvironment, Random } from "../support/seeded_random.ts";
 import { iscsiCommand, runIscsi, type ServerProcess } from "../support/server_process.ts";
 import { type FileSystemName, testOnFileSystem } from "../support/small_file_system.ts";
+import { findLoopObstacle, findNodeObstacle, findSysfsObstacle, testUnless } from "../support/obstacles.ts";
 import { runToolOk, testWithTools } from "../support/tools.ts";
 import { Appliance } from "./appliance.ts";
 
@@ -293,3 +294,30 @@ testWithTools("iscsi copy refuses an image of another format, with the remedy", 
   assertEquals(code, 1);
   assert(stderr.includes(`qemu-img convert -f qcow2 -O raw ${image} ${image}.raw`), stderr);
 });
+
+const deviceObstacle = findLoopObstacle() ?? findSysfsObstacle() ?? findNodeObstacle();
+
+testUnless(
+  deviceObstacle,
+  "a block device is copied while it is served, to a file and to a stream",
+  async () => {
+    using appliance = Appliance.create(CONF);
+    const image = `${appliance.folder}/device`;
+    const bytes = new Uint8Array(DISK_BYTES);
+    bytes.fill(1, 5 * MIB, 6 * MIB);
+    Deno.writeFileSync(image, bytes);
+    const device = (await runToolOk("losetup", ["--find", "--show", image])).trim();
+    try {
+      appliance.writeConf(`[disk]\nsize = 16MB\nfile = ${device}\nnetworks = 127.0.0.0/8\n`);
+      await using _server = await appliance.serve();
+      const [file, stream] = [`${appliance.folder}/copy`, `${appliance.folder}/stream`];
+      const { code, stderr } = await runIscsi(copyArguments(appliance, "disk", file));
+      assertEquals([code, stderr], [0, ""]);
+      assertEquals(await runInto(stream, copyArguments(appliance, "disk", "-")), 0);
+      for (const copy of [file, stream]) await runToolOk("cmp", [copy, image]);
+      assertEquals(Deno.statSync(file).blocks! * 512, MIB);
+    } finally {
+      await runToolOk("losetup", ["--detach", device]);
+    }
+  },
+);

@@ -81,6 +81,7 @@ export const WORLDLY_FILES: Readonly<Record<string, readonly string[]>> = {
     "lib/provision/copy/copy_files.ts",
     "lib/provision/copy/copy_lock.ts",
     "lib/provision/copy/copy_room.ts",
+    "lib/provision/copy/data_extents.ts",
     "lib/provision/copy/destinations.ts",
     "lib/provision/copy/low_priority.ts",
     "lib/provision/copy/open_file.ts",

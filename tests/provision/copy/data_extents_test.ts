@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { findDataExtents, parseExtents } from "../../../lib/provision/copy/data_extents.ts";
+import { findDataExtents, isPlausible, parseExtents } from "../../../lib/provision/copy/data_extents.ts";
 import { testWithTools } from "../../support/tools.ts";
 import { withScratch } from "../scratch.ts";
 
@@ -46,4 +46,19 @@ Deno.test("findDataExtents() returns undefined where there is no file", async ()
   await withScratch(async (folder) => {
     assertEquals(await findDataExtents(`${folder}/none`), undefined);
   });
+});
+
+Deno.test("isPlausible() distrusts extents that lack some of the space of a file", () => {
+  const extents = [{ offset: 0, lengthBytes: 4096 }, { offset: 8192, lengthBytes: 96 * 4096 }];
+  assertEquals([97, 98, 100, 103].map((blocks) => isPlausible(extents, blocks * 4096)), [
+    true,
+    true,
+    true,
+    false,
+  ]);
+  assertEquals([isPlausible([], 0), isPlausible([], 4096), isPlausible(undefined, 4096)], [
+    true,
+    false,
+    false,
+  ]);
 });

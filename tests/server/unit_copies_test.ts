@@ -124,6 +124,7 @@ Deno.test("UnitCopies: every copy is the disk at one point of the order of ackno
       new RecordWriter(initiator, { history, random, number, firstSlot: number * slots, slots })
     );
     const running = writers.map((writer) => writer.run());
+    for (const work of running) work.catch(() => {});
     try {
       for (let number = 1; number <= copies; number++) {
         const before = sumOf(writers);

@@ -14,6 +14,9 @@ const BLOCK_BYTES = 512;
 /** Blocks of a slot: each command of a writer replaces all of one slot. */
 const SLOT_BLOCKS = 8;
 
+/** Milliseconds of a command on a busy disk. */
+const TIME_LIMIT_MS = 60_000;
+
 /** Bytes of a slot. */
 export const SLOT_BYTES = SLOT_BLOCKS * BLOCK_BYTES;
 
@@ -87,7 +90,7 @@ export class RecordWriter {
     const command = commandOf(kind, (this.#firstSlot + slot) * SLOT_BLOCKS, this.#content[slot]!, fresh);
     const change = { slot, record, sentAt: this.#history.next(), acknowledgedAt: Infinity };
     this.#changes.push(change);
-    const { status, sense } = await this.#initiator.command(command);
+    const { status, sense } = await this.#initiator.command(command, TIME_LIMIT_MS);
     if (status !== ScsiStatus.good) {
       throw new Error(`${kind}: status ${status}, code ${sense?.code.toString(16)}`);
     }

@@ -1,7 +1,7 @@
 import { runHelperWithin } from "../run_helper.ts";
 
 /** Milliseconds that sharing the blocks of a disk may take; writes to it are held meanwhile. */
-const SHARE_MS = 4_000;
+const SHARE_MS = 3_000;
 
 /**
  * Makes a file a copy of another that shares its blocks. The copy is that of one moment only if nothing writes

@@ -49,6 +49,7 @@ export const OPTIONS = {
     summary: "wait until the server is ready; unlimited by default",
   },
   now: { flag: "now", summary: "cut at once, without asking initiators to log out first" },
+  rate: { flag: "rate", value: "SIZE", summary: "at most this much in a second, such as 50MB" },
   hex: { flag: "hex", summary: "128 bits as 0x and hex digits, for initiators that take those" },
   yes: { flag: "yes", short: "y", summary: "do it without asking" },
   json: { flag: "json", summary: "print the result as JSON" },

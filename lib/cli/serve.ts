@@ -9,6 +9,7 @@ import { stateFolderOf } from "../provision/state_folder.ts";
 import { ControlEndpoint } from "../server/control_endpoint.ts";
 import { controlHandlers } from "../server/control_handlers.ts";
 import { collectMetrics } from "../server/collect_metrics.ts";
+import { CopyService } from "../server/copy_service.ts";
 import { MetricsService } from "../server/metrics_service.ts";
 import { Reloader } from "../server/reloader.ts";
 import { servingFrom } from "../server/serving.ts";
@@ -120,8 +121,9 @@ async function superviseUntilStopped(
   },
 ): Promise<ExitCode> {
   const { version } = context;
+  const copies = new CopyService({ supervisor, log, clock: systemClock });
   using metrics = new MetricsService({
-    collect: () => collectMetrics(supervisor, version),
+    collect: () => collectMetrics(supervisor, copies, version),
     log,
     clock: systemClock,
     startWorker,
@@ -148,7 +150,7 @@ async function superviseUntilStopped(
     onApplied: takeOver,
   });
   using control = new ControlEndpoint(
-    controlHandlers({ supervisor, reloader, space, interfaces: systemInterfaces, version }),
+    controlHandlers({ supervisor, reloader, space, copies, interfaces: systemInterfaces, version }),
     log,
     systemClock,
   );

@@ -5,7 +5,13 @@
 import type { NetworkPaths } from "../access/target_portals.ts";
 import type { Config } from "../config/config.ts";
 import { serialNumberOf } from "../config/disk.ts";
-import type { FileSystemSpace, ServerStatus, SpaceReport, WorkerStatus } from "../control/server_status.ts";
+import type {
+  CopyStatus,
+  FileSystemSpace,
+  ServerStatus,
+  SpaceReport,
+  WorkerStatus,
+} from "../control/server_status.ts";
 import type { UnitProblem } from "../control/unit_problem.ts";
 import type { LogicalUnitSnapshot } from "../iscsi/node/node_snapshot.ts";
 import {
@@ -29,6 +35,8 @@ export interface StatusReport {
   readonly intervalSeconds: number | null;
   readonly targets: readonly TargetReport[];
   readonly fileSystems: readonly FileSystemSpace[];
+  /** The copies that are being made. */
+  readonly copies: readonly CopyStatus[];
   readonly sessions: readonly SessionReport[];
   /** Null when no server runs. */
   readonly refusals: RefusalsReport | null;
@@ -133,7 +141,8 @@ export interface RefusalReport {
  * @param before an earlier answer; without it there are no rates
  */
 export function reportServer(before: ServerStatus | undefined, now: ServerStatus): StatusReport {
-  const { version, pid, uptimeSeconds, portals, workers, paths, storage, warnings, space, node } = now;
+  const { version, pid, uptimeSeconds, portals, workers, paths, storage, warnings, space, copies, node } =
+    now;
   const seconds = before !== undefined && before.pid === pid
     ? (now.monotonicMs - before.monotonicMs) / 1000
     : 0;
@@ -162,6 +171,7 @@ export function reportServer(before: ServerStatus | undefined, now: ServerStatus
       ].sort((a, b) => a.lun - b.lun),
     })),
     fileSystems: space.fileSystems,
+    copies,
     sessions: (node?.sessions ?? []).map((session) => {
       const same = earlier?.sessions.find(({ tsih, beganAtMs }) =>
         tsih === session.tsih && beganAtMs === session.beganAtMs
@@ -209,6 +219,7 @@ export function reportDisk(
       })),
     })),
     fileSystems: space.fileSystems,
+    copies: [],
     sessions: [],
     refusals: null,
   };

@@ -30,7 +30,7 @@ import { sparkLine } from "./spark_line.ts";
 import type { StatusTextOptions } from "./status_text_options.ts";
 import type { Style } from "./terminal.ts";
 import { fillLines, wrapWords } from "./wrap_words.ts";
-import type { WorkerStatus } from "../control/server_status.ts";
+import type { CopyStatus, WorkerStatus } from "../control/server_status.ts";
 
 /** The least width with room for paths. */
 const WIDE_COLUMNS = 110;
@@ -56,12 +56,13 @@ const NOT_YET = "not yet";
 
 /** Formats a report as lines. */
 export function showStatus(report: StatusReport, options: StatusTextOptions): string[] {
-  const { server, targets, fileSystems, refusals } = report;
+  const { server, targets, fileSystems, copies, refusals } = report;
   const parts = [
     showServer(report, options),
     showTargets(targets, options),
     options.isBrief === true ? [] : showPaths(targets, options),
     fileSystems.flatMap((fileSystem) => showFileSystem(fileSystem, options)),
+    copies.flatMap((copy) => field("Copy", describeCopy(copy), options)),
     server === null ? [] : showSessions(report, server, options),
     refusals === null ? [] : showRefusals(refusals, options),
   ];
@@ -94,6 +95,12 @@ function showServer({ server, storage, warnings }: StatusReport, options: Status
 function describeTrouble({ port, state, seconds, reason }: WorkerStatus): string {
   const since = seconds === null ? "" : ` for ${formatDuration(seconds)}`;
   return `port ${port} is ${state}${since}: ${reason}`;
+}
+
+function describeCopy({ target, lun, destination, sizeBytes, copiedBytes, seconds }: CopyStatus): string {
+  const percent = Math.floor(copiedBytes / sizeBytes * 100);
+  return `LUN ${lun} of [${target}] to "${destination}": ${percent}% of ${formatSize(sizeBytes)}, ` +
+    `for ${formatDuration(seconds)}`;
 }
 
 function field(label: string, value: string, { columns, style }: StatusTextOptions): string[] {

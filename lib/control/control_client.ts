@@ -28,12 +28,14 @@ export class ControlClient {
    * Sends a request and waits for its result.
    *
    * @param onProgress called with each progress message of the server
+   * @param signal aborted to disconnect; the request fails with its reason
    * @throws {ControlError} (rejects)
    */
   async request<Name extends RequestName>(
     request: Name,
     parameters: ParametersOf<Name>,
     onProgress: (message: string) => void = () => {},
+    signal?: AbortSignal,
   ): Promise<ControlResults[Name]> {
     using connection = await connect(this.#path);
     const { limitMs } = CONTROL_REQUESTS[request];
@@ -41,7 +43,7 @@ export class ControlClient {
       new ControlError("broken", `The server has not answered within ${limitMs / 1000} s`);
     const bytes = new TextEncoder().encode(encodeLine({ request, parameters }));
     try {
-      const exchanged = exchange(connection, bytes, onProgress);
+      const exchanged = Promise.race([exchange(connection, bytes, onProgress), untilAborted(signal)]);
       return await withLimit(exchanged, limitMs, onLimit) as ControlResults[Name];
     } catch (error) {
       if (error instanceof ControlError) throw error;
@@ -49,6 +51,13 @@ export class ControlClient {
       throw new ControlError("broken", `Cannot communicate with the server: ${reason}`, { cause: error });
     }
   }
+}
+
+/** Rejects when the signal is aborted. */
+function untilAborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
 }
 
 async function connect(path: string): Promise<Deno.UnixConn> {

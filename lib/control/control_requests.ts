@@ -32,6 +32,10 @@ export const CONTROL_REQUESTS = {
   reservations: { decode: decodeNothing, limitMs: 10_000 },
   /** Clears the reservations of a LUN. */
   clearReservations: { decode: decodeUnit, limitMs: 10_000 },
+  /** Preserves a LUN as it is now, until the client has copied it or disconnects. */
+  copy: { decode: decodeCopy, limitMs: 20 * 24 * 3_600_000 },
+  /** Reports the progress of a copy to the server, or its end. */
+  followCopy: { decode: decodeFollowCopy, limitMs: 60_000 },
   /** Reloads the conf. */
   reload: { decode: decodeReload, limitMs: 600_000 },
 } as const satisfies Record<string, RequestRow<unknown>>;
@@ -42,6 +46,8 @@ export interface ControlResults {
   readonly disconnect: DisconnectReport;
   readonly reservations: readonly UnitReservations[];
   readonly clearReservations: null;
+  readonly copy: null;
+  readonly followCopy: null;
   readonly reload: ReloadReport;
 }
 
@@ -123,6 +129,32 @@ function decodeUnit(parameters: unknown): UnitAddress {
   return { target, lun };
 }
 
+function decodeCopy(parameters: unknown): CopyRequest {
+  const { target, lun, sizeBytes, destination, temporary, shares } = isRecord(parameters) ? parameters : {};
+  const areValid = typeof target === "string" && typeof lun === "number" && typeof sizeBytes === "number" &&
+    typeof destination === "string" && (temporary === null || typeof temporary === "string") &&
+    typeof shares === "boolean";
+  if (!areValid) {
+    throw new ControlError(
+      "broken",
+      'Parameters of "copy" must be texts "target", "destination", "temporary" (or null), numbers "lun", "sizeBytes" ' +
+        'and a boolean "shares"',
+    );
+  }
+  return { target, lun, sizeBytes, destination, temporary, shares };
+}
+
+function decodeFollowCopy(parameters: unknown): FollowCopyRequest {
+  const { copy, copiedBytes, isComplete } = isRecord(parameters) ? parameters : {};
+  if (typeof copy !== "number" || typeof copiedBytes !== "number" || typeof isComplete !== "boolean") {
+    throw new ControlError(
+      "broken",
+      'Parameters of "followCopy" must be numbers "copy", "copiedBytes" and a boolean "isComplete"',
+    );
+  }
+  return { copy, copiedBytes, isComplete };
+}
+
 function decodeReload(parameters: unknown): ReloadRequest {
   const { file, force, dryRun } = isRecord(parameters) ? parameters : {};
   if (typeof file !== "string" || typeof force !== "boolean" || typeof dryRun !== "boolean") {
@@ -165,4 +197,24 @@ export interface ReloadReport {
   readonly changes: readonly ReportedChange[];
   /** The change that needs `--force`, with the reason; null when none does. */
   readonly obstacle: string | null;
+}
+
+/** The copy of a LUN. */
+export interface CopyRequest extends UnitAddress {
+  /** The size of the LUN, as the client knows it. */
+  readonly sizeBytes: number;
+  /** The destination, for people. */
+  readonly destination: string;
+  /** The file that becomes the copy, empty and as long as the LUN; null when the copy is not a file. */
+  readonly temporary: string | null;
+  /** The client makes a file that shares the blocks of the LUN, while all operations on it are held. */
+  readonly shares: boolean;
+}
+
+/** The progress of a copy. */
+export interface FollowCopyRequest {
+  readonly copy: number;
+  readonly copiedBytes: number;
+  /** All has been read: the server ends the copy, and answers when all old blocks are in the file. */
+  readonly isComplete: boolean;
 }

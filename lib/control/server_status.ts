@@ -18,10 +18,21 @@ export interface ServerStatus {
   readonly warnings: readonly string[];
   readonly paths: readonly TargetPaths[];
   readonly space: SpaceReport;
+  readonly copies: readonly CopyStatus[];
   /** It accepts initiators: a worker listens at every portal that it can. */
   readonly ready: boolean;
   /** Null while no target worker runs, briefly after a crash. */
   readonly node: ServedSnapshot | null;
+}
+
+/** A copy of a LUN that is being made. */
+export interface CopyStatus {
+  readonly target: string;
+  readonly lun: number;
+  readonly destination: string;
+  readonly sizeBytes: number;
+  readonly copiedBytes: number;
+  readonly seconds: number;
 }
 
 /** The state of the target worker of a port. */

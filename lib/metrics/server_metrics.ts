@@ -12,6 +12,8 @@ export interface ServerFigures {
   readonly node: NodeSnapshot | null;
   /** Space by the path of the backing file. */
   readonly space: ReadonlyMap<string, SpaceFigures>;
+  /** The copies that are being made, and the bytes that all copies have read. */
+  readonly copies: { readonly count: number; readonly bytes: number };
   /** The target worker of each port, and whether it runs and answers. */
   readonly workers: readonly { readonly port: number; readonly isUp: boolean }[];
   /** The number of target workers started. */
@@ -33,7 +35,7 @@ interface LabelledUnit {
 
 /** Returns all metrics of a server. */
 export function serverFamilies(figures: ServerFigures): Family[] {
-  const { node, space, workers, workerStarts, versions } = figures;
+  const { node, space, copies, workers, workerStarts, versions } = figures;
   return [
     gauge("iscsi_build_info", "Versions of the server.", 1, versions),
     gauge("iscsi_target_worker_up", "Whether a target worker runs.", node === null ? 0 : 1),
@@ -44,6 +46,8 @@ export function serverFamilies(figures: ServerFigures): Family[] {
       samples: workers.map(({ port, isUp }) => ({ labels: { port: String(port) }, value: isUp ? 1 : 0 })),
     },
     counter("iscsi_target_worker_starts_total", "Starts of target workers.", workerStarts),
+    gauge("iscsi_copies", "Copies of LUNs that are being made.", copies.count),
+    counter("iscsi_copied_bytes_total", "Bytes that copies of LUNs have passed.", copies.bytes),
     ...(node === null ? [] : nodeFamilies(node, space)),
     ...processFamilies(figures.process),
   ];

@@ -1,9 +1,12 @@
+import { setTimer } from "../base/delay.ts";
 import { ProvisionError } from "./provision_error.ts";
 
 /** The programs for operations that Deno lacks, each with its package. */
 const HELPERS = {
   chattr: "e2fsprogs",
+  cp: "coreutils",
   fallocate: "util-linux",
+  filefrag: "e2fsprogs",
   flock: "util-linux",
   lsblk: "util-linux",
   lslocks: "util-linux",
@@ -24,7 +27,7 @@ export const HELPER_NAMES = Object.keys(HELPERS) as readonly Helper[];
  * The folders of helpers, in the order of search. Every distribution has them in one of these. The rights of this
  * program name each helper in each folder, because Deno compares paths without resolving links.
  */
-export const HELPER_FOLDERS = ["/usr/bin", "/bin"] as const;
+export const HELPER_FOLDERS = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"] as const;
 
 /** The result of a helper. */
 export interface HelperResult {
@@ -46,6 +49,29 @@ export function runHelper(program: Helper, args: readonly string[]): HelperResul
     );
   } catch (error) {
     throw cannotRun(program, error);
+  }
+}
+
+/**
+ * Runs a helper in the background, and ends it after a limit.
+ *
+ * @throws {ProvisionError} (rejects) when it cannot be run
+ */
+export async function runHelperWithin(
+  program: Helper,
+  args: readonly string[],
+  limitMs: number,
+): Promise<HelperResult> {
+  const controller = new AbortController();
+  const cancel = setTimer(limitMs, () => controller.abort());
+  try {
+    const { signal } = controller;
+    const command = new Deno.Command(program, { args: [...args], stdin: "null", ...SURROUNDINGS, signal });
+    return resultOf(await command.output());
+  } catch (error) {
+    throw cannotRun(program, error);
+  } finally {
+    cancel();
   }
 }
 

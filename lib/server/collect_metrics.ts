@@ -1,11 +1,16 @@
 import type { NodeSnapshot } from "../iscsi/node/node_snapshot.ts";
 import { formatExposition } from "../metrics/exposition.ts";
 import { serverFamilies } from "../metrics/server_metrics.ts";
+import type { CopyService } from "./copy_service.ts";
 import { spaceOfFiles } from "./measure_space.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 /** Returns the metrics of the server in Prometheus' text format. */
-export async function collectMetrics(supervisor: Supervisor, version: string): Promise<string> {
+export async function collectMetrics(
+  supervisor: Supervisor,
+  copies: Pick<CopyService, "figures">,
+  version: string,
+): Promise<string> {
   const node = await askForSnapshot(supervisor);
   const units = node?.targets.flatMap(({ logicalUnits }) => logicalUnits) ?? [];
   const { cpuUsage } = await import("node:process");
@@ -13,6 +18,7 @@ export async function collectMetrics(supervisor: Supervisor, version: string): P
   return formatExposition(serverFamilies({
     node,
     space: spaceOfFiles(await supervisor.gauge.measure(units.map(({ path }) => path))),
+    copies: copies.figures,
     workers: supervisor.workers.map(({ port, state }) => ({ port, isUp: state === "running" })),
     workerStarts: supervisor.workerStarts,
     versions: { version, deno: Deno.version.deno },

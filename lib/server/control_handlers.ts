@@ -3,6 +3,7 @@ import { describeOpenAccess } from "../access/open_access.ts";
 import { networkPaths } from "../access/target_portals.ts";
 import type { ControlHandlers } from "../control/control_requests.ts";
 import type { ServerStatus } from "../control/server_status.ts";
+import type { CopyService } from "./copy_service.ts";
 import { disconnect } from "./disconnect.ts";
 import type { Reloader } from "./reloader.ts";
 import type { SpaceWatch } from "./space_watch.ts";
@@ -13,6 +14,7 @@ export interface ControlHandlersOptions {
   readonly supervisor: Supervisor;
   readonly reloader: Reloader;
   readonly space: SpaceWatch;
+  readonly copies: CopyService;
   /** Returns the addresses of this server now. */
   readonly interfaces: () => readonly InterfaceAddress[];
   /** The version of this program. */
@@ -26,13 +28,15 @@ export function controlHandlers(options: ControlHandlersOptions): ControlHandler
     disconnect: (request, context) => disconnect(options.supervisor, request, context),
     reservations: () => options.supervisor.requests.reservations(),
     clearReservations: (unit) => options.supervisor.requests.clearReservations(unit),
+    copy: (request, context) => options.copies.copy(request, context),
+    followCopy: (request) => options.copies.follow(request),
     reload: (request) => options.reloader.reload(request),
     status: async () => await status(options, Math.floor((performance.now() - startedMs) / 1000)),
   };
 }
 
 async function status(
-  { supervisor, space, interfaces, version }: ControlHandlersOptions,
+  { supervisor, space, copies, interfaces, version }: ControlHandlersOptions,
   uptimeSeconds: number,
 ): Promise<ServerStatus> {
   const node = supervisor.hasWorker ? await supervisor.requests.snapshot() : null;
@@ -54,6 +58,7 @@ async function status(
       networks: networkPaths(target, target.port, addresses),
     })),
     space: await space.report(),
+    copies: copies.report(),
     ready: supervisor.hasWorker && supervisor.workers.every(({ state }) => state !== "restarting"),
     node,
   };

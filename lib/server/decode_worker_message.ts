@@ -196,6 +196,11 @@ const ANSWERS: { readonly [Kind in keyof Answers]: Decoder<Answers[Kind]> } = {
   disconnect: listOf(count),
   reservations: listOf(unitReservations),
   clearReservations: nothing,
+  hold: nothing,
+  unhold: boolean,
+  beginCopy: nothing,
+  copyEnded: orNull(text),
+  endCopy: orNull(text),
   preview: changes,
   reconfigure: record<Reconfigured>({ changes, addresses: listOf(portal), faults: listOf(text) }),
 };

@@ -13,7 +13,8 @@ import type { InquiryTexts, LogicalUnitOptions } from "../scsi/logical_unit_opti
 import { AdaptiveStore } from "../store/adaptive_store.ts";
 import { AtomicJournalFile } from "../store/atomic_journal.ts";
 import { allocateJournal, recoverAtomicWrites, type Recovery } from "../store/atomic_recovery.ts";
-import { type BlockStore, StoreError } from "../store/block_store.ts";
+import { StoreError } from "../store/block_store.ts";
+import { CopyBeforeWrite, type PreservationOptions } from "../store/copy_before_write.ts";
 import type { FileActivity } from "../store/file_activity.ts";
 import { FileStore } from "../store/file_store.ts";
 import type { HolePuncher } from "../store/hole_puncher.ts";
@@ -59,7 +60,7 @@ type UnitKind = Omit<
 interface Backing {
   readonly file: FileStore;
   readonly thin: ThinStore | undefined;
-  readonly store: BlockStore;
+  readonly store: AdaptiveStore;
   readonly sanitizeFile: SanitizeFile;
 }
 
@@ -82,6 +83,8 @@ export class ServedUnit {
   /** The `readonly` option of the conf. */
   #readOnly: boolean;
   #isClosed = false;
+  /** Preserves the content of a moment for a copy. */
+  #preserved: CopyBeforeWrite | undefined;
 
   /** Opens a logical unit. If its files cannot be opened, it is not ready. */
   static open(target: TargetConfig, unit: LogicalUnitConfig, options: BackingOptions): ServedUnit {
@@ -251,6 +254,35 @@ export class ServedUnit {
     }
   }
 
+  /** @throws {Error} when the unit cannot be copied now; the message is for the user */
+  assertCopyable(): void {
+    if (this.#backing === undefined || this.#isClosed) {
+      throw new Error(this.#problem ?? "it has been removed");
+    }
+    if (this.logicalUnit.eraser.isUnderWay) throw new Error("it is being erased; try again later");
+    if (this.#preserved !== undefined) throw new Error("it is being copied; try again later");
+  }
+
+  /**
+   * Preserves the content of a moment at which no operation on the medium is under way, until it is removed.
+   *
+   * @throws {Error} (rejects) when the unit is not ready, or is being erased
+   */
+  async preserve(options: PreservationOptions): Promise<{ layer: CopyBeforeWrite; remove: () => void }> {
+    this.assertCopyable();
+    const release = await this.seize();
+    try {
+      this.assertCopyable();
+      const { layer, remove } = this.#backing!.store.interpose((lower) =>
+        new CopyBeforeWrite(lower, options)
+      );
+      this.#preserved = layer;
+      return { layer, remove: () => (remove(), void (this.#preserved = undefined)) };
+    } finally {
+      release();
+    }
+  }
+
   /** Ends a running SANITIZE or FORMAT UNIT. It counts as failed until another one completes. */
   async endErasure(): Promise<void> {
     const { eraser } = this.logicalUnit;
@@ -271,6 +303,7 @@ export class ServedUnit {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#preserved?.fail("its LUN was closed");
     this.logicalUnit.journal?.close();
     this.logicalUnit.store.close();
     this.#faults.end();

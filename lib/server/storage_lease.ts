@@ -1,4 +1,5 @@
 import type { EventLog } from "../iscsi/events/event_log.ts";
+import { removeFormerCopies } from "../provision/copy/copy_files.ts";
 import { HelperGuard } from "../provision/helper_guard.ts";
 import { prepareInPlaceFolders } from "../provision/in_place_folders.ts";
 import { releaseSpace, reserveSpace } from "../provision/space_reserve.ts";
@@ -69,6 +70,7 @@ export class StorageLease implements Lease {
   }
 
   #prepare(place: string): void {
+    removeFormerCopies(place);
     warnOfFolders(place, this.#log);
     prepareWorkerState(place, (message) => this.#log.warning(message));
   }

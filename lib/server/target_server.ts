@@ -20,10 +20,11 @@ import type { SpaceFigures } from "../scsi/pages/provisioning.ts";
 import { AbsentUnits } from "./absent_units.ts";
 import { PortalListeners, type PreparedListeners } from "./portal_listeners.ts";
 import { reportReservations } from "./report_reservations.ts";
-import { GRACE_SECONDS } from "./served_unit.ts";
+import { GRACE_SECONDS, type ServedUnit } from "./served_unit.ts";
 import { type PreparedUnits, ServedUnits } from "./served_units.ts";
 import type { TargetServerSettings } from "./target_server_settings.ts";
 import { requiresLogout } from "./unit_changes.ts";
+import { UnitCopies } from "./unit_copies.ts";
 import { randomBytes } from "./system.ts";
 
 /** The settings and collaborators of a target server. */
@@ -46,6 +47,8 @@ interface Prepared {
 
 /** A running target. */
 export class TargetServer {
+  /** The parts of copies that are this worker's. */
+  readonly copies: UnitCopies;
   readonly #port: number;
   readonly #log: EventLog;
   readonly #node: TargetNode;
@@ -70,6 +73,7 @@ export class TargetServer {
     this.#config = config;
     this.#port = port;
     this.#log = log;
+    this.copies = new UnitCopies(clock);
     this.#node = new TargetNode({
       targets: [],
       elsewhere: [],
@@ -223,11 +227,21 @@ export class TargetServer {
    * @throws {Error} (rejects) when the unit does not exist, or the result cannot be stored
    */
   async clearReservations(name: string, lun: number): Promise<void> {
-    const unit = this.#targets.byName.get(name)?.units.get(lun);
-    if (unit === undefined) throw new Error(`There is no LUN ${lun} of [${name}]`);
+    const unit = this.unitOf({ target: name, lun });
     if (unit.logicalUnit.reservations.areUnknown) throw new Error(unit.problem);
     await unit.logicalUnit.reservations.clear();
     this.#log.info(`Reservations of LUN ${lun} of [${name}] cleared by the administrator`);
+  }
+
+  /**
+   * Returns a logical unit by the name of its target in the conf.
+   *
+   * @throws {Error} when it does not exist
+   */
+  unitOf({ target, lun }: { readonly target: string; readonly lun: number }): ServedUnit {
+    const unit = this.#targets.byName.get(target)?.units.get(lun);
+    if (unit === undefined) throw new Error(`There is no LUN ${lun} of [${target}]`);
+    return unit;
   }
 
   /**

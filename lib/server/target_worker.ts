@@ -144,6 +144,18 @@ class TargetWorker {
       case "clearReservations":
         await server.clearReservations(question.target, question.lun);
         return null;
+      case "hold":
+        await server.copies.hold(question.id, server.unitOf(question));
+        return null;
+      case "unhold":
+        return server.copies.unhold(question.id);
+      case "beginCopy":
+        await server.copies.begin(question.id, server.unitOf(question), question, this.#activity);
+        return null;
+      case "copyEnded":
+        return await server.copies.ended(question.id);
+      case "endCopy":
+        return await server.copies.end(question.id);
     }
   }
 

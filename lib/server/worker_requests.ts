@@ -3,6 +3,7 @@ import type { Portal } from "../access/portals.ts";
 import type { ReportedChange } from "../control/reported_change.ts";
 import type { ServedSnapshot } from "../control/unit_problem.ts";
 import type { UnitReservations } from "../control/unit_reservations.ts";
+import type { CopyFiles } from "./unit_copies.ts";
 import type { WorkerSettings } from "./worker_settings.ts";
 
 /** A request to the worker, which it answers. */
@@ -22,6 +23,17 @@ export type WorkerRequest =
   | { readonly kind: "reservations" }
   /** Clear the reservations of a logical unit. */
   | { readonly kind: "clearReservations"; readonly target: string; readonly lun: number }
+  /** Hold all operations on the medium of a logical unit, after a flush. */
+  | { readonly kind: "hold"; readonly id: number; readonly target: string; readonly lun: number }
+  /** End a hold; return whether it has lasted until now. */
+  | { readonly kind: "unhold"; readonly id: number }
+  /** Preserve the content of a logical unit for a copy. */
+  | { readonly kind: "beginCopy"; readonly id: number; readonly target: string; readonly lun: number }
+    & CopyFiles
+  /** Answer when a copy has ended: with the reason for a failure, or null. */
+  | { readonly kind: "copyEnded"; readonly id: number }
+  /** End a copy; return the reason for a failure, or null. */
+  | { readonly kind: "endCopy"; readonly id: number }
   /** Return the changes that a conf would make, with the affected sessions. */
   | { readonly kind: "preview" } & Pick<WorkerSettings, "config" | "interfaces">
   /** Serve other settings. */
@@ -44,6 +56,11 @@ export interface Answers {
   readonly disconnect: readonly number[];
   readonly reservations: readonly UnitReservations[];
   readonly clearReservations: null;
+  readonly hold: null;
+  readonly unhold: boolean;
+  readonly beginCopy: null;
+  readonly copyEnded: string | null;
+  readonly endCopy: string | null;
   readonly preview: readonly ReportedChange[];
   readonly reconfigure: Reconfigured;
 }

@@ -50,6 +50,20 @@ export class AdaptiveStore extends StoreLayer {
     this.#now = now;
   }
 
+  /**
+   * Puts a layer above the medium. No operation on the medium may be under way.
+   *
+   * @returns a function that removes it again, at any time
+   */
+  interpose<Layer extends BlockStore>(
+    layerOf: (lower: BlockStore) => Layer,
+  ): { layer: Layer; remove: () => void } {
+    const medium = this.lower;
+    const layer = layerOf(medium);
+    this.lower = layer;
+    return { layer, remove: () => void (this.lower = medium) };
+  }
+
   override readNow(offset: number, into: Uint8Array): boolean {
     if (this.#isUntimed(this.#reads)) return this.lower.readNow(offset, into);
     const began = this.#begin(this.#reads);

@@ -4,7 +4,7 @@ import type { Extent } from "./space_map.ts";
 
 /** A store on top of another, which it forwards everything to. A subclass overrides the operations that it changes. */
 export abstract class StoreLayer implements BlockStore {
-  protected readonly lower: BlockStore;
+  protected lower: BlockStore;
 
   constructor(lower: BlockStore) {
     this.lower = lower;

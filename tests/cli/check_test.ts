@@ -295,7 +295,7 @@ Deno.test("commands without a conf print the remedy and exit with 1", async () =
       if (!options.includes("conf")) continue;
       const line = [
         name,
-        ...(args?.min === 1 ? [args.words?.at(-1) ?? "x"] : []),
+        ...Array.from({ length: args?.min ?? 0 }, () => args?.words?.at(-1) ?? "x"),
         "--conf",
         join(folder, "none"),
       ];

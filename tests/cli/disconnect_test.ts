@@ -52,6 +52,7 @@ const STATUS = {
   warnings: [],
   paths: [],
   space: { files: [], fileSystems: [] },
+  copies: [],
   ready: true,
   node: {
     sessions: SESSIONS,

@@ -178,8 +178,18 @@ Deno.test("iscsi drops the rights that a command does not need before its code r
 Deno.test("only the commands that change files, listen or reach the server may write or listen", () => {
   const withRight = (right: RightName): string[] =>
     COMMANDS.filter(({ rights }) => rights.includes(right)).map(({ name }) => name);
-  const reaching = ["build", "serve", "reload", "status", "disconnect", "reservations", "completion", "demo"];
+  const reaching = [
+    "build",
+    "serve",
+    "reload",
+    "status",
+    "disconnect",
+    "reservations",
+    "copy",
+    "completion",
+    "demo",
+  ];
   assertEquals(withRight("net"), reaching);
   assertEquals(withRight("write").toSorted(), [...reaching, "forget", "install"].toSorted());
-  assertEquals(withRight("run"), ["check", "build", "serve", "status", "forget", "demo"]);
+  assertEquals(withRight("run"), ["check", "build", "serve", "status", "copy", "forget", "demo"]);
 });

@@ -30,6 +30,7 @@ function statusOf(storage: string): ServerStatus {
     warnings: [WARNING],
     paths: [],
     space: { files: [], fileSystems: [] },
+    copies: [],
     ready: true,
     node: null,
   };
@@ -84,6 +85,7 @@ THE TARGET WORKER IS STARTING
       intervalSeconds: null,
       targets: [],
       fileSystems: [],
+      copies: [],
       sessions: [],
       refusals: null,
     }]);

@@ -87,6 +87,7 @@ const IDLE: StatusReport = {
   intervalSeconds: null,
   targets: [],
   fileSystems: [],
+  copies: [],
   sessions: [],
   refusals: { totals: NO_REFUSALS, recent: [] },
 };
@@ -169,6 +170,7 @@ const BUSY: StatusReport = {
     },
     { path: "/big/one", totalBytes: 1024 * GB, availableBytes: GB, growthBytesPerDay: -GB, fullInDays: null },
   ],
+  copies: [],
   sessions: [
     {
       session: 7,
@@ -494,5 +496,20 @@ Deno.test("showStatus() names the workers that do not run as they should", () =>
     'Worker    port 3261 is hanging for 1 m 15 s: an operation on "/mnt/usb/disk"',
     "          blocks it",
     "Worker    port 3262 is failed: target worker ended 5 times",
+  ]);
+});
+
+Deno.test("iscsi status shows a copy that is being made", () => {
+  const copy = {
+    target: "a",
+    lun: 0,
+    destination: "/backup/a",
+    sizeBytes: 750 * GB,
+    copiedBytes: 75 * GB,
+    seconds: 90,
+  };
+  const lines = showStatus({ ...BUSY, copies: [copy] }, { columns: 80, style: PLAIN_STYLE, nowMs: 0 });
+  assertEquals(lines.filter((line) => line.startsWith("Copy")), [
+    'Copy      LUN 0 of [a] to "/backup/a": 10% of 750 GB, for 1 m 30 s',
   ]);
 });

@@ -11,6 +11,8 @@ export function handlersWith(handlers: Partial<ControlHandlers>): ControlHandler
     disconnect: refuse,
     reservations: refuse,
     clearReservations: refuse,
+    copy: refuse,
+    followCopy: refuse,
     reload: refuse,
     ...handlers,
   };

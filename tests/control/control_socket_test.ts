@@ -23,6 +23,7 @@ const STATUS: ServerStatus = {
   warnings: [],
   paths: [],
   space: { files: [], fileSystems: [] },
+  copies: [],
   ready: true,
   node: null,
 };

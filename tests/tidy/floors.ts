@@ -43,7 +43,7 @@ const FLOOR_OF: ReadonlyMap<string, number> = new Map(
 const PACKAGES = "lib/std";
 
 /** Packages that a floor may import besides files of the house and `@std/*`, for lack of a Deno call. */
-const ALLOWED_PACKAGES = ["node:net", "node:fs", "node:process", "node:crypto"];
+const ALLOWED_PACKAGES = ["node:net", "node:fs", "node:os", "node:process", "node:crypto"];
 
 /**
  * The files that touch the world, in folders that otherwise hold functions of values. In a folder that is not listed
@@ -78,6 +78,14 @@ export const WORLDLY_FILES: Readonly<Record<string, readonly string[]>> = {
     "lib/provision/helper_guard.ts",
     "lib/provision/own_files.ts",
     "lib/provision/provision.ts",
+    "lib/provision/copy/copy_files.ts",
+    "lib/provision/copy/copy_lock.ts",
+    "lib/provision/copy/copy_room.ts",
+    "lib/provision/copy/data_extents.ts",
+    "lib/provision/copy/destinations.ts",
+    "lib/provision/copy/low_priority.ts",
+    "lib/provision/copy/open_file.ts",
+    "lib/provision/copy/temporary_file.ts",
     "lib/provision/folders.ts",
     "lib/provision/file_lock.ts",
     "lib/provision/forget.ts",

@@ -195,10 +195,10 @@ export function reportDisk(
       iscsiName,
       comment,
       paths: null,
-      logicalUnits: logicalUnits.map(({ number, path, sizeBytes }) => ({
+      logicalUnits: logicalUnits.map(({ number, path, sizeBytes, naa = null }) => ({
         lun: number,
         path,
-        naa: null,
+        naa,
         serialNumber: serialNumberOf(disk, number) ?? null,
         readOnly,
         promisedBytes: sizeBytes,

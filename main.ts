@@ -2,6 +2,7 @@ import { ConsoleWriter } from "./lib/cli/console_writer.ts";
 import { runCommandLine } from "./lib/cli/run_command_line.ts";
 import { findConfirmation } from "./lib/cli/confirmation.ts";
 import { findTerminal } from "./lib/cli/terminal.ts";
+import { ProcessRights } from "./lib/server/held_rights.ts";
 import { VERSION } from "./lib/cli/version.ts";
 
 const stderr = new ConsoleWriter(Deno.stderr, { isLog: true });
@@ -11,6 +12,7 @@ const context = {
   terminal: findTerminal(),
   confirm: findConfirmation(stderr),
   showsProgress: Deno.stderr.isTerminal(),
+  rights: new ProcessRights(),
   version: VERSION,
 };
 Deno.exit(await runCommandLine(Deno.args, context));

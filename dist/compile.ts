@@ -1,5 +1,6 @@
 /**
- * Makes `dist/iscsi`, the one file of an appliance: `deno task compile`.
+ * Makes `dist/iscsi`, the one file of an appliance: `deno task compile`. With the options of `compile_scope.ts` its
+ * rights are those of one storage folder, its conf and its addresses.
  *
  * `deno bundle` first makes one module of the program and one of each worker, because loading hundreds of small modules
  * took a third of the time from the start to `ready`. `deno compile` then appends them to a base, a runtime of the same
@@ -7,6 +8,7 @@
  */
 import { basename, fromFileUrl, join } from "@std/path";
 import denoConfig from "../deno.json" with { type: "json" };
+import { limitRights, readScope, type Scope, USAGE } from "./compile_scope.ts";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
 const OUTPUT = "dist/iscsi";
@@ -42,13 +44,13 @@ export function bundleArguments(part: string, folder: string): string[] {
  * Returns the arguments of `deno` that compile the modules in a folder. The types were checked in the source. A code
  * cache would be a file in the temporary folder, where another user could place code for the program to run.
  */
-export function compileArguments(folder: string): string[] {
+export function compileArguments(folder: string, rights: readonly string[] = permissionFlags()): string[] {
   const unstable = denoConfig.unstable.map((feature) => `--unstable-${feature}`);
   const includes = WORKERS.flatMap((worker) => ["--include", bundleOf(worker, folder)]);
   return [
     ...["compile", "--quiet", "--no-config", "--no-check", "--no-code-cache"],
     ...unstable,
-    ...permissionFlags(),
+    ...rights,
     ...includes,
     ...["--output", OUTPUT, bundleOf(PROGRAM, folder)],
   ];
@@ -94,18 +96,38 @@ async function runDeno(args: readonly string[]): Promise<boolean> {
   return success;
 }
 
+/** Reports whether this Deno has rights to Unix sockets; older versions take such a right for an error. */
+async function hasSocketRights(): Promise<boolean> {
+  const args = ["run", "--quiet", "--no-config", "--allow-net=unix:/nowhere", "data:text/javascript,"];
+  const { success } = await new Deno.Command(Deno.execPath(), { args, stdin: "null", stderr: "null" })
+    .output();
+  return success;
+}
+
 /** Compiles the program; returns true if that succeeded. */
-async function compile(): Promise<boolean> {
+async function compile(scope: Scope | undefined): Promise<boolean> {
+  const general = permissionFlags();
+  const rights = scope === undefined
+    ? general
+    : limitRights(general, scope, { hasSocketRights: await hasSocketRights() });
   const folder = await Deno.makeTempDir({ prefix: "iscsi-compile-" });
   try {
     for (const part of PARTS) if (!await runDeno(bundleArguments(part, folder))) return false;
-    if (!await runDeno(compileArguments(folder))) return false;
+    if (!await runDeno(compileArguments(folder, rights))) return false;
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
   const mebibytes = (Deno.statSync(`${ROOT}${OUTPUT}`).size / 1024 ** 2).toFixed(0);
   console.log(`${OUTPUT}: ${mebibytes} MiB, made with Deno ${Deno.version.deno}`);
+  if (scope !== undefined) console.log(`Its rights: ${rights.join(" ")}`);
   return true;
 }
 
-if (import.meta.main) Deno.exit(await compile() ? 0 : 1);
+if (import.meta.main) {
+  const scope = readScope(Deno.args);
+  if (typeof scope === "string") {
+    console.error(`${scope}\n${USAGE}`);
+    Deno.exit(2);
+  }
+  Deno.exit(await compile(scope) ? 0 : 1);
+}

@@ -44,7 +44,7 @@ _iscsi() {
             ;;
     esac
     if [[ $previous == help && $command == help ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'check build serve reload status disconnect reservations secret demo' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'check build serve reload status disconnect reservations unit secret demo' -- "$word")
         return
     fi
 
@@ -58,15 +58,16 @@ _iscsi() {
     case $command in
         '')
             options='--help --version'
-            [[ $word == -* ]] || options='check build serve reload status disconnect reservations secret demo help'
+            [[ $word == -* ]] || options='check build serve reload status disconnect reservations unit secret demo help'
             ;;
         check) options='--conf --json --help' ;;
         build) options='--conf --dry-run --force --json --help' ;;
         serve) options='--conf --log --log-level --help' ;;
         reload) options='--conf --storage --force --json --help' ;;
-        status) options='--conf --storage --watch --json --help' ;;
+        status) options='--conf --storage --watch --wait --json --help' ;;
         disconnect) options='--conf --storage --now --yes --help' ;;
         reservations) options='--conf --storage --yes --json --help' ;;
+        unit) options='--conf --help' ;;
         secret) options='--hex --help' ;;
         demo) options='--help' ;;
     esac

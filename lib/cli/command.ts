@@ -1,4 +1,5 @@
 import type { Context } from "./context.ts";
+import type { RightName } from "../server/held_rights.ts";
 import type { ExitCode } from "./exit_code.ts";
 import type { OptionName, OptionValues } from "./options.ts";
 
@@ -30,6 +31,8 @@ export interface Command {
   /** Undefined when the command takes none. */
   readonly arguments?: CommandArguments;
   readonly options: readonly OptionName[];
+  /** The kinds of rights that it needs; all others are dropped before its code is loaded. */
+  readonly rights: readonly RightName[];
   /** The command keeps running when its output cannot be written; its exit code is that of the server. */
   readonly isServer?: true;
   /** Loads the code of this command only, which keeps the start short. */

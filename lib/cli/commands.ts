@@ -1,4 +1,14 @@
+import { RIGHT_NAMES, type RightName } from "../server/held_rights.ts";
 import type { Command } from "./command.ts";
+
+/** The rights to reach the running server: the socket is a path, and to newer versions of Deno an address. */
+const CLIENT_RIGHTS: readonly RightName[] = ["read", "write", "net"];
+
+/** The rights to examine and change the disk, and to reach the running server. */
+const DISK_RIGHTS: readonly RightName[] = [...CLIENT_RIGHTS, "run", "sys"];
+
+/** The rights to compare a conf with the rights of this program, besides: its addresses. */
+const RELOAD_RIGHTS: readonly RightName[] = [...CLIENT_RIGHTS, "sys"];
 
 /** Every command, in the order of the help text. */
 export const COMMANDS: readonly Command[] = [
@@ -11,6 +21,7 @@ export const COMMANDS: readonly Command[] = [
       "program, images, files that build did not make, and lost disks.",
     ],
     options: ["conf", "json"],
+    rights: ["read", "run", "sys"],
     load: async () => (await import("./check.ts")).check,
   },
   {
@@ -27,6 +38,7 @@ export const COMMANDS: readonly Command[] = [
       "notice.",
     ],
     options: ["conf", "dryRun", "force", "json"],
+    rights: DISK_RIGHTS,
     load: async () => (await import("./build.ts")).build,
   },
   {
@@ -37,6 +49,7 @@ export const COMMANDS: readonly Command[] = [
       'line for each portal, then "ready". Events go to standard error, one line each.',
     ],
     options: ["conf", "log", "logLevel"],
+    rights: RIGHT_NAMES,
     isServer: true,
     load: async () => (await import("./serve.ts")).serve,
   },
@@ -50,6 +63,7 @@ export const COMMANDS: readonly Command[] = [
       "Where the conf names another storage folder, --storage names the one of the running server.",
     ],
     options: ["conf", "storage", "force", "json"],
+    rights: RELOAD_RIGHTS,
     load: async () => (await import("./reload.ts")).reload,
   },
   {
@@ -60,8 +74,13 @@ export const COMMANDS: readonly Command[] = [
       "full, the sessions with their traffic, and the refused initiators with the rule that refused. Rates are those " +
       "of one second, or with --watch of the time between two looks. Where no server runs it says so, shows the " +
       "state of the disk, and ends with 1.",
+      "With --wait it prints nothing, and ends once the server accepts initiators: with 0, or with 1 when that takes " +
+      "longer than the time given.",
+      "With --wait it shows nothing, and ends once the server accepts initiators: with 0, or with 1 when that takes " +
+      "longer than the time given.",
     ],
-    options: ["conf", "storage", "watch", "json"],
+    options: ["conf", "storage", "watch", "wait", "json"],
+    rights: DISK_RIGHTS,
     load: async () => (await import("./status.ts")).status,
   },
   {
@@ -74,6 +93,7 @@ export const COMMANDS: readonly Command[] = [
     ],
     arguments: { syntax: "SESSION|INITIATOR|TARGET", min: 1, max: 1 },
     options: ["conf", "storage", "now", "yes"],
+    rights: CLIENT_RIGHTS,
     load: async () => (await import("./disconnect.ts")).disconnect,
   },
   {
@@ -87,7 +107,20 @@ export const COMMANDS: readonly Command[] = [
     ],
     arguments: { syntax: "[clear TARGET [LUN]]", min: 0, max: 3, words: ["clear"] },
     options: ["conf", "storage", "yes", "json"],
+    rights: CLIENT_RIGHTS,
     load: async () => (await import("./reservations.ts")).reservations,
+  },
+  {
+    name: "unit",
+    summary: "print a systemd unit for the conf",
+    description: [
+      "Prints a unit of systemd that starts the server at boot, with the rights that the conf needs: its folders, " +
+      "block devices and networks, and as few capabilities as the owners of the files and the ports allow. Print it " +
+      "again when the conf changes these.",
+    ],
+    options: ["conf"],
+    rights: ["read", "sys"],
+    load: async () => (await import("./unit.ts")).unit,
   },
   {
     name: "secret",
@@ -97,6 +130,7 @@ export const COMMANDS: readonly Command[] = [
       "takes. With --hex it has 128 bits.",
     ],
     options: ["hex"],
+    rights: [],
     load: async () => (await import("./secret.ts")).secret,
   },
   {
@@ -107,6 +141,7 @@ export const COMMANDS: readonly Command[] = [
       "SIGTERM and SIGINT end it and remove the folder.",
     ],
     options: [],
+    rights: RIGHT_NAMES,
     isServer: true,
     load: async () => (await import("./demo.ts")).demo,
   },

@@ -1,5 +1,6 @@
 import type { InterfaceAddress } from "../access/interfaces.ts";
 import type { Clock } from "../iscsi/clock.ts";
+import type { DroppableRights } from "../server/held_rights.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** A destination of text. */
@@ -25,6 +26,8 @@ export interface Context {
   readonly clock?: Clock;
   /** Returns the addresses of this server; those of the system by default. */
   readonly interfaces?: () => readonly InterfaceAddress[];
+  /** The rights of this process; undefined for all. */
+  readonly rights?: DroppableRights;
   /** The version of this program. */
   readonly version: string;
 }

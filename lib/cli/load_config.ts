@@ -7,6 +7,8 @@ import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { printable } from "./show_text.ts";
 import { reasonOf } from "../provision/provision_error.ts";
+import { findMissingRights } from "../server/missing_rights.ts";
+import { systemInterfaces } from "../server/system.ts";
 
 /** The largest conf and file of secrets; a hundred thousand LUNs fit. */
 const TEXT_BYTES_MAX = 16 * 1024 ** 2;
@@ -22,7 +24,7 @@ export type LoadedConfig =
 export function loadConfig(file: string, context: Context): LoadedConfig {
   const conf = readConf(file, context);
   if (conf === undefined) return { config: undefined, diagnostics: [], exitCode: EXIT_CODES.failed.code };
-  const { config, diagnostics } = parseConfig(conf.text, { file, mode: conf.mode, readFile });
+  const { config, diagnostics } = parseWithRights({ file, ...conf }, context);
   reportDiagnostics(diagnostics, context);
   return config === undefined
     ? { config, diagnostics, exitCode: EXIT_CODES.confErrors.code }
@@ -47,10 +49,24 @@ export function readConf(file: string, context: Context): { text: string; mode: 
  *
  * @throws {Error} when it cannot be read; the message is for the user
  */
-export function parseFile(file: string): ParsedConfig {
+export function parseFile(file: string, context: Pick<Context, "rights" | "interfaces"> = {}): ParsedConfig {
   const conf = readTextFile(file, "it does not exist");
   if ("problem" in conf) throw new Error(`Cannot read "${file}": ${conf.problem}`);
-  return parseConfig(conf.text, { file, mode: conf.mode, readFile });
+  return parseWithRights({ file, ...conf }, context);
+}
+
+/** Parses a conf. One that takes rights which this process does not have has errors. */
+function parseWithRights(
+  { text, ...source }: { readonly text: string; readonly file: string; readonly mode: number },
+  { rights, interfaces = systemInterfaces }: Pick<Context, "rights" | "interfaces">,
+): ParsedConfig {
+  const parsed = parseConfig(text, { ...source, readFile });
+  const { config, diagnostics, lines } = parsed;
+  if (config === undefined || rights === undefined) return parsed;
+  const missing = findMissingRights(config, lines, { rights, interfaces });
+  return missing.length === 0
+    ? parsed
+    : { config: undefined, diagnostics: [...diagnostics, ...missing], lines };
 }
 
 /** Reads a file that the conf names. */

@@ -37,6 +37,12 @@ export const OPTIONS = {
     isValueOptional: true,
     summary: "repeat it, every 2 seconds by default",
   },
+  wait: {
+    flag: "wait",
+    value: "SECONDS",
+    isValueOptional: true,
+    summary: "wait until the server is ready, without a limit by default",
+  },
   now: { flag: "now", summary: "cut at once, without asking initiators to log out first" },
   hex: { flag: "hex", summary: "128 bits as 0x and hexadecimal digits, for initiators that take those" },
   yes: { flag: "yes", summary: "do it without asking" },

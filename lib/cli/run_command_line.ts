@@ -20,7 +20,9 @@ export async function runCommandLine(args: readonly string[], context: Context):
     return isServer ? exitCode : exitCodeAfterOutput(exitCode, context);
   } catch (error) {
     if (!(error instanceof Error) || !isSystemError(error)) throw error;
-    context.stderr.write(`iscsi: ${error.message}\n`);
+    context.stderr.write(
+      `iscsi: ${error instanceof Deno.errors.NotCapable ? reasonOf(error) : error.message}\n`,
+    );
     return EXIT_CODES.failed.code;
   }
 }
@@ -41,6 +43,7 @@ async function execute(commandLine: CommandLine, context: Context): Promise<Exit
       context.stdout.write(`iscsi ${context.version}\n`);
       return EXIT_CODES.done.code;
     case "run": {
+      context.rights?.keep(commandLine.command.rights);
       const run = await commandLine.command.load();
       return await run(context, commandLine.options, commandLine.args);
     }

@@ -21,6 +21,7 @@ import type { Context } from "./context.ts";
 import { hangupSignals } from "./interruption.ts";
 import { eventLog } from "./log_format.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
+import { notifyReady } from "./notify_ready.ts";
 import { loadConfig, parseFile, reportDiagnostics } from "./load_config.ts";
 import type { OptionValues } from "./options.ts";
 
@@ -82,32 +83,40 @@ async function serveWithLog(
     return EXIT_CODES.failed.code;
   }
   const print = (text: string): void => printOrLog(text, context, log);
-  const supervisor = new Supervisor({
+  const readiness = { workerStarts: 0 };
+  const supervisor: Supervisor = new Supervisor({
     serving: { config, ...servingFrom(found), lease },
     interfaces: systemInterfaces,
     clock: systemClock,
     startWorker,
+    ...(context.rights === undefined ? {} : { rights: context.rights }),
     log,
     workerLog,
     onListening: (address, port) => print(`listening on ${formatPortal(address, port)}\n`),
-    onReady: onReady ?? (() => print("ready\n")),
+    onReady: () => {
+      readiness.workerStarts = supervisor.workerStarts;
+      onReady === undefined ? print("ready\n") : onReady();
+      notifyReady(log);
+    },
   });
   return await superviseUntilStopped(supervisor, {
     file: resolve(config.file),
     context,
     log,
     endsWithTerminal,
+    isReady: () => supervisor.hasWorker && readiness.workerStarts === supervisor.workerStarts,
   });
 }
 
 /** Runs a supervisor and its control socket until SIGTERM or SIGINT. */
 async function superviseUntilStopped(
   supervisor: Supervisor,
-  { file, context, log, endsWithTerminal }: {
+  { file, context, log, endsWithTerminal, isReady }: {
     file: string;
     context: Context;
     log: EventLog;
     endsWithTerminal: boolean;
+    isReady: () => boolean;
   },
 ): Promise<ExitCode> {
   const { version } = context;
@@ -128,13 +137,13 @@ async function superviseUntilStopped(
   await using space = new SpaceWatch({ config: () => supervisor.serving.config, log, clock: systemClock });
   const reloader = new Reloader({
     file,
-    parse: () => parseFile(file),
+    parse: () => parseFile(file, context),
     supervisor,
     log,
     onApplied: takeOver,
   });
   using control = new ControlEndpoint(
-    controlHandlers({ supervisor, reloader, space, interfaces: systemInterfaces, version }),
+    controlHandlers({ supervisor, reloader, space, interfaces: systemInterfaces, isReady, version }),
     log,
     systemClock,
   );

@@ -11,6 +11,7 @@ import { Screen } from "./screen.ts";
 import { reportDisk, reportServer, type StatusReport } from "./status_report.ts";
 import { showStatus } from "./status_text.ts";
 import { COLOURED_STYLE, PLAIN_STYLE } from "./terminal.ts";
+import { waitUntilReady } from "./wait_until_ready.ts";
 import { LINE_COLUMNS_MAX } from "./wrap_words.ts";
 import { delay } from "../base/delay.ts";
 
@@ -18,21 +19,37 @@ import { delay } from "../base/delay.ts";
 const LOOK_MS = 1000;
 
 const WATCH_SECONDS = 2;
-const WATCH_SECONDS_MAX = 24 * 60 * 60;
+const SECONDS_MAX = 24 * 60 * 60;
 
 /** `iscsi status`: shows a running server, or the disk where none runs; with `--json` as a `StatusReport`. */
 export async function status(context: Context, options: OptionValues): Promise<ExitCode> {
-  const seconds = options.watch === "" ? WATCH_SECONDS : Number(options.watch ?? 0);
-  if (options.watch !== undefined && !(seconds >= 0.1 && seconds <= WATCH_SECONDS_MAX)) {
+  const seconds = readSeconds(options.watch, { whenEmpty: WATCH_SECONDS, min: 0.1 });
+  const waitSeconds = readSeconds(options.wait, { whenEmpty: Infinity, min: 0 });
+  if (Number.isNaN(seconds) || Number.isNaN(waitSeconds)) {
+    const [act, text, min] = Number.isNaN(seconds)
+      ? ["watch every", options.watch, 0.1]
+      : ["wait", options.wait, 0];
     context.stderr.write(
-      `iscsi: Cannot watch every "${options.watch}" seconds: write a number from 0.1 to ${WATCH_SECONDS_MAX}\n`,
+      `iscsi: Cannot ${act} "${text}" seconds: write a number from ${min} to ${SECONDS_MAX}\n`,
     );
     return EXIT_CODES.wrongUsage.code;
   }
   const place = findServer(options, context);
   if ("exitCode" in place) return place.exitCode;
+  if (waitSeconds !== undefined) return await waitUntilReady(place, waitSeconds, context);
   const view = new StatusView(context, options, place);
-  return options.watch === undefined ? await view.once() : await view.watch(seconds);
+  return seconds === undefined ? await view.once() : await view.watch(seconds);
+}
+
+/** Reads a number of seconds; NaN for an invalid one, undefined for an absent option. */
+function readSeconds(
+  text: string | undefined,
+  { whenEmpty, min }: { readonly whenEmpty: number; readonly min: number },
+): number | undefined {
+  if (text === undefined) return undefined;
+  if (text === "") return whenEmpty;
+  const seconds = Number(text);
+  return seconds >= min && seconds <= SECONDS_MAX ? seconds : NaN;
 }
 
 /** Queries a server and shows its status. */

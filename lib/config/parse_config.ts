@@ -4,11 +4,22 @@ import type { Config } from "./config.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import { Diagnostics } from "./diagnostics.ts";
 import { readIniText } from "./ini_text.ts";
+import type { OptionName } from "./options.ts";
 import { portsOf } from "./port_share.ts";
 import { defaultOf, readOptions } from "./read_options.ts";
 
 /** The most ports. Each has a worker, which takes some 20 MB of memory. */
 const PORTS_MAX = 32;
+
+/** The lines of options, by their names. */
+export type OptionLines = ReadonlyMap<OptionName, number>;
+
+/** The lines of the options of a conf. */
+export interface ConfLines {
+  readonly globals: OptionLines;
+  /** By the line of the section header. */
+  readonly targets: ReadonlyMap<number, OptionLines>;
+}
 
 /** The configuration of a conf without errors, and the diagnostics. */
 export interface ParsedConfig {
@@ -16,6 +27,7 @@ export interface ParsedConfig {
   readonly config: Config | undefined;
   /** By line. */
   readonly diagnostics: readonly Diagnostic[];
+  readonly lines: ConfLines;
 }
 
 /** The origin of a conf's text. */
@@ -73,7 +85,12 @@ export function parseConfig(text: string, source: ConfSource): ParsedConfig {
   const config = diagnostics.hasErrors
     ? undefined
     : deepFreeze({ file, ...globals, chap: chap.globals, secretsFiles: chap.secretsFiles, targets });
-  return deepFreeze({ config, diagnostics: diagnostics.toArray() });
+  const targetLines = new Map(sections.map(({ line, given }) => [line, given.lines]));
+  return deepFreeze({
+    config,
+    diagnostics: diagnostics.toArray(),
+    lines: { globals: lines, targets: targetLines },
+  });
 }
 
 /** Returns the storage folder of a conf, even if other lines have errors; undefined when `storage` is invalid. */

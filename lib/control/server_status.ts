@@ -18,6 +18,8 @@ export interface ServerStatus {
   readonly warnings: readonly string[];
   readonly paths: readonly TargetPaths[];
   readonly space: SpaceReport;
+  /** It accepts initiators: a worker listens at every portal that it can. */
+  readonly ready: boolean;
   /** Null while no target worker runs, briefly after a crash. */
   readonly node: ServedSnapshot | null;
 }

@@ -5,6 +5,7 @@ import { DEVICES_FOLDER } from "./block_device.ts";
 import { examine } from "./examine/examine.ts";
 import { findSharedPorts } from "./guard/find_shared_ports.ts";
 import { findDoubts } from "./guard/guard_rails.ts";
+import { exists } from "./folders.ts";
 import { isInside } from "./is_inside.ts";
 import { survey } from "./survey.ts";
 
@@ -25,7 +26,7 @@ export function checkFiles(config: Config): Diagnostic[] {
   const { errors, warnings } = findDoubts(files, found, { isElsewhere: true });
   const diagnostics = new Diagnostics(config.file);
   for (const { line, message } of [...mistakes, ...errors]) diagnostics.error(line, message);
-  const advice = findSharedPorts(config, found);
+  const advice = findSharedPorts(config, found, exists);
   for (const { line, message } of [...warnings, ...advice]) diagnostics.warning(line, message);
   return diagnostics.toArray();
 }

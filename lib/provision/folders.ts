@@ -43,3 +43,13 @@ export function entriesOf(path: string): string[] {
     throw new ProvisionError(`Cannot read folder "${path}": ${reasonOf(error)}`, { cause: error });
   }
 }
+
+/** Reports whether there is an entry at a path; a link counts by what it leads to. */
+export function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -8,6 +8,7 @@ const HELPERS = {
   lsblk: "util-linux",
   lslocks: "util-linux",
   mknod: "coreutils",
+  "systemd-notify": "systemd",
 } as const;
 
 /** The exit status requested of `flock` for a taken lock. No helper uses it. */
@@ -15,6 +16,15 @@ export const FLOCK_CONFLICT_CODE = 75;
 
 /** The name of a helper. */
 export type Helper = keyof typeof HELPERS;
+
+/** The names of all helpers. */
+export const HELPER_NAMES = Object.keys(HELPERS) as readonly Helper[];
+
+/**
+ * The folders of helpers, in the order of search. Every distribution has them in one of these. The rights of this
+ * program name each helper in each folder, because Deno compares paths without resolving links.
+ */
+export const HELPER_FOLDERS = ["/usr/bin", "/bin"] as const;
 
 /** The result of a helper. */
 export interface HelperResult {
@@ -31,7 +41,9 @@ export interface HelperResult {
  */
 export function runHelper(program: Helper, args: readonly string[]): HelperResult {
   try {
-    return resultOf(commandOf(program, args).outputSync());
+    return resultOf(
+      new Deno.Command(program, { args: [...args], stdin: "null", ...SURROUNDINGS }).outputSync(),
+    );
   } catch (error) {
     throw cannotRun(program, error);
   }
@@ -40,23 +52,33 @@ export function runHelper(program: Helper, args: readonly string[]): HelperResul
 /**
  * Starts a helper that runs until its standard input ends, at the latest when this process ends.
  *
+ * @param env variables for this helper, besides those of all
  * @throws {ProvisionError} when it cannot be run
  */
-export function startHelper(program: Helper, args: readonly string[]): Deno.ChildProcess {
+export function startHelper(
+  program: Helper,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Deno.ChildProcess {
   const streams = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
+  const surroundings = { ...SURROUNDINGS, env: { ...SURROUNDINGS.env, ...env } };
   try {
-    return new Deno.Command(program, { args: [...args], ...streams, env: ENVIRONMENT }).spawn();
+    return new Deno.Command(program, { args: [...args], ...streams, ...surroundings }).spawn();
   } catch (error) {
     throw cannotRun(program, error);
   }
 }
 
-/** The locale for helpers: their output is parsed, so it must be in English. */
-const ENVIRONMENT = { LC_ALL: "C" } as const;
-
-function commandOf(program: Helper, args: readonly string[]): Deno.Command {
-  return new Deno.Command(program, { args: [...args], stdin: "null", env: ENVIRONMENT });
-}
+/**
+ * The environment and the folder of helpers, which are the same however this program was started. The locale makes
+ * their output English, because it is parsed. Deno, `flock` and `sh` find programs by PATH. The working folder of this
+ * process may not exist.
+ */
+const SURROUNDINGS = {
+  clearEnv: true,
+  env: { LC_ALL: "C", PATH: HELPER_FOLDERS.join(":") },
+  cwd: "/",
+} as const;
 
 function resultOf({ success, stdout, stderr }: Deno.CommandOutput): HelperResult {
   const decoder = new TextDecoder();
@@ -69,7 +91,7 @@ export function describeMissing(program: Helper): string {
 }
 
 function cannotRun(program: Helper, error: unknown): ProvisionError {
-  // A program that is missing at the start is dropped from Deno's rights, which then reports NotCapable.
+  // Deno reports NotCapable for a program that the rights do not name.
   const isMissing = error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable;
   const message = isMissing ? describeMissing(program) : `Cannot run "${program}": ${error}`;
   return new ProvisionError(message, { cause: error });

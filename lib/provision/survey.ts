@@ -34,6 +34,14 @@ export type Entry =
   | { readonly kind: "special"; /** Such as `a socket`. */ readonly name: string }
   | { readonly kind: "unreadable"; readonly reason: string };
 
+/** A folder above a path. */
+export interface Ancestor {
+  readonly path: string;
+  readonly isFolder: boolean;
+  /** This program was compiled for the storage folder, and has no right to the folder above it. */
+  readonly isForbidden?: true;
+}
+
 /** A path, its entry and its surroundings. */
 export interface Place {
   readonly path: string;
@@ -44,7 +52,7 @@ export interface Place {
    */
   readonly realPath: string;
   /** The nearest ancestor that exists: the parent folder, unless folders are missing in between. */
-  readonly ancestor: { readonly path: string; readonly isFolder: boolean };
+  readonly ancestor: Ancestor;
   /** Undefined for a device, and for an entry whose file system is unknown. */
   readonly fileSystem: FileSystem | undefined;
 }
@@ -211,7 +219,8 @@ function nearestAncestor(path: string): Place["ancestor"] {
     return { path: parent, isFolder: Deno.statSync(parent).isDirectory };
   } catch (error) {
     if (isAbsence(error) && danglingLinkAt(parent) === undefined) return nearestAncestor(parent);
-    return { path: parent, isFolder: false };
+    const isForbidden = error instanceof Deno.errors.NotCapable;
+    return { path: parent, isFolder: false, ...(isForbidden ? { isForbidden } : {}) };
   }
 }
 

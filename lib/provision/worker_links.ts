@@ -40,7 +40,11 @@ const OPEN_REMEDIES: Readonly<Record<number, (place: string) => string>> = {
  * those in the other. It cannot make links, and has no right to the files' own paths, so it cannot move or remove them.
  * Adding and removing links changes the set of served files while the worker runs.
  *
- * Links remain when the server ends, because checking a thousand links is faster than making them.
+ * Deno makes symbolic links only with rights to every path. A program that was compiled for one storage folder uses
+ * hard links, which are limited to the file system of that folder. Such a link keeps its file: it is made again when
+ * another file has taken the path, and removed when the server ends, so that deleting the file frees its space.
+ *
+ * Symbolic links remain when the server ends, because checking a thousand links is faster than making them.
  *
  * Deno opens nothing in /dev without all rights, but opens a device node elsewhere like any file. A node refers to its
  * device by number, and the kernel reuses the number of a removed device. An open device keeps its number; nodes of an
@@ -104,13 +108,13 @@ export class WorkerLinks {
   }
 
   /**
-   * Removes the nodes of block devices. No worker may be running.
+   * Removes the nodes of block devices and the hard links. No worker may be running.
    *
    * @throws {ProvisionError} when the system refuses
    */
   removeNodes(): void {
     for (const folder of [this.#readOnly, this.#readWrite]) {
-      folder.removeUnless((_path, what) => isAbsolute(what));
+      folder.removeUnless((path) => linkedFile(path) !== undefined);
     }
   }
 
@@ -121,13 +125,14 @@ export class WorkerLinks {
   #linkTo(backing: BackingExport): string {
     const { path } = backing;
     const file = realPath(path);
-    return this.#folderFor(backing).entryFor(file, (link) => {
+    const make = (link: string): void => {
       try {
-        makeLink(file, link);
+        makeLink({ file, path }, link);
       } catch (error) {
         throw cannotLink(path, error);
       }
-    });
+    };
+    return this.#folderFor(backing).entryFor(file, { make, isStale: (link) => !leadsTo(link, path) });
   }
 
   #nodeOf(backing: BackingExport): string {
@@ -135,14 +140,15 @@ export class WorkerLinks {
     const device = readBlockDevice(path);
     if (typeof device === "string") throw new ProvisionError(`Cannot serve "${path}": it is ${device}`);
     const { major, minor } = device;
-    const node = this.#folderFor(backing).entryFor(`${major}:${minor}`, (node) => {
+    const make = (node: string): void => {
       const args = ["-m", "600", node, "b", `${major}`, `${minor}`];
       const { success, stderr } = this.#guard.runNow("mknod", args);
       if (success) return;
       throw new ProvisionError(
         `Cannot create a node of block device "${path}": ${stderr}; run it as root, with CAP_MKNOD`,
       );
-    });
+    };
+    const node = this.#folderFor(backing).entryFor(`${major}:${minor}`, { make, isStale: () => false });
     assertOpens(node, backing, this.#place);
     return node;
   }
@@ -173,10 +179,18 @@ class LinkFolder {
     this.#lastName = numbers.reduce((most, number) => Math.max(most, number), 0);
   }
 
-  /** Returns the path of the entry for a file or device; `make` makes a missing one. */
-  entryFor(what: string, make: (path: string) => void): string {
+  /** Returns the path of the entry for a file or device; `make` makes one that is missing or stale. */
+  entryFor(
+    what: string,
+    { make, isStale }: { make: (path: string) => void; isStale: (path: string) => boolean },
+  ): string {
     const known = this.#names.get(what);
-    if (known !== undefined) return join(this.path, known);
+    if (known !== undefined) {
+      const path = join(this.path, known);
+      if (!isStale(path)) return path;
+      this.#names.delete(what);
+      removeFolder(path);
+    }
     const name = isAbsolute(what) ? String(++this.#lastName) : what;
     make(join(this.path, name));
     this.#names.set(what, name);
@@ -196,17 +210,30 @@ class LinkFolder {
 
 /**
  * Makes a symbolic link; or a hard link, which takes no inode, if that fails. A hard link is the second choice, because
- * a copy of the storage folder may then contain the file twice.
+ * a copy of the storage folder may then contain the file twice. It is made from the path in the conf, because a program
+ * that was compiled for one storage folder may have no right to the real path; unless that path is a link itself.
  */
-function makeLink(file: string, link: string): void {
+function makeLink({ file, path }: { file: string; path: string }, link: string): void {
   try {
     Deno.symlinkSync(file, link);
   } catch (error) {
     try {
-      Deno.linkSync(file, link);
-    } catch {
-      throw error;
+      Deno.linkSync(linkedFile(path) === undefined ? path : file, link);
+    } catch (linkError) {
+      // Without the right to make a symbolic link, the reason is that of the hard link.
+      throw error instanceof Deno.errors.NotCapable ? linkError : error;
     }
+  }
+}
+
+/** Reports whether a link leads to the file at a path now. A symbolic link, which contains its real path, does. */
+function leadsTo(link: string, path: string): boolean {
+  if (linkedFile(link) !== undefined) return true;
+  try {
+    const [linked, current] = [Deno.lstatSync(link), Deno.statSync(path)];
+    return linked.dev === current.dev && linked.ino === current.ino;
+  } catch {
+    return false;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { InterfaceAddress } from "../access/interfaces.ts";
 import type { Clock } from "../iscsi/clock.ts";
 import type { EventLog } from "../iscsi/events/event_log.ts";
+import type { HeldRights } from "./held_rights.ts";
 import { ProvisionError } from "../provision/provision_error.ts";
 import { settleState } from "../provision/settle_state.ts";
 import type { PortalWarnings } from "./portal_warnings.ts";
@@ -21,6 +22,8 @@ export interface WorkerLauncherOptions {
   readonly interfaces: () => readonly InterfaceAddress[];
   readonly clock: Clock;
   readonly startWorker: StartWorker;
+  /** The rights of the process, which limit those of its workers; all by default. */
+  readonly rights?: HeldRights;
   readonly log: EventLog;
   readonly backings: ServedBackings;
   readonly warnings: PortalWarnings;
@@ -91,7 +94,7 @@ export class WorkerLauncher {
     const surroundings = this.surroundingsOf(serving);
     const { plan: { portals }, interfaces } = surroundings;
     warnings.noteUnmatched(surroundings.plan);
-    const scope = listeningScope(shareServed(serving), surroundings.plan);
+    const scope = listeningScope(shareServed(serving), surroundings.plan, this.#options.rights);
     const process = this.#startProcess(serving.port, {
       ...workerPermissions({ place: serving.lease.place, ...scope }),
     });

@@ -87,12 +87,16 @@ function hasRight({ family, prefixLength }: Network): boolean {
   return family === "ipv4" || prefixLength === undefined;
 }
 
-function networkRight({ address, prefixLength }: Network, port: number): string {
+/** Returns the right for the portals in a network. */
+export function networkRight(
+  { address, prefixLength }: Pick<Network, "address" | "prefixLength">,
+  port: number,
+): string {
   return prefixLength === undefined ? formatPortal(address, port) : `${address}/${prefixLength}:${port}`;
 }
 
 /** Returns the rights for a portal. The IPv6 wildcard includes IPv4; without IPv6 the IPv4 wildcard replaces it. */
-function portalRights({ address, port }: Portal): string[] {
+export function portalRights({ address, port }: Portal): string[] {
   if (address === "::") return [formatPortal("::", port), formatPortal("0.0.0.0", port)];
   return [formatPortal(address, port)];
 }

@@ -52,6 +52,7 @@ const STATUS = {
   warnings: [],
   paths: [],
   space: { files: [], fileSystems: [] },
+  ready: true,
   node: {
     sessions: SESSIONS,
     initiators: [],

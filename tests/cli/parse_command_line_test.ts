@@ -6,6 +6,7 @@ const DEFAULTS = {
   conf: "/etc/netmanager/iscsi.conf",
   dryRun: false,
   watch: undefined,
+  wait: undefined,
   now: false,
   hex: false,
   yes: false,

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { COMMANDS } from "../../lib/cli/commands.ts";
 import { runCommandLine } from "../../lib/cli/run_command_line.ts";
+import type { RightName } from "../../lib/server/held_rights.ts";
 import { runCommand } from "./command_run.ts";
 
 Deno.test("iscsi --version prints the version", async () => {
@@ -149,4 +150,23 @@ Deno.test("a usage error repeats arguments without control characters", async ()
     assert(stderr.includes("?[2J??"), stderr);
     assert(!stderr.includes("\x1b") && !stderr.includes("\u009b"), JSON.stringify(stderr));
   }
+});
+
+Deno.test("iscsi drops the rights that a command does not need before its code runs", async () => {
+  for (const { name, rights } of COMMANDS.filter(({ name }) => name === "secret" || name === "check")) {
+    const kept: (readonly RightName[])[] = [];
+    const held = { has: () => true, keep: (names: readonly RightName[]) => void kept.push(names) };
+    await runCommand([name, ...(name === "check" ? ["--conf", "/nowhere"] : [])], undefined, {
+      rights: held,
+    });
+    assertEquals(kept, [rights], name);
+  }
+});
+
+Deno.test("only the commands that change files, listen or reach the server may write or listen", () => {
+  const withRight = (right: RightName): string[] =>
+    COMMANDS.filter(({ rights }) => rights.includes(right)).map(({ name }) => name);
+  const changing = ["build", "serve", "reload", "status", "disconnect", "reservations", "demo"];
+  assertEquals([withRight("write"), withRight("net")], [changing, changing]);
+  assertEquals(withRight("run"), ["check", "build", "serve", "status", "demo"]);
 });

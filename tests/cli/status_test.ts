@@ -30,6 +30,7 @@ function statusOf(storage: string): ServerStatus {
     warnings: [WARNING],
     paths: [],
     space: { files: [], fileSystems: [] },
+    ready: true,
     node: null,
   };
 }
@@ -168,5 +169,46 @@ Deno.test("iscsi status refuses an interval out of range", async () => {
     const { stderr, exitCode } = await runCommand(["status", `--watch=${seconds}`]);
     assertEquals(exitCode, 2);
     assertStringIncludes(stderr, `Cannot watch every "${seconds}" seconds`);
+  }
+});
+
+Deno.test("iscsi status --wait ends once the server is ready, and prints nothing", () =>
+  withScratch(async (folder) => {
+    const conf = makeConf(folder);
+    let looks = 0;
+    const handlers = handlersWith({
+      status: () => Promise.resolve({ ...statusOf("/scratch/storage"), ready: ++looks === 3 }),
+    });
+    const waiting = runCommand(["status", "--wait", "--conf", conf]);
+    using _server = await ControlServer.listen(join(folder, "storage/.iscsi/control"), handlers);
+    assertEquals(await waiting, { stdout: "", stderr: "", exitCode: 0 });
+    assertEquals(looks, 3);
+  }));
+
+Deno.test("iscsi status --wait says what it has waited for when the time is over", () =>
+  withScratch(async (folder) => {
+    const conf = makeConf(folder);
+    const without = await runCommand(["status", "--wait=0", "--conf", conf], folder);
+    assertEquals(without, {
+      stdout: "",
+      stderr: 'iscsi: No server is running on "/scratch/storage"\n',
+      exitCode: 1,
+    });
+    const handlers = handlersWith({
+      status: () => Promise.resolve({ ...statusOf("/scratch/storage"), ready: false }),
+    });
+    using _server = await ControlServer.listen(join(folder, "storage/.iscsi/control"), handlers);
+    const { stderr, exitCode } = await runCommand(["status", "--wait", "0.01", "--conf", conf], folder);
+    const said = 'iscsi: The server running on "/scratch/storage" (pid 4711) is not ready; see its log\n';
+    assertEquals([stderr, exitCode], [said, 1]);
+  }));
+
+Deno.test("iscsi status --wait takes a number of seconds", async () => {
+  for (const text of ["soon", "-1", "1e9"]) {
+    const { stderr, exitCode } = await runCommand(["status", `--wait=${text}`]);
+    assertEquals([stderr, exitCode], [
+      `iscsi: Cannot wait "${text}" seconds: write a number from 0 to 86400\n`,
+      2,
+    ]);
   }
 });

@@ -23,6 +23,7 @@ const STATUS: ServerStatus = {
   warnings: [],
   paths: [],
   space: { files: [], fileSystems: [] },
+  ready: true,
   node: null,
 };
 const REQUEST = encodeLine({ request: "status", parameters: {} });

@@ -13,7 +13,7 @@ import { TargetServer } from "../../lib/server/target_server.ts";
 import type { TargetServerSettings } from "../../lib/server/target_server_settings.ts";
 import type { HolePuncher } from "../../lib/store/hole_puncher.ts";
 import { ENDS } from "../support/harness.ts";
-import { configOf } from "../provision/conf.ts";
+import { atAnyPort, configOf } from "../provision/conf.ts";
 import { KeptLog } from "../server/_serving.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { Initiator } from "../support/initiator.ts";
@@ -31,9 +31,8 @@ export type Punch = (path: string, offset: number, lengthBytes: number) => Promi
 
 /** Returns the configuration of a conf that has a storage folder. */
 export function readConf(storage: string, lines: readonly string[]): Config {
-  const config = configOf(`storage=${storage}`, ...lines);
-  // Port 0 is no port of a conf; nothing listens here anyway.
-  return { ...config, port: 0 };
+  // Nothing listens here.
+  return atAnyPort(configOf(`storage=${storage}`, ...lines));
 }
 
 /** Does what `iscsi build` does, and returns the errors. */

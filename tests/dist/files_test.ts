@@ -1,9 +1,8 @@
 /** The files that go onto the appliance beside the executable agree with the program's own tables. */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { findOpenTargets } from "../../lib/access/open_access.ts";
 import { COMMANDS } from "../../lib/cli/commands.ts";
-import { EXIT_CODES } from "../../lib/cli/exit_code.ts";
 import {
   type Option as CommandOption,
   type OptionName,
@@ -12,6 +11,7 @@ import {
 import type { FileReading } from "../../lib/config/build_chap.ts";
 import { type Option, OPTION_NAMES, OPTIONS } from "../../lib/config/options.ts";
 import { parseConfig } from "../../lib/config/parse_config.ts";
+import { runCommand } from "../cli/command_run.ts";
 import { runTool, runToolOk, testWithTools } from "../support/tools.ts";
 
 const DIST = fromFileUrl(new URL("../../dist", import.meta.url));
@@ -139,28 +139,54 @@ Deno.test("bash completes what an option can be, and options after it", async ()
   }
 });
 
-Deno.test("the systemd unit names the program, and exit codes that a restart does not mend", () => {
-  const unit = read("iscsi.service");
-  assertMatch(unit, /^ExecStart=\/usr\/local\/sbin\/iscsi serve --log journal$/m);
-  const { wrongUsage, confErrors } = EXIT_CODES;
-  assertMatch(unit, new RegExp(`^RestartPreventExitStatus=${wrongUsage.code} ${confErrors.code}$`, "m"));
-  // A comment has a line of its own: at the end of a line it would be part of the value.
-  for (const line of unit.split("\n")) assertMatch(line, /^(?:|[#].*|\[[A-Z][a-z]+\]|[A-Z][A-Za-z]+=[^#]+)$/);
-});
-
-testWithTools("systemd accepts the unit", ["systemd-analyze"], async () => {
+/** Writes the unit of the example conf to a folder, and passes its path. */
+async function withUnit(
+  change: (conf: string) => string,
+  use: (path: string) => Promise<void>,
+): Promise<void> {
   const folder = Deno.makeTempDirSync();
   try {
+    const conf = join(folder, "iscsi.conf");
+    Deno.writeTextFileSync(conf, change(read("iscsi.conf.example")));
+    const { stdout, stderr, exitCode } = await runCommand(["unit", "--conf", conf]);
+    assertEquals([stderr, exitCode], ["", 0]);
     // The program and its man page are not installed here.
-    const unit = read("iscsi.service").replaceAll("/usr/local/sbin/iscsi", "/bin/true").replace(
-      /^Documentation=.*$/m,
-      "",
-    );
+    const unit = stdout.replaceAll("/usr/local/sbin/iscsi", "/bin/true").replace(/^Documentation=.*$/m, "");
     Deno.writeTextFileSync(join(folder, "iscsi.service"), unit);
-    const { stdout, stderr } = await runTool("systemd-analyze", ["verify", join(folder, "iscsi.service")]);
-    const faults = `${stdout}${stderr}`.split("\n").filter((line) => line.includes("iscsi.service"));
-    assertEquals(faults, []);
+    await use(join(folder, "iscsi.service"));
   } finally {
     Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+/** Changes of the example conf that give other units: as it is, with a block device and metrics, and with odd names. */
+const VARIANTS: readonly ((conf: string) => string)[] = [
+  (conf) => conf,
+  (conf) =>
+    `metrics=81\nport=860\n${conf}\n[device]\nsize=1MB\nfile=/dev/loop0\nnetworks=192.168.1.0/24 fd00::/64\n`,
+  (conf) => `${conf}\n[odd]\nsize=1MB\nfile=/home/with space/50%/a\n`,
+];
+
+testWithTools("systemd accepts the unit", ["systemd-analyze"], async () => {
+  for (const change of VARIANTS) {
+    await withUnit(change, async (path) => {
+      const { stdout, stderr } = await runTool("systemd-analyze", ["verify", path]);
+      const faults = `${stdout}${stderr}`.split("\n").filter((line) => line.includes("iscsi.service"));
+      assertEquals(faults, []);
+    });
+  }
+});
+
+/** The highest exposure of the unit, of 10, as `systemd-analyze security` rates it. */
+const EXPOSURE_MAX = 2.5;
+
+testWithTools("systemd rates the exposure of the unit as low", ["systemd-analyze"], async () => {
+  for (const change of VARIANTS) {
+    await withUnit(change, async (path) => {
+      const args = ["security", "--no-pager", "--offline=yes", path];
+      const report = await runToolOk("systemd-analyze", args, { env: { SYSTEMD_EMOJI: "0", LC_ALL: "C" } });
+      const exposure = Number(/Overall exposure level for iscsi\.service: ([\d.]+)/.exec(report)?.[1]);
+      assert(exposure <= EXPOSURE_MAX, report);
+    });
   }
 });

@@ -101,7 +101,7 @@ Deno.test("naa is set and removed: another disk for initiators, with the state o
   await untilAsked(() => hasNaa(naa), "the LUN has its new name");
   assertEquals(await marksOf(appliance, { lun: 1 }), second);
   assertEquals(await holders(), 1);
-  assertStringIncludes((await runIscsi(["check", appliance.confPath])).stdout, `NAA ${naa}`);
+  assertStringIncludes((await runIscsi(["check", "--conf", appliance.confPath])).stdout, `NAA ${naa}`);
   appliance.writeConf(options);
   await runIscsi(["reload", "--conf", appliance.confPath]);
   await untilAsked(() => hasNaa(first.naas[0]!), "the LUN has its former name");

@@ -5,9 +5,11 @@ import type { Initiator } from "../support/initiator.ts";
 import { read10, testUnitReady, write10, writeAtomic16 } from "../support/initiator_cdb.ts";
 import { scsiCommand } from "../support/initiator_request.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
+import { HELPER_FOLDERS } from "../../lib/provision/run_helper.ts";
+import { findOwnMountsObstacle, OWN_MOUNTS, testUnless } from "../support/obstacles.ts";
 import { runIscsi, ServerProcess } from "../support/server_process.ts";
 import { testOnFileSystem } from "../support/small_file_system.ts";
-import { runToolOk, testWithTools } from "../support/tools.ts";
+import { findMissing, runToolOk } from "../support/tools.ts";
 import { Appliance } from "./appliance.ts";
 import { until } from "../support/until.ts";
 import { pattern } from "../support/content.ts";
@@ -50,26 +52,34 @@ function exists(path: string): boolean {
 
 /**
  * Stands in for `fallocate`: while there is a file `gate` it waits with the file open, and makes the hole then, in the
- * file that it has open.
+ * file that it has open, by the real program.
  */
-function fallocateStandIn(gate: string): string {
+function fallocateStandIn(gate: string, real: string): string {
   return `#!/bin/sh
-PATH=\${PATH#*:}
 exec 9<>"$7"
 if [ -e "${gate}" ]; then : > "${gate}.reached"; fi
 while [ -e "${gate}" ]; do sleep 0.02; done
-exec fallocate "$1" "$2" "$3" "$4" "$5" "$6" /proc/self/fd/9
+exec ${real} "$1" "$2" "$3" "$4" "$5" "$6" /proc/self/fd/9
 `;
 }
 
-/** Returns a server that was killed while a program makes a hole in its disk, which was written before. */
-async function leaveProgram(appliance: Appliance, gate: string): Promise<Readonly<Record<string, string>>> {
-  const bin = `${appliance.folder}/bin`;
-  Deno.mkdirSync(bin);
-  Deno.writeTextFileSync(`${bin}/fallocate`, fallocateStandIn(gate), { mode: 0o755 });
-  const env = { PATH: `${bin}:${Deno.env.get("PATH")}` };
+/** The program in whose place the stand-in is mounted. */
+const FALLOCATE = HELPER_FOLDERS.map((folder) => `${folder}/fallocate`).find(exists) ?? "fallocate";
+
+/** Starts a server that finds a stand-in for `fallocate`, mounted over it in a namespace of the server. */
+function launchWithStandIn(appliance: Appliance, standIn: string): ServerProcess {
+  const script = `mount --bind ${standIn} ${FALLOCATE} && exec "$@"`;
+  const wrapper = [...OWN_MOUNTS, "sh", "-c", script, "sh"];
+  return ServerProcess.launchBelow(wrapper, ["serve", "--conf", appliance.confPath]);
+}
+
+/** Kills a server while a program makes a hole in its disk, which was written before. Returns the stand-in. */
+async function leaveProgram(appliance: Appliance, gate: string): Promise<string> {
+  const [real, standIn] = [`${appliance.folder}/fallocate-real`, `${appliance.folder}/fallocate`];
+  Deno.copyFileSync(FALLOCATE, real);
+  Deno.writeTextFileSync(standIn, fallocateStandIn(gate, real), { mode: 0o755 });
   assertEquals((await appliance.build()).code, 0);
-  await using server = await ServerProcess.start(appliance.confPath, env);
+  await using server = await launchWithStandIn(appliance, standIn).untilReady();
   const initiator = await logIn(appliance);
   const written = await initiator.command({ cdb: write10(0, BLOCKS), write: pattern(BYTES) });
   assertEquals(written.status, ScsiStatus.good);
@@ -78,42 +88,46 @@ async function leaveProgram(appliance: Appliance, gate: string): Promise<Readonl
   await until(() => exists(`${gate}.reached`), "the program has opened the disk");
   await server.kill();
   await initiator.close();
-  return env;
+  return standIn;
 }
 
-testWithTools("a server waits for the programs of one that was killed before it serves", [
-  "fallocate",
-  "flock",
-], async () => {
-  using appliance = Appliance.create(CONF);
-  const gate = `${appliance.folder}/gate`;
-  const env = await leaveProgram(appliance, gate);
-  await using server = ServerProcess.launch(appliance.confPath, env);
-  await server.waitForLog("Waiting for ", 20_000);
-  assertMatch(
-    server.stderr,
-    new RegExp(`that an earlier server started: it may still change "${appliance.storage}/disk"`),
-  );
-  assertEquals(server.stdout, "");
-  Deno.removeSync(gate);
-  await server.untilReady();
-  assertEquals(Deno.readFileSync(`${appliance.storage}/disk`).subarray(0, BYTES), new Uint8Array(BYTES));
-  const initiator = await logIn(appliance);
-  const written = await initiator.command({ cdb: write10(0, BLOCKS, { fua: true }), write: pattern(BYTES) });
-  assertEquals(written.status, ScsiStatus.good);
-  const { data } = await initiator.command({ cdb: read10(0, BLOCKS), read: BYTES });
-  assertEquals(data, pattern(BYTES));
-  await initiator.close();
-});
-
-testWithTools(
-  "a server that waits for a program ends when it is told to",
-  ["fallocate", "flock"],
+testUnless(
+  findMissing(["fallocate", "flock"]) ?? findOwnMountsObstacle(),
+  "a server waits for the programs of one that was killed before it serves",
   async () => {
     using appliance = Appliance.create(CONF);
     const gate = `${appliance.folder}/gate`;
-    const env = await leaveProgram(appliance, gate);
-    const server = ServerProcess.launch(appliance.confPath, env);
+    const standIn = await leaveProgram(appliance, gate);
+    await using server = launchWithStandIn(appliance, standIn);
+    await server.waitForLog("Waiting for ", 20_000);
+    assertMatch(
+      server.stderr,
+      new RegExp(`that an earlier server started: it may still change "${appliance.storage}/disk"`),
+    );
+    assertEquals(server.stdout, "");
+    Deno.removeSync(gate);
+    await server.untilReady();
+    assertEquals(Deno.readFileSync(`${appliance.storage}/disk`).subarray(0, BYTES), new Uint8Array(BYTES));
+    const initiator = await logIn(appliance);
+    const written = await initiator.command({
+      cdb: write10(0, BLOCKS, { fua: true }),
+      write: pattern(BYTES),
+    });
+    assertEquals(written.status, ScsiStatus.good);
+    const { data } = await initiator.command({ cdb: read10(0, BLOCKS), read: BYTES });
+    assertEquals(data, pattern(BYTES));
+    await initiator.close();
+  },
+);
+
+testUnless(
+  findMissing(["fallocate", "flock"]) ?? findOwnMountsObstacle(),
+  "a server that waits for a program ends when it is told to",
+  async () => {
+    using appliance = Appliance.create(CONF);
+    const gate = `${appliance.folder}/gate`;
+    const standIn = await leaveProgram(appliance, gate);
+    const server = launchWithStandIn(appliance, standIn);
     await server.waitForLog("Waiting for ", 20_000);
     assertEquals((await server.stop()).signal, "SIGTERM");
     assert(exists(gate));

@@ -6,7 +6,7 @@ export interface StandInGuard extends Pick<HelperGuard, "startShell"> {
   readonly shells: readonly Deno.ChildProcess[];
 }
 
-/** Starts shells without a lock, which run `program` in place of `fallocate`; `folder` holds it. */
+/** Starts shells without a lock, which find `program` in place of `fallocate`; `folder` holds it. */
 export function guardWith(folder: string, program: string): StandInGuard {
   Deno.writeTextFileSync(`${folder}/fallocate`, `#!/bin/sh\n${program}\n`, { mode: 0o755 });
   return guardWithPath(`${folder}:${Deno.env.get("PATH")}`);

@@ -14,6 +14,7 @@ Deno.test("reasonOf() has a remedy of its own for each error that the user can f
   const remedies: readonly (readonly [errno: number, remedy: string])[] = [
     [1, "run it as root"],
     [13, "run it as root"],
+    [18, "put it on the file system of the storage folder"],
     [21, "name a file"],
     [27, "the file system cannot hold a file this large"],
     [28, "free space or inodes (`df -i`)"],
@@ -48,4 +49,29 @@ Deno.test("reasonOf() does not advise to have a program run with every right", a
   const lines = new TextDecoder().decode(stdout).trim().split("\n");
   assertEquals(lines.slice(0, 2), [system, system]);
   assertEquals(lines[2]?.startsWith("No such file or directory"), true);
+});
+
+Deno.test("reasonOf() names the missing right, and the option of the compilation that gives it", () => {
+  const cases = [
+    ['Requires write access to "/a", run again with the --allow-write flag', "write", '"/a"', "--storage"],
+    [
+      'Requires read access to "/a, b", specify the required permissions during compilation using ' +
+      "`deno compile --allow-read`",
+      "read",
+      '"/a, b"',
+      "--storage or --conf",
+    ],
+    [
+      'Requires net access to "[::]:3260", run again with the --allow-net flag',
+      "net",
+      '"[::]:3260"',
+      "--listen",
+    ],
+  ] as const;
+  for (const [message, right, what, option] of cases) {
+    assertEquals(
+      reasonOf(new Deno.errors.NotCapable(message)),
+      `this program has no ${right} right to ${what}; compile it with ${option} for that`,
+    );
+  }
 });

@@ -5,6 +5,7 @@ import { parseConfig } from "../../lib/config/parse_config.ts";
 import { examine } from "../../lib/provision/examine/examine.ts";
 import { provision } from "../../lib/provision/provision.ts";
 import { type Entry, survey } from "../../lib/provision/survey.ts";
+import { runScript } from "../support/run_script.ts";
 import { runTool, runToolOk } from "../support/tools.ts";
 import { configOf } from "./conf.ts";
 import { withScratch, writeAt } from "./scratch.ts";
@@ -169,3 +170,19 @@ Deno.test("survey() finds none of the program's own files before they exist", as
     assertEquals([...ownFiles.values()], ["this program"]);
   });
 });
+
+Deno.test("survey() of a storage folder that is missing needs no right to the folder above it", () =>
+  withScratch(async (folder) => {
+    const storage = `${folder}/storage`;
+    const script = `import { parseConfig } from "lib/config/parse_config.ts";
+      import { findFolderProblem } from "lib/provision/examine/find_storage_problem.ts";
+      import { survey } from "lib/provision/survey.ts";
+      const { config } = parseConfig("storage=${storage}\\n[a]\\nsize=1MB", { file: "conf" });
+      console.log(findFolderProblem(survey(config)));`;
+    const rights = [`--allow-read=${storage}`, `--allow-write=${storage}`, "--allow-sys=statfs"];
+    assertEquals(
+      await runScript(script, { rights }),
+      `Cannot use "${storage}" as a folder: it does not exist, and this program was compiled without the right to ` +
+        `create it; run "mkdir ${storage}"\n`,
+    );
+  }));

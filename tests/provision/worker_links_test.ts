@@ -9,7 +9,9 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { HelperResult } from "../../lib/provision/run_helper.ts";
 import { type BackingExport, WorkerLinks } from "../../lib/provision/worker_links.ts";
 import { moveFormerState, moveUnitState, prepareWorkerState } from "../../lib/provision/worker_state.ts";
-import { findSysfsObstacle, testUnless } from "../support/obstacles.ts";
+import { findMountObstacle, findSysfsObstacle, testUnless } from "../support/obstacles.ts";
+import { runScript } from "../support/run_script.ts";
+import { runToolOk } from "../support/tools.ts";
 import { withHelperOutput } from "../support/helper_output.ts";
 import { snapshot, withScratch } from "./scratch.ts";
 
@@ -226,3 +228,59 @@ Deno.test("moveUnitState() brings the state of units to their worker, and leaves
     await moveUnitState(storage, main, naas);
     assertEquals([filesIn(main).length, filesIn(other)], [5, []]);
   }));
+
+/** Runs code with a `WorkerLinks` in a process that has rights to one storage folder only. */
+function runScoped(storage: string, code: string): Promise<string> {
+  const script = `import { WorkerLinks } from "lib/provision/worker_links.ts";
+    const links = new WorkerLinks(${JSON.stringify(workerPlaceOf(storage))}, {});
+    const extend = (path) => links.extend([{ path, readOnly: false, isDevice: false }]);
+    const read = (path) => Deno.readTextFileSync(extend(path).links.get(path));
+    links.renew([]);
+    ${code}`;
+  return runScript(script, { rights: [`--allow-read=${storage}`, `--allow-write=${storage}`] });
+}
+
+Deno.test("WorkerLinks uses hard links without the right to make symbolic ones, and follows the file of a path", () =>
+  withScratch(async (storage) => {
+    const disk = `${storage}/disk`;
+    Deno.writeTextFileSync(disk, "first");
+    const replace =
+      `Deno.writeTextFileSync("${disk}.new", "second"); Deno.renameSync("${disk}.new", "${disk}");`;
+    const code = `console.log(read("${disk}")); console.log(read("${disk}"));
+      ${replace} console.log(read("${disk}"), Deno.statSync("${disk}").nlink);
+      links.removeNodes(); console.log(Deno.statSync("${disk}").nlink);`;
+    assertEquals(await runScoped(storage, code), "first\nfirst\nsecond 2\n1\n");
+    assertEquals([...Deno.readDirSync(`${storage}/.iscsi/links/read-write`)], []);
+  }));
+
+Deno.test("WorkerLinks makes a hard link of a storage folder that is reached by a symbolic link", () =>
+  withScratch(async (folder) => {
+    Deno.mkdirSync(`${folder}/real`);
+    Deno.symlinkSync("real", `${folder}/storage`);
+    Deno.writeTextFileSync(`${folder}/real/disk`, "here");
+    assertEquals(
+      await runScoped(`${folder}/storage`, `console.log(read("${folder}/storage/disk"))`),
+      "here\n",
+    );
+  }));
+
+testUnless(
+  findMountObstacle(),
+  "WorkerLinks names the remedy for a file on another file system",
+  () =>
+    withScratch(async (storage) => {
+      Deno.mkdirSync(`${storage}/other`);
+      await runToolOk("mount", ["-t", "tmpfs", "none", `${storage}/other`]);
+      try {
+        Deno.writeTextFileSync(`${storage}/other/disk`, "");
+        const said = await runScoped(
+          storage,
+          `console.log(...extend("${storage}/other/disk").faults.values())`,
+        );
+        assertStringIncludes(said, `Cannot create a link to "${storage}/other/disk": `);
+        assertStringIncludes(said, "put it on the file system of the storage folder");
+      } finally {
+        await runToolOk("umount", [`${storage}/other`]);
+      }
+    }),
+);

@@ -22,6 +22,19 @@ export function findMountObstacle(): string | undefined {
   });
 }
 
+/** The command that runs a program with mounts of its own; a user other than root is root there. */
+export const OWN_MOUNTS: readonly string[] = [
+  ...["unshare", "--mount", "--propagation", "private"],
+  ...(Deno.uid() === 0 ? [] : ["--map-root-user"]),
+];
+
+/** Returns the reason why no program can have mounts of its own here; undefined when one can. */
+export function findOwnMountsObstacle(): string | undefined {
+  const [program, ...args] = [...OWN_MOUNTS, "mount", "--bind", "/tmp", "/tmp"];
+  const { code, stderr } = run(program!, args);
+  return code === 0 ? undefined : `no mounts of its own: ${stderr}`;
+}
+
 /** Returns the reason why this process may not make device nodes; undefined when it may, as with CAP_MKNOD. */
 export function findNodeObstacle(): string | undefined {
   return withFolder((folder) => {

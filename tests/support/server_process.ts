@@ -7,7 +7,7 @@ import denoConfig from "../../deno.json" with { type: "json" };
 import { withTimeLimit } from "./initiator_connection.ts";
 import { runTool, type ToolOptions, type ToolResult } from "./tools.ts";
 
-const ROOT = fromFileUrl(new URL("../..", import.meta.url));
+export const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 
 /** Longest that a server may take until it serves, and until it has ended; the product promises 5 s for the latter. */
 const READY_LIMIT_MS = 20_000;
@@ -128,9 +128,16 @@ export class ServerProcess {
     env: Readonly<Record<string, string>> = {},
   ): ServerProcess {
     const { program, args } = iscsiCommand();
-    const [first, ...rest] = [...wrapper, program, ...args, ...words];
-    const child = new Deno.Command(first!, {
-      args: rest,
+    return ServerProcess.launchCommand([...wrapper, program, ...args, ...words], env);
+  }
+
+  /** Starts a server by a whole command line. */
+  static launchCommand(
+    [program, ...args]: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): ServerProcess {
+    const child = new Deno.Command(program!, {
+      args,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

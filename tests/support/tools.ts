@@ -43,6 +43,7 @@ const PACKAGES = {
   "tgtadm": "tgt",
   "groff": "groff-base",
   "systemd-analyze": "systemd",
+  "systemd-notify": "systemd",
   "qemu-system-x86_64": "qemu-system-x86",
   "pxe-virtio.rom": "ipxe-qemu",
   "nmap": "nmap",

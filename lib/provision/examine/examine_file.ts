@@ -23,7 +23,7 @@ const FORCE = 'run "iscsi build --force"';
 export function examineMissing({ unit, place, storage, recorded }: Candidate): Backing | Refusal {
   const create = `Cannot create "${unit.path}"`;
   const { ancestor } = place;
-  if (!ancestor.isFolder) {
+  if (!ancestor.isFolder && !ancestor.isForbidden) {
     return { problem: `${create}: "${ancestor.path}" is not a folder; set "file" to another path` };
   }
   // This program makes folders only below the storage folder. Elsewhere, a missing folder is a typing error or a file

@@ -38,6 +38,10 @@ function folderProblem(place: Place, expectedRealPath: string, remedy: string): 
       if (place.realPath === expectedRealPath) return undefined;
       return `${use}: a symbolic link leads to "${place.realPath}"; ${remedy}`;
     case "missing":
+      if (ancestor.isForbidden) {
+        return `${use}: it does not exist, and this program was compiled without the right to create it; run ` +
+          `"mkdir ${path}"`;
+      }
       return ancestor.isFolder ? undefined : `${use}: "${ancestor.path}" is not a folder; ${remedy}`;
     case "danglingLink":
       return `${use}: it is a broken symbolic link, to "${entry.leadsTo}"; ${remedy}`;

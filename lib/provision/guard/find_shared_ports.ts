@@ -6,10 +6,20 @@ import type { Problem } from "../examine/examine.ts";
 import { isInside } from "../is_inside.ts";
 import type { Survey } from "../survey.ts";
 
-/** Finds ports whose LUNs are on several disks: file systems, or block devices. One problem for each port. */
-export function findSharedPorts(config: Config, { places }: Pick<Survey, "places">): Problem[] {
-  const diskOf = ({ path }: LogicalUnitConfig): string | undefined =>
-    isInside(DEVICES_FOLDER, path) ? path : places.get(path)?.fileSystem?.device.toString();
+/**
+ * Finds ports whose LUNs are on several disks: file systems, or block devices. One problem for each port.
+ *
+ * @param exists returns whether this machine has a path; a conf is also checked on others
+ */
+export function findSharedPorts(
+  config: Config,
+  { places }: Pick<Survey, "places">,
+  exists: (path: string) => boolean,
+): Problem[] {
+  const diskOf = ({ path }: LogicalUnitConfig): string | undefined => {
+    if (isInside(DEVICES_FOLDER, path)) return exists(path) ? path : undefined;
+    return places.get(path)?.fileSystem?.device.toString();
+  };
   return portsOf(config).flatMap((port) => {
     const units = shareOf(config, port).targets.flatMap(({ name, logicalUnits }) =>
       logicalUnits.map((unit) => ({ name, unit, disk: diskOf(unit) }))

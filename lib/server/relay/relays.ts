@@ -1,4 +1,5 @@
 import type { Portal } from "../../access/portals.ts";
+import { errorMessage } from "../../base/error_message.ts";
 import { formatPortal } from "../../bytes/network.ts";
 import type { ToWorker } from "../messages.ts";
 import { PortalRelay, type RelayContext } from "./portal_relay.ts";
@@ -49,15 +50,28 @@ export class Relays {
       this.#accepting.delete(key);
       relay.stop();
     }
-    for (const [key, portal] of wanted) if (!this.#accepting.has(key)) this.#start(key, portal);
+    const refused = [...wanted].map(([key, portal]) => this.#tryStart(key, portal));
     const settled = await Promise.all([...this.#accepting.values()].map((relay) => this.#settled.get(relay)));
-    return settled.filter((fault) => fault !== undefined);
+    return [...refused, ...settled].filter((fault) => fault !== undefined);
   }
 
   /** Ends all relays and closes their connections. */
   async end(): Promise<void> {
     this.#accepting.clear();
     await Promise.all(this.#all.values().map((relay) => relay.end(END_MS)));
+  }
+
+  /** Starts a relay, unless there is one; returns why the process may not. */
+  #tryStart(key: string, portal: Portal): string | undefined {
+    if (this.#accepting.has(key)) return undefined;
+    try {
+      this.#start(key, portal);
+      return undefined;
+    } catch (error) {
+      const fault = `Cannot listen at ${key}: ${errorMessage(error)}`;
+      this.#options.onFailure(fault);
+      return fault;
+    }
   }
 
   #start(key: string, portal: Portal): void {

@@ -10,7 +10,11 @@ const SURVEY = disk([
 ]);
 
 function found(...lines: string[]): string[] {
-  return findSharedPorts(configOf("storage=/s", "[a]", "size=1MB", "[b]", "size=1MB", ...lines), SURVEY)
+  return findSharedPorts(
+    configOf("storage=/s", "[a]", "size=1MB", "[b]", "size=1MB", ...lines),
+    SURVEY,
+    (path) => path !== "/dev/none",
+  )
     .map(({ line, message }) => `${line}: ${message}`);
 }
 
@@ -24,6 +28,10 @@ Deno.test("findSharedPorts() warns of disks that one worker serves, and of no ot
   assertEquals(found("[c]", "size=1MB", "file=/dev/sdb"), [
     `7: "/s/a" and "/dev/sdb" are on different disks and share port 3260: ${advice}`,
   ]);
+});
+
+Deno.test("findSharedPorts() leaves out devices that this machine does not have", () => {
+  assertEquals(found("[c]", "size=1MB", "file=/dev/none"), []);
 });
 
 Deno.test("findSharedPorts() warns once for each port", () => {

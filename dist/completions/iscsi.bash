@@ -44,7 +44,7 @@ _iscsi() {
             ;;
     esac
     if [[ $previous == help && $command == help ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'check build serve reload status disconnect reservations unit secret demo' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'check build serve reload status disconnect reservations trim unit secret demo' -- "$word")
         return
     fi
 
@@ -52,13 +52,13 @@ _iscsi() {
     local words=''
     case "$command$arguments" in
         reservations) words=clear ;;
-        disconnect | 'reservations clear') words=$(_iscsi_targets "$conf") ;;
+        disconnect | trim | 'reservations clear') words=$(_iscsi_targets "$conf") ;;
     esac
 
     case $command in
         '')
             options='--help --version'
-            [[ $word == -* ]] || options='check build serve reload status disconnect reservations unit secret demo help'
+            [[ $word == -* ]] || options='check build serve reload status disconnect reservations trim unit secret demo help'
             ;;
         check) options='--conf --json --help' ;;
         build) options='--conf --dry-run --force --json --help' ;;
@@ -66,6 +66,7 @@ _iscsi() {
         reload) options='--conf --storage --force --json --help' ;;
         status) options='--conf --storage --watch --wait --json --help' ;;
         disconnect) options='--conf --storage --now --yes --help' ;;
+        trim) options='--conf --storage --rate --json --help' ;;
         reservations) options='--conf --storage --yes --json --help' ;;
         unit) options='--conf --help' ;;
         secret) options='--hex --help' ;;

@@ -30,6 +30,7 @@ export const OPTIONS = {
     summary: "the storage folder of the server, if the conf names another",
   },
   force: { flag: "force", summary: "even end sessions, drop every target, replace a lost disk" },
+  rate: { flag: "rate", value: "SIZE", summary: "at most this much in a second, such as 50MB" },
   dryRun: { flag: "dry-run", summary: "print the plan, and change nothing" },
   watch: {
     flag: "watch",

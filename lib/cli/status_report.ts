@@ -13,6 +13,7 @@ import {
   type StorageFault,
   type StorageFaultFigures,
 } from "../scsi/medium/storage_faults.ts";
+import type { TrimFigures } from "../scsi/medium/trimmer.ts";
 import type { TrafficFigures } from "../scsi/counters/traffic.ts";
 import { ratesBetween, type TrafficRates } from "./traffic_rates.ts";
 import type { RefusalReason } from "../iscsi/events/refusal_reason.ts";
@@ -73,6 +74,8 @@ export interface LogicalUnitReport {
   readonly storageFailures: StorageFailuresReport | null;
   /** The reason why it is not served; null when it is, or when no server runs. */
   readonly problem: string | null;
+  /** The progress of a trim; null when none runs. */
+  readonly trim: TrimFigures | null;
 }
 
 /** The failures of a LUN's storage since it was opened. */
@@ -206,6 +209,7 @@ export function reportDisk(
         traffic: null,
         storageFailures: null,
         problem: null,
+        trim: null,
       })),
     })),
     fileSystems: space.fileSystems,
@@ -215,7 +219,7 @@ export function reportDisk(
 }
 
 function reportUnit(
-  { lun, path, identity, promisedBytes, writeProtected, faults }: LogicalUnitSnapshot,
+  { lun, path, identity, promisedBytes, writeProtected, faults, trim }: LogicalUnitSnapshot,
   space: SpaceReport,
   state: Pick<LogicalUnitReport, "traffic" | "problem">,
 ): LogicalUnitReport {
@@ -230,6 +234,7 @@ function reportUnit(
     ...spaceOf(path, space),
     ...state,
     storageFailures: reportFaults(faults),
+    trim,
   };
 }
 
@@ -249,6 +254,7 @@ function reportUnlisted(
     traffic: null,
     storageFailures: null,
     problem: reason,
+    trim: null,
   };
 }
 

@@ -169,6 +169,7 @@ function showTargets(targets: readonly TargetReport[], options: StatusTextOption
           showUnit(unit, isWide, columns),
           ...showProblem(unit, options),
           ...showFailures(unit, options),
+          ...showTrim(unit, options),
         ]),
       ];
     }),
@@ -203,6 +204,13 @@ function showFailures({ storageFailures }: LogicalUnitReport, options: StatusTex
   const numbers = STORAGE_FAULTS.filter((kind) => counts[kind] > 0)
     .map((kind) => `${STORAGE_FAULT_LABELS[kind]}: ${counts[kind]}`);
   return warn(`${numbers.join(", ")}; the last ${ago(time, nowMs)}: ${reason}`, columns, style);
+}
+
+function showTrim({ trim }: LogicalUnitReport, { columns, style }: StatusTextOptions): string[] {
+  if (trim === null) return [];
+  const share = Math.floor(trim.examinedBytes / trim.sizeBytes * 100);
+  const text = `being trimmed: ${share} %, zeros in ${formatSize(trim.releasedBytes)}`;
+  return [INDENT + style.aside(shorten(text, columns - INDENT.length))];
 }
 
 function ago(time: string, nowMs: number): string {

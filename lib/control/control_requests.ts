@@ -32,6 +32,8 @@ export const CONTROL_REQUESTS = {
   reservations: { decode: decodeNothing, limitMs: 10_000 },
   /** Clears the reservations of a LUN. */
   clearReservations: { decode: decodeUnit, limitMs: 10_000 },
+  /** Gives the space of blocks of a LUN back that hold only zeros. Ends early when the client disconnects. */
+  trim: { decode: decodeTrim, limitMs: 20 * 24 * 3_600_000 },
   /** Reloads the conf. */
   reload: { decode: decodeReload, limitMs: 600_000 },
 } as const satisfies Record<string, RequestRow<unknown>>;
@@ -42,6 +44,7 @@ export interface ControlResults {
   readonly disconnect: DisconnectReport;
   readonly reservations: readonly UnitReservations[];
   readonly clearReservations: null;
+  readonly trim: TrimReport;
   readonly reload: ReloadReport;
 }
 
@@ -123,6 +126,20 @@ function decodeUnit(parameters: unknown): UnitAddress {
   return { target, lun };
 }
 
+function decodeTrim(parameters: unknown): TrimRequest {
+  const { bytesPerSecond } = isRecord(parameters) ? parameters : {};
+  if (bytesPerSecond !== null && !(Number.isFinite(bytesPerSecond) && Number(bytesPerSecond) > 0)) {
+    throw new ControlError(
+      "broken",
+      'Parameter "bytesPerSecond" of "trim" must be a positive number or null',
+    );
+  }
+  return {
+    ...decodeUnit(parameters),
+    bytesPerSecond: bytesPerSecond === null ? null : Number(bytesPerSecond),
+  };
+}
+
 function decodeReload(parameters: unknown): ReloadRequest {
   const { file, force, dryRun } = isRecord(parameters) ? parameters : {};
   if (typeof file !== "string" || typeof force !== "boolean" || typeof dryRun !== "boolean") {
@@ -132,6 +149,27 @@ function decodeReload(parameters: unknown): ReloadRequest {
     );
   }
   return { file, force, dryRun };
+}
+
+/** The LUN to trim. */
+export interface TrimRequest extends UnitAddress {
+  /** The most bytes to read in a second; null for no limit. */
+  readonly bytesPerSecond: number | null;
+}
+
+/** The progress of a trim: a progress message of `trim` has it as JSON. */
+export interface TrimProgress {
+  readonly sizeBytes: number;
+  readonly examinedBytes: number;
+  readonly releasedBytes: number;
+  readonly busyBytes: number;
+}
+
+/** The result of a trim. */
+export interface TrimReport extends TrimProgress {
+  /** The space of the file before and after; null for a block device. */
+  readonly allocatedBytesBefore: number | null;
+  readonly allocatedBytes: number | null;
 }
 
 /** The sessions to end. */

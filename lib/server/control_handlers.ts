@@ -7,6 +7,7 @@ import { disconnect } from "./disconnect.ts";
 import type { Reloader } from "./reloader.ts";
 import type { SpaceWatch } from "./space_watch.ts";
 import type { Supervisor } from "./supervisor.ts";
+import { trim } from "./trim.ts";
 
 /** The parts of the server that handle control requests. */
 export interface ControlHandlersOptions {
@@ -28,6 +29,7 @@ export function controlHandlers(options: ControlHandlersOptions): ControlHandler
     disconnect: (request, context) => disconnect(options.supervisor, request, context),
     reservations: () => options.supervisor.requests.reservations(),
     clearReservations: (unit) => options.supervisor.requests.clearReservations(unit),
+    trim: (request, context) => trim(options.supervisor, request, context),
     reload: (request) => options.reloader.reload(request),
     status: async () => await status(options, Math.floor((performance.now() - startedMs) / 1000)),
   };

@@ -1,4 +1,5 @@
 import type { Config } from "../config/config.ts";
+import type { UnitAddress } from "../control/control_requests.ts";
 import type { ServedSnapshot } from "../control/unit_problem.ts";
 import type { UnitReservations } from "../control/unit_reservations.ts";
 import { mergeSnapshots } from "./merge_snapshots.ts";
@@ -65,13 +66,23 @@ export class PortRequests {
    *
    * @throws {Error} (rejects) when the worker that serves it does not answer or cannot
    */
-  async clearReservations(unit: { readonly target: string; readonly lun: number }): Promise<null> {
-    const target = this.#config().targets.find(({ name }) => name === unit.target);
-    const supervisor = this.#supervisors().find(({ serving: { port } }) => port === target?.port);
-    if (target === undefined) throw new Error(`There is no LUN ${unit.lun} of [${unit.target}]`);
+  async clearReservations(unit: UnitAddress): Promise<null> {
+    return await this.supervisorOf(unit).ask({ kind: "clearReservations", ...unit });
+  }
+
+  /**
+   * Returns the supervisor of the worker that serves a logical unit.
+   *
+   * @throws {Error} when there is none; the message is for the user
+   */
+  supervisorOf({ target: name, lun }: UnitAddress): PortSupervisor {
+    const target = this.#config().targets.find((target) => target.name === name);
+    const unit = target?.logicalUnits.find(({ number }) => number === lun);
+    if (target === undefined || unit === undefined) throw new Error(`There is no LUN ${lun} of [${name}]`);
+    const supervisor = this.#supervisors().find(({ serving: { port } }) => port === target.port);
     if (supervisor === undefined) {
       throw new Error(`port ${target.port} is not served at the moment: try again`);
     }
-    return await supervisor.ask({ kind: "clearReservations", ...unit });
+    return supervisor;
   }
 }

@@ -152,15 +152,15 @@ export class PortSupervisor {
   }
 
   /**
-   * Sends the worker a request and returns its answer.
+   * Sends the worker a request and returns its answer. A limit of null waits as long as the worker runs.
    *
    * @throws {Error} (rejects) when there is no answer; the message is for the user
    */
   async ask<Asked extends WorkerRequest>(
     request: Asked,
-    limitMs: number = SupervisorLimits.answerMs,
+    limitMs: number | null = SupervisorLimits.answerMs,
   ): Promise<AnswerTo<Asked>> {
-    return await this.#runningNow().process.ask(request, limitMs);
+    return await this.#runningNow().process.ask(request, limitMs ?? undefined);
   }
 
   /**

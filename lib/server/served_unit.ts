@@ -25,6 +25,10 @@ import { commandOf, openSanitizeFile, type SanitizeFile } from "./sanitize_file.
 import { UnitFaults } from "./unit_faults.ts";
 import { UnitJournal } from "./unit_journal.ts";
 import { untilSettled } from "./until_settled.ts";
+import type { TrimLimits } from "./worker_requests.ts";
+import { delay } from "../base/delay.ts";
+import { RateLimit } from "../base/rate_limit.ts";
+import type { TrimFigures } from "../scsi/medium/trimmer.ts";
 import { errorMessage } from "../base/error_message.ts";
 
 /** Seconds that initiators have to log out, and running commands to finish, after a change. */
@@ -251,9 +255,33 @@ export class ServedUnit {
     }
   }
 
-  /** Ends a running SANITIZE or FORMAT UNIT. It counts as failed until another one completes. */
-  async endErasure(): Promise<void> {
-    const { eraser } = this.logicalUnit;
+  /**
+   * Gives the space of blocks back that hold only zeros.
+   *
+   * @throws {Error} (rejects) when that is not possible now; the message is for the user
+   */
+  async trim({ extents, bytesPerSecond }: TrimLimits): Promise<TrimFigures> {
+    const { logicalUnit: { trimmer, eraser, store }, path } = this;
+    const problem = this.#problem ??
+      (this.#readOnly ? `"${path}" is read-only` : undefined) ??
+      (store.canUnmap ? undefined : `space of "${path}" cannot be released; see the log of the server`) ??
+      (eraser.isUnderWay ? `"${path}" is being erased; try again later` : undefined) ??
+      (trimmer.figures === undefined ? undefined : `"${path}" is being trimmed already`);
+    if (problem !== undefined) throw new Error(problem);
+    const { clock } = this.#options;
+    const after = clock.after.bind(clock);
+    const limit = new RateLimit(bytesPerSecond, {
+      now: () => clock.monotonicMs(),
+      wait: (delayMs, signal) => delay(delayMs, signal, after),
+    });
+    const pace = (bytes: number, signal: AbortSignal): Promise<void> => limit.take(bytes, signal);
+    return await trimmer.trim({ extents: extents ?? undefined, pace, after });
+  }
+
+  /** Ends a running trim, and a running SANITIZE or FORMAT UNIT, which counts as failed until another one completes. */
+  async endJobs(): Promise<void> {
+    const { eraser, trimmer } = this.logicalUnit;
+    await trimmer.cancel();
     const wasUnderWay = eraser.isUnderWay;
     await eraser.cancel();
     if (!wasUnderWay || eraser.failure === undefined) return;

@@ -20,11 +20,15 @@ import type { SpaceFigures } from "../scsi/pages/provisioning.ts";
 import { AbsentUnits } from "./absent_units.ts";
 import { PortalListeners, type PreparedListeners } from "./portal_listeners.ts";
 import { reportReservations } from "./report_reservations.ts";
-import { GRACE_SECONDS } from "./served_unit.ts";
+import { GRACE_SECONDS, type ServedUnit } from "./served_unit.ts";
 import { type PreparedUnits, ServedUnits } from "./served_units.ts";
 import type { TargetServerSettings } from "./target_server_settings.ts";
 import { requiresLogout } from "./unit_changes.ts";
 import { randomBytes } from "./system.ts";
+import type { TrimLimits } from "./worker_requests.ts";
+import type { UnitAddress } from "../control/control_requests.ts";
+import type { TrimFigures } from "../scsi/medium/trimmer.ts";
+import { formatSize } from "../config/size.ts";
 
 /** The settings and collaborators of a target server. */
 export interface TargetServerOptions extends TargetServerSettings {
@@ -223,11 +227,32 @@ export class TargetServer {
    * @throws {Error} (rejects) when the unit does not exist, or the result cannot be stored
    */
   async clearReservations(name: string, lun: number): Promise<void> {
-    const unit = this.#targets.byName.get(name)?.units.get(lun);
-    if (unit === undefined) throw new Error(`There is no LUN ${lun} of [${name}]`);
+    const unit = this.unitOf({ target: name, lun });
     if (unit.logicalUnit.reservations.areUnknown) throw new Error(unit.problem);
     await unit.logicalUnit.reservations.clear();
     this.#log.info(`Reservations of LUN ${lun} of [${name}] cleared by the administrator`);
+  }
+
+  /**
+   * Returns a logical unit by the name of its target in the conf.
+   *
+   * @throws {Error} when it does not exist
+   */
+  unitOf({ target, lun }: UnitAddress): ServedUnit {
+    const unit = this.#targets.byName.get(target)?.units.get(lun);
+    if (unit === undefined) throw new Error(`There is no LUN ${lun} of [${target}]`);
+    return unit;
+  }
+
+  /**
+   * Gives the space of blocks of a logical unit back that hold only zeros.
+   *
+   * @throws {Error} (rejects) when that is not possible now; the message is for the user
+   */
+  async trim({ target, lun, ...limits }: UnitAddress & TrimLimits): Promise<TrimFigures> {
+    const figures = await this.unitOf({ target, lun }).trim(limits);
+    this.#log.info(`Trimmed LUN ${lun} of [${target}]: ${formatSize(figures.releasedBytes)} released`);
+    return figures;
   }
 
   /**

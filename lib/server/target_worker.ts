@@ -144,6 +144,13 @@ class TargetWorker {
       case "clearReservations":
         await server.clearReservations(question.target, question.lun);
         return null;
+      case "trim":
+        return await server.trim(question);
+      case "trimProgress":
+        return server.unitOf(question).logicalUnit.trimmer.figures ?? null;
+      case "cancelTrim":
+        await server.unitOf(question).logicalUnit.trimmer.cancel();
+        return null;
     }
   }
 

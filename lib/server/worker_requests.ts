@@ -3,6 +3,9 @@ import type { Portal } from "../access/portals.ts";
 import type { ReportedChange } from "../control/reported_change.ts";
 import type { ServedSnapshot } from "../control/unit_problem.ts";
 import type { UnitReservations } from "../control/unit_reservations.ts";
+import type { UnitAddress } from "../control/control_requests.ts";
+import type { TrimFigures } from "../scsi/medium/trimmer.ts";
+import type { ByteRange } from "../store/byte_range.ts";
 import type { WorkerSettings } from "./worker_settings.ts";
 
 /** A request to the worker, which it answers. */
@@ -22,10 +25,24 @@ export type WorkerRequest =
   | { readonly kind: "reservations" }
   /** Clear the reservations of a logical unit. */
   | { readonly kind: "clearReservations"; readonly target: string; readonly lun: number }
+  /** Give back the space of the blocks of a logical unit that hold only zeros; answered at the end. */
+  | { readonly kind: "trim" } & UnitAddress & TrimLimits
+  /** Return the progress of the trim of a logical unit. */
+  | { readonly kind: "trimProgress" } & UnitAddress
+  /** End the trim of a logical unit, if one runs. */
+  | { readonly kind: "cancelTrim" } & UnitAddress
   /** Return the changes that a conf would make, with the affected sessions. */
   | { readonly kind: "preview" } & Pick<WorkerSettings, "config" | "interfaces">
   /** Serve other settings. */
   | { readonly kind: "reconfigure"; readonly settings: WorkerSettings };
+
+/** The limits of a trim, and what the supervisor knows about the medium. */
+export interface TrimLimits {
+  /** Ranges outside which the medium takes no space, in ascending order; null when that is unknown. */
+  readonly extents: readonly ByteRange[] | null;
+  /** Null for no limit. */
+  readonly bytesPerSecond: number | null;
+}
 
 /** The result of a reconfiguration. */
 export interface Reconfigured {
@@ -44,6 +61,10 @@ export interface Answers {
   readonly disconnect: readonly number[];
   readonly reservations: readonly UnitReservations[];
   readonly clearReservations: null;
+  readonly trim: TrimFigures;
+  /** Null when none runs. */
+  readonly trimProgress: TrimFigures | null;
+  readonly cancelTrim: null;
   readonly preview: readonly ReportedChange[];
   readonly reconfigure: Reconfigured;
 }

@@ -16,6 +16,7 @@ const DEFAULTS = {
   help: false,
   version: false,
   storage: undefined,
+  rate: undefined,
   force: false,
 };
 

@@ -166,7 +166,7 @@ Deno.test("iscsi drops the rights that a command does not need before its code r
 Deno.test("only the commands that change files, listen or reach the server may write or listen", () => {
   const withRight = (right: RightName): string[] =>
     COMMANDS.filter(({ rights }) => rights.includes(right)).map(({ name }) => name);
-  const changing = ["build", "serve", "reload", "status", "disconnect", "reservations", "demo"];
+  const changing = ["build", "serve", "reload", "status", "disconnect", "reservations", "trim", "demo"];
   assertEquals([withRight("write"), withRight("net")], [changing, changing]);
-  assertEquals(withRight("run"), ["check", "build", "serve", "status", "demo"]);
+  assertEquals(withRight("run"), ["check", "build", "serve", "status", "trim", "demo"]);
 });

@@ -123,6 +123,7 @@ const BUSY: StatusReport = {
           traffic: trafficOf(123_456.7, 512.3 * 1024 ** 2, 0.4567),
           storageFailures: NO_FAILURES,
           problem: null,
+          trim: null,
         },
         {
           lun: 1,
@@ -135,6 +136,7 @@ const BUSY: StatusReport = {
           traffic: trafficOf(0.4, 0, 12.34),
           storageFailures: NO_FAILURES,
           problem: null,
+          trim: null,
         },
       ],
     },
@@ -154,6 +156,7 @@ const BUSY: StatusReport = {
         traffic: trafficOf(0, 0, null),
         storageFailures: NO_FAILURES,
         problem: null,
+        trim: null,
       }],
     },
   ],

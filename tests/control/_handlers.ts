@@ -11,6 +11,7 @@ export function handlersWith(handlers: Partial<ControlHandlers>): ControlHandler
     disconnect: refuse,
     reservations: refuse,
     clearReservations: refuse,
+    trim: refuse,
     reload: refuse,
     ...handlers,
   };

@@ -4,6 +4,7 @@
  * Where the source takes no space or holds zeros, the copy takes no space either: the destination is unmapped, or
  * written only where it does not hold zeros already.
  */
+import { zeroRuns } from "../../bytes/zero_runs.ts";
 import { Cancellation, CancelledError } from "../outcome/cancellation.ts";
 import { RESERVATION_CONFLICT } from "../outcome/finished.ts";
 import type { ItlNexus } from "../itl_nexus.ts";
@@ -23,9 +24,6 @@ const PIECE_BYTES = 256 * 1024;
 
 /** Most bytes that are unmapped at a time. */
 const UNMAP_BYTES = 64 * 1024 * 1024;
-
-/** The granularity of the search for zeros. */
-const PART_BYTES = 4096;
 
 /** A CSCD with its I_T_L nexus; undefined if it cannot be reached. */
 export interface ResolvedCscd extends Cscd {
@@ -217,24 +215,4 @@ function clearHole(unit: LogicalUnit, offset: number, lengthBytes: number): Prom
 /** Clears a range without taking space: a store that cannot unmap writes only over bytes that are not zero. */
 async function clear(unit: LogicalUnit, offset: number, lengthBytes: number): Promise<void> {
   if (holeAt(unit, offset, lengthBytes) < lengthBytes) await unit.store.unmap([{ offset, lengthBytes }]);
-}
-
-/** Divides a piece into the longest parts that are all zero, or not. */
-function zeroRuns(piece: Uint8Array): { start: number; end: number; isZero: boolean }[] {
-  const runs: { start: number; end: number; isZero: boolean }[] = [];
-  for (let start = 0; start < piece.length; start += PART_BYTES) {
-    const part = piece.subarray(start, start + PART_BYTES);
-    const last = runs.at(-1);
-    const partIsZero = isZero(part);
-    if (last?.isZero === partIsZero) last.end = start + part.length;
-    else runs.push({ start, end: start + part.length, isZero: partIsZero });
-  }
-  return runs;
-}
-
-function isZero(bytes: Uint8Array): boolean {
-  for (let index = 0; index < bytes.length; index++) {
-    if (bytes[index] !== 0) return false;
-  }
-  return true;
 }

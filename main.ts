@@ -1,6 +1,7 @@
 import { ConsoleWriter } from "./lib/cli/console_writer.ts";
 import { runCommandLine } from "./lib/cli/run_command_line.ts";
 import { findConfirmation } from "./lib/cli/confirmation.ts";
+import { needsTimestamps } from "./lib/cli/log_format.ts";
 import { findTerminal } from "./lib/cli/terminal.ts";
 import { ProcessRights } from "./lib/server/held_rights.ts";
 import { VERSION } from "./lib/cli/version.ts";
@@ -12,6 +13,7 @@ const context = {
   terminal: findTerminal(),
   confirm: findConfirmation(stderr),
   showsProgress: Deno.stderr.isTerminal(),
+  stampsLog: needsTimestamps(),
   rights: new ProcessRights(),
   version: VERSION,
 };

@@ -2,6 +2,7 @@ import type { Config } from "../config/config.ts";
 import { ProvisionError } from "../provision/provision_error.ts";
 import { provision, type ProvisionReport } from "../provision/provision.ts";
 import { isChange, type Step } from "../provision/step.ts";
+import { UnusedMention } from "../provision/unused_mention.ts";
 import type { Context } from "./context.ts";
 import { exitCodeOf, reloadToJson, reportReload } from "./format_reload.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
@@ -34,16 +35,20 @@ export async function buildConf(
 ): Promise<ExitCode> {
   const loaded = loadConfig(options.conf, context);
   if (loaded.config === undefined) {
-    if (options.json && loaded.exitCode === EXIT_CODES.confErrors.code) {
+    if (loaded.exitCode === EXIT_CODES.confErrors.code) {
       const report = { steps: [], errors: loaded.diagnostics, warnings: [] };
-      context.stdout.write(toJson(options, report, {}));
+      context.json?.setDocument(toJson(options, report, {}));
     }
     return loaded.exitCode;
   }
   const { config, diagnostics } = loaded;
-  const { report: provisioned, isInterrupted } = await provisionUnlessInterrupted(config, options, context);
+  const { report: provisioned, isInterrupted, unused } = await provisionUnlessInterrupted(
+    config,
+    options,
+    context,
+  );
   const report = { ...provisioned, warnings: [...provisioned.warnings, ...findOpenAccess(config, context)] };
-  reportProvision(report, options, context);
+  reportProvision(report, { ...options, unused }, context);
   const isDone = report.errors.length === 0 && report.failure === undefined;
   const outcome: Outcome = isDone ? await reloadServer(config, options, context) : {
     failure: report.failure,
@@ -51,11 +56,12 @@ export async function buildConf(
   };
   const { reload, failure, exitCode } = outcome;
   if (failure !== undefined) context.stderr.write(`iscsi: ${failure}\n`);
-  if (options.json) {
+  if (context.json !== undefined) {
     const warnings = [...diagnostics, ...report.warnings];
-    context.stdout.write(toJson(options, { ...report, warnings }, outcome));
-  } else if (reload?.kind === "absent") {
-    if (!isServedNext) printNextStep(config, options, context);
+    context.json.setDocument(toJson(options, { ...report, warnings }, outcome));
+  }
+  if (reload?.kind === "absent") {
+    if (!isServedNext && context.json === undefined) printNextStep(config, options, context);
   } else if (reload !== undefined) {
     reportReload(reload, config.storage, context);
   }
@@ -74,11 +80,13 @@ interface Outcome {
 /** Prints the totals and diagnostics of provisioning. */
 function reportProvision(
   { steps, errors, warnings, failure }: ProvisionReport,
-  { json, dryRun }: OptionValues,
+  { json, dryRun, unused }: Pick<OptionValues, "json" | "dryRun"> & { readonly unused: readonly string[] },
   context: Context,
 ): void {
   const isRefused = errors.length > 0;
-  if (!json && !isRefused && failure === undefined) context.stdout.write(summarizeSteps(steps, dryRun));
+  if (!json && !isRefused && failure === undefined) {
+    context.stdout.write(summarizeSteps(steps, { dryRun, unused }));
+  }
   reportDiagnostics([...errors, ...warnings], context);
   if (isRefused && !steps.some(isChange)) context.stderr.write("iscsi: Nothing was changed\n");
 }
@@ -96,25 +104,54 @@ async function reloadServer(config: Config, options: OptionValues, context: Cont
   }
 }
 
+/** The result of provisioning. */
+interface Provisioned {
+  readonly report: ProvisionReport;
+  readonly isInterrupted: boolean;
+  /** The paths of the unused files that were mentioned. */
+  readonly unused: readonly string[];
+}
+
 /** Provisions the backing files; an interruption ends it after the current step. */
 async function provisionUnlessInterrupted(
   config: Config,
   { dryRun, force, json }: OptionValues,
   context: Context,
-): Promise<{ readonly report: ProvisionReport; readonly isInterrupted: boolean }> {
+): Promise<Provisioned> {
   const printStep = json ? () => {} : stepPrinter(context.stdout);
   using progress = new ProgressLine(context);
   const onStep = (step: Step, left: number): void => {
     progress.clear();
-    printStep(step);
+    if (step.kind !== "keepUnusedFile") printStep(step);
     if (left > 0) progress.show(left === 1 ? "1 more step" : `${left} more steps`);
   };
   using interruption = new Interruption();
   const { signal } = interruption;
   const report = await provision(config, { dryRun, force, onStep, signal });
   const isInterrupted = signal.aborted && report.errors.length === 0 && report.failure === undefined;
-  if (!isInterrupted) return { report, isInterrupted };
-  return { report: { ...report, failure: "Interrupted: run it again for the rest" }, isInterrupted };
+  if (isInterrupted) {
+    const failure = "Interrupted: run it again for the rest";
+    return { report: { ...report, failure }, isInterrupted, unused: [] };
+  }
+  const unused = json ? [] : await mentionUnused(config, report, dryRun);
+  for (const step of unused) printStep(step);
+  return { report, isInterrupted, unused: unused.map(({ path }) => path) };
+}
+
+/** Returns the unused files that are to be mentioned: in a dry run all, otherwise once for each set of them. */
+async function mentionUnused(
+  { storage }: Config,
+  { steps, errors, failure }: ProvisionReport,
+  dryRun: boolean,
+): Promise<readonly Step[]> {
+  const unused = steps.filter(({ kind }) => kind === "keepUnusedFile");
+  if (dryRun) return unused;
+  if (errors.length > 0 || failure !== undefined) return [];
+  const mention = new UnusedMention(storage);
+  const paths = unused.map(({ path }) => path);
+  if (!mention.isNews(paths)) return [];
+  await mention.record(paths);
+  return unused;
 }
 
 /** Prints that no server runs, and how to start one. */
@@ -133,9 +170,9 @@ function toJson(
   options: OptionValues,
   report: ProvisionReport,
   { reload, failure }: Partial<Outcome>,
-): string {
+): unknown {
   const { promisedBytes, allocatedBytes } = totalsOf(report.steps);
-  const document = {
+  return {
     file: options.conf,
     diagnostics: [...report.errors, ...report.warnings],
     dryRun: options.dryRun,
@@ -146,7 +183,6 @@ function toJson(
     allocatedBytes,
     live: reloadToJson(reload),
   };
-  return `${JSON.stringify(document, null, 2)}\n`;
 }
 
 function stepToJson(step: Step): unknown {

@@ -28,13 +28,13 @@ export function check(context: Context, options: OptionValues): Promise<ExitCode
   const interfaces = (context.interfaces ?? systemInterfaces)();
   const found = config === undefined ? [] : [...checkFiles(config), ...findOpenAccess(config, context)];
   reportDiagnostics(found, context);
-  if (options.json) {
+  if (context.json !== undefined) {
     const document = {
       file: options.conf,
       diagnostics: [...loaded.diagnostics, ...found],
       config: config === undefined ? null : toJson(config, interfaces),
     };
-    context.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+    context.json.setDocument(document);
   } else if (config !== undefined) {
     context.stdout.write(describe(config, interfaces));
   }

@@ -10,6 +10,9 @@ export type RunCommand = (
   args: readonly string[],
 ) => Promise<ExitCode>;
 
+/** Names of the conf and of the running server that a shell proposes for an argument. */
+export type CompletionKind = "targets" | "sessions" | "unused";
+
 /** The arguments of a command, besides options. */
 export interface CommandArguments {
   /** The arguments in a usage. */
@@ -19,6 +22,8 @@ export interface CommandArguments {
   readonly max: number;
   /** The choices of the first argument, if it is one of a few words. */
   readonly words?: readonly string[];
+  /** The names that a shell proposes for the first argument, or for the second one after a word. */
+  readonly completes?: CompletionKind;
 }
 
 /** One command of the program. */

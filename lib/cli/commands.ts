@@ -1,5 +1,6 @@
 import { RIGHT_NAMES, type RightName } from "../server/held_rights.ts";
 import type { Command } from "./command.ts";
+import { COMPLETION_WORDS } from "./completion_words.ts";
 
 /** The rights to reach the running server: the socket is a path, and to newer versions of Deno an address. */
 const CLIENT_RIGHTS: readonly RightName[] = ["read", "write", "net"];
@@ -46,9 +47,10 @@ export const COMMANDS: readonly Command[] = [
     summary: "serve the targets of a conf to initiators",
     description: [
       "Serves the targets that the last build has made, until SIGTERM or SIGINT, which end it in order. Prints a " +
-      'line for each portal, then "ready". Events go to standard error, one line each.',
+      'line for each portal, then "ready". Events go to standard error, one line each; with --json they, too, are ' +
+      "JSON.",
     ],
-    options: ["conf", "log", "logLevel"],
+    options: ["conf", "log", "logLevel", "json"],
     rights: RIGHT_NAMES,
     isServer: true,
     load: async () => (await import("./serve.ts")).serve,
@@ -73,12 +75,11 @@ export const COMMANDS: readonly Command[] = [
       "Shows the portals of the running server, the size, space and growth of each LUN, when the file system will be " +
       "full, the sessions with their traffic, and the refused initiators with the rule that refused. Rates are those " +
       "of one second, or with --watch of the time between two looks. Where no server runs it says so, shows the " +
-      "state of the disk, and ends with 1.",
+      "state of the disk, and ends with 1. With TARGET it shows one target, by its name in the conf or in full.",
       "With --wait it prints nothing, and ends once the server accepts initiators: with 0, or with 1 when that takes " +
       "longer than the time given.",
-      "With --wait it shows nothing, and ends once the server accepts initiators: with 0, or with 1 when that takes " +
-      "longer than the time given.",
     ],
+    arguments: { syntax: "[TARGET]", min: 0, max: 1, completes: "targets" },
     options: ["conf", "storage", "watch", "wait", "json"],
     rights: DISK_RIGHTS,
     load: async () => (await import("./status.ts")).status,
@@ -91,8 +92,8 @@ export const COMMANDS: readonly Command[] = [
       "Lists them, and asks first. The initiators are asked to log out, and cut after 10 seconds; with --now at " +
       "once. Initiators the conf still admits may log in again, and usually do.",
     ],
-    arguments: { syntax: "SESSION|INITIATOR|TARGET", min: 1, max: 1 },
-    options: ["conf", "storage", "now", "yes"],
+    arguments: { syntax: "SESSION|INITIATOR|TARGET", min: 1, max: 1, completes: "sessions" },
+    options: ["conf", "storage", "now", "yes", "json"],
     rights: CLIENT_RIGHTS,
     load: async () => (await import("./disconnect.ts")).disconnect,
   },
@@ -105,7 +106,7 @@ export const COMMANDS: readonly Command[] = [
       "clear TARGET [LUN] clears all of them, after asking: on one LUN, or on all LUNs of the target. The initiators " +
       "get the unit attentions of the standard.",
     ],
-    arguments: { syntax: "[clear TARGET [LUN]]", min: 0, max: 3, words: ["clear"] },
+    arguments: { syntax: "[clear TARGET [LUN]]", min: 0, max: 3, words: ["clear"], completes: "targets" },
     options: ["conf", "storage", "yes", "json"],
     rights: CLIENT_RIGHTS,
     load: async () => (await import("./reservations.ts")).reservations,
@@ -118,10 +119,23 @@ export const COMMANDS: readonly Command[] = [
       "while initiators use them. Prints what each LUN gained. Ctrl-C ends it; what was given back stays so.",
       "It is done by the running server, or where none runs by the command itself. --rate limits how much it reads.",
     ],
-    arguments: { syntax: "[TARGET[/LUN]]", min: 0, max: 1 },
+    arguments: { syntax: "[TARGET[/LUN]]", min: 0, max: 1, completes: "targets" },
     options: ["conf", "storage", "rate", "json"],
     rights: DISK_RIGHTS,
     load: async () => (await import("./trim.ts")).trim,
+  },
+  {
+    name: "forget",
+    summary: "delete backing files that the conf no longer uses",
+    description: [
+      "Deletes backing files with their data, their identities, journals and reservations, after asking. FILE is a " +
+      "path as in the conf: absolute, or relative to the storage folder. Deletes nothing if one of them belongs to a " +
+      "LUN of the conf, is served, was not made by build, or is not in the storage folder.",
+    ],
+    arguments: { syntax: "FILE...", min: 1, max: Infinity, completes: "unused" },
+    options: ["conf", "dryRun", "yes", "json"],
+    rights: ["read", "write", "run", "sys"],
+    load: async () => (await import("./forget.ts")).forgetFiles,
   },
   {
     name: "unit",
@@ -131,9 +145,37 @@ export const COMMANDS: readonly Command[] = [
       "block devices and networks, and as few capabilities as the owners of the files and the ports allow. Print it " +
       "again when the conf changes these.",
     ],
-    options: ["conf"],
+    options: ["conf", "json"],
     rights: ["read", "sys"],
     load: async () => (await import("./unit.ts")).unit,
+  },
+  {
+    name: "install",
+    summary: "install the program on a box, with all that belongs to it",
+    description: [
+      "Copies this program, the man pages, the completion of three shells, the Build Script and the service of the " +
+      "init system that the box has to their places, prints what it did, and what remains to be done. Can be run " +
+      "again at any time: a conf is never changed, nor a service or script that is not of this program.",
+      "With --dry-run it prints what it would do. With --root it installs into a mounted image.",
+    ],
+    options: ["root", "init", "dryRun", "json"],
+    rights: ["read", "write", "sys"],
+    load: async () => (await import("./install.ts")).install(COMMANDS),
+  },
+  {
+    name: "completion",
+    summary: "print the completion of a shell",
+    description: [
+      "Prints the script that completes the commands, options and arguments of this program in bash, fish or zsh. " +
+      "iscsi install installs the three.",
+      "The scripts call it with targets, which prints the names of targets, with sessions, which prints the names " +
+      "and numbers that iscsi disconnect takes (those of the running server), or with unused, which prints the " +
+      "files that iscsi forget takes; one a line.",
+    ],
+    arguments: { syntax: "bash|fish|zsh|targets|sessions|unused", min: 1, max: 1, words: COMPLETION_WORDS },
+    options: ["conf", "storage", "json"],
+    rights: [...CLIENT_RIGHTS, "sys"],
+    load: async () => (await import("./completion.ts")).completion(COMMANDS),
   },
   {
     name: "secret",
@@ -142,7 +184,7 @@ export const COMMANDS: readonly Command[] = [
       "Prints a random secret for the conf or a file of secrets: 16 characters, 96 bits, which every initiator " +
       "takes. With --hex it has 128 bits.",
     ],
-    options: ["hex"],
+    options: ["hex", "json"],
     rights: [],
     load: async () => (await import("./secret.ts")).secret,
   },
@@ -151,9 +193,9 @@ export const COMMANDS: readonly Command[] = [
     summary: "try it: serve an example on loopback",
     description: [
       "Builds an example conf in a scratch folder, serves it on loopback without root, and prints how to connect. " +
-      "SIGTERM and SIGINT end it and remove the folder.",
+      "SIGTERM, SIGINT and SIGHUP end it and remove the folder.",
     ],
-    options: [],
+    options: ["json"],
     rights: RIGHT_NAMES,
     isServer: true,
     load: async () => (await import("./demo.ts")).demo,

@@ -16,6 +16,19 @@ export function findConfirmation(writer: TextWriter): ((question: string) => Pro
   };
 }
 
+/**
+ * Writes what a question is about. With `--json`, standard output has the document only, and the text is left out where
+ * there is no question.
+ */
+export function writeSubject(
+  text: string,
+  { stdout, stderr, json }: Context,
+  { yes }: { yes: boolean },
+): void {
+  if (json === undefined) stdout.write(text);
+  else if (!yes) stderr.write(text);
+}
+
 /** Asks for confirmation; returns undefined for yes, else the exit code of the command, and reports the refusal. */
 export async function refuseUnlessConfirmed(
   context: Context,

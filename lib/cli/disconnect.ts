@@ -4,7 +4,7 @@ import type { ControlClient } from "../control/control_client.ts";
 import type { DisconnectReport, DisconnectRequest } from "../control/control_requests.ts";
 import type { NodeSnapshot } from "../iscsi/node/node_snapshot.ts";
 import type { SessionSnapshot } from "../iscsi/session/session_snapshot.ts";
-import { refuseUnlessConfirmed } from "./confirmation.ts";
+import { refuseUnlessConfirmed, writeSubject } from "./confirmation.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { findSessions, targetNameOf } from "./find_sessions.ts";
@@ -31,7 +31,8 @@ export function disconnect(
       return EXIT_CODES.failed.code;
     }
     const columns = context.terminal?.size().columns ?? Infinity;
-    for (const session of sessions) context.stdout.write(`${describe(session, node!, columns)}\n`);
+    const list = sessions.map((session) => `${describe(session, node!, columns)}\n`).join("");
+    writeSubject(list, context, { yes });
     const question = now ? "Cut these sessions at once?" : "Ask these initiators to log out?";
     const refusal = await refuseUnlessConfirmed(context, { yes, question });
     return refusal ?? await perform(client, { sessions: sessions.map(({ tsih }) => tsih), now }, context);
@@ -73,8 +74,12 @@ async function perform(
   return EXIT_CODES.interrupted.code;
 }
 
-function printReport({ ended, remaining }: DisconnectReport, { stdout, stderr }: Context): ExitCode {
-  stdout.write(`${ended.length} ${ended.length === 1 ? "session has" : "sessions have"} ended\n`);
+function printReport(report: DisconnectReport, { stdout, stderr, json }: Context): ExitCode {
+  const { ended, remaining } = report;
+  json?.setDocument({ ended, remaining });
+  if (json === undefined) {
+    stdout.write(`${ended.length} ${ended.length === 1 ? "session has" : "sessions have"} ended\n`);
+  }
   if (remaining.length === 0) return EXIT_CODES.done.code;
   stderr.write(`iscsi: Sessions not ended: ${remaining.join(", ")}\n`);
   return EXIT_CODES.failed.code;

@@ -10,7 +10,10 @@ type ServerOutcome = Exclude<ReloadOutcome, { kind: "absent" }>;
 
 /** Prints the outcome of a reload. */
 export function reportReload(outcome: ServerOutcome, storage: string, context: Context): void {
-  if (outcome.kind === "done") return context.stdout.write(describeReport(outcome));
+  if (outcome.kind === "done") {
+    if (context.json === undefined) context.stdout.write(describeReport(outcome));
+    return;
+  }
   const server = `server running on "${storage}"${describePid(outcome)}`;
   context.stderr.write(
     outcome.kind === "refused"

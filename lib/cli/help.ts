@@ -1,7 +1,7 @@
 import type { Command } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { EXIT_CODES } from "./exit_code.ts";
-import { type Option, type OptionName, OPTIONS, optionSyntax } from "./options.ts";
+import { type Option, type OptionName, OPTIONS, optionSyntax, optionTerm } from "./options.ts";
 import { fillLines, LINE_COLUMNS_MAX, wrapWords } from "./wrap_words.ts";
 
 /** Returns the help text of the program. */
@@ -55,7 +55,7 @@ type Row = readonly [term: string, meaning: string];
 function optionRow(name: OptionName): Row {
   const option: Option = OPTIONS[name];
   const absent = option.default === undefined ? "" : ` (default ${option.default})`;
-  return [optionSyntax(option), option.summary + absent];
+  return [optionTerm(option), option.summary + absent];
 }
 
 function exitCodes(): string[] {

@@ -7,9 +7,11 @@ const SIGNALS: readonly Deno.Signal[] = ["SIGINT", "SIGTERM"];
 export class Interruption {
   readonly #controller = new AbortController();
   readonly #onSignal = (): void => this.#controller.abort();
-  readonly #signals = [...SIGNALS, ...hangupSignals()];
+  readonly #signals: readonly Deno.Signal[];
 
-  constructor() {
+  /** @param options.endsOnHangup SIGHUP counts without a terminal, too, also where the caller has ignored it */
+  constructor({ endsOnHangup = false } = {}) {
+    this.#signals = [...SIGNALS, ...(endsOnHangup ? ["SIGHUP" as const] : hangupSignals())];
     for (const signal of this.#signals) Deno.addSignalListener(signal, this.#onSignal);
   }
 
@@ -28,7 +30,7 @@ export class Interruption {
  * Returns the signal of a closed terminal, if the process has a terminal. Without one the disposition of the caller
  * stays: `nohup` ignores SIGHUP, and a listener would undo that.
  */
-export function hangupSignals(): readonly Deno.Signal[] {
+function hangupSignals(): readonly Deno.Signal[] {
   const hasTerminal = [Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal());
   return hasTerminal ? ["SIGHUP"] : [];
 }

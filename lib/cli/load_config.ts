@@ -34,6 +34,7 @@ export function loadConfig(file: string, context: Context): LoadedConfig {
 /** Writes diagnostics to standard error, a line each. */
 export function reportDiagnostics(diagnostics: readonly Diagnostic[], context: Context): void {
   for (const diagnostic of diagnostics) context.stderr.write(`${formatDiagnostic(diagnostic)}\n`);
+  context.json?.addDiagnostics(diagnostics);
 }
 
 /** Returns the conf in `file` and its mode; undefined when it cannot be read, after a message on standard error. */

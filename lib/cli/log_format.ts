@@ -1,4 +1,5 @@
 /** The formats of events in the log. */
+import { fstatSync } from "node:fs";
 import { escapeControls } from "../iscsi/events/peer_text.ts";
 import { EventLog, LOG_LEVELS, type LogEvent, type LogLevel } from "../iscsi/events/event_log.ts";
 import type { Context } from "./context.ts";
@@ -25,14 +26,38 @@ export type LogFormat = keyof typeof LOG_FORMATS;
 export const LOG_FORMAT_NAMES = Object.keys(LOG_FORMATS) as readonly LogFormat[];
 
 /**
+ * Reports whether lines of text need a time: standard error is neither a terminal nor a socket. The journal of systemd
+ * is a socket, and stamps each line itself. Its variable JOURNAL_STREAM has the same answer, but takes a right to the
+ * environment, which may be empty.
+ */
+export function needsTimestamps(): boolean {
+  if (Deno.stderr.isTerminal()) return false;
+  try {
+    return !fstatSync(STDERR).isSocket();
+  } catch {
+    return true;
+  }
+}
+
+const STDERR = 2;
+
+/** Formats an event as text for people who read it later. */
+function stampedText(event: LogEvent, atMs: number): string {
+  return `${new Date(atMs).toISOString()} ${LOG_FORMATS.text(event)}`;
+}
+
+/**
  * Returns a log that writes events of a level and above to standard error. Events that cannot be written, because the
- * disk is full, are lost; their number precedes the next event that can be written.
+ * disk is full, are lost; their number precedes the next event that can be written. With `--json` the format is JSON.
  */
 export function eventLog(
-  { stderr }: Pick<Context, "stderr">,
+  { stderr, stampsLog = false, json }: Pick<Context, "stderr" | "stampsLog" | "json">,
   options: { readonly log: string; readonly logLevel: string },
 ): EventLog {
-  const format: (event: LogEvent, atMs: number) => string = LOG_FORMATS[options.log as LogFormat];
+  const name = json === undefined ? options.log as LogFormat : "json";
+  const format: (event: LogEvent, atMs: number) => string = name === "text" && stampsLog
+    ? stampedText
+    : LOG_FORMATS[name];
   const levels = LOG_LEVELS.slice(0, LOG_LEVELS.indexOf(options.logLevel as LogLevel) + 1);
   let lost = 0;
   return new EventLog((event) => {

@@ -32,7 +32,9 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       ...OPTION_ENTRIES.filter(([, option]) => option.value !== undefined).map(([, { flag }]) => flag),
       "_",
     ],
-    alias: { [OPTIONS.help.flag]: "h" },
+    alias: Object.fromEntries(
+      OPTION_ENTRIES.flatMap(([, { flag, short }]) => short === undefined ? [] : [[flag, short]]),
+    ),
     unknown: (arg, key) => key === undefined || unknownOptions.push(arg) === 0,
   });
   const given: Readonly<Record<string, unknown>> = parsed;
@@ -44,7 +46,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     valueProblem(args) ??
     argumentProblem(rest, wantsHelp ? undefined : command);
   if (problem !== undefined) return { kind: "wrong", problem, command };
-  if (wantsHelp) return { kind: "help", command };
+  if (wantsHelp || args.length === 0) return { kind: "help", command };
   if (command !== undefined) return { kind: "run", command, options: optionValues(given), args: rest };
   if (given[OPTIONS.version.flag] === true) return { kind: "version" };
   return { kind: "wrong", problem: "Missing command", command };
@@ -90,9 +92,11 @@ function optionProblem(
 function valueProblem(args: readonly string[]): string | undefined {
   const end = args.indexOf("--");
   for (const arg of end < 0 ? args : args.slice(0, end)) {
-    const [, flag] = /^--([^=]+)=/s.exec(arg) ?? [];
-    const isFlag = OPTION_ENTRIES.some(([, option]) => option.flag === flag && option.value === undefined);
-    if (isFlag) return `Option "--${flag}" takes no value`;
+    const [, given] = /^(--[^=]+|-[^-=])=/s.exec(arg) ?? [];
+    const isFlag = OPTION_ENTRIES.some(([, { flag, short, value }]) =>
+      value === undefined && (given === `--${flag}` || given === `-${short}`)
+    );
+    if (isFlag) return `Option "${given}" takes no value`;
   }
   return undefined;
 }

@@ -11,12 +11,8 @@ export async function reload(context: Context, options: OptionValues): Promise<E
   if (loaded.config === undefined) return loaded.exitCode;
   const { conf: file, force, storage = loaded.config.storage } = options;
   const outcome = await requestReload(storage, { file, force, dryRun: false }, context);
-  if (options.json) {
-    context.stdout.write(`${JSON.stringify({ file, live: reloadToJson(outcome) }, null, 2)}\n`);
-  } else if (outcome.kind === "absent") {
-    context.stderr.write(`iscsi: No server is running on "${storage}"\n`);
-  } else {
-    reportReload(outcome, storage, context);
-  }
+  context.json?.setDocument({ file, live: reloadToJson(outcome) });
+  if (outcome.kind === "absent") context.stderr.write(`iscsi: No server is running on "${storage}"\n`);
+  else reportReload(outcome, storage, context);
   return outcome.kind === "absent" ? EXIT_CODES.failed.code : exitCodeOf(outcome);
 }

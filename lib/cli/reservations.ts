@@ -1,6 +1,6 @@
 import { foldIscsiName, formatInitiatorName } from "../config/iscsi_name.ts";
 import type { UnitReservations } from "../control/unit_reservations.ts";
-import { refuseUnlessConfirmed } from "./confirmation.ts";
+import { refuseUnlessConfirmed, writeSubject } from "./confirmation.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { withServer } from "./find_server.ts";
@@ -24,9 +24,12 @@ export function reservations(
     context.stderr.write('iscsi: Write "iscsi reservations", or "iscsi reservations clear TARGET [LUN]"\n');
     return Promise.resolve(EXIT_CODES.wrongUsage.code);
   }
+  const print = (line: string): void => {
+    if (context.json === undefined) context.stdout.write(`${line}\n`);
+  };
   return withServer(options, context, async (client) => {
     const all = await client.request("reservations", {});
-    if (target === undefined) return show(all, context, options);
+    if (target === undefined) return show(all, context);
     const units = all.filter((unit) =>
       (unit.target === target.toLowerCase() || unit.targetName === foldIscsiName(target)) &&
       (lun === undefined || unit.lun === Number(lun))
@@ -40,27 +43,30 @@ export function reservations(
         return EXIT_CODES.failed.code;
       }
       const what = lun === undefined ? `[${target}]` : `LUN ${lun} of [${target}]`;
-      context.stdout.write(`${what} has no reservations\n`);
+      print(`${what} has no reservations`);
+      context.json?.setDocument({ cleared: [] });
       return EXIT_CODES.done.code;
     }
-    for (const line of units.flatMap((unit) => describe(unit, columnsOf(context)))) {
-      context.stdout.write(`${line}\n`);
-    }
+    const list = units.flatMap((unit) => describe(unit, columnsOf(context)));
+    writeSubject(list.map((line) => `${line}\n`).join(""), context, options);
     const refusal = await refuseUnlessConfirmed(context, {
       yes: options.yes,
       question: "Clear all of this? Initiators it fences off could then write.",
     });
     if (refusal !== undefined) return refusal;
+    const cleared: { target: string; lun: number }[] = [];
+    context.json?.setDocument({ cleared });
     for (const { target, lun } of units) {
       await client.request("clearReservations", { target, lun });
-      context.stdout.write(`Cleared LUN ${lun} of [${target}]\n`);
+      cleared.push({ target, lun });
+      print(`Cleared LUN ${lun} of [${target}]`);
     }
     return EXIT_CODES.done.code;
   });
 }
 
-function show(units: readonly UnitReservations[], context: Context, options: OptionValues): ExitCode {
-  if (options.json) context.stdout.write(`${JSON.stringify(units, null, 2)}\n`);
+function show(units: readonly UnitReservations[], context: Context): ExitCode {
+  if (context.json !== undefined) context.json.setDocument(units);
   else if (units.length === 0) context.stdout.write("No reservations\n");
   else {
     const lines = units.flatMap((unit) => describe(unit, columnsOf(context)));

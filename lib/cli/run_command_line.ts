@@ -3,6 +3,8 @@ import type { Command } from "./command.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { commandHelp, programHelp } from "./help.ts";
+import { JsonOutput } from "./json_output.ts";
+import { OPTIONS } from "./options.ts";
 import { type CommandLine, parseCommandLine } from "./parse_command_line.ts";
 import { printable } from "./show_text.ts";
 import { errnoOf } from "../base/error_message.ts";
@@ -13,11 +15,26 @@ import { errnoOf } from "../base/error_message.ts";
  * @throws {Error} (rejects) only for a fault of this program; errors of the system are reported
  */
 export async function runCommandLine(args: readonly string[], context: Context): Promise<ExitCode> {
+  const commandLine = parseCommandLine(args);
+  const json = wantsJson(commandLine, args) ? new JsonOutput(context) : undefined;
+  const exitCode = await executeOrReport(
+    commandLine,
+    json === undefined ? context : { ...context, stderr: json.stderr, json },
+  );
+  json?.end(exitCode);
+  const isServer = commandLine.kind === "run" && commandLine.command.isServer === true;
+  return isServer ? exitCode : exitCodeAfterOutput(exitCode, context);
+}
+
+/** Returns true for a command with `--json`, also where the command line is wrong otherwise. */
+function wantsJson(commandLine: CommandLine, args: readonly string[]): boolean {
+  if (commandLine.kind === "run") return commandLine.options.json;
+  return commandLine.kind === "wrong" && args.includes(`--${OPTIONS.json.flag}`);
+}
+
+async function executeOrReport(commandLine: CommandLine, context: Context): Promise<ExitCode> {
   try {
-    const commandLine = parseCommandLine(args);
-    const exitCode = await execute(commandLine, context);
-    const isServer = commandLine.kind === "run" && commandLine.command.isServer === true;
-    return isServer ? exitCode : exitCodeAfterOutput(exitCode, context);
+    return await execute(commandLine, context);
   } catch (error) {
     if (!(error instanceof Error) || !isSystemError(error)) throw error;
     context.stderr.write(

@@ -18,9 +18,9 @@ import { startWorker } from "../server/start_worker.ts";
 import { Supervisor } from "../server/supervisor.ts";
 import { systemClock, systemInterfaces } from "../server/system.ts";
 import type { Context } from "./context.ts";
-import { hangupSignals } from "./interruption.ts";
 import { eventLog } from "./log_format.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
+import { LogWriter } from "./log_writer.ts";
 import { notifyReady } from "./notify_ready.ts";
 import { loadConfig, parseFile, reportDiagnostics } from "./load_config.ts";
 import type { OptionValues } from "./options.ts";
@@ -33,9 +33,12 @@ const LOOK_AGAIN_MS = 5_000;
  * `ready`. Events go to standard error, one line each.
  */
 export async function serve(context: Context, options: OptionValues): Promise<ExitCode> {
-  const loaded = loadConfig(options.conf, context);
+  const log = eventLog(context, options);
+  const isText = options.log === "text" && context.json === undefined;
+  const logged = isText ? context : { ...context, stderr: new LogWriter(log, context.json) };
+  const loaded = loadConfig(options.conf, logged);
   if (loaded.config === undefined) return loaded.exitCode;
-  return await serveConfig(loaded.config, context, { log: eventLog(context, options) });
+  return await serveConfig(loaded.config, logged, { log });
 }
 
 /** The outputs of a server. */
@@ -43,8 +46,8 @@ export interface ServeOptions {
   readonly log: EventLog;
   /** Called whenever all portals listen; prints `ready` by default. */
   readonly onReady?: () => void;
-  /** The server ends with its terminal; otherwise SIGHUP makes it read its conf again. */
-  readonly endsWithTerminal?: boolean;
+  /** Ends the server when it is aborted. Without it SIGTERM and SIGINT do, and SIGHUP makes it read its conf again. */
+  readonly stop?: AbortSignal;
 }
 
 /** Serves the built targets of a conf, until SIGTERM or SIGINT. */
@@ -65,7 +68,7 @@ async function serveWithLog(
   config: Config,
   context: Context,
   log: EventLog,
-  { log: workerLog, onReady, endsWithTerminal = false }: ServeOptions,
+  { log: workerLog, onReady, stop }: ServeOptions,
 ): Promise<ExitCode> {
   const stateFolder = stateFolderOf(config.storage);
   // Where nothing was built there is no folder to lock; the missing files are the better message.
@@ -82,7 +85,7 @@ async function serveWithLog(
     await lease.end();
     return EXIT_CODES.failed.code;
   }
-  const print = (text: string): void => printOrLog(text, context, log);
+  const print = (text: string, event: unknown): void => printOrLog(text, event, context, log);
   const readiness = { workerStarts: 0 };
   const supervisor: Supervisor = new Supervisor({
     serving: { config, ...servingFrom(found), lease },
@@ -92,10 +95,11 @@ async function serveWithLog(
     ...(context.rights === undefined ? {} : { rights: context.rights }),
     log,
     workerLog,
-    onListening: (address, port) => print(`listening on ${formatPortal(address, port)}\n`),
+    onListening: (address, port) =>
+      print(`listening on ${formatPortal(address, port)}\n`, { event: "listening", address, port }),
     onReady: () => {
       readiness.workerStarts = supervisor.workerStarts;
-      onReady === undefined ? print("ready\n") : onReady();
+      onReady === undefined ? print("ready\n", { event: "ready" }) : onReady();
       notifyReady(log);
     },
   });
@@ -103,7 +107,7 @@ async function serveWithLog(
     file: resolve(config.file),
     context,
     log,
-    endsWithTerminal,
+    stop,
     isReady: () => supervisor.hasWorker && readiness.workerStarts === supervisor.workerStarts,
   });
 }
@@ -111,11 +115,11 @@ async function serveWithLog(
 /** Runs a supervisor and its control socket until SIGTERM or SIGINT. */
 async function superviseUntilStopped(
   supervisor: Supervisor,
-  { file, context, log, endsWithTerminal, isReady }: {
+  { file, context, log, stop, isReady }: {
     file: string;
     context: Context;
     log: EventLog;
-    endsWithTerminal: boolean;
+    stop: AbortSignal | undefined;
     isReady: () => boolean;
   },
 ): Promise<ExitCode> {
@@ -134,7 +138,12 @@ async function superviseUntilStopped(
     metrics.apply(config.metrics);
     await control.moveTo(config.storage);
   }
-  await using space = new SpaceWatch({ config: () => supervisor.serving.config, log, clock: systemClock });
+  await using space = new SpaceWatch({
+    config: () => supervisor.serving.config,
+    gauge: supervisor.gauge,
+    log,
+    clock: systemClock,
+  });
   const reloader = new Reloader({
     file,
     parse: () => parseFile(file, context),
@@ -152,21 +161,22 @@ async function superviseUntilStopped(
     // The log has the outcome.
     reloader.reload({ file, force: false, dryRun: false }).catch(() => {});
   };
-  const endingHangups = endsWithTerminal ? hangupSignals() : [];
-  if (endingHangups.length === 0) Deno.addSignalListener("SIGHUP", onHangup);
+  if (stop === undefined) Deno.addSignalListener("SIGHUP", onHangup);
   const timer = setInterval(() => reloader.retryUnavailable(), LOOK_AGAIN_MS);
-  const failure = await supervisor.run(stopSignal(endingHangups));
+  const failure = await supervisor.run(stop ?? stopSignal());
   clearInterval(timer);
   Deno.removeSignalListener("SIGHUP", onHangup);
   if (failure === undefined) return EXIT_CODES.done.code;
   log.error(failure);
+  context.json?.addMessage(failure);
   return EXIT_CODES.failed.code;
 }
 
-/** Prints a line that scripts wait for, and logs a failure to write it. */
-function printOrLog(text: string, { stdout }: Context, log: EventLog): void {
+/** Prints a line that scripts wait for, or an event as JSON, and logs a failure to write it. */
+function printOrLog(text: string, event: unknown, { stdout, json }: Context, log: EventLog): void {
   const before = stdout.failure;
-  stdout.write(text);
+  if (json === undefined) stdout.write(text);
+  else json.writeLine(event);
   const { failure } = stdout;
   if (failure !== undefined && failure !== before) {
     log.warning(`Cannot write to standard output: ${failure.message}`);
@@ -190,10 +200,10 @@ function isFolder(path: string): boolean {
   }
 }
 
-/** Returns a signal that SIGTERM, SIGINT and these others abort. */
-function stopSignal(others: readonly Deno.Signal[]): AbortSignal {
+/** Returns a signal that SIGTERM and SIGINT abort. */
+function stopSignal(): AbortSignal {
   const controller = new AbortController();
-  for (const signal of ["SIGTERM", "SIGINT", ...others] as const) {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => controller.abort());
   }
   return controller.signal;

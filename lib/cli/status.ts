@@ -7,9 +7,12 @@ import { explainControlError, findServer, type ServerPlace } from "./find_server
 import { Interruption } from "./interruption.ts";
 import { findOpenAccess } from "./open_access.ts";
 import type { OptionValues } from "./options.ts";
+import { RateHistory } from "./rate_history.ts";
 import { Screen } from "./screen.ts";
+import { selectTarget } from "./select_target.ts";
 import { reportDisk, reportServer, type StatusReport } from "./status_report.ts";
 import { showStatus } from "./status_text.ts";
+import type { StatusTextOptions } from "./status_text_options.ts";
 import { COLOURED_STYLE, PLAIN_STYLE } from "./terminal.ts";
 import { waitUntilReady } from "./wait_until_ready.ts";
 import { LINE_COLUMNS_MAX } from "./wrap_words.ts";
@@ -22,7 +25,11 @@ const WATCH_SECONDS = 2;
 const SECONDS_MAX = 24 * 60 * 60;
 
 /** `iscsi status`: shows a running server, or the disk where none runs; with `--json` as a `StatusReport`. */
-export async function status(context: Context, options: OptionValues): Promise<ExitCode> {
+export async function status(
+  context: Context,
+  options: OptionValues,
+  [target]: readonly string[] = [],
+): Promise<ExitCode> {
   const seconds = readSeconds(options.watch, { whenEmpty: WATCH_SECONDS, min: 0.1 });
   const waitSeconds = readSeconds(options.wait, { whenEmpty: Infinity, min: 0 });
   if (Number.isNaN(seconds) || Number.isNaN(waitSeconds)) {
@@ -36,8 +43,8 @@ export async function status(context: Context, options: OptionValues): Promise<E
   }
   const place = findServer(options, context);
   if ("exitCode" in place) return place.exitCode;
-  if (waitSeconds !== undefined) return await waitUntilReady(place, waitSeconds, context);
-  const view = new StatusView(context, options, place);
+  if (waitSeconds !== undefined) return await waitUntilReady(place, { waitSeconds, target }, context);
+  const view = new StatusView(context, place, target);
   return seconds === undefined ? await view.once() : await view.watch(seconds);
 }
 
@@ -55,13 +62,14 @@ function readSeconds(
 /** Queries a server and shows its status. */
 class StatusView {
   readonly #context: Context;
-  readonly #options: OptionValues;
   readonly #place: ServerPlace;
+  readonly #target: string | undefined;
 
-  constructor(context: Context, options: OptionValues, place: ServerPlace) {
+  /** @param target the name of the only target to show; all without it */
+  constructor(context: Context, place: ServerPlace, target: string | undefined) {
     this.#context = context;
-    this.#options = options;
     this.#place = place;
+    this.#target = target;
   }
 
   /** Shows the status once, with the rates of one second when there are sessions. */
@@ -69,18 +77,16 @@ class StatusView {
     try {
       const first = await this.#ask();
       if (first.node === null || first.node.sessions.length === 0) {
-        this.#print(reportServer(undefined, first));
-      } else {
-        await delay(LOOK_MS);
-        this.#print(reportServer(first, await this.#ask()));
+        return this.#print(reportServer(undefined, first));
       }
-      return EXIT_CODES.done.code;
+      await delay(LOOK_MS);
+      return this.#print(reportServer(first, await this.#ask()));
     } catch (error) {
       if (!(error instanceof ControlError)) throw error;
       const { config, storage } = this.#place;
       if (error.kind === "noServer" && config !== undefined) {
         const warnings = findOpenAccess(config, this.#context).map(({ message }) => message);
-        this.#print(reportDisk(config, recallSpace(config), warnings));
+        this.#print(reportDisk(config, await recallSpace(config), warnings));
       }
       this.#context.stderr.write(`iscsi: ${explainControlError(error, storage)}\n`);
       return EXIT_CODES.failed.code;
@@ -89,24 +95,34 @@ class StatusView {
 
   /** Shows the status repeatedly until an interruption: in place on a terminal, else one below the other. */
   async watch(seconds: number): Promise<ExitCode> {
-    const { stdout, terminal } = this.#context;
+    const end = await this.#showUntilInterrupted(seconds);
+    if (typeof end === "number") return end;
+    this.#context.stderr.write(`iscsi: ${end.problem}\n`);
+    return EXIT_CODES.failed.code;
+  }
+
+  /** Returns the exit code, or a problem to be reported when the screen has been left. */
+  async #showUntilInterrupted(seconds: number): Promise<ExitCode | { readonly problem: string }> {
+    const { stdout, terminal, json } = this.#context;
+    const history = new RateHistory();
     using interruption = new Interruption();
     const { signal } = interruption;
-    using screen = terminal === undefined || this.#options.json ? undefined : new Screen(stdout, terminal);
+    using screen = terminal === undefined || json !== undefined ? undefined : new Screen(stdout, terminal);
     let before: ServerStatus | undefined;
     while (!signal.aborted && stdout.failure === undefined) {
       const isFirst = before === undefined;
       try {
         const now = await this.#ask();
-        this.#showNext(reportServer(before, now), seconds, screen);
+        const selected = this.#select(reportServer(before, now));
+        if ("problem" in selected) return selected;
+        const { report } = selected;
+        history.add(report, Date.now());
+        this.#showNext(report, { seconds, screen, history });
         before = now;
       } catch (error) {
         if (!(error instanceof ControlError)) throw error;
         const message = explainControlError(error, this.#place.storage);
-        if (screen === undefined) {
-          this.#context.stderr.write(`iscsi: ${message}\n`);
-          return EXIT_CODES.failed.code;
-        }
+        if (screen === undefined) return { problem: message };
         before = undefined;
         screen.show(({ columns }) => [this.#headline(seconds, columns), "", message.slice(0, columns)]);
       }
@@ -120,16 +136,24 @@ class StatusView {
     return this.#place.client.request("status", {});
   }
 
-  #showNext(report: StatusReport, seconds: number, screen: Screen | undefined): void {
-    const { stdout } = this.#context;
-    if (this.#options.json) stdout.write(`${JSON.stringify(report)}\n`);
+  #showNext(
+    report: StatusReport,
+    { seconds, screen, history }: {
+      readonly seconds: number;
+      readonly screen: Screen | undefined;
+      readonly history: RateHistory;
+    },
+  ): void {
+    const { stdout, json } = this.#context;
+    if (json !== undefined) json.writeLine(report);
     else if (screen === undefined) {
       stdout.write(`${new Date().toISOString()}\n${this.#text(report, LINE_COLUMNS_MAX)}\n`);
     } else {
       screen.show(({ columns, rows }) => {
         const head = [this.#headline(seconds, columns), ""];
-        const lines = [...head, ...this.#lines(report, columns)];
-        return lines.length <= rows ? lines : [...head, ...this.#lines(report, columns, { isBrief: true })];
+        const lines = [...head, ...this.#lines(report, columns, { history })];
+        if (lines.length <= rows) return lines;
+        return [...head, ...this.#lines(report, columns, { history, isBrief: true })];
       });
     }
   }
@@ -141,21 +165,34 @@ class StatusView {
     return `${left.padEnd(Math.max(columns - right.length, left.length + 1))}${right}`.slice(0, columns);
   }
 
-  #print(report: StatusReport): void {
-    const { stdout, terminal } = this.#context;
-    stdout.write(
-      this.#options.json
-        ? `${JSON.stringify(report, null, 2)}\n`
-        : this.#text(report, terminal?.size().columns ?? LINE_COLUMNS_MAX),
-    );
+  #print(whole: StatusReport): ExitCode {
+    const { stdout, stderr, terminal, json } = this.#context;
+    const selected = this.#select(whole);
+    if ("problem" in selected) {
+      stderr.write(`iscsi: ${selected.problem}\n`);
+      return EXIT_CODES.failed.code;
+    }
+    const { report } = selected;
+    if (json !== undefined) json.setDocument(report);
+    else stdout.write(this.#text(report, terminal?.size().columns ?? LINE_COLUMNS_MAX));
+    return EXIT_CODES.done.code;
+  }
+
+  /** Reduces a report to the target that was asked for. */
+  #select(report: StatusReport): ReturnType<typeof selectTarget> {
+    return this.#target === undefined ? { report } : selectTarget(report, this.#target);
   }
 
   #text(report: StatusReport, columns: number): string {
     return this.#lines(report, columns).map((line) => `${line}\n`).join("");
   }
 
-  #lines(report: StatusReport, columns: number, { isBrief = false } = {}): string[] {
+  #lines(
+    report: StatusReport,
+    columns: number,
+    options: Pick<StatusTextOptions, "isBrief" | "history"> = {},
+  ): string[] {
     const style = this.#context.terminal?.hasColours === true ? COLOURED_STYLE : PLAIN_STYLE;
-    return showStatus(report, { columns, isBrief, style, nowMs: Date.now() });
+    return showStatus(report, { columns, style, nowMs: Date.now(), ...options });
   }
 }

@@ -3,8 +3,8 @@ import { splitOutsideQuotes } from "../base/quoted_words.ts";
 import { formatPortal } from "../bytes/network.ts";
 import { formatInitiatorName } from "../config/iscsi_name.ts";
 import { formatSize } from "../config/size.ts";
-import { STORAGE_FAULT_LABELS } from "../control/storage_fault_labels.ts";
-import { STORAGE_FAULTS } from "../scsi/medium/storage_faults.ts";
+import { describeFailedCommands, describeStorageFailures, formatAgo } from "./failure_text.ts";
+import { showFileSystem } from "./file_system_text.ts";
 import { RESERVATION_LABELS } from "./reservation_labels.ts";
 import {
   formatCount,
@@ -26,20 +26,11 @@ import type {
   TargetReport,
   TrafficReport,
 } from "./status_report.ts";
+import { sparkLine } from "./spark_line.ts";
+import type { StatusTextOptions } from "./status_text_options.ts";
 import type { Style } from "./terminal.ts";
 import { fillLines, wrapWords } from "./wrap_words.ts";
-import type { FileSystemSpace, WorkerStatus } from "../control/server_status.ts";
-
-/** Options of the text. */
-export interface StatusTextOptions {
-  /** The width of a line. */
-  readonly columns: number;
-  /** One line for each session, without its parameters. */
-  readonly isBrief?: boolean;
-  readonly style: Style;
-  /** The time now, in milliseconds since 1970. */
-  readonly nowMs: number;
-}
+import type { WorkerStatus } from "../control/server_status.ts";
 
 /** The least width with room for paths. */
 const WIDE_COLUMNS = 110;
@@ -56,15 +47,11 @@ const TARGET_COLUMNS_MAX = 12;
 /** The number of refusals that are shown. */
 const REFUSALS_MAX = 5;
 
-/** A file system is highlighted that will be full within so many days, or of which less than this part is left. */
-const FULL_SOON_DAYS = 14;
-const LITTLE_LEFT = 0.1;
+/** The characters of the last minute of a LUN, and the least width with room for them. */
+const SPARK_COLUMNS = 20;
+const SPARK_COLUMNS_MIN = 102;
 
-/** A longer forecast means nothing. */
-const FORECAST_DAYS_MAX = 3650;
-
-const NOT_KNOWN = "not known yet";
-/** The same for narrow cells. */
+/** Growth that is not known yet. */
 const NOT_YET = "not yet";
 
 /** Formats a report as lines. */
@@ -156,7 +143,8 @@ const TRAFFIC_HEADS = ["IOPS", "MB/s", "LATENCY", "P99"];
 
 function showTargets(targets: readonly TargetReport[], options: StatusTextOptions): string[] {
   const { columns, style } = options;
-  const heads = unitCells(["PROMISED", "ALLOCATED", "GROWTH/DAY"], TRAFFIC_HEADS, columns);
+  const spark = hasSpark(options) ? "  LAST MINUTE".padEnd(SPARK_COLUMNS + 2) : "";
+  const heads = unitCells(["PROMISED", "ALLOCATED", "GROWTH/DAY"], TRAFFIC_HEADS, columns) + spark;
   const isWide = columns >= WIDE_COLUMNS;
   return [
     style.heading(row(isWide ? "LUN, FILE" : "LUN", heads, columns)),
@@ -166,9 +154,8 @@ function showTargets(targets: readonly TargetReport[], options: StatusTextOption
       return [
         line.slice(0, name.length) + style.aside(line.slice(name.length)),
         ...logicalUnits.flatMap((unit) => [
-          showUnit(unit, isWide, columns),
-          ...showProblem(unit, options),
-          ...showFailures(unit, options),
+          showUnit(unit, isWide, columns, showLastMinute(name, unit, options)),
+          ...showTrouble(unit, options),
           ...showTrim(unit, options),
         ]),
       ];
@@ -176,19 +163,40 @@ function showTargets(targets: readonly TargetReport[], options: StatusTextOption
   ];
 }
 
-function showUnit(unit: LogicalUnitReport, isWide: boolean, columns: number): string {
+/** Reports whether each LUN has a line of its last minute. */
+function hasSpark({ columns, history }: StatusTextOptions): boolean {
+  return history !== undefined && columns >= SPARK_COLUMNS_MIN;
+}
+
+/** Draws the rates of a LUN in the last minute, with the space before them; empty without room. */
+function showLastMinute(target: string, { lun }: LogicalUnitReport, options: StatusTextOptions): string {
+  if (!hasSpark(options)) return "";
+  const { history, nowMs } = options;
+  return `  ${sparkLine(history!.lastMinute(target, lun, { nowMs, parts: SPARK_COLUMNS }))}`;
+}
+
+function showUnit(unit: LogicalUnitReport, isWide: boolean, columns: number, spark: string): string {
   const { lun, path, readOnly, promisedBytes, allocatedBytes, growthBytesPerDay, traffic } = unit;
   const allocated = allocatedBytes === null ? "-" : formatSize(allocatedBytes);
   const growth = growthBytesPerDay === null
     ? (allocatedBytes === null ? "-" : NOT_YET)
     : formatGrowth(growthBytesPerDay);
-  const right = unitCells([formatSize(promisedBytes), allocated, growth], trafficCells(traffic), columns);
+  const cells = unitCells([formatSize(promisedBytes), allocated, growth], trafficCells(traffic), columns);
+  const right = cells + spark;
   const label = `  ${String(lun).padStart(2)}${readOnly ? " ro" : ""}`;
   return row(isWide ? `${label.padEnd(9)}${printable(path)}` : label, right, columns);
 }
 
-function showProblem({ problem }: LogicalUnitReport, { columns, style }: StatusTextOptions): string[] {
-  return problem === null ? [] : warn(`not served: ${problem}`, columns, style);
+/** Formats why a LUN is not served, and what has failed. */
+function showTrouble(
+  { problem, storageFailures, traffic }: LogicalUnitReport,
+  { columns, style, nowMs }: StatusTextOptions,
+): string[] {
+  return [
+    problem === null ? undefined : `not served: ${problem}`,
+    describeStorageFailures(storageFailures, nowMs),
+    describeFailedCommands(traffic),
+  ].flatMap((text) => text === undefined ? [] : warn(text, columns, style));
 }
 
 function warn(text: string, columns: number, style: Style): string[] {
@@ -196,43 +204,11 @@ function warn(text: string, columns: number, style: Style): string[] {
   return wrapWords(printable(text), room).map((line) => INDENT + style.warning(shorten(line, room)));
 }
 
-/** Formats the failures of a LUN's storage: the number of each kind, and the last one. */
-function showFailures({ storageFailures }: LogicalUnitReport, options: StatusTextOptions): string[] {
-  const { columns, style, nowMs } = options;
-  if (storageFailures === null || storageFailures.last === null) return [];
-  const { last: { reason, time }, ...counts } = storageFailures;
-  const numbers = STORAGE_FAULTS.filter((kind) => counts[kind] > 0)
-    .map((kind) => `${STORAGE_FAULT_LABELS[kind]}: ${counts[kind]}`);
-  return warn(`${numbers.join(", ")}; the last ${ago(time, nowMs)}: ${reason}`, columns, style);
-}
-
 function showTrim({ trim }: LogicalUnitReport, { columns, style }: StatusTextOptions): string[] {
   if (trim === null) return [];
   const share = Math.floor(trim.examinedBytes / trim.sizeBytes * 100);
   const text = `being trimmed: ${share} %, zeros in ${formatSize(trim.releasedBytes)}`;
   return [INDENT + style.aside(shorten(text, columns - INDENT.length))];
-}
-
-function ago(time: string, nowMs: number): string {
-  return `${formatDuration(Math.max(nowMs - Date.parse(time), 0) / 1000)} ago`;
-}
-
-function showFileSystem(space: FileSystemSpace, { columns, style }: StatusTextOptions): string[] {
-  const { path, totalBytes, availableBytes, fullInDays } = space;
-  const left = `${formatSize(availableBytes)} of ${formatSize(totalBytes)} left`;
-  const isLittle = availableBytes < totalBytes * LITTLE_LEFT;
-  const isSoon = fullInDays !== null && fullInDays < FULL_SOON_DAYS;
-  const setOff = isLittle || isSoon ? style.warning : asItIs;
-  const text = `File system ${printable(path)}: ${left}, ${forecast(space)}`;
-  return wrapWords(text, columns).map((line) => setOff(shorten(line, columns)));
-}
-
-function forecast({ growthBytesPerDay, fullInDays }: FileSystemSpace): string {
-  if (growthBytesPerDay === null) return `growth ${NOT_KNOWN}`;
-  if (fullInDays === null) return "not growing";
-  const rate = `(${formatGrowth(growthBytesPerDay)}/day)`;
-  if (fullInDays > FORECAST_DAYS_MAX) return `not full for years ${rate}`;
-  return `full in ${formatDuration(fullInDays * 24 * 60 * 60)} ${rate}`;
 }
 
 function showSessions(
@@ -287,6 +263,7 @@ function showSession(
   }
   const right = sessionCells(duration, trafficCells(traffic), columns);
   const room = columns - INDENT.length;
+  const failures = describeFailedCommands(traffic);
   const ends = connections.map(({ peerAddress, localAddress, localPort }) =>
     `from ${peerAddress} to ${formatPortal(localAddress, localPort)}`
   );
@@ -302,6 +279,7 @@ function showSession(
     row(`${number}  ${printable(formatInitiatorName(initiatorName))}`, right, columns),
     ...asides.map((line) => INDENT + style.aside(line)),
     ...describeReservations(reservations).flatMap((text) => fit(text, room)).map((line) => INDENT + line),
+    ...(failures === undefined ? [] : warn(failures, columns, style)),
   ];
 }
 
@@ -355,7 +333,7 @@ function showRefusal(refusal: RefusalReport, { columns, style, nowMs }: StatusTe
   const { peerAddress, initiatorName, rule, count, last } = refusal;
   const room = columns - INDENT.length;
   const times = count === 1 ? "" : ` ${count} times`;
-  const when = `${ago(last, nowMs)}${times}`;
+  const when = `${formatAgo(last, nowMs)}${times}`;
   const name = initiatorName === null ? [] : [formatInitiatorName(initiatorName)];
   const who = printable([peerAddress, ...name].join(" "));
   // A quoted name stays whole, to be copied into the conf.
@@ -364,8 +342,4 @@ function showRefusal(refusal: RefusalReport, { columns, style, nowMs }: StatusTe
     row(`  ${who}`, `  ${when}`, columns),
     ...fillLines(words, room).map((line) => INDENT + style.warning(shorten(line, room))),
   ];
-}
-
-function asItIs(text: string): string {
-  return text;
 }

@@ -62,17 +62,23 @@ function row(label: string, promised: string, allocated: string, path: string): 
   return `${label.padEnd(15)}  ${promised.padStart(10)}  ${allocated.padStart(10)}  ${path}\n`;
 }
 
-/** Formats the lines under the steps: the totals, and whether anything changed. */
-export function summarizeSteps(steps: readonly Step[], dryRun: boolean): string {
+/**
+ * Formats the lines under the steps: the totals, whether anything changed, and the remedy for unused files.
+ *
+ * @param options.unused the paths of the unused files that are mentioned
+ */
+export function summarizeSteps(
+  steps: readonly Step[],
+  { dryRun, unused }: { readonly dryRun: boolean; readonly unused: readonly string[] },
+): string {
   const { logicalUnits, promisedBytes, allocatedBytes } = totalsOf(steps);
   const units = count(logicalUnits, "LUN", "LUNs");
   const total = row("total", formatSize(promisedBytes), formatSize(allocatedBytes), units);
-  if (!steps.some(isChange)) {
-    const unused = steps.filter(({ kind }) => kind === "keepUnusedFile").length;
-    const kept = unused === 0 ? "" : `; ${count(unused, "unused file", "unused files")} kept`;
-    return `${total}Nothing to do${kept}\n`;
-  }
-  return dryRun ? `${total}Dry run: nothing was done\n` : total;
+  const hint = unused.length === 0
+    ? ""
+    : `${count(unused.length, "unused file", "unused files")} kept; "iscsi forget FILE" deletes one\n`;
+  if (!steps.some(isChange)) return `${total}Nothing to do\n${hint}`;
+  return dryRun ? `${total}Dry run: nothing was done\n${hint}` : `${total}${hint}`;
 }
 
 function count(number: number, singular: string, plural: string): string {

@@ -61,7 +61,7 @@ export async function trim(
         signal,
         () => server.client.request("trim", unit, (message) => progress(JSON.parse(message))),
       );
-    return await trimAll(units, place, { ...rate, trimUnit }, context, options);
+    return await trimAll(units, place, { ...rate, trimUnit }, context);
   } catch (error) {
     if (!(error instanceof ControlError)) throw error;
     if (error.kind === "noServer" && !isServed(server)) {
@@ -98,7 +98,7 @@ async function trimUnserved(
         if (observer.signal.aborted) return undefined;
         throw error;
       });
-    return await trimAll(units, place, { ...rate, trimUnit }, context, options);
+    return await trimAll(units, place, { ...rate, trimUnit }, context);
   } catch (error) {
     context.stderr.write(`iscsi: ${errorMessage(error)}\n`);
     return EXIT_CODES.failed.code;
@@ -123,7 +123,6 @@ async function trimAll(
   place: string | undefined,
   { bytesPerSecond, trimUnit }: Pick<TrimRequest, "bytesPerSecond"> & { readonly trimUnit: TrimUnit },
   context: Context,
-  options: OptionValues,
 ): Promise<ExitCode> {
   const units = place === undefined ? all.filter(({ isWritable }) => isWritable) : unitsAt(all, place);
   if (units.length === 0) {
@@ -135,7 +134,7 @@ async function trimAll(
   const { signal } = interruption;
   let exitCode: ExitCode = EXIT_CODES.done.code;
   for (const { target, lun } of units) {
-    const output = new TrimOutput({ target, lun }, context, options.json);
+    const output = new TrimOutput({ target, lun }, context);
     const request = { target, lun, bytesPerSecond };
     try {
       const report = await trimUnit(request, { progress: (figures) => output.progress(figures), signal });
@@ -172,25 +171,25 @@ function gainOf({ allocatedBytesBefore, allocatedBytes, releasedBytes }: TrimRep
 class TrimOutput {
   readonly #unit: UnitAddress;
   readonly #context: Context;
-  readonly #line: ProgressLine | undefined;
+  readonly #line: ProgressLine;
 
-  constructor(unit: UnitAddress, context: Context, json: boolean) {
+  constructor(unit: UnitAddress, context: Context) {
     this.#unit = unit;
     this.#context = context;
-    this.#line = json ? undefined : new ProgressLine(context);
+    this.#line = new ProgressLine(context);
   }
 
   progress(figures: TrimProgress): void {
     const { sizeBytes, examinedBytes, releasedBytes } = figures;
     const share = Math.floor(examinedBytes / sizeBytes * 100);
-    this.#line?.show(`${this.#label}: ${share} %, zeros in ${formatSize(releasedBytes)}`);
-    if (this.#line === undefined) this.#write({ kind: "progress", ...this.#unit, ...figures });
+    if (this.#context.json !== undefined) return this.#write("progress", figures);
+    this.#line.show(`${this.#label}: ${share} %, zeros in ${formatSize(releasedBytes)}`);
   }
 
   result(report: TrimReport): void {
     this.clear();
     const { busyBytes, allocatedBytes, sizeBytes } = report;
-    if (this.#line === undefined) return this.#write({ kind: "result", ...this.#unit, ...report });
+    if (this.#context.json !== undefined) return this.#write("result", report);
     const now = allocatedBytes === null
       ? ""
       : `; takes ${formatSize(allocatedBytes)} of ${formatSize(sizeBytes)}`;
@@ -200,19 +199,19 @@ class TrimOutput {
 
   error(message: string): void {
     this.clear();
-    if (this.#line === undefined) this.#write({ kind: "error", ...this.#unit, message });
+    this.#write("error", { message });
     this.#context.stderr.write(`iscsi: Cannot trim ${this.#label}: ${message}\n`);
   }
 
   clear(): void {
-    this.#line?.clear();
+    this.#line.clear();
   }
 
   get #label(): string {
     return `LUN ${this.#unit.lun} of [${this.#unit.target}]`;
   }
 
-  #write(document: unknown): void {
-    this.#context.stdout.write(`${JSON.stringify(document)}\n`);
+  #write(kind: "progress" | "result" | "error", fields: object): void {
+    this.#context.json?.writeLine({ kind, ...this.#unit, ...fields });
   }
 }

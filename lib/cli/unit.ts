@@ -11,8 +11,8 @@ import { loadConfig } from "./load_config.ts";
 import type { OptionValues } from "./options.ts";
 import { systemdUnit, type UnitNeeds } from "./systemd_unit.ts";
 
-/** The path of the program where it runs from source. */
-const INSTALLED_PROGRAM = "/usr/local/sbin/iscsi";
+/** The path of the program where it is installed, and in the unit of one that runs from source. */
+export const INSTALLED_PROGRAM = "/usr/local/sbin/iscsi";
 
 const HOME_FOLDERS = ["/home", "/root", "/run/user"];
 const TEMPORARY_FOLDERS = ["/tmp", "/var/tmp"];
@@ -28,7 +28,9 @@ export function unit(context: Context, options: OptionValues): Promise<ExitCode>
   const loaded = loadConfig(options.conf, context);
   if (loaded.config === undefined) return Promise.resolve(loaded.exitCode);
   const interfaces = (context.interfaces ?? systemInterfaces)();
-  context.stdout.write(systemdUnit(unitNeeds(loaded.config, interfaces)));
+  const text = systemdUnit(unitNeeds(loaded.config, interfaces));
+  if (context.json === undefined) context.stdout.write(text);
+  else context.json.setDocument({ unit: text });
   return Promise.resolve(EXIT_CODES.done.code);
 }
 

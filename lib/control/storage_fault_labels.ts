@@ -7,4 +7,5 @@ export const STORAGE_FAULT_LABELS: Readonly<Record<StorageFault, string>> = {
   flushFailed: "failed flushes",
   outOfSpace: "writes without space",
   reservationsFailed: "reservations not saved",
+  holeFailed: "holes refused",
 };

@@ -6,6 +6,7 @@
  */
 import { dirname } from "@std/path";
 import { formatSize } from "../config/size.ts";
+import { attempt } from "./attempt.ts";
 import { formatIdentities } from "./identity/identities.ts";
 import { ProvisionError, reasonOf } from "./provision_error.ts";
 import { makeFolder, PRIVATE_FILE_MODE, replaceFile, syncPath } from "../store/stable_storage.ts";
@@ -114,14 +115,6 @@ async function applyStep(step: Step, isSynced: boolean): Promise<void> {
     case "useDevice":
     case "keepUnusedFile":
       return;
-  }
-}
-
-async function attempt(action: string, work: () => void | Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    throw new ProvisionError(`Cannot ${action}: ${reasonOf(error)}`, { cause: error });
   }
 }
 

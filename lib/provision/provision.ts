@@ -2,6 +2,7 @@ import type { Config } from "../config/config.ts";
 import type { Diagnostic } from "../config/diagnostic.ts";
 import type { Identity } from "../scsi/identity.ts";
 import { applySteps } from "./apply_steps.ts";
+import { lockForBuild } from "./build_lock.ts";
 import { BuildMark } from "./build_mark.ts";
 import { type Plan, plan } from "./plan.ts";
 import { ProvisionError } from "./provision_error.ts";
@@ -10,7 +11,6 @@ import { assertNotServedElsewhere } from "./served_elsewhere.ts";
 import { settleState } from "./settle_state.ts";
 import { stateFolderOf } from "./state_folder.ts";
 import { isChange, type Step } from "./step.ts";
-import { StorageLock } from "./storage_lock.ts";
 import { survey } from "./survey.ts";
 
 /** Options of `provision`. */
@@ -87,7 +87,7 @@ async function build(
   const last = first.steps.findIndex((step) => step.kind === "createFolder" && step.path === stateFolder);
   await take(first.steps.slice(0, last + 1));
   if (signal?.aborted) return first;
-  using _lock = await lockForBuild(stateFolder);
+  using _lock = await lockForBuild(stateFolder, `build in "${stateFolder}"`);
   // Another build may have applied these steps while this one waited for the lock, so the disk is surveyed again.
   const rest = planFor(config, options);
   if (rest.errors.length > 0) return rest;
@@ -111,13 +111,4 @@ function planFor(
 
 function currentTime(): string {
   return new Date().toISOString();
-}
-
-async function lockForBuild(stateFolder: string): Promise<StorageLock> {
-  const result = await StorageLock.acquire(stateFolder, "build");
-  if ("lock" in result) return result.lock;
-  const holder = result.holderPid === undefined ? "" : ` (pid ${result.holderPid})`;
-  throw new ProvisionError(
-    `Cannot build in "${stateFolder}": another "iscsi build" is running${holder}; wait for it`,
-  );
 }

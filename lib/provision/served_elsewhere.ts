@@ -1,3 +1,4 @@
+import { takeFileLock } from "./file_lock.ts";
 import { describeLockOwner, findLockOwner } from "./lock_owner.ts";
 import { ProvisionError } from "./provision_error.ts";
 import { stateFolderOf } from "./state_folder.ts";
@@ -23,19 +24,10 @@ export function assertNotServedElsewhere(storage: string, steps: readonly Step[]
 /** Describes the process that has locked a file, unless it is the server of the storage folder. */
 function otherOwnerOf(path: string, storage: string): string | undefined {
   using file = Deno.openSync(path, { read: true });
-  if (isUnlocked(file)) return undefined;
+  if (takeFileLock(file)) return undefined;
   const owner = findLockOwner(file.statSync());
   const own = StorageLock.holder(stateFolderOf(storage), "serve");
   // An unknown owner is most likely the running server.
   const isOwn = own !== undefined && (owner === undefined || owner.pid === own.holderPid);
   return isOwn ? undefined : describeLockOwner(owner);
-}
-
-function isUnlocked(file: Deno.FsFile): boolean {
-  try {
-    return file.tryLockSync(true);
-  } catch {
-    // The file system has no locks.
-    return true;
-  }
 }

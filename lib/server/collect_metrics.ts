@@ -1,7 +1,7 @@
 import type { NodeSnapshot } from "../iscsi/node/node_snapshot.ts";
 import { formatExposition } from "../metrics/exposition.ts";
 import { serverFamilies } from "../metrics/server_metrics.ts";
-import { measureSpace } from "./measure_space.ts";
+import { spaceOfFiles } from "./measure_space.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 /** Returns the metrics of the server in Prometheus' text format. */
@@ -12,7 +12,7 @@ export async function collectMetrics(supervisor: Supervisor, version: string): P
   const { user, system } = cpuUsage();
   return formatExposition(serverFamilies({
     node,
-    space: measureSpace(units.map(({ path }) => path)),
+    space: spaceOfFiles(await supervisor.gauge.measure(units.map(({ path }) => path))),
     workerStarts: supervisor.workerStarts,
     versions: { version, deno: Deno.version.deno },
     process: {

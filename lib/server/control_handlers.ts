@@ -57,7 +57,7 @@ async function status(
       target: target.name,
       networks: networkPaths(target, target.port, addresses),
     })),
-    space: space.report(),
+    space: await space.report(),
     ready: isReady(),
     node,
   };

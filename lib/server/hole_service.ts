@@ -15,6 +15,7 @@ import type { HelperResult } from "../provision/run_helper.ts";
 import type { ByteRange } from "../store/byte_range.ts";
 import type { PunchResult } from "../store/hole_puncher.ts";
 import { GRANULE_BYTES_MIN } from "../store/space_map.ts";
+import { nameOf } from "./problem_log.ts";
 import { type FileIdentity, identify, pinFile, type PinnedFile } from "./pinned_file.ts";
 
 /** Largest range for one call, during which the kernel locks the file. */
@@ -25,6 +26,8 @@ const SLOW_MS = 1_000;
 
 /** A file that supports holes. */
 interface SparseFile {
+  /** The name of its logical unit in the log. */
+  readonly name: string;
   readonly identity: FileIdentity;
   readonly sizeBytes: number;
   /** True if the conf makes the file read-only; a reload may make it writable. */
@@ -70,10 +73,11 @@ export class HoleService {
    */
   follow({ config, devicePaths }: HoleServiceSettings): void {
     const files = new Map<string, SparseFile>();
-    for (const { readOnly, logicalUnits } of config.targets) {
-      for (const { path, sizeBytes } of logicalUnits) {
-        const identity = devicePaths.includes(path) ? undefined : this.#identify(path, readOnly);
-        if (identity !== undefined) files.set(path, { identity, sizeBytes, readOnly });
+    for (const { name: target, readOnly, logicalUnits } of config.targets) {
+      for (const { path, sizeBytes, number } of logicalUnits) {
+        const name = nameOf(target, number);
+        const identity = devicePaths.includes(path) ? undefined : this.#identify(path, { name, readOnly });
+        if (identity !== undefined) files.set(path, { name, identity, sizeBytes, readOnly });
       }
     }
     const wanted = new Set(
@@ -84,14 +88,17 @@ export class HoleService {
   }
 
   /** Returns the identity of a file; undefined when the file does not support holes. */
-  #identify(path: string, readOnly: boolean): FileIdentity | undefined {
+  #identify(
+    path: string,
+    { name, readOnly }: Pick<SparseFile, "name" | "readOnly">,
+  ): FileIdentity | undefined {
     if (this.#identities.has(path)) return this.#identities.get(path);
     const identity = identify(path);
     const fault = typeof identity === "string" ? identity : this.#probe(path, identity);
     this.#identities.set(path, typeof identity === "string" || fault !== undefined ? undefined : identity);
     // No space of a read-only file becomes unused.
     if (fault !== undefined && !readOnly) {
-      this.#log.warning(`Cannot release unused space of "${path}": ${fault}`);
+      this.#log.warning(`${name}: Cannot release unused space of "${path}": ${fault}`);
     }
     return this.#identities.get(path);
   }
@@ -170,7 +177,11 @@ export class HoleService {
     this.#log.warning(`Waiting for "fallocate" to end in ${paths}: until then no other worker starts`);
   }
 
-  async #punchAll(path: string, { identity }: SparseFile, stretches: ByteRange[]): Promise<PunchResult> {
+  async #punchAll(
+    path: string,
+    { name, identity }: SparseFile,
+    stretches: ByteRange[],
+  ): Promise<PunchResult> {
     using pinned = this.#pin(path, identity);
     let { fault } = pinned;
     const work = async (): Promise<void> => {
@@ -185,20 +196,20 @@ export class HoleService {
     };
     await Promise.all(Array.from({ length: PROGRAMS_MAX }, work));
     if (fault === undefined && stretches.length > 0) return "abandoned";
-    this.#count(path, fault);
+    this.#count(name, path, fault);
     return fault === undefined ? "punched" : "refused";
   }
 
   /** Logs the first of consecutive failures, and their count when they are over. */
-  #count(path: string, fault: string | undefined): void {
+  #count(name: string, path: string, fault: string | undefined): void {
     const failures = this.#failures.get(path) ?? 0;
     if (fault !== undefined) {
       this.#failures.set(path, failures + 1);
       if (failures > 0) return;
       const consequence = "its unused space is not released; further failures are counted";
-      this.#log.warning(`Cannot punch a hole in "${path}": ${fault}; ${consequence}`);
+      this.#log.warning(`${name}: Cannot punch a hole in "${path}": ${fault}; ${consequence}`);
     } else if (this.#failures.delete(path)) {
-      this.#log.info(`Punching holes in "${path}" works again, after ${failures} failures`);
+      this.#log.info(`${name}: Punching holes in "${path}" works again, after ${failures} failures`);
     }
   }
 }

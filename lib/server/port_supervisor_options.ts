@@ -2,6 +2,7 @@ import type { InterfaceAddress } from "../access/interfaces.ts";
 import type { Clock } from "../iscsi/clock.ts";
 import type { EventLog } from "../iscsi/events/event_log.ts";
 import type { HeldRights } from "./held_rights.ts";
+import type { SpaceGauge } from "./measure_space.ts";
 import type { WorkerServing } from "./serving.ts";
 import type { StartWorker } from "./start_worker.ts";
 import type { WorkerSettings } from "./worker_settings.ts";
@@ -12,6 +13,7 @@ export interface PortSupervisorOptions {
   /** Returns the server's current addresses. */
   readonly interfaces: () => readonly InterfaceAddress[];
   readonly clock: Clock;
+  readonly gauge: SpaceGauge;
   readonly startWorker: StartWorker;
   /** The rights of the process, which limit those of its workers; all by default. */
   readonly rights?: HeldRights;

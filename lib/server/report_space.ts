@@ -1,81 +1,63 @@
-import { statfsSync } from "node:fs";
 import type { Config } from "../config/config.ts";
-import { growthBytesPerDay, type SpaceSample } from "./growth_history.ts";
-import { STAT_BLOCK_BYTES } from "./measure_space.ts";
 import type { FileSpace, FileSystemSpace, SpaceReport } from "../control/server_status.ts";
+import { growthBytesPerDay, type SpaceSample } from "./growth_history.ts";
+import type { PlaceFigures } from "./measure_space.ts";
 
-/** A path on a file system. */
-interface Place {
-  readonly path: string;
-  /** The number of the file system. */
-  readonly device: number;
-}
+/** Measured paths: backing files and devices, and the storage folder. */
+export type Measured = ReadonlyMap<string, PlaceFigures>;
 
-/** A backing file with its space. */
-interface MeasuredFile extends Place {
-  readonly allocatedBytes: number;
+/** Returns the paths of a conf to measure. */
+export function placesOf(config: Config): string[] {
+  return [config.storage, ...pathsOf(config)];
 }
 
 /** Returns the space that the backing files of a conf take, and its growth. */
-export function reportSpace(config: Config, history: readonly SpaceSample[], atMs: number): SpaceReport {
-  const measured = new Map(measure(config).map((file) => [file.path, file]));
+export function reportSpace(
+  config: Config,
+  measured: Measured,
+  history: readonly SpaceSample[],
+  atMs: number,
+): SpaceReport {
   const files = pathsOf(config).map((path): FileSpace => {
-    const file = measured.get(path);
-    if (file === undefined) return { path, allocatedBytes: null, growthBytesPerDay: null };
-    const { allocatedBytes } = file;
+    const { isFile, usedBytes: allocatedBytes } = measured.get(path) ?? NOT_MEASURED;
+    if (!isFile) return { path, allocatedBytes: null, growthBytesPerDay: null };
     const growth = growthBytesPerDay(history, path, { atMs, allocatedBytes });
     return { path, allocatedBytes, growthBytesPerDay: growth ?? null };
   });
-  const places = Map.groupBy([...placeOf(config.storage), ...measured.values()], ({ device }) => device);
+  const isOnFileSystem = (path: string): boolean => path === config.storage || measured.get(path)!.isFile;
+  const places = placesOf(config).filter((path) => measured.has(path) && isOnFileSystem(path));
   const byDevice = Map.groupBy(files, ({ path }) => measured.get(path)?.device);
-  const fileSystems = [...places].flatMap(([device, [first]]) =>
-    describeFileSystem(first!.path, byDevice.get(device) ?? [])
-  );
+  const fileSystems = [...Map.groupBy(places, (path) => measured.get(path)!.device)].map((
+    [device, [first]],
+  ) => describeFileSystem(first!, measured.get(first!)!, byDevice.get(device) ?? []));
   return { files, fileSystems };
 }
 
-/** Returns a sample of the space that the backing files of a conf take now. */
-export function takeSample(config: Config, atMs: number): SpaceSample {
-  const allocatedBytes = measure(config).map((file) => [file.path, file.allocatedBytes]);
-  return { atMs, allocatedBytes: Object.fromEntries(allocatedBytes) };
-}
+const NOT_MEASURED = { isFile: false, usedBytes: 0 } as const;
 
-function measure(config: Config): MeasuredFile[] {
-  return pathsOf(config).flatMap((path) => {
-    try {
-      const { isFile, blocks, dev } = Deno.statSync(path);
-      return isFile ? [{ path, device: dev, allocatedBytes: (blocks ?? 0) * STAT_BLOCK_BYTES }] : [];
-    } catch {
-      // Reads and writes report the fault of the file.
-      return [];
-    }
+/** Returns a sample of the space that the backing files of a conf take. */
+export function takeSample(config: Config, measured: Measured, atMs: number): SpaceSample {
+  const allocatedBytes = pathsOf(config).flatMap((path) => {
+    const { isFile, usedBytes } = measured.get(path) ?? NOT_MEASURED;
+    return isFile ? [[path, usedBytes] as const] : [];
   });
+  return { atMs, allocatedBytes: Object.fromEntries(allocatedBytes) };
 }
 
 function pathsOf({ targets }: Config): string[] {
   return targets.flatMap(({ logicalUnits }) => logicalUnits.map(({ path }) => path));
 }
 
-function placeOf(path: string): Place[] {
-  try {
-    return [{ path, device: Deno.statSync(path).dev }];
-  } catch {
-    return [];
-  }
-}
-
-function describeFileSystem(path: string, files: readonly FileSpace[]): FileSystemSpace[] {
-  try {
-    const { bavail, blocks, bsize } = statfsSync(path);
-    const growths = files.map((file) => file.growthBytesPerDay);
-    const isKnown = growths.length > 0 && growths.every((growth) => growth !== null);
-    const growthBytesPerDay = isKnown ? growths.reduce((sum, growth) => sum + growth!, 0) : null;
-    const availableBytes = bavail * bsize;
-    const fullInDays = growthBytesPerDay !== null && growthBytesPerDay > 0
-      ? availableBytes / growthBytesPerDay
-      : null;
-    return [{ path, totalBytes: blocks * bsize, availableBytes, growthBytesPerDay, fullInDays }];
-  } catch {
-    return [];
-  }
+function describeFileSystem(
+  path: string,
+  { totalBytes, availableBytes }: PlaceFigures,
+  files: readonly FileSpace[],
+): FileSystemSpace {
+  const growths = files.map((file) => file.growthBytesPerDay);
+  const isKnown = growths.length > 0 && growths.every((growth) => growth !== null);
+  const growthBytesPerDay = isKnown ? growths.reduce((sum, growth) => sum + growth!, 0) : null;
+  const fullInDays = growthBytesPerDay !== null && growthBytesPerDay > 0
+    ? availableBytes / growthBytesPerDay
+    : null;
+  return { path, totalBytes, availableBytes, growthBytesPerDay, fullInDays };
 }

@@ -1,7 +1,7 @@
 import type { Clock } from "../iscsi/clock.ts";
 import type { Deadline } from "./deadline.ts";
 import type { HoleService } from "./hole_service.ts";
-import { measureSpace } from "./measure_space.ts";
+import { type SpaceGauge, spaceOfFiles } from "./measure_space.ts";
 import type { PunchRequest } from "./remote_puncher.ts";
 import type { WorkerBackings } from "./served_backings.ts";
 import type { WorkerStatus } from "../control/server_status.ts";
@@ -30,6 +30,7 @@ export interface RunningWorkerParts {
   readonly surroundings: Surroundings;
   readonly backings: WorkerBackings;
   readonly clock: Clock;
+  readonly gauge: SpaceGauge;
   /** Called when the worker has not answered for some time. */
   readonly onSilent: () => void;
   /** Called when it answers again, with the duration of the silence. */
@@ -47,10 +48,12 @@ export class RunningWorker {
   readonly pulse: WorkerPulse;
   readonly #cause = Promise.withResolvers<EndCause>();
   readonly #clock: Clock;
+  readonly #gauge: SpaceGauge;
 
-  constructor({ process, portals, surroundings, backings, clock, ...observers }: RunningWorkerParts) {
+  constructor({ process, portals, surroundings, backings, clock, gauge, ...observers }: RunningWorkerParts) {
     this.pulse = new WorkerPulse(() => process.ask({ kind: "ping" }), clock, observers);
     this.#clock = clock;
+    this.#gauge = gauge;
     this.process = process;
     this.portals = portals;
     this.surroundings = surroundings;
@@ -82,7 +85,7 @@ export class RunningWorker {
     stop.addEventListener("abort", onAbort, { once: true });
     if (stop.aborted) onAbort();
     this.process.ending.then(() => this.#cause.resolve("ending"));
-    const sendSpace = (): void => this.#sendSpace(holes());
+    const sendSpace = (): void => void this.#sendSpace(holes());
     sendSpace();
     const repeated = [
       repeat(this.#clock, SupervisorLimits.spaceMs, sendSpace),
@@ -96,8 +99,9 @@ export class RunningWorker {
   }
 
   /** Sends the worker the space that its backing files take. */
-  #sendSpace(holes: HoleService | undefined): void {
-    if (holes !== undefined) this.process.post({ kind: "space", figures: measureSpace(holes.paths) });
+  async #sendSpace(holes: HoleService | undefined): Promise<void> {
+    if (holes === undefined) return;
+    this.process.post({ kind: "space", figures: spaceOfFiles(await this.#gauge.measure(holes.paths)) });
   }
 
   /**

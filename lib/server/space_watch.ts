@@ -11,7 +11,9 @@ import {
   SAMPLE_INTERVAL_MS,
   type SpaceSample,
 } from "./growth_history.ts";
-import { reportSpace, takeSample } from "./report_space.ts";
+import { SpaceGauge } from "./measure_space.ts";
+import { placesOf, reportSpace, takeSample } from "./report_space.ts";
+import { systemClock } from "./system.ts";
 import { repeat } from "./timers.ts";
 import { untilSettled } from "./until_settled.ts";
 import type { SpaceReport } from "../control/server_status.ts";
@@ -24,6 +26,7 @@ const STORE_MS = 1_000;
 export interface SpaceWatchOptions {
   /** Returns the conf that is served now. */
   readonly config: () => Config;
+  readonly gauge: SpaceGauge;
   readonly log: EventLog;
   readonly clock: Clock;
 }
@@ -31,6 +34,7 @@ export interface SpaceWatchOptions {
 /** Samples the space that the backing files take, and stores the history of their growth. */
 export class SpaceWatch {
   readonly #config: () => Config;
+  readonly #gauge: SpaceGauge;
   readonly #log: EventLog;
   readonly #clock: Clock;
   readonly #cancel: () => void;
@@ -39,7 +43,8 @@ export class SpaceWatch {
   #stored: Promise<void>;
 
   /** Starts to take samples. */
-  constructor({ config, log, clock }: SpaceWatchOptions) {
+  constructor({ config, gauge, log, clock }: SpaceWatchOptions) {
+    this.#gauge = gauge;
     this.#clock = clock;
     this.#config = config;
     this.#log = log;
@@ -55,12 +60,16 @@ export class SpaceWatch {
   }
 
   /** Returns the space that is used and free, and the growth of each backing file. */
-  report(): SpaceReport {
-    return reportSpace(this.#config(), this.#history, this.#clock.now());
+  async report(): Promise<SpaceReport> {
+    const config = this.#config();
+    const measured = await this.#gauge.measure(placesOf(config));
+    return reportSpace(config, measured, this.#history, this.#clock.now());
   }
 
   async #sample(): Promise<void> {
-    const sample = takeSample(this.#config(), this.#clock.now());
+    const config = this.#config();
+    const measured = await this.#gauge.measure(placesOf(config));
+    const sample = takeSample(config, measured, this.#clock.now());
     const history = addSample(this.#history, sample);
     if (history.at(-1) !== sample) return;
     this.#history = history;
@@ -74,8 +83,9 @@ export class SpaceWatch {
 }
 
 /** Returns the same report from the stored history, for a storage folder that no server serves. */
-export function recallSpace(config: Config): SpaceReport {
-  return reportSpace(config, readHistory(config, () => {}), Date.now());
+export async function recallSpace(config: Config): Promise<SpaceReport> {
+  const measured = await new SpaceGauge(systemClock).measure(placesOf(config));
+  return reportSpace(config, measured, readHistory(config, () => {}), Date.now());
 }
 
 /** Returns the file of the history, which moves with the storage folder of the conf. */

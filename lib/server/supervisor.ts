@@ -8,6 +8,7 @@ import { portsOf, shareOf } from "../config/port_share.ts";
 import type { ReportedChange } from "../control/reported_change.ts";
 import type { WorkerStatus } from "../control/server_status.ts";
 import { ServerTotals } from "../iscsi/node/server_totals.ts";
+import { SpaceGauge } from "./measure_space.ts";
 import { mergeChanges } from "./merge_changes.ts";
 import { PortRequests } from "./port_requests.ts";
 import type { PortSupervisorOptions } from "./port_supervisor_options.ts";
@@ -18,7 +19,7 @@ import { SupervisorLimits } from "./supervisor_limits.ts";
 
 /** The collaborators of a supervisor. */
 export interface SupervisorOptions
-  extends Omit<PortSupervisorOptions, "serving" | "totals" | "onReleased" | "onFailedLogin"> {
+  extends Omit<PortSupervisorOptions, "serving" | "gauge" | "totals" | "onReleased" | "onFailedLogin"> {
   readonly serving: Serving;
 }
 
@@ -26,6 +27,8 @@ export interface SupervisorOptions
 export class Supervisor {
   /** The requests to all workers. */
   readonly requests: PortRequests;
+  /** Measures the backing files. */
+  readonly gauge: SpaceGauge;
   readonly #options: SupervisorOptions;
   readonly #totals = ServerTotals.memory();
   readonly #ports = new Map<number, ServedPort>();
@@ -45,6 +48,7 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#serving = options.serving;
+    this.gauge = new SpaceGauge(options.clock);
     this.requests = new PortRequests(() => this.#supervisors, () => this.#serving.config);
   }
 
@@ -151,6 +155,7 @@ export class Supervisor {
     const served: ServedPort = new ServedPort({
       ...this.#options,
       serving: this.#servingOf(port, serving, lease.forPort(port)),
+      gauge: this.gauge,
       totals: { memory: this.#totals, slot: this.#freeSlot() },
       onReady: () => this.#onReady(),
       onReleased: () => this.#admitArrivals(),

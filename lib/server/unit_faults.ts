@@ -23,7 +23,10 @@ interface Consequence {
 
 const CHECK_DISK = "check the disk (dmesg)";
 
-const CONSEQUENCES: Readonly<Record<StorageFault, Consequence>> = {
+/** The supervisor, which punches the holes, logs refused ones with the reason. */
+type LoggedFault = Exclude<StorageFault, "holeFailed">;
+
+const CONSEQUENCES: Readonly<Record<LoggedFault, Consequence>> = {
   readFailed: { effect: "initiators get MEDIUM ERROR for such reads", remedy: CHECK_DISK },
   writeFailed: { effect: "initiators get MEDIUM ERROR for such writes", remedy: CHECK_DISK },
   flushFailed: {
@@ -58,7 +61,7 @@ export class UnitFaults implements StorageFaultReport {
   readonly #name: string;
   readonly #log: EventLog;
   readonly #clock: Clock;
-  readonly #runs = new Map<StorageFault, Run>();
+  readonly #runs = new Map<LoggedFault, Run>();
   #figures = NO_STORAGE_FAULTS;
   #cancel: (() => void) | undefined;
   #isEnded = false;
@@ -79,6 +82,10 @@ export class UnitFaults implements StorageFaultReport {
       counts: { ...counts, [kind]: (counts[kind] ?? 0) + 1 },
       last: { kind, reason, atMs },
     };
+    if (kind !== "holeFailed") this.#logOrCount(kind, reason);
+  }
+
+  #logOrCount(kind: LoggedFault, reason: string): void {
     const nowMs = this.#clock.monotonicMs();
     const run = this.#runs.get(kind);
     if (run === undefined) {
@@ -118,7 +125,7 @@ export class UnitFaults implements StorageFaultReport {
     if (this.#runs.size > 0) this.#cancel = this.#clock.after(QUIET_MS, () => this.#check());
   }
 
-  #logCount(kind: StorageFault, run: Run, state = ""): void {
+  #logCount(kind: LoggedFault, run: Run, state = ""): void {
     run.loggedMs = this.#clock.monotonicMs();
     if (run.unlogged === 0) return;
     const details = { event: "storageFault" } as const;

@@ -4,6 +4,7 @@ import type { EventLog } from "../iscsi/events/event_log.ts";
 import type { HeldRights } from "./held_rights.ts";
 import { ProvisionError } from "../provision/provision_error.ts";
 import { settleState } from "../provision/settle_state.ts";
+import type { SpaceGauge } from "./measure_space.ts";
 import type { PortalWarnings } from "./portal_warnings.ts";
 import { Relays } from "./relay/relays.ts";
 import { RunningWorker } from "./running_worker.ts";
@@ -25,6 +26,7 @@ export interface WorkerLauncherOptions {
   /** The rights of the process, which limit those of its workers; all by default. */
   readonly rights?: HeldRights;
   readonly log: EventLog;
+  readonly gauge: SpaceGauge;
   readonly backings: ServedBackings;
   readonly warnings: PortalWarnings;
   /** The memory that all workers of the server share, and the number of this one among them. */
@@ -90,7 +92,7 @@ export class WorkerLauncher {
     mayMissPortals: boolean,
     isTooLate: () => boolean,
   ): Promise<RunningWorker | UnwantedEnd> {
-    const { backings, warnings, clock, onSilent, onAnswer } = this.#options;
+    const { backings, warnings, clock, gauge, onSilent, onAnswer } = this.#options;
     const surroundings = this.surroundingsOf(serving);
     const { plan: { portals }, interfaces } = surroundings;
     warnings.noteUnmatched(surroundings.plan);
@@ -110,6 +112,7 @@ export class WorkerLauncher {
         surroundings,
         backings: own,
         clock,
+        gauge,
         onSilent: () => onSilent(process),
         onAnswer,
       });

@@ -18,6 +18,8 @@ export interface BlockStore {
   readonly readOnly: boolean;
   /** `unmap` deallocates space. */
   readonly canUnmap: boolean;
+  /** The number of times that unmapped bytes kept their space because a hole was refused; undefined for none. */
+  readonly refusedHoles?: number | undefined;
 
   /**
    * Fills `into` with the bytes from `offset` and returns true, or returns false at once: the caller uses `read` then.

@@ -38,6 +38,10 @@ export class LateStore implements BlockStore {
     return (this.#store ?? this.#expected).canUnmap;
   }
 
+  get refusedHoles(): number | undefined {
+    return this.#store?.refusedHoles;
+  }
+
   readNow(offset: number, into: Uint8Array): boolean {
     return this.#medium("readFailed").readNow(offset, into);
   }

@@ -22,6 +22,10 @@ export abstract class StoreLayer implements BlockStore {
     return this.lower.canUnmap;
   }
 
+  get refusedHoles(): number | undefined {
+    return this.lower.refusedHoles;
+  }
+
   readNow(offset: number, into: Uint8Array): boolean {
     return this.lower.readNow(offset, into);
   }

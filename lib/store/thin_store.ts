@@ -40,6 +40,7 @@ export class ThinStore extends StoreLayer {
   #map: SpaceMap;
   readonly #holes = new PunchQueue((ranges) => this.#punch(ranges));
   readonly #writes = new Set<Write>();
+  #refusedHoles = 0;
 
   constructor(store: BlockStore, { puncher, isEmpty }: ThinStoreOptions) {
     super(store);
@@ -49,6 +50,10 @@ export class ThinStore extends StoreLayer {
 
   override get canUnmap(): boolean {
     return true;
+  }
+
+  override get refusedHoles(): number {
+    return this.#refusedHoles;
   }
 
   /** Adapts to the lower store, which has grown. The new bytes may take space. */
@@ -117,7 +122,9 @@ export class ThinStore extends StoreLayer {
   async #punch(ranges: readonly ByteRange[]): Promise<void> {
     const writes = [...this.#writes].filter((write) => overlapsAny(ranges, write.offset, write.lengthBytes));
     if (writes.length > 0) await Promise.allSettled(writes.map((write) => write.ended));
-    for (const range of await this.#punchHoles(ranges)) await zeroFill(this.lower, range);
+    const refused = await this.#punchHoles(ranges);
+    if (refused.length > 0) this.#refusedHoles++;
+    for (const range of refused) await zeroFill(this.lower, range);
   }
 
   /**

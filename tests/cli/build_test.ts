@@ -77,10 +77,20 @@ confirm                                  /scratch/s/.iscsi/identities.json (1 fi
 no longer used         1 MB     0 bytes  /scratch/s/a_1
 no longer used       512 KB     0 bytes  /scratch/s/b
 total                  4 MB     0 bytes  1 LUN
+2 unused files kept; "iscsi forget FILE" deletes one
 `,
     );
     const again = await buildConf(folder, ["[a]", "size=4MB"]);
-    assertEquals(again.stdout.split("\n").at(-2), "Nothing to do; 2 unused files kept");
+    assertEquals(again.stdout.includes("unused") || again.stdout.includes("no longer used"), false);
+    assertEquals(again.stdout.split("\n").at(-2), "Nothing to do");
+    const dry = await buildConf(folder, ["[a]", "size=4MB"], "--dry-run");
+    assertMatch(dry.stdout, /^no longer used .* \/scratch\/s\/a_1$/m);
+    const json = JSON.parse((await buildConf(folder, ["[a]", "size=4MB"], "--json")).stdout);
+    assertEquals(json.steps.filter(({ kind }: { kind: string }) => kind === "keepUnusedFile").length, 2);
+    // Another set is mentioned again.
+    const fewer = await buildConf(folder, ["[a]", "size=4MB", "[b]", "size=0.5MB"]);
+    assertMatch(fewer.stdout, /^no longer used .* \/scratch\/s\/a_1$/m);
+    assertEquals(fewer.stdout.split("\n").at(-2), '1 unused file kept; "iscsi forget FILE" deletes one');
   });
 });
 
@@ -299,7 +309,7 @@ Deno.test("iscsi build is refused while another one runs", async () => {
     assertEquals(exitCode, 1);
     assertMatch(
       stderr,
-      /^iscsi: Cannot build in .*another "iscsi build" is running \(pid \d+\); wait for it\n$/,
+      /^iscsi: Cannot build in .*another "iscsi build" or "iscsi forget" is running \(pid \d+\); wait for it\n$/,
     );
     held.lock.release();
   });

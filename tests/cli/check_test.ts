@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { COMMANDS } from "../../lib/cli/commands.ts";
 import { join } from "@std/path";
 import { type InterfaceAddress, interfaceAddresses } from "../../lib/access/interfaces.ts";
 import { parseFile } from "../../lib/cli/load_config.ts";
@@ -288,13 +289,26 @@ Deno.test("iscsi check and build warn once of all targets that everyone may use"
 
 Deno.test("commands without a conf print the remedy and exit with 1", async () => {
   await withScratch(async (folder) => {
-    for (const args of [["check"], ["check", "--json"], ["build"], ["build", "--json"]]) {
-      assertEquals(await runCommand([...args, "--conf", join(folder, "none")], folder), {
+    const message =
+      'Cannot read "/scratch/none": it does not exist; create it, or name another with --conf FILE';
+    for (const { name, options, arguments: args, isServer } of COMMANDS) {
+      if (!options.includes("conf")) continue;
+      const line = [
+        name,
+        ...(args?.min === 1 ? [args.words?.at(-1) ?? "x"] : []),
+        "--conf",
+        join(folder, "none"),
+      ];
+      assertEquals(await runCommand(line, folder), {
         stdout: "",
-        stderr:
-          'iscsi: Cannot read "/scratch/none": it does not exist; create it, or name another with --conf FILE\n',
+        stderr: `iscsi: ${message}\n`,
         exitCode: 1,
       });
+      const json = await runCommand([...line, "--json"], folder);
+      // The log of a server is JSON, too.
+      const stderr = isServer === true ? JSON.parse(json.stderr).message : json.stderr;
+      assertEquals([stderr, json.exitCode], [isServer === true ? message : `iscsi: ${message}\n`, 1], name);
+      assertEquals(JSON.parse(json.stdout), { error: { exitCode: 1, message, diagnostics: [] } }, name);
     }
   });
 });

@@ -278,3 +278,26 @@ Deno.test("iscsi reservations clear clears the listed reservations after confirm
     assertEquals((await runAgainst(handlers, ["reservations", ...wrong])).exitCode, 2);
   }
 });
+
+Deno.test("iscsi disconnect and reservations clear --json print the fields of iscsi(8)", async () => {
+  const handlers: Partial<ControlHandlers> = {
+    status: () => Promise.resolve(STATUS),
+    disconnect: ({ sessions }) =>
+      Promise.resolve({ ended: sessions.slice(0, 1), remaining: sessions.slice(1) }),
+  };
+  const run = await runAgainst(handlers, ["disconnect", ANNA, "--yes", "--json"]);
+  const { error, ...document } = JSON.parse(run.stdout);
+  assertEquals(document, { ended: [1], remaining: [2, 4] });
+  assertEquals([error.exitCode, error.message], [1, "Sessions not ended: 2, 4"]);
+  assertEquals(run.stderr, "iscsi: Sessions not ended: 2, 4\n");
+  const words = new ManPage("iscsi.8").jsonWords("disconnect");
+  for (const field of Object.keys(document)) assert(words.has(field), field);
+  const asked = await runAgainst(handlers, ["disconnect", "2", "--json"], false);
+  assertStringIncludes(asked.stderr, "session 2: ");
+  assertEquals(JSON.parse(asked.stdout).error.message, "Nothing was done");
+  const none = await runAgainst(
+    { ...handlers, reservations: () => Promise.resolve([]) },
+    ["reservations", "clear", "a", "--yes", "--json"],
+  );
+  assertEquals(JSON.parse(none.stdout), { cleared: [] });
+});

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { EventLog, LOG_LEVELS, type LogEvent } from "../../lib/iscsi/events/event_log.ts";
+import { JsonOutput } from "../../lib/cli/json_output.ts";
 import { eventLog, LOG_FORMATS } from "../../lib/cli/log_format.ts";
 
 const REFUSED: LogEvent = {
@@ -96,4 +97,20 @@ Deno.test("eventLog() counts lost events, and reports them in its format before 
   log.info("three");
   log.info("four");
   assertEquals(text, "<4>2 events before this could not be written to this log\n<6>three\n<6>four\n");
+});
+
+Deno.test("eventLog() stamps lines of text where asked, and writes JSON with --json", () => {
+  let text = "";
+  const stderr = { write: (piece: string) => void (text += piece) };
+  const options = { log: "text", logLevel: "info" };
+  eventLog({ stderr, stampsLog: true }, options).warning("a");
+  const [, time = ""] = /^(\S+) iscsi: warning: a\n$/.exec(text) ?? [];
+  assertEquals(new Date(time).toISOString(), time);
+  text = "";
+  for (const log of ["journal", "json"]) eventLog({ stderr, stampsLog: true }, { ...options, log }).info("b");
+  assertEquals(text.split("\n")[0], "<6>b");
+  text = "";
+  const json = new JsonOutput({ stdout: stderr, stderr });
+  eventLog({ stderr, json }, options).info("c");
+  assertEquals(JSON.parse(text).message, "c");
 });

@@ -18,6 +18,8 @@ const DEFAULTS = {
   storage: undefined,
   rate: undefined,
   force: false,
+  root: "/",
+  init: undefined,
 };
 
 const build = COMMANDS.find((command) => command.name === "build")!;
@@ -29,6 +31,8 @@ const GOOD_LINES: readonly (readonly [string, Partial<typeof DEFAULTS>])[] = [
   ["build --conf=a.conf --json", { conf: "a.conf", json: true }],
   ["--dry-run build --json", { dryRun: true, json: true }],
   ["build --conf 0", { conf: "0" }],
+  ["build -c a.conf -n", { conf: "a.conf", dryRun: true }],
+  ["-nc a.conf build", { conf: "a.conf", dryRun: true }],
 ];
 
 for (const [line, values] of GOOD_LINES) {
@@ -39,10 +43,19 @@ for (const [line, values] of GOOD_LINES) {
 }
 
 Deno.test("parseCommandLine() takes --watch with and without its value", () => {
-  const lines = [["status", undefined], ["status --watch", ""], ["status --watch --json", ""], [
-    "status --watch 5",
-    "5",
-  ], ["status --watch=5", "5"]] as const;
+  const lines = [
+    ["status", undefined],
+    ["status --watch", ""],
+    ["status --watch --json", ""],
+    [
+      "status --watch 5",
+      "5",
+    ],
+    ["status --watch=5", "5"],
+    ["status -w", ""],
+    ["status -w 5", "5"],
+    ["status -w --json", ""],
+  ] as const;
   for (const [line, watch] of lines) {
     const parsed = parseCommandLine(line.split(" "));
     assertEquals(parsed.kind === "run" && parsed.options.watch, watch, line);
@@ -63,15 +76,18 @@ for (const line of HELP_LINES) {
 }
 
 Deno.test("parseCommandLine() takes help and version without a command", () => {
+  assertEquals(parseCommandLine([]), { kind: "help", command: undefined });
   for (const line of ["help", "help help", "--help", "-h", "--help --version"]) {
     assertEquals(parseCommandLine(line.split(" ")), { kind: "help", command: undefined }, line);
   }
-  assertEquals(parseCommandLine(["--version"]), { kind: "version" });
+  for (const line of ["--version", "-V"]) assertEquals(parseCommandLine([line]), { kind: "version" });
 });
 
 /** Command lines with a usage error, each with the message. */
 const WRONG_LINES: readonly (readonly [string, string])[] = [
-  ["", "Missing command"],
+  ["build -n=yes", 'Option "-n" takes no value'],
+  ["build -w 5", '"build" has no option --watch'],
+  ["build -x", 'Unknown option "-x"'],
   ["biuld", 'Unknown command "biuld": did you mean "build"?'],
   ["halp", 'Unknown command "halp": did you mean "help"?'],
   ["zzzzzz", 'Unknown command "zzzzzz"'],

@@ -31,6 +31,7 @@ Deno.test("iscsi --help names every command and every exit code within 80 column
     ].join("\n"),
   );
   assertEquals(await runCommand(["help"]), { stdout, stderr, exitCode });
+  assertEquals(await runCommand([]), { stdout, stderr, exitCode });
 });
 
 Deno.test("iscsi help COMMAND fits into 80 columns", async () => {
@@ -63,11 +64,11 @@ changes. Sessions that a change does not affect are undisturbed. With --dry-run
 it prints the plan, and the sessions that would notice.
 
 Options:
-  --conf FILE  the conf (default /etc/netmanager/iscsi.conf)
-  --dry-run    print the plan, and change nothing
-  --force      even end sessions, drop every target, replace a lost disk
-  --json       print the result as JSON
-  --help       print this
+  -c, --conf FILE  the conf (default /etc/netmanager/iscsi.conf)
+  -n, --dry-run    print the plan, and change nothing
+      --force      even end sessions, drop all targets, replace a lost disk
+      --json       print the result as JSON
+  -h, --help       print this
 
 Exit codes:
   0    done
@@ -152,6 +153,17 @@ Deno.test("a usage error repeats arguments without control characters", async ()
   }
 });
 
+Deno.test("every command takes --json, and reports wrong usage as JSON too", async () => {
+  for (const { name, options } of COMMANDS) {
+    assert(options.includes("json"), name);
+    const { stdout, stderr, exitCode } = await runCommand([name, "--json", "--nonsense"]);
+    assertStringIncludes(stderr, 'Unknown option "--nonsense"');
+    const { error } = JSON.parse(stdout);
+    assertEquals([exitCode, error.exitCode], [2, 2], name);
+    assertEquals(`iscsi: ${error.message}\n`, stderr, name);
+  }
+});
+
 Deno.test("iscsi drops the rights that a command does not need before its code runs", async () => {
   for (const { name, rights } of COMMANDS.filter(({ name }) => name === "secret" || name === "check")) {
     const kept: (readonly RightName[])[] = [];
@@ -166,7 +178,18 @@ Deno.test("iscsi drops the rights that a command does not need before its code r
 Deno.test("only the commands that change files, listen or reach the server may write or listen", () => {
   const withRight = (right: RightName): string[] =>
     COMMANDS.filter(({ rights }) => rights.includes(right)).map(({ name }) => name);
-  const changing = ["build", "serve", "reload", "status", "disconnect", "reservations", "trim", "demo"];
-  assertEquals([withRight("write"), withRight("net")], [changing, changing]);
-  assertEquals(withRight("run"), ["check", "build", "serve", "status", "trim", "demo"]);
+  const reaching = [
+    "build",
+    "serve",
+    "reload",
+    "status",
+    "disconnect",
+    "reservations",
+    "trim",
+    "completion",
+    "demo",
+  ];
+  assertEquals(withRight("net"), reaching);
+  assertEquals(withRight("write").toSorted(), [...reaching, "forget", "install"].toSorted());
+  assertEquals(withRight("run"), ["check", "build", "serve", "status", "trim", "forget", "demo"]);
 });

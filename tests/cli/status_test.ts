@@ -36,12 +36,19 @@ function statusOf(storage: string): ServerStatus {
 }
 
 function serve(folder: string, onLook: () => void = () => {}): Promise<ControlServer> {
+  return serveStatus(folder, () => {
+    onLook();
+    return {};
+  });
+}
+
+/** Runs a server with a status of its own at each request. */
+function serveStatus(folder: string, look: () => Partial<ServerStatus>): Promise<ControlServer> {
   const storage = join(folder, "storage");
   const handlers = handlersWith({
     status: async () => {
       await Promise.resolve();
-      onLook();
-      return statusOf("/scratch/storage");
+      return { ...statusOf("/scratch/storage"), ...look() };
     },
   });
   return ControlServer.listen(join(storage, ".iscsi", "control"), handlers);
@@ -160,7 +167,12 @@ Deno.test("iscsi status --watch appends one look after the other, until the serv
       "--watch",
       "0.1",
     ]);
-    assertEquals(stdout.trimEnd().split("\n").map((line) => JSON.parse(line).server.pid), [4711, 4711]);
+    const documents = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+    assertEquals(documents.map(({ server, error }) => server?.pid ?? error.message), [
+      4711,
+      4711,
+      "The server refuses: enough is enough",
+    ]);
     assertEquals([stderr, exitCode], ["iscsi: The server refuses: enough is enough\n", 1]);
   }));
 
@@ -171,6 +183,44 @@ Deno.test("iscsi status refuses an interval out of range", async () => {
     assertStringIncludes(stderr, `Cannot watch every "${seconds}" seconds`);
   }
 });
+
+Deno.test("iscsi status TARGET shows one target, and names the nearest of an unknown one", () =>
+  withScratch(async (folder) => {
+    const conf = makeConf(folder, "[xenserver]", "size=1MB");
+    const shown = await runCommand(["status", "xenserver", "--conf", conf, "--json"], folder);
+    assertEquals(JSON.parse(shown.stdout).targets.map(({ name }: { name: string }) => name), ["xenserver"]);
+    const full = await runCommand(
+      ["status", "iqn.2002-08.info.netmanager:A", "--conf", conf, "--json"],
+      folder,
+    );
+    assertEquals(JSON.parse(full.stdout).targets.map(({ name }: { name: string }) => name), ["a"]);
+    const unknown = await runCommand(["status", "xenservr", "--conf", conf], folder);
+    assertEquals([unknown.stdout, unknown.exitCode], ["", 1]);
+    assertStringIncludes(unknown.stderr, 'No target "xenservr" in the conf: did you mean "xenserver"?');
+    const lost = await runCommand(["status", "other", "--conf", conf], folder);
+    assertStringIncludes(lost.stderr, 'No target "other" in the conf; it is one of: a, xenserver');
+  }));
+
+Deno.test("iscsi status --wait answers as JSON, and for the LUNs of one target", () =>
+  withScratch(async (folder) => {
+    const conf = makeConf(folder);
+    const line = ["status", "--conf", conf, "--wait", "0", "--json"];
+    const absent = await runCommand(line, folder);
+    assertEquals(absent.exitCode, 1);
+    assertEquals(JSON.parse(absent.stdout).error.message, 'No server is running on "/scratch/storage"');
+    let looks = 0;
+    using _server = await serveStatus(folder, () => ({ ready: ++looks > 2 }));
+    const early = await runCommand(line, folder);
+    assertEquals(early.exitCode, 1);
+    assertStringIncludes(early.stderr, "(pid 4711) is not ready; see its log");
+    const ready = await runCommand(["status", "--conf", conf, "--wait", "60", "--json"], folder);
+    assertEquals([JSON.parse(ready.stdout), ready.stderr, ready.exitCode], [{ ready: true }, "", 0]);
+    const target = await runCommand(["status", "a", "--conf", conf, "--wait", "0"], folder);
+    assertEquals([target.exitCode, target.stderr], [
+      1,
+      "iscsi: The target worker is starting; run it again\n",
+    ]);
+  }));
 
 Deno.test("iscsi status --wait ends once the server is ready, and prints nothing", () =>
   withScratch(async (folder) => {

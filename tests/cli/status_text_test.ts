@@ -1,6 +1,7 @@
 /** The text of `iscsi status`: a line of a golden is a line of the terminal. */
 import { assert, assertEquals } from "@std/assert";
 import type { LogicalUnitReport, StatusReport, TrafficReport } from "../../lib/cli/status_report.ts";
+import { RateHistory } from "../../lib/cli/rate_history.ts";
 import { showStatus } from "../../lib/cli/status_text.ts";
 import { COLOURED_STYLE, PLAIN_STYLE } from "../../lib/cli/terminal.ts";
 import { ManPage } from "../dist/man_page.ts";
@@ -57,6 +58,7 @@ const NO_FAILURES = {
   flushFailed: 0,
   outOfSpace: 0,
   reservationsFailed: 0,
+  holeFailed: 0,
   last: null,
 };
 
@@ -297,6 +299,55 @@ Deno.test("iscsi status shows the problem and the storage failures of a LUN belo
      not served: Cannot open "/data/iscsi/xenserver_1": ?[2J
 `,
   );
+});
+
+Deno.test("iscsi status shows the failed commands of a LUN and of a session below them", () => {
+  const failures = { mediumError: 12, reservationConflict: 3, unitAttention: 4 };
+  const [target] = BUSY.targets as [typeof BUSY.targets[0], ...typeof BUSY.targets];
+  const [unit] = target.logicalUnits as [LogicalUnitReport, ...LogicalUnitReport[]];
+  const [session] = BUSY.sessions as [typeof BUSY.sessions[0], ...typeof BUSY.sessions];
+  const failing: StatusReport = {
+    ...BUSY,
+    targets: [{ ...target, logicalUnits: [{ ...unit, traffic: { ...unit.traffic!, failures } }] }],
+    sessions: [{ ...session, reservations: [], traffic: { ...session.traffic!, failures } }],
+  };
+  const lines = showPlain(failing, 80).filter((line) => line.includes("failed"));
+  assertEquals(lines, Array(2).fill("     failed commands: medium error 12, reservation conflict 3"));
+});
+
+Deno.test("iscsi status --watch draws the last minute of a LUN where there is room, and space as a bar", () => {
+  const history = new RateHistory();
+  for (let second = -54; second <= 0; second += 6) {
+    const [target] = BUSY.targets as [typeof BUSY.targets[0], ...typeof BUSY.targets];
+    const logicalUnits = target.logicalUnits.map((unit) => ({
+      ...unit,
+      traffic: trafficOf(60 + second, 0, 1),
+    }));
+    history.add(
+      { ...BUSY, intervalSeconds: 6, targets: [{ ...target, logicalUnits }] },
+      NOW_MS + second * 1000,
+    );
+  }
+  const show = (columns: number): string[] =>
+    showStatus(BUSY, { columns, style: PLAIN_STYLE, nowMs: NOW_MS, history });
+  const wide = show(102);
+  assertEquals(wide.slice(4, 8), [
+    "LUN         PROMISED   ALLOCATED   GROWTH/DAY     IOPS    MB/s  LATENCY      P99  LAST MINUTE",
+    "xenserver  iqn.2002-08.info.netmanager:xenserver  The pool's disks",
+    "   0          750 GB    120.5 GB       3.5 GB  123,457   512.3  0.46 ms   2.3 ms  ....::--====++****##",
+    "   1 ro       512 MB     0 bytes      not yet      0.4     0.0    12 ms    62 ms  ....::--====++****##",
+  ]);
+  assertEquals(
+    wide.filter((line) => line.startsWith("File system")),
+    [
+      "File system /data/iscsi: [##################--] 120 GB of 1 TB left, full in 34 d 6 h (3.5 GB/day)",
+      "File system /big/one: [####################] 1 GB of 1 TB left, not growing",
+    ],
+  );
+  assertEquals(show(80).slice(4, 10), showPlain(BUSY, 80).slice(4, 10));
+  for (let columns = 40; columns <= 200; columns++) {
+    for (const line of show(columns)) assert(line.length <= columns && /^[\x20-\x7e]*$/.test(line), line);
+  }
 });
 
 Deno.test("iscsi status shows more where the terminal is wider", () => {

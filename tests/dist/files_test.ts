@@ -2,12 +2,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { findOpenTargets } from "../../lib/access/open_access.ts";
-import { COMMANDS } from "../../lib/cli/commands.ts";
-import {
-  type Option as CommandOption,
-  type OptionName,
-  OPTIONS as COMMAND_OPTIONS,
-} from "../../lib/cli/options.ts";
 import type { FileReading } from "../../lib/config/build_chap.ts";
 import { type Option, OPTION_NAMES, OPTIONS } from "../../lib/config/options.ts";
 import { parseConfig } from "../../lib/config/parse_config.ts";
@@ -52,90 +46,6 @@ Deno.test("the example conf has every option where it may stand, with its defaul
       const expected = defaultValue(OPTIONS[name]);
       if (value !== undefined && expected !== undefined) assertEquals(value, expected, name);
     }
-  }
-});
-
-/** Returns the proposals of bash for the last of these words, sorted. */
-async function complete(...words: readonly string[]): Promise<string[]> {
-  const script =
-    'source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _iscsi; printf "%s\\n" "${COMPREPLY[@]}"';
-  const args = ["--norc", "-c", script, join(DIST, "completions/iscsi.bash"), "iscsi", ...words];
-  return (await runToolOk("bash", args)).split("\n").filter((word) => word !== "").toSorted();
-}
-
-function flags(names: readonly OptionName[]): string[] {
-  return names.map((name) => `--${COMMAND_OPTIONS[name].flag}`).toSorted();
-}
-
-Deno.test("bash completes every command and its options, and nothing else", async () => {
-  const names = COMMANDS.map(({ name }) => name);
-  assertEquals(await complete(""), [...names, "help"].toSorted());
-  assertEquals(await complete("--"), flags(["help", "version"]));
-  assertEquals(await complete("help", ""), names.toSorted());
-  for (const { name, options } of COMMANDS) {
-    assert((await complete(name.slice(0, -1))).includes(name), name);
-    assertEquals(await complete(name, "--"), flags([...options, "help"]), name);
-  }
-});
-
-Deno.test("bash completes what a command takes besides options: its words, and targets of the conf", async () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    const conf = join(folder, "conf");
-    Deno.writeTextFileSync(
-      conf,
-      "storage=/x\n# [no]\n[disk.1]\nsize=1MB\n  [ pool ]\nsize=1MB\ncomment=[neither]\n",
-    );
-    for (const { name, options, arguments: taken } of COMMANDS) {
-      const { words = [], syntax = "" } = taken ?? {};
-      const targets = syntax.includes("TARGET") ? ["disk.1", "pool"] : [];
-      const first = taken === undefined ? flags([...options, "help"]) : words.length > 0 ? words : targets;
-      const given = options.includes("conf") ? ["--conf", conf] : ["--help"];
-      assertEquals(await complete(name, ...given, ""), [...first], name);
-      for (const word of words) {
-        assertEquals(await complete(name, word, ...given, ""), targets, `${name} ${word}`);
-        assertEquals(
-          await complete(name, word, "x", ...given, ""),
-          flags([...options, "help"]),
-          `${name} ${word} x`,
-        );
-      }
-    }
-    // A conf that cannot be read has no targets; completion reports no error.
-    assertEquals(await complete("reservations", "clear", "--conf", join(folder, "none"), "p"), []);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
-});
-
-Deno.test("bash completes the name of the conf, and options after it", async () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    Deno.writeTextFileSync(join(folder, "my.conf"), "");
-    const start = join(folder, "my.c");
-    // Bash treats "=" as a separate word.
-    for (const words of [["--conf", start], ["--conf", "=", start]]) {
-      assertEquals(await complete("check", ...words), [join(folder, "my.conf")]);
-    }
-    for (const words of [["--conf", "a"], ["--conf", "=", "a"]]) {
-      assertEquals(await complete(...words, "check", "--j"), ["--json"]);
-    }
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
-});
-
-Deno.test("bash completes what an option can be, and options after it", async () => {
-  for (const [name, { flag, choices = [] }] of Object.entries<CommandOption>(COMMAND_OPTIONS)) {
-    if (choices.length === 0) continue;
-    const words = choices.toSorted();
-    assertEquals(await complete("serve", `--${flag}`, ""), words, name);
-    assertEquals(await complete("serve", `--${flag}`, "="), words, name);
-    assertEquals(
-      await complete("serve", `--${flag}`, "=", words[0]!.slice(0, 1)),
-      words.filter((word) => word.startsWith(words[0]!.slice(0, 1))),
-    );
-    assertEquals(await complete(`--${flag}`, words[0]!, "serve", "--c"), ["--conf"]);
   }
 });
 

@@ -1,11 +1,19 @@
 /** The man pages agree with the program's own tables. */
+import { INIT_SYSTEMS } from "../../lib/cli/init_system.ts";
+import type { InstallReport } from "../../lib/cli/install.ts";
+import type { InstallAction } from "../../lib/cli/installation.ts";
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { COMMANDS } from "../../lib/cli/commands.ts";
 import { EXIT_CODES } from "../../lib/cli/exit_code.ts";
 import { reloadToJson } from "../../lib/cli/format_reload.ts";
 import { LOG_FORMATS } from "../../lib/cli/log_format.ts";
-import { type OptionName, OPTIONS as COMMAND_OPTIONS, optionSyntax } from "../../lib/cli/options.ts";
+import {
+  type OptionName,
+  OPTIONS as COMMAND_OPTIONS,
+  optionSyntax,
+  optionTerm,
+} from "../../lib/cli/options.ts";
 import type { ReloadOutcome } from "../../lib/cli/request_reload.ts";
 import type { FileReading } from "../../lib/config/build_chap.ts";
 import { CONSEQUENCES } from "../../lib/config/config_difference.ts";
@@ -38,7 +46,10 @@ Deno.test("iscsi(8) has every command with its options, and no other", () => {
   assertEquals(synopses, [...expected, "iscsi help [COMMAND]", "iscsi --version"]);
   assertEquals(COMMAND_PAGE.tags("COMMANDS"), [...COMMANDS.map(({ name }) => name), "help"]);
   const options = Object.keys(COMMAND_OPTIONS) as OptionName[];
-  assertEquals(COMMAND_PAGE.tags("OPTIONS").map((tag) => tag.replaceAll('"', "")), options.map(usage));
+  assertEquals(
+    COMMAND_PAGE.tags("OPTIONS").map((tag) => tag.replaceAll('"', "")),
+    options.map((option) => optionTerm(COMMAND_OPTIONS[option]).trim()),
+  );
   const text = COMMAND_PAGE.text("OPTIONS");
   assert(text.includes(`by default ${COMMAND_OPTIONS.conf.default}`), text);
 });
@@ -78,6 +89,14 @@ Deno.test("iscsi(8) has every field of the JSON of check and build", () =>
     assertDocumented("check", await documentOf("check"));
     assertDocumented("build", await documentOf("build"));
   }));
+
+Deno.test("iscsi(8) has every field of the JSON of install, and every action", () => {
+  const actions: readonly InstallAction[] = ["install", "replace", "keep", "refuse"];
+  const files = actions.map((action) => ({ action, path: "" }));
+  assertDocumented("install", { init: "systemd", files, next: [] } satisfies InstallReport);
+  const words = COMMAND_PAGE.jsonWords("install");
+  assertEquals([...actions, ...INIT_SYSTEMS].filter((word) => !words.has(word)), []);
+});
 
 Deno.test("iscsi(8) has every field of the outcome of a reload, and every consequence", () => {
   const server = { holderPid: 1 };

@@ -18,7 +18,7 @@ testWithTools(
     assertStringIncludes(stdout, "virtual size: 500 MiB");
     assertMatch(stdout, /^read 1048576\/1048576 bytes at offset 0$/m);
 
-    const [, conf = ""] = /^ {2}iscsi status --watch --conf (.*)$/m.exec(server.stdout) ?? [];
+    const [, conf = ""] = /^ {2}.*iscsi status --watch --conf (.*)$/m.exec(server.stdout) ?? [];
     const status = await runIscsi(["status", "--conf", conf]);
     assertEquals(status.code, 0, status.stderr);
     assertStringIncludes(status.stdout, "An example with two disks");
@@ -35,7 +35,7 @@ testWithTools("the demonstration ends with its terminal, and leaves nothing behi
     const command = [program, ...args, "demo"];
     const { code, output } = await runAndHangUp(command, { folder, until: "Ctrl-C ends the demonstration" });
     assertEquals(code, 0, output);
-    const [, conf = ""] = /^ {2}iscsi status --watch --conf (\S+)\s*$/m.exec(output) ?? [];
+    const [, conf = ""] = /^ {2}.*iscsi status --watch --conf (\S+)\s*$/m.exec(output) ?? [];
     assertMatch(conf, /iscsi-demo-/);
     await assertRejects(() => Deno.stat(conf), Deno.errors.NotFound);
   } finally {

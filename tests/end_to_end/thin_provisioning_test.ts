@@ -1,6 +1,5 @@
 /** Thin provisioning as initiators and the file system see it. */
 import { assert, assertEquals } from "@std/assert";
-import { writeUint16, writeUint32, writeUint64 } from "../../lib/bytes/big_endian.ts";
 import type { Initiator } from "../support/initiator.ts";
 import {
   read10,
@@ -12,6 +11,7 @@ import {
 } from "../support/initiator_cdb.ts";
 import { findMountObstacle } from "../support/obstacles.ts";
 import { runToolOk, testWithTools } from "../support/tools.ts";
+import { unmap } from "./_unmap.ts";
 import { Appliance } from "./appliance.ts";
 
 const MIB = 1024 ** 2;
@@ -30,16 +30,6 @@ async function logIn(appliance: Appliance): Promise<Initiator> {
     if ((await initiator.command({ cdb: testUnitReady() })).status === 0) return initiator;
   }
   throw new Error("The LUN has not become ready");
-}
-
-async function unmap(initiator: Initiator, lba: number, blocks: number): Promise<number> {
-  const list = new Uint8Array(24);
-  writeUint16(list, 0, 22);
-  writeUint16(list, 2, 16);
-  writeUint64(list, 8, lba);
-  writeUint32(list, 16, blocks);
-  return (await initiator.command({ cdb: Uint8Array.of(0x42, 0, 0, 0, 0, 0, 0, 0, 24, 0), write: list }))
-    .status;
 }
 
 testWithTools(

@@ -29,8 +29,6 @@ export async function runScenarios(scenarios: readonly Scenario[], options: Runn
   for (const scenario of scenarios) {
     const start = performance.now();
     const outcome = await examine(scenario, shared, options.isCi);
-    // The next scenario gets new ones: a failure may have left anything in them.
-    if (outcome.kind !== "passed") await shared.drop();
     totals[outcome.kind]++;
     options.print(describe(scenario, outcome, Math.round((performance.now() - start) / 1000)));
   }
@@ -51,7 +49,11 @@ async function examine(scenario: Scenario, shared: SharedThings, isCi: boolean):
     await runWithinLimit(scenario, shared);
     return { kind: "passed" };
   } catch (error) {
-    if (!(error instanceof CannotRun)) return { kind: "failed", reason: explain(error) };
+    if (!(error instanceof CannotRun)) {
+      // The next scenario gets new ones: the failure may have left anything in them.
+      await shared.drop();
+      return { kind: "failed", reason: explain(error) };
+    }
     if (isCi) return { kind: "failed", reason: `cannot run here: ${error.message}` };
     return { kind: "skipped", reason: error.message };
   }

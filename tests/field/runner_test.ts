@@ -71,6 +71,15 @@ Deno.test("runScenarios() keeps shared things until a scenario fails", async () 
   assertEquals(events, ["make", "drop", "make", "drop"]);
 });
 
+Deno.test("runScenarios() tries once to make a shared thing that this machine cannot have", async () => {
+  let attempts = 0;
+  const sharing = scenario(async ({ shared }) => {
+    await shared.get("guest", () => Promise.reject(new CannotRun(`attempt ${++attempts}`)));
+  });
+  const { totals } = await run([sharing, sharing]);
+  assertEquals([totals, attempts], [{ passed: 0, failed: 0, skipped: 2 }, 1]);
+});
+
 Deno.test("SCENARIOS have different names, and claims of one sentence", () => {
   assertEquals(new Set(SCENARIOS.map(({ name }) => name)).size, SCENARIOS.length);
   for (const { name, proves } of SCENARIOS) {

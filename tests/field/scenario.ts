@@ -27,7 +27,10 @@ export class CannotRun extends Error {
   override readonly name = "CannotRun";
 }
 
-/** Things that several scenarios use, such as a guest: made when the first needs them, dropped when one fails. */
+/**
+ * Things that several scenarios use, such as a guest: made when the first needs them, dropped when one fails. What
+ * this machine cannot have is not tried again.
+ */
 export class SharedThings {
   readonly #things = new Map<string, Promise<AsyncDisposable>>();
 

@@ -1,6 +1,9 @@
 /** The scenarios that there are, in the order in which they run. */
 import { IPXE } from "./ipxe.ts";
 import { LIBISCSI } from "./libiscsi.ts";
+import { LINUX_DISK } from "./linux_disk.ts";
+import { LINUX_LOGIN } from "./linux_login.ts";
+import { LINUX_TROUBLE } from "./linux_trouble.ts";
 import { NMAP } from "./nmap.ts";
 import { QEMU } from "./qemu.ts";
 import type { Scenario } from "./scenario.ts";
@@ -13,4 +16,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...LIBISCSI,
   ...NMAP,
   ...WIRESHARK,
+  ...LINUX_LOGIN,
+  ...LINUX_DISK,
+  ...LINUX_TROUBLE,
 ];

@@ -6,13 +6,15 @@ import { HelperGuard } from "../../lib/provision/helper_guard.ts";
 import { PROGRAMS_MAX } from "../../lib/provision/hole_programs.ts";
 import { HoleService } from "../../lib/server/hole_service.ts";
 import { RemotePunching } from "../../lib/server/remote_puncher.ts";
-import { measureSpace } from "../../lib/server/measure_space.ts";
+import { systemClock } from "../../lib/server/system.ts";
+import { SpaceGauge } from "../../lib/server/measure_space.ts";
 import { exists, guardWith } from "../provision/fallocate_stand_in.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { testWithTools } from "../support/tools.ts";
 import { FILE_BYTES, KeptLog, makeServed, pathOf, type Served } from "./_serving.ts";
 import { until } from "../support/until.ts";
 
+const gauge = new SpaceGauge(systemClock);
 const KIB4 = 4096;
 
 /** A service in a run of its own, which the test ends. */
@@ -55,7 +57,7 @@ testWithTools("HoleService makes holes in the files of the conf", ["fallocate"],
     {
       await using holes = await open(config, [b], log);
       assertEquals(holes.paths, [a]);
-      const before = measureSpace([a]).get(a)!;
+      const before = (await gauge.measure([a])).get(a)!;
       const result = await holes.punch(a, [
         { offset: 0, lengthBytes: KIB4 },
         { offset: FILE_BYTES / 2, lengthBytes: FILE_BYTES / 2 },
@@ -68,7 +70,7 @@ testWithTools("HoleService makes holes in the files of the conf", ["fallocate"],
         0xa5,
         0,
       ]);
-      assertEquals(before.usedBytes - measureSpace([a]).get(a)!.usedBytes, FILE_BYTES / 2 + KIB4);
+      assertEquals(before.usedBytes - (await gauge.measure([a])).get(a)!.usedBytes, FILE_BYTES / 2 + KIB4);
     }
     assertEquals([...Deno.readDirSync(join(storage, ".iscsi", "helpers"))], []);
     assertEquals(log.lines, []);
@@ -182,7 +184,7 @@ testWithTools(
       const ranges = [0, 2 * KIB4].map((offset) => ({ offset, lengthBytes: KIB4 }));
       assertEquals(await holes.punch(path, ranges), "refused");
       assertEquals(log.lines.length, 1);
-      assertMatch(log.lines[0]!, /^warning: Cannot punch a hole in ".*": bad; /);
+      assertMatch(log.lines[0]!, /^warning: LUN 0 of \[a\]: Cannot punch a hole in ".*": bad; /);
     });
   },
 );
@@ -217,7 +219,7 @@ testWithTools("HoleService serves on without holes where no program can be run",
     assertEquals(holes.paths, []);
     const reason = `flock: cannot open lock file ${holes.guard.folder}/lock: No such file or directory`;
     const warnings = ["a", "b"].map((name) =>
-      `warning: Cannot release unused space of "${join(storage, name)}": ${reason}`
+      `warning: LUN 0 of [${name}]: Cannot release unused space of "${join(storage, name)}": ${reason}`
     );
     assertEquals(log.lines, warnings);
   });
@@ -311,7 +313,7 @@ testWithTools(
       assertEquals(await holes.punch(path, everything), "refused");
       assertEquals(Deno.readFileSync(path)[0], 0xa5);
       assertEquals(log.lines, [
-        `warning: Cannot punch a hole in "${path}": another file has taken its place; ` +
+        `warning: LUN 0 of [a]: Cannot punch a hole in "${path}": another file has taken its place; ` +
         "its unused space is not released; further failures are counted",
       ]);
       // The next worker opens what is there then.

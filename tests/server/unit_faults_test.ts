@@ -13,7 +13,9 @@ class Scene {
   readonly faults = new UnitFaults("LUN 0 of [a]", { log: this.log, clock: this.clock });
 
   fail(kind: StorageFault, reason: string, times = 1): void {
-    const storeKind: StoreErrorKind = kind === "reservationsFailed" ? "writeFailed" : kind;
+    const storeKind: StoreErrorKind = kind === "reservationsFailed" || kind === "holeFailed"
+      ? "writeFailed"
+      : kind;
     for (let time = 0; time < times; time++) this.faults.add(kind, new StoreError(storeKind, reason));
   }
 
@@ -76,4 +78,13 @@ Deno.test("UnitFaults has figures for status, and reports what is left when the 
   scene.faults.end();
   assertEquals(scene.lines, ["warning: LUN 0 of [a]: failed reads: 1 more"]);
   assertEquals(scene.clock.waiting, 0);
+});
+
+Deno.test("UnitFaults counts refused holes, which the supervisor has logged", () => {
+  const scene = new Scene();
+  scene.fail("holeFailed", "refused", 3);
+  assertEquals(scene.faults.figures().counts, { holeFailed: 3 });
+  assertEquals(scene.faults.figures().last?.reason, "refused");
+  scene.faults.end();
+  assertEquals(scene.lines, []);
 });

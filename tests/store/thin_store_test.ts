@@ -240,6 +240,7 @@ Deno.test("ThinStore repeats a refused request, and writes nothing when that suc
   await store.unmap([{ offset: 0, lengthBytes: 2 * KIB4 }]);
   assertEquals([puncher.asked, memory.pageCount, memory.writeCount], [[1, 1, 1, 1], 62, 2]);
   assertEquals(store.extentAt(0), { isMapped: false, endBytes: 2 * KIB4 });
+  assertEquals(store.refusedHoles, 0);
 });
 
 Deno.test("ThinStore zeroes the one range of many that is refused, and punches the others", async () => {
@@ -252,6 +253,7 @@ Deno.test("ThinStore zeroes the one range of many that is refused, and punches t
   assertEquals(memory.pageCount, 64 - 27 + 1);
   assertEquals(contentOf(memory, 20 * KIB4, KIB4), new Uint8Array(KIB4));
   for (const { offset } of ranges) assertEquals(store.extentAt(offset).isMapped, offset === 20 * KIB4);
+  assertEquals(store.refusedHoles, 1);
 });
 
 Deno.test("ThinStore writes zeros where the file system supports no holes, and only over other bytes", async () => {

@@ -32,10 +32,14 @@ export class SmallFileSystem {
     this.#image = image;
   }
 
-  /** @throws {Error} (rejects) when the system does not let us */
-  static async mount(name: FileSystemName): Promise<SmallFileSystem> {
+  /**
+   * @param imageFolder the folder of the disk below: when that is full, the disk fails
+   * @throws {Error} (rejects) when the system does not let us
+   */
+  static async mount(name: FileSystemName, imageFolder?: string): Promise<SmallFileSystem> {
     const { sizeBytes, makeArguments, tool } = KINDS[name];
-    const image = Deno.makeTempFileSync({ prefix: "iscsi-fs-" });
+    const dir = imageFolder === undefined ? {} : { dir: imageFolder };
+    const image = Deno.makeTempFileSync({ prefix: "iscsi-fs-", ...dir });
     const folder = Deno.makeTempDirSync({ prefix: "iscsi-" });
     const fileSystem = new SmallFileSystem(folder, image);
     try {
@@ -99,7 +103,7 @@ export function testOnFileSystem(
 }
 
 /** Returns the reason why a file system cannot be mounted here; undefined when it can. */
-function findObstacle(kind: FileSystemName): string | undefined {
+export function findObstacle(kind: FileSystemName): string | undefined {
   if (Deno.uid() !== 0) return "takes root";
   const isKnown = Deno.readTextFileSync("/proc/filesystems").includes(`\t${kind}\n`);
   if (!isKnown && !new Deno.Command("modprobe", { args: [kind] }).outputSync().success) {

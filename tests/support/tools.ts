@@ -18,7 +18,7 @@ export interface ToolOptions {
 
 const TIME_LIMIT_MS = 60_000;
 
-/** The programs that the end-to-end tests need, with their Debian packages. */
+/** The programs that the end-to-end and field tests need, with their Debian packages. */
 const PACKAGES = {
   "iscsi-ls": "libiscsi-bin",
   "iscsi-inq": "libiscsi-bin",
@@ -43,8 +43,16 @@ const PACKAGES = {
   "tgtadm": "tgt",
   "groff": "groff-base",
   "systemd-analyze": "systemd",
+  "promtool": "prometheus",
+  "bash": "bash",
+  "fish": "fish",
+  "zsh": "zsh",
+  "dash": "dash",
+  "shellcheck": "shellcheck",
   "systemd-notify": "systemd",
   "qemu-system-x86_64": "qemu-system-x86",
+  "dpkg-deb": "dpkg",
+  "apt-get": "apt",
   "pxe-virtio.rom": "ipxe-qemu",
   "nmap": "nmap",
   "tshark": "tshark",

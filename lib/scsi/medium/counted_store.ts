@@ -1,4 +1,4 @@
-import type { BlockStore } from "../../store/block_store.ts";
+import { type BlockStore, StoreError } from "../../store/block_store.ts";
 import type { ByteRange } from "../../store/byte_range.ts";
 import { StoreLayer } from "../../store/store_layer.ts";
 import type { ErrorCounter } from "../counters/error_counters.ts";
@@ -13,12 +13,16 @@ export interface StoreObservers {
   readonly faults?: StorageFaultReport | undefined;
 }
 
+const REFUSED_HOLE = "Unused space was not released: the file system refused a hole (the log has its reason)";
+
 /** A store layer that counts the bytes and errors of reads and writes of all commands, and notifies its observers. */
 export class CountedStore extends StoreLayer {
   readonly #reads: ErrorCounter;
   readonly #writes: ErrorCounter;
   readonly #cache: VolatileCache;
   readonly #faults: StorageFaultReport | undefined;
+  /** The refused holes that were reported. */
+  #refusedHoles = 0;
 
   constructor(
     store: BlockStore,
@@ -80,6 +84,14 @@ export class CountedStore extends StoreLayer {
       throw error;
     } finally {
       this.#cache.end();
+      this.#reportRefusedHoles();
+    }
+  }
+
+  /** Reports the holes that were refused since the last call. The command has succeeded nevertheless. */
+  #reportRefusedHoles(): void {
+    for (const total = this.lower.refusedHoles ?? 0; this.#refusedHoles < total; this.#refusedHoles++) {
+      this.#faults?.add("holeFailed", new StoreError("writeFailed", REFUSED_HOLE));
     }
   }
 

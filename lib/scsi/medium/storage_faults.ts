@@ -1,7 +1,7 @@
 /** Storage failures of a logical unit, as the status and the metrics report them. Initiators get sense data. */
 import { StoreError, type StoreErrorKind } from "../../store/block_store.ts";
 
-/** The kinds of storage failures: the store errors that mean a fault of the medium, and one more. */
+/** The kinds of storage failures: the store errors that mean a fault of the medium, and two more. */
 export const STORAGE_FAULTS = [
   "readFailed",
   "writeFailed",
@@ -9,7 +9,9 @@ export const STORAGE_FAULTS = [
   "outOfSpace",
   /** A change of the persistent reservations could not be saved. */
   "reservationsFailed",
-] as const satisfies readonly (StoreErrorKind | "reservationsFailed")[];
+  /** A hole was refused, so unused space was not released. */
+  "holeFailed",
+] as const satisfies readonly (StoreErrorKind | "reservationsFailed" | "holeFailed")[];
 
 /** One of `STORAGE_FAULTS`. */
 export type StorageFault = typeof STORAGE_FAULTS[number];

@@ -29,11 +29,14 @@ export type Args<
   TDefault = Record<never, unknown>,
 > =
   & { [Name in TBoolean]: boolean }
-  & { [Name in Extract<Exclude<TString, "_">, keyof TDefault>]: string | TDefault[Name] }
+  & { [Name in Extract<TString, keyof TDefault>]: string | TDefault[Name] }
   & { [Name in Extract<TString, TCollect>]: string[] }
-  & { [Name in Exclude<TString, TCollect | keyof TDefault | "_">]?: string }
+  & { [Name in Exclude<TString, TCollect | keyof TDefault>]?: string }
   & {
-    /** The arguments that belong to no option; what looks like a number is one, unless `string` names `_`. */
+    /**
+     * The arguments that belong to no option; what looks like a number is one, unless `string` names `_`. Upstream, and
+     * so this facade, then has the type `string & ...`, which no value has.
+     */
     _: Array<string | number>;
   };
 

@@ -44,3 +44,19 @@ Deno.test("CountedStore reports every failure of the medium, and nothing else", 
   );
   assertEquals([counters.read.uncorrectedErrors, counters.write.uncorrectedErrors], [11, 15]);
 });
+
+Deno.test("CountedStore reports each hole that was refused, though the command succeeds", async () => {
+  const reported: string[] = [];
+  const faults = { add: (kind: string) => reported.push(kind), figures: () => NO_STORAGE_FAULTS };
+  const inner = new MemoryStore({ sizeBytes: 4096 });
+  let refusedHoles = 0;
+  Object.defineProperty(inner, "refusedHoles", { get: () => refusedHoles });
+  const store = new CountedStore(inner, new ErrorCounters(), { cache: new VolatileCache(), faults });
+  const range = [{ offset: 0, lengthBytes: 512 }];
+  await store.unmap(range);
+  assertEquals(reported, []);
+  refusedHoles = 2;
+  await store.unmap(range);
+  await store.unmap(range);
+  assertEquals(reported, ["holeFailed", "holeFailed"]);
+});

@@ -69,6 +69,7 @@ const NUMBERS = {
   powerOnResetOrBusDeviceResetOccurred: "6/2900",
   powerOnOccurred: "6/2901",
   scsiBusResetOccurred: "6/2902",
+  becomingReady: "2/0401",
   busDeviceResetFunctionOccurred: "6/2903",
   nexusLossOccurred: "6/2907",
   reservationsPreempted: "6/2a03",

@@ -26,8 +26,7 @@ import { UnitFaults } from "./unit_faults.ts";
 import { UnitJournal } from "./unit_journal.ts";
 import { untilSettled } from "./until_settled.ts";
 import type { TrimLimits } from "./worker_requests.ts";
-import { delay } from "../base/delay.ts";
-import { RateLimit } from "../base/rate_limit.ts";
+import { TrimPace } from "./trim_pace.ts";
 import type { TrimFigures } from "../scsi/medium/trimmer.ts";
 import { errorMessage } from "../base/error_message.ts";
 
@@ -269,13 +268,17 @@ export class ServedUnit {
       (trimmer.figures === undefined ? undefined : `"${path}" is being trimmed already`);
     if (problem !== undefined) throw new Error(problem);
     const { clock } = this.#options;
-    const after = clock.after.bind(clock);
-    const limit = new RateLimit(bytesPerSecond, {
-      now: () => clock.monotonicMs(),
-      wait: (delayMs, signal) => delay(delayMs, signal, after),
+    const commands = (): number => {
+      const { reads, writes } = this.logicalUnit.traffic().figures();
+      return reads.commands + writes.commands;
+    };
+    const { pace, release } = new TrimPace({ bytesPerSecond, clock, commands });
+    return await trimmer.trim({
+      extents: extents ?? undefined,
+      pace,
+      release,
+      after: clock.after.bind(clock),
     });
-    const pace = (bytes: number, signal: AbortSignal): Promise<void> => limit.take(bytes, signal);
-    return await trimmer.trim({ extents: extents ?? undefined, pace, after });
   }
 
   /** Ends a running trim, and a running SANITIZE or FORMAT UNIT, which counts as failed until another one completes. */

@@ -22,6 +22,8 @@ export interface TrimOptions {
   readonly extents?: readonly ByteRange[] | undefined;
   /** Waits as long as the rate requires after this many bytes were read, at most until the signal is aborted. */
   readonly pace: (bytes: number, signal: AbortSignal) => Promise<void>;
+  /** Performs the release of some ranges, and may wait afterwards, at most until the signal is aborted. */
+  readonly release?: (work: () => Promise<void>, signal: AbortSignal) => Promise<void>;
   /** Sets a timer; returns a function that cancels it. */
   readonly after: (delayMs: number, callback: () => void) => () => void;
 }
@@ -29,11 +31,15 @@ export interface TrimOptions {
 /** Bytes that are read and examined at a time: half a millisecond of the event loop when all of them are zero. */
 const PIECE_BYTES = 1024 * 1024;
 
-/** Bytes whose zeros are given back together. */
-const WINDOW_BYTES = 4 * PIECE_BYTES;
+/** The longest range that is given back at once: it is read again under a hold, in 30 ms at most. */
+const WINDOW_BYTES = 32 * PIECE_BYTES;
 
-/** The most ranges that are given back under one hold. Each takes a millisecond, for which commands wait. */
+/**
+ * The most ranges that are given back under one hold, each of which takes a millisecond, and the most bytes from the
+ * first to the last: commands wait for those between them, too.
+ */
 const RANGES_PER_HOLD = 8;
+const SPAN_BYTES = 4 * PIECE_BYTES;
 
 /**
  * Milliseconds that a trim waits for blocks that are in use. Commands that begin meanwhile wait behind it, so it gives
@@ -71,6 +77,7 @@ export class Trimmer {
    * @throws {CancelledError} (rejects) when it is cancelled before the end
    */
   async trim(options: TrimOptions): Promise<TrimFigures> {
+    const { release = (work) => work() } = options;
     const controller = new AbortController();
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
     this.#run = { controller, ended };
@@ -80,7 +87,7 @@ export class Trimmer {
         const zeros = await this.#findZeros(window, options.pace, controller.signal);
         for (const group of groupsOf(zeros)) {
           throwIfAborted(controller.signal);
-          await this.#release(group, options.after);
+          await release(() => this.#release(group, options.after), controller.signal);
         }
         this.#note({ examinedBytes: window.offset + window.lengthBytes });
       }
@@ -170,12 +177,16 @@ function throwIfAborted({ aborted }: AbortSignal): void {
   if (aborted) throw new CancelledError("Cancelled");
 }
 
-function groupsOf(ranges: readonly ByteRange[]): (readonly ByteRange[])[] {
-  const count = Math.ceil(ranges.length / RANGES_PER_HOLD);
-  return Array.from(
-    { length: count },
-    (_, index) => ranges.slice(index * RANGES_PER_HOLD, (index + 1) * RANGES_PER_HOLD),
-  );
+/** Divides ranges in ascending order into groups that are given back under one hold. */
+function groupsOf(ranges: readonly ByteRange[]): ByteRange[][] {
+  const groups: ByteRange[][] = [];
+  for (const range of ranges) {
+    const last = groups.at(-1);
+    const spanBytes = range.offset + range.lengthBytes - (last?.[0]?.offset ?? 0);
+    if (last !== undefined && last.length < RANGES_PER_HOLD && spanBytes <= SPAN_BYTES) last.push(range);
+    else groups.push([range]);
+  }
+  return groups;
 }
 
 function lengthOf(ranges: readonly ByteRange[]): number {

@@ -67,29 +67,50 @@ Deno.test("Trimmer reads only the extents that it is given", async () => {
 });
 
 Deno.test("Trimmer reports its progress while it runs", async () => {
-  const store = storeOf(12 * MIB);
-  store.writeNow(0, ZEROS.subarray(0, 12 * MIB));
+  const store = storeOf(96 * MIB);
+  for (let part = 0; part < 6; part++) store.writeNow(part * 16 * MIB, ZEROS);
   const trimmer = new Trimmer(store, new RangeLocks());
   const seen: (TrimFigures | undefined)[] = [];
   const pace = (): Promise<void> => Promise.resolve(void seen.push(trimmer.figures));
   assertEquals(trimmer.figures, undefined);
   await trimmer.trim(unpaced({ pace }));
   assertEquals(trimmer.figures, undefined);
-  assertEquals([...new Set(seen.map((figures) => figures!.releasedBytes / MIB))], [0, 4, 8]);
+  assertEquals([...new Set(seen.map((figures) => figures!.releasedBytes / MIB))], [0, 32, 64]);
 });
 
 Deno.test("Trimmer leaves zeros in blocks that are in use, and does not hold up others", async () => {
-  const store = storeOf(8 * MIB);
-  store.writeNow(0, ZEROS.subarray(0, 8 * MIB));
+  const store = storeOf(40 * MIB);
+  for (let part = 0; part < 5; part++) store.writeNow(part * 8 * MIB, ZEROS.subarray(0, 8 * MIB));
   const [clock, ranges] = [new FakeClock(), new RangeLocks()];
   const hold = ranges.share(MIB, PAGE);
   const trimmed = new Trimmer(store, ranges).trim(unpaced({ after: clock.after.bind(clock) }));
   await until(() => ranges.isAwaited(MIB, PAGE), "it waits for the blocks");
   clock.advance(20);
   const { busyBytes, releasedBytes } = await trimmed;
-  assertEquals([busyBytes, releasedBytes], [4 * MIB, 4 * MIB]);
+  assertEquals([busyBytes, releasedBytes], [32 * MIB, 8 * MIB]);
   ranges.release(hold);
   assertEquals([ranges.isIdle, clock.waiting], [true, 0]);
+});
+
+Deno.test("Trimmer holds few ranges at a time, and little between them", async () => {
+  const store = storeOf(32 * MIB);
+  store.writeNow(0, ZEROS);
+  for (let page = 0; page < 40; page++) store.writeNow(page * 2 * PAGE, Uint8Array.of(1));
+  store.writeNow(16 * MIB, ZEROS.subarray(0, PAGE));
+  const ranges = new RangeLocks();
+  const holds: number[] = [];
+  const lock = ranges.lock.bind(ranges);
+  ranges.lock = (start, length) => (holds.push(length), lock(start, length));
+  const released: number[] = [];
+  const trimmer = new Trimmer(store, ranges);
+  const release = async (work: () => Promise<void>): Promise<void> => {
+    await work();
+    released.push(trimmer.figures!.releasedBytes);
+  };
+  await trimmer.trim(unpaced({ release }));
+  // Five times eight pages with one between two of them, and then one long range.
+  assertEquals(holds.slice(0, 4), Array.from({ length: 4 }, () => 15 * PAGE));
+  assertEquals([holds.length, released.length, released[0]], [6, 6, 8 * PAGE]);
 });
 
 Deno.test("Trimmer ends when it is cancelled, in the middle of a wait too", async () => {

@@ -3,8 +3,9 @@
  * rights are those of one storage folder, its conf and its addresses.
  *
  * `deno bundle` first makes one module of the program and one of each worker, because loading hundreds of small modules
- * took a third of the time from the start to `ready`. `deno compile` then appends them to a base, a runtime of the same
- * version, which it downloads unless `DENORT_BIN` names one.
+ * took a third of the time from the start to `ready`. `deno compile` then appends them, and the files of `dist` that
+ * `iscsi install` installs, to a base: a runtime of the same version, which it downloads unless `DENORT_BIN` names one.
+ * The program is then started once, because `deno compile` accepts a base of any version.
  */
 import { basename, dirname, fromFileUrl, join, resolve } from "@std/path";
 import denoConfig from "../deno.json" with { type: "json" };

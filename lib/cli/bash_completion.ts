@@ -128,7 +128,8 @@ function optionsCase({ name, options }: Command): string {
 
 function argumentCase({ name, arguments: taken }: Command): string[] {
   const { words = [], completes } = taken ?? {};
-  const before = words.length === 0 ? [`${name}`] : words.map((word) => `'${name} ${word}'`);
+  const first = taken?.max === Infinity ? [name, `'${name} '*`] : [name];
+  const before = words.length === 0 ? first : words.map((word) => `'${name} ${word}'`);
   return [
     ...(words.length === 0 ? [] : [`            ${name}) words='${words.join(" ")}' ;;`]),
     ...(completes === undefined

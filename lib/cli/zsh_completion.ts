@@ -65,7 +65,8 @@ function join(specs: readonly string[]): string[] {
 
 function argumentSpecs(taken: Command["arguments"]): string[] {
   const { words = [], completes } = taken ?? {};
-  const place = words.length === 0 ? 1 : 2;
+  const first = taken?.max === Infinity ? "*" : 1;
+  const place = words.length === 0 ? first : 2;
   return [
     ...(words.length === 0 ? [] : [quote(`1:word:(${words.join(" ")})`)]),
     ...(completes === undefined ? [] : [quote(`${place}:name:_iscsi_names ${completes}`)]),

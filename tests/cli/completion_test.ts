@@ -46,12 +46,13 @@ for (const shell of SHELLS) {
 
   testWithTools(`${shell} asks the program for the names that a command takes`, [shell], async () => {
     using completer = new Completer(SHOW_CALL);
-    for (const { name, arguments: { words = [], completes } = {} } of COMMANDS) {
+    for (const { name, arguments: { words = [], completes, max } = {} } of COMMANDS) {
       if (words.length > 0) {
         assertEquals(await completer.propose(shell, `iscsi ${name} `), [...words].toSorted(), name);
       }
       if (completes === undefined) continue;
-      for (const start of words.length === 0 ? [name] : words.map((word) => `${name} ${word}`)) {
+      const first = max === Infinity ? [name, `${name} one two`] : [name];
+      for (const start of words.length === 0 ? first : words.map((word) => `${name} ${word}`)) {
         const call = `called/completion/${completes}`;
         assertEquals(await completer.propose(shell, `iscsi ${start} `), [call]);
         for (const place of [...optionFlags(OPTIONS.conf).map((flag) => `${flag} /c`), "--conf=/c"]) {

@@ -25,6 +25,9 @@ export const UNUSED = {
   mountPoint: undefined,
   holder: undefined,
   content: undefined,
+  discardBytesMax: 0,
+  discardGranuleBytes: 0,
+  isMapped: false,
   parts: [],
 };
 

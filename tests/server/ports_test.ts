@@ -14,7 +14,16 @@ import { ScsiStatus } from "../support/initiator_sense.ts";
 import { freePort } from "../support/server_process.ts";
 import { until, untilAsked } from "../support/until.ts";
 import { makeServed, pathOf, type Served } from "./_serving.ts";
-import { crash, logIn, QUICK_CLOCK, type Running, servingOf, start, TestWorkers } from "./_supervised.ts";
+import {
+  crash,
+  logIn,
+  QUICK_CLOCK,
+  type Running,
+  servingOf,
+  start,
+  testThatLeavesLocks,
+  TestWorkers,
+} from "./_supervised.ts";
 
 /** The status of a login that is redirected temporarily (RFC 7143, 11.13.5). */
 const MOVED_TEMPORARILY = 0x0101;
@@ -223,7 +232,7 @@ Deno.test("a worker that hangs is reported with its disk, and everything else go
     assertStringIncludes(running.log.lines.join("\n"), `port ${ports[0]} answers again, after `);
   }));
 
-Deno.test("a server ends in time while one of its workers hangs", async () => {
+testThatLeavesLocks("a server ends in time while one of its workers hangs", async () => {
   await withHangingPort(async ({ served, running, ports }) => {
     await using calm = await logIn(served, ports[1], { target: 1 });
     running.stop();

@@ -37,11 +37,12 @@ export class PortalRelay {
   readonly #ended = Promise.withResolvers<RelayEnd>();
 
   constructor({ portal, onListening, log, clock, startWorker }: PortalRelayOptions) {
+    const url = new URL("./relay_worker.ts", import.meta.url).href;
+    this.#worker = startWorker({ url, name: "relay", permissions: listeningPermissions([portal]) });
+    // After the start, which fails without the right to the portal.
     const { port1, port2 } = new MessageChannel();
     this.link = port1;
     this.#clock = clock;
-    const url = new URL("./relay_worker.ts", import.meta.url).href;
-    this.#worker = startWorker({ url, name: "relay", permissions: listeningPermissions([portal]) });
     const take = (message: FromRelay): void => {
       if (message.kind === "listening") onListening(message.portal);
       if (message.kind === "log") log.write(message.event);

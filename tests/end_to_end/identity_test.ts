@@ -4,7 +4,7 @@ import { Initiator } from "../support/initiator.ts";
 import { inquiry, testUnitReady } from "../support/initiator_cdb.ts";
 import { runIscsi } from "../support/server_process.ts";
 import { untilAsked } from "../support/until.ts";
-import { testWithTools } from "../support/tools.ts";
+import { runToolOk, testWithTools } from "../support/tools.ts";
 import { APTPL, EXCLUSIVE_ACCESS, REGISTER, RESERVE, reserveOut } from "./_reserve_out.ts";
 import { Appliance } from "./appliance.ts";
 import { Tgt, TGT_TOOLS } from "./tgt.ts";
@@ -118,10 +118,19 @@ Deno.test("a copy of a backing file is served read-only beside its source, as a 
   appliance.writeConf(`${source}\n[copy]\nsize = 16MB\nreadonly = y\n`);
   assertMatch((await appliance.build()).stdout, /^keep .*\/copy \(new identity\)$/m);
   assertEquals((await appliance.build()).stdout.includes("new identity"), false);
+  // The copied records of a whole folder are not those of this server.
+  await runToolOk("cp", ["-a", appliance.storage, `${appliance.folder}/second`]);
+  appliance.writeConf(
+    `${source}\n[copy]\nsize = 16MB\nreadonly = y\n\n[second]\nsize = 16MB\nfile = ${appliance.folder}/second/disk\n`,
+  );
+  const built = await appliance.build();
+  assertMatch(built.stdout, /^keep .*\/second\/disk \(new identity\)$/m);
+  assertMatch(built.stderr, /have the identity of those of ".*\/second" \("copy" and 1 more\)/);
+  const second = await marksOf(appliance, { targetName: DISK.replace("disk", "second") });
   const [theirs, own] = [
     await marksOf(appliance),
     await marksOf(appliance, { targetName: DISK.replace("disk", "copy") }),
   ];
-  assertNotEquals(own.naas, theirs.naas);
+  assertEquals(new Set([theirs, own, second].map(({ naas }) => naas[0])).size, 3);
   assertNotEquals(own.serial, theirs.serial);
 });

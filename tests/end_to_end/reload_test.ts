@@ -2,6 +2,9 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { DiligentInitiator } from "../support/diligent_initiator.ts";
 import { Initiator } from "../support/initiator.ts";
+import { testUnitReady } from "../support/initiator_cdb.ts";
+import { ScsiStatus } from "../support/initiator_sense.ts";
+import { untilAsked } from "../support/until.ts";
 import { LoginRefused } from "../support/initiator_login.ts";
 import { runIscsi, ServerProcess } from "../support/server_process.ts";
 import { runTool, runToolOk, testWithTools } from "../support/tools.ts";
@@ -152,6 +155,12 @@ Deno.test("another port is served by another worker, and initiators are sent the
   await server.waitForLine(`listening on 127.0.0.1:${port}`);
   await moved.ended;
   assertEquals(moved.diary, ["asked to log out", "login refused: 101"]);
+  await using first = await Initiator.connect(port);
+  await first.login({ targetName: XENSERVER });
+  await untilAsked(async () => {
+    const { status } = await first.command({ cdb: testUnitReady() });
+    return status === ScsiStatus.good;
+  }, "the LUN has arrived");
   const there = await work(appliance, port, 1);
   await there.untilRounds(3);
   await there.stop();

@@ -26,7 +26,7 @@ import { UnitFaults } from "./unit_faults.ts";
 import { UnitJournal } from "./unit_journal.ts";
 import { untilSettled } from "./until_settled.ts";
 import type { TrimLimits } from "./worker_requests.ts";
-import { TrimPace } from "./trim_pace.ts";
+import { trimUnit } from "./unit_trim.ts";
 import type { TrimFigures } from "../scsi/medium/trimmer.ts";
 import { errorMessage } from "../base/error_message.ts";
 
@@ -259,26 +259,10 @@ export class ServedUnit {
    *
    * @throws {Error} (rejects) when that is not possible now; the message is for the user
    */
-  async trim({ extents, bytesPerSecond }: TrimLimits): Promise<TrimFigures> {
-    const { logicalUnit: { trimmer, eraser, store }, path } = this;
-    const problem = this.#problem ??
-      (this.#readOnly ? `"${path}" is read-only` : undefined) ??
-      (store.canUnmap ? undefined : `space of "${path}" cannot be released; see the log of the server`) ??
-      (eraser.isUnderWay ? `"${path}" is being erased; try again later` : undefined) ??
-      (trimmer.figures === undefined ? undefined : `"${path}" is being trimmed already`);
-    if (problem !== undefined) throw new Error(problem);
+  trim(limits: TrimLimits): Promise<TrimFigures> {
+    const { path, logicalUnit } = this;
     const { clock } = this.#options;
-    const commands = (): number => {
-      const { reads, writes } = this.logicalUnit.traffic().figures();
-      return reads.commands + writes.commands;
-    };
-    const { pace, release } = new TrimPace({ bytesPerSecond, clock, commands });
-    return await trimmer.trim({
-      extents: extents ?? undefined,
-      pace,
-      release,
-      after: clock.after.bind(clock),
-    });
+    return trimUnit({ path, logicalUnit, problem: this.#problem, readOnly: this.#readOnly, clock }, limits);
   }
 
   /** Ends a running trim, and a running SANITIZE or FORMAT UNIT, which counts as failed until another one completes. */

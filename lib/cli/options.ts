@@ -34,7 +34,6 @@ export const OPTIONS = {
     summary: "the server's folder, if the conf names another",
   },
   force: { flag: "force", summary: "even end sessions, drop all targets, replace a lost disk" },
-  rate: { flag: "rate", value: "SIZE", summary: "at most this much in a second, such as 50MB" },
   dryRun: { flag: "dry-run", short: "n", summary: "print the plan, and change nothing" },
   watch: {
     flag: "watch",
@@ -50,6 +49,7 @@ export const OPTIONS = {
     summary: "wait until the server is ready; unlimited by default",
   },
   now: { flag: "now", summary: "cut at once, without asking initiators to log out first" },
+  rate: { flag: "rate", value: "SIZE", summary: "at most this much in a second, such as 50MB" },
   hex: { flag: "hex", summary: "128 bits as 0x and hex digits, for initiators that take those" },
   yes: { flag: "yes", short: "y", summary: "do it without asking" },
   json: { flag: "json", summary: "print the result as JSON" },

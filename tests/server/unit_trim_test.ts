@@ -41,7 +41,7 @@ async function withServer(test: (scene: Scene) => Promise<void>): Promise<void> 
 }
 
 function isTrimming(server: TargetServer): boolean {
-  return server.snapshot().targets[0]?.logicalUnits[0]?.trim != null;
+  return server.snapshot().targets[0]?.logicalUnits[0]?.trim?.sizeBytes !== undefined;
 }
 
 Deno.test("TargetServer.trim() gives back the zeros of a LUN, and logs it", () =>

@@ -25,7 +25,7 @@ import { commandOf, openSanitizeFile, type SanitizeFile } from "./sanitize_file.
 import { UnitFaults } from "./unit_faults.ts";
 import { UnitJournal } from "./unit_journal.ts";
 import { untilSettled } from "./until_settled.ts";
-import type { TrimLimits } from "./worker_requests.ts";
+import type { TrimLimits } from "./trim_limits.ts";
 import { trimUnit } from "./unit_trim.ts";
 import type { TrimFigures } from "../scsi/medium/trimmer.ts";
 import { errorMessage } from "../base/error_message.ts";

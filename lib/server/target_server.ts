@@ -25,7 +25,7 @@ import { type PreparedUnits, ServedUnits } from "./served_units.ts";
 import type { TargetServerSettings } from "./target_server_settings.ts";
 import { requiresLogout } from "./unit_changes.ts";
 import { randomBytes } from "./system.ts";
-import type { TrimLimits } from "./worker_requests.ts";
+import type { TrimLimits } from "./trim_limits.ts";
 import type { UnitAddress } from "../control/control_requests.ts";
 import type { TrimFigures } from "../scsi/medium/trimmer.ts";
 import { formatSize } from "../config/size.ts";

@@ -2,7 +2,7 @@ import type { Clock } from "../iscsi/clock.ts";
 import type { LogicalUnit } from "../scsi/logical_unit.ts";
 import type { TrimFigures } from "../scsi/medium/trimmer.ts";
 import { TrimPace } from "./trim_pace.ts";
-import type { TrimLimits } from "./worker_requests.ts";
+import type { TrimLimits } from "./trim_limits.ts";
 
 /** The state of a served logical unit that a trim depends on. */
 export interface UnitToTrim {

@@ -5,7 +5,7 @@ import type { ServedSnapshot } from "../control/unit_problem.ts";
 import type { UnitReservations } from "../control/unit_reservations.ts";
 import type { UnitAddress } from "../control/control_requests.ts";
 import type { TrimFigures } from "../scsi/medium/trimmer.ts";
-import type { ByteRange } from "../store/byte_range.ts";
+import type { TrimLimits } from "./trim_limits.ts";
 import type { WorkerSettings } from "./worker_settings.ts";
 
 /** A request to the worker, which it answers. */
@@ -35,14 +35,6 @@ export type WorkerRequest =
   | { readonly kind: "preview" } & Pick<WorkerSettings, "config" | "interfaces">
   /** Serve other settings. */
   | { readonly kind: "reconfigure"; readonly settings: WorkerSettings };
-
-/** The limits of a trim, and what the supervisor knows about the medium. */
-export interface TrimLimits {
-  /** Ranges outside which the medium takes no space, in ascending order; null when that is unknown. */
-  readonly extents: readonly ByteRange[] | null;
-  /** Null for no limit. */
-  readonly bytesPerSecond: number | null;
-}
 
 /** The result of a reconfiguration. */
 export interface Reconfigured {

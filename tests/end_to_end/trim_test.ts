@@ -69,13 +69,16 @@ testWithTools(
       }
     };
     const writes = [0, 1, 2, 3].map(write);
-    for (let round = 0; round < 3; round++) {
-      const { code, stdout, stderr } = await trim(appliance, "disk/0");
-      assertEquals([code, stderr], [0, ""]);
-      assertMatch(stdout, /^LUN 0 of \[disk\]: .* given back; takes .* of 64 MB/);
+    try {
+      for (let round = 0; round < 3; round++) {
+        const { code, stdout, stderr } = await trim(appliance, "disk/0");
+        assertEquals([code, stderr], [0, ""]);
+        assertMatch(stdout, /^LUN 0 of \[disk\]: .* given back; takes .* of 64 MB/);
+      }
+    } finally {
+      isOver = true;
+      await Promise.all(writes);
     }
-    isOver = true;
-    await Promise.all(writes);
     for (const [piece, value] of expected) {
       const { data } = await initiator.command({ cdb: read10(piece * BLOCKS, BLOCKS), read: PIECE });
       assert(data.every((byte) => byte === value), `piece ${piece} is not ${value}, FUZZ_SEED=${SEED}`);

@@ -22,7 +22,7 @@ export interface TrimOptions {
   readonly extents?: readonly ByteRange[] | undefined;
   /** Waits as long as the rate requires after this many bytes were read, at most until the signal is aborted. */
   readonly pace: (bytes: number, signal: AbortSignal) => Promise<void>;
-  /** Performs the release of some ranges, and may wait afterwards, at most until the signal is aborted. */
+  /** Performs the release of some ranges, which are held, and may wait afterwards, at most until the signal is aborted. */
   readonly release?: (work: () => Promise<void>, signal: AbortSignal) => Promise<void>;
   /** Sets a timer; returns a function that cancels it. */
   readonly after: (delayMs: number, callback: () => void) => () => void;
@@ -77,7 +77,6 @@ export class Trimmer {
    * @throws {CancelledError} (rejects) when it is cancelled before the end
    */
   async trim(options: TrimOptions): Promise<TrimFigures> {
-    const { release = (work) => work() } = options;
     const controller = new AbortController();
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
     this.#run = { controller, ended };
@@ -87,9 +86,8 @@ export class Trimmer {
         const zeros = await this.#findZeros(window, options.pace, controller.signal);
         for (const group of groupsOf(zeros)) {
           throwIfAborted(controller.signal);
-          await release(() => this.#release(group, options.after), controller.signal);
+          await this.#release(group, options, controller.signal);
         }
-        this.#note({ examinedBytes: window.offset + window.lengthBytes });
       }
       this.#note({ examinedBytes: this.#figures.sizeBytes });
       return this.#figures;
@@ -138,27 +136,40 @@ export class Trimmer {
       for (const { start, end, isZero } of zeroRuns(bytes)) {
         if (isZero) found.push({ offset: offset + done + start, lengthBytes: end - start });
       }
-      if (signal !== undefined) await pace?.(bytes.length, signal);
+      if (signal === undefined) continue;
+      this.#note({ examinedBytes: offset + done + bytes.length });
+      await pace?.(bytes.length, signal);
     }
     return mergeRanges(found);
   }
 
-  /** Gives the space of ranges back where they still hold only zeros. */
-  async #release(group: readonly ByteRange[], after: TrimOptions["after"]): Promise<void> {
+  /** Holds ranges, and gives their space back where they still hold only zeros. */
+  async #release(
+    group: readonly ByteRange[],
+    { after, release = (work) => work() }: TrimOptions,
+    signal: AbortSignal,
+  ): Promise<void> {
     const hold = await this.#hold(group, after);
     if (hold === undefined) {
       this.#note({ busyBytes: this.#figures.busyBytes + lengthOf(group) });
       return;
     }
-    try {
-      const zeros: ByteRange[] = [];
-      for (const range of group) zeros.push(...await this.#findZeros(range));
-      if (zeros.length === 0) return;
-      await this.#store.unmap(zeros);
-      this.#note({ releasedBytes: this.#figures.releasedBytes + lengthOf(zeros) });
-    } finally {
-      this.#ranges.release(hold);
-    }
+    await release(async () => {
+      try {
+        await this.#releaseZeros(group);
+      } finally {
+        this.#ranges.release(hold);
+      }
+    }, signal);
+  }
+
+  /** Gives the space of held ranges back where they still hold only zeros. */
+  async #releaseZeros(group: readonly ByteRange[]): Promise<void> {
+    const zeros: ByteRange[] = [];
+    for (const range of group) zeros.push(...await this.#findZeros(range));
+    if (zeros.length === 0) return;
+    await this.#store.unmap(zeros);
+    this.#note({ releasedBytes: this.#figures.releasedBytes + lengthOf(zeros) });
   }
 
   /** Holds the bytes from the first to the last range; returns undefined when others do not release them soon. */

@@ -86,7 +86,6 @@ async function serveWithLog(
     return EXIT_CODES.failed.code;
   }
   const print = (text: string, event: unknown): void => printOrLog(text, event, context, log);
-  const readiness = { workerStarts: 0 };
   const supervisor: Supervisor = new Supervisor({
     serving: { config, ...servingFrom(found), lease },
     interfaces: systemInterfaces,
@@ -98,7 +97,6 @@ async function serveWithLog(
     onListening: (address, port) =>
       print(`listening on ${formatPortal(address, port)}\n`, { event: "listening", address, port }),
     onReady: () => {
-      readiness.workerStarts = supervisor.workerStarts;
       onReady === undefined ? print("ready\n", { event: "ready" }) : onReady();
       notifyReady(log);
     },
@@ -108,19 +106,17 @@ async function serveWithLog(
     context,
     log,
     stop,
-    isReady: () => supervisor.hasWorker && readiness.workerStarts === supervisor.workerStarts,
   });
 }
 
 /** Runs a supervisor and its control socket until SIGTERM or SIGINT. */
 async function superviseUntilStopped(
   supervisor: Supervisor,
-  { file, context, log, stop, isReady }: {
+  { file, context, log, stop }: {
     file: string;
     context: Context;
     log: EventLog;
     stop: AbortSignal | undefined;
-    isReady: () => boolean;
   },
 ): Promise<ExitCode> {
   const { version } = context;
@@ -152,7 +148,7 @@ async function superviseUntilStopped(
     onApplied: takeOver,
   });
   using control = new ControlEndpoint(
-    controlHandlers({ supervisor, reloader, space, interfaces: systemInterfaces, isReady, version }),
+    controlHandlers({ supervisor, reloader, space, interfaces: systemInterfaces, version }),
     log,
     systemClock,
   );

@@ -12,6 +12,8 @@ export interface ServerFigures {
   readonly node: NodeSnapshot | null;
   /** Space by the path of the backing file. */
   readonly space: ReadonlyMap<string, SpaceFigures>;
+  /** The target worker of each port, and whether it runs and answers. */
+  readonly workers: readonly { readonly port: number; readonly isUp: boolean }[];
   /** The number of target workers started. */
   readonly workerStarts: number;
   readonly versions: Readonly<Record<"version" | "deno", string>>;
@@ -31,11 +33,17 @@ interface LabelledUnit {
 
 /** Returns all metrics of a server. */
 export function serverFamilies(figures: ServerFigures): Family[] {
-  const { node, space, workerStarts, versions } = figures;
+  const { node, space, workers, workerStarts, versions } = figures;
   return [
     gauge("iscsi_build_info", "Versions of the server.", 1, versions),
-    gauge("iscsi_target_worker_up", "Whether the target worker runs.", node === null ? 0 : 1),
-    counter("iscsi_target_worker_starts_total", "Starts of the target worker.", workerStarts),
+    gauge("iscsi_target_worker_up", "Whether a target worker runs.", node === null ? 0 : 1),
+    {
+      name: "iscsi_worker_up",
+      type: "gauge",
+      help: "Whether the target worker of a port answers.",
+      samples: workers.map(({ port, isUp }) => ({ labels: { port: String(port) }, value: isUp ? 1 : 0 })),
+    },
+    counter("iscsi_target_worker_starts_total", "Starts of target workers.", workerStarts),
     ...(node === null ? [] : nodeFamilies(node, space)),
     ...processFamilies(figures.process),
   ];

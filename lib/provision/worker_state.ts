@@ -46,7 +46,8 @@ export function moveFormerState(storage: string): void {
 
 /**
  * Moves the state of logical units to the worker that serves them, from the folders of the workers that served them
- * before. No other worker may have the units open.
+ * before. No other worker may have the units open. An earlier version of this program, which does not know these
+ * folders, may have made a second file; the one that was written last counts.
  *
  * @param place the folder of the worker
  * @param naas the NAA identifiers of the units
@@ -60,12 +61,29 @@ export async function moveUnitState(storage: string, place: string, naas: Iterab
       const to = workerFoldersOf(place).find((folder) => basename(folder) === basename(from))!;
       const names = entriesOf(from).filter((name) => units.has(unitOfState(name) ?? ""));
       for (const name of names) {
-        moveFile(join(from, name), join(to, name));
+        moveNewer(join(from, name), join(to, name));
         changed.add(to).add(from);
       }
     }
   }
   for (const folder of changed) await syncPath(folder);
+}
+
+function moveNewer(from: string, to: string): void {
+  const isOlder = (modifiedMs(from) ?? -Infinity) < (modifiedMs(to) ?? -Infinity);
+  if (!isOlder) moveFile(from, to);
+  else removeFolder(from);
+}
+
+/** Returns the time of the last change of a file; undefined when there is none. */
+function modifiedMs(path: string): number | undefined {
+  try {
+    const { isFile, mtime } = Deno.lstatSync(path);
+    return isFile ? mtime?.getTime() : undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw new ProvisionError(`Cannot access "${path}": ${reasonOf(error)}`, { cause: error });
+  }
 }
 
 function moveFile(from: string, to: string): void {

@@ -13,6 +13,7 @@ export async function collectMetrics(supervisor: Supervisor, version: string): P
   return formatExposition(serverFamilies({
     node,
     space: spaceOfFiles(await supervisor.gauge.measure(units.map(({ path }) => path))),
+    workers: supervisor.workers.map(({ port, state }) => ({ port, isUp: state === "running" })),
     workerStarts: supervisor.workerStarts,
     versions: { version, deno: Deno.version.deno },
     process: {

@@ -16,8 +16,6 @@ export interface ControlHandlersOptions {
   readonly space: SpaceWatch;
   /** Returns the addresses of this server now. */
   readonly interfaces: () => readonly InterfaceAddress[];
-  /** Reports whether the server accepts initiators. */
-  readonly isReady: () => boolean;
   /** The version of this program. */
   readonly version: string;
 }
@@ -36,7 +34,7 @@ export function controlHandlers(options: ControlHandlersOptions): ControlHandler
 }
 
 async function status(
-  { supervisor, space, interfaces, isReady, version }: ControlHandlersOptions,
+  { supervisor, space, interfaces, version }: ControlHandlersOptions,
   uptimeSeconds: number,
 ): Promise<ServerStatus> {
   const node = supervisor.hasWorker ? await supervisor.requests.snapshot() : null;
@@ -58,7 +56,7 @@ async function status(
       networks: networkPaths(target, target.port, addresses),
     })),
     space: await space.report(),
-    ready: isReady(),
+    ready: supervisor.hasWorker && supervisor.workers.every(({ state }) => state !== "restarting"),
     node,
   };
 }

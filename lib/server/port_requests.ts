@@ -37,7 +37,10 @@ export class PortRequests {
    * @throws {Error} (rejects) when no worker answers
    */
   async snapshot(): Promise<ServedSnapshot> {
-    const snapshots = await this.askAll((supervisor) => supervisor.ask({ kind: "snapshot" }));
+    const snapshots = await this.askAll(async (supervisor) => ({
+      port: supervisor.serving.port,
+      snapshot: await supervisor.ask({ kind: "snapshot" }),
+    }));
     return mergeSnapshots(snapshots, this.#config());
   }
 

@@ -12,7 +12,7 @@ import { ServerTotals } from "../iscsi/node/server_totals.ts";
 import { Deadline } from "./deadline.ts";
 import { PortalWarnings } from "./portal_warnings.ts";
 import { RestartPolicy } from "./restart_policy.ts";
-import { punchFor, type RunningWorker } from "./running_worker.ts";
+import { NOT_READY, punchFor, type RunningWorker } from "./running_worker.ts";
 import { SerialQueue } from "./serial_queue.ts";
 import { ServedBackings } from "./served_backings.ts";
 import type { PortSupervisorOptions } from "./port_supervisor_options.ts";
@@ -41,8 +41,6 @@ export class PortSupervisor {
   #isUnsettled = false;
   /** The conf to serve once the worker can. */
   #postponed: WorkerServing | undefined;
-  /** Called when the worker does not answer. */
-  #hasFallenSilent: () => void = () => {};
   /** Undefined between two workers. */
   #running: RunningWorker | undefined;
   readonly #portals: ReportedPortals;
@@ -122,28 +120,15 @@ export class PortSupervisor {
     return this.#running !== undefined && !this.#running.pulse.isSilent;
   }
 
+  /** The conf and files that are to be served: those that are, or others once the worker can follow. */
+  get wanted(): WorkerServing {
+    return this.#postponed ?? this.serving;
+  }
+
   /** The state of the worker. */
   get status(): WorkerStatus {
     const { port } = this.serving;
-    if (this.#running !== undefined) return { port, ...this.#running.status };
-    return { port, state: "restarting", seconds: null, reason: "its worker has ended or is starting" };
-  }
-
-  /** Returns whether an initiator has a session with a target of the worker. */
-  async hasSessions(): Promise<boolean> {
-    return await this.#running?.hasSessions() ?? false;
-  }
-
-  /**
-   * Checks that the worker has opened everything that can be served.
-   *
-   * @throws {Error} (rejects) when it has not; the message is for the user
-   */
-  async assertServesAll(): Promise<void> {
-    const { unavailable, arriving } = this.serving;
-    const { problems } = await this.ask({ kind: "snapshot" });
-    const unexpected = problems.find(({ path }) => !unavailable.has(path) && !arriving.has(path));
-    if (unexpected !== undefined) throw new Error(unexpected.reason);
+    return { port, ...this.#running?.status ?? NOT_READY };
   }
 
   /** Counts a login that has failed at another worker. */
@@ -189,22 +174,24 @@ export class PortSupervisor {
    * @throws {Error} (rejects) when it cannot; then nothing has changed, and the message is for the user
    */
   async follow(next: WorkerServing): Promise<readonly ReportedChange[]> {
-    if (!this.isResponsive) {
-      this.#postponed = next;
-      return [];
-    }
-    const fallenSilent = new Promise<readonly ReportedChange[]>((resolve) => {
-      this.#hasFallenSilent = () => resolve([]);
-    });
-    const done = this.reconfigure(next);
-    const changes = await Promise.race([done, fallenSilent]);
-    // Without an answer, the worker follows when the disk lets it.
-    done.catch((error) => this.#logFailure(error));
-    return changes;
+    const done = this.isResponsive ? this.reconfigure(next) : undefined;
+    const changes = done && await Promise.race([done, this.#running?.pulse.untilSilent()]);
+    this.#postponed = changes === undefined ? next : undefined;
+    // Without an answer, the conf is served again later, so this failure is reported then.
+    done?.catch(() => {});
+    return changes ?? [];
   }
 
-  #logFailure(error: unknown): void {
-    this.#options.log.error(`${this.#name} cannot follow: ${errorMessage(error)}`);
+  /** Serves the conf that was postponed. After a failure it is tried again with the next check of addresses. */
+  async #catchUp(): Promise<void> {
+    const next = this.#postponed;
+    if (next === undefined || !this.isResponsive) return;
+    try {
+      await this.#reconfigure(next);
+      if (this.#postponed === next) this.#postponed = undefined;
+    } catch (error) {
+      this.#warnings.warnOnce(`${this.#name} cannot follow: ${errorMessage(error)}; trying again`);
+    }
   }
 
   /**
@@ -213,7 +200,16 @@ export class PortSupervisor {
    * @throws {Error} (rejects) when it cannot; then what was served before is served again
    */
   replace(next: WorkerServing): Promise<void> {
-    return this.#changes.run(() => this.#replaceWorker(next));
+    return this.#changes.run(async () => {
+      const postponed = this.#postponed;
+      this.#postponed = undefined;
+      try {
+        await this.#replaceWorker(next);
+      } catch (error) {
+        this.#postponed = postponed;
+        throw error;
+      }
+    });
   }
 
   #runningNow(): RunningWorker {
@@ -222,7 +218,6 @@ export class PortSupervisor {
   }
 
   async #reconfigure(next: WorkerServing): Promise<readonly ReportedChange[]> {
-    this.#postponed = undefined;
     const running = this.#runningNow();
     const { relayed } = running.portals;
     try {
@@ -292,8 +287,8 @@ export class PortSupervisor {
   /** Runs one worker until it ends; returns why no other is started, or undefined when one is. */
   async #runWorker(stop: AbortSignal, deadline: Deadline): Promise<string | undefined> {
     this.#succession.takeOver();
+    // Kept until the worker is ready: another one may have to start instead.
     if (this.#postponed !== undefined) this.#succession.serving = this.#postponed;
-    this.#postponed = undefined;
     this.#portals.clear();
     // After a crash the same conf is served again, at every portal where that is possible.
     const mayMissPortals = this.#restarts.wasReady && !this.#succession.isUnderWay;
@@ -320,14 +315,13 @@ export class PortSupervisor {
   #onSilent(process: WorkerProcess): void {
     const message = `${this.#name} does not answer: ${process.describeBlockage()}; only its targets wait`;
     this.#options.log.error(message, { event: "workerHangs" });
-    this.#hasFallenSilent();
+    this.#options.onSilent();
   }
 
   #onAnswer(silentMs: number): void {
     const message = `${this.#name} answers again, after ${Math.round(silentMs / 1000)} s`;
     this.#options.log.info(message, { event: "workerAnswers" });
-    const postponed = this.#postponed;
-    if (postponed !== undefined) this.reconfigure(postponed).catch((error) => this.#logFailure(error));
+    this.#changes.run(() => this.#catchUp());
   }
 
   get #name(): string {
@@ -357,6 +351,8 @@ export class PortSupervisor {
         this.#running?.pulse.noteReady();
         if (this.#running !== undefined) this.#warnings.noteFaults(this.#running.portals, message.faults);
         this.#succession.succeed();
+        if (this.#postponed === this.serving) this.#postponed = undefined;
+        this.#changes.run(() => this.#catchUp());
         return onReady();
     }
   }
@@ -372,7 +368,8 @@ export class PortSupervisor {
   }
 
   async #followAddresses(running: RunningWorker): Promise<void> {
-    if (this.#running !== running) return;
+    if (this.#running !== running || !this.isResponsive) return;
+    await this.#catchUp();
     const surroundings = this.#launcher.surroundingsOf(this.serving, running.surroundings);
     const haveMoved = JSON.stringify(surroundings) !== JSON.stringify(running.surroundings);
     const unreached = running.portals.withoutRight(surroundings.plan.portals);

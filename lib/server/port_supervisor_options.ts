@@ -24,6 +24,8 @@ export interface PortSupervisorOptions {
   readonly onListening: (address: string, port: number) => void;
   /** Called when a worker listens at every portal that it can. */
   readonly onReady: () => void;
+  /** Called when a worker does not answer, before it is ready or later. */
+  readonly onSilent: () => void;
   /** The memory that all workers of the server share, and the number of this one among them. */
   readonly totals: WorkerSettings["totals"];
   /** Called after the worker has closed backings, which another worker may open then. */

@@ -68,8 +68,8 @@ export class RunningWorker {
 
   /** The state of the worker, without its port. */
   get status(): Omit<WorkerStatus, "port"> {
-    const { silentMs } = this.pulse;
-    if (silentMs === undefined) return { state: "running", seconds: null, reason: null };
+    const { silentMs, isReady } = this.pulse;
+    if (silentMs === undefined) return isReady ? RUNNING : NOT_READY;
     const reason = this.process.describeBlockage();
     return { state: "hanging", seconds: Math.floor(silentMs / 1000), reason };
   }
@@ -129,6 +129,15 @@ export class RunningWorker {
     return end;
   }
 }
+
+const RUNNING = { state: "running", seconds: null, reason: null } as const;
+
+/** The state of a port whose worker is not ready. */
+export const NOT_READY = {
+  state: "restarting",
+  seconds: null,
+  reason: "its worker has ended or is starting",
+} as const;
 
 /** Punches the holes that a worker asks for, and sends it the result. */
 export async function punchFor(

@@ -34,6 +34,10 @@ export class ServedBackings {
   #faults: Reasons = new Map();
   /** Paths that the worker may have open: those that are served, and those that it has not closed yet. */
   readonly #open = new Set<string>();
+  /** Paths that the worker may open during the current start or change. */
+  #opening: ReadonlySet<string> = new Set();
+  /** The paths that were open when the last release was reported. */
+  #reported: ReadonlySet<string> = new Set();
   /** Paths that the worker has closed during the current change; undefined between changes. */
   #closed: Set<string> | undefined;
   readonly #queue = new SerialQueue();
@@ -49,7 +53,7 @@ export class ServedBackings {
 
   /** Returns whether the worker may have a path open. */
   has(path: string): boolean {
-    return this.#open.has(path);
+    return this.#open.has(path) || this.#opening.has(path);
   }
 
   /** Reasons for which existing backings cannot be served, such as a lock that another server holds. */
@@ -64,6 +68,7 @@ export class ServedBackings {
    * @throws {ProvisionError} (rejects) when the state folder cannot be written
    */
   renew(serving: WorkerServing): Promise<WorkerBackings> {
+    this.#opening = openedBy(serving);
     return this.#queue.run(async () => {
       this.#open.clear();
       this.#closed = undefined;
@@ -73,7 +78,7 @@ export class ServedBackings {
       const { links, faults } = serving.lease.links.renew(without(backings, locked));
       const sent = this.#backingsFor(serving, new Map([...locked, ...faults]), links);
       this.#serve(serving, sent);
-      this.#onReleased();
+      this.#reportReleased();
       return sent;
     });
   }
@@ -85,6 +90,7 @@ export class ServedBackings {
    * @throws {ProvisionError} (rejects) when a backing that is new or changed cannot be served
    */
   extend(next: WorkerServing): Promise<WorkerBackings> {
+    this.#opening = openedBy(next);
     return this.#queue.run(async () => {
       this.#closed = new Set();
       const backings = backingsOf(next);
@@ -120,25 +126,33 @@ export class ServedBackings {
 
   async #release(): Promise<void> {
     await this.#locks.retain(this.#open);
-    this.#onReleased();
+    this.#reportReleased();
+  }
+
+  #reportReleased(): void {
+    const isReleased = [...this.#reported].some((path) => !this.has(path));
+    this.#reported = new Set(this.#open);
+    if (isReleased) this.#onReleased();
   }
 
   /** Releases all locks. No worker may run, and no operation of one may be under way. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#open.clear();
+    this.#opening = new Set();
     await this.#locks[Symbol.asyncDispose]();
-    this.#onReleased();
+    this.#reportReleased();
   }
 
   #serve(serving: WorkerServing, { backingLinks, unavailable }: WorkerBackings): void {
-    const { unavailable: notFound, arriving } = serving;
+    const { unavailable: notFound } = serving;
     const config = shareServed(serving);
     this.#served = serving.config;
     this.#config = config;
     this.#backingLinks = backingLinks;
     this.#unavailable = unavailable;
     this.#faults = new Map([...unavailable].filter(([path]) => !notFound.has(path)));
-    for (const path of pathsOf(config)) if (!arriving.has(path)) this.#open.add(path);
+    for (const path of openedBy(serving)) this.#open.add(path);
+    this.#opening = new Set();
   }
 
   #isServed(path: string): boolean {
@@ -184,11 +198,21 @@ function followHoles(serving: WorkerServing, unavailable: Reasons): readonly str
   return holes?.paths ?? [];
 }
 
-/** Moves the state of the backings to the worker's folder. The locks of the backings keep other servers away. */
+/**
+ * Moves the state of the logical units to the worker's folder, also of those whose files are missing: the worker reads
+ * their reservations at once. No other worker of this server has them, and the lock of the folder keeps others away.
+ */
 async function moveState(serving: WorkerServing): Promise<void> {
   const { config: { storage }, identities, lease: { place } } = serving;
-  const naas = backingsOf(serving).flatMap(({ path }) => identities.get(path)?.naa ?? []);
+  const naas = [...openedBy(serving)].flatMap((path) => identities.get(path)?.naa ?? []);
   await moveUnitState(storage, place, naas);
+}
+
+/** Returns the paths that a worker opens. A logical unit that is missing and has no identity is not there for it. */
+function openedBy(serving: WorkerServing): ReadonlySet<string> {
+  const { arriving, identities, unavailable } = serving;
+  const paths = pathsOf(shareServed(serving)).filter((path) => !arriving.has(path));
+  return new Set(paths.filter((path) => identities.has(path) || !unavailable.has(path)));
 }
 
 function pathsOf({ targets }: Config): string[] {

@@ -10,28 +10,33 @@ export class ServedPort {
   /** The number of its worker among those that run, from 0. */
   readonly slot: number;
   readonly supervisor: PortSupervisor;
-  /** Resolves when the worker is ready for the first time; rejects when there will be none. */
+  /** Resolves when the worker is ready for the first time, or hangs; rejects when there will be none. */
   readonly ready: Promise<void>;
   /** Resolves when the port is not served any longer, with the reason unless it was stopped. */
   readonly ended: Promise<string | undefined>;
   /** True while a change that adds the port waits for it, and reports its failure. */
-  isTrial = false;
+  isTrial: boolean;
   readonly #stop = new AbortController();
   #isReady = false;
   #cancelRetirement: () => void = () => {};
 
   /** Starts the worker. */
-  constructor(options: PortSupervisorOptions) {
+  constructor(options: Omit<PortSupervisorOptions, "onSilent">, isTrial = false) {
     const ready = Promise.withResolvers<void>();
     const onReady = (): void => {
       this.#isReady = true;
       ready.resolve();
       options.onReady();
     };
+    // The server and a change do not wait for a disk that hangs.
+    const onSilent = (): void => {
+      if (!this.#isReady) onReady();
+    };
+    this.isTrial = isTrial;
     this.port = options.serving.port;
     this.slot = options.totals.slot;
     this.ready = ready.promise;
-    this.supervisor = new PortSupervisor({ ...options, onReady });
+    this.supervisor = new PortSupervisor({ ...options, onReady, onSilent });
     this.ended = this.supervisor.run(this.#stop.signal).then((failure) => {
       this.#cancelRetirement();
       ready.reject(new Error(failure ?? "the server is about to end"));
@@ -41,7 +46,7 @@ export class ServedPort {
     this.ready.catch(() => {});
   }
 
-  /** True once a worker has been ready. */
+  /** True once a worker has been ready, or hangs. */
   get isReady(): boolean {
     return this.#isReady;
   }
@@ -58,16 +63,39 @@ export class ServedPort {
   }
 
   /**
-   * Stops the worker, which has no target left, some time after the last of its sessions has ended. Until then it
+   * Checks that the worker has opened everything that can be served.
+   *
+   * @throws {Error} (rejects) when it has not; the message is for the user
+   */
+  async assertServesAll(): Promise<void> {
+    if (!this.supervisor.isResponsive) return;
+    const { unavailable, arriving } = this.supervisor.serving;
+    const { problems } = await this.supervisor.ask({ kind: "snapshot" });
+    const unexpected = problems.find(({ path }) => !unavailable.has(path) && !arriving.has(path));
+    if (unexpected !== undefined) throw new Error(unexpected.reason);
+  }
+
+  /**
+   * Calls `onIdle` some time after the last session of the worker, which has no target left, has ended. Until then it
    * redirects the initiators that look for its former targets.
    */
-  retire(clock: Clock): void {
+  retire(clock: Clock, onIdle: () => void): void {
     this.#cancelRetirement();
     let idleMs = 0;
     this.#cancelRetirement = repeat(clock, SupervisorLimits.retirementCheckMs, async () => {
-      idleMs = await this.supervisor.hasSessions() ? 0 : idleMs + SupervisorLimits.retirementCheckMs;
-      if (idleMs >= SupervisorLimits.retirementMs) this.stop();
+      idleMs = await this.#hasSessions() ? 0 : idleMs + SupervisorLimits.retirementCheckMs;
+      if (idleMs >= SupervisorLimits.retirementMs) onIdle();
     });
+  }
+
+  /** Returns whether an initiator has a session with a target; also true when that is unknown. */
+  async #hasSessions(): Promise<boolean> {
+    try {
+      const { sessions } = await this.supervisor.ask({ kind: "snapshot" });
+      return sessions.some(({ targetName }) => targetName !== null);
+    } catch {
+      return true;
+    }
   }
 
   /** Cancels `retire`, because the port has targets again. */

@@ -7,7 +7,7 @@ import type { Config } from "../config/config.ts";
 import { portsOf, shareOf } from "../config/port_share.ts";
 import type { ReportedChange } from "../control/reported_change.ts";
 import type { WorkerStatus } from "../control/server_status.ts";
-import { ServerTotals } from "../iscsi/node/server_totals.ts";
+import { freeSlot, ServerTotals } from "../iscsi/node/server_totals.ts";
 import { SpaceGauge } from "./measure_space.ts";
 import { mergeChanges } from "./merge_changes.ts";
 import { PortRequests } from "./port_requests.ts";
@@ -18,8 +18,11 @@ import type { Serving, WorkerLease, WorkerServing } from "./serving.ts";
 import { SupervisorLimits } from "./supervisor_limits.ts";
 
 /** The collaborators of a supervisor. */
-export interface SupervisorOptions
-  extends Omit<PortSupervisorOptions, "serving" | "gauge" | "totals" | "onReleased" | "onFailedLogin"> {
+export interface SupervisorOptions extends
+  Omit<
+    PortSupervisorOptions,
+    "serving" | "gauge" | "totals" | "onSilent" | "onReleased" | "onFailedLogin"
+  > {
   readonly serving: Serving;
 }
 
@@ -34,6 +37,8 @@ export class Supervisor {
   readonly #ports = new Map<number, ServedPort>();
   /** Ports whose workers are not started again, with the reasons. */
   readonly #failed = new Map<number, string>();
+  /** Ports whose workers may still change files; only the kernel can release what they have locked. */
+  readonly #lost = new Set<ServedPort>();
   /** Changes of what is served, one at a time. */
   readonly #changes = new SerialQueue();
   readonly #ended = Promise.withResolvers<void>();
@@ -41,8 +46,6 @@ export class Supervisor {
   #formerStarts = 0;
   #hasBeenReady = false;
   #isStopping = false;
-  /** True if a worker may still change files; only the kernel can release what it has locked. */
-  #isUnsettled = false;
   #failure: string | undefined;
 
   constructor(options: SupervisorOptions) {
@@ -66,7 +69,7 @@ export class Supervisor {
     else this.#beginAll();
     await this.#ended.promise;
     stop.removeEventListener("abort", onStop);
-    if (!this.#isUnsettled) await this.#changes.run(() => this.#serving.lease.end());
+    if (this.#lost.size === 0) await this.#changes.run(() => this.#serving.lease.end());
     return this.#failure;
   }
 
@@ -125,7 +128,14 @@ export class Supervisor {
    * @throws {Error} (rejects) when it cannot; then nothing has changed, and the message is for the user
    */
   reconfigure(next: Serving): Promise<readonly ReportedChange[]> {
-    return this.#changes.run(() => this.#reconfigure(next));
+    return this.#changes.run(async () => {
+      try {
+        return await this.#reconfigure(next);
+      } finally {
+        // What was closed during the change was compared with the conf before.
+        this.#admitArrivals();
+      }
+    });
   }
 
   /**
@@ -148,30 +158,25 @@ export class Supervisor {
   /**
    * Starts to serve a port.
    *
-   * @throws {ProvisionError} when the state folder cannot be written
+   * @throws {Error} when the state folder cannot be written, or the server is about to end
    */
-  #begin(port: number, serving: Serving): ServedPort {
+  #begin(port: number, serving: Serving, isTrial = false): ServedPort {
+    if (this.#isStopping) throw new Error("the server is about to end");
     const { lease } = serving;
+    const slot = freeSlot([...this.#ports.values()].map(({ slot }) => slot));
     const served: ServedPort = new ServedPort({
       ...this.#options,
       serving: this.#servingOf(port, serving, lease.forPort(port)),
       gauge: this.gauge,
-      totals: { memory: this.#totals, slot: this.#freeSlot() },
+      totals: { memory: this.#totals, slot },
       onReady: () => this.#onReady(),
       onReleased: () => this.#admitArrivals(),
       onFailedLogin: (peerAddress) => this.#shareFailedLogin(port, peerAddress),
-    });
+    }, isTrial);
     this.#ports.set(port, served);
     this.#failed.delete(port);
     served.ended.then((failure) => this.#onEnded(served, failure));
     return served;
-  }
-
-  #freeSlot(): number {
-    const used = new Set([...this.#ports.values()].map(({ slot }) => slot));
-    let slot = 0;
-    while (used.has(slot)) slot++;
-    return slot;
   }
 
   /** Returns what the worker of a port serves. Files that another worker still has open arrive later. */
@@ -180,7 +185,7 @@ export class Supervisor {
   }
 
   #arrivingAt(port: number, config: Config): ReadonlySet<string> {
-    const others = [...this.#ports.values()].filter((other) => other.port !== port);
+    const others = [...this.#ports.values(), ...this.#lost].filter((other) => other.port !== port);
     const paths = shareOf(config, port).targets.flatMap(({ logicalUnits }) =>
       logicalUnits.map(({ path }) => path)
     );
@@ -190,21 +195,24 @@ export class Supervisor {
   /** Serves the files that have arrived at their ports. */
   #admitArrivals(): void {
     for (const served of this.#ports.values()) {
-      const { supervisor, port } = served;
-      if (supervisor.serving.arriving.size === 0 || !supervisor.hasWorker) continue;
-      const isSame = supervisor.serving.arriving.size === this.#arrivingAt(port, this.#serving.config).size;
-      if (!isSame) this.#changes.run(() => this.#admit(served));
+      if (this.#hasArrivals(served)) this.#changes.run(() => this.#admit(served));
     }
   }
 
+  #hasArrivals({ port, supervisor: { wanted } }: ServedPort): boolean {
+    return wanted.arriving.size !== this.#arrivingAt(port, wanted.config).size;
+  }
+
   async #admit(served: ServedPort): Promise<void> {
-    const { supervisor: { serving } } = served;
-    const arriving = this.#arrivingAt(served.port, serving.config);
-    if (this.#isStopping || arriving.size === serving.arriving.size) return;
+    const { port, supervisor } = served;
+    if (this.#isStopping || this.#ports.get(port) !== served || !this.#hasArrivals(served)) return;
+    const { wanted } = supervisor;
     try {
-      await served.supervisor.reconfigure({ ...serving, arriving });
+      await supervisor.follow({ ...wanted, arriving: this.#arrivingAt(port, wanted.config) });
     } catch (error) {
-      this.#options.log.warning(`Cannot serve what has moved to port ${served.port}: ${errorMessage(error)}`);
+      const message = `Cannot serve what has moved to port ${port}: ${errorMessage(error)}; ${AGAIN}`;
+      this.#options.log.warning(message);
+      this.#options.clock.after(SupervisorLimits.retryMs, () => this.#admitArrivals());
     }
   }
 
@@ -219,7 +227,7 @@ export class Supervisor {
     const before = this.#serving;
     const wanted = portsOf(next.config);
     const present = [...this.#ports.values()];
-    const added = wanted.filter((port) => !this.#ports.has(port));
+    const added = this.#missingOf(next.config);
     const followed: ServedPort[] = [];
     const answers: (readonly ReportedChange[])[] = [];
     try {
@@ -235,17 +243,27 @@ export class Supervisor {
     this.#serving = next;
     for (const served of present) {
       if (wanted.includes(served.port)) served.stay();
-      else served.retire(this.#options.clock);
+      else served.retire(this.#options.clock, () => this.#changes.run(() => this.#close(served)));
     }
+    this.#retryFailed();
     return mergeChanges(before.config, next.config, answers);
+  }
+
+  /** Returns the ports of a conf that are to be added. Those that have failed are tried again without a change. */
+  #missingOf(config: Config): number[] {
+    return portsOf(config).filter((port) => !this.#ports.has(port) && !this.#failed.has(port));
+  }
+
+  /** Ends a port that has no target left, unless it has some again. */
+  async #close(served: ServedPort): Promise<void> {
+    if (!portsOf(this.#serving.config).includes(served.port)) await served.end();
   }
 
   /** Starts to serve further ports. Rejects when one of them cannot be served. */
   async #add(ports: readonly number[], next: Serving): Promise<void> {
-    const added = ports.map((port) => this.#begin(port, next));
-    for (const served of added) served.isTrial = true;
+    const added = ports.map((port) => this.#begin(port, next, true));
     await Promise.all(added.map(({ ready }) => ready));
-    for (const { supervisor } of added) await supervisor.assertServesAll();
+    for (const served of added) await served.assertServesAll();
     for (const served of added) served.isTrial = false;
   }
 
@@ -271,10 +289,11 @@ export class Supervisor {
 
   async #replace(next: Serving): Promise<void> {
     const before = this.#serving;
+    this.#assertReplaceable();
     const wanted = portsOf(next.config);
     const leaving = [...this.#ports.values()].filter(({ port }) => !wanted.includes(port));
     const staying = [...this.#ports.values()].filter(({ port }) => wanted.includes(port));
-    const added = wanted.filter((port) => !this.#ports.has(port));
+    const added = this.#missingOf(next.config);
     const replaced = await Promise.allSettled(staying.map((served) => this.#replaceWorker(served, next)));
     try {
       for (const result of replaced) if (result.status === "rejected") throw result.reason;
@@ -287,7 +306,15 @@ export class Supervisor {
     }
     await Promise.all(leaving.map((served) => served.end()));
     this.#serving = next;
-    if (before.lease !== next.lease) await before.lease.end();
+    if (before.lease !== next.lease && this.#lost.size === 0) await before.lease.end();
+    this.#retryFailed();
+  }
+
+  /** Checks that no worker hangs, because all have to end. */
+  #assertReplaceable(): void {
+    const unable = this.workers.find(({ state }) => state === "hanging" || state === "restarting");
+    if (unable === undefined) return;
+    throw new Error(`the target worker at port ${unable.port} cannot end: ${unable.reason}; try again`);
   }
 
   async #replaceWorker({ port, supervisor }: ServedPort, next: Serving): Promise<void> {
@@ -315,7 +342,7 @@ export class Supervisor {
     const { port, supervisor } = served;
     this.#ports.delete(port);
     this.#formerStarts += supervisor.workerStarts;
-    this.#isUnsettled ||= supervisor.isUnsettled;
+    if (supervisor.isUnsettled) this.#lost.add(served);
     if (failure !== undefined) this.#onFailure(served, failure);
     if (this.#ports.size === 0 && (this.#isStopping || this.#failure !== undefined)) this.#ended.resolve();
     this.#admitArrivals();
@@ -323,25 +350,34 @@ export class Supervisor {
 
   /** Keeps the other ports served, once the server has been ready. The last port ends the server. */
   #onFailure({ port, isTrial, supervisor }: ServedPort, failure: string): void {
-    if (isTrial && this.#ports.size > 0) return;
+    if (isTrial && this.#ports.size > 0 && !supervisor.isUnsettled) return;
     if (this.#isStopping || !this.#hasBeenReady || this.#ports.size === 0) return this.#fail(failure);
+    const isWanted = portsOf(this.#serving.config).includes(port);
+    if (!supervisor.isUnsettled) return isWanted ? this.#tryLater(port, failure) : undefined;
     this.#failed.set(port, failure);
-    const next = supervisor.isUnsettled
-      ? "its disks are released when the server is restarted"
-      : "trying again every minute";
-    this.#options.log.error(`Port ${port} is not served: ${failure}; ${next}`, { event: "workerEnded" });
-    if (!supervisor.isUnsettled) this.#options.clock.after(SupervisorLimits.retryMs, () => this.#retry(port));
+    const message =
+      `Port ${port} is not served: ${failure}; its disks are released when the server is restarted`;
+    this.#options.log.error(message, { event: "workerEnded" });
   }
 
-  #retry(port: number): void {
-    const isWanted = !this.#isStopping && this.#failed.has(port) &&
-      portsOf(this.#serving.config).includes(port);
-    if (!isWanted) return void this.#failed.delete(port);
-    try {
-      this.#begin(port, this.#serving);
-    } catch (error) {
-      this.#failed.set(port, errorMessage(error));
-      this.#options.clock.after(SupervisorLimits.retryMs, () => this.#retry(port));
+  #tryLater(port: number, failure: string): void {
+    this.#failed.set(port, failure);
+    this.#options.log.error(`Port ${port} is not served: ${failure}; ${AGAIN}`, { event: "workerEnded" });
+    const retry = (): Promise<void> => this.#changes.run(() => Promise.resolve(this.#retryFailed()));
+    this.#options.clock.after(SupervisorLimits.retryMs, retry);
+  }
+
+  /** Starts to serve the ports of the conf that have failed, except those that the former worker may still change. */
+  #retryFailed(): void {
+    const lost = new Set([...this.#lost].map(({ port }) => port));
+    for (const port of this.#failed.keys()) if (!lost.has(port)) this.#failed.delete(port);
+    if (this.#isStopping) return;
+    for (const port of this.#missingOf(this.#serving.config)) {
+      try {
+        this.#begin(port, this.#serving);
+      } catch (error) {
+        this.#tryLater(port, errorMessage(error));
+      }
     }
   }
 
@@ -356,3 +392,6 @@ export class Supervisor {
     if (this.#ports.size === 0) this.#ended.resolve();
   }
 }
+
+/** The end of a message about something that is tried again after `SupervisorLimits.retryMs`. */
+const AGAIN = "trying again every minute";

@@ -17,6 +17,8 @@ export class WorkerPulse {
   /** The time of the ping that has no answer. */
   #askedMs: number | undefined;
   #isSilent = false;
+  #isReady = false;
+  #silence = Promise.withResolvers<undefined>();
   #limitMs: number = SupervisorLimits.startSilenceMs;
 
   /** @param ping resolves when the worker answers, and rejects when it ends */
@@ -26,9 +28,19 @@ export class WorkerPulse {
     this.#observers = observers;
   }
 
+  /** True once the worker is ready. */
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
   /** True if the worker has not answered for some time. */
   get isSilent(): boolean {
     return this.#isSilent;
+  }
+
+  /** Resolves when the worker has not answered for some time. */
+  untilSilent(): Promise<undefined> {
+    return this.#silence.promise;
   }
 
   /** Milliseconds since the worker stopped to answer; undefined while it answers. */
@@ -38,9 +50,10 @@ export class WorkerPulse {
 
   /** Records that the worker is ready. While it loads its program, and opens files, it may take longer to answer. */
   noteReady(): void {
+    this.#isReady = true;
     this.#limitMs = SupervisorLimits.silenceMs;
-    // The time until now does not count.
-    this.#askedMs = undefined;
+    // The time until now does not count. After a silence, the answer to the last ping is about to arrive.
+    if (!this.#isSilent) this.#askedMs = undefined;
   }
 
   /** Pings the worker, or checks how long the last ping has had no answer. The caller repeats it. */
@@ -52,6 +65,7 @@ export class WorkerPulse {
       this.#ping().then(() => this.#onAnswer(), () => this.#onAnswer());
     } else if (!this.#isSilent && nowMs - this.#askedMs >= this.#limitMs) {
       this.#isSilent = true;
+      this.#silence.resolve(undefined);
       this.#observers.onSilent();
     }
   }
@@ -59,7 +73,9 @@ export class WorkerPulse {
   #onAnswer(): void {
     const silentMs = this.silentMs;
     this.#askedMs = undefined;
+    if (silentMs === undefined) return;
     this.#isSilent = false;
-    if (silentMs !== undefined) this.#observers.onAnswer(silentMs);
+    this.#silence = Promise.withResolvers();
+    this.#observers.onAnswer(silentMs);
   }
 }

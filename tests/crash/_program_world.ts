@@ -11,13 +11,17 @@ import type { World } from "./_world.ts";
 export class ProgramWorld implements World {
   readonly storage: string;
   readonly confPath: string;
-  readonly #port = freePort();
+  readonly #port: number;
   readonly #take: (note: Note) => void;
   readonly #initiators: Initiator[] = [];
   #server: ServerProcess | undefined;
 
-  /** @param note called with each new note */
-  constructor(storage: string, confPath: string, note: (note: Note) => void) {
+  /**
+   * @param note called with each new note
+   * @param port the port of targets without one of their own
+   */
+  constructor(storage: string, confPath: string, note: (note: Note) => void, port: number = freePort()) {
+    this.#port = port;
     this.storage = storage;
     this.confPath = confPath;
     this.#take = note;

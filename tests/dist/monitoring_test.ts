@@ -42,6 +42,7 @@ async function tableOfMetrics(): Promise<ReadonlyMap<string, readonly string[]>>
     const families = serverFamilies({
       node: harness.node.snapshot(),
       space: new Map([["/disk", { usedBytes: 1, availableBytes: 1 }]]),
+      workers: [{ port: 3260, isUp: true }],
       workerStarts: 1,
       versions: { version: "1", deno: "2" },
       process: { cpuSeconds: 1, residentBytes: 1, startSeconds: 1 },

@@ -229,3 +229,16 @@ Deno.test("whenever a server is killed in the middle of changes, the next one st
   await calm.stop();
   assertEquals(calm.diary, []);
 });
+
+Deno.test("a server stays ready when it cannot listen at the port of a new target", async () => {
+  using appliance = Appliance.create(CONF);
+  await using _server = await appliance.serve();
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = taken.addr as Deno.NetAddr;
+  appliance.writeConf(`${CONF}[late]\nsize = 4MB\nport = ${port}\n`);
+  const { code, stderr } = await appliance.build();
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, `Cannot listen at 127.0.0.1:${port}`);
+  const status = await runIscsi(["status", "--wait", "1", "--conf", appliance.confPath]);
+  assertEquals([status.code, status.stderr], [0, ""]);
+});

@@ -17,12 +17,16 @@ const STAYING = [
 /** The replacement of a file, from a writer that was killed. The next writer reuses it. */
 const REPLACEMENT = /\.new$/;
 
+/** The folder of a worker, which has the same state as the state folder itself. */
+const PLACE = /^port-\d+(?:\/|$)/;
+
 /** Returns a line for each file that should not be there. */
 export function findLeftovers(storage: string): string[] {
   const paths = listFiles(`${storage}/.iscsi`, "");
   return paths
-    .filter((path) => !STAYING.some((pattern) => pattern.test(path.replace(REPLACEMENT, ""))))
-    .map((path) => `left in the state folder: ${path}`);
+    .map((path) => ({ path, name: path.replace(PLACE, "").replace(REPLACEMENT, "") }))
+    .filter(({ name }) => name !== "" && !STAYING.some((pattern) => pattern.test(name)))
+    .map(({ path }) => `left in the state folder: ${path}`);
 }
 
 function listFiles(folder: string, path: string): string[] {

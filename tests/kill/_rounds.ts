@@ -10,7 +10,7 @@ import { ProgramWorld } from "../crash/_program_world.ts";
 import { restart, restartOf } from "../crash/_restart.ts";
 import { Counter, type LunsToLookAt } from "../crash/_world.ts";
 import { Random } from "../support/seeded_random.ts";
-import { iscsiCommand } from "../support/server_process.ts";
+import { freePort, iscsiCommand } from "../support/server_process.ts";
 import { findLeftovers } from "./_leftovers.ts";
 import { keepWriting, keepWritingAtomically } from "./_load.ts";
 import { keepReserving } from "./_reservation_model.ts";
@@ -83,12 +83,14 @@ class KillRun {
   /** The notes since the last examination of the LUNs and the conf. */
   #notes: Note[];
   #others: number[] = [];
+  readonly #port = freePort();
+  readonly #otherPort = freePort();
 
   constructor(folder: string, seed: number, report: KillReport) {
     this.#folder = folder;
     this.#random = new Random(seed);
     this.#report = report;
-    this.#notes = [{ kind: "conf", lines: confOf([]) }];
+    this.#notes = [{ kind: "conf", lines: DISK }];
   }
 
   /** The storage folder. */
@@ -129,6 +131,7 @@ class KillRun {
       this.storage,
       join(this.#folder, "iscsi.conf"),
       (note) => this.#notes.push(note),
+      this.#port,
     );
   }
 
@@ -169,7 +172,9 @@ class KillRun {
   #startBuild(world: ProgramWorld): Deno.ChildProcess {
     if (this.#others.length < OTHERS_MAX) this.#others = [...this.#others, 1];
     else this.#others = this.#others.map((size) => size + (this.#random.oneIn(3) ? 1 : 0));
-    const lines = confOf(this.#others);
+    const others = confOfOthers(this.#others, this.#otherPort);
+    // The port that is first keeps its state in the state folder itself, so at the next start all of it may move.
+    const lines = this.#random.oneIn(2) ? [...others, ...DISK] : [...DISK, ...others];
     world.writeConf(lines);
     this.#notes.push({ kind: "conf", lines });
     this.#report.builds++;
@@ -213,12 +218,10 @@ class KillRun {
   }
 }
 
-/** Returns the conf with targets of these multiples of 64 KiB beside the one that is written to. */
-function confOf(others: readonly number[]): string[] {
-  const sizes = Array.from({ length: 4 }, () => LUN_BYTES).join(" ");
-  return [
-    "[disk]",
-    `size=${sizes}`,
-    ...others.flatMap((size, index) => [`[other${index}]`, `size=${size * 65536}`]),
-  ];
+/** The target that is written to. */
+const DISK = ["[disk]", `size=${Array.from({ length: 4 }, () => LUN_BYTES).join(" ")}`];
+
+/** Returns targets of these multiples of 64 KiB, at a port of their own. */
+function confOfOthers(others: readonly number[], port: number): string[] {
+  return others.flatMap((size, index) => [`[other${index}]`, `size=${size * 65536}`, `port=${port}`]);
 }

@@ -13,7 +13,8 @@ import { pattern } from "../support/content.ts";
 const FIGURES: ServerFigures = {
   node: null,
   space: new Map([["/disk", { usedBytes: 4096, availableBytes: 1_000_000 }]]),
-  workerStarts: 1,
+  workers: [{ port: 3260, isUp: true }, { port: 3261, isUp: false }],
+  workerStarts: 2,
   versions: { version: "1.2.3", deno: "2.9.6" },
   process: { cpuSeconds: 1.5, residentBytes: 1e8, startSeconds: 1_700_000_000 },
 };
@@ -81,6 +82,10 @@ Deno.test("serverFamilies() goes by Prometheus' conventions", () =>
 Deno.test("serverFamilies() says while there is no worker that there is none", () => {
   const families = parseExposition(formatExposition(serverFamilies(FIGURES)));
   assertEquals(valueOf(families, "iscsi_target_worker_up"), 0);
+  assertEquals(
+    ["3260", "3261"].map((port) => valueOf(families, "iscsi_worker_up", { port })),
+    [1, 0],
+  );
   assertEquals(valueOf(families, "iscsi_build_info", { version: "1.2.3" }), 1);
   assertEquals(families.some(({ name }) => name === "iscsi_sessions"), false);
 });

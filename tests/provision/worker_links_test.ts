@@ -229,6 +229,29 @@ Deno.test("moveUnitState() brings the state of units to their worker, and leaves
     assertEquals([filesIn(main).length, filesIn(other)], [5, []]);
   }));
 
+Deno.test("moveUnitState() keeps of two files the one that was written last", () =>
+  withScratch(async (storage) => {
+    const [main, other] = [workerPlaceOf(storage), workerPlaceOf(storage, 1)];
+    const naa = "3000000000000001";
+    for (const place of [main, other]) {
+      for (const folder of workerFoldersOf(place)) Deno.mkdirSync(folder, { recursive: true });
+    }
+    const write = (place: string, text: string, seconds: number): void => {
+      const path = reservationsFileOf(place, naa);
+      Deno.writeTextFileSync(path, text);
+      Deno.utimeSync(path, seconds, seconds);
+    };
+    for (const [from, to] of [[main, other], [other, main]] as const) {
+      for (const [fromSeconds, toSeconds, expected] of [[1, 2, "there"], [2, 1, "here"]] as const) {
+        write(from, "here", fromSeconds);
+        write(to, "there", toSeconds);
+        await moveUnitState(storage, to, [naa]);
+        assertEquals(Deno.readTextFileSync(reservationsFileOf(to, naa)), expected);
+        assertEquals([...Deno.readDirSync(workerFoldersOf(from)[1]!)], []);
+      }
+    }
+  }));
+
 /** Runs code with a `WorkerLinks` in a process that has rights to one storage folder only. */
 function runScoped(storage: string, code: string): Promise<string> {
   const script = `import { WorkerLinks } from "lib/provision/worker_links.ts";

@@ -107,6 +107,8 @@ export class TestWorkers {
   readonly started: Worker[] = [];
   readonly #programs: WorkerProgram[] = [];
   readonly #urls: readonly string[];
+  /** Called before a worker is started. */
+  onStart: () => void = () => {};
 
   /** @param urls the programs of the first workers, relative to this folder */
   constructor(urls: readonly string[] = []) {
@@ -115,10 +117,16 @@ export class TestWorkers {
 
   /** Returns the first worker of a port. */
   at(port: number): Worker {
-    return this.started[this.#programs.findIndex(({ name }) => name === `target ${port}`)]!;
+    return this.of(port)[0]!;
+  }
+
+  /** Returns the workers of a port, the present one last. */
+  of(port: number): Worker[] {
+    return this.started.filter((_, index) => this.#programs[index]!.name === `target ${port}`);
   }
 
   readonly start = (program: WorkerProgram): Worker => {
+    this.onStart();
     const other = this.#urls[this.started.length];
     this.#programs.push(program);
     const url = other === undefined ? program.url : new URL(other, import.meta.url).href;

@@ -1,96 +1,29 @@
 /** A server with a worker for each of its ports: real workers, under their real rights. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import type { Config } from "../../lib/config/config.ts";
 import { reservationsFileOf, workerPlaceOf } from "../../lib/provision/state_folder.ts";
-import type { Serving } from "../../lib/server/serving.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { pattern } from "../support/content.ts";
-import { numbered } from "../support/exchanges.ts";
 import { Initiator } from "../support/initiator.ts";
 import { read10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
 import { LoginRefused } from "../support/initiator_login.ts";
-import { scsiCommand } from "../support/initiator_request.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
 import { freePort } from "../support/server_process.ts";
 import { until, untilAsked } from "../support/until.ts";
-import { makeServed, pathOf, type Served } from "./_serving.ts";
+import { makeServed, pathOf } from "./_serving.ts";
+import { crash, logIn, servingOf, start, testThatLeavesLocks } from "./_supervised.ts";
 import {
-  crash,
-  logIn,
-  QUICK_CLOCK,
-  type Running,
-  servingOf,
-  start,
-  testThatLeavesLocks,
-  TestWorkers,
-} from "./_supervised.ts";
+  assertGood,
+  atPorts,
+  connect,
+  exists,
+  register,
+  untilReady,
+  withHangingPort,
+  withTwoPorts,
+} from "./_two_ports.ts";
 
 /** The status of a login that is redirected temporarily (RFC 7143, 11.13.5). */
 const MOVED_TEMPORARILY = 0x0101;
-
-/** Returns a conf with its targets at these ports. */
-function atPorts(config: Config, ports: readonly number[]): Config {
-  const targets = config.targets.map((target, index) => ({ ...target, port: ports[index]! }));
-  return { ...config, port: ports[0]!, targets };
-}
-
-/** A server of target `a` at one port and of target `b` at another. */
-interface TwoPorts {
-  readonly served: Served;
-  readonly serving: Serving;
-  readonly running: Running;
-  readonly workers: TestWorkers;
-  /** The port of each target. */
-  readonly ports: readonly [number, number];
-}
-
-async function withTwoPorts(
-  test: (two: TwoPorts) => Promise<void>,
-  { programs = [] as readonly string[] } = {},
-): Promise<void> {
-  await withScratch(async (folder) => {
-    const made = makeServed(folder);
-    const ports = [freePort(), freePort()] as const;
-    const served = { ...made, config: atPorts(made.config, ports) };
-    const serving = servingOf(served);
-    const workers = new TestWorkers(programs);
-    const running = start(served, { serving, clock: QUICK_CLOCK, workers });
-    try {
-      await until(() => running.readyCount() === 1, "it is ready");
-      await test({ served, serving, running, workers, ports });
-    } finally {
-      running.stop();
-      await running.ended;
-    }
-  });
-}
-
-async function connect(port: number, name: string, { config }: Served, target: number): Promise<Initiator> {
-  const initiator = await Initiator.connect(port);
-  try {
-    const initiatorName = `iqn.2000-01.test:${name}`;
-    await initiator.login({ targetName: config.targets[target]!.iscsiName, initiatorName });
-    return initiator;
-  } catch (error) {
-    await initiator.close();
-    throw error;
-  }
-}
-
-async function assertGood(initiator: Initiator): Promise<void> {
-  assertEquals((await initiator.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
-}
-
-/** Waits until a logical unit is ready, and returns the sense of each command before, without repetition. */
-async function untilReady(initiator: Initiator): Promise<readonly string[]> {
-  const senses = new Set<string>();
-  await untilAsked(async () => {
-    const { status, sense } = await initiator.command({ cdb: testUnitReady() });
-    if (sense !== undefined) senses.add(`${sense.key}/${sense.code.toString(16)}`);
-    return status === ScsiStatus.good;
-  }, "it is ready");
-  return [...senses];
-}
 
 Deno.test("each port lists all targets with their ports, and redirects to them", () =>
   withTwoPorts(async ({ served, running, ports }) => {
@@ -151,52 +84,8 @@ Deno.test("a worker that crashes disturbs no session of another port", () =>
     assertEquals((await running.supervisor.requests.snapshot()).sessions.length, 2);
   }));
 
-/** Sends a write to the first blocks, and does not wait for the answer. */
-async function sendWrite(initiator: Initiator, bytes: number): Promise<void> {
-  await initiator.send(scsiCommand({
-    ...numbered(initiator),
-    isFinal: true,
-    reads: false,
-    writes: true,
-    lun: 0,
-    expectedLength: bytes,
-    cdb: write10(0, bytes / 512),
-    data: pattern(bytes),
-  }));
-}
-
-function exists(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
-}
-
-/** Runs a test while the worker of target `a` hangs in a write on its event loop. */
-async function withHangingPort(test: (two: TwoPorts, release: () => void) => Promise<void>): Promise<void> {
-  await withTwoPorts(async (two) => {
-    const { served, ports } = two;
-    // All workers have the program, and only this one a gate that is closed.
-    const gate = `${workerPlaceOf(served.config.storage)}/journals/gate`;
-    const initiator = await logIn(served, ports[0]);
-    const release = (): void => {
-      if (exists(gate)) Deno.removeSync(gate);
-    };
-    Deno.writeTextFileSync(gate, "");
-    try {
-      await sendWrite(initiator, 4096);
-      await until(() => exists(`${gate}.reached`), "the write hangs");
-      await test(two, release);
-    } finally {
-      release();
-      await initiator.close();
-    }
-  }, { programs: Array<string>(2).fill("./_slow_worker.ts?at=once") });
-}
-
 Deno.test("a worker that hangs is reported with its disk, and everything else goes on", () =>
-  withHangingPort(async ({ served, serving, running, ports }, release) => {
+  withHangingPort(async ({ served, serving, running, ports }, { release }) => {
     const { supervisor } = running;
     await using calm = await logIn(served, ports[1], { target: 1 });
     await until(() => supervisor.workers[0]!.state === "hanging", "it is noticed");
@@ -274,20 +163,16 @@ Deno.test("a target that moves to another port takes its state, and its initiato
       (await supervisor.requests.reservations()).map(({ registrations }) => registrations.length),
       [1],
     );
+    // What an initiator did before the move counts, once.
+    await using again = await logIn(served, ports[0], { target: 1 });
+    const { initiators } = await supervisor.requests.snapshot();
+    assertEquals(initiators.map(({ sessions }) => sessions).toSorted(), [1, 1]);
+    await again.logout();
     // The port that has no target left redirects for some time.
     const refusal = await assertRejects(() => connect(ports[1], "late", served, 1), LoginRefused);
     assertEquals(refusal.status, MOVED_TEMPORARILY);
     await early.logout();
   }));
-
-/** Registers a key that persists (SPC-4, 6.16: REGISTER with APTPL). */
-async function register(initiator: Initiator): Promise<void> {
-  const list = new Uint8Array(24);
-  list[15] = 7;
-  list[20] = 1;
-  const cdb = Uint8Array.of(0x5f, 0, 0, 0, 0, 0, 0, 0, 24, 0);
-  assertEquals((await initiator.command({ cdb, write: list })).status, ScsiStatus.good);
-}
 
 Deno.test("a reload adds a port with a worker of its own, and no other is disturbed", () =>
   withScratch(async (folder) => {
@@ -328,7 +213,11 @@ Deno.test("the limits of sessions and connections hold over all ports, and handl
       await connect(ports[1], "2", served, 1),
       await connect(ports[0], "3", served, 0),
     ];
-    for (const target of [0, 1]) {
+    // A session that is reinstated counts as well.
+    const former = initiators[0]!;
+    initiators[0] = await connect(ports[0], "1", served, 0);
+    await former.close();
+    for (const target of [1, 0]) {
       const refusal = await assertRejects(() => connect(ports[target]!, "4", served, target), LoginRefused);
       assertEquals(refusal.status, 0x0302, "out of resources");
     }

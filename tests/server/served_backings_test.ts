@@ -1,11 +1,12 @@
 /** Locks and links that the supervisor keeps for its worker, through changes of the served backings. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ProvisionError } from "../../lib/provision/provision_error.ts";
+import { reservationsFileOf } from "../../lib/provision/state_folder.ts";
 import { ServedBackings, type WorkerBackings } from "../../lib/server/served_backings.ts";
 import type { WorkerServing } from "../../lib/server/serving.ts";
 import { configOf } from "../provision/conf.ts";
 import { withScratch } from "../provision/scratch.ts";
-import { makeServed } from "./_serving.ts";
+import { makeServed, pathOf } from "./_serving.ts";
 import { servingOf } from "./_supervised.ts";
 
 /** Backings `a` to `d`, of which a conf names some. */
@@ -221,3 +222,46 @@ testOnBed("ServedBackings says of all that is missing which it is", async (bed) 
   assertEquals([...unavailable.keys()], [bed.path("b"), bed.path("c")]);
   for (const name of ["b", "c"]) Deno.writeTextFileSync(bed.path(name), name);
 });
+
+Deno.test("ServedBackings brings the reservations of a missing file to its worker, too", () =>
+  withScratch(async (storage) => {
+    const served = makeServed(storage);
+    const { lease, ...serving } = servingOf(served);
+    const [main, other] = [lease.forPort(3260), lease.forPort(3261)];
+    const config = {
+      ...served.config,
+      targets: served.config.targets.map((target) => ({ ...target, port: 3261 })),
+    };
+    const [path, unknown] = [pathOf(served, "a"), pathOf(served, "b")];
+    const { naa } = serving.identities.get(path)!;
+    Deno.writeTextFileSync(reservationsFileOf(main.place, naa), "reserved");
+    const unavailable = new Map([path, unknown].map((path) => [path, "missing"]));
+    const identities = new Map([...serving.identities].filter(([known]) => known !== unknown));
+    await using backings = new ServedBackings(() => {});
+    await backings.renew({
+      ...serving,
+      config,
+      identities,
+      unavailable,
+      port: 3261,
+      arriving: new Set(),
+      lease: other,
+    });
+    assertEquals(Deno.readTextFileSync(reservationsFileOf(other.place, naa)), "reserved");
+    // The worker has no logical unit without an identity, and would never report that it has closed it.
+    assertEquals([backings.has(path), backings.has(unknown)], [true, false]);
+  }));
+
+Deno.test("ServedBackings counts files as open from the moment that the worker may open them", () =>
+  withScratch(async (storage) => {
+    await using bed = new Bed(storage);
+    const started = bed.backings.renew(bed.serving("a"));
+    assertEquals(bed.backings.has(bed.path("a")), true);
+    await started;
+    const extended = bed.backings.extend(bed.serving("b"));
+    assertEquals(["a", "b"].map((name) => bed.backings.has(bed.path(name))), [true, true]);
+    await bed.backings.settle(bed.serving("a"), await started);
+    await extended;
+    await bed.backings.settle(bed.serving("a"), await started);
+    assertEquals(["a", "b"].map((name) => bed.backings.has(bed.path(name))), [true, false]);
+  }));

@@ -1,6 +1,20 @@
 /** The most workers of one server at the same time. */
 export const WORKERS_MAX = 64;
 
+/**
+ * Returns the first number that no worker has.
+ *
+ * @throws {Error} when there are too many workers; the message is for the user
+ */
+export function freeSlot(used: readonly number[]): number {
+  let slot = 0;
+  while (used.includes(slot)) slot++;
+  if (slot < WORKERS_MAX) return slot;
+  throw new Error(
+    `${WORKERS_MAX} ports are served, among them some that were removed from the conf; try again in a minute`,
+  );
+}
+
 /** Handles are 16 bits (RFC 7143, 11.12.6); 0 asks for a new session. */
 const TSIH_MAX = 0xffff;
 

@@ -57,7 +57,7 @@ export class SessionRegister {
     return this.#lastTsih = this.#totals.takeTsih(this.#lastTsih);
   }
 
-  /** Counts the sessions and connections again, for the limits of the server, because one has ended. */
+  /** Counts the sessions and connections again, for the limits of the server, because one began or ended. */
   recount(): void {
     this.#totals.own = countsOf(this.#withTargets());
   }

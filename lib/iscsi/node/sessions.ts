@@ -230,7 +230,7 @@ export class Sessions implements SessionEstablishment, SessionOwner {
     });
   }
 
-  connectionLeft(): void {
+  connectionsChanged(): void {
     this.#register.recount();
   }
 

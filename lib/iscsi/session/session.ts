@@ -51,8 +51,8 @@ export interface SessionConnection extends TaskOwner, CommandReceiver {
 export interface SessionOwner {
   /** Returns every session with a target. */
   sessionsWith(target: Target): Iterable<Session>;
-  /** Called when a connection has left a session. */
-  connectionLeft(): void;
+  /** Called when a connection has joined or left a session. */
+  connectionsChanged(): void;
   /** Called once, when the tasks and the nexus of the session have ended. */
   sessionEnded(session: Session): void;
 }
@@ -157,6 +157,7 @@ export class Session {
   join(connection: SessionConnection): void {
     const predecessor = this.#connections.get(connection.cid);
     this.#connections.set(connection.cid, connection);
+    this.#owner.connectionsChanged();
     predecessor?.close();
   }
 
@@ -164,7 +165,7 @@ export class Session {
   leave(connection: SessionConnection): void {
     if (this.#belongs(connection)) {
       this.#connections.delete(connection.cid);
-      this.#owner.connectionLeft();
+      this.#owner.connectionsChanged();
     }
     connection.endRequests();
     this.window.forget(connection);

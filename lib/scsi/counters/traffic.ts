@@ -126,3 +126,28 @@ export function totalTraffic(traffics: Iterable<Traffic>): Traffic {
   for (const traffic of traffics) total.add(traffic);
   return total;
 }
+
+/** Returns the sum of counters that were read in different places, at least one. */
+export function totalFigures(figures: readonly TrafficFigures[]): TrafficFigures {
+  return figures.reduce((a, b) => ({
+    reads: addTransfers(a.reads, b.reads),
+    writes: addTransfers(a.writes, b.writes),
+    otherCommands: a.otherCommands + b.otherCommands,
+    unmappedBytes: a.unmappedBytes + b.unmappedBytes,
+    failures: Object.fromEntries(COMMAND_FAILURES.flatMap((failure) => {
+      const count = (a.failures[failure] ?? 0) + (b.failures[failure] ?? 0);
+      return count === 0 ? [] : [[failure, count]];
+    })),
+  }));
+}
+
+function addTransfers(a: TransferFigures, b: TransferFigures): TransferFigures {
+  return {
+    commands: a.commands + b.commands,
+    bytes: a.bytes + b.bytes,
+    latencies: {
+      counts: a.latencies.counts.map((count, index) => count + b.latencies.counts[index]!),
+      totalMs: a.latencies.totalMs + b.latencies.totalMs,
+    },
+  };
+}

@@ -22,7 +22,7 @@ export interface TrimOptions {
   readonly extents?: readonly ByteRange[] | undefined;
   /** Waits as long as the rate requires after this many bytes were read, at most until the signal is aborted. */
   readonly pace: (bytes: number, signal: AbortSignal) => Promise<void>;
-  /** Performs the release of some ranges, which are held, and may wait afterwards, at most until the signal is aborted. */
+  /** Performs the release of held ranges, and may wait afterwards, at most until the signal is aborted. */
   readonly release?: (work: () => Promise<void>, signal: AbortSignal) => Promise<void>;
   /** Sets a timer; returns a function that cancels it. */
   readonly after: (delayMs: number, callback: () => void) => () => void;

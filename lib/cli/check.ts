@@ -81,7 +81,12 @@ function targetToJson(target: TargetConfig): Record<string, unknown> {
     chap: chapToJson(target.chap),
     redirect: target.redirect ?? null,
     disk: diskToJson(target.disk),
-    logicalUnits: target.logicalUnits.map(({ number, path, sizeBytes }) => ({ number, path, sizeBytes })),
+    logicalUnits: target.logicalUnits.map(({ number, path, sizeBytes, naa = null }) => ({
+      number,
+      path,
+      sizeBytes,
+      naa,
+    })),
   };
 }
 
@@ -125,8 +130,11 @@ function describeTarget(target: TargetConfig, paths: readonly string[]): string[
     ...field("  initiators", listOr(target.initiators.map(formatInitiatorName), "all")),
     ...field("  login", [describeChap(target.chap)]),
     ...(target.redirect === undefined ? [] : field("  redirect", [formatRedirection(target.redirect)])),
-    ...target.logicalUnits.flatMap(({ number, path }, index) =>
-      field(`  LUN ${number}`, [`${sizes[index]!.padStart(width)}  ${path}`])
+    ...target.logicalUnits.flatMap(({ number, path, naa }, index) =>
+      field(`  LUN ${number}`, [
+        `${sizes[index]!.padStart(width)}  ${path}`,
+        ...(naa === undefined ? [] : [`${" ".repeat(width)}  NAA ${naa}`]),
+      ])
     ),
   ];
 }

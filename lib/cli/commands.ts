@@ -130,6 +130,19 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import("./copy.ts")).copy,
   },
   {
+    name: "trim",
+    summary: "give back the space of blocks that hold only zeros",
+    description: [
+      "Finds the blocks of a LUN, or of all writable LUNs, that hold only zeros, and gives their space back, also " +
+      "while initiators use them. Prints what each LUN gained. Ctrl-C ends it; what was given back stays so.",
+      "It is done by the running server, or where none runs by the command itself. --rate limits how much it reads.",
+    ],
+    arguments: { syntax: "[TARGET[/LUN]]", min: 0, max: 1, completes: "targets" },
+    options: ["conf", "storage", "rate", "json"],
+    rights: DISK_RIGHTS,
+    load: async () => (await import("./trim.ts")).trim,
+  },
+  {
     name: "forget",
     summary: "delete backing files that the conf no longer uses",
     description: [

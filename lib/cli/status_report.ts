@@ -19,6 +19,7 @@ import {
   type StorageFault,
   type StorageFaultFigures,
 } from "../scsi/medium/storage_faults.ts";
+import type { TrimFigures } from "../scsi/medium/trimmer.ts";
 import type { TrafficFigures } from "../scsi/counters/traffic.ts";
 import { ratesBetween, type TrafficRates } from "./traffic_rates.ts";
 import type { RefusalReason } from "../iscsi/events/refusal_reason.ts";
@@ -81,6 +82,8 @@ export interface LogicalUnitReport {
   readonly storageFailures: StorageFailuresReport | null;
   /** The reason why it is not served; null when it is, or when no server runs. */
   readonly problem: string | null;
+  /** The progress of a trim; null when none runs. */
+  readonly trim: TrimFigures | null;
 }
 
 /** The failures of a LUN's storage since it was opened. */
@@ -205,10 +208,10 @@ export function reportDisk(
       iscsiName,
       comment,
       paths: null,
-      logicalUnits: logicalUnits.map(({ number, path, sizeBytes }) => ({
+      logicalUnits: logicalUnits.map(({ number, path, sizeBytes, naa = null }) => ({
         lun: number,
         path,
-        naa: null,
+        naa,
         serialNumber: serialNumberOf(disk, number) ?? null,
         readOnly,
         promisedBytes: sizeBytes,
@@ -216,6 +219,7 @@ export function reportDisk(
         traffic: null,
         storageFailures: null,
         problem: null,
+        trim: null,
       })),
     })),
     fileSystems: space.fileSystems,
@@ -226,7 +230,7 @@ export function reportDisk(
 }
 
 function reportUnit(
-  { lun, path, identity, promisedBytes, writeProtected, faults }: LogicalUnitSnapshot,
+  { lun, path, identity, promisedBytes, writeProtected, faults, trim }: LogicalUnitSnapshot,
   space: SpaceReport,
   state: Pick<LogicalUnitReport, "traffic" | "problem">,
 ): LogicalUnitReport {
@@ -241,6 +245,7 @@ function reportUnit(
     ...spaceOf(path, space),
     ...state,
     storageFailures: reportFaults(faults),
+    trim,
   };
 }
 
@@ -260,6 +265,7 @@ function reportUnlisted(
     traffic: null,
     storageFailures: null,
     problem: reason,
+    trim: null,
   };
 }
 

@@ -163,6 +163,7 @@ function showTargets(targets: readonly TargetReport[], options: StatusTextOption
         ...logicalUnits.flatMap((unit) => [
           showUnit(unit, isWide, columns, showLastMinute(name, unit, options)),
           ...showTrouble(unit, options),
+          ...showTrim(unit, options),
         ]),
       ];
     }),
@@ -208,6 +209,13 @@ function showTrouble(
 function warn(text: string, columns: number, style: Style): string[] {
   const room = columns - INDENT.length;
   return wrapWords(printable(text), room).map((line) => INDENT + style.warning(shorten(line, room)));
+}
+
+function showTrim({ trim }: LogicalUnitReport, { columns, style }: StatusTextOptions): string[] {
+  if (trim === null) return [];
+  const share = Math.floor(trim.examinedBytes / trim.sizeBytes * 100);
+  const text = `being trimmed: ${share} %, zeros in ${formatSize(trim.releasedBytes)}`;
+  return [INDENT + style.aside(shorten(text, columns - INDENT.length))];
 }
 
 function showSessions(

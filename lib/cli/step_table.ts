@@ -45,11 +45,17 @@ function stepRow(step: Step): string {
       return row(label, formatSize(step.sizeBytes), formatSize(step.allocatedBytes), path);
     }
     case "useDevice":
-      return row(label, formatSize(step.sizeBytes), "", step.path);
+      return row(label, formatSize(step.sizeBytes), "", pathOf(step));
     case "keepFile":
+      return row(label, formatSize(step.sizeBytes), formatSize(step.allocatedBytes), pathOf(step));
     case "keepUnusedFile":
       return row(label, formatSize(step.sizeBytes), formatSize(step.allocatedBytes), step.path);
   }
+}
+
+/** Returns the path, with a note where a file that was already there becomes a disk that initiators do not know. */
+function pathOf({ path, isNew = false }: { readonly path: string; readonly isNew?: boolean }): string {
+  return isNew ? `${path} (new identity)` : path;
 }
 
 function row(label: string, promised: string, allocated: string, path: string): string {

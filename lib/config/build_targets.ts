@@ -4,7 +4,7 @@ import type { ChapBuilder } from "./build_chap.ts";
 import { backingPath } from "./backing_path.ts";
 import type { LogicalUnitConfig, TargetConfig } from "./config.ts";
 import { type Diagnostics, quote } from "./diagnostics.ts";
-import { diskOf, reportDisk, reportSharedSerials } from "./disk.ts";
+import { diskOf, reportDisk, reportSharedIdentities } from "./disk.ts";
 import type { IniSection } from "./ini_text.ts";
 import { defaultOf, type GivenOptions, readOptions } from "./read_options.ts";
 import { TargetNames } from "./target_names.ts";
@@ -62,7 +62,7 @@ export function buildTargets(
   });
   reportSharedFiles(drafts, diagnostics);
   for (const draft of drafts) reportDisk(draft, diagnostics);
-  reportSharedSerials(drafts, diagnostics);
+  reportSharedIdentities(drafts, diagnostics);
   // All names are taken before the first alias: when a name and an alias are equal, the alias is reported.
   return drafts.map((draft) => buildTarget(draft, { globals, names })).filter((target) =>
     target !== undefined
@@ -115,8 +115,14 @@ function buildLogicalUnits(
     return [];
   }
   if (line === undefined || values.size === undefined) return [];
-  return values.size.map((sizeBytes, number) => {
-    return { number, path: number === 0 ? path : `${path}_${number}`, sizeBytes, line };
+  const { size, naa = [] } = values;
+  if (naa.length > size.length) {
+    const counts = `${naa.length} identifiers for ${size.length === 1 ? "1 LUN" : `${size.length} LUNs`}`;
+    diagnostics.error(lines.get("naa")!, `Cannot use naa: it has ${counts}; write at most one for each`);
+  }
+  return size.map((sizeBytes, number) => {
+    const unit = { number, path: number === 0 ? path : `${path}_${number}`, sizeBytes, line };
+    return naa[number] === undefined ? unit : { ...unit, naa: naa[number] };
   });
 }
 

@@ -231,6 +231,7 @@ function unitReplacing(before: LogicalUnitConfig, after: LogicalUnitConfig, stor
       ? []
       : ["file"]),
     ...(after.sizeBytes < before.sizeBytes ? ["size"] : []),
+    ...(after.naa === before.naa ? [] : ["naa"]),
   ];
 }
 

@@ -15,6 +15,12 @@ interface Draft {
   readonly logicalUnits: readonly LogicalUnitConfig[];
 }
 
+/** The marks by which initiators know a disk again, wherever it is. */
+interface Marks {
+  readonly naa: string;
+  readonly serialNumber: string;
+}
+
 /** Returns the disk that options describe, with every default filled in. */
 export function diskOf(values: GivenOptions["values"]): DiskConfig {
   const blockSizeBytes = values.blocksize ?? defaultOf("blocksize");
@@ -32,6 +38,11 @@ export function diskOf(values: GivenOptions["values"]): DiskConfig {
 /** Returns the serial number of a LUN; undefined when the conf sets none. */
 export function serialNumberOf({ serialNumber }: DiskConfig, lun: number): string | undefined {
   return serialNumber === undefined || lun === 0 ? serialNumber : `${serialNumber}_${lun}`;
+}
+
+/** Returns the identity of a LUN as initiators see it: the conf's, and the recorded one where the conf sets none. */
+export function identityOf(disk: DiskConfig, { number, naa }: LogicalUnitConfig, recorded: Marks): Marks {
+  return { naa: naa ?? recorded.naa, serialNumber: serialNumberOf(disk, number) ?? recorded.serialNumber };
 }
 
 /** Reports options of a target that contradict each other. */
@@ -64,21 +75,24 @@ export function reportDisk(
   }
 }
 
-/** Reports LUNs with the same serial number: an initiator with several paths would take them for one disk. */
-export function reportSharedSerials(drafts: readonly Draft[], diagnostics: Diagnostics): void {
+/** Reports LUNs with one serial number or NAA identifier: an initiator would take them for paths to one disk. */
+export function reportSharedIdentities(drafts: readonly Draft[], diagnostics: Diagnostics): void {
   const holders = new Map<string, string>();
   for (const { label, given: { values, lines }, logicalUnits } of drafts) {
-    for (const { number } of logicalUnits) {
+    for (const { number, naa } of logicalUnits) {
       const serial = serialNumberOf(diskOf(values), number);
-      if (serial === undefined) continue;
-      const line = lines.get("serial")!;
-      const holder = holders.get(serial);
-      if (holder === undefined) {
-        holders.set(serial, `LUN ${number} of ${label} (line ${line})`);
-        continue;
+      const marks = [["serial", "serial number", serial], ["naa", "NAA identifier", naa]] as const;
+      for (const [option, name, mark] of marks) {
+        if (mark === undefined) continue;
+        const line = lines.get(option)!;
+        const holder = holders.get(`${option} ${mark}`);
+        if (holder === undefined) {
+          holders.set(`${option} ${mark}`, `LUN ${number} of ${label} (line ${line})`);
+          continue;
+        }
+        const message = `Cannot use ${name} ${quote(mark)} for LUN ${number} of ${label}`;
+        diagnostics.error(line, `${message}: ${holder} has it already; choose another ${option}`);
       }
-      const message = `Cannot use serial number ${quote(serial)} for LUN ${number} of ${label}`;
-      diagnostics.error(line, `${message}: ${holder} has it already; choose another serial`);
     }
   }
 }

@@ -30,6 +30,9 @@ export const NOTHING = "none";
 /** The most characters of a serial number. Every designator made of one fits into 255 bytes (SPC-4, 7.8.6). */
 export const SERIAL_NUMBER_LENGTH_MAX = 64;
 
+/** An NAA identifier: a type and the digits that it has. */
+const NAA = /^(?:[235][0-9a-f]{15}|6[0-9a-f]{31})$/i;
+
 /** Words for everyone, in the lists of networks and initiators. In this conf, the absence of the list means that. */
 const EVERYONE = /^(\*|all|any|every(one|body)?)$/i;
 /** Addresses that stand for every address, in the form of `plainAddress`. */
@@ -126,6 +129,24 @@ export function printableUpTo(lengthMax: number): ReadValue<string> {
     report.error(`Cannot use ${report.option} ${quote(text)}: ${remedy}`);
     return undefined;
   };
+}
+
+/**
+ * Reads NAA identifiers (SPC-4, 7.8.6.6), one for each LUN, and folds them: 16 hexadecimal digits for the types 2h, 3h
+ * and 5h, 32 for 6h.
+ */
+export function readNaas(text: string, report: ValueReport): readonly string[] | undefined {
+  return readEach(splitList(text, report), (entry) => {
+    if (NAA.test(entry)) return entry.toLowerCase();
+    const meant = entry.replace(/^(?:naa\.|0x)/i, "").replaceAll(/[:-]/g, "");
+    // The names of udev and multipath have the type of the designator, 3, before an NAA identifier.
+    const candidate = [meant, meant.replace(/^3/, "")].find((candidate) => NAA.test(candidate));
+    const remedy = candidate === undefined
+      ? "write 16 hexadecimal digits that begin with 2, 3 or 5, or 32 that begin with 6"
+      : `did you mean "${candidate.toLowerCase()}"?`;
+    report.error(`Cannot use ${report.option} ${quote(entry)}: ${remedy}`);
+    return undefined;
+  });
 }
 
 /** Reads the absolute path of a folder. The root is refused: rights to it would be rights to every file. */

@@ -11,6 +11,7 @@ import {
   readFile,
   readFolder,
   readInitiators,
+  readNaas,
   readName,
   readNetworks,
   readNode,
@@ -144,6 +145,11 @@ export const OPTIONS = {
     place: "target",
     default: { meaning: 'the one that "iscsi build" recorded' },
     read: printableUpTo(SERIAL_NUMBER_LENGTH_MAX),
+  }),
+  naa: row({
+    place: "target",
+    default: { meaning: 'those that "iscsi build" recorded' },
+    read: readNaas,
   }),
   redirect: row({
     place: "target",

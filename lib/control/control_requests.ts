@@ -36,6 +36,8 @@ export const CONTROL_REQUESTS = {
   copy: { decode: decodeCopy, limitMs: 20 * 24 * 3_600_000 },
   /** Reports the progress of a copy to the server, or its end. */
   followCopy: { decode: decodeFollowCopy, limitMs: 60_000 },
+  /** Gives the space of blocks of a LUN back that hold only zeros. Ends early when the client disconnects. */
+  trim: { decode: decodeTrim, limitMs: 20 * 24 * 3_600_000 },
   /** Reloads the conf. */
   reload: { decode: decodeReload, limitMs: 600_000 },
 } as const satisfies Record<string, RequestRow<unknown>>;
@@ -48,6 +50,7 @@ export interface ControlResults {
   readonly clearReservations: null;
   readonly copy: null;
   readonly followCopy: null;
+  readonly trim: TrimReport;
   readonly reload: ReloadReport;
 }
 
@@ -155,6 +158,20 @@ function decodeFollowCopy(parameters: unknown): FollowCopyRequest {
   return { copy, copiedBytes, isComplete };
 }
 
+function decodeTrim(parameters: unknown): TrimRequest {
+  const { bytesPerSecond } = isRecord(parameters) ? parameters : {};
+  if (bytesPerSecond !== null && !(Number.isFinite(bytesPerSecond) && Number(bytesPerSecond) > 0)) {
+    throw new ControlError(
+      "broken",
+      'Parameter "bytesPerSecond" of "trim" must be a positive number or null',
+    );
+  }
+  return {
+    ...decodeUnit(parameters),
+    bytesPerSecond: bytesPerSecond === null ? null : Number(bytesPerSecond),
+  };
+}
+
 function decodeReload(parameters: unknown): ReloadRequest {
   const { file, force, dryRun } = isRecord(parameters) ? parameters : {};
   if (typeof file !== "string" || typeof force !== "boolean" || typeof dryRun !== "boolean") {
@@ -164,6 +181,27 @@ function decodeReload(parameters: unknown): ReloadRequest {
     );
   }
   return { file, force, dryRun };
+}
+
+/** The LUN to trim. */
+export interface TrimRequest extends UnitAddress {
+  /** The most bytes to read in a second; null for no limit. */
+  readonly bytesPerSecond: number | null;
+}
+
+/** The progress of a trim: a progress message of `trim` has it as JSON. */
+export interface TrimProgress {
+  readonly sizeBytes: number;
+  readonly examinedBytes: number;
+  readonly releasedBytes: number;
+  readonly busyBytes: number;
+}
+
+/** The result of a trim. */
+export interface TrimReport extends TrimProgress {
+  /** The space of the file before and after; null for a block device. */
+  readonly allocatedBytesBefore: number | null;
+  readonly allocatedBytes: number | null;
 }
 
 /** The sessions to end. */

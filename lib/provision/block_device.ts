@@ -20,6 +20,12 @@ export interface BlockDevice {
   readonly holder: string | undefined;
   /** The content of the device or of a part, `ext4` or `LVM2_member`; undefined when none is known. */
   readonly content: string | undefined;
+  /** The most bytes that one request can discard; 0 for a device that cannot discard. */
+  readonly discardBytesMax: number;
+  /** The least bytes that a request discards. */
+  readonly discardGranuleBytes: number;
+  /** A volume of the device mapper. */
+  readonly isMapped: boolean;
   /** The numbers, `8:1`, of everything on the device, such as partitions. */
   readonly parts: readonly string[];
 }
@@ -30,7 +36,7 @@ export interface BlockDevice {
  * @throws {ProvisionError} when `lsblk` fails
  */
 export function readBlockDevice(path: string): BlockDevice | string {
-  const columns = "MAJ:MIN,SIZE,RO,MOUNTPOINT,TYPE,FSTYPE,NAME";
+  const columns = "MAJ:MIN,SIZE,RO,MOUNTPOINT,TYPE,FSTYPE,NAME,DISC-MAX,DISC-GRAN";
   const args = ["--raw", "--noheadings", "--bytes", "--output", columns, path];
   const { stdout, stderr } = runHelper("lsblk", args);
   const device = parseBlockDevice(stdout);
@@ -56,12 +62,16 @@ export function parseBlockDevice(text: string): BlockDevice | undefined {
     mountPoint: firstText(all.map(({ mountPoint }) => mountPoint)),
     holder: holder && `${holder.name} (${holder.type})`,
     content: firstText(all.map(({ content }) => content)),
+    discardBytesMax: device.discardBytesMax,
+    discardGranuleBytes: device.discardGranuleBytes,
+    isMapped: MAPPED.includes(device.type),
     parts: all.slice(1).map(({ number }) => number),
   };
 }
 
-/** The type of a partition. */
+/** The type of a partition, and the types of volumes of the device mapper. */
 const PARTITION = "part";
+const MAPPED: readonly string[] = ["lvm", "dm"];
 
 /** A line of `lsblk`; texts are empty where it knows nothing. */
 interface DeviceLine {
@@ -72,13 +82,18 @@ interface DeviceLine {
   readonly type: string;
   readonly content: string;
   readonly name: string;
+  readonly discardBytesMax: number;
+  readonly discardGranuleBytes: number;
 }
 
 function parseLine(line: string): DeviceLine | undefined {
   const [all, number = "", size, readOnly, texts = ""] =
     /^ *(\d+:\d+) +(\d+) +([01])(?: (.*))?$/.exec(line) ?? [];
   if (all === undefined) return undefined;
-  const [mountPoint = "", type = "", content = "", name = ""] = texts.split(" ").map(unescapeRaw);
+  const [mountPoint = "", type = "", content = "", name = "", ...discard] = texts.split(" ").map(unescapeRaw);
+  const [discardBytesMax = 0, discardGranuleBytes = 0] = discard.map((text) =>
+    Number.parseInt(text, 10) || 0
+  );
   return {
     number,
     sizeBytes: Number(size),
@@ -87,6 +102,8 @@ function parseLine(line: string): DeviceLine | undefined {
     type,
     content,
     name,
+    discardBytesMax,
+    discardGranuleBytes,
   };
 }
 

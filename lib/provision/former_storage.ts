@@ -1,6 +1,7 @@
 import { dirname, join } from "@std/path";
 import { defaultOf } from "../config/read_options.ts";
-import { parseIdentities } from "./identity/identities.ts";
+import { type Identities, parseIdentities } from "./identity/identities.ts";
+import type { RecordedIdentity } from "./identity/recorded_identity.ts";
 import { pathOfKey } from "./identity/identity_key.ts";
 import { STATE_FOLDER } from "../config/backing_path.ts";
 import { identitiesFileOf } from "./state_folder.ts";
@@ -18,16 +19,41 @@ const FOLDERS_MAX = 1000;
 /** Folders of mount points, some of them automatic. To look into one may take long, or mount it. */
 const FOLDERS_OF_MOUNTS = ["/", "/home", "/media", "/misc", "/mnt", "/net", "/run"];
 
-/** Finds the storage folders that this one may have replaced: those beside, above and in it, and the default one. */
+/** Finds the storage folders that this one may have replaced. */
 export function findFormerStorages(storage: string): FormerStorage[] {
+  return nearFolders(storage).flatMap((path) => {
+    const files = recordedFiles(path).map(([key]) => key);
+    return files.length === 0 ? [] : [{ path, files }];
+  });
+}
+
+/** Finds the storage folders whose disks have identities of this one: one is a copy of the other. */
+export function findTwinStorages(storage: string, identities: Identities): FormerStorage[] {
+  const naas = new Set([...identities.values()].map(({ naa }) => naa.toLowerCase()));
+  const own = realPathOf(storage);
+  return nearFolders(storage).filter((path) => realPathOf(path) !== own).flatMap((path) => {
+    const files = recordedFiles(path).filter(([, { naa }]) => naas.has(naa.toLowerCase())).map(([key]) =>
+      key
+    );
+    return files.length === 0 ? [] : [{ path, files }];
+  });
+}
+
+/** Returns the folders beside, above and in a storage folder, and the default one. */
+function nearFolders(storage: string): string[] {
   const parent = dirname(storage);
   const near = FOLDERS_OF_MOUNTS.includes(parent) ? [] : [parent, ...foldersIn(parent)];
   const folders = new Set([...near, ...foldersIn(storage), defaultOf("storage")]);
   folders.delete(storage);
-  return [...folders].flatMap((path) => {
-    const files = recordedFiles(path);
-    return files.length === 0 ? [] : [{ path, files }];
-  });
+  return [...folders];
+}
+
+function realPathOf(path: string): string | undefined {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 function foldersIn(folder: string): string[] {
@@ -39,13 +65,14 @@ function foldersIn(folder: string): string[] {
   }
 }
 
-function recordedFiles(storage: string): string[] {
+/** Returns the existing files of a storage folder with their recorded identities, by key. */
+function recordedFiles(storage: string): [string, RecordedIdentity][] {
   try {
     const file = identitiesFileOf(storage);
     // Reading a named pipe would block.
     if (!isFile(file)) return [];
-    const keys = parseIdentities(Deno.readTextFileSync(file)).keys();
-    return [...keys].filter((key) => isFile(pathOfKey(storage, key)));
+    const identities = parseIdentities(Deno.readTextFileSync(file));
+    return [...identities].filter(([key]) => isFile(pathOfKey(storage, key)));
   } catch {
     return [];
   }

@@ -1,6 +1,6 @@
 import type { ByteRange } from "../store/byte_range.ts";
 import type { HelperGuard } from "./helper_guard.ts";
-import { HoleShell } from "./hole_shell.ts";
+import { type HoleProgram, HoleShell } from "./hole_shell.ts";
 import { ProvisionError } from "./provision_error.ts";
 
 /** The most programs that make holes in one file system at the same time. A server that stops waits for each. */
@@ -11,8 +11,8 @@ const IDLE_MAX = 2 * PROGRAMS_MAX;
 
 /** A slot of a file system, in which holes are made one at a time. Disposing of it frees it. */
 export interface HoleSlot extends Disposable {
-  /** Makes a hole, or returns the fault. `path` is absolute. */
-  punch(path: string, range: ByteRange): Promise<string | undefined>;
+  /** Makes a hole, by `fallocate` if not stated otherwise, or returns the fault. `path` is absolute. */
+  punch(path: string, range: ByteRange, program?: HoleProgram): Promise<string | undefined>;
 }
 
 /**
@@ -35,7 +35,7 @@ export class HolePrograms {
     this.#slots.set(fileSystem, slots);
     await slots.acquire();
     return {
-      punch: (path, range) => this.#punch(path, range),
+      punch: (path, range, program = "fallocate") => this.#punch(path, range, program),
       [Symbol.dispose]: () => {
         slots.release();
         if (slots.areFree) this.#slots.delete(fileSystem);
@@ -48,10 +48,10 @@ export class HolePrograms {
     await Promise.all(this.#idle.splice(0).map((shell) => shell.end()));
   }
 
-  async #punch(path: string, range: ByteRange): Promise<string | undefined> {
+  async #punch(path: string, range: ByteRange, program: HoleProgram): Promise<string | undefined> {
     let shell: HoleShell;
     try {
-      shell = this.#takeShell();
+      shell = this.#takeShell(program);
     } catch (error) {
       if (error instanceof ProvisionError) return error.message;
       throw error;
@@ -63,10 +63,14 @@ export class HolePrograms {
   }
 
   /** @throws {ProvisionError} when none can be started */
-  #takeShell(): HoleShell {
-    let shell = this.#idle.pop();
-    while (shell?.isOver) shell = this.#idle.pop();
-    return shell ?? new HoleShell(this.#guard);
+  #takeShell(program: HoleProgram): HoleShell {
+    for (let index = this.#idle.length - 1; index >= 0; index--) {
+      const shell = this.#idle[index]!;
+      if (!shell.isOver && shell.program !== program) continue;
+      this.#idle.splice(index, 1);
+      if (!shell.isOver) return shell;
+    }
+    return new HoleShell(this.#guard, program);
   }
 }
 

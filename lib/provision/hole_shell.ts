@@ -5,6 +5,16 @@ import { describeMissing, FLOCK_CONFLICT_CODE } from "./run_helper.ts";
 /** The options of `fallocate` that make a hole, without the range. */
 export const PUNCH_OPTIONS = ["--punch-hole", "--keep-size"] as const;
 
+/** The programs of util-linux that give space back, as words to which the range is appended. */
+const PROGRAMS = {
+  fallocate: ["fallocate", ...PUNCH_OPTIONS],
+  /** For devices only. The content of the range is not known afterwards. The program may be in a folder for root. */
+  blkdiscard: ["sh", "-c", 'PATH=$PATH:/usr/sbin:/sbin; exec blkdiscard --force "$@"', "sh"],
+} as const;
+
+/** The name of a program that gives space back. */
+export type HoleProgram = keyof typeof PROGRAMS;
+
 /**
  * The script of the shell. A request is two lines: the number of the request with offset and length of the hole, and
  * the path of the file, any bytes but a line feed. The answer is one line: the number of the request, the exit status,
@@ -34,13 +44,12 @@ const STDERR_LENGTH_MAX = 1024;
 
 type Process = ReturnType<HelperGuard["startShell"]>;
 
-const KILLED = '"fallocate" was killed';
-
 /**
  * A shell that makes holes, one after the other, under the lock of a run of the server. Starting a program takes Deno
  * milliseconds, and memory that it releases late; it takes a shell half a millisecond.
  */
 export class HoleShell {
+  readonly program: HoleProgram;
   readonly #process: Process;
   readonly #requests: WritableStreamDefaultWriter<Uint8Array>;
   readonly #answers: ReadableStreamDefaultReader<Uint8Array>;
@@ -50,8 +59,9 @@ export class HoleShell {
   #lastNumber = 0;
 
   /** @throws {ProvisionError} when it cannot be started */
-  constructor(guard: Pick<HelperGuard, "startShell">) {
-    this.#process = guard.startShell(SCRIPT, ["fallocate", ...PUNCH_OPTIONS]);
+  constructor(guard: Pick<HelperGuard, "startShell">, program: HoleProgram = "fallocate") {
+    this.program = program;
+    this.#process = guard.startShell(SCRIPT, PROGRAMS[program]);
     this.#requests = this.#process.stdin.getWriter();
     this.#answers = this.#process.stdout.getReader();
     this.#over = this.#untilOver();
@@ -75,7 +85,7 @@ export class HoleShell {
     const line = await this.#readLine();
     if (line === undefined) return await this.#over;
     const [, answered, status, message] = /^(\d+) (\d+) ([^\n]*)\n$/.exec(line) ?? [];
-    if (Number(answered) === number) return faultOf(Number(status), message!);
+    if (Number(answered) === number) return faultOf(this.program, Number(status), message!);
     // Closing its input may not end it.
     kill(this.#process);
     await this.#over;
@@ -112,7 +122,7 @@ export class HoleShell {
     if (code === FLOCK_CONFLICT_CODE) {
       return "another server has locked out the programs of this one";
     }
-    return signal !== null || stderr === "" ? KILLED : stderr.trimEnd();
+    return signal !== null || stderr === "" ? describeKilled(this.program) : stderr.trimEnd();
   }
 }
 
@@ -124,10 +134,14 @@ function kill(process: Process): void {
   }
 }
 
+function describeKilled(program: HoleProgram): string {
+  return `"${program}" was killed`;
+}
+
 /** Describes the failure of a program; undefined when it succeeded. */
-function faultOf(status: number, message: string): string | undefined {
+function faultOf(program: HoleProgram, status: number, message: string): string | undefined {
   if (status === 0) return undefined;
-  if (status === NOT_FOUND_STATUS) return describeMissing("fallocate");
-  if (status >= SIGNAL_STATUS_MIN) return KILLED;
-  return message === "" ? `"fallocate" ended with exit status ${status}` : message;
+  if (status === NOT_FOUND_STATUS) return describeMissing(program);
+  if (status >= SIGNAL_STATUS_MIN) return describeKilled(program);
+  return message === "" ? `"${program}" ended with exit status ${status}` : message;
 }

@@ -57,7 +57,7 @@ export function plan(config: Config, survey: Survey, options: PlanOptions): Plan
   const steps = diagnostics.hasErrors ? [] : [
     ...planFolders(units, survey),
     ...identities.before,
-    ...[...backings].map(([unit, backing]) => planBacking(unit, backing)),
+    ...[...backings].map(([unit, backing]) => planBacking(unit, backing, identities.added)),
     ...identities.after,
     ...findUnusedFiles(units, survey),
   ];
@@ -98,7 +98,7 @@ function planIdentities(
   backings: Examination["backings"],
   survey: Survey,
   { makeIdentity, now }: PlanOptions,
-): { readonly before: readonly Step[]; readonly after: readonly Step[] } {
+): { readonly before: readonly Step[]; readonly after: readonly Step[]; readonly added: readonly string[] } {
   const path = identitiesFileOf(survey.storage.path);
   const recorded = recordedIdentities(survey);
   const made = new Map(recorded);
@@ -121,12 +121,19 @@ function planIdentities(
     files.push(path);
   }
   return {
+    added,
     before: added.length === 0 ? [] : [{ kind: "recordIdentities", path, identities: made, added }],
     after: files.length === 0 ? [] : [{ kind: "confirmFiles", path, identities: confirmed, files }],
   };
 }
 
-function planBacking({ path, sizeBytes }: LogicalUnitConfig, backing: Backing): Step {
+/** @param added the paths whose identities are new */
+function planBacking(
+  { path, sizeBytes }: LogicalUnitConfig,
+  backing: Backing,
+  added: readonly string[],
+): Step {
+  const news = added.includes(path) ? { isNew: true } as const : {};
   switch (backing.state) {
     case "missing":
       return { kind: "createFile", path, sizeBytes };
@@ -135,9 +142,9 @@ function planBacking({ path, sizeBytes }: LogicalUnitConfig, backing: Backing): 
       return { kind: "growFile", path, fromBytes: fileBytes, sizeBytes, allocatedBytes };
     }
     case "ready":
-      return { kind: "keepFile", path, sizeBytes, allocatedBytes: backing.allocatedBytes };
+      return { kind: "keepFile", path, sizeBytes, allocatedBytes: backing.allocatedBytes, ...news };
     case "device":
-      return { kind: "useDevice", path, sizeBytes, deviceBytes: backing.deviceBytes };
+      return { kind: "useDevice", path, sizeBytes, deviceBytes: backing.deviceBytes, ...news };
   }
 }
 

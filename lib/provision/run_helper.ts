@@ -14,6 +14,9 @@ const HELPERS = {
   "systemd-notify": "systemd",
 } as const;
 
+/** The programs that only a shell starts, which needs no right to them, each with its package. */
+const SHELL_PROGRAMS = { blkdiscard: "util-linux" } as const;
+
 /** The exit status requested of `flock` for a taken lock. No helper uses it. */
 export const FLOCK_CONFLICT_CODE = 75;
 
@@ -112,8 +115,9 @@ function resultOf({ success, stdout, stderr }: Deno.CommandOutput): HelperResult
 }
 
 /** Describes a missing helper, with its package. */
-export function describeMissing(program: Helper): string {
-  return `Cannot run "${program}": is it installed (package ${HELPERS[program]})?`;
+export function describeMissing(program: Helper | keyof typeof SHELL_PROGRAMS): string {
+  const packageName = { ...HELPERS, ...SHELL_PROGRAMS }[program];
+  return `Cannot run "${program}": is it installed (package ${packageName})?`;
 }
 
 function cannotRun(program: Helper, error: unknown): ProvisionError {

@@ -37,6 +37,8 @@ export type Step =
     readonly path: string;
     readonly sizeBytes: number;
     readonly allocatedBytes: number;
+    /** It has been taken over: its identity is new. */
+    readonly isNew?: true;
   }
   /** No change: a block device is used as it is. */
   | {
@@ -44,6 +46,8 @@ export type Step =
     readonly path: string;
     readonly sizeBytes: number;
     readonly deviceBytes: number;
+    /** It has been taken over: its identity is new. */
+    readonly isNew?: true;
   }
   /** No change: the conf no longer uses the file, but the file and its identity are kept. */
   | {

@@ -1,6 +1,9 @@
 /** The permanent identity of a logical unit, wherever it is served. */
 export interface Identity {
-  /** 16 hexadecimal digits: an NAA locally assigned designator, which starts with 3 (SPC-4, 7.8). */
+  /**
+   * An NAA designator in hexadecimal digits (SPC-4, 7.8.6.6), the first of which is its type: 16 digits for IEEE
+   * Extended (2h), Locally Assigned (3h) and IEEE Registered (5h), 32 for IEEE Registered Extended (6h).
+   */
   readonly naa: string;
   /** Printable ASCII, 1 to 64 characters. */
   readonly serialNumber: string;
@@ -16,8 +19,9 @@ const SERIAL_NUMBER_LENGTH_MAX = 64;
  */
 export function assertIdentity(identity: Identity): void {
   const { naa, serialNumber } = identity;
-  if (!/^3[0-9a-f]{15}$/i.test(naa)) {
-    throw new TypeError(`Cannot use NAA "${naa}": it must be 16 hexadecimal digits, the first of them 3`);
+  if (!/^(?:[235][0-9a-f]{15}|6[0-9a-f]{31})$/i.test(naa)) {
+    const form = "it must be 16 hexadecimal digits that begin with 2, 3 or 5, or 32 that begin with 6";
+    throw new TypeError(`Cannot use NAA "${naa}": ${form}`);
   }
   if (!/^[\x20-\x7e]+$/.test(serialNumber) || serialNumber.length > SERIAL_NUMBER_LENGTH_MAX) {
     throw new TypeError(

@@ -26,6 +26,7 @@ import { TaskSet } from "./task_set.ts";
 import { Threshold } from "./pages/threshold.ts";
 import { totalTraffic, Traffic } from "./counters/traffic.ts";
 import type { Attention } from "./dispatch/unit_attention.ts";
+import { Trimmer } from "./medium/trimmer.ts";
 import { VolatileCache } from "./medium/volatile_cache.ts";
 
 /** Most bytes that one command may transfer, as the Block Limits VPD page reports (SBC-3, 6.6.3). */
@@ -59,6 +60,7 @@ export class LogicalUnit {
   readonly ranges = new RangeLocks();
   readonly scratch = new Scratch();
   readonly eraser: Eraser;
+  readonly trimmer: Trimmer;
   /** The commands that may begin, and those that wait for others. */
   readonly tasks = new TaskSet({
     isPerNexus: () => this.modes.hasTaskSetPerNexus,
@@ -94,6 +96,7 @@ export class LogicalUnit {
     const verifying = { ...this.counters, read: this.counters.verify };
     this.verifyingStore = new CountedStore(store, verifying, observers);
     this.eraser = new Eraser(this.ranges);
+    this.trimmer = new Trimmer(this.store, this.ranges);
     this.journal = options.journal;
     this.readAhead = new ReadAhead(new CountedStore(store, new ErrorCounters(), observers));
     this.identity = identity;

@@ -8,6 +8,7 @@ import { disconnect } from "./disconnect.ts";
 import type { Reloader } from "./reloader.ts";
 import type { SpaceWatch } from "./space_watch.ts";
 import type { Supervisor } from "./supervisor.ts";
+import { trim } from "./trim.ts";
 
 /** The parts of the server that handle control requests. */
 export interface ControlHandlersOptions {
@@ -30,6 +31,7 @@ export function controlHandlers(options: ControlHandlersOptions): ControlHandler
     clearReservations: (unit) => options.supervisor.requests.clearReservations(unit),
     copy: (request, context) => options.copies.copy(request, context),
     followCopy: (request) => options.copies.follow(request),
+    trim: (request, context) => trim(options.supervisor, request, context),
     reload: (request) => options.reloader.reload(request),
     status: async () => await status(options, Math.floor((performance.now() - startedMs) / 1000)),
   };

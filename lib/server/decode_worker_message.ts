@@ -15,6 +15,7 @@ import type { NexusReservation } from "../scsi/nexus.ts";
 import type { SpaceFigures } from "../scsi/pages/provisioning.ts";
 import { RESERVATION_TYPES, type ReservationType } from "../scsi/reservations/reservation_types.ts";
 import { STORAGE_FAULTS, type StorageFaultFigures } from "../scsi/medium/storage_faults.ts";
+import type { TrimFigures } from "../scsi/medium/trimmer.ts";
 import type { TrafficFigures, TransferFigures } from "../scsi/counters/traffic.ts";
 import type { ByteRange } from "../store/byte_range.ts";
 import { logEvent, portal } from "./common_decoders.ts";
@@ -65,6 +66,13 @@ const faults = record<StorageFaultFigures>({
   last: orNull(record({ kind: oneOf(STORAGE_FAULTS), reason: text, atMs: number })),
 });
 
+const trim = record<TrimFigures>({
+  sizeBytes: count,
+  examinedBytes: count,
+  releasedBytes: count,
+  busyBytes: count,
+});
+
 const problem = record<UnitProblem>({
   target: text,
   lun: count,
@@ -85,6 +93,7 @@ const logicalUnit = record<LogicalUnitSnapshot>({
   space: orNull(space),
   traffic,
   faults,
+  trim: orNull(trim),
 });
 
 const target = record<TargetSnapshot>({
@@ -201,6 +210,9 @@ const ANSWERS: { readonly [Kind in keyof Answers]: Decoder<Answers[Kind]> } = {
   beginCopy: nothing,
   copyEnded: orNull(text),
   endCopy: orNull(text),
+  trim,
+  trimProgress: orNull(trim),
+  cancelTrim: nothing,
   preview: changes,
   reconfigure: record<Reconfigured>({ changes, addresses: listOf(portal), faults: listOf(text) }),
 };

@@ -8,7 +8,7 @@
 import type { Config } from "../config/config.ts";
 import type { EventLog } from "../iscsi/events/event_log.ts";
 import type { HelperGuard } from "../provision/helper_guard.ts";
-import { HolePrograms, PROGRAMS_MAX } from "../provision/hole_programs.ts";
+import { HolePrograms, type HoleSlot, PROGRAMS_MAX } from "../provision/hole_programs.ts";
 import { PUNCH_OPTIONS } from "../provision/hole_shell.ts";
 import { ProvisionError } from "../provision/provision_error.ts";
 import type { HelperResult } from "../provision/run_helper.ts";
@@ -16,7 +16,8 @@ import type { ByteRange } from "../store/byte_range.ts";
 import type { PunchResult } from "../store/hole_puncher.ts";
 import { GRANULE_BYTES_MIN } from "../store/space_map.ts";
 import { nameOf } from "./problem_log.ts";
-import { type FileIdentity, identify, pinFile, type PinnedFile } from "./pinned_file.ts";
+import { type DiscardingDevice, findDiscardingDevice } from "./discarding_device.ts";
+import { type FileIdentity, identify, pinFile, type PinnedFile, pinNode } from "./pinned_file.ts";
 
 /** Largest range for one call, during which the kernel locks the file. */
 const STRETCH_BYTES = 1024 * 1024 * 1024;
@@ -32,6 +33,8 @@ interface SparseFile {
   readonly sizeBytes: number;
   /** True if the conf makes the file read-only; a reload may make it writable. */
   readonly readOnly: boolean;
+  /** The block device; undefined for a file. */
+  readonly device?: DiscardingDevice;
 }
 
 /** The conf whose files are served. */
@@ -39,6 +42,8 @@ export interface HoleServiceSettings {
   readonly config: Config;
   /** Paths of the conf that are block devices. */
   readonly devicePaths: readonly string[];
+  /** Paths that are not served now; none by default. */
+  readonly excluded?: readonly string[];
 }
 
 /** The supervisor's side of thin provisioning. */
@@ -52,6 +57,10 @@ export class HoleService {
    * files that do not support holes.
    */
   readonly #identities = new Map<string, FileIdentity | undefined>();
+  /** The devices that the worker has open, by path; undefined for those that cannot discard. */
+  readonly #devices = new Map<string, DiscardingDevice | undefined>();
+  /** The nodes of devices for which `fallocate` was refused and `blkdiscard` was not. */
+  readonly #discarding = new Set<string>();
   /** Numbers of the file systems that support holes. */
   readonly #sparseFileSystems = new Set<number>();
   /** The requests under way, with the path of each. */
@@ -71,19 +80,26 @@ export class HoleService {
    * Accepts requests for the writable files of a conf, if their file systems support holes. All other requests are
    * refused.
    */
-  follow({ config, devicePaths }: HoleServiceSettings): void {
+  follow({ config, devicePaths, excluded = [] }: HoleServiceSettings): void {
     const files = new Map<string, SparseFile>();
     for (const { name: target, readOnly, logicalUnits } of config.targets) {
       for (const { path, sizeBytes, number } of logicalUnits) {
         const name = nameOf(target, number);
-        const identity = devicePaths.includes(path) ? undefined : this.#identify(path, { name, readOnly });
-        if (identity !== undefined) files.set(path, { name, identity, sizeBytes, readOnly });
+        if (excluded.includes(path)) continue;
+        const device = devicePaths.includes(path) ? this.#findDevice(path, { name, readOnly }) : undefined;
+        const identity = devicePaths.includes(path)
+          ? device?.identity
+          : this.#identify(path, { name, readOnly });
+        if (identity === undefined) continue;
+        files.set(path, { name, identity, sizeBytes, readOnly, ...(device !== undefined && { device }) });
       }
     }
     const wanted = new Set(
       config.targets.flatMap(({ logicalUnits }) => logicalUnits.map(({ path }) => path)),
     );
-    for (const path of this.#identities.keys()) if (!wanted.has(path)) this.#identities.delete(path);
+    for (const paths of [this.#identities, this.#devices]) {
+      for (const path of paths.keys()) if (!wanted.has(path)) paths.delete(path);
+    }
     this.#files = files;
   }
 
@@ -101,6 +117,24 @@ export class HoleService {
       this.#log.warning(`${name}: Cannot release unused space of "${path}": ${fault}`);
     }
     return this.#identities.get(path);
+  }
+
+  /** Returns a device that can discard; undefined for another. */
+  #findDevice(
+    path: string,
+    { name, readOnly }: Pick<SparseFile, "name" | "readOnly">,
+  ): DiscardingDevice | undefined {
+    if (this.#devices.has(path)) return this.#devices.get(path);
+    let device: DiscardingDevice | undefined;
+    try {
+      device = readOnly ? undefined : findDiscardingDevice(path, this.#guard);
+    } catch (error) {
+      if (!(error instanceof ProvisionError)) throw error;
+      this.#log.warning(`${name}: Cannot release unused space of "${path}": ${error.message}`);
+    }
+    // A reload may make a read-only device writable.
+    if (!readOnly) this.#devices.set(path, device);
+    return device;
   }
 
   /**
@@ -158,6 +192,7 @@ export class HoleService {
     clearTimeout(timer);
     this.#isAbandoned = false;
     this.#identities.clear();
+    this.#devices.clear();
     this.#failures.clear();
   }
 
@@ -179,17 +214,17 @@ export class HoleService {
 
   async #punchAll(
     path: string,
-    { name, identity }: SparseFile,
+    { name, identity, device }: SparseFile,
     stretches: ByteRange[],
   ): Promise<PunchResult> {
-    using pinned = this.#pin(path, identity);
+    using pinned = device === undefined ? this.#pin(path, identity) : pinNode(device.node);
     let { fault } = pinned;
     const work = async (): Promise<void> => {
       while (stretches.length > 0) {
         using place = await this.#programs.slotIn(identity.device);
         const next = this.#isAbandoned || fault !== undefined ? undefined : stretches.shift();
         if (next === undefined) return;
-        const outcome = await place.punch(pinned.path, next);
+        const outcome = await this.#punchBy(place, pinned.path, next, device);
         // Keep the first fault of concurrent holes.
         fault ??= outcome;
       }
@@ -197,7 +232,23 @@ export class HoleService {
     await Promise.all(Array.from({ length: PROGRAMS_MAX }, work));
     if (fault === undefined && stretches.length > 0) return "abandoned";
     this.#count(name, path, fault);
-    return fault === undefined ? "punched" : "refused";
+    if (fault !== undefined) return "refused";
+    return device !== undefined && this.#discarding.has(device.node) ? "discarded" : "punched";
+  }
+
+  /** Gives a range back by the first program that can; returns the fault of the first when none can. */
+  async #punchBy(
+    place: HoleSlot,
+    path: string,
+    range: ByteRange,
+    device: DiscardingDevice | undefined,
+  ): Promise<string | undefined> {
+    if (this.#discarding.has(path)) return await place.punch(path, range, "blkdiscard");
+    const fault = await place.punch(path, range);
+    if (fault === undefined || device?.isThinVolume !== true) return fault;
+    if (await place.punch(path, range, "blkdiscard") !== undefined) return fault;
+    this.#discarding.add(path);
+    return undefined;
   }
 
   /** Logs the first of consecutive failures, and their count when they are over. */

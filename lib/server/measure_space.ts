@@ -4,7 +4,7 @@ import type { SpaceFigures } from "../scsi/pages/provisioning.ts";
 import { untilSettled } from "./until_settled.ts";
 
 /** Bytes in a block of `Deno.FileInfo.blocks`, which is independent of the file system's block size. */
-const STAT_BLOCK_BYTES = 512;
+export const STAT_BLOCK_BYTES = 512;
 
 /** Milliseconds that a file system may take to answer before its paths are left out. */
 const PATIENCE_MS = 500;

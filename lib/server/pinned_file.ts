@@ -36,6 +36,11 @@ export function pinFile(path: string, link: string, identity: FileIdentity): Pin
   return { path: name, fault, [Symbol.dispose]: () => void (hasLink && removeLink(link)) };
 }
 
+/** Returns a node of a block device, which no replacement affects, because it contains the number of the device. */
+export function pinNode(node: string): PinnedFile {
+  return { path: node, fault: undefined, [Symbol.dispose]: () => {} };
+}
+
 function makeLink(path: string, link: string): boolean {
   try {
     Deno.linkSync(path, link);

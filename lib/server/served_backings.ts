@@ -193,8 +193,8 @@ export class ServedBackings {
 /** Restricts hole punching to the files that are served, and returns those that support it. */
 function followHoles(serving: WorkerServing, unavailable: Reasons): readonly string[] {
   const { devices, arriving, lease: { holes } } = serving;
-  const others = [...devices.map(({ path }) => path), ...unavailable.keys(), ...arriving];
-  holes?.follow({ config: shareServed(serving), devicePaths: others });
+  const excluded = [...unavailable.keys(), ...arriving];
+  holes?.follow({ config: shareServed(serving), devicePaths: devices.map(({ path }) => path), excluded });
   return holes?.paths ?? [];
 }
 

@@ -1,5 +1,5 @@
 import type { DiskConfig, LogicalUnitConfig, TargetConfig } from "../config/config.ts";
-import { serialNumberOf } from "../config/disk.ts";
+import { identityOf } from "../config/disk.ts";
 import type { Clock } from "../iscsi/clock.ts";
 import type { EventLog } from "../iscsi/events/event_log.ts";
 import { DEVICES_FOLDER } from "../provision/block_device.ts";
@@ -26,6 +26,9 @@ import { commandOf, openSanitizeFile, type SanitizeFile } from "./sanitize_file.
 import { UnitFaults } from "./unit_faults.ts";
 import { UnitJournal } from "./unit_journal.ts";
 import { untilSettled } from "./until_settled.ts";
+import type { TrimLimits } from "./trim_limits.ts";
+import { trimUnit } from "./unit_trim.ts";
+import type { TrimFigures } from "../scsi/medium/trimmer.ts";
 import { errorMessage } from "../base/error_message.ts";
 
 /** Seconds that initiators have to log out, and running commands to finish, after a change. */
@@ -71,7 +74,8 @@ interface Backing {
 export class ServedUnit {
   readonly path: string;
   readonly logicalUnit: LogicalUnit;
-  readonly #identity: Identity;
+  /** The recorded identity, by which the unit's state is named whatever identity initiators see. */
+  readonly #recorded: Identity;
   readonly #options: Pick<BackingOptions, "log" | "clock">;
   readonly #faults: UnitFaults;
   readonly #journal: UnitJournal;
@@ -98,14 +102,13 @@ export class ServedUnit {
   ) {
     const { readOnly, disk } = target;
     const { number, path } = unit;
-    const recorded = options.identities.get(path)!;
     this.path = path;
-    this.#identity = { ...recorded, serialNumber: serialNumberOf(disk, number) ?? recorded.serialNumber };
+    this.#recorded = options.identities.get(path)!;
     this.#options = options;
     this.#readOnly = readOnly;
     this.#faults = new UnitFaults(nameOf(target.name, number), options);
     this.#journal = new UnitJournal(this.#faults);
-    this.#journalPath = atomicJournalOf(options.place, this.#identity.naa);
+    this.#journalPath = atomicJournalOf(options.place, this.#recorded.naa);
     this.#problem = arrivalOf(path, options);
     const reservationStore = this.#problem === undefined
       ? this.#try(() => this.#openReservations(options)) ?? "unreadable"
@@ -115,7 +118,7 @@ export class ServedUnit {
     this.logicalUnit = new LogicalUnit({
       store: this.#late ?? this.#backing!.store,
       journal: this.#journal,
-      identity: this.#identity,
+      identity: identityOf(disk, unit, this.#recorded),
       readOnly,
       reservationStore,
       isAbsent: this.#late !== undefined,
@@ -168,7 +171,7 @@ export class ServedUnit {
 
   #openReservations({ place, log, activity }: BackingOptions): ReservationStore {
     const onFailure = (error: StoreError): void => this.#faults.add("reservationsFailed", error);
-    return openReservationFile(place, this.#identity, { log, onFailure, activity });
+    return openReservationFile(place, this.#recorded, { log, onFailure, activity });
   }
 
   #openBacking({ path, sizeBytes }: LogicalUnitConfig, options: BackingOptions): Backing {
@@ -182,7 +185,7 @@ export class ServedUnit {
       activity,
     });
     try {
-      const sanitizeFile = openSanitizeFile(options.place, this.#identity, path, activity);
+      const sanitizeFile = openSanitizeFile(options.place, this.#recorded, path, activity);
       this.#journal.arrive(this.#openJournal(file, activity));
       const puncher = options.puncherOf?.(path);
       const thin = puncher === undefined
@@ -197,7 +200,7 @@ export class ServedUnit {
 
   /** Opens the journal, after undoing an atomic write that a killed server left incomplete. */
   #openJournal(file: FileStore, activity: FileActivity | undefined): AtomicJournalFile {
-    const { naa } = this.#identity;
+    const { naa } = this.#recorded;
     const { log } = this.#options;
     const recovery = recoverAtomicWrites(this.#journalPath, naa, file);
     if (recovery !== undefined) log.warning(describeRecovery(recovery, this.path, this.#journalPath));
@@ -283,9 +286,21 @@ export class ServedUnit {
     }
   }
 
-  /** Ends a running SANITIZE or FORMAT UNIT. It counts as failed until another one completes. */
-  async endErasure(): Promise<void> {
-    const { eraser } = this.logicalUnit;
+  /**
+   * Gives the space of blocks back that hold only zeros.
+   *
+   * @throws {Error} (rejects) when that is not possible now; the message is for the user
+   */
+  trim(limits: TrimLimits): Promise<TrimFigures> {
+    const { path, logicalUnit } = this;
+    const { clock } = this.#options;
+    return trimUnit({ path, logicalUnit, problem: this.#problem, readOnly: this.#readOnly, clock }, limits);
+  }
+
+  /** Ends a running trim, and a running SANITIZE or FORMAT UNIT, which counts as failed until another one completes. */
+  async endJobs(): Promise<void> {
+    const { eraser, trimmer } = this.logicalUnit;
+    await trimmer.cancel();
     const wasUnderWay = eraser.isUnderWay;
     await eraser.cancel();
     if (!wasUnderWay || eraser.failure === undefined) return;

@@ -110,7 +110,7 @@ export class ServedUnits {
    */
   async stop(stopNode: () => Promise<void>): Promise<void> {
     this.#isStopping = true;
-    const erased = [...this.#open.values()].map((unit) => unit.endErasure());
+    const erased = [...this.#open.values()].map((unit) => unit.endJobs());
     await stopNode();
     await Promise.all([...erased, ...this.#closing.values()]);
     await Promise.all(this.#open.values().map((unit) => unit.flush()));
@@ -245,7 +245,7 @@ export class ServedUnits {
 
   async #closeAfter(unit: ServedUnit, idle: Promise<void>): Promise<void> {
     const { path } = unit;
-    await Promise.all([idle, unit.endErasure()]);
+    await Promise.all([idle, unit.endJobs()]);
     const release = await unit.seize();
     if (!this.#isStopping) {
       try {

@@ -26,6 +26,10 @@ import type { TargetServerSettings } from "./target_server_settings.ts";
 import { requiresLogout } from "./unit_changes.ts";
 import { UnitCopies } from "./unit_copies.ts";
 import { randomBytes } from "./system.ts";
+import type { TrimLimits } from "./trim_limits.ts";
+import type { UnitAddress } from "../control/control_requests.ts";
+import type { TrimFigures } from "../scsi/medium/trimmer.ts";
+import { formatSize } from "../config/size.ts";
 
 /** The settings and collaborators of a target server. */
 export interface TargetServerOptions extends TargetServerSettings {
@@ -238,10 +242,21 @@ export class TargetServer {
    *
    * @throws {Error} when it does not exist
    */
-  unitOf({ target, lun }: { readonly target: string; readonly lun: number }): ServedUnit {
+  unitOf({ target, lun }: UnitAddress): ServedUnit {
     const unit = this.#targets.byName.get(target)?.units.get(lun);
     if (unit === undefined) throw new Error(`There is no LUN ${lun} of [${target}]`);
     return unit;
+  }
+
+  /**
+   * Gives the space of blocks of a logical unit back that hold only zeros.
+   *
+   * @throws {Error} (rejects) when that is not possible now; the message is for the user
+   */
+  async trim({ target, lun, ...limits }: UnitAddress & TrimLimits): Promise<TrimFigures> {
+    const figures = await this.unitOf({ target, lun }).trim(limits);
+    this.#log.info(`Trimmed LUN ${lun} of [${target}]: ${formatSize(figures.releasedBytes)} released`);
+    return figures;
   }
 
   /**

@@ -156,6 +156,13 @@ class TargetWorker {
         return await server.copies.ended(question.id);
       case "endCopy":
         return await server.copies.end(question.id);
+      case "trim":
+        return await server.trim(question);
+      case "trimProgress":
+        return server.unitOf(question).logicalUnit.trimmer.figures ?? null;
+      case "cancelTrim":
+        await server.unitOf(question).logicalUnit.trimmer.cancel();
+        return null;
     }
   }
 

@@ -4,6 +4,9 @@ import type { ReportedChange } from "../control/reported_change.ts";
 import type { ServedSnapshot } from "../control/unit_problem.ts";
 import type { UnitReservations } from "../control/unit_reservations.ts";
 import type { CopyFiles } from "./unit_copies.ts";
+import type { UnitAddress } from "../control/control_requests.ts";
+import type { TrimFigures } from "../scsi/medium/trimmer.ts";
+import type { TrimLimits } from "./trim_limits.ts";
 import type { WorkerSettings } from "./worker_settings.ts";
 
 /** A request to the worker, which it answers. */
@@ -34,6 +37,12 @@ export type WorkerRequest =
   | { readonly kind: "copyEnded"; readonly id: number }
   /** End a copy; return the reason for a failure, or null. */
   | { readonly kind: "endCopy"; readonly id: number }
+  /** Give back the space of the blocks of a logical unit that hold only zeros; answered at the end. */
+  | { readonly kind: "trim" } & UnitAddress & TrimLimits
+  /** Return the progress of the trim of a logical unit. */
+  | { readonly kind: "trimProgress" } & UnitAddress
+  /** End the trim of a logical unit, if one runs. */
+  | { readonly kind: "cancelTrim" } & UnitAddress
   /** Return the changes that a conf would make, with the affected sessions. */
   | { readonly kind: "preview" } & Pick<WorkerSettings, "config" | "interfaces">
   /** Serve other settings. */
@@ -61,6 +70,10 @@ export interface Answers {
   readonly beginCopy: null;
   readonly copyEnded: string | null;
   readonly endCopy: string | null;
+  readonly trim: TrimFigures;
+  /** Null when none runs. */
+  readonly trimProgress: TrimFigures | null;
+  readonly cancelTrim: null;
   readonly preview: readonly ReportedChange[];
   readonly reconfigure: Reconfigured;
 }

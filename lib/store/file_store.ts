@@ -211,7 +211,8 @@ export class FileStore implements BlockStore {
   /** The file is known to take no space. */
   get isEmpty(): boolean {
     const found = inspect(this.#at);
-    return found !== undefined && isSame(found, this.#file) && found.blocks === 0;
+    // A block device has no blocks of a file system.
+    return found?.isFile === true && isSame(found, this.#file) && found.blocks === 0;
   }
 
   /** Closes the store. Operations under way continue; later ones fail. */

@@ -150,6 +150,8 @@ export class ThinStore extends StoreLayer {
       throw new StoreError("writeFailed", "Cannot unmap: the server is stopping");
     }
     if (result === "refused") return false;
+    // Usually there is nothing to write.
+    if (result === "discarded") { for (const range of ranges) await zeroFill(this.lower, range); }
     for (const { offset, lengthBytes } of ranges) this.#map.markUnmapped(offset, lengthBytes);
     return true;
   }

@@ -186,10 +186,11 @@ Deno.test("only the commands that change files, listen or reach the server may w
     "disconnect",
     "reservations",
     "copy",
+    "trim",
     "completion",
     "demo",
   ];
   assertEquals(withRight("net"), reaching);
   assertEquals(withRight("write").toSorted(), [...reaching, "forget", "install"].toSorted());
-  assertEquals(withRight("run"), ["check", "build", "serve", "status", "copy", "forget", "demo"]);
+  assertEquals(withRight("run"), ["check", "build", "serve", "status", "copy", "trim", "forget", "demo"]);
 });

@@ -126,6 +126,7 @@ const BUSY: StatusReport = {
           traffic: trafficOf(123_456.7, 512.3 * 1024 ** 2, 0.4567),
           storageFailures: NO_FAILURES,
           problem: null,
+          trim: null,
         },
         {
           lun: 1,
@@ -138,6 +139,7 @@ const BUSY: StatusReport = {
           traffic: trafficOf(0.4, 0, 12.34),
           storageFailures: NO_FAILURES,
           problem: null,
+          trim: null,
         },
       ],
     },
@@ -157,6 +159,7 @@ const BUSY: StatusReport = {
         traffic: trafficOf(0, 0, null),
         storageFailures: NO_FAILURES,
         problem: null,
+        trim: null,
       }],
     },
   ],

@@ -26,6 +26,7 @@ Deno.test("OPTIONS has every option of the description, in the part of the conf 
     product: "target",
     revision: "target",
     serial: "target",
+    naa: "target",
     redirect: "target",
     networks: "both",
     initiators: "both",

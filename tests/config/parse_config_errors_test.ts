@@ -47,7 +47,7 @@ Deno.test("parseConfig() reports bytes that are not UTF-8, except in comments", 
 
 const TARGET_OPTIONS =
   "port, size, file, comment, alias, readonly, blocksize, physicalblocksize, removable, vendor, " +
-  "product, revision, serial, redirect, networks, initiators, user, secret, secrets, mutual_user, mutual_secret";
+  "product, revision, serial, naa, redirect, networks, initiators, user, secret, secrets, mutual_user, mutual_secret";
 
 Deno.test("parseConfig() reports unknown options, with the nearest valid one", () => {
   assertTargetError("netwroks=10.0.0.0/8", '3: Unknown option "netwroks": did you mean "networks"?');
@@ -532,6 +532,36 @@ Deno.test("parseConfig() reports serial numbers that two LUNs share, or that bec
   const serial = "S".repeat(63);
   assertErrors(`[a]\nsize=1GB 1GB\nserial=${serial}`, [
     `3: Cannot use serial "${serial}": that of the last LUN would be 65 characters long; shorten it`,
+  ]);
+});
+
+Deno.test("parseConfig() reports texts that are no NAA identifier, with the one that is meant", () => {
+  const wide = "6001405a1b2c3d4e5f60718293a4b5c6";
+  const remedy = "write 16 hexadecimal digits that begin with 2, 3 or 5, or 32 that begin with 6";
+  const rows = [
+    ["3123", remedy],
+    ["4123456789abcdef", remedy],
+    [`5${wide.slice(1)}`, remedy],
+    [wide.slice(0, 16), remedy],
+    ["300000000000000g", remedy],
+    [`naa.${wide}`, `did you mean "${wide}"?`],
+    [`0x${wide.toUpperCase()}`, `did you mean "${wide}"?`],
+    [`3${wide}`, `did you mean "${wide}"?`],
+    ["50:01:40:5a:1b:2c:3d:4e", 'did you mean "5001405a1b2c3d4e"?'],
+  ] as const;
+  for (const [text, remedy] of rows) {
+    assertTargetError(`naa=${text}`, `3: Cannot use naa "${text}": ${remedy}`);
+  }
+});
+
+Deno.test("parseConfig() reports more NAA identifiers than LUNs, and one that two LUNs share", () => {
+  const [a, b] = ["3000000000000001", "3000000000000002"];
+  assertErrors(`[a]\nsize=1GB\nnaa=${a} ${b}`, [
+    "3: Cannot use naa: it has 2 identifiers for 1 LUN; write at most one for each",
+  ]);
+  const problem = "LUN 1 of [a] (line 3) has it already; choose another naa";
+  assertErrors(`[a]\nsize=1GB 1GB\nnaa=${a} ${b}\n[b]\nsize=1GB\nnaa=${b}`, [
+    `6: Cannot use NAA identifier "${b}" for LUN 0 of [b]: ${problem}`,
   ]);
 });
 

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { parseNetwork } from "../../lib/bytes/network.ts";
 import type { Config, TargetConfig } from "../../lib/config/config.ts";
 import { formatDiagnostic } from "../../lib/config/diagnostic.ts";
-import { serialNumberOf } from "../../lib/config/disk.ts";
+import { identityOf, serialNumberOf } from "../../lib/config/disk.ts";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 
 const MB = 1024 ** 2;
@@ -339,6 +339,22 @@ Deno.test("serialNumberOf() appends the numbers of all LUNs but the first", () =
   const { disk } = parseTarget("[a]\nsize=1GB 1GB\nserial=X");
   assertEquals([0, 1, 12].map((lun) => serialNumberOf(disk, lun)), ["X", "X_1", "X_12"]);
   assertEquals(serialNumberOf({ ...disk, serialNumber: undefined }, 1), undefined);
+});
+
+Deno.test("parseConfig() gives NAA identifiers to LUNs in order, and none to the others", () => {
+  const wide = "6001405A1B2C3D4E5F60718293A4B5C6";
+  const { logicalUnits } = parseTarget(`[a]\nsize=1GB 1GB 1GB\nnaa=5000000000000001 ${wide}`);
+  assertEquals(logicalUnits.map(({ naa }) => naa), ["5000000000000001", wide.toLowerCase(), undefined]);
+});
+
+Deno.test("identityOf() takes the marks of the conf, and the recorded ones for the rest", () => {
+  const { disk, logicalUnits: [first, second] } = parseTarget("[a]\nsize=1GB 1GB\nnaa=5000000000000001");
+  const recorded = { naa: "3000000000000009", serialNumber: "R" };
+  assertEquals(identityOf(disk, first!, recorded), { naa: "5000000000000001", serialNumber: "R" });
+  assertEquals(identityOf({ ...disk, serialNumber: "S" }, second!, recorded), {
+    naa: "3000000000000009",
+    serialNumber: "S_1",
+  });
 });
 
 Deno.test("parseConfig() reads the endpoint of metrics", () => {

@@ -13,6 +13,7 @@ export function handlersWith(handlers: Partial<ControlHandlers>): ControlHandler
     clearReservations: refuse,
     copy: refuse,
     followCopy: refuse,
+    trim: refuse,
     reload: refuse,
     ...handlers,
   };

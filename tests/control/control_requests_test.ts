@@ -6,10 +6,17 @@ import { handlersWith } from "./_handlers.ts";
 const CONTEXT = { progress: () => {}, signal: new AbortController().signal };
 
 Deno.test("the parameters of a request are checked before anybody acts on them", () => {
-  const { status, disconnect, clearReservations } = CONTROL_REQUESTS;
+  const { status, disconnect, clearReservations, trim } = CONTROL_REQUESTS;
   assertEquals(status.decode({}), {});
   assertEquals(disconnect.decode({ sessions: [1, 2], now: false }), { sessions: [1, 2], now: false });
   assertEquals(clearReservations.decode({ target: "a", lun: 0 }), { target: "a", lun: 0 });
+  for (const bytesPerSecond of [null, 1, 2 ** 40]) {
+    assertEquals(trim.decode({ target: "a", lun: 0, bytesPerSecond }), {
+      target: "a",
+      lun: 0,
+      bytesPerSecond,
+    });
+  }
   const wrong: readonly (readonly [(parameters: unknown) => unknown, readonly unknown[]])[] = [
     [status.decode, [undefined, null, [], "{}", { all: true }]],
     [disconnect.decode, [{}, { sessions: [1] }, { sessions: ["1"], now: true }, { sessions: 1, now: true }, {
@@ -17,6 +24,11 @@ Deno.test("the parameters of a request are checked before anybody acts on them",
       now: true,
     }]],
     [clearReservations.decode, [{}, { target: "a" }, { target: "a", lun: "0" }, { target: 1, lun: 0 }]],
+    [trim.decode, [
+      { target: "a", lun: 0 },
+      { target: "a", bytesPerSecond: null },
+      ...[0, -1, NaN, Infinity, "1"].map((bytesPerSecond) => ({ target: "a", lun: 0, bytesPerSecond })),
+    ]],
   ];
   for (const [decode, values] of wrong) {
     for (const value of values) {

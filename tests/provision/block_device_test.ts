@@ -45,6 +45,14 @@ Deno.test("parseBlockDevice() finds holders other than partitions, content and p
   const held = parseBlockDevice(`${disk}253:0 512 0  lvm swap vg0-a\\x20b\n`);
   assertEquals([held?.holder, held?.parts], ["vg0-a b (lvm)", ["8:1", "8:2", "253:0"]]);
   // The device itself may be a volume.
+  const volume = parseBlockDevice(
+    "253:0 4096 0  lvm  vg0-thin 137438953472 65536\n8:1 1024 0  part ext4 sda1 0 0\n",
+  );
+  assertEquals([volume?.discardBytesMax, volume?.discardGranuleBytes, volume?.isMapped], [
+    2 ** 37,
+    65_536,
+    true,
+  ]);
   assertEquals(parseBlockDevice("253:0 4096 0  lvm  vg0-data\n")?.holder, undefined);
 });
 

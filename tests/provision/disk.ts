@@ -25,6 +25,9 @@ export const UNUSED = {
   mountPoint: undefined,
   holder: undefined,
   content: undefined,
+  discardBytesMax: 0,
+  discardGranuleBytes: 0,
+  isMapped: false,
   parts: [],
 };
 
@@ -48,6 +51,7 @@ export function disk(places: readonly Place[], changes: Partial<Survey> = {}): S
     ownFiles: new Map(),
     strangers: [],
     formerStorages: [],
+    twinStorages: [],
     unmounted: [],
     places: new Map(places.map((place, index) => [place.path, withInode(place, 100 + index)])),
     ...changes,

@@ -1,9 +1,15 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { findFormerStorages } from "../../lib/provision/former_storage.ts";
+import {
+  findFormerStorages,
+  findTwinStorages,
+  type FormerStorage,
+} from "../../lib/provision/former_storage.ts";
+import { type Identities, parseIdentities } from "../../lib/provision/identity/identities.ts";
 import { provision } from "../../lib/provision/provision.ts";
 import { survey } from "../../lib/provision/survey.ts";
 import { configOf } from "./conf.ts";
+import { runToolOk } from "../support/tools.ts";
 import { snapshot, withScratch } from "./scratch.ts";
 
 /** The former storage folders within a scratch folder; the machine may have one in the default place. */
@@ -37,3 +43,25 @@ Deno.test("findFormerStorages() finds neighbours with disks that are still there
     assertEquals([found("new"), found("old")], [old, []]);
   });
 });
+
+Deno.test("findTwinStorages() finds a copy of the storage folder, but no link to it and no other folder", () =>
+  withScratch(async (folder) => {
+    const build = async (storage: string): Promise<Identities> => {
+      await provision(configOf(`storage=${storage}`, "[a]", "size=1MB", "[b]", "size=1MB"));
+      return parseIdentities(Deno.readTextFileSync(join(storage, ".iscsi/identities.json")));
+    };
+    const identities = await build(join(folder, "one"));
+    await build(join(folder, "other"));
+    Deno.symlinkSync(join(folder, "one"), join(folder, "link"));
+    const twins = (): readonly FormerStorage[] =>
+      findTwinStorages(join(folder, "one"), identities).filter(({ path }) => path.startsWith(folder));
+    assertEquals(twins(), []);
+    await runToolOk("cp", ["-a", join(folder, "one"), join(folder, "copy")]);
+    Deno.removeSync(join(folder, "copy", "b"));
+    assertEquals(twins(), [{ path: join(folder, "copy"), files: ["a"] }]);
+    const { warnings } = await provision(configOf(`storage=${folder}/copy`, "[a]", "size=1MB"));
+    assertEquals(
+      warnings.filter(({ message }) => message.includes("have the identity of those of")).length,
+      1,
+    );
+  }));

@@ -35,6 +35,26 @@ Deno.test("HolePrograms starts as many shells as run at a time, for any number o
     assertEquals(guard.shells.length, PROGRAMS_MAX);
   }));
 
+Deno.test("HolePrograms runs the program that a hole asks for, each in shells of its own", () =>
+  withScratch(async (folder) => {
+    const guard = guardWith(folder, 'echo "fallocate $*" >&2; exit 1');
+    Deno.writeTextFileSync(`${folder}/blkdiscard`, '#!/bin/sh\necho "discard $*" >&2; exit 1\n', {
+      mode: 0o755,
+    });
+    await using programs = new HolePrograms(guard);
+    const faults: (string | undefined)[] = [];
+    for (const program of ["fallocate", "blkdiscard", "fallocate", "blkdiscard"] as const) {
+      using place = await programs.slotIn(1);
+      faults.push(await place.punch("/disk", RANGE, program));
+    }
+    const range = "--offset 0 --length 4096 /disk";
+    assertEquals(faults.slice(2), [
+      `fallocate --punch-hole --keep-size ${range}`,
+      `discard --force ${range}`,
+    ]);
+    assertEquals(guard.shells.length, 2);
+  }));
+
 Deno.test("HolePrograms starts a shell again that was killed between two holes", () =>
   withScratch(async (folder) => {
     const guard = guardWith(folder, "exit 0");

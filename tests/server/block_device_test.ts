@@ -4,6 +4,9 @@
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Appliance, XENSERVER } from "../end_to_end/appliance.ts";
+import { writeUint16, writeUint32, writeUint64 } from "../../lib/bytes/big_endian.ts";
+import type { Initiator } from "../support/initiator.ts";
+import { inquiry, read10, synchronizeCache10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
 import { LOCK_COLUMNS, parseLocks } from "../../lib/provision/lock_owner.ts";
 import {
   findLoopObstacle,
@@ -11,7 +14,7 @@ import {
   findNodeObstacle,
   findSysfsObstacle,
 } from "../support/obstacles.ts";
-import { iscsiCommand, ServerProcess } from "../support/server_process.ts";
+import { iscsiCommand, runIscsi, ServerProcess } from "../support/server_process.ts";
 import { runTool, runToolOk, testWithTools, type Tool, type ToolResult } from "../support/tools.ts";
 import { until } from "../support/until.ts";
 
@@ -88,7 +91,13 @@ testWithDevice("a block device is served as it is, and its node is gone afterwar
   using device = LoopDevice.attach();
   using appliance = Appliance.create(confOf(device.path));
   const built = await appliance.build("--json");
-  const useDevice = { kind: "useDevice", path: device.path, sizeBytes: 8 * MB, deviceBytes: DEVICE_BYTES };
+  const useDevice = {
+    kind: "useDevice",
+    path: device.path,
+    sizeBytes: 8 * MB,
+    deviceBytes: DEVICE_BYTES,
+    isNew: true,
+  };
   assertEquals(JSON.parse(built.stdout).steps.at(-1), useDevice);
   await using server = await ServerProcess.start(appliance.confPath);
   const [node] = nodesOf(appliance);
@@ -104,6 +113,56 @@ testWithDevice("a block device is served as it is, and its node is gone afterwar
   assertEquals(device.read(MB, 65536), new Uint8Array(65536).fill(7));
   assertEquals(device.read(MB + 65536, 512), new Uint8Array(512));
 });
+
+/** UNMAP of one range. */
+async function unmap(initiator: Initiator, lba: number, blocks: number): Promise<number> {
+  const list = new Uint8Array(24);
+  writeUint16(list, 0, 22);
+  writeUint16(list, 2, 16);
+  writeUint64(list, 8, lba);
+  writeUint32(list, 16, blocks);
+  const cdb = Uint8Array.of(0x42, 0, 0, 0, 0, 0, 0, 0, 24, 0);
+  return (await initiator.command({ cdb, write: list })).status;
+}
+
+testWithDevice(
+  "a device that can discard gives back what initiators unmap, and zeros",
+  ["fallocate"],
+  async () => {
+    using device = LoopDevice.attach();
+    using appliance = Appliance.create(confOf(device.path));
+    const allocated = (): number => Deno.statSync(device.file).blocks! * 512;
+    await using server = await appliance.serve();
+    {
+      await using initiator = await appliance.login();
+      await initiator.command({ cdb: testUnitReady() });
+      const provisioning = (await initiator.command({ cdb: inquiry(8, 0xb2), read: 8 })).data;
+      // LBPU, LBPWS, LBPWS10 and LBPRZ; thin.
+      assertEquals([provisioning[5], provisioning[6]], [0xe4, 0x02]);
+      const blocks = 128;
+      for (let lba = 0; lba < 8 * MB / 512; lba += blocks) {
+        const write = new Uint8Array(blocks * 512).fill(lba < 4 * MB / 512 ? 7 : 0);
+        assertEquals((await initiator.command({ cdb: write10(lba, blocks), write })).status, 0);
+      }
+      assertEquals((await initiator.command({ cdb: synchronizeCache10() })).status, 0);
+      assert(allocated() >= 8 * MB);
+      assertEquals(await unmap(initiator, 2048 + 1, 2048), 0);
+      assert(allocated() <= 7 * MB + 4096, `${allocated()}`);
+      const { data } = await initiator.command({ cdb: read10(2048, 2051), read: 2051 * 512 });
+      assertEquals([data[511], data[512 * 2049], data[512 * 2049 - 1]], [7, 7, 0]);
+      assertEquals(data.reduce((sum, byte) => sum + byte, 0), 3 * 512 * 7);
+    }
+    const { code, stdout } = await runIscsi(["trim", "--conf", appliance.confPath]);
+    assertEquals([code, stdout], [0, "LUN 0 of [xenserver]: 4 MB given back\n"]);
+    assert(allocated() <= 3 * MB + 8192, `${allocated()}`);
+    assertEquals((await server.stop()).code, 0, server.stderr);
+    assertEquals(server.stderr.includes("Cannot"), false, server.stderr);
+    const again = await runIscsi(["trim", "--conf", appliance.confPath]);
+    assertEquals([again.code, again.stderr], [0, ""]);
+    await runToolOk("blockdev", ["--flushbufs", device.path]);
+    assertEquals([device.read(0, 1), device.read(4 * MB - 1, 2)], [Uint8Array.of(7), Uint8Array.of(7, 0)]);
+  },
+);
 
 testWithDevice("a server that was killed leaves a node, which the next one removes", [], async () => {
   using first = LoopDevice.attach();

@@ -9,7 +9,9 @@ import { RemotePunching } from "../../lib/server/remote_puncher.ts";
 import { systemClock } from "../../lib/server/system.ts";
 import { SpaceGauge } from "../../lib/server/measure_space.ts";
 import { exists, guardWith } from "../provision/fallocate_stand_in.ts";
+import { configOf } from "../provision/conf.ts";
 import { withScratch } from "../provision/scratch.ts";
+import { withHelperOutput } from "../support/helper_output.ts";
 import { testWithTools } from "../support/tools.ts";
 import { FILE_BYTES, KeptLog, makeServed, pathOf, type Served } from "./_serving.ts";
 import { until } from "../support/until.ts";
@@ -381,4 +383,57 @@ Deno.test({
       }
     });
   },
+});
+
+/** A service for a volume, with stand-ins for the programs: `fallocate` refuses, and `blkdiscard` ends like this. */
+function openVolume(folder: string, type: string, discardCode: number): { holes: HoleService; log: KeptLog } {
+  const guard = guardWith(folder, "echo no >&2; exit 1");
+  Deno.writeTextFileSync(
+    `${folder}/blkdiscard`,
+    `#!/bin/sh\necho "$*" >>${folder}/discards; exit ${discardCode}\n`,
+    {
+      mode: 0o755,
+    },
+  );
+  const log = new KeptLog();
+  const result = { success: true, stdout: "", stderr: "" };
+  const stub = { ...guard, linkTo: () => "/node", runNow: () => result } as unknown as HelperGuard;
+  const holes = new HoleService(stub, log);
+  const config = configOf("storage=/s", "[a]", "size=1MB", "file=/dev/volume");
+  withHelperOutput({ stdout: `253:2 1048576 0  ${type}  vg-thin 137438953472 65536\n` }, () => {
+    holes.follow({ config, devicePaths: ["/dev/volume"] });
+  });
+  return { holes, log };
+}
+
+Deno.test("HoleService discards on a thin volume that refuses holes, and reports that", async () => {
+  await withScratch(async (folder) => {
+    const { holes, log } = openVolume(folder, "lvm", 0);
+    assertEquals(holes.paths, ["/dev/volume"]);
+    for (let count = 0; count < 2; count++) {
+      assertEquals(await holes.punch("/dev/volume", [{ offset: 0, lengthBytes: 65_536 }]), "discarded");
+    }
+    await holes[Symbol.asyncDispose]();
+    const discards = Deno.readTextFileSync(`${folder}/discards`).trim().split("\n");
+    assertEquals(discards, Array(2).fill("--force --offset 0 --length 65536 /node"));
+    assertEquals(log.lines, []);
+  });
+});
+
+Deno.test("HoleService never discards on another device, whose blocks could read as anything", async () => {
+  await withScratch(async (folder) => {
+    const { holes } = openVolume(folder, "disk", 0);
+    assertEquals(await holes.punch("/dev/volume", [{ offset: 0, lengthBytes: 65_536 }]), "refused");
+    await holes[Symbol.asyncDispose]();
+    assertEquals(exists(`${folder}/discards`), false);
+  });
+});
+
+Deno.test("HoleService reports the first fault of a volume that refuses both programs", async () => {
+  await withScratch(async (folder) => {
+    const { holes, log } = openVolume(folder, "lvm", 1);
+    assertEquals(await holes.punch("/dev/volume", [{ offset: 0, lengthBytes: 65_536 }]), "refused");
+    await holes[Symbol.asyncDispose]();
+    assertMatch(log.lines.join("\n"), /Cannot punch a hole in .*: no; /);
+  });
 });

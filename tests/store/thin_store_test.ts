@@ -56,6 +56,19 @@ Deno.test("ThinStore punches whole granules, and writes zeros to the edges of a 
   assertEquals(store.extentAt(KIB4), { isMapped: false, endBytes: 3 * KIB4 });
 });
 
+Deno.test("ThinStore zeroes what a discard has left, and then takes it for unmapped", async () => {
+  const { memory, puncher, store } = fullStore();
+  memory.writeNow(KIB4, new Uint8Array(KIB4));
+  const writes = memory.writeCount;
+  const done = store.unmap([{ offset: 0, lengthBytes: 3 * KIB4 }]);
+  puncher.release("discarded");
+  await done;
+  assertEquals(contentOf(memory, 0, 3 * KIB4), new Uint8Array(3 * KIB4));
+  // Zeros are written only over other bytes.
+  assertEquals(memory.writeCount - writes, 2);
+  assertEquals(store.extentAt(0), { isMapped: false, endBytes: 3 * KIB4 });
+});
+
 Deno.test("ThinStore merges requests that arrive while a hole is punched", async () => {
   const { memory, puncher, store } = fullStore();
   const all = [0, 1, 2, 3, 9].map((page) => store.unmap([{ offset: page * KIB4, lengthBytes: KIB4 }]));

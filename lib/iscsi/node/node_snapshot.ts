@@ -4,6 +4,7 @@
 import type { Config } from "../../config/config.ts";
 import type { Identity } from "../../scsi/identity.ts";
 import type { LogicalUnit } from "../../scsi/logical_unit.ts";
+import type { TrimFigures } from "../../scsi/medium/trimmer.ts";
 import type { SpaceFigures } from "../../scsi/pages/provisioning.ts";
 import { NO_STORAGE_FAULTS, type StorageFaultFigures } from "../../scsi/medium/storage_faults.ts";
 import type { TrafficFigures } from "../../scsi/counters/traffic.ts";
@@ -59,6 +60,8 @@ export interface LogicalUnitSnapshot {
   /** The traffic of all initiators since the LUN was opened. */
   readonly traffic: TrafficFigures;
   readonly faults: StorageFaultFigures;
+  /** The progress of a trim; null when none runs. */
+  readonly trim: TrimFigures | null;
 }
 
 /** Returns the state of a target. */
@@ -88,5 +91,6 @@ function snapshotLogicalUnit(lun: number, path: string, unit: LogicalUnit): Logi
     space: space ?? null,
     traffic: unit.traffic().figures(),
     faults: unit.faults?.figures() ?? NO_STORAGE_FAULTS,
+    trim: unit.trimmer.figures ?? null,
   };
 }

@@ -9,6 +9,7 @@ import {
   unitsByPlace,
 } from "./find_clash.ts";
 import { findFolderProblem, findIdentitiesProblem, findMisplacedStorage } from "./find_storage_problem.ts";
+import { findSharedIdentities } from "./find_shared_identities.ts";
 import { identityKey } from "../identity/identity_key.ts";
 import { isInside } from "../is_inside.ts";
 import type { Survey } from "../survey.ts";
@@ -51,6 +52,7 @@ export function examine(config: Config, survey: Survey, { force = false }: Exami
   for (const message of [folderProblem, findIdentitiesProblem(survey)]) {
     if (message !== undefined) problems.push({ line: GLOBALS_LINE, message });
   }
+  problems.push(...findSharedIdentities(config, survey));
   const misplaced = findMisplacedStorage(survey);
   if (misplaced !== undefined) problems.push({ line: GLOBALS_LINE, message: misplaced, isMistaken: true });
   const candidates = candidatesOf(config, survey);

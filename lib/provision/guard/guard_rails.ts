@@ -5,6 +5,7 @@ import { findOvercommitments } from "../examine/find_overcommitments.ts";
 import type { Survey } from "../survey.ts";
 import { findDeviceContents, findHeldDevices } from "./find_device_uses.ts";
 import { findFormerStorage } from "./find_former_storage.ts";
+import { findTwinStorage } from "./find_twin_storage.ts";
 import { findShiftedSizes } from "./find_shifted_sizes.ts";
 import { findRenamedTargets } from "./find_renamed_targets.ts";
 import {
@@ -28,6 +29,7 @@ const GUARD_RAILS: readonly GuardRail[] = [
   { find: findUnmountedFolders, needsForce: true },
   { find: findRenamedTargets },
   { find: findFormerStorage },
+  { find: findTwinStorage },
   { find: findRiskyFileSystems },
   { find: findStrangeFolder },
   { find: findExposedFolder },

@@ -35,6 +35,10 @@ export function parseRecordedIdentity(key: string, value: unknown): RecordedIden
   } catch (error) {
     throw new SyntaxError(`"${key}" has an invalid identity: ${reasonOf(error)}`);
   }
+  // The names of state files are made of it, and "build" makes no other.
+  if (!/^3[0-9a-f]{15}$/i.test(naa)) {
+    throw new SyntaxError(`"${key}" has an invalid identity: NAA "${naa}" is not locally assigned (3h)`);
+  }
   if (created === undefined && sizeBytes === undefined) return { naa, serialNumber };
   if (created !== null && !isDate(created)) throw new SyntaxError(`"${key}" has no date "created"`);
   if (!isSize(sizeBytes)) throw new SyntaxError(`"${key}" has no number "sizeBytes"`);

@@ -49,7 +49,7 @@ const DC = 0x02;
 /** Values of an identification descriptor that names a logical unit by its NAA. */
 const CODE_SET_BINARY = 0x1;
 const NAA_OF_LOGICAL_UNIT = 0x03;
-const NAA_LENGTH_BYTES = 8;
+const NAA_LENGTHS_BYTES: readonly number[] = [8, 16];
 const DESIGNATOR_LENGTH_MAX_BYTES = 20;
 
 /** A copy source or copy destination. */
@@ -125,8 +125,8 @@ function parseCscd(list: Uint8Array, offset: number): Cscd | Finished {
   const designatorLength = list[offset + 7]!;
   if (designatorLength > DESIGNATOR_LENGTH_MAX_BYTES) return refusedForParameter(offset + 7);
   const isNaa = (list[offset + 4]! & 0x0f) === CODE_SET_BINARY &&
-    (list[offset + 5]! & 0x3f) === NAA_OF_LOGICAL_UNIT && designatorLength === NAA_LENGTH_BYTES;
-  const designator = list.subarray(offset + 8, offset + 8 + NAA_LENGTH_BYTES);
+    (list[offset + 5]! & 0x3f) === NAA_OF_LOGICAL_UNIT && NAA_LENGTHS_BYTES.includes(designatorLength);
+  const designator = list.subarray(offset + 8, offset + 8 + designatorLength);
   return {
     offset,
     naa: isNaa ? designator.toHex() : undefined,

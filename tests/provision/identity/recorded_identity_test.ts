@@ -23,7 +23,12 @@ Deno.test("parseRecordedIdentity() refuses an incomplete entry", () => {
     [[file], '"a" has no string "naa"'],
     [{ ...file, naa: 7 }, '"a" has no string "naa"'],
     [{ ...file, serialNumber: 7 }, '"a" has no string "serialNumber"'],
-    [{ ...file, naa: "5000000000000001" }, '"a" has an invalid identity: '],
+    [{ ...file, naa: "4000000000000001" }, '"a" has an invalid identity: '],
+    [
+      { ...file, naa: "5000000000000001" },
+      '"a" has an invalid identity: NAA "5000000000000001" is not locally',
+    ],
+    [{ ...file, naa: `6${"0".repeat(31)}` }, '"a" has an invalid identity: '],
     [{ ...file, created: undefined }, '"a" has no date "created"'],
     [{ ...file, created: 7 }, '"a" has no date "created"'],
     [{ ...file, created: "yesterday" }, '"a" has no date "created"'],

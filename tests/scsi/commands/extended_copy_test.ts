@@ -44,7 +44,7 @@ interface Request {
 
 function encodeCscd(naa: string, blockLength: number): Uint8Array {
   const cscd = new Uint8Array(32);
-  cscd.set([0xe4, 0, 0, 0, 0x01, 0x03, 0, 8]);
+  cscd.set([0xe4, 0, 0, 0, 0x01, 0x03, 0, naa.length / 2]);
   cscd.set(Uint8Array.fromHex(naa), 8);
   writeUint24(cscd, 29, blockLength);
   return cscd;
@@ -122,6 +122,18 @@ Deno.test("EXTENDED COPY copies from unit to unit, segment by segment", async ()
   assertEquals(await read(nexus, 1, 24, 1000), data.subarray(0, 1000 * 512));
   assertEquals(await read(nexus, 1, 0, 24), data.subarray(1000 * 512));
   assertEquals(await read(nexus, 1, 1024, 1), new Uint8Array(512));
+});
+
+Deno.test("EXTENDED COPY finds a unit by an NAA of 16 bytes", async () => {
+  const naas = [`6${"0".repeat(30)}1`, `6${"0".repeat(30)}2`];
+  const [source, destination] = naas.map((naa) => ({ identity: { naa, serialNumber: naa } }));
+  const nexus = openPair(source, destination);
+  const data = pattern(512);
+  await write(nexus, 0, 0, data);
+  assertEquals((await copy(nexus, { naas, segments: [{}] })).outcome, "good");
+  assertEquals(await read(nexus, 1, 0, 1), data);
+  const others = [naas[0]!, naas[1]!.slice(0, 16).replace("6", "5")];
+  assertEquals((await copy(nexus, { naas: others, segments: [{}] })).outcome, "copyTargetDeviceNotReachable");
 });
 
 Deno.test("EXTENDED COPY within a unit copies the old content, even if the ranges overlap", async () => {

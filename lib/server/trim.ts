@@ -1,6 +1,7 @@
 import type { RequestContext, TrimReport, TrimRequest, UnitAddress } from "../control/control_requests.ts";
 import { delay } from "../base/delay.ts";
 import type { Config } from "../config/config.ts";
+import { findDataExtents } from "../provision/copy/data_extents.ts";
 import { STAT_BLOCK_BYTES } from "./measure_space.ts";
 import type { Supervisor } from "./supervisor.ts";
 
@@ -29,7 +30,9 @@ export async function trim(
   };
   const reported = report();
   try {
-    const figures = await port.ask({ kind: "trim", ...unit, extents: null, bytesPerSecond }, null);
+    // What is written later than this takes space, but is hardly zero.
+    const extents = allocatedBytesBefore === null ? null : await findDataExtents(path) ?? null;
+    const figures = await port.ask({ kind: "trim", ...unit, extents, bytesPerSecond }, null);
     return { ...figures, allocatedBytesBefore, allocatedBytes: await allocatedBytesOf(path) };
   } finally {
     over.abort();

@@ -6,6 +6,7 @@ import type { TrimProgress, TrimReport, TrimRequest } from "../control/control_r
 import type { EventLog } from "../iscsi/events/event_log.ts";
 import type { Clock } from "../iscsi/clock.ts";
 import { BackingLocks } from "../provision/backing_locks.ts";
+import { findDataExtents } from "../provision/copy/data_extents.ts";
 import { findExports } from "../provision/find_exports.ts";
 import { ProvisionError } from "../provision/provision_error.ts";
 import { RangeLocks } from "../scsi/medium/range_locks.ts";
@@ -85,7 +86,8 @@ export class UnservedUnits implements AsyncDisposable {
     try {
       const allocatedBytesBefore = await allocatedBytesOf(path);
       const pace = (bytes: number, signal: AbortSignal): Promise<void> => limit.take(bytes, signal);
-      const figures = await trimmer.trim({ pace, after: clock.after.bind(clock) });
+      const extents = allocatedBytesBefore === null ? undefined : await findDataExtents(path);
+      const figures = await trimmer.trim({ extents, pace, after: clock.after.bind(clock) });
       return { ...figures, allocatedBytesBefore, allocatedBytes: await allocatedBytesOf(path) };
     } finally {
       clearInterval(timer);

@@ -172,3 +172,20 @@ testWithTools("iscsi trim refuses what it cannot trim, with the reason", ["fallo
   await using _server = await appliance.serve();
   await assertRefusals();
 });
+
+testWithTools("iscsi trim reads only what takes space", ["fallocate", "filefrag"], async () => {
+  using appliance = Appliance.create("[disk]\nsize = 4TB\n");
+  await appliance.build();
+  {
+    using file = Deno.openSync(`${appliance.storage}/disk`, { write: true });
+    file.seekSync(2 ** 41, Deno.SeekMode.Start);
+    file.writeSync(new Uint8Array(4 * MIB));
+    file.writeSync(Uint8Array.of(1));
+  }
+  for (const isServed of [false, true]) {
+    await using _server = isServed ? await appliance.serve() : undefined;
+    const { stdout } = await trim(appliance, "--json");
+    const { kind, releasedBytes, examinedBytes } = JSON.parse(stdout.trim().split("\n").at(-1)!);
+    assertEquals([kind, examinedBytes, releasedBytes], ["result", 2 ** 42, isServed ? 0 : 4 * MIB]);
+  }
+});

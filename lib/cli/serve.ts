@@ -5,6 +5,7 @@ import type { Config } from "../config/config.ts";
 import { EventLog } from "../iscsi/events/event_log.ts";
 import { RepetitionFilter } from "../iscsi/events/repetition_filter.ts";
 import { type Exports, findExports } from "../provision/find_exports.ts";
+import { isFolder } from "../provision/folders.ts";
 import { stateFolderOf } from "../provision/state_folder.ts";
 import { ControlEndpoint } from "../server/control_endpoint.ts";
 import { controlHandlers } from "../server/control_handlers.ts";
@@ -187,15 +188,6 @@ function findExportsOrReport(config: Config, context: Context): Exports | undefi
   if (found.errors.length === 0) return found;
   reportDiagnostics(found.errors, context);
   return undefined;
-}
-
-/** Returns true for a folder, false for a link to one. */
-function isFolder(path: string): boolean {
-  try {
-    return Deno.lstatSync(path).isDirectory;
-  } catch {
-    return false;
-  }
 }
 
 /** Returns a signal that SIGTERM and SIGINT abort. */

@@ -53,3 +53,12 @@ export function exists(path: string): boolean {
     return false;
   }
 }
+
+/** Returns true for a folder, false for a link to one. */
+export function isFolder(path: string): boolean {
+  try {
+    return Deno.lstatSync(path).isDirectory;
+  } catch {
+    return false;
+  }
+}

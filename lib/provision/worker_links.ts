@@ -1,7 +1,7 @@
 import { isAbsolute, join } from "@std/path";
 import { readBlockDevice } from "./block_device.ts";
 import type { HelperGuard } from "./helper_guard.ts";
-import { entriesOf, makeFolder, removeFolder } from "./folders.ts";
+import { entriesOf, isFolder, makeFolder, removeFolder } from "./folders.ts";
 import { ProvisionError, reasonOf } from "./provision_error.ts";
 import { linksFolderOf, workerLinksOf } from "./state_folder.ts";
 import { errnoOf, errorMessage } from "../base/error_message.ts";
@@ -232,15 +232,6 @@ function leadsTo(link: string, path: string): boolean {
   try {
     const [linked, current] = [Deno.lstatSync(link), Deno.statSync(path)];
     return linked.dev === current.dev && linked.ino === current.ino;
-  } catch {
-    return false;
-  }
-}
-
-/** Reports whether `path` is a folder, and not a link to one. */
-function isFolder(path: string): boolean {
-  try {
-    return Deno.lstatSync(path).isDirectory;
   } catch {
     return false;
   }

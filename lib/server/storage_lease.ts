@@ -61,12 +61,12 @@ export class StorageLease implements Lease {
     reserveSpace(this.#storage);
   }
 
-  async end(): Promise<void> {
+  end(): Promise<void> {
     this.#guard[Symbol.dispose]();
     // The files of this run have just been removed, so their space can be reserved.
     reserveSpace(this.#storage);
     this.#lock.release();
-    await Promise.resolve();
+    return Promise.resolve();
   }
 
   #prepare(place: string): void {

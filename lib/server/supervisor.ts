@@ -334,8 +334,9 @@ export class Supervisor {
     const ports = [...this.#ports.values()];
     if (ports.every(({ isReady }) => isReady)) {
       this.#hasBeenReady = true;
-      this.#serving.lease.onReady?.();
       this.#options.onReady();
+      // Writing the reserve takes as long as the disk.
+      this.#serving.lease.onReady?.();
     }
     this.#admitArrivals();
   }

@@ -9,8 +9,8 @@ interface Link<Value> extends QueueEntry<Value> {
 }
 
 /**
- * A queue that removes any of its values in constant time. A `Set` does not do as one: to find its first value it passes
- * all that have been removed before it.
+ * A queue that removes any of its values in constant time. A `Set` does not: to find its first value it passes the
+ * places of those that were removed before it.
  */
 export class LinkedQueue<Value> {
   #first: Link<Value> | undefined;

@@ -8,8 +8,8 @@
  * With TST 001b each I_T nexus has its own task set, and only commands of the same nexus count (SPC-4, 7.5.8). Counters
  * exist for each nexus and for all, so TST can change at any time.
  *
- * While all commands are SIMPLE, each one needs a single comparison, with `restricting`. No command stays dormant behind
- * which a younger one may begin, so only the oldest dormant command is looked at.
+ * While all commands are SIMPLE, each one needs a single comparison, with `restricting`. A dormant command delays all
+ * younger ones, so only the oldest is looked at.
  */
 import { LinkedQueue, type QueueEntry } from "../base/linked_queue.ts";
 import type { Task } from "./task.ts";

@@ -335,7 +335,6 @@ export class Supervisor {
     if (ports.every(({ isReady }) => isReady)) {
       this.#hasBeenReady = true;
       this.#options.onReady();
-      // Writing the reserve takes as long as the disk.
       this.#serving.lease.onReady?.();
     }
     this.#admitArrivals();

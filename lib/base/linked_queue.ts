@@ -25,6 +25,11 @@ export class LinkedQueue<Value> {
     return this.#first?.value;
   }
 
+  /** Returns the values in their order. */
+  *[Symbol.iterator](): IterableIterator<Value> {
+    for (let link = this.#first; link !== undefined; link = link.next) yield link.value;
+  }
+
   /** Adds a value at the end. */
   push(value: Value): QueueEntry<Value> {
     const link: Link<Value> = { value, previous: this.#last, next: undefined };

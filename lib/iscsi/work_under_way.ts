@@ -60,7 +60,7 @@ export class WorkUnderWay {
   readonly #changing = new Rounds();
   readonly #changingOf = new Map<number, Rounds>();
   #count = 0;
-  /** The number of pieces by the session that began them. */
+  /** The number of pieces by the session that began them. A session without any stays until it ends. */
   readonly #counts = new Map<unknown, number>();
   /** Sessions that have ended with work that is not done. */
   readonly #lingering = new Set<unknown>();
@@ -91,10 +91,9 @@ export class WorkUnderWay {
   }
 
   #uncount(session: unknown): void {
-    const count = this.#counts.get(session)!;
-    if (count > 1) return void this.#counts.set(session, count - 1);
-    this.#counts.delete(session);
-    this.#lingering.delete(session);
+    const count = this.#counts.get(session)! - 1;
+    this.#counts.set(session, count);
+    if (count === 0 && this.#lingering.delete(session)) this.#counts.delete(session);
   }
 
   /** The number of pieces of work under way. */
@@ -104,7 +103,9 @@ export class WorkUnderWay {
 
   /** Records that a session has ended. Its work continues. */
   sessionEnded(session: unknown): void {
-    if (this.#counts.has(session)) this.#lingering.add(session);
+    const count = this.#counts.get(session) ?? 0;
+    if (count > 0) this.#lingering.add(session);
+    else this.#counts.delete(session);
   }
 
   /** The number of sessions that have ended with work that is not done. */

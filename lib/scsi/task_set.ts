@@ -51,8 +51,6 @@ export class TaskSet {
   readonly #rules: TaskSetRules;
   readonly #all = new EnabledTasks();
   readonly #places = new Map<Task, Places>();
-  /** The nexuses of dormant commands. */
-  readonly #waiting = new Set<EnabledTasks>();
   #isHeld = false;
 
   constructor(rules: TaskSetRules) {
@@ -81,7 +79,6 @@ export class TaskSet {
     this.restricting++;
     const dormant = { task, nexus, begin: resolve };
     this.#places.set(task, { all: this.#all.dormant.push(dormant), own: nexus.dormant.push(dormant) });
-    this.#waiting.add(nexus);
     return promise;
   }
 
@@ -112,9 +109,10 @@ export class TaskSet {
 
   /** Starts the dormant commands that may begin. */
   serve(): void {
-    if (this.#isHeld || this.#waiting.size === 0) return;
-    if (!this.#rules.isPerNexus()) this.#serveQueue(this.#all.dormant);
-    else for (const { dormant } of this.#waiting) this.#serveQueue(dormant);
+    const { dormant } = this.#all;
+    if (this.#isHeld || dormant.isEmpty) return;
+    if (!this.#rules.isPerNexus()) return this.#serveQueue(dormant);
+    for (const nexus of new Set([...dormant].map(({ nexus }) => nexus))) this.#serveQueue(nexus.dormant);
   }
 
   /** Starts the dormant commands that a command of this nexus may have delayed. */
@@ -142,7 +140,6 @@ export class TaskSet {
     this.#places.delete(task);
     this.#all.dormant.remove(all);
     nexus.dormant.remove(own);
-    if (nexus.dormant.isEmpty) this.#waiting.delete(nexus);
   }
 
   #mayBegin(nexus: EnabledTasks, attribute: TaskAttribute, isBehind: boolean): boolean {

@@ -20,6 +20,7 @@ Deno.test("LinkedQueue keeps the order of its values when some are removed anywh
     const entries = new Map([1, 2, 3, 4, 5].map((value) => [value, queue.push(value)]));
     for (const value of removed) queue.remove(entries.get(value)!);
     entries.set(6, queue.push(6));
+    assertEquals([...queue], [1, 2, 3, 4, 5, 6].filter((value) => !removed.includes(value)));
     assertEquals(drain(queue, entries), [1, 2, 3, 4, 5, 6].filter((value) => !removed.includes(value)));
     assertEquals([queue.isEmpty, queue.first], [true, undefined]);
   }

@@ -72,9 +72,14 @@ function hasPartIn(parts: readonly ByteRange[], { startBytes, endBytes }: RangeH
   return overlapsAny(parts, startBytes, endBytes - startBytes);
 }
 
-/** Returns the key by which a request finds its group; one on several ranges has a group of its own. */
-function keyOf({ startBytes, endBytes, parts }: RangeHold, kind: RequestKind): string | undefined {
-  return parts === undefined ? `${kind} ${startBytes} ${endBytes}` : undefined;
+/** Returns whether a request belongs to a group; one on several ranges has a group of its own. */
+function isAlike(
+  group: WaitingGroup,
+  { startBytes, endBytes, parts }: RangeHold,
+  kind: RequestKind,
+): boolean {
+  return group.kind === kind && group.startBytes === startBytes && group.endBytes === endBytes &&
+    group.parts === undefined && parts === undefined;
 }
 
 function oldestOf({ requests }: WaitingGroup): number {
@@ -90,7 +95,6 @@ export class RangeLocks {
   readonly #exclusive = new RangeTree<RangeHold>();
   #exclusiveCount = 0;
   readonly #waiting = new RangeTree<WaitingGroup>();
-  readonly #groups = new Map<string, WaitingGroup>();
   #lastNumber = 0;
 
   /** Nothing is held and no request waits. */
@@ -218,12 +222,10 @@ export class RangeLocks {
   }
 
   #groupOf(range: RangeHold, kind: RequestKind): WaitingGroup {
-    const key = keyOf(range, kind);
-    const known = key === undefined ? undefined : this.#groups.get(key);
+    const known = this.#waiting.find(range, (group) => isAlike(group, range, kind));
     if (known !== undefined) return known;
     const group = { ...range, kind, requests: new LinkedQueue<PendingRequest>(), passes: 0 };
     this.#waiting.add(group);
-    if (key !== undefined) this.#groups.set(key, group);
     return group;
   }
 
@@ -239,10 +241,7 @@ export class RangeLocks {
     group.requests.remove(request.entry!);
     request.entry = undefined;
     request.resolve(hold);
-    if (!group.requests.isEmpty) return;
-    this.#waiting.delete(group);
-    const key = keyOf(group, group.kind);
-    if (key !== undefined) this.#groups.delete(key);
+    if (group.requests.isEmpty) this.#waiting.delete(group);
   }
 
   /** Grants the requests for some of a range that have become possible, the oldest first. */

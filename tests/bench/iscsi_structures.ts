@@ -15,7 +15,7 @@ import { FakeClock } from "../support/fake_clock.ts";
 import { Harness, nameOf, TEST_UNIT_READY } from "../support/harness.ts";
 import type { Initiator } from "../support/initiator.ts";
 import { testUnitReady } from "../support/initiator_cdb.ts";
-import { scattered, type Structure } from "./structure.ts";
+import { type Operation, scattered, type Structure } from "./structure.ts";
 
 const ENDS: ConnectionEnds = { localAddress: "10.0.0.1", localPort: 3260, peerAddress: "10.0.0.2" };
 const INITIATOR = "iqn.2026-01.a:one";
@@ -58,7 +58,7 @@ export const ISCSI_STRUCTURES: readonly Structure[] = [
   {
     name: "session: a command beside n sessions",
     counts: [10, 100, 1_000],
-    async prepare(count) {
+    async prepare(count): Promise<Operation> {
       const { one } = await nodeWith(count);
       return () => one.command(TEST_UNIT_READY);
     },
@@ -66,7 +66,7 @@ export const ISCSI_STRUCTURES: readonly Structure[] = [
   {
     name: "session: log in and out beside n sessions",
     counts: [10, 100, 1_000],
-    async prepare(count) {
+    async prepare(count): Promise<Operation> {
       const { harness, one } = await nodeWith(count);
       await one.logout();
       return async () => await (await harness.logIn({ initiatorName: INITIATOR })).logout();
@@ -75,7 +75,7 @@ export const ISCSI_STRUCTURES: readonly Structure[] = [
   {
     name: "login: pick one to close, n in login (of at most 64)",
     counts: [1, 10, 64],
-    prepare(count) {
+    prepare(count): Operation {
       const candidates = Array.from({ length: count }, (_, index) => ({
         ends: { peerAddress: `10.0.0.${index}` },
         isIdentified: false,
@@ -86,7 +86,7 @@ export const ISCSI_STRUCTURES: readonly Structure[] = [
   {
     name: "login: count a failure, n addresses (of at most 1,024)",
     counts: [10, 100, 1_000],
-    prepare(count) {
+    prepare(count): Operation {
       const failures = new FailedLogins(new FakeClock());
       const next = scattered(count);
       return () => failures.add(`10.0.0.${next()}`);
@@ -95,11 +95,11 @@ export const ISCSI_STRUCTURES: readonly Structure[] = [
   {
     name: "handles: take and return one, n in use",
     counts: [100, 1_000, 10_000],
-    prepare(count) {
+    prepare(count): Operation {
       const totals = new ServerTotals(ServerTotals.memory(), 0);
       let last = 0;
       for (let index = 0; index < count; index++) last = totals.takeTsih(last);
-      return () => {
+      return (): void => {
         last = totals.takeTsih(last);
         totals.freeTsih(last);
       };
@@ -108,7 +108,7 @@ export const ISCSI_STRUCTURES: readonly Structure[] = [
   {
     name: "log: one event of n peers (of at most 256)",
     counts: [2, 20, 200],
-    prepare(count) {
+    prepare(count): Operation {
       const filter = new RepetitionFilter(() => {}, new FakeClock());
       const next = scattered(count);
       return () =>
@@ -122,7 +122,7 @@ export const ISCSI_STRUCTURES: readonly Structure[] = [
   {
     name: "work: abort a command beside n pieces of work",
     counts: [10, 100, 1_000],
-    async prepare(count) {
+    async prepare(count): Promise<Operation> {
       const work = new WorkUnderWay();
       for (let index = 0; index < count; index++) {
         work.add({ lun: 0, changesMedium: true, done: new Promise(() => {}) }, index);
@@ -134,12 +134,12 @@ export const ISCSI_STRUCTURES: readonly Structure[] = [
   {
     name: "window: hold and carry out a command, n held (of at most 128)",
     counts: [1, 10, 100],
-    prepare(count) {
+    prepare(count): Operation {
       let now = 1;
       const window = new CommandWindow(now);
       const outstanding = (): void => window.open(0);
       for (let held = 1; held <= count; held++) window.hold(now + held, held, FRAME, RECEIVER);
-      return () => {
+      return (): void => {
         window.advance();
         window.release();
         now++;
@@ -151,7 +151,7 @@ export const ISCSI_STRUCTURES: readonly Structure[] = [
   {
     name: "window: data for a held command, n held (of at most 128)",
     counts: [1, 10, 100],
-    prepare(count) {
+    prepare(count): Operation {
       const window = new CommandWindow(1);
       for (let held = 1; held <= count; held++) window.hold(1 + held, held, FRAME, RECEIVER);
       return () => window.holdData(count + 1, FRAME, RECEIVER);
@@ -160,7 +160,7 @@ export const ISCSI_STRUCTURES: readonly Structure[] = [
   {
     name: "text: SendTargets of one name beside n targets",
     counts: [10, 100, 1_000],
-    prepare(count) {
+    prepare(count): Operation {
       const targets = servedTargets(count);
       return () => sendTargets(targets, ENDS, DISCOVERY, nameOf());
     },
@@ -168,7 +168,7 @@ export const ISCSI_STRUCTURES: readonly Structure[] = [
   {
     name: "text: the proof of a refused login, n targets",
     counts: [10, 100, 1_000],
-    prepare(count) {
+    prepare(count): Operation {
       const targets = servedTargets(count);
       return () => targets.proofOfRefused;
     },
@@ -176,12 +176,12 @@ export const ISCSI_STRUCTURES: readonly Structure[] = [
   {
     name: "text: the next PDU of a list of n targets",
     counts: [100, 1_000, 10_000],
-    prepare(count) {
+    prepare(count): Operation {
       const list = encodeText(
         Array.from({ length: count }, (_, index) => ["TargetName", nameOf(`t${index}`)]),
       );
       let pieces = new TextPieces(list);
-      return () => {
+      return (): unknown => {
         if (pieces.done) pieces = new TextPieces(list);
         return pieces.take(512);
       };
@@ -190,7 +190,7 @@ export const ISCSI_STRUCTURES: readonly Structure[] = [
   {
     name: "text: SendTargets=All with n targets (grows with the answer)",
     counts: [10, 100, 1_000],
-    prepare(count) {
+    prepare(count): Operation {
       const targets = servedTargets(count);
       return () => encodeText(sendTargets(targets, ENDS, DISCOVERY, "All")!);
     },

@@ -8,7 +8,7 @@ import { nexusId } from "../../lib/scsi/reservations/nexus_identity.ts";
 import type { Task } from "../../lib/scsi/task.ts";
 import { TaskAttribute } from "../../lib/scsi/task_attribute.ts";
 import { EnabledTasks, TaskSet } from "../../lib/scsi/task_set.ts";
-import { scattered, type Structure } from "./structure.ts";
+import { type Operation, scattered, type Structure } from "./structure.ts";
 
 const BLOCK_BYTES = 4096;
 
@@ -49,10 +49,10 @@ export const SCSI_STRUCTURES: readonly Structure[] = [
   {
     name: "range locks: a transfer beside n locks",
     counts: [10, 100, 1_000],
-    async prepare(count) {
+    async prepare(count): Promise<Operation> {
       const locks = await locksWith(count, "lock");
       const next = scattered(count);
-      return () => {
+      return (): void => {
         const offset = (2 * next() + 1) * BLOCK_BYTES;
         if (locks.isLocked(offset, BLOCK_BYTES)) throw new Error("The block is not locked");
         locks.release(locks.share(offset, BLOCK_BYTES));
@@ -62,10 +62,10 @@ export const SCSI_STRUCTURES: readonly Structure[] = [
   {
     name: "range locks: lock a block beside n transfers",
     counts: [10, 100, 1_000],
-    async prepare(count) {
+    async prepare(count): Promise<Operation> {
       const locks = await locksWith(count, "share");
       const next = scattered(count);
-      return async () => {
+      return async (): Promise<void> => {
         const hold = await locks.lock((2 * next() + 1) * BLOCK_BYTES, BLOCK_BYTES).hold;
         locks.release(hold!);
       };
@@ -74,7 +74,7 @@ export const SCSI_STRUCTURES: readonly Structure[] = [
   {
     name: "range locks: hand a block to the next of n",
     counts: [10, 100, 1_000],
-    async prepare(count) {
+    async prepare(count): Promise<Operation> {
       const locks = new RangeLocks();
       let held = await locks.lock(0, 512).hold;
       const waiting = Array.from(
@@ -82,7 +82,7 @@ export const SCSI_STRUCTURES: readonly Structure[] = [
         (): Promise<RangeHold | undefined> => locks.lock(0, 512).hold,
       );
       let at = 0;
-      return async () => {
+      return async (): Promise<void> => {
         waiting.push(locks.lock(0, 512).hold);
         locks.release(held!);
         held = await waiting[at++];
@@ -92,7 +92,7 @@ export const SCSI_STRUCTURES: readonly Structure[] = [
   {
     name: "task set: hand the turn to the next of n ORDERED",
     counts: [10, 100, 1_000],
-    prepare(count) {
+    prepare(count): Operation {
       const set = new TaskSet({ isPerNexus: () => false, answersAtOnce: () => false });
       const nexus = new EnabledTasks();
       const running = task(TaskAttribute.ordered);
@@ -104,7 +104,7 @@ export const SCSI_STRUCTURES: readonly Structure[] = [
       };
       for (let index = 0; index < count; index++) wait();
       let at = 0;
-      return () => {
+      return (): void => {
         set.leave(nexus, queue[at++]!);
         wait();
       };
@@ -113,12 +113,12 @@ export const SCSI_STRUCTURES: readonly Structure[] = [
   {
     name: "reservations: check a command, n registered",
     counts: [10, 100, 1_000],
-    prepare(count) {
+    prepare(count): Operation {
       const reservations = reservationsWith(count);
       const reserve = { action: "reserve", key: KEY, isUnitScope: true, type: "writeExclusive" } as const;
       reservations.perform(initiator(0), reserve, () => FINISHED_GOOD);
       const other = { id: nexusId(initiator(count)) } as AttachedNexus;
-      return () => {
+      return (): void => {
         if (!reservations.conflictsWith("writes", other)) throw new Error("A write conflicts");
       };
     },
@@ -126,9 +126,9 @@ export const SCSI_STRUCTURES: readonly Structure[] = [
   {
     name: "reservations: register and unregister, n registered",
     counts: [10, 100, 1_000],
-    prepare(count) {
+    prepare(count): Operation {
       const reservations = reservationsWith(count);
-      return () => {
+      return (): void => {
         register(reservations, count, KEY);
         register(reservations, count, NO_KEY);
       };

@@ -4,29 +4,12 @@ import { FileActivity } from "../../lib/store/file_activity.ts";
 import { FlushQueue } from "../../lib/store/flush_queue.ts";
 import { PunchQueue } from "../../lib/store/punch_queue.ts";
 import { SpaceMap } from "../../lib/store/space_map.ts";
-import type { BlockStore } from "../../lib/store/block_store.ts";
 import { StoreError } from "../../lib/store/block_store.ts";
+import { emptyStore } from "./empty_store.ts";
 import { type Operation, scattered, type Structure } from "./structure.ts";
 
 const GIBIBYTE = 1024 ** 3;
 const BLOCK_BYTES = 4096;
-
-/** A store of any size that keeps nothing. */
-function emptyStore(sizeBytes: number): BlockStore {
-  return {
-    sizeBytes,
-    readOnly: false,
-    canUnmap: true,
-    readNow: () => true,
-    read: () => Promise.resolve(),
-    writeNow: () => true,
-    write: () => Promise.resolve(),
-    flush: () => Promise.resolve(),
-    unmap: () => Promise.resolve(),
-    extentAt: () => ({ isMapped: true, endBytes: sizeBytes }),
-    close: () => {},
-  };
-}
 
 /** Writes a block, unmaps it again, and looks for the end of the extent. */
 function changeMap(map: SpaceMap, blocks: number, stepBytes: number): Operation {

@@ -49,8 +49,10 @@ export const COMMANDS: readonly Command[] = [
       "Serves the targets that the last build has made, until SIGTERM or SIGINT, which end it in order. Prints a " +
       'line for each portal, then "ready". Events go to standard error, one line each; with --json they, too, are ' +
       "JSON.",
+      "Refuses a storage folder that another server has, also on another host, and a file system whose locks other " +
+      "machines may not see; --force serves it there.",
     ],
-    options: ["conf", "log", "logLevel", "json"],
+    options: ["conf", "force", "log", "logLevel", "json"],
     rights: RIGHT_NAMES,
     isServer: true,
     load: async () => (await import("./serve.ts")).serve,

@@ -5,8 +5,7 @@ import { diskWith, doubtsOf } from "./_found.ts";
 const LINES = ["[a]", "size=1GB"];
 const IN_MEMORY = "is in memory, and its disks are lost at the next boot; use a file system on a disk";
 const ON_NETWORK =
-  "is on a network file system: a server on another machine may not see the locks of this one, " +
-  "and every LUN hangs when the network does; use a disk of this machine";
+  "is on a network file system: every LUN hangs when the network does; use a disk of this machine";
 
 Deno.test("findRiskyFileSystems() warns once of each file system that is no place for disks", () => {
   const rows = [

@@ -32,7 +32,7 @@ export type ReloadOutcome =
 const ATTEMPTS = 5;
 const ATTEMPT_INTERVAL_MS = 100;
 
-/** The reason why a server of another host takes over nothing: its control socket accepts only processes of that host. */
+/** A server's control socket accepts only processes of its own host. */
 const ONLY_THERE = 'It accepts requests only on its host; run "iscsi build" there';
 
 /** Milliseconds between two updates of the progress. */

@@ -37,7 +37,7 @@ const LOSSES: readonly (number | undefined)[] = [5, 116, 108];
  * cover programs that the process has started (see `HelperGuard`).
  *
  * A lock of this machine cannot get lost, except with its file. One that machines share can: a network file system
- * takes it from a machine that it has not heard of for a while (see `findLoss`).
+ * takes it from a machine that was silent for a while (see `findLoss`).
  */
 export class StorageLock {
   readonly #path: string;

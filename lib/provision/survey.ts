@@ -80,7 +80,7 @@ export interface Survey {
   readonly twinStorages: readonly FormerStorage[];
   /** The mount points of fstab(5) above these places at which nothing is mounted. */
   readonly unmounted: readonly string[];
-  /** Why locks in the storage folder cannot be trusted; undefined where they can. Examined only on request. */
+  /** The reason to distrust locks in the storage folder; undefined where there is none. Sought only on request. */
   readonly lockFault: string | undefined;
   /** The places of all paths in the conf and in the recorded identities, by path. */
   readonly places: ReadonlyMap<string, Place>;

@@ -12,7 +12,7 @@ function withNfsLocks(act: () => void): void {
     if (options?.write === true) writable.add(file);
     return file;
   };
-  FsFile.prototype.tryLockSync = function (exclusive) {
+  FsFile.prototype.tryLockSync = function (exclusive): boolean {
     if (exclusive === true && !writable.has(this)) throw new Error("Bad file descriptor (os error 9)");
     return tryLockSync.call(this, exclusive);
   };

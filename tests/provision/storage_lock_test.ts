@@ -172,7 +172,7 @@ Deno.test("StorageLock.findLoss() finds that the file was removed, replaced or t
     assertEquals(await loss(), "its file was replaced");
   }));
 
-Deno.test("StorageLock.findLoss() takes the errors of a file system that has revoked the lock for its loss, and no others", () =>
+Deno.test("StorageLock.findLoss() takes only the errors of a file system that revokes locks for a loss", () =>
   withScratch(async (folder) => {
     const { prototype } = Deno.FsFile;
     const { write } = prototype;

@@ -74,3 +74,10 @@ Deno.test("findUnmountedFolders() refuses new disks where another file system sh
   // Disks that are there were made there.
   assertEquals(doubtsOf(LINES, diskWith({ a: GB }, [], { unmounted })), []);
 });
+
+Deno.test("findUntrustedLocks() warns of a folder in which another machine may not see a lock", () => {
+  assertEquals(doubtsOf(LINES, diskWith({}, ["a"], { lockFault: '9p, mounted with "rw"; use NFSv4' })), [
+    '1: Storage folder "/s": a server on another machine may not see its lock, and would write to the same disks ' +
+    '(file system 9p, mounted with "rw"; use NFSv4); "iscsi serve" takes --force there',
+  ]);
+});

@@ -42,7 +42,7 @@ const PACKAGES = {
   "ip": "iproute2",
   "flock": "util-linux",
   "lslocks": "util-linux",
-  "findmnt": "mount",
+  "findmnt": "util-linux",
   "bindfs": "bindfs",
   "tgtd": "tgt",
   "tgtadm": "tgt",

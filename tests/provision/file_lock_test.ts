@@ -1,34 +1,13 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { openToLock, takeFileLock } from "../../lib/provision/file_lock.ts";
+import { withNfsLocks } from "../support/nfs_locks.ts";
 import { withScratch } from "./scratch.ts";
-
-/** Runs `act` with the locks of NFS, which are exclusive only for handles that may write. */
-function withNfsLocks(act: () => void): void {
-  const { openSync, FsFile } = Deno;
-  const { tryLockSync } = FsFile.prototype;
-  const writable = new WeakSet<Deno.FsFile>();
-  Deno.openSync = (path, options) => {
-    const file = openSync(path, options);
-    if (options?.write === true) writable.add(file);
-    return file;
-  };
-  FsFile.prototype.tryLockSync = function (exclusive): boolean {
-    if (exclusive === true && !writable.has(this)) throw new Error("Bad file descriptor (os error 9)");
-    return tryLockSync.call(this, exclusive);
-  };
-  try {
-    act();
-  } finally {
-    Deno.openSync = openSync;
-    FsFile.prototype.tryLockSync = tryLockSync;
-  }
-}
 
 Deno.test("takeFileLock() sees the lock of a server on NFS, with any handle", () =>
   withScratch((folder) => {
     const path = `${folder}/a`;
     Deno.writeTextFileSync(path, "");
-    withNfsLocks(() => {
+    return withNfsLocks(() => {
       using server = openToLock(path);
       assertEquals(takeFileLock(server), true);
       using other = openToLock(path);
@@ -41,7 +20,7 @@ Deno.test("takeFileLock() takes what it can get with a handle that only reads", 
   withScratch((folder) => {
     const path = `${folder}/a`;
     Deno.writeTextFileSync(path, "");
-    withNfsLocks(() => {
+    return withNfsLocks(() => {
       using reading = Deno.openSync(path, { read: true });
       assertEquals(takeFileLock(reading), true);
       using server = openToLock(path);

@@ -8,6 +8,9 @@ import { BASIC_HEADER_BYTES } from "../iscsi/pdu/header.ts";
 /** Milliseconds for all portals together. */
 const LIMIT_MS = 2_000;
 
+/** Milliseconds for a connection. The kernel makes it, however busy the server is. */
+const CONNECT_MS = 500;
+
 /** The outcome of a probe at a portal. */
 export interface PortalProbe {
   /** `address:port`. */
@@ -54,18 +57,22 @@ function describeProblems({ port, state, reason, faults }: WorkerStatus): readon
 
 async function probePortal(portal: string, limitMs: number): Promise<PortalProbe> {
   const controller = new AbortController();
+  const { signal } = controller;
   let connection: Deno.TcpConn | undefined;
-  const late = delay(limitMs, controller.signal).then((): PortalProbe =>
-    connection === undefined
-      ? { portal, answers: null, problem: "blocked: no connection, as behind a firewall" }
-      : { portal, answers: false, problem: `connected, and no answer within ${limitMs / 1000} s` }
-  );
+  const late = async (): Promise<PortalProbe> => {
+    await delay(Math.min(CONNECT_MS, limitMs), signal);
+    if (connection === undefined) {
+      return { portal, answers: null, problem: "blocked: no connection, as behind a firewall" };
+    }
+    await delay(limitMs - CONNECT_MS, signal);
+    return { portal, answers: false, problem: `connected, and no answer within ${limitMs / 1000} s` };
+  };
   const done = beginLogin(portal, (made) => connection = made).then(
     (): PortalProbe => ({ portal, answers: true, problem: null }),
     (error): PortalProbe => ({ portal, answers: false, problem: errorMessage(error) }),
   );
   try {
-    return await Promise.race([done, late]);
+    return await Promise.race([done, late()]);
   } finally {
     controller.abort();
     connection?.close();

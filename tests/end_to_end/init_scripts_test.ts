@@ -174,7 +174,7 @@ testWithTools("the functions of the OpenRC script start and reload the server", 
 });
 
 testWithTools("shellcheck accepts the scripts", ["shellcheck"], async () => {
-  for (const name of ["libexec/iscsi", "init/sysv", "init/openrc"]) {
+  for (const name of ["libexec/iscsi", "init/sysv", "init/openrc", "ocf/iscsi"]) {
     const { code, stdout } = await runTool("shellcheck", ["-s", "sh", join(ROOT, "dist", name)]);
     assertEquals([code, stdout], [0, ""], name);
   }

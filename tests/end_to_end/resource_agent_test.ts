@@ -1,15 +1,16 @@
 /** The resource agent for Pacemaker, run as the cluster runs it, with real servers and with programs that misbehave. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
+import { DEFAULT_CONF_FILE } from "../../lib/config/config.ts";
 import { freeze, untilStuck } from "../support/frozen_disk.ts";
 import { testUnitReady, write10 } from "../support/initiator_cdb.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
 import { pattern } from "../support/content.ts";
-import { findMountObstacle, testUnless } from "../support/obstacles.ts";
+import { findMountObstacle, findOwnMountsObstacle, OWN_MOUNTS, testUnless } from "../support/obstacles.ts";
 import { ROOT, ServerProcess, writeProgramScript } from "../support/server_process.ts";
 import { testOnFileSystem } from "../support/small_file_system.ts";
 import { findMissing, runTool, testWithTools, type Tool, type ToolResult } from "../support/tools.ts";
-import { untilAsked } from "../support/until.ts";
+import { until, untilAsked } from "../support/until.ts";
 import { Appliance } from "./appliance.ts";
 
 const CONF = "[disk]\nsize = 4MB\nnetworks = 127.0.0.0/8\n";
@@ -244,7 +245,7 @@ testWithTools("a stop of the agent ends within 5 seconds, with a second to spare
 
 testWithTools("a start of the agent returns once the server answers, not before", TOOLS, async () => {
   const script = `case $1 in
-    serve) exec sleep 1000 ;;
+    serve) sleep 1000 ;;
     status) echo "$*" >>asked; [ "$(wc -l <asked)" -ge 4 ] ;;
   esac`;
   await using resource = new Resource(CONF, { script });
@@ -304,6 +305,31 @@ testWithTools("the agent finds a server that was started without it, and stops i
   await server.stop();
 });
 
+testWithTools(
+  "the agent finds a server of the default conf that was started without --conf",
+  TOOLS,
+  async () => {
+    const script = `case $1 in
+    serve) sleep 1000 ;;
+    status) true ;;
+  esac`;
+    await using resource = new Resource(CONF, { script });
+    const env = { OCF_RESKEY_conf: DEFAULT_CONF_FILE };
+    const server = new Deno.Command(resource.program, { args: ["serve", "--log", "journal"] }).spawn();
+    try {
+      await untilAsked(async () => await resource.code("monitor", env) === Ocf.success, "it is found");
+      const other = { OCF_RESKEY_conf: resource.appliance.confPath };
+      assertEquals(await resource.code("monitor", other), Ocf.notRunning);
+      assertEquals([await resource.code("stop", env), await resource.code("monitor", env)], [
+        Ocf.success,
+        Ocf.notRunning,
+      ]);
+    } finally {
+      await server.status;
+    }
+  },
+);
+
 testWithTools("the agent takes no program that only reads the conf for the server", TOOLS, async () => {
   await using resource = new Resource();
   const reader = new Deno.Command("tail", { args: ["-f", resource.appliance.confPath], stdout: "null" })
@@ -334,5 +360,25 @@ testUnless(
       Ocf.success,
     ]);
     assertEquals(_elsewhere.isEnded, false);
+  },
+);
+
+testUnless(
+  findOwnMountsObstacle() ?? findMissing(TOOLS),
+  "the agent kills no program that holds a lock of the same name elsewhere",
+  async () => {
+    await using resource = new Resource(CONF, { script: STUBBORN });
+    assertEquals(await resource.code("start"), Ocf.success);
+    const script = 'mount -t tmpfs none "${1%/*}" && exec sleep 1000 3>"$1"';
+    const [program, ...args] = [...OWN_MOUNTS, "sh", "-c", script, "sh", resource.lock];
+    const other = new Deno.Command(program!, { args }).spawn();
+    try {
+      const command = `/proc/${other.pid}/cmdline`;
+      await until(() => Deno.readTextFileSync(command).startsWith("sleep\0"), "it has its lock");
+      assertEquals([await resource.code("stop"), isAlive(other.pid)], [Ocf.success, true]);
+    } finally {
+      other.kill();
+      await other.status;
+    }
   },
 );

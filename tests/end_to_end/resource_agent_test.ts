@@ -101,6 +101,10 @@ function isAlive(pid: number): boolean {
   }
 }
 
+function killIfAlive(pid: number): void {
+  if (isAlive(pid)) Deno.kill(pid, "SIGKILL");
+}
+
 testWithTools("ocf-tester accepts the agent", [...TOOLS, "ocf-tester", "xmllint"], async () => {
   await using resource = new Resource();
   assertEquals((await resource.appliance.build()).code, 0);
@@ -310,9 +314,9 @@ testWithTools(
   TOOLS,
   async () => {
     const script = `case $1 in
-    serve) sleep 1000 ;;
-    status) true ;;
-  esac`;
+      serve) while :; do sleep 1; done ;;
+      status) true ;;
+    esac`;
     await using resource = new Resource(CONF, { script });
     const env = { OCF_RESKEY_conf: DEFAULT_CONF_FILE };
     const server = new Deno.Command(resource.program, { args: ["serve", "--log", "journal"] }).spawn();
@@ -325,6 +329,7 @@ testWithTools(
         Ocf.notRunning,
       ]);
     } finally {
+      killIfAlive(server.pid);
       await server.status;
     }
   },

@@ -280,7 +280,7 @@ testWithTools("the agent has the exit codes of the OCF for what cannot start", T
   ) {
     const env = { [`OCF_RESKEY_${name}`]: value };
     assertEquals([await resource.code("start", env), await resource.code("validate-all", env)], [code, code]);
-    // A node without the storage, or without the program, can be asked what runs there, and told to stop it.
+    // The cluster also asks a node without the storage, or without the program, what runs there, and stops it.
     assertEquals([await resource.code("monitor", env), await resource.code("stop", env)], [
       Ocf.notRunning,
       Ocf.success,

@@ -271,8 +271,12 @@ testWithTools("the agent has the exit codes of the OCF for what cannot start", T
   const wrong = await resource.run("start");
   assertEquals([wrong.code, await resource.code("validate-all")], [Ocf.notConfigured, Ocf.notConfigured]);
   assertMatch(wrong.stderr, /^ocf-exit-reason:conf ".*" has errors: /);
+  // The head of a program for another kind of machine.
+  const foreign = join(resource.appliance.folder, "foreign");
+  Deno.writeTextFileSync(foreign, "\x7fELF\0", { mode: 0o755 });
   for (
     const [name, value, code] of [
+      ["binary", foreign, Ocf.notInstalled],
       ["conf", "/nowhere/iscsi.conf", Ocf.notInstalled],
       ["binary", "/nowhere/iscsi", Ocf.notInstalled],
       ["conf", "iscsi.conf", Ocf.notConfigured],

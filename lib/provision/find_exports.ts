@@ -2,11 +2,12 @@ import { type Config, DEFAULT_CONF_FILE, type LogicalUnitConfig } from "../confi
 import type { Diagnostic } from "../config/diagnostic.ts";
 import { Diagnostics } from "../config/diagnostics.ts";
 import type { Identity } from "../scsi/identity.ts";
+import { DEVICES_FOLDER } from "./block_device.ts";
 import type { Backing } from "./examine/backing.ts";
 import { examine } from "./examine/examine.ts";
 import { identityKey } from "./identity/identity_key.ts";
 import { isOfDisk, type RecordedIdentity } from "./identity/recorded_identity.ts";
-import { survey } from "./survey.ts";
+import { type Entry, survey } from "./survey.ts";
 import type { DeviceExport } from "./worker_links.ts";
 
 /** A logical unit that can be served. */
@@ -72,10 +73,21 @@ export function findExports(config: Config): Exports {
     for (const { line, reason } of unavailable.values()) diagnostics.error(line, reason);
   }
   const devices = config.targets.flatMap(({ readOnly, logicalUnits }) =>
-    logicalUnits.filter((unit) => exports.has(unit.path) && backings.get(unit)?.state === "device")
-      .map(({ path }) => ({ path, readOnly }))
+    logicalUnits.flatMap(({ path }) => {
+      const { entry } = disk.places.get(path)!;
+      return exports.has(path) && entry.kind === "blockDevice" ? [toDevice({ path, readOnly }, entry)] : [];
+    })
   );
   return { exports, devices, unavailable, errors: diagnostics.toArray() };
+}
+
+/** A device that is only read also conflicts with a server that writes a part of it. */
+function toDevice(
+  { path, readOnly }: { readonly path: string; readonly readOnly: boolean },
+  { major, minor, below, parts }: Entry & { readonly kind: "blockDevice" },
+): DeviceExport {
+  const above = readOnly ? parts.map((name) => ({ path: `${DEVICES_FOLDER}/${name}`, isDevice: true })) : [];
+  return { path, readOnly, number: `${major}:${minor}`, layers: [...below, ...above] };
 }
 
 /** Returns the command that builds the conf. */

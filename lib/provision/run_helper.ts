@@ -8,6 +8,7 @@ const HELPERS = {
   fallocate: "util-linux",
   filefrag: "e2fsprogs",
   flock: "util-linux",
+  losetup: "mount",
   lsblk: "util-linux",
   lslocks: "util-linux",
   mknod: "coreutils",

@@ -2,6 +2,7 @@
 import { dirname, join } from "@std/path";
 import type { Config } from "../config/config.ts";
 import { type BlockDevice, DEVICES_FOLDER, readBlockDevice } from "./block_device.ts";
+import { type DeviceStorage, readDeviceStorage } from "./device_storage.ts";
 import { type FileSystem, FileSystems } from "./file_systems.ts";
 import { findFormerStorages, findTwinStorages, type FormerStorage } from "./former_storage.ts";
 import { findUnmounted } from "./fstab.ts";
@@ -12,6 +13,7 @@ import { identityKey, pathOfKey } from "./identity/identity_key.ts";
 import { isInside } from "./is_inside.ts";
 import { type FileNumbers, findOwnFiles, type OwnFiles, programPath } from "./own_files.ts";
 import { isOfDisk } from "./identity/recorded_identity.ts";
+import { findStablePath, isUnstableName } from "./stable_name.ts";
 import { lockPath } from "./storage_lock.ts";
 import { identitiesFileOf, stateFolderOf } from "./state_folder.ts";
 import { reasonOf } from "./provision_error.ts";
@@ -29,7 +31,13 @@ export type Entry =
     /** The format of its content. It is detected only for files without a recorded identity. */
     readonly format?: FileFormat;
   } & FileNumbers
-  | { readonly kind: "blockDevice" } & BlockDevice
+  | {
+    readonly kind: "blockDevice";
+    /** A path that stays the same, of a device at one that does not; undefined where none is known. */
+    readonly stablePath?: string | undefined;
+  }
+    & BlockDevice
+    & DeviceStorage
   | { readonly kind: "folder"; /** Permission bits. */ readonly mode: number }
   | { readonly kind: "special"; /** Such as `a socket`. */ readonly name: string }
   | { readonly kind: "unreadable"; readonly reason: string };
@@ -186,9 +194,9 @@ function inspectDevice(path: string): Place {
 function deviceEntry(path: string): Entry {
   try {
     const device = readBlockDevice(path);
-    return typeof device === "string"
-      ? { kind: "special", name: device }
-      : { kind: "blockDevice", ...device };
+    if (typeof device === "string") return { kind: "special", name: device };
+    const stablePath = isUnstableName(path) ? findStablePath(path) : undefined;
+    return { kind: "blockDevice", ...device, ...readDeviceStorage(path), stablePath };
   } catch (error) {
     return { kind: "unreadable", reason: reasonOf(error) };
   }

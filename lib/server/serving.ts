@@ -74,9 +74,9 @@ export function servingFrom(
 /** Returns the backing files and devices that a worker can serve. */
 export function backingsOf(serving: Omit<WorkerServing, "lease">): BackingExport[] {
   const { devices, unavailable, arriving } = serving;
-  const devicePaths = new Set(devices.map(({ path }) => path));
+  const byPath = new Map(devices.map((device) => [device.path, device]));
   return shareServed(serving).targets.flatMap(({ readOnly, logicalUnits }) =>
     logicalUnits.filter(({ path }) => !unavailable.has(path) && !arriving.has(path))
-      .map(({ path }) => ({ path, readOnly, isDevice: devicePaths.has(path) }))
+      .map(({ path }) => ({ path, readOnly, device: byPath.get(path) }))
   );
 }

@@ -105,5 +105,5 @@ function examineCandidate(
   const result = examineBacking(candidate);
   const isUsable = "state" in result || result.forced !== undefined;
   const problem = isUsable ? owners.claim(unit) : undefined;
-  return problem === undefined ? result : { problem };
+  return problem === undefined ? result : { problem, isMistaken: true };
 }

@@ -1,7 +1,7 @@
 import { join, relative } from "@std/path";
 import type { LogicalUnitConfig } from "../../config/config.ts";
 import { type Backing, type Candidate, exactSize, isUnrecorded, type Refusal } from "./backing.ts";
-import type { BlockDevice } from "../block_device.ts";
+import { type BlockDevice, MAPPER_FOLDER } from "../block_device.ts";
 import { examineFile, examineMissing } from "./examine_file.ts";
 import { isInside } from "../is_inside.ts";
 import type { Place } from "../survey.ts";
@@ -47,7 +47,13 @@ function describeUnusable(
 
 function examineDevice({ unit, readOnly, recorded }: Candidate, device: BlockDevice): Backing | Refusal {
   const use = `Cannot use block device "${unit.path}"`;
-  const { sizeBytes, isWriteProtected, mountPoint, holder } = device;
+  const { sizeBytes, isWriteProtected, mountPoint, holder, multipath } = device;
+  if (multipath !== undefined) {
+    const problem =
+      `${use}: it is one path of multipath device "${multipath}", and writes that bypass the others ` +
+      `destroy data; set "file" to "${MAPPER_FOLDER}/${multipath}"`;
+    return { problem, isMistaken: true };
+  }
   if (sizeBytes < unit.sizeBytes) {
     const problem = `${use} for size ${exactSize(unit.sizeBytes)}: it has only ${exactSize(sizeBytes)}; ` +
       'lower "size" or use a larger device';

@@ -6,6 +6,7 @@ import { DEVICES_FOLDER } from "./block_device.ts";
 import type { Backing } from "./examine/backing.ts";
 import { examine } from "./examine/examine.ts";
 import { identityKey } from "./identity/identity_key.ts";
+import { isInside } from "./is_inside.ts";
 import { isOfDisk, type RecordedIdentity } from "./identity/recorded_identity.ts";
 import { type Entry, survey } from "./survey.ts";
 import type { DeviceExport } from "./worker_links.ts";
@@ -26,6 +27,8 @@ export interface UnavailableExport {
   readonly identity: Identity | undefined;
   /** A message for the user, with the remedy. */
   readonly reason: string;
+  /** The path is in the folder of devices, and there is none. */
+  readonly isGone?: true;
 }
 
 /** The logical units of a conf, divided into those that can be served and those that cannot. */
@@ -55,7 +58,9 @@ export function findExports(config: Config): Exports {
     if (unit === undefined) diagnostics.error(line, message);
     else {
       const { path, sizeBytes } = unit;
-      unavailable.set(path, { line, sizeBytes, identity: toIdentity(recordOf(path)), reason: message });
+      const isGone = isInside(DEVICES_FOLDER, path) && disk.places.get(path)!.entry.kind === "special";
+      const identity = toIdentity(recordOf(path));
+      unavailable.set(path, { line, sizeBytes, identity, reason: message, ...(isGone && { isGone }) });
     }
   }
   for (const [unit, backing] of backings) {

@@ -14,7 +14,7 @@ import type { WorkerSettings } from "./worker_settings.ts";
 /** The backings of a worker, as sent to it. */
 export type WorkerBackings = Pick<
   WorkerSettings,
-  "backingLinks" | "sparsePaths" | "unavailable" | "arriving"
+  "backingLinks" | "sparsePaths" | "unavailable" | "arriving" | "lost"
 >;
 
 type Reasons = ReadonlyMap<string, string>;
@@ -32,6 +32,12 @@ export class ServedBackings {
   #unavailable: Reasons = new Map();
   /** The reasons among these whose backings exist. */
   #faults: Reasons = new Map();
+  /** The numbers of the block devices that the worker was given, by the paths of the conf. */
+  #numbers: ReadonlyMap<string, string> = new Map();
+  /** Block devices that fail, and may be gone. */
+  readonly #suspects = new Set<string>();
+  /** Block devices that are gone, and that the worker is about to close. */
+  #gone: ReadonlySet<string> = new Set();
   /** Paths that the worker may have open: those that are served, and those that it has not closed yet. */
   readonly #open = new Set<string>();
   /** Paths that the worker may open during the current start or change. */
@@ -56,9 +62,14 @@ export class ServedBackings {
     return this.#open.has(path) || this.#opening.has(path);
   }
 
-  /** Reasons for which existing backings cannot be served, such as a lock that another server holds. */
+  /** Reasons to examine existing backings again: a lock that another server holds, a device that fails. */
   get faults(): Reasons {
-    return this.#faults;
+    return new Map([...[...this.#suspects].map((path) => [path, "it fails"] as const), ...this.#faults]);
+  }
+
+  /** Records that a backing fails. A block device may be gone. */
+  suspect(path: string): void {
+    if (this.#numbers.has(path)) this.#suspects.add(path);
   }
 
   /**
@@ -76,7 +87,7 @@ export class ServedBackings {
       const locked = await this.#locks.renew(backings);
       await moveState(serving);
       const { links, faults } = serving.lease.links.renew(without(backings, locked));
-      const sent = this.#backingsFor(serving, new Map([...locked, ...faults]), links);
+      const sent = this.#backingsFor(serving, new Map([...locked, ...faults]), { links, lost: new Set() });
       this.#serve(serving, sent);
       this.#reportReleased();
       return sent;
@@ -93,12 +104,16 @@ export class ServedBackings {
     this.#opening = openedBy(next);
     return this.#queue.run(async () => {
       this.#closed = new Set();
+      this.#suspects.clear();
+      const lost = this.#lostBy(next);
+      next.lease.holes?.forget(lost);
       const backings = backingsOf(next);
       const locked = await this.#locks.extend(backings);
       await moveState(next);
       const { links, faults } = next.lease.links.extend(without(backings, locked));
-      const reasons = this.#withoutUnchanged(next, new Map([...locked, ...faults]));
-      return this.#backingsFor(next, reasons, new Map([...this.#keptLinks(next), ...links]));
+      const reasons = this.#withoutUnchanged(next, new Map([...locked, ...faults]), lost);
+      const all = new Map([...this.#keptLinks(next, lost), ...links]);
+      return this.#backingsFor(next, reasons, { links: all, lost });
     });
   }
 
@@ -118,6 +133,8 @@ export class ServedBackings {
   closed(path: string): Promise<void> {
     return this.#queue.run(async () => {
       this.#closed?.add(path);
+      // The lock keeps the number of a device that is gone from being used again.
+      if (this.#gone.has(path)) await this.#locks.drop(path);
       if (this.#isServed(path) || !this.#open.delete(path)) return;
       // A change in progress may need the lock; `settle` releases it otherwise.
       if (this.#closed === undefined) await this.#release();
@@ -149,10 +166,24 @@ export class ServedBackings {
     this.#served = serving.config;
     this.#config = config;
     this.#backingLinks = backingLinks;
+    const numbers = new Map(serving.devices.map(({ path, number }) => [path, number]));
+    const open = [...backingLinks.keys()].map((path) =>
+      [path, numbers.get(path) ?? this.#numbers.get(path)] as const
+    );
+    this.#numbers = new Map(open.flatMap(([path, number]) => number === undefined ? [] : [[path, number]]));
     this.#unavailable = unavailable;
+    this.#gone = serving.gone ?? new Set();
     this.#faults = new Map([...unavailable].filter(([path]) => !notFound.has(path)));
     for (const path of openedBy(serving)) this.#open.add(path);
     this.#opening = new Set();
+  }
+
+  /** Returns the devices that the worker has open and that are gone or others now. */
+  #lostBy({ gone, devices }: WorkerServing): ReadonlySet<string> {
+    const numbers = new Map(devices.map(({ path, number }) => [path, number]));
+    const isLost = ([path, number]: readonly [string, string]): boolean =>
+      gone?.has(path) === true || (numbers.get(path) ?? number) !== number;
+    return new Set([...this.#numbers].filter(isLost).map(([path]) => path));
   }
 
   #isServed(path: string): boolean {
@@ -164,29 +195,36 @@ export class ServedBackings {
    *
    * @throws {ProvisionError} with the faults of all backings that are new or changed
    */
-  #withoutUnchanged(next: WorkerServing, faults: Reasons): Reasons {
+  #withoutUnchanged(next: WorkerServing, faults: Reasons, lost: ReadonlySet<string>): Reasons {
     const isSame = next.config === this.#served;
-    const wrong = [...faults].filter(([path]) => !isSame && !this.#unavailable.has(path));
+    const isKnown = (path: string): boolean => isSame || this.#unavailable.has(path) || lost.has(path);
+    const wrong = [...faults].filter(([path]) => !isKnown(path));
     if (wrong.length > 0) {
       throw new ProvisionError([...new Set(wrong.map(([, reason]) => reason))].join("; "));
     }
-    return new Map([...faults].filter(([path]) => !this.#backingLinks.has(path)));
+    return new Map([...faults].filter(([path]) => lost.has(path) || !this.#backingLinks.has(path)));
   }
 
   /** Returns the links to files that the worker has open, even if the files have been moved since. */
-  #keptLinks(serving: WorkerServing): readonly (readonly [string, string])[] {
+  #keptLinks(
+    serving: WorkerServing,
+    lost: ReadonlySet<string>,
+  ): readonly (readonly [string, string])[] {
     const paths = new Set(pathsOf(shareServed(serving)));
-    return [...this.#backingLinks].filter(([path]) => paths.has(path));
+    return [...this.#backingLinks].filter(([path]) => paths.has(path) && !lost.has(path));
   }
 
   #backingsFor(
     serving: WorkerServing,
     faults: Reasons,
-    backingLinks: ReadonlyMap<string, string>,
+    { links: backingLinks, lost }: {
+      readonly links: ReadonlyMap<string, string>;
+      readonly lost: ReadonlySet<string>;
+    },
   ): WorkerBackings {
     const unavailable = new Map([...serving.unavailable, ...faults]);
     const { arriving } = serving;
-    return { backingLinks, unavailable, arriving, sparsePaths: followHoles(serving, unavailable) };
+    return { backingLinks, unavailable, arriving, lost, sparsePaths: followHoles(serving, unavailable) };
   }
 }
 

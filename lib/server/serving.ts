@@ -39,6 +39,8 @@ export interface Exported {
   readonly devices: readonly DeviceExport[];
   /** Reasons for which some logical units cannot be served now, by the paths of their backing files. */
   readonly unavailable: ReadonlyMap<string, string>;
+  /** The paths among these that led to block devices and lead to none now. */
+  readonly gone?: ReadonlySet<string>;
 }
 
 /** All that a server serves, with its storage folder. */
@@ -63,12 +65,13 @@ export function shareServed({ config, port }: Pick<WorkerServing, "config" | "po
 /** Returns the parts of a `Serving` that follow from the exports found on the disk. */
 export function servingFrom(
   { exports, devices, unavailable }: Exports,
-): Pick<Serving, "identities" | "devices" | "unavailable"> {
+): Pick<Serving, "identities" | "devices" | "unavailable" | "gone"> {
   const identities = [...exports, ...unavailable].flatMap(([path, { identity }]) =>
     identity === undefined ? [] : [[path, identity] as const]
   );
   const reasons = [...unavailable].map(([path, { reason }]) => [path, reason] as const);
-  return { identities: new Map(identities), devices, unavailable: new Map(reasons) };
+  const gone = new Set([...unavailable].flatMap(([path, { isGone }]) => isGone ? [path] : []));
+  return { identities: new Map(identities), devices, unavailable: new Map(reasons), gone };
 }
 
 /** Returns the backing files and devices that a worker can serve. */

@@ -1,7 +1,7 @@
 import { join, relative } from "@std/path";
 import type { LogicalUnitConfig } from "../../config/config.ts";
 import { type Backing, type Candidate, exactSize, isUnrecorded, type Refusal } from "./backing.ts";
-import { type BlockDevice, MAPPER_FOLDER } from "../block_device.ts";
+import { type BlockDevice, DEVICES_FOLDER, MAPPER_FOLDER } from "../block_device.ts";
 import { examineFile, examineMissing } from "./examine_file.ts";
 import { isInside } from "../is_inside.ts";
 import type { Place } from "../survey.ts";
@@ -37,6 +37,9 @@ function describeUnusable(
     case "folder":
       return `${use}: it is a folder; set "file" to the path of a file`;
     case "special":
+      if (isInside(DEVICES_FOLDER, path)) {
+        return `Cannot use block device "${path}": it is ${entry.name}; connect it, or set "file" to another path`;
+      }
       return `${use}: it is ${entry.name}; set "file" to the path of a file`;
     case "danglingLink":
       return `${use}: it is a broken symbolic link, to "${entry.leadsTo}"; remove the link`;

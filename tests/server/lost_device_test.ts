@@ -1,0 +1,140 @@
+/** Block devices that vanish, return as other devices, and grow, below a running server. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { Appliance } from "../end_to_end/appliance.ts";
+import type { Initiator } from "../support/initiator.ts";
+import { inquiry, read10, synchronizeCache10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
+import { LoopDevice, testWithDevice } from "../support/loop_device.ts";
+import { runIscsi } from "../support/server_process.ts";
+
+/** A name in /dev that leads to a device, like those that udev makes. */
+class DeviceLink {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  pointTo(device: LoopDevice): void {
+    this.remove();
+    Deno.symlinkSync(device.path, this.path);
+  }
+
+  remove(): void {
+    try {
+      Deno.removeSync(this.path);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.remove();
+  }
+}
+
+/** Returns the additional sense code of a command, and clears what was pending before. */
+async function codeOf(initiator: Initiator, cdb: Uint8Array, lun = 0): Promise<number | undefined> {
+  return (await initiator.command({ cdb, lun })).sense?.code;
+}
+
+/** Tests LUN 0 until no unit attention is pending, and returns those that there were. */
+async function attentionsOf(initiator: Initiator): Promise<number[]> {
+  const codes: number[] = [];
+  for (let count = 0; count < 10; count++) {
+    const { sense } = await initiator.command({ cdb: testUnitReady() });
+    if (sense?.key !== 6) return codes;
+    codes.push(sense.code);
+  }
+  throw new Error(`Unit attentions without end: ${codes}`);
+}
+
+async function readByte(initiator: Initiator, lun: number): Promise<number | string> {
+  const { data, sense } = await initiator.command({ cdb: read10(0, 1), read: 512, lun });
+  return sense === undefined ? data[0]! : sense.code.toString(16);
+}
+
+testWithDevice(
+  "a device that vanishes costs its LUN only, and is served again when it returns under another number",
+  ["flock"],
+  async () => {
+    using first = LoopDevice.attach();
+    using second = LoopDevice.attach();
+    using other = LoopDevice.attach();
+    const name = `/dev/iscsi-test-${crypto.randomUUID().slice(0, 8)}`;
+    using link = new DeviceLink(name);
+    using otherLink = new DeviceLink(`${name}_1`);
+    link.pointTo(first);
+    otherLink.pointTo(other);
+    const conf = ["networks=127.0.0.0/8", "[xenserver]", "size=8MB 8MB", `file=${name}`, ""].join("\n");
+    using appliance = Appliance.create(conf);
+    await using server = await appliance.serve();
+    await using initiator = await appliance.login();
+    for (const lun of [0, 1]) await initiator.command({ cdb: testUnitReady(), lun });
+    for (const lun of [0, 1]) {
+      const write = new Uint8Array(512).fill(7 + lun);
+      assertEquals((await initiator.command({ cdb: write10(0, 1), write, lun })).status, 0);
+      assertEquals((await initiator.command({ cdb: synchronizeCache10(), lun })).status, 0);
+    }
+    // The disk fails, and then its name is gone.
+    link.remove();
+    Deno.truncateSync(first.file, 0);
+    const failed = await initiator.command({ cdb: read10(8192, 1), read: 512 });
+    assertEquals(failed.sense?.key, 3, "MEDIUM ERROR");
+    await server.waitForLog("LUN 0 of [xenserver] is not served: ", 30_000);
+    assertStringIncludes(
+      server.stderr,
+      `Cannot use block device "${name}": it is not a block device, or does not`,
+    );
+    const { sense } = await initiator.command({ cdb: testUnitReady() });
+    assertEquals([sense?.key, sense?.code], [2, 0x0403]);
+    assertEquals((await initiator.command({ cdb: inquiry(36), read: 36 })).status, 0);
+    assertEquals(await readByte(initiator, 1), 8);
+    const status = await runIscsi(["status", "--conf", appliance.confPath]);
+    assertStringIncludes(status.stdout, "does not exist");
+    // It returns with another number and the same content.
+    const page = new Uint8Array(512).fill(7);
+    using file = Deno.openSync(second.file, { write: true });
+    file.writeSync(page);
+    link.pointTo(second);
+    await server.waitForLog("LUN 0 of [xenserver] is served now", 30_000);
+    assertEquals((await attentionsOf(initiator)).at(-1), 0x2800);
+    assertEquals(await readByte(initiator, 0), 7);
+    assertEquals(await codeOf(initiator, synchronizeCache10()), undefined);
+    assertEquals((await server.stop()).code, 0, server.stderr);
+  },
+);
+
+testWithDevice(
+  "build serves the device that a name leads to now, and reports writes that the former one did not get",
+  ["flock"],
+  async () => {
+    using first = LoopDevice.attach();
+    using second = LoopDevice.attach();
+    const name = `/dev/iscsi-test-${crypto.randomUUID().slice(0, 8)}`;
+    using link = new DeviceLink(name);
+    link.pointTo(first);
+    const conf = ["networks=127.0.0.0/8", "[xenserver]", "size=8MB", `file=${name}`, ""].join("\n");
+    using appliance = Appliance.create(conf);
+    await using server = await appliance.serve();
+    await using initiator = await appliance.login();
+    await initiator.command({ cdb: testUnitReady() });
+    assertEquals(await readByte(initiator, 0), 0);
+    const write = new Uint8Array(512).fill(9);
+    assertEquals((await initiator.command({ cdb: write10(0, 1), write })).status, 0);
+    // Nothing can write this file any longer, and the write above is in the cache of the device.
+    new Deno.Command("blockdev", { args: ["--setro", first.path] }).outputSync();
+    Deno.truncateSync(first.file, 0);
+    link.pointTo(second);
+    const built = await appliance.build();
+    assertEquals(built.code, 0, built.stderr);
+    await server.waitForLog("LUN 0 of [xenserver] is served now", 30_000);
+    assertEquals((await attentionsOf(initiator)).at(-1), 0x2800);
+    assertEquals(await readByte(initiator, 0), 0);
+    const flushed = await initiator.command({ cdb: synchronizeCache10() });
+    const isReported = flushed.sense?.key === 3;
+    // The kernel may have written the block before.
+    assertEquals(isReported, server.stderr.includes("may be lost"), server.stderr);
+    assertEquals((await initiator.command({ cdb: synchronizeCache10() })).status, 0);
+    assert(!server.stderr.includes("Conf rejected"), server.stderr);
+  },
+);

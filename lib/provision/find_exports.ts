@@ -27,8 +27,6 @@ export interface UnavailableExport {
   readonly identity: Identity | undefined;
   /** A message for the user, with the remedy. */
   readonly reason: string;
-  /** The path is in the folder of devices, and there is none. */
-  readonly isGone?: true;
 }
 
 /** The logical units of a conf, divided into those that can be served and those that cannot. */
@@ -37,6 +35,8 @@ export interface Exports {
   readonly exports: ReadonlyMap<string, Export>;
   /** The exports that are block devices. */
   readonly devices: readonly DeviceExport[];
+  /** The numbers of all block devices, by backing path; null where there is none now. */
+  readonly deviceNumbers: ReadonlyMap<string, string | null>;
   /** By backing path. */
   readonly unavailable: ReadonlyMap<string, UnavailableExport>;
   /** The reasons why nothing can be served. */
@@ -58,9 +58,7 @@ export function findExports(config: Config): Exports {
     if (unit === undefined) diagnostics.error(line, message);
     else {
       const { path, sizeBytes } = unit;
-      const isGone = isInside(DEVICES_FOLDER, path) && disk.places.get(path)!.entry.kind === "special";
-      const identity = toIdentity(recordOf(path));
-      unavailable.set(path, { line, sizeBytes, identity, reason: message, ...(isGone && { isGone }) });
+      unavailable.set(path, { line, sizeBytes, identity: toIdentity(recordOf(path)), reason: message });
     }
   }
   for (const [unit, backing] of backings) {
@@ -83,7 +81,12 @@ export function findExports(config: Config): Exports {
       return exports.has(path) && entry.kind === "blockDevice" ? [toDevice({ path, readOnly }, entry)] : [];
     })
   );
-  return { exports, devices, unavailable, errors: diagnostics.toArray() };
+  const deviceNumbers = new Map<string, string | null>();
+  for (const { path, entry } of disk.places.values()) {
+    if (entry.kind === "blockDevice") deviceNumbers.set(path, `${entry.major}:${entry.minor}`);
+    else if (entry.kind === "special" && isInside(DEVICES_FOLDER, path)) deviceNumbers.set(path, null);
+  }
+  return { exports, devices, deviceNumbers, unavailable, errors: diagnostics.toArray() };
 }
 
 /** A device that is only read also conflicts with a server that writes a part of it. */

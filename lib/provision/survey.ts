@@ -8,10 +8,11 @@ import { findFormerStorages, findTwinStorages, type FormerStorage } from "./form
 import { findUnmounted } from "./fstab.ts";
 import { findStrangers } from "./strangers.ts";
 import { type FileFormat, findFileFormat, FORMAT_BYTES } from "./examine/file_format.ts";
-import { type Identities, parseIdentities } from "./identity/identities.ts";
 import { identityKey, pathOfKey } from "./identity/identity_key.ts";
 import { isInside } from "./is_inside.ts";
 import { type FileNumbers, findOwnFiles, type OwnFiles, programPath } from "./own_files.ts";
+import { isAbsence } from "./is_absence.ts";
+import { readIdentities, type RecordedIdentities } from "./read_identities.ts";
 import { isOfDisk } from "./identity/recorded_identity.ts";
 import { findStablePath, isUnstableName } from "./stable_name.ts";
 import { lockPath } from "./storage_lock.ts";
@@ -64,14 +65,6 @@ export interface Place {
   /** Undefined for a device, and for an entry whose file system is unknown. */
   readonly fileSystem: FileSystem | undefined;
 }
-
-/** The identities recorded in the state folder. */
-export type RecordedIdentities =
-  | { readonly kind: "recorded"; readonly identities: Identities }
-  /** The text was read but is invalid. */
-  | { readonly kind: "corrupt"; readonly reason: string }
-  /** The text could not be read. */
-  | { readonly kind: "unreadable"; readonly reason: string };
 
 /** The state of the disk that the plan depends on. */
 export interface Survey {
@@ -129,17 +122,6 @@ export function survey(config: Config, { seeksTwins = false }: SurveyOptions = {
     formerStorages: identities?.size === 0 ? findFormerStorages(config.storage) : [],
     places,
   };
-}
-
-function readIdentities(file: string): RecordedIdentities {
-  try {
-    // Reading a named pipe would block.
-    if (!Deno.statSync(file).isFile) return { kind: "unreadable", reason: "it is not a file; move it away" };
-    return { kind: "recorded", identities: parseIdentities(Deno.readTextFileSync(file)) };
-  } catch (error) {
-    if (isAbsence(error)) return { kind: "recorded", identities: new Map() };
-    return { kind: error instanceof SyntaxError ? "corrupt" : "unreadable", reason: reasonOf(error) };
-  }
 }
 
 function inspectPath(path: string, fileSystems: FileSystems): Place {
@@ -249,10 +231,4 @@ function realPathOr(path: string): string {
   } catch {
     return path;
   }
-}
-
-/** Reports whether an error means that a path does not exist, also because an ancestor is not a folder. */
-function isAbsence(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
-    error instanceof Deno.errors.FilesystemLoop;
 }

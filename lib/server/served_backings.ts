@@ -36,8 +36,8 @@ export class ServedBackings {
   #numbers: ReadonlyMap<string, string> = new Map();
   /** Block devices that fail, and may be gone. */
   readonly #suspects = new Set<string>();
-  /** Block devices that are gone, and that the worker is about to close. */
-  #gone: ReadonlySet<string> = new Set();
+  /** Block devices that the worker is about to close, and cannot open again now. */
+  #lost: ReadonlySet<string> = new Set();
   /** Paths that the worker may have open: those that are served, and those that it has not closed yet. */
   readonly #open = new Set<string>();
   /** Paths that the worker may open during the current start or change. */
@@ -134,7 +134,7 @@ export class ServedBackings {
     return this.#queue.run(async () => {
       this.#closed?.add(path);
       // The lock keeps the number of a device that is gone from being used again.
-      if (this.#gone.has(path)) await this.#locks.drop(path);
+      if (this.#lost.has(path)) await this.#locks.drop(path);
       if (this.#isServed(path) || !this.#open.delete(path)) return;
       // A change in progress may need the lock; `settle` releases it otherwise.
       if (this.#closed === undefined) await this.#release();
@@ -160,7 +160,7 @@ export class ServedBackings {
     this.#reportReleased();
   }
 
-  #serve(serving: WorkerServing, { backingLinks, unavailable }: WorkerBackings): void {
+  #serve(serving: WorkerServing, { backingLinks, unavailable, lost }: WorkerBackings): void {
     const { unavailable: notFound } = serving;
     const config = shareServed(serving);
     this.#served = serving.config;
@@ -172,17 +172,18 @@ export class ServedBackings {
     );
     this.#numbers = new Map(open.flatMap(([path, number]) => number === undefined ? [] : [[path, number]]));
     this.#unavailable = unavailable;
-    this.#gone = serving.gone ?? new Set();
+    this.#lost = new Set([...lost].filter((path) => unavailable.has(path)));
     this.#faults = new Map([...unavailable].filter(([path]) => !notFound.has(path)));
     for (const path of openedBy(serving)) this.#open.add(path);
     this.#opening = new Set();
   }
 
   /** Returns the devices that the worker has open and that are gone or others now. */
-  #lostBy({ gone, devices }: WorkerServing): ReadonlySet<string> {
-    const numbers = new Map(devices.map(({ path, number }) => [path, number]));
-    const isLost = ([path, number]: readonly [string, string]): boolean =>
-      gone?.has(path) === true || (numbers.get(path) ?? number) !== number;
+  #lostBy({ deviceNumbers }: WorkerServing): ReadonlySet<string> {
+    const isLost = ([path, number]: readonly [string, string]): boolean => {
+      const now = deviceNumbers?.get(path);
+      return now !== undefined && now !== number;
+    };
     return new Set([...this.#numbers].filter(isLost).map(([path]) => path));
   }
 

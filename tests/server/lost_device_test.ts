@@ -1,10 +1,18 @@
 /** Block devices that vanish, return as other devices, and grow, below a running server. */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { readUint32 } from "../../lib/bytes/big_endian.ts";
 import { Appliance } from "../end_to_end/appliance.ts";
 import type { Initiator } from "../support/initiator.ts";
-import { inquiry, read10, synchronizeCache10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
-import { LoopDevice, testWithDevice } from "../support/loop_device.ts";
-import { runIscsi } from "../support/server_process.ts";
+import {
+  inquiry,
+  read10,
+  readCapacity10,
+  synchronizeCache10,
+  testUnitReady,
+  write10,
+} from "../support/initiator_cdb.ts";
+import { DEVICE_BYTES, LoopDevice, testWithDevice } from "../support/loop_device.ts";
+import { runIscsi, ServerProcess } from "../support/server_process.ts";
 
 /** A name in /dev that leads to a device, like those that udev makes. */
 class DeviceLink {
@@ -136,5 +144,51 @@ testWithDevice(
     assertEquals(isReported, server.stderr.includes("may be lost"), server.stderr);
     assertEquals((await initiator.command({ cdb: synchronizeCache10() })).status, 0);
     assert(!server.stderr.includes("Conf rejected"), server.stderr);
+  },
+);
+
+testWithDevice(
+  "a LUN with size=device grows with its device at the next build, and is never shrunk",
+  ["flock"],
+  async () => {
+    using device = LoopDevice.attach();
+    const conf = ["networks=127.0.0.0/8", "[xenserver]", "size=device", `file=${device.path}`, ""].join("\n");
+    using appliance = Appliance.create(conf);
+    await using server = await appliance.serve();
+    await using initiator = await appliance.login();
+    await attentionsOf(initiator);
+    const blocks = async (): Promise<number> => {
+      const { data } = await initiator.command({ cdb: readCapacity10(), read: 8 });
+      return readUint32(data, 0) + 1;
+    };
+    assertEquals(await blocks(), DEVICE_BYTES / 512);
+    device.resize(2 * DEVICE_BYTES + 4096);
+    const built = await appliance.build();
+    assertEquals([built.code, built.stderr], [0, ""]);
+    assertStringIncludes(built.stdout, "grow LUN 0 of [xenserver]");
+    assertEquals(await attentionsOf(initiator), [0x2a09]);
+    assertEquals(await blocks(), 2 * DEVICE_BYTES / 512 + 8);
+    const write = new Uint8Array(512).fill(5);
+    assertEquals((await initiator.command({ cdb: write10(2 * DEVICE_BYTES / 512, 1), write })).status, 0);
+    device.resize(DEVICE_BYTES);
+    const refused = await appliance.build();
+    assertEquals(refused.code, 1);
+    assertMatch(
+      refused.stderr,
+      /Block device ".*" has shrunk from 32 MB \(33558528 bytes\) to 16 MB \(16777216 bytes\)/,
+    );
+    // The server keeps what it has, whatever the signal or command.
+    const reloaded = await runIscsi(["reload", "--conf", appliance.confPath]);
+    assertEquals(reloaded.code, 1);
+    assertEquals(await attentionsOf(initiator), []);
+    device.resize(2 * DEVICE_BYTES + 4096);
+    assertEquals((await appliance.build()).code, 0);
+    assertEquals(await readByte(initiator, 0), 0);
+    assertEquals((await server.stop()).code, 0, server.stderr);
+    // A device that has shrunk meanwhile is not ready, and the server starts.
+    device.resize(DEVICE_BYTES);
+    await using again = await ServerProcess.start(appliance.confPath);
+    await again.waitForLog("LUN 0 of [xenserver] is not served: ");
+    assertStringIncludes(again.stderr, "has shrunk");
   },
 );

@@ -15,6 +15,12 @@ export function examineBacking(candidate: Candidate): Backing | Refusal {
   const misplaced = findMisplacement(candidate);
   if (misplaced !== undefined) return { problem: misplaced, isMistaken: true };
   const { entry } = place;
+  if (unit.followsDevice && entry.kind !== "blockDevice" && !isInside(DEVICES_FOLDER, unit.path)) {
+    const problem =
+      `Cannot use "${unit.path}" with size "device": it is no block device; set "size" to a number ` +
+      'with MB, GB or TB, or "file" to a block device';
+    return { problem };
+  }
   switch (entry.kind) {
     case "missing":
       return examineMissing(candidate);
@@ -57,6 +63,8 @@ function examineDevice({ unit, readOnly, recorded }: Candidate, device: BlockDev
       `destroy data; set "file" to "${MAPPER_FOLDER}/${multipath}"`;
     return { problem, isMistaken: true };
   }
+  const shrinkage = findShrinkage(unit, recorded, device);
+  if (shrinkage !== undefined) return shrinkage;
   if (sizeBytes < unit.sizeBytes) {
     const problem = `${use} for size ${exactSize(unit.sizeBytes)}: it has only ${exactSize(sizeBytes)}; ` +
       'lower "size" or use a larger device';
@@ -76,6 +84,26 @@ function examineDevice({ unit, readOnly, recorded }: Candidate, device: BlockDev
     return { problem: `${use}: it, or a part of it, holds ${holder}; remove that or use another device` };
   }
   return { state: "device", deviceBytes: sizeBytes };
+}
+
+/** Refuses a device that has become smaller, because a smaller LUN is a damaged disk to its initiators. */
+function findShrinkage(
+  { path, followsDevice, sizeBytes }: LogicalUnitConfig,
+  recorded: Candidate["recorded"],
+  { sizeBytes: deviceBytes }: BlockDevice,
+): Refusal | undefined {
+  if (!followsDevice || recorded === "unknown" || recorded?.sizeBytes === undefined) return undefined;
+  if (recorded.sizeBytes <= sizeBytes) return undefined;
+  const [now, before] = [exactSize(deviceBytes), exactSize(recorded.sizeBytes)];
+  return {
+    problem:
+      `Block device "${path}" has shrunk from ${before} to ${now}, and a LUN is never shrunk; extend it again, ` +
+      'or run "iscsi build --force" to give up what was behind its end',
+    forced: {
+      backing: { state: "device", deviceBytes },
+      consequence: `Block device "${path}" has shrunk: only the first ${now} of ${before} are left`,
+    },
+  };
 }
 
 /** The entries that may be or become a file. Deno inspects nothing in /proc, for one, without all rights. */

@@ -54,15 +54,21 @@ export function findExports(config: Config): Exports {
   const identities = disk.recorded.kind === "recorded" ? disk.recorded.identities : undefined;
   const recordOf = (path: string): RecordedIdentity | undefined =>
     identities?.get(identityKey(disk.storage, path));
-  for (const { line, message, unit } of problems) {
+  for (const { line, message, unit, isTwin = false } of problems) {
     if (unit === undefined) diagnostics.error(line, message);
     else {
       const { path, sizeBytes } = unit;
-      unavailable.set(path, { line, sizeBytes, identity: toIdentity(recordOf(path)), reason: message });
+      unavailable.set(path, {
+        line,
+        sizeBytes,
+        identity: isTwin ? undefined : toIdentity(recordOf(path)),
+        reason: message,
+      });
     }
   }
   for (const [unit, backing] of backings) {
     const { path, sizeBytes, line } = unit;
+    if (unavailable.has(path)) continue;
     const recorded = recordOf(path);
     const identity = toIdentity(recorded);
     const fault = backingFault(unit, backing) ?? identityFault(recorded);

@@ -85,9 +85,15 @@ export class ServedBackings {
       this.#closed = undefined;
       const backings = backingsOf(serving);
       const locked = await this.#locks.renew(backings);
-      await moveState(serving);
-      const { links, faults } = serving.lease.links.renew(without(backings, locked));
-      const sent = this.#backingsFor(serving, new Map([...locked, ...faults]), { links, lost: new Set() });
+      const unmoved = await moveState(serving);
+      const { links, faults } = serving.lease.links.renew(
+        without(backings, new Map([...locked, ...unmoved])),
+      );
+      const sent = this.#backingsFor(serving, new Map([...locked, ...unmoved, ...faults]), {
+        links,
+        lost: new Set(),
+        unmoved,
+      });
       this.#serve(serving, sent);
       this.#reportReleased();
       return sent;
@@ -109,11 +115,12 @@ export class ServedBackings {
       next.lease.holes?.forget(lost);
       const backings = backingsOf(next);
       const locked = await this.#locks.extend(backings);
-      await moveState(next);
-      const { links, faults } = next.lease.links.extend(without(backings, locked));
-      const reasons = this.#withoutUnchanged(next, new Map([...locked, ...faults]), lost);
-      const all = new Map([...this.#keptLinks(next, lost), ...links]);
-      return this.#backingsFor(next, reasons, { links: all, lost });
+      const unmoved = await moveState(next);
+      const { links, faults } = next.lease.links.extend(without(backings, new Map([...locked, ...unmoved])));
+      const all = new Map([...locked, ...unmoved, ...faults]);
+      const reasons = this.#withoutUnchanged(next, all, lost);
+      const kept = this.#keptLinks(next, lost);
+      return this.#backingsFor(next, reasons, { links: new Map([...kept, ...links]), lost, unmoved });
     });
   }
 
@@ -218,13 +225,15 @@ export class ServedBackings {
   #backingsFor(
     serving: WorkerServing,
     faults: Reasons,
-    { links: backingLinks, lost }: {
+    { links: backingLinks, lost, unmoved }: {
       readonly links: ReadonlyMap<string, string>;
       readonly lost: ReadonlySet<string>;
+      readonly unmoved: Reasons;
     },
   ): WorkerBackings {
     const unavailable = new Map([...serving.unavailable, ...faults]);
-    const { arriving } = serving;
+    // The worker must not read the state of the unmoved ones before it is there.
+    const arriving = new Set([...serving.arriving, ...unmoved.keys()]);
     return { backingLinks, unavailable, arriving, lost, sparsePaths: followHoles(serving, unavailable) };
   }
 }
@@ -240,11 +249,31 @@ function followHoles(serving: WorkerServing, unavailable: Reasons): readonly str
 /**
  * Moves the state of the logical units to the worker's folder, also of those whose files are missing: the worker reads
  * their reservations at once. No other worker of this server has them, and the lock of the folder keeps others away.
+ *
+ * @returns the faults, by path: without their state, these units would not be the same
  */
-async function moveState(serving: WorkerServing): Promise<void> {
+async function moveState(serving: WorkerServing): Promise<Reasons> {
   const { config: { storage }, identities, lease: { place } } = serving;
-  const naas = [...openedBy(serving)].flatMap((path) => identities.get(path)?.naa ?? []);
-  await moveUnitState(storage, place, naas);
+  const units = [...openedBy(serving)].flatMap((path) => {
+    const naa = identities.get(path)?.naa;
+    return naa === undefined ? [] : [{ path, naa }];
+  });
+  try {
+    await moveUnitState(storage, place, units.map(({ naa }) => naa));
+    return new Map();
+  } catch (error) {
+    if (!(error instanceof ProvisionError)) throw error;
+  }
+  const faults = new Map<string, string>();
+  for (const { path, naa } of units) {
+    try {
+      await moveUnitState(storage, place, [naa]);
+    } catch (error) {
+      if (!(error instanceof ProvisionError)) throw error;
+      faults.set(path, error.message);
+    }
+  }
+  return faults;
 }
 
 /** Returns the paths that a worker opens. A logical unit that is missing and has no identity is not there for it. */

@@ -358,18 +358,21 @@ export class ServedUnit {
 }
 
 /** Returns the reason for which a backing cannot be opened yet; undefined when no other worker has it. */
-function arrivalOf(path: string, { arriving }: BackingOptions): string | undefined {
+function arrivalOf(path: string, { arriving, unavailable }: BackingOptions): string | undefined {
   if (!(arriving?.has(path) ?? false)) return undefined;
-  return `"${path}" is still open at the port that served it before; it is opened here when it has been closed there`;
+  return unavailable?.get(path) ??
+    `"${path}" is still open at the port that served it before; it is opened here when it has been closed there`;
 }
 
 /** Returns the properties of a medium that is not open yet, for initiators. */
 function expectedOf(
-  { readOnly }: TargetConfig,
-  { path, sizeBytes }: LogicalUnitConfig,
+  { readOnly, disk: { blockSizeBytes } }: TargetConfig,
+  unit: LogicalUnitConfig,
   { puncherOf }: BackingOptions,
 ): LateStoreOptions {
-  const isDevice = isInside(DEVICES_FOLDER, path);
+  const isDevice = isInside(DEVICES_FOLDER, unit.path);
+  // The size of a device that was never measured is 0.
+  const sizeBytes = Math.max(unit.sizeBytes, blockSizeBytes);
   return { sizeBytes, readOnly, canUnmap: puncherOf !== undefined && !isDevice };
 }
 

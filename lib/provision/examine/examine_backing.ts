@@ -1,5 +1,6 @@
 import { join, relative } from "@std/path";
 import type { LogicalUnitConfig } from "../../config/config.ts";
+import { SIZE_OF_DEVICE } from "../../config/size.ts";
 import { type Backing, type Candidate, exactSize, isUnrecorded, type Refusal } from "./backing.ts";
 import { type BlockDevice, DEVICES_FOLDER, MAPPER_FOLDER } from "../block_device.ts";
 import { examineFile, examineMissing } from "./examine_file.ts";
@@ -62,6 +63,9 @@ function examineDevice({ unit, readOnly, recorded }: Candidate, device: BlockDev
       `${use}: it is one path of multipath device "${multipath}", and writes that bypass the others ` +
       `destroy data; set "file" to "${MAPPER_FOLDER}/${multipath}"`;
     return { problem, isMistaken: true };
+  }
+  if (unit.sizeBytes === SIZE_OF_DEVICE) {
+    return { problem: `${use}: it was not there when the conf was read; run "iscsi build"` };
   }
   const shrinkage = findShrinkage(unit, recorded, device);
   if (shrinkage !== undefined) return shrinkage;

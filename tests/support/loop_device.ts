@@ -4,7 +4,7 @@ import {
   findNodeObstacle,
   findSysfsObstacle,
 } from "../support/obstacles.ts";
-import { testWithTools, type Tool } from "./tools.ts";
+import { runToolOk, testWithTools, type Tool } from "./tools.ts";
 
 /** The size of a loop device. */
 export const DEVICE_BYTES = 16 * 1024 ** 2;
@@ -33,6 +33,15 @@ export class LoopDevice {
   /** Reads data that an initiator has left on the device. Call it when the server has ended. */
   read(offset: number, length: number): Uint8Array {
     return Deno.readFileSync(this.file).slice(offset, offset + length);
+  }
+
+  /** Makes two partitions of 4 MB, and returns their paths. The device must have been attached with `--partscan`. */
+  async divide(): Promise<readonly [first: string, second: string]> {
+    // Not every kernel reads tables of partitions.
+    for (const [number, block] of [["1", "2048"], ["2", "16384"]] as const) {
+      await runToolOk("addpart", [this.path, number, block, "8192"]);
+    }
+    return [`${this.path}p1`, `${this.path}p2`];
   }
 
   /** Changes the size of the device. */

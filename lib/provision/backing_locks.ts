@@ -157,8 +157,7 @@ export class BackingLocks {
   async #lockLayerFile(layer: string, path: string): Promise<string | undefined> {
     try {
       Deno.openSync(layer, { read: true }).close();
-    } catch (error) {
-      this.#warnOfMissing(layer, reasonOf(error));
+    } catch {
       return undefined;
     }
     return await this.#lockFile({ path: layer, readOnly: true }, path);
@@ -253,8 +252,10 @@ export class BackingLocks {
     const { path, readOnly, number } = device;
     const lock = await lockDevice(path, !readOnly);
     if (lock === "taken") return false;
-    if ("fault" in lock) this.#warnOfMissing(path, lock.fault);
-    else {
+    if ("fault" in lock) {
+      // A container or unit may have the device of the conf, and none that it lies on.
+      if (path === device.for) this.#warnOfMissing(path, lock.fault);
+    } else {
       const paths = new Set([device.for]);
       const release = (): Promise<void> => lock.release();
       this.#devices.set(path, { paths, release, isExclusive: !readOnly, number });

@@ -1,5 +1,5 @@
 /** The storage that a block device lies on, and the names by which the same storage is known. */
-import { fileKey } from "./own_files.ts";
+import { keyAt } from "./own_files.ts";
 import { runHelper } from "./run_helper.ts";
 import { unescapeRaw } from "./raw_text.ts";
 
@@ -12,7 +12,7 @@ export interface Layer {
 
 /** The place of a device in the graph of storage. Two devices overlap when one has a key of what the other lies on. */
 export interface DeviceStorage {
-  /** Keys that all paths of the same storage share: the number, and the world wide name, which each path to a disk has. */
+  /** Keys that all paths of the same storage share: the number, and the world wide name of a disk. */
   readonly keys: readonly string[];
   /** The keys of all that it lies on: disks below a partition or volume, the file below a loop device. */
   readonly belowKeys: readonly string[];
@@ -107,12 +107,7 @@ function originAt(path: string): Origin[] {
   if (device.length > 0) {
     return device.map((layer) => ({ path: layer.path, isDevice: true, keys: keysOf(layer) }));
   }
-  try {
-    const { isFile, dev, ino } = Deno.statSync(path);
-    const keys = [inodeKey(fileKey({ device: dev, inode: ino ?? 0 }))];
-    return isFile ? [{ path, isDevice: false, keys }] : [];
-  } catch {
-    // It has been deleted, or this program has no right to it: no LUN is there.
-    return [];
-  }
+  const numbers = keyAt(path);
+  // It has been deleted, or this program has no right to it: then no LUN is there.
+  return numbers === undefined ? [] : [{ path, isDevice: false, keys: [inodeKey(numbers)] }];
 }

@@ -34,7 +34,7 @@ function sizeOf(path: string): number | undefined {
     return typeof device === "string" ? undefined : device.sizeBytes;
   } catch (error) {
     // Without a size the unit has a problem that the examination reports.
-    if (error instanceof ProvisionError || error instanceof Deno.errors.NotCapable) return undefined;
+    if (error instanceof ProvisionError) return undefined;
     throw error;
   }
 }

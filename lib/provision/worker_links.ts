@@ -14,7 +14,7 @@ export interface DeviceExport {
   readonly readOnly: boolean;
   /** The number of the device that the path leads to now, `8:1`. */
   readonly number: string;
-  /** What shares blocks with the device and must not be written by others: all that it lies on, or that lies on it. */
+  /** The storage with blocks in common that others must not write: all that it lies on, or that lies on it. */
   readonly layers: readonly Layer[];
 }
 

@@ -78,7 +78,7 @@ export class LogicalUnit {
   readonly #pastTraffic = new Traffic();
   /** The nexuses that prevent the removal of the medium. */
   readonly #removalPreventers = new Set<AttachedNexus>();
-  /** The identities of nexuses that do not know yet that data in the cache was lost. A new session may have the same. */
+  /** The ids of nexuses that do not know yet that data in the cache was lost. A new session may have the same id. */
   readonly #losers = new Set<string>();
   #absent: boolean;
   #stopped = false;

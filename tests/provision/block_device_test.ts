@@ -105,8 +105,8 @@ testUnless(NO_SYSFS, "provision() refuses whatever in /dev is no block device", 
   await withScratch(async (folder) => {
     const config = configOf(`storage=${folder}`, "[a]", "size=512", "file=/dev/none");
     const message =
-      'Cannot use "/dev/none" as a backing file: it is not a block device, or does not exist; ' +
-      'set "file" to the path of a file';
+      'Cannot use block device "/dev/none": it is not a block device, or does not exist; connect it, or set "file" ' +
+      "to another path";
     assertEquals((await provision(config)).errors.map((error) => error.message), [message]);
     assertEquals(findExports(config).errors.map((error) => error.message), [message]);
     assertEquals(snapshot(folder), {});

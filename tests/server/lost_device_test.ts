@@ -12,6 +12,7 @@ import {
   write10,
 } from "../support/initiator_cdb.ts";
 import { DEVICE_BYTES, LoopDevice, testWithDevice } from "../support/loop_device.ts";
+import { runToolOk } from "../support/tools.ts";
 import { runIscsi, ServerProcess } from "../support/server_process.ts";
 
 /** A name in /dev that leads to a device, like those that udev makes. */
@@ -139,6 +140,53 @@ testWithDevice(
     // The former device has been flushed.
     assertEquals(first.read(0, 1), Uint8Array.of(9));
     assert(!server.stderr.includes("Conf rejected"), server.stderr);
+  },
+);
+
+/** A file system of a few megabytes. */
+class SmallFileSystem {
+  readonly folder = Deno.makeTempDirSync({ prefix: "iscsi-small-" });
+
+  static async mount(size: string): Promise<SmallFileSystem> {
+    const made = new SmallFileSystem();
+    await runToolOk("mount", ["-t", "tmpfs", "-o", `size=${size}`, "none", made.folder]);
+    return made;
+  }
+
+  [Symbol.dispose](): void {
+    new Deno.Command("umount", { args: ["--lazy", this.folder] }).outputSync();
+    Deno.removeSync(this.folder);
+  }
+}
+
+testWithDevice(
+  "writes that a device did not get before it was replaced fail the next flush of the initiator, once",
+  ["flock"],
+  async () => {
+    using small = await SmallFileSystem.mount("2M");
+    using first = LoopDevice.attachIn(small.folder);
+    using second = LoopDevice.attach();
+    const name = `/dev/iscsi-test-${crypto.randomUUID().slice(0, 8)}`;
+    using link = new DeviceLink(name);
+    link.pointTo(first);
+    const conf = ["networks=127.0.0.0/8", "[xenserver]", "size=8MB", `file=${name}`, ""].join("\n");
+    using appliance = Appliance.create(conf);
+    await using server = await appliance.serve();
+    await using initiator = await appliance.login();
+    await attentionsOf(initiator);
+    const write = new Uint8Array(128 * 512).fill(9);
+    for (let lba = 0; lba < 4 * 2048; lba += 128) {
+      assertEquals((await initiator.command({ cdb: write10(lba, 128), write })).status, 0);
+    }
+    link.pointTo(second);
+    const built = await appliance.build();
+    assertEquals(built.code, 0, built.stderr);
+    await server.waitForLog("LUN 0 of [xenserver] is served now", 30_000);
+    assertStringIncludes(server.stderr, "data that initiators wrote since their last flush may be lost");
+    assertEquals((await attentionsOf(initiator)).at(-1), 0x2800);
+    assertEquals((await initiator.command({ cdb: synchronizeCache10() })).sense?.code, 0x0c00);
+    assertEquals((await initiator.command({ cdb: synchronizeCache10() })).status, 0);
+    assertEquals((await server.stop()).code, 0, server.stderr);
   },
 );
 

@@ -21,7 +21,12 @@ export class LoopDevice {
 
   /** @throws when the system has no loop devices, or does not give one to us */
   static attach(...options: readonly string[]): LoopDevice {
-    const file = Deno.makeTempFileSync({ prefix: "iscsi-loop-" });
+    return LoopDevice.attachIn("/tmp", ...options);
+  }
+
+  /** Makes the file of the device in a folder. */
+  static attachIn(dir: string, ...options: readonly string[]): LoopDevice {
+    const file = Deno.makeTempFileSync({ dir, prefix: "iscsi-loop-" });
     Deno.truncateSync(file, DEVICE_BYTES);
     const args = ["--find", "--show", ...options, file];
     const { success, stdout, stderr } = new Deno.Command("losetup", { args }).outputSync();

@@ -2,7 +2,7 @@ import { type Config, DEFAULT_CONF_FILE, type LogicalUnitConfig } from "../confi
 import type { Diagnostic } from "../config/diagnostic.ts";
 import { Diagnostics } from "../config/diagnostics.ts";
 import type { Identity } from "../scsi/identity.ts";
-import { DEVICES_FOLDER } from "./block_device.ts";
+import { type BlockDevice, DEVICES_FOLDER } from "./block_device.ts";
 import type { Backing } from "./examine/backing.ts";
 import { examine } from "./examine/examine.ts";
 import { identityKey } from "./identity/identity_key.ts";
@@ -35,8 +35,8 @@ export interface Exports {
   readonly exports: ReadonlyMap<string, Export>;
   /** The exports that are block devices. */
   readonly devices: readonly DeviceExport[];
-  /** The numbers of all block devices, by backing path; null where there is none now. */
-  readonly deviceNumbers: ReadonlyMap<string, string | null>;
+  /** The states of all block devices, by backing path: number and ability to discard; null where there is none now. */
+  readonly deviceStates: ReadonlyMap<string, string | null>;
   /** By backing path. */
   readonly unavailable: ReadonlyMap<string, UnavailableExport>;
   /** The reasons why nothing can be served. */
@@ -87,12 +87,16 @@ export function findExports(config: Config): Exports {
       return exports.has(path) && entry.kind === "blockDevice" ? [toDevice({ path, readOnly }, entry)] : [];
     })
   );
-  const deviceNumbers = new Map<string, string | null>();
+  const deviceStates = new Map<string, string | null>();
   for (const { path, entry } of disk.places.values()) {
-    if (entry.kind === "blockDevice") deviceNumbers.set(path, `${entry.major}:${entry.minor}`);
-    else if (entry.kind === "special" && isInside(DEVICES_FOLDER, path)) deviceNumbers.set(path, null);
+    if (entry.kind === "blockDevice") deviceStates.set(path, stateOf(entry));
+    else if (entry.kind === "special" && isInside(DEVICES_FOLDER, path)) deviceStates.set(path, null);
   }
-  return { exports, devices, deviceNumbers, unavailable, errors: diagnostics.toArray() };
+  return { exports, devices, deviceStates, unavailable, errors: diagnostics.toArray() };
+}
+
+function stateOf({ major, minor, discardBytesMax }: BlockDevice): string {
+  return `${major}:${minor}${discardBytesMax === 0 ? "" : ", discards"}`;
 }
 
 /** A device that is only read also conflicts with a server that writes a part of it. */

@@ -32,8 +32,8 @@ export class ServedBackings {
   #unavailable: Reasons = new Map();
   /** The reasons among these whose backings exist. */
   #faults: Reasons = new Map();
-  /** The numbers of the block devices that the worker was given, by the paths of the conf. */
-  #numbers: ReadonlyMap<string, string> = new Map();
+  /** The states of the block devices that the worker was given, by the paths of the conf. */
+  #states: ReadonlyMap<string, string> = new Map();
   /** Block devices that fail, and may be gone. */
   readonly #suspects = new Set<string>();
   /** Block devices that the worker is about to close, and cannot open again now. */
@@ -69,7 +69,7 @@ export class ServedBackings {
 
   /** Records that a backing fails. A block device may be gone. */
   suspect(path: string): void {
-    if (this.#numbers.has(path)) this.#suspects.add(path);
+    if (this.#states.has(path)) this.#suspects.add(path);
   }
 
   /**
@@ -173,11 +173,10 @@ export class ServedBackings {
     this.#served = serving.config;
     this.#config = config;
     this.#backingLinks = backingLinks;
-    const numbers = new Map(serving.devices.map(({ path, number }) => [path, number]));
-    const open = [...backingLinks.keys()].map((path) =>
-      [path, numbers.get(path) ?? this.#numbers.get(path)] as const
-    );
-    this.#numbers = new Map(open.flatMap(([path, number]) => number === undefined ? [] : [[path, number]]));
+    const states = [...backingLinks.keys()].map((path) => {
+      return [path, serving.deviceStates?.get(path) ?? this.#states.get(path)] as const;
+    });
+    this.#states = new Map(states.flatMap(([path, state]) => state === undefined ? [] : [[path, state]]));
     this.#unavailable = unavailable;
     this.#lost = new Set([...lost].filter((path) => unavailable.has(path)));
     this.#faults = new Map([...unavailable].filter(([path]) => !notFound.has(path)));
@@ -185,13 +184,13 @@ export class ServedBackings {
     this.#opening = new Set();
   }
 
-  /** Returns the devices that the worker has open and that are gone or others now. */
-  #lostBy({ deviceNumbers }: WorkerServing): ReadonlySet<string> {
-    const isLost = ([path, number]: readonly [string, string]): boolean => {
-      const now = deviceNumbers?.get(path);
-      return now !== undefined && now !== number;
+  /** Returns the devices that the worker has open and that are gone, others now, or discard otherwise. */
+  #lostBy({ deviceStates }: WorkerServing): ReadonlySet<string> {
+    const isLost = ([path, state]: readonly [string, string]): boolean => {
+      const now = deviceStates?.get(path);
+      return now !== undefined && now !== state;
     };
-    return new Set([...this.#numbers].filter(isLost).map(([path]) => path));
+    return new Set([...this.#states].filter(isLost).map(([path]) => path));
   }
 
   #isServed(path: string): boolean {

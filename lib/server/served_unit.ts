@@ -174,6 +174,8 @@ export class ServedUnit {
     this.#backing = undefined;
     this.#problem = reason;
     this.logicalUnit.depart();
+    // What can be opened at once makes initiators wait, and not fail.
+    this.logicalUnit.isBecomingReady = options.unavailable?.has(this.path) !== true;
     const expected = new LateStore(expectedOf(target, unit, options));
     return this.#departure = this.#closeLost(backing, expected);
   }

@@ -198,7 +198,8 @@ export class ServedUnits {
     const target = [...this.#targets.values()].find(({ units }) => [...units.values()].includes(served!));
     const unit = target?.config.logicalUnits.find((unit) => unit.path === path);
     if (served === undefined || unit === undefined) return;
-    const reason = this.#settings.unavailable?.get(path) ?? `"${path}" is another device now`;
+    const reason = this.#settings.unavailable?.get(path) ??
+      `Device "${path}" has changed, and is opened again`;
     await served.depart(target!.config, unit, this.backingOptions, reason);
     if (this.#isStopping) return;
     this.#options.onClosed(path);

@@ -39,8 +39,8 @@ export interface Exported {
   readonly devices: readonly DeviceExport[];
   /** Reasons for which some logical units cannot be served now, by the paths of their backing files. */
   readonly unavailable: ReadonlyMap<string, string>;
-  /** The numbers of the block devices at all paths of the conf; null where there is none now. */
-  readonly deviceNumbers?: ReadonlyMap<string, string | null>;
+  /** The states of the block devices at all paths of the conf (see `Exports`); null where there is none now. */
+  readonly deviceStates?: ReadonlyMap<string, string | null>;
 }
 
 /** All that a server serves, with its storage folder. */
@@ -64,13 +64,13 @@ export function shareServed({ config, port }: Pick<WorkerServing, "config" | "po
 
 /** Returns the parts of a `Serving` that follow from the exports found on the disk. */
 export function servingFrom(
-  { exports, devices, deviceNumbers, unavailable }: Exports,
-): Pick<Serving, "identities" | "devices" | "deviceNumbers" | "unavailable"> {
+  { exports, devices, deviceStates, unavailable }: Exports,
+): Pick<Serving, "identities" | "devices" | "deviceStates" | "unavailable"> {
   const identities = [...exports, ...unavailable].flatMap(([path, { identity }]) =>
     identity === undefined ? [] : [[path, identity] as const]
   );
   const reasons = [...unavailable].map(([path, { reason }]) => [path, reason] as const);
-  return { identities: new Map(identities), devices, deviceNumbers, unavailable: new Map(reasons) };
+  return { identities: new Map(identities), devices, deviceStates, unavailable: new Map(reasons) };
 }
 
 /** Returns the backing files and devices that a worker can serve. */

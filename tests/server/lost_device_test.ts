@@ -7,6 +7,7 @@ import {
   inquiry,
   read10,
   readCapacity10,
+  readCapacity16,
   synchronizeCache10,
   testUnitReady,
   write10,
@@ -143,13 +144,13 @@ testWithDevice(
   },
 );
 
-/** A file system of a few megabytes. */
-class SmallFileSystem {
+/** A file system in memory. */
+class MemoryFileSystem {
   readonly folder = Deno.makeTempDirSync({ prefix: "iscsi-small-" });
 
-  static async mount(size: string): Promise<SmallFileSystem> {
-    const made = new SmallFileSystem();
-    await runToolOk("mount", ["-t", "tmpfs", "-o", `size=${size}`, "none", made.folder]);
+  static async mount(type: string, ...options: readonly string[]): Promise<MemoryFileSystem> {
+    const made = new MemoryFileSystem();
+    await runToolOk("mount", ["-t", type, ...options, "none", made.folder]);
     return made;
   }
 
@@ -163,7 +164,7 @@ testWithDevice(
   "writes that a device did not get before it was replaced fail the next flush of the initiator, once",
   ["flock"],
   async () => {
-    using small = await SmallFileSystem.mount("2M");
+    using small = await MemoryFileSystem.mount("tmpfs", "-o", "size=2M");
     using first = LoopDevice.attachIn(small.folder);
     using second = LoopDevice.attach();
     const name = `/dev/iscsi-test-${crypto.randomUUID().slice(0, 8)}`;
@@ -233,5 +234,42 @@ testWithDevice(
     await using again = await ServerProcess.start(appliance.confPath);
     await again.waitForLog("LUN 0 of [xenserver] is not served: ");
     assertStringIncludes(again.stderr, "has shrunk");
+  },
+);
+
+testWithDevice(
+  "the pages about provisioning agree with each other, and follow the device",
+  ["flock", "fallocate"],
+  async () => {
+    // Files there can have no holes.
+    using simple = await MemoryFileSystem.mount("ramfs");
+    using first = LoopDevice.attachIn(simple.folder);
+    using second = LoopDevice.attach();
+    const name = `/dev/iscsi-test-${crypto.randomUUID().slice(0, 8)}`;
+    using link = new DeviceLink(name);
+    link.pointTo(first);
+    const conf = ["networks=127.0.0.0/8", "[xenserver]", "size=8MB", `file=${name}`, ""].join("\n");
+    using appliance = Appliance.create(conf);
+    await using server = await appliance.serve();
+    await using initiator = await appliance.login();
+    await attentionsOf(initiator);
+    /** Whether UNMAP is there, by VPD page B2h, by page B0h and by READ CAPACITY(16). */
+    const abilities = async (): Promise<boolean[]> => {
+      const provisioning = (await initiator.command({ cdb: inquiry(64, 0xb2), read: 64 })).data;
+      const limits = (await initiator.command({ cdb: inquiry(64, 0xb0), read: 64 })).data;
+      const capacity = (await initiator.command({ cdb: readCapacity16(), read: 32 })).data;
+      return [(provisioning[5]! & 0x80) !== 0, readUint32(limits, 20) > 0, (capacity[14]! & 0x80) !== 0];
+    };
+    assertEquals(await abilities(), [false, false, false]);
+    link.pointTo(second);
+    assertEquals((await appliance.build()).code, 0);
+    await server.waitForLog("LUN 0 of [xenserver] is served now", 30_000);
+    // INQUIRY DATA HAS CHANGED.
+    assertEquals((await attentionsOf(initiator)).includes(0x3f03), true);
+    assertEquals(await abilities(), [true, true, true]);
+    // Nothing has changed since.
+    assertEquals((await appliance.build()).code, 0);
+    assertEquals(await attentionsOf(initiator), []);
+    assertEquals((await server.stop()).code, 0, server.stderr);
   },
 );

@@ -180,7 +180,7 @@ export class ServedUnit {
     return this.#departure = this.#closeLost(backing, expected);
   }
 
-  async #closeLost({ medium, journal }: Backing, expected: LateStore): Promise<void> {
+  async #closeLost({ medium }: Backing, expected: LateStore): Promise<void> {
     await this.endJobs();
     this.#preserved?.fail("its device is gone");
     const release = await this.seize();
@@ -198,7 +198,7 @@ export class ServedUnit {
     if (!this.#isClosed) {
       this.#store!.replaceMedium(expected);
       medium.close();
-      journal.close();
+      this.#journal.depart();
     }
     this.#departure = undefined;
     release();

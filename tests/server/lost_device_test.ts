@@ -13,6 +13,7 @@ import {
   write10,
 } from "../support/initiator_cdb.ts";
 import { DEVICE_BYTES, LoopDevice, testWithDevice } from "../support/loop_device.ts";
+import { until } from "../support/until.ts";
 import { runToolOk } from "../support/tools.ts";
 import { runIscsi, ServerProcess } from "../support/server_process.ts";
 
@@ -110,7 +111,21 @@ testWithDevice(
     assertEquals((await attentionsOf(initiator)).at(-1), 0x2800);
     assertEquals(await readByte(initiator, 0), 7);
     assertEquals(await codeOf(initiator, synchronizeCache10()), undefined);
+    // A server ends in order without the device, too, and starts without it.
+    link.remove();
+    assertEquals((await appliance.build()).code, 1);
+    const reloaded = await runIscsi(["reload", "--conf", appliance.confPath]);
+    assertEquals(reloaded.code, 0, reloaded.stderr);
+    await until(
+      () => server.stderr.split("LUN 0 of [xenserver] is not served: ").length === 3,
+      "it is gone again",
+    );
     assertEquals((await server.stop()).code, 0, server.stderr);
+    await using again = await ServerProcess.start(appliance.confPath);
+    await again.waitForLog("LUN 0 of [xenserver] is not served: ");
+    await using host = await appliance.login();
+    await host.command({ cdb: testUnitReady(), lun: 1 });
+    assertEquals(await readByte(host, 1), 8);
   },
 );
 

@@ -9,13 +9,12 @@ import { survey } from "./survey.ts";
 
 /**
  * Finds the paths of a conf that do not lead to the disk that they name, and that `build` and `serve` therefore refuse:
- * this program's own files, images, files of other programs, lost disks, sizes that no file can have, two
- * LUNs on the same storage. Finds also what
- * the conf probably does not mean. Files that this user may not access, and other problems with a disk, are left out,
- * because a conf is also checked on other machines. Changes nothing.
+ * this program's own files, images, files of other programs, lost disks, sizes that no file can have, two LUNs on the
+ * same storage. Finds also what the conf probably does not mean. Files that this user may not access, and other problems
+ * with a disk, are left out, because a conf is also checked on other machines. Changes nothing.
  */
 export function checkFiles(config: Config): Diagnostic[] {
-  const found = survey(config);
+  const found = survey(config, { examinesLocks: true });
   const mistakes = examine(config, found).problems.filter(({ isMistaken = false }) => isMistaken);
   const { errors, warnings } = findDoubts(config, found, { isElsewhere: true });
   const diagnostics = new Diagnostics(config.file);

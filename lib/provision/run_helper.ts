@@ -7,6 +7,7 @@ const HELPERS = {
   cp: "coreutils",
   fallocate: "util-linux",
   filefrag: "e2fsprogs",
+  findmnt: "util-linux",
   flock: "util-linux",
   losetup: "mount",
   lsblk: "util-linux",

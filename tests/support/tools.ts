@@ -42,6 +42,8 @@ const PACKAGES = {
   "ip": "iproute2",
   "flock": "util-linux",
   "lslocks": "util-linux",
+  "findmnt": "util-linux",
+  "bindfs": "bindfs",
   "tgtd": "tgt",
   "tgtadm": "tgt",
   "groff": "groff-base",

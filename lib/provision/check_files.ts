@@ -10,8 +10,8 @@ import { survey } from "./survey.ts";
 /**
  * Finds the paths of a conf that do not lead to the disk that they name, and that `build` and `serve` therefore refuse:
  * this program's own files, images, files of other programs, lost disks, sizes that no file can have, two LUNs on the
- * same storage. Finds also what the conf probably does not mean. Files that this user may not access, and other problems
- * with a disk, are left out, because a conf is also checked on other machines. Changes nothing.
+ * same storage. Finds also what the conf probably does not mean. Files that this user may not access, and other
+ * problems with a disk, are left out, because a conf is also checked on other machines. Changes nothing.
  */
 export function checkFiles(config: Config): Diagnostic[] {
   const found = survey(config, { examinesLocks: true });

@@ -31,6 +31,8 @@ const PACKAGES = {
   "qemu-storage-daemon": "qemu-system-common",
   "block-iscsi.so": "qemu-block-extra",
   "fallocate": "util-linux",
+  "perl": "perl-base",
+  "xfs_io": "xfsprogs",
   "strace": "strace",
   "lsattr": "e2fsprogs",
   "mkfs.ext4": "e2fsprogs",

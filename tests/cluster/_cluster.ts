@@ -2,7 +2,7 @@
 import { fromFileUrl } from "@std/path";
 import { delay } from "../../lib/base/delay.ts";
 import { iscsiCommand, ROOT, runIscsi } from "../support/server_process.ts";
-import { runToolOk } from "../support/tools.ts";
+import { runTool, runToolOk } from "../support/tools.ts";
 import * as conf from "./_cluster_conf.ts";
 import { Node } from "./_node.ts";
 import { SharedDisk } from "./_shared_disk.ts";
@@ -20,14 +20,15 @@ export interface Fencing {
   readonly by: conf.NodeName;
 }
 
+/** The agent that users install. */
+const AGENT = `${ROOT}dist/ocf/iscsi`;
+
 /** Two nodes and all that they need. Everything ends with the namespaces of this process. */
 export class Cluster {
   readonly nodes: readonly [Node, Node];
   readonly disk: SharedDisk;
   /** The fencing so far. */
   readonly fencing: Fencing[] = [];
-  /** Called before a node is killed on request. */
-  beforeFencing: (victim: Node) => Promise<void> = () => Promise.resolve();
   readonly #stop = new AbortController();
   #fencer: Promise<void> = Promise.resolve();
 
@@ -36,10 +37,15 @@ export class Cluster {
     this.nodes = [new Node("alpha", rig), new Node("beta", rig)];
   }
 
-  /** Makes networks and disk, starts the nodes and waits until they serve. */
-  static async start(rig: string, agent: string): Promise<Cluster> {
+  /**
+   * Makes networks and disk, starts the nodes and waits until they serve.
+   *
+   * @param prepare called with the folder when its files are written
+   */
+  static async start(rig: string, prepare: (folder: string) => void = () => {}): Promise<Cluster> {
     const disk = await SharedDisk.make(`${rig}/disk.img`);
-    writeFiles(rig, agent, disk.device);
+    writeFiles(rig, disk.device);
+    prepare(rig);
     await makeNetworks();
     await disk.whileMounted(async () => {
       const { code, stdout, stderr } = await runIscsi(["build", "--conf", `${rig}/iscsi.conf`]);
@@ -47,8 +53,12 @@ export class Cluster {
     });
     const cluster = new Cluster(rig, disk);
     cluster.#fencer = cluster.#answerRequests();
-    for (const node of cluster.nodes) await node.start();
-    await cluster.untilWhole();
+    try {
+      await cluster.untilWhole();
+    } catch (error) {
+      await cluster.end();
+      throw error;
+    }
     return cluster;
   }
 
@@ -148,18 +158,17 @@ export class Cluster {
     const victim = this.nodes.find(({ name }) => request.startsWith(`${name}.`));
     if (victim === undefined) throw new Error(`Unknown request "${request}"`);
     this.fencing.push({ victim: victim.name, by: by.name });
-    await this.beforeFencing(victim);
     if (victim.isAlive) await this.powerOff(victim);
     else await this.#untilReleasedBy(victim);
     Deno.removeSync(`${by.requests}/${request}`);
   }
 }
 
-function writeFiles(rig: string, agent: string, device: string): void {
+function writeFiles(rig: string, device: string): void {
   for (const name of ["node.sh", "fence_rig"]) {
     Deno.copyFileSync(fromFileUrl(new URL(name, import.meta.url)), `${rig}/${name}`);
   }
-  Deno.copyFileSync(agent, `${rig}/agent`);
+  Deno.copyFileSync(AGENT, `${rig}/agent`);
   const { program, args } = iscsiCommand();
   const folder = Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME") ?? "/root"}/.cache/deno`;
   const words = [program, ...args].map((word) => `'${word}'`).join(" ");
@@ -178,6 +187,8 @@ function writeFiles(rig: string, agent: string, device: string): void {
 
 /** Makes the networks in the namespace of this process, which has an address in each of the storage's. */
 async function makeNetworks(): Promise<void> {
+  // Those of a cluster before are still there.
+  if ((await runTool("ip", ["link", "show", conf.NETWORKS[0]])).code === 0) return;
   await runToolOk("ip", ["link", "set", "lo", "up"]);
   for (const network of conf.NETWORKS) {
     await runToolOk("ip", ["link", "add", network, "type", "bridge"]);
@@ -187,6 +198,3 @@ async function makeNetworks(): Promise<void> {
     await runToolOk("ip", ["address", "add", `${address}/24`, "dev", network]);
   }
 }
-
-/** The agent that users install. */
-export const AGENT = `${ROOT}dist/ocf/iscsi`;

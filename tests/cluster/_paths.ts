@@ -54,10 +54,7 @@ export class Path {
   /** Opens the session, unless there is one. */
   async open(): Promise<Initiator> {
     if (this.#initiator !== undefined) return this.#initiator;
-    const signal = AbortSignal.timeout(CONNECT_LIMIT_MS);
-    const stream = await Deno.connect({ hostname: this.#address, port: PORT, signal });
-    stream.setNoDelay(true);
-    const initiator = new Initiator(new InitiatorConnection(stream));
+    const initiator = await connect(this.#address);
     const timer = setTimeout(() => void initiator.close(), LOGIN_LIMIT_MS);
     try {
       this.#login = await initiator.login({
@@ -93,6 +90,19 @@ export class Path {
   }
 }
 
+/** Connects to an address, within the time limit. */
+export async function connect(address: string): Promise<Initiator> {
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), CONNECT_LIMIT_MS);
+  try {
+    const stream = await Deno.connect({ hostname: address, port: PORT, signal: limit.signal });
+    stream.setNoDelay(true);
+    return new Initiator(new InitiatorConnection(stream));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** An initiator with two paths. */
 export class Multipath {
   readonly paths: readonly [Path, Path];
@@ -114,14 +124,19 @@ export class Multipath {
   }
 
   /**
-   * Sends a command over either path, as often as it takes.
+   * Sends a command over either path in turn, as often as it takes.
    *
+   * @param paths the paths to take
    * @throws {Refused} at an answer that a host would pass on as an error
    */
-  async command(command: Command, signal?: AbortSignal): Promise<CommandResult> {
+  async command(
+    command: Command,
+    signal?: AbortSignal,
+    paths: readonly Path[] = this.paths,
+  ): Promise<CommandResult> {
     while (true) {
       signal?.throwIfAborted();
-      const path = this.paths[this.#turn++ % 2]!;
+      const path = paths[this.#turn++ % paths.length]!;
       const result = await this.#attempt(path, command);
       if (result === undefined) {
         if (!this.paths.some(({ isUp }) => isUp)) await delay(RETRY_MS);

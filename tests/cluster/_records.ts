@@ -131,7 +131,9 @@ export class Ring {
     survival: Survival,
   ): "lost" | "duplicated" | "torn" | undefined {
     const found = readRecord(this.writer, bytes);
-    if (found === undefined || found > slot.sent) return found !== undefined && found < this.#next ? "duplicated" : "torn";
+    if (found === undefined || found > slot.sent) {
+      return found !== undefined && found < this.#next ? "duplicated" : "torn";
+    }
     if (found !== 0 && this.slotOf(found) !== index) return "duplicated";
     return found < slot[survival] ? "lost" : undefined;
   }

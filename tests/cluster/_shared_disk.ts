@@ -32,6 +32,8 @@ export class SharedDisk {
     const handle = Deno.openSync(device);
     // In use, it is only marked: the kernel detaches it when nobody has it open, however this process ends.
     await runToolOk("losetup", ["--detach", device]);
+    // A device keeps this from whatever had its number before.
+    await runToolOk("blockdev", ["--setrw", device]);
     await runToolOk("mkfs.ext4", ["-q", device]);
     return new SharedDisk(device, handle);
   }

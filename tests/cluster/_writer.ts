@@ -1,6 +1,7 @@
 /** A writer: one initiator that fills a ring with records, flushes them, and remembers what it was promised. */
 import { delay } from "../../lib/base/delay.ts";
 import { read16, synchronizeCache16, write16, writeAtomic16 } from "../support/initiator_cdb.ts";
+import type { Command } from "../support/initiator_transfer.ts";
 import { type Multipath, requireGood } from "./_paths.ts";
 import { type Faults, makeRecord, RECORD_BLOCKS, RECORD_BYTES, Ring, type Survival } from "./_records.ts";
 
@@ -29,7 +30,9 @@ export class Writer {
   readonly #ring: Ring;
   readonly #place: Place;
   readonly #onDone: () => void;
+  readonly #abort = new AbortController();
   #isPaused = false;
+  #hasFailed = false;
   #work: Promise<void> = Promise.resolve();
   /** Resets before the first of the records that wait for a flush was written. */
   #resets = 0;
@@ -47,12 +50,16 @@ export class Writer {
     return this.#ring.count;
   }
 
+  /** Whether it has stopped because of an answer; `pause` throws it. */
+  get hasFailed(): boolean {
+    return this.#hasFailed;
+  }
+
   /** Begins to write. */
   resume(): void {
     this.#isPaused = false;
     this.#work = this.#run();
-    // A failure is reported by pause().
-    this.#work.catch(() => {});
+    this.#work.catch(() => this.#hasFailed = true);
   }
 
   /** Stops after the record under way. @throws {Refused} when the target refused a command */
@@ -61,14 +68,19 @@ export class Writer {
     await this.#work;
   }
 
+  /** Ends, also in the middle of a command. */
+  async abort(): Promise<void> {
+    this.#abort.abort();
+    await this.paths.close();
+  }
+
   /** Reads the ring, and adds its faults. */
   async judge(survival: Survival, faults: Faults): Promise<void> {
     const content = new Uint8Array(SLOTS * RECORD_BYTES);
     for (let slot = 0; slot < SLOTS; slot += READ_RECORDS) {
       const cdb = read16(this.#lbaOf(slot), READ_RECORDS * RECORD_BLOCKS);
       const read = READ_RECORDS * RECORD_BYTES;
-      const result = await this.paths.command({ cdb, lun: this.#place.lun, read });
-      content.set(requireGood(result, "READ"), slot * RECORD_BYTES);
+      content.set(await this.#command("READ", { cdb, read }), slot * RECORD_BYTES);
     }
     this.#ring.judge(content, survival, faults);
   }
@@ -93,7 +105,7 @@ export class Writer {
     const options = { fua: isFua };
     const cdb = isAtomic ? writeAtomic16(lba, RECORD_BLOCKS, options) : write16(lba, RECORD_BLOCKS, options);
     const write = makeRecord(this.#ring.writer, number);
-    requireGood(await this.paths.command({ cdb, lun: this.#place.lun, write }), "WRITE");
+    await this.#command("WRITE", { cdb, write });
   }
 
   /**
@@ -103,15 +115,17 @@ export class Writer {
   async #flush(): Promise<void> {
     const numbers = this.#ring.pending;
     while (true) {
-      requireGood(
-        await this.paths.command({ cdb: synchronizeCache16(), lun: this.#place.lun }),
-        "SYNCHRONIZE CACHE",
-      );
+      await this.#command("SYNCHRONIZE CACHE", { cdb: synchronizeCache16() });
       if (this.paths.resets === this.#resets) break;
       this.#resets = this.paths.resets;
       for (const number of numbers) await this.#write(number, false);
     }
     this.#ring.flush(numbers);
+  }
+
+  async #command(name: string, command: Command): Promise<Uint8Array> {
+    const { lun } = this.#place;
+    return requireGood(await this.paths.command({ ...command, lun }, this.#abort.signal), name);
   }
 
   #lbaOf(slot: number): number {

@@ -17,6 +17,18 @@ cp "$rig/agent" /mnt/agents/netmanager/iscsi
 cp "$rig/fence_rig" /mnt/upper/fence_rig
 # Filesystem requires modprobe, although the test has mounted the file system once and the kernel has its module.
 command -v modprobe >/dev/null || ln -s /bin/true /mnt/upper/modprobe
+# iptables 1.8.9 (Debian 12) lists protocols as numbers, and portblock then never removes its rule:
+# https://github.com/ClusterLabs/resource-agents/pull/1924
+if iptables -V | grep -qF 'v1.8.9 '; then
+  cat >/mnt/upper/iptables <<'END'
+#!/bin/sh
+case " $* " in
+  *' -L '*) iptables-nft "$@" | sed -E 's/^(DROP +)6 /\1tcp /' ;;
+  *) exec iptables-nft "$@" ;;
+esac
+END
+  chmod +x /mnt/upper/iptables
+fi
 mount --rbind /mnt/agents /usr/lib/ocf/resource.d
 mount -t overlay sbin -o lowerdir=/usr/sbin,upperdir=/mnt/upper,workdir=/mnt/work /usr/sbin
 

@@ -59,6 +59,14 @@ const PACKAGES = {
   "pxe-virtio.rom": "ipxe-qemu",
   "nmap": "nmap",
   "tshark": "tshark",
+  "corosync": "corosync",
+  "pacemakerd": "pacemaker",
+  "crm_resource": "pacemaker-cli-utils",
+  "portblock": "resource-agents",
+  "iptables": "iptables",
+  "fuser": "psmisc",
+  "xfs_io": "xfsprogs",
+  "unshare": "util-linux",
 } as const;
 
 /** A program, or a part of one, that the end-to-end tests need. */
@@ -73,6 +81,7 @@ function searchFolders(): string[] {
     ...(Deno.env.get("PATH") ?? "").split(":").filter((folder) => folder !== ""),
     "/usr/sbin",
     "/usr/lib/ipxe/qemu",
+    "/usr/lib/ocf/resource.d/heartbeat",
     ...triplets.map((triplet) => `/usr/lib/${triplet}/qemu`),
   ];
 }

@@ -103,7 +103,7 @@ export class Supervisor {
   /** The state of the worker of each port, in the order of their first logins. */
   get workers(): readonly WorkerStatus[] {
     const failed = [...this.#failed].map(([port, reason]): WorkerStatus => {
-      return { port, state: "failed", seconds: null, reason };
+      return { port, state: "failed", seconds: null, reason, faults: [] };
     });
     return [...this.#supervisors.map(({ status }) => status), ...failed];
   }

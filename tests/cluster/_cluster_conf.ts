@@ -43,9 +43,6 @@ quorum {
   provider: corosync_votequorum
   two_node: 1
 }
-system {
-  sched_rr: no
-}
 logging {
   to_stderr: yes
   to_syslog: no

@@ -17,23 +17,39 @@ const ANSWER_BYTES = 4096;
 /** Names and values; the order is always the same. */
 export type Identity = Readonly<Record<string, string>>;
 
+/** Attempts to ask at an address: on a busy machine a connection may take longer than it may. */
+const ATTEMPTS = 10;
+
 /** Asks for everything at each address. */
 export async function readIdentity(): Promise<Identity> {
   const found: Record<string, string> = {};
   for (const [name, address] of Object.entries(FLOATING)) {
-    const discovery = await connect(address);
-    await discovery.login({ initiatorName: INITIATOR });
-    found[`${name}: SendTargets`] = JSON.stringify(await discovery.sendTargets());
-    await discovery.close();
-    const initiator = await connect(address);
-    const { answered, tsih } = await initiator.login({ initiatorName: INITIATOR, targetName: TARGET });
-    found[`${name}: login`] = JSON.stringify(answered);
-    found[`${name}: has a TSIH`] = `${tsih !== 0}`;
-    found[`${name}: REPORT LUNS`] = await ask(initiator, 0, reportLuns(ANSWER_BYTES));
-    for (const lun of LUNS) await readUnit(initiator, lun, `${name}: LUN ${lun}: `, found);
-    await initiator.close();
+    for (let attempt = 1;; attempt++) {
+      try {
+        await discover(address, `${name}: `, found);
+        await readTarget(address, `${name}: `, found);
+        break;
+      } catch (error) {
+        if (attempt === ATTEMPTS) throw error;
+      }
+    }
   }
   return found;
+}
+
+async function discover(address: string, prefix: string, found: Record<string, string>): Promise<void> {
+  await using initiator = await connect(address);
+  await initiator.login({ initiatorName: INITIATOR });
+  found[`${prefix}SendTargets`] = JSON.stringify(await initiator.sendTargets());
+}
+
+async function readTarget(address: string, prefix: string, found: Record<string, string>): Promise<void> {
+  await using initiator = await connect(address);
+  const { answered, tsih } = await initiator.login({ initiatorName: INITIATOR, targetName: TARGET });
+  found[`${prefix}login`] = JSON.stringify(answered);
+  found[`${prefix}has a TSIH`] = `${tsih !== 0}`;
+  found[`${prefix}REPORT LUNS`] = await ask(initiator, 0, reportLuns(ANSWER_BYTES));
+  for (const lun of LUNS) await readUnit(initiator, lun, `${prefix}LUN ${lun}: `, found);
 }
 
 /** Returns where two identities differ. */

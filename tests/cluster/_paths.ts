@@ -14,7 +14,7 @@ const PORT = 3260;
 export const TARGET = "iqn.2002-08.info.netmanager:disk";
 
 /** Milliseconds of a connection and a login, and of a command, before the initiator takes the other path. */
-const CONNECT_LIMIT_MS = 500;
+const CONNECT_LIMIT_MS = 1000;
 const LOGIN_LIMIT_MS = 2000;
 const COMMAND_LIMIT_MS = 3000;
 

@@ -2,7 +2,7 @@
 import { readUint32, writeUint32 } from "../../lib/bytes/big_endian.ts";
 import { crc32c } from "../../lib/bytes/crc32c.ts";
 
-export const BLOCK_BYTES = 512;
+const BLOCK_BYTES = 512;
 
 /** Blocks of a record: one page. */
 export const RECORD_BLOCKS = 8;
@@ -10,17 +10,16 @@ export const RECORD_BLOCKS = 8;
 /** Bytes of a record. */
 export const RECORD_BYTES = RECORD_BLOCKS * BLOCK_BYTES;
 
-/** Makes the record of a writer. Each of its blocks names it, so a record that is partly another's is recognised. */
+/** Makes the record of a writer. All of its blocks name it, so a record that is partly another one is recognised. */
 export function makeRecord(writer: number, number: number): Uint8Array {
-  const record = new Uint8Array(RECORD_BYTES);
-  for (let start = 0; start < RECORD_BYTES; start += BLOCK_BYTES) {
-    const block = record.subarray(start, start + BLOCK_BYTES);
-    for (let at = 0; at < BLOCK_BYTES - 8; at += 8) {
-      writeUint32(block, at, writer);
-      writeUint32(block, at + 4, number);
-    }
-    writeUint32(block, BLOCK_BYTES - 4, crc32c(block.subarray(0, BLOCK_BYTES - 8)));
+  const block = new Uint8Array(BLOCK_BYTES);
+  for (let at = 0; at < BLOCK_BYTES - 8; at += 8) {
+    writeUint32(block, at, writer);
+    writeUint32(block, at + 4, number);
   }
+  writeUint32(block, BLOCK_BYTES - 4, crc32c(block.subarray(0, BLOCK_BYTES - 8)));
+  const record = new Uint8Array(RECORD_BYTES);
+  for (let start = 0; start < RECORD_BYTES; start += BLOCK_BYTES) record.set(block, start);
   return record;
 }
 

@@ -68,7 +68,6 @@ const PACKAGES = {
   "pacemakerd": "pacemaker",
   "crm_resource": "pacemaker-cli-utils",
   "portblock": "resource-agents",
-  "iptables": "iptables",
   "fuser": "psmisc",
   "xfs_io": "xfsprogs",
   "unshare": "util-linux",

@@ -3,7 +3,7 @@ import { delay } from "../../lib/base/delay.ts";
 import { Multipath } from "./_paths.ts";
 import { type Faults, noFaults, type Survival } from "./_records.ts";
 import { Intruder, reserve } from "./_reservation.ts";
-import { SLOTS, Writer } from "./_writer.ts";
+import { SLOTS, Writer, type WriterOptions } from "./_writer.ts";
 
 /** LUN 0 has three writers, LUN 1 the one that has reserved it. */
 const SHARED_WRITERS = 3;
@@ -22,9 +22,9 @@ class Lane {
   #last = performance.now();
   #longestMs = 0;
 
-  constructor(name: string, number: number, lun: number, firstSlot: number) {
+  constructor(name: string, options: WriterOptions) {
     const paths = new Multipath(`iqn.2000-01.test:${name}`);
-    this.writer = new Writer(paths, number, { lun, firstSlot }, () => this.#note());
+    this.writer = new Writer(paths, options, () => this.#note());
   }
 
   /** The longest time without an acknowledgement since the last reset. */
@@ -54,12 +54,13 @@ export class Load {
   }
 
   /** Logs in, reserves LUN 1, and begins to write. */
-  static async start(): Promise<Load> {
-    const shared = Array.from(
-      { length: SHARED_WRITERS },
-      (_, index) => new Lane(`writer${index + 1}`, index + 1, 0, index * SLOTS),
-    );
-    const owner = new Lane("owner", SHARED_WRITERS + 1, RESERVED_LUN, 0);
+  static async start(isTrusting: boolean): Promise<Load> {
+    const shared = Array.from({ length: SHARED_WRITERS }, (_, index) => {
+      const number = index + 1;
+      return new Lane(`writer${number}`, { number, isTrusting, lun: 0, firstSlot: index * SLOTS });
+    });
+    const number = SHARED_WRITERS + 1;
+    const owner = new Lane("owner", { number, isTrusting, lun: RESERVED_LUN, firstSlot: 0 });
     await reserve(owner.writer.paths, RESERVED_LUN);
     const load = new Load([...shared, owner]);
     load.#intruder.start();

@@ -28,12 +28,12 @@ export class Node {
     for (const folder of ["log", "requests"]) Deno.mkdirSync(this.#pathOf(folder), { recursive: true });
   }
 
-  /** Whether its processes are alive. */
+  /** True while its processes are alive. */
   get isAlive(): boolean {
     return this.#outer !== undefined;
   }
 
-  /** Whether nothing of it reaches any network. */
+  /** True when no network reaches it. */
   get isCut(): boolean {
     return this.#isCut;
   }
@@ -50,6 +50,8 @@ export class Node {
 
   /** Starts the node; it joins the cluster by itself. */
   async start(): Promise<void> {
+    // A node that was cut off has left a request to kill the other one.
+    for (const { name } of [...Deno.readDirSync(this.requests)]) Deno.removeSync(`${this.requests}/${name}`);
     const script = [`${this.#rig}/node.sh`, this.#rig, this.name, `${NODES[this.name]}/24`];
     this.#outer = new Deno.Command("unshare", {
       args: [...NAMESPACES, "--fork", "--kill-child", "--mount-proc", "sh", ...script],

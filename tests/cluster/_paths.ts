@@ -46,7 +46,7 @@ export class Path {
     return this.#login;
   }
 
-  /** Whether there is a session, as far as is known. */
+  /** True while there is a session, as far as is known. */
   get isUp(): boolean {
     return this.#initiator !== undefined;
   }

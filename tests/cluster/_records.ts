@@ -55,7 +55,7 @@ export function noFaults(): Faults {
   return { lost: 0, duplicated: 0, torn: 0, examples: [] };
 }
 
-/** What must survive: all that was acknowledged, or only what was flushed. */
+/** The records that must survive: all that were acknowledged, or only those that were flushed. */
 export type Survival = "acknowledged" | "flushed";
 
 /** A ring of slots, as one writer knows it. Record n has slot n modulo the number of slots. */

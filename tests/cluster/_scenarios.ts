@@ -16,9 +16,9 @@ export interface Event {
   readonly happen: (cluster: Cluster, holder: Node) => Promise<void>;
   /** Takes back what the event has left in the configuration of the cluster. */
   readonly restore?: (cluster: Cluster, holder: Node) => Promise<void>;
-  /** What of the records must survive it. */
+  /** The records that must survive it. */
   readonly survival: Survival;
-  /** Whether the holder is killed by the other node, which otherwise nothing may be. */
+  /** True when the other node has to kill the holder; otherwise no node may be killed. */
   readonly isFenced: boolean;
 }
 

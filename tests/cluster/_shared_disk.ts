@@ -30,7 +30,7 @@ export class SharedDisk {
     Deno.truncateSync(path, DISK_BYTES);
     const device = (await runToolOk("losetup", ["--find", "--show", path])).trim();
     const handle = Deno.openSync(device);
-    // In use, it is only marked: the kernel detaches it when nobody has it open, however this process ends.
+    // In use, it is only marked: the kernel detaches it with its last handle, however this process ends.
     await runToolOk("losetup", ["--detach", device]);
     // A device keeps this from whatever had its number before.
     await runToolOk("blockdev", ["--setrw", device]);

@@ -18,17 +18,25 @@ const ATOMIC_EVERY = 7;
 
 const READ_RECORDS = 64;
 
-/** Where a writer writes. */
+/** The blocks of a writer. */
 export interface Place {
   readonly lun: number;
   readonly firstSlot: number;
 }
 
-/** Writes records until it is told to pause. */
+/** The settings of a writer. */
+export interface WriterOptions extends Place {
+  readonly number: number;
+  /** Relies on a flush by another server than the one that took the records. */
+  readonly isTrusting: boolean;
+}
+
+/** Writes records until it is paused. */
 export class Writer {
   readonly paths: Multipath;
   readonly #ring: Ring;
   readonly #place: Place;
+  readonly #isTrusting: boolean;
   readonly #onDone: () => void;
   readonly #abort = new AbortController();
   #isPaused = false;
@@ -38,10 +46,11 @@ export class Writer {
   #resets = 0;
 
   /** @param onDone called with each record and flush that is acknowledged */
-  constructor(paths: Multipath, number: number, place: Place, onDone: () => void) {
+  constructor(paths: Multipath, { number, isTrusting, ...place }: WriterOptions, onDone: () => void) {
     this.paths = paths;
     this.#ring = new Ring(number, SLOTS);
     this.#place = place;
+    this.#isTrusting = isTrusting;
     this.#onDone = onDone;
   }
 
@@ -50,7 +59,7 @@ export class Writer {
     return this.#ring.count;
   }
 
-  /** Whether it has stopped because of an answer; `pause` throws it. */
+  /** True when an answer has stopped it; `pause` throws that. */
   get hasFailed(): boolean {
     return this.#hasFailed;
   }
@@ -116,7 +125,7 @@ export class Writer {
     const numbers = this.#ring.pending;
     while (true) {
       await this.#command("SYNCHRONIZE CACHE", { cdb: synchronizeCache16() });
-      if (this.paths.resets === this.#resets) break;
+      if (this.#isTrusting || this.paths.resets === this.#resets) break;
       this.#resets = this.paths.resets;
       for (const number of numbers) await this.#write(number, false);
     }

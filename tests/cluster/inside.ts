@@ -21,6 +21,7 @@ async function main(): Promise<number> {
       return folder;
     },
     ...(fault === undefined ? {} : { prepare: (folder) => spoil(folder, fault) }),
+    isTrusting: options.trusting,
     print: console.log,
   });
   const reports: ScenarioReport[] = [];

@@ -1,6 +1,6 @@
 /**
- * Runs the target in a cluster of two nodes, under load, and lets nodes and servers die: `deno task cluster --rounds 20`.
- * Prints a line for each round, a table, and the totals; ends with exit code 1 when anything was lost. Where nodes
+ * Runs the target in a cluster of two nodes, under load, and lets nodes and servers die:
+ * `deno task cluster --rounds 20`. Prints a line for each round, a table, and the totals; ends with exit code 1 when anything was lost. Where nodes
  * cannot be made it says so, which under CI is a failure.
  */
 import { fromFileUrl } from "@std/path";

@@ -105,7 +105,7 @@ export class Cluster {
     await this.#untilReleasedBy(node);
   }
 
-  /** Starts nodes that are not alive; waits until both are in the cluster, which runs the target and has nothing to do. */
+  /** Starts nodes that are dead; waits until both are in the cluster, which runs the target and has nothing to do. */
   async untilWhole(): Promise<void> {
     for (const node of this.nodes) if (!node.isAlive) await node.start();
     let last = "";

@@ -1,7 +1,7 @@
 /**
  * Runs the target in a cluster of two nodes, under load, and lets nodes and servers die:
- * `deno task cluster --rounds 20`. Prints a line for each round, a table, and the totals; ends with exit code 1 when anything was lost. Where nodes
- * cannot be made it says so, which under CI is a failure.
+ * `deno task cluster --rounds 20`. Prints a line for each round, a table, and the totals; ends with exit code 1 when
+ * anything was lost. Where no nodes can be made it says so, which under CI is a failure.
  */
 import { fromFileUrl } from "@std/path";
 import { findMissing, runTool, type Tool } from "../support/tools.ts";

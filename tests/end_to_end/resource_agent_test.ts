@@ -271,8 +271,12 @@ testWithTools("the agent has the exit codes of the OCF for what cannot start", T
   const wrong = await resource.run("start");
   assertEquals([wrong.code, await resource.code("validate-all")], [Ocf.notConfigured, Ocf.notConfigured]);
   assertMatch(wrong.stderr, /^ocf-exit-reason:conf ".*" has errors: /);
+  // The head of a program for another kind of machine.
+  const foreign = join(resource.appliance.folder, "foreign");
+  Deno.writeTextFileSync(foreign, "\x7fELF\0", { mode: 0o755 });
   for (
     const [name, value, code] of [
+      ["binary", foreign, Ocf.notInstalled],
       ["conf", "/nowhere/iscsi.conf", Ocf.notInstalled],
       ["binary", "/nowhere/iscsi", Ocf.notInstalled],
       ["conf", "iscsi.conf", Ocf.notConfigured],
@@ -280,7 +284,7 @@ testWithTools("the agent has the exit codes of the OCF for what cannot start", T
   ) {
     const env = { [`OCF_RESKEY_${name}`]: value };
     assertEquals([await resource.code("start", env), await resource.code("validate-all", env)], [code, code]);
-    // A node without the storage, or without the program, can be asked what runs there, and told to stop it.
+    // The cluster also asks a node without the storage, or without the program, what runs there, and stops it.
     assertEquals([await resource.code("monitor", env), await resource.code("stop", env)], [
       Ocf.notRunning,
       Ocf.success,

@@ -33,7 +33,10 @@ export const OPTIONS = {
     value: "FOLDER",
     summary: "the server's folder, if the conf names another",
   },
-  force: { flag: "force", summary: "even end sessions, drop all targets, replace a lost disk" },
+  force: {
+    flag: "force",
+    summary: "even end sessions, drop all targets, replace lost disks",
+  },
   dryRun: { flag: "dry-run", short: "n", summary: "print the plan, and change nothing" },
   watch: {
     flag: "watch",

@@ -21,7 +21,7 @@ export function checkFiles(config: Config): Diagnostic[] {
     return { ...target, logicalUnits };
   });
   const files = { ...config, targets: targets.filter(({ logicalUnits }) => logicalUnits.length > 0) };
-  const found = survey(files);
+  const found = survey(files, { examinesLocks: true });
   const mistakes = examine(files, found).problems.filter(({ isMistaken = false }) => isMistaken);
   const { errors, warnings } = findDoubts(files, found, { isElsewhere: true });
   const diagnostics = new Diagnostics(config.file);

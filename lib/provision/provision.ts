@@ -106,7 +106,11 @@ function planFor(
   config: Config,
   { makeIdentity = randomIdentity, now = currentTime, force = false }: ProvisionOptions,
 ): Plan {
-  return plan(config, survey(config, { seeksTwins: true }), { makeIdentity, now: now(), force });
+  return plan(config, survey(config, { seeksTwins: true, examinesLocks: true }), {
+    makeIdentity,
+    now: now(),
+    force,
+  });
 }
 
 function currentTime(): string {

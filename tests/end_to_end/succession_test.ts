@@ -246,3 +246,52 @@ testOnFileSystem(
     await using _successor = await appliance.serve();
   },
 );
+
+/** Returns the numbers of the processes that have a file open and stand in the kernel, where no signal reaches them. */
+function stuckUsersOf(path: string): number[] {
+  return [...Deno.readDirSync("/proc")].map(({ name }) => Number(name)).filter((pid) => {
+    try {
+      return pid > 0 && pid !== Deno.pid && isStuck(pid) &&
+        [...Deno.readDirSync(`/proc/${pid}/fd`)].some(({ name }) =>
+          Deno.readLinkSync(`/proc/${pid}/fd/${name}`) === path
+        );
+    } catch {
+      // A process that has ended.
+      return false;
+    }
+  });
+}
+
+testOnFileSystem(
+  "a program that was killed in the middle of a hole, with its server, keeps the next server waiting until it is made",
+  "xfs",
+  async ({ folder }) => {
+    using appliance = Appliance.create(`[disk]\nsize = 4MB\nfile = ${folder}/disk\nnetworks = 127.0.0.0/8\n`);
+    const server = await appliance.serve();
+    const initiator = await logIn(appliance);
+    const data = pattern(BYTES);
+    assertEquals(
+      (await initiator.command({ cdb: write10(0, BLOCKS, { fua: true }), write: data })).status,
+      ScsiStatus.good,
+    );
+    const next = await (async () => {
+      await using _frozen = await freeze(folder);
+      await sendData(initiator, UNMAP, UNMAP_LIST);
+      let programs: number[] = [];
+      await until(() => {
+        programs = stuckUsersOf(`${folder}/disk`).filter((pid) => pid !== server.pid);
+        return programs.length > 0;
+      }, "the program hangs");
+      await server.kill();
+      for (const pid of programs) Deno.kill(pid, "SIGKILL");
+      await initiator.close();
+      const next = ServerProcess.launch(appliance.confPath);
+      await next.waitForLog("Waiting for ", 20_000);
+      assertEquals(next.stdout, "");
+      return next;
+    })();
+    await using _next = await next.untilReady();
+    // It was made whole, before anything of the next server.
+    assertEquals(Deno.readFileSync(`${folder}/disk`).subarray(0, BYTES), new Uint8Array(BYTES));
+  },
+);

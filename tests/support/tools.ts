@@ -43,6 +43,8 @@ const PACKAGES = {
   "flock": "util-linux",
   "fsfreeze": "util-linux",
   "lslocks": "util-linux",
+  "findmnt": "util-linux",
+  "bindfs": "bindfs",
   "tgtd": "tgt",
   "tgtadm": "tgt",
   "groff": "groff-base",

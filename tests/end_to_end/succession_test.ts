@@ -11,7 +11,7 @@ import { runIscsi, ServerProcess } from "../support/server_process.ts";
 import { testOnFileSystem } from "../support/small_file_system.ts";
 import { findMissing, runToolOk } from "../support/tools.ts";
 import { Appliance } from "./appliance.ts";
-import { freeze, untilStuck } from "../support/frozen_disk.ts";
+import { freeze, isStuck, untilStuck } from "../support/frozen_disk.ts";
 import { until } from "../support/until.ts";
 import { pattern } from "../support/content.ts";
 import { numbered } from "../support/exchanges.ts";

@@ -11,7 +11,8 @@ export async function untilStuck(pid: number): Promise<void> {
   }, "the write hangs");
 }
 
-function isStuck(pid: number): boolean {
+/** Returns whether a thread of a process stands in the kernel, where no signal reaches it. */
+export function isStuck(pid: number): boolean {
   return [...Deno.readDirSync(`/proc/${pid}/task`)].some(({ name }) => {
     try {
       return /^\d+ \(.*\) D /s.test(Deno.readTextFileSync(`/proc/${pid}/task/${name}/stat`));

@@ -237,14 +237,12 @@ testWithTools(
   },
 );
 
-testWithTools("a stop of the agent ends within 5 seconds, with a second to spare for its own programs", [
-  "dash",
-], () => {
+Deno.test("a stop of the agent fails after 4.5 seconds at the latest, and kills before", () => {
   const text = Deno.readTextFileSync(AGENT);
   const [term, kill] = ["TERM_LIMIT", "KILL_LIMIT"].map((name) =>
     Number(new RegExp(`^${name}=(\\d+)$`, "m").exec(text)![1])
   );
-  assertEquals(term! + kill! <= 420, true);
+  assertEquals([term! < kill!, kill! <= 450], [true, true]);
 });
 
 testWithTools("a start of the agent returns once the server answers, not before", TOOLS, async () => {

@@ -106,6 +106,7 @@ export class Campaign {
         await this.#round(this.#world, variants[round % variants.length]!, report);
       } catch (error) {
         report.faults.push(error instanceof Error ? error.message : `${error}`);
+        report.faults.push(...this.#world?.watch.takeFaults() ?? []);
       }
       if (report.faults.length === 0) report.passed++;
       else report.failed++;

@@ -12,8 +12,8 @@ const RESERVED_LUN = 1;
 /** Records of each writer that show that the target serves again. */
 const PROOF_RECORDS = 20;
 
-/** Turns at 20 ms until the initiators must have been served again: two minutes. */
-const TURNS_MAX = 6000;
+/** Turns at 20 ms until the initiators must have been served again: a minute. */
+const TURNS_MAX = 3000;
 const TURN_MS = 20;
 
 /** A writer with the time of its last acknowledgement. */

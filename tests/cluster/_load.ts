@@ -110,7 +110,8 @@ export class Load {
     const faults = noFaults();
     for (const { writer } of this.#lanes) await writer.pause();
     for (const { writer } of this.#lanes) await writer.judge(survival, faults);
-    faults.examples.push(...this.#intruder.faults.splice(0));
+    faults.examples.push(...this.#intruder.faults);
+    this.#intruder.faults.clear();
     return faults;
   }
 

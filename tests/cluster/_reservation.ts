@@ -44,8 +44,8 @@ export class Intruder {
   readonly #stop = new AbortController();
   /** Attempts that were refused. */
   refused = 0;
-  /** Other answers. */
-  readonly faults: string[] = [];
+  /** Other answers, each once. */
+  readonly faults = new Set<string>();
   #work: Promise<void> = Promise.resolve();
 
   constructor(lun: number) {
@@ -55,7 +55,7 @@ export class Intruder {
   /** Begins to try. */
   start(): void {
     this.#work = this.#run();
-    this.#work.catch((error) => this.faults.push(`${error}`));
+    this.#work.catch((error) => this.faults.add(`${error}`));
   }
 
   /** Ends. */
@@ -74,7 +74,7 @@ export class Intruder {
         signal,
       );
       if (status === ScsiStatus.reservationConflict) this.refused++;
-      else this.faults.push(`The reservation did not keep out a WRITE: status ${status.toString(16)}h`);
+      else this.faults.add(`The reservation did not keep out a WRITE: status ${status.toString(16)}h`);
       await delay(INTRUSION_MS, signal);
     }
   }

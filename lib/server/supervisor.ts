@@ -334,8 +334,8 @@ export class Supervisor {
     const ports = [...this.#ports.values()];
     if (ports.every(({ isReady }) => isReady)) {
       this.#hasBeenReady = true;
-      this.#serving.lease.onReady?.();
       this.#options.onReady();
+      this.#serving.lease.onReady?.();
     }
     this.#admitArrivals();
   }

@@ -68,6 +68,13 @@ const PACKAGES = {
   "pxe-virtio.rom": "ipxe-qemu",
   "nmap": "nmap",
   "tshark": "tshark",
+  "corosync": "corosync",
+  "pacemakerd": "pacemaker",
+  "crm_resource": "pacemaker-cli-utils",
+  "portblock": "resource-agents",
+  "fuser": "psmisc",
+  "xfs_io": "xfsprogs",
+  "unshare": "util-linux",
 } as const;
 
 /** A program, or a part of one, that the end-to-end tests need. */
@@ -83,6 +90,7 @@ function searchFolders(): string[] {
     "/usr/sbin",
     "/usr/lib/ipxe/qemu",
     "/usr/lib/ocf/lib/heartbeat",
+    "/usr/lib/ocf/resource.d/heartbeat",
     ...triplets.map((triplet) => `/usr/lib/${triplet}/qemu`),
   ];
 }

@@ -73,7 +73,6 @@ const PACKAGES = {
   "crm_resource": "pacemaker-cli-utils",
   "portblock": "resource-agents",
   "fuser": "psmisc",
-  "xfs_io": "xfsprogs",
   "unshare": "util-linux",
 } as const;
 

@@ -236,7 +236,7 @@ export class HoleService {
     return device !== undefined && this.#discarding.has(device.node) ? "discarded" : "punched";
   }
 
-  /** Gives a range back by the first program that can; returns the fault of the first when none can. */
+  /** Gives a range back by the first program that can; returns the faults when none can. */
   async #punchBy(
     place: HoleSlot,
     path: string,
@@ -246,7 +246,8 @@ export class HoleService {
     if (this.#discarding.has(path)) return await place.punch(path, range, "blkdiscard");
     const fault = await place.punch(path, range);
     if (fault === undefined || device?.isThinVolume !== true) return fault;
-    if (await place.punch(path, range, "blkdiscard") !== undefined) return fault;
+    const refusal = await place.punch(path, range, "blkdiscard");
+    if (refusal !== undefined) return `${fault}; ${refusal}`;
     this.#discarding.add(path);
     return undefined;
   }

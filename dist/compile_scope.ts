@@ -31,7 +31,7 @@ export interface Scope {
 }
 
 /** The helpers that only block devices need. */
-const DEVICE_HELPERS: readonly Helper[] = ["lsblk", "mknod"];
+const DEVICE_HELPERS: readonly Helper[] = ["losetup", "lsblk", "mknod"];
 
 /** Reads the options. Returns undefined for the general program, or a message about an invalid option. */
 export function readScope(args: readonly string[]): Scope | undefined | string {

@@ -5,7 +5,7 @@ import type { ChapConfig } from "../config/chap.ts";
 import type { Config, DiskConfig, TargetConfig } from "../config/config.ts";
 import { formatInitiatorName } from "../config/iscsi_name.ts";
 import { formatRedirection } from "../config/redirection.ts";
-import { formatSize } from "../config/size.ts";
+import { formatSize, SIZE_OF_DEVICE } from "../config/size.ts";
 import { checkFiles } from "../provision/check_files.ts";
 import { systemInterfaces } from "../server/system.ts";
 import { findDriftWarnings } from "./conf_drift.ts";
@@ -119,7 +119,9 @@ function describePing({ pingSeconds, pingTimeoutSeconds }: Config): string {
 }
 
 function describeTarget(target: TargetConfig, paths: readonly string[]): string[] {
-  const sizes = target.logicalUnits.map((unit) => formatSize(unit.sizeBytes));
+  const sizes = target.logicalUnits.map(({ sizeBytes }) =>
+    sizeBytes === SIZE_OF_DEVICE ? "the size of its device" : formatSize(sizeBytes)
+  );
   const width = Math.max(...sizes.map((size) => size.length));
   return [
     "",

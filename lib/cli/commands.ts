@@ -80,9 +80,11 @@ export const COMMANDS: readonly Command[] = [
       "state of the disk, and ends with 1. With TARGET it shows one target, by its name in the conf or in full.",
       "With --wait it prints nothing, and ends once the server accepts initiators: with 0, or with 1 when that takes " +
       "longer than the time given.",
+      "With --probe it begins a login at every portal, and ends with 0 when all were answered within 2 seconds. " +
+      "Nothing is logged or counted for that. A portal behind a firewall that drops the connection is not tested.",
     ],
     arguments: { syntax: "[TARGET]", min: 0, max: 1, completes: "targets" },
-    options: ["conf", "storage", "watch", "wait", "json"],
+    options: ["conf", "storage", "watch", "wait", "probe", "json"],
     rights: DISK_RIGHTS,
     load: async () => (await import("./status.ts")).status,
   },

@@ -6,6 +6,7 @@ import { formatSize } from "../config/size.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { printable } from "./show_text.ts";
+import { measureDevices } from "../provision/measure_devices.ts";
 import { reasonOf } from "../provision/provision_error.ts";
 import { findMissingRights } from "../server/missing_rights.ts";
 import { systemInterfaces } from "../server/system.ts";
@@ -61,13 +62,18 @@ function parseWithRights(
   { text, ...source }: { readonly text: string; readonly file: string; readonly mode: number },
   { rights, interfaces = systemInterfaces }: Pick<Context, "rights" | "interfaces">,
 ): ParsedConfig {
-  const parsed = parseConfig(text, { ...source, readFile });
+  const parsed = measured(parseConfig(text, { ...source, readFile }));
   const { config, diagnostics, lines } = parsed;
   if (config === undefined || rights === undefined) return parsed;
   const missing = findMissingRights(config, lines, { rights, interfaces });
   return missing.length === 0
     ? parsed
     : { config: undefined, diagnostics: [...diagnostics, ...missing], lines };
+}
+
+/** Gives LUNs that are as large as their block devices the sizes of these. */
+function measured(parsed: ParsedConfig): ParsedConfig {
+  return parsed.config === undefined ? parsed : { ...parsed, config: measureDevices(parsed.config) };
 }
 
 /** Reads a file that the conf names. */

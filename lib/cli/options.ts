@@ -51,6 +51,7 @@ export const OPTIONS = {
     isValueOptional: true,
     summary: "wait until the server is ready; unlimited by default",
   },
+  probe: { flag: "probe", summary: "begin a login at every portal: is it answered?" },
   now: { flag: "now", summary: "cut at once, without asking initiators to log out first" },
   rate: { flag: "rate", value: "SIZE", summary: "at most this much in a second, such as 50MB" },
   hex: { flag: "hex", summary: "128 bits as 0x and hex digits, for initiators that take those" },

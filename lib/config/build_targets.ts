@@ -7,6 +7,7 @@ import { type Diagnostics, quote } from "./diagnostics.ts";
 import { diskOf, reportDisk, reportSharedIdentities } from "./disk.ts";
 import type { IniSection } from "./ini_text.ts";
 import { defaultOf, type GivenOptions, readOptions } from "./read_options.ts";
+import { SIZE_OF_DEVICE } from "./size.ts";
 import { TargetNames } from "./target_names.ts";
 
 /** The global options that matter to targets. */
@@ -121,8 +122,14 @@ function buildLogicalUnits(
     diagnostics.error(lines.get("naa")!, `Cannot use naa: it has ${counts}; write at most one for each`);
   }
   return size.map((sizeBytes, number) => {
-    const unit = { number, path: number === 0 ? path : `${path}_${number}`, sizeBytes, line };
-    return naa[number] === undefined ? unit : { ...unit, naa: naa[number] };
+    return {
+      number,
+      path: number === 0 ? path : `${path}_${number}`,
+      sizeBytes,
+      line,
+      ...(sizeBytes === SIZE_OF_DEVICE && { followsDevice: true }),
+      ...(naa[number] !== undefined && { naa: naa[number] }),
+    };
   });
 }
 

@@ -17,6 +17,8 @@ export interface LogicalUnitConfig {
   /** Absolute path of the backing file or block device. */
   readonly path: string;
   readonly sizeBytes: number;
+  /** The size is that of the block device (`size=device`). */
+  readonly followsDevice?: true;
   /** The NAA identifier that initiators see, in lower case; absent for the recorded one. */
   readonly naa?: string;
   /** The line of the conf with the size, for messages. */

@@ -15,7 +15,7 @@ import { foldIscsiName, iscsiNameProblem } from "./iscsi_name.ts";
 import { readInitiatorNames } from "./initiator_list.ts";
 import { PERMANENTLY, type Redirection } from "./redirection.ts";
 import { readSecretText, type Secret } from "./secret.ts";
-import { parseSize } from "./size.ts";
+import { parseSize, SIZE_OF_DEVICE } from "./size.ts";
 
 /** The most bytes of a text value on the wire (RFC 7143, 6.1), and so of the friendly name. */
 const TEXT_BYTES_MAX = 255;
@@ -239,7 +239,7 @@ export function readNode(text: string, report: ValueReport): string | undefined 
   return name;
 }
 
-/** Reads sizes in bytes, one for each LUN. */
+/** Reads sizes in bytes, one for each LUN; `device` is `SIZE_OF_DEVICE`. */
 export function readSizes(text: string, report: ValueReport): readonly number[] | undefined {
   const entries = /[,;]/.test(text.replaceAll(COMMA_IN_NUMBER, ""))
     ? splitList(text, report)
@@ -249,6 +249,7 @@ export function readSizes(text: string, report: ValueReport): readonly number[] 
     return undefined;
   }
   return readEach(entries, (entry) => {
+    if (entry.toLowerCase() === "device") return SIZE_OF_DEVICE;
     const size = parseSize(entry.replace(/\s+(?=[MGT]B$)/i, ""));
     if (size.problem !== undefined) report.error(`Cannot use size ${quote(entry)}: ${size.problem}`);
     else if (size.doubt !== undefined) report.warning(`Size ${quote(entry)} ${size.doubt}`);

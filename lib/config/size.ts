@@ -5,6 +5,9 @@ const BLOCK_BYTES = 512;
 /** The most bytes of one LUN: 8 PiB, the range of exact integers. */
 export const SIZE_BYTES_MAX = 2 ** 53;
 
+/** The size of a LUN that is as large as its block device, until the device is measured. */
+export const SIZE_OF_DEVICE = 0;
+
 const UNIT_BYTES = { TB: 2 ** 40, GB: 2 ** 30, MB: 2 ** 20, KB: 2 ** 10 } as const;
 
 /** A size, or the problem with the text and its remedy. */

@@ -1,4 +1,5 @@
 import { ProvisionError } from "./provision_error.ts";
+import { unescapeRaw } from "./raw_text.ts";
 import { runHelper } from "./run_helper.ts";
 
 /**
@@ -6,6 +7,9 @@ import { runHelper } from "./run_helper.ts";
  * the exact path, and this program does not have all rights.
  */
 export const DEVICES_FOLDER = "/dev";
+
+/** The folder of the names of volumes and multipath maps, which the system keeps. */
+export const MAPPER_FOLDER = "/dev/mapper";
 
 /** The kernel's description of a block device. */
 export interface BlockDevice {
@@ -26,7 +30,9 @@ export interface BlockDevice {
   readonly discardGranuleBytes: number;
   /** A volume of the device mapper. */
   readonly isMapped: boolean;
-  /** The numbers, `8:1`, of everything on the device, such as partitions. */
+  /** The name of the multipath map that the device is a path of; undefined for any other device. */
+  readonly multipath: string | undefined;
+  /** The kernel's names of everything on the device, such as partitions: `sda1`. */
   readonly parts: readonly string[];
 }
 
@@ -36,7 +42,7 @@ export interface BlockDevice {
  * @throws {ProvisionError} when `lsblk` fails
  */
 export function readBlockDevice(path: string): BlockDevice | string {
-  const columns = "MAJ:MIN,SIZE,RO,MOUNTPOINT,TYPE,FSTYPE,NAME,DISC-MAX,DISC-GRAN";
+  const columns = "MAJ:MIN,SIZE,RO,MOUNTPOINT,TYPE,FSTYPE,NAME,DISC-MAX,DISC-GRAN,KNAME";
   const args = ["--raw", "--noheadings", "--bytes", "--output", columns, path];
   const { stdout, stderr } = runHelper("lsblk", args);
   const device = parseBlockDevice(stdout);
@@ -65,12 +71,14 @@ export function parseBlockDevice(text: string): BlockDevice | undefined {
     discardBytesMax: device.discardBytesMax,
     discardGranuleBytes: device.discardGranuleBytes,
     isMapped: MAPPED.includes(device.type),
-    parts: all.slice(1).map(({ number }) => number),
+    multipath: all.slice(1).find(({ type }) => type === MULTIPATH)?.name,
+    parts: all.slice(1).map(({ kernelName }) => kernelName),
   };
 }
 
-/** The type of a partition, and the types of volumes of the device mapper. */
+/** The types of a partition and of a multipath map, and those of volumes of the device mapper. */
 const PARTITION = "part";
+const MULTIPATH = "mpath";
 const MAPPED: readonly string[] = ["lvm", "dm"];
 
 /** A line of `lsblk`; texts are empty where it knows nothing. */
@@ -84,16 +92,15 @@ interface DeviceLine {
   readonly name: string;
   readonly discardBytesMax: number;
   readonly discardGranuleBytes: number;
+  readonly kernelName: string;
 }
 
 function parseLine(line: string): DeviceLine | undefined {
   const [all, number = "", size, readOnly, texts = ""] =
     /^ *(\d+:\d+) +(\d+) +([01])(?: (.*))?$/.exec(line) ?? [];
   if (all === undefined) return undefined;
-  const [mountPoint = "", type = "", content = "", name = "", ...discard] = texts.split(" ").map(unescapeRaw);
-  const [discardBytesMax = 0, discardGranuleBytes = 0] = discard.map((text) =>
-    Number.parseInt(text, 10) || 0
-  );
+  const [mountPoint = "", type = "", content = "", name = "", most = "", least = "", kernelName = ""] = texts
+    .split(" ").map(unescapeRaw);
   return {
     number,
     sizeBytes: Number(size),
@@ -102,19 +109,12 @@ function parseLine(line: string): DeviceLine | undefined {
     type,
     content,
     name,
-    discardBytesMax,
-    discardGranuleBytes,
+    discardBytesMax: Number.parseInt(most, 10) || 0,
+    discardGranuleBytes: Number.parseInt(least, 10) || 0,
+    kernelName,
   };
 }
 
 function firstText(texts: readonly string[]): string | undefined {
   return texts.find((text) => text !== "");
-}
-
-/** Decodes the escapes of `lsblk --raw`: `\x20` is a space. */
-function unescapeRaw(text: string): string {
-  const bytes = [...text.matchAll(/\\x([0-9a-f]{2})|[^]/g)].flatMap(([all, hex]) =>
-    hex === undefined ? [...new TextEncoder().encode(all)] : [Number.parseInt(hex, 16)]
-  );
-  return new TextDecoder().decode(Uint8Array.from(bytes));
 }

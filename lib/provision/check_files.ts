@@ -1,29 +1,22 @@
 import type { Config } from "../config/config.ts";
 import type { Diagnostic } from "../config/diagnostic.ts";
 import { Diagnostics } from "../config/diagnostics.ts";
-import { DEVICES_FOLDER } from "./block_device.ts";
 import { examine } from "./examine/examine.ts";
 import { findSharedPorts } from "./guard/find_shared_ports.ts";
 import { findDoubts } from "./guard/guard_rails.ts";
 import { exists } from "./folders.ts";
-import { isInside } from "./is_inside.ts";
 import { survey } from "./survey.ts";
 
 /**
  * Finds the paths of a conf that do not lead to the disk that they name, and that `build` and `serve` therefore refuse:
- * this program's own files, images, files of other programs, lost disks, sizes that no file can have. Finds also what
- * the conf probably does not mean. Files that this user may not access, and other problems with a disk, are left out,
- * because a conf is also checked on other machines. Changes nothing.
+ * this program's own files, images, files of other programs, lost disks, sizes that no file can have, two LUNs on the
+ * same storage. Finds also what the conf probably does not mean. Files that this user may not access, and other
+ * problems with a disk, are left out, because a conf is also checked on other machines. Changes nothing.
  */
 export function checkFiles(config: Config): Diagnostic[] {
-  const targets = config.targets.map((target) => {
-    const logicalUnits = target.logicalUnits.filter(({ path }) => !isInside(DEVICES_FOLDER, path));
-    return { ...target, logicalUnits };
-  });
-  const files = { ...config, targets: targets.filter(({ logicalUnits }) => logicalUnits.length > 0) };
-  const found = survey(files, { examinesLocks: true });
-  const mistakes = examine(files, found).problems.filter(({ isMistaken = false }) => isMistaken);
-  const { errors, warnings } = findDoubts(files, found, { isElsewhere: true });
+  const found = survey(config, { examinesLocks: true });
+  const mistakes = examine(config, found).problems.filter(({ isMistaken = false }) => isMistaken);
+  const { errors, warnings } = findDoubts(config, found, { isElsewhere: true });
   const diagnostics = new Diagnostics(config.file);
   for (const { line, message } of [...mistakes, ...errors]) diagnostics.error(line, message);
   const advice = findSharedPorts(config, found, exists);

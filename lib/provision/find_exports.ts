@@ -2,11 +2,13 @@ import { type Config, DEFAULT_CONF_FILE, type LogicalUnitConfig } from "../confi
 import type { Diagnostic } from "../config/diagnostic.ts";
 import { Diagnostics } from "../config/diagnostics.ts";
 import type { Identity } from "../scsi/identity.ts";
+import { type BlockDevice, DEVICES_FOLDER } from "./block_device.ts";
 import type { Backing } from "./examine/backing.ts";
 import { examine } from "./examine/examine.ts";
 import { identityKey } from "./identity/identity_key.ts";
+import { isInside } from "./is_inside.ts";
 import { isOfDisk, type RecordedIdentity } from "./identity/recorded_identity.ts";
-import { survey } from "./survey.ts";
+import { type Entry, survey } from "./survey.ts";
 import type { DeviceExport } from "./worker_links.ts";
 
 /** A logical unit that can be served. */
@@ -33,6 +35,8 @@ export interface Exports {
   readonly exports: ReadonlyMap<string, Export>;
   /** The exports that are block devices. */
   readonly devices: readonly DeviceExport[];
+  /** The states of all block devices, by backing path: number and ability to discard; null where there is none now. */
+  readonly deviceStates: ReadonlyMap<string, string | null>;
   /** By backing path. */
   readonly unavailable: ReadonlyMap<string, UnavailableExport>;
   /** The reasons why nothing can be served. */
@@ -50,15 +54,21 @@ export function findExports(config: Config): Exports {
   const identities = disk.recorded.kind === "recorded" ? disk.recorded.identities : undefined;
   const recordOf = (path: string): RecordedIdentity | undefined =>
     identities?.get(identityKey(disk.storage, path));
-  for (const { line, message, unit } of problems) {
+  for (const { line, message, unit, isTwin = false } of problems) {
     if (unit === undefined) diagnostics.error(line, message);
     else {
       const { path, sizeBytes } = unit;
-      unavailable.set(path, { line, sizeBytes, identity: toIdentity(recordOf(path)), reason: message });
+      unavailable.set(path, {
+        line,
+        sizeBytes,
+        identity: isTwin ? undefined : toIdentity(recordOf(path)),
+        reason: message,
+      });
     }
   }
   for (const [unit, backing] of backings) {
     const { path, sizeBytes, line } = unit;
+    if (unavailable.has(path)) continue;
     const recorded = recordOf(path);
     const identity = toIdentity(recorded);
     const fault = backingFault(unit, backing) ?? identityFault(recorded);
@@ -72,10 +82,30 @@ export function findExports(config: Config): Exports {
     for (const { line, reason } of unavailable.values()) diagnostics.error(line, reason);
   }
   const devices = config.targets.flatMap(({ readOnly, logicalUnits }) =>
-    logicalUnits.filter((unit) => exports.has(unit.path) && backings.get(unit)?.state === "device")
-      .map(({ path }) => ({ path, readOnly }))
+    logicalUnits.flatMap(({ path }) => {
+      const { entry } = disk.places.get(path)!;
+      return exports.has(path) && entry.kind === "blockDevice" ? [toDevice({ path, readOnly }, entry)] : [];
+    })
   );
-  return { exports, devices, unavailable, errors: diagnostics.toArray() };
+  const deviceStates = new Map<string, string | null>();
+  for (const { path, entry } of disk.places.values()) {
+    if (entry.kind === "blockDevice") deviceStates.set(path, stateOf(entry));
+    else if (entry.kind === "special" && isInside(DEVICES_FOLDER, path)) deviceStates.set(path, null);
+  }
+  return { exports, devices, deviceStates, unavailable, errors: diagnostics.toArray() };
+}
+
+function stateOf({ major, minor, discardBytesMax }: BlockDevice): string {
+  return `${major}:${minor}${discardBytesMax === 0 ? "" : ", discards"}`;
+}
+
+/** A device that is only read also conflicts with a server that writes a part of it. */
+function toDevice(
+  { path, readOnly }: { readonly path: string; readonly readOnly: boolean },
+  { major, minor, below, parts }: Entry & { readonly kind: "blockDevice" },
+): DeviceExport {
+  const above = readOnly ? parts.map((name) => ({ path: `${DEVICES_FOLDER}/${name}`, isDevice: true })) : [];
+  return { path, readOnly, number: `${major}:${minor}`, layers: [...below, ...above] };
 }
 
 /** Returns the command that builds the conf. */

@@ -54,7 +54,8 @@ export function programPath(): string {
   }
 }
 
-function keyAt(path: string): string | undefined {
+/** Returns the key of the file at a path; undefined when it cannot be accessed. */
+export function keyAt(path: string): string | undefined {
   try {
     const { dev, ino } = Deno.statSync(path);
     return fileKey({ device: dev, inode: ino ?? 0 });

@@ -111,10 +111,11 @@ function planIdentities(
     added.push(unit.path);
   }
   const confirmed = new Map(made);
-  for (const [{ path, sizeBytes }, { state }] of backings) {
+  for (const [{ path, sizeBytes, followsDevice }, { state }] of backings) {
     const key = identityKey(survey.storage, path);
     const identity = made.get(key)!;
-    if (state === "device" || (typeof identity.created === "string" && identity.sizeBytes === sizeBytes)) {
+    const hasRecord = state !== "device" || followsDevice === true;
+    if (!hasRecord || (typeof identity.created === "string" && identity.sizeBytes === sizeBytes)) {
       continue;
     }
     confirmed.set(key, { ...identity, created: identity.created ?? now, sizeBytes });

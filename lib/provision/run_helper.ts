@@ -9,6 +9,7 @@ const HELPERS = {
   filefrag: "e2fsprogs",
   findmnt: "util-linux",
   flock: "util-linux",
+  losetup: "mount",
   lsblk: "util-linux",
   lslocks: "util-linux",
   mknod: "coreutils",

@@ -2,17 +2,20 @@
 import { dirname, join } from "@std/path";
 import type { Config } from "../config/config.ts";
 import { type BlockDevice, DEVICES_FOLDER, readBlockDevice } from "./block_device.ts";
+import { type DeviceStorage, readDeviceStorage } from "./device_storage.ts";
 import { type FileSystem, FileSystems } from "./file_systems.ts";
 import { findFormerStorages, findTwinStorages, type FormerStorage } from "./former_storage.ts";
 import { findUnmounted } from "./fstab.ts";
 import { findStrangers } from "./strangers.ts";
 import { type FileFormat, findFileFormat, FORMAT_BYTES } from "./examine/file_format.ts";
-import { type Identities, parseIdentities } from "./identity/identities.ts";
 import { identityKey, pathOfKey } from "./identity/identity_key.ts";
 import { isInside } from "./is_inside.ts";
 import { type FileNumbers, findOwnFiles, type OwnFiles, programPath } from "./own_files.ts";
+import { isAbsence } from "./is_absence.ts";
+import { readIdentities, type RecordedIdentities } from "./read_identities.ts";
 import { isOfDisk } from "./identity/recorded_identity.ts";
 import { findLockReach } from "./lock_reach.ts";
+import { findStablePath, isUnstableName } from "./stable_name.ts";
 import { lockPath } from "./storage_lock.ts";
 import { identitiesFileOf, stateFolderOf } from "./state_folder.ts";
 import { reasonOf } from "./provision_error.ts";
@@ -30,7 +33,13 @@ export type Entry =
     /** The format of its content. It is detected only for files without a recorded identity. */
     readonly format?: FileFormat;
   } & FileNumbers
-  | { readonly kind: "blockDevice" } & BlockDevice
+  | {
+    readonly kind: "blockDevice";
+    /** A path that stays the same, of a device at one that does not; undefined where none is known. */
+    readonly stablePath?: string | undefined;
+  }
+    & BlockDevice
+    & DeviceStorage
   | { readonly kind: "folder"; /** Permission bits. */ readonly mode: number }
   | { readonly kind: "special"; /** Such as `a socket`. */ readonly name: string }
   | { readonly kind: "unreadable"; readonly reason: string };
@@ -57,14 +66,6 @@ export interface Place {
   /** Undefined for a device, and for an entry whose file system is unknown. */
   readonly fileSystem: FileSystem | undefined;
 }
-
-/** The identities recorded in the state folder. */
-export type RecordedIdentities =
-  | { readonly kind: "recorded"; readonly identities: Identities }
-  /** The text was read but is invalid. */
-  | { readonly kind: "corrupt"; readonly reason: string }
-  /** The text could not be read. */
-  | { readonly kind: "unreadable"; readonly reason: string };
 
 /** The state of the disk that the plan depends on. */
 export interface Survey {
@@ -136,17 +137,6 @@ function lockFaultOf({ entry, realPath, ancestor, fileSystem }: Place): string |
   return fileSystem && findLockReach(entry.kind === "folder" ? realPath : ancestor.path).fault;
 }
 
-function readIdentities(file: string): RecordedIdentities {
-  try {
-    // Reading a named pipe would block.
-    if (!Deno.statSync(file).isFile) return { kind: "unreadable", reason: "it is not a file; move it away" };
-    return { kind: "recorded", identities: parseIdentities(Deno.readTextFileSync(file)) };
-  } catch (error) {
-    if (isAbsence(error)) return { kind: "recorded", identities: new Map() };
-    return { kind: error instanceof SyntaxError ? "corrupt" : "unreadable", reason: reasonOf(error) };
-  }
-}
-
 function inspectPath(path: string, fileSystems: FileSystems): Place {
   if (isInside(DEVICES_FOLDER, path)) return inspectDevice(path);
   const ancestor = nearestAncestor(path);
@@ -199,9 +189,9 @@ function inspectDevice(path: string): Place {
 function deviceEntry(path: string): Entry {
   try {
     const device = readBlockDevice(path);
-    return typeof device === "string"
-      ? { kind: "special", name: device }
-      : { kind: "blockDevice", ...device };
+    if (typeof device === "string") return { kind: "special", name: device };
+    const stablePath = isUnstableName(path) ? findStablePath(path) : undefined;
+    return { kind: "blockDevice", ...device, ...readDeviceStorage(path), stablePath };
   } catch (error) {
     return { kind: "unreadable", reason: reasonOf(error) };
   }
@@ -254,10 +244,4 @@ function realPathOr(path: string): string {
   } catch {
     return path;
   }
-}
-
-/** Reports whether an error means that a path does not exist, also because an ancestor is not a folder. */
-function isAbsence(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
-    error instanceof Deno.errors.FilesystemLoop;
 }

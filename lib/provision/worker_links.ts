@@ -1,5 +1,6 @@
 import { isAbsolute, join } from "@std/path";
 import { readBlockDevice } from "./block_device.ts";
+import type { Layer } from "./device_storage.ts";
 import type { HelperGuard } from "./helper_guard.ts";
 import { entriesOf, isFolder, makeFolder, removeFolder } from "./folders.ts";
 import { ProvisionError, reasonOf } from "./provision_error.ts";
@@ -11,11 +12,19 @@ export interface DeviceExport {
   /** The path in the conf. */
   readonly path: string;
   readonly readOnly: boolean;
+  /** The number of the device that the path leads to now, `8:1`. */
+  readonly number: string;
+  /** The storage with blocks in common that others must not write: all that it lies on, or that lies on it. */
+  readonly layers: readonly Layer[];
 }
 
 /** A backing file or block device to serve. */
-export interface BackingExport extends DeviceExport {
-  readonly isDevice: boolean;
+export interface BackingExport {
+  /** The path in the conf. */
+  readonly path: string;
+  readonly readOnly: boolean;
+  /** Undefined for a file. */
+  readonly device?: Pick<DeviceExport, "number" | "layers"> | undefined;
 }
 
 /** The links to backings, and the faults of backings without one. */
@@ -88,7 +97,7 @@ export class WorkerLinks {
     const faults = new Map<string, string>();
     for (const backing of backings) {
       try {
-        links.set(backing.path, backing.isDevice ? this.#nodeOf(backing) : this.#linkTo(backing));
+        links.set(backing.path, backing.device !== undefined ? this.#nodeOf(backing) : this.#linkTo(backing));
       } catch (error) {
         if (!(error instanceof ProvisionError)) throw error;
         faults.set(backing.path, error.message);
@@ -246,7 +255,7 @@ function linkedFile(path: string): string | undefined {
   }
 }
 
-function assertOpens(node: string, { path, readOnly }: DeviceExport, place: string): void {
+function assertOpens(node: string, { path, readOnly }: BackingExport, place: string): void {
   try {
     Deno.openSync(node, { read: true, write: !readOnly }).close();
   } catch (error) {

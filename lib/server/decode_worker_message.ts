@@ -253,6 +253,7 @@ export const decodeWorkerMessage: Decoder<WorkerMessage> = variants<WorkerMessag
     ranges: listOf(record<ByteRange>({ offset: count, lengthBytes: count })),
   }),
   closed: record({ kind: oneOf(["closed"]), path }),
+  faulty: record({ kind: oneOf(["faulty"]), path }),
   failedLogin: record({ kind: oneOf(["failedLogin"]), peerAddress: text }),
   numbered: record({ kind: oneOf(["numbered"]), number: count, path }),
   answered: record<UncheckedAnswer>({

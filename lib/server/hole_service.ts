@@ -103,6 +103,11 @@ export class HoleService {
     this.#files = files;
   }
 
+  /** Forgets devices that are gone, or others now. */
+  forget(paths: Iterable<string>): void {
+    for (const path of paths) this.#devices.delete(path);
+  }
+
   /** Returns the identity of a file; undefined when the file does not support holes. */
   #identify(
     path: string,

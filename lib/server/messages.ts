@@ -35,6 +35,8 @@ export type FromWorker =
   | PunchRequest
   /** A backing that was removed from the conf has been closed, or closed and opened again. */
   | { readonly kind: "closed"; readonly path: string }
+  /** A backing fails, or its device may be gone. */
+  | { readonly kind: "faulty"; readonly path: string }
   /** A login from this address has failed. */
   | { readonly kind: "failedLogin"; readonly peerAddress: string }
   /** The number of a backing, for the mark. */

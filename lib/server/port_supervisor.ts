@@ -337,6 +337,8 @@ export class PortSupervisor {
         return void punchFor(worker, this.serving.lease.holes, message);
       case "closed":
         return void this.#backings.closed(message.path);
+      case "faulty":
+        return this.#backings.suspect(message.path);
       case "failedLogin":
         return this.#options.onFailedLogin(message.peerAddress);
       case "listening": {

@@ -179,7 +179,7 @@ export class Reloader {
     const errors = [...found.errors, ...wrong];
     if (errors.length > 0) throw new ConfRejected(describe(errors));
     for (const [path, { reason }] of found.unavailable) {
-      if (!serving.unavailable.has(path)) {
+      if (!serving.unavailable.has(path) && !found.deviceStates.has(path)) {
         log.warning(`${reason}; its LUN is served while the file stays open`);
       }
     }

@@ -14,7 +14,7 @@ import type { WorkerSettings } from "./worker_settings.ts";
 /** The backings of a worker, as sent to it. */
 export type WorkerBackings = Pick<
   WorkerSettings,
-  "backingLinks" | "sparsePaths" | "unavailable" | "arriving"
+  "backingLinks" | "sparsePaths" | "unavailable" | "arriving" | "lost"
 >;
 
 type Reasons = ReadonlyMap<string, string>;
@@ -32,6 +32,12 @@ export class ServedBackings {
   #unavailable: Reasons = new Map();
   /** The reasons among these whose backings exist. */
   #faults: Reasons = new Map();
+  /** The states of the block devices that the worker was given, by the paths of the conf. */
+  #states: ReadonlyMap<string, string> = new Map();
+  /** Block devices that fail, and may be gone. */
+  readonly #suspects = new Set<string>();
+  /** Block devices that the worker is about to close, and cannot open again now. */
+  #lost: ReadonlySet<string> = new Set();
   /** Paths that the worker may have open: those that are served, and those that it has not closed yet. */
   readonly #open = new Set<string>();
   /** Paths that the worker may open during the current start or change. */
@@ -56,9 +62,14 @@ export class ServedBackings {
     return this.#open.has(path) || this.#opening.has(path);
   }
 
-  /** Reasons for which existing backings cannot be served, such as a lock that another server holds. */
+  /** Reasons to examine existing backings again: a lock that another server holds, a device that fails. */
   get faults(): Reasons {
-    return this.#faults;
+    return new Map([...[...this.#suspects].map((path) => [path, "it fails"] as const), ...this.#faults]);
+  }
+
+  /** Records that a backing fails. A block device may be gone. */
+  suspect(path: string): void {
+    if (this.#states.has(path)) this.#suspects.add(path);
   }
 
   /**
@@ -74,9 +85,15 @@ export class ServedBackings {
       this.#closed = undefined;
       const backings = backingsOf(serving);
       const locked = await this.#locks.renew(backings);
-      await moveState(serving);
-      const { links, faults } = serving.lease.links.renew(without(backings, locked));
-      const sent = this.#backingsFor(serving, new Map([...locked, ...faults]), links);
+      const unmoved = await moveState(serving);
+      const { links, faults } = serving.lease.links.renew(
+        without(backings, new Map([...locked, ...unmoved])),
+      );
+      const sent = this.#backingsFor(serving, new Map([...locked, ...unmoved, ...faults]), {
+        links,
+        lost: new Set(),
+        unmoved,
+      });
       this.#serve(serving, sent);
       this.#reportReleased();
       return sent;
@@ -93,12 +110,17 @@ export class ServedBackings {
     this.#opening = openedBy(next);
     return this.#queue.run(async () => {
       this.#closed = new Set();
+      this.#suspects.clear();
+      const lost = this.#lostBy(next);
+      next.lease.holes?.forget(lost);
       const backings = backingsOf(next);
       const locked = await this.#locks.extend(backings);
-      await moveState(next);
-      const { links, faults } = next.lease.links.extend(without(backings, locked));
-      const reasons = this.#withoutUnchanged(next, new Map([...locked, ...faults]));
-      return this.#backingsFor(next, reasons, new Map([...this.#keptLinks(next), ...links]));
+      const unmoved = await moveState(next);
+      const { links, faults } = next.lease.links.extend(without(backings, new Map([...locked, ...unmoved])));
+      const all = new Map([...locked, ...unmoved, ...faults]);
+      const reasons = this.#withoutUnchanged(next, all, lost);
+      const kept = this.#keptLinks(next, lost);
+      return this.#backingsFor(next, reasons, { links: new Map([...kept, ...links]), lost, unmoved });
     });
   }
 
@@ -118,6 +140,8 @@ export class ServedBackings {
   closed(path: string): Promise<void> {
     return this.#queue.run(async () => {
       this.#closed?.add(path);
+      // The lock keeps the number of a device that is gone from being used again.
+      if (this.#lost.has(path)) await this.#locks.drop(path);
       if (this.#isServed(path) || !this.#open.delete(path)) return;
       // A change in progress may need the lock; `settle` releases it otherwise.
       if (this.#closed === undefined) await this.#release();
@@ -143,16 +167,30 @@ export class ServedBackings {
     this.#reportReleased();
   }
 
-  #serve(serving: WorkerServing, { backingLinks, unavailable }: WorkerBackings): void {
+  #serve(serving: WorkerServing, { backingLinks, unavailable, lost }: WorkerBackings): void {
     const { unavailable: notFound } = serving;
     const config = shareServed(serving);
     this.#served = serving.config;
     this.#config = config;
     this.#backingLinks = backingLinks;
+    const states = [...backingLinks.keys()].map((path) => {
+      return [path, serving.deviceStates?.get(path) ?? this.#states.get(path)] as const;
+    });
+    this.#states = new Map(states.flatMap(([path, state]) => state === undefined ? [] : [[path, state]]));
     this.#unavailable = unavailable;
+    this.#lost = new Set([...lost].filter((path) => unavailable.has(path)));
     this.#faults = new Map([...unavailable].filter(([path]) => !notFound.has(path)));
     for (const path of openedBy(serving)) this.#open.add(path);
     this.#opening = new Set();
+  }
+
+  /** Returns the devices that the worker has open and that are gone, others now, or discard otherwise. */
+  #lostBy({ deviceStates }: WorkerServing): ReadonlySet<string> {
+    const isLost = ([path, state]: readonly [string, string]): boolean => {
+      const now = deviceStates?.get(path);
+      return now !== undefined && now !== state;
+    };
+    return new Set([...this.#states].filter(isLost).map(([path]) => path));
   }
 
   #isServed(path: string): boolean {
@@ -164,29 +202,38 @@ export class ServedBackings {
    *
    * @throws {ProvisionError} with the faults of all backings that are new or changed
    */
-  #withoutUnchanged(next: WorkerServing, faults: Reasons): Reasons {
+  #withoutUnchanged(next: WorkerServing, faults: Reasons, lost: ReadonlySet<string>): Reasons {
     const isSame = next.config === this.#served;
-    const wrong = [...faults].filter(([path]) => !isSame && !this.#unavailable.has(path));
+    const isKnown = (path: string): boolean => isSame || this.#unavailable.has(path) || lost.has(path);
+    const wrong = [...faults].filter(([path]) => !isKnown(path));
     if (wrong.length > 0) {
       throw new ProvisionError([...new Set(wrong.map(([, reason]) => reason))].join("; "));
     }
-    return new Map([...faults].filter(([path]) => !this.#backingLinks.has(path)));
+    return new Map([...faults].filter(([path]) => lost.has(path) || !this.#backingLinks.has(path)));
   }
 
   /** Returns the links to files that the worker has open, even if the files have been moved since. */
-  #keptLinks(serving: WorkerServing): readonly (readonly [string, string])[] {
+  #keptLinks(
+    serving: WorkerServing,
+    lost: ReadonlySet<string>,
+  ): readonly (readonly [string, string])[] {
     const paths = new Set(pathsOf(shareServed(serving)));
-    return [...this.#backingLinks].filter(([path]) => paths.has(path));
+    return [...this.#backingLinks].filter(([path]) => paths.has(path) && !lost.has(path));
   }
 
   #backingsFor(
     serving: WorkerServing,
     faults: Reasons,
-    backingLinks: ReadonlyMap<string, string>,
+    { links: backingLinks, lost, unmoved }: {
+      readonly links: ReadonlyMap<string, string>;
+      readonly lost: ReadonlySet<string>;
+      readonly unmoved: Reasons;
+    },
   ): WorkerBackings {
     const unavailable = new Map([...serving.unavailable, ...faults]);
-    const { arriving } = serving;
-    return { backingLinks, unavailable, arriving, sparsePaths: followHoles(serving, unavailable) };
+    // The worker must not read the state of the unmoved ones before it is there.
+    const arriving = new Set([...serving.arriving, ...unmoved.keys()]);
+    return { backingLinks, unavailable, arriving, lost, sparsePaths: followHoles(serving, unavailable) };
   }
 }
 
@@ -201,11 +248,31 @@ function followHoles(serving: WorkerServing, unavailable: Reasons): readonly str
 /**
  * Moves the state of the logical units to the worker's folder, also of those whose files are missing: the worker reads
  * their reservations at once. No other worker of this server has them, and the lock of the folder keeps others away.
+ *
+ * @returns the faults, by path: without their state, these units would not be the same
  */
-async function moveState(serving: WorkerServing): Promise<void> {
+async function moveState(serving: WorkerServing): Promise<Reasons> {
   const { config: { storage }, identities, lease: { place } } = serving;
-  const naas = [...openedBy(serving)].flatMap((path) => identities.get(path)?.naa ?? []);
-  await moveUnitState(storage, place, naas);
+  const units = [...openedBy(serving)].flatMap((path) => {
+    const naa = identities.get(path)?.naa;
+    return naa === undefined ? [] : [{ path, naa }];
+  });
+  try {
+    await moveUnitState(storage, place, units.map(({ naa }) => naa));
+    return new Map();
+  } catch (error) {
+    if (!(error instanceof ProvisionError)) throw error;
+  }
+  const faults = new Map<string, string>();
+  for (const { path, naa } of units) {
+    try {
+      await moveUnitState(storage, place, [naa]);
+    } catch (error) {
+      if (!(error instanceof ProvisionError)) throw error;
+      faults.set(path, error.message);
+    }
+  }
+  return faults;
 }
 
 /** Returns the paths that a worker opens. A logical unit that is missing and has no identity is not there for it. */

@@ -5,24 +5,21 @@ import type { EventLog } from "../iscsi/events/event_log.ts";
 import { DEVICES_FOLDER } from "../provision/block_device.ts";
 import { isInside } from "../provision/is_inside.ts";
 import { atomicJournalOf } from "../provision/state_folder.ts";
-import { RECORDED_BYTES } from "../scsi/medium/atomic_limits.ts";
 import type { Identity } from "../scsi/identity.ts";
 import type { ReservationStore } from "../scsi/reservations/reservation_store.ts";
 import { LogicalUnit } from "../scsi/logical_unit.ts";
 import type { InquiryTexts, LogicalUnitOptions } from "../scsi/logical_unit_options.ts";
 import { AdaptiveStore } from "../store/adaptive_store.ts";
-import { AtomicJournalFile } from "../store/atomic_journal.ts";
-import { allocateJournal, recoverAtomicWrites, type Recovery } from "../store/atomic_recovery.ts";
-import { StoreError } from "../store/block_store.ts";
+import type { StoreError } from "../store/block_store.ts";
 import { CopyBeforeWrite, type PreservationOptions } from "../store/copy_before_write.ts";
 import type { FileActivity } from "../store/file_activity.ts";
-import { FileStore } from "../store/file_store.ts";
+import type { FileStore } from "../store/file_store.ts";
 import type { HolePuncher } from "../store/hole_puncher.ts";
 import { LateStore, type LateStoreOptions } from "../store/late_store.ts";
-import { ThinStore } from "../store/thin_store.ts";
 import { nameOf } from "./problem_log.ts";
 import { openReservationFile } from "./reservation_file.ts";
-import { commandOf, openSanitizeFile, type SanitizeFile } from "./sanitize_file.ts";
+import { commandOf } from "./sanitize_file.ts";
+import { allocate, type Backing, openBacking } from "./unit_backing.ts";
 import { UnitFaults } from "./unit_faults.ts";
 import { UnitJournal } from "./unit_journal.ts";
 import { untilSettled } from "./until_settled.ts";
@@ -52,20 +49,14 @@ export interface BackingOptions {
   readonly activity?: FileActivity | undefined;
   readonly log: EventLog;
   readonly clock: Clock;
+  /** Called with the path of a backing that fails. */
+  readonly onFault?: ((path: string) => void) | undefined;
 }
 
 type UnitKind = Omit<
   LogicalUnitOptions,
   "store" | "journal" | "identity" | "readOnly" | "reservationStore" | "isAbsent" | "faults"
 >;
-
-/** The open files of a logical unit. */
-interface Backing {
-  readonly file: FileStore;
-  readonly thin: ThinStore | undefined;
-  readonly store: AdaptiveStore;
-  readonly sanitizeFile: SanitizeFile;
-}
 
 /**
  * A logical unit with its files. A unit whose files cannot be opened is not ready: initiators can identify the disk but
@@ -83,6 +74,10 @@ export class ServedUnit {
   /** The store of a unit that was not ready when it was opened. */
   readonly #late: LateStore | undefined;
   #backing: Backing | undefined;
+  /** The store of the logical unit, above the medium that is open or was open last; undefined before the first one. */
+  #store: AdaptiveStore | undefined;
+  /** Resolves when the files of a lost device have been closed. */
+  #departure: Promise<void> | undefined;
   #problem: string | undefined;
   /** The `readonly` option of the conf. */
   #readOnly: boolean;
@@ -106,7 +101,9 @@ export class ServedUnit {
     this.#recorded = options.identities.get(path)!;
     this.#options = options;
     this.#readOnly = readOnly;
-    this.#faults = new UnitFaults(nameOf(target.name, number), options);
+    const { log, clock } = options;
+    const onFault = (): void => options.onFault?.(path);
+    this.#faults = new UnitFaults(nameOf(target.name, number), { log, clock, onFault });
     this.#journal = new UnitJournal(this.#faults);
     this.#journalPath = atomicJournalOf(options.place, this.#recorded.naa);
     this.#problem = arrivalOf(path, options);
@@ -114,9 +111,10 @@ export class ServedUnit {
       ? this.#try(() => this.#openReservations(options)) ?? "unreadable"
       : "unreadable";
     if (this.#problem === undefined) this.#backing = this.#try(() => this.#openBacking(unit, options));
+    if (this.#backing !== undefined) this.#store = adaptive(this.#backing);
     this.#late = this.#backing === undefined ? new LateStore(expectedOf(target, unit, options)) : undefined;
     this.logicalUnit = new LogicalUnit({
-      store: this.#late ?? this.#backing!.store,
+      store: this.#late ?? this.#store!,
       journal: this.#journal,
       identity: identityOf(disk, unit, this.#recorded),
       readOnly,
@@ -136,7 +134,7 @@ export class ServedUnit {
 
   /** Tries again to open the files of a unit that is not ready. On success it is ready and notifies initiators. */
   retry(unit: LogicalUnitConfig, options: BackingOptions): void {
-    if (this.#problem === undefined || this.#isClosed) return;
+    if (this.#problem === undefined || this.#isClosed || this.#departure !== undefined) return;
     this.#problem = arrivalOf(unit.path, options);
     this.logicalUnit.isBecomingReady = this.#problem !== undefined;
     if (this.#problem !== undefined) return;
@@ -150,7 +148,60 @@ export class ServedUnit {
     if (backing === undefined) return;
     this.#backing = backing;
     this.#learnSanitize(backing);
-    this.logicalUnit.arrive(() => this.#late!.arrive(backing.store));
+    this.logicalUnit.arrive(() => this.#connect(backing));
+  }
+
+  #connect(backing: Backing): void {
+    if (this.#store !== undefined) return void this.#store.replaceMedium(backing.medium);
+    this.#store = adaptive(backing);
+    this.#late!.arrive(this.#store);
+  }
+
+  /**
+   * Closes the files of a unit whose device is gone, or is another one now. The unit is not ready until `retry` opens
+   * them again. Writes that the device did not get are reported to initiators.
+   *
+   * @param reason the problem of the unit until then
+   */
+  depart(
+    target: TargetConfig,
+    unit: LogicalUnitConfig,
+    options: BackingOptions,
+    reason: string,
+  ): Promise<void> {
+    const backing = this.#backing;
+    if (backing === undefined || this.#isClosed) return this.#departure ?? Promise.resolve();
+    this.#backing = undefined;
+    this.#problem = reason;
+    this.logicalUnit.depart();
+    // What can be opened at once makes initiators wait, and not fail.
+    this.logicalUnit.isBecomingReady = options.unavailable?.has(this.path) !== true;
+    const expected = new LateStore(expectedOf(target, unit, options));
+    return this.#departure = this.#closeLost(backing, expected);
+  }
+
+  async #closeLost({ medium }: Backing, expected: LateStore): Promise<void> {
+    await this.endJobs();
+    this.#preserved?.fail("its device is gone");
+    const release = await this.seize();
+    try {
+      await this.logicalUnit.flush();
+    } catch (error) {
+      this.logicalUnit.loseWrites();
+      this.#options.log.error(
+        `${
+          errorMessage(error)
+        }; data that initiators wrote since their last flush may be lost, and each gets MEDIUM ` +
+          "ERROR for its next flush; check their file systems",
+      );
+    }
+    if (!this.#isClosed) {
+      this.#store!.replaceMedium(expected);
+      medium.close();
+      this.#journal.depart();
+    }
+    this.#departure = undefined;
+    release();
   }
 
   /** Records why the unit cannot be opened. Any error affects only this unit. */
@@ -174,39 +225,12 @@ export class ServedUnit {
     return openReservationFile(place, this.#recorded, { log, onFailure, activity });
   }
 
-  #openBacking({ path, sizeBytes }: LogicalUnitConfig, options: BackingOptions): Backing {
-    const problem = options.unavailable?.get(path);
-    if (problem !== undefined) throw new StoreError("readFailed", problem);
-    const { backingLinks, activity } = options;
-    const file = FileStore.open(path, {
-      at: backingLinks.get(path),
-      sizeBytes,
-      readOnly: this.#readOnly,
-      activity,
-    });
-    try {
-      const sanitizeFile = openSanitizeFile(options.place, this.#recorded, path, activity);
-      this.#journal.arrive(this.#openJournal(file, activity));
-      const puncher = options.puncherOf?.(path);
-      const thin = puncher === undefined
-        ? undefined
-        : new ThinStore(file, { puncher, isEmpty: file.isEmpty });
-      return { file, thin, sanitizeFile, store: new AdaptiveStore(thin ?? file, () => performance.now()) };
-    } catch (error) {
-      file.close();
-      throw error;
-    }
-  }
-
-  /** Opens the journal, after undoing an atomic write that a killed server left incomplete. */
-  #openJournal(file: FileStore, activity: FileActivity | undefined): AtomicJournalFile {
-    const { naa } = this.#recorded;
-    const { log } = this.#options;
-    const recovery = recoverAtomicWrites(this.#journalPath, naa, file);
-    if (recovery !== undefined) log.warning(describeRecovery(recovery, this.path, this.#journalPath));
-    if (!file.readOnly) allocate(this.#journalPath, log);
-    const options = { store: file, owner: naa, roomBytes: RECORDED_BYTES, activity };
-    return new AtomicJournalFile(this.#journalPath, options);
+  /** Opens the files of the unit, with the journal that protects its atomic writes. */
+  #openBacking(unit: LogicalUnitConfig, options: BackingOptions): Backing {
+    const [recorded, readOnly, journalPath] = [this.#recorded, this.#readOnly, this.#journalPath];
+    const opened = openBacking(unit, { ...options, recorded, readOnly, journalPath });
+    this.#journal.arrive(opened.journal);
+    return opened;
   }
 
   /**
@@ -276,9 +300,7 @@ export class ServedUnit {
     const release = await this.seize();
     try {
       this.assertCopyable();
-      const { layer, remove } = this.#backing!.store.interpose((lower) =>
-        new CopyBeforeWrite(lower, options)
-      );
+      const { layer, remove } = this.#store!.interpose((lower) => new CopyBeforeWrite(lower, options));
       this.#preserved = layer;
       return { layer, remove: () => (remove(), void (this.#preserved = undefined)) };
     } finally {
@@ -338,47 +360,26 @@ export class ServedUnit {
 }
 
 /** Returns the reason for which a backing cannot be opened yet; undefined when no other worker has it. */
-function arrivalOf(path: string, { arriving }: BackingOptions): string | undefined {
+function arrivalOf(path: string, { arriving, unavailable }: BackingOptions): string | undefined {
   if (!(arriving?.has(path) ?? false)) return undefined;
-  return `"${path}" is still open at the port that served it before; it is opened here when it has been closed there`;
-}
-
-function describeRecovery({ kind, keptPath }: Recovery, path: string, journalPath: string): string {
-  switch (kind) {
-    case "restored":
-      return `Undid an interrupted atomic write to "${path}", recorded in "${journalPath}"`;
-    case "incomplete":
-      return `Ignored an incomplete record in "${journalPath}": ` +
-        `power failed before its atomic write to "${path}" began, so the file is unchanged`;
-    case "other":
-      return `Did not undo an atomic write to "${path}": the blocks hold neither the old nor the new data, as after ` +
-        `the file was replaced; nothing was changed, and the record is kept in ` +
-        `"${keptPath}" until SANITIZE`;
-    case "damaged":
-      return `Cannot read journal "${journalPath}": it is damaged, and "${path}" may contain part of an interrupted ` +
-        `atomic write; check the file system on that disk. The journal is kept in ` +
-        `"${keptPath}" until SANITIZE`;
-  }
-}
-
-/** Allocates the space of a journal. Without it the unit is served, but atomic writes need free space. */
-function allocate(journalPath: string, log: EventLog): void {
-  try {
-    allocateJournal(journalPath, RECORDED_BYTES);
-  } catch (error) {
-    if (!(error instanceof StoreError)) throw error;
-    log.warning(`${error.message}; atomic writes fail while the file system is full`);
-  }
+  return unavailable?.get(path) ??
+    `"${path}" is still open at the port that served it before; it is opened here when it has been closed there`;
 }
 
 /** Returns the properties of a medium that is not open yet, for initiators. */
 function expectedOf(
-  { readOnly }: TargetConfig,
-  { path, sizeBytes }: LogicalUnitConfig,
+  { readOnly, disk: { blockSizeBytes } }: TargetConfig,
+  unit: LogicalUnitConfig,
   { puncherOf }: BackingOptions,
 ): LateStoreOptions {
-  const isDevice = isInside(DEVICES_FOLDER, path);
+  const isDevice = isInside(DEVICES_FOLDER, unit.path);
+  // The size of a device that was never measured is 0.
+  const sizeBytes = Math.max(unit.sizeBytes, blockSizeBytes);
   return { sizeBytes, readOnly, canUnmap: puncherOf !== undefined && !isDevice };
+}
+
+function adaptive({ medium }: Backing): AdaptiveStore {
+  return new AdaptiveStore(medium, () => performance.now());
 }
 
 /** Returns the disk options of the conf as options of a logical unit. */

@@ -19,6 +19,8 @@ export interface ServedUnitsOptions {
   readonly onClosed: (path: string) => void;
   /** Called when a logical unit was added after the change that asked for it. */
   readonly onLateUnit: () => void;
+  /** Called with the path of a backing that fails. */
+  readonly onFault?: ((path: string) => void) | undefined;
 }
 
 /** Opened logical units by path, which the next configuration adds. */
@@ -99,6 +101,7 @@ export class ServedUnits {
     for (const config of configs) this.#targets.get(config.name)!.follow(config, settings.backingLinks);
     const targets = configs.map(({ name }) => this.#targets.get(name)!);
     for (const target of targets) this.#addMissing(target);
+    for (const path of settings.lost ?? []) this.#closeLost(path);
     return targets;
   }
 
@@ -127,11 +130,11 @@ export class ServedUnits {
   #prepareKept(
     target: TargetConfig,
     replaced: readonly UnitChange[],
-    { backingLinks }: TargetServerSettings,
+    { backingLinks, lost }: TargetServerSettings,
   ): void {
     const luns = new Set(replaced.map(({ lun }) => lun));
     for (const unit of target.logicalUnits) {
-      if (luns.has(unit.number)) continue;
+      if (luns.has(unit.number) || lost?.has(unit.path)) continue;
       this.#targets.get(target.name)?.units.get(unit.number)?.prepare(target, unit, backingLinks);
     }
   }
@@ -141,8 +144,8 @@ export class ServedUnits {
   }
 
   #backingOptions(settings: TargetServerSettings): BackingOptions {
-    const { log, clock } = this.#options;
-    return { ...settings, log, clock };
+    const { log, clock, onFault } = this.#options;
+    return { ...settings, log, clock, onFault };
   }
 
   #apply(change: Change, configs: ReadonlyMap<string, TargetConfig>, units: PreparedUnits): void {
@@ -187,6 +190,20 @@ export class ServedUnits {
     this.#targets.delete(name);
     const drained = this.#options.node.drained(target);
     for (const unit of target.units.values()) this.#closeWhenIdle(unit, drained);
+  }
+
+  /** Closes a unit whose device is gone or another one, and opens it again as soon as that is possible. */
+  async #closeLost(path: string): Promise<void> {
+    const served = this.#open.get(path);
+    const target = [...this.#targets.values()].find(({ units }) => [...units.values()].includes(served!));
+    const unit = target?.config.logicalUnits.find((unit) => unit.path === path);
+    if (served === undefined || unit === undefined) return;
+    const reason = this.#settings.unavailable?.get(path) ??
+      `Device "${path}" has changed, and is opened again`;
+    await served.depart(target!.config, unit, this.backingOptions, reason);
+    if (this.#isStopping) return;
+    this.#options.onClosed(path);
+    this.#options.onLateUnit();
   }
 
   #addUnit({ target: name, lun, path }: UnitChange, units: PreparedUnits): void {

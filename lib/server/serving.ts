@@ -28,7 +28,7 @@ export interface Lease {
   readonly warnings?: readonly string[];
   /** Returns the reason why another process may use it by now; undefined while none may. */
   readonly findLoss?: () => Promise<string | undefined>;
-  /** Called when everything that takes space for this run has been created. */
+  /** Called when everything that takes space for this run has been created, and the server has said so. */
   readonly onReady?: () => void;
   /** Releases the storage folder. All of its parts must have been released. */
   end(): Promise<void>;
@@ -43,6 +43,8 @@ export interface Exported {
   readonly devices: readonly DeviceExport[];
   /** Reasons for which some logical units cannot be served now, by the paths of their backing files. */
   readonly unavailable: ReadonlyMap<string, string>;
+  /** The states of the block devices at all paths of the conf (see `Exports`); null where there is none now. */
+  readonly deviceStates?: ReadonlyMap<string, string | null>;
 }
 
 /** All that a server serves, with its storage folder. */
@@ -66,21 +68,21 @@ export function shareServed({ config, port }: Pick<WorkerServing, "config" | "po
 
 /** Returns the parts of a `Serving` that follow from the exports found on the disk. */
 export function servingFrom(
-  { exports, devices, unavailable }: Exports,
-): Pick<Serving, "identities" | "devices" | "unavailable"> {
+  { exports, devices, deviceStates, unavailable }: Exports,
+): Pick<Serving, "identities" | "devices" | "deviceStates" | "unavailable"> {
   const identities = [...exports, ...unavailable].flatMap(([path, { identity }]) =>
     identity === undefined ? [] : [[path, identity] as const]
   );
   const reasons = [...unavailable].map(([path, { reason }]) => [path, reason] as const);
-  return { identities: new Map(identities), devices, unavailable: new Map(reasons) };
+  return { identities: new Map(identities), devices, deviceStates, unavailable: new Map(reasons) };
 }
 
 /** Returns the backing files and devices that a worker can serve. */
 export function backingsOf(serving: Omit<WorkerServing, "lease">): BackingExport[] {
   const { devices, unavailable, arriving } = serving;
-  const devicePaths = new Set(devices.map(({ path }) => path));
+  const byPath = new Map(devices.map((device) => [device.path, device]));
   return shareServed(serving).targets.flatMap(({ readOnly, logicalUnits }) =>
     logicalUnits.filter(({ path }) => !unavailable.has(path) && !arriving.has(path))
-      .map(({ path }) => ({ path, readOnly, isDevice: devicePaths.has(path) }))
+      .map(({ path }) => ({ path, readOnly, device: byPath.get(path) }))
   );
 }

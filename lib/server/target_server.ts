@@ -39,6 +39,8 @@ export interface TargetServerOptions extends TargetServerSettings {
   readonly totals?: ServerTotals;
   /** Called when a backing that was removed from the conf has been closed. */
   readonly onClosed?: (path: string) => void;
+  /** Called with the path of a backing that fails, every few seconds at most. */
+  readonly onFault?: (path: string) => void;
   /** Called with the address of each failed login, for the other workers of the server. */
   readonly onFailedLogin?: (peerAddress: string) => void;
 }
@@ -73,7 +75,8 @@ export class TargetServer {
   }
 
   private constructor(options: TargetServerOptions) {
-    const { log, clock, onClosed = () => {}, config, interfaces, port, totals, onFailedLogin } = options;
+    const { log, clock, onClosed = () => {}, config, interfaces, port, totals, onFailedLogin, onFault } =
+      options;
     this.#config = config;
     this.#port = port;
     this.#log = log;
@@ -92,7 +95,14 @@ export class TargetServer {
       onFailedLogin,
     });
     const onLateUnit = (): void => this.#absent.retry();
-    this.#targets = new ServedUnits(options, { node: this.#node, log, clock, onClosed, onLateUnit });
+    this.#targets = new ServedUnits(options, {
+      node: this.#node,
+      log,
+      clock,
+      onClosed,
+      onLateUnit,
+      onFault,
+    });
     this.#listeners = new PortalListeners({ serve: this.serve.bind(this), log });
     this.#absent = new AbsentUnits({
       log,
@@ -211,7 +221,8 @@ export class TargetServer {
    * @returns the handles for which a session existed
    */
   disconnect(tsihs: readonly number[], graceSeconds: number | null): readonly number[] {
-    const sessions = [...this.#node.sessions()].filter(({ tsih }) => tsihs.includes(tsih));
+    const wanted = new Set(tsihs);
+    const sessions = [...this.#node.sessions()].filter(({ tsih }) => wanted.has(tsih));
     for (const session of sessions) {
       this.#log.info(`${session.description}: disconnected by the administrator`);
       if (graceSeconds === null) this.#node.endSession(session);

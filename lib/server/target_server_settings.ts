@@ -4,7 +4,7 @@ import type { Config } from "../config/config.ts";
 import type { BackingOptions } from "./served_unit.ts";
 
 /** The settings of a target server that can change while it serves. */
-export interface TargetServerSettings extends Omit<BackingOptions, "log" | "clock"> {
+export interface TargetServerSettings extends Omit<BackingOptions, "log" | "clock" | "onFault"> {
   /** The whole conf. */
   readonly config: Config;
   /** The port whose targets are served. The others are only listed, and logins to them redirected. */
@@ -13,4 +13,6 @@ export interface TargetServerSettings extends Omit<BackingOptions, "log" | "cloc
   readonly portals: readonly Portal[];
   /** True if a portal that cannot be listened at is only reported, instead of failing the change. */
   readonly mayMissPortals?: boolean;
+  /** Block devices that are open and gone, or others now: they are closed, and opened again where a link leads. */
+  readonly lost?: ReadonlySet<string>;
 }

@@ -104,6 +104,7 @@ class TargetWorker {
       totals: new ServerTotals(memory, slot),
       log: this.#log,
       clock: systemClock,
+      onFault: (path) => this.#post({ kind: "faulty", path }),
       onClosed: (path) => this.#post({ kind: "closed", path }),
       onFailedLogin: (peerAddress) => this.#post({ kind: "failedLogin", peerAddress }),
     });

@@ -115,7 +115,7 @@ export class UnservedUnits implements AsyncDisposable {
     const { errors, unavailable, devices } = findExports(config);
     const reason = errors[0]?.message ?? unavailable.get(path)?.reason;
     if (reason !== undefined) throw new ProvisionError(reason);
-    const backings = [{ path, readOnly: false, isDevice: devices.length > 0 }];
+    const backings = [{ path, readOnly: false, device: devices[0] }];
     const fault = (await this.#locks.renew(backings)).get(path);
     if (fault !== undefined) throw new ProvisionError(fault);
     const { links, faults } = this.#lease.links.renew(backings);

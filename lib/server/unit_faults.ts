@@ -12,6 +12,9 @@ import type { StoreError } from "../store/block_store.ts";
 /** Milliseconds without a failure after which a series of failures is over. */
 const QUIET_MS = 60_000;
 
+/** Milliseconds between two reports to the owner of the unit. */
+const REPORT_MS = 5_000;
+
 /** Milliseconds between two log lines about a series of failures. */
 const REMINDER_MS = 60 * 60_000;
 
@@ -53,6 +56,13 @@ interface Run {
   loggedMs: number;
 }
 
+/** The collaborators of `UnitFaults`. */
+export interface UnitFaultsOptions {
+  readonly log: EventLog;
+  readonly clock: Clock;
+  readonly onFault?: (() => void) | undefined;
+}
+
 /**
  * Logs the storage failures of a logical unit: the first of each kind at once, further ones as a count, until none has
  * occurred for a while.
@@ -65,12 +75,18 @@ export class UnitFaults implements StorageFaultReport {
   #figures = NO_STORAGE_FAULTS;
   #cancel: (() => void) | undefined;
   #isEnded = false;
+  readonly #onFault: () => void;
+  #reportedMs = -Infinity;
 
-  /** @param name the name of the logical unit in the log */
-  constructor(name: string, { log, clock }: { readonly log: EventLog; readonly clock: Clock }) {
+  /**
+   * @param name the name of the logical unit in the log
+   * @param options.onFault called at failures of the medium, every few seconds at most
+   */
+  constructor(name: string, options: UnitFaultsOptions) {
     this.#name = name;
-    this.#log = log;
-    this.#clock = clock;
+    this.#log = options.log;
+    this.#clock = options.clock;
+    this.#onFault = options.onFault ?? (() => {});
   }
 
   /** Records a failure. After the unit is closed, failures are expected and ignored. */
@@ -82,7 +98,12 @@ export class UnitFaults implements StorageFaultReport {
       counts: { ...counts, [kind]: (counts[kind] ?? 0) + 1 },
       last: { kind, reason, atMs },
     };
-    if (kind !== "holeFailed") this.#logOrCount(kind, reason);
+    if (kind === "holeFailed") return;
+    this.#logOrCount(kind, reason);
+    const nowMs = this.#clock.monotonicMs();
+    if (kind === "reservationsFailed" || nowMs - this.#reportedMs < REPORT_MS) return;
+    this.#reportedMs = nowMs;
+    this.#onFault();
   }
 
   #logOrCount(kind: LoggedFault, reason: string): void {

@@ -20,6 +20,12 @@ export class UnitJournal implements AtomicJournal {
     this.#journal = journal;
   }
 
+  /** Closes the journal, because the medium is gone. No write may be under way. */
+  depart(): void {
+    this.#journal?.close();
+    this.#journal = undefined;
+  }
+
   async protect(replacement: Replacement, write: () => Promise<FailedWrite | undefined>): Promise<void> {
     const journal = this.#journal;
     if (journal === undefined) {

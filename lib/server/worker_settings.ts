@@ -27,6 +27,8 @@ export interface WorkerSettings {
   readonly unavailable: ReadonlyMap<string, string>;
   /** Backings that another worker is about to close. */
   readonly arriving: ReadonlySet<string>;
+  /** Block devices that are open and gone, or others now. */
+  readonly lost: ReadonlySet<string>;
   /** The backing files that support holes. */
   readonly sparsePaths: readonly string[];
 }

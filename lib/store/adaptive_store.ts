@@ -61,7 +61,16 @@ export class AdaptiveStore extends StoreLayer {
     const medium = this.lower;
     const layer = layerOf(medium);
     this.lower = layer;
-    return { layer, remove: () => void (this.lower = medium) };
+    const remove = (): void => {
+      // The medium may have been replaced since.
+      if (this.lower === layer) this.lower = medium;
+    };
+    return { layer, remove };
+  }
+
+  /** Uses another medium from now on. No operation may be under way. */
+  replaceMedium(medium: BlockStore): void {
+    this.lower = medium;
   }
 
   override readNow(offset: number, into: Uint8Array): boolean {

@@ -11,6 +11,7 @@ import { runIscsi, ServerProcess } from "../support/server_process.ts";
 import { testOnFileSystem } from "../support/small_file_system.ts";
 import { findMissing, runToolOk } from "../support/tools.ts";
 import { Appliance } from "./appliance.ts";
+import { freeze, isStuck, untilStuck } from "../support/frozen_disk.ts";
 import { until } from "../support/until.ts";
 import { pattern } from "../support/content.ts";
 import { numbered } from "../support/exchanges.ts";
@@ -214,32 +215,6 @@ testWithHeldWrite(
     await using _successor = await appliance.serve();
   },
 );
-
-/** Waits until a thread of a process stands in the kernel, where no signal reaches it, and not for a moment only. */
-async function untilStuck(pid: number): Promise<void> {
-  let looks = 0;
-  await until(() => {
-    looks = isStuck(pid) ? looks + 1 : 0;
-    return looks >= 50;
-  }, "the write hangs");
-}
-
-function isStuck(pid: number): boolean {
-  return [...Deno.readDirSync(`/proc/${pid}/task`)].some(({ name }) => {
-    try {
-      return /^\d+ \(.*\) D /s.test(Deno.readTextFileSync(`/proc/${pid}/task/${name}/stat`));
-    } catch {
-      // A thread that has ended.
-      return false;
-    }
-  });
-}
-
-/** Returns a disk that hangs until it is disposed of. */
-async function freeze(folder: string): Promise<AsyncDisposable> {
-  await runToolOk("fsfreeze", ["--freeze", folder]);
-  return { [Symbol.asyncDispose]: async () => void await runToolOk("fsfreeze", ["--unfreeze", folder]) };
-}
 
 testOnFileSystem(
   "a server that was killed in the middle of a write keeps its locks until the write has ended",

@@ -6,7 +6,7 @@ import { testWithTools } from "../support/tools.ts";
 import { withScratch } from "./scratch.ts";
 
 function file(path: string, readOnly = false): BackingExport {
-  return { path, readOnly, isDevice: false };
+  return { path, readOnly };
 }
 
 function noWarning(message: string): never {
@@ -155,7 +155,7 @@ testWithTools(
 
 /** Returns an export that is locked like a device: by a program, at the node itself. A file works as well. */
 function device(path: string, readOnly = false): BackingExport {
-  return { path, readOnly, isDevice: true };
+  return { path, readOnly, device: { number: "7:0", layers: [] } };
 }
 
 testWithTools(
@@ -175,6 +175,46 @@ testWithTools(
       assertEquals([isFree(a, true), isFree(b, true)], [true, false]);
       await locks.retain([]);
       assertEquals(isFree(b, true), true);
+    }),
+);
+
+testWithTools(
+  "BackingLocks shares what a device lies on with other parts of it, but with no one who writes all of it",
+  ["flock"],
+  () =>
+    withScratch(async (folder) => {
+      const [disk, one, two] = ["disk", "one", "two"].map((name) => makeFile(`${folder}/${name}`));
+      const partOf = (path: string): BackingExport => {
+        return {
+          path,
+          readOnly: false,
+          device: { number: "7:1", layers: [{ path: disk!, isDevice: true }] },
+        };
+      };
+      const onFile = {
+        path: two!,
+        readOnly: false,
+        device: { number: "7:2", layers: [{ path: disk!, isDevice: false }] },
+      };
+      await using locks = new BackingLocks(noWarning);
+      await using others = new BackingLocks(noWarning);
+      assertEquals(await locks.extend([partOf(one!)]), new Map());
+      assertEquals(await others.extend([partOf(two!)]), new Map());
+      await others.retain([]);
+      assertEquals(await others.extend([onFile]), new Map());
+      await others.retain([]);
+      const faults = await others.extend([file(disk!)]);
+      assertMatch(
+        faults.get(disk!)!,
+        /^Cannot serve ".*disk": process \d+ \(.*\) has locked it, probably another/,
+      );
+      await locks.retain([]);
+      assertEquals(await others.extend([file(disk!)]), new Map());
+      const [[path, fault] = ["", ""]] = await locks.extend([partOf(one!)]);
+      assertEquals(path, one);
+      assertMatch(fault, /has locked ".*disk", which has blocks in common with it, probably another server/);
+      // Another server may take the part now.
+      assertEquals(isFree(one!, false), true);
     }),
 );
 

@@ -14,13 +14,13 @@ const NO_SYSFS = findSysfsObstacle();
 
 Deno.test("parseBlockDevice() reads the device from the first line", () => {
   assertEquals(parseBlockDevice("7:0 67108864 0 \n"), { major: 7, minor: 0, sizeBytes: 2 ** 26, ...UNUSED });
-  assertEquals(parseBlockDevice("259:1048575 1024 1 \n7:1 512 0 \n"), {
+  assertEquals(parseBlockDevice("259:1048575 1024 1 \n7:1 512 0  part  loop1 0 0 loop1\n"), {
     major: 259,
     minor: 1048575,
     sizeBytes: 1024,
     ...UNUSED,
     isWriteProtected: true,
-    parts: ["7:1"],
+    parts: ["loop1"],
   });
   // Without the space at the end, and padded as in a table.
   assertEquals(parseBlockDevice("  8:16  1024  0\n"), { major: 8, minor: 16, sizeBytes: 1024, ...UNUSED });
@@ -33,17 +33,18 @@ Deno.test("parseBlockDevice() finds a mount of the device, or of anything on it"
 });
 
 Deno.test("parseBlockDevice() finds holders other than partitions, content and parts", () => {
-  const disk = "8:0 4096 0  disk  sda\n8:1 1024 0  part ext4 sda1\n8:2 1024 0  part LVM2_member sda2\n";
+  const disk = "8:0 4096 0  disk  sda 0 0 sda\n8:1 1024 0  part ext4 sda1 0 0 sda1\n" +
+    "8:2 1024 0  part LVM2_member sda2 0 0 sda2\n";
   assertEquals(parseBlockDevice(disk), {
     major: 8,
     minor: 0,
     sizeBytes: 4096,
     ...UNUSED,
     content: "ext4",
-    parts: ["8:1", "8:2"],
+    parts: ["sda1", "sda2"],
   });
-  const held = parseBlockDevice(`${disk}253:0 512 0  lvm swap vg0-a\\x20b\n`);
-  assertEquals([held?.holder, held?.parts], ["vg0-a b (lvm)", ["8:1", "8:2", "253:0"]]);
+  const held = parseBlockDevice(`${disk}253:0 512 0  lvm swap vg0-a\\x20b 0 0 dm-0\n`);
+  assertEquals([held?.holder, held?.parts], ["vg0-a b (lvm)", ["sda1", "sda2", "dm-0"]]);
   // The device itself may be a volume.
   const volume = parseBlockDevice(
     "253:0 4096 0  lvm  vg0-thin 137438953472 65536\n8:1 1024 0  part ext4 sda1 0 0\n",
@@ -54,6 +55,14 @@ Deno.test("parseBlockDevice() finds holders other than partitions, content and p
     true,
   ]);
   assertEquals(parseBlockDevice("253:0 4096 0  lvm  vg0-data\n")?.holder, undefined);
+});
+
+Deno.test("parseBlockDevice() names the multipath map of a path", () => {
+  const path = "8:16 4096 0  disk mpath_member sdb 0 0 sdb\n253:1 4096 0  mpath  mpatha 0 0 dm-1\n";
+  assertEquals(parseBlockDevice(path)?.multipath, "mpatha");
+  // The map itself, with a partition.
+  const map = "253:1 4096 0  mpath  mpatha 0 0 dm-1\n253:2 1024 0  part  mpatha1 0 0 dm-2\n";
+  assertEquals(parseBlockDevice(map)?.multipath, undefined);
 });
 
 Deno.test("parseBlockDevice() takes nothing else for a device", () => {
@@ -96,8 +105,8 @@ testUnless(NO_SYSFS, "provision() refuses whatever in /dev is no block device", 
   await withScratch(async (folder) => {
     const config = configOf(`storage=${folder}`, "[a]", "size=512", "file=/dev/none");
     const message =
-      'Cannot use "/dev/none" as a backing file: it is not a block device, or does not exist; ' +
-      'set "file" to the path of a file';
+      'Cannot use block device "/dev/none": it is not a block device, or does not exist; connect it, or set "file" ' +
+      "to another path";
     assertEquals((await provision(config)).errors.map((error) => error.message), [message]);
     assertEquals(findExports(config).errors.map((error) => error.message), [message]);
     assertEquals(snapshot(folder), {});

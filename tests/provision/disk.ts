@@ -1,6 +1,5 @@
 /** Disks as a survey finds them, made of nothing. */
 import { dirname } from "@std/path";
-import type { BlockDevice } from "../../lib/provision/block_device.ts";
 import type { Entry, Place, Survey } from "../../lib/provision/survey.ts";
 
 export const KB = 2 ** 10;
@@ -28,12 +27,19 @@ export const UNUSED = {
   discardBytesMax: 0,
   discardGranuleBytes: 0,
   isMapped: false,
+  multipath: undefined,
   parts: [],
 };
 
+/** A device that lies on nothing else. */
+const ALONE = { keys: [], belowKeys: [], below: [] };
+
 /** Returns the unused device 8:1, with `changes`. */
-export function blockDevice(sizeBytes: number, changes: Partial<BlockDevice> = {}): Entry {
-  return { kind: "blockDevice", major: 8, minor: 1, sizeBytes, ...UNUSED, ...changes };
+export function blockDevice(
+  sizeBytes: number,
+  changes: Partial<Entry & { kind: "blockDevice" }> = {},
+): Entry {
+  return { kind: "blockDevice", major: 8, minor: 1, sizeBytes, ...UNUSED, ...ALONE, ...changes };
 }
 
 /** A path with an ordinary folder around it, unless `changes` say otherwise. */

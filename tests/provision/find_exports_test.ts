@@ -122,3 +122,17 @@ Deno.test("findExports() refuses what the plan refuses", async () => {
     assertEquals(corrupt.exports.size, 0);
   });
 });
+
+Deno.test("findExports() hides a LUN that initiators would take for another one, and serves the others", async () => {
+  await withScratch(async (folder) => {
+    await provision(configOf(`storage=${folder}`, "[a]", "size=1MB", "[b]", "size=1MB", "[c]", "size=1MB"));
+    const identities = parseIdentities(Deno.readTextFileSync(join(folder, ".iscsi/identities.json")));
+    const { naa } = identities.get("a")!;
+    const lines = ["[a]", "size=1MB", "[b]", "size=1MB", `naa=${naa}`, "[c]", "size=1MB"];
+    const { exports, unavailable, errors } = findExports(configOf(`storage=${folder}`, ...lines));
+    assertEquals([errors, [...exports.keys()]], [[], [join(folder, "a"), join(folder, "c")]]);
+    const twin = unavailable.get(join(folder, "b"))!;
+    assertEquals(twin.identity, undefined);
+    assertStringIncludes(twin.reason, "initiators would take both for one disk");
+  });
+});

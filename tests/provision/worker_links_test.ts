@@ -26,7 +26,7 @@ function noWarning(message: string): never {
 }
 
 function file(path: string, readOnly = false): BackingExport {
-  return { path, readOnly, isDevice: false };
+  return { path, readOnly };
 }
 
 function nameIn(folder: string, link: string): string {
@@ -143,7 +143,11 @@ testUnless(
   () =>
     withScratch((folder) => {
       const links = new WorkerLinks(workerPlaceOf(folder), NO_PROGRAMS);
-      const { faults } = links.renew([{ path: "/dev/none", readOnly: false, isDevice: true }]);
+      const { faults } = links.renew([{
+        path: "/dev/none",
+        readOnly: false,
+        device: { number: "7:0", layers: [] },
+      }]);
       const message = 'Cannot serve "/dev/none": it is not a block device, or does not exist';
       assertEquals(faults, new Map([["/dev/none", message]]));
     }),
@@ -162,7 +166,7 @@ Deno.test("WorkerLinks makes a node of a device, once, and removes it and no lin
         return { success: true, stdout: "", stderr: "" };
       },
     };
-    const device = { path: "/dev/sdx", readOnly: true, isDevice: true };
+    const device = { path: "/dev/sdx", readOnly: true, device: { number: "7:0", layers: [] } };
     const node = `${storage}/.iscsi/links/read-only/7:256`;
     const links = new WorkerLinks(workerPlaceOf(storage), guard);
     withHelperOutput({ stdout: "7:256 1024 1 \n" }, () => {
@@ -256,7 +260,7 @@ Deno.test("moveUnitState() keeps of two files the one that was written last", ()
 function runScoped(storage: string, code: string): Promise<string> {
   const script = `import { WorkerLinks } from "lib/provision/worker_links.ts";
     const links = new WorkerLinks(${JSON.stringify(workerPlaceOf(storage))}, {});
-    const extend = (path) => links.extend([{ path, readOnly: false, isDevice: false }]);
+    const extend = (path) => links.extend([{ path, readOnly: false }]);
     const read = (path) => Deno.readTextFileSync(extend(path).links.get(path));
     links.renew([]);
     ${code}`;

@@ -68,3 +68,15 @@ Deno.test("LogicalUnit that is absent is not ready, and notifies initiators when
   }
   assertEquals([unit.isAbsent, unit.canUnmap, unit.capacityBlocks], [false, true, 16]);
 });
+
+Deno.test("LogicalUnit whose medium is gone is not ready, and notifies initiators when it returns", async () => {
+  const unit = makeUnit({ store: new MemoryStore({ sizeBytes: 8192 }) });
+  const nexus = openReadyNexus(makeTarget(unit));
+  unit.depart();
+  assertEquals((await run(nexus, cdb("00"))).outcome, "manualInterventionRequired");
+  let isOpen = false;
+  unit.arrive(() => isOpen = true);
+  assertEquals([isOpen, unit.isDurable], [true, false]);
+  assertEquals((await run(nexus, cdb("00"))).outcome, "notReadyToReadyChange");
+  assertEquals((await run(nexus, cdb("00"))).outcome, "good");
+});

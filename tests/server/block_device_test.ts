@@ -8,57 +8,12 @@ import { writeUint16, writeUint32, writeUint64 } from "../../lib/bytes/big_endia
 import type { Initiator } from "../support/initiator.ts";
 import { inquiry, read10, synchronizeCache10, testUnitReady, write10 } from "../support/initiator_cdb.ts";
 import { LOCK_COLUMNS, parseLocks } from "../../lib/provision/lock_owner.ts";
-import {
-  findLoopObstacle,
-  findMountObstacle,
-  findNodeObstacle,
-  findSysfsObstacle,
-} from "../support/obstacles.ts";
+import { DEVICE_BYTES, LoopDevice, testWithDevice } from "../support/loop_device.ts";
 import { iscsiCommand, runIscsi, ServerProcess } from "../support/server_process.ts";
-import { runTool, runToolOk, testWithTools, type Tool, type ToolResult } from "../support/tools.ts";
+import { runTool, runToolOk, type Tool, type ToolResult } from "../support/tools.ts";
 import { until } from "../support/until.ts";
 
 const MB = 1024 ** 2;
-const DEVICE_BYTES = 16 * MB;
-
-/** A file as a block device. */
-class LoopDevice {
-  readonly file: string;
-  readonly path: string;
-
-  private constructor(file: string, path: string) {
-    this.file = file;
-    this.path = path;
-  }
-
-  /** @throws when the system has no loop devices, or does not give one to us */
-  static attach(...options: readonly string[]): LoopDevice {
-    const file = Deno.makeTempFileSync({ prefix: "iscsi-loop-" });
-    Deno.truncateSync(file, DEVICE_BYTES);
-    const args = ["--find", "--show", ...options, file];
-    const { success, stdout, stderr } = new Deno.Command("losetup", { args }).outputSync();
-    if (success) return new LoopDevice(file, new TextDecoder().decode(stdout).trim());
-    Deno.removeSync(file);
-    throw new Error(new TextDecoder().decode(stderr).trim());
-  }
-
-  /** Reads data that an initiator has left on the device. Call it when the server has ended. */
-  read(offset: number, length: number): Uint8Array {
-    return Deno.readFileSync(this.file).slice(offset, offset + length);
-  }
-
-  [Symbol.dispose](): void {
-    new Deno.Command("losetup", { args: ["--detach", this.path] }).outputSync();
-    Deno.removeSync(this.file);
-  }
-}
-
-const OBSTACLE = findMountObstacle() ?? findNodeObstacle() ?? findSysfsObstacle() ?? findLoopObstacle();
-
-function testWithDevice(name: string, tools: readonly Tool[], fn: () => Promise<void>): void {
-  if (OBSTACLE === undefined) testWithTools(name, tools, fn);
-  else Deno.test({ name: `${name} (${OBSTACLE})`, ignore: true, fn });
-}
 
 function confOf(device: string, ...lines: readonly string[]): string {
   return ["networks=127.0.0.0/8", "[xenserver]", "size=8MB", `file=${device}`, ...lines, ""].join("\n");

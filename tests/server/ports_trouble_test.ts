@@ -298,7 +298,7 @@ Deno.test("a target whose state cannot be moved waits, and is served at the next
     await initiator.logout();
     await initiator.close();
     const warnings = (): number =>
-      log.lines.filter((line) => line.includes("Cannot serve what has moved")).length;
+      log.lines.filter((line) => /LUN 0 of \[b\] is not served: Cannot (move|replace)/.test(line)).length;
     await until(() => warnings() > 0, "it cannot be served");
     await using waiting = await connect(ports[0], "waiting", served, 1);
     for (let round = 0; round < 10; round++) await waiting.command({ cdb: testUnitReady() });

@@ -183,7 +183,7 @@ for (
       Deno.renameSync(path, `${path}.away`);
       const reason = findExports(supervisor.serving.config).unavailable.get(path)!.reason;
       const unavailable = new Map([[path, reason]]);
-      const exports = devices.map((device) => ({ path: device, readOnly: false }));
+      const exports = devices.map((device) => ({ path: device, readOnly: false, number: "7:0", layers: [] }));
       supervisor.serving = { ...supervisor.serving, devices: exports, unavailable };
       let looks = 0;
       for (; looks < 13; looks++) await reloader.retryUnavailable();

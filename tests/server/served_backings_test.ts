@@ -1,5 +1,6 @@
 /** Locks and links that the supervisor keeps for its worker, through changes of the served backings. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { dirname } from "@std/path";
 import { ProvisionError } from "../../lib/provision/provision_error.ts";
 import { reservationsFileOf } from "../../lib/provision/state_folder.ts";
 import { ServedBackings, type WorkerBackings } from "../../lib/server/served_backings.ts";
@@ -250,6 +251,37 @@ Deno.test("ServedBackings brings the reservations of a missing file to its worke
     assertEquals(Deno.readTextFileSync(reservationsFileOf(other.place, naa)), "reserved");
     // The worker has no logical unit without an identity, and would never report that it has closed it.
     assertEquals([backings.has(path), backings.has(unknown)], [true, false]);
+  }));
+
+Deno.test("ServedBackings leaves out only the LUN whose reservations cannot be moved, until they can", () =>
+  withScratch(async (storage) => {
+    const served = makeServed(storage);
+    const { lease, ...found } = servingOf(served);
+    const [main, other] = [lease.forPort(3260), lease.forPort(3261)];
+    const targets = served.config.targets.map((target) => ({ ...target, port: 3261 }));
+    const serving = {
+      ...found,
+      config: { ...served.config, targets },
+      port: 3261,
+      arriving: new Set<string>(),
+      lease: other,
+    };
+    const [path, free] = [pathOf(served, "a"), pathOf(served, "b")];
+    const { naa } = serving.identities.get(path)!;
+    const obstacle = `${reservationsFileOf(other.place, naa)}/obstacle`;
+    Deno.mkdirSync(obstacle, { recursive: true });
+    Deno.utimeSync(dirname(obstacle), 1, 1);
+    Deno.writeTextFileSync(reservationsFileOf(main.place, naa), "reserved");
+    await using backings = new ServedBackings(() => {});
+    const sent = await backings.renew(serving);
+    // Without its reservations the LUN would admit initiators that are fenced off.
+    assertEquals([[...sent.unavailable.keys()], [...sent.arriving]], [[path], [path]]);
+    assertEquals([...sent.backingLinks.keys()], [free]);
+    Deno.removeSync(dirname(obstacle), { recursive: true });
+    const again = await backings.extend(serving);
+    assertEquals([again.unavailable.size, again.arriving.size], [0, 0]);
+    assertEquals(Deno.readTextFileSync(reservationsFileOf(other.place, naa)), "reserved");
+    await backings.settle(serving, again);
   }));
 
 Deno.test("ServedBackings counts files as open from the moment that the worker may open them", () =>

@@ -88,3 +88,21 @@ Deno.test("UnitFaults counts refused holes, which the supervisor has logged", ()
   scene.faults.end();
   assertEquals(scene.lines, []);
 });
+
+Deno.test("UnitFaults reports failures of the medium every few seconds at most", () => {
+  const clock = new FakeClock();
+  let reports = 0;
+  const onFault = (): number => ++reports;
+  const faults = new UnitFaults("LUN 0 of [a]", { log: new KeptLog(), clock, onFault });
+  const fail = (kind: StorageFault): void => faults.add(kind, new StoreError("readFailed", "it fails"));
+  fail("holeFailed");
+  fail("reservationsFailed");
+  assertEquals(reports, 0);
+  for (let count = 0; count < 10; count++) fail("readFailed");
+  assertEquals(reports, 1);
+  // The same series goes on: the device may have vanished only now.
+  clock.advance(5_000);
+  fail("writeFailed");
+  assertEquals(reports, 2);
+  faults.end();
+});

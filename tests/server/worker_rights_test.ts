@@ -107,7 +107,7 @@ class Surroundings implements Disposable {
 
   /** A backing file, by its name relative to the folder. */
   backing(name: string, readOnly: boolean): BackingExport {
-    return { path: `${this.folder}/${name}`, readOnly, isDevice: false };
+    return { path: `${this.folder}/${name}`, readOnly };
   }
 
   /** Everything is tried with these two files. */

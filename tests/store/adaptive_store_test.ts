@@ -374,3 +374,17 @@ Deno.test("AdaptiveStore forwards everything else", async () => {
   const protectedStore = new AdaptiveStore(new MemoryStore({ sizeBytes: 512, readOnly: true }), () => 0);
   assertEquals([protectedStore.readOnly, protectedStore.canUnmap], [true, false]);
 });
+
+Deno.test("AdaptiveStore uses another medium, also when a layer on the former one is removed afterwards", () => {
+  const [first, second] = [1, 2].map((byte) => {
+    const store = new MemoryStore({ sizeBytes: 4096 });
+    store.writeNow(0, Uint8Array.of(byte));
+    return store;
+  }) as [MemoryStore, MemoryStore];
+  const store = new AdaptiveStore(first, () => 0);
+  const { remove } = store.interpose((lower) => lower);
+  store.replaceMedium(second);
+  remove();
+  const read = new Uint8Array(1);
+  assertEquals([store.readNow(0, read), read[0]], [true, 2]);
+});

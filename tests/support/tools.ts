@@ -41,6 +41,7 @@ const PACKAGES = {
   "script": "bsdutils",
   "ip": "iproute2",
   "flock": "util-linux",
+  "fsfreeze": "util-linux",
   "lslocks": "util-linux",
   "findmnt": "util-linux",
   "bindfs": "bindfs",
@@ -54,6 +55,10 @@ const PACKAGES = {
   "zsh": "zsh",
   "dash": "dash",
   "shellcheck": "shellcheck",
+  "ocf-tester": "resource-agents",
+  "ocf-shellfuncs": "resource-agents",
+  "xmllint": "libxml2-utils",
+  "iptables": "iptables",
   "systemd-notify": "systemd",
   "qemu-system-x86_64": "qemu-system-x86",
   "dpkg-deb": "dpkg",
@@ -75,6 +80,7 @@ function searchFolders(): string[] {
     ...(Deno.env.get("PATH") ?? "").split(":").filter((folder) => folder !== ""),
     "/usr/sbin",
     "/usr/lib/ipxe/qemu",
+    "/usr/lib/ocf/lib/heartbeat",
     ...triplets.map((triplet) => `/usr/lib/${triplet}/qemu`),
   ];
 }

@@ -99,6 +99,8 @@ export const WORLDLY_FILES: Readonly<Record<string, readonly string[]>> = {
     "lib/provision/served_elsewhere.ts",
     "lib/provision/storage_lock.ts",
     "lib/provision/survey.ts",
+    "lib/provision/read_identities.ts",
+    "lib/provision/is_absence.ts",
     "lib/provision/file_size_limit.ts",
     "lib/provision/file_systems.ts",
     "lib/provision/host_name.ts",

@@ -23,6 +23,8 @@ export interface Problem {
   readonly unit?: LogicalUnitConfig;
   /** A path does not lead to the disk that the conf means. */
   readonly isMistaken?: true;
+  /** Initiators would take the unit for another one, so it must not be listed. */
+  readonly isTwin?: true;
 }
 
 /** Options of `examine`. */
@@ -105,5 +107,5 @@ function examineCandidate(
   const result = examineBacking(candidate);
   const isUsable = "state" in result || result.forced !== undefined;
   const problem = isUsable ? owners.claim(unit) : undefined;
-  return problem === undefined ? result : { problem };
+  return problem === undefined ? result : { problem, isMistaken: true };
 }

@@ -1,7 +1,8 @@
 import { join, relative } from "@std/path";
 import type { LogicalUnitConfig } from "../../config/config.ts";
+import { SIZE_OF_DEVICE } from "../../config/size.ts";
 import { type Backing, type Candidate, exactSize, isUnrecorded, type Refusal } from "./backing.ts";
-import type { BlockDevice } from "../block_device.ts";
+import { type BlockDevice, DEVICES_FOLDER, MAPPER_FOLDER } from "../block_device.ts";
 import { examineFile, examineMissing } from "./examine_file.ts";
 import { isInside } from "../is_inside.ts";
 import type { Place } from "../survey.ts";
@@ -15,6 +16,12 @@ export function examineBacking(candidate: Candidate): Backing | Refusal {
   const misplaced = findMisplacement(candidate);
   if (misplaced !== undefined) return { problem: misplaced, isMistaken: true };
   const { entry } = place;
+  if (unit.followsDevice && entry.kind !== "blockDevice" && !isInside(DEVICES_FOLDER, unit.path)) {
+    const problem =
+      `Cannot use "${unit.path}" with size "device": it is no block device; set "size" to a number ` +
+      'with MB, GB or TB, or "file" to a block device';
+    return { problem };
+  }
   switch (entry.kind) {
     case "missing":
       return examineMissing(candidate);
@@ -37,6 +44,9 @@ function describeUnusable(
     case "folder":
       return `${use}: it is a folder; set "file" to the path of a file`;
     case "special":
+      if (isInside(DEVICES_FOLDER, path)) {
+        return `Cannot use block device "${path}": it is ${entry.name}; connect it, or set "file" to another path`;
+      }
       return `${use}: it is ${entry.name}; set "file" to the path of a file`;
     case "danglingLink":
       return `${use}: it is a broken symbolic link, to "${entry.leadsTo}"; remove the link`;
@@ -47,7 +57,18 @@ function describeUnusable(
 
 function examineDevice({ unit, readOnly, recorded }: Candidate, device: BlockDevice): Backing | Refusal {
   const use = `Cannot use block device "${unit.path}"`;
-  const { sizeBytes, isWriteProtected, mountPoint, holder } = device;
+  const { sizeBytes, isWriteProtected, mountPoint, holder, multipath } = device;
+  if (multipath !== undefined) {
+    const problem =
+      `${use}: it is one path of multipath device "${multipath}", and writes that bypass the others ` +
+      `destroy data; set "file" to "${MAPPER_FOLDER}/${multipath}"`;
+    return { problem, isMistaken: true };
+  }
+  if (unit.sizeBytes === SIZE_OF_DEVICE) {
+    return { problem: `${use}: it was not there when the conf was read; run "iscsi build"` };
+  }
+  const shrinkage = findShrinkage(unit, recorded, device);
+  if (shrinkage !== undefined) return shrinkage;
   if (sizeBytes < unit.sizeBytes) {
     const problem = `${use} for size ${exactSize(unit.sizeBytes)}: it has only ${exactSize(sizeBytes)}; ` +
       'lower "size" or use a larger device';
@@ -67,6 +88,26 @@ function examineDevice({ unit, readOnly, recorded }: Candidate, device: BlockDev
     return { problem: `${use}: it, or a part of it, holds ${holder}; remove that or use another device` };
   }
   return { state: "device", deviceBytes: sizeBytes };
+}
+
+/** Refuses a device that has become smaller, because a smaller LUN is a damaged disk to its initiators. */
+function findShrinkage(
+  { path, followsDevice, sizeBytes }: LogicalUnitConfig,
+  recorded: Candidate["recorded"],
+  { sizeBytes: deviceBytes }: BlockDevice,
+): Refusal | undefined {
+  if (!followsDevice || recorded === "unknown" || recorded?.sizeBytes === undefined) return undefined;
+  if (recorded.sizeBytes <= sizeBytes) return undefined;
+  const [now, before] = [exactSize(deviceBytes), exactSize(recorded.sizeBytes)];
+  return {
+    problem:
+      `Block device "${path}" has shrunk from ${before} to ${now}, and a LUN is never shrunk; extend it again, ` +
+      'or run "iscsi build --force" to give up what was behind its end',
+    forced: {
+      backing: { state: "device", deviceBytes },
+      consequence: `Block device "${path}" has shrunk: only the first ${now} of ${before} are left`,
+    },
+  };
 }
 
 /** The entries that may be or become a file. Deno inspects nothing in /proc, for one, without all rights. */

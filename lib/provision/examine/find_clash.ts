@@ -1,5 +1,6 @@
 import { dirname } from "@std/path";
 import type { LogicalUnitConfig } from "../../config/config.ts";
+import { deviceKey, inodeKey } from "../device_storage.ts";
 import { isInside } from "../is_inside.ts";
 import { fileKey } from "../own_files.ts";
 import type { Place, Survey } from "../survey.ts";
@@ -49,57 +50,65 @@ export function findOwnFile(unit: LogicalUnitConfig, { ownFiles, places }: Surve
   return purpose && `Cannot use "${path}" as a backing file: it is ${purpose}; set "file" to another path`;
 }
 
-/** The logical unit that owns each file or device. */
+/** The storage of a logical unit: keys of its file or device, and of all that this lies on. */
+interface Storage {
+  readonly keys: readonly string[];
+  readonly belowKeys: readonly string[];
+}
+
+/** The logical units that use each file or device, as a whole or in part. */
 export class BackingOwners {
+  /** By the keys of their files and devices. */
   readonly #owners = new Map<string, LogicalUnitConfig>();
-  /** The logical unit whose device contains each part. */
-  readonly #wholes = new Map<string, LogicalUnitConfig>();
+  /** By the keys of all that their devices lie on. */
+  readonly #users = new Map<string, LogicalUnitConfig>();
   readonly #survey: Survey;
 
   constructor(survey: Survey) {
     this.#survey = survey;
   }
 
-  /** Claims the file or device of a unit; returns the problem when another unit has claimed it, or a part of it. */
+  /** Claims the storage of a unit; returns the problem when another unit has claimed it, or a part of it. */
   claim(unit: LogicalUnitConfig): string | undefined {
-    const place = this.#survey.places.get(unit.path)!;
-    const key = identify(place);
-    const other = this.#owners.get(key);
+    const storage = storageOf(this.#survey.places.get(unit.path)!);
+    const same = findOwner(this.#owners, storage.keys);
+    const other = same ?? findOwner(this.#users, storage.keys) ?? findOwner(this.#owners, storage.belowKeys);
     if (other === undefined) {
-      this.#owners.set(key, unit);
-      return this.#claimParts(unit, place);
+      for (const key of storage.keys) this.#owners.set(key, unit);
+      for (const key of storage.belowKeys) this.#users.set(key, unit);
+      return undefined;
     }
-    return `Cannot use "${unit.path}" as a backing file: it is the same file as "${other.path}" of line ` +
-      `${other.line}, and two LUNs on one file destroy each other's data; set "file" to another path`;
-  }
-
-  /** Claims the partitions and volumes on a device, and the devices that they are on. */
-  #claimParts(unit: LogicalUnitConfig, { entry }: Place): string | undefined {
-    if (entry.kind !== "blockDevice") return undefined;
-    const { major, minor, parts } = entry;
-    const keys = parts.map(deviceKey);
-    const other = this.#wholes.get(deviceKey(`${major}:${minor}`)) ??
-      keys.map((key) => this.#owners.get(key)).find((owner) => owner !== undefined);
-    for (const key of keys) this.#wholes.set(key, unit);
-    return other &&
-      `Cannot use block device "${unit.path}": it and "${other.path}" of line ${other.line} have blocks in common, ` +
-        "and two LUNs on one block destroy each other's data; use another device";
+    const isDevice = storage.belowKeys.length > 0 || storage.keys.some((key) => key.startsWith("device "));
+    const use = isDevice
+      ? `Cannot use block device "${unit.path}"`
+      : `Cannot use "${unit.path}" as a backing file`;
+    if (same !== undefined) {
+      const what = isDevice ? "device" : "file";
+      return `${use}: it is the same ${what} as "${other.path}" of line ${other.line}, and two LUNs on one ${what} ` +
+        'destroy each other\'s data; set "file" to another path';
+    }
+    return `${use}: it and "${other.path}" of line ${other.line} have blocks in common, ` +
+      `and two LUNs on one block destroy each other's data; set "file" to another path`;
   }
 }
 
-/** Returns the key of a device. */
-function deviceKey(number: string): string {
-  return `device ${number}`;
+function findOwner(
+  owners: ReadonlyMap<string, LogicalUnitConfig>,
+  keys: readonly string[],
+): LogicalUnitConfig | undefined {
+  return keys.map((key) => owners.get(key)).find((owner) => owner !== undefined);
 }
 
-/** Returns a key that all paths of one file or device share: its inode or number; of a missing file, the real path. */
-function identify({ entry, realPath }: Place): string {
+/** Returns keys that all paths of one file or device share: its inode or number; of a missing file, the real path. */
+function storageOf({ entry, realPath }: Place): Storage {
   switch (entry.kind) {
     case "file":
-      return `inode ${fileKey(entry)}`;
-    case "blockDevice":
-      return deviceKey(`${entry.major}:${entry.minor}`);
+      return { keys: [inodeKey(fileKey(entry))], belowKeys: [] };
+    case "blockDevice": {
+      const { major, minor, keys, belowKeys } = entry;
+      return { keys: [deviceKey(`${major}:${minor}`), ...keys], belowKeys };
+    }
     default:
-      return realPath;
+      return { keys: [realPath], belowKeys: [] };
   }
 }

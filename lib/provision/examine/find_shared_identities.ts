@@ -1,4 +1,4 @@
-import type { Config } from "../../config/config.ts";
+import type { Config, LogicalUnitConfig } from "../../config/config.ts";
 import { identityOf } from "../../config/disk.ts";
 import { identityKey } from "../identity/identity_key.ts";
 import type { Survey } from "../survey.ts";
@@ -7,6 +7,8 @@ import type { Survey } from "../survey.ts";
 interface SharedIdentity {
   readonly line: number;
   readonly message: string;
+  readonly unit: LogicalUnitConfig;
+  readonly isTwin: true;
 }
 
 /**
@@ -31,6 +33,8 @@ export function findSharedIdentities(config: Config, { storage, recorded }: Surv
           const remedy = 'change "naa" or "serial" of one of them';
           problems.push({
             line: unit.line,
+            unit,
+            isTwin: true,
             message: `Cannot use ${mark} for ${label}: ${problem}; ${remedy}`,
           });
         }

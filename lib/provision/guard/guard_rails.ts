@@ -8,6 +8,7 @@ import { findFormerStorage } from "./find_former_storage.ts";
 import { findTwinStorage } from "./find_twin_storage.ts";
 import { findShiftedSizes } from "./find_shifted_sizes.ts";
 import { findRenamedTargets } from "./find_renamed_targets.ts";
+import { findUnstableNames } from "./find_unstable_names.ts";
 import {
   findExposedFolder,
   findRiskyFileSystems,
@@ -37,6 +38,7 @@ const GUARD_RAILS: readonly GuardRail[] = [
   { find: findExposedFolder },
   { find: findDeviceContents },
   { find: findHeldDevices },
+  { find: findUnstableNames },
   {
     find: ({ targets }, survey) =>
       findOvercommitments(targets.flatMap(({ logicalUnits }) => logicalUnits), survey),

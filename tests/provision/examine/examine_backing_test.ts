@@ -1,5 +1,5 @@
 /** The examination of a logical unit: its place, its device, and the size that it has room for. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { type Examination, examine } from "../../../lib/provision/examine/examine.ts";
 import type { RecordedIdentity } from "../../../lib/provision/identity/recorded_identity.ts";
 import type { Entry, Place, Survey } from "../../../lib/provision/survey.ts";
@@ -107,23 +107,49 @@ Deno.test("examine() refuses a new device that this machine has made something o
   assertEquals(messagesOf(examineAt("/dev/sdx", device, { recorded: identityNumber(1) })), []);
 });
 
-Deno.test("examine() lets no two LUNs share blocks of a device, in either order", () => {
+Deno.test("examine() lets no two LUNs have storage in common, in either order", () => {
+  const onDisk = { belowKeys: ["device 8:0", "wwn 0x5", "inode 1:9"] };
   const disks = {
-    "/dev/sdx": blockDevice(MB, { minor: 0, parts: ["8:1", "8:2"] }),
-    "/dev/sdx1": blockDevice(MB, { minor: 1 }),
-    "/dev/sdy": blockDevice(MB, { minor: 16, parts: ["253:0"] }),
-    "/dev/sdz": blockDevice(MB, { minor: 32, parts: ["253:0"] }),
+    "/dev/sdx": blockDevice(MB, { minor: 0, keys: ["device 8:0", "wwn 0x5"], belowKeys: ["inode 1:9"] }),
+    "/dev/sdx1": blockDevice(MB, { minor: 1, ...onDisk }),
+    "/dev/sdx2": blockDevice(MB, { minor: 2, ...onDisk }),
+    // Another path to the same disk.
+    "/dev/sdy": blockDevice(MB, { minor: 16, keys: ["device 8:16", "wwn 0x5"] }),
+    "/dev/sdz": blockDevice(MB, { minor: 32 }),
+    "/s/image": file(MB, 0, 9),
   };
-  const problemsOf = (paths: readonly (keyof typeof disks)[]): string[] => {
+  const problemsOf = (...paths: readonly (keyof typeof disks)[]): string[] => {
     const places = paths.map((path) => place(path, disks[path], { fileSystem: undefined }));
     const lines = paths.flatMap((path, index) => [`[t${index}]`, "size=1MB", `file=${path}`]);
-    return messagesOf(examine(configOf("storage=/s", ...lines), disk(places)));
+    const { problems } = examine(configOf("storage=/s", ...lines), disk(places));
+    assertEquals(problems.every(({ isMistaken }) => isMistaken), true);
+    return problems.map(({ message }) => message);
   };
-  const problem = (path: string, other: string) =>
-    `Cannot use block device "${path}": it and "${other}" of line 3 have blocks in common, and two LUNs on one ` +
-    "block destroy each other's data; use another device";
-  assertEquals(problemsOf(["/dev/sdx", "/dev/sdx1"]), [problem("/dev/sdx1", "/dev/sdx")]);
-  assertEquals(problemsOf(["/dev/sdx1", "/dev/sdx"]), [problem("/dev/sdx", "/dev/sdx1")]);
-  // A volume of an initiator may span two of its disks.
-  assertEquals(problemsOf(["/dev/sdy", "/dev/sdz", "/dev/sdx1"]), []);
+  const assertRefused = (path: keyof typeof disks, other: keyof typeof disks, relation: string): void => {
+    const [problem = "", ...more] = problemsOf(other, path);
+    assertEquals(more, []);
+    assertStringIncludes(problem, `"${path}"`);
+    assertStringIncludes(problem, relation);
+    assertStringIncludes(problem, `"${other}" of line 3`);
+  };
+  const inCommon = "have blocks in common";
+  for (const path of ["/dev/sdx1", "/s/image"] as const) {
+    assertRefused(path, "/dev/sdx", inCommon);
+    assertRefused("/dev/sdx", path, inCommon);
+  }
+  assertRefused("/dev/sdx1", "/s/image", inCommon);
+  assertRefused("/s/image", "/dev/sdx1", inCommon);
+  assertRefused("/dev/sdy", "/dev/sdx1", inCommon);
+  assertRefused("/dev/sdy", "/dev/sdx", "it is the same device as");
+  assertEquals(problemsOf("/dev/sdx1", "/dev/sdx2", "/dev/sdz"), []);
+});
+
+Deno.test("examine() refuses a path of a multipath device, and names the device", () => {
+  const device = blockDevice(MB, { multipath: "mpatha" });
+  const problem =
+    'Cannot use block device "/dev/sdx": it is one path of multipath device "mpatha", and writes that ' +
+    'bypass the others destroy data; set "file" to "/dev/mapper/mpatha"';
+  for (const recorded of [undefined, identityNumber(1)]) {
+    assertEquals(messagesOf(examineAt("/dev/sdx", device, recorded && { recorded })), [problem]);
+  }
 });

@@ -90,3 +90,19 @@ Deno.test("SYNCHRONIZE CACHE works on a write protected unit, which has nothing 
     assertEquals((await run(openUnit({ readOnly: true }), blocksCdb(name, {}))).outcome, "good");
   }
 });
+
+Deno.test("SYNCHRONIZE CACHE fails once for each initiator when writes were lost", async () => {
+  const unit = makeUnit({ store: memory() });
+  const target = makeTarget(unit);
+  const nexus = openReadyNexus(target);
+  unit.loseWrites();
+  for (const name of NAMES) {
+    const { outcome } = await run(nexus, blocksCdb(name, { blocks: 0 }));
+    assertEquals(outcome, name === NAMES[0] ? "writeError" : "good");
+  }
+  unit.loseWrites();
+  // With IMMED there is no other report.
+  const immediate = blocksCdb(NAMES[0]!, { blocks: 0, flags: IMMED });
+  assertEquals((await run(nexus, immediate)).outcome, "writeError");
+  assertEquals((await run(nexus, immediate)).outcome, "good");
+});

@@ -1,0 +1,113 @@
+/** The storage that a block device lies on, and the names by which the same storage is known. */
+import { keyAt } from "./own_files.ts";
+import { runHelper } from "./run_helper.ts";
+import { unescapeRaw } from "./raw_text.ts";
+
+/** A device or file that another device lies on. */
+export interface Layer {
+  /** The path at which it can be locked. */
+  readonly path: string;
+  readonly isDevice: boolean;
+}
+
+/** The place of a device in the graph of storage. Two devices overlap when one has a key of what the other lies on. */
+export interface DeviceStorage {
+  /** Keys that all paths of the same storage share: the number, and the world wide name of a disk. */
+  readonly keys: readonly string[];
+  /** The keys of all that it lies on: disks below a partition or volume, the file below a loop device. */
+  readonly belowKeys: readonly string[];
+  readonly below: readonly Layer[];
+}
+
+/** A device in the listing of `lsblk`. */
+interface ListedDevice {
+  readonly number: string;
+  readonly type: string;
+  readonly path: string;
+  readonly wwn: string;
+}
+
+/** The types of a whole disk. A partition has the world wide name of its disk. */
+const WHOLE: readonly string[] = ["disk", "mpath"];
+
+/** Returns the key of a device by its number, `8:1`. */
+export function deviceKey(number: string): string {
+  return `device ${number}`;
+}
+
+/** Returns the key of a file by its `fileKey`. */
+export function inodeKey(numbers: string): string {
+  return `inode ${numbers}`;
+}
+
+/**
+ * Returns the place of the block device at a path in the graph of storage.
+ *
+ * @throws {ProvisionError} when a helper cannot be run
+ */
+export function readDeviceStorage(path: string): DeviceStorage {
+  const [device, ...below] = listBelow(path);
+  if (device === undefined) return { keys: [], belowKeys: [], below: [] };
+  const loops = [device, ...below].filter(({ type }) => type === "loop");
+  const origins = loops.length === 0 ? [] : originsOf(loops);
+  const layers = origins.map(({ path, isDevice }): Layer => ({ path, isDevice }));
+  return {
+    keys: keysOf(device),
+    belowKeys: [...below.flatMap(keysOf), ...origins.flatMap(({ keys }) => keys)],
+    below: [...below.map(({ path }): Layer => ({ path, isDevice: true })), ...layers],
+  };
+}
+
+/** Lists the device at a path, and all devices that it lies on. */
+function listBelow(path: string): ListedDevice[] {
+  const columns = "MAJ:MIN,TYPE,PATH,WWN";
+  const args = ["--inverse", "--raw", "--noheadings", "--output", columns, path];
+  return parseListing(runHelper("lsblk", args).stdout);
+}
+
+/** Parses the output of `lsblk`: a device in each line. */
+export function parseListing(text: string): ListedDevice[] {
+  const devices = text.split("\n").flatMap((line) => {
+    const [number = "", type = "", path = "", wwn = ""] = line.trimStart().split(/ +/).map(unescapeRaw);
+    return /^\d+:\d+$/.test(number) ? [[number, { number, type, path, wwn }] as const] : [];
+  });
+  return [...new Map(devices).values()];
+}
+
+function keysOf({ number, type, wwn }: ListedDevice): string[] {
+  return wwn === "" || !WHOLE.includes(type) ? [deviceKey(number)] : [deviceKey(number), `wwn ${wwn}`];
+}
+
+/** A file or device below a loop device, with its keys and those of what it lies on. */
+interface Origin extends Layer {
+  readonly keys: readonly string[];
+}
+
+function originsOf(loops: readonly ListedDevice[]): Origin[] {
+  const args = ["--list", "--raw", "--noheadings", "--output", "NAME,BACK-FILE"];
+  const files = parseLoops(runHelper("losetup", args).stdout);
+  return loops.flatMap(({ path }) => {
+    const file = files.get(path);
+    return file === undefined ? [] : originAt(file);
+  });
+}
+
+/** Parses the output of `losetup`: the paths of backing files, by the paths of their loop devices. */
+export function parseLoops(text: string): ReadonlyMap<string, string> {
+  return new Map(
+    text.split("\n").flatMap((line) => {
+      const [device = "", file = ""] = line.split(" ").map(unescapeRaw);
+      return device === "" || file === "" ? [] : [[device, file] as const];
+    }),
+  );
+}
+
+function originAt(path: string): Origin[] {
+  const device = path.startsWith("/dev/") ? listBelow(path) : [];
+  if (device.length > 0) {
+    return device.map((layer) => ({ path: layer.path, isDevice: true, keys: keysOf(layer) }));
+  }
+  const numbers = keyAt(path);
+  // It has been deleted, or this program has no right to it: then no LUN is there.
+  return numbers === undefined ? [] : [{ path, isDevice: false, keys: [inodeKey(numbers)] }];
+}

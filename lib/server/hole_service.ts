@@ -242,7 +242,7 @@ export class HoleService {
     return device !== undefined && this.#discarding.has(device.node) ? "discarded" : "punched";
   }
 
-  /** Gives ranges back by the first program that can; returns the fault of the first when none can. */
+  /** Gives ranges back by the first program that can; returns the faults when none can. */
   async #punchBy(
     slot: HoleSlot,
     path: string,
@@ -252,7 +252,8 @@ export class HoleService {
     if (this.#discarding.has(path)) return await slot.punch(path, ranges, "blkdiscard");
     const fault = await slot.punch(path, ranges);
     if (fault === undefined || device?.isThinVolume !== true) return fault;
-    if (await slot.punch(path, ranges, "blkdiscard") !== undefined) return fault;
+    const refusal = await slot.punch(path, ranges, "blkdiscard");
+    if (refusal !== undefined) return `${fault}; ${refusal}`;
     this.#discarding.add(path);
     return undefined;
   }

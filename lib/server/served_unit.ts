@@ -261,6 +261,7 @@ export class ServedUnit {
     this.logicalUnit.followCapacity();
     this.logicalUnit.rename(textsOf(disk));
     this.logicalUnit.protect(readOnly);
+    this.logicalUnit.setWriteCache(disk.writeCache);
     if (readOnly && this.#backing?.file.readOnly === false) {
       this.#closeForWriting(this.#backing.file, backingLinks.get(this.path) ?? this.path);
     }
@@ -384,11 +385,12 @@ function adaptive({ medium }: Backing): AdaptiveStore {
 
 /** Returns the disk options of the conf as options of a logical unit. */
 function kindOf(disk: DiskConfig): UnitKind {
-  const { blockSizeBytes, physicalBlockSizeBytes, removable, vendor } = disk;
+  const { blockSizeBytes, physicalBlockSizeBytes, removable, writeCache, vendor } = disk;
   return {
     blockSizeBytes,
     physicalBlockSizeBytes,
     removable,
+    writeCache,
     ...(vendor !== undefined && { vendor }),
     ...textsOf(disk),
   };

@@ -25,6 +25,7 @@ initiators=iqn.2011-07.com.example:backup
 networks=fd00:1::/64 10.0.0.1
 blocksize=4096
 removable=y
+writecache=n
 vendor=ACME
 serial=OLD-1
 user=backup
@@ -55,8 +56,8 @@ Target        iqn.2002-08.info.netmanager:backup
   comment     The backups of the whole house, which are written every night at
               two o'clock and read never
   access      read only
-  disk        blocks of 4096 bytes on 4096, removable, vendor "ACME", serial
-              "OLD-1"
+  disk        blocks of 4096 bytes on 4096, removable, no write cache, vendor
+              "ACME", serial "OLD-1"
   networks    fd00:1::/64
               10.0.0.1
   paths       none at present
@@ -199,6 +200,7 @@ Deno.test("iscsi check --json prints the same for programs", async () => {
             blockSizeBytes: 512,
             physicalBlockSizeBytes: 4096,
             removable: false,
+            writeCache: true,
             vendor: null,
             product: null,
             revision: null,
@@ -225,6 +227,7 @@ Deno.test("iscsi check --json prints the same for programs", async () => {
             blockSizeBytes: 4096,
             physicalBlockSizeBytes: 4096,
             removable: true,
+            writeCache: false,
             vendor: "ACME",
             product: null,
             revision: null,

@@ -386,14 +386,8 @@ function adaptive({ medium }: Backing): AdaptiveStore {
 /** Returns the disk options of the conf as options of a logical unit. */
 function kindOf(disk: DiskConfig): UnitKind {
   const { blockSizeBytes, physicalBlockSizeBytes, removable, writeCache, vendor } = disk;
-  return {
-    blockSizeBytes,
-    physicalBlockSizeBytes,
-    removable,
-    writeCache,
-    ...(vendor !== undefined && { vendor }),
-    ...textsOf(disk),
-  };
+  const sizes = { blockSizeBytes, physicalBlockSizeBytes };
+  return { ...sizes, removable, writeCache, ...(vendor !== undefined && { vendor }), ...textsOf(disk) };
 }
 
 function textsOf({ product, revision }: DiskConfig): InquiryTexts {

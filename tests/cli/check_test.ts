@@ -168,6 +168,8 @@ Deno.test("iscsi check prints the number of CHAP names that are bound to initiat
     assertEquals(JSON.parse(json.stdout).config.targets[0].chap, { names: 3, bound: 1, mutual: false });
   }));
 
+const NO_TEXTS = { vendor: null, product: null, revision: null, serialNumber: null };
+
 Deno.test("iscsi check --json prints the same for programs", async () => {
   const { stdout, stderr, exitCode } = await checkConf(CONF, "--json");
   assertEquals([stderr, exitCode], ["", 0]);
@@ -201,10 +203,7 @@ Deno.test("iscsi check --json prints the same for programs", async () => {
             physicalBlockSizeBytes: 4096,
             removable: false,
             writeCache: true,
-            vendor: null,
-            product: null,
-            revision: null,
-            serialNumber: null,
+            ...NO_TEXTS,
           },
           logicalUnits: [
             { number: 0, path: "/data/iscsi/xenserver", sizeBytes: 750 * 2 ** 30, naa: null },
@@ -228,9 +227,8 @@ Deno.test("iscsi check --json prints the same for programs", async () => {
             physicalBlockSizeBytes: 4096,
             removable: true,
             writeCache: false,
+            ...NO_TEXTS,
             vendor: "ACME",
-            product: null,
-            revision: null,
             serialNumber: "OLD-1",
           },
           logicalUnits: [{ number: 0, path: "/mnt/backup/disk", sizeBytes: 1.5 * 2 ** 40, naa: null }],

@@ -2,7 +2,9 @@ import type { BlockStore, StoreError } from "../../lib/store/block_store.ts";
 import { FlushQueue } from "../../lib/store/flush_queue.ts";
 import { StoreLayer } from "../../lib/store/store_layer.ts";
 
-/** A store layer that loses at a loss of power what was not flushed. Its callers share flushes, as those of a file do. */
+/**
+ * A store layer that loses at a loss of power what was not flushed. Its callers share flushes, as those of a file do.
+ */
 export class VolatileStore extends StoreLayer {
   #durable: Uint8Array = new Uint8Array(this.sizeBytes);
   readonly #flushes: FlushQueue;

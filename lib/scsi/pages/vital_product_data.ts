@@ -133,8 +133,8 @@ function deviceIdentification({ logicalUnit, target }: ItlNexus): Uint8Array {
 }
 
 /**
- * HEADSUP, ORDSUP and SIMPSUP: all task attributes except ACA. V_SUP: there is a volatile write cache. RTD_SUP: MODE SELECT
- * supports RTD.
+ * HEADSUP, ORDSUP and SIMPSUP: all task attributes except ACA. V_SUP: there is a volatile write cache. RTD_SUP: MODE
+ * SELECT supports RTD.
  */
 const TASK_ATTRIBUTES = 0x07;
 const V_SUP = 0x01;

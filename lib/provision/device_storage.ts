@@ -12,7 +12,7 @@ export interface Layer {
 
 /** The place of a device in the graph of storage. Two devices overlap when one has a key of what the other lies on. */
 export interface DeviceStorage {
-  /** Keys that all paths of the same storage share: the number, and the world wide name of a disk. */
+  /** Keys that all paths of the same storage share: the number, and the world wide name and serial number of a disk. */
   readonly keys: readonly string[];
   /** The keys of all that it lies on: disks below a partition or volume, the file below a loop device. */
   readonly belowKeys: readonly string[];
@@ -25,6 +25,7 @@ interface ListedDevice {
   readonly type: string;
   readonly path: string;
   readonly wwn: string;
+  readonly serial: string;
 }
 
 /** The types of a whole disk. A partition has the world wide name of its disk. */
@@ -60,7 +61,7 @@ export function readDeviceStorage(path: string): DeviceStorage {
 
 /** Lists the device at a path, and all devices that it lies on. */
 function listBelow(path: string): ListedDevice[] {
-  const columns = "MAJ:MIN,TYPE,PATH,WWN";
+  const columns = "MAJ:MIN,TYPE,PATH,WWN,SERIAL";
   const args = ["--inverse", "--raw", "--noheadings", "--output", columns, path];
   return parseListing(runHelper("lsblk", args).stdout);
 }
@@ -68,14 +69,17 @@ function listBelow(path: string): ListedDevice[] {
 /** Parses the output of `lsblk`: a device in each line. */
 export function parseListing(text: string): ListedDevice[] {
   const devices = text.split("\n").flatMap((line) => {
-    const [number = "", type = "", path = "", wwn = ""] = line.trimStart().split(/ +/).map(unescapeRaw);
-    return /^\d+:\d+$/.test(number) ? [[number, { number, type, path, wwn }] as const] : [];
+    const [all, number = "", texts = ""] = /^ *(\d+:\d+) +(.*)$/.exec(line) ?? [];
+    const [type = "", path = "", wwn = "", serial = ""] = texts.split(" ").map(unescapeRaw);
+    return all === undefined ? [] : [[number, { number, type, path, wwn, serial }] as const];
   });
   return [...new Map(devices).values()];
 }
 
-function keysOf({ number, type, wwn }: ListedDevice): string[] {
-  return wwn === "" || !WHOLE.includes(type) ? [deviceKey(number)] : [deviceKey(number), `wwn ${wwn}`];
+/** Some makers give all of their disks one world wide name, but not one serial number. */
+function keysOf({ number, type, wwn, serial }: ListedDevice): string[] {
+  if (wwn === "" || !WHOLE.includes(type)) return [deviceKey(number)];
+  return [deviceKey(number), `wwn ${wwn} ${serial.trim()}`.trimEnd()];
 }
 
 /** A file or device below a loop device, with its keys and those of what it lies on. */

@@ -4,17 +4,19 @@ import { withHelperOutput } from "../support/helper_output.ts";
 
 Deno.test("parseListing() lists each device once", () => {
   const lines = [
-    "253:0 lvm /dev/mapper/vg-a\\x20b ",
-    "  8:1 part /dev/sda1 0x5000",
-    "8:0 disk /dev/sda 0x5000",
-    "8:1 part /dev/sda1 0x5000",
+    "253:0 lvm /dev/mapper/vg-a\\x20b  ",
+    "  8:1   part /dev/sda1 0x5000 ",
+    "8:0 disk /dev/sda 0x5000 S\\x207",
+    "8:1 part /dev/sda1 0x5000 ",
+    "8:16 disk /dev/sdb  T",
     "lsblk: warning",
     "",
   ];
   assertEquals(parseListing(lines.join("\n")), [
-    { number: "253:0", type: "lvm", path: "/dev/mapper/vg-a b", wwn: "" },
-    { number: "8:1", type: "part", path: "/dev/sda1", wwn: "0x5000" },
-    { number: "8:0", type: "disk", path: "/dev/sda", wwn: "0x5000" },
+    { number: "253:0", type: "lvm", path: "/dev/mapper/vg-a b", wwn: "", serial: "" },
+    { number: "8:1", type: "part", path: "/dev/sda1", wwn: "0x5000", serial: "" },
+    { number: "8:0", type: "disk", path: "/dev/sda", wwn: "0x5000", serial: "S 7" },
+    { number: "8:16", type: "disk", path: "/dev/sdb", wwn: "", serial: "T" },
   ]);
 });
 
@@ -33,4 +35,15 @@ Deno.test("readDeviceStorage() gives the world wide name to whole disks only", (
   withHelperOutput({}, () => {
     assertEquals(readDeviceStorage("/dev/none"), { keys: [], belowKeys: [], below: [] });
   });
+});
+
+Deno.test("readDeviceStorage() takes disks of one world wide name for one only with the same serial number", () => {
+  const keysOf = (line: string): readonly string[] => {
+    let keys: readonly string[] = [];
+    withHelperOutput({ stdout: `${line}\n` }, () => keys = readDeviceStorage("/dev/disk").keys);
+    return keys;
+  };
+  const [first, second] = [keysOf("8:0 disk /dev/sda 0x5000 A"), keysOf("8:16 disk /dev/sdb 0x5000 A")];
+  assertEquals([first[1], keysOf("8:32 disk /dev/sdc 0x5000 B")[1] === first[1]], [second[1], false]);
+  assertEquals(keysOf("259:0 disk /dev/nvme0n1 0x5000 ")[1], keysOf("259:1 disk /dev/nvme1n1 0x5000 ")[1]);
 });

@@ -17,6 +17,8 @@ export interface DeviceStorage {
   /** The keys of all that it lies on: disks below a partition or volume, the file below a loop device. */
   readonly belowKeys: readonly string[];
   readonly below: readonly Layer[];
+  /** The path of the disk, for a partition. */
+  readonly disk?: string;
 }
 
 /** A device in the listing of `lsblk`. */
@@ -27,6 +29,8 @@ interface ListedDevice {
   readonly wwn: string;
   readonly serial: string;
 }
+
+const PARTITION = "part";
 
 /** The types of a whole disk. A partition has the world wide name of its disk. */
 const WHOLE: readonly string[] = ["disk", "mpath"];
@@ -56,6 +60,7 @@ export function readDeviceStorage(path: string): DeviceStorage {
     keys: keysOf(device),
     belowKeys: [...below.flatMap(keysOf), ...origins.flatMap(({ keys }) => keys)],
     below: [...below.map(({ path }): Layer => ({ path, isDevice: true })), ...layers],
+    ...(device.type === PARTITION && below[0] !== undefined && { disk: below[0].path }),
   };
 }
 

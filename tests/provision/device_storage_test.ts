@@ -30,6 +30,7 @@ Deno.test("readDeviceStorage() gives the world wide name to whole disks only", (
       keys: ["device 8:1"],
       belowKeys: ["device 8:0", "wwn 0x5000"],
       below: [{ path: "/dev/sda", isDevice: true }],
+      disk: "/dev/sda",
     });
   });
   withHelperOutput({}, () => {

@@ -1,5 +1,6 @@
 /** The storage that a block device lies on, and the names by which the same storage is known. */
 import { keyAt } from "./own_files.ts";
+import { ProvisionError } from "./provision_error.ts";
 import { runHelper } from "./run_helper.ts";
 import { unescapeRaw } from "./raw_text.ts";
 
@@ -94,11 +95,21 @@ interface Origin extends Layer {
 
 function originsOf(loops: readonly ListedDevice[]): Origin[] {
   const args = ["--list", "--raw", "--noheadings", "--output", "NAME,BACK-FILE"];
-  const files = parseLoops(runHelper("losetup", args).stdout);
+  const files = parseLoops(listLoops(args));
   return loops.flatMap(({ path }) => {
     const file = files.get(path);
     return file === undefined ? [] : originAt(file);
   });
+}
+
+/** Returns the output of `losetup`; none where it is missing, which is no reason to refuse a loop device. */
+function listLoops(args: readonly string[]): string {
+  try {
+    return runHelper("losetup", args).stdout;
+  } catch (error) {
+    if (error instanceof ProvisionError) return "";
+    throw error;
+  }
 }
 
 /** Parses the output of `losetup`: the paths of backing files, by the paths of their loop devices. */

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { parseListing, parseLoops, readDeviceStorage } from "../../lib/provision/device_storage.ts";
-import { withHelperOutput } from "../support/helper_output.ts";
+import { type HelperOutput, withHelperOutput } from "../support/helper_output.ts";
 
 Deno.test("parseListing() lists each device once", () => {
   const lines = [
@@ -47,4 +47,14 @@ Deno.test("readDeviceStorage() takes disks of one world wide name for one only w
   const [first, second] = [keysOf("8:0 disk /dev/sda 0x5000 A"), keysOf("8:16 disk /dev/sdb 0x5000 A")];
   assertEquals([first[1], keysOf("8:32 disk /dev/sdc 0x5000 B")[1] === first[1]], [second[1], false]);
   assertEquals(keysOf("259:0 disk /dev/nvme0n1 0x5000 ")[1], keysOf("259:1 disk /dev/nvme1n1 0x5000 ")[1]);
+});
+
+Deno.test("readDeviceStorage() takes a loop device without losetup", () => {
+  const outputOf = ([program]: readonly string[]): HelperOutput => {
+    if (program === "losetup") throw new Deno.errors.NotFound();
+    return { stdout: "7:0 loop /dev/loop0  \n" };
+  };
+  withHelperOutput(outputOf, () => {
+    assertEquals(readDeviceStorage("/dev/loop0"), { keys: ["device 7:0"], belowKeys: [], below: [] });
+  });
 });

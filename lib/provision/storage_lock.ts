@@ -37,8 +37,8 @@ const LOSSES: readonly (number | undefined)[] = [5, 116, 108];
  * keeps it, even after `kill -9`, so no other process takes the lock before that write has ended. The lock does not
  * cover programs that the process has started (see `HelperGuard`).
  *
- * A lock of this machine cannot get lost, except with its file, which is then locked again. One that machines share can:
- * a network file system takes it from a machine that was silent for a while (see `findLoss`).
+ * A lock of this machine cannot get lost, except with its file, which is then locked again. One that machines share
+ * can: a network file system takes it from a machine that was silent for a while (see `findLoss`).
  */
 export class StorageLock {
   readonly #path: string;
@@ -111,7 +111,7 @@ export class StorageLock {
       if (reach === "machines" && LOSSES.includes(errnoOf(error))) {
         return `the file system has taken it away (${reasonOf(error)})`;
       }
-      // Another error, such as a full disk, says nothing about the lock. Nobody locks a file in a folder that is gone.
+      // Another error, such as a full disk, says nothing about the lock. In a folder that is gone there is no other.
     }
     return undefined;
   }

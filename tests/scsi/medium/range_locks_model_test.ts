@@ -115,97 +115,123 @@ Deno.test(`RangeLocks decides as a model that searches lists (FUZZ_SEED=${SEED})
 
 /** Performs the same operations on both, and compares them after each. */
 async function compare(seed: number): Promise<void> {
-  const random = seededRandom(seed);
-  const spaceBytes = 5 + random(60);
-  const locks = new RangeLocks();
-  const model = new Model();
-  const holds = new Map<number, RangeHold>();
-  const cancels = new Map<number, () => void>();
-  const outcomes: number[] = [];
-  let lastName = 0;
-
-  const anyRange = (shortest: number): [number, number] => {
-    const startBytes = random(spaceBytes);
-    return [startBytes, startBytes + shortest + random(random(6) === 0 ? spaceBytes : 4)];
-  };
-  const follow = (name: number, hold: Promise<RangeHold | undefined>): void => {
-    hold.then((held) => {
-      outcomes.push(held === undefined ? -name : name);
-      if (held !== undefined) holds.set(name, held);
-    });
-  };
-  const request = (): void => {
-    const name = ++lastName;
-    // Now and then a range without bytes.
-    const [start, end] = anyRange(random(10) === 0 ? 0 : 1);
-    const kinds = ["exclusive", "sharedInTurn", "shared", "exclusive", "several"] as const;
-    const kind = kinds[random(kinds.length)]!;
-    if (kind === "several") {
-      const ranges = Array.from({ length: 1 + random(4) }, () => anyRange(1));
-      const byteRanges = ranges.map(([offset, to]) => ({ offset, lengthBytes: to - offset }));
-      follow(name, locks.shareAllLater(byteRanges));
-      return model.request(name, "shared", joined(ranges));
-    }
-    if (kind === "shared") follow(name, locks.shareLater(start, end - start));
-    else {
-      const { hold, cancel } = kind === "exclusive"
-        ? locks.lock(start, end - start)
-        : locks.queue(start, end - start);
-      cancels.set(name, cancel);
-      follow(name, hold);
-    }
-    model.request(name, kind, [[start, end]]);
-  };
-  const release = (): void => {
-    const name = [...holds.keys()][random(holds.size)];
-    if (name === undefined) return;
-    locks.release(holds.get(name)!);
-    holds.delete(name);
-    model.release(name);
-  };
-  const cancel = (): void => {
-    const name = [...cancels.keys()][random(cancels.size)];
-    if (name === undefined) return;
-    // Also those that have been granted, or cancelled before.
-    cancels.get(name)!();
-    model.cancel(name);
-  };
-  const shareAtOnce = (): void => {
-    const [start, end] = anyRange(1);
-    for (let pass = random(30) === 0 ? 700 : 1; pass > 0; pass--) {
-      if (locks.isLocked(start, end - start)) return;
-      const name = ++lastName;
-      holds.set(name, locks.share(start, end - start));
-      outcomes.push(name);
-      model.request(name, "shared", [[start, end]]);
-      if (pass > 1) {
-        locks.release(holds.get(name)!);
-        holds.delete(name);
-        model.release(name);
-      }
-    }
-  };
-
+  const pair = new Pair(seed);
+  const { request, release, cancel, shareAtOnce } = pair;
   const operations = [request, request, request, release, release, cancel, shareAtOnce];
   for (let step = 0; step < 400; step++) {
-    const ending = step >= 300;
-    (ending ? release : operations[random(operations.length)]!)();
-    for (let round = 0; round < 8; round++) await Promise.resolve();
-    const where = `FUZZ_SEED=${seed}, step ${step}`;
-    assertEquals(sorted(outcomes.splice(0)), sorted(model.outcomes.splice(0)), where);
-    assertEquals(sorted(holds.keys()), sorted(model.held.keys()), where);
+    const operation = step < 300 ? operations[pair.random(operations.length)]! : release;
+    operation();
+    await settle();
+    pair.assertEqual(`FUZZ_SEED=${seed}, step ${step}`);
+  }
+  while (pair.model.held.size > 0) {
+    release();
+    await settle();
+  }
+  assert(pair.locks.isIdle, `FUZZ_SEED=${seed}: a request waits for ever`);
+}
+
+async function settle(): Promise<void> {
+  for (let round = 0; round < 8; round++) await Promise.resolve();
+}
+
+/** Range locks and their model, which get the same requests. */
+class Pair {
+  readonly random: (bound: number) => number;
+  readonly locks = new RangeLocks();
+  readonly model = new Model();
+  readonly #spaceBytes: number;
+  readonly #holds = new Map<number, RangeHold>();
+  readonly #cancels = new Map<number, () => void>();
+  readonly #outcomes: number[] = [];
+  #lastName = 0;
+
+  constructor(seed: number) {
+    this.random = seededRandom(seed);
+    this.#spaceBytes = 5 + this.random(60);
+  }
+
+  readonly request = (): void => {
+    const name = ++this.#lastName;
+    // Now and then a range without bytes.
+    const [start, end] = this.#anyRange(this.random(10) === 0 ? 0 : 1);
+    const kinds = ["exclusive", "exclusive", "sharedInTurn", "shared", "several"] as const;
+    const kind = kinds[this.random(kinds.length)]!;
+    if (kind === "several") return this.#requestSeveral(name);
+    if (kind === "shared") this.#follow(name, this.locks.shareLater(start, end - start));
+    else {
+      const { hold, cancel } = kind === "exclusive"
+        ? this.locks.lock(start, end - start)
+        : this.locks.queue(start, end - start);
+      this.#cancels.set(name, cancel);
+      this.#follow(name, hold);
+    }
+    this.model.request(name, kind, [[start, end]]);
+  };
+
+  readonly release = (): void => {
+    const name = [...this.#holds.keys()][this.random(this.#holds.size)];
+    if (name !== undefined) this.#release(name);
+  };
+
+  /** Cancels a request, which may have been granted or cancelled before. */
+  readonly cancel = (): void => {
+    const name = [...this.#cancels.keys()][this.random(this.#cancels.size)];
+    if (name === undefined) return;
+    this.#cancels.get(name)!();
+    this.model.cancel(name);
+  };
+
+  /** Shares a range that is not locked, now and then so often that exclusive requests fail. */
+  readonly shareAtOnce = (): void => {
+    const [start, end] = this.#anyRange(1);
+    for (let pass = this.random(30) === 0 ? 700 : 1; pass > 0; pass--) {
+      if (this.locks.isLocked(start, end - start)) return;
+      const name = ++this.#lastName;
+      this.#holds.set(name, this.locks.share(start, end - start));
+      this.#outcomes.push(name);
+      this.model.request(name, "shared", [[start, end]]);
+      if (pass > 1) this.#release(name);
+    }
+  };
+
+  assertEqual(where: string): void {
+    const { locks, model } = this;
+    assertEquals(sorted(this.#outcomes.splice(0)), sorted(model.outcomes.splice(0)), where);
+    assertEquals(sorted(this.#holds.keys()), sorted(model.held.keys()), where);
     assertEquals(locks.isIdle, model.held.size === 0 && model.waiting.length === 0, where);
-    const [start, end] = anyRange(1);
-    const range = { parts: [[start, end]] as Parts, isExclusive: false };
+    const [start, end] = this.#anyRange(1);
+    const range: Held = { parts: [[start, end]], isExclusive: false };
     assertEquals(locks.isLocked(start, end - start), model.isLocked(range), where);
     assertEquals(locks.isAwaited(start, end - start), model.isAwaited(range), where);
     assertSound(model, where);
   }
-  while (holds.size > 0) {
-    release();
-    for (let round = 0; round < 8; round++) await Promise.resolve();
+
+  #requestSeveral(name: number): void {
+    const ranges = Array.from({ length: 1 + this.random(4) }, () => this.#anyRange(1));
+    const byteRanges = ranges.map(([offset, end]) => ({ offset, lengthBytes: end - offset }));
+    this.#follow(name, this.locks.shareAllLater(byteRanges));
+    this.model.request(name, "shared", joined(ranges));
   }
-  assert(locks.isIdle, `FUZZ_SEED=${seed}: something waits for ever`);
+
+  #follow(name: number, hold: Promise<RangeHold | undefined>): void {
+    hold.then((held) => {
+      this.#outcomes.push(held === undefined ? -name : name);
+      if (held !== undefined) this.#holds.set(name, held);
+    });
+  }
+
+  #release(name: number): void {
+    this.locks.release(this.#holds.get(name)!);
+    this.#holds.delete(name);
+    this.model.release(name);
+  }
+
+  #anyRange(shortestBytes: number): [number, number] {
+    const { random } = this;
+    const startBytes = random(this.#spaceBytes);
+    return [startBytes, startBytes + shortestBytes + random(random(6) === 0 ? this.#spaceBytes : 4)];
+  }
 }
 
 function sorted(names: Iterable<number>): number[] {

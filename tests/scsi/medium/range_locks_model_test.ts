@@ -185,7 +185,7 @@ class Pair {
   /** Shares a range that is not locked, now and then so often that exclusive requests fail. */
   readonly shareAtOnce = (): void => {
     const [start, end] = this.#anyRange(1);
-    for (let pass = this.random(30) === 0 ? 700 : 1; pass > 0; pass--) {
+    for (let pass = this.random(30) === 0 ? PASSES_MAX - this.random(8) : 1; pass > 0; pass--) {
       if (this.locks.isLocked(start, end - start)) return;
       const name = ++this.#lastName;
       this.#holds.set(name, this.locks.share(start, end - start));

@@ -57,14 +57,14 @@ export class StorageLock {
     const path = lockPath(stateFolder, name);
     for (let attempt = 1;; attempt++) {
       const file = openLock(path, { read: true, write: true, create: true, mode: 0o600 });
-      // The file may have been removed before it was locked; then another process would lock another file.
-      if (tryLock(file, path, true) && areSame(file.statSync(), statOr(path))) {
-        return { lock: new StorageLock(path, name, file) };
-      }
+      let isTaken = false;
       try {
+        // The file may have been removed before it was locked; then another process would lock another file.
+        isTaken = tryLock(file, path, true) && areSame(file.statSync(), statOr(path));
+        if (isTaken) return { lock: new StorageLock(path, name, file) };
         if (attempt === ATTEMPTS) return holderOf(file, path);
       } finally {
-        file.close();
+        if (!isTaken) file.close();
       }
       await delay(ATTEMPT_INTERVAL_MS);
     }
@@ -203,12 +203,21 @@ function writeRecord(file: Deno.FsFile): string | undefined {
  * another PID namespace neither: there, the kernel's list of locks has the number that is valid here.
  */
 function holderOf(file: Deno.FsFile, path: string): LockHolder {
-  const record = parseLockRecord(Deno.readTextFileSync(path));
+  const record = readRecord(path);
   const host = record?.host;
   if (host !== undefined && host !== hostName()) return { holderPid: record?.pid, holderHost: host };
   const owner = lookUpLockOwner(file.statSync());
   if (owner === "hidden") return { holderPid: undefined };
   return { holderPid: owner?.pid ?? record?.pid };
+}
+
+/** Reads the record in a lock's file, which may have been removed, or lie on a bad block. */
+function readRecord(path: string): LockRecord | undefined {
+  try {
+    return parseLockRecord(Deno.readTextFileSync(path));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Describes the process that has taken a lost lock, by the text in its file. */

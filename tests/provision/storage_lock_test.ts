@@ -265,12 +265,32 @@ Deno.test("StorageLock.findLoss() takes only the errors of a file system that re
     assertEquals(await lossAfter(28), undefined);
   }));
 
+Deno.test("StorageLock has a holder also where its file cannot be read", () =>
+  withScratch(async (folder) => {
+    using _lock = await holdAs(folder, `${Deno.pid}\n`);
+    const { readTextFileSync } = Deno;
+    Deno.readTextFileSync = () => {
+      throw new Error("Input/output error (os error 5)");
+    };
+    try {
+      assert(StorageLock.holder(folder, "serve") !== undefined);
+      assert("holderPid" in await StorageLock.acquire(folder, "serve"));
+    } finally {
+      Deno.readTextFileSync = readTextFileSync;
+    }
+  }));
+
 Deno.test("StorageLock reports a file system without locks, with the remedy", () =>
   withScratch(async (folder) => {
     const { prototype } = Deno.FsFile;
-    const { tryLockSync } = prototype;
+    const { tryLockSync, close } = prototype;
+    let closedCount = 0;
     prototype.tryLockSync = () => {
       throw new Error("No locks available (os error 37)");
+    };
+    prototype.close = function (this: Deno.FsFile): void {
+      closedCount++;
+      close.call(this);
     };
     try {
       await assertRejects(
@@ -281,7 +301,8 @@ Deno.test("StorageLock reports a file system without locks, with the remedy", ()
         }": No locks available (os error 37); put the storage folder on a ` +
           "file system with locks",
       );
+      assertEquals(closedCount, 1);
     } finally {
-      prototype.tryLockSync = tryLockSync;
+      Object.assign(prototype, { tryLockSync, close });
     }
   }));

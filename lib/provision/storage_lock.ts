@@ -94,7 +94,7 @@ export class StorageLock {
    * Returns the reason why this process does not hold the lock any longer; undefined while it does.
    *
    * - The lock of this machine belongs to the file, whatever its text and whatever its disk reports. Where the file was
-   *   removed or replaced, the new one is locked, and the lock is lost only to a process that has locked it before.
+   *   removed or replaced, the new one is locked, and the lock is lost only to a process that has locked that before.
    * - A file system whose locks machines share reports a loss to a write through the handle that took the lock.
    * - Elsewhere, the text may show another holder. Such file systems may number their files again.
    */
@@ -104,7 +104,7 @@ export class StorageLock {
       if (reach === "machines" && !await this.#isInPlace()) return "its file was removed or replaced";
       if (this.#text === undefined) return undefined;
       const text = await Deno.readTextFile(this.#path);
-      if (text !== this.#text) return describeTaker(text);
+      if (text !== this.#text) return describeTaker(parseLockRecord(text));
       if (reach === "machines") await writeSynced(this.#file, 0, new TextEncoder().encode(text));
     } catch (error) {
       if (reach !== "machine" && error instanceof Deno.errors.NotFound) return "its file was removed";
@@ -127,8 +127,14 @@ export class StorageLock {
     }
   }
 
-  /** Locks the file that has the name by now; returns the reason why that is impossible. */
+  /**
+   * Locks the file that has the name by now; returns the reason why that is impossible, or too late: another server may
+   * have changed the state of this one, and ended.
+   */
   async #takeAgain(): Promise<string | undefined> {
+    const found = readRecord(this.#path);
+    const own = this.#text === undefined ? undefined : parseLockRecord(this.#text);
+    if (isLater(found, own)) return describeTaker(found);
     const result = await StorageLock.acquire(dirname(this.#path), this.#name);
     if (!("lock" in result)) {
       return `its file was replaced, and ${describeHolderProcess(result)} has locked the new one`;
@@ -220,9 +226,13 @@ function readRecord(path: string): LockRecord | undefined {
   }
 }
 
-/** Describes the process that has taken a lost lock, by the text in its file. */
-function describeTaker(text: string): string {
-  const record: LockRecord | undefined = parseLockRecord(text);
+/** Returns whether a lock was taken after another one, as far as their records say. */
+function isLater(lock: LockRecord | undefined, other: LockRecord | undefined): boolean {
+  return lock?.since !== undefined && other?.since !== undefined && lock.since > other.since;
+}
+
+/** Describes the process that has taken a lost lock, by the record in its file. */
+function describeTaker(record: LockRecord | undefined): string {
   if (record === undefined) return "its file was changed";
   const { pid, host = hostName(), since } = record;
   const holder = { holderPid: pid, ...(host === undefined ? {} : { holderHost: host }) };

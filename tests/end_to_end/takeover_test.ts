@@ -107,7 +107,7 @@ Deno.test("a server that has lost its lock ends at once, and says who has it", a
   await using server = await appliance.serve();
   const lock = `${appliance.storage}/.iscsi/serve.lock`;
   Deno.removeSync(lock);
-  Deno.writeTextFileSync(lock, "4711\nhost other\nsince 2026-11-30T12:00:00.000Z\n");
+  Deno.writeTextFileSync(lock, "4711\nhost other\nsince 2002-11-30T12:00:00.000Z\n");
   using file = Deno.openSync(lock, { write: true });
   file.lockSync(true);
   await server.waitForLog(

@@ -221,9 +221,25 @@ Deno.test("StorageLock.findLoss() names the process that has locked the new file
     assert("lock" in first);
     using lock = first.lock;
     Deno.removeSync(lockPath(folder, "serve"));
-    using _other = await holdAs(folder, "7\nhost other\nsince 2026-11-30T12:00:00.000Z\n");
+    using _other = await holdAs(folder, "7\nhost other\nsince 2002-11-30T12:00:00.000Z\n");
     const reason = 'its file was replaced, and process 7 on host "other" has locked the new one';
     assertEquals(await lock.findLoss("machine"), reason);
+  }));
+
+Deno.test("StorageLock.findLoss() names the process that has had the new file, and may have changed other files", () =>
+  withScratch(async (folder) => {
+    const path = lockPath(folder, "serve");
+    const result = await StorageLock.acquire(folder, "serve");
+    assert("lock" in result);
+    using lock = result.lock;
+    Deno.removeSync(path);
+    Deno.writeTextFileSync(path, "7\nhost other\nsince 2099-11-30T12:00:00.000Z\n");
+    const reason = 'process 7 on host "other" has taken it at 2099-11-30T12:00:00.000Z';
+    assertEquals(await lock.findLoss("machine"), reason);
+    // A backup is older.
+    Deno.writeTextFileSync(path, "7\nhost other\nsince 2002-11-30T12:00:00.000Z\n");
+    assertEquals(await lock.findLoss("machine"), undefined);
+    assertEquals(StorageLock.holder(folder, "serve"), { holderPid: Deno.pid });
   }));
 
 Deno.test("StorageLock.findLoss() leaves nothing locked when the lock is released meanwhile", () =>

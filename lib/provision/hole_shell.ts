@@ -73,7 +73,7 @@ const PERL = String.raw`
       my ($offset, $length) = map { $_ + 0 } splice @ranges, 0, 2;
       $fault = "fallocate: fallocate failed: $!" if syscall($number, fileno $disk, 3, $offset, $length) != 0;
     }
-    print $request, $fault eq "" ? " 0 " : " 1 ", $fault =~ s/\n.*//sr, "\n";
+    print $request, $fault eq "" ? " 0 " : " 1 ", $fault =~ /^(.*)/, "\n";
   }
 `;
 

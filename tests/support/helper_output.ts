@@ -6,7 +6,7 @@ export interface HelperOutput {
   readonly stderr?: string;
 }
 
-/** Runs `test` while every program that is run to its end prints this, or what its words lead to, and nothing is run. */
+/** Runs `test` while each program that is run to its end prints this, or what its words lead to, and nothing is run. */
 export function withHelperOutput(
   output: HelperOutput | ((words: readonly string[]) => HelperOutput),
   test: () => void,

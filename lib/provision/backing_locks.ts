@@ -7,6 +7,7 @@
  * not restrict them.
  */
 import { lockDevice } from "./device_lock.ts";
+import { isFileAt } from "./file_lock.ts";
 import { describeLockOwner, findLockOwner, findLockOwnerOf, type LockOwner } from "./lock_owner.ts";
 import type { BackingExport } from "./worker_links.ts";
 import { reasonOf } from "./provision_error.ts";
@@ -97,7 +98,7 @@ export class BackingLocks {
     await this.retain([]);
   }
 
-  async #lockFile({ path, readOnly }: BackingExport): Promise<string | undefined> {
+  async #lockFile({ path, readOnly }: BackingExport, attempt = 1): Promise<string | undefined> {
     let file: Deno.FsFile;
     try {
       // Opening a named pipe would block.
@@ -117,7 +118,13 @@ export class BackingLocks {
     const release = (): Promise<void> => Promise.resolve(file.close());
     // Entered before the wait below, which the same file must not start a second time.
     this.#files.set(key, { paths: new Set([path]), release, file, isExclusive: !readOnly });
-    if (await this.#tryLock(file, path, !readOnly)) return undefined;
+    if (await this.#tryLock(file, path, !readOnly)) {
+      if (isFileAt(file, path) || attempt === ATTEMPTS) return undefined;
+      // It was replaced before it was locked.
+      this.#files.delete(key);
+      file.close();
+      return await this.#lockFile({ path, readOnly, isDevice: false }, attempt + 1);
+    }
     this.#files.delete(key);
     file.close();
     return this.#conflictOf(path, () => findLockOwner(identity));

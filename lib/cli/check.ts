@@ -19,14 +19,14 @@ import { LINE_COLUMNS_MAX, wrapWords } from "./wrap_words.ts";
  * `iscsi check`: prints the exports of a conf, and reports files that are not disks. The section JSON of iscsi(8) has
  * the fields of `--json`.
  */
-export function check(context: Context, options: OptionValues): Promise<ExitCode> {
+export async function check(context: Context, options: OptionValues): Promise<ExitCode> {
   const loaded = loadConfig(options.conf, context);
   const { config } = loaded;
   if (config === undefined && loaded.exitCode === EXIT_CODES.failed.code) {
-    return Promise.resolve(loaded.exitCode);
+    return loaded.exitCode;
   }
   const interfaces = (context.interfaces ?? systemInterfaces)();
-  const found = config === undefined ? [] : [...checkFiles(config), ...findOpenAccess(config, context)];
+  const found = config === undefined ? [] : [...await checkFiles(config), ...findOpenAccess(config, context)];
   reportDiagnostics(found, context);
   if (context.json !== undefined) {
     const document = {
@@ -38,9 +38,9 @@ export function check(context: Context, options: OptionValues): Promise<ExitCode
   } else if (config !== undefined) {
     context.stdout.write(describe(config, interfaces));
   }
-  if (config === undefined) return Promise.resolve(loaded.exitCode);
+  if (config === undefined) return loaded.exitCode;
   const hasErrors = found.some(({ severity }) => severity === "error");
-  return Promise.resolve(hasErrors ? EXIT_CODES.failed.code : EXIT_CODES.done.code);
+  return hasErrors ? EXIT_CODES.failed.code : EXIT_CODES.done.code;
 }
 
 function toJson(config: Config, interfaces: readonly InterfaceAddress[]): unknown {

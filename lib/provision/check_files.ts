@@ -7,6 +7,7 @@ import { findSharedPorts } from "./guard/find_shared_ports.ts";
 import { findDoubts } from "./guard/guard_rails.ts";
 import { exists } from "./folders.ts";
 import { isInside } from "./is_inside.ts";
+import { findTwinStorages } from "./former_storage.ts";
 import { survey } from "./survey.ts";
 
 /**
@@ -15,13 +16,13 @@ import { survey } from "./survey.ts";
  * the conf probably does not mean. Files that this user may not access, and other problems with a disk, are left out,
  * because a conf is also checked on other machines. Changes nothing.
  */
-export function checkFiles(config: Config): Diagnostic[] {
+export async function checkFiles(config: Config): Promise<Diagnostic[]> {
   const targets = config.targets.map((target) => {
     const logicalUnits = target.logicalUnits.filter(({ path }) => !isInside(DEVICES_FOLDER, path));
     return { ...target, logicalUnits };
   });
   const files = { ...config, targets: targets.filter(({ logicalUnits }) => logicalUnits.length > 0) };
-  const found = survey(files);
+  const found = survey(files, { twinStorages: await findTwinStorages(config.storage) });
   const mistakes = examine(files, found).problems.filter(({ isMistaken = false }) => isMistaken);
   const { errors, warnings } = findDoubts(files, found, { isElsewhere: true });
   const diagnostics = new Diagnostics(config.file);

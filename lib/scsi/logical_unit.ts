@@ -218,6 +218,12 @@ export class LogicalUnit {
     this.#notify(Sense.notReadyToReadyChange);
   }
 
+  /** Makes the unit absent until `arrive`, which will follow by itself. Running operations on the medium finish. */
+  depart(): void {
+    this.#absent = true;
+    this.isBecomingReady = true;
+  }
+
   /** The space that the unit takes and could take; undefined until `updateSpace` is called. */
   get space(): SpaceFigures | undefined {
     return this.#space;

@@ -23,9 +23,9 @@ type Reasons = ReadonlyMap<string, string>;
 export class ServedBackings {
   readonly #locks: BackingLocks;
   readonly #onReleased: () => void;
-  /** The conf served now, and the worker's share of it. */
+  /** The conf served now, and the paths of it that the worker opens. */
   #served: Config | undefined;
-  #config: Config | undefined;
+  #paths: ReadonlySet<string> = new Set();
   /** Links that the worker was given, by the paths of the conf. */
   #backingLinks: ReadonlyMap<string, string> = new Map();
   /** Reasons for which backings of the conf cannot be served, as sent to the worker. */
@@ -145,18 +145,17 @@ export class ServedBackings {
 
   #serve(serving: WorkerServing, { backingLinks, unavailable }: WorkerBackings): void {
     const { unavailable: notFound } = serving;
-    const config = shareServed(serving);
     this.#served = serving.config;
-    this.#config = config;
+    this.#paths = openedBy(serving);
     this.#backingLinks = backingLinks;
     this.#unavailable = unavailable;
     this.#faults = new Map([...unavailable].filter(([path]) => !notFound.has(path)));
-    for (const path of openedBy(serving)) this.#open.add(path);
+    for (const path of this.#paths) this.#open.add(path);
     this.#opening = new Set();
   }
 
   #isServed(path: string): boolean {
-    return this.#config !== undefined && pathsOf(this.#config).includes(path);
+    return this.#paths.has(path);
   }
 
   /**
@@ -176,7 +175,7 @@ export class ServedBackings {
   /** Returns the links to files that the worker has open, even if the files have been moved since. */
   #keptLinks(serving: WorkerServing): readonly (readonly [string, string])[] {
     const paths = new Set(pathsOf(shareServed(serving)));
-    return [...this.#backingLinks].filter(([path]) => paths.has(path));
+    return [...this.#backingLinks].filter(([path]) => paths.has(path) && !serving.arriving.has(path));
   }
 
   #backingsFor(
@@ -193,7 +192,7 @@ export class ServedBackings {
 /** Restricts hole punching to the files that are served, and returns those that support it. */
 function followHoles(serving: WorkerServing, unavailable: Reasons): readonly string[] {
   const { devices, arriving, lease: { holes } } = serving;
-  const excluded = [...unavailable.keys(), ...arriving];
+  const excluded = [...unavailable.keys(), ...arriving.keys()];
   holes?.follow({ config: shareServed(serving), devicePaths: devices.map(({ path }) => path), excluded });
   return holes?.paths ?? [];
 }

@@ -1,24 +1,18 @@
-import type { DiskConfig, LogicalUnitConfig, TargetConfig } from "../config/config.ts";
+import type { LogicalUnitConfig, TargetConfig } from "../config/config.ts";
 import { identityOf } from "../config/disk.ts";
 import type { Clock } from "../iscsi/clock.ts";
 import type { EventLog } from "../iscsi/events/event_log.ts";
-import { DEVICES_FOLDER } from "../provision/block_device.ts";
-import { isInside } from "../provision/is_inside.ts";
 import { atomicJournalOf } from "../provision/state_folder.ts";
-import { RECORDED_BYTES } from "../scsi/medium/atomic_limits.ts";
 import type { Identity } from "../scsi/identity.ts";
 import type { ReservationStore } from "../scsi/reservations/reservation_store.ts";
 import { LogicalUnit } from "../scsi/logical_unit.ts";
-import type { InquiryTexts, LogicalUnitOptions } from "../scsi/logical_unit_options.ts";
 import { AdaptiveStore } from "../store/adaptive_store.ts";
-import { AtomicJournalFile } from "../store/atomic_journal.ts";
-import { allocateJournal, recoverAtomicWrites, type Recovery } from "../store/atomic_recovery.ts";
-import { StoreError } from "../store/block_store.ts";
+import { type BlockStore, StoreError } from "../store/block_store.ts";
 import { CopyBeforeWrite, type PreservationOptions } from "../store/copy_before_write.ts";
 import type { FileActivity } from "../store/file_activity.ts";
 import { FileStore } from "../store/file_store.ts";
 import type { HolePuncher } from "../store/hole_puncher.ts";
-import { LateStore, type LateStoreOptions } from "../store/late_store.ts";
+import { LateStore } from "../store/late_store.ts";
 import { ThinStore } from "../store/thin_store.ts";
 import { nameOf } from "./problem_log.ts";
 import { openReservationFile } from "./reservation_file.ts";
@@ -30,9 +24,13 @@ import type { TrimLimits } from "./trim_limits.ts";
 import { trimUnit } from "./unit_trim.ts";
 import type { TrimFigures } from "../scsi/medium/trimmer.ts";
 import { errorMessage } from "../base/error_message.ts";
+import { expectedOf, kindOf, textsOf } from "./disk_kind.ts";
+import { allocateUnitJournal, openUnitJournal } from "./open_unit_journal.ts";
 
 /** Seconds that initiators have to log out, and running commands to finish, after a change. */
 export const GRACE_SECONDS = 10;
+
+const WITHDRAWN = "its content is being replaced by a copy";
 
 /** The options with which the backing files of logical units are opened. */
 export interface BackingOptions {
@@ -44,8 +42,8 @@ export interface BackingOptions {
   readonly backingLinks: ReadonlyMap<string, string>;
   /** Reasons for which some backings cannot be opened, by path; none by default. */
   readonly unavailable?: ReadonlyMap<string, string>;
-  /** Backings that another worker is about to close: their state must not be read yet. None by default. */
-  readonly arriving?: ReadonlySet<string>;
+  /** Reasons for which backings, with their state, must not be opened yet, by path. None by default. */
+  readonly arriving?: ReadonlyMap<string, string>;
   /** Returns the hole puncher of a backing file; undefined if it supports no holes. None by default. */
   readonly puncherOf?: ((path: string) => HolePuncher | undefined) | undefined;
   /** Counts operations off the event loop. */
@@ -53,11 +51,6 @@ export interface BackingOptions {
   readonly log: EventLog;
   readonly clock: Clock;
 }
-
-type UnitKind = Omit<
-  LogicalUnitOptions,
-  "store" | "journal" | "identity" | "readOnly" | "reservationStore" | "isAbsent" | "faults"
->;
 
 /** The open files of a logical unit. */
 interface Backing {
@@ -87,6 +80,9 @@ export class ServedUnit {
   /** The `readonly` option of the conf. */
   #readOnly: boolean;
   #isClosed = false;
+  #isWithdrawn = false;
+  /** The store of a unit that was withdrawn, without a medium. */
+  #vacant: AdaptiveStore | undefined;
   /** Preserves the content of a moment for a copy. */
   #preserved: CopyBeforeWrite | undefined;
 
@@ -109,12 +105,14 @@ export class ServedUnit {
     this.#faults = new UnitFaults(nameOf(target.name, number), options);
     this.#journal = new UnitJournal(this.#faults);
     this.#journalPath = atomicJournalOf(options.place, this.#recorded.naa);
-    this.#problem = arrivalOf(path, options);
+    this.#problem = options.arriving?.get(path);
     const reservationStore = this.#problem === undefined
       ? this.#try(() => this.#openReservations(options)) ?? "unreadable"
       : "unreadable";
     if (this.#problem === undefined) this.#backing = this.#try(() => this.#openBacking(unit, options));
-    this.#late = this.#backing === undefined ? new LateStore(expectedOf(target, unit, options)) : undefined;
+    this.#late = this.#backing === undefined
+      ? new LateStore(expectedOf(target, unit, options.puncherOf !== undefined))
+      : undefined;
     this.logicalUnit = new LogicalUnit({
       store: this.#late ?? this.#backing!.store,
       journal: this.#journal,
@@ -125,7 +123,7 @@ export class ServedUnit {
       faults: this.#faults,
       ...kindOf(disk),
     });
-    this.logicalUnit.isBecomingReady = arrivalOf(path, options) !== undefined;
+    this.logicalUnit.isBecomingReady = options.arriving?.has(path) === true;
     if (this.#backing !== undefined) this.#learnSanitize(this.#backing);
   }
 
@@ -136,8 +134,8 @@ export class ServedUnit {
 
   /** Tries again to open the files of a unit that is not ready. On success it is ready and notifies initiators. */
   retry(unit: LogicalUnitConfig, options: BackingOptions): void {
-    if (this.#problem === undefined || this.#isClosed) return;
-    this.#problem = arrivalOf(unit.path, options);
+    if (this.#problem === undefined || this.#isClosed || this.#isWithdrawn) return;
+    this.#problem = options.arriving?.get(unit.path);
     this.logicalUnit.isBecomingReady = this.#problem !== undefined;
     if (this.#problem !== undefined) return;
     const { reservations } = this.logicalUnit;
@@ -150,7 +148,53 @@ export class ServedUnit {
     if (backing === undefined) return;
     this.#backing = backing;
     this.#learnSanitize(backing);
-    this.logicalUnit.arrive(() => this.#late!.arrive(backing.store));
+    this.logicalUnit.arrive(() => this.#late?.arrive(backing.store));
+  }
+
+  /** True while the file is closed because something else replaces it. */
+  get isWithdrawn(): boolean {
+    return this.#isWithdrawn;
+  }
+
+  /**
+   * Takes the unit out of service and closes its files, so that something else can replace the content, until
+   * `readmit`. No initiator may have a nexus, so none misses what it has written.
+   *
+   * @throws {Error} (rejects) when that is not possible now; the unit is served as before
+   */
+  async withdraw(): Promise<void> {
+    this.assertCopyable();
+    const { logicalUnit } = this;
+    if (logicalUnit.trimmer.figures !== undefined) throw new Error("it is being trimmed; try again later");
+    this.#isWithdrawn = true;
+    this.#problem = WITHDRAWN;
+    logicalUnit.depart();
+    const release = await this.seize();
+    try {
+      await this.flush();
+      this.#closeBacking();
+    } catch (error) {
+      this.#isWithdrawn = false;
+      this.#problem = undefined;
+      logicalUnit.arrive(() => {});
+      throw error;
+    } finally {
+      release();
+    }
+  }
+
+  /** Ends `withdraw`: the next `retry` may open the files again. */
+  readmit(): void {
+    this.#isWithdrawn = false;
+  }
+
+  #closeBacking(): void {
+    const { store } = this.#backing!;
+    const { sizeBytes, readOnly, canUnmap } = store;
+    this.logicalUnit.journal?.close();
+    store.exchange(new LateStore({ sizeBytes, readOnly, canUnmap })).close();
+    this.#vacant = store;
+    this.#backing = undefined;
   }
 
   /** Records why the unit cannot be opened. Any error affects only this unit. */
@@ -186,27 +230,31 @@ export class ServedUnit {
     });
     try {
       const sanitizeFile = openSanitizeFile(options.place, this.#recorded, path, activity);
-      this.#journal.arrive(this.#openJournal(file, activity));
+      const journal = {
+        journalPath: this.#journalPath,
+        path,
+        naa: this.#recorded.naa,
+        log: options.log,
+        activity,
+      };
+      this.#journal.arrive(openUnitJournal(file, journal));
       const puncher = options.puncherOf?.(path);
       const thin = puncher === undefined
         ? undefined
         : new ThinStore(file, { puncher, isEmpty: file.isEmpty });
-      return { file, thin, sanitizeFile, store: new AdaptiveStore(thin ?? file, () => performance.now()) };
+      return { file, thin, sanitizeFile, store: this.#storeOf(thin ?? file) };
     } catch (error) {
       file.close();
       throw error;
     }
   }
 
-  /** Opens the journal, after undoing an atomic write that a killed server left incomplete. */
-  #openJournal(file: FileStore, activity: FileActivity | undefined): AtomicJournalFile {
-    const { naa } = this.#recorded;
-    const { log } = this.#options;
-    const recovery = recoverAtomicWrites(this.#journalPath, naa, file);
-    if (recovery !== undefined) log.warning(describeRecovery(recovery, this.path, this.#journalPath));
-    if (!file.readOnly) allocate(this.#journalPath, log);
-    const options = { store: file, owner: naa, roomBytes: RECORDED_BYTES, activity };
-    return new AtomicJournalFile(this.#journalPath, options);
+  /** Returns the store above a medium: the one that initiators have used before, if there is one. */
+  #storeOf(medium: BlockStore): AdaptiveStore {
+    const vacant = this.#vacant;
+    this.#vacant = undefined;
+    vacant?.exchange(medium);
+    return vacant ?? new AdaptiveStore(medium, () => performance.now());
   }
 
   /**
@@ -227,7 +275,7 @@ export class ServedUnit {
     }
     if (file.readOnly && !readOnly) {
       file.reopen(backingLinks.get(this.path) ?? this.path, false);
-      allocate(this.#journalPath, this.#options.log);
+      allocateUnitJournal(this.#journalPath, this.#options.log);
     }
   }
 
@@ -335,64 +383,4 @@ export class ServedUnit {
       this.#options.log.warning(errorMessage(error));
     }
   }
-}
-
-/** Returns the reason for which a backing cannot be opened yet; undefined when no other worker has it. */
-function arrivalOf(path: string, { arriving }: BackingOptions): string | undefined {
-  if (!(arriving?.has(path) ?? false)) return undefined;
-  return `"${path}" is still open at the port that served it before; it is opened here when it has been closed there`;
-}
-
-function describeRecovery({ kind, keptPath }: Recovery, path: string, journalPath: string): string {
-  switch (kind) {
-    case "restored":
-      return `Undid an interrupted atomic write to "${path}", recorded in "${journalPath}"`;
-    case "incomplete":
-      return `Ignored an incomplete record in "${journalPath}": ` +
-        `power failed before its atomic write to "${path}" began, so the file is unchanged`;
-    case "other":
-      return `Did not undo an atomic write to "${path}": the blocks hold neither the old nor the new data, as after ` +
-        `the file was replaced; nothing was changed, and the record is kept in ` +
-        `"${keptPath}" until SANITIZE`;
-    case "damaged":
-      return `Cannot read journal "${journalPath}": it is damaged, and "${path}" may contain part of an interrupted ` +
-        `atomic write; check the file system on that disk. The journal is kept in ` +
-        `"${keptPath}" until SANITIZE`;
-  }
-}
-
-/** Allocates the space of a journal. Without it the unit is served, but atomic writes need free space. */
-function allocate(journalPath: string, log: EventLog): void {
-  try {
-    allocateJournal(journalPath, RECORDED_BYTES);
-  } catch (error) {
-    if (!(error instanceof StoreError)) throw error;
-    log.warning(`${error.message}; atomic writes fail while the file system is full`);
-  }
-}
-
-/** Returns the properties of a medium that is not open yet, for initiators. */
-function expectedOf(
-  { readOnly }: TargetConfig,
-  { path, sizeBytes }: LogicalUnitConfig,
-  { puncherOf }: BackingOptions,
-): LateStoreOptions {
-  const isDevice = isInside(DEVICES_FOLDER, path);
-  return { sizeBytes, readOnly, canUnmap: puncherOf !== undefined && !isDevice };
-}
-
-/** Returns the disk options of the conf as options of a logical unit. */
-function kindOf(disk: DiskConfig): UnitKind {
-  const { blockSizeBytes, physicalBlockSizeBytes, removable, vendor } = disk;
-  return {
-    blockSizeBytes,
-    physicalBlockSizeBytes,
-    removable,
-    ...(vendor !== undefined && { vendor }),
-    ...textsOf(disk),
-  };
-}
-
-function textsOf({ product, revision }: DiskConfig): InquiryTexts {
-  return { ...(product !== undefined && { product }), ...(revision !== undefined && { revision }) };
 }

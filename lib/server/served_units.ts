@@ -15,7 +15,7 @@ export interface ServedUnitsOptions {
   readonly node: Pick<TargetNode, "drained" | "workDone">;
   readonly log: EventLog;
   readonly clock: Clock;
-  /** Called when a backing that was removed from the conf has been closed. */
+  /** Called when a backing has been closed that was removed from the conf, or that is being replaced. */
   readonly onClosed: (path: string) => void;
   /** Called when a logical unit was added after the change that asked for it. */
   readonly onLateUnit: () => void;
@@ -99,6 +99,9 @@ export class ServedUnits {
     for (const config of configs) this.#targets.get(config.name)!.follow(config, settings.backingLinks);
     const targets = configs.map(({ name }) => this.#targets.get(name)!);
     for (const target of targets) this.#addMissing(target);
+    for (const { isWithdrawn, path } of this.#open.values()) {
+      if (isWithdrawn && settings.arriving?.has(path)) this.#options.onClosed(path);
+    }
     return targets;
   }
 

@@ -1,5 +1,6 @@
 import type { EventLog } from "../iscsi/events/event_log.ts";
 import { removeFormerCopies } from "../provision/copy/copy_files.ts";
+import { removeFormer } from "../provision/copy/temporary_file.ts";
 import { HelperGuard } from "../provision/helper_guard.ts";
 import { prepareInPlaceFolders } from "../provision/in_place_folders.ts";
 import { releaseSpace, reserveSpace } from "../provision/space_reserve.ts";
@@ -32,6 +33,7 @@ export class StorageLease implements Lease {
       // Before this, a program of a former server may still change the files.
       const guard = await HelperGuard.open(storage, (message) => log.warning(message));
       const lease = new StorageLease(storage, attempt.lock, guard, log);
+      removeFormer(storage);
       lease.#prepare(workerPlaceOf(storage));
       moveFormerState(storage);
       return lease;

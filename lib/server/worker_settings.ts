@@ -26,7 +26,7 @@ export interface WorkerSettings {
   /** Reasons for which some logical units cannot be opened, by the paths of their backing files. */
   readonly unavailable: ReadonlyMap<string, string>;
   /** Backings that another worker is about to close. */
-  readonly arriving: ReadonlySet<string>;
+  readonly arriving: ReadonlyMap<string, string>;
   /** The backing files that support holes. */
   readonly sparsePaths: readonly string[];
 }

@@ -64,6 +64,13 @@ export class AdaptiveStore extends StoreLayer {
     return { layer, remove: () => void (this.lower = medium) };
   }
 
+  /** Puts another medium in the place of this one, and returns this one. No operation on it may be under way. */
+  exchange(medium: BlockStore): BlockStore {
+    const former = this.lower;
+    this.lower = medium;
+    return former;
+  }
+
   override readNow(offset: number, into: Uint8Array): boolean {
     if (this.#isUntimed(this.#reads)) return this.lower.readNow(offset, into);
     const began = this.#begin(this.#reads);

@@ -34,7 +34,12 @@ class Bed implements AsyncDisposable {
       return [`[${name.toLowerCase()}]`, "size=1MB", ...(isReadOnly ? ["readonly=y"] : [])];
     });
     const config = configOf(`storage=${this.#storage}`, ...sections);
-    const found = { identities: new Map(), devices: [], unavailable: new Map(), arriving: new Set<string>() };
+    const found = {
+      identities: new Map(),
+      devices: [],
+      unavailable: new Map(),
+      arriving: new Map<string, string>(),
+    };
     return { config, port: 3260, ...found, lease: this.#lease };
   }
 
@@ -244,7 +249,7 @@ Deno.test("ServedBackings brings the reservations of a missing file to its worke
       identities,
       unavailable,
       port: 3261,
-      arriving: new Set(),
+      arriving: new Map(),
       lease: other,
     });
     assertEquals(Deno.readTextFileSync(reservationsFileOf(other.place, naa)), "reserved");

@@ -1,8 +1,10 @@
 import type { Config } from "../config/config.ts";
+import { recordLiveConf } from "../provision/live_conf.ts";
 import { ProvisionError } from "../provision/provision_error.ts";
 import { provision, type ProvisionReport } from "../provision/provision.ts";
 import { isChange, type Step } from "../provision/step.ts";
 import { UnusedMention } from "../provision/unused_mention.ts";
+import { findDriftWarnings } from "./conf_drift.ts";
 import type { Context } from "./context.ts";
 import { exitCodeOf, reloadToJson, reportReload } from "./format_reload.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
@@ -47,7 +49,12 @@ export async function buildConf(
     options,
     context,
   );
-  const report = { ...provisioned, warnings: [...provisioned.warnings, ...findOpenAccess(config, context)] };
+  const warnings = [
+    ...provisioned.warnings,
+    ...findOpenAccess(config, context),
+    ...await findDriftWarnings(config),
+  ];
+  const report = { ...provisioned, warnings };
   reportProvision(report, { ...options, unused }, context);
   const isDone = report.errors.length === 0 && report.failure === undefined;
   const outcome: Outcome = isDone ? await reloadServer(config, options, context) : {
@@ -96,11 +103,22 @@ async function reloadServer(config: Config, options: OptionValues, context: Cont
   const { conf: file, force, dryRun } = options;
   try {
     const reload = await requestReload(config.storage, { file, force, dryRun }, context);
+    // A running server records what it serves.
+    if (reload.kind === "absent" && !dryRun) await recordQuietly(config);
     // A build fails when the server keeps its old configuration: the change is not live.
     return { reload, exitCode: reload.kind === "absent" ? EXIT_CODES.done.code : exitCodeOf(reload) };
   } catch (error) {
     if (!(error instanceof ProvisionError)) throw error;
     return { failure: error.message, exitCode: EXIT_CODES.failed.code };
+  }
+}
+
+/** Records a built conf as the live one. A failure has no consequence for the build. */
+async function recordQuietly(config: Config): Promise<void> {
+  try {
+    await recordLiveConf(config);
+  } catch {
+    // The next server records its conf.
   }
 }
 

@@ -8,6 +8,7 @@ import { formatRedirection } from "../config/redirection.ts";
 import { formatSize } from "../config/size.ts";
 import { checkFiles } from "../provision/check_files.ts";
 import { systemInterfaces } from "../server/system.ts";
+import { findDriftWarnings } from "./conf_drift.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { loadConfig, reportDiagnostics } from "./load_config.ts";
@@ -26,7 +27,9 @@ export async function check(context: Context, options: OptionValues): Promise<Ex
     return loaded.exitCode;
   }
   const interfaces = (context.interfaces ?? systemInterfaces)();
-  const found = config === undefined ? [] : [...await checkFiles(config), ...findOpenAccess(config, context)];
+  const found = config === undefined
+    ? []
+    : [...await checkFiles(config), ...findOpenAccess(config, context), ...await findDriftWarnings(config)];
   reportDiagnostics(found, context);
   if (context.json !== undefined) {
     const document = {

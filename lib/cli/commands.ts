@@ -2,14 +2,14 @@ import { RIGHT_NAMES, type RightName } from "../server/held_rights.ts";
 import type { Command } from "./command.ts";
 import { COMPLETION_WORDS } from "./completion_words.ts";
 
-/** The rights to reach the running server: the socket is a path, and to newer versions of Deno an address. */
-const CLIENT_RIGHTS: readonly RightName[] = ["read", "write", "net"];
+/**
+ * The rights to reach the running server: the socket is a path, and to newer versions of Deno an address. The name of
+ * this host distinguishes a server here from one on another host.
+ */
+const CLIENT_RIGHTS: readonly RightName[] = ["read", "write", "net", "sys"];
 
 /** The rights to examine and change the disk, and to reach the running server. */
-const DISK_RIGHTS: readonly RightName[] = [...CLIENT_RIGHTS, "run", "sys"];
-
-/** The rights to compare a conf with the rights of this program, besides: its addresses. */
-const RELOAD_RIGHTS: readonly RightName[] = [...CLIENT_RIGHTS, "sys"];
+const DISK_RIGHTS: readonly RightName[] = [...CLIENT_RIGHTS, "run"];
 
 /** Every command, in the order of the help text. */
 export const COMMANDS: readonly Command[] = [
@@ -49,8 +49,10 @@ export const COMMANDS: readonly Command[] = [
       "Serves the targets that the last build has made, until SIGTERM or SIGINT, which end it in order. Prints a " +
       'line for each portal, then "ready". Events go to standard error, one line each; with --json they, too, are ' +
       "JSON.",
+      "Refuses a storage folder that a server has, on this host or another, and a file system whose locks other " +
+      "machines may not see; --force serves it there.",
     ],
-    options: ["conf", "log", "logLevel", "json"],
+    options: ["conf", "force", "log", "logLevel", "json"],
     rights: RIGHT_NAMES,
     isServer: true,
     load: async () => (await import("./serve.ts")).serve,
@@ -65,7 +67,7 @@ export const COMMANDS: readonly Command[] = [
       "Where the conf names another storage folder, --storage names the one of the running server.",
     ],
     options: ["conf", "storage", "force", "json"],
-    rights: RELOAD_RIGHTS,
+    rights: CLIENT_RIGHTS,
     load: async () => (await import("./reload.ts")).reload,
   },
   {
@@ -78,9 +80,11 @@ export const COMMANDS: readonly Command[] = [
       "state of the disk, and ends with 1. With TARGET it shows one target, by its name in the conf or in full.",
       "With --wait it prints nothing, and ends once the server accepts initiators: with 0, or with 1 when that takes " +
       "longer than the time given.",
+      "With --probe it begins a login at every portal, and ends with 0 when all were answered within 2 seconds. " +
+      "Nothing is logged or counted for that. A portal behind a firewall that drops the connection is not tested.",
     ],
     arguments: { syntax: "[TARGET]", min: 0, max: 1, completes: "targets" },
-    options: ["conf", "storage", "watch", "wait", "json"],
+    options: ["conf", "storage", "watch", "wait", "probe", "json"],
     rights: DISK_RIGHTS,
     load: async () => (await import("./status.ts")).status,
   },

@@ -69,7 +69,9 @@ export async function demo(context: Context, options: OptionValues): Promise<Exi
       if (context.json === undefined) context.stdout.write(instructions(config, invocation()));
       else context.json.writeLine({ event: "ready", ...describe(config) });
     };
-    return await serveConfig(config, context, { log: eventLog(context, options), onReady, stop: signal });
+    const log = eventLog(context, options);
+    // No other machine knows the scratch folder.
+    return await serveConfig(config, context, { log, force: true, onReady, stop: signal });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -2,6 +2,7 @@ import type { Config } from "../config/config.ts";
 import { findStorage, parseConfig } from "../config/parse_config.ts";
 import { ControlClient } from "../control/control_client.ts";
 import { ControlError } from "../control/control_error.ts";
+import { describeHolderPid } from "../provision/lock_record.ts";
 import { controlSocketOf, stateFolderOf } from "../provision/state_folder.ts";
 import { StorageLock } from "../provision/storage_lock.ts";
 import type { Context } from "./context.ts";
@@ -77,6 +78,7 @@ export function explainControlError({ kind, message }: ControlError, storage: st
 function explainAbsence(storage: string): string {
   const holder = StorageLock.holder(stateFolderOf(storage), "serve");
   if (holder === undefined) return `No server is running on "${storage}"`;
-  const process = holder.holderPid === undefined ? "" : ` (pid ${holder.holderPid})`;
-  return `The server running on "${storage}"${process} accepts no requests; see its log`;
+  const server = `The server running on "${storage}"${describeHolderPid(holder)}`;
+  if (holder.holderHost === undefined) return `${server} accepts no requests; see its log`;
+  return `${server} accepts requests only on its host; run the command there`;
 }

@@ -1,6 +1,7 @@
 import { CONSEQUENCES } from "../config/config_difference.ts";
 import { formatInitiatorName } from "../config/iscsi_name.ts";
 import type { ReportedChange } from "../control/reported_change.ts";
+import { describeHolderPid } from "../provision/lock_record.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import type { ReloadOutcome } from "./request_reload.ts";
@@ -14,7 +15,7 @@ export function reportReload(outcome: ServerOutcome, storage: string, context: C
     if (context.json === undefined) context.stdout.write(describeReport(outcome));
     return;
   }
-  const server = `server running on "${storage}"${describePid(outcome)}`;
+  const server = `server running on "${storage}"${describeHolderPid(outcome.server)}`;
   context.stderr.write(
     outcome.kind === "refused"
       ? `iscsi: The ${server} keeps its configuration:\n${outcome.message}\n`
@@ -40,7 +41,7 @@ export function reloadToJson(outcome: ReloadOutcome | undefined): unknown {
 
 function describeReport(outcome: ReloadOutcome & { kind: "done" }): string {
   const { changes, dryRun, obstacle } = outcome.report;
-  const server = `the running server${describePid(outcome)}`;
+  const server = `the running server${describeHolderPid(outcome.server)}`;
   if (changes.length === 0) return `Nothing ${dryRun ? "would change" : "changed"} in ${server}\n`;
   const heading = `${dryRun ? "Would change" : "Changed"} in ${server}:\n`;
   const force = dryRun && obstacle !== null ? `${obstacle}: add --force\n` : "";
@@ -54,8 +55,4 @@ function describeChange({ description, consequence, sessions }: ReportedChange):
     lines.push(`      ${formatInitiatorName(initiator)} (${address}) at [${target}]`);
   }
   return lines.map((line) => `${line}\n`).join("");
-}
-
-function describePid({ server }: ServerOutcome): string {
-  return server.holderPid === undefined ? "" : ` (pid ${server.holderPid})`;
 }

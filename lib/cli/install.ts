@@ -8,7 +8,13 @@ import type { Command, RunCommand } from "./command.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { findInitSystem, type InitSystem } from "./init_system.ts";
-import { decideAction, type InstallAction, type InstalledFile, installedFiles } from "./installation.ts";
+import {
+  CLUSTER_FOLDER,
+  decideAction,
+  type InstallAction,
+  type InstalledFile,
+  installedFiles,
+} from "./installation.ts";
 import { readFile } from "./load_config.ts";
 import type { OptionValues } from "./options.ts";
 import { printable } from "./show_text.ts";
@@ -106,7 +112,8 @@ function perform(place: InstallPlace, fail: (message: string) => void): InstallR
   const unit = init === "systemd" ? unitOf(root) : undefined;
   const hadConf = statOr(join(root, DEFAULT_CONF_FILE)) !== undefined;
   const files: { action: InstallAction; path: string }[] = [];
-  for (const file of installedFiles({ init, unit: unit?.text, commands })) {
+  const hasCluster = statOr(join(root, CLUSTER_FOLDER)) !== undefined;
+  for (const file of installedFiles({ init, unit: unit?.text, hasCluster, commands })) {
     const { path } = file;
     try {
       const action = decideAction(file, currentFile(file, place));

@@ -25,6 +25,9 @@ const PROGRAM_MODE = 0o755;
 /** The conf may have secrets. */
 const CONF_MODE = 0o600;
 
+/** The folder of Pacemaker's resource agents, which a box without a cluster does not have. */
+export const CLUSTER_FOLDER = "/usr/lib/ocf";
+
 /** Every file of this program has the name of its page within; scripts of other programs do not. */
 const MARK = "iscsi(8)";
 
@@ -37,9 +40,11 @@ const SERVICES: Readonly<Record<InitSystem, { readonly path: string; readonly so
 
 /** Returns the files of an installation. The unit is undefined where no conf says what it needs. */
 export function installedFiles(
-  { init, unit, commands }: {
+  { init, unit, hasCluster, commands }: {
     readonly init: InitSystem | undefined;
     readonly unit: string | undefined;
+    /** The box has resource agents. */
+    readonly hasCluster: boolean;
     readonly commands: readonly Command[];
   },
 ): InstalledFile[] {
@@ -60,21 +65,22 @@ export function installedFiles(
     document(`${DOCUMENTS}/prometheus.rules.yml`, "prometheus.rules.yml"),
     document(`${DOCUMENTS}/grafana.json`, "grafana.json"),
     { path: DEFAULT_CONF_FILE, mode: CONF_MODE, text: readShippedFile("iscsi.conf.example"), isKept: true },
-    {
-      path: "/usr/libexec/build/iscsi",
-      mode: PROGRAM_MODE,
-      text: readShippedFile("libexec/iscsi"),
-      isShared: true,
-    },
+    script("/usr/libexec/build/iscsi", "libexec/iscsi"),
+    ...(hasCluster ? [script(`${CLUSTER_FOLDER}/resource.d/netmanager/iscsi`, "ocf/iscsi")] : []),
     ...serviceFile(init, unit),
   ];
+}
+
+/** Returns a script at a path that other programs use as well. */
+function script(path: string, source: ShippedFile): InstalledFile {
+  return { path, mode: PROGRAM_MODE, text: readShippedFile(source), isShared: true };
 }
 
 function serviceFile(init: InitSystem | undefined, unit: string | undefined): InstalledFile[] {
   if (init === undefined) return [];
   const { path, source } = SERVICES[init];
   if (source !== undefined) {
-    return [{ path, mode: PROGRAM_MODE, text: readShippedFile(source), isShared: true }];
+    return [script(path, source)];
   }
   return unit === undefined ? [] : [{ path, mode: DOCUMENT_MODE, text: unit, isShared: true }];
 }

@@ -33,7 +33,10 @@ export const OPTIONS = {
     value: "FOLDER",
     summary: "the server's folder, if the conf names another",
   },
-  force: { flag: "force", summary: "even end sessions, drop all targets, replace a lost disk" },
+  force: {
+    flag: "force",
+    summary: "even end sessions, drop all targets, replace lost disks",
+  },
   dryRun: { flag: "dry-run", short: "n", summary: "print the plan, and change nothing" },
   watch: {
     flag: "watch",
@@ -48,6 +51,7 @@ export const OPTIONS = {
     isValueOptional: true,
     summary: "wait until the server is ready; unlimited by default",
   },
+  probe: { flag: "probe", summary: "begin a login at every portal: is it answered?" },
   now: { flag: "now", summary: "cut at once, without asking initiators to log out first" },
   rate: { flag: "rate", value: "SIZE", summary: "at most this much in a second, such as 50MB" },
   hex: { flag: "hex", summary: "128 bits as 0x and hex digits, for initiators that take those" },

@@ -2,7 +2,8 @@ import { resolve } from "@std/path";
 import { ControlClient } from "../control/control_client.ts";
 import { ControlError } from "../control/control_error.ts";
 import { controlSocketOf, stateFolderOf } from "../provision/state_folder.ts";
-import { type LockHolder, StorageLock } from "../provision/storage_lock.ts";
+import type { LockHolder } from "../provision/lock_record.ts";
+import { StorageLock } from "../provision/storage_lock.ts";
 import type { Context } from "./context.ts";
 import { Interruption, untilInterrupted } from "./interruption.ts";
 import { ProgressLine } from "./progress_line.ts";
@@ -31,6 +32,9 @@ export type ReloadOutcome =
 const ATTEMPTS = 5;
 const ATTEMPT_INTERVAL_MS = 100;
 
+/** A server's control socket accepts only processes of its own host. */
+const ONLY_THERE = 'It accepts requests only on its host; run "iscsi build" there';
+
 /** Milliseconds between two updates of the progress. */
 const PROGRESS_MS = 1000;
 
@@ -52,6 +56,9 @@ export async function requestReload(
     } catch (error) {
       if (!(error instanceof ControlError)) throw error;
       const { kind, message } = error;
+      if (kind === "noServer" && server.holderHost !== undefined) {
+        return { kind: "refused", server, message: ONLY_THERE };
+      }
       if (kind === "broken") return { kind: "unfinished", server, message, isInterrupted: false };
       if (kind !== "noServer" || attempt === ATTEMPTS) return { kind: "refused", server, message };
     }

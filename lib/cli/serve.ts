@@ -13,6 +13,8 @@ import { ControlEndpoint } from "../server/control_endpoint.ts";
 import { controlHandlers } from "../server/control_handlers.ts";
 import { collectMetrics } from "../server/collect_metrics.ts";
 import { CopyService } from "../server/copy_service.ts";
+import { LiveConfService } from "../server/live_conf_service.ts";
+import { LockWatch } from "../server/lock_watch.ts";
 import { MetricsService } from "../server/metrics_service.ts";
 import { Reloader } from "../server/reloader.ts";
 import { servingFrom } from "../server/serving.ts";
@@ -44,12 +46,14 @@ export async function serve(context: Context, options: OptionValues): Promise<Ex
   const logged = isText ? context : { ...context, stderr: new LogWriter(log, context.json) };
   const loaded = loadConfig(options.conf, logged);
   if (loaded.config === undefined) return loaded.exitCode;
-  return await serveConfig(loaded.config, logged, { log });
+  return await serveConfig(loaded.config, logged, { log, force: options.force });
 }
 
 /** The outputs of a server. */
 export interface ServeOptions {
   readonly log: EventLog;
+  /** Serve also where other machines may not see the lock of the storage folder. */
+  readonly force: boolean;
   /** Called whenever all portals listen; prints `ready` by default. */
   readonly onReady?: () => void;
   /** Ends the server when it is aborted. Without it SIGTERM and SIGINT do, and SIGHUP makes it read its conf again. */
@@ -74,14 +78,14 @@ async function serveWithLog(
   config: Config,
   context: Context,
   log: EventLog,
-  { log: workerLog, onReady, stop }: ServeOptions,
+  { log: workerLog, force, onReady, stop }: ServeOptions,
 ): Promise<ExitCode> {
   const stateFolder = stateFolderOf(config.storage);
   // Where nothing was built there is no folder to lock; the missing files are the better message.
   if (!isFolder(stateFolder) && findExportsOrReport(config, context) === undefined) {
     return EXIT_CODES.failed.code;
   }
-  const lease = await StorageLease.begin(config.storage, log);
+  const lease = await StorageLease.begin(config.storage, { log, force });
   if ("holderPid" in lease) {
     context.stderr.write(`iscsi: ${describeHolder(config.storage, lease)}\n`);
     return EXIT_CODES.failed.code;
@@ -135,6 +139,7 @@ async function superviseUntilStopped(
     clock: systemClock,
     startWorker,
   });
+  const liveConf = new LiveConfService(log);
   let openAccess: string | undefined;
   async function takeOver(config: Config): Promise<void> {
     const before = openAccess;
@@ -142,6 +147,8 @@ async function superviseUntilStopped(
     if (openAccess !== undefined && openAccess !== before) log.warning(openAccess);
     metrics.apply(config.metrics);
     await control.moveTo(config.storage);
+    // The server does not wait for it.
+    liveConf.apply(config);
   }
   await using space = new SpaceWatch({
     config: () => supervisor.serving.config,
@@ -162,6 +169,7 @@ async function superviseUntilStopped(
       reloader,
       space,
       copies,
+      liveConf,
       replacements,
       trims,
       interfaces: systemInterfaces,
@@ -171,6 +179,11 @@ async function superviseUntilStopped(
     systemClock,
   );
   await takeOver(supervisor.serving.config);
+  using _watch = new LockWatch({
+    lease: () => supervisor.serving.lease,
+    clock: systemClock,
+    onLoss: (reason) => endAtOnce(supervisor.serving.config.storage, reason, log),
+  });
   const onHangup = (): void => {
     // The log has the outcome.
     reloader.reload({ file, force: false, dryRun: false }).catch(() => {});
@@ -191,6 +204,14 @@ async function superviseUntilStopped(
 async function warnOfTwins({ storage: path }: Config, log: EventLog): Promise<void> {
   const twinStorages = await findTwinStorages(path);
   for (const { message } of findTwinStorage({}, { storage: { path }, twinStorages })) log.warning(message);
+}
+
+/** Ends the process without the work of an orderly end, which would change the disks. */
+function endAtOnce(storage: string, reason: string, log: EventLog): never {
+  log.error(
+    `Lost the lock of "${storage}": ${reason}; another server may write to its disks, so this one ends at once`,
+  );
+  Deno.exit(EXIT_CODES.failed.code);
 }
 
 /** Prints a line that scripts wait for, or an event as JSON, and logs a failure to write it. */

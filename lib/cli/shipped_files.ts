@@ -6,6 +6,7 @@ export const SHIPPED_FILES = [
   "libexec/iscsi",
   "init/openrc",
   "init/sysv",
+  "ocf/iscsi",
   "prometheus.rules.yml",
   "grafana.json",
 ] as const;

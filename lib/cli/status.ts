@@ -1,3 +1,4 @@
+import { withLimit } from "../control/with_limit.ts";
 import { ControlError } from "../control/control_error.ts";
 import type { ServerStatus } from "../control/server_status.ts";
 import { recallSpace } from "../server/space_watch.ts";
@@ -9,6 +10,7 @@ import { findOpenAccess } from "./open_access.ts";
 import type { OptionValues } from "./options.ts";
 import { RateHistory } from "./rate_history.ts";
 import { Screen } from "./screen.ts";
+import { formatProbe, probePortals, type ProbeReport } from "./probe_portals.ts";
 import { selectTarget } from "./select_target.ts";
 import { reportDisk, reportServer, type StatusReport } from "./status_report.ts";
 import { showStatus } from "./status_text.ts";
@@ -20,6 +22,9 @@ import { delay } from "../base/delay.ts";
 
 /** The default interval of rates. */
 const LOOK_MS = 1000;
+
+/** The longest wait for a server that is probed. */
+const ANSWER_MS = 3000;
 
 const WATCH_SECONDS = 2;
 const SECONDS_MAX = 24 * 60 * 60;
@@ -43,9 +48,35 @@ export async function status(
   }
   const place = findServer(options, context);
   if ("exitCode" in place) return place.exitCode;
-  if (waitSeconds !== undefined) return await waitUntilReady(place, { waitSeconds, target }, context);
+  if (waitSeconds !== undefined) {
+    const end = await waitUntilReady(place, { waitSeconds, target }, context);
+    if (!options.probe || end !== EXIT_CODES.done.code) return end;
+  }
+  if (options.probe) return await probe(place, context);
   const view = new StatusView(context, place, target);
   return seconds === undefined ? await view.once() : await view.watch(seconds);
+}
+
+/** Begins a login at every portal, and prints which ones answer. */
+async function probe({ client, storage }: ServerPlace, { stdout, stderr, json }: Context): Promise<ExitCode> {
+  let report: ProbeReport;
+  try {
+    report = await probePortals(await withLimit(client.request("status", {}), ANSWER_MS, describeSilence));
+  } catch (error) {
+    if (!(error instanceof ControlError)) throw error;
+    stderr.write(`iscsi: ${explainControlError(error, storage)}\n`);
+    return EXIT_CODES.failed.code;
+  }
+  if (json !== undefined) json.setDocument(report);
+  else stdout.write(report.portals.map((probe) => `${formatProbe(probe)}\n`).join(""));
+  if (report.answers) return EXIT_CODES.done.code;
+  const silent = report.portals.filter(({ answers }) => answers === false).map(formatProbe);
+  stderr.write(`iscsi: Logins are not answered: ${[...report.problems, ...silent].join("; ")}\n`);
+  return EXIT_CODES.failed.code;
+}
+
+function describeSilence(): ControlError {
+  return new ControlError("broken", `The server has not answered within ${ANSWER_MS / 1000} s`);
 }
 
 /** Reads a number of seconds; NaN for an invalid one, undefined for an absent option. */

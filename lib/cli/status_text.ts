@@ -78,8 +78,8 @@ function showServer({ server, storage, warnings }: StatusReport, options: Status
   );
   if (server === null) return [...field("Server", "none is running", options), ...where, ...dangers];
   const { version, pid, uptimeSeconds, portals, workers } = server;
-  const troubles = workers.filter(({ state }) => state !== "running").flatMap((worker) =>
-    field("Worker", describeTrouble(worker), options).map((line) => options.style.warning(line))
+  const troubles = workers.flatMap(describeTroubles).flatMap((trouble) =>
+    field("Worker", trouble, options).map((line) => options.style.warning(line))
   );
   const running = `iscsi ${version}, pid ${pid}, up ${formatDuration(uptimeSeconds)}`;
   return [
@@ -91,10 +91,10 @@ function showServer({ server, storage, warnings }: StatusReport, options: Status
   ];
 }
 
-/** Describes a target worker that does not run as it should. */
-function describeTrouble({ port, state, seconds, reason }: WorkerStatus): string {
+/** Describes why a target worker does not run as it should, or does not listen at a portal. */
+function describeTroubles({ port, state, seconds, reason, faults }: WorkerStatus): readonly string[] {
   const since = seconds === null ? "" : ` for ${formatDuration(seconds)}`;
-  return `port ${port} is ${state}${since}: ${reason}`;
+  return [...(state === "running" ? [] : [`port ${port} is ${state}${since}: ${reason}`]), ...faults];
 }
 
 function describeCopy({ target, lun, destination, sizeBytes, copiedBytes, seconds }: CopyStatus): string {

@@ -51,7 +51,7 @@ export type Change =
   | { readonly kind: "logicalUnitReplaced"; readonly options: readonly string[] } & UnitPlace;
 
 /** The comparison of a field of the configuration, and the consequence of its change. */
-interface Field<T> {
+export interface Field<T> {
   /** The option of the conf that sets the field. */
   readonly option: string;
   readonly show: (value: T) => string;
@@ -61,10 +61,10 @@ interface Field<T> {
 }
 
 /** A row for each field of a part of the configuration. */
-type Fields<T> = { readonly [Key in keyof T]: Field<T[Key]> };
+export type Fields<T> = { readonly [Key in keyof T]: Field<T[Key]> };
 
 /** The fields of the whole server. */
-const SERVER_FIELDS: Fields<Omit<Config, "file" | "secretsFiles" | "targets">> = {
+export const SERVER_FIELDS: Fields<Omit<Config, "file" | "secretsFiles" | "targets">> = {
   storage: { option: "storage", show: String, consequence: "ended" },
   node: { option: "node", show: String, consequence: "ended" },
   port: { option: "port", show: String, consequence: "unnoticed" },
@@ -78,7 +78,9 @@ const SERVER_FIELDS: Fields<Omit<Config, "file" | "secretsFiles" | "targets">> =
 };
 
 /** The fields of a target that can change while its logical units remain the same disks. */
-const TARGET_FIELDS: Fields<Omit<TargetConfig, "name" | "iscsiName" | "disk" | "logicalUnits" | "line">> = {
+export const TARGET_FIELDS: Fields<
+  Omit<TargetConfig, "name" | "iscsiName" | "disk" | "logicalUnits" | "line">
+> = {
   networks: { option: "networks", show: showNetworks, canonical: canonicalNetworks, consequence: "admitted" },
   initiators: {
     option: "initiators",
@@ -98,7 +100,7 @@ const TARGET_FIELDS: Fields<Omit<TargetConfig, "name" | "iscsiName" | "disk" | "
  * The fields of a disk. An initiator reads the block size, the removable bit, the vendor and the serial number once,
  * and keeps them until it logs in again. A disk for which one of these changes is replaced.
  */
-const DISK_FIELDS: Fields<DiskConfig> = {
+export const DISK_FIELDS: Fields<DiskConfig> = {
   blockSizeBytes: { option: "blocksize", show: String, consequence: "loggedIn" },
   physicalBlockSizeBytes: { option: "physicalblocksize", show: String, consequence: "loggedIn" },
   removable: { option: "removable", show: showBoolean, consequence: "loggedIn" },
@@ -236,7 +238,7 @@ function unitReplacing(before: LogicalUnitConfig, after: LogicalUnitConfig, stor
 }
 
 /** Returns a path relative to its storage folder, which may have another name; else the path itself. */
-function relativeToStorage(storage: string, path: string): string {
+export function relativeToStorage(storage: string, path: string): string {
   return path.startsWith(`${storage}/`) ? path.slice(storage.length + 1) : path;
 }
 
@@ -284,7 +286,7 @@ function showChap(chap: ChapConfig | undefined): string {
 }
 
 /** Returns names, secrets and initiators in a fixed order. Never shown, because it contains the secrets. */
-function canonicalChap(chap: ChapConfig | undefined): string {
+export function canonicalChap(chap: ChapConfig | undefined): string {
   if (chap === undefined) return "";
   const { accounts, mutual } = chap;
   const entries = accounts.values().map(({ name, secret, initiators }) =>

@@ -44,6 +44,8 @@ export interface WorkerStatus {
   readonly seconds: number | null;
   /** The reason, for people; null while it is running. */
   readonly reason: string | null;
+  /** The portals at which it cannot listen, with the reasons, as sentences. */
+  readonly faults: readonly string[];
 }
 
 /** The portals that discovery reports for a target. */

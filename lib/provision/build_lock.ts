@@ -1,3 +1,4 @@
+import { describeHolderPid } from "./lock_record.ts";
 import { ProvisionError } from "./provision_error.ts";
 import { StorageLock } from "./storage_lock.ts";
 
@@ -10,7 +11,7 @@ import { StorageLock } from "./storage_lock.ts";
 export async function lockForBuild(stateFolder: string, action: string): Promise<StorageLock> {
   const result = await StorageLock.acquire(stateFolder, "build");
   if ("lock" in result) return result.lock;
-  const holder = result.holderPid === undefined ? "" : ` (pid ${result.holderPid})`;
+  const holder = describeHolderPid(result);
   throw new ProvisionError(
     `Cannot ${action}: another "iscsi build" or "iscsi forget" is running${holder}; wait for it`,
   );

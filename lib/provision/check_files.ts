@@ -22,7 +22,8 @@ export async function checkFiles(config: Config): Promise<Diagnostic[]> {
     return { ...target, logicalUnits };
   });
   const files = { ...config, targets: targets.filter(({ logicalUnits }) => logicalUnits.length > 0) };
-  const found = survey(files, { twinStorages: await findTwinStorages(config.storage) });
+  const twinStorages = await findTwinStorages(config.storage);
+  const found = survey(files, { twinStorages, examinesLocks: true });
   const mistakes = examine(files, found).problems.filter(({ isMistaken = false }) => isMistaken);
   const { errors, warnings } = findDoubts(files, found, { isElsewhere: true });
   const diagnostics = new Diagnostics(config.file);

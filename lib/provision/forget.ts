@@ -11,7 +11,7 @@ import { replaceFile, syncPath } from "../store/stable_storage.ts";
 import { attempt } from "./attempt.ts";
 import { lockForBuild } from "./build_lock.ts";
 import { BuildMark } from "./build_mark.ts";
-import { takeFileLock } from "./file_lock.ts";
+import { openToLock, takeFileLock } from "./file_lock.ts";
 import { entriesOf } from "./folders.ts";
 import { type ForgettableFile, planForget } from "./forget_plan.ts";
 import { formatIdentities, type Identities } from "./identity/identities.ts";
@@ -94,7 +94,7 @@ function lockFile({ path, sizeBytes }: ForgettableFile): LockedFile {
 
 function openFile(path: string): Deno.FsFile {
   try {
-    return Deno.openSync(path, { read: true });
+    return openToLock(path);
   } catch (error) {
     throw new ProvisionError(`Cannot delete "${path}": ${reasonOf(error)}`, { cause: error });
   }

@@ -2,7 +2,7 @@ import { resolve } from "@std/path";
 import type { Config } from "../config/config.ts";
 import { nearestWord } from "../config/nearest_word.ts";
 import { DEVICES_FOLDER } from "./block_device.ts";
-import { takeFileLock } from "./file_lock.ts";
+import { openToLock, takeFileLock } from "./file_lock.ts";
 import { identityKey, pathOfKey } from "./identity/identity_key.ts";
 import type { Identities } from "./identity/identities.ts";
 import { isInside } from "./is_inside.ts";
@@ -125,7 +125,7 @@ function describeUnknown(path: string, key: string, identities: Identities): str
 /** Returns which process has locked a file, as servers do; undefined when none has. */
 function findServer(path: string, info: Deno.FileInfo, storage: string): string | undefined {
   try {
-    using file = Deno.openSync(path, { read: true });
+    using file = openToLock(path);
     return takeFileLock(file) ? undefined : describeServer(info, storage);
   } catch (error) {
     return reasonOf(error);

@@ -19,30 +19,46 @@ export interface ListedLock extends LockOwner {
 /** The columns requested of `lslocks`. */
 export const LOCK_COLUMNS = "PID,TYPE,MODE,MAJ:MIN,INODE,COMMAND,PATH";
 
+/** A file, by the numbers of its file system and of its inode. */
+interface FileNumbers {
+  readonly dev: number;
+  readonly ino: number | null;
+}
+
 /**
- * Finds the process that holds a lock (flock) of a file; undefined when it cannot be found, as without `lslocks` or in
- * another PID namespace.
+ * Finds the process that holds a lock (flock) of a file; undefined when it cannot be found, as without `lslocks`, in
+ * another PID namespace, or on another machine.
  */
-export function findLockOwner(
-  { dev, ino }: { readonly dev: number; readonly ino: number | null },
-): LockOwner | undefined {
-  const sameInode = listLocks().filter(({ inode }) => inode === ino);
+export function findLockOwner(file: FileNumbers): LockOwner | undefined {
+  const owner = lookUpLockOwner(file);
+  return owner === "hidden" ? undefined : owner;
+}
+
+/**
+ * Finds the process that holds a lock (flock) of a file which is known to be held; `hidden` when it is in another PID
+ * namespace or on another machine, so that it has no number here. Undefined when the system does not list its locks.
+ */
+export function lookUpLockOwner({ dev, ino }: FileNumbers): LockOwner | "hidden" | undefined {
+  const locks = listLocks();
+  if (locks === undefined) return undefined;
+  const sameInode = locks.filter(({ inode }) => inode === ino);
   // On btrfs, each subvolume has its own device number, but the list of locks has that of the file system.
-  return sameInode.find(({ device }) => device === deviceText(dev)) ?? sameInode[0];
+  return sameInode.find(({ device }) => device === deviceText(dev)) ?? sameInode[0] ?? "hidden";
 }
 
 /** Finds the process that holds a lock (flock) of a path; undefined when it cannot be found. */
 export function findLockOwnerOf(path: string): LockOwner | undefined {
-  return listLocks().find((lock) => lock.path === path);
+  return listLocks()?.find((lock) => lock.path === path);
 }
 
-function listLocks(): readonly ListedLock[] {
+/** Lists the locks that this process can see; undefined when `lslocks` fails. */
+function listLocks(): readonly ListedLock[] | undefined {
+  const args = ["--raw", "--noheadings", "--notruncate", "--output", LOCK_COLUMNS];
   try {
-    return parseLocks(
-      runHelper("lslocks", ["--raw", "--noheadings", "--notruncate", "--output", LOCK_COLUMNS]).stdout,
-    );
+    const { success, stdout } = runHelper("lslocks", args);
+    return success ? parseLocks(stdout) : undefined;
   } catch {
-    return [];
+    return undefined;
   }
 }
 

@@ -108,7 +108,11 @@ async function planFor(
   { makeIdentity = randomIdentity, now = currentTime, force = false }: ProvisionOptions,
 ): Promise<Plan> {
   const twinStorages = await findTwinStorages(config.storage);
-  return plan(config, survey(config, { twinStorages }), { makeIdentity, now: now(), force });
+  return plan(config, survey(config, { twinStorages, examinesLocks: true }), {
+    makeIdentity,
+    now: now(),
+    force,
+  });
 }
 
 function currentTime(): string {

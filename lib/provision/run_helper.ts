@@ -7,6 +7,7 @@ const HELPERS = {
   cp: "coreutils",
   fallocate: "util-linux",
   filefrag: "e2fsprogs",
+  findmnt: "util-linux",
   flock: "util-linux",
   lsblk: "util-linux",
   lslocks: "util-linux",

@@ -1,4 +1,4 @@
-import { takeFileLock } from "./file_lock.ts";
+import { openToLock, takeFileLock } from "./file_lock.ts";
 import { describeLockOwner, findLockOwner } from "./lock_owner.ts";
 import { ProvisionError } from "./provision_error.ts";
 import { stateFolderOf } from "./state_folder.ts";
@@ -23,7 +23,7 @@ export function assertNotServedElsewhere(storage: string, steps: readonly Step[]
 
 /** Describes the process that has locked a file, unless it is the server of the storage folder. */
 function otherOwnerOf(path: string, storage: string): string | undefined {
-  using file = Deno.openSync(path, { read: true });
+  using file = openToLock(path);
   if (takeFileLock(file)) return undefined;
   const owner = findLockOwner(file.statSync());
   const own = StorageLock.holder(stateFolderOf(storage), "serve");

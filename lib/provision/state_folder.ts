@@ -53,6 +53,11 @@ export function identitiesFileOf(storage: string): string {
   return join(stateFolderOf(storage), "identities.json");
 }
 
+/** Returns the file of the conf that was made live last. */
+export function liveConfFileOf(storage: string): string {
+  return join(stateFolderOf(storage), "live.json");
+}
+
 /** Returns the file of the unused backing files that were mentioned. */
 export function mentionedFileOf(storage: string): string {
   return join(stateFolderOf(storage), "mentioned.json");

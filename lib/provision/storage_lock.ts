@@ -1,18 +1,30 @@
 import { join } from "@std/path";
-import { ProvisionError, reasonOf } from "./provision_error.ts";
 import { delay } from "../base/delay.ts";
+import { errnoOf } from "../base/error_message.ts";
+import { hostName } from "./host_name.ts";
+import { lookUpLockOwner } from "./lock_owner.ts";
+import {
+  describeHolderProcess,
+  formatLockRecord,
+  type LockHolder,
+  type LockRecord,
+  parseLockRecord,
+} from "./lock_record.ts";
+import { ProvisionError, reasonOf } from "./provision_error.ts";
+import { writeSynced } from "../store/stable_storage.ts";
 
 /** The activities in a storage folder that only one process at a time may perform. */
 export type LockName = "build" | "serve";
 
-/** The process that holds a lock; undefined when it has not written its process number yet. */
-export interface LockHolder {
-  readonly holderPid: number | undefined;
-}
-
 /** Attempts before a lock counts as held. A process that only checks the holder also takes it briefly. */
 const ATTEMPTS = 5;
 const ATTEMPT_INTERVAL_MS = 20;
+
+/**
+ * The errors of a file system that has taken a lock away: EIO (NFS, GFS2), ESTALE (the file was removed on another
+ * machine), and ESHUTDOWN (a client that Ceph has shut out).
+ */
+const LOSSES: readonly (number | undefined)[] = [5, 116, 108];
 
 /**
  * The exclusive right of a process to one activity in a storage folder.
@@ -23,47 +35,74 @@ const ATTEMPT_INTERVAL_MS = 20;
  * The kernel releases the lock when the last thread has ended. A thread that is blocked in a write to a hanging disk
  * keeps it, even after `kill -9`, so no other process takes the lock before that write has ended. The lock does not
  * cover programs that the process has started (see `HelperGuard`).
+ *
+ * A lock of this machine cannot get lost, except with its file. One that machines share can: a network file system
+ * takes it from a machine that was silent for a while (see `findLoss`).
  */
 export class StorageLock {
+  readonly #path: string;
   readonly #file: Deno.FsFile;
+  /** The text that was written into the file; undefined when there was no space for it. */
+  readonly #text: string | undefined;
 
   /**
    * Takes the lock `name` in a state folder, or returns its holder.
    *
-   * @throws {ProvisionError} (rejects) when the lock cannot be opened
+   * @throws {ProvisionError} (rejects) when the lock cannot be opened, or the file system has no locks
    */
   static async acquire(stateFolder: string, name: LockName): Promise<{ lock: StorageLock } | LockHolder> {
     const path = lockPath(stateFolder, name);
-    const file = openLock(path, { read: true, write: true, create: true, mode: 0o600 });
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      if (file.tryLockSync(true)) return { lock: new StorageLock(file) };
+    for (let attempt = 1;; attempt++) {
+      const file = openLock(path, { read: true, write: true, create: true, mode: 0o600 });
+      // The file may have been removed before it was locked; then another process would lock another file.
+      if (tryLock(file, path, true) && areSame(file.statSync(), statOr(path))) {
+        return { lock: new StorageLock(path, file) };
+      }
+      try {
+        if (attempt === ATTEMPTS) return holderOf(file, path);
+      } finally {
+        file.close();
+      }
       await delay(ATTEMPT_INTERVAL_MS);
     }
-    file.close();
-    return { holderPid: readPid(path) };
   }
 
   /**
    * Returns the holder of the lock `name` in a state folder; undefined when it is free.
    *
-   * @throws {ProvisionError} when the lock cannot be opened
+   * @throws {ProvisionError} when the lock cannot be opened, or the file system has no locks
    */
   static holder(stateFolder: string, name: LockName): LockHolder | undefined {
     const path = lockPath(stateFolder, name);
     if (!exists(path)) return undefined;
     using file = openLock(path, { read: true });
     // A shared lock, so two checks at the same time do not take each other for the holder.
-    return file.tryLockSync(false) ? undefined : { holderPid: readPid(path) };
+    return tryLock(file, path, false) ? undefined : holderOf(file, path);
   }
 
-  private constructor(file: Deno.FsFile) {
+  private constructor(path: string, file: Deno.FsFile) {
+    this.#path = path;
     this.#file = file;
+    this.#text = writeRecord(file);
+  }
+
+  /**
+   * Returns the reason why this process does not hold the lock any longer; undefined while it does. A file system whose
+   * locks machines share reports that to a write through the handle that took the lock.
+   */
+  async findLoss({ isShared }: { readonly isShared: boolean }): Promise<string | undefined> {
     try {
-      file.truncateSync(0);
-      file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
-    } catch {
-      // The number is only for messages, and the lock must work on a full disk.
+      if (!areSame(await this.#file.stat(), await Deno.stat(this.#path))) return "its file was replaced";
+      if (this.#text === undefined) return undefined;
+      const text = await Deno.readTextFile(this.#path);
+      if (text !== this.#text) return describeTaker(text);
+      if (isShared) await writeSynced(this.#file, 0, new TextEncoder().encode(text));
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return "its file was removed";
+      if (LOSSES.includes(errnoOf(error))) return `the file system has taken it away (${reasonOf(error)})`;
+      // Another error, such as a full disk, says nothing about the lock.
     }
+    return undefined;
   }
 
   /** Releases the lock. */
@@ -93,6 +132,68 @@ function openLock(path: string, options: Deno.OpenOptions): Deno.FsFile {
   }
 }
 
+/** Takes a lock; returns false when another process holds it. */
+function tryLock(file: Deno.FsFile, path: string, isExclusive: boolean): boolean {
+  try {
+    return file.tryLockSync(isExclusive);
+  } catch (error) {
+    throw new ProvisionError(
+      `Cannot lock "${path}": ${reasonOf(error)}; put the storage folder on a file system with locks`,
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * Writes the record of this process; returns its text, or undefined when it could not be written. It is only for
+ * messages, and the lock must work on a full disk. It is put on the disk, where other machines see it.
+ */
+function writeRecord(file: Deno.FsFile): string | undefined {
+  const text = formatLockRecord({ pid: Deno.pid, host: hostName(), since: new Date().toISOString() });
+  try {
+    file.truncateSync(0);
+    file.writeSync(new TextEncoder().encode(text));
+    file.syncDataSync();
+    return text;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Returns the holder of a lock that is held. A process number of another host means nothing on this one, and that of
+ * another PID namespace neither: there, the kernel's list of locks has the number that is valid here.
+ */
+function holderOf(file: Deno.FsFile, path: string): LockHolder {
+  const record = parseLockRecord(Deno.readTextFileSync(path));
+  const host = record?.host;
+  if (host !== undefined && host !== hostName()) return { holderPid: record?.pid, holderHost: host };
+  const owner = lookUpLockOwner(file.statSync());
+  if (owner === "hidden") return { holderPid: undefined };
+  return { holderPid: owner?.pid ?? record?.pid };
+}
+
+/** Describes the process that has taken a lost lock, by the text in its file. */
+function describeTaker(text: string): string {
+  const record: LockRecord | undefined = parseLockRecord(text);
+  if (record === undefined) return "its file was changed";
+  const { pid, host = hostName(), since } = record;
+  const holder = { holderPid: pid, ...(host === undefined ? {} : { holderHost: host }) };
+  return `${describeHolderProcess(holder)} has taken it${since === undefined ? "" : ` at ${since}`}`;
+}
+
+function areSame(held: Deno.FileInfo, found: Deno.FileInfo | undefined): boolean {
+  return found !== undefined && held.dev === found.dev && held.ino === found.ino;
+}
+
+function statOr(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.statSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
 function isFileOrNothing(path: string): boolean {
   try {
     return Deno.lstatSync(path).isFile;
@@ -109,9 +210,4 @@ function exists(path: string): boolean {
   } catch (error) {
     return !(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory);
   }
-}
-
-function readPid(path: string): number | undefined {
-  const pid = Number.parseInt(Deno.readTextFileSync(path), 10);
-  return Number.isNaN(pid) ? undefined : pid;
 }

@@ -12,6 +12,7 @@ import { identityKey, pathOfKey } from "./identity/identity_key.ts";
 import { isInside } from "./is_inside.ts";
 import { type FileNumbers, findOwnFiles, type OwnFiles, programPath } from "./own_files.ts";
 import { isOfDisk } from "./identity/recorded_identity.ts";
+import { findLockReach } from "./lock_reach.ts";
 import { lockPath } from "./storage_lock.ts";
 import { identitiesFileOf, stateFolderOf } from "./state_folder.ts";
 import { reasonOf } from "./provision_error.ts";
@@ -79,6 +80,8 @@ export interface Survey {
   readonly twinStorages: readonly FormerStorage[];
   /** The mount points of fstab(5) above these places at which nothing is mounted. */
   readonly unmounted: readonly string[];
+  /** The reason to distrust locks in the storage folder; undefined where there is none. Sought only on request. */
+  readonly lockFault: string | undefined;
   /** The places of all paths in the conf and in the recorded identities, by path. */
   readonly places: ReadonlyMap<string, Place>;
 }
@@ -87,10 +90,15 @@ export interface Survey {
 export interface SurveyOptions {
   /** The findings of `findTwinStorages`; none by default. */
   readonly twinStorages?: readonly FormerStorage[];
+  /** Examines the locks of the storage folder's file system, which may run a program. */
+  readonly examinesLocks?: boolean;
 }
 
 /** Surveys the disk for a conf. Problems become part of the result. */
-export function survey(config: Config, { twinStorages = [] }: SurveyOptions = {}): Survey {
+export function survey(
+  config: Config,
+  { twinStorages = [], examinesLocks = false }: SurveyOptions = {},
+): Survey {
   const identitiesFile = identitiesFileOf(config.storage);
   // While a build makes its first files, its lock is the only file on a new file system.
   const buildLock = lockPath(stateFolderOf(config.storage), "build");
@@ -117,8 +125,13 @@ export function survey(config: Config, { twinStorages = [] }: SurveyOptions = {}
     unmounted: findUnmounted([config.storage, ...paths]),
     twinStorages,
     formerStorages: identities?.size === 0 ? findFormerStorages(config.storage) : [],
+    lockFault: examinesLocks ? lockFaultOf(storage) : undefined,
     places,
   };
+}
+
+function lockFaultOf({ entry, realPath, ancestor, fileSystem }: Place): string | undefined {
+  return fileSystem && findLockReach(entry.kind === "folder" ? realPath : ancestor.path).fault;
 }
 
 function readIdentities(file: string): RecordedIdentities {

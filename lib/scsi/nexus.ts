@@ -93,7 +93,7 @@ export class Nexus {
   }
 
   #attach(lun: number, logicalUnit: LogicalUnit): void {
-    const reach = (naa: string): ItlNexus | undefined => this.#reach(naa, this.#others());
+    const reach = (naa: string): ItlNexus | undefined => this.#reach(naa);
     const onLunsReported = (): void => this.#clearLunsChanged();
     const common = { initiatorPort: this.initiatorPortName, collected: this.collected };
     this.#itlNexuses.set(lun, new ItlNexus(this.#target, logicalUnit, { ...common, reach, onLunsReported }));
@@ -259,12 +259,19 @@ export class Nexus {
     this.#otherTraffic.add(itlNexus.traffic);
   }
 
-  #reach(naa: string, others: Iterable<Nexus>): ItlNexus | undefined {
-    for (const nexus of [this, ...others]) {
-      const found = nexus.#itlNexuses.values().find(({ logicalUnit }) => logicalUnit.naa === naa);
+  /** Finds a logical unit here or, with more work, in the other nexuses of the initiator. */
+  #reach(naa: string): ItlNexus | undefined {
+    const own = this.#findUnit(naa);
+    if (own !== undefined) return own;
+    for (const nexus of this.#others()) {
+      const found = nexus.#findUnit(naa);
       if (found !== undefined) return found;
     }
     return undefined;
+  }
+
+  #findUnit(naa: string): ItlNexus | undefined {
+    return this.#itlNexuses.values().find(({ logicalUnit }) => logicalUnit.naa === naa);
   }
 
   #find(lun: number | undefined): ItlNexus | undefined {

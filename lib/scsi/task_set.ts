@@ -8,16 +8,20 @@
  * With TST 001b each I_T nexus has its own task set, and only commands of the same nexus count (SPC-4, 7.5.8). Counters
  * exist for each nexus and for all, so TST can change at any time.
  *
- * While all commands are SIMPLE, each one needs a single comparison, with `restricting`.
+ * While all commands are SIMPLE, each one needs a single comparison, with `restricting`. A dormant command delays all
+ * younger ones, so only the oldest is looked at.
  */
+import { LinkedQueue, type QueueEntry } from "../base/linked_queue.ts";
 import type { Task } from "./task.ts";
 import { TaskAttribute } from "./task_attribute.ts";
 
-/** The enabled commands of one I_T nexus, or of all. */
+/** The commands of one I_T nexus, or of all: the numbers of those that are enabled, and those that are dormant. */
 export class EnabledTasks {
   count = 0;
   /** Commands among them that delay others: ORDERED and HEAD OF QUEUE. */
   restricting = 0;
+  /** The oldest first. */
+  readonly dormant = new LinkedQueue<DormantTask>();
 }
 
 /** The rules of a task set, which depend on its logical unit. */
@@ -34,14 +38,19 @@ interface DormantTask {
   readonly begin: () => void;
 }
 
+/** The places of a dormant task: among all, and among those of its nexus. */
+interface Places {
+  readonly all: QueueEntry<DormantTask>;
+  readonly own: QueueEntry<DormantTask>;
+}
+
 /** The unanswered commands of one logical unit. */
 export class TaskSet {
   /** Commands, enabled or dormant, for which a new SIMPLE one may have to wait. */
   restricting = 0;
   readonly #rules: TaskSetRules;
   readonly #all = new EnabledTasks();
-  /** Dormant tasks, the oldest first. */
-  #dormant: DormantTask[] = [];
+  readonly #places = new Map<Task, Places>();
   #isHeld = false;
 
   constructor(rules: TaskSetRules) {
@@ -54,10 +63,8 @@ export class TaskSet {
    * @param nexus the enabled commands of its I_T nexus
    */
   admits(nexus: EnabledTasks, attribute: TaskAttribute): boolean {
-    const isBehind = this.#rules.isPerNexus()
-      ? this.#dormant.some((dormant) => dormant.nexus === nexus)
-      : this.#dormant.length > 0;
-    return this.#mayBegin(nexus, attribute, isBehind);
+    const { dormant } = this.#rules.isPerNexus() ? nexus : this.#all;
+    return this.#mayBegin(nexus, attribute, !dormant.isEmpty);
   }
 
   /** Adds a command that has begun and not ended at once. */
@@ -70,7 +77,8 @@ export class TaskSet {
     const { promise, resolve } = Promise.withResolvers<void>();
     task.isDormant = true;
     this.restricting++;
-    this.#dormant.push({ task, nexus, begin: resolve });
+    const dormant = { task, nexus, begin: resolve };
+    this.#places.set(task, { all: this.#all.dormant.push(dormant), own: nexus.dormant.push(dormant) });
     return promise;
   }
 
@@ -81,10 +89,8 @@ export class TaskSet {
    */
   leave(nexus: EnabledTasks, task: Task, settled?: Promise<unknown>): void {
     if (task.isDormant) {
-      task.isDormant = false;
-      this.restricting--;
-      this.#dormant = this.#dormant.filter((dormant) => dormant.task !== task);
-      this.serve();
+      this.#wake(nexus, task);
+      this.#serveAfter(nexus);
     } else if (settled === undefined) this.#end(nexus, task);
     else settled.then(() => this.#end(nexus, task));
   }
@@ -103,24 +109,37 @@ export class TaskSet {
 
   /** Starts the dormant commands that may begin. */
   serve(): void {
-    if (this.#isHeld || this.#dormant.length === 0) return;
-    const isPerNexus = this.#rules.isPerNexus();
-    /** Nexuses of commands that stay dormant, behind which later commands of the same nexus wait, too. */
-    const blocked = new Set<EnabledTasks>();
-    this.#dormant = this.#dormant.filter((dormant) => {
+    const { dormant } = this.#all;
+    if (this.#isHeld || dormant.isEmpty) return;
+    if (!this.#rules.isPerNexus()) return this.#serveQueue(dormant);
+    for (const nexus of new Set([...dormant].map(({ nexus }) => nexus))) this.#serveQueue(nexus.dormant);
+  }
+
+  /** Starts the dormant commands that a command of this nexus may have delayed. */
+  #serveAfter(nexus: EnabledTasks): void {
+    if (!this.#rules.isPerNexus() || this.#rules.answersAtOnce()) return this.serve();
+    if (!this.#isHeld) this.#serveQueue(nexus.dormant);
+  }
+
+  /** Starts commands until the oldest one that is left has to wait, and all others with it. */
+  #serveQueue(queue: LinkedQueue<DormantTask>): void {
+    for (let dormant = queue.first; dormant !== undefined; dormant = queue.first) {
       const { nexus, task, begin } = dormant;
-      const isBehind = isPerNexus ? blocked.has(nexus) : blocked.size > 0;
-      const mayBegin = this.#mayBegin(nexus, task.attribute, isBehind);
-      if (!mayBegin) {
-        blocked.add(nexus);
-        return true;
-      }
-      task.isDormant = false;
-      this.restricting--;
+      if (!this.#mayBegin(nexus, task.attribute, false)) return;
+      this.#wake(nexus, task);
       this.#count(nexus, task, 1);
       begin();
-      return false;
-    });
+    }
+  }
+
+  /** Removes a command from those that are dormant. */
+  #wake(nexus: EnabledTasks, task: Task): void {
+    const { all, own } = this.#places.get(task)!;
+    task.isDormant = false;
+    this.restricting--;
+    this.#places.delete(task);
+    this.#all.dormant.remove(all);
+    nexus.dormant.remove(own);
   }
 
   #mayBegin(nexus: EnabledTasks, attribute: TaskAttribute, isBehind: boolean): boolean {
@@ -132,7 +151,7 @@ export class TaskSet {
 
   #end(nexus: EnabledTasks, task: Task): void {
     this.#count(nexus, task, -1);
-    this.serve();
+    this.#serveAfter(nexus);
   }
 
   #count(nexus: EnabledTasks, { attribute }: Task, change: 1 | -1): void {

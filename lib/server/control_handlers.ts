@@ -5,6 +5,7 @@ import type { ControlHandlers } from "../control/control_requests.ts";
 import type { ServerStatus } from "../control/server_status.ts";
 import type { CopyService } from "./copy_service.ts";
 import { disconnect } from "./disconnect.ts";
+import type { LiveConfService } from "./live_conf_service.ts";
 import type { Reloader } from "./reloader.ts";
 import type { SpaceWatch } from "./space_watch.ts";
 import type { Supervisor } from "./supervisor.ts";
@@ -19,6 +20,7 @@ export interface ControlHandlersOptions {
   readonly copies: CopyService;
   readonly replacements: UnitReplacements;
   readonly trims: TrimService;
+  readonly liveConf: Pick<LiveConfService, "warnings">;
   /** Returns the addresses of this server now. */
   readonly interfaces: () => readonly InterfaceAddress[];
   /** The version of this program. */
@@ -43,11 +45,11 @@ export function controlHandlers(options: ControlHandlersOptions): ControlHandler
 }
 
 async function status(
-  { supervisor, space, copies, interfaces, version }: ControlHandlersOptions,
+  { supervisor, space, copies, liveConf, interfaces, version }: ControlHandlersOptions,
   uptimeSeconds: number,
 ): Promise<ServerStatus> {
   const node = supervisor.hasWorker ? await supervisor.requests.snapshot() : null;
-  const { config } = supervisor.serving;
+  const { config, lease } = supervisor.serving;
   const { storage, targets } = config;
   const addresses = interfaces();
   const openAccess = describeOpenAccess(config, addresses);
@@ -59,7 +61,11 @@ async function status(
     storage,
     portals: supervisor.portals,
     workers: supervisor.workers,
-    warnings: openAccess === undefined ? [] : [openAccess],
+    warnings: [
+      ...(openAccess === undefined ? [] : [openAccess]),
+      ...(lease.warnings ?? []),
+      ...liveConf.warnings,
+    ],
     paths: targets.map((target) => ({
       target: target.name,
       networks: networkPaths(target, target.port, addresses),

@@ -123,7 +123,7 @@ export class Reloader {
     if (dryRun) return { dryRun, changes, obstacle };
     if (obstacle !== null && !force) throw new Error(`${obstacle}; use --force`);
     const isOther = changes.some(({ consequence }) => consequence === "ended");
-    const done = isOther ? await this.#replace(config, changes) : await this.#reconfigure(config);
+    const done = isOther ? await this.#replace(config, changes, force) : await this.#reconfigure(config);
     await onApplied(config);
     return { dryRun, changes: done, obstacle };
   }
@@ -135,7 +135,11 @@ export class Reloader {
   }
 
   /** Serves another storage folder or node, by a new worker. */
-  async #replace(config: Config, changes: readonly ReportedChange[]): Promise<readonly ReportedChange[]> {
+  async #replace(
+    config: Config,
+    changes: readonly ReportedChange[],
+    force: boolean,
+  ): Promise<readonly ReportedChange[]> {
     const { supervisor, log } = this.#options;
     const { config: before } = supervisor.serving;
     // A missing file is a clearer error than a missing lock.
@@ -144,7 +148,7 @@ export class Reloader {
       await supervisor.replace(serving);
       return changes;
     }
-    const next = await StorageLease.begin(config.storage, log);
+    const next = await StorageLease.begin(config.storage, { log, force });
     if ("holderPid" in next) throw new Error(describeHolder(config.storage, next));
     try {
       await supervisor.replace({ ...serving, lease: next });

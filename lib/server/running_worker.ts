@@ -69,9 +69,10 @@ export class RunningWorker {
   /** The state of the worker, without its port. */
   get status(): Omit<WorkerStatus, "port"> {
     const { silentMs, isReady } = this.pulse;
-    if (silentMs === undefined) return isReady ? RUNNING : NOT_READY;
+    const { faults } = this.portals;
+    if (silentMs === undefined) return { ...(isReady ? RUNNING : NOT_READY), faults };
     const reason = this.process.describeBlockage();
-    return { state: "hanging", seconds: Math.floor(silentMs / 1000), reason };
+    return { state: "hanging", seconds: Math.floor(silentMs / 1000), reason, faults };
   }
 
   /** Ends the worker in order, for another to replace it. */
@@ -137,6 +138,7 @@ export const NOT_READY = {
   state: "restarting",
   seconds: null,
   reason: "its worker has ended or is starting",
+  faults: [],
 } as const;
 
 /** Punches the holes that a worker asks for, and sends it the result. */

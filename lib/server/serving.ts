@@ -24,7 +24,11 @@ export interface Lease {
    * @throws {ProvisionError} when its folder cannot be made
    */
   forPort(port: number): WorkerLease;
-  /** Called when everything that takes space for this run has been created. */
+  /** Dangers of its use, as sentences. */
+  readonly warnings?: readonly string[];
+  /** Returns the reason why another process may use it by now; undefined while none may. */
+  readonly findLoss?: () => Promise<string | undefined>;
+  /** Called when everything that takes space for this run has been created, and the server has said so. */
   readonly onReady?: () => void;
   /** Releases the storage folder. All of its parts must have been released. */
   end(): Promise<void>;

@@ -1,21 +1,33 @@
 import type { EventLog } from "../iscsi/events/event_log.ts";
 import { removeFormerCopies } from "../provision/copy/copy_files.ts";
 import { removeFormer } from "../provision/copy/temporary_file.ts";
+import { describeDistrust, findLockReach } from "../provision/lock_reach.ts";
 import { HelperGuard } from "../provision/helper_guard.ts";
 import { prepareInPlaceFolders } from "../provision/in_place_folders.ts";
 import { releaseSpace, reserveSpace } from "../provision/space_reserve.ts";
+import { ProvisionError } from "../provision/provision_error.ts";
 import { stateFolderOf, workerPlaceOf } from "../provision/state_folder.ts";
-import { type LockHolder, StorageLock } from "../provision/storage_lock.ts";
+import { describeHolderProcess, type LockHolder } from "../provision/lock_record.ts";
+import { StorageLock } from "../provision/storage_lock.ts";
 import { WorkerLinks } from "../provision/worker_links.ts";
 import { moveFormerState, prepareWorkerState } from "../provision/worker_state.ts";
 import { HoleService } from "./hole_service.ts";
 import type { Lease, WorkerLease } from "./serving.ts";
 
+/** Options of a lease. */
+export interface LeaseOptions {
+  readonly log: EventLog;
+  /** Serve also where another machine may not see the lock; undefined where the user has no such choice. */
+  readonly force?: boolean;
+}
+
 /** The lock of a storage folder, with the guard of the helper programs that run while it is held. */
 export class StorageLease implements Lease {
+  readonly warnings: readonly string[];
   readonly #storage: string;
   readonly #guard: HelperGuard;
   readonly #lock: StorageLock;
+  readonly #isShared: boolean;
   readonly #log: EventLog;
   /** The folders of workers that are in use. */
   readonly #places = new Set<string>();
@@ -23,16 +35,23 @@ export class StorageLease implements Lease {
   /**
    * Locks a storage folder, or returns the holder of its lock. Waits until no program of a former server runs.
    *
+   * @param options.force the locks of the file system need not be seen by other machines
+   * @throws {ProvisionError} (rejects) when they have to, and may not be
    * @throws {Error} (rejects) when the state folder cannot be written
    */
-  static async begin(storage: string, log: EventLog): Promise<StorageLease | LockHolder> {
+  static async begin(
+    storage: string,
+    { log, force }: LeaseOptions,
+  ): Promise<StorageLease | LockHolder> {
     const attempt = await StorageLock.acquire(stateFolderOf(storage), "serve");
     if ("holderPid" in attempt) return attempt;
     try {
+      const trust = trustLocks(storage, force);
+      for (const warning of trust.warnings) log.warning(warning);
       releaseSpace(storage);
       // Before this, a program of a former server may still change the files.
       const guard = await HelperGuard.open(storage, (message) => log.warning(message));
-      const lease = new StorageLease(storage, attempt.lock, guard, log);
+      const lease = new StorageLease(storage, { lock: attempt.lock, guard, log, ...trust });
       removeFormer(storage);
       lease.#prepare(workerPlaceOf(storage));
       moveFormerState(storage);
@@ -43,11 +62,17 @@ export class StorageLease implements Lease {
     }
   }
 
-  private constructor(storage: string, lock: StorageLock, guard: HelperGuard, log: EventLog) {
+  private constructor(storage: string, { lock, guard, log, isShared, warnings }: LeaseParts) {
     this.#storage = storage;
     this.#lock = lock;
     this.#guard = guard;
     this.#log = log;
+    this.#isShared = isShared;
+    this.warnings = warnings;
+  }
+
+  findLoss(): Promise<string | undefined> {
+    return this.#lock.findLoss({ isShared: this.#isShared });
   }
 
   forPort(port: number): WorkerLease {
@@ -78,6 +103,32 @@ export class StorageLease implements Lease {
   }
 }
 
+/** The trust in the locks of a storage folder. */
+interface LockTrust {
+  /** Other machines see the locks. */
+  readonly isShared: boolean;
+  readonly warnings: readonly string[];
+}
+
+/** The parts of a lease. */
+interface LeaseParts extends LockTrust {
+  readonly lock: StorageLock;
+  readonly guard: HelperGuard;
+  readonly log: EventLog;
+}
+
+/** @throws {ProvisionError} when another machine may not see the locks of a storage folder, unless `force` */
+function trustLocks(storage: string, force: boolean | undefined): LockTrust {
+  const { reach, fault } = findLockReach(stateFolderOf(storage));
+  if (fault === undefined) return { isShared: reach === "machines", warnings: [] };
+  const distrust = describeDistrust(fault);
+  if (force !== true) {
+    const remedy = force === undefined ? "" : ", or, where only this machine uses it, add --force";
+    throw new ProvisionError(`Cannot serve "${storage}": ${distrust}${remedy}`);
+  }
+  return { isShared: false, warnings: [`"${storage}" is served by --force: ${distrust}`] };
+}
+
 /** The links and helpers of one target worker. */
 class PlaceLease implements WorkerLease {
   readonly place: string;
@@ -100,9 +151,8 @@ class PlaceLease implements WorkerLease {
 }
 
 /** Returns the error message for a storage folder that another process serves. */
-export function describeHolder(storage: string, { holderPid }: LockHolder): string {
-  const holder = holderPid === undefined ? "another process" : `process ${holderPid}`;
-  return `Cannot serve "${storage}": ${holder} serves it already`;
+export function describeHolder(storage: string, holder: LockHolder): string {
+  return `Cannot serve "${storage}": ${describeHolderProcess(holder)} serves it already`;
 }
 
 function warnOfFolders(place: string, log: EventLog): void {

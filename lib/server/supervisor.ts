@@ -105,7 +105,7 @@ export class Supervisor {
   /** The state of the worker of each port, in the order of their first logins. */
   get workers(): readonly WorkerStatus[] {
     const failed = [...this.#failed].map(([port, reason]): WorkerStatus => {
-      return { port, state: "failed", seconds: null, reason };
+      return { port, state: "failed", seconds: null, reason, faults: [] };
     });
     return [...this.#supervisors.map(({ status }) => status), ...failed];
   }
@@ -336,8 +336,8 @@ export class Supervisor {
     const ports = [...this.#ports.values()];
     if (ports.every(({ isReady }) => isReady)) {
       this.#hasBeenReady = true;
-      this.#serving.lease.onReady?.();
       this.#options.onReady();
+      this.#serving.lease.onReady?.();
     }
     this.#admitArrivals();
   }

@@ -211,7 +211,8 @@ export class TargetServer {
    * @returns the handles for which a session existed
    */
   disconnect(tsihs: readonly number[], graceSeconds: number | null): readonly number[] {
-    const sessions = [...this.#node.sessions()].filter(({ tsih }) => tsihs.includes(tsih));
+    const wanted = new Set(tsihs);
+    const sessions = [...this.#node.sessions()].filter(({ tsih }) => wanted.has(tsih));
     for (const session of sessions) {
       this.#log.info(`${session.description}: disconnected by the administrator`);
       if (graceSeconds === null) this.#node.endSession(session);

@@ -40,7 +40,7 @@ export class UnservedUnits implements AsyncDisposable {
    * @throws {ProvisionError} (rejects) when a server runs in it
    */
   static async lock(config: Config, options: UnservedOptions): Promise<UnservedUnits> {
-    const storage = await StorageLease.begin(config.storage, options.log);
+    const storage = await StorageLease.begin(config.storage, { log: options.log });
     if ("holderPid" in storage) throw new ProvisionError(describeHolder(config.storage, storage));
     return new UnservedUnits(config, options, storage);
   }

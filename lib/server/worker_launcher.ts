@@ -69,7 +69,7 @@ export class WorkerLauncher {
   }
 
   /**
-   * Starts a worker once everything is on stable storage, or returns why it cannot.
+   * Starts a worker, which serves once everything is on stable storage, or returns why it cannot.
    *
    * @param mayMissPortals true to serve at the portals that can be listened at, if not all can
    * @param isTooLate returns true once no worker may be started
@@ -79,30 +79,19 @@ export class WorkerLauncher {
     mayMissPortals: boolean,
     isTooLate: () => boolean,
   ): Promise<RunningWorker | UnwantedEnd> {
-    try {
-      await settleState(shareServed(serving));
-    } catch (error) {
-      return failedStart(error);
-    }
-    return isTooLate() ? TOO_LATE : await this.#start(serving, mayMissPortals, isTooLate);
-  }
-
-  async #start(
-    serving: WorkerServing,
-    mayMissPortals: boolean,
-    isTooLate: () => boolean,
-  ): Promise<RunningWorker | UnwantedEnd> {
+    if (isTooLate()) return TOO_LATE;
     const { backings, warnings, clock, gauge, onSilent, onAnswer } = this.#options;
     const surroundings = this.surroundingsOf(serving);
     const { plan: { portals }, interfaces } = surroundings;
     warnings.noteUnmatched(surroundings.plan);
     const scope = listeningScope(shareServed(serving), surroundings.plan, this.#options.rights);
+    // The worker loads its program meanwhile. Its start blocks this thread, so the disk is asked first.
+    const settled = settleState(shareServed(serving));
     const process = this.#startProcess(serving.port, {
       ...workerPermissions({ place: serving.lease.place, ...scope }),
     });
     try {
-      // The worker loads its program meanwhile.
-      const own = await backings.renew(serving);
+      const [own] = await Promise.all([backings.renew(serving), settled]);
       if (isTooLate()) throw new ProvisionError(TOO_LATE.message);
       const settings = this.settingsFor(process, serving, { ...own, portals, interfaces, mayMissPortals });
       process.post({ kind: "start", settings });

@@ -16,8 +16,12 @@ export class FileActivity {
   readonly #onNumbered: (number: number, path: string) => void;
   /** The numbers of files, by path. */
   readonly #numbers = new Map<string, number>();
-  /** Number of operations under way, by path. */
+  /**
+   * Number of operations under way, by path. A path stays when there are none: a `Map` from which the same key is
+   * removed again and again passes all its former places, as many as it has other keys.
+   */
   readonly #counts = new Map<string, number>();
+  #total = 0;
   #isClosed = false;
   #idle: PromiseWithResolvers<void> | undefined;
 
@@ -46,14 +50,14 @@ export class FileActivity {
       throw new StoreError("writeFailed", `Cannot write "${path}": the target worker is stopping`);
     }
     this.#counts.set(path, (this.#counts.get(path) ?? 0) + 1);
+    this.#total++;
   }
 
   /** Counts an operation that has ended, successful or not. */
   end(path: string): void {
-    const count = this.#counts.get(path)!;
-    if (count > 1) return void this.#counts.set(path, count - 1);
-    this.#counts.delete(path);
-    if (this.#counts.size === 0) this.#idle?.resolve();
+    this.#counts.set(path, this.#counts.get(path)! - 1);
+    this.#total--;
+    if (this.#total === 0) this.#idle?.resolve();
   }
 
   /** Does work that counts as one operation. */
@@ -73,12 +77,12 @@ export class FileActivity {
 
   /** The paths of the files that are being changed. */
   get paths(): string[] {
-    return [...this.#counts.keys()];
+    return [...this.#counts].filter(([, count]) => count > 0).map(([path]) => path);
   }
 
   /** Resolves when nothing is under way. It must be called after `close`. */
   async idle(): Promise<void> {
-    if (this.#counts.size === 0) return;
+    if (this.#total === 0) return;
     this.#idle ??= Promise.withResolvers();
     await this.#idle.promise;
   }

@@ -5,6 +5,9 @@
  * the start to `ready`, a discovery, a login, `status` and a scrape of the metrics, and the server's memory. Nothing
  * should grow faster than its input: the second table has the increase for each additional one, which should not rise
  * from row to row.
+ *
+ * Then it measures the structures of the target worker one by one, without the program: the time of an operation, by
+ * what the structure holds. With `--structures` it measures nothing else.
  */
 import { getAvailablePort } from "@std/net";
 import { join } from "@std/path";
@@ -12,6 +15,7 @@ import { checkCount, checkPattern, readOptions } from "./options.ts";
 import { memoryMebibytes } from "./process.ts";
 import { Progress } from "./progress.ts";
 import { compileC, confOf, has, ourProgram, run, startServer } from "./sides.ts";
+import { formatStructures, measureStructures } from "./structures.ts";
 import { formatFigure, formatTable } from "./table.ts";
 
 /** Something of which there are more and more: how many, and what a conf has of targets and LUNs then. */
@@ -54,7 +58,7 @@ interface Growth {
 const values = readOptions("deno task growth [OPTION...]", {
   kinds: {
     value: "PATTERN",
-    help: `only kinds with names that match: ${KINDS.map(({ name }) => name).join(", ")}`,
+    help: `only kinds and structures with names that match: ${KINDS.map(({ name }) => name).join(", ")}`,
     default: ".",
     check: checkPattern,
   },
@@ -64,6 +68,7 @@ const values = readOptions("deno task growth [OPTION...]", {
     default: "3",
     check: checkCount,
   },
+  structures: { help: "only the structures of the target worker" },
   json: { help: "print JSON instead of tables" },
 });
 const program = await ourProgram();
@@ -72,11 +77,25 @@ const hasTools = await has("iscsi-ls");
 await main();
 
 async function main(): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "iscsi-growth-" });
   const pattern = new RegExp(values.kinds, "i");
+  using progress = new Progress();
+  const rows = values.structures ? [] : await measureProgram(pattern, progress);
+  // The first rounds of a structure are its slowest.
+  const structures = await measureStructures(pattern, Number(values.rounds) + 4, progress);
+  progress[Symbol.dispose]();
+  const missing = hasTools ? [] : ["discovery and login: iscsi-ls and iscsi-inq are not installed"];
+  if (values.json) {
+    console.log(JSON.stringify({ ours: program.description, rows, structures, missing }, null, 2));
+    return;
+  }
+  if (!values.structures) console.log(formatGrowth(rows, missing));
+  console.log(formatStructures(structures));
+}
+
+async function measureProgram(pattern: RegExp, progress: Progress): Promise<Growth[]> {
+  const folder = await Deno.makeTempDir({ prefix: "iscsi-growth-" });
   const rows: Growth[] = [];
   try {
-    using progress = new Progress();
     const load = await compileC("load", folder);
     for (const kind of KINDS.filter(({ name }) => pattern.test(name))) {
       for (const count of kind.counts) {
@@ -91,10 +110,7 @@ async function main(): Promise<void> {
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
-  const missing = hasTools ? [] : ["discovery and login: iscsi-ls and iscsi-inq are not installed"];
-  if (values.json) {
-    console.log(JSON.stringify({ ours: program.description, rows, missing }, null, 2));
-  } else console.log(formatGrowth(rows, missing));
+  return rows;
 }
 
 function one(): number {

@@ -30,6 +30,8 @@ export function formatReport({ sides, rounds, seconds, rows, figures, missing }:
   if (rows.length > 0) parts.push(formatTable([ROW_HEADER, ...rows.map(rowCells)]));
   const bounded = rows.filter((row) => BOUNDS.some((name) => row.sides[name] !== undefined));
   if (bounded.length > 0) parts.push(formatTable([BOUND_HEADER, ...bounded.map(boundCells)]));
+  const compiled = rows.filter((row) => row.sides["binary"] !== undefined);
+  if (compiled.length > 0) parts.push(formatTable([BINARY_HEADER, ...compiled.map(binaryCells)]));
   if (figures.length > 0) parts.push(formatTable([FIGURE_HEADER, ...figures.map(figureCells)]));
   if (missing.length > 0) parts.push(missing.map((line) => `not measured: ${line}\n`).join(""));
   return parts.join("\n");
@@ -53,6 +55,17 @@ function boundCells({ job, sides }: Row): string[] {
     ...[ratioOf(ours, boundC), ratioOf(ours, boundDeno)],
     ...[ours, boundC, boundDeno].map((result) => formatFigure(result?.serverCpuUs, 1)),
     ratioOf(tgt, boundC),
+  ];
+}
+
+const BINARY_HEADER = ["job", "source/s", "compiled/s", "x source", "us CPU", "compiled"];
+
+function binaryCells({ job, sides: { ours, binary } }: Row): string[] {
+  return [
+    job,
+    ...[ours, binary].map((result) => formatFigure(result?.operationsPerSecond)),
+    ratioOf(binary, ours),
+    ...[ours, binary].map((result) => formatFigure(result?.serverCpuUs, 1)),
   ];
 }
 

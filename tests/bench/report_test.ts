@@ -85,3 +85,23 @@ Deno.test("Progress writes a line for each job, or one that changes and goes on 
     assertEquals(text, expected);
   }
 });
+
+Deno.test("formatReport() compares the compiled program with the source when both were measured", () => {
+  const sides = {
+    ours: { operationsPerSecond: 200, serverCpuUs: 4 },
+    binary: { operationsPerSecond: 150, serverCpuUs: 5 },
+  };
+  const text = formatReport({
+    ...REPORT,
+    rows: [{ job: "read", wanted: {}, sides }],
+    figures: [],
+    missing: [],
+  });
+  assertEquals(
+    text.split("\n").slice(-3, -1).map((line) => line.split(/ {2,}/)),
+    [
+      ["job", "source/s", "compiled/s", "x source", "us CPU", "compiled"],
+      ["read", "200", "150", "0.75", "4.0", "5.0"],
+    ],
+  );
+});

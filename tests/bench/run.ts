@@ -12,7 +12,20 @@ import { checkCount, checkPattern, checkSeconds, readOptions } from "./options.t
 import { Progress } from "./progress.ts";
 import { formatReport, type Report, type Row } from "./report.ts";
 import { medianResult, type Result, runLoad, type RunOptions, runTool } from "./run_job.ts";
-import { compileC, has, run, type Side, startBound, startDenoBound, startOurs, startTgt } from "./sides.ts";
+import {
+  compileC,
+  compiledProgram,
+  has,
+  ourProgram,
+  type Program,
+  run,
+  type Side,
+  sourceProgram,
+  startBound,
+  startDenoBound,
+  startOurs,
+  startTgt,
+} from "./sides.ts";
 
 const FILE_BYTES = 512 * 1024 * 1024;
 
@@ -25,6 +38,7 @@ const OPTIONS = {
   },
   rounds: { value: "N", help: "how often each job runs on each side", default: "5", check: checkCount },
   seconds: { value: "S", help: "how long each time", default: "2", check: checkSeconds },
+  binary: { help: "from source, and the compiled program beside it" },
   bounds: { help: "also against the least that a target can do in C, and in Deno, with a file" },
   json: { help: "print JSON instead of tables" },
 } as const;
@@ -56,14 +70,26 @@ function isWanted(name: string): boolean {
   return pattern.test(name);
 }
 
+/** Returns the programs of this project to measure, by the names of their sides. */
+async function ourPrograms(): Promise<readonly (readonly ["ours" | "binary", Program])[]> {
+  if (!values.binary) return [["ours", await ourProgram()]];
+  const binary = await compiledProgram();
+  if (binary === undefined) throw new Error("There is no dist/iscsi; make it with: deno task compile");
+  return [["ours", sourceProgram()], ["binary", binary]];
+}
+
 /** Starts all available sides, and adds each to `sides` as soon as it has to be stopped. */
 async function startSides(folder: string, sides: Side[], missing: string[]): Promise<void> {
   // How the kernel holds a file in its cache depends on how it was written: both copies are made alike.
   const original = join(folder, "original");
   const blocks = ["bs=1M", `count=${FILE_BYTES >> 20}`];
   await run("dd", ["if=/dev/urandom", `of=${original}`, ...blocks, "status=none"]);
-  await run("cp", [original, join(folder, "ours")]);
-  sides.push(await startOurs(folder, join(folder, "ours")));
+  for (const [name, program] of await ourPrograms()) {
+    const own = join(folder, `${name}-storage`);
+    await Deno.mkdir(own);
+    await run("cp", [original, join(folder, name)]);
+    sides.push(await startOurs(own, join(folder, name), { name, program }));
+  }
   if (await has("tgtd")) {
     await run("cp", [original, join(folder, "tgt")]);
     sides.push(await startTgt(join(folder, "tgt")));

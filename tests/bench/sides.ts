@@ -5,7 +5,7 @@ import denoConfig from "../../deno.json" with { type: "json" };
 
 /** A running target. */
 export interface Side {
-  readonly name: "ours" | "tgt" | "bound" | "boundC" | "boundDeno";
+  readonly name: "ours" | "binary" | "tgt" | "bound" | "boundC" | "boundDeno";
   /** The exact product and version. */
   readonly description: string;
   readonly port: number;
@@ -70,10 +70,18 @@ export interface Program {
 
 /** Returns the command line of this project's program: the compiled binary if it exists, else from source. */
 export async function ourProgram(): Promise<Program> {
+  return await compiledProgram() ?? sourceProgram();
+}
+
+/** Returns the command line of the compiled program; undefined when it does not exist. */
+export async function compiledProgram(): Promise<Program | undefined> {
   const binary = join(REPOSITORY, "dist", "iscsi");
-  if (await Deno.stat(binary).then(() => true, () => false)) {
-    return { command: binary, prefix: [], description: "dist/iscsi, compiled" };
-  }
+  if (!await Deno.stat(binary).then(() => true, () => false)) return undefined;
+  return { command: binary, prefix: [], description: "dist/iscsi, compiled" };
+}
+
+/** Returns the command line of the program from source. */
+export function sourceProgram(): Program {
   const rights = denoConfig.tasks.iscsi.split(" ").filter((word) => word.startsWith("--"));
   return {
     command: Deno.execPath(),
@@ -145,8 +153,11 @@ export function confOf(storage: string, port: number, targets: readonly string[]
 }
 
 /** This project's target. */
-export async function startOurs(folder: string, file: string): Promise<Side> {
-  const program = await ourProgram();
+export async function startOurs(
+  folder: string,
+  file: string,
+  { name = "ours", program }: { readonly name?: "ours" | "binary"; readonly program: Program },
+): Promise<Side> {
   const { command, prefix, description } = program;
   const port = getAvailablePort();
   const conf = join(folder, "iscsi.conf");
@@ -155,7 +166,7 @@ export async function startOurs(folder: string, file: string): Promise<Side> {
   await run(command, [...prefix, "build", "--conf", conf]);
   const { pid, stop } = await startServer(program, conf);
   const target = "iqn.2002-08.info.netmanager:bench";
-  return { name: "ours", description, port, target, lun: 0, pid, file, stop };
+  return { name, description, port, target, lun: 0, pid, file, stop };
 }
 
 /** Starts Debian's tgt. */

@@ -13,6 +13,7 @@ import { read16, testUnitReady, write16 } from "../support/initiator_cdb.ts";
 import { ISID, Stage } from "../support/initiator_login.ts";
 import { NO_TAG } from "../support/initiator_pdu.ts";
 import { loginRequest, scsiCommand } from "../support/initiator_request.ts";
+import { emptyStore } from "./empty_store.ts";
 
 const SIZE_BYTES = 1 << 28;
 const BLOCKS = 8;
@@ -69,26 +70,11 @@ async function open(checkout: string, kind: Kind, batch: number): Promise<FedStr
   const { AdaptiveStore } = await module("lib/store/adaptive_store.ts") as {
     AdaptiveStore: new (store: BlockStore, now: () => number) => BlockStore;
   };
-  const store = new AdaptiveStore(NO_MEDIUM, () => performance.now());
+  const store = new AdaptiveStore(emptyStore(SIZE_BYTES), () => performance.now());
   const stream = new FedStream(nameOf(), kind, batch);
   new Harness({ targets: [{ stores: [store] }] }).node.serve(stream, ENDS);
   return stream;
 }
-
-/** A medium that is done before it begins. */
-const NO_MEDIUM: BlockStore = {
-  sizeBytes: SIZE_BYTES,
-  readOnly: false,
-  canUnmap: false,
-  readNow: () => true,
-  read: () => Promise.resolve(),
-  writeNow: () => true,
-  write: () => Promise.resolve(),
-  flush: () => Promise.resolve(),
-  unmap: () => Promise.resolve(),
-  extentAt: () => ({ isMapped: true, endBytes: SIZE_BYTES }),
-  close: () => {},
-};
 
 /** The target's end of a connection: a login, then batches of commands for as long as a turn lasts. */
 class FedStream {

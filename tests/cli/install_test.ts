@@ -83,6 +83,16 @@ Deno.test("iscsi install puts everything where it belongs, with its mode", () =>
     assertEquals(box.mode("/usr/local/share/man/man8/iscsi.8"), 0o644);
   }));
 
+Deno.test("iscsi install puts the resource agent on a box that has others, and on no other box", () =>
+  withBox((box) => {
+    const agent = "/usr/lib/ocf/resource.d/netmanager/iscsi";
+    assertEquals(box.install("systemd").actions[agent], undefined);
+    box.write("/usr/lib/ocf/lib/heartbeat/ocf-shellfuncs", "");
+    assertEquals(box.install("systemd").actions[agent], "install");
+    assertEquals([box.mode(agent), box.read(agent)], [0o755, readShippedFile("ocf/iscsi")]);
+    assertEquals(box.install("systemd").actions[agent], "keep");
+  }));
+
 Deno.test("iscsi install changes nothing the second time", () =>
   withBox((box) => {
     box.install("openrc");

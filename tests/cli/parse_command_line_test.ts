@@ -8,6 +8,7 @@ const DEFAULTS = {
   watch: undefined,
   rate: undefined,
   wait: undefined,
+  probe: false,
   now: false,
   hex: false,
   yes: false,

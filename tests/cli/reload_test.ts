@@ -126,7 +126,7 @@ Deno.test("Ctrl-C ends iscsi reload at once, which names the server's log", asyn
     return new Promise(() => {});
   };
   await withServer(reload, async ({ folder, conf }) => {
-    const rights = ["--quiet", "--no-prompt", "--allow-read", "--allow-write", "--allow-net"];
+    const rights = ["--quiet", "--no-prompt", "--allow-read", "--allow-write", "--allow-net", "--allow-sys"];
     const child = new Deno.Command(Deno.execPath(), {
       args: ["run", ...rights, MAIN, "reload", "--conf", conf],
       stdout: "null",

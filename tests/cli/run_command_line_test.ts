@@ -66,7 +66,7 @@ it prints the plan, and the sessions that would notice.
 Options:
   -c, --conf FILE  the conf (default /etc/netmanager/iscsi.conf)
   -n, --dry-run    print the plan, and change nothing
-      --force      even end sessions, drop all targets, replace a lost disk
+      --force      even end sessions, drop all targets, replace lost disks
       --json       print the result as JSON
   -h, --help       print this
 

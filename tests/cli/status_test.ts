@@ -264,3 +264,29 @@ Deno.test("iscsi status --wait takes a number of seconds", async () => {
     ]);
   }
 });
+
+Deno.test("iscsi status --probe reports where a login is answered, and ends with 1 where it is not", () =>
+  withScratch(async (folder) => {
+    const conf = makeConf(folder);
+    const absent = await runCommand(["status", "--probe", "--conf", conf], folder);
+    assertEquals([absent.exitCode, absent.stderr], [
+      1,
+      'iscsi: No server is running on "/scratch/storage"\n',
+    ]);
+    const closed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const portal = `127.0.0.1:${closed.addr.port}`;
+    closed.close();
+    using _server = await serveStatus(folder, () => ({ portals: [portal] }));
+    const text = await runCommand(["status", "--probe", "--conf", conf]);
+    const line = `${portal}: Connection refused (os error 111)`;
+    assertEquals(text, {
+      stdout: `${line}\n`,
+      stderr: `iscsi: Logins are not answered: ${line}\n`,
+      exitCode: 1,
+    });
+    const { stdout, exitCode } = await runCommand(["status", "--wait", "--probe", "--json", "--conf", conf]);
+    const { answers, portals } = JSON.parse(stdout);
+    assertEquals([exitCode, answers, portals], [1, false, [
+      { portal, answers: false, problem: "Connection refused (os error 111)" },
+    ]]);
+  }));

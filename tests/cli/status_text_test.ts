@@ -98,7 +98,7 @@ const BUSY: StatusReport = {
     pid: 4711,
     uptimeSeconds: 276_660,
     portals: ["192.168.100.1:3260", "[fd00::1]:3260"],
-    workers: [{ port: 3260, state: "running", seconds: null, reason: null }],
+    workers: [{ port: 3260, state: "running", seconds: null, reason: null, faults: [] }],
     limits: { sessions: 32, connections: 8 },
   },
   storage: "/data/iscsi",
@@ -484,21 +484,24 @@ Deno.test("iscsi status shows odd names of initiators as the conf lists them, an
 });
 
 Deno.test("showStatus() names the workers that do not run as they should", () => {
-  const running = { port: 3260, state: "running", seconds: null, reason: null } as const;
+  const running = { port: 3260, state: "running", seconds: null, reason: null, faults: [] } as const;
   const reason = 'an operation on "/mnt/usb/disk" blocks it';
-  const hanging = { port: 3261, state: "hanging", seconds: 75, reason } as const;
+  const hanging = { port: 3261, state: "hanging", seconds: 75, reason, faults: [] } as const;
   const failed = {
     port: 3262,
     state: "failed",
     seconds: null,
     reason: "target worker ended 5 times",
+    faults: [],
   } as const;
-  const server = { ...IDLE.server!, workers: [running, hanging, failed] };
+  const deaf = { ...running, port: 3263, faults: ["Cannot listen at 10.0.0.1:3263: Worker blocks"] };
+  const server = { ...IDLE.server!, workers: [running, hanging, failed, deaf] };
   const lines = showStatus({ ...IDLE, server }, { columns: 80, style: PLAIN_STYLE, nowMs: 0 });
   assertEquals(lines.filter((line) => /Worker|blocks/.test(line)), [
     'Worker    port 3261 is hanging for 1 m 15 s: an operation on "/mnt/usb/disk"',
     "          blocks it",
     "Worker    port 3262 is failed: target worker ended 5 times",
+    "Worker    Cannot listen at 10.0.0.1:3263: Worker blocks",
   ]);
 });
 

@@ -1,7 +1,7 @@
 /** The Build Script and the scripts of SysV and OpenRC, run with a real server. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { iscsiCommand, ROOT } from "../support/server_process.ts";
+import { ROOT, writeProgramScript } from "../support/server_process.ts";
 import { runTool, testWithTools, type ToolResult } from "../support/tools.ts";
 import { Appliance } from "./appliance.ts";
 
@@ -20,9 +20,7 @@ class Box {
   readonly #defaults = join(this.appliance.folder, "default");
 
   constructor() {
-    const { program, args } = iscsiCommand();
-    const command = [program, ...args].map((word) => `'${word}'`).join(" ");
-    Deno.writeTextFileSync(this.program, `#!/bin/sh\nexec ${command} "$@"\n`, { mode: 0o755 });
+    writeProgramScript(this.program);
     this.configure();
   }
 
@@ -123,9 +121,7 @@ testWithTools("the Build Script builds with an absolute path, and passes its arg
   using appliance = Appliance.create(CONF);
   const text = Deno.readTextFileSync(join(ROOT, "dist/libexec/iscsi"));
   const program = join(appliance.folder, "iscsi");
-  const { program: runner, args } = iscsiCommand();
-  const command = [runner, ...args].map((word) => `'${word}'`).join(" ");
-  Deno.writeTextFileSync(program, `#!/bin/sh\nexec ${command} "$@"\n`, { mode: 0o755 });
+  writeProgramScript(program);
   assertMatch(text, /^exec \/usr\/local\/sbin\/iscsi build "\$@"$/m);
   const script = join(appliance.folder, "script");
   Deno.writeTextFileSync(script, text.replace("/usr/local/sbin/iscsi", program));
@@ -174,7 +170,7 @@ testWithTools("the functions of the OpenRC script start and reload the server", 
 });
 
 testWithTools("shellcheck accepts the scripts", ["shellcheck"], async () => {
-  for (const name of ["libexec/iscsi", "init/sysv", "init/openrc"]) {
+  for (const name of ["libexec/iscsi", "init/sysv", "init/openrc", "ocf/iscsi"]) {
     const { code, stdout } = await runTool("shellcheck", ["-s", "sh", join(ROOT, "dist", name)]);
     assertEquals([code, stdout], [0, ""], name);
   }

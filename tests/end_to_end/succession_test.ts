@@ -11,6 +11,7 @@ import { runIscsi, ServerProcess } from "../support/server_process.ts";
 import { testOnFileSystem } from "../support/small_file_system.ts";
 import { findMissing, runToolOk } from "../support/tools.ts";
 import { Appliance } from "./appliance.ts";
+import { freeze, isStuck, untilStuck } from "../support/frozen_disk.ts";
 import { until } from "../support/until.ts";
 import { pattern } from "../support/content.ts";
 import { numbered } from "../support/exchanges.ts";
@@ -215,32 +216,6 @@ testWithHeldWrite(
   },
 );
 
-/** Waits until a thread of a process stands in the kernel, where no signal reaches it, and not for a moment only. */
-async function untilStuck(pid: number): Promise<void> {
-  let looks = 0;
-  await until(() => {
-    looks = isStuck(pid) ? looks + 1 : 0;
-    return looks >= 50;
-  }, "the write hangs");
-}
-
-function isStuck(pid: number): boolean {
-  return [...Deno.readDirSync(`/proc/${pid}/task`)].some(({ name }) => {
-    try {
-      return /^\d+ \(.*\) D /s.test(Deno.readTextFileSync(`/proc/${pid}/task/${name}/stat`));
-    } catch {
-      // A thread that has ended.
-      return false;
-    }
-  });
-}
-
-/** Returns a disk that hangs until it is disposed of. */
-async function freeze(folder: string): Promise<AsyncDisposable> {
-  await runToolOk("fsfreeze", ["--freeze", folder]);
-  return { [Symbol.asyncDispose]: async () => void await runToolOk("fsfreeze", ["--unfreeze", folder]) };
-}
-
 testOnFileSystem(
   "a server that was killed in the middle of a write keeps its locks until the write has ended",
   "ext4",
@@ -269,5 +244,54 @@ testOnFileSystem(
     assertEquals((await stranger.stop()).code, 0);
     await server.kill();
     await using _successor = await appliance.serve();
+  },
+);
+
+/** Returns the numbers of the processes that have a file open and stand in the kernel, where no signal reaches them. */
+function stuckUsersOf(path: string): number[] {
+  return [...Deno.readDirSync("/proc")].map(({ name }) => Number(name)).filter((pid) => {
+    try {
+      return pid > 0 && pid !== Deno.pid && isStuck(pid) &&
+        [...Deno.readDirSync(`/proc/${pid}/fd`)].some(({ name }) =>
+          Deno.readLinkSync(`/proc/${pid}/fd/${name}`) === path
+        );
+    } catch {
+      // A process that has ended.
+      return false;
+    }
+  });
+}
+
+testOnFileSystem(
+  "a program that was killed in the middle of a hole, with its server, keeps the next server waiting until it is made",
+  "xfs",
+  async ({ folder }) => {
+    using appliance = Appliance.create(`[disk]\nsize = 4MB\nfile = ${folder}/disk\nnetworks = 127.0.0.0/8\n`);
+    const server = await appliance.serve();
+    const initiator = await logIn(appliance);
+    const data = pattern(BYTES);
+    assertEquals(
+      (await initiator.command({ cdb: write10(0, BLOCKS, { fua: true }), write: data })).status,
+      ScsiStatus.good,
+    );
+    const next = await (async () => {
+      await using _frozen = await freeze(folder);
+      await sendData(initiator, UNMAP, UNMAP_LIST);
+      let programs: number[] = [];
+      await until(() => {
+        programs = stuckUsersOf(`${folder}/disk`).filter((pid) => pid !== server.pid);
+        return programs.length > 0;
+      }, "the program hangs");
+      await server.kill();
+      for (const pid of programs) Deno.kill(pid, "SIGKILL");
+      await initiator.close();
+      const next = ServerProcess.launch(appliance.confPath);
+      await next.waitForLog("Waiting for ", 20_000);
+      assertEquals(next.stdout, "");
+      return next;
+    })();
+    await using _next = await next.untilReady();
+    // It was made whole, before anything of the next server.
+    assertEquals(Deno.readFileSync(`${folder}/disk`).subarray(0, BYTES), new Uint8Array(BYTES));
   },
 );

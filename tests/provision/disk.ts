@@ -53,6 +53,7 @@ export function disk(places: readonly Place[], changes: Partial<Survey> = {}): S
     formerStorages: [],
     twinStorages: [],
     unmounted: [],
+    lockFault: undefined,
     places: new Map(places.map((place, index) => [place.path, withInode(place, 100 + index)])),
     ...changes,
   };

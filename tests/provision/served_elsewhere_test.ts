@@ -3,6 +3,7 @@ import { provision } from "../../lib/provision/provision.ts";
 import { stateFolderOf } from "../../lib/provision/state_folder.ts";
 import { StorageLock } from "../../lib/provision/storage_lock.ts";
 import { configOf } from "./conf.ts";
+import { withNfsLocks } from "../support/nfs_locks.ts";
 import { withScratch } from "./scratch.ts";
 
 Deno.test("provision() grows no file that another server has locked, but one of its own server's", () =>
@@ -22,3 +23,14 @@ Deno.test("provision() grows no file that another server has locked, but one of 
     assertEquals((await provision(larger)).errors, []);
     assertEquals(Deno.statSync(path).size, 2 * 1024 ** 2);
   }));
+
+Deno.test("provision() sees the lock of another server on NFS", () =>
+  withScratch((storage) =>
+    withNfsLocks(async () => {
+      assertEquals((await provision(configOf(`storage=${storage}`, "[a]", "size=1MB"))).errors, []);
+      using server = Deno.openSync(`${storage}/a`, { read: true, write: true });
+      assertEquals(server.tryLockSync(true), true);
+      const larger = await provision(configOf(`storage=${storage}`, "[a]", "size=2MB"));
+      assertStringIncludes(larger.failure ?? "", `Cannot grow "${storage}/a": `);
+    })
+  ));

@@ -1,8 +1,9 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { ProvisionError } from "../../lib/provision/provision_error.ts";
-import { StorageLock } from "../../lib/provision/storage_lock.ts";
-import { runToolOk } from "../support/tools.ts";
+import { lockPath, StorageLock } from "../../lib/provision/storage_lock.ts";
+import { findMissing, runToolOk } from "../support/tools.ts";
+import { testUnless } from "../support/obstacles.ts";
 import { withScratch } from "./scratch.ts";
 
 Deno.test("StorageLock has one holder at a time, which others can read", async () => {
@@ -37,7 +38,10 @@ Deno.test("StorageLock means nothing when only its file is left", async () => {
     assertEquals(StorageLock.holder(folder, "serve"), undefined);
     const result = await StorageLock.acquire(folder, "serve");
     assert("lock" in result);
-    assertEquals(Deno.readTextFileSync(join(folder, "serve.lock")), `${Deno.pid}\n`);
+    assertMatch(
+      Deno.readTextFileSync(join(folder, "serve.lock")),
+      new RegExp(`^${Deno.pid}\nhost ${Deno.hostname()}\nsince \\d{4}-.*Z\n$`),
+    );
     result.lock.release();
   });
 });
@@ -71,3 +75,141 @@ Deno.test("StorageLock makes a file that only its owner may read and write", asy
     assertEquals(Deno.statSync(join(folder, "build.lock")).mode! & 0o777, 0o600);
   });
 });
+
+/** Takes a lock, whose file then has the text of another process. */
+async function holdAs(folder: string, text: string): Promise<StorageLock> {
+  const result = await StorageLock.acquire(folder, "serve");
+  assert("lock" in result);
+  Deno.writeTextFileSync(lockPath(folder, "serve"), text);
+  return result.lock;
+}
+
+Deno.test("StorageLock names the host of a holder elsewhere, and looks its number up nowhere here", () =>
+  withScratch(async (folder) => {
+    // The number of this process, which also holds the lock: on another host it would be another process.
+    using _lock = await holdAs(folder, `${Deno.pid + 1}\nhost other\nsince 2026-11-30T12:00:00.000Z\n`);
+    const holder = { holderPid: Deno.pid + 1, holderHost: "other" };
+    assertEquals(StorageLock.holder(folder, "serve"), holder);
+    assertEquals(await StorageLock.acquire(folder, "serve"), holder);
+  }));
+
+testUnless(
+  findMissing(["lslocks"]),
+  "StorageLock takes the number of a holder on this host from the kernel, which knows PID namespaces",
+  () =>
+    withScratch(async (folder) => {
+      using _lock = await holdAs(folder, `1\nhost ${Deno.hostname()}\nsince 2026-11-30T12:00:00.000Z\n`);
+      assertEquals(StorageLock.holder(folder, "serve"), { holderPid: Deno.pid });
+    }),
+);
+
+testUnless(
+  findMissing(["lslocks", "flock"]),
+  "StorageLock has no number for a holder in a PID namespace that this process cannot see",
+  () =>
+    withScratch(async (folder) => {
+      using _lock = await holdAs(folder, `1\nhost ${Deno.hostname()}\n`);
+      const { Command } = Deno;
+      Deno.Command = class extends Command {
+        constructor(_program: string, options?: Deno.CommandOptions) {
+          super("true", options);
+        }
+      };
+      try {
+        assertEquals(StorageLock.holder(folder, "serve"), { holderPid: undefined });
+      } finally {
+        Deno.Command = Command;
+      }
+    }),
+);
+
+Deno.test("StorageLock locks the file that has the name, not one that was removed meanwhile", () =>
+  withScratch(async (folder) => {
+    const path = lockPath(folder, "serve");
+    const { openSync } = Deno;
+    let isFirst = true;
+    Deno.openSync = (name, options) => {
+      const file = openSync(name, options);
+      if (isFirst) Deno.removeSync(path);
+      isFirst = false;
+      return file;
+    };
+    try {
+      const result = await StorageLock.acquire(folder, "serve");
+      assert("lock" in result);
+      using _lock = result.lock;
+      assertEquals(StorageLock.holder(folder, "serve"), { holderPid: Deno.pid });
+    } finally {
+      Deno.openSync = openSync;
+    }
+  }));
+
+Deno.test("StorageLock.findLoss() finds nothing while the lock is held, and leaves its file as it is", () =>
+  withScratch(async (folder) => {
+    const result = await StorageLock.acquire(folder, "serve");
+    assert("lock" in result);
+    using lock = result.lock;
+    const text = Deno.readTextFileSync(lockPath(folder, "serve"));
+    for (const isShared of [false, true]) assertEquals(await lock.findLoss({ isShared }), undefined);
+    assertEquals(Deno.readTextFileSync(lockPath(folder, "serve")), text);
+  }));
+
+Deno.test("StorageLock.findLoss() finds that the file was removed, replaced or taken by another host", () =>
+  withScratch(async (folder) => {
+    const path = lockPath(folder, "serve");
+    const result = await StorageLock.acquire(folder, "serve");
+    assert("lock" in result);
+    using lock = result.lock;
+    const loss = (): Promise<string | undefined> => lock.findLoss({ isShared: true });
+    Deno.writeTextFileSync(path, "7\nhost other\nsince 2026-11-30T12:00:00.000Z\n");
+    assertEquals(await loss(), 'process 7 on host "other" has taken it at 2026-11-30T12:00:00.000Z');
+    assertMatch(Deno.readTextFileSync(path), /^7\n/);
+    Deno.writeTextFileSync(path, "");
+    assertEquals(await loss(), "its file was changed");
+    Deno.removeSync(path);
+    assertEquals(await loss(), "its file was removed");
+    Deno.writeTextFileSync(path, "");
+    assertEquals(await loss(), "its file was replaced");
+  }));
+
+Deno.test("StorageLock.findLoss() takes only the errors of a file system that revokes locks for a loss", () =>
+  withScratch(async (folder) => {
+    const { prototype } = Deno.FsFile;
+    const { write } = prototype;
+    const result = await StorageLock.acquire(folder, "serve");
+    assert("lock" in result);
+    using lock = result.lock;
+    const lossAfter = async (errno: number): Promise<string | undefined> => {
+      prototype.write = () => Promise.reject(new Error(`failed (os error ${errno})`));
+      try {
+        return await lock.findLoss({ isShared: true });
+      } finally {
+        prototype.write = write;
+      }
+    };
+    for (const errno of [5, 116, 108]) {
+      assertEquals(await lossAfter(errno), `the file system has taken it away (failed (os error ${errno}))`);
+    }
+    assertEquals(await lossAfter(28), undefined);
+  }));
+
+Deno.test("StorageLock reports a file system without locks, with the remedy", () =>
+  withScratch(async (folder) => {
+    const { prototype } = Deno.FsFile;
+    const { tryLockSync } = prototype;
+    prototype.tryLockSync = () => {
+      throw new Error("No locks available (os error 37)");
+    };
+    try {
+      await assertRejects(
+        () => StorageLock.acquire(folder, "serve"),
+        ProvisionError,
+        `Cannot lock "${
+          lockPath(folder, "serve")
+        }": No locks available (os error 37); put the storage folder on a ` +
+          "file system with locks",
+      );
+    } finally {
+      prototype.tryLockSync = tryLockSync;
+    }
+  }));

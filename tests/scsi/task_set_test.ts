@@ -225,3 +225,22 @@ for (const isPerNexus of [false, true]) {
     assert(begunInTurn > 50, "hardly anything ever waited");
   });
 }
+
+Deno.test("TaskSet looks at one dormant command when another ends, however many there are", () => {
+  for (const isPerNexus of [false, true]) {
+    const looks = [10, 1_000].map((count) => {
+      const bench = new Bench();
+      bench.isPerNexus = isPerNexus;
+      const running = [bench.command(ordered), bench.command(ordered, 1)];
+      let looks = 0;
+      for (let index = 0; index < count; index++) {
+        const { task } = bench.command(ordered, index % 2);
+        const { attribute } = task;
+        Object.defineProperty(task, "attribute", { get: () => (looks++, attribute) });
+      }
+      running[0]!.leave();
+      return looks;
+    });
+    assertEquals(looks[0], looks[1]);
+  }
+});

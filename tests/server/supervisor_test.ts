@@ -386,10 +386,13 @@ Deno.test("a supervisor whose worker crashes serves again where it can, though a
       `warning: ${fault}; ${remedy}`,
     ]);
     assertEquals(running.supervisor.portals, [`127.0.0.1:${port}`]);
+    const faultsNow = (): readonly string[] => running.supervisor.workers.flatMap(({ faults }) => faults);
+    assertEquals(faultsNow().map((text) => text.startsWith(fault)), [true]);
     taken.close();
     clock.checkAddresses();
     await until(() => running.supervisor.portals.length === 2, "it listens there as well");
     const there = await logIn(served, port, { address: "127.0.0.3", target: 1 });
+    assertEquals(faultsNow(), []);
     assertEquals((await calm.command({ cdb: testUnitReady() })).status, ScsiStatus.good);
     for (const initiator of [calm, there]) await initiator.close();
     running.stop();

@@ -228,3 +228,10 @@ export class ServerProcess {
     if (code !== 0) throw new Error(`The server ended with code ${code}, signal ${signal}:\n${this.stderr}`);
   }
 }
+
+/** Writes a script that becomes the program under test, for files that name a program by its path. */
+export function writeProgramScript(path: string): void {
+  const { program, args } = iscsiCommand();
+  const command = [program, ...args].map((word) => `'${word}'`).join(" ");
+  Deno.writeTextFileSync(path, `#!/bin/sh\nexec ${command} "$@"\n`, { mode: 0o755 });
+}

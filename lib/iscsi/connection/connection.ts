@@ -39,6 +39,8 @@ export interface ConnectionOwner {
   readonly establishment: SessionEstablishment;
   /** Returns the targets that SendTargets reports, or undefined when the value is not supported. */
   sendTargets(ends: ConnectionEnds, session: Session, value: string): readonly KeyValue[] | undefined;
+  /** Called when a connection begins to send its last replies. */
+  connectionLeaves(connection: Connection): void;
 }
 
 type Stage = "login" | "fullFeature" | "finishing" | "closed";
@@ -155,11 +157,13 @@ export class Connection implements LoggedPeer {
     };
     if (this.#obstacle === undefined) return finish();
     this.#stage = "finishing";
+    this.#owner.connectionLeaves(this);
     this.#obstacle.then(finish);
   }
 
   #sendLast(): void {
     this.#stage = "finishing";
+    this.#owner.connectionLeaves(this);
     this.#frames.release();
     const cancelDeadline = this.#owner.clock.after(Limits.finishMs, () => this.close());
     this.#drain().finally(() => {
@@ -196,7 +200,10 @@ export class Connection implements LoggedPeer {
       isWaitedFor: () => this.#obstacle !== undefined || this.#fullFeature!.isWaitedFor,
       checkSlowReader: () => this.#sender.checkSlowReader(),
       watchTransfers: () => this.#fullFeature!.watchTransfers(),
-      ping: () => this.#ping(),
+      ping: () => {
+        this.#replies.ping();
+        this.#wake();
+      },
       giveUp: (reason) => this.#giveUp(reason),
     });
   }
@@ -345,9 +352,8 @@ export class Connection implements LoggedPeer {
     if (this.#stage === "closed") return;
     this.#pump();
     if (this.#replies.buffer.length > Limits.unsentBytes) {
-      return this.#giveUp(
-        `more than ${Limits.unsentBytes} bytes of replies wait that the peer does not read`,
-      );
+      const reason = `more than ${Limits.unsentBytes} bytes of replies wait that the peer does not read`;
+      return this.#giveUp(reason);
     }
     this.#send();
     this.#progress();
@@ -355,11 +361,10 @@ export class Connection implements LoggedPeer {
 
   /** Moves data and carries out commands that have waited for room. */
   #pump(): void {
-    if (this.#fullFeature === undefined) return;
-    this.#fullFeature.pump();
+    this.#fullFeature?.pump();
     if (!this.#isReceiving) return;
     try {
-      this.#fullFeature.pumpCommands();
+      this.#fullFeature?.pumpCommands();
     } catch (error) {
       this.#answerFault(error);
     }
@@ -386,11 +391,6 @@ export class Connection implements LoggedPeer {
       this.#send();
       await this.#untilProgress();
     }
-  }
-
-  #ping(): void {
-    this.#replies.ping();
-    this.#wake();
   }
 
   #giveUp(reason: string): void {

@@ -14,7 +14,6 @@ import type { Redirection } from "../../config/redirection.ts";
 import type { ConnectionEnds } from "../byte_stream.ts";
 import type { Clock } from "../clock.ts";
 import type { LoginRules, RefusedPeer } from "../connection/login_phase.ts";
-import { proofOfRefused } from "../login/authentication.ts";
 import { LoginStatus } from "../pdu/login_status.ts";
 import { type LoginRefusal, loginRefused, redirected } from "../pdu/protocol_error.ts";
 import { FailedLogins } from "./failed_logins.ts";
@@ -95,7 +94,7 @@ export class AdmissionRules implements LoginRules {
   /** Refuses a login, whatever the initiator proves before. */
   #refusal(initiatorName: string, why: LoginRefusal): Admission {
     const refusal = loginRefused(LoginStatus.notFound, initiatorName, why);
-    return this.#admission(proofOfRefused(this.#targets.chap, this.#targets.knownConfigs()), { refusal });
+    return this.#admission(this.#targets.proofOfRefused, { refusal });
   }
 
   /** Refuses a login to a target that is not served. An initiator that a removed target admitted gets status 0204. */

@@ -31,12 +31,20 @@ export function sendTargets(
       : undefined;
   }
   if (value === "") return undefined;
-  const wanted = foldIscsiName(value);
-  return targets.named()
-    // "All" reports a target once, by its own name and not by its alias.
-    .filter(([name, config]) => value === "All" ? name === config.iscsiName : name === wanted)
-    .filter(([, config]) => targets.decide(config, asking.requester).allowed)
+  const wanted = value === "All" ? allTargets(targets) : targetNamed(targets, foldIscsiName(value));
+  return wanted.filter(([, config]) => targets.decide(config, asking.requester).allowed)
     .flatMap(([name, config]) => targetRecord(targets, name, config, asking));
+}
+
+/** Returns each target once, by its own name and not by its alias. */
+function allTargets(targets: ServedTargets): [string, TargetConfig][] {
+  return targets.named().filter(([name, config]) => name === config.iscsiName);
+}
+
+/** Returns the target with a name, which may be its alias. */
+function targetNamed(targets: ServedTargets, name: string): [string, TargetConfig][] {
+  const config = targets.configOf(name);
+  return config === undefined ? [] : [[name, config]];
 }
 
 function targetRecord(

@@ -32,7 +32,7 @@ export class InitiatorTraffic {
   }
 
   /** Returns the totals, given the sessions that exist now. */
-  snapshot(sessions: readonly Session[]): InitiatorSnapshot[] {
+  snapshot(sessions: Iterable<Session>): InitiatorSnapshot[] {
     const relations = new Map(this.#past);
     const present = new Map<string, Session[]>();
     for (const session of sessions) {
@@ -40,7 +40,9 @@ export class InitiatorTraffic {
       if (relation === undefined) continue;
       const key = keyOf(relation);
       if (!relations.has(key)) relations.set(key, relation);
-      present.set(key, [...present.get(key) ?? [], session]);
+      const others = present.get(key);
+      if (others === undefined) present.set(key, [session]);
+      else others.push(session);
     }
     return [...relations].map(([key, { initiatorName, targetName, past }]) => {
       const own = present.get(key) ?? [];

@@ -2,6 +2,7 @@ import type { InterfaceAddress } from "../../access/interfaces.ts";
 import { type Decision, mayUse, type Requester } from "../../access/policy.ts";
 import type { ChapConfig } from "../../config/chap.ts";
 import type { Config, TargetConfig } from "../../config/config.ts";
+import { proofOfRefused } from "../login/authentication.ts";
 import type { Target } from "../target.ts";
 import { RemovedTargets } from "./removed_targets.ts";
 
@@ -24,6 +25,10 @@ export class ServedTargets {
   #byName: ReadonlyMap<string, Target>;
   /** The same for the targets at other ports. */
   #elsewhere: ReadonlyMap<string, Elsewhere>;
+  /** Both together. */
+  #named: ReadonlyMap<string, Elsewhere>;
+  /** The proof to require in a login that will be refused. */
+  #proofOfRefused: ChapConfig | undefined;
   #interfaces: readonly InterfaceAddress[];
   #chap: Pick<Config, "chap" | "chapMinimum">;
   readonly #removed = new RemovedTargets();
@@ -33,19 +38,23 @@ export class ServedTargets {
   constructor({ targets, elsewhere, interfaces, chap }: ServedSettings) {
     this.#byName = byName(targets);
     this.#elsewhere = byName(elsewhere.map((config) => ({ config })));
+    this.#named = new Map([...this.#byName, ...this.#elsewhere]);
     this.#interfaces = interfaces;
     this.#chap = chap;
+    this.#proofOfRefused = proofOfRefused(chap, this.#knownConfigs());
     for (const target of targets) this.#undrained.add(target);
   }
 
   /** Replaces the targets and the rules. */
   replace({ targets, elsewhere, interfaces, chap }: ServedSettings): void {
-    const before = this.#named();
+    const before = this.#named;
     this.#byName = byName(targets);
     this.#elsewhere = byName(elsewhere.map((config) => ({ config })));
-    this.#removed.replace(before, this.#named());
+    this.#named = new Map([...this.#byName, ...this.#elsewhere]);
+    this.#removed.replace(before, this.#named);
     this.#interfaces = interfaces;
     this.#chap = chap;
+    this.#proofOfRefused = proofOfRefused(chap, this.#knownConfigs());
     for (const target of targets) this.#undrained.add(target);
   }
 
@@ -56,21 +65,17 @@ export class ServedTargets {
 
   /** Returns the configuration of a target with a folded iSCSI name, at this port or at another one. */
   configOf(name: string): TargetConfig | undefined {
-    return (this.#byName.get(name) ?? this.#elsewhere.get(name))?.config;
+    return this.#named.get(name)?.config;
   }
 
   /** Returns the configuration of each target of this server, at whatever port, under each of its names. */
   named(): [string, TargetConfig][] {
-    return [...this.#named()].map(([name, { config }]) => [name, config]);
+    return [...this.#named].map(([name, { config }]) => [name, config]);
   }
 
   /** Returns whether a target is served at another port. */
   isElsewhere({ iscsiName }: TargetConfig): boolean {
     return this.#elsewhere.has(iscsiName);
-  }
-
-  #named(): ReadonlyMap<string, Elsewhere> {
-    return new Map([...this.#byName, ...this.#elsewhere]);
   }
 
   /** Returns each target of this port once. */
@@ -83,9 +88,14 @@ export class ServedTargets {
     return this.#removed.get(name);
   }
 
+  /** The proof to require in a login that will be refused, whatever its target. It is computed by each reload. */
+  get proofOfRefused(): ChapConfig | undefined {
+    return this.#proofOfRefused;
+  }
+
   /** Returns the configurations of the served and of the removed targets. */
-  knownConfigs(): TargetConfig[] {
-    return [...this.#named().values().map(({ config }) => config), ...this.#removed];
+  #knownConfigs(): TargetConfig[] {
+    return [...this.#named.values().map(({ config }) => config), ...this.#removed];
   }
 
   /** Returns the targets that are served, or were served and have not drained. */

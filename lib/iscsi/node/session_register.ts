@@ -15,9 +15,20 @@ export interface SessionLimits extends Pick<Config, "sessions" | "connections"> 
   readonly discoverySessions: number;
 }
 
-/** All sessions of a node, by target session identifying handle, and their limits. */
+/**
+ * All sessions of a node, and their limits. A session is found by its target session identifying handle, its target,
+ * its initiator and its I_T nexus without a search, however many there are. Only discovery sessions, which are few, are
+ * searched.
+ */
 export class SessionRegister {
+  /** By target session identifying handle, in the order in which they began. */
   readonly #sessions = new Map<number, Session>();
+  /** The sessions with each target, by the initiator port of their I_T nexus. */
+  readonly #withTarget = new Map<Target, Map<string, Session>>();
+  readonly #ofInitiator = new Map<string, Set<Session>>();
+  readonly #discoveries = new Set<Session>();
+  /** The sessions with targets, and their connections. */
+  readonly #counts = { sessions: 0, connections: 0 };
   readonly #totals: ServerTotals;
   #lastTsih = 0;
   /** The limits, which apply from the next login on. */
@@ -41,15 +52,52 @@ export class SessionRegister {
     return this.#sessions.get(session.tsih) === session;
   }
 
-  add(session: Session): void {
-    this.#sessions.set(session.tsih, session);
+  /** Returns the sessions with a target, in the order in which they began. */
+  with(target: Target): Session[] {
+    return [...this.#withTarget.get(target)?.values() ?? []];
   }
 
+  /** Returns whether there is a session with a target. */
+  hasAnyWith(target: Target): boolean {
+    return this.#withTarget.has(target);
+  }
+
+  /** Returns the sessions of an initiator, by its name, in the order in which they began. */
+  of(initiatorName: string): Session[] {
+    return [...this.#ofInitiator.get(initiatorName) ?? []];
+  }
+
+  /** Adds a session. The one that it reinstates has been removed. */
+  add(session: Session): void {
+    const { tsih, identity, target, connections } = session;
+    this.#sessions.set(tsih, session);
+    entryOf(this.#ofInitiator, identity.initiatorName, () => new Set<Session>()).add(session);
+    if (target === undefined) return void this.#discoveries.add(session);
+    entryOf(this.#withTarget, target, () => new Map<string, Session>()).set(portOf(identity), session);
+    this.#counts.sessions++;
+    this.#counts.connections += connections.size;
+  }
+
+  /** Removes a session. It may still have connections, which count no longer. */
   delete(session: Session): void {
     if (!this.has(session)) return;
-    this.#sessions.delete(session.tsih);
-    this.#totals.freeTsih(session.tsih);
-    this.recount();
+    const { tsih, identity, target, connections } = session;
+    this.#sessions.delete(tsih);
+    this.#totals.freeTsih(tsih);
+    removeFrom(this.#ofInitiator, identity.initiatorName, session);
+    if (target === undefined) this.#discoveries.delete(session);
+    else {
+      removeFrom(this.#withTarget, target, portOf(identity));
+      this.#counts.sessions--;
+      this.#counts.connections -= connections.size;
+    }
+    this.publish();
+  }
+
+  /** Counts connections that have joined a session, or left it. */
+  countConnections(session: Session, difference: number): void {
+    if (session.target !== undefined && this.has(session)) this.#counts.connections += difference;
+    this.publish();
   }
 
   /** Returns a handle that no session of the server has. */
@@ -57,13 +105,9 @@ export class SessionRegister {
     return this.#lastTsih = this.#totals.takeTsih(this.#lastTsih);
   }
 
-  /** Counts the sessions and connections again, for the limits of the server, because one began or ended. */
-  recount(): void {
-    this.#totals.own = countsOf(this.#withTargets());
-  }
-
-  #withTargets(): Session[] {
-    return [...this].filter(({ target }) => target !== undefined);
+  /** Publishes the numbers of sessions and connections, for the limits of the server. */
+  publish(): void {
+    this.#totals.own = this.#counts;
   }
 
   /**
@@ -72,15 +116,15 @@ export class SessionRegister {
    * portal (7.4.2).
    */
   predecessorOf(
-    { initiatorName, isid, discoveredName }: SessionIdentity,
+    identity: SessionIdentity,
     target: Target | undefined,
     { localAddress, localPort }: ConnectionEnds,
   ): Session | undefined {
-    return this.#sessions.values().find(({ identity, target: theirs, ends }) =>
-      identity.initiatorName === initiatorName && identity.isid === isid && theirs === target &&
-      identity.discoveredName === discoveredName &&
-      (target !== undefined || discoveredName !== undefined ||
-        ends.localAddress === localAddress && ends.localPort === localPort)
+    if (target !== undefined) return this.#withTarget.get(target)?.get(portOf(identity));
+    const { discoveredName } = identity;
+    return this.#discoveries.values().find(({ identity: theirs, ends }) =>
+      portOf(theirs) === portOf(identity) && theirs.discoveredName === discoveredName &&
+      (discoveredName !== undefined || ends.localAddress === localAddress && ends.localPort === localPort)
     );
   }
 
@@ -91,9 +135,8 @@ export class SessionRegister {
    */
   pickVictim(identity: SessionIdentity, nowMonotonicMs: number): Session | undefined {
     if (identity.targetName !== undefined) return undefined;
-    const discoveries = [...this].filter(({ target }) => target === undefined);
-    if (discoveries.length < this.limits.discoverySessions) return undefined;
-    const done = discoveries.filter((session) =>
+    if (this.#discoveries.size < this.limits.discoverySessions) return undefined;
+    const done = [...this.#discoveries].filter((session) =>
       nowMonotonicMs - session.beganMonotonicMs >= Limits.discoveryMs
     );
     return largestGroup(Map.groupBy(done, ({ ends }) => sourceOf(ends.peerAddress)))[0];
@@ -106,14 +149,15 @@ export class SessionRegister {
    * @throws {ProtocolError} of kind `login` when it is not
    */
   checkRoom(identity: SessionIdentity, predecessor: Session | undefined): void {
-    const isDiscovery = identity.targetName === undefined;
-    const alike = [...this].filter((other) =>
-      other !== predecessor && (other.target === undefined) === isDiscovery
-    );
-    if (isDiscovery) {
-      return check(identity, "discovery sessions", alike.length, this.limits.discoverySessions);
+    if (identity.targetName === undefined) {
+      const count = this.#discoveries.size - (predecessor === undefined ? 0 : 1);
+      return check(identity, "discovery sessions", count, this.limits.discoverySessions);
     }
-    this.#checkTotals(identity, alike, { sessions: 1, connections: 1 });
+    const { sessions, connections } = this.#counts;
+    const present = predecessor === undefined
+      ? this.#counts
+      : { sessions: sessions - 1, connections: connections - predecessor.connections.size };
+    this.#checkTotals(identity, present, { sessions: 1, connections: 1 });
   }
 
   /**
@@ -133,15 +177,14 @@ export class SessionRegister {
    * @throws {ProtocolError} of kind `login` when it is not
    */
   checkRoomToJoin(identity: SessionIdentity): void {
-    this.#checkTotals(identity, this.#withTargets(), { sessions: 0, connections: 1 });
+    this.#checkTotals(identity, this.#counts, { sessions: 0, connections: 1 });
   }
 
   /**
    * Checks that the sessions of this worker, the other workers' and the new ones are within the limits. The new ones
    * are counted before the others are read: of two workers that admit the last one at the same time, none exceeds.
    */
-  #checkTotals(identity: SessionIdentity, present: readonly Session[], added: SessionCounts): void {
-    const own = countsOf(present);
+  #checkTotals(identity: SessionIdentity, own: SessionCounts, added: SessionCounts): void {
     this.#totals.own = {
       sessions: own.sessions + added.sessions,
       connections: own.connections + added.connections,
@@ -151,15 +194,35 @@ export class SessionRegister {
       if (added.sessions > 0) check(identity, "sessions", own.sessions + sessions, this.limits.sessions);
       check(identity, "connections", own.connections + connections, this.limits.connections);
     } catch (error) {
-      this.recount();
+      this.publish();
       throw error;
     }
   }
 }
 
-function countsOf(sessions: readonly Session[]): SessionCounts {
-  const connections = sessions.reduce((sum, session) => sum + session.connections.size, 0);
-  return { sessions: sessions.length, connections };
+/** Returns the initiator port of a session as a key. */
+function portOf({ isid, initiatorName }: SessionIdentity): string {
+  return `${isid} ${initiatorName}`;
+}
+
+/** Returns the entry of a key, which is made if there is none. */
+function entryOf<Key, Entry>(entries: Map<Key, Entry>, key: Key, make: () => Entry): Entry {
+  const known = entries.get(key);
+  if (known !== undefined) return known;
+  const entry = make();
+  entries.set(key, entry);
+  return entry;
+}
+
+/** Removes a member of an entry, and the entry with its last one. */
+function removeFrom<Key, Member>(
+  entries: Map<Key, { readonly size: number; delete(member: Member): boolean }>,
+  key: Key,
+  member: Member,
+): void {
+  const entry = entries.get(key);
+  entry?.delete(member);
+  if (entry?.size === 0) entries.delete(key);
 }
 
 function check({ initiatorName }: SessionIdentity, what: string, count: number, limit: number): void {

@@ -76,16 +76,16 @@ export class Sessions implements SessionEstablishment, SessionOwner {
 
   /** Returns the traffic of the present initiators and of the most recent past ones. */
   initiators(): InitiatorSnapshot[] {
-    return this.#initiators.snapshot([...this.#register]);
+    return this.#initiators.snapshot(this.#register);
   }
 
   sessionsWith(target: Target): Session[] {
-    return [...this.#register].filter((session) => session.target === target);
+    return this.#register.with(target);
   }
 
   /** Resolves when no session with the target is left. */
   async drained(target: Target): Promise<void> {
-    if (this.sessionsWith(target).length === 0) return;
+    if (!this.#register.hasAnyWith(target)) return;
     await new Promise<void>((resolve) => this.#draining.set(target, resolve));
     this.#draining.delete(target);
   }
@@ -112,7 +112,7 @@ export class Sessions implements SessionEstablishment, SessionOwner {
     try {
       return this.#establish(ends, identity, login);
     } catch (error) {
-      this.#register.recount();
+      this.#register.publish();
       throw error;
     }
   }
@@ -155,7 +155,7 @@ export class Sessions implements SessionEstablishment, SessionOwner {
     const predecessor = this.#register.predecessorOf(identity, target, ends);
     if (predecessor === undefined) this.#makeRoom(identity);
     this.#register.checkRoom(identity, predecessor);
-    this.#register.checkLingering(identity, this.#countLingering(target));
+    this.#register.checkLingering(identity, target?.work.lingeringSessions ?? 0);
     if (predecessor !== undefined) this.#endReinstated(predecessor, identity);
     const session = this.#create(ends, identity, login, target);
     this.#register.add(session);
@@ -209,12 +209,6 @@ export class Sessions implements SessionEstablishment, SessionOwner {
     displaced.abort();
   }
 
-  /** Counts the ended sessions with the target whose work on a medium is not done, and takes memory. */
-  #countLingering(target: Target | undefined): number {
-    if (target === undefined) return 0;
-    return target.work.sessions().difference(new Set<unknown>(this.#register)).size;
-  }
-
   /**
    * Returns the nexuses that an initiator may copy between: those of its other sessions, with targets that it may also
    * use over this connection, with the secret that it has proved here.
@@ -222,16 +216,15 @@ export class Sessions implements SessionEstablishment, SessionOwner {
   #nexusesInReach(ends: ConnectionEnds, asker: LoginIdentity): Nexus[] {
     const { initiatorName } = asker;
     const asking = requester(initiatorName, ends);
-    return [...this.#register].flatMap(({ identity, target, nexus }) => {
-      const isOfInitiator = identity.initiatorName === initiatorName;
-      if (!isOfInitiator || target === undefined || nexus === undefined) return [];
+    return this.#register.of(initiatorName).flatMap(({ target, nexus }) => {
+      if (target === undefined || nexus === undefined) return [];
       const { allowed } = this.#targets.decide(target.config, asking);
       return allowed && isProofFor(target.config.chap, asker) ? [nexus] : [];
     });
   }
 
-  connectionsChanged(): void {
-    this.#register.recount();
+  connectionsChanged(session: Session, difference: number): void {
+    this.#register.countConnections(session, difference);
   }
 
   sessionEnded(session: Session): void {
@@ -239,7 +232,7 @@ export class Sessions implements SessionEstablishment, SessionOwner {
     this.#initiators.add(session);
     this.#logSession(session, "sessionEnds", "session ends");
     const { target } = session;
-    if (target !== undefined && this.sessionsWith(target).length === 0) this.#draining.get(target)?.();
+    if (target !== undefined && !this.#register.hasAnyWith(target)) this.#draining.get(target)?.();
   }
 
   /** Logs an event of a session. Discovery sessions are many and short, and logged at level debug. */

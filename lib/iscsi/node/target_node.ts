@@ -64,6 +64,8 @@ export class TargetNode implements ConnectionOwner {
   readonly establishment: Sessions;
   readonly #targets: ServedTargets;
   readonly #connections = new Set<Connection>();
+  /** The connections that are in login or leaving, and some that no longer are. */
+  readonly #transient = new Set<Connection>();
   readonly #liveness = new Set<Liveness>();
   readonly #keepalive: Keepalive;
   /** The number of connections that were closed before their login was complete, to make room for others. */
@@ -78,8 +80,7 @@ export class TargetNode implements ConnectionOwner {
       clock,
       randomBytes,
       onFailedLogin,
-      isOutstanding: (challenge) =>
-        this.#connections.values().some((other) => other.isOutstanding(challenge)),
+      isOutstanding: (challenge) => this.#transient.values().some((other) => other.isOutstanding(challenge)),
     });
     const roomSearch = new RoomSearch(clock, this.#liveness);
     this.log = log;
@@ -137,21 +138,34 @@ export class TargetNode implements ConnectionOwner {
     this.#makeRoomForLogin(ends);
     const connection = new Connection(stream, ends, this);
     this.#connections.add(connection);
+    this.#transient.add(connection);
     this.#liveness.add(connection.liveness);
     this.#keepalive.update();
     try {
       await connection.run();
     } finally {
       this.#connections.delete(connection);
+      this.#transient.delete(connection);
       this.#liveness.delete(connection.liveness);
       this.#keepalive.update();
     }
   }
 
+  connectionLeaves(connection: Connection): void {
+    this.#transient.add(connection);
+  }
+
+  /** Returns the connections that are in login or leaving, the oldest first. */
+  #transientNow(): Connection[] {
+    for (const connection of this.#transient) {
+      if (!connection.isInLogin && !connection.isLeaving) this.#transient.delete(connection);
+    }
+    return [...this.#transient];
+  }
+
   /** Closes a connection in login when there are too many. */
   #makeRoomForLogin({ peerAddress }: ConnectionEnds): void {
-    const candidates = [...this.#connections].filter(({ isInLogin, isLeaving }) => isInLogin || isLeaving);
-    const victim = pickVictim(candidates, peerAddress);
+    const victim = pickVictim(this.#transientNow(), peerAddress);
     if (victim === undefined) return;
     if (victim.isLeaving) return victim.close();
     const { ends } = victim;
@@ -204,7 +218,7 @@ export class TargetNode implements ConnectionOwner {
       sessions: [...sessions].map((session) => session.snapshot()),
       targets: [...this.#targets.all()].map(snapshotTarget),
       initiators: sessions.initiators(),
-      connectionsInLogin: [...this.#connections].filter(({ isInLogin }) => isInLogin).length,
+      connectionsInLogin: this.#transientNow().filter(({ isInLogin }) => isInLogin).length,
       limits: { sessions: sessions.limits.sessions, connections: sessions.limits.connections },
       refusals: this.rules.figures(),
     };

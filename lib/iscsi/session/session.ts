@@ -51,8 +51,8 @@ export interface SessionConnection extends TaskOwner, CommandReceiver {
 export interface SessionOwner {
   /** Returns every session with a target. */
   sessionsWith(target: Target): Iterable<Session>;
-  /** Called when a connection has joined or left a session. */
-  connectionsChanged(): void;
+  /** Called when a connection has joined or left a session, with the difference in their number. */
+  connectionsChanged(session: Session, difference: number): void;
   /** Called once, when the tasks and the nexus of the session have ended. */
   sessionEnded(session: Session): void;
 }
@@ -157,7 +157,7 @@ export class Session {
   join(connection: SessionConnection): void {
     const predecessor = this.#connections.get(connection.cid);
     this.#connections.set(connection.cid, connection);
-    this.#owner.connectionsChanged();
+    this.#owner.connectionsChanged(this, predecessor === undefined ? 1 : 0);
     predecessor?.close();
   }
 
@@ -165,7 +165,7 @@ export class Session {
   leave(connection: SessionConnection): void {
     if (this.#belongs(connection)) {
       this.#connections.delete(connection.cid);
-      this.#owner.connectionsChanged();
+      this.#owner.connectionsChanged(this, -1);
     }
     connection.endRequests();
     this.window.forget(connection);
@@ -325,6 +325,7 @@ export class Session {
   /** Records work that continues after its task has ended. */
   addWork(work: Work): void {
     this.target?.work.add(work, this);
+    if (this.#isClosed) this.target?.work.sessionEnded(this);
   }
 
   /**
@@ -359,6 +360,7 @@ export class Session {
     for (const connection of this.#connections.values()) connection.endRequests();
     for (const task of [...this.#tasks.values()].reverse()) task.abort();
     this.nexus?.close();
+    this.target?.work.sessionEnded(this);
     this.#owner.sessionEnded(this);
   }
 

@@ -1,5 +1,6 @@
 import { dirname, join } from "@std/path";
 import { PRIVATE_FILE_MODE, syncPath } from "../../store/stable_storage.ts";
+import { openToLock, takeFileLock } from "../file_lock.ts";
 import { entriesOf } from "../folders.ts";
 import { ProvisionError, reasonOf } from "../provision_error.ts";
 
@@ -38,7 +39,7 @@ export class TemporaryFile {
           mode: PRIVATE_FILE_MODE,
         });
         // Between the two calls, another command may take it for one that was left behind.
-        if (isLocked(file) && exists(path)) {
+        if (takeFileLock(file) && exists(path)) {
           file.truncateSync(sizeBytes);
           return new TemporaryFile(path, file, destination);
         }
@@ -104,19 +105,10 @@ export function removeFormer(folder: string): void {
 export function removeIfLeft(path: string): void {
   if (!isTemporary(path)) return;
   try {
-    using file = Deno.openSync(path, { read: true });
-    if (isLocked(file)) Deno.removeSync(path);
+    using file = openToLock(path);
+    if (takeFileLock(file)) Deno.removeSync(path);
   } catch {
     // It has been removed, or cannot be: the next command tries again.
-  }
-}
-
-function isLocked(file: Deno.FsFile): boolean {
-  try {
-    return file.tryLockSync(true);
-  } catch {
-    // The file system has no locks.
-    return true;
   }
 }
 

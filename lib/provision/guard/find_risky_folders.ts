@@ -2,14 +2,14 @@
 import type { Config } from "../../config/config.ts";
 import { quote } from "../../config/diagnostics.ts";
 import { GLOBALS_LINE, type Problem } from "../examine/examine.ts";
+import { describeDistrust } from "../lock_reach.ts";
 import { isInside } from "../is_inside.ts";
 import type { Place, Survey } from "../survey.ts";
 import { isNewUnit } from "./unused_files.ts";
 
 const IN_MEMORY = "is in memory, and its disks are lost at the next boot; use a file system on a disk";
 const ON_NETWORK =
-  "is on a network file system: a server on another machine may not see the locks of this one, and every LUN hangs " +
-  "when the network does; use a disk of this machine";
+  "is on a network file system: every LUN hangs when the network does; use a disk of this machine";
 
 /** The danger of each file system, by its number (`f_type` of statfs). */
 const DANGERS: Readonly<Record<number, readonly [name: string, danger: string]>> = {
@@ -45,6 +45,15 @@ export function findRiskyFileSystems({ targets }: Config, { storage, places }: S
     found.set(fileSystem.device, { line, message: `${label} (${name}) ${danger}` });
   }
   return [...found.values()];
+}
+
+/** Finds a storage folder in which another machine may not see the lock of a server. */
+export function findUntrustedLocks(_: Config, { storage, lockFault }: Survey): Problem[] {
+  if (lockFault === undefined) return [];
+  const message = `Storage folder "${storage.path}": ${
+    describeDistrust(lockFault)
+  }; "iscsi serve" takes --force there`;
+  return [{ line: GLOBALS_LINE, message }];
 }
 
 /** Finds new disks in a folder on which another file system should be mounted: there they would be hidden later. */

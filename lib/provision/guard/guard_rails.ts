@@ -13,6 +13,7 @@ import {
   findRiskyFileSystems,
   findStrangeFolder,
   findUnmountedFolders,
+  findUntrustedLocks,
 } from "./find_risky_folders.ts";
 
 /** A rule, and the handling of its findings. */
@@ -31,6 +32,7 @@ const GUARD_RAILS: readonly GuardRail[] = [
   { find: findFormerStorage },
   { find: findTwinStorage },
   { find: findRiskyFileSystems },
+  { find: findUntrustedLocks },
   { find: findStrangeFolder },
   { find: findExposedFolder },
   { find: findDeviceContents },

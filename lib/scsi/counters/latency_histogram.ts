@@ -39,7 +39,7 @@ export class LatencyHistogram {
 
   /** Adds the counts of another histogram. */
   addAll(other: LatencyHistogram): void {
-    for (const [index, count] of other.#counts.entries()) this.#counts[index]! += count;
+    for (let index = 0; index < this.#counts.length; index++) this.#counts[index]! += other.#counts[index]!;
     this.#totalMs += other.#totalMs;
   }
 

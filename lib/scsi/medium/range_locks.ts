@@ -9,7 +9,9 @@
  * nothing, and waits for its turn. An exclusive request that shared holds pass too often fails, and its command ends
  * with a status that asks for a retry.
  */
+import { LinkedQueue, type QueueEntry } from "../../base/linked_queue.ts";
 import { type ByteRange, mergeRanges, overlapsAny } from "../../store/byte_range.ts";
+import { RangeTree } from "./range_tree.ts";
 
 /** A held range; only its owner releases it. */
 export interface RangeHold {
@@ -30,12 +32,21 @@ type RequestKind = "exclusive" | "sharedInTurn" | "shared";
 
 interface PendingRequest {
   readonly range: RangeHold;
-  readonly kind: RequestKind;
   readonly resolve: (hold: RangeHold | undefined) => void;
-  /** Overlapping holds that were granted since the request began to wait. */
-  passedCount: number;
-  /** The request was granted, was cancelled or has failed. */
-  isSettled: boolean;
+  /** In order of arrival. */
+  readonly number: number;
+  /** The passes of the group when the request arrived. */
+  readonly passesBefore: number;
+  /** Undefined once the request was granted, was cancelled or has failed. */
+  entry: QueueEntry<PendingRequest> | undefined;
+}
+
+/** The requests of one kind that wait for the same range. They become possible in order, so one of them is examined. */
+interface WaitingGroup extends RangeHold {
+  readonly kind: RequestKind;
+  readonly requests: LinkedQueue<PendingRequest>;
+  /** Overlapping holds that were granted to others while requests of the group have waited. */
+  passes: number;
 }
 
 /** A request for an exclusive hold, or for a shared one in turn. */
@@ -61,18 +72,34 @@ function hasPartIn(parts: readonly ByteRange[], { startBytes, endBytes }: RangeH
   return overlapsAny(parts, startBytes, endBytes - startBytes);
 }
 
-/** The range locks of one medium. */
+/** Returns whether a request belongs to a group; one on several ranges has a group of its own. */
+function isAlike(
+  group: WaitingGroup,
+  { startBytes, endBytes, parts }: RangeHold,
+  kind: RequestKind,
+): boolean {
+  return group.kind === kind && group.startBytes === startBytes && group.endBytes === endBytes &&
+    group.parts === undefined && parts === undefined;
+}
+
+function oldestOf({ requests }: WaitingGroup): number {
+  return requests.first!.number;
+}
+
+/**
+ * The range locks of one medium. What a command costs grows with the logarithm of the number of holds and of waiting
+ * requests, and with the number of different ranges among those that overlap its own.
+ */
 export class RangeLocks {
-  readonly #shared = new Set<RangeHold>();
-  readonly #exclusive = new Set<RangeHold>();
+  readonly #shared = new RangeTree<RangeHold>();
+  readonly #exclusive = new RangeTree<RangeHold>();
   #exclusiveCount = 0;
-  /** In order of arrival. While requests are being granted, settled ones remain in the list. */
-  #waiting: PendingRequest[] = [];
-  #isGranting = false;
+  readonly #waiting = new RangeTree<WaitingGroup>();
+  #lastNumber = 0;
 
   /** Nothing is held and no request waits. */
   get isIdle(): boolean {
-    return this.#shared.size === 0 && this.#exclusive.size === 0 && this.#waiting.length === 0;
+    return this.#shared.size === 0 && this.#exclusive.size === 0 && this.#waiting.size === 0;
   }
 
   /** Returns whether some of these bytes are held exclusively. Without exclusive holds this is one comparison. */
@@ -82,13 +109,12 @@ export class RangeLocks {
 
   /** Returns whether a request waits to hold some of these bytes exclusively. */
   isAwaited(startBytes: number, lengthBytes: number): boolean {
-    if (this.#waiting.length === 0) return false;
-    return this.#isAwaited({ startBytes, endBytes: startBytes + lengthBytes }, this.#waiting.length);
+    return this.#waiting.size > 0 && this.#isAwaited({ startBytes, endBytes: startBytes + lengthBytes });
   }
 
   /** Takes a shared hold on a range that is not locked. */
   share(startBytes: number, lengthBytes: number): RangeHold {
-    return this.#grant({ startBytes, endBytes: startBytes + lengthBytes }, false);
+    return this.#grantOutOfTurn({ startBytes, endBytes: startBytes + lengthBytes }, false);
   }
 
   /** Takes a shared hold as soon as the range is not locked. */
@@ -104,7 +130,7 @@ export class RangeLocks {
   }
 
   async #shareLater(range: RangeHold): Promise<RangeHold> {
-    if (!this.#isLocked(range)) return this.#grant(range, false);
+    if (!this.#isLocked(range)) return this.#grantOutOfTurn(range, false);
     const hold = await this.#wait(range, "shared").hold;
     if (hold === undefined) throw new Error("A shared request failed, although only exclusive ones can");
     return hold;
@@ -114,104 +140,150 @@ export class RangeLocks {
   lock(startBytes: number, lengthBytes: number): RangeRequest {
     const range = { startBytes, endBytes: startBytes + lengthBytes };
     if (!this.#isFree(range)) return this.#wait(range, "exclusive");
-    return { hold: Promise.resolve(this.#grant(range, true)), cancel: () => {} };
+    return { hold: Promise.resolve(this.#grantOutOfTurn(range, true)), cancel: () => {} };
   }
 
   /** Requests a shared hold after all requests that wait now. */
   queue(startBytes: number, lengthBytes: number): RangeRequest {
-    const request = this.#wait({ startBytes, endBytes: startBytes + lengthBytes }, "sharedInTurn");
-    this.#grantPossible();
+    const range = { startBytes, endBytes: startBytes + lengthBytes };
+    const request = this.#wait(range, "sharedInTurn");
+    this.#grantPossible(range);
     return request;
   }
 
   /** Releases a hold, and grants the requests that waited for it. */
   release(hold: RangeHold): void {
     if (this.#exclusive.delete(hold)) this.#exclusiveCount--;
-    this.#shared.delete(hold);
-    if (this.#waiting.length > 0) this.#grantPossible();
+    else this.#shared.delete(hold);
+    if (this.#waiting.size > 0) this.#grantPossible(hold);
   }
 
   #isLocked(range: RangeHold): boolean {
-    for (const hold of this.#exclusive) {
-      if (overlap(hold, range)) return true;
-    }
-    return false;
+    return this.#exclusive.find(range, (hold) => overlap(hold, range)) !== undefined;
   }
 
-  /** Returns whether one of the first `count` requests waits for an exclusive hold on some of a range. */
-  #isAwaited(range: RangeHold, count: number): boolean {
-    for (let index = 0; index < count; index++) {
-      const waiting = this.#waiting[index]!;
-      if (waiting.kind === "exclusive" && !waiting.isSettled && overlap(waiting.range, range)) return true;
-    }
-    return false;
+  /** Returns whether a request that is older than `number` waits for an exclusive hold on some of a range. */
+  #isAwaited(range: RangeHold, number = Infinity): boolean {
+    const isAhead = (group: WaitingGroup): boolean =>
+      group.kind === "exclusive" && oldestOf(group) < number && overlap(group, range);
+    return this.#waiting.find(range, isAhead) !== undefined;
   }
 
   #isFree(range: RangeHold): boolean {
-    if (this.#isLocked(range)) return false;
-    for (const hold of this.#shared) {
-      if (overlap(hold, range)) return false;
-    }
-    return true;
+    return !this.#isLocked(range) &&
+      this.#shared.find(range, (hold) => overlap(hold, range)) === undefined;
   }
 
-  #grant(range: RangeHold, isExclusive: boolean): RangeHold {
+  #grant(range: RangeHold, isExclusive: boolean): void {
     if (isExclusive) {
       this.#exclusive.add(range);
       this.#exclusiveCount++;
     } else this.#shared.add(range);
-    if (this.#waiting.length > 0) this.#countPass(range);
+  }
+
+  /** Grants a hold that passes all requests that wait for its range. */
+  #grantOutOfTurn(range: RangeHold, isExclusive: boolean): RangeHold {
+    this.#grant(range, isExclusive);
+    if (this.#waiting.size === 0) return range;
+    for (const failed of this.#countPass(range)) this.#grantPossible(failed);
     return range;
   }
 
-  #countPass(range: RangeHold): void {
-    for (const waiting of this.#waiting) {
-      if (waiting.kind !== "exclusive" || waiting.isSettled || !overlap(waiting.range, range)) continue;
-      if (++waiting.passedCount > PASSES_MAX) this.#settle(waiting, undefined);
+  /** Counts a hold that was granted before exclusive requests. Returns those that are passed too often, and fail. */
+  #countPass(range: RangeHold, own?: WaitingGroup): RangeHold[] {
+    const failed: RangeHold[] = [];
+    for (const group of this.#waiting.overlapping(range)) {
+      if (group.kind !== "exclusive" || group === own || !overlap(group, range)) continue;
+      group.passes++;
+      for (
+        let { first } = group.requests;
+        first !== undefined && group.passes - first.passesBefore > PASSES_MAX;
+        first = group.requests.first
+      ) {
+        this.#settle(group, first, undefined);
+        failed.push(first.range);
+      }
     }
-    this.#removeSettled();
+    return failed;
   }
 
   #wait(range: RangeHold, kind: RequestKind): RangeRequest {
     const { promise, resolve } = Promise.withResolvers<RangeHold | undefined>();
-    const waiting: PendingRequest = { range, kind, resolve, passedCount: 0, isSettled: false };
-    this.#waiting.push(waiting);
-    return { hold: promise, cancel: () => this.#cancel(waiting) };
+    const group = this.#groupOf(range, kind);
+    const request: PendingRequest = {
+      range,
+      resolve,
+      number: ++this.#lastNumber,
+      passesBefore: group.passes,
+      entry: undefined,
+    };
+    request.entry = group.requests.push(request);
+    return { hold: promise, cancel: () => this.#cancel(group, request) };
+  }
+
+  #groupOf(range: RangeHold, kind: RequestKind): WaitingGroup {
+    const known = this.#waiting.find(range, (group) => isAlike(group, range, kind));
+    if (known !== undefined) return known;
+    const group = { ...range, kind, requests: new LinkedQueue<PendingRequest>(), passes: 0 };
+    this.#waiting.add(group);
+    return group;
   }
 
   /** Ends a waiting request without a hold. Later requests may have waited for it. */
-  #cancel(waiting: PendingRequest): void {
-    if (waiting.isSettled) return;
-    this.#settle(waiting, undefined);
-    this.#grantPossible();
+  #cancel(group: WaitingGroup, request: PendingRequest): void {
+    if (request.entry === undefined) return;
+    this.#settle(group, request, undefined);
+    this.#grantPossible(request.range);
   }
 
-  #settle(waiting: PendingRequest, hold: RangeHold | undefined): void {
-    waiting.isSettled = true;
-    waiting.resolve(hold);
+  /** Ends the wait of a request. */
+  #settle(group: WaitingGroup, request: PendingRequest, hold: RangeHold | undefined): void {
+    group.requests.remove(request.entry!);
+    request.entry = undefined;
+    request.resolve(hold);
+    if (group.requests.isEmpty) this.#waiting.delete(group);
   }
 
-  /** Grants the requests that have become possible, the oldest first, in one pass. */
-  #grantPossible(): void {
-    this.#isGranting = true;
-    for (const [index, waiting] of this.#waiting.entries()) {
-      if (waiting.isSettled || !this.#isPossible(waiting, index)) continue;
-      waiting.isSettled = true;
-      waiting.resolve(this.#grant(waiting.range, waiting.kind === "exclusive"));
+  /** Grants the requests for some of a range that have become possible, the oldest first. */
+  #grantPossible(range: RangeHold): void {
+    // Those that fail meanwhile may have delayed others.
+    const ranges = [range];
+    for (let next = ranges.pop(); next !== undefined; next = ranges.pop()) {
+      ranges.push(...this.#grantIn(next));
     }
-    this.#isGranting = false;
-    this.#removeSettled();
   }
 
-  /** Removes settled requests. */
-  #removeSettled(): void {
-    if (this.#isGranting || !this.#waiting.some(({ isSettled }) => isSettled)) return;
-    this.#waiting = this.#waiting.filter(({ isSettled }) => !isSettled);
+  #grantIn(range: RangeHold): RangeHold[] {
+    const failed: RangeHold[] = [];
+    const groups = this.#waiting.overlapping(range).sort((a, b) => oldestOf(b) - oldestOf(a));
+    for (let group = groups.pop(); group !== undefined; group = groups.pop()) {
+      const { first } = group.requests;
+      if (first === undefined || !this.#isPossible(group, first)) continue;
+      this.#settle(group, first, first.range);
+      this.#grant(first.range, group.kind === "exclusive");
+      failed.push(...this.#countPass(first.range, group));
+      if (!group.requests.isEmpty) insertByAge(groups, group);
+    }
+    return failed;
   }
 
-  #isPossible({ range, kind }: PendingRequest, index: number): boolean {
+  #isPossible({ kind }: WaitingGroup, { range, number }: PendingRequest): boolean {
     if (kind === "exclusive") return this.#isFree(range);
     if (this.#isLocked(range)) return false;
-    return kind === "shared" || !this.#isAwaited(range, index);
+    return kind === "shared" || !this.#isAwaited(range, number);
   }
+}
+
+/** Inserts a group into groups whose oldest requests are in descending order of arrival. */
+function insertByAge(groups: WaitingGroup[], group: WaitingGroup): void {
+  const number = oldestOf(group);
+  let low = 0;
+  let high = groups.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const { first } = groups[middle]!.requests;
+    if (first === undefined || first.number < number) high = middle;
+    else low = middle + 1;
+  }
+  groups.splice(low, 0, group);
 }

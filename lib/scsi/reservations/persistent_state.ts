@@ -68,7 +68,8 @@ export function conflicts(state: PersistentState, id: string, access: Access): b
 
 /** Removes registrations from the state, and a reservation that has no holder left (SPC-4, table 71). */
 export function removeRegistrations(state: PersistentState, ids: ReadonlySet<string>): PersistentState {
-  const registrations = new Map([...state.registrations].filter(([id]) => !ids.has(id)));
+  const registrations = new Map(state.registrations);
+  for (const id of ids) registrations.delete(id);
   const holder = state.reservation?.holder;
   const isHeld = holder === undefined ? registrations.size > 0 : registrations.has(holder);
   return { ...state, registrations, reservation: isHeld ? state.reservation : undefined };

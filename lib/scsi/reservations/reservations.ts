@@ -215,6 +215,8 @@ export class Reservations {
   #commit({ state, notices, aborted }: Transition & { kind: "accepted" }): ReservationResult {
     this.#state = state;
     this.#updateRestricting();
+    // Most requests concern only their sender, however many nexuses there are.
+    if (notices.length === 0 && aborted.length === 0) return { kind: "accepted", settled: undefined };
     const works: Promise<unknown>[] = [];
     const noticesById = Map.groupBy(notices, ({ id }) => id);
     const abortedIds = new Set(aborted);

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { isTemporary, removeIfLeft, TemporaryFile } from "../../../lib/provision/copy/temporary_file.ts";
 import { ProvisionError } from "../../../lib/provision/provision_error.ts";
+import { withNfsLocks } from "../../support/nfs_locks.ts";
 import { withScratch } from "../scratch.ts";
 
 function namesIn(folder: string): string[] {
@@ -57,3 +58,13 @@ Deno.test("TemporaryFile.create() reports a folder that it cannot write", async 
     assertThrows(() => TemporaryFile.create(`${folder}/file/copy`, 1), ProvisionError, "Cannot");
   });
 });
+
+Deno.test("TemporaryFile.create() removes none that is in use on NFS, where only a writer gets the lock", () =>
+  withScratch((folder) =>
+    withNfsLocks(() => {
+      using used = TemporaryFile.create(`${folder}/a`, 1);
+      using more = TemporaryFile.create(`${folder}/b`, 1);
+      removeIfLeft(used.path);
+      assertEquals(namesIn(folder).length, 2, more.path);
+    })
+  ));

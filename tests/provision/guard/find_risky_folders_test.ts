@@ -5,8 +5,7 @@ import { diskWith, doubtsOf } from "./_found.ts";
 const LINES = ["[a]", "size=1GB"];
 const IN_MEMORY = "is in memory, and its disks are lost at the next boot; use a file system on a disk";
 const ON_NETWORK =
-  "is on a network file system: a server on another machine may not see the locks of this one, " +
-  "and every LUN hangs when the network does; use a disk of this machine";
+  "is on a network file system: every LUN hangs when the network does; use a disk of this machine";
 
 Deno.test("findRiskyFileSystems() warns once of each file system that is no place for disks", () => {
   const rows = [
@@ -74,4 +73,11 @@ Deno.test("findUnmountedFolders() refuses new disks where another file system sh
   assertEquals(doubtsOf([...LINES, "file=/mnt/a"], elsewhere), [`3: error: ${message("/mnt", "/mnt/a")}`]);
   // Disks that are there were made there.
   assertEquals(doubtsOf(LINES, diskWith({ a: GB }, [], { unmounted })), []);
+});
+
+Deno.test("findUntrustedLocks() warns of a folder in which another machine may not see a lock", () => {
+  assertEquals(doubtsOf(LINES, diskWith({}, ["a"], { lockFault: '9p, mounted with "rw"; use NFSv4' })), [
+    '1: Storage folder "/s": a server on another machine may not see its lock, and would write to the same disks ' +
+    '(file system 9p, mounted with "rw"; use NFSv4); "iscsi serve" takes --force there',
+  ]);
 });

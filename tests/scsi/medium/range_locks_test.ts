@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
 import { PASSES_MAX, type RangeHold, RangeLocks } from "../../../lib/scsi/medium/range_locks.ts";
+import { RangeTree, type TreeRange } from "../../../lib/scsi/medium/range_tree.ts";
 import { numberFromEnvironment, seededRandom } from "../../support/seeded_random.ts";
 
 /** Returns the current state of a promise. */
@@ -265,4 +266,56 @@ Deno.test("RangeLocks counts a hold on several ranges as one pass", async () => 
   locks.release(held);
   await settle();
   assertEquals(wanted.value, { startBytes: 0, endBytes: 1_000_000 });
+});
+
+Deno.test("RangeLocks examines one of the requests that wait for the same range, however many there are", async () => {
+  const { find } = RangeTree.prototype;
+  const searches: number[] = [];
+  try {
+    for (const count of [10, 1_000]) {
+      const locks = new RangeLocks();
+      const held = await locks.lock(0, 512).hold;
+      const next = Array.from({ length: count }, () => locks.lock(0, 512).hold)[0]!;
+      let looks = 0;
+      RangeTree.prototype.find = function <Range extends TreeRange>(
+        this: RangeTree<Range>,
+        other: TreeRange,
+        accepts: (range: Range) => boolean,
+      ): Range | undefined {
+        return find.call(this, other, (range) => (looks++, accepts(range as Range))) as Range | undefined;
+      };
+      locks.release(held!);
+      assert(await next !== undefined);
+      searches.push(looks);
+      RangeTree.prototype.find = find;
+    }
+  } finally {
+    RangeTree.prototype.find = find;
+  }
+  assertEquals(searches[0], searches[1]);
+});
+
+Deno.test("RangeLocks grants what a request that is passed too often has delayed", async () => {
+  const locks = new RangeLocks();
+  locks.share(0, 10);
+  const failing = watch(locks.lock(0, 20).hold);
+  const behind = watch(locks.queue(15, 5).hold);
+  await settle();
+  assertEquals([failing.value, behind.value], ["pending", "pending"]);
+  for (let pass = 0; pass <= PASSES_MAX; pass++) locks.share(0, 10);
+  await settle();
+  assertEquals([failing.value, behind.value], [undefined, { startBytes: 15, endBytes: 20 }]);
+});
+
+Deno.test("RangeLocks does not fail a request because of those before it in the same queue", async () => {
+  const locks = new RangeLocks();
+  let hold = await locks.lock(0, 10).hold;
+  const requests = Array.from({ length: 2 * PASSES_MAX }, () => locks.lock(0, 10));
+  for (const request of requests) {
+    locks.release(hold!);
+    hold = await request.hold;
+    assert(hold !== undefined);
+  }
+  locks.release(hold!);
+  assert(locks.isIdle);
 });

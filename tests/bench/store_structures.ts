@@ -1,0 +1,99 @@
+import { delay } from "../../lib/base/delay.ts";
+import { chunkBytesOf, CopyBeforeWrite } from "../../lib/store/copy_before_write.ts";
+import { FileActivity } from "../../lib/store/file_activity.ts";
+import { FlushQueue } from "../../lib/store/flush_queue.ts";
+import { PunchQueue } from "../../lib/store/punch_queue.ts";
+import { SpaceMap } from "../../lib/store/space_map.ts";
+import { StoreError } from "../../lib/store/block_store.ts";
+import { emptyStore } from "./empty_store.ts";
+import { type Operation, scattered, type Structure } from "./structure.ts";
+
+const GIBIBYTE = 1024 ** 3;
+const BLOCK_BYTES = 4096;
+
+/** Writes a block, unmaps it again, and looks for the end of the extent. */
+function changeMap(map: SpaceMap, blocks: number, stepBytes: number): Operation {
+  const next = scattered(blocks);
+  return (): unknown => {
+    const offset = next() * stepBytes;
+    map.markMapped(offset, BLOCK_BYTES);
+    const { endBytes } = map.extentAt(offset);
+    map.markUnmapped(offset, stepBytes);
+    return endBytes;
+  };
+}
+
+/** The structures of `lib/store`. */
+export const STORE_STRUCTURES: readonly Structure[] = [
+  {
+    name: "space map: change a block of a LUN of n GiB",
+    counts: [100, 1_000, 10_000],
+    prepare: (count): Operation => changeMap(new SpaceMap(count * GIBIBYTE, true), count * 8, GIBIBYTE / 8),
+  },
+  {
+    name: "space map: change a block among n extents",
+    counts: [10_000, 100_000, 1_000_000],
+    prepare(count): Operation {
+      const map = new SpaceMap(32 * GIBIBYTE, true);
+      const stepBytes = Math.floor(32 * GIBIBYTE / count / BLOCK_BYTES) * BLOCK_BYTES;
+      for (let extent = 0; extent < count; extent++) map.markMapped(extent * stepBytes, BLOCK_BYTES);
+      const next = scattered(count - 1);
+      return (): unknown => {
+        const offset = next() * stepBytes;
+        map.markUnmapped(offset, BLOCK_BYTES);
+        const { endBytes } = map.extentAt(offset);
+        map.markMapped(offset, BLOCK_BYTES);
+        return endBytes;
+      };
+    },
+  },
+  {
+    name: "punch queue: a write beside n ranges",
+    counts: [10, 100, 1_000],
+    prepare(count): Operation {
+      const queue = new PunchQueue(() => new Promise(() => {}));
+      queue.add(Array.from({ length: count }, (_, index) => ({ offset: index * 8192, lengthBytes: 4096 })));
+      return () => queue.endOfBatchWith(count * 4096 + 4096, 4096);
+    },
+  },
+  {
+    name: "flush queue: one more of n that wait",
+    counts: [10, 100, 1_000],
+    prepare(count): Operation {
+      const toError = (cause: unknown): StoreError => new StoreError("flushFailed", String(cause));
+      const queue = new FlushQueue({ sync: () => new Promise(() => {}), toError });
+      for (let index = 0; index < count; index++) queue.flush();
+      return () => void queue.flush();
+    },
+  },
+  {
+    name: "file activity: an operation beside those on n files",
+    counts: [10, 100, 1_000],
+    prepare(count): Operation {
+      const activity = new FileActivity();
+      for (let index = 0; index < count; index++) activity.begin(`/file/${index}`);
+      return (): void => {
+        activity.begin("/other");
+        activity.end("/other");
+      };
+    },
+  },
+  {
+    name: "copy: write a chunk of n GiB that is saved",
+    counts: [100, 1_000, 10_000],
+    async prepare(count): Promise<Operation> {
+      const sizeBytes = count * GIBIBYTE;
+      const chunks = Math.ceil(sizeBytes / chunkBytesOf(sizeBytes));
+      const copy = new CopyBeforeWrite(emptyStore(sizeBytes), {
+        keep: emptyStore(sizeBytes),
+        map: emptyStore(chunks),
+        after: () => () => {},
+        onFailed: () => {},
+      });
+      const block = new Uint8Array(BLOCK_BYTES);
+      await copy.write(sizeBytes - BLOCK_BYTES, block);
+      await delay(0);
+      return () => copy.writeNow(sizeBytes - BLOCK_BYTES, block);
+    },
+  },
+];

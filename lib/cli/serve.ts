@@ -163,21 +163,9 @@ async function superviseUntilStopped(
     log,
     onApplied: takeOver,
   });
-  using control = new ControlEndpoint(
-    controlHandlers({
-      supervisor,
-      reloader,
-      space,
-      copies,
-      liveConf,
-      replacements,
-      trims,
-      interfaces: systemInterfaces,
-      version,
-    }),
-    log,
-    systemClock,
-  );
+  const services = { copies, replacements, trims, liveConf };
+  const parts = { supervisor, reloader, space, ...services, interfaces: systemInterfaces, version };
+  using control = new ControlEndpoint(controlHandlers(parts), log, systemClock);
   await takeOver(supervisor.serving.config);
   using _watch = new LockWatch({
     lease: () => supervisor.serving.lease,

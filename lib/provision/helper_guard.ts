@@ -32,8 +32,11 @@ const ATTEMPT_MS_MAX = 100;
 /** Milliseconds of waiting until the server reports it. */
 const REPORT_AFTER_MS = 1_000;
 
-/** ENOTEMPTY, for which Deno has no class. */
-const ENOTEMPTY = 39;
+/** The end of the name of a folder whose run has ended. */
+const ENDED = ".ended";
+
+/** EBUSY and ENOTEMPTY: an entry of the folder is in use. */
+const IN_USE: readonly number[] = [16, 39];
 
 /** The programs of one run of the server. */
 export class HelperGuard {
@@ -144,15 +147,13 @@ function makeLock(path: string): void {
 }
 
 /**
- * Waits until all programs of a run have ended, and prevents others from starting.
- *
- * A `flock` that opens its lock after the lock was removed, and before the folder was, creates it again. Then the
- * folder is not empty and cannot be removed, so the loop repeats.
+ * Waits until all programs of a run have ended, and prevents others from starting: a late `flock` finds the lock taken,
+ * or no folder of that name. The folder is removed under another name, because NFS keeps a lock that is removed while
+ * it is open, and its folder, until it is closed.
  */
 async function endRun(run: string, locks: Deno.FsFile[], onWait: (message: string) => void): Promise<void> {
-  do {
-    for (const path of locksIn(run)) await waitForLock(path, locks, onWait);
-  } while (!removeRun(run));
+  for (const path of locksIn(run)) await waitForLock(path, locks, onWait);
+  removeRun(run.endsWith(ENDED) ? run : renameRun(run));
 }
 
 /** Returns the paths of the locks of a run: one, or none when it has been removed. */
@@ -208,19 +209,25 @@ function fileNamedBy(link: string): string[] {
   return encoded === "" || link === LOCK_NAME ? [] : [decodeURIComponent(encoded)];
 }
 
-/** Removes the folder of a run, its links first; returns false when a new entry prevents that. */
-function removeRun(run: string): boolean {
-  const names = entriesOf(run);
+/** Renames the folder of a run that has ended; returns the new path. */
+function renameRun(run: string): string {
+  const ended = `${run}${ENDED}`;
   try {
-    for (const name of names) {
-      if (name !== LOCK_NAME) Deno.removeSync(join(run, name), { recursive: true });
-    }
-    if (names.includes(LOCK_NAME)) Deno.removeSync(join(run, LOCK_NAME));
-    Deno.removeSync(run);
-    return true;
+    Deno.renameSync(run, ended);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return true;
-    if (errnoOf(error) === ENOTEMPTY) return false;
+    if (!(error instanceof Deno.errors.NotFound)) {
+      throw new ProvisionError(`Cannot rename folder "${run}": ${reasonOf(error)}`, { cause: error });
+    }
+  }
+  return ended;
+}
+
+/** Removes the folder of a run that has ended. What is in use is left to the next server. */
+function removeRun(run: string): void {
+  try {
+    Deno.removeSync(run, { recursive: true });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || IN_USE.includes(errnoOf(error) ?? 0)) return;
     throw new ProvisionError(`Cannot remove folder "${run}": ${reasonOf(error)}`, { cause: error });
   }
 }

@@ -6,13 +6,19 @@ import { ProvisionError } from "./provision_error.ts";
 /** The most programs that make holes in one file system at the same time. A server that stops waits for each. */
 export const PROGRAMS_MAX = 2;
 
+/**
+ * The most programs in all file systems, so that many disks do not take all processors. File systems that hang can
+ * delay others only when there are eight of them.
+ */
+export const ALL_PROGRAMS_MAX = 16;
+
 /** The most idle shells that are kept: enough for two busy file systems. */
 const IDLE_MAX = 2 * PROGRAMS_MAX;
 
-/** A slot of a file system, in which holes are made one at a time. Disposing of it frees it. */
+/** A slot of a file system, in which one request is made at a time. Disposing of it frees it. */
 export interface HoleSlot extends Disposable {
-  /** Makes a hole, by `fallocate` if not stated otherwise, or returns the fault. `path` is absolute. */
-  punch(path: string, range: ByteRange, program?: HoleProgram): Promise<string | undefined>;
+  /** Makes holes, in a file if not stated otherwise, or returns the fault. `path` is absolute. */
+  punch(path: string, ranges: readonly ByteRange[], program?: HoleProgram): Promise<string | undefined>;
 }
 
 /**
@@ -24,6 +30,7 @@ export class HolePrograms {
   readonly #idle: HoleShell[] = [];
   /** By the number of the file system. */
   readonly #slots = new Map<number, Slots>();
+  readonly #allSlots = new Slots(ALL_PROGRAMS_MAX);
 
   constructor(guard: Pick<HelperGuard, "startShell">) {
     this.#guard = guard;
@@ -31,12 +38,14 @@ export class HolePrograms {
 
   /** Waits for a slot of a file system, given by its number. */
   async slotIn(fileSystem: number): Promise<HoleSlot> {
-    const slots = this.#slots.get(fileSystem) ?? new Slots();
+    const slots = this.#slots.get(fileSystem) ?? new Slots(PROGRAMS_MAX);
     this.#slots.set(fileSystem, slots);
     await slots.acquire();
+    await this.#allSlots.acquire();
     return {
-      punch: (path, range, program = "fallocate") => this.#punch(path, range, program),
+      punch: (path, ranges, program = "fallocate") => this.#punch(path, ranges, program),
       [Symbol.dispose]: () => {
+        this.#allSlots.release();
         slots.release();
         if (slots.areFree) this.#slots.delete(fileSystem);
       },
@@ -48,7 +57,11 @@ export class HolePrograms {
     await Promise.all(this.#idle.splice(0).map((shell) => shell.end()));
   }
 
-  async #punch(path: string, range: ByteRange, program: HoleProgram): Promise<string | undefined> {
+  async #punch(
+    path: string,
+    ranges: readonly ByteRange[],
+    program: HoleProgram,
+  ): Promise<string | undefined> {
     let shell: HoleShell;
     try {
       shell = this.#takeShell(program);
@@ -56,7 +69,7 @@ export class HolePrograms {
       if (error instanceof ProvisionError) return error.message;
       throw error;
     }
-    const fault = await shell.punch(path, range);
+    const fault = await shell.punch(path, ranges);
     if (!shell.isOver && this.#idle.length < IDLE_MAX) this.#idle.push(shell);
     else await shell.end();
     return fault;
@@ -74,13 +87,19 @@ export class HolePrograms {
   }
 }
 
-/** The slots of a file system, given out in the order of requests. */
+/** Slots that are given out in the order of requests. */
 class Slots {
-  #free = PROGRAMS_MAX;
+  readonly #count: number;
+  #free: number;
   readonly #waiting: (() => void)[] = [];
 
+  constructor(count: number) {
+    this.#count = count;
+    this.#free = count;
+  }
+
   get areFree(): boolean {
-    return this.#free === PROGRAMS_MAX;
+    return this.#free === this.#count;
   }
 
   async acquire(): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * Punches holes in backing files for the target worker, which has no right to run programs, by `fallocate --punch-hole`
- * of util-linux. Requests are checked against the conf: only its writable files are changed.
+ * Punches holes in backing files for the target worker, which has no right to run programs. Requests are checked
+ * against the conf: only its writable files are changed.
  *
  * A late hole must not destroy the data that a later worker or server writes. Within this process `renew` waits for
  * running programs; in the next server `HelperGuard` does.
@@ -8,7 +8,7 @@
 import type { Config } from "../config/config.ts";
 import type { EventLog } from "../iscsi/events/event_log.ts";
 import type { HelperGuard } from "../provision/helper_guard.ts";
-import { HolePrograms, type HoleSlot, PROGRAMS_MAX } from "../provision/hole_programs.ts";
+import { HolePrograms, type HoleSlot } from "../provision/hole_programs.ts";
 import { PUNCH_OPTIONS } from "../provision/hole_shell.ts";
 import { ProvisionError } from "../provision/provision_error.ts";
 import type { HelperResult } from "../provision/run_helper.ts";
@@ -21,6 +21,10 @@ import { type FileIdentity, identify, pinFile, type PinnedFile, pinNode } from "
 
 /** Largest range for one call, during which the kernel locks the file. */
 const STRETCH_BYTES = 1024 * 1024 * 1024;
+
+/** The most ranges of a request to a program, and the most bytes: a program that was started is waited for. */
+const PART_RANGES_MAX = 512;
+const PART_BYTES_MAX = STRETCH_BYTES;
 
 /** Milliseconds after which a delay of the next worker is logged. */
 const SLOW_MS = 1_000;
@@ -184,7 +188,7 @@ export class HoleService {
       this.#log.warning(`Target worker requested a hole without the right to it, in "${path}"`);
       return "refused";
     }
-    const work = this.#punchAll(path, file, ranges.flatMap(cutIntoStretches));
+    const work = this.#punchAll(path, file, cutIntoParts(ranges.flatMap(cutIntoStretches)));
     this.#underWay.set(work, path);
     try {
       return await work;
@@ -218,44 +222,42 @@ export class HoleService {
 
   #logWait(): void {
     const paths = [...new Set(this.#underWay.values())].map((path) => `"${path}"`).join(", ");
-    this.#log.warning(`Waiting for "fallocate" to end in ${paths}: until then no other worker starts`);
+    this.#log.warning(
+      `Waiting for a program that makes holes in ${paths}: until it has ended no other worker starts`,
+    );
   }
 
+  /** Makes holes in a file, one part at a time, because the kernel makes one at a time. */
   async #punchAll(
     path: string,
     { name, identity, device }: SparseFile,
-    stretches: ByteRange[],
+    parts: readonly (readonly ByteRange[])[],
   ): Promise<PunchResult> {
     using pinned = device === undefined ? this.#pin(path, identity) : pinNode(device.node);
     let { fault } = pinned;
-    const work = async (): Promise<void> => {
-      while (stretches.length > 0) {
-        using place = await this.#programs.slotIn(identity.device);
-        const next = this.#isAbandoned || fault !== undefined ? undefined : stretches.shift();
-        if (next === undefined) return;
-        const outcome = await this.#punchBy(place, pinned.path, next, device);
-        // Keep the first fault of concurrent holes.
-        fault ??= outcome;
-      }
-    };
-    await Promise.all(Array.from({ length: PROGRAMS_MAX }, work));
-    if (fault === undefined && stretches.length > 0) return "abandoned";
+    for (const part of fault === undefined ? parts : []) {
+      using slot = await this.#programs.slotIn(identity.device);
+      if (this.#isAbandoned) return "abandoned";
+      fault = await this.#punchBy(slot, pinned.path, part, device);
+      if (fault !== undefined) break;
+    }
     this.#count(name, path, fault);
     if (fault !== undefined) return "refused";
     return device !== undefined && this.#discarding.has(device.node) ? "discarded" : "punched";
   }
 
-  /** Gives a range back by the first program that can; returns the fault of the first when none can. */
+  /** Gives ranges back by the first program that can; returns the faults when none can. */
   async #punchBy(
-    place: HoleSlot,
+    slot: HoleSlot,
     path: string,
-    range: ByteRange,
+    ranges: readonly ByteRange[],
     device: DiscardingDevice | undefined,
   ): Promise<string | undefined> {
-    if (this.#discarding.has(path)) return await place.punch(path, range, "blkdiscard");
-    const fault = await place.punch(path, range);
+    if (this.#discarding.has(path)) return await slot.punch(path, ranges, "blkdiscard");
+    const fault = await slot.punch(path, ranges);
     if (fault === undefined || device?.isThinVolume !== true) return fault;
-    if (await place.punch(path, range, "blkdiscard") !== undefined) return fault;
+    const refusal = await slot.punch(path, ranges, "blkdiscard");
+    if (refusal !== undefined) return `${fault}; ${refusal}`;
     this.#discarding.add(path);
     return undefined;
   }
@@ -292,4 +294,19 @@ function cutIntoStretches({ offset, lengthBytes }: ByteRange): ByteRange[] {
     offset: offset + index * STRETCH_BYTES,
     lengthBytes: Math.min(STRETCH_BYTES, lengthBytes - index * STRETCH_BYTES),
   }));
+}
+
+/** Divides ranges into the parts that a program gets at a time. */
+function cutIntoParts(ranges: readonly ByteRange[]): ByteRange[][] {
+  const parts: ByteRange[][] = [];
+  let partBytes = Infinity;
+  for (const range of ranges) {
+    partBytes += range.lengthBytes;
+    if (partBytes <= PART_BYTES_MAX && parts.at(-1)!.length < PART_RANGES_MAX) parts.at(-1)!.push(range);
+    else {
+      parts.push([range]);
+      partBytes = range.lengthBytes;
+    }
+  }
+  return parts;
 }

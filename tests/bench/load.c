@@ -4,11 +4,16 @@
 // discarded, data that is written is one fixed buffer: all other work is the target's.
 //
 // Usage: load HOST PORT TARGET LUN JOB BLOCK_BYTES DEPTH SESSIONS SECONDS [PACED_SESSIONS_DEPTH]
-//   JOB: randread randwrite mix seqread seqwrite flush (a write, then SYNCHRONIZE CACHE, as one operation)
+//   JOB: randread randwrite mix seqread seqwrite flush (a write, then SYNCHRONIZE CACHE, as one operation), or, of
+//   extents of BLOCK_BYTES in ascending order: unmap (DESCRIPTORS in the environment to a command, a gap of an extent
+//   behind each), same and sameunmap (WRITE SAME of zeros, without and with the UNMAP bit), sanitize (the whole LUN)
 //   With a last argument N, session 0 has depth 1 and is measured alone, while the others have depth N (fairness).
 // With SERVER_PID in the environment the processor time of that process is measured over the same span.
+// With COUNT in the environment the job ends after so many commands, and is measured from the first one to the last.
+// With NEIGHBOUR in the environment, a LUN, session 0 reads 4 KiB there at depth 1, and is measured by itself.
 // With DIGESTS in the environment all PDUs have header and data digests, which are checked.
-// Prints one line of JSON: operations, seconds, p50Us, p99Us, maxUs, initiatorCpuUs and serverCpuUs per operation.
+// Prints one line of JSON: operations, seconds, p50Us, p99Us, maxUs, initiatorCpuUs and serverCpuUs per operation,
+// and neighbourP50Us, neighbourP99Us and neighbourMaxUs with a neighbour.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,7 +30,7 @@
 #include <unistd.h>
 
 enum { HEADER = 48, SEGMENT_MAX = 262144, FIRST_BURST = 262144, BURST_MAX = 1048576, DEPTH_MAX = 256 };
-enum { RECEIVE_BYTES = 4 << 20, HISTOGRAM = 1 << 16 };
+enum { RECEIVE_BYTES = 4 << 20, HISTOGRAM = 1 << 16, DESCRIPTORS_MAX = 4096 };
 
 typedef struct {
   double began;
@@ -34,22 +39,24 @@ typedef struct {
 } Slot;
 
 typedef struct {
-  int fd, depth;
+  int fd, depth, lun;
+  bool isNeighbour;
   uint32_t cmdSN, expStatSN, segmentMax, digestBytes;
   uint8_t *in, *out;
   size_t inStart, inEnd, outStart, outSealed, outEnd, outCapacity;
-  uint64_t nextBlock;
+  uint64_t nextBlock, sectors;
   Slot slots[DEPTH_MAX];
 } Session;
 
 static const char *job;
 static uint32_t blockBytes, sectorBytes = 512;
-static uint64_t sectors;
-static int lun;
-static uint8_t pattern[BURST_MAX];
-static bool isMeasured, isOver, isFairness;
-static uint64_t operations, histogram[HISTOGRAM];
-static double worst;
+static uint8_t pattern[BURST_MAX], zeros[4096];
+static bool isMeasured, isOver, isComplete, isFairness, isDiscard;
+static int descriptors = 1;
+static uint64_t operations, issued, count_;
+// The times of the job, and those of the neighbour.
+typedef struct { uint64_t counts[HISTOGRAM]; double worst; } Times;
+static Times jobTimes, neighbourTimes;
 static uint64_t seed = 88172645463325252ull;
 
 static uint32_t get32(const uint8_t *p) { uint32_t v; memcpy(&v, p, 4); return ntohl(v); }
@@ -87,7 +94,8 @@ static double valueOf(unsigned bucket) {
   unsigned shift = bucket / 1024 - 1;
   return (double)((uint64_t)(bucket - shift * 1024) << shift);
 }
-static double percentile(double share) {
+static double percentile(const Times *times, double share) {
+  const uint64_t *histogram = times->counts;
   uint64_t seen = 0, total = 0;
   for (unsigned i = 0; i < HISTOGRAM; i++) total += histogram[i];
   for (unsigned i = 0; i < HISTOGRAM; i++) if ((seen += histogram[i]) >= total * share && seen) return valueOf(i);
@@ -149,26 +157,54 @@ static uint8_t *reserve(Session *s, uint8_t opcode, uint8_t flags, uint32_t data
 
 static uint8_t *command(Session *s, uint32_t itt, uint8_t flags, uint32_t expected, uint32_t immediate) {
   uint8_t *h = reserve(s, 0x01, 0x80 | flags | 1, immediate, itt);
-  h[9] = lun; put32(h + 20, expected); put32(h + 24, s->cmdSN++);
+  h[9] = s->lun; put32(h + 20, expected); put32(h + 24, s->cmdSN++);
   return h;
 }
 
 static void issueFlush(Session *s, uint32_t itt) { command(s, itt, 0, 0, 0)[32] = 0x35; }
 
-static void issue(Session *s, uint32_t itt) {
+// Gives an extent back, or several: the whole of what is sent is immediate data.
+static void issueDiscard(Session *s, uint32_t itt) {
   Slot *slot = &s->slots[itt];
-  uint64_t blocks = sectors * sectorBytes / blockBytes;
-  bool isSequential = !strncmp(job, "seq", 3);
+  bool isUnmap = !strcmp(job, "unmap"), isSame = !strncmp(job, "same", 4);
+  uint64_t extentSectors = blockBytes / sectorBytes, extents = s->sectors / extentSectors;
+  uint32_t n = isUnmap ? 8 + 16 * descriptors : isSame ? sectorBytes : 0;
+  slot->isBusy = true; slot->began = now();
+  uint8_t *h = command(s, itt, n ? 0x20 : 0, n, n), *data = h + HEADER + s->digestBytes;
+  h[32] = isUnmap ? 0x42 : isSame ? 0x93 : 0x48;
+  if (isUnmap) {
+    h[39] = n >> 8; h[40] = n;
+    memset(data, 0, n);
+    data[0] = (n - 2) >> 8; data[1] = n - 2; data[2] = (n - 8) >> 8; data[3] = n - 8;
+    for (int i = 0; i < descriptors; i++, s->nextBlock += 2) {
+      if (s->nextBlock >= extents) s->nextBlock = 0;
+      put64(data + 8 + 16 * i, s->nextBlock * extentSectors); put32(data + 16 + 16 * i, extentSectors);
+    }
+  } else if (isSame) {
+    h[33] = strcmp(job, "same") ? 0x08 : 0;
+    put64(h + 34, s->nextBlock++ % extents * extentSectors); put32(h + 42, extentSectors);
+    memcpy(data, zeros, n);
+  } else h[33] = 0x02;
+}
+
+static void issue(Session *s, uint32_t itt) {
+  if (!s->isNeighbour) issued++;
+  if (isDiscard && !s->isNeighbour) { issueDiscard(s, itt); return; }
+  Slot *slot = &s->slots[itt];
+  const char *kind = s->isNeighbour ? "randread" : job;
+  uint32_t bytes = s->isNeighbour ? 4096 : blockBytes;
+  uint64_t blocks = s->sectors * sectorBytes / bytes;
+  bool isSequential = !strncmp(kind, "seq", 3);
   uint64_t block = isSequential ? s->nextBlock++ % blocks : randomNumber() % blocks;
-  slot->isWrite = strstr(job, "write") || !strcmp(job, "flush") || (!strcmp(job, "mix") && randomNumber() % 10 >= 7);
+  slot->isWrite = strstr(kind, "write") || !strcmp(kind, "flush") || (!strcmp(kind, "mix") && randomNumber() % 10 >= 7);
   slot->isFlushing = false; slot->isBusy = true;
-  slot->lba = block * (blockBytes / sectorBytes);
+  slot->lba = block * (bytes / sectorBytes);
   slot->began = now();
-  uint32_t immediate = slot->isWrite ? (blockBytes < s->segmentMax ? blockBytes : s->segmentMax) : 0;
+  uint32_t immediate = slot->isWrite ? (bytes < s->segmentMax ? bytes : s->segmentMax) : 0;
   if (immediate > FIRST_BURST) immediate = FIRST_BURST;
-  uint8_t *h = command(s, itt, slot->isWrite ? 0x20 : 0x40, blockBytes, immediate);
+  uint8_t *h = command(s, itt, slot->isWrite ? 0x20 : 0x40, bytes, immediate);
   h[32] = slot->isWrite ? 0x8a : 0x88;
-  put64(h + 34, slot->lba); put32(h + 42, blockBytes / sectorBytes);
+  put64(h + 34, slot->lba); put32(h + 42, bytes / sectorBytes);
   if (immediate) memcpy(h + HEADER + s->digestBytes, pattern, immediate);
 }
 
@@ -186,13 +222,16 @@ static void answerR2T(Session *s, const uint8_t *r2t) {
 
 static void completed(Session *s, uint32_t itt, bool isCounted) {
   Slot *slot = &s->slots[itt];
-  if (!strcmp(job, "flush") && !slot->isFlushing) { slot->isFlushing = true; issueFlush(s, itt); return; }
+  if (!s->isNeighbour && !strcmp(job, "flush") && !slot->isFlushing) { slot->isFlushing = true; issueFlush(s, itt); return; }
   if (isMeasured && isCounted) {
     double us = now() - slot->began;
-    operations++; histogram[bucketOf(us)]++; if (us > worst) worst = us;
+    Times *times = s->isNeighbour ? &neighbourTimes : &jobTimes;
+    if (!s->isNeighbour) operations++;
+    times->counts[bucketOf(us)]++; if (us > times->worst) times->worst = us;
   }
   slot->isBusy = false;
-  if (!isOver) issue(s, itt);
+  if (count_ && !s->isNeighbour && operations == count_) isComplete = true;
+  else if (!isOver && (!count_ || s->isNeighbour || issued < count_)) issue(s, itt);
 }
 
 static void handle(Session *s, const uint8_t *h, bool isCounted) {
@@ -286,7 +325,7 @@ static void prepare(Session *s) {
   const uint8_t *r = await(s);
   s->expStatSN = get32(r + 24) + 1;
   const uint8_t *capacity = r + HEADER + s->digestBytes;
-  sectors = (uint64_t)get32(capacity) + 1; sectorBytes = get32(capacity + 4);
+  s->sectors = (uint64_t)get32(capacity) + 1; sectorBytes = get32(capacity + 4);
   while (r[0] == 0x25 && !(r[1] & 1)) { r = await(s); s->expStatSN = get32(r + 24) + 1; }
 }
 
@@ -304,27 +343,37 @@ static void open_(Session *s, const char *host, int port, const char *target, in
 
 int main(int argc, char **argv) {
   if (argc < 10) { fprintf(stderr, "usage: see the head of load.c\n"); return 2; }
-  lun = atoi(argv[4]); job = argv[5]; blockBytes = atoi(argv[6]);
+  job = argv[5]; blockBytes = atoi(argv[6]);
   int depth = atoi(argv[7]), count = atoi(argv[8]); double seconds = atof(argv[9]);
   isFairness = argc > 10;
+  isDiscard = !strcmp(job, "unmap") || !strncmp(job, "same", 4) || !strcmp(job, "sanitize");
+  const char *neighbour = getenv("NEIGHBOUR");
+  count_ = getenv("COUNT") ? strtoull(getenv("COUNT"), NULL, 10) : 0;
+  if (getenv("DESCRIPTORS")) descriptors = atoi(getenv("DESCRIPTORS"));
+  if (descriptors < 1 || descriptors > DESCRIPTORS_MAX) { errno = 0; die("DESCRIPTORS"); }
+  if (neighbour) count++;
   for (size_t i = 0; i < sizeof pattern; i++) pattern[i] = i * 31 + 7;
   Session *sessions = calloc(count, sizeof *sessions);
   int ep = epoll_create1(0);
   for (int i = 0; i < count; i++) {
     Session *s = &sessions[i];
+    s->isNeighbour = neighbour && !i;
+    s->lun = atoi(s->isNeighbour ? neighbour : argv[4]);
     open_(s, argv[1], atoi(argv[2]), argv[3], i + 1);
-    s->depth = isFairness ? (i ? atoi(argv[10]) : 1) : depth;
-    s->nextBlock = sectors * sectorBytes / blockBytes / count * i;
+    s->depth = s->isNeighbour ? 1 : isFairness ? (i ? atoi(argv[10]) : 1) : depth;
+    s->nextBlock = isDiscard ? 0 : s->sectors * sectorBytes / blockBytes / count * i;
     struct epoll_event e = {.events = EPOLLIN, .data.ptr = s};
     epoll_ctl(ep, EPOLL_CTL_ADD, s->fd, &e);
   }
-  for (int i = 0; i < count; i++) { for (int k = 0; k < sessions[i].depth; k++) issue(&sessions[i], k); sendSome(&sessions[i]); }
+  isMeasured = count_;
+  for (int i = 0; i < count; i++) { for (int k = 0; k < sessions[i].depth && (!count_ || sessions[i].isNeighbour || issued < count_); k++) issue(&sessions[i], k); sendSome(&sessions[i]); }
   const char *server = getenv("SERVER_PID");
-  double warm = now() + 0.3e6, start = 0, cpuStart = 0, serverStart = 0, end = 0, cpuEnd = 0, serverEnd = 0;
+  double warm = now() + 0.3e6, start = now(), cpuStart = cpu(), serverStart = server ? cpuOf(server) : 0;
+  double end = 0, cpuEnd = 0, serverEnd = 0;
   for (int busy = 1; busy;) {
     struct epoll_event events[64];
-    int n = epoll_wait(ep, events, 64, 5000);
-    if (n == 0) { errno = 0; die("the target has not answered for 5 s"); }
+    int n = epoll_wait(ep, events, 64, isDiscard ? 60000 : 5000);
+    if (n == 0) { errno = 0; die("the target does not answer"); }
     for (int i = 0; i < n; i++) {
       Session *s = events[i].data.ptr;
       if (events[i].events & (EPOLLIN | EPOLLHUP)) {
@@ -337,12 +386,16 @@ int main(int argc, char **argv) {
     }
     double t = now();
     if (!isMeasured && !isOver && t > warm) { isMeasured = true; start = t; cpuStart = cpu(); if (server) serverStart = cpuOf(server); }
-    if (isMeasured && t > start + seconds * 1e6) { isMeasured = false; isOver = true; end = t; cpuEnd = cpu(); if (server) serverEnd = cpuOf(server); }
+    if (isMeasured && (isComplete || t > start + seconds * 1e6)) { isMeasured = false; isOver = true; end = t; cpuEnd = cpu(); if (server) serverEnd = cpuOf(server); }
     busy = !isOver;
     for (int i = 0; i < count && !busy; i++) for (int k = 0; k < sessions[i].depth; k++) busy |= sessions[i].slots[k].isBusy;
   }
   double each = operations ? operations : 1;
-  printf("{\"operations\":%lu,\"seconds\":%.3f,\"p50Us\":%.0f,\"p99Us\":%.0f,\"maxUs\":%.0f,\"initiatorCpuUs\":%.2f,\"serverCpuUs\":%.2f}\n",
-    operations, (end - start) / 1e6, percentile(0.5), percentile(0.99), worst, (cpuEnd - cpuStart) / each, (serverEnd - serverStart) / each);
+  printf("{\"operations\":%lu,\"seconds\":%.6f,\"p50Us\":%.0f,\"p99Us\":%.0f,\"maxUs\":%.0f,\"initiatorCpuUs\":%.2f,\"serverCpuUs\":%.2f",
+    operations, (end - start) / 1e6, percentile(&jobTimes, 0.5), percentile(&jobTimes, 0.99), jobTimes.worst, (cpuEnd - cpuStart) / each, (serverEnd - serverStart) / each);
+  if (neighbour)
+    printf(",\"neighbourP50Us\":%.0f,\"neighbourP99Us\":%.0f,\"neighbourMaxUs\":%.0f",
+      percentile(&neighbourTimes, 0.5), percentile(&neighbourTimes, 0.99), neighbourTimes.worst);
+  printf("}\n");
   return 0;
 }

@@ -21,6 +21,11 @@ export class Progress {
   }
 
   [Symbol.dispose](): void {
+    this.clear();
+  }
+
+  /** Makes room for a line of output on the same terminal. */
+  clear(): void {
     if (this.#stream.isTerminal()) this.#write("\r\x1b[K");
   }
 

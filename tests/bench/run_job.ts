@@ -46,8 +46,8 @@ export async function runLoad(job: LoadJob, side: Side, { load, seconds }: RunOp
   return { operationsPerSecond: operations / took, ...rest };
 }
 
-/** Drops a file's clean pages from the page cache, which needs no root. */
-async function dropCache(file: string): Promise<void> {
+/** Writes a file's pages to the disk and drops them from the page cache, which needs no root. */
+export async function dropCache(file: string): Promise<void> {
   await run("sync", [file]);
   await run("dd", [`if=${file}`, "iflag=nocache", "count=0", "status=none"]);
 }

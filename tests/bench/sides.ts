@@ -5,7 +5,7 @@ import denoConfig from "../../deno.json" with { type: "json" };
 
 /** A running target. */
 export interface Side {
-  readonly name: "ours" | "binary" | "tgt" | "bound" | "boundC" | "boundDeno";
+  readonly name: "ours" | "binary" | "former" | "tgt" | "bound" | "boundC" | "boundDeno";
   /** The exact product and version. */
   readonly description: string;
   readonly port: number;
@@ -80,12 +80,12 @@ export async function compiledProgram(): Promise<Program | undefined> {
   return { command: binary, prefix: [], description: "dist/iscsi, compiled" };
 }
 
-/** Returns the command line of the program from source. */
-export function sourceProgram(): Program {
+/** Returns the command line of the program from source, of this checkout or another. */
+export function sourceProgram(checkout = REPOSITORY): Program {
   const rights = denoConfig.tasks.iscsi.split(" ").filter((word) => word.startsWith("--"));
   return {
     command: Deno.execPath(),
-    prefix: ["run", ...rights, join(REPOSITORY, "main.ts")],
+    prefix: ["run", ...rights, join(checkout, "main.ts")],
     description: `from source, Deno ${Deno.version.deno}`,
   };
 }
@@ -152,25 +152,41 @@ export function confOf(storage: string, port: number, targets: readonly string[]
   return [...globals, ...targets, ""].join("\n");
 }
 
+/** The name and the program of a side of this project. */
+export interface OurSide {
+  readonly name?: "ours" | "binary" | "former";
+  readonly program: Program;
+  /** A file that LUN 1 gets a copy of; none by default. */
+  readonly neighbour?: string;
+}
+
 /** This project's target. */
 export async function startOurs(
   folder: string,
   file: string,
-  { name = "ours", program }: { readonly name?: "ours" | "binary"; readonly program: Program },
+  { name = "ours", program, neighbour }: OurSide,
 ): Promise<Side> {
   const { command, prefix, description } = program;
   const port = getAvailablePort();
   const conf = join(folder, "iscsi.conf");
   const { size } = await Deno.stat(file);
-  await Deno.writeTextFile(conf, confOf(folder, port, [`[bench]\nsize=${size}\nfile=${file}`]));
+  const sizes = neighbour === undefined ? `${size}` : `${size} ${(await Deno.stat(neighbour)).size}`;
+  await Deno.writeTextFile(conf, confOf(folder, port, [`[bench]\nsize=${sizes}\nfile=${file}`]));
   await run(command, [...prefix, "build", "--conf", conf]);
+  if (neighbour !== undefined) {
+    await run("dd", [`if=${neighbour}`, `of=${file}_1`, "bs=1M", "conv=notrunc", "status=none"]);
+  }
   const { pid, stop } = await startServer(program, conf);
   const target = "iqn.2002-08.info.netmanager:bench";
   return { name, description, port, target, lun: 0, pid, file, stop };
 }
 
-/** Starts Debian's tgt. */
-export async function startTgt(file: string): Promise<Side> {
+/**
+ * Starts Debian's tgt.
+ *
+ * @param neighbour the file of LUN 2, beside which LUN 1 is thin; none by default
+ */
+export async function startTgt(file: string, neighbour?: string): Promise<Side> {
   const port = getAvailablePort();
   const control = String(1_000 + port % 1_000);
   const child = new Deno.Command("tgtd", {
@@ -184,6 +200,11 @@ export async function startTgt(file: string): Promise<Side> {
     run("tgtadm", ["-C", control, "--lld", "iscsi", ...args]);
   await admin("--op", "new", "--mode", "target", "--tid", "1", "-T", target);
   await admin("--op", "new", "--mode", "logicalunit", "--tid", "1", "--lun", "1", "-b", file);
+  if (neighbour !== undefined) {
+    await admin("--op", "new", "--mode", "logicalunit", "--tid", "1", "--lun", "2", "-b", neighbour);
+    const thin = ["--tid", "1", "--lun", "1", "--params", "thin_provisioning=1"];
+    await admin("--op", "update", "--mode", "logicalunit", ...thin);
+  }
   // It accepts digests only if configured so, and only from initiators that offer them.
   for (const name of ["HeaderDigest", "DataDigest"]) {
     await admin("--op", "update", "--mode", "target", "--tid", "1", "--name", name, "--value", "CRC32C");

@@ -64,23 +64,52 @@ exec ${real} "$1" "$2" "$3" "$4" "$5" "$6" /proc/self/fd/9
 `;
 }
 
-/** The program in whose place the stand-in is mounted. */
-const FALLOCATE = HELPER_FOLDERS.map((folder) => `${folder}/fallocate`).find(exists) ?? "fallocate";
+/** Stands in for Perl, whose program makes many holes: it waits between opening the file and the first hole. */
+function perlStandIn(gate: string, real: string): string {
+  const prefix = `BEGIN { *CORE::GLOBAL::syscall = sub {
+  if (-e "${gate}") { open my $mark, ">", "${gate}.reached"; close $mark }
+  select undef, undef, undef, 0.02 while -e "${gate}";
+  CORE::syscall($_[0], $_[1], $_[2], $_[3], $_[4]);
+} }`;
+  return `#!/bin/sh
+if [ "$1" != -e ]; then exec ${real} "$@"; fi
+exec ${real} -e '${prefix}'"$2" "$3"
+`;
+}
 
-/** Starts a server that finds a stand-in for `fallocate`, mounted over it in a namespace of the server. */
-function launchWithStandIn(appliance: Appliance, standIn: string): ServerProcess {
-  const script = `mount --bind ${standIn} ${FALLOCATE} && exec "$@"`;
-  const wrapper = [...OWN_MOUNTS, "sh", "-c", script, "sh"];
+const STAND_INS = { fallocate: fallocateStandIn, perl: perlStandIn } as const;
+
+/** A program that makes holes. */
+type Program = keyof typeof STAND_INS;
+
+/** Returns the path of a program that is installed. */
+function pathOf(name: string): string | undefined {
+  return HELPER_FOLDERS.map((folder) => `${folder}/${name}`).find(exists);
+}
+
+/**
+ * Starts a server that finds a stand-in for a program, mounted over it in a namespace of the server, and none of the
+ * other programs that make many holes.
+ */
+function launchWithStandIn(appliance: Appliance, program: Program): ServerProcess {
+  const hidden = ["perl", "xfs_io"].filter((name) => name !== program).flatMap((name) => pathOf(name) ?? []);
+  const nothing = `${appliance.folder}/nothing`;
+  Deno.writeTextFileSync(nothing, "", { mode: 0o644 });
+  const mounts = [
+    ...hidden.map((path) => `mount --bind ${nothing} ${path}`),
+    `mount --bind ${appliance.folder}/${program} ${pathOf(program)}`,
+  ];
+  const wrapper = [...OWN_MOUNTS, "sh", "-c", `${mounts.join(" && ")} && exec "$@"`, "sh"];
   return ServerProcess.launchBelow(wrapper, ["serve", "--conf", appliance.confPath]);
 }
 
-/** Kills a server while a program makes a hole in its disk, which was written before. Returns the stand-in. */
-async function leaveProgram(appliance: Appliance, gate: string): Promise<string> {
-  const [real, standIn] = [`${appliance.folder}/fallocate-real`, `${appliance.folder}/fallocate`];
-  Deno.copyFileSync(FALLOCATE, real);
-  Deno.writeTextFileSync(standIn, fallocateStandIn(gate, real), { mode: 0o755 });
+/** Kills a server while a program makes a hole in its disk, which was written before. */
+async function leaveProgram(appliance: Appliance, program: Program, gate: string): Promise<void> {
+  const [real, standIn] = [`${appliance.folder}/real`, `${appliance.folder}/${program}`];
+  Deno.copyFileSync(pathOf(program)!, real);
+  Deno.writeTextFileSync(standIn, STAND_INS[program](gate, real), { mode: 0o755 });
   assertEquals((await appliance.build()).code, 0);
-  await using server = await launchWithStandIn(appliance, standIn).untilReady();
+  await using server = await launchWithStandIn(appliance, program).untilReady();
   const initiator = await logIn(appliance);
   const written = await initiator.command({ cdb: write10(0, BLOCKS), write: pattern(BYTES) });
   assertEquals(written.status, ScsiStatus.good);
@@ -89,37 +118,38 @@ async function leaveProgram(appliance: Appliance, gate: string): Promise<string>
   await until(() => exists(`${gate}.reached`), "the program has opened the disk");
   await server.kill();
   await initiator.close();
-  return standIn;
 }
 
-testUnless(
-  findMissing(["fallocate", "flock"]) ?? findOwnMountsObstacle(),
-  "a server waits for the programs of one that was killed before it serves",
-  async () => {
-    using appliance = Appliance.create(CONF);
-    const gate = `${appliance.folder}/gate`;
-    const standIn = await leaveProgram(appliance, gate);
-    await using server = launchWithStandIn(appliance, standIn);
-    await server.waitForLog("Waiting for ", 20_000);
-    assertMatch(
-      server.stderr,
-      new RegExp(`that an earlier server started: it may still change "${appliance.storage}/disk"`),
-    );
-    assertEquals(server.stdout, "");
-    Deno.removeSync(gate);
-    await server.untilReady();
-    assertEquals(Deno.readFileSync(`${appliance.storage}/disk`).subarray(0, BYTES), new Uint8Array(BYTES));
-    const initiator = await logIn(appliance);
-    const written = await initiator.command({
-      cdb: write10(0, BLOCKS, { fua: true }),
-      write: pattern(BYTES),
-    });
-    assertEquals(written.status, ScsiStatus.good);
-    const { data } = await initiator.command({ cdb: read10(0, BLOCKS), read: BYTES });
-    assertEquals(data, pattern(BYTES));
-    await initiator.close();
-  },
-);
+for (const program of ["fallocate", "perl"] as const) {
+  testUnless(
+    findMissing([program, "flock"]) ?? findOwnMountsObstacle(),
+    `a server waits for ${program} of one that was killed before it serves`,
+    async () => {
+      using appliance = Appliance.create(CONF);
+      const gate = `${appliance.folder}/gate`;
+      await leaveProgram(appliance, program, gate);
+      await using server = launchWithStandIn(appliance, program);
+      await server.waitForLog("Waiting for ", 20_000);
+      assertMatch(
+        server.stderr,
+        new RegExp(`that an earlier server started: it may still change "${appliance.storage}/disk"`),
+      );
+      assertEquals(server.stdout, "");
+      Deno.removeSync(gate);
+      await server.untilReady();
+      assertEquals(Deno.readFileSync(`${appliance.storage}/disk`).subarray(0, BYTES), new Uint8Array(BYTES));
+      const initiator = await logIn(appliance);
+      const written = await initiator.command({
+        cdb: write10(0, BLOCKS, { fua: true }),
+        write: pattern(BYTES),
+      });
+      assertEquals(written.status, ScsiStatus.good);
+      const { data } = await initiator.command({ cdb: read10(0, BLOCKS), read: BYTES });
+      assertEquals(data, pattern(BYTES));
+      await initiator.close();
+    },
+  );
+}
 
 testUnless(
   findMissing(["fallocate", "flock"]) ?? findOwnMountsObstacle(),
@@ -127,8 +157,8 @@ testUnless(
   async () => {
     using appliance = Appliance.create(CONF);
     const gate = `${appliance.folder}/gate`;
-    const standIn = await leaveProgram(appliance, gate);
-    const server = launchWithStandIn(appliance, standIn);
+    await leaveProgram(appliance, "fallocate", gate);
+    const server = launchWithStandIn(appliance, "fallocate");
     await server.waitForLog("Waiting for ", 20_000);
     assertEquals((await server.stop()).signal, "SIGTERM");
     assert(exists(gate));

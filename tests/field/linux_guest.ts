@@ -1,5 +1,5 @@
 /**
- * A Linux that QEMU runs in software emulation, with open-iscsi, multipath-tools and sg3_utils.
+ * A Linux that QEMU runs in software emulation, with open-iscsi, multipath-tools and sg3_utils; LVM, NFS and DRBD.
  *
  * Its 127.0.0.0/8 is that of this machine, and it reaches nothing else. Shell scripts go to it through a virtio-serial
  * port, one at a time; `guest/lib.sh` has the functions that they use.
@@ -29,7 +29,8 @@ const QEMU = [
   ...["-chardev", "stdio,id=port,signal=off", "-device", "virtio-serial-pci"],
   ...["-device", "virtserialport,chardev=port"],
 ];
-const KERNEL_PARAMETERS = "console=ttyS0 quiet panic=-1 mitigations=off ipv6.disable=1 random.trust_cpu=on";
+const KERNEL_PARAMETERS =
+  "console=ttyS0 quiet panic=-1 net.ifnames=0 mitigations=off ipv6.disable=1 random.trust_cpu=on";
 
 /** The end of a script. */
 export interface ScriptResult {
@@ -45,6 +46,7 @@ export class LinuxGuest {
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #reader: ReadableStreamDefaultReader<string>;
   #received = "";
+  #isOver = false;
 
   private constructor(child: Deno.ChildProcess, console: string) {
     this.#child = child;
@@ -56,14 +58,16 @@ export class LinuxGuest {
   /**
    * Boots a guest and waits until it takes scripts.
    *
+   * @param hardware arguments of QEMU for what this guest has besides
    * @throws {CannotRun} when it does not, with the output of its kernel
    */
-  static async boot(): Promise<LinuxGuest> {
+  static async boot(hardware: readonly string[] = []): Promise<LinuxGuest> {
     const { kernel, initramfs } = await linuxImage();
     const console = Deno.makeTempFileSync({ prefix: "iscsi-guest-" });
     const child = new Deno.Command("qemu-system-x86_64", {
       args: [
         ...QEMU,
+        ...hardware,
         ...["-kernel", kernel, "-initrd", initramfs, "-append", KERNEL_PARAMETERS],
         ...["-serial", `file:${console}`],
       ],
@@ -108,8 +112,10 @@ export class LinuxGuest {
     return output.trim();
   }
 
-  /** Ends the guest like a power failure. */
+  /** Ends the guest like a power failure, unless it has ended so. */
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isOver) return;
+    this.#isOver = true;
     try {
       this.#child.kill("SIGKILL");
     } catch (error) {

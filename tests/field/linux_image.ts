@@ -17,6 +17,7 @@ export interface LinuxImage {
 const PACKAGES = [
   ...["linux-image-amd64", "busybox-static", "dash", "kmod", "udev"],
   ...["open-iscsi", "sg3-utils", "multipath-tools", "e2fsprogs", "xfsprogs"],
+  ...["util-linux", "lvm2", "thin-provisioning-tools", "nfs-kernel-server", "nfs-common", "drbd-utils"],
 ];
 
 /** Packages for maintainer scripts, and for programs that no scenario runs. */
@@ -30,6 +31,7 @@ const MODULES = [
   ...["virtio_pci", "virtio_console", "virtio_net"],
   ...["iscsi_tcp", "sd_mod", "sg", "crc32c_generic", "crct10dif_generic", "crct10dif_common"],
   ...["ext4", "xfs", "dm_mod", "dm_multipath", "dm_round_robin", "dm_service_time", "scsi_dh_alua"],
+  ...["virtio_blk", "virtio_scsi", "dm_thin_pool", "nfsd", "nfsv4", "drbd"],
 ];
 
 const INIT = fromFileUrl(new URL("guest/init", import.meta.url));

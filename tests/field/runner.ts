@@ -18,6 +18,20 @@ export interface Totals {
   readonly skipped: number;
 }
 
+/** Returns the scenarios to run, by a pattern of their names, and those that are left out because it is undefined. */
+export function selectScenarios(
+  scenarios: readonly Scenario[],
+  pattern: RegExp | undefined,
+): { readonly wanted: readonly Scenario[]; readonly leftOut: readonly Scenario[] } {
+  if (pattern !== undefined) {
+    return { wanted: scenarios.filter(({ name }) => pattern.test(name)), leftOut: [] };
+  }
+  return {
+    wanted: scenarios.filter(({ onRequest }) => onRequest === undefined),
+    leftOut: scenarios.filter(({ onRequest }) => onRequest !== undefined),
+  };
+}
+
 type Outcome =
   | { readonly kind: "passed" }
   | { readonly kind: "failed" | "skipped"; readonly reason: string };

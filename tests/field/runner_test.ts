@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { type RunnerOptions, runScenarios, type Totals } from "./runner.ts";
+import { type RunnerOptions, runScenarios, selectScenarios, type Totals } from "./runner.ts";
 import { CannotRun, type Context, type Scenario } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios.ts";
 
@@ -30,6 +30,13 @@ Deno.test("runScenarios() reports each scenario in a line", async () => {
     "FAILED  peer-login (N s): A peer logs in\n    Error: no disk\n    in 30 s",
     "skipped  peer-login: cannot run here: not root",
   ]);
+});
+
+Deno.test("selectScenarios() leaves out what runs on request, unless a pattern matches its name", () => {
+  const always = scenario(() => Promise.resolve(), { name: "box-always" });
+  const late = scenario(() => Promise.resolve(), { name: "box-late", onRequest: "it takes minutes" });
+  assertEquals(selectScenarios([always, late], undefined), { wanted: [always], leftOut: [late] });
+  assertEquals(selectScenarios([always, late], /late/), { wanted: [late], leftOut: [] });
 });
 
 Deno.test("runScenarios() counts a scenario that cannot run as failed under CI", async () => {

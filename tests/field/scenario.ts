@@ -13,6 +13,8 @@ export interface Scenario {
   readonly needs: readonly Tool[];
   /** Longest that it may take, preparations that other scenarios share included. */
   readonly limitSeconds: number;
+  /** The reason why it runs only where a pattern of names asks for it; undefined when it always runs. */
+  readonly onRequest?: string;
   /**
    * Runs it.
    *

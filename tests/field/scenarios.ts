@@ -1,4 +1,6 @@
 /** The scenarios that there are, in the order in which they run. */
+import { BOX_DEVICES } from "./box_devices.ts";
+import { BOX_PAIRS } from "./box_pairs.ts";
 import { IPXE } from "./ipxe.ts";
 import { LIBISCSI } from "./libiscsi.ts";
 import { LINUX_DISK } from "./linux_disk.ts";
@@ -19,4 +21,6 @@ export const SCENARIOS: readonly Scenario[] = [
   ...LINUX_LOGIN,
   ...LINUX_DISK,
   ...LINUX_TROUBLE,
+  ...BOX_DEVICES,
+  ...BOX_PAIRS,
 ];

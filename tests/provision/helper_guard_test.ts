@@ -138,7 +138,7 @@ Deno.test("HelperGuard that cannot remove an earlier run releases its lock", () 
       await assertRejects(
         () => HelperGuard.open(storage, silent),
         ProvisionError,
-        `Cannot remove folder "${run}": Input/output error`,
+        `Cannot remove folder "${run}.ended": Input/output error`,
       );
     } finally {
       Deno.removeSync = removeSync;
@@ -153,7 +153,7 @@ Deno.test("HelperGuard takes a run that another process removes for removed", ()
     const { removeSync } = Deno;
     let attempts = 0;
     Deno.removeSync = (path) => {
-      assertEquals([path, ++attempts], [run, 1]);
+      assertEquals([path, ++attempts], [`${run}.ended`, 1]);
       removeSync(path);
       throw new Deno.errors.NotFound("No such file or directory (os error 2)");
     };
@@ -165,6 +165,28 @@ Deno.test("HelperGuard takes a run that another process removes for removed", ()
       Deno.removeSync = removeSync;
     }
     assertEquals(attempts, 1);
+  }));
+
+Deno.test("HelperGuard leaves the lock that NFS keeps while it is open to the next server", () =>
+  withScratch(async (storage) => {
+    const run = makeRun(storage);
+    const { removeSync } = Deno;
+    // NFS renames a file that is removed while it is open, and refuses to remove it again.
+    Deno.removeSync = (path, options) => {
+      if (!String(path).startsWith(run)) return removeSync(path, options);
+      for (const { name } of Deno.readDirSync(path)) {
+        if (name === "lock") Deno.renameSync(`${path}/lock`, `${path}/.nfs000000000000001500000001`);
+      }
+      throw new Error("Device or resource busy (os error 16)");
+    };
+    try {
+      using _guard = await HelperGuard.open(storage, silent);
+      assertThrows(() => Deno.statSync(run), Deno.errors.NotFound);
+    } finally {
+      Deno.removeSync = removeSync;
+    }
+    using _next = await HelperGuard.open(storage, silent);
+    assertEquals([...Deno.readDirSync(helpersFolderOf(storage))].length, 1);
   }));
 
 testWithTools(

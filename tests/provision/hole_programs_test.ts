@@ -1,6 +1,7 @@
 /** The shells that make the holes of one run of the server, with stand-ins for `fallocate`. */
 import { assert, assertEquals } from "@std/assert";
-import { HolePrograms, PROGRAMS_MAX } from "../../lib/provision/hole_programs.ts";
+import { delay } from "../../lib/base/delay.ts";
+import { ALL_PROGRAMS_MAX, HolePrograms, PROGRAMS_MAX } from "../../lib/provision/hole_programs.ts";
 import { ProvisionError } from "../../lib/provision/provision_error.ts";
 import { guardWith } from "./fallocate_stand_in.ts";
 import { withScratch } from "./scratch.ts";
@@ -11,7 +12,7 @@ const RANGE = { offset: 0, lengthBytes: 4096 };
 /** Makes a hole, in its turn. */
 async function punch(programs: HolePrograms, fileSystem: number, path: string): Promise<string | undefined> {
   using place = await programs.slotIn(fileSystem);
-  return await place.punch(path, RANGE);
+  return await place.punch(path, [RANGE]);
 }
 
 /** A program that waits while there is `gate`, when it is to make a hole in `/hung`. */
@@ -45,7 +46,7 @@ Deno.test("HolePrograms runs the program that a hole asks for, each in shells of
     const faults: (string | undefined)[] = [];
     for (const program of ["fallocate", "blkdiscard", "fallocate", "blkdiscard"] as const) {
       using place = await programs.slotIn(1);
-      faults.push(await place.punch("/disk", RANGE, program));
+      faults.push(await place.punch("/disk", [RANGE], program));
     }
     const range = "--offset 0 --length 4096 /disk";
     assertEquals(faults.slice(2), [
@@ -79,6 +80,22 @@ Deno.test("HolePrograms delays no hole by a file system that hangs", () =>
     for (let hole = 0; hole < 10; hole++) assertEquals(await punch(programs, 2, "/disk"), undefined);
     assertEquals(hanging.running(), PROGRAMS_MAX);
     assertEquals(guard.shells.length, PROGRAMS_MAX + 1);
+    Deno.removeSync(hanging.gate);
+    assertEquals(await Promise.all(hung), hung.map(() => undefined));
+  }));
+
+Deno.test("HolePrograms limits the programs of all file systems together", () =>
+  withScratch(async (folder) => {
+    const hanging = hangingIn(folder);
+    const guard = guardWith(folder, hanging.program);
+    await using programs = new HolePrograms(guard);
+    const hung = Array.from(
+      { length: 2 * ALL_PROGRAMS_MAX },
+      (_, fileSystem) => punch(programs, fileSystem, "/hung"),
+    );
+    await until(() => hanging.running() === ALL_PROGRAMS_MAX, "as many holes hang as may be under way");
+    for (let turn = 0; turn < 20; turn++) await delay(5);
+    assertEquals(guard.shells.length, ALL_PROGRAMS_MAX);
     Deno.removeSync(hanging.gate);
     assertEquals(await Promise.all(hung), hung.map(() => undefined));
   }));

@@ -32,6 +32,8 @@ const PACKAGES = {
   "qemu-storage-daemon": "qemu-system-common",
   "block-iscsi.so": "qemu-block-extra",
   "fallocate": "util-linux",
+  "perl": "perl-base",
+  "xfs_io": "xfsprogs",
   "strace": "strace",
   "lsattr": "e2fsprogs",
   "mkfs.ext4": "e2fsprogs",
@@ -67,6 +69,12 @@ const PACKAGES = {
   "pxe-virtio.rom": "ipxe-qemu",
   "nmap": "nmap",
   "tshark": "tshark",
+  "corosync": "corosync",
+  "pacemakerd": "pacemaker",
+  "crm_resource": "pacemaker-cli-utils",
+  "portblock": "resource-agents",
+  "fuser": "psmisc",
+  "unshare": "util-linux",
 } as const;
 
 /** A program, or a part of one, that the end-to-end tests need. */
@@ -82,6 +90,7 @@ function searchFolders(): string[] {
     "/usr/sbin",
     "/usr/lib/ipxe/qemu",
     "/usr/lib/ocf/lib/heartbeat",
+    "/usr/lib/ocf/resource.d/heartbeat",
     ...triplets.map((triplet) => `/usr/lib/${triplet}/qemu`),
   ];
 }

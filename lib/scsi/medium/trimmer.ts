@@ -168,7 +168,10 @@ export class Trimmer {
     const zeros: ByteRange[] = [];
     for (const range of group) zeros.push(...await this.#findZeros(range));
     if (zeros.length === 0) return;
+    const { refusedHoles } = this.#store;
     await this.#store.unmap(zeros);
+    // The blocks kept their space, or part of it.
+    if (this.#store.refusedHoles !== refusedHoles) return;
     this.#note({ releasedBytes: this.#figures.releasedBytes + lengthOf(zeros) });
   }
 

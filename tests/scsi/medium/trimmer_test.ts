@@ -45,6 +45,16 @@ Deno.test("Trimmer gives back whole pages of zeros, and nothing else", async () 
   for (const offset of kept) assertEquals((store.readNow(offset, byte), byte[0]), 1);
 });
 
+Deno.test("Trimmer counts nothing as released whose holes were refused", async () => {
+  let refusals = 0;
+  const store = new MemoryStore({ sizeBytes: MIB, canUnmap: true });
+  Object.defineProperty(store, "refusedHoles", { get: () => refusals });
+  store.writeNow(0, ZEROS.subarray(0, MIB));
+  const unmap = store.unmap.bind(store);
+  store.unmap = (ranges) => (refusals++, unmap(ranges));
+  assertEquals((await new Trimmer(store, new RangeLocks()).trim(unpaced())).releasedBytes, 0);
+});
+
 Deno.test("Trimmer reads nothing where the medium takes no space", async () => {
   const store = storeOf(2 ** 30);
   store.writeNow(2 ** 29, ZEROS.subarray(0, MIB));

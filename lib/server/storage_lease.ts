@@ -1,5 +1,6 @@
 import type { EventLog } from "../iscsi/events/event_log.ts";
 import { removeFormerCopies } from "../provision/copy/copy_files.ts";
+import { removeFormer } from "../provision/copy/temporary_file.ts";
 import { describeDistrust, findLockReach, type Reach } from "../provision/lock_reach.ts";
 import { HelperGuard } from "../provision/helper_guard.ts";
 import { prepareInPlaceFolders } from "../provision/in_place_folders.ts";
@@ -51,6 +52,7 @@ export class StorageLease implements Lease {
       // Before this, a program of a former server may still change the files.
       const guard = await HelperGuard.open(storage, (message) => log.warning(message));
       const lease = new StorageLease(storage, { lock: attempt.lock, guard, log, ...trust });
+      removeFormer(storage);
       lease.#prepare(workerPlaceOf(storage));
       moveFormerState(storage);
       return lease;

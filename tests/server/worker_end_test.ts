@@ -16,6 +16,7 @@ import {
   start,
   testThatLeavesLocks,
   TestWorkers,
+  untilServing,
 } from "./_supervised.ts";
 import { until } from "../support/until.ts";
 import { pattern } from "../support/content.ts";
@@ -48,7 +49,7 @@ async function withHangingWrite(
     const lease = { ...serving.lease, end: () => Promise.resolve(void given.push("storage folder")) };
     const workers = new TestWorkers([`./_slow_worker.ts?at=${at}`]);
     const running = start(served, { serving: { ...serving, lease }, clock: QUICK_CLOCK, workers });
-    await until(() => running.readyCount() === 1, "it is ready");
+    await untilServing(running);
     const initiator = await logIn(served, running.ports[0]!);
     Deno.writeTextFileSync(gate, "");
     await sendWrite(initiator, at);
@@ -200,7 +201,7 @@ Deno.test("a worker that takes another's place waits for the holes that are made
         serving: { ...serving, lease: withHoles(serving.lease, holes) },
         workers,
       });
-      await until(() => running.readyCount() === 1, "it is ready");
+      await untilServing(running);
       const replaced = running.supervisor.replace(running.supervisor.serving);
       await until(() => deeds.includes("asked for the end"), "the worker has ended");
       // Long enough for another worker to be started.

@@ -189,10 +189,18 @@ function deviceEntry(path: string): Entry {
     const device = readBlockDevice(path);
     if (typeof device === "string") return { kind: "special", name: device };
     const stablePath = isUnstableName(path) ? findStablePath(path) : undefined;
-    return { kind: "blockDevice", ...device, ...readDeviceStorage(path), stablePath };
+    const storage = readDeviceStorage(path);
+    const multipath = device.multipath ?? multipathOf(storage.disk);
+    return { kind: "blockDevice", ...device, ...storage, multipath, stablePath };
   } catch (error) {
     return { kind: "unreadable", reason: reasonOf(error) };
   }
+}
+
+/** Returns the multipath map that the disk of a partition is a path of. */
+function multipathOf(disk: string | undefined): string | undefined {
+  const device = disk === undefined ? disk : readBlockDevice(disk);
+  return typeof device === "object" ? device.multipath : undefined;
 }
 
 function entryAt(path: string): Entry {

@@ -29,7 +29,7 @@ export async function check(context: Context, options: OptionValues): Promise<Ex
   const interfaces = (context.interfaces ?? systemInterfaces)();
   const found = config === undefined
     ? []
-    : [...checkFiles(config), ...findOpenAccess(config, context), ...await findDriftWarnings(config)];
+    : [...await checkFiles(config), ...findOpenAccess(config, context), ...await findDriftWarnings(config)];
   reportDiagnostics(found, context);
   if (context.json !== undefined) {
     const document = {

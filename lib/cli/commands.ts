@@ -120,13 +120,13 @@ export const COMMANDS: readonly Command[] = [
     summary: "copy a disk as it is now, also while it is served",
     description: [
       "Copies a LUN or the image of a disk: all that was acknowledged before the copy began, and nothing that was " +
-      "sent after. Initiators go on meanwhile. SOURCE is TARGET[/LUN] or a file. DESTINATION is a file, a " +
-      "TARGET[/LUN] that is not served, or - for standard output. A path of a file has a slash.",
+      "sent after. Initiators go on meanwhile. SOURCE is TARGET[/LUN], a file, or - for standard input. DESTINATION " +
+      "is a file, a TARGET[/LUN] without sessions, or - for standard output. A path of a file has a slash.",
       "Where the file system shares blocks, the copy is there at once. Elsewhere the blocks are copied, and those " +
       "that initiators change in the meantime are saved before. Zeros take no space. Beside a running server it " +
       "works half of the time; --rate sets another pace.",
-      "The file appears under its name when it is complete and on the disk. --force replaces a file. A copy that " +
-      "fails or is interrupted leaves nothing.",
+      "The file appears under its name when it is complete and on the disk. --force replaces a file, and fills a " +
+      "LUN whose input ends early with zeros. A copy that fails or is interrupted leaves nothing.",
     ],
     arguments: { syntax: "SOURCE DESTINATION", min: 2, max: 2, completes: "targets" },
     options: ["conf", "storage", "rate", "force", "yes", "json"],

@@ -1,5 +1,4 @@
 import { dirname } from "@std/path";
-import { errorMessage } from "../base/error_message.ts";
 import type { Config } from "../config/config.ts";
 import { formatSize, parseSize } from "../config/size.ts";
 import { ControlClient } from "../control/control_client.ts";
@@ -15,7 +14,7 @@ import { refuseUnlessConfirmed } from "./confirmation.ts";
 import type { Context } from "./context.ts";
 import { type FileEnd, findEnd, sizeOfImage, type StreamEnd, type UnitEnd } from "./copy_ends.ts";
 import { CopyReporter } from "./copy_reporter.ts";
-import { type CopyWork, makeCopy } from "./copy_work.ts";
+import { type CopyWork, type DiskSource, makeCopy, type ServedLun, type StreamSource } from "./copy_work.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { explainControlError } from "./find_server.ts";
 import { Interruption } from "./interruption.ts";
@@ -123,12 +122,32 @@ interface CopyEnds {
 type CopyPlan = Omit<CopyWork, "onProgress" | "signal" | "bytesPerSecond" | "label">;
 
 /** @throws {ProvisionError} when the source cannot be copied to the destination */
-function planCopy({ source, destination, server, options }: CopyEnds): CopyPlan {
-  if (source.kind === "stream") {
+function planCopy(ends: CopyEnds): CopyPlan {
+  const { source: from, destination, server, options } = ends;
+  if (from.kind !== "stream" && destination.kind !== "stream" && destination.path === from.path) {
+    throw new ProvisionError(`Cannot copy "${from.path}" to itself; name another destination`);
+  }
+  const source = from.kind === "stream" ? inputSource(destination) : diskSource(from, server);
+  return {
+    source,
+    isBesideServer: server !== undefined,
+    destination: destinationOf(destination, source, server, options),
+  };
+}
+
+/** @throws {ProvisionError} when standard input cannot be the source */
+function inputSource({ kind }: CopyEnds["destination"]): StreamSource {
+  if (kind === "stream") throw new ProvisionError('Cannot copy from "-" to "-"; name a LUN or a file');
+  if (Deno.stdin.isTerminal()) {
     throw new ProvisionError(
-      'Cannot copy from standard input: write it to a file and copy that, or use "dd"',
+      'Cannot read a disk from a terminal: pipe it from a program, such as "zstd -dc"',
     );
   }
+  return { kind: "stream", read: (into) => Deno.stdin.read(into) };
+}
+
+/** @throws {ProvisionError} when a disk cannot be the source */
+function diskSource(source: UnitEnd | FileEnd, server: RunningServer | undefined): DiskSource {
   const unit = server?.units.find(({ path }) => path === source.path);
   const isDevice = isInside(DEVICES_FOLDER, source.path);
   if (isDevice && unit === undefined) {
@@ -136,24 +155,20 @@ function planCopy({ source, destination, server, options }: CopyEnds): CopyPlan 
       `Cannot copy "${source.path}": it is a block device that no server serves; serve it, or use "dd"`,
     );
   }
-  if (destination.kind !== "stream" && destination.path === source.path) {
-    throw new ProvisionError(`Cannot copy "${source.path}" to itself; name another destination`);
-  }
   const sizeBytes = unit?.sizeBytes ?? (source.kind === "unit" ? source.sizeBytes : sizeOfImage(source.path));
-  return {
-    path: source.path,
-    sizeBytes,
-    served: unit === undefined
-      ? undefined
-      : { client: server!.client, unit: { target: unit.target, lun: unit.lun } },
-    isBesideServer: server !== undefined,
-    destination: destinationOf(destination, sizeBytes, server, options),
-  };
+  return { kind: "disk", path: source.path, sizeBytes, served: servedAt(source.path, server) };
+}
+
+/** Returns the LUN that a server serves from a path. */
+function servedAt(path: string, server: RunningServer | undefined): ServedLun | undefined {
+  const unit = server?.units.find((unit) => unit.path === path);
+  if (server === undefined || unit === undefined) return undefined;
+  return { client: server.client, unit: { target: unit.target, lun: unit.lun } };
 }
 
 function destinationOf(
   end: CopyEnds["destination"],
-  sizeBytes: number,
+  source: CopyWork["source"],
   server: RunningServer | undefined,
   { force, json }: OptionValues,
 ): CopyWork["destination"] {
@@ -164,7 +179,7 @@ function destinationOf(
     }
     return { kind: "stream", write: (bytes) => Deno.stdout.write(bytes) };
   }
-  if (end.kind === "unit") return unitDestination(end, sizeBytes, server);
+  if (end.kind === "unit") return unitDestination(end, source, server, force);
   const found = infoOf(end.path);
   if (found !== undefined && !found.isFile) {
     throw new ProvisionError(`Cannot copy to "${end.path}": it is not a file`);
@@ -180,36 +195,35 @@ function destinationOf(
       `Cannot copy to "${end.path}": the folder "${dirname(end.path)}" does not exist`,
     );
   }
-  return { kind: "file", path: end.path, sizeBytes, replaces: force };
+  const sizeBytes = source.kind === "disk" ? source.sizeBytes : null;
+  return { kind: "file", path: end.path, sizeBytes, replaces: force, isUnit: false, mayBeLonger: true };
 }
 
 function unitDestination(
   { label, path, sizeBytes }: UnitEnd,
-  neededBytes: number,
+  source: CopyWork["source"],
   server: RunningServer | undefined,
+  isForced: boolean,
 ): CopyWork["destination"] {
-  if (server?.units.some((unit) => unit.path === path)) {
-    throw new ProvisionError(
-      `Cannot copy to ${label}: it is served; remove it from the conf, copy, and add it again`,
-    );
-  }
   if (isInside(DEVICES_FOLDER, path)) {
     throw new ProvisionError(
       `Cannot copy to ${label}: it is a block device; copy to "-" and pipe that to "dd"`,
     );
   }
-  if (neededBytes > sizeBytes) {
+  if (source.kind === "disk" && source.sizeBytes > sizeBytes) {
     throw new ProvisionError(
       `Cannot copy to ${label}: it has ${formatSize(sizeBytes)}, the source ${
-        formatSize(neededBytes)
+        formatSize(source.sizeBytes)
       }; raise its size`,
     );
   }
   if (infoOf(path) === undefined) {
     throw new ProvisionError(`Cannot copy to ${label}: "${path}" does not exist; run "iscsi build"`);
   }
-  lockForCopy(path, "destination").close();
-  return { kind: "file", path: Deno.realPathSync(path), sizeBytes, replaces: true };
+  const served = servedAt(path, server);
+  if (served === undefined) lockForCopy(path, "destination").close();
+  const file = { path: Deno.realPathSync(path), sizeBytes, replaces: true, isUnit: true };
+  return { kind: "file", ...file, served, mayBeLonger: isForced };
 }
 
 function infoOf(path: string): Deno.FileInfo | undefined {
@@ -238,8 +252,12 @@ async function perform(
   context: Context,
 ): Promise<ExitCode> {
   using interruption = new Interruption();
-  using reporter = new CopyReporter({ sizeBytes: plan.sizeBytes, context });
-  using _lock = destination.kind === "unit" ? lockForCopy(destination.path, "destination") : undefined;
+  const sizeBytes = plan.source.kind === "disk"
+    ? plan.source.sizeBytes
+    : destination.kind === "unit"
+    ? destination.sizeBytes
+    : null;
+  using reporter = new CopyReporter({ sizeBytes, context });
   try {
     const { signal } = interruption;
     const onProgress = (copiedBytes: number): void => reporter.progress(copiedBytes);
@@ -252,7 +270,8 @@ async function perform(
       return EXIT_CODES.interrupted.code;
     }
     if (!(error instanceof Error)) throw error;
-    reporter.failed(`Cannot copy to "${plan.label}": ${errorMessage(error)}`);
+    const reason = error instanceof ProvisionError ? error.message : reasonOf(error);
+    reporter.failed(`Cannot copy to "${plan.label}": ${reason}`);
     return EXIT_CODES.failed.code;
   }
 }

@@ -9,7 +9,8 @@ const INTERVAL_MS = 1000;
 
 /** The options of a reporter. */
 export interface CopyReporterOptions {
-  readonly sizeBytes: number;
+  /** The size of the source; null when it is unknown until its end. */
+  readonly sizeBytes: number | null;
   readonly context: Context;
 }
 
@@ -35,18 +36,23 @@ export class CopyReporter {
     const seconds = this.#seconds;
     const bytesPerSecond = copiedBytes / seconds;
     if (json !== undefined) return json.writeLine({ kind: "progress", copiedBytes, sizeBytes, seconds });
+    const rate = `${formatMegabytes(bytesPerSecond)} MB/s`;
+    if (sizeBytes === null) return this.#line.show(`${formatSize(copiedBytes)}, ${rate}`);
     const left = formatDuration(Math.ceil((sizeBytes - copiedBytes) / bytesPerSecond));
     const percent = Math.floor(copiedBytes / sizeBytes * 100);
-    this.#line.show(
-      `${percent}% of ${formatSize(sizeBytes)}, ${formatMegabytes(bytesPerSecond)} MB/s, ${left} left`,
-    );
+    this.#line.show(`${percent}% of ${formatSize(sizeBytes)}, ${rate}, ${left} left`);
   }
 
   /** Reports a complete copy. */
-  done({ kind, allocatedBytes }: CopyResult, label: string, isStream: boolean): void {
-    const { sizeBytes, context: { stdout, stderr, json } } = this.#options;
+  done({ kind, sizeBytes, allocatedBytes, problem }: CopyResult, label: string, isStream: boolean): void {
+    const { context: { stdout, stderr, json } } = this.#options;
     const seconds = this.#seconds;
     this.#line.clear();
+    if (problem !== undefined) {
+      stderr.write(
+        `iscsi: The copy is complete, but "${printable(label)}" is not served yet: ${printable(problem)}\n`,
+      );
+    }
     if (json !== undefined) {
       return json.writeLine({ kind: "done", method: kind, sizeBytes, allocatedBytes, seconds });
     }

@@ -64,10 +64,10 @@ async function probePortal(portal: string, limitMs: number): Promise<PortalProbe
     if (connection === undefined) {
       return { portal, answers: null, problem: "blocked: no connection, as behind a firewall" };
     }
-    await delay(limitMs - CONNECT_MS, signal);
+    await delay(Math.max(limitMs - CONNECT_MS, 0), signal);
     return { portal, answers: false, problem: `connected, and no answer within ${limitMs / 1000} s` };
   };
-  const done = beginLogin(portal, (made) => connection = made).then(
+  const done = beginLogin(portal, signal, (made) => connection = made).then(
     (): PortalProbe => ({ portal, answers: true, problem: null }),
     (error): PortalProbe => ({ portal, answers: false, problem: errorMessage(error) }),
   );
@@ -80,8 +80,12 @@ async function probePortal(portal: string, limitMs: number): Promise<PortalProbe
 }
 
 /** Sends the first request of a login; rejects without a Login Response. */
-async function beginLogin(portal: string, onConnected: (connection: Deno.TcpConn) => void): Promise<void> {
-  const connection = await Deno.connect(addressOf(portal));
+async function beginLogin(
+  portal: string,
+  signal: AbortSignal,
+  onConnected: (connection: Deno.TcpConn) => void,
+): Promise<void> {
+  const connection = await connectTo(portal, signal);
   onConnected(connection);
   const request = encodeLoginProbe();
   for (let sent = 0; sent < request.length;) sent += await connection.write(request.subarray(sent));
@@ -94,9 +98,25 @@ async function beginLogin(portal: string, onConnected: (connection: Deno.TcpConn
   if (!isLoginResponse(header)) throw new Error("the answer is no Login Response");
 }
 
-/** Returns the address at which a portal of this machine is reached: a wildcard is no address of its own. */
-function addressOf(portal: string): Deno.ConnectOptions {
+/** Connects to a portal of this machine, by the first of its addresses at which something listens. */
+async function connectTo(portal: string, signal: AbortSignal): Promise<Deno.TcpConn> {
   const { address, port } = parsePortal(portal, 0)!;
-  const isWildcard = address === "::" || address === "0.0.0.0";
-  return { hostname: isWildcard ? "127.0.0.1" : address, port };
+  let fault: unknown;
+  for (const hostname of LOOPBACK[address] ?? [address]) {
+    try {
+      return await Deno.connect({ hostname, port, signal });
+    } catch (error) {
+      fault ??= error;
+    }
+  }
+  throw fault;
 }
+
+/**
+ * The addresses at which a wildcard is reached, which is no address of its own. That of IPv6 includes IPv4, unless
+ * `net.ipv6.bindv6only` is set, and has no IPv6 where that is disabled.
+ */
+const LOOPBACK: Readonly<Record<string, readonly string[]>> = {
+  "0.0.0.0": ["127.0.0.1"],
+  "::": ["127.0.0.1", "::1"],
+};

@@ -6,6 +6,8 @@ import { EventLog } from "../iscsi/events/event_log.ts";
 import { RepetitionFilter } from "../iscsi/events/repetition_filter.ts";
 import { type Exports, findExports } from "../provision/find_exports.ts";
 import { isFolder } from "../provision/folders.ts";
+import { findTwinStorages } from "../provision/former_storage.ts";
+import { findTwinStorage } from "../provision/guard/find_twin_storage.ts";
 import { stateFolderOf } from "../provision/state_folder.ts";
 import { ControlEndpoint } from "../server/control_endpoint.ts";
 import { controlHandlers } from "../server/control_handlers.ts";
@@ -20,6 +22,8 @@ import { describeHolder, StorageLease } from "../server/storage_lease.ts";
 import { SpaceWatch } from "../server/space_watch.ts";
 import { startWorker } from "../server/start_worker.ts";
 import { Supervisor } from "../server/supervisor.ts";
+import { TrimService } from "../server/trim_service.ts";
+import { UnitReplacements } from "../server/unit_replacements.ts";
 import { systemClock, systemInterfaces } from "../server/system.ts";
 import type { Context } from "./context.ts";
 import { eventLog } from "./log_format.ts";
@@ -127,8 +131,10 @@ async function superviseUntilStopped(
 ): Promise<ExitCode> {
   const { version } = context;
   const copies = new CopyService({ supervisor, log, clock: systemClock });
+  const replacements = new UnitReplacements({ supervisor, log });
+  const trims = new TrimService(supervisor);
   using metrics = new MetricsService({
-    collect: () => collectMetrics(supervisor, copies, version),
+    collect: () => collectMetrics(supervisor, copies, trims, version),
     log,
     clock: systemClock,
     startWorker,
@@ -157,11 +163,9 @@ async function superviseUntilStopped(
     log,
     onApplied: takeOver,
   });
-  using control = new ControlEndpoint(
-    controlHandlers({ supervisor, reloader, space, copies, liveConf, interfaces: systemInterfaces, version }),
-    log,
-    systemClock,
-  );
+  const services = { copies, replacements, trims, liveConf };
+  const parts = { supervisor, reloader, space, ...services, interfaces: systemInterfaces, version };
+  using control = new ControlEndpoint(controlHandlers(parts), log, systemClock);
   await takeOver(supervisor.serving.config);
   using _watch = new LockWatch({
     lease: () => supervisor.serving.lease,
@@ -173,6 +177,7 @@ async function superviseUntilStopped(
     reloader.reload({ file, force: false, dryRun: false }).catch(() => {});
   };
   if (stop === undefined) Deno.addSignalListener("SIGHUP", onHangup);
+  warnOfTwins(supervisor.serving.config, log);
   const timer = setInterval(() => reloader.retryUnavailable(), LOOK_AGAIN_MS);
   const failure = await supervisor.run(stop ?? stopSignal());
   clearInterval(timer);
@@ -181,6 +186,12 @@ async function superviseUntilStopped(
   log.error(failure);
   context.json?.addMessage(failure);
   return EXIT_CODES.failed.code;
+}
+
+/** Logs copies of the storage folder. It does not delay the start: a folder beside it may hang. */
+async function warnOfTwins({ storage: path }: Config, log: EventLog): Promise<void> {
+  const twinStorages = await findTwinStorages(path);
+  for (const { message } of findTwinStorage({}, { storage: { path }, twinStorages })) log.warning(message);
 }
 
 /** Ends the process without the work of an orderly end, which would change the disks. */

@@ -1,6 +1,7 @@
 import type { ControlClient } from "../control/control_client.ts";
 import type { CopyRequest, UnitAddress } from "../control/control_requests.ts";
 import { type CopyStart, decodeCopyStart } from "../control/copy_start.ts";
+import { duringRequest, type OpenRequest } from "./during_request.ts";
 
 /** Milliseconds between two reports of the progress to the server. */
 const REPORT_MS = 1000;
@@ -33,30 +34,16 @@ export async function duringServedCopy<Kind extends CopyStart["kind"]>(
   kind: Kind,
   work: (copy: ServedCopy<CopyStart & { readonly kind: Kind }>) => Promise<number>,
 ): Promise<void> {
-  const stop = new AbortController();
-  const { signal } = stop;
-  const onInterrupt = (): void => stop.abort(interrupted.reason);
-  interrupted.addEventListener("abort", onInterrupt, { once: true });
-  const started = Promise.withResolvers<CopyStart>();
-  const onMessage = (message: string): void => started.resolve(decodeCopyStart(message));
-  const ended = client.request("copy", { ...unit, ...request }, onMessage, signal);
-  ended.then(() => started.reject(new Error("the server has not begun a copy")), (error) => {
-    started.reject(error);
-    stop.abort(error);
-  });
-  try {
-    const start = await started.promise as CopyStart & { readonly kind: Kind };
+  const send: OpenRequest<null>["send"] = (onMessage, signal) =>
+    client.request("copy", { ...unit, ...request }, onMessage, signal);
+  await duringRequest({ send, interrupted }, async (message, signal) => {
+    const start = decodeCopyStart(message) as CopyStart & { readonly kind: Kind };
     if (start.kind !== kind) throw new Error("the server has begun another kind of copy");
     const follow = (copiedBytes: number, isComplete: boolean): Promise<null> =>
       client.request("followCopy", { copy: start.copy, copiedBytes, isComplete });
     const report = everySecond((copiedBytes) => void follow(copiedBytes, false).catch(() => {}));
-    const copiedBytes = await work({ start, signal, report });
-    await follow(copiedBytes, true);
-    await ended;
-  } finally {
-    interrupted.removeEventListener("abort", onInterrupt);
-    stop.abort(new Error("the copy has ended"));
-  }
+    await follow(await work({ start, signal, report }), true);
+  });
 }
 
 function everySecond(report: (copiedBytes: number) => void): (copiedBytes: number) => void {

@@ -1,4 +1,5 @@
 /** The client's end of the control socket: sends requests to the running server. */
+import { completeStatus } from "./complete_status.ts";
 import { ControlError } from "./control_error.ts";
 import { ControlLimits } from "./control_limits.ts";
 import { decodeReply, encodeLine, type Reply } from "./control_message.ts";
@@ -44,7 +45,8 @@ export class ControlClient {
     const bytes = new TextEncoder().encode(encodeLine({ request, parameters }));
     try {
       const exchanged = Promise.race([exchange(connection, bytes, onProgress), untilAborted(signal)]);
-      return await withLimit(exchanged, limitMs, onLimit) as ControlResults[Name];
+      const result = await withLimit(exchanged, limitMs, onLimit) as ControlResults[Name];
+      return COMPLETIONS[request]?.(result) ?? result;
     } catch (error) {
       if (error instanceof ControlError) throw error;
       const reason = errorMessage(error);
@@ -52,6 +54,11 @@ export class ControlClient {
     }
   }
 }
+
+/** Completes the results of a server of an earlier version. */
+const COMPLETIONS: {
+  readonly [Name in RequestName]?: (result: ControlResults[Name]) => ControlResults[Name];
+} = { status: completeStatus };
 
 /** Rejects when the signal is aborted. */
 function untilAborted(signal: AbortSignal | undefined): Promise<never> {

@@ -36,6 +36,10 @@ export const CONTROL_REQUESTS = {
   copy: { decode: decodeCopy, limitMs: 20 * 24 * 3_600_000 },
   /** Reports the progress of a copy to the server, or its end. */
   followCopy: { decode: decodeFollowCopy, limitMs: 60_000 },
+  /** Takes a LUN out of service until the client ends that or disconnects. Returns why it is not ready then. */
+  replace: { decode: decodeUnit, limitMs: 20 * 24 * 3_600_000 },
+  /** Ends a replacement: the LUN is served again. */
+  endReplacement: { decode: decodeEndReplacement, limitMs: 60_000 },
   /** Gives the space of blocks of a LUN back that hold only zeros. Ends early when the client disconnects. */
   trim: { decode: decodeTrim, limitMs: 20 * 24 * 3_600_000 },
   /** Reloads the conf. */
@@ -50,6 +54,9 @@ export interface ControlResults {
   readonly clearReservations: null;
   readonly copy: null;
   readonly followCopy: null;
+  /** The reason for which the LUN is not ready; null when it is. */
+  readonly replace: string | null;
+  readonly endReplacement: null;
   readonly trim: TrimReport;
   readonly reload: ReloadReport;
 }
@@ -158,6 +165,14 @@ function decodeFollowCopy(parameters: unknown): FollowCopyRequest {
   return { copy, copiedBytes, isComplete };
 }
 
+function decodeEndReplacement(parameters: unknown): EndReplacementRequest {
+  const { replacement } = isRecord(parameters) ? parameters : {};
+  if (typeof replacement !== "number") {
+    throw new ControlError("broken", 'Parameter "replacement" of "endReplacement" must be a number');
+  }
+  return { replacement };
+}
+
 function decodeTrim(parameters: unknown): TrimRequest {
   const { bytesPerSecond } = isRecord(parameters) ? parameters : {};
   if (bytesPerSecond !== null && !(Number.isFinite(bytesPerSecond) && Number(bytesPerSecond) > 0)) {
@@ -247,6 +262,12 @@ export interface CopyRequest extends UnitAddress {
   readonly temporary: string | null;
   /** The client makes a file that shares the blocks of the LUN, while all operations on it are held. */
   readonly shares: boolean;
+}
+
+/** The replacement to end. */
+export interface EndReplacementRequest {
+  /** Its number, the progress message of `replace`. */
+  readonly replacement: number;
 }
 
 /** The progress of a copy. */

@@ -14,6 +14,8 @@ export interface ServerFigures {
   readonly space: ReadonlyMap<string, SpaceFigures>;
   /** The copies that are being made, and the bytes that all copies have read. */
   readonly copies: { readonly count: number; readonly bytes: number };
+  /** The trims that run, and the bytes that all trims have examined and given back. */
+  readonly trims: { readonly count: number; readonly examinedBytes: number; readonly releasedBytes: number };
   /** The target worker of each port, and whether it runs and answers. */
   readonly workers: readonly { readonly port: number; readonly isUp: boolean }[];
   /** The number of target workers started. */
@@ -35,7 +37,7 @@ interface LabelledUnit {
 
 /** Returns all metrics of a server. */
 export function serverFamilies(figures: ServerFigures): Family[] {
-  const { node, space, copies, workers, workerStarts, versions } = figures;
+  const { node, space, copies, trims, workers, workerStarts, versions } = figures;
   return [
     gauge("iscsi_build_info", "Versions of the server.", 1, versions),
     gauge("iscsi_target_worker_up", "Whether a target worker runs.", node === null ? 0 : 1),
@@ -48,6 +50,17 @@ export function serverFamilies(figures: ServerFigures): Family[] {
     counter("iscsi_target_worker_starts_total", "Starts of target workers.", workerStarts),
     gauge("iscsi_copies", "Copies of LUNs that are being made.", copies.count),
     counter("iscsi_copied_bytes_total", "Bytes that copies of LUNs have passed.", copies.bytes),
+    gauge("iscsi_trims", "Trims of LUNs that run.", trims.count),
+    counter(
+      "iscsi_trim_examined_bytes_total",
+      "Bytes that trims of LUNs have examined.",
+      trims.examinedBytes,
+    ),
+    counter(
+      "iscsi_trim_released_bytes_total",
+      "Bytes of zeros that trims of LUNs have given back.",
+      trims.releasedBytes,
+    ),
     ...(node === null ? [] : nodeFamilies(node, space)),
     ...processFamilies(figures.process),
   ];

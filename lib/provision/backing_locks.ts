@@ -11,6 +11,7 @@
  * not restrict them.
  */
 import { lockDevice } from "./device_lock.ts";
+import { isFileAt } from "./file_lock.ts";
 import { describeLockOwner, findLockOwner, findLockOwnerOf, type LockOwner } from "./lock_owner.ts";
 import type { Layer } from "./device_storage.ts";
 import type { BackingExport } from "./worker_links.ts";
@@ -167,6 +168,7 @@ export class BackingLocks {
   async #lockFile(
     { path, readOnly }: Pick<BackingExport, "path" | "readOnly">,
     user = path,
+    attempt = 1,
   ): Promise<string | undefined> {
     let file: Deno.FsFile;
     try {
@@ -187,9 +189,12 @@ export class BackingLocks {
     const release = (): Promise<void> => Promise.resolve(file.close());
     // Entered before the wait below, which the same file must not start a second time.
     this.#files.set(key, { paths: new Set([user]), release, file, isExclusive: !readOnly });
-    if (await this.#tryLock(file, path, !readOnly)) return undefined;
+    const isLocked = await this.#tryLock(file, path, !readOnly);
+    if (isLocked && (isFileAt(file, path) || attempt === ATTEMPTS)) return undefined;
     this.#files.delete(key);
     file.close();
+    // It was replaced before it was locked.
+    if (isLocked) return await this.#lockFile({ path, readOnly }, user, attempt + 1);
     return this.#conflictOf(path, () => findLockOwner(identity), user);
   }
 

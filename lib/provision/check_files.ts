@@ -5,6 +5,7 @@ import { examine } from "./examine/examine.ts";
 import { findSharedPorts } from "./guard/find_shared_ports.ts";
 import { findDoubts } from "./guard/guard_rails.ts";
 import { exists } from "./folders.ts";
+import { findTwinStorages } from "./former_storage.ts";
 import { survey } from "./survey.ts";
 
 /**
@@ -13,8 +14,9 @@ import { survey } from "./survey.ts";
  * same storage. Finds also what the conf probably does not mean. Files that this user may not access, and other
  * problems with a disk, are left out, because a conf is also checked on other machines. Changes nothing.
  */
-export function checkFiles(config: Config): Diagnostic[] {
-  const found = survey(config, { examinesLocks: true });
+export async function checkFiles(config: Config): Promise<Diagnostic[]> {
+  const twinStorages = await findTwinStorages(config.storage);
+  const found = survey(config, { twinStorages, examinesLocks: true });
   const mistakes = examine(config, found).problems.filter(({ isMistaken = false }) => isMistaken);
   const { errors, warnings } = findDoubts(config, found, { isElsewhere: true });
   const diagnostics = new Diagnostics(config.file);

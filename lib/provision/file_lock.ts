@@ -37,3 +37,13 @@ function tryShared(file: Deno.FsFile): boolean {
     return true;
   }
 }
+
+/** Returns whether a path leads to an open file now. */
+export function isFileAt(file: Deno.FsFile, path: string): boolean {
+  try {
+    const [opened, found] = [file.statSync(), Deno.statSync(path)];
+    return opened.dev === found.dev && opened.ino === found.ino;
+  } catch {
+    return false;
+  }
+}

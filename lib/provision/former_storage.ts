@@ -27,16 +27,42 @@ export function findFormerStorages(storage: string): FormerStorage[] {
   });
 }
 
-/** Finds the storage folders whose disks have identities of this one: one is a copy of the other. */
-export function findTwinStorages(storage: string, identities: Identities): FormerStorage[] {
-  const naas = new Set([...identities.values()].map(({ naa }) => naa.toLowerCase()));
-  const own = realPathOf(storage);
-  return nearFolders(storage).filter((path) => realPathOf(path) !== own).flatMap((path) => {
-    const files = recordedFiles(path).filter(([, { naa }]) => naas.has(naa.toLowerCase())).map(([key]) =>
-      key
-    );
-    return files.length === 0 ? [] : [{ path, files }];
-  });
+/**
+ * Finds the storage folders whose disks have identities of this one: one is a copy of the other. It waits for folders
+ * that hang, such as those of a network, and blocks nothing else.
+ */
+export async function findTwinStorages(storage: string): Promise<FormerStorage[]> {
+  const naas = new Set([...(await identitiesIn(storage)).values()].map(({ naa }) => naa.toLowerCase()));
+  if (naas.size === 0) return [];
+  const own = await realPathOf(storage);
+  const twins: FormerStorage[] = [];
+  for (const path of nearFolders(storage)) {
+    const shared = [...await identitiesIn(path)].filter(([, { naa }]) => naas.has(naa.toLowerCase()));
+    if (shared.length === 0 || await realPathOf(path) === own) continue;
+    const isThere = await Promise.all(shared.map(([key]) => isFileLater(pathOfKey(path, key))));
+    const files = shared.flatMap(([key], index) => isThere[index] ? [key] : []);
+    if (files.length > 0) twins.push({ path, files });
+  }
+  return twins;
+}
+
+/** Returns the recorded identities of a storage folder; none when they cannot be read. */
+async function identitiesIn(storage: string): Promise<Identities> {
+  try {
+    const file = identitiesFileOf(storage);
+    // Reading a named pipe would block.
+    return await isFileLater(file) ? parseIdentities(await Deno.readTextFile(file)) : new Map();
+  } catch {
+    return new Map();
+  }
+}
+
+async function isFileLater(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch {
+    return false;
+  }
 }
 
 /** Returns the folders beside, above and in a storage folder, and the default one. */
@@ -48,9 +74,9 @@ function nearFolders(storage: string): string[] {
   return [...folders];
 }
 
-function realPathOf(path: string): string | undefined {
+async function realPathOf(path: string): Promise<string | undefined> {
   try {
-    return Deno.realPathSync(path);
+    return await Deno.realPath(path);
   } catch {
     return undefined;
   }

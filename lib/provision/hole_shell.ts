@@ -49,12 +49,13 @@ const ALL_AT_ONCE = `
 `;
 
 /**
- * A program of Perl that prints the number of fallocate(2), for which Perl has no name, on machines of the kind that
- * Perl was built for; nothing on others, such as those of 32 bits.
+ * A program of Perl that prints the number of fallocate(2), for which Perl has no name; nothing for a Perl of another
+ * kind of machine, or of 32 bits, for which the number means something else.
  */
 const PERL_NUMBER = String.raw`
   my %numbers = (x86_64 => 285, aarch64 => 47);
-  print $numbers{$1} if $Config{archname} =~ /^(x86_64|aarch64)-linux(?!-gnux32)/;
+  my $is64 = $Config{ivsize} == 8 && $Config{longsize} == 8;
+  print $numbers{$1} if $is64 && $Config{archname} =~ /^(x86_64|aarch64)-linux/;
 `;
 
 /**
@@ -72,7 +73,7 @@ const PERL = String.raw`
       my ($offset, $length) = map { $_ + 0 } splice @ranges, 0, 2;
       $fault = "fallocate: fallocate failed: $!" if syscall($number, fileno $disk, 3, $offset, $length) != 0;
     }
-    print $request, $fault eq "" ? " 0 " : " 1 ", $fault =~ s/\n.*//sr, "\n";
+    print $request, $fault eq "" ? " 0 " : " 1 ", $fault =~ /^(.*)/, "\n";
   }
 `;
 
@@ -102,6 +103,12 @@ export type HoleProgram = keyof typeof SCRIPTS;
 /** The shell's exit status for a program that it does not find, and the first one for a signal that killed it. */
 const NOT_FOUND_STATUS = 127;
 const SIGNAL_STATUS_MIN = 128;
+
+/** The programs for people. Which one makes holes depends on those that the shell found. */
+const NAMES: Readonly<Record<HoleProgram, string>> = {
+  fallocate: "the program that makes holes",
+  blkdiscard: '"blkdiscard"',
+};
 
 /** The longest answer, and the most that is kept of standard error. */
 const ANSWER_BYTES_MAX = 16 * 1024;
@@ -156,7 +163,7 @@ export class HoleShell {
     // Closing its input may not end it.
     kill(this.#process);
     await this.#over;
-    return `unexpected output of "sh": ${JSON.stringify(line)}`;
+    return `unexpected output of ${NAMES[this.program]}: ${JSON.stringify(line)}`;
   }
 
   /** Ends the shell, and resolves when it and its program have ended. */
@@ -189,7 +196,7 @@ export class HoleShell {
     if (code === FLOCK_CONFLICT_CODE) {
       return "another server has locked out the programs of this one";
     }
-    return signal !== null || stderr === "" ? describeKilled(this.program) : stderr.trimEnd();
+    return signal !== null || stderr === "" ? `${NAMES[this.program]} was killed` : stderr.trimEnd();
   }
 }
 
@@ -201,14 +208,10 @@ function kill(process: Process): void {
   }
 }
 
-function describeKilled(program: HoleProgram): string {
-  return `"${program}" was killed`;
-}
-
 /** Describes the failure of a program; undefined when it succeeded. */
 function faultOf(program: HoleProgram, status: number, message: string): string | undefined {
   if (status === 0) return undefined;
   if (status === NOT_FOUND_STATUS) return describeMissing(program);
-  if (status >= SIGNAL_STATUS_MIN) return describeKilled(program);
-  return message === "" ? `"${program}" ended with exit status ${status}` : message;
+  if (status >= SIGNAL_STATUS_MIN) return `${NAMES[program]} was killed`;
+  return message === "" ? `${NAMES[program]} ended with exit status ${status}` : message;
 }

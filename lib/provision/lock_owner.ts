@@ -42,8 +42,12 @@ export function lookUpLockOwner({ dev, ino }: FileNumbers): LockOwner | "hidden"
   const locks = listLocks();
   if (locks === undefined) return undefined;
   const sameInode = locks.filter(({ inode }) => inode === ino);
-  // On btrfs, each subvolume has its own device number, but the list of locks has that of the file system.
-  return sameInode.find(({ device }) => device === deviceText(dev)) ?? sameInode[0] ?? "hidden";
+  const own = deviceText(dev);
+  const found = sameInode.find(({ device }) => device === own);
+  if (found !== undefined) return found;
+  // On btrfs, each subvolume has its own device number, but the list of locks has that of the file system. A disk has
+  // one number, and the same inode on another disk is another file.
+  return isOfNoDisk(own) ? sameInode.find(({ device }) => isOfNoDisk(device)) ?? "hidden" : "hidden";
 }
 
 /** Finds the process that holds a lock (flock) of a path; undefined when it cannot be found. */
@@ -76,6 +80,11 @@ export function parseLocks(text: string): ListedLock[] {
       path: path!,
     }];
   });
+}
+
+/** Returns whether a file system's number is not that of a disk. */
+function isOfNoDisk(device: string): boolean {
+  return device.startsWith("0:");
 }
 
 /** Formats a device number as `MAJOR:MINOR` (makedev(3)). */

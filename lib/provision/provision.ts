@@ -11,6 +11,7 @@ import { assertNotServedElsewhere } from "./served_elsewhere.ts";
 import { settleState } from "./settle_state.ts";
 import { stateFolderOf } from "./state_folder.ts";
 import { isChange, type Step } from "./step.ts";
+import { findTwinStorages } from "./former_storage.ts";
 import { survey } from "./survey.ts";
 
 /** Options of `provision`. */
@@ -48,7 +49,7 @@ export interface ProvisionReport {
  */
 export async function provision(config: Config, options: ProvisionOptions = {}): Promise<ProvisionReport> {
   const { dryRun = false, onStep = () => {} } = options;
-  const first = planFor(config, options);
+  const first = await planFor(config, options);
   const isIdle = !first.steps.some(isChange) && new BuildMark(config).coversAll();
   if (dryRun || first.errors.length > 0 || isIdle) {
     for (const [index, step] of first.steps.entries()) onStep(step, first.steps.length - index - 1);
@@ -89,7 +90,7 @@ async function build(
   if (signal?.aborted) return first;
   using _lock = await lockForBuild(stateFolder, `build in "${stateFolder}"`);
   // Another build may have applied these steps while this one waited for the lock, so the disk is surveyed again.
-  const rest = planFor(config, options);
+  const rest = await planFor(config, options);
   if (rest.errors.length > 0) return rest;
   assertNotServedElsewhere(config.storage, rest.steps);
   const mark = new BuildMark(config);
@@ -102,11 +103,12 @@ async function build(
   return rest;
 }
 
-function planFor(
+async function planFor(
   config: Config,
   { makeIdentity = randomIdentity, now = currentTime, force = false }: ProvisionOptions,
-): Plan {
-  return plan(config, survey(config, { seeksTwins: true, examinesLocks: true }), {
+): Promise<Plan> {
+  const twinStorages = await findTwinStorages(config.storage);
+  return plan(config, survey(config, { twinStorages, examinesLocks: true }), {
     makeIdentity,
     now: now(),
     force,

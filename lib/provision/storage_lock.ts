@@ -1,4 +1,4 @@
-import { join } from "@std/path";
+import { dirname, join } from "@std/path";
 import { delay } from "../base/delay.ts";
 import { errnoOf } from "../base/error_message.ts";
 import { hostName } from "./host_name.ts";
@@ -10,6 +10,7 @@ import {
   type LockRecord,
   parseLockRecord,
 } from "./lock_record.ts";
+import type { Reach } from "./lock_reach.ts";
 import { ProvisionError, reasonOf } from "./provision_error.ts";
 import { writeSynced } from "../store/stable_storage.ts";
 
@@ -36,14 +37,16 @@ const LOSSES: readonly (number | undefined)[] = [5, 116, 108];
  * keeps it, even after `kill -9`, so no other process takes the lock before that write has ended. The lock does not
  * cover programs that the process has started (see `HelperGuard`).
  *
- * A lock of this machine cannot get lost, except with its file. One that machines share can: a network file system
- * takes it from a machine that was silent for a while (see `findLoss`).
+ * A lock of this machine cannot get lost, except with its file, which is then locked again. One that machines share
+ * can: a network file system takes it from a machine that was silent for a while (see `findLoss`).
  */
 export class StorageLock {
   readonly #path: string;
-  readonly #file: Deno.FsFile;
+  readonly #name: LockName;
+  #file: Deno.FsFile;
   /** The text that was written into the file; undefined when there was no space for it. */
-  readonly #text: string | undefined;
+  #text: string | undefined;
+  #isReleased = false;
 
   /**
    * Takes the lock `name` in a state folder, or returns its holder.
@@ -54,14 +57,14 @@ export class StorageLock {
     const path = lockPath(stateFolder, name);
     for (let attempt = 1;; attempt++) {
       const file = openLock(path, { read: true, write: true, create: true, mode: 0o600 });
-      // The file may have been removed before it was locked; then another process would lock another file.
-      if (tryLock(file, path, true) && areSame(file.statSync(), statOr(path))) {
-        return { lock: new StorageLock(path, file) };
-      }
+      let isTaken = false;
       try {
+        // The file may have been removed before it was locked; then another process would lock another file.
+        isTaken = tryLock(file, path, true) && areSame(file.statSync(), statOr(path));
+        if (isTaken) return { lock: new StorageLock(path, name, file) };
         if (attempt === ATTEMPTS) return holderOf(file, path);
       } finally {
-        file.close();
+        if (!isTaken) file.close();
       }
       await delay(ATTEMPT_INTERVAL_MS);
     }
@@ -80,33 +83,74 @@ export class StorageLock {
     return tryLock(file, path, false) ? undefined : holderOf(file, path);
   }
 
-  private constructor(path: string, file: Deno.FsFile) {
+  private constructor(path: string, name: LockName, file: Deno.FsFile) {
     this.#path = path;
+    this.#name = name;
     this.#file = file;
     this.#text = writeRecord(file);
   }
 
   /**
-   * Returns the reason why this process does not hold the lock any longer; undefined while it does. A file system whose
-   * locks machines share reports that to a write through the handle that took the lock.
+   * Returns the reason why this process does not hold the lock any longer; undefined while it does.
+   *
+   * - The lock of this machine belongs to the file, whatever its text and whatever its disk reports. Where the file was
+   *   removed or replaced, the new one is locked, and the lock is lost only to a process that has locked that before.
+   * - A file system whose locks machines share reports a loss to a write through the handle that took the lock.
+   * - Elsewhere, the text may show another holder. Such file systems may number their files again.
    */
-  async findLoss({ isShared }: { readonly isShared: boolean }): Promise<string | undefined> {
+  async findLoss(reach: Reach): Promise<string | undefined> {
     try {
-      if (!areSame(await this.#file.stat(), await Deno.stat(this.#path))) return "its file was replaced";
+      if (reach === "machine") return await this.#isInPlace() ? undefined : await this.#takeAgain();
+      if (reach === "machines" && !await this.#isInPlace()) return "its file was removed or replaced";
       if (this.#text === undefined) return undefined;
       const text = await Deno.readTextFile(this.#path);
-      if (text !== this.#text) return describeTaker(text);
-      if (isShared) await writeSynced(this.#file, 0, new TextEncoder().encode(text));
+      if (text !== this.#text) return describeTaker(parseLockRecord(text));
+      if (reach === "machines") await writeSynced(this.#file, 0, new TextEncoder().encode(text));
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return "its file was removed";
-      if (LOSSES.includes(errnoOf(error))) return `the file system has taken it away (${reasonOf(error)})`;
-      // Another error, such as a full disk, says nothing about the lock.
+      if (reach !== "machine" && error instanceof Deno.errors.NotFound) return "its file was removed";
+      if (reach === "machines" && LOSSES.includes(errnoOf(error))) {
+        return `the file system has taken it away (${reasonOf(error)})`;
+      }
+      // Another error, such as a full disk, says nothing about the lock. In a folder that is gone there is no other.
+    }
+    return undefined;
+  }
+
+  /** Returns whether the locked file has its name. */
+  async #isInPlace(): Promise<boolean> {
+    const held = await this.#file.stat();
+    try {
+      return areSame(held, await Deno.stat(this.#path));
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * Locks the file that has the name by now; returns the reason why that is impossible, or too late: another server may
+   * have changed the state of this one, and ended.
+   */
+  async #takeAgain(): Promise<string | undefined> {
+    const found = readRecord(this.#path);
+    const own = this.#text === undefined ? undefined : parseLockRecord(this.#text);
+    if (isLater(found, own)) return describeTaker(found);
+    const result = await StorageLock.acquire(dirname(this.#path), this.#name);
+    if (!("lock" in result)) {
+      return `its file was replaced, and ${describeHolderProcess(result)} has locked the new one`;
+    }
+    if (this.#isReleased) result.lock.release();
+    else {
+      this.#file.close();
+      this.#file = result.lock.#file;
+      this.#text = result.lock.#text;
     }
     return undefined;
   }
 
   /** Releases the lock. */
   release(): void {
+    this.#isReleased = true;
     this.#file.close();
   }
 
@@ -165,7 +209,7 @@ function writeRecord(file: Deno.FsFile): string | undefined {
  * another PID namespace neither: there, the kernel's list of locks has the number that is valid here.
  */
 function holderOf(file: Deno.FsFile, path: string): LockHolder {
-  const record = parseLockRecord(Deno.readTextFileSync(path));
+  const record = readRecord(path);
   const host = record?.host;
   if (host !== undefined && host !== hostName()) return { holderPid: record?.pid, holderHost: host };
   const owner = lookUpLockOwner(file.statSync());
@@ -173,9 +217,22 @@ function holderOf(file: Deno.FsFile, path: string): LockHolder {
   return { holderPid: owner?.pid ?? record?.pid };
 }
 
-/** Describes the process that has taken a lost lock, by the text in its file. */
-function describeTaker(text: string): string {
-  const record: LockRecord | undefined = parseLockRecord(text);
+/** Reads the record in a lock's file, which may have been removed, or lie on a bad block. */
+function readRecord(path: string): LockRecord | undefined {
+  try {
+    return parseLockRecord(Deno.readTextFileSync(path));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns whether a lock was taken after another one, as far as their records say. */
+function isLater(lock: LockRecord | undefined, other: LockRecord | undefined): boolean {
+  return lock?.since !== undefined && other?.since !== undefined && lock.since > other.since;
+}
+
+/** Describes the process that has taken a lost lock, by the record in its file. */
+function describeTaker(record: LockRecord | undefined): string {
   if (record === undefined) return "its file was changed";
   const { pid, host = hostName(), since } = record;
   const holder = { holderPid: pid, ...(host === undefined ? {} : { holderHost: host }) };

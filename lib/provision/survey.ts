@@ -4,7 +4,7 @@ import type { Config } from "../config/config.ts";
 import { type BlockDevice, DEVICES_FOLDER, readBlockDevice } from "./block_device.ts";
 import { type DeviceStorage, readDeviceStorage } from "./device_storage.ts";
 import { type FileSystem, FileSystems } from "./file_systems.ts";
-import { findFormerStorages, findTwinStorages, type FormerStorage } from "./former_storage.ts";
+import { findFormerStorages, type FormerStorage } from "./former_storage.ts";
 import { findUnmounted } from "./fstab.ts";
 import { findStrangers } from "./strangers.ts";
 import { type FileFormat, findFileFormat, FORMAT_BYTES } from "./examine/file_format.ts";
@@ -77,7 +77,7 @@ export interface Survey {
   readonly strangers: readonly string[];
   /** The storage folders that this one may have replaced. Sought only where no identity is recorded. */
   readonly formerStorages: readonly FormerStorage[];
-  /** The storage folders that have disks with identities of this one. Sought only on request. */
+  /** The storage folders that have disks with identities of this one. The caller of `survey` seeks them. */
   readonly twinStorages: readonly FormerStorage[];
   /** The mount points of fstab(5) above these places at which nothing is mounted. */
   readonly unmounted: readonly string[];
@@ -89,8 +89,8 @@ export interface Survey {
 
 /** Options of `survey`. */
 export interface SurveyOptions {
-  /** Seeks copies of the storage folder, which may take a while. */
-  readonly seeksTwins?: boolean;
+  /** The findings of `findTwinStorages`; none by default. */
+  readonly twinStorages?: readonly FormerStorage[];
   /** Examines the locks of the storage folder's file system, which may run a program. */
   readonly examinesLocks?: boolean;
 }
@@ -98,7 +98,7 @@ export interface SurveyOptions {
 /** Surveys the disk for a conf. Problems become part of the result. */
 export function survey(
   config: Config,
-  { seeksTwins = false, examinesLocks = false }: SurveyOptions = {},
+  { twinStorages = [], examinesLocks = false }: SurveyOptions = {},
 ): Survey {
   const identitiesFile = identitiesFileOf(config.storage);
   // While a build makes its first files, its lock is the only file on a new file system.
@@ -124,9 +124,7 @@ export function survey(
     ownFiles: findOwnFiles(config),
     strangers: identities?.size === 0 ? findStrangers(config, storage) : [],
     unmounted: findUnmounted([config.storage, ...paths]),
-    twinStorages: seeksTwins && identities !== undefined && identities.size > 0
-      ? findTwinStorages(config.storage, identities)
-      : [],
+    twinStorages,
     formerStorages: identities?.size === 0 ? findFormerStorages(config.storage) : [],
     lockFault: examinesLocks ? lockFaultOf(storage) : undefined,
     places,
@@ -191,10 +189,18 @@ function deviceEntry(path: string): Entry {
     const device = readBlockDevice(path);
     if (typeof device === "string") return { kind: "special", name: device };
     const stablePath = isUnstableName(path) ? findStablePath(path) : undefined;
-    return { kind: "blockDevice", ...device, ...readDeviceStorage(path), stablePath };
+    const storage = readDeviceStorage(path);
+    const multipath = device.multipath ?? multipathOf(storage.disk);
+    return { kind: "blockDevice", ...device, ...storage, multipath, stablePath };
   } catch (error) {
     return { kind: "unreadable", reason: reasonOf(error) };
   }
+}
+
+/** Returns the multipath map that the disk of a partition is a path of. */
+function multipathOf(disk: string | undefined): string | undefined {
+  const device = disk === undefined ? disk : readBlockDevice(disk);
+  return typeof device === "object" ? device.multipath : undefined;
 }
 
 function entryAt(path: string): Entry {

@@ -239,7 +239,7 @@ export class LogicalUnit {
     return this.#absent;
   }
 
-  /** Makes the unit absent, because its medium is gone. */
+  /** Makes the unit absent until `arrive`, because its medium leaves. Running operations on the medium finish. */
   depart(): void {
     this.#absent = true;
   }

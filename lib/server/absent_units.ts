@@ -4,7 +4,8 @@ import type { Clock } from "../iscsi/clock.ts";
 import type { EventLog } from "../iscsi/events/event_log.ts";
 import { nameOf, ProblemLog } from "./problem_log.ts";
 import type { ServedTarget } from "./served_target.ts";
-import type { BackingOptions, ServedUnit } from "./served_unit.ts";
+import type { ServedUnit } from "./served_unit.ts";
+import type { BackingOptions } from "./unit_backing.ts";
 
 /** Milliseconds between two attempts to open a logical unit that is not ready. */
 const RETRY_MS = 5_000;

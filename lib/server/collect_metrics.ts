@@ -4,11 +4,13 @@ import { serverFamilies } from "../metrics/server_metrics.ts";
 import type { CopyService } from "./copy_service.ts";
 import { spaceOfFiles } from "./measure_space.ts";
 import type { Supervisor } from "./supervisor.ts";
+import type { TrimService } from "./trim_service.ts";
 
 /** Returns the metrics of the server in Prometheus' text format. */
 export async function collectMetrics(
   supervisor: Supervisor,
   copies: Pick<CopyService, "figures">,
+  trims: Pick<TrimService, "figures">,
   version: string,
 ): Promise<string> {
   const node = await askForSnapshot(supervisor);
@@ -19,6 +21,7 @@ export async function collectMetrics(
     node,
     space: spaceOfFiles(await supervisor.gauge.measure(units.map(({ path }) => path))),
     copies: copies.figures,
+    trims: trims.figures,
     workers: supervisor.workers.map(({ port, state }) => ({ port, isUp: state === "running" })),
     workerStarts: supervisor.workerStarts,
     versions: { version, deno: Deno.version.deno },

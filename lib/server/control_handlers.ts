@@ -9,7 +9,8 @@ import type { LiveConfService } from "./live_conf_service.ts";
 import type { Reloader } from "./reloader.ts";
 import type { SpaceWatch } from "./space_watch.ts";
 import type { Supervisor } from "./supervisor.ts";
-import { trim } from "./trim.ts";
+import type { TrimService } from "./trim_service.ts";
+import type { UnitReplacements } from "./unit_replacements.ts";
 
 /** The parts of the server that handle control requests. */
 export interface ControlHandlersOptions {
@@ -17,6 +18,8 @@ export interface ControlHandlersOptions {
   readonly reloader: Reloader;
   readonly space: SpaceWatch;
   readonly copies: CopyService;
+  readonly replacements: UnitReplacements;
+  readonly trims: TrimService;
   readonly liveConf: Pick<LiveConfService, "warnings">;
   /** Returns the addresses of this server now. */
   readonly interfaces: () => readonly InterfaceAddress[];
@@ -33,7 +36,9 @@ export function controlHandlers(options: ControlHandlersOptions): ControlHandler
     clearReservations: (unit) => options.supervisor.requests.clearReservations(unit),
     copy: (request, context) => options.copies.copy(request, context),
     followCopy: (request) => options.copies.follow(request),
-    trim: (request, context) => trim(options.supervisor, request, context),
+    replace: (unit, context) => options.replacements.replace(unit, context),
+    endReplacement: (request) => options.replacements.end(request),
+    trim: (request, context) => options.trims.trim(request, context),
     reload: (request) => options.reloader.reload(request),
     status: async () => await status(options, Math.floor((performance.now() - startedMs) / 1000)),
   };

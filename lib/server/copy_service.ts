@@ -21,6 +21,7 @@ import { ProvisionError } from "../provision/provision_error.ts";
 import { workerLinksOf } from "../provision/state_folder.ts";
 import type { PortSupervisor } from "./port_supervisor.ts";
 import type { Supervisor } from "./supervisor.ts";
+import { untilAborted } from "./until_aborted.ts";
 
 /** Most copies at a time. */
 const COPIES_MAX = 4;
@@ -242,18 +243,4 @@ function makeFiles(
     }
   }
   return { ...makeCopyFiles(place, copy, { sizeBytes, temporary: null }), isCopy: false };
-}
-
-/** Returns the result of work; throws as soon as the signal is aborted. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(new Error("the command that makes it has ended"));
-  signal.addEventListener("abort", onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    work.catch(() => {});
-  }
 }

@@ -211,6 +211,8 @@ const ANSWERS: { readonly [Kind in keyof Answers]: Decoder<Answers[Kind]> } = {
   copyEnded: orNull(text),
   endCopy: orNull(text),
   trim,
+  withdraw: nothing,
+  readmit: nothing,
   trimProgress: orNull(trim),
   cancelTrim: nothing,
   preview: changes,

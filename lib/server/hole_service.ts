@@ -89,7 +89,11 @@ export class HoleService {
     for (const { name: target, readOnly, logicalUnits } of config.targets) {
       for (const { path, sizeBytes, number } of logicalUnits) {
         const name = nameOf(target, number);
-        if (excluded.includes(path)) continue;
+        if (excluded.includes(path)) {
+          // Another file may have the path when it is served.
+          this.#identities.delete(path);
+          continue;
+        }
         const device = devicePaths.includes(path) ? this.#findDevice(path, { name, readOnly }) : undefined;
         const identity = devicePaths.includes(path)
           ? device?.identity

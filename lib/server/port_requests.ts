@@ -73,6 +73,13 @@ export class PortRequests {
     return await this.supervisorOf(unit).ask({ kind: "clearReservations", ...unit });
   }
 
+  /** Reports a login that has failed at a port to the workers of all others. */
+  shareFailedLogin(port: number, peerAddress: string): void {
+    for (const supervisor of this.#supervisors()) {
+      if (supervisor.serving.port !== port) supervisor.countFailedLogin(peerAddress);
+    }
+  }
+
   /**
    * Returns the supervisor of the worker that serves a logical unit.
    *

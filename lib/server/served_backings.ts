@@ -23,9 +23,9 @@ type Reasons = ReadonlyMap<string, string>;
 export class ServedBackings {
   readonly #locks: BackingLocks;
   readonly #onReleased: () => void;
-  /** The conf served now, and the worker's share of it. */
+  /** The conf served now, and the paths of it that the worker opens. */
   #served: Config | undefined;
-  #config: Config | undefined;
+  #paths: ReadonlySet<string> = new Set();
   /** Links that the worker was given, by the paths of the conf. */
   #backingLinks: ReadonlyMap<string, string> = new Map();
   /** Reasons for which backings of the conf cannot be served, as sent to the worker. */
@@ -169,9 +169,8 @@ export class ServedBackings {
 
   #serve(serving: WorkerServing, { backingLinks, unavailable, lost }: WorkerBackings): void {
     const { unavailable: notFound } = serving;
-    const config = shareServed(serving);
     this.#served = serving.config;
-    this.#config = config;
+    this.#paths = openedBy(serving);
     this.#backingLinks = backingLinks;
     const states = [...backingLinks.keys()].map((path) => {
       return [path, serving.deviceStates?.get(path) ?? this.#states.get(path)] as const;
@@ -180,7 +179,7 @@ export class ServedBackings {
     this.#unavailable = unavailable;
     this.#lost = new Set([...lost].filter((path) => unavailable.has(path)));
     this.#faults = new Map([...unavailable].filter(([path]) => !notFound.has(path)));
-    for (const path of openedBy(serving)) this.#open.add(path);
+    for (const path of this.#paths) this.#open.add(path);
     this.#opening = new Set();
   }
 
@@ -194,7 +193,7 @@ export class ServedBackings {
   }
 
   #isServed(path: string): boolean {
-    return this.#config !== undefined && pathsOf(this.#config).includes(path);
+    return this.#paths.has(path);
   }
 
   /**
@@ -218,7 +217,9 @@ export class ServedBackings {
     lost: ReadonlySet<string>,
   ): readonly (readonly [string, string])[] {
     const paths = new Set(pathsOf(shareServed(serving)));
-    return [...this.#backingLinks].filter(([path]) => paths.has(path) && !lost.has(path));
+    const isKept = (path: string): boolean =>
+      paths.has(path) && !lost.has(path) && !serving.arriving.has(path);
+    return [...this.#backingLinks].filter(([path]) => isKept(path));
   }
 
   #backingsFor(
@@ -232,7 +233,7 @@ export class ServedBackings {
   ): WorkerBackings {
     const unavailable = new Map([...serving.unavailable, ...faults]);
     // The worker must not read the state of the unmoved ones before it is there.
-    const arriving = new Set([...serving.arriving, ...unmoved.keys()]);
+    const arriving = new Map([...serving.arriving, ...unmoved]);
     return { backingLinks, unavailable, arriving, lost, sparsePaths: followHoles(serving, unavailable) };
   }
 }
@@ -240,7 +241,7 @@ export class ServedBackings {
 /** Restricts hole punching to the files that are served, and returns those that support it. */
 function followHoles(serving: WorkerServing, unavailable: Reasons): readonly string[] {
   const { devices, arriving, lease: { holes } } = serving;
-  const excluded = [...unavailable.keys(), ...arriving];
+  const excluded = [...unavailable.keys(), ...arriving.keys()];
   holes?.follow({ config: shareServed(serving), devicePaths: devices.map(({ path }) => path), excluded });
   return holes?.paths ?? [];
 }

@@ -1,25 +1,19 @@
-import type { DiskConfig, LogicalUnitConfig, TargetConfig } from "../config/config.ts";
+import type { LogicalUnitConfig, TargetConfig } from "../config/config.ts";
 import { identityOf } from "../config/disk.ts";
-import type { Clock } from "../iscsi/clock.ts";
-import type { EventLog } from "../iscsi/events/event_log.ts";
-import { DEVICES_FOLDER } from "../provision/block_device.ts";
-import { isInside } from "../provision/is_inside.ts";
 import { atomicJournalOf } from "../provision/state_folder.ts";
 import type { Identity } from "../scsi/identity.ts";
 import type { ReservationStore } from "../scsi/reservations/reservation_store.ts";
 import { LogicalUnit } from "../scsi/logical_unit.ts";
-import type { InquiryTexts, LogicalUnitOptions } from "../scsi/logical_unit_options.ts";
 import { AdaptiveStore } from "../store/adaptive_store.ts";
 import type { StoreError } from "../store/block_store.ts";
 import { CopyBeforeWrite, type PreservationOptions } from "../store/copy_before_write.ts";
-import type { FileActivity } from "../store/file_activity.ts";
 import type { FileStore } from "../store/file_store.ts";
-import type { HolePuncher } from "../store/hole_puncher.ts";
-import { LateStore, type LateStoreOptions } from "../store/late_store.ts";
+import { LateStore } from "../store/late_store.ts";
+import { expectedOf, kindOf, textsOf } from "./disk_kind.ts";
 import { nameOf } from "./problem_log.ts";
 import { openReservationFile } from "./reservation_file.ts";
 import { commandOf } from "./sanitize_file.ts";
-import { allocate, type Backing, openBacking } from "./unit_backing.ts";
+import { allocate, type Backing, type BackingOptions, openBacking } from "./unit_backing.ts";
 import { UnitFaults } from "./unit_faults.ts";
 import { UnitJournal } from "./unit_journal.ts";
 import { untilSettled } from "./until_settled.ts";
@@ -31,32 +25,19 @@ import { errorMessage } from "../base/error_message.ts";
 /** Seconds that initiators have to log out, and running commands to finish, after a change. */
 export const GRACE_SECONDS = 10;
 
-/** The options with which the backing files of logical units are opened. */
-export interface BackingOptions {
-  /** The folder in which this worker keeps state. */
-  readonly place: string;
-  /** Identities by the path of the backing file. */
-  readonly identities: ReadonlyMap<string, Identity>;
-  /** The link to open for a backing file or device, by its path. */
-  readonly backingLinks: ReadonlyMap<string, string>;
-  /** Reasons for which some backings cannot be opened, by path; none by default. */
-  readonly unavailable?: ReadonlyMap<string, string>;
-  /** Backings that another worker is about to close: their state must not be read yet. None by default. */
-  readonly arriving?: ReadonlySet<string>;
-  /** Returns the hole puncher of a backing file; undefined if it supports no holes. None by default. */
-  readonly puncherOf?: ((path: string) => HolePuncher | undefined) | undefined;
-  /** Counts operations off the event loop. */
-  readonly activity?: FileActivity | undefined;
-  readonly log: EventLog;
-  readonly clock: Clock;
-  /** Called with the path of a backing that fails. */
-  readonly onFault?: ((path: string) => void) | undefined;
-}
+const WITHDRAWN = "its content is being replaced by a copy";
 
-type UnitKind = Omit<
-  LogicalUnitOptions,
-  "store" | "journal" | "identity" | "readOnly" | "reservationStore" | "isAbsent" | "faults"
->;
+/** A way for a unit to leave service. */
+interface Departure {
+  /** The problem of the unit until its files are open again. */
+  readonly reason: string;
+  /** Initiators are to wait for the unit, because it returns by itself. */
+  readonly isBecomingReady: boolean;
+  /** The files stay closed until `readmit`. */
+  readonly isWithdrawal: boolean;
+  /** Writes the cached data to the medium. Rejects when the files must stay open. */
+  readonly flush: () => Promise<void>;
+}
 
 /**
  * A logical unit with its files. A unit whose files cannot be opened is not ready: initiators can identify the disk but
@@ -76,8 +57,9 @@ export class ServedUnit {
   #backing: Backing | undefined;
   /** The store of the logical unit, above the medium that is open or was open last; undefined before the first one. */
   #store: AdaptiveStore | undefined;
-  /** Resolves when the files of a lost device have been closed. */
+  /** Resolves when the files of a unit that leaves service have been closed; rejects when it stays. */
   #departure: Promise<void> | undefined;
+  #isWithdrawn = false;
   #problem: string | undefined;
   /** The `readonly` option of the conf. */
   #readOnly: boolean;
@@ -106,13 +88,15 @@ export class ServedUnit {
     this.#faults = new UnitFaults(nameOf(target.name, number), { log, clock, onFault });
     this.#journal = new UnitJournal(this.#faults);
     this.#journalPath = atomicJournalOf(options.place, this.#recorded.naa);
-    this.#problem = arrivalOf(path, options);
+    this.#problem = options.arriving?.get(path);
     const reservationStore = this.#problem === undefined
       ? this.#try(() => this.#openReservations(options)) ?? "unreadable"
       : "unreadable";
     if (this.#problem === undefined) this.#backing = this.#try(() => this.#openBacking(unit, options));
     if (this.#backing !== undefined) this.#store = adaptive(this.#backing);
-    this.#late = this.#backing === undefined ? new LateStore(expectedOf(target, unit, options)) : undefined;
+    this.#late = this.#backing === undefined
+      ? new LateStore(expectedOf(target, unit, options.puncherOf !== undefined))
+      : undefined;
     this.logicalUnit = new LogicalUnit({
       store: this.#late ?? this.#store!,
       journal: this.#journal,
@@ -123,7 +107,7 @@ export class ServedUnit {
       faults: this.#faults,
       ...kindOf(disk),
     });
-    this.logicalUnit.isBecomingReady = arrivalOf(path, options) !== undefined;
+    this.logicalUnit.isBecomingReady = options.arriving?.has(path) === true;
     if (this.#backing !== undefined) this.#learnSanitize(this.#backing);
   }
 
@@ -132,10 +116,16 @@ export class ServedUnit {
     return this.#problem;
   }
 
+  /** True while the files stay closed, because something else replaces the content. */
+  get isWithdrawn(): boolean {
+    return this.#isWithdrawn;
+  }
+
   /** Tries again to open the files of a unit that is not ready. On success it is ready and notifies initiators. */
   retry(unit: LogicalUnitConfig, options: BackingOptions): void {
-    if (this.#problem === undefined || this.#isClosed || this.#departure !== undefined) return;
-    this.#problem = arrivalOf(unit.path, options);
+    if (this.#problem === undefined || this.#isClosed) return;
+    if (this.#departure !== undefined || this.#isWithdrawn) return;
+    this.#problem = options.arriving?.get(unit.path);
     this.logicalUnit.isBecomingReady = this.#problem !== undefined;
     if (this.#problem !== undefined) return;
     const { reservations } = this.logicalUnit;
@@ -162,46 +152,84 @@ export class ServedUnit {
    * them again. Writes that the device did not get are reported to initiators.
    *
    * @param reason the problem of the unit until then
+   * @param isBecomingReady the device can be opened at once, so initiators are to wait
    */
-  depart(
-    target: TargetConfig,
-    unit: LogicalUnitConfig,
-    options: BackingOptions,
-    reason: string,
-  ): Promise<void> {
-    const backing = this.#backing;
-    if (backing === undefined || this.#isClosed) return this.#departure ?? Promise.resolve();
-    this.#backing = undefined;
-    this.#problem = reason;
-    this.logicalUnit.depart();
-    // What can be opened at once makes initiators wait, and not fail.
-    this.logicalUnit.isBecomingReady = options.unavailable?.has(this.path) !== true;
-    const expected = new LateStore(expectedOf(target, unit, options));
-    return this.#departure = this.#closeLost(backing, expected);
+  depart(reason: string, isBecomingReady: boolean): Promise<void> {
+    // A withdrawal that fails leaves the device open.
+    const afterFailure = (): Promise<void> => this.depart(reason, isBecomingReady);
+    if (this.#departure !== undefined) return this.#departure.catch(afterFailure);
+    if (this.#backing === undefined || this.#isClosed) return Promise.resolve();
+    this.#preserved?.fail("its device is gone");
+    const flush = (): Promise<void> => this.#flushLost();
+    return this.#leave(this.#backing, { reason, isBecomingReady, isWithdrawal: false, flush });
   }
 
-  async #closeLost({ medium }: Backing, expected: LateStore): Promise<void> {
+  /**
+   * Takes the unit out of service and closes its files, so that something else can replace the content, until
+   * `readmit`. No initiator may have a nexus, so none misses what it has written.
+   *
+   * @throws {Error} (rejects) when that is not possible now; the unit is served as before
+   */
+  async withdraw(): Promise<void> {
+    this.assertCopyable();
+    const { logicalUnit } = this;
+    if (logicalUnit.trimmer.figures !== undefined) throw new Error("it is being trimmed; try again later");
+    const flush = (): Promise<void> => logicalUnit.flush();
+    const departure = { reason: WITHDRAWN, isBecomingReady: true, isWithdrawal: true, flush };
+    await this.#leave(this.#backing!, departure);
+  }
+
+  /** Ends `withdraw`: the next `retry` may open the files again. */
+  readmit(): void {
+    this.#isWithdrawn = false;
+  }
+
+  #leave(backing: Backing, departure: Departure): Promise<void> {
+    this.#backing = undefined;
+    this.#problem = departure.reason;
+    this.logicalUnit.depart();
+    this.logicalUnit.isBecomingReady = departure.isBecomingReady;
+    return this.#departure = this.#closeBacking(backing, departure);
+  }
+
+  /** Closes the files when no operation on the medium is under way. */
+  async #closeBacking(backing: Backing, { isWithdrawal, flush }: Departure): Promise<void> {
     await this.endJobs();
-    this.#preserved?.fail("its device is gone");
     const release = await this.seize();
+    try {
+      await flush();
+      if (!this.#isClosed) this.#vacate(backing);
+      this.#isWithdrawn = isWithdrawal;
+    } catch (error) {
+      this.#backing = backing;
+      this.#problem = undefined;
+      this.logicalUnit.arrive(() => {});
+      throw error;
+    } finally {
+      this.#departure = undefined;
+      release();
+    }
+  }
+
+  /** Leaves the store without a medium. Initiators see the properties of the former one. */
+  #vacate({ medium }: Backing): void {
+    const { sizeBytes, readOnly, canUnmap } = medium;
+    this.#store!.replaceMedium(new LateStore({ sizeBytes, readOnly, canUnmap }));
+    medium.close();
+    this.#journal.close();
+  }
+
+  /** Flushes to a device that may be gone, and reports what is lost. */
+  async #flushLost(): Promise<void> {
     try {
       await this.logicalUnit.flush();
     } catch (error) {
       this.logicalUnit.loseWrites();
       this.#options.log.error(
-        `${
-          errorMessage(error)
-        }; data that initiators wrote since their last flush may be lost, and each gets MEDIUM ` +
-          "ERROR for its next flush; check their file systems",
+        `${errorMessage(error)}; data that initiators wrote since their last flush may be lost, ` +
+          "and each gets MEDIUM ERROR for its next flush; check their file systems",
       );
     }
-    if (!this.#isClosed) {
-      this.#store!.replaceMedium(expected);
-      medium.close();
-      this.#journal.depart();
-    }
-    this.#departure = undefined;
-    release();
   }
 
   /** Records why the unit cannot be opened. Any error affects only this unit. */
@@ -342,7 +370,7 @@ export class ServedUnit {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#preserved?.fail("its LUN was closed");
-    this.logicalUnit.journal?.close();
+    this.#journal.close();
     this.logicalUnit.store.close();
     this.#faults.end();
   }
@@ -360,36 +388,6 @@ export class ServedUnit {
   }
 }
 
-/** Returns the reason for which a backing cannot be opened yet; undefined when no other worker has it. */
-function arrivalOf(path: string, { arriving, unavailable }: BackingOptions): string | undefined {
-  if (!(arriving?.has(path) ?? false)) return undefined;
-  return unavailable?.get(path) ??
-    `"${path}" is still open at the port that served it before; it is opened here when it has been closed there`;
-}
-
-/** Returns the properties of a medium that is not open yet, for initiators. */
-function expectedOf(
-  { readOnly, disk: { blockSizeBytes } }: TargetConfig,
-  unit: LogicalUnitConfig,
-  { puncherOf }: BackingOptions,
-): LateStoreOptions {
-  const isDevice = isInside(DEVICES_FOLDER, unit.path);
-  // The size of a device that was never measured is 0.
-  const sizeBytes = Math.max(unit.sizeBytes, blockSizeBytes);
-  return { sizeBytes, readOnly, canUnmap: puncherOf !== undefined && !isDevice };
-}
-
 function adaptive({ medium }: Backing): AdaptiveStore {
   return new AdaptiveStore(medium, () => performance.now());
-}
-
-/** Returns the disk options of the conf as options of a logical unit. */
-function kindOf(disk: DiskConfig): UnitKind {
-  const { blockSizeBytes, physicalBlockSizeBytes, removable, writeCache, vendor } = disk;
-  const sizes = { blockSizeBytes, physicalBlockSizeBytes };
-  return { ...sizes, removable, writeCache, ...(vendor !== undefined && { vendor }), ...textsOf(disk) };
-}
-
-function textsOf({ product, revision }: DiskConfig): InquiryTexts {
-  return { ...(product !== undefined && { product }), ...(revision !== undefined && { revision }) };
 }

@@ -6,8 +6,9 @@ import type { TargetNode } from "../iscsi/node/target_node.ts";
 import type { Nexus } from "../scsi/nexus.ts";
 import type { SpaceFigures } from "../scsi/pages/provisioning.ts";
 import { ServedTarget } from "./served_target.ts";
-import { type BackingOptions, ServedUnit } from "./served_unit.ts";
+import { ServedUnit } from "./served_unit.ts";
 import type { TargetServerSettings } from "./target_server_settings.ts";
+import type { BackingOptions } from "./unit_backing.ts";
 import { addedUnits, replacedUnits, type UnitChange } from "./unit_changes.ts";
 
 /** The collaborators of served units. */
@@ -15,7 +16,7 @@ export interface ServedUnitsOptions {
   readonly node: Pick<TargetNode, "drained" | "workDone">;
   readonly log: EventLog;
   readonly clock: Clock;
-  /** Called when a backing that was removed from the conf has been closed. */
+  /** Called when a backing has been closed that was removed from the conf, or that is being replaced. */
   readonly onClosed: (path: string) => void;
   /** Called when a logical unit was added after the change that asked for it. */
   readonly onLateUnit: () => void;
@@ -102,6 +103,9 @@ export class ServedUnits {
     const targets = configs.map(({ name }) => this.#targets.get(name)!);
     for (const target of targets) this.#addMissing(target);
     for (const path of settings.lost ?? []) this.#closeLost(path);
+    for (const { isWithdrawn, path } of this.#open.values()) {
+      if (isWithdrawn && settings.arriving?.has(path)) this.#options.onClosed(path);
+    }
     return targets;
   }
 
@@ -195,12 +199,12 @@ export class ServedUnits {
   /** Closes a unit whose device is gone or another one, and opens it again as soon as that is possible. */
   async #closeLost(path: string): Promise<void> {
     const served = this.#open.get(path);
-    const target = [...this.#targets.values()].find(({ units }) => [...units.values()].includes(served!));
-    const unit = target?.config.logicalUnits.find((unit) => unit.path === path);
-    if (served === undefined || unit === undefined) return;
-    const reason = this.#settings.unavailable?.get(path) ??
-      `Device "${path}" has changed, and is opened again`;
-    await served.depart(target!.config, unit, this.backingOptions, reason);
+    if (served === undefined || this.#closing.has(path)) return;
+    const reason = this.#settings.unavailable?.get(path);
+    await served.depart(
+      reason ?? `Device "${path}" has changed, and is opened again`,
+      reason === undefined,
+    );
     if (this.#isStopping) return;
     this.#options.onClosed(path);
     this.#options.onLateUnit();

@@ -56,8 +56,8 @@ export interface Serving extends Exported {
 export interface WorkerServing extends Exported {
   /** The port of the targets that the worker serves. */
   readonly port: number;
-  /** Paths that are still open in another worker, which served them before. */
-  readonly arriving: ReadonlySet<string>;
+  /** Reasons for which backings are not to be opened yet, by path: each is opened when its reason has gone. */
+  readonly arriving: ReadonlyMap<string, string>;
   readonly lease: WorkerLease;
 }
 

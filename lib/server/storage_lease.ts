@@ -1,6 +1,7 @@
 import type { EventLog } from "../iscsi/events/event_log.ts";
 import { removeFormerCopies } from "../provision/copy/copy_files.ts";
-import { describeDistrust, findLockReach } from "../provision/lock_reach.ts";
+import { removeFormer } from "../provision/copy/temporary_file.ts";
+import { describeDistrust, findLockReach, type Reach } from "../provision/lock_reach.ts";
 import { HelperGuard } from "../provision/helper_guard.ts";
 import { prepareInPlaceFolders } from "../provision/in_place_folders.ts";
 import { releaseSpace, reserveSpace } from "../provision/space_reserve.ts";
@@ -26,7 +27,7 @@ export class StorageLease implements Lease {
   readonly #storage: string;
   readonly #guard: HelperGuard;
   readonly #lock: StorageLock;
-  readonly #isShared: boolean;
+  readonly #reach: Reach;
   readonly #log: EventLog;
   /** The folders of workers that are in use. */
   readonly #places = new Set<string>();
@@ -51,6 +52,7 @@ export class StorageLease implements Lease {
       // Before this, a program of a former server may still change the files.
       const guard = await HelperGuard.open(storage, (message) => log.warning(message));
       const lease = new StorageLease(storage, { lock: attempt.lock, guard, log, ...trust });
+      removeFormer(storage);
       lease.#prepare(workerPlaceOf(storage));
       moveFormerState(storage);
       return lease;
@@ -60,17 +62,17 @@ export class StorageLease implements Lease {
     }
   }
 
-  private constructor(storage: string, { lock, guard, log, isShared, warnings }: LeaseParts) {
+  private constructor(storage: string, { lock, guard, log, reach, warnings }: LeaseParts) {
     this.#storage = storage;
     this.#lock = lock;
     this.#guard = guard;
     this.#log = log;
-    this.#isShared = isShared;
+    this.#reach = reach;
     this.warnings = warnings;
   }
 
   findLoss(): Promise<string | undefined> {
-    return this.#lock.findLoss({ isShared: this.#isShared });
+    return this.#lock.findLoss(this.#reach);
   }
 
   forPort(port: number): WorkerLease {
@@ -103,8 +105,7 @@ export class StorageLease implements Lease {
 
 /** The trust in the locks of a storage folder. */
 interface LockTrust {
-  /** Other machines see the locks. */
-  readonly isShared: boolean;
+  readonly reach: Reach;
   readonly warnings: readonly string[];
 }
 
@@ -118,13 +119,13 @@ interface LeaseParts extends LockTrust {
 /** @throws {ProvisionError} when another machine may not see the locks of a storage folder, unless `force` */
 function trustLocks(storage: string, force: boolean | undefined): LockTrust {
   const { reach, fault } = findLockReach(stateFolderOf(storage));
-  if (fault === undefined) return { isShared: reach === "machines", warnings: [] };
+  if (fault === undefined) return { reach, warnings: [] };
   const distrust = describeDistrust(fault);
   if (force !== true) {
     const remedy = force === undefined ? "" : ", or, where only this machine uses it, add --force";
     throw new ProvisionError(`Cannot serve "${storage}": ${distrust}${remedy}`);
   }
-  return { isShared: false, warnings: [`"${storage}" is served by --force: ${distrust}`] };
+  return { reach, warnings: [`"${storage}" is served by --force: ${distrust}`] };
 }
 
 /** The links and helpers of one target worker. */

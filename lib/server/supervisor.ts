@@ -4,10 +4,11 @@
  */
 import { errorMessage } from "../base/error_message.ts";
 import type { Config } from "../config/config.ts";
-import { portsOf, shareOf } from "../config/port_share.ts";
+import { portsOf } from "../config/port_share.ts";
 import type { ReportedChange } from "../control/reported_change.ts";
 import type { WorkerStatus } from "../control/server_status.ts";
 import { freeSlot, ServerTotals } from "../iscsi/node/server_totals.ts";
+import { areSameArrivals, arrivalsAt } from "./arrivals.ts";
 import { SpaceGauge } from "./measure_space.ts";
 import { mergeChanges } from "./merge_changes.ts";
 import { PortRequests } from "./port_requests.ts";
@@ -15,7 +16,7 @@ import type { PortSupervisorOptions } from "./port_supervisor_options.ts";
 import { Retries } from "./retries.ts";
 import { SerialQueue } from "./serial_queue.ts";
 import { ServedPort } from "./served_port.ts";
-import type { Serving, WorkerLease, WorkerServing } from "./serving.ts";
+import type { Exported, Serving, WorkerLease, WorkerServing } from "./serving.ts";
 
 /** The collaborators of a supervisor. */
 export interface SupervisorOptions extends
@@ -39,6 +40,7 @@ export class Supervisor {
   readonly #failed = new Map<number, string>();
   /** Ports whose workers may still change files; only the kernel can release what they have locked. */
   readonly #lost = new Set<ServedPort>();
+  readonly #withheld = new Map<string, string>();
   readonly #retries: Retries;
   /** Changes of what is served, one at a time. */
   readonly #changes = new SerialQueue();
@@ -149,6 +151,18 @@ export class Supervisor {
     return this.#changes.run(() => this.#replace(next));
   }
 
+  /** Opens a path to no worker until `release`, for this reason. A worker that had it open must have closed it. */
+  async withhold(path: string, reason: string): Promise<void> {
+    this.#withheld.set(path, reason);
+    await this.#admitArrivals();
+  }
+
+  /** Ends `withhold`. Resolves when the path is served again, or cannot be. */
+  async release(path: string): Promise<void> {
+    this.#withheld.delete(path);
+    await this.#admitArrivals();
+  }
+
   #beginAll(): void {
     try {
       for (const port of portsOf(this.#serving.config)) this.#begin(port, this.#serving);
@@ -173,7 +187,7 @@ export class Supervisor {
       totals: { memory: this.#totals, slot },
       onReady: () => this.#onReady(),
       onReleased: () => this.#admitArrivals(),
-      onFailedLogin: (peerAddress) => this.#shareFailedLogin(port, peerAddress),
+      onFailedLogin: (peerAddress) => this.requests.shareFailedLogin(port, peerAddress),
     }, isTrial);
     this.#ports.set(port, served);
     this.#failed.delete(port);
@@ -182,45 +196,33 @@ export class Supervisor {
   }
 
   /** Returns what the worker of a port serves. Files that another worker still has open arrive later. */
-  #servingOf(port: number, serving: Serving, lease: WorkerLease): WorkerServing {
+  #servingOf(port: number, serving: Exported, lease: WorkerLease): WorkerServing {
     return { ...serving, port, arriving: this.#arrivingAt(port, serving.config), lease };
   }
 
-  #arrivingAt(port: number, config: Config): ReadonlySet<string> {
-    const others = [...this.#ports.values(), ...this.#lost].filter((other) => other.port !== port);
-    const paths = shareOf(config, port).targets.flatMap(({ logicalUnits }) =>
-      logicalUnits.map(({ path }) => path)
-    );
-    return new Set(paths.filter((path) => others.some(({ supervisor }) => supervisor.has(path))));
+  #arrivingAt(port: number, config: Config): ReadonlyMap<string, string> {
+    return arrivalsAt(port, config, [...this.#ports.values(), ...this.#lost], this.#withheld);
   }
 
   /** Serves the files that have arrived at their ports. */
-  #admitArrivals(): void {
-    for (const served of this.#ports.values()) {
-      if (this.#hasArrivals(served)) this.#changes.run(() => this.#admit(served));
-    }
+  async #admitArrivals(): Promise<void> {
+    const concerned = [...this.#ports.values()].filter((served) => this.#hasArrivals(served));
+    await Promise.all(concerned.map((served) => this.#changes.run(() => this.#admit(served))));
   }
 
   #hasArrivals({ port, supervisor: { wanted } }: ServedPort): boolean {
-    return wanted.arriving.size !== this.#arrivingAt(port, wanted.config).size;
+    return !areSameArrivals(wanted.arriving, this.#arrivingAt(port, wanted.config));
   }
 
   async #admit(served: ServedPort): Promise<void> {
-    const { port, supervisor } = served;
+    const { port, supervisor: { wanted } } = served;
     if (this.#isStopping || this.#ports.get(port) !== served || !this.#hasArrivals(served)) return;
-    const { wanted } = supervisor;
     try {
-      await supervisor.follow({ ...wanted, arriving: this.#arrivingAt(port, wanted.config) });
+      await served.supervisor.follow(this.#servingOf(port, wanted, wanted.lease));
     } catch (error) {
       const message = `Cannot serve what has moved to port ${port}: ${errorMessage(error)}; ${AGAIN}`;
       this.#options.log.warning(message);
       this.#retries.later(() => this.#admitArrivals());
-    }
-  }
-
-  #shareFailedLogin(port: number, peerAddress: string): void {
-    for (const other of this.#ports.values()) {
-      if (other.port !== port) other.supervisor.countFailedLogin(peerAddress);
     }
   }
 
@@ -357,16 +359,14 @@ export class Supervisor {
     const isWanted = portsOf(this.#serving.config).includes(port);
     if (!supervisor.isUnsettled) return isWanted ? this.#tryLater(port, failure) : undefined;
     this.#failed.set(port, failure);
-    const message =
-      `Port ${port} is not served: ${failure}; its disks are released when the server is restarted`;
-    this.#options.log.error(message, { event: "workerEnded" });
+    const reason = `${failure}; its disks are released when the server is restarted`;
+    this.#options.log.error(`Port ${port} is not served: ${reason}`, { event: "workerEnded" });
   }
 
   #tryLater(port: number, failure: string): void {
     this.#failed.set(port, failure);
     this.#options.log.error(`Port ${port} is not served: ${failure}; ${AGAIN}`, { event: "workerEnded" });
-    const retry = (): Promise<void> => this.#changes.run(() => Promise.resolve(this.#retryFailed()));
-    this.#retries.later(retry);
+    this.#retries.later(() => this.#changes.run(() => Promise.resolve(this.#retryFailed())));
   }
 
   /** Starts to serve the ports of the conf that have failed, except those that the former worker may still change. */

@@ -37,7 +37,7 @@ export interface TargetServerOptions extends TargetServerSettings {
   readonly clock: Clock;
   /** The sessions of all workers of the server: none but this one by default. */
   readonly totals?: ServerTotals;
-  /** Called when a backing that was removed from the conf has been closed. */
+  /** Called when a backing has been closed that was removed from the conf, or that is being replaced. */
   readonly onClosed?: (path: string) => void;
   /** Called with the path of a backing that fails, every few seconds at most. */
   readonly onFault?: (path: string) => void;
@@ -257,6 +257,28 @@ export class TargetServer {
     const unit = this.#targets.byName.get(target)?.units.get(lun);
     if (unit === undefined) throw new Error(`There is no LUN ${lun} of [${target}]`);
     return unit;
+  }
+
+  /**
+   * Takes a logical unit out of service until `readmit`, and closes its files.
+   *
+   * @throws {Error} (rejects) when an initiator has a session with its target, or it is not ready
+   */
+  async withdraw({ target, lun }: UnitAddress): Promise<void> {
+    const unit = this.unitOf({ target, lun });
+    const session = [...this.#node.sessions()].find((session) => session.target?.config.name === target);
+    if (session !== undefined) {
+      throw new Error(
+        `[${target}] is in use: ${session.identity.initiatorName} is logged in; log it out first`,
+      );
+    }
+    await unit.withdraw();
+    this.#absent.retry();
+  }
+
+  /** Ends `withdraw`: the files of a logical unit may be opened again. */
+  readmit(address: UnitAddress): void {
+    this.unitOf(address).readmit();
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { InterfaceAddress } from "../access/interfaces.ts";
 import type { Portal } from "../access/portals.ts";
 import type { Config } from "../config/config.ts";
-import type { BackingOptions } from "./served_unit.ts";
+import type { BackingOptions } from "./unit_backing.ts";
 
 /** The settings of a target server that can change while it serves. */
 export interface TargetServerSettings extends Omit<BackingOptions, "log" | "clock" | "onFault"> {

@@ -157,6 +157,12 @@ class TargetWorker {
         return await server.copies.ended(question.id);
       case "endCopy":
         return await server.copies.end(question.id);
+      case "withdraw":
+        await server.withdraw(question);
+        return null;
+      case "readmit":
+        server.readmit(question);
+        return null;
       case "trim":
         return await server.trim(question);
       case "trimProgress":

@@ -15,7 +15,7 @@ import { FileStore } from "../store/file_store.ts";
 import { ThinStore } from "../store/thin_store.ts";
 import type { WorkerLease } from "./serving.ts";
 import { describeHolder, StorageLease } from "./storage_lease.ts";
-import { allocatedBytesOf } from "./trim.ts";
+import { allocatedBytesOf } from "./trim_service.ts";
 
 /** Milliseconds between two reports of the progress. */
 const PROGRESS_MS = 500;

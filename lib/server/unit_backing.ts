@@ -1,5 +1,6 @@
 /** The open files of a logical unit: its backing file or device, and the state that belongs to it. */
 import type { LogicalUnitConfig } from "../config/config.ts";
+import type { Clock } from "../iscsi/clock.ts";
 import type { EventLog } from "../iscsi/events/event_log.ts";
 import { RECORDED_BYTES } from "../scsi/medium/atomic_limits.ts";
 import type { Identity } from "../scsi/identity.ts";
@@ -22,21 +23,34 @@ export interface Backing {
   readonly sanitizeFile: SanitizeFile;
 }
 
-/** The surroundings of the files of a logical unit. */
-export interface OpenBackingOptions {
+/** The options with which the backing files of logical units are opened. */
+export interface BackingOptions {
+  /** The folder in which this worker keeps state. */
+  readonly place: string;
+  /** Identities by the path of the backing file. */
+  readonly identities: ReadonlyMap<string, Identity>;
+  /** The link to open for a backing file or device, by its path. */
+  readonly backingLinks: ReadonlyMap<string, string>;
+  /** Reasons for which some backings cannot be opened, by path; none by default. */
+  readonly unavailable?: ReadonlyMap<string, string>;
+  /** Reasons for which backings, with their state, must not be opened yet, by path. None by default. */
+  readonly arriving?: ReadonlyMap<string, string>;
+  /** Returns the hole puncher of a backing file; undefined if it supports no holes. None by default. */
+  readonly puncherOf?: ((path: string) => HolePuncher | undefined) | undefined;
+  /** Counts operations off the event loop. */
+  readonly activity?: FileActivity | undefined;
+  readonly log: EventLog;
+  readonly clock: Clock;
+  /** Called with the path of a backing that fails. */
+  readonly onFault?: ((path: string) => void) | undefined;
+}
+
+/** The options with which the files of one logical unit are opened. */
+export interface OpenBackingOptions extends BackingOptions {
   /** The recorded identity, by which the unit's state is named. */
   readonly recorded: Identity;
   readonly readOnly: boolean;
   readonly journalPath: string;
-  /** The folder in which this worker keeps state. */
-  readonly place: string;
-  /** The link to open for a backing file or device, by its path. */
-  readonly backingLinks: ReadonlyMap<string, string>;
-  /** Reasons for which some backings cannot be opened, by path. */
-  readonly unavailable?: ReadonlyMap<string, string>;
-  readonly puncherOf?: ((path: string) => HolePuncher | undefined) | undefined;
-  readonly activity?: FileActivity | undefined;
-  readonly log: EventLog;
 }
 
 /**

@@ -20,12 +20,6 @@ export class UnitJournal implements AtomicJournal {
     this.#journal = journal;
   }
 
-  /** Closes the journal, because the medium is gone. No write may be under way. */
-  depart(): void {
-    this.#journal?.close();
-    this.#journal = undefined;
-  }
-
   async protect(replacement: Replacement, write: () => Promise<FailedWrite | undefined>): Promise<void> {
     const journal = this.#journal;
     if (journal === undefined) {
@@ -58,7 +52,9 @@ export class UnitJournal implements AtomicJournal {
     }
   }
 
+  /** Closes the journal until another one arrives. */
   close(): void {
     this.#journal?.close();
+    this.#journal = undefined;
   }
 }

@@ -87,11 +87,14 @@ export class WorkerLauncher {
     const scope = listeningScope(shareServed(serving), surroundings.plan, this.#options.rights);
     // The worker loads its program meanwhile. Its start blocks this thread, so the disk is asked first.
     const settled = settleState(shareServed(serving));
+    // It may fail before the backings are ready, which are not left half prepared.
+    settled.catch(() => {});
     const process = this.#startProcess(serving.port, {
       ...workerPermissions({ place: serving.lease.place, ...scope }),
     });
     try {
-      const [own] = await Promise.all([backings.renew(serving), settled]);
+      const own = await backings.renew(serving);
+      await settled;
       if (isTooLate()) throw new ProvisionError(TOO_LATE.message);
       const settings = this.settingsFor(process, serving, { ...own, portals, interfaces, mayMissPortals });
       process.post({ kind: "start", settings });

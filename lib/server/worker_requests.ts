@@ -37,6 +37,10 @@ export type WorkerRequest =
   | { readonly kind: "copyEnded"; readonly id: number }
   /** End a copy; return the reason for a failure, or null. */
   | { readonly kind: "endCopy"; readonly id: number }
+  /** Take a logical unit without sessions out of service, and close its files. */
+  | { readonly kind: "withdraw" } & UnitAddress
+  /** End a withdrawal: the files may be opened again. */
+  | { readonly kind: "readmit" } & UnitAddress
   /** Give back the space of the blocks of a logical unit that hold only zeros; answered at the end. */
   | { readonly kind: "trim" } & UnitAddress & TrimLimits
   /** Return the progress of the trim of a logical unit. */
@@ -70,6 +74,8 @@ export interface Answers {
   readonly beginCopy: null;
   readonly copyEnded: string | null;
   readonly endCopy: string | null;
+  readonly withdraw: null;
+  readonly readmit: null;
   readonly trim: TrimFigures;
   /** Null when none runs. */
   readonly trimProgress: TrimFigures | null;

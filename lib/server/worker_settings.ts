@@ -25,8 +25,8 @@ export interface WorkerSettings {
   readonly mayMissPortals: boolean;
   /** Reasons for which some logical units cannot be opened, by the paths of their backing files. */
   readonly unavailable: ReadonlyMap<string, string>;
-  /** Backings that another worker is about to close. */
-  readonly arriving: ReadonlySet<string>;
+  /** Reasons for which backings must not be opened yet, by path. */
+  readonly arriving: ReadonlyMap<string, string>;
   /** Block devices that are open and gone, or others now. */
   readonly lost: ReadonlySet<string>;
   /** The backing files that support holes. */

@@ -231,7 +231,8 @@ async function erase(path: string): Promise<boolean> {
   try {
     using file = await openIfPresent(path);
     if (file === undefined) return false;
-    const { size } = await file.stat();
+    // Not by `stat`, for which Deno needs a right to the real path.
+    const size = await file.seek(0, Deno.SeekMode.End);
     const zeros = new Uint8Array(PIECE_BYTES);
     for (let at = 0; at < size; at += PIECE_BYTES) await writeAll(file, at, zeros.subarray(0, size - at));
     await file.sync();

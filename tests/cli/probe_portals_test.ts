@@ -104,6 +104,29 @@ Deno.test("probePortals() fails for a portal that accepts and does not answer", 
   ]]);
 });
 
+Deno.test("probePortals() reaches a wildcard of IPv6 that does not include IPv4", async () => {
+  const harness = new Harness({ targets: [{}] });
+  await using wildcard = new Portal((connection) => harness.node.serve(connection, ENDS), "::1");
+  const portals = [formatPortal("::", wildcard.port)];
+  const report = await probePortals({ portals, workers: [RUNNING], ready: true }, LONG_MS);
+  assertEquals(report.portals.map(formatProbe), [`${portals[0]}: answers`]);
+});
+
+const name = "probePortals() calls a portal blocked that takes no connection, and gives the attempt up";
+// The sanitizer finds an attempt that goes on.
+Deno.test({ name, sanitizeOps: true, sanitizeResources: true }, async () => {
+  // The kernel drops the packets of further connections to a full queue.
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0, tcpBacklog: 1 });
+  const { port } = listener.addr;
+  const portal = formatPortal("127.0.0.1", port);
+  const waiting = [await Deno.connect({ port }), await Deno.connect({ port })];
+  const report = await probePortals({ portals: [portal], workers: [RUNNING], ready: true }, SHORT_MS);
+  for (const connection of waiting) connection.close();
+  assertEquals([report.answers, report.portals.map(formatProbe)], [true, [
+    `${portal}: blocked: no connection, as behind a firewall`,
+  ]]);
+});
+
 Deno.test("probePortals() fails for a server that is not ready, and for workers that do not serve all", async () => {
   const status = { portals: [], workers: [RUNNING], ready: true };
   const problemsOf = async (change: Partial<typeof status>): Promise<readonly string[]> => {

@@ -13,6 +13,8 @@ export function handlersWith(handlers: Partial<ControlHandlers>): ControlHandler
     clearReservations: refuse,
     copy: refuse,
     followCopy: refuse,
+    replace: refuse,
+    endReplacement: refuse,
     trim: refuse,
     reload: refuse,
     ...handlers,

@@ -43,6 +43,7 @@ async function tableOfMetrics(): Promise<ReadonlyMap<string, readonly string[]>>
       node: harness.node.snapshot(),
       space: new Map([["/disk", { usedBytes: 1, availableBytes: 1 }]]),
       copies: { count: 0, bytes: 0 },
+      trims: { count: 1, examinedBytes: 8192, releasedBytes: 4096 },
       workers: [{ port: 3260, isUp: true }],
       workerStarts: 1,
       versions: { version: "1", deno: "2" },

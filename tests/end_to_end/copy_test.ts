@@ -1,21 +1,29 @@
 /** Copies of disks that initiators write to, by the real program; and what is left when something is killed. */
+import { statfsSync } from "node:fs";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { delay } from "../../lib/base/delay.ts";
 import type { Initiator } from "../support/initiator.ts";
 import { testUnitReady } from "../support/initiator_cdb.ts";
-import { History, RecordWriter, SLOT_BYTES, verifyCopy } from "../support/record_writers.ts";
+import { History, RecordWriter, verifyCopy } from "../support/record_writers.ts";
 import { numberFromEnvironment, Random } from "../support/seeded_random.ts";
+import { SLOT_BYTES } from "../support/writing_commands.ts";
 import { iscsiCommand, runIscsi, type ServerProcess } from "../support/server_process.ts";
 import { type FileSystemName, testOnFileSystem } from "../support/small_file_system.ts";
-import { findLoopObstacle, findNodeObstacle, findSysfsObstacle, testUnless } from "../support/obstacles.ts";
-import { runToolOk, testWithTools } from "../support/tools.ts";
+import {
+  findLoopObstacle,
+  findMountObstacle,
+  findNodeObstacle,
+  findSysfsObstacle,
+  testUnless,
+} from "../support/obstacles.ts";
+import { runTool, runToolOk, testWithTools } from "../support/tools.ts";
 import { Appliance } from "./appliance.ts";
+import { copyArguments, startCommand, temporaries, untilGone } from "./copying.ts";
 
 const MIB = 1024 ** 2;
 const DISK_BYTES = 16 * MIB;
 const CONF = "[disk]\nsize = 16MB\nnetworks = 127.0.0.0/8\n[spare]\nsize = 32MB\nnetworks = 127.0.0.0/8\n";
 const WRITERS = 8;
-const TEMPORARY = /^\.iscsi-copy-/;
 
 /** Writers at work at LUN 0 of `disk`. */
 class Writers implements AsyncDisposable {
@@ -24,18 +32,20 @@ class Writers implements AsyncDisposable {
   readonly #initiators: readonly Initiator[];
   readonly #running: Promise<void>[];
 
-  private constructor(initiators: readonly Initiator[], random: Random) {
+  private constructor(initiators: readonly Initiator[], random: Random, erases: boolean) {
     const slots = DISK_BYTES / SLOT_BYTES / WRITERS;
     this.#initiators = initiators;
     this.writers = initiators.map((initiator, number) =>
-      new RecordWriter(initiator, { history: this.history, random, number, firstSlot: number * slots, slots })
+      new RecordWriter(initiator, {
+        ...{ history: this.history, random, number, firstSlot: number * slots, slots, erases },
+      })
     );
     this.#running = this.writers.map((writer) => writer.run());
     // A failure is reported at the end.
     for (const running of this.#running) running.catch(() => {});
   }
 
-  static async start(appliance: Appliance, seed: number): Promise<Writers> {
+  static async start(appliance: Appliance, seed: number, erases = false): Promise<Writers> {
     const initiators: Initiator[] = [];
     for (let number = 0; number < WRITERS; number++) {
       const isid = Uint8Array.of(0x80, 0, 0, 0, 0, number);
@@ -43,7 +53,7 @@ class Writers implements AsyncDisposable {
       for (let times = 0; times < 3; times++) await initiator.command({ cdb: testUnitReady() });
       initiators.push(initiator);
     }
-    return new Writers(initiators, new Random(seed));
+    return new Writers(initiators, new Random(seed), erases);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -53,17 +63,11 @@ class Writers implements AsyncDisposable {
   }
 }
 
-function copyArguments(appliance: Appliance, ...rest: readonly string[]): string[] {
-  return ["copy", "--conf", appliance.confPath, ...rest];
-}
-
 /** Runs a command of the program, with its output in a file. */
-async function runInto(path: string, args: readonly string[]): Promise<number> {
+async function runInto(path: string, args: readonly string[]): Promise<{ code: number; stderr: string }> {
   const { program, args: first } = iscsiCommand();
   const words = [program, ...first, ...args].map((word) => `'${word}'`).join(" ");
-  const { code } = await new Deno.Command("sh", { args: ["-c", `${words} > '${path}'`], stderr: "null" })
-    .output();
-  return code;
+  return await runTool("sh", ["-c", `${words} > '${path}'`]);
 }
 
 async function copyUnderLoad(
@@ -73,13 +77,15 @@ async function copyUnderLoad(
 ): Promise<void> {
   const seed = numberFromEnvironment("COPY_SEED", Date.now() >>> 0);
   await using _server = await appliance.serve();
-  await using load = await Writers.start(appliance, seed);
+  await using load = await Writers.start(appliance, seed, true);
   const { writers, history } = load;
   const methods: string[] = [];
   for (let round = 0; round < numberFromEnvironment("COPY_COUNT", 2); round++) {
     const path = `${folder}/copy-${round}`;
     const from = history.next();
-    const { code, stdout, stderr } = await runIscsi(copyArguments(appliance, "--json", "disk", path));
+    const { code, stdout, stderr } = await untilUndisturbed(() =>
+      runIscsi(copyArguments(appliance, "--json", "disk", path))
+    );
     assertEquals([code, stderr], [0, ""]);
     methods.push(JSON.parse(stdout.trim().split("\n").at(-1)!).method);
     verify(Deno.readFileSync(path), writers, { from, to: history.next() }, seed);
@@ -90,8 +96,20 @@ async function copyUnderLoad(
   // A small file system has no room for it.
   const path = `${appliance.folder}/stream`;
   const from = history.next();
-  assertEquals(await runInto(path, copyArguments(appliance, "disk", "-")), 0);
+  const { code, stderr } = await untilUndisturbed(() => runInto(path, copyArguments(appliance, "disk", "-")));
+  assertEquals(code, 0, stderr);
   verify(Deno.readFileSync(path), writers, { from, to: history.next() }, seed);
+}
+
+/** Repeats a copy that was refused because an initiator erases the disk at the time. */
+async function untilUndisturbed<Result extends { readonly stderr: string }>(
+  copy: () => Promise<Result>,
+): Promise<Result> {
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const result = await copy();
+    if (!result.stderr.includes("it is being erased; try again later")) return result;
+  }
+  throw new Error("the disk is erased all the time");
 }
 
 function verify(
@@ -168,9 +186,74 @@ testOnFileSystem("a destination without room fails the copy before it begins", "
   assertEquals((await runIscsi(copyArguments(appliance, "disk", `${appliance.folder}/copy`))).code, 0);
 });
 
-/** Returns the unfinished copies in a folder. */
-function temporaries(folder: string): string[] {
-  return [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => TEMPORARY.test(name));
+/** Returns the bytes that are free in the file system of a folder. */
+function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
+}
+
+/** Takes the rest of a file system, and returns the file that has it. */
+function fillUp(folder: string): string {
+  const path = `${folder}/filler`;
+  using file = Deno.openSync(path, { write: true, create: true });
+  const bytes = new Uint8Array(64 * 1024);
+  try {
+    while (file.writeSync(bytes) > 0);
+  } catch (error) {
+    assertMatch(String(error), /os error 28/);
+  }
+  return path;
+}
+
+testUnless(
+  findMountObstacle(),
+  "a destination that fills up half-way fails the copy, and neither the disk nor what was there",
+  async () => {
+    using appliance = Appliance.create(CONF);
+    await using server = await appliance.serve();
+    const folder = `${appliance.folder}/small`;
+    Deno.mkdirSync(folder);
+    await runToolOk("mount", ["-t", "tmpfs", "-o", "size=24m", "none", folder]);
+    try {
+      Deno.writeTextFileSync(`${folder}/copy`, "before");
+      const before = freeBytes(folder);
+      await using load = await Writers.start(appliance, numberFromEnvironment("COPY_SEED", 1));
+      const args = copyArguments(appliance, "--rate", "2MB", "--force", "disk", `${folder}/copy`);
+      const command = startCommand(args, { stderr: "piped" });
+      await server.waitForLog("Copying LUN 0 of [disk]", 20_000);
+      await untilCopied(folder, MIB);
+      const filler = fillUp(folder);
+      const { code, stderr } = await command.output();
+      assertEquals(code, 1);
+      assertMatch(
+        new TextDecoder().decode(stderr),
+        /^iscsi: Cannot copy to ".*copy": .*(space|room|left for it)/,
+      );
+      assertEquals(temporaries(folder), []);
+      assertEquals(Deno.readTextFileSync(`${folder}/copy`), "before");
+      Deno.removeSync(filler);
+      await untilGone(() => copyFiles(appliance));
+      assertEquals(freeBytes(folder), before);
+      // The writers go on, and the next copy is the disk at one moment.
+      const from = load.history.next();
+      const { writers } = load;
+      const done = await runIscsi(copyArguments(appliance, "--force", "disk", `${folder}/copy`));
+      assertEquals([done.code, done.stderr], [0, ""]);
+      verify(Deno.readFileSync(`${folder}/copy`), writers, { from, to: load.history.next() }, 1);
+    } finally {
+      await runToolOk("umount", ["--lazy", folder]);
+    }
+  },
+);
+
+/** Waits until an unfinished copy in a folder takes this much space. */
+async function untilCopied(folder: string, bytes: number): Promise<void> {
+  for (let round = 0; round < 400; round++) {
+    const [name] = temporaries(folder);
+    if (name !== undefined && (Deno.statSync(`${folder}/${name}`).blocks ?? 0) * 512 >= bytes) return;
+    await delay(25);
+  }
+  throw new Error(`no copy in "${folder}" takes ${bytes} bytes`);
 }
 
 /** Returns the files that commands and the server share for copies. */
@@ -181,9 +264,7 @@ function copyFiles(appliance: Appliance): string[] {
 
 /** Starts a copy of `disk` that takes some seconds. */
 function startCopy(appliance: Appliance, path: string): Deno.ChildProcess {
-  const { program, args } = iscsiCommand();
-  const words = [...args, ...copyArguments(appliance, "--rate", "4MB", "disk", path)];
-  return new Deno.Command(program, { args: words, stdin: "null", stdout: "null", stderr: "null" }).spawn();
+  return startCommand(copyArguments(appliance, "--rate", "4MB", "disk", path));
 }
 
 async function fillDisk(appliance: Appliance): Promise<void> {
@@ -191,11 +272,6 @@ async function fillDisk(appliance: Appliance): Promise<void> {
     ...["-f", "raw", "-c", "write -P 0xab 0 12M", "-c", "flush"],
     appliance.lunUrl(0, "iqn.2002-08.info.netmanager:disk"),
   ]);
-}
-
-async function untilGone(list: () => readonly string[]): Promise<void> {
-  for (let round = 0; round < 400 && list().length > 0; round++) await delay(25);
-  assertEquals(list(), []);
 }
 
 async function untilBegun(server: ServerProcess): Promise<void> {
@@ -286,10 +362,6 @@ Deno.test("iscsi copy copies where no server runs: to a larger LUN, and from an 
   const copied = await runIscsi(copyArguments(appliance, "disk", "spare"));
   assertEquals([copied.code, copied.stderr], [0, ""]);
   assertEquals(Deno.readFileSync(`${appliance.storage}/spare`).lastIndexOf(7), 3 * MIB - 1);
-  await using _server = await appliance.serve();
-  const served = await runIscsi(copyArguments(appliance, image, "disk", "--yes"));
-  assertEquals(served.code, 1);
-  assertMatch(served.stderr, /it is served/);
 });
 
 testWithTools("iscsi copy refuses an image of another format, with the remedy", ["qemu-img"], async () => {
@@ -319,7 +391,7 @@ testUnless(
       const [file, stream] = [`${appliance.folder}/copy`, `${appliance.folder}/stream`];
       const { code, stderr } = await runIscsi(copyArguments(appliance, "disk", file));
       assertEquals([code, stderr], [0, ""]);
-      assertEquals(await runInto(stream, copyArguments(appliance, "disk", "-")), 0);
+      assertEquals((await runInto(stream, copyArguments(appliance, "disk", "-"))).code, 0);
       for (const copy of [file, stream]) await runToolOk("cmp", [copy, image]);
       assertEquals(Deno.statSync(file).blocks! * 512, MIB);
     } finally {

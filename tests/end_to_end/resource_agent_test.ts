@@ -1,109 +1,14 @@
 /** The resource agent for Pacemaker, run as the cluster runs it, with real servers and with programs that misbehave. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { DEFAULT_CONF_FILE } from "../../lib/config/config.ts";
 import { freeze, untilStuck } from "../support/frozen_disk.ts";
 import { testUnitReady, write10 } from "../support/initiator_cdb.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
 import { pattern } from "../support/content.ts";
-import { findMountObstacle, findOwnMountsObstacle, OWN_MOUNTS, testUnless } from "../support/obstacles.ts";
-import { ROOT, ServerProcess, writeProgramScript } from "../support/server_process.ts";
 import { testOnFileSystem } from "../support/small_file_system.ts";
-import { findMissing, runTool, testWithTools, type Tool, type ToolResult } from "../support/tools.ts";
-import { until, untilAsked } from "../support/until.ts";
-import { Appliance } from "./appliance.ts";
-
-const CONF = "[disk]\nsize = 4MB\nnetworks = 127.0.0.0/8\n";
-const TARGET = "iqn.2002-08.info.netmanager:disk";
-const AGENT = join(ROOT, "dist/ocf/iscsi");
-const TOOLS: readonly Tool[] = ["dash", "flock", "ocf-shellfuncs"];
-
-/** Exit codes of the OCF. */
-const Ocf = {
-  success: 0,
-  error: 1,
-  unimplemented: 3,
-  notInstalled: 5,
-  notConfigured: 6,
-  notRunning: 7,
-} as const;
-
-/** A resource of a cluster, on a node that has the agent, the program and the conf. */
-class Resource {
-  readonly appliance: Appliance;
-  readonly program: string;
-  readonly #instance: string;
-
-  /** @param script the program, a shell script; by default it is the one under test */
-  constructor(conf = CONF, { instance = "disk", script }: { instance?: string; script?: string } = {}) {
-    this.appliance = Appliance.create(conf);
-    this.program = join(this.appliance.folder, "iscsi");
-    this.#instance = instance;
-    if (script === undefined) writeProgramScript(this.program);
-    else {Deno.writeTextFileSync(this.program, `#!/bin/sh\ncd ${this.appliance.folder}\n${script}`, {
-        mode: 0o755,
-      });}
-  }
-
-  get lock(): string {
-    return join(this.appliance.folder, "run", `iscsi-${this.#instance}.lock`);
-  }
-
-  get env(): Readonly<Record<string, string>> {
-    return {
-      OCF_ROOT: "/usr/lib/ocf",
-      OCF_RESOURCE_INSTANCE: this.#instance,
-      HA_RSCTMP: join(this.appliance.folder, "run"),
-      OCF_RESKEY_binary: this.program,
-      OCF_RESKEY_conf: this.appliance.confPath,
-      OCF_RESKEY_log: join(this.appliance.folder, "log"),
-    };
-  }
-
-  run(action: string, env: Readonly<Record<string, string>> = {}): Promise<ToolResult> {
-    return runTool("dash", [AGENT, action], { env: { ...this.env, ...env } });
-  }
-
-  async code(action: string, env: Readonly<Record<string, string>> = {}): Promise<number> {
-    return (await this.run(action, env)).code;
-  }
-
-  /** Builds and starts it. */
-  async begin(): Promise<void> {
-    assertEquals((await this.appliance.build()).code, 0);
-    const { code, stderr } = await this.run("start");
-    assertEquals(code, Ocf.success, stderr);
-  }
-
-  /** Returns the process of the server. */
-  async pid(): Promise<number> {
-    const { stdout } = await runTool(this.program, ["status", "--json", "--conf", this.appliance.confPath]);
-    return JSON.parse(stdout).server.pid;
-  }
-
-  /** Returns a number that the script of a program has written. */
-  numberIn(name: string): number {
-    return Number(Deno.readTextFileSync(join(this.appliance.folder, name)));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.run("stop");
-    this.appliance[Symbol.dispose]();
-  }
-}
-
-/** Returns whether a process runs; one that has ended may wait for its parent. */
-function isAlive(pid: number): boolean {
-  try {
-    return !/^\d+ \(.*\) [ZX] /s.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
-  } catch {
-    return false;
-  }
-}
-
-function killIfAlive(pid: number): void {
-  if (isAlive(pid)) Deno.kill(pid, "SIGKILL");
-}
+import { findMissing, runTool, testWithTools } from "../support/tools.ts";
+import { untilAsked } from "../support/until.ts";
+import { AGENT, CONF, isAlive, Ocf, Resource, STUBBORN, TARGET, TOOLS } from "./cluster_resource.ts";
 
 testWithTools("ocf-tester accepts the agent", [...TOOLS, "ocf-tester", "xmllint"], async () => {
   await using resource = new Resource();
@@ -202,17 +107,6 @@ testOnFileSystem(
   },
 );
 
-/** A server that ignores SIGTERM, and has a program that does so, too. */
-const STUBBORN = `case $1 in
-  serve)
-    trap "" TERM
-    sleep 1000 &
-    echo $! >helper
-    echo $$ >server
-    wait ;;
-  status) [ -e server ] ;;
-esac`;
-
 testWithTools("the agent kills a server that does not end, and its programs", TOOLS, async () => {
   await using resource = new Resource(CONF, { script: STUBBORN });
   assertEquals(await resource.code("start"), Ocf.success);
@@ -272,9 +166,12 @@ testWithTools("the agent has the exit codes of the OCF for what cannot start", T
   // The head of a program for another kind of machine.
   const foreign = join(resource.appliance.folder, "foreign");
   Deno.writeTextFileSync(foreign, "\x7fELF\0", { mode: 0o755 });
+  const loaderless = join(resource.appliance.folder, "loaderless");
+  Deno.writeTextFileSync(loaderless, "#!/nowhere/loader\n", { mode: 0o755 });
   for (
     const [name, value, code] of [
       ["binary", foreign, Ocf.notInstalled],
+      ["binary", loaderless, Ocf.notInstalled],
       ["conf", "/nowhere/iscsi.conf", Ocf.notInstalled],
       ["binary", "/nowhere/iscsi", Ocf.notInstalled],
       ["conf", "iscsi.conf", Ocf.notConfigured],
@@ -289,103 +186,3 @@ testWithTools("the agent has the exit codes of the OCF for what cannot start", T
     ]);
   }
 });
-
-testWithTools("the agent takes no server of another conf for its own", TOOLS, async () => {
-  await using first = new Resource();
-  await using second = new Resource(CONF, { instance: "second" });
-  await first.begin();
-  const pid = await first.pid();
-  assertEquals([await second.code("monitor"), await second.code("stop")], [Ocf.notRunning, Ocf.success]);
-  await second.begin();
-  assertEquals([await first.code("monitor"), await second.code("monitor")], [Ocf.success, Ocf.success]);
-  Deno.kill(pid, "SIGKILL");
-  assertEquals([await first.code("monitor"), await second.code("monitor")], [Ocf.notRunning, Ocf.success]);
-  assertEquals([await second.code("stop"), await second.code("monitor")], [Ocf.success, Ocf.notRunning]);
-});
-
-testWithTools("the agent finds a server that was started without it, and stops it", TOOLS, async () => {
-  await using resource = new Resource();
-  const server = await resource.appliance.serve();
-  assertEquals([await resource.code("monitor"), await resource.code("start")], [Ocf.success, Ocf.success]);
-  assertEquals([await resource.code("stop"), await resource.code("monitor")], [Ocf.success, Ocf.notRunning]);
-  await server.stop();
-});
-
-testWithTools(
-  "the agent finds a server of the default conf that was started without --conf",
-  TOOLS,
-  async () => {
-    const script = `case $1 in
-      serve) while :; do sleep 1; done ;;
-      status) true ;;
-    esac`;
-    await using resource = new Resource(CONF, { script });
-    const env = { OCF_RESKEY_conf: DEFAULT_CONF_FILE };
-    const server = new Deno.Command(resource.program, { args: ["serve", "--log", "journal"] }).spawn();
-    try {
-      await untilAsked(async () => await resource.code("monitor", env) === Ocf.success, "it is found");
-      const other = { OCF_RESKEY_conf: resource.appliance.confPath };
-      assertEquals(await resource.code("monitor", other), Ocf.notRunning);
-      assertEquals([await resource.code("stop", env), await resource.code("monitor", env)], [
-        Ocf.success,
-        Ocf.notRunning,
-      ]);
-    } finally {
-      killIfAlive(server.pid);
-      await server.status;
-    }
-  },
-);
-
-testWithTools("the agent takes no program that only reads the conf for the server", TOOLS, async () => {
-  await using resource = new Resource();
-  const reader = new Deno.Command("tail", { args: ["-f", resource.appliance.confPath], stdout: "null" })
-    .spawn();
-  try {
-    await untilAsked(() => Promise.resolve(isAlive(reader.pid)), "it reads");
-    assertEquals([await resource.code("monitor"), await resource.code("stop")], [
-      Ocf.notRunning,
-      Ocf.success,
-    ]);
-    assertEquals(isAlive(reader.pid), true);
-  } finally {
-    reader.kill();
-    await reader.status;
-  }
-});
-
-testUnless(
-  findMountObstacle() ?? findMissing(TOOLS),
-  "the agent takes no server of another network namespace for its own",
-  async () => {
-    await using resource = new Resource();
-    assertEquals((await resource.appliance.build()).code, 0);
-    const words = ["serve", "--conf", resource.appliance.confPath];
-    await using _elsewhere = await ServerProcess.launchBelow(["unshare", "--net"], words).untilReady();
-    assertEquals([await resource.code("monitor"), await resource.code("stop")], [
-      Ocf.notRunning,
-      Ocf.success,
-    ]);
-    assertEquals(_elsewhere.isEnded, false);
-  },
-);
-
-testUnless(
-  findOwnMountsObstacle() ?? findMissing(TOOLS),
-  "the agent kills no program that holds a lock of the same name elsewhere",
-  async () => {
-    await using resource = new Resource(CONF, { script: STUBBORN });
-    assertEquals(await resource.code("start"), Ocf.success);
-    const script = 'mount -t tmpfs none "${1%/*}" && exec sleep 1000 3>"$1"';
-    const [program, ...args] = [...OWN_MOUNTS, "sh", "-c", script, "sh", resource.lock];
-    const other = new Deno.Command(program!, { args }).spawn();
-    try {
-      const command = `/proc/${other.pid}/cmdline`;
-      await until(() => Deno.readTextFileSync(command).startsWith("sleep\0"), "it has its lock");
-      assertEquals([await resource.code("stop"), isAlive(other.pid)], [Ocf.success, true]);
-    } finally {
-      other.kill();
-      await other.status;
-    }
-  },
-);

@@ -11,6 +11,7 @@ import { findOwnMountsObstacle, OWN_MOUNTS, testUnless } from "../support/obstac
 import { iscsiCommand, ROOT, runIscsi, ServerProcess } from "../support/server_process.ts";
 import { findMissing, runTool, runToolOk, testWithTools, type ToolResult } from "../support/tools.ts";
 import { until } from "../support/until.ts";
+import { CHANGES, ERASURES, SLOT_BLOCKS, SLOT_BYTES } from "../support/writing_commands.ts";
 import { Appliance } from "./appliance.ts";
 
 const TARGET = "iqn.2002-08.info.netmanager:disk";
@@ -250,4 +251,22 @@ testWithTools("the systemd unit allows every system call of a busy server and it
   // Deno's cache, which only a program from source uses, sets the owner of its files.
   if (Deno.env.get("ISCSI_BINARY") === undefined) calls.delete("fchown");
   assertEquals([...calls.difference(await allowedCalls(UNIT))], []);
+});
+
+Deno.test("all writing commands work where the storage folder is a symbolic link", async () => {
+  using appliance = Appliance.create(CONF);
+  Deno.mkdirSync(`${appliance.folder}/real`);
+  Deno.symlinkSync(`${appliance.folder}/real`, appliance.storage);
+  await using _server = await appliance.serve();
+  const initiator = await appliance.login({ targetName: TARGET });
+  for (let attempt = 0; attempt < 5; attempt++) await initiator.command({ cdb: testUnitReady() });
+  const [old, fresh] = [new Uint8Array(SLOT_BYTES), pattern(SLOT_BYTES)];
+  const changes = Object.entries(CHANGES).map(([name, row], index) =>
+    [name, row.command(index * SLOT_BLOCKS, old, fresh)] as const
+  );
+  for (const [name, command] of [...changes, ...Object.entries(ERASURES)]) {
+    const { status, sense } = await initiator.command(command);
+    assertEquals([name, status, sense?.code], [name, ScsiStatus.good, undefined]);
+  }
+  await initiator.close();
 });

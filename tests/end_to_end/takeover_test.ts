@@ -106,10 +106,13 @@ Deno.test("a server that has lost its lock ends at once, and says who has it", a
   using appliance = Appliance.create(CONF);
   await using server = await appliance.serve();
   const lock = `${appliance.storage}/.iscsi/serve.lock`;
-  Deno.writeTextFileSync(lock, "4711\nhost other\nsince 2026-11-30T12:00:00.000Z\n");
+  Deno.removeSync(lock);
+  Deno.writeTextFileSync(lock, "4711\nhost other\nsince 2002-11-30T12:00:00.000Z\n");
+  using file = Deno.openSync(lock, { write: true });
+  file.lockSync(true);
   await server.waitForLog(
-    `Lost the lock of "${appliance.storage}": process 4711 on host "other" has taken it at ` +
-      "2026-11-30T12:00:00.000Z; another server may write to its disks, so this one ends at once",
+    `Lost the lock of "${appliance.storage}": its file was replaced, and process 4711 on host "other" has locked ` +
+      "the new one; another server may write to its disks, so this one ends at once",
     20_000,
   );
   assertEquals((await server.stop()).code, 1);

@@ -14,6 +14,7 @@ const FIGURES: ServerFigures = {
   node: null,
   space: new Map([["/disk", { usedBytes: 4096, availableBytes: 1_000_000 }]]),
   copies: { count: 1, bytes: 4096 },
+  trims: { count: 1, examinedBytes: 8192, releasedBytes: 4096 },
   workers: [{ port: 3260, isUp: true }, { port: 3261, isUp: false }],
   workerStarts: 2,
   versions: { version: "1.2.3", deno: "2.9.6" },

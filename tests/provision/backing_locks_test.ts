@@ -288,3 +288,18 @@ Deno.test("parseLocks() takes the locks of flock that are held", () => {
     { pid: 17, device: "0:5", inode: 10, command: "cat", path: "" },
   ]);
 });
+
+Deno.test("BackingLocks locks the file that is there when another one was replaced while it waited", () =>
+  withScratch(async (folder) => {
+    const path = makeFile(`${folder}/a`);
+    const former = Deno.openSync(path, { read: true, write: true });
+    former.lockSync(true);
+    await using locks = new BackingLocks(noWarning);
+    const locked = locks.renew([file(path)]);
+    for (let turn = 0; turn < 100; turn++) await Promise.resolve();
+    // It has opened the former file, and waits for its lock.
+    Deno.renameSync(makeFile(`${folder}/new`), path);
+    former.close();
+    assertEquals(await locked, new Map());
+    assertEquals(isFree(path, true), false);
+  }));

@@ -5,7 +5,7 @@ import {
   findTwinStorages,
   type FormerStorage,
 } from "../../lib/provision/former_storage.ts";
-import { type Identities, parseIdentities } from "../../lib/provision/identity/identities.ts";
+import { checkFiles } from "../../lib/provision/check_files.ts";
 import { provision } from "../../lib/provision/provision.ts";
 import { survey } from "../../lib/provision/survey.ts";
 import { configOf } from "./conf.ts";
@@ -46,22 +46,23 @@ Deno.test("findFormerStorages() finds neighbours with disks that are still there
 
 Deno.test("findTwinStorages() finds a copy of the storage folder, but no link to it and no other folder", () =>
   withScratch(async (folder) => {
-    const build = async (storage: string): Promise<Identities> => {
+    const build = async (storage: string): Promise<void> => {
       await provision(configOf(`storage=${storage}`, "[a]", "size=1MB", "[b]", "size=1MB"));
-      return parseIdentities(Deno.readTextFileSync(join(storage, ".iscsi/identities.json")));
     };
-    const identities = await build(join(folder, "one"));
+    await build(join(folder, "one"));
     await build(join(folder, "other"));
     Deno.symlinkSync(join(folder, "one"), join(folder, "link"));
-    const twins = (): readonly FormerStorage[] =>
-      findTwinStorages(join(folder, "one"), identities).filter(({ path }) => path.startsWith(folder));
-    assertEquals(twins(), []);
+    const twins = async (): Promise<readonly FormerStorage[]> =>
+      (await findTwinStorages(join(folder, "one"))).filter(({ path }) => path.startsWith(folder));
+    assertEquals(await twins(), []);
     await runToolOk("cp", ["-a", join(folder, "one"), join(folder, "copy")]);
     Deno.removeSync(join(folder, "copy", "b"));
-    assertEquals(twins(), [{ path: join(folder, "copy"), files: ["a"] }]);
-    const { warnings } = await provision(configOf(`storage=${folder}/copy`, "[a]", "size=1MB"));
-    assertEquals(
-      warnings.filter(({ message }) => message.includes("have the identity of those of")).length,
-      1,
-    );
+    assertEquals(await twins(), [{ path: join(folder, "copy"), files: ["a"] }]);
+    const config = configOf(`storage=${folder}/copy`, "[a]", "size=1MB");
+    for (const warnings of [(await provision(config)).warnings, await checkFiles(config)]) {
+      assertEquals(
+        warnings.filter(({ message }) => message.includes("have the identity of those of")).length,
+        1,
+      );
+    }
   }));

@@ -1,5 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { findLockOwner, findLockOwnerOf, type ListedLock } from "../../lib/provision/lock_owner.ts";
+import {
+  findLockOwner,
+  findLockOwnerOf,
+  type ListedLock,
+  lookUpLockOwner,
+} from "../../lib/provision/lock_owner.ts";
 import { withHelperOutput } from "../support/helper_output.ts";
 
 /** A line of `lslocks` for a lock of inode 7. */
@@ -29,6 +34,14 @@ Deno.test("findLockOwner() takes a lock of the inode alone where no number match
   withHelperOutput({ stdout: lineOf({ pid: 1, device: "0:40" }) }, () => {
     assertEquals(findLockOwner({ dev: 0x29, ino: 7 })?.pid, 1);
   });
+});
+
+Deno.test("lookUpLockOwner() takes no lock of the same inode on another disk for that of a hidden process", () => {
+  for (const [device, dev] of [["8:17", 0x801], ["0:40", 0x801], ["8:17", 0x29]] as const) {
+    withHelperOutput({ stdout: lineOf({ pid: 1, device }) }, () => {
+      assertEquals(lookUpLockOwner({ dev, ino: 7 }), "hidden");
+    });
+  }
 });
 
 Deno.test("findLockOwnerOf() finds a lock by the path that is locked", () => {

@@ -150,7 +150,9 @@ Deno.test("StorageLock.findLoss() finds nothing while the lock is held, and leav
     assert("lock" in result);
     using lock = result.lock;
     const text = Deno.readTextFileSync(lockPath(folder, "serve"));
-    for (const isShared of [false, true]) assertEquals(await lock.findLoss({ isShared }), undefined);
+    for (const reach of ["machine", "machines", "none"] as const) {
+      assertEquals(await lock.findLoss(reach), undefined);
+    }
     assertEquals(Deno.readTextFileSync(lockPath(folder, "serve")), text);
   }));
 
@@ -160,16 +162,102 @@ Deno.test("StorageLock.findLoss() finds that the file was removed, replaced or t
     const result = await StorageLock.acquire(folder, "serve");
     assert("lock" in result);
     using lock = result.lock;
-    const loss = (): Promise<string | undefined> => lock.findLoss({ isShared: true });
+    const loss = (): Promise<string | undefined> => lock.findLoss("machines");
     Deno.writeTextFileSync(path, "7\nhost other\nsince 2026-11-30T12:00:00.000Z\n");
     assertEquals(await loss(), 'process 7 on host "other" has taken it at 2026-11-30T12:00:00.000Z');
     assertMatch(Deno.readTextFileSync(path), /^7\n/);
     Deno.writeTextFileSync(path, "");
     assertEquals(await loss(), "its file was changed");
     Deno.removeSync(path);
-    assertEquals(await loss(), "its file was removed");
+    assertEquals(await loss(), "its file was removed or replaced");
+    assertEquals(await lock.findLoss("none"), "its file was removed");
     Deno.writeTextFileSync(path, "");
-    assertEquals(await loss(), "its file was replaced");
+    assertEquals(await loss(), "its file was removed or replaced");
+    assertEquals(await lock.findLoss("none"), "its file was changed");
+  }));
+
+Deno.test("StorageLock.findLoss() takes neither a text nor an error of a disk of this machine for a loss", () =>
+  withScratch(async (folder) => {
+    const result = await StorageLock.acquire(folder, "serve");
+    assert("lock" in result);
+    using lock = result.lock;
+    // A backup restores the content of a file.
+    Deno.writeTextFileSync(lockPath(folder, "serve"), "7\nhost other\nsince 2026-11-30T12:00:00.000Z\n");
+    assertEquals(await lock.findLoss("machine"), undefined);
+    const { stat, readTextFile } = Deno;
+    const fail = () => Promise.reject(new Error("Input/output error (os error 5)"));
+    [Deno.stat, Deno.readTextFile] = [fail, fail];
+    try {
+      assertEquals(await lock.findLoss("machine"), undefined);
+      assertMatch(await lock.findLoss("machines") ?? "", /^the file system has taken it away/);
+    } finally {
+      [Deno.stat, Deno.readTextFile] = [stat, readTextFile];
+    }
+  }));
+
+Deno.test("StorageLock.findLoss() locks the file of a disk of this machine again that was removed or replaced", () =>
+  withScratch(async (folder) => {
+    const path = lockPath(folder, "serve");
+    const result = await StorageLock.acquire(folder, "serve");
+    assert("lock" in result);
+    using lock = result.lock;
+    Deno.removeSync(path);
+    assertEquals(await lock.findLoss("machine"), undefined);
+    assertEquals(StorageLock.holder(folder, "serve"), { holderPid: Deno.pid });
+    Deno.writeTextFileSync(`${path}.backup`, "4711\n");
+    Deno.renameSync(`${path}.backup`, path);
+    assertEquals(await lock.findLoss("machine"), undefined);
+    assertEquals(StorageLock.holder(folder, "serve"), { holderPid: Deno.pid });
+    // A folder that was moved, or that is below a mount: the lock has gone with it.
+    Deno.renameSync(folder, `${folder}-moved`);
+    assertEquals(await lock.findLoss("machine"), undefined);
+    assertEquals(StorageLock.holder(`${folder}-moved`, "serve"), { holderPid: Deno.pid });
+    Deno.renameSync(`${folder}-moved`, folder);
+  }));
+
+Deno.test("StorageLock.findLoss() names the process that has locked the new file", () =>
+  withScratch(async (folder) => {
+    const first = await StorageLock.acquire(folder, "serve");
+    assert("lock" in first);
+    using lock = first.lock;
+    Deno.removeSync(lockPath(folder, "serve"));
+    using _other = await holdAs(folder, "7\nhost other\nsince 2002-11-30T12:00:00.000Z\n");
+    const reason = 'its file was replaced, and process 7 on host "other" has locked the new one';
+    assertEquals(await lock.findLoss("machine"), reason);
+  }));
+
+Deno.test("StorageLock.findLoss() names the process that has had the new file, and may have changed other files", () =>
+  withScratch(async (folder) => {
+    const path = lockPath(folder, "serve");
+    const result = await StorageLock.acquire(folder, "serve");
+    assert("lock" in result);
+    using lock = result.lock;
+    Deno.removeSync(path);
+    Deno.writeTextFileSync(path, "7\nhost other\nsince 2099-11-30T12:00:00.000Z\n");
+    const reason = 'process 7 on host "other" has taken it at 2099-11-30T12:00:00.000Z';
+    assertEquals(await lock.findLoss("machine"), reason);
+    // A backup is older.
+    Deno.writeTextFileSync(path, "7\nhost other\nsince 2002-11-30T12:00:00.000Z\n");
+    assertEquals(await lock.findLoss("machine"), undefined);
+    assertEquals(StorageLock.holder(folder, "serve"), { holderPid: Deno.pid });
+  }));
+
+Deno.test("StorageLock.findLoss() leaves nothing locked when the lock is released meanwhile", () =>
+  withScratch(async (folder) => {
+    const result = await StorageLock.acquire(folder, "serve");
+    assert("lock" in result);
+    Deno.removeSync(lockPath(folder, "serve"));
+    const { stat } = Deno;
+    Deno.stat = (path) => {
+      result.lock.release();
+      return stat(path);
+    };
+    try {
+      assertEquals(await result.lock.findLoss("machine"), undefined);
+    } finally {
+      Deno.stat = stat;
+    }
+    assertEquals(StorageLock.holder(folder, "serve"), undefined);
   }));
 
 Deno.test("StorageLock.findLoss() takes only the errors of a file system that revokes locks for a loss", () =>
@@ -182,7 +270,7 @@ Deno.test("StorageLock.findLoss() takes only the errors of a file system that re
     const lossAfter = async (errno: number): Promise<string | undefined> => {
       prototype.write = () => Promise.reject(new Error(`failed (os error ${errno})`));
       try {
-        return await lock.findLoss({ isShared: true });
+        return await lock.findLoss("machines");
       } finally {
         prototype.write = write;
       }
@@ -193,12 +281,32 @@ Deno.test("StorageLock.findLoss() takes only the errors of a file system that re
     assertEquals(await lossAfter(28), undefined);
   }));
 
+Deno.test("StorageLock has a holder also where its file cannot be read", () =>
+  withScratch(async (folder) => {
+    using _lock = await holdAs(folder, `${Deno.pid}\n`);
+    const { readTextFileSync } = Deno;
+    Deno.readTextFileSync = () => {
+      throw new Error("Input/output error (os error 5)");
+    };
+    try {
+      assert(StorageLock.holder(folder, "serve") !== undefined);
+      assert("holderPid" in await StorageLock.acquire(folder, "serve"));
+    } finally {
+      Deno.readTextFileSync = readTextFileSync;
+    }
+  }));
+
 Deno.test("StorageLock reports a file system without locks, with the remedy", () =>
   withScratch(async (folder) => {
     const { prototype } = Deno.FsFile;
-    const { tryLockSync } = prototype;
+    const { tryLockSync, close } = prototype;
+    let closedCount = 0;
     prototype.tryLockSync = () => {
       throw new Error("No locks available (os error 37)");
+    };
+    prototype.close = function (this: Deno.FsFile): void {
+      closedCount++;
+      close.call(this);
     };
     try {
       await assertRejects(
@@ -209,7 +317,8 @@ Deno.test("StorageLock reports a file system without locks, with the remedy", ()
         }": No locks available (os error 37); put the storage folder on a ` +
           "file system with locks",
       );
+      assertEquals(closedCount, 1);
     } finally {
-      prototype.tryLockSync = tryLockSync;
+      Object.assign(prototype, { tryLockSync, close });
     }
   }));

@@ -5,6 +5,7 @@ import { parseConfig } from "../../lib/config/parse_config.ts";
 import { examine } from "../../lib/provision/examine/examine.ts";
 import { provision } from "../../lib/provision/provision.ts";
 import { type Entry, survey } from "../../lib/provision/survey.ts";
+import { withHelperOutput } from "../support/helper_output.ts";
 import { runScript } from "../support/run_script.ts";
 import { runTool, runToolOk } from "../support/tools.ts";
 import { configOf } from "./conf.ts";
@@ -16,6 +17,30 @@ function entriesOf(folder: string, names: readonly string[]): Record<string, Ent
   const { places } = survey(configOf(`storage=${folder}`, ...lines));
   return Object.fromEntries([...places].map(([path, { entry }]) => [basename(path), entry]));
 }
+
+Deno.test("survey() finds the multipath map of a partition's disk, but no map for its own partitions", () =>
+  withScratch((folder) => {
+    const path = "8:1 1024 0  part  sda1 0 0 sda1\n";
+    const disk = `8:0 4096 0  disk  sda 0 0 sda\n${path}253:1 4096 0  mpath  mpatha 0 0 dm-1\n`;
+    const output: Readonly<Record<string, string>> = {
+      "/dev/sda1": path,
+      "--inverse /dev/sda1": "8:1 part /dev/sda1  \n8:0 disk /dev/sda 0x5 S\n",
+      "/dev/sda": disk,
+      "/dev/mapper/mpatha1": "253:2 1024 0  part  mpatha1 0 0 dm-2\n",
+      "--inverse /dev/mapper/mpatha1":
+        "253:2 part /dev/mapper/mpatha1  \n253:1 mpath /dev/mapper/mpatha  \n8:0 disk /dev/sda 0x5 S\n",
+      "/dev/mapper/mpatha": "253:1 4096 0  mpath  mpatha 0 0 dm-1\n253:2 1024 0  part  mpatha1 0 0 dm-2\n",
+    };
+    withHelperOutput((words) => {
+      const key = `${words.includes("--inverse") ? "--inverse " : ""}${words.at(-1)}`;
+      return { stdout: output[key] ?? "" };
+    }, () => {
+      const entries = entriesOf(folder, ["/dev/sda1", "/dev/mapper/mpatha1"]);
+      const mapOf = (name: string): unknown => ({ multipath: undefined, ...entries[name] }).multipath;
+      assertEquals([mapOf("sda1"), mapOf("mpatha1")], ["mpatha", undefined]);
+    });
+    return Promise.resolve();
+  }));
 
 Deno.test("survey() distinguishes all kinds of entries", async () => {
   await withScratch(async (folder) => {

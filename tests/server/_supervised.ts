@@ -12,6 +12,7 @@ import { SupervisorLimits } from "../../lib/server/supervisor_limits.ts";
 import { systemClock } from "../../lib/server/system.ts";
 import { Initiator } from "../support/initiator.ts";
 import { testUnitReady } from "../support/initiator_cdb.ts";
+import { until } from "../support/until.ts";
 import { KeptLog, LOOPBACK, type Served } from "./_serving.ts";
 
 /** A supervisor that runs. */
@@ -88,6 +89,12 @@ export function start(
   const controller = new AbortController();
   const ended = supervisor.run(controller.signal);
   return { supervisor, log, ports, readyCount: () => readyCount, stop: () => controller.abort(), ended };
+}
+
+/** Waits until all workers serve. On a busy machine a server is ready before: it does not wait for one that hangs. */
+export async function untilServing({ supervisor, readyCount }: Running): Promise<void> {
+  const isServing = (): boolean => supervisor.workers.every(({ state }) => state === "running");
+  await until(() => readyCount() > 0 && isServing(), "all workers serve");
 }
 
 /** Logs in to a target, by its number. */

@@ -15,7 +15,15 @@ import { ScsiStatus } from "../support/initiator_sense.ts";
 import { freePort } from "../support/server_process.ts";
 import { until, untilAsked } from "../support/until.ts";
 import { LOOPBACK, makeServed, type Served } from "./_serving.ts";
-import { logIn, QUICK_CLOCK, type Running, servingOf, start, TestWorkers } from "./_supervised.ts";
+import {
+  logIn,
+  QUICK_CLOCK,
+  type Running,
+  servingOf,
+  start,
+  TestWorkers,
+  untilServing,
+} from "./_supervised.ts";
 
 /** Returns a conf with its targets at these ports. */
 export function atPorts(config: Config, ports: readonly number[]): Config {
@@ -41,13 +49,20 @@ export interface TwoPortsOptions {
   readonly interfaces?: () => readonly InterfaceAddress[];
   /** Called when the storage folder is released. */
   readonly onLeaseEnd?: () => void;
+  /** Waits until the test may begin; until all workers serve by default. */
+  readonly wait?: (running: Running) => Promise<void>;
 }
 
 /** Runs a test with a server of two ports. */
 export async function withTwoPorts(
   test: (two: TwoPorts) => Promise<void>,
-  { programs = [], clock = QUICK_CLOCK, interfaces = () => [LOOPBACK], onLeaseEnd = () => {} }:
-    TwoPortsOptions = {},
+  {
+    programs = [],
+    clock = QUICK_CLOCK,
+    interfaces = () => [LOOPBACK],
+    onLeaseEnd = () => {},
+    wait = untilServing,
+  }: TwoPortsOptions = {},
 ): Promise<void> {
   await withScratch(async (folder) => {
     const made = makeServed(folder);
@@ -58,7 +73,7 @@ export async function withTwoPorts(
     const workers = new TestWorkers([], new Map(programs.map((program, index) => [ports[index]!, program])));
     const running = start(served, { serving, clock, workers, interfaces });
     try {
-      await until(() => running.readyCount() === 1, "it is ready");
+      await wait(running);
       await test({ served, serving, running, workers, ports });
     } finally {
       running.stop();

@@ -10,7 +10,7 @@ import { ScsiStatus } from "../support/initiator_sense.ts";
 import { freePort } from "../support/server_process.ts";
 import { until, untilAsked } from "../support/until.ts";
 import { makeServed, pathOf } from "./_serving.ts";
-import { crash, logIn, servingOf, start, testThatLeavesLocks } from "./_supervised.ts";
+import { crash, logIn, servingOf, start, testThatLeavesLocks, untilServing } from "./_supervised.ts";
 import {
   assertGood,
   atPorts,
@@ -61,7 +61,7 @@ Deno.test("a port that redirects asks for the secret of the target, and refuses 
     const targets = config.targets.map((target) => ({ ...target, initiators: ["iqn.2000-01.test:friend"] }));
     const served = { ...made, config: { ...config, targets } };
     const running = start(served);
-    await until(() => running.readyCount() === 1, "it is ready");
+    await untilServing(running);
     const refused = async (name: string, target: number): Promise<number> =>
       (await assertRejects(() => connect(ports[0], name, served, target), LoginRefused)).status;
     assertEquals(await refused("stranger", 1), await refused("stranger", 0));
@@ -182,7 +182,7 @@ Deno.test("a reload adds a port with a worker of its own, and no other is distur
     const served = { ...made, config: { ...config, targets: config.targets.slice(0, 1) } };
     const serving = servingOf(served);
     const running = start(served, { serving });
-    await until(() => running.readyCount() === 1, "it is ready");
+    await untilServing(running);
     await using calm = await logIn(served, ports[0]);
     using taken = Deno.listen({ hostname: "127.0.0.1", port: ports[1] });
     await assertRejects(
@@ -207,7 +207,7 @@ Deno.test("the limits of sessions and connections hold over all ports, and handl
     const ports = [freePort(), freePort()] as const;
     const served = { ...made, config: { ...atPorts(made.config, ports), sessions: 3, connections: 3 } };
     const running = start(served);
-    await until(() => running.readyCount() === 1, "it is ready");
+    await untilServing(running);
     const initiators = [
       await connect(ports[0], "1", served, 0),
       await connect(ports[1], "2", served, 1),

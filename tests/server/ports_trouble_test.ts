@@ -202,7 +202,11 @@ testThatLeavesLocks(
       const targets = served.config.targets.map((target) => ({ ...target, comment: "new" }));
       await supervisor.reconfigure({ ...serving, config: { ...served.config, targets } });
       await assertGood(calm);
-    }, { programs: ["./_deaf_worker.ts"], clock: fastClock(20) }),
+    }, {
+      programs: ["./_deaf_worker.ts"],
+      clock: fastClock(20),
+      wait: (running) => until(() => running.readyCount() > 0, "it is ready"),
+    }),
 );
 
 testThatLeavesLocks(

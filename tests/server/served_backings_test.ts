@@ -35,7 +35,12 @@ class Bed implements AsyncDisposable {
       return [`[${name.toLowerCase()}]`, "size=1MB", ...(isReadOnly ? ["readonly=y"] : [])];
     });
     const config = configOf(`storage=${this.#storage}`, ...sections);
-    const found = { identities: new Map(), devices: [], unavailable: new Map(), arriving: new Set<string>() };
+    const found = {
+      identities: new Map(),
+      devices: [],
+      unavailable: new Map(),
+      arriving: new Map<string, string>(),
+    };
     return { config, port: 3260, ...found, lease: this.#lease };
   }
 
@@ -245,7 +250,7 @@ Deno.test("ServedBackings brings the reservations of a missing file to its worke
       identities,
       unavailable,
       port: 3261,
-      arriving: new Set(),
+      arriving: new Map(),
       lease: other,
     });
     assertEquals(Deno.readTextFileSync(reservationsFileOf(other.place, naa)), "reserved");
@@ -263,7 +268,7 @@ Deno.test("ServedBackings leaves out only the LUN whose reservations cannot be m
       ...found,
       config: { ...served.config, targets },
       port: 3261,
-      arriving: new Set<string>(),
+      arriving: new Map<string, string>(),
       lease: other,
     };
     const [path, free] = [pathOf(served, "a"), pathOf(served, "b")];
@@ -275,7 +280,7 @@ Deno.test("ServedBackings leaves out only the LUN whose reservations cannot be m
     await using backings = new ServedBackings(() => {});
     const sent = await backings.renew(serving);
     // Without its reservations the LUN would admit initiators that are fenced off.
-    assertEquals([[...sent.unavailable.keys()], [...sent.arriving]], [[path], [path]]);
+    assertEquals([[...sent.unavailable.keys()], [...sent.arriving.keys()]], [[path], [path]]);
     assertEquals([...sent.backingLinks.keys()], [free]);
     Deno.removeSync(dirname(obstacle), { recursive: true });
     const again = await backings.extend(serving);

@@ -30,6 +30,7 @@ import {
   start,
   type StartOptions,
   TestWorkers,
+  untilServing,
 } from "./_supervised.ts";
 import { until } from "../support/until.ts";
 import { pattern } from "../support/content.ts";
@@ -48,7 +49,7 @@ Deno.test("a supervisor starts its worker, serves, and stops in order in the mid
   withScratch(async (folder) => {
     const served = makeServed(folder);
     const running = start(served);
-    await until(() => running.readyCount() === 1, "it is ready");
+    await untilServing(running);
     assertEquals(running.ports.length, 1);
     const initiator = await logIn(served, running.ports[0]!);
     assertEquals(
@@ -67,8 +68,9 @@ Deno.test("a supervisor starts its worker, serves, and stops in order in the mid
 Deno.test("a supervisor asks its worker for the sessions, and cannot ask when it has stopped", () =>
   withScratch(async (folder) => {
     const served = makeServed(folder);
-    const { supervisor, ...running } = start(served);
-    await until(() => running.readyCount() === 1, "it is ready");
+    const running = start(served);
+    const { supervisor } = running;
+    await untilServing(running);
     assertEquals(supervisor.portals, [`127.0.0.1:${running.ports[0]}`]);
     assertEquals((await supervisor.requests.snapshot()).sessions, []);
     const initiator = await logIn(served, running.ports[0]!);
@@ -202,7 +204,7 @@ Deno.test("a supervisor listens at a new IPv4 address in a network without a rel
     const served = makeServed(folder);
     const now = [LOOPBACK];
     const running = start(served, { interfaces: () => [...now], clock, workers });
-    await until(() => running.readyCount() === 1, "it is ready");
+    await untilServing(running);
     const calm = await logIn(served, running.ports[0]!);
     now.push({ ...LOOPBACK, address: "127.0.0.2", octets: [127, 0, 0, 2] });
     clock.checkAddresses();
@@ -223,7 +225,7 @@ testWithIpv6(
       const served = withIpv6(makeServed(folder));
       const now = [LOOPBACK];
       const running = start(served, { interfaces: () => [...now], clock });
-      await until(() => running.readyCount() === 1, "it is ready");
+      await untilServing(running);
       clock.checkAddresses();
       now.push(LOOPBACK_6);
       clock.checkAddresses();
@@ -243,7 +245,7 @@ Deno.test("a supervisor waits for its worker's reconfiguration without a time li
     // Half a minute is over at once.
     const clock = clockWith((delayMs) => delayMs >= 30_000 ? 0 : delayMs);
     const running = start(served, { serving, clock });
-    await until(() => running.readyCount() === 1, "it is ready");
+    await untilServing(running);
     const [target] = served.config.targets;
     const next = { ...serving, config: { ...served.config, targets: [target!] } };
     assertEquals((await running.supervisor.reconfigure(next)).length, 1);
@@ -259,7 +261,7 @@ Deno.test("a supervisor gives its worker links to files that it has no right to 
     const served = makeServed(storage);
     const serving = servingOf(served);
     const running = start(served, { serving });
-    await until(() => running.readyCount() === 1, "it is ready");
+    await untilServing(running);
     const calm = await logIn(served, running.ports[0]!);
     const late = `${folder}/late`;
     Deno.writeFileSync(late, new Uint8Array(FILE_BYTES).fill(0x4c));
@@ -319,7 +321,7 @@ testWithIpv6(
       const served = withIpv6(makeServed(folder));
       const now = [LOOPBACK, { ...LOOPBACK, address: "127.0.0.2" }];
       const running = start(served, { interfaces: () => [...now], clock });
-      await until(() => running.readyCount() === 1, "it is ready");
+      await untilServing(running);
       const calm = await logIn(served, running.ports[0]!);
       now.pop();
       clock.checkAddresses();
@@ -369,7 +371,7 @@ Deno.test("a supervisor whose worker crashes serves again where it can, though a
     const { port } = served.config;
     const now = [LOOPBACK];
     const running = start(served, { interfaces: () => [...now], clock, workers });
-    await until(() => running.readyCount() === 1, "it is ready");
+    await untilServing(running);
     const lost = await logIn(served, port);
     now.push({ ...LOOPBACK, address: "127.0.0.3" });
     clock.checkAddresses();
@@ -410,7 +412,7 @@ Deno.test("a supervisor changes to another storage folder, and releases the old 
     };
     const served = makeServed(folder);
     const running = start(served, { serving: servingIn("old") });
-    await until(() => running.readyCount() === 1, "it is ready");
+    await untilServing(running);
     const initiator = await logIn(served, running.ports[0]!);
     await running.supervisor.replace(servingIn("new"));
     assertEquals([running.readyCount(), ended], [2, ["old"]]);
@@ -427,7 +429,7 @@ Deno.test("a supervisor that cannot listen at the portals of a new conf keeps th
     const served = makeServed(folder);
     const serving = servingOf(served);
     const running = start(served, { serving });
-    await until(() => running.readyCount() === 1, "it is ready");
+    await untilServing(running);
     using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = taken.addr as Deno.NetAddr;
     const next = { ...serving, config: atPort(served.config, port) };
@@ -454,7 +456,7 @@ Deno.test("a supervisor interrupts nothing when a conf needs a port that is take
   withScratch(async (folder) => {
     const served = makeServed(folder);
     const running = start(served);
-    await until(() => running.readyCount() === 1, "it is ready");
+    await untilServing(running);
     const initiator = await logIn(served, running.ports[0]!);
     using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const other = makeServed(Deno.makeTempDirSync({ dir: folder }));
@@ -475,7 +477,7 @@ Deno.test("a supervisor serves the old conf again when a new worker cannot serve
     const { lease, ...serving } = servingOf(served);
     const old = { ...serving, lease: { ...lease, end: () => Promise.resolve(void ended.push("old")) } };
     const running = start(served, { serving: old, interfaces: () => [LOOPBACK, ABSENT] });
-    await until(() => running.readyCount() === 1, "it is ready");
+    await untilServing(running);
     const other = makeServed(Deno.makeTempDirSync({ dir: folder }));
     const lines = [`storage=${other.config.storage}`, `networks=${ABSENT.address}`, "[a]", "size=4MB"];
     const unready = { ...other, config: atAnyPort(configOf(...lines)) };
@@ -494,7 +496,7 @@ Deno.test("a worker that does not end in order is still replaced", () =>
   withScratch(async (folder) => {
     const served = makeServed(folder);
     const running = startWithWorkers([FAILING_AT_THE_END], served);
-    await until(() => running.readyCount() === 1, "it is ready");
+    await untilServing(running);
     await running.supervisor.replace(servingOf(served));
     const initiator = await logIn(served, running.ports.at(-1)!);
     await initiator.close();
@@ -514,7 +516,7 @@ Deno.test("a supervisor that cannot read the server's addresses logs it and goes
       },
       clock,
     });
-    await until(() => running.readyCount() === 1, "it is ready");
+    await untilServing(running);
     faults.push(new Error("too many open files"));
     clock.checkAddresses();
     const warning = "warning: Cannot follow the server's addresses: too many open files";

@@ -4,6 +4,7 @@ import { copyDisk } from "../../lib/provision/copy/copy_disk.ts";
 import { SparseFile } from "../../lib/provision/copy/destinations.ts";
 import { OpenFile, PreservedFiles } from "../../lib/provision/copy/open_file.ts";
 import { TargetServer } from "../../lib/server/target_server.ts";
+import type { CopyFiles } from "../../lib/server/unit_copies.ts";
 import type { HolePuncher } from "../../lib/store/hole_puncher.ts";
 import { chunksOf } from "../../lib/store/copy_before_write.ts";
 import { withScratch } from "../provision/scratch.ts";
@@ -12,8 +13,9 @@ import { testUnitReady, write10 } from "../support/initiator_cdb.ts";
 import { Opcode } from "../support/initiator_pdu.ts";
 import { scsiCommand } from "../support/initiator_request.ts";
 import { numbered } from "../support/exchanges.ts";
-import { History, RecordWriter, SLOT_BYTES, verifyCopy } from "../support/record_writers.ts";
+import { History, RecordWriter, verifyCopy } from "../support/record_writers.ts";
 import { numberFromEnvironment, Random } from "../support/seeded_random.ts";
+import { SLOT_BYTES } from "../support/writing_commands.ts";
 import { FILE_BYTES, KeptLog, makeServed, pathOf } from "./_serving.ts";
 
 const WRITERS = 8;
@@ -70,7 +72,7 @@ async function copyUnit(
 ): Promise<Uint8Array> {
   const files = makeFiles(folder, number);
   const copyPath = isStream ? `${folder}/copy-${number}` : files.keep;
-  await server.copies.begin(number, server.unitOf(UNIT), files, undefined);
+  await beginCopy(server, number, files);
   onBegun();
   {
     using destination = Deno.openSync(copyPath, { write: true, create: true });
@@ -93,6 +95,18 @@ async function copyUnit(
   const copy = Deno.readFileSync(copyPath);
   for (const used of new Set([files.keep, files.map, copyPath])) Deno.removeSync(used);
   return copy;
+}
+
+/** Begins a copy. The LUN cannot be copied while it is erased. */
+async function beginCopy(server: TargetServer, number: number, files: CopyFiles): Promise<void> {
+  for (;;) {
+    try {
+      return await server.copies.begin(number, server.unitOf(UNIT), files, undefined);
+    } catch (error) {
+      if (!(error instanceof Error && error.message === "it is being erased; try again later")) throw error;
+      await delay(1);
+    }
+  }
 }
 
 function sumOf(writers: readonly RecordWriter[]): number {
@@ -121,7 +135,7 @@ Deno.test("UnitCopies: every copy is the disk at one point of the order of ackno
       Array.from({ length: WRITERS }, (_, number) => connect(server, number)),
     );
     const writers = initiators.map((initiator, number) =>
-      new RecordWriter(initiator, { history, random, number, firstSlot: number * slots, slots })
+      new RecordWriter(initiator, { history, random, number, firstSlot: number * slots, slots, erases: true })
     );
     const running = writers.map((writer) => writer.run());
     for (const work of running) work.catch(() => {});

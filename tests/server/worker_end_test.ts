@@ -16,6 +16,7 @@ import {
   start,
   testThatLeavesLocks,
   TestWorkers,
+  untilServing,
 } from "./_supervised.ts";
 import { until } from "../support/until.ts";
 import { pattern } from "../support/content.ts";
@@ -48,7 +49,7 @@ async function withHangingWrite(
     const lease = { ...serving.lease, end: () => Promise.resolve(void given.push("storage folder")) };
     const workers = new TestWorkers([`./_slow_worker.ts?at=${at}`]);
     const running = start(served, { serving: { ...serving, lease }, clock: QUICK_CLOCK, workers });
-    await until(() => running.readyCount() === 1, "it is ready");
+    await untilServing(running);
     const initiator = await logIn(served, running.ports[0]!);
     Deno.writeTextFileSync(gate, "");
     await sendWrite(initiator, at);
@@ -200,7 +201,7 @@ Deno.test("a worker that takes another's place waits for the holes that are made
         serving: { ...serving, lease: withHoles(serving.lease, holes) },
         workers,
       });
-      await until(() => running.readyCount() === 1, "it is ready");
+      await untilServing(running);
       const replaced = running.supervisor.replace(running.supervisor.serving);
       await until(() => deeds.includes("asked for the end"), "the worker has ended");
       // Long enough for another worker to be started.
@@ -211,6 +212,23 @@ Deno.test("a worker that takes another's place waits for the holes that are made
       assertEquals([workers.started.length, running.readyCount()], [2, 2]);
       running.stop();
       assertEquals(await running.ended, undefined);
+    }
+  }));
+
+Deno.test("a worker whose state cannot be synced has failed once nothing is locked or linked for it any longer", () =>
+  withScratch(async (folder) => {
+    const served = makeServed(folder);
+    const { prototype } = Deno.FsFile;
+    const { sync, tryLockSync } = prototype;
+    let attempts = 0;
+    prototype.sync = () => Promise.reject(new Error("Input/output error (os error 5)"));
+    prototype.tryLockSync = () => (attempts++, false);
+    try {
+      assertStringIncludes((await start(served).ended)!, "on stable storage: ");
+      // Each of the two files is tried five times.
+      assertEquals(attempts, 10);
+    } finally {
+      Object.assign(prototype, { sync, tryLockSync });
     }
   }));
 

@@ -6,17 +6,23 @@ export interface HelperOutput {
   readonly stderr?: string;
 }
 
-/** Runs `test` while every program that is run, to its end, prints this and nothing is run. */
-export function withHelperOutput({ stdout = "", stderr = "" }: HelperOutput, test: () => void): void {
+/** Runs `test` while each program that is run to its end prints this, or what its words lead to, and nothing is run. */
+export function withHelperOutput(
+  output: HelperOutput | ((words: readonly string[]) => HelperOutput),
+  test: () => void,
+): void {
   const { Command } = Deno;
-  const [out, err] = [stdout, stderr].map((text) => new TextEncoder().encode(text)) as [
-    Uint8Array,
-    Uint8Array,
-  ];
-  const success = stderr === "";
   Deno.Command = class {
+    readonly #words: readonly string[];
+
+    constructor(program: string, { args = [] }: { readonly args?: readonly string[] } = {}) {
+      this.#words = [program, ...args];
+    }
+
     outputSync(): unknown {
-      return { success, stdout: out, stderr: err };
+      const { stdout = "", stderr = "" } = typeof output === "function" ? output(this.#words) : output;
+      const encoder = new TextEncoder();
+      return { success: stderr === "", stdout: encoder.encode(stdout), stderr: encoder.encode(stderr) };
     }
   } as unknown as typeof Deno.Command;
   try {

@@ -2,48 +2,82 @@
  * Initiators that write numbered records with all kinds of commands, and a verifier of copies: a copy must be the disk
  * as it was at one point of the order in which the commands were sent and acknowledged.
  */
-import { writeUint16, writeUint32, writeUint64 } from "../../lib/bytes/big_endian.ts";
+import { readUint16, writeUint32 } from "../../lib/bytes/big_endian.ts";
 import { crc32c } from "../../lib/bytes/crc32c.ts";
 import type { Initiator } from "./initiator.ts";
-import { compareAndWrite, write10, write16, writeAtomic16 } from "./initiator_cdb.ts";
-import { ScsiStatus } from "./initiator_sense.ts";
+import { inquiry } from "./initiator_cdb.ts";
+import { ScsiStatus, SenseKey } from "./initiator_sense.ts";
 import type { Random } from "./seeded_random.ts";
-
-const BLOCK_BYTES = 512;
-
-/** Blocks of a slot: each command of a writer replaces all of one slot. */
-const SLOT_BLOCKS = 8;
+import {
+  BLOCK_BYTES,
+  type ChangeRow,
+  CHANGES,
+  type ChangingCommand,
+  copyOf,
+  ERASURES,
+  orWriteOf,
+  SLOT_BLOCKS,
+  SLOT_BYTES,
+} from "./writing_commands.ts";
 
 /** Milliseconds of a command on a busy disk. */
 const TIME_LIMIT_MS = 60_000;
 
-/** Bytes of a slot. */
-export const SLOT_BYTES = SLOT_BLOCKS * BLOCK_BYTES;
-
-/** The order of everything that is sent and acknowledged. */
+/** The order of everything that is sent and acknowledged, and the turns of those that erase the whole disk. */
 export class History {
+  readonly writers: RecordWriter[] = [];
   #moment = 0;
+  #under = 0;
+  #erasure: Promise<void> | undefined;
+  #onIdle: () => void = () => {};
 
   /** Returns the next moment. */
   next(): number {
     return ++this.#moment;
   }
+
+  /** Does work while no writer erases the disk. */
+  async together(work: () => Promise<void>): Promise<void> {
+    while (this.#erasure !== undefined) await this.#erasure;
+    this.#under++;
+    try {
+      await work();
+    } finally {
+      if (--this.#under === 0) this.#onIdle();
+    }
+  }
+
+  /** Does work that erases the disk, while no other writer does any. */
+  async alone(work: () => Promise<void>): Promise<void> {
+    while (this.#erasure !== undefined) await this.#erasure;
+    const idle = new Promise<void>((resolve) => this.#onIdle = resolve);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#erasure = promise;
+    try {
+      if (this.#under > 0) await idle;
+      await work();
+    } finally {
+      this.#erasure = undefined;
+      resolve();
+    }
+  }
 }
 
-/** A command of a writer. */
+/** A change of a slot, or of all slots of a writer. */
 interface Change {
-  readonly slot: number;
+  readonly slot: number | "all";
   /** The number of the record; 0 for zeros. */
   readonly record: number;
   readonly sentAt: number;
   acknowledgedAt: number;
 }
 
-type Kind = "write10" | "write16" | "atomic" | "compareAndWrite" | "writeSame" | "zeros" | "unmap";
+type Kind = keyof typeof CHANGES | "orWrite" | "extendedCopy";
 
-const KINDS: readonly Kind[] = [
-  ...["write10", "write10", "write16", "atomic", "compareAndWrite", "writeSame", "zeros", "unmap"] as const,
-];
+const KINDS = [...Object.keys(CHANGES), "write10", "orWrite", "extendedCopy"] as readonly Kind[];
+
+/** One command of this many erases the whole disk. */
+const ERASE_ONE_IN = 60;
 
 /** An initiator that writes into its own slots, one command at a time. */
 export class RecordWriter {
@@ -53,19 +87,32 @@ export class RecordWriter {
   readonly #number: number;
   readonly #firstSlot: number;
   readonly #changes: Change[] = [];
-  readonly #content: Uint8Array[];
+  /** The numbers of the records in the slots. */
+  readonly #records: number[];
+  readonly #erases: boolean;
+  #naa: Uint8Array | undefined;
   #isStopped = false;
 
   constructor(
     initiator: Initiator,
-    options: { history: History; random: Random; number: number; firstSlot: number; slots: number },
+    options: {
+      history: History;
+      random: Random;
+      number: number;
+      firstSlot: number;
+      slots: number;
+      /** Erase the whole disk now and then; false by default. */
+      erases?: boolean;
+    },
   ) {
     this.#initiator = initiator;
     this.#history = options.history;
     this.#random = options.random;
     this.#number = options.number;
     this.#firstSlot = options.firstSlot;
-    this.#content = Array.from({ length: options.slots }, () => new Uint8Array(SLOT_BYTES));
+    this.#records = Array.from({ length: options.slots }, () => 0);
+    this.#erases = options.erases ?? false;
+    options.history.writers.push(this);
   }
 
   /** The number of commands that were sent. */
@@ -75,7 +122,10 @@ export class RecordWriter {
 
   /** Writes until it is stopped. */
   async run(): Promise<void> {
-    while (!this.#isStopped) await this.#change(this.#random.pick(KINDS));
+    while (!this.#isStopped) {
+      if (this.#erases && this.#random.oneIn(ERASE_ONE_IN)) await this.#history.alone(() => this.#erase());
+      else await this.#history.together(() => this.#change(this.#random.pick(KINDS)));
+    }
   }
 
   stop(): void {
@@ -83,19 +133,60 @@ export class RecordWriter {
   }
 
   async #change(kind: Kind): Promise<void> {
-    const slot = this.#random.below(this.#content.length);
-    const isZero = kind === "zeros" || kind === "unmap";
-    const record = isZero ? 0 : this.#changes.length + 1;
-    const fresh = this.#recordOf(record);
-    const command = commandOf(kind, (this.#firstSlot + slot) * SLOT_BLOCKS, this.#content[slot]!, fresh);
+    const slot = this.#random.below(this.#records.length);
+    const { record, command } = await this.#commandFor(kind, slot);
     const change = { slot, record, sentAt: this.#history.next(), acknowledgedAt: Infinity };
     this.#changes.push(change);
-    const { status, sense } = await this.#initiator.command(command, TIME_LIMIT_MS);
-    if (status !== ScsiStatus.good) {
+    await this.#send(kind, command);
+    change.acknowledgedAt = this.#history.next();
+    this.#records[slot] = record;
+  }
+
+  /** Returns a command, and the number of the record in the slot after it. */
+  async #commandFor(kind: Kind, slot: number): Promise<{ record: number; command: ChangingCommand }> {
+    const next = this.#changes.length + 1;
+    const lba = this.#lbaOf(slot);
+    if (kind === "extendedCopy") {
+      const from = this.#random.below(this.#records.length);
+      this.#naa ??= await readNaa(this.#initiator);
+      return { record: this.#records[from]!, command: copyOf(this.#naa, this.#lbaOf(from), lba) };
+    }
+    // The result of OR is a record where nothing was.
+    const isZero = this.#records[slot] === 0;
+    if (kind === "orWrite" && isZero) return { record: next, command: orWriteOf(lba, this.#recordOf(next)) };
+    const { command, makesZeros }: ChangeRow = CHANGES[kind === "orWrite" ? "write16" : kind];
+    const record = makesZeros ? 0 : next;
+    const [old, fresh] = [this.#records[slot]!, record].map((record) => this.#recordOf(record));
+    return { record, command: command(lba, old!, fresh!) };
+  }
+
+  /** Erases the disk, also where the other writers write. */
+  async #erase(): Promise<void> {
+    const kind = this.#random.pick(Object.keys(ERASURES) as (keyof typeof ERASURES)[]);
+    const change: Change = {
+      slot: "all",
+      record: 0,
+      sentAt: this.#history.next(),
+      acknowledgedAt: Infinity,
+    };
+    for (const writer of this.#history.writers) writer.#changes.push(change);
+    await this.#send(kind, ERASURES[kind]);
+    change.acknowledgedAt = this.#history.next();
+    for (const writer of this.#history.writers) writer.#records.fill(0);
+  }
+
+  async #send(kind: string, command: ChangingCommand): Promise<void> {
+    for (;;) {
+      const { status, sense } = await this.#initiator.command(command, TIME_LIMIT_MS);
+      if (status === ScsiStatus.good) return;
+      // The erasure of another writer is reported once.
+      if (sense?.key === SenseKey.unitAttention) continue;
       throw new Error(`${kind}: status ${status}, code ${sense?.code.toString(16)}`);
     }
-    change.acknowledgedAt = this.#history.next();
-    this.#content[slot] = fresh;
+  }
+
+  #lbaOf(slot: number): number {
+    return (this.#firstSlot + slot) * SLOT_BLOCKS;
   }
 
   #recordOf(record: number): Uint8Array {
@@ -114,7 +205,7 @@ export class RecordWriter {
    * Returns, for each number of changes after which the slots were as in a copy, the possible moments of the copy.
    */
   possibleMoments(copy: Uint8Array): { readonly from: number; readonly to: number }[] {
-    const slots = this.#content.map((_, slot) => {
+    const slots = this.#records.map((_, slot) => {
       const start = (this.#firstSlot + slot) * SLOT_BYTES;
       return copy.subarray(start, start + SLOT_BYTES);
     });
@@ -123,7 +214,8 @@ export class RecordWriter {
     const moments: { from: number; to: number }[] = [];
     for (let count = 0; count <= this.#changes.length; count++) {
       const change = this.#changes[count - 1];
-      if (change !== undefined) current[change.slot] = change.record;
+      if (change?.slot === "all") current.fill(0);
+      else if (change !== undefined) current[change.slot] = change.record;
       if (!records.every((record, slot) => record === current[slot])) continue;
       const next = this.#changes[count];
       moments.push({ from: change?.sentAt ?? 0, to: next?.acknowledgedAt ?? Infinity });
@@ -160,53 +252,21 @@ export function verifyCopy(
   );
 }
 
-function commandOf(
-  kind: Kind,
-  lba: number,
-  old: Uint8Array,
-  fresh: Uint8Array,
-): { readonly cdb: Uint8Array; readonly write: Uint8Array } {
-  switch (kind) {
-    case "write10":
-      return { cdb: write10(lba, SLOT_BLOCKS), write: fresh };
-    case "write16":
-      return { cdb: write16(lba, SLOT_BLOCKS), write: fresh };
-    case "atomic":
-      return { cdb: writeAtomic16(lba, SLOT_BLOCKS), write: fresh };
-    case "compareAndWrite": {
-      const write = new Uint8Array(2 * SLOT_BYTES);
-      write.set(old);
-      write.set(fresh, SLOT_BYTES);
-      return { cdb: compareAndWrite(lba, SLOT_BLOCKS), write };
-    }
-    case "writeSame":
-    case "zeros":
-      return { cdb: writeSame10(lba), write: fresh.subarray(0, BLOCK_BYTES) };
-    case "unmap":
-      return unmapOf(lba);
-  }
-}
-
-function writeSame10(lba: number): Uint8Array {
-  const cdb = write10(lba, SLOT_BLOCKS);
-  cdb[0] = 0x41;
-  return cdb;
-}
-
-function unmapOf(lba: number): { readonly cdb: Uint8Array; readonly write: Uint8Array } {
-  const write = new Uint8Array(24);
-  writeUint16(write, 0, 22);
-  writeUint16(write, 2, 16);
-  writeUint64(write, 8, lba);
-  writeUint32(write, 16, SLOT_BLOCKS);
-  const cdb = new Uint8Array(10);
-  cdb[0] = 0x42;
-  writeUint16(cdb, 7, write.length);
-  return { cdb, write };
-}
-
 function repeat(block: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(SLOT_BYTES);
   for (let at = 0; at < SLOT_BYTES; at += BLOCK_BYTES) bytes.set(block, at);
   return bytes;
+}
+
+/** Returns the designator of a LUN by which EXTENDED COPY finds it (SPC-4, 7.8.6.6). */
+async function readNaa(initiator: Initiator): Promise<Uint8Array> {
+  const { data } = await initiator.command({ cdb: inquiry(255, 0x83), read: 255 });
+  const view = new DataView(data.buffer, data.byteOffset, data.length);
+  for (let at = 4; at < 4 + readUint16(data, 2);) {
+    const lengthBytes = view.getUint8(at + 3);
+    const [association, type] = [view.getUint8(at + 1) >> 4 & 3, view.getUint8(at + 1) & 15];
+    if (association === 0 && type === 3) return data.slice(at + 4, at + 4 + lengthBytes);
+    at += 4 + lengthBytes;
+  }
+  throw new Error("the LUN has no NAA designator");
 }

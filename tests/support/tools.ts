@@ -28,6 +28,7 @@ const PACKAGES = {
   "iscsi-test-cu": "libiscsi-bin",
   "qemu-img": "qemu-utils",
   "qemu-io": "qemu-utils",
+  "nbdcopy": "libnbd-bin",
   "qemu-storage-daemon": "qemu-system-common",
   "block-iscsi.so": "qemu-block-extra",
   "fallocate": "util-linux",

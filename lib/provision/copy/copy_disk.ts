@@ -6,21 +6,13 @@ import { zeroRuns } from "../../bytes/zero_runs.ts";
 import type { ByteRange } from "../../store/byte_range.ts";
 import { chunkBytesOf, ChunkState } from "../../store/copy_before_write.ts";
 import { delay } from "../../base/delay.ts";
+import { DestinationSync } from "./destination_sync.ts";
 
 /** Bytes that are read at a time, unless a chunk is larger. */
-const PIECE_BYTES = 1024 * 1024;
+export const PIECE_BYTES = 1024 * 1024;
 
 /** Pieces of a hole that are passed at a time. */
 const HOLE_PIECES = 1024;
-
-/**
- * Bytes after which the destination is put on stable storage, so that little is left for the end. The copy goes on
- * meanwhile, until as much has been copied again.
- */
-const SYNC_BYTES = 64 * 1024 * 1024;
-
-/** The same for a copy that leaves the disk to others: it waits, so that little is under way, and rests as long. */
-const GENTLE_SYNC_BYTES = 4 * 1024 * 1024;
 
 /** Milliseconds between two looks at a chunk whose old bytes are about to be kept. */
 const LOOK_MS = 5;
@@ -77,26 +69,16 @@ export interface DiskCopy {
 export async function copyDisk(copy: DiskCopy): Promise<void> {
   const chunkBytes = chunkBytesOf(copy.sizeBytes);
   const buffer = new Uint8Array(Math.max(PIECE_BYTES, chunkBytes));
-  const syncBytes = copy.isGentle ? GENTLE_SYNC_BYTES : SYNC_BYTES;
-  let unsyncedBytes = 0;
-  let synced = Promise.resolve();
+  const sync = new DestinationSync(copy.destination, copy.isGentle);
   for (const piece of piecesOf(copy, buffer.length)) {
     copy.signal.throwIfAborted();
     const movedBytes = await copyPiece(copy, piece, buffer);
     copy.preserved?.markCopied(piece.offset / chunkBytes, Math.ceil(piece.lengthBytes / chunkBytes));
     copy.onProgress(piece.offset + piece.lengthBytes);
-    unsyncedBytes += movedBytes;
-    if (unsyncedBytes >= syncBytes) {
-      await synced;
-      synced = copy.destination.sync();
-      // It is awaited later.
-      synced.catch(() => {});
-      if (copy.isGentle) await synced;
-      unsyncedBytes = 0;
-    }
+    await sync.moved(movedBytes);
     await copy.pace(movedBytes);
   }
-  await synced;
+  await sync.settled();
 }
 
 interface Piece extends ByteRange {
@@ -185,7 +167,12 @@ async function copyKept(copy: DiskCopy, offset: number, lengthBytes: number): Pr
   return lengthBytes;
 }
 
-async function writeRuns(destination: CopyDestination, offset: number, bytes: Uint8Array): Promise<void> {
+/** Writes bytes, and makes those zero that are. */
+export async function writeRuns(
+  destination: CopyDestination,
+  offset: number,
+  bytes: Uint8Array,
+): Promise<void> {
   for (const { start, end, isZero } of zeroRuns(bytes)) {
     if (isZero) await destination.writeZeros(offset + start, end - start);
     else await destination.write(offset + start, bytes.subarray(start, end));

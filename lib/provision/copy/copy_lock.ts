@@ -1,4 +1,5 @@
 import { describeLockOwner, findLockOwner } from "../lock_owner.ts";
+import { isFileAt } from "../file_lock.ts";
 import { ProvisionError, reasonOf } from "../provision_error.ts";
 
 /**
@@ -17,7 +18,11 @@ export function lockForCopy(path: string, role: "source" | "destination"): Deno.
   } catch (error) {
     throw new ProvisionError(`Cannot open "${path}": ${reasonOf(error)}`, { cause: error });
   }
-  if (tryLock(file, isDestination)) return file;
+  if (tryLock(file, isDestination)) {
+    if (isFileAt(file, path)) return file;
+    file.close();
+    throw new ProvisionError(`Cannot lock "${path}": another file has replaced it; try again`);
+  }
   const owner = describeLockOwner(findLockOwner(file.statSync()));
   file.close();
   const verb = isDestination ? "copy to" : "copy";

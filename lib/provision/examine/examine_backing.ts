@@ -3,6 +3,7 @@ import type { LogicalUnitConfig } from "../../config/config.ts";
 import { SIZE_OF_DEVICE } from "../../config/size.ts";
 import { type Backing, type Candidate, exactSize, isUnrecorded, type Refusal } from "./backing.ts";
 import { type BlockDevice, DEVICES_FOLDER, MAPPER_FOLDER } from "../block_device.ts";
+import type { DeviceStorage } from "../device_storage.ts";
 import { examineFile, examineMissing } from "./examine_file.ts";
 import { isInside } from "../is_inside.ts";
 import type { Place } from "../survey.ts";
@@ -55,13 +56,20 @@ function describeUnusable(
   }
 }
 
-function examineDevice({ unit, readOnly, recorded }: Candidate, device: BlockDevice): Backing | Refusal {
+function examineDevice(
+  { unit, readOnly, recorded }: Candidate,
+  device: BlockDevice & Pick<DeviceStorage, "disk">,
+): Backing | Refusal {
   const use = `Cannot use block device "${unit.path}"`;
   const { sizeBytes, isWriteProtected, mountPoint, holder, multipath } = device;
   if (multipath !== undefined) {
+    const map = `"${MAPPER_FOLDER}/${multipath}"`;
+    const [what, other] = device.disk === undefined
+      ? ["it is one path", map]
+      : ["its disk is one path", `the partition of ${map}`];
     const problem =
-      `${use}: it is one path of multipath device "${multipath}", and writes that bypass the others ` +
-      `destroy data; set "file" to "${MAPPER_FOLDER}/${multipath}"`;
+      `${use}: ${what} of multipath device "${multipath}", and writes that bypass the others destroy data; ` +
+      `set "file" to ${other}`;
     return { problem, isMistaken: true };
   }
   if (unit.sizeBytes === SIZE_OF_DEVICE) {

@@ -1,10 +1,12 @@
-import type { Config } from "../../config/config.ts";
 import { GLOBALS_LINE, type Problem } from "../examine/examine.ts";
 import { identitiesFileOf } from "../state_folder.ts";
 import type { Survey } from "../survey.ts";
 
 /** Finds a storage folder that is a copy of another one, or the other way round: their disks have one identity. */
-export function findTwinStorage(_config: Config, { storage, twinStorages }: Survey): Problem[] {
+export function findTwinStorage(
+  _config: unknown,
+  { storage, twinStorages }: { readonly storage: { readonly path: string } } & Pick<Survey, "twinStorages">,
+): Problem[] {
   return twinStorages.map(({ path, files: [file, ...more] }) => {
     const others = more.length === 0 ? "" : ` and ${more.length} more`;
     const message =

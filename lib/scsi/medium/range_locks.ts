@@ -139,16 +139,14 @@ export class RangeLocks {
   /** Requests an exclusive hold. */
   lock(startBytes: number, lengthBytes: number): RangeRequest {
     const range = { startBytes, endBytes: startBytes + lengthBytes };
-    if (!this.#isFree(range)) return this.#wait(range, "exclusive");
-    return { hold: Promise.resolve(this.#grantOutOfTurn(range, true)), cancel: () => {} };
+    return this.#isFree(range) ? this.#grantAtOnce(range, true) : this.#wait(range, "exclusive");
   }
 
   /** Requests a shared hold after all requests that wait now. */
   queue(startBytes: number, lengthBytes: number): RangeRequest {
     const range = { startBytes, endBytes: startBytes + lengthBytes };
-    const request = this.#wait(range, "sharedInTurn");
-    this.#grantPossible(range);
-    return request;
+    const isObstructed = this.#isLocked(range) || this.#isAwaited(range);
+    return isObstructed ? this.#wait(range, "sharedInTurn") : this.#grantAtOnce(range, false);
   }
 
   /** Releases a hold, and grants the requests that waited for it. */
@@ -187,6 +185,10 @@ export class RangeLocks {
     if (this.#waiting.size === 0) return range;
     for (const failed of this.#countPass(range)) this.#grantPossible(failed);
     return range;
+  }
+
+  #grantAtOnce(range: RangeHold, isExclusive: boolean): RangeRequest {
+    return { hold: Promise.resolve(this.#grantOutOfTurn(range, isExclusive)), cancel: () => {} };
   }
 
   /** Counts a hold that was granted before exclusive requests. Returns those that are passed too often, and fail. */

@@ -5,6 +5,7 @@ import { ServerTotals } from "../../../lib/iscsi/node/server_totals.ts";
 import { SessionRegister } from "../../../lib/iscsi/node/session_register.ts";
 import type { Session } from "../../../lib/iscsi/session/session.ts";
 import type { Target } from "../../../lib/iscsi/target.ts";
+import { numberFromEnvironment, seededRandom } from "../../support/seeded_random.ts";
 
 const TARGET = {} as Target;
 const ENDS = { localAddress: "192.0.2.1", localPort: 3260, peerAddress: "192.0.2.2" };
@@ -101,4 +102,70 @@ Deno.test("SessionRegister counts the session that a new one reinstates as room"
   const predecessor = bench.register.predecessorOf(identity, TARGET, ENDS);
   bench.register.checkRoom(identity, predecessor);
   assertEquals(bench.published, { sessions: 2, connections: 2 });
+});
+
+const SEED = numberFromEnvironment("FUZZ_SEED", 20261201);
+
+Deno.test(`SessionRegister finds the sessions that a search finds, after any changes (FUZZ_SEED=${SEED})`, () => {
+  const random = seededRandom(SEED);
+  const { register, others } = new Bench(0);
+  const targets = [undefined, {} as Target, {} as Target];
+  const sessions: Session[] = [];
+  const remove = (session: Session): void => {
+    sessions.splice(sessions.indexOf(session), 1);
+    register.delete(session);
+    // Its connections end later.
+    register.countConnections(session, -1);
+  };
+  const begin = (): void => {
+    const target = targets[random(3)];
+    const identity = {
+      ...identityOf(`iqn.2026-01.a:${random(4)}`, target === undefined),
+      isid: random(2),
+      discoveredName: target === undefined && random(2) === 0 ? "iqn.2026-01.b:t" : undefined,
+    };
+    const ends = { ...ENDS, localAddress: `192.0.2.${random(2)}` };
+    const predecessor = sessions.find(({ identity: theirs, ends: { localAddress }, ...other }) =>
+      theirs.initiatorName === identity.initiatorName && theirs.isid === identity.isid &&
+      other.target === target && theirs.discoveredName === identity.discoveredName &&
+      (target !== undefined || identity.discoveredName !== undefined || localAddress === ends.localAddress)
+    );
+    assertEquals(register.predecessorOf(identity, target, ends)?.tsih, predecessor?.tsih);
+    if (predecessor !== undefined) remove(predecessor);
+    const tsih = register.newTsih();
+    const session = { tsih, identity, target, ends, connections: new Map() } as unknown as Session;
+    sessions.push(session);
+    register.add(session);
+  };
+  const changeConnections = (): void => {
+    const session = sessions[random(sessions.length)];
+    const connections = session?.connections as Map<number, unknown> | undefined;
+    if (session === undefined || connections === undefined) return;
+    const before = connections.size;
+    if (random(2) === 0) connections.set(random(3), {});
+    else connections.delete(random(3));
+    register.countConnections(session, connections.size - before);
+  };
+  const end = (): void => {
+    const session = sessions[random(sessions.length)];
+    if (session !== undefined) remove(session);
+  };
+  for (let step = 0; step < 2_000; step++) {
+    [begin, changeConnections, end][random(3)]!();
+    register.publish();
+    const tsihs = (found: Iterable<Session>): number[] => [...found].map(({ tsih }) => tsih);
+    assertEquals(tsihs(register), tsihs(sessions));
+    for (const target of targets.slice(1)) {
+      const own = sessions.filter((session) => session.target === target);
+      assertEquals(tsihs(register.with(target!)), tsihs(own));
+      assertEquals(register.hasAnyWith(target!), own.length > 0);
+    }
+    for (const name of [0, 1, 2, 3].map((number) => `iqn.2026-01.a:${number}`)) {
+      const own = sessions.filter(({ identity }) => identity.initiatorName === name);
+      assertEquals(tsihs(register.of(name)), tsihs(own));
+    }
+    const withTargets = sessions.filter(({ target }) => target !== undefined);
+    const connections = withTargets.reduce((sum, session) => sum + session.connections.size, 0);
+    assertEquals(others.others, { sessions: withTargets.length, connections });
+  }
 });

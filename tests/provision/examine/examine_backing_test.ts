@@ -152,4 +152,9 @@ Deno.test("examine() refuses a path of a multipath device, and names the device"
   for (const recorded of [undefined, identityNumber(1)]) {
     assertEquals(messagesOf(examineAt("/dev/sdx", device, recorded && { recorded })), [problem]);
   }
+  const partition = blockDevice(MB, { multipath: "mpatha", disk: "/dev/sdx" });
+  assertEquals(messagesOf(examineAt("/dev/sdx1", partition)), [
+    'Cannot use block device "/dev/sdx1": its disk is one path of multipath device "mpatha", and writes that ' +
+    'bypass the others destroy data; set "file" to the partition of "/dev/mapper/mpatha"',
+  ]);
 });

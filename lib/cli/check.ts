@@ -94,9 +94,9 @@ function targetToJson(target: TargetConfig): Record<string, unknown> {
 }
 
 function diskToJson(disk: DiskConfig): unknown {
-  const { blockSizeBytes, physicalBlockSizeBytes, removable, ...texts } = disk;
+  const { blockSizeBytes, physicalBlockSizeBytes, removable, writeCache, ...texts } = disk;
   const orNull = Object.entries(texts).map(([name, text]) => [name, text ?? null]);
-  return { blockSizeBytes, physicalBlockSizeBytes, removable, ...Object.fromEntries(orNull) };
+  return { blockSizeBytes, physicalBlockSizeBytes, removable, writeCache, ...Object.fromEntries(orNull) };
 }
 
 function describe(config: Config, interfaces: readonly InterfaceAddress[]): string {
@@ -173,11 +173,12 @@ function boundCount({ accounts }: ChapConfig): number {
 }
 
 function describeDisk(disk: DiskConfig): string {
-  const { blockSizeBytes, physicalBlockSizeBytes, removable, ...texts } = disk;
+  const { blockSizeBytes, physicalBlockSizeBytes, removable, writeCache, ...texts } = disk;
   const named = Object.entries({ ...texts, serialNumber: undefined, serial: texts.serialNumber });
   return [
     `blocks of ${blockSizeBytes} bytes on ${physicalBlockSizeBytes}`,
     ...(removable ? ["removable"] : []),
+    ...(writeCache ? [] : ["no write cache"]),
     ...named.flatMap(([name, text]) => text === undefined ? [] : [`${name} "${text}"`]),
   ].join(", ");
 }

@@ -32,6 +32,8 @@ export interface DiskConfig {
   /** A power of two, at least a logical block. */
   readonly physicalBlockSizeBytes: number;
   readonly removable: boolean;
+  /** False: writes are acknowledged when they are on stable storage. */
+  readonly writeCache: boolean;
   /** Printable ASCII of at most 8, 16 and 4 characters; undefined for the program's own. */
   readonly vendor: string | undefined;
   readonly product: string | undefined;

@@ -104,6 +104,7 @@ export const DISK_FIELDS: Fields<DiskConfig> = {
   blockSizeBytes: { option: "blocksize", show: String, consequence: "loggedIn" },
   physicalBlockSizeBytes: { option: "physicalblocksize", show: String, consequence: "loggedIn" },
   removable: { option: "removable", show: showBoolean, consequence: "loggedIn" },
+  writeCache: { option: "writecache", show: showBoolean, consequence: "told" },
   serialNumber: { option: "serial", show: showText, consequence: "loggedIn" },
   vendor: { option: "vendor", show: showText, consequence: "loggedIn" },
   product: { option: "product", show: showText, consequence: "told" },

@@ -28,6 +28,7 @@ export function diskOf(values: GivenOptions["values"]): DiskConfig {
     blockSizeBytes,
     physicalBlockSizeBytes: values.physicalblocksize ?? Math.max(PHYSICAL_BLOCK_SIZE_BYTES, blockSizeBytes),
     removable: values.removable ?? defaultOf("removable"),
+    writeCache: values.writecache ?? defaultOf("writecache"),
     vendor: values.vendor,
     product: values.product,
     revision: values.revision,

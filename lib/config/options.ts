@@ -126,6 +126,11 @@ export const OPTIONS = {
     default: { value: "n" },
     read: readBoolean,
   }),
+  writecache: row({
+    place: "target",
+    default: { value: "y" },
+    read: readBoolean,
+  }),
   vendor: row({
     place: "target",
     default: { meaning: "the program's own" },

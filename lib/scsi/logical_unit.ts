@@ -80,6 +80,9 @@ export class LogicalUnit {
   readonly #removalPreventers = new Set<AttachedNexus>();
   /** The ids of nexuses that do not know yet that data in the cache was lost. A new session may have the same id. */
   readonly #losers = new Set<string>();
+  #writesThrough: boolean;
+  /** The calls of `setWriteCache` that changed anything. */
+  #cacheChanges = 0;
   #absent: boolean;
   #stopped = false;
   #ejected = false;
@@ -109,6 +112,8 @@ export class LogicalUnit {
     this.transferLengthMaxBlocks = TRANSFER_LENGTH_MAX_BYTES / blockSizeBytes;
     this.#writeProtected = readOnly || store.readOnly;
     this.removable = options.removable ?? false;
+    this.#writesThrough = options.writeCache === false;
+    this.modes.hasWriteCache = !this.#writesThrough;
     this.vendor = padVendor(options.vendor);
     this.#texts = padTexts(options);
     this.#absent = options.isAbsent ?? false;
@@ -121,6 +126,11 @@ export class LogicalUnit {
 
   get writeProtected(): boolean {
     return this.#writeProtected;
+  }
+
+  /** Commands that change the medium end with GOOD only when the change is durable. */
+  get writesThrough(): boolean {
+    return this.#writesThrough;
   }
 
   /** True when a volatile cache holds no byte that is not also on the medium. */
@@ -167,6 +177,29 @@ export class LogicalUnit {
     this.#writeProtected = isProtected;
     this.#notify(Sense.modeParametersChanged);
     if (this.store.canUnmap) this.#notify(Sense.inquiryDataHasChanged);
+  }
+
+  /**
+   * Gives the unit a volatile write cache, or takes it away, and notifies every initiator (SPC-4, 5.8). Commands write
+   * through from the call on. The cache is reported as gone only when what was acknowledged before is durable.
+   *
+   * @returns a promise that resolves when initiators have been notified; it never rejects
+   */
+  async setWriteCache(hasWriteCache: boolean): Promise<void> {
+    if (hasWriteCache !== this.#writesThrough) return;
+    this.#writesThrough = !hasWriteCache;
+    const change = ++this.#cacheChanges;
+    if (!hasWriteCache) {
+      // These may have begun without writing through.
+      await this.tasksEnded();
+      // A failure is reported by the store, and every later write fails with it.
+      await this.flush().catch(() => this.#notify(Sense.deferredWriteError));
+    }
+    if (change !== this.#cacheChanges || hasWriteCache === this.modes.hasWriteCache) return;
+    this.modes.hasWriteCache = hasWriteCache;
+    this.#notify(Sense.modeParametersChanged);
+    // V_SUP of the Extended INQUIRY Data VPD page.
+    this.#notify(Sense.inquiryDataHasChanged);
   }
 
   /** Replaces the texts of the INQUIRY data, and notifies every initiator (SPC-4, 6.6.1: INQUIRY DATA HAS CHANGED). */

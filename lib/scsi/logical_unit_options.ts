@@ -30,6 +30,8 @@ export interface LogicalUnitOptions extends InquiryTexts {
   readonly faults?: StorageFaultReport;
   /** The medium can be ejected and loaded again: false by default. */
   readonly removable?: boolean;
+  /** The page cache is a volatile write cache: true by default. Without one, GOOD means that a write is durable. */
+  readonly writeCache?: boolean;
   /** Logical block size, the unit of every address: 512 by default. */
   readonly blockSizeBytes?: number;
   /** The size of which writes should be a multiple: 4096 by default, or a logical block if that is larger. */

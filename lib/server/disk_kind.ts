@@ -11,11 +11,12 @@ type UnitKind = Omit<
 
 /** Returns the disk options of the conf as options of a logical unit. */
 export function kindOf(disk: DiskConfig): UnitKind {
-  const { blockSizeBytes, physicalBlockSizeBytes, removable, vendor } = disk;
+  const { blockSizeBytes, physicalBlockSizeBytes, removable, writeCache, vendor } = disk;
   return {
     blockSizeBytes,
     physicalBlockSizeBytes,
     removable,
+    writeCache,
     ...(vendor !== undefined && { vendor }),
     ...textsOf(disk),
   };

@@ -289,6 +289,7 @@ export class ServedUnit {
     this.logicalUnit.followCapacity();
     this.logicalUnit.rename(textsOf(disk));
     this.logicalUnit.protect(readOnly);
+    this.logicalUnit.setWriteCache(disk.writeCache);
     if (readOnly && this.#backing?.file.readOnly === false) {
       this.#closeForWriting(this.#backing.file, backingLinks.get(this.path) ?? this.path);
     }

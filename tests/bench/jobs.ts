@@ -16,6 +16,8 @@ export interface LoadJob {
   readonly digests?: true;
   /** Session 0 alone is measured, at its depth of 1, beside another one at this depth. */
   readonly rivalDepth?: number;
+  /** The target has no write cache; others than this one are not measured. */
+  readonly through?: true;
   /** The least ratios that the project sets itself, against tgt and against the bound. */
   readonly wanted: { readonly tgt?: number; readonly bound?: number };
 }
@@ -39,6 +41,15 @@ export const LOAD_JOBS: readonly LoadJob[] = [
     depth: 32,
     sessions: 1,
     wanted: { tgt: 2.8 },
+  },
+  {
+    name: "4 KiB random write, QD 32, writecache=n",
+    kind: "randwrite",
+    blockBytes: 4 * KIB,
+    depth: 32,
+    sessions: 1,
+    through: true,
+    wanted: {},
   },
   {
     name: "4 KiB 70/30 mix, QD 32",

@@ -87,8 +87,9 @@ async function startSides(folder: string, sides: Side[], missing: string[]): Pro
   for (const [name, program] of await ourPrograms()) {
     const own = join(folder, `${name}-storage`);
     await Deno.mkdir(own);
-    await run("cp", [original, join(folder, name)]);
-    sides.push(await startOurs(own, join(folder, name), { name, program }));
+    const through = join(folder, `${name}-through`);
+    for (const file of [join(folder, name), through]) await run("cp", [original, file]);
+    sides.push(await startOurs(own, join(folder, name), { name, program, through }));
   }
   if (await has("tgtd")) {
     await run("cp", [original, join(folder, "tgt")]);
@@ -122,7 +123,9 @@ async function measureAll({ folder, sides, missing, load }: Bench): Promise<Repo
   });
   const rows: Row[] = [];
   for (const job of LOAD_JOBS.filter(({ name }) => isWanted(name))) {
-    const able = sides.filter(({ name }) => !job.digests || !name.startsWith("bound"));
+    const able = sides.filter(({ name, through }) =>
+      (!job.digests || !name.startsWith("bound")) && (!job.through || through !== undefined)
+    );
     rows.push(await measure(job, able, progress, (side) => runLoad(job, side, options)));
   }
   // The last job left some of the files out of the page cache.

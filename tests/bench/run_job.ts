@@ -25,7 +25,7 @@ export async function runLoad(job: LoadJob, side: Side, { load, seconds }: RunOp
   if (job.pinned) await run("taskset", ["-a", "-cp", "0", String(side.pid)]);
   const words = [
     side.port,
-    side.target,
+    job.through ? side.through! : side.target,
     side.lun,
     job.kind,
     job.blockBytes,

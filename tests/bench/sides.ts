@@ -13,6 +13,8 @@ export interface Side {
   readonly lun: number;
   /** The process whose processor time is measured. */
   readonly pid: number;
+  /** The target without a write cache; only a side of this project has one. */
+  readonly through?: string;
   /** Its backing file; undefined for the bound, which has none. */
   readonly file: string | undefined;
   stop(): Promise<void>;
@@ -158,27 +160,34 @@ export interface OurSide {
   readonly program: Program;
   /** A file that LUN 1 gets a copy of; none by default. */
   readonly neighbour?: string;
+  /** The file of a second target, without a write cache; none by default. */
+  readonly through?: string;
 }
 
 /** This project's target. */
 export async function startOurs(
   folder: string,
   file: string,
-  { name = "ours", program, neighbour }: OurSide,
+  { name = "ours", program, neighbour, through }: OurSide,
 ): Promise<Side> {
   const { command, prefix, description } = program;
   const port = getAvailablePort();
   const conf = join(folder, "iscsi.conf");
   const { size } = await Deno.stat(file);
   const sizes = neighbour === undefined ? `${size}` : `${size} ${(await Deno.stat(neighbour)).size}`;
-  await Deno.writeTextFile(conf, confOf(folder, port, [`[bench]\nsize=${sizes}\nfile=${file}`]));
+  const targets = [
+    `[bench]\nsize=${sizes}\nfile=${file}`,
+    ...(through === undefined ? [] : [`[through]\nsize=${size}\nfile=${through}\nwritecache=n`]),
+  ];
+  await Deno.writeTextFile(conf, confOf(folder, port, targets));
   await run(command, [...prefix, "build", "--conf", conf]);
   if (neighbour !== undefined) {
     await run("dd", [`if=${neighbour}`, `of=${file}_1`, "bs=1M", "conv=notrunc", "status=none"]);
   }
   const { pid, stop } = await startServer(program, conf);
-  const target = "iqn.2002-08.info.netmanager:bench";
-  return { name, description, port, target, lun: 0, pid, file, stop };
+  const [target, throughTarget] = ["bench", "through"].map((word) => `iqn.2002-08.info.netmanager:${word}`);
+  const side = { name, description, port, target: target!, lun: 0, pid, file, stop };
+  return through === undefined ? side : { ...side, through: throughTarget! };
 }
 
 /**

@@ -25,6 +25,7 @@ initiators=iqn.2011-07.com.example:backup
 networks=fd00:1::/64 10.0.0.1
 blocksize=4096
 removable=y
+writecache=n
 vendor=ACME
 serial=OLD-1
 user=backup
@@ -55,8 +56,8 @@ Target        iqn.2002-08.info.netmanager:backup
   comment     The backups of the whole house, which are written every night at
               two o'clock and read never
   access      read only
-  disk        blocks of 4096 bytes on 4096, removable, vendor "ACME", serial
-              "OLD-1"
+  disk        blocks of 4096 bytes on 4096, removable, no write cache, vendor
+              "ACME", serial "OLD-1"
   networks    fd00:1::/64
               10.0.0.1
   paths       none at present
@@ -167,6 +168,8 @@ Deno.test("iscsi check prints the number of CHAP names that are bound to initiat
     assertEquals(JSON.parse(json.stdout).config.targets[0].chap, { names: 3, bound: 1, mutual: false });
   }));
 
+const NO_TEXTS = { vendor: null, product: null, revision: null, serialNumber: null };
+
 Deno.test("iscsi check --json prints the same for programs", async () => {
   const { stdout, stderr, exitCode } = await checkConf(CONF, "--json");
   assertEquals([stderr, exitCode], ["", 0]);
@@ -199,10 +202,8 @@ Deno.test("iscsi check --json prints the same for programs", async () => {
             blockSizeBytes: 512,
             physicalBlockSizeBytes: 4096,
             removable: false,
-            vendor: null,
-            product: null,
-            revision: null,
-            serialNumber: null,
+            writeCache: true,
+            ...NO_TEXTS,
           },
           logicalUnits: [
             { number: 0, path: "/data/iscsi/xenserver", sizeBytes: 750 * 2 ** 30, naa: null },
@@ -225,9 +226,9 @@ Deno.test("iscsi check --json prints the same for programs", async () => {
             blockSizeBytes: 4096,
             physicalBlockSizeBytes: 4096,
             removable: true,
+            writeCache: false,
+            ...NO_TEXTS,
             vendor: "ACME",
-            product: null,
-            revision: null,
             serialNumber: "OLD-1",
           },
           logicalUnits: [{ number: 0, path: "/mnt/backup/disk", sizeBytes: 1.5 * 2 ** 40, naa: null }],

@@ -40,6 +40,8 @@ export interface CampaignOptions {
   readonly makeFolder: () => string;
   /** Prepares the folder of a cluster after its files were written. */
   readonly prepare?: (folder: string) => void;
+  /** The target has a write cache; without one, every record that was acknowledged must survive. */
+  readonly hasWriteCache: boolean;
   /** Lets the initiators rely on flushes by another node than the one that took the writes. */
   readonly isTrusting: boolean;
   readonly print: (line: string) => void;
@@ -59,8 +61,8 @@ class World {
     this.identity = identity;
   }
 
-  static async start({ makeFolder, prepare, isTrusting }: CampaignOptions): Promise<World> {
-    const cluster = await Cluster.start(makeFolder(), prepare);
+  static async start({ makeFolder, prepare, hasWriteCache, isTrusting }: CampaignOptions): Promise<World> {
+    const cluster = await Cluster.start(makeFolder(), hasWriteCache, prepare);
     try {
       const load = await Load.start(isTrusting);
       const watch = new StorageWatch(cluster.nodes, cluster.disk.device);
@@ -161,7 +163,7 @@ export class Campaign {
   }
 
   async #judge({ load, watch, identity }: World, { survival }: Event, report: ScenarioReport): Promise<void> {
-    const faults = await load.judge(survival);
+    const faults = await load.judge(this.#options.hasWriteCache ? survival : "acknowledged");
     report.lost += faults.lost;
     report.duplicated += faults.duplicated;
     report.torn += faults.torn;

@@ -42,9 +42,13 @@ export class Cluster {
    *
    * @param prepare called with the folder when its files are written
    */
-  static async start(rig: string, prepare: (folder: string) => void = () => {}): Promise<Cluster> {
+  static async start(
+    rig: string,
+    hasWriteCache: boolean,
+    prepare: (folder: string) => void = () => {},
+  ): Promise<Cluster> {
     const disk = await SharedDisk.make(`${rig}/disk.img`);
-    writeFiles(rig, disk.device);
+    writeFiles(rig, disk.device, hasWriteCache);
     prepare(rig);
     await makeNetworks();
     await disk.whileMounted(async () => {
@@ -164,7 +168,7 @@ export class Cluster {
   }
 }
 
-function writeFiles(rig: string, device: string): void {
+function writeFiles(rig: string, device: string, hasWriteCache: boolean): void {
   for (const name of ["node.sh", "fence_rig"]) {
     Deno.copyFileSync(fromFileUrl(new URL(name, import.meta.url)), `${rig}/${name}`);
   }
@@ -174,7 +178,7 @@ function writeFiles(rig: string, device: string): void {
   const words = [program, ...args].map((word) => `'${word}'`).join(" ");
   const files: [string, string, number][] = [
     ["iscsi", `#!/bin/sh\nexport DENO_DIR='${folder}' NO_COLOR=1\nexec ${words} "$@"\n`, 0o755],
-    ["iscsi.conf", conf.targetConf(), 0o600],
+    ["iscsi.conf", conf.targetConf(hasWriteCache), 0o600],
     ["corosync.conf", conf.corosyncConf(), 0o644],
     ["hosts", conf.hosts(), 0o644],
     ["cib.xml", conf.cib({ device, binary: `${rig}/iscsi`, conf: `${rig}/iscsi.conf` }), 0o644],

@@ -59,13 +59,14 @@ export function hosts(): string {
 }
 
 /** Returns iscsi.conf(5): LUN 0 is written by all, LUN 1 is reserved. */
-export function targetConf(): string {
+export function targetConf(hasWriteCache: boolean): string {
   return `storage=${STORAGE}
 networks=10.17.1.0/24 10.17.2.0/24
 connections=64
 sessions=64
 [disk]
 size=16MB 4MB
+writecache=${hasWriteCache ? "y" : "n"}
 `;
 }
 

@@ -10,8 +10,11 @@ const OPTIONS = {
   rounds: { value: "N", default: "2", help: "let each event happen N times", check: checkCount },
   only: { value: "PATTERN", default: ".", help: "run the scenarios with such names", check: checkPattern },
   seed: { value: "S", default: "0", help: "choose times by this number; 0: by the clock" },
+  writecache: {
+    help: "serve with a write cache, to initiators that write again what a takeover may have lost",
+  },
   trusting: {
-    help: "let initiators trust a flush by another node than the one that took the writes, as many hosts do",
+    help: "with --writecache: let initiators trust a flush by another node, as many hosts do",
   },
   spoil: { value: "NAME", default: "", help: SPOIL_HELP, check: checkSpoil },
 } as const;
@@ -26,6 +29,7 @@ export interface ClusterOptions {
   readonly rounds: string;
   readonly only: string;
   readonly seed: number;
+  readonly writecache: boolean;
   readonly trusting: boolean;
   readonly spoil: string;
 }

@@ -21,7 +21,8 @@ async function main(): Promise<number> {
       return folder;
     },
     ...(fault === undefined ? {} : { prepare: (folder) => spoil(folder, fault) }),
-    isTrusting: options.trusting,
+    hasWriteCache: options.writecache,
+    isTrusting: !options.writecache || options.trusting,
     print: console.log,
   });
   const reports: ScenarioReport[] = [];

@@ -46,7 +46,15 @@ Deno.test("summarizeConfig() and secretsText() miss nothing that configDifferenc
   const changes = [
     ...["node=iqn.2001-01.other", "sessions=7", "connections=7", "port=7", "ping=7", "pingtimeout=7"],
     ...["metrics=7", "chap_minimum=sha256", "networks=10.0.0.0/8", "comment=b", "alias=b", "readonly=y"],
-    ...["blocksize=4096", "physicalblocksize=512", "removable=y", "serial=b", "vendor=b", "product=b"],
+    ...[
+      "blocksize=4096",
+      "physicalblocksize=512",
+      "removable=y",
+      "writecache=n",
+      "serial=b",
+      "vendor=b",
+      "product=b",
+    ],
     ...["revision=b", "redirect=10.0.0.1", "naa=3000000000000001", "initiators=iqn.2001-01.b:1", "file=b"],
     ...["size=2GB", "user=eve", "secret=bbbbbbbbbbbb"],
   ];

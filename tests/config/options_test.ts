@@ -22,6 +22,7 @@ Deno.test("OPTIONS has every option of the description, in the part of the conf 
     blocksize: "target",
     physicalblocksize: "target",
     removable: "target",
+    writecache: "target",
     vendor: "target",
     product: "target",
     revision: "target",
@@ -54,6 +55,7 @@ Deno.test("OPTIONS has a default for all but size, and those that are values can
     false,
     512,
     false,
+    true,
   ]);
   assertThrows(() => defaultOf("size"), Error, 'Option "size" has no default value');
 });

@@ -46,8 +46,9 @@ Deno.test("parseConfig() reports bytes that are not UTF-8, except in comments", 
 });
 
 const TARGET_OPTIONS =
-  "port, size, file, comment, alias, readonly, blocksize, physicalblocksize, removable, vendor, " +
-  "product, revision, serial, naa, redirect, networks, initiators, user, secret, secrets, mutual_user, mutual_secret";
+  "port, size, file, comment, alias, readonly, blocksize, physicalblocksize, removable, writecache, " +
+  "vendor, product, revision, serial, naa, redirect, networks, initiators, user, secret, secrets, mutual_user, " +
+  "mutual_secret";
 
 Deno.test("parseConfig() reports unknown options, with the nearest valid one", () => {
   assertTargetError("netwroks=10.0.0.0/8", '3: Unknown option "netwroks": did you mean "networks"?');

@@ -13,6 +13,7 @@ const DISK = {
   blockSizeBytes: 512,
   physicalBlockSizeBytes: 4096,
   removable: false,
+  writeCache: true,
   vendor: undefined,
   product: undefined,
   revision: undefined,
@@ -313,6 +314,7 @@ Deno.test("parseConfig() reads what kind of disk the LUNs are", () => {
   const lines = [
     "blocksize=4096",
     "removable=y",
+    "writecache=n",
     "vendor=ACME",
     "product=Old Disk 3000",
     "revision=2.1",
@@ -322,6 +324,7 @@ Deno.test("parseConfig() reads what kind of disk the LUNs are", () => {
     blockSizeBytes: 4096,
     physicalBlockSizeBytes: 4096,
     removable: true,
+    writeCache: false,
     vendor: "ACME",
     product: "Old Disk 3000",
     revision: "2.1",

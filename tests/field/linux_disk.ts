@@ -84,6 +84,25 @@ export const LINUX_DISK: readonly Scenario[] = [
   fileSystem("ext4", "64MB", "mkfs.ext4 -q -F", "e2fsck -fn"),
   fileSystem("xfs", "320MB", "mkfs.xfs -q -f", "xfs_repair -n"),
   linux({
+    name: "write cache",
+    proves:
+      "Linux takes a disk with writecache=n for one that writes through, and notices a change by a rescan",
+    limitSeconds: 120,
+    async run(guest, context): Promise<void> {
+      const appliance = context.appliance(conf("16MB") + "writecache = n\n");
+      await context.serve(appliance);
+      const disk = await enter(guest, appliance);
+      const folder = disk.replace("/dev", "/sys/block");
+      const read = async (): Promise<string> => (await guest.run(`cat ${folder}/queue/write_cache`)).trim();
+      assertEquals(await read(), "write through");
+      appliance.writeConf(conf("16MB"));
+      assertEquals((await appliance.build()).code, 0);
+      await guest.run(`dd if=${disk} of=/dev/null bs=4k count=1 iflag=direct status=none
+        echo 1 >${folder}/device/rescan`);
+      assertEquals(await read(), "write back");
+    },
+  }),
+  linux({
     name: "resize",
     proves: "Linux learns the new size of a mounted disk by the unit attention, and uses it",
     limitSeconds: 120,

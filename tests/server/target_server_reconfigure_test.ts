@@ -20,7 +20,7 @@ import { dataOut, scsiCommand } from "../support/initiator_request.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
 import { NODE, withBed } from "./_bed.ts";
 import { leaveWriteOpen } from "./_serving.ts";
-import { until } from "../support/until.ts";
+import { until, untilAsked } from "../support/until.ts";
 import { numbered } from "../support/exchanges.ts";
 
 const TARGET_REMOVED = 0x0204;
@@ -273,6 +273,24 @@ Deno.test("reconfigure() protects a target from writing and gives it free again,
         readOnly ? [ScsiStatus.checkCondition, 0x2700] : [ScsiStatus.good, undefined],
       );
       assertEquals((await initiator.command({ cdb: read10(0, 1), read: 512 })).status, ScsiStatus.good);
+    }
+  }));
+
+Deno.test("reconfigure() takes the write cache away and gives it back, under the sessions", () =>
+  withBed(A, async (bed) => {
+    const initiator = await bed.connect("a");
+    for (const wce of [0, 4, 0]) {
+      bed.reconfigure(...A, `writecache=${wce === 0 ? "n" : "y"}`);
+      const codes = new Set<number | undefined>();
+      await untilAsked(async () => {
+        codes.add(await codeOf(initiator, testUnitReady()));
+        return codes.size === 3;
+      }, "two unit attentions arrive");
+      assertEquals([...codes].toSorted(), [0, 0x2a01, 0x3f03].toSorted());
+      const { data } = await initiator.command({ cdb: modeSense6(0x08, 255), read: 255 });
+      assertEquals(data[data.length - 18]! & 0x04, wce);
+      const write = new Uint8Array(512).fill(wce + 1);
+      assertEquals((await initiator.command({ cdb: write10(0, 1), write })).status, ScsiStatus.good);
     }
   }));
 

@@ -83,6 +83,7 @@ const DISK = {
   blockSizeBytes: 512,
   physicalBlockSizeBytes: 4096,
   removable: false,
+  writeCache: true,
   vendor: undefined,
   product: undefined,
   revision: undefined,

@@ -138,7 +138,9 @@ export class CopyJob {
       done += pieceBytes;
       this.#progress.bytesWritten += pieceBytes;
     }
-    return undefined;
+    const unit = destination.logicalUnit;
+    // A segment that counts as processed is durable, like any other write to a unit that writes through.
+    return unit.writesThrough ? await attempt("destination", () => unit.flush()) : undefined;
   }
 
   async #copyPiece(span: Span, offset: number, piece: Uint8Array): Promise<Failure | undefined> {

@@ -1,4 +1,5 @@
 /** The device server (SAM-5, 4.6): decides whether a command is executed, and calls the function of its row. */
+import { ACCESS } from "./access.ts";
 import type { Command } from "./command.ts";
 import { isKnownOpcode } from "./command_table.ts";
 import { refused, refusedForField, RESERVATION_CONFLICT } from "../outcome/finished.ts";
@@ -9,6 +10,7 @@ import { refuseErasing } from "./refuse_erasing.ts";
 import { Sense } from "../outcome/sense.ts";
 import { findSetBit } from "./set_bits.ts";
 import type { TargetDescription } from "../target_description.ts";
+import { writeThrough } from "../medium/write_through.ts";
 
 /** The longest CDB in the command table: no command has an extended CDB (RFC 7143, 11.2.2.3). */
 const CDB_LENGTH_MAX = 16;
@@ -56,7 +58,16 @@ export function executeCommand(nexus: ItlNexus, command: Command | undefined, cd
   return refuseReserved(command, cdb, nexus) ?? refuseBits(command, cdb) ??
     refuseErasing(command, nexus.logicalUnit) ??
     refuseMediumAccess(command.access, nexus.logicalUnit) ??
-    command.execute(nexus, cdb, command.fields);
+    execute(nexus, command, cdb);
+}
+
+/** Executes a command that nothing refuses. A unit without a volatile cache makes its changes durable before GOOD. */
+function execute(nexus: ItlNexus, command: Command, cdb: Uint8Array): Operation {
+  const operation = command.execute(nexus, cdb, command.fields);
+  const { logicalUnit } = nexus;
+  return logicalUnit.writesThrough && ACCESS[command.access].changesMedium
+    ? writeThrough(operation, logicalUnit)
+    : operation;
 }
 
 /** Executes a command that is addressed to an incorrect logical unit number (SAM-5), where there is no logical unit. */

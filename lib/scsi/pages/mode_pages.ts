@@ -54,15 +54,18 @@ const SWP = 0x08;
 /** TST 001b (SPC-4, 7.5.8); all values above it are reserved. */
 const TASK_SET_PER_NEXUS = 0b001;
 
+/** WCE in byte 0 of the parameters of the caching page. */
+const WCE = 0x04;
+
 /** The mode pages, by their names in the standards. */
 export const MODE_PAGES = {
   /** SBC-3, 6.5.10. AWRE and ARRE: the medium reallocates by itself. LBPERE: provisioning thresholds are watched. */
   readWriteErrorRecovery: { code: 0x01, subpage: 0, defaults: [0xc0, 0, 0, 0, 0, 0x80, 0, 0, 0, 0] },
   /**
-   * SBC-3, 6.5.5. WCE is set, because the page cache is a write cache that a flush empties. It cannot be cleared: FUA
-   * makes single writes stable before their status (DPOFUA).
+   * SBC-3, 6.5.5. WCE is set, because the page cache is a write cache that a flush empties, unless the unit writes
+   * through. Initiators cannot change it: FUA makes single writes stable before their status (DPOFUA).
    */
-  caching: { code: 0x08, subpage: 0, defaults: [0x04, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0] },
+  caching: { code: 0x08, subpage: 0, defaults: [WCE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0] },
   /**
    * SPC-4, 7.5.8. TST 000b: one task set for all initiators. QUEUE ALGORITHM MODIFIER 1h: simple commands are reordered
    * freely, as initiators expect. QERR 00b: a failed command does not abort others. TAS 0: a task that another
@@ -89,6 +92,9 @@ export const MODE_PAGES = {
     changeable: THRESHOLD_CHANGEABLE,
   },
 } as const satisfies Readonly<Record<string, ModePage>>;
+
+/** The parameters of the caching page of a unit without a volatile write cache: WCE is zero. */
+const WRITE_THROUGH_DEFAULTS = MODE_PAGES.caching.defaults.map(() => 0);
 
 /** The pages in ascending order of code and subpage, which is the order of MODE SENSE data (SPC-4, 6.11). */
 const PAGES: readonly ModePage[] = Object.values<ModePage>(MODE_PAGES)
@@ -117,6 +123,8 @@ export function selectModePages(code: number, subpage: number): readonly ModePag
 /** The mode parameters of one logical unit. */
 export class ModeParameters {
   readonly #changed = new Map<ModePage, Uint8Array>();
+  /** The unit has a volatile write cache (WCE). */
+  hasWriteCache = true;
   /** Values that every command reads, decoded in advance. */
   #taskSetType = 0;
   #descriptorSense = false;
@@ -140,7 +148,10 @@ export class ModeParameters {
   /** Returns the parameters of a page that `pageControl` selects. */
   values(page: ModePage, pageControl: number): ArrayLike<number> {
     if (pageControl === PageControl.changeable) return page.changeable ?? page.defaults.map(() => 0);
-    return pageControl === PageControl.default ? page.defaults : this.#changed.get(page) ?? page.defaults;
+    const defaults = page === MODE_PAGES.caching && !this.hasWriteCache
+      ? WRITE_THROUGH_DEFAULTS
+      : page.defaults;
+    return pageControl === PageControl.default ? defaults : this.#changed.get(page) ?? defaults;
   }
 
   /** Sets the current parameters of a page; returns whether any changed. */

@@ -133,18 +133,18 @@ function deviceIdentification({ logicalUnit, target }: ItlNexus): Uint8Array {
 }
 
 /**
- * HEADSUP, ORDSUP and SIMPSUP: all task attributes except ACA. V_SUP: there is a volatile cache. RTD_SUP: MODE SELECT
- * supports RTD.
+ * HEADSUP, ORDSUP and SIMPSUP: all task attributes except ACA. V_SUP: there is a volatile write cache. RTD_SUP: MODE
+ * SELECT supports RTD.
  */
 const TASK_ATTRIBUTES = 0x07;
 const V_SUP = 0x01;
 const RTD_SUP = 0x08;
 
 /** Encodes 86h, Extended INQUIRY Data (SPC-4, 7.8.7): no protection information, priorities or referrals. */
-function extendedInquiryData(): Uint8Array {
+function extendedInquiryData({ logicalUnit }: ItlNexus): Uint8Array {
   const content = new Uint8Array(0x3c);
   content[1] = TASK_ATTRIBUTES;
-  content[2] = V_SUP;
+  content[2] = logicalUnit.modes.hasWriteCache ? V_SUP : 0;
   content[4] = RTD_SUP;
   return content;
 }

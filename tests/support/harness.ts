@@ -73,8 +73,8 @@ export interface Served {
   readonly initiator: Initiator;
   /** Resolves when the node is done with the connection. */
   readonly served: Promise<void>;
-  /** Bytes that the node has taken and given so far. */
-  readonly traffic: { taken: number; given: number };
+  /** Bytes that the node has taken and given so far, and in how many writes. */
+  readonly traffic: { taken: number; given: number; writes: number };
   /** The node has closed its end. */
   readonly isClosed: () => boolean;
 }
@@ -151,7 +151,7 @@ function countingBytes(): (length: number) => Uint8Array {
 
 /** Counts what passes the node's end of a connection. */
 class CountedStream implements ByteStream {
-  readonly traffic = { taken: 0, given: 0 };
+  readonly traffic = { taken: 0, given: 0, writes: 0 };
   isClosed = false;
   readonly #inner: ByteStream;
 
@@ -168,6 +168,7 @@ class CountedStream implements ByteStream {
   async write(from: Uint8Array): Promise<number> {
     const count = await this.#inner.write(from);
     this.traffic.given += count;
+    this.traffic.writes++;
     return count;
   }
 

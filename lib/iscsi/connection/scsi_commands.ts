@@ -69,6 +69,7 @@ export class ScsiCommands {
   readonly #lingering: LingeringTasks;
   /** Waiting tasks whose data the initiator has requested again. */
   readonly #snacked = new Set<ScsiTask>();
+  #willWake = false;
 
   constructor(options: {
     session: Session;
@@ -298,9 +299,20 @@ export class ScsiCommands {
     if (this.#lingering.pieceEnded(task)) this.#window.openWindow();
   }
 
+  /**
+   * Sends what is ready. Work that ends in the same turn of the event loop shares a look at all tasks, and leaves in one
+   * send.
+   */
   wake(): void {
-    this.#carrier.wake();
+    if (this.#willWake) return;
+    this.#willWake = true;
+    queueMicrotask(this.#wakeCarrier);
   }
+
+  readonly #wakeCarrier = (): void => {
+    this.#willWake = false;
+    this.#carrier.wake();
+  };
 
   overlook(what: string): void {
     this.#peerLog.overlook(what);

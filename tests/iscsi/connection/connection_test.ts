@@ -364,6 +364,24 @@ Deno.test("reads of a slow medium are under way together, and hold up neither pi
   });
 });
 
+Deno.test("reads of a slow medium that end together leave in one write", async () => {
+  const slow = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
+  await withHarness({ targets: [{ stores: [slow] }] }, async (harness) => {
+    const { initiator, traffic } = harness.open();
+    await initiator.login({ targetName: nameOf() });
+    await initiator.command({ cdb: testUnitReady() });
+    const reads = [];
+    for (let index = 0; index < 8; index++) {
+      reads.push(await initiator.begin({ cdb: read10(index * 8, 8), read: 4096 }));
+    }
+    await until(() => slow.pending.length === 8, "8 reads are under way");
+    const { writes } = traffic;
+    slow.releaseAll();
+    for (const read of reads) assertEquals((await read.result()).status, ScsiStatus.good);
+    assertEquals(traffic.writes - writes, 1);
+  });
+});
+
 Deno.test("a login that is not complete in time ends the connection", () =>
   withHarness({}, async (harness) => {
     const { clock } = harness;

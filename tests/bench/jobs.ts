@@ -68,6 +68,14 @@ export const LOAD_JOBS: readonly LoadJob[] = [
     wanted: { tgt: 1.6, bound: 0.85 },
   },
   {
+    name: "256 KiB sequential read, 2 x QD 8",
+    kind: "seqread",
+    blockBytes: 256 * KIB,
+    depth: 8,
+    sessions: 2,
+    wanted: { tgt: 1.6, bound: 0.85 },
+  },
+  {
     name: "256 KiB sequential write, QD 8",
     kind: "seqwrite",
     blockBytes: 256 * KIB,

@@ -299,10 +299,7 @@ export class ScsiCommands {
     if (this.#lingering.pieceEnded(task)) this.#window.openWindow();
   }
 
-  /**
-   * Sends what is ready. Work that ends in the same turn of the event loop shares a look at all tasks, and leaves in one
-   * send.
-   */
+  /** Sends what is ready: what ends in one turn of the event loop in one send, after one look at all tasks. */
   wake(): void {
     if (this.#willWake) return;
     this.#willWake = true;

@@ -4,7 +4,6 @@ import { Diagnostics } from "../config/diagnostics.ts";
 import { examine } from "./examine/examine.ts";
 import { findSharedPorts } from "./guard/find_shared_ports.ts";
 import { findDoubts } from "./guard/guard_rails.ts";
-import { exists } from "./folders.ts";
 import { findTwinStorages } from "./former_storage.ts";
 import { survey } from "./survey.ts";
 
@@ -21,7 +20,7 @@ export async function checkFiles(config: Config): Promise<Diagnostic[]> {
   const { errors, warnings } = findDoubts(config, found, { isElsewhere: true });
   const diagnostics = new Diagnostics(config.file);
   for (const { line, message } of [...mistakes, ...errors]) diagnostics.error(line, message);
-  const advice = findSharedPorts(config, found, exists);
+  const advice = findSharedPorts(config, found);
   for (const { line, message } of [...warnings, ...advice]) diagnostics.warning(line, message);
   return diagnostics.toArray();
 }

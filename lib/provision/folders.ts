@@ -44,16 +44,6 @@ export function entriesOf(path: string): string[] {
   }
 }
 
-/** Reports whether there is an entry at a path; a link counts by what it leads to. */
-export function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** Returns true for a folder, false for a link to one. */
 export function isFolder(path: string): boolean {
   try {

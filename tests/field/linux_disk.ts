@@ -84,9 +84,8 @@ export const LINUX_DISK: readonly Scenario[] = [
   fileSystem("ext4", "64MB", "mkfs.ext4 -q -F", "e2fsck -fn"),
   fileSystem("xfs", "320MB", "mkfs.xfs -q -f", "xfs_repair -n"),
   linux({
-    name: "write cache",
-    proves:
-      "Linux takes a disk with writecache=n for one that writes through, and notices a change by a rescan",
+    name: "write-cache",
+    proves: "Linux takes a disk with writecache=n for write-through, and a rescan shows a change",
     limitSeconds: 120,
     async run(guest, context): Promise<void> {
       const appliance = context.appliance(conf("16MB") + "writecache = n\n");

@@ -232,28 +232,31 @@ Deno.test("a worker whose state cannot be synced has failed once nothing is lock
     }
   }));
 
-Deno.test("a server that is told to stop ends although a disk hangs before its worker serves", () =>
-  withScratch(async (folder) => {
-    const served = makeServed(folder);
-    const { sync } = Deno.FsFile.prototype;
-    const { postMessage } = Worker.prototype;
-    const posted: unknown[] = [];
-    Worker.prototype.postMessage = (message: unknown) => void posted.push(message);
-    const gate = Promise.withResolvers<void>();
-    Deno.FsFile.prototype.sync = () => gate.promise;
-    try {
-      const workers = new TestWorkers();
-      const running = start(served, { clock: QUICK_CLOCK, workers });
-      running.stop();
-      assertStringIncludes((await running.ended)!, "a disk hangs");
-      gate.resolve();
-      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
-      assertEquals(posted, []);
-    } finally {
-      Deno.FsFile.prototype.sync = sync;
-      Worker.prototype.postMessage = postMessage;
-    }
-  }));
+testThatLeavesLocks(
+  "a server that is told to stop ends although a disk hangs before its worker serves",
+  () =>
+    withScratch(async (folder) => {
+      const served = makeServed(folder);
+      const { sync } = Deno.FsFile.prototype;
+      const { postMessage } = Worker.prototype;
+      const posted: unknown[] = [];
+      Worker.prototype.postMessage = (message: unknown) => void posted.push(message);
+      const gate = Promise.withResolvers<void>();
+      Deno.FsFile.prototype.sync = () => gate.promise;
+      try {
+        const workers = new TestWorkers();
+        const running = start(served, { clock: QUICK_CLOCK, workers });
+        running.stop();
+        assertStringIncludes((await running.ended)!, "a disk hangs");
+        gate.resolve();
+        for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
+        assertEquals(posted, []);
+      } finally {
+        Deno.FsFile.prototype.sync = sync;
+        Worker.prototype.postMessage = postMessage;
+      }
+    }),
+);
 
 /** Returns a lease whose parts punch holes in this way. */
 function withHoles(lease: Lease, holes: HoleService): Lease {

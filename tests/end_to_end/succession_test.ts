@@ -153,7 +153,7 @@ for (const program of ["fallocate", "perl"] as const) {
 
 testUnless(
   findMissing(["fallocate", "flock"]) ?? findOwnMountsObstacle(),
-  "a server that waits for a program ends when it is told to",
+  "a server that waits for a program ends when it is stopped",
   async () => {
     using appliance = Appliance.create(CONF);
     const gate = `${appliance.folder}/gate`;
@@ -234,7 +234,7 @@ testWithHeldWrite("a write of a worker that was replaced lands before another se
 });
 
 testWithHeldWrite(
-  "a server ends when it is told to although a write hangs, and the next can start",
+  "a server that is stopped ends although a write hangs, and the next can start",
   async (held) => {
     const { appliance, server, disk } = held;
     assertEquals((await server.stop()).code, 1);

@@ -120,7 +120,7 @@ Deno.test("a server that has lost its lock ends at once, and says who has it", a
 
 testUnless(
   findHostObstacle(),
-  "a host with another conf is told which targets and options differ from those of the host before",
+  "a host with another conf names the targets and options that differ from those of the host before",
   async () => {
     using appliance = Appliance.create();
     const { confPath, storage } = appliance;

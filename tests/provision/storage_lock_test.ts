@@ -6,6 +6,13 @@ import { findMissing, runToolOk } from "../support/tools.ts";
 import { testUnless } from "../support/obstacles.ts";
 import { withScratch } from "./scratch.ts";
 
+/** Takes the lock of a server, which is free. */
+async function takeLock(folder: string): Promise<StorageLock> {
+  const result = await StorageLock.acquire(folder, "serve");
+  assert("lock" in result);
+  return result.lock;
+}
+
 Deno.test("StorageLock has one holder at a time, which others can read", async () => {
   await withScratch(async (folder) => {
     assertEquals(StorageLock.holder(folder, "serve"), undefined);
@@ -146,9 +153,7 @@ Deno.test("StorageLock locks the file that has the name, not one that was remove
 
 Deno.test("StorageLock.findLoss() finds nothing while the lock is held, and leaves its file as it is", () =>
   withScratch(async (folder) => {
-    const result = await StorageLock.acquire(folder, "serve");
-    assert("lock" in result);
-    using lock = result.lock;
+    using lock = await takeLock(folder);
     const text = Deno.readTextFileSync(lockPath(folder, "serve"));
     for (const reach of ["machine", "machines", "none"] as const) {
       assertEquals(await lock.findLoss(reach), undefined);
@@ -159,9 +164,7 @@ Deno.test("StorageLock.findLoss() finds nothing while the lock is held, and leav
 Deno.test("StorageLock.findLoss() finds that the file was removed, replaced or taken by another host", () =>
   withScratch(async (folder) => {
     const path = lockPath(folder, "serve");
-    const result = await StorageLock.acquire(folder, "serve");
-    assert("lock" in result);
-    using lock = result.lock;
+    using lock = await takeLock(folder);
     const loss = (): Promise<string | undefined> => lock.findLoss("machines");
     Deno.writeTextFileSync(path, "7\nhost other\nsince 2026-11-30T12:00:00.000Z\n");
     assertEquals(await loss(), 'process 7 on host "other" has taken it at 2026-11-30T12:00:00.000Z');
@@ -178,9 +181,7 @@ Deno.test("StorageLock.findLoss() finds that the file was removed, replaced or t
 
 Deno.test("StorageLock.findLoss() takes neither a text nor an error of a disk of this machine for a loss", () =>
   withScratch(async (folder) => {
-    const result = await StorageLock.acquire(folder, "serve");
-    assert("lock" in result);
-    using lock = result.lock;
+    using lock = await takeLock(folder);
     // A backup restores the content of a file.
     Deno.writeTextFileSync(lockPath(folder, "serve"), "7\nhost other\nsince 2026-11-30T12:00:00.000Z\n");
     assertEquals(await lock.findLoss("machine"), undefined);
@@ -198,9 +199,7 @@ Deno.test("StorageLock.findLoss() takes neither a text nor an error of a disk of
 Deno.test("StorageLock.findLoss() locks the file of a disk of this machine again that was removed or replaced", () =>
   withScratch(async (folder) => {
     const path = lockPath(folder, "serve");
-    const result = await StorageLock.acquire(folder, "serve");
-    assert("lock" in result);
-    using lock = result.lock;
+    using lock = await takeLock(folder);
     Deno.removeSync(path);
     assertEquals(await lock.findLoss("machine"), undefined);
     assertEquals(StorageLock.holder(folder, "serve"), { holderPid: Deno.pid });
@@ -217,9 +216,7 @@ Deno.test("StorageLock.findLoss() locks the file of a disk of this machine again
 
 Deno.test("StorageLock.findLoss() names the process that has locked the new file", () =>
   withScratch(async (folder) => {
-    const first = await StorageLock.acquire(folder, "serve");
-    assert("lock" in first);
-    using lock = first.lock;
+    using lock = await takeLock(folder);
     Deno.removeSync(lockPath(folder, "serve"));
     using _other = await holdAs(folder, "7\nhost other\nsince 2002-11-30T12:00:00.000Z\n");
     const reason = 'its file was replaced, and process 7 on host "other" has locked the new one';
@@ -229,9 +226,7 @@ Deno.test("StorageLock.findLoss() names the process that has locked the new file
 Deno.test("StorageLock.findLoss() names the process that has had the new file, and may have changed other files", () =>
   withScratch(async (folder) => {
     const path = lockPath(folder, "serve");
-    const result = await StorageLock.acquire(folder, "serve");
-    assert("lock" in result);
-    using lock = result.lock;
+    using lock = await takeLock(folder);
     Deno.removeSync(path);
     Deno.writeTextFileSync(path, "7\nhost other\nsince 2099-11-30T12:00:00.000Z\n");
     const reason = 'process 7 on host "other" has taken it at 2099-11-30T12:00:00.000Z';
@@ -264,9 +259,7 @@ Deno.test("StorageLock.findLoss() takes only the errors of a file system that re
   withScratch(async (folder) => {
     const { prototype } = Deno.FsFile;
     const { write } = prototype;
-    const result = await StorageLock.acquire(folder, "serve");
-    assert("lock" in result);
-    using lock = result.lock;
+    using lock = await takeLock(folder);
     const lossAfter = async (errno: number): Promise<string | undefined> => {
       prototype.write = () => Promise.reject(new Error(`failed (os error ${errno})`));
       try {

@@ -64,7 +64,7 @@ async function readByte(initiator: Initiator, lun: number): Promise<number | str
 }
 
 testWithDevice(
-  "a device that vanishes costs its LUN only, and is served again when it returns under another number",
+  "a device that vanishes affects only its LUN, and is served again when it returns under another number",
   ["flock"],
   async () => {
     using first = LoopDevice.attach();

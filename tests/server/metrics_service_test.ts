@@ -36,7 +36,7 @@ Deno.test("listeningPermissions() gives the right to listen at one address, and 
   assertEquals(listeningPermissions([{ address: "::1", port: 7 }]), { net: ["[::1]:7"], ...nothing });
 });
 
-Deno.test("MetricsService serves where it is told to, moves, and ends", async () => {
+Deno.test("MetricsService serves at its address, moves, and ends", async () => {
   const log = new KeptLog();
   let count = 0;
   using service = new MetricsService({

@@ -152,7 +152,7 @@ Deno.test("a worker that stands in a write does not answer, and is waited for", 
 
 for (const at of ["once", "later"] as const) {
   testThatLeavesLocks(
-    `a server that is told to stop ends although a write hangs (${at}), and gives nothing back`,
+    `a server that is stopped ends although a write hangs (${at}), and gives nothing back`,
     () =>
       withHangingWrite(at, async (hanging) => {
         const { running, assertAlone, release } = hanging;
@@ -165,7 +165,7 @@ for (const at of ["once", "later"] as const) {
 }
 
 testThatLeavesLocks(
-  "a server that waits for the write of a worker that was replaced still ends when it is told to",
+  "a server that waits for the write of a worker that was replaced still ends when it is stopped",
   () =>
     withHangingWrite("later", async (hanging) => {
       const { running, assertAlone, release } = hanging;
@@ -233,7 +233,7 @@ Deno.test("a worker whose state cannot be synced has failed once nothing is lock
   }));
 
 testThatLeavesLocks(
-  "a server that is told to stop ends although a disk hangs before its worker serves",
+  "a server that is stopped ends although a disk hangs before its worker serves",
   () =>
     withScratch(async (folder) => {
       const served = makeServed(folder);

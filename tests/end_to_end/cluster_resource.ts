@@ -88,20 +88,6 @@ export class Resource {
   }
 }
 
-/** Returns whether a process runs; one that has ended may wait for its parent. */
-export function isAlive(pid: number): boolean {
-  try {
-    return !/^\d+ \(.*\) [ZX] /s.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
-  } catch {
-    return false;
-  }
-}
-
-/** Kills a process that runs. */
-export function killIfAlive(pid: number): void {
-  if (isAlive(pid)) Deno.kill(pid, "SIGKILL");
-}
-
 /** A server that ignores SIGTERM, and has a program that does so, too. */
 export const STUBBORN = `case $1 in
   serve)

@@ -1,6 +1,7 @@
 /** The Build Script and the scripts of SysV and OpenRC, run with a real server. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
+import { endAndWait } from "../support/process_state.ts";
 import { ROOT, writeProgramScript } from "../support/server_process.ts";
 import { runTool, testWithTools, type ToolResult } from "../support/tools.ts";
 import { Appliance } from "./appliance.ts";
@@ -165,7 +166,7 @@ testWithTools("the functions of the OpenRC script start and reload the server", 
     assertEquals((await run("start_pre")).code, 1);
   } finally {
     const status = await runTool(box.program, ["status", "--json", "--storage", box.appliance.storage]);
-    Deno.kill(JSON.parse(status.stdout).server.pid, "SIGTERM");
+    await endAndWait(JSON.parse(status.stdout).server.pid);
   }
 });
 

@@ -3,10 +3,11 @@ import { assertEquals } from "@std/assert";
 import { basename } from "@std/path";
 import { DEFAULT_CONF_FILE } from "../../lib/config/config.ts";
 import { findMountObstacle, findOwnMountsObstacle, OWN_MOUNTS, testUnless } from "../support/obstacles.ts";
+import { isAlive, killIfAlive } from "../support/process_state.ts";
 import { ServerProcess } from "../support/server_process.ts";
 import { findMissing, testWithTools } from "../support/tools.ts";
 import { until, untilAsked } from "../support/until.ts";
-import { CONF, isAlive, killIfAlive, Ocf, Resource, STUBBORN, TOOLS } from "./cluster_resource.ts";
+import { CONF, Ocf, Resource, STUBBORN, TOOLS } from "./cluster_resource.ts";
 
 testWithTools("the agent takes no server of another conf for its own", TOOLS, async () => {
   await using first = new Resource();

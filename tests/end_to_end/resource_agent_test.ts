@@ -5,10 +5,11 @@ import { freeze, untilStuck } from "../support/frozen_disk.ts";
 import { testUnitReady, write10 } from "../support/initiator_cdb.ts";
 import { ScsiStatus } from "../support/initiator_sense.ts";
 import { pattern } from "../support/content.ts";
+import { isAlive } from "../support/process_state.ts";
 import { testOnFileSystem } from "../support/small_file_system.ts";
 import { findMissing, runTool, testWithTools } from "../support/tools.ts";
 import { untilAsked } from "../support/until.ts";
-import { AGENT, CONF, isAlive, Ocf, Resource, STUBBORN, TARGET, TOOLS } from "./cluster_resource.ts";
+import { AGENT, CONF, Ocf, Resource, STUBBORN, TARGET, TOOLS } from "./cluster_resource.ts";
 
 testWithTools("ocf-tester accepts the agent", [...TOOLS, "ocf-tester", "xmllint"], async () => {
   await using resource = new Resource();

@@ -24,9 +24,9 @@ const SHIPPED_FOLDER = "dist";
 
 /** The workers. The program starts them by URL, which `deno bundle` and `deno compile` do not follow. */
 const WORKERS = [
-  "lib/server/target_worker.ts",
+  "lib/server/worker/target_worker.ts",
   "lib/server/relay/relay_worker.ts",
-  "lib/server/metrics_worker.ts",
+  "lib/server/metrics/metrics_worker.ts",
 ];
 
 /** The parts that are bundled, each into one module. */

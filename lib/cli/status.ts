@@ -1,7 +1,7 @@
 import { withLimit } from "../control/with_limit.ts";
 import { ControlError } from "../control/control_error.ts";
 import type { ServerStatus } from "../control/server_status.ts";
-import { recallSpace } from "../server/space_watch.ts";
+import { recallSpace } from "../server/storage/space_watch.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { explainControlError, findServer, type ServerPlace } from "./find_server.ts";

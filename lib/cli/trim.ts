@@ -6,7 +6,7 @@ import type { TrimProgress, TrimReport, TrimRequest, UnitAddress } from "../cont
 import { stateFolderOf } from "../provision/state_folder.ts";
 import { StorageLock } from "../provision/storage_lock.ts";
 import { systemClock } from "../server/system.ts";
-import { UnservedUnits } from "../server/trim_unserved.ts";
+import { UnservedUnits } from "../server/control/trim_unserved.ts";
 import type { Context } from "./context.ts";
 import { EXIT_CODES, type ExitCode } from "./exit_code.ts";
 import { explainControlError, findServer, type ServerPlace } from "./find_server.ts";

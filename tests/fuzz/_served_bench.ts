@@ -4,7 +4,7 @@
  * The timing of files varies, so two runs of a seed may differ in the order of events.
  */
 import { assert, assertEquals } from "@std/assert";
-import { Bed, NODE } from "../server/_bed.ts";
+import { Bed, NODE } from "../server/target/_bed.ts";
 import type { FakeClock } from "../support/fake_clock.ts";
 import { Initiator } from "../support/initiator.ts";
 import { testUnitReady } from "../support/initiator_cdb.ts";

@@ -3,7 +3,7 @@
  * initiators that it does not name as affected notice nothing.
  */
 import { assert, assertEquals, equal } from "@std/assert";
-import { type Bed, NODE, withBed } from "../server/_bed.ts";
+import { type Bed, NODE, withBed } from "../server/target/_bed.ts";
 import type { DiligentInitiator } from "../support/diligent_initiator.ts";
 import { Initiator } from "../support/initiator.ts";
 import { inquiry, modeSense6, readCapacity16, reportLuns, testUnitReady } from "../support/initiator_cdb.ts";

@@ -30,6 +30,12 @@ const FLOORS: readonly (readonly string[])[] = [
   ["lib/iscsi/node"],
   ["lib/control", "lib/metrics", "lib/provision"],
   ["lib/server"],
+  ["lib/server/target", "lib/server/storage", "lib/server/relay"],
+  ["lib/server/worker"],
+  ["lib/server/port"],
+  ["lib/server/supervisor"],
+  ["lib/server/control"],
+  ["lib/server/metrics"],
   ["lib/cli"],
   ["main.ts"],
 ];

@@ -106,11 +106,14 @@ export const Limits = {
   receiveBufferBytes: 1_048_576,
   /** Unsent replies of a connection; beyond this it accepts no further requests. */
   sendBufferBytes: 524_288,
+  /** The same for the connection that uses the node alone, and the consecutive receptions that make one that. */
+  loneSendBufferBytes: 4_194_304,
+  loneReceptions: 256,
   /**
-   * All unsent replies of a connection. A connection that accepts no further requests can still get replies because of
-   * resets, an administrator, or other connections of its session. With more than this it is closed.
+   * Further unsent replies of a connection that accepts no more requests: resets, an administrator, or other
+   * connections of its session can cause some. With more than this it is closed.
    */
-  unsentBytes: 1_048_576,
+  excessReplyBytes: 524_288,
   /**
    * Data of a connection in transfer to or from a medium; beyond this no more is read or solicited. Data that was
    * solicited before is still received, or pings would wait behind it.

@@ -21,6 +21,7 @@ import { Digests } from "../wire/digests.ts";
 import { FrameBuffer } from "../wire/framing.ts";
 import { ReplyWriter } from "../wire/reply_writer.ts";
 import { FullFeaturePhase } from "./full_feature_phase.ts";
+import type { LargeSendBuffer } from "./large_send_buffer.ts";
 import { Liveness } from "./liveness.ts";
 import { ReplySender } from "./reply_sender.ts";
 import { LoginPhase, type LoginRules, type SessionEstablishment } from "./login_phase.ts";
@@ -34,6 +35,7 @@ export interface ConnectionOwner {
   readonly log: EventLog;
   readonly clock: Clock;
   readonly timeSlices: TimeSlices;
+  readonly largeSendBuffer: LargeSendBuffer;
   readonly textBudget: TextBudget;
   readonly rules: LoginRules;
   readonly establishment: SessionEstablishment;
@@ -245,7 +247,7 @@ export class Connection implements LoggedPeer {
    * stream returns, because each further promise delays every command of a peer that sends one at a time.
    */
   async #receiveUntilEnd(): Promise<void> {
-    const { timeSlices } = this.#owner;
+    const { timeSlices, largeSendBuffer } = this.#owner;
     while (this.#isReceiving) {
       let count: number | null;
       try {
@@ -257,6 +259,7 @@ export class Connection implements LoggedPeer {
       this.#frames.received(count);
       this.liveness.confirm();
       this.#meter.received();
+      largeSendBuffer.received(this.#replies.buffer);
       const slicePdus = timeSlices.lengthFor(this);
       let pdus = 0;
       for (let frame = this.#nextFrame(); frame !== undefined; frame = this.#nextFrame()) {
@@ -351,10 +354,7 @@ export class Connection implements LoggedPeer {
   #wake(): void {
     if (this.#stage === "closed") return;
     this.#pump();
-    if (this.#replies.buffer.length > Limits.unsentBytes) {
-      const reason = `more than ${Limits.unsentBytes} bytes of replies wait that the peer does not read`;
-      return this.#giveUp(reason);
-    }
+    if (this.#replies.buffer.isExceeded) return this.#giveUp("too many replies that the peer does not read");
     this.#send();
     this.#progress();
   }

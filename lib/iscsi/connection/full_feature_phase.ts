@@ -7,7 +7,6 @@
  */
 import type { ConnectionEnds } from "../byte_stream.ts";
 import type { Clock } from "../clock.ts";
-import { Limits } from "../limits.ts";
 import type { NegotiatedParameters, Negotiation } from "../negotiation/negotiation.ts";
 import type { TextBudget } from "../negotiation/text_budget.ts";
 import { TextNegotiation } from "../negotiation/text_negotiation.ts";
@@ -130,7 +129,7 @@ export class FullFeaturePhase implements SessionConnection, RequestReceiver {
   }
 
   get hasRoom(): boolean {
-    return this.replies.buffer.length < Limits.sendBufferBytes && !this.#commands.staging.isFull;
+    return !this.replies.buffer.isFull && !this.#commands.staging.isFull;
   }
 
   /** True when nothing more should be received until some of what is under way is done. */

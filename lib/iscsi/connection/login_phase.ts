@@ -135,7 +135,7 @@ export class LoginPhase implements LoginAuthority {
   }
 
   get isCongested(): boolean {
-    return this.#replies.buffer.length >= Limits.sendBufferBytes;
+    return this.#replies.buffer.isFull;
   }
 
   /** Returns true for the CHAP challenge that the initiator has not answered yet. */

@@ -11,6 +11,7 @@ import { Connection, type ConnectionOwner } from "../connection/connection.ts";
 import { Keepalive, type PingSettings } from "../connection/keepalive.ts";
 import type { Liveness } from "../connection/liveness.ts";
 import { RoomSearch } from "../connection/room_search.ts";
+import { LargeSendBuffer } from "../connection/large_send_buffer.ts";
 import { TimeSlices } from "../connection/time_slices.ts";
 import type { EventLog } from "../events/event_log.ts";
 import { isProofFor } from "../login/authentication.ts";
@@ -59,6 +60,7 @@ export class TargetNode implements ConnectionOwner {
   readonly log: EventLog;
   readonly clock: Clock;
   readonly timeSlices = new TimeSlices();
+  readonly largeSendBuffer = new LargeSendBuffer();
   readonly textBudget = new TextBudget();
   readonly rules: AdmissionRules;
   readonly establishment: Sessions;

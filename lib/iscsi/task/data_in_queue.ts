@@ -79,7 +79,7 @@ export class DataInQueue {
   /** Sends as much as possible of one command. Returns true when all of its data has been sent. */
   #send(task: ScsiTask, progress: DataInProgress): boolean {
     const { replies } = this.#owner;
-    while (replies.buffer.length < Limits.sendBufferBytes && !progress.isReading) {
+    while (!replies.buffer.isFull && !progress.isReading) {
       const staged = progress.staged;
       const outcome = staged === undefined
         ? this.#readPiece(task, progress)

@@ -3,6 +3,7 @@
  * filled while the other is being sent.
  */
 import { view } from "../../bytes/view.ts";
+import { Limits } from "../limits.ts";
 
 const INITIAL_BYTES = 65_536;
 
@@ -11,10 +12,35 @@ export class SendBuffer {
   #filling = new Uint8Array(INITIAL_BYTES);
   #idle = new Uint8Array(INITIAL_BYTES);
   #length = 0;
+  #limitBytes: number = Limits.sendBufferBytes;
 
   /** Committed bytes that have not been taken. */
   get length(): number {
     return this.#length;
+  }
+
+  /** True when no more should be added but what cannot be avoided. */
+  get isFull(): boolean {
+    return this.#length >= this.#limitBytes;
+  }
+
+  /** True when even more was added than could not be avoided. */
+  get isExceeded(): boolean {
+    return this.#length > this.#limitBytes + Limits.excessReplyBytes;
+  }
+
+  /** Lets the buffer become large. */
+  enlarge(): void {
+    this.#limitBytes = Limits.loneSendBufferBytes;
+  }
+
+  /** Returns to the usual limit and frees the memory beyond it; returns false when more than that is committed. */
+  reduce(): boolean {
+    if (this.#length > Limits.sendBufferBytes) return false;
+    this.#limitBytes = Limits.sendBufferBytes;
+    if (this.#filling.length > INITIAL_BYTES) this.#filling = this.#filling.slice(0, this.#length);
+    if (this.#idle.length > INITIAL_BYTES) this.#idle = new Uint8Array(INITIAL_BYTES);
+    return true;
   }
 
   /** Returns space for `length` bytes after the committed ones, valid until the next call of any method. */

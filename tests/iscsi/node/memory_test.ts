@@ -258,7 +258,7 @@ Deno.test("a connection for which others leave more than its limit is closed", (
     await initiator.login({ targetName: nameOf() });
     const [session] = harness.node.sessions();
     const [connection] = session!.connections.values();
-    const most = Math.ceil((Limits.unsentBytes + 200_000) / 48);
+    const most = Math.ceil((Limits.sendBufferBytes + Limits.excessReplyBytes + 200_000) / 48);
     for (let count = 0; count < most && !isClosed(); count++) connection!.announceDrop(7);
     await until(isClosed, "it is closed");
     assert(harness.log.some((line) => line.includes("that the peer does not read")), harness.log.join("\n"));

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { Limits } from "../../../lib/iscsi/limits.ts";
 import { SendBuffer } from "../../../lib/iscsi/wire/send_buffer.ts";
 
 function put(buffer: SendBuffer, length: number, byte: number): void {
@@ -51,4 +52,20 @@ Deno.test("release() drops what waits, and its memory; what is put in afterwards
   assertEquals([buffer.length, buffer.take().buffer.byteLength, buffer.take().buffer.byteLength], [0, 0, 0]);
   put(buffer, 48, 2);
   assertEquals([...new Set(buffer.take())], [2]);
+});
+
+Deno.test("reduce() keeps what is committed and what was taken, and waits for more than usual to be taken", () => {
+  const buffer = new SendBuffer();
+  buffer.enlarge();
+  put(buffer, Limits.sendBufferBytes + 1, 1);
+  assertEquals([buffer.isFull, buffer.reduce(), buffer.isFull], [false, false, false]);
+  const taken = buffer.take();
+  put(buffer, 200_000, 2);
+  assertEquals(buffer.reduce(), true);
+  put(buffer, Limits.sendBufferBytes - 200_000, 3);
+  assert(taken.every((byte) => byte === 1));
+  assertEquals([buffer.isFull, buffer.length], [true, Limits.sendBufferBytes]);
+  const bytes = buffer.take();
+  assert(bytes.subarray(0, 200_000).every((byte) => byte === 2));
+  assert(bytes.subarray(200_000).every((byte) => byte === 3));
 });

@@ -144,7 +144,7 @@ export const ISCSI_STRUCTURES: readonly Structure[] = [
         window.release();
         now++;
         outstanding();
-        window.hold(now + count, count, FRAME, RECEIVER);
+        window.hold(now + count, now + count, FRAME, RECEIVER);
       };
     },
   },

@@ -1,7 +1,7 @@
 import type { ConnectionEnds } from "../../lib/iscsi/byte_stream.ts";
 import { sendTargets } from "../../lib/iscsi/node/discovery.ts";
 import { FailedLogins } from "../../lib/iscsi/node/failed_logins.ts";
-import { pickVictim } from "../../lib/iscsi/node/login_eviction.ts";
+import { pickVictim, sourceOf } from "../../lib/iscsi/node/login_eviction.ts";
 import { ServedTargets } from "../../lib/iscsi/node/served_targets.ts";
 import { ServerTotals } from "../../lib/iscsi/node/server_totals.ts";
 import { RepetitionFilter } from "../../lib/iscsi/events/repetition_filter.ts";
@@ -76,11 +76,10 @@ export const ISCSI_STRUCTURES: readonly Structure[] = [
     name: "login: pick one to close, n in login (of at most 64)",
     counts: [1, 10, 64],
     prepare(count): Operation {
-      const candidates = Array.from({ length: count }, (_, index) => ({
-        ends: { peerAddress: `10.0.0.${index}` },
-        isIdentified: false,
-      }));
-      return () => pickVictim(candidates, "10.0.1.1");
+      const candidates = new Map(
+        Array.from({ length: count }, (_, index) => [{ isIdentified: false }, `10.0.0.${index}`]),
+      );
+      return () => pickVictim(candidates, sourceOf("10.0.1.1"));
     },
   },
   {

@@ -205,8 +205,8 @@ export class Nexus {
    * @param settled resolves when the task cannot change the medium further; undefined when it already cannot
    */
   leave(lun: number | undefined, task: Task, settled?: Promise<unknown>): void {
-    this.#find(lun)?.leave(task, settled);
-    for (const itlNexus of this.#departing) itlNexus.leave(task, settled);
+    if (this.#find(lun)?.leave(task, settled) === true) return;
+    for (const itlNexus of this.#departing) if (itlNexus.leave(task, settled)) return;
   }
 
   /** Notifies the initiator that the transport has ended a task without a status (RFC 7143, 11.14.5). */

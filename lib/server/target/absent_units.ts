@@ -51,7 +51,7 @@ export class AbsentUnits {
     this.#retryLater();
   }
 
-  /** Retries all units when the changes of this moment are made, once for all that ask for it. */
+  /** Retries all units after the changes of this moment, once for all requests. */
   retrySoon(): void {
     this.#retryingSoon ??= Promise.resolve().then(() => {
       this.#retryingSoon = undefined;

@@ -61,7 +61,7 @@ interface InvolvedSessions {
   readonly all: readonly Session[];
   /** By the names of their targets in the conf. */
   readonly byTarget: ReadonlyMap<string, readonly Session[]>;
-  /** Those whose initiators could not log in again. */
+  /** The sessions whose initiators could not log in again. */
   readonly refused: ReadonlySet<Session>;
 }
 

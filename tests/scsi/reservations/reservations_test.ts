@@ -55,7 +55,7 @@ Deno.test("Reservations notify all affected nexuses, and read the identity of ea
   assert(nexuses.every(({ looks }) => looks <= 4), `${Math.max(...nexuses.map(({ looks }) => looks))} looks`);
 });
 
-Deno.test("Reservations begin the requests that wait for one to be saved in their order, clear() among them", async () => {
+Deno.test("Reservations begin the requests that wait in their order, clear() among them", async () => {
   const saves: { readonly count: number; readonly end: () => void }[] = [];
   const save = ({ registrations: { size: count } }: PersistentState): Promise<void> =>
     new Promise((end) => saves.push({ count, end }));

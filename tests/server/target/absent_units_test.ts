@@ -61,7 +61,7 @@ Deno.test("AbsentUnits.retry() looks at the conf a few times, however many units
   ]);
 });
 
-Deno.test("AbsentUnits.retrySoon() retries once for all that ask for it", async () => {
+Deno.test("AbsentUnits.retrySoon() retries once for all requests", async () => {
   const unit = new AbsentUnit(0);
   const { state } = confWith([unit]);
   const absent = new AbsentUnits({ log: new KeptLog(), clock: new FakeClock(), state: () => state });

@@ -39,6 +39,27 @@ function punchQueueWith(count: number): PunchQueue {
   return queue;
 }
 
+/** Returns a preservation with room for one chunk, for which so many wait, and a function that adds one. */
+async function preservationWith(count: number): Promise<{ change: () => void; endKeeping: () => void }> {
+  const sizeBytes = 64 * GIBIBYTE;
+  const chunkBytes = chunkBytesOf(sizeBytes);
+  let endKeeping = (): void => {};
+  const keeping = (): Promise<void> => new Promise((resolve) => endKeeping = resolve);
+  const read = (_offset: number, into: Uint8Array): Promise<void> => Promise.resolve(void into.fill(1, 0, 1));
+  const copy = new CopyBeforeWrite({ ...emptyStore(sizeBytes), read }, {
+    keep: { ...emptyStore(sizeBytes), write: keeping },
+    map: { ...emptyStore(sizeBytes / chunkBytes) },
+    after: () => () => {},
+    onFailed: () => {},
+    limits: { bufferedBytes: chunkBytes, waitMs: 1 },
+  });
+  let chunk = 0;
+  const change = (): void => void copy.write(chunk++ * chunkBytes, BLOCK);
+  for (let waiting = 0; waiting <= count; waiting++) change();
+  await delay(0);
+  return { change, endKeeping: () => endKeeping() };
+}
+
 /** The structures of `lib/store`. */
 export const STORE_STRUCTURES: readonly Structure[] = [
   {
@@ -139,6 +160,18 @@ export const STORE_STRUCTURES: readonly Structure[] = [
       await copy.write(sizeBytes - BLOCK_BYTES, block);
       await delay(0);
       return () => copy.writeNow(sizeBytes - BLOCK_BYTES, block);
+    },
+  },
+  {
+    name: "copy: give room to the next of n chunks that wait",
+    counts: [10, 100, 1_000],
+    async prepare(count): Promise<Operation> {
+      const { change, endKeeping } = await preservationWith(count);
+      return async (): Promise<void> => {
+        endKeeping();
+        change();
+        for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+      };
     },
   },
 ];

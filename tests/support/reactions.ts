@@ -4,7 +4,6 @@
  */
 export async function mostReactions(work: () => Promise<unknown>): Promise<number> {
   const counts = new Map<Promise<unknown>, number>();
-  // deno-lint-ignore unbound-method
   const { then } = Promise.prototype;
   const counted = function (this: Promise<unknown>, ...reactions: Parameters<typeof then>): Promise<unknown> {
     counts.set(this, (counts.get(this) ?? 0) + 1);

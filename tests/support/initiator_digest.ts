@@ -84,6 +84,8 @@ export function withoutDigests(bytes: Uint8Array, use: DigestUse): Uint8Array {
   const expected = withDigests(pdu, use);
   let same = 0;
   while (same < bytes.length && bytes[same] === expected[same]) same++;
-  if (same < bytes.length) throw new TargetFault(`The ${same < dataStart ? "header" : "data"} digest is wrong`);
+  if (same < bytes.length) {
+    throw new TargetFault(`The ${same < dataStart ? "header" : "data"} digest is wrong`);
+  }
   return pdu;
 }

@@ -199,7 +199,7 @@ export class SilenceClock implements Clock {
   }
 }
 
-/** A clock under which the supervisor checks the server's addresses only on request. */
+/** A clock under which the supervisor restarts workers almost at once, and checks addresses only on request. */
 export class AddressClock implements Clock {
   /** Timers of the same delay that are set: the next check first, then limits of pending requests. */
   readonly #timers = new Set<() => void>();
@@ -208,6 +208,7 @@ export class AddressClock implements Clock {
   readonly monotonicMs = systemClock.monotonicMs;
 
   after(delayMs: number, callback: () => void): () => void {
+    if (delayMs === SupervisorLimits.restartMs) return systemClock.after(SHORT_MS, callback);
     if (delayMs !== SupervisorLimits.interfacesMs) return systemClock.after(delayMs, callback);
     this.#timers.add(callback);
     return () => this.#timers.delete(callback);

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers";
 
-/** Lets all promises go on, and what does not wait for a timer: a timer of Deno takes 2 ms, this a hundredth of that. */
+/** Lets all promises go on, and what waits for no timer. A timer takes 2 ms, a turn a hundredth of that. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

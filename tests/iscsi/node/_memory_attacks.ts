@@ -94,7 +94,7 @@ class Peer {
   }
 }
 
-/** Waits until a node has handled all that it was sent: a pipe takes no time, and a login a little on another thread. */
+/** Waits until a node has handled all that it was sent. A login computes on another thread. */
 async function handled(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) await nextTurn();
   await new Promise((resolve) => setTimeout(resolve, 0));

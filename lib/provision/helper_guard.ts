@@ -81,7 +81,8 @@ export class HelperGuard {
 
   /**
    * Returns the path of a new link to a file, for a program, in the folder of this run. The name of the link contains
-   * the path of the file, for the message of a server that waits for the program.
+   * the path of the file, for the message of a server that waits for the program. The link may be there before and
+   * after the program changes the file.
    */
   linkTo(path: string): string {
     const number = String(++this.#lastName);
@@ -198,9 +199,12 @@ function tryLock(path: string, locks: Deno.FsFile[]): boolean {
 function describeWait(lock: string): string {
   const owner = findLockOwner(Deno.statSync(lock));
   const program = owner === undefined ? "a program" : `"${owner.command}" (process ${owner.pid})`;
-  const files = entriesOf(dirname(lock)).flatMap(fileNamedBy).map((path) => `"${path}"`).join(", ");
-  return `Waiting for ${program} that an earlier server started: it may still change ` +
-    `${files === "" ? "a disk" : files}; serving starts when it has ended`;
+  const paths = new Set(entriesOf(dirname(lock)).flatMap(fileNamedBy));
+  const files = [...paths].map((path) => `"${path}"`);
+  // Not all files that have a link are being changed.
+  const subject = files.length > 1 ? `any of ${files.join(", ")}` : files[0] ?? "a disk";
+  return `Waiting for ${program} that an earlier server started: it may still change ${subject}; ` +
+    `serving starts when it has ended`;
 }
 
 /** Returns the path of the file that the name of a link contains; none for other names. */

@@ -114,6 +114,9 @@ const NAMES: Readonly<Record<HoleProgram, string>> = {
 const ANSWER_BYTES_MAX = 16 * 1024;
 const STDERR_LENGTH_MAX = 1024;
 
+/** The most bytes of output that are read at once: most answers. */
+const BUFFER_BYTES = 1024;
+
 type Process = ReturnType<HelperGuard["startShell"]>;
 
 /**
@@ -125,7 +128,9 @@ export class HoleShell {
   readonly program: HoleProgram;
   readonly #process: Process;
   readonly #requests: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #answers: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #answers: ReadableStreamBYOBReader;
+  /** The memory for answers. A reader without its own takes another 64 KiB for each, which delays a small hole. */
+  #buffer = new ArrayBuffer(BUFFER_BYTES);
   /** Resolves to the reason when the shell and its program have ended. */
   readonly #over: Promise<string>;
   #isOver = false;
@@ -136,7 +141,7 @@ export class HoleShell {
     this.program = program;
     this.#process = guard.startShell(SCRIPTS[program], [PERL]);
     this.#requests = this.#process.stdin.getWriter();
-    this.#answers = this.#process.stdout.getReader();
+    this.#answers = this.#process.stdout.getReader({ mode: "byob" });
     this.#over = this.#untilOver();
   }
 
@@ -177,8 +182,9 @@ export class HoleShell {
     const decoder = new TextDecoder();
     let line = "";
     while (!line.endsWith("\n") && line.length < ANSWER_BYTES_MAX) {
-      const { done, value } = await this.#answers.read();
+      const { done, value } = await this.#answers.read(new Uint8Array(this.#buffer));
       if (done) return undefined;
+      this.#buffer = value.buffer;
       line += decoder.decode(value, { stream: true });
     }
     return line;

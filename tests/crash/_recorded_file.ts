@@ -1,4 +1,5 @@
 /** The methods of Deno's open files that stand in for its own while work is recorded. */
+import { nextTurn } from "../support/until.ts";
 import type { Change } from "./_operation.ts";
 
 /** An open file in a recording. */
@@ -96,9 +97,8 @@ function syncers(recorder: FileRecorder): Partial<typeof REAL_FILE> {
     if (open !== undefined) recorder.did({ kind: "sync", handle: open.handle });
   }
   async function sync(this: Deno.FsFile): Promise<void> {
-    const later = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
     const open = recorder.find(this);
-    await (open === undefined ? later() : recorder.doing({ kind: "sync", handle: open.handle }, later));
+    await (open === undefined ? nextTurn() : recorder.doing({ kind: "sync", handle: open.handle }, nextTurn));
   }
   return { sync, syncData: sync, syncSync, syncDataSync: syncSync };
 }

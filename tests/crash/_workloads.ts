@@ -14,8 +14,8 @@ async function buildDisk(world: World): Promise<void> {
   await world.build(DISK);
 }
 
-/** Starts the server and logs initiators in. */
-async function serve(world: World, ...names: readonly string[]): Promise<Client[]> {
+/** Starts the server on the disk that most workloads build, and logs initiators in. */
+export async function serve(world: World, ...names: readonly string[]): Promise<Client[]> {
   await world.serve(DISK);
   const ids = new Counter();
   const clients: Client[] = [];

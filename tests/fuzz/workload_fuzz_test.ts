@@ -14,7 +14,7 @@ import { MemoryStore } from "../support/memory_store.ts";
 import { SlowStore } from "../support/slow_store.ts";
 import { withHarness } from "../support/harness.ts";
 import { numberFromEnvironment, Random } from "../support/seeded_random.ts";
-import { settle } from "../support/until.ts";
+import { nextTurn, settle } from "../support/until.ts";
 import { assertSameBytes, contentOf, pattern } from "../support/content.ts";
 import { numbered } from "../support/exchanges.ts";
 
@@ -113,7 +113,7 @@ async function finishWork(store: SlowStore, random: Random, isOver: () => boolea
     for (let count = random.below(8); count > 0 && store.pending.length > 0; count--) {
       store.release(random.below(store.pending.length));
     }
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await nextTurn();
   }
   store.releaseAll();
 }

@@ -31,12 +31,15 @@ const COMPILER_OPTIONS: ts.CompilerOptions = {
 /** The types of Deno's own interface, as a file that only the compiler sees. */
 const DENO_TYPES = "/deno_types.d.ts";
 
+/** The syntax trees of files, above all of the libraries, which are the same for all projects. */
+const PARSED = ts.createDocumentRegistry();
+
 /** A tree of TypeScript files, of which one at a time is changed. */
 export class Project {
   readonly #root: string;
   readonly #denoTypes: string;
-  /** Texts in place of those on the disk, and how often each has changed. */
-  readonly #changed = new Map<string, { readonly text: string; readonly version: number }>();
+  /** Texts in place of those on the disk. */
+  readonly #changed = new Map<string, string>();
   readonly #service: ReturnType<typeof ts.createLanguageService>;
 
   /** Reads the types of Deno's interface from Deno, and a tree from the disk. */
@@ -60,11 +63,12 @@ export class Project {
         const text = this.#read(path);
         return text === undefined ? undefined : ts.ScriptSnapshot.fromString(text);
       },
-      getScriptVersion: (path) => String(this.#changed.get(path)?.version ?? 0),
+      // Projects share what has the same path and version, so the version of a text is the text.
+      getScriptVersion: (path) => this.#changed.get(path) ?? "",
       readFile: (path) => this.#read(path),
       resolveModuleNameLiterals: (literals, containing) =>
         literals.map(({ text }) => ({ resolvedModule: this.#resolve(text, containing) })),
-    });
+    }, PARSED);
   }
 
   /** The text of a file of the tree. */
@@ -105,12 +109,12 @@ export class Project {
     const file = join(this.#root, path);
     const before = this.#changed.get(file);
     const wanted = text ?? this.textOf(path);
-    if (before === undefined && text === undefined || before?.text === wanted) return;
-    this.#changed.set(file, { text: wanted, version: (before?.version ?? 0) + 1 });
+    if (before === undefined && text === undefined || before === wanted) return;
+    this.#changed.set(file, wanted);
   }
 
   #read(path: string): string | undefined {
-    return path === DENO_TYPES ? this.#denoTypes : this.#changed.get(path)?.text ?? ts.sys.readFile(path);
+    return path === DENO_TYPES ? this.#denoTypes : this.#changed.get(path) ?? ts.sys.readFile(path);
   }
 
   /** A package of `@std` is the local one that deno.json links; packages from npm have no types here. */

@@ -68,7 +68,9 @@ class Channel {
 
   #take(into: Uint8Array): number {
     const count = Math.min(into.length, this.#length, this.#deliveryBytesMax);
-    for (let i = 0; i < count; i++) into[i] = this.#ring[(this.#start + i) % this.#ring.length]!;
+    const untilWrap = Math.min(count, this.#ring.length - this.#start);
+    into.set(this.#ring.subarray(this.#start, this.#start + untilWrap));
+    into.set(this.#ring.subarray(0, count - untilWrap), untilWrap);
     this.#start = (this.#start + count) % this.#ring.length;
     this.#length -= count;
     this.#wake();
@@ -77,8 +79,10 @@ class Channel {
 
   #put(from: Uint8Array): number {
     const count = Math.min(from.length, this.#ring.length - this.#length);
-    const end = this.#start + this.#length;
-    for (let i = 0; i < count; i++) this.#ring[(end + i) % this.#ring.length] = from[i]!;
+    const end = (this.#start + this.#length) % this.#ring.length;
+    const untilWrap = Math.min(count, this.#ring.length - end);
+    this.#ring.set(from.subarray(0, untilWrap), end);
+    this.#ring.set(from.subarray(untilWrap, count));
     this.#length += count;
     this.#wake();
     return count;

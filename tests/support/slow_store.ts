@@ -1,6 +1,7 @@
 import type { BlockStore } from "../../lib/store/block_store.ts";
 import type { ByteRange } from "../../lib/store/byte_range.ts";
 import { StoreLayer } from "../../lib/store/store_layer.ts";
+import { nextTurn } from "./until.ts";
 
 /** An operation of a `SlowStore` that has not begun. */
 export interface PendingWork {
@@ -84,6 +85,7 @@ export class SlowStore extends StoreLayer {
   #wait(operation: PendingWork["operation"], offset: number, lengthBytes: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     if (this.#delayMs === undefined) this.#waiting.push({ operation, offset, lengthBytes, begin: resolve });
+    else if (this.#delayMs === 0) nextTurn().then(resolve);
     else setTimeout(resolve, this.#delayMs);
     return promise;
   }

@@ -17,7 +17,8 @@ import type { PunchResult } from "../../store/hole_puncher.ts";
 import { GRANULE_BYTES_MIN } from "../../store/space_map.ts";
 import { nameOf } from "../problem_log.ts";
 import { type DiscardingDevice, findDiscardingDevice } from "./discarding_device.ts";
-import { type FileIdentity, identify, pinFile, type PinnedFile, pinNode } from "./pinned_file.ts";
+import { type FileIdentity, identify, pinFile, pinNode } from "./pinned_file.ts";
+import { PinnedFiles } from "./pinned_files.ts";
 
 /** Largest range for one call, during which the kernel locks the file. */
 const STRETCH_BYTES = 1024 * 1024 * 1024;
@@ -55,6 +56,7 @@ export class HoleService {
   #files: ReadonlyMap<string, SparseFile> = new Map();
   readonly #guard: HelperGuard;
   readonly #programs: HolePrograms;
+  readonly #pins: PinnedFiles;
   readonly #log: EventLog;
   /**
    * The identities of the files that the worker has open, by path; a replacement has another identity. Undefined for
@@ -77,6 +79,7 @@ export class HoleService {
   constructor(guard: HelperGuard, log: EventLog) {
     this.#guard = guard;
     this.#programs = new HolePrograms(guard);
+    this.#pins = new PinnedFiles((path) => guard.linkTo(path));
     this.#log = log;
   }
 
@@ -109,6 +112,7 @@ export class HoleService {
       for (const path of paths.keys()) if (!wanted.has(path)) paths.delete(path);
     }
     this.#files = files;
+    this.#pins.retain((path) => files.get(path)?.identity);
   }
 
   /** Forgets devices that are gone, or others now. */
@@ -157,7 +161,7 @@ export class HoleService {
    */
   #probe(path: string, identity: FileIdentity): string | undefined {
     if (this.#sparseFileSystems.has(identity.device)) return undefined;
-    using pinned = this.#pin(path, identity);
+    using pinned = pinFile(path, this.#guard.linkTo(path), identity);
     if (pinned.fault !== undefined) return pinned.fault;
     const end = Math.ceil(identity.sizeBytes / GRANULE_BYTES_MIN) * GRANULE_BYTES_MIN;
     const range = ["--offset", String(end), "--length", String(GRANULE_BYTES_MIN)];
@@ -170,10 +174,6 @@ export class HoleService {
       if (error instanceof ProvisionError) return error.message;
       throw error;
     }
-  }
-
-  #pin(path: string, identity: FileIdentity): PinnedFile {
-    return pinFile(path, this.#guard.linkTo(path), identity);
   }
 
   /** The paths of the backing files that support holes. */
@@ -203,6 +203,7 @@ export class HoleService {
     const timer = setTimeout(() => this.#logWait(), SLOW_MS);
     await Promise.all(this.#underWay.keys());
     clearTimeout(timer);
+    this.#pins[Symbol.dispose]();
     this.#isAbandoned = false;
     this.#identities.clear();
     this.#devices.clear();
@@ -218,6 +219,7 @@ export class HoleService {
   /** Skips all holes that have not been started, until `renew`. */
   abandon(): void {
     this.#isAbandoned = true;
+    this.#pins[Symbol.dispose]();
   }
 
   #logWait(): void {
@@ -233,7 +235,7 @@ export class HoleService {
     { name, identity, device }: SparseFile,
     parts: readonly (readonly ByteRange[])[],
   ): Promise<PunchResult> {
-    using pinned = device === undefined ? this.#pin(path, identity) : pinNode(device.node);
+    using pinned = device === undefined ? this.#pins.pin(path, identity) : pinNode(device.node);
     let { fault } = pinned;
     for (const part of fault === undefined ? parts : []) {
       using slot = await this.#programs.slotIn(identity.device);
@@ -242,7 +244,11 @@ export class HoleService {
       if (fault !== undefined) break;
     }
     this.#count(name, path, fault);
-    if (fault !== undefined) return "refused";
+    if (fault !== undefined) {
+      // The cause may be the link.
+      this.#pins.drop(path);
+      return "refused";
+    }
     return device !== undefined && this.#discarding.has(device.node) ? "discarded" : "punched";
   }
 

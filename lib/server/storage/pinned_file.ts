@@ -10,8 +10,15 @@ export interface FileIdentity {
 /** A path by which a helper program opens a file. */
 export interface PinnedFile extends Disposable {
   readonly path: string;
+  /** True if the path is a hard link, which leads to the same file until its disposal. */
+  readonly isLink: boolean;
   /** The reason for which there is no such path. */
   readonly fault: string | undefined;
+}
+
+/** Returns whether two identities are of one file, which may have grown. */
+export function isSameFile(one: FileIdentity, other: FileIdentity): boolean {
+  return one.device === other.device && one.inode === other.inode;
 }
 
 /** Returns the identity of the file at a path, or the reason for which it cannot be read. */
@@ -33,12 +40,12 @@ export function pinFile(path: string, link: string, identity: FileIdentity): Pin
   const hasLink = makeLink(path, link);
   const name = hasLink ? link : path;
   const fault = leadsTo(name, identity) ? undefined : "another file has taken its place";
-  return { path: name, fault, [Symbol.dispose]: () => void (hasLink && removeLink(link)) };
+  return { path: name, isLink: hasLink, fault, [Symbol.dispose]: () => void (hasLink && removeLink(link)) };
 }
 
 /** Returns a node of a block device, which no replacement affects, because it contains the number of the device. */
 export function pinNode(node: string): PinnedFile {
-  return { path: node, fault: undefined, [Symbol.dispose]: () => {} };
+  return { path: node, isLink: false, fault: undefined, [Symbol.dispose]: () => {} };
 }
 
 function makeLink(path: string, link: string): boolean {
@@ -58,7 +65,7 @@ function removeLink(link: string): void {
   }
 }
 
-function leadsTo(name: string, { device, inode }: FileIdentity): boolean {
+function leadsTo(name: string, identity: FileIdentity): boolean {
   const found = identify(name);
-  return typeof found !== "string" && found.device === device && found.inode === inode;
+  return typeof found !== "string" && isSameFile(found, identity);
 }

@@ -27,7 +27,7 @@ import { MemoryStore } from "../../support/memory_store.ts";
 import { type ByteStream, createPipe } from "../../support/pipe.ts";
 import { SlowStore } from "../../support/slow_store.ts";
 import { ENDS, Harness, nameOf } from "../../support/harness.ts";
-import { settle } from "../../support/until.ts";
+import { nextTurn } from "../../support/until.ts";
 
 const MIB = 1024 * 1024;
 const SIZE = 64 * MIB;
@@ -79,7 +79,7 @@ class Peer {
     } catch {
       // The connection is over.
     }
-    await settle();
+    await handled();
   }
 
   request(
@@ -92,6 +92,12 @@ class Peer {
   close(): void {
     this.#stream.close();
   }
+}
+
+/** Waits until a node has handled all that it was sent. A login computes on another thread. */
+async function handled(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) await nextTurn();
+  await new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 function isidOf(number: number): Uint8Array {
@@ -242,7 +248,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
         if (round > 0) await peer!.send([manage(peer!, TaskManagement.abortTaskSet)]);
         await peer!.send(Array.from({ length: 100 }, () => command(peer!, write10(0, 512), options)));
         harness.clock.advance(Limits.owedMs);
-        await settle();
+        await handled();
       }
     },
   },
@@ -286,7 +292,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
         );
         await peer!.send([...writes, manage(peer!, TaskManagement.abortTaskSet)]);
         harness.clock.advance(Limits.owedMs);
-        await settle();
+        await handled();
       }
     },
   },

@@ -449,7 +449,7 @@ const NO_RULES = [
   "is reinstated from",
   "joins from",
   "login of ",
-  "more than \0 bytes of replies",
+  "too many replies that the peer",
   "no answer to a ping",
   "no logout within",
   "session begins",

@@ -18,7 +18,7 @@ import {
   type Served,
   withHarness,
 } from "../../support/harness.ts";
-import { settle } from "../../support/until.ts";
+import { nextTurn, settle } from "../../support/until.ts";
 import { pattern } from "../../support/content.ts";
 import { drain, numbered } from "../../support/exchanges.ts";
 
@@ -105,12 +105,13 @@ Deno.test("TransferWatch forgets a command that is over, and begins anew with th
   }
 });
 
-/** Lets seconds go by, one after another, and all that comes of each. */
+/** Lets seconds go by, one after another, and then all that comes of the last. */
 async function pass(harness: Harness, seconds: number): Promise<void> {
   for (let second = 0; second < seconds; second++) {
     harness.clock.advance(1000);
-    await settle();
+    await nextTurn();
   }
+  await settle();
 }
 
 interface Stalled {

@@ -8,7 +8,7 @@ import { FaultyStore } from "../../support/faulty_store.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { numberFromEnvironment, Random } from "../../support/seeded_random.ts";
 import { SlowStore } from "../../support/slow_store.ts";
-import { settle, until } from "../../support/until.ts";
+import { nextTurn, settle, until } from "../../support/until.ts";
 import { blocksCdb, complete, makeTarget, makeUnit, openReadyNexus } from "../fixture.ts";
 
 const SEED = numberFromEnvironment("FUZZ_SEED", 20070116);
@@ -192,7 +192,7 @@ async function race(seed: number): Promise<number> {
     if (step < 120 && random.oneIn(2)) work.push(command());
     if (step < 120 && !isTrimming) work.push(trim());
     if (store.pending.length > 0) store.release(random.below(store.pending.length));
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await nextTurn();
     assert(step < 5_000, `it does not end, FUZZ_SEED=${seed}`);
   }
   await Promise.all(work);

@@ -112,7 +112,7 @@ Deno.test("MetricsService starts its worker again when that sends an invalid mes
     using service = new MetricsService({
       collect: () => Promise.resolve("text"),
       log,
-      clock: systemClock,
+      clock: { ...systemClock, after: (_, callback) => systemClock.after(10, callback) },
       startWorker,
     });
     service.apply({ address: "127.0.0.1", port: freePort() });

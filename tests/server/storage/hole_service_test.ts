@@ -312,18 +312,101 @@ testWithTools("HoleService serves on without holes where no program can be run",
   });
 });
 
-testWithTools("HoleService makes holes by links that are gone afterwards", ["fallocate"], async () => {
-  await withScratch(async (storage) => {
-    const served = makeServed(storage);
-    const path = pathOf(served, "a");
-    fill(path);
-    await using holes = await open(served.config, [], new KeptLog());
-    assertEquals(await holes.punch(path, [{ offset: 0, lengthBytes: KIB4 }]), "punched");
-    const left = [...Deno.readDirSync(holes.guard.folder)].map(({ name }) => name);
-    assertEquals(left, ["lock"]);
-    assertEquals(Deno.statSync(path).nlink, 1);
-  });
-});
+/** Returns the names in the folder of a run. */
+function namesIn({ guard }: TestService): string[] {
+  return [...Deno.readDirSync(guard.folder)].map(({ name }) => name).sort();
+}
+
+testWithTools(
+  "HoleService makes one link for the holes of a burst, which is gone afterwards",
+  ["fallocate"],
+  () =>
+    withScratch(async (storage) => {
+      const served = makeServed(storage);
+      const path = pathOf(served, "a");
+      fill(path);
+      await using holes = await open(served.config, [], new KeptLog());
+      assertEquals([namesIn(holes), Deno.statSync(path).nlink], [["lock"], 1]);
+      const { linkTo } = holes.guard;
+      let links = 0;
+      holes.guard.linkTo = (path) => {
+        links++;
+        return linkTo.call(holes.guard, path);
+      };
+      for (let count = 0; count < 5; count++) {
+        assertEquals(await holes.punch(path, [{ offset: count * KIB4, lengthBytes: KIB4 }]), "punched");
+      }
+      assertEquals([links, namesIn(holes).length, Deno.statSync(path).nlink], [1, 2, 2]);
+      await until(() => namesIn(holes).length === 1, "the link is removed");
+      assertEquals(Deno.statSync(path).nlink, 1);
+    }),
+);
+
+/** Events after which a file is not served as it was. */
+const WITHDRAWALS: Readonly<Record<string, (holes: TestService, config: Config) => unknown>> = {
+  "it is excluded": (holes, config) => {
+    const excluded = config.targets[0]!.logicalUnits.map(({ path }) => path);
+    holes.follow({ config, devicePaths: [], excluded });
+  },
+  "it leaves the conf": (holes, config) => {
+    holes.follow({ config: { ...config, targets: config.targets.slice(1) }, devicePaths: [] });
+  },
+  "its worker is to end": (holes) => holes.abandon(),
+  "its worker has ended": (holes) => holes.renew(),
+  "the service ends": (holes) => holes[Symbol.asyncDispose](),
+};
+
+for (const [event, withdraw] of Object.entries(WITHDRAWALS)) {
+  testWithTools(
+    `HoleService keeps no link to a file when ${event}`,
+    ["fallocate"],
+    () =>
+      withScratch(async (storage) => {
+        const served = makeServed(storage);
+        const path = pathOf(served, "a");
+        await using holes = await open(served.config, [], new KeptLog());
+        assertEquals(await holes.punch(path, [{ offset: 0, lengthBytes: KIB4 }]), "punched");
+        assertEquals(Deno.statSync(path).nlink, 2);
+        await withdraw(holes, served.config);
+        assertEquals(Deno.statSync(path).nlink, 1);
+      }),
+  );
+}
+
+testWithTools(
+  "HoleService keeps the link of a request under way when its file is excluded meanwhile",
+  ["fallocate", "flock"],
+  () =>
+    withScratch(async (storage) => {
+      const served = makeServed(storage);
+      const path = pathOf(served, "a");
+      const [gate, reached] = [join(storage, "gate"), join(storage, "reached")];
+      Deno.writeTextFileSync(gate, "");
+      const program = `: >"${reached}"; while [ -e "${gate}" ]; do sleep 0.02; done; test -e "\${7}"`;
+      await using holes = await openWith(program, served, new KeptLog());
+      const punched = holes.punch(path, [{ offset: 0, lengthBytes: KIB4 }]);
+      await until(() => exists(reached), "the program runs");
+      holes.follow({ config: served.config, devicePaths: [], excluded: [path] });
+      assertEquals(Deno.statSync(path).nlink, 2);
+      Deno.removeSync(gate);
+      assertEquals([await punched, Deno.statSync(path).nlink], ["punched", 1]);
+    }),
+);
+
+testWithTools(
+  "HoleService makes another link after a fault",
+  ["fallocate"],
+  () =>
+    withScratch(async (storage) => {
+      const served = makeServed(storage);
+      const path = pathOf(served, "a");
+      await using holes = await open(served.config, [], new KeptLog());
+      const first = [{ offset: 0, lengthBytes: KIB4 }];
+      assertEquals(await holes.punch(path, first), "punched");
+      for (const name of namesIn(holes)) if (name !== "lock") Deno.removeSync(join(holes.guard.folder, name));
+      assertEquals([await holes.punch(path, first), await holes.punch(path, first)], ["refused", "punched"]);
+    }),
+);
 
 testWithTools(
   "HoleService makes a hole in the file itself, not in one that a symbolic link in its place leads to",

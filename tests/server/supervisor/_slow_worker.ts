@@ -9,6 +9,9 @@ import type { ToWorker } from "../../../lib/server/worker/messages.ts";
 
 const FREE_WRITES = 2;
 
+/** Memory to sleep on without an event loop: a worker that hangs must not take a processor from the others. */
+const NEVER_WOKEN = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+
 /** A gate that holds writes up. */
 class Gate {
   #path = "";
@@ -23,7 +26,7 @@ class Gate {
 
   holdUpNow(): void {
     if (this.#isClosed()) this.#reach();
-    while (this.#isClosed());
+    while (this.#isClosed()) Atomics.wait(NEVER_WOKEN, 0, 0, 1);
   }
 
   async holdUp(): Promise<void> {

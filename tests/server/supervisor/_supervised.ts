@@ -158,14 +158,48 @@ export function clockWith(delayOf: (delayMs: number) => number): Clock {
   return { ...systemClock, after: (delayMs, callback) => systemClock.after(delayOf(delayMs), callback) };
 }
 
-/** A clock that restarts workers without a pause, and gives up on them after a twentieth of the time. */
+/** The pause before a restart and the interval between two pings, of the clocks that shorten them. */
+const SHORT_MS = 10;
+
+/** A clock that restarts workers almost at once, and gives up on them after a twentieth of the time. */
 export const QUICK_CLOCK = clockWith((delayMs) => {
-  if (delayMs === SupervisorLimits.restartMs) return 0;
+  if (delayMs === SupervisorLimits.restartMs) return SHORT_MS;
   const ends: readonly number[] = [SupervisorLimits.stopMs, SupervisorLimits.endMs];
   return ends.includes(delayMs) ? delayMs / 20 : delayMs;
 });
 
-/** A clock under which the supervisor checks the server's addresses only on request. */
+/** A clock on which a test skips the time for which a worker has to be silent to count as hanging. */
+export class SilenceClock implements Clock {
+  readonly #clock: Clock;
+  #skippedMs = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  monotonicMs(): number {
+    return this.#clock.monotonicMs() + this.#skippedMs;
+  }
+
+  after(delayMs: number, callback: () => void): () => void {
+    return this.#clock.after(delayMs === SupervisorLimits.pulseMs ? SHORT_MS : delayMs, callback);
+  }
+
+  /** Waits until the first worker counts as hanging, and no other does: a busy one may for a moment. */
+  async untilHanging({ supervisor }: Running, silenceMs: number = SupervisorLimits.silenceMs): Promise<void> {
+    await until(() => {
+      const [first, ...others] = supervisor.workers.map(({ state }) => state);
+      if (first !== "hanging") this.#skippedMs += silenceMs;
+      return first === "hanging" && others.every((state) => state === "running");
+    }, "the first worker alone hangs");
+  }
+}
+
+/** A clock under which the supervisor restarts workers almost at once, and checks addresses only on request. */
 export class AddressClock implements Clock {
   /** Timers of the same delay that are set: the next check first, then limits of pending requests. */
   readonly #timers = new Set<() => void>();
@@ -174,6 +208,7 @@ export class AddressClock implements Clock {
   readonly monotonicMs = systemClock.monotonicMs;
 
   after(delayMs: number, callback: () => void): () => void {
+    if (delayMs === SupervisorLimits.restartMs) return systemClock.after(SHORT_MS, callback);
     if (delayMs !== SupervisorLimits.interfacesMs) return systemClock.after(delayMs, callback);
     this.#timers.add(callback);
     return () => this.#timers.delete(callback);

@@ -20,6 +20,7 @@ import {
   QUICK_CLOCK,
   type Running,
   servingOf,
+  SilenceClock,
   start,
   TestWorkers,
   untilServing,
@@ -142,6 +143,8 @@ export function exists(path: string): boolean {
 /** A disk that hangs when a test wants it. */
 export interface Gate {
   readonly hang: () => Promise<void>;
+  /** Waits until the worker counts as hanging, which takes no time. */
+  readonly untilNoticed: () => Promise<void>;
   readonly release: () => void;
   /** Ends the connection of the initiator whose write hangs. */
   readonly leave: () => Promise<void>;
@@ -163,8 +166,9 @@ export async function withGate(
   test: (two: TwoPorts, gate: Gate) => Promise<void>,
   options: Pick<TwoPortsOptions, "clock" | "interfaces"> = {},
 ): Promise<void> {
+  const clock = new SilenceClock(options.clock ?? QUICK_CLOCK);
   await withTwoPorts(async (two) => {
-    const { served, ports } = two;
+    const { served, running, ports } = two;
     // All workers have the program, and only this one a gate that is closed.
     const gate = `${workerPlaceOf(served.config.storage)}/journals/gate`;
     const initiator = await logIn(served, ports[0]);
@@ -177,12 +181,13 @@ export async function withGate(
       await until(() => exists(`${gate}.reached`), "the write hangs");
     };
     try {
-      await test(two, { hang, release, leave: () => initiator.close() });
+      const untilNoticed = (): Promise<void> => clock.untilHanging(running);
+      await test(two, { hang, untilNoticed, release, leave: () => initiator.close() });
     } finally {
       release();
       await initiator.close();
     }
-  }, { ...options, programs: Array<string>(2).fill("./_slow_worker.ts?at=once") });
+  }, { ...options, clock, programs: Array<string>(2).fill("./_slow_worker.ts?at=once") });
 }
 
 /** Registers a key that persists (SPC-4, 6.16: REGISTER with APTPL). */

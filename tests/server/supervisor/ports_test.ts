@@ -85,10 +85,10 @@ Deno.test("a worker that crashes disturbs no session of another port", () =>
   }));
 
 Deno.test("a worker that hangs is reported with its disk, and everything else goes on", () =>
-  withHangingPort(async ({ served, serving, running, ports }, { release }) => {
+  withHangingPort(async ({ served, serving, running, ports }, { release, untilNoticed }) => {
     const { supervisor } = running;
     await using calm = await logIn(served, ports[1], { target: 1 });
-    await until(() => supervisor.workers[0]!.state === "hanging", "it is noticed");
+    await untilNoticed();
     const blockage = `an operation on "${pathOf(served, "a")}" blocks it`;
     assertEquals(supervisor.workers.map(({ port, state, reason }) => [port, state, reason]), [
       [ports[0], "hanging", blockage],

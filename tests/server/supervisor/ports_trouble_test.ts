@@ -15,6 +15,7 @@ import {
   logIn,
   QUICK_CLOCK,
   servingOf,
+  SilenceClock,
   testThatLeavesLocks,
 } from "./_supervised.ts";
 import {
@@ -75,9 +76,9 @@ Deno.test("a conf that arrives while a worker is restarted is served by the next
 Deno.test("a check of addresses does not lose the conf that a hanging worker has to follow", async () => {
   const clock = new AddressClock();
   let interfaces = [LOOPBACK];
-  await withHangingPort(async (two, { release }) => {
+  await withHangingPort(async (two, { release, untilNoticed }) => {
     const { supervisor } = two.running;
-    await until(() => supervisor.workers[0]!.state === "hanging", "it is noticed");
+    await untilNoticed();
     await supervisor.reconfigure(commented(two, "late"));
     interfaces = [LOOPBACK, { ...LOOPBACK, address: "127.0.0.2", octets: [127, 0, 0, 2] }];
     clock.checkAddresses();
@@ -88,7 +89,7 @@ Deno.test("a check of addresses does not lose the conf that a hanging worker has
 });
 
 Deno.test("a target that arrives at a worker that hangs delays no reload", () =>
-  withGate(async (two, { hang, release }) => {
+  withGate(async (two, { hang, release, untilNoticed }) => {
     const { served, serving, running: { supervisor }, ports } = two;
     const initiator = await logIn(served, ports[1], { target: 1 });
     const moved = { ...serving, config: atPorts(served.config, [ports[0], ports[0]]) };
@@ -97,7 +98,9 @@ Deno.test("a target that arrives at a worker that hangs delays no reload", () =>
     await initiator.logout();
     await initiator.close();
     const targets = moved.config.targets.map((target) => ({ ...target, comment: "late" }));
-    await supervisor.reconfigure({ ...moved, config: { ...moved.config, targets } });
+    const reloaded = supervisor.reconfigure({ ...moved, config: { ...moved.config, targets } });
+    await untilNoticed();
+    await reloaded;
     assertEquals(supervisor.workers[0]!.state, "hanging");
     release();
     await untilCommented(two, "late");
@@ -107,9 +110,10 @@ Deno.test("a target that arrives at a worker that hangs delays no reload", () =>
 
 Deno.test("a worker without targets may hang: it stays until it answers", () => {
   const delays: readonly number[] = [SupervisorLimits.retirementCheckMs];
-  const clock = clockWith((delayMs) => delays.includes(delayMs) ? 100 : delayMs);
-  return withHangingPort(async ({ served, serving, running: { supervisor }, ports }, { release, leave }) => {
-    await until(() => supervisor.workers[0]!.state === "hanging", "it is noticed");
+  const clock = clockWith((delayMs) => delays.includes(delayMs) ? 10 : delayMs);
+  return withHangingPort(async (two, { untilNoticed, release, leave }) => {
+    const { served, serving, running: { supervisor }, ports } = two;
+    await untilNoticed();
     await supervisor.reconfigure({ ...serving, config: atPorts(served.config, [ports[1], ports[1]]) });
     await using calm = await logIn(served, ports[1], { target: 1 });
     for (let round = 0; round < 30; round++) {
@@ -188,15 +192,11 @@ Deno.test("a server that is about to end adds no port", () =>
     assertEquals(await running.ended, undefined);
   }));
 
-/** Returns a clock by which so many seconds pass in one. */
-function fastClock(factor: number): typeof systemClock {
-  return { ...QUICK_CLOCK, monotonicMs: () => systemClock.monotonicMs() * factor };
-}
-
 testThatLeavesLocks(
   "a worker that hangs from the start delays neither the start of a server nor a reload",
-  () =>
-    withTwoPorts(async ({ served, serving, running: { supervisor }, ports }) => {
+  () => {
+    const clock = new SilenceClock(QUICK_CLOCK);
+    return withTwoPorts(async ({ served, serving, running: { supervisor }, ports }) => {
       assertEquals(supervisor.workers.map(({ state }) => state), ["hanging", "running"]);
       await using calm = await logIn(served, ports[1], { target: 1 });
       const targets = served.config.targets.map((target) => ({ ...target, comment: "new" }));
@@ -204,9 +204,14 @@ testThatLeavesLocks(
       await assertGood(calm);
     }, {
       programs: ["./_deaf_worker.ts"],
-      clock: fastClock(20),
-      wait: (running) => until(() => running.readyCount() > 0, "it is ready"),
-    }),
+      clock,
+      wait: async (running) => {
+        await until(() => running.supervisor.workers[1]?.state === "running", "the other worker serves");
+        await clock.untilHanging(running, SupervisorLimits.startSilenceMs);
+        await until(() => running.readyCount() > 0, "it is ready");
+      },
+    });
+  },
 );
 
 testThatLeavesLocks(
@@ -237,8 +242,8 @@ testThatLeavesLocks(
 );
 
 Deno.test("a server is not replaced while one of its workers hangs", () =>
-  withHangingPort(async ({ serving, served, running: { supervisor }, ports }) => {
-    await until(() => supervisor.workers[0]!.state === "hanging", "it is noticed");
+  withHangingPort(async ({ serving, served, running: { supervisor }, ports }, { untilNoticed }) => {
+    await untilNoticed();
     await using calm = await logIn(served, ports[1], { target: 1 });
     await assertRejects(
       () => supervisor.replace(serving),

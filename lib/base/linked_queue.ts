@@ -39,6 +39,13 @@ export class LinkedQueue<Value> {
     return link;
   }
 
+  /** Removes and returns the value that has been in the queue for longest; undefined when it is empty. */
+  shift(): Value | undefined {
+    const first = this.#first;
+    if (first !== undefined) this.remove(first);
+    return first?.value;
+  }
+
   /** Removes a value, which must be in this queue. */
   remove(entry: QueueEntry<Value>): void {
     const { previous, next } = entry as Link<Value>;

@@ -13,6 +13,7 @@ import { LineBuffer } from "./line_buffer.ts";
 import { withSocketPath } from "./socket_path.ts";
 import { withLimit } from "./with_limit.ts";
 import { errorMessage } from "../base/error_message.ts";
+import { untilAborted } from "../base/until_aborted.ts";
 
 const READ_BYTES = 64 * 1024;
 
@@ -44,7 +45,8 @@ export class ControlClient {
       new ControlError("broken", `The server has not answered within ${limitMs / 1000} s`);
     const bytes = new TextEncoder().encode(encodeLine({ request, parameters }));
     try {
-      const exchanged = Promise.race([exchange(connection, bytes, onProgress), untilAborted(signal)]);
+      const exchanging = exchange(connection, bytes, onProgress);
+      const exchanged = signal === undefined ? exchanging : untilAborted(exchanging, signal);
       const result = await withLimit(exchanged, limitMs, onLimit) as ControlResults[Name];
       return COMPLETIONS[request]?.(result) ?? result;
     } catch (error) {
@@ -59,13 +61,6 @@ export class ControlClient {
 const COMPLETIONS: {
   readonly [Name in RequestName]?: (result: ControlResults[Name]) => ControlResults[Name];
 } = { status: completeStatus };
-
-/** Rejects when the signal is aborted. */
-function untilAborted(signal: AbortSignal | undefined): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
-}
 
 async function connect(path: string): Promise<Deno.UnixConn> {
   try {

@@ -28,8 +28,10 @@ export class ControlServer {
   readonly #listener: Deno.UnixListener;
   readonly #handlers: ControlHandlers;
   readonly #limits: ClientLimits;
-  /** The connected clients, with promises that resolve when they are served. */
-  readonly #clients = new Map<Client, Promise<void>>();
+  /** The connected clients. */
+  readonly #clients = new Set<Client>();
+  /** Called when a client has left. */
+  #onLeave = (): void => {};
   #isClosed = false;
 
   /**
@@ -71,16 +73,17 @@ export class ControlServer {
     this.#isClosed = true;
     this.#listener.close();
     removeSocket(this.#path);
-    for (const client of this.#clients.keys()) client.close();
+    for (const client of this.#clients) client.close();
   }
 
   async #accept(): Promise<void> {
     while (!this.#isClosed) {
       // At the client limit, wait for one to leave.
-      if (this.#clients.size === this.#limits.clients) await Promise.race(this.#clients.values());
+      if (this.#clients.size === this.#limits.clients) await this.#untilOneLeaves();
       try {
         const client = new Client(await this.#listener.accept(), this.#limits);
-        this.#clients.set(client, this.#serve(client));
+        this.#clients.add(client);
+        this.#serve(client);
       } catch {
         // Usually no file descriptor is left.
         if (!this.#isClosed) await delay(ACCEPT_RETRY_MS);
@@ -96,6 +99,11 @@ export class ControlServer {
     }
     this.#clients.delete(client);
     client.close();
+    this.#onLeave();
+  }
+
+  #untilOneLeaves(): Promise<void> {
+    return new Promise((resolve) => this.#onLeave = resolve);
   }
 }
 

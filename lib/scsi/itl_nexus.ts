@@ -72,14 +72,15 @@ export class ItlNexus implements AttachedNexus {
   }
 
   /**
-   * Removes a command that has ended.
+   * Removes a command that has ended; returns false when it is not in the task set.
    *
    * @param settled resolves when it cannot change the medium further
    */
-  leave(task: Task, settled?: Promise<unknown>): void {
-    if (!this.#tasks.delete(task)) return;
+  leave(task: Task, settled?: Promise<unknown>): boolean {
+    if (!this.#tasks.delete(task)) return false;
     this.logicalUnit.tasks.leave(this.#enabledTasks, task, settled);
-    if (this.#waiting.length > 0) this.#resolveEnded();
+    if (this.#waiting.length > 0) this.#resolveEnded(task);
+    return true;
   }
 
   establish(attention: Attention): void {
@@ -120,11 +121,11 @@ export class ItlNexus implements AttachedNexus {
     return new Promise((ended) => this.#waiting.push({ tasks: new Set(this.#tasks), ended }));
   }
 
-  #resolveEnded(): void {
+  #resolveEnded(task: Task): void {
     this.#waiting = this.#waiting.filter(({ tasks, ended }) => {
-      const mustWait = !tasks.isDisjointFrom(this.#tasks);
-      if (!mustWait) ended();
-      return mustWait;
+      tasks.delete(task);
+      if (tasks.size === 0) ended();
+      return tasks.size > 0;
     });
   }
 

@@ -20,8 +20,10 @@ import type { Attention } from "./dispatch/unit_attention.ts";
 
 /** The relations of a nexus to its surroundings. */
 export interface NexusOptions {
-  /** Returns the nexuses of the same initiator whose logical units it may copy to and from at that time. */
-  readonly others?: () => Iterable<Nexus>;
+  /** Returns those of the initiator's nexuses that `has` accepts and whose units it may copy at that time. */
+  readonly others?: (has: (nexus: Nexus) => boolean) => Iterable<Nexus>;
+  /** Returns the number of the logical unit of the device that has an NAA designator; undefined when none has. */
+  readonly lunOf?: (naa: string) => number | undefined;
   /** iSCSIProtocolLevel (RFC 7143, 13.24): 1 by default. */
   readonly protocolLevel?: number;
   readonly onClose?: (nexus: Nexus) => void;
@@ -48,7 +50,8 @@ export class Nexus {
   /** Memory for the data of commands that collect all of it before they begin, or that wait in a task set. */
   readonly collected = new ByteBudget(COLLECTED_BYTES_MAX);
   readonly #target: TargetDescription;
-  readonly #others: () => Iterable<Nexus>;
+  readonly #others: Required<NexusOptions>["others"];
+  readonly #lunOf: (naa: string) => number | undefined;
   readonly #onClose: (nexus: Nexus) => void;
   readonly #itlNexuses = new Map<number, ItlNexus>();
   /** The I_T_L nexuses of removed logical units, until their last task has ended. */
@@ -57,10 +60,11 @@ export class Nexus {
   readonly #otherTraffic = new Traffic();
 
   constructor(device: DeviceDescription, initiatorPortName: string, options: NexusOptions = {}) {
-    const { others = () => [], onClose = () => {}, protocolLevel = 1 } = options;
+    const { others = () => [], lunOf = () => undefined, onClose = () => {}, protocolLevel = 1 } = options;
     this.initiatorPortName = initiatorPortName;
     this.#target = { ...device, protocolVersion: ISCSI_VERSION_DESCRIPTOR + protocolLevel };
     this.#others = others;
+    this.#lunOf = lunOf;
     this.#onClose = onClose;
     for (const [lun, logicalUnit] of device.logicalUnits) this.#attach(lun, logicalUnit);
   }
@@ -205,8 +209,8 @@ export class Nexus {
    * @param settled resolves when the task cannot change the medium further; undefined when it already cannot
    */
   leave(lun: number | undefined, task: Task, settled?: Promise<unknown>): void {
-    this.#find(lun)?.leave(task, settled);
-    for (const itlNexus of this.#departing) itlNexus.leave(task, settled);
+    if (this.#find(lun)?.leave(task, settled) === true) return;
+    for (const itlNexus of this.#departing) if (itlNexus.leave(task, settled)) return;
   }
 
   /** Notifies the initiator that the transport has ended a task without a status (RFC 7143, 11.14.5). */
@@ -263,7 +267,8 @@ export class Nexus {
   #reach(naa: string): ItlNexus | undefined {
     const own = this.#findUnit(naa);
     if (own !== undefined) return own;
-    for (const nexus of this.#others()) {
+    // Access is decided only for the nexus that has the unit: there may be a thousand others.
+    for (const nexus of this.#others((nexus) => nexus.#findUnit(naa) !== undefined)) {
       const found = nexus.#findUnit(naa);
       if (found !== undefined) return found;
     }
@@ -271,7 +276,7 @@ export class Nexus {
   }
 
   #findUnit(naa: string): ItlNexus | undefined {
-    return this.#itlNexuses.values().find(({ logicalUnit }) => logicalUnit.naa === naa);
+    return this.#find(this.#lunOf(naa));
   }
 
   #find(lun: number | undefined): ItlNexus | undefined {

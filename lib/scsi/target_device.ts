@@ -6,11 +6,14 @@ import type { DeviceDescription } from "./target_description.ts";
 export class TargetDevice {
   readonly #description: DeviceDescription;
   readonly #logicalUnits: Map<number, LogicalUnit>;
+  /** The numbers of the logical units by their NAA designators. */
+  readonly #luns = new Map<string, number>();
   readonly #nexuses = new Set<Nexus>();
 
   constructor(description: DeviceDescription) {
     this.#logicalUnits = new Map(description.logicalUnits);
     this.#description = { ...description, logicalUnits: this.#logicalUnits };
+    for (const [lun, { naa }] of this.#logicalUnits) this.#luns.set(naa, lun);
   }
 
   /** The logical units, by number. */
@@ -23,9 +26,10 @@ export class TargetDevice {
    *
    * @param initiatorPortName the SCSI name of the initiator port, `iqn...,i,0x...`
    */
-  openNexus(initiatorPortName: string, options: Omit<NexusOptions, "onClose"> = {}): Nexus {
+  openNexus(initiatorPortName: string, options: Omit<NexusOptions, "lunOf" | "onClose"> = {}): Nexus {
+    const lunOf = (naa: string): number | undefined => this.#luns.get(naa);
     const onClose = (nexus: Nexus): void => void this.#nexuses.delete(nexus);
-    const nexus = new Nexus(this.#description, initiatorPortName, { ...options, onClose });
+    const nexus = new Nexus(this.#description, initiatorPortName, { ...options, lunOf, onClose });
     this.#nexuses.add(nexus);
     return nexus;
   }
@@ -43,6 +47,7 @@ export class TargetDevice {
    */
   add(lun: number, logicalUnit: LogicalUnit, strangers: ReadonlySet<Nexus> = new Set()): void {
     this.#logicalUnits.set(lun, logicalUnit);
+    this.#luns.set(logicalUnit.naa, lun);
     for (const nexus of this.#nexuses) {
       if (!strangers.has(nexus)) nexus.add(lun, logicalUnit);
     }
@@ -57,6 +62,7 @@ export class TargetDevice {
     const logicalUnit = this.#logicalUnits.get(lun);
     if (logicalUnit === undefined) return;
     this.#logicalUnits.delete(lun);
+    if (this.#luns.get(logicalUnit.naa) === lun) this.#luns.delete(logicalUnit.naa);
     await Promise.all([...this.#nexuses].map((nexus) => nexus.remove(lun, logicalUnit)));
   }
 }

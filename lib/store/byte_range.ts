@@ -16,17 +16,33 @@ export function mergeRanges(ranges: readonly ByteRange[]): ByteRange[] {
   return merged;
 }
 
+/** Adds a range to `ranges`, which `mergeRanges` returned, and merges it with those that it overlaps or touches. */
+export function insertRange(ranges: ByteRange[], range: ByteRange): void {
+  const first = firstEndingAfter(ranges, range.offset - 1);
+  let merged = range;
+  let next = first;
+  for (; next < ranges.length && ranges[next]!.offset <= endOf(range); next++) {
+    merged = spanning(merged, ranges[next]!);
+  }
+  ranges.splice(first, next - first, merged);
+}
+
 /** Returns whether any of `ranges`, which `mergeRanges` returned, has a byte of a range. */
 export function overlapsAny(ranges: readonly ByteRange[], offset: number, lengthBytes: number): boolean {
+  const first = firstEndingAfter(ranges, offset);
+  return first < ranges.length && ranges[first]!.offset < offset + lengthBytes;
+}
+
+/** Returns the index of the first of ascending ranges that ends after an offset; their number if there is none. */
+function firstEndingAfter(ranges: readonly ByteRange[], offset: number): number {
   let low = 0;
   let high = ranges.length;
-  // Find the first range that ends after `offset`.
   while (low < high) {
     const middle = (low + high) >>> 1;
     if (endOf(ranges[middle]!) > offset) high = middle;
     else low = middle + 1;
   }
-  return low < ranges.length && ranges[low]!.offset < offset + lengthBytes;
+  return low;
 }
 
 /** Splits a range into its whole granules and the edges before and after them; each may be empty. */
@@ -49,6 +65,7 @@ function endOf({ offset, lengthBytes }: ByteRange): number {
   return offset + lengthBytes;
 }
 
-function spanning(first: ByteRange, second: ByteRange): ByteRange {
-  return { offset: first.offset, lengthBytes: Math.max(endOf(first), endOf(second)) - first.offset };
+function spanning(one: ByteRange, other: ByteRange): ByteRange {
+  const offset = Math.min(one.offset, other.offset);
+  return { offset, lengthBytes: Math.max(endOf(one), endOf(other)) - offset };
 }

@@ -11,6 +11,7 @@
  * so does every failure: the copy fails, and the store is used as if there were no copy.
  */
 import { errorMessage } from "../base/error_message.ts";
+import { LinkedQueue } from "../base/linked_queue.ts";
 import { isZero } from "../bytes/zero_runs.ts";
 import type { BlockStore } from "./block_store.ts";
 import { type ByteRange, mergeRanges } from "./byte_range.ts";
@@ -62,6 +63,12 @@ export interface PreservationOptions {
   readonly limits?: Readonly<Record<keyof typeof PreservationLimits, number>>;
 }
 
+/** A chunk that waits for room in memory. */
+interface RoomRequest {
+  readonly bytes: number;
+  readonly proceed: () => void;
+}
+
 /** Returns the bytes of a chunk of a store. */
 export function chunkBytesOf(sizeBytes: number): number {
   let chunkBytes = CHUNK_BYTES_MIN;
@@ -89,8 +96,13 @@ export class CopyBeforeWrite extends StoreLayer {
   readonly #keeping = new Set<Promise<void>>();
   #bufferedBytes = 0;
   #keptBytes = 0;
-  #room = Promise.withResolvers<void>();
-  readonly #ended = Promise.withResolvers<void>();
+  /** The chunks that wait for room in memory, the oldest first. */
+  readonly #awaitingRoom = new LinkedQueue<RoomRequest>();
+  /**
+   * Resolve the promises of those that wait for old bytes until the preservation ends. A promise of the end would keep
+   * a reaction for each of them until then.
+   */
+  readonly #waiting = new Set<() => void>();
   #hasEnded = false;
   #failure: string | undefined;
 
@@ -131,7 +143,7 @@ export class CopyBeforeWrite extends StoreLayer {
    * @returns undefined when all content was preserved, else the reason for the failure as a clause
    */
   async finish(): Promise<string | undefined> {
-    await Promise.race([Promise.all(this.#saving.values()), this.#ended.promise]);
+    await this.#orUntilEnd(Promise.all(this.#saving.values()));
     this.#end();
     await Promise.all(this.#keeping);
     return this.#failure;
@@ -147,7 +159,18 @@ export class CopyBeforeWrite extends StoreLayer {
 
   #end(): void {
     this.#hasEnded = true;
-    this.#ended.resolve();
+    this.#grantRoom();
+    for (const proceed of this.#waiting) proceed();
+  }
+
+  /** Resolves with a promise that never rejects, or when the preservation ends. */
+  async #orUntilEnd(work: Promise<unknown>): Promise<void> {
+    if (this.#hasEnded) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.add(resolve);
+    work.then(() => resolve());
+    await promise;
+    this.#waiting.delete(resolve);
   }
 
   #mayChange(offset: number, lengthBytes: number): boolean {
@@ -180,8 +203,7 @@ export class CopyBeforeWrite extends StoreLayer {
       waitMs,
       () => this.fail(`a change of the disk has waited ${waitMs / 1000} s for its old blocks to be saved`),
     );
-    const saved = this.#saveAll(ranges);
-    await Promise.race([saved, this.#ended.promise]);
+    await this.#orUntilEnd(this.#saveAll(ranges));
     cancel();
   }
 
@@ -280,16 +302,29 @@ export class CopyBeforeWrite extends StoreLayer {
     this.#isFree[chunk] = 1;
   }
 
+  /** Resolves when there is room in memory for so many bytes, which it then occupies, or the preservation has ended. */
   async #takeRoom(bytes: number): Promise<void> {
-    while (this.#bufferedBytes + bytes > this.#limits.bufferedBytes && !this.#hasEnded) {
-      await Promise.race([this.#room.promise, this.#ended.promise]);
-    }
-    this.#bufferedBytes += bytes;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#awaitingRoom.push({ bytes, proceed: resolve });
+    this.#grantRoom();
+    await promise;
   }
 
   #giveRoom(bytes: number): void {
     this.#bufferedBytes -= bytes;
-    this.#room.resolve();
-    this.#room = Promise.withResolvers();
+    this.#grantRoom();
+  }
+
+  #grantRoom(): void {
+    const queue = this.#awaitingRoom;
+    for (let next = queue.first; next !== undefined && this.#hasRoomFor(next.bytes); next = queue.first) {
+      queue.shift();
+      this.#bufferedBytes += next.bytes;
+      next.proceed();
+    }
+  }
+
+  #hasRoomFor(bytes: number): boolean {
+    return this.#hasEnded || this.#bufferedBytes + bytes <= this.#limits.bufferedBytes;
   }
 }

@@ -1,5 +1,6 @@
+import { RangeTree, type TreeRange } from "../base/range_tree.ts";
 import { type BlockStore, StoreError } from "./block_store.ts";
-import { type ByteRange, cutAtGranules, mergeRanges, overlapsAny } from "./byte_range.ts";
+import { type ByteRange, cutAtGranules, mergeRanges } from "./byte_range.ts";
 import type { HolePuncher } from "./hole_puncher.ts";
 import { PunchQueue } from "./punch_queue.ts";
 import { type Extent, GRANULE_BYTES_MIN, SpaceMap } from "./space_map.ts";
@@ -23,7 +24,7 @@ export interface ThinStoreOptions {
 }
 
 /** A write that the lower store has begun. */
-interface Write extends ByteRange {
+interface Write extends TreeRange {
   readonly ended: Promise<void>;
 }
 
@@ -39,7 +40,7 @@ export class ThinStore extends StoreLayer {
   readonly #puncher: HolePuncher;
   #map: SpaceMap;
   readonly #holes = new PunchQueue((ranges) => this.#punch(ranges));
-  readonly #writes = new Set<Write>();
+  readonly #writes = new RangeTree<Write>();
   #refusedHoles = 0;
 
   constructor(store: BlockStore, { puncher, isEmpty }: ThinStoreOptions) {
@@ -78,7 +79,8 @@ export class ThinStore extends StoreLayer {
     }
     // Nothing may be awaited from here until the write is in the set, because a hole could begin.
     this.#map.markMapped(offset, from.length);
-    const write = { offset, lengthBytes: from.length, ended: this.lower.write(offset, from) };
+    const endBytes = offset + from.length;
+    const write = { startBytes: offset, endBytes, ended: this.lower.write(offset, from) };
     this.#writes.add(write);
     try {
       await write.ended;
@@ -120,11 +122,18 @@ export class ThinStore extends StoreLayer {
 
   /** Unmaps ranges that no write touches until it has ended. */
   async #punch(ranges: readonly ByteRange[]): Promise<void> {
-    const writes = [...this.#writes].filter((write) => overlapsAny(ranges, write.offset, write.lengthBytes));
-    if (writes.length > 0) await Promise.allSettled(writes.map((write) => write.ended));
+    const writes = this.#writesIn(ranges);
+    if (writes.length > 0) await Promise.allSettled(writes.map(({ ended }) => ended));
     const refused = await this.#punchHoles(ranges);
     if (refused.length > 0) this.#refusedHoles++;
     for (const range of refused) await zeroFill(this.lower, range);
+  }
+
+  #writesIn(ranges: readonly ByteRange[]): Write[] {
+    if (this.#writes.size === 0) return [];
+    return ranges.flatMap(({ offset, lengthBytes }) =>
+      this.#writes.overlapping({ startBytes: offset, endBytes: offset + lengthBytes })
+    );
   }
 
   /**

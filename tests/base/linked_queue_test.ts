@@ -25,3 +25,12 @@ Deno.test("LinkedQueue keeps the order of its values when some are removed anywh
     assertEquals([queue.isEmpty, queue.first], [true, undefined]);
   }
 });
+
+Deno.test("LinkedQueue.shift() removes the oldest value", () => {
+  const queue = new LinkedQueue<number>();
+  queue.push(1);
+  queue.push(2);
+  assertEquals([queue.shift(), queue.first, queue.shift(), queue.shift()], [1, 2, 2, undefined]);
+  queue.push(3);
+  assertEquals([...queue], [3]);
+});

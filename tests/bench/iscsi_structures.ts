@@ -1,7 +1,7 @@
 import type { ConnectionEnds } from "../../lib/iscsi/byte_stream.ts";
 import { sendTargets } from "../../lib/iscsi/node/discovery.ts";
 import { FailedLogins } from "../../lib/iscsi/node/failed_logins.ts";
-import { pickVictim } from "../../lib/iscsi/node/login_eviction.ts";
+import { pickVictim, sourceOf } from "../../lib/iscsi/node/login_eviction.ts";
 import { ServedTargets } from "../../lib/iscsi/node/served_targets.ts";
 import { ServerTotals } from "../../lib/iscsi/node/server_totals.ts";
 import { RepetitionFilter } from "../../lib/iscsi/events/repetition_filter.ts";
@@ -11,10 +11,12 @@ import type { Session } from "../../lib/iscsi/session/session.ts";
 import type { Target } from "../../lib/iscsi/target.ts";
 import { WorkUnderWay } from "../../lib/iscsi/work_under_way.ts";
 import { encodeText, TextPieces } from "../../lib/iscsi/pdu/text.ts";
+import type { ItlNexus } from "../../lib/scsi/itl_nexus.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { Harness, nameOf, TEST_UNIT_READY } from "../support/harness.ts";
 import type { Initiator } from "../support/initiator.ts";
 import { testUnitReady } from "../support/initiator_cdb.ts";
+import { emptyStore } from "./empty_store.ts";
 import { type Operation, scattered, type Structure } from "./structure.ts";
 
 const ENDS: ConnectionEnds = { localAddress: "10.0.0.1", localPort: 3260, peerAddress: "10.0.0.2" };
@@ -32,6 +34,10 @@ async function logIn(harness: Harness, initiatorName: string): Promise<Initiator
   const initiator = await harness.logIn({ initiatorName });
   await initiator.command({ cdb: testUnitReady() });
   return initiator;
+}
+
+function naaOf(index: number): string {
+  return `3${index.toString(16).padStart(15, "0")}`;
 }
 
 /** Returns so many targets that everyone may use, of which the first has the name `disk`. */
@@ -73,14 +79,33 @@ export const ISCSI_STRUCTURES: readonly Structure[] = [
     },
   },
   {
+    name: "copy: find a LUN among those of n sessions",
+    counts: [10, 100, 1_000],
+    async prepare(count): Promise<Operation> {
+      const targets = Array.from({ length: count }, (_, index) => ({
+        name: `t${index}`,
+        naa: naaOf(index),
+        stores: [emptyStore(1024 ** 2)],
+      }));
+      const harness = new Harness({ targets, sessions: count, connections: count });
+      for (const { name } of targets) {
+        await harness.logIn({ initiatorName: INITIATOR, targetName: nameOf(name) });
+      }
+      const [nexus] = harness.units.get("t0")![0]!.nexuses;
+      const naa = naaOf(count - 1);
+      return (): void => {
+        if ((nexus as ItlNexus).reach(naa) === undefined) throw new Error("The LUN is in reach");
+      };
+    },
+  },
+  {
     name: "login: pick one to close, n in login (of at most 64)",
     counts: [1, 10, 64],
     prepare(count): Operation {
-      const candidates = Array.from({ length: count }, (_, index) => ({
-        ends: { peerAddress: `10.0.0.${index}` },
-        isIdentified: false,
-      }));
-      return () => pickVictim(candidates, "10.0.1.1");
+      const candidates = new Map(
+        Array.from({ length: count }, (_, index) => [{ isIdentified: false }, `10.0.0.${index}`]),
+      );
+      return () => pickVictim(candidates, sourceOf("10.0.1.1"));
     },
   },
   {
@@ -144,7 +169,7 @@ export const ISCSI_STRUCTURES: readonly Structure[] = [
         window.release();
         now++;
         outstanding();
-        window.hold(now + count, count, FRAME, RECEIVER);
+        window.hold(now + count, now + count, FRAME, RECEIVER);
       };
     },
   },

@@ -8,6 +8,7 @@ import { nexusId } from "../../lib/scsi/reservations/nexus_identity.ts";
 import type { Task } from "../../lib/scsi/task.ts";
 import { TaskAttribute } from "../../lib/scsi/task_attribute.ts";
 import { EnabledTasks, TaskSet } from "../../lib/scsi/task_set.ts";
+import { FakeTask, makeTargetWithLuns, makeUnit, openReadyNexus } from "../scsi/fixture.ts";
 import { type Operation, scattered, type Structure } from "./structure.ts";
 
 const BLOCK_BYTES = 4096;
@@ -35,13 +36,24 @@ function reservationsWith(count: number): Reservations {
 
 const KEY = "0000000000000001";
 
-function register(reservations: Reservations, index: number, newKey: string): void {
-  const request = { action: "registerAndIgnoreExistingKey", key: NO_KEY, newKey, persists: false } as const;
+function register(reservations: Reservations, index: number, newKey: string, persists = false): void {
+  const request = { action: "registerAndIgnoreExistingKey", key: NO_KEY, newKey, persists } as const;
   reservations.perform(initiator(index), request, () => FINISHED_GOOD);
 }
 
 function initiator(index: number): { readonly initiatorPort: string; readonly targetPort: number } {
   return { initiatorPort: `iqn.2026-01.a:${index},i,0x800000000001`, targetPort: 1 };
+}
+
+/** Returns reservations whose registrations are being saved: so many requests wait. */
+function savedReservationsWith(
+  count: number,
+): { readonly saved: Reservations; readonly endSaving: () => void } {
+  let endSaving = (): void => {};
+  const save = (): Promise<void> => new Promise((resolve) => endSaving = resolve);
+  const saved = new Reservations(new Set<AttachedNexus>(), { saved: undefined, save });
+  for (let index = 0; index <= count; index++) register(saved, index % 8, KEY, true);
+  return { saved, endSaving: () => endSaving() };
 }
 
 /** The structures of `lib/scsi`. */
@@ -131,6 +143,34 @@ export const SCSI_STRUCTURES: readonly Structure[] = [
       return (): void => {
         register(reservations, count, KEY);
         register(reservations, count, NO_KEY);
+      };
+    },
+  },
+  {
+    name: "reservations: save one of n requests that wait",
+    counts: [10, 100, 1_000],
+    prepare(count): Operation {
+      const { saved, endSaving } = savedReservationsWith(count);
+      return async (): Promise<void> => {
+        endSaving();
+        register(saved, 0, KEY, true);
+        for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+      };
+    },
+  },
+  {
+    name: "nexus: a command beside n removed LUNs that are busy",
+    counts: [2, 20, 200],
+    prepare(count): Operation {
+      const units = Array.from({ length: count + 1 }, (_, lun) => [lun, makeUnit()] as const);
+      const target = makeTargetWithLuns(new Map(units));
+      const nexus = openReadyNexus(target);
+      for (let lun = 1; lun <= count; lun++) nexus.enter(lun, new FakeTask());
+      for (let lun = 1; lun <= count; lun++) target.remove(lun);
+      const task = new FakeTask();
+      return (): void => {
+        nexus.enter(0, task);
+        nexus.leave(0, task);
       };
     },
   },

@@ -4,12 +4,15 @@ import { FileActivity } from "../../lib/store/file_activity.ts";
 import { FlushQueue } from "../../lib/store/flush_queue.ts";
 import { PunchQueue } from "../../lib/store/punch_queue.ts";
 import { SpaceMap } from "../../lib/store/space_map.ts";
-import { StoreError } from "../../lib/store/block_store.ts";
+import { type BlockStore, StoreError } from "../../lib/store/block_store.ts";
+import type { ByteRange } from "../../lib/store/byte_range.ts";
+import { ThinStore } from "../../lib/store/thin_store.ts";
 import { emptyStore } from "./empty_store.ts";
 import { type Operation, scattered, type Structure } from "./structure.ts";
 
 const GIBIBYTE = 1024 ** 3;
 const BLOCK_BYTES = 4096;
+const BLOCK = new Uint8Array(BLOCK_BYTES);
 
 /** Writes a block, unmaps it again, and looks for the end of the extent. */
 function changeMap(map: SpaceMap, blocks: number, stepBytes: number): Operation {
@@ -21,6 +24,40 @@ function changeMap(map: SpaceMap, blocks: number, stepBytes: number): Operation 
     map.markUnmapped(offset, stepBytes);
     return endBytes;
   };
+}
+
+/** Returns ranges that do not touch each other. */
+function rangesUpTo(count: number): ByteRange[] {
+  return Array.from({ length: count }, (_, index) => ({ offset: index * 8192, lengthBytes: 4096 }));
+}
+
+/** Returns a queue with so many ranges, which came 100 at a time. */
+function punchQueueWith(count: number): PunchQueue {
+  const queue = new PunchQueue(() => new Promise(() => {}));
+  const ranges = rangesUpTo(count);
+  for (let at = 0; at < count; at += 100) queue.add(ranges.slice(at, at + 100));
+  return queue;
+}
+
+/** Returns a preservation with room for one chunk, for which so many wait, and a function that adds one. */
+async function preservationWith(count: number): Promise<{ change: () => void; endKeeping: () => void }> {
+  const sizeBytes = 64 * GIBIBYTE;
+  const chunkBytes = chunkBytesOf(sizeBytes);
+  let endKeeping = (): void => {};
+  const keeping = (): Promise<void> => new Promise((resolve) => endKeeping = resolve);
+  const read = (_offset: number, into: Uint8Array): Promise<void> => Promise.resolve(void into.fill(1, 0, 1));
+  const copy = new CopyBeforeWrite({ ...emptyStore(sizeBytes), read }, {
+    keep: { ...emptyStore(sizeBytes), write: keeping },
+    map: { ...emptyStore(sizeBytes / chunkBytes) },
+    after: () => () => {},
+    onFailed: () => {},
+    limits: { bufferedBytes: chunkBytes, waitMs: 1 },
+  });
+  let chunk = 0;
+  const change = (): void => void copy.write(chunk++ * chunkBytes, BLOCK);
+  for (let waiting = 0; waiting <= count; waiting++) change();
+  await delay(0);
+  return { change, endKeeping: () => endKeeping() };
 }
 
 /** The structures of `lib/store`. */
@@ -49,11 +86,40 @@ export const STORE_STRUCTURES: readonly Structure[] = [
   },
   {
     name: "punch queue: a write beside n ranges",
+    counts: [1_000, 10_000, 100_000],
+    prepare(count): Operation {
+      const queue = punchQueueWith(count);
+      return () => queue.endOfBatchWith(count * 8192, 4096);
+    },
+  },
+  {
+    name: "punch queue: one more of n ranges",
+    counts: [9, 90, 900],
+    prepare(count): Operation {
+      const queue = punchQueueWith(1);
+      queue.add(rangesUpTo(count));
+      const next = scattered(count);
+      return () => void queue.add([{ offset: next() * 8192, lengthBytes: 4096 }]);
+    },
+  },
+  {
+    name: "thin store: a hole beside n writes",
     counts: [10, 100, 1_000],
     prepare(count): Operation {
-      const queue = new PunchQueue(() => new Promise(() => {}));
-      queue.add(Array.from({ length: count }, (_, index) => ({ offset: index * 8192, lengthBytes: 4096 })));
-      return () => queue.endOfBatchWith(count * 4096 + 4096, 4096);
+      const lower: BlockStore = {
+        ...emptyStore((count + 1) * 8192),
+        writeNow: () => false,
+        write: () => new Promise(() => {}),
+      };
+      const store = new ThinStore(lower, {
+        puncher: { punch: () => Promise.resolve("punched") },
+        isEmpty: false,
+      });
+      for (let index = 0; index < count; index++) store.write(index * 8192, new Uint8Array(4096));
+      return async (): Promise<void> => {
+        await store.unmap([{ offset: count * 8192, lengthBytes: 4096 }]);
+        store.writeNow(count * 8192, BLOCK);
+      };
     },
   },
   {
@@ -94,6 +160,18 @@ export const STORE_STRUCTURES: readonly Structure[] = [
       await copy.write(sizeBytes - BLOCK_BYTES, block);
       await delay(0);
       return () => copy.writeNow(sizeBytes - BLOCK_BYTES, block);
+    },
+  },
+  {
+    name: "copy: give room to the next of n chunks that wait",
+    counts: [10, 100, 1_000],
+    async prepare(count): Promise<Operation> {
+      const { change, endKeeping } = await preservationWith(count);
+      return async (): Promise<void> => {
+        endKeeping();
+        change();
+        for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+      };
     },
   },
 ];

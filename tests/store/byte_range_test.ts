@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { cutAtGranules, mergeRanges, overlapsAny } from "../../lib/store/byte_range.ts";
+import { cutAtGranules, insertRange, mergeRanges, overlapsAny } from "../../lib/store/byte_range.ts";
 
 /** A range by its first byte and the one after its last. */
 function range(offset: number, end: number): { offset: number; lengthBytes: number } {
@@ -13,6 +13,17 @@ Deno.test("mergeRanges() joins ranges that touch or overlap, and drops empty one
     range(8, 9),
   ]);
   assertEquals(mergeRanges([range(0, 100), range(10, 20), range(50, 120)]), [range(0, 120)]);
+});
+
+Deno.test("insertRange() agrees with mergeRanges()", () => {
+  const ranges = [range(2, 4), range(6, 7), range(9, 12)];
+  for (let offset = 0; offset < 14; offset++) {
+    for (let length = 1; offset + length < 15; length++) {
+      const added = [...ranges];
+      insertRange(added, range(offset, offset + length));
+      assertEquals(added, mergeRanges([...ranges, range(offset, offset + length)]), `${length} at ${offset}`);
+    }
+  }
 });
 
 Deno.test("overlapsAny() agrees with a linear search", () => {

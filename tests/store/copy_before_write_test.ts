@@ -10,9 +10,11 @@ import {
   type PreservationOptions,
 } from "../../lib/store/copy_before_write.ts";
 import { setTimer } from "../../lib/base/delay.ts";
+import { emptyStore } from "../bench/empty_store.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { FaultyStore } from "../support/faulty_store.ts";
 import { MemoryStore } from "../support/memory_store.ts";
+import { mostReactions } from "../support/reactions.ts";
 import { numberFromEnvironment, Random } from "../support/seeded_random.ts";
 import { SlowStore } from "../support/slow_store.ts";
 import { until } from "../support/until.ts";
@@ -227,6 +229,33 @@ Deno.test("CopyBeforeWrite goes on when room is freed in time", async () => {
   keep.releaseAll();
   assertEquals([await finished, failures], [undefined, []]);
   assertEquals(contentOf(kept).every((byte) => byte === 7), true);
+});
+
+Deno.test("CopyBeforeWrite keeps nothing of changes that are done, however long the copy takes", async () => {
+  const store = emptyStore(100 * CHUNK_BYTES);
+  const { layer } = preserve(store, { keep: emptyStore(store.sizeBytes) });
+  const reactions = await mostReactions(async () => {
+    for (let chunk = 0; chunk < 100; chunk++) await layer.write(chunk * CHUNK_BYTES, new Uint8Array(512));
+  });
+  assert(reactions < 10, `${reactions} reactions to one promise`);
+});
+
+Deno.test("CopyBeforeWrite gives room to the chunk that has waited for longest", async () => {
+  const store = new MemoryStore({ sizeBytes: SIZE });
+  store.writeNow(0, new Uint8Array(SIZE).fill(7));
+  const keep = new SlowStore(new MemoryStore({ sizeBytes: SIZE }));
+  const { layer } = preserve(store, { keep, bufferedBytes: CHUNK_BYTES });
+  const ended: number[] = [];
+  const writes = [0, 1, 2, 3].map((chunk) =>
+    layer.write(chunk * CHUNK_BYTES, new Uint8Array(512)).then(() => ended.push(chunk))
+  );
+  for (const count of [1, 2, 3, 4]) {
+    await until(() => ended.length === count && keep.pending.length === 1, `chunk ${count} is read`);
+    keep.release();
+  }
+  await Promise.all(writes);
+  assertEquals(ended, [0, 1, 2, 3]);
+  assertEquals(await layer.finish(), undefined);
 });
 
 for (const operation of ["write", "read"] as const) {

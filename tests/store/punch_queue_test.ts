@@ -94,3 +94,27 @@ Deno.test("PunchQueue limits the ranges of a batch, unless a single command exce
   await Promise.all(all);
   assertEquals(batches.map((ranges) => ranges.length), [1500, 1024, 4]);
 });
+
+Deno.test("PunchQueue lets requests wait when there are many batches, and serves them in their order", async () => {
+  const { queue, batches, end } = makeQueue();
+  const full = mergeRanges(Array.from({ length: 1024 }, (_, index) => range(2 * index)));
+  const ended: number[] = [];
+  const all = Array.from(
+    { length: 20 },
+    (_, index) => queue.add(full).then(() => ended.push(index), () => ended.push(-index)),
+  );
+  const last = queue.add([range(5000)]);
+  // A request that waits is not searched: it has not begun.
+  assertEquals(queue.endOfBatchWith(5000, 1), undefined);
+  for (let batch = 0; batch < 20; batch++) {
+    await settle();
+    assertEquals(batches.length, batch + 1);
+    end(batch === 15 ? new Error("no holes") : undefined);
+  }
+  await Promise.all(all);
+  assertEquals(ended, Array.from({ length: 20 }, (_, index) => index === 15 ? -15 : index));
+  assert(queue.endOfBatchWith(5000, 1) !== undefined);
+  end();
+  await last;
+  assertEquals(queue.isBusy, false);
+});

@@ -16,7 +16,8 @@ import {
 import { InitiatorOpcode, initiatorOpcodeName } from "../pdu/opcodes.ts";
 import { connectionBroken, isRejection, rejected, type Rejection } from "../pdu/protocol_error.ts";
 import { RejectReason } from "../pdu/reject_reason.ts";
-import type { CommandReceiver, CommandWindow } from "../session/command_window.ts";
+import type { CommandWindow } from "../session/command_window.ts";
+import type { CommandReceiver } from "../session/held_requests.ts";
 import type { Session } from "../session/session.ts";
 import { TaskSetScope } from "../session/task_management.ts";
 import type { ReplyWriter } from "../wire/reply_writer.ts";

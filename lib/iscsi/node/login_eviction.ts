@@ -9,7 +9,6 @@ import { Limits } from "../limits.ts";
 
 /** A connection that has not logged in. */
 export interface LoginCandidate {
-  readonly ends: { readonly peerAddress: string };
   /** True once the initiator has been admitted. */
   readonly isIdentified: boolean;
 }
@@ -17,16 +16,17 @@ export interface LoginCandidate {
 /**
  * Returns the connection to close before another one is accepted, or undefined when there is room.
  *
- * @param candidates the connections in login, the oldest first
+ * @param candidates the connections in login with their sources, the oldest first
+ * @param source the source of the other one
  */
 export function pickVictim<Candidate extends LoginCandidate>(
-  candidates: readonly Candidate[],
-  peerAddress: string,
+  candidates: ReadonlyMap<Candidate, string>,
+  source: string,
 ): Candidate | undefined {
-  const groups = Map.groupBy(candidates, ({ ends }) => sourceOf(ends.peerAddress));
-  const own = groups.get(sourceOf(peerAddress)) ?? [];
+  const groups = Map.groupBy(candidates.keys(), (candidate) => candidates.get(candidate)!);
+  const own = groups.get(source) ?? [];
   if (own.length >= Limits.connectionsInLoginPerAddress) return oldestUnidentified(own);
-  if (candidates.length < Limits.connectionsInLogin) return undefined;
+  if (candidates.size < Limits.connectionsInLogin) return undefined;
   return oldestUnidentified(largestGroup(groups));
 }
 

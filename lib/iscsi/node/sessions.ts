@@ -187,7 +187,7 @@ export class Sessions implements SessionEstablishment, SessionOwner {
       ...login,
       target,
       nexus: target?.device.openNexus(portName, {
-        others: () => this.#nexusesInReach(ends, identity),
+        others: (has) => this.#nexusesInReach(ends, identity, has),
         protocolLevel: login.parameters.protocolLevel,
       }),
       ends,
@@ -212,12 +212,14 @@ export class Sessions implements SessionEstablishment, SessionOwner {
   /**
    * Returns the nexuses that an initiator may copy between: those of its other sessions, with targets that it may also
    * use over this connection, with the secret that it has proved here.
+   *
+   * @param has selects some of them; this takes less time than to decide whether they may be used
    */
-  #nexusesInReach(ends: ConnectionEnds, asker: LoginIdentity): Nexus[] {
+  #nexusesInReach(ends: ConnectionEnds, asker: LoginIdentity, has: (nexus: Nexus) => boolean): Nexus[] {
     const { initiatorName } = asker;
     const asking = requester(initiatorName, ends);
     return this.#register.of(initiatorName).flatMap(({ target, nexus }) => {
-      if (target === undefined || nexus === undefined) return [];
+      if (target === undefined || nexus === undefined || !has(nexus)) return [];
       const { allowed } = this.#targets.decide(target.config, asking);
       return allowed && isProofFor(target.config.chap, asker) ? [nexus] : [];
     });

@@ -21,7 +21,7 @@ import type { Session } from "../session/session.ts";
 import type { Target } from "../target.ts";
 import { AdmissionRules } from "./admission.ts";
 import { sendTargets } from "./discovery.ts";
-import { pickVictim } from "./login_eviction.ts";
+import { pickVictim, sourceOf } from "./login_eviction.ts";
 import { type NodeSnapshot, snapshotTarget } from "./node_snapshot.ts";
 import { byName, type ServedSettings, ServedTargets } from "./served_targets.ts";
 import { ServerTotals } from "./server_totals.ts";
@@ -66,8 +66,8 @@ export class TargetNode implements ConnectionOwner {
   readonly establishment: Sessions;
   readonly #targets: ServedTargets;
   readonly #connections = new Set<Connection>();
-  /** The connections that are in login or leaving, and some that no longer are. */
-  readonly #transient = new Set<Connection>();
+  /** The connections that are in login or leaving, and some that no longer are, with their sources. */
+  readonly #transient = new Map<Connection, string>();
   readonly #liveness = new Set<Liveness>();
   readonly #keepalive: Keepalive;
   /** The number of connections that were closed before their login was complete, to make room for others. */
@@ -82,7 +82,7 @@ export class TargetNode implements ConnectionOwner {
       clock,
       randomBytes,
       onFailedLogin,
-      isOutstanding: (challenge) => this.#transient.values().some((other) => other.isOutstanding(challenge)),
+      isOutstanding: (challenge) => this.#transient.keys().some((other) => other.isOutstanding(challenge)),
     });
     const roomSearch = new RoomSearch(clock, this.#liveness);
     this.log = log;
@@ -137,10 +137,11 @@ export class TargetNode implements ConnectionOwner {
   /** Serves a peer until its connection is closed. */
   async serve(stream: ByteStream, ends: ConnectionEnds): Promise<void> {
     if (this.rules.isStopping) return stream.close();
-    this.#makeRoomForLogin(ends);
+    const source = sourceOf(ends.peerAddress);
+    this.#makeRoomForLogin(source);
     const connection = new Connection(stream, ends, this);
     this.#connections.add(connection);
-    this.#transient.add(connection);
+    this.#transient.set(connection, source);
     this.#liveness.add(connection.liveness);
     this.#keepalive.update();
     try {
@@ -154,20 +155,20 @@ export class TargetNode implements ConnectionOwner {
   }
 
   connectionLeaves(connection: Connection): void {
-    this.#transient.add(connection);
+    this.#transient.set(connection, sourceOf(connection.ends.peerAddress));
   }
 
   /** Returns the connections that are in login or leaving, the oldest first. */
-  #transientNow(): Connection[] {
-    for (const connection of this.#transient) {
+  #transientNow(): ReadonlyMap<Connection, string> {
+    for (const connection of this.#transient.keys()) {
       if (!connection.isInLogin && !connection.isLeaving) this.#transient.delete(connection);
     }
-    return [...this.#transient];
+    return this.#transient;
   }
 
   /** Closes a connection in login when there are too many. */
-  #makeRoomForLogin({ peerAddress }: ConnectionEnds): void {
-    const victim = pickVictim(this.#transientNow(), peerAddress);
+  #makeRoomForLogin(source: string): void {
+    const victim = pickVictim(this.#transientNow(), source);
     if (victim === undefined) return;
     if (victim.isLeaving) return victim.close();
     const { ends } = victim;
@@ -220,7 +221,7 @@ export class TargetNode implements ConnectionOwner {
       sessions: [...sessions].map((session) => session.snapshot()),
       targets: [...this.#targets.all()].map(snapshotTarget),
       initiators: sessions.initiators(),
-      connectionsInLogin: this.#transientNow().filter(({ isInLogin }) => isInLogin).length,
+      connectionsInLogin: this.#transientNow().keys().filter(({ isInLogin }) => isInLogin).toArray().length,
       limits: { sessions: sessions.limits.sessions, connections: sessions.limits.connections },
       refusals: this.rules.figures(),
     };

@@ -6,26 +6,10 @@ import { serialAdd, serialDistance } from "../../bytes/serial_number.ts";
 import { Limits } from "../limits.ts";
 import { InitiatorOpcode } from "../pdu/opcodes.ts";
 import { type Frame, opcodeOf } from "../pdu/header.ts";
+import { type CommandReceiver, type HeldCommand, HeldRequests } from "./held_requests.ts";
 
 /** The memory of a held PDU besides its bytes: the objects around the copies of its segments. */
 export const HELD_FRAME_BYTES = 1_024;
-
-/** The connection that a command arrived over, which carries it out. */
-export interface CommandReceiver {
-  /** True when the connection may carry out more commands: its replies have been sent, or fit into memory. */
-  readonly hasRoom: boolean;
-  /** Carries out a PDU whose turn has come. */
-  carryOut(frame: Frame): void;
-  /** Sends replies that no request from this connection caused. */
-  wake(): void;
-}
-
-/** A command that arrived before its turn: copies of its PDU and of the Data-Out PDUs that followed it. */
-export interface HeldCommand {
-  readonly initiatorTaskTag: number;
-  readonly receiver: CommandReceiver;
-  readonly frames: Frame[];
-}
 
 /** An immediate request that is held until every command before a number has arrived. */
 interface HeldBehind {
@@ -41,6 +25,8 @@ export class CommandWindow {
   readonly #held = new Map<number, HeldCommand | undefined>();
   /** Immediate requests held until every command before a number has arrived. */
   #behind: HeldBehind[] = [];
+  /** The requests of both. */
+  readonly #requests = new HeldRequests();
   #heldBytes = 0;
   /** True when the next command has arrived, and waits for room on its connection. */
   isStalled = false;
@@ -104,13 +90,13 @@ export class CommandWindow {
 
   /** Returns true when a request of this connection is held. */
   holdsFor(receiver: CommandReceiver): boolean {
-    return this.#allHeld().some((held) => held.receiver === receiver);
+    return this.#requests.hasAnyOf(receiver);
   }
 
   /** Holds a command that arrived early. A second one with the same number is ignored. */
   hold(cmdSN: number, initiatorTaskTag: number, frame: Frame, receiver: CommandReceiver): void {
     if (this.isFilled(cmdSN)) return;
-    this.#held.set(cmdSN, { initiatorTaskTag, receiver, frames: [this.#copy(frame)] });
+    this.#held.set(cmdSN, this.#keep(initiatorTaskTag, frame, receiver));
   }
 
   /** Returns true when commands before this number have not arrived. */
@@ -121,7 +107,7 @@ export class CommandWindow {
 
   /** Holds an immediate request until every command before its number has arrived. */
   holdBehind(cmdSN: number, initiatorTaskTag: number, frame: Frame, receiver: CommandReceiver): void {
-    this.#behind.push({ cmdSN, request: { initiatorTaskTag, receiver, frames: [this.#copy(frame)] } });
+    this.#behind.push({ cmdSN, request: this.#keep(initiatorTaskTag, frame, receiver) });
   }
 
   /** The number of immediate requests that are held. */
@@ -139,24 +125,16 @@ export class CommandWindow {
 
   /** Returns true when a task management request with this tag is held. */
   holdsManagement(initiatorTaskTag: number): boolean {
-    return this.#allHeld().some((held) =>
-      held.initiatorTaskTag === initiatorTaskTag && isOf(held, InitiatorOpcode.taskManagementRequest)
+    return this.#requests.withTag(initiatorTaskTag).some((held) =>
+      isOf(held, InitiatorOpcode.taskManagementRequest)
     );
   }
 
   /** Holds a Data-Out for a held command of the same connection. Returns false when there is no such command. */
   holdData(initiatorTaskTag: number, frame: Frame, receiver: CommandReceiver): boolean {
-    if (this.#held.size === 0 && this.#behind.length === 0) return false;
-    const command = this.#allHeld().find((held) =>
-      held.initiatorTaskTag === initiatorTaskTag && held.receiver === receiver
-    );
+    const command = this.#requests.find(receiver, initiatorTaskTag);
     command?.frames.push(this.#copy(frame));
     return command !== undefined;
-  }
-
-  #allHeld(): HeldCommand[] {
-    const inOrder = this.#held.values().filter((command) => command !== undefined);
-    return [...inOrder, ...this.#behind.map(({ request }) => request)];
   }
 
   /**
@@ -176,7 +154,7 @@ export class CommandWindow {
     const { length } = this.#behind;
     this.#behind = this.#behind.filter((held) => {
       if (!isDropped(held)) return true;
-      this.#heldBytes -= commandBytes(held.request);
+      this.#drop(held.request);
       return false;
     });
     return this.#behind.length < length;
@@ -199,7 +177,7 @@ export class CommandWindow {
       if (this.isStalled) return undefined;
       this.#held.delete(this.#expCmdSN);
       if (command !== undefined) {
-        this.#heldBytes -= commandBytes(command);
+        this.#drop(command);
         return command;
       }
       this.advance();
@@ -209,7 +187,7 @@ export class CommandWindow {
   #releaseBehind(): HeldCommand | undefined {
     const index = this.#behind.findIndex(({ cmdSN }) => cmdSN === this.#expCmdSN);
     const request = index < 0 ? undefined : this.#behind.splice(index, 1)[0]?.request;
-    if (request !== undefined) this.#heldBytes -= commandBytes(request);
+    if (request !== undefined) this.#drop(request);
     return request;
   }
 
@@ -232,9 +210,7 @@ export class CommandWindow {
   cancel(cmdSN: number): boolean {
     if (this.place(cmdSN) === "outside") return false;
     const command = this.#held.get(cmdSN);
-    if (command !== undefined) {
-      this.#heldBytes -= commandBytes(command);
-    }
+    if (command !== undefined) this.#drop(command);
     this.#held.set(cmdSN, undefined);
     return true;
   }
@@ -244,9 +220,20 @@ export class CommandWindow {
     for (const [cmdSN, command] of this.#held) {
       if (command?.receiver !== receiver) continue;
       this.#held.delete(cmdSN);
-      this.#heldBytes -= commandBytes(command);
+      this.#drop(command);
     }
     this.#dropBehind(({ request }) => request.receiver === receiver);
+  }
+
+  #keep(initiatorTaskTag: number, frame: Frame, receiver: CommandReceiver): HeldCommand {
+    const request = { initiatorTaskTag, receiver, frames: [this.#copy(frame)] };
+    this.#requests.add(request);
+    return request;
+  }
+
+  #drop(request: HeldCommand): void {
+    this.#requests.remove(request);
+    this.#heldBytes -= commandBytes(request);
   }
 
   #copy(frame: Frame): Frame {

@@ -5,7 +5,8 @@
 import { serialDistance } from "../../bytes/serial_number.ts";
 import { formatInitiatorName } from "../../config/iscsi_name.ts";
 import type { Nexus } from "../../scsi/nexus.ts";
-import { type CommandReceiver, CommandWindow } from "./command_window.ts";
+import { CommandWindow } from "./command_window.ts";
+import type { CommandReceiver } from "./held_requests.ts";
 import type { EventDetails, EventKind } from "../events/event_log.ts";
 import type { Expectation } from "../task/expectation.ts";
 import { Limits } from "../limits.ts";

@@ -1,3 +1,4 @@
+import { untilAborted } from "../../base/until_aborted.ts";
 import { findFileFormat, FORMAT_BYTES, unpackCommand } from "../examine/file_format.ts";
 import { ProvisionError } from "../provision_error.ts";
 import { type CopyDestination, PIECE_BYTES, writeRuns } from "./copy_disk.ts";
@@ -33,16 +34,11 @@ export async function copyStream(copy: StreamCopy): Promise<number> {
   const { destination, maxBytes, signal } = copy;
   const buffer = new Uint8Array(PIECE_BYTES);
   const sync = new DestinationSync(destination, copy.isGentle);
-  const interrupted = new Promise<never>((_resolve, reject) =>
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true })
-  );
-  // It is awaited only while something is read.
-  interrupted.catch(() => {});
   let tail = new Uint8Array();
   let copiedBytes = 0;
   for (;;) {
     signal.throwIfAborted();
-    const count = await Promise.race([fill(copy.read, buffer), interrupted]);
+    const count = await untilAborted(fill(copy.read, buffer), signal);
     const bytes = buffer.subarray(0, count);
     if (copiedBytes === 0) assertPlain(bytes, new Uint8Array());
     if (copiedBytes + count > maxBytes) throw new TooLongError();

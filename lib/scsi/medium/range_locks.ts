@@ -11,7 +11,7 @@
  */
 import { LinkedQueue, type QueueEntry } from "../../base/linked_queue.ts";
 import { type ByteRange, mergeRanges, overlapsAny } from "../../store/byte_range.ts";
-import { RangeTree } from "./range_tree.ts";
+import { RangeTree } from "../../base/range_tree.ts";
 
 /** A held range; only its owner releases it. */
 export interface RangeHold {

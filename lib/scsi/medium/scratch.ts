@@ -1,3 +1,5 @@
+import { LinkedQueue } from "../../base/linked_queue.ts";
+
 /** Size of a scratch buffer: a multiple of every block size. */
 export const SCRATCH_BYTES = 256 * 1024;
 
@@ -10,7 +12,7 @@ const BUFFERS_MAX = 16;
  */
 export class Scratch {
   readonly #idle: Uint8Array[] = [];
-  readonly #waiting: ((buffer: Uint8Array) => void)[] = [];
+  readonly #waiting = new LinkedQueue<(buffer: Uint8Array) => void>();
   #count = 0;
 
   /** Does work with a buffer, as soon as one is free. The buffer has arbitrary content. */

@@ -1,3 +1,4 @@
+import { LinkedQueue } from "../../base/linked_queue.ts";
 import { StoreError } from "../../store/block_store.ts";
 import { ACCESS, type Access } from "../dispatch/access.ts";
 import { CANCELLED, FINISHED_GOOD, RESERVATION_CONFLICT } from "../outcome/finished.ts";
@@ -37,6 +38,8 @@ export class Reservations {
   #reserver: AttachedNexus | undefined;
   /** Resolves when the request that is being saved has taken effect or failed; undefined when none is being saved. */
   #saving: Promise<unknown> | undefined;
+  /** Begin the requests that wait for that, in the order of their arrival. */
+  readonly #waiting = new LinkedQueue<() => void>();
   #areUnknown: boolean;
   /** True while a reservation restricts some nexus. Every command checks this flag, usually nothing else. */
   isRestricting = false;
@@ -63,7 +66,7 @@ export class Reservations {
     this.#store = store;
     this.#state = store.saved ?? UNRESERVED;
     this.#areUnknown = false;
-    if (store.needsRewrite === true) this.#saving = this.#rewrite(store);
+    if (store.needsRewrite === true) this.#waitFor(this.#rewrite(store));
     this.#updateRestricting();
   }
 
@@ -149,8 +152,9 @@ export class Reservations {
       const store = this.#storeToSave(next.state);
       if (store === undefined) return finish(this.#commit(next));
       const saved = this.#save(store, next);
-      this.#saving = saved;
-      return { kind: "later", operation: saved.then(finish) };
+      const operation = saved.then(finish);
+      this.#waitFor(saved);
+      return { kind: "later", operation };
     });
   }
 
@@ -161,13 +165,17 @@ export class Reservations {
    * @throws {StoreError} (rejects) when the saved state cannot be replaced; nothing has changed then
    */
   async clear(): Promise<void> {
-    while (this.#saving !== undefined) await this.#saving;
+    if (this.#isFree) return await this.#clear();
+    await new Promise<void>((resolve) => this.#waiting.push(() => resolve(this.#clear())));
+  }
+
+  async #clear(): Promise<void> {
     const next = clearByAdministrator(this.#state);
     const store = this.#storeToSave(next.state);
     if (store === undefined) this.#commit(next);
     else {
       const saved = this.#save(store, next);
-      this.#saving = saved;
+      this.#waitFor(saved);
       if ((await saved).kind === "refused") {
         throw new StoreError("writeFailed", "Cannot save the cleared reservations");
       }
@@ -178,10 +186,27 @@ export class Reservations {
 
   /** Calls `act` when no request is being saved: usually at once. */
   #afterSaving(act: () => Operation): Operation {
-    if (this.#saving === undefined) return act();
+    if (this.#isFree) return act();
+    const { promise, resolve } = Promise.withResolvers<Operation>();
     let isCancelled = false;
-    const operation = this.#saving.then(() => isCancelled ? CANCELLED : this.#afterSaving(act));
-    return { kind: "later", operation, cancel: () => isCancelled = true };
+    this.#waiting.push(() => resolve(isCancelled ? CANCELLED : act()));
+    return { kind: "later", operation: promise, cancel: () => isCancelled = true };
+  }
+
+  /** True when a request can begin at once: none is being saved, and none waits. */
+  get #isFree(): boolean {
+    return this.#saving === undefined && this.#waiting.isEmpty;
+  }
+
+  /** Lets requests wait until one is saved. */
+  #waitFor(saved: Promise<unknown>): void {
+    this.#saving = saved;
+    saved.then(() => this.#beginWaiting());
+  }
+
+  /** Begins the requests that wait, until one of them is being saved. */
+  #beginWaiting(): void {
+    while (this.#saving === undefined && !this.#waiting.isEmpty) this.#waiting.shift()!();
   }
 
   /** Returns the store in which a state must be saved before it takes effect; undefined when it need not be saved. */

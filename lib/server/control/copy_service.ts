@@ -21,7 +21,7 @@ import { ProvisionError } from "../../provision/provision_error.ts";
 import { workerLinksOf } from "../../provision/state_folder.ts";
 import type { PortSupervisor } from "../port/port_supervisor.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
-import { untilAborted } from "./until_aborted.ts";
+import { untilGone } from "./until_gone.ts";
 
 /** Most copies at a time. */
 const COPIES_MAX = 4;
@@ -154,7 +154,7 @@ export class CopyService {
     await worker.ask({ kind: "hold", id, target, lun }, BEGIN_MS);
     try {
       context.progress(encodeCopyStart({ kind: "held", copy: id }));
-      await untilAborted(held.promise, context.signal);
+      await untilGone(held.promise, context.signal);
     } finally {
       await worker.ask({ kind: "unhold", id }).catch(() => {});
     }
@@ -174,7 +174,7 @@ export class CopyService {
       progress(
         encodeCopyStart({ kind: "preserved", copy: id, source: this.#sourceOf(copy), keep: path, map }),
       );
-      const failure = await untilAborted(ended, signal);
+      const failure = await untilGone(ended, signal);
       if (failure !== null) throw new Error(failure);
     } finally {
       // After a success the copy has ended already; without a worker there is nothing to end.

@@ -7,7 +7,7 @@ import type { EndReplacementRequest, RequestContext, UnitAddress } from "../../c
 import type { EventLog } from "../../iscsi/events/event_log.ts";
 import { removeFormer } from "../../provision/copy/temporary_file.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
-import { untilAborted } from "./until_aborted.ts";
+import { untilGone } from "./until_gone.ts";
 
 /** The collaborators of the replacements. */
 export interface UnitReplacementsOptions {
@@ -49,7 +49,7 @@ export class UnitReplacements {
       log.info(`Replacing the content of ${name} by a copy; it is not ready meanwhile`);
       this.#ends.set(number, ended.resolve);
       progress(String(number));
-      await untilAborted(ended.promise, signal);
+      await untilGone(ended.promise, signal);
       log.info(`Replaced the content of ${name}`);
     } catch (error) {
       log.warning(

@@ -32,6 +32,7 @@ export class AbsentUnits {
   /** Units whose files are being checked. */
   readonly #probed = new Set<ServedUnit>();
   #cancel: (() => void) | undefined;
+  #retryingSoon: Promise<void> | undefined;
   #isEnded = false;
 
   constructor(options: { readonly log: EventLog; readonly clock: Clock; readonly state: () => ServedState }) {
@@ -48,6 +49,14 @@ export class AbsentUnits {
     }
     this.#log();
     this.#retryLater();
+  }
+
+  /** Retries all units after the changes of this moment, once for all requests. */
+  retrySoon(): void {
+    this.#retryingSoon ??= Promise.resolve().then(() => {
+      this.#retryingSoon = undefined;
+      if (!this.#isEnded) this.retry();
+    });
   }
 
   /** Stops all retries. */
@@ -111,6 +120,7 @@ export class AbsentUnits {
     const unit = target.config.logicalUnits.find(({ number }) => number === lun);
     if (this.#isEnded || unit === undefined || target.units.get(lun) !== served) return;
     served.retry(unit, this.#state().options);
-    this.#log();
+    // Not all of them, because each of many units is retried.
+    this.#problemLog.updateUnit({ target: target.config.name, lun, isListed: true }, served.problem);
   }
 }

@@ -56,6 +56,15 @@ interface Prepared {
   readonly listeners: PreparedListeners;
 }
 
+/** The sessions that changes may affect. */
+interface InvolvedSessions {
+  readonly all: readonly Session[];
+  /** By the names of their targets in the conf. */
+  readonly byTarget: ReadonlyMap<string, readonly Session[]>;
+  /** The sessions whose initiators could not log in again. */
+  readonly refused: ReadonlySet<Session>;
+}
+
 /** A running target. */
 export class TargetServer {
   /** The parts of copies that are this worker's. */
@@ -99,7 +108,7 @@ export class TargetServer {
       totals,
       onFailedLogin,
     });
-    const onLateUnit = (): void => this.#absent.retry();
+    const onLateUnit = (): void => this.#absent.retrySoon();
     this.#targets = new ServedUnits(options, {
       node: this.#node,
       log,
@@ -147,11 +156,11 @@ export class TargetServer {
 
   /** Returns the changes that these settings would make, with the sessions that each affects. */
   preview({ config, interfaces }: Pick<TargetServerSettings, "config" | "interfaces">): ReportedChange[] {
-    const refused = new Set(this.#node.refusedBy(config.targets, interfaces));
+    const involved = this.#involved(config, interfaces);
     return configDifference(this.#config, config).map((change) => ({
       description: describeChange(change),
       consequence: consequenceOf(change),
-      sessions: this.#affectedBy(change, refused).map(describeSession),
+      sessions: affectedBy(change, involved).map(describeSession),
     }));
   }
 
@@ -170,8 +179,8 @@ export class TargetServer {
     const { config, interfaces } = settings;
     const changes = configDifference(this.#config, config);
     const report = this.preview(settings);
-    const refused = new Set(this.#node.refusedBy(config.targets, interfaces));
-    const leaving = changes.filter(requiresLogout).flatMap((change) => this.#affectedBy(change, refused));
+    const involved = this.#involved(config, interfaces);
+    const leaving = changes.filter(requiresLogout).flatMap((change) => affectedBy(change, involved));
     const share = { ...settings, config: shareOf(config, this.#port) };
     const own = configDifference(shareOf(this.#config, this.#port), share.config);
     const prepared = this.#prepare(own, share, mayMissUnits);
@@ -200,18 +209,14 @@ export class TargetServer {
     }
   }
 
-  #affectedBy(change: Change, refused: ReadonlySet<Session>): Session[] {
-    const concerned = [...this.#node.sessions()].filter(({ target }) =>
-      target !== undefined && (!("target" in change) || target.config.name === change.target)
-    );
-    switch (consequenceOf(change)) {
-      case "unnoticed":
-        return [];
-      case "admitted":
-        return concerned.filter((session) => refused.has(session));
-      default:
-        return concerned;
-    }
+  /** Returns the sessions that changes to this conf may affect. */
+  #involved({ targets }: Config, interfaces: TargetServerSettings["interfaces"]): InvolvedSessions {
+    const all = [...this.#node.sessions()].filter(({ target }) => target !== undefined);
+    return {
+      all,
+      byTarget: Map.groupBy(all, ({ target }) => target!.config.name),
+      refused: new Set(this.#node.refusedBy(targets, interfaces)),
+    };
   }
 
   /** Returns the sessions, connections and unserved logical units of this moment. */
@@ -322,6 +327,19 @@ function limitsOf(config: Config): SessionLimits {
   const { sessions, connections } = config;
   const discoverySessions = Math.max(1, Math.floor(Limits.discoverySessions / portsOf(config).length));
   return { sessions, connections, discoverySessions };
+}
+
+/** Returns the sessions that a change affects. There can be as many changes as targets, each with its own sessions. */
+function affectedBy(change: Change, { all, byTarget, refused }: InvolvedSessions): readonly Session[] {
+  const concerned = "target" in change ? byTarget.get(change.target) ?? [] : all;
+  switch (consequenceOf(change)) {
+    case "unnoticed":
+      return [];
+    case "admitted":
+      return concerned.filter((session) => refused.has(session));
+    default:
+      return concerned;
+  }
 }
 
 function describeSession({ identity, ends, target }: Session): TouchedSession {

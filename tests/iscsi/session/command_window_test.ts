@@ -1,9 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import {
-  type CommandReceiver,
-  CommandWindow,
-  HELD_FRAME_BYTES,
-} from "../../../lib/iscsi/session/command_window.ts";
+import { CommandWindow, HELD_FRAME_BYTES } from "../../../lib/iscsi/session/command_window.ts";
+import type { CommandReceiver } from "../../../lib/iscsi/session/held_requests.ts";
 import { Limits } from "../../../lib/iscsi/limits.ts";
 import { serialAdd } from "../../../lib/bytes/serial_number.ts";
 import type { Frame } from "../../../lib/iscsi/pdu/header.ts";

@@ -1,6 +1,7 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { copyStream, type StreamCopy, TooLongError } from "../../../lib/provision/copy/copy_stream.ts";
 import { ProvisionError } from "../../../lib/provision/provision_error.ts";
+import { mostReactions } from "../../support/reactions.ts";
 import { Random } from "../../support/seeded_random.ts";
 
 const MIB = 1024 ** 2;
@@ -65,4 +66,15 @@ Deno.test("copyStream() refuses what is too long, and what is no plain disk at e
   await assertRejects(() => copyBytes(head, memory), ProvisionError, "standard input is a qcow2 image");
   assertEquals(memory.writtenBytes, 0);
   await assertRejects(() => copyBytes(tail, new Memory()), ProvisionError, "standard input is a VHD image");
+});
+
+Deno.test("copyStream() keeps nothing of pieces that are copied, however long the stream is", async () => {
+  const destination = { write: async () => {}, writeZeros: async () => {}, sync: async () => {} };
+  const bytes = new Uint8Array(32 * MIB);
+  const options = { maxBytes: Infinity, isGentle: false, pace: async () => {}, onProgress: () => {} };
+  const { signal } = new AbortController();
+  const reactions = await mostReactions(() =>
+    copyStream({ ...options, read: pipeOf(bytes), destination, signal })
+  );
+  assert(reactions < 10, `${reactions} reactions to one promise`);
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
 import { PASSES_MAX, type RangeHold, RangeLocks } from "../../../lib/scsi/medium/range_locks.ts";
-import { RangeTree, type TreeRange } from "../../../lib/scsi/medium/range_tree.ts";
+import { RangeTree, type TreeRange } from "../../../lib/base/range_tree.ts";
 import { numberFromEnvironment, seededRandom } from "../../support/seeded_random.ts";
 
 /** Returns the current state of a promise. */

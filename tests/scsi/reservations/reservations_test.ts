@@ -1,9 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import type { AttachedNexus } from "../../../lib/scsi/attached_nexus.ts";
 import { nexusId } from "../../../lib/scsi/reservations/nexus_identity.ts";
+import type { PersistentState } from "../../../lib/scsi/reservations/persistent_state.ts";
 import { Reservations } from "../../../lib/scsi/reservations/reservations.ts";
 import { FINISHED_GOOD } from "../../../lib/scsi/outcome/finished.ts";
 import { Traffic } from "../../../lib/scsi/counters/traffic.ts";
+import { until } from "../../support/until.ts";
 import type { Attention } from "../../../lib/scsi/dispatch/unit_attention.ts";
 
 const NEXUSES = 200;
@@ -51,4 +53,36 @@ Deno.test("Reservations notify all affected nexuses, and read the identity of ea
   assertEquals(nexuses.filter(({ attentions }) => attentions.length === 1).length, NEXUSES - 1);
   assertEquals(first!.attentions, []);
   assert(nexuses.every(({ looks }) => looks <= 4), `${Math.max(...nexuses.map(({ looks }) => looks))} looks`);
+});
+
+Deno.test("Reservations begin the requests that wait in their order, clear() among them", async () => {
+  const saves: { readonly count: number; readonly end: () => void }[] = [];
+  const save = ({ registrations: { size: count } }: PersistentState): Promise<void> =>
+    new Promise((end) => saves.push({ count, end }));
+  const reservations = new Reservations(new Set(), { saved: undefined, save });
+  const ended: string[] = [];
+  const register = (name: string): void => {
+    const request = {
+      action: "registerAndIgnoreExistingKey",
+      key: "0000000000000001",
+      persists: true,
+    } as const;
+    const identity = { initiatorPort: `iqn.2007-01.tld.a:${name},i,0x000000000000`, targetPort: 1 };
+    reservations.perform(identity, { ...request, newKey: request.key }, () => {
+      ended.push(name);
+      return FINISHED_GOOD;
+    });
+  };
+  register("a");
+  register("b");
+  const cleared = reservations.clear().then(() => ended.push("clear"));
+  register("c");
+  for (let turn = 0; turn < 4; turn++) {
+    await until(() => saves.length === turn + 1, `request ${turn} is saved`);
+    saves[turn]!.end();
+  }
+  await cleared;
+  await until(() => ended.length === 4, "all have ended");
+  assertEquals(saves.map(({ count }) => count), [1, 2, 0, 1]);
+  assertEquals(ended, ["a", "b", "clear", "c"]);
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { RangeTree, type TreeRange } from "../../../lib/scsi/medium/range_tree.ts";
-import { numberFromEnvironment, seededRandom } from "../../support/seeded_random.ts";
+import { RangeTree, type TreeRange } from "../../lib/base/range_tree.ts";
+import { numberFromEnvironment, seededRandom } from "../support/seeded_random.ts";
 
 const SEED = numberFromEnvironment("FUZZ_SEED", 20261130);
 

@@ -1,3 +1,4 @@
+import { LinkedQueue } from "../base/linked_queue.ts";
 import { Blockage, type Operation } from "./blockage.ts";
 import type { BlockStore, Direction } from "./block_store.ts";
 import { Pace } from "./pace.ts";
@@ -17,7 +18,7 @@ interface Lane {
   readonly direction: Direction;
   readonly pace: Pace;
   /** Operations that may not begin yet, the oldest first. */
-  readonly waiting: ((operation: Operation) => void)[];
+  readonly waiting: LinkedQueue<(operation: Operation) => void>;
 }
 
 /**
@@ -35,8 +36,8 @@ interface Lane {
  */
 export class AdaptiveStore extends StoreLayer {
   readonly #now: () => number;
-  readonly #reads: Lane = { direction: "read", pace: new Pace(FAST_READ_MS), waiting: [] };
-  readonly #writes: Lane = { direction: "write", pace: new Pace(FAST_WRITE_MS), waiting: [] };
+  readonly #reads: Lane = { direction: "read", pace: new Pace(FAST_READ_MS), waiting: new LinkedQueue() };
+  readonly #writes: Lane = { direction: "write", pace: new Pace(FAST_WRITE_MS), waiting: new LinkedQueue() };
   readonly #blockage = new Blockage();
   /** Operations were done at once and the event loop has not continued since: they are one run. */
   #isInRun = false;
@@ -176,7 +177,7 @@ export class AdaptiveStore extends StoreLayer {
 
   /** Begins the waiting operations that may begin. */
   #admit({ direction, waiting }: Lane): void {
-    while (waiting.length > 0 && this.#blockage.mayBegin(direction)) {
+    while (!waiting.isEmpty && this.#blockage.mayBegin(direction)) {
       waiting.shift()!(this.#blockage.begin(direction, this.#now()));
     }
   }

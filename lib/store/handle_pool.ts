@@ -1,3 +1,5 @@
+import { LinkedQueue } from "../base/linked_queue.ts";
+
 /**
  * Maximum number of handles of one pool, and so of reads and writes of one file that the kernel works on at a time.
  * Each uses one of the 32 threads of a Deno worker for such work: a file on a hanging disk must leave some to other
@@ -16,7 +18,7 @@ const HANDLES_MAX = 24;
 export class HandlePool {
   readonly #open: () => Promise<Deno.FsFile>;
   readonly #idle: Deno.FsFile[];
-  readonly #waiting: ((handle: Deno.FsFile) => void)[] = [];
+  readonly #waiting = new LinkedQueue<(handle: Deno.FsFile) => void>();
   /** Handles that are open or being opened. */
   #count = 1;
   #isClosed = false;

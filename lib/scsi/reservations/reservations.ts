@@ -172,14 +172,22 @@ export class Reservations {
   async #clear(): Promise<void> {
     const next = clearByAdministrator(this.#state);
     const store = this.#storeToSave(next.state);
-    if (store === undefined) this.#commit(next);
-    else {
-      const saved = this.#save(store, next);
-      this.#waitFor(saved);
-      if ((await saved).kind === "refused") {
-        throw new StoreError("writeFailed", "Cannot save the cleared reservations");
-      }
+    if (store === undefined) {
+      this.#commit(next);
+      return this.#release();
     }
+    // A RESERVE that waits begins after that, and keeps what it gets.
+    const saved = this.#save(store, next).then((result) => {
+      if (result.kind !== "refused") this.#release();
+      return result;
+    });
+    this.#waitFor(saved);
+    if ((await saved).kind === "refused") {
+      throw new StoreError("writeFailed", "Cannot save the cleared reservations");
+    }
+  }
+
+  #release(): void {
     this.#reserver?.establish(Sense.reservationsReleased);
     this.reset();
   }

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { AttachedNexus } from "../../../lib/scsi/attached_nexus.ts";
 import { nexusId } from "../../../lib/scsi/reservations/nexus_identity.ts";
-import type { PersistentState } from "../../../lib/scsi/reservations/persistent_state.ts";
+import { type PersistentState, UNRESERVED } from "../../../lib/scsi/reservations/persistent_state.ts";
 import { Reservations } from "../../../lib/scsi/reservations/reservations.ts";
 import { FINISHED_GOOD } from "../../../lib/scsi/outcome/finished.ts";
 import { Traffic } from "../../../lib/scsi/counters/traffic.ts";
@@ -85,4 +85,19 @@ Deno.test("Reservations begin the requests that wait in their order, clear() amo
   await until(() => ended.length === 4, "all have ended");
   assertEquals(saves.map(({ count }) => count), [1, 2, 0, 1]);
   assertEquals(ended, ["a", "b", "clear", "c"]);
+});
+
+Deno.test("a RESERVE that waits for clear() to be saved has what it was granted", async () => {
+  const nexus = new CountingNexus(0);
+  const saved = Promise.withResolvers<void>();
+  const registered = new Map([[nexus.id, { ...nexus.identity, key: "0000000000000001" }]]);
+  const state = { ...UNRESERVED, persists: true, registrations: registered };
+  const reservations = new Reservations(new Set([nexus]), { saved: state, save: () => saved.promise });
+  const cleared = reservations.clear();
+  const operation = reservations.reserve(nexus);
+  assert(operation.kind === "later");
+  saved.resolve();
+  assertEquals([await operation.operation, reservations.reserver], [FINISHED_GOOD, nexus.identity]);
+  await cleared;
+  assertEquals(reservations.reserver, nexus.identity);
 });

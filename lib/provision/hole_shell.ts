@@ -114,8 +114,11 @@ const NAMES: Readonly<Record<HoleProgram, string>> = {
 const ANSWER_BYTES_MAX = 16 * 1024;
 const STDERR_LENGTH_MAX = 1024;
 
-/** The most bytes of output that are read at once: most answers. */
-const BUFFER_BYTES = 1024;
+/**
+ * The most bytes of output that are read at once: most answers. A reader that does not say takes memory for 64 KiB each
+ * time, which delays a small hole.
+ */
+const READ_BYTES = 1024;
 
 type Process = ReturnType<HelperGuard["startShell"]>;
 
@@ -129,8 +132,6 @@ export class HoleShell {
   readonly #process: Process;
   readonly #requests: WritableStreamDefaultWriter<Uint8Array>;
   readonly #answers: ReadableStreamBYOBReader;
-  /** The memory for answers. A reader without its own takes another 64 KiB for each, which delays a small hole. */
-  #buffer = new ArrayBuffer(BUFFER_BYTES);
   /** Resolves to the reason when the shell and its program have ended. */
   readonly #over: Promise<string>;
   #isOver = false;
@@ -182,9 +183,8 @@ export class HoleShell {
     const decoder = new TextDecoder();
     let line = "";
     while (!line.endsWith("\n") && line.length < ANSWER_BYTES_MAX) {
-      const { done, value } = await this.#answers.read(new Uint8Array(this.#buffer));
+      const { done, value } = await this.#answers.read(new Uint8Array(READ_BYTES));
       if (done) return undefined;
-      this.#buffer = value.buffer;
       line += decoder.decode(value, { stream: true });
     }
     return line;

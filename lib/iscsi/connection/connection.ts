@@ -78,6 +78,8 @@ export class Connection implements LoggedPeer {
     this.#sender = new ReplySender(stream, this.#replies.buffer, {
       isClosed: () => this.#isClosed,
       sent: () => this.#sent(),
+      // A peer that keeps reading is alive, even if it sends nothing.
+      isTaking: () => this.liveness.confirm(),
       idle: () => this.#progress(),
       close: () => this.close(),
     });
@@ -379,8 +381,6 @@ export class Connection implements LoggedPeer {
 
   #sent(): void {
     this.#pump();
-    // A peer that keeps reading is alive, even if it sends nothing.
-    if (this.#replies.buffer.length > 0) this.liveness.confirm();
     this.#meter.sent();
     this.#progress();
   }

@@ -25,15 +25,14 @@ export class LargeSendBuffer {
     this.#withdraw();
   }
 
-  /** Gives the right, unless a peer that does not take its replies still has it. */
+  /** Gives the right, unless the peer of another connection has not taken what it allowed yet. */
   #give(buffer: SendBuffer): void {
-    if (buffer === this.#holder) return;
-    this.#withdraw();
-    if (this.#holder !== undefined) return;
-    this.#holder = buffer;
-    buffer.enlarge();
+    if (buffer !== this.#holder) this.#withdraw();
+    this.#holder ??= buffer;
+    if (buffer === this.#holder) buffer.enlarge();
   }
 
+  /** Withdraws the right. It can be given again when its memory is free, which bounds the memory of all connections. */
   #withdraw(): void {
     if (this.#holder?.reduce()) this.#holder = undefined;
   }

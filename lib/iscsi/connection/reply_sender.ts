@@ -7,6 +7,8 @@ export interface SendingConnection {
   isClosed(): boolean;
   /** The peer has taken what was sent: there is room for more. */
   sent(): void;
+  /** The peer has taken some, and the rest waits for it to take more. */
+  isTaking(): void;
   /** Nothing is left to send. */
   idle(): void;
   close(): void;
@@ -48,12 +50,15 @@ export class ReplySender {
           const taken = await this.#stream.write(bytes);
           this.#takenBytes += taken;
           bytes = bytes.subarray(taken);
+          if (bytes.length > 0) this.#connection.isTaking();
         }
       } catch {
         // The peer is gone. Closing ends the wait of the receiving side.
         this.#connection.close();
       }
+      buffer.giveBack();
       this.#connection.sent();
+      if (buffer.length > 0) this.#connection.isTaking();
     }
     // Nothing may be awaited after the last check of the buffer: a later reply starts a new run.
     this.#isSending = false;

@@ -7,12 +7,18 @@ import { Limits } from "../limits.ts";
 
 const INITIAL_BYTES = 65_536;
 
+/** The memory of a half under the usual limit, in general. */
+const USUAL_BYTES = 2 * Limits.sendBufferBytes;
+
 /** The send buffer of a connection. */
 export class SendBuffer {
   #filling = new Uint8Array(INITIAL_BYTES);
   #idle = new Uint8Array(INITIAL_BYTES);
   #length = 0;
   #limitBytes: number = Limits.sendBufferBytes;
+  #isLarge = false;
+  /** The idle half has the bytes of the last `take`, and they are in use. */
+  #isTaken = false;
 
   /** Committed bytes that have not been taken. */
   get length(): number {
@@ -31,16 +37,23 @@ export class SendBuffer {
 
   /** Lets the buffer become large. */
   enlarge(): void {
+    this.#isLarge = true;
     this.#limitBytes = Limits.loneSendBufferBytes;
   }
 
-  /** Returns to the usual limit and frees the memory beyond it; returns false when more than that is committed. */
+  /**
+   * Returns to the usual limit, as soon as no more than that is committed, and frees the memory beyond it, as soon as
+   * that is not in use. Returns true when both are done.
+   */
   reduce(): boolean {
-    if (this.#length > Limits.sendBufferBytes) return false;
-    this.#limitBytes = Limits.sendBufferBytes;
-    if (this.#filling.length > INITIAL_BYTES) this.#filling = this.#filling.slice(0, this.#length);
-    if (this.#idle.length > INITIAL_BYTES) this.#idle = new Uint8Array(INITIAL_BYTES);
-    return true;
+    this.#isLarge = false;
+    if (this.#length <= Limits.sendBufferBytes) {
+      this.#limitBytes = Limits.sendBufferBytes;
+      if (this.#filling.length > USUAL_BYTES) this.#filling = this.#filling.slice(0, this.#length);
+    }
+    if (!this.#isTaken) this.#idle = usual(this.#idle);
+    const halves = [this.#filling, this.#idle];
+    return this.#limitBytes === Limits.sendBufferBytes && halves.every(({ length }) => length <= USUAL_BYTES);
   }
 
   /** Returns space for `length` bytes after the committed ones, valid until the next call of any method. */
@@ -59,14 +72,22 @@ export class SendBuffer {
     this.#length += length;
   }
 
-  /** Removes and returns all committed bytes; they are valid until the next call of `take`. */
+  /** Removes and returns all committed bytes; they are valid until `giveBack`, and the next call of `take`. */
   take(): Uint8Array {
     const taken = this.#filling;
     const length = this.#length;
-    this.#filling = this.#idle;
+    this.#filling = this.#isLarge ? this.#idle : usual(this.#idle);
     this.#idle = taken;
+    this.#isTaken = true;
     this.#length = 0;
+    if (!this.#isLarge) this.#limitBytes = Limits.sendBufferBytes;
     return taken.subarray(0, length);
+  }
+
+  /** Takes note that the bytes of the last `take` are no longer in use. */
+  giveBack(): void {
+    this.#isTaken = false;
+    if (!this.#isLarge) this.#idle = usual(this.#idle);
   }
 
   /** Discards committed bytes and frees the memory. */
@@ -75,4 +96,9 @@ export class SendBuffer {
     this.#idle = new Uint8Array();
     this.#length = 0;
   }
+}
+
+/** Returns a half, or a new one in place of a large one. */
+function usual(half: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  return half.length > USUAL_BYTES ? new Uint8Array(INITIAL_BYTES) : half;
 }

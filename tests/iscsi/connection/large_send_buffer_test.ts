@@ -7,13 +7,20 @@ import { SendBuffer } from "../../../lib/iscsi/wire/send_buffer.ts";
 function isLarge(buffer: SendBuffer): boolean {
   fill(buffer);
   const isLarge = !buffer.isFull;
-  buffer.take();
+  send(buffer);
   return isLarge;
 }
 
 function fill(buffer: SendBuffer, lengthBytes: number = Limits.sendBufferBytes + 1): void {
   buffer.reserve(lengthBytes);
   buffer.commit(lengthBytes);
+}
+
+/** Takes what is committed, and gives it back as a socket that has sent it does. */
+function send(buffer: SendBuffer): Uint8Array {
+  const taken = buffer.take();
+  buffer.giveBack();
+  return taken;
 }
 
 /** Records so many receptions in a row that the connection counts as alone. */
@@ -34,11 +41,11 @@ Deno.test("a connection loses the LargeSendBuffer, and its memory, when another 
   receiveAlone(right, buffer);
   for (let half = 0; half < 2; half++) {
     fill(buffer, Limits.loneSendBufferBytes);
-    buffer.take();
+    send(buffer);
   }
   right.received(new SendBuffer());
   assertEquals(isLarge(buffer), false);
-  assertEquals([buffer.take(), buffer.take()].every(({ buffer }) => buffer.byteLength < 2 ** 21), true);
+  assertEquals([send(buffer), send(buffer)].every(({ buffer }) => buffer.byteLength < 2 ** 21), true);
 });
 
 Deno.test("connections that take turns get no LargeSendBuffer", () => {
@@ -54,7 +61,33 @@ Deno.test("one connection at a time has the LargeSendBuffer: its replies have to
   fill(first);
   receiveAlone(right, second);
   assertEquals([isLarge(second), first.isFull], [false, false]);
-  first.take();
+  send(first);
   receiveAlone(right, second);
   assertEquals([isLarge(first), isLarge(second)], [false, true]);
+});
+
+Deno.test("the LargeSendBuffer is withdrawn at once, and given to another connection when all of it was sent", () => {
+  const [right, first, second] = [new LargeSendBuffer(), new SendBuffer(), new SendBuffer()];
+  receiveAlone(right, first);
+  fill(first, Limits.loneSendBufferBytes);
+  first.take();
+  receiveAlone(right, second);
+  assertEquals(isLarge(second), false);
+  fill(first);
+  assertEquals(first.isFull, true);
+  first.giveBack();
+  send(first);
+  receiveAlone(right, second);
+  assertEquals(isLarge(second), true);
+});
+
+Deno.test("a connection has the LargeSendBuffer again when it is alone again, also before all was sent", () => {
+  const [right, buffer] = [new LargeSendBuffer(), new SendBuffer()];
+  receiveAlone(right, buffer);
+  fill(buffer, Limits.loneSendBufferBytes);
+  buffer.take();
+  right.received(new SendBuffer());
+  receiveAlone(right, buffer);
+  buffer.giveBack();
+  assertEquals(isLarge(buffer), true);
 });

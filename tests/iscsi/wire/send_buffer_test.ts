@@ -54,17 +54,24 @@ Deno.test("release() drops what waits, and its memory; what is put in afterwards
   assertEquals([...new Set(buffer.take())], [2]);
 });
 
-Deno.test("reduce() keeps what is committed and what was taken, and waits for more than usual to be taken", () => {
+Deno.test("reduce() keeps what is committed and what is being sent, and tells when the memory is free", () => {
   const buffer = new SendBuffer();
   buffer.enlarge();
-  put(buffer, Limits.sendBufferBytes + 1, 1);
-  assertEquals([buffer.isFull, buffer.reduce(), buffer.isFull], [false, false, false]);
+  put(buffer, 3 * Limits.sendBufferBytes, 1);
+  assertEquals([buffer.isFull, buffer.reduce(), buffer.isFull, buffer.isExceeded], [
+    false,
+    false,
+    false,
+    false,
+  ]);
   const taken = buffer.take();
   put(buffer, 200_000, 2);
-  assertEquals(buffer.reduce(), true);
+  assertEquals(buffer.reduce(), false);
   put(buffer, Limits.sendBufferBytes - 200_000, 3);
   assert(taken.every((byte) => byte === 1));
   assertEquals([buffer.isFull, buffer.length], [true, Limits.sendBufferBytes]);
+  buffer.giveBack();
+  assertEquals(buffer.reduce(), true);
   const bytes = buffer.take();
   assert(bytes.subarray(0, 200_000).every((byte) => byte === 2));
   assert(bytes.subarray(200_000).every((byte) => byte === 3));

@@ -125,33 +125,51 @@ testWithDevice(
   },
 );
 
+/** A device that is served, and what surrounds it. */
+interface ServedDevice {
+  readonly link: DeviceLink;
+  readonly appliance: Appliance;
+  readonly server: ServerProcess;
+  readonly initiator: Initiator;
+}
+
+/** Serves a device by a name that may lead to another one later, to an initiator that has no unit attention. */
+async function withServedDevice(
+  device: LoopDevice,
+  test: (served: ServedDevice) => Promise<void>,
+): Promise<void> {
+  using link = new DeviceLink(`/dev/iscsi-test-${crypto.randomUUID().slice(0, 8)}`);
+  link.pointTo(device);
+  const conf = ["networks=127.0.0.0/8", "[xenserver]", "size=8MB", `file=${link.path}`, ""].join("\n");
+  using appliance = Appliance.create(conf);
+  await using server = await appliance.serve();
+  await using initiator = await appliance.login();
+  await attentionsOf(initiator);
+  await test({ link, appliance, server, initiator });
+  assertEquals((await server.stop()).code, 0, server.stderr);
+}
+
 testWithDevice(
   "build serves the device that a name leads to now, after flushing the former one",
   ["flock"],
   async () => {
     using first = LoopDevice.attach();
     using second = LoopDevice.attach();
-    const name = `/dev/iscsi-test-${crypto.randomUUID().slice(0, 8)}`;
-    using link = new DeviceLink(name);
-    link.pointTo(first);
-    const conf = ["networks=127.0.0.0/8", "[xenserver]", "size=8MB", `file=${name}`, ""].join("\n");
-    using appliance = Appliance.create(conf);
-    await using server = await appliance.serve();
-    await using initiator = await appliance.login();
-    await initiator.command({ cdb: testUnitReady() });
-    assertEquals(await readByte(initiator, 0), 0);
-    const write = new Uint8Array(512).fill(9);
-    assertEquals((await initiator.command({ cdb: write10(0, 1), write })).status, 0);
-    link.pointTo(second);
-    const built = await appliance.build();
-    assertEquals(built.code, 0, built.stderr);
-    await server.waitForLog("LUN 0 of [xenserver] is served now", 30_000);
-    assertEquals((await attentionsOf(initiator)).at(-1), 0x2800);
-    assertEquals(await readByte(initiator, 0), 0);
-    assertEquals((await initiator.command({ cdb: synchronizeCache10() })).status, 0);
-    // The former device has been flushed.
-    assertEquals(first.read(0, 1), Uint8Array.of(9));
-    assert(!server.stderr.includes("Conf rejected"), server.stderr);
+    await withServedDevice(first, async ({ link, appliance, server, initiator }) => {
+      assertEquals(await readByte(initiator, 0), 0);
+      const write = new Uint8Array(512).fill(9);
+      assertEquals((await initiator.command({ cdb: write10(0, 1), write })).status, 0);
+      link.pointTo(second);
+      const built = await appliance.build();
+      assertEquals(built.code, 0, built.stderr);
+      await server.waitForLog("LUN 0 of [xenserver] is served now", 30_000);
+      assertEquals((await attentionsOf(initiator)).at(-1), 0x2800);
+      assertEquals(await readByte(initiator, 0), 0);
+      assertEquals((await initiator.command({ cdb: synchronizeCache10() })).status, 0);
+      // The former device has been flushed.
+      assertEquals(first.read(0, 1), Uint8Array.of(9));
+      assert(!server.stderr.includes("Conf rejected"), server.stderr);
+    });
   },
 );
 
@@ -178,27 +196,20 @@ testWithDevice(
     using small = await MemoryFileSystem.mount("tmpfs", "-o", "size=2M");
     using first = LoopDevice.attachIn(small.folder);
     using second = LoopDevice.attach();
-    const name = `/dev/iscsi-test-${crypto.randomUUID().slice(0, 8)}`;
-    using link = new DeviceLink(name);
-    link.pointTo(first);
-    const conf = ["networks=127.0.0.0/8", "[xenserver]", "size=8MB", `file=${name}`, ""].join("\n");
-    using appliance = Appliance.create(conf);
-    await using server = await appliance.serve();
-    await using initiator = await appliance.login();
-    await attentionsOf(initiator);
-    const write = new Uint8Array(128 * 512).fill(9);
-    for (let lba = 0; lba < 4 * 2048; lba += 128) {
-      assertEquals((await initiator.command({ cdb: write10(lba, 128), write })).status, 0);
-    }
-    link.pointTo(second);
-    const built = await appliance.build();
-    assertEquals(built.code, 0, built.stderr);
-    await server.waitForLog("LUN 0 of [xenserver] is served now", 30_000);
-    assertStringIncludes(server.stderr, "data that initiators wrote since their last flush may be lost");
-    assertEquals((await attentionsOf(initiator)).at(-1), 0x2800);
-    assertEquals((await initiator.command({ cdb: synchronizeCache10() })).sense?.code, 0x0c00);
-    assertEquals((await initiator.command({ cdb: synchronizeCache10() })).status, 0);
-    assertEquals((await server.stop()).code, 0, server.stderr);
+    await withServedDevice(first, async ({ link, appliance, server, initiator }) => {
+      const write = new Uint8Array(128 * 512).fill(9);
+      for (let lba = 0; lba < 4 * 2048; lba += 128) {
+        assertEquals((await initiator.command({ cdb: write10(lba, 128), write })).status, 0);
+      }
+      link.pointTo(second);
+      const built = await appliance.build();
+      assertEquals(built.code, 0, built.stderr);
+      await server.waitForLog("LUN 0 of [xenserver] is served now", 30_000);
+      assertStringIncludes(server.stderr, "data that initiators wrote since their last flush may be lost");
+      assertEquals((await attentionsOf(initiator)).at(-1), 0x2800);
+      assertEquals((await initiator.command({ cdb: synchronizeCache10() })).sense?.code, 0x0c00);
+      assertEquals((await initiator.command({ cdb: synchronizeCache10() })).status, 0);
+    });
   },
 );
 
@@ -256,31 +267,24 @@ testWithDevice(
     using simple = await MemoryFileSystem.mount("ramfs");
     using first = LoopDevice.attachIn(simple.folder);
     using second = LoopDevice.attach();
-    const name = `/dev/iscsi-test-${crypto.randomUUID().slice(0, 8)}`;
-    using link = new DeviceLink(name);
-    link.pointTo(first);
-    const conf = ["networks=127.0.0.0/8", "[xenserver]", "size=8MB", `file=${name}`, ""].join("\n");
-    using appliance = Appliance.create(conf);
-    await using server = await appliance.serve();
-    await using initiator = await appliance.login();
-    await attentionsOf(initiator);
-    /** Returns whether UNMAP is there, by VPD page B2h, by page B0h and by READ CAPACITY(16). */
-    const abilities = async (): Promise<boolean[]> => {
-      const provisioning = (await initiator.command({ cdb: inquiry(64, 0xb2), read: 64 })).data;
-      const limits = (await initiator.command({ cdb: inquiry(64, 0xb0), read: 64 })).data;
-      const capacity = (await initiator.command({ cdb: readCapacity16(), read: 32 })).data;
-      return [(provisioning[5]! & 0x80) !== 0, readUint32(limits, 20) > 0, (capacity[14]! & 0x80) !== 0];
-    };
-    assertEquals(await abilities(), [false, false, false]);
-    link.pointTo(second);
-    assertEquals((await appliance.build()).code, 0);
-    await server.waitForLog("LUN 0 of [xenserver] is served now", 30_000);
-    // INQUIRY DATA HAS CHANGED.
-    assertEquals((await attentionsOf(initiator)).includes(0x3f03), true);
-    assertEquals(await abilities(), [true, true, true]);
-    // Nothing has changed since.
-    assertEquals((await appliance.build()).code, 0);
-    assertEquals(await attentionsOf(initiator), []);
-    assertEquals((await server.stop()).code, 0, server.stderr);
+    await withServedDevice(first, async ({ link, appliance, server, initiator }) => {
+      /** Returns whether UNMAP is there, by VPD page B2h, by page B0h and by READ CAPACITY(16). */
+      const abilities = async (): Promise<boolean[]> => {
+        const provisioning = (await initiator.command({ cdb: inquiry(64, 0xb2), read: 64 })).data;
+        const limits = (await initiator.command({ cdb: inquiry(64, 0xb0), read: 64 })).data;
+        const capacity = (await initiator.command({ cdb: readCapacity16(), read: 32 })).data;
+        return [(provisioning[5]! & 0x80) !== 0, readUint32(limits, 20) > 0, (capacity[14]! & 0x80) !== 0];
+      };
+      assertEquals(await abilities(), [false, false, false]);
+      link.pointTo(second);
+      assertEquals((await appliance.build()).code, 0);
+      await server.waitForLog("LUN 0 of [xenserver] is served now", 30_000);
+      // INQUIRY DATA HAS CHANGED.
+      assertEquals((await attentionsOf(initiator)).includes(0x3f03), true);
+      assertEquals(await abilities(), [true, true, true]);
+      // Nothing has changed since.
+      assertEquals((await appliance.build()).code, 0);
+      assertEquals(await attentionsOf(initiator), []);
+    });
   },
 );
